@@ -1,0 +1,16 @@
+#!/usr/bin/env node
+// Starts the command line under Bun. Plain Node cannot run it: the server, SQLite and the HTTP client are Bun's.
+import { spawn } from 'node:child_process';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const require = createRequire(import.meta.url);
+const bun = join(dirname(require.resolve('bun/package.json')), 'bin', 'bun.exe');
+const entry = fileURLToPath(new URL('../src/cli/clawhold.ts', import.meta.url));
+
+// Bun queues outgoing requests beyond this number silently and reads it only before it starts.
+const env = { BUN_CONFIG_MAX_HTTP_REQUESTS: '65336', ...process.env };
+const child = spawn(bun, [entry, ...process.argv.slice(2)], { stdio: 'inherit', env });
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
+child.on('exit', (code, signal) => process.exit(code ?? (signal ? 1 : 0)));

@@ -1,0 +1,23 @@
+#!/usr/bin/env node
+// Installs what the lock file names, unless it is installed already. Runs before start, test, chat and doctor.
+import { spawnSync } from 'node:child_process';
+import { existsSync, statSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const installed = `${root}node_modules/.package-lock.json`;
+const lock = `${root}package-lock.json`;
+
+const upToDate = existsSync(installed) && statSync(installed).mtimeMs >= statSync(lock).mtimeMs;
+if (!upToDate) {
+  console.error('Installing dependencies (once, about ten seconds)…');
+  const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm';
+  const { status } = spawnSync(npm, ['ci', '--no-fund', '--no-audit', '--loglevel=error'], {
+    cwd: root,
+    stdio: ['ignore', 'inherit', 'inherit'],
+  });
+  if (status !== 0) {
+    console.error('npm ci failed; fix what it says above, then run the command again.');
+    process.exit(status ?? 1);
+  }
+}

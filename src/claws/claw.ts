@@ -1,0 +1,124 @@
+import type { Delta } from '../core/delta.ts';
+import type { Fault } from '../core/errors.ts';
+import type { Item } from '../core/items.ts';
+import type { Settings } from '../core/settings.ts';
+
+/** The wire protocols that claws speak. A dialect of ours with the same name shares its vocabulary. */
+export type ProtocolName = 'openai-chat' | 'openai-responses' | 'anthropic' | 'gemini' | 'local';
+
+/** One item of a prompt with what its own provider needs to see again. */
+export interface PromptItem {
+  item: Item;
+  /** The provider that generated the item; absent for what the caller wrote. */
+  origin?: string;
+  /**
+   * What the claw left in `item-end.native`. Handed back to the provider named in `origin` only. For
+   * the caller's own items: message fields of `Prompt.dialect` that have no canonical place.
+   */
+  native?: unknown;
+}
+
+/** Everything a claw needs to make one answer. Built by `context`; a claw never looks further. */
+export interface Prompt {
+  /** The model's name at the provider, without the provider's prefix. */
+  model: string;
+  /** Instructions that stand before all items (the Responses API's `instructions`). */
+  instructions?: string;
+  items: PromptItem[];
+  settings: Settings;
+  /** The most tokens the model can generate, from the catalogue; for protocols that require a limit. */
+  outputLimit?: number;
+  /** Whether to ask the provider for a stream. The deltas have the same meaning either way. */
+  stream: boolean;
+  /** The protocol whose vocabulary `extra` is in. */
+  dialect: ProtocolName;
+  /** Request fields that we do not know. A claw merges them into its request only when it speaks `dialect`. */
+  extra: Record<string, unknown>;
+}
+
+/** What a protocol can do that others cannot. Checked before a call, so that a lack is a clear 400. */
+export interface Capabilities {
+  /** Several alternative answers in one call (`n`). */
+  choices: boolean;
+  logprobs: boolean;
+}
+
+/**
+ * A claw: a connection to one AI service, speaking one wire protocol with its own credentials.
+ *
+ * `call` yields deltas as `Delta` describes. It throws a `Fault`, classified once from the provider's
+ * status and structured body:
+ * - before the first delta for anything the provider refused (the caller may try elsewhere);
+ * - after it with `stream_interrupted` when the connection broke, `provider_protocol_error` when the
+ *   answer was malformed or ended without its protocol's end mark, `provider_error` when the provider
+ *   reported a failure in its stream. A cut answer never ends normally.
+ * Aborting `signal` stops the provider's work and ends the iteration with the signal's reason.
+ */
+export interface Claw {
+  /** The provider's id, the first half of `provider/model`. */
+  readonly provider: string;
+  readonly protocol: ProtocolName;
+  readonly capabilities: Capabilities;
+  call(prompt: Prompt, signal: AbortSignal): AsyncIterable<Delta>;
+}
+
+/** How an OpenAI-compatible provider differs from OpenAI. Each is a fact about the provider's API. */
+export interface Quirks {
+  /** The request field that limits output. Default `max_tokens`; OpenAI itself takes `max_completion_tokens`. */
+  maxTokensField?: 'max_tokens' | 'max_completion_tokens';
+  /** The provider refuses `stream_options`, so streamed usage is not asked for. */
+  noStreamOptions?: boolean;
+  /** The role for instructions: some providers refuse `developer`. Default `system`. */
+  developerRole?: boolean;
+  /** The provider refuses `parallel_tool_calls`. */
+  noParallelToolCalls?: boolean;
+  /** Structured output only as `json_object`; schemas are put into the instructions. */
+  noJsonSchema?: boolean;
+}
+
+/** A provider with its credentials, ready to be called. */
+export interface Provider {
+  id: string;
+  /** Without trailing slash, as the provider's own SDK takes it. */
+  baseUrl: string;
+  /** Absent for local servers that ask for none. */
+  apiKey?: string;
+  quirks: Quirks;
+}
+
+/** One request on the provider's wire. `body` is serialised by the transport. */
+export interface WireRequest {
+  /** Joined to the provider's base URL; begins with a slash. */
+  path: string;
+  headers: Record<string, string>;
+  body: Record<string, unknown>;
+}
+
+/** One server-sent event. `data` is the payload text. */
+export interface SseEvent {
+  event?: string;
+  data: string;
+}
+
+/**
+ * Reads one streamed answer: a reducer over the provider's events.
+ * `push` returns the deltas that an event causes and throws a `Fault` for a malformed one or one that
+ * reports a failure. `end` is called when the connection has closed in order; it returns the last
+ * deltas, or throws `provider_protocol_error` if the protocol's end mark never came.
+ */
+export interface StreamReader {
+  push(event: SseEvent): Delta[];
+  end(): Delta[];
+}
+
+/** A wire protocol: pure translation, no network. `http-claw.ts` joins it to a transport. */
+export interface WireProtocol {
+  readonly name: ProtocolName;
+  readonly capabilities: Capabilities;
+  request(prompt: Prompt, provider: Provider): WireRequest;
+  /** Translates a whole JSON answer; throws `provider_protocol_error` when it is not one. */
+  answer(body: unknown, prompt: Prompt): Delta[];
+  reader(prompt: Prompt): StreamReader;
+  /** Classifies a failure from its HTTP status and body (parsed JSON, or text where it was none). */
+  fault(status: number, body: unknown, headers: Headers): Fault;
+}

@@ -1,0 +1,172 @@
+/**
+ * The one catalogue of errors. Every failure that leaves the gateway is a `Fault` with a code from
+ * here; each dialect renders it in its own envelope. `docs/errors.md` lists the same codes (tested).
+ */
+
+interface ErrorKind {
+  /** HTTP status. */
+  status: number;
+  /** The `type` field of OpenAI's envelope. */
+  type:
+    | 'invalid_request_error'
+    | 'authentication_error'
+    | 'not_found_error'
+    | 'rate_limit_error'
+    | 'timeout_error'
+    | 'api_error';
+  /** Whether the same request may succeed later, unchanged. */
+  retryable: boolean;
+  /** What the reader should do about it. */
+  remedy: string;
+}
+
+export const ERRORS = {
+  invalid_json: bad(400, 'Send one JSON object with content-type: application/json.'),
+  invalid_request: bad(400, 'Correct the named field and send the request again.'),
+  unsupported_parameter: bad(400, 'Leave the named parameter out, or choose a model that supports it.'),
+  invalid_session_id: bad(
+    400,
+    'Use 1 to 255 visible ASCII characters without spaces, for example x-session-id: trip.',
+  ),
+  conflicting_state: bad(400, 'Send either `conversation` or `previous_response_id`, not both.'),
+  previous_response_not_found: bad(
+    400,
+    'Use the id of a stored response, or send the whole conversation as input.',
+  ),
+  tool_output_without_call: bad(
+    400,
+    'Send outputs only for the function calls of the turn before; copy its `call_id` exactly.',
+  ),
+  context_length_exceeded: bad(
+    400,
+    'Send less, choose a model with a larger context, or set `truncation` to `auto`.',
+  ),
+  content_filtered: bad(400, 'The provider refused this content; change the input.'),
+  provider_not_configured: bad(
+    400,
+    'Set the variable that the message names and restart, or choose another model.',
+  ),
+  provider_rejected_request: bad(
+    400,
+    'The provider did not accept the request; its reason is in the message.',
+  ),
+  missing_key: auth(
+    'Send the header `Authorization: Bearer <key>`; the root key was shown at the first start.',
+  ),
+  invalid_key: auth('Check the key for missing characters; ask the operator for a new one if it is lost.'),
+  not_found: missing('Check the path and the method against the documentation.'),
+  model_not_found: missing('GET /v1/models lists what can be called.'),
+  session_not_found: missing('Check the id; a key sees only the sessions of its own tenant.'),
+  response_not_found: missing('Check the id; responses made with `store: false` are not kept.'),
+  item_not_found: missing('Check the id; list the items of the conversation to see what it holds.'),
+  method_not_allowed: bad(405, 'Use a method that the `Allow` header names.'),
+  not_cancellable: bad(409, 'The response has ended; fetch it instead.'),
+  session_busy: {
+    status: 409,
+    type: 'invalid_request_error',
+    retryable: true,
+    remedy: 'Too many turns wait for this session; wait as `Retry-After` says, then send again.',
+  },
+  body_too_large: bad(413, 'Send a smaller body, or raise `limits.body_bytes` in the configuration.'),
+  provider_auth_failed: {
+    status: 502,
+    type: 'api_error',
+    retryable: false,
+    remedy: "The provider refused the gateway's own key; the operator should replace it.",
+  },
+  rate_limited: {
+    status: 429,
+    type: 'rate_limit_error',
+    retryable: true,
+    remedy: 'Slow down; send again after `Retry-After`.',
+  },
+  quota_exceeded: {
+    status: 429,
+    type: 'rate_limit_error',
+    retryable: false,
+    remedy: 'The account at the provider has no credit left; the operator should top it up.',
+  },
+  internal_error: server(500, 'This is a fault of the gateway; report it with the x-request-id header.'),
+  store_unavailable: server(503, 'The session store did not answer; send again shortly.', true),
+  shutting_down: server(
+    503,
+    'The gateway is shutting down; send again, to another instance or shortly.',
+    true,
+  ),
+  provider_unreachable: server(
+    502,
+    'The provider could not be reached; send again, or choose another model.',
+    true,
+  ),
+  provider_error: server(502, 'The provider failed; send again, or choose another model.', true),
+  provider_overloaded: server(
+    503,
+    'The provider is overloaded; send again shortly, or choose another model.',
+    true,
+  ),
+  provider_protocol_error: server(
+    502,
+    "The provider's answer broke its own protocol; send again, or choose another model.",
+    true,
+  ),
+  stream_interrupted: server(502, 'The answer was cut; what arrived is kept. Send again to continue.', true),
+  provider_timeout: {
+    status: 504,
+    type: 'timeout_error',
+    retryable: true,
+    remedy: 'The provider was too slow; send again, or raise the timeout in the configuration.',
+  },
+  context_lost: server(
+    500,
+    'Part of the session could not be read, so no answer was made from less; check the store.',
+  ),
+} satisfies Record<string, ErrorKind>;
+
+export type ErrorCode = keyof typeof ERRORS;
+
+function bad(status: number, remedy: string): ErrorKind {
+  return { status, type: 'invalid_request_error', retryable: false, remedy };
+}
+function auth(remedy: string): ErrorKind {
+  return { status: 401, type: 'authentication_error', retryable: false, remedy };
+}
+function missing(remedy: string): ErrorKind {
+  return { status: 404, type: 'not_found_error', retryable: false, remedy };
+}
+function server(status: number, remedy: string, retryable = false): ErrorKind {
+  return { status, type: 'api_error', retryable, remedy };
+}
+
+export interface FaultDetail {
+  /** The request field at fault, as the caller wrote it: `messages[2].content`. */
+  param?: string;
+  /** Whole seconds, for the `Retry-After` header. */
+  retryAfter?: number;
+  /** What the provider said, untouched; kept with the turn, shown to the caller only in `message`. */
+  raw?: unknown;
+  /** The underlying failure, for the log. */
+  cause?: unknown;
+}
+
+/** A failure with a code of the catalogue. `message` says what happened; the remedy comes with the code. */
+export class Fault extends Error {
+  override readonly name = 'Fault';
+  readonly param?: string;
+  readonly retryAfter?: number;
+  readonly raw?: unknown;
+
+  constructor(
+    readonly code: ErrorCode,
+    message: string,
+    detail: FaultDetail = {},
+  ) {
+    super(message, { cause: detail.cause });
+    this.param = detail.param;
+    this.retryAfter = detail.retryAfter;
+    this.raw = detail.raw;
+  }
+
+  get kind(): ErrorKind {
+    return ERRORS[this.code];
+  }
+}

@@ -1,0 +1,87 @@
+/**
+ * Ids are opaque and time-ordered: lower-case Crockford base32, the time first.
+ *
+ * A session key has 20 characters. A turn id is its session's key followed by 13 characters, so that
+ * any turn leads to its session without an index, and a store that shards by session can route it.
+ * Item ids are the turn's id and a place in it; they are derived, never stored.
+ */
+
+const ALPHABET = '0123456789abcdefghjkmnpqrstvwxyz';
+const SESSION_KEY_LENGTH = 20;
+const TURN_ID_LENGTH = 33;
+const KEY = /^[0-9a-hjkmnp-tv-z]+$/;
+
+export type SessionId = string & { readonly sessionId: unique symbol };
+export type TurnId = string & { readonly turnId: unique symbol };
+
+function encode(value: number, length: number): string {
+  let text = '';
+  let rest = value;
+  for (let i = 0; i < length; i++) {
+    text = ALPHABET[rest % 32] + text;
+    rest = Math.floor(rest / 32);
+  }
+  return text;
+}
+
+function random(length: number): string {
+  let text = '';
+  for (const byte of crypto.getRandomValues(new Uint8Array(length))) text += ALPHABET[byte & 31];
+  return text;
+}
+
+export function newSessionId(now: number): SessionId {
+  return (encode(now, 9) + random(11)) as SessionId;
+}
+
+/** Nine characters of time (milliseconds, good until the year 3084), four of chance. */
+export function newTurnId(session: SessionId, now: number): TurnId {
+  return (session + encode(now, 9) + random(4)) as TurnId;
+}
+
+export function sessionOf(turn: TurnId): SessionId {
+  return turn.slice(0, SESSION_KEY_LENGTH) as SessionId;
+}
+
+function parse(text: string, prefix: string, length: number): string | undefined {
+  if (!text.startsWith(prefix) || text.length !== prefix.length + length) return undefined;
+  const key = text.slice(prefix.length);
+  return KEY.test(key) ? key : undefined;
+}
+
+export const conversationId = (session: SessionId): string => `conv_${session}`;
+export const responseId = (turn: TurnId): string => `resp_${turn}`;
+export const completionId = (turn: TurnId): string => `chatcmpl-${turn}`;
+
+export const parseConversationId = (text: string): SessionId | undefined =>
+  parse(text, 'conv_', SESSION_KEY_LENGTH) as SessionId | undefined;
+export const parseResponseId = (text: string): TurnId | undefined =>
+  parse(text, 'resp_', TURN_ID_LENGTH) as TurnId | undefined;
+export const parseCompletionId = (text: string): TurnId | undefined =>
+  parse(text, 'chatcmpl-', TURN_ID_LENGTH) as TurnId | undefined;
+
+/** Where an item stands in its turn: `i` counts its input, `o` its output, from 0. */
+export interface Place {
+  turn: TurnId;
+  side: 'i' | 'o';
+  index: number;
+}
+
+const ITEM_PREFIX: Record<string, string> = {
+  message: 'msg',
+  function_call: 'fc',
+  function_call_output: 'fco',
+  reasoning: 'rs',
+};
+
+export function itemId(type: string, place: Place): string {
+  return `${ITEM_PREFIX[type] ?? 'item'}_${place.turn}${place.side}${place.index}`;
+}
+
+const ITEM_ID = /^[a-z]+_([0-9a-hjkmnp-tv-z]{33})([io])(\d{1,6})$/;
+
+export function parseItemId(text: string): Place | undefined {
+  const match = ITEM_ID.exec(text);
+  if (!match) return undefined;
+  return { turn: match[1] as TurnId, side: match[2] as 'i' | 'o', index: Number(match[3]) };
+}

@@ -1,0 +1,135 @@
+/**
+ * Items: the atoms of context, in the shape of the Open Responses specification
+ * (schema `ItemField`). Every dialect is translated to and from these; kinds we do not know are
+ * kept and returned untouched (`OtherItem`).
+ */
+
+export type Role = 'user' | 'assistant' | 'system' | 'developer';
+
+/** `incomplete` marks an item that was cut short: by a limit, a cancel, or a crash. */
+export type ItemStatus = 'in_progress' | 'completed' | 'incomplete';
+
+export interface InputText {
+  type: 'input_text';
+  text: string;
+}
+
+/** What a model said. `logprobs` is present only when the caller asked and the provider gave them. */
+export interface OutputText {
+  type: 'output_text';
+  text: string;
+  annotations: unknown[];
+  logprobs?: unknown[];
+}
+
+export interface Refusal {
+  type: 'refusal';
+  refusal: string;
+}
+
+/** `image_url` is an `https:` or `data:` URL; `file_id` names a file at the provider. */
+export interface InputImage {
+  type: 'input_image';
+  image_url?: string | null;
+  file_id?: string | null;
+  detail?: string | null;
+}
+
+/** Exactly one of `file_data` (a `data:` URL or bare base64), `file_url` or `file_id` is expected. */
+export interface InputFile {
+  type: 'input_file';
+  filename?: string | null;
+  file_data?: string | null;
+  file_url?: string | null;
+  file_id?: string | null;
+}
+
+/** `format` is the provider's word for the encoding: `wav`, `mp3`. `data` is base64. */
+export interface InputAudio {
+  type: 'input_audio';
+  input_audio: { data: string; format: string };
+}
+
+/**
+ * Stands for every `type` that is none of the literals here. At run time the field holds the caller's or
+ * provider's own word; the literal lets the compiler tell the unions below apart.
+ */
+export type OtherType = '(any other)';
+
+/** A part or item kind that this version does not interpret. Kept and returned untouched. */
+export interface OtherPart {
+  type: OtherType;
+  [field: string]: unknown;
+}
+
+export type Part = InputText | OutputText | Refusal | InputImage | InputFile | InputAudio | OtherPart;
+
+export interface Message {
+  type: 'message';
+  id?: string;
+  role: Role;
+  status?: ItemStatus;
+  content: Part[];
+}
+
+/** `arguments` is JSON text exactly as the model wrote it; it may be invalid JSON. */
+export interface FunctionCall {
+  type: 'function_call';
+  id?: string;
+  call_id: string;
+  name: string;
+  arguments: string;
+  status?: ItemStatus;
+}
+
+export interface FunctionCallOutput {
+  type: 'function_call_output';
+  id?: string;
+  call_id: string;
+  output: string | Part[];
+  status?: ItemStatus;
+}
+
+export interface SummaryText {
+  type: 'summary_text';
+  text: string;
+}
+
+export interface ReasoningText {
+  type: 'reasoning_text';
+  text: string;
+}
+
+/**
+ * What a model thought. `encrypted_content` can be read only by the provider that made it and is
+ * never shown to another one.
+ */
+export interface Reasoning {
+  type: 'reasoning';
+  id?: string;
+  summary: SummaryText[];
+  content?: ReasoningText[];
+  encrypted_content?: string | null;
+  status?: ItemStatus;
+}
+
+export interface OtherItem {
+  type: OtherType;
+  id?: string;
+  [field: string]: unknown;
+}
+
+export type Item = Message | FunctionCall | FunctionCallOutput | Reasoning | OtherItem;
+
+/** The text of a message: its text parts joined; images, files and refusals are left out. */
+export function messageText(message: Message): string {
+  let text = '';
+  for (const part of message.content) {
+    if (part.type === 'input_text' || part.type === 'output_text') text += part.text;
+  }
+  return text;
+}
+
+export function userMessage(text: string): Message {
+  return { type: 'message', role: 'user', content: [{ type: 'input_text', text }] };
+}

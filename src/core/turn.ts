@@ -1,0 +1,90 @@
+import type { Finish } from './delta.ts';
+import type { ErrorCode } from './errors.ts';
+import type { SessionId, TurnId } from './ids.ts';
+import type { Item } from './items.ts';
+import type { Settings } from './settings.ts';
+import type { NanoDollars, Usage } from './usage.ts';
+
+/** Who a piece of data belongs to. Every query is bound to one. */
+export type Tenant = string & { readonly tenant: unique symbol };
+
+/** The API in whose words a caller speaks. */
+export type Dialect = 'chat' | 'responses';
+
+export type TurnState = 'queued' | 'running' | 'completed' | 'incomplete' | 'failed' | 'cancelled';
+
+/** A failure as it is stored with the turn and shown to whoever fetches it. */
+export interface TurnError {
+  code: ErrorCode;
+  message: string;
+}
+
+/**
+ * What a turn was asked: the part that is known before a claw is called. It is journaled as the
+ * turn's intent and never changes afterwards.
+ */
+export interface Intent {
+  id: TurnId;
+  tenant: Tenant;
+  session: SessionId;
+  /** The turn before this one on its branch; `null` at the root. Two turns with one parent are a fork. */
+  parent: TurnId | null;
+  /** Milliseconds since the epoch. */
+  createdAt: number;
+  dialect: Dialect;
+  /** The model as the caller named it. Absent when items were only appended and no model was asked. */
+  model?: string;
+  /** What this turn adds to the session; never the history before it. Items carry no ids (see `ids.ts`). */
+  input: Item[];
+  /** Not inherited by later turns. */
+  instructions?: string;
+  settings: Settings;
+  /** Request fields that only the caller's dialect knows and that its replies echo. */
+  echo?: Record<string, unknown>;
+  /** The caller asked for the turn to be kept and listed as a stored chat completion. */
+  listed?: boolean;
+  metadata: Record<string, string>;
+  /** What stands beside input items, by index: fields of the dialect that have no canonical place. */
+  inputNatives?: Record<number, unknown>;
+}
+
+/** How a turn ended. */
+export interface Outcome {
+  state: Exclude<TurnState, 'queued' | 'running'>;
+  completedAt: number;
+  /** The provider that answered, and the model as it named itself. Absent when none did. */
+  provider?: string;
+  servedModel?: string;
+  providerId?: string;
+  output: Item[];
+  /** What stands beside output items for their own provider, by index. */
+  outputNatives?: Record<number, unknown>;
+  /** Further choices of a request with `n` > 1; not part of the session's context. */
+  alternates?: Item[][];
+  finish: Finish[];
+  usage?: Usage;
+  /** Absent when the model has no known price. */
+  cost?: NanoDollars;
+  error?: TurnError;
+  /** Fields of the provider's envelope that have no canonical place. */
+  extra?: Record<string, unknown>;
+}
+
+/** One request and its outcome. */
+export type Turn = Intent & Outcome;
+
+/**
+ * A named or addressed session. An implicit chain of responses has turns but no record until
+ * somebody names it.
+ */
+export interface Session {
+  id: SessionId;
+  tenant: Tenant;
+  /** The caller's own id for it (`x-session-id: trip`); unique in the tenant. */
+  name?: string;
+  /** Milliseconds since the epoch. */
+  createdAt: number;
+  metadata: Record<string, string>;
+  /** The turn that the next one follows; `null` while the session is empty. */
+  head: TurnId | null;
+}

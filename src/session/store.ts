@@ -1,0 +1,128 @@
+import type { SessionId, TurnId } from '../core/ids.ts';
+import type { Dialect, Session, Tenant, TurnState } from '../core/turn.ts';
+
+/**
+ * One turn as a store keeps it. Stores index the columns and never look into `body`, which
+ * `session/codec.ts` writes and reads.
+ */
+export interface TurnRow {
+  tenant: Tenant;
+  session: SessionId;
+  id: TurnId;
+  parent: TurnId | null;
+  createdAt: number;
+  state: TurnState;
+  dialect: Dialect;
+  /** Listed as a stored chat completion. */
+  listed: boolean;
+  /** The model as the caller named it; `''` when no model was asked. */
+  model: string;
+  /** Context tokens of this turn alone, input and output. */
+  tokens: number;
+  /** Context tokens of the branch up to and including this turn. */
+  totalTokens: number;
+  /** Digest of the branch's content up to and including this turn; equal digests mean equal content. */
+  digest: string;
+  /** Immutable content of the turn. */
+  body: string;
+  /** Mutable, small. */
+  metadata: Record<string, string>;
+  /** Items deleted by the caller, as `i0`, `o2`; views leave them out. */
+  hidden: string[];
+  /** The caller deleted the response; it can no longer be fetched or continued by its id. */
+  deleted: boolean;
+}
+
+/** What may change on a stored turn. Absent fields stay. */
+export interface TurnAmendment {
+  metadata?: Record<string, string>;
+  /** Added to what is hidden already. */
+  hide?: string[];
+  deleted?: true;
+}
+
+export interface ListQuery {
+  /** Exclusive; the last id of the page before. */
+  after?: TurnId;
+  /** 1 to 100. */
+  limit: number;
+  order: 'asc' | 'desc';
+  model?: string;
+  /** Only turns whose metadata holds all of these. */
+  metadata?: Record<string, string>;
+}
+
+/** A turn's place in its session's tree. */
+export interface TreeNode {
+  id: TurnId;
+  parent: TurnId | null;
+  digest: string;
+}
+
+/**
+ * The durable log of sessions. Implementations pass `tests/conformance/session-store.ts`.
+ *
+ * What holds for all: every call is bound to a tenant, and what belongs to another one does not exist.
+ * A promise that has resolved has been written so that it survives the machine, and every later read,
+ * here or in another process on the same store, sees it. Failures of the store itself reject with
+ * `store_unavailable`.
+ */
+export interface SessionStore {
+  /**
+   * Makes a session. Where `name` is taken in the tenant, the existing session is returned and nothing
+   * changes, so that two racing callers get one session.
+   */
+  createSession(session: Session): Promise<Session>;
+  /** By id or by name. Deleted sessions are not found. */
+  findSession(tenant: Tenant, ref: { id: SessionId } | { name: string }): Promise<Session | undefined>;
+  /** Replaces the metadata. Resolves to `undefined` where there is no such session. */
+  updateSession(
+    tenant: Tenant,
+    id: SessionId,
+    metadata: Record<string, string>,
+  ): Promise<Session | undefined>;
+  /** The session is no longer found and its name is free again; its turns stay. False if there was none. */
+  deleteSession(tenant: Tenant, id: SessionId): Promise<boolean>;
+
+  /**
+   * Appends a turn to the log. With `moveHead`, the session's head becomes this turn if it still is
+   * `moveHead.from`; otherwise the turn is stored all the same, as a fork, and false is returned.
+   * Committing a turn whose id is stored already changes nothing and returns true.
+   */
+  commitTurn(row: TurnRow, moveHead?: { from: TurnId | null }): Promise<boolean>;
+  /** Includes deleted turns, which say so. */
+  readTurn(tenant: Tenant, id: TurnId): Promise<TurnRow | undefined>;
+  /**
+   * The branch that ends in `tip`, oldest first, as far back as turns reach past `sinceTokens`: all with
+   * `totalTokens > sinceTokens`, which is a suffix of the branch. Its cost depends on what it returns,
+   * not on the length of the session. The root comes first even where the suffix does not reach it,
+   * because it holds the session's standing instructions.
+   */
+  readBranch(tenant: Tenant, tip: TurnId, sinceTokens: number): Promise<TurnRow[]>;
+  /** All turns of a session, without their bodies, oldest first. */
+  readTree(tenant: Tenant, session: SessionId): Promise<TreeNode[]>;
+  /** Changes what may change. Resolves to the row after it, or `undefined` if there is none. */
+  amendTurn(tenant: Tenant, id: TurnId, change: TurnAmendment): Promise<TurnRow | undefined>;
+  /** Listed turns of the tenant, by time. Deleted ones are left out. */
+  listTurns(tenant: Tenant, query: ListQuery): Promise<TurnRow[]>;
+
+  close(): Promise<void>;
+}
+
+/**
+ * Large content, stored once by its hash, outside the rows. A tenant cannot reach another's blob, not
+ * even by knowing its hash.
+ */
+export interface BlobStore {
+  /** Resolves to the SHA-256 of the content in hex, once it survives the machine. Idempotent. */
+  putBlob(tenant: Tenant, content: string): Promise<string>;
+  /** `undefined` when it is missing or damaged (its hash no longer fits). */
+  getBlob(tenant: Tenant, hash: string): Promise<string | undefined>;
+}
+
+/** Hashed keys of the gateway itself. */
+export interface KeyStore {
+  /** The SHA-256 of the root key, in hex; `undefined` before one was made. */
+  rootKeyHash(): Promise<string | undefined>;
+  setRootKeyHash(hash: string): Promise<void>;
+}
