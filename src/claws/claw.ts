@@ -1,40 +1,8 @@
 import type { Delta } from '../core/delta.ts';
 import type { Fault } from '../core/errors.ts';
-import type { Item } from '../core/items.ts';
-import type { Settings } from '../core/settings.ts';
+import type { Prompt, ProtocolName } from '../core/prompt.ts';
 
-/** The wire protocols that claws speak. A dialect of ours with the same name shares its vocabulary. */
-export type ProtocolName = 'openai-chat' | 'openai-responses' | 'anthropic' | 'gemini' | 'local';
-
-/** One item of a prompt with what its own provider needs to see again. */
-export interface PromptItem {
-  item: Item;
-  /** The provider that generated the item; absent for what the caller wrote. */
-  origin?: string;
-  /**
-   * What the claw left in `item-end.native`. Handed back to the provider named in `origin` only. For
-   * the caller's own items: message fields of `Prompt.dialect` that have no canonical place.
-   */
-  native?: unknown;
-}
-
-/** Everything a claw needs to make one answer. Built by `context`; a claw never looks further. */
-export interface Prompt {
-  /** The model's name at the provider, without the provider's prefix. */
-  model: string;
-  /** Instructions that stand before all items (the Responses API's `instructions`). */
-  instructions?: string;
-  items: PromptItem[];
-  settings: Settings;
-  /** The most tokens the model can generate, from the catalogue; for protocols that require a limit. */
-  outputLimit?: number;
-  /** Whether to ask the provider for a stream. The deltas have the same meaning either way. */
-  stream: boolean;
-  /** The protocol whose vocabulary `extra` is in. */
-  dialect: ProtocolName;
-  /** Request fields that we do not know. A claw merges them into its request only when it speaks `dialect`. */
-  extra: Record<string, unknown>;
-}
+export type { Prompt, PromptItem, ProtocolName } from '../core/prompt.ts';
 
 /** What a protocol can do that others cannot. Checked before a call, so that a lack is a clear 400. */
 export interface Capabilities {

@@ -39,6 +39,8 @@ export interface Intent {
   /** Not inherited by later turns. */
   instructions?: string;
   settings: Settings;
+  /** The blob that holds `settings.tools`, where they are large: most turns of a session share them. */
+  toolsBlob?: string;
   /** Request fields that only the caller's dialect knows and that its replies echo. */
   echo?: Record<string, unknown>;
   /** The caller asked for the turn to be kept and listed as a stored chat completion. */
@@ -87,4 +89,23 @@ export interface Session {
   metadata: Record<string, string>;
   /** The turn that the next one follows; `null` while the session is empty. */
   head: TurnId | null;
+}
+
+/** A turn as part of a branch, with what is counted and marked beside it. */
+export interface BranchTurn {
+  turn: Turn;
+  /** Context tokens of this turn alone. */
+  tokens: number;
+  /** Context tokens of the branch up to and including this turn. */
+  totalTokens: number;
+  digest: string;
+  /** Items that the caller deleted, as `i0`, `o2`. */
+  hidden: readonly string[];
+}
+
+/** Who asks, as its key says. */
+export interface Caller {
+  tenant: Tenant;
+  /** The key's name in the configuration; `root` for the root key. Safe to log. */
+  key: string;
 }

@@ -1,0 +1,54 @@
+import { Fault } from '../core/errors.ts';
+import type { Connect } from './http-claw.ts';
+
+/** An origin that answered this recently has a pooled connection or will take one. */
+const WARM_MS = 60_000;
+
+/**
+ * A time limit for making a connection, which `fetch` does not have: an origin not heard of lately is
+ * first tried with a bare TCP connection. Behind an HTTP proxy origins cannot be tried, so none are.
+ */
+export function connectWithin(limitMs: number, env: Record<string, string | undefined>): Connect {
+  if (env.HTTPS_PROXY || env.HTTP_PROXY || env.https_proxy || env.http_proxy) return async () => {};
+  const warm = new Map<string, number>();
+  return async (url, signal) => {
+    const { origin, hostname, port, protocol } = new URL(url);
+    if ((warm.get(origin) ?? 0) > Date.now() - WARM_MS) return;
+    const host = hostname.replace(/^\[|\]$/g, '');
+    await tryConnection(host, Number(port) || (protocol === 'https:' ? 443 : 80), limitMs, signal);
+    warm.set(origin, Date.now());
+  };
+}
+
+async function tryConnection(
+  hostname: string,
+  port: number,
+  limitMs: number,
+  signal: AbortSignal,
+): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const tooLate = new Promise<'late'>((resolve) => {
+    timer = setTimeout(resolve, limitMs, 'late');
+  });
+  const connection = Bun.connect({ hostname, port, socket: { data() {}, error() {} } });
+  try {
+    const socket = await Promise.race([connection, tooLate]);
+    if (socket === 'late') {
+      throw new Fault(
+        'provider_timeout',
+        `${hostname}:${port} did not accept a connection within ${limitMs} ms.`,
+      );
+    }
+    socket.end();
+  } catch (error) {
+    if (signal.aborted) throw signal.reason;
+    if (error instanceof Fault) throw error;
+    throw new Fault('provider_unreachable', `${hostname}:${port} refused the connection.`, { cause: error });
+  } finally {
+    clearTimeout(timer);
+    connection.then(
+      (socket) => socket.end(),
+      () => {},
+    );
+  }
+}

@@ -1,0 +1,136 @@
+import type { Delta } from '../core/delta.ts';
+import { Fault } from '../core/errors.ts';
+import type { Claw, Prompt, Provider, WireProtocol, WireRequest } from './claw.ts';
+import { SseParser } from './sse-parser.ts';
+
+/** The part of `fetch` that claws use; injected, so that tests own the network. */
+export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
+
+/** Resolves when the origin accepts connections, rejects with `provider_unreachable` or `provider_timeout`. */
+export type Connect = (url: string, signal: AbortSignal) => Promise<void>;
+
+export interface HttpClawParts {
+  provider: Provider;
+  protocol: WireProtocol;
+  fetch: Fetch;
+  connect: Connect;
+}
+
+/** A provider's error page is of no use beyond its beginning. */
+const MAX_ERROR_BODY = 64 * 1024;
+
+/** Joins a wire protocol to a provider over HTTP: the claw of every provider but the built-in one. */
+export function httpClaw(parts: HttpClawParts): Claw {
+  const { provider, protocol } = parts;
+  return {
+    provider: provider.id,
+    protocol: protocol.name,
+    capabilities: protocol.capabilities,
+    async *call(prompt, signal) {
+      const response = await send(parts, protocol.request(prompt, provider), signal);
+      if (!response.ok) throw await refusal(protocol, response);
+      if (prompt.stream && isEventStream(response)) yield* readStream(response, protocol, prompt, signal);
+      else yield* protocol.answer(await readJson(response, provider, signal), prompt);
+    },
+  };
+}
+
+async function send(parts: HttpClawParts, request: WireRequest, signal: AbortSignal): Promise<Response> {
+  const { provider } = parts;
+  const url = provider.baseUrl + request.path;
+  await parts.connect(url, signal);
+  try {
+    return await parts.fetch(url, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', ...request.headers },
+      body: JSON.stringify(request.body),
+      signal,
+      redirect: 'error',
+    });
+  } catch (error) {
+    throw unreachable(provider, error, signal);
+  }
+}
+
+/** The caller's own abort keeps its reason; anything else means that no answer came. */
+function unreachable(provider: Provider, error: unknown, signal: AbortSignal): unknown {
+  if (signal.aborted) return signal.reason;
+  return new Fault('provider_unreachable', `No answer came from ${provider.id} (${describe(error)}).`, {
+    cause: error,
+  });
+}
+
+function describe(error: unknown): string {
+  if (!(error instanceof Error)) return 'unknown failure';
+  const { code } = error as { code?: unknown };
+  return typeof code === 'string' ? code : error.name;
+}
+
+function isEventStream(response: Response): boolean {
+  return response.headers.get('content-type')?.startsWith('text/event-stream') ?? false;
+}
+
+async function refusal(protocol: WireProtocol, response: Response): Promise<Fault> {
+  const text = (await response.text().catch(() => '')).slice(0, MAX_ERROR_BODY);
+  let body: unknown = text;
+  try {
+    body = JSON.parse(text);
+  } catch {
+    // Proxies answer in HTML; the protocol classifies by status then.
+  }
+  return protocol.fault(response.status, body, response.headers);
+}
+
+async function readJson(response: Response, provider: Provider, signal: AbortSignal): Promise<unknown> {
+  let text: string;
+  try {
+    text = await response.text();
+  } catch (error) {
+    throw unreachable(provider, error, signal);
+  }
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new Fault(
+      'provider_protocol_error',
+      `${provider.id} answered ${response.status} with text that is not JSON; a JSON object was expected.`,
+      { raw: text.slice(0, 1000) },
+    );
+  }
+}
+
+async function* readStream(
+  response: Response,
+  protocol: WireProtocol,
+  prompt: Prompt,
+  signal: AbortSignal,
+): AsyncGenerator<Delta> {
+  const reader = protocol.reader(prompt);
+  const parser = new SseParser();
+  const decoder = new TextDecoder();
+  const body = response.body!.getReader();
+  let ended = false;
+  try {
+    while (!ended) {
+      const { done, value } = await body.read();
+      ended = done;
+      for (const event of parser.push(done ? decoder.decode() : decoder.decode(value, { stream: true }))) {
+        yield* reader.push(event);
+      }
+    }
+    yield* reader.end();
+  } catch (error) {
+    if (signal.aborted) throw signal.reason;
+    if (error instanceof Fault) throw error;
+    throw new Fault(
+      'stream_interrupted',
+      `The connection broke while the model answered (${describe(error)}).`,
+      {
+        cause: error,
+      },
+    );
+  } finally {
+    // Frees the connection when the consumer stops early; Bun keeps an unread body's socket otherwise.
+    if (!ended) body.cancel().catch(() => {});
+  }
+}

@@ -1,0 +1,102 @@
+import type { Delta } from '../../core/delta.ts';
+import { type Item, messageText } from '../../core/items.ts';
+import type { Claw, Prompt } from '../claw.ts';
+
+/**
+ * `local/recall`: the built-in claw. Deterministic, offline, no language model: it looks up what was
+ * said earlier in the session. It makes the gateway usable before any key is set.
+ */
+export const recall: Claw = {
+  provider: 'local',
+  protocol: 'local',
+  capabilities: { choices: false, logprobs: false },
+  async *call(prompt, signal) {
+    const text = reply(userTexts(prompt));
+    yield { type: 'start', model: 'recall' };
+    yield { type: 'item-start', index: 0, item: { type: 'message', role: 'assistant', content: [] } };
+    for (const word of text.match(/\S+\s*/g) ?? []) {
+      signal.throwIfAborted();
+      yield { type: 'text-delta', index: 0, part: 0, text: word };
+    }
+    yield { type: 'item-end', index: 0 };
+    yield* ending(prompt, text);
+  },
+};
+
+function* ending(prompt: Prompt, text: string): Generator<Delta> {
+  const said = prompt.items.map(({ item }) => textOf(item)).join(' ');
+  const usage = { input: words(said), output: words(text), cacheRead: 0, cacheWrite: 0, reasoning: 0 };
+  yield { type: 'usage', usage };
+  yield { type: 'finish', reason: { unified: 'stop', raw: 'stop' } };
+}
+
+const words = (text: string): number => text.split(/\s+/).filter(Boolean).length;
+
+const textOf = (item: Item): string => (item.type === 'message' ? messageText(item) : '');
+
+function userTexts(prompt: Prompt): string[] {
+  return prompt.items.flatMap(({ item }) =>
+    item.type === 'message' && item.role === 'user' ? [messageText(item).trim()] : [],
+  );
+}
+
+const DISCLAIMER = 'I am the built-in offline claw, not a language model';
+
+function reply(said: string[]): string {
+  const last = said.at(-1) ?? '';
+  const earlier = said.slice(0, -1);
+  if (isQuestion(last)) return answer(last, earlier);
+  const fact = factsOf(last)[0];
+  if (fact) return `I will remember that your ${fact.subject} is ${fact.value}. (${DISCLAIMER}.)`;
+  return `I have kept this as message ${said.length} of our session. ${DISCLAIMER}: I only recall what was said here. Ask me about it, or set a provider key to talk to a model.`;
+}
+
+const isQuestion = (text: string): boolean =>
+  /\?\s*$/.test(text) || /^(what|who|where|when|which|how|do|did|can|tell me|recall)\b/i.test(text);
+
+function answer(question: string, earlier: string[]): string {
+  if (/\b(first|beginning|begin|start)\b/i.test(question) && earlier[0] !== undefined) {
+    return `You began with: "${earlier[0]}"`;
+  }
+  const facts = earlier.flatMap(factsOf).reverse();
+  const asked = question.toLowerCase();
+  const fact =
+    facts.find(({ subject }) => asked.includes(subject)) ??
+    (/\bwho am i\b/.test(asked) ? facts[0] : undefined);
+  if (fact) return `Your ${fact.subject} is ${fact.value}.`;
+  const quote = closest(question, earlier);
+  if (quote) return `You said: "${quote}"`;
+  return `Nothing said in this session answers that. ${DISCLAIMER}: set a provider key, for example OPENAI_API_KEY, to ask one.`;
+}
+
+interface Fact {
+  subject: string;
+  value: string;
+}
+
+/** "My dog's name is Rex" → { subject: "dog's name", value: "Rex" }; "I'm Ada" is a name too. */
+function factsOf(text: string): Fact[] {
+  const facts: Fact[] = [];
+  for (const match of text.matchAll(/\bmy ([\w' -]{1,40}?) (?:is|are|was) ([^.!?;\n]+)/gi)) {
+    facts.push({ subject: match[1]!.toLowerCase(), value: match[2]!.trim() });
+  }
+  const name = /\b(?:i am called|call me|i'm|i am) ([A-Z][\w'-]*)/.exec(text);
+  if (name) facts.push({ subject: 'name', value: name[1]! });
+  return facts;
+}
+
+/** The earlier message that shares most of the question's longer words; the newest one wins a tie. */
+function closest(question: string, earlier: string[]): string | undefined {
+  const wanted = new Set(question.toLowerCase().match(/\p{L}{4,}/gu) ?? []);
+  let best: string | undefined;
+  let bestShared = 0;
+  for (const text of earlier) {
+    const shared = new Set((text.toLowerCase().match(/\p{L}{4,}/gu) ?? []).filter((word) => wanted.has(word)))
+      .size;
+    if (shared > 0 && shared >= bestShared) {
+      best = text;
+      bestShared = shared;
+    }
+  }
+  return best;
+}

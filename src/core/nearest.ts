@@ -1,0 +1,43 @@
+/**
+ * How many single-character edits (insert, delete, replace, swap of neighbours) lead from `a` to `b`.
+ * Upper and lower case count as equal: a wrong case is the smallest of mistakes.
+ */
+export function editDistance(a: string, b: string): number {
+  const from = a.toLowerCase();
+  const to = b.toLowerCase();
+  let beforeLast: number[] = [];
+  let last = Array.from({ length: to.length + 1 }, (_, column) => column);
+  for (let row = 1; row <= from.length; row++) {
+    const current = [row];
+    for (let column = 1; column <= to.length; column++) {
+      const same = from[row - 1] === to[column - 1];
+      let best = Math.min(last[column]! + 1, current[column - 1]! + 1, last[column - 1]! + (same ? 0 : 1));
+      const swapped = from[row - 1] === to[column - 2] && from[row - 2] === to[column - 1];
+      if (swapped) best = Math.min(best, beforeLast[column - 2]! + 1);
+      current.push(best);
+    }
+    beforeLast = last;
+    last = current;
+  }
+  return last[to.length]!;
+}
+
+/**
+ * The entries of `among` that `name` may have been meant to be, nearest first, at most `count`.
+ * Empty when nothing is near: more than about a third of the characters would have to change, unless
+ * one of the two contains the other.
+ */
+export function nearest(name: string, among: Iterable<string>, count = 1): string[] {
+  const wanted = name.toLowerCase();
+  const near: { entry: string; distance: number }[] = [];
+  for (const entry of new Set(among)) {
+    const distance = editDistance(name, entry);
+    const longer = Math.max(name.length, entry.length);
+    const shorter = Math.min(name.length, entry.length);
+    const contained =
+      shorter >= 3 && (entry.toLowerCase().includes(wanted) || wanted.includes(entry.toLowerCase()));
+    if (distance <= Math.max(1, Math.floor(longer / 3)) || contained) near.push({ entry, distance });
+  }
+  near.sort((a, b) => a.distance - b.distance || (a.entry < b.entry ? -1 : 1));
+  return near.slice(0, count).map(({ entry }) => entry);
+}

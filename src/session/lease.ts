@@ -1,0 +1,50 @@
+import { Fault } from '../core/errors.ts';
+
+/** The right to write to a session. Released once; a second release does nothing. */
+export interface Lease {
+  release(): void;
+}
+
+/**
+ * One writer at a time per session, in the order of asking. `limit` bounds how many may wait; the next
+ * one gets `session_busy`. It orders the turns of this process; the log's compare-and-set on the head
+ * keeps those of several processes apart.
+ */
+export class Leases {
+  private readonly queues = new Map<string, Array<() => void>>();
+
+  constructor(private readonly limit: number) {}
+
+  async acquire(session: string): Promise<Lease> {
+    const queue = this.queues.get(session);
+    if (!queue) {
+      this.queues.set(session, []);
+      return this.lease(session);
+    }
+    if (queue.length >= this.limit) {
+      throw new Fault('session_busy', `${queue.length} turns wait for this session already.`, {
+        retryAfter: 1,
+      });
+    }
+    await new Promise<void>((resolve) => queue.push(resolve));
+    return this.lease(session);
+  }
+
+  /** Sessions that are being written to or waited for. */
+  get size(): number {
+    return this.queues.size;
+  }
+
+  private lease(session: string): Lease {
+    let held = true;
+    return {
+      release: () => {
+        if (!held) return;
+        held = false;
+        const next = this.queues.get(session)?.shift();
+        if (next) next();
+        else this.queues.delete(session);
+      },
+    };
+  }
+}
