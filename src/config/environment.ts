@@ -1,0 +1,63 @@
+import type { z } from 'zod';
+import { type Problem, suggestion } from './problems.ts';
+import { type ScalarSetting, scalarSettings } from './shape.ts';
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Names the configuration file; the only variable that is not a setting of the file itself. */
+export const FILE_VARIABLE = 'CLAWHOLD_CONFIG';
+
+/** The settings that variables give. */
+export interface EnvironmentSettings {
+  values: { setting: ScalarSetting; text: string }[];
+  problems: Problem[];
+}
+
+/** A variable with nothing in it counts as unset: that is how compose files and CI leave one out. */
+export function variable(env: Environment, name: string): string | undefined {
+  return env[name] || undefined;
+}
+
+/** Reads every `CLAWHOLD_…` variable; one that is none of the schema's settings is a problem. */
+export function readEnvironment(schema: z.core.$ZodType, env: Environment): EnvironmentSettings {
+  const settings = new Map(scalarSettings(schema).map((setting) => [setting.variable, setting]));
+  const known = [FILE_VARIABLE, ...settings.keys()];
+  const read: EnvironmentSettings = { values: [], problems: [] };
+  for (const name of Object.keys(env).sort()) {
+    const text = variable(env, name);
+    if (!name.startsWith('CLAWHOLD_') || name === FILE_VARIABLE || text === undefined) continue;
+    if (isServiceLink(name, text)) continue;
+    const setting = settings.get(name);
+    if (setting) read.values.push({ setting, text });
+    else read.problems.push({ where: name, message: `unknown variable${suggestion(name, known)}` });
+  }
+  return read;
+}
+
+/** Kubernetes gives every pod such variables for a service called `clawhold`; they are not meant for us. */
+function isServiceLink(name: string, text: string): boolean {
+  if (/^CLAWHOLD_SERVICE_(HOST|PORT(_\w+)?)$/.test(name)) return true;
+  if (/^CLAWHOLD_PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?$/.test(name)) return true;
+  return name === 'CLAWHOLD_PORT' && /^(tcp|udp|sctp):\/\//.test(text);
+}
+
+/**
+ * Puts variables into a text of the file: `${NAME}`, or `${NAME:-text}` for one that may be unset or
+ * empty. `$${` stands for a plain `${`.
+ */
+export function fillIn(text: string, env: Environment): { text: string; problems: string[] } {
+  const problems: string[] = [];
+  const filled = text.replace(/\$\$\{|\$\{([^}]*)(\}?)/g, (whole, inside: string, closed: string) => {
+    if (whole === '$${') return '${';
+    const [, name, fallback] = /^([A-Za-z_]\w*)(?::-(.*))?$/s.exec(inside) ?? [];
+    if (!closed || name === undefined) {
+      problems.push(`a variable is written \${NAME} or \${NAME:-default}`);
+      return '';
+    }
+    if (fallback !== undefined) return variable(env, name) ?? fallback;
+    const value = env[name];
+    if (value === undefined) problems.push(`the environment variable ${name} is not set`);
+    return value ?? '';
+  });
+  return { text: filled, problems };
+}

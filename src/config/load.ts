@@ -1,0 +1,149 @@
+import { readFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { type Config, toConfig } from './config.ts';
+import { type Environment, FILE_VARIABLE, readEnvironment, variable } from './environment.ts';
+import { ConfigError, describeIssues, type Origin, type Problem, pathText, suggestion } from './problems.ts';
+import { clawSchema, fileSchema } from './schema.ts';
+import { type Path, settle } from './shape.ts';
+import { readYaml, type YamlFile } from './yaml-file.ts';
+
+const FILE_NAMES = ['clawhold.yaml', 'clawhold.yml'];
+
+export interface LoadOptions {
+  /** Where the file is looked for, and what relative paths start from. */
+  cwd: string;
+  env: Environment;
+  /**
+   * The ids (and further names) of providers that need no `protocol` and `base_url`. Without it, neither
+   * the names of claws nor those in aliases are checked.
+   */
+  providers?: Iterable<string>;
+}
+
+/**
+ * Reads the configuration: variables over the file over defaults. Throws a `ConfigError` with every
+ * mistake at once; a `CLAWHOLD_CONFIG` that names no readable file is one.
+ */
+export async function loadConfig({ cwd, env, providers }: LoadOptions): Promise<Config> {
+  const problems: Problem[] = [];
+  const found = await findFile(cwd, env, problems);
+  const file = found && (await readYaml(found.text, found.name, env));
+  const settings = readEnvironment(fileSchema, env);
+  problems.push(...(file?.problems ?? []), ...settings.problems);
+
+  const value = settle(fileSchema, overlay(file?.value, settings.values));
+  const variables = new Map(settings.values.map(({ setting }) => [pathText(setting.path), setting.variable]));
+  const origin = originOf(file, variables);
+  const parsed = fileSchema.safeParse(value);
+  const broken = new Set(problems.map(({ where }) => where));
+  const invalid = [
+    ...(parsed.success ? [] : describeIssues(parsed.error.issues, fileSchema, value, origin)),
+    ...crossCheck(value, providers && new Set(providers), origin),
+  ];
+  // A line whose variable is missing has no value yet: what else is wrong with it would be noise.
+  problems.push(...invalid.filter(({ where }) => !broken.has(where)));
+  if (problems.length > 0 || !parsed.success) throw new ConfigError(problems);
+  return toConfig(parsed.data, cwd, found?.path);
+}
+
+interface FoundFile {
+  path: string;
+  /** As the operator would write it. */
+  name: string;
+  text: string;
+}
+
+async function findFile(cwd: string, env: Environment, problems: Problem[]): Promise<FoundFile | undefined> {
+  const named = variable(env, FILE_VARIABLE);
+  for (const name of named === undefined ? FILE_NAMES : [named]) {
+    const path = resolve(cwd, name);
+    try {
+      return { path, name, text: await readFile(path, 'utf8') };
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      if (named !== undefined)
+        problems.push({ where: FILE_VARIABLE, message: `cannot read ${name} (${code})` });
+      else if (code !== 'ENOENT') problems.push({ where: name, message: `cannot be read (${code})` });
+    }
+  }
+  return undefined;
+}
+
+/** A copy of the file's value with the variables' texts put in place. */
+function overlay(value: unknown, texts: { setting: { path: string[] }; text: string }[]): unknown {
+  if (texts.length === 0) return value ?? {};
+  const whole = structuredClone(value ?? {});
+  for (const { setting, text } of texts) {
+    let around = whole;
+    for (const step of setting.path.slice(0, -1)) {
+      if (!isMapping(around)) break;
+      around[step] ??= {};
+      around = around[step] as object;
+    }
+    if (isMapping(around)) around[setting.path.at(-1)!] = text;
+  }
+  return whole;
+}
+
+function originOf(file: YamlFile | undefined, variables: Map<string, string>): Origin {
+  const variableOf = (path: Path) => variables.get(pathText(path));
+  return {
+    where: (path) => variableOf(path) ?? file?.where(path) ?? 'configuration',
+    fromVariable: (path) => variableOf(path) !== undefined,
+    written: (path) => (variableOf(path) === undefined ? file?.written(path) : undefined),
+  };
+}
+
+/** What no single field shows: claws nobody knows, aliases that lead nowhere, keys that stand twice. */
+function crossCheck(value: unknown, providers: Set<string> | undefined, origin: Origin): Problem[] {
+  if (!isMapping(value)) return [];
+  const problems: Problem[] = checkKeys(value.keys, origin);
+  if (!providers) return problems;
+  const claws = isMapping(value.claws) ? value.claws : {};
+  for (const [id, claw] of Object.entries(claws)) {
+    const parsed = clawSchema.safeParse(claw);
+    if (providers.has(id) || !parsed.success) continue;
+    const missing = [
+      parsed.data.protocol === undefined ? 'protocol' : '',
+      parsed.data.base_url === undefined ? 'base_url' : '',
+    ].filter(Boolean);
+    if (missing.length === 0) continue;
+    const hint = suggestion(id, providers) || `; a claw of your own needs ${missing.join(' and ')}`;
+    problems.push({ where: origin.where(['claws', id]), message: `claws: unknown provider "${id}"${hint}` });
+  }
+  const known = new Set([...providers, ...Object.keys(claws)]);
+  for (const [name, targets] of Object.entries(isMapping(value.aliases) ? value.aliases : {})) {
+    for (const target of Array.isArray(targets) ? targets : [targets]) {
+      const [provider = '', ...model] = typeof target === 'string' ? target.split('/') : [];
+      if (model.length === 0 || known.has(provider)) continue;
+      problems.push({
+        where: origin.where(['aliases', name]),
+        message: `aliases.${name}: unknown provider "${provider}"${suggestion(provider, known)}`,
+      });
+    }
+  }
+  return problems;
+}
+
+function checkKeys(keys: unknown, origin: Origin): Problem[] {
+  const seen = new Map<string, number>();
+  const problems: Problem[] = [];
+  for (const [index, entry] of Array.isArray(keys) ? keys.entries() : []) {
+    for (const field of ['name', 'key']) {
+      const text = isMapping(entry) ? entry[field] : undefined;
+      if (typeof text !== 'string') continue;
+      const first = seen.get(`${field} ${text}`);
+      if (first === undefined) {
+        seen.set(`${field} ${text}`, index);
+      } else {
+        const message = `keys[${index}].${field}: the same ${field} as in keys[${first}]`;
+        problems.push({ where: origin.where(['keys', index, field]), message });
+      }
+    }
+  }
+  return problems;
+}
+
+function isMapping(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
