@@ -1,0 +1,121 @@
+/** What a model of the simulator does, read from its name. The grammar is described in README.md. */
+export type Plan = {
+  voice: 'echo' | 'recall' | 'say';
+  /** Words to say, when the voice is `say`. */
+  words: number;
+  calls: 'none' | 'all' | 'one';
+  think: boolean;
+  refuse: boolean;
+  /** Blocked by the provider's content filter, part way through the text. */
+  filter: boolean;
+  long: boolean;
+  json: boolean;
+  logprobs: boolean;
+  /** Milliseconds between deltas; undefined sends the whole stream in one write. */
+  pace: number | undefined;
+  delay: number;
+  /** Input tokens reported as read from the provider's cache. */
+  cached: number;
+  retryAfter: number | undefined;
+  fault: Fault | undefined;
+  /** The fault strikes only the first request for this model name. */
+  once: boolean;
+  /** Whether two answers differ only in ids and counts, so that a rendered one may serve again. */
+  constant: boolean;
+};
+
+export type Fault =
+  | { kind: 'status'; status: number }
+  | { kind: 'reset' | 'silent' | 'badjson' | 'wrong-shape' | 'no-done' | 'no-finish' }
+  | { kind: 'context' | 'quota' | 'auth' }
+  | { kind: 'cut' | 'stall' | 'garbage' | 'error'; after: number };
+
+const WORD_FAULTS = new Set([
+  'reset',
+  'silent',
+  'badjson',
+  'wrong-shape',
+  'no-done',
+  'no-finish',
+  'context',
+  'quota',
+  'auth',
+]);
+
+const COUNTED_FAULTS = new Set(['cut', 'stall', 'garbage', 'error']);
+
+const plans = new Map<string, Plan>();
+
+/** The same name always means the same plan, so each is read once. */
+export function planFor(model: string): Plan {
+  const known = plans.get(model);
+  if (known) return known;
+  const plan = read(model);
+  if (plans.size < 10_000) plans.set(model, plan);
+  return plan;
+}
+
+function read(model: string): Plan {
+  const plan: Plan = {
+    voice: 'echo',
+    words: 0,
+    calls: 'none',
+    think: false,
+    refuse: false,
+    filter: false,
+    long: false,
+    json: false,
+    logprobs: false,
+    pace: undefined,
+    delay: 0,
+    cached: 0,
+    retryAfter: undefined,
+    fault: undefined,
+    once: false,
+    constant: false,
+  };
+  for (const segment of model.split('+')) readSegment(plan, segment);
+  plan.constant =
+    plan.voice === 'say' &&
+    plan.calls === 'none' &&
+    !(plan.think || plan.refuse || plan.filter || plan.json || plan.logprobs);
+  return plan;
+}
+
+function readSegment(plan: Plan, segment: string): void {
+  const once = segment.startsWith('once-');
+  const fault = readFault(once ? segment.slice('once-'.length) : segment);
+  if (fault) {
+    plan.fault = fault;
+    plan.once = once;
+    return;
+  }
+  const [, word = segment, digits] = /^([a-z]+)-(\d+)$/.exec(segment) ?? [];
+  const number = Number(digits);
+  if (digits === undefined) readFlag(plan, word);
+  else if (word === 'say') Object.assign(plan, { voice: 'say', words: number });
+  else if (word === 'pace') plan.pace = number;
+  else if (word === 'delay') plan.delay = number;
+  else if (word === 'cached') plan.cached = number;
+  else if (word === 'retry') plan.retryAfter = number;
+}
+
+function readFlag(plan: Plan, word: string): void {
+  if (word === 'recall') plan.voice = 'recall';
+  else if (word === 'tools') plan.calls = 'all';
+  else if (word === 'tool1') plan.calls = 'one';
+  else if (word === 'think') plan.think = true;
+  else if (word === 'refuse') plan.refuse = true;
+  else if (word === 'filter') plan.filter = true;
+  else if (word === 'long') plan.long = true;
+  else if (word === 'json') plan.json = true;
+  else if (word === 'logprobs') plan.logprobs = true;
+}
+
+function readFault(segment: string): Fault | undefined {
+  if (WORD_FAULTS.has(segment)) return { kind: segment } as Fault;
+  const [, word, digits] = /^([a-z]+)-(\d+)$/.exec(segment) ?? [];
+  if (word === 'status') return { kind: 'status', status: Number(digits) };
+  if (word && COUNTED_FAULTS.has(word)) return { kind: word, after: Number(digits) } as Fault;
+  return undefined;
+}

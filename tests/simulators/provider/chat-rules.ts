@@ -1,0 +1,68 @@
+import type { Trouble } from './protocol.ts';
+import { asJson, asList, asText, type Json } from './shape.ts';
+
+const ROLES = new Set(['system', 'assistant', 'user', 'function', 'tool', 'developer']);
+
+/** What OpenAI's chat API refuses about a conversation. */
+export function checkChat(body: Json): Trouble | undefined {
+  if (!Array.isArray(body.messages)) {
+    return invalid("Missing required parameter: 'messages'.", 'messages', 'missing_required_parameter');
+  }
+  const messages = asList(body.messages);
+  if (messages.length === 0) {
+    const message =
+      "Invalid 'messages': empty array. Expected an array with minimum length 1, but got an empty array instead.";
+    return invalid(message, 'messages', 'empty_array');
+  }
+  return checkShapes(messages) ?? checkPairs(messages);
+}
+
+function checkShapes(messages: Json[]): Trouble | undefined {
+  for (const [at, message] of messages.entries()) {
+    const role = asText(message.role);
+    if (!ROLES.has(role)) {
+      const supported = "'system', 'assistant', 'user', 'function', 'tool', and 'developer'";
+      return invalid(
+        `Invalid value: '${role}'. Supported values are: ${supported}.`,
+        `messages[${at}].role`,
+        'invalid_value',
+      );
+    }
+    const calls = Array.isArray(message.tool_calls);
+    if (calls && asList(message.tool_calls).length === 0) {
+      const text = `Invalid 'messages[${at}].tool_calls': empty array. Expected an array with minimum length 1, but got an empty array instead.`;
+      return invalid(text, `messages[${at}].tool_calls`, 'empty_array');
+    }
+    const spoken = message.content ?? message.refusal ?? message.audio ?? message.function_call;
+    if (!calls && (spoken === null || spoken === undefined)) {
+      return invalid("Invalid value for 'content': expected a string, got null.", `messages.[${at}].content`);
+    }
+  }
+  return undefined;
+}
+
+function checkPairs(messages: Json[]): Trouble | undefined {
+  let open = new Set<string>();
+  for (const [at, message] of messages.entries()) {
+    if (message.role === 'tool') {
+      if (!open.delete(asText(message.tool_call_id))) {
+        const text =
+          "Invalid parameter: messages with role 'tool' must be a response to a preceeding message with 'tool_calls'.";
+        return invalid(text, `messages.[${at}].role`);
+      }
+      continue;
+    }
+    if (open.size > 0) return unanswered(open, at);
+    open = new Set(asList(message.tool_calls).map((call) => asText(asJson(call).id)));
+  }
+  return open.size > 0 ? unanswered(open, messages.length) : undefined;
+}
+
+function unanswered(open: Set<string>, at: number): Trouble {
+  const text = `An assistant message with 'tool_calls' must be followed by tool messages responding to each 'tool_call_id'. The following tool_call_ids did not have response messages: ${[...open].join(', ')}`;
+  return invalid(text, `messages.[${at}].role`);
+}
+
+function invalid(message: string, param: string, code?: string): Trouble {
+  return { kind: 'invalid', message, param, ...(code ? { code } : {}) };
+}

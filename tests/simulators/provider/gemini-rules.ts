@@ -1,0 +1,150 @@
+import type { Plan } from './behaviour.ts';
+import type { Trouble } from './protocol.ts';
+import { isSealed } from './seal.ts';
+import { asJson, asList, asText, isJson, type Json } from './shape.ts';
+
+/** Every field of Google's own schema dialect; JSON Schema has more, and the API knows none of those. */
+const SCHEMA_FIELDS = new Set(
+  (
+    'type format title description nullable enum maxItems minItems properties required minProperties maxProperties ' +
+    'minLength maxLength pattern example anyOf propertyOrdering default items minimum maximum'
+  ).split(' '),
+);
+
+/** Signatures that the documentation offers for calls made by another model. */
+const STAND_INS = new Set(['context_engineering_is_the_way_to_go', 'skip_thought_signature_validator']);
+
+/** What Google's API refuses about a conversation. */
+export function checkGemini(body: Json, plan: Plan): Trouble | undefined {
+  const contents = asList(body.contents);
+  if (contents.length === 0) return invalid('* GenerateContentRequest.contents: contents is not specified\n');
+  return (
+    checkContents(contents) ??
+    checkOrder(contents) ??
+    checkSignatures(contents, plan) ??
+    checkDeclarations(body)
+  );
+}
+
+function checkContents(contents: Json[]): Trouble | undefined {
+  for (const [at, content] of contents.entries()) {
+    const role = asText(content.role);
+    if (role !== '' && role !== 'user' && role !== 'model' && role !== 'function') {
+      return invalid('Please use a valid role: user, model.');
+    }
+    const parts = asList(content.parts);
+    const path = `* GenerateContentRequest.contents[${at}].parts`;
+    if (parts.length === 0) return invalid(`${path}: contents.parts must not be empty.\n`);
+    const hollow = parts.findIndex((part) => Object.keys(part).every((key) => key.startsWith('thought')));
+    if (hollow >= 0) {
+      return invalid(
+        `${path}[${hollow}].data: required oneof field 'data' must have one initialized field\n`,
+      );
+    }
+  }
+  return undefined;
+}
+
+function count(content: Json | undefined, ...names: string[]): number {
+  return asList(content?.parts).filter((part) => names.some((name) => isJson(part[name]))).length;
+}
+
+function checkOrder(contents: Json[]): Trouble | undefined {
+  for (const [at, content] of contents.entries()) {
+    const before = contents[at - 1];
+    const calls = count(content, 'functionCall', 'function_call');
+    const outputs = count(content, 'functionResponse', 'function_response');
+    const asked = before?.role === 'model' ? count(before, 'functionCall', 'function_call') : 0;
+    if (calls > 0 && (content.role !== 'model' || at === 0 || before?.role === 'model')) {
+      return invalid(
+        'Please ensure that function call turn comes immediately after a user turn or after a function response turn.',
+      );
+    }
+    if (outputs > 0 && asked === 0) {
+      return invalid(
+        'Please ensure that function response turn comes immediately after a function call turn.',
+      );
+    }
+    if (outputs !== asked && (outputs > 0 || asked > 0)) return unequal();
+  }
+  return count(contents.at(-1), 'functionCall', 'function_call') > 0 ? unequal() : undefined;
+}
+
+function unequal(): Trouble {
+  return invalid(
+    'Please ensure that the number of function response parts is equal to the number of function call parts of the function call turn.',
+  );
+}
+
+function checkSignatures(contents: Json[], plan: Plan): Trouble | undefined {
+  for (const content of contents) {
+    for (const part of asList(content.parts)) {
+      const signature = part.thoughtSignature ?? part.thought_signature;
+      if (signature === undefined || STAND_INS.has(asText(signature))) continue;
+      if (!isSealed('thought', asText(signature))) return invalid('Thought signature is not valid.');
+    }
+  }
+  return plan.think ? checkCurrentTurn(contents) : undefined;
+}
+
+/** In the turn under way, the first call of each step has to carry its signature. */
+function checkCurrentTurn(contents: Json[]): Trouble | undefined {
+  const start = contents.findLastIndex(
+    (content) => content.role !== 'model' && count(content, 'functionResponse', 'function_response') === 0,
+  );
+  for (const [offset, content] of contents.slice(start + 1).entries()) {
+    const call = asList(content.parts).find((part) => part.functionCall ?? part.function_call);
+    if (!call || call.thoughtSignature || call.thought_signature) continue;
+    const name = asText(asJson(call.functionCall ?? call.function_call).name);
+    return invalid(
+      `Function call is missing a thought_signature in functionCall parts. This is required for tools to work correctly, and missing thought_signature may lead to degraded model performance. Additional data, function call \`default_api:${name}\` , position ${start + 2 + offset}. Please refer to https://ai.google.dev/gemini-api/docs/thought-signatures for more details.`,
+    );
+  }
+  return undefined;
+}
+
+function checkDeclarations(body: Json): Trouble | undefined {
+  for (const [at, tool] of asList(body.tools).entries()) {
+    for (const [number, declared] of asList(
+      tool.functionDeclarations ?? tool.function_declarations,
+    ).entries()) {
+      const path = `tools[${at}].function_declarations[${number}].parameters`;
+      const trouble = isJson(declared.parameters) ? checkSchema(declared.parameters, path) : undefined;
+      if (trouble) return trouble;
+    }
+  }
+  const { responseSchema } = asJson(body.generationConfig);
+  return isJson(responseSchema)
+    ? checkSchema(responseSchema, 'generation_config.response_schema')
+    : undefined;
+}
+
+function checkSchema(schema: Json, path: string): Trouble | undefined {
+  const unknown = Object.keys(schema).find((key) => !SCHEMA_FIELDS.has(key));
+  if (unknown !== undefined) {
+    return invalid(
+      `Invalid JSON payload received. Unknown name "${unknown}" at '${path}': Cannot find field.`,
+    );
+  }
+  if (Array.isArray(schema.type)) {
+    const message = `Invalid value at '${path}.type' (type), Proto field is not repeating, cannot start list.`;
+    return invalid(`Invalid JSON payload received. ${message}`);
+  }
+  const inner: [string, unknown][] = [
+    ...Object.entries(asJson(schema.properties)).map(([name, value], at): [string, unknown] => [
+      `${path}.properties[${at}].value`,
+      value ?? name,
+    ]),
+    [`${path}.items`, schema.items],
+    ...asList(schema.anyOf).map((value, at): [string, unknown] => [`${path}.any_of[${at}]`, value]),
+  ];
+  for (const [place, value] of inner) {
+    const trouble = isJson(value) ? checkSchema(value, place) : undefined;
+    if (trouble) return trouble;
+  }
+  return undefined;
+}
+
+function invalid(message: string): Trouble {
+  return { kind: 'invalid', message };
+}

@@ -1,0 +1,132 @@
+import { planFor } from './behaviour.ts';
+import { chat } from './chat.ts';
+import { gemini } from './gemini.ts';
+import { messages } from './messages.ts';
+import type { Protocol, ProtocolName } from './protocol.ts';
+import { responses } from './responses.ts';
+import { JSON_TYPE, Serving } from './serving.ts';
+import { asText, isJson, type Json } from './shape.ts';
+import { type Exchange, listen, type WireRequest } from './wire.ts';
+
+export type RecordedRequest = {
+  protocol: ProtocolName;
+  method: string;
+  path: string;
+  headers: Record<string, string>;
+  /** Parsed JSON, or the text itself where it is none. */
+  body: unknown;
+  model: string;
+  /** Milliseconds since the epoch. */
+  at: number;
+  /** The client went away before the answer was complete. */
+  aborted: boolean;
+};
+
+export type ProviderOptions = {
+  /** 0, the default, takes a free port. */
+  port?: number;
+  /** How many requests are remembered at least; the oldest are forgotten first. */
+  keep?: number;
+};
+
+export type Provider = {
+  url: string;
+  port: number;
+  /** In order of arrival. The same array for the provider's life. */
+  requests: RecordedRequest[];
+  /** Forgets requests, and which `once-` faults have struck. */
+  reset(): void;
+  stop(): void;
+};
+
+type Target = { protocol: Protocol; model?: string; streams?: boolean };
+
+const TARGETS: Record<string, Target> = {
+  '/v1/chat/completions': { protocol: chat },
+  '/v1/responses': { protocol: responses },
+  '/v1/messages': { protocol: messages },
+};
+
+const MODELS = ['echo', 'recall', 'tools', 'tool1', 'think', 'json', 'say-20', 'say-200', 'say-200+pace-10'];
+
+export function startProvider(options: ProviderOptions = {}): Provider {
+  const keep = options.keep ?? 10_000;
+  const requests: RecordedRequest[] = [];
+  const serving = new Serving();
+  const reset = () => {
+    requests.length = 0;
+    serving.reset();
+  };
+  const server = listen(options.port ?? 0, (request, exchange) => {
+    if (request.path === '/_requests') {
+      if (request.method === 'DELETE') reset();
+      exchange.reply(200, JSON_TYPE, JSON.stringify(requests));
+      return;
+    }
+    if (request.path === '/v1/models') {
+      exchange.reply(200, JSON_TYPE, JSON.stringify(modelList()));
+      return;
+    }
+    const target = request.method === 'POST' ? targetOf(request.path) : undefined;
+    if (!target) {
+      notFound(request, exchange);
+      return;
+    }
+    const recorded = record(request, target);
+    // Forgetting in blocks keeps the cost of a full list from every request.
+    if (requests.length >= 2 * keep) requests.splice(0, keep);
+    requests.push(recorded);
+    exchange.onGone(() => {
+      recorded.aborted = true;
+    });
+    const { body, model } = recorded;
+    const streams = target.streams ?? (isJson(body) && body.stream === true);
+    serving.serve(
+      { protocol: target.protocol, request, body, plan: planFor(model), model, streams },
+      exchange,
+    );
+  });
+  return { url: `http://127.0.0.1:${server.port}`, port: server.port, requests, reset, stop: server.stop };
+}
+
+function targetOf(path: string): Target | undefined {
+  const known = TARGETS[path];
+  if (known) return known;
+  const [, model, verb] =
+    /^\/v1(?:beta)?\/models\/(.+):(generateContent|streamGenerateContent)$/.exec(path) ?? [];
+  if (model === undefined) return undefined;
+  return { protocol: gemini, model: decodeURIComponent(model), streams: verb === 'streamGenerateContent' };
+}
+
+function record(request: WireRequest, { protocol, model }: Target): RecordedRequest {
+  const body = parse(request.body);
+  return {
+    protocol: protocol.name,
+    method: request.method,
+    path: request.path,
+    headers: request.headers,
+    body,
+    model: model ?? asText(isJson(body) ? body.model : undefined),
+    at: Date.now(),
+    aborted: false,
+  };
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}
+
+function notFound({ method, path }: WireRequest, exchange: Exchange): void {
+  const message = `Invalid URL (${method} ${path})`;
+  const error = { message, type: 'invalid_request_error', param: null, code: null };
+  exchange.reply(404, JSON_TYPE, JSON.stringify({ error }));
+}
+
+function modelList(): Json {
+  const data = MODELS.map((id) => ({ id, object: 'model', created: 1_770_933_892, owned_by: 'simulator' }));
+  return { object: 'list', data };
+}

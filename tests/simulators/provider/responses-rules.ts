@@ -1,0 +1,95 @@
+import type { Plan } from './behaviour.ts';
+import type { Memory, Trouble } from './protocol.ts';
+import { REASONED } from './responses-items.ts';
+import { isSealed } from './seal.ts';
+import { asList, asText, type Json } from './shape.ts';
+
+/** What OpenAI's Responses API refuses about its input. */
+export function checkResponses(body: Json, _plan: Plan, memory: Memory): Trouble | undefined {
+  if (typeof body.previous_response_id === 'string') {
+    const message = `Previous response with id '${body.previous_response_id}' not found.`;
+    return { ...invalid(message, 'previous_response_id'), code: 'previous_response_not_found' };
+  }
+  if (typeof body.input === 'string') return undefined;
+  if (!Array.isArray(body.input)) {
+    return {
+      ...invalid("Missing required parameter: 'input'.", 'input'),
+      code: 'missing_required_parameter',
+    };
+  }
+  const items = asList(body.input);
+  return checkIds(items) ?? checkCalls(items) ?? checkReasoning(items, memory);
+}
+
+function checkIds(items: Json[]): Trouble | undefined {
+  const seen = new Set<string>();
+  for (const item of items) {
+    const id = asText(item.id);
+    if (id === '') continue;
+    if (seen.has(id)) {
+      const message = `Duplicate item found with id ${id}. Remove duplicate items from your input and try again.`;
+      return invalid(message);
+    }
+    seen.add(id);
+  }
+  return undefined;
+}
+
+function checkCalls(items: Json[]): Trouble | undefined {
+  const open = new Set<string>();
+  const known = new Set<string>();
+  for (const item of items) {
+    const id = asText(item.call_id);
+    if (item.type === 'function_call') {
+      open.add(id);
+      known.add(id);
+    } else if (item.type === 'function_call_output') {
+      if (!known.has(id)) return invalid(`No tool call found for function call output with call_id ${id}.`);
+      open.delete(id);
+    }
+  }
+  const [first] = open;
+  return first === undefined ? undefined : invalid(`No tool output found for function call ${first}.`);
+}
+
+function checkReasoning(items: Json[], memory: Memory): Trouble | undefined {
+  const reasoned = new Set<string>();
+  for (const [at, item] of items.entries()) {
+    const id = asText(item.id);
+    if (item.type === 'reasoning') {
+      reasoned.add(id.slice('rs_'.length));
+      const trouble = checkReasoningItem(item, items[at + 1], memory);
+      if (trouble) return trouble;
+      continue;
+    }
+    const [prefix, digits = ''] = id.split('_');
+    const stem = digits.slice(0, 32);
+    if ((prefix === 'msg' || prefix === 'fc') && digits.slice(32, 36) === REASONED && !reasoned.has(stem)) {
+      const type = asText(item.type) || 'message';
+      return invalid(
+        `Item '${id}' of type '${type}' was provided without its required 'reasoning' item: 'rs_${stem}'.`,
+      );
+    }
+  }
+  return undefined;
+}
+
+function checkReasoningItem(item: Json, next: Json | undefined, memory: Memory): Trouble | undefined {
+  const id = asText(item.id);
+  const encrypted = asText(item.encrypted_content);
+  if (encrypted !== '' && !isSealed('reasoning', encrypted)) {
+    const message = `The encrypted content ${encrypted.slice(0, 4)}...${encrypted.slice(-4)} could not be verified. Reason: Encrypted content could not be decrypted or parsed.`;
+    return { ...invalid(message), code: 'invalid_encrypted_content' };
+  }
+  if (encrypted === '' && !memory.issued.has(id)) {
+    const message = `Item with id '${id}' not found. Items are not persisted when \`store\` is set to false. Try again with \`store\` set to true, or remove this item from your input.`;
+    return { ...invalid(message), status: 404 };
+  }
+  const follows = next?.type === 'function_call' || next?.role === 'assistant' || next?.type === 'reasoning';
+  if (follows) return undefined;
+  return invalid(`Item '${id}' of type 'reasoning' was provided without its required following item.`);
+}
+
+function invalid(message: string, param = 'input'): Extract<Trouble, { kind: 'invalid' }> {
+  return { kind: 'invalid', message, param };
+}

@@ -1,0 +1,225 @@
+import { type Answer, compose } from './answer.ts';
+import type { Plan } from './behaviour.ts';
+import { playStream } from './player.ts';
+import type { Frame, Memory, Protocol, Scene, Trouble } from './protocol.ts';
+import { isJson, type Json } from './shape.ts';
+import { placeholder, Template } from './template.ts';
+import type { Exchange, WireRequest } from './wire.ts';
+
+export const JSON_TYPE = 'content-type: application/json\r\n';
+const SSE_TYPE = 'content-type: text/event-stream; charset=utf-8\r\ncache-control: no-cache\r\n';
+
+export type Call = {
+  protocol: Protocol;
+  request: WireRequest;
+  body: unknown;
+  plan: Plan;
+  model: string;
+  streams: boolean;
+};
+
+/** A call whose body passed as JSON, with the number that makes its ids unique. */
+type Ready = Call & { body: Json; id: string };
+
+/** Turns a call into an answer on the wire: refusals and faults first, then the protocol's words. */
+export class Serving {
+  #struck = new Set<string>();
+  #memory: Memory = { issued: new Set() };
+  #templates = new Map<string, Template>();
+  #count = 0;
+  #run = crypto.randomUUID().replaceAll('-', '').slice(0, 12);
+
+  reset(): void {
+    this.#struck.clear();
+    this.#memory.issued.clear();
+  }
+
+  serve(call: Call, exchange: Exchange): void {
+    const plan = this.#strikeOnce(call.plan, call.model);
+    // Spread over all digits, since some protocols cut their ids from one end.
+    const count = (++this.#count).toString(16).padStart(10, '0');
+    const id = `${count}${this.#run}${count}`;
+    const proceed = () => {
+      if (!exchange.gone) this.#answer({ ...call, plan, id }, exchange);
+    };
+    if (plan.delay > 0) setTimeout(proceed, plan.delay);
+    else proceed();
+  }
+
+  #strikeOnce(plan: Plan, model: string): Plan {
+    if (!plan.once) return plan;
+    if (this.#struck.has(model)) return { ...plan, fault: undefined };
+    this.#struck.add(model);
+    return plan;
+  }
+
+  #answer(call: Call & { id: string }, exchange: Exchange): void {
+    const { protocol, plan, body } = call;
+    if (protocol.keyOf(call.request) === '') {
+      refuse(call, exchange, { kind: 'key-missing' });
+      return;
+    }
+    if (!isJson(body)) {
+      refuse(call, exchange, {
+        kind: 'invalid',
+        message: 'We could not parse the JSON body of your request.',
+      });
+      return;
+    }
+    const ready = { ...call, body };
+    if (strikeBefore(ready, exchange)) return;
+    const trouble = protocol.check(body, plan, this.#memory);
+    if (trouble) {
+      refuse(call, exchange, trouble);
+      return;
+    }
+    this.#speak(ready, exchange);
+  }
+
+  #speak(call: Ready, exchange: Exchange): void {
+    const { protocol, plan, body } = call;
+    const whole = plan.pace === undefined && !plan.fault;
+    const variant = plan.constant && whole ? protocol.variant(body) : undefined;
+    if (variant !== undefined) {
+      deliver(call, exchange, this.#fromTemplate(call, variant));
+      return;
+    }
+    const answer = compose(plan, protocol.hear(body));
+    const scene = sceneOf(call, answer);
+    if (plan.think && body.store !== false) this.#remember(`rs_${call.id}`);
+    if (!call.streams) {
+      playBody(call, exchange, JSON.stringify(protocol.json(answer, scene)));
+      return;
+    }
+    const frames = framesOf(call, answer, scene);
+    if (whole) {
+      deliver(call, exchange, join(frames));
+      return;
+    }
+    playStream(exchange, plan, {
+      headers: headersOf(call),
+      frames,
+      errorFrame: (sent) => protocol.errorFrame(scene, sent),
+      garbage: protocol.garbage,
+    });
+  }
+
+  #fromTemplate(call: Ready, variant: string): string {
+    const key = `${call.protocol.name} ${call.streams} ${inArray(call)} ${call.model} ${variant}`;
+    const known = this.#templates.get(key);
+    if (known) return known.fill(sceneOf(call, SILENCE));
+    const answer = compose(call.plan, call.protocol.hear(call.body));
+    const scene = placeholder(sceneOf(call, answer));
+    const rendered = call.streams
+      ? join(framesOf(call, answer, scene))
+      : JSON.stringify(call.protocol.json(answer, scene));
+    const template = new Template(rendered);
+    if (this.#templates.size < 1000) this.#templates.set(key, template);
+    return template.fill(sceneOf(call, SILENCE));
+  }
+
+  #remember(id: string): void {
+    if (this.#memory.issued.size > 100_000) this.#memory.issued.clear();
+    this.#memory.issued.add(id);
+  }
+}
+
+/** Stands where only the request's side of a scene is wanted. */
+const SILENCE: Answer = { reasoning: [], text: [], calls: [], finish: 'stop' };
+
+function sceneOf(call: Ready, answer: Answer): Scene {
+  const { plan, model, id, body, request } = call;
+  const reasoning = answer.reasoning.length;
+  const output = reasoning + answer.text.length + 8 * answer.calls.length;
+  const input = Math.max(Math.ceil(request.body.length / 4), plan.cached);
+  const usage = { input, cached: plan.cached, output, reasoning };
+  return { plan, model, id, created: Math.floor(Date.now() / 1000), body, usage };
+}
+
+/** Faults that need no answer to spoil. Says whether one struck. */
+function strikeBefore(call: Ready, exchange: Exchange): boolean {
+  const { plan, protocol, streams } = call;
+  switch (plan.fault?.kind) {
+    case 'status':
+      refuse(call, exchange, { kind: 'status', status: plan.fault.status, retryAfter: plan.retryAfter });
+      return true;
+    case 'context':
+    case 'quota':
+    case 'auth':
+      refuse(call, exchange, { kind: plan.fault.kind });
+      return true;
+    case 'reset':
+      exchange.reset();
+      return true;
+    case 'silent':
+      return true;
+    case 'badjson':
+      exchange.reply(200, JSON_TYPE + protocol.headers, '<html><body>502 Bad Gateway</body></html>');
+      return true;
+    case 'wrong-shape':
+      if (streams) exchange.replyStream(headersOf(call), protocol.strange);
+      else exchange.reply(200, headersOf(call), '{"object":"strange","ok":true}');
+      return true;
+    default:
+      return false;
+  }
+}
+
+function refuse(call: Call & { id: string }, exchange: Exchange, trouble: Trouble): void {
+  const { status, body } = call.protocol.refusal(trouble, call.model);
+  const { retryAfter } = call.plan;
+  const retry = retryAfter === undefined ? '' : `retry-after: ${retryAfter}\r\n`;
+  exchange.reply(
+    status,
+    `${JSON_TYPE}${idHeader(call)}${call.protocol.headers}${retry}`,
+    JSON.stringify(body),
+  );
+}
+
+function deliver(call: Ready, exchange: Exchange, text: string): void {
+  if (call.streams) exchange.replyStream(headersOf(call), text);
+  else exchange.reply(200, headersOf(call), text);
+}
+
+/** A whole JSON answer, spoilt as far as the plan's fault applies to one. */
+function playBody(call: Ready, exchange: Exchange, text: string): void {
+  const { fault } = call.plan;
+  const headers = headersOf(call);
+  if (fault?.kind === 'cut' || fault?.kind === 'stall') {
+    exchange.replyHalf(200, headers, text);
+    if (fault.kind === 'cut') exchange.cut();
+  } else if (fault?.kind === 'garbage') exchange.reply(200, headers, text.slice(0, text.length / 2));
+  else if (fault?.kind === 'error') refuse(call, exchange, { kind: 'status', status: 500 });
+  else exchange.reply(200, headers, text);
+}
+
+function headersOf(call: Call & { id: string }): string {
+  const type = call.streams && !inArray(call) ? SSE_TYPE : JSON_TYPE;
+  return `${type}${idHeader(call)}${call.protocol.headers}`;
+}
+
+function idHeader({ protocol, id }: Call & { id: string }): string {
+  if (protocol.name === 'gemini') return '';
+  return protocol.name === 'messages' ? `request-id: req_${id}\r\n` : `x-request-id: req_${id}\r\n`;
+}
+
+/** Without `alt=sse` Google streams one JSON array instead of events. */
+function inArray({ protocol, request, streams }: Call): boolean {
+  return protocol.name === 'gemini' && streams && request.query.get('alt') !== 'sse';
+}
+
+function framesOf(call: Ready, answer: Answer, scene: Scene): Frame[] {
+  const frames = call.protocol.frames(answer, scene);
+  if (!inArray(call)) return frames;
+  return frames.map((frame, at) => {
+    const data = frame.text.slice('data: '.length).trimEnd();
+    const close = at === frames.length - 1 ? '\n]' : '';
+    return { ...frame, text: `${at === 0 ? '[' : ',\r\n'}${data}${close}` };
+  });
+}
+
+function join(frames: Frame[]): string {
+  let text = '';
+  for (const frame of frames) text += frame.text;
+  return text;
+}
