@@ -56,10 +56,12 @@ export function assemble(parts: AssembleInput): Assembled {
   const kept = branch.filter(({ tokens, totalTokens }) => totalTokens - tokens >= cut);
   const items: PromptItem[] = cut > 0 ? standingInstructions(branch[0], kept) : [];
   for (const turn of kept) addTurn(items, turn);
-  input.forEach((item, index) => items.push({ item, native: parts.inputNatives?.[index] }));
+  input.forEach((item, index) => {
+    items.push({ item, native: parts.inputNatives?.[index] });
+  });
   const keptTokens = kept.reduce((sum, { tokens }) => sum + tokens, 0);
   return {
-    items: cut > 0 ? withoutOrphans(items) : items,
+    items: withoutOrphans(items),
     tokens: own + keptTokens,
     keptTurns: kept.length,
     droppedTokens: history - keptTokens,
@@ -92,13 +94,15 @@ function addTurn(items: PromptItem[], { turn, hidden }: BranchTurn): void {
   turn.input.forEach((item, index) => {
     if (!hidden.includes(`i${index}`)) items.push({ item, native: turn.inputNatives?.[index] });
   });
-  turn.output.forEach((item, index) => {
-    if (hidden.includes(`o${index}`)) return;
-    items.push({ item, origin: turn.provider, native: turn.outputNatives?.[index] });
-  });
+  // A thought that no item followed belongs to an answer that was cut; providers refuse it.
+  const end = turn.output.findLastIndex((item) => item.type !== 'reasoning') + 1;
+  for (let index = 0; index < end; index++) {
+    if (hidden.includes(`o${index}`)) continue;
+    items.push({ item: turn.output[index]!, origin: turn.provider, native: turn.outputNatives?.[index] });
+  }
 }
 
-/** A cut may part an output from its call; the output alone would be refused by a provider. */
+/** A cut or a deletion may part an output from its call; alone it would be refused by a provider. */
 function withoutOrphans(items: PromptItem[]): PromptItem[] {
   const calls = new Set<unknown>();
   return items.filter(({ item }) => {

@@ -48,6 +48,18 @@ export interface Intent {
   metadata: Record<string, string>;
   /** What stands beside input items, by index: fields of the dialect that have no canonical place. */
   inputNatives?: Record<number, unknown>;
+  standing: Standing;
+}
+
+/** Where a turn stands on its branch, up to and including its own input. */
+export interface Standing {
+  /** Estimated context tokens of the branch before this turn, and of this turn's input. */
+  branchTokens: number;
+  inputTokens: number;
+  /** Digest of the branch and this turn's input. */
+  digest: string;
+  /** Present when the session's head should follow the turn, if it still is `from`. */
+  moveHead?: { from: TurnId | null };
 }
 
 /** How a turn ended. */
@@ -73,7 +85,7 @@ export interface Outcome {
 }
 
 /** One request and its outcome. */
-export type Turn = Intent & Outcome;
+export type Turn = Omit<Intent, 'standing'> & Outcome;
 
 /**
  * A named or addressed session. An implicit chain of responses has turns but no record until

@@ -21,3 +21,27 @@ export type NanoDollars = number & { readonly nanoDollars: unique symbol };
 export const nanoDollars = (value: number): NanoDollars => Math.round(value) as NanoDollars;
 
 export const dollars = (value: NanoDollars): number => value / 1e9;
+
+/** Money per token, in millionths of a millionth of a US dollar: whole numbers for every listed price. */
+export type PicoDollars = number & { readonly picoDollars: unique symbol };
+
+/** The usual way to write a price: 2.5 US dollars per million tokens are 2,500,000 picodollars per token. */
+export const perMillion = (usd: number): PicoDollars => Math.round(usd * 1e6) as PicoDollars;
+
+/** What one token of each kind costs. */
+export interface TokenPrice {
+  input: PicoDollars;
+  output: PicoDollars;
+  /** For input read from the prompt cache; like other input when absent. */
+  cacheRead?: PicoDollars;
+  /** For input written to the prompt cache; like other input when absent. */
+  cacheWrite?: PicoDollars;
+  /** For output spent on reasoning; like other output when absent. */
+  reasoning?: PicoDollars;
+}
+
+/** What a model's tokens cost. A free model has a price of 0; a model of unknown price has none. */
+export interface Price extends TokenPrice {
+  /** Prices of long prompts: the one with the largest `above` that the prompt exceeds holds for the whole call. */
+  tiers?: readonly (TokenPrice & { above: number })[];
+}

@@ -18,42 +18,61 @@ function paired(item: Item): Paired | undefined {
 
 /** A hosted tool's call runs at the provider and may carry its own result: only these wait for the caller. */
 const CALL = /^(function_call|custom_tool_call|computer_call|local_shell_call|shell_call|apply_patch_call)$/;
-const OUTPUT = /_output$/;
+
+function callOf(item: Item): Paired | undefined {
+  const pair = paired(item);
+  return pair && CALL.test(pair.type) ? pair : undefined;
+}
+
+function outputOf(item: Item): Paired | undefined {
+  const pair = paired(item);
+  return pair?.type.endsWith('_output') ? pair : undefined;
+}
 
 /** The calls among `items` that have no output among them. */
 export function openCalls(items: readonly Item[]): Paired[] {
   const open = new Map<string, Paired>();
   for (const item of items) {
-    const pair = paired(item);
-    if (!pair) continue;
-    if (CALL.test(pair.type)) open.set(pair.call_id, pair);
-    else if (OUTPUT.test(pair.type)) open.delete(pair.call_id);
+    const call = callOf(item);
+    if (call) open.set(call.call_id, call);
+    const output = outputOf(item);
+    if (output) open.delete(output.call_id);
   }
   return [...open.values()];
 }
 
 /**
- * What a turn adds, made whole: a call of the turn before that got no output is closed by a recorded
- * synthetic one, so that no abort can leave a session that a provider refuses. An output that belongs
- * to no call is the caller's mistake: `tool_output_without_call`.
+ * What a turn adds to a branch that ends in `before`, made whole. A call that is never answered is closed
+ * by a recorded synthetic output before the conversation moves on, so that no abort can leave a session
+ * that a provider refuses. With `answering`, a model will be asked next and nothing may stay open;
+ * without, the caller is still appending. An output that belongs to no call is the caller's mistake:
+ * `tool_output_without_call`.
  */
-export function mend(before: readonly Item[], input: readonly Item[]): Item[] {
-  const waiting = new Map(openCalls(before).map((call) => [call.call_id, call]));
-  const known = new Set(waiting.keys());
-  input.forEach((item, index) => {
-    const pair = paired(item);
-    if (!pair) return;
-    if (CALL.test(pair.type)) known.add(pair.call_id);
-    else if (OUTPUT.test(pair.type)) {
-      if (!known.delete(pair.call_id)) {
-        throw new Fault('tool_output_without_call', `No open call has the id "${pair.call_id}".`, {
-          param: `input[${index}].call_id`,
-        });
-      }
-      waiting.delete(pair.call_id);
+export function mend(before: readonly Item[], input: readonly Item[], answering: boolean): Item[] {
+  const open = new Map(openCalls(before).map((call) => [call.call_id, call]));
+  const answered = new Set(input.flatMap((item) => outputOf(item)?.call_id ?? []));
+  const mended: Item[] = [];
+  const closeUnanswered = () => {
+    for (const call of [...open.values()]) {
+      if (answered.has(call.call_id)) continue;
+      mended.push(closing(call));
+      open.delete(call.call_id);
     }
+  };
+  input.forEach((item, index) => {
+    const output = outputOf(item);
+    if (output && !open.delete(output.call_id)) {
+      throw new Fault('tool_output_without_call', `No open call has the id "${output.call_id}".`, {
+        param: `input[${index}].call_id`,
+      });
+    }
+    if (item.type === 'message') closeUnanswered();
+    mended.push(item);
+    const call = callOf(item);
+    if (call) open.set(call.call_id, call);
   });
-  return waiting.size === 0 ? [...input] : [...[...waiting.values()].map(closing), ...input];
+  if (answering) closeUnanswered();
+  return mended;
 }
 
 function closing(call: Paired): Item {

@@ -1,0 +1,114 @@
+import { Fault } from '../core/errors.ts';
+import { nearest } from '../core/nearest.ts';
+import type { Settings } from '../core/settings.ts';
+import type { Dialect } from '../core/turn.ts';
+import type { Price } from '../core/usage.ts';
+import type { Candidate } from './candidate.ts';
+
+/** What routing knows of a provider. */
+export interface Service {
+  /** The first half of `provider/model`. */
+  provider: string;
+  /** The wire protocols it offers, its usual one first. */
+  protocols: readonly string[];
+  /** False while its key is missing; `keyVariable` names what to set. */
+  ready: boolean;
+  keyVariable?: string;
+  /** Its only models; absent where it may have more than we know of. */
+  models?: ReadonlySet<string>;
+}
+
+export interface ModelLimits {
+  contextLimit?: number;
+  outputLimit?: number;
+  price?: Price;
+}
+
+/** What can be called here. */
+export interface Directory {
+  /** By id or by an alias of the provider. */
+  service(provider: string): Service | undefined;
+  limits(provider: string, model: string): ModelLimits;
+  /** Ready providers that offer a model of this bare name, the maker first. */
+  providersOf(model: string): readonly string[];
+  /** The names behind a configured alias, in order. */
+  alias(name: string): readonly string[] | undefined;
+  /** Everything that can be called now: aliases and `provider/model`. */
+  names(): string[];
+}
+
+export interface Wanted {
+  model: string;
+  dialect: Dialect;
+  settings: Settings;
+}
+
+/** What a claw of some candidates cannot do (`Capabilities`). */
+export type CapabilitiesOf = (candidate: Candidate) => { choices: boolean; logprobs: boolean };
+
+/**
+ * The candidates for a request, in order, never empty. Throws `model_not_found` with the nearest names,
+ * `provider_not_configured` with the variable to set, or `unsupported_parameter` where no candidate can
+ * do what is asked.
+ */
+export function choose(wanted: Wanted, directory: Directory, capabilities: CapabilitiesOf): Candidate[] {
+  const alias = directory.alias(wanted.model);
+  const candidates = alias
+    ? alias.flatMap((name) => find(name, wanted.dialect, directory, `alias ${wanted.model}`))
+    : find(wanted.model, wanted.dialect, directory);
+  const able = candidates.filter(
+    (candidate) => lacking(wanted.settings, capabilities(candidate)) === undefined,
+  );
+  if (able.length > 0) return able;
+  const param = lacking(wanted.settings, capabilities(candidates[0]!))!;
+  throw new Fault('unsupported_parameter', `${wanted.model} does not support \`${param}\`.`, { param });
+}
+
+function lacking(settings: Settings, able: { choices: boolean; logprobs: boolean }): string | undefined {
+  if (settings.n !== undefined && settings.n > 1 && !able.choices) return 'n';
+  if (settings.top_logprobs !== undefined && !able.logprobs) return 'logprobs';
+  return undefined;
+}
+
+function find(name: string, dialect: Dialect, directory: Directory, reason = 'named'): Candidate[] {
+  const slash = name.indexOf('/');
+  const service = slash > 0 ? directory.service(name.slice(0, slash)) : undefined;
+  if (service && (service.models?.has(name.slice(slash + 1)) ?? true)) {
+    return [candidate(service, name.slice(slash + 1), dialect, directory, reason)];
+  }
+  const providers = directory.providersOf(name);
+  if (providers.length === 0) throw unknownModel(name, directory);
+  return providers.map((id) =>
+    candidate(directory.service(id)!, name, dialect, directory, `${reason}, offered by ${id}`),
+  );
+}
+
+function candidate(
+  service: Service,
+  model: string,
+  dialect: Dialect,
+  directory: Directory,
+  reason: string,
+): Candidate {
+  const { provider } = service;
+  if (!service.ready) {
+    const remedy = service.keyVariable ? `set ${service.keyVariable}` : 'configure it';
+    throw new Fault(
+      'provider_not_configured',
+      `The provider "${provider}" is known but has no key here: ${remedy}.`,
+      {
+        param: 'model',
+      },
+    );
+  }
+  // A provider that speaks the caller's own dialect gets the request without a translation.
+  const own = dialect === 'chat' ? 'openai-chat' : 'openai-responses';
+  const protocol = service.protocols.includes(own) ? own : service.protocols[0]!;
+  return { provider, protocol, model, ...directory.limits(provider, model), reason };
+}
+
+function unknownModel(name: string, directory: Directory): Fault {
+  const near = nearest(name, directory.names(), 3);
+  const hint = near.length > 0 ? ` Did you mean ${near.join(', ')}?` : '';
+  return new Fault('model_not_found', `The model "${name}" does not exist here.${hint}`, { param: 'model' });
+}

@@ -1,0 +1,229 @@
+import type { Clock } from '../core/clock.ts';
+import { Fault } from '../core/errors.ts';
+import {
+  conversationId,
+  newSessionId,
+  responseId,
+  type SessionId,
+  sessionOf,
+  type TurnId,
+} from '../core/ids.ts';
+import type { Item } from '../core/items.ts';
+import type { BranchTurn, Session, Tenant } from '../core/turn.ts';
+import { decodeTurn, placedItems } from './codec.ts';
+import { type HistoryUse, isFullHistory, matchHistory, withoutRepeatedInstructions } from './history.ts';
+import { mend } from './integrity.ts';
+import { bringBack } from './large-content.ts';
+import type { Lease, Leases } from './lease.ts';
+import type { BlobStore, SessionStore, TurnRow } from './store.ts';
+
+export type SessionRef = { id: SessionId } | { name: string };
+
+/** Which stored state a request builds on, as its caller said. */
+export type StateRef =
+  /** None: the request stands alone, or begins a chain. */
+  | { kind: 'none' }
+  /**
+   * A session. With `create`, an unknown name makes a new one. With `history`, items that hold what
+   * others have said are the client's own full history and not news.
+   */
+  | { kind: 'session'; ref: SessionRef; create: boolean; history: boolean }
+  /** A response to continue. `within`, where given, must be its session. */
+  | { kind: 'response'; id: TurnId; within?: SessionRef };
+
+export interface ResumeRequest {
+  tenant: Tenant;
+  state: StateRef;
+  items: Item[];
+  /** How many tokens of history can be of use (`context/assemble.ts`). */
+  window: number;
+}
+
+/** A session as a turn finds it, with the right to write to it. */
+export interface Resumed {
+  /** The new turn's session; it has a record only where somebody named or made one. */
+  id: SessionId;
+  session?: Session;
+  parent: TurnId | null;
+  /** The part of the parent's branch that the window reaches; empty at a root. */
+  branch: BranchTurn[];
+  /** What the turn adds, mended. */
+  input: Item[];
+  use?: HistoryUse;
+  /** Present when the session's head should follow the turn. */
+  moveHead?: { from: TurnId | null };
+  /** Held until the turn has ended. */
+  lease?: Lease;
+}
+
+export interface SessionsParts {
+  store: SessionStore;
+  blobs: BlobStore;
+  leases: Leases;
+  clock: Clock;
+}
+
+/** Finds what a request builds on. Every path reads the branch whole within its window, or fails. */
+export class Sessions {
+  constructor(private readonly parts: SessionsParts) {}
+
+  async resume(request: ResumeRequest): Promise<Resumed> {
+    const { state, tenant, items } = request;
+    switch (state.kind) {
+      case 'none':
+        return { id: newSessionId(this.parts.clock()), parent: null, branch: [], input: items };
+      case 'session':
+        return this.resumeSession(request, await this.findOrCreate(tenant, state, items), state.history);
+      case 'response':
+        return this.resumeResponse(request, state.id, state.within);
+    }
+  }
+
+  /** By id or name; `session_not_found` where there is none. */
+  async find(tenant: Tenant, ref: SessionRef): Promise<Session> {
+    const found = await this.parts.store.findSession(tenant, ref);
+    if (!found) throw sessionNotFound(ref);
+    return found;
+  }
+
+  private async findOrCreate(tenant: Tenant, state: { ref: SessionRef; create: boolean }, items: Item[]) {
+    const { store, clock } = this.parts;
+    const { ref, create } = state;
+    if (!create || 'id' in ref) return this.find(tenant, ref);
+    const found = await store.findSession(tenant, ref);
+    if (found) return found;
+    // Refuses what could not begin a session before there is one.
+    mend([], items, true);
+    const now = clock();
+    return store.createSession({
+      id: newSessionId(now),
+      tenant,
+      name: ref.name,
+      createdAt: now,
+      metadata: {},
+      head: null,
+    });
+  }
+
+  /** The branch that ends in `tip`, decoded. Fails with `context_lost` if it is not whole. */
+  async branch(tenant: Tenant, tip: TurnId, window: number): Promise<BranchTurn[]> {
+    const rows = await this.parts.store.readBranch(tenant, tip, window);
+    if (rows.at(-1)?.id !== tip)
+      throw new Fault('context_lost', `Turn ${responseId(tip)} is missing from the store.`);
+    return Promise.all(rows.map((row) => this.decode(row)));
+  }
+
+  private async decode(row: TurnRow): Promise<BranchTurn> {
+    const turn = decodeTurn(row);
+    turn.input = await bringBack(turn.input, row.tenant, this.parts.blobs);
+    turn.output = await bringBack(turn.output, row.tenant, this.parts.blobs);
+    return { turn, tokens: row.tokens, totalTokens: row.totalTokens, digest: row.digest, hidden: row.hidden };
+  }
+
+  private async resumeSession(request: ResumeRequest, found: Session, history: boolean): Promise<Resumed> {
+    const lease = await this.parts.leases.acquire(found.id);
+    try {
+      // Another turn may have moved the head while this one waited.
+      const session = await this.find(request.tenant, { id: found.id });
+      const resumed = await this.follow(request, session, history);
+      return { ...resumed, id: session.id, session, moveHead: { from: session.head }, lease };
+    } catch (error) {
+      lease.release();
+      throw error;
+    }
+  }
+
+  private async follow(request: ResumeRequest, session: Session, history: boolean) {
+    const { tenant, items, window } = request;
+    if (session.head === null)
+      return { parent: null, branch: [], input: mend([], items, true), use: 'started' as const };
+    const branch = await this.branch(tenant, session.head, window);
+    if (!history || !isFullHistory(items)) {
+      const input = mend(
+        itemsOf(branch),
+        withoutRepeatedInstructions(
+          items,
+          branch.map(({ turn }) => turn),
+        ),
+        true,
+      );
+      return { parent: session.head, branch, input, use: 'appended' as const };
+    }
+    return this.followHistory(request, session, branch);
+  }
+
+  private async followHistory(
+    { tenant, items, window }: ResumeRequest,
+    session: Session,
+    headBranch: BranchTurn[],
+  ) {
+    const head = headBranch.at(-1)!;
+    const node = { id: head.turn.id, parent: head.turn.parent, digest: head.digest };
+    let match = matchHistory(items, [node]);
+    if (match.parent === null)
+      match = matchHistory(items, await this.parts.store.readTree(tenant, session.id));
+    const atHead = match.parent === session.head;
+    const branch = atHead
+      ? headBranch
+      : match.parent === null
+        ? []
+        : await this.branch(tenant, match.parent, window);
+    const input = mend(itemsOf(branch), items.slice(match.shared), true);
+    return { parent: match.parent, branch, input, use: atHead ? ('matched' as const) : ('forked' as const) };
+  }
+
+  private async resumeResponse(request: ResumeRequest, id: TurnId, within?: SessionRef): Promise<Resumed> {
+    const { store, leases } = this.parts;
+    const [row, session] = await Promise.all([
+      store.readTurn(request.tenant, id),
+      store.findSession(request.tenant, { id: sessionOf(id) }),
+    ]);
+    if (!row || row.deleted) {
+      throw new Fault(
+        'previous_response_not_found',
+        `Previous response with id '${responseId(id)}' not found.`,
+        {
+          param: 'previous_response_id',
+        },
+      );
+    }
+    if (within) await this.expectWithin(request.tenant, within, id);
+    // Continuing the head of a session is writing to the session; continuing an older turn is a fork.
+    const lease = session?.head === id ? await leases.acquire(session.id) : undefined;
+    try {
+      const branch = await this.branch(request.tenant, id, request.window);
+      const input = mend(itemsOf(branch), request.items, true);
+      return {
+        id: sessionOf(id),
+        session,
+        parent: id,
+        branch,
+        input,
+        moveHead: lease && { from: id },
+        lease,
+      };
+    } catch (error) {
+      lease?.release();
+      throw error;
+    }
+  }
+
+  private async expectWithin(tenant: Tenant, ref: SessionRef, id: TurnId): Promise<void> {
+    const session = await this.find(tenant, ref);
+    if (session.id === sessionOf(id)) return;
+    throw new Fault('conflicting_state', `The response ${responseId(id)} is not part of the named session.`, {
+      param: 'previous_response_id',
+    });
+  }
+}
+
+/** Where the last turn left off: only its own calls can still be open. */
+function itemsOf(branch: readonly BranchTurn[]): Item[] {
+  const tip = branch.at(-1);
+  return tip ? placedItems(tip.turn, tip.hidden).map(({ item }) => item) : [];
+}
+
+export function sessionNotFound(ref: SessionRef): Fault {
+  const name = 'id' in ref ? conversationId(ref.id) : ref.name;
+  return new Fault('session_not_found', `Conversation with id '${name}' not found.`);
+}

@@ -1,0 +1,90 @@
+import type { Claw } from '../claws/claw.ts';
+import type { Delta } from '../core/delta.ts';
+import { type ErrorCode, Fault } from '../core/errors.ts';
+import type { Prompt } from '../core/prompt.ts';
+import type { Candidate } from '../routing/candidate.ts';
+import { Deadline, type Timeouts } from '../routing/deadline.ts';
+
+export interface CallParts {
+  candidates: readonly Candidate[];
+  claw(candidate: Candidate): Claw;
+  prompt(candidate: Candidate): Prompt;
+  timeouts: Timeouts;
+  signal: AbortSignal;
+}
+
+/** An answer that has begun: from here on, the candidate is committed. */
+export interface Answer {
+  candidate: Candidate;
+  /** Calls that failed before this one. */
+  retries: number;
+  /** All deltas, the first one included. Throws a `Fault` where the answer breaks. */
+  deltas: AsyncGenerator<Delta>;
+}
+
+/** Failures that say nothing about the next candidate. */
+const MOVES_ON = new Set<ErrorCode>([
+  'provider_unreachable',
+  'provider_timeout',
+  'provider_error',
+  'provider_overloaded',
+  'provider_protocol_error',
+  'provider_auth_failed',
+  'rate_limited',
+  'quota_exceeded',
+  'model_not_found',
+]);
+
+/**
+ * Calls the candidates in order until one gives a first delta. A connection that failed before it is
+ * tried once more on the same candidate. Throws the last failure when none answers.
+ */
+export async function call(parts: CallParts): Promise<Answer> {
+  let failure: unknown;
+  let retries = 0;
+  for (const candidate of parts.candidates) {
+    for (let attempt = 0; attempt < 2; attempt++) {
+      try {
+        return { candidate, retries, deltas: await begin(parts, candidate) };
+      } catch (error) {
+        failure = error;
+        retries++;
+        if (!(error instanceof Fault) || error.code !== 'provider_unreachable') break;
+      }
+    }
+    if (!(failure instanceof Fault) || !MOVES_ON.has(failure.code)) break;
+  }
+  throw failure;
+}
+
+/** Settles with the first delta, so that a failure before it is known before anything is committed. */
+async function begin(parts: CallParts, candidate: Candidate): Promise<AsyncGenerator<Delta>> {
+  const prompt = parts.prompt(candidate);
+  // A whole answer has no first token before its last one.
+  const limits = prompt.stream ? parts.timeouts : { ...parts.timeouts, firstTokenMs: parts.timeouts.totalMs };
+  const deadline = new Deadline(limits, parts.signal);
+  const deltas = parts.claw(candidate).call(prompt, deadline.signal)[Symbol.asyncIterator]();
+  try {
+    const first = await deltas.next();
+    if (first.done) throw new Fault('provider_protocol_error', `${candidate.provider} sent an empty answer.`);
+    return go(deadline, first.value, deltas);
+  } catch (error) {
+    deadline.clear();
+    throw error;
+  }
+}
+
+async function* go(deadline: Deadline, first: Delta, rest: AsyncIterator<Delta>): AsyncGenerator<Delta> {
+  try {
+    for (let delta = first; ; ) {
+      deadline.touch();
+      yield delta;
+      const next = await rest.next();
+      if (next.done) return;
+      delta = next.value;
+    }
+  } finally {
+    deadline.clear();
+    await rest.return?.();
+  }
+}

@@ -1,0 +1,93 @@
+import { itemsTokens } from '../context/tokens.ts';
+import type { Clock } from '../core/clock.ts';
+import { emptyFold, fold } from '../core/fold.ts';
+import type { Intent, Outcome } from '../core/turn.ts';
+import type { NanoDollars, Usage } from '../core/usage.ts';
+import { encodeBody } from '../session/codec.ts';
+import { digestItems } from '../session/digest.ts';
+import type { Journal } from '../session/journal.ts';
+import { moveOut } from '../session/large-content.ts';
+import type { BlobStore, SessionStore, TurnRow } from '../session/store.ts';
+import type { Answer } from './call.ts';
+import type { LiveTurn } from './live-turn.ts';
+import { settle } from './settle.ts';
+
+export interface RecordParts {
+  store: SessionStore;
+  journal: Journal;
+  blobs: BlobStore;
+  clock: Clock;
+}
+
+export interface Ending {
+  outcome: Outcome;
+  /** Why the turn did not end in order; absent when it did. */
+  failure?: unknown;
+}
+
+/** Takes the answer down as it comes: journaled first, then seen by readers. Never throws. */
+export async function follow(
+  live: LiveTurn,
+  answer: Answer,
+  parts: RecordParts & { cost(usage: Usage): NanoDollars | undefined },
+): Promise<Ending> {
+  const folded = emptyFold();
+  let failure: unknown;
+  try {
+    for await (const delta of answer.deltas) {
+      fold(folded, delta);
+      if (live.keep) parts.journal.append(live.intent.id, [delta]);
+      live.publish(delta);
+    }
+  } catch (error) {
+    failure = error;
+  }
+  const { provider } = answer.candidate;
+  return {
+    outcome: settle({ folded, failure, provider, cost: parts.cost, completedAt: parts.clock() }),
+    failure,
+  };
+}
+
+/**
+ * Writes a turn to the log; resolved, it survives the machine. A turn that produced nothing is kept
+ * beside the branch: the session goes on as if it had not been asked.
+ */
+export async function commit(
+  intent: Intent,
+  outcome: Outcome,
+  parts: Omit<RecordParts, 'clock'>,
+): Promise<void> {
+  const output = await moveOut(outcome.output, intent.tenant, parts.blobs);
+  const speaks = outcome.output.length > 0 || outcome.state === 'completed';
+  const row = { ...toRow(intent, outcome), body: encodeBody(intent, { ...outcome, output }) };
+  await parts.store.commitTurn(row, speaks ? intent.standing.moveHead : undefined);
+  parts.journal.end(intent.id);
+}
+
+function toRow(intent: Intent, outcome: Outcome): Omit<TurnRow, 'body'> {
+  const { branchTokens, inputTokens, digest } = intent.standing;
+  const tokens = inputTokens + answerTokens(outcome);
+  return {
+    tenant: intent.tenant,
+    session: intent.session,
+    id: intent.id,
+    parent: intent.parent,
+    createdAt: intent.createdAt,
+    state: outcome.state,
+    dialect: intent.dialect,
+    listed: intent.listed ?? false,
+    model: intent.model ?? '',
+    tokens,
+    totalTokens: branchTokens + tokens,
+    digest: digestItems(digest, outcome.output),
+    metadata: intent.metadata,
+    hidden: [],
+    deleted: false,
+  };
+}
+
+/** The provider has counted what it wrote; reasoning is not sent back and does not count. */
+function answerTokens({ usage, output }: Outcome): number {
+  return usage && usage.output > usage.reasoning ? usage.output - usage.reasoning : itemsTokens(output);
+}
