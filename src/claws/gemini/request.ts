@@ -1,0 +1,67 @@
+import type { Prompt, Provider, WireRequest } from '../claw.ts';
+import { draftOf } from './contents.ts';
+import { generationConfig, serviceTier, toolConfig, toolsOf } from './settings.ts';
+import { type Content, isObject, present, type WirePart } from './wire.ts';
+
+export function geminiRequest(prompt: Prompt, provider: Provider): WireRequest {
+  const version = versionOf(provider.baseUrl);
+  const method = prompt.stream ? 'streamGenerateContent?alt=sse' : 'generateContent';
+  return {
+    path: `${version}/${modelPath(prompt.model)}:${method}`,
+    headers: provider.apiKey ? { 'x-goog-api-key': provider.apiKey } : {},
+    body: bodyOf(prompt, provider, version),
+  };
+}
+
+/** Google's own SDK adds the version to the base URL; others' base URLs end with one. */
+function versionOf(baseUrl: string): string {
+  return /\/v\d\w*(\/|$)/.test(baseUrl) ? '' : '/v1beta';
+}
+
+/** Tuned models and such come with their collection: `tunedModels/mine`. */
+function modelPath(model: string): string {
+  const name = model.includes('/') ? model : `models/${model}`;
+  return name.split('/').map(encodeURIComponent).join('/');
+}
+
+function bodyOf(prompt: Prompt, provider: Provider, version: string): Record<string, unknown> {
+  const filesUrl = `${provider.baseUrl}${version}/files`;
+  const draft = draftOf(prompt, { provider: provider.id, filesUrl });
+  const known = present({
+    ...placeInstructions(draft.system, draft.contents, prompt.model),
+    tools: toolsOf(prompt),
+    toolConfig: toolConfig(prompt.settings),
+    generationConfig: generationConfig(prompt),
+    serviceTier: serviceTier(prompt.settings.service_tier),
+  });
+  if (Object.keys(known.generationConfig as object).length === 0) delete known.generationConfig;
+  return prompt.dialect === 'gemini' ? merge(prompt.extra, known) : known;
+}
+
+/**
+ * Gemma before its fourth generation refuses a `systemInstruction`, and everything refuses a prompt
+ * without contents; in both cases the instructions are said by the user.
+ */
+function placeInstructions(
+  system: WirePart[],
+  contents: Content[],
+  model: string,
+): { systemInstruction?: { parts: WirePart[] }; contents: Content[] } {
+  if (system.length === 0) return { contents };
+  if (contents.length > 0 && !/(^|\/)gemma-[1-3]/.test(model)) {
+    return { systemInstruction: { parts: system }, contents };
+  }
+  const [first, ...rest] = contents;
+  if (first?.role !== 'user') return { contents: [{ role: 'user', parts: system }, ...contents] };
+  return { contents: [{ role: 'user', parts: [...system, ...first.parts] }, ...rest] };
+}
+
+/** Known fields win; where both sides hold an object (`generationConfig`), field by field. */
+function merge(extra: Record<string, unknown>, known: Record<string, unknown>): Record<string, unknown> {
+  const merged = { ...extra, ...known };
+  for (const key in known) {
+    const [given, ours] = [extra[key], known[key]];
+    if (isObject(given) && isObject(ours)) merged[key] = { ...given, ...ours };
+  }
+  return merged;
+}

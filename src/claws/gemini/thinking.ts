@@ -1,0 +1,69 @@
+import type { Settings } from '../../core/settings.ts';
+import { present } from './wire.ts';
+
+/** Google's model names are open-ended: one without a number (`gemini-flash-latest`) is of the newest kind. */
+export function generationOf(model: string): number {
+  if (!/(^|\/)gemini-/.test(model)) return 0;
+  const version = /-(\d+(?:\.\d+)?)/.exec(model);
+  return version ? Number(version[1]) : Number.POSITIVE_INFINITY;
+}
+
+/** Undefined where the model does not think or the caller did not ask. Both fields at once are refused. */
+export function thinkingConfig(
+  model: string,
+  reasoning: Settings['reasoning'],
+): Record<string, unknown> | undefined {
+  const generation = generationOf(model);
+  if (!reasoning || generation < 2.5) return undefined;
+  const { effort, summary } = reasoning;
+  const config = present({
+    includeThoughts: summary && summary !== 'none' ? true : undefined,
+    thinkingLevel: effort && generation >= 3 ? levelOf(model, effort) : undefined,
+    thinkingBudget: effort && generation < 3 ? budgetOf(model, effort) : undefined,
+  });
+  return Object.keys(config).length > 0 ? config : undefined;
+}
+
+/** Models that refuse MINIMAL: all but Flash before 3.7 and Flash-Lite. No model of this kind can think not at all. */
+function lowestLevel(model: string): string {
+  return /gemini-3(\.[0-6])?-flash|-flash-lite/.test(model) ? 'MINIMAL' : 'LOW';
+}
+
+/** Gemini 3 Pro has no MEDIUM; Google's own OpenAI endpoint takes HIGH for it. */
+function levelOf(model: string, effort: string): string | undefined {
+  switch (effort) {
+    case 'none':
+    case 'minimal':
+      return lowestLevel(model);
+    case 'low':
+      return 'LOW';
+    case 'medium':
+      return /gemini-3-pro/.test(model) ? 'HIGH' : 'MEDIUM';
+    case 'high':
+    case 'xhigh':
+    case 'max':
+      return 'HIGH';
+  }
+  return undefined;
+}
+
+/** Tokens, as Google's own OpenAI endpoint chooses them (https://ai.google.dev/gemini-api/docs/openai#thinking). */
+function budgetOf(model: string, effort: string): number | undefined {
+  const pro = /2\.5-pro/.test(model);
+  switch (effort) {
+    case 'none':
+      // 2.5 Pro refuses to think not at all; 128 is its least.
+      return pro ? 128 : 0;
+    case 'minimal':
+    case 'low':
+      return 1024;
+    case 'medium':
+      return 8192;
+    case 'high':
+      return 24_576;
+    case 'xhigh':
+    case 'max':
+      return pro ? 32_768 : 24_576;
+  }
+  return undefined;
+}
