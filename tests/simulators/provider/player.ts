@@ -2,6 +2,12 @@ import type { Plan } from './behaviour.ts';
 import type { Frame } from './protocol.ts';
 import type { Exchange } from './wire.ts';
 
+/**
+ * Clients drop what they have not handed on yet when the connection breaks; the pause lets the deltas before a cut
+ * arrive, so that tests may count on them.
+ */
+const CUT_AFTER_MS = 15;
+
 export type StreamScript = {
   headers: string;
   frames: Frame[];
@@ -21,12 +27,14 @@ export function playStream(exchange: Exchange, plan: Plan, script: StreamScript)
       const step = steps[at++]!;
       exchange.send(step.text);
       if (step.ending === 'cut') {
-        exchange.cut();
+        timer = setTimeout(() => exchange.cut(), CUT_AFTER_MS);
         return;
       }
       if (step.ending === 'stall') return;
       if (step.waits && plan.pace !== undefined) {
-        timer = setTimeout(advance, plan.pace);
+        // A timer of 0 ms waits for a whole one.
+        if (plan.pace === 0) setImmediate(advance);
+        else timer = setTimeout(advance, plan.pace);
         return;
       }
     }

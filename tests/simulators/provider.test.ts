@@ -1,0 +1,617 @@
+import { afterAll, beforeEach, describe, expect, test } from 'bun:test';
+import OpenAI from 'openai';
+import { startProvider } from './provider/provider.ts';
+import { asJson, asList, asText, type Json } from './provider/shape.ts';
+
+const provider = startProvider();
+const client = new OpenAI({ baseURL: `${provider.url}/v1`, apiKey: 'key', maxRetries: 0 });
+
+beforeEach(() => provider.reset());
+afterAll(() => provider.stop());
+
+const KEYS = { authorization: 'Bearer key', 'x-api-key': 'key', 'x-goog-api-key': 'key' };
+const PARAMETERS = { type: 'object', properties: { city: { type: 'string' }, days: { type: 'integer' } } };
+const NAMES = ['weather', 'population'];
+
+type Dialect = {
+  path(model: string, stream: boolean): string;
+  /** A request with one user text and, where asked, two functions. */
+  body(model: string, stream: boolean, text: string, tools: boolean): Json;
+  text(answer: Json): string;
+  /** The text in a stream's events. */
+  streamed(events: Json[]): string;
+  /** How many calls an answer holds. */
+  calls(answer: Json): number;
+  lastEvent: RegExp;
+};
+
+const DIALECTS: Record<string, Dialect> = {
+  chat: {
+    path: () => '/v1/chat/completions',
+    body: (model, stream, content, tools) => ({
+      model,
+      stream,
+      messages: [{ role: 'user', content }],
+      ...(tools && {
+        tools: NAMES.map((name) => ({ type: 'function', function: { name, parameters: PARAMETERS } })),
+      }),
+    }),
+    text: (answer) => asText(asJson(asList(answer.choices)[0]?.message).content),
+    streamed: (events) =>
+      events.map((event) => asText(asJson(asList(event.choices)[0]?.delta).content)).join(''),
+    calls: (answer) => asList(asJson(asList(answer.choices)[0]?.message).tool_calls).length,
+    lastEvent: /data: \[DONE\]\n\n$/,
+  },
+  responses: {
+    path: () => '/v1/responses',
+    body: (model, stream, input, tools) => ({
+      model,
+      stream,
+      input,
+      ...(tools && { tools: NAMES.map((name) => ({ type: 'function', name, parameters: PARAMETERS })) }),
+    }),
+    text: (answer) =>
+      asList(answer.output)
+        .flatMap((item) => asList(item.content))
+        .map((part) => asText(part.text))
+        .join(''),
+    streamed: (events) =>
+      events
+        .filter((event) => event.type === 'response.output_text.delta')
+        .map((event) => asText(event.delta))
+        .join(''),
+    calls: (answer) => asList(answer.output).filter((item) => item.type === 'function_call').length,
+    lastEvent: /event: response.completed\n[^\n]+\n\n$/,
+  },
+  messages: {
+    path: () => '/v1/messages',
+    body: (model, stream, content, tools) => ({
+      model,
+      stream,
+      max_tokens: 100,
+      messages: [{ role: 'user', content }],
+      ...(tools && { tools: NAMES.map((name) => ({ name, input_schema: PARAMETERS })) }),
+    }),
+    text: (answer) =>
+      asList(answer.content)
+        .map((block) => asText(block.text))
+        .join(''),
+    streamed: (events) => events.map((event) => asText(asJson(event.delta).text)).join(''),
+    calls: (answer) => asList(answer.content).filter((block) => block.type === 'tool_use').length,
+    lastEvent: /event: message_stop\n[^\n]+\n\n$/,
+  },
+  gemini: {
+    path: (model, stream) =>
+      `/v1beta/models/${model}:${stream ? 'streamGenerateContent?alt=sse' : 'generateContent'}`,
+    body: (_model, _stream, text, tools) => ({
+      contents: [{ role: 'user', parts: [{ text }] }],
+      ...(tools && {
+        tools: [{ functionDeclarations: NAMES.map((name) => ({ name, parameters: PARAMETERS })) }],
+      }),
+    }),
+    text: (answer) =>
+      geminiParts(answer)
+        .map((part) => (part.thought ? '' : asText(part.text)))
+        .join(''),
+    streamed: (events) =>
+      events
+        .flatMap(geminiParts)
+        .map((part) => (part.thought ? '' : asText(part.text)))
+        .join(''),
+    calls: (answer) => geminiParts(answer).filter((part) => part.functionCall).length,
+    lastEvent: /"finishReason":"STOP"[^\n]+\r\n\r\n$/,
+  },
+};
+
+function geminiParts(answer: Json): Json[] {
+  return asList(asJson(asList(answer.candidates)[0]?.content).parts);
+}
+
+function post(path: string, body: unknown, headers: Record<string, string> = KEYS): Promise<Response> {
+  return fetch(provider.url + path, { method: 'POST', headers, body: JSON.stringify(body) });
+}
+
+function ask(dialect: Dialect, model: string, { stream = false, text = 'hi there', tools = false } = {}) {
+  return post(dialect.path(model, stream), dialect.body(model, stream, text, tools));
+}
+
+async function read(response: Promise<Response>): Promise<Json> {
+  return asJson(await (await response).json());
+}
+
+function eventsOf(text: string): Json[] {
+  return [...text.matchAll(/^data: (\{.*\})\r?$/gm)].map(([, data]) => asJson(JSON.parse(data!)));
+}
+
+async function problem(path: string, body: Json): Promise<unknown[]> {
+  const response = await post(path, body);
+  const { error } = asJson(await response.json());
+  return [response.status, asText(asJson(error).message)];
+}
+
+describe.each(Object.keys(DIALECTS))('%s', (name) => {
+  const dialect = DIALECTS[name]!;
+
+  test('echoes and says, whole and streamed', async () => {
+    for (const [model, expected] of [
+      ['echo', 'You said: hi there'],
+      ['any-other-name', 'You said: hi there'],
+      ['recall', 'I have heard: "hi there"'],
+      ['say-4', 'word1 word2 word3 word4'],
+      ['say-3+pace-1', 'word1 word2 word3'],
+    ] as const) {
+      expect(dialect.text(await read(ask(dialect, model)))).toBe(expected);
+      const stream = await (await ask(dialect, model, { stream: true })).text();
+      expect(dialect.streamed(eventsOf(stream))).toBe(expected);
+      expect(stream).toMatch(dialect.lastEvent);
+    }
+  });
+
+  test('a rendered answer serves again with its own ids and counts', async () => {
+    const first = await read(ask(dialect, 'say-2'));
+    const second = await read(ask(dialect, 'say-2', { text: 'x'.repeat(400) }));
+    const idOf = (answer: Json) => answer.id ?? answer.responseId;
+    expect(idOf(first)).not.toEqual(idOf(second));
+    const inputOf = (answer: Json) => {
+      const usage = asJson(answer.usage ?? answer.usageMetadata);
+      return Number(usage.prompt_tokens ?? usage.input_tokens ?? usage.promptTokenCount);
+    };
+    expect(inputOf(second) - inputOf(first)).toBeGreaterThan(90);
+    expect(Object.keys(first)).toEqual(Object.keys(await read(ask(dialect, 'echo'))));
+  });
+
+  test('calls every function, or one', async () => {
+    const all = await read(ask(dialect, 'tools', { tools: true }));
+    expect(dialect.calls(all)).toBe(2);
+    expect(JSON.stringify(all)).toMatch(/\{\\?"city\\?":\\?"Paris\\?"\}/);
+    expect(dialect.calls(await read(ask(dialect, 'tool1', { tools: true })))).toBe(1);
+    const stream = await (await ask(dialect, 'tools', { tools: true, stream: true })).text();
+    for (const called of NAMES) expect(stream).toContain(`"name":"${called}"`);
+  });
+
+  test('refuses without a key', async () => {
+    const response = await post(dialect.path('echo', false), dialect.body('echo', false, 'hi', false), {});
+    expect(response.status).toBe(name === 'gemini' ? 403 : 401);
+  });
+
+  test('errors carry status, words and when to retry', async () => {
+    for (const model of ['status-429+retry-3', 'status-503', 'status-500', 'context', 'quota', 'auth']) {
+      const response = await ask(dialect, model, { stream: true });
+      expect(response.ok).toBe(false);
+      expect(asText(asJson(asJson(await response.json()).error).message)).not.toBe('');
+      if (model.includes('retry')) expect(response.headers.get('retry-after')).toBe('3');
+    }
+  });
+
+  test('a fault may strike once', async () => {
+    expect((await ask(dialect, 'once-status-503')).status).toBe(503);
+    expect((await ask(dialect, 'once-status-503')).status).toBe(200);
+    await expect(ask(dialect, 'once-reset')).rejects.toThrow();
+    expect((await ask(dialect, 'once-reset')).status).toBe(200);
+  });
+
+  test('breaks the connection where it says', async () => {
+    await expect(ask(dialect, 'reset')).rejects.toThrow();
+    for (const [model, words] of [
+      ['say-9+cut-0', ''],
+      ['say-9+cut-2', 'word1 word2'],
+      ['say-9+pace-2+cut-3', 'word1 word2 word3'],
+    ] as const) {
+      const { text, broken } = await drain(await ask(dialect, model, { stream: true }));
+      expect(broken).toBe(true);
+      expect(dialect.streamed(eventsOf(text))).toBe(words);
+    }
+    const half = await ask(dialect, 'say-9+cut-2');
+    await expect(half.text()).rejects.toThrow();
+  });
+
+  test('curl sees the broken connection too', async () => {
+    const curl = async (model: string, stream: boolean) => {
+      const args = Object.entries(KEYS).flatMap(([key, value]) => ['-H', `${key}: ${value}`]);
+      const body = JSON.stringify(dialect.body(model, stream, 'hi', false));
+      const url = provider.url + dialect.path(model, stream);
+      return await Bun.spawn(['curl', '-sSN', ...args, '-d', body, url], {
+        stdout: 'ignore',
+        stderr: 'ignore',
+      }).exited;
+    };
+    expect([52, 56]).toContain(await curl('reset', true));
+    expect([18, 56]).toContain(await curl('say-9+cut-2', true));
+    expect([18, 56]).toContain(await curl('say-9+cut-2', false));
+    expect(await curl('say-9', true)).toBe(0);
+  });
+
+  test('a stream may end without its end', async () => {
+    for (const model of ['say-3+no-done', 'say-3+no-finish']) {
+      const stream = await (await ask(dialect, model, { stream: true })).text();
+      expect(dialect.streamed(eventsOf(stream))).toBe('word1 word2 word3');
+      expect(stream).not.toMatch(dialect.lastEvent);
+    }
+    const unfinished = await (await ask(dialect, 'say-3+no-finish', { stream: true })).text();
+    expect(unfinished).not.toMatch(/"(finish_reason|stop_reason|finishReason)":"|response.completed/);
+  });
+
+  test('a stream may carry garbage or an error', async () => {
+    const garbage = await (await ask(dialect, 'say-3+garbage-1', { stream: true })).text();
+    const lines = garbage.split(/\r?\n/).filter((line) => line.startsWith('data: {'));
+    expect(lines.filter((line) => !line.endsWith('}'))).toHaveLength(1);
+    expect(garbage).toMatch(dialect.lastEvent);
+    const error = await (await ask(dialect, 'say-3+error-2', { stream: true })).text();
+    expect(dialect.streamed(eventsOf(error))).toBe('word1 word2');
+    expect(eventsOf(error).some((event) => event.error)).toBe(true);
+    expect((await ask(dialect, 'say-3+error-2')).status).toBe(500);
+  });
+
+  test('answers may be no JSON, or no answer', async () => {
+    const html = await ask(dialect, 'badjson');
+    expect(html.status).toBe(200);
+    await expect(html.json()).rejects.toThrow();
+    expect(dialect.text(await read(ask(dialect, 'wrong-shape')))).toBe('');
+    const strange = await (await ask(dialect, 'wrong-shape', { stream: true })).text();
+    expect(eventsOf(strange)).toHaveLength(1);
+  });
+
+  test('silence and stalls last until the client leaves, which is recorded', async () => {
+    await expect(within(50, dialect, 'silent')).rejects.toThrow();
+    await expect(within(50, dialect, 'say-5+stall-2')).rejects.toThrow();
+    await expect(within(50, dialect, 'say-50+pace-20')).rejects.toThrow();
+    await expect(within(50, dialect, 'delay-2000')).rejects.toThrow();
+    await ask(dialect, 'echo').then((response) => response.text());
+    await until(() => provider.requests.slice(0, 4).every((request) => request.aborted));
+    expect(provider.requests.at(-1)).toMatchObject({ protocol: name, aborted: false, method: 'POST' });
+  });
+
+  test('reports cached tokens and reasoning tokens', async () => {
+    const cached = JSON.stringify(await read(ask(dialect, 'cached-500')));
+    expect(cached).toMatch(/"(cached_tokens|cache_read_input_tokens|cachedContentTokenCount)":500/);
+    const thought = await read(ask(dialect, 'think'));
+    expect(JSON.stringify(thought)).toContain('Let me think about');
+    expect(dialect.text(thought)).toBe('You said: hi there');
+    if (name !== 'messages') {
+      expect(JSON.stringify(thought)).toMatch(/"(reasoning_tokens|thoughtsTokenCount)":10/);
+    }
+  });
+
+  test('refuses, filters and runs out of length in its own form', async () => {
+    const forms: Record<string, [refuse: RegExp, filter: RegExp, long: RegExp]> = {
+      chat: [/"refusal":"I'm/, /"finish_reason":"content_filter"/, /"finish_reason":"length"/],
+      responses: [/"type":"refusal"/, /"reason":"content_filter"/, /"reason":"max_output_tokens"/],
+      messages: [/"stop_reason":"refusal"/, /"stop_reason":"refusal"/, /"stop_reason":"max_tokens"/],
+      gemini: [/"finishReason":"SAFETY"/, /"blockReason":"PROHIBITED/, /"finishReason":"MAX_TOKENS"/],
+    };
+    for (const [at, model] of ['refuse', 'filter', 'long'].entries()) {
+      expect(JSON.stringify(await read(ask(dialect, model)))).toMatch(forms[name]![at]!);
+      expect(await (await ask(dialect, model, { stream: true })).text()).toMatch(forms[name]![at]!);
+    }
+  });
+});
+
+async function drain(response: Response): Promise<{ text: string; broken: boolean }> {
+  const decoder = new TextDecoder();
+  let text = '';
+  try {
+    for await (const bytes of response.body!) text += decoder.decode(bytes, { stream: true });
+    return { text, broken: false };
+  } catch {
+    return { text, broken: true };
+  }
+}
+
+async function within(ms: number, dialect: Dialect, model: string): Promise<string> {
+  const response = await fetch(provider.url + dialect.path(model, true), {
+    method: 'POST',
+    headers: KEYS,
+    body: JSON.stringify(dialect.body(model, true, 'hi', false)),
+    signal: AbortSignal.timeout(ms),
+  });
+  return await response.text();
+}
+
+async function until(holds: () => boolean): Promise<void> {
+  for (let tries = 0; tries < 200 && !holds(); tries++) await Bun.sleep(5);
+  expect(holds()).toBe(true);
+}
+
+describe('the openai SDK', () => {
+  const tools = NAMES.map((name) => ({
+    type: 'function' as const,
+    function: { name, parameters: PARAMETERS },
+  }));
+
+  test('chat, whole and streamed, with calls answered', async () => {
+    const messages: OpenAI.ChatCompletionMessageParam[] = [{ role: 'user', content: 'weather?' }];
+    const called = await client.chat.completions.create({ model: 'tools', messages, tools });
+    const { message } = called.choices[0]!;
+    expect(called.choices[0]!.finish_reason).toBe('tool_calls');
+    messages.push(message);
+    for (const call of message.tool_calls ?? []) {
+      messages.push({ role: 'tool', tool_call_id: call.id, content: 'sunny' });
+    }
+    const answered = await client.chat.completions.create({ model: 'tools', messages, tools });
+    expect(answered.choices[0]!.message.content).toBe('The tools answered: "sunny" | "sunny"');
+
+    const stream = client.chat.completions.stream({
+      model: 'tools',
+      messages: [{ role: 'user', content: 'weather?' }],
+      tools,
+      stream_options: { include_usage: true },
+    });
+    const final = await stream.finalChatCompletion();
+    expect(
+      final.choices[0]!.message.tool_calls?.map((call) => call.type === 'function' && call.function),
+    ).toEqual(NAMES.map((name) => expect.objectContaining({ name, arguments: '{"city":"Paris"}' })));
+    expect(final.usage?.completion_tokens).toBe(16);
+  });
+
+  test('responses, whole and streamed, with reasoning and calls answered', async () => {
+    const options = {
+      model: 'tools+think',
+      store: false,
+      include: ['reasoning.encrypted_content' as const],
+      tools: tools.map((tool) => ({ type: 'function' as const, ...tool.function, strict: false })),
+    };
+    const input: OpenAI.Responses.ResponseInput = [{ role: 'user', content: 'weather?' }];
+    const stream = client.responses.stream({ ...options, input });
+    const types: string[] = [];
+    let sequence = 0;
+    for await (const event of stream) {
+      types.push(event.type);
+      expect(event.sequence_number).toBe(sequence++);
+    }
+    expect(types).toContain('response.reasoning_summary_text.delta');
+    expect(types.filter((type) => type === 'response.output_item.done')).toHaveLength(3);
+    const called = await stream.finalResponse();
+    expect(called.output.map((item) => item.type)).toEqual(['reasoning', 'function_call', 'function_call']);
+
+    input.push(...called.output.map((item) => item as OpenAI.Responses.ResponseInputItem));
+    for (const item of called.output) {
+      if (item.type !== 'function_call') continue;
+      input.push({ type: 'function_call_output', call_id: item.call_id, output: 'sunny' });
+    }
+    const answered = await client.responses.create({ ...options, input });
+    expect(answered.output_text).toBe('The tools answered: "sunny" | "sunny"');
+
+    const whole = await client.responses.create({ model: 'recall', input: 'hello' });
+    expect(whole.output_text).toBe('I have heard: "hello"');
+  });
+
+  test('errors and broken streams surface as the SDK words them', async () => {
+    const input = 'hi';
+    const fails = async (model: string) => await client.responses.create({ model, input });
+    await expect(fails('status-429')).rejects.toBeInstanceOf(OpenAI.RateLimitError);
+    await expect(fails('auth')).rejects.toBeInstanceOf(OpenAI.AuthenticationError);
+    await expect(fails('reset')).rejects.toBeInstanceOf(OpenAI.APIConnectionError);
+    const failing = await client.responses.create({ model: 'say-5+error-2', input, stream: true });
+    const consume = async () => {
+      for await (const _event of failing);
+    };
+    await expect(consume()).rejects.toThrow();
+    expect((await client.models.list()).data.map((model) => model.id)).toContain('echo');
+  });
+
+  test('structured output and log probabilities', async () => {
+    const schema = { type: 'object', properties: { n: { type: 'integer' } }, required: ['n'] };
+    const made = await client.chat.completions.create({
+      model: 'json',
+      messages: [{ role: 'user', content: 'x' }],
+      response_format: { type: 'json_schema', json_schema: { name: 'made', schema } },
+    });
+    expect(JSON.parse(made.choices[0]!.message.content!)).toEqual({ n: 1 });
+    const sure = await client.chat.completions.create({
+      model: 'logprobs',
+      messages: [{ role: 'user', content: 'x' }],
+      logprobs: true,
+    });
+    expect(sure.choices[0]!.logprobs?.content?.map((entry) => entry.token).join('')).toBe('You said: x');
+  });
+});
+
+describe('what the APIs refuse', () => {
+  const user = { role: 'user', content: 'hi' };
+
+  test('chat: calls and outputs belong together', async () => {
+    const call = { id: 'call_1', type: 'function', function: { name: 'f', arguments: '{}' } };
+    const asked = { role: 'assistant', content: null, tool_calls: [call] };
+    const told = { role: 'tool', tool_call_id: 'call_1', content: 'x' };
+    const send = (...messages: Json[]) => problem('/v1/chat/completions', { model: 'echo', messages });
+    expect(
+      (await post('/v1/chat/completions', { model: 'echo', messages: [user, asked, told] })).status,
+    ).toBe(200);
+    expect(await send(user, asked, user)).toEqual([
+      400,
+      expect.stringContaining('did not have response messages'),
+    ]);
+    expect(await send(user, asked)).toEqual([400, expect.stringContaining('call_1')]);
+    expect(await send(user, told)).toEqual([400, expect.stringContaining('preceeding message')]);
+    expect(await send(user, asked, told, told)).toEqual([400, expect.stringContaining('preceeding message')]);
+    expect(await send()).toEqual([400, expect.stringContaining('empty array')]);
+    expect(await send({ role: 'assistant', content: null })).toEqual([
+      400,
+      expect.stringContaining("'content'"),
+    ]);
+  });
+
+  test('responses: outputs have their call, reasoning its item', async () => {
+    const call = { type: 'function_call', call_id: 'c1', name: 'f', arguments: '{}' };
+    const output = { type: 'function_call_output', call_id: 'c1', output: 'x' };
+    const send = (...input: Json[]) => problem('/v1/responses', { model: 'echo', input });
+    expect(await send(user, output)).toEqual([400, expect.stringContaining('No tool call found')]);
+    expect(await send(user, call)).toEqual([400, expect.stringContaining('No tool output found')]);
+
+    const include = ['reasoning.encrypted_content'];
+    const thought = await read(post('/v1/responses', { model: 'think', input: 'x', include, store: false }));
+    const [reasoning, message] = asList(thought.output);
+    expect((await post('/v1/responses', { model: 'echo', input: [user, reasoning, message] })).status).toBe(
+      200,
+    );
+    expect(await send(user, reasoning!)).toEqual([400, expect.stringContaining('required following item')]);
+    expect(await send(user, message!)).toEqual([400, expect.stringContaining("required 'reasoning' item")]);
+    const { encrypted_content: _dropped, ...bare } = reasoning!;
+    expect(await send(user, bare, message!)).toEqual([404, expect.stringContaining('not found')]);
+    const altered = { ...reasoning, encrypted_content: 'gAAAA' };
+    expect(await send(user, altered, message!)).toEqual([
+      400,
+      expect.stringContaining('could not be verified'),
+    ]);
+    const stored = asList((await read(post('/v1/responses', { model: 'think', input: 'x' }))).output);
+    expect((await post('/v1/responses', { model: 'echo', input: [user, ...stored] })).status).toBe(200);
+    expect(await send(user, message!, message!)).toEqual([400, expect.stringContaining('Duplicate item')]);
+    expect(
+      await problem('/v1/responses', { model: 'echo', input: 'x', previous_response_id: 'resp_1' }),
+    ).toEqual([400, expect.stringContaining("'resp_1' not found")]);
+  });
+
+  test('messages: results directly behind their calls, nothing empty, signatures unaltered', async () => {
+    const use = { role: 'assistant', content: [{ type: 'tool_use', id: 't1', name: 'f', input: {} }] };
+    const result = { type: 'tool_result', tool_use_id: 't1', content: 'x' };
+    const text = { type: 'text', text: 'and' };
+    const send = (...messages: Json[]) => problem('/v1/messages', { model: 'echo', max_tokens: 9, messages });
+    const passes = async (...messages: Json[]) =>
+      (await post('/v1/messages', { model: 'echo', max_tokens: 9, messages })).status === 200;
+    expect(await problem('/v1/messages', { model: 'echo', messages: [user] })).toEqual([
+      400,
+      'max_tokens: Field required',
+    ]);
+    expect(await passes(user, user, use, { role: 'user', content: [result, text] })).toBe(true);
+    expect(await passes(user, use, { role: 'user', content: [result] }, user)).toBe(true);
+    const missing = [400, expect.stringContaining('`tool_use` ids were found without')];
+    expect(await send(user, use, user)).toEqual(missing);
+    expect(await send(user, use)).toEqual(missing);
+    expect(await send(user, use, { role: 'user', content: [text, result] })).toEqual(missing);
+    expect(await send({ role: 'user', content: [result] })).toEqual([
+      400,
+      expect.stringContaining('unexpected `tool_use_id`'),
+    ]);
+    expect(await send(use, { role: 'user', content: [result] })).toEqual([
+      400,
+      expect.stringContaining('first message must use the "user" role'),
+    ]);
+    expect(await send({ role: 'user', content: [{ type: 'text', text: '' }] })).toEqual([
+      400,
+      expect.stringContaining('non-empty'),
+    ]);
+    expect(await send({ role: 'system', content: 'x' }, user)).toEqual([
+      400,
+      expect.stringContaining('Unexpected role'),
+    ]);
+
+    const thought = await read(ask(DIALECTS.messages!, 'think'));
+    const answer = { role: 'assistant', content: thought.content };
+    expect(await passes(user, answer, user)).toBe(true);
+    const [thinking, spoken] = asList(thought.content);
+    const forged = { role: 'assistant', content: [{ ...thinking, signature: 'x' }, spoken] };
+    const altered = { role: 'assistant', content: [{ ...thinking, thinking: 'x' }, spoken] };
+    for (const bad of [forged, altered]) {
+      expect(await send(user, bad, user)).toEqual([400, expect.stringContaining('Invalid `signature`')]);
+    }
+    expect(
+      await problem('/v1/messages', {
+        model: 'echo',
+        max_tokens: 5000,
+        thinking: { type: 'enabled', budget_tokens: 1024 },
+        messages: [user, use, { role: 'user', content: [result] }],
+      }),
+    ).toEqual([400, expect.stringContaining('must start with a thinking block')]);
+  });
+
+  test('gemini: as many outputs as calls, signatures, only known schema fields', async () => {
+    const asked = { role: 'user', parts: [{ text: 'hi' }] };
+    const call = { functionCall: { name: 'f', args: {} } };
+    const output = { functionResponse: { name: 'f', response: { x: 1 } } };
+    const model = (...parts: Json[]) => ({ role: 'model', parts });
+    const told = (...parts: Json[]) => ({ role: 'user', parts });
+    const path = (name = 'echo') => `/v1beta/models/${name}:generateContent`;
+    const send = (...contents: Json[]) => problem(path(), { contents });
+    const good = await read(post(path(), { contents: [asked, model(call, call), told(output, output)] }));
+    expect(DIALECTS.gemini!.text(good)).toBe('The tools answered: "{"x":1}" | "{"x":1}"');
+    const unequal = [400, expect.stringContaining('number of function response parts is equal')];
+    expect(await send(asked, model(call, call), told(output))).toEqual(unequal);
+    expect(await send(asked, model(call), asked)).toEqual(unequal);
+    expect(await send(asked, model(call))).toEqual(unequal);
+    expect(await send(asked, told(output))).toEqual([
+      400,
+      expect.stringContaining('comes immediately after'),
+    ]);
+    expect(await send(model(call), told(output))).toEqual([
+      400,
+      expect.stringContaining('after a user turn'),
+    ]);
+    expect(await send({ role: 'assistant', parts: [{ text: 'x' }] })).toEqual([
+      400,
+      expect.stringContaining('valid role'),
+    ]);
+
+    const tools = [{ functionDeclarations: [{ name: 'f', parameters: PARAMETERS }] }];
+    const thought = await read(post(path('tool1+think'), { contents: [asked], tools }));
+    const content = asJson(asList(thought.candidates)[0]?.content);
+    const replay = (given: Json) =>
+      post(path('tool1+think'), { contents: [asked, given, told(output)], tools });
+    expect((await replay(content)).status).toBe(200);
+    const stripped = await replay({ ...content, parts: [call] });
+    expect(stripped.status).toBe(400);
+    expect(await stripped.text()).toContain('missing a thought_signature');
+    const forged = await replay({ ...content, parts: [{ ...call, thoughtSignature: 'AAAA' }] });
+    expect(await forged.text()).toContain('Thought signature is not valid');
+
+    const strict = { ...PARAMETERS, additionalProperties: false };
+    const declared = [{ functionDeclarations: [{ name: 'f', parameters: strict }] }];
+    expect(await problem(path(), { contents: [asked], tools: declared })).toEqual([
+      400,
+      expect.stringContaining('Unknown name "additionalProperties"'),
+    ]);
+  });
+
+  test('gemini streams an array without alt=sse', async () => {
+    const contents = [{ role: 'user', parts: [{ text: 'hi' }] }];
+    const response = await post('/v1beta/models/say-3:streamGenerateContent', { contents });
+    expect(await response.json()).toHaveLength(4);
+  });
+});
+
+describe('the wire', () => {
+  test('takes large bodies, whole and in chunks, and requests one behind the other', async () => {
+    const content = 'ä'.repeat(2_000_000);
+    const body = JSON.stringify({ model: 'echo', messages: [{ role: 'user', content }] });
+    const send = (payload: string | ReadableStream) =>
+      fetch(`${provider.url}/v1/chat/completions`, { method: 'POST', headers: KEYS, body: payload });
+    const whole = await read(send(body));
+    expect(DIALECTS.chat!.text(whole)).toHaveLength(content.length + 'You said: '.length);
+    const chunked = await read(send(new Blob([body]).stream()));
+    expect(DIALECTS.chat!.text(chunked)).toHaveLength(content.length + 'You said: '.length);
+
+    let received = '';
+    const socket = await Bun.connect({
+      hostname: '127.0.0.1',
+      port: provider.port,
+      socket: {
+        data: (_socket, data) => {
+          received += data.toString();
+        },
+      },
+    });
+    socket.write(
+      'GET /v1/models HTTP/1.1\r\n\r\nGET /v1/models HTTP/1.1\r\n\r\nGET /nowhere HTTP/1.1\r\n\r\n',
+    );
+    await until(() => received.match(/HTTP\/1\.1 (200|404)/g)?.length === 3);
+    socket.end();
+  });
+
+  test('runs as its own process with a record to read and to clear', async () => {
+    const child = Bun.spawn([process.execPath, `${import.meta.dir}/provider/main.ts`, '--port', '0'], {
+      stdout: 'pipe',
+    });
+    try {
+      const reader = child.stdout.getReader();
+      const line = new TextDecoder().decode((await reader.read()).value);
+      const url = /^listening on (http:\/\/127\.0\.0\.1:\d+)\n$/.exec(line)![1]!;
+      const body = JSON.stringify(DIALECTS.chat!.body('echo', false, 'hi', false));
+      await fetch(`${url}/v1/chat/completions`, { method: 'POST', headers: KEYS, body });
+      const record = asList(await (await fetch(`${url}/_requests`)).json());
+      expect(record).toEqual([expect.objectContaining({ protocol: 'chat', model: 'echo', aborted: false })]);
+      await fetch(`${url}/_requests`, { method: 'DELETE' });
+      expect(await (await fetch(`${url}/_requests`)).json()).toEqual([]);
+    } finally {
+      child.kill();
+    }
+  });
+});
