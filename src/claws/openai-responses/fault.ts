@@ -1,0 +1,106 @@
+import type { ErrorCode, Fault } from '../../core/errors.ts';
+import { codeOfStatus, faultOf as faultOfCode } from '../status.ts';
+import { isObject, type Json } from './shape.ts';
+
+/**
+ * What `error.code` says, over the wire or in a stream. OpenAI's `ResponseErrorCode`, the codes of its
+ * error guide, and those of Azure and xAI.
+ */
+const CODES: ReadonlyMap<unknown, ErrorCode> = new Map<unknown, ErrorCode>([
+  ['insufficient_quota', 'quota_exceeded'],
+  ['billing_hard_limit_reached', 'quota_exceeded'],
+  ['billing_not_active', 'quota_exceeded'],
+  ['usage_limit_reached', 'quota_exceeded'],
+  ['rate_limit_exceeded', 'rate_limited'],
+  ['too_many_requests', 'rate_limited'],
+  ['context_length_exceeded', 'context_length_exceeded'],
+  ['content_filter', 'content_filtered'],
+  ['content_policy_violation', 'content_filtered'],
+  ['image_content_policy_violation', 'content_filtered'],
+  ['bio_policy', 'content_filtered'],
+  // Not a malformed prompt: one that OpenAI's usage policy refuses.
+  ['invalid_prompt', 'content_filtered'],
+  ['invalid_api_key', 'provider_auth_failed'],
+  ['model_not_found', 'model_not_found'],
+  ['DeploymentNotFound', 'model_not_found'],
+  ['server_error', 'provider_error'],
+  ['internal_error', 'provider_error'],
+  ['server_is_overloaded', 'provider_overloaded'],
+  ['slow_down', 'provider_overloaded'],
+  ['service_unavailable', 'provider_overloaded'],
+  ['vector_store_timeout', 'provider_timeout'],
+  ['timeout', 'provider_timeout'],
+]);
+
+/** `error.type` where the code is absent or unknown; over HTTP the status says more than the general ones. */
+const TYPES: ReadonlyMap<unknown, ErrorCode> = new Map<unknown, ErrorCode>([
+  ['insufficient_quota', 'quota_exceeded'],
+  ['invalid_request_error', 'provider_rejected_request'],
+  ['authentication_error', 'provider_auth_failed'],
+  ['permission_error', 'provider_auth_failed'],
+  ['not_found_error', 'provider_rejected_request'],
+  ['rate_limit_error', 'rate_limited'],
+  ['tokens', 'rate_limited'],
+  ['requests', 'rate_limited'],
+  ['overloaded_error', 'provider_overloaded'],
+]);
+
+/** Codes that name a fault of the request and have no word of ours: `invalid_image_url`, `image_parse_error`… */
+const REQUEST_AT_FAULT =
+  /^(invalid_|image_|unsupported_|empty_|missing_|unknown_|failed_to_download_image|data_residency_mismatch|string_)/;
+
+/** Classifies an HTTP failure. */
+export function faultOf(status: number, body: unknown, headers: Headers): Fault {
+  const error = errorIn(body);
+  const message = messageOf(error, body) ?? `The provider answered ${status}.`;
+  const code = CODES.get(error.code) ?? codeOfDetails(status, error, message) ?? codeOfStatus(status);
+  return faultOfCode(code, message, { headers, raw: body });
+}
+
+/** OpenAI and Azure nest the error; xAI sends `{code, error: "text"}`; local servers either or neither. */
+function errorIn(body: unknown): Json {
+  if (!isObject(body)) return {};
+  return isObject(body.error) ? body.error : body;
+}
+
+function messageOf(error: Json, body: unknown): string | undefined {
+  for (const text of [error.message, error.error, error.detail, body]) {
+    if (typeof text === 'string' && text.trim() !== '') return text.trim().slice(0, 2000);
+  }
+  return undefined;
+}
+
+function codeOfDetails(status: number, error: Json, message: string): ErrorCode | undefined {
+  if (error.type === 'insufficient_quota') return 'quota_exceeded';
+  const inner = isObject(error.innererror) ? error.innererror.code : undefined;
+  if (inner === 'ResponsibleAIPolicyViolation') return 'content_filtered';
+  // A 404 about the input means an item or file that the provider does not hold, not the model.
+  if (status === 404 && typeof error.param === 'string' && error.param !== 'model') {
+    return 'provider_rejected_request';
+  }
+  return status === 400 || status === 413 || status === 422 ? codeOfText(message) : undefined;
+}
+
+/** The last resort, for servers without codes: vLLM and llama.cpp on context length, xAI on a wrong key (400). */
+function codeOfText(message: string): ErrorCode | undefined {
+  if (/context (length|window|size)|maximum prompt length/i.test(message)) return 'context_length_exceeded';
+  return /^incorrect api key/i.test(message) ? 'provider_auth_failed' : undefined;
+}
+
+/** Classifies a failure reported inside an answer: `response.failed`, an `error` event, a failed response. */
+export function failureOf(reported: unknown, raw: unknown): Fault {
+  const error = isObject(reported) ? reported : {};
+  const message = messageOf(error, reported) ?? 'The provider reported a failure without saying which.';
+  return faultOfCode(codeOfFailure(error), message, { raw });
+}
+
+function codeOfFailure(error: Json): ErrorCode {
+  const known = CODES.get(error.code) ?? TYPES.get(error.type);
+  if (known) return known;
+  const { code } = error;
+  // Some servers put the HTTP status that they would have sent into the code.
+  if (typeof code === 'number' && code >= 400) return codeOfStatus(code);
+  return typeof code === 'string' && REQUEST_AT_FAULT.test(code)
+    ? 'provider_rejected_request'
+    : 'provider_error';
+}

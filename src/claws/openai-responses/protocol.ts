@@ -1,0 +1,15 @@
+import type { WireProtocol } from '../claw.ts';
+import { answerDeltas } from './answer.ts';
+import { faultOf } from './fault.ts';
+import { ResponseReader } from './reader.ts';
+import { requestOf } from './request.ts';
+
+/** OpenAI's Responses API (`POST /responses`), as OpenAI, Azure, xAI and Open Responses servers speak it. */
+export const openaiResponses: WireProtocol = {
+  name: 'openai-responses',
+  capabilities: { choices: false, logprobs: true },
+  request: requestOf,
+  answer: answerDeltas,
+  reader: (prompt) => new ResponseReader(prompt),
+  fault: faultOf,
+};
