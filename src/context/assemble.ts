@@ -98,7 +98,8 @@ function addTurn(items: PromptItem[], { turn, hidden }: BranchTurn): void {
   const end = turn.output.findLastIndex((item) => item.type !== 'reasoning') + 1;
   for (let index = 0; index < end; index++) {
     if (hidden.includes(`o${index}`)) continue;
-    items.push({ item: turn.output[index]!, origin: turn.provider, native: turn.outputNatives?.[index] });
+    const native = turn.outputNatives?.[index];
+    items.push({ item: turn.output[index]!, origin: turn.provider, protocol: turn.protocol, native });
   }
 }
 

@@ -9,6 +9,8 @@ export interface PromptItem {
   item: Item;
   /** The provider that generated the item; absent for what the caller wrote. */
   origin?: string;
+  /** The wire protocol of `native`. */
+  protocol?: string;
   /**
    * What the claw left in `item-end.native`. Handed back to the provider named in `origin` only. For
    * the caller's own items: message fields of `Prompt.dialect` that have no canonical place.

@@ -68,6 +68,8 @@ export interface Outcome {
   completedAt: number;
   /** The provider that answered, and the model as it named itself. Absent when none did. */
   provider?: string;
+  /** The wire protocol it was spoken to in: the form of `outputNatives` and `extra`. */
+  protocol?: string;
   servedModel?: string;
   providerId?: string;
   output: Item[];

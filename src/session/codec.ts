@@ -19,6 +19,7 @@ export function encodeBody(intent: Intent, outcome: Outcome): string {
     inputNatives: intent.inputNatives,
     completedAt: outcome.completedAt,
     provider: outcome.provider,
+    protocol: outcome.protocol,
     servedModel: outcome.servedModel,
     providerId: outcome.providerId,
     outputNatives: outcome.outputNatives,

@@ -73,12 +73,14 @@ export class LiveTurn {
     this.wake();
   }
 
-  /** Settles when there is more than `seen` deltas, or no more to come. */
-  async more(seen: number): Promise<void> {
-    while (this.log.length <= seen && !this.over) {
+  /** Settles when there are more than `seen` deltas: true; or when no more will come: false. */
+  async more(seen: number): Promise<boolean> {
+    while (this.log.length <= seen) {
+      if (this.over) return false;
       this.news ??= Promise.withResolvers<void>();
       await this.news.promise;
     }
+    return true;
   }
 
   private wake(): void {

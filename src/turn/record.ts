@@ -42,9 +42,9 @@ export async function follow(
   } catch (error) {
     failure = error;
   }
-  const { provider } = answer.candidate;
+  const { candidate } = answer;
   return {
-    outcome: settle({ folded, failure, provider, cost: parts.cost, completedAt: parts.clock() }),
+    outcome: settle({ folded, failure, candidate, cost: parts.cost, completedAt: parts.clock() }),
     failure,
   };
 }

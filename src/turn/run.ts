@@ -3,7 +3,7 @@ import { type Assembled, assemble, type Budget, historyWindow } from '../context
 import { itemsTokens } from '../context/tokens.ts';
 import type { Clock } from '../core/clock.ts';
 import { newTurnId } from '../core/ids.ts';
-import type { Prompt } from '../core/prompt.ts';
+import type { Prompt, PromptItem } from '../core/prompt.ts';
 import type { Caller, Intent, Outcome } from '../core/turn.ts';
 import type { TurnEvents } from '../events/turn-events.ts';
 import type { Candidate } from '../routing/candidate.ts';
@@ -174,13 +174,20 @@ function promptFor(candidate: Candidate, ask: Ask, context: Assembled): Prompt {
   return {
     model: candidate.model,
     instructions: ask.instructions,
-    items: context.items,
+    items: context.items.map((entry) => ownNative(entry, candidate)),
     settings: ask.settings,
     outputLimit: candidate.outputLimit,
     stream: ask.stream,
     dialect: ask.dialect === 'chat' ? 'openai-chat' : 'openai-responses',
     extra: ask.extra,
   };
+}
+
+/** A native in another protocol's form means nothing to this one, even at the same provider. */
+function ownNative(entry: PromptItem, candidate: Candidate): PromptItem {
+  const foreign =
+    entry.native !== undefined && entry.origin !== undefined && entry.protocol !== candidate.protocol;
+  return foreign ? { ...entry, native: undefined } : entry;
 }
 
 function receiptOf({ resumed, context }: Work, { candidate, retries }: Answer): Receipt {

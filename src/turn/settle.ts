@@ -9,13 +9,13 @@ export interface SettleInput {
   folded: Folded;
   /** What ended the answer early: a `Fault`, a `Cancelled`, or anything unforeseen. */
   failure?: unknown;
-  provider?: string;
+  candidate?: { provider: string; protocol: string };
   cost(usage: Usage): NanoDollars | undefined;
   completedAt: number;
 }
 
 /** The outcome of a turn: what its deltas amount to, whole or not. */
-export function settle({ folded, failure, provider, cost, completedAt }: SettleInput): Outcome {
+export function settle({ folded, failure, candidate, cost, completedAt }: SettleInput): Outcome {
   const items = folded.items.flatMap((entry) => finished(entry) ?? []);
   const main = items.filter((entry) => entry.choice === 0);
   const natives = main.flatMap(({ native }, index) =>
@@ -24,7 +24,8 @@ export function settle({ folded, failure, provider, cost, completedAt }: SettleI
   return {
     ...ending(folded, failure),
     completedAt,
-    provider,
+    provider: candidate?.provider,
+    protocol: candidate?.protocol,
     servedModel: folded.model,
     providerId: folded.providerId,
     output: main.map((entry) => entry.item),

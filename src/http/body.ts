@@ -1,0 +1,36 @@
+import { Fault } from '../core/errors.ts';
+
+/** Reads a JSON object of at most `limit` bytes; `body_too_large`, `invalid_json` or `invalid_request` otherwise. */
+export async function readBody(request: Request, limit: number): Promise<Record<string, unknown>> {
+  const length = request.headers.get('content-length');
+  if (length !== null && Number(length) > limit) throw tooLarge(limit);
+  const text = length === null ? await readChunked(request, limit) : await request.text();
+  if (text === '') throw new Fault('invalid_json', 'The request has no body.');
+  let body: unknown;
+  try {
+    body = JSON.parse(text);
+  } catch (error) {
+    throw new Fault('invalid_json', `The body is not JSON: ${(error as Error).message}.`);
+  }
+  if (body === null || typeof body !== 'object' || Array.isArray(body)) {
+    throw new Fault('invalid_request', 'The body must be a JSON object.');
+  }
+  return body as Record<string, unknown>;
+}
+
+/** A body of unknown length is cut off where it passes the limit, not after. */
+async function readChunked(request: Request, limit: number): Promise<string> {
+  if (!request.body) return '';
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of request.body) {
+    size += chunk.byteLength;
+    if (size > limit) throw tooLarge(limit);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+function tooLarge(limit: number): Fault {
+  return new Fault('body_too_large', `The body is over the limit of ${limit} bytes.`);
+}

@@ -1,0 +1,27 @@
+import type { Fault } from '../core/errors.ts';
+
+/**
+ * The error object of OpenAI's dialects (`Error` in its API description). `code` is ours, the message
+ * ends with what to do.
+ */
+export interface ErrorObject {
+  message: string;
+  type: string;
+  param: string | null;
+  code: string;
+}
+
+export function errorObject(fault: Fault): ErrorObject {
+  const { code, kind, param, message } = fault;
+  return { message: `${message} ${kind.remedy}`, type: kind.type, param: param ?? null, code };
+}
+
+export function errorResponse(fault: Fault): Response {
+  const headers: Record<string, string> = {};
+  if (fault.retryAfter !== undefined) headers['retry-after'] = String(fault.retryAfter);
+  // OpenAI's SDKs retry as this header says, whatever the status.
+  if (fault.kind.retryable) headers['x-should-retry'] = 'true';
+  else if (fault.kind.status >= 500 || fault.kind.status === 429) headers['x-should-retry'] = 'false';
+  if (fault.kind.status === 401) headers['www-authenticate'] = 'Bearer';
+  return Response.json({ error: errorObject(fault) }, { status: fault.kind.status, headers });
+}

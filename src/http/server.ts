@@ -1,0 +1,122 @@
+import { Fault } from '../core/errors.ts';
+import type { Keyring } from '../security/keys.ts';
+import { errorResponse } from './envelope.ts';
+import type { OpenRoute, Route } from './exchange.ts';
+
+export interface ServerParts {
+  host: string;
+  port: number;
+  keyring: Keyring;
+  routes: readonly Route[];
+  /** The allow-list: all that answers without a key. */
+  open: readonly OpenRoute[];
+  onRequest(record: RequestRecord): void;
+}
+
+/** What is told of a request. Never its content. */
+export interface RequestRecord {
+  requestId: string;
+  method: string;
+  path: string;
+  status: number;
+  /** Milliseconds until the response was ready to send; a stream goes on after it. */
+  durationMs: number;
+  /** The name of the key, where one was recognised. */
+  key?: string;
+  fault?: Fault;
+}
+
+type BunHandler = (request: Bun.BunRequest) => Promise<Response>;
+
+/**
+ * Starts the server. Every route passes one door: authentication first, then its handler; whatever is
+ * thrown leaves as an error of the catalogue.
+ */
+export function serve(parts: ServerParts): Bun.Server<undefined> {
+  return Bun.serve({
+    hostname: parts.host,
+    port: parts.port,
+    // Streams may be silent for as long as a model thinks.
+    idleTimeout: 0,
+    // The door counts bodies itself, to answer in the caller's dialect.
+    maxRequestBodySize: Number.MAX_SAFE_INTEGER,
+    routes: routeTable(parts),
+    fetch: (request) => door(parts, request, undefined, () => unknownRoute(parts, request)),
+  });
+}
+
+function routeTable(parts: ServerParts): Record<string, Record<string, BunHandler>> {
+  const table: Record<string, Record<string, BunHandler>> = {};
+  for (const { path, handle } of parts.open) {
+    table[path] = { GET: (request) => door(parts, request, undefined, handle) };
+  }
+  for (const route of parts.routes) {
+    table[route.path] ??= {};
+    table[route.path]![route.method] = (request) => enter(parts, route, request);
+  }
+  return table;
+}
+
+function enter(parts: ServerParts, route: Route, request: Bun.BunRequest): Promise<Response> {
+  return door(parts, request, route, (record) => {
+    const caller = parts.keyring.authenticate(request.headers);
+    record.key = caller.key;
+    const mark = request.url.indexOf('?');
+    const query = new URLSearchParams(mark === -1 ? '' : request.url.slice(mark));
+    return route.handle({ request, params: request.params as Record<string, string>, query, caller });
+  });
+}
+
+async function door(
+  parts: ServerParts,
+  request: Request,
+  route: Route | undefined,
+  handle: (record: RequestRecord) => Response | Promise<Response>,
+): Promise<Response> {
+  const startedAt = performance.now();
+  const record: RequestRecord = {
+    requestId:
+      request.headers.get('x-request-id')?.slice(0, 128) ??
+      `req_${Bun.randomUUIDv7('hex').replaceAll('-', '')}`,
+    method: request.method,
+    path: route?.path ?? pathOf(request.url),
+    status: 500,
+    durationMs: 0,
+  };
+  let response: Response;
+  try {
+    response = await handle(record);
+  } catch (error) {
+    record.fault = asFault(error);
+    response = errorResponse(record.fault);
+  }
+  response.headers.set('x-request-id', record.requestId);
+  record.status = response.status;
+  record.durationMs = performance.now() - startedAt;
+  parts.onRequest(record);
+  return response;
+}
+
+function asFault(error: unknown): Fault {
+  if (error instanceof Fault) return error;
+  return new Fault('internal_error', 'The gateway failed to handle this request.', { cause: error });
+}
+
+function pathOf(url: string): string {
+  const start = url.indexOf('/', url.indexOf('//') + 2);
+  const end = url.indexOf('?', start);
+  return start === -1 ? '/' : url.slice(start, end === -1 ? undefined : end);
+}
+
+/** Unknown paths ask for a key too: without one, nothing can be learned of what is here. */
+function unknownRoute(parts: ServerParts, request: Request): Response {
+  parts.keyring.authenticate(request.headers);
+  const path = pathOf(request.url);
+  const pattern = (route: { path: string }) =>
+    new RegExp(`^${route.path.replace(/:\w+/g, '[^/]+').replace(/\*$/, '.*')}$`).test(path);
+  const allowed = parts.routes.filter(pattern).map(({ method }) => method);
+  if (allowed.length === 0) throw new Fault('not_found', `There is nothing at ${request.method} ${path}.`);
+  const response = errorResponse(new Fault('method_not_allowed', `${path} does not take ${request.method}.`));
+  response.headers.set('allow', allowed.join(', '));
+  return response;
+}

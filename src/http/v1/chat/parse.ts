@@ -1,0 +1,171 @@
+import { z } from 'zod';
+import type { OtherType } from '../../../core/items.ts';
+import type { Settings, TextFormat, Tool, ToolChoice } from '../../../core/settings.ts';
+import { isFullHistory } from '../../../session/history.ts';
+import type { StateRef } from '../../../session/sessions.ts';
+import type { Ask } from '../../../turn/ask.ts';
+import { count, invalid, metadata, number, present, unknownFields, validate } from '../fields.ts';
+import { conversationRef, sessionFromHeaders, sessionRef } from '../request-state.ts';
+import { parseMessages } from './messages.ts';
+
+const functionTool = z.object({
+  type: z.literal('function'),
+  function: z.object({
+    name: z.string().min(1).max(64),
+    description: z.string().nullish(),
+    parameters: z.record(z.string(), z.unknown()).nullish(),
+    strict: z.boolean().nullish(),
+  }),
+});
+
+const responseFormat = z.union([
+  z.object({ type: z.enum(['text', 'json_object']) }),
+  z.object({
+    type: z.literal('json_schema'),
+    json_schema: z.object({
+      name: z.string(),
+      description: z.string().nullish(),
+      schema: z.record(z.string(), z.unknown()).nullish(),
+      strict: z.boolean().nullish(),
+    }),
+  }),
+]);
+
+const toolChoice = z.union([
+  z.enum(['auto', 'none', 'required']),
+  z.object({ type: z.literal('function'), function: z.object({ name: z.string() }) }),
+  z.looseObject({ type: z.string() }),
+]);
+
+/** The fields of a chat completion request that the gateway reads (OpenAI API description, `CreateChatCompletionRequest`). */
+const shape = {
+  model: z.string().min(1),
+  messages: z.array(z.unknown()),
+  store: z.boolean().nullish(),
+  metadata: metadata.nullish(),
+  stream: z.boolean().nullish(),
+  stream_options: z.looseObject({ include_usage: z.boolean().nullish() }).nullish(),
+  max_tokens: count(1, 1e9),
+  max_completion_tokens: count(1, 1e9),
+  temperature: number(0, 2),
+  top_p: number(0, 1),
+  frequency_penalty: number(-2, 2),
+  presence_penalty: number(-2, 2),
+  stop: z.union([z.string(), z.array(z.string()).max(16)]).nullish(),
+  seed: z.int().nullish(),
+  logprobs: z.boolean().nullish(),
+  top_logprobs: count(0, 20),
+  n: count(1, 128),
+  tools: z.array(z.looseObject({ type: z.string() })).nullish(),
+  tool_choice: toolChoice.nullish(),
+  parallel_tool_calls: z.boolean().nullish(),
+  response_format: responseFormat.nullish(),
+  reasoning_effort: z.string().nullish(),
+  verbosity: z.string().nullish(),
+  service_tier: z.string().nullish(),
+  prompt_cache_key: z.string().nullish(),
+  safety_identifier: z.string().nullish(),
+  conversation: z.unknown(),
+  session_id: z.unknown(),
+};
+
+const schema = z.looseObject(shape);
+type Body = z.output<typeof schema>;
+const KNOWN = new Set(Object.keys(shape));
+
+export interface ChatAsk extends Ask {
+  /** The stream should end with a chunk of usage. */
+  includeUsage: boolean;
+}
+
+export function parseChat(
+  raw: Record<string, unknown>,
+  headers: Headers,
+  overflow: Ask['overflow'],
+): ChatAsk {
+  const body = validate(schema, raw);
+  const { items, natives } = parseMessages(body.messages);
+  const state = stateOf(body, headers, isFullHistory(items));
+  return {
+    dialect: 'chat',
+    model: body.model,
+    items,
+    natives,
+    settings: settingsOf(body),
+    extra: unknownFields(raw, KNOWN),
+    metadata: body.metadata ?? {},
+    state,
+    keep: state.kind !== 'none' || body.store === true,
+    listed: body.store === true,
+    stream: body.stream ?? false,
+    background: false,
+    overflow,
+    includeUsage: body.stream_options?.include_usage ?? false,
+  };
+}
+
+/**
+ * `prompt_cache_key` comes last and only for requests that bring their full history: applications share
+ * one key among their users, and nothing may be appended to a session on such a guess.
+ */
+function stateOf(body: Body, headers: Headers, fullHistory: boolean): StateRef {
+  const named =
+    sessionFromHeaders(headers) ??
+    conversationRef(body.conversation) ??
+    (body.session_id === undefined || body.session_id === null
+      ? undefined
+      : sessionRef(body.session_id, 'session_id')) ??
+    (fullHistory && body.prompt_cache_key
+      ? sessionRef(body.prompt_cache_key, 'prompt_cache_key')
+      : undefined);
+  return named ? { kind: 'session', ref: named, create: true, history: true } : { kind: 'none' };
+}
+
+function settingsOf(body: Body): Settings {
+  const settings: Settings = {
+    max_output_tokens: present(body.max_completion_tokens ?? body.max_tokens),
+    temperature: present(body.temperature),
+    top_p: present(body.top_p),
+    frequency_penalty: present(body.frequency_penalty),
+    presence_penalty: present(body.presence_penalty),
+    stop: typeof body.stop === 'string' ? [body.stop] : present(body.stop),
+    seed: present(body.seed),
+    top_logprobs: body.logprobs ? (body.top_logprobs ?? 0) : undefined,
+    n: present(body.n),
+    tools: body.tools?.map(toTool),
+    tool_choice: body.tool_choice ? toToolChoice(body.tool_choice) : undefined,
+    parallel_tool_calls: present(body.parallel_tool_calls),
+    format: body.response_format ? toFormat(body.response_format) : undefined,
+    verbosity: present(body.verbosity),
+    reasoning: body.reasoning_effort ? { effort: body.reasoning_effort } : undefined,
+    service_tier: present(body.service_tier),
+    prompt_cache_key: present(body.prompt_cache_key),
+    safety_identifier: present(body.safety_identifier),
+  };
+  for (const key in settings) {
+    if (settings[key as keyof Settings] === undefined) delete settings[key as keyof Settings];
+  }
+  return settings;
+}
+
+type ChatTool = NonNullable<Body['tools']>[number];
+
+function toTool(tool: ChatTool): Tool {
+  const parsed = functionTool.safeParse(tool);
+  return parsed.success
+    ? { type: 'function', ...parsed.data.function }
+    : (tool as Tool & { type: OtherType });
+}
+
+function toToolChoice(choice: NonNullable<Body['tool_choice']>): ToolChoice {
+  if (typeof choice === 'string') return choice;
+  const { type } = choice;
+  const called = (choice as { function?: { name: string } }).function;
+  return type === 'function' && called ? { type: 'function', name: called.name } : (choice as ToolChoice);
+}
+
+function toFormat(format: NonNullable<Body['response_format']>): TextFormat {
+  if (format.type !== 'json_schema') return { type: format.type };
+  const { schema: inner, ...rest } = format.json_schema;
+  return { type: 'json_schema', ...rest, schema: inner ?? {} };
+}

@@ -1,0 +1,140 @@
+import type { Delta } from '../../../core/delta.ts';
+import { type ERRORS, Fault } from '../../../core/errors.ts';
+import { completionId } from '../../../core/ids.ts';
+import type { Intent, Turn } from '../../../core/turn.ts';
+import { errorObject } from '../../envelope.ts';
+import type { StreamWriter } from '../../sse.ts';
+import { finishReason, toolCall, usageOf } from './completion.ts';
+
+interface OpenItem {
+  choice: number;
+  /** Counts the choice's tool calls; absent for other items. */
+  tool?: number;
+  custom?: boolean;
+}
+
+/** Writes a turn as chat completion chunks (OpenAI API description, `CreateChatCompletionStreamResponse`). */
+export class ChatStream implements StreamWriter {
+  private head = '';
+  private readonly items: OpenItem[] = [];
+  private readonly tools: number[] = [];
+  private readonly started = new Set<number>();
+
+  constructor(
+    private readonly intent: Intent,
+    private readonly provider: string,
+    private readonly includeUsage: boolean,
+  ) {}
+
+  open(): string {
+    return '';
+  }
+
+  delta(delta: Delta): string {
+    switch (delta.type) {
+      case 'start':
+        this.head = this.envelope(delta.model);
+        return '';
+      case 'item-start':
+        return this.itemStart(delta);
+      case 'text-delta':
+        return this.text(delta);
+      case 'refusal-delta':
+        return this.chunk(this.choiceOf(delta.index), `{"refusal":${JSON.stringify(delta.text)}}`);
+      case 'reasoning-delta':
+      case 'summary-delta':
+        return this.chunk(this.choiceOf(delta.index), `{"reasoning_content":${JSON.stringify(delta.text)}}`);
+      case 'annotation':
+        return this.chunk(
+          this.choiceOf(delta.index),
+          `{"annotations":[${JSON.stringify(delta.annotation)}]}`,
+        );
+      case 'arguments-delta':
+        return this.argumentsDelta(delta.index, delta.text);
+      default:
+        // Usage and the finish are told when the turn is recorded; the rest has no place in a chunk.
+        return '';
+    }
+  }
+
+  end(turn: Turn): string {
+    if (turn.error) return this.error(turn.error.code, turn.error.message);
+    const reasons = turn.finish.length > 0 ? turn.finish : [undefined];
+    let text = '';
+    reasons.forEach((finish, choice) => {
+      text += this.chunk(choice, '{}', finishReason(finish));
+    });
+    if (this.includeUsage && turn.usage) {
+      const usage = JSON.stringify(usageOf(turn.usage, turn.cost));
+      text += `${this.head}[],"usage":${usage}}\n\n`;
+    }
+    return `${text}data: [DONE]\n\n`;
+  }
+
+  /** An error chunk as SDKs recognise it; no `[DONE]` follows, because nothing is done. */
+  fail(fault: Fault): string {
+    return `data: ${JSON.stringify({ error: errorObject(fault) })}\n\n`;
+  }
+
+  private error(code: keyof typeof ERRORS, message: string): string {
+    const { id } = this.intent;
+    const error = errorObject(new Fault(code, message));
+    const choices = [{ index: 0, delta: {}, finish_reason: 'error' }];
+    return `data: ${JSON.stringify({ id: completionId(id), object: 'chat.completion.chunk', error, choices })}\n\n`;
+  }
+
+  private envelope(model: string): string {
+    const { id, createdAt } = this.intent;
+    const name = JSON.stringify(`${this.provider}/${model}`);
+    const created = Math.floor(createdAt / 1000);
+    return `data: {"id":"${completionId(id)}","object":"chat.completion.chunk","created":${created},"model":${name},"choices":`;
+  }
+
+  /** `delta` is JSON text: chunks are many and small, so they are joined and not built as objects. */
+  private chunk(choice: number, delta: string, finish?: string, logprobs = 'null'): string {
+    const usage = this.includeUsage ? ',"usage":null' : '';
+    const reason = finish === undefined ? 'null' : `"${finish}"`;
+    return `${this.opening(choice)}${this.head}[{"index":${choice},"delta":${delta},"logprobs":${logprobs},"finish_reason":${reason}}]${usage}}\n\n`;
+  }
+
+  /** The first chunk of a choice names the role. */
+  private opening(choice: number): string {
+    if (this.started.has(choice)) return '';
+    this.started.add(choice);
+    return this.chunk(choice, '{"role":"assistant","content":"","refusal":null}');
+  }
+
+  private text(delta: Extract<Delta, { type: 'text-delta' }>): string {
+    const logprobs = delta.logprobs && JSON.stringify({ content: delta.logprobs, refusal: null });
+    return this.chunk(
+      this.choiceOf(delta.index),
+      `{"content":${JSON.stringify(delta.text)}}`,
+      undefined,
+      logprobs,
+    );
+  }
+
+  private itemStart(delta: Extract<Delta, { type: 'item-start' }>): string {
+    const choice = delta.choice ?? 0;
+    const call = toolCall(delta.item);
+    if (!call) {
+      this.items[delta.index] = { choice };
+      return '';
+    }
+    const tool = this.tools[choice] ?? 0;
+    this.tools[choice] = tool + 1;
+    this.items[delta.index] = { choice, tool, custom: call.type === 'custom' };
+    return this.chunk(choice, JSON.stringify({ tool_calls: [{ index: tool, ...call }] }));
+  }
+
+  private argumentsDelta(index: number, text: string): string {
+    const item = this.items[index]!;
+    if (item.tool === undefined) return '';
+    const part = item.custom ? { custom: { input: text } } : { function: { arguments: text } };
+    return this.chunk(item.choice, JSON.stringify({ tool_calls: [{ index: item.tool, ...part }] }));
+  }
+
+  private choiceOf(index: number): number {
+    return this.items[index]!.choice;
+  }
+}

@@ -1,0 +1,46 @@
+import { z } from 'zod';
+import { Fault } from '../../core/errors.ts';
+
+/** Request schemas refuse wrong types and let unknown fields through: those belong to the provider. */
+
+export const metadata = z
+  .record(z.string().max(64), z.string().max(512))
+  .refine((pairs) => Object.keys(pairs).length <= 16, 'at most 16 pairs are allowed');
+
+export const number = (min: number, max: number) => z.number().min(min).max(max).nullish();
+export const count = (min: number, max: number) => z.int().min(min).max(max).nullish();
+
+/** Validates, or throws `invalid_request` that names the field, what was expected and what came. */
+export function validate<Schema extends z.ZodType>(schema: Schema, body: unknown): z.output<Schema> {
+  const result = schema.safeParse(body);
+  if (result.success) return result.data;
+  const issue = result.error.issues[0]!;
+  const param = pathText(issue.path);
+  throw new Fault('invalid_request', `${param ? `\`${param}\`: ` : ''}${issue.message}.`, { param });
+}
+
+function pathText(path: readonly PropertyKey[]): string {
+  return path
+    .map((key, i) => (typeof key === 'number' ? `[${key}]` : (i > 0 ? '.' : '') + String(key)))
+    .join('');
+}
+
+export function invalid(param: string, expected: string): Fault {
+  return new Fault('invalid_request', `\`${param}\`: expected ${expected}.`, { param });
+}
+
+/** The fields of `body` that `known` does not name. */
+export function unknownFields(
+  body: Record<string, unknown>,
+  known: ReadonlySet<string>,
+): Record<string, unknown> {
+  const unknown: Record<string, unknown> = {};
+  for (const key in body) if (!known.has(key)) unknown[key] = body[key];
+  return unknown;
+}
+
+export const isRecord = (value: unknown): value is Record<string, unknown> =>
+  value !== null && typeof value === 'object' && !Array.isArray(value);
+
+/** `null` means absent in these APIs. */
+export const present = <T>(value: T | null | undefined): T | undefined => value ?? undefined;

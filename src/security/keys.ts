@@ -1,0 +1,38 @@
+import { Fault } from '../core/errors.ts';
+import type { Caller, Tenant } from '../core/turn.ts';
+
+/** The tenant of the root key and of every key that names no other. */
+export const DEFAULT_TENANT = 'default' as Tenant;
+
+/** Keys are random and long, so one fast hash is enough; it keeps them out of files and memory dumps. */
+export function hashKey(key: string): string {
+  return new Bun.CryptoHasher('sha256').update(key).digest('hex');
+}
+
+/** 32 random bytes under a prefix that secret scanners can recognise. */
+export function newKey(): string {
+  return `sk-claw-${Buffer.from(crypto.getRandomValues(new Uint8Array(32))).toString('base64url')}`;
+}
+
+/** Who may call, by the hash of the key. */
+export class Keyring {
+  private readonly callers = new Map<string, Caller>();
+
+  add(keyHash: string, caller: Caller): void {
+    this.callers.set(keyHash, caller);
+  }
+
+  /** Reads `Authorization: Bearer` or `x-api-key`; `missing_key` or `invalid_key` where neither fits. */
+  authenticate(headers: Headers): Caller {
+    const key = bearer(headers.get('authorization')) ?? headers.get('x-api-key');
+    if (!key) throw new Fault('missing_key', 'This request carries no key.');
+    const caller = this.callers.get(hashKey(key));
+    if (!caller) throw new Fault('invalid_key', 'The key is not known here.');
+    return caller;
+  }
+}
+
+function bearer(header: string | null): string | undefined {
+  if (header?.slice(0, 7).toLowerCase() !== 'bearer ') return undefined;
+  return header.slice(7).trim() || undefined;
+}
