@@ -1,0 +1,58 @@
+import type { ErrorCode, Fault } from '../../core/errors.ts';
+import { codeOfStatus, faultOf, type StatusDetail } from '../status.ts';
+import { isObject, type Wire } from './wire.ts';
+
+/** The status that the provider gives with each error type; errors inside a stream have only the type. */
+const STATUS = new Map<unknown, number>([
+  ['invalid_request_error', 400],
+  ['authentication_error', 401],
+  ['billing_error', 402],
+  ['permission_error', 403],
+  ['not_found_error', 404],
+  ['request_too_large', 413],
+  ['rate_limit_error', 429],
+  ['api_error', 500],
+  ['timeout_error', 504],
+  ['overloaded_error', 529],
+]);
+
+/** Classifies a refused call. `body` is the parsed error body, or text where it was not JSON. */
+export function faultOfResponse(status: number, body: unknown, headers: Headers): Fault {
+  const error = errorOf(body);
+  if (!error)
+    return faultOf(codeOfStatus(status), `The provider answered ${status}.`, { headers, raw: body });
+  // A proxy may answer 200 or 500 around the provider's own error; its type says more.
+  return classify(STATUS.get(error.type) ?? status, error, { headers, raw: body });
+}
+
+/** Classifies an error that came in the place of an answer or inside a stream. */
+export function faultOfError(body: Wire): Fault {
+  const error = errorOf(body) ?? {};
+  return classify(STATUS.get(error.type) ?? 500, error, { raw: body });
+}
+
+function errorOf(body: unknown): Wire | undefined {
+  return isObject(body) && isObject(body.error) ? body.error : undefined;
+}
+
+function classify(status: number, error: Wire, detail: StatusDetail): Fault {
+  const message = typeof error.message === 'string' ? error.message : `Status ${status}.`;
+  return faultOf(codeOf(status, message), message, detail);
+}
+
+function codeOf(status: number, message: string): ErrorCode {
+  if (status === 413) return 'context_length_exceeded';
+  if (status === 404 && !NO_SUCH_MODEL.test(message)) return 'provider_rejected_request';
+  if (status !== 400) return codeOfStatus(status);
+  return SPOKEN.find(([words]) => words.test(message))?.[1] ?? 'provider_rejected_request';
+}
+
+/** "model: claude-nope"; files, containers and skills are answered with 404 too. */
+const NO_SUCH_MODEL = /^model\b|\bmodel:/;
+
+/** What the provider tells apart only in words: all of these have the type `invalid_request_error`. */
+const SPOKEN: [RegExp, ErrorCode][] = [
+  [/prompt is too long|exceed context limit|context window/i, 'context_length_exceeded'],
+  [/credit balance is too low/i, 'quota_exceeded'],
+  [/content filtering policy/i, 'content_filtered'],
+];

@@ -1,0 +1,203 @@
+import { createHash } from 'node:crypto';
+import type {
+  FunctionCall,
+  FunctionCallOutput,
+  Message,
+  OtherItem,
+  OutputText,
+  Reasoning,
+} from '../../core/items.ts';
+import { messageText } from '../../core/items.ts';
+import type { Prompt, PromptItem } from '../claw.ts';
+import { blocksOf, textBlock } from './parts.ts';
+import { type Block, isObject, type Turn, type Wire } from './wire.ts';
+
+export interface Conversation {
+  system: Block[];
+  turns: Turn[];
+}
+
+/** What is known while the items of a prompt are laid out. */
+interface Layout extends Conversation {
+  /** Tool calls by their provider's id: the turn that makes the call, and its toolset. */
+  calls: Map<string, { turn: number; toolset?: unknown }>;
+  provider: string;
+  /** The caller wrote its items in this protocol's vocabulary. */
+  ownDialect: boolean;
+}
+
+/** Lays out a prompt's items as system blocks and alternating turns. */
+export function conversationOf(prompt: Prompt, provider: string): Conversation {
+  const layout: Layout = {
+    system: [],
+    turns: [],
+    calls: new Map(),
+    provider,
+    ownDialect: prompt.dialect === 'anthropic',
+  };
+  const instructions = textBlock(prompt.instructions ?? '');
+  if (instructions) layout.system.push(instructions);
+  for (const entry of prompt.items) lay(layout, entry);
+  return { system: layout.system, turns: layout.turns };
+}
+
+function lay(layout: Layout, entry: PromptItem): void {
+  const { item } = entry;
+  if (item.type === 'message') layMessage(layout, item, entry);
+  else if (item.type === 'function_call') layCall(layout, item, entry);
+  else if (item.type === 'function_call_output') layOutput(layout, item, entry);
+  else if (item.type === 'reasoning') layReasoning(layout, item, entry);
+  else layOther(layout, item, entry);
+}
+
+/** Only the provider that made an item, or a caller who speaks its vocabulary, may give back its fields. */
+function isOwn(layout: Layout, { origin }: PromptItem): boolean {
+  return origin === undefined ? layout.ownDialect : origin === layout.provider;
+}
+
+function nativeOf(layout: Layout, entry: PromptItem): Wire {
+  return isOwn(layout, entry) && isObject(entry.native) ? entry.native : {};
+}
+
+function layMessage(layout: Layout, message: Message, entry: PromptItem): void {
+  if (message.role === 'assistant') add(layout, 'assistant', spoken(layout, message, entry));
+  else if (message.role === 'user') {
+    add(layout, 'user', marked(blocksOf(message.content, isOwn(layout, entry)), entry));
+  } else if (layout.turns.length === 0) {
+    layout.system.push(...marked(blocksOf(message.content, false), entry));
+  } else add(layout, 'user', marked(lateInstruction(message), entry));
+}
+
+/** Only `system` before the conversation is taken by every model. */
+function lateInstruction(message: Message): Block[] {
+  const block = textBlock(messageText(message));
+  return block
+    ? [
+        {
+          type: 'text',
+          text: `<system>
+${block.text}
+</system>`,
+        },
+      ]
+    : [];
+}
+
+/** Models take no images and files from themselves. */
+function spoken(layout: Layout, message: Message, entry: PromptItem): Block[] {
+  const own = isOwn(layout, entry);
+  const { parts } = nativeOf(layout, entry);
+  const blocks = message.content.flatMap((part, index) => {
+    if (part.type === 'input_image' || part.type === 'input_file' || part.type === 'input_audio') {
+      return [{ type: 'text', text: `[${part.type.slice('input_'.length)}]` }];
+    }
+    const text = part.type === 'input_text' ? asSpoken(part.text) : part;
+    const leftover = isObject(parts) ? parts[index] : undefined;
+    return blocksOf([text], own).map((block) => (isObject(leftover) ? { ...block, ...leftover } : block));
+  });
+  return marked(blocks, entry);
+}
+
+function asSpoken(text: string): OutputText {
+  return { type: 'output_text', text, annotations: [] };
+}
+
+/** A caller's cache mark on a whole message belongs to its last block. */
+function marked(blocks: Block[], { origin, native }: PromptItem): Block[] {
+  const last = blocks.at(-1);
+  if (!last || origin !== undefined || !isObject(native) || !isObject(native.cache_control)) return blocks;
+  return [...blocks.slice(0, -1), { ...last, cache_control: native.cache_control }];
+}
+
+function layCall(layout: Layout, call: FunctionCall, entry: PromptItem): void {
+  const native = nativeOf(layout, entry);
+  const id = toolUseId(call.call_id);
+  add(layout, 'assistant', [
+    { ...native, type: 'tool_use', id, name: call.name, input: inputOf(call.arguments) },
+  ]);
+  layout.calls.set(id, { turn: layout.turns.length - 1, toolset: native.toolset_name });
+}
+
+/** The provider takes only objects; what is none is shown to the model under a name that says so. */
+function inputOf(text: string): Wire {
+  if (text.trim() === '') return {};
+  try {
+    const input: unknown = JSON.parse(text);
+    if (isObject(input)) return input;
+  } catch {
+    // Kept as text below.
+  }
+  return { invalid_arguments: text };
+}
+
+/** Ids of other providers may have characters that this one refuses. */
+function toolUseId(id: string): string {
+  if (/^[a-zA-Z0-9_-]+$/.test(id)) return id;
+  return `call_${createHash('sha256').update(id).digest('hex').slice(0, 24)}`;
+}
+
+function layOutput(layout: Layout, output: FunctionCallOutput, entry: PromptItem): void {
+  const native = nativeOf(layout, entry);
+  const id = toolUseId(output.call_id);
+  const call = layout.calls.get(id);
+  const content = resultContent(output, isOwn(layout, entry));
+  const block: Block = {
+    type: 'tool_result',
+    tool_use_id: id,
+    ...(content.length > 0 && { content }),
+    ...((native.is_error === true || output.status === 'incomplete') && { is_error: true }),
+    ...(call?.toolset !== undefined && { toolset_name: call.toolset }),
+  };
+  const [result = block] = marked([block], entry);
+  // Results stand first in the message after the call, whatever came between.
+  const turn = turnAt(layout, call ? call.turn + 1 : layout.turns.length - 1);
+  const results = turn.content.findIndex(({ type }) => type !== 'tool_result');
+  turn.content.splice(results < 0 ? turn.content.length : results, 0, result);
+}
+
+function resultContent({ output }: FunctionCallOutput, own: boolean): string | Block[] {
+  return typeof output === 'string' ? output : blocksOf(output, own);
+}
+
+function turnAt({ turns }: Layout, index: number): Turn {
+  const turn = turns[index];
+  if (turn?.role === 'user') return turn;
+  const next: Turn = { role: 'user', content: [] };
+  turns.push(next);
+  return next;
+}
+
+/** The provider checks a signature against its text, so thinking goes back exactly or not at all. */
+function layReasoning(layout: Layout, reasoning: Reasoning, entry: PromptItem): void {
+  if (!isOwn(layout, entry)) return;
+  const native = nativeOf(layout, entry);
+  if (typeof native.signature === 'string') {
+    const thinking = reasoning.content?.map(({ text }) => text).join('') ?? '';
+    add(layout, 'assistant', [{ ...native, type: 'thinking', thinking }]);
+  } else if (reasoning.encrypted_content) {
+    add(layout, 'assistant', [{ ...native, type: 'redacted_thinking', data: reasoning.encrypted_content }]);
+  }
+}
+
+/** `native` holds the provider's own `id` and `status`; those of the item may be the store's. */
+function layOther(layout: Layout, other: OtherItem, entry: PromptItem): void {
+  if (!isOwn(layout, entry)) return;
+  const { role, ...native } = nativeOf(layout, entry);
+  if (entry.origin === undefined) {
+    add(layout, role === 'assistant' ? role : 'user', [asBlock(other)]);
+    return;
+  }
+  const { id: _id, status: _status, ...block } = other;
+  add(layout, 'assistant', [{ ...asBlock(block), ...native }]);
+}
+
+function asBlock(item: Wire): Block {
+  return item as Block;
+}
+
+function add({ turns }: Layout, role: Turn['role'], blocks: Block[]): void {
+  if (blocks.length === 0) return;
+  const last = turns.at(-1);
+  if (last?.role === role) last.content.push(...blocks);
+  else turns.push({ role, content: [...blocks] });
+}

@@ -1,0 +1,112 @@
+/**
+ * What a Claude model takes. The Messages API refuses with 400 what a model does not know, and each
+ * generation took something away; sources are the migration guides on platform.claude.com (2026-10).
+ */
+export interface ModelTraits {
+  /** How thinking is asked for: not at all, with a budget of tokens, or with an effort. */
+  thinking: 'none' | 'budget' | 'adaptive';
+  /** How thinking is turned off; `never` where it cannot be. */
+  off: 'omit' | 'disabled' | 'between_tools' | 'never';
+  /** What `output_config.effort` may say. */
+  efforts: readonly string[];
+  /** Whether temperature and top_p are taken: freely, one of the two, or not at all. */
+  sampling: 'free' | 'one' | 'none';
+  /** Whether the last message may be the assistant's, to be continued. */
+  prefill: boolean;
+  /** Whether `output_config.format` and strict tools are known. */
+  jsonSchema: boolean;
+  /** Whether a tool may be forced while the model thinks. */
+  forcedToolThinking: boolean;
+  /** Whether a thinking block given back is refused when anything before it has changed. */
+  boundThinking: boolean;
+}
+
+const LOW_TO_HIGH = ['low', 'medium', 'high'] as const;
+const ALL_EFFORTS = [...LOW_TO_HIGH, 'xhigh', 'max'] as const;
+
+/** Models of other makers behind the same API, and Claude before version 3.7. */
+const PLAIN: ModelTraits = {
+  thinking: 'none',
+  off: 'omit',
+  efforts: [],
+  sampling: 'free',
+  prefill: true,
+  jsonSchema: false,
+  forcedToolThinking: false,
+  boundThinking: false,
+};
+
+const BUDGETED: ModelTraits = { ...PLAIN, thinking: 'budget' };
+const CLAUDE_4_1: ModelTraits = { ...BUDGETED, sampling: 'one' };
+const CLAUDE_4_5: ModelTraits = { ...CLAUDE_4_1, jsonSchema: true };
+const OPUS_4_5: ModelTraits = { ...CLAUDE_4_5, efforts: LOW_TO_HIGH };
+const CLAUDE_4_6: ModelTraits = {
+  ...CLAUDE_4_5,
+  thinking: 'adaptive',
+  efforts: [...LOW_TO_HIGH, 'max'],
+  prefill: false,
+};
+const OPUS_4_7: ModelTraits = { ...CLAUDE_4_6, efforts: ALL_EFFORTS, sampling: 'none' };
+const OPUS_4_8: ModelTraits = { ...OPUS_4_7, forcedToolThinking: true };
+const CLAUDE_5: ModelTraits = { ...OPUS_4_8, off: 'disabled' };
+const FABLE_5: ModelTraits = { ...OPUS_4_8, off: 'never' };
+const HAIKU_5_5: ModelTraits = { ...CLAUDE_5, boundThinking: true };
+const SONNET_5_5: ModelTraits = { ...HAIKU_5_5, off: 'between_tools' };
+const OPUS_5_5: ModelTraits = { ...HAIKU_5_5, off: 'never' };
+
+/** By family and the version from which it holds (4.5 is 405), newest first. */
+const FAMILIES: Record<string, readonly (readonly [since: number, traits: ModelTraits])[]> = {
+  opus: [
+    [505, OPUS_5_5],
+    [500, CLAUDE_5],
+    [408, OPUS_4_8],
+    [407, OPUS_4_7],
+    [406, CLAUDE_4_6],
+    [405, OPUS_4_5],
+    [401, CLAUDE_4_1],
+    [400, BUDGETED],
+  ],
+  sonnet: [
+    [505, SONNET_5_5],
+    [500, CLAUDE_5],
+    [406, CLAUDE_4_6],
+    [405, CLAUDE_4_5],
+    [307, BUDGETED],
+  ],
+  haiku: [
+    [505, HAIKU_5_5],
+    [405, CLAUDE_4_5],
+  ],
+  fable: [
+    [501, OPUS_5_5],
+    [500, FABLE_5],
+  ],
+  mythos: [
+    [501, OPUS_5_5],
+    [0, FABLE_5],
+  ],
+};
+
+/** `claude-opus-4-5-20251101`, `anthropic.claude-sonnet-5-v1`; a date is not a minor version. */
+const NAMED = /claude-(opus|sonnet|haiku|fable|mythos)(?:-(\d+)(?:[-.](\d{1,2})(?!\d))?)?/;
+/** `claude-3-7-sonnet-20250219` */
+const NAMED_BEFORE_4 = /claude-(\d)(?:[-.](\d))?-(opus|sonnet|haiku)/;
+
+export function traitsOf(model: string): ModelTraits {
+  const name = model.toLowerCase();
+  if (!name.includes('claude')) return PLAIN;
+  const old = NAMED_BEFORE_4.exec(name);
+  if (old) return traitsSince(old[3], versionOf(old[1], old[2]));
+  if (/claude-(instant|v?[12]\b)/.test(name)) return PLAIN;
+  const named = NAMED.exec(name);
+  // A family that we have not heard of is newer than those we have.
+  return named ? traitsSince(named[1], versionOf(named[2], named[3])) : OPUS_5_5;
+}
+
+function traitsSince(family: string | undefined, version: number): ModelTraits {
+  return FAMILIES[family ?? '']?.find(([since]) => since <= version)?.[1] ?? PLAIN;
+}
+
+function versionOf(major = '0', minor = '0'): number {
+  return Number(major) * 100 + Number(minor);
+}

@@ -1,0 +1,110 @@
+import type { Delta } from '../../core/delta.ts';
+import type { Prompt, SseEvent, StreamReader } from '../claw.ts';
+import { beginAnswer, endAnswer, noteOutcome } from './answer.ts';
+import { type AnswerState, newAnswer, type OpenBlock } from './answer-state.ts';
+import { faultOfError } from './faults.ts';
+import { closeMessage, openBlock } from './open-blocks.ts';
+import { blockAt, malformed, objectAt, otherFields, type Wire } from './wire.ts';
+
+export function readStream(prompt: Prompt): StreamReader {
+  const state = newAnswer(prompt);
+  return {
+    push(event) {
+      const out: Delta[] = [];
+      const payload = parse(event);
+      // The provider adds kinds of events over time and asks that unknown ones be passed over.
+      EVENTS.get(payload.type)?.(state, payload, out);
+      return out;
+    },
+    end() {
+      if (!state.ended) throw malformed('the event `message_stop`', 'the end of the stream');
+      return [];
+    },
+  };
+}
+
+function parse({ data }: SseEvent): Wire {
+  let payload: unknown;
+  try {
+    payload = JSON.parse(data);
+  } catch {
+    throw malformed('an event to be JSON', data);
+  }
+  return objectAt(payload, 'an event');
+}
+
+type Read = (state: AnswerState, event: Wire, out: Delta[]) => void;
+
+const EVENTS = new Map<unknown, Read>([
+  ['content_block_delta', growBlock],
+  ['content_block_start', startBlock],
+  ['content_block_stop', stopBlock],
+  ['message_start', startMessage],
+  ['message_delta', changeMessage],
+  ['message_stop', stopMessage],
+  ['error', fail],
+]);
+
+function startMessage(state: AnswerState, event: Wire, out: Delta[]): void {
+  const message = objectAt(event.message, 'message_start.message');
+  if (state.id === undefined) beginAnswer(state, message, out);
+  // Proxies repeat the event; another id means that a second answer was spliced into this one, whose
+  // beginning cannot be taken back.
+  else if (message.id !== state.id || state.ended) {
+    throw malformed(`the stream of ${state.id} to go on`, event);
+  }
+}
+
+function startBlock(state: AnswerState, event: Wire, out: Delta[]): void {
+  expectOpen(state, event);
+  const index = indexOf(event);
+  if (state.blocks.has(index)) throw malformed(`content block ${index} to start once`, event);
+  state.blocks.set(index, openBlock(state, blockAt(event.content_block, 'content_block'), out));
+}
+
+function growBlock(state: AnswerState, event: Wire, out: Delta[]): void {
+  openBlockAt(state, event).push(objectAt(event.delta, 'content_block_delta.delta'), out);
+}
+
+function stopBlock(state: AnswerState, event: Wire, out: Delta[]): void {
+  openBlockAt(state, event).close(out);
+  state.blocks.delete(indexOf(event));
+}
+
+const EVENT_FIELDS = new Set(['type', 'delta', 'usage']);
+const DELTA_FIELDS = new Set(['stop_reason']);
+
+function changeMessage(state: AnswerState, event: Wire, out: Delta[]): void {
+  expectOpen(state, event);
+  const delta = objectAt(event.delta, 'message_delta.delta');
+  if (state.blocks.size === 0) closeMessage(state, out);
+  noteOutcome(state, { stop_reason: delta.stop_reason, usage: event.usage }, out);
+  const fields = { ...otherFields(event, EVENT_FIELDS), ...otherFields(delta, DELTA_FIELDS) };
+  if (Object.keys(fields).length > 0) out.push({ type: 'extra', fields });
+}
+
+function stopMessage(state: AnswerState, event: Wire, out: Delta[]): void {
+  expectOpen(state, event);
+  if (state.blocks.size > 0) throw malformed('every content block to stop before the message', event);
+  endAnswer(state, out);
+}
+
+function fail(_state: AnswerState, event: Wire): void {
+  throw faultOfError(event);
+}
+
+function expectOpen(state: AnswerState, event: Wire): void {
+  if (state.id === undefined) throw malformed('the event `message_start` first', event);
+  if (state.ended) throw malformed('nothing after `message_stop`', event);
+}
+
+function openBlockAt(state: AnswerState, event: Wire): OpenBlock {
+  const open = state.blocks.get(event.index as number);
+  if (open === undefined) throw malformed('an event of a content block that is open', event);
+  return open;
+}
+
+function indexOf({ index }: Wire): number {
+  if (typeof index === 'number') return index;
+  throw malformed('the index of a content block to be a number', index);
+}

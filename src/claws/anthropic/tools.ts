@@ -1,0 +1,95 @@
+import type { FunctionTool, Settings, Tool } from '../../core/settings.ts';
+import type { Prompt } from '../claw.ts';
+import { traitsOf } from './model.ts';
+import { decoderSchema } from './schema.ts';
+import { isObject, type Wire } from './wire.ts';
+
+/** The tool through which models without structured output are made to answer in a schema. */
+export const FORMAT_TOOL = 'structured_answer';
+
+/** Whether the schema of the answer has to be given as a tool, and the answer read from its call. */
+export function usesFormatTool({ model, settings }: Prompt): boolean {
+  return settings.format?.type === 'json_schema' && !traitsOf(model).jsonSchema;
+}
+
+export interface ToolFields {
+  tools?: Wire[];
+  tool_choice?: Wire;
+}
+
+export function toolFields(prompt: Prompt): ToolFields {
+  const { settings } = prompt;
+  const { jsonSchema } = traitsOf(prompt.model);
+  const tools = allowedTools(settings).map((tool) => toolOf(tool, jsonSchema));
+  if (usesFormatTool(prompt)) return formatToolFields(prompt, tools);
+  if (tools.length === 0) return {};
+  const tool_choice = toolChoice(settings);
+  return tool_choice ? { tools, tool_choice } : { tools };
+}
+
+/** Whether the request obliges the model to call a tool. */
+export function isForced({ tool_choice }: ToolFields): boolean {
+  return tool_choice?.type === 'any' || tool_choice?.type === 'tool';
+}
+
+/** With other tools beside it the model may call those first, but has to call one. */
+function formatToolFields({ settings }: Prompt, tools: Wire[]): ToolFields {
+  const format = settings.format as Extract<Settings['format'], { type: 'json_schema' }>;
+  const own: Wire = {
+    name: FORMAT_TOOL,
+    description: format.description || 'Gives the answer. Call it once, with the whole answer.',
+    input_schema: objectSchema(format.schema),
+  };
+  const wanted = tools.length === 0 ? { type: 'tool', name: FORMAT_TOOL } : { type: 'any' };
+  return { tools: [...tools, own], tool_choice: { ...wanted, disable_parallel_tool_use: true } };
+}
+
+function toolOf(tool: Tool, jsonSchema: boolean): Wire {
+  if (tool.type !== 'function') return tool;
+  const { type: _, name, description, parameters, strict, ...other } = tool as FunctionTool & Wire;
+  const limited = strict === true && jsonSchema;
+  const schema = objectSchema(parameters);
+  return {
+    name,
+    ...(description && { description }),
+    input_schema: limited ? decoderSchema(schema) : schema,
+    ...(limited && { strict: true }),
+    ...(isObject(other.cache_control) && { cache_control: other.cache_control }),
+  };
+}
+
+/** The provider insists on an object at the top. */
+function objectSchema(schema: Wire | null | undefined): Wire {
+  if (!schema) return { type: 'object', properties: {} };
+  return schema.type === undefined ? { type: 'object', ...schema } : schema;
+}
+
+function allowedTools({ tools = [], tool_choice }: Settings): Tool[] {
+  const choice: Wire = isObject(tool_choice) ? tool_choice : {};
+  if (choice.type !== 'allowed_tools' || !Array.isArray(choice.tools)) return tools;
+  const allowed: unknown[] = choice.tools;
+  const names = new Set(allowed.map((tool) => (isObject(tool) ? (tool.name ?? tool.type) : undefined)));
+  return tools.filter((tool) => names.has(tool.type === 'function' ? tool.name : (tool.name ?? tool.type)));
+}
+
+function toolChoice({ tool_choice, parallel_tool_calls }: Settings): Wire | undefined {
+  const choice = choiceOf(tool_choice);
+  if (parallel_tool_calls !== false) return choice;
+  if (choice?.type === 'none') return choice;
+  return { ...(choice ?? { type: 'auto' }), disable_parallel_tool_use: true };
+}
+
+const WORDS = new Map<unknown, string>([
+  ['auto', 'auto'],
+  ['none', 'none'],
+  ['required', 'any'],
+]);
+
+function choiceOf(choice: Settings['tool_choice']): Wire | undefined {
+  if (choice === undefined) return undefined;
+  if (typeof choice === 'string') return { type: WORDS.get(choice) ?? choice };
+  const { type, name, mode } = choice as Wire;
+  if (type === 'function') return { type: 'tool', name };
+  if (type === 'allowed_tools') return { type: WORDS.get(mode) ?? 'auto' };
+  return choice as Wire;
+}
