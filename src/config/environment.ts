@@ -18,8 +18,15 @@ export function variable(env: Environment, name: string): string | undefined {
   return env[name] || undefined;
 }
 
-/** Reads every `CLAWHOLD_…` variable; one that is none of the schema's settings is a problem. */
-export function readEnvironment(schema: z.core.$ZodType, env: Environment): EnvironmentSettings {
+/**
+ * Reads every `CLAWHOLD_…` variable; one that is none of the schema's settings is a problem, unless the
+ * operator made it up for the file (`inFile`).
+ */
+export function readEnvironment(
+  schema: z.core.$ZodType,
+  env: Environment,
+  inFile: ReadonlySet<string>,
+): EnvironmentSettings {
   const settings = new Map(scalarSettings(schema).map((setting) => [setting.variable, setting]));
   const known = [FILE_VARIABLE, ...settings.keys()];
   const read: EnvironmentSettings = { values: [], problems: [] };
@@ -29,7 +36,8 @@ export function readEnvironment(schema: z.core.$ZodType, env: Environment): Envi
     if (isServiceLink(name, text)) continue;
     const setting = settings.get(name);
     if (setting) read.values.push({ setting, text });
-    else read.problems.push({ where: name, message: `unknown variable${suggestion(name, known)}` });
+    else if (!inFile.has(name))
+      read.problems.push({ where: name, message: `unknown variable${suggestion(name, known)}` });
   }
   return read;
 }
@@ -41,11 +49,20 @@ function isServiceLink(name: string, text: string): boolean {
   return name === 'CLAWHOLD_PORT' && /^(tcp|udp|sctp):\/\//.test(text);
 }
 
+/** A text of the file after its variables were put in. */
+export interface FilledText {
+  text: string;
+  /** The variables that it names, set or not. */
+  variables: string[];
+  problems: string[];
+}
+
 /**
  * Puts variables into a text of the file: `${NAME}`, or `${NAME:-text}` for one that may be unset or
  * empty. `$${` stands for a plain `${`.
  */
-export function fillIn(text: string, env: Environment): { text: string; problems: string[] } {
+export function fillIn(text: string, env: Environment): FilledText {
+  const variables: string[] = [];
   const problems: string[] = [];
   const filled = text.replace(/\$\$\{|\$\{([^}]*)(\}?)/g, (whole, inside: string, closed: string) => {
     if (whole === '$${') return '${';
@@ -54,10 +71,11 @@ export function fillIn(text: string, env: Environment): { text: string; problems
       problems.push(`a variable is written \${NAME} or \${NAME:-default}`);
       return '';
     }
+    variables.push(name);
     if (fallback !== undefined) return variable(env, name) ?? fallback;
     const value = env[name];
     if (value === undefined) problems.push(`the environment variable ${name} is not set`);
     return value ?? '';
   });
-  return { text: filled, problems };
+  return { text: filled, variables, problems };
 }

@@ -28,7 +28,7 @@ export async function loadConfig({ cwd, env, providers }: LoadOptions): Promise<
   const problems: Problem[] = [];
   const found = await findFile(cwd, env, problems);
   const file = found && (await readYaml(found.text, found.name, env));
-  const settings = readEnvironment(fileSchema, env);
+  const settings = readEnvironment(fileSchema, env, file?.variables ?? new Set());
   problems.push(...(file?.problems ?? []), ...settings.problems);
 
   const value = settle(fileSchema, overlay(file?.value, settings.values));

@@ -32,7 +32,7 @@ function price(what: string) {
 }
 
 function secret(minimum: number) {
-  const error = `expected at least ${minimum} characters`;
+  const error = minimum === 1 ? 'expected a text' : `expected at least ${minimum} characters`;
   return z.string({ error }).min(minimum, { error });
 }
 
@@ -121,7 +121,7 @@ export const fileSchema = z
       .prefault({})
       .describe('Where sessions are stored.'),
     claws: z
-      .record(text('letters, digits or . _ - as a name', /^[a-z0-9][\w.-]*$/i), clawSchema)
+      .record(text('letters, digits or . _ - as a name', /^[A-Za-z0-9][\w.-]*$/), clawSchema)
       .default({})
       .describe('Connections to providers, by name. A provider of the catalogue needs only its key.'),
     aliases: z

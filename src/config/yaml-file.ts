@@ -1,74 +1,90 @@
-import type { Document, Node, Pair } from 'yaml';
+import type { Document, Node, Pair, YAMLParseError } from 'yaml';
 import { type Environment, fillIn } from './environment.ts';
 import type { Problem } from './problems.ts';
 import type { Path } from './shape.ts';
 
 /** A configuration file, read but not yet validated. */
 export interface YamlFile {
-  /** Undefined when the file is empty. */
+  /** Undefined when the file is empty, or not YAML. */
   value: unknown;
   problems: Problem[];
+  /** The environment variables that the file names. */
+  variables: ReadonlySet<string>;
   /** `clawhold.yaml:12`: the line of the key or entry at `path`, or of the nearest one around it. */
   where(path: Path): string;
   /** The text at `path` as it was written, where variables were put into it. */
   written(path: Path): string | undefined;
 }
 
+type Yaml = typeof import('yaml');
+
 /** Parses `text` and fills in `${VARIABLES}`. `name` is how messages call the file. */
 export async function readYaml(text: string, name: string, env: Environment): Promise<YamlFile> {
-  const { LineCounter, isAlias, isMap, isScalar, isSeq, parseDocument, visit } = await import('yaml');
-  const counter = new LineCounter();
-  const lineAt = (offset: number) => `${name}:${counter.linePos(offset).line}`;
+  // Only a start with a file pays for the parser.
+  const yaml = await import('yaml');
+  const lineCounter = new yaml.LineCounter();
+  const lineAt = (offset: number) => `${name}:${lineCounter.linePos(offset).line}`;
   // Pretty errors quote the lines around the mistake, which may hold a key.
-  const document: Document = parseDocument(text, { lineCounter: counter, prettyErrors: false, merge: true });
-  // One syntax mistake makes the parser stumble on; only the first of that kind says something.
-  const misread = document.errors.find(({ code }) => code !== 'DUPLICATE_KEY');
-  const errors = document.errors.filter((error) => error.code === 'DUPLICATE_KEY' || error === misread);
-  const problems: Problem[] = errors.map((error) => ({
+  const document = yaml.parseDocument(text, { lineCounter, prettyErrors: false, merge: true });
+  // Neither may the message itself: after a colon it quotes what the parser stumbled on.
+  const problems: Problem[] = tellingErrors(document.errors).map((error) => ({
     where: lineAt(error.pos[0]),
-    message: `not valid YAML: ${error.message.replace(/: ["'`].*$/s, '')}`,
+    message: `not valid YAML: ${error.message.replace(/: .*$/s, '')}`,
   }));
 
+  const variables = new Set<string>();
   const writtenTexts = new Map<unknown, string>();
-  visit(document, {
+  yaml.visit(document, {
     Scalar(place, node) {
       if (place === 'key' || typeof node.value !== 'string' || !node.value.includes('${')) return;
-      const written = node.value;
-      writtenTexts.set(node, written);
-      const filled = fillIn(written, env);
+      writtenTexts.set(node, node.value);
+      const filled = fillIn(node.value, env);
       node.value = filled.text;
-      const where = lineAt(node.range?.[0] ?? 0);
-      for (const message of filled.problems) problems.push({ where, message });
+      for (const variable of filled.variables) variables.add(variable);
+      for (const message of filled.problems) problems.push({ where: lineAt(node.range?.[0] ?? 0), message });
     },
   });
-
-  const resolved = (node: unknown) => (isAlias(node) ? node.resolve(document) : node);
-  const walk = (path: Path) => {
-    let node: unknown = document.contents;
-    let offset = document.contents?.range?.[0] ?? 0;
-    for (const step of path) {
-      const around = resolved(node);
-      if (isMap(around)) {
-        const pair: Pair | undefined = around.items.find(
-          ({ key }) => String(isScalar(key) ? key.value : key) === String(step),
-        );
-        if (!pair) return { node: undefined, offset };
-        offset = (pair.key as Node).range?.[0] ?? offset;
-        node = pair.value;
-      } else if (isSeq(around) && typeof step === 'number') {
-        node = around.items[step];
-        offset = (node as Node | undefined)?.range?.[0] ?? offset;
-      } else {
-        return { node: undefined, offset };
-      }
-    }
-    return { node: resolved(node), offset };
-  };
-
+  let value: unknown;
+  try {
+    if (document.errors.length === 0) value = document.toJS() ?? undefined;
+  } catch {
+    problems.push({ where: name, message: 'an alias (*name) has no anchor (&name), or there are too many' });
+  }
   return {
-    value: errors.length > 0 ? undefined : (document.toJS() ?? undefined),
+    value,
     problems,
-    where: (path) => lineAt(walk(path).offset),
-    written: (path) => writtenTexts.get(walk(path).node),
+    variables,
+    where: (path) => lineAt(locate(yaml, document, path).offset),
+    written: (path) => writtenTexts.get(locate(yaml, document, path).node),
   };
+}
+
+/** One syntax mistake makes the parser stumble on: only the first of that kind says something. */
+function tellingErrors(errors: readonly YAMLParseError[]): YAMLParseError[] {
+  const first = errors.find(({ code }) => code !== 'DUPLICATE_KEY');
+  return errors.filter((error) => error.code === 'DUPLICATE_KEY' || error === first);
+}
+
+/** The node at `path`, and where its key or entry begins; without such a node, the nearest one around it. */
+function locate(yaml: Yaml, document: Document, path: Path): { node?: unknown; offset: number } {
+  const resolved = (node: unknown) => (yaml.isAlias(node) ? node.resolve(document) : node);
+  let node: unknown = document.contents;
+  let offset = document.contents?.range?.[0] ?? 0;
+  for (const step of path) {
+    const around = resolved(node);
+    if (yaml.isMap(around)) {
+      const pair: Pair | undefined = around.items.find(
+        ({ key }) => String(yaml.isScalar(key) ? key.value : key) === String(step),
+      );
+      if (!pair) return { offset };
+      offset = (pair.key as Node).range?.[0] ?? offset;
+      node = pair.value;
+    } else if (yaml.isSeq(around) && typeof step === 'number') {
+      node = around.items[step];
+      offset = (node as Node | undefined)?.range?.[0] ?? offset;
+    } else {
+      return { offset };
+    }
+  }
+  return { node: resolved(node), offset };
 }

@@ -1,0 +1,265 @@
+import { afterEach, beforeEach, describe, expect, test } from 'bun:test';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { loadConfig } from '../../../src/config/load.ts';
+import { ConfigError } from '../../../src/config/problems.ts';
+
+const PROVIDERS = ['openai', 'anthropic', 'gemini', 'google', 'groq'];
+const SECRET = 'sk-very-secret-0123456789';
+
+let cwd = '';
+beforeEach(async () => {
+  cwd = await mkdtemp(join(tmpdir(), 'config-'));
+});
+afterEach(() => rm(cwd, { recursive: true }));
+
+async function load(yaml: string | undefined, env: Record<string, string> = {}) {
+  if (yaml !== undefined) await writeFile(join(cwd, 'clawhold.yaml'), yaml);
+  return loadConfig({ cwd, env, providers: PROVIDERS });
+}
+
+async function problems(
+  yaml: string | undefined,
+  env: Record<string, string> = {},
+): Promise<readonly string[]> {
+  const failure = await load(yaml, env).then(
+    () => undefined,
+    (error: unknown) => error,
+  );
+  if (!(failure instanceof ConfigError))
+    throw new Error('the configuration was accepted', { cause: failure });
+  return failure.problems;
+}
+
+describe('without a file', () => {
+  test('every setting has its default', async () => {
+    const config = await load(undefined);
+    expect(config).toMatchObject({
+      host: '127.0.0.1',
+      port: 2529,
+      dataDir: join(cwd, 'clawhold-data'),
+      storage: { kind: 'sqlite' },
+      claws: {},
+      aliases: {},
+      keys: [],
+      limits: { bodyBytes: 33_554_432, sessionQueue: 16 },
+      timeouts: { connectMs: 10_000, firstTokenMs: 120_000, idleMs: 60_000, totalMs: 1_800_000 },
+      context: { overflow: 'truncate' },
+      detect: true,
+      log: { level: 'info' },
+      shutdown: { drainMs: 30_000 },
+    });
+    expect(config.file).toBeUndefined();
+    expect(config.masterKey).toBeUndefined();
+  });
+
+  test('an empty file and one of comments only are as good as none', async () => {
+    expect((await load('')).port).toBe(2529);
+    expect((await load('# port: 1\nclaws:\n  # openai:\n')).claws).toEqual({});
+  });
+
+  test('a file that CLAWHOLD_CONFIG names must be there', async () => {
+    expect(await problems(undefined, { CLAWHOLD_CONFIG: 'other.yaml' })).toEqual([
+      'CLAWHOLD_CONFIG: cannot read other.yaml (ENOENT)',
+    ]);
+  });
+});
+
+describe('the file', () => {
+  test('sets everything, in the names of the code', async () => {
+    const config = await load(`
+data_dir: /var/lib/clawhold
+claws:
+  openai: { base_url: "https://proxy.example/v1/", quirks: { max_tokens_field: max_tokens } }
+  mine:
+    protocol: openai-chat
+    base_url: http://127.0.0.1:9000/v1
+    models: [{ id: m, context: 8192, input_price: 0.5, cache_read_price: 0 }]
+aliases: { fast: groq/a/b, careful: [openai/x, mine/m] }
+keys: [{ name: web, key: 0123456789abcdef }]
+timeouts: { idle_ms: 5 }
+`);
+    expect(config.file).toBe(join(cwd, 'clawhold.yaml'));
+    expect(config.dataDir).toBe('/var/lib/clawhold');
+    expect(config.claws.openai).toMatchObject({ baseUrl: 'https://proxy.example/v1', enabled: true });
+    expect(config.claws.openai?.quirks.maxTokensField).toBe('max_tokens');
+    expect(config.claws.mine?.models[0]).toMatchObject({
+      id: 'm',
+      context: 8192,
+      inputPrice: 0.5,
+      cacheReadPrice: 0,
+    });
+    expect(config.aliases).toEqual({ fast: ['groq/a/b'], careful: ['openai/x', 'mine/m'] });
+    expect(config.keys).toEqual([{ name: 'web', key: '0123456789abcdef', tenant: 'default' }]);
+    expect(config.timeouts).toMatchObject({ idleMs: 5, connectMs: 10_000 });
+  });
+
+  test('anchors and merge keys work', async () => {
+    const config = await load(`
+claws:
+  one: &base { protocol: openai-chat, base_url: "http://a" }
+  two: { <<: *base, base_url: "http://b" }
+`);
+    expect(config.claws.two).toMatchObject({ protocol: 'openai-chat', baseUrl: 'http://b' });
+  });
+
+  test('the example at the root is valid', async () => {
+    const path = new URL('../../../clawhold.example.yaml', import.meta.url).pathname;
+    const { PROVIDERS: rows } = await import('../../../src/claws/catalogue/providers.ts');
+    const config = await loadConfig({
+      cwd,
+      env: { CLAWHOLD_CONFIG: path },
+      providers: rows.map(({ id }) => id),
+    });
+    expect(config.claws['in-house']?.models).toHaveLength(1);
+  });
+});
+
+describe('variables', () => {
+  test('go before the file, and the file before the defaults', async () => {
+    const config = await load('port: 1\nhost: a\nlog: { level: warn }', {
+      CLAWHOLD_PORT: '2',
+      CLAWHOLD_LOG_LEVEL: 'debug',
+      CLAWHOLD_LIMITS_BODY_BYTES: '2048',
+      CLAWHOLD_DETECT: 'false',
+      CLAWHOLD_MASTER_KEY: '0123456789012345',
+      CLAWHOLD_HOST: '',
+    });
+    expect(config).toMatchObject({ port: 2, host: 'a', log: { level: 'debug' }, detect: false });
+    expect(config.limits).toEqual({ bodyBytes: 2048, sessionQueue: 16 });
+    expect(config.masterKey).toBe('0123456789012345');
+  });
+
+  test('that nobody knows are mistakes, but for those that the file names', async () => {
+    expect(await problems(undefined, { CLAWHOLD_PROT: '1', CLAWHOLD_XYZZY: '1' })).toEqual([
+      'CLAWHOLD_PROT: unknown variable; did you mean "CLAWHOLD_PORT"?',
+      'CLAWHOLD_XYZZY: unknown variable',
+    ]);
+    const config = await load(`host: \${CLAWHOLD_WEBSITE}`, { CLAWHOLD_WEBSITE: 'h' });
+    expect(config.host).toBe('h');
+  });
+
+  test('of a Kubernetes service called clawhold are not settings', async () => {
+    const config = await load(undefined, {
+      CLAWHOLD_SERVICE_HOST: '10.0.0.1',
+      CLAWHOLD_SERVICE_PORT_HTTP: '2529',
+      CLAWHOLD_PORT: 'tcp://10.0.0.1:2529',
+      CLAWHOLD_PORT_2529_TCP_ADDR: '10.0.0.1',
+    });
+    expect(config.port).toBe(2529);
+  });
+
+  test('with a wrong value are named', async () => {
+    expect(await problems('port: 1', { CLAWHOLD_PORT: 'abc', CLAWHOLD_DETECT: 'maybe' })).toEqual([
+      'CLAWHOLD_DETECT: expected true or false, got "maybe"',
+      'CLAWHOLD_PORT: expected a whole number from 0 to 65535, got "abc"',
+    ]);
+  });
+
+  test('are filled into the file, typed by the setting', async () => {
+    const config = await load(
+      `
+host: \${HOST}
+port: \${PORT:-7000}
+data_dir: /data/\${NAME:-x}/\${NAME:-y}
+log: { level: "\${LEVEL:-warn}" }
+keys: [{ name: "$\${literal}", key: "\${KEY}" }]
+`,
+      { HOST: 'h', NAME: '', KEY: '1234567890123456' },
+    );
+    expect(config).toMatchObject({ host: 'h', port: 7000, dataDir: '/data/x/y', log: { level: 'warn' } });
+    expect(config.keys[0]).toMatchObject({ name: `\${literal}`, key: '1234567890123456' });
+  });
+
+  test('that are missing are named with their line, once', async () => {
+    expect(await problems(`host: a\nport: \${PORT}\nclaws: { openai: { api_key: "\${KEY" } }`)).toEqual([
+      'clawhold.yaml:2: the environment variable PORT is not set',
+      `clawhold.yaml:3: a variable is written \${NAME} or \${NAME:-default}`,
+    ]);
+  });
+});
+
+describe('mistakes', () => {
+  test('are all told at once, each with its line', async () => {
+    const yaml = `prot: 1
+port: abc
+log:
+  level: loud
+claws:
+  opnai: { api_key: x }
+  mine:
+    base_url: ftp://somewhere
+  own: {}
+keys:
+  - { name: a, key: short }
+  - { name: a, kye: bbbbbbbbbbbbbbbbbbbb }
+aliases:
+  x: foo
+  y: [nobody/x]
+  z: {}
+timeouts: 3
+limits: { body_bytes: 1.5, session_queue: -1 }
+detect: 1
+`;
+    expect(await problems(yaml)).toEqual([
+      'clawhold.yaml:1: unknown key "prot"; did you mean "port"?',
+      'clawhold.yaml:2: port: expected a whole number from 0 to 65535, got "abc"',
+      'clawhold.yaml:4: log.level: expected one of debug, info, warn, error, got "loud"',
+      'clawhold.yaml:6: claws: unknown provider "opnai"; did you mean "openai"?',
+      'clawhold.yaml:8: claws.mine.base_url: expected a URL that begins with http:// or https://',
+      'clawhold.yaml:9: claws: unknown provider "own"; a claw of your own needs protocol and base_url',
+      'clawhold.yaml:11: keys[0].key: expected at least 16 characters',
+      'clawhold.yaml:12: keys[1].key: expected at least 16 characters, got nothing',
+      'clawhold.yaml:12: unknown key "kye" in keys[1]; did you mean "key"?',
+      'clawhold.yaml:12: keys[1].name: the same name as in keys[0]',
+      'clawhold.yaml:14: aliases.x: expected "provider/model"',
+      'clawhold.yaml:15: aliases.y: unknown provider "nobody"',
+      'clawhold.yaml:16: aliases.z: expected "provider/model", or a list of them, got a mapping',
+      'clawhold.yaml:17: timeouts: expected a mapping of keys and values',
+      'clawhold.yaml:18: limits.body_bytes: expected a whole number from 1024 to 2147483648, got 1.5',
+      'clawhold.yaml:18: limits.session_queue: expected a whole number from 0 to 10000, got -1',
+      'clawhold.yaml:19: detect: expected true or false, got 1',
+    ]);
+  });
+
+  test('of syntax are told without quoting the file', async () => {
+    expect(await problems(`port: 1\nport: 2`)).toEqual([
+      'clawhold.yaml:2: not valid YAML: Map keys must be unique',
+    ]);
+    const [only, ...more] = await problems(`claws: { openai: { api_key: ${SECRET}\n"${SECRET}" ]`);
+    expect(only).toStartWith('clawhold.yaml:2: not valid YAML');
+    expect(more).toEqual([]);
+    expect(await problems('- a')).toEqual([
+      'clawhold.yaml:1: the file: expected a mapping of keys and values, got a list',
+    ]);
+  });
+
+  test('never show a secret, wherever it ended up', async () => {
+    const spoilt = [
+      `claws: { openai: ${SECRET} }`,
+      `claws: { openai: { api_key: [${SECRET}] } }`,
+      `claws: { openai: { base_url: "https//user:${SECRET}@host" } }`,
+      `claws: ${SECRET}`,
+      `keys: [{ name: a, key: ${SECRET} }, { name: b, key: ${SECRET} }]`,
+      `keys: [${SECRET}]`,
+      `keys: ${SECRET}`,
+      `port: ${SECRET}`,
+      `log: { level: "\${KEY}" }`,
+      `aliases: { a: ${SECRET} }`,
+      `master_key: *${SECRET}`,
+      `master_key: !${SECRET} x`,
+      `master_key: "\\q${SECRET}"`,
+      `master_key: ${SECRET}: ${SECRET}`,
+      SECRET,
+    ];
+    for (const yaml of spoilt) {
+      expect({ yaml, problems: (await problems(yaml, { KEY: SECRET })).join('\n') }).toEqual({
+        yaml,
+        problems: expect.not.stringContaining(SECRET.slice(3, 12)),
+      });
+    }
+    const env = { CLAWHOLD_PORT: SECRET, CLAWHOLD_MASTER_KEY: 'sk-very-secret', CLAWHOLD_LOG_LEVEL: SECRET };
+    expect((await problems(undefined, env)).join('\n')).not.toContain('very-secret');
+  });
+});

@@ -1,0 +1,36 @@
+import { describe, expect, test } from 'bun:test';
+import { editDistance, nearest } from '../../../src/core/nearest.ts';
+
+describe('editDistance', () => {
+  test.each([
+    ['port', 'port', 0],
+    ['prot', 'port', 1],
+    ['Port', 'port', 0],
+    ['', 'abc', 3],
+    ['abc', '', 3],
+    ['kitten', 'sitting', 3],
+    ['gpt-4o', 'gpt-40', 1],
+    ['abcd', 'badc', 2],
+  ])('%s → %s is %d', (a, b, distance) => {
+    expect(editDistance(a, b)).toBe(distance);
+    expect(editDistance(b, a)).toBe(distance);
+  });
+});
+
+describe('nearest', () => {
+  test('gives the nearest first, and no more than asked for', () => {
+    expect(nearest('gpt-5-mni', ['gpt-5', 'gpt-5-mini', 'gpt-5-nano', 'claude'], 2)).toEqual([
+      'gpt-5-mini',
+      'gpt-5-nano',
+    ]);
+  });
+
+  test('gives nothing that is not near', () => {
+    expect(nearest('xyzzy', ['port', 'host'])).toEqual([]);
+    expect(nearest('x', [])).toEqual([]);
+  });
+
+  test('knows a part of a name', () => {
+    expect(nearest('opus-4-8', ['claude-opus-4-8', 'gpt-5'])).toEqual(['claude-opus-4-8']);
+  });
+});
