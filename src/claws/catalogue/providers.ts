@@ -26,6 +26,8 @@ export interface ProviderRow {
   local?: {
     /** The port that the server listens on unless told otherwise. */
     port: number;
+    /** What its list of models says in `owned_by`; given where the port is one that many servers use. */
+    ownedBy?: string;
   };
 }
 
@@ -52,9 +54,13 @@ function compatible(
 }
 
 /** A model server on this machine. */
-function local(id: string, name: string, port: number, details: Details = {}): ProviderRow {
-  const variable = `${id.toUpperCase()}_API_KEY`;
-  return compatible([id, name], `http://127.0.0.1:${port}/v1`, [variable], { ...details, local: { port } });
+function local(
+  [id, name]: readonly [id: string, name: string],
+  where: NonNullable<ProviderRow['local']>,
+  details: Details = {},
+): ProviderRow {
+  const baseUrl = `http://127.0.0.1:${where.port}/v1`;
+  return compatible([id, name], baseUrl, [`${id.toUpperCase()}_API_KEY`], { ...details, local: where });
 }
 
 const NATIVE: readonly ProviderRow[] = [
@@ -90,6 +96,9 @@ const NATIVE: readonly ProviderRow[] = [
   },
 ];
 
+/** Z.AI and Zhipu run one API: JSON without a schema, and streamed usage comes unasked. */
+const GLM: Quirks = { noStreamOptions: true, noJsonSchema: true };
+
 const COMPATIBLE: readonly ProviderRow[] = [
   compatible(['openrouter', 'OpenRouter'], 'https://openrouter.ai/api/v1', ['OPENROUTER_API_KEY']),
   compatible(['vercel', 'Vercel AI Gateway'], 'https://ai-gateway.vercel.sh/v1', ['AI_GATEWAY_API_KEY'], {
@@ -100,7 +109,7 @@ const COMPATIBLE: readonly ProviderRow[] = [
   compatible(['groq', 'Groq'], 'https://api.groq.com/openai/v1', ['GROQ_API_KEY']),
   compatible(['mistral', 'Mistral AI'], 'https://api.mistral.ai/v1', ['MISTRAL_API_KEY'], {
     // Answers 422 to fields that it does not know; streamed usage comes unasked.
-    quirks: { maxTokensField: 'max_tokens', noStreamOptions: true },
+    quirks: { noStreamOptions: true },
   }),
   compatible(['deepseek', 'DeepSeek'], 'https://api.deepseek.com', ['DEEPSEEK_API_KEY'], {
     quirks: { noJsonSchema: true },
@@ -153,11 +162,15 @@ const COMPATIBLE: readonly ProviderRow[] = [
       baseUrlVariables: ['DASHSCOPE_BASE_URL'],
     },
   ),
-  compatible(['zai', 'Z.AI'], 'https://api.z.ai/api/paas/v4', ['ZAI_API_KEY']),
-  compatible(['zhipuai', 'Zhipu AI'], 'https://open.bigmodel.cn/api/paas/v4', [
-    'ZHIPUAI_API_KEY',
-    'ZHIPU_API_KEY',
-  ]),
+  compatible(['zai', 'Z.AI'], 'https://api.z.ai/api/paas/v4', ['ZAI_API_KEY', 'Z_AI_API_KEY'], {
+    quirks: GLM,
+  }),
+  compatible(
+    ['zhipuai', 'Zhipu AI'],
+    'https://open.bigmodel.cn/api/paas/v4',
+    ['ZHIPUAI_API_KEY', 'ZHIPU_API_KEY'],
+    { quirks: GLM },
+  ),
   compatible(['minimax', 'MiniMax'], 'https://api.minimax.io/v1', ['MINIMAX_API_KEY']),
   compatible(['stepfun', 'StepFun'], 'https://api.stepfun.com/v1', ['STEPFUN_API_KEY']),
   compatible(
@@ -178,10 +191,12 @@ const COMPATIBLE: readonly ProviderRow[] = [
     },
   ),
   compatible(['siliconflow', 'SiliconFlow'], 'https://api.siliconflow.com/v1', ['SILICONFLOW_API_KEY']),
-  compatible(['cohere', 'Cohere'], 'https://api.cohere.ai/compatibility/v1', [
-    'COHERE_API_KEY',
-    'CO_API_KEY',
-  ]),
+  compatible(
+    ['cohere', 'Cohere'],
+    'https://api.cohere.ai/compatibility/v1',
+    ['COHERE_API_KEY', 'CO_API_KEY'],
+    { quirks: { developerRole: true } },
+  ),
   compatible(['huggingface', 'Hugging Face'], 'https://router.huggingface.co/v1', [
     'HF_TOKEN',
     'HUGGINGFACE_API_KEY',
@@ -223,10 +238,10 @@ const COMPATIBLE: readonly ProviderRow[] = [
 ];
 
 const LOCAL: readonly ProviderRow[] = [
-  local('ollama', 'Ollama', 11_434),
-  local('lmstudio', 'LM Studio', 1234, { aliases: ['lm_studio'] }),
-  local('vllm', 'vLLM', 8000, { aliases: ['hosted_vllm'] }),
-  local('llamacpp', 'llama.cpp', 8080, { aliases: ['llama.cpp'] }),
+  local(['ollama', 'Ollama'], { port: 11_434 }),
+  local(['lmstudio', 'LM Studio'], { port: 1234 }, { aliases: ['lm_studio'] }),
+  local(['vllm', 'vLLM'], { port: 8000, ownedBy: 'vllm' }, { aliases: ['hosted_vllm'] }),
+  local(['llamacpp', 'llama.cpp'], { port: 8080, ownedBy: 'llamacpp' }, { aliases: ['llama.cpp'] }),
 ];
 
 /** Every provider that a key in the environment, or a server on this machine, is enough for. */

@@ -1,0 +1,169 @@
+import type { ProviderRow } from './catalogue/providers.ts';
+import type { ProtocolName, Provider, Quirks } from './claw.ts';
+import type { LocalServer } from './local-servers.ts';
+
+/** What an operator has set for one provider; what is absent comes from its row or the environment. */
+export interface ProviderSettings {
+  /** Without trailing slash. */
+  readonly baseUrl?: string;
+  readonly apiKey?: string;
+  /** False turns the provider off, whatever keys are found. */
+  readonly enabled: boolean;
+  readonly protocol?: ProtocolName;
+  /** Overrides the row's quirks one by one; an undefined one leaves the row's. */
+  readonly quirks: Quirks;
+}
+
+export interface FindProvidersOptions {
+  rows: readonly ProviderRow[];
+  /** By id or alias. An id that no row has is a provider of the operator's own. */
+  settings: Readonly<Record<string, ProviderSettings>>;
+  env: Readonly<Record<string, string | undefined>>;
+  /** Servers that were detected on this machine. */
+  localServers?: readonly LocalServer[];
+  /**
+   * The port that the gateway itself listens on. Variables like `OPENAI_BASE_URL` are often set for the
+   * gateway's clients; one that leads back here is passed over.
+   */
+  ownPort?: number;
+}
+
+interface Known {
+  id: string;
+  name: string;
+  aliases: readonly string[];
+  /** The protocols to choose from; the first is the default. */
+  protocols: readonly [ProtocolName, ...ProtocolName[]];
+  /** Its row in the catalogue; absent for a provider of the operator's own. */
+  row?: ProviderRow;
+}
+
+/** A provider that can be called. */
+export interface ProviderOn extends Known {
+  state: 'on';
+  provider: Provider;
+  /** Where the key is from: a variable's name or a setting's path. Absent when there is no key. */
+  keyFrom?: string;
+  /** Where the base URL is from, when not from the catalogue: a variable, a setting's path, or `detected`. */
+  baseUrlFrom?: string;
+  /** What a detected server offers. */
+  detectedModels?: readonly string[];
+}
+
+/** A provider that can't be called, and the variable or setting that would change it. */
+export interface ProviderOff extends Known {
+  state: 'off';
+  reason: 'no_key' | 'not_running' | 'disabled';
+  turnOnWith: string;
+}
+
+export type FoundProvider = ProviderOn | ProviderOff;
+
+/**
+ * Every provider of `rows` and of the settings, on or off. Settings go before variables. A provider is
+ * on when it has a key or a base URL from the settings; a local server when it was detected, or when a
+ * variable or the settings name it.
+ */
+export function findProviders(options: FindProvidersOptions): FoundProvider[] {
+  const { rows, settings } = options;
+  const known = new Set(rows.flatMap((row) => [row.id, ...(row.aliases ?? [])]));
+  const own = Object.keys(settings)
+    .filter((id) => !known.has(id))
+    .map((id) => findOwn(id, settings[id]!));
+  return [...rows.map((row) => findRow(row, options)), ...own.filter((found) => found !== undefined)];
+}
+
+function findRow(row: ProviderRow, options: FindProvidersOptions): FoundProvider {
+  const names = [row.id, ...(row.aliases ?? [])];
+  const settingName = names.find((name) => options.settings[name] !== undefined) ?? row.id;
+  const settings = options.settings[settingName];
+  const known: Known = {
+    id: row.id,
+    name: row.name,
+    aliases: row.aliases ?? [],
+    protocols: settings?.protocol ? [settings.protocol] : row.protocols,
+    row,
+  };
+  if (settings?.enabled === false) {
+    return { ...known, state: 'off', reason: 'disabled', turnOnWith: `claws.${settingName}.enabled` };
+  }
+
+  const key = settings?.apiKey
+    ? { value: settings.apiKey, from: `claws.${settingName}.api_key` }
+    : firstSet(options.env, row.keyVariables);
+  const server = options.localServers?.find(({ id }) => id === row.id);
+  const address = settings?.baseUrl
+    ? { value: settings.baseUrl, from: `claws.${settingName}.base_url` }
+    : (addressVariable(row, options) ?? (server && { value: server.baseUrl, from: 'detected' }));
+  if (row.local ? !address && !settings : !key && !settings?.baseUrl) {
+    const [turnOnWith = ''] = row.local ? row.baseUrlVariables : row.keyVariables;
+    return { ...known, state: 'off', reason: row.local ? 'not_running' : 'no_key', turnOnWith };
+  }
+  return {
+    ...known,
+    state: 'on',
+    provider: {
+      id: row.id,
+      baseUrl: address?.value ?? row.baseUrl,
+      apiKey: key?.value,
+      quirks: mergeQuirks(row.quirks, settings?.quirks),
+    },
+    keyFrom: key?.from,
+    baseUrlFrom: address?.from,
+    detectedModels: server && address?.from === 'detected' ? server.models : undefined,
+  };
+}
+
+/** Undefined for settings without an address or protocol, which the configuration does not let through. */
+function findOwn(id: string, settings: ProviderSettings): FoundProvider | undefined {
+  const { baseUrl, protocol, apiKey } = settings;
+  if (baseUrl === undefined || protocol === undefined) return undefined;
+  const known: Known = { id, name: id, aliases: [], protocols: [protocol] };
+  if (!settings.enabled) {
+    return { ...known, state: 'off', reason: 'disabled', turnOnWith: `claws.${id}.enabled` };
+  }
+  return {
+    ...known,
+    state: 'on',
+    provider: { id, baseUrl, apiKey, quirks: mergeQuirks({}, settings.quirks) },
+    keyFrom: apiKey === undefined ? undefined : `claws.${id}.api_key`,
+    baseUrlFrom: `claws.${id}.base_url`,
+  };
+}
+
+interface Setting {
+  value: string;
+  from: string;
+}
+
+function firstSet(
+  env: Readonly<Record<string, string | undefined>>,
+  names: readonly string[],
+): Setting | undefined {
+  for (const from of names) {
+    // Keys that were pasted often end in a line break, which no header can hold.
+    const value = env[from]?.trim();
+    if (value) return { value, from };
+  }
+  return undefined;
+}
+
+function addressVariable(row: ProviderRow, { env, ownPort }: FindProvidersOptions): Setting | undefined {
+  for (const name of row.baseUrlVariables) {
+    const found = firstSet(env, [name]);
+    if (!found || leadsBack(found.value, ownPort)) continue;
+    return { ...found, value: found.value.replace(/\/+$/, '') };
+  }
+  return undefined;
+}
+
+function leadsBack(address: string, ownPort: number | undefined): boolean {
+  const url = URL.parse(address);
+  if (!url || ownPort === undefined || url.port !== String(ownPort)) return false;
+  return /^(localhost|127(\.\d+){3}|0\.0\.0\.0|\[::1?\])$/.test(url.hostname);
+}
+
+function mergeQuirks(facts: Quirks, overrides: Quirks = {}): Quirks {
+  const given = Object.entries(overrides).filter(([, value]) => value !== undefined);
+  return { ...facts, ...Object.fromEntries(given) };
+}

@@ -1,0 +1,147 @@
+import { describe, expect, test } from 'bun:test';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { loadCatalogue } from '../../../src/claws/catalogue/catalogue.ts';
+import { type FindProvidersOptions, findProviders } from '../../../src/claws/find-providers.ts';
+import { loadConfig } from '../../../src/config/load.ts';
+
+const { providers: rows } = loadCatalogue();
+
+function find(id: string, options: Partial<FindProvidersOptions> = {}) {
+  const found = findProviders({ rows, settings: {}, env: {}, ...options }).find((entry) => entry.id === id);
+  if (!found) throw new Error(`${id} was not found`);
+  return found;
+}
+
+describe('by variables', () => {
+  test('a key turns a provider on, and only that one', () => {
+    const found = findProviders({ rows, settings: {}, env: { GROQ_API_KEY: 'gsk-1\n', PATH: '/bin' } });
+    const on = found.filter(({ state }) => state === 'on');
+    expect(on.map(({ id }) => id)).toEqual(['groq']);
+    expect(on[0]).toMatchObject({
+      keyFrom: 'GROQ_API_KEY',
+      provider: { id: 'groq', baseUrl: 'https://api.groq.com/openai/v1', apiKey: 'gsk-1', quirks: {} },
+    });
+    expect(found).toHaveLength(rows.length);
+  });
+
+  test('without a key a provider says which variable would turn it on', () => {
+    expect(find('gemini')).toMatchObject({ state: 'off', reason: 'no_key', turnOnWith: 'GEMINI_API_KEY' });
+    expect(find('openai', { env: { OPENAI_API_KEY: ' ' } }).state).toBe('off');
+    expect(find('ollama')).toMatchObject({
+      state: 'off',
+      reason: 'not_running',
+      turnOnWith: 'OLLAMA_BASE_URL',
+    });
+  });
+
+  test('the first key found wins', () => {
+    const env = { GOOGLE_API_KEY: 'b', GEMINI_API_KEY: 'a' };
+    expect(find('gemini', { env })).toMatchObject({ keyFrom: 'GEMINI_API_KEY', provider: { apiKey: 'a' } });
+  });
+
+  test('a base URL moves a provider, but not back to the gateway itself', () => {
+    const env = { OPENAI_API_KEY: 'k', OPENAI_BASE_URL: 'http://localhost:9999/v1/' };
+    expect(find('openai', { env })).toMatchObject({
+      baseUrlFrom: 'OPENAI_BASE_URL',
+      provider: { baseUrl: 'http://localhost:9999/v1' },
+    });
+    expect(find('openai', { env, ownPort: 9999 })).toMatchObject({
+      provider: { baseUrl: 'https://api.openai.com/v1' },
+    });
+    const elsewhere = { OPENAI_API_KEY: 'k', OPENAI_BASE_URL: 'https://proxy.example:9999/v1' };
+    expect(find('openai', { env: elsewhere, ownPort: 9999 })).toMatchObject({
+      provider: { baseUrl: 'https://proxy.example:9999/v1' },
+    });
+  });
+});
+
+describe('by settings', () => {
+  test('they go before variables, one by one', () => {
+    const settings = {
+      openai: {
+        apiKey: 'file',
+        baseUrl: 'http://proxy/v1',
+        enabled: true,
+        protocol: 'openai-chat',
+        quirks: { developerRole: false, noStreamOptions: undefined },
+      },
+    } as const;
+    expect(
+      find('openai', { settings, env: { OPENAI_API_KEY: 'env', OPENAI_BASE_URL: 'http://env/v1' } }),
+    ).toMatchObject({
+      keyFrom: 'claws.openai.api_key',
+      baseUrlFrom: 'claws.openai.base_url',
+      protocols: ['openai-chat'],
+      provider: {
+        baseUrl: 'http://proxy/v1',
+        apiKey: 'file',
+        quirks: { maxTokensField: 'max_completion_tokens', developerRole: false },
+      },
+    });
+  });
+
+  test('they can turn a provider off', () => {
+    const settings = { google: { enabled: false, quirks: {} } };
+    expect(find('gemini', { settings, env: { GEMINI_API_KEY: 'k' } })).toMatchObject({
+      state: 'off',
+      reason: 'disabled',
+      turnOnWith: 'claws.google.enabled',
+    });
+  });
+
+  test('a base URL needs no key, and a named local server no detection', () => {
+    const settings = {
+      openai: { baseUrl: 'http://keyless/v1', enabled: true, quirks: {} },
+      ollama: { enabled: true, quirks: {} },
+    };
+    expect(find('openai', { settings })).toMatchObject({
+      state: 'on',
+      provider: { baseUrl: 'http://keyless/v1' },
+    });
+    expect(find('ollama', { settings })).toMatchObject({
+      provider: { baseUrl: 'http://127.0.0.1:11434/v1' },
+    });
+  });
+
+  test("a provider of the operator's own comes last", () => {
+    const settings = {
+      mine: { baseUrl: 'http://h/v1', protocol: 'anthropic', apiKey: 'k', enabled: true, quirks: {} },
+      half: { enabled: true, quirks: {} },
+    } as const;
+    const found = findProviders({ rows, settings, env: {} });
+    expect(found).toHaveLength(rows.length + 1);
+    expect(found.at(-1)).toMatchObject({
+      id: 'mine',
+      state: 'on',
+      protocols: ['anthropic'],
+      keyFrom: 'claws.mine.api_key',
+      provider: { id: 'mine', baseUrl: 'http://h/v1', apiKey: 'k' },
+    });
+  });
+});
+
+test('what the configuration says fits', async () => {
+  const cwd = await mkdtemp(join(tmpdir(), 'providers-'));
+  await writeFile(join(cwd, 'clawhold.yaml'), 'claws: { google: { api_key: k, base_url: "http://h/" } }');
+  const { claws: settings } = await loadConfig({ cwd, env: {} });
+  await rm(cwd, { recursive: true });
+  expect(find('gemini', { settings })).toMatchObject({
+    keyFrom: 'claws.google.api_key',
+    provider: { id: 'gemini', baseUrl: 'http://h', apiKey: 'k', quirks: {} },
+  });
+});
+
+test('a detected server is on, with its models', () => {
+  const localServers = [{ id: 'ollama', baseUrl: 'http://127.0.0.1:11434/v1', models: ['llama3.2'] }];
+  expect(find('ollama', { localServers })).toMatchObject({
+    state: 'on',
+    baseUrlFrom: 'detected',
+    detectedModels: ['llama3.2'],
+  });
+  const env = { OLLAMA_BASE_URL: 'http://elsewhere/v1' };
+  expect(find('ollama', { localServers, env })).toMatchObject({
+    provider: { baseUrl: 'http://elsewhere/v1' },
+  });
+});
