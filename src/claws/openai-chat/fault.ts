@@ -1,0 +1,164 @@
+import { type ErrorCode, Fault } from '../../core/errors.ts';
+import { codeOfStatus, faultOf } from '../status.ts';
+import { isObject, type Json, textOf } from './wire.ts';
+
+/** What a provider said of a failure, from whichever shape its server uses. */
+interface Complaint {
+  message: string;
+  /** The machine-readable words, in lower case: `code`, `type`, `status`, Azure's inner code. */
+  words: string[];
+  /** An HTTP status written into the body. */
+  status?: number;
+  /** Whether the body has the shape of an API error: a wrong base URL answers with something else. */
+  structured: boolean;
+}
+
+const CODES: [ErrorCode, string[]][] = [
+  [
+    'context_length_exceeded',
+    [
+      'context_length_exceeded',
+      'exceed_context_size_error',
+      'model_max_prompt_tokens_exceeded',
+      'tokens_limit_reached',
+    ],
+  ],
+  [
+    'quota_exceeded',
+    [
+      'insufficient_quota',
+      'exceeded_current_quota_error',
+      'billing_hard_limit_reached',
+      'billing_not_active',
+      'insufficient_balance',
+      'insufficient_credits',
+      'arrearage',
+    ],
+  ],
+  [
+    'content_filtered',
+    [
+      'content_filter',
+      'content_policy_violation',
+      'responsibleaipolicyviolation',
+      'data_inspection_failed',
+      'datainspectionfailed',
+    ],
+  ],
+  [
+    'model_not_found',
+    ['model_not_found', 'deploymentnotfound', 'invalid_model', 'modelnotfound', 'unknown_model'],
+  ],
+  ['provider_auth_failed', ['invalid_api_key', 'invalid_authentication_error', 'authentication_error']],
+  [
+    'provider_overloaded',
+    ['overloaded_error', 'engine_overloaded_error', 'model_overloaded', 'server_overloaded', 'slow_down'],
+  ],
+  ['rate_limited', ['rate_limit_exceeded', 'rate_limit_error', 'rate_limit_reached_error']],
+];
+
+const CODE_OF_WORD = new Map(CODES.flatMap(([code, words]) => words.map((word) => [word, code] as const)));
+
+/** Last resort, for servers that give no code: vLLM, xAI, Mistral, Alibaba, Moonshot, Gemini, Together. */
+const TOO_LONG =
+  /context (length|window|size)|maximum (prompt|context|input) length|prompt is too long|range of input length|exceeded model token limit|input token(s)? (count|length)|maximum number of tokens allowed|`max_new_tokens` must be <=|prompt exceeds max length|too large for model with/i;
+/** xAI and Gemini answer 400 to a wrong key. */
+const WRONG_KEY = /(incorrect|invalid) api key|api key not valid/i;
+const NO_CREDIT = /insufficient (balance|quota|credit|fund)|out of credits|used all available credits/i;
+
+/** Classifies a refused call. */
+export function chatFault(status: number, body: unknown, headers: Headers): Fault {
+  const complaint = complaintOf(body);
+  const message = `The provider answered ${status}: ${complaint.message || 'without saying why'}`;
+  return faultOf(classify(status, complaint), message, { headers, raw: body });
+}
+
+function classify(status: number, complaint: Complaint): ErrorCode {
+  for (const word of complaint.words) {
+    const code = CODE_OF_WORD.get(word);
+    // Groq's 413: one request larger than the minute's allowance, which waiting does not cure.
+    if (code && !(code === 'rate_limited' && status === 413)) return code;
+  }
+  if (status === 404 && !complaint.structured) return 'provider_rejected_request';
+  return fromText(status, complaint.message) ?? codeOfStatus(status);
+}
+
+function fromText(status: number, message: string): ErrorCode | undefined {
+  if ((status === 400 || status === 413 || status === 422) && TOO_LONG.test(message)) {
+    return 'context_length_exceeded';
+  }
+  if (status === 400 && WRONG_KEY.test(message)) return 'provider_auth_failed';
+  if ((status === 429 || status === 403) && NO_CREDIT.test(message)) return 'quota_exceeded';
+  return undefined;
+}
+
+/**
+ * The failure that a provider reports in a stream or in the body of a 200, if it does. Once the answer
+ * has started, it is a `provider_error` whatever the cause.
+ */
+export function failureIn(
+  body: unknown,
+  { started, isErrorEvent }: { started: boolean; isErrorEvent: boolean },
+): Fault | undefined {
+  if (Array.isArray(body)) return failureIn(body[0], { started, isErrorEvent });
+  if (!isObject(body)) return undefined;
+  if (!body.error && body.object !== 'error' && !(isErrorEvent && body.choices === undefined))
+    return undefined;
+  const complaint = complaintOf(body);
+  const message = `The provider reported a failure: ${complaint.message || JSON.stringify(body).slice(0, 300)}`;
+  const code = started ? 'provider_error' : classify(complaint.status ?? 500, complaint);
+  return new Fault(code, message, { raw: body });
+}
+
+function complaintOf(body: unknown): Complaint {
+  if (typeof body === 'string') return unstructured(body);
+  if (Array.isArray(body)) return complaintOf(body[0]);
+  if (!isObject(body)) return unstructured('');
+  const error = isObject(body.error) ? body.error : body;
+  const inner = isObject(error.innererror) ? error.innererror : {};
+  const words = [inner.code, error.code, error.type, error.status, body.code, body.type]
+    .flatMap((word) => textOf(word) ?? [])
+    .map((word) => word.toLowerCase());
+  if (isObject(error.metadata) && error.metadata.flagged_input !== undefined) words.push('content_filter');
+  return {
+    message: messageOf(error) ?? textOf(body.error) ?? messageOf(body) ?? '',
+    words,
+    status: statusIn(error),
+    structured: Boolean(body.error) || words.length > 0,
+  };
+}
+
+function unstructured(text: string): Complaint {
+  const isPage = text.trimStart().startsWith('<');
+  return { message: isPage ? 'an HTML page' : text.trim().slice(0, 500), words: [], structured: false };
+}
+
+function statusIn(error: Json): number | undefined {
+  const status = Number(error.code ?? error.status);
+  return status >= 400 && status < 600 ? status : undefined;
+}
+
+function messageOf(error: Json): string | undefined {
+  const message = textOf(error.message) ?? detailOf(error.message) ?? detailOf(error) ?? listOf(error.errors);
+  // OpenRouter wraps the words of the provider behind it.
+  const wrapped = isObject(error.metadata) ? textOf(error.metadata.raw) : undefined;
+  return message !== undefined && wrapped !== undefined ? `${message}: ${wrapped.slice(0, 500)}` : message;
+}
+
+/** FastAPI's `detail`: a sentence, or a list of what is wrong with which field. */
+function detailOf(value: unknown): string | undefined {
+  if (!isObject(value)) return undefined;
+  return textOf(value.detail) ?? listOf(value.detail);
+}
+
+function listOf(value: unknown): string | undefined {
+  if (!Array.isArray(value)) return undefined;
+  const lines = value.flatMap((entry) => (isObject(entry) ? lineOf(entry) : (textOf(entry) ?? [])));
+  return lines.length > 0 ? lines.join('; ').slice(0, 500) : undefined;
+}
+
+function lineOf(entry: Json): string[] {
+  const said = textOf(entry.msg) ?? textOf(entry.message);
+  if (said === undefined) return [];
+  return [Array.isArray(entry.loc) ? `${entry.loc.join('.')}: ${said}` : said];
+}
