@@ -21,6 +21,7 @@ export function readChunk(answer: Answer, chunk: Record<string, unknown>): Delta
 export function endAnswer(answer: Answer): Delta[] {
   if (answer.candidates.length === 0) throw malformed('at least one candidate', answer.extra);
   const out: Delta[] = [];
+  answer.candidates.sort((a, b) => a.choice - b.choice);
   for (const candidate of answer.candidates) endCandidate(candidate, out);
   if (answer.usage !== answer.usageSent) sendUsage(answer, out);
   const candidates = answer.candidates.map((candidate) => candidate.extra);
@@ -59,9 +60,8 @@ function readCandidates(answer: Answer, candidates: unknown, out: Delta[]): void
 
 function readUsage(answer: Answer, usage: Record<string, unknown>, out: Delta[]): void {
   const counted = typeof usage.promptTokenCount === 'number';
-  // Vertex sends counts with the last chunk only, and before it an object without any.
-  if (answer.usage && !counted) return;
-  answer.usage = usage;
+  // Vertex counts in the last chunk only; what the others say must not hide counts that came.
+  answer.usage = counted || !answer.usage ? usage : { ...answer.usage, ...usage };
   // The first counts tell what the prompt costs even if the answer is cut; the last ones follow at the end.
   if (counted && !answer.usageSent) sendUsage(answer, out);
 }

@@ -1,17 +1,22 @@
 import type { Delta, Finish } from '../../core/delta.ts';
 import { Fault } from '../../core/errors.ts';
 import { logprobsOf } from './logprobs.ts';
-import { endOpenPart, readPart } from './part.ts';
+import { cutOpenPart, endOpenPart, readPart } from './part.ts';
 import type { Answer, Candidate } from './state.ts';
 import { isObject, malformed } from './wire.ts';
+
+/** Far beyond what Gemini gives; a larger index is no index. */
+const MAX_CANDIDATES = 64;
 
 /** The first candidate's index may be left out: it is the default value of its type. */
 export function candidateNamed(answer: Answer, index: unknown): Candidate {
   const choice = index ?? 0;
-  let candidate = answer.candidates.find((known) => known.choice === choice);
-  if (candidate) return candidate;
-  if (choice !== answer.candidates.length) throw malformed('the next index of a candidate', index);
-  candidate = { choice, items: 0, calls: 0, extra: {} };
+  const known = answer.candidates.find((candidate) => candidate.choice === choice);
+  if (known) return known;
+  if (typeof choice !== 'number' || !Number.isInteger(choice) || choice < 0 || choice >= MAX_CANDIDATES) {
+    throw malformed('the index of a candidate', index);
+  }
+  const candidate: Candidate = { choice, items: 0, calls: 0, extra: {} };
   answer.candidates.push(candidate);
   return candidate;
 }
@@ -24,13 +29,18 @@ export function readCandidate(
   wire: Record<string, unknown>,
   out: Delta[],
 ): void {
-  for (const key in wire) if (!READ_HERE.has(key)) keepBeside(candidate.extra, key, wire[key]);
-  if (wire.logprobsResult !== undefined) candidate.logprobs = logprobsOf(wire.logprobsResult);
+  for (const key in wire) {
+    if (!READ_HERE.has(key)) candidate.extra[key] = joined(candidate.extra[key], wire[key], union);
+  }
+  const logprobs = wire.logprobsResult === undefined ? undefined : logprobsOf(wire.logprobsResult);
+  candidate.logprobs = logprobs;
   for (const part of partsOf(wire.content)) {
     if (!isObject(part)) throw malformed('a part', part);
     readPart({ answer, candidate, out }, part);
   }
-  if (wire.logprobsResult !== undefined) keepLogprobs(candidate, wire.logprobsResult);
+  if (wire.logprobsResult !== undefined) {
+    keepLogprobs(candidate, wire.logprobsResult, logprobs !== undefined && candidate.logprobs === undefined);
+  }
   if (typeof wire.finishReason === 'string') {
     candidate.finish = wire.finishReason;
     refuseEmptyFailure(answer, candidate, wire);
@@ -39,43 +49,44 @@ export function readCandidate(
 
 /** A candidate without content is none of the usual ones, but a lawful one: safety stops look so. */
 function partsOf(content: unknown): unknown[] {
-  if (content === undefined) return [];
+  if (content === undefined || content === null) return [];
   if (!isObject(content)) throw malformed('a content', content);
-  if (content.parts === undefined) return [];
+  if (content.parts === undefined || content.parts === null) return [];
   if (!Array.isArray(content.parts)) throw malformed('an array of parts', content.parts);
   return content.parts;
 }
 
+type JoinLists = (before: unknown[], after: unknown[]) => unknown[];
+
 /** Lists inside the metadata of a stream's chunks are joined; anything else is as the newest chunk has it. */
-function keepBeside(extra: Record<string, unknown>, key: string, value: unknown): void {
-  const before = extra[key];
-  if (!isObject(before) || !isObject(value)) {
-    extra[key] = value;
-    return;
+function joined(before: unknown, after: unknown, join: JoinLists): unknown {
+  if (!isObject(before) || !isObject(after)) return after;
+  const both = { ...before, ...after };
+  for (const field in after) {
+    const [old, added] = [before[field], after[field]];
+    if (Array.isArray(old) && Array.isArray(added)) both[field] = join(old, added);
   }
-  const joined = { ...before, ...value };
-  for (const field in value) {
-    const [old, added] = [before[field], value[field]];
-    if (Array.isArray(old) && Array.isArray(added)) joined[field] = union(old, added);
-  }
-  extra[key] = joined;
+  return both;
 }
 
-function union(old: unknown[], added: unknown[]): unknown[] {
-  const known = new Set(old.map((entry) => JSON.stringify(entry)));
-  return [...old, ...added.filter((entry) => !known.has(JSON.stringify(entry)))];
-}
+/** Sources that an earlier chunk gave are not listed twice where a later one repeats them. */
+const union: JoinLists = (before, after) => {
+  const known = new Set(before.map((entry) => JSON.stringify(entry)));
+  return [...before, ...after.filter((entry) => !known.has(JSON.stringify(entry)))];
+};
+
+/** Tokens do repeat. */
+const concatenation: JoinLists = (before, after) => [...before, ...after];
 
 /** What the text parts could not take: probabilities without a text, and fields beside the tokens. */
-function keepLogprobs(candidate: Candidate, result: unknown): void {
-  const taken = candidate.logprobs === undefined && logprobsOf(result) !== undefined;
-  candidate.logprobs = undefined;
-  if (!taken) {
-    keepBeside(candidate.extra, 'logprobsResult', result);
-    return;
+function keepLogprobs({ extra }: Candidate, result: unknown, taken: boolean): void {
+  let rest = result;
+  if (taken && isObject(result)) {
+    const { chosenCandidates, topCandidates, ...others } = result;
+    if (Object.keys(others).length === 0) return;
+    rest = others;
   }
-  const { chosenCandidates, topCandidates, ...rest } = result as Record<string, unknown>;
-  if (Object.keys(rest).length > 0) keepBeside(candidate.extra, 'logprobsResult', rest);
+  extra.logprobsResult = joined(extra.logprobsResult, rest, concatenation);
 }
 
 /** The model wrote something that Gemini could not read as a call, and Gemini withheld it. */
@@ -111,6 +122,7 @@ export function endCandidate(candidate: Candidate, out: Delta[]): void {
   if (candidate.finish === undefined) {
     throw malformed(`a finishReason of candidate ${candidate.choice} before the end`, candidate.extra);
   }
-  endOpenPart(candidate, out);
+  if (candidate.finish === 'STOP') endOpenPart(candidate, out);
+  else cutOpenPart(candidate, out);
   out.push({ type: 'finish', reason: finishOf(candidate, candidate.finish), choice: candidate.choice });
 }

@@ -72,13 +72,14 @@ const FOREIGN_SIGNATURE = 'skip_thought_signature_validator';
 function writeCall(draft: Draft, entry: PromptItem): void {
   const call = entry.item as FunctionCall;
   const native = nativeFor(draft, entry);
-  const { givenId, ...marks } = isObject(native) ? native : {};
+  const { givenId, call: beside, ...marks } = isObject(native) ? native : {};
   const content = contentFor(draft, 'model');
   const first = !content.parts.some((part) => part.functionCall !== undefined);
   if (first && draft.generation >= 3) marks.thoughtSignature ??= FOREIGN_SIGNATURE;
   const args = argumentsOf(call.arguments);
   const id = givenId === true ? { id: call.call_id } : undefined;
-  content.parts.push({ functionCall: { ...id, name: call.name, args }, ...marks });
+  const fields = isObject(beside) ? beside : undefined;
+  content.parts.push({ functionCall: { ...id, name: call.name, args, ...fields }, ...marks });
   draft.calls.set(call.call_id, {
     name: call.name,
     content,

@@ -16,6 +16,7 @@ const MARKS = new Set(['thought', 'thoughtSignature', 'partMetadata', 'videoMeta
 
 export function readPart(reading: Reading, part: WirePart): void {
   if (typeof part.text === 'string') readText(reading, part, part.text);
+  else if (part.text !== undefined) throw malformed('a text', part);
   else if (part.functionCall !== undefined) readCall(reading, part);
   else readOther(reading, part);
 }
@@ -24,6 +25,16 @@ export function readPart(reading: Reading, part: WirePart): void {
 export function endOpenPart(candidate: Candidate, out: Delta[]): void {
   if (candidate.text) endText(candidate, candidate.text, out);
   if (candidate.call) endCall(candidate, candidate.call, out);
+}
+
+/** A call that was cut short has arguments that read as JSON all the same, so the item says it. */
+export function cutOpenPart(candidate: Candidate, out: Delta[]): void {
+  const { call } = candidate;
+  endOpenPart(candidate, out);
+  const end = out[out.length - 1];
+  if (!call || end?.type !== 'item-end') return;
+  const { call_id, name } = call;
+  end.item = { type: 'function_call', call_id, name, arguments: textOf(call), status: 'incomplete' };
 }
 
 function startItem({ answer, candidate, out }: Reading, item: Item): number {
@@ -37,20 +48,24 @@ function endItem(index: number, native: unknown): Delta {
   return native === undefined ? { type: 'item-end', index } : { type: 'item-end', index, native };
 }
 
-/** The fields of a part beside those read, or nothing: most parts have none. */
-function marksOf(part: WirePart, read: 'text' | 'functionCall'): Record<string, unknown> | undefined {
+const TEXT_FIELDS = new Set(['text', 'thought']);
+const CALL_PART_FIELDS = new Set(['functionCall']);
+const CALL_FIELDS = new Set(['name', 'id', 'args', 'partialArgs', 'willContinue']);
+
+/** The fields beside those that are read, or nothing: most parts have none. */
+function marksOf(fields: WirePart, read: ReadonlySet<string>): Record<string, unknown> | undefined {
   let marks: Record<string, unknown> | undefined;
-  for (const key in part) {
-    if (key === read || key === 'thought') continue;
+  for (const key in fields) {
+    if (read.has(key)) continue;
     marks ??= {};
-    marks[key] = part[key];
+    marks[key] = fields[key];
   }
   return marks;
 }
 
 function readText(reading: Reading, part: WirePart, text: string): void {
   const { candidate, out } = reading;
-  const marks = marksOf(part, 'text');
+  const marks = marksOf(part, TEXT_FIELDS);
   // Streams like to end with an empty text; only its marks, if any, mean something.
   if (text === '' && !marks) return;
   const open = openText(reading, part.thought === true);
@@ -90,7 +105,8 @@ function readCall(reading: Reading, part: WirePart): void {
     if (call.args === undefined && call.partialArgs === undefined) return;
     throw malformed('the name of a functionCall', call);
   }
-  Object.assign(open.marks, marksOf(part, 'functionCall'));
+  const beside = marksOf(call, CALL_FIELDS);
+  Object.assign(open.marks, marksOf(part, CALL_PART_FIELDS), beside && { call: beside });
   addArguments(open.streamed, call);
   if (call.willContinue !== true) endCall(reading.candidate, open, reading.out);
 }
@@ -119,10 +135,13 @@ function addArguments(streamed: StreamedArguments, call: WireCall): void {
   for (const partial of call.partialArgs) addPartial(streamed, partial);
 }
 
+function textOf(call: OpenCall): string {
+  return JSON.stringify(call.streamed.root);
+}
+
 function endCall(candidate: Candidate, call: OpenCall, out: Delta[]): void {
   candidate.call = undefined;
-  const text = JSON.stringify(call.streamed.root);
-  out.push({ type: 'arguments-delta', index: call.index, text });
+  out.push({ type: 'arguments-delta', index: call.index, text: textOf(call) });
   out.push(endItem(call.index, Object.keys(call.marks).length > 0 ? call.marks : undefined));
 }
 

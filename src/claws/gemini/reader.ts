@@ -13,10 +13,11 @@ export function geminiReader(prompt: Prompt): StreamReader {
   };
 }
 
-/** A whole answer is a stream of one chunk. */
+/** A whole answer is a stream of one chunk. Proxies that ignore `alt=sse` give a stream as a list of chunks. */
 export function geminiAnswer(body: unknown, prompt: Prompt): Delta[] {
   const answer = emptyAnswer(prompt.model);
-  return [...readBody(answer, body), ...endAnswer(answer)];
+  const chunks: unknown[] = Array.isArray(body) ? body : [body];
+  return [...chunks.flatMap((chunk) => readBody(answer, chunk)), ...endAnswer(answer)];
 }
 
 function parse(data: string): unknown {
