@@ -103,14 +103,21 @@ function addTurn(items: PromptItem[], { turn, hidden }: BranchTurn): void {
   }
 }
 
-/** A cut or a deletion may part an output from its call; alone it would be refused by a provider. */
+/**
+ * A cut or a deletion may part a call from its output; alone, either would be refused by a provider.
+ * Calls without an output are whole only at the very end, where the next turn's input would answer them,
+ * and integrity sees to it that it does: so both halves are there, or none is kept.
+ */
 function withoutOrphans(items: PromptItem[]): PromptItem[] {
   const calls = new Set<unknown>();
-  return items.filter(({ item }) => {
+  const outputs = new Set<unknown>();
+  for (const { item } of items) {
     const { type, call_id } = item as { type: string; call_id?: unknown };
-    if (call_id === undefined) return true;
-    if (!type.endsWith('_output')) calls.add(call_id);
-    else return calls.has(call_id);
-    return true;
+    if (call_id !== undefined) (type.endsWith('_output') ? outputs : calls).add(call_id);
+  }
+  if (calls.size === 0 && outputs.size === 0) return items;
+  return items.filter(({ item }) => {
+    const { call_id } = item as { call_id?: unknown };
+    return call_id === undefined || (calls.has(call_id) && outputs.has(call_id));
   });
 }

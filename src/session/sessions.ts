@@ -3,6 +3,7 @@ import { Fault } from '../core/errors.ts';
 import {
   conversationId,
   newSessionId,
+  type Place,
   responseId,
   type SessionId,
   sessionOf,
@@ -113,6 +114,17 @@ export class Sessions {
     return Promise.all(rows.map((row) => this.decode(row)));
   }
 
+  /** One stored item by its place; `item_not_found` where there is none that may be seen. */
+  async item(tenant: Tenant, place: Place): Promise<Item> {
+    const row = await this.parts.store.readTurn(tenant, place.turn);
+    const found = row && !row.deleted ? await this.decode(row) : undefined;
+    const item = found?.turn[place.side === 'i' ? 'input' : 'output'][place.index];
+    if (!item || row?.hidden.includes(`${place.side}${place.index}`)) {
+      throw new Fault('item_not_found', 'The item is not stored here.');
+    }
+    return item;
+  }
+
   private async decode(row: TurnRow): Promise<BranchTurn> {
     const turn = decodeTurn(row);
     turn.input = await bringBack(turn.input, row.tenant, this.parts.blobs);
@@ -127,6 +139,28 @@ export class Sessions {
       const session = await this.find(request.tenant, { id: found.id });
       const resumed = await this.follow(request, session, history);
       return { ...resumed, id: session.id, session, moveHead: { from: session.head }, lease };
+    } catch (error) {
+      lease.release();
+      throw error;
+    }
+  }
+
+  /** The right to add items to a session without asking a model; calls may stay open for a later output. */
+  async resumeForAppend(tenant: Tenant, found: Session, items: Item[]): Promise<Resumed> {
+    const lease = await this.parts.leases.acquire(found.id);
+    try {
+      const session = await this.find(tenant, { id: found.id });
+      const branch = session.head === null ? [] : await this.branch(tenant, session.head, 1);
+      const input = mend(itemsOf(branch), items, false);
+      return {
+        id: session.id,
+        session,
+        parent: session.head,
+        branch,
+        input,
+        moveHead: { from: session.head },
+        lease,
+      };
     } catch (error) {
       lease.release();
       throw error;

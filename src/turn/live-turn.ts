@@ -1,6 +1,6 @@
 import type { Delta } from '../core/delta.ts';
 import type { Fault } from '../core/errors.ts';
-import type { Intent, Turn } from '../core/turn.ts';
+import type { Intent, Session, Turn } from '../core/turn.ts';
 import type { Receipt } from './receipt.ts';
 
 /** Thrown into a claw to stop a turn that its caller no longer wants. */
@@ -28,7 +28,10 @@ export class LiveTurn {
 
   constructor(
     readonly intent: Intent,
+    /** Whether it is recorded; one that is not ends with its client. */
     readonly keep: boolean,
+    /** Absent where the turn's session has no record. */
+    readonly session?: Session,
   ) {
     this.begun = this.begin.promise;
     this.ended = this.finish.promise;

@@ -1,4 +1,3 @@
-import type { Session } from '../core/turn.ts';
 import type { Candidate } from '../routing/candidate.ts';
 import type { HistoryUse } from '../session/history.ts';
 
@@ -7,7 +6,6 @@ export interface Receipt {
   candidate: Candidate;
   /** Calls that failed before this one, over all candidates. */
   retries: number;
-  session?: Session;
   history?: HistoryUse;
   /** Estimated tokens of the prompt, and of the history that did not fit. */
   context: { tokens: number; keptTurns: number; droppedTokens: number };

@@ -50,19 +50,19 @@ export async function follow(
 }
 
 /**
- * Writes a turn to the log; resolved, it survives the machine. A turn that produced nothing is kept
+ * Writes a turn to the log, its intent slim (`session/large-content.ts`); resolved, it survives the machine. A turn that produced nothing is kept
  * beside the branch: the session goes on as if it had not been asked.
  */
 export async function commit(
-  intent: Intent,
+  slim: Intent,
   outcome: Outcome,
   parts: Omit<RecordParts, 'clock'>,
 ): Promise<void> {
-  const output = await moveOut(outcome.output, intent.tenant, parts.blobs);
+  const output = await moveOut(outcome.output, slim.tenant, parts.blobs);
   const speaks = outcome.output.length > 0 || outcome.state === 'completed';
-  const row = { ...toRow(intent, outcome), body: encodeBody(intent, { ...outcome, output }) };
-  await parts.store.commitTurn(row, speaks ? intent.standing.moveHead : undefined);
-  parts.journal.end(intent.id);
+  const row = { ...toRow(slim, outcome), body: encodeBody(slim, { ...outcome, output }) };
+  await parts.store.commitTurn(row, speaks ? slim.standing.moveHead : undefined);
+  parts.journal.end(slim.id);
 }
 
 function toRow(intent: Intent, outcome: Outcome): Omit<TurnRow, 'body'> {

@@ -53,10 +53,12 @@ export async function run(ask: Ask, caller: Caller, path: TurnPath): Promise<Liv
   });
   try {
     const context = assemble({ ...ask, ...resumed, inputNatives: nativesOf(ask, resumed), budget });
-    const intent = await begin(ask, caller, resumed, path);
-    const live = new LiveTurn(intent, ask.keep);
+    const intent = intentOf(ask, caller, resumed, path.clock());
+    const slim = ask.keep ? await slimIntent(intent, path.blobs) : intent;
+    if (ask.keep) path.journal.begin(slim);
+    const live = new LiveTurn(intent, ask.keep, resumed.session);
     path.running.add(live);
-    void execute({ ask, candidates, resumed, context, live }, path);
+    void execute({ ask, candidates, resumed, context, live, slim }, path);
     return live;
   } catch (error) {
     resumed.lease?.release();
@@ -70,6 +72,8 @@ interface Work {
   resumed: Resumed;
   context: Assembled;
   live: LiveTurn;
+  /** The intent as it is stored. */
+  slim: Intent;
 }
 
 /** Calls, follows, records. Everything that ends with the turn ends here. */
@@ -78,7 +82,7 @@ async function execute(work: Work, path: TurnPath): Promise<void> {
   try {
     const { outcome, failure, begun } = await answer(work, path);
     const { intent } = live;
-    if (live.keep) await commit(intent, outcome, path);
+    if (live.keep) await commit(work.slim, outcome, path);
     path.emit({ intent, outcome, failure });
     live.end({ ...intent, ...outcome }, begun ? undefined : failure);
   } catch (error) {
@@ -118,11 +122,9 @@ async function answer(work: Work, path: TurnPath): Promise<Ended> {
   return { ...(await follow(live, found, { ...path, cost })), begun: true };
 }
 
-/** The turn's intent; with `keep`, it survives the process once this settles. */
-async function begin(ask: Ask, caller: Caller, resumed: Resumed, path: TurnPath): Promise<Intent> {
-  const createdAt = path.clock();
+function intentOf(ask: Ask, caller: Caller, resumed: Resumed, createdAt: number): Intent {
   const tip = resumed.branch.at(-1);
-  const intent: Intent = {
+  return {
     id: newTurnId(resumed.id, createdAt),
     tenant: caller.tenant,
     session: resumed.id,
@@ -144,10 +146,6 @@ async function begin(ask: Ask, caller: Caller, resumed: Resumed, path: TurnPath)
       moveHead: resumed.moveHead,
     },
   };
-  if (!ask.keep) return intent;
-  const slim = await slimIntent(intent, path.blobs);
-  path.journal.begin(slim);
-  return slim;
 }
 
 /** Natives are numbered by the caller's items; what was left out or mended before the rest shifts them. */
@@ -195,7 +193,6 @@ function receiptOf({ resumed, context }: Work, { candidate, retries }: Answer): 
   return {
     candidate,
     retries,
-    session: resumed.session,
     history: resumed.use,
     context: { tokens, keptTurns, droppedTokens },
   };

@@ -150,11 +150,13 @@ function settingsOf(body: Body): Settings {
 
 type ChatTool = NonNullable<Body['tools']>[number];
 
-function toTool(tool: ChatTool): Tool {
+/** A tool of a kind that we do not know is the provider's to judge; a function must be one. */
+function toTool(tool: ChatTool, index: number): Tool {
+  if (tool.type !== 'function') return tool as Tool & { type: OtherType };
   const parsed = functionTool.safeParse(tool);
-  return parsed.success
-    ? { type: 'function', ...parsed.data.function }
-    : (tool as Tool & { type: OtherType });
+  if (!parsed.success)
+    throw invalid(`tools[${index}].function`, 'an object with a name of 1 to 64 characters');
+  return { type: 'function', ...parsed.data.function };
 }
 
 function toToolChoice(choice: NonNullable<Body['tool_choice']>): ToolChoice {

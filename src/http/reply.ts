@@ -1,0 +1,47 @@
+import { Fault } from '../core/errors.ts';
+import { conversationId, responseId } from '../core/ids.ts';
+import type { Turn } from '../core/turn.ts';
+import { dollars } from '../core/usage.ts';
+import { candidateName } from '../routing/candidate.ts';
+import { Cancelled, type LiveTurn } from '../turn/live-turn.ts';
+import type { Receipt } from '../turn/receipt.ts';
+
+/** What the headers of a reply tell of its turn. */
+export function receiptHeaders(live: LiveTurn, receipt: Receipt): Record<string, string> {
+  const { candidate, retries, history, context } = receipt;
+  const headers: Record<string, string> = { 'x-clawhold-model-id': candidateName(candidate) };
+  if (live.keep) headers['x-clawhold-response-id'] = responseId(live.intent.id);
+  if (live.session) headers['x-clawhold-session-id'] = conversationId(live.session.id);
+  if (history) headers['x-clawhold-history'] = history;
+  if (retries > 0) headers['x-clawhold-attempted-retries'] = String(retries);
+  if (context.keptTurns > 0 || context.droppedTokens > 0) {
+    headers['x-clawhold-context'] =
+      `tokens=${context.tokens}; turns=${context.keptTurns}; dropped=${context.droppedTokens}`;
+  }
+  return headers;
+}
+
+/** Answers with a whole turn; a turn that nobody keeps stops when its client leaves. */
+export async function replyWhole(
+  live: LiveTurn,
+  request: Request,
+  render: (turn: Turn) => Record<string, unknown>,
+): Promise<Response> {
+  if (!live.keep)
+    request.signal.addEventListener('abort', () => live.stop(new Cancelled('The client left.')));
+  const receipt = await begun(live);
+  const turn = await live.ended;
+  const headers = receipt ? receiptHeaders(live, receipt) : {};
+  if (turn.cost !== undefined) headers['x-clawhold-response-cost'] = String(dollars(turn.cost));
+  return Response.json(render(turn), { headers });
+}
+
+/** The receipt, or nothing where the turn was cancelled before its first delta; any failure is thrown. */
+export async function begun(live: LiveTurn): Promise<Receipt | undefined> {
+  try {
+    return await live.begun;
+  } catch (error) {
+    if (error instanceof Cancelled) return undefined;
+    throw error instanceof Fault ? error : new Fault('internal_error', 'The turn failed.', { cause: error });
+  }
+}

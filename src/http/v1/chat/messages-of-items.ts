@@ -1,0 +1,60 @@
+import type { Item, Part } from '../../../core/items.ts';
+import { messageOf, toolCall } from './completion.ts';
+
+type Message = Record<string, unknown>;
+
+/** The chat messages that items amount to: the inverse of `parseMessages`. */
+export function toMessages(items: readonly Item[], natives?: Record<number, unknown>): Message[] {
+  const messages: Message[] = [];
+  let run: Item[] = [];
+  const closeRun = () => {
+    if (run.length > 0) messages.push(messageOf(run));
+    run = [];
+  };
+  items.forEach((item, index) => {
+    const own = item.type === 'message' && item.role === 'assistant';
+    // Consecutive items of the assistant are one message, which a further text of its own begins anew.
+    if (own && run.length > 0) closeRun();
+    if (own || item.type === 'reasoning' || toolCall(item)) {
+      run.push(item);
+      return;
+    }
+    closeRun();
+    const message = toMessage(item);
+    if (message) messages.push({ ...(natives?.[index] as Message | undefined), ...message });
+  });
+  closeRun();
+  return messages;
+}
+
+function toMessage(item: Item): Message | undefined {
+  if (item.type === 'message') return { role: item.role, content: toContent(item.content) };
+  if (item.type !== 'function_call_output') return undefined;
+  const content = typeof item.output === 'string' ? item.output : toContent(item.output);
+  return { role: 'tool', tool_call_id: item.call_id, content };
+}
+
+function toContent(parts: readonly Part[]): unknown {
+  const [only] = parts;
+  if (parts.length === 1 && only?.type === 'input_text') return only.text;
+  return parts.map(toPart);
+}
+
+function toPart(part: Part): unknown {
+  switch (part.type) {
+    case 'input_text':
+    case 'output_text':
+      return { type: 'text', text: part.text };
+    case 'input_image':
+      return {
+        type: 'image_url',
+        image_url: { url: part.image_url, ...(part.detail && { detail: part.detail }) },
+      };
+    case 'input_file': {
+      const { type: _, ...file } = part;
+      return { type: 'file', file };
+    }
+    default:
+      return part;
+  }
+}

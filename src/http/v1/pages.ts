@@ -1,0 +1,39 @@
+import { z } from 'zod';
+import { validate } from './fields.ts';
+
+const pageSchema = z.object({
+  after: z.string().optional(),
+  limit: z.coerce.number().int().min(1).max(100).default(20),
+  order: z.enum(['asc', 'desc']).optional(),
+});
+
+export interface PageQuery {
+  /** Exclusive. */
+  after?: string;
+  limit: number;
+  order: 'asc' | 'desc';
+}
+
+export function pageQuery(query: URLSearchParams, order: 'asc' | 'desc'): PageQuery {
+  const {
+    after,
+    limit,
+    order: asked,
+  } = validate(pageSchema, {
+    after: query.get('after') ?? undefined,
+    limit: query.get('limit') ?? undefined,
+    order: query.get('order') ?? undefined,
+  });
+  return { after, limit, order: asked ?? order };
+}
+
+/** One page of a list, as all lists of these APIs look. */
+export function page(data: Record<string, unknown>[], more: boolean): Record<string, unknown> {
+  return {
+    object: 'list',
+    data,
+    first_id: data[0]?.id ?? null,
+    last_id: data.at(-1)?.id ?? null,
+    has_more: more,
+  };
+}

@@ -1,0 +1,231 @@
+import { z } from 'zod';
+import { Fault } from '../../../core/errors.ts';
+import { parseItemId, parseResponseId } from '../../../core/ids.ts';
+import type { Item, Part } from '../../../core/items.ts';
+import type { Settings, TextFormat, Tool, ToolChoice } from '../../../core/settings.ts';
+import type { StateRef } from '../../../session/sessions.ts';
+import type { Ask } from '../../../turn/ask.ts';
+import { count, invalid, isRecord, metadata, number, present, unknownFields, validate } from '../fields.ts';
+import { conversationRef, sessionFromHeaders } from '../request-state.ts';
+
+/** The fields of a response request that the gateway reads (Open Responses, `CreateResponseBody`). */
+const shape = {
+  model: z.string().min(1),
+  input: z.unknown(),
+  instructions: z.string().nullish(),
+  previous_response_id: z.string().nullish(),
+  conversation: z.unknown(),
+  store: z.boolean().nullish(),
+  background: z.boolean().nullish(),
+  stream: z.boolean().nullish(),
+  metadata: metadata.nullish(),
+  truncation: z.enum(['auto', 'disabled']).nullish(),
+  max_output_tokens: count(1, 1e9),
+  temperature: number(0, 2),
+  top_p: number(0, 1),
+  frequency_penalty: number(-2, 2),
+  presence_penalty: number(-2, 2),
+  top_logprobs: count(0, 20),
+  tools: z.array(z.looseObject({ type: z.string() })).nullish(),
+  tool_choice: z.union([z.string(), z.looseObject({ type: z.string() })]).nullish(),
+  parallel_tool_calls: z.boolean().nullish(),
+  text: z
+    .looseObject({ format: z.looseObject({ type: z.string() }).nullish(), verbosity: z.string().nullish() })
+    .nullish(),
+  reasoning: z.looseObject({ effort: z.string().nullish(), summary: z.string().nullish() }).nullish(),
+  service_tier: z.string().nullish(),
+  prompt_cache_key: z.string().nullish(),
+  safety_identifier: z.string().nullish(),
+  stream_options: z.unknown(),
+};
+
+const schema = z.looseObject(shape);
+type Body = z.output<typeof schema>;
+const KNOWN = new Set(Object.keys(shape));
+
+/** Fields that a response repeats, though only a provider of this dialect acts on them. */
+const ECHOED = ['max_tool_calls', 'include', 'user'] as const;
+
+export function parseResponseRequest(raw: Record<string, unknown>, headers: Headers): Ask {
+  const body = validate(schema, raw);
+  const items = parseInput(body.input);
+  const state = stateOf(body, headers);
+  const store = body.store ?? true;
+  if (body.background && !store) {
+    throw new Fault('invalid_request', '`background` needs `store`: its answer has to be fetched later.', {
+      param: 'background',
+    });
+  }
+  return {
+    dialect: 'responses',
+    model: body.model,
+    items,
+    instructions: present(body.instructions),
+    settings: settingsOf(body),
+    extra: unknownFields(raw, KNOWN),
+    echo: echoOf(raw, body),
+    metadata: body.metadata ?? {},
+    state,
+    keep: store,
+    listed: false,
+    stream: body.stream ?? false,
+    background: body.background ?? false,
+    overflow: body.truncation === 'auto' ? 'truncate' : 'error',
+  };
+}
+
+function echoOf(raw: Record<string, unknown>, body: Body): Record<string, unknown> | undefined {
+  const echo: Record<string, unknown> = {};
+  for (const field of ECHOED) if (raw[field] !== undefined && raw[field] !== null) echo[field] = raw[field];
+  if (body.truncation === 'auto') echo.truncation = 'auto';
+  if (body.background) echo.background = true;
+  return Object.keys(echo).length > 0 ? echo : undefined;
+}
+
+function stateOf(body: Body, headers: Headers): StateRef {
+  const conversation = conversationRef(body.conversation);
+  const previous = body.previous_response_id;
+  if (previous) {
+    if (conversation) {
+      throw new Fault('conflicting_state', 'Both `conversation` and `previous_response_id` were sent.', {
+        param: 'previous_response_id',
+      });
+    }
+    const id = parseResponseId(previous);
+    if (id) return { kind: 'response', id, within: sessionFromHeaders(headers) };
+    throw new Fault('previous_response_not_found', `Previous response with id '${previous}' not found.`, {
+      param: 'previous_response_id',
+    });
+  }
+  // `conversation` must exist, as in OpenAI's API; a header's name makes a session where there is none.
+  const header = sessionFromHeaders(headers);
+  if (header) return { kind: 'session', ref: header, create: true, history: true };
+  if (conversation) return { kind: 'session', ref: conversation, create: false, history: false };
+  return { kind: 'none' };
+}
+
+function settingsOf(body: Body): Settings {
+  const settings: Settings = {
+    max_output_tokens: present(body.max_output_tokens),
+    temperature: present(body.temperature),
+    top_p: present(body.top_p),
+    frequency_penalty: present(body.frequency_penalty),
+    presence_penalty: present(body.presence_penalty),
+    top_logprobs: body.top_logprobs ? body.top_logprobs : undefined,
+    tools: body.tools?.map(toTool),
+    tool_choice: present(body.tool_choice) as ToolChoice | undefined,
+    parallel_tool_calls: present(body.parallel_tool_calls),
+    format: present(body.text?.format) as TextFormat | undefined,
+    verbosity: present(body.text?.verbosity),
+    reasoning: reasoningOf(body.reasoning),
+    service_tier: present(body.service_tier),
+    prompt_cache_key: present(body.prompt_cache_key),
+    safety_identifier: present(body.safety_identifier),
+  };
+  for (const key in settings) {
+    if (settings[key as keyof Settings] === undefined) delete settings[key as keyof Settings];
+  }
+  return settings;
+}
+
+function reasoningOf(reasoning: Body['reasoning']): Settings['reasoning'] {
+  if (!reasoning?.effort && !reasoning?.summary) return undefined;
+  return { effort: present(reasoning.effort), summary: present(reasoning.summary) };
+}
+
+function toTool(tool: { type: string; name?: unknown }, index: number): Tool {
+  if (tool.type === 'function' && (typeof tool.name !== 'string' || tool.name === '')) {
+    throw invalid(`tools[${index}].name`, 'the name of a function');
+  }
+  return tool as unknown as Tool;
+}
+
+/** `input`: a text, or items (Open Responses, `ItemParam`). Kinds that we do not know are kept as they are. */
+export function parseInput(input: unknown): Item[] {
+  if (typeof input === 'string')
+    return [{ type: 'message', role: 'user', content: [{ type: 'input_text', text: input }] }];
+  if (input === undefined || input === null) return [];
+  return parseItems(input, 'input');
+}
+
+export function parseItems(items: unknown, param: string): Item[] {
+  if (!Array.isArray(items))
+    throw invalid(param, param === 'input' ? 'a string or an array of items' : 'an array of items');
+  return items.map((item: unknown, index) => parseItem(item, `${param}[${index}]`));
+}
+
+function parseItem(item: unknown, param: string): Item {
+  if (!isRecord(item)) throw invalid(param, 'an item object');
+  const type = item.type ?? ('role' in item ? 'message' : undefined);
+  if (typeof type !== 'string') throw invalid(`${param}.type`, 'the kind of the item');
+  switch (type) {
+    case 'message':
+      return parseMessage(item, param);
+    case 'function_call':
+      requireText(item, param, ['call_id', 'name', 'arguments']);
+      break;
+    case 'function_call_output':
+      requireText(item, param, ['call_id']);
+      if (typeof item.output !== 'string' && !Array.isArray(item.output)) {
+        throw invalid(`${param}.output`, 'a string or an array of content parts');
+      }
+      break;
+    case 'reasoning':
+      if (!Array.isArray(item.summary)) throw invalid(`${param}.summary`, 'an array');
+      break;
+    case 'item_reference':
+      requireText(item, param, ['id']);
+      break;
+  }
+  return item as unknown as Item;
+}
+
+const ROLES = new Set(['user', 'assistant', 'system', 'developer']);
+
+function parseMessage(item: Record<string, unknown>, param: string): Item {
+  const { role, content } = item;
+  if (typeof role !== 'string' || !ROLES.has(role)) {
+    throw invalid(`${param}.role`, 'one of user, assistant, system, developer');
+  }
+  if (typeof content === 'string') {
+    const part: Part =
+      role === 'assistant'
+        ? { type: 'output_text', text: content, annotations: [] }
+        : { type: 'input_text', text: content };
+    return { ...item, type: 'message', content: [part] } as Item;
+  }
+  if (!Array.isArray(content)) throw invalid(`${param}.content`, 'a string or an array of content parts');
+  const parts = content.map((part: unknown, index) => parsePart(part, `${param}.content[${index}]`));
+  return { ...item, type: 'message', content: parts } as Item;
+}
+
+const TEXT_FIELD: Record<string, string> = { input_text: 'text', output_text: 'text', refusal: 'refusal' };
+
+function parsePart(part: unknown, param: string): Part {
+  if (!isRecord(part) || typeof part.type !== 'string') throw invalid(param, 'a content part with a type');
+  const field = TEXT_FIELD[part.type];
+  if (field && typeof part[field] !== 'string') throw invalid(`${param}.${field}`, 'a string');
+  if (
+    part.type === 'input_audio' &&
+    (!isRecord(part.input_audio) || typeof part.input_audio.data !== 'string')
+  ) {
+    throw invalid(`${param}.input_audio`, 'an object with data and format');
+  }
+  if (part.type === 'output_text' && !Array.isArray(part.annotations))
+    return { ...part, annotations: [] } as unknown as Part;
+  return part as unknown as Part;
+}
+
+function requireText(item: Record<string, unknown>, param: string, fields: string[]): void {
+  for (const field of fields)
+    if (typeof item[field] !== 'string') throw invalid(`${param}.${field}`, 'a string');
+}
+
+/** The stored item that an `item_reference` names; `undefined` for any other item. */
+export function referencedPlace(item: Item): ReturnType<typeof parseItemId> {
+  const { type, id } = item as { type: string; id?: string };
+  if (type !== 'item_reference') return undefined;
+  const place = parseItemId(id ?? '');
+  if (!place) throw new Fault('item_not_found', `Item with id '${id}' not found.`, { param: 'input' });
+  return place;
+}

@@ -1,0 +1,109 @@
+import { ERRORS } from '../../../core/errors.ts';
+import { conversationId, responseId } from '../../../core/ids.ts';
+import type { Item } from '../../../core/items.ts';
+import type { Intent, Outcome, Session, Turn } from '../../../core/turn.ts';
+import type { Usage } from '../../../core/usage.ts';
+import { identified } from '../../../session/codec.ts';
+import { modelName } from '../chat/completion.ts';
+
+export interface ResponseView {
+  /** The intent with all its content, and the outcome as far as it is known. */
+  turn: Omit<Intent, 'standing'> & Partial<Outcome>;
+  store: boolean;
+  session?: Session;
+}
+
+/**
+ * A turn as a response (Open Responses, `ResponseResource`). All fields that the specification requires
+ * are there; defaults are those of OpenAI's API.
+ */
+export function response({ turn, store, session }: ResponseView): Record<string, unknown> {
+  const { settings, echo } = turn;
+  return {
+    id: responseId(turn.id),
+    object: 'response',
+    created_at: Math.floor(turn.createdAt / 1000),
+    completed_at: turn.state === 'completed' ? Math.floor(turn.completedAt! / 1000) : null,
+    status: turn.state ?? 'in_progress',
+    incomplete_details: turn.state === 'incomplete' ? { reason: incompleteReason(turn) } : null,
+    error: turn.error
+      ? { code: turn.error.code, message: `${turn.error.message} ${ERRORS[turn.error.code].remedy}` }
+      : null,
+    model: modelName(turn),
+    previous_response_id: session || !turn.parent ? null : responseId(turn.parent),
+    conversation: session ? { id: conversationId(session.id) } : null,
+    instructions: turn.instructions ?? null,
+    output: (turn.output ?? []).map((item, index) => outputItem(identified(item, turn.id, 'o', index))),
+    tools: (settings.tools ?? []).map(toolOf),
+    tool_choice: settings.tool_choice ?? 'auto',
+    truncation: echo?.truncation ?? 'disabled',
+    parallel_tool_calls: settings.parallel_tool_calls ?? true,
+    text: {
+      format: settings.format ?? { type: 'text' },
+      ...(settings.verbosity && { verbosity: settings.verbosity }),
+    },
+    top_p: settings.top_p ?? 1,
+    presence_penalty: settings.presence_penalty ?? 0,
+    frequency_penalty: settings.frequency_penalty ?? 0,
+    top_logprobs: settings.top_logprobs ?? 0,
+    temperature: settings.temperature ?? 1,
+    reasoning: { effort: settings.reasoning?.effort ?? null, summary: settings.reasoning?.summary ?? null },
+    usage: turn.usage ? usageOf(turn.usage) : null,
+    max_output_tokens: settings.max_output_tokens ?? null,
+    max_tool_calls: echo?.max_tool_calls ?? null,
+    store,
+    background: echo?.background ?? false,
+    service_tier: settings.service_tier ?? 'default',
+    metadata: turn.metadata,
+    safety_identifier: settings.safety_identifier ?? null,
+    prompt_cache_key: settings.prompt_cache_key ?? null,
+    user: echo?.user ?? null,
+  };
+}
+
+function incompleteReason(turn: Partial<Turn>): string {
+  if (turn.error) return turn.error.code;
+  return turn.finish?.[0]?.unified === 'content_filter' ? 'content_filter' : 'max_output_tokens';
+}
+
+/** A part of an item's content or summary, as far as the wire needs to know it. */
+export interface ContentPart {
+  type: string;
+  text?: string;
+  refusal?: string;
+  annotations?: unknown[];
+  logprobs?: unknown[];
+}
+
+/** An item with all fields that the specification requires of an output. */
+export function outputItem(item: Item & { id: string }): Record<string, unknown> {
+  switch (item.type) {
+    case 'message':
+      return { ...item, status: item.status ?? 'completed', content: item.content.map(outputPart) };
+    case 'function_call':
+    case 'function_call_output':
+      return { ...item, status: item.status ?? 'completed' };
+    default:
+      return { ...item };
+  }
+}
+
+export function outputPart(part: ContentPart): ContentPart {
+  return part.type === 'output_text' ? { annotations: [], logprobs: [], ...part } : part;
+}
+
+function toolOf(tool: { type: string }): Record<string, unknown> {
+  return tool.type === 'function'
+    ? { description: null, parameters: null, strict: null, ...tool }
+    : { ...tool };
+}
+
+function usageOf(usage: Usage): Record<string, unknown> {
+  return {
+    input_tokens: usage.input,
+    input_tokens_details: { cached_tokens: usage.cacheRead },
+    output_tokens: usage.output,
+    output_tokens_details: { reasoning_tokens: usage.reasoning },
+    total_tokens: usage.input + usage.output,
+  };
+}

@@ -1,0 +1,254 @@
+import type { Delta } from '../../../core/delta.ts';
+import type { Fault } from '../../../core/errors.ts';
+import { emptyFold, fold } from '../../../core/fold.ts';
+import { itemId } from '../../../core/ids.ts';
+import type { Item, Message, Reasoning } from '../../../core/items.ts';
+import type { Intent, Session, Turn } from '../../../core/turn.ts';
+import { errorObject } from '../../envelope.ts';
+import type { StreamWriter } from '../../sse.ts';
+import { type ContentPart, outputItem, outputPart, response } from './response.ts';
+
+type DeltaOf<Type extends Delta['type']> = Extract<Delta, { type: Type }>;
+
+/** Where the parts of an item stand: announced ones must be closed before the item is. */
+interface OpenPart {
+  list: 'content' | 'summary';
+  index: number;
+}
+
+interface PartPosition {
+  item_id: string;
+  output_index: number;
+  content_index: number;
+}
+
+/**
+ * Writes a turn as Responses events. Sequence numbers begin at 0 and have no gaps; they depend on the
+ * deltas alone, so a replay has the same ones.
+ */
+export class ResponseStream implements StreamWriter {
+  private sequence = 0;
+  private readonly folded = emptyFold();
+  private readonly ids: string[] = [];
+  private readonly parts: (OpenPart | undefined)[] = [];
+
+  constructor(
+    private readonly intent: Intent,
+    private readonly store: boolean,
+    private readonly session?: Session,
+  ) {}
+
+  open(): string {
+    const queued = { ...this.intent };
+    const begun = response({ turn: queued, store: this.store, session: this.session });
+    return (
+      this.event('response.created', { response: begun }) +
+      this.event('response.in_progress', { response: begun })
+    );
+  }
+
+  delta(delta: Delta): string {
+    if ('index' in delta && delta.type !== 'item-start' && this.ids[delta.index] === undefined) return '';
+    fold(this.folded, delta);
+    switch (delta.type) {
+      case 'item-start':
+        return this.itemStart(delta);
+      case 'text-delta':
+        return this.text(delta);
+      case 'refusal-delta':
+        return this.refusal(delta);
+      case 'annotation':
+        return this.annotation(delta);
+      case 'reasoning-delta':
+        return this.reasoning(delta);
+      case 'summary-delta':
+        return this.summary(delta);
+      case 'arguments-delta':
+        return this.argumentsDelta(delta);
+      case 'item-end':
+        return this.itemEnd(delta.index);
+      case 'progress':
+        return this.event(delta.event, {
+          ...delta.data,
+          output_index: delta.index,
+          item_id: this.ids[delta.index],
+        });
+      default:
+        return '';
+    }
+  }
+
+  end(turn: Turn): string {
+    const done = response({ turn, store: this.store, session: this.session });
+    const kind = turn.state === 'cancelled' ? 'response.incomplete' : `response.${turn.state}`;
+    return this.event(kind, { response: done });
+  }
+
+  fail(fault: Fault): string {
+    return this.event('error', { error: errorObject(fault), ...errorObject(fault), type: 'error' });
+  }
+
+  private event(type: string, fields: Record<string, unknown>): string {
+    return `event: ${type}\ndata: ${JSON.stringify({ type, ...fields, sequence_number: this.sequence++ })}\n\n`;
+  }
+
+  /** Choices beyond the first have no place in a response. */
+  private itemStart({ index, item, choice }: DeltaOf<'item-start'>): string {
+    if (choice) return '';
+    const id = itemId(item.type, { turn: this.intent.id, side: 'o', index });
+    this.ids[index] = id;
+    const started = outputItem({ ...item, id } as Item & { id: string });
+    const item_ =
+      'status' in started || STREAMED.has(item.type) ? { ...started, status: 'in_progress' } : started;
+    return this.event('response.output_item.added', { output_index: index, item: item_ });
+  }
+
+  private text(delta: DeltaOf<'text-delta'>): string {
+    const opening = this.enter(
+      delta.index,
+      { list: 'content', index: delta.part },
+      { type: 'output_text', text: '' },
+    );
+    const id = this.ids[delta.index];
+    if (delta.logprobs) {
+      return (
+        opening +
+        this.event('response.output_text.delta', {
+          ...this.at(delta),
+          delta: delta.text,
+          logprobs: delta.logprobs,
+        })
+      );
+    }
+    // By far the most frequent event: joined, not built.
+    return `${opening}event: response.output_text.delta\ndata: {"type":"response.output_text.delta","item_id":"${id}","output_index":${delta.index},"content_index":${delta.part},"delta":${JSON.stringify(delta.text)},"logprobs":[],"sequence_number":${this.sequence++}}\n\n`;
+  }
+
+  private refusal(delta: DeltaOf<'refusal-delta'>): string {
+    const opening = this.enter(
+      delta.index,
+      { list: 'content', index: delta.part },
+      { type: 'refusal', refusal: '' },
+    );
+    return opening + this.event('response.refusal.delta', { ...this.at(delta), delta: delta.text });
+  }
+
+  private annotation(delta: DeltaOf<'annotation'>): string {
+    const part = (this.folded.items[delta.index]!.item as Message).content[delta.part];
+    const annotation_index = part?.type === 'output_text' ? part.annotations.length - 1 : 0;
+    const { annotation } = delta;
+    return this.event('response.output_text.annotation.added', {
+      ...this.at(delta),
+      annotation_index,
+      annotation,
+    });
+  }
+
+  private reasoning(delta: DeltaOf<'reasoning-delta'>): string {
+    const opening = this.enter(
+      delta.index,
+      { list: 'content', index: delta.part },
+      { type: 'reasoning_text', text: '' },
+    );
+    return opening + this.event('response.reasoning_text.delta', { ...this.at(delta), delta: delta.text });
+  }
+
+  private summary(delta: DeltaOf<'summary-delta'>): string {
+    const opening = this.enter(
+      delta.index,
+      { list: 'summary', index: delta.part },
+      { type: 'summary_text', text: '' },
+    );
+    const at = { item_id: this.ids[delta.index], output_index: delta.index, summary_index: delta.part };
+    return opening + this.event('response.reasoning_summary_text.delta', { ...at, delta: delta.text });
+  }
+
+  private argumentsDelta({ index, text }: DeltaOf<'arguments-delta'>): string {
+    const at = { item_id: this.ids[index], output_index: index, delta: text };
+    return this.event(`response.${callEvent(this.folded.items[index]!.item)}.delta`, at);
+  }
+
+  private itemEnd(index: number): string {
+    const { item } = this.folded.items[index]!;
+    let text = this.leave(index);
+    const at = { item_id: this.ids[index], output_index: index };
+    if (item.type === 'function_call') {
+      text += this.event('response.function_call_arguments.done', {
+        ...at,
+        name: item.name,
+        arguments: item.arguments,
+      });
+    } else if ((item.type as string) === 'custom_tool_call') {
+      text += this.event('response.custom_tool_call_input.done', {
+        ...at,
+        input: (item as unknown as { input: unknown }).input,
+      });
+    }
+    const done = outputItem({ ...item, id: this.ids[index]! } as Item & { id: string });
+    return text + this.event('response.output_item.done', { output_index: index, item: done });
+  }
+
+  /** Announces a part when its first delta comes, after closing the part before it. */
+  private enter(index: number, part: OpenPart, empty: ContentPart): string {
+    const current = this.parts[index];
+    if (current?.list === part.list && current.index === part.index) return '';
+    const closing = this.leave(index);
+    this.parts[index] = part;
+    return closing + this.partEvent('added', index, part, outputPart(empty));
+  }
+
+  private leave(index: number): string {
+    const part = this.parts[index];
+    if (!part) return '';
+    this.parts[index] = undefined;
+    const { item } = this.folded.items[index]!;
+    const content = (item as Message & Reasoning)[part.list]?.[part.index];
+    return content ? this.partDone(index, part, content) : '';
+  }
+
+  private partDone(index: number, part: OpenPart, content: ContentPart): string {
+    // Two statements: sequence numbers are given in the order of the calls.
+    const text = this.contentDone(this.at({ index, part: part.index }), content);
+    return text + this.partEvent('done', index, part, outputPart(content));
+  }
+
+  private contentDone(at: PartPosition, content: ContentPart): string {
+    const { text } = content;
+    switch (content.type) {
+      case 'output_text': {
+        const { logprobs = [] } = content;
+        return this.event('response.output_text.done', { ...at, text, logprobs });
+      }
+      case 'refusal':
+        return this.event('response.refusal.done', { ...at, refusal: content.refusal });
+      case 'reasoning_text':
+        return this.event('response.reasoning_text.done', { ...at, text });
+      default: {
+        const { content_index: summary_index, ...rest } = at;
+        return this.event('response.reasoning_summary_text.done', { ...rest, summary_index, text });
+      }
+    }
+  }
+
+  private partEvent(
+    what: 'added' | 'done',
+    index: number,
+    { list, index: position }: OpenPart,
+    part: unknown,
+  ): string {
+    const at = { item_id: this.ids[index], output_index: index };
+    return list === 'content'
+      ? this.event(`response.content_part.${what}`, { ...at, content_index: position, part })
+      : this.event(`response.reasoning_summary_part.${what}`, { ...at, summary_index: position, part });
+  }
+
+  private at({ index, part }: { index: number; part: number }): PartPosition {
+    return { item_id: this.ids[index]!, output_index: index, content_index: part };
+  }
+}
+
+/** Kinds that grow by deltas: in progress from their announcement to their end. */
+const STREAMED = new Set<string>(['message', 'function_call', 'reasoning', 'custom_tool_call']);
+
+const callEvent = (item: Item): string =>
+  item.type === 'function_call' ? 'function_call_arguments' : 'custom_tool_call_input';
