@@ -23,8 +23,6 @@ const CODES: ReadonlyMap<unknown, ErrorCode> = new Map<unknown, ErrorCode>([
   ['invalid_api_key', 'provider_auth_failed'],
   ['model_not_found', 'model_not_found'],
   ['DeploymentNotFound', 'model_not_found'],
-  ['server_error', 'provider_error'],
-  ['internal_error', 'provider_error'],
   ['server_is_overloaded', 'provider_overloaded'],
   ['slow_down', 'provider_overloaded'],
   ['service_unavailable', 'provider_overloaded'],
@@ -32,7 +30,7 @@ const CODES: ReadonlyMap<unknown, ErrorCode> = new Map<unknown, ErrorCode>([
   ['timeout', 'provider_timeout'],
 ]);
 
-/** `error.type` where the code is absent or unknown; over HTTP the status says more than the general ones. */
+/** `error.type` of a failure in a stream, where no HTTP status says more. */
 const TYPES: ReadonlyMap<unknown, ErrorCode> = new Map<unknown, ErrorCode>([
   ['insufficient_quota', 'quota_exceeded'],
   ['invalid_request_error', 'provider_rejected_request'],
@@ -47,7 +45,20 @@ const TYPES: ReadonlyMap<unknown, ErrorCode> = new Map<unknown, ErrorCode>([
 
 /** Codes that name a fault of the request and have no word of ours: `invalid_image_url`, `image_parse_error`… */
 const REQUEST_AT_FAULT =
-  /^(invalid_|image_|unsupported_|empty_|missing_|unknown_|failed_to_download_image|data_residency_mismatch|string_)/;
+  /^(invalid[_-]|image_|unsupported_|empty_|missing_|unknown_|failed_to_download_image|data_residency_mismatch|string_)/;
+
+const CONTEXT_LENGTH = /context (length|window|size)|maximum prompt length/i;
+
+/**
+ * The last resort, for refusals without a telling code: vLLM and llama.cpp on context length, xAI on a
+ * wrong key and on an empty account. Each only under the statuses it was seen with, as a message may
+ * quote the request.
+ */
+const PHRASES: readonly (readonly [statuses: readonly number[], RegExp, ErrorCode])[] = [
+  [[400, 413, 422], CONTEXT_LENGTH, 'context_length_exceeded'],
+  [[400], /^incorrect api key/i, 'provider_auth_failed'],
+  [[403, 429], /^your (newly created )?teams? .*credits|^you have run out of credits/i, 'quota_exceeded'],
+];
 
 /** Classifies an HTTP failure. */
 export function faultOf(status: number, body: unknown, headers: Headers): Fault {
@@ -78,29 +89,22 @@ function codeOfDetails(status: number, error: Json, message: string): ErrorCode 
   if (status === 404 && typeof error.param === 'string' && error.param !== 'model') {
     return 'provider_rejected_request';
   }
-  return status === 400 || status === 413 || status === 422 ? codeOfText(message) : undefined;
-}
-
-/** The last resort, for servers without codes: vLLM and llama.cpp on context length, xAI on a wrong key (400). */
-function codeOfText(message: string): ErrorCode | undefined {
-  if (/context (length|window|size)|maximum prompt length/i.test(message)) return 'context_length_exceeded';
-  return /^incorrect api key/i.test(message) ? 'provider_auth_failed' : undefined;
+  return PHRASES.find(([statuses, phrase]) => statuses.includes(status) && phrase.test(message))?.[2];
 }
 
 /** Classifies a failure reported inside an answer: `response.failed`, an `error` event, a failed response. */
 export function failureOf(reported: unknown, raw: unknown): Fault {
   const error = isObject(reported) ? reported : {};
   const message = messageOf(error, reported) ?? 'The provider reported a failure without saying which.';
-  return faultOfCode(codeOfFailure(error), message, { raw });
+  return faultOfCode(codeOfFailure(error, message), message, { raw });
 }
 
-function codeOfFailure(error: Json): ErrorCode {
-  const known = CODES.get(error.code) ?? TYPES.get(error.type);
+function codeOfFailure({ code, type }: Json, message: string): ErrorCode {
+  const known =
+    CODES.get(code) ?? (CONTEXT_LENGTH.test(message) ? 'context_length_exceeded' : TYPES.get(type));
   if (known) return known;
-  const { code } = error;
   // Some servers put the HTTP status that they would have sent into the code.
   if (typeof code === 'number' && code >= 400) return codeOfStatus(code);
-  return typeof code === 'string' && REQUEST_AT_FAULT.test(code)
-    ? 'provider_rejected_request'
-    : 'provider_error';
+  const rejected = typeof code === 'string' && REQUEST_AT_FAULT.test(code);
+  return rejected ? 'provider_rejected_request' : 'provider_error';
 }

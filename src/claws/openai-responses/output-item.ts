@@ -53,7 +53,7 @@ function readText(raw: Json): Part {
   const part: Json = {
     ...rest,
     text: textIn(text, 'text of a content part'),
-    annotations: annotations ?? [],
+    annotations: listIn(annotations ?? [], 'annotations of a content part'),
   };
   if (Array.isArray(logprobs) && logprobs.length > 0) part.logprobs = logprobs;
   return part as unknown as Part;
