@@ -22,7 +22,7 @@ export function withCacheMarks(request: Cached): Cached {
   const { tools, system, turns } = request;
   const users = turns.flatMap((turn, index) => (turn.role === 'user' ? [index] : [])).slice(-2);
   return {
-    ...(tools && { tools: markLast(tools) }),
+    ...(tools && { tools: markTools(tools) }),
     system: markLast(system),
     turns: turns.map((turn, index) => (users.includes(index) ? markTurn(turn) : turn)),
   };
@@ -36,6 +36,12 @@ function hasMarks({ tools = [], system, turns }: Cached): boolean {
 function markTurn(turn: Turn): Turn {
   const last = turn.content.at(-1);
   return last && MARKABLE.has(last.type) ? { ...turn, content: markLast(turn.content) } : turn;
+}
+
+/** A tool that is loaded when it is searched for is no part of the prefix, and may not be marked. */
+function markTools(tools: readonly Wire[]): Wire[] {
+  const last = tools.findLastIndex((tool) => tool.defer_loading !== true) + 1;
+  return [...markLast(tools.slice(0, last)), ...tools.slice(last)];
 }
 
 function markLast<Part extends Wire>(parts: readonly Part[]): Part[] {

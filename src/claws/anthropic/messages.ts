@@ -64,23 +64,20 @@ function layMessage(layout: Layout, message: Message, entry: PromptItem): void {
   else if (message.role === 'user') {
     add(layout, 'user', marked(blocksOf(message.content, isOwn(layout, entry)), entry));
   } else if (layout.turns.length === 0) {
-    layout.system.push(...marked(blocksOf(message.content, false), entry));
+    layout.system.push(...instruction(message, entry));
   } else add(layout, 'user', marked(lateInstruction(message), entry));
 }
 
-/** Only `system` before the conversation is taken by every model. */
+/** `system` takes text alone. */
+function instruction(message: Message, entry: PromptItem): Block[] {
+  const texts = blocksOf(message.content, false).filter(({ type }) => type === 'text');
+  return marked(texts, entry);
+}
+
+/** Instructions in the middle of a conversation, in a form that every model takes. */
 function lateInstruction(message: Message): Block[] {
   const block = textBlock(messageText(message));
-  return block
-    ? [
-        {
-          type: 'text',
-          text: `<system>
-${block.text}
-</system>`,
-        },
-      ]
-    : [];
+  return block ? [{ ...block, text: `<system>\n${messageText(message)}\n</system>` }] : [];
 }
 
 /** Models take no images and files from themselves. */

@@ -24,7 +24,7 @@ export interface ModelTraits {
 const LOW_TO_HIGH = ['low', 'medium', 'high'] as const;
 const ALL_EFFORTS = [...LOW_TO_HIGH, 'xhigh', 'max'] as const;
 
-/** Models of other makers behind the same API, and Claude before version 3.7. */
+/** Claude before version 3.7. */
 const PLAIN: ModelTraits = {
   thinking: 'none',
   off: 'omit',
@@ -36,6 +36,7 @@ const PLAIN: ModelTraits = {
   boundThinking: false,
 };
 
+/** Claude 3.7 and 4, and the models of other makers behind the same API. */
 const BUDGETED: ModelTraits = { ...PLAIN, thinking: 'budget' };
 const CLAUDE_4_1: ModelTraits = { ...BUDGETED, sampling: 'one' };
 const CLAUDE_4_5: ModelTraits = { ...CLAUDE_4_1, jsonSchema: true };
@@ -94,7 +95,7 @@ const NAMED_BEFORE_4 = /claude-(\d)(?:[-.](\d))?-(opus|sonnet|haiku)/;
 
 export function traitsOf(model: string): ModelTraits {
   const name = model.toLowerCase();
-  if (!name.includes('claude')) return PLAIN;
+  if (!name.includes('claude')) return BUDGETED;
   const old = NAMED_BEFORE_4.exec(name);
   if (old) return traitsSince(old[3], versionOf(old[1], old[2]));
   if (/claude-(instant|v?[12]\b)/.test(name)) return PLAIN;

@@ -11,6 +11,8 @@ export function readStream(prompt: Prompt): StreamReader {
   return {
     push(event) {
       const out: Delta[] = [];
+      // Not the provider's own, but of servers that speak other protocols too.
+      if (event.data === '[DONE]') return out;
       const payload = parse(event);
       // The provider adds kinds of events over time and asks that unknown ones be passed over.
       EVENTS.get(payload.type)?.(state, payload, out);

@@ -6,7 +6,7 @@ import { decoderSchema } from './schema.ts';
 import { isThinking, thinkingFields } from './thinking.ts';
 import { tidyTurns } from './tidy.ts';
 import { isForced, toolFields } from './tools.ts';
-import { type Block, isObject, type Turn, type Wire } from './wire.ts';
+import { type Block, isObject, isThought, type Turn, type Wire } from './wire.ts';
 
 /** The API wants a limit; this one every model can reach. */
 const DEFAULT_MAX_TOKENS = 4096;
@@ -100,18 +100,17 @@ function settled(prompt: Prompt, turns: Turn[], thinking: unknown): Settled {
   };
 }
 
-function isThought({ type }: Block): boolean {
-  return type === 'thinking' || type === 'redacted_thinking';
-}
-
 function hasThinking(turns: readonly Turn[]): boolean {
   return turns.some(({ content }) => content.some(isThought));
 }
 
+/** A loop of calls is one turn to the provider, which begins after the last words of the caller's own. */
 function lacksThinking(turns: readonly Turn[]): boolean {
-  const last = turns.at(-1);
-  const before = turns.at(-2)?.content[0];
-  return last?.content[0]?.type === 'tool_result' && before !== undefined && !isThought(before);
+  const isResult = ({ role, content }: Turn) => role === 'user' && content[0]?.type === 'tool_result';
+  if (!turns.slice(-1).some(isResult)) return false;
+  const asked = turns.findLastIndex((turn) => turn.role === 'user' && !isResult(turn));
+  const begun = turns[asked + 1]?.content[0];
+  return begun !== undefined && !isThought(begun);
 }
 
 function formatInstruction({ settings }: Prompt): Block[] {

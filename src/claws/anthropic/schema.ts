@@ -11,7 +11,7 @@ export function decoderSchema(schema: unknown): unknown {
   const out: Wire = {};
   const told: string[] = [];
   for (const [key, value] of Object.entries(schema)) {
-    const take = KEYWORDS.get(key);
+    const take = key === 'format' && !FORMATS.has(value) ? undefined : KEYWORDS.get(key);
     if (take) take(out, key, value);
     else if (isLimit(key, value)) told.push(`${key}: ${JSON.stringify(value)}`);
   }
@@ -48,7 +48,7 @@ const KEYWORDS = new Map<string, Take>([
   ['properties', named],
   ['$defs', named],
   ['definitions', named],
-  ['format', (out, key, value) => (FORMATS.has(value) ? asIs(out, key, value) : undefined)],
+  ['format', asIs],
 ]);
 
 const FORMATS = new Set<unknown>([

@@ -1,4 +1,4 @@
-import type { Block, Turn } from './wire.ts';
+import { type Block, isThought, type Turn } from './wire.ts';
 
 export interface TidyCase {
   /** Thinking blocks may be given back. */
@@ -42,10 +42,6 @@ function awaitsResults(turns: readonly Turn[], index: number): boolean {
 
 function isUnanswered({ type, id }: Block, answered: Set<unknown>): boolean {
   return (type === 'server_tool_use' || type === 'mcp_tool_use') && !answered.has(id);
-}
-
-function isThought({ type }: Block): boolean {
-  return type === 'thinking' || type === 'redacted_thinking';
 }
 
 /** "The final block in an assistant message cannot be `thinking`." */

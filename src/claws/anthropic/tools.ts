@@ -20,7 +20,8 @@ export interface ToolFields {
 export function toolFields(prompt: Prompt): ToolFields {
   const { settings } = prompt;
   const { jsonSchema } = traitsOf(prompt.model);
-  const tools = allowedTools(settings).map((tool) => toolOf(tool, jsonSchema));
+  const own = prompt.dialect === 'anthropic';
+  const tools = allowedTools(settings).map((tool) => toolOf(tool, { jsonSchema, own }));
   if (usesFormatTool(prompt)) return formatToolFields(prompt, tools);
   if (tools.length === 0) return {};
   const tool_choice = toolChoice(settings);
@@ -44,7 +45,14 @@ function formatToolFields({ settings }: Prompt, tools: Wire[]): ToolFields {
   return { tools: [...tools, own], tool_choice: { ...wanted, disable_parallel_tool_use: true } };
 }
 
-function toolOf(tool: Tool, jsonSchema: boolean): Wire {
+interface ToolCase {
+  /** The model knows strict tools. */
+  jsonSchema: boolean;
+  /** The caller speaks this protocol, so that fields unknown here are the provider's. */
+  own: boolean;
+}
+
+function toolOf(tool: Tool, { jsonSchema, own }: ToolCase): Wire {
   if (tool.type !== 'function') return tool;
   const { type: _, name, description, parameters, strict, ...other } = tool as FunctionTool & Wire;
   const limited = strict === true && jsonSchema;
@@ -54,7 +62,7 @@ function toolOf(tool: Tool, jsonSchema: boolean): Wire {
     ...(description && { description }),
     input_schema: limited ? decoderSchema(schema) : schema,
     ...(limited && { strict: true }),
-    ...(isObject(other.cache_control) && { cache_control: other.cache_control }),
+    ...(own ? other : isObject(other.cache_control) && { cache_control: other.cache_control }),
   };
 }
 

@@ -16,6 +16,10 @@ export function isObject(value: unknown): value is Wire {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
+export function isThought({ type }: Block): boolean {
+  return type === 'thinking' || type === 'redacted_thinking';
+}
+
 export function malformed(expected: string, came: unknown): Fault {
   const shown = JSON.stringify(came) ?? String(came);
   return new Fault('provider_protocol_error', `Expected ${expected}, but ${shown.slice(0, 200)} came.`, {
