@@ -1,0 +1,196 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { anthropic } from './claws/anthropic/protocol.ts';
+import { loadCatalogue } from './claws/catalogue/catalogue.ts';
+import type { ProtocolName, Provider, WireProtocol } from './claws/claw.ts';
+import { connectWithin } from './claws/connect.ts';
+import { type FoundProvider, findProviders } from './claws/find-providers.ts';
+import { gemini } from './claws/gemini/protocol.ts';
+import { httpClaw } from './claws/http-claw.ts';
+import { recall } from './claws/local/recall.ts';
+import { detectLocalServers, localCandidates } from './claws/local-servers.ts';
+import { openaiChat } from './claws/openai-chat/protocol.ts';
+import { openaiResponses } from './claws/openai-responses/protocol.ts';
+import type { Config } from './config/config.ts';
+import { systemClock } from './core/clock.ts';
+import type { Tenant } from './core/turn.ts';
+import type { Gateway } from './http/gateway.ts';
+import { healthRoutes } from './http/health.ts';
+import { serve } from './http/server.ts';
+import { chatRoutes } from './http/v1/chat/routes.ts';
+import { conversationRoutes } from './http/v1/conversations/routes.ts';
+import { modelRoutes } from './http/v1/models.ts';
+import { responseRoutes } from './http/v1/responses/routes.ts';
+import { openLog } from './observe/log.ts';
+import { DEFAULT_TENANT, hashKey, Keyring, newKey } from './security/keys.ts';
+import type { Journal } from './session/journal.ts';
+import { Leases } from './session/lease.ts';
+import { Sessions } from './session/sessions.ts';
+import type { BlobStore, KeyStore, SessionStore } from './session/store.ts';
+import { FileBlobStore } from './stores/files/blob-store.ts';
+import { FileJournal } from './stores/files/journal.ts';
+import { MemoryBlobStore } from './stores/memory/blob-store.ts';
+import { MemoryJournal } from './stores/memory/journal.ts';
+import { MemoryKeyStore } from './stores/memory/key-store.ts';
+import { MemorySessionStore } from './stores/memory/session-store.ts';
+import { SqliteSessionStore } from './stores/sqlite/session-store.ts';
+import { ClawDirectory } from './turn/claw-directory.ts';
+import { recover } from './turn/recover.ts';
+import { RunningTurns } from './turn/running-turns.ts';
+
+/** The composition root: the only file that names concrete stores and claws. */
+
+const PROTOCOLS: Record<Exclude<ProtocolName, 'local'>, WireProtocol> = {
+  'openai-chat': openaiChat,
+  'openai-responses': openaiResponses,
+  anthropic,
+  gemini,
+};
+
+/** Local servers come and go while the gateway runs. */
+const DETECT_EVERY_MS = 30_000;
+
+export interface RunningGateway {
+  /** `http://host:port`, with the port that was really taken. */
+  url: string;
+  /** The root key, if this start made it: shown once, kept only as a hash. */
+  newRootKey?: string;
+  /** Every provider, on or off. */
+  providers: readonly FoundProvider[];
+  /** Turns of an earlier process that this start closed. */
+  recovered: number;
+  /** Lets running turns end, within the configured time, and closes everything. */
+  stop(): Promise<void>;
+}
+
+type Env = Readonly<Record<string, string | undefined>>;
+
+export async function startGateway(config: Config, env: Env): Promise<RunningGateway> {
+  const log = openLog(config.log.level);
+  const stores = await openStores(config);
+  const { keyring, newRootKey } = await openKeyring(config, stores.keys);
+  const clock = systemClock;
+  const recovered = await recover({ ...stores, clock });
+  const claws = await openClaws(config, env);
+  const running = new RunningTurns();
+  const leases = new Leases(config.limits.sessionQueue);
+  const gateway: Gateway = {
+    ...stores,
+    clock,
+    directory: claws.directory,
+    claw: (candidate) => claws.directory.claw(candidate),
+    sessions: new Sessions({ ...stores, leases, clock }),
+    running,
+    timeouts: config.timeouts,
+    emit: log.turn,
+    bodyLimit: config.limits.bodyBytes,
+    overflow: config.context.overflow,
+  };
+  let accepting = true;
+  const probeStore = () => stores.store.findSession(DEFAULT_TENANT, { name: 'health' });
+  const server = serve({
+    host: config.host,
+    port: config.port,
+    keyring,
+    routes: [
+      ...chatRoutes(gateway),
+      ...responseRoutes(gateway),
+      ...conversationRoutes(gateway),
+      ...modelRoutes(claws.directory, clock()),
+    ],
+    open: healthRoutes({ ready: () => accepting, probeStore }),
+    onRequest: log.request,
+  });
+  return {
+    url: `http://${config.host}:${server.port}`,
+    newRootKey,
+    providers: claws.providers,
+    recovered,
+    async stop() {
+      accepting = false;
+      claws.close();
+      const closed = server.stop();
+      await running.drain(config.shutdown.drainMs);
+      await Promise.race([closed, Bun.sleep(1_000)]);
+      await server.stop(true);
+      await stores.journal.close();
+      await stores.store.close();
+      log.flush();
+    },
+  };
+}
+
+interface Stores {
+  store: SessionStore;
+  journal: Journal;
+  blobs: BlobStore;
+  keys: KeyStore;
+}
+
+async function openStores({ storage, dataDir }: Config): Promise<Stores> {
+  if (storage.kind === 'memory') {
+    return {
+      store: new MemorySessionStore(),
+      journal: new MemoryJournal(),
+      blobs: new MemoryBlobStore(),
+      keys: new MemoryKeyStore(),
+    };
+  }
+  mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+  const store = await SqliteSessionStore.open(join(dataDir, 'clawhold.db'));
+  return { store, keys: store, journal: FileJournal.open(dataDir), blobs: new FileBlobStore(dataDir) };
+}
+
+async function openKeyring(
+  config: Config,
+  keys: KeyStore,
+): Promise<{ keyring: Keyring; newRootKey?: string }> {
+  const keyring = new Keyring();
+  const root = { tenant: DEFAULT_TENANT, key: 'root' };
+  for (const { name, key, tenant } of config.keys)
+    keyring.add(hashKey(key), { tenant: tenant as Tenant, key: name });
+  if (config.masterKey !== undefined) {
+    keyring.add(hashKey(config.masterKey), root);
+    return { keyring };
+  }
+  const known = await keys.rootKeyHash();
+  if (known !== undefined) {
+    keyring.add(known, root);
+    return { keyring };
+  }
+  const newRootKey = newKey();
+  await keys.setRootKeyHash(hashKey(newRootKey));
+  keyring.add(hashKey(newRootKey), root);
+  return { keyring, newRootKey };
+}
+
+async function openClaws(config: Config, env: Env) {
+  const catalogue = loadCatalogue();
+  const connect = connectWithin(config.timeouts.connectMs, env);
+  const directory = new ClawDirectory({
+    catalogue,
+    overrides: Object.fromEntries(Object.entries(config.claws).map(([id, { models }]) => [id, models])),
+    aliases: config.aliases,
+    makeClaw: (provider: Provider, protocol) =>
+      httpClaw({ provider, protocol: PROTOCOLS[protocol as keyof typeof PROTOCOLS], fetch, connect }),
+    builtIn: { local: { claw: recall, models: ['recall'] } },
+  });
+  const find = async () => {
+    const localServers = config.detect
+      ? await detectLocalServers(fetch, localCandidates(catalogue.providers))
+      : [];
+    const found = findProviders({
+      rows: catalogue.providers,
+      settings: config.claws,
+      env,
+      localServers,
+      ownPort: config.port,
+    });
+    directory.update(found);
+    return found;
+  };
+  const providers = await find();
+  const timer = config.detect ? setInterval(find, DETECT_EVERY_MS) : undefined;
+  timer?.unref();
+  return { directory, providers, close: () => clearInterval(timer) };
+}
