@@ -65,8 +65,8 @@ const shape = {
   service_tier: z.string().nullish(),
   prompt_cache_key: z.string().nullish(),
   safety_identifier: z.string().nullish(),
-  conversation: z.unknown(),
-  session_id: z.unknown(),
+  conversation: z.unknown().optional(),
+  session_id: z.unknown().optional(),
 };
 
 const schema = z.looseObject(shape);

@@ -11,10 +11,10 @@ import { conversationRef, sessionFromHeaders } from '../request-state.ts';
 /** The fields of a response request that the gateway reads (Open Responses, `CreateResponseBody`). */
 const shape = {
   model: z.string().min(1),
-  input: z.unknown(),
+  input: z.unknown().optional(),
   instructions: z.string().nullish(),
   previous_response_id: z.string().nullish(),
-  conversation: z.unknown(),
+  conversation: z.unknown().optional(),
   store: z.boolean().nullish(),
   background: z.boolean().nullish(),
   stream: z.boolean().nullish(),
@@ -36,7 +36,7 @@ const shape = {
   service_tier: z.string().nullish(),
   prompt_cache_key: z.string().nullish(),
   safety_identifier: z.string().nullish(),
-  stream_options: z.unknown(),
+  stream_options: z.unknown().optional(),
 };
 
 const schema = z.looseObject(shape);
