@@ -66,7 +66,9 @@ function reassemble(events: unknown[]): unknown {
       body[key] = key === 'usage' ? (value ?? body.usage) : last(body[key], value);
     }
     for (const piece of (event.choices ?? []) as Json[]) {
-      const choice = (choices[piece.index as number] ??= { index: piece.index, message: {} });
+      const at = piece.index as number;
+      choices[at] ??= { index: at, message: {} };
+      const choice = choices[at];
       for (const [key, value] of Object.entries(piece)) {
         if (key === 'delta') addDelta(choice.message as Json, value as Json);
         else choice[key] = last(choice[key], value);

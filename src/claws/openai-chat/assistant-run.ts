@@ -1,4 +1,5 @@
 import type { FunctionCall, Message, OtherItem, Reasoning } from '../../core/items.ts';
+import type { Facts } from './facts.ts';
 import { textPart, wireContent, wirePart } from './parts.ts';
 import {
   type ChatAssistantMessage,
@@ -6,7 +7,9 @@ import {
   type ChatToolCall,
   isObject,
   type Json,
+  type ReasoningForm,
   type ReasoningNative,
+  textOf,
 } from './wire.ts';
 
 /** One assistant message in the making: the items of a run, which the wire holds in one message. */
@@ -24,13 +27,6 @@ export function emptyRun(): AssistantRun {
   return { parts: [], calls: [], reasoning: [], fields: {} };
 }
 
-/** What an item's native may give back to its provider: Gemini's signatures. The rest is output only. */
-function returned(native: unknown): Json {
-  return isObject(native) && native.extra_content !== undefined
-    ? { extra_content: native.extra_content }
-    : {};
-}
-
 export interface NativeUse {
   native: unknown;
   /** Written by the caller in this vocabulary: everything travels. */
@@ -39,29 +35,51 @@ export interface NativeUse {
   own: boolean;
 }
 
-function fieldsOf({ native, verbatim, own }: NativeUse): Json {
-  if (verbatim) return isObject(native) ? native : {};
-  return own ? returned(native) : {};
+/** What an item's native may give back to its provider: Gemini's signatures. The rest is output only. */
+function returned({ native, own }: NativeUse): Json {
+  if (!own || !isObject(native) || native.extra_content === undefined) return {};
+  return { extra_content: native.extra_content };
 }
 
-export function addMessage(run: AssistantRun, message: Message, use: NativeUse & { openai: boolean }): void {
+/** Fields that clients replay from answers, which no request takes or which stand elsewhere. */
+const REPLAYED = new Set(['annotations', 'reasoning', 'reasoning_content']);
+
+/** The fields that the caller wrote on an assistant message; they come with the message's first item. */
+function addCallerFields(run: AssistantRun, { native, verbatim }: NativeUse, form?: ReasoningForm): void {
+  if (!verbatim || !isObject(native)) return;
+  for (const key in native) {
+    if (native[key] !== null && !REPLAYED.has(key)) run.fields[key] = native[key];
+  }
+  const text = textOf(native.reasoning_content) ?? textOf(native.reasoning);
+  if (text === undefined || !form) return;
+  const item: Reasoning = { type: 'reasoning', summary: [], content: [{ type: 'reasoning_text', text }] };
+  run.reasoning.push({ item, native: { form } });
+}
+
+export function addMessage(run: AssistantRun, message: Message, use: NativeUse & { facts: Facts }): void {
   for (const part of message.content) {
-    if (part.type === 'refusal' && use.openai) run.refusal = (run.refusal ?? '') + part.refusal;
+    if (part.type === 'refusal' && use.facts.openai) run.refusal = (run.refusal ?? '') + part.refusal;
     else {
       const wire = wirePart(part, use.verbatim);
       if (wire) run.parts.push(wire);
     }
   }
-  Object.assign(run.fields, fieldsOf(use));
+  Object.assign(run.fields, returned(use));
+  addCallerFields(run, use, use.facts.reasoningForm);
 }
 
-export function addCall(run: AssistantRun, call: FunctionCall, use: NativeUse & { id: string }): void {
+export function addCall(
+  run: AssistantRun,
+  call: FunctionCall,
+  use: NativeUse & { id: string; facts: Facts },
+): void {
   run.calls.push({
-    ...fieldsOf(use),
+    ...returned(use),
     id: use.id,
     type: 'function',
     function: { name: call.name, arguments: argumentsOf(call) },
   });
+  addCallerFields(run, use, use.facts.reasoningForm);
 }
 
 /**
@@ -79,13 +97,18 @@ function argumentsOf(call: FunctionCall): string {
   }
 }
 
-export function addCustomCall(run: AssistantRun, item: OtherItem, use: NativeUse & { id: string }): void {
+export function addCustomCall(
+  run: AssistantRun,
+  item: OtherItem,
+  use: NativeUse & { id: string; facts: Facts },
+): void {
   run.calls.push({
-    ...fieldsOf(use),
+    ...returned(use),
     id: use.id,
     type: 'custom',
     custom: { name: String(item.name), input: String(item.input ?? '') },
   });
+  addCallerFields(run, use, use.facts.reasoningForm);
 }
 
 /** The message of a run; undefined for one that would say nothing, which providers refuse. */

@@ -25,6 +25,9 @@ const MESSAGE = new Set([
   'function_call',
 ]);
 
+/** OpenAI's own limit of `n`. */
+const MAX_CHOICES = 128;
+
 /** Where a choice keeps its content: `delta` in a stream, `message` in a whole answer. */
 export type PayloadField = 'delta' | 'message';
 
@@ -69,14 +72,16 @@ function start(state: AnswerState, chunk: Json): void {
 }
 
 function readChoice(state: AnswerState, raw: Json, field: PayloadField): void {
-  const choice = choiceAt(state, typeof raw.index === 'number' ? raw.index : 0);
+  const choice = choiceAt(state, choiceIndex(raw));
   const payload = field === 'delta' ? (raw.delta ?? raw.message) : (raw.message ?? raw.delta);
   if (isObject(payload)) readMessage(state, choice, { message: payload, logprobs: raw.logprobs });
   else if (textOf(raw.finish_reason) === undefined) throw malformed(`a choice has no \`${field}\``, raw);
   for (const key in raw) {
     if (CHOICE.has(key) || raw[key] === null) continue;
     choice.extra ??= {};
-    keepLatest(choice.extra, key, raw[key]);
+    // Lists come in pieces (vLLM's `token_ids`), the rest stands for itself.
+    if (Array.isArray(raw[key])) grow(choice.extra, key, raw[key]);
+    else keepLatest(choice.extra, key, raw[key]);
   }
   // Moonshot reports streamed usage inside the choice.
   if (isObject(raw.usage)) state.usage = raw.usage;
@@ -84,6 +89,14 @@ function readChoice(state: AnswerState, raw: Json, field: PayloadField): void {
   if (finish === undefined) return;
   checkFinish(finish);
   choice.finish = finish;
+}
+
+function choiceIndex(raw: Json): number {
+  const index = raw.index ?? 0;
+  if (Number.isInteger(index) && (index as number) >= 0 && (index as number) < MAX_CHOICES) {
+    return index as number;
+  }
+  throw malformed('the `index` of a choice is not a small whole number', raw);
 }
 
 function readMessage(

@@ -21,7 +21,7 @@ export function grow(target: Json, key: string, value: unknown): void {
   if (value === null || value === undefined || key === '__proto__') return;
   const held = target[key];
   if (typeof held === 'string' && typeof value === 'string' && !REPEATED.has(key)) target[key] = held + value;
-  else if (Array.isArray(held) && Array.isArray(value)) target[key] = [...held, ...value];
+  else if (Array.isArray(held) && Array.isArray(value)) for (const entry of value) held.push(entry);
   else if (isObject(value)) {
     const grown: Json = isObject(held) ? held : {};
     for (const inner in value) grow(grown, inner, value[inner]);

@@ -86,9 +86,9 @@ function addItem(transcript: Transcript, entry: PromptItem): void {
   }
 }
 
-function useOf({ prompt, provider }: Transcript, { origin, native }: PromptItem) {
+function useOf({ prompt, provider, facts }: Transcript, { origin, native }: PromptItem) {
   const verbatim = origin === undefined && prompt.dialect === 'openai-chat';
-  return { native, verbatim, own: origin === provider.id };
+  return { native, verbatim, own: origin === provider.id, facts };
 }
 
 function runOf(transcript: Transcript): AssistantRun {
@@ -134,10 +134,7 @@ function addSpoken(transcript: Transcript, entry: PromptItem, message: Message):
   if (transcript.run && transcript.run.parts.length > 0 && transcript.run.calls.length === 0) {
     endRun(transcript);
   }
-  addMessage(runOf(transcript), message, {
-    ...useOf(transcript, entry),
-    openai: transcript.facts.openai,
-  });
+  addMessage(runOf(transcript), message, useOf(transcript, entry));
 }
 
 function addInput(transcript: Transcript, entry: PromptItem, message: Message): void {
@@ -182,16 +179,14 @@ function outputText({ media }: Transcript, output: Part[], id: string): string {
   return texts.length > 0 ? texts.join('\n') : 'The output is in the next user message.';
 }
 
-/** A model's thoughts are shown to no one but the provider they came from. */
+/** A model's thoughts are shown to no one but the provider they came from, in the form it gave them. */
 function addReasoning(transcript: Transcript, entry: PromptItem, item: Reasoning): void {
-  const { own, verbatim, native } = useOf(transcript, entry);
-  if (own) runOf(transcript).reasoning.push({ item, native: reasoningNative(native) });
-  else if (verbatim) runOf(transcript).reasoning.push({ item, native: { form: 'reasoning_content' } });
+  const { own, native } = useOf(transcript, entry);
+  if (own && isReasoningNative(native)) runOf(transcript).reasoning.push({ item, native });
 }
 
-function reasoningNative(native: unknown): ReasoningNative {
-  const isOurs = isObject(native) && typeof native.form === 'string';
-  return isOurs ? (native as unknown as ReasoningNative) : { form: 'reasoning_content' };
+function isReasoningNative(native: unknown): native is ReasoningNative {
+  return isObject(native) && typeof native.form === 'string';
 }
 
 /** Custom tools exist on this wire; further kinds of items do not. */
