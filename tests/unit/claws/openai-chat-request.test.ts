@@ -118,6 +118,11 @@ describe('request', () => {
     expect(withSettings({ seed: 7 }, { ...GENERIC, id: 'mistral' })).toMatchObject({ random_seed: 7 });
   });
 
+  test('the role `developer` alone does not make a server OpenAI', () => {
+    const cohere: Provider = { ...GENERIC, id: 'cohere', quirks: { developerRole: true } };
+    expect(withSettings({ prompt_cache_key: 'k' }, cohere)).not.toHaveProperty('prompt_cache_key');
+  });
+
   test('zero log probabilities ask for those of the chosen tokens only', () => {
     expect(withSettings({ top_logprobs: 0 })).toMatchObject({ logprobs: true });
     expect(withSettings({ top_logprobs: 0 })).not.toHaveProperty('top_logprobs');
