@@ -1,4 +1,5 @@
 import { Fault } from '../core/errors.ts';
+import type { RequestRecord } from '../events/request-events.ts';
 import type { Keyring } from '../security/keys.ts';
 import { errorResponse } from './envelope.ts';
 import type { OpenRoute, Route } from './exchange.ts';
@@ -11,19 +12,6 @@ export interface ServerParts {
   /** The allow-list: all that answers without a key. */
   open: readonly OpenRoute[];
   onRequest(record: RequestRecord): void;
-}
-
-/** What is told of a request. Never its content. */
-export interface RequestRecord {
-  requestId: string;
-  method: string;
-  path: string;
-  status: number;
-  /** Milliseconds until the response was ready to send; a stream goes on after it. */
-  durationMs: number;
-  /** The name of the key, where one was recognised. */
-  key?: string;
-  fault?: Fault;
 }
 
 type BunHandler = (request: Bun.BunRequest) => Promise<Response>;

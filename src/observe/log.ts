@@ -1,7 +1,7 @@
 import { pino } from 'pino';
 import { dollars } from '../core/usage.ts';
+import type { RequestRecord } from '../events/request-events.ts';
 import type { TurnEnded } from '../events/turn-events.ts';
-import type { RequestRecord } from '../http/server.ts';
 
 /** Structured logs: one JSON object per line on standard output. They hold no content and no secrets. */
 export interface Log {

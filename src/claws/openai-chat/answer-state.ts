@@ -1,9 +1,34 @@
 import type { Delta } from '../../core/delta.ts';
 import type { Item } from '../../core/items.ts';
-import type { OpenCall } from './calls.ts';
-import type { OpenReasoning } from './reasoning.ts';
-import type { OpenMessage } from './text.ts';
-import type { Json } from './wire.ts';
+import type { Json, ReasoningNative } from './wire.ts';
+
+/** One tool call that is being written. */
+export interface OpenCall {
+  /** The provider's number of the call, where it gives one. */
+  position?: number;
+  id?: string;
+  kind: 'function' | 'custom';
+  /** The item's index; undefined until the name is known, because an item begins with its name. */
+  index?: number;
+  /** Arguments that came before the name. */
+  held: string;
+  native?: Json;
+}
+
+export interface OpenMessage {
+  index: number;
+  /** The content part that grows now; -1 before the first. */
+  part: number;
+  kind?: 'text' | 'refusal';
+}
+
+export interface OpenReasoning {
+  index: number;
+  native: ReasoningNative;
+  /** How many content and summary parts the typed blocks have opened. */
+  texts: number;
+  summaries: number;
+}
 
 /** What is known of one choice: its open items and what the provider said beside them. */
 export interface ChoiceState {

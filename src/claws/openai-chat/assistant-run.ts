@@ -35,14 +35,18 @@ export interface NativeUse {
   own: boolean;
 }
 
-/** What an item's native may give back to its provider: Gemini's signatures. The rest is output only. */
-function returned({ native, own }: NativeUse): Json {
+/**
+ * What an item's native may give back to its provider: Gemini's signatures; the rest is output only. A
+ * caller's own further fields of a call stand under `tool_call`.
+ */
+function returned({ native, own, verbatim }: NativeUse): Json {
+  if (verbatim && isObject(native) && isObject(native.tool_call)) return native.tool_call;
   if (!own || !isObject(native) || native.extra_content === undefined) return {};
   return { extra_content: native.extra_content };
 }
 
 /** Fields that clients replay from answers, which no request takes or which stand elsewhere. */
-const REPLAYED = new Set(['annotations', 'reasoning', 'reasoning_content']);
+const REPLAYED = new Set(['annotations', 'reasoning', 'reasoning_content', 'tool_call']);
 
 /** The fields that the caller wrote on an assistant message; they come with the message's first item. */
 function addCallerFields(run: AssistantRun, { native, verbatim }: NativeUse, form?: ReasoningForm): void {

@@ -1,21 +1,8 @@
 import { Fault } from '../../core/errors.ts';
-import { type AnswerState, type ChoiceState, openItem } from './answer-state.ts';
+import { type AnswerState, type ChoiceState, type OpenCall, openItem } from './answer-state.ts';
 import { grow } from './leftovers.ts';
 import { closeReasoning } from './reasoning.ts';
 import { isObject, type Json, textOf } from './wire.ts';
-
-/** One tool call that is being written. */
-export interface OpenCall {
-  /** The provider's number of the call, where it gives one. */
-  position?: number;
-  id?: string;
-  kind: 'function' | 'custom';
-  /** The item's index; undefined until the name is known, because an item begins with its name. */
-  index?: number;
-  /** Arguments that came before the name. */
-  held: string;
-  native?: Json;
-}
 
 /** Reads `tool_calls`: pieces of calls, or whole ones, with or without numbers and ids. */
 export function readCalls(state: AnswerState, choice: ChoiceState, calls: unknown): void {

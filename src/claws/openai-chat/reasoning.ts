@@ -1,14 +1,12 @@
-import { type AnswerState, type ChoiceState, closeItem, openItem } from './answer-state.ts';
+import {
+  type AnswerState,
+  type ChoiceState,
+  closeItem,
+  type OpenReasoning,
+  openItem,
+} from './answer-state.ts';
 import { grow, keepLatest } from './leftovers.ts';
-import { isObject, type Json, type ReasoningForm, type ReasoningNative, textOf } from './wire.ts';
-
-export interface OpenReasoning {
-  index: number;
-  native: ReasoningNative;
-  /** How many content and summary parts the typed blocks have opened. */
-  texts: number;
-  summaries: number;
-}
+import { isObject, type Json, type ReasoningForm, textOf } from './wire.ts';
 
 /** Reads every form of reasoning that a message or a piece of one can hold. */
 export function readReasoning(state: AnswerState, choice: ChoiceState, message: Json): void {

@@ -1,14 +1,7 @@
-import { type AnswerState, type ChoiceState, closeItem, openItem } from './answer-state.ts';
+import { type AnswerState, type ChoiceState, closeItem, type OpenMessage, openItem } from './answer-state.ts';
 import { grow } from './leftovers.ts';
 import { closeReasoning, readThinkingPart } from './reasoning.ts';
 import { isObject, textOf } from './wire.ts';
-
-export interface OpenMessage {
-  index: number;
-  /** The content part that grows now; -1 before the first. */
-  part: number;
-  kind?: 'text' | 'refusal';
-}
 
 function messageOf(state: AnswerState, choice: ChoiceState): OpenMessage {
   if (choice.message) return choice.message;

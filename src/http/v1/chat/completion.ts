@@ -21,6 +21,7 @@ export function completion(turn: Turn): Record<string, unknown> {
     created: Math.floor(turn.createdAt / 1000),
     model: modelName(turn),
     choices: choices.map((items, index) => ({
+      ...choiceFields(passed, index),
       index,
       message: messageOf(items, index === 0 ? nativesOf(turn) : undefined),
       logprobs: logprobsOf(items),
@@ -29,6 +30,14 @@ export function completion(turn: Turn): Record<string, unknown> {
     usage: turn.usage && usageOf(turn.usage, turn.cost),
     ...(turn.listed && { metadata: turn.metadata }),
   };
+}
+
+/** What a provider of this dialect said of a choice beside the standard fields. */
+function choiceFields(passed: Turn['extra'], index: number): Record<string, unknown> | undefined {
+  const choices = passed?.choices;
+  return Array.isArray(choices)
+    ? choices[index]
+    : (choices as Record<number, Record<string, unknown>> | undefined)?.[index];
 }
 
 const nativesOf = (turn: Turn) => (turn.protocol === 'openai-chat' ? turn.outputNatives : undefined);
@@ -41,21 +50,27 @@ export function messageOf(
   const message: Record<string, unknown> = { role: 'assistant', content: null, refusal: null };
   const calls: unknown[] = [];
   items.forEach((item, index) => {
-    addItem(message, calls, item);
-    Object.assign(message, natives?.[index]);
+    const native = natives?.[index] as Record<string, unknown> | undefined;
+    const call = toolCall(item);
+    if (call) calls.push({ ...native, ...call });
+    else addItem(message, item);
+    if (item.type === 'message') Object.assign(message, native);
   });
   if (calls.length > 0) message.tool_calls = calls;
   return message;
 }
 
-function addItem(message: Record<string, unknown>, calls: unknown[], item: Item): void {
+function addItem(message: Record<string, unknown>, item: Item): void {
   switch (item.type) {
     case 'message':
       for (const part of item.content) {
         if (part.type === 'output_text') {
           message.content = ((message.content as string | null) ?? '') + part.text;
           if (part.annotations.length > 0)
-            message.annotations = [...((message.annotations as unknown[]) ?? []), ...part.annotations];
+            message.annotations = [
+              ...((message.annotations as unknown[]) ?? []),
+              ...part.annotations.map(nested),
+            ];
         } else if (part.type === 'refusal') {
           message.refusal = ((message.refusal as string | null) ?? '') + part.refusal;
         }
@@ -66,11 +81,15 @@ function addItem(message: Record<string, unknown>, calls: unknown[], item: Item)
       if (text !== '') message.reasoning_content = ((message.reasoning_content as string) ?? '') + text;
       return;
     }
-    default: {
-      const call = toolCall(item);
-      if (call) calls.push(call);
-    }
   }
+}
+
+/** Chat completions hold a citation's fields one level deeper than responses do. */
+export function nested(annotation: unknown): unknown {
+  const { type, ...citation } = annotation as { type?: unknown };
+  return type === 'url_citation' && !('url_citation' in citation)
+    ? { type, url_citation: citation }
+    : annotation;
 }
 
 /** A call as chat completions show it; hosted tools have no place there. */

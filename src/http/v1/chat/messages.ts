@@ -15,8 +15,8 @@ export function parseMessages(messages: unknown): ParsedMessages {
   const natives: Record<number, unknown> = {};
   messages.forEach((message: unknown, index) => {
     const at = items.length;
-    const native = parseMessage(message, `messages[${index}]`, items);
-    if (native && items.length > at) natives[at] = native;
+    const native = parseMessage(message, `messages[${index}]`, { items, natives });
+    if (native && items.length > at) natives[at] = { ...native, ...(natives[at] as Native) };
   });
   return { items, natives: Object.keys(natives).length > 0 ? natives : undefined };
 }
@@ -24,8 +24,9 @@ export function parseMessages(messages: unknown): ParsedMessages {
 type Native = Record<string, unknown> | undefined;
 
 /** Adds the message's items; returns the fields that they do not hold. */
-function parseMessage(message: unknown, param: string, items: Item[]): Native {
+function parseMessage(message: unknown, param: string, parsed: Required<ParsedMessages>): Native {
   if (!isRecord(message)) throw invalid(param, 'a message object');
+  const { items } = parsed;
   switch (message.role) {
     case 'user':
     case 'system':
@@ -39,7 +40,7 @@ function parseMessage(message: unknown, param: string, items: Item[]): Native {
       return some(native);
     }
     case 'assistant':
-      return parseAssistant(message, param, items);
+      return parseAssistant(message, param, parsed);
     case 'tool': {
       const { role: _, tool_call_id, content, ...native } = message;
       if (typeof tool_call_id !== 'string') throw invalid(`${param}.tool_call_id`, 'the id of a tool call');
@@ -57,7 +58,11 @@ function parseMessage(message: unknown, param: string, items: Item[]): Native {
   }
 }
 
-function parseAssistant(message: Record<string, unknown>, param: string, items: Item[]): Native {
+function parseAssistant(
+  message: Record<string, unknown>,
+  param: string,
+  { items, natives }: Required<ParsedMessages>,
+): Native {
   const { role: _, content, refusal, tool_calls, ...native } = message;
   const parts =
     content === null || content === undefined || content === ''
@@ -68,7 +73,17 @@ function parseAssistant(message: Record<string, unknown>, param: string, items: 
   if (tool_calls === undefined || tool_calls === null) return some(native);
   if (!Array.isArray(tool_calls)) throw invalid(`${param}.tool_calls`, 'an array of tool calls');
   tool_calls.forEach((call: unknown, index) => {
-    items.push(parseToolCall(call, `${param}.tool_calls[${index}]`));
+    const item = parseToolCall(call, `${param}.tool_calls[${index}]`);
+    const {
+      id: _,
+      type: __,
+      function: ___,
+      custom: ____,
+      index: _____,
+      ...further
+    } = call as Record<string, unknown>;
+    if (some(further)) natives[items.length] = { tool_call: further };
+    items.push(item);
   });
   return some(native);
 }

@@ -4,7 +4,7 @@ import { completionId } from '../../../core/ids.ts';
 import type { Intent, Turn } from '../../../core/turn.ts';
 import { errorObject } from '../../envelope.ts';
 import type { StreamWriter } from '../../sse.ts';
-import { finishReason, toolCall, usageOf } from './completion.ts';
+import { finishReason, nested, toolCall, usageOf } from './completion.ts';
 
 interface OpenItem {
   choice: number;
@@ -47,7 +47,7 @@ export class ChatStream implements StreamWriter {
       case 'annotation':
         return this.chunk(
           this.choiceOf(delta.index),
-          `{"annotations":[${JSON.stringify(delta.annotation)}]}`,
+          `{"annotations":[${JSON.stringify(nested(delta.annotation))}]}`,
         );
       case 'arguments-delta':
         return this.argumentsDelta(delta.index, delta.text);

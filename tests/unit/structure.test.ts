@@ -1,0 +1,119 @@
+import { describe, expect, test } from 'bun:test';
+import { readFileSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
+
+const SRC = join(import.meta.dir, '../../src');
+
+/** What each part of the tree may import besides itself. A path that ends in `.ts` is one file: a port. */
+const CORE = ['core'];
+const PORTS = ['session/store.ts', 'session/journal.ts'];
+const BELOW_TURN = ['core', 'claws', 'routing', 'session', 'context', 'cache', 'security', 'usage', 'events'];
+const ALLOWED: Record<string, string[]> = {
+  core: [],
+  claws: CORE,
+  routing: CORE,
+  session: CORE,
+  context: CORE,
+  cache: CORE,
+  security: CORE,
+  usage: CORE,
+  events: CORE,
+  config: CORE,
+  turn: BELOW_TURN,
+  http: [...BELOW_TURN, 'turn'],
+  jobs: [...BELOW_TURN, 'turn'],
+  stores: [...CORE, ...PORTS],
+  observe: [...CORE, 'events', ...PORTS],
+  cli: ['core', 'config', 'claws', 'main.ts', '../package.json'],
+};
+
+interface SourceFile {
+  path: string;
+  text: string;
+  imports: string[];
+}
+
+const files: SourceFile[] = [...new Bun.Glob('**/*.ts').scanSync(SRC)].map((path) => {
+  const text = readFileSync(join(SRC, path), 'utf8');
+  const specifiers = [...text.matchAll(/(?:from|import)\s*\(?\s*'(\.[^']+)'/g)].map((match) => match[1]!);
+  const imports = specifiers.map((specifier) => relative(SRC, join(SRC, dirname(path), specifier)));
+  return { path, text, imports };
+});
+
+const partOf = (path: string): string => path.split('/')[0]!;
+
+describe('structure', () => {
+  test('imports point one way', () => {
+    const wrong = files.flatMap(({ path, imports }) => {
+      const part = partOf(path);
+      if (path === 'main.ts') return [];
+      const allowed = ALLOWED[part];
+      if (!allowed) return [`${path}: the part "${part}" has no rule`];
+      return imports
+        .filter(
+          (target) =>
+            partOf(target) !== part && !allowed.includes(partOf(target)) && !allowed.includes(target),
+        )
+        .map((target) => `${path} imports ${target}`);
+    });
+    expect(wrong).toEqual([]);
+  });
+
+  test('there are no cycles', () => {
+    const byPath = new Map(files.map((file) => [file.path, file]));
+    const state = new Map<string, 'open' | 'done'>();
+    const cycles: string[] = [];
+    const visit = (path: string, trail: string[]): void => {
+      if (state.get(path) === 'done') return;
+      if (state.get(path) === 'open') {
+        cycles.push([...trail.slice(trail.indexOf(path)), path].join(' → '));
+        return;
+      }
+      state.set(path, 'open');
+      for (const target of byPath.get(path)?.imports ?? []) visit(target, [...trail, path]);
+      state.set(path, 'done');
+    };
+    for (const { path } of files) visit(path, []);
+    expect(cycles).toEqual([]);
+  });
+
+  test('no file is a barrel', () => {
+    const barrels = files.filter(({ text }) => {
+      const lines = text.split('\n').filter((line) => line.trim() !== '' && !line.startsWith('//'));
+      return lines.length > 0 && lines.every((line) => /^export .* from /.test(line));
+    });
+    expect(barrels.map(({ path }) => path)).toEqual([]);
+  });
+
+  test('files have at most 400 lines, comments and blank lines aside', () => {
+    const long = files
+      .map(({ path, text }) => {
+        const code = text.replace(/\/\*[\s\S]*?\*\//g, '').split('\n');
+        return {
+          path,
+          lines: code.filter((line) => line.trim() !== '' && !line.trim().startsWith('//')).length,
+        };
+      })
+      .filter(({ lines }) => lines > 400);
+    expect(long).toEqual([]);
+  });
+
+  test('names are domain nouns in kebab-case', () => {
+    const wrong = files.filter(
+      ({ path }) =>
+        !/^([a-z0-9]+(-[a-z0-9]+)*\/)*[a-z0-9]+(-[a-z0-9]+)*(\.d)?\.ts$/.test(path) ||
+        /\b(utils?|helpers?|manager|common|misc)\b/.test(path),
+    );
+    expect(wrong.map(({ path }) => path)).toEqual([]);
+  });
+
+  test('only main.ts names concrete stores and protocols', () => {
+    const named = files.filter(
+      ({ path, imports }) =>
+        path !== 'main.ts' &&
+        !path.startsWith('stores/') &&
+        imports.some((target) => target.startsWith('stores/')),
+    );
+    expect(named.map(({ path }) => path)).toEqual([]);
+  });
+});
