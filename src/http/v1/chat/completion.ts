@@ -34,10 +34,8 @@ export function completion(turn: Turn): Record<string, unknown> {
 
 /** What a provider of this dialect said of a choice beside the standard fields. */
 function choiceFields(passed: Turn['extra'], index: number): Record<string, unknown> | undefined {
-  const choices = passed?.choices;
-  return Array.isArray(choices)
-    ? choices[index]
-    : (choices as Record<number, Record<string, unknown>> | undefined)?.[index];
+  const choices = passed?.choices as { index: number }[] | undefined;
+  return choices?.find((choice) => choice.index === index);
 }
 
 const nativesOf = (turn: Turn) => (turn.protocol === 'openai-chat' ? turn.outputNatives : undefined);
