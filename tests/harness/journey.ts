@@ -1,0 +1,87 @@
+import OpenAI from 'openai';
+import { type Provider, startProvider } from '../simulators/provider/provider.ts';
+import { asJson, asList, asText, type Json } from '../simulators/provider/shape.ts';
+import { OTHER_KEY, ROOT_KEY, type TestGateway, type TestGatewayOptions, testGateway } from './gateway.ts';
+
+/** A gateway, the providers behind it, and a client in front. */
+export interface Journey {
+  provider: Provider;
+  gateway: TestGateway;
+  /** The real SDK, without retries of its own. */
+  client: OpenAI;
+  /** The same for the other tenant's key. */
+  otherClient: OpenAI;
+  end(): Promise<void>;
+}
+
+export async function startJourney(options: Omit<TestGatewayOptions, 'provider'> = {}): Promise<Journey> {
+  const provider = startProvider();
+  const gateway = await testGateway({ ...options, provider: provider.url });
+  return {
+    provider,
+    gateway,
+    client: sdk(gateway.url),
+    otherClient: sdk(gateway.url, OTHER_KEY),
+    async end() {
+      await gateway.stop();
+      provider.stop();
+    },
+  };
+}
+
+export function sdk(url: string, apiKey = ROOT_KEY): OpenAI {
+  return new OpenAI({ baseURL: `${url}/v1`, apiKey, maxRetries: 0 });
+}
+
+/** Names the session of a request. */
+export const inSession = (name: string) => ({ headers: { 'x-session-id': name } });
+
+export interface ServerEvent {
+  event?: string;
+  data: Json;
+}
+
+/** The events of a finished stream; `[DONE]` is left out and told by `done`. */
+export function serverEvents(text: string): { events: ServerEvent[]; done: boolean } {
+  const blocks = text.split('\n\n').filter((block) => block !== '' && !block.startsWith(':'));
+  const read = blocks.map((block) => {
+    const field = (name: string) => new RegExp(`^${name}: (.*)$`, 'm').exec(block)?.[1];
+    return { event: field('event'), data: field('data') ?? '' };
+  });
+  const events = read.filter(({ data }) => data !== '[DONE]');
+  return {
+    events: events.map(({ event, data }) => ({ event, data: asJson(JSON.parse(data)) })),
+    done: read.at(-1)?.data === '[DONE]',
+  };
+}
+
+/** JSON of unknown shape, to be looked into. */
+export async function json(response: Response | Promise<Response>): Promise<Json> {
+  return asJson(await (await response).json());
+}
+
+/** The text of a chat completion. */
+export function completionText(completion: unknown): string {
+  return asText(asJson(asList(asJson(completion).choices)[0]?.message).content);
+}
+
+/** The text of a response's messages. */
+export function responseText(response: unknown): string {
+  return asList(asJson(response).output)
+    .flatMap((item) => asList(item.content))
+    .map((part) => asText(part.text) || asText(part.refusal))
+    .join('');
+}
+
+/** What a session holds, oldest first: `user: …`, `assistant: …`, `function_call …`. */
+export async function sessionLog(gateway: TestGateway, id: string): Promise<string[]> {
+  const path = `/v1/conversations/${id}/items?order=asc&limit=100`;
+  const items = asList((await json(gateway.fetch(path))).data);
+  return items.map((item) => {
+    if (item.type !== 'message') return `${asText(item.type)} ${asText(item.call_id)}`.trim();
+    const parts = asList(item.content).map(
+      (part) => asText(part.text) || asText(part.refusal) || `[${asText(part.type)}]`,
+    );
+    return `${asText(item.role)}: ${parts.join(' ')}`;
+  });
+}
