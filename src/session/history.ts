@@ -14,9 +14,14 @@ export type HistoryUse =
   /** The items left the session's history at some point; a new branch begins there. */
   | 'forked';
 
-/** True when the items are a client's full history: somebody else than the user has spoken in them. */
+/**
+ * True when the items are a client's full history: the model has spoken in them. Outputs alone are news,
+ * because a history would hold the calls that they answer.
+ */
 export function isFullHistory(items: readonly Item[]): boolean {
-  return items.some((item) => !(item.type === 'message' && item.role !== 'assistant'));
+  return items.some((item) =>
+    item.type === 'message' ? item.role === 'assistant' : !item.type.endsWith('_output'),
+  );
 }
 
 export interface HistoryMatch {
