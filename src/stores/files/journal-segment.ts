@@ -1,0 +1,82 @@
+import { closeSync, fstatSync, ftruncateSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
+import { Fault } from '../../core/errors.ts';
+import type { TurnId } from '../../core/ids.ts';
+
+const NEWLINE = 10;
+
+/** One file of the journal. It holds whole lines only, but for one that a crash cut short at its end. */
+export class JournalSegment {
+  /** Turns that have begun in this segment and not ended. */
+  readonly open = new Set<TurnId>();
+  private broken = false;
+
+  private constructor(
+    readonly path: string,
+    private readonly file: number,
+    private bytes: number,
+  ) {}
+
+  static create(path: string): JournalSegment {
+    return new JournalSegment(path, openSync(path, 'ax', 0o600), 0);
+  }
+
+  /** Takes over the segment of a dead process, less the line that its death cut short. */
+  static adopt(path: string): JournalSegment {
+    const whole = readFileSync(path).lastIndexOf(NEWLINE) + 1;
+    const file = openSync(path, 'a');
+    if (fstatSync(file).size > whole) ftruncateSync(file, whole);
+    return new JournalSegment(path, file, whole);
+  }
+
+  get size(): number {
+    return this.bytes;
+  }
+
+  /** False once a line could be neither finished nor taken back. */
+  get writable(): boolean {
+    return !this.broken;
+  }
+
+  text(): string {
+    return readFileSync(this.path, 'utf8');
+  }
+
+  /** Appends one line, whole or not at all. Returns once it survives the process. */
+  write(line: string): void {
+    const data = Buffer.from(`${line}\n`);
+    let written = 0;
+    try {
+      if (this.broken) throw new Error('an earlier write was cut short');
+      while (written < data.length) written += writeSync(this.file, data, written);
+    } catch (cause) {
+      if (written > 0) this.cutBack();
+      const reason = (cause as Error).message;
+      throw new Fault('store_unavailable', `The journal cannot be written: ${reason}.`, { cause });
+    }
+    this.bytes += written;
+  }
+
+  /** Forgets all lines. */
+  clear(): void {
+    ftruncateSync(this.file, 0);
+    this.bytes = 0;
+  }
+
+  close(): void {
+    closeSync(this.file);
+  }
+
+  remove(): void {
+    rmSync(this.path, { force: true });
+    this.close();
+  }
+
+  private cutBack(): void {
+    try {
+      ftruncateSync(this.file, this.bytes);
+    } catch {
+      // A line after the torn one would be lost with it.
+      this.broken = true;
+    }
+  }
+}

@@ -1,0 +1,180 @@
+import { mkdirSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Delta } from '../../core/delta.ts';
+import { Fault } from '../../core/errors.ts';
+import type { TurnId } from '../../core/ids.ts';
+import type { Intent } from '../../core/turn.ts';
+import type { Journal, Unfinished } from '../../session/journal.ts';
+import { InstanceLock } from './instance-lock.ts';
+import { beginLine, deltasLine, endLine, readLines } from './journal-lines.ts';
+import { JournalSegment } from './journal-segment.ts';
+
+const SEGMENT_BYTES = 8 * 1024 * 1024;
+/** `<instance>-<n>.log` and `<instance>.lock`; an instance is a UUID. */
+const FILE_NAME = /^([0-9a-f-]{36})(-\d+\.log|\.lock)$/;
+
+/** What a dead process left, held by this one until its turns have ended. */
+interface Inheritance {
+  lock: InstanceLock;
+  segments: Set<JournalSegment>;
+}
+
+/**
+ * A journal in files, `<dataDir>/journal/<instance>-<n>.log`. Each entry is one write to the page cache,
+ * without a sync: it survives the process, not the machine, and costs microseconds.
+ *
+ * All entries of a turn go to the segment in which it began. So a segment can go as soon as its own turns
+ * have ended, however long others run.
+ */
+export class FileJournal implements Journal {
+  private readonly segmentOf = new Map<TurnId, JournalSegment>();
+  private readonly inherited = new Map<string, Inheritance>();
+  private active: JournalSegment | undefined;
+  private segmentCount = 0;
+  private closed = false;
+
+  private constructor(
+    private readonly directory: string,
+    private readonly instance: string,
+    private readonly lock: InstanceLock,
+    private readonly segmentBytes: number,
+  ) {}
+
+  /** Several processes may open a journal in one directory; each finds only what dead ones left. */
+  static open(dataDir: string, segmentBytes = SEGMENT_BYTES): FileJournal {
+    const directory = join(dataDir, 'journal');
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    for (;;) {
+      const instance = crypto.randomUUID();
+      const lock = InstanceLock.take(lockPath(directory, instance));
+      if (lock) return new FileJournal(directory, instance, lock, segmentBytes);
+    }
+  }
+
+  begin(intent: Intent): void {
+    if (this.segmentOf.has(intent.id)) return;
+    const segment = this.activeSegment();
+    segment.write(beginLine(intent));
+    segment.open.add(intent.id);
+    this.segmentOf.set(intent.id, segment);
+  }
+
+  append(turn: TurnId, deltas: readonly Delta[]): void {
+    const segment = this.segmentOf.get(turn);
+    if (!segment) throw new Fault('internal_error', `The turn ${turn} is not open in the journal.`);
+    segment.write(deltasLine(turn, deltas));
+  }
+
+  end(turn: TurnId): void {
+    const segment = this.segmentOf.get(turn);
+    if (!segment) return;
+    this.segmentOf.delete(turn);
+    segment.open.delete(turn);
+    try {
+      if (segment.open.size > 0) segment.write(endLine(turn));
+      else if (segment === this.active) segment.clear();
+      else this.discard(segment);
+    } catch {
+      // The turn is in the log: a successor that still finds it here commits it again, which changes nothing.
+    }
+  }
+
+  async unfinished(): Promise<Unfinished[]> {
+    try {
+      this.inherit();
+      const found: Unfinished[] = [];
+      for (const { segments } of this.inherited.values()) {
+        for (const segment of segments) {
+          for (const [turn, entry] of readLines(segment.text()))
+            if (segment.open.has(turn)) found.push(entry);
+        }
+      }
+      return found.sort((a, b) => a.intent.createdAt - b.intent.createdAt);
+    } catch (cause) {
+      const reason = (cause as Error).message;
+      throw new Fault('store_unavailable', `The journal cannot be read: ${reason}.`, { cause });
+    }
+  }
+
+  /** Turns that have not ended stay for a successor. */
+  async close(): Promise<void> {
+    if (this.closed) return;
+    const segments = new Set(this.segmentOf.values());
+    for (const segment of segments) segment.close();
+    if (this.active && !segments.has(this.active)) this.active.remove();
+    for (const { lock } of this.inherited.values()) lock.release();
+    if (this.namesIn(this.instance).length === 0) this.lock.remove();
+    else this.lock.release();
+    this.segmentOf.clear();
+    this.inherited.clear();
+    this.active = undefined;
+    this.closed = true;
+  }
+
+  private activeSegment(): JournalSegment {
+    if (this.active?.writable && this.active.size < this.segmentBytes) return this.active;
+    if (this.closed) throw new Fault('store_unavailable', 'The journal is closed.');
+    const path = join(this.directory, `${this.instance}-${this.segmentCount}.log`);
+    try {
+      this.active = JournalSegment.create(path);
+    } catch (cause) {
+      const reason = (cause as Error).message;
+      throw new Fault('store_unavailable', `The journal cannot be written: ${reason}.`, { cause });
+    }
+    this.segmentCount++;
+    return this.active;
+  }
+
+  private discard(segment: JournalSegment): void {
+    segment.remove();
+    for (const [instance, { lock, segments }] of this.inherited) {
+      if (!segments.delete(segment) || segments.size > 0) continue;
+      this.inherited.delete(instance);
+      lock.remove();
+    }
+  }
+
+  /** Takes over what processes that are dead by now have left. */
+  private inherit(): void {
+    const instances = new Set(readdirSync(this.directory).map(instanceOf));
+    for (const instance of instances) {
+      if (instance === undefined || instance === this.instance || this.inherited.has(instance)) continue;
+      const lock = InstanceLock.take(lockPath(this.directory, instance));
+      if (!lock) continue;
+      try {
+        this.adopt(instance, lock);
+      } catch (error) {
+        lock.release();
+        throw error;
+      }
+    }
+  }
+
+  private adopt(instance: string, lock: InstanceLock): void {
+    const segments = new Set<JournalSegment>();
+    for (const name of this.namesIn(instance)) {
+      const segment = JournalSegment.adopt(join(this.directory, name));
+      for (const turn of readLines(segment.text()).keys()) {
+        segment.open.add(turn);
+        this.segmentOf.set(turn, segment);
+      }
+      if (segment.open.size > 0) segments.add(segment);
+      else segment.remove();
+    }
+    if (segments.size > 0) this.inherited.set(instance, { lock, segments });
+    else lock.remove();
+  }
+
+  /** File names of an instance's segments. */
+  private namesIn(instance: string): string[] {
+    return readdirSync(this.directory).filter((name) => name.startsWith(`${instance}-`));
+  }
+}
+
+function lockPath(directory: string, instance: string): string {
+  return join(directory, `${instance}.lock`);
+}
+
+function instanceOf(name: string): string | undefined {
+  return FILE_NAME.exec(name)?.[1];
+}

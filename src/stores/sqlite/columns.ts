@@ -1,0 +1,125 @@
+import type { SessionId, TurnId } from '../../core/ids.ts';
+import { sessionOf } from '../../core/ids.ts';
+import type { Dialect, Session, Tenant, TurnState } from '../../core/turn.ts';
+import type { TurnRow } from '../../session/store.ts';
+
+/** The last part of a turn's id: what follows its session, which is stored beside it. */
+export type TurnSuffix = string & { readonly turnSuffix: unique symbol };
+
+export interface TurnKey {
+  tenant: Tenant;
+  session: SessionId;
+  id: TurnSuffix;
+}
+
+/** A turn as the view `turn_rows` shows it, less its places in the file. */
+export interface TurnColumns extends TurnKey {
+  parent: TurnSuffix | null;
+  createdAt: number;
+  state: number;
+  dialect: number;
+  listed: number;
+  deleted: number;
+  model: string;
+  tokens: number;
+  totalTokens: number;
+  digest: string;
+  metadata: string | null;
+  hidden: string | null;
+  body: string;
+}
+
+export interface SessionColumns {
+  tenant: Tenant;
+  id: SessionId;
+  name: string | null;
+  createdAt: number;
+  head: TurnSuffix | null;
+  metadata: string | null;
+}
+
+// The file holds positions in these lists: append to them, never reorder.
+const STATES: readonly TurnState[] = ['completed', 'incomplete', 'failed', 'cancelled', 'queued', 'running'];
+const DIALECTS: readonly Dialect[] = ['chat', 'responses'];
+
+export function turnKey(tenant: Tenant, id: TurnId): TurnKey {
+  const session = sessionOf(id);
+  return { tenant, session, id: id.slice(session.length) as TurnSuffix };
+}
+
+/** Throws where the turn is not one of the session: its id could not be restored. */
+export function turnSuffix(session: SessionId, id: TurnId): TurnSuffix {
+  if (!id.startsWith(session)) throw new TypeError(`Turn ${id} does not belong to session ${session}.`);
+  return id.slice(session.length) as TurnSuffix;
+}
+
+export const turnId = (session: SessionId, suffix: TurnSuffix): TurnId => (session + suffix) as TurnId;
+
+export function metadataColumn(metadata: Record<string, string>): string | null {
+  return Object.keys(metadata).length === 0 ? null : JSON.stringify(metadata);
+}
+
+export function turnColumns(row: TurnRow): TurnColumns {
+  return {
+    tenant: row.tenant,
+    session: row.session,
+    id: turnSuffix(row.session, row.id),
+    parent: row.parent === null ? null : turnSuffix(row.session, row.parent),
+    createdAt: row.createdAt,
+    state: STATES.indexOf(row.state),
+    dialect: DIALECTS.indexOf(row.dialect),
+    listed: Number(row.listed),
+    deleted: Number(row.deleted),
+    model: row.model,
+    tokens: row.tokens,
+    totalTokens: row.totalTokens,
+    digest: row.digest,
+    metadata: metadataColumn(row.metadata),
+    hidden: row.hidden.length === 0 ? null : JSON.stringify(row.hidden),
+    body: row.body,
+  };
+}
+
+export function turnRow(columns: TurnColumns): TurnRow {
+  return {
+    tenant: columns.tenant,
+    session: columns.session,
+    id: turnId(columns.session, columns.id),
+    parent: columns.parent === null ? null : turnId(columns.session, columns.parent),
+    createdAt: columns.createdAt,
+    state: STATES[columns.state]!,
+    dialect: DIALECTS[columns.dialect]!,
+    listed: columns.listed === 1,
+    deleted: columns.deleted === 1,
+    model: columns.model,
+    tokens: columns.tokens,
+    totalTokens: columns.totalTokens,
+    digest: columns.digest,
+    metadata: columns.metadata === null ? {} : JSON.parse(columns.metadata),
+    hidden: columns.hidden === null ? [] : JSON.parse(columns.hidden),
+    body: columns.body,
+  };
+}
+
+export function sessionColumns(session: Session): SessionColumns {
+  return {
+    tenant: session.tenant,
+    id: session.id,
+    name: session.name ?? null,
+    createdAt: session.createdAt,
+    head: session.head === null ? null : turnSuffix(session.id, session.head),
+    metadata: metadataColumn(session.metadata),
+  };
+}
+
+export function sessionOfColumns(columns: SessionColumns): Session {
+  const session: Session = {
+    id: columns.id,
+    tenant: columns.tenant,
+    createdAt: columns.createdAt,
+    metadata: columns.metadata === null ? {} : JSON.parse(columns.metadata),
+    head: columns.head === null ? null : turnId(columns.id, columns.head),
+  };
+  if (columns.name !== null) session.name = columns.name;
+  return session;
+}

@@ -1,0 +1,121 @@
+import type { Database, Statement } from 'bun:sqlite';
+import { Fault } from '../../core/errors.ts';
+import { Operations } from './operations.ts';
+import type { Call, GroupOutcome, OperationName, Result } from './thread-protocol.ts';
+
+const READS: ReadonlySet<OperationName> = new Set<OperationName>([
+  'findSession',
+  'findSessionByName',
+  'readTurn',
+  'readBranch',
+  'readTree',
+  'listTurns',
+  'findKey',
+]);
+
+/** Writes between two checkpoints: a few megabytes of log, which a restart reads again in milliseconds. */
+const CHECKPOINT_AFTER = 1000;
+
+/** Runs groups of calls, each group in one transaction with one sync of the disk. */
+export class GroupCommit {
+  private readonly operations: Operations;
+  private readonly begin: Statement;
+  private readonly commit: Statement;
+  private readonly rollback: Statement;
+  private writesSinceCheckpoint = 0;
+
+  constructor(private readonly db: Database) {
+    this.operations = new Operations(db);
+    this.begin = db.prepare('BEGIN IMMEDIATE');
+    this.commit = db.prepare('COMMIT');
+    this.rollback = db.prepare('ROLLBACK');
+  }
+
+  /** What a result says is on disk. */
+  run(calls: Call[]): GroupOutcome {
+    const writes = calls.filter((call) => !READS.has(call.name)).length;
+    if (writes === 0) return { results: calls.map((call) => this.read(call)), transactions: 0 };
+    this.writesSinceCheckpoint += writes;
+    return this.transact(calls);
+  }
+
+  /** Moves committed pages into the database file once enough have gathered. To be called between groups. */
+  checkpoint(): void {
+    if (this.writesSinceCheckpoint < CHECKPOINT_AFTER) return;
+    this.writesSinceCheckpoint = 0;
+    try {
+      this.db.run('PRAGMA wal_checkpoint(PASSIVE)');
+    } catch {
+      // What was acknowledged stays safe in the write-ahead log, and SQLite tries again by itself.
+    }
+  }
+
+  /** Closes the database. SQLite keeps one open, and its write-ahead log with it, as long as a statement is. */
+  close(): void {
+    for (const statement of [this.operations, this.begin, this.commit, this.rollback]) statement.finalize();
+    this.db.close();
+  }
+
+  private transact(calls: Call[]): GroupOutcome {
+    let results: Result[];
+    try {
+      this.begin.run();
+    } catch (error) {
+      return failed(calls, error);
+    }
+    try {
+      results = calls.map((call) => this.perform(call));
+    } catch (error) {
+      this.undo();
+      return calls.length === 1 ? failed(calls, error) : this.transactEach(calls);
+    }
+    try {
+      this.commit.run();
+    } catch (error) {
+      this.undo();
+      return failed(calls, error);
+    }
+    return { results, transactions: 1 };
+  }
+
+  /** Something is wrong with one of the calls: each runs in a transaction of its own, so that it fails alone. */
+  private transactEach(calls: Call[]): GroupOutcome {
+    const outcomes = calls.map((call) => this.transact([call]));
+    return {
+      results: outcomes.flatMap((outcome) => outcome.results),
+      transactions: outcomes.reduce((sum, outcome) => sum + outcome.transactions, 0),
+    };
+  }
+
+  private undo(): void {
+    // SQLite has rolled back already after some failures, such as a full disk.
+    if (this.db.inTransaction) this.rollback.run();
+  }
+
+  private read(call: Call): Result {
+    try {
+      return this.perform(call);
+    } catch (error) {
+      return failure(error);
+    }
+  }
+
+  private perform({ name, args }: Call): Result {
+    try {
+      const operation = this.operations[name] as (...args: unknown[]) => unknown;
+      return { value: operation.apply(this.operations, args) };
+    } catch (error) {
+      if (error instanceof Fault) return { code: error.code, message: error.message };
+      throw error;
+    }
+  }
+}
+
+function failed(calls: Call[], error: unknown): GroupOutcome {
+  return { results: calls.map(() => failure(error)), transactions: 0 };
+}
+
+function failure(error: unknown): Result {
+  const reason = error instanceof Error ? error.message : String(error);
+  return { code: 'store_unavailable', message: `The session store failed: ${reason}.` };
+}

@@ -1,0 +1,3 @@
+-- Forgets a session; its turns stay.
+-- :tenant, :id
+DELETE FROM sessions WHERE tenant = :tenant AND id = :id;

@@ -1,0 +1,5 @@
+-- Moves a session's head, if it still is where the mover saw it.
+-- :tenant, :session
+-- :from                    the head it saw; NULL for none
+-- :to
+UPDATE sessions SET head = :to WHERE tenant = :tenant AND id = :session AND head IS :from;

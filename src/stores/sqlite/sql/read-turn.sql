@@ -1,0 +1,3 @@
+-- One turn.
+-- :tenant, :session, :id   its key
+SELECT * FROM turn_rows WHERE tenant = :tenant AND session = :session AND id = :id;

@@ -1,0 +1,37 @@
+import { openDatabase } from './database-file.ts';
+import { GroupCommit } from './group-commit.ts';
+import type { Call, Reply, Request } from './thread-protocol.ts';
+
+declare const self: Worker;
+
+/** The store's thread: runs each group of calls that it is sent, and answers it in one message. */
+function serve(port: Worker): void {
+  const reply = (message: Reply) => port.postMessage(message);
+  let group: GroupCommit | undefined;
+
+  const open = (path: string) => {
+    try {
+      group = new GroupCommit(openDatabase(path));
+      reply({ opened: true });
+    } catch (error) {
+      reply({ refused: error instanceof Error ? error.message : String(error) });
+    }
+  };
+
+  const run = (calls: Call[]) => {
+    if (!group) return;
+    reply(group.run(calls));
+    group.checkpoint();
+  };
+
+  port.onmessage = ({ data }: MessageEvent<Request>) => {
+    if ('open' in data) open(data.open);
+    else if ('calls' in data) run(data.calls);
+    else {
+      group?.close();
+      reply({ closed: true });
+    }
+  };
+}
+
+serve(self);

@@ -1,0 +1,322 @@
+import { afterEach, beforeEach, describe, expect, test } from 'bun:test';
+import { newSessionId, newTurnId, type SessionId } from '../../src/core/ids.ts';
+import type { ListQuery, SessionStore, TurnRow } from '../../src/session/store.ts';
+import { ACME, aSession, aTurn, faultOf, GLOBEX, NOW } from './turn-rows.ts';
+
+/** What every `SessionStore` does. `makeStore` gives an empty one; the suite closes it. */
+export function sessionStoreConformance(name: string, makeStore: () => Promise<SessionStore>): void {
+  describe(name, () => {
+    let store: SessionStore;
+    let session: SessionId;
+
+    beforeEach(async () => {
+      store = await makeStore();
+      session = newSessionId(NOW);
+    });
+    afterEach(() => store.close());
+
+    async function commitBranch(length: number, fields: Partial<TurnRow> = {}): Promise<TurnRow[]> {
+      const rows: TurnRow[] = [];
+      for (let i = 0; i < length; i++) rows.push(aTurn(session, rows.at(-1) ?? null, fields));
+      await Promise.all(rows.map((row) => store.commitTurn(row)));
+      return rows;
+    }
+
+    describe('sessions', () => {
+      test('are found by id and by name, as they were made', async () => {
+        const made = aSession({ name: 'trip', metadata: { 'a "key"': 'välue' } });
+        expect(await store.createSession(made)).toEqual(made);
+        expect(await store.findSession(ACME, { id: made.id })).toEqual(made);
+        expect(await store.findSession(ACME, { name: 'trip' })).toEqual(made);
+      });
+
+      test('without a name have none', async () => {
+        const made = aSession();
+        await store.createSession(made);
+        await store.createSession(aSession());
+        expect(await store.findSession(ACME, { id: made.id })).toEqual(made);
+      });
+
+      test('that nobody made are not found', async () => {
+        expect(await store.findSession(ACME, { id: session })).toBeUndefined();
+        expect(await store.findSession(ACME, { name: 'trip' })).toBeUndefined();
+      });
+
+      test('with a taken name are the existing ones, and nothing changes', async () => {
+        const first = aSession({ name: 'trip', metadata: { by: 'first' } });
+        const second = aSession({ name: 'trip', metadata: { by: 'second' } });
+        const made = await Promise.all([store.createSession(first), store.createSession(second)]);
+        expect(made).toEqual([first, first]);
+        expect(await store.findSession(ACME, { id: second.id })).toBeUndefined();
+      });
+
+      test('made twice are made once', async () => {
+        const made = aSession({ metadata: { by: 'first' } });
+        await store.createSession(made);
+        expect(await store.createSession({ ...made, metadata: {} })).toEqual(made);
+      });
+
+      test('take new metadata in place of the old', async () => {
+        const made = await store.createSession(aSession({ metadata: { a: '1', b: '2' } }));
+        expect(await store.updateSession(ACME, made.id, { c: '3' })).toEqual({
+          ...made,
+          metadata: { c: '3' },
+        });
+        expect(await store.updateSession(ACME, made.id, {})).toEqual({ ...made, metadata: {} });
+        expect(await store.findSession(ACME, { id: made.id })).toEqual({ ...made, metadata: {} });
+        expect(await store.updateSession(ACME, session, {})).toBeUndefined();
+      });
+
+      test('that are deleted free their name and leave their turns', async () => {
+        const made = await store.createSession(aSession({ name: 'trip' }));
+        const turn = aTurn(made.id, null);
+        await store.commitTurn(turn);
+        expect(await store.deleteSession(ACME, made.id)).toBe(true);
+        expect(await store.deleteSession(ACME, made.id)).toBe(false);
+        expect(await store.findSession(ACME, { id: made.id })).toBeUndefined();
+        expect(await store.findSession(ACME, { name: 'trip' })).toBeUndefined();
+        expect(await store.readTurn(ACME, turn.id)).toEqual(turn);
+        const next = aSession({ name: 'trip' });
+        expect(await store.createSession(next)).toEqual(next);
+      });
+
+      test('cannot be changed through what was given or returned', async () => {
+        const given = aSession({ metadata: { a: '1' } });
+        await store.createSession(given);
+        given.metadata.a = '2';
+        const found = await store.findSession(ACME, { id: given.id });
+        found!.metadata.a = '3';
+        expect((await store.findSession(ACME, { id: given.id }))?.metadata).toEqual({ a: '1' });
+      });
+    });
+
+    describe('turns', () => {
+      test('are read as they were committed', async () => {
+        const root = aTurn(session, null);
+        const turn = aTurn(session, root, {
+          state: 'incomplete',
+          dialect: 'chat',
+          listed: true,
+          model: '',
+          digest: 'not Hex',
+          metadata: { key: 'välue' },
+          hidden: ['i0'],
+          body: JSON.stringify('x'.repeat(100_000)),
+        });
+        expect(await store.commitTurn(root)).toBe(true);
+        expect(await store.commitTurn(turn)).toBe(true);
+        expect(await store.readTurn(ACME, root.id)).toEqual(root);
+        expect(await store.readTurn(ACME, turn.id)).toEqual(turn);
+        expect(await store.readTurn(ACME, newTurnId(session, NOW))).toBeUndefined();
+      });
+
+      test.each(['queued', 'running', 'completed', 'incomplete', 'failed', 'cancelled'] as const)(
+        'keep the state %s',
+        async (state) => {
+          const turn = aTurn(session, null, { state });
+          await store.commitTurn(turn);
+          expect((await store.readTurn(ACME, turn.id))?.state).toBe(state);
+        },
+      );
+
+      test.each(['', 'ab', 'abc', 'AB', '0f'.repeat(32)])('keep the digest "%s"', async (digest) => {
+        const turn = aTurn(session, null, { digest });
+        await store.commitTurn(turn);
+        expect((await store.readTurn(ACME, turn.id))?.digest).toBe(digest);
+      });
+
+      test('committed again change nothing', async () => {
+        const made = await store.createSession(aSession({ id: session }));
+        const turn = aTurn(session, null);
+        expect(await store.commitTurn(turn, { from: null })).toBe(true);
+        expect(await store.commitTurn({ ...turn, body: '"other"' }, { from: null })).toBe(true);
+        expect(await store.readTurn(ACME, turn.id)).toEqual(turn);
+        expect(await store.readTree(ACME, session)).toHaveLength(1);
+        expect((await store.findSession(ACME, { id: made.id }))?.head).toBe(turn.id);
+      });
+
+      test('that follow a turn that is not stored are refused', async () => {
+        const turn = aTurn(session, aTurn(session, null));
+        expect(await faultOf(store.commitTurn(turn))).toBe('context_lost');
+        expect(await store.readTurn(ACME, turn.id)).toBeUndefined();
+      });
+
+      test('move the head from where it is', async () => {
+        await store.createSession(aSession({ id: session }));
+        const first = aTurn(session, null);
+        const second = aTurn(session, first);
+        expect(await store.commitTurn(first, { from: null })).toBe(true);
+        expect(await store.commitTurn(second, { from: first.id })).toBe(true);
+        expect((await store.findSession(ACME, { id: session }))?.head).toBe(second.id);
+      });
+
+      test('of racing movers move the head once; the others are stored as forks', async () => {
+        await store.createSession(aSession({ id: session }));
+        const root = aTurn(session, null);
+        await store.commitTurn(root, { from: null });
+        const rivals = Array.from({ length: 20 }, () => aTurn(session, root));
+        const moved = await Promise.all(rivals.map((row) => store.commitTurn(row, { from: root.id })));
+        expect(moved.filter(Boolean)).toHaveLength(1);
+        const winner = rivals[moved.indexOf(true)]!;
+        expect((await store.findSession(ACME, { id: session }))?.head).toBe(winner.id);
+        expect(await store.readTree(ACME, session)).toHaveLength(21);
+      });
+
+      test('do not move the head of a session that is not there', async () => {
+        const turn = aTurn(session, null);
+        expect(await store.commitTurn(turn, { from: null })).toBe(false);
+        expect(await store.readTurn(ACME, turn.id)).toEqual(turn);
+      });
+
+      test('may be amended', async () => {
+        const [, turn] = await commitBranch(2);
+        const id = turn!.id;
+        expect(await store.amendTurn(ACME, id, { metadata: { a: '1' } })).toEqual({
+          ...turn!,
+          metadata: { a: '1' },
+        });
+        await store.amendTurn(ACME, id, { hide: ['i0', 'o1'] });
+        await store.amendTurn(ACME, id, { hide: ['o1', 'o2'], metadata: {} });
+        await store.amendTurn(ACME, id, { deleted: true });
+        const amended = { ...turn!, hidden: ['i0', 'o1', 'o2'], deleted: true };
+        expect(await store.amendTurn(ACME, id, {})).toEqual(amended);
+        expect(await store.readTurn(ACME, id)).toEqual(amended);
+        expect(await store.amendTurn(ACME, newTurnId(session, NOW), { deleted: true })).toBeUndefined();
+      });
+    });
+
+    describe('branches', () => {
+      test('are read whole, oldest first', async () => {
+        const rows = await commitBranch(5);
+        expect(await store.readBranch(ACME, rows[4]!.id, -1)).toEqual(rows);
+        expect(await store.readBranch(ACME, rows[2]!.id, 0)).toEqual(rows.slice(0, 3));
+      });
+
+      test('hold only their own turns', async () => {
+        const rows = await commitBranch(3);
+        const fork = aTurn(session, rows[0]!);
+        await store.commitTurn(fork);
+        expect(await store.readBranch(ACME, fork.id, 0)).toEqual([rows[0]!, fork]);
+      });
+
+      test('are cut by tokens, but for their root', async () => {
+        const rows = await commitBranch(6);
+        expect(await store.readBranch(ACME, rows[5]!.id, 400)).toEqual([rows[0]!, rows[4]!, rows[5]!]);
+        expect(await store.readBranch(ACME, rows[5]!.id, 100)).toEqual(rows);
+        expect(await store.readBranch(ACME, rows[5]!.id, 99_999)).toEqual([rows[0]!]);
+        expect(await store.readBranch(ACME, rows[0]!.id, 99_999)).toEqual([rows[0]!]);
+      });
+
+      test('of a turn that is not there are empty', async () => {
+        expect(await store.readBranch(ACME, newTurnId(session, NOW), 0)).toEqual([]);
+      });
+
+      test('with two roots in one session keep apart', async () => {
+        const [first] = await commitBranch(2);
+        const second = await commitBranch(2);
+        expect(await store.readBranch(ACME, second[1]!.id, 100)).toEqual(second);
+        expect(second).not.toContainEqual(first);
+      });
+
+      test('of 10,000 turns are read at their end, in one piece', async () => {
+        const rows = await commitBranch(10_000, { body: '"short"' });
+        const end = await store.readBranch(ACME, rows[9999]!.id, rows[9979]!.totalTokens);
+        expect(end).toEqual([rows[0]!, ...rows.slice(9980)]);
+        expect(await store.readBranch(ACME, rows[9999]!.id, 0)).toHaveLength(10_000);
+      });
+
+      test('together are a tree, parents first', async () => {
+        const rows = await commitBranch(3);
+        const fork = aTurn(session, rows[0]!);
+        await store.commitTurn(fork);
+        const nodes = [...rows, fork].map(({ id, parent, digest }) => ({ id, parent, digest }));
+        expect(await store.readTree(ACME, session)).toEqual(nodes);
+        expect(await store.readTree(ACME, newSessionId(NOW))).toEqual([]);
+      });
+    });
+
+    describe('lists', () => {
+      const query = (fields: Partial<ListQuery> = {}): ListQuery => ({ limit: 100, order: 'asc', ...fields });
+      const ids = async (fields: Partial<ListQuery> = {}) =>
+        (await store.listTurns(ACME, query(fields))).map((row) => row.id);
+
+      test('hold listed turns of all sessions by time', async () => {
+        const rows = [2, 0, 1].map((time) =>
+          aTurn(newSessionId(NOW), null, { listed: true, createdAt: NOW + time }),
+        );
+        for (const row of [...rows, aTurn(session, null)]) await store.commitTurn(row);
+        const [last, first, middle] = rows.map((row) => row.id);
+        expect(await ids()).toEqual([first!, middle!, last!]);
+        expect(await ids({ order: 'desc' })).toEqual([last!, middle!, first!]);
+        expect((await store.listTurns(ACME, query()))[2]).toEqual(rows[0]!);
+      });
+
+      test.each(['asc', 'desc'] as const)('are paged (%s), also within one millisecond', async (order) => {
+        for (let i = 0; i < 7; i++) await store.commitTurn(aTurn(newSessionId(NOW), null, { listed: true }));
+        const whole = await ids({ order });
+        const paged = await ids({ order, limit: 3 });
+        while (paged.length < 7) paged.push(...(await ids({ order, limit: 3, after: paged.at(-1)! })));
+        expect(paged).toEqual(whole);
+        expect(await ids({ order, after: whole.at(-1)! })).toEqual([]);
+      });
+
+      test('leave out what is deleted, and can still go on after it', async () => {
+        const rows = Array.from({ length: 3 }, () => aTurn(session, null, { listed: true }));
+        for (const row of rows) await store.commitTurn(row);
+        await store.amendTurn(ACME, rows[1]!.id, { deleted: true });
+        expect(await ids()).toEqual([rows[0]!.id, rows[2]!.id]);
+        expect(await ids({ after: rows[1]!.id })).toEqual([rows[2]!.id]);
+        expect(await ids({ after: newTurnId(session, NOW) })).toEqual([]);
+      });
+
+      test('are filtered by model and metadata', async () => {
+        const metadatas = [{}, { a: '1' }, { a: '1', 'b "c".d': '2' }, { a: '2' }];
+        const rows = metadatas.map((metadata) =>
+          aTurn(session, null, { listed: true, metadata: { ...metadata } as Record<string, string> }),
+        );
+        rows.push(aTurn(session, null, { listed: true, model: 'other' }));
+        for (const row of rows) await store.commitTurn(row);
+        const [plain, one, both, , other] = rows.map((row) => row.id);
+        expect(await ids({ model: 'other' })).toEqual([other!]);
+        expect(await ids({ metadata: { a: '1' } })).toEqual([one!, both!]);
+        expect(await ids({ metadata: { a: '1', 'b "c".d': '2' } })).toEqual([both!]);
+        expect(await ids({ metadata: {}, model: 'gpt-5', limit: 1 })).toEqual([plain!]);
+      });
+    });
+
+    describe('tenants', () => {
+      test('do not see or change what belongs to another', async () => {
+        const made = await store.createSession(aSession({ id: session, name: 'trip' }));
+        const turn = aTurn(session, null, { listed: true });
+        await store.commitTurn(turn, { from: null });
+        const before = { ...made, head: turn.id };
+
+        expect(await store.findSession(GLOBEX, { id: session })).toBeUndefined();
+        expect(await store.findSession(GLOBEX, { name: 'trip' })).toBeUndefined();
+        expect(await store.updateSession(GLOBEX, session, { a: '1' })).toBeUndefined();
+        expect(await store.deleteSession(GLOBEX, session)).toBe(false);
+        expect(await store.readTurn(GLOBEX, turn.id)).toBeUndefined();
+        expect(await store.readBranch(GLOBEX, turn.id, 0)).toEqual([]);
+        expect(await store.readTree(GLOBEX, session)).toEqual([]);
+        expect(await store.amendTurn(GLOBEX, turn.id, { deleted: true })).toBeUndefined();
+        expect(await store.listTurns(GLOBEX, { limit: 10, order: 'asc' })).toEqual([]);
+        expect(await store.listTurns(GLOBEX, { limit: 10, order: 'asc', after: turn.id })).toEqual([]);
+        const follower = aTurn(session, turn, { tenant: GLOBEX });
+        expect(await faultOf(store.commitTurn(follower))).toBe('context_lost');
+
+        expect(await store.findSession(ACME, { id: session })).toEqual(before);
+        expect(await store.readTurn(ACME, turn.id)).toEqual(turn);
+      });
+
+      test('may use the same ids and names', async () => {
+        const ours = await store.createSession(aSession({ id: session, name: 'trip' }));
+        const theirs = await store.createSession({ ...ours, tenant: GLOBEX, metadata: { a: '1' } });
+        const turn = aTurn(session, null);
+        expect(await store.commitTurn({ ...turn, tenant: GLOBEX }, { from: null })).toBe(true);
+        expect(await store.readTurn(ACME, turn.id)).toBeUndefined();
+        expect(await store.findSession(ACME, { name: 'trip' })).toEqual(ours);
+        expect(await store.findSession(GLOBEX, { name: 'trip' })).toEqual({ ...theirs, head: turn.id });
+      });
+    });
+  });
+}
