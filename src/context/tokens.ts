@@ -2,26 +2,54 @@ import type { Item, Part } from '../core/items.ts';
 import type { FunctionTool } from '../core/settings.ts';
 
 /**
- * Estimates of tokens, made once when an item is appended. Within about 15 % of o200k on prose, code
- * and CJK text, and on the high side (tested against a tokenizer's counts); a real tokenizer costs a
- * hundred times more per turn and more than linear time on hostile input. Where a provider reports its
- * own count, that one is kept instead.
+ * Estimates of tokens, made once when an item is appended (`docs/adr/0004-token-estimates.md`). Where a
+ * provider reports its own count, that one is kept instead.
+ *
+ * Weights are fitted to o200k: words of ASCII and of other alphabets, punctuation and digits, CJK. A
+ * change of case or to digits inside a word begins a token in code and in encoded data alike.
  */
 export function estimateTokens(text: string): number {
-  let letters = 0;
-  let others = 0;
-  let wide = 0;
+  let tokens = 0;
+  let before = Kind.space;
   for (let i = 0; i < text.length; i++) {
-    const code = text.charCodeAt(i);
-    if (code >= 0x2e80) wide++;
-    else if (code > 127) others++;
-    else if (isLetter(code) || code === 32) letters++;
-    else others++;
+    const kind = kindOf(text.charCodeAt(i));
+    tokens += kind === Kind.mark && before === Kind.mark ? PER_FURTHER_MARK : WEIGHTS[kind]!;
+    if (kind !== before && before !== Kind.space && isChange(before, kind)) tokens += PER_CHANGE;
+    before = kind;
   }
-  return Math.ceil(letters / 4.6 + others / 2.1 + wide / 1.15);
+  return Math.ceil(tokens);
 }
 
-const isLetter = (code: number): boolean => (code >= 97 && code <= 122) || (code >= 65 && code <= 90);
+enum Kind {
+  space,
+  lower,
+  upper,
+  digit,
+  mark,
+  alphabet,
+  wide,
+}
+
+/** Tokens per character, by kind. */
+const WEIGHTS = [0.215, 0.215, 0.27, 0.5, 0.62, 0.31, 0.9];
+const PER_CHANGE = 0.6;
+/** Runs of punctuation, as in JSON, are often one token. */
+const PER_FURTHER_MARK = 0.33;
+
+function kindOf(code: number): Kind {
+  if (code >= 97 && code <= 122) return Kind.lower;
+  if (code <= 32) return Kind.space;
+  if (code >= 65 && code <= 90) return Kind.upper;
+  if (code >= 48 && code <= 57) return Kind.digit;
+  if (code < 128) return Kind.mark;
+  return code < 0x2e80 ? Kind.alphabet : Kind.wide;
+}
+
+/** Lower to upper case, or a letter beside a digit. */
+function isChange(before: Kind, now: Kind): boolean {
+  if (before > Kind.digit || now > Kind.digit) return false;
+  return before === Kind.digit || now === Kind.digit || (before === Kind.lower && now === Kind.upper);
+}
 
 /** What a message costs besides its text: its role and delimiters. */
 const PER_ITEM = 4;
