@@ -69,7 +69,8 @@ export interface Config {
   readonly context: { readonly overflow: 'truncate' | 'error' };
   /** Whether to look for local model servers. */
   readonly detect: boolean;
-  readonly log: { readonly level: 'debug' | 'info' | 'warn' | 'error' };
+  /** `silent` is for programs that start a gateway of their own; the file cannot ask for it. */
+  readonly log: { readonly level: 'debug' | 'info' | 'warn' | 'error' | 'silent' };
   /** Milliseconds. */
   readonly shutdown: { readonly drainMs: number };
 }

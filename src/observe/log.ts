@@ -12,7 +12,7 @@ export interface Log {
   flush(): void;
 }
 
-export function openLog(level: 'debug' | 'info' | 'warn' | 'error'): Log {
+export function openLog(level: 'debug' | 'info' | 'warn' | 'error' | 'silent'): Log {
   // Lines are gathered for a moment and written together: a log line must not cost a request a system call.
   const destination = pino.destination({ sync: false, minLength: 4096 });
   const timer = setInterval(() => destination.flush(), 250);
