@@ -1,0 +1,233 @@
+import { nearest } from '../../core/nearest.ts';
+import type { Conversation, Screen } from './conversation.ts';
+import type { GatewayApi } from './gateway-api.ts';
+import { resolveModel } from './model-names.ts';
+import { type BookEntry, freshName, type SessionBook } from './session-book.ts';
+import { showTail } from './session-tail.ts';
+import { ago, count, money } from './turn-note.ts';
+
+export interface CommandContext {
+  api: GatewayApi;
+  book: SessionBook;
+  conversation: Conversation;
+  screen: Screen;
+  /** Refreshed by `/models`. */
+  models: string[];
+  now(): number;
+}
+
+interface Command {
+  usage: string;
+  does: string;
+  /** Returns true to leave. */
+  run(context: CommandContext, argument: string): Promise<boolean | undefined> | boolean | undefined;
+  complete?(context: CommandContext): string[];
+}
+
+const COMMANDS: Record<string, Command> = {
+  help: { usage: '/help', does: 'this list', run: help },
+  model: {
+    usage: '/model [name]',
+    does: 'which model answers, or another one; a part of the name is enough',
+    run: model,
+    complete: ({ models }) => models,
+  },
+  models: { usage: '/models [text]', does: 'what can be called, all or with this text', run: listModels },
+  sessions: { usage: '/sessions', does: 'the sessions of this chat, newest first', run: listSessions },
+  resume: {
+    usage: '/resume <n|name>',
+    does: 'go on with a session, by its number or name',
+    run: resume,
+    complete: ({ book }) => book.list().map(({ name }) => name),
+  },
+  new: { usage: '/new [name]', does: 'begin a new session', run: begin },
+  history: { usage: '/history', does: 'what was said in this session', run: history },
+  cost: { usage: '/cost', does: 'tokens and cost since the chat began', run: cost },
+  quit: { usage: '/quit', does: 'leave; the session stays', run: () => true },
+};
+
+const ALIASES: Record<string, string> = { exit: 'quit', q: 'quit', '?': 'help', session: 'sessions' };
+
+/** Lines that begin with a slash and a word; a path like `/etc/hosts` is a message. */
+export function isCommand(line: string): boolean {
+  return /^\/(\?|[a-z]+)(\s|$)/i.test(line);
+}
+
+/** Runs a command line. True means that the person wants to leave. */
+export async function runCommand(line: string, context: CommandContext): Promise<boolean> {
+  const [, word = '', argument = ''] = /^\/(\S+)\s*(.*)$/s.exec(line.trim()) ?? [];
+  const typed = word.toLowerCase();
+  const name = ALIASES[typed] ?? typed;
+  const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
+  if (command) return (await command.run(context, argument.trim())) === true;
+  const near = nearest(name, Object.keys(COMMANDS))[0];
+  context.screen.note(
+    `There is no /${word}.${near ? ` Did you mean /${near}?` : ''} /help lists the commands.\n`,
+  );
+  return false;
+}
+
+/** What a line may go on with: whole lines, as readline wants them. */
+export function completions(line: string, context: CommandContext): string[] {
+  const space = line.indexOf(' ');
+  if (!line.startsWith('/')) return [];
+  if (space === -1) {
+    return Object.entries(COMMANDS)
+      .map(([name, { complete }]) => `/${name}${complete ? ' ' : ''}`)
+      .filter((command) => command.startsWith(line));
+  }
+  const start = line.slice(0, space + 1);
+  const typed = line.slice(space + 1).toLowerCase();
+  const options = COMMANDS[start.slice(1, -1)]?.complete?.(context) ?? [];
+  const begins = options.filter((option) => option.toLowerCase().startsWith(typed));
+  const found = begins.length > 0 ? begins : options.filter((option) => option.toLowerCase().includes(typed));
+  return found.map((option) => start + option);
+}
+
+function help({ screen }: CommandContext): undefined {
+  const width = Math.max(...Object.values(COMMANDS).map(({ usage }) => usage.length)) + 2;
+  for (const { usage, does } of Object.values(COMMANDS))
+    screen.note(`  ${screen.style.bold(usage.padEnd(width))}${does}`);
+  screen.note('');
+  screen.note('  Ctrl-C cancels a running answer, Ctrl-D leaves, Tab completes, a line that ends with \\');
+  screen.note('  goes on in the next; pasted lines stay together.\n');
+}
+
+function model({ conversation, models, screen }: CommandContext, typed: string): undefined {
+  const { style } = screen;
+  if (typed === '') {
+    screen.note(
+      `${style.bold(conversation.model)} answers. /model <name> switches, /models lists ${models.length}.\n`,
+    );
+    return;
+  }
+  const found = resolveModel(typed, models);
+  if (found.kind === 'model') {
+    conversation.model = found.name;
+    const doubt = found.listed ? '' : ' (not in the list of known models; the provider decides)';
+    screen.note(`${style.bold(found.name)} answers from now on${doubt}.\n`);
+  } else if (found.kind === 'several') {
+    screen.note(`"${typed}" could be:`);
+    for (const name of found.names.slice(0, 12)) screen.note(`  ${name}`);
+    const rest = found.names.length - 12;
+    screen.note(rest > 0 ? `  and ${rest} more: /models ${typed}\n` : '');
+  } else {
+    const near = found.near.length > 0 ? ` Did you mean ${found.near.join(', ')}?` : '';
+    screen.note(`No model is called "${typed}".${near} /models lists all.\n`);
+  }
+}
+
+const LONGEST_LIST = 60;
+
+async function listModels(context: CommandContext, part: string): Promise<undefined> {
+  const { screen, conversation } = context;
+  context.models = await context.api.models();
+  const found = context.models.filter((name) => name.toLowerCase().includes(part.toLowerCase()));
+  for (const name of found.slice(0, LONGEST_LIST)) {
+    screen.note(name === conversation.model ? `  ${screen.style.bold(name)}  (answers now)` : `  ${name}`);
+  }
+  if (found.length > LONGEST_LIST)
+    screen.note(`  and ${found.length - LONGEST_LIST} more; /models <text> narrows the list`);
+  if (found.length === 0) screen.note(`No model has "${part}" in its name. /models lists all.`);
+  if (context.models.every((name) => name.startsWith('local/')))
+    screen.note('  Set a provider key, for example OPENAI_API_KEY, and start again for more.');
+  screen.note('');
+}
+
+function listSessions({ book, conversation, screen, now }: CommandContext): undefined {
+  const entries = book.list();
+  if (entries.length === 0) {
+    screen.note('No session yet: this one is kept as soon as you say something.\n');
+    return;
+  }
+  const width = Math.max(...entries.map(({ name }) => name.length)) + 2;
+  entries.slice(0, LONGEST_LIST).forEach((entry, index) => {
+    const name = entry.name.padEnd(width);
+    const shown = entry.name === conversation.session ? screen.style.bold(name) : name;
+    screen.note(`${String(index + 1).padStart(3)}  ${shown}${describe(entry, now())}`);
+  });
+  screen.note('/resume <n|name> goes on with one.\n');
+}
+
+function describe({ turns, lastUsed, title, cost: spent }: BookEntry, now: number): string {
+  const facts = [`${turns} turn${turns === 1 ? '' : 's'}`, ago(lastUsed, now)];
+  if (spent > 0) facts.push(money(spent));
+  return `${facts.join(', ').padEnd(30)}  ${title}`;
+}
+
+async function resume(context: CommandContext, wanted: string): Promise<undefined> {
+  const { book, screen } = context;
+  const entries = book.list();
+  if (wanted === '') {
+    screen.note('Which one? /resume 2, for example.');
+    return listSessions(context);
+  }
+  const entry =
+    entries.find(({ name }) => name === wanted) ??
+    (/^\d+$/.test(wanted) ? entries[Number(wanted) - 1] : undefined) ??
+    only(entries.filter(({ name }) => name.includes(wanted)));
+  const name = entry?.name ?? wanted;
+  const tail = isSessionName(name) ? await context.api.tail(name) : undefined;
+  if (!tail) {
+    const near = nearest(
+      wanted,
+      entries.map((other) => other.name),
+    )[0];
+    const hint = near && near !== wanted ? ` Did you mean ${near}?` : '';
+    screen.note(`The gateway has no session "${name}".${hint} /sessions lists them, /new begins one.\n`);
+    return;
+  }
+  context.conversation.session = name;
+  if (entry?.model) context.conversation.model = entry.model;
+  showTail(name, tail, context.conversation.model, screen);
+}
+
+function only<Entry>(entries: Entry[]): Entry | undefined {
+  return entries.length === 1 ? entries[0] : undefined;
+}
+
+async function begin(context: CommandContext, name: string): Promise<undefined> {
+  const { book, screen, conversation, now, api } = context;
+  if (name !== '' && !isSessionName(name)) {
+    screen.note('A session name has 1 to 255 visible ASCII characters and no spaces: /new trip-to-rome\n');
+    return;
+  }
+  if (name !== '' && (await api.tail(name))) {
+    screen.note(`There is a session "${name}" already: /resume ${name} goes on with it.\n`);
+    return;
+  }
+  conversation.session =
+    name ||
+    freshName(
+      new Date(now()),
+      new Set([...book.list().map((entry) => entry.name), conversation.session ?? '']),
+    );
+  screen.note(`New session ${screen.style.bold(conversation.session)}.\n`);
+}
+
+/** As the gateway takes it in a header. */
+export function isSessionName(name: string): boolean {
+  return /^[\x21-\x7e]{1,255}$/.test(name);
+}
+
+async function history({ api, conversation, screen }: CommandContext): Promise<undefined> {
+  const { session, model: current } = conversation;
+  const tail = session === undefined ? undefined : await api.tail(session);
+  if (session === undefined || !tail || tail.messages.length === 0) {
+    screen.note('Nothing has been said in this session yet.\n');
+    return;
+  }
+  showTail(session, tail, current, screen, tail.messages.length);
+}
+
+function cost({ book, conversation, screen }: CommandContext): undefined {
+  const { turns, tokens, cost: spent, unpriced } = conversation.total;
+  const doubt = unpriced > 0 ? `, and ${unpriced} turn(s) whose price is not known` : '';
+  screen.note(`Since the chat began: ${turns} turn(s), ${count(tokens)} tokens, ${money(spent)}${doubt}.`);
+  const entry = conversation.session === undefined ? undefined : book.find(conversation.session);
+  if (entry)
+    screen.note(
+      `Session ${entry.name}: ${entry.turns} turn(s), ${count(entry.tokens)} tokens, ${money(entry.cost)}.`,
+    );
+  screen.note('');
+}

@@ -1,0 +1,209 @@
+import type { Style } from '../style.ts';
+import { type AnswerUsage, type GatewayApi, Refused } from './gateway-api.ts';
+import type { SessionBook } from './session-book.ts';
+import { usageNote } from './turn-note.ts';
+
+/** Where a chat writes. On a terminal both are the same screen. */
+export interface Screen {
+  /** The answers themselves. */
+  answer(text: string): void;
+  /** Everything about them: models, tokens, hints. */
+  note(text: string): void;
+  /** The last line that has not ended, rewritten; an empty text removes it. Absent without a terminal. */
+  progress?(text: string): void;
+  style: Style;
+}
+
+export interface ConversationParts {
+  api: GatewayApi;
+  book: SessionBook;
+  screen: Screen;
+  now(): number;
+}
+
+/** Somebody who waits wants to know that something happens. */
+const PATIENCE_MS = 700;
+
+/** One person's talk with one session at a time. */
+export class Conversation {
+  /** What this sitting has used. */
+  readonly total = { turns: 0, tokens: 0, cost: 0, unpriced: 0 };
+  private running: Running | undefined;
+
+  constructor(
+    private readonly parts: ConversationParts,
+    /** Undefined: the turns are kept nowhere. */
+    public session: string | undefined,
+    public model: string,
+  ) {}
+
+  /** Asks, writes the answer as it comes, and says what it took. False where no whole answer came. */
+  async say(text: string): Promise<boolean> {
+    const { screen, now } = this.parts;
+    const running = new Running(screen, this.model, now);
+    this.running = running;
+    try {
+      await this.read(text, running);
+      this.conclude(text, running);
+      return !running.cancelled;
+    } catch (error) {
+      running.pause();
+      if (running.cancelled) this.conclude(text, running);
+      else this.failed(text, running, error);
+      return false;
+    } finally {
+      running.pause();
+      this.running = undefined;
+    }
+  }
+
+  /** Stops the running answer. False when it is being stopped already, or none runs. */
+  cancel(): boolean {
+    const { running } = this;
+    if (!running || running.cancelled) return false;
+    running.cancelled = true;
+    if (running.responseId === undefined) running.abort.abort();
+    else this.parts.api.cancel(running.responseId).catch(() => running.abort.abort());
+    return true;
+  }
+
+  private async read(text: string, running: Running): Promise<void> {
+    const { api, screen } = this.parts;
+    const question = { model: this.model, text, session: this.session, signal: running.abort.signal };
+    for await (const part of api.answer(question)) {
+      switch (part.type) {
+        case 'begun':
+          running.model = part.model ?? this.model;
+          running.responseId = part.responseId;
+          running.droppedTokens = part.droppedTokens;
+          break;
+        case 'text': {
+          running.pause();
+          const shown = printable(part.text);
+          running.text += shown;
+          screen.answer(shown);
+          break;
+        }
+        case 'reasoning':
+          running.thinking();
+          break;
+        case 'finish':
+          running.finish = part.reason;
+          break;
+        case 'usage':
+          running.usage = part.usage;
+      }
+    }
+  }
+
+  private conclude(text: string, running: Running): void {
+    const { screen } = this.parts;
+    const { style } = screen;
+    running.pause();
+    endLine(screen, running);
+    if (running.cancelled) screen.note(style.yellow(cancelNote(running)));
+    else if (running.text === '') screen.note(style.yellow('The model answered with no text.'));
+    if (running.finish === 'length') screen.note(style.yellow('The answer reached the length limit.'));
+    if (running.finish === 'content_filter')
+      screen.note(style.yellow('The provider stopped this answer with its content filter.'));
+    if (running.droppedTokens > 0)
+      screen.note(style.yellow(`The oldest ${running.droppedTokens} tokens no longer fit this model.`));
+    this.tell(running);
+    this.remember(text, running);
+  }
+
+  private tell({ model, usage, startedAt, cancelled }: Running): void {
+    const { screen, now } = this.parts;
+    const { dot } = screen.style.signs;
+    if (cancelled && !usage) return;
+    const seconds = ((now() - startedAt) / 1000).toFixed(1);
+    const note = [model, usageNote(usage, model, dot), `${seconds} s`].join(` ${dot} `);
+    screen.note(`${screen.style.dim(note)}\n`);
+    this.total.turns++;
+    this.total.tokens += (usage?.input ?? 0) + (usage?.output ?? 0);
+    this.total.cost += usage?.cost ?? 0;
+    if (usage?.cost === undefined && !model.startsWith('local/')) this.total.unpriced++;
+  }
+
+  private failed(text: string, running: Running, error: unknown): void {
+    const { screen } = this.parts;
+    endLine(screen, running);
+    const message = error instanceof Error ? error.message : String(error);
+    screen.note(`${screen.style.red(`${screen.style.signs.bad} ${printable(message)}`)}\n`);
+    if (error instanceof Refused && error.code === 'model_not_found')
+      screen.note(screen.style.dim('/models lists what can be called, /model switches.\n'));
+    if (running.text !== '') this.remember(text, running);
+  }
+
+  private remember(text: string, { usage, responseId, model }: Running): void {
+    const { book, now } = this.parts;
+    if (this.session === undefined || responseId === undefined) return;
+    const tokens = (usage?.input ?? 0) + (usage?.output ?? 0);
+    // The asked name, not the served one: an alias stays an alias.
+    const name = this.session;
+    try {
+      book.note({ name, model: this.model || model, text, tokens, cost: usage?.cost ?? 0, at: now() });
+    } catch {
+      // A list that cannot be written costs a hint, never the conversation.
+    }
+  }
+}
+
+/** The state of one answer. */
+class Running {
+  readonly abort = new AbortController();
+  readonly startedAt: number;
+  responseId: string | undefined;
+  text = '';
+  finish: string | undefined;
+  usage: AnswerUsage | undefined;
+  droppedTokens = 0;
+  cancelled = false;
+  private label = 'waiting for';
+  private timer: ReturnType<typeof setInterval> | undefined;
+  private shown = false;
+
+  constructor(
+    private readonly screen: Screen,
+    public model: string,
+    private readonly now: () => number,
+  ) {
+    this.startedAt = now();
+    if (screen.progress) this.timer = setInterval(() => this.show(), PATIENCE_MS);
+  }
+
+  thinking(): void {
+    this.label = 'reasoning:';
+  }
+
+  pause(): void {
+    clearInterval(this.timer);
+    this.timer = undefined;
+    if (this.shown) this.screen.progress?.('');
+    this.shown = false;
+  }
+
+  private show(): void {
+    this.shown = true;
+    const seconds = Math.round((this.now() - this.startedAt) / 1000);
+    const { style } = this.screen;
+    this.screen.progress?.(
+      style.dim(`${style.signs.ellipsis} ${this.label} ${this.model} (${seconds} s, Ctrl-C cancels)`),
+    );
+  }
+}
+
+function endLine(screen: Screen, { text }: Running): void {
+  if (text !== '' && !text.endsWith('\n')) screen.answer('\n');
+}
+
+function cancelNote({ responseId, text }: Running): string {
+  if (responseId === undefined)
+    return 'Cancelled before the answer began; the provider may finish it unread, and it is kept.';
+  return text === '' ? 'Cancelled.' : 'Cancelled; what came so far is kept.';
+}
+
+/** A model's words must not steer the terminal. */
+export function printable(text: string): string {
+  return text.replace(/(?![\n\t])\p{Cc}/gu, '');
+}

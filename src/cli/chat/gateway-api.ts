@@ -1,0 +1,201 @@
+import { SseParser } from '../../claws/sse-parser.ts';
+
+/** A refusal of the gateway, in its own words. */
+export class Refused extends Error {
+  override readonly name = 'Refused';
+
+  constructor(
+    message: string,
+    readonly status: number,
+    readonly code?: string,
+  ) {
+    super(message);
+  }
+}
+
+/** What an answer consists of, in order. It has ended well only if the iteration ends without an error. */
+export type AnswerPart =
+  | { type: 'begun'; model?: string; responseId?: string; history?: string; droppedTokens: number }
+  | { type: 'text'; text: string }
+  | { type: 'reasoning'; text: string }
+  | { type: 'finish'; reason: string }
+  | { type: 'usage'; usage: AnswerUsage };
+
+export interface AnswerUsage {
+  input: number;
+  output: number;
+  /** Of the input. */
+  cached: number;
+  /** Of the output. */
+  reasoning: number;
+  /** US dollars; absent where the model's price is not known. */
+  cost?: number;
+}
+
+export interface Question {
+  model: string;
+  text: string;
+  /** Without it the turn is kept nowhere. */
+  session?: string;
+  signal: AbortSignal;
+}
+
+/** One message of a session, as people read it. */
+export interface SaidMessage {
+  role: string;
+  text: string;
+}
+
+export interface SessionTail {
+  /** The newest messages, oldest first. */
+  messages: SaidMessage[];
+  /** Whether there are older ones. */
+  more: boolean;
+}
+
+interface Chunk {
+  error?: { message?: string; code?: string };
+  choices?: {
+    delta?: { content?: string | null; refusal?: string | null; reasoning_content?: string };
+    finish_reason?: string | null;
+  }[];
+  usage?: {
+    prompt_tokens: number;
+    completion_tokens: number;
+    prompt_tokens_details?: { cached_tokens?: number };
+    completion_tokens_details?: { reasoning_tokens?: number };
+    cost?: number;
+  } | null;
+}
+
+interface Item {
+  type: string;
+  role?: string;
+  content?: { text?: string; refusal?: string }[];
+}
+
+/** The gateway as any client sees it: its public HTTP API and nothing else. */
+export class GatewayApi {
+  /** `url` ends without slash and without `/v1`. */
+  constructor(
+    readonly url: string,
+    private readonly key: string | undefined,
+  ) {}
+
+  /** The names that can be called now, in the gateway's order. */
+  async models(): Promise<string[]> {
+    const response = await this.call('/v1/models');
+    const { data } = (await response.json()) as { data: { id: string }[] };
+    return data.map(({ id }) => id);
+  }
+
+  /** The end of a session, or undefined where the gateway does not know it. */
+  async tail(session: string): Promise<SessionTail | undefined> {
+    try {
+      const path = `/v1/conversations/${encodeURIComponent(session)}/items?order=desc&limit=100`;
+      const page = (await (await this.call(path)).json()) as { data: Item[]; has_more: boolean };
+      const messages = page.data.flatMap((item) =>
+        item.type === 'message' ? [{ role: item.role ?? '', text: textOf(item) }] : [],
+      );
+      return { messages: messages.reverse(), more: page.has_more };
+    } catch (error) {
+      if (error instanceof Refused && error.status === 404) return undefined;
+      throw error;
+    }
+  }
+
+  /** Asks and streams. Throws a `Refused`, also for an answer that broke off. */
+  async *answer({ model, text, session, signal }: Question): AsyncGenerator<AnswerPart> {
+    const response = await this.call('/v1/chat/completions', {
+      method: 'POST',
+      signal,
+      headers: { 'content-type': 'application/json', ...(session && { 'x-session-id': session }) },
+      body: JSON.stringify({
+        model,
+        messages: [{ role: 'user', content: text }],
+        stream: true,
+        stream_options: { include_usage: true },
+      }),
+    });
+    const { headers } = response;
+    yield {
+      type: 'begun',
+      model: headers.get('x-clawhold-model-id') ?? undefined,
+      responseId: headers.get('x-clawhold-response-id') ?? undefined,
+      history: headers.get('x-clawhold-history') ?? undefined,
+      droppedTokens: Number(/dropped=(\d+)/.exec(headers.get('x-clawhold-context') ?? '')?.[1] ?? 0),
+    };
+    yield* readAnswer(response);
+  }
+
+  /** Stops a running turn; what came so far is kept. A turn that has ended already is no mistake. */
+  async cancel(responseId: string): Promise<void> {
+    try {
+      await this.call(`/v1/responses/${responseId}/cancel`, { method: 'POST' });
+    } catch (error) {
+      if (!(error instanceof Refused) || error.code !== 'not_cancellable') throw error;
+    }
+  }
+
+  private async call(path: string, init: RequestInit = {}): Promise<Response> {
+    const headers = new Headers(init.headers);
+    if (this.key !== undefined) headers.set('authorization', `Bearer ${this.key}`);
+    let response: Response;
+    try {
+      response = await fetch(this.url + path, { ...init, headers });
+    } catch (error) {
+      if (init.signal?.aborted) throw init.signal.reason;
+      throw new Refused(`The gateway at ${this.url} does not answer (${(error as Error).message}).`, 0);
+    }
+    if (response.ok) return response;
+    const body = await response.text();
+    throw refusalOf(body, response.status);
+  }
+}
+
+async function* readAnswer(response: Response): AsyncGenerator<AnswerPart> {
+  const parser = new SseParser();
+  const decoder = new TextDecoder();
+  for await (const bytes of response.body!) {
+    for (const { data } of parser.push(decoder.decode(bytes, { stream: true }))) {
+      if (data === '[DONE]') return;
+      yield* partsOf(JSON.parse(data) as Chunk);
+    }
+  }
+  throw new Refused('The answer broke off; what arrived is kept. Send the message again.', 0);
+}
+
+function* partsOf(chunk: Chunk): Generator<AnswerPart> {
+  if (chunk.error) throw new Refused(chunk.error.message ?? 'The answer failed.', 0, chunk.error.code);
+  for (const { delta, finish_reason: reason } of chunk.choices ?? []) {
+    const text = delta?.content || delta?.refusal;
+    if (delta?.reasoning_content) yield { type: 'reasoning', text: delta.reasoning_content };
+    if (text) yield { type: 'text', text };
+    if (reason) yield { type: 'finish', reason };
+  }
+  const { usage } = chunk;
+  if (!usage) return;
+  yield {
+    type: 'usage',
+    usage: {
+      input: usage.prompt_tokens,
+      output: usage.completion_tokens,
+      cached: usage.prompt_tokens_details?.cached_tokens ?? 0,
+      reasoning: usage.completion_tokens_details?.reasoning_tokens ?? 0,
+      cost: usage.cost,
+    },
+  };
+}
+
+function refusalOf(body: string, status: number): Refused {
+  try {
+    const { error } = JSON.parse(body) as { error: { message: string; code?: string } };
+    return new Refused(error.message, status, error.code);
+  } catch {
+    return new Refused(`HTTP ${status}: ${body.slice(0, 200)}`, status);
+  }
+}
+
+function textOf({ content = [] }: Item): string {
+  return content.map(({ text, refusal }) => text ?? refusal ?? '').join('');
+}
