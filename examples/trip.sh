@@ -1,0 +1,16 @@
+#!/usr/bin/env bash
+# A conversation over curl: the second message is sent alone, the answer knows the first.
+# Usage: CLAWHOLD_KEY=sk-claw-… examples/trip.sh [session]
+set -euo pipefail
+url=${CLAWHOLD_URL:-http://127.0.0.1:2529}
+session=${1:-trip-$RANDOM}
+
+ask() {
+  curl -sS --fail-with-body "$url/v1/chat/completions" \
+    -H "authorization: Bearer $CLAWHOLD_KEY" -H "x-session-id: $session" -H 'content-type: application/json' \
+    -d "{\"model\":\"${MODEL:-local/recall}\",\"messages\":[{\"role\":\"user\",\"content\":\"$1\"}]}" |
+    sed -E 's/.*"content":"(([^"\\]|\\.)*)".*/\1/'
+}
+
+ask "My name is Ada."
+ask "What is my name?"
