@@ -1,0 +1,305 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'bun:test';
+import { inSession, type Journey, json, serverEvents, sessionLog, startJourney } from '../harness/journey.ts';
+import { asJson, asList, asText, type Json } from '../simulators/provider/shape.ts';
+
+const PROVIDERS = ['openai', 'anthropic', 'gemini'] as const;
+const DIALECTS = ['chat', 'responses'] as const;
+type Dialect = (typeof DIALECTS)[number];
+
+/** Every provider in every dialect. */
+const CALLS = PROVIDERS.flatMap((provider) => DIALECTS.map((dialect) => [provider, dialect] as const));
+
+let journey: Journey;
+let count = 0;
+let name = '';
+
+beforeAll(async () => {
+  journey = await startJourney({
+    env: {
+      CLAWHOLD_TIMEOUTS_FIRST_TOKEN_MS: '150',
+      CLAWHOLD_TIMEOUTS_IDLE_MS: '150',
+      CLAWHOLD_TIMEOUTS_TOTAL_MS: '1500',
+      CLAWHOLD_SHUTDOWN_DRAIN_MS: '0',
+    },
+  });
+});
+beforeEach(() => {
+  journey.provider.reset();
+  name = `errors-${count++}`;
+});
+afterAll(() => journey.end());
+
+function ask(dialect: Dialect, model: string, stream: boolean, session = name): Promise<Response> {
+  const said = dialect === 'chat' ? { messages: [{ role: 'user', content: 'one' }] } : { input: 'one' };
+  const path = dialect === 'chat' ? '/v1/chat/completions' : '/v1/responses';
+  return journey.gateway.post(path, { model, stream, ...said }, { 'x-session-id': session });
+}
+
+const requests = () => journey.provider.requests.length;
+const log = () => sessionLog(journey.gateway, name);
+
+/** The session goes on at every provider, whatever happened. */
+async function expectToGoOn(texts: string[]): Promise<void> {
+  const heard = [...texts];
+  for (const provider of PROVIDERS) {
+    heard.push(`next at ${provider}`);
+    const { choices } = await journey.client.chat.completions.create(
+      { model: `${provider}/recall`, messages: [{ role: 'user', content: heard.at(-1)! }] },
+      inSession(name),
+    );
+    expect(choices[0]?.message.content).toBe(`I have heard: ${heard.map((text) => `"${text}"`).join(' | ')}`);
+  }
+}
+
+interface Refusal {
+  fault: string;
+  status: number;
+  code: string;
+  type: string;
+  headers?: Record<string, string>;
+  requests?: number;
+}
+
+/** What fails before the first delta. */
+const BEFORE: Refusal[] = [
+  { fault: 'status-500', status: 502, code: 'provider_error', type: 'api_error' },
+  {
+    fault: 'status-429+retry-7',
+    status: 429,
+    code: 'rate_limited',
+    type: 'rate_limit_error',
+    headers: { 'retry-after': '7', 'x-should-retry': 'true' },
+  },
+  { fault: 'context', status: 400, code: 'context_length_exceeded', type: 'invalid_request_error' },
+  {
+    fault: 'quota',
+    status: 429,
+    code: 'quota_exceeded',
+    type: 'rate_limit_error',
+    headers: { 'x-should-retry': 'false' },
+  },
+  {
+    fault: 'auth',
+    status: 502,
+    code: 'provider_auth_failed',
+    type: 'api_error',
+    headers: { 'x-should-retry': 'false' },
+  },
+  { fault: 'status-404', status: 404, code: 'model_not_found', type: 'not_found_error' },
+  { fault: 'badjson', status: 502, code: 'provider_protocol_error', type: 'api_error' },
+  { fault: 'reset', status: 502, code: 'provider_unreachable', type: 'api_error', requests: 2 },
+  { fault: 'silent', status: 504, code: 'provider_timeout', type: 'timeout_error' },
+];
+
+describe.each(BEFORE)('$fault', ({ fault, status, code, type, headers = {}, requests: tries = 1 }) => {
+  // Whole answers have no first token: they run to the limit of the whole.
+  const modes = fault === 'silent' ? [true] : [false, true];
+
+  test.each(CALLS)('of %s is an error in the %s dialect, and nothing is kept', async (provider, dialect) => {
+    for (const stream of modes) {
+      journey.provider.reset();
+      const response = await ask(dialect, `${provider}/${fault}`, stream);
+      const { error } = await json(response);
+      expect(response.status).toBe(status);
+      expect(response.headers.get('content-type')).toStartWith('application/json');
+      expect(error).toEqual({ message: expect.any(String), type, param: null, code });
+      for (const [header, value] of Object.entries(headers)) expect(response.headers.get(header)).toBe(value);
+      expect(requests()).toBe(tries);
+      expect(await log()).toEqual([]);
+    }
+    await expectToGoOn([]);
+  });
+});
+
+describe('a connection that fails once', () => {
+  test.each(CALLS)('to %s is tried again, unseen by a caller of %s', async (provider, dialect) => {
+    for (const stream of [false, true]) {
+      journey.provider.reset();
+      const response = await ask(dialect, `${provider}/once-reset+say-3`, stream);
+      expect(response.status).toBe(200);
+      expect(response.headers.get('x-clawhold-attempted-retries')).toBe('1');
+      expect(await response.text()).toContain('word3');
+      expect(requests()).toBe(2);
+    }
+    await expectToGoOn(['one', 'one']);
+  });
+});
+
+/** What fails after three deltas. */
+const AFTER = [
+  { fault: 'cut-3', code: 'stream_interrupted', type: 'api_error' },
+  { fault: 'stall-3', code: 'provider_timeout', type: 'timeout_error' },
+  { fault: 'garbage-3', code: 'provider_protocol_error', type: 'api_error' },
+  { fault: 'error-3', code: expect.stringMatching(/^provider_(error|overloaded)$/), type: 'api_error' },
+];
+
+describe.each(AFTER)('$fault in a stream', ({ fault, code, type }) => {
+  const kept = ['user: one', 'assistant: word1 word2 word3'];
+
+  test.each(PROVIDERS)('of %s is told on chat after what had come', async (provider) => {
+    const response = await ask('chat', `${provider}/say-8+${fault}`, true);
+    const { events, done } = serverEvents(await response.text());
+    expect(response.status).toBe(200);
+    expect(done).toBe(false);
+    expect(events.map(({ data }) => asText(asJson(asList(data.choices)[0]?.delta).content)).join('')).toBe(
+      'word1 word2 word3',
+    );
+    expect(events.at(-1)?.data.error).toEqual({ message: expect.any(String), type, param: null, code });
+    expect(events.some(({ data }) => asList(data.choices)[0]?.finish_reason === 'stop')).toBe(false);
+    await expectStored(response, code, kept);
+  });
+
+  test.each(PROVIDERS)('of %s fails the response, with what had come', async (provider) => {
+    const response = await ask('responses', `${provider}/say-8+${fault}`, true);
+    const { events } = serverEvents(await response.text());
+    const last = events.at(-1);
+    const ended = asJson(last?.data.response);
+    expect(last?.event).toBe('response.failed');
+    expect(ended.status).toBe('failed');
+    expect(ended.completed_at).toBeNull();
+    expect(asJson(ended.error)).toEqual({ code, message: expect.any(String) });
+    expect(asList(ended.output)).toMatchObject([{ type: 'message', status: 'incomplete' }]);
+    await expectStored(response, code, kept);
+  });
+
+  test('reaches callers of the SDK as an error', async () => {
+    const stream = await journey.client.chat.completions.create(
+      { model: `openai/say-8+${fault}`, messages: [{ role: 'user', content: 'one' }], stream: true },
+      inSession(name),
+    );
+    let text = '';
+    const read = async () => {
+      for await (const chunk of stream) text += chunk.choices[0]?.delta.content ?? '';
+    };
+    await expect(read()).rejects.toMatchObject({ code });
+    expect(text).toBe('word1 word2 word3');
+  });
+
+  async function expectStored(response: Response, errorCode: unknown, items: string[]): Promise<void> {
+    expect(requests()).toBe(1);
+    const id = response.headers.get('x-clawhold-response-id');
+    const stored = await json(journey.gateway.fetch(`/v1/responses/${id}`));
+    expect(stored).toMatchObject({ status: 'failed', error: { code: errorCode } });
+    expect(await log()).toEqual(items);
+    await expectToGoOn(['one']);
+  }
+});
+
+describe('an answer without a stream that breaks off', () => {
+  test.each([
+    { fault: 'garbage-3', status: 502, code: 'provider_protocol_error' },
+    { fault: 'error-3', status: 502, code: 'provider_error' },
+    { fault: 'stall-3', status: 504, code: 'provider_timeout' },
+  ])('$fault is an error everywhere, and nothing is kept', async ({ fault, status, code }) => {
+    const asked = CALLS.map(async ([provider, dialect]) => {
+      const session = `${name}-${provider}-${dialect}`;
+      const response = await ask(dialect, `${provider}/say-8+${fault}`, false, session);
+      expect(response.status).toBe(status);
+      expect(asJson((await json(response)).error).code).toBe(code);
+      expect(await sessionLog(journey.gateway, session)).toEqual([]);
+    });
+    await Promise.all(asked);
+    expect(requests()).toBe(CALLS.length);
+  });
+
+  test.each(CALLS)('cut-3 of %s is an error on %s, never half an answer', async (provider, dialect) => {
+    const response = await ask(dialect, `${provider}/say-8+cut-3`, false);
+    expect(response.status).toBe(502);
+    expect(asJson((await json(response)).error).code).toBe('provider_unreachable');
+    expect(await log()).toEqual([]);
+    await expectToGoOn([]);
+  });
+});
+
+describe('a stream without its last event', () => {
+  // OpenAI's chat answers are whole with their finish reason; the others only with their last event.
+  test.each([
+    ['openai', 'responses'],
+    ['anthropic', 'chat'],
+    ['anthropic', 'responses'],
+    ['gemini', 'chat'],
+    ['gemini', 'responses'],
+  ] as const)('of %s is not taken for whole on %s', async (provider, dialect) => {
+    await expectBroken(provider, dialect, 'no-done');
+  });
+
+  test.each(CALLS)('nor one of %s without a reason for its end, on %s', async (provider, dialect) => {
+    await expectBroken(provider, dialect, 'no-finish');
+  });
+
+  async function expectBroken(provider: string, dialect: Dialect, fault: string): Promise<void> {
+    const text = await (await ask(dialect, `${provider}/say-3+${fault}`, true)).text();
+    const { events, done } = serverEvents(text);
+    expect(done).toBe(false);
+    expect(events.some(({ event }) => event === 'response.completed')).toBe(false);
+    const { error, response } = events.at(-1)?.data ?? {};
+    expect(error ?? asJson(response).error).toMatchObject({ code: 'provider_protocol_error' });
+    await expectToGoOn(['one']);
+  }
+});
+
+describe('an answer that says no', () => {
+  const response = async (model: string): Promise<Json> => json(await ask('responses', model, false));
+
+  test('OpenAI refuses: the refusal is the answer', async () => {
+    const chat = asList((await json(ask('chat', 'openai/refuse', false))).choices)[0];
+    expect(chat).toMatchObject({
+      finish_reason: 'stop',
+      message: { content: null, refusal: expect.stringContaining("can't help") },
+    });
+    expect(await response('openai/refuse')).toMatchObject({
+      status: 'completed',
+      output: [{ content: [{ type: 'refusal' }] }],
+    });
+    await expectToGoOn(['one', 'one']);
+  });
+
+  test.each(['anthropic', 'gemini'])('%s refuses: its content filter ended the answer', async (provider) => {
+    const chat = asList((await json(ask('chat', `${provider}/refuse`, false))).choices)[0];
+    expect(chat?.finish_reason).toBe('content_filter');
+    expect(await response(`${provider}/refuse`)).toMatchObject({
+      status: 'incomplete',
+      incomplete_details: { reason: 'content_filter' },
+    });
+  });
+
+  test.each(['openai', 'anthropic'])('%s filters part way: what had come is kept', async (provider) => {
+    const chat = asList((await json(ask('chat', `${provider}/say-8+filter`, false))).choices)[0];
+    expect(chat).toMatchObject({ finish_reason: 'content_filter', message: { content: 'word1 word2' } });
+    expect(await log()).toEqual(['user: one', 'assistant: word1 word2']);
+    await expectToGoOn(['one']);
+  });
+
+  test('Gemini blocks the prompt: an error, and the session goes on without it', async () => {
+    const blocked = await ask('chat', 'gemini/filter', false);
+    expect(blocked.status).toBe(400);
+    expect(asJson((await json(blocked)).error).code).toBe('content_filtered');
+    await expectToGoOn([]);
+  });
+
+  test.each(PROVIDERS)('%s ends by length: incomplete, and kept', async (provider) => {
+    expect(await response(`${provider}/say-3+long`)).toMatchObject({
+      status: 'incomplete',
+      incomplete_details: { reason: 'max_output_tokens' },
+    });
+    await expectToGoOn(['one']);
+  });
+});
+
+describe('a failure that nobody waits for', () => {
+  test.each(['reset', 'status-500', 'quota'])(
+    '%s in the background is told to whoever asks',
+    async (fault) => {
+      const { id } = await journey.client.responses.create(
+        { model: `openai/delay-30+${fault}`, input: 'one', background: true },
+        inSession(name),
+      );
+      let stored = await journey.client.responses.retrieve(id);
+      while (stored.status === 'in_progress') stored = await journey.client.responses.retrieve(id);
+      expect(stored.status).toBe('failed');
+      expect(stored.error?.code).toMatch(/^(provider_unreachable|provider_error|quota_exceeded)$/);
+      expect(await log()).toEqual([]);
+      await expectToGoOn([]);
+    },
+  );
+});
