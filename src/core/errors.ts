@@ -137,6 +137,11 @@ function server(status: number, remedy: string, retryable = false): ErrorKind {
   return { status, type: 'api_error', retryable, remedy };
 }
 
+/** What happened and what to do about it. Providers' messages often lack their last full stop. */
+export function withRemedy(code: ErrorCode, message: string): string {
+  return `${message}${/[.!?]$/.test(message) ? '' : '.'} ${ERRORS[code].remedy}`;
+}
+
 export interface FaultDetail {
   /** The request field at fault, as the caller wrote it: `messages[2].content`. */
   param?: string;

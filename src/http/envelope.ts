@@ -1,4 +1,4 @@
-import type { Fault } from '../core/errors.ts';
+import { type Fault, withRemedy } from '../core/errors.ts';
 
 /**
  * The error object of OpenAI's dialects (`Error` in its API description). `code` is ours, the message
@@ -13,7 +13,7 @@ export interface ErrorObject {
 
 export function errorObject(fault: Fault): ErrorObject {
   const { code, kind, param, message } = fault;
-  return { message: `${message} ${kind.remedy}`, type: kind.type, param: param ?? null, code };
+  return { message: withRemedy(code, message), type: kind.type, param: param ?? null, code };
 }
 
 export function errorResponse(fault: Fault): Response {

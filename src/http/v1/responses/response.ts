@@ -1,4 +1,4 @@
-import { ERRORS } from '../../../core/errors.ts';
+import { withRemedy } from '../../../core/errors.ts';
 import { conversationId, responseId } from '../../../core/ids.ts';
 import type { Item } from '../../../core/items.ts';
 import type { Intent, Outcome, Session, Turn } from '../../../core/turn.ts';
@@ -27,7 +27,7 @@ export function response({ turn, store, session }: ResponseView): Record<string,
     status: turn.state ?? 'in_progress',
     incomplete_details: turn.state === 'incomplete' ? { reason: incompleteReason(turn) } : null,
     error: turn.error
-      ? { code: turn.error.code, message: `${turn.error.message} ${ERRORS[turn.error.code].remedy}` }
+      ? { code: turn.error.code, message: withRemedy(turn.error.code, turn.error.message) }
       : null,
     model: modelName(turn),
     previous_response_id: session || !turn.parent ? null : responseId(turn.parent),
