@@ -1,0 +1,82 @@
+import { relative } from 'node:path';
+import type { Config } from '../../config/config.ts';
+import { ConfigError } from '../../config/problems.ts';
+import { loadSettings } from '../settings.ts';
+import type { Env, Finding } from './finding.ts';
+
+export interface CheckedConfiguration {
+  /** Absent when it cannot be used. */
+  config?: Config;
+  findings: Finding[];
+}
+
+export async function checkConfiguration(env: Env): Promise<CheckedConfiguration> {
+  try {
+    const config = await loadSettings();
+    return { config, findings: [...describe(config, env), ...doors(config)] };
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    const findings = error.problems.map((problem): Finding => {
+      const colon = problem.indexOf(': ');
+      const where = problem.slice(0, colon);
+      return {
+        level: 'bad',
+        subject: where,
+        message: problem.slice(colon + 2),
+        remedy: where.startsWith('CLAWHOLD_')
+          ? `Correct the variable, or remove it: unset ${where}`
+          : 'Correct this line; docs/clawhold.schema.json describes every setting.',
+      };
+    });
+    return { findings };
+  }
+}
+
+function describe(config: Config, env: Env): Finding[] {
+  const file = config.file === undefined ? undefined : relative(process.cwd(), config.file) || config.file;
+  const variables = Object.keys(env)
+    .filter((name) => name.startsWith('CLAWHOLD_') && name !== 'CLAWHOLD_CONFIG' && env[name])
+    .sort();
+  return [
+    {
+      level: 'ok',
+      subject: 'File',
+      message: file ?? 'none; the defaults apply (clawhold.yaml would be read)',
+    },
+    ...(variables.length > 0
+      ? [{ level: 'note', subject: 'Variables', message: variables.join(', ') } satisfies Finding]
+      : []),
+  ];
+}
+
+function doors(config: Config): Finding[] {
+  const keys = config.keys.length;
+  const findings: Finding[] = [
+    {
+      level: 'ok',
+      subject: 'Root key',
+      message:
+        config.masterKey === undefined ? 'made at the first start and shown once' : 'from the settings',
+    },
+  ];
+  if (keys > 0) findings.push({ level: 'ok', subject: 'Other keys', message: `${keys} from the settings` });
+  const loopback = /^(localhost|127(\.\d+){3}|::1)$/.test(config.host);
+  if (!loopback) {
+    findings.push({
+      level: 'warn',
+      subject: 'Host',
+      message: `${config.host}: other machines can connect, over plain HTTP`,
+      remedy:
+        'Put a TLS proxy before it, or set CLAWHOLD_HOST=127.0.0.1. Inside a container this is as it should be.',
+    });
+  }
+  if (config.storage.kind === 'memory') {
+    findings.push({
+      level: 'warn',
+      subject: 'Storage',
+      message: 'memory: every session is forgotten at the next stop',
+      remedy: 'Set CLAWHOLD_STORAGE_KIND=sqlite to keep them.',
+    });
+  }
+  return findings;
+}

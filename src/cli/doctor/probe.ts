@@ -1,0 +1,120 @@
+import type { ProtocolName } from '../../claws/claw.ts';
+import type { ProviderOn } from '../../claws/find-providers.ts';
+import { codeOfStatus } from '../../claws/status.ts';
+import type { ErrorCode } from '../../core/errors.ts';
+import type { Finding } from './finding.ts';
+
+const PROBE_MS = 10_000;
+
+/** Asks every provider for its models: free, and it shows whether address and key are good. */
+export function probeProviders(on: readonly ProviderOn[], timeoutMs = PROBE_MS): Promise<Finding[]> {
+  return Promise.all(on.map((found) => probe(found, timeoutMs)));
+}
+
+async function probe(found: ProviderOn, timeoutMs: number): Promise<Finding> {
+  const startedAt = performance.now();
+  const { url, headers } = modelList(found);
+  try {
+    const response = await fetch(url, {
+      headers,
+      signal: AbortSignal.timeout(timeoutMs),
+      redirect: 'manual',
+    });
+    const ms = Math.round(performance.now() - startedAt);
+    const text = await response.text();
+    return response.ok ? counted(found, text, ms) : refused(found, response.status, text);
+  } catch (error) {
+    return unreachable(found, error, timeoutMs);
+  }
+}
+
+function modelList({ protocols: [protocol], provider }: ProviderOn): {
+  url: string;
+  headers: Record<string, string>;
+} {
+  const { baseUrl, apiKey } = provider;
+  return { url: baseUrl + PATHS[protocol](baseUrl), headers: apiKey ? KEY_HEADERS[protocol](apiKey) : {} };
+}
+
+const openaiHeaders = (key: string) => ({ authorization: `Bearer ${key}` });
+
+const PATHS: Record<ProtocolName, (baseUrl: string) => string> = {
+  'openai-chat': () => '/models',
+  'openai-responses': () => '/models',
+  anthropic: () => '/v1/models',
+  gemini: (baseUrl) => (/\/v\d\w*(\/|$)/.test(baseUrl) ? '/models' : '/v1beta/models'),
+  local: () => '/models',
+};
+
+const KEY_HEADERS: Record<ProtocolName, (key: string) => Record<string, string>> = {
+  'openai-chat': openaiHeaders,
+  'openai-responses': openaiHeaders,
+  anthropic: (key) => ({ 'x-api-key': key, 'anthropic-version': '2023-06-01' }),
+  gemini: (key) => ({ 'x-goog-api-key': key }),
+  local: openaiHeaders,
+};
+
+function counted({ id }: ProviderOn, text: string, ms: number): Finding {
+  try {
+    const body = JSON.parse(text) as { data?: unknown; models?: unknown };
+    const list = Array.isArray(body) ? body : (body.data ?? body.models);
+    if (Array.isArray(list))
+      return { level: 'ok', subject: id, message: `answers in ${ms} ms, ${list.length} models` };
+  } catch {
+    // Told below.
+  }
+  return {
+    level: 'warn',
+    subject: id,
+    message: 'answers, but not with a list of models',
+    remedy: 'Check the base URL: is it the API, and not a web page?',
+  };
+}
+
+const REMEDIES: Partial<Record<ErrorCode, (key: string) => string>> = {
+  provider_auth_failed: (key) => `The key is refused. Put a valid one into ${key}.`,
+  quota_exceeded: () => 'The account has no credit left; top it up at the provider.',
+  rate_limited: () => 'The key works, but too many requests were made; try again in a minute.',
+  provider_overloaded: () => 'The provider is overloaded; try again in a minute.',
+  provider_timeout: () => 'The provider is too slow at the moment; try again.',
+};
+
+const PASSING: readonly ErrorCode[] = ['rate_limited', 'provider_overloaded'];
+
+function refused(found: ProviderOn, status: number, text: string): Finding {
+  const { id, keyFrom, baseUrlFrom, row } = found;
+  if (status === 404 || status === 405) {
+    // Some providers have no such list; then only a real call could tell about the key.
+    const remedy = baseUrlFrom
+      ? `If calls fail too, check the base URL from ${baseUrlFrom}.`
+      : 'Nothing to do, if calls to it work.';
+    return { level: 'warn', subject: id, message: `has no list of models (HTTP ${status})`, remedy };
+  }
+  const code = badKey(status, text) ? 'provider_auth_failed' : codeOfStatus(status);
+  const key = keyFrom ?? row?.keyVariables[0] ?? `claws.${id}.api_key`;
+  const remedy = REMEDIES[code]?.(key) ?? 'The provider has a fault; its status page may say more.';
+  const level = PASSING.includes(code) ? 'warn' : 'bad';
+  return { level, subject: id, message: `HTTP ${status}, ${code}`, remedy };
+}
+
+/** Google answers 400 to a wrong key. */
+function badKey(status: number, text: string): boolean {
+  return status === 400 && /API_KEY_INVALID|api key not valid/i.test(text);
+}
+
+function unreachable({ id, provider, baseUrlFrom }: ProviderOn, error: unknown, timeoutMs: number): Finding {
+  const host = URL.parse(provider.baseUrl)?.host ?? 'its address';
+  const { name, code } = error as { name?: string; code?: string };
+  const where = baseUrlFrom ? `Check ${baseUrlFrom}, and` : 'Check';
+  if (name === 'TimeoutError') {
+    const remedy = `${where} whether a firewall or proxy stands between this machine and ${host}.`;
+    return {
+      level: 'bad',
+      subject: id,
+      message: `${host} did not answer within ${timeoutMs / 1000} s`,
+      remedy,
+    };
+  }
+  const remedy = `${where} the network: can this machine reach and resolve ${host}?`;
+  return { level: 'bad', subject: id, message: `${host} cannot be reached (${code ?? name})`, remedy };
+}

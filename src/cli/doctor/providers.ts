@@ -1,0 +1,88 @@
+import { loadCatalogue } from '../../claws/catalogue/catalogue.ts';
+import { type FoundProvider, findProviders, type ProviderOn } from '../../claws/find-providers.ts';
+import { detectLocalServers, localCandidates } from '../../claws/local-servers.ts';
+import type { Config } from '../../config/config.ts';
+import type { Env, Finding } from './finding.ts';
+
+export interface FoundClaws {
+  on: ProviderOn[];
+  findings: Finding[];
+}
+
+/** Says which variable or setting a key comes from, and never anything of the key. */
+export async function checkProviders(config: Config, env: Env): Promise<FoundClaws> {
+  const { providers: rows } = loadCatalogue();
+  const localServers = config.detect ? await detectLocalServers(fetch, localCandidates(rows)) : [];
+  const found = findProviders({ rows, settings: config.claws, env, localServers, ownPort: config.port });
+  const on = found.filter((provider) => provider.state === 'on');
+  const findings = [...on.flatMap((provider) => describe(provider)), ...off(found), ...passedOver(on, env)];
+  if (on.length === 0) {
+    findings.unshift({
+      level: 'warn',
+      subject: 'Providers',
+      message: 'none: only the built-in local/recall answers',
+      remedy: 'Set a key, for example OPENAI_API_KEY, ANTHROPIC_API_KEY or GEMINI_API_KEY, or start Ollama.',
+    });
+  }
+  if (!config.detect)
+    findings.push({
+      level: 'note',
+      subject: 'Local servers',
+      message: 'not looked for (CLAWHOLD_DETECT=false)',
+    });
+  else if (localServers.length === 0)
+    findings.push({
+      level: 'note',
+      subject: 'Local servers',
+      message: 'none found (Ollama, LM Studio, vLLM, llama.cpp)',
+    });
+  return { on, findings };
+}
+
+function describe(found: ProviderOn): Finding[] {
+  const { id, provider, keyFrom, baseUrlFrom, detectedModels, row } = found;
+  const parts = [keyFrom ? `key from ${keyFrom}` : 'no key'];
+  if (baseUrlFrom === 'detected') parts.push(`found at ${shown(provider.baseUrl)}`);
+  else if (baseUrlFrom) parts.push(`base URL ${shown(provider.baseUrl)} from ${baseUrlFrom}`);
+  if (detectedModels) parts.push(`${detectedModels.length} models`);
+  const message = parts.join(', ');
+  if (!/^https?:\/\/[^\s/]/.test(provider.baseUrl) || !URL.canParse(provider.baseUrl)) {
+    const remedy = `Set ${baseUrlFrom} to a URL that begins with https:// or http://, or unset it.`;
+    return [{ level: 'bad', subject: id, message, remedy }];
+  }
+  const key = provider.apiKey;
+  if (key !== undefined && !/^[\x21-\x7e]+$/.test(key)) {
+    const remedy = `Set ${keyFrom} again: it holds spaces or other characters that no key has.`;
+    return [{ level: 'bad', subject: id, message: `${message}, which is malformed`, remedy }];
+  }
+  if (detectedModels?.length === 0) {
+    const remedy = 'Load a model into it; for Ollama: ollama pull llama3.2';
+    return [{ level: 'warn', subject: id, message, remedy }];
+  }
+  if (key === undefined && row && !row.local && baseUrlFrom === undefined)
+    return [{ level: 'warn', subject: id, message, remedy: `Set ${row.keyVariables[0]}.` }];
+  return [{ level: 'ok', subject: id, message }];
+}
+
+/** An address may carry a password. */
+function shown(address: string): string {
+  return address.replace(/^(\w+:\/\/)[^/@]*@/, '$1***@');
+}
+
+function off(found: readonly FoundProvider[]): Finding[] {
+  return found.flatMap((provider): Finding[] =>
+    provider.state === 'off' && provider.reason === 'disabled'
+      ? [{ level: 'note', subject: provider.id, message: `turned off by ${provider.turnOnWith}` }]
+      : [],
+  );
+}
+
+/** `OPENAI_BASE_URL` is often set for clients of the gateway; the gateway itself must not follow it. */
+function passedOver(on: readonly ProviderOn[], env: Env): Finding[] {
+  return on.flatMap(({ id, row, baseUrlFrom }): Finding[] => {
+    const variable = row?.baseUrlVariables.find((name) => env[name]);
+    if (variable === undefined || baseUrlFrom !== undefined) return [];
+    const message = `${variable} leads to this gateway itself, so it is passed over`;
+    return [{ level: 'note', subject: id, message }];
+  });
+}
