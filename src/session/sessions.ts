@@ -106,11 +106,16 @@ export class Sessions {
     });
   }
 
-  /** The branch that ends in `tip`, decoded. Fails with `context_lost` if it is not whole. */
-  async branch(tenant: Tenant, tip: TurnId, window: number): Promise<BranchTurn[]> {
+  /** The end of a branch, decoded, as `SessionStore.readBranch` describes it. */
+  private async branch(
+    tenant: Tenant,
+    tip: TurnId | { headOf: SessionId },
+    window: number,
+  ): Promise<BranchTurn[]> {
     const rows = await this.parts.store.readBranch(tenant, tip, window);
-    if (rows.at(-1)?.id !== tip)
+    if (typeof tip === 'string' && rows.length === 0) {
       throw new Fault('context_lost', `Turn ${responseId(tip)} is missing from the store.`);
+    }
     return Promise.all(rows.map((row) => this.decode(row)));
   }
 
@@ -132,60 +137,48 @@ export class Sessions {
     return { turn, tokens: row.tokens, totalTokens: row.totalTokens, digest: row.digest, hidden: row.hidden };
   }
 
-  private async resumeSession(request: ResumeRequest, found: Session, history: boolean): Promise<Resumed> {
-    const lease = await this.parts.leases.acquire(found.id);
-    try {
-      // Another turn may have moved the head while this one waited.
-      const session = await this.find(request.tenant, { id: found.id });
-      const resumed = await this.follow(request, session, history);
-      return { ...resumed, id: session.id, session, moveHead: { from: session.head }, lease };
-    } catch (error) {
-      lease.release();
-      throw error;
-    }
+  private async resumeSession(request: ResumeRequest, session: Session, history: boolean): Promise<Resumed> {
+    return this.atHead(request, session, request.window, async (branch) => {
+      const { items } = request;
+      if (branch.length === 0) return { branch, input: mend([], items, true), use: 'started' };
+      if (history && isFullHistory(items)) return this.followHistory(request, session, branch);
+      const turns = branch.map(({ turn }) => turn);
+      return {
+        branch,
+        input: mend(itemsOf(branch), withoutRepeatedInstructions(items, turns), true),
+        use: 'appended',
+      };
+    });
   }
 
   /** The right to add items to a session without asking a model; calls may stay open for a later output. */
-  async resumeForAppend(tenant: Tenant, found: Session, items: Item[]): Promise<Resumed> {
-    const lease = await this.parts.leases.acquire(found.id);
+  async resumeForAppend(tenant: Tenant, session: Session, items: Item[]): Promise<Resumed> {
+    return this.atHead({ tenant }, session, 1, async (branch) => ({
+      branch,
+      input: mend(itemsOf(branch), items, false),
+    }));
+  }
+
+  /** Reads the session's head once nobody else writes, and keeps the right to write for what `place` makes of it. */
+  private async atHead(
+    { tenant }: { tenant: Tenant },
+    session: Session,
+    window: number,
+    place: (branch: BranchTurn[]) => Promise<Pick<Resumed, 'branch' | 'input' | 'use'>>,
+  ): Promise<Resumed> {
+    const lease = await this.parts.leases.acquire(session.id);
     try {
-      const session = await this.find(tenant, { id: found.id });
-      const branch = session.head === null ? [] : await this.branch(tenant, session.head, 1);
-      const input = mend(itemsOf(branch), items, false);
-      return {
-        id: session.id,
-        session,
-        parent: session.head,
-        branch,
-        input,
-        moveHead: { from: session.head },
-        lease,
-      };
+      const headBranch = await this.branch(tenant, { headOf: session.id }, window);
+      const placed = await place(headBranch);
+      const moveHead = { from: tipOf(headBranch) };
+      return { ...placed, id: session.id, session, parent: tipOf(placed.branch), moveHead, lease };
     } catch (error) {
       lease.release();
       throw error;
     }
   }
 
-  private async follow(request: ResumeRequest, session: Session, history: boolean) {
-    const { tenant, items, window } = request;
-    if (session.head === null)
-      return { parent: null, branch: [], input: mend([], items, true), use: 'started' as const };
-    const branch = await this.branch(tenant, session.head, window);
-    if (!history || !isFullHistory(items)) {
-      const input = mend(
-        itemsOf(branch),
-        withoutRepeatedInstructions(
-          items,
-          branch.map(({ turn }) => turn),
-        ),
-        true,
-      );
-      return { parent: session.head, branch, input, use: 'appended' as const };
-    }
-    return this.followHistory(request, session, branch);
-  }
-
+  /** A client's full history: continues the turn up to which it is the session's own. */
   private async followHistory(
     { tenant, items, window }: ResumeRequest,
     session: Session,
@@ -193,17 +186,18 @@ export class Sessions {
   ) {
     const head = headBranch.at(-1)!;
     const node = { id: head.turn.id, parent: head.turn.parent, digest: head.digest };
-    let match = matchHistory(items, [node]);
-    if (match.parent === null)
-      match = matchHistory(items, await this.parts.store.readTree(tenant, session.id));
-    const atHead = match.parent === session.head;
-    const branch = atHead
+    const atHead = matchHistory(items, [node]);
+    const match = atHead.parent
+      ? atHead
+      : matchHistory(items, await this.parts.store.readTree(tenant, session.id));
+    const matched = match.parent === node.id;
+    const branch = matched
       ? headBranch
       : match.parent === null
         ? []
         : await this.branch(tenant, match.parent, window);
     const input = mend(itemsOf(branch), items.slice(match.shared), true);
-    return { parent: match.parent, branch, input, use: atHead ? ('matched' as const) : ('forked' as const) };
+    return { branch, input, use: matched ? ('matched' as const) : ('forked' as const) };
   }
 
   private async resumeResponse(request: ResumeRequest, id: TurnId, within?: SessionRef): Promise<Resumed> {
@@ -250,6 +244,8 @@ export class Sessions {
     });
   }
 }
+
+const tipOf = (branch: readonly BranchTurn[]): TurnId | null => branch.at(-1)?.turn.id ?? null;
 
 /** Where the last turn left off: only its own calls can still be open. */
 function itemsOf(branch: readonly BranchTurn[]): Item[] {

@@ -42,7 +42,7 @@ export interface TurnAmendment {
 }
 
 export interface ListQuery {
-  /** Exclusive; the last id of the page before. */
+  /** Exclusive; the last id of the page before. The page after a turn that is not stored is empty. */
   after?: TurnId;
   /** 1 to 100. */
   limit: number;
@@ -69,8 +69,8 @@ export interface TreeNode {
  */
 export interface SessionStore {
   /**
-   * Makes a session. Where `name` is taken in the tenant, the existing session is returned and nothing
-   * changes, so that two racing callers get one session.
+   * Makes a session. Where `name` (or `id`) is taken in the tenant, the existing session is returned and
+   * nothing changes, so that two racing callers get one session.
    */
   createSession(session: Session): Promise<Session>;
   /** By id or by name. Deleted sessions are not found. */
@@ -87,19 +87,23 @@ export interface SessionStore {
   /**
    * Appends a turn to the log. With `moveHead`, the session's head becomes this turn if it still is
    * `moveHead.from`; otherwise the turn is stored all the same, as a fork, and false is returned.
-   * Committing a turn whose id is stored already changes nothing and returns true.
+   * A session that does not exist has no head to move. Committing a turn whose id is stored already
+   * changes nothing and returns true. Rejects with `context_lost` where the parent is not stored in the
+   * same session of the same tenant.
    */
   commitTurn(row: TurnRow, moveHead?: { from: TurnId | null }): Promise<boolean>;
   /** Includes deleted turns, which say so. */
   readTurn(tenant: Tenant, id: TurnId): Promise<TurnRow | undefined>;
   /**
-   * The branch that ends in `tip`, oldest first, as far back as turns reach past `sinceTokens`: all with
-   * `totalTokens > sinceTokens`, which is a suffix of the branch. Its cost depends on what it returns,
-   * not on the length of the session. The root comes first even where the suffix does not reach it,
-   * because it holds the session's standing instructions.
+   * The end of a branch, oldest first: the tip and the turns before it that reach into the last `window`
+   * tokens, all with `totalTokens > tip.totalTokens - window`. With `headOf`, the tip is the session's
+   * head, read in the same instant. Empty where there is no such turn or the session is empty; rejects with
+   * `context_lost` where a turn that should be there is not. The cost depends on what is
+   * returned, not on the length of the session. The root comes first even where the window does not reach
+   * it, because it holds the session's standing instructions.
    */
-  readBranch(tenant: Tenant, tip: TurnId, sinceTokens: number): Promise<TurnRow[]>;
-  /** All turns of a session, without their bodies, oldest first. */
+  readBranch(tenant: Tenant, tip: TurnId | { headOf: SessionId }, window: number): Promise<TurnRow[]>;
+  /** All turns of a session, without their bodies, in the order in which they were committed. */
   readTree(tenant: Tenant, session: SessionId): Promise<TreeNode[]>;
   /** Changes what may change. Resolves to the row after it, or `undefined` if there is none. */
   amendTurn(tenant: Tenant, id: TurnId, change: TurnAmendment): Promise<TurnRow | undefined>;

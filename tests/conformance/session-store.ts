@@ -188,41 +188,53 @@ export function sessionStoreConformance(name: string, makeStore: () => Promise<S
     describe('branches', () => {
       test('are read whole, oldest first', async () => {
         const rows = await commitBranch(5);
-        expect(await store.readBranch(ACME, rows[4]!.id, -1)).toEqual(rows);
-        expect(await store.readBranch(ACME, rows[2]!.id, 0)).toEqual(rows.slice(0, 3));
+        expect(await store.readBranch(ACME, rows[4]!.id, Number.POSITIVE_INFINITY)).toEqual(rows);
+        expect(await store.readBranch(ACME, rows[2]!.id, 10_000)).toEqual(rows.slice(0, 3));
       });
 
       test('hold only their own turns', async () => {
         const rows = await commitBranch(3);
         const fork = aTurn(session, rows[0]!);
         await store.commitTurn(fork);
-        expect(await store.readBranch(ACME, fork.id, 0)).toEqual([rows[0]!, fork]);
+        expect(await store.readBranch(ACME, fork.id, 10_000)).toEqual([rows[0]!, fork]);
       });
 
       test('are cut by tokens, but for their root', async () => {
         const rows = await commitBranch(6);
-        expect(await store.readBranch(ACME, rows[5]!.id, 400)).toEqual([rows[0]!, rows[4]!, rows[5]!]);
-        expect(await store.readBranch(ACME, rows[5]!.id, 100)).toEqual(rows);
-        expect(await store.readBranch(ACME, rows[5]!.id, 99_999)).toEqual([rows[0]!]);
-        expect(await store.readBranch(ACME, rows[0]!.id, 99_999)).toEqual([rows[0]!]);
+        expect(await store.readBranch(ACME, rows[5]!.id, 200)).toEqual([rows[0]!, rows[4]!, rows[5]!]);
+        expect(await store.readBranch(ACME, rows[5]!.id, 600)).toEqual(rows);
+        expect(await store.readBranch(ACME, rows[5]!.id, 1)).toEqual([rows[0]!, rows[5]!]);
+        expect(await store.readBranch(ACME, rows[0]!.id, 1)).toEqual([rows[0]!]);
       });
 
       test('of a turn that is not there are empty', async () => {
-        expect(await store.readBranch(ACME, newTurnId(session, NOW), 0)).toEqual([]);
+        expect(await store.readBranch(ACME, newTurnId(session, NOW), 1000)).toEqual([]);
+      });
+
+      test('of a session end in its head', async () => {
+        const rows = await commitBranch(3);
+        const { id } = await store.createSession({ ...aSession(), id: session, head: rows[1]!.id });
+        expect(await store.readBranch(ACME, { headOf: id }, 10_000)).toEqual(rows.slice(0, 2));
+        expect(await store.readBranch(GLOBEX, { headOf: id }, 10_000)).toEqual([]);
+        expect(await store.readBranch(ACME, { headOf: newSessionId(NOW) }, 10_000)).toEqual([]);
       });
 
       test('with two roots in one session keep apart', async () => {
         const [first] = await commitBranch(2);
         const second = await commitBranch(2);
-        expect(await store.readBranch(ACME, second[1]!.id, 100)).toEqual(second);
+        expect(await store.readBranch(ACME, second[1]!.id, 10_000)).toEqual(second);
         expect(second).not.toContainEqual(first);
       });
 
       test('of 10,000 turns are read at their end, in one piece', async () => {
         const rows = await commitBranch(10_000, { body: '"short"' });
-        const end = await store.readBranch(ACME, rows[9999]!.id, rows[9979]!.totalTokens);
+        const end = await store.readBranch(
+          ACME,
+          rows[9999]!.id,
+          rows[9999]!.totalTokens - rows[9979]!.totalTokens,
+        );
         expect(end).toEqual([rows[0]!, ...rows.slice(9980)]);
-        expect(await store.readBranch(ACME, rows[9999]!.id, 0)).toHaveLength(10_000);
+        expect(await store.readBranch(ACME, rows[9999]!.id, Number.POSITIVE_INFINITY)).toHaveLength(10_000);
       });
 
       test('together are a tree, parents first', async () => {
@@ -296,7 +308,7 @@ export function sessionStoreConformance(name: string, makeStore: () => Promise<S
         expect(await store.updateSession(GLOBEX, session, { a: '1' })).toBeUndefined();
         expect(await store.deleteSession(GLOBEX, session)).toBe(false);
         expect(await store.readTurn(GLOBEX, turn.id)).toBeUndefined();
-        expect(await store.readBranch(GLOBEX, turn.id, 0)).toEqual([]);
+        expect(await store.readBranch(GLOBEX, turn.id, 1000)).toEqual([]);
         expect(await store.readTree(GLOBEX, session)).toEqual([]);
         expect(await store.amendTurn(GLOBEX, turn.id, { deleted: true })).toBeUndefined();
         expect(await store.listTurns(GLOBEX, { limit: 10, order: 'asc' })).toEqual([]);

@@ -72,15 +72,17 @@ export class MemorySessionStore implements SessionStore {
     return row && copyRow(row);
   }
 
-  async readBranch(tenant: Tenant, tip: TurnId, sinceTokens: number): Promise<TurnRow[]> {
-    const { turns, roots } = this.logOf(tenant);
+  async readBranch(tenant: Tenant, tip: TurnId | { headOf: SessionId }, window: number): Promise<TurnRow[]> {
+    const { turns, roots, sessions } = this.logOf(tenant);
     const branch: TurnRow[] = [];
-    let row = turns.get(tip);
+    const id = typeof tip === 'string' ? tip : sessions.get(tip.headOf)?.head;
+    let row = id ? turns.get(id) : undefined;
+    const sinceTokens = (row?.totalTokens ?? 0) - window;
     while (row && row.totalTokens > sinceTokens) {
       branch.push(row);
       row = row.parent === null ? undefined : turns.get(row.parent);
     }
-    if (row) branch.push(roots.get(tip)!);
+    if (row) branch.push(roots.get(id!)!);
     return branch.reverse().map(copyRow);
   }
 

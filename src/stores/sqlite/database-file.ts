@@ -24,6 +24,8 @@ const SETTINGS = [
   'PRAGMA cell_size_check = ON',
   'PRAGMA trusted_schema = OFF',
   'PRAGMA synchronous = FULL',
+  // On macOS a plain sync leaves the data in the drive's cache; elsewhere this changes nothing.
+  'PRAGMA fullfsync = ON',
   // Only a net: checkpoints are made between groups, so that no answer waits for them.
   'PRAGMA wal_autocheckpoint = 4000',
   'PRAGMA journal_size_limit = 67108864',
@@ -36,7 +38,10 @@ const SETTINGS = [
 export function openDatabase(path: string): Database {
   try {
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-    if (!isNew(path)) {
+    if (isNew(path)) {
+      // SQLite would let everybody read the file; those beside it take over its mode.
+      closeSync(openSync(path, 'a', 0o600));
+    } else {
       checkHeader(path);
       checkContent(path);
     }

@@ -107,9 +107,14 @@ export class Operations {
     return this.storedTurn(key);
   }
 
-  readBranch(tip: TurnKey, sinceTokens: number): TurnColumns[] {
-    const rows = this.all<StoredTurn>(readBranchSql, { ...tip, sinceTokens });
-    if (rows.length === 0) return [];
+  /** A tip without an id is the session's head. */
+  readBranch(tip: Omit<TurnKey, 'id'> & { id: TurnSuffix | null }, window: number): TurnColumns[] {
+    const rows = this.all<StoredTurn>(readBranchSql, { ...tip, window });
+    if (rows.length === 0) {
+      if (tip.id === null && this.findSession(tip.tenant, tip.session)?.head) throw lost(tip);
+      return [];
+    }
+    const sinceTokens = rows.at(-1)!.totalTokens - window;
     let start = rows.length;
     while (start > 0 && rows[start - 1]!.totalTokens > sinceTokens) {
       start--;
@@ -188,9 +193,6 @@ export class Operations {
   }
 }
 
-function lost(tip: TurnKey): Fault {
-  return new Fault(
-    'context_lost',
-    `The branch of ${tip.session}${tip.id} has a gap; check the database file.`,
-  );
+function lost({ session }: { session: SessionId }): Fault {
+  return new Fault('context_lost', `A branch of session ${session} has a gap; check the database file.`);
 }

@@ -24,36 +24,42 @@ import { type StartWorker, StoreThread, startWorker } from './store-thread.ts';
 const ROOT_KEY = 'root';
 
 /**
- * Sessions in one SQLite file, written by a thread of its own. Several processes may open one file.
- * Writes that are asked at the same time share one transaction and one sync of the disk.
+ * Sessions in one SQLite file. Writes have a thread of their own, and those that are asked at the same
+ * time share one transaction and one sync of the disk; reads have another, so that they never wait for
+ * that sync. Several processes may open one file.
  */
 export class SqliteSessionStore implements SessionStore, KeyStore {
-  private constructor(private readonly thread: StoreThread) {}
+  private constructor(
+    private readonly writer: StoreThread,
+    private readonly reader: StoreThread,
+  ) {}
 
   /**
    * Opens the file, or makes it. Rejects with an `Error` that names the file, what is wrong with it and
    * the remedy; a file that cannot be used is left as it is.
    */
   static async open(path: string, start: StartWorker = startWorker): Promise<SqliteSessionStore> {
-    const thread = new StoreThread(path, start);
-    await thread.open();
-    return new SqliteSessionStore(thread);
+    const writer = new StoreThread(path, start);
+    await writer.open();
+    const reader = new StoreThread(path, start);
+    await reader.open();
+    return new SqliteSessionStore(writer, reader);
   }
 
-  /** Calls answered and transactions committed since the store was opened. */
+  /** Writing calls answered and transactions committed since the store was opened. */
   get counts(): { readonly calls: number; readonly transactions: number } {
-    return this.thread.counts;
+    return this.writer.counts;
   }
 
   async createSession(session: Session): Promise<Session> {
-    return sessionOfColumns(await this.thread.call('createSession', sessionColumns(session)));
+    return sessionOfColumns(await this.writer.call('createSession', sessionColumns(session)));
   }
 
   async findSession(tenant: Tenant, ref: { id: SessionId } | { name: string }): Promise<Session | undefined> {
     const found =
       'id' in ref
-        ? await this.thread.call('findSession', tenant, ref.id)
-        : await this.thread.call('findSessionByName', tenant, ref.name);
+        ? await this.reader.call('findSession', tenant, ref.id)
+        : await this.reader.call('findSessionByName', tenant, ref.name);
     return found && sessionOfColumns(found);
   }
 
@@ -62,32 +68,33 @@ export class SqliteSessionStore implements SessionStore, KeyStore {
     id: SessionId,
     metadata: Record<string, string>,
   ): Promise<Session | undefined> {
-    const updated = await this.thread.call('updateSession', tenant, id, metadataColumn(metadata));
+    const updated = await this.writer.call('updateSession', tenant, id, metadataColumn(metadata));
     return updated && sessionOfColumns(updated);
   }
 
   deleteSession(tenant: Tenant, id: SessionId): Promise<boolean> {
-    return this.thread.call('deleteSession', tenant, id);
+    return this.writer.call('deleteSession', tenant, id);
   }
 
   async commitTurn(row: TurnRow, moveHead?: { from: TurnId | null }): Promise<boolean> {
     const turn = turnColumns(row);
-    if (!moveHead) return this.thread.call('commitTurn', turn);
+    if (!moveHead) return this.writer.call('commitTurn', turn);
     const from = moveHead.from === null ? null : turnSuffix(row.session, moveHead.from);
-    return this.thread.call('commitTurn', turn, { from });
+    return this.writer.call('commitTurn', turn, { from });
   }
 
   async readTurn(tenant: Tenant, id: TurnId): Promise<TurnRow | undefined> {
-    const turn = await this.thread.call('readTurn', turnKey(tenant, id));
+    const turn = await this.reader.call('readTurn', turnKey(tenant, id));
     return turn && turnRow(turn);
   }
 
-  async readBranch(tenant: Tenant, tip: TurnId, sinceTokens: number): Promise<TurnRow[]> {
-    return (await this.thread.call('readBranch', turnKey(tenant, tip), sinceTokens)).map(turnRow);
+  async readBranch(tenant: Tenant, tip: TurnId | { headOf: SessionId }, window: number): Promise<TurnRow[]> {
+    const key = typeof tip === 'string' ? turnKey(tenant, tip) : { tenant, session: tip.headOf, id: null };
+    return (await this.reader.call('readBranch', key, window)).map(turnRow);
   }
 
   async readTree(tenant: Tenant, session: SessionId): Promise<TreeNode[]> {
-    const nodes = await this.thread.call('readTree', tenant, session);
+    const nodes = await this.reader.call('readTree', tenant, session);
     return nodes.map(({ id, parent, digest }) => ({
       id: turnId(session, id),
       parent: parent === null ? null : turnId(session, parent),
@@ -98,7 +105,7 @@ export class SqliteSessionStore implements SessionStore, KeyStore {
   async amendTurn(tenant: Tenant, id: TurnId, change: TurnAmendment): Promise<TurnRow | undefined> {
     const columns: TurnChange = { hide: change.hide, deleted: change.deleted };
     if (change.metadata) columns.metadata = metadataColumn(change.metadata);
-    const turn = await this.thread.call('amendTurn', turnKey(tenant, id), columns);
+    const turn = await this.writer.call('amendTurn', turnKey(tenant, id), columns);
     return turn && turnRow(turn);
   }
 
@@ -110,19 +117,20 @@ export class SqliteSessionStore implements SessionStore, KeyStore {
       metadata: query.metadata ? metadataColumn(query.metadata) : null,
     };
     if (query.after !== undefined) page.after = turnKey(tenant, query.after);
-    return (await this.thread.call('listTurns', tenant, page)).map(turnRow);
+    return (await this.reader.call('listTurns', tenant, page)).map(turnRow);
   }
 
   rootKeyHash(): Promise<string | undefined> {
-    return this.thread.call('findKey', ROOT_KEY);
+    return this.reader.call('findKey', ROOT_KEY);
   }
 
   setRootKeyHash(hash: string): Promise<void> {
-    return this.thread.call('setKey', ROOT_KEY, hash);
+    return this.writer.call('setKey', ROOT_KEY, hash);
   }
 
   /** Leaves one whole file behind: the write-ahead log is moved into it, unless another process uses it. */
-  close(): Promise<void> {
-    return this.thread.close();
+  async close(): Promise<void> {
+    await this.reader.close();
+    await this.writer.close();
   }
 }

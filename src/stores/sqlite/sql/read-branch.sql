@@ -1,12 +1,14 @@
--- The end of a branch, oldest first: the turns that reach past :sinceTokens, the one before them (which
--- proves that none is missing between), and the root.
--- :tenant, :session, :id   key of the branch's last turn
--- :sinceTokens
+-- The end of a branch, oldest first: the turns that reach into its last :window tokens, the one before them
+-- (which proves that none is missing between), and the root.
+-- :tenant, :session   of the branch
+-- :id                 of its last turn; NULL for the session's head
+-- :window
 WITH RECURSIVE
   tip AS (
     SELECT place, parent, root, total_tokens
     FROM turns
-    WHERE tenant = :tenant AND session = :session AND id = :id
+    WHERE tenant = :tenant AND session = :session
+      AND id = coalesce(:id, (SELECT head FROM sessions WHERE tenant = :tenant AND id = :session))
   ),
   branch (place, parent, total_tokens) AS (
     SELECT place, parent, total_tokens FROM tip
@@ -14,7 +16,7 @@ WITH RECURSIVE
     SELECT t.place, t.parent, t.total_tokens
     FROM branch b
     JOIN turns t ON t.place = b.parent
-    WHERE b.total_tokens > :sinceTokens AND t.tenant = :tenant AND t.session = :session
+    WHERE b.total_tokens > (SELECT total_tokens FROM tip) - :window AND t.tenant = :tenant AND t.session = :session
   )
 SELECT *
 FROM turn_rows

@@ -1,0 +1,295 @@
+import { Database } from 'bun:sqlite';
+import { afterAll, describe, expect, test } from 'bun:test';
+import {
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { newSessionId, type TurnId } from '../../src/core/ids.ts';
+import type { TurnRow } from '../../src/session/store.ts';
+import { SqliteSessionStore } from '../../src/stores/sqlite/session-store.ts';
+import { startWorker } from '../../src/stores/sqlite/store-thread.ts';
+import { killOnce, lines } from './children/kill.ts';
+import { ACME, aSession, aTurn, faultOf, NOW } from './turn-rows.ts';
+
+const root = mkdtempSync(join(tmpdir(), 'clawhold-sqlite-'));
+const freshPath = () => join(mkdtempSync(join(root, 'd-')), 'sessions.db');
+afterAll(() => rmSync(root, { recursive: true }));
+
+const WRITER = join(import.meta.dir, 'children', 'sqlite-writer.ts');
+const someTurns = (count: number) => Array.from({ length: count }, () => aTurn(newSessionId(NOW), null));
+
+async function stored(path: string, ids: string[]): Promise<boolean[]> {
+  const store = await SqliteSessionStore.open(path);
+  const rows = await Promise.all(ids.map((id) => store.readTurn(ACME, id as TurnId)));
+  await store.close();
+  return rows.map((row) => row !== undefined);
+}
+
+/** A database of `count` turns, closed. */
+async function makeDatabase(path: string, count: number): Promise<string[]> {
+  const store = await SqliteSessionStore.open(path);
+  const rows = someTurns(count);
+  for (const row of rows) store.createSession(aSession({ id: row.session, name: row.session }));
+  await Promise.all(rows.map((row) => store.commitTurn(row, { from: null })));
+  await store.close();
+  return rows.map((row) => row.id);
+}
+
+describe('sqlite: the file', () => {
+  test('keeps everything over close and open, and is alone when closed', async () => {
+    const path = freshPath();
+    const ids = await makeDatabase(path, 100);
+    expect(readdirSync(dirname(path))).toEqual(['sessions.db']);
+    expect(await stored(path, ids)).not.toContain(false);
+    const store = await SqliteSessionStore.open(path);
+    const session = await store.findSession(ACME, { name: ids[7]!.slice(0, 20) });
+    expect<string | null | undefined>(session?.head).toBe(ids[7]!);
+    await store.close();
+  });
+
+  test('is made with the folders above it, for its owner alone', async () => {
+    const path = join(dirname(freshPath()), 'a', 'b', 'sessions.db');
+    await (await SqliteSessionStore.open(path)).close();
+    expect(existsSync(path)).toBe(true);
+    expect(statSync(path).mode & 0o077).toBe(0);
+  });
+
+  test('keeps within 1.3 times its content', async () => {
+    const path = freshPath();
+    const store = await SqliteSessionStore.open(path);
+    const body = JSON.stringify('x'.repeat(1100));
+    const sessions = Array.from({ length: 50 }, () => newSessionId(NOW));
+    for (let i = 0; i < 5000; i++) store.commitTurn(aTurn(sessions[i % 50]!, null, { body }));
+    await store.close();
+    expect(statSync(path).size / (5000 * body.length)).toBeLessThan(1.3);
+  });
+
+  test('with a gap in a branch gives an error, never a thinner branch', async () => {
+    const path = freshPath();
+    const store = await SqliteSessionStore.open(path);
+    const session = newSessionId(NOW);
+    const rows: TurnRow[] = [];
+    for (let i = 0; i < 5; i++) rows.push(aTurn(session, rows.at(-1) ?? null));
+    await Promise.all(rows.map((row) => store.commitTurn(row)));
+    const tip = rows[4]!.id;
+    const db = new Database(path);
+    const removed = (place: number) => {
+      db.run('DELETE FROM turns WHERE place = ?', [place]);
+      return faultOf(store.readBranch(ACME, tip, 300));
+    };
+    expect(await removed(2)).toBeUndefined();
+    expect(await faultOf(store.readBranch(ACME, tip, -1))).toBe('context_lost');
+    expect(await removed(3)).toBe('context_lost');
+    expect(await removed(1)).toBe('context_lost');
+    db.close();
+    await store.close();
+  });
+
+  test('is refused after close', async () => {
+    const store = await SqliteSessionStore.open(freshPath());
+    const [turn] = someTurns(1);
+    const asked = store.commitTurn(turn!);
+    await Promise.all([store.close(), store.close()]);
+    expect(await asked).toBe(true);
+    expect(await faultOf(store.readTurn(ACME, turn!.id))).toBe('store_unavailable');
+  });
+});
+
+describe('sqlite: a file that cannot be used is left as it is', () => {
+  /** The reason why the file was refused; fails where it changed. */
+  async function refusal(path: string): Promise<string> {
+    const before = readFileSync(path);
+    const reason = await SqliteSessionStore.open(path).then(
+      () => 'opened',
+      (error: Error) => error.message,
+    );
+    expect(readFileSync(path).equals(before)).toBe(true);
+    expect(reason).toContain(path);
+    return reason;
+  }
+
+  function damage(path: string, from: number, to: number): void {
+    const bytes = readFileSync(path);
+    bytes.fill(0xa5, from, to);
+    writeFileSync(path, bytes);
+  }
+
+  test('when it is something else', async () => {
+    const path = freshPath();
+    writeFileSync(path, 'Dear diary, today I lost a session.');
+    expect(await refusal(path)).toMatch(/is not an SQLite database.*Restore it from a backup/);
+  });
+
+  test("when it is another application's", async () => {
+    const path = freshPath();
+    const db = new Database(path);
+    db.run('PRAGMA journal_mode = WAL');
+    db.run('CREATE TABLE diary (day TEXT)');
+    db.close();
+    expect(await refusal(path)).toMatch(/belongs to another application.*Choose another path/);
+  });
+
+  test('when a newer program wrote it', async () => {
+    const path = freshPath();
+    await makeDatabase(path, 10);
+    const db = new Database(path);
+    db.run('PRAGMA user_version = 99');
+    db.close();
+    expect(await refusal(path)).toMatch(/schema version 99.*newer program/);
+  });
+
+  test('when it was cut off', async () => {
+    const path = freshPath();
+    await makeDatabase(path, 1000);
+    truncateSync(path, statSync(path).size / 2);
+    expect(await refusal(path)).toMatch(/is damaged.*Restore it from a backup/);
+  });
+
+  test('when its first bytes are damaged', async () => {
+    const path = freshPath();
+    await makeDatabase(path, 10);
+    damage(path, 0, 8);
+    expect(await refusal(path)).toMatch(/first bytes are damaged/);
+  });
+
+  test('when its schema is damaged', async () => {
+    const path = freshPath();
+    await makeDatabase(path, 10);
+    damage(path, 100, 8192);
+    expect(await refusal(path)).toMatch(/is damaged/);
+  });
+
+  test.each([0.1, 0.4, 0.7])('when a part of it is damaged (at %p)', async (part) => {
+    const path = freshPath();
+    await makeDatabase(path, 1000);
+    const start = Math.floor(statSync(path).size * part);
+    damage(path, start, Math.floor(start + statSync(path).size * 0.2));
+    expect(await refusal(path)).toMatch(/is damaged/);
+  });
+
+  test('when its write-ahead log is there and the file is not', async () => {
+    const path = freshPath();
+    writeFileSync(`${path}-wal`, 'the last copy of the latest turns');
+    const reason = await SqliteSessionStore.open(path).catch((error: Error) => error.message);
+    expect(reason).toMatch(/is missing or empty, but its -wal file is not/);
+    expect(readFileSync(`${path}-wal`, 'utf8')).toBe('the last copy of the latest turns');
+  });
+
+  test('when it is a folder', async () => {
+    const path = dirname(freshPath());
+    const reason = await SqliteSessionStore.open(path).catch((error: Error) => error.message);
+    expect(reason).toMatch(/cannot be opened.*Check that the path is right/);
+  });
+});
+
+describe('sqlite: groups', () => {
+  test('of commits asked together share a transaction', async () => {
+    const store = await SqliteSessionStore.open(freshPath());
+    await Promise.all(someTurns(500).map((row) => store.commitTurn(row)));
+    expect(store.counts).toEqual({ calls: 500, transactions: 1 });
+    await store.close();
+  });
+
+  test('of writers who each wait for their own commit share transactions', async () => {
+    const store = await SqliteSessionStore.open(freshPath());
+    const write = async () => {
+      for (const row of someTurns(20)) await store.commitTurn(row);
+    };
+    await Promise.all(Array.from({ length: 50 }, write));
+    expect(store.counts.calls).toBe(1000);
+    expect(store.counts.transactions).toBeLessThan(100);
+    await store.close();
+  });
+
+  test('survive a call that fails, which fails alone', async () => {
+    const path = freshPath();
+    const store = await SqliteSessionStore.open(path);
+    const [before, bad, after] = someTurns(3);
+    const stray = aTurn(newSessionId(NOW), null);
+    const asked = [
+      faultOf(store.commitTurn(before!)),
+      faultOf(store.commitTurn({ ...bad!, model: null as unknown as string })),
+      faultOf(store.commitTurn(aTurn(stray.session, stray))),
+      faultOf(store.commitTurn(after!)),
+    ];
+    expect(await Promise.all(asked)).toEqual([undefined, 'store_unavailable', 'context_lost', undefined]);
+    await store.close();
+    expect(await stored(path, [before!.id, bad!.id, after!.id])).toEqual([true, false, true]);
+  });
+});
+
+describe('sqlite: deaths', () => {
+  test('of the process by kill -9 lose no acknowledged commit', async () => {
+    const path = freshPath();
+    const child = Bun.spawn([process.execPath, WRITER, path], { stdout: 'pipe' });
+    const printed = await killOnce(child, lines(500));
+    const acknowledged = printed.slice(0, printed.lastIndexOf('\n')).split('\n');
+    expect(await stored(path, acknowledged)).not.toContain(false);
+  });
+
+  test('of the disk refuse what cannot be stored and keep what was', async () => {
+    const path = freshPath();
+    // Files may grow to a megabyte, then writes fail, as they do on a full disk.
+    const command = `trap '' XFSZ; ulimit -f 1024; exec '${process.execPath}' '${WRITER}' '${path}' 3000`;
+    const child = Bun.spawn(['bash', '-c', command], { stdout: 'pipe' });
+    const printed = (await child.stdout.text()).trim().split('\n');
+    const acknowledged = printed.filter((line) => line !== 'store_unavailable');
+    expect(printed).toContain('store_unavailable');
+    expect(acknowledged.length).toBeGreaterThan(100);
+    expect(await stored(path, acknowledged)).not.toContain(false);
+  });
+
+  test('of the thread reject what is under way, and the next call starts a new one', async () => {
+    const path = freshPath();
+    const workers: Worker[] = [];
+    const store = await SqliteSessionStore.open(path, () => {
+      workers.push(startWorker());
+      return workers.at(-1)!;
+    });
+    const rows = someTurns(20_000);
+    const asked = rows.map((row) => faultOf(store.commitTurn(row)));
+    await Promise.resolve();
+    workers[0]!.terminate();
+    const faults = await Promise.all(asked);
+    expect(new Set(faults)).toEqual(new Set(['store_unavailable']));
+    expect(await store.commitTurn(rows[0]!)).toBe(true);
+    expect(await store.readTurn(ACME, rows[0]!.id)).toEqual(rows[0]!);
+    // One that writes, one that reads, and the new one that writes.
+    expect(workers).toHaveLength(3);
+    await store.close();
+  });
+});
+
+describe('sqlite: two processes', () => {
+  test('write to one database, and each sees what the other wrote', async () => {
+    const path = freshPath();
+    const child = Bun.spawn([process.execPath, WRITER, path, '500'], { stdout: 'pipe' });
+    const store = await SqliteSessionStore.open(path);
+    const ours = someTurns(500);
+    for (const row of ours) expect(await store.commitTurn(row)).toBe(true);
+    const theirs = (await child.stdout.text()).trim().split('\n');
+    expect(theirs).toHaveLength(500);
+    const seen = await Promise.all(theirs.map((id) => store.readTurn(ACME, id as TurnId)));
+    expect(seen).not.toContain(undefined);
+    await store.close();
+    expect(await stored(path, [...theirs, ...ours.map((row) => row.id)])).not.toContain(false);
+  });
+
+  test('may make one database at the same time', async () => {
+    const path = freshPath();
+    const start = () => Bun.spawn([process.execPath, WRITER, path, '10'], { stdout: 'pipe', stderr: 'pipe' });
+    const children = Array.from({ length: 6 }, start);
+    const printed = await Promise.all(children.map((child) => child.stdout.text()));
+    const ids = printed.flatMap((text) => text.trim().split('\n'));
+    expect(ids).toHaveLength(60);
+    expect(await stored(path, ids)).not.toContain(false);
+  });
+});
