@@ -87,8 +87,8 @@ export class Talk {
           });
     attempt.status = reply.status;
     attempt.response = reply.headers.get('x-clawhold-response-id') ?? undefined;
-    if (reply.ok && stream) await readEvents(reply, attempt, onSeen);
-    else readWhole((await reply.json()) as Whole, attempt);
+    if (reply.ok && stream) return readToTerminalEvent(reply, attempt, onSeen);
+    readWhole((await reply.json()) as Whole, attempt);
     onSeen();
   }
 }
@@ -113,6 +113,17 @@ interface StreamEvent {
   choices?: { delta: { content?: string | null } }[];
   error?: { code: string; message: string };
   response?: { error: Attempt['error'] | null };
+}
+
+/** Settles in the tick of the terminal event, not when the connection is done with it. */
+function readToTerminalEvent(reply: Response, attempt: Attempt, onSeen: () => void): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const notice = () => {
+      onSeen();
+      if (attempt.completed) resolve();
+    };
+    readEvents(reply, attempt, notice).then(resolve, reject);
+  });
 }
 
 async function readEvents(reply: Response, attempt: Attempt, onSeen: () => void): Promise<void> {
