@@ -22,12 +22,16 @@ export function editDistance(a: string, b: string): number {
   return last[to.length]!;
 }
 
+/** Longer names are nobody's slip, and comparing them takes time. */
+const LONGEST = 256;
+
 /**
  * The entries of `among` that `name` may have been meant to be, nearest first, at most `count`.
  * Empty when nothing is near: more than about a third of the characters would have to change, unless
  * one of the two contains the other.
  */
 export function nearest(name: string, among: Iterable<string>, count = 1): string[] {
+  if (name.length > LONGEST) return [];
   const wanted = name.toLowerCase();
   const near: { entry: string; distance: number }[] = [];
   for (const entry of new Set(among)) {
@@ -40,4 +44,12 @@ export function nearest(name: string, among: Iterable<string>, count = 1): strin
   }
   near.sort((a, b) => a.distance - b.distance || (a.entry < b.entry ? -1 : 1));
   return near.slice(0, count).map(({ entry }) => entry);
+}
+
+/** `nearest` among names like `provider/model`, which may be meant by their second half alone. */
+export function nearestModels(name: string, models: readonly string[], count = 3): string[] {
+  if (name.includes('/')) return nearest(name, models, count);
+  const byModel = Map.groupBy(models, (full) => full.slice(full.indexOf('/') + 1));
+  const near = nearest(name, byModel.keys(), count).flatMap((model) => byModel.get(model) ?? []);
+  return near.length > 0 ? near.slice(0, count) : nearest(name, models, count);
 }

@@ -1,5 +1,5 @@
 import { Fault } from '../core/errors.ts';
-import { nearest } from '../core/nearest.ts';
+import { nearestModels } from '../core/nearest.ts';
 import type { Settings } from '../core/settings.ts';
 import type { Dialect } from '../core/turn.ts';
 import type { Price } from '../core/usage.ts';
@@ -108,7 +108,7 @@ function candidate(
 }
 
 function unknownModel(name: string, directory: Directory): Fault {
-  const near = nearest(name, directory.names(), 3);
+  const near = nearestModels(name, directory.names());
   const hint = near.length > 0 ? ` Did you mean ${near.join(', ')}?` : '';
   return new Fault('model_not_found', `The model "${name}" does not exist here.${hint}`, { param: 'model' });
 }

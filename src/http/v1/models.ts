@@ -1,5 +1,5 @@
 import { Fault } from '../../core/errors.ts';
-import { nearest } from '../../core/nearest.ts';
+import { nearestModels } from '../../core/nearest.ts';
 import type { Directory } from '../../routing/choose.ts';
 import type { Route } from '../exchange.ts';
 
@@ -20,7 +20,7 @@ export function modelRoutes(directory: Directory, startedAt: number): Route[] {
         const id = decodeURIComponent(new URL(request.url).pathname.slice('/v1/models/'.length));
         const names = directory.names();
         if (names.includes(id)) return Response.json(view(id));
-        const near = nearest(id, names, 3);
+        const near = nearestModels(id, names);
         const hint = near.length > 0 ? ` Did you mean ${near.join(', ')}?` : '';
         throw new Fault('model_not_found', `The model "${id}" does not exist here.${hint}`, {
           param: 'model',

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test';
-import { editDistance, nearest } from '../../../src/core/nearest.ts';
+import { editDistance, nearest, nearestModels } from '../../../src/core/nearest.ts';
 
 describe('editDistance', () => {
   test.each([
@@ -32,5 +32,26 @@ describe('nearest', () => {
 
   test('knows a part of a name', () => {
     expect(nearest('opus-4-8', ['claude-opus-4-8', 'gpt-5'])).toEqual(['claude-opus-4-8']);
+  });
+});
+
+describe('nearestModels', () => {
+  const models = ['openai/gpt-4o-mini', 'azure/gpt-4o-mini', 'anthropic/claude-opus-4-8', 'fast'];
+
+  test('knows models by their bare names, and gives the whole ones', () => {
+    expect(nearestModels('gpt-4o-minni', models)).toEqual(['openai/gpt-4o-mini', 'azure/gpt-4o-mini']);
+    expect(nearestModels('fasst', models)).toEqual(['fast']);
+  });
+
+  test('compares whole names with whole names', () => {
+    expect(nearestModels('opnai/gpt-4o-mni', models)).toEqual(['openai/gpt-4o-mini']);
+  });
+
+  test('knows a provider alone', () => {
+    expect(nearestModels('anthropic', models)).toEqual(['anthropic/claude-opus-4-8']);
+  });
+
+  test('does not compare a name that is no name', () => {
+    expect(nearestModels('x'.repeat(1_000_000), models)).toEqual([]);
   });
 });

@@ -39,7 +39,7 @@ const toolChoice = z.union([
 
 /** The fields of a chat completion request that the gateway reads (OpenAI API description, `CreateChatCompletionRequest`). */
 const shape = {
-  model: z.string().min(1),
+  model: z.string().min(1).max(512),
   messages: z.array(z.unknown()),
   store: z.boolean().nullish(),
   metadata: metadata.nullish(),

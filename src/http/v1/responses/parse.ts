@@ -10,7 +10,7 @@ import { conversationRef, sessionFromHeaders } from '../request-state.ts';
 
 /** The fields of a response request that the gateway reads (Open Responses, `CreateResponseBody`). */
 const shape = {
-  model: z.string().min(1),
+  model: z.string().min(1).max(512),
   input: z.unknown().optional(),
   instructions: z.string().nullish(),
   previous_response_id: z.string().nullish(),
