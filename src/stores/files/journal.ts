@@ -13,8 +13,8 @@ const SEGMENT_BYTES = 8 * 1024 * 1024;
 /** `<instance>-<n>.log` and `<instance>.lock`; an instance is a UUID. */
 const FILE_NAME = /^([0-9a-f-]{36})(-\d+\.log|\.lock)$/;
 
-/** What a dead process left, held by this one until its turns have ended. */
-interface Inheritance {
+/** The segments of one process, and the lock that gives the right to them. */
+interface Estate {
   lock: InstanceLock;
   segments: Set<JournalSegment>;
 }
@@ -28,7 +28,8 @@ interface Inheritance {
  */
 export class FileJournal implements Journal {
   private readonly segmentOf = new Map<TurnId, JournalSegment>();
-  private readonly inherited = new Map<string, Inheritance>();
+  /** What dead processes left, until their turns have ended. */
+  private readonly inherited = new Map<string, Estate>();
   private active: JournalSegment | undefined;
   private segmentCount = 0;
   private closed = false;
@@ -36,7 +37,7 @@ export class FileJournal implements Journal {
   private constructor(
     private readonly directory: string,
     private readonly instance: string,
-    private readonly lock: InstanceLock,
+    private readonly own: Estate,
     private readonly segmentBytes: number,
   ) {}
 
@@ -47,7 +48,7 @@ export class FileJournal implements Journal {
     for (;;) {
       const instance = crypto.randomUUID();
       const lock = InstanceLock.take(lockPath(directory, instance));
-      if (lock) return new FileJournal(directory, instance, lock, segmentBytes);
+      if (lock) return new FileJournal(directory, instance, { lock, segments: new Set() }, segmentBytes);
     }
   }
 
@@ -99,12 +100,7 @@ export class FileJournal implements Journal {
   /** Turns that have not ended stay for a successor. */
   async close(): Promise<void> {
     if (this.closed) return;
-    const segments = new Set(this.segmentOf.values());
-    for (const segment of segments) segment.close();
-    if (this.active && !segments.has(this.active)) this.active.remove();
-    for (const { lock } of this.inherited.values()) lock.release();
-    if (this.namesIn(this.instance).length === 0) this.lock.remove();
-    else this.lock.release();
+    for (const estate of [this.own, ...this.inherited.values()]) leave(estate);
     this.segmentOf.clear();
     this.inherited.clear();
     this.active = undefined;
@@ -122,11 +118,13 @@ export class FileJournal implements Journal {
       throw new Fault('store_unavailable', `The journal cannot be written: ${reason}.`, { cause });
     }
     this.segmentCount++;
+    this.own.segments.add(this.active);
     return this.active;
   }
 
   private discard(segment: JournalSegment): void {
     segment.remove();
+    this.own.segments.delete(segment);
     for (const [instance, { lock, segments }] of this.inherited) {
       if (!segments.delete(segment) || segments.size > 0) continue;
       this.inherited.delete(instance);
@@ -169,6 +167,17 @@ export class FileJournal implements Journal {
   private namesIn(instance: string): string[] {
     return readdirSync(this.directory).filter((name) => name.startsWith(`${instance}-`));
   }
+}
+
+/** Lets go of an estate: what is unfinished stays for a successor, the rest is removed. */
+function leave({ lock, segments }: Estate): void {
+  const unfinished = [...segments].filter((segment) => segment.open.size > 0);
+  for (const segment of segments) {
+    if (segment.open.size > 0) segment.close();
+    else segment.remove();
+  }
+  if (unfinished.length > 0) lock.release();
+  else lock.remove();
 }
 
 function lockPath(directory: string, instance: string): string {
