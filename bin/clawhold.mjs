@@ -2,6 +2,7 @@
 // Starts the command line under Bun. Plain Node cannot run it: the server, SQLite and the HTTP client are Bun's.
 import { spawn } from 'node:child_process';
 import { createRequire } from 'node:module';
+import { constants } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -13,4 +14,4 @@ const entry = fileURLToPath(new URL('../src/cli/clawhold.ts', import.meta.url));
 const env = { BUN_CONFIG_MAX_HTTP_REQUESTS: '65336', ...process.env };
 const child = spawn(bun, [entry, ...process.argv.slice(2)], { stdio: 'inherit', env });
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
-child.on('exit', (code, signal) => process.exit(code ?? (signal ? 1 : 0)));
+child.on('exit', (code, signal) => process.exit(code ?? 128 + constants.signals[signal]));

@@ -9,6 +9,7 @@ import { freshName, SessionBook } from './chat/session-book.ts';
 import { showTail } from './chat/session-tail.ts';
 import { askSecret, Terminal } from './chat/terminal.ts';
 import { count, money } from './chat/turn-note.ts';
+import { onInterrupt } from './interrupts.ts';
 import { loadSettings } from './settings.ts';
 
 const HELP = `clawhold chat: talk to a model in the terminal, in sessions that stay
@@ -141,6 +142,8 @@ async function talk(context: CommandContext, { api, own }: Connection): Promise<
   terminal.onInterrupt = () => {
     if (!conversation.cancel()) terminal.close();
   };
+  // Whoever ends the chat from outside gets the terminal back as it was.
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => terminal.close());
   await converse(terminal, context);
   terminal.close();
   farewell(context);
@@ -179,9 +182,8 @@ function farewell({ conversation, screen }: CommandContext): void {
 
 /** Without a person: every line, or the one question. False when something was not answered. */
 async function filter(context: CommandContext, { once }: Options): Promise<boolean> {
-  process.on('SIGINT', () => {
-    if (!context.conversation.cancel()) process.exit(130);
-  });
+  const leave = () => process.exit(130);
+  onInterrupt(() => context.conversation.cancel() || leave(), leave);
   if (once !== undefined) {
     const text = once === '-' ? await wholeText(process.stdin) : once;
     if (text.trim() === '') throw new Error('There is no question: --once takes a text.');

@@ -6,14 +6,12 @@ Usage
   clawhold start     start the gateway (the default)
   clawhold chat      talk to it in the terminal
   clawhold doctor    say what was found and what is wrong
-  clawhold help      show this
-
-Options
-  --help             show the help of a command
-  --version          show the version
+  clawhold help      show this; clawhold <command> --help shows more of one
 
 Settings come from clawhold.yaml and CLAWHOLD_… variables, for example
 CLAWHOLD_PORT=8080, CLAWHOLD_DATA_DIR=/srv/clawhold, CLAWHOLD_CONFIG=my.yaml.
+
+In the project's folder npm passes options on after two dashes: npm run chat -- --once "Hello"
 `;
 
 type Command = (args: string[]) => Promise<void>;
@@ -25,31 +23,40 @@ const COMMANDS: Record<string, () => Promise<{ main: Command }>> = {
 };
 
 async function main(args: string[]): Promise<void> {
-  const [name = 'start', ...rest] =
-    args[0]?.startsWith('-') && args[0] !== '--help' ? ['start', ...args] : args;
-  if (name === '--version' || args.includes('--version')) {
+  const [first = 'start'] = args;
+  if (first === '--version' || first === '-v') {
     const { version } = await import('../../package.json');
     console.log(version);
     return;
   }
-  if (name === 'help' || name === '--help' || name === '-h') {
+  if (first === 'help' && args[1] !== undefined) return run(args[1], ['--help']);
+  if (first === 'help' || first === '--help' || first === '-h') {
     console.log(HELP);
     return;
   }
-  const load = COMMANDS[name];
-  if (!load) {
-    const { nearest } = await import('../core/nearest.ts');
-    const near = nearest(name, Object.keys(COMMANDS))[0];
-    throw new Error(
-      `There is no command "${name}".${near ? ` Did you mean "${near}"?` : ''} Try: clawhold help`,
-    );
-  }
-  await (await load()).main(rest);
+  // Options without a command are those of the start.
+  return first.startsWith('-') ? run('start', args) : run(first, args.slice(1));
+}
+
+async function run(name: string, args: string[]): Promise<void> {
+  const load = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
+  if (load) return (await load()).main(args);
+  const { nearest } = await import('../core/nearest.ts');
+  const near = nearest(name, Object.keys(COMMANDS))[0];
+  throw new Error(
+    `There is no command "${name}".${near ? ` Did you mean "${near}"?` : ''} Try: clawhold help`,
+  );
+}
+
+function explain(error: unknown): string {
+  if (!(error instanceof ConfigError)) return `clawhold: ${(error as Error).message}`;
+  const lines = error.problems.map((problem) => `  ${problem}`);
+  return ['clawhold: the settings cannot be used.', ...lines].join('\n');
 }
 
 try {
   await main(process.argv.slice(2));
 } catch (error) {
-  console.error(error instanceof ConfigError ? error.message : `clawhold: ${(error as Error).message}`);
+  console.error(explain(error));
   process.exit(1);
 }
