@@ -21,14 +21,19 @@ export function receiptHeaders(live: LiveTurn, receipt: Receipt): Record<string,
   return headers;
 }
 
-/** Answers with a whole turn; a turn that nobody keeps stops when its client leaves. */
+/** A turn that nobody keeps stops when its client leaves, also before there is anything to send. */
+export function stopWithClient(live: LiveTurn, request: Request): void {
+  if (live.keep) return;
+  const stop = () => live.stop(new Cancelled('The client left.'));
+  if (request.signal.aborted) stop();
+  else request.signal.addEventListener('abort', stop);
+}
+
+/** Answers with a whole turn. */
 export async function replyWhole(
   live: LiveTurn,
-  request: Request,
   render: (turn: Turn) => Record<string, unknown>,
 ): Promise<Response> {
-  if (!live.keep)
-    request.signal.addEventListener('abort', () => live.stop(new Cancelled('The client left.')));
   const receipt = await begun(live);
   const turn = await live.ended;
   const headers = receipt ? receiptHeaders(live, receipt) : {};

@@ -21,16 +21,8 @@ export interface StreamWriter {
 /** Proxies close connections that are silent for long; a comment keeps them open. */
 const KEEP_ALIVE_MS = 15_000;
 
-/**
- * Streams a live turn to one reader, from its first delta. The reader's going changes nothing for the
- * turn; `onGone` is told.
- */
-export function streamTurn(
-  live: LiveTurn,
-  writer: StreamWriter,
-  headers: Record<string, string>,
-  onGone: () => void,
-): Response {
+/** Streams a live turn to one reader, from its first delta. The reader's going changes nothing here. */
+export function streamTurn(live: LiveTurn, writer: StreamWriter, headers: Record<string, string>): Response {
   let gone = false;
   const body = new ReadableStream({
     type: 'direct',
@@ -55,7 +47,6 @@ export function streamTurn(
     },
     cancel() {
       gone = true;
-      onGone();
     },
   } as Bun.DirectUnderlyingSource);
   return new Response(body, {

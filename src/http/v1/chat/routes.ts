@@ -4,12 +4,11 @@ import type { Turn } from '../../../core/turn.ts';
 import { decodeTurn } from '../../../session/codec.ts';
 import { wholeTurn } from '../../../session/large-content.ts';
 import type { TurnRow } from '../../../session/store.ts';
-import { Cancelled } from '../../../turn/live-turn.ts';
 import { run } from '../../../turn/run.ts';
 import { readBody } from '../../body.ts';
 import type { Exchange, Handler, Route } from '../../exchange.ts';
 import type { Gateway } from '../../gateway.ts';
-import { receiptHeaders, replyWhole } from '../../reply.ts';
+import { begun, receiptHeaders, replyWhole, stopWithClient } from '../../reply.ts';
 import { streamTurn } from '../../sse.ts';
 import { metadata, validate } from '../fields.ts';
 import { page, pageQuery } from '../pages.ts';
@@ -38,12 +37,11 @@ function create(gateway: Gateway): Handler {
   return async ({ request, caller }) => {
     const ask = parseChat(await readBody(request, gateway.bodyLimit), request.headers, gateway.overflow);
     const live = await run(ask, caller, gateway);
-    if (!ask.stream) return replyWhole(live, request, whole);
-    const receipt = await live.begun;
-    const writer = new ChatStream(live.intent, receipt.candidate.provider, ask.includeUsage);
-    return streamTurn(live, writer, receiptHeaders(live, receipt), () => {
-      if (!live.keep) live.stop(new Cancelled('The client left.'));
-    });
+    stopWithClient(live, request);
+    if (!ask.stream) return replyWhole(live, whole);
+    const receipt = await begun(live);
+    const writer = new ChatStream(live.intent, receipt?.candidate.provider, ask.includeUsage);
+    return streamTurn(live, writer, receipt ? receiptHeaders(live, receipt) : {});
   };
 }
 

@@ -15,16 +15,20 @@ interface OpenItem {
 
 /** Writes a turn as chat completion chunks (OpenAI API description, `CreateChatCompletionStreamResponse`). */
 export class ChatStream implements StreamWriter {
-  private head = '';
+  /** Names the model as it was asked for until the provider has named it. */
+  private head: string;
   private readonly items: OpenItem[] = [];
   private readonly tools: number[] = [];
   private readonly started = new Set<number>();
 
   constructor(
     private readonly intent: Intent,
-    private readonly provider: string,
+    /** Absent where none has answered. */
+    private readonly provider: string | undefined,
     private readonly includeUsage: boolean,
-  ) {}
+  ) {
+    this.head = this.envelope(intent.model ?? '');
+  }
 
   open(): string {
     return '';
@@ -33,7 +37,7 @@ export class ChatStream implements StreamWriter {
   delta(delta: Delta): string {
     switch (delta.type) {
       case 'start':
-        this.head = this.envelope(delta.model);
+        this.head = this.envelope(`${this.provider}/${delta.model}`);
         return '';
       case 'item-start':
         return this.itemStart(delta);
@@ -85,7 +89,7 @@ export class ChatStream implements StreamWriter {
 
   private envelope(model: string): string {
     const { id, createdAt } = this.intent;
-    const name = JSON.stringify(`${this.provider}/${model}`);
+    const name = JSON.stringify(model);
     const created = Math.floor(createdAt / 1000);
     return `data: {"id":"${completionId(id)}","object":"chat.completion.chunk","created":${created},"model":${name},"choices":`;
   }

@@ -11,7 +11,7 @@ import { run } from '../../../turn/run.ts';
 import { readBody } from '../../body.ts';
 import type { Exchange, Handler, Route } from '../../exchange.ts';
 import type { Gateway } from '../../gateway.ts';
-import { begun, receiptHeaders, replyWhole } from '../../reply.ts';
+import { begun, receiptHeaders, replyWhole, stopWithClient } from '../../reply.ts';
 import { streamTurn } from '../../sse.ts';
 import { page, pageQuery } from '../pages.ts';
 import { parseResponseRequest, referencedPlace } from './parse.ts';
@@ -34,8 +34,9 @@ function create(gateway: Gateway): Handler {
     const parsed = parseResponseRequest(await readBody(request, gateway.bodyLimit), request.headers);
     const ask = { ...parsed, items: await resolveReferences(parsed.items, caller, gateway) };
     const live = await run(ask, caller, gateway);
+    stopWithClient(live, request);
     if (ask.background && !ask.stream) return Response.json(responseOf(live, live.intent));
-    if (!ask.stream) return replyWhole(live, request, (turn) => responseOf(live, turn));
+    if (!ask.stream) return replyWhole(live, (turn) => responseOf(live, turn));
     return reply(live, ask);
   };
 }
@@ -43,9 +44,7 @@ function create(gateway: Gateway): Handler {
 async function reply(live: LiveTurn, ask: Ask): Promise<Response> {
   const receipt = await begun(live);
   const writer = new ResponseStream(live.intent, ask.keep, live.session);
-  return streamTurn(live, writer, receipt ? receiptHeaders(live, receipt) : {}, () => {
-    if (!live.keep) live.stop(new Cancelled('The client left.'));
-  });
+  return streamTurn(live, writer, receipt ? receiptHeaders(live, receipt) : {});
 }
 
 function responseOf(
