@@ -1,0 +1,225 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'bun:test';
+import { completionText, inSession, type Journey, json, startJourney } from '../harness/journey.ts';
+import { sent } from '../harness/upstream.ts';
+import { asJson } from '../simulators/provider/shape.ts';
+
+const YAML = `claws:
+  openai:
+    models:
+      - { id: say-5, context: 2000 }
+      - { id: say-5+wide, context: 8000 }
+      - { id: recall, context: 2000 }
+  anthropic:
+    models: [{ id: say-5, context: 2000 }]
+  gemini:
+    models: [{ id: say-5, context: 2000 }]
+`;
+
+/** About 120 tokens. */
+const paragraph = (turn: number) =>
+  `Turn ${turn}. ${'The quick brown fox jumps over the lazy dog. '.repeat(12)}`.trim();
+
+let journey: Journey;
+let count = 0;
+let name = '';
+
+beforeAll(async () => {
+  journey = await startJourney({ yaml: YAML });
+});
+beforeEach(() => {
+  journey.provider.reset();
+  name = `context-${count++}`;
+});
+afterAll(() => journey.end());
+
+interface Context {
+  tokens: number;
+  turns: number;
+  dropped: number;
+}
+
+function contextOf(headers: Headers): Context | undefined {
+  const text = headers.get('x-clawhold-context');
+  const [, tokens, turns, dropped] = /^tokens=(\d+); turns=(\d+); dropped=(\d+)$/.exec(text ?? '') ?? [];
+  return text === null
+    ? undefined
+    : { tokens: Number(tokens), turns: Number(turns), dropped: Number(dropped) };
+}
+
+async function tell(turn: number, model = 'openai/say-5', system?: string): Promise<Context | undefined> {
+  const { data, response } = await journey.client.chat.completions
+    .create(
+      {
+        model,
+        max_tokens: 200,
+        messages: [
+          ...(system ? [{ role: 'system' as const, content: system }] : []),
+          { role: 'user', content: paragraph(turn) },
+        ],
+      },
+      inSession(name),
+    )
+    .withResponse();
+  expect(completionText(data)).toBe('word1 word2 word3 word4 word5');
+  return contextOf(response.headers);
+}
+
+/** The numbers of the turns whose text the provider got, in order. */
+const turnsSent = (request = journey.provider.requests.at(-1)) =>
+  sent(request)
+    .flatMap((line) => /^user: Turn (\d+)\./.exec(line)?.[1] ?? [])
+    .map(Number);
+
+describe('a session that outgrows its model, on chat', () => {
+  test('goes on: the oldest turns are left out, the newest stay, and the header says so', async () => {
+    for (let turn = 0; turn < 40; turn++) {
+      const context = await tell(turn);
+      const turns = turnsSent();
+      expect(turns.at(-1)).toBe(turn);
+      expect(turns).toEqual(turns.map((_, at) => turns[0]! + at));
+      if (turn === 0) {
+        expect(context).toBeUndefined();
+        continue;
+      }
+      expect(context?.turns).toBe(turns.length - 1);
+      expect(context!.dropped > 0).toBe(turns[0]! > 0);
+      expect(context!.tokens).toBeLessThanOrEqual(2000 - 200);
+    }
+    expect(turnsSent().length).toBeGreaterThan(4);
+    expect(turnsSent()[0]).toBeGreaterThan(20);
+  });
+
+  test('keeps the prefix the same for several turns, because providers cache it', async () => {
+    const firsts: number[] = [];
+    for (let turn = 0; turn < 40; turn++) {
+      await tell(turn);
+      firsts.push(turnsSent()[0]!);
+    }
+    const cuts = firsts.filter((first, at) => at > 0 && first !== firsts[at - 1]).length;
+    const turnsAfterFirstCut = firsts.filter((first) => first > 0).length;
+    expect(cuts).toBeGreaterThan(3);
+    expect(turnsAfterFirstCut / cuts).toBeGreaterThanOrEqual(1.5);
+    // Between two cuts, each prompt begins with the whole one before.
+    const prompts = journey.provider.requests.map((request) => sent(request));
+    const grown = prompts.filter((prompt, at) => {
+      return at > 0 && prompts[at - 1]!.every((line, index) => line === prompt[index]);
+    });
+    expect(grown).toHaveLength(prompts.length - 1 - cuts);
+  });
+
+  test('keeps the system message that opened it', async () => {
+    for (let turn = 0; turn < 25; turn++)
+      await tell(turn, 'openai/say-5', turn === 0 ? 'Be brief.' : undefined);
+    expect(turnsSent()[0]).toBeGreaterThan(5);
+    expect(sent(journey.provider.requests.at(-1)).filter((line) => line.startsWith('system'))).toEqual([
+      'system: Be brief.',
+    ]);
+  });
+
+  test('is cut to what each model takes, at every provider', async () => {
+    for (let turn = 0; turn < 25; turn++) {
+      await tell(turn, `${['openai', 'anthropic', 'gemini'][turn % 3]}/say-5`);
+      expect(turnsSent().at(-1)).toBe(turn);
+    }
+  });
+
+  test('is whole again for a model that takes more', async () => {
+    for (let turn = 0; turn < 25; turn++) await tell(turn);
+    const narrow = turnsSent().length;
+    await tell(25, 'openai/say-5+wide');
+    expect(turnsSent().length).toBe(26);
+    expect(narrow).toBeLessThan(20);
+  });
+
+  test('is listed whole, whatever a prompt left out', async () => {
+    for (let turn = 0; turn < 25; turn++) await tell(turn);
+    const { data } = asJson(
+      await json(journey.gateway.fetch(`/v1/conversations/${name}/items?order=asc&limit=100`)),
+    );
+    expect(data).toHaveLength(50);
+  });
+
+  test('never parts a call from its output', async () => {
+    const tools = [{ type: 'function' as const, function: { name: 'look', parameters: { type: 'object' } } }];
+    for (let turn = 0; turn < 15; turn++) {
+      const { choices } = await journey.client.chat.completions.create(
+        { model: 'openai/tools', tools, messages: [{ role: 'user', content: paragraph(turn) }] },
+        inSession(name),
+      );
+      const [call] = choices[0]!.message.tool_calls ?? [];
+      await journey.client.chat.completions.create(
+        {
+          model: 'anthropic/say-5',
+          max_tokens: 100,
+          tools,
+          messages: [{ role: 'tool', tool_call_id: call!.id, content: paragraph(turn) }],
+        },
+        inSession(name),
+      );
+      const lines = sent(journey.provider.requests.at(-1));
+      const of = (kind: string) => lines.filter((line) => line.startsWith(kind)).length;
+      expect(of('call')).toBe(of('output'));
+      expect(of('call')).toBeGreaterThan(0);
+    }
+  });
+});
+
+describe('a conversation that outgrows its model, on responses', () => {
+  async function fill(): Promise<string> {
+    let previous: string | undefined;
+    for (let turn = 0; turn < 20; turn++) {
+      const { id } = await journey.client.responses.create({
+        model: 'openai/say-5+wide',
+        input: paragraph(turn),
+        previous_response_id: previous,
+        max_output_tokens: 200,
+      });
+      previous = id;
+    }
+    journey.provider.reset();
+    return previous!;
+  }
+
+  test('is refused while truncation is disabled, which it is by default', async () => {
+    const previous_response_id = await fill();
+    for (const truncation of [undefined, 'disabled'] as const) {
+      const ask = async () =>
+        await journey.client.responses.create({
+          model: 'openai/say-5',
+          input: 'And now?',
+          previous_response_id,
+          truncation,
+        });
+      await expect(ask()).rejects.toMatchObject({ status: 400, code: 'context_length_exceeded' });
+    }
+    expect(journey.provider.requests).toEqual([]);
+  });
+
+  test('goes on with truncation: auto, which is not sent on as a wish of ours', async () => {
+    const previous_response_id = await fill();
+    const { data, response } = await journey.client.responses
+      .create({
+        model: 'openai/say-5',
+        input: paragraph(20),
+        previous_response_id,
+        truncation: 'auto',
+        max_output_tokens: 200,
+      })
+      .withResponse();
+    expect(data.output_text).toBe('word1 word2 word3 word4 word5');
+    expect(data.truncation).toBe('auto');
+    expect(contextOf(response.headers)?.dropped).toBeGreaterThan(0);
+    expect(turnsSent().at(-1)).toBe(20);
+    expect(turnsSent()[0]).toBeGreaterThan(3);
+  });
+
+  test('goes on at a model that takes more', async () => {
+    const previous_response_id = await fill();
+    await journey.client.responses.create({
+      model: 'openai/say-5+wide',
+      input: paragraph(20),
+      previous_response_id,
+    });
+    expect(turnsSent()).toHaveLength(21);
+  });
+});
