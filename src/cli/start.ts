@@ -44,7 +44,6 @@ export async function main(args: string[]): Promise<void> {
   }
   const config = await loadSettings();
   const gateway = await start(config);
-  console.error(banner(gateway, config, styleFor(process.stderr, process.env)));
   onInterrupt(
     async () => {
       const seconds = config.shutdown.drainMs / 1000;
@@ -55,6 +54,7 @@ export async function main(args: string[]): Promise<void> {
     },
     () => process.exit(130),
   );
+  console.error(banner(gateway, config, styleFor(process.stderr, process.env)));
 }
 
 /** Options become variables, so that one place decides what goes before what. False: show the help. */

@@ -141,10 +141,11 @@ class Gate extends Writable {
 
 /** Asks for a secret; what is typed is not shown. Undefined when nothing was given. */
 export async function askSecret(question: string): Promise<string | undefined> {
-  process.stderr.write(question);
   const gate = new Gate();
   gate.open = false;
   const lines = createInterface({ input: process.stdin, output: gate, terminal: true, historySize: 0 });
+  // Only now: the terminal itself would show what is typed before.
+  process.stderr.write(question);
   const { promise, resolve } = Promise.withResolvers<string | undefined>();
   lines.on('line', (line) => resolve(line.trim() || undefined));
   lines.on('SIGINT', () => resolve(undefined));

@@ -19,7 +19,8 @@ export function count(tokens: number): string {
 export function money(dollars: number): string {
   if (dollars === 0) return '$0';
   if (dollars >= 0.01) return `$${dollars.toFixed(dollars >= 1 ? 2 : 3)}`;
-  return `$${Number(dollars.toPrecision(2)).toFixed(Math.min(9, 1 - Math.floor(Math.log10(dollars))))}`;
+  const rounded = Number(dollars.toPrecision(2));
+  return `$${rounded.toFixed(Math.min(9, 1 - Math.floor(Math.log10(rounded))))}`;
 }
 
 /** `just now`, `5 minutes ago`, `3 days ago` */

@@ -1,0 +1,199 @@
+import { describe, expect, test } from 'bun:test';
+import { rmSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { isCommand, isSessionName } from '../../src/cli/chat/commands.ts';
+import { addressOf } from '../../src/cli/chat/connection.ts';
+import { printable } from '../../src/cli/chat/conversation.ts';
+import { defaultModel, resolveModel } from '../../src/cli/chat/model-names.ts';
+import { freshName, type NotedTurn, SessionBook } from '../../src/cli/chat/session-book.ts';
+import { ago, money, usageNote } from '../../src/cli/chat/turn-note.ts';
+import { styleFor } from '../../src/cli/style.ts';
+import { temporaryDirectory } from '../harness/gateway.ts';
+
+const MODELS = [
+  'local/recall',
+  'openai/gpt-5',
+  'openai/gpt-5-mini',
+  'openai/gpt-5.10',
+  'openai/gpt-5.4',
+  'anthropic/claude-sonnet-4-5',
+];
+
+describe('a typed model name', () => {
+  test('is taken whole', () => {
+    expect(resolveModel('openai/gpt-5', MODELS)).toEqual({
+      kind: 'model',
+      name: 'openai/gpt-5',
+      listed: true,
+    });
+  });
+
+  test('may leave the provider out, even where it begins other names', () => {
+    expect(resolveModel('GPT-5', MODELS)).toMatchObject({ kind: 'model', name: 'openai/gpt-5' });
+  });
+
+  test('may be a part that only one has', () => {
+    expect(resolveModel('sonnet', MODELS)).toMatchObject({ name: 'anthropic/claude-sonnet-4-5' });
+  });
+
+  test('that several have is not guessed at', () => {
+    expect(resolveModel('gpt', MODELS)).toMatchObject({ kind: 'several', names: MODELS.slice(1, 5) });
+  });
+
+  test('that no list has is left to a known provider', () => {
+    expect(resolveModel('openai/gpt-9', MODELS)).toEqual({
+      kind: 'model',
+      name: 'openai/gpt-9',
+      listed: false,
+    });
+    expect(resolveModel('acme/gpt-9', MODELS).kind).toBe('unknown');
+  });
+
+  test('with a slip of the finger brings the nearest names', () => {
+    expect(resolveModel('recal', MODELS)).toMatchObject({ kind: 'model', name: 'local/recall' });
+    expect(resolveModel('gtp-5-mini', MODELS)).toMatchObject({
+      kind: 'unknown',
+      near: ['openai/gpt-5-mini'],
+    });
+  });
+});
+
+describe('the default model', () => {
+  test('is the newest plain one of the first provider, by number and not by letter', () => {
+    expect(defaultModel(MODELS)).toBe('openai/gpt-5.10');
+  });
+
+  test('is the built-in one where there is no provider', () => {
+    expect(defaultModel(['local/recall'])).toBe('local/recall');
+  });
+
+  test("is the operator's alias where there is one", () => {
+    expect(defaultModel(['fast', ...MODELS])).toBe('fast');
+  });
+});
+
+describe('the book of sessions', () => {
+  const turn = (name: string, at: number): NotedTurn => ({
+    name,
+    model: 'openai/gpt-5',
+    text: `about ${name}`,
+    tokens: 10,
+    cost: 0.5,
+    at,
+  });
+
+  function book(gateway = 'local') {
+    const directory = temporaryDirectory();
+    const path = join(directory, 'data', 'chat-sessions.json');
+    return { path, book: new SessionBook(path, gateway), end: () => rmSync(directory, { recursive: true }) };
+  }
+
+  test('lists the newest first and adds up what each used', () => {
+    const { book: sessions, end } = book();
+    sessions.note(turn('a', 1));
+    sessions.note(turn('b', 2));
+    sessions.note({ ...turn('a', 3), text: 'later' });
+    expect(sessions.list()).toMatchObject([
+      { name: 'a', turns: 2, tokens: 20, cost: 1, title: 'about a' },
+      { name: 'b', turns: 1 },
+    ]);
+    end();
+  });
+
+  test('keeps the sessions of each gateway apart', () => {
+    const { path, book: sessions, end } = book();
+    sessions.note(turn('a', 1));
+    expect(new SessionBook(path, 'http://elsewhere').list()).toEqual([]);
+    end();
+  });
+
+  test('is readable for its owner only', () => {
+    const { path, book: sessions, end } = book();
+    sessions.note(turn('a', 1));
+    expect(statSync(path).mode & 0o077).toBe(0);
+    end();
+  });
+
+  test('puts an unreadable file aside instead of overwriting it', async () => {
+    const { path, book: sessions, end } = book();
+    await Bun.write(path, '{"sessions": [{"na');
+    expect(sessions.list()).toEqual([]);
+    sessions.note(turn('a', 1));
+    expect(await Bun.file(`${path}.unreadable`).text()).toBe('{"sessions": [{"na');
+    end();
+  });
+
+  test('gives new sessions names that are free', () => {
+    const at = new Date(2026, 10, 22, 9, 5);
+    expect(freshName(at, new Set())).toBe('2026-11-22-0905');
+    expect(freshName(at, new Set(['2026-11-22-0905']))).toBe('2026-11-22-0905-2');
+  });
+});
+
+describe('what is written', () => {
+  test('small costs do not look free', () => {
+    expect([0, 0.0000031, 0.0042, 0.0000999, 0.0312, 1.5].map(money)).toEqual([
+      '$0',
+      '$0.0000031',
+      '$0.0042',
+      '$0.00010',
+      '$0.031',
+      '$1.50',
+    ]);
+  });
+
+  test('an unknown price is not called free', () => {
+    const usage = { input: 1200, output: 3, cached: 1000, reasoning: 0 };
+    expect(usageNote(usage, 'openai/x', '|')).toBe('1,200 (1,000 cached) in, 3 out | price unknown');
+    expect(usageNote(usage, 'local/recall', '|')).toEndWith('free');
+  });
+
+  test('times are told as people tell them', () => {
+    expect([0, 60_000, 7_200_000, 864_000_000].map((ms) => ago(0, ms))).toEqual([
+      'just now',
+      '1 minute ago',
+      '2 hours ago',
+      '10 days ago',
+    ]);
+  });
+
+  test("a model's words cannot steer the terminal", () => {
+    expect(printable('a\u001b[2Jb\u0007\tc\n\u009b31m')).toBe('a[2Jb\tc\n31m');
+  });
+
+  test('colours only on a terminal, and not with NO_COLOR', () => {
+    expect(styleFor({ isTTY: true }, {}).red('x')).toContain('\u001b[31m');
+    expect(styleFor({ isTTY: true }, { NO_COLOR: '1' }).red('x')).toBe('x');
+    expect(styleFor({}, {}).red('x')).toBe('x');
+  });
+
+  test('plain ASCII outside UTF-8', () => {
+    expect(styleFor({}, { LC_ALL: 'C', LANG: 'en_US.UTF-8' }).signs.ok).toBe('+');
+    expect(styleFor({}, { LANG: 'en_US.UTF-8' }).signs.ok).toBe('✓');
+  });
+});
+
+test('a path is a message, not a command', () => {
+  expect(['/help', '/model x', '/etc/hosts', '/ no', 'a /help'].map(isCommand)).toEqual([
+    true,
+    true,
+    false,
+    false,
+    false,
+  ]);
+});
+
+test('session names are what a header can hold', () => {
+  expect(['trip', 'a b', 'é', '', 'x'.repeat(256)].map(isSessionName)).toEqual([
+    true,
+    false,
+    false,
+    false,
+    false,
+  ]);
+});
+
+test('a gateway that listens everywhere is called on this machine', () => {
+  expect(addressOf('0.0.0.0', 1)).toBe('http://127.0.0.1:1');
+  expect(addressOf('::', 1)).toBe('http://[::1]:1');
+});
