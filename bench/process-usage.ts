@@ -1,0 +1,47 @@
+import { readdirSync, readFileSync } from 'node:fs';
+
+/** What a process and its children use, as the Linux kernel counts it. */
+
+/** CPU time in nanoseconds, by thread. */
+export type CpuSnapshot = ReadonlyMap<number, number>;
+
+export function cpuOf(pid: number): CpuSnapshot {
+  const threads = new Map<number, number>();
+  for (const member of tree(pid)) {
+    for (const thread of readdirSync(`/proc/${member}/task`)) {
+      const time = read(`/proc/${member}/task/${thread}/schedstat`)?.split(' ')[0];
+      if (time !== undefined) threads.set(Number(thread), Number(time));
+    }
+  }
+  return threads;
+}
+
+/** CPU microseconds since an earlier snapshot. Threads that have ended meanwhile are missing from it. */
+export function cpuSince(before: CpuSnapshot, pid: number): number {
+  let total = 0;
+  for (const [thread, time] of cpuOf(pid)) total += time - (before.get(thread) ?? 0);
+  return total / 1000;
+}
+
+/** Resident memory in bytes. */
+export function memoryOf(pid: number): number {
+  let total = 0;
+  for (const member of tree(pid)) {
+    const kilobytes = /VmRSS:\s+(\d+)/.exec(read(`/proc/${member}/status`) ?? '')?.[1];
+    total += Number(kilobytes ?? 0) * 1024;
+  }
+  return total;
+}
+
+function tree(pid: number): number[] {
+  const children = read(`/proc/${pid}/task/${pid}/children`)?.split(' ').filter(Boolean) ?? [];
+  return [pid, ...children.flatMap((child) => tree(Number(child)))];
+}
+
+function read(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return undefined;
+  }
+}

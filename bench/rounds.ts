@@ -1,0 +1,30 @@
+import type { Job, Outcome } from './load/job.ts';
+import { cpuOf, cpuSince } from './process-usage.ts';
+import type { Bench } from './row.ts';
+
+export interface Measured extends Outcome {
+  /** CPU microseconds of the measured server, all threads. */
+  serverCpuMicros: number;
+}
+
+/** Runs a job and counts what the server's process used meanwhile. */
+export async function measured(bench: Bench, pid: number, job: Job): Promise<Measured> {
+  const before = cpuOf(pid);
+  const outcome = await bench.load.run(job);
+  return { ...outcome, serverCpuMicros: cpuSince(before, pid) };
+}
+
+/** Each round measures every subject once, so that a machine's bad moment hits all alike. */
+export async function interleaved<Subject, Result>(
+  rounds: number,
+  subjects: readonly Subject[],
+  measure: (subject: Subject, round: number) => Promise<Result>,
+): Promise<Map<Subject, Result[]>> {
+  const results = new Map<Subject, Result[]>(subjects.map((subject) => [subject, []]));
+  for (let round = 0; round < rounds; round++) {
+    for (const subject of subjects) results.get(subject)!.push(await measure(subject, round));
+  }
+  return results;
+}
+
+export const perSecond = ({ requests, elapsedMs }: Outcome): number => (requests * 1000) / elapsedMs;

@@ -1,0 +1,53 @@
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { durable } from './durable.ts';
+import { machine } from './machine.ts';
+import { PINNED, startLoad, startSimulator } from './processes.ts';
+import { type Measurement, notes, table } from './report.ts';
+import { EFFORTS, type Row } from './row.ts';
+import { stateless } from './stateless.ts';
+import { streamed } from './streamed.ts';
+
+const ROWS: readonly Row[] = [stateless, streamed, durable];
+
+const { values } = parseArgs({
+  options: {
+    quick: { type: 'boolean', default: false },
+    only: { type: 'string' },
+  },
+});
+const wanted = values.only?.split(',');
+const rows = ROWS.filter(({ key }) => !wanted || wanted.includes(key));
+const effort = values.quick ? EFFORTS.quick : EFFORTS.full;
+const startedAt = performance.now();
+const measurements: Measurement[] = [];
+for (const row of rows) {
+  console.error(`${row.key}: ${row.title}…`);
+  const simulator = await startSimulator();
+  const load = startLoad();
+  try {
+    const say = (text: string) => console.error(`   ${text}`);
+    measurements.push({ row, result: await row.measure({ effort, simulator, load, say }) });
+  } finally {
+    await load.stop();
+    await simulator.stop();
+  }
+}
+const seconds = Math.round((performance.now() - startedAt) / 1000);
+const text = `${table(measurements)}\n\n${notes(measurements)}\n`;
+console.log(`\n${text}`);
+// A part of the rows, or a hasty run, is no record.
+if (!wanted && !values.quick) {
+  const page = join(import.meta.dir, '../docs/benchmarks.md');
+  await Bun.write(page, await record(text, seconds));
+  console.log(`Written to ${page}.`);
+}
+
+async function record(text: string, seconds: number): Promise<string> {
+  const facts = (await machine()).map((fact) => `- ${fact}`).join('\n');
+  const cores = PINNED
+    ? 'What is measured runs on the first core; simulator and load generator on the second.'
+    : 'Nothing is bound to a core: this machine has one, or no `taskset`.';
+  const date = new Date().toISOString().slice(0, 10);
+  return `# Benchmarks\n\nWritten by \`npm run bench\` on ${date} in ${seconds} s; run it to measure your own machine. ${cores} What each row does is in [bench/README.md](../bench/README.md).\n\n${facts}\n\n${text}`;
+}

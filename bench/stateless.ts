@@ -1,0 +1,111 @@
+import type { Job } from './load/job.ts';
+import { interleaved, type Measured, measured, perSecond } from './rounds.ts';
+import type { Bench, Figure, Row, RowResult } from './row.ts';
+import { quantile, spread } from './statistics.ts';
+import { type Subject, startSubjects } from './subjects.ts';
+
+const CONCURRENCY = 32;
+const RATE = 500;
+
+const SYSTEM = 'You are the assistant of a travel agency. Answer briefly, and ask when something is unclear.';
+const QUESTION =
+  'We are two adults and a child of four, we like hiking and museums, and we have ten days in May. ' +
+  'Which three regions would you compare for us, and what would each cost roughly, with trains only?';
+
+/** A JSON chat request that stands alone. */
+function job(subject: Subject, load: Job['load']): Job {
+  const messages = [
+    { role: 'system', content: SYSTEM },
+    { role: 'user', content: QUESTION },
+  ];
+  return {
+    port: subject.server.port,
+    path: '/v1/chat/completions',
+    headers: subject.headers,
+    body: JSON.stringify({ model: subject.model('say-20'), messages, temperature: 0.7, max_tokens: 500 }),
+    load,
+  };
+}
+
+export const stateless: Row = {
+  key: 'a',
+  title: 'Stateless JSON request',
+  async measure(bench: Bench): Promise<RowResult> {
+    const { effort } = bench;
+    const subjects = await startSubjects(bench.simulator);
+    try {
+      const run = (subject: Subject, load: Job['load']) =>
+        measured(bench, subject.server.pid, job(subject, load));
+      for (const subject of subjects.all) {
+        await run(subject, { kind: 'closed', concurrency: CONCURRENCY, ms: effort.warmUpMs });
+      }
+      const busy = await interleaved(effort.rounds, subjects.all, (subject) =>
+        run(subject, { kind: 'closed', concurrency: CONCURRENCY, ms: effort.ms }),
+      );
+      const calm = await interleaved(effort.rounds, subjects.all, (subject) =>
+        run(subject, { kind: 'open', rate: RATE, ms: effort.ms, lanes: 1 }),
+      );
+      const direct = busy.get(subjects.direct)!;
+      const generator = spread(direct.map((round) => round.cpuMicros / round.requests));
+      return {
+        figures: [
+          ...cpuFigures(busy, subjects.nginx),
+          ...throughputFigures(busy),
+          ...latencyFigures(calm, subjects.direct),
+        ],
+        notes: [
+          ...subjects.notes,
+          `The load generator itself uses ${generator.median.toFixed(1)} µs per request.`,
+        ],
+      };
+    } finally {
+      await subjects.stop();
+    }
+  },
+};
+
+type Rounds = Map<Subject, Measured[]>;
+
+const cpuPerRequest = (round: Measured) => round.serverCpuMicros / round.requests;
+
+function cpuFigures(rounds: Rounds, nginx: Subject | undefined): Figure[] {
+  const floor = nginx && rounds.get(nginx)!.map(cpuPerRequest);
+  const figures: Figure[] = [];
+  for (const [subject, measurements] of rounds) {
+    if (subject.name === 'direct') continue;
+    const cpu = measurements.map(cpuPerRequest);
+    figures.push({ what: `CPU per request, ${subject.name}`, value: spread(cpu), unit: 'µs' });
+    if (!floor || subject === nginx) continue;
+    figures.push({
+      what: `${subject.name}'s CPU against nginx's`,
+      value: spread(cpu.map((value, round) => value / floor[round]!)),
+      unit: '×',
+      budget: subject.name === 'Clawhold' ? { limit: 3, is: 'at most' } : undefined,
+    });
+  }
+  return figures;
+}
+
+function throughputFigures(rounds: Rounds): Figure[] {
+  return [...rounds].map(([subject, measurements]) => ({
+    what: `Requests at ${CONCURRENCY} at a time, ${subject.name}`,
+    value: spread(measurements.map(perSecond)),
+    unit: '/s',
+  }));
+}
+
+function latencyFigures(rounds: Rounds, direct: Subject): Figure[] {
+  const floor = rounds.get(direct)!;
+  const added = (measurements: Measured[], share: number) =>
+    spread(
+      measurements.map(
+        ({ latencies }, round) => quantile(latencies, share) - quantile(floor[round]!.latencies, share),
+      ),
+    );
+  return [...rounds]
+    .filter(([subject]) => subject !== direct)
+    .flatMap(([{ name }, measurements]) => [
+      { what: `Added latency p50 at ${RATE}/s, ${name}`, value: added(measurements, 0.5), unit: 'ms' },
+      { what: `Added latency p99 at ${RATE}/s, ${name}`, value: added(measurements, 0.99), unit: 'ms' },
+    ]);
+}

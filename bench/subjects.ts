@@ -1,0 +1,61 @@
+import { haveNginx, NGINX_MISSING, startNginx } from './peers/nginx.ts';
+import { havePortkey, PORTKEY_MISSING, PORTKEY_NOTE, portkeyHeaders, startPortkey } from './peers/portkey.ts';
+import { type Gateway, ROOT_KEY, type Server, startGateway } from './processes.ts';
+
+/** One of the programs that a request can go through, measured in the same rounds. */
+export interface Subject {
+  name: string;
+  server: Server;
+  /** The model as this subject wants it named. */
+  model(model: string): string;
+  headers: Record<string, string>;
+}
+
+export interface Subjects {
+  /** The simulator itself: what a request costs without anything between. */
+  direct: Subject;
+  nginx?: Subject;
+  clawhold: Subject;
+  portkey?: Subject;
+  all: Subject[];
+  /** What is missing, and how peers were set up. */
+  notes: string[];
+  stop(): Promise<void>;
+}
+
+const bare = (model: string) => model;
+const key = { authorization: 'Bearer sk-simulated' };
+
+export async function startSubjects(simulator: Server): Promise<Subjects> {
+  const notes: string[] = [];
+  const gateway: Gateway = await startGateway({ provider: simulator.port });
+  const direct: Subject = { name: 'direct', server: simulator, model: bare, headers: key };
+  const clawhold: Subject = {
+    name: 'Clawhold',
+    server: gateway,
+    model: (model) => `openai/${model}`,
+    headers: { authorization: `Bearer ${ROOT_KEY}` },
+  };
+  let nginx: Subject | undefined;
+  if (await haveNginx()) {
+    nginx = { name: 'nginx', server: await startNginx(simulator.port), model: bare, headers: key };
+  } else notes.push(NGINX_MISSING);
+  let portkey: Subject | undefined;
+  if (await havePortkey()) {
+    const headers = { ...key, ...portkeyHeaders(simulator.port) };
+    portkey = { name: 'Portkey', server: await startPortkey(), model: bare, headers };
+    notes.push(PORTKEY_NOTE);
+  } else notes.push(PORTKEY_MISSING);
+  const all = [direct, nginx, clawhold, portkey].filter((subject) => subject !== undefined);
+  return {
+    direct,
+    nginx,
+    clawhold,
+    portkey,
+    all,
+    notes,
+    async stop() {
+      for (const subject of all) if (subject !== direct) await subject.server.stop();
+    },
+  };
+}
