@@ -7,6 +7,7 @@ import { printable } from '../../src/cli/chat/conversation.ts';
 import { defaultModel, resolveModel } from '../../src/cli/chat/model-names.ts';
 import { freshName, type NotedTurn, SessionBook } from '../../src/cli/chat/session-book.ts';
 import { ago, money, usageNote } from '../../src/cli/chat/turn-note.ts';
+import { WordWrap } from '../../src/cli/chat/word-wrap.ts';
 import { styleFor } from '../../src/cli/style.ts';
 import { temporaryDirectory } from '../harness/gateway.ts';
 
@@ -155,6 +156,26 @@ describe('what is written', () => {
       '2 hours ago',
       '10 days ago',
     ]);
+  });
+
+  test('streamed words are broken between, not within, and arrive whole', () => {
+    const wrapped = (text: string, size: number) => {
+      let out = '';
+      const wrap = new WordWrap(
+        (part) => {
+          out += part;
+        },
+        () => 10,
+      );
+      for (let at = 0; at < text.length; at += size) wrap.push(text.slice(at, at + size));
+      wrap.flush();
+      return out;
+    };
+    for (const size of [1, 3, 100]) {
+      expect(wrapped('one two three four\n  six', size)).toBe('one two \nthree four\n  six');
+      expect(wrapped('a日本語日本語', size)).toBe('a日本語日\n本語');
+      expect(wrapped('a\n\n', size)).toBe('a\n\n');
+    }
   });
 
   test("a model's words cannot steer the terminal", () => {

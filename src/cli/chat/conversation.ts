@@ -115,7 +115,10 @@ export class Conversation {
   private tell({ model, usage, startedAt, cancelled }: Running): void {
     const { screen, now } = this.parts;
     const { dot } = screen.style.signs;
-    if (cancelled && !usage) return;
+    if (cancelled && !usage) {
+      screen.note('');
+      return;
+    }
     const seconds = ((now() - startedAt) / 1000).toFixed(1);
     const note = [model, usageNote(usage, model, dot), `${seconds} s`].join(` ${dot} `);
     screen.note(`${screen.style.dim(note)}\n`);
@@ -188,7 +191,7 @@ class Running {
     const seconds = Math.round((this.now() - this.startedAt) / 1000);
     const { style } = this.screen;
     this.screen.progress?.(
-      style.dim(`${style.signs.ellipsis} ${this.label} ${this.model} (${seconds} s, Ctrl-C cancels)`),
+      `${style.signs.ellipsis} ${this.label} ${this.model} (${seconds} s, Ctrl-C cancels)`,
     );
   }
 }

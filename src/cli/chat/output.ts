@@ -2,17 +2,28 @@ import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
 import { styleFor } from '../style.ts';
 import type { Screen } from './conversation.ts';
+import { WordWrap } from './word-wrap.ts';
 
 type Env = Readonly<Record<string, string | undefined>>;
 
 /** For a person: all on one screen. */
 export function terminalScreen(env: Env): Screen {
-  const write = (words: string) => process.stdout.write(words);
+  const write = (words: string) => {
+    process.stdout.write(words);
+  };
+  const style = styleFor(process.stdout, env);
+  const wrap = new WordWrap(write, () => process.stdout.columns || Number.MAX_SAFE_INTEGER);
   return {
-    answer: write,
-    note: (words) => write(`${words}\n`),
-    progress: process.stdout.isTTY ? (words) => write(`\r\u001b[K${words}`) : undefined,
-    style: styleFor(process.stdout, env),
+    answer: (words) => wrap.push(words),
+    note(words) {
+      wrap.flush();
+      write(`${words}\n`);
+    },
+    // Cut to one row: only that one can be rewritten.
+    progress: process.stdout.isTTY
+      ? (words) => write(`\r\u001b[K${style.dim(words.slice(0, process.stdout.columns - 1))}`)
+      : undefined,
+    style,
   };
 }
 
