@@ -14,6 +14,10 @@ export interface Effort {
   /** Turns measured on each session of the row of long ones, in one round. */
   turnsPerRound: number;
   openStreams: number;
+  /** How long such a stream lasts, an event a second. */
+  streamSeconds: number;
+  /** Until memory is looked at again after the streams. */
+  settleMs: number;
   /** Turns written by the row of stored bytes. */
   storedTurns: number;
 }
@@ -21,12 +25,14 @@ export interface Effort {
 export const EFFORTS = {
   full: {
     rounds: 5,
-    ms: 3_000,
-    warmUpMs: 3_000,
+    ms: 2_500,
+    warmUpMs: 6_000,
     seededSessions: 1_000_000,
     longSession: 10_000,
     turnsPerRound: 100,
     openStreams: 2_000,
+    streamSeconds: 12,
+    settleMs: 10_000,
     storedTurns: 2_000,
   },
   quick: {
@@ -37,6 +43,8 @@ export const EFFORTS = {
     longSession: 10_000,
     turnsPerRound: 60,
     openStreams: 2_000,
+    streamSeconds: 4,
+    settleMs: 3_000,
     storedTurns: 500,
   },
 } satisfies Record<string, Effort>;

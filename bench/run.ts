@@ -1,14 +1,18 @@
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { durable } from './durable.ts';
+import { longSession } from './long-session.ts';
 import { machine } from './machine.ts';
+import { openStreams } from './open-streams.ts';
 import { PINNED, startLoad, startSimulator } from './processes.ts';
 import { type Measurement, notes, table } from './report.ts';
+import { restart } from './restart.ts';
 import { EFFORTS, type Row } from './row.ts';
 import { stateless } from './stateless.ts';
+import { storedBytes } from './stored-bytes.ts';
 import { streamed } from './streamed.ts';
 
-const ROWS: readonly Row[] = [stateless, streamed, durable];
+const ROWS: readonly Row[] = [stateless, streamed, durable, longSession, restart, storedBytes, openStreams];
 
 const { values } = parseArgs({
   options: {

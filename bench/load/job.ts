@@ -14,7 +14,7 @@ export interface Job {
     | { kind: 'closed'; concurrency: number; ms: number }
     | { kind: 'count'; concurrency: number; requests: number }
     | { kind: 'open'; rate: number; ms: number; lanes: number }
-    | { kind: 'hold'; streams: number; paceMs: number };
+    | { kind: 'hold'; streams: number };
 }
 
 export interface Outcome {

@@ -1,0 +1,92 @@
+import { rmSync } from 'node:fs';
+import type { Job } from './load/job.ts';
+import { startGateway, temporaryDirectory } from './processes.ts';
+import { interleaved, type Measured, measured } from './rounds.ts';
+import type { Bench, Row, RowResult } from './row.ts';
+import { seedTurns } from './seed.ts';
+import { median, spread } from './statistics.ts';
+
+/** About 800 tokens: ten turns fill the model's window, so that every prompt is as large as any other. */
+const QUESTION = `Please go on with the story. ${'The road went up through the pines to the old customs house. '.repeat(60)}`;
+const ANSWER = 'word1 word2 word3 word4 word5';
+const MODELS = `claws:
+  openai:
+    models:
+      - { id: say-5, context: 8000 }
+      - { id: say-6, context: 900000000 }
+`;
+const SHORT = 10;
+const MIDDLE = 1_000;
+const LATENCY_ROUNDS = 5;
+
+export const longSession: Row = {
+  key: 'd',
+  title: 'Turn 10, 1,000 and 10,000 of a session',
+  async measure(bench: Bench): Promise<RowResult> {
+    const { effort, simulator } = bench;
+    const dataDir = temporaryDirectory();
+    const lengths = [...new Set([SHORT, Math.min(MIDDLE, effort.longSession), effort.longSession])];
+    const seeds = { ...Object.fromEntries(lengths.map((length) => [`turn-${length}`, length - 1])), warm: 9 };
+    bench.say(`storing a session of ${effort.longSession} turns`);
+    await seedTurns(dataDir, { ...seeds, 'open-10': 9, 'open-1000': lengths[1]! - 1 }, QUESTION, ANSWER);
+    const gateway = await startGateway({ provider: simulator.port, dataDir, yaml: MODELS });
+    const turns = (session: string, model: string, requests: number): Promise<Measured> => {
+      const job: Job = {
+        port: gateway.port,
+        path: '/v1/chat/completions',
+        headers: { ...gateway.headers, 'x-clawhold-session-id': session },
+        body: JSON.stringify({ model, max_tokens: 100, messages: [{ role: 'user', content: QUESTION }] }),
+        load: { kind: 'count', concurrency: 1, requests },
+      };
+      return measured(bench, gateway.pid, job);
+    };
+    try {
+      await turns('warm', 'openai/say-5', effort.turnsPerRound * 4);
+      const rounds = await interleaved(effort.rounds, lengths, (length) =>
+        turns(`turn-${length}`, 'openai/say-5', effort.turnsPerRound),
+      );
+      const unbounded = await interleaved(2, ['open-10', 'open-1000'], (name) =>
+        turns(name, 'openai/say-6', LATENCY_ROUNDS),
+      );
+      const far = median(unbounded.get('open-1000')!.map(latency));
+      const near = median(unbounded.get('open-10')!.map(latency));
+      return {
+        figures: [
+          ...figures(rounds, lengths),
+          { what: `Turn ${lengths[1]} with a boundless window`, value: far, unit: 'ms' },
+        ],
+        notes: [
+          'One caller, one turn after the other; every question has about 800 tokens, the window 8,000, so that all prompts are equally large.',
+          `With a boundless window the whole session is read, sent and paid for in each turn: ${(far / near).toFixed(0)} times turn 10's ${near.toFixed(1)} ms.`,
+        ],
+      };
+    } finally {
+      await gateway.stop();
+      rmSync(dataDir, { recursive: true, force: true });
+    }
+  },
+};
+
+const latency = (round: Measured) => median(round.latencies);
+const cpu = (round: Measured) => round.serverCpuMicros / round.requests;
+
+function figures(rounds: Map<number, Measured[]>, lengths: readonly number[]): RowResult['figures'] {
+  const first = rounds.get(lengths[0]!)!;
+  return lengths.flatMap((length, place) => {
+    const own = rounds.get(length)!;
+    const name = `Turn ${length.toLocaleString('en')}`;
+    const whole = [
+      { what: `${name}, latency`, value: spread(own.map(latency)), unit: 'ms' },
+      { what: `${name}, CPU`, value: spread(own.map(cpu)), unit: 'µs' },
+    ];
+    if (place === 0) return whole;
+    const budget = place === lengths.length - 1 ? ({ limit: 1.2, is: 'at most' } as const) : undefined;
+    const ratio = (figure: (round: Measured) => number) =>
+      spread(own.map((round, n) => figure(round) / figure(first[n]!)));
+    return [
+      ...whole,
+      { what: `${name} against turn ${SHORT}, latency`, value: ratio(latency), unit: '×', budget },
+      { what: `${name} against turn ${SHORT}, CPU`, value: ratio(cpu), unit: '×', budget },
+    ];
+  });
+}

@@ -1,0 +1,94 @@
+import { join } from 'node:path';
+import { itemsTokens } from '../src/context/tokens.ts';
+import { newSessionId, newTurnId, type TurnId } from '../src/core/ids.ts';
+import type { Item } from '../src/core/items.ts';
+import type { Session } from '../src/core/turn.ts';
+import { DEFAULT_TENANT } from '../src/security/keys.ts';
+import { digestItems, EMPTY_DIGEST } from '../src/session/digest.ts';
+import { MemoryBlobStore } from '../src/stores/memory/blob-store.ts';
+import { MemoryJournal } from '../src/stores/memory/journal.ts';
+import { sessionColumns } from '../src/stores/sqlite/columns.ts';
+import { openDatabase } from '../src/stores/sqlite/database-file.ts';
+import { Operations } from '../src/stores/sqlite/operations.ts';
+import { SqliteSessionStore } from '../src/stores/sqlite/session-store.ts';
+import { commit } from '../src/turn/record.ts';
+
+/** Fills data directories as turns through a gateway would, in less time: by the gateway's own code for storing. */
+
+const databaseOf = (dataDir: string) => join(dataDir, 'clawhold.db');
+
+const newSession = (name: string, head: TurnId | null = null): Session => {
+  const now = Date.now();
+  return { id: newSessionId(now), tenant: DEFAULT_TENANT, name, createdAt: now, metadata: {}, head };
+};
+
+/** Sessions without turns, as a gateway has them by the million. */
+export function seedSessions(dataDir: string, count: number): void {
+  const database = openDatabase(databaseOf(dataDir));
+  const operations = new Operations(database);
+  const block = database.transaction((from: number, to: number) => {
+    for (let number = from; number < to; number++) {
+      operations.createSession(sessionColumns(newSession(`caller-${Bun.hash(String(number)).toString(36)}`)));
+    }
+  });
+  for (let from = 0; from < count; from += 10_000) block(from, Math.min(count, from + 10_000));
+  database.close();
+}
+
+/** Not awaited one by one, so that turns share a sync; this many at a time. */
+const BLOCK = 250;
+
+/** Sessions by name, each with as many turns; every turn is `question` and `answer`. */
+export async function seedTurns(
+  dataDir: string,
+  sessions: Record<string, number>,
+  question: string,
+  answer: string,
+): Promise<void> {
+  const store = await SqliteSessionStore.open(databaseOf(dataDir));
+  const parts = { store, journal: new MemoryJournal(), blobs: new MemoryBlobStore() };
+  const input: Item[] = [message('user', 'input_text', question)];
+  const output: Item[] = [message('assistant', 'output_text', answer)];
+  for (const [name, turns] of Object.entries(sessions)) {
+    const { id: session } = await store.createSession(newSession(name));
+    let parent: TurnId | null = null;
+    let branchTokens = 0;
+    let digest = EMPTY_DIGEST;
+    let pending: Promise<void>[] = [];
+    const inputTokens = itemsTokens(input);
+    const answerTokens = itemsTokens(output);
+    for (let turn = 0; turn < turns; turn++) {
+      const createdAt = Date.now();
+      const id = newTurnId(session, createdAt);
+      digest = digestItems(digest, input);
+      const standing = { branchTokens, inputTokens, digest, moveHead: { from: parent } };
+      const intent = {
+        ...{ id, tenant: DEFAULT_TENANT, session, parent, createdAt, dialect: 'chat' as const },
+        ...{ model: 'openai/say-5', input, settings: { max_output_tokens: 100 }, metadata: {}, standing },
+      };
+      const outcome = {
+        ...{
+          state: 'completed' as const,
+          completedAt: createdAt,
+          provider: 'openai',
+          protocol: 'openai-chat',
+        },
+        ...{ servedModel: 'say-5', output, finish: [{ unified: 'stop' as const, raw: 'stop' }] },
+      };
+      pending.push(commit(intent, outcome, parts));
+      branchTokens += inputTokens + answerTokens;
+      digest = digestItems(digest, output);
+      parent = id;
+      if (pending.length < BLOCK) continue;
+      await Promise.all(pending);
+      pending = [];
+    }
+    await Promise.all(pending);
+  }
+  await store.close();
+}
+
+function message(role: 'user' | 'assistant', type: 'input_text' | 'output_text', text: string): Item {
+  const content = type === 'output_text' ? [{ type, text, annotations: [] }] : [{ type, text }];
+  return { type: 'message', role, content, ...(role === 'assistant' && { status: 'completed' }) } as Item;
+}
