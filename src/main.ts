@@ -109,8 +109,9 @@ export async function startGateway(config: Config, env: Env): Promise<RunningGat
     async stop() {
       accepting = false;
       claws.close();
+      // Settles with the last open request: until then, turns that wait for their session may still begin.
       const closed = server.stop();
-      await running.drain(config.shutdown.drainMs);
+      await running.drain(config.shutdown.drainMs, closed);
       await Promise.race([closed, Bun.sleep(1_000)]);
       await server.stop(true);
       await stores.journal.close();

@@ -6,12 +6,14 @@ import { Cancelled, type LiveTurn } from './live-turn.ts';
 /** The turns that are running in this process. */
 export class RunningTurns {
   private readonly live = new Map<TurnId, LiveTurn>();
+  private closed = false;
 
   add(turn: LiveTurn): void {
     const { id } = turn.intent;
     this.live.set(id, turn);
     const remove = () => this.live.delete(id);
     turn.ended.then(remove, remove);
+    if (this.closed) turn.stop(shutDown());
   }
 
   get(tenant: Tenant, id: TurnId): LiveTurn | undefined {
@@ -23,14 +25,19 @@ export class RunningTurns {
     return this.live.size;
   }
 
-  /** Waits for all to end; those that take longer than `ms` are stopped and recorded as they are. */
-  async drain(ms: number): Promise<void> {
-    const all = () => Promise.allSettled([...this.live.values()].map((turn) => turn.ended));
-    await Promise.race([all(), Bun.sleep(ms)]);
-    for (const turn of this.live.values()) {
-      turn.stop(new Fault('shutting_down', 'The gateway shut down before the answer was complete.'));
-    }
-    await all();
+  /**
+   * Waits for `quiet`, after which no turn begins any more, and for all to end. Those that take longer
+   * than `ms`, or begin after it, are stopped and recorded as they are.
+   */
+  async drain(ms: number, quiet: Promise<unknown>): Promise<void> {
+    await Promise.race([quiet.then(() => this.allEnded()), Bun.sleep(ms)]);
+    this.closed = true;
+    for (const turn of this.live.values()) turn.stop(shutDown());
+    await this.allEnded();
+  }
+
+  private async allEnded(): Promise<void> {
+    while (this.live.size > 0) await Promise.allSettled([...this.live.values()].map((turn) => turn.ended));
   }
 
   /** Stops a turn at its caller's wish. False if it is not running. */
@@ -40,3 +47,5 @@ export class RunningTurns {
     return turn !== undefined;
   }
 }
+
+const shutDown = () => new Fault('shutting_down', 'The gateway shut down before the answer was complete.');
