@@ -1,0 +1,53 @@
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { ROOT_KEY } from '../harness/gateway.ts';
+
+/** `clawhold start` as the operator's shell sees it: what it prints, and how it exits. */
+export interface GatewayProcess {
+  pid: number;
+  /** Rejects with what was printed if the process ends without having listened. */
+  url: Promise<string>;
+  exited: Promise<number>;
+  /** All that was printed to standard error, once it has ended. */
+  stderr: Promise<string>;
+}
+
+export interface ProcessOptions {
+  dataDir: string;
+  provider?: string;
+  env?: Record<string, string>;
+}
+
+const PROGRAM = join(import.meta.dir, '../../src/cli/clawhold.ts');
+
+export function startProcess({ dataDir, provider, env }: ProcessOptions): GatewayProcess {
+  const child = Bun.spawn([process.execPath, PROGRAM, 'start'], {
+    cwd: mkdtempSync(join(tmpdir(), 'clawhold-')),
+    env: {
+      PATH: process.env.PATH ?? '',
+      CLAWHOLD_PORT: '0',
+      CLAWHOLD_DATA_DIR: dataDir,
+      CLAWHOLD_MASTER_KEY: ROOT_KEY,
+      CLAWHOLD_DETECT: 'false',
+      CLAWHOLD_LOG_LEVEL: 'error',
+      ...(provider && { GROQ_API_KEY: 'sk-simulated', GROQ_BASE_URL: `${provider}/v1` }),
+      ...env,
+    },
+    stdout: 'ignore',
+    stderr: 'pipe',
+  });
+  const url = Promise.withResolvers<string>();
+  const read = async () => {
+    let text = '';
+    for await (const chunk of child.stderr) {
+      text += new TextDecoder().decode(chunk);
+      const found = /listens on (http:\S+)/.exec(text)?.[1];
+      if (found) url.resolve(found);
+    }
+    url.reject(new Error(text));
+    return text;
+  };
+  url.promise.catch(() => {});
+  return { pid: child.pid, url: url.promise, exited: child.exited, stderr: read() };
+}
