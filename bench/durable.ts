@@ -40,7 +40,7 @@ export const durable: Row = {
       const saturate = { kind: 'closed', concurrency: CONCURRENCY } as const;
       const steady = { kind: 'open', rate: RATE, ms: effort.ms, lanes: LANES } as const;
       // More code to compile than a stateless request runs through.
-      await through({ ...saturate, ms: 2 * effort.warmUpMs });
+      await through({ ...saturate, ms: 4 * effort.warmUpMs });
       const busy: Awaited<ReturnType<typeof through>>[] = [];
       for (let round = 0; round < effort.rounds; round++)
         busy.push(await through({ ...saturate, ms: effort.ms }));

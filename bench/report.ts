@@ -47,11 +47,11 @@ function budgetText(budget: Budget | undefined, unit: string): string {
   return `${budget.is === 'at most' ? '≤' : '≥'} ${limit} ${unit}`;
 }
 
-/** Whether the budget is met, and by which factor. */
+/** Whether the budget is met, and by how much. */
 export function verdict(value: number, budget: Budget | undefined): string {
   if (!budget) return '';
-  const factor = budget.is === 'at most' ? value / budget.limit : budget.limit / value;
-  const share = `${Math.round(Math.abs(1 - factor) * 100)} %`;
-  if (factor <= 1) return `yes, ${share} to spare`;
-  return factor < 2 ? `no, ${share} over` : `no, ${factor.toFixed(1)} times over`;
+  const { limit, is } = budget;
+  const share = `${Math.round(Math.abs(1 - value / limit) * 100)} %`;
+  if (is === 'at least') return value >= limit ? `yes, ${share} more` : `no, ${share} short`;
+  return value <= limit ? `yes, ${share} to spare` : `no, ${share} over`;
 }

@@ -53,6 +53,8 @@ export interface Bench {
   effort: Effort;
   simulator: Server;
   load: LoadGenerator;
+  /** Whether others are measured, too: nginx, Portkey's gateway. */
+  peers: boolean;
   /** Tells the operator what is going on. */
   say(text: string): void;
 }

@@ -31,7 +31,7 @@ for (const row of rows) {
   const load = startLoad();
   try {
     const say = (text: string) => console.error(`   ${text}`);
-    measurements.push({ row, result: await row.measure({ effort, simulator, load, say }) });
+    measurements.push({ row, result: await row.measure({ effort, simulator, load, say, peers: true }) });
   } finally {
     await load.stop();
     await simulator.stop();

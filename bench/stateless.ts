@@ -32,7 +32,7 @@ export const stateless: Row = {
   title: 'Stateless JSON request',
   async measure(bench: Bench): Promise<RowResult> {
     const { effort } = bench;
-    const subjects = await startSubjects(bench.simulator);
+    const subjects = await startSubjects(bench);
     try {
       const run = (subject: Subject, load: Job['load']) =>
         measured(bench, subject.server.pid, job(subject, load));

@@ -26,7 +26,7 @@ export const streamed: Row = {
   title: `Streamed request of ${EVENTS} events`,
   async measure(bench: Bench): Promise<RowResult> {
     const { effort } = bench;
-    const subjects = await startSubjects(bench.simulator);
+    const subjects = await startSubjects(bench);
     try {
       const run = (subject: Subject, load: Job['load']) =>
         measured(bench, subject.server.pid, job(subject, load));

@@ -1,6 +1,7 @@
 import { haveNginx, NGINX_MISSING, startNginx } from './peers/nginx.ts';
 import { havePortkey, PORTKEY_MISSING, PORTKEY_NOTE, portkeyHeaders, startPortkey } from './peers/portkey.ts';
 import { type Gateway, ROOT_KEY, type Server, startGateway } from './processes.ts';
+import type { Bench } from './row.ts';
 
 /** One of the programs that a request can go through, measured in the same rounds. */
 export interface Subject {
@@ -26,7 +27,7 @@ export interface Subjects {
 const bare = (model: string) => model;
 const key = { authorization: 'Bearer sk-simulated' };
 
-export async function startSubjects(simulator: Server): Promise<Subjects> {
+export async function startSubjects({ simulator, peers }: Bench): Promise<Subjects> {
   const notes: string[] = [];
   const gateway: Gateway = await startGateway({ provider: simulator.port });
   const direct: Subject = { name: 'direct', server: simulator, model: bare, headers: key };
@@ -37,15 +38,16 @@ export async function startSubjects(simulator: Server): Promise<Subjects> {
     headers: { authorization: `Bearer ${ROOT_KEY}` },
   };
   let nginx: Subject | undefined;
-  if (await haveNginx()) {
+  if (!peers) notes.push('Measured without peers.');
+  else if (await haveNginx()) {
     nginx = { name: 'nginx', server: await startNginx(simulator.port), model: bare, headers: key };
   } else notes.push(NGINX_MISSING);
   let portkey: Subject | undefined;
-  if (await havePortkey()) {
+  if (peers && (await havePortkey())) {
     const headers = { ...key, ...portkeyHeaders(simulator.port) };
     portkey = { name: 'Portkey', server: await startPortkey(), model: bare, headers };
     notes.push(PORTKEY_NOTE);
-  } else notes.push(PORTKEY_MISSING);
+  } else if (peers) notes.push(PORTKEY_MISSING);
   const all = [direct, nginx, clawhold, portkey].filter((subject) => subject !== undefined);
   return {
     direct,
