@@ -17,7 +17,7 @@ export function modelRoutes(directory: Directory, startedAt: number): Route[] {
       method: 'GET',
       path: '/v1/models/*',
       handle: ({ request }) => {
-        const id = decodeURIComponent(new URL(request.url).pathname.slice('/v1/models/'.length));
+        const id = decoded(new URL(request.url).pathname.slice('/v1/models/'.length));
         const names = directory.names();
         if (names.includes(id)) return Response.json(view(id));
         const near = nearestModels(id, names);
@@ -34,4 +34,13 @@ export function modelRoutes(directory: Directory, startedAt: number): Route[] {
 function ownerOf(name: string): string {
   const slash = name.indexOf('/');
   return slash === -1 ? 'clawhold' : name.slice(0, slash);
+}
+
+/** A path that is not well encoded names nothing that exists. */
+function decoded(path: string): string {
+  try {
+    return decodeURIComponent(path);
+  } catch {
+    return path;
+  }
 }

@@ -166,18 +166,24 @@ function parseItem(item: unknown, param: string): Item {
       break;
     case 'function_call_output':
       requireText(item, param, ['call_id']);
-      if (typeof item.output !== 'string' && !Array.isArray(item.output)) {
-        throw invalid(`${param}.output`, 'a string or an array of content parts');
-      }
-      break;
+      return parseOutput(item, param);
     case 'reasoning':
-      if (!Array.isArray(item.summary)) throw invalid(`${param}.summary`, 'an array');
+      requireTexts(item.summary, `${param}.summary`);
+      if (item.content !== undefined && item.content !== null) requireTexts(item.content, `${param}.content`);
       break;
     case 'item_reference':
       requireText(item, param, ['id']);
       break;
   }
   return item as unknown as Item;
+}
+
+function parseOutput(item: Record<string, unknown>, param: string): Item {
+  const { output } = item;
+  if (typeof output === 'string') return item as unknown as Item;
+  if (!Array.isArray(output)) throw invalid(`${param}.output`, 'a string or an array of content parts');
+  const parts = output.map((part: unknown, index) => parsePart(part, `${param}.output[${index}]`));
+  return { ...item, output: parts } as unknown as Item;
 }
 
 const ROLES = new Set(['user', 'assistant', 'system', 'developer']);
@@ -219,6 +225,15 @@ function parsePart(part: unknown, param: string): Part {
 function requireText(item: Record<string, unknown>, param: string, fields: string[]): void {
   for (const field of fields)
     if (typeof item[field] !== 'string') throw invalid(`${param}.${field}`, 'a string');
+}
+
+/** The parts of a thought: each has a text. */
+function requireTexts(parts: unknown, param: string): void {
+  if (!Array.isArray(parts)) throw invalid(param, 'an array');
+  parts.forEach((part: unknown, index) => {
+    if (!isRecord(part) || typeof part.text !== 'string')
+      throw invalid(`${param}[${index}]`, 'a part with a text');
+  });
 }
 
 /** The stored item that an `item_reference` names; `undefined` for any other item. */
