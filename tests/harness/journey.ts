@@ -11,20 +11,22 @@ export interface Journey {
   client: OpenAI;
   /** The same for the other tenant's key. */
   otherClient: OpenAI;
+  /** Stops both; once, however often it is called. */
   end(): Promise<void>;
 }
 
 export async function startJourney(options: Omit<TestGatewayOptions, 'provider'> = {}): Promise<Journey> {
   const provider = startProvider();
   const gateway = await testGateway({ ...options, provider: provider.url });
+  let ended: Promise<void> | undefined;
   return {
     provider,
     gateway,
     client: sdk(gateway.url),
     otherClient: sdk(gateway.url, OTHER_KEY),
-    async end() {
-      await gateway.stop();
-      provider.stop();
+    end() {
+      ended ??= gateway.stop().finally(() => provider.stop());
+      return ended;
     },
   };
 }
