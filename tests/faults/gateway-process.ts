@@ -1,7 +1,6 @@
-import { mkdtempSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { ROOT_KEY } from '../harness/gateway.ts';
+import { ROOT_KEY, temporaryDirectory } from '../harness/gateway.ts';
 
 /** `clawhold start` as the operator's shell sees it: what it prints, and how it exits. */
 export interface GatewayProcess {
@@ -22,8 +21,9 @@ export interface ProcessOptions {
 const PROGRAM = join(import.meta.dir, '../../src/cli/clawhold.ts');
 
 export function startProcess({ dataDir, provider, env }: ProcessOptions): GatewayProcess {
+  const cwd = temporaryDirectory();
   const child = Bun.spawn([process.execPath, PROGRAM, 'start'], {
-    cwd: mkdtempSync(join(tmpdir(), 'clawhold-')),
+    cwd,
     env: {
       PATH: process.env.PATH ?? '',
       CLAWHOLD_PORT: '0',
@@ -49,5 +49,6 @@ export function startProcess({ dataDir, provider, env }: ProcessOptions): Gatewa
     return text;
   };
   url.promise.catch(() => {});
-  return { pid: child.pid, url: url.promise, exited: child.exited, stderr: read() };
+  const exited = child.exited.finally(() => rmSync(cwd, { recursive: true }));
+  return { pid: child.pid, url: url.promise, exited, stderr: read() };
 }

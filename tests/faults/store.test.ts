@@ -1,0 +1,253 @@
+import { Database } from 'bun:sqlite';
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
+import { cpSync, readFileSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { spawnGateway, type TestGateway, temporaryDirectory, testGateway } from '../harness/gateway.ts';
+import { startProvider } from '../simulators/provider/provider.ts';
+import { startProcess } from './gateway-process.ts';
+import { branchOf, readLog, saidOn, textOf } from './recorded.ts';
+import { TinyDisk } from './tiny-disk.ts';
+import { Upstream, until } from './upstream.ts';
+
+const upstream = new Upstream(startProvider());
+const provider = upstream.provider.url;
+const directories: string[] = [];
+afterAll(() => {
+  upstream.provider.stop();
+  for (const directory of directories) rmSync(directory, { recursive: true });
+});
+
+function directory(): string {
+  const made = temporaryDirectory();
+  directories.push(made);
+  return made;
+}
+
+function say(to: TestGateway, session: string, text: string, stream = false, behaviour = 'echo') {
+  const body = { model: `groq/${behaviour}`, stream, messages: [{ role: 'user', content: text }] };
+  return to.post('/v1/chat/completions', body, { 'x-session-id': session });
+}
+
+interface Damage {
+  what: string;
+  inflict(path: string): void;
+  /** What the operator is told is wrong, and what to do. */
+  fault: RegExp;
+  remedy: RegExp;
+}
+
+const overwrite = (path: string, change: (bytes: Buffer) => void) => {
+  const bytes = readFileSync(path);
+  change(bytes);
+  writeFileSync(path, bytes);
+};
+
+const withDatabase = (path: string, sql: string) => {
+  const db = new Database(path);
+  db.run('PRAGMA journal_mode = DELETE');
+  db.run(sql);
+  db.close();
+};
+
+const RESTORE = /Restore it from a backup, or move it away/;
+
+const DAMAGES: Damage[] = [
+  {
+    what: 'is a text',
+    inflict: (path) => writeFileSync(path, 'Dear diary, '.repeat(2000)),
+    fault: /is not an SQLite database/,
+    remedy: RESTORE,
+  },
+  {
+    what: 'belongs to another program',
+    inflict: (path) => {
+      rmSync(path);
+      withDatabase(path, 'CREATE TABLE diary (day TEXT)');
+    },
+    fault: /belongs to another application/,
+    remedy: /Choose another path for the database, or move this file away/,
+  },
+  {
+    what: 'was written by a newer version',
+    inflict: (path) => withDatabase(path, 'PRAGMA user_version = 4711'),
+    fault: /has schema version 4711/,
+    remedy: /Start the newer program that wrote it, or restore an older backup/,
+  },
+  {
+    what: 'has lost its first bytes',
+    inflict: (path) => overwrite(path, (bytes) => bytes.fill(0, 0, 16)),
+    fault: /first bytes are damaged/,
+    remedy: RESTORE,
+  },
+  {
+    what: 'has lost its end',
+    inflict: (path) => truncateSync(path, readFileSync(path).length / 2),
+    fault: /is damaged/,
+    remedy: RESTORE,
+  },
+  {
+    what: 'has rubbish behind its first page',
+    inflict: (path) => overwrite(path, (bytes) => bytes.fill(0xa5, 8192)),
+    fault: /is damaged/,
+    remedy: RESTORE,
+  },
+  {
+    what: 'is gone while its write-ahead log is there',
+    inflict: (path) => {
+      rmSync(path);
+      writeFileSync(`${path}-wal`, 'the only copy of the latest turns');
+    },
+    fault: /is missing or empty, but its -wal file is not/,
+    remedy: RESTORE,
+  },
+];
+
+describe('a start refuses a database that', () => {
+  const sound = directory();
+  beforeAll(async () => {
+    const gateway = await testGateway({ provider, dataDir: sound });
+    for (let turn = 0; turn < 40; turn++) await say(gateway, `s${turn % 3}`, `turn ${turn}`);
+    await gateway.stop();
+  });
+
+  /** The database and what belongs to it, byte for byte; a log that is empty is the same as none. */
+  const contents = (dataDir: string) =>
+    ['', '-wal', '-journal'].map((suffix) => {
+      try {
+        return readFileSync(join(dataDir, `clawhold.db${suffix}`)).toString('base64');
+      } catch {
+        return '';
+      }
+    });
+
+  test.each(DAMAGES)('$what, says so, and leaves it as it is', async ({ inflict, fault, remedy }) => {
+    const dataDir = directory();
+    const path = join(dataDir, 'clawhold.db');
+    cpSync(sound, dataDir, { recursive: true });
+    inflict(path);
+    const before = contents(dataDir);
+    const gateway = startProcess({ dataDir, provider });
+    expect(await gateway.exited).toBeGreaterThan(0);
+    const message = await gateway.stderr;
+    expect(message).toContain(path);
+    expect(message).toMatch(fault);
+    expect(message).toMatch(remedy);
+    expect(message).not.toContain('listens on');
+    expect(contents(dataDir)).toEqual(before);
+  });
+});
+
+const LONG = 'many words '.repeat(5_000);
+
+/** Skipped where the user may not mount: a full disk cannot be had otherwise. */
+describe.skipIf(!TinyDisk.possible)('a full disk', () => {
+  const storeUnavailable = async (reply: Response) => {
+    expect(reply.status).toBe(503);
+    expect(reply.headers.get('x-should-retry')).toBe('true');
+    expect(await reply.json()).toMatchObject({ error: { code: 'store_unavailable' } });
+  };
+
+  describe('under the journal', () => {
+    const dataDir = directory();
+    let disk: TinyDisk;
+    let gateway: TestGateway;
+    beforeAll(async () => {
+      disk = TinyDisk.mount(join(dataDir, 'journal'), 512)!;
+      gateway = await spawnGateway({ dataDir, provider });
+    });
+    afterAll(async () => {
+      await gateway.stop();
+      disk.unmount();
+    });
+
+    test('refuses a turn before anything is done, and takes it when there is room', async () => {
+      await say(gateway, 'early', 'first');
+      disk.fill();
+      const text = `second ${LONG}`;
+      await storeUnavailable(await say(gateway, 'early', text));
+      await storeUnavailable(await say(gateway, 'early', text, true));
+      expect(upstream.contextOf(text)).toBeUndefined();
+      const said = () => readLog(dataDir, async (log) => saidOn(branchOf(await log.named('early'))));
+      expect(await said()).toEqual(['first', 'You said: first']);
+      disk.free();
+      expect((await say(gateway, 'early', 'third')).status).toBe(200);
+      expect(upstream.contextOf('third')).toEqual(['first', 'You said: first', 'third']);
+    });
+
+    test('needs no journal for what nobody keeps', async () => {
+      disk.fill();
+      const body = { model: 'groq/echo', messages: [{ role: 'user', content: `kept nowhere ${LONG}` }] };
+      expect((await gateway.post('/v1/chat/completions', body)).status).toBe(200);
+      disk.free();
+    });
+
+    test('ends a stream with an error, hangs up, and keeps what was shown', async () => {
+      const text = `long ${'word '.repeat(3_000)}`;
+      const reply = await say(gateway, 'late', text, true, 'echo+pace-1');
+      disk.fill();
+      const events = await reply.text();
+      disk.free();
+      expect(events).toContain('"code":"store_unavailable"');
+      expect(events).not.toContain('[DONE]');
+      const sent = upstream.provider.requests.at(-1)!;
+      await until('the provider is hung up on', () => sent.aborted);
+      const shown = [...events.matchAll(/"delta":\{"content":"(.*?)"\}/g)].map(([, part]) => part).join('');
+      const [turn] = (await readLog(dataDir, (log) => log.named('late'))).turns;
+      expect(turn).toMatchObject({ state: 'failed', error: { code: 'store_unavailable' } });
+      expect(shown).not.toBe('');
+      // What came last from the provider may be kept without having been shown, never the reverse.
+      const kept = textOf(turn!.output);
+      expect(kept).toStartWith(shown);
+      expect((await say(gateway, 'late', 'go on')).status).toBe(200);
+      expect(upstream.contextOf('go on')).toEqual([text, kept, 'go on']);
+    });
+  });
+
+  describe('under the database', () => {
+    const dataDir = directory();
+    let disk: TinyDisk;
+    beforeAll(() => {
+      disk = TinyDisk.mount(dataDir, 2_048)!;
+      // Only the database is short of room: the journal must hold what it cannot take.
+      symlinkSync(directory(), join(dataDir, 'journal'));
+    });
+    afterAll(() => disk.unmount());
+
+    test('never acknowledges a turn that is not in the log, and keeps it for the next start', async () => {
+      const gateway = await spawnGateway({ dataDir, provider });
+      for (const session of ['json', 'stream']) await say(gateway, session, 'first');
+      disk.fill();
+      const text = `second ${LONG}`;
+      await storeUnavailable(await say(gateway, 'new', `new ${LONG}`));
+      await storeUnavailable(await say(gateway, 'json', text));
+      const events = await (await say(gateway, 'stream', text, true)).text();
+      expect(events).toContain('"code":"store_unavailable"');
+      expect(events).not.toContain('[DONE]');
+      await gateway.kill();
+      disk.free();
+      const successor = await spawnGateway({ dataDir, provider });
+      await readLog(dataDir, async (log) => {
+        for (const session of ['json', 'stream']) {
+          const branch = branchOf(await log.named(session));
+          expect(saidOn(branch)).toEqual(['first', 'You said: first', text, `You said: ${text}`]);
+          expect(branch.map(({ state }) => state)).toEqual(['completed', 'incomplete']);
+        }
+      });
+      expect((await say(successor, 'new', 'again')).status).toBe(200);
+      await successor.stop();
+    });
+
+    test('is over when there is room again, without a restart', async () => {
+      const gateway = await spawnGateway({ dataDir, provider });
+      await say(gateway, 'over', 'first');
+      disk.fill();
+      await storeUnavailable(await say(gateway, 'over', `second ${LONG}`));
+      const ready = await gateway.fetch('/livez');
+      expect(ready.status).toBe(200);
+      disk.free();
+      expect((await say(gateway, 'over', 'third')).status).toBe(200);
+      expect(upstream.contextOf('third')).toEqual(['first', 'You said: first', 'third']);
+      await gateway.stop();
+    });
+  });
+});
