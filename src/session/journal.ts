@@ -19,9 +19,12 @@ export interface Unfinished {
 export interface Journal {
   begin(intent: Intent): void;
   append(turn: TurnId, deltas: readonly Delta[]): void;
-  /** The turn is in the log; its entries may be forgotten. */
+  /** The turn is in the log; its entries may be forgotten, at once or later. */
   end(turn: TurnId): void;
-  /** Turns that an earlier process left behind, oldest first. Each stays until `end`. */
+  /**
+   * Turns that an earlier process left behind, oldest first. Each stays until `end`. Some may be in the log
+   * already: `end` is not written with the care of the other entries.
+   */
   unfinished(): Promise<Unfinished[]>;
   close(): Promise<void>;
 }

@@ -1,5 +1,8 @@
 import { Fault } from '../core/errors.ts';
 
+/** Releases that are remembered by session; beyond them, everything counts as changed once. */
+const REMEMBERED = 10_000;
+
 /** The right to write to a session. Released once; a second release does nothing. */
 export interface Lease {
   release(): void;
@@ -11,6 +14,10 @@ export interface Lease {
  * keeps those of several processes apart.
  */
 export class Leases {
+  /** Counts releases; `releasedAt` says which one was a session's last, as far back as `forgotten`. */
+  private releases = 0;
+  private forgotten = 0;
+  private releasedAt = new Map<string, number>();
   private readonly queues = new Map<string, Array<() => void>>();
 
   constructor(private readonly limit: number) {}
@@ -30,6 +37,16 @@ export class Leases {
     return this.lease(session);
   }
 
+  /** A moment to compare with: see `releasedSince`. */
+  get moment(): number {
+    return this.releases;
+  }
+
+  /** Whether somebody may have written to the session since a moment: what was read then may be old. */
+  releasedSince(session: string, moment: number): boolean {
+    return moment < this.forgotten || (this.releasedAt.get(session) ?? 0) > moment;
+  }
+
   /** Sessions that are being written to or waited for. */
   get size(): number {
     return this.queues.size;
@@ -41,10 +58,19 @@ export class Leases {
       release: () => {
         if (!held) return;
         held = false;
+        this.remember(session);
         const next = this.queues.get(session)?.shift();
         if (next) next();
         else this.queues.delete(session);
       },
     };
+  }
+
+  private remember(session: string): void {
+    if (this.releasedAt.size >= REMEMBERED) {
+      this.releasedAt.clear();
+      this.forgotten = this.releases;
+    }
+    this.releasedAt.set(session, ++this.releases);
   }
 }

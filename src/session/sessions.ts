@@ -16,9 +16,7 @@ import { type HistoryUse, isFullHistory, matchHistory, withoutRepeatedInstructio
 import { mend } from './integrity.ts';
 import { bringBack } from './large-content.ts';
 import type { Lease, Leases } from './lease.ts';
-import type { BlobStore, SessionStore, TurnRow } from './store.ts';
-
-export type SessionRef = { id: SessionId } | { name: string };
+import type { BlobStore, SessionHead, SessionRef, SessionStore, TurnRow } from './store.ts';
 
 /** Which stored state a request builds on, as its caller said. */
 export type StateRef =
@@ -57,6 +55,14 @@ export interface Resumed {
   lease?: Lease;
 }
 
+interface HeadWanted {
+  tenant: Tenant;
+  ref: SessionRef;
+  window: number;
+  /** The items that may begin the session, where it may be made. */
+  make?: Item[];
+}
+
 export interface SessionsParts {
   store: SessionStore;
   blobs: BlobStore;
@@ -69,12 +75,12 @@ export class Sessions {
   constructor(private readonly parts: SessionsParts) {}
 
   async resume(request: ResumeRequest): Promise<Resumed> {
-    const { state, tenant, items } = request;
+    const { state, items } = request;
     switch (state.kind) {
       case 'none':
         return { id: newSessionId(this.parts.clock()), parent: null, branch: [], input: items };
       case 'session':
-        return this.resumeSession(request, await this.findOrCreate(tenant, state, items), state.history);
+        return this.resumeSession(request, state);
       case 'response':
         return this.resumeResponse(request, state.id, state.within);
     }
@@ -87,42 +93,18 @@ export class Sessions {
     return found;
   }
 
-  private async findOrCreate(tenant: Tenant, state: { ref: SessionRef; create: boolean }, items: Item[]) {
-    const { store, clock } = this.parts;
-    const { ref, create } = state;
-    if (!create || 'id' in ref) return this.find(tenant, ref);
-    const found = await store.findSession(tenant, ref);
-    if (found) return found;
-    // Refuses what could not begin a session before there is one.
-    mend([], items, true);
-    const now = clock();
-    return store.createSession({
-      id: newSessionId(now),
-      tenant,
-      name: ref.name,
-      createdAt: now,
-      metadata: {},
-      head: null,
-    });
-  }
-
   /** The end of a branch, decoded, as `SessionStore.readBranch` describes it. */
-  private async branch(
-    tenant: Tenant,
-    tip: TurnId | { headOf: SessionId },
-    window: number,
-  ): Promise<BranchTurn[]> {
+  private async branch(tenant: Tenant, tip: TurnId, window: number): Promise<BranchTurn[]> {
     const rows = await this.parts.store.readBranch(tenant, tip, window);
-    if (typeof tip === 'string' && rows.length === 0) {
+    if (rows.length === 0)
       throw new Fault('context_lost', `Turn ${responseId(tip)} is missing from the store.`);
-    }
-    return Promise.all(rows.map((row) => this.decode(row)));
+    return this.decode(rows);
   }
 
   /** One stored item by its place; `item_not_found` where there is none that may be seen. */
   async item(tenant: Tenant, place: Place): Promise<Item> {
     const row = await this.parts.store.readTurn(tenant, place.turn);
-    const found = row && !row.deleted ? await this.decode(row) : undefined;
+    const [found] = row && !row.deleted ? await this.decode([row]) : [];
     const item = found?.turn[place.side === 'i' ? 'input' : 'output'][place.index];
     if (!item || row?.hidden.includes(`${place.side}${place.index}`)) {
       throw new Fault('item_not_found', 'The item is not stored here.');
@@ -130,52 +112,75 @@ export class Sessions {
     return item;
   }
 
-  private async decode(row: TurnRow): Promise<BranchTurn> {
-    const turn = decodeTurn(row);
-    turn.input = await bringBack(turn.input, row.tenant, this.parts.blobs);
-    turn.output = await bringBack(turn.output, row.tenant, this.parts.blobs);
-    return { turn, tokens: row.tokens, totalTokens: row.totalTokens, digest: row.digest, hidden: row.hidden };
+  private decode(rows: TurnRow[]): Promise<BranchTurn[]> {
+    return Promise.all(
+      rows.map(async (row) => {
+        const turn = decodeTurn(row);
+        turn.input = await bringBack(turn.input, row.tenant, this.parts.blobs);
+        turn.output = await bringBack(turn.output, row.tenant, this.parts.blobs);
+        const { tokens, totalTokens, digest, hidden } = row;
+        return { turn, tokens, totalTokens, digest, hidden };
+      }),
+    );
   }
 
-  private async resumeSession(request: ResumeRequest, session: Session, history: boolean): Promise<Resumed> {
-    return this.atHead(request, session, request.window, async (branch) => {
-      const { items } = request;
+  private resumeSession(request: ResumeRequest, state: StateRef & { kind: 'session' }): Promise<Resumed> {
+    const { tenant, items, window } = request;
+    const make = state.create ? items : undefined;
+    return this.atHead({ tenant, ref: state.ref, window, make }, async (branch, session) => {
       if (branch.length === 0) return { branch, input: mend([], items, true), use: 'started' };
-      if (history && isFullHistory(items)) return this.followHistory(request, session, branch);
-      const turns = branch.map(({ turn }) => turn);
-      return {
-        branch,
-        input: mend(itemsOf(branch), withoutRepeatedInstructions(items, turns), true),
-        use: 'appended',
-      };
+      if (state.history && isFullHistory(items)) return this.followHistory(request, session, branch);
+      const news = withoutRepeatedInstructions(
+        items,
+        branch.map(({ turn }) => turn),
+      );
+      return { branch, input: mend(itemsOf(branch), news, true), use: 'appended' };
     });
   }
 
   /** The right to add items to a session without asking a model; calls may stay open for a later output. */
-  async resumeForAppend(tenant: Tenant, session: Session, items: Item[]): Promise<Resumed> {
-    return this.atHead({ tenant }, session, 1, async (branch) => ({
+  resumeForAppend(tenant: Tenant, ref: SessionRef, items: Item[]): Promise<Resumed> {
+    return this.atHead({ tenant, ref, window: 1 }, async (branch) => ({
       branch,
       input: mend(itemsOf(branch), items, false),
     }));
   }
 
-  /** Reads the session's head once nobody else writes, and keeps the right to write for what `place` makes of it. */
+  /** Takes the right to write at a session's head, for what `place` makes of the branch that ends there. */
   private async atHead(
-    { tenant }: { tenant: Tenant },
-    session: Session,
-    window: number,
-    place: (branch: BranchTurn[]) => Promise<Pick<Resumed, 'branch' | 'input' | 'use'>>,
+    wanted: HeadWanted,
+    place: (branch: BranchTurn[], session: Session) => Promise<Pick<Resumed, 'branch' | 'input' | 'use'>>,
   ): Promise<Resumed> {
-    const lease = await this.parts.leases.acquire(session.id);
+    const { leases } = this.parts;
+    const before = leases.moment;
+    let head = await this.readHead(wanted);
+    const { id } = head.session;
+    const lease = await leases.acquire(id);
     try {
-      const headBranch = await this.branch(tenant, { headOf: session.id }, window);
-      const placed = await place(headBranch);
-      const moveHead = { from: tipOf(headBranch) };
-      return { ...placed, id: session.id, session, parent: tipOf(placed.branch), moveHead, lease };
+      // Somebody else has written since it was read, most likely while this turn waited.
+      if (leases.releasedSince(id, before)) head = await this.readHead({ ...wanted, ref: { id } });
+      const branch = await this.decode(head.branch);
+      const placed = await place(branch, head.session);
+      const moveHead = { from: head.session.head };
+      return { ...placed, id, session: head.session, parent: tipOf(placed.branch), moveHead, lease };
     } catch (error) {
       lease.release();
       throw error;
     }
+  }
+
+  private async readHead({ tenant, ref, window, make }: HeadWanted): Promise<SessionHead> {
+    const { store, clock } = this.parts;
+    const found = await store.readHead(tenant, ref, window);
+    if (found) return found;
+    if (!make || 'id' in ref) throw sessionNotFound(ref);
+    // Refuses what could not begin a session before there is one.
+    mend([], make, true);
+    const now = clock();
+    const fresh = { id: newSessionId(now), tenant, name: ref.name, createdAt: now, metadata: {}, head: null };
+    const session = await store.createSession(fresh);
+    // Where another request was faster, the session is its, and may have turns by now.
+    return session.id === fresh.id ? { session, branch: [] } : this.readHead({ tenant, ref, window });
   }
 
   /** A client's full history: continues the turn up to which it is the session's own. */

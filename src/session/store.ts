@@ -52,6 +52,15 @@ export interface ListQuery {
   metadata?: Record<string, string>;
 }
 
+/** A session's id, or its name in the tenant. */
+export type SessionRef = { id: SessionId } | { name: string };
+
+export interface SessionHead {
+  session: Session;
+  /** Empty while the session is. */
+  branch: TurnRow[];
+}
+
 /** A turn's place in its session's tree. */
 export interface TreeNode {
   id: TurnId;
@@ -74,7 +83,7 @@ export interface SessionStore {
    */
   createSession(session: Session): Promise<Session>;
   /** By id or by name. Deleted sessions are not found. */
-  findSession(tenant: Tenant, ref: { id: SessionId } | { name: string }): Promise<Session | undefined>;
+  findSession(tenant: Tenant, ref: SessionRef): Promise<Session | undefined>;
   /** Replaces the metadata. Resolves to `undefined` where there is no such session. */
   updateSession(
     tenant: Tenant,
@@ -96,13 +105,14 @@ export interface SessionStore {
   readTurn(tenant: Tenant, id: TurnId): Promise<TurnRow | undefined>;
   /**
    * The end of a branch, oldest first: the tip and the turns before it that reach into the last `window`
-   * tokens, all with `totalTokens > tip.totalTokens - window`. With `headOf`, the tip is the session's
-   * head, read in the same instant. Empty where there is no such turn or the session is empty; rejects with
-   * `context_lost` where a turn that should be there is not. The cost depends on what is
-   * returned, not on the length of the session. The root comes first even where the window does not reach
-   * it, because it holds the session's standing instructions.
+   * tokens, all with `totalTokens > tip.totalTokens - window`. Empty where there is no such turn; rejects
+   * with `context_lost` where a turn that should be there is not. The cost depends on what is returned, not
+   * on the length of the session. The root comes first even where the window does not reach it, because
+   * it holds the session's standing instructions.
    */
-  readBranch(tenant: Tenant, tip: TurnId | { headOf: SessionId }, window: number): Promise<TurnRow[]>;
+  readBranch(tenant: Tenant, tip: TurnId, window: number): Promise<TurnRow[]>;
+  /** A session and the branch that ends in its head, as one moment shows them; the branch as above. */
+  readHead(tenant: Tenant, ref: SessionRef, window: number): Promise<SessionHead | undefined>;
   /** All turns of a session, without their bodies, in the order in which they were committed. */
   readTree(tenant: Tenant, session: SessionId): Promise<TreeNode[]>;
   /** Changes what may change. Resolves to the row after it, or `undefined` if there is none. */

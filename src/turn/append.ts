@@ -9,7 +9,7 @@ import type { TurnPath } from './run.ts';
 
 /** Adds items to a session without asking a model: a turn that has input alone. */
 export async function append(tenant: Tenant, session: Session, items: Item[], path: TurnPath): Promise<Turn> {
-  const resumed = await path.sessions.resumeForAppend(tenant, session, items);
+  const resumed = await path.sessions.resumeForAppend(tenant, { id: session.id }, items);
   try {
     const now = path.clock();
     const tip = resumed.branch.at(-1);

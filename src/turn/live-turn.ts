@@ -30,6 +30,8 @@ export class LiveTurn {
     readonly intent: Intent,
     /** Whether it is recorded; one that is not ends with its client. */
     readonly keep: boolean,
+    /** Whether its deltas are journaled: those of a whole answer are seen by nobody before the commit. */
+    readonly journaled: boolean,
     /** Absent where the turn's session has no record. */
     readonly session?: Session,
   ) {
@@ -55,8 +57,8 @@ export class LiveTurn {
     this.begin.resolve(receipt);
   }
 
-  publish(delta: Delta): void {
-    this.log.push(delta);
+  publish(deltas: readonly Delta[]): void {
+    this.log.push(...deltas);
     this.wake();
   }
 

@@ -1,5 +1,7 @@
 import { itemsTokens } from '../context/tokens.ts';
 import type { Clock } from '../core/clock.ts';
+import type { Delta } from '../core/delta.ts';
+import type { Fault } from '../core/errors.ts';
 import { emptyFold, fold } from '../core/fold.ts';
 import type { Intent, Outcome } from '../core/turn.ts';
 import type { NanoDollars, Usage } from '../core/usage.ts';
@@ -10,7 +12,7 @@ import { moveOut } from '../session/large-content.ts';
 import type { BlobStore, SessionStore, TurnRow } from '../session/store.ts';
 import type { Answer } from './call.ts';
 import type { LiveTurn } from './live-turn.ts';
-import { settle } from './settle.ts';
+import { settle, toFault } from './settle.ts';
 
 export interface RecordParts {
   store: SessionStore;
@@ -25,27 +27,64 @@ export interface Ending {
   failure?: unknown;
 }
 
-/** Takes the answer down as it comes: journaled first, then seen by readers. Never throws. */
+/**
+ * Takes the answer down as it comes: journaled first, then seen by readers. What comes in one tick is one
+ * entry. Never throws.
+ */
 export async function follow(
   live: LiveTurn,
   answer: Answer,
   parts: RecordParts & { cost(usage: Usage): NanoDollars | undefined },
 ): Promise<Ending> {
   const folded = emptyFold();
+  const burst = new Burst(live, parts.journal);
   let failure: unknown;
   try {
     for await (const delta of answer.deltas) {
       fold(folded, delta);
-      if (live.keep) parts.journal.append(live.intent.id, [delta]);
-      live.publish(delta);
+      burst.add(delta);
     }
   } catch (error) {
     failure = error;
   }
+  burst.flush();
   const { candidate } = answer;
-  return {
-    outcome: settle({ folded, failure, candidate, cost: parts.cost, completedAt: parts.clock() }),
-    failure,
+  const settled = {
+    folded,
+    failure: burst.failure ?? failure,
+    candidate,
+    cost: parts.cost,
+    completedAt: parts.clock(),
+  };
+  return { outcome: settle(settled), failure: settled.failure };
+}
+
+/** Gathers the deltas of a tick. Where they cannot be journaled, nobody sees them and the turn is stopped. */
+class Burst {
+  failure: Fault | undefined;
+  private deltas: Delta[] = [];
+
+  constructor(
+    private readonly live: LiveTurn,
+    private readonly journal: Journal,
+  ) {}
+
+  add(delta: Delta): void {
+    this.deltas.push(delta);
+    if (this.deltas.length === 1) setImmediate(this.flush);
+  }
+
+  readonly flush = (): void => {
+    const { deltas, live } = this;
+    if (deltas.length === 0 || this.failure) return;
+    this.deltas = [];
+    try {
+      if (live.journaled) this.journal.append(live.intent.id, deltas);
+      live.publish(deltas);
+    } catch (error) {
+      this.failure = toFault(error);
+      live.stop(this.failure);
+    }
   };
 }
 

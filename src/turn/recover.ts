@@ -9,9 +9,17 @@ import { settle } from './settle.ts';
  * was journaled. Returns how many there were.
  */
 export async function recover(parts: RecordParts): Promise<number> {
-  const left = await parts.journal.unfinished();
-  for (const turn of left) await close(turn, parts);
-  return left.length;
+  let closed = 0;
+  for (const turn of await parts.journal.unfinished()) {
+    const { tenant, id } = turn.intent;
+    if (await parts.store.readTurn(tenant, id)) {
+      parts.journal.end(id);
+      continue;
+    }
+    await close(turn, parts);
+    closed++;
+  }
+  return closed;
 }
 
 async function close({ intent, deltas }: Unfinished, parts: RecordParts): Promise<void> {

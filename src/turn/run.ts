@@ -56,7 +56,7 @@ export async function run(ask: Ask, caller: Caller, path: TurnPath): Promise<Liv
     const intent = intentOf(ask, caller, resumed, path.clock());
     const slim = ask.keep ? await slimIntent(intent, path.blobs) : intent;
     if (ask.keep) path.journal.begin(slim);
-    const live = new LiveTurn(intent, ask.keep, resumed.session);
+    const live = new LiveTurn(intent, ask.keep, ask.keep && ask.stream, resumed.session);
     path.running.add(live);
     void execute({ ask, candidates, resumed, context, live, slim }, path);
     return live;

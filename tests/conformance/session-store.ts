@@ -211,12 +211,20 @@ export function sessionStoreConformance(name: string, makeStore: () => Promise<S
         expect(await store.readBranch(ACME, newTurnId(session, NOW), 1000)).toEqual([]);
       });
 
-      test('of a session end in its head', async () => {
+      test('of a session end in its head, and are found by id and by name', async () => {
         const rows = await commitBranch(3);
-        const { id } = await store.createSession({ ...aSession(), id: session, head: rows[1]!.id });
-        expect(await store.readBranch(ACME, { headOf: id }, 10_000)).toEqual(rows.slice(0, 2));
-        expect(await store.readBranch(GLOBEX, { headOf: id }, 10_000)).toEqual([]);
-        expect(await store.readBranch(ACME, { headOf: newSessionId(NOW) }, 10_000)).toEqual([]);
+        const made = await store.createSession(aSession({ id: session, name: 'trip', head: rows[1]!.id }));
+        const head = { session: made, branch: rows.slice(0, 2) };
+        expect(await store.readHead(ACME, { id: session }, 10_000)).toEqual(head);
+        expect(await store.readHead(ACME, { name: 'trip' }, 10_000)).toEqual(head);
+        expect(await store.readHead(ACME, { name: 'trip' }, 1)).toEqual(head);
+        expect(await store.readHead(GLOBEX, { id: session }, 10_000)).toBeUndefined();
+        expect(await store.readHead(ACME, { id: newSessionId(NOW) }, 10_000)).toBeUndefined();
+      });
+
+      test('of an empty session are empty', async () => {
+        const made = await store.createSession(aSession());
+        expect(await store.readHead(ACME, { id: made.id }, 1)).toEqual({ session: made, branch: [] });
       });
 
       test('with two roots in one session keep apart', async () => {

@@ -24,7 +24,7 @@ const ALLOWED: Record<string, string[]> = {
   jobs: [...BELOW_TURN, 'turn'],
   stores: [...CORE, ...PORTS],
   observe: [...CORE, 'events', ...PORTS],
-  cli: ['core', 'config', 'claws', 'main.ts', '../package.json'],
+  cli: ['core', 'config', 'claws', 'security', 'main.ts', '../package.json'],
 };
 
 interface SourceFile {

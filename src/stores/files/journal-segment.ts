@@ -9,6 +9,8 @@ export class JournalSegment {
   /** Turns that have begun in this segment and not ended. */
   readonly open = new Set<TurnId>();
   private broken = false;
+  /** Lines that may be lost, waiting for one that may not. */
+  private deferred = '';
 
   private constructor(
     readonly path: string,
@@ -41,9 +43,27 @@ export class JournalSegment {
     return readFileSync(this.path, 'utf8');
   }
 
+  /** Appends one line together with the next `write`; lost if there is none before the process dies. */
+  defer(line: string): void {
+    this.deferred += `${line}\n`;
+  }
+
   /** Appends one line, whole or not at all. Returns once it survives the process. */
   write(line: string): void {
-    const data = Buffer.from(`${line}\n`);
+    this.append(`${this.deferred}${line}\n`);
+  }
+
+  /** Appends the lines that wait, if it can. */
+  flush(): void {
+    try {
+      if (this.deferred !== '') this.append(this.deferred);
+    } catch {
+      // They may be lost.
+    }
+  }
+
+  private append(text: string): void {
+    const data = Buffer.from(text);
     let written = 0;
     try {
       if (this.broken) throw new Error('an earlier write was cut short');
@@ -53,12 +73,14 @@ export class JournalSegment {
       const reason = (cause as Error).message;
       throw new Fault('store_unavailable', `The journal cannot be written: ${reason}.`, { cause });
     }
+    this.deferred = '';
     this.bytes += written;
   }
 
   /** Forgets all lines. */
   clear(): void {
     ftruncateSync(this.file, 0);
+    this.deferred = '';
     this.bytes = 0;
   }
 

@@ -9,7 +9,7 @@ import { InstanceLock } from './instance-lock.ts';
 import { beginLine, deltasLine, endLine, readLines } from './journal-lines.ts';
 import { JournalSegment } from './journal-segment.ts';
 
-const SEGMENT_BYTES = 8 * 1024 * 1024;
+const SEGMENT_BYTES = 1024 * 1024;
 /** `<instance>-<n>.log` and `<instance>.lock`; an instance is a UUID. */
 const FILE_NAME = /^([0-9a-f-]{36})(-\d+\.log|\.lock)$/;
 
@@ -72,11 +72,12 @@ export class FileJournal implements Journal {
     this.segmentOf.delete(turn);
     segment.open.delete(turn);
     try {
-      if (segment.open.size > 0) segment.write(endLine(turn));
-      else if (segment === this.active) segment.clear();
+      // Nothing depends on this line: a successor that misses it finds the turn in the log.
+      if (segment === this.active) segment.defer(endLine(turn));
+      else if (segment.open.size > 0) segment.write(endLine(turn));
       else this.discard(segment);
     } catch {
-      // The turn is in the log: a successor that still finds it here commits it again, which changes nothing.
+      // As above: what is left of the turn is recognised as done.
     }
   }
 
@@ -108,7 +109,13 @@ export class FileJournal implements Journal {
   }
 
   private activeSegment(): JournalSegment {
-    if (this.active?.writable && this.active.size < this.segmentBytes) return this.active;
+    if (this.active?.writable) {
+      if (this.active.size < this.segmentBytes) return this.active;
+      if (this.active.open.size === 0) {
+        this.active.clear();
+        return this.active;
+      }
+    }
     if (this.closed) throw new Fault('store_unavailable', 'The journal is closed.');
     const path = join(this.directory, `${this.instance}-${this.segmentCount}.log`);
     try {
@@ -173,8 +180,11 @@ export class FileJournal implements Journal {
 function leave({ lock, segments }: Estate): void {
   const unfinished = [...segments].filter((segment) => segment.open.size > 0);
   for (const segment of segments) {
-    if (segment.open.size > 0) segment.close();
-    else segment.remove();
+    if (segment.open.size === 0) segment.remove();
+    else {
+      segment.flush();
+      segment.close();
+    }
   }
   if (unfinished.length > 0) lock.release();
   else lock.remove();

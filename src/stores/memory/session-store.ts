@@ -1,7 +1,15 @@
 import { Fault } from '../../core/errors.ts';
 import type { SessionId, TurnId } from '../../core/ids.ts';
 import type { Session, Tenant } from '../../core/turn.ts';
-import type { ListQuery, SessionStore, TreeNode, TurnAmendment, TurnRow } from '../../session/store.ts';
+import type {
+  ListQuery,
+  SessionHead,
+  SessionRef,
+  SessionStore,
+  TreeNode,
+  TurnAmendment,
+  TurnRow,
+} from '../../session/store.ts';
 
 interface TenantLog {
   sessions: Map<SessionId, Session>;
@@ -26,7 +34,7 @@ export class MemorySessionStore implements SessionStore {
     return session;
   }
 
-  async findSession(tenant: Tenant, ref: { id: SessionId } | { name: string }): Promise<Session | undefined> {
+  async findSession(tenant: Tenant, ref: SessionRef): Promise<Session | undefined> {
     const log = this.logOf(tenant);
     const id = 'id' in ref ? ref.id : log.names.get(ref.name);
     const session = id === undefined ? undefined : log.sessions.get(id);
@@ -72,18 +80,26 @@ export class MemorySessionStore implements SessionStore {
     return row && copyRow(row);
   }
 
-  async readBranch(tenant: Tenant, tip: TurnId | { headOf: SessionId }, window: number): Promise<TurnRow[]> {
-    const { turns, roots, sessions } = this.logOf(tenant);
+  async readBranch(tenant: Tenant, tip: TurnId, window: number): Promise<TurnRow[]> {
+    const { turns, roots } = this.logOf(tenant);
     const branch: TurnRow[] = [];
-    const id = typeof tip === 'string' ? tip : sessions.get(tip.headOf)?.head;
-    let row = id ? turns.get(id) : undefined;
+    let row = turns.get(tip);
     const sinceTokens = (row?.totalTokens ?? 0) - window;
     while (row && row.totalTokens > sinceTokens) {
       branch.push(row);
       row = row.parent === null ? undefined : turns.get(row.parent);
     }
-    if (row) branch.push(roots.get(id!)!);
+    if (row) branch.push(roots.get(tip)!);
     return branch.reverse().map(copyRow);
+  }
+
+  async readHead(tenant: Tenant, ref: SessionRef, window: number): Promise<SessionHead | undefined> {
+    const session = await this.findSession(tenant, ref);
+    if (!session) return undefined;
+    return {
+      session,
+      branch: session.head === null ? [] : await this.readBranch(tenant, session.head, window),
+    };
   }
 
   async readTree(tenant: Tenant, session: SessionId): Promise<TreeNode[]> {

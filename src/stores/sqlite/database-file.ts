@@ -51,6 +51,13 @@ export function openDatabase(path: string): Database {
   }
 }
 
+/** Opens a file that `openDatabase` has found to be sound. */
+export function openForReading(path: string): Database {
+  const db = new Database(path, { readonly: true, strict: true });
+  for (const setting of SETTINGS) db.run(setting);
+  return db;
+}
+
 /** A reason not to use a file, in words for the operator. */
 class Refusal extends Error {
   constructor(path: string, problem: string, remedy: string) {

@@ -8,6 +8,7 @@ const READS: ReadonlySet<OperationName> = new Set<OperationName>([
   'findSessionByName',
   'readTurn',
   'readBranch',
+  'readHead',
   'readTree',
   'listTurns',
   'findKey',

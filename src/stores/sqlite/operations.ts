@@ -46,6 +46,11 @@ export interface Page {
   metadata: string | null;
 }
 
+export interface HeadColumns {
+  session: SessionColumns;
+  branch: TurnColumns[];
+}
+
 export interface TreeColumns {
   id: TurnSuffix;
   parent: TurnSuffix | null;
@@ -107,13 +112,9 @@ export class Operations {
     return this.storedTurn(key);
   }
 
-  /** A tip without an id is the session's head. */
-  readBranch(tip: Omit<TurnKey, 'id'> & { id: TurnSuffix | null }, window: number): TurnColumns[] {
+  readBranch(tip: TurnKey, window: number): TurnColumns[] {
     const rows = this.all<StoredTurn>(readBranchSql, { ...tip, window });
-    if (rows.length === 0) {
-      if (tip.id === null && this.findSession(tip.tenant, tip.session)?.head) throw lost(tip);
-      return [];
-    }
+    if (rows.length === 0) return [];
     const sinceTokens = rows.at(-1)!.totalTokens - window;
     let start = rows.length;
     while (start > 0 && rows[start - 1]!.totalTokens > sinceTokens) {
@@ -123,6 +124,19 @@ export class Operations {
     const root = rows[0]!;
     if (root.parentPlace !== null) throw lost(tip);
     return start === 0 ? rows : [root, ...rows.slice(start)];
+  }
+
+  readHead(
+    tenant: Tenant,
+    ref: { id: SessionId } | { name: string },
+    window: number,
+  ): HeadColumns | undefined {
+    const session = 'id' in ref ? this.findSession(tenant, ref.id) : this.findSessionByName(tenant, ref.name);
+    if (!session) return undefined;
+    if (session.head === null) return { session, branch: [] };
+    const branch = this.readBranch({ tenant, session: session.id, id: session.head }, window);
+    if (branch.length === 0) throw lost({ session: session.id });
+    return { session, branch };
   }
 
   readTree(tenant: Tenant, session: SessionId): TreeColumns[] {

@@ -3,6 +3,8 @@ import type { Session, Tenant } from '../../core/turn.ts';
 import type {
   KeyStore,
   ListQuery,
+  SessionHead,
+  SessionRef,
   SessionStore,
   TreeNode,
   TurnAmendment,
@@ -22,6 +24,8 @@ import type { Page, TurnChange } from './operations.ts';
 import { type StartWorker, StoreThread, startWorker } from './store-thread.ts';
 
 const ROOT_KEY = 'root';
+/** Under load, a commit waits this long for others to share its sync; a lone one does not wait. */
+const GATHER_MS = 1;
 
 /**
  * Sessions in one SQLite file. Writes have a thread of their own, and those that are asked at the same
@@ -39,10 +43,15 @@ export class SqliteSessionStore implements SessionStore, KeyStore {
    * the remedy; a file that cannot be used is left as it is.
    */
   static async open(path: string, start: StartWorker = startWorker): Promise<SqliteSessionStore> {
-    const writer = new StoreThread(path, start);
+    const writer = new StoreThread({ path, use: 'write' }, start, GATHER_MS);
     await writer.open();
-    const reader = new StoreThread(path, start);
-    await reader.open();
+    const reader = new StoreThread({ path, use: 'read' }, start);
+    try {
+      await reader.open();
+    } catch (error) {
+      await writer.close();
+      throw error;
+    }
     return new SqliteSessionStore(writer, reader);
   }
 
@@ -55,7 +64,7 @@ export class SqliteSessionStore implements SessionStore, KeyStore {
     return sessionOfColumns(await this.writer.call('createSession', sessionColumns(session)));
   }
 
-  async findSession(tenant: Tenant, ref: { id: SessionId } | { name: string }): Promise<Session | undefined> {
+  async findSession(tenant: Tenant, ref: SessionRef): Promise<Session | undefined> {
     const found =
       'id' in ref
         ? await this.reader.call('findSession', tenant, ref.id)
@@ -88,9 +97,13 @@ export class SqliteSessionStore implements SessionStore, KeyStore {
     return turn && turnRow(turn);
   }
 
-  async readBranch(tenant: Tenant, tip: TurnId | { headOf: SessionId }, window: number): Promise<TurnRow[]> {
-    const key = typeof tip === 'string' ? turnKey(tenant, tip) : { tenant, session: tip.headOf, id: null };
-    return (await this.reader.call('readBranch', key, window)).map(turnRow);
+  async readBranch(tenant: Tenant, tip: TurnId, window: number): Promise<TurnRow[]> {
+    return (await this.reader.call('readBranch', turnKey(tenant, tip), window)).map(turnRow);
+  }
+
+  async readHead(tenant: Tenant, ref: SessionRef, window: number): Promise<SessionHead | undefined> {
+    const head = await this.reader.call('readHead', tenant, ref, window);
+    return head && { session: sessionOfColumns(head.session), branch: head.branch.map(turnRow) };
   }
 
   async readTree(tenant: Tenant, session: SessionId): Promise<TreeNode[]> {

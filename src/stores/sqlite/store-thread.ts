@@ -1,6 +1,6 @@
 import { Fault } from '../../core/errors.ts';
 import type { Operations } from './operations.ts';
-import type { Call, OperationName, Reply, Request, Result } from './thread-protocol.ts';
+import type { Call, DatabaseUse, OperationName, Reply, Request, Result } from './thread-protocol.ts';
 
 interface Pending {
   resolve(value: unknown): void;
@@ -12,8 +12,9 @@ export type StartWorker = () => Worker;
 export const startWorker: StartWorker = () => new Worker(new URL('./worker.ts', import.meta.url).href);
 
 /**
- * The near side of the store's thread. One group of calls is under way at a time; whatever is asked
- * meanwhile makes up the next one, so that groups grow with the load and a lone call never waits.
+ * The near side of a store's thread. One group of calls is under way at a time; whatever is asked
+ * meanwhile makes up the next one, so that groups grow with the load. Groups begin at least `gatherMs`
+ * apart; a call that comes later than that after the last group never waits.
  * When the thread dies, what had no answer yet is rejected, and the next call starts a new thread.
  */
 export class StoreThread {
@@ -22,14 +23,16 @@ export class StoreThread {
   /** Who asked the calls under way, and then those in `waiting`. */
   private pending: Pending[] = [];
   private underway = false;
+  private sentAt = 0;
   private opening: PromiseWithResolvers<void> | undefined;
   private closing: PromiseWithResolvers<void> | undefined;
   /** Calls answered and transactions committed so far. */
   readonly counts = { calls: 0, transactions: 0 };
 
   constructor(
-    private readonly path: string,
+    private readonly database: DatabaseUse,
     private readonly start: StartWorker,
+    private readonly gatherMs = 0,
   ) {}
 
   /** Resolves once the database is open; rejects with the reason why it cannot be. */
@@ -45,7 +48,7 @@ export class StoreThread {
   ): Promise<ReturnType<Operations[N]>> {
     if (this.closing) return Promise.reject(unavailable('it is closed'));
     return new Promise((resolve, reject) => {
-      if (this.waiting.length === 0) queueMicrotask(() => this.send());
+      if (this.waiting.length === 0) this.schedule();
       this.waiting.push({ name, args });
       this.pending.push({ resolve: resolve as Pending['resolve'], reject });
     });
@@ -68,22 +71,29 @@ export class StoreThread {
     worker.addEventListener('error', (event) => died(`its thread died: ${event.message}`));
     worker.addEventListener('close', () => died('its thread died'));
     this.worker = worker;
-    this.post({ open: this.path });
+    this.post({ open: this.database });
     return worker;
   }
 
-  private send(): void {
+  private schedule(): void {
+    const wait = this.sentAt + this.gatherMs - performance.now();
+    if (this.gatherMs === 0 || wait <= 0) queueMicrotask(this.send);
+    else setTimeout(this.send, Math.ceil(wait));
+  }
+
+  private readonly send = (): void => {
     if (this.underway) return;
     if (this.waiting.length > 0) {
       if (!this.worker) this.connect();
       this.post({ calls: this.waiting });
       this.waiting = [];
       this.underway = true;
+      this.sentAt = performance.now();
     } else if (this.closing) {
       if (this.worker) this.post({ close: true });
       else this.closing.resolve();
     }
-  }
+  };
 
   private post(request: Request): void {
     this.worker?.postMessage(request);
@@ -95,7 +105,8 @@ export class StoreThread {
       this.counts.transactions += reply.transactions;
       const answered = this.pending.splice(0, reply.results.length);
       this.underway = false;
-      this.send();
+      if (this.waiting.length > 0) this.schedule();
+      else if (this.closing) this.send();
       for (const [index, pending] of answered.entries()) settle(pending, reply.results[index]!);
     } else if ('opened' in reply) this.opening?.resolve();
     else if ('refused' in reply) this.disconnect(reply.refused);

@@ -19,7 +19,13 @@ export interface GroupOutcome {
   transactions: number;
 }
 
+/** The file and what a thread does with it. Only one that writes may make or migrate it, and it checks it. */
+export interface DatabaseUse {
+  path: string;
+  use: 'write' | 'read';
+}
+
 /** To the thread. `open` comes first, `close` last, and `calls` only when those before are answered. */
-export type Request = { open: string } | { calls: Call[] } | { close: true };
+export type Request = { open: DatabaseUse } | { calls: Call[] } | { close: true };
 
 export type Reply = { opened: true } | { refused: string } | GroupOutcome | { closed: true };

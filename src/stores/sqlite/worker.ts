@@ -1,6 +1,6 @@
-import { openDatabase } from './database-file.ts';
+import { openDatabase, openForReading } from './database-file.ts';
 import { GroupCommit } from './group-commit.ts';
-import type { Call, Reply, Request } from './thread-protocol.ts';
+import type { Call, DatabaseUse, Reply, Request } from './thread-protocol.ts';
 
 declare const self: Worker;
 
@@ -9,9 +9,9 @@ function serve(port: Worker): void {
   const reply = (message: Reply) => port.postMessage(message);
   let group: GroupCommit | undefined;
 
-  const open = (path: string) => {
+  const open = ({ path, use }: DatabaseUse) => {
     try {
-      group = new GroupCommit(openDatabase(path));
+      group = new GroupCommit(use === 'write' ? openDatabase(path) : openForReading(path));
       reply({ opened: true });
     } catch (error) {
       reply({ refused: error instanceof Error ? error.message : String(error) });

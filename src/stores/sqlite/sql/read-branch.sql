@@ -1,14 +1,12 @@
 -- The end of a branch, oldest first: the turns that reach into its last :window tokens, the one before them
 -- (which proves that none is missing between), and the root.
--- :tenant, :session   of the branch
--- :id                 of its last turn; NULL for the session's head
+-- :tenant, :session, :id   key of the branch's last turn
 -- :window
 WITH RECURSIVE
   tip AS (
     SELECT place, parent, root, total_tokens
     FROM turns
-    WHERE tenant = :tenant AND session = :session
-      AND id = coalesce(:id, (SELECT head FROM sessions WHERE tenant = :tenant AND id = :session))
+    WHERE tenant = :tenant AND session = :session AND id = :id
   ),
   branch (place, parent, total_tokens) AS (
     SELECT place, parent, total_tokens FROM tip
