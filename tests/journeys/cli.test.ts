@@ -5,6 +5,7 @@ import { ROOT_KEY, spawnGateway, temporaryDirectory, testGateway } from '../harn
 import { startProvider } from '../simulators/provider/provider.ts';
 
 const ENTRY = join(import.meta.dir, '../../src/cli/clawhold.ts');
+const STARTER = join(import.meta.dir, '../../bin/clawhold.mjs');
 const HAS_SCRIPT = Bun.which('script') !== null;
 const provider = startProvider();
 afterAll(() => provider.stop());
@@ -45,9 +46,10 @@ async function clawhold(args: string[], { env = {}, input = '' }: { env?: Env; i
 }
 
 /** The command on a pseudo-terminal: what appears on the screen is awaited, what is typed goes to its keyboard. */
-function onTerminal(args: string[], env: Env = {}) {
-  const command = [process.execPath, ENTRY, ...args].map((word) => `'${word}'`).join(' ');
-  const child = Bun.spawn(['script', '-qec', command, '/dev/null'], {
+function onTerminal(args: string[], env: Env = {}, program = [process.execPath, ENTRY]) {
+  const command = [...program, ...args].map((word) => `'${word}'`).join(' ');
+  const noted = `echo $$ > '${join(cwd, 'pid')}'; exec ${command}`;
+  const child = Bun.spawn(['script', '-qec', noted, '/dev/null'], {
     cwd,
     env: environment({ TERM: 'xterm', SHELL: '/bin/sh', NO_COLOR: '1', ...env }),
     stdin: 'pipe',
@@ -84,7 +86,22 @@ function onTerminal(args: string[], env: Env = {}) {
     /** All that appeared so far. */
     shown: () => text,
     exited: child.exited,
+    /** Closes the window on the command; settles when the command is gone too. */
+    async hangUp() {
+      const pid = Number(await Bun.file(join(cwd, 'pid')).text());
+      child.kill(9);
+      // Not a child of this process, so its end is no event here.
+      while (isRunning(pid)) await Bun.sleep(10);
+    },
   };
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
 }
 
 describe('chat without a terminal', () => {
@@ -201,6 +218,12 @@ describe.skipIf(!HAS_SCRIPT)('chat on a terminal (needs `script` of util-linux)'
     await terminal.sees('Ctrl-C again');
     terminal.type('\u0003');
     expect(await terminal.exited).toBe(0);
+  });
+
+  test('ends when its window is closed', async () => {
+    const terminal = onTerminal(['chat'], {}, ['node', STARTER]);
+    await terminal.sees('/help');
+    await terminal.hangUp();
   });
 
   test('pasted lines are one message', async () => {

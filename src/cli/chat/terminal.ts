@@ -38,6 +38,9 @@ export class Terminal {
     this.lines.on('line', (line) => this.line(line));
     this.lines.on('SIGINT', () => this.interrupt());
     this.lines.on('close', () => this.end());
+    // A window that was closed: readline fails to give back a terminal that is gone, and says nothing.
+    for (const stream of [process.stdin, process.stdout]) stream.on('error', () => this.end());
+    process.stdin.on('end', () => this.end());
   }
 
   /** The next message; undefined when the person wants to leave. */
@@ -57,7 +60,11 @@ export class Terminal {
 
   close(): void {
     this.gate.open = false;
-    this.lines.close();
+    try {
+      this.lines.close();
+    } catch {
+      this.end();
+    }
   }
 
   private line(line: string): void {
@@ -108,6 +115,7 @@ export class Terminal {
   }
 
   private end(): void {
+    if (this.closed) return;
     this.closed = true;
     if (this.pasted.length > 0) this.submit();
     this.waiting?.(undefined);
