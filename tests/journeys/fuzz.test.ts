@@ -87,7 +87,8 @@ function places(value: unknown): [Json | unknown[], string | number][] {
 
 function spoil(good: Json, steps: readonly Step[]): Json {
   const body = structuredClone(good);
-  for (const { pick, act, value, key } of steps) {
+  for (const { pick, act, value: shared, key } of steps) {
+    const value = structuredClone(shared);
     const all = places(body);
     const [container, at] = all[pick % Math.max(1, all.length)] ?? [body, key];
     if (Array.isArray(container)) {

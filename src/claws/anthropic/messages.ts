@@ -19,8 +19,10 @@ export interface Conversation {
 
 /** What is known while the items of a prompt are laid out. */
 interface Layout extends Conversation {
-  /** Tool calls by their provider's id: the turn that makes the call, and its toolset. */
-  calls: Map<string, { turn: number; toolset?: unknown }>;
+  /** The latest tool call of each id: the turn that makes it, its toolset, and its id on the wire. */
+  calls: Map<string, { turn: number; toolset?: unknown; id: string }>;
+  /** The ids on the wire so far. */
+  ids: Set<string>;
   provider: string;
   /** The caller wrote its items in this protocol's vocabulary. */
   ownDialect: boolean;
@@ -32,6 +34,7 @@ export function conversationOf(prompt: Prompt, provider: string): Conversation {
     system: [],
     turns: [],
     calls: new Map(),
+    ids: new Set(),
     provider,
     ownDialect: prompt.dialect === 'anthropic',
   };
@@ -108,11 +111,19 @@ function marked(blocks: Block[], { origin, native }: PromptItem): Block[] {
 
 function layCall(layout: Layout, call: FunctionCall, entry: PromptItem): void {
   const native = nativeOf(layout, entry);
-  const id = toolUseId(call.call_id);
+  const id = freshId(layout, toolUseId(call.call_id));
   add(layout, 'assistant', [
     { ...native, type: 'tool_use', id, name: call.name, input: inputOf(call.arguments) },
   ]);
-  layout.calls.set(id, { turn: layout.turns.length - 1, toolset: native.toolset_name });
+  layout.calls.set(call.call_id, { turn: layout.turns.length - 1, toolset: native.toolset_name, id });
+}
+
+/** "`tool_use` ids must be unique", but some servers number the calls of each answer from 0. */
+function freshId({ ids }: Layout, wanted: string): string {
+  let id = wanted;
+  for (let count = 2; ids.has(id); count++) id = `${wanted}_${count}`;
+  ids.add(id);
+  return id;
 }
 
 /** The provider takes only objects; what is none is shown to the model under a name that says so. */
@@ -135,8 +146,8 @@ function toolUseId(id: string): string {
 
 function layOutput(layout: Layout, output: FunctionCallOutput, entry: PromptItem): void {
   const native = nativeOf(layout, entry);
-  const id = toolUseId(output.call_id);
-  const call = layout.calls.get(id);
+  const call = layout.calls.get(output.call_id);
+  const id = call?.id ?? toolUseId(output.call_id);
   const content = resultContent(output, isOwn(layout, entry));
   const block: Block = {
     type: 'tool_result',

@@ -15,7 +15,15 @@ export function draftOf(prompt: Prompt, place: Place): Draft {
     const write = WRITERS.get(entry.item.type) ?? writeOther;
     write(draft, entry);
   }
+  beginWithUser(draft);
   return draft;
+}
+
+/** A call is taken only after somebody has spoken; a history may begin with one, or be cut to where it does. */
+function beginWithUser({ contents }: Draft): void {
+  const [first] = contents;
+  if (first?.role === 'model' && first.parts.some((part) => part.functionCall !== undefined))
+    contents.unshift({ role: 'user', parts: [{ text: 'Begin.' }] });
 }
 
 type Write = (draft: Draft, entry: PromptItem) => void;

@@ -44,3 +44,20 @@ export const isRecord = (value: unknown): value is Record<string, unknown> =>
 
 /** `null` means absent in these APIs. */
 export const present = <T>(value: T | null | undefined): T | undefined => value ?? undefined;
+
+/** Fields of these names, where they are present, are texts. */
+export function requireTextFields(
+  value: Record<string, unknown>,
+  fields: readonly string[],
+  param: string,
+): void {
+  for (const field of fields) {
+    const found = value[field];
+    if (found !== undefined && found !== null && typeof found !== 'string')
+      throw invalid(`${param}.${field}`, 'a string');
+  }
+}
+
+/** What a part of an image or a file is given by: the same in every dialect. */
+export const IMAGE_FIELDS = ['image_url', 'file_id', 'detail'];
+export const FILE_FIELDS = ['filename', 'file_data', 'file_url', 'file_id'];

@@ -115,6 +115,7 @@ export class FileJournal implements Journal {
         this.active.clear();
         return this.active;
       }
+      this.active.flush();
     }
     if (this.closed) throw new Fault('store_unavailable', 'The journal is closed.');
     const path = join(this.directory, `${this.instance}-${this.segmentCount}.log`);

@@ -1,5 +1,5 @@
 import type { FunctionCallOutput, Item, OtherPart, Part, Role } from '../../../core/items.ts';
-import { invalid, isRecord } from '../fields.ts';
+import { FILE_FIELDS, invalid, isRecord, requireTextFields } from '../fields.ts';
 
 /** Chat messages as items, and what of them has no place in an item. */
 export interface ParsedMessages {
@@ -126,7 +126,11 @@ function parsePart(part: unknown, param: string, text: 'input_text' | 'output_te
     case 'file':
       return parseFile(part, param);
     case 'input_audio':
-      if (!isRecord(part.input_audio) || typeof part.input_audio.data !== 'string') {
+      if (
+        !isRecord(part.input_audio) ||
+        typeof part.input_audio.data !== 'string' ||
+        typeof part.input_audio.format !== 'string'
+      ) {
         throw invalid(`${param}.input_audio`, 'an object with data and format');
       }
       return part as unknown as Part;
@@ -150,6 +154,7 @@ function parseImage({ image_url, type: _, ...rest }: Record<string, unknown>, pa
 
 function parseFile({ file, type: _, ...rest }: Record<string, unknown>, param: string): Part {
   if (!isRecord(file)) throw invalid(`${param}.file`, 'an object with file_data or file_id');
+  requireTextFields(file, FILE_FIELDS, `${param}.file`);
   return { ...rest, ...file, type: 'input_file' } as Part;
 }
 

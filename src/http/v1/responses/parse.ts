@@ -5,7 +5,19 @@ import type { Item, Part } from '../../../core/items.ts';
 import type { Settings, TextFormat, Tool, ToolChoice } from '../../../core/settings.ts';
 import type { StateRef } from '../../../session/sessions.ts';
 import type { Ask } from '../../../turn/ask.ts';
-import { count, invalid, isRecord, metadata, number, present, unknownFields, validate } from '../fields.ts';
+import {
+  count,
+  FILE_FIELDS,
+  IMAGE_FIELDS,
+  invalid,
+  isRecord,
+  metadata,
+  number,
+  present,
+  requireTextFields,
+  unknownFields,
+  validate,
+} from '../fields.ts';
 import { conversationRef, sessionFromHeaders } from '../request-state.ts';
 
 /** The fields of a response request that the gateway reads (Open Responses, `CreateResponseBody`). */
@@ -213,10 +225,14 @@ function parsePart(part: unknown, param: string): Part {
   if (field && typeof part[field] !== 'string') throw invalid(`${param}.${field}`, 'a string');
   if (
     part.type === 'input_audio' &&
-    (!isRecord(part.input_audio) || typeof part.input_audio.data !== 'string')
+    (!isRecord(part.input_audio) ||
+      typeof part.input_audio.data !== 'string' ||
+      typeof part.input_audio.format !== 'string')
   ) {
     throw invalid(`${param}.input_audio`, 'an object with data and format');
   }
+  if (part.type === 'input_image') requireTextFields(part, IMAGE_FIELDS, param);
+  if (part.type === 'input_file') requireTextFields(part, FILE_FIELDS, param);
   if (part.type === 'output_text' && !Array.isArray(part.annotations))
     return { ...part, annotations: [] } as unknown as Part;
   return part as unknown as Part;
