@@ -14,7 +14,8 @@ export interface Capabilities {
 /**
  * A claw: a connection to one AI service, speaking one wire protocol with its own credentials.
  *
- * `call` yields deltas as `Delta` describes. It throws a `Fault`, classified once from the provider's
+ * `call` yields deltas as `Delta` describes, in bursts: those that came together are never empty and are
+ * yielded together, so that whoever journals or sends them does so once. It throws a `Fault`, classified once from the provider's
  * status and structured body:
  * - before the first delta for anything the provider refused (the caller may try elsewhere);
  * - after it with `stream_interrupted` when the connection broke, `provider_protocol_error` when the
@@ -27,7 +28,7 @@ export interface Claw {
   readonly provider: string;
   readonly protocol: ProtocolName;
   readonly capabilities: Capabilities;
-  call(prompt: Prompt, signal: AbortSignal): AsyncIterable<Delta>;
+  call(prompt: Prompt, signal: AbortSignal): AsyncIterable<readonly Delta[]>;
 }
 
 /** How an OpenAI-compatible provider differs from OpenAI. Each is a fact about the provider's API. */

@@ -11,12 +11,12 @@ const WARM_MS = 60_000;
 export function connectWithin(limitMs: number, env: Record<string, string | undefined>): Connect {
   if (env.HTTPS_PROXY || env.HTTP_PROXY || env.https_proxy || env.http_proxy) return async () => {};
   const warm = new Map<string, number>();
-  return async (url, signal) => {
-    const { origin, hostname, port, protocol } = new URL(url);
-    if ((warm.get(origin) ?? 0) > Date.now() - WARM_MS) return;
+  return async (baseUrl, signal) => {
+    if ((warm.get(baseUrl) ?? 0) > Date.now() - WARM_MS) return;
+    const { hostname, port, protocol } = new URL(baseUrl);
     const host = hostname.replace(/^\[|\]$/g, '');
     await tryConnection(host, Number(port) || (protocol === 'https:' ? 443 : 80), limitMs, signal);
-    warm.set(origin, Date.now());
+    warm.set(baseUrl, Date.now());
   };
 }
 

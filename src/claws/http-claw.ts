@@ -1,13 +1,13 @@
 import type { Delta } from '../core/delta.ts';
 import { Fault } from '../core/errors.ts';
-import type { Claw, Prompt, Provider, WireProtocol, WireRequest } from './claw.ts';
+import type { Claw, Prompt, Provider, SseEvent, StreamReader, WireProtocol, WireRequest } from './claw.ts';
 import { SseParser } from './sse-parser.ts';
 
 /** The part of `fetch` that claws use; injected, so that tests own the network. */
 export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
 
-/** Resolves when the origin accepts connections, rejects with `provider_unreachable` or `provider_timeout`. */
-export type Connect = (url: string, signal: AbortSignal) => Promise<void>;
+/** Resolves when the origin of a base URL accepts connections, rejects with `provider_unreachable` or `provider_timeout`. */
+export type Connect = (baseUrl: string, signal: AbortSignal) => Promise<void>;
 
 export interface HttpClawParts {
   provider: Provider;
@@ -30,17 +30,16 @@ export function httpClaw(parts: HttpClawParts): Claw {
       const response = await send(parts, protocol.request(prompt, provider), signal);
       if (!response.ok) throw await refusal(protocol, response);
       if (prompt.stream && isEventStream(response)) yield* readStream(response, protocol, prompt, signal);
-      else yield* protocol.answer(await readJson(response, provider, signal), prompt);
+      else yield protocol.answer(await readJson(response, provider, signal), prompt);
     },
   };
 }
 
 async function send(parts: HttpClawParts, request: WireRequest, signal: AbortSignal): Promise<Response> {
   const { provider } = parts;
-  const url = provider.baseUrl + request.path;
-  await parts.connect(url, signal);
+  await parts.connect(provider.baseUrl, signal);
   try {
-    return await parts.fetch(url, {
+    return await parts.fetch(provider.baseUrl + request.path, {
       method: 'POST',
       headers: { 'content-type': 'application/json', ...request.headers },
       body: JSON.stringify(request.body),
@@ -104,7 +103,7 @@ async function* readStream(
   protocol: WireProtocol,
   prompt: Prompt,
   signal: AbortSignal,
-): AsyncGenerator<Delta> {
+): AsyncGenerator<readonly Delta[]> {
   const reader = protocol.reader(prompt);
   const parser = new SseParser();
   const decoder = new TextDecoder();
@@ -114,11 +113,13 @@ async function* readStream(
     while (!ended) {
       const { done, value } = await body.read();
       ended = done;
-      for (const event of parser.push(done ? decoder.decode() : decoder.decode(value, { stream: true }))) {
-        yield* reader.push(event);
-      }
+      const events = parser.push(done ? decoder.decode() : decoder.decode(value, { stream: true }));
+      const { deltas, failure } = readEvents(reader, events);
+      if (deltas.length > 0) yield deltas;
+      if (failure !== undefined) throw failure;
     }
-    yield* reader.end();
+    const last = reader.end();
+    if (last.length > 0) yield last;
   } catch (error) {
     if (signal.aborted) throw signal.reason;
     if (error instanceof Fault) throw error;
@@ -132,5 +133,16 @@ async function* readStream(
   } finally {
     // Frees the connection when the consumer stops early; Bun keeps an unread body's socket otherwise.
     if (!ended) body.cancel().catch(() => {});
+  }
+}
+
+/** What came before a malformed event counts: it is handed on before the failure. */
+function readEvents(reader: StreamReader, events: SseEvent[]): { deltas: Delta[]; failure?: unknown } {
+  const deltas: Delta[] = [];
+  try {
+    for (const event of events) for (const delta of reader.push(event)) deltas.push(delta);
+    return { deltas };
+  } catch (failure) {
+    return { deltas, failure };
   }
 }

@@ -122,4 +122,6 @@ export interface Caller {
   tenant: Tenant;
   /** The key's name in the configuration; `root` for the root key. Safe to log. */
   key: string;
+  /** The request that is made in its name, as `x-request-id` says. */
+  requestId?: string;
 }

@@ -47,7 +47,7 @@ function routeTable(parts: ServerParts): Record<string, Record<string, BunHandle
 
 function enter(parts: ServerParts, route: Route, request: Bun.BunRequest): Promise<Response> {
   return door(parts, request, route, (record) => {
-    const caller = parts.keyring.authenticate(request.headers);
+    const caller = { ...parts.keyring.authenticate(request.headers), requestId: record.requestId };
     record.key = caller.key;
     const mark = request.url.indexOf('?');
     const query = new URLSearchParams(mark === -1 ? '' : request.url.slice(mark));
@@ -63,9 +63,7 @@ async function door(
 ): Promise<Response> {
   const startedAt = performance.now();
   const record: RequestRecord = {
-    requestId:
-      request.headers.get('x-request-id')?.slice(0, 128) ??
-      `req_${Bun.randomUUIDv7('hex').replaceAll('-', '')}`,
+    requestId: request.headers.get('x-request-id')?.slice(0, 128) ?? `req_${Bun.randomUUIDv7('base64url')}`,
     method: request.method,
     path: route?.path ?? pathOf(request.url),
     status: 500,

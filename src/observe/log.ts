@@ -3,7 +3,10 @@ import { dollars } from '../core/usage.ts';
 import type { RequestRecord } from '../events/request-events.ts';
 import type { TurnEnded } from '../events/turn-events.ts';
 
-/** Structured logs: one JSON object per line on standard output. They hold no content and no secrets. */
+/**
+ * Structured logs: one JSON object per line on standard output. They hold no content and no secrets. At
+ * `info` there is a line for each turn and for each request that failed; at `debug` for every request.
+ */
 export interface Log {
   request(record: RequestRecord): void;
   turn(event: TurnEnded): void;
@@ -12,12 +15,19 @@ export interface Log {
   flush(): void;
 }
 
+/** Bytes. */
+const WRITE_AT = 64 * 1024;
+const FLUSH_EVERY_MS = 200;
+
 export function openLog(level: 'debug' | 'info' | 'warn' | 'error' | 'silent'): Log {
-  // Lines are gathered for a moment and written together: a log line must not cost a request a system call.
-  const destination = pino.destination({ sync: false, minLength: 4096 });
-  const timer = setInterval(() => destination.flush(), 250);
+  const sink = Bun.stdout.writer({ highWaterMark: WRITE_AT });
+  // Lines are gathered for a moment and written together: a line must not cost a request a system call.
+  const timer = setInterval(() => sink.flush(), FLUSH_EVERY_MS);
   timer.unref();
-  const log = pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, destination);
+  const log = pino(
+    { level, base: null, timestamp: pino.stdTimeFunctions.isoTime },
+    { write: (line) => sink.write(line) },
+  );
   return {
     request({ requestId, method, path, status, durationMs, key, fault }) {
       const fields = {
@@ -30,11 +40,13 @@ export function openLog(level: 'debug' | 'info' | 'warn' | 'error' | 'silent'): 
         code: fault?.code,
       };
       if (status >= 500) log.error({ ...fields, cause: causeOf(fault) }, 'request failed');
-      else log.info(fields, 'request');
+      else if (status >= 400) log.info(fields, 'request refused');
+      else log.debug(fields, 'request');
     },
-    turn({ intent, outcome, failure }) {
+    turn({ intent, requestId, outcome, failure }) {
       log.info(
         {
+          requestId,
           turn: intent.id,
           tenant: intent.tenant,
           model: intent.model,
@@ -52,7 +64,7 @@ export function openLog(level: 'debug' | 'info' | 'warn' | 'error' | 'silent'): 
     },
     info: (message, fields) => log.info(fields ?? {}, message),
     error: (message, cause) => log.error({ cause: causeOf(cause) }, message),
-    flush: () => destination.flushSync(),
+    flush: () => sink.flush(),
   };
 }
 

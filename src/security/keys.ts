@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import { Fault } from '../core/errors.ts';
 import type { Caller, Tenant } from '../core/turn.ts';
 
@@ -6,7 +7,7 @@ export const DEFAULT_TENANT = 'default' as Tenant;
 
 /** Keys are random and long, so one fast hash is enough; it keeps them out of files and memory dumps. */
 export function hashKey(key: string): string {
-  return new Bun.CryptoHasher('sha256').update(key).digest('hex');
+  return hash('sha256', key, 'hex');
 }
 
 /** 32 random bytes under a prefix that secret scanners can recognise. */

@@ -48,6 +48,9 @@ function payloads(items: readonly Item[], wanted: (text: string) => boolean): Se
   return found;
 }
 
+/** Whether stored text may hold a reference; most does not, and need not be looked through. */
+export const mayRefer = (body: string): boolean => body.includes(REFERENCE);
+
 /** Moves large payloads of items to the blob store. Resolves when they survive the machine. */
 export async function moveOut(items: Item[], tenant: Tenant, blobs: BlobStore): Promise<Item[]> {
   const large = payloads(items, (text) => text.length >= LARGE);

@@ -14,7 +14,7 @@ import type { BranchTurn, Session, Tenant } from '../core/turn.ts';
 import { decodeTurn, placedItems } from './codec.ts';
 import { type HistoryUse, isFullHistory, matchHistory, withoutRepeatedInstructions } from './history.ts';
 import { mend } from './integrity.ts';
-import { bringBack } from './large-content.ts';
+import { bringBack, mayRefer } from './large-content.ts';
 import type { Lease, Leases } from './lease.ts';
 import type { BlobStore, SessionHead, SessionRef, SessionStore, TurnRow } from './store.ts';
 
@@ -116,8 +116,10 @@ export class Sessions {
     return Promise.all(
       rows.map(async (row) => {
         const turn = decodeTurn(row);
-        turn.input = await bringBack(turn.input, row.tenant, this.parts.blobs);
-        turn.output = await bringBack(turn.output, row.tenant, this.parts.blobs);
+        if (mayRefer(row.body)) {
+          turn.input = await bringBack(turn.input, row.tenant, this.parts.blobs);
+          turn.output = await bringBack(turn.output, row.tenant, this.parts.blobs);
+        }
         const { tokens, totalTokens, digest, hidden } = row;
         return { turn, tokens, totalTokens, digest, hidden };
       }),

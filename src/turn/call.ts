@@ -18,8 +18,8 @@ export interface Answer {
   candidate: Candidate;
   /** Calls that failed before this one. */
   retries: number;
-  /** All deltas, the first one included. Throws a `Fault` where the answer breaks. */
-  deltas: AsyncGenerator<Delta>;
+  /** All deltas in their bursts, the first one included. Throws a `Fault` where the answer breaks. */
+  bursts: AsyncGenerator<readonly Delta[]>;
 }
 
 /** Failures that say nothing about the next candidate. */
@@ -45,7 +45,7 @@ export async function call(parts: CallParts): Promise<Answer> {
   for (const candidate of parts.candidates) {
     for (let attempt = 0; attempt < 2; attempt++) {
       try {
-        return { candidate, retries, deltas: await begin(parts, candidate) };
+        return { candidate, retries, bursts: await begin(parts, candidate) };
       } catch (error) {
         failure = error;
         retries++;
@@ -57,31 +57,35 @@ export async function call(parts: CallParts): Promise<Answer> {
   throw failure;
 }
 
-/** Settles with the first delta, so that a failure before it is known before anything is committed. */
-async function begin(parts: CallParts, candidate: Candidate): Promise<AsyncGenerator<Delta>> {
+/** Settles with the first burst, so that a failure before it is known before anything is committed. */
+async function begin(parts: CallParts, candidate: Candidate): Promise<AsyncGenerator<readonly Delta[]>> {
   const prompt = parts.prompt(candidate);
   // A whole answer has no first token before its last one.
   const limits = prompt.stream ? parts.timeouts : { ...parts.timeouts, firstTokenMs: parts.timeouts.totalMs };
   const deadline = new Deadline(limits, parts.signal);
-  const deltas = parts.claw(candidate).call(prompt, deadline.signal)[Symbol.asyncIterator]();
+  const bursts = parts.claw(candidate).call(prompt, deadline.signal)[Symbol.asyncIterator]();
   try {
-    const first = await deltas.next();
+    const first = await bursts.next();
     if (first.done) throw new Fault('provider_protocol_error', `${candidate.provider} sent an empty answer.`);
-    return go(deadline, first.value, deltas);
+    return go(deadline, first.value, bursts);
   } catch (error) {
     deadline.clear();
     throw error;
   }
 }
 
-async function* go(deadline: Deadline, first: Delta, rest: AsyncIterator<Delta>): AsyncGenerator<Delta> {
+async function* go(
+  deadline: Deadline,
+  first: readonly Delta[],
+  rest: AsyncIterator<readonly Delta[]>,
+): AsyncGenerator<readonly Delta[]> {
   try {
-    for (let delta = first; ; ) {
+    for (let burst = first; ; ) {
       deadline.touch();
-      yield delta;
+      yield burst;
       const next = await rest.next();
       if (next.done) return;
-      delta = next.value;
+      burst = next.value;
     }
   } finally {
     deadline.clear();

@@ -1,7 +1,5 @@
 import { itemsTokens } from '../context/tokens.ts';
 import type { Clock } from '../core/clock.ts';
-import type { Delta } from '../core/delta.ts';
-import type { Fault } from '../core/errors.ts';
 import { emptyFold, fold } from '../core/fold.ts';
 import type { Intent, Outcome } from '../core/turn.ts';
 import type { NanoDollars, Usage } from '../core/usage.ts';
@@ -12,7 +10,7 @@ import { moveOut } from '../session/large-content.ts';
 import type { BlobStore, SessionStore, TurnRow } from '../session/store.ts';
 import type { Answer } from './call.ts';
 import type { LiveTurn } from './live-turn.ts';
-import { settle, toFault } from './settle.ts';
+import { settle } from './settle.ts';
 
 export interface RecordParts {
   store: SessionStore;
@@ -27,70 +25,31 @@ export interface Ending {
   failure?: unknown;
 }
 
-/**
- * Takes the answer down as it comes: journaled first, then seen by readers. What comes in one tick is one
- * entry. Never throws.
- */
+/** Takes the answer down as it comes: journaled first, then seen by readers. Never throws. */
 export async function follow(
   live: LiveTurn,
   answer: Answer,
   parts: RecordParts & { cost(usage: Usage): NanoDollars | undefined },
 ): Promise<Ending> {
   const folded = emptyFold();
-  const burst = new Burst(live, parts.journal);
   let failure: unknown;
   try {
-    for await (const delta of answer.deltas) {
-      fold(folded, delta);
-      burst.add(delta);
+    for await (const burst of answer.bursts) {
+      if (live.journaled) parts.journal.append(live.intent.id, burst);
+      for (const delta of burst) fold(folded, delta);
+      live.publish(burst);
     }
   } catch (error) {
     failure = error;
   }
-  burst.flush();
   const { candidate } = answer;
-  const settled = {
-    folded,
-    failure: burst.failure ?? failure,
-    candidate,
-    cost: parts.cost,
-    completedAt: parts.clock(),
-  };
-  return { outcome: settle(settled), failure: settled.failure };
-}
-
-/** Gathers the deltas of a tick. Where they cannot be journaled, nobody sees them and the turn is stopped. */
-class Burst {
-  failure: Fault | undefined;
-  private deltas: Delta[] = [];
-
-  constructor(
-    private readonly live: LiveTurn,
-    private readonly journal: Journal,
-  ) {}
-
-  add(delta: Delta): void {
-    this.deltas.push(delta);
-    if (this.deltas.length === 1) setImmediate(this.flush);
-  }
-
-  readonly flush = (): void => {
-    const { deltas, live } = this;
-    if (deltas.length === 0 || this.failure) return;
-    this.deltas = [];
-    try {
-      if (live.journaled) this.journal.append(live.intent.id, deltas);
-      live.publish(deltas);
-    } catch (error) {
-      this.failure = toFault(error);
-      live.stop(this.failure);
-    }
-  };
+  const { cost, clock } = parts;
+  return { outcome: settle({ folded, failure, candidate, cost, completedAt: clock() }), failure };
 }
 
 /**
- * Writes a turn to the log, its intent slim (`session/large-content.ts`); resolved, it survives the machine. A turn that produced nothing is kept
- * beside the branch: the session goes on as if it had not been asked.
+ * Writes a turn to the log, its intent slim (`session/large-content.ts`); resolved, it survives the machine.
+ * A turn that produced nothing is kept beside the branch: the session goes on as if it had not been asked.
  */
 export async function commit(
   slim: Intent,

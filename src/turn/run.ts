@@ -1,6 +1,5 @@
 import type { Claw } from '../claws/claw.ts';
 import { type Assembled, assemble, type Budget, historyWindow } from '../context/assemble.ts';
-import { itemsTokens } from '../context/tokens.ts';
 import type { Clock } from '../core/clock.ts';
 import { newTurnId } from '../core/ids.ts';
 import type { Prompt, PromptItem } from '../core/prompt.ts';
@@ -9,7 +8,6 @@ import type { TurnEvents } from '../events/turn-events.ts';
 import type { Candidate } from '../routing/candidate.ts';
 import { choose, type Directory } from '../routing/choose.ts';
 import type { Timeouts } from '../routing/deadline.ts';
-import { digestItems, EMPTY_DIGEST } from '../session/digest.ts';
 import type { Journal } from '../session/journal.ts';
 import { slimIntent } from '../session/large-content.ts';
 import type { Resumed, Sessions } from '../session/sessions.ts';
@@ -22,6 +20,7 @@ import type { Receipt } from './receipt.ts';
 import { commit, follow } from './record.ts';
 import type { RunningTurns } from './running-turns.ts';
 import { settle, toFault } from './settle.ts';
+import { NOWHERE, standingOf } from './standing.ts';
 
 /** What the turn path is made of; composed once, in `main.ts`. */
 export interface TurnPath {
@@ -58,7 +57,7 @@ export async function run(ask: Ask, caller: Caller, path: TurnPath): Promise<Liv
     if (ask.keep) path.journal.begin(slim);
     const live = new LiveTurn(intent, ask.keep, ask.keep && ask.stream, resumed.session);
     path.running.add(live);
-    void execute({ ask, candidates, resumed, context, live, slim }, path);
+    void execute({ ask, caller, candidates, resumed, context, live, slim }, path);
     return live;
   } catch (error) {
     resumed.lease?.release();
@@ -68,6 +67,7 @@ export async function run(ask: Ask, caller: Caller, path: TurnPath): Promise<Liv
 
 interface Work {
   ask: Ask;
+  caller: Caller;
   candidates: readonly Candidate[];
   resumed: Resumed;
   context: Assembled;
@@ -83,11 +83,11 @@ async function execute(work: Work, path: TurnPath): Promise<void> {
     const { outcome, failure, begun } = await answer(work, path);
     const { intent } = live;
     if (live.keep) await commit(work.slim, outcome, path);
-    path.emit({ intent, outcome, failure });
+    path.emit({ intent, requestId: work.caller.requestId, outcome, failure });
     live.end({ ...intent, ...outcome }, begun ? undefined : failure);
   } catch (error) {
     const fault = toFault(error);
-    path.emit({ intent: live.intent, failure: error });
+    path.emit({ intent: live.intent, requestId: work.caller.requestId, failure: error });
     live.fail(fault);
   } finally {
     resumed.lease?.release();
@@ -123,7 +123,6 @@ async function answer(work: Work, path: TurnPath): Promise<Ended> {
 }
 
 function intentOf(ask: Ask, caller: Caller, resumed: Resumed, createdAt: number): Intent {
-  const tip = resumed.branch.at(-1);
   return {
     id: newTurnId(resumed.id, createdAt),
     tenant: caller.tenant,
@@ -139,12 +138,7 @@ function intentOf(ask: Ask, caller: Caller, resumed: Resumed, createdAt: number)
     listed: ask.listed,
     metadata: ask.metadata,
     inputNatives: nativesOf(ask, resumed),
-    standing: {
-      branchTokens: tip?.totalTokens ?? 0,
-      inputTokens: itemsTokens(resumed.input),
-      digest: digestItems(tip?.digest ?? EMPTY_DIGEST, resumed.input),
-      moveHead: resumed.moveHead,
-    },
+    standing: ask.keep ? standingOf(resumed) : NOWHERE,
   };
 }
 

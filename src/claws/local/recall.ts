@@ -12,22 +12,25 @@ export const recall: Claw = {
   capabilities: { choices: false, logprobs: false },
   async *call(prompt, signal) {
     const text = reply(userTexts(prompt));
-    yield { type: 'start', model: 'recall' };
-    yield { type: 'item-start', index: 0, item: { type: 'message', role: 'assistant', content: [] } };
+    yield [
+      { type: 'start', model: 'recall' },
+      { type: 'item-start', index: 0, item: { type: 'message', role: 'assistant', content: [] } },
+    ];
     for (const word of text.match(/\S+\s*/g) ?? []) {
       signal.throwIfAborted();
-      yield { type: 'text-delta', index: 0, part: 0, text: word };
+      yield [{ type: 'text-delta', index: 0, part: 0, text: word }];
     }
-    yield { type: 'item-end', index: 0 };
-    yield* ending(prompt, text);
+    yield [{ type: 'item-end', index: 0 }, ...ending(prompt, text)];
   },
 };
 
-function* ending(prompt: Prompt, text: string): Generator<Delta> {
+function ending(prompt: Prompt, text: string): Delta[] {
   const said = prompt.items.map(({ item }) => textOf(item)).join(' ');
   const usage = { input: words(said), output: words(text), cacheRead: 0, cacheWrite: 0, reasoning: 0 };
-  yield { type: 'usage', usage };
-  yield { type: 'finish', reason: { unified: 'stop', raw: 'stop' } };
+  return [
+    { type: 'usage', usage },
+    { type: 'finish', reason: { unified: 'stop', raw: 'stop' } },
+  ];
 }
 
 const words = (text: string): number => text.split(/\s+/).filter(Boolean).length;

@@ -45,19 +45,25 @@ export const isRecord = (value: unknown): value is Record<string, unknown> =>
 /** `null` means absent in these APIs. */
 export const present = <T>(value: T | null | undefined): T | undefined => value ?? undefined;
 
-/** Fields of these names, where they are present, are texts. */
-export function requireTextFields(
-  value: Record<string, unknown>,
-  fields: readonly string[],
+/** Checks that a part names its content by at least one of `sources`, and that all its fields are texts. */
+export function requireContent(
+  part: Record<string, unknown>,
+  { sources, fields }: PartShape,
   param: string,
 ): void {
-  for (const field of fields) {
-    const found = value[field];
+  for (const field of [...sources, ...fields]) {
+    const found = part[field];
     if (found !== undefined && found !== null && typeof found !== 'string')
       throw invalid(`${param}.${field}`, 'a string');
   }
+  if (!sources.some((source) => part[source])) throw invalid(param, `one of ${sources.join(', ')}`);
 }
 
-/** What a part of an image or a file is given by: the same in every dialect. */
-export const IMAGE_FIELDS = ['image_url', 'file_id', 'detail'];
-export const FILE_FIELDS = ['filename', 'file_data', 'file_url', 'file_id'];
+interface PartShape {
+  /** Where the content may come from. */
+  sources: readonly string[];
+  fields: readonly string[];
+}
+
+export const IMAGE_PART: PartShape = { sources: ['image_url', 'file_id'], fields: ['detail'] };
+export const FILE_PART: PartShape = { sources: ['file_data', 'file_url', 'file_id'], fields: ['filename'] };

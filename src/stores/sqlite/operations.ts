@@ -2,6 +2,7 @@ import type { Database, SQLQueryBindings, Statement } from 'bun:sqlite';
 import { Fault } from '../../core/errors.ts';
 import type { SessionId } from '../../core/ids.ts';
 import type { Tenant } from '../../core/turn.ts';
+import { packBody, unpackBody } from './body.ts';
 import type { SessionColumns, TurnColumns, TurnKey, TurnSuffix } from './columns.ts';
 import deleteSessionSql from './sql/delete-session.sql' with { type: 'text' };
 import findKeySql from './sql/find-key.sql' with { type: 'text' };
@@ -102,7 +103,8 @@ export class Operations {
       );
     }
     const places = { parentPlace: before?.place ?? null, root: before?.root ?? null };
-    const { changes } = this.prepare(insertTurnSql).run({ tenant, session, ...columns, ...places });
+    const body = packBody(columns.body);
+    const { changes } = this.prepare(insertTurnSql).run({ tenant, session, ...columns, ...places, body });
     if (changes === 0 || !moveHead) return true;
     const move = { tenant, session, from: moveHead.from, to: turn.id };
     return this.prepare(moveHeadSql).run(move).changes === 1;
@@ -113,7 +115,7 @@ export class Operations {
   }
 
   readBranch(tip: TurnKey, window: number): TurnColumns[] {
-    const rows = this.all<StoredTurn>(readBranchSql, { ...tip, window });
+    const rows = this.turns(readBranchSql, { ...tip, window });
     if (rows.length === 0) return [];
     const sinceTokens = rows.at(-1)!.totalTokens - window;
     let start = rows.length;
@@ -165,7 +167,7 @@ export class Operations {
     if (!from) return [];
     const { createdAt, place } = from;
     const sql = ascending ? listTurnsAscSql : listTurnsDescSql;
-    return this.all<StoredTurn>(sql, { tenant, createdAt, place, model, metadata, limit });
+    return this.turns(sql, { tenant, createdAt, place, model, metadata, limit });
   }
 
   findKey(name: string): string | undefined {
@@ -182,7 +184,13 @@ export class Operations {
   }
 
   private storedTurn(key: TurnKey): StoredTurn | undefined {
-    return this.first<StoredTurn>(readTurnSql, { ...key });
+    return this.turns(readTurnSql, { ...key })[0];
+  }
+
+  private turns(sql: string, values: Record<string, SQLQueryBindings>): StoredTurn[] {
+    const rows = this.all<StoredTurn>(sql, values);
+    for (const row of rows) row.body = unpackBody(row.body);
+    return rows;
   }
 
   private findPlace(key: TurnKey): StoredPlace | undefined {

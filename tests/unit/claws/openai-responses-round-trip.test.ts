@@ -22,7 +22,7 @@ const claw = httpClaw({
 async function ask(model: string, items: PromptItem[], settings: Settings, stream: boolean): Promise<Folded> {
   const prompt: Prompt = { model, items, settings, stream, dialect: 'openai-responses', extra: {} };
   const deltas: Delta[] = [];
-  for await (const delta of claw.call(prompt, new AbortController().signal)) deltas.push(delta);
+  for await (const burst of claw.call(prompt, new AbortController().signal)) deltas.push(...burst);
   return foldAll(deltas);
 }
 

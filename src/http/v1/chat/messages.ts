@@ -1,5 +1,5 @@
 import type { FunctionCallOutput, Item, OtherPart, Part, Role } from '../../../core/items.ts';
-import { FILE_FIELDS, invalid, isRecord, requireTextFields } from '../fields.ts';
+import { FILE_PART, invalid, isRecord, requireContent } from '../fields.ts';
 
 /** Chat messages as items, and what of them has no place in an item. */
 export interface ParsedMessages {
@@ -154,7 +154,7 @@ function parseImage({ image_url, type: _, ...rest }: Record<string, unknown>, pa
 
 function parseFile({ file, type: _, ...rest }: Record<string, unknown>, param: string): Part {
   if (!isRecord(file)) throw invalid(`${param}.file`, 'an object with file_data or file_id');
-  requireTextFields(file, FILE_FIELDS, `${param}.file`);
+  requireContent(file, FILE_PART, `${param}.file`);
   return { ...rest, ...file, type: 'input_file' } as Part;
 }
 

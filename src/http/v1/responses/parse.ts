@@ -7,14 +7,14 @@ import type { StateRef } from '../../../session/sessions.ts';
 import type { Ask } from '../../../turn/ask.ts';
 import {
   count,
-  FILE_FIELDS,
-  IMAGE_FIELDS,
+  FILE_PART,
+  IMAGE_PART,
   invalid,
   isRecord,
   metadata,
   number,
   present,
-  requireTextFields,
+  requireContent,
   unknownFields,
   validate,
 } from '../fields.ts';
@@ -231,8 +231,8 @@ function parsePart(part: unknown, param: string): Part {
   ) {
     throw invalid(`${param}.input_audio`, 'an object with data and format');
   }
-  if (part.type === 'input_image') requireTextFields(part, IMAGE_FIELDS, param);
-  if (part.type === 'input_file') requireTextFields(part, FILE_FIELDS, param);
+  if (part.type === 'input_image') requireContent(part, IMAGE_PART, param);
+  if (part.type === 'input_file') requireContent(part, FILE_PART, param);
   if (part.type === 'output_text' && !Array.isArray(part.annotations))
     return { ...part, annotations: [] } as unknown as Part;
   return part as unknown as Part;

@@ -20,7 +20,7 @@ CREATE TABLE turns (
   digest       ANY NOT NULL,               -- a BLOB where it is lower-case hex, which halves it
   metadata     TEXT,                       -- JSON; NULL when empty
   hidden       TEXT,                       -- JSON; NULL when empty
-  body         TEXT NOT NULL               -- last, so that reading the rest skips its pages
+  body         ANY NOT NULL                -- see body.ts; last, so that reading the rest skips its pages
 ) STRICT;
 
 CREATE UNIQUE INDEX turns_by_key ON turns (tenant, session, id);
