@@ -3,6 +3,7 @@ import type { Prompt, PromptItem } from '../../../src/claws/claw.ts';
 import { gemini } from '../../../src/claws/gemini/protocol.ts';
 import type { Delta } from '../../../src/core/delta.ts';
 import { type Folded, foldAll } from '../../../src/core/fold.ts';
+import { userMessage } from '../../../src/core/items.ts';
 import { expectWellFormed } from '../../conformance/wire-protocol.ts';
 
 type Json = Record<string, unknown>;
@@ -117,8 +118,8 @@ describe('gemini answer: items', () => {
       origin: 'gemini',
     }));
     const provider = { id: 'gemini', baseUrl: 'https://g.test', quirks: {} };
-    const { body } = gemini.request({ ...PROMPT, items: back }, provider);
-    expect(body.contents).toEqual([{ role: 'model', parts }]);
+    const { body } = gemini.request({ ...PROMPT, items: [{ item: userMessage('go') }, ...back] }, provider);
+    expect((body.contents as unknown[])[1]).toEqual({ role: 'model', parts });
   });
 
   test('a list of chunks is read as the stream it is', () => {

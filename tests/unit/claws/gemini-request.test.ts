@@ -218,8 +218,9 @@ describe('gemini request: calls', () => {
   });
 
   test('outputs stand next to their calls, whatever came between', () => {
-    const items = [call('c1', 'a'), userMessage('wait'), output('c1', 'done')];
+    const items = [userMessage('go'), call('c1', 'a'), userMessage('wait'), output('c1', 'done')];
     expect(contentsOf(items, { model: 'gemini-2.5-flash' })).toEqual([
+      { role: 'user', parts: [{ text: 'go' }] },
       { role: 'model', parts: [{ functionCall: { name: 'a', args: {} } }] },
       { role: 'user', parts: [{ functionResponse: { name: 'a', response: { result: 'done' } } }] },
       { role: 'user', parts: [{ text: 'wait' }] },
@@ -234,12 +235,14 @@ describe('gemini request: calls', () => {
 
   test("Gemini's own ids and signatures go back; ids that were made up do not", () => {
     const items = [
+      userMessage('go'),
       own(call('g1', 'a'), { givenId: true, thoughtSignature: 'sig' }),
       own(call('call_r_0_1', 'b')),
       output('g1', 'x'),
       output('call_r_0_1', 'y'),
     ];
     expect(contentsOf(items)).toEqual([
+      { role: 'user', parts: [{ text: 'go' }] },
       {
         role: 'model',
         parts: [
@@ -281,6 +284,7 @@ describe('gemini request: calls', () => {
 
   test('media in an output: inside it since Gemini 3, beside it before', () => {
     const items: Item[] = [
+      userMessage('go'),
       call('c', 'look'),
       {
         type: 'function_call_output',
@@ -294,14 +298,22 @@ describe('gemini request: calls', () => {
     ];
     const inline = { inlineData: { mimeType: 'image/png', data: 'AA' } };
     const linked = { fileData: { mimeType: 'image/png', fileUri: 'https://host.test/a.png' } };
-    expect((contentsOf(items) as unknown[])[1]).toEqual({
+    expect((contentsOf(items) as unknown[])[2]).toEqual({
       role: 'user',
       parts: [{ functionResponse: { name: 'look', response: { result: 'seen' }, parts: [inline] } }, linked],
     });
-    expect((contentsOf(items, { model: 'gemini-2.5-pro' }) as unknown[])[1]).toEqual({
+    expect((contentsOf(items, { model: 'gemini-2.5-pro' }) as unknown[])[2]).toEqual({
       role: 'user',
       parts: [{ functionResponse: { name: 'look', response: { result: 'seen' } } }, inline, linked],
     });
+  });
+
+  test('a history that begins with a call gets somebody to call for', () => {
+    expect(contentsOf([call('c', 'a'), output('c', '1')], { model: 'gemini-2.5-pro' })).toMatchObject([
+      { role: 'user', parts: [{ text: 'Begin.' }] },
+      { role: 'model' },
+      { role: 'user' },
+    ]);
   });
 
   test('an output without its call is the caller’s mistake', () => {
