@@ -54,6 +54,8 @@ const shape = {
 const schema = z.looseObject(shape);
 type Body = z.output<typeof schema>;
 const KNOWN = new Set(Object.keys(shape));
+const TEXT_FIELDS = new Set(['format', 'verbosity']);
+const REASONING_FIELDS = new Set(['effort', 'summary']);
 
 /** Fields that a response repeats, though only a provider of this dialect acts on them. */
 const ECHOED = ['max_tool_calls', 'include', 'user'] as const;
@@ -74,7 +76,7 @@ export function parseResponseRequest(raw: Record<string, unknown>, headers: Head
     items,
     instructions: present(body.instructions),
     settings: settingsOf(body),
-    extra: unknownFields(raw, KNOWN),
+    extra: extraOf(raw, body),
     echo: echoOf(raw, body),
     metadata: body.metadata ?? {},
     state,
@@ -84,6 +86,16 @@ export function parseResponseRequest(raw: Record<string, unknown>, headers: Head
     background: body.background ?? false,
     overflow: body.truncation === 'auto' ? 'truncate' : 'error',
   };
+}
+
+/** Unknown fields, also those inside `text` and `reasoning`. */
+function extraOf(raw: Record<string, unknown>, body: Body): Record<string, unknown> {
+  const extra = unknownFields(raw, KNOWN);
+  const text = unknownFields(body.text ?? {}, TEXT_FIELDS);
+  const reasoning = unknownFields(body.reasoning ?? {}, REASONING_FIELDS);
+  if (Object.keys(text).length > 0) extra.text = text;
+  if (Object.keys(reasoning).length > 0) extra.reasoning = reasoning;
+  return extra;
 }
 
 function echoOf(raw: Record<string, unknown>, body: Body): Record<string, unknown> | undefined {
