@@ -69,10 +69,18 @@ export function mend(before: readonly Item[], input: readonly Item[], answering:
     if (item.type === 'message') closeUnanswered();
     mended.push(item);
     const call = callOf(item);
+    if (call && open.has(call.call_id)) throw ambiguous(call, index);
     if (call) open.set(call.call_id, call);
   });
   if (answering) closeUnanswered();
   return mended;
+}
+
+/** An output could belong to either, and providers refuse both. */
+function ambiguous({ call_id }: Paired, index: number): Fault {
+  return new Fault('invalid_request', `Two open calls have the id "${call_id}".`, {
+    param: `input[${index}].call_id`,
+  });
 }
 
 function closing(call: Paired): Item {

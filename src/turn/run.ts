@@ -162,24 +162,34 @@ function budgetOf({ contextLimit, outputLimit }: Candidate, ask: Ask): Budget {
   return { context, answer: Math.min(answer, context / 2), overflow: ask.overflow };
 }
 
+/** The wire protocol that a dialect of ours shares its words with. */
+const PROTOCOL = { chat: 'openai-chat', responses: 'openai-responses' } as const;
+
 function promptFor(candidate: Candidate, ask: Ask, context: Assembled): Prompt {
   return {
     model: candidate.model,
     instructions: ask.instructions,
-    items: context.items.map((entry) => ownNative(entry, candidate)),
+    items: context.items.map((entry) => seenBy(candidate, entry, ask)),
     settings: ask.settings,
     outputLimit: candidate.outputLimit,
     stream: ask.stream,
-    dialect: ask.dialect === 'chat' ? 'openai-chat' : 'openai-responses',
+    dialect: PROTOCOL[ask.dialect],
     extra: ask.extra,
   };
 }
 
-/** A native in another protocol's form means nothing to this one, even at the same provider. */
-function ownNative(entry: PromptItem, candidate: Candidate): PromptItem {
-  const foreign =
-    entry.native !== undefined && entry.origin !== undefined && entry.protocol !== candidate.protocol;
-  return foreign ? { ...entry, native: undefined } : entry;
+/**
+ * An item as this candidate may see it. A native in another protocol's form means nothing to it, even at
+ * the same provider. A thought that the caller brings back in the provider's own dialect is taken for the
+ * provider's: only its encrypted form can be of use, and only to the one that made it.
+ */
+function seenBy(candidate: Candidate, entry: PromptItem, ask: Ask): PromptItem {
+  const { item, origin, native, protocol } = entry;
+  if (origin === undefined) {
+    const own = item.type === 'reasoning' && candidate.protocol === PROTOCOL[ask.dialect];
+    return own ? { ...entry, origin: candidate.provider, native: item.id && { id: item.id } } : entry;
+  }
+  return native !== undefined && protocol !== candidate.protocol ? { ...entry, native: undefined } : entry;
 }
 
 function receiptOf({ resumed, context }: Work, { candidate, retries }: Answer): Receipt {
