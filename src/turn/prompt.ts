@@ -1,0 +1,46 @@
+import type { Assembled, Budget } from '../context/assemble.ts';
+import type { Prompt, PromptItem } from '../core/prompt.ts';
+import type { Candidate } from '../routing/candidate.ts';
+import type { Ask } from './ask.ts';
+
+/** Tokens, where the catalogue does not know the model. */
+const ASSUMED_CONTEXT = 128_000;
+const ASSUMED_ANSWER = 4_096;
+
+/** What of the model's context a turn may fill. */
+export function budgetOf({ contextLimit, outputLimit }: Candidate, ask: Ask): Budget {
+  const context = contextLimit ?? ASSUMED_CONTEXT;
+  const answer = ask.settings.max_output_tokens ?? Math.min(outputLimit ?? ASSUMED_ANSWER, ASSUMED_ANSWER);
+  return { context, answer: Math.min(answer, context / 2), overflow: ask.overflow };
+}
+
+/** The wire protocol that a dialect of ours shares its words with. */
+const PROTOCOL = { chat: 'openai-chat', responses: 'openai-responses' } as const;
+
+/** The context of a turn as one candidate is to see it. */
+export function promptFor(candidate: Candidate, ask: Ask, context: Assembled): Prompt {
+  return {
+    model: candidate.model,
+    instructions: ask.instructions,
+    items: context.items.map((entry) => seenBy(candidate, entry, ask)),
+    settings: ask.settings,
+    outputLimit: candidate.outputLimit,
+    stream: ask.stream,
+    dialect: PROTOCOL[ask.dialect],
+    extra: ask.extra,
+  };
+}
+
+/**
+ * An item as this candidate may see it. A native in another protocol's form means nothing to it, even at
+ * the same provider. A thought that the caller brings back in the provider's own dialect is taken for the
+ * provider's: only its encrypted form can be of use, and only to the one that made it.
+ */
+function seenBy(candidate: Candidate, entry: PromptItem, ask: Ask): PromptItem {
+  const { item, origin, native, protocol } = entry;
+  if (origin === undefined) {
+    const own = item.type === 'reasoning' && candidate.protocol === PROTOCOL[ask.dialect];
+    return own ? { ...entry, origin: candidate.provider, native: item.id && { id: item.id } } : entry;
+  }
+  return native !== undefined && protocol !== candidate.protocol ? { ...entry, native: undefined } : entry;
+}
