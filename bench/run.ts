@@ -25,6 +25,7 @@ const rows = ROWS.filter(({ key }) => !wanted || wanted.includes(key));
 const effort = values.quick ? EFFORTS.quick : EFFORTS.full;
 const startedAt = performance.now();
 const measurements: Measurement[] = [];
+let failed = false;
 for (const row of rows) {
   console.error(`${row.key}: ${row.title}…`);
   const simulator = await startSimulator();
@@ -32,6 +33,10 @@ for (const row of rows) {
   try {
     const say = (text: string) => console.error(`   ${text}`);
     measurements.push({ row, result: await row.measure({ effort, simulator, load, say, peers: true }) });
+  } catch (error) {
+    // What the other rows have measured is not lost with this one.
+    failed = true;
+    console.error(`${row.key} failed:`, error);
   } finally {
     await load.stop();
     await simulator.stop();
@@ -41,11 +46,13 @@ const seconds = Math.round((performance.now() - startedAt) / 1000);
 const text = `${table(measurements)}\n\n${notes(measurements)}\n`;
 console.log(`\n${text}`);
 // A part of the rows, or a hasty run, is no record.
-if (!wanted && !values.quick) {
+if (!wanted && !values.quick && !failed) {
   const page = join(import.meta.dir, '../docs/benchmarks.md');
   await Bun.write(page, await record(text, seconds));
   console.log(`Written to ${page}.`);
 }
+
+if (failed) process.exit(1);
 
 async function record(text: string, seconds: number): Promise<string> {
   const facts = (await machine()).map((fact) => `- ${fact}`).join('\n');
