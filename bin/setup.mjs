@@ -11,13 +11,14 @@ const lock = `${root}package-lock.json`;
 const upToDate = existsSync(installed) && statSync(installed).mtimeMs >= statSync(lock).mtimeMs;
 if (!upToDate) {
   console.error('Installing dependencies (once, about ten seconds)…');
+  // Not `npm ci`: the lock names no registry, and npm cannot lock other platforms' binaries without one.
   const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm';
-  const { status } = spawnSync(npm, ['ci', '--no-fund', '--no-audit', '--loglevel=error'], {
+  const { status } = spawnSync(npm, ['install', '--no-save', '--no-fund', '--no-audit', '--loglevel=error'], {
     cwd: root,
     stdio: ['ignore', 'inherit', 'inherit'],
   });
   if (status !== 0) {
-    console.error('npm ci failed; fix what it says above, then run the command again.');
+    console.error('npm install failed; fix what it says above, then run the command again.');
     process.exit(status ?? 1);
   }
 }
