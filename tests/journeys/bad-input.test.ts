@@ -1,10 +1,11 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, spyOn, test } from 'bun:test';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'bun:test';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { OTHER_KEY, ROOT_KEY, temporaryDirectory } from '../harness/gateway.ts';
+import { temporaryDirectory } from '../harness/gateway.ts';
 import { unfinishedTurns } from '../harness/journal.ts';
-import { type Journey, json, sessionLog, startJourney } from '../harness/journey.ts';
-import { asJson, asList, asText, type Json } from '../simulators/provider/shape.ts';
+import { type Journey, sessionLog, startJourney } from '../harness/journey.ts';
+import { expectRefusal } from '../harness/refusal.ts';
+import type { Json } from '../simulators/provider/shape.ts';
 
 const CHAT = '/v1/chat/completions';
 const RESPONSES = '/v1/responses';
@@ -15,23 +16,16 @@ const NO_RESPONSE = `resp_${'0'.repeat(33)}`;
 const NO_CONVERSATION = `conv_${'0'.repeat(20)}`;
 const NO_ITEM = `msg_${'0'.repeat(33)}i0`;
 
-type RouteTable = Record<string, Record<string, unknown>>;
-
 const directory = temporaryDirectory();
 const dataDir = join(directory, 'data');
 let journey: Journey;
-let routes: RouteTable = {};
 /** A session with one turn, and what it holds. */
 let conversation = '';
 let response = '';
-let item = '';
 let before: string[] = [];
 
 beforeAll(async () => {
-  const serve = spyOn(Bun, 'serve');
   journey = await startJourney({ dataDir, env: { CLAWHOLD_LIMITS_BODY_BYTES: String(LIMIT) } });
-  routes = (serve.mock.calls[0]![0] as unknown as { routes: RouteTable }).routes;
-  serve.mockRestore();
   const { headers } = await journey.gateway.post(
     CHAT,
     { model: 'openai/recall', messages: [{ role: 'user', content: 'one' }] },
@@ -39,8 +33,6 @@ beforeAll(async () => {
   );
   conversation = headers.get('x-clawhold-session-id') ?? '';
   response = headers.get('x-clawhold-response-id') ?? '';
-  const items = await json(journey.gateway.fetch(`${CONVERSATIONS}/${conversation}/items`));
-  item = asText(asList(items.data)[0]?.id);
   before = await sessionLog(journey.gateway, conversation);
 });
 beforeEach(() => journey.provider.reset());
@@ -49,23 +41,9 @@ afterAll(async () => {
   rmSync(directory, { recursive: true, force: true });
 });
 
-/** A refused request: its envelope is whole, and nothing came of it. */
-async function expectRefused(
-  answer: Response | Promise<Response>,
-  status: number,
-  expected: { code: string; param?: string | null; message?: RegExp },
-): Promise<void> {
-  const reply = await answer;
-  const body = await json(reply);
-  expect(reply.status).toBe(status);
-  expect(Object.keys(body)).toEqual(['error']);
-  expect(body.error).toMatchObject({
-    type: expect.any(String),
-    ...expected,
-    message: expect.stringMatching(expected.message ?? /./),
-  });
-  expect(Object.keys(asJson(body.error)).sort()).toEqual(['code', 'message', 'param', 'type']);
-  expect(reply.headers.get('x-request-id')).toBeTruthy();
+/** A refused request, of which nothing came. */
+async function expectRefused(...[answer, status, expected]: Parameters<typeof expectRefusal>): Promise<void> {
+  await expectRefusal(answer, status, expected);
   await expectUntouched();
 }
 
@@ -315,147 +293,6 @@ describe('a state that cannot be continued', () => {
   test('an unknown item', async () => {
     const input = [{ type: 'item_reference', id: NO_ITEM }];
     await expectRefused(respond({ input }), 404, { code: 'item_not_found' });
-  });
-});
-
-describe('what belongs to another tenant does not exist', () => {
-  /** The same call for something that is there and something that never was: answered alike. */
-  async function expectAlike(
-    call: (id: string) => Promise<Response>,
-    real: string,
-    never: string,
-  ): Promise<void> {
-    const [theirs, nobodys] = await Promise.all([call(real), call(never)]);
-    const mask = async (answer: Response, id: string) =>
-      JSON.stringify(await json(answer))
-        .replaceAll(id, '<id>')
-        .replaceAll(conversation, '<id>');
-    expect(theirs.status).toBe(nobodys.status);
-    expect(theirs.status).toBeGreaterThanOrEqual(400);
-    expect(await mask(theirs, real)).toBe((await mask(nobodys, never)).replaceAll(NO_CONVERSATION, '<id>'));
-    await expectUntouched();
-  }
-
-  const other = (path: string, method = 'GET', body?: Json) =>
-    journey.gateway.fetch(path, { key: OTHER_KEY, method, body: body && JSON.stringify(body) });
-
-  test.each([
-    ['GET', ''],
-    ['DELETE', ''],
-    ['POST', '/cancel'],
-    ['GET', '/input_items'],
-  ])('its responses: %s %s', (method, sub) =>
-    expectAlike((id) => other(`${RESPONSES}/${id}${sub}`, method), response, NO_RESPONSE),
-  );
-
-  test('its responses, by previous_response_id', () =>
-    expectAlike(
-      (previous_response_id) =>
-        other(RESPONSES, 'POST', { model: 'openai/recall', input: 'x', previous_response_id }),
-      response,
-      NO_RESPONSE,
-    ));
-
-  const item1 = { type: 'message', role: 'user', content: 'x' };
-  test.each([
-    ['GET', '', undefined],
-    ['POST', '', { metadata: {} }],
-    ['DELETE', '', undefined],
-    ['GET', '/items', undefined],
-    ['POST', '/items', { items: [item1] }],
-  ] as const)('its conversations: %s %s', (method, sub, body) =>
-    expectAlike((id) => other(`${CONVERSATIONS}/${id}${sub}`, method, body), conversation, NO_CONVERSATION),
-  );
-
-  test('its conversations, in a request for a turn', async () => {
-    await expectAlike(
-      (id) => other(RESPONSES, 'POST', { model: 'openai/recall', input: 'x', conversation: id }),
-      conversation,
-      NO_CONVERSATION,
-    );
-    await expectAlike(
-      (id) => other(CHAT, 'POST', { model: 'openai/recall', ...said, conversation: id }),
-      conversation,
-      NO_CONVERSATION,
-    );
-  });
-
-  test.each(['GET', 'DELETE'])('its items: %s', (method) =>
-    expectAlike((id) => other(`${CONVERSATIONS}/${conversation}/items/${id}`, method), item, NO_ITEM),
-  );
-
-  test('its items, by reference', () =>
-    expectAlike(
-      (id) => other(RESPONSES, 'POST', { model: 'openai/recall', input: [{ type: 'item_reference', id }] }),
-      item,
-      NO_ITEM,
-    ));
-
-  test('its stored completions', async () => {
-    const stored = await json(chat({ store: true }, {}));
-    const path = `${CHAT}/${asText(stored.id)}`;
-    for (const [method, sub] of [
-      ['GET', ''],
-      ['POST', ''],
-      ['DELETE', ''],
-      ['GET', '/messages'],
-    ] as const) {
-      const answer = other(path + sub, method, method === 'POST' ? { metadata: {} } : undefined);
-      await expectRefused(answer, 404, { code: 'response_not_found' });
-    }
-    expect((await json(other(CHAT))).data).toEqual([]);
-    expect((await journey.gateway.fetch(path)).status).toBe(200);
-  });
-});
-
-describe('the door', () => {
-  const OPEN = ['/health', '/health/readiness', '/readyz', '/health/liveliness', '/livez'];
-  const everyRoute = () =>
-    Object.entries(routes).flatMap(([path, methods]) =>
-      Object.keys(methods).map((method) => [method, path] as const),
-    );
-
-  test('asks for a key on every route but health', async () => {
-    const closed = everyRoute().filter(([, path]) => !OPEN.includes(path));
-    expect(closed.length).toBeGreaterThan(20);
-    for (const [method, path] of closed) {
-      const url = journey.gateway.url + path.replaceAll(/:\w+/g, 'x').replace('*', 'x');
-      for (const [headers, code] of [
-        [{}, 'missing_key'],
-        [{ authorization: 'Bearer ' }, 'missing_key'],
-        [{ authorization: `Basic ${ROOT_KEY}` }, 'missing_key'],
-        [{ authorization: 'Bearer sk-claw-wrong' }, 'invalid_key'],
-        [{ 'x-api-key': 'sk-claw-wrong' }, 'invalid_key'],
-      ] as [Record<string, string>, string][]) {
-        const answer = await fetch(url, { method, headers, body: method === 'POST' ? '{}' : undefined });
-        expect([method, path, answer.status]).toEqual([method, path, 401]);
-        expect(answer.headers.get('www-authenticate')).toBe('Bearer');
-        expect(asJson((await json(answer)).error).code).toBe(code);
-      }
-    }
-    await expectUntouched();
-  });
-
-  test('tells nothing of unknown paths without a key', async () => {
-    for (const path of ['/', '/v2/x', '/v1', '/admin', '/metrics', `${RESPONSES}/`]) {
-      expect((await fetch(journey.gateway.url + path)).status).toBe(401);
-      await expectRefused(journey.gateway.fetch(path), 404, { code: 'not_found' });
-    }
-  });
-
-  test('is open for health, which tells of nobody', async () => {
-    for (const path of OPEN) expect((await fetch(journey.gateway.url + path)).status).toBe(200);
-  });
-
-  test('takes the key in `x-api-key`, too', async () => {
-    const answer = await fetch(`${journey.gateway.url}/v1/models`, { headers: { 'x-api-key': ROOT_KEY } });
-    expect(answer.status).toBe(200);
-  });
-
-  test('names the methods that a path takes', async () => {
-    const answer = await journey.gateway.fetch(`${RESPONSES}/${response}`, { method: 'PUT' });
-    expect(answer.headers.get('allow')).toBe('GET, DELETE');
-    await expectRefused(answer, 405, { code: 'method_not_allowed' });
   });
 });
 

@@ -183,6 +183,27 @@ describe('integrity of calls and outputs', () => {
     expect((await tell('openai/recall', [user('two')])).text).toBe('I have heard: "one" | "two"');
   });
 
+  test('two open calls of one id are refused: an output could belong to either', async () => {
+    const call = { id: 'call_1', type: 'function' as const, function: { name: 'weather', arguments: '{}' } };
+    const twice = tell('openai/recall', [
+      user('How is Paris?'),
+      { role: 'assistant', content: null, tool_calls: [call, call] },
+      output(call, 'sunny'),
+    ]);
+    await expect(twice).rejects.toMatchObject({ status: 400, code: 'invalid_request' });
+  });
+
+  test.each(PROVIDERS)('ids that repeat from answer to answer are no trouble for %s', async (provider) => {
+    const call = { id: 'call_0', type: 'function' as const, function: { name: 'weather', arguments: '{}' } };
+    const round: Message[] = [
+      user('How is Paris?'),
+      { role: 'assistant', content: null, tool_calls: [call] },
+      output(call, 'sunny'),
+    ];
+    const { text } = await tell(`${provider}/recall`, [...round, ...round, user('And?')]);
+    expect(text).toEndWith('"And?"');
+  });
+
   test('a second output for one call is refused', async () => {
     const { calls } = await tell('openai/tool1', [user('How is Paris?')]);
     await tell('openai/tools', [output(calls[0]!, 'sunny')]);
