@@ -10,6 +10,7 @@ ask() {
     -H "authorization: Bearer $CLAWHOLD_KEY" -H "x-session-id: $session" -H 'content-type: application/json' \
     -d "{\"model\":\"${MODEL:-local/recall}\",\"messages\":[{\"role\":\"user\",\"content\":\"$1\"}]}" |
     sed -E 's/.*"content":"(([^"\\]|\\.)*)".*/\1/'
+  echo
 }
 
 ask "My name is Ada."
