@@ -37,13 +37,15 @@ export function streamFault(error: WireError, started: boolean): Fault {
 }
 
 function messageOf(error: WireError): string {
-  return typeof error.message === 'string' ? error.message : `Gemini failed (${String(error.status)})`;
+  return typeof error.message === 'string'
+    ? error.message
+    : `Gemini failed (${textOf(error.status) || 'no status'})`;
 }
 
 /** The parts of `details` of one type: `google.rpc.ErrorInfo`, `RetryInfo`, `QuotaFailure`. */
 function detailsOf(error: WireError, type: string): Record<string, unknown>[] {
   if (!Array.isArray(error.details)) return [];
-  return error.details.filter(isObject).filter((detail) => String(detail['@type']).endsWith(type));
+  return error.details.filter(isObject).filter((detail) => textOf(detail['@type']).endsWith(type));
 }
 
 /** The provider's own word for an error tells more than the number that HTTP has for it. */
@@ -77,7 +79,7 @@ function exhaustedCode(error: WireError): ErrorCode {
   const violations = detailsOf(error, 'QuotaFailure').flatMap((failure) =>
     Array.isArray(failure.violations) ? failure.violations.filter(isObject) : [],
   );
-  if (violations.some(({ quotaId }) => String(quotaId).includes('PerDay'))) return 'quota_exceeded';
+  if (violations.some(({ quotaId }) => textOf(quotaId).includes('PerDay'))) return 'quota_exceeded';
   return /prepayment credits|spending cap/i.test(messageOf(error)) ? 'quota_exceeded' : 'rate_limited';
 }
 
@@ -92,3 +94,6 @@ function retryDelayOf(error: WireError): number | undefined {
   const seconds = typeof delay === 'string' ? Number.parseFloat(delay) : Number.NaN;
   return seconds >= 0 ? Math.ceil(seconds) : undefined;
 }
+
+/** `String` throws for what has no text at all. */
+const textOf = (value: unknown): string => (typeof value === 'string' ? value : '');
