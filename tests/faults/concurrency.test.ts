@@ -44,9 +44,10 @@ describe('writers of one session in one process', () => {
   test('take their turns in the order in which they came', async () => {
     const session = unique('order');
     const texts = Array.from({ length: 12 }, (_, index) => `${session} number ${index}`);
-    const replies: Promise<Response>[] = [];
-    for (const [index, text] of texts.entries()) {
-      replies.push(say(gateway, session, text, index, 'echo+delay-20'));
+    const replies = [say(gateway, session, texts[0]!, 0, 'echo+delay-100')];
+    await until('the first is at work', () => upstream.contextOf(texts[0]!) !== undefined);
+    for (const [index, text] of texts.slice(1).entries()) {
+      replies.push(say(gateway, session, text, index));
       // Nothing tells that a request has joined the queue.
       await Bun.sleep(5);
     }

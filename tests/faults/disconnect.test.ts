@@ -130,7 +130,7 @@ describe('cancel', () => {
       text += new TextDecoder().decode(value);
       return !done;
     };
-    while (!text.includes('three')) await read();
+    while (!text.includes('three')) if (!(await read())) throw new Error(`the stream ended early: ${text}`);
     const rest = async () => {
       while (await read());
       return text;

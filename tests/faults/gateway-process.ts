@@ -4,12 +4,14 @@ import { ROOT_KEY, temporaryDirectory } from '../harness/gateway.ts';
 
 /** `clawhold start` as the operator's shell sees it: what it prints, and how it exits. */
 export interface GatewayProcess {
-  pid: number;
   /** Rejects with what was printed if the process ends without having listened. */
   url: Promise<string>;
   exited: Promise<number>;
   /** All that was printed to standard error, once it has ended. */
   stderr: Promise<string>;
+  terminate(): void;
+  /** No effect on one that has ended. */
+  kill(): void;
 }
 
 export interface ProcessOptions {
@@ -50,5 +52,11 @@ export function startProcess({ dataDir, provider, env }: ProcessOptions): Gatewa
   };
   url.promise.catch(() => {});
   const exited = child.exited.finally(() => rmSync(cwd, { recursive: true }));
-  return { pid: child.pid, url: url.promise, exited, stderr: read() };
+  return {
+    url: url.promise,
+    exited,
+    stderr: read(),
+    terminate: () => child.kill('SIGTERM'),
+    kill: () => child.kill(9),
+  };
 }

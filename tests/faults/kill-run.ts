@@ -43,6 +43,7 @@ export interface KillSummary {
  */
 export class KillRun {
   private readonly upstream = new Upstream(startProvider({ keep: 100_000 }));
+  private gateway: SpawnedGateway | undefined;
   private readonly retired: Talk[] = [];
   private talks = MANNERS.map((manner) => new Talk(manner));
   private unchecked: { talk: Talk; attempt: Attempt }[] = [];
@@ -57,22 +58,26 @@ export class KillRun {
   constructor(private readonly dataDir: string) {}
 
   async run(kills: number, onKill: (summary: KillSummary) => void = () => {}): Promise<KillSummary> {
-    let gateway = await this.start();
-    for (let kill = 0; kill < kills; kill++) {
-      gateway = await this.round(gateway, KILL_POINTS[kill % KILL_POINTS.length]!);
-      onKill(this.summary);
+    try {
+      await this.start();
+      for (let kill = 0; kill < kills; kill++) {
+        await this.round(KILL_POINTS[kill % KILL_POINTS.length]!);
+        onKill(this.summary);
+      }
+      for (const talk of [...this.talks, ...this.retired]) {
+        for (const attempt of talk.attempts) this.unchecked.push({ talk, attempt });
+      }
+      await this.checkLog(new Map(), 'known');
+    } finally {
+      await this.gateway?.stop();
+      this.upstream.provider.stop();
     }
-    for (const talk of [...this.talks, ...this.retired]) {
-      for (const attempt of talk.attempts) this.unchecked.push({ talk, attempt });
-    }
-    await this.checkLog(new Map(), 'known');
-    await gateway.stop();
-    this.upstream.provider.stop();
     return this.summary;
   }
 
   /** One kill, and the restart after it. */
-  private async round(gateway: SpawnedGateway, point: KillPoint): Promise<SpawnedGateway> {
+  private async round(point: KillPoint): Promise<void> {
+    const gateway = this.gateway!;
     await this.calmTurns(gateway);
     const before = this.talks.map(({ attempts }) => attempts.length);
     await point.strike({ gateway, talks: this.talks, upstream: this.upstream });
@@ -83,7 +88,7 @@ export class KillRun {
     this.summary.kills++;
     this.summary.byPoint[point.name] = (this.summary.byPoint[point.name] ?? 0) + 1;
     const journaled = readJournal(this.dataDir);
-    const restarted = await this.start();
+    await this.start();
     const left = journalFiles(this.dataDir);
     if (
       left.some((name) => name.endsWith('.log')) ||
@@ -93,11 +98,10 @@ export class KillRun {
     await this.checkLog(journaled, 'new');
     this.upstream.forget();
     this.renewTalks();
-    return restarted;
   }
 
-  private start(): Promise<SpawnedGateway> {
-    return spawnGateway({ dataDir: this.dataDir, provider: this.upstream.provider.url });
+  private async start(): Promise<void> {
+    this.gateway = await spawnGateway({ dataDir: this.dataDir, provider: this.upstream.provider.url });
   }
 
   /** Every session must take a next turn, and its provider must be sent the whole of what was said. */

@@ -21,8 +21,17 @@ beforeEach(() => {
   directories.push(dataDir);
 });
 
-const start = (drainMs: number) =>
-  startProcess({ dataDir, provider, env: { CLAWHOLD_SHUTDOWN_DRAIN_MS: String(drainMs) } });
+const started: GatewayProcess[] = [];
+afterAll(() => {
+  for (const gateway of started) gateway.kill();
+});
+
+function start(drainMs: number): GatewayProcess {
+  const env = { CLAWHOLD_SHUTDOWN_DRAIN_MS: String(drainMs) };
+  const gateway = startProcess({ dataDir, provider, env });
+  started.push(gateway);
+  return gateway;
+}
 
 interface Question {
   dialect?: 'chat' | 'responses';
@@ -32,12 +41,12 @@ interface Question {
   text: string;
 }
 
-async function ask(process: GatewayProcess, question: Question): Promise<Response> {
+async function ask(gateway: GatewayProcess, question: Question): Promise<Response> {
   const { dialect = 'chat', stream = true, behaviour, session, text } = question;
   const body = { model: `groq/${behaviour}`, stream };
   const messages = [{ role: 'user', content: text }];
   const path = dialect === 'chat' ? '/v1/chat/completions' : '/v1/responses';
-  return fetch(`${await process.url}${path}`, {
+  return fetch(`${await gateway.url}${path}`, {
     method: 'POST',
     headers: { authorization: `Bearer ${ROOT_KEY}`, 'x-session-id': session },
     body: JSON.stringify(dialect === 'chat' ? { ...body, messages } : { ...body, input: text }),
@@ -46,8 +55,6 @@ async function ask(process: GatewayProcess, question: Question): Promise<Respons
 
 const atWork = (text: string) =>
   until('the provider is at work', () => upstream.contextOf(text) !== undefined);
-
-const terminate = ({ pid }: GatewayProcess) => process.kill(pid, 'SIGTERM');
 
 const WORDS = 'one two three four five six seven eight nine ten';
 
@@ -67,7 +74,7 @@ describe('SIGTERM, with time enough', () => {
     const abandoned = await ask(gateway, { ...common, session: 'abandoned', text: texts.abandoned });
     await abandoned.body!.cancel();
     await Promise.all(Object.values(texts).map(atWork));
-    terminate(gateway);
+    gateway.terminate();
     const [chat, responses, json] = await Promise.all(replies.map(async (reply) => (await reply).text()));
     expect(chat).toEndWith('data: [DONE]\n\n');
     expect(responses).toContain('event: response.completed');
@@ -84,7 +91,7 @@ describe('SIGTERM, with time enough', () => {
     const gateway = start(10_000);
     const text = unique();
     const running = await ask(gateway, { behaviour: 'echo+pace-40', session: 's', text });
-    terminate(gateway);
+    gateway.terminate();
     // A probe that the signal meets on its way may be answered or reset.
     while (!TURNED_AWAY.has(await readiness(gateway)));
     expect(upstream.provider.requests.at(-1)!.aborted).toBe(false);
@@ -101,7 +108,7 @@ describe('SIGTERM, with time enough', () => {
     const waiting = texts.slice(1).map((text) => ask(gateway, { behaviour, session: 'queue', text }));
     // Nothing tells that a request has joined the queue; the first turn holds it for longer than this.
     await Bun.sleep(50);
-    terminate(gateway);
+    gateway.terminate();
     const answers = await Promise.all([first, ...waiting].map(async (reply) => (await reply).text()));
     for (const answer of answers) expect(answer).toEndWith('data: [DONE]\n\n');
     expect(await gateway.exited).toBe(0);
@@ -112,7 +119,7 @@ describe('SIGTERM, with time enough', () => {
   test('leaves one whole database file and no journal', async () => {
     const gateway = start(10_000);
     await (await ask(gateway, { behaviour: 'echo', session: 's', text: unique() })).text();
-    terminate(gateway);
+    gateway.terminate();
     expect(await gateway.exited).toBe(0);
     expect(readdirSync(dataDir).filter((name) => name.startsWith('clawhold.db'))).toEqual(['clawhold.db']);
     expect(readdirSync(join(dataDir, 'journal'))).toEqual([]);
@@ -134,7 +141,7 @@ describe('SIGTERM, with too little time', () => {
     const gateway = start(200);
     const text = unique();
     const reply = await ask(gateway, { behaviour: 'echo+stall-5', session: 's', text });
-    terminate(gateway);
+    gateway.terminate();
     const events = await reply.text();
     expect(events).toContain('"code":"shutting_down"');
     expect(events).not.toContain('[DONE]');
@@ -148,7 +155,7 @@ describe('SIGTERM, with too little time', () => {
     const gateway = start(200);
     const question = { dialect: 'responses' as const, behaviour: 'echo+stall-5', session: 's' };
     const reply = await ask(gateway, { ...question, text: unique() });
-    terminate(gateway);
+    gateway.terminate();
     const events = await reply.text();
     expect(events).toMatch(/event: response\.incomplete\n.*"error":{"code":"shutting_down"/);
     expect(await gateway.exited).toBe(0);
@@ -162,7 +169,7 @@ describe('SIGTERM, with too little time', () => {
     await atWork(text);
     const behind = ask(gateway, { ...question, text: unique() });
     await Bun.sleep(50);
-    terminate(gateway);
+    gateway.terminate();
     for (const { status, headers } of await Promise.all([reply, behind])) {
       expect(status).toBe(503);
       expect(headers.get('x-should-retry')).toBe('true');
@@ -174,7 +181,7 @@ describe('SIGTERM, with too little time', () => {
     const gateway = start(200);
     const text = unique();
     const reply = await ask(gateway, { behaviour: 'echo+stall-5', session: 's', text });
-    terminate(gateway);
+    gateway.terminate();
     await reply.text();
     await gateway.exited;
     const successor = await spawnGateway({ dataDir, provider });
