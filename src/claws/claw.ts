@@ -9,6 +9,8 @@ export interface Capabilities {
   /** Several alternative answers in one call (`n`). */
   choices: boolean;
   logprobs: boolean;
+  /** Files by URL; without it, only their content can be sent. */
+  fileUrls: boolean;
 }
 
 /**

@@ -59,6 +59,11 @@ function unreachable(provider: Provider, error: unknown, signal: AbortSignal): u
   });
 }
 
+function interrupted(error: unknown): Fault {
+  const message = `The connection broke while the model answered (${describe(error)}).`;
+  return new Fault('stream_interrupted', message, { cause: error });
+}
+
 function describe(error: unknown): string {
   if (!(error instanceof Error)) return 'unknown failure';
   const { code } = error as { code?: unknown };
@@ -85,7 +90,9 @@ async function readJson(response: Response, provider: Provider, signal: AbortSig
   try {
     text = await response.text();
   } catch (error) {
-    throw unreachable(provider, error, signal);
+    if (signal.aborted) throw signal.reason;
+    // Not tried again: the provider has answered, and has counted it.
+    throw interrupted(error);
   }
   try {
     return JSON.parse(text);
@@ -123,13 +130,7 @@ async function* readStream(
   } catch (error) {
     if (signal.aborted) throw signal.reason;
     if (error instanceof Fault) throw error;
-    throw new Fault(
-      'stream_interrupted',
-      `The connection broke while the model answered (${describe(error)}).`,
-      {
-        cause: error,
-      },
-    );
+    throw interrupted(error);
   } finally {
     // Frees the connection when the consumer stops early; Bun keeps an unread body's socket otherwise.
     if (!ended) body.cancel().catch(() => {});

@@ -91,15 +91,23 @@ function standingInstructions(root: BranchTurn | undefined, kept: readonly Branc
 }
 
 function addTurn(items: PromptItem[], { turn, hidden }: BranchTurn): void {
+  const answeredBy = turn.provider ?? 'nobody';
   turn.input.forEach((item, index) => {
-    if (!hidden.includes(`i${index}`)) items.push({ item, native: turn.inputNatives?.[index] });
+    if (hidden.includes(`i${index}`)) return;
+    items.push({ item, native: turn.inputNatives?.[index], answeredBy });
   });
   // A thought that no item followed belongs to an answer that was cut; providers refuse it.
   const end = turn.output.findLastIndex((item) => item.type !== 'reasoning') + 1;
   for (let index = 0; index < end; index++) {
     if (hidden.includes(`o${index}`)) continue;
     const native = turn.outputNatives?.[index];
-    items.push({ item: turn.output[index]!, origin: turn.provider, protocol: turn.protocol, native });
+    items.push({
+      item: turn.output[index]!,
+      origin: turn.provider,
+      protocol: turn.protocol,
+      native,
+      answeredBy,
+    });
   }
 }
 

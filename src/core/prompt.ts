@@ -11,6 +11,8 @@ export interface PromptItem {
   origin?: string;
   /** The wire protocol of `native`. */
   protocol?: string;
+  /** The provider that answered the turn of this item; absent for what is new. */
+  answeredBy?: string;
   /**
    * What the claw left in `item-end.native`. Handed back to the provider named in `origin` only. For
    * the caller's own items: message fields of `Prompt.dialect` that have no canonical place.

@@ -30,8 +30,6 @@ export class LiveTurn {
     readonly intent: Intent,
     /** Whether it is recorded; one that is not ends with its client. */
     readonly keep: boolean,
-    /** Whether its deltas are journaled: those of a whole answer are seen by nobody before the commit. */
-    readonly journaled: boolean,
     /** Absent where the turn's session has no record. */
     readonly session?: Session,
   ) {

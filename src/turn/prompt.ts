@@ -1,4 +1,6 @@
+import type { Capabilities } from '../claws/claw.ts';
 import type { Assembled, Budget } from '../context/assemble.ts';
+import type { Part } from '../core/items.ts';
 import type { Prompt, PromptItem } from '../core/prompt.ts';
 import type { Candidate } from '../routing/candidate.ts';
 import type { Ask } from './ask.ts';
@@ -18,11 +20,11 @@ export function budgetOf({ contextLimit, outputLimit }: Candidate, ask: Ask): Bu
 const PROTOCOL = { chat: 'openai-chat', responses: 'openai-responses' } as const;
 
 /** The context of a turn as one candidate is to see it. */
-export function promptFor(candidate: Candidate, ask: Ask, context: Assembled): Prompt {
+export function promptFor(candidate: Candidate, able: Capabilities, ask: Ask, context: Assembled): Prompt {
   return {
     model: candidate.model,
     instructions: ask.instructions,
-    items: context.items.map((entry) => seenBy(candidate, entry, ask)),
+    items: context.items.map((entry) => seenBy(candidate, readable(candidate, able, entry), ask)),
     settings: ask.settings,
     outputLimit: candidate.outputLimit,
     stream: ask.stream,
@@ -43,4 +45,33 @@ function seenBy(candidate: Candidate, entry: PromptItem, ask: Ask): PromptItem {
     return own ? { ...entry, origin: candidate.provider, native: item.id && { id: item.id } } : entry;
   }
   return native !== undefined && protocol !== candidate.protocol ? { ...entry, native: undefined } : entry;
+}
+
+/**
+ * History as this candidate can read it: a file that it cannot be given (an id of another provider, a URL
+ * where only content is taken) becomes a line that says so. Refusing it would end the session; in new
+ * input the claw refuses it.
+ */
+function readable(candidate: Candidate, able: Capabilities, entry: PromptItem): PromptItem {
+  const { item, answeredBy } = entry;
+  if (answeredBy === undefined || item.type !== 'message' || item.role === 'assistant') return entry;
+  const foreign = answeredBy !== candidate.provider;
+  const lost = (part: Part) => isLost(part, foreign, able);
+  if (!item.content.some(lost)) return entry;
+  return {
+    ...entry,
+    item: { ...item, content: item.content.map((part) => (lost(part) ? standIn(part) : part)) },
+  };
+}
+
+function isLost(part: Part, foreign: boolean, able: Capabilities): boolean {
+  if (part.type === 'input_image') return !part.image_url && (foreign || !able.fileUrls);
+  if (part.type !== 'input_file' || part.file_data) return false;
+  return part.file_url ? !able.fileUrls : foreign;
+}
+
+function standIn(part: Part): Part {
+  const { filename, file_url } = part as { filename?: string | null; file_url?: string | null };
+  const name = filename ?? file_url ?? (part.type === 'input_image' ? 'an image' : 'a file');
+  return { type: 'input_text', text: `[Attached earlier, not readable by this model: ${name}]` };
 }

@@ -35,7 +35,7 @@ export async function follow(
   let failure: unknown;
   try {
     for await (const burst of answer.bursts) {
-      if (live.journaled) parts.journal.append(live.intent.id, burst);
+      if (live.keep) parts.journal.append(live.intent.id, burst);
       for (const delta of burst) fold(folded, delta);
       live.publish(burst);
     }

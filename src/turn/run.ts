@@ -54,7 +54,7 @@ export async function run(ask: Ask, caller: Caller, path: TurnPath): Promise<Liv
     const intent = intentOf(ask, caller, resumed, path.clock());
     const slim = ask.keep ? await slimIntent(intent, path.blobs) : intent;
     if (ask.keep) path.journal.begin(slim);
-    const live = new LiveTurn(intent, ask.keep, ask.keep && ask.stream, resumed.session);
+    const live = new LiveTurn(intent, ask.keep, resumed.session);
     path.running.add(live);
     void execute({ ask, caller, candidates, resumed, context, live, slim }, path);
     return live;
@@ -107,7 +107,7 @@ async function answer(work: Work, path: TurnPath): Promise<Ended> {
     found = await call({
       candidates: work.candidates,
       claw: path.claw,
-      prompt: (candidate) => promptFor(candidate, ask, context),
+      prompt: (candidate) => promptFor(candidate, path.claw(candidate).capabilities, ask, context),
       timeouts: path.timeouts,
       signal: live.signal,
     });

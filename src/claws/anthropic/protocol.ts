@@ -7,7 +7,7 @@ import { requestOf } from './request.ts';
 /** Anthropic's Messages API. */
 export const anthropic: WireProtocol = {
   name: 'anthropic',
-  capabilities: { choices: false, logprobs: false },
+  capabilities: { choices: false, logprobs: false, fileUrls: true },
   request: requestOf,
   answer: readAnswer,
   reader: readStream,

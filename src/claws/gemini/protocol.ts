@@ -6,7 +6,7 @@ import { geminiRequest } from './request.ts';
 /** Google's `generateContent`; https://ai.google.dev/api/generate-content */
 export const gemini: WireProtocol = {
   name: 'gemini',
-  capabilities: { choices: true, logprobs: true },
+  capabilities: { choices: true, logprobs: true, fileUrls: true },
   request: geminiRequest,
   answer: geminiAnswer,
   reader: geminiReader,

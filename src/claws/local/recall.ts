@@ -9,7 +9,7 @@ import type { Claw, Prompt } from '../claw.ts';
 export const recall: Claw = {
   provider: 'local',
   protocol: 'local',
-  capabilities: { choices: false, logprobs: false },
+  capabilities: { choices: false, logprobs: false, fileUrls: true },
   async *call(prompt, signal) {
     const text = reply(userTexts(prompt));
     yield [

@@ -7,7 +7,7 @@ import { chatRequest } from './request.ts';
 /** Chat completions: OpenAI's own and those of the servers that copy them. */
 export const openaiChat: WireProtocol = {
   name: 'openai-chat',
-  capabilities: { choices: true, logprobs: true },
+  capabilities: { choices: true, logprobs: true, fileUrls: false },
   request: chatRequest,
   answer: chatAnswer,
   reader: chatReader,

@@ -7,7 +7,7 @@ import { requestOf } from './request.ts';
 /** OpenAI's Responses API (`POST /responses`), as OpenAI, Azure, xAI and Open Responses servers speak it. */
 export const openaiResponses: WireProtocol = {
   name: 'openai-responses',
-  capabilities: { choices: false, logprobs: true },
+  capabilities: { choices: false, logprobs: true, fileUrls: true },
   request: requestOf,
   answer: answerDeltas,
   reader: (prompt) => new ResponseReader(prompt),

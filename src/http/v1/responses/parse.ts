@@ -103,6 +103,7 @@ function echoOf(raw: Record<string, unknown>, body: Body): Record<string, unknow
   for (const field of ECHOED) if (raw[field] !== undefined && raw[field] !== null) echo[field] = raw[field];
   if (body.truncation === 'auto') echo.truncation = 'auto';
   if (body.background) echo.background = true;
+  if (body.previous_response_id) echo.previous_response_id = body.previous_response_id;
   return Object.keys(echo).length > 0 ? echo : undefined;
 }
 

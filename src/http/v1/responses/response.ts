@@ -30,7 +30,7 @@ export function response({ turn, store, session }: ResponseView): Record<string,
       ? { code: turn.error.code, message: withRemedy(turn.error.code, turn.error.message) }
       : null,
     model: modelName(turn),
-    previous_response_id: session || !turn.parent ? null : responseId(turn.parent),
+    previous_response_id: echo?.previous_response_id ?? null,
     conversation: session ? { id: conversationId(session.id) } : null,
     instructions: turn.instructions ?? null,
     output: (turn.output ?? []).map((item, index) => outputItem(identified(item, turn.id, 'o', index))),
