@@ -19,7 +19,15 @@ const databaseOf = (dataDir: string) => join(dataDir, 'clawhold.db');
 
 const newSession = (name: string, head: TurnId | null = null): Session => {
   const now = Date.now();
-  return { id: newSessionId(now), tenant: DEFAULT_TENANT, name, createdAt: now, metadata: {}, head };
+  return {
+    id: newSessionId(now),
+    tenant: DEFAULT_TENANT,
+    name,
+    createdAt: now,
+    metadata: {},
+    head,
+    edits: 0,
+  };
 };
 
 /** Sessions without turns, as a gateway has them by the million. */
@@ -54,7 +62,7 @@ export async function seedTurns(
     let parent: TurnId | null = null;
     let branchTokens = 0;
     let digest = EMPTY_DIGEST;
-    let pending: Promise<void>[] = [];
+    let pending: Promise<unknown>[] = [];
     const inputTokens = itemsTokens(input);
     const answerTokens = itemsTokens(output);
     for (let turn = 0; turn < turns; turn++) {

@@ -103,6 +103,8 @@ export interface Session {
   metadata: Record<string, string>;
   /** The turn that the next one follows; `null` while the session is empty. */
   head: TurnId | null;
+  /** How often items of its turns were hidden: with `head`, it tells whether a branch read before is still right. */
+  edits: number;
 }
 
 /** A turn as part of a branch, with what is counted and marked beside it. */

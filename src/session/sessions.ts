@@ -13,10 +13,11 @@ import type { Item } from '../core/items.ts';
 import type { BranchTurn, Session, Tenant } from '../core/turn.ts';
 import { decodeTurn, placedItems } from './codec.ts';
 import { type HistoryUse, isFullHistory, matchHistory, withoutRepeatedInstructions } from './history.ts';
+import { HotBranches } from './hot-branches.ts';
 import { mend } from './integrity.ts';
 import { bringBack, mayRefer } from './large-content.ts';
 import type { Lease, Leases } from './lease.ts';
-import type { BlobStore, SessionHead, SessionRef, SessionStore, TurnRow } from './store.ts';
+import type { BlobStore, SessionRef, SessionStore, TurnRow } from './store.ts';
 
 /** Which stored state a request builds on, as its caller said. */
 export type StateRef =
@@ -53,6 +54,8 @@ export interface Resumed {
   moveHead?: { from: TurnId | null };
   /** Held until the turn has ended. */
   lease?: Lease;
+  /** How far back `branch` reaches, where it may be kept for the next turn. */
+  window?: number;
 }
 
 interface HeadWanted {
@@ -72,6 +75,8 @@ export interface SessionsParts {
 
 /** Finds what a request builds on. Every path reads the branch whole within its window, or fails. */
 export class Sessions {
+  private readonly hot = new HotBranches();
+
   constructor(private readonly parts: SessionsParts) {}
 
   async resume(request: ResumeRequest): Promise<Resumed> {
@@ -161,28 +166,48 @@ export class Sessions {
     try {
       // Somebody else has written since it was read, most likely while this turn waited.
       if (leases.releasedSince(id, before)) head = await this.readHead({ ...wanted, ref: { id } });
-      const branch = await this.decode(head.branch);
+      const { branch } = head;
       const placed = await place(branch, head.session);
       const moveHead = { from: head.session.head };
-      return { ...placed, id, session: head.session, parent: tipOf(placed.branch), moveHead, lease };
+      const { session } = head;
+      return { ...placed, id, session, parent: tipOf(placed.branch), moveHead, lease, window: wanted.window };
     } catch (error) {
       lease.release();
       throw error;
     }
   }
 
-  private async readHead({ tenant, ref, window, make }: HeadWanted): Promise<SessionHead> {
+  private async readHead(wanted: HeadWanted): Promise<{ session: Session; branch: BranchTurn[] }> {
+    const { store } = this.parts;
+    const { tenant, ref, window, make } = wanted;
+    const hot = this.hot.find(tenant, ref, window);
+    const found = await store.readHead(tenant, ref, window, hot?.known);
+    if (!found)
+      return make && 'name' in ref ? this.make(wanted, ref.name, make) : Promise.reject(sessionNotFound(ref));
+    const { session } = found;
+    if (!found.branch) return { session, branch: hot!.branch };
+    const branch = await this.decode(found.branch);
+    this.hot.keep(session, { known: session, window, branch });
+    return { session, branch };
+  }
+
+  private async make(wanted: HeadWanted, name: string, items: Item[]) {
     const { store, clock } = this.parts;
-    const found = await store.readHead(tenant, ref, window);
-    if (found) return found;
-    if (!make || 'id' in ref) throw sessionNotFound(ref);
+    const { tenant } = wanted;
     // Refuses what could not begin a session before there is one.
-    mend([], make, true);
+    mend([], items, true);
     const now = clock();
-    const fresh = { id: newSessionId(now), tenant, name: ref.name, createdAt: now, metadata: {}, head: null };
+    const fresh = { id: newSessionId(now), tenant, name, createdAt: now, metadata: {}, head: null, edits: 0 };
     const session = await store.createSession(fresh);
     // Where another request was faster, the session is its, and may have turns by now.
-    return session.id === fresh.id ? { session, branch: [] } : this.readHead({ tenant, ref, window });
+    return session.id === fresh.id ? { session, branch: [] } : this.readHead({ ...wanted, make: undefined });
+  }
+
+  /** Takes over a turn that has become the head of its session, so that the next one need not read it. */
+  advance({ session, branch, window }: Resumed, turn: BranchTurn): void {
+    if (!session || window === undefined) return;
+    const known = { head: turn.turn.id, edits: session.edits };
+    this.hot.keep(session, { known, window, branch: [...branch, turn] });
   }
 
   /** A client's full history: continues the turn up to which it is the session's own. */

@@ -57,9 +57,12 @@ export type SessionRef = { id: SessionId } | { name: string };
 
 export interface SessionHead {
   session: Session;
-  /** Empty while the session is. */
-  branch: TurnRow[];
+  /** Empty while the session is; absent where what the caller knows is still right. */
+  branch?: TurnRow[];
 }
+
+/** The state of a session when its branch was last read. */
+export type KnownHead = Pick<Session, 'head' | 'edits'>;
 
 /** A turn's place in its session's tree. */
 export interface TreeNode {
@@ -111,11 +114,22 @@ export interface SessionStore {
    * it holds the session's standing instructions.
    */
   readBranch(tenant: Tenant, tip: TurnId, window: number): Promise<TurnRow[]>;
-  /** A session and the branch that ends in its head, as one moment shows them; the branch as above. */
-  readHead(tenant: Tenant, ref: SessionRef, window: number): Promise<SessionHead | undefined>;
+  /**
+   * A session and the branch that ends in its head, as one moment shows them; the branch as above. It is
+   * left out where the session is still as `known` says.
+   */
+  readHead(
+    tenant: Tenant,
+    ref: SessionRef,
+    window: number,
+    known?: KnownHead,
+  ): Promise<SessionHead | undefined>;
   /** All turns of a session, without their bodies, in the order in which they were committed. */
   readTree(tenant: Tenant, session: SessionId): Promise<TreeNode[]>;
-  /** Changes what may change. Resolves to the row after it, or `undefined` if there is none. */
+  /**
+   * Changes what may change; hiding an item counts as one of the session's `edits`. Resolves to the row after
+   * it, or `undefined` if there is none.
+   */
   amendTurn(tenant: Tenant, id: TurnId, change: TurnAmendment): Promise<TurnRow | undefined>;
   /** Listed turns of the tenant, by time. Deleted ones are left out. */
   listTurns(tenant: Tenant, query: ListQuery): Promise<TurnRow[]>;

@@ -55,12 +55,29 @@ export async function commit(
   slim: Intent,
   outcome: Outcome,
   parts: Omit<RecordParts, 'clock'>,
-): Promise<void> {
+): Promise<Committed> {
   const output = await moveOut(outcome.output, slim.tenant, parts.blobs);
   const speaks = outcome.output.length > 0 || outcome.state === 'completed';
   const row = { ...toRow(slim, outcome), body: encodeBody(slim, { ...outcome, output }) };
-  await parts.store.commitTurn(row, speaks ? slim.standing.moveHead : undefined);
+  const moveHead = speaks ? slim.standing.moveHead : undefined;
+  const moved = await parts.store.commitTurn(row, moveHead);
   parts.journal.end(slim.id);
+  const { tokens, totalTokens, digest } = row;
+  return {
+    isHead: moveHead !== undefined && moved,
+    isSlim: output !== outcome.output,
+    tokens,
+    totalTokens,
+    digest,
+  };
+}
+
+/** Where a turn stands now that it is in the log. */
+export interface Committed extends Pick<TurnRow, 'tokens' | 'totalTokens' | 'digest'> {
+  /** The session's head followed it. */
+  isHead: boolean;
+  /** Large content of its output was moved out. */
+  isSlim: boolean;
 }
 
 function toRow(intent: Intent, outcome: Outcome): Omit<TurnRow, 'body'> {

@@ -17,7 +17,7 @@ import { intentOf, nativesOf } from './intent.ts';
 import { LiveTurn } from './live-turn.ts';
 import { budgetOf, promptFor } from './prompt.ts';
 import type { Receipt } from './receipt.ts';
-import { commit, follow } from './record.ts';
+import { type Committed, commit, follow } from './record.ts';
 import type { RunningTurns } from './running-turns.ts';
 import { settle, toFault } from './settle.ts';
 
@@ -81,7 +81,7 @@ async function execute(work: Work, path: TurnPath): Promise<void> {
   try {
     const { outcome, failure, begun } = await answer(work, path);
     const { intent } = live;
-    if (live.keep) await commit(work.slim, outcome, path);
+    if (live.keep) remember(work, outcome, await commit(work.slim, outcome, path), path.sessions);
     path.emit({ intent, requestId: work.caller.requestId, outcome, failure });
     live.end({ ...intent, ...outcome }, begun ? undefined : failure);
   } catch (error) {
@@ -91,6 +91,18 @@ async function execute(work: Work, path: TurnPath): Promise<void> {
   } finally {
     resumed.lease?.release();
   }
+}
+
+/** Keeps the branch for the session's next turn, unless large content would have to be kept with it. */
+function remember(
+  { resumed, slim, live }: Work,
+  outcome: Outcome,
+  committed: Committed,
+  sessions: Sessions,
+): void {
+  const { isHead, isSlim, tokens, totalTokens, digest } = committed;
+  if (!isHead || isSlim || slim.input !== live.intent.input) return;
+  sessions.advance(resumed, { turn: { ...slim, ...outcome }, tokens, totalTokens, digest, hidden: [] });
 }
 
 interface Ended {

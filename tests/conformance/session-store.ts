@@ -222,6 +222,19 @@ export function sessionStoreConformance(name: string, makeStore: () => Promise<S
         expect(await store.readHead(ACME, { id: newSessionId(NOW) }, 10_000)).toBeUndefined();
       });
 
+      test('are not read again where the caller knows the head, until an item is hidden', async () => {
+        const rows = await commitBranch(2);
+        const made = await store.createSession(aSession({ id: session, head: rows[1]!.id }));
+        const known = { head: rows[1]!.id, edits: 0 };
+        expect(await store.readHead(ACME, { id: session }, 1000, known)).toEqual({ session: made });
+        const stale = { head: rows[0]!.id, edits: 0 };
+        expect((await store.readHead(ACME, { id: session }, 1000, stale))?.branch).toEqual(rows);
+        await store.amendTurn(ACME, rows[0]!.id, { hide: ['i0'] });
+        const after = await store.readHead(ACME, { id: session }, 1000, known);
+        expect(after?.session.edits).toBe(1);
+        expect(after?.branch?.[0]?.hidden).toEqual(['i0']);
+      });
+
       test('of an empty session are empty', async () => {
         const made = await store.createSession(aSession());
         expect(await store.readHead(ACME, { id: made.id }, 1)).toEqual({ session: made, branch: [] });

@@ -8,7 +8,15 @@ export const GLOBEX = 'globex' as Tenant;
 export const NOW = 1_750_000_000_000;
 
 export function aSession(fields: Partial<Session> = {}): Session {
-  return { id: newSessionId(NOW), tenant: ACME, createdAt: NOW, metadata: {}, head: null, ...fields };
+  return {
+    id: newSessionId(NOW),
+    tenant: ACME,
+    createdAt: NOW,
+    metadata: {},
+    head: null,
+    edits: 0,
+    ...fields,
+  };
 }
 
 /** A turn of `session`, 100 tokens after `parent`. */

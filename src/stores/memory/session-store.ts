@@ -2,6 +2,7 @@ import { Fault } from '../../core/errors.ts';
 import type { SessionId, TurnId } from '../../core/ids.ts';
 import type { Session, Tenant } from '../../core/turn.ts';
 import type {
+  KnownHead,
   ListQuery,
   SessionHead,
   SessionRef,
@@ -93,13 +94,17 @@ export class MemorySessionStore implements SessionStore {
     return branch.reverse().map(copyRow);
   }
 
-  async readHead(tenant: Tenant, ref: SessionRef, window: number): Promise<SessionHead | undefined> {
+  async readHead(
+    tenant: Tenant,
+    ref: SessionRef,
+    window: number,
+    known?: KnownHead,
+  ): Promise<SessionHead | undefined> {
     const session = await this.findSession(tenant, ref);
     if (!session) return undefined;
-    return {
-      session,
-      branch: session.head === null ? [] : await this.readBranch(tenant, session.head, window),
-    };
+    const { head, edits } = session;
+    if (known && head === known.head && edits === known.edits) return { session };
+    return { session, branch: head === null ? [] : await this.readBranch(tenant, head, window) };
   }
 
   async readTree(tenant: Tenant, session: SessionId): Promise<TreeNode[]> {
@@ -111,6 +116,8 @@ export class MemorySessionStore implements SessionStore {
     const row = this.logOf(tenant).turns.get(id);
     if (!row) return undefined;
     if (change.metadata) row.metadata = { ...change.metadata };
+    const session = this.logOf(tenant).sessions.get(row.session);
+    if (change.hide && session) session.edits++;
     if (change.hide) row.hidden = [...new Set([...row.hidden, ...change.hide])];
     if (change.deleted) row.deleted = true;
     return copyRow(row);

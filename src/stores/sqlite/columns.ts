@@ -35,6 +35,7 @@ export interface SessionColumns {
   name: string | null;
   createdAt: number;
   head: TurnSuffix | null;
+  edits: number;
   metadata: string | null;
 }
 
@@ -108,6 +109,7 @@ export function sessionColumns(session: Session): SessionColumns {
     name: session.name ?? null,
     createdAt: session.createdAt,
     head: session.head === null ? null : turnSuffix(session.id, session.head),
+    edits: session.edits,
     metadata: metadataColumn(session.metadata),
   };
 }
@@ -119,6 +121,7 @@ export function sessionOfColumns(columns: SessionColumns): Session {
     createdAt: columns.createdAt,
     metadata: columns.metadata === null ? {} : JSON.parse(columns.metadata),
     head: columns.head === null ? null : turnId(columns.id, columns.head),
+    edits: columns.edits,
   };
   if (columns.name !== null) session.name = columns.name;
   return session;

@@ -4,6 +4,7 @@ import type { SessionId } from '../../core/ids.ts';
 import type { Tenant } from '../../core/turn.ts';
 import { packBody, unpackBody } from './body.ts';
 import type { SessionColumns, TurnColumns, TurnKey, TurnSuffix } from './columns.ts';
+import countEditSql from './sql/count-edit.sql' with { type: 'text' };
 import deleteSessionSql from './sql/delete-session.sql' with { type: 'text' };
 import findKeySql from './sql/find-key.sql' with { type: 'text' };
 import findPlaceSql from './sql/find-place.sql' with { type: 'text' };
@@ -49,7 +50,7 @@ export interface Page {
 
 export interface HeadColumns {
   session: SessionColumns;
-  branch: TurnColumns[];
+  branch?: TurnColumns[];
 }
 
 export interface TreeColumns {
@@ -68,7 +69,8 @@ export class Operations {
   constructor(private readonly db: Database) {}
 
   createSession(session: SessionColumns): SessionColumns {
-    const { changes } = this.prepare(insertSessionSql).run({ ...session });
+    const { edits: _, ...columns } = session;
+    const { changes } = this.prepare(insertSessionSql).run(columns);
     if (changes === 1) return session;
     const { tenant, id, name } = session;
     return (
@@ -132,9 +134,11 @@ export class Operations {
     tenant: Tenant,
     ref: { id: SessionId } | { name: string },
     window: number,
+    known?: { head: TurnSuffix | null; edits: number },
   ): HeadColumns | undefined {
     const session = 'id' in ref ? this.findSession(tenant, ref.id) : this.findSessionByName(tenant, ref.name);
     if (!session) return undefined;
+    if (known && session.head === known.head && session.edits === known.edits) return { session };
     if (session.head === null) return { session, branch: [] };
     const branch = this.readBranch({ tenant, session: session.id, id: session.head }, window);
     if (branch.length === 0) throw lost({ session: session.id });
@@ -153,6 +157,7 @@ export class Operations {
     if (change.hide?.length) {
       const hidden: string[] = turn.hidden === null ? [] : JSON.parse(turn.hidden);
       turn.hidden = JSON.stringify([...new Set([...hidden, ...change.hide])]);
+      this.prepare(countEditSql).run({ tenant: key.tenant, session: key.session });
     }
     const { place, metadata, hidden, deleted } = turn;
     this.prepare(updateTurnSql).run({ place, metadata, hidden, deleted });

@@ -2,6 +2,7 @@ import type { SessionId, TurnId } from '../../core/ids.ts';
 import type { Session, Tenant } from '../../core/turn.ts';
 import type {
   KeyStore,
+  KnownHead,
   ListQuery,
   SessionHead,
   SessionRef,
@@ -101,9 +102,15 @@ export class SqliteSessionStore implements SessionStore, KeyStore {
     return (await this.reader.call('readBranch', turnKey(tenant, tip), window)).map(turnRow);
   }
 
-  async readHead(tenant: Tenant, ref: SessionRef, window: number): Promise<SessionHead | undefined> {
-    const head = await this.reader.call('readHead', tenant, ref, window);
-    return head && { session: sessionOfColumns(head.session), branch: head.branch.map(turnRow) };
+  async readHead(
+    tenant: Tenant,
+    ref: SessionRef,
+    window: number,
+    known?: KnownHead,
+  ): Promise<SessionHead | undefined> {
+    const last = known && { head: known.head && turnKey(tenant, known.head).id, edits: known.edits };
+    const found = await this.reader.call('readHead', tenant, ref, window, last);
+    return found && { session: sessionOfColumns(found.session), branch: found.branch?.map(turnRow) };
   }
 
   async readTree(tenant: Tenant, session: SessionId): Promise<TreeNode[]> {

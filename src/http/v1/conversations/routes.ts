@@ -74,6 +74,7 @@ function create(gateway: Gateway): Handler {
       createdAt: now,
       metadata: body.metadata ?? {},
       head: null,
+      edits: 0,
     });
     if (items.length > 0) await append(caller.tenant, session, items, gateway);
     return Response.json(view(session));

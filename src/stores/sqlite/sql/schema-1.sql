@@ -33,6 +33,7 @@ CREATE TABLE sessions (
   name       TEXT,
   created_at INTEGER NOT NULL,
   head       TEXT,                         -- what follows the session in the head's id
+  edits      INTEGER NOT NULL DEFAULT 0,   -- how often items of its turns were hidden
   metadata   TEXT,                         -- JSON; NULL when empty
   PRIMARY KEY (tenant, id)
 ) STRICT, WITHOUT ROWID;
