@@ -2,7 +2,8 @@ import { Fault } from '../core/errors.ts';
 import type { Item } from '../core/items.ts';
 import type { Tool } from '../core/settings.ts';
 import type { Intent, Tenant, Turn } from '../core/turn.ts';
-import type { BlobStore } from './store.ts';
+import { decodeTurn } from './codec.ts';
+import type { BlobStore, TurnRow } from './store.ts';
 
 /**
  * Images, files and long tool lists are kept once, by content hash, outside the turn. In their place
@@ -87,7 +88,8 @@ export async function slimIntent(intent: Intent, blobs: BlobStore): Promise<Inte
 }
 
 /** A stored turn with all its content, for a reader outside. */
-export async function wholeTurn(turn: Turn, blobs: BlobStore): Promise<Turn> {
+export async function wholeTurn(row: TurnRow, blobs: BlobStore): Promise<Turn> {
+  const turn = decodeTurn(row);
   const [input, output] = await Promise.all([
     bringBack(turn.input, turn.tenant, blobs),
     bringBack(turn.output, turn.tenant, blobs),

@@ -1,23 +1,17 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test';
-import { type TestGateway, testGateway } from '../harness/gateway.ts';
-import { type Provider, startProvider } from '../simulators/provider/provider.ts';
+import { type Journey, startJourney } from '../harness/journey.ts';
 
-let provider: Provider;
-let gateway: TestGateway;
+let journey: Journey;
 beforeAll(async () => {
-  provider = startProvider();
-  gateway = await testGateway({ provider: provider.url });
+  journey = await startJourney();
 });
-afterAll(async () => {
-  await gateway.stop();
-  provider.stop();
-});
+afterAll(() => journey.end());
 
-const lastBody = () => JSON.stringify(provider.requests.at(-1)!.body);
+const lastBody = () => JSON.stringify(journey.provider.requests.at(-1)!.body);
 
 async function say(model: string, content: unknown, session: string): Promise<void> {
   const input = [{ role: 'user', content }];
-  const answer = await gateway.post('/v1/responses', { model, input }, { 'x-session-id': session });
+  const answer = await journey.gateway.post('/v1/responses', { model, input }, { 'x-session-id': session });
   expect([answer.status, answer.ok || (await answer.text())]).toEqual([200, true]);
 }
 
@@ -43,7 +37,7 @@ test('a file by URL does not end a session at a provider that takes content alon
 
 test('a new file that the model cannot be given is refused', async () => {
   const file = { type: 'input_file', file_url: 'https://files.test/report.pdf' };
-  const answer = await gateway.post('/v1/responses', {
+  const answer = await journey.gateway.post('/v1/responses', {
     model: 'groq/echo',
     input: [{ role: 'user', content: [file] }],
   });

@@ -1,12 +1,15 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'bun:test';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import OpenAI from 'openai';
 import type { ResponseStreamEvent } from 'openai/resources/responses/responses';
 import { type Journey, startJourney } from '../harness/journey.ts';
 import { SchemaBook } from '../harness/json-schema.ts';
 import { sent } from '../harness/upstream.ts';
 
-/** Path of the Open Responses API description, against which all answers are checked where it is given. */
-const SPEC = process.env.OPEN_RESPONSES_SPEC;
+/** The Open Responses API description, against which all answers are checked where it is at hand. */
+const BESIDE = join(import.meta.dir, '../../../shared/specs/openresponses.openapi.json');
+const SPEC = process.env.OPEN_RESPONSES_SPEC ?? (existsSync(BESIDE) ? BESIDE : undefined);
 const PROVIDERS = ['openai', 'anthropic', 'gemini'] as const;
 
 /** What the specification requires of every response, `null` or not. */

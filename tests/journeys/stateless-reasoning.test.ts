@@ -1,17 +1,11 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test';
-import { type TestGateway, testGateway } from '../harness/gateway.ts';
-import { type Provider, startProvider } from '../simulators/provider/provider.ts';
+import { type Journey, startJourney } from '../harness/journey.ts';
 
-let provider: Provider;
-let gateway: TestGateway;
+let journey: Journey;
 beforeAll(async () => {
-  provider = startProvider();
-  gateway = await testGateway({ provider: provider.url });
+  journey = await startJourney();
 });
-afterAll(async () => {
-  await gateway.stop();
-  provider.stop();
-});
+afterAll(() => journey.end());
 
 type Item = { type: string; encrypted_content?: string };
 
@@ -23,16 +17,18 @@ test('a client that keeps its own state brings encrypted thoughts back to the pr
     reasoning: { effort: 'low', context: 'all' },
     include: ['reasoning.encrypted_content'],
   };
-  const first = (await (await gateway.post('/v1/responses', { ...body, input: [question] })).json()) as {
+  const first = (await (
+    await journey.gateway.post('/v1/responses', { ...body, input: [question] })
+  ).json()) as {
     output: Item[];
   };
   const thought = first.output.find(({ type }) => type === 'reasoning');
   expect(thought?.encrypted_content).toBeString();
 
   const input = [question, ...first.output, { role: 'user', content: 'Go on.' }];
-  const second = await gateway.post('/v1/responses', { ...body, input });
+  const second = await journey.gateway.post('/v1/responses', { ...body, input });
   expect([second.status, second.ok || (await second.text())]).toEqual([200, true]);
-  const sent = provider.requests.at(-1)!.body as { input: Item[]; reasoning: unknown };
+  const sent = journey.provider.requests.at(-1)!.body as { input: Item[]; reasoning: unknown };
   expect(sent.input.find(({ type }) => type === 'reasoning')?.encrypted_content).toBe(
     thought!.encrypted_content!,
   );

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { Fault } from '../../core/errors.ts';
+import type { Settings } from '../../core/settings.ts';
 
 /** Request schemas refuse wrong types and let unknown fields through: those belong to the provider. */
 
@@ -67,3 +68,43 @@ interface PartShape {
 
 export const IMAGE_PART: PartShape = { sources: ['image_url', 'file_id'], fields: ['detail'] };
 export const FILE_PART: PartShape = { sources: ['file_data', 'file_url', 'file_id'], fields: ['filename'] };
+
+/** Fields that both dialects have, in the same meaning. */
+export const sharedShape = {
+  model: z.string().min(1).max(512),
+  store: z.boolean().nullish(),
+  stream: z.boolean().nullish(),
+  metadata: metadata.nullish(),
+  temperature: number(0, 2),
+  top_p: number(0, 1),
+  frequency_penalty: number(-2, 2),
+  presence_penalty: number(-2, 2),
+  top_logprobs: count(0, 20),
+  tools: z.array(z.looseObject({ type: z.string() })).nullish(),
+  parallel_tool_calls: z.boolean().nullish(),
+  service_tier: z.string().nullish(),
+  prompt_cache_key: z.string().nullish(),
+  safety_identifier: z.string().nullish(),
+};
+
+const SHARED_SETTINGS = [
+  'temperature',
+  'top_p',
+  'frequency_penalty',
+  'presence_penalty',
+  'parallel_tool_calls',
+  'service_tier',
+  'prompt_cache_key',
+  'safety_identifier',
+] as const satisfies (keyof Settings)[];
+
+type SharedBody = { [Field in (typeof SHARED_SETTINGS)[number]]?: Settings[Field] | null };
+
+/** The settings that both dialects have, and those of one; absent ones are left out. */
+export function settingsFrom(body: SharedBody, own: Settings): Settings {
+  const settings: Record<string, unknown> = {};
+  for (const field of SHARED_SETTINGS)
+    if (body[field] !== undefined && body[field] !== null) settings[field] = body[field];
+  for (const [field, value] of Object.entries(own)) if (value !== undefined) settings[field] = value;
+  return settings;
+}

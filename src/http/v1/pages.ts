@@ -37,3 +37,13 @@ export function page(data: Record<string, unknown>[], more: boolean): Record<str
     has_more: more,
   };
 }
+
+/** The page that a query asks of a list that is at hand whole, in ascending order. */
+export function pageOf(
+  all: readonly Record<string, unknown>[],
+  { after, limit, order }: PageQuery,
+): Record<string, unknown> {
+  const ordered = order === 'asc' ? all : all.toReversed();
+  const start = after === undefined ? 0 : ordered.findIndex(({ id }) => id === after) + 1;
+  return page(ordered.slice(start, start + limit), ordered.length > start + limit);
+}

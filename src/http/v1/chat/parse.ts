@@ -4,7 +4,7 @@ import type { Settings, TextFormat, Tool, ToolChoice } from '../../../core/setti
 import { isFullHistory } from '../../../session/history.ts';
 import type { StateRef } from '../../../session/sessions.ts';
 import type { Ask } from '../../../turn/ask.ts';
-import { count, invalid, metadata, number, present, unknownFields, validate } from '../fields.ts';
+import { count, invalid, present, settingsFrom, sharedShape, unknownFields, validate } from '../fields.ts';
 import { conversationRef, sessionFromHeaders, sessionRef } from '../request-state.ts';
 import { parseMessages } from './messages.ts';
 
@@ -18,53 +18,48 @@ const functionTool = z.object({
   }),
 });
 
-const responseFormat = z.union([
-  z.object({ type: z.enum(['text', 'json_object']) }),
-  z.object({
-    type: z.literal('json_schema'),
-    json_schema: z.object({
-      name: z.string(),
-      description: z.string().nullish(),
-      schema: z.record(z.string(), z.unknown()).nullish(),
-      strict: z.boolean().nullish(),
+const responseFormat = z.union(
+  [
+    z.object({ type: z.enum(['text', 'json_object']) }),
+    z.object({
+      type: z.literal('json_schema'),
+      json_schema: z.object({
+        name: z.string(),
+        description: z.string().nullish(),
+        schema: z.record(z.string(), z.unknown()).nullish(),
+        strict: z.boolean().nullish(),
+      }),
     }),
-  }),
-]);
+  ],
+  'expected `text`, `json_object`, or `json_schema` with a `json_schema` that has a name',
+);
 
-const toolChoice = z.union([
-  z.enum(['auto', 'none', 'required']),
-  z.object({ type: z.literal('function'), function: z.object({ name: z.string() }) }),
-  z.looseObject({ type: z.string() }),
-]);
+const toolChoice = z.union(
+  [
+    z.enum(['auto', 'none', 'required']),
+    z.object({ type: z.literal('function'), function: z.object({ name: z.string() }) }),
+    z.looseObject({ type: z.string() }),
+  ],
+  'expected auto, none, required, or an object that names a function',
+);
 
 /** The fields of a chat completion request that the gateway reads (OpenAI API description, `CreateChatCompletionRequest`). */
 const shape = {
-  model: z.string().min(1).max(512),
+  ...sharedShape,
   messages: z.array(z.unknown()),
-  store: z.boolean().nullish(),
-  metadata: metadata.nullish(),
-  stream: z.boolean().nullish(),
   stream_options: z.looseObject({ include_usage: z.boolean().nullish() }).nullish(),
   max_tokens: count(1, 1e9),
   max_completion_tokens: count(1, 1e9),
-  temperature: number(0, 2),
-  top_p: number(0, 1),
-  frequency_penalty: number(-2, 2),
-  presence_penalty: number(-2, 2),
-  stop: z.union([z.string(), z.array(z.string()).max(16)]).nullish(),
+  stop: z
+    .union([z.string(), z.array(z.string()).max(16)], 'expected a string or an array of at most 16 strings')
+    .nullish(),
   seed: z.int().nullish(),
   logprobs: z.boolean().nullish(),
-  top_logprobs: count(0, 20),
   n: count(1, 128),
-  tools: z.array(z.looseObject({ type: z.string() })).nullish(),
   tool_choice: toolChoice.nullish(),
-  parallel_tool_calls: z.boolean().nullish(),
   response_format: responseFormat.nullish(),
   reasoning_effort: z.string().nullish(),
   verbosity: z.string().nullish(),
-  service_tier: z.string().nullish(),
-  prompt_cache_key: z.string().nullish(),
-  safety_identifier: z.string().nullish(),
   conversation: z.unknown().optional(),
   session_id: z.unknown().optional(),
 };
@@ -122,30 +117,18 @@ function stateOf(body: Body, headers: Headers, fullHistory: boolean): StateRef {
 }
 
 function settingsOf(body: Body): Settings {
-  const settings: Settings = {
+  return settingsFrom(body, {
     max_output_tokens: present(body.max_completion_tokens ?? body.max_tokens),
-    temperature: present(body.temperature),
-    top_p: present(body.top_p),
-    frequency_penalty: present(body.frequency_penalty),
-    presence_penalty: present(body.presence_penalty),
     stop: typeof body.stop === 'string' ? [body.stop] : present(body.stop),
     seed: present(body.seed),
     top_logprobs: body.logprobs ? (body.top_logprobs ?? 0) : undefined,
     n: present(body.n),
     tools: body.tools?.map(toTool),
     tool_choice: body.tool_choice ? toToolChoice(body.tool_choice) : undefined,
-    parallel_tool_calls: present(body.parallel_tool_calls),
     format: body.response_format ? toFormat(body.response_format) : undefined,
     verbosity: present(body.verbosity),
     reasoning: body.reasoning_effort ? { effort: body.reasoning_effort } : undefined,
-    service_tier: present(body.service_tier),
-    prompt_cache_key: present(body.prompt_cache_key),
-    safety_identifier: present(body.safety_identifier),
-  };
-  for (const key in settings) {
-    if (settings[key as keyof Settings] === undefined) delete settings[key as keyof Settings];
-  }
-  return settings;
+  });
 }
 
 type ChatTool = NonNullable<Body['tools']>[number];

@@ -1,7 +1,6 @@
 import { Fault } from '../../../core/errors.ts';
 import { completionId, parseCompletionId, type TurnId } from '../../../core/ids.ts';
 import type { Turn } from '../../../core/turn.ts';
-import { decodeTurn } from '../../../session/codec.ts';
 import { wholeTurn } from '../../../session/large-content.ts';
 import type { TurnRow } from '../../../session/store.ts';
 import { run } from '../../../turn/run.ts';
@@ -11,7 +10,7 @@ import type { Gateway } from '../../gateway.ts';
 import { begun, receiptHeaders, replyWhole, stopWithClient } from '../../reply.ts';
 import { streamTurn } from '../../sse.ts';
 import { metadata, validate } from '../fields.ts';
-import { page, pageQuery } from '../pages.ts';
+import { page, pageOf, pageQuery } from '../pages.ts';
 import { completion } from './completion.ts';
 import { toMessages } from './messages-of-items.ts';
 import { parseChat } from './parse.ts';
@@ -70,7 +69,7 @@ function visible(row: TurnRow | undefined, id: TurnId): TurnRow {
 async function stored(gateway: Gateway, exchange: Exchange): Promise<Turn> {
   const id = turnId(exchange.params.id!);
   const row = visible(await gateway.store.readTurn(exchange.caller.tenant, id), id);
-  return wholeTurn(decodeTurn(row), gateway.blobs);
+  return wholeTurn(row, gateway.blobs);
 }
 
 function update(gateway: Gateway): Handler {
@@ -80,7 +79,7 @@ function update(gateway: Gateway): Handler {
     const change = validate(metadata, body.metadata ?? {});
     visible(await gateway.store.readTurn(exchange.caller.tenant, id), id);
     const row = await gateway.store.amendTurn(exchange.caller.tenant, id, { metadata: change });
-    return Response.json(completion(await wholeTurn(decodeTurn(visible(row, id)), gateway.blobs)));
+    return Response.json(completion(await wholeTurn(visible(row, id), gateway.blobs)));
   };
 }
 
@@ -104,9 +103,7 @@ function list(gateway: Gateway): Handler {
       model: query.get('model') ?? undefined,
       metadata: metadataFilter(query),
     });
-    const turns = await Promise.all(
-      rows.slice(0, limit).map((row) => wholeTurn(decodeTurn(row), gateway.blobs)),
-    );
+    const turns = await Promise.all(rows.slice(0, limit).map((row) => wholeTurn(row, gateway.blobs)));
     return Response.json(page(turns.map(completion), rows.length > limit));
   };
 }
@@ -123,13 +120,10 @@ function metadataFilter(query: URLSearchParams): Record<string, string> | undefi
 function messages(gateway: Gateway): Handler {
   return async (exchange) => {
     const turn = await stored(gateway, exchange);
-    const { after, limit, order } = pageQuery(exchange.query, 'asc');
     const all = toMessages(turn.input, turn.inputNatives).map((message, index) => ({
       ...message,
       id: `${completionId(turn.id)}-${index}`,
     }));
-    if (order === 'desc') all.reverse();
-    const start = after === undefined ? 0 : all.findIndex(({ id }) => id === after) + 1;
-    return Response.json(page(all.slice(start, start + limit), all.length > start + limit));
+    return Response.json(pageOf(all, pageQuery(exchange.query, 'asc')));
   };
 }

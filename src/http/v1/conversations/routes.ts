@@ -9,7 +9,7 @@ import {
   type TurnId,
 } from '../../../core/ids.ts';
 import type { Caller, Session, Tenant } from '../../../core/turn.ts';
-import { decodeTurn, type PlacedItem, placedItems } from '../../../session/codec.ts';
+import { type PlacedItem, placedItems } from '../../../session/codec.ts';
 import { wholeTurn } from '../../../session/large-content.ts';
 import { sessionNotFound } from '../../../session/sessions.ts';
 import { append } from '../../../turn/append.ts';
@@ -167,7 +167,7 @@ async function collect(
     if (found.length >= count) break;
     const row = await gateway.store.readTurn(tenant, id);
     if (!row) throw new Fault('context_lost', `Turn ${id} is missing from the store.`);
-    const items = placedItems(await wholeTurn(decodeTurn(row), gateway.blobs), row.hidden);
+    const items = placedItems(await wholeTurn(row, gateway.blobs), row.hidden);
     if (order === 'desc') items.reverse();
     const start =
       from?.turn === id
@@ -205,7 +205,7 @@ async function locate(
 ): Promise<PlacedItem> {
   const place = placeOf(itemId, session);
   const row = await gateway.store.readTurn(caller.tenant, place.turn);
-  const items = row ? placedItems(await wholeTurn(decodeTurn(row), gateway.blobs), row.hidden) : [];
+  const items = row ? placedItems(await wholeTurn(row, gateway.blobs), row.hidden) : [];
   const found = items.find(({ side, index }) => side === place.side && index === place.index);
   if (!found) {
     throw new Fault(

@@ -11,10 +11,10 @@ import {
   IMAGE_PART,
   invalid,
   isRecord,
-  metadata,
-  number,
   present,
   requireContent,
+  settingsFrom,
+  sharedShape,
   unknownFields,
   validate,
 } from '../fields.ts';
@@ -22,32 +22,21 @@ import { conversationRef, sessionFromHeaders } from '../request-state.ts';
 
 /** The fields of a response request that the gateway reads (Open Responses, `CreateResponseBody`). */
 const shape = {
-  model: z.string().min(1).max(512),
+  ...sharedShape,
   input: z.unknown().optional(),
   instructions: z.string().nullish(),
   previous_response_id: z.string().nullish(),
   conversation: z.unknown().optional(),
-  store: z.boolean().nullish(),
   background: z.boolean().nullish(),
-  stream: z.boolean().nullish(),
-  metadata: metadata.nullish(),
   truncation: z.enum(['auto', 'disabled']).nullish(),
   max_output_tokens: count(1, 1e9),
-  temperature: number(0, 2),
-  top_p: number(0, 1),
-  frequency_penalty: number(-2, 2),
-  presence_penalty: number(-2, 2),
-  top_logprobs: count(0, 20),
-  tools: z.array(z.looseObject({ type: z.string() })).nullish(),
-  tool_choice: z.union([z.string(), z.looseObject({ type: z.string() })]).nullish(),
-  parallel_tool_calls: z.boolean().nullish(),
+  tool_choice: z
+    .union([z.string(), z.looseObject({ type: z.string() })], 'expected a string or an object with a type')
+    .nullish(),
   text: z
     .looseObject({ format: z.looseObject({ type: z.string() }).nullish(), verbosity: z.string().nullish() })
     .nullish(),
   reasoning: z.looseObject({ effort: z.string().nullish(), summary: z.string().nullish() }).nullish(),
-  service_tier: z.string().nullish(),
-  prompt_cache_key: z.string().nullish(),
-  safety_identifier: z.string().nullish(),
   stream_options: z.unknown().optional(),
 };
 
@@ -130,27 +119,15 @@ function stateOf(body: Body, headers: Headers): StateRef {
 }
 
 function settingsOf(body: Body): Settings {
-  const settings: Settings = {
+  return settingsFrom(body, {
     max_output_tokens: present(body.max_output_tokens),
-    temperature: present(body.temperature),
-    top_p: present(body.top_p),
-    frequency_penalty: present(body.frequency_penalty),
-    presence_penalty: present(body.presence_penalty),
     top_logprobs: body.top_logprobs ? body.top_logprobs : undefined,
     tools: body.tools?.map(toTool),
     tool_choice: present(body.tool_choice) as ToolChoice | undefined,
-    parallel_tool_calls: present(body.parallel_tool_calls),
     format: present(body.text?.format) as TextFormat | undefined,
     verbosity: present(body.text?.verbosity),
     reasoning: reasoningOf(body.reasoning),
-    service_tier: present(body.service_tier),
-    prompt_cache_key: present(body.prompt_cache_key),
-    safety_identifier: present(body.safety_identifier),
-  };
-  for (const key in settings) {
-    if (settings[key as keyof Settings] === undefined) delete settings[key as keyof Settings];
-  }
-  return settings;
+  });
 }
 
 function reasoningOf(reasoning: Body['reasoning']): Settings['reasoning'] {

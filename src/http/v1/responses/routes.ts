@@ -2,7 +2,7 @@ import { Fault } from '../../../core/errors.ts';
 import { parseResponseId, responseId, sessionOf, type TurnId } from '../../../core/ids.ts';
 import type { Item } from '../../../core/items.ts';
 import type { Caller, Intent, Outcome } from '../../../core/turn.ts';
-import { decodeTurn, placedItems } from '../../../session/codec.ts';
+import { placedItems } from '../../../session/codec.ts';
 import { wholeTurn } from '../../../session/large-content.ts';
 import type { TurnRow } from '../../../session/store.ts';
 import type { Ask } from '../../../turn/ask.ts';
@@ -13,7 +13,7 @@ import type { Exchange, Handler, Route } from '../../exchange.ts';
 import type { Gateway } from '../../gateway.ts';
 import { begun, receiptHeaders, replyWhole, stopWithClient } from '../../reply.ts';
 import { streamTurn } from '../../sse.ts';
-import { page, pageQuery } from '../pages.ts';
+import { pageOf, pageQuery } from '../pages.ts';
 import { parseResponseRequest, referencedPlace } from './parse.ts';
 import { outputItem, response } from './response.ts';
 import { ResponseStream } from './stream.ts';
@@ -86,7 +86,7 @@ async function stored(gateway: Gateway, exchange: Exchange): Promise<Record<stri
   const row = await storedRow(gateway, exchange);
   const { tenant } = exchange.caller;
   const [turn, session] = await Promise.all([
-    wholeTurn(decodeTurn(row), gateway.blobs),
+    wholeTurn(row, gateway.blobs),
     gateway.store.findSession(tenant, { id: sessionOf(row.id) }),
   ]);
   return response({ turn, store: true, session });
@@ -127,14 +127,12 @@ function cancel(gateway: Gateway): Handler {
 
 function inputItems(gateway: Gateway): Handler {
   return async (exchange) => {
-    const { after, limit, order } = pageQuery(exchange.query, 'desc');
+    const query = pageQuery(exchange.query, 'desc');
     const row = await storedRow(gateway, exchange);
-    const turn = await wholeTurn(decodeTurn(row), gateway.blobs);
+    const turn = await wholeTurn(row, gateway.blobs);
     const items = placedItems(turn, row.hidden).flatMap(({ side, item }) =>
       side === 'i' ? [outputItem(item)] : [],
     );
-    if (order === 'desc') items.reverse();
-    const start = after === undefined ? 0 : items.findIndex(({ id }) => id === after) + 1;
-    return Response.json(page(items.slice(start, start + limit), items.length > start + limit));
+    return Response.json(pageOf(items, query));
   };
 }
