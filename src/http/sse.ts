@@ -24,10 +24,11 @@ const KEEP_ALIVE_MS = 15_000;
 /** Streams a live turn to one reader, from its first delta. The reader's going changes nothing here. */
 export function streamTurn(live: LiveTurn, writer: StreamWriter, headers: Record<string, string>): Response {
   let gone = false;
+  let keepAlive: ReturnType<typeof setInterval> | undefined;
   const body = new ReadableStream({
     type: 'direct',
     async pull(controller: ReadableStreamDirectController) {
-      const keepAlive = setInterval(() => {
+      keepAlive = setInterval(() => {
         controller.write(': keep-alive\n\n');
         controller.flush();
       }, KEEP_ALIVE_MS);
@@ -47,6 +48,7 @@ export function streamTurn(live: LiveTurn, writer: StreamWriter, headers: Record
     },
     cancel() {
       gone = true;
+      clearInterval(keepAlive);
     },
   } as Bun.DirectUnderlyingSource);
   return new Response(body, {
