@@ -49,6 +49,7 @@ export const openStreams: Row = {
           { what: 'Memory after they ended', value: after / MEBIBYTE, unit: 'MiB' },
         ],
         notes: [
+          'Where the budget is missed: a stream holds two sockets with their buffers, the client’s and the provider’s; what else it holds was not taken apart.',
           `${WAVES} waves of streams, each of its own session; an event a second. Resident memory of the gateway's process.`,
         ],
       };
