@@ -53,7 +53,7 @@ const here = (text: string): string =>
 describe('the README', () => {
   test('its curl lines hold a conversation', async () => {
     const block = blocks('sh').find((text) => text.includes('curl'))!;
-    const out = await run(['bash', '-c', here(block).replace(/^KEY=.*$/m, `KEY=${ROOT_KEY}`)]);
+    const out = await run(['bash', '-c', here(block).replace(/^export KEY=.*$/m, `export KEY=${ROOT_KEY}`)]);
     expect(out).toContain('Your name is Ada.');
   });
 
@@ -75,7 +75,7 @@ describe('the README', () => {
   test.skipIf(!hasSdk)(
     'its Python remembers (skipped where the openai package is not installed)',
     async () => {
-      const out = await run([python!, '-c', here(`KEY = "${ROOT_KEY}"\n${blocks('python')[0]}`)]);
+      const out = await run([python!, '-c', here(blocks('python')[0]!)]);
       expect(out).toContain('Ada');
     },
   );
