@@ -1,9 +1,10 @@
+import type { ProtocolName } from '../core/prompt.ts';
 import type { Price } from '../core/usage.ts';
 
-/** A claw and a model that could serve a turn. */
+/** A provider, protocol and model that could serve a turn. */
 export interface Candidate {
   provider: string;
-  protocol: string;
+  protocol: ProtocolName;
   /** The model's name at the provider. */
   model: string;
   /** Tokens of prompt and answer together, where known. */
@@ -11,8 +12,6 @@ export interface Candidate {
   /** The most tokens it can generate, where known. */
   outputLimit?: number;
   price?: Price;
-  /** Why it stands where it does, for the receipt. */
-  reason: string;
 }
 
 /** What callers see: `provider/model`. */

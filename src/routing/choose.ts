@@ -1,5 +1,6 @@
 import { Fault } from '../core/errors.ts';
 import { nearestModels } from '../core/nearest.ts';
+import type { ProtocolName } from '../core/prompt.ts';
 import type { Settings } from '../core/settings.ts';
 import type { Dialect } from '../core/turn.ts';
 import type { Price } from '../core/usage.ts';
@@ -10,10 +11,10 @@ export interface Service {
   /** The first half of `provider/model`. */
   provider: string;
   /** The wire protocols it offers, its usual one first. */
-  protocols: readonly string[];
-  /** False while its key is missing; `keyVariable` names what to set. */
+  protocols: readonly [ProtocolName, ...ProtocolName[]];
+  /** False while its key is missing or it is turned off; `turnOnWith` names what to set. */
   ready: boolean;
-  keyVariable?: string;
+  turnOnWith?: string;
   /** Its only models; absent where it may have more than we know of. */
   models?: ReadonlySet<string>;
 }
@@ -54,7 +55,7 @@ export type CapabilitiesOf = (candidate: Candidate) => { choices: boolean; logpr
 export function choose(wanted: Wanted, directory: Directory, capabilities: CapabilitiesOf): Candidate[] {
   const alias = directory.alias(wanted.model);
   const candidates = alias
-    ? alias.flatMap((name) => find(name, wanted.dialect, directory, `alias ${wanted.model}`))
+    ? findAny(alias, wanted.dialect, directory)
     : find(wanted.model, wanted.dialect, directory);
   const able = candidates.filter(
     (candidate) => lacking(wanted.settings, capabilities(candidate)) === undefined,
@@ -70,32 +71,40 @@ function lacking(settings: Settings, able: { choices: boolean; logprobs: boolean
   return undefined;
 }
 
-function find(name: string, dialect: Dialect, directory: Directory, reason = 'named'): Candidate[] {
+/** The candidates behind an alias: names that cannot be called now are passed over, unless none can. */
+function findAny(names: readonly string[], dialect: Dialect, directory: Directory): Candidate[] {
+  const found: Candidate[] = [];
+  let first: Fault | undefined;
+  for (const name of names) {
+    try {
+      found.push(...find(name, dialect, directory));
+    } catch (error) {
+      if (!(error instanceof Fault)) throw error;
+      first ??= error;
+    }
+  }
+  if (first && found.length === 0) throw first;
+  return found;
+}
+
+function find(name: string, dialect: Dialect, directory: Directory): Candidate[] {
   const slash = name.indexOf('/');
   const service = slash > 0 ? directory.service(name.slice(0, slash)) : undefined;
   if (service && (service.models?.has(name.slice(slash + 1)) ?? true)) {
-    return [candidate(service, name.slice(slash + 1), dialect, directory, reason)];
+    return [candidate(service, name.slice(slash + 1), dialect, directory)];
   }
   const providers = directory.providersOf(name);
   if (providers.length === 0) throw unknownModel(name, directory);
-  return providers.map((id) =>
-    candidate(directory.service(id)!, name, dialect, directory, `${reason}, offered by ${id}`),
-  );
+  return providers.map((id) => candidate(directory.service(id)!, name, dialect, directory));
 }
 
-function candidate(
-  service: Service,
-  model: string,
-  dialect: Dialect,
-  directory: Directory,
-  reason: string,
-): Candidate {
+function candidate(service: Service, model: string, dialect: Dialect, directory: Directory): Candidate {
   const { provider } = service;
   if (!service.ready) {
-    const remedy = service.keyVariable ? `set ${service.keyVariable}` : 'configure it';
+    const remedy = service.turnOnWith ? `set ${service.turnOnWith}` : 'configure it';
     throw new Fault(
       'provider_not_configured',
-      `The provider "${provider}" is known but has no key here: ${remedy}.`,
+      `The provider "${provider}" is known but not turned on here: ${remedy}.`,
       {
         param: 'model',
       },
@@ -103,8 +112,8 @@ function candidate(
   }
   // A provider that speaks the caller's own dialect gets the request without a translation.
   const own = dialect === 'chat' ? 'openai-chat' : 'openai-responses';
-  const protocol = service.protocols.includes(own) ? own : service.protocols[0]!;
-  return { provider, protocol, model, ...directory.limits(provider, model), reason };
+  const protocol = service.protocols.includes(own) ? own : service.protocols[0];
+  return { provider, protocol, model, ...directory.limits(provider, model) };
 }
 
 function unknownModel(name: string, directory: Directory): Fault {

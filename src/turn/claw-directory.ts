@@ -30,7 +30,7 @@ interface Entry extends Service {
   /** What `/v1/models` lists. */
   listed: readonly string[];
   overrides: ReadonlyMap<string, ModelOverride>;
-  claws: Map<string, Claw>;
+  claws: Map<ProtocolName, Claw>;
   connection?: Provider;
 }
 
@@ -49,8 +49,8 @@ export class ClawDirectory implements Directory {
     this.entries = new Map();
     this.byName = new Map();
     for (const [provider, { claw, models }] of Object.entries(this.parts.builtIn)) {
-      const claws = new Map([[claw.protocol as string, claw]]);
-      const entry = {
+      const claws = new Map([[claw.protocol, claw]]);
+      const entry: Entry = {
         provider,
         protocols: [claw.protocol],
         ready: true,
@@ -73,7 +73,7 @@ export class ClawDirectory implements Directory {
     const entry = this.entries.get(provider)!;
     let claw = entry.claws.get(protocol);
     if (!claw) {
-      claw = this.parts.makeClaw(entry.connection!, protocol as ProtocolName);
+      claw = this.parts.makeClaw(entry.connection!, protocol);
       entry.claws.set(protocol, claw);
     }
     return claw;
@@ -128,7 +128,7 @@ export class ClawDirectory implements Directory {
       provider: found.id,
       protocols: found.protocols,
       ready: found.state === 'on',
-      keyVariable: found.state === 'off' ? found.turnOnWith : undefined,
+      turnOnWith: found.state === 'off' ? found.turnOnWith : undefined,
       listed: [...listed],
       overrides: new Map(own.map((model) => [model.id, model])),
       claws: same ? before.claws : new Map(),
