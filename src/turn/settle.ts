@@ -57,7 +57,8 @@ function alternatesOf(items: FoldedItem[]): Item[][] | undefined {
   const alternates: Item[][] = [];
   for (const { choice, item } of items) {
     if (choice === 0) continue;
-    alternates[choice - 1] ??= [];
+    // A choice of which nothing is kept has its place all the same.
+    while (alternates.length < choice) alternates.push([]);
     alternates[choice - 1]!.push(item);
   }
   return alternates.length > 0 ? alternates : undefined;

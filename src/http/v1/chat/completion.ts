@@ -109,8 +109,9 @@ function logprobsOf(items: readonly Item[]): { content: unknown[]; refusal: null
   return content.length > 0 ? { content, refusal: null } : null;
 }
 
-export function finishReason(finish: Finish | undefined): string {
-  return finish === undefined || finish.unified === 'unknown' ? 'stop' : finish.unified;
+/** Nothing is known of a choice that broke off; as JSON, a gap in a list is `null`. */
+export function finishReason(finish: Finish | null | undefined): string {
+  return !finish || finish.unified === 'unknown' ? 'stop' : finish.unified;
 }
 
 /** `cost` (US dollars) is ours; it is left out where the model's price is not known. */
