@@ -32,18 +32,18 @@ async function tryConnection(
   });
   const connection = Bun.connect({ hostname, port, socket: { data() {}, error() {} } });
   try {
-    const socket = await Promise.race([connection, tooLate]);
-    if (socket === 'late') {
+    if ((await Promise.race([connection, tooLate])) === 'late') {
       throw new Fault(
         'provider_timeout',
         `${hostname}:${port} did not accept a connection within ${limitMs} ms.`,
       );
     }
-    socket.end();
   } catch (error) {
     if (signal.aborted) throw signal.reason;
     if (error instanceof Fault) throw error;
-    throw new Fault('provider_unreachable', `${hostname}:${port} refused the connection.`, { cause: error });
+    throw new Fault('provider_unreachable', `No connection to ${hostname}:${port} could be made.`, {
+      cause: error,
+    });
   } finally {
     clearTimeout(timer);
     connection.then(
