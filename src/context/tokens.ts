@@ -1,5 +1,4 @@
 import type { Item, Part } from '../core/items.ts';
-import type { FunctionTool } from '../core/settings.ts';
 
 /**
  * Estimates of tokens, made once when an item is appended (`docs/adr/0004-token-estimates.md`). Where a
@@ -58,7 +57,7 @@ const PER_IMAGE = 1_000;
 /** Bytes of base64 per token of a document: providers extract text or render pages. */
 const BASE64_PER_TOKEN = 12;
 
-export function itemTokens(item: Item): number {
+function itemTokens(item: Item): number {
   switch (item.type) {
     case 'message':
       return PER_ITEM + partsTokens(item.content);
@@ -105,10 +104,5 @@ function partTokens(part: Part): number {
 }
 
 export function toolsTokens(tools: readonly unknown[] | undefined): number {
-  return (
-    (tools as FunctionTool[] | undefined)?.reduce(
-      (sum, tool) => sum + estimateTokens(JSON.stringify(tool)),
-      0,
-    ) ?? 0
-  );
+  return (tools ?? []).reduce<number>((sum, tool) => sum + estimateTokens(JSON.stringify(tool)), 0);
 }

@@ -10,8 +10,6 @@ import type { TurnEnded } from '../events/turn-events.ts';
 export interface Log {
   request(record: RequestRecord): void;
   turn(event: TurnEnded): void;
-  info(message: string, fields?: Record<string, unknown>): void;
-  error(message: string, cause: unknown): void;
   flush(): void;
 }
 
@@ -62,8 +60,6 @@ export function openLog(level: 'debug' | 'info' | 'warn' | 'error' | 'silent'): 
         'turn ended',
       );
     },
-    info: (message, fields) => log.info(fields ?? {}, message),
-    error: (message, cause) => log.error({ cause: causeOf(cause) }, message),
     flush: () => sink.flush(),
   };
 }

@@ -4,7 +4,6 @@ import type { KnownHead, SessionRef } from './store.ts';
 
 /** A session's branch in memory, as far back as `window` tokens. It is right while the store says `known`. */
 export interface HotBranch {
-  id: SessionId;
   known: KnownHead;
   window: number;
   branch: BranchTurn[];
@@ -29,14 +28,14 @@ export class HotBranches {
     return hot && hot.window >= window ? hot : undefined;
   }
 
-  keep({ tenant, id, name }: Session, hot: Omit<HotBranch, 'id'>): void {
+  keep({ tenant, id, name }: Session, hot: HotBranch): void {
     this.forget(tenant, id);
     const tip = hot.branch.at(-1);
     if (!tip) return;
     // The root stays in front, as the store gives it, for its standing instructions.
     const since = tip.totalTokens - hot.window;
     const branch = hot.branch.filter(({ totalTokens }, index) => index === 0 || totalTokens > since);
-    this.bySession.set(sessionKey(tenant, id), { ...hot, id, branch });
+    this.bySession.set(sessionKey(tenant, id), { ...hot, branch });
     if (name !== undefined) this.ids.set(nameKey(tenant, name), id);
     this.tokens += weight(branch);
     for (const [key, oldest] of this.bySession) {

@@ -30,7 +30,7 @@ function outputOf(item: Item): Paired | undefined {
 }
 
 /** The calls among `items` that have no output among them. */
-export function openCalls(items: readonly Item[]): Paired[] {
+function openCalls(items: readonly Item[]): Paired[] {
   const open = new Map<string, Paired>();
   for (const item of items) {
     const call = callOf(item);

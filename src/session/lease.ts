@@ -47,11 +47,6 @@ export class Leases {
     return moment < this.forgotten || (this.releasedAt.get(session) ?? 0) > moment;
   }
 
-  /** Sessions that are being written to or waited for. */
-  get size(): number {
-    return this.queues.size;
-  }
-
   private lease(session: string): Lease {
     let held = true;
     return {

@@ -1,7 +1,7 @@
 import { Fault } from '../core/errors.ts';
 import type { TurnId } from '../core/ids.ts';
 import type { Tenant } from '../core/turn.ts';
-import { Cancelled, type LiveTurn } from './live-turn.ts';
+import type { LiveTurn } from './live-turn.ts';
 
 /** The turns that are running in this process. */
 export class RunningTurns {
@@ -21,10 +21,6 @@ export class RunningTurns {
     return turn?.intent.tenant === tenant ? turn : undefined;
   }
 
-  get size(): number {
-    return this.live.size;
-  }
-
   /**
    * Waits for `quiet`, after which no turn begins any more, and for all to end. Those that take longer
    * than `ms`, or begin after it, are stopped and recorded as they are.
@@ -38,13 +34,6 @@ export class RunningTurns {
 
   private async allEnded(): Promise<void> {
     while (this.live.size > 0) await Promise.allSettled([...this.live.values()].map((turn) => turn.ended));
-  }
-
-  /** Stops a turn at its caller's wish. False if it is not running. */
-  cancel(tenant: Tenant, id: TurnId): boolean {
-    const turn = this.get(tenant, id);
-    turn?.stop(new Cancelled('The caller cancelled the turn.'));
-    return turn !== undefined;
   }
 }
 

@@ -8,7 +8,7 @@ export const metadata = z
   .record(z.string().max(64), z.string().max(512))
   .refine((pairs) => Object.keys(pairs).length <= 16, 'at most 16 pairs are allowed');
 
-export const number = (min: number, max: number) => z.number().min(min).max(max).nullish();
+const number = (min: number, max: number) => z.number().min(min).max(max).nullish();
 export const count = (min: number, max: number) => z.int().min(min).max(max).nullish();
 
 /** Validates, or throws `invalid_request` that names the field, what was expected and what came. */

@@ -1,4 +1,4 @@
-import type { FunctionCallOutput, Item, OtherPart, Part, Role } from '../../../core/items.ts';
+import type { FunctionCallOutput, Item, OtherPart, Part } from '../../../core/items.ts';
 import { FILE_PART, invalid, isRecord, requireContent } from '../fields.ts';
 
 /** Chat messages as items, and what of them has no place in an item. */
@@ -160,6 +160,3 @@ function parseFile({ file, type: _, ...rest }: Record<string, unknown>, param: s
 
 const some = (fields: Record<string, unknown>): Native =>
   Object.keys(fields).length > 0 ? fields : undefined;
-
-export const isRole = (value: unknown): value is Role =>
-  value === 'user' || value === 'assistant' || value === 'system' || value === 'developer';

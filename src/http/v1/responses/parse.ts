@@ -143,7 +143,7 @@ function toTool(tool: { type: string; name?: unknown }, index: number): Tool {
 }
 
 /** `input`: a text, or items (Open Responses, `ItemParam`). Kinds that we do not know are kept as they are. */
-export function parseInput(input: unknown): Item[] {
+function parseInput(input: unknown): Item[] {
   if (typeof input === 'string')
     return [{ type: 'message', role: 'user', content: [{ type: 'input_text', text: input }] }];
   if (input === undefined || input === null) return [];
