@@ -16,9 +16,9 @@ export interface Capabilities {
 /**
  * A claw: a connection to one AI service, speaking one wire protocol with its own credentials.
  *
- * `call` yields deltas as `Delta` describes, in bursts: those that came together are never empty and are
- * yielded together, so that whoever journals or sends them does so once. It throws a `Fault`, classified once from the provider's
- * status and structured body:
+ * `call` yields deltas as `Delta` describes, in bursts: those that came together are yielded together, so
+ * that whoever journals or sends them does so once. No burst is empty. It throws a `Fault`, classified once
+ * from the provider's status and structured body:
  * - before the first delta for anything the provider refused (the caller may try elsewhere);
  * - after it with `stream_interrupted` when the connection broke, `provider_protocol_error` when the
  *   answer was malformed or ended without its protocol's end mark, `provider_error` when the provider

@@ -1,15 +1,15 @@
-import { Fault } from '../core/errors.ts';
 import { conversationId, responseId } from '../core/ids.ts';
 import type { Turn } from '../core/turn.ts';
 import { dollars } from '../core/usage.ts';
 import { candidateName } from '../routing/candidate.ts';
 import { Cancelled, type LiveTurn } from '../turn/live-turn.ts';
 import type { Receipt } from '../turn/receipt.ts';
+import { toFault } from '../turn/settle.ts';
 
 /** What the headers of a reply tell of its turn. */
 export function receiptHeaders(live: LiveTurn, receipt: Receipt): Record<string, string> {
   const { candidate, retries, history, context } = receipt;
-  const headers: Record<string, string> = { 'x-clawhold-model-id': candidateName(candidate) };
+  const headers: Record<string, string> = { 'x-clawhold-model-id': visible(candidateName(candidate)) };
   if (live.keep) headers['x-clawhold-response-id'] = responseId(live.intent.id);
   if (live.session) headers['x-clawhold-session-id'] = conversationId(live.session.id);
   if (history) headers['x-clawhold-history'] = history;
@@ -20,6 +20,10 @@ export function receiptHeaders(live: LiveTurn, receipt: Receipt): Record<string,
   }
   return headers;
 }
+
+/** A model may have any name; a header may not. */
+const visible = (name: string): string =>
+  name.toWellFormed().replace(/[^\x20-\x7e]/gu, (character) => encodeURIComponent(character));
 
 /** A turn that nobody keeps stops when its client leaves, also before there is anything to send. */
 export function stopWithClient(live: LiveTurn, request: Request): void {
@@ -47,6 +51,6 @@ export async function begun(live: LiveTurn): Promise<Receipt | undefined> {
     return await live.begun;
   } catch (error) {
     if (error instanceof Cancelled) return undefined;
-    throw error instanceof Fault ? error : new Fault('internal_error', 'The turn failed.', { cause: error });
+    throw toFault(error);
   }
 }

@@ -98,9 +98,9 @@ function pathOf(url: string): string {
 function unknownRoute(parts: ServerParts, request: Request): Response {
   parts.keyring.authenticate(request.headers);
   const path = pathOf(request.url);
-  const pattern = (route: { path: string }) =>
+  const isHere = (route: { path: string }) =>
     new RegExp(`^${route.path.replace(/:\w+/g, '[^/]+').replace(/\*$/, '.*')}$`).test(path);
-  const allowed = parts.routes.filter(pattern).map(({ method }) => method);
+  const allowed = parts.routes.filter(isHere).map(({ method }) => method);
   if (allowed.length === 0) throw new Fault('not_found', `There is nothing at ${request.method} ${path}.`);
   const response = errorResponse(new Fault('method_not_allowed', `${path} does not take ${request.method}.`));
   response.headers.set('allow', allowed.join(', '));

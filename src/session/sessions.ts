@@ -45,7 +45,7 @@ export interface Resumed {
   id: SessionId;
   session?: Session;
   parent: TurnId | null;
-  /** The part of the parent's branch that the window reaches; empty at a root. */
+  /** The part of the parent's branch that the window reaches, and its root; empty where there is no parent. */
   branch: BranchTurn[];
   /** What the turn adds, mended. */
   input: Item[];
@@ -137,10 +137,7 @@ export class Sessions {
     return this.atHead({ tenant, ref: state.ref, window, make }, async (branch, session) => {
       if (branch.length === 0) return { branch, input: mend([], items, true), use: 'started' };
       if (state.history && isFullHistory(items)) return this.followHistory(request, session, branch);
-      const news = withoutRepeatedInstructions(
-        items,
-        branch.map(({ turn }) => turn),
-      );
+      const news = withoutRepeatedInstructions(items, branch);
       return { branch, input: mend(itemsOf(branch), news, true), use: 'appended' };
     });
   }
@@ -166,10 +163,9 @@ export class Sessions {
     try {
       // Somebody else has written since it was read, most likely while this turn waited.
       if (leases.releasedSince(id, before)) head = await this.readHead({ ...wanted, ref: { id } });
-      const { branch } = head;
-      const placed = await place(branch, head.session);
-      const moveHead = { from: head.session.head };
-      const { session } = head;
+      const { session, branch } = head;
+      const placed = await place(branch, session);
+      const moveHead = { from: session.head };
       return { ...placed, id, session, parent: tipOf(placed.branch), moveHead, lease, window: wanted.window };
     } catch (error) {
       lease.release();

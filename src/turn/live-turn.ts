@@ -13,7 +13,7 @@ export class Cancelled extends Error {
  * their leaving changes nothing.
  */
 export class LiveTurn {
-  /** Everything so far, in order. Entries are journaled before they appear here. */
+  /** Everything so far, in order. Those of a turn that is kept are journaled before they appear here. */
   readonly log: Delta[] = [];
   /** Settles before the first delta, or rejects with the `Fault` or `Cancelled` that left the turn without any. */
   readonly begun: Promise<Receipt>;

@@ -1,7 +1,9 @@
 import type { Claw } from '../claws/claw.ts';
 import { type Assembled, assemble, historyWindow } from '../context/assemble.ts';
 import type { Clock } from '../core/clock.ts';
+import { emptyFold } from '../core/fold.ts';
 import type { Caller, Intent, Outcome } from '../core/turn.ts';
+import type { Usage } from '../core/usage.ts';
 import type { TurnEvents } from '../events/turn-events.ts';
 import type { Candidate } from '../routing/candidate.ts';
 import { choose, type Directory } from '../routing/choose.ts';
@@ -17,7 +19,7 @@ import { intentOf, nativesOf } from './intent.ts';
 import { LiveTurn } from './live-turn.ts';
 import { budgetOf, promptFor } from './prompt.ts';
 import type { Receipt } from './receipt.ts';
-import { type Committed, commit, follow } from './record.ts';
+import { type Committed, commit, type Ending, follow } from './record.ts';
 import type { RunningTurns } from './running-turns.ts';
 import { settle, toFault } from './settle.ts';
 
@@ -105,9 +107,7 @@ function remember(
   sessions.advance(resumed, { turn: { ...slim, ...outcome }, tokens, totalTokens, digest, hidden: [] });
 }
 
-interface Ended {
-  outcome: Outcome;
-  failure?: unknown;
+interface Ended extends Ending {
   /** Whether a first delta came. */
   begun: boolean;
 }
@@ -124,12 +124,12 @@ async function answer(work: Work, path: TurnPath): Promise<Ended> {
       signal: live.signal,
     });
   } catch (failure) {
-    const nothing = { folded: { items: [], finish: [] }, failure, cost: () => undefined };
-    return { outcome: settle({ ...nothing, completedAt: path.clock() }), failure, begun: false };
+    const nothing = { folded: emptyFold(), cost: () => undefined };
+    return { outcome: settle({ ...nothing, failure, completedAt: path.clock() }), failure, begun: false };
   }
   live.start(receiptOf(work, found));
   const { price } = found.candidate;
-  const cost = (usage: Parameters<typeof costOf>[0]) => price && costOf(usage, price);
+  const cost = (usage: Usage) => price && costOf(usage, price);
   return { ...(await follow(live, found, { ...path, cost })), begun: true };
 }
 

@@ -180,13 +180,15 @@ async function collect(
 
 function placeOf(itemId: string, session: Session): Place {
   const place = parseItemId(itemId);
-  if (!place || sessionOf(place.turn) !== session.id) {
-    throw new Fault(
-      'item_not_found',
-      `Item with id '${itemId}' not found in conversation '${conversationId(session.id)}'.`,
-    );
-  }
+  if (!place || sessionOf(place.turn) !== session.id) throw itemNotFound(itemId, session);
   return place;
+}
+
+function itemNotFound(itemId: string, session: Session): Fault {
+  return new Fault(
+    'item_not_found',
+    `Item with id '${itemId}' not found in conversation '${conversationId(session.id)}'.`,
+  );
 }
 
 function getItem(gateway: Gateway): Handler {
@@ -207,12 +209,7 @@ async function locate(
   const row = await gateway.store.readTurn(caller.tenant, place.turn);
   const items = row ? placedItems(await wholeTurn(row, gateway.blobs), row.hidden) : [];
   const found = items.find(({ side, index }) => side === place.side && index === place.index);
-  if (!found) {
-    throw new Fault(
-      'item_not_found',
-      `Item with id '${itemId}' not found in conversation '${conversationId(session.id)}'.`,
-    );
-  }
+  if (!found) throw itemNotFound(itemId, session);
   return found;
 }
 

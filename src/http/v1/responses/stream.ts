@@ -39,8 +39,7 @@ export class ResponseStream implements StreamWriter {
   ) {}
 
   open(): string {
-    const queued = { ...this.intent };
-    const begun = response({ turn: queued, store: this.store, session: this.session });
+    const begun = response({ turn: this.intent, store: this.store, session: this.session });
     return (
       this.event('response.created', { response: begun }) +
       this.event('response.in_progress', { response: begun })
@@ -98,9 +97,9 @@ export class ResponseStream implements StreamWriter {
     const id = itemId(item.type, { turn: this.intent.id, side: 'o', index });
     this.ids[index] = id;
     const started = outputItem({ ...item, id } as Item & { id: string });
-    const item_ =
+    const announced =
       'status' in started || STREAMED.has(item.type) ? { ...started, status: 'in_progress' } : started;
-    return this.event('response.output_item.added', { output_index: index, item: item_ });
+    return this.event('response.output_item.added', { output_index: index, item: announced });
   }
 
   private text(delta: DeltaOf<'text-delta'>): string {
