@@ -86,6 +86,7 @@ function cutAt(history: number, room: number, budget: Budget): number {
 function standingInstructions(root: BranchTurn | undefined, kept: readonly BranchTurn[]): PromptItem[] {
   if (!root || kept[0] === root) return [];
   return root.turn.input
+    .filter((_, index) => !root.hidden.includes(`i${index}`))
     .filter((item) => item.type === 'message' && (item.role === 'system' || item.role === 'developer'))
     .map((item) => ({ item }));
 }

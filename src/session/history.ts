@@ -1,5 +1,6 @@
 import type { TurnId } from '../core/ids.ts';
 import type { Item } from '../core/items.ts';
+import type { BranchTurn } from '../core/turn.ts';
 import { digestItem, digestItems, EMPTY_DIGEST } from './digest.ts';
 import type { TreeNode } from './store.ts';
 
@@ -63,10 +64,12 @@ function leadingInstructions(items: readonly Item[]): Item[] {
  * Clients that send only their newest message often send their instructions along each time. Those that
  * repeat the branch's latest ones word for word are left out; changed ones are kept and take over.
  */
-export function withoutRepeatedInstructions(items: Item[], branch: readonly { input: Item[] }[]): Item[] {
+export function withoutRepeatedInstructions(items: Item[], branch: readonly BranchTurn[]): Item[] {
   const leading = leadingInstructions(items);
   if (leading.length === 0) return items;
-  const latest = branch.map((turn) => leadingInstructions(turn.input)).findLast((found) => found.length > 0);
+  const latest = branch
+    .map(({ turn, hidden }) => leadingInstructions(turn.input.filter((_, i) => !hidden.includes(`i${i}`))))
+    .findLast((found) => found.length > 0);
   if (!latest || digestItems(EMPTY_DIGEST, latest) !== digestItems(EMPTY_DIGEST, leading)) return items;
   return items.slice(leading.length);
 }
