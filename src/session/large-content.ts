@@ -54,7 +54,8 @@ export const mayRefer = (body: string): boolean => body.includes(REFERENCE);
 
 /** Moves large payloads of items to the blob store. Resolves when they survive the machine. */
 export async function moveOut(items: Item[], tenant: Tenant, blobs: BlobStore): Promise<Item[]> {
-  const large = payloads(items, (text) => text.length >= LARGE);
+  // What only looks like a reference must not be taken for one when it is read.
+  const large = payloads(items, (text) => text.length >= LARGE || text.startsWith(REFERENCE));
   if (large.size === 0) return items;
   const references = new Map<string, string>();
   for (const text of large) references.set(text, REFERENCE + (await blobs.putBlob(tenant, text)));

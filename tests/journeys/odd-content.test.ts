@@ -1,0 +1,94 @@
+import { afterAll, beforeAll, expect, test } from 'bun:test';
+import { rmSync } from 'node:fs';
+import { type TestGateway, temporaryDirectory, testGateway } from '../harness/gateway.ts';
+import { inSession, type Journey, json, startJourney } from '../harness/journey.ts';
+import { sent } from '../harness/upstream.ts';
+import { asList, asText } from '../simulators/provider/shape.ts';
+
+let journey: Journey;
+beforeAll(async () => {
+  journey = await startJourney();
+});
+afterAll(() => journey.end());
+
+const system = (content: string) => ({ role: 'system' as const, content });
+const user = (content: string) => ({ role: 'user' as const, content });
+
+async function deleteFirstItem(gateway: TestGateway, session: string): Promise<void> {
+  const path = `/v1/conversations/${session}/items`;
+  const [first] = asList((await json(gateway.fetch(`${path}?order=asc`))).data);
+  expect((await gateway.fetch(`${path}/${asText(first?.id)}`, { method: 'DELETE' })).status).toBe(200);
+}
+
+/** Opens a session, deletes its first item, and answers what the provider sees of a later turn. */
+async function seenAfterDeletion(
+  name: string,
+  model: string,
+  first: object[],
+  later: object[][],
+): Promise<string[]> {
+  const { gateway, provider } = journey;
+  const headers = { 'x-session-id': name };
+  const opened = await gateway.post('/v1/chat/completions', { model, messages: first }, headers);
+  await opened.text();
+  await deleteFirstItem(gateway, opened.headers.get('x-clawhold-session-id')!);
+  for (const messages of later) {
+    const answer = await gateway.post('/v1/chat/completions', { model, messages }, headers);
+    expect(answer.status).toBe(200);
+    await answer.text();
+  }
+  return sent(provider.requests.at(-1));
+}
+
+test.each(['日本語', 'é', '\ud800', 'a\r\nx-evil: 1', 'a\u0000b'])(
+  'a model may have any name: %j',
+  async (name) => {
+    for (const stream of [false, true]) {
+      const body = { model: `openai/${name}`, messages: [user('hello')], stream };
+      const response = await journey.gateway.post('/v1/chat/completions', body);
+      expect(response.status).toBe(200);
+      expect(response.headers.get('x-clawhold-model-id')).toMatch(/^openai\/[\x20-\x7e]+$/);
+      expect(response.headers.get('x-evil')).toBeNull();
+      expect(await response.text()).toContain('hello');
+    }
+  },
+);
+
+test('instructions that were deleted count again when they are sent again', async () => {
+  const seen = await seenAfterDeletion(
+    'again',
+    'openai/recall',
+    [system('Be brief.'), user('one')],
+    [[system('Be brief.'), user('two')]],
+  );
+  expect(seen).toContain('system: Be brief.');
+});
+
+test('deleted instructions do not come back when the beginning no longer fits', async () => {
+  const long = 'word '.repeat(2_000);
+  const later = ['two', 'three', 'four', 'five'].map((text) => [user(`${text} ${long}`)]);
+  const seen = await seenAfterDeletion(
+    'cut',
+    'openai/gpt-4',
+    [system('Be brief.'), user(`one ${long}`)],
+    later,
+  );
+  expect(seen.some((line) => line.startsWith('user: one'))).toBe(false);
+  expect(seen).not.toContain('system: Be brief.');
+});
+
+test('content that looks like a reference of the store stays what it is after a restart', async () => {
+  const dataDir = temporaryDirectory();
+  const url = `clawhold-blob:${'a'.repeat(64)}`;
+  const say = async (content: unknown) => {
+    const gateway = await testGateway({ provider: journey.provider.url, dataDir });
+    const body = { model: 'openai/recall', messages: [{ role: 'user', content }] };
+    const { status } = await gateway.post('/v1/chat/completions', body, inSession('look').headers);
+    await gateway.stop();
+    return status;
+  };
+  expect(await say([{ type: 'image_url', image_url: { url } }])).toBe(200);
+  expect(await say('and now?')).toBe(200);
+  expect(JSON.stringify(journey.provider.requests.at(-1)?.body)).toContain(url);
+  rmSync(dataDir, { recursive: true, force: true });
+});
