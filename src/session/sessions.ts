@@ -19,6 +19,9 @@ import { bringBack, mayRefer } from './large-content.ts';
 import type { Lease, Leases } from './lease.ts';
 import type { BlobStore, SessionRef, SessionStore, TurnRow } from './store.ts';
 
+/** How many tokens back an added output finds its call. */
+const APPEND_WINDOW = 32_000;
+
 /** Which stored state a request builds on, as its caller said. */
 export type StateRef =
   /** None: the request stands alone, or begins a chain. */
@@ -144,7 +147,7 @@ export class Sessions {
 
   /** The right to add items to a session without asking a model; calls may stay open for a later output. */
   resumeForAppend(tenant: Tenant, ref: SessionRef, items: Item[]): Promise<Resumed> {
-    return this.atHead({ tenant, ref, window: 1 }, async (branch) => ({
+    return this.atHead({ tenant, ref, window: APPEND_WINDOW }, async (branch) => ({
       branch,
       input: mend(itemsOf(branch), items, false),
     }));
@@ -275,10 +278,11 @@ export class Sessions {
 
 const tipOf = (branch: readonly BranchTurn[]): TurnId | null => branch.at(-1)?.turn.id ?? null;
 
-/** Where the last turn left off: only its own calls can still be open. */
+/** What calls can still be open in: the last turn that asked a model, and what was added to it since. */
 function itemsOf(branch: readonly BranchTurn[]): Item[] {
-  const tip = branch.at(-1);
-  return tip ? placedItems(tip.turn, tip.hidden).map(({ item }) => item) : [];
+  const asked = branch.findLastIndex(({ turn }) => turn.model !== undefined);
+  const since = branch.slice(Math.max(0, asked));
+  return since.flatMap(({ turn, hidden }) => placedItems(turn, hidden).map(({ item }) => item));
 }
 
 export function sessionNotFound(ref: SessionRef): Fault {

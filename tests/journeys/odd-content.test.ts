@@ -92,3 +92,26 @@ test('content that looks like a reference of the store stays what it is after a 
   expect(JSON.stringify(journey.provider.requests.at(-1)?.body)).toContain(url);
   rmSync(dataDir, { recursive: true, force: true });
 });
+
+test('outputs of parallel calls may be added one by one', async () => {
+  const { gateway, provider } = journey;
+  const { id } = await json(gateway.post('/v1/conversations', {}));
+  const add = async (...items: object[]) =>
+    (await gateway.post(`/v1/conversations/${id}/items`, { items })).status;
+  const call = (call_id: string) => ({ type: 'function_call', call_id, name: call_id, arguments: '{}' });
+  const output = (call_id: string) => ({ type: 'function_call_output', call_id, output: `${call_id} done` });
+  expect(await add({ type: 'message', ...user('go') }, call('a'), call('b'))).toBe(200);
+  expect(await add(output('a'))).toBe(200);
+  expect(await add(output('b'))).toBe(200);
+  expect(await add(output('b'))).toBe(400);
+  const body = { model: 'openai/recall', input: 'and?', conversation: id };
+  expect((await gateway.post('/v1/responses', body)).status).toBe(200);
+  expect(sent(provider.requests.at(-1))).toEqual([
+    'user: go',
+    'call a',
+    'call b',
+    'output a done',
+    'output b done',
+    'user: and?',
+  ]);
+});
