@@ -26,13 +26,15 @@ async function tryConnection(
   limitMs: number,
   signal: AbortSignal,
 ): Promise<void> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const tooLate = new Promise<'late'>((resolve) => {
-    timer = setTimeout(resolve, limitMs, 'late');
-  });
+  const given = Promise.withResolvers<'late' | 'stopped'>();
+  const timer = setTimeout(given.resolve, limitMs, 'late');
+  const stop = () => given.resolve('stopped');
+  signal.addEventListener('abort', stop);
   const connection = Bun.connect({ hostname, port, socket: { data() {}, error() {} } });
   try {
-    if ((await Promise.race([connection, tooLate])) === 'late') {
+    const first = await Promise.race([connection, given.promise]);
+    signal.throwIfAborted();
+    if (first === 'late') {
       throw new Fault(
         'provider_timeout',
         `${hostname}:${port} did not accept a connection within ${limitMs} ms.`,
@@ -46,6 +48,7 @@ async function tryConnection(
     });
   } finally {
     clearTimeout(timer);
+    signal.removeEventListener('abort', stop);
     connection.then(
       (socket) => socket.end(),
       () => {},

@@ -37,12 +37,13 @@ export function httpClaw(parts: HttpClawParts): Claw {
 
 async function send(parts: HttpClawParts, request: WireRequest, signal: AbortSignal): Promise<Response> {
   const { provider } = parts;
+  const body = JSON.stringify(request.body);
   await parts.connect(provider.baseUrl, signal);
   try {
     return await parts.fetch(provider.baseUrl + request.path, {
       method: 'POST',
       headers: { 'content-type': 'application/json', ...request.headers },
-      body: JSON.stringify(request.body),
+      body,
       signal,
       redirect: 'error',
     });

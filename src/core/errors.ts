@@ -175,3 +175,12 @@ export class Fault extends Error {
     return ERRORS[this.code];
   }
 }
+
+/** Whatever was thrown, as a `Fault`. A stack that overflowed is a request nested beyond reason, not our fault. */
+export function faultOf(error: unknown, unforeseen: string): Fault {
+  if (error instanceof Fault) return error;
+  if (error instanceof RangeError && /call stack/.test(error.message)) {
+    return new Fault('invalid_request', 'The request is nested too deeply.', { cause: error });
+  }
+  return new Fault('internal_error', unforeseen, { cause: error });
+}

@@ -4,7 +4,7 @@ import { Fault } from '../core/errors.ts';
 export async function readBody(request: Request, limit: number): Promise<Record<string, unknown>> {
   const length = request.headers.get('content-length');
   if (length !== null && Number(length) > limit) throw tooLarge(limit);
-  const text = length === null ? await readChunked(request, limit) : await request.text();
+  const text = await readText(request, limit, length === null);
   if (text === '') throw new Fault('invalid_json', 'The request has no body.');
   let body: unknown;
   try {
@@ -16,6 +16,15 @@ export async function readBody(request: Request, limit: number): Promise<Record<
     throw new Fault('invalid_request', 'The body must be a JSON object.');
   }
   return body as Record<string, unknown>;
+}
+
+async function readText(request: Request, limit: number, chunked: boolean): Promise<string> {
+  try {
+    return chunked ? await readChunked(request, limit) : await request.text();
+  } catch (cause) {
+    if (cause instanceof Fault || !request.signal.aborted) throw cause;
+    throw new Fault('invalid_json', 'The client left before the body was whole.', { cause });
+  }
 }
 
 /** A body of unknown length is cut off where it passes the limit, not after. */

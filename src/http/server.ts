@@ -1,4 +1,4 @@
-import { Fault } from '../core/errors.ts';
+import { Fault, faultOf } from '../core/errors.ts';
 import type { RequestRecord } from '../events/request-events.ts';
 import type { Keyring } from '../security/keys.ts';
 import { errorResponse } from './envelope.ts';
@@ -63,7 +63,7 @@ async function door(
 ): Promise<Response> {
   const startedAt = performance.now();
   const record: RequestRecord = {
-    requestId: request.headers.get('x-request-id')?.slice(0, 128) ?? `req_${Bun.randomUUIDv7('base64url')}`,
+    requestId: request.headers.get('x-request-id')?.slice(0, 128) || `req_${Bun.randomUUIDv7('base64url')}`,
     method: request.method,
     path: route?.path ?? pathOf(request.url),
     status: 500,
@@ -73,7 +73,7 @@ async function door(
   try {
     response = await handle(record);
   } catch (error) {
-    record.fault = asFault(error);
+    record.fault = faultOf(error, 'The gateway failed to handle this request.');
     response = errorResponse(record.fault);
   }
   response.headers.set('x-request-id', record.requestId);
@@ -81,11 +81,6 @@ async function door(
   record.durationMs = performance.now() - startedAt;
   parts.onRequest(record);
   return response;
-}
-
-function asFault(error: unknown): Fault {
-  if (error instanceof Fault) return error;
-  return new Fault('internal_error', 'The gateway failed to handle this request.', { cause: error });
 }
 
 function pathOf(url: string): string {

@@ -42,7 +42,8 @@ export function openLog(level: 'debug' | 'info' | 'warn' | 'error' | 'silent'): 
       else log.debug(fields, 'request');
     },
     turn({ intent, requestId, outcome, failure }) {
-      log.info(
+      // A turn whose outcome could not be recorded is the one thing that must not go unnoticed.
+      log[outcome ? 'info' : 'error'](
         {
           requestId,
           turn: intent.id,

@@ -90,8 +90,9 @@ function findAny(names: readonly string[], dialect: Dialect, directory: Director
 function find(name: string, dialect: Dialect, directory: Directory): Candidate[] {
   const slash = name.indexOf('/');
   const service = slash > 0 ? directory.service(name.slice(0, slash)) : undefined;
-  if (service && (service.models?.has(name.slice(slash + 1)) ?? true)) {
-    return [candidate(service, name.slice(slash + 1), dialect, directory)];
+  const model = name.slice(slash + 1);
+  if (service && model !== '' && (service.models?.has(model) ?? true)) {
+    return [candidate(service, model, dialect, directory)];
   }
   const providers = directory.providersOf(name);
   if (providers.length === 0) throw unknownModel(name, directory);

@@ -16,13 +16,13 @@ export async function recover(parts: RecordParts): Promise<number> {
       parts.journal.end(id);
       continue;
     }
-    await close(turn, parts);
-    closed++;
+    if (await close(turn, parts)) closed++;
   }
   return closed;
 }
 
-async function close({ intent, deltas }: Unfinished, parts: RecordParts): Promise<void> {
+/** False where the log cannot take the turn: it stays in the journal, and must not keep the gateway from starting. */
+async function close({ intent, deltas }: Unfinished, parts: RecordParts): Promise<boolean> {
   const failure = new Fault('stream_interrupted', 'The gateway stopped while this turn was running.');
   const settled = settle({
     folded: foldAll(deltas),
@@ -30,5 +30,11 @@ async function close({ intent, deltas }: Unfinished, parts: RecordParts): Promis
     cost: () => undefined,
     completedAt: parts.clock(),
   });
-  await commit(intent, { ...settled, state: 'incomplete' }, parts);
+  try {
+    await commit(intent, { ...settled, state: 'incomplete' }, parts);
+    return true;
+  } catch (error) {
+    if (error instanceof Fault && error.code === 'context_lost') return false;
+    throw error;
+  }
 }

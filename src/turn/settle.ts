@@ -1,4 +1,4 @@
-import { Fault } from '../core/errors.ts';
+import { type Fault, faultOf } from '../core/errors.ts';
 import type { Folded, FoldedItem } from '../core/fold.ts';
 import type { Item } from '../core/items.ts';
 import type { Outcome } from '../core/turn.ts';
@@ -48,10 +48,8 @@ function ending(folded: Folded, failure: unknown): Pick<Outcome, 'state' | 'erro
   return { state: reason === 'length' || reason === 'content_filter' ? 'incomplete' : 'completed' };
 }
 
-export function toFault(failure: unknown): Fault {
-  if (failure instanceof Fault) return failure;
-  return new Fault('internal_error', 'The gateway failed while it handled this turn.', { cause: failure });
-}
+export const toFault = (failure: unknown): Fault =>
+  faultOf(failure, 'The gateway failed while it handled this turn.');
 
 function alternatesOf(items: FoldedItem[]): Item[][] | undefined {
   const alternates: Item[][] = [];

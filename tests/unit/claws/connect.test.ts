@@ -1,0 +1,36 @@
+import { expect, test } from 'bun:test';
+import { connectWithin } from '../../../src/claws/connect.ts';
+import type { Fault } from '../../../src/core/errors.ts';
+
+/** TEST-NET-1 (RFC 5737): nothing answers there, not even with a refusal. */
+const SILENT = 'http://192.0.2.1:81/v1';
+
+async function failureOf(work: Promise<void>): Promise<unknown> {
+  return work.then(
+    () => undefined,
+    (error) => error,
+  );
+}
+
+test('an origin that accepts is connected to, and not tried again while it is warm', async () => {
+  const server = Bun.listen({ hostname: '127.0.0.1', port: 0, socket: { data() {} } });
+  const connect = connectWithin(1000, {});
+  const url = `http://127.0.0.1:${server.port}/v1`;
+  await connect(url, new AbortController().signal);
+  server.stop(true);
+  await connect(url, new AbortController().signal);
+});
+
+test('an origin that refuses is unreachable', async () => {
+  const server = Bun.listen({ hostname: '127.0.0.1', port: 0, socket: { data() {} } });
+  const { port } = server;
+  server.stop(true);
+  const failure = await failureOf(
+    connectWithin(1000, {})(`http://127.0.0.1:${port}`, new AbortController().signal),
+  );
+  expect((failure as Fault).code).toBe('provider_unreachable');
+});
+
+test('an origin behind a proxy is not tried', async () => {
+  await connectWithin(1000, { HTTPS_PROXY: 'http://127.0.0.1:1' })(SILENT, new AbortController().signal);
+});
