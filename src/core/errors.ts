@@ -65,7 +65,7 @@ export const ERRORS = {
     status: 409,
     type: 'invalid_request_error',
     retryable: true,
-    remedy: 'Too many turns wait for this session; wait as `Retry-After` says, then send again.',
+    remedy: 'Others are writing to this session; wait as `Retry-After` says, then send again.',
   },
   body_too_large: bad(413, 'Send a smaller body, or raise `limits.body_bytes` in the configuration.'),
   provider_auth_failed: {

@@ -1,0 +1,43 @@
+import { expect, test } from 'bun:test';
+import { Fault } from '../../../src/core/errors.ts';
+import { newSessionId } from '../../../src/core/ids.ts';
+import { userMessage } from '../../../src/core/items.ts';
+import type { Session, Tenant } from '../../../src/core/turn.ts';
+import { Leases } from '../../../src/session/lease.ts';
+import { Sessions } from '../../../src/session/sessions.ts';
+import type { TurnRow } from '../../../src/session/store.ts';
+import { MemoryBlobStore } from '../../../src/stores/memory/blob-store.ts';
+import { MemoryJournal } from '../../../src/stores/memory/journal.ts';
+import { MemorySessionStore } from '../../../src/stores/memory/session-store.ts';
+import { append } from '../../../src/turn/append.ts';
+import type { TurnPath } from '../../../src/turn/run.ts';
+
+const tenant = 'acme' as Tenant;
+const clock = () => 1_750_000_000_000;
+
+/** A store in which somebody else deletes the session just before a turn is committed. */
+class Contended extends MemorySessionStore {
+  override async commitTurn(row: TurnRow, moveHead?: { from: TurnRow['parent'] }): Promise<boolean> {
+    await this.deleteSession(row.tenant, row.session);
+    return super.commitTurn(row, moveHead);
+  }
+}
+
+async function appendTo(store: MemorySessionStore): Promise<unknown> {
+  const blobs = new MemoryBlobStore();
+  const sessions = new Sessions({ store, blobs, clock, leases: new Leases(4) });
+  const session: Session = { id: newSessionId(1), tenant, createdAt: 1, metadata: {}, head: null, edits: 0 };
+  await store.createSession(session);
+  const path = { store, blobs, clock, sessions, journal: new MemoryJournal() } as unknown as TurnPath;
+  return append(tenant, session, [userMessage('Hi')], path).catch((error: unknown) => error);
+}
+
+test('items that follow the head are added', async () => {
+  expect(await appendTo(new MemorySessionStore())).toMatchObject({ state: 'completed' });
+});
+
+test('items that nobody would see are not said to be added', async () => {
+  const failure = await appendTo(new Contended());
+  expect(failure).toBeInstanceOf(Fault);
+  expect((failure as Fault).code).toBe('session_busy');
+});
