@@ -1,3 +1,4 @@
+import type { ErrorCode } from './errors.ts';
 import type { Item } from './items.ts';
 import type { Usage } from './usage.ts';
 
@@ -14,7 +15,10 @@ export interface Finish {
  * One part of an answer: what every claw yields, streaming or not, and what is journaled.
  *
  * What holds:
- * - `start` comes first, exactly once. `usage` may come several times; the last one counts.
+ * - `attempt` comes before everything a claw says. A second one is a rescue: another call takes the answer
+ *   over where the last one broke off, and goes on counting items where it stopped.
+ * - `start` is the first of each claw, exactly once. `usage` may come several times; the last one of an
+ *   attempt counts.
  * - `item-start` opens output item `index`; indexes begin at 0 and grow by one. Items may overlap
  *   (parallel tool calls), and every opened item is closed by `item-end` in a whole answer.
  * - `item-start.item` is a skeleton with empty content for kinds that stream (message, reasoning,
@@ -29,6 +33,18 @@ export interface Finish {
  * - `finish` comes once per choice. A failure is never a delta: the iterator throws a `Fault`.
  */
 export type Delta =
+  /**
+   * Written by the turn path, never by a claw: who is called, by `model` at `provider`. A rescue says why the
+   * last call was given up (`cause`) and which output items are void from now on (`discard`).
+   */
+  | {
+      type: 'attempt';
+      provider: string;
+      protocol: string;
+      model: string;
+      cause?: ErrorCode;
+      discard?: number[];
+    }
   | { type: 'start'; model: string; id?: string }
   | { type: 'item-start'; index: number; item: Item; choice?: number }
   | { type: 'text-delta'; index: number; part: number; text: string; logprobs?: unknown[] }

@@ -1,4 +1,5 @@
 import type { Delta, Finish } from './delta.ts';
+import type { ErrorCode } from './errors.ts';
 import type { Item, Message, OtherItem, Reasoning } from './items.ts';
 import type { Usage } from './usage.ts';
 
@@ -11,25 +12,50 @@ export interface FoldedItem {
   done: boolean;
 }
 
+/** A call that answered. */
+export interface Called {
+  provider: string;
+  protocol: string;
+  /** The model's name at the provider. */
+  model: string;
+}
+
+/** A call that broke off and was followed by another one. */
+export interface BrokenOff {
+  by: Called;
+  usage?: Usage;
+  said: number;
+  cause?: ErrorCode;
+}
+
 /** What a sequence of deltas amounts to. Fields are absent until their delta came. */
 export interface Folded {
+  /** By index; those that a rescue declared void are missing. */
+  items: FoldedItem[];
+  /** Who is answering, or has; earlier ones are in `brokenOff`. This and what follows is of the last call. */
+  by?: Called;
   model?: string;
   /** The provider's id of the answer. */
   providerId?: string;
-  items: FoldedItem[];
   usage?: Usage;
+  /** UTF-16 units of text, thought and arguments. */
+  said: number;
+  brokenOff: BrokenOff[];
   /** By choice. */
   finish: Finish[];
   extra?: Record<string, unknown>;
 }
 
 export function emptyFold(): Folded {
-  return { items: [], finish: [] };
+  return { items: [], said: 0, brokenOff: [], finish: [] };
 }
 
 /** Folds one more delta into `folded`, in place; a streamed answer and a whole one fold to the same value. */
 export function fold(folded: Folded, delta: Delta): void {
   switch (delta.type) {
+    case 'attempt':
+      attempt(folded, delta);
+      return;
     case 'start':
       folded.model = delta.model;
       if (delta.id !== undefined) folded.providerId = delta.id;
@@ -56,8 +82,17 @@ export function fold(folded: Folded, delta: Delta): void {
     case 'progress':
       return;
     default:
+      if (delta.type !== 'annotation') folded.said += delta.text.length;
       grow(folded.items[delta.index]!.item, delta);
   }
+}
+
+function attempt(folded: Folded, { provider, protocol, model, cause, discard }: DeltaOf<'attempt'>): void {
+  const { by, usage, said } = folded;
+  if (by) folded.brokenOff.push({ by, usage, said, cause });
+  for (const index of discard ?? []) delete folded.items[index];
+  Object.assign(folded, { by: { provider, protocol, model }, model: undefined, providerId: undefined });
+  Object.assign(folded, { usage: undefined, said: 0, finish: [] });
 }
 
 export function foldAll(deltas: Iterable<Delta>): Folded {
@@ -66,7 +101,8 @@ export function foldAll(deltas: Iterable<Delta>): Folded {
   return folded;
 }
 
-type ContentDelta = Extract<Delta, { type: `${string}-delta` | 'annotation' }>;
+type DeltaOf<Type extends Delta['type']> = Extract<Delta, { type: Type }>;
+type ContentDelta = DeltaOf<Extract<Delta['type'], `${string}-delta` | 'annotation'>>;
 
 function grow(item: Item, delta: ContentDelta): void {
   switch (delta.type) {

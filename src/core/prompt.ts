@@ -32,6 +32,12 @@ export interface Prompt {
   outputLimit?: number;
   /** Whether to ask the provider for a stream. The deltas have the same meaning either way. */
   stream: boolean;
+  /**
+   * The last item is the beginning of an answer, a message of the assistant that was cut off after any
+   * character: the answer asked for is what follows it, without a word of it again. A claw whose model goes on
+   * with an assistant's message by itself sends it last; any other adds an instruction (`claws/continuation.ts`).
+   */
+  continues?: boolean;
   /** The protocol whose vocabulary `extra` is in. */
   dialect: ProtocolName;
   /** Request fields that we do not know. A claw merges them into its request only when it speaks `dialect`. */

@@ -13,6 +13,64 @@ export type Dialect = 'chat' | 'responses';
 
 export type TurnState = 'queued' | 'running' | 'completed' | 'incomplete' | 'failed' | 'cancelled';
 
+/** A session's id, or its name in the tenant. */
+export type SessionRef = { id: SessionId } | { name: string };
+
+/** Which stored state a request builds on, as its caller said. */
+export type StateRef =
+  /** None: the request stands alone, or begins a chain. */
+  | { kind: 'none' }
+  /**
+   * A session. With `create`, an unknown name makes a new one. With `history`, items that hold what
+   * others have said are the client's own full history and not news.
+   */
+  | { kind: 'session'; ref: SessionRef; create: boolean; history: boolean }
+  /** A response to continue. `within`, where given, must be its session. */
+  | { kind: 'response'; id: TurnId; within?: SessionRef };
+
+/** How a turn is to meet trouble. Each has a default in the configuration, for all or for one key. */
+export interface TurnPolicy {
+  /** When the client that asked for it leaves: it runs on and is recorded, or stops. */
+  onDisconnect: 'run_on' | 'cancel';
+  /** While somebody else writes to its session: it waits, or branches off from what is there. */
+  whenBusy: 'wait' | 'fork';
+  /** While no candidate can be reached: it fails, or is kept until one can. */
+  whenDown: 'fail' | 'defer';
+  /**
+   * Where an answer broke off that cannot be continued: it fails, or begins anew, and readers are told
+   * which parts are void.
+   */
+  whenBroken: 'fail' | 'restart';
+}
+
+/**
+ * What it takes to run a turn again, or to go on with it, beside what is stored with it. Journaled with the
+ * intent, never stored.
+ */
+export interface Plan {
+  /** Models to try after the one that was asked for. */
+  fallbacks?: string[];
+  /** Request fields that we do not know, for a provider of the same dialect. */
+  extra?: Record<string, unknown>;
+  /** Whether providers are asked for a stream. */
+  stream: boolean;
+  background: boolean;
+  overflow: 'truncate' | 'error';
+  policy: TurnPolicy;
+  /** The caller's key, by name, and the request. */
+  key: string;
+  requestId?: string;
+  /** Kept for its idempotency key alone: nobody else can fetch it. */
+  hidden?: boolean;
+  fingerprint?: string;
+  /** The session's lease under which it runs. */
+  token?: number;
+  /** It has not come to its session yet: what it builds on. Parent and standing are not known. */
+  waitsFor?: StateRef;
+  /** Milliseconds since the epoch: it is given up then if no candidate could be reached. */
+  deferredUntil?: number;
+}
+
 /** A failure as it is stored with the turn and shown to whoever fetches it. */
 export interface TurnError {
   code: ErrorCode;
@@ -49,6 +107,8 @@ export interface Intent {
   /** What stands beside input items, by index: fields of the dialect that have no canonical place. */
   inputNatives?: Record<number, unknown>;
   standing: Standing;
+  /** Absent when items were only appended. */
+  plan?: Plan;
 }
 
 /** Where a turn stands on its branch, up to and including its own input. */
@@ -81,13 +141,28 @@ export interface Outcome {
   usage?: Usage;
   /** Absent when the model has no known price. */
   cost?: NanoDollars;
+  /** All calls that gave a part of the answer, where there were several; `usage` and `cost` are their sums. */
+  attempts?: Attempt[];
   error?: TurnError;
   /** Fields of the provider's envelope that have no canonical place. */
   extra?: Record<string, unknown>;
 }
 
+/** One of several calls that made an answer. */
+export interface Attempt {
+  provider: string;
+  /** The model's name at the provider. */
+  model: string;
+  usage: Usage;
+  /** The provider did not come to count it: tokens are estimated from what was sent and received. */
+  estimated?: true;
+  cost?: NanoDollars;
+  /** What broke it off; absent for the one that ended in order. */
+  error?: ErrorCode;
+}
+
 /** One request and its outcome. */
-export type Turn = Omit<Intent, 'standing'> & Outcome;
+export type Turn = Omit<Intent, 'standing' | 'plan'> & Outcome;
 
 /**
  * A named or addressed session. An implicit chain of responses has turns but no record until

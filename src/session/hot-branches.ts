@@ -1,6 +1,6 @@
 import type { SessionId } from '../core/ids.ts';
-import type { BranchTurn, Session, Tenant } from '../core/turn.ts';
-import type { KnownHead, SessionRef } from './store.ts';
+import type { BranchTurn, Session, SessionRef, Tenant } from '../core/turn.ts';
+import type { KnownHead } from './store.ts';
 
 /** A session's branch in memory, as far back as `window` tokens. It is right while the store says `known`. */
 export interface HotBranch {

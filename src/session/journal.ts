@@ -8,6 +8,14 @@ export interface Unfinished {
   deltas: Delta[];
 }
 
+/** What processes that are dead by now have left. */
+export interface Inheritance {
+  /** Oldest first. Each stays in the journal until `end`. */
+  turns: Unfinished[];
+  /** The processes, as their `Journal.instance` named them. */
+  instances: string[];
+}
+
 /**
  * What a running turn would lose if the process died now. Cheap enough to be written before every
  * byte a client sees: entries survive the process, not necessarily the machine. The log (`SessionStore`)
@@ -17,14 +25,22 @@ export interface Unfinished {
  * `store_unavailable` when it cannot be written, and the turn must then not go on.
  */
 export interface Journal {
+  /** The name of this process among all that have used the journal; no two have the same. */
+  readonly instance: string;
+  /** Begun again, a turn has the new intent, and no deltas yet. */
   begin(intent: Intent): void;
   append(turn: TurnId, deltas: readonly Delta[]): void;
   /** The turn is in the log; its entries may be forgotten, at once or later. */
   end(turn: TurnId): void;
   /**
-   * Turns that an earlier process left behind, oldest first. Each stays until `end`. Some may be in the log
-   * already: `end` is not written with the care of the other entries.
+   * Takes over what processes that are dead by now have left. Turns go on as this process' own: `append`
+   * and `end` take them. Some may be in the log already: `end` is not written with the care of the other
+   * entries.
    */
-  unfinished(): Promise<Unfinished[]>;
+  inherit(): Promise<Inheritance>;
+  /** A turn that is unfinished in any process, as far as it has come; for readers only. */
+  find(turn: TurnId): Promise<Unfinished | undefined>;
+  /** Whether a process, this one or another, is still running. */
+  isAlive(instance: string): Promise<boolean>;
   close(): Promise<void>;
 }

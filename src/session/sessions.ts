@@ -10,29 +10,17 @@ import {
   type TurnId,
 } from '../core/ids.ts';
 import type { Item } from '../core/items.ts';
-import type { BranchTurn, Session, Tenant } from '../core/turn.ts';
+import type { BranchTurn, Session, SessionRef, StateRef, Tenant } from '../core/turn.ts';
 import { decodeTurn, placedItems } from './codec.ts';
 import { type HistoryUse, isFullHistory, matchHistory, withoutRepeatedInstructions } from './history.ts';
 import { HotBranches } from './hot-branches.ts';
 import { mend } from './integrity.ts';
 import { bringBack, mayRefer } from './large-content.ts';
 import type { Lease, Leases } from './lease.ts';
-import type { BlobStore, SessionRef, SessionStore, TurnRow } from './store.ts';
+import type { BlobStore, SessionStore, TurnRow } from './store.ts';
 
 /** How many tokens back an added output finds its call. */
 const APPEND_WINDOW = 32_000;
-
-/** Which stored state a request builds on, as its caller said. */
-export type StateRef =
-  /** None: the request stands alone, or begins a chain. */
-  | { kind: 'none' }
-  /**
-   * A session. With `create`, an unknown name makes a new one. With `history`, items that hold what
-   * others have said are the client's own full history and not news.
-   */
-  | { kind: 'session'; ref: SessionRef; create: boolean; history: boolean }
-  /** A response to continue. `within`, where given, must be its session. */
-  | { kind: 'response'; id: TurnId; within?: SessionRef };
 
 export interface ResumeRequest {
   tenant: Tenant;

@@ -1,5 +1,5 @@
 import type { SessionId, TurnId } from '../core/ids.ts';
-import type { Dialect, Session, Tenant, TurnState } from '../core/turn.ts';
+import type { Dialect, Session, SessionRef, Tenant, TurnState } from '../core/turn.ts';
 
 /**
  * One turn as a store keeps it. Stores index the columns and never look into `body`, which
@@ -31,6 +31,11 @@ export interface TurnRow {
   hidden: string[];
   /** The caller deleted the response; it can no longer be fetched or continued by its id. */
   deleted: boolean;
+  /**
+   * Of the request, where its client may send it again unasked: 16 hexadecimal digits. Written with the
+   * turn and never read back; `findRepeated` looks for it.
+   */
+  fingerprint?: string;
 }
 
 /** What may change on a stored turn. Absent fields stay. */
@@ -52,9 +57,6 @@ export interface ListQuery {
   metadata?: Record<string, string>;
 }
 
-/** A session's id, or its name in the tenant. */
-export type SessionRef = { id: SessionId } | { name: string };
-
 export interface SessionHead {
   session: Session;
   /** Empty while the session is; absent where what the caller knows is still right. */
@@ -63,6 +65,43 @@ export interface SessionHead {
 
 /** The state of a session when its branch was last read. */
 export type KnownHead = Pick<Session, 'head' | 'edits'>;
+
+/** A lease that somebody wants. Times are milliseconds since the epoch. */
+export interface LeaseRequest {
+  /** The process that asks (`Journal.instance`). */
+  holder: string;
+  now: number;
+  /** The lease expires then, unless it is renewed. */
+  until: number;
+}
+
+/** The head of a session and the right to write there, taken in one moment. */
+export interface TakenHead extends SessionHead {
+  /** The fencing token. Later leases of the same session have greater ones. */
+  token: number;
+}
+
+/** What a turn does at its session's head when it is committed. */
+export interface AtHead {
+  /** The head becomes this turn, if it still is `from`. Absent where the turn stays beside the branch. */
+  move?: { from: TurnId | null };
+  /** The lease under which the turn ran; it is given back in the same moment. */
+  token?: number;
+}
+
+/** An idempotency key in use. */
+export interface Claim {
+  /** The route and the caller's key, as one text; unique in the tenant. */
+  key: string;
+  /** Of the request's body. */
+  fingerprint: string;
+  /** The id of what the request makes: a turn, or a session. */
+  target: string;
+  /** The process that executes it (`Journal.instance`). */
+  holder: string;
+  /** Milliseconds since the epoch. */
+  createdAt: number;
+}
 
 /** A turn's place in its session's tree. */
 export interface TreeNode {
@@ -97,13 +136,49 @@ export interface SessionStore {
   deleteSession(tenant: Tenant, id: SessionId): Promise<boolean>;
 
   /**
-   * Appends a turn to the log. With `moveHead`, the session's head becomes this turn if it still is
-   * `moveHead.from`; otherwise the turn is stored all the same, as a fork, and false is returned.
-   * A session that does not exist has no head to move. Committing a turn whose id is stored already
-   * changes nothing and returns true. Rejects with `context_lost` where the parent is not stored in the
-   * same session of the same tenant.
+   * Takes the lease of a session and reads its head as `readHead` does, in one moment. While somebody else
+   * holds a lease that has not expired, nothing changes and `heldUntil` says when it would. An expired one
+   * is taken over: its token is worth nothing from then on. A lease survives its process, not the machine,
+   * because with the machine every holder is gone.
    */
-  commitTurn(row: TurnRow, moveHead?: { from: TurnId | null }): Promise<boolean>;
+  takeHead(
+    tenant: Tenant,
+    ref: SessionRef,
+    window: number,
+    lease: LeaseRequest,
+    known?: KnownHead,
+  ): Promise<TakenHead | { heldUntil: number } | undefined>;
+  /** Prolongs a lease, expired or not; false where another one has taken its place, or it was given back. */
+  renewLease(tenant: Tenant, session: SessionId, token: number, until: number): Promise<boolean>;
+  /** Gives a lease back. Nothing happens where it is not held any more. */
+  releaseLease(tenant: Tenant, session: SessionId, token: number): Promise<void>;
+  /** Gives back all that a process held; for one that is known to be dead. */
+  releaseLeasesOf(holder: string): Promise<void>;
+
+  /**
+   * Appends a turn to the log and does `at` in the same moment. Returns false where `at.move` was asked for
+   * and the head did not move: because it is not `from` any more, because the session does not exist, or
+   * because the lease `at.token` is not held any more. The turn is stored all the same, as a fork.
+   * Committing a turn whose id is stored already changes nothing but that its lease is given back, and
+   * returns true. Rejects with `context_lost` where the parent is not stored in the same session of the
+   * same tenant.
+   */
+  commitTurn(row: TurnRow, at?: AtHead): Promise<boolean>;
+
+  /**
+   * Claims an idempotency key, and resolves to the claim that stands: this one, or the one that was there
+   * before. With `over`, a claim that stands with that holder and target is replaced.
+   */
+  claim(tenant: Tenant, claim: Claim, over?: Pick<Claim, 'holder' | 'target'>): Promise<Claim>;
+  findClaim(tenant: Tenant, key: string): Promise<Claim | undefined>;
+  /**
+   * The latest turn that was committed with this `fingerprint` in the tenant, as far back as `since`
+   * (milliseconds since the epoch, of `createdAt`).
+   */
+  findRepeated(tenant: Tenant, fingerprint: string, since: number): Promise<TurnId | undefined>;
+  /** Forgets claims made before one time, and the fingerprints of turns begun before another. */
+  forgetRequests(claimsBefore: number, fingerprintsBefore: number): Promise<void>;
+
   /** Includes deleted turns, which say so. */
   readTurn(tenant: Tenant, id: TurnId): Promise<TurnRow | undefined>;
   /**

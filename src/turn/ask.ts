@@ -1,7 +1,6 @@
 import type { Item } from '../core/items.ts';
 import type { Settings } from '../core/settings.ts';
-import type { Dialect } from '../core/turn.ts';
-import type { StateRef } from '../session/sessions.ts';
+import type { Dialect, StateRef } from '../core/turn.ts';
 
 /** A request for a turn, parsed: one vocabulary for every dialect. */
 export interface Ask {

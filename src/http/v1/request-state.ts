@@ -1,6 +1,6 @@
 import { Fault } from '../../core/errors.ts';
 import { parseConversationId } from '../../core/ids.ts';
-import type { SessionRef } from '../../session/store.ts';
+import type { SessionRef } from '../../core/turn.ts';
 
 /**
  * Which session a request names outside its dialect. Headers come first: ours, then those that coding

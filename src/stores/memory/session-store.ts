@@ -1,11 +1,10 @@
 import { Fault } from '../../core/errors.ts';
 import type { SessionId, TurnId } from '../../core/ids.ts';
-import type { Session, Tenant } from '../../core/turn.ts';
+import type { Session, SessionRef, Tenant } from '../../core/turn.ts';
 import type {
   KnownHead,
   ListQuery,
   SessionHead,
-  SessionRef,
   SessionStore,
   TreeNode,
   TurnAmendment,

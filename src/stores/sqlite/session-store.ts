@@ -1,11 +1,10 @@
 import type { SessionId, TurnId } from '../../core/ids.ts';
-import type { Session, Tenant } from '../../core/turn.ts';
+import type { Session, SessionRef, Tenant } from '../../core/turn.ts';
 import type {
   KeyStore,
   KnownHead,
   ListQuery,
   SessionHead,
-  SessionRef,
   SessionStore,
   TreeNode,
   TurnAmendment,

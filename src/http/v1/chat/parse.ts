@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { OtherType } from '../../../core/items.ts';
 import type { Settings, TextFormat, Tool, ToolChoice } from '../../../core/settings.ts';
 import { isFullHistory } from '../../../session/history.ts';
-import type { StateRef } from '../../../session/sessions.ts';
+import type { StateRef } from '../../../core/turn.ts';
 import type { Ask } from '../../../turn/ask.ts';
 import { count, invalid, present, settingsFrom, sharedShape, unknownFields, validate } from '../fields.ts';
 import { conversationRef, sessionFromHeaders, sessionRef } from '../request-state.ts';

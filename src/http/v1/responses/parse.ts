@@ -3,7 +3,7 @@ import { Fault } from '../../../core/errors.ts';
 import { parseItemId, parseResponseId } from '../../../core/ids.ts';
 import type { Item, Part } from '../../../core/items.ts';
 import type { Settings, TextFormat, Tool, ToolChoice } from '../../../core/settings.ts';
-import type { StateRef } from '../../../session/sessions.ts';
+import type { StateRef } from '../../../core/turn.ts';
 import type { Ask } from '../../../turn/ask.ts';
 import {
   count,
