@@ -128,8 +128,8 @@ export function sessionStoreConformance(name: string, makeStore: () => Promise<S
       test('committed again change nothing', async () => {
         const made = await store.createSession(aSession({ id: session }));
         const turn = aTurn(session, null);
-        expect(await store.commitTurn(turn, { from: null })).toBe(true);
-        expect(await store.commitTurn({ ...turn, body: '"other"' }, { from: null })).toBe(true);
+        expect(await store.commitTurn(turn, { move: { from: null } })).toBe(true);
+        expect(await store.commitTurn({ ...turn, body: '"other"' }, { move: { from: null } })).toBe(true);
         expect(await store.readTurn(ACME, turn.id)).toEqual(turn);
         expect(await store.readTree(ACME, session)).toHaveLength(1);
         expect((await store.findSession(ACME, { id: made.id }))?.head).toBe(turn.id);
@@ -145,17 +145,19 @@ export function sessionStoreConformance(name: string, makeStore: () => Promise<S
         await store.createSession(aSession({ id: session }));
         const first = aTurn(session, null);
         const second = aTurn(session, first);
-        expect(await store.commitTurn(first, { from: null })).toBe(true);
-        expect(await store.commitTurn(second, { from: first.id })).toBe(true);
+        expect(await store.commitTurn(first, { move: { from: null } })).toBe(true);
+        expect(await store.commitTurn(second, { move: { from: first.id } })).toBe(true);
         expect((await store.findSession(ACME, { id: session }))?.head).toBe(second.id);
       });
 
       test('of racing movers move the head once; the others are stored as forks', async () => {
         await store.createSession(aSession({ id: session }));
         const root = aTurn(session, null);
-        await store.commitTurn(root, { from: null });
+        await store.commitTurn(root, { move: { from: null } });
         const rivals = Array.from({ length: 20 }, () => aTurn(session, root));
-        const moved = await Promise.all(rivals.map((row) => store.commitTurn(row, { from: root.id })));
+        const moved = await Promise.all(
+          rivals.map((row) => store.commitTurn(row, { move: { from: root.id } })),
+        );
         expect(moved.filter(Boolean)).toHaveLength(1);
         const winner = rivals[moved.indexOf(true)]!;
         expect((await store.findSession(ACME, { id: session }))?.head).toBe(winner.id);
@@ -164,7 +166,7 @@ export function sessionStoreConformance(name: string, makeStore: () => Promise<S
 
       test('do not move the head of a session that is not there', async () => {
         const turn = aTurn(session, null);
-        expect(await store.commitTurn(turn, { from: null })).toBe(false);
+        expect(await store.commitTurn(turn, { move: { from: null } })).toBe(false);
         expect(await store.readTurn(ACME, turn.id)).toEqual(turn);
       });
 
@@ -321,7 +323,7 @@ export function sessionStoreConformance(name: string, makeStore: () => Promise<S
       test('do not see or change what belongs to another', async () => {
         const made = await store.createSession(aSession({ id: session, name: 'trip' }));
         const turn = aTurn(session, null, { listed: true });
-        await store.commitTurn(turn, { from: null });
+        await store.commitTurn(turn, { move: { from: null } });
         const before = { ...made, head: turn.id };
 
         expect(await store.findSession(GLOBEX, { id: session })).toBeUndefined();
@@ -345,7 +347,7 @@ export function sessionStoreConformance(name: string, makeStore: () => Promise<S
         const ours = await store.createSession(aSession({ id: session, name: 'trip' }));
         const theirs = await store.createSession({ ...ours, tenant: GLOBEX, metadata: { a: '1' } });
         const turn = aTurn(session, null);
-        expect(await store.commitTurn({ ...turn, tenant: GLOBEX }, { from: null })).toBe(true);
+        expect(await store.commitTurn({ ...turn, tenant: GLOBEX }, { move: { from: null } })).toBe(true);
         expect(await store.readTurn(ACME, turn.id)).toBeUndefined();
         expect(await store.findSession(ACME, { name: 'trip' })).toEqual(ours);
         expect(await store.findSession(GLOBEX, { name: 'trip' })).toEqual({ ...theirs, head: turn.id });

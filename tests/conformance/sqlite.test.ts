@@ -38,7 +38,7 @@ async function makeDatabase(path: string, count: number): Promise<string[]> {
   const store = await SqliteSessionStore.open(path);
   const rows = someTurns(count);
   for (const row of rows) store.createSession(aSession({ id: row.session, name: row.session }));
-  await Promise.all(rows.map((row) => store.commitTurn(row, { from: null })));
+  await Promise.all(rows.map((row) => store.commitTurn(row, { move: { from: null } })));
   await store.close();
   return rows.map((row) => row.id);
 }

@@ -2,10 +2,14 @@ import { Fault } from '../../core/errors.ts';
 import type { SessionId, TurnId } from '../../core/ids.ts';
 import type { Session, SessionRef, Tenant } from '../../core/turn.ts';
 import type {
+  AtHead,
+  Claim,
   KnownHead,
+  LeaseRequest,
   ListQuery,
   SessionHead,
   SessionStore,
+  TakenHead,
   TreeNode,
   TurnAmendment,
   TurnRow,
@@ -18,11 +22,22 @@ interface TenantLog {
   turns: Map<TurnId, TurnRow>;
   /** The root of the branch that a turn ends. */
   roots: Map<TurnId, TurnRow>;
+  leases: Map<SessionId, Lease>;
+  claims: Map<string, Claim>;
+  /** In the order in which their turns were appended. */
+  fingerprints: Map<TurnId, string>;
+}
+
+interface Lease {
+  token: number;
+  holder: string;
+  until: number;
 }
 
 /** Keeps sessions for as long as the process lives: for tests and for trying things out. */
 export class MemorySessionStore implements SessionStore {
   private readonly logs = new Map<Tenant, TenantLog>();
+  private lastToken = 0;
 
   async createSession(session: Session): Promise<Session> {
     const log = this.logOf(session.tenant);
@@ -35,9 +50,7 @@ export class MemorySessionStore implements SessionStore {
   }
 
   async findSession(tenant: Tenant, ref: SessionRef): Promise<Session | undefined> {
-    const log = this.logOf(tenant);
-    const id = 'id' in ref ? ref.id : log.names.get(ref.name);
-    const session = id === undefined ? undefined : log.sessions.get(id);
+    const session = sessionAt(this.logOf(tenant), ref);
     return session && copySession(session);
   }
 
@@ -59,20 +72,80 @@ export class MemorySessionStore implements SessionStore {
     return log.sessions.delete(id);
   }
 
-  async commitTurn(row: TurnRow, moveHead?: { from: TurnId | null }): Promise<boolean> {
-    const log = this.logOf(row.tenant);
-    if (log.turns.has(row.id)) return true;
-    if (row.parent !== null && log.turns.get(row.parent)?.session !== row.session) {
-      throw new Fault('context_lost', `The turn ${row.parent} that ${row.id} follows is not stored.`);
+  async takeHead(
+    tenant: Tenant,
+    ref: SessionRef,
+    window: number,
+    { holder, now, until }: LeaseRequest,
+    known?: KnownHead,
+  ): Promise<TakenHead | { heldUntil: number } | undefined> {
+    const log = this.logOf(tenant);
+    const session = sessionAt(log, ref);
+    if (!session) return undefined;
+    const held = log.leases.get(session.id);
+    if (held && held.until > now) return { heldUntil: held.until };
+    const token = ++this.lastToken;
+    log.leases.set(session.id, { token, holder, until });
+    return { token, ...headOf(log, session, window, known) };
+  }
+
+  async renewLease(tenant: Tenant, session: SessionId, token: number, until: number): Promise<boolean> {
+    const lease = this.logOf(tenant).leases.get(session);
+    if (lease?.token !== token) return false;
+    lease.until = until;
+    return true;
+  }
+
+  async releaseLease(tenant: Tenant, session: SessionId, token: number): Promise<void> {
+    giveBack(this.logOf(tenant), session, token);
+  }
+
+  async releaseLeasesOf(holder: string): Promise<void> {
+    for (const { leases } of this.logs.values()) {
+      for (const [session, lease] of leases) if (lease.holder === holder) leases.delete(session);
     }
-    const stored = copyRow(row);
-    log.turns.set(row.id, stored);
-    log.roots.set(row.id, row.parent === null ? stored : log.roots.get(row.parent)!);
-    if (!moveHead) return true;
+  }
+
+  async commitTurn(row: TurnRow, { move, token }: AtHead = {}): Promise<boolean> {
+    const log = this.logOf(row.tenant);
+    const added = append(log, row);
+    const held = token === undefined || giveBack(log, row.session, token);
+    if (!added || !move) return true;
     const session = log.sessions.get(row.session);
-    if (session?.head !== moveHead.from) return false;
+    if (!held || session?.head !== move.from) return false;
     session.head = row.id;
     return true;
+  }
+
+  async claim(tenant: Tenant, claim: Claim, over?: Pick<Claim, 'holder' | 'target'>): Promise<Claim> {
+    const { claims } = this.logOf(tenant);
+    const standing = claims.get(claim.key);
+    const isReplaced = standing && standing.holder === over?.holder && standing.target === over.target;
+    if (standing && !isReplaced) return { ...standing };
+    claims.set(claim.key, { ...claim });
+    return claim;
+  }
+
+  async findClaim(tenant: Tenant, key: string): Promise<Claim | undefined> {
+    const claim = this.logOf(tenant).claims.get(key);
+    return claim && { ...claim };
+  }
+
+  async findRepeated(tenant: Tenant, fingerprint: string, since: number): Promise<TurnId | undefined> {
+    const { fingerprints, turns } = this.logOf(tenant);
+    const ids = [...fingerprints.keys()].filter(
+      (id) => fingerprints.get(id) === fingerprint && turns.get(id)!.createdAt >= since,
+    );
+    return ids.at(-1);
+  }
+
+  async forgetRequests(claimsBefore: number, fingerprintsBefore: number): Promise<void> {
+    for (const { claims, fingerprints, turns } of this.logs.values()) {
+      for (const [key, claim] of claims) if (claim.createdAt < claimsBefore) claims.delete(key);
+      for (const id of fingerprints.keys()) {
+        if (turns.get(id)!.createdAt < fingerprintsBefore) fingerprints.delete(id);
+      }
+    }
   }
 
   async readTurn(tenant: Tenant, id: TurnId): Promise<TurnRow | undefined> {
@@ -81,16 +154,7 @@ export class MemorySessionStore implements SessionStore {
   }
 
   async readBranch(tenant: Tenant, tip: TurnId, window: number): Promise<TurnRow[]> {
-    const { turns, roots } = this.logOf(tenant);
-    const branch: TurnRow[] = [];
-    let row = turns.get(tip);
-    const sinceTokens = (row?.totalTokens ?? 0) - window;
-    while (row && row.totalTokens > sinceTokens) {
-      branch.push(row);
-      row = row.parent === null ? undefined : turns.get(row.parent);
-    }
-    if (row) branch.push(roots.get(tip)!);
-    return branch.reverse().map(copyRow);
+    return branchOf(this.logOf(tenant), tip, window);
   }
 
   async readHead(
@@ -99,11 +163,9 @@ export class MemorySessionStore implements SessionStore {
     window: number,
     known?: KnownHead,
   ): Promise<SessionHead | undefined> {
-    const session = await this.findSession(tenant, ref);
-    if (!session) return undefined;
-    const { head, edits } = session;
-    if (known && head === known.head && edits === known.edits) return { session };
-    return { session, branch: head === null ? [] : await this.readBranch(tenant, head, window) };
+    const log = this.logOf(tenant);
+    const session = sessionAt(log, ref);
+    return session && headOf(log, session, window, known);
   }
 
   async readTree(tenant: Tenant, session: SessionId): Promise<TreeNode[]> {
@@ -142,11 +204,63 @@ export class MemorySessionStore implements SessionStore {
   private logOf(tenant: Tenant): TenantLog {
     let log = this.logs.get(tenant);
     if (!log) {
-      log = { sessions: new Map(), names: new Map(), turns: new Map(), roots: new Map() };
+      log = emptyLog();
       this.logs.set(tenant, log);
     }
     return log;
   }
+}
+
+const emptyLog = (): TenantLog => ({
+  sessions: new Map(),
+  names: new Map(),
+  turns: new Map(),
+  roots: new Map(),
+  leases: new Map(),
+  claims: new Map(),
+  fingerprints: new Map(),
+});
+
+function sessionAt({ sessions, names }: TenantLog, ref: SessionRef): Session | undefined {
+  const id = 'id' in ref ? ref.id : names.get(ref.name);
+  return id === undefined ? undefined : sessions.get(id);
+}
+
+function headOf(log: TenantLog, session: Session, window: number, known?: KnownHead): SessionHead {
+  const { head, edits } = session;
+  const copy = copySession(session);
+  if (known && head === known.head && edits === known.edits) return { session: copy };
+  return { session: copy, branch: head === null ? [] : branchOf(log, head, window) };
+}
+
+function branchOf({ turns, roots }: TenantLog, tip: TurnId, window: number): TurnRow[] {
+  const branch: TurnRow[] = [];
+  let row = turns.get(tip);
+  const sinceTokens = (row?.totalTokens ?? 0) - window;
+  while (row && row.totalTokens > sinceTokens) {
+    branch.push(row);
+    row = row.parent === null ? undefined : turns.get(row.parent);
+  }
+  if (row) branch.push(roots.get(tip)!);
+  return branch.reverse().map(copyRow);
+}
+
+/** False where the turn is stored already. */
+function append(log: TenantLog, { fingerprint, ...row }: TurnRow): boolean {
+  if (log.turns.has(row.id)) return false;
+  if (row.parent !== null && log.turns.get(row.parent)?.session !== row.session) {
+    throw new Fault('context_lost', `The turn ${row.parent} that ${row.id} follows is not stored.`);
+  }
+  const stored = copyRow(row);
+  log.turns.set(row.id, stored);
+  log.roots.set(row.id, row.parent === null ? stored : log.roots.get(row.parent)!);
+  if (fingerprint !== undefined) log.fingerprints.set(row.id, fingerprint);
+  return true;
+}
+
+/** False where the lease is not held any more. */
+function giveBack({ leases }: TenantLog, session: SessionId, token: number): boolean {
+  return leases.get(session)?.token === token && leases.delete(session);
 }
 
 function isListed(row: TurnRow, query: ListQuery): boolean {

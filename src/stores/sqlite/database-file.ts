@@ -4,12 +4,13 @@ import { dirname } from 'node:path';
 import probeLogSql from './sql/probe-log.sql' with { type: 'text' };
 import probeSessionsSql from './sql/probe-sessions.sql' with { type: 'text' };
 import schema1 from './sql/schema-1.sql' with { type: 'text' };
+import schema2 from './sql/schema-2.sql' with { type: 'text' };
 
 /** Marks a database file as ours: "Claw" in ASCII. */
 const APPLICATION_ID = 0x436c6177;
 
 /** Element n brings a file from version n to n + 1. Append only: files of every version are out there. */
-const MIGRATIONS: readonly string[] = [schema1];
+const MIGRATIONS: readonly string[] = [schema1, schema2];
 
 const HEADER_SIZE = 100;
 const MAGIC = 'SQLite format 3\0';

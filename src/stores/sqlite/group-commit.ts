@@ -12,6 +12,8 @@ const READS: ReadonlySet<OperationName> = new Set<OperationName>([
   'readTree',
   'listTurns',
   'findKey',
+  'findClaim',
+  'findRepeated',
 ]);
 
 /** Writes between two checkpoints: a few megabytes of log, which a restart reads again in milliseconds. */

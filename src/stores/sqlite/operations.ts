@@ -2,14 +2,22 @@ import type { Database, SQLQueryBindings, Statement } from 'bun:sqlite';
 import { Fault } from '../../core/errors.ts';
 import type { SessionId } from '../../core/ids.ts';
 import type { Tenant } from '../../core/turn.ts';
+import type { Claim, LeaseRequest } from '../../session/store.ts';
 import { packBody, unpackBody } from './body.ts';
 import type { SessionColumns, TurnColumns, TurnKey, TurnSuffix } from './columns.ts';
+import claimSql from './sql/claim.sql' with { type: 'text' };
 import countEditSql from './sql/count-edit.sql' with { type: 'text' };
 import deleteSessionSql from './sql/delete-session.sql' with { type: 'text' };
+import findClaimSql from './sql/find-claim.sql' with { type: 'text' };
 import findKeySql from './sql/find-key.sql' with { type: 'text' };
+import findLeaseSql from './sql/find-lease.sql' with { type: 'text' };
 import findPlaceSql from './sql/find-place.sql' with { type: 'text' };
+import findRepeatedSql from './sql/find-repeated.sql' with { type: 'text' };
 import findSessionSql from './sql/find-session.sql' with { type: 'text' };
 import findSessionByNameSql from './sql/find-session-by-name.sql' with { type: 'text' };
+import forgetClaimsSql from './sql/forget-claims.sql' with { type: 'text' };
+import forgetRequestsSql from './sql/forget-requests.sql' with { type: 'text' };
+import insertRequestSql from './sql/insert-request.sql' with { type: 'text' };
 import insertSessionSql from './sql/insert-session.sql' with { type: 'text' };
 import insertTurnSql from './sql/insert-turn.sql' with { type: 'text' };
 import listTurnsAscSql from './sql/list-turns-asc.sql' with { type: 'text' };
@@ -18,7 +26,11 @@ import moveHeadSql from './sql/move-head.sql' with { type: 'text' };
 import readBranchSql from './sql/read-branch.sql' with { type: 'text' };
 import readTreeSql from './sql/read-tree.sql' with { type: 'text' };
 import readTurnSql from './sql/read-turn.sql' with { type: 'text' };
+import releaseLeaseSql from './sql/release-lease.sql' with { type: 'text' };
+import releaseLeasesOfSql from './sql/release-leases-of.sql' with { type: 'text' };
+import renewLeaseSql from './sql/renew-lease.sql' with { type: 'text' };
 import setKeySql from './sql/set-key.sql' with { type: 'text' };
+import takeLeaseSql from './sql/take-lease.sql' with { type: 'text' };
 import updateSessionSql from './sql/update-session.sql' with { type: 'text' };
 import updateTurnSql from './sql/update-turn.sql' with { type: 'text' };
 
@@ -53,6 +65,22 @@ export interface HeadColumns {
   branch?: TurnColumns[];
 }
 
+export interface TakenHeadColumns extends HeadColumns {
+  token: number;
+}
+
+type Ref = { id: SessionId } | { name: string };
+
+export interface KnownColumns {
+  head: TurnSuffix | null;
+  edits: number;
+}
+
+export interface AtHeadColumns {
+  move?: { from: TurnSuffix | null };
+  token?: number;
+}
+
 export interface TreeColumns {
   id: TurnSuffix;
   parent: TurnSuffix | null;
@@ -61,7 +89,7 @@ export interface TreeColumns {
 
 /**
  * What the store's thread can be asked, in plain values that travel between threads. Each operation
- * runs inside the transaction of its group. A `Fault` is thrown only before anything is written.
+ * runs inside the transaction of its group. One that throws a `Fault` has written nothing.
  */
 export class Operations {
   private readonly statements = new Map<string, Statement>();
@@ -95,21 +123,70 @@ export class Operations {
     return this.prepare(deleteSessionSql).run({ tenant, id }).changes === 1;
   }
 
-  commitTurn(turn: TurnColumns, moveHead?: { from: TurnSuffix | null }): boolean {
-    const { tenant, session, parent, ...columns } = turn;
-    const before = parent === null ? undefined : this.findPlace({ tenant, session, id: parent });
-    if (parent !== null && !before) {
-      throw new Fault(
-        'context_lost',
-        `The turn ${session}${parent} that ${session}${turn.id} follows is not stored.`,
-      );
+  takeHead(
+    tenant: Tenant,
+    ref: Ref,
+    window: number,
+    lease: LeaseRequest,
+    known?: KnownColumns,
+  ): TakenHeadColumns | { heldUntil: number } | undefined {
+    const session = this.sessionOf(tenant, ref);
+    if (!session) return undefined;
+    const key = { tenant, session: session.id };
+    const taken = this.first<{ token: number }>(takeLeaseSql, { ...key, ...lease });
+    if (!taken) return { heldUntil: this.first<{ until: number }>(findLeaseSql, key)!.until };
+    const { token } = taken;
+    try {
+      return { token, ...this.headOf(session, window, known) };
+    } catch (error) {
+      this.releaseLease(tenant, session.id, token);
+      throw error;
     }
-    const places = { parentPlace: before?.place ?? null, root: before?.root ?? null };
-    const body = packBody(columns.body);
-    const { changes } = this.prepare(insertTurnSql).run({ tenant, session, ...columns, ...places, body });
-    if (changes === 0 || !moveHead) return true;
-    const move = { tenant, session, from: moveHead.from, to: turn.id };
-    return this.prepare(moveHeadSql).run(move).changes === 1;
+  }
+
+  renewLease(tenant: Tenant, session: SessionId, token: number, until: number): boolean {
+    return this.prepare(renewLeaseSql).run({ tenant, session, token, until }).changes === 1;
+  }
+
+  releaseLease(tenant: Tenant, session: SessionId, token: number): boolean {
+    return this.prepare(releaseLeaseSql).run({ tenant, session, token }).changes > 0;
+  }
+
+  releaseLeasesOf(holder: string): void {
+    this.prepare(releaseLeasesOfSql).run({ holder });
+  }
+
+  commitTurn(turn: TurnColumns, at: AtHeadColumns = {}, fingerprint?: string): boolean {
+    const { move, token } = at;
+    const { tenant, session } = turn;
+    const place = this.appendTurn(turn);
+    const held = token === undefined || this.releaseLease(tenant, session, token);
+    if (place === undefined) return true;
+    const { createdAt } = turn;
+    if (fingerprint !== undefined) this.prepare(insertRequestSql).run({ place, createdAt, fingerprint });
+    if (!move) return true;
+    return (
+      held && this.prepare(moveHeadSql).run({ tenant, session, from: move.from, to: turn.id }).changes === 1
+    );
+  }
+
+  claim(tenant: Tenant, claim: Claim, over?: Pick<Claim, 'holder' | 'target'>): Claim {
+    const replaced = { overHolder: over?.holder ?? null, overTarget: over?.target ?? null };
+    this.prepare(claimSql).run({ tenant, ...claim, ...replaced });
+    return this.findClaim(tenant, claim.key)!;
+  }
+
+  findClaim(tenant: Tenant, key: string): Claim | undefined {
+    return this.first<Claim>(findClaimSql, { tenant, key });
+  }
+
+  findRepeated(tenant: Tenant, fingerprint: string, since: number): Omit<TurnKey, 'tenant'> | undefined {
+    return this.first<Omit<TurnKey, 'tenant'>>(findRepeatedSql, { tenant, fingerprint, since });
+  }
+
+  forgetRequests(claimsBefore: number, fingerprintsBefore: number): void {
+    this.prepare(forgetClaimsSql).run({ before: claimsBefore });
+    this.prepare(forgetRequestsSql).run({ before: fingerprintsBefore });
   }
 
   readTurn(key: TurnKey): TurnColumns | undefined {
@@ -130,19 +207,9 @@ export class Operations {
     return start === 0 ? rows : [root, ...rows.slice(start)];
   }
 
-  readHead(
-    tenant: Tenant,
-    ref: { id: SessionId } | { name: string },
-    window: number,
-    known?: { head: TurnSuffix | null; edits: number },
-  ): HeadColumns | undefined {
-    const session = 'id' in ref ? this.findSession(tenant, ref.id) : this.findSessionByName(tenant, ref.name);
-    if (!session) return undefined;
-    if (known && session.head === known.head && session.edits === known.edits) return { session };
-    if (session.head === null) return { session, branch: [] };
-    const branch = this.readBranch({ tenant, session: session.id, id: session.head }, window);
-    if (branch.length === 0) throw lost({ session: session.id });
-    return { session, branch };
+  readHead(tenant: Tenant, ref: Ref, window: number, known?: KnownColumns): HeadColumns | undefined {
+    const session = this.sessionOf(tenant, ref);
+    return session && this.headOf(session, window, known);
   }
 
   readTree(tenant: Tenant, session: SessionId): TreeColumns[] {
@@ -186,6 +253,35 @@ export class Operations {
   finalize(): void {
     for (const statement of this.statements.values()) statement.finalize();
     this.statements.clear();
+  }
+
+  private sessionOf(tenant: Tenant, ref: Ref): SessionColumns | undefined {
+    return 'id' in ref ? this.findSession(tenant, ref.id) : this.findSessionByName(tenant, ref.name);
+  }
+
+  private headOf(session: SessionColumns, window: number, known?: KnownColumns): HeadColumns {
+    const { tenant, id, head, edits } = session;
+    if (known && head === known.head && edits === known.edits) return { session };
+    if (head === null) return { session, branch: [] };
+    const branch = this.readBranch({ tenant, session: id, id: head }, window);
+    if (branch.length === 0) throw lost({ session: id });
+    return { session, branch };
+  }
+
+  /** The turn's place; `undefined` where it is stored already. */
+  private appendTurn(turn: TurnColumns): number | undefined {
+    const { tenant, session, parent, ...columns } = turn;
+    const before = parent === null ? undefined : this.findPlace({ tenant, session, id: parent });
+    if (parent !== null && !before) {
+      throw new Fault(
+        'context_lost',
+        `The turn ${session}${parent} that ${session}${turn.id} follows is not stored.`,
+      );
+    }
+    const places = { parentPlace: before?.place ?? null, root: before?.root ?? null };
+    const body = packBody(columns.body);
+    const added = this.prepare(insertTurnSql).run({ tenant, session, ...columns, ...places, body });
+    return added.changes === 0 ? undefined : Number(added.lastInsertRowid);
   }
 
   private storedTurn(key: TurnKey): StoredTurn | undefined {

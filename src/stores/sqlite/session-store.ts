@@ -1,11 +1,15 @@
-import type { SessionId, TurnId } from '../../core/ids.ts';
+import { type SessionId, sessionOf, type TurnId } from '../../core/ids.ts';
 import type { Session, SessionRef, Tenant } from '../../core/turn.ts';
 import type {
+  AtHead,
+  Claim,
   KeyStore,
   KnownHead,
+  LeaseRequest,
   ListQuery,
   SessionHead,
   SessionStore,
+  TakenHead,
   TreeNode,
   TurnAmendment,
   TurnRow,
@@ -20,7 +24,7 @@ import {
   turnRow,
   turnSuffix,
 } from './columns.ts';
-import type { Page, TurnChange } from './operations.ts';
+import type { HeadColumns, KnownColumns, Page, TurnChange } from './operations.ts';
 import { type StartWorker, StoreThread, startWorker } from './store-thread.ts';
 
 const ROOT_KEY = 'root';
@@ -85,11 +89,52 @@ export class SqliteSessionStore implements SessionStore, KeyStore {
     return this.writer.call('deleteSession', tenant, id);
   }
 
-  async commitTurn(row: TurnRow, moveHead?: { from: TurnId | null }): Promise<boolean> {
-    const turn = turnColumns(row);
-    if (!moveHead) return this.writer.call('commitTurn', turn);
-    const from = moveHead.from === null ? null : turnSuffix(row.session, moveHead.from);
-    return this.writer.call('commitTurn', turn, { from });
+  async takeHead(
+    tenant: Tenant,
+    ref: SessionRef,
+    window: number,
+    lease: LeaseRequest,
+    known?: KnownHead,
+  ): Promise<TakenHead | { heldUntil: number } | undefined> {
+    const found = await this.writer.call('takeHead', tenant, ref, window, lease, knownColumns(known));
+    if (!found || 'heldUntil' in found) return found;
+    return { token: found.token, ...headOfColumns(found) };
+  }
+
+  renewLease(tenant: Tenant, session: SessionId, token: number, until: number): Promise<boolean> {
+    return this.writer.call('renewLease', tenant, session, token, until);
+  }
+
+  async releaseLease(tenant: Tenant, session: SessionId, token: number): Promise<void> {
+    await this.writer.call('releaseLease', tenant, session, token);
+  }
+
+  releaseLeasesOf(holder: string): Promise<void> {
+    return this.writer.call('releaseLeasesOf', holder);
+  }
+
+  async commitTurn(row: TurnRow, at: AtHead = {}): Promise<boolean> {
+    const { move, token } = at;
+    const from = move?.from ? turnSuffix(row.session, move.from) : null;
+    const columns = { move: move && { from }, token };
+    return this.writer.call('commitTurn', turnColumns(row), columns, row.fingerprint);
+  }
+
+  claim(tenant: Tenant, claim: Claim, over?: Pick<Claim, 'holder' | 'target'>): Promise<Claim> {
+    return this.writer.call('claim', tenant, claim, over);
+  }
+
+  findClaim(tenant: Tenant, key: string): Promise<Claim | undefined> {
+    return this.reader.call('findClaim', tenant, key);
+  }
+
+  async findRepeated(tenant: Tenant, fingerprint: string, since: number): Promise<TurnId | undefined> {
+    const found = await this.reader.call('findRepeated', tenant, fingerprint, since);
+    return found && turnId(found.session, found.id);
+  }
+
+  forgetRequests(claimsBefore: number, fingerprintsBefore: number): Promise<void> {
+    return this.writer.call('forgetRequests', claimsBefore, fingerprintsBefore);
   }
 
   async readTurn(tenant: Tenant, id: TurnId): Promise<TurnRow | undefined> {
@@ -107,9 +152,8 @@ export class SqliteSessionStore implements SessionStore, KeyStore {
     window: number,
     known?: KnownHead,
   ): Promise<SessionHead | undefined> {
-    const last = known && { head: known.head && turnKey(tenant, known.head).id, edits: known.edits };
-    const found = await this.reader.call('readHead', tenant, ref, window, last);
-    return found && { session: sessionOfColumns(found.session), branch: found.branch?.map(turnRow) };
+    const found = await this.reader.call('readHead', tenant, ref, window, knownColumns(known));
+    return found && headOfColumns(found);
   }
 
   async readTree(tenant: Tenant, session: SessionId): Promise<TreeNode[]> {
@@ -153,3 +197,14 @@ export class SqliteSessionStore implements SessionStore, KeyStore {
     await this.writer.close();
   }
 }
+
+function knownColumns(known: KnownHead | undefined): KnownColumns | undefined {
+  if (!known) return undefined;
+  const { head, edits } = known;
+  return { head: head && turnSuffix(sessionOf(head), head), edits };
+}
+
+const headOfColumns = ({ session, branch }: HeadColumns): SessionHead => ({
+  session: sessionOfColumns(session),
+  branch: branch?.map(turnRow),
+});

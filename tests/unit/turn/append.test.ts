@@ -5,7 +5,7 @@ import { userMessage } from '../../../src/core/items.ts';
 import type { Session, Tenant } from '../../../src/core/turn.ts';
 import { Leases } from '../../../src/session/lease.ts';
 import { Sessions } from '../../../src/session/sessions.ts';
-import type { TurnRow } from '../../../src/session/store.ts';
+import type { AtHead, TurnRow } from '../../../src/session/store.ts';
 import { MemoryBlobStore } from '../../../src/stores/memory/blob-store.ts';
 import { MemoryJournal } from '../../../src/stores/memory/journal.ts';
 import { MemorySessionStore } from '../../../src/stores/memory/session-store.ts';
@@ -17,9 +17,9 @@ const clock = () => 1_750_000_000_000;
 
 /** A store in which somebody else deletes the session just before a turn is committed. */
 class Contended extends MemorySessionStore {
-  override async commitTurn(row: TurnRow, moveHead?: { from: TurnRow['parent'] }): Promise<boolean> {
+  override async commitTurn(row: TurnRow, at?: AtHead): Promise<boolean> {
     await this.deleteSession(row.tenant, row.session);
-    return super.commitTurn(row, moveHead);
+    return super.commitTurn(row, at);
   }
 }
 

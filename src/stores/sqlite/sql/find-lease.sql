@@ -1,0 +1,3 @@
+-- When the lease of a session expires.
+-- :tenant, :session
+SELECT until FROM leases WHERE tenant = :tenant AND session = :session;

@@ -1,0 +1,3 @@
+-- Forgets old claims.
+-- :before
+DELETE FROM claims WHERE created_at < :before;
