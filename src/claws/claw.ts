@@ -30,6 +30,17 @@ export interface Claw {
   readonly provider: string;
   readonly protocol: ProtocolName;
   readonly capabilities: Capabilities;
+  /**
+   * How the answer to a prompt that `continues` will join its beginning. Pure, and known before the call,
+   * because the two are joined differently:
+   * - `true`: the model takes the beginning for its own unfinished words, and what it generates follows from
+   *   the very next character. White space that ends the beginning may come again: some providers refuse it
+   *   in that place, so it is not sent to them.
+   * - `false`: the model reads the beginning and is told to go on. Mostly it does; it may as well repeat the
+   *   last words first, or begin the whole answer anew.
+   * `false` for a prompt that continues nothing.
+   */
+  prefills(prompt: Prompt): boolean;
   call(prompt: Prompt, signal: AbortSignal): AsyncIterable<readonly Delta[]>;
 }
 
@@ -45,6 +56,12 @@ export interface Quirks {
   noParallelToolCalls?: boolean;
   /** Structured output only as `json_object`; schemas are put into the instructions. */
   noJsonSchema?: boolean;
+  /**
+   * How the provider is asked to go on with an assistant message that ends the conversation: by `partial` or
+   * `prefix` on the message, by vLLM's `continue_final_message`, or by the message alone. Default: it cannot
+   * be, and answers such a message like any other. Only for providers that do it with every model they serve.
+   */
+  prefill?: 'partial' | 'prefix' | 'continue_final_message' | 'plain';
 }
 
 /** A provider with its credentials, ready to be called. */
@@ -86,6 +103,9 @@ export interface StreamReader {
 export interface WireProtocol {
   readonly name: ProtocolName;
   readonly capabilities: Capabilities;
+  /** `Claw.prefills` for a prompt that `continues`, at this provider. Claims no more than it documents. */
+  prefills(prompt: Prompt, provider: Provider): boolean;
+  /** A prompt `continues` only where `prefills` allows it; into any other the instruction has been put. */
   request(prompt: Prompt, provider: Provider): WireRequest;
   /** Translates a whole JSON answer; throws `provider_protocol_error` when it is not one. */
   answer(body: unknown, prompt: Prompt): Delta[];

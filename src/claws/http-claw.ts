@@ -1,6 +1,7 @@
 import type { Delta } from '../core/delta.ts';
 import { Fault } from '../core/errors.ts';
 import type { Claw, Prompt, Provider, SseEvent, StreamReader, WireProtocol, WireRequest } from './claw.ts';
+import { beginningOf, instructed } from './continuation.ts';
 import { SseParser } from './sse-parser.ts';
 
 /** The part of `fetch` that claws use; injected, so that tests own the network. */
@@ -22,11 +23,15 @@ const MAX_ERROR_BODY = 64 * 1024;
 /** Joins a wire protocol to a provider over HTTP: the claw of every provider but the built-in one. */
 export function httpClaw(parts: HttpClawParts): Claw {
   const { provider, protocol } = parts;
+  const prefills = (prompt: Prompt): boolean =>
+    beginningOf(prompt).trim() !== '' && protocol.prefills(prompt, provider);
   return {
     provider: provider.id,
     protocol: protocol.name,
     capabilities: protocol.capabilities,
-    async *call(prompt, signal) {
+    prefills,
+    async *call(wanted, signal) {
+      const prompt = prefills(wanted) ? wanted : instructed(wanted);
       const response = await send(parts, protocol.request(prompt, provider), signal);
       if (!response.ok) throw await refusal(protocol, response);
       if (prompt.stream && isEventStream(response)) yield* readStream(response, protocol, prompt, signal);

@@ -11,6 +11,16 @@ import { type Block, isObject, isThought, type Turn, type Wire } from './wire.ts
 /** The API wants a limit; this one every model can reach. */
 const DEFAULT_MAX_TOKENS = 4096;
 
+/** Claude 4.5 and older, as long as they do not think. */
+export function prefills(prompt: Prompt): boolean {
+  const { thinking } = thinkingFields(prompt, {
+    maxTokens: maxTokens(prompt),
+    forcedTool: isForced(toolFields(prompt)),
+  });
+  const extra = prompt.dialect === 'anthropic' ? prompt.extra : {};
+  return traitsOf(prompt.model).prefill && !isThinking(thinking ?? extra.thinking);
+}
+
 export function requestOf(prompt: Prompt, provider: Provider): WireRequest {
   const { betas, ...extra } = prompt.dialect === 'anthropic' ? prompt.extra : {};
   const asked = Array.isArray(betas) ? betas.filter((beta) => typeof beta === 'string') : [];

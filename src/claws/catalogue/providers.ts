@@ -152,6 +152,8 @@ const COMPATIBLE: readonly ProviderRow[] = [
   compatible(['moonshot', 'Moonshot AI'], 'https://api.moonshot.ai/v1', ['MOONSHOT_API_KEY'], {
     aliases: ['moonshotai', 'kimi'],
     catalogue: 'moonshotai',
+    // https://platform.kimi.ai/docs/guide/use-partial-mode-feature-of-kimi-api
+    quirks: { prefill: 'partial' },
   }),
   compatible(
     ['alibaba', 'Alibaba Cloud Model Studio'],

@@ -3,8 +3,8 @@ import { messageText } from '../../core/items.ts';
 import type { Prompt, PromptItem } from '../claw.ts';
 import { writeCallOutput } from './call-output.ts';
 import { append, contentFor, contentParts, type Draft, emptyDraft, nativeFor, type Place } from './draft.ts';
+import { generationOf } from './generation.ts';
 import { partsOf } from './native.ts';
-import { generationOf } from './thinking.ts';
 import { isObject, PART_ITEM } from './wire.ts';
 
 /** The prompt's instructions and items in Gemini's shape. */

@@ -1,5 +1,6 @@
 import type { WireProtocol } from '../claw.ts';
 import { geminiFault } from './fault.ts';
+import { takesPrefill } from './generation.ts';
 import { geminiAnswer, geminiReader } from './reader.ts';
 import { geminiRequest } from './request.ts';
 
@@ -7,6 +8,7 @@ import { geminiRequest } from './request.ts';
 export const gemini: WireProtocol = {
   name: 'gemini',
   capabilities: { choices: true, logprobs: true, fileUrls: true },
+  prefills: ({ model }) => takesPrefill(model),
   request: geminiRequest,
   answer: geminiAnswer,
   reader: geminiReader,

@@ -1,12 +1,6 @@
 import type { Settings } from '../../core/settings.ts';
+import { generationOf } from './generation.ts';
 import { present } from './wire.ts';
-
-/** Google's model names are open-ended: one without a number (`gemini-flash-latest`) is of the newest kind. */
-export function generationOf(model: string): number {
-  if (!/(^|\/)gemini-/.test(model)) return 0;
-  const version = /-(\d+(?:\.\d+)?)/.exec(model);
-  return version ? Number(version[1]) : Number.POSITIVE_INFINITY;
-}
 
 /** Undefined where the model does not think or the caller did not ask. Both fields at once are refused. */
 export function thinkingConfig(

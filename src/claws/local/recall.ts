@@ -1,6 +1,7 @@
 import type { Delta } from '../../core/delta.ts';
 import { type Item, messageText } from '../../core/items.ts';
 import type { Claw, Prompt } from '../claw.ts';
+import { beginningOf } from '../continuation.ts';
 
 /**
  * `local/recall`: the built-in claw. Deterministic, offline, no language model: it looks up what was
@@ -10,19 +11,28 @@ export const recall: Claw = {
   provider: 'local',
   protocol: 'local',
   capabilities: { choices: false, logprobs: false, fileUrls: true },
+  prefills: (prompt) => continuation(prompt) !== undefined,
   async *call(prompt, signal) {
-    const text = reply(userTexts(prompt));
+    const text = continuation(prompt) ?? reply(userTexts(prompt));
     yield [
       { type: 'start', model: 'recall' },
       { type: 'item-start', index: 0, item: { type: 'message', role: 'assistant', content: [] } },
     ];
-    for (const word of text.match(/\S+\s*/g) ?? []) {
+    for (const word of text.match(/\s*\S+\s*/g) ?? []) {
       signal.throwIfAborted();
       yield [{ type: 'text-delta', index: 0, part: 0, text: word }];
     }
     yield [{ type: 'item-end', index: 0 }, ...ending(prompt, text)];
   },
 };
+
+/** What is left of the reply after the beginning of it; undefined for a beginning that another model made. */
+function continuation(prompt: Prompt): string | undefined {
+  if (!prompt.continues) return undefined;
+  const text = reply(userTexts(prompt));
+  const beginning = beginningOf(prompt);
+  return text.startsWith(beginning) ? text.slice(beginning.length) : undefined;
+}
 
 function ending(prompt: Prompt, text: string): Delta[] {
   const said = prompt.items.map(({ item }) => textOf(item)).join(' ');

@@ -1,6 +1,7 @@
 import type { WireProtocol } from '../claw.ts';
 import { chatAnswer } from './answer.ts';
 import { chatFault } from './fault.ts';
+import { chatPrefills } from './prefill.ts';
 import { chatReader } from './reader.ts';
 import { chatRequest } from './request.ts';
 
@@ -8,6 +9,7 @@ import { chatRequest } from './request.ts';
 export const openaiChat: WireProtocol = {
   name: 'openai-chat',
   capabilities: { choices: true, logprobs: true, fileUrls: false },
+  prefills: chatPrefills,
   request: chatRequest,
   answer: chatAnswer,
   reader: chatReader,

@@ -2,6 +2,7 @@ import type { Settings, TextFormat } from '../../core/settings.ts';
 import type { Prompt, Provider, WireRequest } from '../claw.ts';
 import { type Facts, factsOf } from './facts.ts';
 import { messagesOf } from './messages.ts';
+import { marked, prefillFields } from './prefill.ts';
 import { toolFields } from './tools.ts';
 import { isObject, type Json } from './wire.ts';
 
@@ -13,13 +14,14 @@ export function chatRequest(prompt: Prompt, provider: Provider): WireRequest {
   const { stream: _stream, stream_options: streamOptions, ...unknown } = extra;
   const known: Json = {
     model: prompt.model,
-    messages: messagesOf(prompt, provider, instructionsOf(prompt, provider)),
+    messages: marked(messagesOf(prompt, provider, instructionsOf(prompt, provider)), prompt, provider),
     ...toolFields(prompt, facts),
     response_format: formatField(settings.format, provider),
     ...limitsOf(settings, provider, facts),
     ...reasoningOf(settings),
     ...hintsOf(settings, facts),
     ...streamFields(prompt, provider, streamOptions),
+    ...prefillFields(prompt, provider),
   };
   if (known.tools && !provider.quirks.noParallelToolCalls) {
     known.parallel_tool_calls = settings.parallel_tool_calls;

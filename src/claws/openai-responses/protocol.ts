@@ -8,6 +8,7 @@ import { requestOf } from './request.ts';
 export const openaiResponses: WireProtocol = {
   name: 'openai-responses',
   capabilities: { choices: false, logprobs: true, fileUrls: true },
+  prefills: () => false,
   request: requestOf,
   answer: answerDeltas,
   reader: (prompt) => new ResponseReader(prompt),
