@@ -60,12 +60,20 @@ export const ERRORS = {
   response_not_found: missing('Check the id; responses made with `store: false` are not kept.'),
   item_not_found: missing('Check the id; list the items of the conversation to see what it holds.'),
   method_not_allowed: bad(405, 'Use a method that the `Allow` header names.'),
+  invalid_idempotency_key: bad(400, 'Use 1 to 255 visible ASCII characters, new for every new request.'),
+  idempotency_key_reused: bad(422, 'Use a new key for a new request, or send the first body again.'),
+  idempotency_key_in_use: busy('Another process is running it; wait as `Retry-After` says, then send again.'),
+  response_running: bad(409, 'Cancel it first, or wait until it has ended.'),
   not_cancellable: bad(409, 'The response has ended; fetch it instead.'),
-  session_busy: {
-    status: 409,
-    type: 'invalid_request_error',
+  session_busy: busy('Others are writing to this session; wait as `Retry-After` says, then send again.'),
+  session_moved: busy(
+    'The answer is kept beside the conversation, under its own id; send again to have one that follows what is there now.',
+  ),
+  queue_full: {
+    status: 429,
+    type: 'rate_limit_error',
     retryable: true,
-    remedy: 'Others are writing to this session; wait as `Retry-After` says, then send again.',
+    remedy: 'Send again after `Retry-After`, or raise `limits.background_queue` in the configuration.',
   },
   body_too_large: bad(413, 'Send a smaller body, or raise `limits.body_bytes` in the configuration.'),
   provider_auth_failed: {
@@ -126,6 +134,9 @@ export type ErrorCode = keyof typeof ERRORS;
 
 function bad(status: number, remedy: string): ErrorKind {
   return { status, type: 'invalid_request_error', retryable: false, remedy };
+}
+function busy(remedy: string): ErrorKind {
+  return { status: 409, type: 'invalid_request_error', retryable: true, remedy };
 }
 function auth(remedy: string): ErrorKind {
   return { status: 401, type: 'authentication_error', retryable: false, remedy };

@@ -43,6 +43,9 @@ export interface TurnPolicy {
   whenBroken: 'fail' | 'restart';
 }
 
+/** What holds where a request says nothing. A broken answer that nobody spoke of is its dialect's to decide. */
+export type PolicyDefaults = Omit<TurnPolicy, 'whenBroken'> & Partial<Pick<TurnPolicy, 'whenBroken'>>;
+
 /**
  * What it takes to run a turn again, or to go on with it, beside what is stored with it. Journaled with the
  * intent, never stored.
@@ -161,8 +164,11 @@ export interface Attempt {
   error?: ErrorCode;
 }
 
+/** What of a turn's intent is stored with it. */
+export type Asked = Omit<Intent, 'standing' | 'plan'>;
+
 /** One request and its outcome. */
-export type Turn = Omit<Intent, 'standing' | 'plan'> & Outcome;
+export type Turn = Asked & Outcome;
 
 /**
  * A named or addressed session. An implicit chain of responses has turns but no record until
@@ -199,6 +205,8 @@ export interface Caller {
   tenant: Tenant;
   /** The key's name in the configuration; `root` for the root key. Safe to log. */
   key: string;
+  /** How its turns meet trouble, unless the request says otherwise. */
+  policy: PolicyDefaults;
   /** The request that is made in its name, as `x-request-id` says. */
   requestId?: string;
 }

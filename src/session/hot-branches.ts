@@ -1,5 +1,5 @@
 import type { SessionId } from '../core/ids.ts';
-import type { BranchTurn, Session, SessionRef, Tenant } from '../core/turn.ts';
+import type { BranchTurn, Session, Tenant } from '../core/turn.ts';
 import type { KnownHead } from './store.ts';
 
 /** A session's branch in memory, as far back as `window` tokens. It is right while the store says `known`. */
@@ -19,16 +19,14 @@ const MAX_TOKENS = 8_000_000;
  */
 export class HotBranches {
   private readonly bySession = new Map<string, HotBranch>();
-  private readonly ids = new Map<string, SessionId>();
   private tokens = 0;
 
-  find(tenant: Tenant, ref: SessionRef, window: number): HotBranch | undefined {
-    const id = 'id' in ref ? ref.id : this.ids.get(nameKey(tenant, ref.name));
-    const hot = id && this.bySession.get(sessionKey(tenant, id));
+  find(tenant: Tenant, id: SessionId, window: number): HotBranch | undefined {
+    const hot = this.bySession.get(sessionKey(tenant, id));
     return hot && hot.window >= window ? hot : undefined;
   }
 
-  keep({ tenant, id, name }: Session, hot: HotBranch): void {
+  keep({ tenant, id }: Session, hot: HotBranch): void {
     this.forget(tenant, id);
     const tip = hot.branch.at(-1);
     if (!tip) return;
@@ -36,7 +34,6 @@ export class HotBranches {
     const since = tip.totalTokens - hot.window;
     const branch = hot.branch.filter(({ totalTokens }, index) => index === 0 || totalTokens > since);
     this.bySession.set(sessionKey(tenant, id), { ...hot, branch });
-    if (name !== undefined) this.ids.set(nameKey(tenant, name), id);
     this.tokens += weight(branch);
     for (const [key, oldest] of this.bySession) {
       if (this.tokens <= MAX_TOKENS) return;
@@ -53,13 +50,10 @@ export class HotBranches {
   private drop(key: string, { branch }: HotBranch): void {
     this.bySession.delete(key);
     this.tokens -= weight(branch);
-    // Names are small, but they must not outlive many sessions.
-    if (this.ids.size > 2 * this.bySession.size + 1000) this.ids.clear();
   }
 }
 
 const sessionKey = (tenant: Tenant, id: SessionId): string => `${tenant}\n${id}`;
-const nameKey = (tenant: Tenant, name: string): string => `${tenant}\n${name}`;
 
 /** Even an empty turn takes room. */
 const weight = (branch: readonly BranchTurn[]): number =>

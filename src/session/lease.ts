@@ -1,71 +1,148 @@
+import type { Clock } from '../core/clock.ts';
 import { Fault } from '../core/errors.ts';
+import type { SessionId } from '../core/ids.ts';
+import type { Tenant } from '../core/turn.ts';
+import type { LeaseRequest, SessionStore } from './store.ts';
 
-/** Releases that are remembered by session; beyond them, everything counts as changed once. */
-const REMEMBERED = 10_000;
+/** Milliseconds that a lease lasts, unless it is renewed, and how often it is. */
+const LASTS = 30_000;
+const RENEW_EVERY = 10_000;
 
-/** The right to write to a session. Released once; a second release does nothing. */
+/** The right to write to a session, from the store's lease to the end of its turn. */
 export interface Lease {
-  release(): void;
+  /** The fencing token: a commit under it fails once somebody else has the lease. */
+  readonly token: number;
+  /** Called when somebody else has taken the lease; what its turn does from then on cannot be committed. */
+  onLost?: () => void;
+  /** Ends it, once; `givenBack` says that a commit has given it back in the store already. */
+  release(givenBack: boolean): void;
+}
+
+interface Held extends Lease {
+  tenant: Tenant;
+  session: SessionId;
+  renewedAt: number;
+}
+
+export interface LeasesParts {
+  store: Pick<SessionStore, 'renewLease' | 'releaseLease'>;
+  /** The name of this process among those that share the store. */
+  holder: string;
+  clock: Clock;
+  /** How many may wait for one session. */
+  queue: number;
 }
 
 /**
- * One writer at a time per session, in the order of asking. `limit` bounds how many may wait; the next
- * one gets `session_busy`. It orders the turns of this process; the log's compare-and-set on the head
- * keeps those of several processes apart.
+ * One writer at a time per session. Within this process they come in the order of asking; between
+ * processes, the store's leases keep them apart. Leases of turns that run for long are renewed.
  */
 export class Leases {
-  /** Counts releases; `releasedAt` says which one was a session's last, as far back as `forgotten`. */
-  private releases = 0;
-  private forgotten = 0;
-  private releasedAt = new Map<string, number>();
   private readonly queues = new Map<string, Array<() => void>>();
+  private readonly held = new Set<Held>();
+  private readonly timer: ReturnType<typeof setInterval>;
 
-  constructor(private readonly limit: number) {}
+  constructor(private readonly parts: LeasesParts) {
+    this.timer = setInterval(() => this.renew(), RENEW_EVERY);
+    this.timer.unref();
+  }
 
-  async acquire(session: string): Promise<Lease> {
+  /** How many leases are held, and how many turns wait for one. */
+  get counts(): { held: number; waiting: number } {
+    const waiting = [...this.queues.values()].reduce((sum, { length }) => sum + length, 0);
+    return { held: this.held.size, waiting };
+  }
+
+  /** Whether a turn of this process is writing to the session, or waits to. */
+  isBusy(session: SessionId): boolean {
+    return this.queues.has(session);
+  }
+
+  /**
+   * Waits for this process's turn at a session; `leave` lets the next one in. `session_busy` where too many
+   * wait already, or once `waitMs` have passed. One that need not be answered soon waits without a limit.
+   */
+  async enter(session: SessionId, waitMs: number): Promise<() => void> {
     const queue = this.queues.get(session);
-    if (!queue) {
-      this.queues.set(session, []);
-      return this.lease(session);
+    if (!queue) this.queues.set(session, []);
+    else {
+      if (queue.length >= this.parts.queue && waitMs !== Number.POSITIVE_INFINITY)
+        throw busy(`${queue.length} turns wait for this session already.`);
+      await this.wait(queue, waitMs);
     }
-    if (queue.length >= this.limit) {
-      throw new Fault('session_busy', `${queue.length} turns wait for this session already.`, {
-        retryAfter: 1,
-      });
-    }
-    await new Promise<void>((resolve) => queue.push(resolve));
-    return this.lease(session);
-  }
-
-  /** A moment to compare with: see `releasedSince`. */
-  get moment(): number {
-    return this.releases;
-  }
-
-  /** Whether somebody may have written to the session since a moment: what was read then may be old. */
-  releasedSince(session: string, moment: number): boolean {
-    return moment < this.forgotten || (this.releasedAt.get(session) ?? 0) > moment;
-  }
-
-  private lease(session: string): Lease {
-    let held = true;
-    return {
-      release: () => {
-        if (!held) return;
-        held = false;
-        this.remember(session);
-        const next = this.queues.get(session)?.shift();
-        if (next) next();
-        else this.queues.delete(session);
-      },
+    let inside = true;
+    return () => {
+      if (inside) this.letNextIn(session);
+      inside = false;
     };
   }
 
-  private remember(session: string): void {
-    if (this.releasedAt.size >= REMEMBERED) {
-      this.releasedAt.clear();
-      this.forgotten = this.releases;
+  /** What to ask the store for. */
+  request(): LeaseRequest {
+    const now = this.parts.clock();
+    return { holder: this.parts.holder, now, until: now + LASTS };
+  }
+
+  /** Keeps a lease that the store has given, and lets the next writer of this process in at its end. */
+  hold(tenant: Tenant, session: SessionId, token: number, leave: () => void): Lease {
+    const { store, clock } = this.parts;
+    const held: Held = {
+      token,
+      tenant,
+      session,
+      renewedAt: clock(),
+      release: (givenBack) => {
+        if (!this.held.delete(held)) return;
+        // Where the store does not answer, the lease expires by itself.
+        if (!givenBack) store.releaseLease(tenant, session, token).catch(() => {});
+        leave();
+      },
+    };
+    this.held.add(held);
+    return held;
+  }
+
+  close(): void {
+    clearInterval(this.timer);
+  }
+
+  private wait(queue: Array<() => void>, waitMs: number): Promise<void> {
+    return new Promise((resolve, reject) => {
+      let timer: ReturnType<typeof setTimeout> | undefined;
+      const enter = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+      queue.push(enter);
+      if (waitMs === Number.POSITIVE_INFINITY) return;
+      timer = setTimeout(() => {
+        queue.splice(queue.indexOf(enter), 1);
+        reject(busy(`The session was not free within ${waitMs / 1000} seconds.`));
+      }, waitMs);
+    });
+  }
+
+  private letNextIn(session: SessionId): void {
+    const next = this.queues.get(session)?.shift();
+    if (next) next();
+    else this.queues.delete(session);
+  }
+
+  private renew(): void {
+    const now = this.parts.clock();
+    for (const lease of this.held) {
+      if (now - lease.renewedAt < RENEW_EVERY) continue;
+      lease.renewedAt = now;
+      const { tenant, session, token } = lease;
+      this.parts.store.renewLease(tenant, session, token, now + LASTS).then(
+        (isStillOurs) => {
+          if (!isStillOurs && this.held.has(lease)) lease.onLost?.();
+        },
+        // A store that does not answer now may do so before the lease ends; if not, the commit will tell.
+        () => {},
+      );
     }
-    this.releasedAt.set(session, ++this.releases);
   }
 }
+
+export const busy = (message: string): Fault => new Fault('session_busy', message, { retryAfter: 1 });

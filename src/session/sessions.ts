@@ -10,24 +10,29 @@ import {
   type TurnId,
 } from '../core/ids.ts';
 import type { Item } from '../core/items.ts';
-import type { BranchTurn, Session, SessionRef, StateRef, Tenant } from '../core/turn.ts';
+import type { BranchTurn, Intent, Session, SessionRef, StateRef, Tenant, TurnPolicy } from '../core/turn.ts';
 import { decodeTurn, placedItems } from './codec.ts';
 import { type HistoryUse, isFullHistory, matchHistory, withoutRepeatedInstructions } from './history.ts';
-import { HotBranches } from './hot-branches.ts';
+import { type HotBranch, HotBranches } from './hot-branches.ts';
 import { mend } from './integrity.ts';
 import { bringBack, mayRefer } from './large-content.ts';
-import type { Lease, Leases } from './lease.ts';
-import type { BlobStore, SessionStore, TurnRow } from './store.ts';
+import { busy, type Lease, type Leases } from './lease.ts';
+import type { BlobStore, SessionHead, SessionStore, TurnRow } from './store.ts';
 
 /** How many tokens back an added output finds its call. */
 const APPEND_WINDOW = 32_000;
 
 export interface ResumeRequest {
   tenant: Tenant;
+  /** The session, as `locate` found it. */
+  session: SessionId;
   state: StateRef;
   items: Item[];
   /** How many tokens of history can be of use (`context/assemble.ts`). */
   window: number;
+  whenBusy: TurnPolicy['whenBusy'];
+  /** Milliseconds to wait for the session while others write to it; `Infinity` for a turn that nobody waits for. */
+  waitMs: number;
 }
 
 /** A session as a turn finds it, with the right to write to it. */
@@ -51,10 +56,17 @@ export interface Resumed {
 
 interface HeadWanted {
   tenant: Tenant;
-  ref: SessionRef;
+  id: SessionId;
   window: number;
-  /** The items that may begin the session, where it may be made. */
-  make?: Item[];
+  whenBusy: TurnPolicy['whenBusy'];
+  waitMs: number;
+}
+
+/** The head of a session, decoded; under a lease, or only seen. */
+interface Head {
+  session: Session;
+  branch: BranchTurn[];
+  lease?: Lease;
 }
 
 export interface SessionsParts {
@@ -64,17 +76,65 @@ export interface SessionsParts {
   clock: Clock;
 }
 
+/** How often to ask for a session that another process writes to, in milliseconds; the pause doubles. */
+const FIRST_PAUSE = 10;
+const LONGEST_PAUSE = 250;
+/** Names of sessions whose ids are remembered. */
+const REMEMBERED = 10_000;
+
 /** Finds what a request builds on. Every path reads the branch whole within its window, or fails. */
 export class Sessions {
   private readonly hot = new HotBranches();
+  /** The ids of named sessions, being found or found lately. */
+  private readonly named = new Map<string, Promise<SessionId>>();
 
   constructor(private readonly parts: SessionsParts) {}
+
+  /**
+   * The session that a turn will belong to: the one that is named, made where that is asked for, or a new one.
+   * Those who ask for one name at the same time get their answers in the order of asking.
+   */
+  locate(tenant: Tenant, state: StateRef, items: Item[]): SessionId | Promise<SessionId> {
+    if (state.kind === 'none') return newSessionId(this.parts.clock());
+    if (state.kind === 'response') return sessionOf(state.id);
+    const { ref, create } = state;
+    if ('id' in ref) return ref.id;
+    const key = `${tenant}\n${ref.name}`;
+    let found = this.named.get(key);
+    if (!found) {
+      found = this.findOrMake(tenant, ref.name, create ? items : undefined);
+      if (this.named.size >= REMEMBERED) this.named.clear();
+      this.named.set(key, found);
+      found.catch(() => this.named.delete(key));
+    }
+    return found;
+  }
+
+  private async findOrMake(tenant: Tenant, name: string, make?: Item[]): Promise<SessionId> {
+    const { store, clock } = this.parts;
+    const found = await store.findSession(tenant, { name });
+    if (found) return found.id;
+    if (!make) throw sessionNotFound({ name });
+    // Refuses what could not begin a session before there is one.
+    mend([], make, true);
+    const createdAt = clock();
+    const fresh = {
+      id: newSessionId(createdAt),
+      tenant,
+      name,
+      createdAt,
+      metadata: {},
+      head: null,
+      edits: 0,
+    };
+    return (await store.createSession(fresh)).id;
+  }
 
   async resume(request: ResumeRequest): Promise<Resumed> {
     const { state, items } = request;
     switch (state.kind) {
       case 'none':
-        return { id: newSessionId(this.parts.clock()), parent: null, branch: [], input: items };
+        return { id: request.session, parent: null, branch: [], input: items };
       case 'session':
         return this.resumeSession(request, state);
       case 'response':
@@ -87,6 +147,18 @@ export class Sessions {
     const found = await this.parts.store.findSession(tenant, ref);
     if (!found) throw sessionNotFound(ref);
     return found;
+  }
+
+  /** A session was deleted: its name may stand for another one from now on. */
+  forget(tenant: Tenant, name: string): void {
+    this.named.delete(`${tenant}\n${name}`);
+  }
+
+  private gone(tenant: Tenant, ref: SessionRef): Fault {
+    if ('id' in ref) return sessionNotFound(ref);
+    // Another process has deleted it since its name was looked up; sent again, the request finds that out.
+    this.forget(tenant, ref.name);
+    return busy(`The session '${ref.name}' was deleted at this moment.`);
   }
 
   /** The end of a branch, decoded, as `SessionStore.readBranch` describes it. */
@@ -123,9 +195,8 @@ export class Sessions {
   }
 
   private resumeSession(request: ResumeRequest, state: StateRef & { kind: 'session' }): Promise<Resumed> {
-    const { tenant, items, window } = request;
-    const make = state.create ? items : undefined;
-    return this.atHead({ tenant, ref: state.ref, window, make }, async (branch, session) => {
+    const { items, session: id } = request;
+    return this.atHead({ ...request, id }, state, async (branch, session) => {
       if (branch.length === 0) return { branch, input: mend([], items, true), use: 'started' };
       if (state.history && isFullHistory(items)) return this.followHistory(request, session, branch);
       const news = withoutRepeatedInstructions(items, branch);
@@ -134,60 +205,101 @@ export class Sessions {
   }
 
   /** The right to add items to a session without asking a model; calls may stay open for a later output. */
-  resumeForAppend(tenant: Tenant, ref: SessionRef, items: Item[]): Promise<Resumed> {
-    return this.atHead({ tenant, ref, window: APPEND_WINDOW }, async (branch) => ({
+  resumeForAppend(tenant: Tenant, id: SessionId, items: Item[], waitMs: number): Promise<Resumed> {
+    const wanted = { tenant, id, window: APPEND_WINDOW, whenBusy: 'wait', waitMs } as const;
+    return this.atHead(wanted, { ref: { id } }, async (branch) => ({
       branch,
       input: mend(itemsOf(branch), items, false),
     }));
   }
 
+  /**
+   * The right to go on with a turn of a process that has died, where the session has not gone on without
+   * it; otherwise the turn will stand beside the branch.
+   */
+  async resumeTurn(intent: Intent, window: number): Promise<Resumed> {
+    const { tenant, session: id, parent, input, standing } = intent;
+    const branch = parent === null ? [] : await this.branch(tenant, parent, window);
+    const beside = { id, parent, branch, input };
+    if (!standing.moveHead) return beside;
+    const waitMs = Number.POSITIVE_INFINITY;
+    const head = await this.head({ tenant, id, window, whenBusy: 'wait', waitMs });
+    if (head?.session.head === standing.moveHead.from)
+      return { ...beside, session: head.session, lease: head.lease, moveHead: standing.moveHead };
+    head?.lease?.release(false);
+    return { ...beside, session: head?.session };
+  }
+
   /** Takes the right to write at a session's head, for what `place` makes of the branch that ends there. */
   private async atHead(
     wanted: HeadWanted,
+    { ref }: { ref: SessionRef },
     place: (branch: BranchTurn[], session: Session) => Promise<Pick<Resumed, 'branch' | 'input' | 'use'>>,
   ): Promise<Resumed> {
-    const { leases } = this.parts;
-    const before = leases.moment;
-    let head = await this.readHead(wanted);
-    const { id } = head.session;
-    const lease = await leases.acquire(id);
+    const head = await this.head(wanted);
+    if (!head) throw this.gone(wanted.tenant, ref);
+    const { session, branch, lease } = head;
     try {
-      // Somebody else has written since it was read, most likely while this turn waited.
-      if (leases.releasedSince(id, before)) head = await this.readHead({ ...wanted, ref: { id } });
-      const { session, branch } = head;
       const placed = await place(branch, session);
-      const moveHead = { from: session.head };
-      return { ...placed, id, session, parent: tipOf(placed.branch), moveHead, lease, window: wanted.window };
+      const found = { ...placed, id: session.id, session, parent: tipOf(placed.branch) };
+      if (!lease) return { ...found, use: 'forked' };
+      return { ...found, moveHead: { from: session.head }, lease, window: wanted.window };
     } catch (error) {
-      lease.release();
+      lease?.release(false);
       throw error;
     }
   }
 
-  private async readHead(wanted: HeadWanted): Promise<{ session: Session; branch: BranchTurn[] }> {
-    const { store } = this.parts;
-    const { tenant, ref, window, make } = wanted;
-    const hot = this.hot.find(tenant, ref, window);
-    const found = await store.readHead(tenant, ref, window, hot?.known);
-    if (!found)
-      return make && 'name' in ref ? this.make(wanted, ref.name, make) : Promise.reject(sessionNotFound(ref));
-    const { session } = found;
-    if (!found.branch) return { session, branch: hot!.branch };
-    const branch = await this.decode(found.branch);
-    this.hot.keep(session, { known: session, window, branch });
-    return { session, branch };
+  /** The head of a session, with its lease unless the session is busy and the turn would rather branch off. */
+  private async head(wanted: HeadWanted): Promise<Head | undefined> {
+    const { tenant, id, window, whenBusy, waitMs } = wanted;
+    const { leases, store } = this.parts;
+    if (whenBusy === 'fork' && leases.isBusy(id)) return this.look(tenant, id, window);
+    const until = performance.now() + waitMs;
+    const leave = await leases.enter(id, waitMs);
+    try {
+      for (let pause = FIRST_PAUSE; ; pause = Math.min(2 * pause, LONGEST_PAUSE)) {
+        const hot = this.hot.find(tenant, id, window);
+        const found = await store.takeHead(tenant, { id }, window, leases.request(), hot?.known);
+        if (found && 'token' in found) {
+          const lease = leases.hold(tenant, id, found.token, leave);
+          return { session: found.session, branch: await this.branchOf(found, window, hot, lease), lease };
+        }
+        if (!found || whenBusy === 'fork') {
+          leave();
+          return found && this.look(tenant, id, window);
+        }
+        // Another process writes to it. It does not tell when it has done, so it is asked again and again.
+        if (performance.now() + pause > until) throw busy('Another process writes to this session.');
+        await Bun.sleep(pause);
+      }
+    } catch (error) {
+      leave();
+      throw error;
+    }
   }
 
-  private async make(wanted: HeadWanted, name: string, items: Item[]) {
-    const { store, clock } = this.parts;
-    const { tenant } = wanted;
-    // Refuses what could not begin a session before there is one.
-    mend([], items, true);
-    const now = clock();
-    const fresh = { id: newSessionId(now), tenant, name, createdAt: now, metadata: {}, head: null, edits: 0 };
-    const session = await store.createSession(fresh);
-    // Where another request was faster, the session is its, and may have turns by now.
-    return session.id === fresh.id ? { session, branch: [] } : this.readHead({ ...wanted, make: undefined });
+  /** The head as it is, without the right to write there. */
+  private async look(tenant: Tenant, id: SessionId, window: number): Promise<Head | undefined> {
+    const found = await this.parts.store.readHead(tenant, { id }, window);
+    return found && { session: found.session, branch: await this.decode(found.branch ?? []) };
+  }
+
+  private async branchOf(
+    { session, branch: rows }: SessionHead,
+    window: number,
+    hot: HotBranch | undefined,
+    lease: Lease,
+  ): Promise<BranchTurn[]> {
+    if (!rows) return hot!.branch;
+    try {
+      const branch = await this.decode(rows);
+      this.hot.keep(session, { known: session, window, branch });
+      return branch;
+    } catch (error) {
+      lease.release(false);
+      throw error;
+    }
   }
 
   /** Takes over a turn that has become the head of its session, so that the next one need not read it. */
@@ -220,37 +332,34 @@ export class Sessions {
   }
 
   private async resumeResponse(request: ResumeRequest, id: TurnId, within?: SessionRef): Promise<Resumed> {
-    const { store, leases } = this.parts;
+    const { tenant, items, window } = request;
+    const { store } = this.parts;
     const [row, session] = await Promise.all([
-      store.readTurn(request.tenant, id),
-      store.findSession(request.tenant, { id: sessionOf(id) }),
+      store.readTurn(tenant, id),
+      store.findSession(tenant, { id: sessionOf(id) }),
     ]);
     if (!row || row.deleted) {
-      throw new Fault(
-        'previous_response_not_found',
-        `Previous response with id '${responseId(id)}' not found.`,
-        {
-          param: 'previous_response_id',
-        },
-      );
+      const message = `Previous response with id '${responseId(id)}' not found.`;
+      throw new Fault('previous_response_not_found', message, { param: 'previous_response_id' });
     }
-    if (within) await this.expectWithin(request.tenant, within, id);
+    if (within) await this.expectWithin(tenant, within, id);
     // Continuing the head of a session is writing to the session; continuing an older turn is a fork.
-    const lease = session?.head === id ? await leases.acquire(session.id) : undefined;
+    if (session?.head === id) {
+      const head = await this.head({ ...request, id: session.id });
+      if (head?.lease && head.session.head === id) return this.follow(head, head.lease, items);
+      head?.lease?.release(false);
+    }
+    const branch = await this.branch(tenant, id, window);
+    return { id: sessionOf(id), session, parent: id, branch, input: mend(itemsOf(branch), items, true) };
+  }
+
+  private follow({ session, branch }: Head, lease: Lease, items: Item[]): Resumed {
     try {
-      const branch = await this.branch(request.tenant, id, request.window);
-      const input = mend(itemsOf(branch), request.items, true);
-      return {
-        id: sessionOf(id),
-        session,
-        parent: id,
-        branch,
-        input,
-        moveHead: lease && { from: id },
-        lease,
-      };
+      const input = mend(itemsOf(branch), items, true);
+      const moveHead = { from: session.head };
+      return { id: session.id, session, parent: session.head, branch, input, moveHead, lease };
     } catch (error) {
-      lease?.release();
+      lease.release(false);
       throw error;
     }
   }
