@@ -147,9 +147,9 @@ async function openKeyring(
   keys: KeyStore,
 ): Promise<{ keyring: Keyring; newRootKey?: string }> {
   const keyring = new Keyring();
-  const root = { tenant: DEFAULT_TENANT, key: 'root' };
-  for (const { name, key, tenant } of config.keys)
-    keyring.add(hashKey(key), { tenant: tenant as Tenant, key: name });
+  const root = { tenant: DEFAULT_TENANT, key: 'root', policy: config.turns.policy };
+  for (const { name, key, tenant, policy } of config.keys)
+    keyring.add(hashKey(key), { tenant: tenant as Tenant, key: name, policy });
   if (config.masterKey !== undefined) {
     keyring.add(hashKey(config.masterKey), root);
     return { keyring };

@@ -1,4 +1,5 @@
 import { resolve } from 'node:path';
+import type { PolicyDefaults } from '../core/turn.ts';
 import type { FileSettings } from './schema.ts';
 
 /** How to treat one model of a claw, where the catalogue does not know it or knows it differently. */
@@ -39,6 +40,8 @@ export interface ConfiguredKey {
   readonly name: string;
   readonly key: string;
   readonly tenant: string;
+  /** Its own words, and those for all keys where it has none. */
+  readonly policy: PolicyDefaults;
 }
 
 /** The whole configuration: validated, every default in place, never changed after the start. */
@@ -58,7 +61,22 @@ export interface Config {
   /** `provider/model` names in order of preference; never empty. */
   readonly aliases: Readonly<Record<string, readonly string[]>>;
   readonly keys: readonly ConfiguredKey[];
-  readonly limits: { readonly bodyBytes: number; readonly sessionQueue: number };
+  readonly limits: {
+    readonly bodyBytes: number;
+    readonly sessionQueue: number;
+    readonly sessionWaitMs: number;
+    readonly backgroundQueue: number;
+  };
+  readonly turns: {
+    readonly policy: PolicyDefaults;
+    readonly deferMs: number;
+    /** What becomes of a turn that was running when the gateway died. */
+    readonly recovery: 'rescue' | 'close';
+    /** How many background turns run at once. */
+    readonly background: number;
+  };
+  /** Milliseconds. */
+  readonly retention: { readonly idempotencyMs: number };
   /** Milliseconds. */
   readonly timeouts: {
     readonly connectMs: number;
@@ -77,7 +95,7 @@ export interface Config {
 
 /** The one place where the file's names become the code's. */
 export function toConfig(settings: FileSettings, cwd: string, file?: string): Config {
-  const { limits, timeouts } = settings;
+  const { limits, timeouts, turns } = settings;
   return {
     file,
     host: settings.host,
@@ -87,8 +105,20 @@ export function toConfig(settings: FileSettings, cwd: string, file?: string): Co
     storage: settings.storage,
     claws: mapValues(settings.claws, toClaw),
     aliases: mapValues(settings.aliases, (target) => (typeof target === 'string' ? [target] : target)),
-    keys: settings.keys,
-    limits: { bodyBytes: limits.body_bytes, sessionQueue: limits.session_queue },
+    keys: settings.keys.map(({ turns: own, ...key }) => ({ ...key, policy: toPolicy({ ...turns, ...own }) })),
+    limits: {
+      bodyBytes: limits.body_bytes,
+      sessionQueue: limits.session_queue,
+      sessionWaitMs: limits.session_wait_ms,
+      backgroundQueue: limits.background_queue,
+    },
+    turns: {
+      policy: toPolicy(turns),
+      deferMs: turns.defer_ms,
+      recovery: turns.recovery,
+      background: turns.background,
+    },
+    retention: { idempotencyMs: settings.retention.idempotency_ms },
     timeouts: {
       connectMs: timeouts.connect_ms,
       firstTokenMs: timeouts.first_token_ms,
@@ -99,6 +129,15 @@ export function toConfig(settings: FileSettings, cwd: string, file?: string): Co
     detect: settings.detect,
     log: settings.log,
     shutdown: { drainMs: settings.shutdown.drain_ms },
+  };
+}
+
+function toPolicy(words: FileSettings['turns']): PolicyDefaults {
+  return {
+    onDisconnect: words.on_disconnect,
+    whenBusy: words.when_busy,
+    whenDown: words.when_down,
+    whenBroken: words.when_broken,
   };
 }
 

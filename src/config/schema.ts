@@ -76,12 +76,49 @@ export const clawSchema = z.strictObject({
 
 const aliasTarget = text('"provider/model"', /^[^\s/]+\/\S+$/);
 
+/** How turns meet trouble; a key may have its own words for it. */
+const policy = {
+  on_disconnect: oneOf(['run_on', 'cancel']).describe(
+    'When the client leaves before the answer is whole: go on and record it, or cancel it.',
+  ),
+  when_busy: oneOf(['wait', 'fork']).describe(
+    'While another turn writes to the session: wait for it, or fork from what is there.',
+  ),
+  when_down: oneOf(['fail', 'defer']).describe(
+    'While no provider can be reached: fail, or keep the turn until one can.',
+  ),
+  when_broken: oneOf(['restart', 'fail']).describe(
+    'Where an answer broke off and cannot be continued: begin it anew, or fail. Unless it is said, responses restart and chat completions fail.',
+  ),
+};
+
+const turns = z.strictObject({
+  on_disconnect: policy.on_disconnect.default('run_on'),
+  when_busy: policy.when_busy.default('wait'),
+  when_down: policy.when_down.default('fail'),
+  when_broken: policy.when_broken.optional(),
+  defer_ms: wholeNumber(1, 30 * DAY_MS)
+    .default(60 * 60 * 1000)
+    .describe('How long a deferred turn waits for a provider.'),
+  recovery: oneOf(['rescue', 'close'])
+    .default('rescue')
+    .describe(
+      'What becomes of turns that ran when the gateway died: go on with them, or close them as incomplete.',
+    ),
+  background: wholeNumber(1, 10_000).default(16).describe('How many background turns run at once.'),
+});
+
 const key = z.strictObject({
   name: text('a name', /\S/).describe('Shown in logs and usage reports instead of the key.'),
   key: secret(16).describe('What callers send as `Authorization: Bearer <key>`; at least 16 characters.'),
   tenant: text('1 to 64 letters, digits or . _ -', /^[\w.-]{1,64}$/)
     .default('default')
     .describe('Whose sessions the key sees. Keys of one tenant share them.'),
+  turns: z
+    .strictObject(policy)
+    .partial()
+    .prefault({})
+    .describe('How the turns of this key meet trouble, where it differs.'),
 });
 
 const limits = z.strictObject({
@@ -91,6 +128,12 @@ const limits = z.strictObject({
   session_queue: wholeNumber(0, 10_000)
     .default(16)
     .describe('How many turns may wait for one session before further ones are refused.'),
+  session_wait_ms: wholeNumber(1, DAY_MS)
+    .default(120_000)
+    .describe('How long a turn waits for its session before it is refused.'),
+  background_queue: wholeNumber(0, 1_000_000)
+    .default(1000)
+    .describe('How many background turns may wait before further ones are refused.'),
 });
 
 const timeouts = z.strictObject({
@@ -138,6 +181,17 @@ export const fileSchema = z
       .default([])
       .describe('Keys for callers, beside the root key.'),
     limits: limits.prefault({}).describe('What one caller may take.'),
+    turns: turns
+      .prefault({})
+      .describe('How turns meet trouble, unless their key or their request says otherwise.'),
+    retention: z
+      .strictObject({
+        idempotency_ms: wholeNumber(1, 365 * DAY_MS)
+          .default(DAY_MS)
+          .describe('How long idempotency keys are kept.'),
+      })
+      .prefault({})
+      .describe('What is kept for how long, in milliseconds.'),
     timeouts: timeouts.prefault({}).describe('How long to wait for a provider, in milliseconds.'),
     context: z
       .strictObject({

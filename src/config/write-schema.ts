@@ -13,8 +13,9 @@ export function schemaText(): string {
       // Whatever has a form may also be left to a variable, which is text until it is filled in.
       const free = zodSchema instanceof z.ZodString && !jsonSchema.pattern && !jsonSchema.minLength;
       if (free || !(zodSchema instanceof z.ZodString || isShowable(zodSchema))) return;
-      const plain = { ...jsonSchema };
+      const { description, ...plain } = jsonSchema;
       for (const key of Object.keys(jsonSchema)) delete jsonSchema[key];
+      if (description) jsonSchema.description = description;
       jsonSchema.anyOf = [plain, { type: 'string', pattern: '\\$\\{.+\\}' }];
     },
   });

@@ -1,7 +1,13 @@
 import { Fault } from '../core/errors.ts';
 
+export interface Body {
+  body: Record<string, unknown>;
+  /** The same, as it came: what tells one request from another. */
+  text: string;
+}
+
 /** Reads a JSON object of at most `limit` bytes; `body_too_large`, `invalid_json` or `invalid_request` otherwise. */
-export async function readBody(request: Request, limit: number): Promise<Record<string, unknown>> {
+export async function readBody(request: Request, limit: number): Promise<Body> {
   const length = request.headers.get('content-length');
   if (length !== null && Number(length) > limit) throw tooLarge(limit);
   const text = await readText(request, limit, length === null);
@@ -15,7 +21,7 @@ export async function readBody(request: Request, limit: number): Promise<Record<
   if (body === null || typeof body !== 'object' || Array.isArray(body)) {
     throw new Fault('invalid_request', 'The body must be a JSON object.');
   }
-  return body as Record<string, unknown>;
+  return { body: body as Record<string, unknown>, text };
 }
 
 async function readText(request: Request, limit: number, chunked: boolean): Promise<string> {

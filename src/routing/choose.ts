@@ -4,7 +4,7 @@ import type { ProtocolName } from '../core/prompt.ts';
 import type { Settings } from '../core/settings.ts';
 import type { Dialect } from '../core/turn.ts';
 import type { Price } from '../core/usage.ts';
-import type { Candidate } from './candidate.ts';
+import { type Candidate, candidateName } from './candidate.ts';
 
 /** What routing knows of a provider. */
 export interface Service {
@@ -40,6 +40,8 @@ export interface Directory {
 
 export interface Wanted {
   model: string;
+  /** Names to be tried after `model`, in this order. */
+  fallbacks: readonly string[];
   dialect: Dialect;
   settings: Settings;
 }
@@ -53,16 +55,18 @@ export type CapabilitiesOf = (candidate: Candidate) => { choices: boolean; logpr
  * do what is asked.
  */
 export function choose(wanted: Wanted, directory: Directory, capabilities: CapabilitiesOf): Candidate[] {
-  const alias = directory.alias(wanted.model);
-  const candidates = alias
-    ? findAny(alias, wanted.dialect, directory)
-    : find(wanted.model, wanted.dialect, directory);
+  const names = [wanted.model, ...wanted.fallbacks].flatMap((name) => directory.alias(name) ?? name);
+  const candidates = findAny(names, wanted.dialect, directory);
   const able = candidates.filter(
     (candidate) => lacking(wanted.settings, capabilities(candidate)) === undefined,
   );
   if (able.length > 0) return able;
   const param = lacking(wanted.settings, capabilities(candidates[0]!))!;
-  throw new Fault('unsupported_parameter', `${wanted.model} does not support \`${param}\`.`, { param });
+  throw new Fault(
+    'unsupported_parameter',
+    `${candidateName(candidates[0]!)} does not support \`${param}\`.`,
+    { param },
+  );
 }
 
 function lacking(settings: Settings, able: { choices: boolean; logprobs: boolean }): string | undefined {
@@ -71,13 +75,13 @@ function lacking(settings: Settings, able: { choices: boolean; logprobs: boolean
   return undefined;
 }
 
-/** The candidates behind an alias: names that cannot be called now are passed over, unless none can. */
+/** The candidates behind names, each once: a name that cannot be called now is passed over, unless none can. */
 function findAny(names: readonly string[], dialect: Dialect, directory: Directory): Candidate[] {
   const found: Candidate[] = [];
   let first: Fault | undefined;
   for (const name of names) {
     try {
-      found.push(...find(name, dialect, directory));
+      for (const next of find(name, dialect, directory)) if (!found.some(isSame(next))) found.push(next);
     } catch (error) {
       if (!(error instanceof Fault)) throw error;
       first ??= error;
@@ -86,6 +90,9 @@ function findAny(names: readonly string[], dialect: Dialect, directory: Director
   if (first && found.length === 0) throw first;
   return found;
 }
+
+const isSame = (one: Candidate) => (other: Candidate) =>
+  one.provider === other.provider && one.protocol === other.protocol && one.model === other.model;
 
 function find(name: string, dialect: Dialect, directory: Directory): Candidate[] {
   const slash = name.indexOf('/');

@@ -69,9 +69,28 @@ interface PartShape {
 export const IMAGE_PART: PartShape = { sources: ['image_url', 'file_id'], fields: ['detail'] };
 export const FILE_PART: PartShape = { sources: ['file_data', 'file_url', 'file_id'], fields: ['filename'] };
 
+const MODEL = 'expected the name of a model';
+/** How many models a list may name. */
+const MODELS = 16;
+const MODEL_OR_LIST = `${MODEL}, or a list of 1 to ${MODELS} of them`;
+const modelName = z.string({ error: MODEL }).min(1, { error: MODEL }).max(512);
+const modelList = z.array(modelName).max(MODELS, { error: `expected a list of at most ${MODELS} models` });
+
+/** The model to ask first, and those to try where it cannot answer: a list's others, then `fallbacks`. */
+export function modelsOf({ model, fallbacks }: ModelFields): { model: string; fallbacks: string[] } {
+  const [first, ...others] = typeof model === 'string' ? [model] : model;
+  return { model: first!, fallbacks: fallbacks ? [...others, ...fallbacks] : others };
+}
+
+interface ModelFields {
+  model: string | string[];
+  fallbacks?: string[] | null;
+}
+
 /** Fields that both dialects have, in the same meaning. */
 export const sharedShape = {
-  model: z.string().min(1).max(512),
+  model: z.union([modelName, modelList.min(1, { error: MODEL_OR_LIST })], { error: MODEL_OR_LIST }),
+  fallbacks: modelList.nullish(),
   store: z.boolean().nullish(),
   stream: z.boolean().nullish(),
   metadata: metadata.nullish(),

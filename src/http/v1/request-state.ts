@@ -21,9 +21,15 @@ const VISIBLE_ASCII = /^[\x21-\x7e]{1,255}$/;
 
 /** The session that a header names; a malformed one is refused, never guessed at. */
 export function sessionFromHeaders(headers: Headers): SessionRef | undefined {
+  const header = sessionHeader(headers);
+  return header && sessionRef(header.value, header.name);
+}
+
+/** The header that names the session, as it came. */
+export function sessionHeader(headers: Headers): { name: string; value: string } | undefined {
   for (const name of SESSION_HEADERS) {
     const value = headers.get(name);
-    if (value !== null) return sessionRef(value, name);
+    if (value !== null) return { name, value };
   }
   return undefined;
 }

@@ -43,7 +43,14 @@ describe('without a file', () => {
       claws: {},
       aliases: {},
       keys: [],
-      limits: { bodyBytes: 33_554_432, sessionQueue: 16 },
+      limits: { bodyBytes: 33_554_432, sessionQueue: 16, sessionWaitMs: 120_000, backgroundQueue: 1000 },
+      turns: {
+        policy: { onDisconnect: 'run_on', whenBusy: 'wait', whenDown: 'fail' },
+        deferMs: 3_600_000,
+        recovery: 'rescue',
+        background: 16,
+      },
+      retention: { idempotencyMs: 86_400_000 },
       timeouts: { connectMs: 10_000, firstTokenMs: 120_000, idleMs: 60_000, totalMs: 1_800_000 },
       context: { overflow: 'truncate' },
       detect: true,
@@ -52,6 +59,7 @@ describe('without a file', () => {
     });
     expect(config.file).toBeUndefined();
     expect(config.masterKey).toBeUndefined();
+    expect(config.turns.policy.whenBroken).toBeUndefined();
   });
 
   test('an empty file and one of comments only are as good as none', async () => {
@@ -78,6 +86,8 @@ claws:
     models: [{ id: m, context: 8192, input_price: 0.5, cache_read_price: 0 }]
 aliases: { fast: groq/a/b, careful: [openai/x, mine/m] }
 keys: [{ name: web, key: 0123456789abcdef }]
+turns: { on_disconnect: cancel, when_broken: restart, defer_ms: 6, recovery: close, background: 7 }
+retention: { idempotency_ms: 8 }
 timeouts: { idle_ms: 5 }
 `);
     expect(config.file).toBe(join(cwd, 'clawhold.yaml'));
@@ -91,8 +101,28 @@ timeouts: { idle_ms: 5 }
       cacheReadPrice: 0,
     });
     expect(config.aliases).toEqual({ fast: ['groq/a/b'], careful: ['openai/x', 'mine/m'] });
-    expect(config.keys).toEqual([{ name: 'web', key: '0123456789abcdef', tenant: 'default' }]);
+    expect(config.keys).toMatchObject([{ name: 'web', key: '0123456789abcdef', tenant: 'default' }]);
+    expect(config.turns).toEqual({
+      policy: { onDisconnect: 'cancel', whenBusy: 'wait', whenDown: 'fail', whenBroken: 'restart' },
+      deferMs: 6,
+      recovery: 'close',
+      background: 7,
+    });
+    expect(config.retention).toEqual({ idempotencyMs: 8 });
     expect(config.timeouts).toMatchObject({ idleMs: 5, connectMs: 10_000 });
+  });
+
+  test('gives each key the policy of all, and its own words first', async () => {
+    const { keys } = await load(`
+turns: { when_busy: fork, when_down: defer }
+keys:
+  - { name: plain, key: 0123456789abcdef }
+  - { name: own, key: 0123456789abcde0, turns: { when_busy: wait, on_disconnect: cancel, when_broken: fail } }
+`);
+    expect(keys.map(({ policy }) => policy)).toEqual([
+      { onDisconnect: 'run_on', whenBusy: 'fork', whenDown: 'defer' },
+      { onDisconnect: 'cancel', whenBusy: 'wait', whenDown: 'defer', whenBroken: 'fail' },
+    ]);
   });
 
   test('anchors and merge keys work', async () => {
@@ -122,12 +152,14 @@ describe('variables', () => {
       CLAWHOLD_PORT: '2',
       CLAWHOLD_LOG_LEVEL: 'debug',
       CLAWHOLD_LIMITS_BODY_BYTES: '2048',
+      CLAWHOLD_TURNS_WHEN_BUSY: 'fork',
       CLAWHOLD_DETECT: 'false',
       CLAWHOLD_MASTER_KEY: '0123456789012345',
       CLAWHOLD_HOST: '',
     });
     expect(config).toMatchObject({ port: 2, host: 'a', log: { level: 'debug' }, detect: false });
-    expect(config.limits).toEqual({ bodyBytes: 2048, sessionQueue: 16 });
+    expect(config.limits).toMatchObject({ bodyBytes: 2048, sessionQueue: 16 });
+    expect(config.turns.policy.whenBusy).toBe('fork');
     expect(config.masterKey).toBe('0123456789012345');
   });
 
@@ -220,6 +252,26 @@ detect: 1
       'clawhold.yaml:18: limits.body_bytes: expected a whole number from 1024 to 2147483648, got 1.5',
       'clawhold.yaml:18: limits.session_queue: expected a whole number from 0 to 10000, got -1',
       'clawhold.yaml:19: detect: expected true or false, got 1',
+    ]);
+  });
+
+  test('in how turns meet trouble are told, wherever they stand', async () => {
+    const yaml = `turns: { on_disconnect: ignore, recovery: restart, background: 0 }
+keys:
+  - { name: a, key: 0123456789abcdef, turns: { when_bsy: fork, when_down: wait } }
+  - { name: b, key: 0123456789abcde0, turns: { recovery: close } }
+limits: { background_queue: -1, session_wait_ms: 0 }
+`;
+    expect(await problems(yaml, { CLAWHOLD_TURNS_WHEN_BROKEN: 'no' })).toEqual([
+      'CLAWHOLD_TURNS_WHEN_BROKEN: expected one of restart, fail, got "no"',
+      'clawhold.yaml:1: turns.on_disconnect: expected one of run_on, cancel, got "ignore"',
+      'clawhold.yaml:1: turns.recovery: expected one of rescue, close, got "restart"',
+      'clawhold.yaml:1: turns.background: expected a whole number from 1 to 10000, got 0',
+      'clawhold.yaml:3: keys[0].turns.when_down: expected one of fail, defer, got "wait"',
+      'clawhold.yaml:3: unknown key "when_bsy" in keys[0].turns; did you mean "when_busy"?',
+      'clawhold.yaml:4: unknown key "recovery" in keys[1].turns',
+      'clawhold.yaml:5: limits.session_wait_ms: expected a whole number from 1 to 86400000, got 0',
+      'clawhold.yaml:5: limits.background_queue: expected a whole number from 0 to 1000000, got -1',
     ]);
   });
 

@@ -1,6 +1,12 @@
 import { describe, expect, test } from 'bun:test';
 import { candidateName } from '../../../src/routing/candidate.ts';
-import { choose, type Directory, type Service } from '../../../src/routing/choose.ts';
+import {
+  type CapabilitiesOf,
+  choose,
+  type Directory,
+  type Service,
+  type Wanted,
+} from '../../../src/routing/choose.ts';
 
 const SERVICES: Record<string, Service> = {
   anthropic: {
@@ -11,25 +17,36 @@ const SERVICES: Record<string, Service> = {
   },
   groq: { provider: 'groq', protocols: ['openai-chat'], ready: false, turnOnWith: 'claws.groq.enabled' },
   openai: { provider: 'openai', protocols: ['openai-chat', 'openai-responses'], ready: true },
+  gemini: { provider: 'gemini', protocols: ['gemini'], ready: true },
+  mistral: { provider: 'mistral', protocols: ['openai-chat'], ready: true },
 };
 
 const ALIASES: Record<string, string[]> = {
   careful: ['anthropic/claude', 'openai/gpt'],
   off: ['anthropic/claude', 'groq/gpt-oss'],
+  fast: ['mistral/small', 'gemini/flash', 'mistral/small'],
 };
+
+const MAKERS: Record<string, string[]> = { gpt: ['openai', 'mistral'] };
 
 const directory: Directory = {
   service: (provider) => SERVICES[provider],
   limits: () => ({}),
-  providersOf: () => [],
+  providersOf: (model) => MAKERS[model] ?? [],
   alias: (name) => ALIASES[name],
   names: () => [],
 };
 
-const chosen = (model: string) =>
-  choose({ model, dialect: 'chat', settings: {} }, directory, () => ({ choices: true, logprobs: true })).map(
-    candidateName,
-  );
+const ABLE: CapabilitiesOf = () => ({ choices: true, logprobs: true });
+
+const chosen = (
+  model: string,
+  fallbacks: string[] = [],
+  {
+    settings = {},
+    capabilities = ABLE,
+  }: { settings?: Wanted['settings']; capabilities?: CapabilitiesOf } = {},
+) => choose({ model, fallbacks, dialect: 'chat', settings }, directory, capabilities).map(candidateName);
 
 describe('an alias', () => {
   test('passes over what is not turned on', () => {
@@ -38,6 +55,60 @@ describe('an alias', () => {
 
   test('says what to set where nothing behind it is turned on', () => {
     expect(() => chosen('off')).toThrow('set ANTHROPIC_API_KEY');
+  });
+
+  test('gives what stands in it twice once', () => {
+    expect(chosen('fast')).toEqual(['mistral/small', 'gemini/flash']);
+  });
+});
+
+describe('fallbacks', () => {
+  test('come after every candidate of the model, in their order', () => {
+    expect(chosen('gpt', ['mistral/small', 'gemini/pro'])).toEqual([
+      'openai/gpt',
+      'mistral/gpt',
+      'mistral/small',
+      'gemini/pro',
+    ]);
+  });
+
+  test('may be aliases and bare names', () => {
+    expect(chosen('gemini/pro', ['fast', 'gpt'])).toEqual([
+      'gemini/pro',
+      'mistral/small',
+      'gemini/flash',
+      'openai/gpt',
+      'mistral/gpt',
+    ]);
+  });
+
+  test('that the model or another fallback gave already are not tried twice', () => {
+    expect(chosen('openai/gpt', ['careful', 'gemini/flash', 'fast', 'openai/gpt'])).toEqual([
+      'openai/gpt',
+      'gemini/flash',
+      'mistral/small',
+    ]);
+  });
+
+  test('stand in for a model that cannot be called, and are passed over like one', () => {
+    expect(chosen('nobody/x', ['anthropic/claude', 'gemini/pro', 'off', 'unknown'])).toEqual(['gemini/pro']);
+  });
+
+  test('of which none can be called leave the first failure', () => {
+    expect(() => chosen('groq/gpt-oss', ['unknown', 'anthropic/claude'])).toThrow('set claws.groq.enabled');
+    expect(() => chosen('unknown', ['groq/gpt-oss'])).toThrow('The model "unknown" does not exist here.');
+  });
+
+  test('must be able to do what is asked, as the model must', () => {
+    const capabilities: CapabilitiesOf = ({ provider }) => ({
+      choices: provider === 'mistral',
+      logprobs: provider === 'openai',
+    });
+    const several = { settings: { n: 2 }, capabilities };
+    expect(chosen('gemini/pro', ['openai/gpt', 'fast'], several)).toEqual(['mistral/small']);
+    expect(() => chosen('unknown', ['gemini/pro', 'openai/gpt'], several)).toThrow(
+      'gemini/pro does not support `n`.',
+    );
   });
 });
 

@@ -1,10 +1,20 @@
 import { z } from 'zod';
 import type { OtherType } from '../../../core/items.ts';
 import type { Settings, TextFormat, Tool, ToolChoice } from '../../../core/settings.ts';
+import type { Caller, StateRef } from '../../../core/turn.ts';
 import { isFullHistory } from '../../../session/history.ts';
-import type { StateRef } from '../../../core/turn.ts';
 import type { Ask } from '../../../turn/ask.ts';
-import { count, invalid, present, settingsFrom, sharedShape, unknownFields, validate } from '../fields.ts';
+import {
+  count,
+  invalid,
+  modelsOf,
+  present,
+  settingsFrom,
+  sharedShape,
+  unknownFields,
+  validate,
+} from '../fields.ts';
+import { policyOf } from '../policy.ts';
 import { conversationRef, sessionFromHeaders, sessionRef } from '../request-state.ts';
 import { parseMessages } from './messages.ts';
 
@@ -76,6 +86,7 @@ export interface ChatAsk extends Ask {
 export function parseChat(
   raw: Record<string, unknown>,
   headers: Headers,
+  caller: Caller,
   overflow: Ask['overflow'],
 ): ChatAsk {
   const body = validate(schema, raw);
@@ -83,7 +94,7 @@ export function parseChat(
   const state = stateOf(body, headers, isFullHistory(items));
   return {
     dialect: 'chat',
-    model: body.model,
+    ...modelsOf(body),
     items,
     natives,
     settings: settingsOf(body),
@@ -95,6 +106,7 @@ export function parseChat(
     stream: body.stream ?? false,
     background: false,
     overflow,
+    policy: policyOf(headers, caller, 'chat'),
     includeUsage: body.stream_options?.include_usage ?? false,
   };
 }

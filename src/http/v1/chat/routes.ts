@@ -34,7 +34,8 @@ export function chatRoutes(gateway: Gateway): Route[] {
 
 function create(gateway: Gateway): Handler {
   return async ({ request, caller }) => {
-    const ask = parseChat(await readBody(request, gateway.bodyLimit), request.headers, gateway.overflow);
+    const { body } = await readBody(request, gateway.bodyLimit);
+    const ask = parseChat(body, request.headers, caller, gateway.overflow);
     const live = await run(ask, caller, gateway);
     stopWithClient(live, request);
     if (!ask.stream) return replyWhole(live, whole);
@@ -75,7 +76,7 @@ async function stored(gateway: Gateway, exchange: Exchange): Promise<Turn> {
 function update(gateway: Gateway): Handler {
   return async (exchange) => {
     const id = turnId(exchange.params.id!);
-    const body = await readBody(exchange.request, gateway.bodyLimit);
+    const { body } = await readBody(exchange.request, gateway.bodyLimit);
     const change = validate(metadata, body.metadata ?? {});
     visible(await gateway.store.readTurn(exchange.caller.tenant, id), id);
     const row = await gateway.store.amendTurn(exchange.caller.tenant, id, { metadata: change });

@@ -65,7 +65,7 @@ const createSchema = z.looseObject({
 function create(gateway: Gateway): Handler {
   return async ({ request, caller }) => {
     const empty = request.headers.get('content-length') === '0';
-    const body = validate(createSchema, empty ? {} : await readBody(request, gateway.bodyLimit));
+    const body = validate(createSchema, empty ? {} : (await readBody(request, gateway.bodyLimit)).body);
     const items = parseItems(body.items ?? [], 'items');
     const now = gateway.clock();
     const session = await gateway.store.createSession({
@@ -83,7 +83,7 @@ function create(gateway: Gateway): Handler {
 
 function update(gateway: Gateway): Handler {
   return async (exchange) => {
-    const body = await readBody(exchange.request, gateway.bodyLimit);
+    const { body } = await readBody(exchange.request, gateway.bodyLimit);
     const { metadata: change } = validate(z.looseObject({ metadata }), body);
     const session = await find(gateway, exchange);
     const updated = await gateway.store.updateSession(exchange.caller.tenant, session.id, change);
@@ -103,7 +103,7 @@ function remove(gateway: Gateway): Handler {
 
 function addItems(gateway: Gateway): Handler {
   return async (exchange) => {
-    const raw = await readBody(exchange.request, gateway.bodyLimit);
+    const { body: raw } = await readBody(exchange.request, gateway.bodyLimit);
     const body = validate(z.looseObject({ items: z.array(z.unknown()).min(1).max(MAX_ITEMS) }), raw);
     const items = parseItems(body.items, 'items');
     const session = await find(gateway, exchange);

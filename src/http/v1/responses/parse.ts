@@ -3,7 +3,7 @@ import { Fault } from '../../../core/errors.ts';
 import { parseItemId, parseResponseId } from '../../../core/ids.ts';
 import type { Item, Part } from '../../../core/items.ts';
 import type { Settings, TextFormat, Tool, ToolChoice } from '../../../core/settings.ts';
-import type { StateRef } from '../../../core/turn.ts';
+import type { Caller, StateRef } from '../../../core/turn.ts';
 import type { Ask } from '../../../turn/ask.ts';
 import {
   count,
@@ -11,6 +11,7 @@ import {
   IMAGE_PART,
   invalid,
   isRecord,
+  modelsOf,
   present,
   requireContent,
   settingsFrom,
@@ -18,6 +19,7 @@ import {
   unknownFields,
   validate,
 } from '../fields.ts';
+import { policyOf } from '../policy.ts';
 import { conversationRef, sessionFromHeaders } from '../request-state.ts';
 
 /** The fields of a response request that the gateway reads (Open Responses, `CreateResponseBody`). */
@@ -49,7 +51,7 @@ const REASONING_FIELDS = new Set(['effort', 'summary']);
 /** Fields that a response repeats, though only a provider of this dialect acts on them. */
 const ECHOED = ['max_tool_calls', 'include', 'user'] as const;
 
-export function parseResponseRequest(raw: Record<string, unknown>, headers: Headers): Ask {
+export function parseResponseRequest(raw: Record<string, unknown>, headers: Headers, caller: Caller): Ask {
   const body = validate(schema, raw);
   const items = parseInput(body.input);
   const state = stateOf(body, headers);
@@ -61,7 +63,7 @@ export function parseResponseRequest(raw: Record<string, unknown>, headers: Head
   }
   return {
     dialect: 'responses',
-    model: body.model,
+    ...modelsOf(body),
     items,
     instructions: present(body.instructions),
     settings: settingsOf(body),
@@ -74,6 +76,7 @@ export function parseResponseRequest(raw: Record<string, unknown>, headers: Head
     stream: body.stream ?? false,
     background: body.background ?? false,
     overflow: body.truncation === 'auto' ? 'truncate' : 'error',
+    policy: policyOf(headers, caller, 'responses'),
   };
 }
 

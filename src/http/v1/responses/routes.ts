@@ -31,7 +31,8 @@ export function responseRoutes(gateway: Gateway): Route[] {
 
 function create(gateway: Gateway): Handler {
   return async ({ request, caller }) => {
-    const parsed = parseResponseRequest(await readBody(request, gateway.bodyLimit), request.headers);
+    const { body } = await readBody(request, gateway.bodyLimit);
+    const parsed = parseResponseRequest(body, request.headers, caller);
     const ask = { ...parsed, items: await resolveReferences(parsed.items, caller, gateway) };
     const live = await run(ask, caller, gateway);
     stopWithClient(live, request);
