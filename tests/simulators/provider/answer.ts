@@ -1,4 +1,5 @@
 import type { Plan } from './behaviour.ts';
+import { common, type Ending, from, lastWords } from './continuation.ts';
 import { sample } from './sample.ts';
 import { asJson } from './shape.ts';
 
@@ -11,6 +12,8 @@ export type Heard = {
   toolChoice: 'auto' | 'none' | { name: string };
   /** The schema the answer has to fit, where one was asked for. */
   schema: unknown;
+  /** Set when the rest of an answer is asked for; nothing else here is of it. */
+  ending?: Ending | undefined;
 };
 
 export type OfferedTool = { name: string; schema: unknown };
@@ -29,6 +32,23 @@ const REASONING = words('Let me think about what was asked before I answer.');
 const REFUSAL = words("I'm sorry, but I can't help with that.");
 
 export function compose(plan: Plan, heard: Heard): Answer {
+  const answer = composeWhole(plan, heard);
+  const { ending } = heard;
+  if (!ending) return answer;
+  const text = from(answer.text, startOf(plan, answer.text.join(''), ending));
+  // Words that are already said leave no room for thought before them.
+  return { ...answer, text, reasoning: ending.told ? answer.reasoning : [] };
+}
+
+/** Where a model goes on: behind what is its own answer too, unless it is a sloppy one. */
+function startOf(plan: Plan, whole: string, { text, told }: Ending): number {
+  const start = common(whole, text);
+  if (!told || start === 0) return start;
+  if (plan.again) return 0;
+  return plan.overlap > 0 ? lastWords(whole.slice(0, start), plan.overlap) : start;
+}
+
+function composeWhole(plan: Plan, heard: Heard): Answer {
   const reasoning = plan.think ? REASONING : [];
   if (plan.refuse) return { reasoning, text: REFUSAL, calls: [], finish: 'refusal' };
   const calls = heard.toolOutputs.length > 0 ? [] : callsFor(plan, heard);

@@ -11,6 +11,12 @@ export type Plan = {
   long: boolean;
   json: boolean;
   logprobs: boolean;
+  /** Refuses a request that ends with the model's own words. */
+  noPrefill: boolean;
+  /** Told to go on, begins the whole answer anew. */
+  again: boolean;
+  /** Told to go on, repeats that many words first. */
+  overlap: number;
   /** Milliseconds between deltas; undefined sends the whole stream in one write. */
   pace: number | undefined;
   delay: number;
@@ -44,6 +50,10 @@ const WORD_FAULTS = new Set([
 
 const COUNTED_FAULTS = new Set(['cut', 'stall', 'garbage', 'error']);
 
+/** Claude from 4.6 and Gemini from 3.5 Flash-Lite on. */
+const NO_PREFILL =
+  /claude-(opus|sonnet)-4-[6-9]\b|claude-[a-z]+-[5-9]\b|gemini-3\.5-flash-lite|gemini-3\.[6-9]|gemini-[4-9]/;
+
 const plans = new Map<string, Plan>();
 
 /** The same name always means the same plan, so each is read once. */
@@ -66,6 +76,9 @@ function read(model: string): Plan {
     long: false,
     json: false,
     logprobs: false,
+    noPrefill: NO_PREFILL.test(model),
+    again: false,
+    overlap: 0,
     pace: undefined,
     delay: 0,
     cached: 0,
@@ -98,6 +111,7 @@ function readSegment(plan: Plan, segment: string): void {
   else if (word === 'delay') plan.delay = number;
   else if (word === 'cached') plan.cached = number;
   else if (word === 'retry') plan.retryAfter = number;
+  else if (word === 'overlap') plan.overlap = number;
 }
 
 function readFlag(plan: Plan, word: string): void {
@@ -110,6 +124,8 @@ function readFlag(plan: Plan, word: string): void {
   else if (word === 'long') plan.long = true;
   else if (word === 'json') plan.json = true;
   else if (word === 'logprobs') plan.logprobs = true;
+  else if (word === 'no-prefill') plan.noPrefill = true;
+  else if (word === 'again') plan.again = true;
 }
 
 function readFault(segment: string): Fault | undefined {

@@ -1,10 +1,11 @@
+import type { Plan } from './behaviour.ts';
 import type { Trouble } from './protocol.ts';
 import { asJson, asList, asText, type Json } from './shape.ts';
 
 const ROLES = new Set(['system', 'assistant', 'user', 'function', 'tool', 'developer']);
 
 /** What OpenAI's chat API refuses about a conversation. */
-export function checkChat(body: Json): Trouble | undefined {
+export function checkChat(body: Json, plan: Plan): Trouble | undefined {
   if (!Array.isArray(body.messages)) {
     return invalid("Missing required parameter: 'messages'.", 'messages', 'missing_required_parameter');
   }
@@ -14,7 +15,7 @@ export function checkChat(body: Json): Trouble | undefined {
       "Invalid 'messages': empty array. Expected an array with minimum length 1, but got an empty array instead.";
     return invalid(message, 'messages', 'empty_array');
   }
-  return checkShapes(messages) ?? checkPairs(messages);
+  return checkShapes(messages) ?? checkPairs(messages) ?? checkEnd(body, messages, plan);
 }
 
 function checkShapes(messages: Json[]): Trouble | undefined {
@@ -56,6 +57,16 @@ function checkPairs(messages: Json[]): Trouble | undefined {
     open = new Set(asList(message.tool_calls).map((call) => asText(asJson(call).id)));
   }
   return open.size > 0 ? unanswered(open, messages.length) : undefined;
+}
+
+/** What compatible servers refuse about an end that is the assistant's: in vLLM's and Mistral's words. */
+function checkEnd(body: Json, messages: Json[], plan: Plan): Trouble | undefined {
+  if (body.continue_final_message === true && body.add_generation_prompt !== false) {
+    const message = 'Cannot set both `continue_final_message` and `add_generation_prompt` to True.';
+    return invalid(message, 'continue_final_message');
+  }
+  if (!plan.noPrefill || messages.at(-1)?.role !== 'assistant') return undefined;
+  return invalid('Expected last role User or Tool for serving but got assistant', 'messages');
 }
 
 function unanswered(open: Set<string>, at: number): Trouble {

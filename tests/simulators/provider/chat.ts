@@ -1,5 +1,6 @@
 import { type Answer, type Heard, type OfferedTool, pieces } from './answer.ts';
 import { checkChat } from './chat-rules.ts';
+import { endingOf, type Reading, spoken, withoutEnding } from './continuation.ts';
 import { openAiHeaders, openAiRefusal } from './openai-errors.ts';
 import { type Frame, type Protocol, plain, type Scene } from './protocol.ts';
 import { asJson, asList, asText, type Json, textOf } from './shape.ts';
@@ -21,7 +22,7 @@ export const chat: Protocol = {
   hear,
   json,
   frames,
-  variant: (body) => String(includesUsage(body)),
+  variant: (body) => (endingOf(body.messages, reading(body)) ? undefined : String(includesUsage(body))),
   refusal: (trouble, model) => openAiRefusal(trouble, model, 'messages'),
   errorFrame: (scene) =>
     `data: ${JSON.stringify(openAiRefusal({ kind: 'status', status: 500 }, scene.model, 'messages').body)}\n\n`,
@@ -29,8 +30,18 @@ export const chat: Protocol = {
   strange: 'data: {"object":"strange","ok":true}\n\n',
 };
 
+/** Goes on with its own words only where it is asked to, in one of the ways that compatible servers have. */
+function reading(body: Json): Reading {
+  return {
+    read: (message) => ({ role: asText(message.role), text: spoken(message.content) }),
+    prefills: ({ prefix, partial }) =>
+      prefix === true || partial === true || body.continue_final_message === true,
+  };
+}
+
 function hear(body: Json): Heard {
-  const messages = asList(body.messages);
+  const ending = endingOf(body.messages, reading(body));
+  const messages = withoutEnding(asList(body.messages), ending);
   const lastSpoken = messages.findLastIndex((message) => message.role !== 'tool');
   const format = asJson(body.response_format);
   return {
@@ -41,6 +52,7 @@ function hear(body: Json): Heard {
     tools: asList(body.tools).flatMap(offered),
     toolChoice: toolChoice(body.tool_choice),
     schema: asJson(format.json_schema).schema,
+    ending,
   };
 }
 

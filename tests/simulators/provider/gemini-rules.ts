@@ -21,6 +21,7 @@ export function checkGemini(body: Json, plan: Plan): Trouble | undefined {
   return (
     checkContents(contents) ??
     checkOrder(contents) ??
+    checkEnd(contents, plan) ??
     checkSignatures(contents, plan) ??
     checkDeclarations(body)
   );
@@ -68,6 +69,11 @@ function checkOrder(contents: Json[]): Trouble | undefined {
     if (outputs !== asked && (outputs > 0 || asked > 0)) return unequal();
   }
   return count(contents.at(-1), 'functionCall', 'function_call') > 0 ? unequal() : undefined;
+}
+
+function checkEnd(contents: Json[], plan: Plan): Trouble | undefined {
+  if (!plan.noPrefill || contents.at(-1)?.role !== 'model') return undefined;
+  return invalid('Requests ending with a model turn are not supported.');
 }
 
 function unequal(): Trouble {

@@ -1,4 +1,5 @@
 import type { Answer, Heard } from './answer.ts';
+import { endingOf, type Reading, spoken, withoutEnding } from './continuation.ts';
 import { geminiHeaders, geminiRefusal } from './gemini-errors.ts';
 import { checkGemini } from './gemini-rules.ts';
 import type { Frame, Protocol, Scene } from './protocol.ts';
@@ -22,15 +23,21 @@ export const gemini: Protocol = {
   hear,
   json,
   frames,
-  variant: () => '',
+  variant: (body) => (endingOf(body.contents, READING) ? undefined : ''),
   refusal: (trouble, model) => geminiRefusal(trouble, model),
   errorFrame: (scene) => event(geminiRefusal({ kind: 'status', status: 503 }, scene.model).body),
   garbage: 'data: {"candidates": [{"content": {"parts": [{"te\r\n\r\n',
   strange: 'data: {"strange": true}\r\n\r\n',
 };
 
+const READING: Reading = {
+  read: (content) => ({ role: asText(content.role) || 'user', text: spoken(content.parts) }),
+  prefills: () => true,
+};
+
 function hear(body: Json): Heard {
-  const contents = asList(body.contents);
+  const ending = endingOf(body.contents, READING);
+  const contents = withoutEnding(asList(body.contents), ending);
   const parts = (content: Json | undefined) => asList(content?.parts);
   const outputs = parts(contents.at(-1)).flatMap(
     (part) => part.functionResponse ?? part.function_response ?? [],
@@ -49,6 +56,7 @@ function hear(body: Json): Heard {
       .map((tool) => ({ name: asText(tool.name), schema: tool.parametersJsonSchema ?? tool.parameters })),
     toolChoice: calling.mode === 'NONE' ? 'none' : allowed.length === 1 ? { name: allowed[0]! } : 'auto',
     schema: config.responseJsonSchema ?? config.responseSchema,
+    ending,
   };
 }
 

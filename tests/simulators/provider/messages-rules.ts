@@ -1,3 +1,4 @@
+import type { Plan } from './behaviour.ts';
 import type { Trouble } from './protocol.ts';
 import { seal } from './seal.ts';
 import { asJson, asList, asText, type Json } from './shape.ts';
@@ -6,7 +7,7 @@ import { asJson, asList, asText, type Json } from './shape.ts';
 type Turn = { at: number; role: string; blocks: Json[] };
 
 /** What Anthropic's messages API refuses about a conversation. */
-export function checkMessages(body: Json): Trouble | undefined {
+export function checkMessages(body: Json, plan: Plan): Trouble | undefined {
   if (typeof body.max_tokens !== 'number') return invalid('max_tokens: Field required');
   if (!Array.isArray(body.messages)) return invalid('messages: Field required');
   const list = asList(body.messages);
@@ -17,7 +18,7 @@ export function checkMessages(body: Json): Trouble | undefined {
     checkContent(list) ??
     checkPairs(turns) ??
     checkThinking(body, turns) ??
-    checkEnd(turns)
+    checkEnd(turns, plan)
   );
 }
 
@@ -149,17 +150,23 @@ function checkThinking(body: Json, turns: Turn[]): Trouble | undefined {
       return invalid(`messages.${turn.at}.content.${at}: Invalid \`signature\` in \`thinking\` block`);
     }
   }
-  const answersTool = turns.at(-1)?.blocks.some((block) => block.type === 'tool_result');
+  const goesOn = turns.at(-1)?.role === 'assistant';
+  const joins = goesOn || turns.at(-1)?.blocks.some((block) => block.type === 'tool_result');
   const last = turns.findLast((turn) => turn.role === 'assistant');
   const first = asText(last?.blocks[0]?.type);
-  if (asJson(body.thinking).type !== 'enabled' || !answersTool || /thinking/.test(first)) return undefined;
+  if (asJson(body.thinking).type !== 'enabled' || !joins || /thinking/.test(first)) return undefined;
   return invalid(
     `messages.${last?.at}.content.0.type: Expected \`thinking\` or \`redacted_thinking\`, but found \`${first}\`. When \`thinking\` is enabled, a final \`assistant\` message must start with a thinking block (preceeding the lastmost set of \`tool_use\` and \`tool_result\` blocks). We recommend you include thinking blocks from previous turns. To avoid this requirement, disable \`thinking\`. Please consult our documentation at https://docs.claude.com/en/docs/build-with-claude/extended-thinking`,
   );
 }
 
-function checkEnd(turns: Turn[]): Trouble | undefined {
+function checkEnd(turns: Turn[], plan: Plan): Trouble | undefined {
   const last = turns.at(-1);
+  if (last?.role === 'assistant' && plan.noPrefill) {
+    return invalid(
+      'This model does not support assistant message prefill. The conversation must end with a user message.',
+    );
+  }
   const text = asText(last?.blocks.at(-1)?.text);
   if (last?.role !== 'assistant' || text === text.trimEnd()) return undefined;
   return invalid('messages: final assistant content cannot end with trailing whitespace');

@@ -1,4 +1,5 @@
 import { type Answer, type Heard, pieces } from './answer.ts';
+import { endingOf, type Reading, spoken, withoutEnding } from './continuation.ts';
 import { anthropicHeaders, anthropicRefusal } from './messages-errors.ts';
 import { checkMessages } from './messages-rules.ts';
 import { type Frame, type Protocol, plain, type Scene } from './protocol.ts';
@@ -23,15 +24,21 @@ export const messages: Protocol = {
   hear,
   json,
   frames,
-  variant: () => '',
+  variant: (body) => (endingOf(body.messages, READING) ? undefined : ''),
   refusal: (trouble) => anthropicRefusal(trouble),
   errorFrame: () => event('error', anthropicRefusal({ kind: 'status', status: 529 }).body),
   garbage: 'event: content_block_delta\ndata: {"type":"content_block_delta","ind\n\n',
   strange: 'event: strange\ndata: {"type":"strange","ok":true}\n\n',
 };
 
+const READING: Reading = {
+  read: (message) => ({ role: asText(message.role), text: spoken(message.content) }),
+  prefills: () => true,
+};
+
 function hear(body: Json): Heard {
-  const list = asList(body.messages);
+  const ending = endingOf(body.messages, READING);
+  const list = withoutEnding(asList(body.messages), ending);
   const blocks = (message: Json | undefined) => asList(message?.content);
   const last = list.findLastIndex((message) => message.role !== 'user');
   const trailing = list.slice(last + 1);
@@ -51,6 +58,7 @@ function hear(body: Json): Heard {
     toolChoice:
       choice.type === 'none' ? 'none' : choice.type === 'tool' ? { name: asText(choice.name) } : 'auto',
     schema: format.schema,
+    ending,
   };
 }
 

@@ -1,4 +1,5 @@
 import type { Answer, Heard } from './answer.ts';
+import { endingOf, type Reading, spoken, withoutEnding } from './continuation.ts';
 import { openAiHeaders, openAiRefusal } from './openai-errors.ts';
 import type { Protocol, Scene } from './protocol.ts';
 import { outputItems } from './responses-items.ts';
@@ -24,6 +25,7 @@ export const responses: Protocol = {
     }),
   variant: (body) => {
     const { input, model, stream, ...settings } = body;
+    if (endingOf(input, READING)) return undefined;
     return Object.keys(settings).length <= 8 && !settings.tools ? JSON.stringify(settings) : undefined;
   },
   refusal: (trouble, model) => openAiRefusal(trouble, model, 'input'),
@@ -39,8 +41,15 @@ export const responses: Protocol = {
   strange: 'event: response.strange\ndata: {"type":"response.strange","ok":true}\n\n',
 };
 
+/** Answers its own last words like anybody's. */
+const READING: Reading = {
+  read: (item) => ({ role: asText(item.role), text: spoken(item.content) }),
+  prefills: () => false,
+};
+
 function hear(body: Json): Heard {
-  const items = inputItems(body);
+  const ending = endingOf(body.input, READING);
+  const items = withoutEnding(inputItems(body), ending);
   const lastOutput = items.findLastIndex((item) => item.type !== 'function_call_output');
   const format = asJson(asJson(body.text).format);
   const choice = asJson(body.tool_choice);
@@ -57,6 +66,7 @@ function hear(body: Json): Heard {
           ? { name: asText(choice.name) }
           : 'auto',
     schema: format.schema,
+    ending,
   };
 }
 
