@@ -34,49 +34,16 @@ export function journalConformance(
   first: () => Promise<Journal>,
   successor: (before: Journal) => Promise<Journal>,
 ): void {
-  describe(`${name}: journal`, () => {
-    let journal: Journal;
+  let journal: Journal;
+  const open = () =>
     beforeEach(async () => {
       journal = await first();
     });
-    afterEach(() => journal.close());
+  const close = () => afterEach(() => journal.close());
 
-    test('has nothing unfinished at first', async () => {
-      expect(await journal.unfinished()).toEqual([]);
-    });
-
-    test('does not take its own running turns for unfinished ones', async () => {
-      journal.begin(anIntent());
-      expect(await journal.unfinished()).toEqual([]);
-    });
-
-    test('shows a successor what was begun and not ended, oldest first', async () => {
-      const [late, early, done] = [anIntent(NOW + 2), anIntent(NOW + 1), anIntent(NOW)];
-      for (const intent of [late, early, done]) journal.begin(intent);
-      journal.append(late.id, [textDelta('a'), textDelta('b')]);
-      journal.append(done.id, [textDelta('x')]);
-      journal.append(late.id, [textDelta('c\n')]);
-      journal.end(done.id);
-      journal = await successor(journal);
-      expect(await journal.unfinished()).toEqual([
-        { intent: early, deltas: [] },
-        { intent: late, deltas: [textDelta('a'), textDelta('b'), textDelta('c\n')] },
-      ]);
-    });
-
-    test('keeps what is unfinished until its end', async () => {
-      const intents = [anIntent(NOW), anIntent(NOW + 1)];
-      for (const intent of intents) journal.begin(intent);
-      journal = await successor(journal);
-      expect(await journal.unfinished()).toHaveLength(2);
-      journal.end(intents[0]!.id);
-      expect(await journal.unfinished()).toEqual([{ intent: intents[1]!, deltas: [] }]);
-      journal = await successor(journal);
-      expect(await journal.unfinished()).toEqual([{ intent: intents[1]!, deltas: [] }]);
-      journal.end(intents[1]!.id);
-      journal = await successor(journal);
-      expect(await journal.unfinished()).toEqual([]);
-    });
+  describe(`${name}: journal`, () => {
+    open();
+    close();
 
     test('refuses deltas of a turn that has not begun or has ended', () => {
       const intent = anIntent();
@@ -86,16 +53,140 @@ export function journalConformance(
       expect(() => journal.append(intent.id, [textDelta('a')])).toThrow();
     });
 
-    test('may be told twice that a turn begins or ends', async () => {
-      const intent = anIntent();
-      journal.begin(intent);
+    test('may be told twice that a turn ends', async () => {
+      const intent = begin(journal);
+      journal.end(intent.id);
+      journal.end(intent.id);
+      journal.end(anIntent().id);
+      expect(await journal.find(intent.id)).toBeUndefined();
+    });
+
+    test('has nothing left of a turn that begins again but its new intent', async () => {
+      const intent = begin(journal);
+      const again = { ...intent, model: 'gpt-5-mini', parent: anIntent().id };
+      journal.append(intent.id, [textDelta('void')]);
+      journal.begin(again);
       journal.append(intent.id, [textDelta('a')]);
-      journal.begin(intent);
+      expect(await journal.find(intent.id)).toEqual({ intent: again, deltas: [textDelta('a')] });
       journal = await successor(journal);
-      expect(await journal.unfinished()).toEqual([{ intent, deltas: [textDelta('a')] }]);
+      const { turns } = await journal.inherit();
+      expect(turns).toEqual([{ intent: again, deltas: [textDelta('a')] }]);
+    });
+
+    test('begins a turn that has ended anew', async () => {
+      const intent = begin(journal);
+      journal.append(intent.id, [textDelta('void')]);
       journal.end(intent.id);
+      journal.begin(intent);
+      expect(await journal.find(intent.id)).toEqual({ intent, deltas: [] });
+    });
+
+    test('knows itself alive, and nobody of whom it has not heard', async () => {
+      expect(await journal.isAlive(journal.instance)).toBe(true);
+      expect(await journal.isAlive(crypto.randomUUID())).toBe(false);
+      expect(await journal.isAlive('')).toBe(false);
+      expect(await journal.isAlive(`../${journal.instance}`)).toBe(false);
+    });
+
+    test('finds its own turns as far as they have come', async () => {
+      const [intent, other] = [begin(journal), begin(journal)];
+      journal.append(intent.id, [textDelta('a'), textDelta('b')]);
+      journal.append(other.id, [textDelta('x')]);
+      const found = await journal.find(intent.id);
+      expect(found).toEqual({ intent, deltas: [textDelta('a'), textDelta('b')] });
+      journal.append(intent.id, [textDelta('c\n')]);
+      expect(found?.deltas).toHaveLength(2);
+      expect((await journal.find(intent.id))?.deltas).toHaveLength(3);
       journal.end(intent.id);
-      expect(await journal.unfinished()).toEqual([]);
+      expect(await journal.find(intent.id)).toBeUndefined();
+      expect(await journal.find(anIntent().id)).toBeUndefined();
+      expect(await journal.find(other.id)).toEqual({ intent: other, deltas: [textDelta('x')] });
     });
   });
+
+  describe(`${name}: journal, inheriting`, () => {
+    open();
+    close();
+
+    test('gets nothing where there was nobody, nor its own turns', async () => {
+      begin(journal);
+      expect(await journal.inherit()).toEqual({ turns: [], instances: [] });
+    });
+
+    test('gets what was begun and not ended, oldest first, and once', async () => {
+      const [late, early, done] = [NOW + 2, NOW + 1, NOW].map((at) => begin(journal, at)) as Three<Intent>;
+      journal.append(late.id, [textDelta('a'), textDelta('b')]);
+      journal.append(done.id, [textDelta('x')]);
+      journal.append(late.id, [textDelta('c\n')]);
+      journal.end(done.id);
+      const dead = journal.instance;
+      journal = await successor(journal);
+      expect(journal.instance).not.toBe(dead);
+      expect(await journal.inherit()).toEqual({
+        turns: [
+          { intent: early, deltas: [] },
+          { intent: late, deltas: [textDelta('a'), textDelta('b'), textDelta('c\n')] },
+        ],
+        instances: [dead],
+      });
+      expect(await journal.inherit()).toEqual({ turns: [], instances: [] });
+      expect(await journal.isAlive(dead)).toBe(false);
+    });
+
+    test('finds turns before and after they are inherited, until their end', async () => {
+      const intent = begin(journal);
+      journal.append(intent.id, [textDelta('a')]);
+      journal = await successor(journal);
+      expect(await journal.find(intent.id)).toEqual({ intent, deltas: [textDelta('a')] });
+      await journal.inherit();
+      expect(await journal.find(intent.id)).toEqual({ intent, deltas: [textDelta('a')] });
+      journal.end(intent.id);
+      expect(await journal.find(intent.id)).toBeUndefined();
+    });
+
+    test('goes on with turns, begins them again and ends them as its own', async () => {
+      const [on, again, done] = [NOW, NOW + 1, NOW + 2].map((at) => begin(journal, at)) as Three<Intent>;
+      for (const { id } of [on, again, done]) journal.append(id, [textDelta('first')]);
+      journal = await successor(journal);
+      const [inherited] = (await journal.inherit()).turns;
+      journal.append(on.id, [textDelta('second')]);
+      expect(inherited?.deltas).toEqual([textDelta('first')]);
+      journal.begin({ ...again, model: 'gpt-5-mini' });
+      journal.append(again.id, [textDelta('anew')]);
+      journal.end(done.id);
+      const second = journal.instance;
+      journal = await successor(journal);
+      expect(await journal.inherit()).toEqual({
+        turns: [
+          { intent: on, deltas: [textDelta('first'), textDelta('second')] },
+          { intent: { ...again, model: 'gpt-5-mini' }, deltas: [textDelta('anew')] },
+        ],
+        instances: [second],
+      });
+      journal.append(on.id, [textDelta('third')]);
+      expect((await journal.find(on.id))?.deltas).toHaveLength(3);
+      for (const { id } of [on, again]) journal.end(id);
+      journal = await successor(journal);
+      expect((await journal.inherit()).turns).toEqual([]);
+    });
+
+    test('gets what several that died one after the other left', async () => {
+      const [first, firstTurn] = [journal.instance, begin(journal, NOW + 1)];
+      journal = await successor(journal);
+      const [second, secondTurn] = [journal.instance, begin(journal, NOW)];
+      journal = await successor(journal);
+      const { turns, instances } = await journal.inherit();
+      expect(turns.map(({ intent }) => intent)).toEqual([secondTurn, firstTurn]);
+      expect(instances.sort()).toEqual([first, second].sort());
+    });
+  });
+}
+
+type Three<T> = [T, T, T];
+
+/** A turn that has begun. */
+export function begin(journal: Journal, createdAt = NOW): Intent {
+  const intent = anIntent(createdAt);
+  journal.begin(intent);
+  return intent;
 }

@@ -29,7 +29,7 @@ blobStoreConformance('files', async () => new FileBlobStore(directory()));
 journalConformance(
   'memory',
   async () => new MemoryJournal(),
-  async (before) => new MemoryJournal((before as MemoryJournal).remaining()),
+  async (before) => new MemoryJournal(before as MemoryJournal),
 );
 
 let dataDir: string;

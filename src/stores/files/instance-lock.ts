@@ -12,21 +12,36 @@ export class InstanceLock {
     private readonly path: string,
   ) {}
 
-  /** Takes the lock, or returns `undefined` while somebody holds it. */
-  static take(path: string): InstanceLock | undefined {
-    const database = new Database(path, { create: true });
+  /** Takes the lock, or returns `undefined` while somebody holds it, or where its file must not be made anew. */
+  static take(path: string, { create }: { create: boolean }): InstanceLock | undefined {
+    const database = open(path, { readwrite: true, create });
+    if (!database) return undefined;
     try {
-      database.run('PRAGMA busy_timeout = 0');
       database.run('BEGIN EXCLUSIVE');
     } catch (error) {
       database.close();
-      if (error instanceof SQLiteError && error.code === 'SQLITE_BUSY') return undefined;
+      if (isBusy(error)) return undefined;
       throw error;
     }
     // Whoever held it before may have removed the file between our opening and our locking it.
     if (existsSync(path)) return new InstanceLock(database, path);
     database.close();
     return undefined;
+  }
+
+  /** Whether somebody holds the lock. Asking takes only a reader's share of it: many may ask at once. */
+  static isHeld(path: string): boolean {
+    const database = open(path, { readonly: true });
+    if (!database) return false;
+    try {
+      database.query('SELECT 1 FROM sqlite_schema').get();
+      return false;
+    } catch (error) {
+      if (isBusy(error)) return true;
+      throw error;
+    } finally {
+      database.close();
+    }
   }
 
   release(): void {
@@ -38,4 +53,26 @@ export class InstanceLock {
     rmSync(this.path, { force: true });
     this.release();
   }
+}
+
+interface Mode {
+  readonly?: boolean;
+  readwrite?: boolean;
+  create?: boolean;
+}
+
+/** `undefined` where there is no such file and none is to be made. */
+function open(path: string, mode: Mode): Database | undefined {
+  try {
+    const database = new Database(path, mode);
+    database.run('PRAGMA busy_timeout = 0');
+    return database;
+  } catch (error) {
+    if (mode.create || existsSync(path)) throw error;
+    return undefined;
+  }
+}
+
+function isBusy(error: unknown): boolean {
+  return error instanceof SQLiteError && error.code === 'SQLITE_BUSY';
 }

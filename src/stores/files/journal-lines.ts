@@ -13,27 +13,40 @@ export const deltasLine = (turn: TurnId, deltas: readonly Delta[]): string =>
 
 export const endLine = (turn: TurnId): string => `["end","${turn}"]`;
 
-/**
- * The turns that a segment's text shows as begun and not ended. A line that cannot be read (the machine
- * may have lost power) ends what is known of every turn that was open there: what comes after a gap does
- * not fit what comes before it.
- */
-export function readLines(text: string): Map<TurnId, Unfinished> {
-  const turns = new Map<TurnId, Unfinished>();
-  const cut = new Set<TurnId>();
-  for (const line of text.split('\n')) {
-    if (line === '') continue;
-    const parsed = parse(line);
-    if (!parsed) {
-      for (const turn of turns.keys()) cut.add(turn);
-      continue;
+/** The lines of `text` that a turn's entries are among. */
+export const linesOf = (turn: TurnId, text: string): string[] =>
+  text.split('\n').filter((line) => line.includes(turn));
+
+/** The turns that lines of a segment, read in order, show as begun and not ended. */
+export class OpenTurns {
+  readonly turns = new Map<TurnId, Unfinished>();
+  /**
+   * Those of which no more is known from a line on that could not be read (the machine may have lost
+   * power): what comes after a gap does not fit what comes before it.
+   */
+  readonly cut = new Set<TurnId>();
+
+  read(lines: Iterable<string>): this {
+    for (const line of lines) {
+      if (line === '') continue;
+      const parsed = parse(line);
+      if (parsed) this.take(parsed);
+      else for (const turn of this.turns.keys()) this.cut.add(turn);
     }
-    const [kind, turn, content] = parsed;
-    if (kind === 'begin') turns.set(turn, { intent: content, deltas: [] });
-    else if (kind === 'end') turns.delete(turn);
-    else if (!cut.has(turn)) turns.get(turn)?.deltas.push(...content);
+    return this;
   }
-  return turns;
+
+  private take([kind, turn, content]: Line): void {
+    if (kind === 'deltas') {
+      if (this.cut.has(turn)) return;
+      const known = this.turns.get(turn);
+      if (known) for (const delta of content) known.deltas.push(delta);
+      return;
+    }
+    this.cut.delete(turn);
+    if (kind === 'begin') this.turns.set(turn, { intent: content, deltas: [] });
+    else this.turns.delete(turn);
+  }
 }
 
 function parse(line: string): Line | undefined {

@@ -1,4 +1,13 @@
-import { closeSync, fstatSync, ftruncateSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  fstatSync,
+  ftruncateSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from 'node:fs';
 import { Fault } from '../../core/errors.ts';
 import type { TurnId } from '../../core/ids.ts';
 
@@ -13,7 +22,7 @@ export class JournalSegment {
   private deferred = '';
 
   private constructor(
-    readonly path: string,
+    private location: string,
     private readonly file: number,
     private bytes: number,
   ) {}
@@ -30,6 +39,10 @@ export class JournalSegment {
     return new JournalSegment(path, file, whole);
   }
 
+  get path(): string {
+    return this.location;
+  }
+
   get size(): number {
     return this.bytes;
   }
@@ -40,7 +53,12 @@ export class JournalSegment {
   }
 
   text(): string {
-    return readFileSync(this.path, 'utf8');
+    return readFileSync(this.location, 'utf8');
+  }
+
+  rename(path: string): void {
+    renameSync(this.location, path);
+    this.location = path;
   }
 
   /** Appends one line together with the next `write`; lost if there is none before the process dies. */
@@ -48,7 +66,7 @@ export class JournalSegment {
     this.deferred += `${line}\n`;
   }
 
-  /** Appends one line, whole or not at all. Returns once it survives the process. */
+  /** Appends one line, or several, whole or not at all. Returns once it survives the process. */
   write(line: string): void {
     this.append(`${this.deferred}${line}\n`);
   }
@@ -77,19 +95,12 @@ export class JournalSegment {
     this.bytes += written;
   }
 
-  /** Forgets all lines. */
-  clear(): void {
-    ftruncateSync(this.file, 0);
-    this.deferred = '';
-    this.bytes = 0;
-  }
-
   close(): void {
     closeSync(this.file);
   }
 
   remove(): void {
-    rmSync(this.path, { force: true });
+    rmSync(this.location, { force: true });
     this.close();
   }
 

@@ -4,58 +4,60 @@ import type { Delta } from '../../core/delta.ts';
 import { Fault } from '../../core/errors.ts';
 import type { TurnId } from '../../core/ids.ts';
 import type { Intent } from '../../core/turn.ts';
-import type { Journal, Unfinished } from '../../session/journal.ts';
+import type { Inheritance, Journal, Unfinished } from '../../session/journal.ts';
 import { InstanceLock } from './instance-lock.ts';
-import { beginLine, deltasLine, endLine, readLines } from './journal-lines.ts';
+import { beginLine, deltasLine, endLine, OpenTurns } from './journal-lines.ts';
+import { JournalReader, TurnReading } from './journal-reader.ts';
 import { JournalSegment } from './journal-segment.ts';
 
 const SEGMENT_BYTES = 1024 * 1024;
+/** How long the end of a turn waits for another entry that takes it along. */
+const END_WAITS_MS = 50;
 /** `<instance>-<n>.log` and `<instance>.lock`; an instance is a UUID. */
 const FILE_NAME = /^([0-9a-f-]{36})(-\d+\.log|\.lock)$/;
-
-/** The segments of one process, and the lock that gives the right to them. */
-interface Estate {
-  lock: InstanceLock;
-  segments: Set<JournalSegment>;
-}
 
 /**
  * A journal in files, `<dataDir>/journal/<instance>-<n>.log`. Each entry is one write to the page cache,
  * without a sync: it survives the process, not the machine, and costs microseconds.
  *
  * All entries of a turn go to the segment in which it began. So a segment can go as soon as its own turns
- * have ended, however long others run.
+ * have ended, however long others run. The segments of a dead process are taken over by giving them this
+ * one's name: from then on there is no difference.
  */
 export class FileJournal implements Journal {
+  private readonly segments = new Set<JournalSegment>();
   private readonly segmentOf = new Map<TurnId, JournalSegment>();
-  /** What dead processes left, until their turns have ended. */
-  private readonly inherited = new Map<string, Estate>();
+  private readonly others: JournalReader;
   private active: JournalSegment | undefined;
   private segmentCount = 0;
+  private flushing: Timer | undefined;
   private closed = false;
 
   private constructor(
+    readonly instance: string,
     private readonly directory: string,
-    private readonly instance: string,
-    private readonly own: Estate,
+    private readonly lock: InstanceLock,
     private readonly segmentBytes: number,
-  ) {}
+  ) {
+    this.others = new JournalReader(directory, (name) => name.endsWith('.log') && !name.startsWith(instance));
+  }
 
-  /** Several processes may open a journal in one directory; each finds only what dead ones left. */
+  /** Several processes may open a journal in one directory; each inherits only what dead ones left. */
   static open(dataDir: string, segmentBytes = SEGMENT_BYTES): FileJournal {
     const directory = join(dataDir, 'journal');
     mkdirSync(directory, { recursive: true, mode: 0o700 });
     for (;;) {
       const instance = crypto.randomUUID();
-      const lock = InstanceLock.take(lockPath(directory, instance));
-      if (lock) return new FileJournal(directory, instance, { lock, segments: new Set() }, segmentBytes);
+      const lock = InstanceLock.take(lockPath(directory, instance), { create: true });
+      if (lock) return new FileJournal(instance, directory, lock, segmentBytes);
     }
   }
 
   begin(intent: Intent): void {
-    if (this.segmentOf.has(intent.id)) return;
-    const segment = this.activeSegment();
+    const before = this.segmentOf.get(intent.id);
+    const segment = before ?? this.activeSegment();
     segment.write(beginLine(intent));
+    if (before) return;
     segment.open.add(intent.id);
     this.segmentOf.set(intent.id, segment);
   }
@@ -73,7 +75,7 @@ export class FileJournal implements Journal {
     segment.open.delete(turn);
     try {
       // Nothing depends on this line: a successor that misses it finds the turn in the log.
-      if (segment === this.active) segment.defer(endLine(turn));
+      if (segment === this.active) this.deferEnd(turn, segment);
       else if (segment.open.size > 0) segment.write(endLine(turn));
       else this.discard(segment);
     } catch {
@@ -81,120 +83,167 @@ export class FileJournal implements Journal {
     }
   }
 
-  async unfinished(): Promise<Unfinished[]> {
-    try {
-      this.inherit();
-      const found: Unfinished[] = [];
-      for (const { segments } of this.inherited.values()) {
-        for (const segment of segments) {
-          for (const [turn, entry] of readLines(segment.text()))
-            if (segment.open.has(turn)) found.push(entry);
-        }
+  async inherit(): Promise<Inheritance> {
+    const turns: Unfinished[] = [];
+    const instances: string[] = [];
+    let failure: unknown;
+    for (const [instance, lockFile] of this.instances()) {
+      try {
+        // A lock file that has gone since is not made again: somebody else was faster.
+        const lock = InstanceLock.take(lockPath(this.directory, instance), { create: !lockFile });
+        if (!lock) continue;
+        this.takeOver(instance, lock, turns);
+        instances.push(instance);
+      } catch (error) {
+        failure = error;
       }
-      return found.sort((a, b) => a.intent.createdAt - b.intent.createdAt);
+    }
+    // What has been taken over must be told; the next call meets what failed again.
+    if (failure && turns.length + instances.length === 0) throw unreadable(failure);
+    return { turns: turns.sort((a, b) => a.intent.createdAt - b.intent.createdAt), instances };
+  }
+
+  async find(turn: TurnId): Promise<Unfinished | undefined> {
+    try {
+      this.refuseIfClosed();
+      const segment = this.segmentOf.get(turn);
+      return segment ? new TurnReading(segment.path, turn).now() : await this.others.find(turn);
     } catch (cause) {
-      const reason = (cause as Error).message;
-      throw new Fault('store_unavailable', `The journal cannot be read: ${reason}.`, { cause });
+      throw unreadable(cause);
+    }
+  }
+
+  async isAlive(instance: string): Promise<boolean> {
+    if (instance === this.instance) return true;
+    if (instanceOf(lockName(instance)) !== instance) return false;
+    try {
+      return InstanceLock.isHeld(lockPath(this.directory, instance));
+    } catch (cause) {
+      throw unreadable(cause);
     }
   }
 
   /** Turns that have not ended stay for a successor. */
   async close(): Promise<void> {
     if (this.closed) return;
-    for (const estate of [this.own, ...this.inherited.values()]) leave(estate);
-    this.segmentOf.clear();
-    this.inherited.clear();
-    this.active = undefined;
     this.closed = true;
+    clearTimeout(this.flushing);
+    for (const segment of this.segments) {
+      if (segment.open.size === 0) this.discard(segment);
+      else {
+        segment.flush();
+        segment.close();
+      }
+    }
+    if (this.segments.size > 0) this.lock.release();
+    else this.lock.remove();
+    this.segmentOf.clear();
+    this.active = undefined;
   }
 
   private activeSegment(): JournalSegment {
-    if (this.active?.writable) {
-      if (this.active.size < this.segmentBytes) return this.active;
-      if (this.active.open.size === 0) {
-        this.active.clear();
-        return this.active;
-      }
-      this.active.flush();
-    }
-    if (this.closed) throw new Fault('store_unavailable', 'The journal is closed.');
-    const path = join(this.directory, `${this.instance}-${this.segmentCount}.log`);
+    if (this.active?.writable && this.active.size < this.segmentBytes) return this.active;
+    this.refuseIfClosed();
+    const full = this.active;
     try {
-      this.active = JournalSegment.create(path);
+      this.active = JournalSegment.create(this.nextPath());
     } catch (cause) {
       const reason = (cause as Error).message;
       throw new Fault('store_unavailable', `The journal cannot be written: ${reason}.`, { cause });
     }
-    this.segmentCount++;
-    this.own.segments.add(this.active);
+    this.segments.add(this.active);
+    if (full?.open.size === 0) this.discard(full);
+    else full?.flush();
     return this.active;
+  }
+
+  /** The line goes with the next entry, or soon by itself: readers in other processes wait for it. */
+  private deferEnd(turn: TurnId, segment: JournalSegment): void {
+    segment.defer(endLine(turn));
+    this.flushing ??= setTimeout(() => {
+      this.flushing = undefined;
+      this.active?.flush();
+    }, END_WAITS_MS).unref();
   }
 
   private discard(segment: JournalSegment): void {
     segment.remove();
-    this.own.segments.delete(segment);
-    for (const [instance, { lock, segments }] of this.inherited) {
-      if (!segments.delete(segment) || segments.size > 0) continue;
-      this.inherited.delete(instance);
+    this.segments.delete(segment);
+  }
+
+  /** All others that have files here, and whether a lock is among them. */
+  private instances(): Map<string, boolean> {
+    try {
+      this.refuseIfClosed();
+      const found = new Map<string, boolean>();
+      for (const name of readdirSync(this.directory)) {
+        const instance = instanceOf(name);
+        if (instance === undefined || instance === this.instance) continue;
+        found.set(instance, found.get(instance) || name === lockName(instance));
+      }
+      return found;
+    } catch (cause) {
+      throw unreadable(cause);
+    }
+  }
+
+  /** Takes over what a dead process left; its unfinished turns are added to `turns`. */
+  private takeOver(instance: string, lock: InstanceLock, turns: Unfinished[]): void {
+    try {
+      for (const name of readdirSync(this.directory)) {
+        if (name.startsWith(`${instance}-`)) turns.push(...this.adopt(join(this.directory, name)));
+      }
       lock.remove();
+    } catch (error) {
+      lock.release();
+      throw error;
     }
   }
 
-  /** Takes over what processes that are dead by now have left. */
-  private inherit(): void {
-    const instances = new Set(readdirSync(this.directory).map(instanceOf));
-    for (const instance of instances) {
-      if (instance === undefined || instance === this.instance || this.inherited.has(instance)) continue;
-      const lock = InstanceLock.take(lockPath(this.directory, instance));
-      if (!lock) continue;
-      try {
-        this.adopt(instance, lock);
-      } catch (error) {
-        lock.release();
-        throw error;
+  private adopt(path: string): Unfinished[] {
+    const segment = JournalSegment.adopt(path);
+    const open = new OpenTurns();
+    try {
+      open.read(segment.text().split('\n'));
+      // What these turns get from now on must not be lost behind the gap.
+      for (const turn of open.cut) {
+        const { intent, deltas } = open.turns.get(turn)!;
+        segment.write(`${beginLine(intent)}\n${deltasLine(turn, deltas)}`);
       }
-    }
-  }
-
-  private adopt(instance: string, lock: InstanceLock): void {
-    const segments = new Set<JournalSegment>();
-    for (const name of this.namesIn(instance)) {
-      const segment = JournalSegment.adopt(join(this.directory, name));
-      for (const turn of readLines(segment.text()).keys()) {
-        segment.open.add(turn);
-        this.segmentOf.set(turn, segment);
-      }
-      if (segment.open.size > 0) segments.add(segment);
-      else segment.remove();
-    }
-    if (segments.size > 0) this.inherited.set(instance, { lock, segments });
-    else lock.remove();
-  }
-
-  /** File names of an instance's segments. */
-  private namesIn(instance: string): string[] {
-    return readdirSync(this.directory).filter((name) => name.startsWith(`${instance}-`));
-  }
-}
-
-/** Lets go of an estate: what is unfinished stays for a successor, the rest is removed. */
-function leave({ lock, segments }: Estate): void {
-  const unfinished = [...segments].filter((segment) => segment.open.size > 0);
-  for (const segment of segments) {
-    if (segment.open.size === 0) segment.remove();
-    else {
-      segment.flush();
+      segment.rename(this.nextPath());
+    } catch (error) {
       segment.close();
+      throw error;
     }
+    this.segments.add(segment);
+    for (const turn of open.turns.keys()) {
+      segment.open.add(turn);
+      this.segmentOf.set(turn, segment);
+    }
+    if (segment.open.size === 0) this.discard(segment);
+    return [...open.turns.values()];
   }
-  if (unfinished.length > 0) lock.release();
-  else lock.remove();
+
+  private nextPath(): string {
+    return join(this.directory, `${this.instance}-${this.segmentCount++}.log`);
+  }
+
+  private refuseIfClosed(): void {
+    if (this.closed) throw new Fault('store_unavailable', 'The journal is closed.');
+  }
 }
 
-function lockPath(directory: string, instance: string): string {
-  return join(directory, `${instance}.lock`);
-}
+const lockName = (instance: string): string => `${instance}.lock`;
+
+const lockPath = (directory: string, instance: string): string => join(directory, lockName(instance));
 
 function instanceOf(name: string): string | undefined {
   return FILE_NAME.exec(name)?.[1];
+}
+
+function unreadable(cause: unknown): Fault {
+  if (cause instanceof Fault) return cause;
+  return new Fault('store_unavailable', `The journal cannot be read: ${(cause as Error).message}.`, {
+    cause,
+  });
 }

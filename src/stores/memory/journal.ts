@@ -2,41 +2,50 @@ import type { Delta } from '../../core/delta.ts';
 import { Fault } from '../../core/errors.ts';
 import type { TurnId } from '../../core/ids.ts';
 import type { Intent } from '../../core/turn.ts';
-import type { Journal, Unfinished } from '../../session/journal.ts';
+import type { Inheritance, Journal, Unfinished } from '../../session/journal.ts';
 
-/** A journal that dies with the process. What it is given as `left` stands for an earlier process's turns. */
+/** A journal that dies with the process. One that is given as `dead` stands for an earlier process. */
 export class MemoryJournal implements Journal {
-  private readonly running = new Map<TurnId, Unfinished>();
+  readonly instance = crypto.randomUUID();
+  private readonly open = new Map<TurnId, Unfinished>();
 
-  constructor(private readonly left: Map<TurnId, Unfinished> = new Map()) {}
+  constructor(private dead?: MemoryJournal) {}
 
   begin(intent: Intent): void {
-    if (!this.find(intent.id)) this.running.set(intent.id, { intent, deltas: [] });
+    this.open.set(intent.id, { intent, deltas: [] });
   }
 
   append(turn: TurnId, deltas: readonly Delta[]): void {
-    const entry = this.find(turn);
+    const entry = this.open.get(turn);
     if (!entry) throw new Fault('internal_error', `The turn ${turn} is not open in the journal.`);
     entry.deltas.push(...deltas);
   }
 
   end(turn: TurnId): void {
-    this.running.delete(turn);
-    this.left.delete(turn);
+    this.open.delete(turn);
   }
 
-  async unfinished(): Promise<Unfinished[]> {
-    return [...this.left.values()].sort((a, b) => a.intent.createdAt - b.intent.createdAt);
+  async inherit(): Promise<Inheritance> {
+    const { dead } = this;
+    if (!dead) return { turns: [], instances: [] };
+    this.dead = undefined;
+    const { instances } = await dead.inherit();
+    for (const [turn, entry] of dead.open) this.open.set(turn, entry);
+    const turns = [...dead.open.values()].map(copy);
+    turns.sort((a, b) => a.intent.createdAt - b.intent.createdAt);
+    return { turns, instances: [...instances, dead.instance] };
   }
 
-  /** What a successor would find: every turn that has begun and not ended. */
-  remaining(): Map<TurnId, Unfinished> {
-    return new Map([...this.left, ...this.running]);
+  async find(turn: TurnId): Promise<Unfinished | undefined> {
+    const entry = this.open.get(turn);
+    return entry ? copy(entry) : this.dead?.find(turn);
+  }
+
+  async isAlive(instance: string): Promise<boolean> {
+    return instance === this.instance;
   }
 
   async close(): Promise<void> {}
-
-  private find(turn: TurnId): Unfinished | undefined {
-    return this.running.get(turn) ?? this.left.get(turn);
-  }
 }
+
+const copy = ({ intent, deltas }: Unfinished): Unfinished => ({ intent, deltas: [...deltas] });
