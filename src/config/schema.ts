@@ -97,7 +97,7 @@ const turns = z.strictObject({
   when_busy: policy.when_busy.default('wait'),
   when_down: policy.when_down.default('fail'),
   when_broken: policy.when_broken.optional(),
-  defer_ms: wholeNumber(1, 30 * DAY_MS)
+  defer_ms: wholeNumber(1, 7 * DAY_MS)
     .default(60 * 60 * 1000)
     .describe('How long a deferred turn waits for a provider.'),
   recovery: oneOf(['rescue', 'close'])
@@ -180,7 +180,7 @@ export const fileSchema = z
       .array(key, { error: 'expected a list of keys' })
       .default([])
       .describe('Keys for callers, beside the root key.'),
-    limits: limits.prefault({}).describe('What one caller may take.'),
+    limits: limits.prefault({}).describe('What callers may take.'),
     turns: turns
       .prefault({})
       .describe('How turns meet trouble, unless their key or their request says otherwise.'),

@@ -78,16 +78,10 @@ function lacking(settings: Settings, able: { choices: boolean; logprobs: boolean
 /** The candidates behind names, each once: a name that cannot be called now is passed over, unless none can. */
 function findAny(names: readonly string[], dialect: Dialect, directory: Directory): Candidate[] {
   const found: Candidate[] = [];
-  let first: Fault | undefined;
   for (const name of names) {
-    try {
-      for (const next of find(name, dialect, directory)) if (!found.some(isSame(next))) found.push(next);
-    } catch (error) {
-      if (!(error instanceof Fault)) throw error;
-      first ??= error;
-    }
+    for (const next of find(name, dialect, directory)) if (!found.some(isSame(next))) found.push(next);
   }
-  if (first && found.length === 0) throw first;
+  if (found.length === 0) throw notCallable(names[0]!, directory);
   return found;
 }
 
@@ -95,33 +89,38 @@ const isSame = (one: Candidate) => (other: Candidate) =>
   one.provider === other.provider && one.protocol === other.protocol && one.model === other.model;
 
 function find(name: string, dialect: Dialect, directory: Directory): Candidate[] {
+  const service = serviceOf(name, directory);
+  if (service) return service.ready ? [candidate(service, modelPart(name), dialect, directory)] : [];
+  return directory.providersOf(name).map((id) => candidate(directory.service(id)!, name, dialect, directory));
+}
+
+/** The provider that the first half of a name names, where it may have the second. */
+function serviceOf(name: string, directory: Directory): Service | undefined {
   const slash = name.indexOf('/');
   const service = slash > 0 ? directory.service(name.slice(0, slash)) : undefined;
-  const model = name.slice(slash + 1);
-  if (service && model !== '' && (service.models?.has(model) ?? true)) {
-    return [candidate(service, model, dialect, directory)];
-  }
-  const providers = directory.providersOf(name);
-  if (providers.length === 0) throw unknownModel(name, directory);
-  return providers.map((id) => candidate(directory.service(id)!, name, dialect, directory));
+  const model = modelPart(name);
+  return service && model !== '' && (service.models?.has(model) ?? true) ? service : undefined;
 }
+
+const modelPart = (name: string): string => name.slice(name.indexOf('/') + 1);
 
 function candidate(service: Service, model: string, dialect: Dialect, directory: Directory): Candidate {
   const { provider } = service;
-  if (!service.ready) {
-    const remedy = service.turnOnWith ? `set ${service.turnOnWith}` : 'configure it';
-    throw new Fault(
-      'provider_not_configured',
-      `The provider "${provider}" is known but not turned on here: ${remedy}.`,
-      {
-        param: 'model',
-      },
-    );
-  }
   // A provider that speaks the caller's own dialect gets the request without a translation.
   const own = dialect === 'chat' ? 'openai-chat' : 'openai-responses';
   const protocol = service.protocols.includes(own) ? own : service.protocols[0];
   return { provider, protocol, model, ...directory.limits(provider, model) };
+}
+
+function notCallable(name: string, directory: Directory): Fault {
+  const service = serviceOf(name, directory);
+  if (!service) return unknownModel(name, directory);
+  const remedy = service.turnOnWith ? `set ${service.turnOnWith}` : 'configure it';
+  return new Fault(
+    'provider_not_configured',
+    `The provider "${service.provider}" is known but not turned on here: ${remedy}.`,
+    { param: 'model' },
+  );
 }
 
 function unknownModel(name: string, directory: Directory): Fault {

@@ -94,6 +94,17 @@ describe('fallbacks', () => {
     expect(chosen('nobody/x', ['anthropic/claude', 'gemini/pro', 'off', 'unknown'])).toEqual(['gemini/pro']);
   });
 
+  test('are not searched for names like theirs while anything can be called', () => {
+    const quiet: Directory = {
+      ...directory,
+      names: () => {
+        throw new Error('all names were read');
+      },
+    };
+    const wanted: Wanted = { model: 'unknown', fallbacks: ['gemini/pro'], dialect: 'chat', settings: {} };
+    expect(choose(wanted, quiet, ABLE).map(candidateName)).toEqual(['gemini/pro']);
+  });
+
   test('of which none can be called leave the first failure', () => {
     expect(() => chosen('groq/gpt-oss', ['unknown', 'anthropic/claude'])).toThrow('set claws.groq.enabled');
     expect(() => chosen('unknown', ['groq/gpt-oss'])).toThrow('The model "unknown" does not exist here.');
