@@ -2,6 +2,7 @@ import { describe, expect, test } from 'bun:test';
 import { anthropic } from '../../src/claws/anthropic/protocol.ts';
 import { Fault } from '../../src/core/errors.ts';
 import { foldAll } from '../../src/core/fold.ts';
+import { continuationConformance } from './continuation.ts';
 import {
   promptFor,
   type Recording,
@@ -93,6 +94,16 @@ wireProtocolConformance({
     ),
   reassemble,
   structural: /^(type|role)$|^content\[\d+\]\.type$/,
+});
+
+continuationConformance({
+  protocol: anthropic,
+  path: '',
+  ways: [
+    { label: 'claude-sonnet-4-5', prefills: true },
+    { label: 'claude-sonnet-4-6', prefills: false },
+    { label: 'claude-opus-5-5', prefills: false },
+  ],
 });
 
 describe('anthropic: recordings apart from the suite', () => {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'bun:test';
 import { gemini } from '../../src/claws/gemini/protocol.ts';
 import { foldAll } from '../../src/core/fold.ts';
+import { continuationConformance } from './continuation.ts';
 import { readStream, recordings, wireProtocolConformance } from './wire-protocol.ts';
 
 // Other recordings of Google are of other APIs: `interactions-*` of Interactions, `speech-*` of Live.
@@ -57,6 +58,18 @@ wireProtocolConformance({
   recordings: ALL,
   reassemble,
   structural: /\.content\.role$|^candidates\[0\]\.index$/,
+});
+
+continuationConformance({
+  protocol: gemini,
+  path: '',
+  ways: [
+    { label: 'gemini-2.5-flash', prefills: true },
+    { label: 'gemini-3.1-pro-preview', prefills: true },
+    { label: 'gemini-3.5-flash-lite', prefills: false },
+    { label: 'gemini-3.6-flash', prefills: false },
+    { label: 'gemini-flash-latest', prefills: false },
+  ],
 });
 
 describe('gemini: what the recordings say', () => {

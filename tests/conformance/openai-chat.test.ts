@@ -1,4 +1,5 @@
 import { openaiChat } from '../../src/claws/openai-chat/protocol.ts';
+import { continuationConformance } from './continuation.ts';
 import { recordings, wireProtocolConformance } from './wire-protocol.ts';
 
 type Json = Record<string, unknown>;
@@ -88,4 +89,15 @@ wireProtocolConformance({
   ),
   reassemble,
   structural: /^object$|\.index$|\.role$|\.tool_calls\[\d+\]\.type$/,
+});
+
+continuationConformance({
+  protocol: openaiChat,
+  path: '/v1',
+  ways: [
+    { label: 'gpt', prefills: false },
+    { label: 'kimi', quirks: { prefill: 'partial' }, prefills: true },
+    { label: 'deepseek-beta', quirks: { prefill: 'prefix' }, prefills: true },
+    { label: 'vllm', quirks: { prefill: 'continue_final_message' }, prefills: true },
+  ],
 });

@@ -1,4 +1,5 @@
 import { openaiResponses } from '../../src/claws/openai-responses/protocol.ts';
+import { continuationConformance } from './continuation.ts';
 import { type Recording, recordings, wireProtocolConformance } from './wire-protocol.ts';
 
 const typeOf = (payload: string): unknown => (JSON.parse(payload) as Event).type;
@@ -59,4 +60,10 @@ wireProtocolConformance({
     .flatMap(eachStream),
   reassemble,
   structural: STRUCTURAL,
+});
+
+continuationConformance({
+  protocol: openaiResponses,
+  path: '/v1',
+  ways: [{ label: 'gpt', prefills: false }],
 });
