@@ -1,7 +1,7 @@
 import type { Database, Statement } from 'bun:sqlite';
 import { Fault } from '../../core/errors.ts';
 import { Operations } from './operations.ts';
-import type { Call, GroupOutcome, OperationName, Result } from './thread-protocol.ts';
+import { type Call, type GroupOutcome, LEASING, type OperationName, type Result } from './thread-protocol.ts';
 
 const READS: ReadonlySet<OperationName> = new Set<OperationName>([
   'findSession',
@@ -19,13 +19,21 @@ const READS: ReadonlySet<OperationName> = new Set<OperationName>([
 /** Writes between two checkpoints: a few megabytes of log, which a restart reads again in milliseconds. */
 const CHECKPOINT_AFTER = 1000;
 
-/** Runs groups of calls, each group in one transaction with one sync of the disk. */
+/**
+ * Whether a commit syncs the write-ahead log. One that does makes those before it durable too, also where
+ * they did not: the log is one file, synced as a whole, and what has left it for the database file was synced
+ * on both sides by the checkpoint. So a turn that is on disk can never rest on something that is not.
+ */
+type Syncing = 'FULL' | 'NORMAL';
+
+/** Runs groups of calls, each group in one transaction with at most one sync of the disk. */
 export class GroupCommit {
   private readonly operations: Operations;
   private readonly begin: Statement;
   private readonly commit: Statement;
   private readonly rollback: Statement;
   private writesSinceCheckpoint = 0;
+  private syncing: Syncing = 'FULL';
 
   constructor(private readonly db: Database) {
     this.operations = new Operations(db);
@@ -34,7 +42,7 @@ export class GroupCommit {
     this.rollback = db.prepare('ROLLBACK');
   }
 
-  /** What a result says is on disk. */
+  /** What a result says is on disk, but for leases, which are in the hands of the operating system. */
   run(calls: Call[]): GroupOutcome {
     const writes = calls.filter((call) => !READS.has(call.name)).length;
     if (writes === 0) return { results: calls.map((call) => this.read(call)), transactions: 0 };
@@ -62,6 +70,7 @@ export class GroupCommit {
   private transact(calls: Call[]): GroupOutcome {
     let results: Result[];
     try {
+      this.sync(calls.every((call) => LEASING.has(call.name)) ? 'NORMAL' : 'FULL');
       this.begin.run();
     } catch (error) {
       return failed(calls, error);
@@ -88,6 +97,13 @@ export class GroupCommit {
       results: outcomes.flatMap((outcome) => outcome.results),
       transactions: outcomes.reduce((sum, outcome) => sum + outcome.transactions, 0),
     };
+  }
+
+  private sync(syncing: Syncing): void {
+    if (syncing === this.syncing) return;
+    // Takes effect when it is compiled, so that a prepared statement would do it only once.
+    this.db.run(`PRAGMA synchronous = ${syncing}`);
+    this.syncing = syncing;
   }
 
   private undo(): void {

@@ -1,10 +1,31 @@
 import { Fault } from '../../core/errors.ts';
 import type { Operations } from './operations.ts';
-import type { Call, DatabaseUse, OperationName, Reply, Request, Result } from './thread-protocol.ts';
+import {
+  type Call,
+  type DatabaseUse,
+  LEASING,
+  type OperationName,
+  type Reply,
+  type Request,
+  type Result,
+} from './thread-protocol.ts';
 
-interface Pending {
+interface Asked {
+  call: Call;
   resolve(value: unknown): void;
   reject(reason: Fault): void;
+}
+
+/**
+ * Calls that travel together. One group is under way at a time; whatever is asked meanwhile makes up the
+ * next one, so that groups grow with the load. Groups begin at least `gatherMs` apart; a call that comes
+ * later than that after the last group never waits.
+ */
+interface Lane {
+  readonly gatherMs: number;
+  waiting: Asked[];
+  underway: boolean;
+  sentAt: number;
 }
 
 export type StartWorker = () => Worker;
@@ -12,18 +33,16 @@ export type StartWorker = () => Worker;
 export const startWorker: StartWorker = () => new Worker(new URL('./worker.ts', import.meta.url).href);
 
 /**
- * The near side of a store's thread. One group of calls is under way at a time; whatever is asked
- * meanwhile makes up the next one, so that groups grow with the load. Groups begin at least `gatherMs`
- * apart; a call that comes later than that after the last group never waits.
+ * The near side of a store's thread. Leases have a lane of their own: they are quick, and somebody waits
+ * for them before every turn, so they do not gather and do not share a group with what is synced.
  * When the thread dies, what had no answer yet is rejected, and the next call starts a new thread.
  */
 export class StoreThread {
   private worker: Worker | undefined;
-  private waiting: Call[] = [];
-  /** Who asked the calls under way, and then those in `waiting`. */
-  private pending: Pending[] = [];
-  private underway = false;
-  private sentAt = 0;
+  private readonly leases = lane(0);
+  private readonly others: Lane;
+  /** The groups under way, in the order in which they will be answered. */
+  private groups: Array<{ lane: Lane; asked: Asked[] }> = [];
   private opening: PromiseWithResolvers<void> | undefined;
   private closing: PromiseWithResolvers<void> | undefined;
   /** Calls answered and transactions committed so far. */
@@ -32,8 +51,10 @@ export class StoreThread {
   constructor(
     private readonly database: DatabaseUse,
     private readonly start: StartWorker,
-    private readonly gatherMs = 0,
-  ) {}
+    gatherMs = 0,
+  ) {
+    this.others = lane(gatherMs);
+  }
 
   /** Resolves once the database is open; rejects with the reason why it cannot be. */
   open(): Promise<void> {
@@ -47,10 +68,10 @@ export class StoreThread {
     ...args: Parameters<Operations[N]>
   ): Promise<ReturnType<Operations[N]>> {
     if (this.closing) return Promise.reject(unavailable('it is closed'));
+    const lane = LEASING.has(name) ? this.leases : this.others;
     return new Promise((resolve, reject) => {
-      if (this.waiting.length === 0) this.schedule();
-      this.waiting.push({ name, args });
-      this.pending.push({ resolve: resolve as Pending['resolve'], reject });
+      if (lane.waiting.length === 0) this.schedule(lane);
+      lane.waiting.push({ call: { name, args }, resolve: resolve as Asked['resolve'], reject });
     });
   }
 
@@ -58,7 +79,8 @@ export class StoreThread {
   close(): Promise<void> {
     if (this.closing) return this.closing.promise;
     this.closing = Promise.withResolvers();
-    this.send();
+    for (const lane of this.lanes) this.send(lane);
+    this.finish();
     return this.closing.promise;
   }
 
@@ -75,25 +97,33 @@ export class StoreThread {
     return worker;
   }
 
-  private schedule(): void {
-    const wait = this.sentAt + this.gatherMs - performance.now();
-    if (this.gatherMs === 0 || wait <= 0) queueMicrotask(this.send);
-    else setTimeout(this.send, Math.ceil(wait));
+  private get lanes(): Lane[] {
+    return [this.leases, this.others];
   }
 
-  private readonly send = (): void => {
-    if (this.underway) return;
-    if (this.waiting.length > 0) {
-      if (!this.worker) this.connect();
-      this.post({ calls: this.waiting });
-      this.waiting = [];
-      this.underway = true;
-      this.sentAt = performance.now();
-    } else if (this.closing) {
-      if (this.worker) this.post({ close: true });
-      else this.closing.resolve();
-    }
-  };
+  private schedule(lane: Lane): void {
+    const wait = lane.sentAt + lane.gatherMs - performance.now();
+    if (lane.gatherMs === 0 || wait <= 0) queueMicrotask(() => this.send(lane));
+    else setTimeout(() => this.send(lane), Math.ceil(wait));
+  }
+
+  private send(lane: Lane): void {
+    const asked = lane.waiting;
+    if (lane.underway || asked.length === 0) return;
+    if (!this.worker) this.connect();
+    this.post({ calls: asked.map(({ call }) => call) });
+    this.groups.push({ lane, asked });
+    lane.waiting = [];
+    lane.underway = true;
+    lane.sentAt = performance.now();
+  }
+
+  /** Closes the file once there is nothing left to do. */
+  private finish(): void {
+    if (!this.closing || this.lanes.some(({ underway, waiting }) => underway || waiting.length > 0)) return;
+    if (this.worker) this.post({ close: true });
+    else this.closing.resolve();
+  }
 
   private post(request: Request): void {
     this.worker?.postMessage(request);
@@ -103,11 +133,11 @@ export class StoreThread {
     if ('results' in reply) {
       this.counts.calls += reply.results.length;
       this.counts.transactions += reply.transactions;
-      const answered = this.pending.splice(0, reply.results.length);
-      this.underway = false;
-      if (this.waiting.length > 0) this.schedule();
-      else if (this.closing) this.send();
-      for (const [index, pending] of answered.entries()) settle(pending, reply.results[index]!);
+      const { lane, asked } = this.groups.shift()!;
+      lane.underway = false;
+      if (lane.waiting.length > 0) this.schedule(lane);
+      else this.finish();
+      for (const [index, one] of asked.entries()) settle(one, reply.results[index]!);
     } else if ('opened' in reply) this.opening?.resolve();
     else if ('refused' in reply) this.disconnect(reply.refused);
     else this.disconnect('it is closed');
@@ -116,19 +146,24 @@ export class StoreThread {
   private disconnect(reason: string): void {
     this.worker?.terminate();
     this.worker = undefined;
-    this.waiting = [];
-    this.underway = false;
-    const pending = this.pending;
-    this.pending = [];
-    for (const { reject } of pending) reject(unavailable(reason));
+    const unanswered = [...this.groups.flatMap(({ asked }) => asked)];
+    this.groups = [];
+    for (const lane of this.lanes) {
+      unanswered.push(...lane.waiting);
+      lane.waiting = [];
+      lane.underway = false;
+    }
+    for (const { reject } of unanswered) reject(unavailable(reason));
     this.opening?.reject(new Error(reason));
     this.closing?.resolve();
   }
 }
 
-function settle(pending: Pending, result: Result): void {
-  if ('value' in result) pending.resolve(result.value);
-  else pending.reject(new Fault(result.code, result.message));
+const lane = (gatherMs: number): Lane => ({ gatherMs, waiting: [], underway: false, sentAt: 0 });
+
+function settle(asked: Asked, result: Result): void {
+  if ('value' in result) asked.resolve(result.value);
+  else asked.reject(new Fault(result.code, result.message));
 }
 
 function unavailable(reason: string): Fault {

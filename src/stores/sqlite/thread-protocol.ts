@@ -3,6 +3,17 @@ import type { Operations } from './operations.ts';
 
 export type OperationName = Exclude<keyof Operations, 'finalize'>;
 
+/**
+ * What is done to leases alone. A lease need not survive the machine, so these never wait for a sync of the
+ * disk: they travel and are committed apart from what has to.
+ */
+export const LEASING: ReadonlySet<OperationName> = new Set<OperationName>([
+  'takeHead',
+  'renewLease',
+  'releaseLease',
+  'releaseLeasesOf',
+]);
+
 /** One operation asked of the store's thread. */
 export interface Call<N extends OperationName = OperationName> {
   name: N;
@@ -25,7 +36,8 @@ export interface DatabaseUse {
   use: 'write' | 'read';
 }
 
-/** To the thread. `open` comes first, `close` last, and `calls` only when those before are answered. */
+/** To the thread: `open` comes first, `close` last. */
 export type Request = { open: DatabaseUse } | { calls: Call[] } | { close: true };
 
+/** Every request is answered by one reply, in their order. */
 export type Reply = { opened: true } | { refused: string } | GroupOutcome | { closed: true };
