@@ -1,0 +1,54 @@
+import { describe, expect, test } from 'bun:test';
+import type { Prompt } from '../../../src/claws/claw.ts';
+import { recall } from '../../../src/claws/local/recall.ts';
+import { type Folded, foldAll } from '../../../src/core/fold.ts';
+import { type Message, messageText, userMessage } from '../../../src/core/items.ts';
+
+const WHOLE = 'Your name is Ada.';
+
+function promptOf(beginning?: string): Prompt {
+  const content = [{ type: 'output_text' as const, text: beginning ?? '', annotations: [] }];
+  const cut: Message = { type: 'message', role: 'assistant', status: 'incomplete', content };
+  const said = [userMessage('My name is Ada'), userMessage('What is my name?')];
+  return {
+    model: 'recall',
+    items: (beginning === undefined ? said : [...said, cut]).map((item) => ({ item })),
+    settings: {},
+    stream: true,
+    continues: beginning === undefined ? undefined : true,
+    dialect: 'local',
+    extra: {},
+  };
+}
+
+async function answerOf(prompt: Prompt): Promise<Folded> {
+  const deltas = [];
+  for await (const burst of recall.call(prompt, new AbortController().signal)) deltas.push(...burst);
+  return foldAll(deltas);
+}
+
+const textOf = ({ items }: Folded): string => messageText(items[0]!.item as Message);
+
+describe('recall', () => {
+  test('goes on from every character of its answer, and counts the rest', async () => {
+    expect(textOf(await answerOf(promptOf()))).toBe(WHOLE);
+    for (let length = 1; length <= WHOLE.length; length++) {
+      const prompt = promptOf(WHOLE.slice(0, length));
+      expect(recall.prefills(prompt)).toBe(true);
+      const answer = await answerOf(prompt);
+      expect(textOf(answer)).toBe(WHOLE.slice(length));
+      expect(answer.usage?.output).toBe(WHOLE.slice(length).split(' ').filter(Boolean).length);
+      expect(answer.finish).toEqual([{ unified: 'stop', raw: 'stop' }]);
+    }
+  });
+
+  test('an answer that another model began is given anew, and it says so', async () => {
+    const prompt = promptOf('As a language model, I ');
+    expect(recall.prefills(prompt)).toBe(false);
+    expect(textOf(await answerOf(prompt))).toBe(WHOLE);
+  });
+
+  test('without a beginning there is nothing to go on with', () => {
+    expect(recall.prefills(promptOf())).toBe(false);
+  });
+});
