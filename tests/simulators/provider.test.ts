@@ -1,5 +1,6 @@
 import { afterAll, beforeEach, describe, expect, test } from 'bun:test';
 import OpenAI from 'openai';
+import { DIALECTS, type Dialect, drain, eventsOf, KEYS, NAMES, PARAMETERS } from './dialects.ts';
 import { startProvider } from './provider/provider.ts';
 import { asJson, asList, asText, type Json } from './provider/shape.ts';
 
@@ -8,104 +9,6 @@ const client = new OpenAI({ baseURL: `${provider.url}/v1`, apiKey: 'key', maxRet
 
 beforeEach(() => provider.reset());
 afterAll(() => provider.stop());
-
-const KEYS = { authorization: 'Bearer key', 'x-api-key': 'key', 'x-goog-api-key': 'key' };
-const PARAMETERS = { type: 'object', properties: { city: { type: 'string' }, days: { type: 'integer' } } };
-const NAMES = ['weather', 'population'];
-
-type Dialect = {
-  path(model: string, stream: boolean): string;
-  /** A request with one user text and, where asked, two functions. */
-  body(model: string, stream: boolean, text: string, tools: boolean): Json;
-  text(answer: Json): string;
-  /** The text in a stream's events. */
-  streamed(events: Json[]): string;
-  /** How many calls an answer holds. */
-  calls(answer: Json): number;
-  lastEvent: RegExp;
-};
-
-const DIALECTS: Record<string, Dialect> = {
-  chat: {
-    path: () => '/v1/chat/completions',
-    body: (model, stream, content, tools) => ({
-      model,
-      stream,
-      messages: [{ role: 'user', content }],
-      ...(tools && {
-        tools: NAMES.map((name) => ({ type: 'function', function: { name, parameters: PARAMETERS } })),
-      }),
-    }),
-    text: (answer) => asText(asJson(asList(answer.choices)[0]?.message).content),
-    streamed: (events) =>
-      events.map((event) => asText(asJson(asList(event.choices)[0]?.delta).content)).join(''),
-    calls: (answer) => asList(asJson(asList(answer.choices)[0]?.message).tool_calls).length,
-    lastEvent: /data: \[DONE\]\n\n$/,
-  },
-  responses: {
-    path: () => '/v1/responses',
-    body: (model, stream, input, tools) => ({
-      model,
-      stream,
-      input,
-      ...(tools && { tools: NAMES.map((name) => ({ type: 'function', name, parameters: PARAMETERS })) }),
-    }),
-    text: (answer) =>
-      asList(answer.output)
-        .flatMap((item) => asList(item.content))
-        .map((part) => asText(part.text))
-        .join(''),
-    streamed: (events) =>
-      events
-        .filter((event) => event.type === 'response.output_text.delta')
-        .map((event) => asText(event.delta))
-        .join(''),
-    calls: (answer) => asList(answer.output).filter((item) => item.type === 'function_call').length,
-    lastEvent: /event: response.completed\n[^\n]+\n\n$/,
-  },
-  messages: {
-    path: () => '/v1/messages',
-    body: (model, stream, content, tools) => ({
-      model,
-      stream,
-      max_tokens: 100,
-      messages: [{ role: 'user', content }],
-      ...(tools && { tools: NAMES.map((name) => ({ name, input_schema: PARAMETERS })) }),
-    }),
-    text: (answer) =>
-      asList(answer.content)
-        .map((block) => asText(block.text))
-        .join(''),
-    streamed: (events) => events.map((event) => asText(asJson(event.delta).text)).join(''),
-    calls: (answer) => asList(answer.content).filter((block) => block.type === 'tool_use').length,
-    lastEvent: /event: message_stop\n[^\n]+\n\n$/,
-  },
-  gemini: {
-    path: (model, stream) =>
-      `/v1beta/models/${model}:${stream ? 'streamGenerateContent?alt=sse' : 'generateContent'}`,
-    body: (_model, _stream, text, tools) => ({
-      contents: [{ role: 'user', parts: [{ text }] }],
-      ...(tools && {
-        tools: [{ functionDeclarations: NAMES.map((name) => ({ name, parameters: PARAMETERS })) }],
-      }),
-    }),
-    text: (answer) =>
-      geminiParts(answer)
-        .map((part) => (part.thought ? '' : asText(part.text)))
-        .join(''),
-    streamed: (events) =>
-      events
-        .flatMap(geminiParts)
-        .map((part) => (part.thought ? '' : asText(part.text)))
-        .join(''),
-    calls: (answer) => geminiParts(answer).filter((part) => part.functionCall).length,
-    lastEvent: /"finishReason":"STOP"[^\n]+\r\n\r\n$/,
-  },
-};
-
-function geminiParts(answer: Json): Json[] {
-  return asList(asJson(asList(answer.candidates)[0]?.content).parts);
-}
 
 function post(path: string, body: unknown, headers: Record<string, string> = KEYS): Promise<Response> {
   return fetch(provider.url + path, { method: 'POST', headers, body: JSON.stringify(body) });
@@ -117,10 +20,6 @@ function ask(dialect: Dialect, model: string, { stream = false, text = 'hi there
 
 async function read(response: Promise<Response>): Promise<Json> {
   return asJson(await (await response).json());
-}
-
-function eventsOf(text: string): Json[] {
-  return [...text.matchAll(/^data: (\{.*\})\r?$/gm)].map(([, data]) => asJson(JSON.parse(data!)));
 }
 
 async function problem(path: string, body: Json): Promise<unknown[]> {
@@ -285,17 +184,6 @@ describe.each(Object.keys(DIALECTS))('%s', (name) => {
     }
   });
 });
-
-async function drain(response: Response): Promise<{ text: string; broken: boolean }> {
-  const decoder = new TextDecoder();
-  let text = '';
-  try {
-    for await (const bytes of response.body!) text += decoder.decode(bytes, { stream: true });
-    return { text, broken: false };
-  } catch {
-    return { text, broken: true };
-  }
-}
 
 async function within(ms: number, dialect: Dialect, model: string): Promise<string> {
   const response = await fetch(provider.url + dialect.path(model, true), {

@@ -26,9 +26,14 @@ export function endingOf(list: unknown, { read, prefills }: Reading): Ending | u
   const entry = asJson(list[list.length - 1]);
   const last = read(entry);
   if (isModel(last)) return prefills(entry) ? { text: last.text, told: false } : undefined;
-  if (last.role !== 'user' || !GO_ON.test(last.text)) return undefined;
   const before = read(asJson(list[list.length - 2]));
-  return isModel(before) && before.text !== '' ? { text: before.text, told: true } : undefined;
+  if (!isModel(before) || before.text === '' || !asksToGoOn(last)) return undefined;
+  return { text: before.text, told: true };
+}
+
+/** Such a request is short; of long texts every character would have to be looked at. */
+function asksToGoOn({ role, text }: Said): boolean {
+  return role === 'user' && text.length < 1000 && GO_ON.test(text);
 }
 
 /** What was said before the answer began. */
