@@ -1,3 +1,7 @@
+import { afterEach, beforeEach } from 'bun:test';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { FileJournal } from '../../src/stores/files/journal.ts';
 
 /** The turns that a start on this directory would find unfinished; no gateway may run on it. */
@@ -6,4 +10,38 @@ export async function unfinishedTurns(dataDir: string): Promise<string[]> {
   const { turns } = await journal.inherit();
   await journal.close();
   return turns.map(({ intent }) => intent.id);
+}
+
+/** Journals that share a directory, made anew for each test. */
+export interface SharedJournals {
+  dataDir(): string;
+  /** The journal is closed after the test. */
+  open(segmentBytes?: number): FileJournal;
+  /** Paths in the journal's directory. */
+  files(ending: string): string[];
+}
+
+export function shareJournals(): SharedJournals {
+  let dataDir: string;
+  let opened: FileJournal[];
+  beforeEach(() => {
+    dataDir = mkdtempSync(join(tmpdir(), 'clawhold-journal-'));
+    opened = [];
+  });
+  afterEach(async () => {
+    for (const journal of opened) await journal.close();
+    rmSync(dataDir, { recursive: true });
+  });
+  return {
+    dataDir: () => dataDir,
+    open(segmentBytes) {
+      const journal = FileJournal.open(dataDir, segmentBytes);
+      opened.push(journal);
+      return journal;
+    },
+    files(ending) {
+      const names = readdirSync(join(dataDir, 'journal')).filter((name) => name.endsWith(ending));
+      return names.map((name) => join(dataDir, 'journal', name));
+    },
+  };
 }

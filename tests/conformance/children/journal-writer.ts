@@ -1,16 +1,21 @@
 /**
- * A process that journals turns in the data directory named on the command line until it is killed. Four
- * turns run at a time and get nine deltas each; every seventh turn never ends. Prints what was accepted
- * (`begin <turn>`, `delta <turn>`, `end <turn>`) and `refused` for what was not, then `done` if a number
- * of rounds was given.
+ * A process that journals turns in the data directory named on the command line until it is killed. It
+ * ends a fifth of what its predecessors left and goes on with the others; beside that, four turns run at a time and get nine deltas each,
+ * one of them begins again in the middle, and every seventh turn never ends. A turn's metadata says how
+ * often it has begun, and its deltas say so too and are numbered.
+ *
+ * Prints its `instance <name>`, then what was accepted (`begin <turn> <time>`, `delta <turn> <number>`,
+ * `end <turn>`) and `refused` for what was not, then `done` if a number of rounds was given.
  */
 import { Fault } from '../../../src/core/errors.ts';
+import type { Intent } from '../../../src/core/turn.ts';
+import type { Unfinished } from '../../../src/session/journal.ts';
 import { FileJournal } from '../../../src/stores/files/journal.ts';
 import { anIntent, textDelta } from '../journal.ts';
 
 const [dataDir = '', segmentBytes = '', rounds = 'Infinity'] = process.argv.slice(2);
 const journal = FileJournal.open(dataDir, Number(segmentBytes));
-let printed = '';
+let printed = `instance ${journal.instance}\n`;
 
 function accepted(what: string, write: () => void): boolean {
   try {
@@ -24,18 +29,42 @@ function accepted(what: string, write: () => void): boolean {
   }
 }
 
+function begin(intent: Intent): Unfinished | undefined {
+  const { id, metadata } = intent;
+  if (accepted(`begin ${id} ${metadata.time}`, () => journal.begin(intent))) return { intent, deltas: [] };
+}
+
+function beginAgain(turn: Unfinished): void {
+  const time = String(Number(turn.intent.metadata.time) + 1);
+  Object.assign(turn, begin({ ...turn.intent, metadata: { time } }));
+}
+
+function say({ intent: { id, metadata }, deltas }: Unfinished): void {
+  const delta = textDelta(`${metadata.time} ${deltas.length} ${'and so on '.repeat(8)}`);
+  if (accepted(`delta ${id} ${deltas.length}`, () => journal.append(id, [delta]))) deltas.push(delta);
+}
+
+function end({ intent: { id } }: Unfinished): void {
+  accepted(`end ${id}`, () => journal.end(id));
+}
+
+const { turns } = await journal.inherit();
+const inherited = turns.slice(Math.floor(turns.length / 5));
+for (const turn of turns) if (!inherited.includes(turn)) end(turn);
 for (let round = 0; round < Number(rounds); round++) {
   const intents = Array.from({ length: 4 }, (_, place) => anIntent(4 * round + place));
-  const begun = intents.filter((intent) => accepted(`begin ${intent.id}`, () => journal.begin(intent)));
+  const begun = intents.flatMap((intent) => begin({ ...intent, metadata: { time: '1' } }) ?? []);
   for (let n = 0; n < 9; n++) {
-    const delta = textDelta(`${n} `.repeat(40));
-    for (const { id } of begun) accepted(`delta ${id}`, () => journal.append(id, [delta]));
+    if (n === 4 && begun[3]) beginAgain(begun[3]);
+    for (const turn of begun) say(turn);
   }
-  for (const { id, createdAt } of begun)
-    if (createdAt % 7 !== 0) accepted(`end ${id}`, () => journal.end(id));
+  for (const turn of inherited) say(turn);
+  const next = inherited[round % inherited.length];
+  if (next) beginAgain(next);
+  for (const turn of begun) if (turn.intent.createdAt % 7 !== 0) end(turn);
   process.stdout.write(printed);
   printed = '';
   if (round % 10 === 0) await Bun.sleep(1);
 }
-console.log('done');
+console.log(`${printed}done`);
 await Bun.sleep(60_000);

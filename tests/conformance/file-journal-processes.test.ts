@@ -1,0 +1,181 @@
+import { describe, expect, test } from 'bun:test';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { TurnId } from '../../src/core/ids.ts';
+import type { Unfinished } from '../../src/session/journal.ts';
+import { shareJournals } from '../harness/journal.ts';
+import { killOnce, lines } from './children/kill.ts';
+
+const WRITER = join(import.meta.dir, 'children', 'journal-writer.ts');
+/** How many turns the writer begins, and may end, at once. */
+const AT_ONCE = 4;
+
+const journals = shareJournals();
+
+function start(segmentBytes: number, rounds?: number) {
+  const command = [process.execPath, WRITER, journals.dataDir(), String(segmentBytes)];
+  if (rounds !== undefined) command.push(String(rounds));
+  return Bun.spawn(command, { stdout: 'pipe' });
+}
+
+/** Starts a writer and waits until it has done its rounds; what it printed. */
+async function startAndPause(rounds: number) {
+  const child = start(50_000, rounds);
+  const reader = child.stdout.getReader();
+  let printed = '';
+  while (!printed.includes('done')) printed += new TextDecoder().decode((await reader.read()).value);
+  return { child, printed };
+}
+
+interface Accepted {
+  instance: string;
+  /** What is known of turns that were not ended: how often they had begun, and their deltas since. */
+  open: Map<TurnId, { time: number; deltas: number }>;
+  ended: TurnId[];
+}
+
+function read(printed: string): Accepted {
+  const open: Accepted['open'] = new Map();
+  const ended: TurnId[] = [];
+  let instance = '';
+  for (const line of printed.slice(0, printed.lastIndexOf('\n')).split('\n')) {
+    const [kind, name = '', number] = line.split(' ');
+    const turn = name as TurnId;
+    if (kind === 'instance') instance = name;
+    else if (kind === 'begin') open.set(turn, { time: Number(number), deltas: 0 });
+    else if (kind === 'delta')
+      open.set(turn, { time: open.get(turn)?.time ?? 0, deltas: Number(number) + 1 });
+    else if (kind === 'end') {
+      open.delete(turn);
+      ended.push(turn);
+    }
+  }
+  return { instance, open, ended };
+}
+
+/** Less what the process may have done, unheard, just before it died. */
+function certain({ instance, open, ended }: Accepted): Accepted {
+  return { instance, open: new Map([...open].slice(0, -AT_ONCE)), ended };
+}
+
+/**
+ * That nothing accepted is missing, that everything is in order, and that nothing ended is there but what
+ * ended last: an end waits for the next entry.
+ */
+function expectWhole(found: Unfinished[], { open, ended }: Accepted): void {
+  const byId = new Map(found.map((turn) => [turn.intent.id, turn]));
+  expect(byId.size).toBe(found.length);
+  for (const { intent, deltas } of found) {
+    const texts = deltas.map((delta) => ('text' in delta ? delta.text.split(' ', 2).join(' ') : delta.type));
+    expect(texts).toEqual(deltas.map((_, n) => `${intent.metadata.time} ${n}`));
+  }
+  for (const id of ended.slice(0, -AT_ONCE)) expect(byId.has(id)).toBe(false);
+  for (const [id, { time, deltas }] of open) {
+    const turn = byId.get(id);
+    expect(turn).toBeDefined();
+    // It may have gone on after what was printed last.
+    if (Number(turn?.intent.metadata.time) === time)
+      expect(turn?.deltas.length).toBeGreaterThanOrEqual(deltas);
+    else expect(Number(turn?.intent.metadata.time)).toBeGreaterThan(time);
+  }
+}
+
+describe('file journal: a process killed with -9', () => {
+  test.each([8 * 1024 * 1024, 50_000])('leaves every accepted entry (segments of %d bytes)', async (size) => {
+    const accepted = certain(read(await killOnce(start(size), lines(2000))));
+    const journal = journals.open();
+    const { turns, instances } = await journal.inherit();
+    expect(instances).toEqual([accepted.instance]);
+    expect(turns.length).toBeGreaterThan(20);
+    expectWhole(turns, accepted);
+    for (const { intent } of turns) journal.end(intent.id);
+    expect(await journal.inherit()).toEqual({ turns: [], instances: [] });
+    expect(journals.files('.log')).toEqual([]);
+    expect(journals.files('.lock')).toHaveLength(1);
+  });
+
+  test('leaves what it had inherited and gone on with', async () => {
+    const sum: Accepted = { instance: '', open: new Map(), ended: [] };
+    for (let life = 0; life < 4; life++) {
+      const { instance, open, ended } = certain(read(await killOnce(start(50_000), lines(2000))));
+      sum.instance = instance;
+      for (const id of ended) sum.open.delete(id);
+      for (const [id, known] of open) sum.open.set(id, known);
+      sum.ended.push(...ended.slice(0, -AT_ONCE));
+    }
+    const { turns, instances } = await journals.open().inherit();
+    expect(instances).toEqual([sum.instance]);
+    expect(turns.some(({ deltas }) => deltas.length > 30)).toBe(true);
+    expectWhole(turns, sum);
+  });
+
+  test('is not mistaken for a living one, nor a living one for it', async () => {
+    const { child, printed } = await startAndPause(50);
+    const accepted = read(printed);
+    const journal = journals.open();
+    expect(await journal.inherit()).toEqual({ turns: [], instances: [] });
+    expect(await journal.isAlive(accepted.instance)).toBe(true);
+    expect(await journal.inherit()).toEqual({ turns: [], instances: [] });
+    child.kill('SIGKILL');
+    await child.exited;
+    expect(await journal.isAlive(accepted.instance)).toBe(false);
+    const { turns, instances } = await journal.inherit();
+    expect(instances).toEqual([accepted.instance]);
+    expect(turns.length).toBeGreaterThan(10);
+    expectWhole(turns, accepted);
+    expect(await journal.isAlive(accepted.instance)).toBe(false);
+  });
+
+  test('is told of though it left no turns, and once', async () => {
+    const { child, printed } = await startAndPause(0);
+    child.kill('SIGKILL');
+    await child.exited;
+    const heirs = [journals.open(), journals.open()];
+    const inheritances = [await heirs[0]!.inherit(), await heirs[1]!.inherit(), await heirs[0]!.inherit()];
+    expect(inheritances).toEqual([
+      { turns: [], instances: [read(printed).instance] },
+      { turns: [], instances: [] },
+      { turns: [], instances: [] },
+    ]);
+    expect(journals.files('.lock')).toHaveLength(2);
+  });
+
+  test('had turns that another process can read while it lives, and when it is dead', async () => {
+    const { child, printed } = await startAndPause(50);
+    const accepted = read(printed);
+    const reader = journals.open();
+    const found = async () => {
+      const turns = await Promise.all([...accepted.open.keys()].map((id) => reader.find(id)));
+      return turns.filter((turn) => turn !== undefined);
+    };
+    const living = await found();
+    expect(living).toHaveLength(accepted.open.size);
+    expectWhole(living, accepted);
+    child.kill('SIGKILL');
+    await child.exited;
+    expect(await found()).toEqual(living);
+    const { turns } = await journals.open().inherit();
+    expect(await found()).toEqual(living);
+    expect(turns.length).toBeGreaterThanOrEqual(living.length);
+  });
+});
+
+describe('file journal: a full disk', () => {
+  test('refuses what cannot be written and leaves whole lines', async () => {
+    // Files may grow to 16 kB, then writes are cut short and fail, as they do on a full disk.
+    const writer = `exec '${process.execPath}' '${WRITER}' '${journals.dataDir()}' 8388608 20`;
+    const command = `trap '' XFSZ; ulimit -f 16; ${writer}`;
+    const child = Bun.spawn(['bash', '-c', command], { stdout: 'pipe' });
+    const printed = await killOnce(child, (text) => text.includes('done'));
+    expect(printed).toContain('refused');
+    const text = readFileSync(journals.files('.log')[0]!, 'utf8');
+    expect(text.endsWith('\n')).toBe(true);
+    for (const line of text.trim().split('\n')) expect(Array.isArray(JSON.parse(line))).toBe(true);
+    const { turns } = await journals.open().inherit();
+    const { open } = read(printed);
+    expectWhole(turns, read(printed));
+    for (const { intent, deltas } of turns.filter(({ intent }) => open.has(intent.id))) {
+      expect(deltas).toHaveLength(open.get(intent.id)!.deltas);
+    }
+  });
+});
