@@ -11,7 +11,9 @@ import { MemoryKeyStore } from '../../src/stores/memory/key-store.ts';
 import { MemorySessionStore } from '../../src/stores/memory/session-store.ts';
 import { SqliteSessionStore } from '../../src/stores/sqlite/session-store.ts';
 import { blobStoreConformance } from './blob-store.ts';
+import { claimConformance } from './claims.ts';
 import { journalConformance } from './journal.ts';
+import { leaseConformance } from './leases.ts';
 import { sessionStoreConformance } from './session-store.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'clawhold-stores-'));
@@ -20,8 +22,10 @@ afterAll(() => rmSync(root, { recursive: true }));
 
 const openSqlite = () => SqliteSessionStore.open(join(directory(), 'sessions.db'));
 
-sessionStoreConformance('memory', async () => new MemorySessionStore());
-sessionStoreConformance('sqlite', openSqlite);
+for (const conformance of [sessionStoreConformance, leaseConformance, claimConformance]) {
+  conformance('memory', async () => new MemorySessionStore());
+  conformance('sqlite', openSqlite);
+}
 
 blobStoreConformance('memory', async () => new MemoryBlobStore());
 blobStoreConformance('files', async () => new FileBlobStore(directory()));

@@ -16,8 +16,8 @@ import findRepeatedSql from './sql/find-repeated.sql' with { type: 'text' };
 import findSessionSql from './sql/find-session.sql' with { type: 'text' };
 import findSessionByNameSql from './sql/find-session-by-name.sql' with { type: 'text' };
 import forgetClaimsSql from './sql/forget-claims.sql' with { type: 'text' };
-import forgetRequestsSql from './sql/forget-requests.sql' with { type: 'text' };
-import insertRequestSql from './sql/insert-request.sql' with { type: 'text' };
+import forgetFingerprintsSql from './sql/forget-fingerprints.sql' with { type: 'text' };
+import insertFingerprintSql from './sql/insert-fingerprint.sql' with { type: 'text' };
 import insertSessionSql from './sql/insert-session.sql' with { type: 'text' };
 import insertTurnSql from './sql/insert-turn.sql' with { type: 'text' };
 import listTurnsAscSql from './sql/list-turns-asc.sql' with { type: 'text' };
@@ -33,6 +33,9 @@ import setKeySql from './sql/set-key.sql' with { type: 'text' };
 import takeLeaseSql from './sql/take-lease.sql' with { type: 'text' };
 import updateSessionSql from './sql/update-session.sql' with { type: 'text' };
 import updateTurnSql from './sql/update-turn.sql' with { type: 'text' };
+
+/** How much is forgotten in one transaction: a few milliseconds' worth, because turns wait meanwhile. */
+const AT_ONCE = 200;
 
 interface StoredTurn extends TurnColumns {
   place: number;
@@ -163,7 +166,7 @@ export class Operations {
     const held = token === undefined || this.releaseLease(tenant, session, token);
     if (place === undefined) return true;
     const { createdAt } = turn;
-    if (fingerprint !== undefined) this.prepare(insertRequestSql).run({ place, createdAt, fingerprint });
+    if (fingerprint !== undefined) this.prepare(insertFingerprintSql).run({ place, createdAt, fingerprint });
     if (!move) return true;
     return (
       held && this.prepare(moveHeadSql).run({ tenant, session, from: move.from, to: turn.id }).changes === 1
@@ -184,9 +187,14 @@ export class Operations {
     return this.first<Omit<TurnKey, 'tenant'>>(findRepeatedSql, { tenant, fingerprint, since });
   }
 
-  forgetRequests(claimsBefore: number, fingerprintsBefore: number): void {
-    this.prepare(forgetClaimsSql).run({ before: claimsBefore });
-    this.prepare(forgetRequestsSql).run({ before: fingerprintsBefore });
+  /** Forgets some claims made before a time; true where there may be more. */
+  forgetClaims(before: number): boolean {
+    return this.prepare(forgetClaimsSql).run({ before, limit: AT_ONCE }).changes === AT_ONCE;
+  }
+
+  /** Forgets the fingerprints of some turns begun before a time; true where there may be more. */
+  forgetFingerprints(before: number): boolean {
+    return this.prepare(forgetFingerprintsSql).run({ before, limit: AT_ONCE }).changes === AT_ONCE;
   }
 
   readTurn(key: TurnKey): TurnColumns | undefined {

@@ -133,8 +133,11 @@ export class SqliteSessionStore implements SessionStore, KeyStore {
     return found && turnId(found.session, found.id);
   }
 
-  forgetRequests(claimsBefore: number, fingerprintsBefore: number): Promise<void> {
-    return this.writer.call('forgetRequests', claimsBefore, fingerprintsBefore);
+  async forgetRequests(claimsBefore: number, fingerprintsBefore: number): Promise<void> {
+    let more = true;
+    while (more) more = await this.writer.call('forgetClaims', claimsBefore);
+    more = true;
+    while (more) more = await this.writer.call('forgetFingerprints', fingerprintsBefore);
   }
 
   async readTurn(tenant: Tenant, id: TurnId): Promise<TurnRow | undefined> {

@@ -3,8 +3,8 @@
 -- :fingerprint             hex
 -- :since                   the earliest time of the turn
 SELECT t.session, t.id
-FROM requests r
-CROSS JOIN turns t ON t.place = r.place
-WHERE r.fingerprint = unhex(:fingerprint) AND r.created_at >= :since AND t.tenant = :tenant
-ORDER BY r.place DESC
+FROM fingerprints f
+CROSS JOIN turns t ON t.place = f.place
+WHERE f.fingerprint = unhex(:fingerprint) AND f.created_at >= :since AND t.tenant = :tenant
+ORDER BY f.place DESC
 LIMIT 1;

@@ -1,3 +1,4 @@
--- Forgets old claims.
--- :before
-DELETE FROM claims WHERE created_at < :before;
+-- Forgets some of the old claims.
+-- :before, :limit
+DELETE FROM claims
+WHERE (tenant, key) IN (SELECT tenant, key FROM claims WHERE created_at < :before LIMIT :limit);

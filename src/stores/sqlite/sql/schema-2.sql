@@ -32,7 +32,7 @@ CREATE INDEX claims_by_time ON claims (created_at);
 
 -- Fingerprints of requests that may come again. Written with every turn and hardly ever read: it is
 -- appended to and scanned, and an index would cost more than it saves.
-CREATE TABLE requests (
+CREATE TABLE fingerprints (
   place       INTEGER PRIMARY KEY,         -- of the turn
   created_at  INTEGER NOT NULL,            -- of the turn
   fingerprint BLOB NOT NULL

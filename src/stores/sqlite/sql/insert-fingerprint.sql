@@ -1,4 +1,4 @@
 -- Notes the fingerprint of the request that became a turn.
 -- :place, :createdAt       of the turn
 -- :fingerprint             hex
-INSERT INTO requests (place, created_at, fingerprint) VALUES (:place, :createdAt, unhex(:fingerprint));
+INSERT INTO fingerprints (place, created_at, fingerprint) VALUES (:place, :createdAt, unhex(:fingerprint));
