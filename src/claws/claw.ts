@@ -34,8 +34,7 @@ export interface Claw {
    * How the answer to a prompt that `continues` will join its beginning. Pure, and known before the call,
    * because the two are joined differently:
    * - `true`: the model takes the beginning for its own unfinished words, and what it generates follows from
-   *   the very next character. White space that ends the beginning may come again: some providers refuse it
-   *   in that place, so it is not sent to them.
+   *   the very next character. White space that ends the beginning is not sent, so it comes again.
    * - `false`: the model reads the beginning and is told to go on. Mostly it does; it may as well repeat the
    *   last words first, or begin the whole answer anew.
    * `false` for a prompt that continues nothing.
@@ -105,7 +104,10 @@ export interface WireProtocol {
   readonly capabilities: Capabilities;
   /** `Claw.prefills` for a prompt that `continues`, at this provider. Claims no more than it documents. */
   prefills(prompt: Prompt, provider: Provider): boolean;
-  /** A prompt `continues` only where `prefills` allows it; into any other the instruction has been put. */
+  /**
+   * A prompt `continues` only where `prefills` allows it, and its last message ends in no white space then.
+   * Into any other the instruction has been put.
+   */
   request(prompt: Prompt, provider: Provider): WireRequest;
   /** Translates a whole JSON answer; throws `provider_protocol_error` when it is not one. */
   answer(body: unknown, prompt: Prompt): Delta[];

@@ -1,4 +1,4 @@
-import { messageText, userMessage } from '../core/items.ts';
+import { type Message, messageText, userMessage } from '../core/items.ts';
 import type { Prompt } from './claw.ts';
 
 /** What a model is told that does not go on with its own message unasked. */
@@ -11,6 +11,21 @@ export const CONTINUATION =
 export function beginningOf({ continues, items }: Prompt): string {
   const last = items.at(-1)?.item;
   return continues && last?.type === 'message' ? messageText(last) : '';
+}
+
+/**
+ * A prompt that `continues`, for a model that does so by itself. White space at the end of the beginning is
+ * left to the model: some providers refuse it there, and words are mostly generated with the space before them.
+ */
+export function prefilled(prompt: Prompt): Prompt {
+  const text = beginningOf(prompt).trimEnd();
+  const item: Message = {
+    type: 'message',
+    role: 'assistant',
+    status: 'incomplete',
+    content: [{ type: 'output_text', text, annotations: [] }],
+  };
+  return { ...prompt, items: [...prompt.items.slice(0, -1), { item }] };
 }
 
 /**

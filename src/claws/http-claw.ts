@@ -1,7 +1,7 @@
 import type { Delta } from '../core/delta.ts';
 import { Fault } from '../core/errors.ts';
 import type { Claw, Prompt, Provider, SseEvent, StreamReader, WireProtocol, WireRequest } from './claw.ts';
-import { beginningOf, instructed } from './continuation.ts';
+import { beginningOf, instructed, prefilled } from './continuation.ts';
 import { SseParser } from './sse-parser.ts';
 
 /** The part of `fetch` that claws use; injected, so that tests own the network. */
@@ -31,7 +31,7 @@ export function httpClaw(parts: HttpClawParts): Claw {
     capabilities: protocol.capabilities,
     prefills,
     async *call(wanted, signal) {
-      const prompt = prefills(wanted) ? wanted : instructed(wanted);
+      const prompt = prefills(wanted) ? prefilled(wanted) : instructed(wanted);
       const response = await send(parts, protocol.request(prompt, provider), signal);
       if (!response.ok) throw await refusal(protocol, response);
       if (prompt.stream && isEventStream(response)) yield* readStream(response, protocol, prompt, signal);

@@ -30,7 +30,7 @@ export const recall: Claw = {
 function continuation(prompt: Prompt): string | undefined {
   if (!prompt.continues) return undefined;
   const text = reply(userTexts(prompt));
-  const beginning = beginningOf(prompt);
+  const beginning = beginningOf(prompt).trimEnd();
   return text.startsWith(beginning) ? text.slice(beginning.length) : undefined;
 }
 
