@@ -1,37 +1,25 @@
 import { Database } from 'bun:sqlite';
-import { afterAll, describe, expect, test } from 'bun:test';
-import {
-  existsSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  truncateSync,
-  writeFileSync,
-} from 'node:fs';
-import { tmpdir } from 'node:os';
+import { describe, expect, test } from 'bun:test';
+import { existsSync, readdirSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { newSessionId, type TurnId } from '../../src/core/ids.ts';
+import { newSessionId } from '../../src/core/ids.ts';
 import type { TurnRow } from '../../src/session/store.ts';
+import { turnColumns } from '../../src/stores/sqlite/columns.ts';
+import { openDatabase } from '../../src/stores/sqlite/database-file.ts';
+import { GroupCommit } from '../../src/stores/sqlite/group-commit.ts';
 import { SqliteSessionStore } from '../../src/stores/sqlite/session-store.ts';
-import { startWorker } from '../../src/stores/sqlite/store-thread.ts';
+import schema1 from '../../src/stores/sqlite/sql/schema-1.sql' with { type: 'text' };
+import { StoreThread, startWorker } from '../../src/stores/sqlite/store-thread.ts';
+import type { Call } from '../../src/stores/sqlite/thread-protocol.ts';
 import { killOnce, lines } from './children/kill.ts';
+import { aClaim } from './claims.ts';
+import { taken } from './leases.ts';
+import { databasePaths, someTurns, stored } from './sqlite-files.ts';
 import { ACME, aSession, aTurn, faultOf, NOW } from './turn-rows.ts';
 
-const root = mkdtempSync(join(tmpdir(), 'clawhold-sqlite-'));
-const freshPath = () => join(mkdtempSync(join(root, 'd-')), 'sessions.db');
-afterAll(() => rmSync(root, { recursive: true }));
-
+const freshPath = databasePaths();
 const WRITER = join(import.meta.dir, 'children', 'sqlite-writer.ts');
-const someTurns = (count: number) => Array.from({ length: count }, () => aTurn(newSessionId(NOW), null));
-
-async function stored(path: string, ids: string[]): Promise<boolean[]> {
-  const store = await SqliteSessionStore.open(path);
-  const rows = await Promise.all(ids.map((id) => store.readTurn(ACME, id as TurnId)));
-  await store.close();
-  return rows.map((row) => row !== undefined);
-}
+const LEASE = { holder: 'us', now: NOW, until: NOW + 1000 };
 
 /** A database of `count` turns, closed. */
 async function makeDatabase(path: string, count: number): Promise<string[]> {
@@ -80,6 +68,7 @@ describe('sqlite: the file', () => {
     for (let i = 0; i < 5; i++) rows.push(aTurn(session, rows.at(-1) ?? null));
     await Promise.all(rows.map((row) => store.commitTurn(row)));
     const tip = rows[4]!.id;
+    await store.createSession(aSession({ id: session, head: tip }));
     const db = new Database(path);
     const removed = (place: number) => {
       db.run('DELETE FROM turns WHERE place = ?', [place]);
@@ -89,7 +78,25 @@ describe('sqlite: the file', () => {
     expect(await faultOf(store.readBranch(ACME, tip, Infinity))).toBe('context_lost');
     expect(await removed(3)).toBe('context_lost');
     expect(await removed(1)).toBe('context_lost');
+    // Nor does it leave a lease behind.
+    for (const _ of [1, 2]) {
+      expect(await faultOf(store.takeHead(ACME, { id: session }, 200, LEASE))).toBe('context_lost');
+    }
     db.close();
+    await store.close();
+  });
+
+  test('gives no token twice, even where a power cut has undone the last leases', async () => {
+    const path = freshPath();
+    const store = await SqliteSessionStore.open(path);
+    const { id } = await store.createSession(aSession());
+    const undone = await taken(store.takeHead(ACME, { id }, 1, LEASE));
+    await store.releaseLease(ACME, id, undone.token);
+    const db = new Database(path);
+    db.run('UPDATE sessions SET token = 0');
+    db.close();
+    const next = await taken(store.takeHead(ACME, { id }, 1, { ...LEASE, now: LEASE.now + 1 }));
+    expect(next.token).toBeGreaterThan(undone.token);
     await store.close();
   });
 
@@ -100,6 +107,55 @@ describe('sqlite: the file', () => {
     await Promise.all([store.close(), store.close()]);
     expect(await asked).toBe(true);
     expect(await faultOf(store.readTurn(ACME, turn!.id))).toBe('store_unavailable');
+  });
+});
+
+describe('sqlite: a file of version 1', () => {
+  const session = aSession({ name: 'trip' });
+  const turn = aTurn(session.id, null);
+  const head = turnColumns(turn);
+
+  function makeVersion1(path: string): void {
+    const db = new Database(path, { strict: true });
+    db.run(schema1);
+    db.run(`PRAGMA application_id = ${0x436c6177}`);
+    db.run('PRAGMA user_version = 1');
+    db.run('PRAGMA journal_mode = WAL');
+    db.query(
+      `INSERT INTO turns (tenant, session, id, created_at, state, dialect, listed, deleted, model, tokens,
+         total_tokens, digest, body)
+       VALUES (:tenant, :session, :id, :createdAt, :state, :dialect, :listed, :deleted, :model, :tokens,
+         :totalTokens, :digest, :body)`,
+    ).run({ ...head });
+    db.run('INSERT INTO sessions (tenant, id, name, created_at, head) VALUES (?, ?, ?, ?, ?)', [
+      ...[ACME, session.id, 'trip', NOW, head.id],
+    ]);
+    db.close();
+  }
+
+  test('has its turns, and what later versions brought', async () => {
+    const path = freshPath();
+    makeVersion1(path);
+    const store = await SqliteSessionStore.open(path);
+    const { token, ...found } = await taken(store.takeHead(ACME, { name: 'trip' }, 1000, LEASE));
+    expect(found).toEqual({ session: { ...session, head: turn.id }, branch: [turn] });
+    const next = aTurn(session.id, turn, { fingerprint: '0123456789abcdef' });
+    expect(await store.commitTurn(next, { move: { from: turn.id }, token })).toBe(true);
+    expect(await store.findRepeated(ACME, '0123456789abcdef', 0)).toBe(next.id);
+    expect(await store.claim(ACME, aClaim())).toEqual(aClaim());
+    await store.close();
+    expect(await stored(path, [turn.id, next.id])).toEqual([true, true]);
+  });
+
+  test('may be opened by several at once', async () => {
+    const path = freshPath();
+    makeVersion1(path);
+    const stores = await Promise.all([1, 2, 3].map(() => SqliteSessionStore.open(path)));
+    for (const store of stores) {
+      expect(await store.readTurn(ACME, turn.id)).toEqual(turn);
+      expect(await store.claim(ACME, aClaim())).toEqual(aClaim());
+      await store.close();
+    }
   });
 });
 
@@ -209,6 +265,37 @@ describe('sqlite: groups', () => {
     await store.close();
   });
 
+  test('of leases alone are not synced to disk, all others are', () => {
+    const db = openDatabase(freshPath());
+    const group = new GroupCommit(db);
+    const id = newSessionId(NOW);
+    const take: Call = { name: 'takeHead', args: [ACME, { id }, 1, LEASE] };
+    const release: Call = { name: 'releaseLeasesOf', args: ['us'] };
+    const commit = (): Call => ({ name: 'commitTurn', args: [turnColumns(aTurn(id, null))] });
+    const syncing = (...calls: Call[]) => {
+      expect(group.run(calls).transactions).toBe(1);
+      return db.query<{ synchronous: number }, []>('PRAGMA synchronous').get()?.synchronous;
+    };
+    const [normal, full] = [1, 2];
+    expect(syncing(commit())).toBe(full);
+    expect(syncing(take, release)).toBe(normal);
+    expect(syncing(take, commit(), release)).toBe(full);
+    expect(syncing(release)).toBe(normal);
+    expect(syncing(commit())).toBe(full);
+    group.close();
+  });
+
+  test('of leases do not wait for commits to gather', async () => {
+    const thread = new StoreThread({ path: freshPath(), use: 'write' }, startWorker, 60_000);
+    await thread.open();
+    const [first, second] = someTurns(2).map(turnColumns);
+    await thread.call('commitTurn', first!);
+    const gathering = thread.call('commitTurn', second!);
+    expect(await thread.call('takeHead', ACME, { id: first!.session }, 1, LEASE)).toBeUndefined();
+    expect(thread.counts).toEqual({ calls: 2, transactions: 2 });
+    await Promise.all([gathering, thread.close()]);
+  });
+
   test('survive a call that fails, which fails alone', async () => {
     const path = freshPath();
     const store = await SqliteSessionStore.open(path);
@@ -255,7 +342,9 @@ describe('sqlite: deaths', () => {
       return workers.at(-1)!;
     });
     const rows = someTurns(20_000);
+    const { session } = rows[0]!;
     const asked = rows.map((row) => faultOf(store.commitTurn(row)));
+    asked.push(faultOf(store.takeHead(ACME, { id: session }, 1, LEASE)));
     await Promise.resolve();
     workers[0]!.terminate();
     const faults = await Promise.all(asked);
@@ -265,31 +354,5 @@ describe('sqlite: deaths', () => {
     // One that writes, one that reads, and the new one that writes.
     expect(workers).toHaveLength(3);
     await store.close();
-  });
-});
-
-describe('sqlite: two processes', () => {
-  test('write to one database, and each sees what the other wrote', async () => {
-    const path = freshPath();
-    const child = Bun.spawn([process.execPath, WRITER, path, '500'], { stdout: 'pipe' });
-    const store = await SqliteSessionStore.open(path);
-    const ours = someTurns(500);
-    for (const row of ours) expect(await store.commitTurn(row)).toBe(true);
-    const theirs = (await child.stdout.text()).trim().split('\n');
-    expect(theirs).toHaveLength(500);
-    const seen = await Promise.all(theirs.map((id) => store.readTurn(ACME, id as TurnId)));
-    expect(seen).not.toContain(undefined);
-    await store.close();
-    expect(await stored(path, [...theirs, ...ours.map((row) => row.id)])).not.toContain(false);
-  });
-
-  test('may make one database at the same time', async () => {
-    const path = freshPath();
-    const start = () => Bun.spawn([process.execPath, WRITER, path, '10'], { stdout: 'pipe', stderr: 'pipe' });
-    const children = Array.from({ length: 6 }, start);
-    const printed = await Promise.all(children.map((child) => child.stdout.text()));
-    const ids = printed.flatMap((text) => text.trim().split('\n'));
-    expect(ids).toHaveLength(60);
-    expect(await stored(path, ids)).not.toContain(false);
   });
 });

@@ -159,7 +159,7 @@ export class StoreThread {
   }
 }
 
-const lane = (gatherMs: number): Lane => ({ gatherMs, waiting: [], underway: false, sentAt: 0 });
+const lane = (gatherMs: number): Lane => ({ gatherMs, waiting: [], underway: false, sentAt: -Infinity });
 
 function settle(asked: Asked, result: Result): void {
   if ('value' in result) asked.resolve(result.value);
