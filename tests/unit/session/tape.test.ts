@@ -1,0 +1,275 @@
+import { describe, expect, test } from 'bun:test';
+import fc from 'fast-check';
+import { anthropic } from '../../../src/claws/anthropic/protocol.ts';
+import type { WireProtocol } from '../../../src/claws/claw.ts';
+import { gemini } from '../../../src/claws/gemini/protocol.ts';
+import { openaiChat } from '../../../src/claws/openai-chat/protocol.ts';
+import { openaiResponses } from '../../../src/claws/openai-responses/protocol.ts';
+import type { Delta } from '../../../src/core/delta.ts';
+import { Fault } from '../../../src/core/errors.ts';
+import { foldAll } from '../../../src/core/fold.ts';
+import { newSessionId, newTurnId } from '../../../src/core/ids.ts';
+import type { Intent, Outcome, Turn } from '../../../src/core/turn.ts';
+import type { StreamWriter } from '../../../src/http/sse.ts';
+import { ChatStream } from '../../../src/http/v1/chat/stream.ts';
+import { ResponseStream } from '../../../src/http/v1/responses/stream.ts';
+import { encodeBody } from '../../../src/session/codec.ts';
+import { outputDeltas } from '../../../src/session/output-deltas.ts';
+import { playTape, recordTape, type Tape } from '../../../src/session/tape.ts';
+import { settle } from '../../../src/turn/settle.ts';
+import { ACME, NOW } from '../../conformance/turn-rows.ts';
+import { promptFor, type Recording, recordings } from '../../conformance/wire-protocol.ts';
+import { answers } from './answers.ts';
+
+const session = newSessionId(NOW);
+const intent: Intent = {
+  id: newTurnId(session, NOW),
+  tenant: ACME,
+  session,
+  parent: null,
+  createdAt: NOW,
+  dialect: 'responses',
+  model: 'openai/gpt-5',
+  input: [],
+  settings: {},
+  metadata: {},
+  standing: { branchTokens: 0, inputTokens: 0, digest: '' },
+};
+
+function outcomeOf(deltas: readonly Delta[], failure?: unknown): Outcome {
+  return settle({
+    turn: intent.id,
+    folded: foldAll(deltas),
+    failure,
+    price: () => undefined,
+    promptTokens: 0,
+    completedAt: NOW,
+  });
+}
+
+/** What a store gives back. */
+const stored = <T>(value: T): T => (value === undefined ? value : JSON.parse(JSON.stringify(value)));
+
+/** What items say, which does not depend on how they are settled. */
+const content = ({ output, alternates = [] }: Outcome): unknown =>
+  [output, ...alternates].map((items) => items.map(({ id: _, status: __, ...item }) => item));
+
+function rendered(writer: StreamWriter, deltas: readonly Delta[], outcome: Outcome): string {
+  const { standing: _, ...asked } = intent;
+  const turn: Turn = { ...asked, ...outcome };
+  return [writer.open(), ...deltas.map((delta) => writer.delta(delta)), writer.end(turn)].join('');
+}
+
+function expectSameEvents(deltas: readonly Delta[], outcome: Outcome): Tape | undefined {
+  const tape = recordTape(deltas, outcome);
+  const kept = stored(outcome);
+  const played = playTape(stored(tape), kept);
+  const writers = [() => new ResponseStream(intent, true), () => new ChatStream(intent, true)];
+  for (const writer of writers) {
+    expect(rendered(writer(), played, kept)).toBe(rendered(writer(), deltas, kept));
+  }
+  return tape;
+}
+
+test('any answer is told again with the same events', () => {
+  fc.assert(
+    fc.property(answers, (deltas) => {
+      expectSameEvents(deltas, outcomeOf(deltas));
+    }),
+    { numRuns: 200 },
+  );
+}, 30_000);
+
+describe('what is on a tape', () => {
+  const said: Delta[] = [
+    { type: 'attempt', provider: 'openai', protocol: 'openai-chat', model: 'gpt-5' },
+    { type: 'start', model: 'gpt-5-2025', id: 'resp_1' },
+    { type: 'item-start', index: 0, item: { type: 'message', role: 'assistant', content: [] } },
+    ...['Crabs', ' walk', ' side', 'ways.', ' Most of', ' them', '!'].map(
+      (text): Delta => ({ type: 'text-delta', index: 0, part: 0, text }),
+    ),
+    { type: 'item-end', index: 0, native: { id: 'msg_1' } },
+    { type: 'finish', reason: { unified: 'stop', raw: 'stop' } },
+  ];
+
+  // What is stored must be readable for ever: neither the entries nor the cadence may change.
+  test('a text is a line of numbers and letters', () => {
+    expect(expectSameEvents(said, outcomeOf(said))).toEqual(['@gpt-5', '>', '+', 't2Fbb2', '-']);
+  });
+
+  test('lost calls and voided items are kept with their text, in one piece', () => {
+    const deltas: Delta[] = [
+      ...said.slice(0, 5),
+      {
+        type: 'attempt',
+        provider: 'acme',
+        protocol: 'anthropic',
+        model: 'opus',
+        cause: 'provider_error',
+        discard: [0],
+      },
+      { type: 'start', model: 'opus' },
+      { type: 'item-start', index: 1, item: { type: 'message', role: 'assistant', content: [] } },
+      { type: 'text-delta', index: 1, part: 0, text: 'No' },
+      {
+        type: 'item-start',
+        index: 2,
+        item: { type: 'function_call', call_id: 'c', name: 'f', arguments: '' },
+      },
+      { type: 'arguments-delta', index: 2, text: '{"a"' },
+      { type: 'arguments-delta', index: 2, text: ':1' },
+      { type: 'text-delta', index: 1, part: 0, text: ' crabs.' },
+    ];
+    const tape = expectSameEvents(deltas, outcomeOf(deltas, new Fault('stream_interrupted', 'cut')));
+    expect(tape?.filter((entry) => Array.isArray(entry))).toEqual([
+      ['t2', 'Crabs walk'],
+      ['aEb', '{"a":1'],
+    ]);
+    expect(tape?.filter((entry) => typeof entry === 'string')).toEqual(['>', '+', 't1', 't1:b']);
+  });
+
+  test('an answer that came item by item needs none, whatever its model is called', () => {
+    const whole: Delta[] = [
+      ...said.slice(0, 3),
+      { type: 'text-delta', index: 0, part: 0, text: 'Crabs.' },
+      { type: 'item-end', index: 0 },
+    ];
+    expect(expectSameEvents(whole, outcomeOf(whole))).toBeUndefined();
+    expect(expectSameEvents([], outcomeOf([]))).toBeUndefined();
+  });
+
+  test('long words and endless blanks cost no more than others', () => {
+    const text = 'x'.repeat(60_000) + ' '.repeat(60_000);
+    const deltas: Delta[] = [
+      ...said.slice(0, 3),
+      ...[...text].map((unit): Delta => ({ type: 'text-delta', index: 0, part: 0, text: unit })),
+      { type: 'item-end', index: 0 },
+    ];
+    expectSameEvents(deltas, outcomeOf(deltas));
+  });
+});
+
+describe('a tape that does not fit', () => {
+  const entry = fc.oneof(
+    fc.constantFrom(
+      '@',
+      '>',
+      '+',
+      '=',
+      '+1',
+      't1',
+      't9',
+      't(7)',
+      't1.2.3:A',
+      'n',
+      'n7:',
+      '-',
+      '!',
+      'z',
+      '',
+      'a1',
+    ),
+    fc.tuple(fc.constantFrom('t1', '+', 'x', ''), fc.anything()),
+    fc.jsonValue(),
+    answers.filter((deltas) => deltas.length > 0).chain((deltas) => fc.constantFrom(...deltas)),
+  );
+
+  test('gives the output', () => {
+    fc.assert(
+      fc.property(
+        answers,
+        fc.array(entry, { maxLength: 3 }),
+        fc.nat(),
+        fc.nat(3),
+        (deltas, wrong, at, gone) => {
+          const outcome = stored(outcomeOf(deltas));
+          const tape = recordTape(deltas, outcome) ?? [];
+          tape.splice(at % (tape.length + 1), gone, ...(wrong as Tape));
+          expect(content(stored(outcomeOf(playTape(tape, outcome))))).toEqual(content(outcome));
+        },
+      ),
+      { numRuns: 200 },
+    );
+  }, 30_000);
+
+  test.each([null, 7, 'tape', {}, [null], [[]], [7]].map((tape) => ({ tape })))('%p gives it', ({ tape }) => {
+    const deltas: Delta[] = [{ type: 'attempt', provider: 'acme', protocol: 'gemini', model: 'm' }];
+    const outcome = outcomeOf(deltas);
+    expect(playTape(tape as unknown as Tape, outcome)).toEqual(outputDeltas(outcome));
+  });
+});
+
+const CHAT_PROVIDERS = [
+  'alibaba',
+  'azure',
+  'groq',
+  'mistral',
+  'moonshotai',
+  'openai',
+  'openai-compatible',
+  'perplexity',
+  'xai',
+];
+const PROTOCOLS: [WireProtocol, Recording[]][] = [
+  [anthropic, recordings(['anthropic'], /./)],
+  [gemini, recordings(['google'], /^google-/)],
+  [openaiChat, recordings(CHAT_PROVIDERS, /^(?!responses|openai-)/)],
+  [openaiResponses, recordings(['azure', 'openai', 'xai'], /^(?!chat-)/)],
+];
+
+/** What is understood of an answer, and what broke it off. */
+function heard(protocol: WireProtocol, read: (take: (deltas: Delta[]) => void) => void): [Delta[], unknown?] {
+  const deltas: Delta[] = [{ type: 'attempt', provider: 'acme', protocol: protocol.name, model: 'm' }];
+  try {
+    read((more) => deltas.push(...more));
+    return [deltas];
+  } catch (failure) {
+    return [deltas, failure];
+  }
+}
+
+function streamed(protocol: WireProtocol, events: string[]): [Delta[], unknown?] {
+  return heard(protocol, (take) => {
+    const reader = protocol.reader(promptFor(protocol, true));
+    for (const data of events) take(reader.push({ data }));
+    take(reader.end());
+  });
+}
+
+const packed = (body: string): number => Bun.zstdCompressSync(body, { level: 1 }).byteLength;
+
+describe.each(PROTOCOLS)('recorded answers', (protocol, all) => {
+  const streams = all.flatMap(({ name, events }) => {
+    if (!events) return [];
+    const [deltas, failure] = streamed(protocol, events);
+    return foldAll(deltas).items.length > 0 ? [{ name, deltas, failure }] : [];
+  });
+  if (streams.length === 0) {
+    test.skip('skipped: the recorded traffic is not on this machine (CLAWHOLD_TRAFFIC)', () => {});
+    return;
+  }
+
+  for (const { name, deltas, failure } of streams) {
+    test(`${name}: the same events again, whole or cut, for a fraction of its bytes`, () => {
+      const cut = new Fault('stream_interrupted', 'The connection was lost.');
+      for (const part of [0.2, 0.5, 0.9]) {
+        const begun = deltas.slice(0, Math.floor(deltas.length * part));
+        expectSameEvents(begun, outcomeOf(begun, cut));
+      }
+      const outcome = outcomeOf(deltas, failure);
+      const tape = expectSameEvents(deltas, outcome);
+      const body = encodeBody(intent, outcome);
+      if (body.length < 1500) return;
+      const taped = body.replace(/\}$/, `,"tape":${JSON.stringify(tape ?? [])}}`);
+      expect(packed(taped) / packed(body)).toBeLessThan(1.15);
+    });
+  }
+
+  test('whole ones again', () => {
+    for (const { whole, name } of all) {
+      const [deltas, failure] = heard(protocol, (take) =>
+        take(protocol.answer(whole, promptFor(protocol, false))),
+      );
+      if (failure) continue;
+      const tape = expectSameEvents(deltas, outcomeOf(deltas));
+});
