@@ -83,7 +83,7 @@ export async function seedTurns(
         },
         ...{ servedModel: 'say-5', output, finish: [{ unified: 'stop' as const, raw: 'stop' }] },
       };
-      pending.push(commit(intent, outcome, parts));
+      pending.push(commit({ slim: intent, outcome, deltas: [] }, parts));
       branchTokens += inputTokens + answerTokens;
       digest = digestItems(digest, output);
       parent = id;

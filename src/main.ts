@@ -34,8 +34,10 @@ import { MemoryJournal } from './stores/memory/journal.ts';
 import { MemoryKeyStore } from './stores/memory/key-store.ts';
 import { MemorySessionStore } from './stores/memory/session-store.ts';
 import { SqliteSessionStore } from './stores/sqlite/session-store.ts';
+import { Background } from './turn/background.ts';
 import { ClawDirectory } from './turn/claw-directory.ts';
 import { recover } from './turn/recover.ts';
+import { Repeats } from './turn/repeats.ts';
 import { RunningTurns } from './turn/running-turns.ts';
 
 /** The composition root: the only file that names concrete stores and claws. */
@@ -49,6 +51,10 @@ const PROTOCOLS: Record<Exclude<ProtocolName, 'local'>, WireProtocol> = {
 
 /** Local servers come and go while the gateway runs. */
 const DETECT_EVERY_MS = 30_000;
+/** Another process on the same store may die. */
+const NEIGHBOURS_MS = 10_000;
+/** What is older than its retention is forgotten. */
+const SWEEP_MS = 5 * 60_000;
 
 export interface RunningGateway {
   /** `http://host:port`, with the port that was really taken. */
@@ -57,7 +63,7 @@ export interface RunningGateway {
   newRootKey?: string;
   /** Every provider, on or off. */
   providers: readonly FoundProvider[];
-  /** Turns of an earlier process that this start closed. */
+  /** Turns of an earlier process that this start took over. */
   recovered: number;
   /** Lets running turns end, within the configured time, and closes everything. */
   stop(): Promise<void>;
@@ -70,10 +76,12 @@ export async function startGateway(config: Config, env: Env): Promise<RunningGat
   const stores = await openStores(config);
   const { keyring, newRootKey } = await openKeyring(config, stores.keys);
   const clock = systemClock;
-  const recovered = await recover({ ...stores, clock });
   const claws = await openClaws(config, env);
   const running = new RunningTurns();
-  const leases = new Leases(config.limits.sessionQueue);
+  const { store, journal } = stores;
+  const queue = config.limits.sessionQueue;
+  const leases = new Leases({ store, holder: journal.instance, clock, queue });
+  const repeats = new Repeats({ store, journal, clock, retention: config.retention.idempotencyMs });
   const gateway: Gateway = {
     ...stores,
     clock,
@@ -81,11 +89,20 @@ export async function startGateway(config: Config, env: Env): Promise<RunningGat
     claw: (candidate) => claws.directory.claw(candidate),
     sessions: new Sessions({ ...stores, leases, clock }),
     running,
+    repeats,
+    background: new Background(config.turns.background, config.limits.backgroundQueue),
     timeouts: config.timeouts,
+    patience: { sessionMs: config.limits.sessionWaitMs, deferMs: config.turns.deferMs },
     emit: log.turn,
     bodyLimit: config.limits.bodyBytes,
     overflow: config.context.overflow,
   };
+  // Every turn that an earlier process left can be found again before the first request comes.
+  const recovered = await recover(gateway, config.turns.recovery);
+  const housekeeping = [
+    every(NEIGHBOURS_MS, () => recover(gateway, config.turns.recovery)),
+    every(SWEEP_MS, () => repeats.sweep()),
+  ];
   let accepting = true;
   const probeStore = () => stores.store.findSession(DEFAULT_TENANT, { name: 'health' });
   const server = serve({
@@ -109,6 +126,8 @@ export async function startGateway(config: Config, env: Env): Promise<RunningGat
     async stop() {
       accepting = false;
       claws.close();
+      for (const timer of housekeeping) clearInterval(timer);
+      leases.close();
       // Settles with the last open request: until then, turns that wait for their session may still begin.
       const closed = server.stop();
       await running.drain(config.shutdown.drainMs, closed);
@@ -119,6 +138,13 @@ export async function startGateway(config: Config, env: Env): Promise<RunningGat
       log.flush();
     },
   };
+}
+
+/** Does something again and again; what fails now is done the next time. */
+function every(ms: number, work: () => Promise<unknown>): ReturnType<typeof setInterval> {
+  const timer = setInterval(() => work().catch(() => {}), ms);
+  timer.unref();
+  return timer;
 }
 
 interface Stores {

@@ -118,6 +118,11 @@ export const ERRORS = {
     true,
   ),
   stream_interrupted: server(502, 'The answer was cut; what arrived is kept. Send again to continue.', true),
+  gateway_stopped: server(
+    502,
+    'The gateway was stopped while it answered; what had arrived is kept. Send again to continue.',
+    true,
+  ),
   provider_timeout: {
     status: 504,
     type: 'timeout_error',

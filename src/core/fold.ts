@@ -91,6 +91,10 @@ function attempt(folded: Folded, { provider, protocol, model, cause, discard }: 
   const { by, usage, said } = folded;
   if (by) folded.brokenOff.push({ by, usage, said, cause });
   for (const index of discard ?? []) delete folded.items[index];
+  if (by && (by.provider !== provider || by.protocol !== protocol)) {
+    // Natives mean nothing to another provider, and the turn has one origin.
+    for (const entry of folded.items) if (entry) entry.native = undefined;
+  }
   Object.assign(folded, { by: { provider, protocol, model }, model: undefined, providerId: undefined });
   Object.assign(folded, { usage: undefined, said: 0, finish: [] });
 }

@@ -66,8 +66,6 @@ export interface Plan {
   /** Kept for its idempotency key alone: nobody else can fetch it. */
   hidden?: boolean;
   fingerprint?: string;
-  /** The session's lease under which it runs. */
-  token?: number;
   /** It has not come to its session yet: what it builds on. Parent and standing are not known. */
   waitsFor?: StateRef;
   /** Milliseconds since the epoch: it is given up then if no candidate could be reached. */

@@ -1,4 +1,4 @@
-import type { TurnPath } from '../turn/run.ts';
+import type { TurnPath } from '../turn/path.ts';
 
 /** What the dialects need of the gateway. */
 export interface Gateway extends TurnPath {

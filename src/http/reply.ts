@@ -1,20 +1,27 @@
 import { conversationId, responseId } from '../core/ids.ts';
 import type { Turn } from '../core/turn.ts';
 import { dollars } from '../core/usage.ts';
-import { candidateName } from '../routing/candidate.ts';
+import type { Ask } from '../turn/ask.ts';
 import { Cancelled, type LiveTurn } from '../turn/live-turn.ts';
 import type { Receipt } from '../turn/receipt.ts';
+import type { Once } from '../turn/repeats.ts';
 import { toFault } from '../turn/settle.ts';
 
-/** What the headers of a reply tell of its turn. */
-export function receiptHeaders(live: LiveTurn, receipt: Receipt): Record<string, string> {
-  const { candidate, retries, history, context } = receipt;
-  const headers: Record<string, string> = { 'x-clawhold-model-id': visible(candidateName(candidate)) };
-  if (live.keep) headers['x-clawhold-response-id'] = responseId(live.intent.id);
+/** What the headers of a reply tell of its turn, as far as it is known. */
+export function turnHeaders({ made: live, replayed }: Once<LiveTurn>): Record<string, string> {
+  const headers: Record<string, string> = live.receipt ? receiptHeaders(live.receipt) : {};
+  if (live.shown) headers['x-clawhold-response-id'] = responseId(live.asked.id);
   if (live.session) headers['x-clawhold-session-id'] = conversationId(live.session.id);
+  if (replayed) headers['x-clawhold-replayed'] = 'true';
+  return headers;
+}
+
+function receiptHeaders({ candidate, retries, history, context }: Receipt): Record<string, string> {
+  const name = `${candidate.provider}/${candidate.model}`;
+  const headers: Record<string, string> = { 'x-clawhold-model-id': visible(name) };
   if (history) headers['x-clawhold-history'] = history;
   if (retries > 0) headers['x-clawhold-attempted-retries'] = String(retries);
-  if (context.keptTurns > 0 || context.droppedTokens > 0) {
+  if (context && (context.keptTurns > 0 || context.droppedTokens > 0)) {
     headers['x-clawhold-context'] =
       `tokens=${context.tokens}; turns=${context.keptTurns}; dropped=${context.droppedTokens}`;
   }
@@ -25,32 +32,57 @@ export function receiptHeaders(live: LiveTurn, receipt: Receipt): Record<string,
 const visible = (name: string): string =>
   name.toWellFormed().replace(/[^\x20-\x7e]/gu, (character) => encodeURIComponent(character));
 
-/** A turn that nobody keeps stops when its client leaves, also before there is anything to send. */
-export function stopWithClient(live: LiveTurn, request: Request): void {
-  if (live.keep) return;
-  const stop = () => live.stop(new Cancelled('The client left.'));
-  if (request.signal.aborted) stop();
-  else request.signal.addEventListener('abort', stop);
+/**
+ * A turn that nobody keeps, and one whose caller wants it so, stops when the last of its clients leaves, also
+ * before there is anything to send.
+ */
+export function stopWithClient(live: LiveTurn, request: Request, { keep, policy }: Ask): void {
+  if (keep && policy.onDisconnect === 'run_on') return;
+  live.clients++;
+  const leave = () => {
+    if (--live.clients === 0) live.stop(new Cancelled('The client left.'));
+  };
+  if (request.signal.aborted) leave();
+  else request.signal.addEventListener('abort', leave);
 }
 
 /** Answers with a whole turn. */
 export async function replyWhole(
-  live: LiveTurn,
+  once: Once<LiveTurn>,
   render: (turn: Turn) => Record<string, unknown>,
 ): Promise<Response> {
-  const receipt = await begun(live);
-  const turn = await live.ended;
-  const headers = receipt ? receiptHeaders(live, receipt) : {};
+  const turn = await once.made.ended;
+  const headers = turnHeaders(once);
   if (turn.cost !== undefined) headers['x-clawhold-response-cost'] = String(dollars(turn.cost));
   return Response.json(render(turn), { headers });
 }
 
-/** The receipt, or nothing where the turn was cancelled before its first delta; any failure is thrown. */
-export async function begun(live: LiveTurn): Promise<Receipt | undefined> {
+/**
+ * Settles when there is something to answer with: the turn has begun, waits for a claw (it is `queued` then),
+ * or was cancelled before its first delta. Any failure before that is thrown.
+ */
+export async function begun(live: LiveTurn): Promise<void> {
   try {
-    return await live.begun;
+    await live.begun;
   } catch (error) {
-    if (error instanceof Cancelled) return undefined;
-    throw toFault(error);
+    if (!(error instanceof Cancelled)) throw toFault(error);
   }
+}
+
+/** Seconds after which to ask again for a turn that waits. */
+const ASK_AGAIN = 5;
+
+/** Answers for a turn that has been taken and not been answered; it can be fetched at `location`. */
+export function replyAccepted(
+  once: Once<LiveTurn>,
+  location: string,
+  body: Record<string, unknown>,
+): Response {
+  const headers = { ...turnHeaders(once), location, 'retry-after': String(ASK_AGAIN) };
+  return Response.json(body, { status: 202, headers });
+}
+
+/** Answers a write that is not a turn, and says so where an earlier request did it. */
+export function replyOnce(replayed: boolean, body: Record<string, unknown>): Response {
+  return Response.json(body, replayed ? { headers: { 'x-clawhold-replayed': 'true' } } : undefined);
 }

@@ -1,5 +1,5 @@
 import type { Delta } from '../core/delta.ts';
-import type { Fault } from '../core/errors.ts';
+import { Fault } from '../core/errors.ts';
 import type { Turn } from '../core/turn.ts';
 import type { LiveTurn } from '../turn/live-turn.ts';
 import { toFault } from '../turn/settle.ts';
@@ -18,10 +18,29 @@ export interface StreamWriter {
   fail(fault: Fault): string;
 }
 
+/** The last event that a reader has, from what it sent with its request; -1 where it has none. */
+export function lastEventId(headers: Headers): number {
+  const id = headers.get('last-event-id');
+  return id === null ? -1 : eventNumber(id, 'last-event-id');
+}
+
+/** As `lastEventId`, for a request that resumes a stream: the header is of later than the URL. */
+export function startingAfter(query: URLSearchParams, headers: Headers): number {
+  const after = query.get('starting_after');
+  return headers.has('last-event-id') || after === null
+    ? lastEventId(headers)
+    : eventNumber(after, 'starting_after');
+}
+
+function eventNumber(text: string, param: string): number {
+  if (/^\d{1,15}$/.test(text)) return Number(text);
+  throw new Fault('invalid_request', `\`${param}\`: expected the number of an event.`, { param });
+}
+
 /** Proxies close connections that are silent for long; a comment keeps them open. */
 const KEEP_ALIVE_MS = 15_000;
 
-/** Streams a live turn to one reader, from its first delta. The reader's going changes nothing here. */
+/** Streams a turn to one reader, from its first delta. The reader's going changes nothing here. */
 export function streamTurn(live: LiveTurn, writer: StreamWriter, headers: Record<string, string>): Response {
   let gone = false;
   let keepAlive: ReturnType<typeof setInterval> | undefined;

@@ -3,12 +3,13 @@ import { itemId, type TurnId } from '../core/ids.ts';
 import type { Item } from '../core/items.ts';
 import type { Intent, Outcome, Turn } from '../core/turn.ts';
 import type { TurnRow } from './store.ts';
+import type { Tape } from './tape.ts';
 
 /** What of a turn goes into the row's `body`; the rest are columns. Absent fields take no bytes. */
-type Body = Partial<Omit<Turn, keyof TurnRow>>;
+type Body = Partial<Omit<Turn, keyof TurnRow>> & { tape?: Tape };
 
 /** The text of a turn's body. Empty collections are left out; `decodeTurn` puts them back. */
-export function encodeBody(intent: Intent, outcome: Outcome): string {
+export function encodeBody(intent: Intent, outcome: Outcome, tape?: Tape): string {
   const body: Body = {
     input: full(intent.input),
     output: full(outcome.output),
@@ -27,21 +28,33 @@ export function encodeBody(intent: Intent, outcome: Outcome): string {
     finish: full(outcome.finish),
     usage: outcome.usage,
     cost: outcome.cost,
+    attempts: outcome.attempts,
     error: outcome.error,
     extra: outcome.extra,
+    tape,
   };
   return JSON.stringify(body);
 }
 
 const full = <T>(list: T[]): T[] | undefined => (list.length > 0 ? list : undefined);
 
-export function decodeTurn(row: TurnRow): Turn {
-  let body: Body;
+export const decodeTurn = (row: TurnRow): Turn => decodePlayed(row).turn;
+
+/** A turn with what it takes to stream it again. */
+export function decodePlayed(row: TurnRow): { turn: Turn; tape?: Tape } {
+  const { tape, ...body } = parseBody(row);
+  return { turn: toTurn(row, body), tape };
+}
+
+function parseBody(row: TurnRow): Body {
   try {
-    body = JSON.parse(row.body) as Body;
+    return JSON.parse(row.body) as Body;
   } catch (cause) {
     throw new Fault('context_lost', `Turn ${row.id} is damaged in the store.`, { cause });
   }
+}
+
+function toTurn(row: TurnRow, body: Omit<Body, 'tape'>): Turn {
   return {
     ...body,
     id: row.id,

@@ -2,8 +2,9 @@ import { Fault } from '../core/errors.ts';
 import type { Item } from '../core/items.ts';
 import type { Tool } from '../core/settings.ts';
 import type { Intent, Tenant, Turn } from '../core/turn.ts';
-import { decodeTurn } from './codec.ts';
+import { decodePlayed, decodeTurn } from './codec.ts';
 import type { BlobStore, TurnRow } from './store.ts';
+import type { Tape } from './tape.ts';
 
 /**
  * Images, files and long tool lists are kept once, by content hash, outside the turn. In their place
@@ -89,8 +90,15 @@ export async function slimIntent(intent: Intent, blobs: BlobStore): Promise<Inte
 }
 
 /** A stored turn with all its content, for a reader outside. */
-export async function wholeTurn(row: TurnRow, blobs: BlobStore): Promise<Turn> {
-  const turn = decodeTurn(row);
+export const wholeTurn = (row: TurnRow, blobs: BlobStore): Promise<Turn> => completed(decodeTurn(row), blobs);
+
+/** The same, with what it takes to stream it again. */
+export async function playedTurn(row: TurnRow, blobs: BlobStore): Promise<{ turn: Turn; tape?: Tape }> {
+  const { turn, tape } = decodePlayed(row);
+  return { turn: await completed(turn, blobs), tape };
+}
+
+async function completed(turn: Turn, blobs: BlobStore): Promise<Turn> {
   const [input, output] = await Promise.all([
     bringBack(turn.input, turn.tenant, blobs),
     bringBack(turn.output, turn.tenant, blobs),
@@ -98,4 +106,13 @@ export async function wholeTurn(row: TurnRow, blobs: BlobStore): Promise<Turn> {
   if (!turn.toolsBlob) return { ...turn, input, output };
   const tools = JSON.parse(await readBlob(turn.toolsBlob, turn.tenant, blobs)) as Tool[];
   return { ...turn, input, output, settings: { ...turn.settings, tools } };
+}
+
+/** The inverse of `slimIntent`. */
+export async function wholeIntent(slim: Intent, blobs: BlobStore): Promise<Intent> {
+  const input = await bringBack(slim.input, slim.tenant, blobs);
+  if (!slim.toolsBlob) return { ...slim, input };
+  const { toolsBlob, ...intent } = slim;
+  const tools = JSON.parse(await readBlob(toolsBlob, slim.tenant, blobs)) as Tool[];
+  return { ...intent, input, settings: { ...slim.settings, tools } };
 }

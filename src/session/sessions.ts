@@ -3,7 +3,7 @@ import { Fault } from '../core/errors.ts';
 import {
   conversationId,
   newSessionId,
-  type Place,
+  parseItemId,
   responseId,
   type SessionId,
   sessionOf,
@@ -142,6 +142,16 @@ export class Sessions {
     }
   }
 
+  /** The session that a request names, where it names one; rejects where what it builds on does not exist. */
+  async expect(tenant: Tenant, state: StateRef): Promise<Session | undefined> {
+    const { store } = this.parts;
+    if (state.kind === 'none') return undefined;
+    if (state.kind === 'session') return this.find(tenant, state.ref);
+    const row = await store.readTurn(tenant, state.id);
+    if (!row || row.deleted) throw previousNotFound(state.id);
+    return store.findSession(tenant, { id: sessionOf(state.id) });
+  }
+
   /** By id or name; `session_not_found` where there is none. */
   async find(tenant: Tenant, ref: SessionRef): Promise<Session> {
     const found = await this.parts.store.findSession(tenant, ref);
@@ -169,15 +179,15 @@ export class Sessions {
     return this.decode(rows);
   }
 
-  /** One stored item by its place; `item_not_found` where there is none that may be seen. */
-  async item(tenant: Tenant, place: Place): Promise<Item> {
-    const row = await this.parts.store.readTurn(tenant, place.turn);
+  /** One stored item by its id; `item_not_found` where there is none that may be seen. */
+  async item(tenant: Tenant, id: string): Promise<Item> {
+    const place = parseItemId(id);
+    const row = place && (await this.parts.store.readTurn(tenant, place.turn));
     const [found] = row && !row.deleted ? await this.decode([row]) : [];
-    const item = found?.turn[place.side === 'i' ? 'input' : 'output'][place.index];
-    if (!item || row?.hidden.includes(`${place.side}${place.index}`)) {
-      throw new Fault('item_not_found', 'The item is not stored here.');
-    }
-    return item;
+    const placed = found && placedItems(found.turn, row!.hidden).find(({ item }) => item.id === id);
+    if (!placed) throw new Fault('item_not_found', `Item with id '${id}' not found.`, { param: 'input' });
+    const { side, index } = placed;
+    return found.turn[side === 'i' ? 'input' : 'output'][index]!;
   }
 
   private decode(rows: TurnRow[]): Promise<BranchTurn[]> {
@@ -219,15 +229,19 @@ export class Sessions {
    */
   async resumeTurn(intent: Intent, window: number): Promise<Resumed> {
     const { tenant, session: id, parent, input, standing } = intent;
-    const branch = parent === null ? [] : await this.branch(tenant, parent, window);
-    const beside = { id, parent, branch, input };
-    if (!standing.moveHead) return beside;
+    const { moveHead } = standing;
     const waitMs = Number.POSITIVE_INFINITY;
-    const head = await this.head({ tenant, id, window, whenBusy: 'wait', waitMs });
-    if (head?.session.head === standing.moveHead.from)
-      return { ...beside, session: head.session, lease: head.lease, moveHead: standing.moveHead };
-    head?.lease?.release(false);
-    return { ...beside, session: head?.session };
+    const head = moveHead && (await this.head({ tenant, id, window, whenBusy: 'wait', waitMs }));
+    try {
+      const branch = parent === null ? [] : await this.branch(tenant, parent, window);
+      const beside = { id, session: head?.session, parent, branch, input };
+      if (head && head.session.head === moveHead!.from) return { ...beside, lease: head.lease, moveHead };
+      head?.lease?.release(false);
+      return beside;
+    } catch (error) {
+      head?.lease?.release(false);
+      throw error;
+    }
   }
 
   /** Takes the right to write at a session's head, for what `place` makes of the branch that ends there. */
@@ -338,10 +352,7 @@ export class Sessions {
       store.readTurn(tenant, id),
       store.findSession(tenant, { id: sessionOf(id) }),
     ]);
-    if (!row || row.deleted) {
-      const message = `Previous response with id '${responseId(id)}' not found.`;
-      throw new Fault('previous_response_not_found', message, { param: 'previous_response_id' });
-    }
+    if (!row || row.deleted) throw previousNotFound(id);
     if (within) await this.expectWithin(tenant, within, id);
     // Continuing the head of a session is writing to the session; continuing an older turn is a fork.
     if (session?.head === id) {
@@ -380,6 +391,11 @@ function itemsOf(branch: readonly BranchTurn[]): Item[] {
   const asked = branch.findLastIndex(({ turn }) => turn.model !== undefined);
   const since = branch.slice(Math.max(0, asked));
   return since.flatMap(({ turn, hidden }) => placedItems(turn, hidden).map(({ item }) => item));
+}
+
+function previousNotFound(id: TurnId): Fault {
+  const message = `Previous response with id '${responseId(id)}' not found.`;
+  return new Fault('previous_response_not_found', message, { param: 'previous_response_id' });
 }
 
 export function sessionNotFound(ref: SessionRef): Fault {

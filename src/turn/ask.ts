@@ -24,6 +24,8 @@ export interface Ask {
   state: StateRef;
   /** Whether the turn is kept. A turn that is not kept touches no disk and ends with its client. */
   keep: boolean;
+  /** Whether a turn that is kept can be fetched; one that cannot is kept for its idempotency key alone. */
+  shown: boolean;
   /** Keep it as a stored chat completion, too. */
   listed: boolean;
   stream: boolean;

@@ -18,6 +18,8 @@ export interface Answer {
   candidate: Candidate;
   /** Calls that failed before this one. */
   retries: number;
+  /** Whether it goes on with the very next character, where the prompt `continues`. */
+  exact: boolean;
   /** All deltas in their bursts, the first one included. Throws a `Fault` where the answer breaks. */
   bursts: AsyncGenerator<readonly Delta[]>;
 }
@@ -33,23 +35,24 @@ const MOVES_ON = new Set<ErrorCode>([
   'rate_limited',
   'quota_exceeded',
   'model_not_found',
+  'stream_interrupted',
 ]);
 
-/**
- * Calls the candidates in order until one gives a first delta. A connection that failed before it is
- * tried once more on the same candidate. Throws the last failure when none answers.
- */
+/** Failures of a moment: the same candidate is tried once more. */
+const MAY_PASS = new Set<ErrorCode>(['provider_unreachable', 'provider_error', 'stream_interrupted']);
+
+/** Calls the candidates in order until one gives a first delta. Throws the last failure when none answers. */
 export async function call(parts: CallParts): Promise<Answer> {
   let failure: unknown;
   let retries = 0;
   for (const candidate of parts.candidates) {
     for (let attempt = 0; attempt < 2; attempt++) {
       try {
-        return { candidate, retries, bursts: await begin(parts, candidate) };
+        return { candidate, retries, ...(await begin(parts, candidate)) };
       } catch (error) {
         failure = error;
         retries++;
-        if (!(error instanceof Fault) || error.code !== 'provider_unreachable') break;
+        if (!(error instanceof Fault) || !MAY_PASS.has(error.code)) break;
       }
     }
     if (!(failure instanceof Fault) || !MOVES_ON.has(failure.code)) break;
@@ -58,16 +61,18 @@ export async function call(parts: CallParts): Promise<Answer> {
 }
 
 /** Settles with the first burst, so that a failure before it is known before anything is committed. */
-async function begin(parts: CallParts, candidate: Candidate): Promise<AsyncGenerator<readonly Delta[]>> {
+async function begin(parts: CallParts, candidate: Candidate): Promise<Pick<Answer, 'bursts' | 'exact'>> {
+  const claw = parts.claw(candidate);
   const prompt = parts.prompt(candidate);
   // A whole answer has no first token before its last one.
   const limits = prompt.stream ? parts.timeouts : { ...parts.timeouts, firstTokenMs: parts.timeouts.totalMs };
   const deadline = new Deadline(limits, parts.signal);
-  const bursts = parts.claw(candidate).call(prompt, deadline.signal)[Symbol.asyncIterator]();
+  const bursts = claw.call(prompt, deadline.signal)[Symbol.asyncIterator]();
   try {
     const first = await bursts.next();
     if (first.done) throw new Fault('provider_protocol_error', `${candidate.provider} sent an empty answer.`);
-    return go(deadline, first.value, bursts);
+    const exact = prompt.continues === true && claw.prefills(prompt);
+    return { bursts: go(deadline, first.value, bursts), exact };
   } catch (error) {
     deadline.clear();
     throw error;

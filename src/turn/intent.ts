@@ -1,28 +1,100 @@
-import { newTurnId } from '../core/ids.ts';
-import type { Caller, Intent } from '../core/turn.ts';
+import type { TurnId } from '../core/ids.ts';
+import type { Caller, Intent, Plan } from '../core/turn.ts';
 import type { Resumed } from '../session/sessions.ts';
 import type { Ask } from './ask.ts';
 import { NOWHERE, standingOf } from './standing.ts';
 
-/** What the turn is about to do, with all its content (`slimIntent` makes the stored form). */
-export function intentOf(ask: Ask, caller: Caller, resumed: Resumed, createdAt: number): Intent {
+/** A turn before it has come to its session. */
+export interface Accepted {
+  id: TurnId;
+  session: Intent['session'];
+  createdAt: number;
+  /** Milliseconds since the epoch. */
+  deferredUntil?: number;
+}
+
+/** What a turn is about to do, before it has come to its session: enough to answer for it and to run it later. */
+export function waitingIntent(ask: Ask, caller: Caller, accepted: Accepted): Intent {
+  const plan = { ...planOf(ask, caller, accepted), waitsFor: ask.state };
   return {
-    id: newTurnId(resumed.id, createdAt),
-    tenant: caller.tenant,
-    session: resumed.id,
+    ...askedOf(ask, caller, accepted),
+    parent: null,
+    input: ask.items,
+    inputNatives: ask.natives,
+    standing: standingOf({ branch: [], input: ask.items }),
+    plan,
+  };
+}
+
+/** What a turn is about to do, with all its content (`slimIntent` makes the stored form). */
+export function intentOf(ask: Ask, caller: Caller, accepted: Accepted, resumed: Resumed): Intent {
+  return {
+    ...askedOf(ask, caller, accepted),
     parent: resumed.parent,
+    input: resumed.input,
+    inputNatives: nativesOf(ask, resumed),
+    standing: ask.keep ? standingOf(resumed) : NOWHERE,
+    plan: planOf(ask, caller, accepted),
+  };
+}
+
+function askedOf(ask: Ask, caller: Caller, { id, session, createdAt }: Accepted) {
+  return {
+    id,
+    tenant: caller.tenant,
+    session,
     createdAt,
     dialect: ask.dialect,
     model: ask.model,
-    input: resumed.input,
     instructions: ask.instructions,
     settings: ask.settings,
     echo: ask.echo,
     listed: ask.listed,
     metadata: ask.metadata,
-    inputNatives: nativesOf(ask, resumed),
-    standing: ask.keep ? standingOf(resumed) : NOWHERE,
   };
+}
+
+function planOf(ask: Ask, caller: Caller, { deferredUntil }: Accepted): Plan {
+  return {
+    fallbacks: ask.fallbacks.length > 0 ? ask.fallbacks : undefined,
+    extra: Object.keys(ask.extra).length > 0 ? ask.extra : undefined,
+    stream: ask.stream,
+    background: ask.background,
+    overflow: ask.overflow,
+    policy: ask.policy,
+    key: caller.key,
+    requestId: caller.requestId,
+    hidden: ask.shown ? undefined : true,
+    fingerprint: ask.identity?.fingerprint,
+    deferredUntil,
+  };
+}
+
+/** The request of a journaled turn, and in whose name it was made. */
+export function askOf(intent: Intent, plan: Plan): { ask: Ask; caller: Caller } {
+  const { tenant, dialect, instructions, settings, echo, metadata } = intent;
+  const { stream, background, overflow, policy, key, requestId } = plan;
+  const ask: Ask = {
+    dialect,
+    model: intent.model!,
+    fallbacks: plan.fallbacks ?? [],
+    items: intent.input,
+    natives: intent.inputNatives,
+    instructions,
+    settings,
+    extra: plan.extra ?? {},
+    echo,
+    metadata,
+    state: plan.waitsFor ?? { kind: 'none' },
+    keep: true,
+    shown: !plan.hidden,
+    listed: intent.listed ?? false,
+    stream,
+    background,
+    overflow,
+    policy,
+  };
+  return { ask, caller: { tenant, key, policy, requestId } };
 }
 
 /** Natives are numbered by the caller's items; what was left out or mended before the rest shifts them. */

@@ -1,6 +1,6 @@
 import type { Delta } from '../core/delta.ts';
 import type { Fault } from '../core/errors.ts';
-import type { Intent, Session, Turn } from '../core/turn.ts';
+import type { Asked, Session, Turn } from '../core/turn.ts';
 import type { Receipt } from './receipt.ts';
 
 /** Thrown into a claw to stop a turn that its caller no longer wants. */
@@ -8,31 +8,53 @@ export class Cancelled extends Error {
   override readonly name = 'Cancelled';
 }
 
+export interface LiveTurnParts {
+  asked: Asked;
+  /** Whether it is recorded. */
+  keep: boolean;
+  /** Whether it can be fetched by its id; one that cannot may be kept all the same, for its idempotency key. */
+  shown: boolean;
+  /** Absent where the turn's session has no record. */
+  session?: Session;
+  /** It waits for its session or for a free place. */
+  queued?: boolean;
+}
+
 /**
- * A turn that is running, apart from whoever reads it. Any number of readers follow it from any delta;
- * their leaving changes nothing.
+ * A turn as its readers see it, running or ended. Any number of them follow it from any delta; their coming
+ * and going changes nothing.
  */
 export class LiveTurn {
+  readonly asked: Asked;
+  readonly keep: boolean;
+  readonly shown: boolean;
+  session?: Session;
+  state: 'queued' | 'running' | 'ended';
   /** Everything so far, in order. Those of a turn that is kept are journaled before they appear here. */
   readonly log: Delta[] = [];
-  /** Settles before the first delta, or rejects with the `Fault` or `Cancelled` that left the turn without any. */
-  readonly begun: Promise<Receipt>;
+  /** How it is answered; absent before the first delta. */
+  receipt?: Receipt;
+  /** Who reads along and would have it stop when the last of them leaves. */
+  clients = 0;
+  /**
+   * Settles with the first delta, or when the turn is put off until a claw is back. Rejects with the `Fault`
+   * or `Cancelled` that left it without any delta.
+   */
+  readonly begun: Promise<void>;
   /** Settles when the turn is recorded, however it ended; rejects if it could not be recorded. */
   readonly ended: Promise<Turn>;
 
-  private readonly begin = Promise.withResolvers<Receipt>();
+  private readonly begin = Promise.withResolvers<void>();
   private readonly finish = Promise.withResolvers<Turn>();
   private readonly controller = new AbortController();
   private news: PromiseWithResolvers<void> | undefined;
-  private over = false;
 
-  constructor(
-    readonly intent: Intent,
-    /** Whether it is recorded; one that is not ends with its client. */
-    readonly keep: boolean,
-    /** Absent where the turn's session has no record. */
-    readonly session?: Session,
-  ) {
+  constructor({ asked, keep, shown, session, queued }: LiveTurnParts) {
+    this.asked = asked;
+    this.keep = keep;
+    this.shown = shown;
+    this.session = session;
+    this.state = queued ? 'queued' : 'running';
     this.begun = this.begin.promise;
     this.ended = this.finish.promise;
     // A turn without readers may fail without anybody to tell.
@@ -50,27 +72,36 @@ export class LiveTurn {
     this.controller.abort(reason);
   }
 
-  /** Called once, before the first `publish`. */
+  /** A claw has begun to answer. Called before the first `publish`, and again when another one takes over. */
   start(receipt: Receipt): void {
-    this.begin.resolve(receipt);
+    this.state = 'running';
+    this.receipt = receipt;
+    this.begin.resolve();
+  }
+
+  /** No claw can be reached; the turn waits until one can. */
+  defer(): void {
+    this.state = 'queued';
+    this.begin.resolve();
   }
 
   publish(deltas: readonly Delta[]): void {
-    this.log.push(...deltas);
+    for (const delta of deltas) this.log.push(delta);
     this.wake();
   }
 
   /** `failure` is what left the turn without a first delta, if that is so. */
   end(turn: Turn, failure?: unknown): void {
-    this.over = true;
-    if (failure !== undefined) this.begin.reject(failure);
+    this.state = 'ended';
+    if (failure === undefined) this.begin.resolve();
+    else this.begin.reject(failure);
     this.finish.resolve(turn);
     this.wake();
   }
 
   /** The outcome could not be recorded: readers must not take the answer for whole. */
   fail(fault: Fault): void {
-    this.over = true;
+    this.state = 'ended';
     this.begin.reject(fault);
     this.finish.reject(fault);
     this.wake();
@@ -79,7 +110,7 @@ export class LiveTurn {
   /** Settles when there are more than `seen` deltas: true; or when no more will come: false. */
   async more(seen: number): Promise<boolean> {
     while (this.log.length <= seen) {
-      if (this.over) return false;
+      if (this.state === 'ended') return false;
       this.news ??= Promise.withResolvers<void>();
       await this.news.promise;
     }

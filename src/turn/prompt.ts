@@ -1,6 +1,7 @@
 import type { Capabilities } from '../claws/claw.ts';
 import type { Assembled, Budget } from '../context/assemble.ts';
-import type { Part } from '../core/items.ts';
+import { estimateTokens } from '../context/tokens.ts';
+import type { Item, Part } from '../core/items.ts';
 import type { Prompt, PromptItem } from '../core/prompt.ts';
 import type { Candidate } from '../routing/candidate.ts';
 import type { Ask } from './ask.ts';
@@ -20,16 +21,39 @@ export function budgetOf({ contextLimit, outputLimit }: Candidate, ask: Ask): Bu
 const PROTOCOL = { chat: 'openai-chat', responses: 'openai-responses' } as const;
 
 /** The context of a turn as one candidate is to see it. */
-export function promptFor(candidate: Candidate, able: Capabilities, ask: Ask, context: Assembled): Prompt {
-  return {
+export function promptFor(
+  candidate: Candidate,
+  able: Capabilities,
+  ask: Ask,
+  context: Assembled,
+  said = '',
+): Prompt {
+  const items = context.items.map((entry) => seenBy(candidate, readable(candidate, able, entry), ask));
+  const prompt: Prompt = {
     model: candidate.model,
     instructions: ask.instructions,
-    items: context.items.map((entry) => seenBy(candidate, readable(candidate, able, entry), ask)),
+    items,
     settings: ask.settings,
     outputLimit: candidate.outputLimit,
-    stream: ask.stream,
+    // Nobody waits for a background answer, but what has come of it survives everything.
+    stream: ask.stream || ask.background,
     dialect: PROTOCOL[ask.dialect],
     extra: ask.extra,
+  };
+  return said === '' ? prompt : continuing(prompt, said);
+}
+
+/** Asks for the rest of an answer, within what is left of its tokens. */
+function continuing(prompt: Prompt, said: string): Prompt {
+  const content = [{ type: 'output_text' as const, text: said, annotations: [] }];
+  const item: Item = { type: 'message', role: 'assistant', status: 'incomplete', content };
+  const { max_output_tokens: most, ...settings } = prompt.settings;
+  const left = most && Math.max(1, most - estimateTokens(said));
+  return {
+    ...prompt,
+    items: [...prompt.items, { item }],
+    settings: most === undefined ? settings : { ...settings, max_output_tokens: left },
+    continues: true,
   };
 }
 

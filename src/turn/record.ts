@@ -1,70 +1,61 @@
 import { itemsTokens } from '../context/tokens.ts';
-import type { Clock } from '../core/clock.ts';
-import { emptyFold, fold } from '../core/fold.ts';
+import type { Delta } from '../core/delta.ts';
+import { type Folded, fold } from '../core/fold.ts';
 import type { Intent, Outcome } from '../core/turn.ts';
-import type { NanoDollars, Usage } from '../core/usage.ts';
 import { encodeBody } from '../session/codec.ts';
 import { digestItems } from '../session/digest.ts';
 import type { Journal } from '../session/journal.ts';
 import { moveOut } from '../session/large-content.ts';
 import type { BlobStore, SessionStore, TurnRow } from '../session/store.ts';
-import type { Answer } from './call.ts';
+import { recordTape } from '../session/tape.ts';
 import type { LiveTurn } from './live-turn.ts';
-import { settle } from './settle.ts';
 
 export interface RecordParts {
   store: SessionStore;
   journal: Journal;
   blobs: BlobStore;
-  clock: Clock;
 }
 
-export interface Ending {
+/** Takes one burst down: journaled first, then seen by readers. */
+export function take(live: LiveTurn, burst: readonly Delta[], folded: Folded, journal: Journal): void {
+  if (burst.length === 0) return;
+  if (live.keep) journal.append(live.asked.id, burst);
+  for (const delta of burst) fold(folded, delta);
+  live.publish(burst);
+}
+
+/** A turn to be written to the log. */
+export interface Recording {
+  /** With its large content moved out (`session/large-content.ts`). */
+  slim: Intent;
   outcome: Outcome;
-  /** Why the turn did not end in order; absent when it did. */
-  failure?: unknown;
-}
-
-/** Takes the answer down as it comes: journaled first, then seen by readers. Never throws. */
-export async function follow(
-  live: LiveTurn,
-  answer: Answer,
-  parts: RecordParts & { cost(usage: Usage): NanoDollars | undefined },
-): Promise<Ending> {
-  const folded = emptyFold();
-  let failure: unknown;
-  try {
-    for await (const burst of answer.bursts) {
-      if (live.keep) parts.journal.append(live.intent.id, burst);
-      for (const delta of burst) fold(folded, delta);
-      live.publish(burst);
-    }
-  } catch (error) {
-    failure = error;
-  }
-  const { candidate } = answer;
-  const { cost, clock } = parts;
-  return { outcome: settle({ folded, failure, candidate, cost, completedAt: clock() }), failure };
+  /** Everything that readers have seen. */
+  deltas: readonly Delta[];
+  /** Of the session's lease under which the turn ran. */
+  token?: number;
+  /** Of the request, where its client may send it again unasked. */
+  fingerprint?: string;
 }
 
 /**
- * Writes a turn to the log, its intent slim (`session/large-content.ts`); resolved, it survives the machine.
- * A turn that produced nothing is kept beside the branch: the session goes on as if it had not been asked.
+ * Writes a turn to the log; resolved, it survives the machine. A turn that produced nothing is kept beside
+ * the branch: the session goes on as if it had not been asked.
  */
 export async function commit(
-  slim: Intent,
-  outcome: Outcome,
-  parts: Omit<RecordParts, 'clock'>,
+  { slim, outcome, deltas, token, fingerprint }: Recording,
+  parts: RecordParts,
 ): Promise<Committed> {
   const output = await moveOut(outcome.output, slim.tenant, parts.blobs);
   const speaks = outcome.output.length > 0 || outcome.state === 'completed';
-  const row = { ...toRow(slim, outcome), body: encodeBody(slim, { ...outcome, output }) };
-  const moveHead = speaks ? slim.standing.moveHead : undefined;
-  const moved = await parts.store.commitTurn(row, moveHead);
+  const tape = recordTape(deltas, outcome);
+  const row = { ...toRow(slim, outcome), fingerprint, body: encodeBody(slim, { ...outcome, output }, tape) };
+  const move = speaks ? slim.standing.moveHead : undefined;
+  const moved = await parts.store.commitTurn(row, { move, token });
   parts.journal.end(slim.id);
   const { tokens, totalTokens, digest } = row;
   return {
-    isHead: moveHead !== undefined && moved,
+    isHead: move !== undefined && moved,
+    isCrowdedOut: move !== undefined && !moved,
     isSlim: output !== outcome.output,
     tokens,
     totalTokens,
@@ -76,6 +67,8 @@ export async function commit(
 export interface Committed extends Pick<TurnRow, 'tokens' | 'totalTokens' | 'digest'> {
   /** The session's head followed it. */
   isHead: boolean;
+  /** The session's head should have followed it, and could not: another turn took its place, or the session is gone. */
+  isCrowdedOut: boolean;
   /** Large content of its output was moved out. */
   isSlim: boolean;
 }
@@ -98,11 +91,16 @@ function toRow(intent: Intent, outcome: Outcome): Omit<TurnRow, 'body'> {
     digest: digestItems(digest, outcome.output),
     metadata: intent.metadata,
     hidden: [],
-    deleted: false,
+    deleted: intent.plan?.hidden ?? false,
   };
 }
 
-/** The provider has counted what it wrote; reasoning is not sent back and does not count. */
-function answerTokens({ usage, output }: Outcome): number {
-  return usage && usage.output > usage.reasoning ? usage.output - usage.reasoning : itemsTokens(output);
+/**
+ * The provider has counted what it wrote; reasoning is not sent back and does not count, and neither does what
+ * several calls wrote of one answer.
+ */
+function answerTokens({ usage, output, attempts }: Outcome): number {
+  return !attempts && usage && usage.output > usage.reasoning
+    ? usage.output - usage.reasoning
+    : itemsTokens(output);
 }

@@ -3,22 +3,33 @@ import type { TurnId } from '../core/ids.ts';
 import type { Tenant } from '../core/turn.ts';
 import type { LiveTurn } from './live-turn.ts';
 
+/** Ended turns that are kept nowhere else, for clients that repeat a request because they got no answer. */
+const LINGERING = 256;
+
 /** The turns that are running in this process. */
 export class RunningTurns {
   private readonly live = new Map<TurnId, LiveTurn>();
+  private readonly lingering = new Map<TurnId, LiveTurn>();
   private closed = false;
 
   add(turn: LiveTurn): void {
-    const { id } = turn.intent;
+    const { id } = turn.asked;
     this.live.set(id, turn);
-    const remove = () => this.live.delete(id);
+    const remove = () => {
+      this.live.delete(id);
+      if (!turn.keep) this.linger(turn);
+    };
     turn.ended.then(remove, remove);
     if (this.closed) turn.stop(shutDown());
   }
 
+  get size(): number {
+    return this.live.size;
+  }
+
   get(tenant: Tenant, id: TurnId): LiveTurn | undefined {
-    const turn = this.live.get(id);
-    return turn?.intent.tenant === tenant ? turn : undefined;
+    const turn = this.live.get(id) ?? this.lingering.get(id);
+    return turn?.asked.tenant === tenant ? turn : undefined;
   }
 
   /**
@@ -30,6 +41,14 @@ export class RunningTurns {
     this.closed = true;
     for (const turn of this.live.values()) turn.stop(shutDown());
     await this.allEnded();
+  }
+
+  private linger(turn: LiveTurn): void {
+    if (turn.signal.aborted) return;
+    this.lingering.set(turn.asked.id, turn);
+    if (this.lingering.size <= LINGERING) return;
+    const [oldest] = this.lingering.keys();
+    this.lingering.delete(oldest!);
   }
 
   private async allEnded(): Promise<void> {

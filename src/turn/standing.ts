@@ -7,7 +7,11 @@ import type { Resumed } from '../session/sessions.ts';
 export const NOWHERE: Standing = { branchTokens: 0, inputTokens: 0, digest: EMPTY_DIGEST };
 
 /** Where a turn stands that adds `resumed.input` to its branch. */
-export function standingOf({ branch, input, moveHead }: Resumed): Standing {
+export function standingOf({
+  branch,
+  input,
+  moveHead,
+}: Pick<Resumed, 'branch' | 'input' | 'moveHead'>): Standing {
   const tip = branch.at(-1);
   return {
     branchTokens: tip?.totalTokens ?? 0,

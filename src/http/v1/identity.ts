@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 import { Fault } from '../../core/errors.ts';
 import type { Caller } from '../../core/turn.ts';
-import type { RequestIdentity } from '../../turn/ask.ts';
+import type { Ask, RequestIdentity } from '../../turn/ask.ts';
 import { sessionHeader } from './request-state.ts';
 
 /** How often an SDK has sent the request before. Its presence alone says that the client repeats by itself. */
@@ -28,7 +28,10 @@ export function identityOf(
   return {
     route,
     key,
-    fingerprint: fingerprint([caller.key, caller.tenant, route, sessionHeader(headers)?.value], text),
+    fingerprint: fingerprint(
+      [key ? '' : caller.key, caller.tenant, route, sessionHeader(headers)?.value],
+      text,
+    ),
     repeated: Number(retries) > 0,
   };
 }
@@ -62,4 +65,13 @@ function unquoted(value: string): string | undefined {
 /** The parts are written as JSON, so that no part can pass for two. */
 function fingerprint(parts: readonly (string | undefined)[], text: string): string {
   return hash('sha256', `${JSON.stringify(parts)}\n${text}`, 'hex').slice(0, 16);
+}
+
+/** A request with a key of its own is kept, so that its outcome can be given again; nobody else can fetch it. */
+export function withIdentity<Request extends Ask>(
+  ask: Request,
+  identity: RequestIdentity | undefined,
+): Request {
+  if (!identity) return ask;
+  return { ...ask, identity, keep: ask.keep || identity.key !== undefined };
 }

@@ -10,7 +10,8 @@ import { MemoryBlobStore } from '../../../src/stores/memory/blob-store.ts';
 import { MemoryJournal } from '../../../src/stores/memory/journal.ts';
 import { MemorySessionStore } from '../../../src/stores/memory/session-store.ts';
 import { append } from '../../../src/turn/append.ts';
-import type { TurnPath } from '../../../src/turn/run.ts';
+import type { TurnPath } from '../../../src/turn/path.ts';
+import { Repeats } from '../../../src/turn/repeats.ts';
 
 const tenant = 'acme' as Tenant;
 const clock = () => 1_750_000_000_000;
@@ -25,10 +26,14 @@ class Contended extends MemorySessionStore {
 
 async function appendTo(store: MemorySessionStore): Promise<unknown> {
   const blobs = new MemoryBlobStore();
-  const sessions = new Sessions({ store, blobs, clock, leases: new Leases(4) });
+  const journal = new MemoryJournal();
+  const leases = new Leases({ store, holder: journal.instance, clock, queue: 4 });
+  const sessions = new Sessions({ store, blobs, clock, leases });
+  const repeats = new Repeats({ store, journal, clock, retention: 1_000 });
+  const patience = { sessionMs: 1_000, deferMs: 1_000 };
   const session: Session = { id: newSessionId(1), tenant, createdAt: 1, metadata: {}, head: null, edits: 0 };
   await store.createSession(session);
-  const path = { store, blobs, clock, sessions, journal: new MemoryJournal() } as unknown as TurnPath;
+  const path = { store, blobs, clock, sessions, journal, repeats, patience } as unknown as TurnPath;
   return append(tenant, session, [userMessage('Hi')], path).catch((error: unknown) => error);
 }
 

@@ -1,6 +1,7 @@
 import { expect, test } from 'bun:test';
 import type { Delta } from '../../../src/core/delta.ts';
 import { foldAll } from '../../../src/core/fold.ts';
+import { newSessionId, newTurnId } from '../../../src/core/ids.ts';
 import { settle } from '../../../src/turn/settle.ts';
 
 const text = (index: number, choice: number): Delta[] => [
@@ -19,7 +20,9 @@ test('a choice of which nothing is kept has its place among the alternates', () 
   const outcome = settle({
     folded: foldAll(deltas),
     failure: new Error('cut'),
-    cost: () => undefined,
+    turn: newTurnId(newSessionId(0), 0),
+    price: () => undefined,
+    promptTokens: 10,
     completedAt: 0,
   });
   expect(outcome.alternates).toMatchObject([[], [{ content: [{ text: 'choice 2' }] }]]);

@@ -3,6 +3,7 @@ import { completionId } from '../../../core/ids.ts';
 import type { Item } from '../../../core/items.ts';
 import type { Turn } from '../../../core/turn.ts';
 import { dollars, type NanoDollars, type Usage } from '../../../core/usage.ts';
+import { attemptsView } from '../attempts.ts';
 
 /** The model as it can be asked for again: `provider/model`. */
 export function modelName(turn: Pick<Turn, 'provider' | 'servedModel' | 'model'>): string {
@@ -29,6 +30,7 @@ export function completion(turn: Turn): Record<string, unknown> {
     })),
     usage: turn.usage && usageOf(turn.usage, turn.cost),
     ...(turn.listed && { metadata: turn.metadata }),
+    ...(turn.attempts && { clawhold: { attempts: attemptsView(turn.attempts) } }),
   };
 }
 

@@ -92,6 +92,7 @@ export function parseChat(
   const body = validate(schema, raw);
   const { items, natives } = parseMessages(body.messages);
   const state = stateOf(body, headers, isFullHistory(items));
+  const keep = state.kind !== 'none' || body.store === true;
   return {
     dialect: 'chat',
     ...modelsOf(body),
@@ -101,7 +102,8 @@ export function parseChat(
     extra: unknownFields(raw, KNOWN),
     metadata: body.metadata ?? {},
     state,
-    keep: state.kind !== 'none' || body.store === true,
+    keep,
+    shown: keep,
     listed: body.store === true,
     stream: body.stream ?? false,
     background: false,

@@ -3,29 +3,31 @@ import { completionId, parseCompletionId, type TurnId } from '../../../core/ids.
 import type { Turn } from '../../../core/turn.ts';
 import { wholeTurn } from '../../../session/large-content.ts';
 import type { TurnRow } from '../../../session/store.ts';
+import { findTurn } from '../../../turn/find-turn.ts';
+import type { LiveTurn } from '../../../turn/live-turn.ts';
+import type { Once } from '../../../turn/repeats.ts';
 import { run } from '../../../turn/run.ts';
 import { readBody } from '../../body.ts';
 import type { Exchange, Handler, Route } from '../../exchange.ts';
 import type { Gateway } from '../../gateway.ts';
-import { begun, receiptHeaders, replyWhole, stopWithClient } from '../../reply.ts';
-import { streamTurn } from '../../sse.ts';
+import { begun, replyAccepted, replyOnce, replyWhole, stopWithClient, turnHeaders } from '../../reply.ts';
+import { lastEventId, startingAfter, streamTurn } from '../../sse.ts';
 import { metadata, validate } from '../fields.ts';
+import { identityOf, withIdentity } from '../identity.ts';
 import { page, pageOf, pageQuery } from '../pages.ts';
 import { completion } from './completion.ts';
 import { toMessages } from './messages-of-items.ts';
 import { parseChat } from './parse.ts';
 import { ChatStream } from './stream.ts';
 
+const PATH = '/v1/chat/completions';
+
 export function chatRoutes(gateway: Gateway): Route[] {
-  const path = '/v1/chat/completions';
+  const path = PATH;
   return [
     { method: 'POST', path, handle: create(gateway) },
     { method: 'GET', path, handle: list(gateway) },
-    {
-      method: 'GET',
-      path: `${path}/:id`,
-      handle: async (exchange) => Response.json(completion(await stored(gateway, exchange))),
-    },
+    { method: 'GET', path: `${path}/:id`, handle: retrieve(gateway) },
     { method: 'POST', path: `${path}/:id`, handle: update(gateway) },
     { method: 'DELETE', path: `${path}/:id`, handle: remove(gateway) },
     { method: 'GET', path: `${path}/:id/messages`, handle: messages(gateway) },
@@ -34,14 +36,18 @@ export function chatRoutes(gateway: Gateway): Route[] {
 
 function create(gateway: Gateway): Handler {
   return async ({ request, caller }) => {
-    const { body } = await readBody(request, gateway.bodyLimit);
-    const ask = parseChat(body, request.headers, caller, gateway.overflow);
-    const live = await run(ask, caller, gateway);
-    stopWithClient(live, request);
-    if (!ask.stream) return replyWhole(live, whole);
-    const receipt = await begun(live);
-    const writer = new ChatStream(live.intent, receipt?.candidate.provider, ask.includeUsage);
-    return streamTurn(live, writer, receipt ? receiptHeaders(live, receipt) : {});
+    const { headers } = request;
+    const { body, text } = await readBody(request, gateway.bodyLimit);
+    const ask = parseChat(body, headers, caller, gateway.overflow);
+    const identity = identityOf(headers, `POST ${PATH}`, caller, text);
+    const once = await run(withIdentity(ask, identity), caller, gateway);
+    const live = once.made;
+    stopWithClient(live, request, ask);
+    await begun(live);
+    if (live.state === 'queued') return accepted(once);
+    if (!ask.stream) return replyWhole(once, whole);
+    const writer = new ChatStream(live.asked, ask.includeUsage, lastEventId(headers));
+    return streamTurn(live, writer, turnHeaders(once));
   };
 }
 
@@ -49,6 +55,37 @@ function create(gateway: Gateway): Handler {
 function whole(turn: Turn): Record<string, unknown> {
   if (turn.error) throw new Fault(turn.error.code, turn.error.message);
   return completion(turn);
+}
+
+/** OpenAI's API has no word for a completion that is still to come. */
+function accepted(once: Once<LiveTurn>): Response {
+  const { id, createdAt, model } = once.made.asked;
+  const created = Math.floor(createdAt / 1000);
+  return replyAccepted(once, `${PATH}/${completionId(id)}`, {
+    id: completionId(id),
+    object: 'chat.completion.queued',
+    status: 'queued',
+    created,
+    model,
+  });
+}
+
+/** A completion by its id: also one that is running, or that its session alone keeps. With `stream`, its chunks. */
+function retrieve(gateway: Gateway): Handler {
+  return async ({ params, caller, query, request }) => {
+    const id = turnId(params.id!);
+    const live = await findTurn(caller.tenant, id, gateway);
+    if (!live?.shown || live.asked.dialect !== 'chat') throw notFound(completionId(id));
+    const once = { made: live, replayed: false };
+    if (query.get('stream') === 'true') {
+      const includeUsage = query.get('include_usage') === 'true';
+      const writer = new ChatStream(live.asked, includeUsage, startingAfter(query, request.headers));
+      return streamTurn(live, writer, turnHeaders(once));
+    }
+    if (live.state !== 'ended') return accepted(once);
+    await begun(live);
+    return replyWhole(once, whole);
+  };
 }
 
 function notFound(id: string): Fault {
@@ -61,7 +98,7 @@ function turnId(text: string): TurnId {
   return id;
 }
 
-/** Only completions that were asked to be stored exist for this API, as in OpenAI's. */
+/** Only completions that were asked to be stored are listed and can be changed, as in OpenAI's API. */
 function visible(row: TurnRow | undefined, id: TurnId): TurnRow {
   if (!row?.listed || row.deleted) throw notFound(completionId(id));
   return row;
@@ -74,13 +111,23 @@ async function stored(gateway: Gateway, exchange: Exchange): Promise<Turn> {
 }
 
 function update(gateway: Gateway): Handler {
-  return async (exchange) => {
-    const id = turnId(exchange.params.id!);
-    const { body } = await readBody(exchange.request, gateway.bodyLimit);
+  return async ({ params, request, caller }) => {
+    const { tenant } = caller;
+    const id = turnId(params.id!);
+    const { body, text } = await readBody(request, gateway.bodyLimit);
     const change = validate(metadata, body.metadata ?? {});
-    visible(await gateway.store.readTurn(exchange.caller.tenant, id), id);
-    const row = await gateway.store.amendTurn(exchange.caller.tenant, id, { metadata: change });
-    return Response.json(completion(await wholeTurn(visible(row, id), gateway.blobs)));
+    visible(await gateway.store.readTurn(tenant, id), id);
+    const identity = identityOf(request.headers, `POST ${PATH}/${id}`, caller, text);
+    const { made, replayed } = await gateway.repeats.once(identity, tenant, {
+      find: () => gateway.store.readTurn(tenant, id),
+      // Done twice, it would be the same; claimed first, it might not be done at all.
+      make: async (claim) => {
+        const row = await gateway.store.amendTurn(tenant, id, { metadata: change });
+        await claim(id);
+        return visible(row, id);
+      },
+    });
+    return replyOnce(replayed, completion(await wholeTurn(visible(made, id), gateway.blobs)));
   };
 }
 

@@ -1,9 +1,10 @@
 import type { Delta } from '../../../core/delta.ts';
 import { type ERRORS, Fault } from '../../../core/errors.ts';
 import { completionId } from '../../../core/ids.ts';
-import type { Intent, Turn } from '../../../core/turn.ts';
+import type { Asked, Turn } from '../../../core/turn.ts';
 import { errorObject } from '../../envelope.ts';
 import type { StreamWriter } from '../../sse.ts';
+import { attemptsView } from '../attempts.ts';
 import { finishReason, nested, toolCall, usageOf } from './completion.ts';
 
 interface OpenItem {
@@ -20,14 +21,16 @@ export class ChatStream implements StreamWriter {
   private readonly items: OpenItem[] = [];
   private readonly tools: number[] = [];
   private readonly started = new Set<number>();
+  private provider = '';
+  private sequence = 0;
 
   constructor(
-    private readonly intent: Intent,
-    /** Absent where none has answered. */
-    private readonly provider: string | undefined,
+    private readonly asked: Asked,
     private readonly includeUsage: boolean,
+    /** The last event that the reader has; those up to it are left out. */
+    private readonly after = -1,
   ) {
-    this.head = this.envelope(intent.model ?? '');
+    this.head = this.envelope(asked.model ?? '');
   }
 
   open(): string {
@@ -36,6 +39,9 @@ export class ChatStream implements StreamWriter {
 
   delta(delta: Delta): string {
     switch (delta.type) {
+      case 'attempt':
+        this.provider = delta.provider;
+        return delta.discard ? this.restart(delta) : '';
       case 'start':
         this.head = this.envelope(`${this.provider}/${delta.model}`);
         return '';
@@ -70,35 +76,57 @@ export class ChatStream implements StreamWriter {
     });
     if (this.includeUsage && turn.usage) {
       const usage = JSON.stringify(usageOf(turn.usage, turn.cost));
-      text += `${this.head}[],"usage":${usage}}\n\n`;
+      text += this.event(`${this.head}[],"usage":${usage}${attemptsOf(turn)}}`);
     }
     return `${text}data: [DONE]\n\n`;
   }
 
   /** An error chunk as SDKs recognise it; no `[DONE]` follows, because nothing is done. */
   fail(fault: Fault): string {
-    return `data: ${JSON.stringify({ error: errorObject(fault) })}\n\n`;
+    return this.event(JSON.stringify({ error: errorObject(fault) }));
   }
 
   private error(code: keyof typeof ERRORS, message: string): string {
-    const { id } = this.intent;
+    const { id } = this.asked;
     const error = errorObject(new Fault(code, message));
     const choices = [{ index: 0, delta: {}, finish_reason: 'error' }];
-    return `data: ${JSON.stringify({ id: completionId(id), object: 'chat.completion.chunk', error, choices })}\n\n`;
+    return this.event(
+      JSON.stringify({ id: completionId(id), object: 'chat.completion.chunk', error, choices }),
+    );
+  }
+
+  /** Another call answers, and these parts are void: a client that adds chunks up must forget them. */
+  private restart({ cause, discard }: Extract<Delta, { type: 'attempt' }>): string {
+    const voided = discard!.flatMap((index) => this.items[index] ?? []);
+    const tool_calls = voided.flatMap(({ tool }) => (tool === undefined ? [] : [tool]));
+    const content = voided.some(({ tool }) => tool === undefined);
+    const restart = JSON.stringify({ reason: cause, discard: { content, tool_calls } });
+    return this.event(`${this.head}[],"clawhold":{"restart":${restart}}}`);
+  }
+
+  private event(data: string): string {
+    const sequence = this.sequence++;
+    return sequence > this.after ? `id: ${sequence}\ndata: ${data}\n\n` : '';
   }
 
   private envelope(model: string): string {
-    const { id, createdAt } = this.intent;
+    const { id, createdAt } = this.asked;
     const name = JSON.stringify(model);
     const created = Math.floor(createdAt / 1000);
-    return `data: {"id":"${completionId(id)}","object":"chat.completion.chunk","created":${created},"model":${name},"choices":`;
+    return `{"id":"${completionId(id)}","object":"chat.completion.chunk","created":${created},"model":${name},"choices":`;
   }
 
   /** `delta` is JSON text: chunks are many and small, so they are joined and not built as objects. */
   private chunk(choice: number, delta: string, finish?: string, logprobs = 'null'): string {
     const usage = this.includeUsage ? ',"usage":null' : '';
     const reason = finish === undefined ? 'null' : `"${finish}"`;
-    return `${this.opening(choice)}${this.head}[{"index":${choice},"delta":${delta},"logprobs":${logprobs},"finish_reason":${reason}}]${usage}}\n\n`;
+    const opening = this.opening(choice);
+    return (
+      opening +
+      this.event(
+        `${this.head}[{"index":${choice},"delta":${delta},"logprobs":${logprobs},"finish_reason":${reason}}]${usage}}`,
+      )
+    );
   }
 
   /** The first chunk of a choice names the role. */
@@ -142,3 +170,7 @@ export class ChatStream implements StreamWriter {
     return this.items[index]!.choice;
   }
 }
+
+/** The calls behind an answer, where there were several. */
+const attemptsOf = ({ attempts }: Turn): string =>
+  attempts ? `,"clawhold":${JSON.stringify({ attempts: attemptsView(attempts) })}` : '';

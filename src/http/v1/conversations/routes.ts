@@ -5,6 +5,7 @@ import {
   newSessionId,
   type Place,
   parseItemId,
+  type SessionId,
   sessionOf,
   type TurnId,
 } from '../../../core/ids.ts';
@@ -16,7 +17,9 @@ import { append } from '../../../turn/append.ts';
 import { readBody } from '../../body.ts';
 import type { Exchange, Handler, Route } from '../../exchange.ts';
 import type { Gateway } from '../../gateway.ts';
+import { replyOnce } from '../../reply.ts';
 import { metadata, validate } from '../fields.ts';
+import { identityOf } from '../identity.ts';
 import { page, pageQuery } from '../pages.ts';
 import { sessionRef } from '../request-state.ts';
 import { parseItems } from '../responses/parse.ts';
@@ -64,31 +67,53 @@ const createSchema = z.looseObject({
 
 function create(gateway: Gateway): Handler {
   return async ({ request, caller }) => {
-    const empty = request.headers.get('content-length') === '0';
-    const body = validate(createSchema, empty ? {} : (await readBody(request, gateway.bodyLimit)).body);
+    const { tenant } = caller;
+    const isEmpty = request.headers.get('content-length') === '0';
+    const { body: raw, text } = isEmpty ? { body: {}, text: '' } : await readBody(request, gateway.bodyLimit);
+    const body = validate(createSchema, raw);
     const items = parseItems(body.items ?? [], 'items');
-    const now = gateway.clock();
-    const session = await gateway.store.createSession({
-      id: newSessionId(now),
-      tenant: caller.tenant,
-      createdAt: now,
-      metadata: body.metadata ?? {},
-      head: null,
-      edits: 0,
-    });
-    if (items.length > 0) await append(caller.tenant, session, items, gateway);
-    return Response.json(view(session));
+    const once = await gateway.repeats.once(
+      identityOf(request.headers, 'POST /v1/conversations', caller, text),
+      tenant,
+      {
+        find: async (id) => {
+          const found = await gateway.store.findSession(tenant, { id: id as SessionId });
+          // Without its first items, it was not made to the end.
+          return items.length > 0 && found?.head === null ? undefined : found;
+        },
+        make: async (claim) => {
+          const createdAt = gateway.clock();
+          const id = newSessionId(createdAt);
+          await claim(id);
+          const fresh = { id, tenant, createdAt, metadata: body.metadata ?? {}, head: null, edits: 0 };
+          const session = await gateway.store.createSession(fresh);
+          if (items.length > 0) await append(tenant, session, items, gateway);
+          return session;
+        },
+      },
+    );
+    return replyOnce(once.replayed, view(once.made));
   };
 }
 
 function update(gateway: Gateway): Handler {
   return async (exchange) => {
-    const { body } = await readBody(exchange.request, gateway.bodyLimit);
+    const { caller, request } = exchange;
+    const { body, text } = await readBody(request, gateway.bodyLimit);
     const { metadata: change } = validate(z.looseObject({ metadata }), body);
-    const session = await find(gateway, exchange);
-    const updated = await gateway.store.updateSession(exchange.caller.tenant, session.id, change);
-    if (!updated) throw sessionNotFound({ id: session.id });
-    return Response.json(view(updated));
+    const { id } = await find(gateway, exchange);
+    const identity = identityOf(request.headers, `POST /v1/conversations/${id}`, caller, text);
+    const once = await gateway.repeats.once(identity, caller.tenant, {
+      find: () => gateway.store.findSession(caller.tenant, { id }),
+      // Done twice, it would be the same; claimed first, it might not be done at all.
+      make: async (claim) => {
+        const updated = await gateway.store.updateSession(caller.tenant, id, change);
+        if (!updated) throw sessionNotFound({ id });
+        await claim(id);
+        return updated;
+      },
+    });
+    return replyOnce(once.replayed, view(once.made));
   };
 }
 
@@ -96,24 +121,24 @@ function update(gateway: Gateway): Handler {
 function remove(gateway: Gateway): Handler {
   return async (exchange) => {
     const session = await find(gateway, exchange);
-    await gateway.store.deleteSession(exchange.caller.tenant, session.id);
+    await gateway.store.deleteSession(session.tenant, session.id);
+    if (session.name !== undefined) gateway.sessions.forget(session.tenant, session.name);
     return Response.json({ id: conversationId(session.id), object: 'conversation.deleted', deleted: true });
   };
 }
 
 function addItems(gateway: Gateway): Handler {
   return async (exchange) => {
-    const { body: raw } = await readBody(exchange.request, gateway.bodyLimit);
+    const { caller, request } = exchange;
+    const { body: raw, text } = await readBody(request, gateway.bodyLimit);
     const body = validate(z.looseObject({ items: z.array(z.unknown()).min(1).max(MAX_ITEMS) }), raw);
     const items = parseItems(body.items, 'items');
     const session = await find(gateway, exchange);
-    const turn = await append(exchange.caller.tenant, session, items, gateway);
-    return Response.json(
-      page(
-        placedItems(turn).map(({ item }) => outputItem(item)),
-        false,
-      ),
-    );
+    const route = `POST /v1/conversations/${session.id}/items`;
+    const identity = identityOf(request.headers, route, caller, text);
+    const { made: turn, replayed } = await append(caller.tenant, session, items, gateway, identity);
+    const added = placedItems(turn).map(({ item }) => outputItem(item));
+    return replyOnce(replayed, page(added, false));
   };
 }
 
@@ -121,7 +146,7 @@ function listItems(gateway: Gateway): Handler {
   return async (exchange) => {
     const { after, limit, order } = pageQuery(exchange.query, 'desc');
     const session = await find(gateway, exchange);
-    const from = after === undefined ? undefined : placeOf(after, session);
+    const from = after === undefined ? undefined : { id: after, turn: placeOf(after, session).turn };
     const items = await collect(gateway, await walk(gateway, session, order, from?.turn), {
       tenant: session.tenant,
       order,
@@ -152,7 +177,7 @@ interface Wanted {
   tenant: Tenant;
   order: 'asc' | 'desc';
   /** Exclusive. */
-  from?: Place;
+  from?: { id: string; turn: TurnId };
   count: number;
 }
 
@@ -169,10 +194,7 @@ async function collect(
     if (!row) throw new Fault('context_lost', `Turn ${id} is missing from the store.`);
     const items = placedItems(await wholeTurn(row, gateway.blobs), row.hidden);
     if (order === 'desc') items.reverse();
-    const start =
-      from?.turn === id
-        ? items.findIndex(({ side, index }) => side === from.side && index === from.index) + 1
-        : 0;
+    const start = from?.turn === id ? items.findIndex(({ item }) => item.id === from.id) + 1 : 0;
     found.push(...items.slice(start));
   }
   return found.slice(0, count);
@@ -208,7 +230,7 @@ async function locate(
   const place = placeOf(itemId, session);
   const row = await gateway.store.readTurn(caller.tenant, place.turn);
   const items = row ? placedItems(await wholeTurn(row, gateway.blobs), row.hidden) : [];
-  const found = items.find(({ side, index }) => side === place.side && index === place.index);
+  const found = items.find(({ item }) => item.id === itemId);
   if (!found) throw itemNotFound(itemId, session);
   return found;
 }

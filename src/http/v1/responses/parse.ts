@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { Fault } from '../../../core/errors.ts';
-import { parseItemId, parseResponseId } from '../../../core/ids.ts';
+import { parseResponseId } from '../../../core/ids.ts';
 import type { Item, Part } from '../../../core/items.ts';
 import type { Settings, TextFormat, Tool, ToolChoice } from '../../../core/settings.ts';
 import type { Caller, StateRef } from '../../../core/turn.ts';
@@ -72,6 +72,7 @@ export function parseResponseRequest(raw: Record<string, unknown>, headers: Head
     metadata: body.metadata ?? {},
     state,
     keep: store,
+    shown: store,
     listed: false,
     stream: body.stream ?? false,
     background: body.background ?? false,
@@ -245,11 +246,8 @@ function requireTexts(parts: unknown, param: string): void {
   });
 }
 
-/** The stored item that an `item_reference` names; `undefined` for any other item. */
-export function referencedPlace(item: Item): ReturnType<typeof parseItemId> {
+/** The id of the stored item that an `item_reference` stands for; `undefined` for any other item. */
+export function referencedId(item: Item): string | undefined {
   const { type, id } = item as { type: string; id?: string };
-  if (type !== 'item_reference') return undefined;
-  const place = parseItemId(id ?? '');
-  if (!place) throw new Fault('item_not_found', `Item with id '${id}' not found.`, { param: 'input' });
-  return place;
+  return type === 'item_reference' ? id : undefined;
 }

@@ -1,14 +1,15 @@
 import { withRemedy } from '../../../core/errors.ts';
 import { conversationId, responseId } from '../../../core/ids.ts';
 import type { Item } from '../../../core/items.ts';
-import type { Intent, Outcome, Session, Turn } from '../../../core/turn.ts';
+import type { Asked, Outcome, Session, Turn, TurnState } from '../../../core/turn.ts';
 import type { Usage } from '../../../core/usage.ts';
 import { identified } from '../../../session/codec.ts';
+import { attemptsView } from '../attempts.ts';
 import { modelName } from '../chat/completion.ts';
 
 export interface ResponseView {
-  /** The intent with all its content, and the outcome as far as it is known. */
-  turn: Omit<Intent, 'standing'> & Partial<Outcome>;
+  /** What was asked with all its content, and the outcome as far as it is known. */
+  turn: Asked & Partial<Omit<Outcome, 'state'>> & { state?: TurnState };
   store: boolean;
   session?: Session;
 }
@@ -24,7 +25,7 @@ export function response({ turn, store, session }: ResponseView): Record<string,
     object: 'response',
     created_at: Math.floor(turn.createdAt / 1000),
     completed_at: turn.state === 'completed' ? Math.floor(turn.completedAt! / 1000) : null,
-    status: turn.state ?? 'in_progress',
+    status: turn.state === undefined || turn.state === 'running' ? 'in_progress' : turn.state,
     incomplete_details: turn.state === 'incomplete' ? { reason: incompleteReason(turn) } : null,
     error: turn.error
       ? { code: turn.error.code, message: withRemedy(turn.error.code, turn.error.message) }
@@ -58,10 +59,11 @@ export function response({ turn, store, session }: ResponseView): Record<string,
     safety_identifier: settings.safety_identifier ?? null,
     prompt_cache_key: settings.prompt_cache_key ?? null,
     user: echo?.user ?? null,
+    ...(turn.attempts && { clawhold: { attempts: attemptsView(turn.attempts) } }),
   };
 }
 
-function incompleteReason(turn: Partial<Turn>): string {
+function incompleteReason(turn: Pick<Partial<Turn>, 'error' | 'finish'>): string {
   if (turn.error) return turn.error.code;
   return turn.finish?.[0]?.unified === 'content_filter' ? 'content_filter' : 'max_output_tokens';
 }

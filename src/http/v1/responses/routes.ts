@@ -1,25 +1,27 @@
 import { Fault } from '../../../core/errors.ts';
-import { parseResponseId, responseId, sessionOf, type TurnId } from '../../../core/ids.ts';
+import { parseResponseId, responseId, type TurnId } from '../../../core/ids.ts';
 import type { Item } from '../../../core/items.ts';
-import type { Caller, Intent, Outcome } from '../../../core/turn.ts';
-import { placedItems } from '../../../session/codec.ts';
-import { wholeTurn } from '../../../session/large-content.ts';
-import type { TurnRow } from '../../../session/store.ts';
-import type { Ask } from '../../../turn/ask.ts';
+import type { Caller } from '../../../core/turn.ts';
+import { identified } from '../../../session/codec.ts';
+import { findTurn } from '../../../turn/find-turn.ts';
 import { Cancelled, type LiveTurn } from '../../../turn/live-turn.ts';
+import type { Once } from '../../../turn/repeats.ts';
 import { run } from '../../../turn/run.ts';
 import { readBody } from '../../body.ts';
 import type { Exchange, Handler, Route } from '../../exchange.ts';
 import type { Gateway } from '../../gateway.ts';
-import { begun, receiptHeaders, replyWhole, stopWithClient } from '../../reply.ts';
-import { streamTurn } from '../../sse.ts';
+import { begun, replyAccepted, replyWhole, stopWithClient, turnHeaders } from '../../reply.ts';
+import { lastEventId, startingAfter, streamTurn } from '../../sse.ts';
+import { identityOf, withIdentity } from '../identity.ts';
 import { pageOf, pageQuery } from '../pages.ts';
-import { parseResponseRequest, referencedPlace } from './parse.ts';
-import { outputItem, response } from './response.ts';
+import { parseResponseRequest, referencedId } from './parse.ts';
+import { outputItem, type ResponseView, response } from './response.ts';
 import { ResponseStream } from './stream.ts';
 
+const PATH = '/v1/responses';
+
 export function responseRoutes(gateway: Gateway): Route[] {
-  const path = '/v1/responses';
+  const path = PATH;
   return [
     { method: 'POST', path, handle: create(gateway) },
     { method: 'GET', path: `${path}/:id`, handle: retrieve(gateway) },
@@ -31,28 +33,38 @@ export function responseRoutes(gateway: Gateway): Route[] {
 
 function create(gateway: Gateway): Handler {
   return async ({ request, caller }) => {
-    const { body } = await readBody(request, gateway.bodyLimit);
-    const parsed = parseResponseRequest(body, request.headers, caller);
-    const ask = { ...parsed, items: await resolveReferences(parsed.items, caller, gateway) };
-    const live = await run(ask, caller, gateway);
-    stopWithClient(live, request);
-    if (ask.background && !ask.stream) return Response.json(responseOf(live, live.intent));
-    if (!ask.stream) return replyWhole(live, (turn) => responseOf(live, turn));
-    return reply(live, ask);
+    const { headers } = request;
+    const { body, text } = await readBody(request, gateway.bodyLimit);
+    const parsed = parseResponseRequest(body, headers, caller);
+    const items = await resolveReferences(parsed.items, caller, gateway);
+    const identity = identityOf(headers, `POST ${PATH}`, caller, text);
+    const ask = withIdentity({ ...parsed, items }, identity);
+    const once = await run(ask, caller, gateway);
+    const live = once.made;
+    if (ask.background) {
+      if (ask.stream) return streamed(once, lastEventId(headers));
+      return Response.json(await current(live), { headers: turnHeaders(once) });
+    }
+    stopWithClient(live, request, ask);
+    await begun(live);
+    if (live.state === 'queued')
+      return replyAccepted(once, `${PATH}/${responseId(live.asked.id)}`, await current(live));
+    return ask.stream ? streamed(once, lastEventId(headers)) : replyWhole(once, (turn) => viewOf(live, turn));
   };
 }
 
-async function reply(live: LiveTurn, ask: Ask): Promise<Response> {
-  const receipt = await begun(live);
-  const writer = new ResponseStream(live.intent, ask.keep, live.session);
-  return streamTurn(live, writer, receipt ? receiptHeaders(live, receipt) : {});
+function streamed(once: Once<LiveTurn>, after: number): Response {
+  const { made: live } = once;
+  return streamTurn(live, new ResponseStream(live.asked, live.shown, live.session, after), turnHeaders(once));
 }
 
-function responseOf(
-  live: LiveTurn,
-  turn: Omit<Intent, 'standing'> & Partial<Outcome>,
-): Record<string, unknown> {
-  return response({ turn, store: live.keep, session: live.session });
+const viewOf = (live: LiveTurn, turn: ResponseView['turn']): Record<string, unknown> =>
+  response({ turn, store: live.shown, session: live.session });
+
+/** A response as it stands now. */
+async function current(live: LiveTurn): Promise<Record<string, unknown>> {
+  if (live.state === 'ended') return viewOf(live, await live.ended);
+  return viewOf(live, { ...live.asked, state: live.state });
 }
 
 /** `item_reference`s are replaced by what they name. */
@@ -60,8 +72,8 @@ async function resolveReferences(items: Item[], caller: Caller, gateway: Gateway
   if (!items.some((item) => (item.type as string) === 'item_reference')) return items;
   return Promise.all(
     items.map(async (item) => {
-      const place = referencedPlace(item);
-      return place ? gateway.sessions.item(caller.tenant, place) : item;
+      const id = referencedId(item);
+      return id === undefined ? item : gateway.sessions.item(caller.tenant, id);
     }),
   );
 }
@@ -76,63 +88,60 @@ function turnId({ params }: Exchange): TurnId {
   return id;
 }
 
-async function storedRow(gateway: Gateway, exchange: Exchange): Promise<TurnRow> {
+/** The response that a path names, running or ended. */
+async function find(gateway: Gateway, exchange: Exchange): Promise<LiveTurn> {
   const id = turnId(exchange);
-  const row = await gateway.store.readTurn(exchange.caller.tenant, id);
-  if (!row || row.deleted || row.model === '') throw notFound(responseId(id));
-  return row;
+  const live = await findTurn(exchange.caller.tenant, id, gateway);
+  if (!live?.shown) throw notFound(responseId(id));
+  return live;
 }
 
-async function stored(gateway: Gateway, exchange: Exchange): Promise<Record<string, unknown>> {
-  const row = await storedRow(gateway, exchange);
-  const { tenant } = exchange.caller;
-  const [turn, session] = await Promise.all([
-    wholeTurn(row, gateway.blobs),
-    gateway.store.findSession(tenant, { id: sessionOf(row.id) }),
-  ]);
-  return response({ turn, store: true, session });
-}
-
+/** With `stream`, all its events, or those after one of them: of any response, however long ago it ended. */
 function retrieve(gateway: Gateway): Handler {
   return async (exchange) => {
-    const live = gateway.running.get(exchange.caller.tenant, turnId(exchange));
-    if (!live?.keep) return Response.json(await stored(gateway, exchange));
-    return Response.json(responseOf(live, live.intent));
+    const live = await find(gateway, exchange);
+    const once = { made: live, replayed: false };
+    if (exchange.query.get('stream') !== 'true') return Response.json(await current(live));
+    return streamed(once, startingAfter(exchange.query, exchange.request.headers));
   };
 }
 
 function remove(gateway: Gateway): Handler {
   return async (exchange) => {
-    const { id } = await storedRow(gateway, exchange);
-    await gateway.store.amendTurn(exchange.caller.tenant, id, { deleted: true });
-    return Response.json({ id: responseId(id), object: 'response', deleted: true });
+    const { state, asked } = await find(gateway, exchange);
+    if (state !== 'ended') {
+      throw new Fault('response_running', `Response ${responseId(asked.id)} has not ended yet.`);
+    }
+    await gateway.store.amendTurn(exchange.caller.tenant, asked.id, { deleted: true });
+    return Response.json({ id: responseId(asked.id), object: 'response', deleted: true });
   };
 }
 
 /** Stops a running response; cancelling a cancelled one is no mistake. */
 function cancel(gateway: Gateway): Handler {
   return async (exchange) => {
-    const { tenant } = exchange.caller;
-    const live = gateway.running.get(tenant, turnId(exchange));
-    if (live?.keep) {
+    const live = await find(gateway, exchange);
+    const { id, tenant } = live.asked;
+    if (live.state !== 'ended') {
+      if (gateway.running.get(tenant, id) !== live) throw notCancellable(id, 'run by another process');
       live.stop(new Cancelled('The caller cancelled the turn.'));
-      return Response.json(responseOf(live, await live.ended));
     }
-    const ended = await stored(gateway, exchange);
-    if (ended.status !== 'cancelled') {
-      throw new Fault('not_cancellable', `Response ${ended.id} is ${ended.status} already.`);
-    }
-    return Response.json(ended);
+    const turn = await live.ended;
+    if (turn.state !== 'cancelled') throw notCancellable(id, turn.state);
+    return Response.json(viewOf(live, turn));
   };
 }
+
+const notCancellable = (id: TurnId, what: string): Fault =>
+  new Fault('not_cancellable', `Response ${responseId(id)} is ${what}.`);
 
 function inputItems(gateway: Gateway): Handler {
   return async (exchange) => {
     const query = pageQuery(exchange.query, 'desc');
-    const row = await storedRow(gateway, exchange);
-    const turn = await wholeTurn(row, gateway.blobs);
-    const items = placedItems(turn, row.hidden).flatMap(({ side, item }) =>
-      side === 'i' ? [outputItem(item)] : [],
+    const { asked } = await find(gateway, exchange);
+    const row = await gateway.store.readTurn(asked.tenant, asked.id);
+    const items = asked.input.flatMap((item, index) =>
+      row?.hidden.includes(`i${index}`) ? [] : [outputItem(identified(item, asked.id, 'i', index))],
     );
     return Response.json(pageOf(items, query));
   };

@@ -3,7 +3,7 @@ import type { Fault } from '../../../core/errors.ts';
 import { emptyFold, fold } from '../../../core/fold.ts';
 import { itemId } from '../../../core/ids.ts';
 import type { Item, Message, Reasoning } from '../../../core/items.ts';
-import type { Intent, Session, Turn } from '../../../core/turn.ts';
+import type { Asked, Session, Turn } from '../../../core/turn.ts';
 import { errorObject } from '../../envelope.ts';
 import type { StreamWriter } from '../../sse.ts';
 import { type ContentPart, outputItem, outputPart, response } from './response.ts';
@@ -33,21 +33,24 @@ export class ResponseStream implements StreamWriter {
   private readonly parts: (OpenPart | undefined)[] = [];
 
   constructor(
-    private readonly intent: Intent,
+    private readonly asked: Asked,
     private readonly store: boolean,
     private readonly session?: Session,
+    /** The last event that the reader has; those up to it are left out. */
+    private readonly after = -1,
   ) {}
 
+  /** A background response waits before it is worked on, be it ever so short. */
   open(): string {
-    const begun = response({ turn: this.intent, store: this.store, session: this.session });
-    return (
-      this.event('response.created', { response: begun }) +
-      this.event('response.in_progress', { response: begun })
-    );
+    if (!this.asked.echo?.background) {
+      return this.state('response.created', 'running') + this.state('response.in_progress', 'running');
+    }
+    return this.state('response.created', 'queued') + this.state('response.queued', 'queued');
   }
 
   delta(delta: Delta): string {
     if ('index' in delta && delta.type !== 'item-start' && this.ids[delta.index] === undefined) return '';
+    if (delta.type === 'attempt') return this.attempt(delta);
     fold(this.folded, delta);
     switch (delta.type) {
       case 'item-start':
@@ -88,13 +91,43 @@ export class ResponseStream implements StreamWriter {
   }
 
   private event(type: string, fields: Record<string, unknown>): string {
-    return `event: ${type}\ndata: ${JSON.stringify({ type, ...fields, sequence_number: this.sequence++ })}\n\n`;
+    const sequence_number = this.sequence++;
+    if (sequence_number <= this.after) return '';
+    return `event: ${type}\nid: ${sequence_number}\ndata: ${JSON.stringify({ type, ...fields, sequence_number })}\n\n`;
+  }
+
+  private state(type: string, state: 'queued' | 'running'): string {
+    const turn = { ...this.asked, state };
+    return this.event(type, { response: response({ turn, store: this.store, session: this.session }) });
+  }
+
+  /** Who answers is told at the end; but what a rescue declares void, a reader has to forget at once. */
+  private attempt(delta: DeltaOf<'attempt'>): string {
+    const { discard = [], cause } = delta;
+    const isFirst = this.folded.by === undefined;
+    let text = isFirst && this.asked.echo?.background ? this.state('response.in_progress', 'running') : '';
+    const voided = discard.filter((index) => this.ids[index] !== undefined);
+    for (const index of voided) if (!this.folded.items[index]!.done) text += this.abandon(index);
+    if (voided.length > 0) {
+      const discarded = voided.map((index) => ({ output_index: index, item_id: this.ids[index] }));
+      text += this.event('clawhold:response.restarted', { reason: cause, discarded });
+    }
+    fold(this.folded, delta);
+    return text;
+  }
+
+  /** Closes an item that will never be whole. */
+  private abandon(index: number): string {
+    const { item } = this.folded.items[index]!;
+    const closing = this.leave(index);
+    const abandoned = outputItem({ ...item, id: this.ids[index]!, status: 'incomplete' } as IdentifiedItem);
+    return closing + this.event('response.output_item.done', { output_index: index, item: abandoned });
   }
 
   /** Choices beyond the first have no place in a response. */
   private itemStart({ index, item, choice }: DeltaOf<'item-start'>): string {
     if (choice) return '';
-    const id = itemId(item.type, { turn: this.intent.id, side: 'o', index });
+    const id = itemId(item.type, { turn: this.asked.id, side: 'o', index });
     this.ids[index] = id;
     const started = outputItem({ ...item, id } as Item & { id: string });
     const announced =
@@ -120,7 +153,9 @@ export class ResponseStream implements StreamWriter {
       );
     }
     // By far the most frequent event: joined, not built.
-    return `${opening}event: response.output_text.delta\ndata: {"type":"response.output_text.delta","item_id":"${id}","output_index":${delta.index},"content_index":${delta.part},"delta":${JSON.stringify(delta.text)},"logprobs":[],"sequence_number":${this.sequence++}}\n\n`;
+    const sequence = this.sequence++;
+    if (sequence <= this.after) return opening;
+    return `${opening}event: response.output_text.delta\nid: ${sequence}\ndata: {"type":"response.output_text.delta","item_id":"${id}","output_index":${delta.index},"content_index":${delta.part},"delta":${JSON.stringify(delta.text)},"logprobs":[],"sequence_number":${sequence}}\n\n`;
   }
 
   private refusal(delta: DeltaOf<'refusal-delta'>): string {
@@ -245,6 +280,8 @@ export class ResponseStream implements StreamWriter {
     return { item_id: this.ids[index]!, output_index: index, content_index: part };
   }
 }
+
+type IdentifiedItem = Item & { id: string };
 
 /** Kinds that grow by deltas: in progress from their announcement to their end. */
 const STREAMED = new Set<string>(['message', 'function_call', 'reasoning', 'custom_tool_call']);

@@ -1,0 +1,104 @@
+import { ERRORS, Fault } from '../core/errors.ts';
+import { sessionOf, type TurnId } from '../core/ids.ts';
+import type { Tenant, Turn } from '../core/turn.ts';
+import type { Journal } from '../session/journal.ts';
+import { playedTurn, wholeTurn } from '../session/large-content.ts';
+import type { BlobStore, SessionStore, TurnRow } from '../session/store.ts';
+import { playTape } from '../session/tape.ts';
+import { Cancelled, LiveTurn } from './live-turn.ts';
+import type { RunningTurns } from './running-turns.ts';
+
+/** How often a turn of another process is looked at, in milliseconds. */
+const LOOK_EVERY = 100;
+
+export interface FindParts {
+  running: RunningTurns;
+  store: SessionStore;
+  blobs: BlobStore;
+  journal: Journal;
+}
+
+/**
+ * A turn by its id, wherever it is: running here, in the log, or running in another process. One that has
+ * ended shows the same deltas as when it ran, to the sequence number.
+ */
+export async function findTurn(tenant: Tenant, id: TurnId, parts: FindParts): Promise<LiveTurn | undefined> {
+  const live = parts.running.get(tenant, id);
+  if (live) return live;
+  const row = await parts.store.readTurn(tenant, id);
+  if (row) return replay(row, parts);
+  return elsewhere(tenant, id, parts);
+}
+
+/**
+ * A turn that answers a request which is sent again: running, or ended with an outcome that would not be
+ * another one now.
+ */
+export async function findAnswered(
+  tenant: Tenant,
+  target: string,
+  parts: FindParts,
+): Promise<LiveTurn | undefined> {
+  const live = await findTurn(tenant, target as TurnId, parts);
+  if (!live || live.signal.aborted) return undefined;
+  if (live.state !== 'ended') return live;
+  const { error, output } = await live.ended;
+  const isPassing = error !== undefined && ERRORS[error.code].retryable && output.length === 0;
+  return isPassing ? undefined : live;
+}
+
+/** A stored turn, as if it had just ended. */
+async function replay(row: TurnRow, { store, blobs }: FindParts): Promise<LiveTurn> {
+  const [{ turn, tape }, session] = await Promise.all([
+    playedTurn(row, blobs),
+    store.findSession(row.tenant, { id: row.session }),
+  ]);
+  const shown = !row.deleted && turn.model !== undefined;
+  const live = new LiveTurn({ asked: turn, keep: true, shown, session });
+  live.publish(playTape(tape, turn));
+  end(live, turn);
+  return live;
+}
+
+function end(live: LiveTurn, turn: Turn): void {
+  const { provider, servedModel, error, state } = turn;
+  if (provider !== undefined) {
+    const model = servedModel ?? turn.model ?? '';
+    live.start({ candidate: { provider, model }, retries: 0 });
+    live.end(turn);
+  } else if (error) live.end(turn, new Fault(error.code, error.message));
+  else live.end(turn, state === 'cancelled' ? new Cancelled('The turn was cancelled.') : undefined);
+}
+
+/** A turn that another process runs, followed through its journal. */
+async function elsewhere(tenant: Tenant, id: TurnId, parts: FindParts): Promise<LiveTurn | undefined> {
+  const found = await parts.journal.find(id);
+  if (found?.intent.tenant !== tenant) {
+    // It may have ended between the two looks.
+    const row = await parts.store.readTurn(tenant, id);
+    return row && replay(row, parts);
+  }
+  const { intent } = found;
+  const session = await parts.store.findSession(tenant, { id: sessionOf(id) });
+  const queued = intent.plan?.waitsFor !== undefined;
+  const live = new LiveTurn({ asked: intent, keep: true, shown: !intent.plan?.hidden, session, queued });
+  void follow(live, found.deltas.length, parts).catch((error) => live.fail(error));
+  live.publish(found.deltas);
+  return live;
+}
+
+async function follow(live: LiveTurn, seen: number, { journal, store, blobs }: FindParts): Promise<void> {
+  const { id, tenant } = live.asked;
+  for (;;) {
+    await Bun.sleep(LOOK_EVERY);
+    const found = await journal.find(id);
+    if (found) {
+      live.publish(found.deltas.slice(seen));
+      seen = Math.max(seen, found.deltas.length);
+      continue;
+    }
+    const row = await store.readTurn(tenant, id);
+    if (!row) throw new Fault('stream_interrupted', 'The process that ran this turn is gone.');
+    return end(live, await wholeTurn(row, blobs));
+  }
+}
