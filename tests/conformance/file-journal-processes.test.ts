@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'bun:test';
+import { afterEach, describe, expect, test } from 'bun:test';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TurnId } from '../../src/core/ids.ts';
@@ -12,10 +12,17 @@ const AT_ONCE = 4;
 
 const journals = shareJournals();
 
+const children: Bun.Subprocess[] = [];
+afterEach(() => {
+  for (const child of children.splice(0)) child.kill('SIGKILL');
+});
+
 function start(segmentBytes: number, rounds?: number) {
   const command = [process.execPath, WRITER, journals.dataDir(), String(segmentBytes)];
   if (rounds !== undefined) command.push(String(rounds));
-  return Bun.spawn(command, { stdout: 'pipe' });
+  const child = Bun.spawn(command, { stdout: 'pipe' });
+  children.push(child);
+  return child;
 }
 
 /** Starts a writer and waits until it has done its rounds; what it printed. */

@@ -110,12 +110,13 @@ describe('file journal: neighbours', () => {
   test('read the turns of one another as they come', async () => {
     const [mine, other] = [journals.open(), journals.open()];
     const [intent, beside] = [begin(mine), begin(mine)];
-    expect(await other.find(intent.id)).toEqual({ intent, deltas: [] });
+    const atFirst = await other.find(intent.id);
     for (let n = 1; n <= 3; n++) {
       mine.append(intent.id, [textDelta(`${n} 🦞`)]);
       mine.append(beside.id, [textDelta('x')]);
       expect((await other.find(intent.id))?.deltas).toHaveLength(n);
     }
+    expect(atFirst).toEqual({ intent, deltas: [] });
     mine.begin({ ...intent, model: 'gpt-5-mini' });
     expect(await other.find(intent.id)).toEqual({ intent: { ...intent, model: 'gpt-5-mini' }, deltas: [] });
     mine.append(intent.id, [textDelta('a')]);
@@ -133,6 +134,17 @@ describe('file journal: neighbours', () => {
     const intent = begin(mine);
     mine.end(intent.id);
     while (await other.find(intent.id)) await Bun.sleep(1);
+  });
+
+  test('read only what a turn has got since they last looked', async () => {
+    const [mine, other] = [journals.open(), journals.open()];
+    const intent = begin(mine);
+    mine.append(intent.id, [textDelta('a')]);
+    expect((await other.find(intent.id))?.deltas).toHaveLength(1);
+    const [path] = journals.files('.log');
+    mine.append(intent.id, [textDelta('b')]);
+    writeFileSync(path!, readFileSync(path!, 'utf8').replace('"text":"a"', '"text":"z"'));
+    expect((await other.find(intent.id))?.deltas).toEqual([textDelta('a'), textDelta('b')]);
   });
 
   test('ignore a line that is being written', async () => {
@@ -207,6 +219,7 @@ describe('file journal: neighbours', () => {
       expect(await mine.isAlive(other.instance)).toBe(true);
       expect(await other.isAlive(mine.instance)).toBe(true);
       expect(await mine.isAlive(crypto.randomUUID())).toBe(false);
+      expect(await mine.isAlive(`../journal/${other.instance}`)).toBe(false);
     }
     expect(readdirSync(join(journals.dataDir(), 'journal')).sort()).toEqual(before);
     begin(other);

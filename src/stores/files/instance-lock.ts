@@ -17,10 +17,12 @@ export class InstanceLock {
     const database = open(path, { readwrite: true, create });
     if (!database) return undefined;
     try {
+      // Nothing is ever written, so there is nothing to roll back, and no second file to leave behind.
+      database.run('PRAGMA journal_mode = OFF');
       database.run('BEGIN EXCLUSIVE');
     } catch (error) {
       database.close();
-      if (isBusy(error)) return undefined;
+      if (isBusy(error) || !existsSync(path)) return undefined;
       throw error;
     }
     // Whoever held it before may have removed the file between our opening and our locking it.
@@ -38,6 +40,7 @@ export class InstanceLock {
       return false;
     } catch (error) {
       if (isBusy(error)) return true;
+      if (!existsSync(path)) return false;
       throw error;
     } finally {
       database.close();

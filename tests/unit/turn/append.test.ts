@@ -38,7 +38,7 @@ async function appendTo(store: MemorySessionStore): Promise<unknown> {
 }
 
 test('items that follow the head are added', async () => {
-  expect(await appendTo(new MemorySessionStore())).toMatchObject({ state: 'completed' });
+  expect(await appendTo(new MemorySessionStore())).toMatchObject({ made: { state: 'completed' }, replayed: false });
 });
 
 test('items that nobody would see are not said to be added', async () => {

@@ -93,7 +93,7 @@ export class ResponseStream implements StreamWriter {
   private event(type: string, fields: Record<string, unknown>): string {
     const sequence_number = this.sequence++;
     if (sequence_number <= this.after) return '';
-    return `event: ${type}\nid: ${sequence_number}\ndata: ${JSON.stringify({ type, ...fields, sequence_number })}\n\n`;
+    return `id: ${sequence_number}\nevent: ${type}\ndata: ${JSON.stringify({ type, ...fields, sequence_number })}\n\n`;
   }
 
   private state(type: string, state: 'queued' | 'running'): string {
@@ -155,7 +155,7 @@ export class ResponseStream implements StreamWriter {
     // By far the most frequent event: joined, not built.
     const sequence = this.sequence++;
     if (sequence <= this.after) return opening;
-    return `${opening}event: response.output_text.delta\nid: ${sequence}\ndata: {"type":"response.output_text.delta","item_id":"${id}","output_index":${delta.index},"content_index":${delta.part},"delta":${JSON.stringify(delta.text)},"logprobs":[],"sequence_number":${sequence}}\n\n`;
+    return `${opening}id: ${sequence}\nevent: response.output_text.delta\ndata: {"type":"response.output_text.delta","item_id":"${id}","output_index":${delta.index},"content_index":${delta.part},"delta":${JSON.stringify(delta.text)},"logprobs":[],"sequence_number":${sequence}}\n\n`;
   }
 
   private refusal(delta: DeltaOf<'refusal-delta'>): string {

@@ -1,9 +1,9 @@
-import type { Delta } from '../core/delta.ts';
-import { foldAll } from '../core/fold.ts';
-import type { Item, OutputText } from '../core/items.ts';
-import type { Outcome } from '../core/turn.ts';
+import type { Delta } from '../../core/delta.ts';
+import { foldAll } from '../../core/fold.ts';
+import type { Item, OutputText } from '../../core/items.ts';
+import type { Outcome } from '../../core/turn.ts';
 
-type DeltaOf<Type extends Delta['type']> = Extract<Delta, { type: Type }>;
+export type DeltaOf<Type extends Delta['type']> = Extract<Delta, { type: Type }>;
 
 /** A delta that adds to a text. Its type, item and part are its channel. */
 export type TextDelta = DeltaOf<Extract<Delta['type'], `${string}-delta`>>;
