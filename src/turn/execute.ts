@@ -52,7 +52,7 @@ export async function execute(work: Work, path: TurnPath): Promise<void> {
   let givenBack = false;
   try {
     const failure = await answer(work, path);
-    if (isLeftToSuccessor(intent, failure)) throw failure;
+    if (isLeftToSuccessor(intent, failure)) return live.fail(toFault(failure));
     const outcome = outcomeOf(work, failure, path);
     if (live.keep) {
       const committed = await record(work, outcome, path);

@@ -51,7 +51,7 @@ export function rescueOf(
   if (!remains) return undefined;
   const { isHeard, ...rescue } = remains;
   if (isHeard && ask.stream && ask.policy.whenBroken === 'fail') return undefined;
-  return { ...rescue, candidates: orderAfter(folded.by, failure.code, candidates), cause: failure.code };
+  return { ...rescue, candidates: orderAfter(folded, failure.code, candidates), cause: failure.code };
 }
 
 /** A text can be continued; a document with a form, or one of several choices, has to be made whole by one model. */
@@ -94,18 +94,25 @@ function addRemains(remains: Remains, index: number, { item, done }: FoldedItem)
 const textOf = ({ content }: Message): string =>
   content.map((part) => (part.type === 'output_text' ? part.text : '')).join('');
 
-/** The one that broke off has the prompt in its cache and may only have lost a connection; a slow one comes last. */
+/**
+ * The one that broke off has the prompt in its cache and may only have lost a connection, so it gets a second
+ * chance; but one that is slow, or has had its chance, comes last.
+ */
 function orderAfter(
-  by: Called | undefined,
+  { by, brokenOff }: Folded,
   cause: ErrorCode,
   candidates: readonly Candidate[],
 ): readonly Candidate[] {
-  const at = candidates.findIndex((it) => it.provider === by?.provider && it.model === by.model);
+  const at = candidates.findIndex((candidate) => isSame(candidate, by));
   if (at === -1) return candidates;
-  const others = [...candidates.slice(at + 1), ...candidates.slice(0, at)];
   const broken = candidates[at]!;
-  return cause === 'provider_timeout' ? [...others, broken] : [broken, ...others];
+  const others = [...candidates.slice(at + 1), ...candidates.slice(0, at)];
+  const hadItsChance = brokenOff.some((call) => isSame(broken, call.by));
+  return hadItsChance || cause === 'provider_timeout' ? [...others, broken] : [broken, ...others];
 }
+
+const isSame = (candidate: Candidate, called: Called | undefined): boolean =>
+  candidate.provider === called?.provider && candidate.model === called.model;
 
 /** Whether the provider has said that the answer is at its end, whatever became of the connection after it. */
 export function isWhole(folded: Folded, choices: number): boolean {
