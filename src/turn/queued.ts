@@ -42,6 +42,7 @@ export async function runQueued(queued: Queued, path: TurnPath): Promise<void> {
       leave = await unlessStopped(live, path.background.enter(), (late) => late());
       const work = { ...(await prepare(queued, resumed, path)), live };
       live.session = resumed.session;
+      live.state = 'running';
       await execute(work, path);
     } finally {
       giveUp(resumed);
