@@ -128,7 +128,7 @@ class Draft {
 
   private beside(index: number): void {
     const usage = { input: 1, output: 1, cacheRead: 0, cacheWrite: 0, reasoning: 0 };
-    const data = { code: this.draw(() => piece) };
+    const data = { [this.draw(fc.constantFrom, 'delta', 'delta', 'code')]: this.draw(() => piece) };
     const deltas: Delta[] = [
       { type: 'usage', usage },
       { type: 'finish', reason: { unified: 'stop', raw: 'stop' } },

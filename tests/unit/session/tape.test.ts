@@ -193,10 +193,10 @@ describe('a tape that does not fit', () => {
     );
   }, 30_000);
 
-  test.each([null, 7, 'tape', {}, [null], [[]], [7]].map((tape) => ({ tape })))('%p gives it', ({ tape }) => {
+  test.each(['null', '7', '"tape"', '{}', '[null]', '[[]]', '[7]', '[["p1","a"]]'])('%s gives it', (text) => {
     const deltas: Delta[] = [{ type: 'attempt', provider: 'acme', protocol: 'gemini', model: 'm' }];
     const outcome = outcomeOf(deltas);
-    expect(playTape(tape as unknown as Tape, outcome)).toEqual(outputDeltas(outcome));
+    expect(playTape(JSON.parse(text) as Tape, outcome)).toEqual(outputDeltas(outcome));
   });
 });
 
@@ -259,13 +259,9 @@ describe.each(PROTOCOLS)('recorded answers', (protocol, all) => {
       }
       const outcome = outcomeOf(deltas, failure);
       const tape = expectSameEvents(deltas, outcome);
+      if (foldAll(deltas).said < 1000) return;
       const body = encodeBody(intent, outcome);
-      if (body.length < 1500) return;
       const taped = body.replace(/\}$/, `,"tape":${JSON.stringify(tape ?? [])}}`);
-      if (process.env.FIGURES)
-        console.log(
-          `| ${name} | ${deltas.length} | ${body.length} | ${packed(body)} | ${JSON.stringify(tape ?? '').length} | ${((packed(taped) / packed(body) - 1) * 100).toFixed(1)} % |`,
-        );
       expect(packed(taped) / packed(body)).toBeLessThan(1.15);
     });
   }

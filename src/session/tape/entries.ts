@@ -1,0 +1,62 @@
+import type { Delta } from '../../core/delta.ts';
+import type { Item } from '../../core/items.ts';
+import type { DeltaOf, TextDelta } from './output-deltas.ts';
+
+export type Progress = DeltaOf<'progress'>;
+
+/**
+ * How a turn's answer came: what, together with its outcome, gives back deltas that every reader renders to the
+ * same events as the first time. It is stored in the turn's body and never holds what the outcome holds.
+ * Deltas that no event tells of (`usage`, `finish`, `extra`, natives) are not on it.
+ *
+ * An entry is a delta or several of one channel, which are text of one kind for one part of one item:
+ *
+ * | | |
+ * |---|---|
+ * | `@gpt-5` | an attempt of this model at the outcome's provider |
+ * | `>` | the start, by the outcome's model |
+ * | `+` | the next output item begins, empty; `+1`: the next one of choice 1 |
+ * | `["+", item]` | the same, with a beginning of its own |
+ * | `=` | the next output item begins as the whole that it is; `=1` |
+ * | `t12b3` | text by its cadence; `x` is for refusals, `r` for reasoning, `s` for summaries, `a` for arguments |
+ * | `["t12b3", "…"]` | the same, of a text that is not in the output |
+ * | `n` | the next annotation |
+| `["p12", "…", delta]` | progress by its cadence, where it carries a text; the delta is what is the same in all |
+ * | `-`, `!` | the item ends, as its deltas made it, or as the whole that is in the output |
+ * | a delta | any other, as it was |
+ *
+ * An entry that is not about the item and the part of the one before says so: `t3:12b3`, `t3.1:12b3`; and it says
+ * how many log probabilities each of its deltas has, where they have any: `t3.1.1:12b3`.
+ */
+export type Tape = (string | [entry: string, own: string | Item, like?: Progress] | Delta)[];
+
+/** How each kind of text is written. */
+export const SIGNS: Record<TextDelta['type'], string> = {
+  'text-delta': 't',
+  'refusal-delta': 'x',
+  'reasoning-delta': 'r',
+  'summary-delta': 's',
+  'arguments-delta': 'a',
+};
+export const TYPES = new Map(Object.entries(SIGNS).map(([type, sign]) => [sign, type as TextDelta['type']]));
+
+/** Where recorder and player are; both count alike. */
+export class Position {
+  /** The item and the part of the last entry. */
+  index = 0;
+  part = 0;
+  private readonly counts = new Map<string, number>();
+
+  /** Counts `more` of a channel, be it in the output or not; returns how much there was before. */
+  pass(sign: string, index: number, part: number, more: number): number {
+    const channel = `${sign}${index}.${part}`;
+    const before = this.counts.get(channel) ?? 0;
+    this.counts.set(channel, before + more);
+    return before;
+  }
+
+  moveTo(index: number, part: number): void {
+    this.index = index;
+    this.part = part;
+  }
+}
