@@ -7,6 +7,7 @@ import { shareJournals } from '../harness/journal.ts';
 import { killOnce, lines } from './children/kill.ts';
 
 const WRITER = join(import.meta.dir, 'children', 'journal-writer.ts');
+const OPENER = join(import.meta.dir, 'children', 'journal-opener.ts');
 /** How many turns the writer begins, and may end, at once. */
 const AT_ONCE = 4;
 
@@ -17,21 +18,33 @@ afterEach(() => {
   for (const child of children.splice(0)) child.kill('SIGKILL');
 });
 
-function start(segmentBytes: number, rounds?: number) {
-  const command = [process.execPath, WRITER, journals.dataDir(), String(segmentBytes)];
-  if (rounds !== undefined) command.push(String(rounds));
-  const child = Bun.spawn(command, { stdout: 'pipe' });
+function run(program: string[]) {
+  const child = Bun.spawn([process.execPath, ...program], { stdout: 'pipe' });
   children.push(child);
   return child;
 }
 
-/** Starts a writer and waits until it has done its rounds; what it printed. */
-async function startAndPause(rounds: number) {
-  const child = start(50_000, rounds);
+function start(segmentBytes: number, rounds?: number) {
+  const writer = [WRITER, journals.dataDir(), String(segmentBytes)];
+  return run(rounds === undefined ? writer : [...writer, String(rounds)]);
+}
+
+/** What a program has printed by the time it says that it is done. */
+async function untilDone(child: ReturnType<typeof run>): Promise<string> {
   const reader = child.stdout.getReader();
   let printed = '';
-  while (!printed.includes('done')) printed += new TextDecoder().decode((await reader.read()).value);
-  return { child, printed };
+  while (!printed.includes('done')) {
+    const { value, done } = await reader.read();
+    if (done) throw new Error(`The program has ended early, after "${printed}".`);
+    printed += new TextDecoder().decode(value);
+  }
+  return printed;
+}
+
+/** Starts a writer and waits until it has done its rounds. */
+async function startAndPause(rounds: number) {
+  const child = start(50_000, rounds);
+  return { child, printed: await untilDone(child) };
 }
 
 interface Accepted {
@@ -164,6 +177,26 @@ describe('file journal: a process killed with -9', () => {
     const { turns } = await journals.open().inherit();
     expect(await found()).toEqual(living);
     expect(turns.length).toBeGreaterThanOrEqual(living.length);
+  });
+});
+
+describe('file journal: a process that starts', () => {
+  test('is not disturbed by others that look for dead ones', async () => {
+    const heir = journals.open();
+    let starting = true;
+    const printed = untilDone(run([OPENER, journals.dataDir()])).finally(() => {
+      starting = false;
+    });
+    const dead = new Set<string>();
+    while (starting) {
+      for (const instance of (await heir.inherit()).instances) dead.add(instance);
+      await Bun.sleep(0);
+    }
+    const started = (await printed).split('\n').slice(0, 300);
+    for (const instance of started) {
+      expect(dead).not.toContain(instance);
+      expect(await heir.isAlive(instance)).toBe(true);
+    }
   });
 });
 

@@ -258,6 +258,7 @@ describe('file journal: the lock of a process', () => {
     expect(lock).toBeDefined();
     expect(InstanceLock.take(path(), { create: true })).toBeUndefined();
     expect(InstanceLock.isHeld(path())).toBe(true);
+    expect(readdirSync(journals.dataDir())).toEqual(['some.lock']);
     lock?.release();
     expect(InstanceLock.isHeld(path())).toBe(false);
     const next = InstanceLock.take(path(), { create: false });

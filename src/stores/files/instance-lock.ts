@@ -17,8 +17,8 @@ export class InstanceLock {
     const database = open(path, { readwrite: true, create });
     if (!database) return undefined;
     try {
-      // Nothing is ever written, so there is nothing to roll back, and no second file to leave behind.
-      database.run('PRAGMA journal_mode = OFF');
+      // Nothing is ever written, so that a journal file would only be left behind.
+      database.run('PRAGMA journal_mode = MEMORY');
       database.run('BEGIN EXCLUSIVE');
     } catch (error) {
       database.close();
