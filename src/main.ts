@@ -81,7 +81,9 @@ export async function startGateway(config: Config, env: Env): Promise<RunningGat
   const { store, journal } = stores;
   const queue = config.limits.sessionQueue;
   const leases = new Leases({ store, holder: journal.instance, clock, queue });
-  const repeats = new Repeats({ store, journal, clock, retention: config.retention.idempotencyMs });
+  const takeOver = () => recover(gateway, config.turns.recovery);
+  const retention = config.retention.idempotencyMs;
+  const repeats = new Repeats({ store, journal, clock, retention, takeOver });
   const gateway: Gateway = {
     ...stores,
     clock,
@@ -98,11 +100,8 @@ export async function startGateway(config: Config, env: Env): Promise<RunningGat
     overflow: config.context.overflow,
   };
   // Every turn that an earlier process left can be found again before the first request comes.
-  const recovered = await recover(gateway, config.turns.recovery);
-  const housekeeping = [
-    every(NEIGHBOURS_MS, () => recover(gateway, config.turns.recovery)),
-    every(SWEEP_MS, () => repeats.sweep()),
-  ];
+  const recovered = await takeOver();
+  const housekeeping = [every(NEIGHBOURS_MS, takeOver), every(SWEEP_MS, () => repeats.sweep())];
   let accepting = true;
   const probeStore = () => stores.store.findSession(DEFAULT_TENANT, { name: 'health' });
   const server = serve({

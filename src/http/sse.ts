@@ -2,6 +2,7 @@ import type { Delta } from '../core/delta.ts';
 import { Fault } from '../core/errors.ts';
 import type { Turn } from '../core/turn.ts';
 import type { LiveTurn } from '../turn/live-turn.ts';
+import type { Once } from '../turn/repeats.ts';
 import { toFault } from '../turn/settle.ts';
 
 /**
@@ -18,8 +19,12 @@ export interface StreamWriter {
   fail(fault: Fault): string;
 }
 
+/** The last event of a turn that its caller has seen already: only of one that it asked for before. */
+export const seenBefore = ({ replayed }: Once<LiveTurn>, headers: Headers): number =>
+  replayed ? lastEventId(headers) : -1;
+
 /** The last event that a reader has, from what it sent with its request; -1 where it has none. */
-export function lastEventId(headers: Headers): number {
+function lastEventId(headers: Headers): number {
   const id = headers.get('last-event-id');
   return id === null ? -1 : eventNumber(id, 'last-event-id');
 }

@@ -64,8 +64,29 @@ export async function execute(work: Work, path: TurnPath): Promise<void> {
   } catch (error) {
     path.emit({ intent, requestId, failure: error });
     live.fail(toFault(error));
+    if (live.keep && !givenBack) void offerAgain(work, toFault(error), path);
   } finally {
     resumed.lease?.release(givenBack);
+  }
+}
+
+/** Milliseconds between two offers of a turn that the store did not take; the pause doubles. */
+const FIRST_PAUSE = 1_000;
+const LONGEST_PAUSE = 60_000;
+
+/**
+ * A turn that the store could not take is offered to it until it does, so that it does not seem to run on for
+ * ever. Its readers have been told that it failed; what it has said is kept.
+ */
+async function offerAgain(work: Work, failure: Fault, path: TurnPath): Promise<void> {
+  for (let pause = FIRST_PAUSE; !path.running.isClosed; pause = Math.min(2 * pause, LONGEST_PAUSE)) {
+    await Bun.sleep(pause);
+    try {
+      await record(work, outcomeOf(work, failure, path), path);
+      return;
+    } catch {
+      // The next time, or by whoever takes over the journal.
+    }
   }
 }
 

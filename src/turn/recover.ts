@@ -73,7 +73,10 @@ async function goOn({ intent: slim, deltas }: Unfinished, plan: Plan, path: Turn
     queued: plan.waitsFor !== undefined,
   });
   live.publish(deltas);
+  const { by } = foldAll(deltas);
+  if (by) live.start({ candidate: by, retries: 0 });
   path.running.add(live);
+  if (plan.fingerprint) path.repeats.recall(tenant, plan.fingerprint, id);
   const accepted = { id, session, createdAt, deferredUntil: plan.deferredUntil };
   if (plan.waitsFor)
     void runQueued({ ask, caller, accepted, candidates, live, done: path.background.readmit() }, path);

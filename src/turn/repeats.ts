@@ -43,6 +43,8 @@ export interface RepeatsParts {
   clock: Clock;
   /** Milliseconds that idempotency keys are kept. */
   retention: number;
+  /** Takes over what dead processes left (`turn/recover.ts`). */
+  takeOver(): Promise<unknown>;
 }
 
 /** Another request with the same key was faster. */
@@ -77,6 +79,11 @@ export class Repeats {
     return once;
   }
 
+  /** A turn that was begun by a process that has died: its client may send its request again here. */
+  recall(tenant: Tenant, fingerprint: string, target: string): void {
+    this.remember(`${tenant}\n${fingerprint}`, { at: this.parts.clock(), target });
+  }
+
   /** Forgets what is older than the retention; to be called every few minutes. */
   async sweep(): Promise<void> {
     const now = this.parts.clock();
@@ -96,12 +103,14 @@ export class Repeats {
     const { store, journal, clock } = this.parts;
     for (let tries = 0; tries < PAUSES; tries++) {
       const stands = await store.findClaim(tenant, key);
-      if (stands && stands.fingerprint !== fingerprint) throw reused();
-      const made = stands && (await find(stands.target));
-      if (made !== undefined) return { made, replayed: true };
-      if (stands && (await this.isElsewhere(stands))) {
-        await Bun.sleep(PAUSE);
-        continue;
+      if (stands) {
+        if (stands.fingerprint !== fingerprint) throw reused();
+        const made = (await find(stands.target)) ?? (await this.findLeft(stands, find));
+        if (made !== undefined) return { made, replayed: true };
+        if (await this.isElsewhere(stands)) {
+          await Bun.sleep(PAUSE);
+          continue;
+        }
       }
       try {
         return await fresh(
@@ -122,6 +131,13 @@ export class Repeats {
   /** Whether another process holds a claim and may still act on it. */
   private async isElsewhere({ holder }: Claim): Promise<boolean> {
     return holder !== this.parts.journal.instance && (await this.parts.journal.isAlive(holder));
+  }
+
+  /** What a process that died after its claim has left in its journal. */
+  private async findLeft<Made>(claim: Claim, find: Making<Made>['find']): Promise<Made | undefined> {
+    if (claim.holder === this.parts.journal.instance || (await this.isElsewhere(claim))) return undefined;
+    await this.parts.takeOver();
+    return find(claim.target);
   }
 
   /** Without a key, only a client that says that it repeats a request is taken to do so. */

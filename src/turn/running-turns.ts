@@ -12,6 +12,11 @@ export class RunningTurns {
   private readonly lingering = new Map<TurnId, LiveTurn>();
   private closed = false;
 
+  /** The gateway is stopping. */
+  get isClosed(): boolean {
+    return this.closed;
+  }
+
   add(turn: LiveTurn): void {
     const { id } = turn.asked;
     this.live.set(id, turn);

@@ -29,7 +29,7 @@ async function appendTo(store: MemorySessionStore): Promise<unknown> {
   const journal = new MemoryJournal();
   const leases = new Leases({ store, holder: journal.instance, clock, queue: 4 });
   const sessions = new Sessions({ store, blobs, clock, leases });
-  const repeats = new Repeats({ store, journal, clock, retention: 1_000 });
+  const repeats = new Repeats({ store, journal, clock, retention: 1_000, takeOver: async () => {} });
   const patience = { sessionMs: 1_000, deferMs: 1_000 };
   const session: Session = { id: newSessionId(1), tenant, createdAt: 1, metadata: {}, head: null, edits: 0 };
   await store.createSession(session);
@@ -38,7 +38,10 @@ async function appendTo(store: MemorySessionStore): Promise<unknown> {
 }
 
 test('items that follow the head are added', async () => {
-  expect(await appendTo(new MemorySessionStore())).toMatchObject({ made: { state: 'completed' }, replayed: false });
+  expect(await appendTo(new MemorySessionStore())).toMatchObject({
+    made: { state: 'completed' },
+    replayed: false,
+  });
 });
 
 test('items that nobody would see are not said to be added', async () => {

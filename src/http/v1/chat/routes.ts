@@ -11,7 +11,7 @@ import { readBody } from '../../body.ts';
 import type { Exchange, Handler, Route } from '../../exchange.ts';
 import type { Gateway } from '../../gateway.ts';
 import { begun, replyAccepted, replyOnce, replyWhole, stopWithClient, turnHeaders } from '../../reply.ts';
-import { lastEventId, startingAfter, streamTurn } from '../../sse.ts';
+import { seenBefore, startingAfter, streamTurn } from '../../sse.ts';
 import { metadata, validate } from '../fields.ts';
 import { identityOf, withIdentity } from '../identity.ts';
 import { page, pageOf, pageQuery } from '../pages.ts';
@@ -46,7 +46,7 @@ function create(gateway: Gateway): Handler {
     await begun(live);
     if (live.state === 'queued') return accepted(once);
     if (!ask.stream) return replyWhole(once, whole);
-    const writer = new ChatStream(live.asked, ask.includeUsage, lastEventId(headers));
+    const writer = new ChatStream(live.asked, ask.includeUsage, seenBefore(once, headers));
     return streamTurn(live, writer, turnHeaders(once));
   };
 }

@@ -11,7 +11,7 @@ import { readBody } from '../../body.ts';
 import type { Exchange, Handler, Route } from '../../exchange.ts';
 import type { Gateway } from '../../gateway.ts';
 import { begun, replyAccepted, replyWhole, stopWithClient, turnHeaders } from '../../reply.ts';
-import { lastEventId, startingAfter, streamTurn } from '../../sse.ts';
+import { seenBefore, startingAfter, streamTurn } from '../../sse.ts';
 import { identityOf, withIdentity } from '../identity.ts';
 import { pageOf, pageQuery } from '../pages.ts';
 import { parseResponseRequest, referencedId } from './parse.ts';
@@ -42,14 +42,16 @@ function create(gateway: Gateway): Handler {
     const once = await run(ask, caller, gateway);
     const live = once.made;
     if (ask.background) {
-      if (ask.stream) return streamed(once, lastEventId(headers));
+      if (ask.stream) return streamed(once, seenBefore(once, headers));
       return Response.json(await current(live), { headers: turnHeaders(once) });
     }
     stopWithClient(live, request, ask);
     await begun(live);
     if (live.state === 'queued')
       return replyAccepted(once, `${PATH}/${responseId(live.asked.id)}`, await current(live));
-    return ask.stream ? streamed(once, lastEventId(headers)) : replyWhole(once, (turn) => viewOf(live, turn));
+    return ask.stream
+      ? streamed(once, seenBefore(once, headers))
+      : replyWhole(once, (turn) => viewOf(live, turn));
   };
 }
 
