@@ -203,14 +203,17 @@ describe('file journal: neighbours', () => {
     expect((await reader.find(intent.id))?.deltas).toHaveLength(2);
   });
 
-  test('find a turn though it is inherited while they look for it', async () => {
-    const intents = Array.from({ length: 20 }, () => anIntent());
-    for (const intent of intents) await left((journal) => journal.begin(intent));
-    const [heir, reader] = [journals.open(), journals.open()];
-    const looking = Promise.all(intents.map(({ id }) => reader.find(id)));
-    await heir.inherit();
-    expect((await looking).map((found) => found?.intent)).toEqual(intents);
-  });
+  test.each(['by another', 'by themselves'])(
+    'find a turn though it is inherited meanwhile, %s',
+    async (by) => {
+      const intents = Array.from({ length: 20 }, () => anIntent());
+      for (const intent of intents) await left((journal) => journal.begin(intent));
+      const [heir, reader] = [journals.open(), journals.open()];
+      const looking = Promise.all(intents.map(({ id }) => reader.find(id)));
+      await (by === 'by another' ? heir : reader).inherit();
+      expect((await looking).map((found) => found?.intent)).toEqual(intents);
+    },
+  );
 
   test('are alive while they are open, and asking leaves nothing behind', async () => {
     const [mine, other] = [journals.open(), journals.open()];

@@ -106,8 +106,8 @@ export class FileJournal implements Journal {
   async find(turn: TurnId): Promise<Unfinished | undefined> {
     try {
       this.refuseIfClosed();
-      const segment = this.segmentOf.get(turn);
-      return segment ? new TurnReading(segment.path, turn).now() : await this.others.find(turn);
+      // While the others' segments were looked through, this process may have inherited the one that has it.
+      return this.findOwn(turn) ?? (await this.others.find(turn)) ?? this.findOwn(turn);
     } catch (cause) {
       throw unreadable(cause);
     }
@@ -139,6 +139,11 @@ export class FileJournal implements Journal {
     else this.lock.remove();
     this.segmentOf.clear();
     this.active = undefined;
+  }
+
+  private findOwn(turn: TurnId): Unfinished | undefined {
+    const segment = this.segmentOf.get(turn);
+    return segment && new TurnReading(segment.path, turn).now();
   }
 
   private activeSegment(): JournalSegment {
