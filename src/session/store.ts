@@ -176,7 +176,11 @@ export interface SessionStore {
    * (milliseconds since the epoch, of `createdAt`).
    */
   findRepeated(tenant: Tenant, fingerprint: string, since: number): Promise<TurnId | undefined>;
-  /** Forgets claims made before one time, and the fingerprints of turns begun before another. */
+  /**
+   * Forgets claims made before one time, and the fingerprints of turns begun before another. A turn that was
+   * claimed and is `deleted` is erased with its claim where it stands alone: in a session without a record, and
+   * with no other turn.
+   */
   forgetRequests(claimsBefore: number, fingerprintsBefore: number): Promise<void>;
 
   /** Includes deleted turns, which say so. */

@@ -77,6 +77,22 @@ export function claimConformance(name: string, makeStore: () => Promise<SessionS
       expect(await store.claim(ACME, again, { holder: 'dead', target: 'resp_1' })).toEqual(again);
     });
 
+    test('take along the turns that were kept for them alone', async () => {
+      const hidden = aTurn(newSessionId(NOW), null, { deleted: true });
+      const shown = aTurn(newSessionId(NOW), null);
+      const continued = aTurn(newSessionId(NOW), null, { deleted: true });
+      const turns = [hidden, shown, continued, aTurn(continued.session, continued)];
+      for (const turn of turns) {
+        await store.commitTurn(turn);
+        await store.claim(ACME, aClaim({ key: turn.id, target: turn.id }));
+      }
+      await store.forgetRequests(NOW, NOW);
+      expect(await store.readTurn(ACME, hidden.id)).toBeDefined();
+      await store.forgetRequests(NOW + 1, NOW + 1);
+      const left = await Promise.all(turns.map(({ id }) => store.readTurn(ACME, id)));
+      expect(left.map(Boolean)).toEqual([false, true, true, true]);
+    });
+
     test('cannot be changed through what was given or returned', async () => {
       const given = aClaim();
       await store.claim(ACME, given);

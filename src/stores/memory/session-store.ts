@@ -140,10 +140,16 @@ export class MemorySessionStore implements SessionStore {
   }
 
   async forgetRequests(claimsBefore: number, fingerprintsBefore: number): Promise<void> {
-    for (const { claims, fingerprints, turns } of this.logs.values()) {
-      for (const [key, claim] of claims) if (claim.createdAt < claimsBefore) claims.delete(key);
+    for (const log of this.logs.values()) {
+      const { claims, fingerprints, turns } = log;
+      for (const [key, { createdAt, target }] of claims) {
+        if (createdAt >= claimsBefore) continue;
+        claims.delete(key);
+        const turn = turns.get(target as TurnId);
+        if (turn?.deleted && standsAlone(turn, log)) turns.delete(turn.id);
+      }
       for (const id of fingerprints.keys()) {
-        if (turns.get(id)!.createdAt < fingerprintsBefore) fingerprints.delete(id);
+        if ((turns.get(id)?.createdAt ?? 0) < fingerprintsBefore) fingerprints.delete(id);
       }
     }
   }
@@ -268,6 +274,10 @@ function isListed(row: TurnRow, query: ListQuery): boolean {
   if (query.model !== undefined && query.model !== row.model) return false;
   return Object.entries(query.metadata ?? {}).every(([key, value]) => row.metadata[key] === value);
 }
+
+const standsAlone = ({ id, session }: TurnRow, { turns, sessions }: TenantLog): boolean =>
+  !sessions.has(session) &&
+  ![...turns.values()].some((other) => other.session === session && other.id !== id);
 
 const copyRow = (row: TurnRow): TurnRow => ({
   ...row,

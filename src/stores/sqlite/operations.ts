@@ -8,6 +8,7 @@ import type { SessionColumns, TurnColumns, TurnKey, TurnSuffix } from './columns
 import claimSql from './sql/claim.sql' with { type: 'text' };
 import countEditSql from './sql/count-edit.sql' with { type: 'text' };
 import deleteSessionSql from './sql/delete-session.sql' with { type: 'text' };
+import eraseUnshownSql from './sql/erase-unshown.sql' with { type: 'text' };
 import findClaimSql from './sql/find-claim.sql' with { type: 'text' };
 import findKeySql from './sql/find-key.sql' with { type: 'text' };
 import findLeaseSql from './sql/find-lease.sql' with { type: 'text' };
@@ -187,8 +188,9 @@ export class Operations {
     return this.first<Omit<TurnKey, 'tenant'>>(findRepeatedSql, { tenant, fingerprint, since });
   }
 
-  /** Forgets some claims made before a time; true where there may be more. */
+  /** Forgets some claims made before a time, and what was kept for them; true where there may be more. */
   forgetClaims(before: number): boolean {
+    this.prepare(eraseUnshownSql).run({ before, limit: AT_ONCE });
     return this.prepare(forgetClaimsSql).run({ before, limit: AT_ONCE }).changes === AT_ONCE;
   }
 

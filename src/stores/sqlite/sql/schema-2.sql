@@ -37,3 +37,8 @@ CREATE TABLE fingerprints (
   created_at  INTEGER NOT NULL,            -- of the turn
   fingerprint BLOB NOT NULL
 ) STRICT;
+
+-- The place of the last turn is given again when it is erased.
+CREATE TRIGGER turns_erased AFTER DELETE ON turns BEGIN
+  DELETE FROM fingerprints WHERE place = OLD.place;
+END;
