@@ -86,6 +86,23 @@ describe('sqlite: the file', () => {
     await store.close();
   });
 
+  test('does not take a turn for another one that was erased', async () => {
+    const path = freshPath();
+    const store = await SqliteSessionStore.open(path);
+    const fingerprint = '0123456789abcdef';
+    await store.commitTurn({ ...someTurns(1)[0]!, fingerprint });
+    const db = new Database(path);
+    db.run('DELETE FROM turns');
+    await store.commitTurn(someTurns(1)[0]!);
+    expect(await store.findRepeated(ACME, fingerprint, 0)).toBeUndefined();
+    db.run('DELETE FROM turns');
+    db.close();
+    const [next] = someTurns(1);
+    expect(await store.commitTurn({ ...next!, fingerprint })).toBe(true);
+    expect(await store.findRepeated(ACME, fingerprint, 0)).toBe(next!.id);
+    await store.close();
+  });
+
   test('gives no token twice, even where a power cut has undone the last leases', async () => {
     const path = freshPath();
     const store = await SqliteSessionStore.open(path);
