@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { durability } from './durability.ts';
 import { durable } from './durable.ts';
 import { longSession } from './long-session.ts';
 import { machine } from './machine.ts';
@@ -12,7 +13,16 @@ import { stateless } from './stateless.ts';
 import { storedBytes } from './stored-bytes.ts';
 import { streamed } from './streamed.ts';
 
-const ROWS: readonly Row[] = [stateless, streamed, durable, longSession, restart, storedBytes, openStreams];
+const ROWS: readonly Row[] = [
+  stateless,
+  streamed,
+  durable,
+  longSession,
+  restart,
+  storedBytes,
+  openStreams,
+  durability,
+];
 
 const { values } = parseArgs({
   options: {

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
+import { durability } from '../../bench/durability.ts';
 import { durable } from '../../bench/durable.ts';
 import { longSession } from '../../bench/long-session.ts';
 import { openStreams } from '../../bench/open-streams.ts';
@@ -42,7 +43,7 @@ afterAll(async () => {
 const measure = (row: Row) => row.measure({ effort: TINY, simulator, load, peers: false, say() {} });
 
 describe('every row gives figures', () => {
-  const rows = [stateless, streamed, durable, longSession, restart, storedBytes, openStreams];
+  const rows = [stateless, streamed, durable, longSession, restart, storedBytes, openStreams, durability];
   for (const row of rows) {
     test(row.title, async () => {
       const { figures } = await measure(row);
