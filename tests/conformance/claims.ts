@@ -171,6 +171,15 @@ export function claimConformance(name: string, makeStore: () => Promise<SessionS
       expect(await store.readTurn(ACME, old[0]!.id)).toBeDefined();
     });
 
+    test('go with a turn that is erased', async () => {
+      const turn = await commit({ deleted: true });
+      await store.claim(ACME, aClaim({ target: turn.id }));
+      await store.forgetRequests(NOW + 1, 0);
+      expect(await store.readTurn(ACME, turn.id)).toBeUndefined();
+      expect(await store.findRepeated(ACME, fingerprint, 0)).toBeUndefined();
+      await store.forgetRequests(NOW + 1, NOW + 1);
+    });
+
     test('and claims are forgotten apart', async () => {
       const turn = await commit({});
       await store.claim(ACME, aClaim());

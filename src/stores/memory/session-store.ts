@@ -141,15 +141,16 @@ export class MemorySessionStore implements SessionStore {
 
   async forgetRequests(claimsBefore: number, fingerprintsBefore: number): Promise<void> {
     for (const log of this.logs.values()) {
-      const { claims, fingerprints, turns } = log;
+      const { claims, fingerprints, roots, turns } = log;
       for (const [key, { createdAt, target }] of claims) {
         if (createdAt >= claimsBefore) continue;
         claims.delete(key);
         const turn = turns.get(target as TurnId);
-        if (turn?.deleted && standsAlone(turn, log)) turns.delete(turn.id);
+        if (!turn?.deleted || !standsAlone(turn, log)) continue;
+        for (const kept of [turns, roots, fingerprints]) kept.delete(turn.id);
       }
       for (const id of fingerprints.keys()) {
-        if ((turns.get(id)?.createdAt ?? 0) < fingerprintsBefore) fingerprints.delete(id);
+        if (turns.get(id)!.createdAt < fingerprintsBefore) fingerprints.delete(id);
       }
     }
   }
