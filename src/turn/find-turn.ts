@@ -1,6 +1,6 @@
 import { ERRORS, Fault } from '../core/errors.ts';
 import { sessionOf, type TurnId } from '../core/ids.ts';
-import type { Tenant, Turn } from '../core/turn.ts';
+import type { Asked, Tenant, Turn } from '../core/turn.ts';
 import type { Journal } from '../session/journal.ts';
 import { playedTurn, wholeTurn } from '../session/large-content.ts';
 import type { BlobStore, SessionStore, TurnRow } from '../session/store.ts';
@@ -54,10 +54,18 @@ async function replay(row: TurnRow, { store, blobs }: FindParts): Promise<LiveTu
     store.findSession(row.tenant, { id: row.session }),
   ]);
   const shown = !row.deleted && turn.model !== undefined;
-  const live = new LiveTurn({ asked: turn, keep: true, shown, session });
+  const live = new LiveTurn({ asked: askedOf(turn), keep: true, shown, session });
   live.publish(playTape(tape, turn));
   end(live, turn);
   return live;
+}
+
+/** Without what came of it: the first events of a stream do not know that. */
+function askedOf(turn: Turn): Asked {
+  const { id, tenant, session, parent, createdAt, dialect, model, input, inputNatives } = turn;
+  const { instructions, settings, echo, listed, metadata } = turn;
+  const asked = { id, tenant, session, parent, createdAt, dialect, model, input, inputNatives };
+  return { ...asked, instructions, settings, echo, listed, metadata };
 }
 
 function end(live: LiveTurn, turn: Turn): void {
