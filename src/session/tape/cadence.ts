@@ -10,14 +10,7 @@
  * | `(120)` | a longer piece, of so many units |
  */
 
-/**
- * About what a tokenizer takes for a word. Every text is a sequence of these. Bounded, so that looking for the
- * next one costs the same in any text; without character classes that grow with Unicode.
- */
-const WORD =
-  /[^\r\nA-Za-z0-9\x80-\uffff]?[A-Za-z\x80-\uffff]{1,32}|[0-9]{1,3}| ?[^ \t\r\nA-Za-z0-9\x80-\uffff]{1,32}[\r\n]{0,8}|[ \t]{0,32}[\r\n]{1,8}|[ \t]{1,32}/y;
-
-const SIGN = /(\d+)|([b-z])|([A-Z])|\((\d+)\)/y;
+const MARK = /(\d+)|([b-z])|([A-Z])|\((\d+)\)/y;
 
 const MOST_WORDS = 26;
 const MOST_UNITS = 25;
@@ -51,11 +44,11 @@ export function readCadence(cadence: string, text: string, at: number): number[]
     lengths.push(end - at);
     at = end;
   };
-  SIGN.lastIndex = 0;
-  for (let read = 0; read < cadence.length; read = SIGN.lastIndex) {
-    const sign = SIGN.exec(cadence);
-    if (!sign) throw new RangeError('not a cadence');
-    const [, single, words, units, long] = sign;
+  MARK.lastIndex = 0;
+  for (let read = 0; read < cadence.length; read = MARK.lastIndex) {
+    const mark = MARK.exec(cadence);
+    if (!mark) throw new RangeError('not a cadence');
+    const [, single, words, units, long] = mark;
     for (let more = Number(single ?? 0); more > 0; more--) cut(afterWords(text, at, 1));
     if (words) cut(afterWords(text, at, steps('a', words) + 1));
     else if (units ?? long) cut(at + (units ? steps('A', units) : Number(long)));
@@ -80,8 +73,50 @@ function afterWords(text: string, at: number, words: number): number {
   return at;
 }
 
+/**
+ * About what a tokenizer takes for a word: letters and the one sign or blank before them; up to three digits; signs,
+ * with the space before and the line breaks after them; blanks and line breaks. Every text is a sequence of these.
+ * They are bounded, so that the next one is found as fast in any text.
+ */
 function afterWord(text: string, at: number): number {
-  WORD.lastIndex = at;
-  if (!WORD.test(text)) throw new RangeError('no words are left');
-  return WORD.lastIndex;
+  const kind = kindAt(text, at);
+  const next = kindAt(text, at + 1);
+  if (kind === DIGIT) return after(text, at, DIGIT, 3);
+  if (kind === LETTER) return after(text, at, LETTER, LONGEST);
+  if (kind !== BREAK && next === LETTER) return after(text, at + 1, LETTER, LONGEST);
+  if (kind === SIGN || (text[at] === ' ' && next === SIGN)) {
+    const signs = after(text, kind === SIGN ? at : at + 1, SIGN, LONGEST);
+    return after(text, signs, BREAK, MOST_BREAKS);
+  }
+  if (kind === undefined) throw new RangeError('no words are left');
+  return after(text, after(text, at, BLANK, LONGEST), BREAK, MOST_BREAKS);
+}
+
+const LONGEST = 32;
+const MOST_BREAKS = 8;
+
+const LETTER = 0;
+const DIGIT = 1;
+const BLANK = 2;
+const BREAK = 3;
+const SIGN = 4;
+
+/** Of the characters of ASCII; all others are letters, which no later edition of Unicode will change. */
+const KINDS = Uint8Array.from({ length: 128 }, (_, code) => {
+  const character = String.fromCharCode(code);
+  if (/[a-z]/i.test(character)) return LETTER;
+  if (/[0-9]/.test(character)) return DIGIT;
+  if (/[ \t]/.test(character)) return BLANK;
+  return /[\r\n]/.test(character) ? BREAK : SIGN;
+});
+
+function kindAt(text: string, at: number): number | undefined {
+  return at < text.length ? (KINDS[text.charCodeAt(at)] ?? LETTER) : undefined;
+}
+
+/** Behind as many characters of a kind as there are, at most `most`. */
+function after(text: string, at: number, kind: number, most: number): number {
+  let end = at;
+  while (end < at + most && kindAt(text, end) === kind) end++;
+  return end;
 }

@@ -21,7 +21,7 @@ export type Progress = DeltaOf<'progress'>;
  * | `t12b3` | text by its cadence; `x` is for refusals, `r` for reasoning, `s` for summaries, `a` for arguments |
  * | `["t12b3", "…"]` | the same, of a text that is not in the output |
  * | `n` | the next annotation |
-| `["p12", "…", delta]` | progress by its cadence, where it carries a text; the delta is what is the same in all |
+ * | `["p12", "…", delta]` | progress by its cadence, where it carries a text; the delta is what is the same in all |
  * | `-`, `!` | the item ends, as its deltas made it, or as the whole that is in the output |
  * | a delta | any other, as it was |
  *
@@ -40,19 +40,38 @@ export const SIGNS: Record<TextDelta['type'], string> = {
 };
 export const TYPES = new Map(Object.entries(SIGNS).map(([type, sign]) => [sign, type as TextDelta['type']]));
 
+/** How much of a text, or of a list, has passed, be it in the output or not. */
+interface Channel {
+  sign: string;
+  index: number;
+  part: number;
+  passed: number;
+}
+
 /** Where recorder and player are; both count alike. */
 export class Position {
   /** The item and the part of the last entry. */
   index = 0;
   part = 0;
-  private readonly counts = new Map<string, number>();
+  private readonly channels = new Map<string, Channel>();
+  private last: Channel | undefined;
 
-  /** Counts `more` of a channel, be it in the output or not; returns how much there was before. */
+  channel(sign: string, index: number, part: number): Channel {
+    const { last } = this;
+    // Mostly the same as before.
+    if (last?.sign === sign && last.index === index && last.part === part) return last;
+    const key = `${sign}${index}.${part}`;
+    const channel = this.channels.get(key) ?? { sign, index, part, passed: 0 };
+    this.channels.set(key, channel);
+    this.last = channel;
+    return channel;
+  }
+
+  /** Counts `more` of a channel; returns how much there was before. */
   pass(sign: string, index: number, part: number, more: number): number {
-    const channel = `${sign}${index}.${part}`;
-    const before = this.counts.get(channel) ?? 0;
-    this.counts.set(channel, before + more);
-    return before;
+    const channel = this.channel(sign, index, part);
+    channel.passed += more;
+    return channel.passed - more;
   }
 
   moveTo(index: number, part: number): void {

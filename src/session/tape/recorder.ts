@@ -7,8 +7,9 @@ import { type DeltaOf, emptied, type TextDelta, textIn, textPartIn } from './out
 
 /** Deltas that follow each other and differ in their text alone. */
 interface Run {
-  /** What they have in common. */
-  key: string;
+  /** What they have in common: their channel, or what is the same in all. */
+  of: unknown;
+  logprobs?: number;
   /** The beginning of the entry; it depends on the entry before. */
   head: string;
   /** What they are cut from: the text in the output, or their own. */
@@ -96,25 +97,32 @@ export class Recorder {
   private text(delta: TextDelta): void {
     const { type, index, text } = delta;
     const part = 'part' in delta ? delta.part : 0;
-    const from = this.position.pass(SIGNS[type], index, part, text.length);
-    const logprobs = type === 'text-delta' ? delta.logprobs : undefined;
-    if (logprobs && !this.hasLogprobs(index, part, logprobs)) {
+    const channel = this.position.channel(SIGNS[type], index, part);
+    const from = channel.passed;
+    channel.passed += text.length;
+    const given = type === 'text-delta' ? delta.logprobs : undefined;
+    if (given && !this.hasLogprobs(index, part, given)) {
       this.endRun();
       this.tape.push(delta);
       return;
     }
+    const logprobs = given?.length;
     const kept = textIn(this.items[index], type, part);
     const isKept = kept !== undefined && from + text.length <= kept.length && kept.startsWith(text, from);
-    const key = `${type} ${index} ${part} ${logprobs?.length} ${isKept}`;
-    if (this.run?.key !== key) {
+    const { run } = this;
+    if (run?.of !== channel || run.logprobs !== logprobs || !run.own !== isKept) {
       this.endRun();
-      const head = SIGNS[type] + this.placeOf(index, part, logprobs?.length);
-      this.run = isKept
-        ? { key, head, text: kept, from, lengths: [] }
-        : { key, head, text: '', from: 0, lengths: [], own: {} };
+      const head = SIGNS[type] + this.placeOf(index, part, logprobs);
+      const cut = isKept ? { text: kept, from } : { text: '', from: 0, own: {} };
+      this.run = { of: channel, logprobs, head, lengths: [], ...cut };
     }
-    if (!isKept) this.run.text += text;
-    this.run.lengths.push(text.length);
+    this.grow(text);
+  }
+
+  private grow(text: string): void {
+    const run = this.run!;
+    run.lengths.push(text.length);
+    if (run.own) run.text += text;
   }
 
   /** Hosted tools write too, mostly what their item will hold in a place of its own. */
@@ -126,13 +134,12 @@ export class Recorder {
       return;
     }
     const like = { ...delta, data: { ...delta.data, delta: '' } };
-    const key = JSON.stringify(like);
-    if (this.run?.key !== key) {
+    const of = JSON.stringify(like);
+    if (this.run?.of !== of) {
       this.endRun();
-      this.run = { key, head: 'p', text: '', from: 0, lengths: [], own: { like } };
+      this.run = { of, head: 'p', lengths: [], text: '', from: 0, own: { like } };
     }
-    this.run.text += text;
-    this.run.lengths.push(text.length);
+    this.grow(text);
   }
 
   private hasLogprobs(index: number, part: number, logprobs: readonly unknown[]): boolean {
