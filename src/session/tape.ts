@@ -14,9 +14,14 @@ export type { Tape } from './tape/entries.ts';
  * where the output, played item by item, gives the same events.
  */
 export function recordTape(deltas: readonly Delta[], outcome: Outcome): Tape | undefined {
-  const tape = record(deltas, outcome);
-  const plain = record(outputDeltas(outcome), outcome);
-  return unnamed(tape) === unnamed(plain) ? undefined : tape;
+  try {
+    const tape = record(deltas, outcome);
+    const plain = record(outputDeltas(outcome), outcome);
+    return unnamed(tape) === unnamed(plain) ? undefined : tape;
+  } catch {
+    // Deltas that break their promises are no reason to lose a turn.
+    return undefined;
+  }
 }
 
 /** The deltas to render, in order. A tape that does not fit its outcome is taken for none. */

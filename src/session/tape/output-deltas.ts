@@ -55,10 +55,8 @@ function contentDeltas(item: Item, index: number): Delta[] {
       return item.content.flatMap((_, part) => partDeltas(item, index, part));
     case 'reasoning':
       return [
-        ...item.summary.map(({ text }, part): Delta => ({ type: 'summary-delta', index, part, text })),
-        ...(item.content ?? []).map(
-          ({ text }, part): Delta => ({ type: 'reasoning-delta', index, part, text }),
-        ),
+        ...item.summary.flatMap((_, part) => textDeltas(item, 'summary-delta', index, part)),
+        ...(item.content ?? []).flatMap((_, part) => textDeltas(item, 'reasoning-delta', index, part)),
       ];
     default: {
       const text = textIn(item, 'arguments-delta', 0);
@@ -67,11 +65,19 @@ function contentDeltas(item: Item, index: number): Delta[] {
   }
 }
 
+function textDeltas(
+  item: Item,
+  type: 'refusal-delta' | 'reasoning-delta' | 'summary-delta',
+  index: number,
+  part: number,
+): Delta[] {
+  const text = textIn(item, type, part);
+  return text === undefined ? [] : [{ type, index, part, text }];
+}
+
 function partDeltas(message: Item, index: number, part: number): Delta[] {
-  const refusal = textIn(message, 'refusal-delta', part);
-  if (refusal !== undefined) return [{ type: 'refusal-delta', index, part, text: refusal }];
   const held = textPartIn(message, part);
-  if (!held) return [];
+  if (!held) return textDeltas(message, 'refusal-delta', index, part);
   const { text, annotations, logprobs } = held;
   return [
     { type: 'text-delta', index, part, text, ...(logprobs && { logprobs }) },

@@ -138,6 +138,22 @@ describe('what is on a tape', () => {
     expect(expectSameEvents([], outcomeOf([]))).toBeUndefined();
   });
 
+  test('parts that are missing before others stay missing', () => {
+    const deltas: Delta[] = [
+      ...crabs.slice(0, 2),
+      { type: 'item-start', index: 0, item: { type: 'reasoning', summary: [] } },
+      { type: 'summary-delta', index: 0, part: 2, text: 'Crabs?' },
+    ];
+    const outcome = outcomeOf(deltas);
+    expectSameEvents(deltas, outcome);
+    expect(() => playTape(undefined, stored(outcome))).not.toThrow();
+  });
+
+  test('deltas that make no sense cost no turn', () => {
+    const deltas: Delta[] = [...crabs.slice(0, 2), { type: 'item-end', index: 7 }];
+    expect(recordTape(deltas, outcomeOf(crabs))).toBeUndefined();
+  });
+
   test('long words and endless blanks cost no more than others', () => {
     const text = 'x'.repeat(60_000) + ' '.repeat(60_000);
     const deltas: Delta[] = [
