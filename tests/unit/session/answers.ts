@@ -58,12 +58,31 @@ const RETELLINGS: Retelling[] = [
   (item) => ({ ...item, encrypted_content: 'bW9yZQ' }) as Item,
   (item) => (item.type === 'message' ? trimmed(item) : { ...item, added: { by: 'provider' } }) as Item,
   (item) => (item.type === 'message' ? { ...item, content: [] } : item),
+  (item) => (item.type === 'message' ? amended(item) : item),
 ];
 
 const trimmed = (message: Message): Message => ({
   ...message,
   content: message.content.map((part) =>
     part.type === 'output_text' ? { ...part, text: part.text.trim(), annotations: [] } : part,
+  ),
+});
+
+/** What came first is told otherwise, and what came after it is the same. */
+const amended = (message: Message): Message => ({
+  ...message,
+  content: message.content.map((part) =>
+    part.type === 'output_text'
+      ? {
+          ...part,
+          annotations: part.annotations.map((annotation, at) =>
+            at === 0 ? { type: 'another' } : annotation,
+          ),
+          ...(part.logprobs && {
+            logprobs: part.logprobs.map((entry, at) => (at === 0 ? { token: 'another' } : entry)),
+          }),
+        }
+      : part,
   ),
 });
 

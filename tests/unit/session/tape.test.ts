@@ -97,6 +97,43 @@ describe('what is on a tape', () => {
     expect(expectSameEvents(crabs, outcomeOf(crabs))).toEqual(['@gpt-5', '>', '+', 't2Fbb2', '-']);
   });
 
+  test('what an item was said to be in the end is not kept twice', () => {
+    const content = [{ type: 'output_text' as const, text: 'Crabs.', annotations: [], model: 'added' }];
+    const message = { type: 'message' as const, role: 'assistant' as const, status: undefined, content };
+    const deltas: Delta[] = [
+      ...crabs.slice(0, 3),
+      { type: 'text-delta', index: 0, part: 0, text: 'Crabs.' },
+      {
+        type: 'annotation',
+        index: 0,
+        part: 0,
+        annotation: { type: 'url_citation', url: 'https://crabs.test' },
+      },
+      { type: 'item-end', index: 0, item: message },
+    ];
+    expect(expectSameEvents(deltas, outcomeOf(deltas))).toEqual(['@gpt-5', '>', '+', 'tb', deltas[4]!, '!']);
+  });
+
+  test('an annotation that is told otherwise in the end is kept, and the next one is found', () => {
+    const [first, second] = ['https://a.test', 'https://b.test'].map((url) => ({
+      type: 'url_citation',
+      url,
+    }));
+    const part = { type: 'output_text' as const, text: 'Crabs.', annotations: [{ type: 'gone' }, second] };
+    const deltas: Delta[] = [
+      ...crabs.slice(0, 3),
+      { type: 'text-delta', index: 0, part: 0, text: 'Crabs.' },
+      ...[first, second].map((annotation): Delta => ({ type: 'annotation', index: 0, part: 0, annotation })),
+      {
+        type: 'item-end',
+        index: 0,
+        item: { type: 'message', role: 'assistant', status: 'completed', content: [part] },
+      },
+    ];
+    const tape = expectSameEvents(deltas, outcomeOf(deltas));
+    expect(tape).toEqual(['@gpt-5', '>', '+', 'tb', deltas[4]!, 'n', '!']);
+  });
+
   test('lost calls and voided items are kept with their text, in one piece', () => {
     const deltas: Delta[] = [
       ...crabs.slice(0, 5),
