@@ -1,5 +1,6 @@
 import { Fault } from '../core/errors.ts';
 import type { Item } from '../core/items.ts';
+import { callIdOf, isAnswer, OpenCalls } from '../core/pairs.ts';
 import type { PromptItem } from '../core/prompt.ts';
 import type { Settings } from '../core/settings.ts';
 import type { BranchTurn } from '../core/turn.ts';
@@ -54,14 +55,14 @@ export function assemble(parts: AssembleInput): Assembled {
   const room = Math.max(0, budget.context - budget.answer - own);
   const cut = cutAt(history, room, budget);
   const kept = branch.filter(({ tokens, totalTokens }) => totalTokens - tokens >= cut);
-  const items: PromptItem[] = cut > 0 ? standingInstructions(branch[0], kept) : [];
+  const items: Placed[] = cut > 0 ? standingInstructions(branch[0], kept) : [];
   for (const turn of kept) addTurn(items, turn);
   input.forEach((item, index) => {
     items.push({ item, native: parts.inputNatives?.[index] });
   });
   const keptTokens = kept.reduce((sum, { tokens }) => sum + tokens, 0);
   return {
-    items: withoutOrphans(items),
+    items: items.some(({ item }) => item.type !== 'message') ? withoutLooseThoughts(inPairs(items)) : items,
     tokens: own + keptTokens,
     keptTurns: kept.length,
     droppedTokens: history - keptTokens,
@@ -82,8 +83,11 @@ function cutAt(history: number, room: number, budget: Budget): number {
   return Math.ceil((history - room) / step) * step;
 }
 
+/** An item with the answer that it is part of; absent for what the caller wrote. */
+type Placed = PromptItem & { answer?: BranchTurn };
+
 /** The instructions that opened the session stay, even when its beginning does not. */
-function standingInstructions(root: BranchTurn | undefined, kept: readonly BranchTurn[]): PromptItem[] {
+function standingInstructions(root: BranchTurn | undefined, kept: readonly BranchTurn[]): Placed[] {
   if (!root || kept[0] === root) return [];
   return root.turn.input
     .filter((_, index) => !root.hidden.includes(`i${index}`))
@@ -91,42 +95,54 @@ function standingInstructions(root: BranchTurn | undefined, kept: readonly Branc
     .map((item) => ({ item }));
 }
 
-function addTurn(items: PromptItem[], { turn, hidden }: BranchTurn): void {
+function addTurn(items: Placed[], answer: BranchTurn): void {
+  const { turn, hidden } = answer;
   const answeredBy = turn.provider ?? 'nobody';
   turn.input.forEach((item, index) => {
     if (hidden.includes(`i${index}`)) return;
     items.push({ item, native: turn.inputNatives?.[index], answeredBy });
   });
-  // A thought that no item followed belongs to an answer that was cut; providers refuse it.
-  const end = turn.output.findLastIndex((item) => item.type !== 'reasoning') + 1;
-  for (let index = 0; index < end; index++) {
-    if (hidden.includes(`o${index}`)) continue;
-    const native = turn.outputNatives?.[index];
-    items.push({
-      item: turn.output[index]!,
-      origin: turn.provider,
-      protocol: turn.protocol,
-      native,
-      answeredBy,
-    });
-  }
+  const { provider: origin, protocol } = turn;
+  turn.output.forEach((item, index) => {
+    if (hidden.includes(`o${index}`)) return;
+    items.push({ item, origin, protocol, native: turn.outputNatives?.[index], answeredBy, answer });
+  });
 }
 
 /**
- * A cut or a deletion may part a call from its output; alone, either would be refused by a provider.
- * Calls without an output are whole only at the very end, where the next turn's input would answer them,
- * and integrity sees to it that it does: so both halves are there, or none is kept.
+ * A limit or a deletion may part a call from its output; alone, either would be refused by a provider. Both
+ * halves are there, or none is kept. Those whose ids do not tell them apart get ids that do.
  */
-function withoutOrphans(items: PromptItem[]): PromptItem[] {
-  const calls = new Set<unknown>();
-  const outputs = new Set<unknown>();
-  for (const { item } of items) {
-    const { type, call_id } = item as { type: string; call_id?: unknown };
-    if (call_id !== undefined) (type.endsWith('_output') ? outputs : calls).add(call_id);
-  }
-  if (calls.size === 0 && outputs.size === 0) return items;
-  return items.filter(({ item }) => {
-    const { call_id } = item as { call_id?: unknown };
-    return call_id === undefined || (calls.has(call_id) && outputs.has(call_id));
+function inPairs(items: readonly Placed[]): Placed[] {
+  const calls = new OpenCalls();
+  const ids = new Map<number, string>();
+  items.forEach(({ item }, place) => {
+    const call = calls.take(item, place);
+    if (!call) return;
+    ids.set(call.place, call.distinct);
+    ids.set(place, call.distinct);
+  });
+  return items.flatMap((entry, place) => {
+    const id = callIdOf(entry.item);
+    if (id === undefined) return [entry];
+    const distinct = ids.get(place);
+    if (distinct === undefined) return [];
+    return distinct === id ? [entry] : [{ ...entry, item: { ...entry.item, call_id: distinct } as Item }];
   });
 }
+
+/** Thoughts belong to what they led to in the same answer. Where that was cut or deleted, providers refuse them. */
+function withoutLooseThoughts(items: readonly Placed[]): Placed[] {
+  const kept: Placed[] = [];
+  let next: Placed | undefined;
+  for (const entry of items.toReversed()) {
+    if (entry.item.type === 'reasoning' && !(next && isOfModel(next.item) && next.answer === entry.answer))
+      continue;
+    kept.push(entry);
+    next = entry;
+  }
+  return kept.reverse();
+}
+
+const isOfModel = (item: Item): boolean =>
+  item.type === 'message' ? item.role === 'assistant' : !isAnswer(item);

@@ -1,9 +1,10 @@
 import { type Item, messageText, type Part } from '../core/items.ts';
+import { isClosing } from './integrity.ts';
 
 /**
  * Digests of a branch's content. They chain: the digest after an item depends on everything before it,
  * so one comparison tells whether two histories are the same up to a point. Reasoning is left out,
- * because clients of chat completions do not send it back. Not secret and not proof against an
+ * because clients of chat completions do not send it back, and so are outputs that the gateway wrote itself. Not secret and not proof against an
  * adversary: a caller can only collide with its own session.
  */
 export const EMPTY_DIGEST = '';
@@ -14,6 +15,7 @@ export function digestItems(from: string, items: readonly Item[]): string {
 
 export function digestItem(before: string, item: Item): string {
   if (item.type === 'reasoning' || (item.type === 'message' && item.content.length === 0)) return before;
+  if (isClosing(item)) return before;
   return Bun.hash.xxHash64(contentOf(item), BigInt(before === '' ? 0 : `0x${before}`)).toString(16);
 }
 

@@ -1,93 +1,118 @@
 import { Fault } from '../core/errors.ts';
 import type { Item } from '../core/items.ts';
+import { callIdOf, isAnswer, type OpenCall, OpenCalls } from '../core/pairs.ts';
 
 /**
- * Invariant: in a session every call has exactly one output, later on the same branch. Kinds pair by
- * name: `function_call` with `function_call_output`, `custom_tool_call` with `custom_tool_call_output`.
+ * Invariant: what is on a branch can be said to every provider, whoever broke off what. Every call that
+ * waits for its caller has exactly one output, before the conversation moves on, and every thought leads
+ * to something or is marked as cut short. What a caller leaves out is recorded in its place, so that no
+ * abort leaves a session that is refused from then on, and everybody who reads it sees what was done.
+ * `context/assemble.ts` sees to the same for what deletions and limits part later.
  */
 
-interface Paired {
-  type: string;
-  call_id: string;
-}
-
-function paired(item: Item): Paired | undefined {
-  const { type, call_id } = item as { type: string; call_id?: unknown };
-  return typeof call_id === 'string' ? { type, call_id } : undefined;
-}
-
-/** A hosted tool's call runs at the provider and may carry its own result: only these wait for the caller. */
-const CALL = /^(function_call|custom_tool_call|computer_call|local_shell_call|shell_call|apply_patch_call)$/;
-
-function callOf(item: Item): Paired | undefined {
-  const pair = paired(item);
-  return pair && CALL.test(pair.type) ? pair : undefined;
-}
-
-function outputOf(item: Item): Paired | undefined {
-  const pair = paired(item);
-  return pair?.type.endsWith('_output') ? pair : undefined;
-}
-
-/** The calls among `items` that have no output among them. */
-function openCalls(items: readonly Item[]): Paired[] {
-  const open = new Map<string, Paired>();
-  for (const item of items) {
-    const call = callOf(item);
-    if (call) open.set(call.call_id, call);
-    const output = outputOf(item);
-    if (output) open.delete(output.call_id);
-  }
-  return [...open.values()];
-}
-
 /**
- * What a turn adds to a branch that ends in `before`, made whole. A call that is never answered is closed
- * by a recorded synthetic output before the conversation moves on, so that no abort can leave a session
- * that a provider refuses. With `answering`, a model will be asked next and nothing may stay open;
- * without, the caller is still appending. An output that belongs to no call is the caller's mistake:
+ * What a turn adds to a branch that ends in `before`, made whole; `input` itself where nothing is amiss.
+ *
+ * - A call that nobody answers is closed by a synthetic output.
+ * - An output behind the message that moves the conversation on comes before it.
+ * - An output that was given already is left out, where it says the same: its sender had no reply.
+ * - A thought that leads to nothing is marked `incomplete`.
+ *
+ * With `answering`, a model will be asked next and nothing may stay open; without, the caller is still
+ * appending. An output that belongs to no call, or another one than was given, is the caller's mistake:
  * `tool_output_without_call`.
  */
-export function mend(before: readonly Item[], input: readonly Item[], answering: boolean): Item[] {
-  const open = new Map(openCalls(before).map((call) => [call.call_id, call]));
-  const answered = new Set(input.flatMap((item) => outputOf(item)?.call_id ?? []));
+export function mend(before: readonly Item[], input: Item[], answering: boolean): Item[] {
+  const calls = new OpenCalls();
+  for (const item of before) calls.take(item);
   const mended: Item[] = [];
-  const closeUnanswered = () => {
-    for (const call of [...open.values()]) {
-      if (answered.has(call.call_id)) continue;
-      mended.push(closing(call));
-      open.delete(call.call_id);
+  const moved = new Set<number>();
+  const add = (item: Item) => {
+    mended.push(item);
+    return calls.take(item);
+  };
+  const close = (open: readonly OpenCall[], from: number) => {
+    for (const call of open) {
+      const at = answerIn(input, call, from, moved);
+      if (at !== -1) moved.add(at);
+      add(input[at] ?? closing(call));
     }
   };
   input.forEach((item, index) => {
-    const output = outputOf(item);
-    if (output && !open.delete(output.call_id)) {
-      throw new Fault('tool_output_without_call', `No open call has the id "${output.call_id}".`, {
-        param: `input[${index}].call_id`,
-      });
+    if (moved.has(index)) return;
+    close(calls.abandonedBy(item), index);
+    if (isAnswer(item) && !calls.waiting.some(({ call_id }) => call_id === callIdOf(item))) {
+      if ([...before, ...mended].some((given) => saysTheSame(given, item))) return;
+      throw withoutCall(item, index);
     }
-    if (item.type === 'message') closeUnanswered();
-    mended.push(item);
-    const call = callOf(item);
-    if (call && open.has(call.call_id)) throw ambiguous(call, index);
-    if (call) open.set(call.call_id, call);
+    add(leadsOn(input, index, answering) ? item : ({ ...item, status: 'incomplete' } as Item));
   });
-  if (answering) closeUnanswered();
-  return mended;
+  if (answering) close(calls.waiting, input.length);
+  return mended.length === input.length && mended.every((item, at) => item === input[at]) ? input : mended;
 }
 
-/** An output could belong to either, and providers refuse both. */
-function ambiguous({ call_id }: Paired, index: number): Fault {
-  return new Fault('invalid_request', `Two open calls have the id "${call_id}".`, {
-    param: `input[${index}].call_id`,
-  });
+/** Where the input answers `call` from `from` on; -1 where it does not, or makes another call of that id first. */
+function answerIn(
+  input: readonly Item[],
+  { call_id }: OpenCall,
+  from: number,
+  moved: ReadonlySet<number>,
+): number {
+  const at = input.findIndex(
+    (item, index) => index >= from && !moved.has(index) && callIdOf(item) === call_id,
+  );
+  return at !== -1 && isAnswer(input[at]!) ? at : -1;
 }
 
-function closing(call: Paired): Item {
-  return {
-    type: `${call.type}_output`,
-    call_id: call.call_id,
-    output: 'No output: the call was never answered.',
+function saysTheSame(given: Item, item: Item): boolean {
+  const { output: before } = given as { output?: unknown };
+  const { output } = item as { output?: unknown };
+  return isAnswer(given) && callIdOf(given) === callIdOf(item) && Bun.deepEquals(before, output);
+}
+
+/** Thoughts lead to what the model says or does next; what is still being appended may come. */
+function leadsOn(input: readonly Item[], index: number, answering: boolean): boolean {
+  if (input[index]!.type !== 'reasoning') return true;
+  const next = input.slice(index + 1).find(({ type }) => type !== 'reasoning');
+  if (!next) return !answering;
+  return next.type === 'message' ? next.role === 'assistant' : !isAnswer(next);
+}
+
+function withoutCall(item: Item, index: number): Fault {
+  const message = `No open call has the id "${callIdOf(item)}".`;
+  return new Fault('tool_output_without_call', message, { param: `input[${index}].call_id` });
+}
+
+const UNANSWERED = 'No output: the call was never answered.';
+/** Nothing to be seen: one transparent pixel. */
+const NO_SCREEN =
+  'data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg==';
+
+/** Outputs that say that there is none, in the forms that the Responses API takes; for the rest, a text. */
+const CLOSINGS: Record<string, Record<string, unknown>> = {
+  function_call: { output: UNANSWERED, status: 'incomplete' },
+  computer_call: {
+    output: { type: 'computer_screenshot', image_url: NO_SCREEN },
     status: 'incomplete',
-  } as Item;
+  },
+  shell_call: {
+    output: [{ stdout: '', stderr: UNANSWERED, outcome: { type: 'exit', exit_code: 1 } }],
+    status: 'incomplete',
+  },
+  apply_patch_call: { output: UNANSWERED, status: 'failed' },
+};
+
+function closing({ type, call_id }: Pick<OpenCall, 'type' | 'call_id'>): Item {
+  return {
+    type: `${type}_output`,
+    call_id,
+    ...(CLOSINGS[type] ?? { output: UNANSWERED }),
+  } as unknown as Item;
+}
+
+/** Whether it is an output that this module wrote: no part of what callers know of their session. */
+export function isClosing(item: Item): boolean {
+  const call_id = callIdOf(item);
+  if (call_id === undefined || !isAnswer(item)) return false;
+  return Bun.deepEquals(item, closing({ type: item.type.slice(0, -'_output'.length), call_id }));
 }

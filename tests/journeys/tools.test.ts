@@ -183,14 +183,22 @@ describe('integrity of calls and outputs', () => {
     expect((await tell('openai/recall', [user('two')])).text).toBe('I have heard: "one" | "two"');
   });
 
-  test('two open calls of one id are refused: an output could belong to either', async () => {
-    const call = { id: 'call_1', type: 'function' as const, function: { name: 'weather', arguments: '{}' } };
-    const twice = tell('openai/recall', [
+  test.each(PROVIDERS)('two open calls of one id are answered in their order at %s', async (provider) => {
+    const call = (called: string) => ({
+      id: 'call_1',
+      type: 'function' as const,
+      function: { name: called, arguments: '{}' },
+    });
+    const messages = [
       user('How is Paris?'),
-      { role: 'assistant', content: null, tool_calls: [call, call] },
-      output(call, 'sunny'),
-    ]);
-    await expect(twice).rejects.toMatchObject({ status: 400, code: 'invalid_request' });
+      { role: 'assistant' as const, content: null, tool_calls: [call('weather'), call('population')] },
+      output(call('weather'), 'sunny'),
+      output(call('population'), '2 million'),
+    ];
+    const answer = await tell(`${provider}/tools`, messages);
+    expect(answer.text).toBe(toolsAnswered(provider, 'sunny', '2 million'));
+    const next = await tell(`${provider}/recall`, [...messages, answer.message, user('And?')]);
+    expect(next).toMatchObject({ history: 'matched', text: 'I have heard: "How is Paris?" | "And?"' });
   });
 
   test.each(PROVIDERS)('ids that repeat from answer to answer are no trouble for %s', async (provider) => {
@@ -230,6 +238,7 @@ describe('integrity of calls and outputs', () => {
       next.message,
       user('Go on.'),
     ]);
+    expect(after.history).toBe('matched');
     expect(after.text).toBe('I have heard: "How is Paris?" | "Never mind." | "Go on."');
   });
 

@@ -1,0 +1,93 @@
+import { describe, expect, test } from 'bun:test';
+import { assemble } from '../../../src/context/assemble.ts';
+import type { Item } from '../../../src/core/items.ts';
+import type { BranchTurn, Turn } from '../../../src/core/turn.ts';
+
+const item = (fields: Record<string, unknown>) => fields as unknown as Item;
+const user = (text: string) =>
+  item({ type: 'message', role: 'user', content: [{ type: 'input_text', text }] });
+const assistant = (text: string) =>
+  item({ type: 'message', role: 'assistant', content: [{ type: 'output_text', text, annotations: [] }] });
+const call = (call_id: string, name = 'weather') =>
+  item({ type: 'function_call', call_id, name, arguments: '{}' });
+const output = (call_id: string, text = 'sunny') =>
+  item({ type: 'function_call_output', call_id, output: text });
+const thought = (text: string) => item({ type: 'reasoning', summary: [], content: [{ text }] });
+
+function turn(input: Item[], answer: Item[], hidden: string[] = []): BranchTurn {
+  const known = { input, output: answer, provider: 'openai', protocol: 'openai-responses' } as Turn;
+  return { turn: known, tokens: 1, totalTokens: 1, digest: '', hidden };
+}
+
+const budget = { context: 10_000, answer: 100, overflow: 'error' } as const;
+const context = (branch: BranchTurn[], input: Item[] = [user('now')]) =>
+  assemble({ branch, input, settings: {}, budget }).items.map(({ item }) => item);
+
+describe('a call and its output', () => {
+  test('are both there', () => {
+    const items = [user('one'), call('a'), output('a'), user('now')];
+    expect(context([turn([items[0]!], [items[1]!])], items.slice(2))).toEqual(items);
+  });
+
+  test('are both left out where one was deleted, though its id was used before or after', () => {
+    const round = (text: string, hidden: string[][] = [[], []]) => [
+      turn([user(text)], [call('0')], hidden[0]),
+      turn([output('0', text)], [assistant(text)], hidden[1]),
+    ];
+    const whole = [user('two'), call('0'), output('0', 'two'), assistant('two'), user('now')];
+    const without = [user('one'), assistant('one'), ...whole];
+    expect(context([...round('one', [['o0'], []]), ...round('two')])).toEqual(without);
+    expect(context([...round('one', [[], ['i0']]), ...round('two')])).toEqual(without);
+    const after = [...round('two'), ...round('one', [[], ['i0']])];
+    expect(context(after)).toEqual([...whole.slice(0, -1), user('one'), assistant('one'), user('now')]);
+  });
+
+  test('are told from others with the same id in the same answer', () => {
+    const calls = [call('0', 'weather'), call('0', 'population'), call('0_2', 'height')];
+    const outputs = [output('0', 'sunny'), output('0', '2 million'), output('0_2', '35 m')];
+    expect(context([turn([user('one')], calls)], outputs)).toEqual([
+      user('one'),
+      call('0', 'weather'),
+      call('0_2', 'population'),
+      call('0_2_2', 'height'),
+      output('0', 'sunny'),
+      output('0_2', '2 million'),
+      output('0_2_2', '35 m'),
+    ]);
+  });
+
+  test('of a hosted tool may have calls of the caller between them', () => {
+    const program = item({ type: 'program', call_id: 'p' });
+    const result = item({ type: 'program_output', call_id: 'p' });
+    const branch = [turn([user('one')], [program, call('a')]), turn([output('a')], [call('b')])];
+    const items = [user('one'), program, call('a'), output('a'), call('b'), output('b'), result];
+    expect(context(branch, [output('b'), result])).toEqual(items);
+  });
+});
+
+describe('a thought', () => {
+  const answer = [thought('first'), thought('second'), assistant('said')];
+
+  test('goes with what it led to', () => {
+    expect(context([turn([user('one')], answer)])).toEqual([user('one'), ...answer, user('now')]);
+    const called = [thought('first'), call('a')];
+    expect(context([turn([user('one')], called)], [output('a')])).toContainEqual(thought('first'));
+  });
+
+  test('is left out where that was cut, deleted or left out', () => {
+    const cut = [user('one'), user('now')];
+    expect(context([turn([user('one')], answer.slice(0, 2))])).toEqual(cut);
+    expect(context([turn([user('one')], answer, ['o2'])])).toEqual(cut);
+    expect(context([turn([user('one')], [thought('first'), call('a')])])).toEqual(cut);
+  });
+
+  test('does not lead to what another answer says', () => {
+    const branch = [turn([user('one')], [thought('first')]), turn([], [assistant('said')])];
+    expect(context(branch)).toEqual([user('one'), assistant('said'), user('now')]);
+  });
+
+  test('of the caller leads to what it adds later', () => {
+    const branch = [turn([user('one'), thought('first')], []), turn([assistant('said')], [])];
+    expect(context(branch)).toEqual([user('one'), thought('first'), assistant('said'), user('now')]);
+  });
+});
