@@ -134,7 +134,7 @@ export class Sessions {
     const { state, items } = request;
     switch (state.kind) {
       case 'none':
-        return { id: request.session, parent: null, branch: [], input: items };
+        return { id: request.session, parent: null, branch: [], input: mend([], items, true) };
       case 'session':
         return this.resumeSession(request, state);
       case 'response':
