@@ -34,8 +34,8 @@ export function readItem(value: unknown): OutputItem {
 
 function readMessage(raw: Json): OutputItem {
   const { type, role, status, content, ...native } = raw;
-  const item = { type, role: role ?? 'assistant', status, content: readParts(content) };
-  return { item: item as Message, native };
+  const item = { type, role: role ?? 'assistant', ...(status !== undefined && { status }) };
+  return { item: { ...item, content: readParts(content) } as Message, native };
 }
 
 function readParts(content: unknown): Part[] {
@@ -90,7 +90,8 @@ function readFunctionCall(raw: Json): OutputItem {
 
 function readFunctionCallOutput(raw: Json): OutputItem {
   const { type, call_id, output, status, ...native } = raw;
-  return { item: { type, call_id, output, status } as FunctionCallOutput, native };
+  const item = { type, call_id, output, ...(status !== undefined && { status }) };
+  return { item: item as FunctionCallOutput, native };
 }
 
 function readOther(raw: Json): OutputItem {
