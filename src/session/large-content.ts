@@ -15,7 +15,7 @@ const LARGE = 8 * 1024;
 const LARGE_TOOLS = 2 * 1024;
 
 /** Messages' own text stays in the turn, whatever its length: only payloads in these fields move out. */
-const PAYLOAD_FIELDS = new Set(['image_url', 'file_data', 'data', 'result', 'b64_json']);
+const PAYLOAD_FIELDS = new Set(['image_url', 'file_data', 'data', 'result', 'b64_json', 'partial_image_b64']);
 
 type Visit = (text: string) => string;
 
@@ -41,9 +41,9 @@ function mapPayloads<T>(value: T, visit: Visit): T {
   return (copy ?? value) as T;
 }
 
-function payloads(items: readonly Item[], wanted: (text: string) => boolean): Set<string> {
+function payloads(content: unknown, wanted: (text: string) => boolean): Set<string> {
   const found = new Set<string>();
-  mapPayloads(items, (text) => {
+  mapPayloads(content, (text) => {
     if (wanted(text)) found.add(text);
     return text;
   });
@@ -53,24 +53,32 @@ function payloads(items: readonly Item[], wanted: (text: string) => boolean): Se
 /** Whether stored text may hold a reference; most does not, and need not be looked through. */
 export const mayRefer = (body: string): boolean => body.includes(REFERENCE);
 
-/** Moves large payloads of items to the blob store. Resolves when they survive the machine. */
-export async function moveOut(items: Item[], tenant: Tenant, blobs: BlobStore): Promise<Item[]> {
+/** Moves large payloads of items, or of a tape, to the blob store. Resolves when they survive the machine. */
+export async function moveOut<Content extends Item[] | Tape | undefined>(
+  content: Content,
+  tenant: Tenant,
+  blobs: BlobStore,
+): Promise<Content> {
   // What only looks like a reference must not be taken for one when it is read.
-  const large = payloads(items, (text) => text.length >= LARGE || text.startsWith(REFERENCE));
-  if (large.size === 0) return items;
+  const large = payloads(content, (text) => text.length >= LARGE || text.startsWith(REFERENCE));
+  if (large.size === 0) return content;
   const references = new Map<string, string>();
   for (const text of large) references.set(text, REFERENCE + (await blobs.putBlob(tenant, text)));
-  return mapPayloads(items, (text) => references.get(text) ?? text);
+  return mapPayloads(content, (text) => references.get(text) ?? text);
 }
 
 /** The inverse of `moveOut`; `context_lost` when a blob is missing. */
-export async function bringBack(items: Item[], tenant: Tenant, blobs: BlobStore): Promise<Item[]> {
-  const references = payloads(items, (text) => text.startsWith(REFERENCE));
-  if (references.size === 0) return items;
+export async function bringBack<Content extends Item[] | Tape | undefined>(
+  content: Content,
+  tenant: Tenant,
+  blobs: BlobStore,
+): Promise<Content> {
+  const references = payloads(content, (text) => text.startsWith(REFERENCE));
+  if (references.size === 0) return content;
   const contents = new Map<string, string>();
   for (const reference of references)
     contents.set(reference, await readBlob(reference.slice(REFERENCE.length), tenant, blobs));
-  return mapPayloads(items, (text) => contents.get(text) ?? text);
+  return mapPayloads(content, (text) => contents.get(text) ?? text);
 }
 
 async function readBlob(hash: string, tenant: Tenant, blobs: BlobStore): Promise<string> {
@@ -95,7 +103,7 @@ export const wholeTurn = (row: TurnRow, blobs: BlobStore): Promise<Turn> => comp
 /** The same, with what it takes to stream it again. */
 export async function playedTurn(row: TurnRow, blobs: BlobStore): Promise<{ turn: Turn; tape?: Tape }> {
   const { turn, tape } = decodePlayed(row);
-  return { turn: await completed(turn, blobs), tape };
+  return { turn: await completed(turn, blobs), tape: await bringBack(tape, row.tenant, blobs) };
 }
 
 async function completed(turn: Turn, blobs: BlobStore): Promise<Turn> {

@@ -47,7 +47,7 @@ export async function commit(
 ): Promise<Committed> {
   const output = await moveOut(outcome.output, slim.tenant, parts.blobs);
   const speaks = outcome.output.length > 0 || outcome.state === 'completed';
-  const tape = recordTape(deltas, outcome);
+  const tape = await moveOut(recordTape(deltas, outcome), slim.tenant, parts.blobs);
   const row = { ...toRow(slim, outcome), fingerprint, body: encodeBody(slim, { ...outcome, output }, tape) };
   const move = speaks ? slim.standing.moveHead : undefined;
   const moved = await parts.store.commitTurn(row, { move, token });
