@@ -47,7 +47,7 @@ export async function commit(
 ): Promise<Committed> {
   const output = await moveOut(outcome.output, slim.tenant, parts.blobs);
   const speaks = outcome.output.length > 0 || outcome.state === 'completed';
-  const tape = await moveOut(recordTape(deltas, outcome), slim.tenant, parts.blobs);
+  const tape = cameWhole(slim, outcome) ? undefined : await taped(deltas, outcome, slim, parts.blobs);
   const row = { ...toRow(slim, outcome), fingerprint, body: encodeBody(slim, { ...outcome, output }, tape) };
   const move = speaks ? slim.standing.moveHead : undefined;
   const moved = await parts.store.commitTurn(row, { move, token });
@@ -62,6 +62,13 @@ export async function commit(
     digest,
   };
 }
+
+/** An answer that came in one piece is played item by item, as it came. */
+const cameWhole = ({ plan }: Intent, { attempts }: Outcome): boolean =>
+  plan !== undefined && !plan.stream && !plan.background && !attempts;
+
+const taped = (deltas: readonly Delta[], outcome: Outcome, { tenant }: Intent, blobs: BlobStore) =>
+  moveOut(recordTape(deltas, outcome), tenant, blobs);
 
 /** Where a turn stands now that it is in the log. */
 export interface Committed extends Pick<TurnRow, 'tokens' | 'totalTokens' | 'digest'> {
