@@ -106,8 +106,10 @@ async function follow(
   let isFirst = true;
   try {
     for await (const burst of found.bursts) {
+      // Who goes on is on record, even where nothing that it says is of use.
+      if (isFirst && joint) take(live, opening, folded, journal);
       const joined = joint?.join(burst) ?? burst;
-      take(live, isFirst ? [...opening, ...joined] : joined, folded, journal);
+      take(live, isFirst && !joint ? [...opening, ...joined] : joined, folded, journal);
       isFirst = false;
     }
     return undefined;

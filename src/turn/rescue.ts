@@ -1,9 +1,10 @@
 import type { ErrorCode } from '../core/errors.ts';
 import { Fault } from '../core/errors.ts';
 import type { Called, Folded, FoldedItem } from '../core/fold.ts';
-import type { Message } from '../core/items.ts';
+import type { Item, Message, Part } from '../core/items.ts';
 import type { Candidate } from '../routing/candidate.ts';
 import type { Ask } from './ask.ts';
+import { BeganAnew } from './seam.ts';
 
 /** How an answer goes on after a call broke off. */
 export interface Rescue {
@@ -13,7 +14,7 @@ export interface Rescue {
   said: string;
   /** The message that was cut: what continues it goes on there. */
   open?: { index: number; part: number };
-  /** Thoughts that were cut. */
+  /** What was cut and stays as it is: thoughts. */
   close: number[];
   /** What cannot be continued and is void. */
   discard: number[];
@@ -47,16 +48,26 @@ export function rescueOf(
 ): Rescue | undefined {
   if (!(failure instanceof Fault) || !RESCUABLE.has(failure.code)) return undefined;
   if (folded.brokenOff.length >= MOST_BROKEN) return undefined;
-  const remains = continuable(ask) ? remainsOf(folded) : allVoid(folded);
-  if (!remains) return undefined;
+  const mayRestart = !ask.stream || ask.policy.whenBroken === 'restart';
+  const isStuck =
+    failure instanceof BeganAnew && candidates.every((candidate) => hasBroken(candidate, folded));
+  const remains =
+    isContinuable(folded, ask) && !(isStuck && mayRestart) ? remainsOf(folded) : allVoid(folded);
   const { isHeard, ...rescue } = remains;
-  if (isHeard && ask.stream && ask.policy.whenBroken === 'fail') return undefined;
-  return { ...rescue, candidates: orderAfter(folded, failure.code, candidates), cause: failure.code };
+  if (isHeard && !mayRestart) return undefined;
+  return { ...rescue, candidates: orderAfter(folded, failure, candidates), cause: failure.code };
 }
 
-/** A text can be continued; a document with a form, or one of several choices, has to be made whole by one model. */
-const continuable = ({ settings }: Ask): boolean =>
-  (settings.n ?? 1) === 1 && (settings.format?.type ?? 'text') === 'text';
+/**
+ * A text can be continued; a document with a form, or one of several choices, has to be made whole by one
+ * model, and so has a refusal.
+ */
+function isContinuable({ items }: Folded, { settings }: Ask): boolean {
+  if ((settings.n ?? 1) > 1 || (settings.format?.type ?? 'text') !== 'text') return false;
+  return items.every(({ item }) => item.type !== 'message' || item.content.every(isText));
+}
+
+const isText = ({ type }: Part): boolean => type === 'output_text';
 
 type Remains = Pick<Rescue, 'said' | 'open' | 'close' | 'discard'> & {
   /** Readers have taken in what is void now. */
@@ -65,42 +76,47 @@ type Remains = Pick<Rescue, 'said' | 'open' | 'close' | 'discard'> & {
 
 function allVoid({ items }: Folded): Remains {
   const discard = Object.keys(items).map(Number);
-  return { said: '', close: [], discard, isHeard: items.some(({ item }) => item.type !== 'reasoning') };
+  return { said: '', close: [], discard, isHeard: items.some(({ item }) => isHeard(item)) };
 }
 
+/** A message that was announced and has no content yet says nothing. */
+const isHeard = (item: Item): boolean =>
+  item.type === 'message' ? item.content.length > 0 : item.type !== 'reasoning';
+
 /** Text is continued and thoughts stay as they are; calls, whole ones too, belong to an answer that has no end. */
-function remainsOf({ items }: Folded): Remains | undefined {
+function remainsOf({ items }: Folded): Remains {
   const remains: Remains = { said: '', close: [], discard: [], isHeard: false };
-  for (const [index, entry] of Object.entries(items)) {
-    if (!addRemains(remains, Number(index), entry)) return undefined;
-  }
+  for (const [index, entry] of Object.entries(items)) addRemains(remains, Number(index), entry);
   return remains;
 }
 
-function addRemains(remains: Remains, index: number, { item, done }: FoldedItem): boolean {
+function addRemains(remains: Remains, index: number, { item, done }: FoldedItem): void {
   if (item.type === 'message') {
-    if (item.content.some(({ type }) => type !== 'output_text')) return false;
     remains.said += textOf(item);
-    if (!done) remains.open = { index, part: Math.max(0, item.content.length - 1) };
+    if (done) return;
+    if (remains.open) remains.close.push(remains.open.index);
+    remains.open = { index, part: Math.max(0, item.content.length - 1) };
   } else if (item.type === 'reasoning') {
     if (!done) remains.close.push(index);
   } else {
     remains.discard.push(index);
     remains.isHeard = true;
   }
-  return true;
 }
 
 const textOf = ({ content }: Message): string =>
   content.map((part) => (part.type === 'output_text' ? part.text : '')).join('');
 
+/** Failures that are likely to last. */
+const LASTING = new Set<ErrorCode>(['provider_timeout', 'provider_overloaded', 'rate_limited']);
+
 /**
  * The one that broke off has the prompt in its cache and may only have lost a connection, so it gets a second
- * chance; but one that is slow, or has had its chance, comes last.
+ * chance; but one that is slow or overloaded, that cannot continue, or has had its chance, comes last.
  */
 function orderAfter(
   { by, brokenOff }: Folded,
-  cause: ErrorCode,
+  failure: Fault,
   candidates: readonly Candidate[],
 ): readonly Candidate[] {
   const at = candidates.findIndex((candidate) => isSame(candidate, by));
@@ -108,8 +124,12 @@ function orderAfter(
   const broken = candidates[at]!;
   const others = [...candidates.slice(at + 1), ...candidates.slice(0, at)];
   const hadItsChance = brokenOff.some((call) => isSame(broken, call.by));
-  return hadItsChance || cause === 'provider_timeout' ? [...others, broken] : [broken, ...others];
+  const comesLast = hadItsChance || LASTING.has(failure.code) || failure instanceof BeganAnew;
+  return comesLast ? [...others, broken] : [broken, ...others];
 }
+
+const hasBroken = (candidate: Candidate, { by, brokenOff }: Folded): boolean =>
+  isSame(candidate, by) || brokenOff.some((call) => isSame(candidate, call.by));
 
 const isSame = (candidate: Candidate, called: Called | undefined): boolean =>
   candidate.provider === called?.provider && candidate.model === called.model;

@@ -1,3 +1,5 @@
+import { Fault } from '../core/errors.ts';
+
 /** The end of what was said, in which a repetition is looked for. */
 const WINDOW = 400;
 /** A repetition counts where it begins with a word, or from this length on. */
@@ -6,8 +8,10 @@ const SURE = 12;
 const ANEW = 40;
 
 /** Thrown where a claw does not continue an answer but gives another one. */
-export class BeganAnew extends Error {
-  override readonly name = 'BeganAnew';
+export class BeganAnew extends Fault {
+  constructor() {
+    super('provider_protocol_error', 'The model gave another answer instead of the rest of the first one.');
+  }
 }
 
 /**
@@ -16,7 +20,9 @@ export class BeganAnew extends Error {
  * long as it may still turn out to be a repetition.
  */
 export class Seam {
-  private held = '';
+  /** The white space before `begun`; a model that goes on with the very next character has none. */
+  private space = '';
+  private begun = '';
   private open = true;
   /** Where in `said` a repetition may have begun, as far as it is still in agreement. */
   private starts: number[];
@@ -32,39 +38,66 @@ export class Seam {
   /** Takes more of the continuation; returns what is news for certain. Throws `BeganAnew`. */
   push(text: string): string {
     if (!this.open) return text;
-    this.held += text;
-    const begun = this.exact ? this.held : this.held.trimStart();
-    this.starts = this.starts.filter((start) => this.agrees(start, begun));
-    const { said } = this;
-    if (this.starts.some((start) => said.length - start > begun.length)) return '';
-    return this.settle(begun);
+    const more = this.exact || this.begun !== '' ? text : text.trimStart();
+    this.space += text.slice(0, text.length - more.length);
+    const at = this.begun.length;
+    this.begun += more;
+    this.starts = this.starts.filter((start) => this.agrees(start, at, more));
+    return this.starts.some((start) => !this.isPast(start)) ? '' : this.settle();
   }
 
-  /** The continuation has ended: returns what was held back and is no repetition. */
+  /** The continuation has ended: returns what was held back and is no repetition. Throws `BeganAnew`. */
   flush(): string {
     if (!this.open) return '';
-    const begun = this.exact ? this.held : this.held.trimStart();
-    const whole = this.starts.filter((start) => this.said.length - start <= begun.length);
-    this.starts = whole;
-    return this.settle(begun);
+    if (!this.exact && this.starts[0] === 0 && !this.isWhole(0) && this.begun.length >= ANEW) {
+      throw new BeganAnew();
+    }
+    this.starts = this.starts.filter((start) => this.isWhole(start));
+    return this.settle();
   }
 
-  private agrees(start: number, begun: string): boolean {
-    const length = Math.min(this.said.length - start, begun.length);
-    if (this.said.startsWith(begun.slice(0, length), start)) return true;
-    if (start === 0 && !this.exact && agreement(this.said, begun) >= ANEW) {
-      throw new BeganAnew('The claw gave another answer instead of the rest of the first one.');
-    }
+  /** Whether `more`, which comes at a place of the continuation, is what followed `start` at that place. */
+  private agrees(start: number, at: number, more: string): boolean {
+    const { said } = this;
+    const expected = Math.max(0, said.length - start - at);
+    if (said.startsWith(more.slice(0, expected), start + at)) return true;
+    if (start === 0 && !this.exact && at + agreement(said, at, more) >= ANEW) throw new BeganAnew();
     return false;
   }
 
+  private isWhole(start: number): boolean {
+    return this.said.length - start <= this.begun.length;
+  }
+
+  /** Whether what follows the repetition has begun: a word may turn out to be the beginning of another one. */
+  private isPast(start: number): boolean {
+    return this.said.length - start < this.begun.length;
+  }
+
   /** The longest repetition that came whole is left out. */
-  private settle(begun: string): string {
+  private settle(): string {
     this.open = false;
+    const { said, space, begun } = this;
     const start = this.starts[0];
-    const news = start === undefined ? this.held : begun.slice(this.said.length - start);
-    this.held = '';
-    return news;
+    const isChance = start !== undefined && !this.exact && (this.isRhythm(start) || this.isOtherWord(start));
+    if (start !== undefined && !isChance) return begun.slice(said.length - start);
+    // Between words, the cut and the model may both have left a space.
+    return space === ' ' && /\S $/.test(said.slice(-2)) ? begun : space + begun;
+  }
+
+  /** Whether what was said has gone on like this before: the text repeats itself, and not the model. */
+  private isRhythm(start: number): boolean {
+    const { said, space } = this;
+    const last = LAST_WORD.exec(said.slice(-WINDOW))![0];
+    const first = FIRST_WORD.exec(said.slice(start))![0];
+    return first !== '' && said.includes(last + space + first);
+  }
+
+  /** Whether a new word begins like the last one: "to" and " town". */
+  private isOtherWord(start: number): boolean {
+    const { said, space, begun } = this;
+    const next = begun[said.length - start];
+    return space !== '' && next !== undefined && WORD.test(next) && ONE_WORD.test(said.slice(start));
   }
 }
 
@@ -83,10 +116,14 @@ function repetitionStarts(said: string): number[] {
 }
 
 const WORD = /[\p{L}\p{N}]/u;
+const ONE_WORD = /^[\p{L}\p{N}]+$/u;
+const FIRST_WORD = /^[^\p{L}\p{N}]{0,12}[\p{L}\p{N}]{0,12}/u;
+const LAST_WORD = /[\p{L}\p{N}]{0,12}[^\p{L}\p{N}]{0,12}$/u;
 const beginsWord = (text: string, at: number): boolean => WORD.test(text[at]!) && !WORD.test(text[at - 1]!);
 
-function agreement(a: string, b: string): number {
+/** How far `more` is what `said` holds from a place on. */
+function agreement(said: string, at: number, more: string): number {
   let length = 0;
-  while (length < a.length && length < b.length && a[length] === b[length]) length++;
+  while (length < more.length && said[at + length] === more[length]) length++;
   return length;
 }
