@@ -1,6 +1,8 @@
 import { Fault } from '../core/errors.ts';
 import type { Item } from '../core/items.ts';
 import { callIdOf, isAnswer, type OpenCall, OpenCalls } from '../core/pairs.ts';
+import type { BranchTurn } from '../core/turn.ts';
+import { placedItems } from './codec.ts';
 
 /**
  * Invariant: what is on a branch can be said to every provider, whoever broke off what. Every call that
@@ -11,20 +13,20 @@ import { callIdOf, isAnswer, type OpenCall, OpenCalls } from '../core/pairs.ts';
  */
 
 /**
- * What a turn adds to a branch that ends in `before`, made whole; `input` itself where nothing is amiss.
+ * What a turn adds to `branch`, the end of one, made whole; `input` itself where nothing is amiss.
  *
  * - A call that nobody answers is closed by a synthetic output.
  * - An output behind the message that moves the conversation on comes before it.
- * - An output that was given already is left out, where it says the same: its sender had no reply.
+ * - An output that was given already, word for word, is left out.
  * - A thought that leads to nothing is marked `incomplete`.
  *
  * With `answering`, a model will be asked next and nothing may stay open; without, the caller is still
  * appending. An output that belongs to no call, or another one than was given, is the caller's mistake:
  * `tool_output_without_call`.
  */
-export function mend(before: readonly Item[], input: Item[], answering: boolean): Item[] {
+export function mend(branch: readonly BranchTurn[], input: Item[], answering: boolean): Item[] {
   const calls = new OpenCalls();
-  for (const item of before) calls.take(item);
+  for (const item of sinceAsked(branch)) calls.take(item);
   const mended: Item[] = [];
   const moved = new Set<number>();
   const add = (item: Item) => {
@@ -42,13 +44,21 @@ export function mend(before: readonly Item[], input: Item[], answering: boolean)
     if (moved.has(index)) return;
     close(calls.abandonedBy(item), index);
     if (isAnswer(item) && !calls.waiting.some(({ call_id }) => call_id === callIdOf(item))) {
-      if ([...before, ...mended].some((given) => saysTheSame(given, item))) return;
+      if (mended.some((given) => saysTheSame(given, item)) || wasGiven(branch, item)) return;
       throw withoutCall(item, index);
     }
     add(leadsOn(input, index, answering) ? item : ({ ...item, status: 'incomplete' } as Item));
   });
   if (answering) close(calls.waiting, input.length);
   return mended.length === input.length && mended.every((item, at) => item === input[at]) ? input : mended;
+}
+
+/** What calls can still be open in: the last turn that asked a model, and what was added to it since. */
+function sinceAsked(branch: readonly BranchTurn[]): Item[] {
+  const asked = branch.findLastIndex(({ turn }) => turn.model !== undefined);
+  return branch
+    .slice(Math.max(0, asked))
+    .flatMap(({ turn, hidden }) => placedItems(turn, hidden).map(({ item }) => item));
 }
 
 /** Where the input answers `call` from `from` on; -1 where it does not, or makes another call of that id first. */
@@ -63,6 +73,10 @@ function answerIn(
   );
   return at !== -1 && isAnswer(input[at]!) ? at : -1;
 }
+
+/** A client that got no reply, or half of one, sends its outputs again with whatever it says next. */
+const wasGiven = (branch: readonly BranchTurn[], item: Item): boolean =>
+  branch.some(({ turn }) => turn.input.some((given) => saysTheSame(given, item)));
 
 function saysTheSame(given: Item, item: Item): boolean {
   const { output: before } = given as { output?: unknown };

@@ -210,7 +210,7 @@ export class Sessions {
       if (branch.length === 0) return { branch, input: mend([], items, true), use: 'started' };
       if (state.history && isFullHistory(items)) return this.followHistory(request, session, branch);
       const news = withoutRepeatedInstructions(items, branch);
-      return { branch, input: mend(itemsOf(branch), news, true), use: 'appended' };
+      return { branch, input: mend(branch, news, true), use: 'appended' };
     });
   }
 
@@ -219,7 +219,7 @@ export class Sessions {
     const wanted = { tenant, id, window: APPEND_WINDOW, whenBusy: 'wait', waitMs } as const;
     return this.atHead(wanted, { ref: { id } }, async (branch) => ({
       branch,
-      input: mend(itemsOf(branch), items, false),
+      input: mend(branch, items, false),
     }));
   }
 
@@ -341,7 +341,7 @@ export class Sessions {
       : match.parent === null
         ? []
         : await this.branch(tenant, match.parent, window);
-    const input = mend(itemsOf(branch), items.slice(match.shared), true);
+    const input = mend(branch, items.slice(match.shared), true);
     return { branch, input, use: matched ? ('matched' as const) : ('forked' as const) };
   }
 
@@ -361,12 +361,12 @@ export class Sessions {
       head?.lease?.release(false);
     }
     const branch = await this.branch(tenant, id, window);
-    return { id: sessionOf(id), session, parent: id, branch, input: mend(itemsOf(branch), items, true) };
+    return { id: sessionOf(id), session, parent: id, branch, input: mend(branch, items, true) };
   }
 
   private follow({ session, branch }: Head, lease: Lease, items: Item[]): Resumed {
     try {
-      const input = mend(itemsOf(branch), items, true);
+      const input = mend(branch, items, true);
       const moveHead = { from: session.head };
       return { id: session.id, session, parent: session.head, branch, input, moveHead, lease };
     } catch (error) {
@@ -385,13 +385,6 @@ export class Sessions {
 }
 
 const tipOf = (branch: readonly BranchTurn[]): TurnId | null => branch.at(-1)?.turn.id ?? null;
-
-/** What calls can still be open in: the last turn that asked a model, and what was added to it since. */
-function itemsOf(branch: readonly BranchTurn[]): Item[] {
-  const asked = branch.findLastIndex(({ turn }) => turn.model !== undefined);
-  const since = branch.slice(Math.max(0, asked));
-  return since.flatMap(({ turn, hidden }) => placedItems(turn, hidden).map(({ item }) => item));
-}
 
 function previousNotFound(id: TurnId): Fault {
   const message = `Previous response with id '${responseId(id)}' not found.`;

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'bun:test';
 import type { Item } from '../../../src/core/items.ts';
+import type { BranchTurn, Turn } from '../../../src/core/turn.ts';
 import { digestItems, EMPTY_DIGEST } from '../../../src/session/digest.ts';
 import { isClosing, mend } from '../../../src/session/integrity.ts';
 
@@ -22,8 +23,14 @@ const closing = (call_id: string) =>
     status: 'incomplete',
   });
 
-const asked = (before: Item[], input: Item[]) => mend(before, input, true);
-const appended = (before: Item[], input: Item[]) => mend(before, input, false);
+/** Each turn asked a model; who wrote its items does not matter here. */
+const branch = (...turns: Item[][]): BranchTurn[] =>
+  turns.map((input) => {
+    const turn = { model: 'echo', input, output: [] as Item[] } as Turn;
+    return { turn, tokens: 1, totalTokens: 1, digest: '', hidden: [] };
+  });
+const asked = (before: Item[], input: Item[]) => mend(branch(before), input, true);
+const appended = (before: Item[], input: Item[]) => mend(branch(before), input, false);
 
 describe('calls', () => {
   test('answered in full need no mending, and the input is given back as it is', () => {
@@ -129,6 +136,11 @@ describe('outputs', () => {
     const before = [call('a'), output('a')];
     expect(asked(before, [output('a'), user])).toEqual([user]);
     expect(appended(before, [output('a')])).toEqual([]);
+  });
+
+  test('that come again with every new try are taken once, and what else is said every time', () => {
+    const before = branch([user, call('a')], [output('a'), assistant], [user, assistant], [assistant]);
+    expect(mend(before, [output('a'), user], true)).toEqual([user]);
   });
 
   test.each([
