@@ -45,9 +45,18 @@ function eventNumber(text: string, param: string): number {
 /** Proxies close connections that are silent for long; a comment keeps them open. */
 const KEEP_ALIVE_MS = 15_000;
 
-/** Streams a turn to one reader, from its first delta. The reader's going changes nothing here. */
-export function streamTurn(live: LiveTurn, writer: StreamWriter, headers: Record<string, string>): Response {
+/**
+ * Streams a turn to one reader, from its first delta. The reader's going changes nothing here. One that `joins` a
+ * turn that others began is answered at once, though there may be nothing for it to read yet.
+ */
+export function streamTurn(
+  live: LiveTurn,
+  writer: StreamWriter,
+  headers: Record<string, string>,
+  joins = false,
+): Response {
   let gone = false;
+  let silent = true;
   let keepAlive: ReturnType<typeof setInterval> | undefined;
   const body = new ReadableStream({
     type: 'direct',
@@ -56,15 +65,22 @@ export function streamTurn(live: LiveTurn, writer: StreamWriter, headers: Record
         controller.write(': keep-alive\n\n');
         controller.flush();
       }, KEEP_ALIVE_MS);
+      const send = (text: string) => {
+        if (text === '') return;
+        silent = false;
+        controller.write(text);
+      };
       try {
-        controller.write(writer.open());
+        send(writer.open());
         for (let seen = 0, more = true; more && !gone; more = await live.more(seen)) {
           let text = '';
           while (seen < live.log.length) text += writer.delta(live.log[seen++]!);
-          if (text !== '') controller.write(text);
+          send(text);
+          // Headers go out with the first byte.
+          if (joins && silent && live.state !== 'ended') send(': nothing yet\n\n');
           await controller.flush();
         }
-        if (!gone) controller.write(await ending(live, writer));
+        if (!gone) send(await ending(live, writer));
       } finally {
         clearInterval(keepAlive);
         controller.close();

@@ -46,8 +46,9 @@ function create(gateway: Gateway): Handler {
     await begun(live);
     if (live.state === 'queued') return accepted(once);
     if (!ask.stream) return replyWhole(once, whole);
-    const writer = new ChatStream(live.asked, ask.includeUsage, seenBefore(once, headers));
-    return streamTurn(live, writer, turnHeaders(once));
+    const after = seenBefore(once, headers);
+    const writer = new ChatStream(live.asked, ask.includeUsage, after);
+    return streamTurn(live, writer, turnHeaders(once), after >= 0);
   };
 }
 
@@ -80,7 +81,7 @@ function retrieve(gateway: Gateway): Handler {
     if (query.get('stream') === 'true') {
       const includeUsage = query.get('include_usage') === 'true';
       const writer = new ChatStream(live.asked, includeUsage, startingAfter(query, request.headers));
-      return streamTurn(live, writer, turnHeaders(once));
+      return streamTurn(live, writer, turnHeaders(once), true);
     }
     if (live.state !== 'ended') return accepted(once);
     await begun(live);

@@ -55,9 +55,10 @@ function create(gateway: Gateway): Handler {
   };
 }
 
-function streamed(once: Once<LiveTurn>, after: number): Response {
+function streamed(once: Once<LiveTurn>, after: number, joins = after >= 0): Response {
   const { made: live } = once;
-  return streamTurn(live, new ResponseStream(live.asked, live.shown, live.session, after), turnHeaders(once));
+  const writer = new ResponseStream(live.asked, live.shown, live.session, after);
+  return streamTurn(live, writer, turnHeaders(once), joins);
 }
 
 const viewOf = (live: LiveTurn, turn: ResponseView['turn']): Record<string, unknown> =>
@@ -104,7 +105,7 @@ function retrieve(gateway: Gateway): Handler {
     const live = await find(gateway, exchange);
     const once = { made: live, replayed: false };
     if (exchange.query.get('stream') !== 'true') return Response.json(await current(live));
-    return streamed(once, startingAfter(exchange.query, exchange.request.headers));
+    return streamed(once, startingAfter(exchange.query, exchange.request.headers), true);
   };
 }
 

@@ -1,0 +1,16 @@
+/** Looks again and again, ever less often, until what it sees is as wanted; returns that. */
+export async function eventually<Seen>(
+  what: string,
+  look: () => Seen | Promise<Seen>,
+  isWanted: (seen: Seen) => boolean,
+  withinMs = 15_000,
+): Promise<Seen> {
+  const deadline = performance.now() + withinMs;
+  for (let pause = 1; ; pause = Math.min(2 * pause, 50)) {
+    const seen = await look();
+    if (isWanted(seen)) return seen;
+    if (performance.now() > deadline)
+      throw new Error(`waited in vain until ${what}; at last there was ${JSON.stringify(seen)}`);
+    await Bun.sleep(pause);
+  }
+}

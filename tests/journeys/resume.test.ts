@@ -1,0 +1,440 @@
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
+import { rmSync } from 'node:fs';
+import type OpenAI from 'openai';
+import type { ResponseStreamEvent } from 'openai/resources/responses/responses';
+import { breakableLine } from '../harness/breakable-line.ts';
+import { type DictatedProvider, dictatedProvider } from '../harness/dictated.ts';
+import {
+  OTHER_KEY,
+  ROOT_KEY,
+  spawnGateway,
+  type TestGateway,
+  temporaryDirectory,
+  testGateway,
+} from '../harness/gateway.ts';
+import { json, sdk } from '../harness/journey.ts';
+import { after, blocksOf, numberOf, readerOf, withoutComments } from '../harness/reading.ts';
+import { expectRefusal } from '../harness/refusal.ts';
+import { type Provider, startProvider } from '../simulators/provider/provider.ts';
+import { asText } from '../simulators/provider/shape.ts';
+
+const DIALECTS = ['responses', 'chat'] as const;
+type Dialect = (typeof DIALECTS)[number];
+
+const tools = ['weather', 'traffic'].map((name) => ({
+  name,
+  parameters: { type: 'object', properties: { city: { type: 'string' } } },
+}));
+
+const PATHS = { responses: '/v1/responses', chat: '/v1/chat/completions' };
+
+function bodyOf(dialect: Dialect, model: string, rest: object = {}): object {
+  const content = 'How is Paris today?';
+  return dialect === 'responses'
+    ? {
+        model,
+        stream: true,
+        input: content,
+        tools: tools.map((tool) => ({ type: 'function', ...tool })),
+        ...rest,
+      }
+    : {
+        model,
+        stream: true,
+        stream_options: { include_usage: true },
+        store: true,
+        messages: [{ role: 'user', content }],
+        tools: tools.map((tool) => ({ type: 'function', function: tool })),
+        ...rest,
+      };
+}
+
+/** Where the turn that a reply names is resumed. */
+function placeOf(dialect: Dialect, reply: Response): string {
+  const id = reply.headers.get('x-clawhold-response-id') ?? '';
+  return dialect === 'responses'
+    ? `/v1/responses/${id}?stream=true`
+    : `/v1/chat/completions/${id.replace('resp_', 'chatcmpl-')}?stream=true&include_usage=true`;
+}
+
+const textAt = async (gateway: TestGateway, place: string, headers: Record<string, string> = {}) =>
+  withoutComments(await (await gateway.fetch(place, { headers })).text());
+
+describe('a stream is replayed as it was seen, to the byte', () => {
+  const dataDir = temporaryDirectory();
+  let provider: Provider;
+  let gateway: TestGateway;
+  /** What live readers saw, by where it is replayed. */
+  const seen = new Map<string, string>();
+  beforeAll(async () => {
+    provider = startProvider();
+    gateway = await testGateway({ provider: provider.url, dataDir });
+  });
+  afterAll(async () => {
+    await gateway.stop();
+    provider.stop();
+    rmSync(dataDir, { recursive: true });
+  });
+
+  const models = [
+    'say-5',
+    'echo+pace-0',
+    'echo+think+pace-0',
+    'tools',
+    'tools+think+pace-0',
+    'refuse',
+    'filter',
+    'long+say-4',
+    'once-cut-2+say-6+pace-0',
+    'cut-3+say-9+pace-0',
+    'status-400',
+  ];
+  const cases = DIALECTS.flatMap((dialect) =>
+    ['openai', 'groq', 'anthropic', 'gemini'].flatMap((claw) =>
+      models.map((model) => [dialect, `${claw}/${model}`] as const),
+    ),
+  );
+
+  test.each(cases)('%s of %s', async (dialect, model) => {
+    provider.reset();
+    const reply = await gateway.post(PATHS[dialect], bodyOf(dialect, model));
+    if (!reply.headers.get('content-type')!.startsWith('text/event-stream')) {
+      expect(reply.ok).toBe(false);
+      return;
+    }
+    const place = placeOf(dialect, reply);
+    const live = await reply.text();
+    seen.set(place, live);
+    const numbers = blocksOf(live).map(numberOf);
+    const ids = numbers.filter((number) => number !== undefined);
+    expect(ids).toEqual(ids.map((_, at) => at));
+    expect(numbers.lastIndexOf(undefined)).toBe(live.endsWith('data: [DONE]\n\n') ? numbers.length - 1 : -1);
+    expect(await textAt(gateway, place)).toBe(live);
+    for (const last of new Set([0, Math.floor(ids.length / 2), ids.length - 1])) {
+      expect(await textAt(gateway, `${place}&starting_after=${last}`)).toBe(after(live, last));
+      expect(await textAt(gateway, place, { 'last-event-id': String(last) })).toBe(after(live, last));
+    }
+  });
+
+  test('and so it is after a restart of the gateway', async () => {
+    await gateway.stop();
+    gateway = await testGateway({ provider: provider.url, dataDir });
+    const asked = provider.requests.length;
+    expect(seen.size).toBeGreaterThan(70);
+    for (const [place, live] of seen) {
+      expect(await textAt(gateway, place)).toBe(live);
+      expect(await textAt(gateway, `${place}&starting_after=3`)).toBe(after(live, 3));
+    }
+    expect(provider.requests).toHaveLength(asked);
+  });
+
+  test('events of a response have one number, in the line and in the data', async () => {
+    const reply = await gateway.post('/v1/responses', bodyOf('responses', 'anthropic/say-3+think'));
+    for (const block of blocksOf(await reply.text())) {
+      expect(block).toMatch(/^id: (\d+)\nevent: \S+\ndata: .*"sequence_number":\1\}\n\n$/);
+    }
+  });
+
+  test('a chat turn can be read as a response, and a session alone keeps it', async () => {
+    const body = bodyOf('chat', 'anthropic/say-3', { store: undefined });
+    const reply = await gateway.post(PATHS.chat, body, { 'x-session-id': 'kept' });
+    const place = placeOf('chat', reply);
+    const live = await reply.text();
+    expect(await textAt(gateway, place)).toBe(live);
+    const id = reply.headers.get('x-clawhold-response-id');
+    const events = blocksOf(await textAt(gateway, `/v1/responses/${id}?stream=true`));
+    expect(events.at(-1)).toContain('event: response.completed');
+    expect(events.map(numberOf)).toEqual(events.map((_, at) => at));
+  });
+});
+
+/** An answer of several content parts, with an annotation, as the Responses API streams it. */
+function severalParts(): string {
+  const part = (text: string) => ({ type: 'output_text', text, annotations: [] as object[], logprobs: [] });
+  const cite = {
+    type: 'url_citation',
+    url: 'https://example.com',
+    title: 'Example',
+    start_index: 0,
+    end_index: 3,
+  };
+  const message = (content: object[]) => ({
+    id: 'msg_1',
+    type: 'message',
+    role: 'assistant',
+    status: 'completed',
+    content,
+  });
+  const base = {
+    id: 'resp_far',
+    object: 'response',
+    created_at: 1,
+    model: 'parts',
+    status: 'in_progress',
+    output: [],
+  };
+  const output = [message([{ ...part('One, two.'), annotations: [cite] }, part('Three.')])];
+  const usage = { input_tokens: 3, output_tokens: 4, total_tokens: 7 };
+  const at = (content_index: number) => ({ item_id: 'msg_1', output_index: 0, content_index });
+  const events: [string, object][] = [
+    ['response.created', { response: base }],
+    ['response.output_item.added', { output_index: 0, item: { ...message([]), status: 'in_progress' } }],
+    ['response.content_part.added', { ...at(0), part: part('') }],
+    ['response.output_text.delta', { ...at(0), delta: 'One,' }],
+    ['response.output_text.delta', { ...at(0), delta: ' two.' }],
+    ['response.output_text.annotation.added', { ...at(0), annotation_index: 0, annotation: cite }],
+    ['response.output_text.done', { ...at(0), text: 'One, two.' }],
+    ['response.content_part.done', { ...at(0), part: part('One, two.') }],
+    ['response.content_part.added', { ...at(1), part: part('') }],
+    ['response.output_text.delta', { ...at(1), delta: 'Th' }],
+    ['response.output_text.delta', { ...at(1), delta: 'ree.' }],
+    ['response.output_text.done', { ...at(1), text: 'Three.' }],
+    ['response.content_part.done', { ...at(1), part: part('Three.') }],
+    ['response.output_item.done', { output_index: 0, item: output[0] }],
+    ['response.completed', { response: { ...base, status: 'completed', output, usage } }],
+  ];
+  return events
+    .map(([type, data], sequence_number) => {
+      return `event: ${type}\ndata: ${JSON.stringify({ type, ...data, sequence_number })}\n\n`;
+    })
+    .join('');
+}
+
+test.each(DIALECTS)('an answer of several parts, with a citation, is replayed to %s', async (dialect) => {
+  const headers = { 'content-type': 'text/event-stream' };
+  const server = Bun.serve({ port: 0, fetch: () => new Response(severalParts(), { headers }) });
+  const dataDir = temporaryDirectory();
+  const baseUrl = `http://127.0.0.1:${server.port}/v1`;
+  const yaml = `claws:\n  far: { protocol: openai-responses, base_url: '${baseUrl}', api_key: sk-far }\n`;
+  let gateway = await testGateway({ yaml, dataDir });
+  const reply = await gateway.post(PATHS[dialect], bodyOf(dialect, 'far/parts'));
+  const place = placeOf(dialect, reply);
+  const live = await reply.text();
+  expect(live).toContain('https://example.com');
+  expect(await textAt(gateway, place)).toBe(live);
+  await gateway.stop();
+  gateway = await testGateway({ yaml, dataDir });
+  expect(await textAt(gateway, place)).toBe(live);
+  await gateway.stop();
+  await server.stop(true);
+  rmSync(dataDir, { recursive: true });
+});
+
+describe('a turn that is running', () => {
+  let provider: DictatedProvider;
+  let gateway: TestGateway;
+  let client: OpenAI;
+  beforeAll(async () => {
+    provider = dictatedProvider();
+    gateway = await testGateway({ env: provider.env });
+    client = sdk(gateway.url);
+  });
+  afterAll(async () => {
+    await gateway.stop();
+    await provider.stop();
+  });
+
+  /** A turn of which its reader has heard two words. */
+  async function underWay(dialect: Dialect, rest: object = {}, headers: Record<string, string> = {}) {
+    const asked = gateway.post(PATHS[dialect], bodyOf(dialect, 'groq/dictated', rest), headers);
+    const call = await provider.next();
+    call.say('one');
+    call.say(' two');
+    const reply = await asked;
+    const reader = readerOf(reply);
+    await reader.until('two');
+    return { call, reader, place: placeOf(dialect, reply), id: reply.headers.get('x-clawhold-response-id')! };
+  }
+
+  test.each(DIALECTS)('%s: fifty readers who come at any time see the same', async (dialect) => {
+    const { call, reader, place } = await underWay(dialect);
+    const readers = Array.from({ length: 50 }, () => textAt(gateway, place));
+    const first = readerOf(await gateway.fetch(place));
+    await first.until('two');
+    for (let word = 3; word < 30; word++) {
+      call.say(` word${word}`);
+      await first.until(`word${word}`);
+      readers.push(textAt(gateway, place));
+    }
+    call.end();
+    const live = await reader.rest();
+    expect(new Set(await Promise.all(readers))).toEqual(new Set([live]));
+    expect(await first.rest()).toBe(live);
+  });
+
+  test.each(DIALECTS)(
+    '%s: the rest is read by number, also a number that is still to come',
+    async (dialect) => {
+      const { call, reader, place } = await underWay(dialect);
+      const soFar = blocksOf(reader.text()).length;
+      const known = textAt(gateway, `${place}&starting_after=${soFar - 1}`);
+      const ahead = textAt(gateway, place, { 'last-event-id': String(soFar + 1) });
+      const never = textAt(gateway, `${place}&starting_after=100000`);
+      for (const word of [' three', ' four', ' five']) {
+        call.say(word);
+        await reader.until(word);
+      }
+      call.end();
+      const live = await reader.rest();
+      expect(live).toContain(' five');
+      expect(await known).toBe(after(live, soFar - 1));
+      expect(await ahead).toBe(after(live, soFar + 1));
+      expect(await never).toBe(dialect === 'chat' ? 'data: [DONE]\n\n' : '');
+      expect(await textAt(gateway, `${place}&starting_after=100000`)).toBe(await never);
+    },
+  );
+
+  test("the SDK's own resume: events after a number, while it runs and when it has ended", async () => {
+    const { call, reader, id } = await underWay('responses');
+    const last = blocksOf(reader.text()).length - 2;
+    const stream = await client.responses.retrieve(id, { stream: true, starting_after: last });
+    const running: ResponseStreamEvent[] = [];
+    for await (const event of stream) {
+      running.push(event);
+      if (event.type !== 'response.output_text.delta') continue;
+      if (event.delta === ' two') call.say(' three');
+      else call.end();
+    }
+    const live = await reader.rest();
+    expect(running.map(({ sequence_number }) => sequence_number)).toEqual(
+      blocksOf(after(live, last)).map((block) => numberOf(block)!),
+    );
+    expect(running.at(-1)?.type).toBe('response.completed');
+    const ended = await client.responses.retrieve(id, { stream: true, starting_after: last });
+    expect(await Array.fromAsync(ended)).toEqual(running);
+  });
+
+  test("the SDK's stream helper replays all and tells what is new", async () => {
+    const { call, reader, id } = await underWay('responses');
+    const last = blocksOf(reader.text()).length - 1;
+    const helper = client.responses.stream({ response_id: id, starting_after: last });
+    const told: ResponseStreamEvent[] = [];
+    helper.on('event', (event) => told.push(event));
+    call.say(' three');
+    call.end();
+    const final = await helper.finalResponse();
+    expect(final).toMatchObject({ id, status: 'completed', output_text: 'one two three' });
+    expect(told[0]).toMatchObject({
+      type: 'response.output_text.delta',
+      sequence_number: last + 1,
+      delta: ' three',
+    });
+    expect(told.at(-1)?.type).toBe('response.completed');
+    const again = client.responses.stream({ response_id: id });
+    expect((await again.finalResponse()).output).toEqual(final.output);
+    await reader.rest();
+  });
+
+  test.each(DIALECTS)(
+    '%s: an event source whose line breaks again and again has everything once',
+    async (dialect) => {
+      const line = await breakableLine(gateway.url);
+      const { call, reader, place } = await underWay(dialect);
+      const headers: Record<string, string> = { authorization: `Bearer ${ROOT_KEY}` };
+      let have = '';
+      for (const word of [' three', ' four', ' five']) {
+        const reply = await fetch(line.url + place, { headers, keepalive: false });
+        const part = readerOf(reply);
+        call.say(word);
+        await part.until(word);
+        await part.until('\n\n');
+        line.cut();
+        await part.rest().catch(() => {});
+        // What was cut in the middle of an event has not come.
+        const whole = blocksOf(withoutComments(part.text()));
+        have += whole.join('');
+        headers['last-event-id'] = String(numberOf(whole.at(-1)!));
+      }
+      call.end();
+      have += withoutComments(await (await fetch(line.url + place, { headers, keepalive: false })).text());
+      expect(have).toBe(await reader.rest());
+      await line.stop();
+    },
+  );
+
+  test.each(DIALECTS)('%s: sent again with its key and the last event, it goes on there', async (dialect) => {
+    const key = { 'idempotency-key': `again-${dialect}` };
+    const { call, reader } = await underWay(dialect, {}, key);
+    const last = blocksOf(reader.text()).length - 1;
+    const body = bodyOf(dialect, 'groq/dictated');
+    const again = await gateway.post(PATHS[dialect], body, { ...key, 'last-event-id': String(last) });
+    call.say(' three');
+    call.end();
+    expect(withoutComments(await again.text())).toBe(after(await reader.rest(), last));
+    expect(again.headers.get('x-clawhold-replayed')).toBe('true');
+  });
+
+  test.each(DIALECTS)('%s: is not there for another tenant, nor where nothing is stored', async (dialect) => {
+    const { call, reader, place } = await underWay(dialect);
+    await expectRefusal(gateway.fetch(place, { key: OTHER_KEY }), 404, { code: 'response_not_found' });
+    call.end();
+    await reader.rest();
+    await expectRefusal(gateway.fetch(place, { key: OTHER_KEY }), 404, { code: 'response_not_found' });
+    const passing = gateway.post(PATHS[dialect], bodyOf(dialect, 'groq/dictated', { store: false }));
+    const unkept = await provider.next();
+    unkept.say('one');
+    const live = readerOf(await passing);
+    const { id } = await json(Response.json(JSON.parse(/^data: (.*)$/m.exec(await live.until('\n\n'))![1]!)));
+    expect((await passing).headers.get('x-clawhold-response-id')).toBeNull();
+    const hidden = live.text().match(/"id":"((?:resp_|chatcmpl-)[^"]+)"/)?.[1] ?? asText(id);
+    const lost = () => gateway.fetch(`${PATHS[dialect]}/${hidden}?stream=true`);
+    await expectRefusal(lost(), 404, { code: 'response_not_found' });
+    unkept.end();
+    await live.rest();
+    await expectRefusal(lost(), 404, { code: 'response_not_found' });
+  });
+
+  test.each(DIALECTS)('%s: once deleted, it is not there', async (dialect) => {
+    const { call, reader, place } = await underWay(dialect);
+    call.end();
+    await reader.rest();
+    const [path] = place.split('?');
+    expect((await gateway.fetch(path!, { method: 'DELETE' })).status).toBe(200);
+    await expectRefusal(gateway.fetch(place), 404, { code: 'response_not_found' });
+  });
+
+  test.each(DIALECTS)('%s: a number that is none is refused', async (dialect) => {
+    const { call, reader, place } = await underWay(dialect);
+    call.end();
+    await reader.rest();
+    for (const number of ['', 'abc', '-1', '1.5', '1e3', '0x1', '9'.repeat(16)]) {
+      const refused = { code: 'invalid_request', param: 'starting_after' };
+      await expectRefusal(gateway.fetch(`${place}&starting_after=${number}`), 400, refused);
+    }
+    for (const number of ['abc', '-1', '1.5']) {
+      const headers = { 'last-event-id': number };
+      const refused = { code: 'invalid_request', param: 'last-event-id' };
+      await expectRefusal(gateway.fetch(place, { headers }), 400, refused);
+    }
+  });
+});
+
+test.each(DIALECTS)('%s: after kill -9, a reader goes on where it was cut', async (dialect) => {
+  const provider = dictatedProvider();
+  const dataDir = temporaryDirectory();
+  const gateway = await spawnGateway({ env: provider.env, dataDir });
+  const asked = gateway.post(PATHS[dialect], bodyOf(dialect, 'groq/dictated'));
+  const call = await provider.next();
+  call.say('one two three');
+  call.say(' four five');
+  const reply = await asked;
+  const place = placeOf(dialect, reply);
+  const reader = readerOf(reply);
+  await reader.until('five');
+  await gateway.kill();
+  await reader.rest().catch(() => {});
+  const successor = await spawnGateway({ env: provider.env, dataDir });
+  const seen = blocksOf(reader.text());
+  const last = numberOf(seen.at(-1)!)!;
+  const rest = textAt(successor, place, { 'last-event-id': String(last) });
+  const next = await provider.next();
+  expect(next.heard).toContain('assistant: one two three four five');
+  next.say(' six seven');
+  next.end();
+  const whole = await textAt(successor, place);
+  expect(seen.join('') + (await rest)).toBe(whole);
+  expect(whole).toContain('six seven');
+  await successor.stop();
+  await provider.stop();
+  rmSync(dataDir, { recursive: true });
+});
