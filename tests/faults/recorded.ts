@@ -5,7 +5,6 @@ import type { Item } from '../../src/core/items.ts';
 import type { Tenant, Turn } from '../../src/core/turn.ts';
 import { decodeTurn } from '../../src/session/codec.ts';
 import { SqliteSessionStore } from '../../src/stores/sqlite/session-store.ts';
-import type { Talk } from './talk.ts';
 
 const TENANT = 'default' as Tenant;
 
@@ -15,6 +14,14 @@ export interface RecordedSession {
   head: TurnId | null;
   /** All, oldest first, also those beside the branch. */
   turns: Turn[];
+}
+
+/** How a client says what it continues. */
+interface Conversation {
+  name: string;
+  /** A response's id. */
+  previous?: string;
+  manner: { state: 'session' | 'chain' };
 }
 
 /** Reads the database beside the gateway, as a second process would. */
@@ -33,8 +40,9 @@ export async function readLog<Result>(
 export class RecordedLog {
   constructor(private readonly store: SqliteSessionStore) {}
 
-  async sessionOf({ manner, name, previous }: Talk): Promise<RecordedSession> {
-    if (manner.dialect === 'chat') return this.named(name);
+  /** The session that a client names, or the one that its last response is part of. */
+  async sessionOf({ name, previous, manner }: Conversation): Promise<RecordedSession> {
+    if (manner.state === 'session') return this.named(name);
     const tip = previous === undefined ? undefined : parseResponseId(previous);
     if (!tip) return { head: null, turns: [] };
     return { head: tip, turns: await this.turns(sessionOf(tip)) };
@@ -79,27 +87,44 @@ export function saidOn(branch: readonly Turn[]): string[] {
 }
 
 type JournalLine =
-  | ['begin', TurnId, unknown]
+  | ['begin', TurnId, { input: Item[] }]
   | ['deltas', TurnId, { type: string; text?: string }[]]
   | ['end', TurnId];
 
-/** The text of every turn that the journal shows as unfinished, read without the code under test. */
-export function readJournal(dataDir: string): Map<TurnId, string> {
-  const open = new Map<TurnId, string>();
+/** A turn that was begun and not ended. */
+export interface Unfinished {
+  /** What was asked. */
+  asked: string;
+  /** What has been answered so far. */
+  text: string;
+}
+
+/** What the journal shows as unfinished, read without the code under test. */
+export function readJournal(dataDir: string): Map<TurnId, Unfinished> {
+  const open = new Map<TurnId, Unfinished>();
   for (const name of journalFiles(dataDir).filter((file) => file.endsWith('.log'))) {
-    const lines = readFileSync(join(dataDir, 'journal', name), 'utf8').split('\n');
-    // What follows the last line break is a line that the kill cut short.
-    for (const line of lines.slice(0, -1)) {
+    // What follows the last line break is being written, or was cut short by a kill.
+    for (const line of readSegment(join(dataDir, 'journal', name))
+      .split('\n')
+      .slice(0, -1)) {
       const [kind, turn, content] = JSON.parse(line) as JournalLine;
-      if (kind === 'begin') open.set(turn, '');
+      if (kind === 'begin') open.set(turn, { asked: textOf(content.input), text: '' });
       else if (kind === 'end') open.delete(turn);
-      else {
-        const text = content.map((delta) => (delta.type === 'text-delta' ? delta.text : '')).join('');
-        open.set(turn, open.get(turn)! + text);
-      }
+      else
+        open.get(turn)!.text += content.map(({ type, text }) => (type === 'text-delta' ? text : '')).join('');
     }
   }
   return open;
+}
+
+/** Segments go when their turns have ended, and change their names when they are taken over. */
+function readSegment(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return '';
+    throw error;
+  }
 }
 
 export function journalFiles(dataDir: string): string[] {

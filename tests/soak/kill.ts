@@ -1,24 +1,31 @@
 import { rmSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { KillRun, type KillSummary } from '../faults/kill-run.ts';
+import { KillRun, type KillSummary } from '../faults/kill/run.ts';
 import { temporaryDirectory } from '../harness/gateway.ts';
 
 /** The long form of `tests/faults/kill.test.ts`: `npm run test:kill -- --kills 1000`. */
-const { values } = parseArgs({ options: { kills: { type: 'string', default: process.env.KILLS ?? '300' } } });
+const { values } = parseArgs({ options: { kills: { type: 'string', default: '500' } } });
 const kills = Number(values.kills);
 const dataDir = temporaryDirectory();
+const begun = performance.now();
 
-const line = ({ kills: done, acknowledged, fates, violations }: KillSummary) =>
-  `${done}/${kills} kills; ${acknowledged} turns acknowledged; unfinished: ${fates.unknown} before the intent, ` +
-  `${fates.empty} closed empty, ${fates.partial} closed with a part, ${fates.unheard} whole but unheard; ` +
-  `${violations.length} violations`;
+function line({ kills: done, answered, survivors, fates, violations }: KillSummary): string {
+  const seconds = Math.round((performance.now() - begun) / 1000);
+  return (
+    `${done}/${kills} kills in ${seconds} s; ${answered} turns answered, ${survivors} of them struck: ` +
+    `${fates.whole} whole, ${fates.rescued} rescued, ${fates.rerun} run again, ${fates.begun} not begun before, ` +
+    `${fates.closed} closed; ${violations.length} violations`
+  );
+}
 
+let told = 0;
 const summary = await new KillRun(dataDir).run(kills, (soFar) => {
-  if (soFar.kills % 10 === 0) console.log(line(soFar));
+  for (const violation of soFar.violations.slice(told)) console.log(`VIOLATION: ${violation}`);
+  told = soFar.violations.length;
+  console.log(line(soFar));
 });
 console.log(`\n${line(summary)}`);
-for (const [point, count] of Object.entries(summary.byPoint)) console.log(`  ${count} × ${point}`);
-for (const violation of summary.violations) console.log(`VIOLATION: ${violation}`);
+for (const [point, count] of Object.entries(summary.points)) console.log(`  ${count} × ${point}`);
 if (summary.violations.length > 0) {
   console.log(`The data is kept in ${dataDir}`);
   process.exit(1);
