@@ -24,7 +24,7 @@ export interface Answer {
   bursts: AsyncGenerator<readonly Delta[]>;
 }
 
-/** Failures that say nothing about the next candidate. */
+/** Failures that say nothing about the next candidate: it may be up, have room, or take what this one refuses. */
 const MOVES_ON = new Set<ErrorCode>([
   'provider_unreachable',
   'provider_timeout',
@@ -32,6 +32,8 @@ const MOVES_ON = new Set<ErrorCode>([
   'provider_overloaded',
   'provider_protocol_error',
   'provider_auth_failed',
+  'provider_rejected_request',
+  'context_length_exceeded',
   'rate_limited',
   'quota_exceeded',
   'model_not_found',
