@@ -13,14 +13,17 @@ import { openaiChat } from './claws/openai-chat/protocol.ts';
 import { openaiResponses } from './claws/openai-responses/protocol.ts';
 import type { Config } from './config/config.ts';
 import { systemClock } from './core/clock.ts';
+import { Fault } from './core/errors.ts';
 import type { Tenant } from './core/turn.ts';
 import type { Gateway } from './http/gateway.ts';
 import { healthRoutes } from './http/health.ts';
 import { serve } from './http/server.ts';
+import type { SocketRoute } from './http/socket.ts';
 import { chatRoutes } from './http/v1/chat/routes.ts';
 import { conversationRoutes } from './http/v1/conversations/routes.ts';
 import { modelRoutes } from './http/v1/models.ts';
 import { responseRoutes } from './http/v1/responses/routes.ts';
+import { ResponseSockets } from './http/v1/responses/websocket.ts';
 import { openLog } from './observe/log.ts';
 import { DEFAULT_TENANT, hashKey, Keyring, newKey } from './security/keys.ts';
 import type { Journal } from './session/journal.ts';
@@ -79,11 +82,10 @@ export async function startGateway(config: Config, env: Env): Promise<RunningGat
   const claws = await openClaws(config, env);
   const running = new RunningTurns();
   const { store, journal } = stores;
-  const queue = config.limits.sessionQueue;
-  const leases = new Leases({ store, holder: journal.instance, clock, queue });
+  const { limits } = config;
+  const leases = new Leases({ store, holder: journal.instance, clock, queue: limits.sessionQueue });
   const takeOver = () => recover(gateway, config.turns.recovery);
-  const retention = config.retention.idempotencyMs;
-  const repeats = new Repeats({ store, journal, clock, retention, takeOver });
+  const repeats = new Repeats({ store, journal, clock, retention: config.retention.idempotencyMs, takeOver });
   const gateway: Gateway = {
     ...stores,
     clock,
@@ -92,18 +94,19 @@ export async function startGateway(config: Config, env: Env): Promise<RunningGat
     sessions: new Sessions({ ...stores, leases, clock }),
     running,
     repeats,
-    background: new Background(config.turns.background, config.limits.backgroundQueue),
+    background: new Background(config.turns.background, limits.backgroundQueue),
     timeouts: config.timeouts,
-    patience: { sessionMs: config.limits.sessionWaitMs, deferMs: config.turns.deferMs },
+    patience: { sessionMs: limits.sessionWaitMs, deferMs: config.turns.deferMs },
     emit: log.turn,
-    bodyLimit: config.limits.bodyBytes,
+    bodyLimit: limits.bodyBytes,
     overflow: config.context.overflow,
   };
   // Every turn that an earlier process left can be found again before the first request comes.
   const recovered = await takeOver();
   const housekeeping = [every(NEIGHBOURS_MS, takeOver), every(SWEEP_MS, () => repeats.sweep())];
   let accepting = true;
-  const probeStore = () => stores.store.findSession(DEFAULT_TENANT, { name: 'health' });
+  const probeStore = () => store.findSession(DEFAULT_TENANT, { name: 'health' });
+  const sockets = new ResponseSockets(gateway, limits.socketMs);
   const server = serve({
     host: config.host,
     port: config.port,
@@ -114,6 +117,7 @@ export async function startGateway(config: Config, env: Env): Promise<RunningGat
       ...conversationRoutes(gateway),
       ...modelRoutes(claws.directory, clock()),
     ],
+    sockets,
     open: healthRoutes({ ready: () => accepting, probeStore }),
     onRequest: log.request,
   });
@@ -127,8 +131,7 @@ export async function startGateway(config: Config, env: Env): Promise<RunningGat
       claws.close();
       for (const timer of housekeeping) clearInterval(timer);
       leases.close();
-      // Settles with the last open request: until then, turns that wait for their session may still begin.
-      const closed = server.stop();
+      const closed = closeDoor(server, sockets);
       await running.drain(config.shutdown.drainMs, closed);
       await Promise.race([closed, Bun.sleep(1_000)]);
       await server.stop(true);
@@ -137,6 +140,13 @@ export async function startGateway(config: Config, env: Env): Promise<RunningGat
       log.flush();
     },
   };
+}
+
+/** Settles with the last open request: until then, turns that wait for their session may still begin. */
+function closeDoor(server: ReturnType<typeof serve>, sockets: SocketRoute): Promise<void> {
+  const closed = server.stop();
+  sockets.retire(new Fault('shutting_down', 'The gateway is shutting down.'));
+  return closed;
 }
 
 /** Does something again and again; what fails now is done the next time. */

@@ -66,6 +66,7 @@ export interface Config {
     readonly sessionQueue: number;
     readonly sessionWaitMs: number;
     readonly backgroundQueue: number;
+    readonly socketMs: number;
   };
   readonly turns: {
     readonly policy: PolicyDefaults;
@@ -111,6 +112,7 @@ export function toConfig(settings: FileSettings, cwd: string, file?: string): Co
       sessionQueue: limits.session_queue,
       sessionWaitMs: limits.session_wait_ms,
       backgroundQueue: limits.background_queue,
+      socketMs: limits.socket_ms,
     },
     turns: {
       policy: toPolicy(turns),

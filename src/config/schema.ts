@@ -6,7 +6,8 @@ import { z } from 'zod';
  */
 
 const MIB = 1024 * 1024;
-const DAY_MS = 24 * 60 * 60 * 1000;
+const HOUR_MS = 60 * 60 * 1000;
+const DAY_MS = 24 * HOUR_MS;
 
 function wholeNumber(from: number, to: number) {
   const error = `expected a whole number from ${from} to ${to}`;
@@ -98,7 +99,7 @@ const turns = z.strictObject({
   when_down: policy.when_down.default('fail'),
   when_broken: policy.when_broken.optional(),
   defer_ms: wholeNumber(1, 7 * DAY_MS)
-    .default(60 * 60 * 1000)
+    .default(HOUR_MS)
     .describe('How long a deferred turn waits for a provider.'),
   recovery: oneOf(['rescue', 'close'])
     .default('rescue')
@@ -134,6 +135,9 @@ const limits = z.strictObject({
   background_queue: wholeNumber(0, 1_000_000)
     .default(1000)
     .describe('How many background turns may wait before further ones are refused.'),
+  socket_ms: wholeNumber(1, HOUR_MS)
+    .default(HOUR_MS)
+    .describe('How long a WebSocket may be open before its client has to connect again.'),
 });
 
 const timeouts = z.strictObject({

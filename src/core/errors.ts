@@ -75,6 +75,20 @@ export const ERRORS = {
     retryable: true,
     remedy: 'Send again after `Retry-After`, or raise `limits.background_queue` in the configuration.',
   },
+  websocket_queue_full: {
+    status: 429,
+    type: 'rate_limit_error',
+    retryable: true,
+    remedy: 'Wait for an answer before sending more, or open another socket.',
+  },
+  websocket_connection_limit_reached: {
+    status: 400,
+    type: 'invalid_request_error',
+    retryable: true,
+    remedy: 'Open another socket; stored responses can be continued there, others need their whole input.',
+  },
+  invalid_stream_id: bad(400, 'Name the lane in this way, or leave `stream_id` out.'),
+  websocket_stream_limit_reached: bad(400, 'Use one of them again, or open another socket.'),
   body_too_large: bad(413, 'Send a smaller body, or raise `limits.body_bytes` in the configuration.'),
   provider_auth_failed: {
     status: 502,

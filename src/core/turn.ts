@@ -26,7 +26,12 @@ export type StateRef =
    */
   | { kind: 'session'; ref: SessionRef; create: boolean; history: boolean }
   /** A response to continue. `within`, where given, must be its session. */
-  | { kind: 'response'; id: TurnId; within?: SessionRef };
+  | { kind: 'response'; id: TurnId; within?: SessionRef }
+  /**
+   * Turns that are stored nowhere, after the stored one `after`: the caller's connection holds them. Their
+   * `totalTokens` are not read. Only a turn that is not kept can follow them.
+   */
+  | { kind: 'held'; after: TurnId | null; turns: readonly BranchTurn[] };
 
 /** How a turn is to meet trouble. Each has a default in the configuration, for all or for one key. */
 export interface TurnPolicy {

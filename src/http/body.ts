@@ -12,6 +12,11 @@ export async function readBody(request: Request, limit: number): Promise<Body> {
   if (length !== null && Number(length) > limit) throw tooLarge(limit);
   const text = await readText(request, limit, length === null);
   if (text === '') throw new Fault('invalid_json', 'The request has no body.');
+  return { body: parseBody(text), text };
+}
+
+/** A JSON object; `invalid_json` or `invalid_request` otherwise. */
+export function parseBody(text: string): Record<string, unknown> {
   let body: unknown;
   try {
     body = JSON.parse(text);
@@ -21,7 +26,7 @@ export async function readBody(request: Request, limit: number): Promise<Body> {
   if (body === null || typeof body !== 'object' || Array.isArray(body)) {
     throw new Fault('invalid_request', 'The body must be a JSON object.');
   }
-  return { body: body as Record<string, unknown>, text };
+  return body as Record<string, unknown>;
 }
 
 async function readText(request: Request, limit: number, chunked: boolean): Promise<string> {

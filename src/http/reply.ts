@@ -36,14 +36,17 @@ const visible = (name: string): string =>
  * A turn that nobody keeps, and one whose caller wants it so, stops when the last of its clients leaves, also
  * before there is anything to send.
  */
-export function stopWithClient(live: LiveTurn, request: Request, { keep, policy }: Ask): void {
+export function stopWithClient(live: LiveTurn, gone: AbortSignal, { keep, policy }: Ask): void {
   if (keep && policy.onDisconnect === 'run_on') return;
   live.clients++;
   const leave = () => {
     if (--live.clients === 0) live.stop(new Cancelled('The client left.'));
   };
-  if (request.signal.aborted) leave();
-  else request.signal.addEventListener('abort', leave);
+  if (gone.aborted) leave();
+  else gone.addEventListener('abort', leave);
+  // A socket outlives its turns.
+  const forget = () => gone.removeEventListener('abort', leave);
+  live.ended.then(forget, forget);
 }
 
 /** Answers with a whole turn. */

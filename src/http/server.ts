@@ -3,25 +3,28 @@ import type { RequestRecord } from '../events/request-events.ts';
 import type { Keyring } from '../security/keys.ts';
 import { errorResponse } from './envelope.ts';
 import type { OpenRoute, Route } from './exchange.ts';
+import { type SocketRoute, socketHandlers, type Upgraded } from './socket.ts';
 
 export interface ServerParts {
   host: string;
   port: number;
   keyring: Keyring;
   routes: readonly Route[];
+  sockets: SocketRoute;
   /** The allow-list: all that answers without a key. */
   open: readonly OpenRoute[];
   onRequest(record: RequestRecord): void;
 }
 
 type BunHandler = (request: Bun.BunRequest) => Promise<Response>;
+type Server = Bun.Server<Upgraded>;
 
 /**
  * Starts the server. Every route passes one door: authentication first, then its handler; whatever is
  * thrown leaves as an error of the catalogue.
  */
-export function serve(parts: ServerParts): Bun.Server<undefined> {
-  return Bun.serve({
+export function serve(parts: ServerParts): Server {
+  return Bun.serve<Upgraded>({
     hostname: parts.host,
     port: parts.port,
     // Streams may be silent for as long as a model thinks.
@@ -29,7 +32,11 @@ export function serve(parts: ServerParts): Bun.Server<undefined> {
     // The door counts bodies itself, to answer in the caller's dialect.
     maxRequestBodySize: Number.MAX_SAFE_INTEGER,
     routes: routeTable(parts),
-    fetch: (request) => door(parts, request, undefined, () => unknownRoute(parts, request)),
+    fetch: (request, server) =>
+      door(parts, request, undefined, (record) =>
+        isUpgraded(parts, request, server, record) ? undefined : unknownRoute(parts, request),
+      ),
+    websocket: socketHandlers(parts.sockets),
   });
 }
 
@@ -55,12 +62,13 @@ function enter(parts: ServerParts, route: Route, request: Bun.BunRequest): Promi
   });
 }
 
-async function door(
+/** `handle` answers with nothing where the connection has become a WebSocket. */
+async function door<Answer extends Response | undefined>(
   parts: ServerParts,
   request: Request,
   route: Route | undefined,
-  handle: (record: RequestRecord) => Response | Promise<Response>,
-): Promise<Response> {
+  handle: (record: RequestRecord) => Answer | Promise<Answer>,
+): Promise<Answer | Response> {
   const startedAt = performance.now();
   const record: RequestRecord = {
     requestId: request.headers.get('x-request-id')?.slice(0, 128) || `req_${Bun.randomUUIDv7('base64url')}`,
@@ -69,15 +77,15 @@ async function door(
     status: 500,
     durationMs: 0,
   };
-  let response: Response;
+  let response: Answer | Response;
   try {
     response = await handle(record);
   } catch (error) {
     record.fault = faultOf(error, 'The gateway failed to handle this request.');
     response = errorResponse(record.fault);
   }
-  response.headers.set('x-request-id', record.requestId);
-  record.status = response.status;
+  response?.headers.set('x-request-id', record.requestId);
+  record.status = response?.status ?? 101;
   record.durationMs = performance.now() - startedAt;
   parts.onRequest(record);
   return response;
@@ -87,6 +95,17 @@ function pathOf(url: string): string {
   const start = url.indexOf('/', url.indexOf('//') + 2);
   const end = url.indexOf('?', start);
   return start === -1 ? '/' : url.slice(start, end === -1 ? undefined : end);
+}
+
+/** Takes a WebSocket through the same door; false where none is asked for here. */
+function isUpgraded(parts: ServerParts, request: Request, server: Server, record: RequestRecord): boolean {
+  if (request.headers.get('upgrade')?.toLowerCase() !== 'websocket') return false;
+  if (record.path !== parts.sockets.path) return false;
+  const { requestId } = record;
+  const caller = { ...parts.keyring.authenticate(request.headers), requestId };
+  record.key = caller.key;
+  const opening = { headers: new Headers(request.headers), caller };
+  return server.upgrade(request, { headers: { 'x-request-id': requestId }, data: { opening } });
 }
 
 /** Unknown paths ask for a key too: without one, nothing can be learned of what is here. */

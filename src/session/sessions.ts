@@ -95,7 +95,7 @@ export class Sessions {
    * Those who ask for one name at the same time get their answers in the order of asking.
    */
   locate(tenant: Tenant, state: StateRef, items: Item[]): SessionId | Promise<SessionId> {
-    if (state.kind === 'none') return newSessionId(this.parts.clock());
+    if (state.kind === 'none' || state.kind === 'held') return newSessionId(this.parts.clock());
     if (state.kind === 'response') return sessionOf(state.id);
     const { ref, create } = state;
     if ('id' in ref) return ref.id;
@@ -139,13 +139,15 @@ export class Sessions {
         return this.resumeSession(request, state);
       case 'response':
         return this.resumeResponse(request, state.id, state.within);
+      case 'held':
+        return this.resumeHeld(request, state);
     }
   }
 
   /** The session that a request names, where it names one; rejects where what it builds on does not exist. */
   async expect(tenant: Tenant, state: StateRef): Promise<Session | undefined> {
     const { store } = this.parts;
-    if (state.kind === 'none') return undefined;
+    if (state.kind === 'none' || state.kind === 'held') return undefined;
     if (state.kind === 'session') return this.find(tenant, state.ref);
     const row = await store.readTurn(tenant, state.id);
     if (!row || row.deleted) throw previousNotFound(state.id);
@@ -362,6 +364,20 @@ export class Sessions {
     }
     const branch = await this.branch(tenant, id, window);
     return { id: sessionOf(id), session, parent: id, branch, input: mend(branch, items, true) };
+  }
+
+  private async resumeHeld(
+    { tenant, session, items, window }: ResumeRequest,
+    { after, turns }: StateRef & { kind: 'held' },
+  ): Promise<Resumed> {
+    if (after !== null) await this.expect(tenant, { kind: 'response', id: after });
+    const branch = after === null ? [] : await this.branch(tenant, after, window);
+    let totalTokens = branch.at(-1)?.totalTokens ?? 0;
+    for (const turn of turns) {
+      totalTokens += turn.tokens;
+      branch.push({ ...turn, totalTokens });
+    }
+    return { id: session, parent: after, branch, input: mend(branch, items, true) };
   }
 
   private follow({ session, branch }: Head, lease: Lease, items: Item[]): Resumed {

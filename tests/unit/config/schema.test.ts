@@ -29,5 +29,5 @@ test('every scalar setting has a variable, and no two share one', () => {
   expect(new Set(variables).size).toBe(variables.length);
   expect(variables).toContain('CLAWHOLD_LIMITS_BODY_BYTES');
   expect(variables).toContain('CLAWHOLD_STORAGE_KIND');
-  expect(variables).toHaveLength(25);
+  expect(variables).toHaveLength(26);
 });

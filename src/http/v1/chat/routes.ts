@@ -42,7 +42,7 @@ function create(gateway: Gateway): Handler {
     const identity = identityOf(headers, `POST ${PATH}`, caller, text);
     const once = await run(withIdentity(ask, identity), caller, gateway);
     const live = once.made;
-    stopWithClient(live, request, ask);
+    stopWithClient(live, request.signal, ask);
     await begun(live);
     if (live.state === 'queued') return accepted(once);
     if (!ask.stream) return replyWhole(once, whole);

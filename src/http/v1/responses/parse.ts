@@ -245,9 +245,3 @@ function requireTexts(parts: unknown, param: string): void {
       throw invalid(`${param}[${index}]`, 'a part with a text');
   });
 }
-
-/** The id of the stored item that an `item_reference` stands for; `undefined` for any other item. */
-export function referencedId(item: Item): string | undefined {
-  const { type, id } = item as { type: string; id?: string };
-  return type === 'item_reference' ? id : undefined;
-}

@@ -1,7 +1,5 @@
 import { Fault } from '../../../core/errors.ts';
 import { parseResponseId, responseId, type TurnId } from '../../../core/ids.ts';
-import type { Item } from '../../../core/items.ts';
-import type { Caller } from '../../../core/turn.ts';
 import { identified } from '../../../session/codec.ts';
 import { findTurn } from '../../../turn/find-turn.ts';
 import { Cancelled, type LiveTurn } from '../../../turn/live-turn.ts';
@@ -14,7 +12,8 @@ import { begun, replyAccepted, replyWhole, stopWithClient, turnHeaders } from '.
 import { seenBefore, startingAfter, streamTurn } from '../../sse.ts';
 import { identityOf, withIdentity } from '../identity.ts';
 import { pageOf, pageQuery } from '../pages.ts';
-import { parseResponseRequest, referencedId } from './parse.ts';
+import { parseResponseRequest } from './parse.ts';
+import { resolveReferences } from './references.ts';
 import { outputItem, type ResponseView, response } from './response.ts';
 import { ResponseStream } from './stream.ts';
 
@@ -36,7 +35,7 @@ function create(gateway: Gateway): Handler {
     const { headers } = request;
     const { body, text } = await readBody(request, gateway.bodyLimit);
     const parsed = parseResponseRequest(body, headers, caller);
-    const items = await resolveReferences(parsed.items, caller, gateway);
+    const items = await resolveReferences(parsed.items, caller.tenant, gateway);
     const identity = identityOf(headers, `POST ${PATH}`, caller, text);
     const ask = withIdentity({ ...parsed, items }, identity);
     const once = await run(ask, caller, gateway);
@@ -45,7 +44,7 @@ function create(gateway: Gateway): Handler {
       if (ask.stream) return streamed(once, seenBefore(once, headers));
       return Response.json(await current(live), { headers: turnHeaders(once) });
     }
-    stopWithClient(live, request, ask);
+    stopWithClient(live, request.signal, ask);
     await begun(live);
     if (live.state === 'queued')
       return replyAccepted(once, `${PATH}/${responseId(live.asked.id)}`, await current(live));
@@ -68,17 +67,6 @@ const viewOf = (live: LiveTurn, turn: ResponseView['turn']): Record<string, unkn
 async function current(live: LiveTurn): Promise<Record<string, unknown>> {
   if (live.state === 'ended') return viewOf(live, await live.ended);
   return viewOf(live, { ...live.asked, state: live.state });
-}
-
-/** `item_reference`s are replaced by what they name. */
-async function resolveReferences(items: Item[], caller: Caller, gateway: Gateway): Promise<Item[]> {
-  if (!items.some((item) => (item.type as string) === 'item_reference')) return items;
-  return Promise.all(
-    items.map(async (item) => {
-      const id = referencedId(item);
-      return id === undefined ? item : gateway.sessions.item(caller.tenant, id);
-    }),
-  );
 }
 
 function notFound(id: string): Fault {

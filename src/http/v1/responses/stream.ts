@@ -16,6 +16,12 @@ interface OpenPart {
   index: number;
 }
 
+/** How the text of an event is set apart from the next one. */
+export type EventFrame = (type: string, sequence: number, json: string) => string;
+
+const serverSentEvent: EventFrame = (type, sequence, json) =>
+  `id: ${sequence}\nevent: ${type}\ndata: ${json}\n\n`;
+
 interface PartPosition {
   item_id: string;
   output_index: number;
@@ -38,6 +44,7 @@ export class ResponseStream implements StreamWriter {
     private readonly session?: Session,
     /** The last event that the reader has; those up to it are left out. */
     private readonly after = -1,
+    private readonly frame = serverSentEvent,
   ) {}
 
   /** A background response waits before it is worked on, be it ever so short. */
@@ -93,7 +100,7 @@ export class ResponseStream implements StreamWriter {
   private event(type: string, fields: Record<string, unknown>): string {
     const sequence_number = this.sequence++;
     if (sequence_number <= this.after) return '';
-    return `id: ${sequence_number}\nevent: ${type}\ndata: ${JSON.stringify({ type, ...fields, sequence_number })}\n\n`;
+    return this.frame(type, sequence_number, JSON.stringify({ type, ...fields, sequence_number }));
   }
 
   private state(type: string, state: 'queued' | 'running'): string {
@@ -155,7 +162,8 @@ export class ResponseStream implements StreamWriter {
     // By far the most frequent event: joined, not built.
     const sequence = this.sequence++;
     if (sequence <= this.after) return opening;
-    return `${opening}id: ${sequence}\nevent: response.output_text.delta\ndata: {"type":"response.output_text.delta","item_id":"${id}","output_index":${delta.index},"content_index":${delta.part},"delta":${JSON.stringify(delta.text)},"logprobs":[],"sequence_number":${sequence}}\n\n`;
+    const json = `{"type":"response.output_text.delta","item_id":"${id}","output_index":${delta.index},"content_index":${delta.part},"delta":${JSON.stringify(delta.text)},"logprobs":[],"sequence_number":${sequence}}`;
+    return opening + this.frame('response.output_text.delta', sequence, json);
   }
 
   private refusal(delta: DeltaOf<'refusal-delta'>): string {
