@@ -52,6 +52,7 @@ export function openLog(level: 'debug' | 'info' | 'warn' | 'error' | 'silent'): 
           provider: outcome?.provider,
           state: outcome?.state ?? 'lost',
           code: outcome?.error?.code,
+          attempts: outcome?.attempts?.map(({ provider, model, error }) => ({ provider, model, error })),
           inputTokens: outcome?.usage?.input,
           outputTokens: outcome?.usage?.output,
           cost: outcome?.cost === undefined ? undefined : dollars(outcome.cost),
