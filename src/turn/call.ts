@@ -41,7 +41,12 @@ const MOVES_ON = new Set<ErrorCode>([
 ]);
 
 /** Failures of a moment: the same candidate is tried once more. */
-const MAY_PASS = new Set<ErrorCode>(['provider_unreachable', 'provider_error', 'stream_interrupted']);
+const MAY_PASS = new Set<ErrorCode>([
+  'provider_unreachable',
+  'provider_error',
+  'provider_protocol_error',
+  'stream_interrupted',
+]);
 
 /** Calls the candidates in order until one gives a first delta. Throws the last failure when none answers. */
 export async function call(parts: CallParts): Promise<Answer> {

@@ -74,7 +74,12 @@ const codeOf = async (answer: Promise<unknown>): Promise<unknown> =>
   ((await failureOf(answer)) as Fault).code;
 
 describe('a failure before the first delta', () => {
-  const AGAIN: ErrorCode[] = ['provider_unreachable', 'provider_error', 'stream_interrupted'];
+  const AGAIN: ErrorCode[] = [
+    'provider_unreachable',
+    'provider_error',
+    'provider_protocol_error',
+    'stream_interrupted',
+  ];
   const STOPS: ErrorCode[] = [
     'content_filtered',
     'invalid_request',
@@ -99,7 +104,6 @@ describe('a failure before the first delta', () => {
     'model_not_found',
     'provider_auth_failed',
     'provider_overloaded',
-    'provider_protocol_error',
     'provider_rejected_request',
     'provider_timeout',
     'quota_exceeded',
