@@ -7,7 +7,7 @@ import { choicesOf, outputDeltas } from './tape/output-deltas.ts';
 import { Player } from './tape/player.ts';
 import { Recorder, shown } from './tape/recorder.ts';
 
-export type { Tape } from './tape/entries.ts';
+export { isTold, type Tape } from './tape/entries.ts';
 
 /**
  * The tape of `deltas`, which are all that were published, and of the outcome they were settled to; `undefined`

@@ -1,10 +1,10 @@
 import { ERRORS, Fault } from '../core/errors.ts';
 import { sessionOf, type TurnId } from '../core/ids.ts';
 import type { Asked, Tenant, Turn } from '../core/turn.ts';
-import type { Journal } from '../session/journal.ts';
-import { playedTurn, wholeTurn } from '../session/large-content.ts';
+import type { Journal, Unfinished } from '../session/journal.ts';
+import { playedTurn } from '../session/large-content.ts';
 import type { BlobStore, SessionStore, TurnRow } from '../session/store.ts';
-import { playTape } from '../session/tape.ts';
+import { isTold, playTape } from '../session/tape.ts';
 import { Cancelled, LiveTurn } from './live-turn.ts';
 import type { RunningTurns } from './running-turns.ts';
 
@@ -88,25 +88,36 @@ async function elsewhere(tenant: Tenant, id: TurnId, parts: FindParts): Promise<
   }
   const { intent } = found;
   const session = await parts.store.findSession(tenant, { id: sessionOf(id) });
-  const queued = intent.plan?.waitsFor !== undefined;
-  const live = new LiveTurn({ asked: intent, keep: true, shown: !intent.plan?.hidden, session, queued });
-  void follow(live, found.deltas.length, parts).catch((error) => live.fail(error));
-  live.publish(found.deltas);
+  const live = new LiveTurn({ asked: intent, keep: true, shown: !intent.plan?.hidden, session });
+  show(live, found);
+  void follow(live, parts).catch((error) => live.fail(error));
   return live;
 }
 
-async function follow(live: LiveTurn, seen: number, { journal, store, blobs }: FindParts): Promise<void> {
+/** The turn as the journal has it by now. */
+function show(live: LiveTurn, { intent: { plan }, deltas }: Unfinished): void {
+  const called = deltas.findLast((delta) => delta.type === 'attempt');
+  if (called) live.start({ candidate: { provider: called.provider, model: called.model }, retries: 0 });
+  // The journal does not tell whether it waits for a claw, or for the first word of one.
+  else if (plan?.deferredUntil !== undefined) live.defer();
+  else live.state = plan?.waitsFor ? 'queued' : 'running';
+  live.publish(deltas.slice(live.log.length));
+}
+
+async function follow(live: LiveTurn, { journal, store, blobs }: FindParts): Promise<void> {
   const { id, tenant } = live.asked;
   for (;;) {
     await Bun.sleep(LOOK_EVERY);
     const found = await journal.find(id);
     if (found) {
-      live.publish(found.deltas.slice(seen));
-      seen = Math.max(seen, found.deltas.length);
+      show(live, found);
       continue;
     }
     const row = await store.readTurn(tenant, id);
     if (!row) throw new Fault('stream_interrupted', 'The process that ran this turn is gone.');
-    return end(live, await wholeTurn(row, blobs));
+    const { turn, tape } = await playedTurn(row, blobs);
+    // What came after the last look is in the log alone.
+    live.publish(playTape(tape, turn).slice(live.log.filter(isTold).length));
+    return end(live, turn);
   }
 }

@@ -30,6 +30,9 @@ export type Progress = DeltaOf<'progress'>;
  */
 export type Tape = (string | [entry: string, own: string | Item, like?: Progress] | Delta)[];
 
+/** Whether an event may tell of a delta: the others are not on a tape. Played, it has the same number of deltas. */
+export const isTold = ({ type }: Delta): boolean => type !== 'usage' && type !== 'finish' && type !== 'extra';
+
 /** How each kind of text is written. */
 export const SIGNS: Record<TextDelta['type'], string> = {
   'text-delta': 't',

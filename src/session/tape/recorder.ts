@@ -2,7 +2,7 @@ import type { Delta } from '../../core/delta.ts';
 import type { Item } from '../../core/items.ts';
 import type { Outcome } from '../../core/turn.ts';
 import { writeCadence } from './cadence.ts';
-import { Position, type Progress, SIGNS, type Tape } from './entries.ts';
+import { isTold, Position, type Progress, SIGNS, type Tape } from './entries.ts';
 import { type DeltaOf, emptied, type TextDelta, textIn, textPartIn } from './output-deltas.ts';
 
 /** Deltas that follow each other and differ in their text alone. */
@@ -32,7 +32,7 @@ export class Recorder {
   ) {}
 
   record(delta: Delta): void {
-    if (delta.type === 'usage' || delta.type === 'finish' || delta.type === 'extra') return;
+    if (!isTold(delta)) return;
     if ('text' in delta) this.text(delta);
     else if (delta.type === 'progress') this.progress(delta);
     else {
