@@ -103,7 +103,7 @@ export class Repeats {
     const { store, journal, clock } = this.parts;
     for (let tries = 0; tries < PAUSES; tries++) {
       const stands = await store.findClaim(tenant, key);
-      if (stands) {
+      if (stands && stands.createdAt > clock() - this.parts.retention) {
         if (stands.fingerprint !== fingerprint) throw reused();
         const made = (await find(stands.target)) ?? (await this.findLeft(stands, find));
         if (made !== undefined) return { made, replayed: true };
