@@ -177,6 +177,8 @@ export interface FaultDetail {
   param?: string;
   /** Whole seconds, for the `Retry-After` header. */
   retryAfter?: number;
+  /** Further headers to tell it with. */
+  headers?: Readonly<Record<string, string>>;
   /** What the provider said, untouched; kept with the turn, shown to the caller only in `message`. */
   raw?: unknown;
   /** The underlying failure, for the log. */
@@ -188,6 +190,7 @@ export class Fault extends Error {
   override readonly name = 'Fault';
   readonly param?: string;
   readonly retryAfter?: number;
+  readonly headers?: Readonly<Record<string, string>>;
   readonly raw?: unknown;
 
   constructor(
@@ -198,11 +201,18 @@ export class Fault extends Error {
     super(message, { cause: detail.cause });
     this.param = detail.param;
     this.retryAfter = detail.retryAfter;
+    this.headers = detail.headers;
     this.raw = detail.raw;
   }
 
   get kind(): ErrorKind {
     return ERRORS[this.code];
+  }
+
+  /** The same failure as one of several whom it concerns is told of it. */
+  with(headers: Readonly<Record<string, string>>): Fault {
+    const { code, message, param, retryAfter, raw, cause } = this;
+    return new Fault(code, message, { param, retryAfter, raw, cause, headers });
   }
 }
 

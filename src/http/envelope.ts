@@ -17,7 +17,7 @@ export function errorObject(fault: Fault): ErrorObject {
 }
 
 export function errorResponse(fault: Fault): Response {
-  const headers: Record<string, string> = {};
+  const headers: Record<string, string> = { ...fault.headers };
   if (fault.retryAfter !== undefined) headers['retry-after'] = String(fault.retryAfter);
   // OpenAI's SDKs retry as this header says, whatever the status.
   if (fault.kind.retryable) headers['x-should-retry'] = 'true';

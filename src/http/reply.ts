@@ -57,7 +57,11 @@ export async function replyWhole(
   const turn = await once.made.ended;
   const headers = turnHeaders(once);
   if (turn.cost !== undefined) headers['x-clawhold-response-cost'] = String(dollars(turn.cost));
-  return Response.json(render(turn), { headers });
+  try {
+    return Response.json(render(turn), { headers });
+  } catch (error) {
+    throw toFault(error).with(headers);
+  }
 }
 
 /**
@@ -69,6 +73,15 @@ export async function begun(live: LiveTurn): Promise<void> {
     await live.begun;
   } catch (error) {
     if (!(error instanceof Cancelled)) throw toFault(error);
+  }
+}
+
+/** The same for an answer that has headers: a failure is told with them, too. */
+export async function begunOnce(once: Once<LiveTurn>): Promise<void> {
+  try {
+    await begun(once.made);
+  } catch (error) {
+    throw toFault(error).with(turnHeaders(once));
   }
 }
 

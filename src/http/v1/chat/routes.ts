@@ -10,7 +10,7 @@ import { run } from '../../../turn/run.ts';
 import { readBody } from '../../body.ts';
 import type { Exchange, Handler, Route } from '../../exchange.ts';
 import type { Gateway } from '../../gateway.ts';
-import { begun, replyAccepted, replyOnce, replyWhole, stopWithClient, turnHeaders } from '../../reply.ts';
+import { begunOnce, replyAccepted, replyOnce, replyWhole, stopWithClient, turnHeaders } from '../../reply.ts';
 import { seenBefore, startingAfter, streamTurn } from '../../sse.ts';
 import { metadata, validate } from '../fields.ts';
 import { identityOf, withIdentity } from '../identity.ts';
@@ -43,7 +43,7 @@ function create(gateway: Gateway): Handler {
     const once = await run(withIdentity(ask, identity), caller, gateway);
     const live = once.made;
     stopWithClient(live, request.signal, ask);
-    await begun(live);
+    await begunOnce(once);
     if (live.state === 'queued') return accepted(once);
     if (!ask.stream) return replyWhole(once, whole);
     const after = seenBefore(once, headers);
@@ -84,7 +84,7 @@ function retrieve(gateway: Gateway): Handler {
       return streamTurn(live, writer, turnHeaders(once), true);
     }
     if (live.state !== 'ended') return accepted(once);
-    await begun(live);
+    await begunOnce(once);
     return replyWhole(once, whole);
   };
 }

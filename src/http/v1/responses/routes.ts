@@ -8,7 +8,7 @@ import { run } from '../../../turn/run.ts';
 import { readBody } from '../../body.ts';
 import type { Exchange, Handler, Route } from '../../exchange.ts';
 import type { Gateway } from '../../gateway.ts';
-import { begun, replyAccepted, replyWhole, stopWithClient, turnHeaders } from '../../reply.ts';
+import { begunOnce, replyAccepted, replyWhole, stopWithClient, turnHeaders } from '../../reply.ts';
 import { seenBefore, startingAfter, streamTurn } from '../../sse.ts';
 import { identityOf, withIdentity } from '../identity.ts';
 import { pageOf, pageQuery } from '../pages.ts';
@@ -45,7 +45,7 @@ function create(gateway: Gateway): Handler {
       return Response.json(await current(live), { headers: turnHeaders(once) });
     }
     stopWithClient(live, request.signal, ask);
-    await begun(live);
+    await begunOnce(once);
     if (live.state === 'queued')
       return replyAccepted(once, `${PATH}/${responseId(live.asked.id)}`, await current(live));
     return ask.stream
