@@ -104,7 +104,9 @@ function isUpgraded(parts: ServerParts, request: Request, server: Server, record
   const { requestId } = record;
   const caller = { ...parts.keyring.authenticate(request.headers), requestId };
   record.key = caller.key;
-  const opening = { headers: new Headers(request.headers), caller };
+  const onFailure = (fault: Fault, durationMs: number) =>
+    parts.onRequest({ ...record, status: fault.kind.status, durationMs, fault });
+  const opening = { headers: new Headers(request.headers), caller, onFailure };
   return server.upgrade(request, { headers: { 'x-request-id': requestId }, data: { opening } });
 }
 

@@ -5,6 +5,8 @@ import type { Caller } from '../core/turn.ts';
 export interface SocketOpening {
   headers: Headers;
   caller: Caller;
+  /** Tells of a request that failed, and for how many milliseconds it had been known. */
+  onFailure(fault: Fault, durationMs: number): void;
 }
 
 /** The path that takes WebSockets, beside what else it takes. */

@@ -91,7 +91,7 @@ class ResponseSocket implements SocketReader {
       this.enqueue({ lane, body, size: text.length });
     } catch (error) {
       // Whoever does not read what it is told is not told more.
-      if (this.socket.hasRoom) this.socket.say(errorEvent(lane, toFault(error)));
+      if (this.socket.hasRoom) this.socket.say(this.failure(lane, error));
       else this.socket.close(TRY_AGAIN_LATER, 'Too many messages.');
     }
   }
@@ -140,6 +140,7 @@ class ResponseSocket implements SocketReader {
 
   /** Never rejects. */
   private async serve({ lane, body, size }: Request): Promise<void> {
+    const startedAt = performance.now();
     try {
       if (this.retired) throw this.retired;
       const { caller } = this.opening;
@@ -151,7 +152,7 @@ class ResponseSocket implements SocketReader {
       else if (turn) this.memory.keep(lane, asked, turn);
     } catch (error) {
       this.evict(lane, body);
-      await this.socket.send([errorEvent(lane, toFault(error))]);
+      await this.socket.send([this.failure(lane, error, performance.now() - startedAt)]);
     }
   }
 
@@ -200,6 +201,12 @@ class ResponseSocket implements SocketReader {
   private evict(lane: string, { previous_response_id: previous }: Record<string, unknown>): void {
     const id = typeof previous === 'string' ? parseResponseId(previous) : undefined;
     if (id) this.memory.evict(lane, id);
+  }
+
+  private failure(lane: string, error: unknown, durationMs = 0): string {
+    const fault = toFault(error);
+    this.opening.onFailure(fault, durationMs);
+    return errorEvent(lane, fault);
   }
 
   private leave(reason: Fault): void {

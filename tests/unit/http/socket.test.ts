@@ -1,0 +1,134 @@
+import { afterEach, beforeEach, expect, jest, test } from 'bun:test';
+import { Socket, type Wire } from '../../../src/http/socket.ts';
+
+/** A connection that takes a number of messages and keeps back what comes after them. */
+class NarrowWire implements Wire {
+  readonly sent: string[] = [];
+  pings = 0;
+  closedWith: number | undefined;
+  private waiting = 0;
+
+  constructor(private room: number) {}
+
+  send(message: string): number {
+    this.sent.push(message);
+    if (this.sent.length <= this.room) return message.length;
+    this.waiting += message.length;
+    return -1;
+  }
+
+  cork(write: () => void): void {
+    write();
+  }
+
+  getBufferedAmount(): number {
+    return this.waiting;
+  }
+
+  ping(): number {
+    return ++this.pings;
+  }
+
+  close(code: number): void {
+    this.closedWith = code;
+  }
+
+  /** What waited has left, and there is room for `more`. */
+  drain(more: number): void {
+    this.waiting = 0;
+    this.room = this.sent.length + more;
+  }
+}
+
+beforeEach(() => {
+  jest.useFakeTimers();
+});
+afterEach(() => {
+  jest.useRealTimers();
+});
+
+/** Everything that can go on by itself has done so. */
+async function settled(): Promise<void> {
+  for (let turns = 0; turns < 20; turns++) await Promise.resolve();
+}
+
+function sending(socket: Socket, messages: string[]): { isDone(): boolean } {
+  let done = false;
+  void socket.send(messages).then(() => {
+    done = true;
+  });
+  return { isDone: () => done };
+}
+
+test('a slow client holds up the sender, after the message for which there was no room', async () => {
+  const wire = new NarrowWire(2);
+  const socket = new Socket(wire);
+  const all = sending(socket, ['a', 'b', 'c', 'd', 'e']);
+  await settled();
+  expect(wire.sent).toEqual(['a', 'b', 'c']);
+  expect([all.isDone(), socket.hasRoom]).toEqual([false, false]);
+  wire.drain(1);
+  socket.drained();
+  await settled();
+  expect(wire.sent).toEqual(['a', 'b', 'c', 'd', 'e']);
+  expect(all.isDone()).toBe(false);
+  wire.drain(1);
+  socket.drained();
+  await settled();
+  expect([all.isDone(), socket.hasRoom]).toEqual([true, true]);
+  socket.closed();
+});
+
+test('there is no room before everything has left', async () => {
+  const wire = new NarrowWire(0);
+  const socket = new Socket(wire);
+  const all = sending(socket, ['a', 'b']);
+  await settled();
+  socket.drained();
+  await settled();
+  expect(wire.sent).toEqual(['a']);
+  expect(all.isDone()).toBe(false);
+  socket.closed();
+});
+
+test('several senders take turns and lose nothing', async () => {
+  const wire = new NarrowWire(1);
+  const socket = new Socket(wire);
+  const [one, two] = [sending(socket, ['a1', 'a2', 'a3']), sending(socket, ['b1', 'b2', 'b3'])];
+  for (let drains = 0; drains < 10; drains++) {
+    await settled();
+    wire.drain(0);
+    socket.drained();
+  }
+  await settled();
+  expect([one.isDone(), two.isDone()]).toEqual([true, true]);
+  expect(wire.sent.filter((message) => message.startsWith('a'))).toEqual(['a1', 'a2', 'a3']);
+  expect(wire.sent.filter((message) => message.startsWith('b'))).toEqual(['b1', 'b2', 'b3']);
+  socket.closed();
+});
+
+test('nobody waits for a client that is gone, and nothing is sent to it', async () => {
+  const wire = new NarrowWire(0);
+  const socket = new Socket(wire);
+  const all = sending(socket, ['a', 'b']);
+  await settled();
+  socket.closed();
+  await settled();
+  expect([all.isDone(), socket.gone.aborted]).toEqual([true, true]);
+  await socket.send(['c']);
+  socket.say('d');
+  socket.close(1001, 'late');
+  expect(wire.sent).toEqual(['a']);
+  expect(wire.closedWith).toBeUndefined();
+});
+
+test('pings keep it open, for as long as it is', () => {
+  const wire = new NarrowWire(1);
+  const socket = new Socket(wire);
+  // Proxies are known to close connections after 30 seconds of silence.
+  jest.advanceTimersByTime(60_000);
+  expect(wire.pings).toBe(4);
+  socket.closed();
+  jest.advanceTimersByTime(60_000);
+  expect(wire.pings).toBe(4);
+});
