@@ -109,8 +109,10 @@ function whitespaceStarts(said: string): number[] {
 /** Ascending, so that the longest comes first. */
 function repetitionStarts(said: string): number[] {
   const starts = [0];
-  for (let start = Math.max(1, said.length - WINDOW); start <= said.length - 2; start++) {
-    if (said.length - start >= SURE || beginsWord(said, start)) starts.push(start);
+  for (let start = Math.max(1, said.length - WINDOW); start < said.length; start++) {
+    if (said.length - start >= SURE || (beginsWord(said, start) && isTelling(said.slice(start)))) {
+      starts.push(start);
+    }
   }
   return starts;
 }
@@ -119,7 +121,12 @@ const WORD = /[\p{L}\p{N}]/u;
 const ONE_WORD = /^[\p{L}\p{N}]+$/u;
 const FIRST_WORD = /^[^\p{L}\p{N}]{0,12}[\p{L}\p{N}]{0,12}/u;
 const LAST_WORD = /[\p{L}\p{N}]{0,12}[^\p{L}\p{N}]{0,12}$/u;
+const CASED = /[\p{Lu}\p{Ll}]/u;
+
 const beginsWord = (text: string, at: number): boolean => WORD.test(text[at]!) && !WORD.test(text[at - 1]!);
+
+/** A single character tells of a repetition only where words hardly begin with it twice. */
+const isTelling = (text: string): boolean => text.length > 1 || CASED.test(text);
 
 /** How far `more` is what `said` holds from a place on. */
 function agreement(said: string, at: number, more: string): number {

@@ -9,7 +9,7 @@ function joined(said: string, pieces: readonly string[], exact = false): string 
 }
 
 /** Words that do not begin like each other, so that a repetition is one. */
-const word = (number: number): string => `${String.fromCodePoint(0x61 + (number % 26))}o${number}`;
+const word = (number: number): string => `${'bcdfghjklmnpqrstvwxz'[number % 20]}o${number}`;
 
 /** Prose: words, marks and line breaks, in which nothing comes twice. */
 const prose = fc
@@ -65,8 +65,8 @@ describe('the original text comes of', () => {
     check((text, at, pieces) => {
       const [said] = cutAt(text, at);
       const start = lastWords(said, count);
-      // One letter is too little to tell that it came twice.
-      if (said.length - start < 2) return;
+      // A digit is too little to tell that it came twice.
+      if (/^\d?$/.test(said.slice(start))) return;
       expect(joined(said, pieces(text.slice(start)))).toBe(text);
     });
   });
@@ -95,7 +95,7 @@ describe('the original text comes of', () => {
         let said = '';
         for (const [at, repeats] of [...breaks, [1, 1] as const]) {
           const start = repeats === 0 ? said.length : lastWords(said, repeats);
-          const from = said.length - start < 2 ? said.length : start;
+          const from = /^\d?$/.test(said.slice(start)) ? said.length : start;
           const upTo = from + Math.ceil((text.length - from) * at);
           const seam = new Seam(said, false);
           const isCut = at < 1;
@@ -133,7 +133,8 @@ describe('nothing is left out', () => {
     ['a word that begins like the last one', 'I went to', ' town'],
     ['a word that begins like the last one, at the end of a line', 'The cat and the', '\ntheatre'],
     ['a word that was said long before', 'hello world, hello', ' world'],
-    ['a letter', 'is a', 'ardvark'],
+    ['a digit', 'in 1', '1 days'],
+    ['a doubled character', '好，看', '看这里'],
     ['a paragraph', 'One.', '\n\nTwo.'],
     ['an indentation', '{\n  ', '  "a": 1'],
     ['white space at the end', 'One.', '\n'],
@@ -149,6 +150,8 @@ describe('left out is', () => {
     ['a space that comes twice', 'one two ', ' three', 'one two three'],
     ['a word that comes in another case of white space', 'one two', '\n\ntwo three', 'one two three'],
     ['a cut word that comes whole', 'the incom', 'incomplete end', 'the incomplete end'],
+    ['a cut word that comes whole, of one letter', 'the i', 'incomplete end', 'the incomplete end'],
+    ['a word of one letter', 'it is a', 'a test', 'it is a test'],
     [
       'a long part that begins in a word',
       'pneumonoultramicroscopic',
