@@ -4,6 +4,7 @@ import OpenAI from 'openai';
 import { branchOf, readLog, textOf } from '../faults/recorded.ts';
 import { breakableLine } from '../harness/breakable-line.ts';
 import { type DictatedCall, type DictatedProvider, dictatedProvider } from '../harness/dictated.ts';
+import { eventually } from '../harness/eventually.ts';
 import {
   OTHER_KEY,
   ROOT_KEY,
@@ -471,7 +472,7 @@ describe('two processes on one database, given one key at the same time', () => 
 
   const manners = DIALECTS.flatMap((dialect) => [true, false].map((stream) => [dialect, stream] as const));
   test.each(manners)('%s (stream: %p): execute it once', async (dialect, stream) => {
-    const rounds = 10;
+    const rounds = 5;
     const { calls } = await counted(async () => {
       for (let round = 0; round < rounds; round++) {
         const key = { 'idempotency-key': unique('key') };
@@ -502,8 +503,32 @@ describe('two processes on one database, given one key at the same time', () => 
     expect(await reader.rest()).toBe(await (await first).text());
   });
 
+  test('show a background response that the other one runs', async () => {
+    const asked = bodyOf('responses', { text: unique('text'), rest: { background: true } });
+    const { id } = await json(gateways[0]!.post(PATHS.responses, asked));
+    const path = `/v1/responses/${asText(id)}`;
+    const call = await provider.next();
+    const becomes = (status: string) =>
+      eventually(
+        `it is ${status}`,
+        () => json(gateways[1]!.fetch(path)),
+        (response) => response.status === status,
+      );
+    await becomes('in_progress');
+    const reader = readerOf(await gateways[1]!.fetch(`${path}?stream=true`));
+    call.say('one');
+    await reader.until('one');
+    const elsewhere = { code: 'not_cancellable', message: /another process/ };
+    await expectRefusal(gateways[1]!.post(`${path}/cancel`, {}), 409, elsewhere);
+    call.say(' two');
+    call.end();
+    const whole = await (await gateways[0]!.fetch(`${path}?stream=true`)).text();
+    expect(await reader.rest()).toBe(whole);
+    expect(await becomes('completed')).toMatchObject({ output: [{ content: [{ text: 'one two' }] }] });
+  });
+
   test('make one conversation, and add items once', async () => {
-    for (let round = 0; round < 10; round++) {
+    for (let round = 0; round < 5; round++) {
       const key = { 'idempotency-key': unique('key') };
       const body = { items: [{ type: 'message', role: 'user', content: 'one' }] };
       const made = await Promise.all(gateways.map((one) => json(one.post('/v1/conversations', body, key))));
