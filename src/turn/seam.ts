@@ -79,25 +79,36 @@ export class Seam {
     this.open = false;
     const { said, space, begun } = this;
     const start = this.starts[0];
-    const isChance = start !== undefined && !this.exact && (this.isRhythm(start) || this.isOtherWord(start));
-    if (start !== undefined && !isChance) return begun.slice(said.length - start);
+    if (start !== undefined && (this.exact || !this.isChance(start))) return begun.slice(said.length - start);
     // Between words, the cut and the model may both have left a space.
     return space === ' ' && /\S $/.test(said.slice(-2)) ? begun : space + begun;
   }
 
-  /** Whether what was said has gone on like this before: the text repeats itself, and not the model. */
-  private isRhythm(start: number): boolean {
-    const { said, space } = this;
-    const last = LAST_WORD.exec(said.slice(-WINDOW))![0];
-    const first = FIRST_WORD.exec(said.slice(start))![0];
-    return first !== '' && said.includes(last + space + first);
+  /** Whether the text may well repeat itself, and not the model. */
+  private isChance(start: number): boolean {
+    return this.isRhythm(start) || this.isOtherWord(start) || this.isOtherLine(start);
   }
 
-  /** Whether a new word begins like the last one: "to" and " town". */
+  /** What was said has gone on like this before: "0, 0," and " 0". */
+  private isRhythm(start: number): boolean {
+    const { said, space } = this;
+    const turn = LAST_WORD.exec(said.slice(-WINDOW))![0] + space + FIRST_WORD.exec(said.slice(start))![0];
+    for (let at = said.indexOf(turn); at !== -1; at = said.indexOf(turn, at + 1)) {
+      if (at === 0 || beginsToken(said, at)) return true;
+    }
+    return false;
+  }
+
+  /** A new word begins like the last one: "to" and " town". */
   private isOtherWord(start: number): boolean {
     const { said, space, begun } = this;
     const next = begun[said.length - start];
     return space !== '' && next !== undefined && WORD.test(next) && ONE_WORD.test(said.slice(start));
+  }
+
+  /** A new line begins with the same mark as the last one: of lists, tables and code. */
+  private isOtherLine(start: number): boolean {
+    return this.space.includes('\n') && !WORD.test(this.said[start]!);
   }
 }
 
@@ -110,7 +121,7 @@ function whitespaceStarts(said: string): number[] {
 function repetitionStarts(said: string): number[] {
   const starts = [0];
   for (let start = Math.max(1, said.length - WINDOW); start < said.length; start++) {
-    if (said.length - start >= SURE || (beginsWord(said, start) && isTelling(said.slice(start)))) {
+    if (said.length - start >= SURE || (beginsToken(said, start) && isTelling(said.slice(start)))) {
       starts.push(start);
     }
   }
@@ -123,10 +134,14 @@ const FIRST_WORD = /^[^\p{L}\p{N}]{0,12}[\p{L}\p{N}]{0,12}/u;
 const LAST_WORD = /[\p{L}\p{N}]{0,12}[^\p{L}\p{N}]{0,12}$/u;
 const CASED = /[\p{Lu}\p{Ll}]/u;
 
-const beginsWord = (text: string, at: number): boolean => WORD.test(text[at]!) && !WORD.test(text[at - 1]!);
+/** A word, or any mark behind white space. */
+function beginsToken(text: string, at: number): boolean {
+  const before = text[at - 1]!;
+  return WORD.test(text[at]!) ? !WORD.test(before) : before.trim() === '' && text[at]!.trim() !== '';
+}
 
 /** A single character tells of a repetition only where words hardly begin with it twice. */
-const isTelling = (text: string): boolean => text.length > 1 || CASED.test(text);
+const isTelling = (text: string): boolean => (text.length > 1 ? WORD : CASED).test(text);
 
 /** How far `more` is what `said` holds from a place on. */
 function agreement(said: string, at: number, more: string): number {

@@ -129,6 +129,8 @@ describe('nothing is left out', () => {
     ['laughter', 'ha ha', ' ha ha'],
     ['a line under a title', `Title\n${'='.repeat(30)}`, `${'='.repeat(30)}\n\nText`],
     ['a table', '| a | b |\n|---|---|\n| 1 | 1 |', '\n| 1 | 1 |\n'],
+    ['a table with long rows', '| a | b |\n| one | two |', '\n| one | two |\n'],
+    ['brackets', 'f(() => {\n  g(() => {\n  });', '\n});\n'],
     ['a doubled word that was doubled before', 'bonbon, bon', 'bon'],
     ['a word that begins like the last one', 'I went to', ' town'],
     ['a word that begins like the last one, at the end of a line', 'The cat and the', '\ntheatre'],
@@ -151,6 +153,8 @@ describe('left out is', () => {
     ['a word that comes in another case of white space', 'one two', '\n\ntwo three', 'one two three'],
     ['a cut word that comes whole', 'the incom', 'incomplete end', 'the incomplete end'],
     ['a cut word that comes whole, of one letter', 'the i', 'incomplete end', 'the incomplete end'],
+    ['words that begin with a mark', 'three — and n', '— and no four', 'three — and no four'],
+    ['a letter that was doubled in a word', 'a strawberry, three r', 'r and', 'a strawberry, three r and'],
     ['a word of one letter', 'it is a', 'a test', 'it is a test'],
     [
       'a long part that begins in a word',

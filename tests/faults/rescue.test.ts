@@ -1,0 +1,185 @@
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
+import { OTHER_KEY, type TestGateway, testGateway } from '../harness/gateway.ts';
+import { type Provider, startProvider } from '../simulators/provider/provider.ts';
+import { FAULTS, type FaultRow, markdown } from './fault-table.ts';
+import { type Dialect, PATHS, type Seen, see } from './seen.ts';
+
+const WHOLE = 'word1 word2 word3 word4 word5 word6 word7 word8';
+
+/** How a caller names a second model, and one of each kind: told to go on, models do it well or badly. */
+const WAYS = {
+  none: undefined,
+  fallbacks: 'anthropic/claude-sonnet-4-5+say-8',
+  list: 'groq/say-8+overlap-2',
+  alias: 'anthropic/claude-opus-4-8+say-8+again',
+} as const;
+type Way = keyof typeof WAYS;
+
+interface Case {
+  row: FaultRow;
+  dialect: Dialect;
+  stream: boolean;
+  way: Way;
+}
+
+const casesOf = (row: FaultRow): Case[] =>
+  (['chat', 'responses'] as const).flatMap((dialect) =>
+    [true, false].flatMap((stream) =>
+      (Object.keys(WAYS) as Way[]).map((way) => ({ row, dialect, stream, way })),
+    ),
+  );
+
+const nameOf = ({ dialect, stream, way }: Case): string =>
+  `${dialect} ${stream ? 'stream' : 'JSON'}, ${way === 'none' ? 'no other model' : way}`;
+
+/** Simulated models forget nothing of each other: each case has its own, told apart by a label. */
+const labelOf = (it: Case): string => `row${FAULTS.indexOf(it.row)}-${it.dialect}${it.stream}-${it.way}`;
+const modelOf = (it: Case): string => `${it.row.model}+say-8+${labelOf(it)}`;
+const spareOf = (it: Case): string | undefined => WAYS[it.way] && `${WAYS[it.way]}+${labelOf(it)}+spare`;
+
+const aliases = FAULTS.flatMap(casesOf)
+  .filter(({ way }) => way === 'alias')
+  .map((it) => `  ${labelOf(it)}: ["${modelOf(it)}", "${spareOf(it)}"]`);
+const yaml = `keys:\n  - { name: other, key: ${OTHER_KEY}, tenant: other }\naliases:\n${aliases.join('\n')}\n`;
+
+/** What names the models in a request. */
+function models(it: Case): Record<string, unknown> {
+  const spare = spareOf(it)!;
+  switch (it.way) {
+    case 'none':
+      return { model: modelOf(it) };
+    case 'fallbacks':
+      return { model: modelOf(it), fallbacks: [spare] };
+    case 'list':
+      return { model: [modelOf(it), spare] };
+    case 'alias':
+      return { model: labelOf(it) };
+  }
+}
+
+let provider: Provider;
+let patient: TestGateway;
+/** With limits that a healthy simulator keeps easily. */
+let hasty: TestGateway;
+
+beforeAll(async () => {
+  provider = startProvider();
+  const options = { provider: provider.url, yaml };
+  patient = await testGateway(options);
+  hasty = await testGateway({
+    ...options,
+    env: {
+      CLAWHOLD_TIMEOUTS_FIRST_TOKEN_MS: '400',
+      CLAWHOLD_TIMEOUTS_IDLE_MS: '400',
+      CLAWHOLD_TIMEOUTS_TOTAL_MS: '2500',
+    },
+  });
+});
+afterAll(async () => {
+  await Promise.all([patient.stop(), hasty.stop()]);
+  provider.stop();
+});
+
+async function ask(it: Case): Promise<Seen> {
+  const { dialect, stream, row } = it;
+  const said = dialect === 'chat' ? { messages: [{ role: 'user', content: 'Count.' }] } : { input: 'Count.' };
+  const gateway = row.isSlow ? hasty : patient;
+  return see(await gateway.post(PATHS[dialect], { ...models(it), stream, ...said }), dialect);
+}
+
+/** A cell of the table, from what was seen. */
+function cellOf(it: Case, seen: Seen): string {
+  const count = (name: string) =>
+    provider.requests.filter(({ model }) => model === name.split('/')[1]).length;
+  const first = count(modelOf(it));
+  const second = it.way === 'none' ? 0 : count(spareOf(it)!);
+  return `${outcomeOf(seen)} · ${second > 0 ? `${first} + ${second}` : first}`;
+}
+
+function outcomeOf({ status, isWhole, text, code, restarts }: Seen): string {
+  if (isWhole) return text === WHOLE && restarts === 0 ? 'whole' : `whole, but "${text}"`;
+  if (status !== 200) return `${status} ${code}`;
+  return WHOLE.startsWith(text) && text !== '' ? `${code}` : `${code}, but "${text}"`;
+}
+
+describe('what the caller sees, and how often a provider is asked', () => {
+  test.each(FAULTS.map((row) => [row.what, row.model, row] as const))('%s (%s)', async (_, __, row) => {
+    const cases = casesOf(row);
+    const seen = await Promise.all(cases.map(ask));
+    const cells = cases.map((it, at) => [nameOf(it), cellOf(it, seen[at]!)]);
+    const expected = cases.map((it) => {
+      const cell = it.way === 'none' ? row.alone : row.spare;
+      return [nameOf(it), cell[it.stream ? 0 : 1]];
+    });
+    expect(Object.fromEntries(cells)).toEqual(Object.fromEntries(expected));
+    for (const [at, it] of cases.entries()) expectHeaders(it, seen[at]!);
+  });
+
+  function expectHeaders(it: Case, { status, headers, isWhole, body }: Seen): void {
+    if (status === 200) {
+      expect(headers.get('x-clawhold-model-id')).toBeString();
+      if (!it.stream && isWhole) expect(body.model).toBe(headers.get('x-clawhold-model-id'));
+      return;
+    }
+    expect(headers.get('content-type')).toStartWith('application/json');
+    if (it.way !== 'none') return;
+    for (const [header, value] of Object.entries(it.row.headers ?? {})) {
+      expect(headers.get(header)).toBe(value);
+    }
+  }
+});
+
+describe('an answer that is cut at any character', () => {
+  const asked = 'the strawberry has a stem, a claw-like one, and three r. No more!';
+  const answer = `You said: ${asked}`;
+  const places = Array.from({ length: answer.length - 1 }, (_, at) => at + 1);
+
+  /** Says the answer up to a character, and nothing after that. */
+  let cutting: Bun.Server<undefined>;
+  let gateway: TestGateway;
+  beforeAll(async () => {
+    const heard = new Set<string>();
+    cutting = Bun.serve({
+      port: 0,
+      hostname: '127.0.0.1',
+      async fetch(request) {
+        const { model } = (await request.json()) as { model: string };
+        if (heard.has(model)) return Response.json({}, { status: 503 });
+        heard.add(model);
+        const content = answer.slice(0, Number(/cut-(\d+)/.exec(model)![1]));
+        const chunk = { id: 'cut', model, choices: [{ index: 0, delta: { content }, finish_reason: null }] };
+        const headers = { 'content-type': 'text/event-stream' };
+        return new Response(`data: ${JSON.stringify(chunk)}\n\n`, { headers });
+      },
+    });
+    gateway = await testGateway({ provider: provider.url, env: { GROQ_BASE_URL: cutting.url.origin } });
+  });
+  afterAll(async () => {
+    await gateway.stop();
+    await cutting.stop(true);
+  });
+
+  test.each([
+    ['that goes on with the very next character', 'anthropic/claude-sonnet-4-5+echo'],
+    ['that is told to go on', 'openai/echo'],
+    ['that repeats the last word, a cut one whole', 'openai/echo+overlap-1'],
+    ['that repeats the last three words', 'gemini/gemini-3.6-flash+echo+overlap-3'],
+    ['that begins anew', 'anthropic/claude-opus-4-8+echo+again'],
+  ])('is joined without a gap or a repetition by a model %s (%s)', async (_, spare) => {
+    for (const dialect of ['chat', 'responses'] as const) {
+      const said = dialect === 'chat' ? { messages: [{ role: 'user', content: asked }] } : { input: asked };
+      const replies = places.map(async (place) => {
+        const model = [`groq/cut-${place}+${dialect}+${spare}`, spare];
+        return see(await gateway.post(PATHS[dialect], { model, stream: true, ...said }), dialect);
+      });
+      for (const { isWhole, text } of await Promise.all(replies)) {
+        expect(text).toBe(answer);
+        expect(isWhole).toBe(true);
+      }
+    }
+  });
+});
+
+test('the documentation has the same table', async () => {
+  expect(await Bun.file('docs/faults.md').text()).toContain(markdown());
+});

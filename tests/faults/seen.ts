@@ -1,0 +1,213 @@
+import { json, type ServerEvent, serverEvents } from '../harness/journey.ts';
+import { asJson, asList, asText, type Json } from '../simulators/provider/shape.ts';
+
+export type Dialect = 'chat' | 'responses';
+
+export const PATHS: Record<Dialect, string> = { chat: '/v1/chat/completions', responses: '/v1/responses' };
+
+/** What a caller has of an answer once it has ended, in whatever dialect and form it came. */
+export interface Seen {
+  status: number;
+  headers: Headers;
+  /** It ended as an answer that is whole does. */
+  isWhole: boolean;
+  /** Of the error that it ended in. */
+  code?: string;
+  /** What a reader who adds up deltas and forgets what is declared void has in the end. */
+  text: string;
+  thoughts: string;
+  calls: SeenCall[];
+  /** How often it was declared void that something had come. */
+  restarts: number;
+  /** The completion or the response; of a chat stream, its last chunk. */
+  body: Json;
+}
+
+export interface SeenCall {
+  id: string;
+  name: string;
+  arguments: string;
+}
+
+/** Reads an answer to its end. Throws where its stream breaks the rules of its dialect. */
+export async function see(reply: Response, dialect: Dialect): Promise<Seen> {
+  const { status, headers } = reply;
+  if (!headers.get('content-type')?.startsWith('text/event-stream')) {
+    const body = await json(reply);
+    return { status, headers, ...whole(body, dialect) };
+  }
+  const { events, done } = serverEvents(await reply.text());
+  const told = dialect === 'chat' ? new ChatReader(events, done) : new ResponseReader(events);
+  return { status, headers, ...told.read() };
+}
+
+type Answer = Omit<Seen, 'status' | 'headers'>;
+
+function whole(body: Json, dialect: Dialect): Answer {
+  const code = asText(asJson(body.error).code) || undefined;
+  const empty = { isWhole: !code, code, text: '', thoughts: '', calls: [], restarts: 0, body };
+  if (code && body.object !== 'response') return empty;
+  if (dialect === 'responses') return { ...empty, ...ofItems(asList(body.output)) };
+  const message = asJson(asList(body.choices)[0]?.message);
+  return {
+    ...empty,
+    text: asText(message.content),
+    thoughts: asText(message.reasoning_content),
+    calls: asList(message.tool_calls).map(ofChatCall),
+  };
+}
+
+const ofChatCall = (call: Json): SeenCall => {
+  const { name, arguments: args } = asJson(call.function);
+  return { id: asText(call.id), name: asText(name), arguments: asText(args) };
+};
+
+function ofItems(items: readonly Json[]): Pick<Answer, 'text' | 'thoughts' | 'calls'> {
+  const ofType = (type: string) => items.filter((item) => item.type === type);
+  const textOf = (parts: unknown) =>
+    asList(parts)
+      .map((part) => asText(part.text) || asText(part.refusal))
+      .join('');
+  return {
+    text: ofType('message')
+      .map(({ content }) => textOf(content))
+      .join(''),
+    thoughts: ofType('reasoning')
+      .map(({ content, summary }) => textOf(content) + textOf(summary))
+      .join(''),
+    calls: ofType('function_call').map((item) => ({
+      id: asText(item.call_id),
+      name: asText(item.name),
+      arguments: asText(item.arguments),
+    })),
+  };
+}
+
+function check(holds: boolean, what: string): asserts holds {
+  if (!holds) throw new Error(`The stream breaks its rules: ${what}.`);
+}
+
+/** Adds up the chunks of one choice, as a client does. */
+class ChatReader {
+  private text = '';
+  private thoughts = '';
+  private readonly calls: (SeenCall | undefined)[] = [];
+  private restarts = 0;
+  private finishes = 0;
+
+  constructor(
+    private readonly events: readonly ServerEvent[],
+    private readonly done: boolean,
+  ) {}
+
+  read(): Answer {
+    for (const { data } of this.events) this.take(data);
+    const body = this.events.at(-1)?.data ?? {};
+    const code = asText(asJson(body.error).code) || undefined;
+    check(this.done !== (code !== undefined), 'it ends in either an error or [DONE]');
+    check(!this.done || this.finishes === 1, 'a whole answer has one reason for its end');
+    const { text, thoughts, restarts } = this;
+    const calls = this.calls.filter((call) => call !== undefined);
+    return { isWhole: this.done, code, text, thoughts, calls, restarts, body };
+  }
+
+  private take(chunk: Json): void {
+    if (chunk.error) return;
+    const restart = asJson(asJson(chunk.clawhold).restart);
+    if (restart.discard) this.forget(asJson(restart.discard));
+    const [choice] = asList(chunk.choices);
+    if (!choice) return;
+    check(this.finishes === 0, 'nothing of a choice follows its end');
+    if (choice.finish_reason) this.finishes++;
+    const delta = asJson(choice.delta);
+    this.text += asText(delta.content) + asText(delta.refusal);
+    this.thoughts += asText(delta.reasoning_content);
+    for (const call of asList(delta.tool_calls)) this.takeCall(call);
+  }
+
+  private takeCall(call: Json): void {
+    const index = call.index as number;
+    const known = this.calls[index];
+    const { id, name, arguments: args } = ofChatCall(call);
+    if (known) known.arguments += args;
+    else {
+      check(id !== '' && name !== '', `call ${index} begins with its id and its name`);
+      this.calls[index] = { id, name, arguments: args };
+    }
+  }
+
+  private forget({ content, tool_calls }: Json): void {
+    this.restarts++;
+    if (content) this.text = '';
+    for (const index of tool_calls as number[]) this.calls[index] = undefined;
+  }
+}
+
+/** Follows the items of a response, as a client does. */
+class ResponseReader {
+  private readonly open = new Map<number, Json>();
+  private readonly items = new Map<number, Json>();
+  private readonly deltas = new Map<number, string>();
+  private restarts = 0;
+
+  constructor(private readonly events: readonly ServerEvent[]) {}
+
+  read(): Answer {
+    this.events.forEach(({ event, data }, at) => {
+      check(data.sequence_number === at, `event ${at} has number ${String(data.sequence_number)}`);
+      check(event === data.type, 'an event has one type');
+      this.take(data);
+    });
+    const ends = this.events.filter(({ event }) => TERMINAL.has(event ?? ''));
+    const last = this.events.at(-1);
+    check(ends.length === 1 && ends[0] === last, 'it has one end, and nothing follows it');
+    return this.ended(asJson(last!.data.response));
+  }
+
+  private ended(body: Json): Answer {
+    const isWhole = body.status === 'completed';
+    check(!isWhole || this.open.size === 0, 'in a whole answer every item has its end');
+    const told = [...this.items].sort(([one], [other]) => one - other).map(([, item]) => item);
+    const output = asList(body.output);
+    if (isWhole) check(Bun.deepEquals(told, output), 'it ends with the items that it told');
+    const code = asText(asJson(body.error).code) || undefined;
+    return { isWhole, code, ...ofItems(output), restarts: this.restarts, body };
+  }
+
+  private take(event: Json): void {
+    const index = event.output_index as number;
+    switch (event.type) {
+      case 'response.output_item.added':
+        check(!this.open.has(index) && !this.deltas.has(index), `item ${index} begins once`);
+        this.open.set(index, asJson(event.item));
+        this.deltas.set(index, '');
+        return;
+      case 'response.output_text.delta':
+      case 'response.function_call_arguments.delta':
+        check(this.open.has(index), `deltas of item ${index} come while it is open`);
+        this.deltas.set(index, this.deltas.get(index)! + asText(event.delta));
+        return;
+      case 'response.output_item.done':
+        this.end(index, asJson(event.item));
+        return;
+      case 'clawhold:response.restarted':
+        this.restarts++;
+        for (const { output_index } of asList(event.discarded)) this.forget(output_index as number);
+    }
+  }
+
+  private end(index: number, item: Json): void {
+    check(this.open.delete(index), `item ${index} ends once`);
+    const { text, calls } = ofItems([item]);
+    const said = text + calls.map((call) => call.arguments).join('');
+    if (item.type !== 'reasoning')
+      check(said === this.deltas.get(index), `item ${index} is the sum of its deltas`);
+    this.items.set(index, item);
+  }
+
+  private forget(index: number): void {
+    check(this.items.delete(index), `item ${index} has ended before it is void`);
+  }
+}
+
+const TERMINAL = new Set(['response.completed', 'response.incomplete', 'response.failed', 'error']);
