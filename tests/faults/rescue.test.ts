@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 import { OTHER_KEY, type TestGateway, testGateway } from '../harness/gateway.ts';
 import { type Provider, startProvider } from '../simulators/provider/provider.ts';
 import { FAULTS, type FaultRow, markdown } from './fault-table.ts';
+import { adds, scriptedProvider } from './scripted.ts';
 import { type Dialect, PATHS, type Seen, see } from './seen.ts';
 
 const WHOLE = 'word1 word2 word3 word4 word5 word6 word7 word8';
@@ -134,29 +135,17 @@ describe('an answer that is cut at any character', () => {
   const answer = `You said: ${asked}`;
   const places = Array.from({ length: answer.length - 1 }, (_, at) => at + 1);
 
-  /** Says the answer up to a character, and nothing after that. */
-  let cutting: Bun.Server<undefined>;
+  const cutting = scriptedProvider((model, nth) => {
+    const place = Number(/cut-(\d+)/.exec(model)![1]);
+    return nth === 1 ? [adds({ content: answer.slice(0, place) })] : undefined;
+  });
   let gateway: TestGateway;
   beforeAll(async () => {
-    const heard = new Set<string>();
-    cutting = Bun.serve({
-      port: 0,
-      hostname: '127.0.0.1',
-      async fetch(request) {
-        const { model } = (await request.json()) as { model: string };
-        if (heard.has(model)) return Response.json({}, { status: 503 });
-        heard.add(model);
-        const content = answer.slice(0, Number(/cut-(\d+)/.exec(model)![1]));
-        const chunk = { id: 'cut', model, choices: [{ index: 0, delta: { content }, finish_reason: null }] };
-        const headers = { 'content-type': 'text/event-stream' };
-        return new Response(`data: ${JSON.stringify(chunk)}\n\n`, { headers });
-      },
-    });
-    gateway = await testGateway({ provider: provider.url, env: { GROQ_BASE_URL: cutting.url.origin } });
+    gateway = await testGateway({ provider: provider.url, env: { GROQ_BASE_URL: cutting.url } });
   });
   afterAll(async () => {
     await gateway.stop();
-    await cutting.stop(true);
+    await cutting.stop();
   });
 
   test.each([

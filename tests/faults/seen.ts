@@ -183,6 +183,7 @@ class ResponseReader {
         this.deltas.set(index, '');
         return;
       case 'response.output_text.delta':
+      case 'response.refusal.delta':
       case 'response.function_call_arguments.delta':
         check(this.open.has(index), `deltas of item ${index} come while it is open`);
         this.deltas.set(index, this.deltas.get(index)! + asText(event.delta));

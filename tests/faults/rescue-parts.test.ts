@@ -1,0 +1,334 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'bun:test';
+import { type TestGateway, testGateway } from '../harness/gateway.ts';
+import { completionText, json, sessionLog } from '../harness/journey.ts';
+import { type Provider, startProvider } from '../simulators/provider/provider.ts';
+import { asJson, asList, type Json } from '../simulators/provider/shape.ts';
+import { adds, ends, type Script, scriptedProvider } from './scripted.ts';
+import { type Dialect, PATHS, type Seen, see } from './seen.ts';
+
+/** What cannot be continued, and what is no part of the answer: each must never be patched, doubled or lost. */
+
+const PROVIDERS = ['openai', 'anthropic', 'gemini'] as const;
+const DIALECTS = ['chat', 'responses'] as const;
+const CALLS = PROVIDERS.flatMap((provider) => DIALECTS.map((dialect) => [provider, dialect] as const));
+
+const parameters = {
+  type: 'object',
+  properties: { city: { type: 'string', enum: ['the largest city of France'] } },
+  required: ['city'],
+  additionalProperties: false,
+};
+const ARGUMENTS = { city: 'the largest city of France' };
+const TOOLS: Record<Dialect, Json[]> = {
+  chat: ['weather', 'population'].map((name) => ({ type: 'function', function: { name, parameters } })),
+  responses: ['weather', 'population'].map((name) => ({ type: 'function', name, parameters })),
+};
+const FORM: Record<Dialect, Json> = {
+  chat: {
+    response_format: { type: 'json_schema', json_schema: { name: 'city', schema: parameters, strict: true } },
+  },
+  responses: { text: { format: { type: 'json_schema', name: 'city', schema: parameters, strict: true } } },
+};
+
+let provider: Provider;
+let gateway: TestGateway;
+let script: Script = () => undefined;
+const scripted = scriptedProvider((model, nth) => script(model, nth));
+let session = '';
+let count = 0;
+
+beforeAll(async () => {
+  provider = startProvider();
+  gateway = await testGateway({ provider: provider.url, env: { GROQ_BASE_URL: scripted.url } });
+});
+beforeEach(() => {
+  provider.reset();
+  scripted.requests.length = 0;
+  session = `parts-${count++}`;
+});
+afterAll(async () => {
+  await gateway.stop();
+  provider.stop();
+  await scripted.stop();
+});
+
+async function ask(
+  dialect: Dialect,
+  model: string,
+  more: Json = {},
+  headers: Record<string, string> = {},
+): Promise<Seen> {
+  const said = dialect === 'chat' ? { messages: [{ role: 'user', content: 'one' }] } : { input: 'one' };
+  const body = { model, stream: true, ...said, ...more };
+  return see(await gateway.post(PATHS[dialect], body, { 'x-session-id': session, ...headers }), dialect);
+}
+
+const RESTART = { 'x-clawhold-when-broken': 'restart' };
+const FAIL = { 'x-clawhold-when-broken': 'fail' };
+
+/** The next turns, at every provider: none refuses what the session holds. */
+async function expectToGoOn(): Promise<void> {
+  // What produced nothing is beside the branch.
+  const heard = (await log()).filter((line) => line === 'user: one').map(() => 'one');
+  for (const name of PROVIDERS) {
+    heard.push(`next at ${name}`);
+    const messages = [{ role: 'user', content: heard.at(-1) }];
+    const body = { model: `${name}/recall`, messages };
+    const completion = await json(gateway.post(PATHS.chat, body, { 'x-session-id': session }));
+    expect(completionText(completion)).toBe(`I have heard: ${heard.map((text) => `"${text}"`).join(' | ')}`);
+  }
+}
+
+const log = () => sessionLog(gateway, session);
+
+function expectWholeCalls({ calls, isWhole }: Seen): void {
+  expect(calls.map(({ name }) => name)).toEqual(['weather', 'population']);
+  for (const call of calls) expect(JSON.parse(call.arguments)).toEqual(ARGUMENTS);
+  expect(isWhole).toBe(true);
+}
+
+describe.each([1, 3, 5])('calls of tools that break off after %i pieces', (pieces) => {
+  const model = (name: string) => `${name}/tools+once-cut-${name === 'gemini' ? 1 : pieces}`;
+
+  test.each(CALLS)('of %s are made anew on %s, and this is told', async (name, dialect) => {
+    const seen = await ask(dialect, model(name), { tools: TOOLS[dialect] }, RESTART);
+    expectWholeCalls(seen);
+    expect(seen.restarts).toBe(1);
+    expect(provider.requests).toHaveLength(2);
+    expect((await log()).filter((line) => line.startsWith('function_call '))).toHaveLength(2);
+    await expectToGoOn();
+  });
+
+  test.each(PROVIDERS)('of %s are made anew on responses unless it is said otherwise', async (name) => {
+    expectWholeCalls(await ask('responses', model(name), { tools: TOOLS.responses }));
+  });
+
+  test.each(CALLS)(
+    'of %s are an error on %s where nothing may be void; none is kept',
+    async (name, dialect) => {
+      const headers = dialect === 'chat' ? {} : FAIL;
+      const seen = await ask(dialect, model(name), { tools: TOOLS[dialect] }, headers);
+      expect(seen).toMatchObject({ isWhole: false, code: 'stream_interrupted', restarts: 0 });
+      expect(provider.requests).toHaveLength(1);
+      for (const { type, arguments: args } of await items()) {
+        // A call that came whole was seen, and stays; half a call is none.
+        if (type === 'function_call') expect(JSON.parse(String(args))).toEqual(ARGUMENTS);
+      }
+      await expectToGoOn();
+    },
+  );
+
+  test.each(CALLS)('of %s are silently made anew on %s where nobody has seen them', async (name, dialect) => {
+    const seen = await ask(dialect, model(name), { tools: TOOLS[dialect], stream: false });
+    expectWholeCalls(seen);
+    expect(provider.requests).toHaveLength(2);
+    await expectToGoOn();
+  });
+
+  const items = async () =>
+    asList((await json(gateway.fetch(`/v1/conversations/${session}/items?order=asc&limit=100`))).data);
+});
+
+test.each(DIALECTS)(
+  'a text before a call of a tool stays when the call breaks off, on %s',
+  async (dialect) => {
+    const tool_calls = (args: string) => [
+      { index: 0, id: 'call_1', function: { name: 'weather', arguments: args } },
+    ];
+    script = (_, nth) =>
+      nth === 1
+        ? [adds({ content: 'Let me see' }), adds({ content: '.' }), adds({ tool_calls: tool_calls('{"ci') })]
+        : [adds({ tool_calls: tool_calls(JSON.stringify(ARGUMENTS)) }), ends('tool_calls')];
+    const seen = await ask(dialect, 'groq/text+call', { tools: TOOLS[dialect] }, RESTART);
+    expect(seen).toMatchObject({ isWhole: true, restarts: 1, text: 'Let me see.' });
+    expect(seen.calls.map((call) => JSON.parse(call.arguments))).toEqual([ARGUMENTS]);
+    expect(asList(scripted.requests[1]!.messages).map(({ content }) => content)).toContain('Let me see.');
+    expect((await log()).slice(0, 2)).toEqual(['user: one', 'assistant: Let me see.']);
+    await expectToGoOn();
+  },
+);
+
+describe('a document with a form that breaks off', () => {
+  const model = (name: string) => `${name}/json+once-cut-${name === 'anthropic' ? 1 : 2}`;
+  /** As it is where nothing fails. */
+  const document = (name: string): string =>
+    JSON.stringify(name === 'anthropic' ? { answer: 'You said: one' } : ARGUMENTS);
+
+  test.each(CALLS)('of %s is made anew on %s, and this is told', async (name, dialect) => {
+    const seen = await ask(dialect, model(name), FORM[dialect], RESTART);
+    expect(seen).toMatchObject({ isWhole: true, restarts: 1, text: document(name) });
+    expect(provider.requests).toHaveLength(2);
+    expect(await log()).toEqual(['user: one', `assistant: ${document(name)}`]);
+    await expectToGoOn();
+  });
+
+  test('is made anew on responses unless it is said otherwise', async () => {
+    const seen = await ask('responses', model('openai'), FORM.responses);
+    expect(seen).toMatchObject({ isWhole: true, restarts: 1 });
+  });
+
+  test.each(CALLS)('of %s is an error on %s where nothing may be void', async (name, dialect) => {
+    const headers = dialect === 'chat' ? {} : FAIL;
+    const seen = await ask(dialect, model(name), FORM[dialect], headers);
+    expect(seen).toMatchObject({ isWhole: false, code: 'stream_interrupted' });
+    expect(provider.requests).toHaveLength(1);
+    await expectToGoOn();
+  });
+
+  test.each(CALLS)('of %s is silently made anew on %s where nobody has seen it', async (name, dialect) => {
+    const seen = await ask(dialect, model(name), { ...FORM[dialect], stream: false });
+    expect(seen).toMatchObject({ isWhole: true, restarts: 0, text: document(name) });
+    expect(provider.requests).toHaveLength(2);
+  });
+});
+
+describe('thoughts', () => {
+  const THOUGHT = 'Let me think about what was asked before I answer.';
+  const ANSWER = 'word1 word2 word3 word4 word5 word6 word7 word8';
+
+  test.each(CALLS)(
+    'of %s stay as they are when the text after them breaks off, on %s',
+    async (name, dialect) => {
+      const seen = await ask(dialect, `${name}/think+say-8+once-cut-3`);
+      expect(seen).toMatchObject({ isWhole: true, restarts: 0, text: ANSWER, thoughts: THOUGHT });
+      expect(provider.requests).toHaveLength(2);
+      await expectToGoOn();
+    },
+  );
+
+  test.each(CALLS)('of %s are there though nothing was said yet, on %s', async (name, dialect) => {
+    const seen = await ask(dialect, `${name}/think+say-8+once-cut-0`);
+    expect(seen).toMatchObject({ isWhole: true, restarts: 0, text: ANSWER });
+    expect(seen.thoughts).toContain(THOUGHT);
+    await expectToGoOn();
+  });
+
+  test.each(DIALECTS)('that break off are closed, on %s', async (dialect) => {
+    script = (_, nth) =>
+      nth === 1
+        ? [adds({ reasoning_content: 'Let me' })]
+        : [adds({ reasoning_content: 'Well.' }), adds({ content: 'one' }), ends('stop')];
+    const seen = await ask(dialect, 'groq/thought');
+    expect(seen).toMatchObject({ isWhole: true, restarts: 0, text: 'one', thoughts: 'Let meWell.' });
+    await expectToGoOn();
+  });
+
+  test.each(DIALECTS)('on how to go on are no part of the answer, on %s', async (dialect) => {
+    script = (_, nth) =>
+      nth === 1
+        ? [adds({ content: 'one tw' })]
+        : [adds({ reasoning_content: 'Where was I?' }), adds({ content: 'o three' }), ends('stop')];
+    const seen = await ask(dialect, 'groq/go-on');
+    expect(seen).toMatchObject({ isWhole: true, text: 'one two three', thoughts: '' });
+    await expectToGoOn();
+  });
+});
+
+describe('several choices of which one breaks off', () => {
+  const say = (nth: number): Json[] => {
+    const begun = [
+      adds({ content: 'first' }),
+      adds({ content: 'second' }, 1),
+      adds({ content: ' one' }),
+      ends('stop'),
+    ];
+    return nth === 1 ? begun : [...begun, adds({ content: ' one' }, 1), ends('stop', 1)];
+  };
+
+  test('are an error on a chat stream', async () => {
+    script = (_, nth) => say(nth);
+    const seen = await ask('chat', 'groq/choices', { n: 2 });
+    expect(seen).toMatchObject({ isWhole: false, code: 'provider_protocol_error' });
+    expect(scripted.requests).toHaveLength(1);
+    await expectToGoOn();
+  });
+
+  test('are made anew where parts may be void', async () => {
+    script = (_, nth) => say(nth);
+    const reply = await gateway.post(
+      PATHS.chat,
+      { model: 'groq/choices', n: 2, stream: true, messages: [{ role: 'user', content: 'one' }] },
+      { 'x-session-id': session, ...RESTART },
+    );
+    const text = await reply.text();
+    expect(text).toEndWith('data: [DONE]\n\n');
+    expect(text.match(/"restart"/g)).toHaveLength(1);
+    const after = text.slice(text.indexOf('"restart"'));
+    const said = (choice: number) =>
+      [...after.matchAll(/"choices":\[\{"index":(\d),"delta":\{"content":"([^"]*)"\}/g)]
+        .filter(([, index]) => Number(index) === choice)
+        .map(([, , content]) => content)
+        .join('');
+    expect([said(0), said(1)]).toEqual(['first one', 'second one']);
+    expect(await log()).toEqual(['user: one', 'assistant: first one']);
+    await expectToGoOn();
+  });
+});
+
+describe('a refusal', () => {
+  test('that breaks off is made anew', async () => {
+    const seen = await ask('responses', 'openai/refuse+once-cut-3');
+    expect(seen).toMatchObject({
+      isWhole: true,
+      restarts: 1,
+      text: "I'm sorry, but I can't help with that.",
+    });
+    await expectToGoOn();
+  });
+
+  test('to go on stands behind what was said', async () => {
+    script = (_, nth) =>
+      nth === 1 ? [adds({ content: 'one two' })] : [adds({ refusal: 'I had better stop.' }), ends('stop')];
+    const seen = await ask('responses', 'groq/stops');
+    expect(seen).toMatchObject({ isWhole: true, restarts: 0 });
+    expect(asList(asList(seen.body.output)[0]?.content)).toMatchObject([
+      { type: 'output_text', text: 'one two' },
+      { type: 'refusal', refusal: 'I had better stop.' },
+    ]);
+    await expectToGoOn();
+  });
+});
+
+describe('another answer instead of the rest', () => {
+  const begun = 'The three largest rivers of the continent are the Nile, the';
+  const other = 'The three largest rivers of the continent are these: one, two, three.';
+  const answers: Script = (_, nth) =>
+    nth === 1 ? [adds({ content: begun })] : [adds({ content: other }), ends('stop')];
+
+  test('replaces it where parts may be void', async () => {
+    script = answers;
+    const seen = await ask('responses', 'groq/other');
+    expect(seen).toMatchObject({ isWhole: true, restarts: 1, text: other });
+    expect(await log()).toEqual(['user: one', `assistant: ${other}`]);
+    await expectToGoOn();
+  });
+
+  test('is an error where they may not, and never glued to it', async () => {
+    script = answers;
+    const seen = await ask('chat', 'groq/other');
+    expect(seen).toMatchObject({ isWhole: false, code: 'provider_protocol_error', text: begun });
+    expect(await log()).toEqual(['user: one', `assistant: ${begun}`]);
+    await expectToGoOn();
+  });
+
+  test('lets a second model go on with the first one', async () => {
+    script = (_, nth) =>
+      nth === 1
+        ? [adds({ content: `You said: ${begun}` })]
+        : [adds({ content: `You said: ${other}` }), ends('stop')];
+    const asked = `${begun} Congo and the Niger`;
+    const said = [{ role: 'user', content: asked }];
+    const reply = await gateway.post(PATHS.chat, {
+      model: ['groq/other', 'anthropic/claude-sonnet-4-5+echo'],
+      messages: said,
+      stream: true,
+    });
+    expect(await see(reply, 'chat')).toMatchObject({
+      isWhole: true,
+      text: `You said: ${asked}`,
+      restarts: 0,
+    });
+    expect(scripted.requests).toHaveLength(2);
+    expect(asJson(provider.requests[0]?.body).messages).toHaveLength(2);
+  });
+});
