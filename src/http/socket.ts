@@ -5,7 +5,7 @@ import type { Caller } from '../core/turn.ts';
 export interface SocketOpening {
   headers: Headers;
   caller: Caller;
-  /** Tells of a request that failed, and for how many milliseconds it had been known. */
+  /** Tells of a request that failed, `durationMs` after it was begun. */
   onFailure(fault: Fault, durationMs: number): void;
 }
 
@@ -22,7 +22,6 @@ export interface SocketRoute {
 
 export interface SocketReader {
   message(text: string): void;
-  closed(): void;
 }
 
 /** The server's end of the line, as `Bun.ServerWebSocket` has it. */
@@ -125,7 +124,6 @@ export function socketHandlers(route: SocketRoute): Bun.WebSocketHandler<Upgrade
     },
     close({ data }) {
       data.socket!.closed();
-      data.reader!.closed();
     },
   };
 }

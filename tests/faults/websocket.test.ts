@@ -102,7 +102,7 @@ describe('the time of a socket', () => {
   });
 
   test('lets the response end that is under way, and refuses what waits behind it', async () => {
-    await begin({ CLAWHOLD_LIMITS_SOCKET_MS: '500' });
+    await begin({ CLAWHOLD_LIMITS_SOCKET_MS: '1000' });
     const socket = await open();
     const response = await stalled(socket);
     socket.create({ model: 'groq/echo', input: 'waits' });
@@ -115,6 +115,17 @@ describe('the time of a socket', () => {
     for (let at = 0; at < 3; at++) expect(await socket.next()).toMatchObject(LIMIT);
     expect(await socket.closed).toMatchObject({ code: 1001 });
     expect(journey.provider.requests).toHaveLength(1);
+  });
+
+  test('is twice as long at most, whatever is under way then', async () => {
+    await begin({ CLAWHOLD_LIMITS_SOCKET_MS: '500' });
+    const socket = await open();
+    const { id } = await stalled(socket);
+    expect(await socket.until('error')).toMatchObject(LIMIT);
+    expect(await socket.closed).toMatchObject({ code: 1001 });
+    const kept = await json(journey.gateway.fetch(`/v1/responses/${asText(id)}`));
+    expect(kept.status).toBe('in_progress');
+    await cancel(kept);
   });
 });
 

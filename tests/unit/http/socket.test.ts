@@ -1,5 +1,9 @@
 import { afterEach, beforeEach, expect, jest, test } from 'bun:test';
+import { Fault } from '../../../src/core/errors.ts';
+import type { Gateway } from '../../../src/http/gateway.ts';
 import { Socket, type Wire } from '../../../src/http/socket.ts';
+import { ResponseSockets } from '../../../src/http/v1/responses/websocket.ts';
+import { DEFAULT_TENANT } from '../../../src/security/keys.ts';
 
 /** A connection that takes a number of messages and keeps back what comes after them. */
 class NarrowWire implements Wire {
@@ -131,4 +135,15 @@ test('pings keep it open, for as long as it is', () => {
   socket.closed();
   jest.advanceTimersByTime(60_000);
   expect(wire.pings).toBe(4);
+});
+
+test('one that opens while the gateway stops is told so and closed', () => {
+  const sockets = new ResponseSockets({ bodyLimit: 1024 } as Gateway, 60_000);
+  sockets.retire(new Fault('shutting_down', 'The gateway is shutting down.'));
+  const wire = new NarrowWire(9);
+  const policy = { onDisconnect: 'run_on', whenBusy: 'wait', whenDown: 'fail' } as const;
+  const caller = { tenant: DEFAULT_TENANT, key: 'root', policy };
+  sockets.open(new Socket(wire), { headers: new Headers(), caller, onFailure: () => {} });
+  expect(wire.sent.map((text) => JSON.parse(text))).toMatchObject([{ error: { code: 'shutting_down' } }]);
+  expect(wire.closedWith).toBe(1001);
 });

@@ -57,7 +57,7 @@ export class ResponseSockets implements SocketRoute {
 }
 
 /** One message of a client. */
-interface Request {
+interface SocketRequest {
   /** Requests of one lane are answered one after the other. Most clients know only the one without a name. */
   lane: string;
   body: Record<string, unknown>;
@@ -66,11 +66,10 @@ interface Request {
 
 /** Requests are answered in the order of asking, one at a time: on each lane, where a client names several. */
 class ResponseSocket implements SocketReader {
-  private readonly waiting: Request[] = [];
+  private readonly waiting: SocketRequest[] = [];
   private readonly busy = new Set<string>();
   private readonly lanes = new Set<string>();
   private readonly memory: SocketMemory;
-  private readonly life: ReturnType<typeof setTimeout>;
   private retired: Fault | undefined;
 
   constructor(
@@ -80,7 +79,15 @@ class ResponseSocket implements SocketReader {
     lifetime: number,
   ) {
     this.memory = new SocketMemory(gateway.bodyLimit);
-    this.life = setTimeout(() => this.retire(expired(lifetime)), lifetime);
+    // When as much time has passed again, nobody is waited for any more.
+    const life = setInterval(() => {
+      if (this.retired) this.leave(this.retired);
+      else this.retire(expired(lifetime));
+    }, lifetime);
+    socket.gone.addEventListener('abort', () => {
+      clearInterval(life);
+      this.waiting.length = 0;
+    });
   }
 
   message(text: string): void {
@@ -96,18 +103,13 @@ class ResponseSocket implements SocketReader {
     }
   }
 
-  closed(): void {
-    clearTimeout(this.life);
-    this.waiting.length = 0;
-  }
-
   /** What waits is refused, what is under way may end; then the socket is closed. */
   retire(reason: Fault): void {
     this.retired ??= reason;
     this.next();
   }
 
-  private enqueue(request: Request): void {
+  private enqueue(request: SocketRequest): void {
     const { lane } = request;
     const names = this.lanes.size;
     if (lane !== '' && !this.lanes.has(lane) && names >= NAMED) throw tooManyLanes(names);
@@ -129,7 +131,7 @@ class ResponseSocket implements SocketReader {
     if (this.retired && this.busy.size === 0) this.leave(this.retired);
   }
 
-  private begin(request: Request): void {
+  private begin(request: SocketRequest): void {
     const { lane } = request;
     this.busy.add(lane);
     void this.serve(request).finally(() => {
@@ -139,7 +141,7 @@ class ResponseSocket implements SocketReader {
   }
 
   /** Never rejects. */
-  private async serve({ lane, body, size }: Request): Promise<void> {
+  private async serve({ lane, body, size }: SocketRequest): Promise<void> {
     const startedAt = performance.now();
     try {
       if (this.retired) throw this.retired;
