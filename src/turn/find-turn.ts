@@ -42,9 +42,11 @@ export async function findAnswered(
   const live = await findTurn(tenant, target as TurnId, parts);
   if (!live || live.signal.aborted) return undefined;
   if (live.state !== 'ended') return live;
-  const { error, output } = await live.ended;
+  const { state, error, output } = await live.ended;
+  // Whoever asks again has not cancelled it but lost its line, unless no line is needed to ask.
+  const isLeft = state === 'cancelled' && !live.asked.echo?.background;
   const isPassing = error !== undefined && ERRORS[error.code].retryable && output.length === 0;
-  return isPassing ? undefined : live;
+  return isLeft || isPassing ? undefined : live;
 }
 
 /** A stored turn, as if it had just ended. */

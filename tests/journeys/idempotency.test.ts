@@ -243,14 +243,16 @@ describe.each(DIALECTS)('%s with a key', (dialect) => {
 
 const REUSED = { code: 'idempotency_key_reused' };
 
-test('a background response with a key is one response', async () => {
+test('a background response with a key is one response, also when it was cancelled', async () => {
   const key = { 'idempotency-key': unique('key') };
   const body = bodyOf('responses', { text: unique('text'), rest: { background: true } });
   const [first, second] = await Promise.all([1, 2].map(() => json(gateway.post('/v1/responses', body, key))));
   const call = await provider.next();
-  expect(await json(gateway.post('/v1/responses', body, key))).toMatchObject({ id: first?.id });
   expect(second?.id).toBe(first?.id);
-  answer(call);
+  expect(await json(gateway.post('/v1/responses', body, key))).toMatchObject({ id: first?.id });
+  const cancelled = await json(gateway.post(`/v1/responses/${asText(first?.id)}/cancel`, {}));
+  await call.left;
+  expect(await json(gateway.post('/v1/responses', body, key))).toEqual(cancelled);
 });
 
 describe('writes that are no turns, with a key', () => {
