@@ -11,6 +11,8 @@ export interface Accepted {
   createdAt: number;
   /** Milliseconds since the epoch. */
   deferredUntil?: number;
+  /** Of the request. */
+  fingerprint?: string;
 }
 
 /** What a turn is about to do, before it has come to its session: enough to answer for it and to run it later. */
@@ -54,7 +56,7 @@ function askedOf(ask: Ask, caller: Caller, { id, session, createdAt }: Accepted)
   };
 }
 
-function planOf(ask: Ask, caller: Caller, { deferredUntil }: Accepted): Plan {
+function planOf(ask: Ask, caller: Caller, { deferredUntil, fingerprint }: Accepted): Plan {
   return {
     fallbacks: ask.fallbacks.length > 0 ? ask.fallbacks : undefined,
     extra: Object.keys(ask.extra).length > 0 ? ask.extra : undefined,
@@ -65,7 +67,7 @@ function planOf(ask: Ask, caller: Caller, { deferredUntil }: Accepted): Plan {
     key: caller.key,
     requestId: caller.requestId,
     hidden: ask.shown ? undefined : true,
-    fingerprint: ask.identity?.fingerprint,
+    fingerprint,
     deferredUntil,
   };
 }

@@ -76,8 +76,9 @@ async function goOn({ intent: slim, deltas }: Unfinished, plan: Plan, path: Turn
   const { by } = foldAll(deltas);
   if (by) live.start({ candidate: by, retries: 0 });
   path.running.add(live);
-  if (plan.fingerprint) path.repeats.recall(tenant, plan.fingerprint, id);
-  const accepted = { id, session, createdAt, deferredUntil: plan.deferredUntil };
+  const { deferredUntil, fingerprint } = plan;
+  const accepted = { id, session, createdAt, deferredUntil, fingerprint };
+  if (fingerprint) path.repeats.recall(tenant, fingerprint, id);
   if (plan.waitsFor)
     void runQueued({ ask, caller, accepted, candidates, live, done: path.background.readmit() }, path);
   else void runOn({ intent, slim, plan, ask, candidates, live }, path);

@@ -39,7 +39,8 @@ async function accept(ask: Ask, caller: Caller, path: TurnPath): Promise<Accepte
   const createdAt = path.clock();
   const deferredUntil =
     ask.keep && ask.policy.whenDown === 'defer' ? createdAt + path.patience.deferMs : undefined;
-  return { id: newTurnId(session, createdAt), session, createdAt, deferredUntil };
+  const { fingerprint } = ask.identity ?? {};
+  return { id: newTurnId(session, createdAt), session, createdAt, deferredUntil, fingerprint };
 }
 
 async function start(wanted: Wanted, path: TurnPath): Promise<LiveTurn> {

@@ -38,9 +38,9 @@ function create(gateway: Gateway): Handler {
   return async ({ request, caller }) => {
     const { headers } = request;
     const { body, text } = await readBody(request, gateway.bodyLimit);
-    const ask = parseChat(body, headers, caller, gateway.overflow);
     const identity = identityOf(headers, `POST ${PATH}`, caller, text);
-    const once = await run(withIdentity(ask, identity), caller, gateway);
+    const ask = withIdentity(parseChat(body, headers, caller, gateway.overflow), identity);
+    const once = await run(ask, caller, gateway);
     const live = once.made;
     stopWithClient(live, request.signal, ask);
     await begunOnce(once);

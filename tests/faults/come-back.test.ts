@@ -1,0 +1,67 @@
+import { afterAll, beforeEach, describe, expect, test } from 'bun:test';
+import { rmSync } from 'node:fs';
+import { spawnGateway, type TestGateway, temporaryDirectory, testGateway } from '../harness/gateway.ts';
+import { startProvider } from '../simulators/provider/provider.ts';
+import { Upstream, until } from './upstream.ts';
+
+const upstream = new Upstream(startProvider());
+const provider = upstream.provider.url;
+const dataDir = temporaryDirectory();
+afterAll(() => {
+  upstream.provider.stop();
+  rmSync(dataDir, { recursive: true });
+});
+beforeEach(() => upstream.forget());
+
+const calls = () => upstream.provider.requests.length;
+
+test.each([
+  ['/v1/chat/completions', { messages: [{ role: 'user', content: 'hello' }] }],
+  ['/v1/responses', { input: 'hello', store: false }],
+])('%s: a client that hangs up has its answer when it comes back with its key', async (path, said) => {
+  const gateway = await testGateway({ provider });
+  const body = JSON.stringify({ model: 'groq/echo+delay-50', ...said });
+  const headers = {
+    'content-type': 'application/json',
+    'idempotency-key': `key-${path.length}`,
+  };
+  const leaving = new AbortController();
+  const first = gateway.fetch(path, { method: 'POST', body, headers, signal: leaving.signal });
+  first.catch(() => {});
+  await until('the provider is asked', () => calls() === 1);
+  leaving.abort();
+  const reply = await gateway.fetch(path, { method: 'POST', body, headers });
+  expect(reply.status).toBe(200);
+  expect(reply.headers.get('x-clawhold-replayed')).toBe('true');
+  expect(await reply.text()).toContain('You said: hello');
+  expect(calls()).toBe(1);
+  await gateway.stop();
+});
+
+describe('a turn that was queued when its process died', () => {
+  const ask = (gateway: TestGateway, retries: number) =>
+    gateway.post(
+      '/v1/responses',
+      { model: 'groq/echo', input: 'later', background: true },
+      { 'x-session-id': 'busy', 'x-stainless-retry-count': String(retries) },
+    );
+  const read = async (reply: Response) => (await reply.json()) as { id: string; status: string };
+
+  test('is known by its request after the next death too', async () => {
+    const first = await spawnGateway({ provider, dataDir });
+    const holder = { model: 'groq/once-stall-2', stream: true, messages: [{ role: 'user', content: 'now' }] };
+    const held = await first.post('/v1/chat/completions', holder, { 'x-session-id': 'busy' });
+    const { id, status } = await read(await ask(first, 0));
+    expect(status).toBe('queued');
+    await first.kill();
+    await held.body?.cancel().catch(() => {});
+    const second = await spawnGateway({ provider, dataDir });
+    const isWhole = async (gateway: TestGateway) =>
+      (await read(await gateway.fetch(`/v1/responses/${id}`))).status === 'completed';
+    while (!(await isWhole(second))) await Bun.sleep(10);
+    await second.kill();
+    const third = await spawnGateway({ provider, dataDir });
+    expect(await read(await ask(third, 1))).toMatchObject({ id, status: 'completed' });
+    await Promise.all([first, second, third].map((gateway) => gateway.stop()));
+  });
+});
