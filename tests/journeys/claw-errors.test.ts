@@ -1,5 +1,14 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'bun:test';
-import { inSession, type Journey, json, serverEvents, sessionLog, startJourney } from '../harness/journey.ts';
+import {
+  completionText,
+  inSession,
+  type Journey,
+  json,
+  responseText,
+  serverEvents,
+  sessionLog,
+  startJourney,
+} from '../harness/journey.ts';
 import { asJson, asList, asText, type Json } from '../simulators/provider/shape.ts';
 
 const PROVIDERS = ['openai', 'anthropic', 'gemini'] as const;
@@ -62,7 +71,7 @@ interface Refusal {
 
 /** What fails before the first delta. */
 const BEFORE: Refusal[] = [
-  { fault: 'status-500', status: 502, code: 'provider_error', type: 'api_error' },
+  { fault: 'status-500', status: 502, code: 'provider_error', type: 'api_error', requests: 2 },
   {
     fault: 'status-429+retry-7',
     status: 429,
@@ -86,7 +95,7 @@ const BEFORE: Refusal[] = [
     headers: { 'x-should-retry': 'false' },
   },
   { fault: 'status-404', status: 404, code: 'model_not_found', type: 'not_found_error' },
-  { fault: 'badjson', status: 502, code: 'provider_protocol_error', type: 'api_error' },
+  { fault: 'badjson', status: 502, code: 'provider_protocol_error', type: 'api_error', requests: 2 },
   { fault: 'reset', status: 502, code: 'provider_unreachable', type: 'api_error', requests: 2 },
   { fault: 'silent', status: 504, code: 'provider_timeout', type: 'timeout_error' },
 ];
@@ -125,32 +134,32 @@ describe('a connection that fails once', () => {
   });
 });
 
-/** What fails after three deltas. */
+/** What fails after three deltas, every time: five calls bring fifteen words. */
 const AFTER = [
   { fault: 'cut-3', code: 'stream_interrupted', type: 'api_error' },
   { fault: 'stall-3', code: 'provider_timeout', type: 'timeout_error' },
   { fault: 'garbage-3', code: 'provider_protocol_error', type: 'api_error' },
   { fault: 'error-3', code: expect.stringMatching(/^provider_(error|overloaded)$/), type: 'api_error' },
 ];
+const CALLED = 5;
+const SAID = Array.from({ length: 3 * CALLED }, (_, at) => `word${at + 1}`).join(' ');
 
-describe.each(AFTER)('$fault in a stream', ({ fault, code, type }) => {
-  const kept = ['user: one', 'assistant: word1 word2 word3'];
-
+describe.each(AFTER)('$fault in a stream, again and again', ({ fault, code, type }) => {
   test.each(PROVIDERS)('of %s is told on chat after what had come', async (provider) => {
-    const response = await ask('chat', `${provider}/say-8+${fault}`, true);
+    const response = await ask('chat', `${provider}/say-30+${fault}`, true);
     const { events, done } = serverEvents(await response.text());
     expect(response.status).toBe(200);
     expect(done).toBe(false);
     expect(events.map(({ data }) => asText(asJson(asList(data.choices)[0]?.delta).content)).join('')).toBe(
-      'word1 word2 word3',
+      SAID,
     );
     expect(events.at(-1)?.data.error).toEqual({ message: expect.any(String), type, param: null, code });
     expect(events.some(({ data }) => asList(data.choices)[0]?.finish_reason === 'stop')).toBe(false);
-    await expectStored(response, code, kept);
+    await expectStored(response, code);
   });
 
   test.each(PROVIDERS)('of %s fails the response, with what had come', async (provider) => {
-    const response = await ask('responses', `${provider}/say-8+${fault}`, true);
+    const response = await ask('responses', `${provider}/say-30+${fault}`, true);
     const { events } = serverEvents(await response.text());
     const last = events.at(-1);
     const ended = asJson(last?.data.response);
@@ -159,12 +168,13 @@ describe.each(AFTER)('$fault in a stream', ({ fault, code, type }) => {
     expect(ended.completed_at).toBeNull();
     expect(asJson(ended.error)).toEqual({ code, message: expect.any(String) });
     expect(asList(ended.output)).toMatchObject([{ type: 'message', status: 'incomplete' }]);
-    await expectStored(response, code, kept);
+    expect(responseText(ended)).toBe(SAID);
+    await expectStored(response, code);
   });
 
   test('reaches callers of the SDK as an error', async () => {
     const stream = await journey.client.chat.completions.create(
-      { model: `openai/say-8+${fault}`, messages: [{ role: 'user', content: 'one' }], stream: true },
+      { model: `openai/say-30+${fault}`, messages: [{ role: 'user', content: 'one' }], stream: true },
       inSession(name),
     );
     let text = '';
@@ -172,25 +182,25 @@ describe.each(AFTER)('$fault in a stream', ({ fault, code, type }) => {
       for await (const chunk of stream) text += chunk.choices[0]?.delta.content ?? '';
     };
     await expect(read()).rejects.toMatchObject({ code });
-    expect(text).toBe('word1 word2 word3');
+    expect(text).toBe(SAID);
   });
 
-  async function expectStored(response: Response, errorCode: unknown, items: string[]): Promise<void> {
-    expect(requests()).toBe(1);
+  async function expectStored(response: Response, errorCode: unknown): Promise<void> {
+    expect(requests()).toBe(CALLED);
     const id = response.headers.get('x-clawhold-response-id');
     const stored = await json(journey.gateway.fetch(`/v1/responses/${id}`));
     expect(stored).toMatchObject({ status: 'failed', error: { code: errorCode } });
-    expect(await log()).toEqual(items);
+    expect(await log()).toEqual(['user: one', `assistant: ${SAID}`]);
     await expectToGoOn(['one']);
   }
 });
 
 describe('an answer without a stream that breaks off', () => {
   test.each([
-    { fault: 'garbage-3', status: 502, code: 'provider_protocol_error' },
-    { fault: 'error-3', status: 502, code: 'provider_error' },
-    { fault: 'stall-3', status: 504, code: 'provider_timeout' },
-  ])('$fault is an error everywhere, and nothing is kept', async ({ fault, status, code }) => {
+    { fault: 'garbage-3', status: 502, code: 'provider_protocol_error', tries: 2 },
+    { fault: 'error-3', status: 502, code: 'provider_error', tries: 2 },
+    { fault: 'stall-3', status: 504, code: 'provider_timeout', tries: 1 },
+  ])('$fault is an error everywhere, and nothing is kept', async ({ fault, status, code, tries }) => {
     const asked = CALLS.map(async ([provider, dialect]) => {
       const session = `${name}-${provider}-${dialect}`;
       const response = await ask(dialect, `${provider}/say-8+${fault}`, false, session);
@@ -199,17 +209,27 @@ describe('an answer without a stream that breaks off', () => {
       expect(await sessionLog(journey.gateway, session)).toEqual([]);
     });
     await Promise.all(asked);
-    expect(requests()).toBe(CALLS.length);
+    expect(requests()).toBe(tries * CALLS.length);
   });
 
-  test.each(CALLS)('cut-3 of %s is an error on %s, never half an answer', async (provider, dialect) => {
-    const response = await ask(dialect, `${provider}/say-8+cut-3`, false);
-    expect(response.status).toBe(502);
-    expect(asJson((await json(response)).error).code).toBe('stream_interrupted');
-    // The provider has answered and has counted it: it is not asked again.
-    expect(requests()).toBe(1);
-    expect(await log()).toEqual([]);
-    await expectToGoOn([]);
+  test.each(CALLS)(
+    'cut-3 of %s is asked for once more, and then an error on %s',
+    async (provider, dialect) => {
+      const response = await ask(dialect, `${provider}/say-8+cut-3`, false);
+      expect(response.status).toBe(502);
+      expect(asJson((await json(response)).error).code).toBe('stream_interrupted');
+      expect(requests()).toBe(2);
+      expect(await log()).toEqual([]);
+      await expectToGoOn([]);
+    },
+  );
+
+  test.each(CALLS)('cut-3 of %s, once, is unseen by a caller of %s', async (provider, dialect) => {
+    const body = await json(ask(dialect, `${provider}/say-8+once-cut-3`, false));
+    const text = dialect === 'chat' ? completionText(body) : responseText(body);
+    expect(text).toBe('word1 word2 word3 word4 word5 word6 word7 word8');
+    expect(requests()).toBe(2);
+    await expectToGoOn(['one']);
   });
 });
 
@@ -297,7 +317,8 @@ describe('a failure that nobody waits for', () => {
         inSession(name),
       );
       let stored = await journey.client.responses.retrieve(id);
-      while (stored.status === 'in_progress') stored = await journey.client.responses.retrieve(id);
+      while (stored.status === 'queued' || stored.status === 'in_progress')
+        stored = await journey.client.responses.retrieve(id);
       expect(stored.status).toBe('failed');
       expect(stored.error?.code).toMatch(/^(provider_unreachable|provider_error|quota_exceeded)$/);
       expect(await log()).toEqual([]);
