@@ -18,6 +18,7 @@ import { placedItems } from './codec.ts';
  * - A call that nobody answers is closed by a synthetic output.
  * - An output behind the message that moves the conversation on comes before it.
  * - An output that was given already, word for word, is left out.
+ * - One that comes after its call was closed follows the call again.
  * - A thought that leads to nothing is marked `incomplete`.
  *
  * With `answering`, a model will be asked next and nothing may stay open; without, the caller is still
@@ -26,7 +27,7 @@ import { placedItems } from './codec.ts';
  */
 export function mend(branch: readonly BranchTurn[], input: Item[], answering: boolean): Item[] {
   const calls = new OpenCalls();
-  for (const item of sinceAsked(branch)) calls.take(item);
+  for (const item of sinceAsked(branch)) calls.take(item, BEFORE);
   const mended: Item[] = [];
   const moved = new Set<number>();
   const add = (item: Item) => {
@@ -42,10 +43,10 @@ export function mend(branch: readonly BranchTurn[], input: Item[], answering: bo
   };
   input.forEach((item, index) => {
     if (moved.has(index)) return;
-    close(calls.abandonedBy(item), index);
+    close(abandonedBy(item, calls), index);
     if (isAnswer(item) && !calls.waiting.some(({ call_id }) => call_id === callIdOf(item))) {
       if (mended.some((given) => saysTheSame(given, item)) || wasGiven(branch, item)) return;
-      throw withoutCall(item, index);
+      add(closedCall(branch, item) ?? refuse(item, index));
     }
     add(leadsOn(input, index, answering) ? item : ({ ...item, status: 'incomplete' } as Item));
   });
@@ -53,13 +54,23 @@ export function mend(branch: readonly BranchTurn[], input: Item[], answering: bo
   return mended.length === input.length && mended.every((item, at) => item === input[at]) ? input : mended;
 }
 
+/** The place of calls that were made before. */
+const BEFORE = -1;
+
+/** A message of the model may be part of the answer that makes the calls, but not where it is added later. */
+function abandonedBy(item: Item, calls: OpenCalls): OpenCall[] {
+  const abandoned = calls.abandonedBy(item);
+  if (abandoned.length > 0 || item.type !== 'message') return abandoned;
+  return calls.waiting.filter(({ place }) => place === BEFORE);
+}
+
 /** What calls can still be open in: the last turn that asked a model, and what was added to it since. */
 function sinceAsked(branch: readonly BranchTurn[]): Item[] {
   const asked = branch.findLastIndex(({ turn }) => turn.model !== undefined);
-  return branch
-    .slice(Math.max(0, asked))
-    .flatMap(({ turn, hidden }) => placedItems(turn, hidden).map(({ item }) => item));
+  return branch.slice(Math.max(0, asked)).flatMap(itemsOf);
 }
+
+const itemsOf = ({ turn, hidden }: BranchTurn): Item[] => placedItems(turn, hidden).map(({ item }) => item);
 
 /** Where the input answers `call` from `from` on; -1 where it does not, or makes another call of that id first. */
 function answerIn(
@@ -78,6 +89,15 @@ function answerIn(
 const wasGiven = (branch: readonly BranchTurn[], item: Item): boolean =>
   branch.some(({ turn }) => turn.input.some((given) => saysTheSame(given, item)));
 
+/** The call of an output that came too late for it; nobody but a client knows how long a tool takes. */
+function closedCall(branch: readonly BranchTurn[], output: Item): Item | undefined {
+  const items = branch.flatMap(itemsOf).filter((item) => callIdOf(item) === callIdOf(output));
+  const call = items.findLast((item) => !isAnswer(item));
+  if (!call || !items.some(isClosing)) return undefined;
+  const { id: _, status: __, ...again } = call as Item & { id?: string; status?: string };
+  return again as Item;
+}
+
 function saysTheSame(given: Item, item: Item): boolean {
   const { output: before } = given as { output?: unknown };
   const { output } = item as { output?: unknown };
@@ -92,9 +112,9 @@ function leadsOn(input: readonly Item[], index: number, answering: boolean): boo
   return next.type === 'message' ? next.role === 'assistant' : !isAnswer(next);
 }
 
-function withoutCall(item: Item, index: number): Fault {
+function refuse(item: Item, index: number): never {
   const message = `No open call has the id "${callIdOf(item)}".`;
-  return new Fault('tool_output_without_call', message, { param: `input[${index}].call_id` });
+  throw new Fault('tool_output_without_call', message, { param: `input[${index}].call_id` });
 }
 
 const UNANSWERED = 'No output: the call was never answered.';
@@ -128,5 +148,6 @@ function closing({ type, call_id }: Pick<OpenCall, 'type' | 'call_id'>): Item {
 export function isClosing(item: Item): boolean {
   const call_id = callIdOf(item);
   if (call_id === undefined || !isAnswer(item)) return false;
-  return Bun.deepEquals(item, closing({ type: item.type.slice(0, -'_output'.length), call_id }));
+  const { id: _, ...written } = item;
+  return Bun.deepEquals(written, closing({ type: item.type.slice(0, -'_output'.length), call_id }));
 }

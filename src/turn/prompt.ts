@@ -1,6 +1,7 @@
 import type { Capabilities } from '../claws/claw.ts';
 import type { Assembled, Budget } from '../context/assemble.ts';
 import { estimateTokens } from '../context/tokens.ts';
+import { parseItemId } from '../core/ids.ts';
 import type { Item, Part } from '../core/items.ts';
 import type { Prompt, PromptItem } from '../core/prompt.ts';
 import type { Candidate } from '../routing/candidate.ts';
@@ -28,7 +29,9 @@ export function promptFor(
   context: Assembled,
   said = '',
 ): Prompt {
-  const items = context.items.map((entry) => seenBy(candidate, readable(candidate, able, entry), ask));
+  const items = context.items
+    .filter((entry) => !isUnreadThought(candidate, entry))
+    .map((entry) => seenBy(candidate, readable(candidate, able, entry), ask));
   const prompt: Prompt = {
     model: candidate.model,
     instructions: ask.instructions,
@@ -57,16 +60,22 @@ function continuing(prompt: Prompt, said: string): Prompt {
   };
 }
 
+/** What a provider thought in one protocol, it does not take back in another: a thought is more than its text. */
+const isUnreadThought = (candidate: Candidate, { item, origin, protocol }: PromptItem): boolean =>
+  item.type === 'reasoning' && origin === candidate.provider && protocol !== candidate.protocol;
+
 /**
  * An item as this candidate may see it. A native in another protocol's form means nothing to it, even at
- * the same provider. A thought that the caller brings back in the provider's own dialect is taken for the
- * provider's: only its encrypted form can be of use, and only to the one that made it.
+ * the same provider. An encrypted thought that the caller brings back in the provider's own dialect is taken for
+ * the provider's, under the id that it gave it; one in the open is of no use to anybody.
  */
 function seenBy(candidate: Candidate, entry: PromptItem, ask: Ask): PromptItem {
   const { item, origin, native, protocol } = entry;
   if (origin === undefined) {
-    const own = item.type === 'reasoning' && candidate.protocol === PROTOCOL[ask.dialect];
-    return own ? { ...entry, origin: candidate.provider, native: item.id && { id: item.id } } : entry;
+    const isOwn = item.type === 'reasoning' && candidate.protocol === PROTOCOL[ask.dialect];
+    if (!isOwn || !item.encrypted_content) return entry;
+    const { id } = item;
+    return { ...entry, origin: candidate.provider, native: id && !parseItemId(id) ? { id } : undefined };
   }
   return native !== undefined && protocol !== candidate.protocol ? { ...entry, native: undefined } : entry;
 }

@@ -34,3 +34,30 @@ test('a client that keeps its own state brings encrypted thoughts back to the pr
   );
   expect(sent.reasoning).toEqual({ effort: 'low', context: 'all' });
 });
+
+test('thoughts in the open go to nobody else, whoever brings them along', async () => {
+  const { gateway, provider } = journey;
+  const question = { role: 'user', content: 'Think about it.' };
+  const ask = async (model: string, input: unknown[]) => {
+    const reply = await gateway.post('/v1/responses', { model, input, store: false });
+    expect([reply.status, reply.ok || (await reply.text())]).toEqual([200, true]);
+    return ((await reply.json()) as { output: Item[] }).output;
+  };
+  const thought = await ask('anthropic/think', [question]);
+  expect(thought.map(({ type }) => type)).toEqual(['reasoning', 'message']);
+  await ask('openai/echo', [question, ...thought, { role: 'user', content: 'Go on.' }]);
+  const { input } = provider.requests.at(-1)!.body as { input: Item[] };
+  expect(input.map(({ type }) => type)).toEqual(['message', 'message', 'message']);
+});
+
+test('what a provider thought in one of its protocols stays there', async () => {
+  const { gateway, provider } = journey;
+  const headers = { 'x-session-id': 'two-protocols' };
+  const messages = [{ role: 'user', content: 'Think about it.' }];
+  const chat = { model: 'openai/think', reasoning_effort: 'low', messages };
+  expect((await gateway.post('/v1/chat/completions', chat, headers)).status).toBe(200);
+  const next = await gateway.post('/v1/responses', { model: 'openai/echo', input: 'Go on.' }, headers);
+  expect([next.status, next.ok || (await next.text())]).toEqual([200, true]);
+  const { input } = provider.requests.at(-1)!.body as { input: Item[] };
+  expect(input.map(({ type }) => type)).toEqual(['message', 'message', 'message']);
+});

@@ -64,6 +64,11 @@ describe('calls', () => {
     expect(asked([], input)).toBe(input);
   });
 
+  test('are closed before words of the model that are added later', () => {
+    expect(appended([call('a')], [assistant])).toEqual([closing('a'), assistant]);
+    expect(appended([call('a')], [assistant, output('a')])).toEqual([output('a'), assistant]);
+  });
+
   test('are answered before the message behind which their outputs came', () => {
     expect(asked([call('a'), call('b')], [user, output('b')])).toEqual([closing('a'), output('b'), user]);
   });
@@ -143,11 +148,18 @@ describe('outputs', () => {
     expect(mend(before, [output('a'), user], true)).toEqual([user]);
   });
 
+  test('that come after their call was closed follow the call again', () => {
+    const before = branch([user, call('a'), call('b')], [closing('a'), closing('b'), user]);
+    const late = [call('b'), output('b'), call('a'), output('a'), user];
+    expect(mend(before, [output('b'), output('a'), user], true)).toEqual(late);
+    const after = [...before, ...branch(late)];
+    expect(mend(after, [output('b'), user], true)).toEqual([user]);
+  });
+
   test.each([
     ['of no call', [], [user, output('a')], 1],
     ['of a call that came later', [], [output('a'), call('a')], 0],
     ['that contradict one that was given', [call('a'), output('a')], [output('a', 'else')], 0],
-    ['of a call that was given up', [call('a'), closing('a'), user], [output('a')], 0],
   ])('%s are refused', (_, before, input, at) => {
     const code = 'tool_output_without_call';
     expect(refused(before, input)).toMatchObject({ code, param: `input[${at}].call_id` });
