@@ -11,7 +11,7 @@ export interface DictatedCall {
   callTool(name: string, args: string): void;
   /** The answer is whole. */
   end(): void;
-  /** The connection breaks where the answer stands. */
+  /** The connection ends where the answer stands. */
   breakOff(): void;
   /** Answers with an error instead; nothing may have been said. */
   refuse(status: number, headers?: Record<string, string>): void;
@@ -110,11 +110,15 @@ class Dictated implements DictatedCall {
     }
     this.send({ delta: {}, finish_reason }, { usage: USAGE });
     this.write('data: [DONE]\n\n');
-    this.close((controller) => controller.close());
+    this.breakOff();
   }
 
   breakOff(): void {
-    this.close((controller) => controller.error(new Error('The provider is gone.')));
+    try {
+      this.controller!.close();
+    } catch {
+      // The gateway has hung up.
+    }
   }
 
   refuse(status: number, headers: Record<string, string> = {}): void {
@@ -150,14 +154,6 @@ class Dictated implements DictatedCall {
       this.controller!.enqueue(new TextEncoder().encode(text));
     } catch {
       // The gateway has hung up; what it does not hear does no harm.
-    }
-  }
-
-  private close(how: (controller: ReadableStreamDefaultController<Uint8Array>) => void): void {
-    try {
-      how(this.controller!);
-    } catch {
-      // As above.
     }
   }
 }

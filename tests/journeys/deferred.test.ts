@@ -1,9 +1,11 @@
 import { describe, expect, test } from 'bun:test';
 import { rmSync } from 'node:fs';
 import { branchOf, readLog, saidOn } from '../faults/recorded.ts';
+import { breakableLine } from '../harness/breakable-line.ts';
 import { type DictatedCall, type DictatedProvider, dictatedProvider } from '../harness/dictated.ts';
 import { eventually } from '../harness/eventually.ts';
 import {
+  ROOT_KEY,
   spawnGateway,
   type TestGateway,
   type TestGatewayOptions,
@@ -208,6 +210,24 @@ describe('a turn that may be put off', () => {
     answer(await provider.next());
     const done = await whole(gateway, `/v1/responses/${begun.id}`);
     expect(done).toMatchObject({ id: begun.id, status: 'completed' });
+  });
+
+  journey('runs though its client has gone, also where leaving cancels', {}, async (site) => {
+    const { provider, gateway } = site;
+    for (const dialect of DIALECTS) {
+      const line = await breakableLine(gateway.url);
+      const asked = fetch(line.url + PATHS[dialect], {
+        method: 'POST',
+        body: JSON.stringify(bodyOf(dialect, 'left')),
+        headers: { authorization: `Bearer ${ROOT_KEY}`, ...DEFER, 'x-clawhold-on-disconnect': 'cancel' },
+      });
+      (await provider.next()).refuse(503);
+      const reply = await asked;
+      await reply.text();
+      await line.stop();
+      answer(await provider.next());
+      expect(textOf(dialect, await whole(gateway, reply.headers.get('location') ?? ''))).toBe('one two');
+    }
   });
 
   journey('that is kept nowhere fails as ever', {}, async (site) => {

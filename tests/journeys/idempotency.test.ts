@@ -206,6 +206,24 @@ describe.each(DIALECTS)('%s with a key', (dialect) => {
     expect(calls).toBe(1);
   });
 
+  test('gives a stream again that broke off, as far as it came', async () => {
+    const key = { 'idempotency-key': unique('key'), 'x-clawhold-when-broken': 'fail' };
+    const form = { type: 'json_object' };
+    const rest = dialect === 'chat' ? { response_format: form } : { text: { format: form } };
+    const body = bodyOf(dialect, { text: unique('text'), stream: true, rest });
+    const asked = gateway.post(PATHS[dialect], body, key);
+    const call = await provider.next();
+    call.say('{"one":');
+    const reader = readerOf(await asked);
+    await reader.until('one');
+    call.breakOff();
+    const live = await reader.rest();
+    expect(live).toContain('provider_protocol_error');
+    const { result, calls } = await counted(() => gateway.post(PATHS[dialect], body, key));
+    expect(await result.text()).toBe(live);
+    expect(calls).toBe(0);
+  });
+
   test('is not used up by a request that could not be executed', async () => {
     const key = { 'idempotency-key': unique('key') };
     const unknown = bodyOf(dialect, { text: 'x', rest: { model: 'nobody/nothing' } });

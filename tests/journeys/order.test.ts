@@ -209,6 +209,49 @@ test("the SDK's own retries come through once the session is free", async () => 
   await hasty.stop();
 });
 
+describe('a session that another gateway on the same database writes to', () => {
+  let neighbour: TestGateway;
+  beforeAll(async () => {
+    const env = { ...provider.env, CLAWHOLD_LIMITS_SESSION_WAIT_MS: '2000' };
+    neighbour = await testGateway({ env, yaml, dataDir: gateway.dataDir });
+  });
+  afterAll(() => neighbour.stop());
+
+  test.each(DIALECTS)('%s: is waited for, branched off from, or given up', async (dialect) => {
+    const session = { 'x-session-id': unique('shared') };
+    const ask = (text: string, headers: Record<string, string> = {}) =>
+      neighbour.post(PATHS[dialect], bodyOf(dialect, text), { ...session, ...headers });
+    const first = gateway.post(PATHS[dialect], bodyOf(dialect, 'first'), session);
+    const held = await provider.next();
+    const waiting = ask('second');
+    const beside = ask('beside', FORK);
+    const forked = await provider.next();
+    expect(forked.heard).toEqual(['user: beside']);
+    answer(forked, 'b');
+    expect((await beside).headers.get('x-clawhold-history')).toBe('forked');
+    answer(held, '1');
+    const next = await provider.next();
+    expect(next.heard).toEqual(['user: first', 'assistant: 1', 'user: second']);
+    answer(next, '2');
+    expect([(await first).status, (await waiting).status]).toEqual([200, 200]);
+    expect(saidOn(branchOf(await logOf(session['x-session-id'])))).toEqual(['first', '1', 'second', '2']);
+  });
+
+  test('is given up after a while', async () => {
+    const env = { ...provider.env, CLAWHOLD_LIMITS_SESSION_WAIT_MS: '50' };
+    const hasty = await testGateway({ env, dataDir: gateway.dataDir });
+    const session = { 'x-session-id': unique('shared') };
+    const first = gateway.post('/v1/responses', bodyOf('responses', 'first'), session);
+    const held = await provider.next();
+    const refused = await hasty.post('/v1/responses', bodyOf('responses', 'second'), session);
+    expect(refused.headers.get('x-should-retry')).toBe('true');
+    await expectRefusal(refused, 409, { code: 'session_busy' });
+    answer(held, '1');
+    expect((await first).status).toBe(200);
+    await hasty.stop();
+  });
+});
+
 describe.each(DIALECTS)('%s: a client that leaves', (dialect) => {
   const tools = (['weather'] as const).map((name) =>
     dialect === 'chat'
