@@ -152,6 +152,8 @@ export interface SessionStore {
   renewLease(tenant: Tenant, session: SessionId, token: number, until: number): Promise<boolean>;
   /** Gives a lease back. Nothing happens where it is not held any more. */
   releaseLease(tenant: Tenant, session: SessionId, token: number): Promise<void>;
+  /** The processes that hold leases, expired or not. */
+  leaseHolders(): Promise<string[]>;
   /** Gives back all that a process held; for one that is known to be dead. */
   releaseLeasesOf(holder: string): Promise<void>;
 

@@ -28,11 +28,18 @@ export type Recovery = 'rescue' | 'close';
  * again; from there they go on by themselves. Returns how many there were.
  */
 export async function recover(path: TurnPath, recovery: Recovery): Promise<number> {
-  const { turns, instances } = await path.journal.inherit();
-  for (const instance of instances) await path.store.releaseLeasesOf(instance);
+  const { turns } = await path.journal.inherit();
+  await freeSessions(path);
   let recovered = 0;
   for (const turn of turns) if (await takeOver(turn, recovery, path)) recovered++;
   return recovered;
+}
+
+/** Gives back what dead processes held; asked of the store, because one may die while it takes over another. */
+async function freeSessions({ store, journal }: TurnPath): Promise<void> {
+  for (const holder of await store.leaseHolders()) {
+    if (!(await journal.isAlive(holder))) await store.releaseLeasesOf(holder);
+  }
 }
 
 /** False where there was nothing to do, or nothing could be done. */

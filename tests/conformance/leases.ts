@@ -206,8 +206,10 @@ export function leaseConformance(name: string, makeStore: () => Promise<SessionS
         const { token } = await taken(take('dead'));
         await taken(takeForeign('dead'));
         await taken(takeOther('alive'));
+        expect((await store.leaseHolders()).sort()).toEqual(['alive', 'dead']);
         await store.releaseLeasesOf('dead');
         await store.releaseLeasesOf('nobody');
+        expect(await store.leaseHolders()).toEqual(['alive']);
         expect(await take('us')).toMatchObject({ session: { id: session } });
         await taken(takeForeign('us'));
         expect(await takeOther('us')).toEqual({ heldUntil: UNTIL });

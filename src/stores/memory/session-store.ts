@@ -100,6 +100,11 @@ export class MemorySessionStore implements SessionStore {
     giveBack(this.logOf(tenant), session, token);
   }
 
+  async leaseHolders(): Promise<string[]> {
+    const leases = [...this.logs.values()].flatMap((log) => [...log.leases.values()]);
+    return [...new Set(leases.map(({ holder }) => holder))];
+  }
+
   async releaseLeasesOf(holder: string): Promise<void> {
     for (const { leases } of this.logs.values()) {
       for (const [session, lease] of leases) if (lease.holder === holder) leases.delete(session);

@@ -14,6 +14,7 @@ const READS: ReadonlySet<OperationName> = new Set<OperationName>([
   'findKey',
   'findClaim',
   'findRepeated',
+  'leaseHolders',
 ]);
 
 /** Writes between two checkpoints: a few megabytes of log, which a restart reads again in milliseconds. */

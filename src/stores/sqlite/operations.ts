@@ -21,6 +21,7 @@ import forgetFingerprintsSql from './sql/forget-fingerprints.sql' with { type: '
 import insertFingerprintSql from './sql/insert-fingerprint.sql' with { type: 'text' };
 import insertSessionSql from './sql/insert-session.sql' with { type: 'text' };
 import insertTurnSql from './sql/insert-turn.sql' with { type: 'text' };
+import leaseHoldersSql from './sql/lease-holders.sql' with { type: 'text' };
 import listTurnsAscSql from './sql/list-turns-asc.sql' with { type: 'text' };
 import listTurnsDescSql from './sql/list-turns-desc.sql' with { type: 'text' };
 import moveHeadSql from './sql/move-head.sql' with { type: 'text' };
@@ -154,6 +155,10 @@ export class Operations {
 
   releaseLease(tenant: Tenant, session: SessionId, token: number): boolean {
     return this.prepare(releaseLeaseSql).run({ tenant, session, token }).changes > 0;
+  }
+
+  leaseHolders(): string[] {
+    return this.all<{ holder: string }>(leaseHoldersSql, {}).map(({ holder }) => holder);
   }
 
   releaseLeasesOf(holder: string): void {

@@ -109,6 +109,10 @@ export class SqliteSessionStore implements SessionStore, KeyStore {
     await this.writer.call('releaseLease', tenant, session, token);
   }
 
+  leaseHolders(): Promise<string[]> {
+    return this.reader.call('leaseHolders');
+  }
+
   releaseLeasesOf(holder: string): Promise<void> {
     return this.writer.call('releaseLeasesOf', holder);
   }

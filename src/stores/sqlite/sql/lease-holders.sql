@@ -1,0 +1,2 @@
+-- Who holds leases, expired or not.
+SELECT DISTINCT holder FROM leases;
