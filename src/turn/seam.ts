@@ -26,13 +26,16 @@ export class Seam {
   private open = true;
   /** Where in `said` a repetition may have begun, as far as it is still in agreement. */
   private starts: number[];
+  /** Where in `said` the words begin. */
+  private readonly first: number;
 
   /** `exact`: the model goes on with the very next character, so that only white space can come twice. */
   constructor(
     private readonly said: string,
     private readonly exact: boolean,
   ) {
-    this.starts = exact ? whitespaceStarts(said) : repetitionStarts(said);
+    this.first = said.length - said.trimStart().length;
+    this.starts = exact ? whitespaceStarts(said) : repetitionStarts(said, this.first);
   }
 
   /** Takes more of the continuation; returns what is news for certain. Throws `BeganAnew`. */
@@ -49,7 +52,8 @@ export class Seam {
   /** The continuation has ended: returns what was held back and is no repetition. Throws `BeganAnew`. */
   flush(): string {
     if (!this.open) return '';
-    if (!this.exact && this.starts[0] === 0 && !this.isWhole(0) && this.begun.length >= ANEW) {
+    const [first] = this.starts;
+    if (!this.exact && first === this.first && !this.isWhole(first) && this.begun.length >= ANEW) {
       throw new BeganAnew();
     }
     this.starts = this.starts.filter((start) => this.isWhole(start));
@@ -61,7 +65,8 @@ export class Seam {
     const { said } = this;
     const expected = Math.max(0, said.length - start - at);
     if (said.startsWith(more.slice(0, expected), start + at)) return true;
-    if (start === 0 && !this.exact && at + agreement(said, at, more) >= ANEW) throw new BeganAnew();
+    const isFirst = start === this.first && !this.exact;
+    if (isFirst && at + agreement(said, start + at, more) >= ANEW) throw new BeganAnew();
     return false;
   }
 
@@ -118,9 +123,9 @@ function whitespaceStarts(said: string): number[] {
 }
 
 /** Ascending, so that the longest comes first. */
-function repetitionStarts(said: string): number[] {
-  const starts = [0];
-  for (let start = Math.max(1, said.length - WINDOW); start < said.length; start++) {
+function repetitionStarts(said: string, first: number): number[] {
+  const starts = first < said.length ? [first] : [];
+  for (let start = Math.max(first + 1, said.length - WINDOW); start < said.length; start++) {
     if (said.length - start >= SURE || (beginsToken(said, start) && isTelling(said.slice(start)))) {
       starts.push(start);
     }

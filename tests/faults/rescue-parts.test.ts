@@ -33,7 +33,7 @@ const FORM: Record<Dialect, Json> = {
 let provider: Provider;
 let gateway: TestGateway;
 let script: Script = () => undefined;
-const scripted = scriptedProvider((model, nth) => script(model, nth));
+const scripted = scriptedProvider((...request) => script(...request));
 let session = '';
 let count = 0;
 

@@ -35,7 +35,7 @@ const yaml = [
 ].join('\n');
 
 const dataDir = temporaryDirectory();
-const scripted = scriptedProvider((model, nth) => script(model, nth));
+const scripted = scriptedProvider((...request) => script(...request));
 let script: Script = () => undefined;
 let provider: Provider;
 let gateway: TestGateway;

@@ -10,7 +10,7 @@ export interface ScriptedProvider {
 }
 
 /** `choices` of the chunks that answer the `nth` request for a model, from 1 on; nothing is a refusal. */
-export type Script = (model: string, nth: number) => Json[] | undefined;
+export type Script = (model: string, nth: number, body: Json) => Json[] | undefined;
 
 /** A stream ends after its last chunk: whole, where every choice had its reason to end, and else cut. */
 export function scriptedProvider(script: Script): ScriptedProvider {
@@ -22,7 +22,7 @@ export function scriptedProvider(script: Script): ScriptedProvider {
       const body = (await request.json()) as Json & { model: string };
       requests.push(body);
       const { model } = body;
-      const choices = script(model, requests.filter((other) => other.model === model).length);
+      const choices = script(model, requests.filter((other) => other.model === model).length, body);
       if (!choices) return Response.json({ error: { message: 'Not now.' } }, { status: 503 });
       const chunks = choices.map((choice) => ({ id: 'scripted', model, choices: [{ index: 0, ...choice }] }));
       const events = chunks.map((chunk) => `data: ${JSON.stringify(chunk)}\n\n`);

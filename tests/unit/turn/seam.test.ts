@@ -188,6 +188,13 @@ describe('another answer', () => {
     expect(() => seam.push(' in this order')).toThrow(BeganAnew);
   });
 
+  test('is told behind white space', () => {
+    const seam = new Seam(`\n\n${said}`, false);
+    expect(seam.push('\nThe three largest rivers of the continent are')).toBe('');
+    expect(() => seam.push(' in this order')).toThrow(BeganAnew);
+    expect(joined(`\n\n${said}`, [`\n\n${said}`, ' Congo'])).toBe(`\n\n${said} Congo`);
+  });
+
   test('is told when it ends before it has come as far', () => {
     const seam = new Seam(said, false);
     expect(seam.push('The three largest rivers of the continent are')).toBe('');
