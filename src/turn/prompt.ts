@@ -11,6 +11,9 @@ import type { Ask } from './ask.ts';
 const ASSUMED_CONTEXT = 128_000;
 const ASSUMED_ANSWER = 4_096;
 
+/** OpenAI's Responses API refuses a limit below this. */
+const LEAST_LIMIT = 16;
+
 /** What of the model's context a turn may fill. */
 export function budgetOf({ contextLimit, outputLimit }: Candidate, ask: Ask): Budget {
   const context = contextLimit ?? ASSUMED_CONTEXT;
@@ -51,7 +54,7 @@ function continuing(prompt: Prompt, said: string): Prompt {
   const content = [{ type: 'output_text' as const, text: said, annotations: [] }];
   const item: Item = { type: 'message', role: 'assistant', status: 'incomplete', content };
   const { max_output_tokens: most, ...settings } = prompt.settings;
-  const left = most && Math.max(1, most - estimateTokens(said));
+  const left = most && Math.min(most, Math.max(LEAST_LIMIT, most - estimateTokens(said)));
   return {
     ...prompt,
     items: [...prompt.items, { item }],

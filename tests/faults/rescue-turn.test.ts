@@ -263,6 +263,24 @@ describe('the session holds a rescued answer once, and goes on with every provid
   });
 });
 
+describe('a limit of tokens', () => {
+  const said = ANSWER.repeat(10);
+
+  test.each([
+    ['is what the beginning has left of it', 1000, (left: number) => left > 700 && left < 950],
+    ['is never less than every provider takes', 60, (left: number) => left === 16],
+    ['is not raised', 8, (left: number) => left === 8],
+  ])('%s: of %i', async (_, most, isRight) => {
+    script = (_model, nth) =>
+      nth === 1 ? [adds({ content: said })] : [adds({ content: ' End' }), ends('stop')];
+    const seen = await see(await ask('chat', { model: `groq/limit-${most}`, max_tokens: most }), 'chat');
+    expect(seen).toMatchObject({ isWhole: true, text: `${said} End` });
+    const limits = scripted.requests.map((body) => Number(body.max_tokens ?? body.max_completion_tokens));
+    expect(limits[0]).toBe(most);
+    expect(isRight(limits[1]!)).toBe(true);
+  });
+});
+
 describe('the bill', () => {
   const SPARE = 'anthropic/claude-sonnet-4-5+say-8';
 

@@ -72,7 +72,7 @@ beforeAll(async () => {
     env: {
       CLAWHOLD_TIMEOUTS_FIRST_TOKEN_MS: '400',
       CLAWHOLD_TIMEOUTS_IDLE_MS: '400',
-      CLAWHOLD_TIMEOUTS_TOTAL_MS: '2500',
+      CLAWHOLD_TIMEOUTS_TOTAL_MS: '1500',
     },
   });
 });
