@@ -8,14 +8,6 @@ export interface Unfinished {
   deltas: Delta[];
 }
 
-/** What processes that are dead by now have left. */
-export interface Inheritance {
-  /** Oldest first. Each stays in the journal until `end`. */
-  turns: Unfinished[];
-  /** The processes, as their `Journal.instance` named them. */
-  instances: string[];
-}
-
 /**
  * What a running turn would lose if the process died now. Cheap enough to be written before every
  * byte a client sees: entries survive the process, not necessarily the machine. The log (`SessionStore`)
@@ -33,11 +25,11 @@ export interface Journal {
   /** The turn is in the log; its entries may be forgotten, at once or later. */
   end(turn: TurnId): void;
   /**
-   * Takes over what processes that are dead by now have left. Turns go on as this process' own: `append`
-   * and `end` take them. Some may be in the log already: `end` is not written with the care of the other
-   * entries.
+   * Takes over what processes that are dead by now have left, and returns their turns, oldest first. These
+   * go on as this process' own: `append` and `end` take them, and each stays in the journal until `end`.
+   * Some may be in the log already: `end` is not written with the care of the other entries.
    */
-  inherit(): Promise<Inheritance>;
+  inherit(): Promise<Unfinished[]>;
   /** A turn that is unfinished in any process, as far as it has come; for readers only. */
   find(turn: TurnId): Promise<Unfinished | undefined>;
   /** Whether a process, this one or another, is still running. */

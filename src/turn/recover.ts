@@ -28,7 +28,7 @@ export type Recovery = 'rescue' | 'close';
  * again; from there they go on by themselves. Returns how many there were.
  */
 export async function recover(path: TurnPath, recovery: Recovery): Promise<number> {
-  const { turns } = await path.journal.inherit();
+  const turns = await path.journal.inherit();
   await freeSessions(path);
   let recovered = 0;
   for (const turn of turns) if (await takeOver(turn, recovery, path)) recovered++;

@@ -4,7 +4,7 @@ import type { Delta } from '../../core/delta.ts';
 import { Fault } from '../../core/errors.ts';
 import type { TurnId } from '../../core/ids.ts';
 import type { Intent } from '../../core/turn.ts';
-import type { Inheritance, Journal, Unfinished } from '../../session/journal.ts';
+import type { Journal, Unfinished } from '../../session/journal.ts';
 import { InstanceLock } from './instance-lock.ts';
 import { beginLine, deltasLine, endLine, OpenTurns } from './journal-lines.ts';
 import { JournalReader, TurnReading } from './journal-reader.ts';
@@ -83,24 +83,21 @@ export class FileJournal implements Journal {
     }
   }
 
-  async inherit(): Promise<Inheritance> {
+  async inherit(): Promise<Unfinished[]> {
     const turns: Unfinished[] = [];
-    const instances: string[] = [];
     let failure: unknown;
     for (const [instance, lockFile] of this.instances()) {
       try {
         // A lock file that has gone since is not made again: somebody else was faster.
         const lock = InstanceLock.take(lockPath(this.directory, instance), { create: !lockFile });
-        if (!lock) continue;
-        this.takeOver(instance, lock, turns);
-        instances.push(instance);
+        if (lock) this.takeOver(instance, lock, turns);
       } catch (error) {
         failure = error;
       }
     }
     // What has been taken over must be told; the next call meets what failed again.
-    if (failure && turns.length + instances.length === 0) throw unreadable(failure);
-    return { turns: turns.sort((a, b) => a.intent.createdAt - b.intent.createdAt), instances };
+    if (failure && turns.length === 0) throw unreadable(failure);
+    return turns.sort((a, b) => a.intent.createdAt - b.intent.createdAt);
   }
 
   async find(turn: TurnId): Promise<Unfinished | undefined> {

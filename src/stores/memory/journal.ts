@@ -2,7 +2,7 @@ import type { Delta } from '../../core/delta.ts';
 import { Fault } from '../../core/errors.ts';
 import type { TurnId } from '../../core/ids.ts';
 import type { Intent } from '../../core/turn.ts';
-import type { Inheritance, Journal, Unfinished } from '../../session/journal.ts';
+import type { Journal, Unfinished } from '../../session/journal.ts';
 
 /** A journal that dies with the process. One that is given as `dead` stands for an earlier process. */
 export class MemoryJournal implements Journal {
@@ -25,15 +25,14 @@ export class MemoryJournal implements Journal {
     this.open.delete(turn);
   }
 
-  async inherit(): Promise<Inheritance> {
+  async inherit(): Promise<Unfinished[]> {
     const { dead } = this;
-    if (!dead) return { turns: [], instances: [] };
+    if (!dead) return [];
     this.dead = undefined;
-    const { instances } = await dead.inherit();
+    await dead.inherit();
     for (const [turn, entry] of dead.open) this.open.set(turn, entry);
     const turns = [...dead.open.values()].map(copy);
-    turns.sort((a, b) => a.intent.createdAt - b.intent.createdAt);
-    return { turns, instances: [...instances, dead.instance] };
+    return turns.sort((a, b) => a.intent.createdAt - b.intent.createdAt);
   }
 
   async find(turn: TurnId): Promise<Unfinished | undefined> {

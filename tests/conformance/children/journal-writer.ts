@@ -48,7 +48,7 @@ function end({ intent: { id } }: Unfinished): void {
   accepted(`end ${id}`, () => journal.end(id));
 }
 
-const { turns } = await journal.inherit();
+const turns = await journal.inherit();
 const inherited = turns.slice(Math.floor(turns.length / 5));
 for (const turn of turns) if (!inherited.includes(turn)) end(turn);
 for (let round = 0; round < Number(rounds); round++) {
