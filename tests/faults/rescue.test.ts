@@ -70,7 +70,7 @@ beforeAll(async () => {
   hasty = await testGateway({
     ...options,
     env: {
-      CLAWHOLD_TIMEOUTS_FIRST_TOKEN_MS: '400',
+      CLAWHOLD_TIMEOUTS_FIRST_TOKEN_MS: '800',
       CLAWHOLD_TIMEOUTS_IDLE_MS: '400',
       CLAWHOLD_TIMEOUTS_TOTAL_MS: '1500',
     },

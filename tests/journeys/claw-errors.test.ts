@@ -25,8 +25,8 @@ let name = '';
 beforeAll(async () => {
   journey = await startJourney({
     env: {
-      CLAWHOLD_TIMEOUTS_FIRST_TOKEN_MS: '150',
-      CLAWHOLD_TIMEOUTS_IDLE_MS: '150',
+      CLAWHOLD_TIMEOUTS_FIRST_TOKEN_MS: '500',
+      CLAWHOLD_TIMEOUTS_IDLE_MS: '250',
       CLAWHOLD_TIMEOUTS_TOTAL_MS: '1500',
       CLAWHOLD_SHUTDOWN_DRAIN_MS: '0',
     },
