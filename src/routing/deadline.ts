@@ -52,7 +52,9 @@ export class Deadline {
   };
 
   private arm(): void {
-    this.timer = setTimeout(this.check, Math.max(1, this.next().at - performance.now()));
+    const wait = this.next().at - performance.now();
+    // The first token may come at any moment, and the shorter limit holds from then on.
+    this.timer = setTimeout(this.check, Math.max(1, Math.min(wait, this.limits.idleMs)));
   }
 
   private next(): { at: number; message: string } {
