@@ -68,8 +68,19 @@ export interface RunningGateway {
   providers: readonly FoundProvider[];
   /** Turns of an earlier process that this start took over. */
   recovered: number;
+  /** What turns hold at this moment: all zero once every turn has ended. */
+  counts(): GatewayCounts;
   /** Lets running turns end, within the configured time, and closes everything. */
   stop(): Promise<void>;
+}
+
+export interface GatewayCounts {
+  running: number;
+  /** Leases of sessions, and turns that wait for one. */
+  leases: number;
+  waiting: number;
+  /** Background turns that run or wait. */
+  background: number;
 }
 
 type Env = Readonly<Record<string, string | undefined>>;
@@ -105,7 +116,6 @@ export async function startGateway(config: Config, env: Env): Promise<RunningGat
   const recovered = await takeOver();
   const housekeeping = [every(NEIGHBOURS_MS, takeOver), every(SWEEP_MS, () => repeats.sweep())];
   let accepting = true;
-  const probeStore = () => store.findSession(DEFAULT_TENANT, { name: 'health' });
   const sockets = new ResponseSockets(gateway, limits.socketMs);
   const server = serve({
     host: config.host,
@@ -118,7 +128,7 @@ export async function startGateway(config: Config, env: Env): Promise<RunningGat
       ...modelRoutes(claws.directory, clock()),
     ],
     sockets,
-    open: healthRoutes({ ready: () => accepting, probeStore }),
+    open: healthRoutes({ ready: () => accepting, probeStore: () => probe(store) }),
     onRequest: log.request,
   });
   return {
@@ -126,6 +136,7 @@ export async function startGateway(config: Config, env: Env): Promise<RunningGat
     newRootKey,
     providers: claws.providers,
     recovered,
+    counts: () => countsOf(gateway, leases),
     async stop() {
       accepting = false;
       claws.close();
@@ -140,6 +151,15 @@ export async function startGateway(config: Config, env: Env): Promise<RunningGat
       log.flush();
     },
   };
+}
+
+/** Resolves when the store answers. */
+const probe = (store: SessionStore): Promise<unknown> =>
+  store.findSession(DEFAULT_TENANT, { name: 'health' });
+
+function countsOf({ running, background }: Gateway, leases: Leases): GatewayCounts {
+  const { held, waiting } = leases.counts;
+  return { running: running.size, leases: held, waiting, background: background.counts.accepted };
 }
 
 /** Settles with the last open request: until then, turns that wait for their session may still begin. */

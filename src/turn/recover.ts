@@ -28,8 +28,8 @@ export type Recovery = 'rescue' | 'close';
  * again; from there they go on by themselves. Returns how many there were.
  */
 export async function recover(path: TurnPath, recovery: Recovery): Promise<number> {
-  const turns = await path.journal.inherit();
   await freeSessions(path);
+  const turns = await path.journal.inherit();
   let recovered = 0;
   for (const turn of turns) if (await takeOver(turn, recovery, path)) recovered++;
   return recovered;

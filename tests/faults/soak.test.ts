@@ -1,0 +1,11 @@
+import { expect, test } from 'bun:test';
+import { Soak } from '../soak/soak.ts';
+import { STREAMS } from '../soak/streams.ts';
+
+/** The long form, which also watches memory, is `npm run test:soak`. */
+test('streams that are aborted, resumed, cancelled, repeated and rescued leave nothing behind', async () => {
+  const { byKind, left, failures } = await new Soak().run(600);
+  expect(failures).toEqual([]);
+  expect(Object.keys(byKind)).toHaveLength(STREAMS.length);
+  expect(left).toEqual({ running: 0, leases: 0, waiting: 0, background: 0, segments: 1, sockets: 0 });
+}, 60_000);
