@@ -21,7 +21,7 @@ interface Conversation {
   name: string;
   /** A response's id. */
   previous?: string;
-  manner: { state: 'session' | 'chain' };
+  manner: { state: 'session' | 'chain' | 'none' };
 }
 
 /** Reads the database beside the gateway, as a second process would. */
@@ -44,14 +44,18 @@ export class RecordedLog {
   async sessionOf({ name, previous, manner }: Conversation): Promise<RecordedSession> {
     if (manner.state === 'session') return this.named(name);
     const tip = previous === undefined ? undefined : parseResponseId(previous);
-    if (!tip) return { head: null, turns: [] };
-    return { head: tip, turns: await this.turns(sessionOf(tip)) };
+    return tip ? this.endingIn(tip) : { head: null, turns: [] };
   }
 
   async named(name: string): Promise<RecordedSession> {
     const session = await this.store.findSession(TENANT, { name });
     if (!session) return { head: null, turns: [] };
     return { head: session.head, turns: await this.turns(session.id) };
+  }
+
+  /** The session that a turn is part of, as far as the turn. */
+  async endingIn(turn: TurnId): Promise<RecordedSession> {
+    return { head: turn, turns: await this.turns(sessionOf(turn)) };
   }
 
   private async turns(session: SessionId): Promise<Turn[]> {

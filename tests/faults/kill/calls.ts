@@ -22,7 +22,7 @@ export class Calls {
       const request = requests[this.read]!;
       const of = request.model.slice(request.model.lastIndexOf('+') + 1);
       const calls = this.byLabel.get(of) ?? [];
-      calls.push({ at: request.at, context: context(request) });
+      calls.push({ at: request.at, context: context(request).filter(Boolean) });
       this.byLabel.set(of, calls);
     }
     return this.byLabel.get(label) ?? [];

@@ -4,7 +4,7 @@ import { responseId } from '../../../src/core/ids.ts';
 import type { Turn } from '../../../src/core/turn.ts';
 import { branchOf, journalFiles, type RecordedSession, readJournal, saidOn, textOf } from '../recorded.ts';
 import type { Call } from './calls.ts';
-import { isStream } from './manner.ts';
+import { isBackground, isStream } from './manner.ts';
 import type { Question } from './question.ts';
 import type { Recovery } from './site.ts';
 import type { Talk } from './talk.ts';
@@ -25,7 +25,7 @@ export interface Facts {
 
 export function checkQuestion(facts: Facts): Problems {
   const { question, recovery } = facts;
-  const problems = [...question.problems, ...checkLogged(facts), ...checkCalls(facts)];
+  const problems = [...question.problems, ...checkLogged(facts), ...checkCalls(facts), ...checkBill(facts)];
   const { text, answer, end, refusals } = question;
   if (end === 'completed' && text !== answer) problems.push(`the client has "${text}"`);
   if (!answer.startsWith(text)) problems.push(`the client has what was never said: "${text}"`);
@@ -67,6 +67,23 @@ function checkCalls({ question, calls, kills }: Facts): Problems {
   return problems;
 }
 
+interface Bill {
+  usage?: { total_tokens: number; prompt_tokens?: number; input_tokens?: number };
+  clawhold?: { attempts: { input_tokens: number; output_tokens: number }[] };
+}
+
+/** Where an answer is of several calls, each is told, and the sum is what is billed. */
+function checkBill({ question, calls }: Facts): Problems {
+  const { usage, clawhold } = (question.whole ?? {}) as Bill;
+  if (!usage) return [];
+  const isJoined = calls.some(({ context }) => context.length > question.context.length);
+  if (isJoined && !clawhold) return ['the calls behind the answer are not told'];
+  const sum = clawhold?.attempts.reduce((tokens, call) => tokens + call.input_tokens + call.output_tokens, 0);
+  return sum === undefined || sum === usage.total_tokens
+    ? []
+    : [`${sum} tokens were used, ${usage.total_tokens} are billed`];
+}
+
 function isBeginning([said, instruction, ...rest]: string[], answer: string): boolean {
   if (said === undefined) return true;
   const isAsked = instruction === undefined || /continue it exactly where it breaks off/i.test(instruction);
@@ -75,30 +92,42 @@ function isBeginning([said, instruction, ...rest]: string[], answer: string): bo
 
 /** The whole conversation is in the log, once and in order. */
 export function checkTalk(talk: Talk, session: RecordedSession): Problems {
+  if (talk.manner.state === 'none') return [];
   const said = saidOn(branchOf(session));
   return Bun.deepEquals(said, talk.history) ? [] : [`${talk.name}: the branch says ${JSON.stringify(said)}`];
 }
 
 /** A question that is asked again gets what it got before, and is not worked on again. */
 export async function checkAgain(talk: Talk, question: Question): Promise<Problems> {
-  const { replayed, question: again } = await talk.client.again(question);
+  const { client, manner } = talk;
+  const { replayed, question: again } = await client.again(question);
   const problems = replayed ? [] : ['asked again, it was done again'];
-  if (!isSame(question, again)) problems.push(`asked again, it is answered by ${JSON.stringify(again)}`);
-  if (question.id === undefined) return problems;
-  const fetched = await talk.client.fetch(question, isStream(talk.manner));
-  if (!isSame(question, fetched)) problems.push(`fetched by its id, it is ${JSON.stringify(fetched)}`);
+  for (const twin of [again, ...question.twins]) {
+    // Who asks for a turn that runs on by itself is told that it will be answered.
+    const isPromise = twin.end === undefined && (isBackground(manner) || question.deferred);
+    if (!isPromise) problems.push(...differences('asked again', question, twin));
+    else if (twin.id !== question.id) problems.push(`asked again, it is ${twin.id}`);
+  }
+  if (manner.state === 'none') return problems;
+  const middle = Math.floor(Math.random() * question.events.length);
+  for (const from of isStream(manner) ? [0, middle] : [0]) {
+    const fetched = await client.fetch(question, from);
+    problems.push(...differences(`fetched from ${from} on`, question, fetched));
+  }
   return problems;
 }
 
-/** To the byte, for all that the client has. */
-function isSame(one: Question, other: Question): boolean {
-  return (
-    one.end === other.end &&
-    one.text === other.text &&
-    Bun.deepEquals(one.events, other.events) &&
-    Bun.deepEquals(one.whole, other.whole) &&
-    other.problems.length === 0
-  );
+/** Everything that a client has of a turn is the same at any time, to the byte. */
+function differences(how: string, one: Question, other: Question): Problems {
+  const problems = [...other.problems];
+  if (one.end !== other.end) problems.push(`it ended as ${other.end}`);
+  if (one.text !== other.text) problems.push(`its text is "${other.text}"`);
+  if (!Bun.deepEquals(one.whole, other.whole)) problems.push(`it is ${JSON.stringify(other.whole)}`);
+  if (one.events.length !== other.events.length) problems.push(`it has ${other.events.length} events`);
+  for (const [number, event] of one.events.entries())
+    if (event !== other.events[number])
+      problems.push(`event ${number} was ${event} and is ${other.events[number]}`);
+  return problems.slice(0, 3).map((problem) => `${how}, ${problem}`);
 }
 
 /** What dead processes and ended turns have left behind, once nothing runs any more. */

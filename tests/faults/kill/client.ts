@@ -1,6 +1,6 @@
 import type { TestGateway } from '../../harness/gateway.ts';
 import { isStream, type Manner } from './manner.ts';
-import { dataOf, numberOf, Question } from './question.ts';
+import { dataOf, numberOf, type Question } from './question.ts';
 import type { Site } from './site.ts';
 
 /** How soon it is asked again for what is not there yet, in milliseconds. */
@@ -37,22 +37,21 @@ export class Client {
 
   /** Sends a question that has been answered once more, and leaves it as it is. */
   async again(question: Question): Promise<Again> {
-    const { manner, wish, label, user, context, body, requests } = question;
-    const second = new Question(manner, wish, label, user, context, body);
-    second.requests = requests;
+    const second = question.copy();
+    second.requests = question.requests;
     const gateway = await this.site.gateway;
     const reply = await this.send(gateway, second, new AbortController().signal);
     await this.read(reply, second, 0);
     return { replayed: reply.headers.get('x-clawhold-replayed') === 'true', question: second };
   }
 
-  /** Fetches a turn by its id: as a stream from its beginning, or as it stands. */
-  async fetch(question: Question, stream: boolean): Promise<Question> {
-    const { manner, wish, label, user, context, body } = question;
-    const second = new Question(manner, wish, label, user, context, body);
+  /** Fetches a turn by its id: its events from one on, or the turn as it stands. */
+  async fetch(question: Question, from: number): Promise<Question> {
+    const second = question.copy();
+    for (const [number, block] of question.events.slice(0, from).entries()) second.event(number, block);
     const gateway = await this.site.gateway;
-    const reply = await gateway.fetch(this.path(question, stream ? '?stream=true' : ''));
-    await this.read(reply, second, 0);
+    const reply = await gateway.fetch(this.path(question, this.query(from)));
+    await this.read(reply, second, from);
     return second;
   }
 
@@ -60,13 +59,23 @@ export class Client {
   private async askOnce(gateway: TestGateway, question: Question): Promise<void> {
     const leaving = new AbortController();
     question.hangUp = () => leaving.abort();
-    const byId = question.id !== undefined && (this.manner.comeback === 'resume' || !question.broken);
+    const { comeback, state } = this.manner;
+    const byId = question.id !== undefined && state !== 'none' && (comeback === 'resume' || !question.broken);
+    if (!byId && question.broken && comeback === 'key') this.askTwice(question);
     const from = byId ? question.events.length : 0;
     const reply = byId
       ? await gateway.fetch(this.path(question, this.query(from)), { signal: leaving.signal })
       : await this.send(gateway, question, leaving.signal);
     question.broken = false;
     await this.read(reply, question, from);
+  }
+
+  /** Sends the same request at the same time. */
+  private askTwice(question: Question): void {
+    const heed = ({ question: twin }: Again) => void question.twins.push(twin);
+    this.again(question).then(heed, (error) => {
+      if (!isBreak(error)) question.problems.push(String(error));
+    });
   }
 
   private send(gateway: TestGateway, question: Question, signal: AbortSignal): Promise<Response> {
@@ -96,23 +105,20 @@ export class Client {
 
   private query(from: number): string {
     if (!isStream(this.manner)) return '';
-    return from === 0 ? '?stream=true' : `?stream=true&starting_after=${from - 1}`;
+    const after = from === 0 ? '' : `&starting_after=${from - 1}`;
+    return `?stream=true&include_usage=true${after}`;
   }
 
   private async read(reply: Response, question: Question, from: number): Promise<void> {
-    const id = reply.headers.get('x-clawhold-response-id')?.slice('resp_'.length);
-    if (id !== undefined) {
-      // Where a turn came to nothing, a second one takes its place; what was seen of the first must be nothing.
-      if (question.id !== undefined && question.id !== id && question.text !== '')
-        question.problems.push(`the turn ${question.id} is another one: ${id}`);
-      question.id = id;
-    }
+    const id = reply.headers.get('x-clawhold-response-id');
+    if (id !== null) question.told(id);
     if (reply.headers.get('content-type')?.startsWith('text/event-stream')) {
       return readEvents(reply, question, from);
     }
     const body = (await reply.json()) as Record<string, unknown>;
     if (reply.status === 202) {
       question.deferred = true;
+      question.told(body.id as string);
       await Bun.sleep(PAUSE);
     } else if (reply.ok) {
       question.answered(body);

@@ -4,8 +4,8 @@ export interface Manner {
   mode: 'stream' | 'json' | 'background' | 'background-stream';
   /** Claude 4.5 goes on with its own words by itself; the model at groq has to be told to. */
   provider: 'groq' | 'anthropic';
-  /** It names a session, or chains by `previous_response_id`. */
-  state: 'session' | 'chain';
+  /** It names a session, or chains by `previous_response_id`, or says all at once and has nothing kept. */
+  state: 'session' | 'chain' | 'none';
   /**
    * It sends its request again with the same idempotency key, or as SDKs do, who count how often they did;
    * or it asks for the turn by its id, as soon as it has been told one.
@@ -15,18 +15,27 @@ export interface Manner {
 
 const PROVIDERS = ['groq', 'anthropic'] as const;
 const COMEBACKS = ['key', 'sdk', 'resume'] as const;
+const ANY_MODE = ['stream', 'json', 'background', 'background-stream'] as const;
 
-/** Every combination that there is, in an order in which neighbours differ in everything. */
+/** Every combination that there is, in an order in which neighbours differ. */
 export const MANNERS: readonly Manner[] = spread([
-  ...combine('chat', ['stream', 'json'], ['session']),
-  ...combine('responses', ['stream', 'json', 'background', 'background-stream'], ['session', 'chain']),
+  ...combine('chat', ['stream', 'json'], ['session'], COMEBACKS),
+  ...combine('responses', ANY_MODE, ['session', 'chain'], COMEBACKS),
+  // What is not kept survives only for an idempotency key.
+  ...combine('chat', ['stream', 'json'], ['none'], ['key']),
+  ...combine('responses', ['stream', 'json'], ['none'], ['key']),
 ]);
 
-function combine(dialect: Manner['dialect'], modes: Manner['mode'][], states: Manner['state'][]): Manner[] {
+function combine(
+  dialect: Manner['dialect'],
+  modes: readonly Manner['mode'][],
+  states: readonly Manner['state'][],
+  comebacks: readonly Manner['comeback'][],
+): Manner[] {
   return modes.flatMap((mode) =>
     states.flatMap((state) =>
       PROVIDERS.flatMap((provider) =>
-        COMEBACKS.map((comeback) => ({ dialect, mode, state, provider, comeback })),
+        comebacks.map((comeback) => ({ dialect, mode, state, provider, comeback })),
       ),
     ),
   );

@@ -19,6 +19,8 @@ export interface KillPoint {
   name: string;
   /** How the gateway is started again. */
   recovery?: Recovery;
+  /** It is killed several times anyway. */
+  repeats?: true;
   /** Settles when the process is gone. The clients' questions go on. */
   strike(scene: Scene): Promise<void>;
 }
@@ -49,22 +51,19 @@ async function all(name: string, questions: readonly Question[], reached: Reache
 }
 
 /** Every client asks and asks again, until the process is killed in the midst of it. */
-function busy(name: string, behaviours: string[], moment: (ended: () => number) => Promise<void>): KillPoint {
+function busy(name: string, wishes: Wish[], moment: () => Promise<void>): KillPoint {
   return {
     name,
     async strike(scene) {
-      let ended = 0;
       let killed = false;
       for (const [index, talk] of scene.talks.entries()) {
         void (async () => {
           while (!killed) {
-            const question = scene.ask(talk, { behaviour: behaviours[index % behaviours.length]! });
-            await question.done;
-            if (question.end) ended++;
+            await scene.ask(talk, wishes[index % wishes.length]).done;
           }
         })();
       }
-      await moment(() => ended);
+      await moment();
       killed = true;
       await scene.site.kill();
     },
@@ -112,6 +111,7 @@ const unheard: KillPoint = {
 /** Both calls of a turn break in mid-stream: the first one with the process, and the one that was to rescue it. */
 const whileRescuing: KillPoint = {
   name: 'while the restarted gateway rescues',
+  repeats: true,
   async strike(scene) {
     const { site, calls } = scene;
     const questions = scene.talks.map((talk) => scene.ask(talk, { behaviour: 'once-stall-4' }));
@@ -126,9 +126,10 @@ const whileRescuing: KillPoint = {
 
 const whileStarting: KillPoint = {
   name: 'while it starts and takes over',
+  repeats: true,
   async strike(scene) {
     await betweenDeltasPoint.strike(scene);
-    for (let start = 0; start < 2; start++) await scene.site.startAndKill(100 + Math.random() * 250);
+    for (let start = 0; start < 2; start++) await scene.site.startAndKill();
   },
 };
 
@@ -136,8 +137,7 @@ const whileStarting: KillPoint = {
 const inFallback = stalled(
   'while a fallback rescues in mid-stream',
   { behaviour: 'cut-2', fallback: 'once-stall-3', calls: 5 },
-  (question, { calls }, text) =>
-    calls.of(question.label).length >= 3 && (isJson(question) || wordsOf(text) > 4),
+  (question, { calls }, text) => calls.of(question.label).length >= 3 && hasGoneOn(question, text),
 );
 
 const queued: KillPoint = {
@@ -169,6 +169,8 @@ const waiting: KillPoint = {
   },
 };
 
+const saying = (behaviour: string): Wish => ({ behaviour });
+
 const within = (ms: number) => () => Bun.sleep(Math.random() * ms);
 
 const isJson = ({ manner }: Question): boolean => manner.mode === 'json';
@@ -189,8 +191,12 @@ const betweenDeltas = heard(4);
 const betweenDeltas2 = heard(2);
 const betweenDeltasPoint = stalled('between deltas', { behaviour: 'once-stall-4' }, betweenDeltas);
 
+/** A model that repeats what was said may have come to nothing new. */
+const hasGoneOn = (question: Question, text: string): boolean =>
+  isJson(question) || /again|overlap/.test(JSON.stringify(question.body)) || wordsOf(text) > 4;
+
 const inRescue: Reached = (question, { calls }, text) =>
-  calls.of(question.label).length >= 2 && (isJson(question) || wordsOf(text) > 4);
+  calls.of(question.label).length >= 2 && hasGoneOn(question, text);
 
 const allSaid: Reached = (question, scene, text) =>
   isJson(question)
@@ -216,7 +222,16 @@ export const KILL_POINTS: readonly KillPoint[] = [
   waiting,
   { ...betweenDeltasPoint, name: 'between deltas, to be closed by the next start', recovery: 'close' },
   // Turns without pause spend most of their time at their two ends: the intent and the commit.
-  busy('around the commit', [''], within(60)),
-  busy('around the end of a stream', ['pace-1', 'pace-0', 'pace-2', ''], within(120)),
-  busy('anywhere in a turn', ['pace-5', 'pace-3', 'delay-5', 'delay-5+pace-2'], within(150)),
+  busy('around the commit', [{}], within(60)),
+  busy('around the end of a stream', ['pace-1', 'pace-0', 'pace-2', ''].map(saying), within(120)),
+  busy('anywhere in a turn', ['pace-5', 'pace-3', 'delay-5', 'delay-5+pace-2'].map(saying), within(150)),
+  // Journals of several segments.
+  busy(
+    'in long answers',
+    [
+      { words: 1500, behaviour: 'pace-0' },
+      { words: 3000, behaviour: 'pace-0' },
+    ],
+    within(600),
+  ),
 ];

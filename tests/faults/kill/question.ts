@@ -2,8 +2,10 @@ import type { Manner } from './manner.ts';
 
 /** What a question is to meet on its way. */
 export interface Wish {
-  /** What the simulated model does besides echoing. */
+  /** What the simulated model does. */
   behaviour?: string;
+  /** It says so many words, instead of echoing. */
+  words?: number;
   /** What the other provider's model does, which is called when the first one is given up. */
   fallback?: string;
   /** May be put off while no provider can be reached. */
@@ -38,6 +40,8 @@ export class Question {
   readonly askedAt = Date.now();
   /** When it was answered, or given up. */
   endedAt = 0;
+  /** What the client got that was impatient and came back twice at the same time. */
+  readonly twins: Question[] = [];
   /** The client does nothing before this has settled. */
   away: Promise<void> = Promise.resolve();
   /** Settles when the question has been answered, or given up. */
@@ -58,7 +62,15 @@ export class Question {
 
   /** What the model says when it is left to say it. */
   get answer(): string {
-    return `You said: ${this.user}`;
+    const { words } = this.wish;
+    if (words === undefined) return `You said: ${this.user}`;
+    return Array.from({ length: words }, (_, at) => `word${at + 1}`).join(' ');
+  }
+
+  /** The same, as if it had not been asked. */
+  copy(): Question {
+    const { manner, wish, label, user, context, body } = this;
+    return new Question(manner, wish, label, user, context, body);
   }
 
   /** Leaves now; the function that is returned brings the client back. */
@@ -71,11 +83,8 @@ export class Question {
 
   /** A JSON answer as far as it has come. */
   answered(body: Json): void {
-    const { choices, status, output } = body as {
-      choices?: { message: { content: string } }[];
-      status?: string;
-      output?: { content: { text: string }[] }[];
-    };
+    const { id, choices, status, output } = body as unknown as Whole;
+    this.told(id);
     if (status === 'queued' || status === 'in_progress') return;
     this.whole = body;
     const text = choices?.[0]?.message.content ?? output?.map(textOf).join('') ?? '';
@@ -83,6 +92,14 @@ export class Question {
     if (isStreamed && text !== this.text) this.problems.push(`the stream ends with another text: "${text}"`);
     this.text = text;
     this.end = choices ? 'completed' : (status as Question['end']);
+  }
+
+  /** The turn's id, as a reply names it. */
+  told(name: string): void {
+    const id = name.slice(name.search(/[_-]/) + 1);
+    if (this.id !== undefined && this.id !== id)
+      this.problems.push(`the turn ${this.id} is another one: ${id}`);
+    this.id = id;
   }
 
   /** An event of a stream, for the first time or again. */
@@ -99,7 +116,7 @@ export class Question {
     const { type, choices, error, response, sequence_number } = data;
     if (sequence_number !== undefined && sequence_number !== number)
       this.problems.push(`event ${number} says it is ${sequence_number}`);
-    if (response?.id) this.id ??= response.id.slice('resp_'.length);
+    if (data.id !== undefined) this.told(data.id);
     if (type === 'response.output_text.delta') this.text += data.delta;
     else if (type === undefined && !error) this.text += choices?.[0]?.delta.content ?? '';
     if (error) this.fail(error);
@@ -114,17 +131,31 @@ export class Question {
   }
 }
 
-const textOf = ({ content }: { content: { text: string }[] }): string =>
-  content.map(({ text }) => text).join('');
+interface Whole {
+  id: string;
+  choices?: { message: { content: string } }[];
+  status?: string;
+  output?: Output[];
+}
+
+interface Output {
+  type: string;
+  content?: { text: string }[];
+}
+
+const textOf = ({ type, content = [] }: Output): string =>
+  type === 'message' ? content.map(({ text }) => text).join('') : '';
 
 /** What a chunk or an event may hold that matters here. */
 interface StreamEvent {
   type?: string;
+  /** Of a chunk. */
+  id?: string;
   sequence_number?: number;
   delta?: string;
   choices?: { delta: { content?: string | null } }[];
   error?: { code: string };
-  response?: Json & { id?: string; error?: { code: string } | null };
+  response?: Json & { error?: { code: string } | null };
 }
 
 export const dataOf = (block: string): string | undefined => /^data: (.*)$/m.exec(block)?.[1];

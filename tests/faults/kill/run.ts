@@ -1,3 +1,4 @@
+import type { TurnId } from '../../../src/core/ids.ts';
 import { startProvider } from '../../simulators/provider/provider.ts';
 import { readLog, textOf } from '../recorded.ts';
 import { Calls } from './calls.ts';
@@ -13,6 +14,8 @@ import { Talk } from './talk.ts';
 const CLIENTS = 20;
 /** A new conversation from time to time keeps the old ones short: all of each is read after every kill. */
 const TALK_LENGTH = 30;
+/** Milliseconds in which a restarted gateway is killed a second time. */
+const TAKING_OVER = 80;
 /** Milliseconds in which what ended turns held must be free. */
 const SETTLED_WITHIN = 3_000;
 
@@ -20,6 +23,8 @@ export interface KillSummary {
   kills: number;
   /** Kills by the point at which they struck. */
   points: Record<string, number>;
+  /** How often each point met each manner, and how many pairs there are. */
+  cells: Map<string, number>;
   /** Questions that were answered, and those of them whose client lived through a kill. */
   answered: number;
   survivors: number;
@@ -42,6 +47,7 @@ export class KillRun {
   readonly summary: KillSummary = {
     kills: 0,
     points: {},
+    cells: new Map(),
     answered: 0,
     survivors: 0,
     fates: { whole: 0, rescued: 0, rerun: 0, begun: 0, closed: 0 },
@@ -51,6 +57,8 @@ export class KillRun {
   private readonly calls = new Calls(this.provider);
   private readonly site: Site;
   private readonly talks: Talk[];
+  /** What was wrong once is wrong for the rest of its talk. */
+  private readonly spoiled = new Set<Question>();
   /** Of the round. */
   private asked: Asked[] = [];
   /** The last ones of the round before. */
@@ -65,7 +73,12 @@ export class KillRun {
     try {
       await this.site.start();
       for (let round = 0; this.summary.kills < kills; round++) {
-        await this.round(KILL_POINTS[round % KILL_POINTS.length]!, this.renewed(round));
+        const visit = Math.floor(round / KILL_POINTS.length);
+        await this.round(
+          KILL_POINTS[round % KILL_POINTS.length]!,
+          this.clients(round, visit),
+          visit % 2 === 1,
+        );
         onRound(this.summary);
       }
     } finally {
@@ -75,8 +88,8 @@ export class KillRun {
     return this.summary;
   }
 
-  /** One point, and the restart after it. */
-  private async round(point: KillPoint, talks: Talk[]): Promise<void> {
+  /** One point, and the restart after it; what starts may be killed `again` while it takes over. */
+  private async round(point: KillPoint, talks: Talk[], again: boolean): Promise<void> {
     const { site, calls, summary } = this;
     const ask = (talk: Talk, wish?: Wish) => {
       const question = talk.ask(wish);
@@ -91,10 +104,19 @@ export class KillRun {
       await site.kill();
     }
     await site.start(point.recovery);
+    if (again && !point.repeats) {
+      await Bun.sleep(Math.random() * TAKING_OVER);
+      await site.kill();
+      await site.start(point.recovery);
+    }
     await this.answers();
     // Every session takes a further turn.
     for (const { talk } of this.newest()) ask(talk);
     await this.answers();
+    for (const { manner } of talks) {
+      const cell = `${point.name} ${Object.values(manner).join(' ')}`;
+      summary.cells.set(cell, (summary.cells.get(cell) ?? 0) + 1);
+    }
     const struck = site.kills.length - before;
     summary.kills += struck;
     summary.points[point.name] = (summary.points[point.name] ?? 0) + struck;
@@ -120,15 +142,20 @@ export class KillRun {
     await Promise.all(
       [...this.asked, ...this.earlier].map(async ({ talk, question }) => {
         if (question.end !== 'completed') return;
-        for (const problem of await checkAgain(talk, question)) this.violated(problem, point, question);
+        const problems = await checkAgain(talk, question).catch((error) => [
+          `asked again, it fails: ${error}`,
+        ]);
+        for (const problem of problems) this.violated(problem, point, question);
       }),
     );
     await readLog(this.dataDir, async (log) => {
       for (const talk of new Set(this.asked.map((entry) => entry.talk))) {
-        const session = await log.sessionOf(talk);
-        for (const problem of checkTalk(talk, session)) this.violated(problem, point, talk.questions.at(-1));
-        for (const { question } of this.asked.filter((entry) => entry.talk === talk)) {
-          const found = session.turns.filter(({ input }) => textOf(input) === question.user);
+        const kept = await log.sessionOf(talk);
+        const questions = this.asked.filter((entry) => entry.talk === talk).map(({ question }) => question);
+        for (const problem of checkTalk(talk, kept)) this.violated(problem, point, questions.at(-1));
+        for (const question of questions) {
+          const { turns } = talk.manner.state === 'none' ? await log.endingIn(question.id as TurnId) : kept;
+          const found = turns.filter(({ input }) => textOf(input) === question.user);
           this.settle(question, found[0]?.createdAt);
           const kills = this.kills(question).length;
           const { recovery = 'rescue' } = point;
@@ -164,26 +191,40 @@ export class KillRun {
     }
   }
 
-  /** The clients of a round; those that have talked for long begin anew. */
-  private renewed(round: number): Talk[] {
+  /** The clients of a round: others at each visit of a point. Those that have talked for long begin anew. */
+  private clients(round: number, visit: number): Talk[] {
     return Array.from({ length: CLIENTS }, (_, index) => {
-      const place = (round * CLIENTS + index) % this.talks.length;
+      const place = (round + visit * CLIENTS + index) % this.talks.length;
       const talk = this.talks[place]!;
       const isDone =
-        talk.questions.length >= TALK_LENGTH || talk.questions.some(({ problems }) => problems.length > 0);
+        talk.questions.length >= TALK_LENGTH || talk.questions.some((question) => this.spoiled.has(question));
       if (isDone) this.talks[place] = new Talk(talk.manner, this.site);
       return this.talks[place]!;
     });
   }
 
-  private violated(what: string, point: KillPoint, question?: Question): void {
-    const { kills } = this.summary;
-    const detail = {
-      kills,
-      point: point.name,
-      ...question,
-      calls: question && this.calls.of(question.label),
-    };
-    this.summary.violations.push(`${what}: ${JSON.stringify(detail)}`);
+  private violated(what: string, { name }: KillPoint, question?: Question): void {
+    const { summary, calls } = this;
+    if (question) this.spoiled.add(question);
+    const said = `${what} [kill ${summary.kills}, ${name}]`;
+    if (!question) summary.violations.push(said);
+    else {
+      const { manner, wish, label, id, end, text, whole, requests, refusals, events } = question;
+      const called = calls.of(label).map(({ context }) => context.slice(question.context.length));
+      const more = {
+        ...manner,
+        wish,
+        label,
+        id,
+        end,
+        text,
+        requests,
+        refusals,
+        events: events.length,
+        called,
+        whole,
+      };
+      summary.violations.push(`${said} ${JSON.stringify(more)}`);
+    }
   }
 }

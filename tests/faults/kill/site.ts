@@ -13,6 +13,8 @@ export class Site {
   readonly kills: number[] = [];
   private life = Promise.withResolvers<SpawnedGateway>();
   private current: SpawnedGateway | undefined;
+  /** Milliseconds that the last start took. */
+  private starting = 0;
 
   constructor(
     readonly dataDir: string,
@@ -27,7 +29,9 @@ export class Site {
   async start(recovery: Recovery = 'rescue'): Promise<void> {
     const { dataDir, provider } = this;
     const env = { CLAWHOLD_TURNS_BACKGROUND: String(PLACES), CLAWHOLD_TURNS_RECOVERY: recovery };
+    const begun = performance.now();
     this.current = await spawnGateway({ dataDir, provider, env });
+    this.starting = performance.now() - begun;
     this.life.resolve(this.current);
   }
 
@@ -40,12 +44,12 @@ export class Site {
     await killed.stop();
   }
 
-  /** Starts, and kills what starts after so many milliseconds, whether it is up by then or not. */
-  async startAndKill(afterMs: number): Promise<void> {
+  /** Starts, and kills what starts at any moment of it, or shortly after. */
+  async startAndKill(): Promise<void> {
     const { dataDir, provider } = this;
     const env = { ANTHROPIC_API_KEY: 'sk-simulated', ANTHROPIC_BASE_URL: provider };
     const doomed = startProcess({ dataDir, provider, env });
-    await Promise.race([doomed.exited, Bun.sleep(afterMs)]);
+    await Promise.race([doomed.exited, Bun.sleep((0.3 + Math.random()) * this.starting)]);
     doomed.kill();
     this.kills.push(Date.now());
     await doomed.exited;

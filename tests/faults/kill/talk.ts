@@ -13,6 +13,7 @@ let count = 0;
 /** One long conversation, in which the client remembers what was said. */
 export class Talk {
   readonly name = `t${++count}`;
+  private readonly habit = HABITS[count % HABITS.length]!;
   readonly questions: Question[] = [];
   /** What was said, by turns. */
   readonly history: string[] = [];
@@ -31,7 +32,7 @@ export class Talk {
   ask(wish: Wish = {}): Question {
     const label = `${this.name}q${this.questions.length + 1}`;
     const user = `${label} ${FILLER}`;
-    const context = [...this.history, user];
+    const context = this.manner.state === 'none' ? [user] : [...this.history, user];
     const question = new Question(this.manner, wish, label, user, context, this.body(wish, label, user));
     const place = this.history.push(user, question.answer);
     this.questions.push(question);
@@ -60,22 +61,33 @@ export class Talk {
   private body(wish: Wish, label: string, user: string): Record<string, unknown> {
     const { dialect, mode, provider, state } = this.manner;
     const other = provider === 'groq' ? 'anthropic' : 'groq';
+    const stream = mode === 'stream' || mode === 'background-stream';
     const request = {
-      model: modelOf(provider, wish.behaviour, label),
-      ...(wish.fallback !== undefined && { fallbacks: [modelOf(other, wish.fallback, label)] }),
-      stream: mode === 'stream' || mode === 'background-stream',
+      model: this.model(provider, wish, wish.behaviour, label),
+      ...(wish.fallback !== undefined && { fallbacks: [this.model(other, wish, wish.fallback, label)] }),
+      stream,
     };
-    if (dialect === 'chat') return { ...request, messages: [{ role: 'user', content: user }] };
+    if (dialect === 'chat') {
+      const messages = [{ role: 'user', content: user }];
+      return { ...request, messages, ...(stream && { stream_options: { include_usage: true } }) };
+    }
     return {
       ...request,
       input: user,
       ...(mode.startsWith('background') && { background: true }),
       ...(state === 'chain' && { previous_response_id: this.previous }),
+      ...(state === 'none' && { store: false }),
     };
+  }
+
+  private model(provider: Manner['provider'], { words }: Wish, behaviour: string | undefined, label: string) {
+    const voice = words === undefined ? 'echo' : `say-${words}`;
+    const name = [MODELS[provider], voice, this.habit, behaviour, label].filter(Boolean).join('+');
+    return `${provider}/${name}`;
   }
 }
 
-function modelOf(provider: Manner['provider'], behaviour = '', label: string): string {
-  const model = provider === 'anthropic' ? 'claude-sonnet-4-5+echo' : 'echo';
-  return [`${provider}/${model}`, behaviour, label].filter(Boolean).join('+');
-}
+/** It thinks before it speaks; told to go on, it repeats some words first or begins anew; or neither. */
+const HABITS = ['', 'think', 'overlap-2', 'again+think', 'overlap-3+think'];
+
+const MODELS: Record<Manner['provider'], string> = { anthropic: 'claude-sonnet-4-5', groq: 'llama' };
