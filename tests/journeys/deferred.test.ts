@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'bun:test';
+import { describe, expect, setDefaultTimeout, test } from 'bun:test';
 import { rmSync } from 'node:fs';
 import { branchOf, readLog, saidOn } from '../faults/recorded.ts';
 import { breakableLine } from '../harness/breakable-line.ts';
@@ -16,6 +16,9 @@ import { completionText, json, responseText, sdk } from '../harness/journey.ts';
 import { readerOf } from '../harness/reading.ts';
 import { expectRefusal } from '../harness/refusal.ts';
 import { asText, type Json } from '../simulators/provider/shape.ts';
+
+/** Providers are asked again after a second, and processes are slow to start on a busy machine. */
+setDefaultTimeout(20_000);
 
 const DIALECTS = ['chat', 'responses'] as const;
 type Dialect = (typeof DIALECTS)[number];
@@ -212,9 +215,9 @@ describe('a turn that may be put off', () => {
     expect(done).toMatchObject({ id: begun.id, status: 'completed' });
   });
 
-  journey('runs though its client has gone, also where leaving cancels', {}, async (site) => {
-    const { provider, gateway } = site;
-    for (const dialect of DIALECTS) {
+  for (const dialect of DIALECTS) {
+    journey(`runs though its client has gone, also where leaving cancels (${dialect})`, {}, async (site) => {
+      const { provider, gateway } = site;
       const line = await breakableLine(gateway.url);
       const asked = fetch(line.url + PATHS[dialect], {
         method: 'POST',
@@ -227,8 +230,8 @@ describe('a turn that may be put off', () => {
       await line.stop();
       answer(await provider.next());
       expect(textOf(dialect, await whole(gateway, reply.headers.get('location') ?? ''))).toBe('one two');
-    }
-  });
+    });
+  }
 
   journey('that is kept nowhere fails as ever', {}, async (site) => {
     const { provider, gateway } = site;
@@ -263,7 +266,7 @@ describe('a turn that may be put off', () => {
 for (const dialect of DIALECTS)
   journey(
     `when its time is up, it fails with what the provider said (${dialect})`,
-    { env: { CLAWHOLD_TURNS_DEFER_MS: '1500' } },
+    { env: { CLAWHOLD_TURNS_DEFER_MS: '2900' } },
     async ({ provider, gateway }) => {
       const session = { 'x-session-id': unique('session') };
       const asked = gateway.post(PATHS[dialect], bodyOf(dialect, 'first'), { ...DEFER, ...session });

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test';
 import { rmSync } from 'node:fs';
 import OpenAI from 'openai';
 import { branchOf, readLog, textOf } from '../faults/recorded.ts';
@@ -18,6 +18,9 @@ import { json } from '../harness/journey.ts';
 import { after, blocksOf, numberOf, readerOf, withoutComments } from '../harness/reading.ts';
 import { expectRefusal } from '../harness/refusal.ts';
 import { asJson, asList, asText } from '../simulators/provider/shape.ts';
+
+/** Processes are slow to start on a busy machine. */
+setDefaultTimeout(20_000);
 
 const HEADERS = ['idempotency-key', 'x-idempotency-key'] as const;
 const DIALECTS = ['chat', 'responses'] as const;

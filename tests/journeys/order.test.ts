@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test';
 import OpenAI from 'openai';
 import { branchOf, readLog, saidOn, textOf } from '../faults/recorded.ts';
 import { breakableLine } from '../harness/breakable-line.ts';
@@ -9,6 +9,9 @@ import { completionText, json, responseText, sdk } from '../harness/journey.ts';
 import { readerOf, type StreamReader } from '../harness/reading.ts';
 import { expectRefusal } from '../harness/refusal.ts';
 import { asText, type Json } from '../simulators/provider/shape.ts';
+
+/** Processes are slow to start on a busy machine. */
+setDefaultTimeout(20_000);
 
 const DIALECTS = ['chat', 'responses'] as const;
 type Dialect = (typeof DIALECTS)[number];

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test';
 import { rmSync } from 'node:fs';
 import type OpenAI from 'openai';
 import type { ResponseStreamEvent } from 'openai/resources/responses/responses';
@@ -17,6 +17,9 @@ import { after, blocksOf, numberOf, readerOf, withoutComments } from '../harness
 import { expectRefusal } from '../harness/refusal.ts';
 import { type Provider, startProvider } from '../simulators/provider/provider.ts';
 import { asText } from '../simulators/provider/shape.ts';
+
+/** Processes are slow to start on a busy machine. */
+setDefaultTimeout(20_000);
 
 const DIALECTS = ['responses', 'chat'] as const;
 type Dialect = (typeof DIALECTS)[number];
