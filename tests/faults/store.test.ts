@@ -231,26 +231,44 @@ describe.skipIf(!TinyDisk.possible)('a full disk', () => {
     test('never acknowledges a turn that is not in the log, and keeps it for the next start', async () => {
       const gateway = await start();
       for (const session of ['json', 'stream']) await say(gateway, session, 'first');
-      disk.fill();
       const text = `second ${LONG}`;
-      await storeUnavailable(await say(gateway, 'new', `new ${LONG}`));
-      await storeUnavailable(await say(gateway, 'json', text));
-      const events = await (await say(gateway, 'stream', text, true)).text();
+      const question = { model: 'groq/echo+delay-100', messages: [{ role: 'user', content: text }] };
+      const askAsSdk = (to: TestGateway, retries: number) => {
+        const headers = { 'x-session-id': 'json', 'x-stainless-retry-count': String(retries) };
+        return to.post('/v1/chat/completions', question, headers);
+      };
+      const { requests } = upstream.provider;
+      const calls = requests.length + 2;
+      const running = [askAsSdk(gateway, 0), say(gateway, 'stream', text, true, 'echo+delay-100')] as const;
+      await until('both are at work', () => requests.length === calls);
+      disk.fill();
+      const [json, stream] = await Promise.all(running);
+      await storeUnavailable(json);
+      const events = await stream.text();
       expect(events).toContain('"code":"store_unavailable"');
       expect(events).not.toContain('[DONE]');
+      // Not even a lease can be had now.
+      await storeUnavailable(await say(gateway, 'new', 'third'));
+      expect(requests.length).toBe(calls);
       await gateway.kill();
       disk.free();
       const successor = await start();
+      // The first client comes back by the id that it was told, the other one by sending its request again.
+      const id = stream.headers.get('x-clawhold-response-id')!.replace('resp_', 'chatcmpl-');
+      const resumed = await successor.fetch(`/v1/chat/completions/${id}?stream=true`);
+      expect(await resumed.text()).toEndWith('data: [DONE]\n\n');
+      const again = await askAsSdk(successor, 1);
+      expect(again.headers.get('x-clawhold-replayed')).toBe('true');
+      expect(await again.json()).toMatchObject({ choices: [{ message: { content: `You said: ${text}` } }] });
       await readLog(dataDir, async (log) => {
-        const stream = branchOf(await log.named('stream'));
-        expect(saidOn(stream)).toEqual(['first', 'You said: first', text, `You said: ${text}`]);
-        expect(stream.map(({ state }) => state)).toEqual(['completed', 'incomplete']);
-        // Nobody has seen any of a JSON answer, so that it need not have been written down; the question was.
-        const json = await log.named('json');
-        expect(saidOn(branchOf(json)).slice(0, 2)).toEqual(['first', 'You said: first']);
-        expect(json.turns.map(({ state }) => state)).toEqual(['completed', 'incomplete']);
-        expect(textOf(json.turns[1]!.input)).toBe(text);
+        for (const session of ['json', 'stream']) {
+          const branch = branchOf(await log.named(session));
+          expect(saidOn(branch)).toEqual(['first', 'You said: first', text, `You said: ${text}`]);
+          expect(branch.map(({ state }) => state)).toEqual(['completed', 'completed']);
+        }
       });
+      // Both answers had come whole: nobody had to be asked again.
+      expect(requests.length).toBe(calls);
       expect((await say(successor, 'new', 'again')).status).toBe(200);
       await successor.stop();
     });
