@@ -1,5 +1,5 @@
 import type { Delta } from '../core/delta.ts';
-import { Fault } from '../core/errors.ts';
+import { type ErrorCode, Fault } from '../core/errors.ts';
 import type { Claw, Prompt, Provider, SseEvent, StreamReader, WireProtocol, WireRequest } from './claw.ts';
 import { beginningOf, instructed, prefilled } from './continuation.ts';
 import { SseParser } from './sse-parser.ts';
@@ -16,6 +16,9 @@ export interface HttpClawParts {
   fetch: Fetch;
   connect: Connect;
 }
+
+/** Failures of the line, which may come after the last word of an answer. */
+const LINE_LOST = new Set<ErrorCode>(['stream_interrupted', 'provider_timeout']);
 
 /** A provider's error page is of no use beyond its beginning. */
 const MAX_ERROR_BODY = 64 * 1024;
@@ -97,7 +100,6 @@ async function readJson(response: Response, provider: Provider, signal: AbortSig
     text = await response.text();
   } catch (error) {
     if (signal.aborted) throw signal.reason;
-    // Not tried again: the provider has answered, and has counted it.
     throw interrupted(error);
   }
   try {
@@ -134,12 +136,23 @@ async function* readStream(
     const last = reader.end();
     if (last.length > 0) yield last;
   } catch (error) {
-    if (signal.aborted) throw signal.reason;
-    if (error instanceof Fault) throw error;
-    throw interrupted(error);
+    const failure = signal.aborted ? signal.reason : error instanceof Fault ? error : interrupted(error);
+    const last = endOf(reader, failure);
+    if (!last) throw failure;
+    if (last.length > 0) yield last;
   } finally {
     // Frees the connection when the consumer stops early; Bun keeps an unread body's socket otherwise.
     if (!ended) body.cancel().catch(() => {});
+  }
+}
+
+/** The end of an answer that was at its end already when its line broke or fell silent; otherwise nothing. */
+function endOf(reader: StreamReader, failure: unknown): Delta[] | undefined {
+  if (!(failure instanceof Fault) || !LINE_LOST.has(failure.code)) return undefined;
+  try {
+    return reader.end();
+  } catch {
+    return undefined;
   }
 }
 

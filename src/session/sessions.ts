@@ -161,15 +161,20 @@ export class Sessions {
     return found;
   }
 
-  /** A session was deleted: its name may stand for another one from now on. */
-  forget(tenant: Tenant, name: string): void {
+  /** A session was deleted: nothing of it stays in memory, and its name may stand for another one. */
+  forget({ tenant, id, name }: Session): void {
+    this.hot.forget(tenant, id);
+    if (name !== undefined) this.forgetName(tenant, name);
+  }
+
+  private forgetName(tenant: Tenant, name: string): void {
     this.named.delete(`${tenant}\n${name}`);
   }
 
   private gone(tenant: Tenant, ref: SessionRef): Fault {
     if ('id' in ref) return sessionNotFound(ref);
     // Another process has deleted it since its name was looked up; sent again, the request finds that out.
-    this.forget(tenant, ref.name);
+    this.forgetName(tenant, ref.name);
     return busy(`The session '${ref.name}' was deleted at this moment.`);
   }
 

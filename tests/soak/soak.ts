@@ -6,8 +6,6 @@ import type { State } from './child.ts';
 import { STREAMS } from './streams.ts';
 
 const AT_ONCE = 64;
-/** Few sessions, used over and over: what is kept of a session in memory is not what is measured. */
-const SESSIONS = 40;
 
 export interface SoakSummary {
   streams: number;
@@ -99,7 +97,7 @@ export class Soak {
     const kind = STREAMS[number % STREAMS.length]!;
     const { name } = kind;
     try {
-      await kind.run({ url: this.url, session: `soak-${number % SESSIONS}`, label: `n${number}` });
+      await kind.run({ url: this.url, label: `n${number}` });
       this.summary.byKind[name] = (this.summary.byKind[name] ?? 0) + 1;
     } catch (error) {
       this.summary.failures.push(`${name}: ${(error as Error).message}`);

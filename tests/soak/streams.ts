@@ -3,7 +3,6 @@ import { ROOT_KEY } from '../harness/gateway.ts';
 /** Where a stream is asked for. */
 export interface Site {
   url: string;
-  session: string;
   /** New for every stream. */
   label: string;
 }
@@ -69,6 +68,20 @@ async function abort(site: Site, path: string, fields: Record<string, unknown>):
   await read(await ask(site, path, 'say-12+pace-1', { ...fields, signal: controller.signal }), controller, 4);
 }
 
+/** A session of its own, deleted at the end: what is kept of sessions in use is not what is measured. */
+async function inSession(
+  site: Site,
+  talk: (headers: Record<string, string>) => Promise<void>,
+): Promise<void> {
+  await talk({ 'x-session-id': site.label });
+  const path = `${site.url}/v1/conversations/${site.label}`;
+  const { status } = await fetch(path, {
+    method: 'DELETE',
+    headers: { authorization: `Bearer ${ROOT_KEY}` },
+  });
+  if (status !== 200) throw new Error(`${status} for a session that should be there`);
+}
+
 /** A stream that is left and read on by several, until its end. */
 async function resume(site: Site, readers: number): Promise<void> {
   const controller = new AbortController();
@@ -118,7 +131,7 @@ const whole = async (site: Site, model: string, fields: Record<string, unknown> 
 export const STREAMS: readonly Kind[] = [
   {
     name: 'aborted, in a session',
-    run: (site) => abort(site, CHAT, { headers: { 'x-session-id': site.session } }),
+    run: (site) => inSession(site, (headers) => abort(site, CHAT, { headers })),
   },
   { name: 'aborted, kept nowhere', run: (site) => abort(site, CHAT, {}) },
   { name: 'aborted, not stored', run: (site) => abort(site, RESPONSES, { store: false }) },
@@ -135,6 +148,6 @@ export const STREAMS: readonly Kind[] = [
   { name: 'timed out', run: (site) => whole(site, `say-8+once-stall-2+${site.label}`) },
   {
     name: 'whole, in a session',
-    run: (site) => whole(site, 'say-8', { headers: { 'x-session-id': site.session } }),
+    run: (site) => inSession(site, (headers) => whole(site, 'say-8', { headers })),
   },
 ];

@@ -122,7 +122,7 @@ function remove(gateway: Gateway): Handler {
   return async (exchange) => {
     const session = await find(gateway, exchange);
     await gateway.store.deleteSession(session.tenant, session.id);
-    if (session.name !== undefined) gateway.sessions.forget(session.tenant, session.name);
+    gateway.sessions.forget(session);
     return Response.json({ id: conversationId(session.id), object: 'conversation.deleted', deleted: true });
   };
 }
