@@ -15,7 +15,10 @@ export interface StreamWriter {
   delta(delta: Delta): string;
   /** The turn is recorded: the terminal events. */
   end(turn: Turn): string;
-  /** The turn could not be recorded: an error, and nothing that looks like an end. */
+  /**
+   * The turn could not be recorded here: an error, and nothing that looks like an end. It has no number of
+   * its own, because a reader that comes back must get what the turn has in its place.
+   */
   fail(fault: Fault): string;
 }
 

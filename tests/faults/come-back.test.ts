@@ -65,3 +65,49 @@ describe('a turn that was queued when its process died', () => {
     await Promise.all([first, second, third].map((gateway) => gateway.stop()));
   });
 });
+
+/** Blocks of a stream that have a number, and the text of the rest. */
+async function readStream(reply: Response, isEnough: (text: string) => boolean = () => false) {
+  let text = '';
+  for await (const chunk of reply.body!) {
+    text += new TextDecoder().decode(chunk);
+    if (isEnough(text)) break;
+  }
+  return text.split('\n\n').filter((block) => block !== '');
+}
+
+test.each([
+  ['/v1/responses', { input: 'hello', background: true }, {}],
+  [
+    '/v1/chat/completions',
+    { messages: [{ role: 'user', content: 'hello' }] },
+    { 'x-clawhold-when-down': 'defer' },
+  ],
+])(
+  '%s: a reader whom a stopping gateway sends to its successor misses no event',
+  async (path, said, headers) => {
+    const env = { CLAWHOLD_SHUTDOWN_DRAIN_MS: '1' };
+    const data = temporaryDirectory();
+    const first = await spawnGateway({ provider, dataDir: data, env });
+    const body = { model: 'groq/echo+once-stall-2', stream: true, ...said };
+    const reply = await first.post(path, body, { 'x-session-id': 'read', ...headers });
+    const name = reply.headers.get('x-clawhold-response-id')!;
+    const reading = readStream(reply);
+    await until('the provider is asked', () => calls() === 1);
+    await Bun.sleep(100);
+    await first.stop();
+    const before = await reading;
+    expect(before.at(-1)).toContain('shutting_down');
+    const numbers = before.flatMap(
+      (block) => /^id: (\d+)$|"sequence_number":(\d+)/m.exec(block)?.slice(1, 3) ?? [],
+    );
+    const last = Math.max(...numbers.filter(Boolean).map(Number));
+    const second = await spawnGateway({ provider, dataDir: data });
+    const place = `${path}/${path.includes('chat') ? name.replace('resp_', 'chatcmpl-') : name}?stream=true`;
+    const whole = await readStream(await second.fetch(place));
+    const rest = await readStream(await second.fetch(`${place}&starting_after=${last}`));
+    expect([...before.slice(0, -1), ...rest]).toEqual(whole);
+    await second.stop();
+    rmSync(data, { recursive: true });
+  },
+);

@@ -83,7 +83,7 @@ export class ChatStream implements StreamWriter {
 
   /** An error chunk as SDKs recognise it; no `[DONE]` follows, because nothing is done. */
   fail(fault: Fault): string {
-    return this.event(JSON.stringify({ error: errorObject(fault) }));
+    return `data: ${JSON.stringify({ error: errorObject(fault) })}\n\n`;
   }
 
   private error(code: keyof typeof ERRORS, message: string): string {

@@ -93,8 +93,15 @@ export class ResponseStream implements StreamWriter {
     return this.event(kind, { response: done });
   }
 
+  /** Under the number of the event before it: it is none of the turn's own, which may go on elsewhere. */
   fail(fault: Fault): string {
-    return this.event('error', { error: errorObject(fault), ...errorObject(fault), type: 'error' });
+    const error = errorObject(fault);
+    const sequence_number = this.sequence - 1;
+    return this.frame(
+      'error',
+      sequence_number,
+      JSON.stringify({ error, ...error, type: 'error', sequence_number }),
+    );
   }
 
   private event(type: string, fields: Record<string, unknown>): string {
