@@ -126,7 +126,7 @@ describe('a turn that may be put off', () => {
         expect(Number(reply.headers.get('retry-after'))).toBeGreaterThan(0);
         const body = await json(reply);
         expect(body).toMatchObject({ id: named, status: 'queued', model: 'groq/dictated' });
-        expect(body.object).toBe(dialect === 'chat' ? 'chat.completion.queued' : 'response');
+        expect(body.object).toBe(dialect === 'chat' ? 'chat.completion.accepted' : 'response');
         const again = await gateway.fetch(place);
         expect(again.status).toBe(dialect === 'chat' ? 202 : 200);
         expect(await json(again)).toEqual(body);

@@ -58,16 +58,18 @@ function whole(turn: Turn): Record<string, unknown> {
   return completion(turn);
 }
 
-/** OpenAI's API has no word for a completion that is still to come. */
+/** OpenAI's API has no word for a completion that is still to come; its status is told as of a response. */
 function accepted(once: Once<LiveTurn>): Response {
-  const { id, createdAt, model } = once.made.asked;
-  const created = Math.floor(createdAt / 1000);
-  return replyAccepted(once, `${PATH}/${completionId(id)}`, {
-    id: completionId(id),
-    object: 'chat.completion.queued',
-    status: 'queued',
+  const { asked, state } = once.made;
+  const id = completionId(asked.id);
+  const status = state === 'queued' ? 'queued' : 'in_progress';
+  const created = Math.floor(asked.createdAt / 1000);
+  return replyAccepted(once, `${PATH}/${id}`, {
+    id,
+    object: 'chat.completion.accepted',
+    status,
     created,
-    model,
+    model: asked.model,
   });
 }
 
