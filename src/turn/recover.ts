@@ -71,7 +71,14 @@ async function goOn({ intent: slim, deltas }: Unfinished, plan: Plan, path: Turn
   const intent = await wholeIntent(slim, path.blobs);
   const { tenant, id, session, createdAt } = intent;
   const { ask, caller } = askOf(intent, plan);
-  const candidates = candidatesFor(ask, path);
+  let candidates: readonly Candidate[];
+  try {
+    candidates = candidatesFor(ask, path);
+  } catch (failure) {
+    // Whoever it was asked of cannot be called here any more; that must not keep the gateway from starting.
+    await close({ slim, deltas, failure }, path);
+    return;
+  }
   const live = new LiveTurn({
     asked: intent,
     keep: true,

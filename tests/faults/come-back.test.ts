@@ -111,3 +111,29 @@ test.each([
     rmSync(data, { recursive: true });
   },
 );
+
+test('a gateway whose provider is gone starts, and closes the turns that ran there', async () => {
+  const data = temporaryDirectory();
+  const first = await spawnGateway({ provider, dataDir: data });
+  const body = { model: 'groq/echo+stall-2', input: 'hello', stream: true };
+  const replies = await Promise.all([
+    first.post('/v1/responses', body, { 'x-session-id': 'gone' }),
+    first.post('/v1/responses', { ...body, model: 'groq/silent', background: true }),
+  ]);
+  await until('the provider is asked', () => calls() === 2);
+  const names = replies.map(({ headers }) => headers.get('x-clawhold-response-id'));
+  const seen = await readStream(replies[0]!, (text) => text.includes(' said:'));
+  expect(seen.join()).toContain('You');
+  await first.kill();
+  const second = await spawnGateway({ dataDir: data });
+  for (const name of names) {
+    const turn = await (await second.fetch(`/v1/responses/${name}`)).json();
+    expect(turn).toMatchObject({ status: 'failed', error: { code: 'provider_not_configured' } });
+  }
+  const further = { model: 'local/recall', input: 'still there?' };
+  const reply = await second.post('/v1/responses', further, { 'x-session-id': 'gone' });
+  expect(reply.status).toBe(200);
+  expect(reply.headers.get('x-clawhold-history')).toBe('appended');
+  await second.stop();
+  rmSync(data, { recursive: true });
+});
