@@ -147,7 +147,7 @@ describe('chat without a terminal', () => {
   });
 
   test('an answer that breaks off is not presented as whole', async () => {
-    const { code, err } = await clawhold(['chat', '--once', 'x', '--model', 'openai/say-9+cut-3'], {
+    const { code, err } = await clawhold(['chat', '--once', 'x', '--model', 'openai/say-9+cut-1'], {
       env: OPENAI,
     });
     expect(err).toContain('✗');
