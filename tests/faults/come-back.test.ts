@@ -66,14 +66,14 @@ describe('a turn that was queued when its process died', () => {
   });
 });
 
-/** Blocks of a stream that have a number, and the text of the rest. */
+/** The events of a stream, until there are enough. */
 async function readStream(reply: Response, isEnough: (text: string) => boolean = () => false) {
   let text = '';
   for await (const chunk of reply.body!) {
     text += new TextDecoder().decode(chunk);
     if (isEnough(text)) break;
   }
-  return text.split('\n\n').filter((block) => block !== '');
+  return text.split('\n\n').filter((block) => block !== '' && !block.startsWith(':'));
 }
 
 test.each([
