@@ -155,18 +155,26 @@ describe('two processes on one database', () => {
     }
   });
 
-  test('racing for later turns lose none: what does not fit in the line is beside it', async () => {
-    const session = unique('race');
-    const texts = Array.from({ length: 60 }, (_, index) => `${session} ${index}`);
-    const replies = await Promise.all(texts.map((text, index) => say(gateways[index % 2]!, session, text)));
+  test('make one line of turns per session, each there once and with all before it', async () => {
+    const sessions = Array.from({ length: 3 }, () => unique('race'));
+    const texts = sessions.map((session) => Array.from({ length: 32 }, (_, index) => `${session} ${index}`));
+    const asked = sessions.flatMap((session, at) =>
+      texts[at]!.map((text, index) => say(gateways[index % 2]!, session, text, index >> 1)),
+    );
+    const replies = await Promise.all(asked);
     await Promise.all(replies.map((reply) => reply.text()));
     expect(new Set(replies.map(({ status }) => status))).toEqual(new Set([200]));
-    const log = await readLog(dataDir, (open) => open.named(session));
-    expect(log.turns.map(({ input }) => textOf(input)).sort()).toEqual(texts.sort());
-    for (const { id, input } of log.turns) {
-      expect(upstream.contextOf(textOf(input))).toEqual(saidOn(branchOf({ ...log, head: id })).slice(0, -1));
+    for (const [at, session] of sessions.entries()) {
+      const log = await readLog(dataDir, (open) => open.named(session));
+      const branch = branchOf(log);
+      expect(log.turns).toHaveLength(branch.length);
+      expect(branch.map(({ input }) => textOf(input)).sort()).toEqual(texts[at]!.sort());
+      const said = saidOn(branch);
+      branch.forEach(({ input }, place) => {
+        expect(upstream.contextOf(textOf(input))).toEqual(said.slice(0, 2 * place + 1));
+      });
     }
-  });
+  }, 20_000);
 
   test('the death of one does not end the turns of the other', async () => {
     const session = unique('other');
