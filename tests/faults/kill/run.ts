@@ -1,6 +1,6 @@
 import type { TurnId } from '../../../src/core/ids.ts';
 import { startProvider } from '../../simulators/provider/provider.ts';
-import { readLog, textOf } from '../recorded.ts';
+import { type RecordedLog, type RecordedSession, readLog, textOf } from '../recorded.ts';
 import { Calls } from './calls.ts';
 import { checkAgain, checkQuestion, checkTalk, leftovers } from './checks.ts';
 import { type Fate, fateOf } from './fate.ts';
@@ -154,7 +154,7 @@ export class KillRun {
         const questions = this.asked.filter((entry) => entry.talk === talk).map(({ question }) => question);
         for (const problem of checkTalk(talk, kept)) this.violated(problem, point, questions.at(-1));
         for (const question of questions) {
-          const { turns } = talk.manner.state === 'none' ? await log.endingIn(question.id as TurnId) : kept;
+          const { turns } = talk.manner.state === 'none' ? await alone(log, question) : kept;
           const found = turns.filter(({ input }) => textOf(input) === question.user);
           this.settle(question, found[0]?.createdAt);
           const kills = this.kills(question).length;
@@ -227,4 +227,9 @@ export class KillRun {
       summary.violations.push(`${said} ${JSON.stringify(more)}`);
     }
   }
+}
+
+/** The only turn of its session; none where nobody has heard of it. */
+async function alone(log: RecordedLog, { id }: Question): Promise<RecordedSession> {
+  return id === undefined ? { head: null, turns: [] } : log.endingIn(id as TurnId);
 }
