@@ -41,12 +41,14 @@ export function mend(branch: readonly BranchTurn[], input: Item[], answering: bo
       add(input[at] ?? closing(call));
     }
   };
+  let earlier: Earlier | undefined;
   input.forEach((item, index) => {
     if (moved.has(index)) return;
     close(abandonedBy(item, calls), index);
     if (isAnswer(item) && !calls.waiting.some(({ call_id }) => call_id === callIdOf(item))) {
-      if (mended.some((given) => saysTheSame(given, item)) || wasGiven(branch, item)) return;
-      add(closedCall(branch, item) ?? refuse(item, index));
+      earlier ??= earlierOn(branch);
+      if ([...earlier.outputs, ...mended].some((given) => saysTheSame(given, item))) return;
+      add(takeCall(earlier.unanswered, item) ?? refuse(item, index));
     }
     add(leadsOn(input, index, answering) ? item : ({ ...item, status: 'incomplete' } as Item));
   });
@@ -64,13 +66,18 @@ function abandonedBy(item: Item, calls: OpenCalls): OpenCall[] {
   return calls.waiting.filter(({ place }) => place === BEFORE);
 }
 
-/** What calls can still be open in: the last turn that asked a model, and what was added to it since. */
+/**
+ * What calls can still be open in: the last turn that asked a model, and what was added to it since. A
+ * call whose output was deleted is not open again: what came after it stays behind it.
+ */
 function sinceAsked(branch: readonly BranchTurn[]): Item[] {
   const asked = branch.findLastIndex(({ turn }) => turn.model !== undefined);
-  return branch.slice(Math.max(0, asked)).flatMap(itemsOf);
+  return branch.slice(Math.max(0, asked)).flatMap(({ turn, hidden }) =>
+    placedItems(turn)
+      .filter(({ item, side, index }) => isAnswer(item) || !hidden.includes(`${side}${index}`))
+      .map(({ item }) => item),
+  );
 }
-
-const itemsOf = ({ turn, hidden }: BranchTurn): Item[] => placedItems(turn, hidden).map(({ item }) => item);
 
 /** Where the input answers `call` from `from` on; -1 where it does not, or makes another call of that id first. */
 function answerIn(
@@ -85,17 +92,41 @@ function answerIn(
   return at !== -1 && isAnswer(input[at]!) ? at : -1;
 }
 
-/** A client that got no reply, or half of one, sends its outputs again with whatever it says next. */
-const wasGiven = (branch: readonly BranchTurn[], item: Item): boolean =>
-  branch.some(({ turn }) => turn.input.some((given) => saysTheSame(given, item)));
+/** What matters of a branch to an output that no open call waits for. */
+interface Earlier {
+  /** A client that got no reply, or half of one, sends them again with whatever it says next. */
+  outputs: Item[];
+  /**
+   * Calls whose output came too late for them, for nobody but a client knows how long a tool takes, or was
+   * deleted; without those that have been made again since.
+   */
+  unanswered: Item[];
+}
 
-/** The call of an output that came too late for it; nobody but a client knows how long a tool takes. */
-function closedCall(branch: readonly BranchTurn[], output: Item): Item | undefined {
-  const items = branch.flatMap(itemsOf).filter((item) => callIdOf(item) === callIdOf(output));
-  const call = items.findLast((item) => !isAnswer(item));
-  if (!call || !items.some(isClosing)) return undefined;
-  const { id: _, status: __, ...again } = call as Item & { id?: string; status?: string };
-  return again as Item;
+function earlierOn(branch: readonly BranchTurn[]): Earlier {
+  const items = branch.flatMap(({ turn, hidden }) => placedItems(turn, hidden).map(({ item }) => bare(item)));
+  const calls = new OpenCalls();
+  const unanswered = new Set<Item>();
+  items.forEach((item, place) => {
+    const answered = calls.take(item, place);
+    if (answered && !isClosing(item)) unanswered.delete(items[answered.place]!);
+    if (callIdOf(item) === undefined || isAnswer(item)) return;
+    for (const before of unanswered) if (Bun.deepEquals(before, item)) unanswered.delete(before);
+    unanswered.add(item);
+  });
+  return { outputs: items.filter(isAnswer), unanswered: [...unanswered] };
+}
+
+/** An item without what makes it another one each time it comes. */
+function bare(item: Item): Item {
+  const { id: _, status: __, ...rest } = item as Item & { id?: string; status?: string };
+  return rest as Item;
+}
+
+/** Removes the call that an output may follow. */
+function takeCall(unanswered: Item[], output: Item): Item | undefined {
+  const at = unanswered.findIndex((call) => callIdOf(call) === callIdOf(output));
+  return at === -1 ? undefined : unanswered.splice(at, 1)[0];
 }
 
 function saysTheSame(given: Item, item: Item): boolean {
@@ -148,6 +179,5 @@ function closing({ type, call_id }: Pick<OpenCall, 'type' | 'call_id'>): Item {
 export function isClosing(item: Item): boolean {
   const call_id = callIdOf(item);
   if (call_id === undefined || !isAnswer(item)) return false;
-  const { id: _, ...written } = item;
-  return Bun.deepEquals(written, closing({ type: item.type.slice(0, -'_output'.length), call_id }));
+  return Bun.deepEquals(bare(item), bare(closing({ type: item.type.slice(0, -'_output'.length), call_id })));
 }

@@ -116,10 +116,10 @@ function hasThinking(turns: readonly Turn[]): boolean {
 
 /** A loop of calls is one turn to the provider, which begins after the last words of the caller's own. */
 function lacksThinking(turns: readonly Turn[]): boolean {
-  const isResult = ({ role, content }: Turn) =>
-    role === 'user' && content.every(({ type }) => type === 'tool_result');
-  if (!turns.slice(-1).some(isResult)) return false;
-  const asked = turns.findLastIndex((turn) => turn.role === 'user' && !isResult(turn));
+  if (turns.at(-1)?.content[0]?.type !== 'tool_result') return false;
+  const asks = ({ role, content }: Turn) =>
+    role === 'user' && content.some(({ type }) => type !== 'tool_result');
+  const asked = turns.slice(0, -1).findLastIndex(asks);
   const begun = turns[asked + 1]?.content[0];
   return begun !== undefined && !isThought(begun);
 }

@@ -156,6 +156,15 @@ describe('outputs', () => {
     expect(mend(after, [output('b'), user], true)).toEqual([user]);
   });
 
+  test('that take the place of deleted ones follow the call again', () => {
+    const before = branch([user, call('a')], [output('a', 'wrong'), assistant]);
+    before[1]!.hidden = ['i0'];
+    expect(mend(before, [user], true)).toEqual([user]);
+    expect(mend(before, [output('a', 'right')], true)).toEqual([call('a'), output('a', 'right')]);
+    before[0]!.hidden = ['i1'];
+    expect(() => mend(before, [output('a', 'right')], true)).toThrow('No open call');
+  });
+
   test.each([
     ['of no call', [], [user, output('a')], 1],
     ['of a call that came later', [], [output('a'), call('a')], 0],
