@@ -14,6 +14,7 @@ import { LiveTurn } from './live-turn.ts';
 import type { TurnPath } from './path.ts';
 import { budgetOf } from './prompt.ts';
 import { runQueued } from './queued.ts';
+import { isWhole } from './rescue.ts';
 import { candidatesFor } from './run.ts';
 import { toFault } from './settle.ts';
 
@@ -50,7 +51,7 @@ async function takeOver(turn: Unfinished, recovery: Recovery, path: TurnPath): P
     return false;
   }
   try {
-    if (plan && runsOn(turn.intent, plan, recovery, path)) await goOn(turn, plan, path);
+    if (plan && runsOn(turn, plan, recovery, path)) await goOn(turn, plan, path);
     else await close({ slim: turn.intent, deltas: turn.deltas, failure: stopped() }, path);
     return true;
   } catch (error) {
@@ -60,10 +61,19 @@ async function takeOver(turn: Unfinished, recovery: Recovery, path: TurnPath): P
   }
 }
 
-/** Whoever waits for an answer comes back soon, or not at all; a turn that nobody waits for can wait. */
-function runsOn({ createdAt }: Intent, plan: Plan, recovery: Recovery, { clock }: TurnPath): boolean {
+/**
+ * Whoever waits for an answer comes back soon, or not at all; a turn that nobody waits for can wait. One whose
+ * answer has come whole needs only to be recorded.
+ */
+function runsOn(
+  { intent, deltas }: Unfinished,
+  plan: Plan,
+  recovery: Recovery,
+  { clock }: TurnPath,
+): boolean {
   if (plan.background || plan.deferredUntil !== undefined) return true;
-  return recovery === 'rescue' && clock() - createdAt < WORTH_RESCUING;
+  if (isWhole(foldAll(deltas), intent.settings.n ?? 1)) return true;
+  return recovery === 'rescue' && clock() - intent.createdAt < WORTH_RESCUING;
 }
 
 /** Lets the turn run on. Its readers find it from now on, with everything that they have seen of it. */

@@ -218,8 +218,9 @@ describe.skipIf(!TinyDisk.possible)('a full disk', () => {
       symlinkSync(directory(), join(dataDir, 'journal'));
     });
     const gateways: SpawnedGateway[] = [];
-    const start = async () => {
-      const gateway = await spawnGateway({ dataDir, provider });
+    const start = async (recovery = 'rescue') => {
+      const env = { CLAWHOLD_TURNS_RECOVERY: recovery };
+      const gateway = await spawnGateway({ dataDir, provider, env });
       gateways.push(gateway);
       return gateway;
     };
@@ -228,18 +229,25 @@ describe.skipIf(!TinyDisk.possible)('a full disk', () => {
       disk.unmount();
     });
 
-    test('never acknowledges a turn that is not in the log, and keeps it for the next start', async () => {
+    // What has come whole is neither gone on with nor closed: it is recorded.
+    const recoveries = ['rescue', 'close'];
+    const keeps = 'never acknowledges a turn that is not in the log, and keeps it for the next start (%s)';
+    test.each(recoveries)(keeps, async (recovery) => {
       const gateway = await start();
-      for (const session of ['json', 'stream']) await say(gateway, session, 'first');
-      const text = `second ${LONG}`;
+      const [jsonSession, streamSession] = [`json-${recovery}`, `stream-${recovery}`];
+      for (const session of [jsonSession, streamSession]) await say(gateway, session, 'first');
+      const text = `second, to ${recovery} ${LONG}`;
       const question = { model: 'groq/echo+delay-100', messages: [{ role: 'user', content: text }] };
       const askAsSdk = (to: TestGateway, retries: number) => {
-        const headers = { 'x-session-id': 'json', 'x-stainless-retry-count': String(retries) };
+        const headers = { 'x-session-id': jsonSession, 'x-stainless-retry-count': String(retries) };
         return to.post('/v1/chat/completions', question, headers);
       };
       const { requests } = upstream.provider;
       const calls = requests.length + 2;
-      const running = [askAsSdk(gateway, 0), say(gateway, 'stream', text, true, 'echo+delay-100')] as const;
+      const running = [
+        askAsSdk(gateway, 0),
+        say(gateway, streamSession, text, true, 'echo+delay-100'),
+      ] as const;
       await until('both are at work', () => requests.length === calls);
       disk.fill();
       const [json, stream] = await Promise.all(running);
@@ -252,7 +260,7 @@ describe.skipIf(!TinyDisk.possible)('a full disk', () => {
       expect(requests.length).toBe(calls);
       await gateway.kill();
       disk.free();
-      const successor = await start();
+      const successor = await start(recovery);
       // The first client comes back by the id that it was told, the other one by sending its request again.
       const id = stream.headers.get('x-clawhold-response-id')!.replace('resp_', 'chatcmpl-');
       const resumed = await successor.fetch(`/v1/chat/completions/${id}?stream=true`);
@@ -261,7 +269,7 @@ describe.skipIf(!TinyDisk.possible)('a full disk', () => {
       expect(again.headers.get('x-clawhold-replayed')).toBe('true');
       expect(await again.json()).toMatchObject({ choices: [{ message: { content: `You said: ${text}` } }] });
       await readLog(dataDir, async (log) => {
-        for (const session of ['json', 'stream']) {
+        for (const session of [jsonSession, streamSession]) {
           const branch = branchOf(await log.named(session));
           expect(saidOn(branch)).toEqual(['first', 'You said: first', text, `You said: ${text}`]);
           expect(branch.map(({ state }) => state)).toEqual(['completed', 'completed']);
