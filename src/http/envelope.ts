@@ -17,11 +17,12 @@ export function errorObject(fault: Fault): ErrorObject {
 }
 
 export function errorResponse(fault: Fault): Response {
-  const headers: Record<string, string> = { ...fault.headers };
+  const headers: Record<string, string> = {};
   if (fault.retryAfter !== undefined) headers['retry-after'] = String(fault.retryAfter);
   // OpenAI's SDKs retry as this header says, whatever the status.
   if (fault.kind.retryable) headers['x-should-retry'] = 'true';
   else if (fault.kind.status >= 500 || fault.kind.status === 429) headers['x-should-retry'] = 'false';
   if (fault.kind.status === 401) headers['www-authenticate'] = 'Bearer';
+  Object.assign(headers, fault.headers);
   return Response.json({ error: errorObject(fault) }, { status: fault.kind.status, headers });
 }

@@ -60,6 +60,8 @@ export async function replyWhole(
   try {
     return Response.json(render(turn), { headers });
   } catch (error) {
+    // What was said stays said: the same request would be told the same again.
+    if (once.made.keep && turn.output.length > 0) headers['x-should-retry'] = 'false';
     throw toFault(error).with(headers);
   }
 }
