@@ -2,7 +2,6 @@ import { Fault } from '../core/errors.ts';
 import type { Item } from '../core/items.ts';
 import { callIdOf, isAnswer, type OpenCall, OpenCalls } from '../core/pairs.ts';
 import type { BranchTurn } from '../core/turn.ts';
-import { placedItems } from './codec.ts';
 
 /**
  * Invariant: what is on a branch can be said to every provider, whoever broke off what. Every call that
@@ -67,16 +66,12 @@ function abandonedBy(item: Item, calls: OpenCalls): OpenCall[] {
 }
 
 /**
- * What calls can still be open in: the last turn that asked a model, and what was added to it since. A
- * call whose output was deleted is not open again: what came after it stays behind it.
+ * What calls can still be open in: the last turn that asked a model, and what was added to it since.
+ * Deleted items too: whoever brings an output for a deleted call may not know, and it is left out with it.
  */
 function sinceAsked(branch: readonly BranchTurn[]): Item[] {
   const asked = branch.findLastIndex(({ turn }) => turn.model !== undefined);
-  return branch.slice(Math.max(0, asked)).flatMap(({ turn, hidden }) =>
-    placedItems(turn)
-      .filter(({ item, side, index }) => isAnswer(item) || !hidden.includes(`${side}${index}`))
-      .map(({ item }) => item),
-  );
+  return branch.slice(Math.max(0, asked)).flatMap(({ turn }) => [...turn.input, ...turn.output]);
 }
 
 /** Where the input answers `call` from `from` on; -1 where it does not, or makes another call of that id first. */
@@ -104,7 +99,10 @@ interface Earlier {
 }
 
 function earlierOn(branch: readonly BranchTurn[]): Earlier {
-  const items = branch.flatMap(({ turn, hidden }) => placedItems(turn, hidden).map(({ item }) => bare(item)));
+  const items = branch.flatMap(({ turn, hidden }) => {
+    const input = turn.input.filter((item, index) => !isAnswer(item) || !hidden.includes(`i${index}`));
+    return [...input, ...turn.output].map(bare);
+  });
   const calls = new OpenCalls();
   const unanswered = new Set<Item>();
   items.forEach((item, place) => {
