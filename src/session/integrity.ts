@@ -47,7 +47,9 @@ export function mend(branch: readonly BranchTurn[], input: Item[], answering: bo
     if (isAnswer(item) && !calls.waiting.some(({ call_id }) => call_id === callIdOf(item))) {
       earlier ??= earlierOn(branch);
       if ([...earlier.outputs, ...mended].some((given) => saysTheSame(given, item))) return;
-      add(takeCall(earlier.unanswered, item) ?? refuse(item, index));
+      const call = takeCall(earlier.unanswered, item) ?? refuse(item, index);
+      close(calls.waiting, index);
+      add(call);
     }
     add(leadsOn(input, index, answering) ? item : ({ ...item, status: 'incomplete' } as Item));
   });

@@ -156,6 +156,16 @@ describe('outputs', () => {
     expect(mend(after, [output('b'), user], true)).toEqual([user]);
   });
 
+  test('that come too late go behind those that are waited for', () => {
+    const before = branch([user, call('a')], [closing('a'), user, call('b'), call('c')]);
+    expect(mend(before, [output('a'), output('c')], true)).toEqual([
+      closing('b'),
+      output('c'),
+      call('a'),
+      output('a'),
+    ]);
+  });
+
   test('that take the place of deleted ones follow the call again', () => {
     const before = branch([user, call('a')], [output('a', 'wrong'), assistant]);
     before[1]!.hidden = ['i0'];
