@@ -8,7 +8,7 @@ const dataDir = temporaryDirectory();
 afterAll(() => rmSync(dataDir, { recursive: true }));
 
 test('kill -9 at any point of a turn: every client has its answer, once, whole and as it was', async () => {
-  const { violations, points, survivors, fates } = await new KillRun(dataDir).run(KILL_POINTS.length + 3);
+  const { violations, points, survivors, fates } = await new KillRun(dataDir).run(KILL_POINTS.length + 6);
   expect(violations).toEqual([]);
   expect(Object.keys(points)).toHaveLength(KILL_POINTS.length);
   // Otherwise the kills struck nothing and the test proves nothing.

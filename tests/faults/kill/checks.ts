@@ -93,6 +93,8 @@ function isBeginning([said, instruction, ...rest]: string[], answer: string): bo
 /** The whole conversation is in the log, once and in order. */
 export function checkTalk(talk: Talk, session: RecordedSession): Problems {
   if (talk.manner.state === 'none') return [];
+  const ids = session.turns.map(({ id }) => id);
+  if (session.head && !ids.includes(session.head)) return [`${talk.name}: the last turn is lost`];
   const said = saidOn(branchOf(session));
   return Bun.deepEquals(said, talk.history) ? [] : [`${talk.name}: the branch says ${JSON.stringify(said)}`];
 }

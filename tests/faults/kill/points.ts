@@ -19,7 +19,7 @@ export interface KillPoint {
   name: string;
   /** How the gateway is started again. */
   recovery?: Recovery;
-  /** It is killed several times anyway. */
+  /** It may not be killed again while it takes over. */
   repeats?: true;
   /** Settles when the process is gone. The clients' questions go on. */
   strike(scene: Scene): Promise<void>;
@@ -108,21 +108,23 @@ const unheard: KillPoint = {
   },
 };
 
-/** Both calls of a turn break in mid-stream: the first one with the process, and the one that was to rescue it. */
-const whileRescuing: KillPoint = {
-  name: 'while the restarted gateway rescues',
-  repeats: true,
-  async strike(scene) {
-    const { site, calls } = scene;
-    const questions = scene.talks.map((talk) => scene.ask(talk, { behaviour: 'once-stall-4' }));
-    await all('between deltas', questions, betweenDeltas, scene);
-    await site.kill();
-    calls.rearm();
-    await site.start();
-    await all('in the rescue', questions, inRescue, scene);
-    await site.kill();
-  },
-};
+/** Two calls of a turn come to nothing: one with the process, and the one that was to go on in its place. */
+function again(name: string, wish: Wish, reached: Reached, reachedAgain: Reached): KillPoint {
+  return {
+    name,
+    repeats: true,
+    async strike(scene) {
+      const { site, calls } = scene;
+      const questions = scene.talks.map((talk) => scene.ask(talk, wish));
+      await all(name, questions, reached, scene);
+      await site.kill();
+      calls.rearm();
+      await site.start();
+      await all(`${name}, again`, questions, reachedAgain, scene);
+      await site.kill();
+    },
+  };
+}
 
 const whileStarting: KillPoint = {
   name: 'while it starts and takes over',
@@ -134,11 +136,26 @@ const whileStarting: KillPoint = {
 };
 
 /** The first provider has broken off twice, and the other one's model is going on. */
-const inFallback = stalled(
-  'while a fallback rescues in mid-stream',
-  { behaviour: 'cut-2', fallback: 'once-stall-3', calls: 5 },
-  (question, { calls }, text) => calls.of(question.label).length >= 3 && hasGoneOn(question, text),
-);
+const inFallback: KillPoint = {
+  ...stalled(
+    'while a fallback rescues in mid-stream',
+    { behaviour: 'cut-2', fallback: 'once-stall-3', calls: 5 },
+    (question, { calls }, text) => calls.of(question.label).length >= 3 && hasGoneOn(question, text),
+  ),
+  // An answer is given up when it has broken off too often.
+  repeats: true,
+};
+
+/** In order at first: what runs may end, and who comes is sent away. */
+const whileStopping: KillPoint = {
+  name: 'while it stops',
+  async strike(scene) {
+    for (const talk of scene.talks)
+      scene.ask(talk, { behaviour: isStream(talk.manner) ? 'pace-5' : 'delay-40' });
+    await Bun.sleep(Math.random() * 60);
+    await scene.site.stopAndKill(Math.random() * 60);
+  },
+};
 
 const queued: KillPoint = {
   name: 'while queued in the background',
@@ -195,8 +212,13 @@ const betweenDeltasPoint = stalled('between deltas', { behaviour: 'once-stall-4'
 const hasGoneOn = (question: Question, text: string): boolean =>
   isJson(question) || /again|overlap/.test(JSON.stringify(question.body)) || wordsOf(text) > 4;
 
-const inRescue: Reached = (question, { calls }, text) =>
-  calls.of(question.label).length >= 2 && hasGoneOn(question, text);
+const calledAgain: Reached = ({ label }, { calls }) => calls.of(label).length >= 2;
+const inRescue: Reached = (question, scene, text) =>
+  calledAgain(question, scene, text) && hasGoneOn(question, text);
+
+const DEFERRED: Wish = { behaviour: 'once-status-429', defer: true, calls: 2 };
+const deferred: Reached = (question, scene) =>
+  arrived(question, scene) && (isBackground(question.manner) || question.deferred);
 
 const allSaid: Reached = (question, scene, text) =>
   isJson(question)
@@ -210,21 +232,20 @@ export const KILL_POINTS: readonly KillPoint[] = [
   stalled('all said, not committed', { behaviour: 'once-stall-99' }, allSaid),
   unheard,
   atTerminalEvent,
-  whileRescuing,
+  again('while the restarted gateway rescues', { behaviour: 'once-stall-4' }, betweenDeltas, inRescue),
+  again('while the restarted gateway asks anew', { behaviour: 'once-silent' }, arrivedAt, calledAgain),
   whileStarting,
   inFallback,
   queued,
-  stalled(
-    'while deferred',
-    { behaviour: 'once-status-429', defer: true, calls: 2 },
-    (question, scene) => arrived(question, scene) && (isBackground(question.manner) || question.deferred),
-  ),
+  stalled('while deferred', DEFERRED, deferred),
+  again('while deferred again', DEFERRED, deferred, calledAgain),
   waiting,
   { ...betweenDeltasPoint, name: 'between deltas, to be closed by the next start', recovery: 'close' },
   // Turns without pause spend most of their time at their two ends: the intent and the commit.
   busy('around the commit', [{}], within(60)),
   busy('around the end of a stream', ['pace-1', 'pace-0', 'pace-2', ''].map(saying), within(120)),
   busy('anywhere in a turn', ['pace-5', 'pace-3', 'delay-5', 'delay-5+pace-2'].map(saying), within(150)),
+  whileStopping,
   // Journals of several segments.
   busy(
     'in long answers',

@@ -44,6 +44,17 @@ export class Site {
     await killed.stop();
   }
 
+  /** As an operator stops it who has no patience. */
+  async stopAndKill(afterMs: number): Promise<void> {
+    const stopping = this.current!;
+    this.life = Promise.withResolvers();
+    const stopped = stopping.stop();
+    await Promise.race([stopped, Bun.sleep(afterMs)]);
+    this.kills.push(Date.now());
+    await stopping.kill();
+    await stopped;
+  }
+
   /** Starts, and kills what starts at any moment of it, or shortly after. */
   async startAndKill(): Promise<void> {
     const { dataDir, provider } = this;
