@@ -139,7 +139,7 @@ const whileStarting: KillPoint = {
 const inFallback: KillPoint = {
   ...stalled(
     'while a fallback rescues in mid-stream',
-    { behaviour: 'cut-2', fallback: 'once-stall-3', calls: 5 },
+    { behaviour: 'cut-2', fallback: 'once-stall-6', calls: 5 },
     (question, { calls }, text) => calls.of(question.label).length >= 3 && hasGoneOn(question, text),
   ),
   // An answer is given up when it has broken off too often.
