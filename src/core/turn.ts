@@ -1,145 +1,120 @@
+import type { Ask, DialectName } from './ask.ts';
 import type { Finish } from './delta.ts';
 import type { ErrorCode } from './errors.ts';
 import type { SessionId, TurnId } from './ids.ts';
 import type { Item } from './items.ts';
-import type { Settings } from './settings.ts';
+import type { Tenant } from './request.ts';
 import type { NanoDollars, Usage } from './usage.ts';
 
-/** Who a piece of data belongs to. Every query is bound to one. */
-export type Tenant = string & { readonly tenant: unique symbol };
-
-/** The API in whose words a caller speaks. */
-export type Dialect = 'chat' | 'responses';
-
-export type TurnState = 'queued' | 'running' | 'completed' | 'incomplete' | 'failed' | 'cancelled';
-
-/** A session's id, or its name in the tenant. */
-export type SessionRef = { id: SessionId } | { name: string };
-
-/** Which stored state a request builds on, as its caller said. */
-export type StateRef =
-  /** None: the request stands alone, or begins a chain. */
-  | { kind: 'none' }
-  /**
-   * A session. With `create`, an unknown name makes a new one. With `history`, items that hold what
-   * others have said are the client's own full history and not news.
-   */
-  | { kind: 'session'; ref: SessionRef; create: boolean; history: boolean }
-  /** A response to continue. `within`, where given, must be its session. */
-  | { kind: 'response'; id: TurnId; within?: SessionRef }
-  /**
-   * Turns that are stored nowhere, after the stored one `after`: the caller's connection holds them. Their
-   * `totalTokens` are not read. Only a turn that is not kept can follow them.
-   */
-  | { kind: 'held'; after: TurnId | null; turns: readonly BranchTurn[] };
-
-/** How a turn is to meet trouble. Each has a default in the configuration, for all or for one key. */
-export interface TurnPolicy {
-  /** When the client that asked for it leaves: it runs on and is recorded, or stops. */
-  onDisconnect: 'run_on' | 'cancel';
-  /** While somebody else writes to its session: it waits, or branches off from what is there. */
-  whenBusy: 'wait' | 'fork';
-  /** While no candidate can be reached: it fails, or is kept until one can. */
-  whenDown: 'fail' | 'defer';
-  /**
-   * Where an answer broke off that cannot be continued: it fails, or begins anew, and readers are told
-   * which parts are void.
-   */
-  whenBroken: 'fail' | 'restart';
-}
-
-/** What holds where a request says nothing. A broken answer that nobody spoke of is its dialect's to decide. */
-export type PolicyDefaults = Omit<TurnPolicy, 'whenBroken'> & Partial<Pick<TurnPolicy, 'whenBroken'>>;
-
-/**
- * What it takes to run a turn again, or to go on with it, beside what is stored with it. Journaled with the
- * intent, never stored.
- */
-export interface Plan {
-  /** Models to try after the one that was asked for. */
-  fallbacks?: string[];
-  /** Request fields that we do not know, for a provider of the same dialect. */
-  extra?: Record<string, unknown>;
-  /** Whether providers are asked for a stream. */
-  stream: boolean;
-  background: boolean;
-  overflow: 'truncate' | 'error';
-  policy: TurnPolicy;
-  /** The caller's key, by name, and the request. */
-  key: string;
-  requestId?: string;
-  /** Kept for its idempotency key alone: nobody else can fetch it. */
-  hidden?: boolean;
-  fingerprint?: string;
-  /** It has not come to its session yet: what it builds on. Parent and standing are not known. */
-  waitsFor?: StateRef;
-  /** Milliseconds since the epoch: it is given up then if no candidate could be reached. */
-  deferredUntil?: number;
-}
-
-/** A failure as it is stored with the turn and shown to whoever fetches it. */
-export interface TurnError {
-  code: ErrorCode;
-  message: string;
-}
-
-/**
- * What a turn was asked: the part that is known before a claw is called. It is journaled as the
- * turn's intent and never changes afterwards.
- */
-export interface Intent {
+/** What identifies a turn from its acceptance on. */
+export interface TurnIdentity {
   id: TurnId;
   tenant: Tenant;
   session: SessionId;
-  /** The turn before this one on its branch; `null` at the root. Two turns with one parent are a fork. */
-  parent: TurnId | null;
   /** Milliseconds since the epoch. */
   createdAt: number;
-  dialect: Dialect;
-  /** The model as the caller named it. Absent when items were only appended and no model was asked. */
-  model?: string;
-  /** What this turn adds to the session; never the history before it. Items carry no ids (see `ids.ts`). */
-  input: Item[];
-  /** Not inherited by later turns. */
-  instructions?: string;
-  settings: Settings;
-  /** The blob that holds `settings.tools`, where they are large: most turns of a session share them. */
-  toolsBlob?: string;
-  /** Request fields that only the caller's dialect knows and that its replies echo. */
-  echo?: Record<string, unknown>;
-  /** The caller asked for the turn to be kept and listed as a stored chat completion. */
-  listed?: boolean;
-  metadata: Record<string, string>;
-  /** What stands beside input items, by index: fields of the dialect that have no canonical place. */
-  inputNatives?: Record<number, unknown>;
-  standing: Standing;
-  /** Absent when items were only appended. */
-  plan?: Plan;
 }
 
-/** Where a turn stands on its branch, up to and including its own input. */
-export interface Standing {
+/** A position on a branch: after `parent`, up to and including the turn's own input. */
+export interface BranchPosition {
+  /** The turn before this one on its branch; `null` at the root. Two turns with one parent are a fork. */
+  parent: TurnId | null;
   /** Estimated context tokens of the branch before this turn, and of this turn's input. */
   branchTokens: number;
   inputTokens: number;
   /** Digest of the branch and this turn's input. */
   digest: string;
-  /** Present when the session's head should follow the turn, if it still is `from`. */
+  /** Present when the session's head should follow the turn, if the head still is `from`. */
   moveHead?: { from: TurnId | null };
 }
 
+/** An ask that was accepted as a turn. */
+export interface Accepted extends Ask, TurnIdentity {
+  /** The name of the caller's key. */
+  key: string;
+  requestId?: string;
+  /** Of the request, where its client may send it again (`RequestIdentity`). */
+  fingerprint?: string;
+  /** Milliseconds since the epoch: a turn that no candidate can answer is tried again until then. */
+  deferredUntil?: number;
+  /** The blob that holds `settings.tools`, where they are large: most turns of a session share them. */
+  toolsBlob?: string;
+}
+
+/** An accepted turn that has not got its session yet: `state` says what it builds on. */
+export interface WaitingIntent extends Accepted {
+  kind: 'waiting';
+}
+
+/** A turn that is about to be answered: `input` is what it adds to its branch. */
+export interface PlacedIntent extends Accepted {
+  kind: 'placed';
+  position: BranchPosition;
+}
+
+/** Items that are added to a session without asking a model. */
+export interface AppendIntent extends TurnIdentity {
+  kind: 'append';
+  dialect: DialectName;
+  input: Item[];
+  position: BranchPosition;
+  fingerprint?: string;
+}
+
+/** A turn before its outcome is known. Journaled before a claw is called. */
+export type Intent = WaitingIntent | PlacedIntent | AppendIntent;
+
+/** Fields of an intent that serve only to run the turn: journaled, not stored with it. */
+type RunFields =
+  | 'vocabulary'
+  | 'fallbacks'
+  | 'extra'
+  | 'state'
+  | 'delivery'
+  | 'overflow'
+  | 'policy'
+  | 'key'
+  | 'requestId'
+  | 'fingerprint'
+  | 'deferredUntil';
+
+/** What is known of a turn from the start, and stored with it. A field that is added to `Ask` is stored by default. */
+export type Asked = Omit<Accepted, RunFields>;
+
+export type TurnState = 'queued' | 'running' | Outcome['state'];
+
+/** A failure as it is stored with the turn and shown to everybody who fetches it. */
+export interface TurnError {
+  code: ErrorCode;
+  message: string;
+}
+
+/** The provider that answered. */
+export interface AnsweredBy {
+  provider: string;
+  /** The wire protocol of the call: the form of `outputNatives` and `extra`. */
+  protocol: string;
+  /** The model as the provider named it; as it was asked for, where the provider named none. */
+  model: string;
+  /** The provider's id of the answer. */
+  id?: string;
+}
+
 /** How a turn ended. */
-export interface Outcome {
-  state: Exclude<TurnState, 'queued' | 'running'>;
+type Ending =
+  | { state: 'completed' | 'cancelled'; error?: undefined }
+  /** Cut by a limit or a content filter (`finish` says which), or by the gateway's stop (`error`). */
+  | { state: 'incomplete'; error?: TurnError }
+  | { state: 'failed'; error: TurnError };
+
+/** How a turn ended, and what came of it. */
+export type Outcome = Ending & {
+  /** Milliseconds since the epoch. */
   completedAt: number;
-  /** The provider that answered, and the model as it named itself. Absent when none did. */
-  provider?: string;
-  /** The wire protocol it was spoken to in: the form of `outputNatives` and `extra`. */
-  protocol?: string;
-  servedModel?: string;
-  providerId?: string;
+  /** Absent when no claw gave a delta. */
+  answeredBy?: AnsweredBy;
   output: Item[];
-  /** What stands beside output items for their own provider, by index. */
+  /** What belongs to an output item for its own provider, by index. */
   outputNatives?: Record<number, unknown>;
   /** Further choices of a request with `n` > 1; not part of the session's context. */
   alternates?: Item[][];
@@ -149,10 +124,9 @@ export interface Outcome {
   cost?: NanoDollars;
   /** All calls that gave a part of the answer, where there were several; `usage` and `cost` are their sums. */
   attempts?: Attempt[];
-  error?: TurnError;
-  /** Fields of the provider's envelope that have no canonical place. */
+  /** Fields of the provider's envelope that have no canonical form. */
   extra?: Record<string, unknown>;
-}
+};
 
 /** One of several calls that made an answer. */
 export interface Attempt {
@@ -160,22 +134,33 @@ export interface Attempt {
   /** The model's name at the provider. */
   model: string;
   usage: Usage;
-  /** The provider did not come to count it: tokens are estimated from what was sent and received. */
+  /** The provider did not report usage: tokens are estimated from what was sent and received. */
   estimated?: true;
   cost?: NanoDollars;
-  /** What broke it off; absent for the one that ended in order. */
+  /** What broke the call off; absent for the call that ended in order. */
   error?: ErrorCode;
 }
 
-/** What of a turn's intent is stored with it. */
-export type Asked = Omit<Intent, 'standing' | 'plan'>;
+/** A turn that asked a model, and its outcome. */
+export type AnsweredTurn = { kind: 'ask'; parent: TurnId | null } & Asked & Outcome;
 
-/** One request and its outcome. */
-export type Turn = Asked & Outcome;
+/** Items that were added to a session, as it is stored. */
+export type AppendedTurn = {
+  kind: 'append';
+  parent: TurnId | null;
+  dialect: DialectName;
+  input: Item[];
+  metadata: Record<string, string>;
+  inputNatives?: undefined;
+} & TurnIdentity &
+  Outcome;
+
+/** One entry of a session's log. */
+export type Turn = AnsweredTurn | AppendedTurn;
 
 /**
- * A named or addressed session. An implicit chain of responses has turns but no record until
- * somebody names it.
+ * A named or addressed session. An implicit chain of responses has turns but no record until a caller
+ * names it.
  */
 export interface Session {
   id: SessionId;
@@ -191,7 +176,7 @@ export interface Session {
   edits: number;
 }
 
-/** A turn as part of a branch, with what is counted and marked beside it. */
+/** A turn as part of a branch, with its counts and marks. */
 export interface BranchTurn {
   turn: Turn;
   /** Context tokens of this turn alone. */
@@ -201,15 +186,4 @@ export interface BranchTurn {
   digest: string;
   /** Items that the caller deleted, as `i0`, `o2`. */
   hidden: readonly string[];
-}
-
-/** Who asks, as its key says. */
-export interface Caller {
-  tenant: Tenant;
-  /** The key's name in the configuration; `root` for the root key. Safe to log. */
-  key: string;
-  /** How its turns meet trouble, unless the request says otherwise. */
-  policy: PolicyDefaults;
-  /** The request that is made in its name, as `x-request-id` says. */
-  requestId?: string;
 }

@@ -1,38 +1,40 @@
 import type { Delta } from '../core/delta.ts';
-import type { TurnId } from '../core/ids.ts';
-import type { Intent } from '../core/turn.ts';
+import type { SessionId, TurnId } from '../core/ids.ts';
+import type { Tenant } from '../core/request.ts';
+import type { PlacedIntent, WaitingIntent } from '../core/turn.ts';
 
-/** A turn that was begun and not ended, as the journal knows it. */
+/** The intents that are journaled; items that are only appended are committed at once. */
+export type JournaledIntent = WaitingIntent | PlacedIntent;
+
+/** A turn that has begun and has not ended, as far as the journal knows it. */
 export interface Unfinished {
-  intent: Intent;
+  intent: JournaledIntent;
   deltas: Delta[];
 }
 
 /**
- * What a running turn would lose if the process died now. Cheap enough to be written before every
- * byte a client sees: entries survive the process, not necessarily the machine. The log (`SessionStore`)
- * is what survives both.
+ * The write-ahead record of running turns: what would be lost if the process died now. Entries survive the
+ * process, not necessarily the machine; the `TurnLog` survives both. Cheap enough to be written before every
+ * byte that a client sees. Implementations pass `tests/conformance/journal.ts`.
  *
- * `begin` and `append` return only when what they were given survives the process; they throw
- * `store_unavailable` when it cannot be written, and the turn must then not go on.
+ * `begin` and `append` return, or resolve, only when what they were given survives the process. The caller
+ * awaits only a promise, so that a journal that writes at once costs no turn of the event loop. They throw,
+ * or reject, with `store_unavailable` when the entry cannot be written; the turn must not go on then.
  */
 export interface Journal {
-  /** The name of this process among all that have used the journal; no two have the same. */
-  readonly instance: string;
   /** Begun again, a turn has the new intent, and no deltas yet. */
-  begin(intent: Intent): void;
-  append(turn: TurnId, deltas: readonly Delta[]): void;
-  /** The turn is in the log; its entries may be forgotten, at once or later. */
+  begin(intent: JournaledIntent): void | Promise<void>;
+  append(turn: TurnId, deltas: readonly Delta[]): void | Promise<void>;
+  /** The turn is in the log; its entries may be forgotten, at once or later. Never throws. */
   end(turn: TurnId): void;
   /**
-   * Takes over what processes that are dead by now have left, and returns their turns, oldest first. These
-   * go on as this process' own: `append` and `end` take them, and each stays in the journal until `end`.
-   * Some may be in the log already: `end` is not written with the care of the other entries.
+   * Takes over the turns that dead processes left, and returns them, oldest first. From then on they are turns
+   * of this process: `append` and `end` accept them, and each stays in the journal until `end`. Some may be in
+   * the log already, because `end` may get lost. Rejects with `store_unavailable` when nothing could be read.
    */
   inherit(): Promise<Unfinished[]>;
-  /** A turn that is unfinished in any process, as far as it has come; for readers only. */
-  find(turn: TurnId): Promise<Unfinished | undefined>;
-  /** Whether a process, this one or another, is still running. */
-  isAlive(instance: string): Promise<boolean>;
+  /** Removes every entry of a session's turns. They must not be running. */
+  erase(tenant: Tenant, session: SessionId): Promise<void>;
+  /** Turns that have not ended stay for a successor process. */
   close(): Promise<void>;
 }

@@ -1,5 +1,5 @@
-import type { ProtocolName } from '../core/prompt.ts';
-import type { Price } from '../core/usage.ts';
+import type { ProtocolName } from './prompt.ts';
+import type { Price } from './usage.ts';
 
 /** A provider, protocol and model that could serve a turn. */
 export interface Candidate {
@@ -9,10 +9,11 @@ export interface Candidate {
   model: string;
   /** Tokens of prompt and answer together, where known. */
   contextLimit?: number;
-  /** The most tokens it can generate, where known. */
+  /** The most tokens that the model can generate, where known. */
   outputLimit?: number;
   price?: Price;
 }
 
 /** What callers see: `provider/model`. */
-export const candidateName = ({ provider, model }: Candidate): string => `${provider}/${model}`;
+export const candidateName = ({ provider, model }: Pick<Candidate, 'provider' | 'model'>): string =>
+  `${provider}/${model}`;

@@ -1,0 +1,30 @@
+import type { Candidate } from './candidate.ts';
+import type { ProtocolName } from './prompt.ts';
+
+/** What routing knows of a provider. */
+export interface Service {
+  /** The first half of `provider/model`. */
+  provider: string;
+  /** The wire protocols that the provider offers, its usual one first. */
+  protocols: readonly [ProtocolName, ...ProtocolName[]];
+  /** False while the provider's key is missing or the provider is turned off; `turnOnWith` names what to set. */
+  ready: boolean;
+  turnOnWith?: string;
+  /** Its only models; absent where it may have more models than are listed. */
+  models?: ReadonlySet<string>;
+}
+
+export type ModelLimits = Pick<Candidate, 'contextLimit' | 'outputLimit' | 'price'>;
+
+/** What can be called here. */
+export interface Directory {
+  /** By id or by an alias of the provider. */
+  service(provider: string): Service | undefined;
+  limits(provider: string, model: string): ModelLimits;
+  /** Ready providers that offer a model of this bare name, the maker first. */
+  providersOf(model: string): readonly string[];
+  /** The names behind a configured alias, in order. */
+  alias(name: string): readonly string[] | undefined;
+  /** Everything that can be called now: aliases and `provider/model`. */
+  names(): string[];
+}

@@ -1,0 +1,76 @@
+import type { Candidate } from './candidate.ts';
+import type { ErrorCode, Fault } from './errors.ts';
+import type { SessionId, TurnId } from './ids.ts';
+import type { Tenant } from './request.ts';
+import type { Intent, Outcome } from './turn.ts';
+
+/** Identifies the turn that an event is about, for logs and traces. */
+export interface TurnTrace {
+  turn: TurnId;
+  tenant: Tenant;
+  session: SessionId;
+  requestId?: string;
+}
+
+/**
+ * Everything that the gateway tells of itself, as one union. Parts of the gateway emit events and never log;
+ * listeners (`observe/`) never change a turn and never throw. Content is present where a listener needs it;
+ * a listener that writes logs leaves it out.
+ */
+export type GatewayEvent =
+  | ({ type: 'request-ended' } & RequestRecord)
+  /** The intent is journaled, or the turn is not kept and its claw is about to be called. */
+  | { type: 'turn-started'; intent: Intent; startedBy: 'caller' | 'queue' | 'recovery' }
+  | { type: 'turn-ended'; intent: Intent; outcome: Outcome; failure?: unknown }
+  /** The outcome could not be recorded. */
+  | { type: 'turn-lost'; intent: Intent; failure: unknown }
+  | { type: 'call-started'; trace: TurnTrace; candidate: Candidate; attempt: number }
+  | {
+      type: 'call-failed';
+      trace: TurnTrace;
+      candidate: Candidate;
+      attempt: number;
+      code: ErrorCode;
+      /** What happens next: the same candidate again, the next one, or the turn fails. */
+      next: 'retry' | 'next-candidate' | 'give-up';
+    }
+  /** No candidate can be reached; the turn is tried again after the pause. */
+  | { type: 'turn-deferred'; trace: TurnTrace; code: ErrorCode; pauseMs: number }
+  /** Another process has taken the session over; the turn cannot be committed at its head. */
+  | { type: 'lease-lost'; trace: TurnTrace }
+  /** History that does not fit the candidate was left out. */
+  | {
+      type: 'context-truncated';
+      trace: TurnTrace;
+      candidate: Candidate;
+      keptTurns: number;
+      droppedTokens: number;
+    }
+  /** The candidate is skipped because the conversation does not fit it. */
+  | { type: 'context-exceeded'; trace: TurnTrace; candidate: Candidate }
+  /** The store failed in the background: what was being done is tried again. */
+  | { type: 'store-failed'; during: string; failure: unknown };
+
+/** Facts about a request. Never its content. */
+export interface RequestRecord {
+  requestId: string;
+  method: string;
+  path: string;
+  status: number;
+  /** Milliseconds until the response was ready to send; a stream goes on after it. */
+  durationMs: number;
+  /** The name of the key, where one was recognised. */
+  key?: string;
+  fault?: Fault;
+}
+
+export type Emit = (event: GatewayEvent) => void;
+
+/** Tells every listener of every event. */
+export function emitTo(listeners: readonly Emit[]): Emit {
+  const [only, ...others] = listeners;
+  if (only && others.length === 0) return only;
+  return (event) => {
+    for (const listener of listeners) listener(event);
+  };
+}

@@ -1,0 +1,56 @@
+import type { Retention } from './ask.ts';
+import type { Candidate } from './candidate.ts';
+import type { Delta } from './delta.ts';
+import type { Asked, Session, Turn } from './turn.ts';
+
+/** How a session used the items that a request brought; told in `x-clawhold-history`. */
+export type HistoryUse =
+  /** The session had no turn before this one. */
+  | 'started'
+  /** The items were new; they follow what the session holds. */
+  | 'appended'
+  /** The items began with the session's whole history; the rest was appended. */
+  | 'matched'
+  /** The items differ from the session's history from some point on; a new branch begins there. */
+  | 'forked';
+
+/** Why a turn went as it did; known with its first delta. */
+export interface Receipt {
+  candidate: Pick<Candidate, 'provider' | 'model'>;
+  /** Calls that failed before this one, over all candidates. */
+  retries: number;
+  history?: HistoryUse;
+  /** Estimated tokens of the answering candidate's prompt, and of the history that did not fit it. */
+  context?: { tokens: number; keptTurns: number; droppedTokens: number };
+}
+
+/**
+ * A turn as its readers see it: running here, running in another process, or ended. Any number of readers
+ * follow it from any delta and do not affect it.
+ */
+export interface TurnView {
+  readonly asked: Asked;
+  readonly retention: Retention;
+  /** Absent where the turn's session has no record. */
+  readonly session: Session | undefined;
+  /** `queued` while the turn waits for its session, for a slot, or for a claw that can be reached. */
+  readonly state: 'queued' | 'running' | 'ended';
+  /** All deltas so far, in order. Those of a turn that is kept are journaled before they appear here. */
+  readonly log: readonly Delta[];
+  /** Absent before the first delta. */
+  readonly receipt: Receipt | undefined;
+  /**
+   * Resolves with the first delta, or when the turn is deferred. Rejects with the `Fault` or `Cancelled` that
+   * ended the turn without any delta.
+   */
+  readonly begun: Promise<void>;
+  /** Resolves when the turn is recorded, however it ended; rejects if it could not be recorded. */
+  readonly ended: Promise<Turn>;
+  /** Resolves to true when there are more than `seen` deltas, to false when no more will come. */
+  more(seen: number): Promise<boolean>;
+}
+
+/** Stops a turn that its caller no longer wants. */
+export class Cancelled extends Error {
+  override readonly name = 'Cancelled';
+}

@@ -1,0 +1,40 @@
+import type { SessionId, TurnId } from '../core/ids.ts';
+import type { Tenant } from '../core/request.ts';
+import type { MemberId } from './members.ts';
+
+/** An idempotency key in use. */
+export interface Claim {
+  /** The route and the caller's key, as one text; unique in the tenant. */
+  key: string;
+  /** Of the request's body. */
+  fingerprint: string;
+  /** The id of what the request creates: a turn, or a session. */
+  target: string;
+  /** The process that runs the request. */
+  holder: MemberId;
+}
+
+/**
+ * Idempotency keys and the fingerprints of requests that may come again. All times are the store's: callers
+ * say how old something may be, in milliseconds. Implementations pass `tests/conformance/claim-store.ts`.
+ * A promise that has resolved survives the machine. Failures of the store itself reject with
+ * `store_unavailable`.
+ */
+export interface ClaimStore {
+  /**
+   * Claims an idempotency key, and resolves to the claim in force: this one, or the earlier one. With `over`,
+   * an earlier claim with that holder and target is replaced.
+   */
+  claim(tenant: Tenant, claim: Claim, over?: Pick<Claim, 'holder' | 'target'>): Promise<Claim>;
+  /** The claim on a key, if it is at most `maxAgeMs` old. */
+  findClaim(tenant: Tenant, key: string, maxAgeMs: number): Promise<Claim | undefined>;
+  /** The latest turn that was committed with this fingerprint within the last `maxAgeMs`. */
+  findByFingerprint(tenant: Tenant, fingerprint: string, maxAgeMs: number): Promise<TurnId | undefined>;
+  /**
+   * Forgets claims and fingerprints that are older than that. A turn that was claimed and is `deleted` is erased
+   * with its claim if it is the only turn of a session without a record.
+   */
+  forgetRequests(olderThan: { claimsMs: number; fingerprintsMs: number }): Promise<void>;
+  /** Erases the claims whose target is the session or one of its turns, and the fingerprints of its turns. */
+  erase(tenant: Tenant, session: SessionId): Promise<void>;
+}

@@ -1,0 +1,31 @@
+/** Names one process among all that have ever used a store; no two have the same name. */
+export type MemberId = string;
+
+/**
+ * The processes that share a store: which of them is alive. Leases and claims name their holders, and what a
+ * dead process holds may be taken over at once. Implementations pass `tests/conformance/members.ts`.
+ *
+ * A process is alive while it gives a sign of life to the store; the store's clock decides when the last
+ * sign is too old. Where a process can prove more about another one (they share a machine, and the operating
+ * system has released the other's lock), the proof counts at once. A process that is unknown is dead.
+ */
+export interface Members {
+  /** This process. */
+  readonly self: MemberId;
+  isAlive(member: MemberId): Promise<boolean>;
+  /** This process ends in order: from now on it counts as dead. */
+  leave(): Promise<void>;
+}
+
+/**
+ * Signs of life, in the store that the processes share. Times are the store's.
+ * Implementations pass `tests/conformance/members.ts`.
+ */
+export interface MemberRegistry {
+  /** A process is alive; called when it starts and again every few seconds. */
+  beat(member: MemberId): Promise<void>;
+  /** Milliseconds since the last sign of life; `undefined` where there was none, or the process has left. */
+  silentFor(member: MemberId): Promise<number | undefined>;
+  /** A process has left, or was proved to be dead. */
+  remove(member: MemberId): Promise<void>;
+}

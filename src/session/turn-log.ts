@@ -1,0 +1,156 @@
+import type { DialectName, SessionRef } from '../core/ask.ts';
+import type { GatewayEvent } from '../core/events.ts';
+import type { SessionId, TurnId } from '../core/ids.ts';
+import type { Tenant } from '../core/request.ts';
+import type { Outcome, Session } from '../core/turn.ts';
+
+/**
+ * One turn as a store keeps it. Stores index the columns and never look into `body`, which
+ * `session/stored-turn.ts` writes and reads.
+ */
+export interface TurnRow {
+  tenant: Tenant;
+  session: SessionId;
+  id: TurnId;
+  parent: TurnId | null;
+  createdAt: number;
+  state: Outcome['state'];
+  dialect: DialectName;
+  /** Listed as a stored chat completion. */
+  listed: boolean;
+  /** The model as the caller named it; `''` when items were appended and no model was asked. */
+  model: string;
+  /** Context tokens of this turn alone, input and output. */
+  tokens: number;
+  /** Context tokens of the branch up to and including this turn. */
+  totalTokens: number;
+  /** Digest of the branch's content up to and including this turn; equal digests mean equal content. */
+  digest: string;
+  /** Immutable content of the turn. */
+  body: string;
+  /** Mutable, small. */
+  metadata: Record<string, string>;
+  /** Items deleted by the caller, as `i0`, `o2`; views leave them out. */
+  hidden: string[];
+  /** The turn cannot be fetched or continued by its id: its caller deleted it, or it is kept for its key alone. */
+  deleted: boolean;
+  /**
+   * Of the request, where its client may send it again: 16 hexadecimal digits. Written with the turn and never
+   * read back; `ClaimStore.findByFingerprint` looks for it.
+   */
+  fingerprint?: string;
+}
+
+/** What may change on a stored turn. Absent fields stay. */
+export interface TurnAmendment {
+  metadata?: Record<string, string>;
+  /** Added to what is hidden already. */
+  hide?: string[];
+  deleted?: true;
+}
+
+export interface ListQuery {
+  /** Exclusive; the last id of the page before. The page after a turn that is not stored is empty. */
+  after?: TurnId;
+  /** 1 to 100. */
+  limit: number;
+  order: 'asc' | 'desc';
+  model?: string;
+  /** Only turns whose metadata holds all of these. */
+  metadata?: Record<string, string>;
+}
+
+export interface SessionHead {
+  session: Session;
+  /** Empty while the session is; absent where the branch that the caller knows is still right. */
+  branch?: TurnRow[];
+}
+
+/** The state of a session when its branch was last read. */
+export type KnownHead = Pick<Session, 'head' | 'edits'>;
+
+/** What a commit does beside appending the turn, in the same transaction. */
+export interface CommitOptions {
+  /** The head becomes this turn, if it still is `from`. Absent where the turn stays beside the branch. */
+  move?: { from: TurnId | null };
+  /** The fencing token of the lease under which the turn ran; the lease is released in the same moment. */
+  token?: number;
+  /** What the commit means for the world outside. A store with an outbox writes them in the same transaction. */
+  events?: readonly GatewayEvent[];
+}
+
+/** A turn's position in its session's tree. */
+export interface TreeNode {
+  id: TurnId;
+  parent: TurnId | null;
+  digest: string;
+}
+
+/**
+ * The durable log of sessions and their ended turns. Implementations pass `tests/conformance/turn-log.ts`.
+ *
+ * What holds for all: every call is bound to a tenant, and what belongs to another tenant does not exist.
+ * A promise that has resolved has been written so that it survives the machine, and every later read,
+ * here or in another process on the same store, sees it. Failures of the store itself reject with
+ * `store_unavailable`.
+ */
+export interface TurnLog {
+  /**
+   * Makes a session. Where `name` (or `id`) is taken in the tenant, the existing session is returned and
+   * nothing changes, so that two racing callers get one session.
+   */
+  createSession(session: Session): Promise<Session>;
+  /** By id or by name. Deleted sessions are not found. */
+  findSession(tenant: Tenant, ref: SessionRef): Promise<Session | undefined>;
+  /** Replaces the metadata. Resolves to `undefined` where there is no such session. */
+  updateSession(
+    tenant: Tenant,
+    id: SessionId,
+    metadata: Record<string, string>,
+  ): Promise<Session | undefined>;
+  /** The session is no longer found and its name is free again; its turns stay. False if there was none. */
+  deleteSession(tenant: Tenant, id: SessionId): Promise<boolean>;
+
+  /**
+   * Appends a turn and does what `options` say in the same moment. Returns false where `options.move` was asked
+   * for and the head did not move: because it is not `from` any more, because the session does not exist, or
+   * because the lease of `options.token` is not held any more. The turn is stored all the same, as a fork.
+   * Committing a turn whose id is stored already changes nothing but that its lease is released, and
+   * returns true. Rejects with `context_lost` where the parent is not stored in the same session of the
+   * same tenant.
+   */
+  commitTurn(row: TurnRow, options?: CommitOptions): Promise<boolean>;
+  /** Includes deleted turns, which say so. */
+  readTurn(tenant: Tenant, id: TurnId): Promise<TurnRow | undefined>;
+  /**
+   * The end of a branch, oldest first: the tip and the turns before it that reach into the last `window`
+   * tokens, all with `totalTokens > tip.totalTokens - window`. Empty where there is no such turn; rejects
+   * with `context_lost` where a turn that should be there is not. The cost depends on what is returned, not
+   * on the length of the session. The root comes first even where the window does not reach it, because
+   * it holds the session's opening instructions.
+   */
+  readBranch(tenant: Tenant, tip: TurnId, window: number): Promise<TurnRow[]>;
+  /**
+   * A session and the branch that ends in its head, as one moment shows them; the branch as above. It is
+   * left out where the session is still as `known` says.
+   */
+  readHead(
+    tenant: Tenant,
+    ref: SessionRef,
+    window: number,
+    known?: KnownHead,
+  ): Promise<SessionHead | undefined>;
+  /** All turns of a session, without their bodies, in the order in which they were committed. */
+  readTree(tenant: Tenant, session: SessionId): Promise<TreeNode[]>;
+  /**
+   * Changes what may change; hiding an item counts as one of the session's `edits`. Resolves to the changed row,
+   * or to `undefined` if there is none.
+   */
+  amendTurn(tenant: Tenant, id: TurnId, change: TurnAmendment): Promise<TurnRow | undefined>;
+  /** Listed turns of the tenant, by time. Deleted ones are left out. */
+  listTurns(tenant: Tenant, query: ListQuery): Promise<TurnRow[]>;
+
+  /** Erases the session's record and all its turns, deleted ones included. Resolves where there is none, too. */
+  erase(tenant: Tenant, session: SessionId): Promise<void>;
+  close(): Promise<void>;
+}
