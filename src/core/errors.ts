@@ -216,8 +216,14 @@ export class Fault extends Error {
   }
 }
 
-/** Whatever was thrown, as a `Fault`. A stack that overflowed is a request nested beyond reason, not our fault. */
-export function faultOf(error: unknown, unforeseen: string): Fault {
+/**
+ * Anything that was thrown, as a `Fault`; an error that nobody expected becomes `internal_error` with the
+ * message `unforeseen`. A stack overflow means that the request is nested too deeply.
+ */
+export function faultOf(
+  error: unknown,
+  unforeseen = 'The gateway failed while it handled this turn.',
+): Fault {
   if (error instanceof Fault) return error;
   if (error instanceof RangeError && /call stack/.test(error.message)) {
     return new Fault('invalid_request', 'The request is nested too deeply.', { cause: error });

@@ -133,3 +133,13 @@ export function messageText(message: Message): string {
 export function userMessage(text: string): Message {
   return { type: 'message', role: 'user', content: [{ type: 'input_text', text }] };
 }
+
+/**
+ * True when the items are a client's full history: the model has spoken in them. Outputs alone are new input,
+ * because a history would hold the calls that they answer.
+ */
+export function isFullHistory(items: readonly Item[]): boolean {
+  return items.some((item) =>
+    item.type === 'message' ? item.role === 'assistant' : !item.type.endsWith('_output'),
+  );
+}

@@ -1,0 +1,25 @@
+import type { Directory } from '../core/directory.ts';
+import type { TurnPath } from '../turn/path.ts';
+import { Completions } from './completions.ts';
+import { Conversations } from './conversations.ts';
+import { Responses } from './responses.ts';
+import { Turns } from './turns.ts';
+
+/** Everything that a caller may do, once for all dialects: the only door from `http/` to the sessions. */
+export interface Api {
+  turns: Turns;
+  responses: Responses;
+  completions: Completions;
+  conversations: Conversations;
+  models: Pick<Directory, 'names'>;
+}
+
+export function openApi(path: TurnPath): Api {
+  return {
+    turns: new Turns(path),
+    responses: new Responses(path),
+    completions: new Completions(path),
+    conversations: new Conversations(path),
+    models: path.directory,
+  };
+}

@@ -1,0 +1,68 @@
+import { type Ask, isBackground, isKept } from '../core/ask.ts';
+import { type TurnId } from '../core/ids.ts';
+import type { Item } from '../core/items.ts';
+import type { Caller, Once, RequestIdentity, Tenant } from '../core/request.ts';
+import type { Asked } from '../core/turn.ts';
+import type { TurnView } from '../core/turn-view.ts';
+import { checkTurn, createTurn } from '../turn/create.ts';
+import { findTurn } from '../turn/live/find-turn.ts';
+import type { TurnPath } from '../turn/path.ts';
+
+/** A request for a turn, in any dialect. */
+export interface TurnRequest {
+  ask: Ask;
+  caller: Caller;
+  /** Absent where a retry cannot be told from a new request. */
+  identity?: RequestIdentity;
+  /** Aborted when the client disconnects. */
+  gone: AbortSignal;
+}
+
+/** What may be done with turns, whatever dialect asks for it. */
+export class Turns {
+  constructor(private readonly path: TurnPath) {}
+
+  /**
+   * Starts a turn, or finds the turn that an earlier request with the same identity started. Resolves when the
+   * intent is journaled. A turn that is not kept, or whose policy says `cancel`, stops when its last client
+   * disconnects.
+   */
+  async create({ ask, caller, identity, gone }: TurnRequest): Promise<Once<TurnView>> {
+    const input = await this.resolveReferences(caller.tenant, ask.input);
+    // A request with a key is kept, so that its outcome can be given again.
+    const retention = ask.retention === 'none' && identity?.key !== undefined ? 'key' : ask.retention;
+    const request = { ...ask, input, retention };
+    const once = await createTurn({ ask: request, caller, identity }, this.path);
+    const runsOn = isKept(retention) && ask.policy.onDisconnect === 'run_on';
+    if (!runsOn && !isBackground(ask.delivery)) once.result.stopWithClient(gone);
+    return once;
+  }
+
+  /** Throws what `create` would refuse; otherwise returns the turn as it would begin, which does not run. */
+  async check(ask: Ask, caller: Caller): Promise<Asked> {
+    const input = await this.resolveReferences(caller.tenant, ask.input);
+    return checkTurn({ ...ask, input }, caller, this.path);
+  }
+
+  /** A turn by its id, running or ended, if it asked a model. It may be one that cannot be fetched. */
+  find(tenant: Tenant, id: TurnId): Promise<TurnView | undefined> {
+    return findTurn(tenant, id, this.path);
+  }
+
+  /** Replaces each `item_reference` by the stored item that it names; `item_not_found` where there is none. */
+  private async resolveReferences(tenant: Tenant, items: Item[]): Promise<Item[]> {
+    if (items.every((item) => referencedId(item) === undefined)) return items;
+    return Promise.all(
+      items.map((item) => {
+        const id = referencedId(item);
+        return id === undefined ? item : this.path.sessions.item(tenant, id);
+      }),
+    );
+  }
+}
+
+/** The id of the stored item that an `item_reference` stands for; `undefined` for any other item. */
+function referencedId(item: Item): string | undefined {
+  const { type, id } = item as { type: string; id?: string };
+  return type === 'item_reference' ? id : undefined;
+}
