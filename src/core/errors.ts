@@ -18,6 +18,23 @@ interface ErrorKind {
   retryable: boolean;
   /** What the reader should do about it. */
   remedy: string;
+  /** Present for errors that a call to a claw can fail with. */
+  call?: CallFailure;
+}
+
+/** What the failure of a call means for the turn: who may be asked next, and when. */
+export interface CallFailure {
+  /**
+   * `moment`: the same candidate may answer when it is called again at once. `while`: the same candidate is
+   * likely to fail again for some time. `final`: the same candidate never answers this request.
+   */
+  lasts: 'moment' | 'while' | 'final';
+  /** What the failure is about. Where it is about the request, no other candidate does better. */
+  concerns: 'request' | 'model' | 'credential' | 'provider';
+  /** An answer that broke off with this failure may go on with another call. */
+  rescuable: boolean;
+  /** The candidate cannot serve now: a turn may be deferred until it can. */
+  unavailable: boolean;
 }
 
 export const ERRORS = {
@@ -37,25 +54,31 @@ export const ERRORS = {
     400,
     'Send outputs only for the function calls of the turn before; copy its `call_id` exactly.',
   ),
-  context_length_exceeded: bad(
-    400,
-    'Send less, choose a model with a larger context, or set `truncation` to `auto`.',
+  context_length_exceeded: failedCall(
+    { lasts: 'final', concerns: 'model' },
+    bad(400, 'Send less, choose a model with a larger context, or set `truncation` to `auto`.'),
   ),
-  content_filtered: bad(400, 'The provider refused this content; change the input.'),
+  content_filtered: failedCall(
+    { lasts: 'final', concerns: 'request' },
+    bad(400, 'The provider refused this content; change the input.'),
+  ),
   provider_not_configured: bad(
     400,
     'Set the variable that the message names and restart, or choose another model.',
   ),
-  provider_rejected_request: bad(
-    400,
-    'The provider did not accept the request; its reason is in the message.',
+  provider_rejected_request: failedCall(
+    { lasts: 'final', concerns: 'model' },
+    bad(400, 'The provider did not accept the request; its reason is in the message.'),
   ),
   missing_key: auth(
     'Send the header `Authorization: Bearer <key>`; the root key was shown at the first start.',
   ),
   invalid_key: auth('Check the key for missing characters; ask the operator for a new one if it is lost.'),
   not_found: missing('Check the path and the method against the documentation.'),
-  model_not_found: missing('GET /v1/models lists what can be called.'),
+  model_not_found: failedCall(
+    { lasts: 'final', concerns: 'model' },
+    missing('GET /v1/models lists what can be called.'),
+  ),
   session_not_found: missing('Check the id; a key sees only the sessions of its own tenant.'),
   response_not_found: missing('Check the id; responses made with `store: false` are not kept.'),
   item_not_found: missing('Check the id; list the items of the conversation to see what it holds.'),
@@ -69,18 +92,11 @@ export const ERRORS = {
   session_moved: busy(
     'The answer is kept beside the conversation, under its own id; send again to have one that follows what is there now.',
   ),
-  queue_full: {
-    status: 429,
-    type: 'rate_limit_error',
-    retryable: true,
-    remedy: 'Send again after `Retry-After`, or raise `limits.background_queue` in the configuration.',
-  },
-  websocket_queue_full: {
-    status: 429,
-    type: 'rate_limit_error',
-    retryable: true,
-    remedy: 'Wait for an answer before sending more, or open another socket.',
-  },
+  queue_full: limited(
+    'Send again after `Retry-After`, or raise `limits.background_queue` in the configuration.',
+    true,
+  ),
+  websocket_queue_full: limited('Wait for an answer before sending more, or open another socket.', true),
   websocket_connection_limit_reached: {
     status: 400,
     type: 'invalid_request_error',
@@ -90,24 +106,18 @@ export const ERRORS = {
   invalid_stream_id: bad(400, 'Name the lane in this way, or leave `stream_id` out.'),
   websocket_stream_limit_reached: bad(400, 'Use one of them again, or open another socket.'),
   body_too_large: bad(413, 'Send a smaller body, or raise `limits.body_bytes` in the configuration.'),
-  provider_auth_failed: {
-    status: 502,
-    type: 'api_error',
-    retryable: false,
-    remedy: "The provider refused the gateway's own key; the operator should replace it.",
-  },
-  rate_limited: {
-    status: 429,
-    type: 'rate_limit_error',
-    retryable: true,
-    remedy: 'Slow down; send again after `Retry-After`.',
-  },
-  quota_exceeded: {
-    status: 429,
-    type: 'rate_limit_error',
-    retryable: false,
-    remedy: 'The account at the provider has no credit left; the operator should top it up.',
-  },
+  provider_auth_failed: failedCall(
+    { lasts: 'final', concerns: 'credential' },
+    server(502, "The provider refused the gateway's own key; the operator should replace it."),
+  ),
+  rate_limited: failedCall(
+    { lasts: 'while', concerns: 'credential', rescuable: true, unavailable: true },
+    limited('Slow down; send again after `Retry-After`.', true),
+  ),
+  quota_exceeded: failedCall(
+    { lasts: 'final', concerns: 'credential' },
+    limited('The account at the provider has no credit left; the operator should top it up.', false),
+  ),
   internal_error: server(500, 'This is a fault of the gateway; report it with the x-request-id header.'),
   store_unavailable: server(503, 'The session store did not answer; send again shortly.', true),
   shutting_down: server(
@@ -115,34 +125,43 @@ export const ERRORS = {
     'The gateway is shutting down; send again, to another instance or shortly.',
     true,
   ),
-  provider_unreachable: server(
-    502,
-    'The provider could not be reached; send again, or choose another model.',
-    true,
+  provider_unreachable: failedCall(
+    { lasts: 'moment', concerns: 'provider', rescuable: true, unavailable: true },
+    server(502, 'The provider could not be reached; send again, or choose another model.', true),
   ),
-  provider_error: server(502, 'The provider failed; send again, or choose another model.', true),
-  provider_overloaded: server(
-    503,
-    'The provider is overloaded; send again shortly, or choose another model.',
-    true,
+  provider_error: failedCall(
+    { lasts: 'moment', concerns: 'provider', rescuable: true, unavailable: true },
+    server(502, 'The provider failed; send again, or choose another model.', true),
   ),
-  provider_protocol_error: server(
-    502,
-    "The provider's answer broke its own protocol; send again, or choose another model.",
-    true,
+  provider_overloaded: failedCall(
+    { lasts: 'while', concerns: 'provider', rescuable: true, unavailable: true },
+    server(503, 'The provider is overloaded; send again shortly, or choose another model.', true),
   ),
-  stream_interrupted: server(502, 'The answer was cut; what arrived is kept. Send again to continue.', true),
-  gateway_stopped: server(
-    502,
-    'The gateway was stopped while it answered; what had arrived is kept. Send again to continue.',
-    true,
+  provider_protocol_error: failedCall(
+    { lasts: 'moment', concerns: 'provider', rescuable: true },
+    server(502, "The provider's answer broke its own protocol; send again, or choose another model.", true),
   ),
-  provider_timeout: {
-    status: 504,
-    type: 'timeout_error',
-    retryable: true,
-    remedy: 'The provider was too slow; send again, or raise the timeout in the configuration.',
-  },
+  stream_interrupted: failedCall(
+    { lasts: 'moment', concerns: 'provider', rescuable: true },
+    server(502, 'The answer was cut; what arrived is kept. Send again to continue.', true),
+  ),
+  gateway_stopped: failedCall(
+    { lasts: 'moment', concerns: 'provider', rescuable: true },
+    server(
+      502,
+      'The gateway was stopped while it answered; what had arrived is kept. Send again to continue.',
+      true,
+    ),
+  ),
+  provider_timeout: failedCall(
+    { lasts: 'while', concerns: 'provider', rescuable: true, unavailable: true },
+    {
+      status: 504,
+      type: 'timeout_error',
+      retryable: true,
+      remedy: 'The provider was too slow; send again, or raise the timeout in the configuration.',
+    },
+  ),
   context_lost: server(
     500,
     'Part of the session could not be read, so no answer was made from less; check the store.',
@@ -163,8 +182,22 @@ function auth(remedy: string): ErrorKind {
 function missing(remedy: string): ErrorKind {
   return { status: 404, type: 'not_found_error', retryable: false, remedy };
 }
+function limited(remedy: string, retryable: boolean): ErrorKind {
+  return { status: 429, type: 'rate_limit_error', retryable, remedy };
+}
 function server(status: number, remedy: string, retryable = false): ErrorKind {
   return { status, type: 'api_error', retryable, remedy };
+}
+function failedCall(
+  call: Pick<CallFailure, 'lasts' | 'concerns'> & Partial<CallFailure>,
+  kind: ErrorKind,
+): ErrorKind {
+  return { ...kind, call: { rescuable: false, unavailable: false, ...call } };
+}
+
+/** What the failure of a call means; `undefined` for a failure that no candidate can do anything about. */
+export function callFailureOf(failure: unknown): CallFailure | undefined {
+  return failure instanceof Fault ? failure.kind.call : undefined;
 }
 
 /** What happened and what to do about it. Providers' messages often lack their last full stop. */

@@ -44,6 +44,7 @@ export interface Accepted extends Ask, TurnIdentity {
 /** An accepted turn that has not got its session yet: `state` says what it builds on. */
 export interface WaitingIntent extends Accepted {
   kind: 'waiting';
+  position?: undefined;
 }
 
 /** A turn that is about to be answered: `input` is what it adds to its branch. */
@@ -186,4 +187,35 @@ export interface BranchTurn {
   digest: string;
   /** Items that the caller deleted, as `i0`, `o2`. */
   hidden: readonly string[];
+}
+
+/** What of an intent is stored with its turn: everything that does not only serve to run it. */
+export function askedOf(intent: WaitingIntent | PlacedIntent): Asked {
+  const {
+    kind: _kind,
+    position: _position,
+    vocabulary: _vocabulary,
+    fallbacks: _fallbacks,
+    extra: _extra,
+    state: _state,
+    delivery: _delivery,
+    overflow: _overflow,
+    policy: _policy,
+    key: _key,
+    requestId: _requestId,
+    fingerprint: _fingerprint,
+    deferredUntil: _deferredUntil,
+    ...asked
+  } = intent;
+  // Does not compile while a run field is missing from the list above.
+  return asked satisfies { [Field in RunFields]?: never };
+}
+
+/** A turn that has ended. */
+export function turnOf(intent: Intent, outcome: Outcome): Turn {
+  if (intent.kind === 'append') {
+    const { position, fingerprint: _fingerprint, kind, ...appended } = intent;
+    return { ...appended, ...outcome, kind, parent: position.parent, metadata: {} };
+  }
+  return { ...askedOf(intent), ...outcome, kind: 'ask', parent: intent.position?.parent ?? null };
 }

@@ -1,0 +1,245 @@
+import { Fault } from '../core/errors.ts';
+import type { Item } from '../core/items.ts';
+import type { Tool } from '../core/settings.ts';
+import {
+  type AppendIntent,
+  askedOf,
+  type Outcome,
+  type PlacedIntent,
+  type Turn,
+  type WaitingIntent,
+} from '../core/turn.ts';
+import type { BlobOwner, BlobStore } from './blob-store.ts';
+import type { Tape } from './tape.ts';
+import type { TurnRow } from './turn-log.ts';
+
+/**
+ * How a turn is stored: a row's columns, its `body`, and the blobs beside it.
+ *
+ * Images, files and long tool lists are offloaded: they are kept once per session, by content hash, in the
+ * blob store, and `clawhold-blob:<hash>` takes their position in the turn.
+ */
+const REFERENCE = 'clawhold-blob:';
+/** Characters from which on a payload is offloaded. */
+const LARGE = 8 * 1024;
+const LARGE_TOOLS = 2 * 1024;
+
+/** Text of messages stays in the turn, whatever its length: only payloads in these fields are offloaded. */
+const PAYLOAD_FIELDS = new Set(['image_url', 'file_data', 'data', 'result', 'b64_json', 'partial_image_b64']);
+
+/** The fields of a body as every version has written them: those of `AnsweredBy` stand at the top level. */
+interface FlatAnsweredBy {
+  provider?: string;
+  protocol?: string;
+  servedModel?: string;
+  providerId?: string;
+}
+
+/** The text of a turn's body: what the row has no column for. Absent fields take no bytes. */
+export function encodeBody(intent: PlacedIntent | AppendIntent, outcome: Outcome, tape?: Tape): string {
+  const { state: _state, answeredBy, output, finish, completedAt, ...facts } = outcome;
+  const { provider, protocol, model: servedModel, id: providerId } = answeredBy ?? {};
+  return JSON.stringify({
+    input: nonEmpty(intent.input),
+    output: nonEmpty(output),
+    ...(intent.kind === 'placed' && storedFields(intent)),
+    completedAt,
+    ...({ provider, protocol, servedModel, providerId } satisfies FlatAnsweredBy),
+    finish: nonEmpty(finish),
+    ...facts,
+    tape,
+  });
+}
+
+/** The fields of an ask that have no column. */
+function storedFields(intent: PlacedIntent) {
+  const {
+    id: _id,
+    tenant: _tenant,
+    session: _session,
+    createdAt: _createdAt,
+    dialect: _dialect,
+    model: _model,
+    retention: _retention,
+    metadata: _metadata,
+    input: _input,
+    settings,
+    ...fields
+  } = askedOf(intent);
+  return { ...fields, settings: Object.keys(settings).length > 0 ? settings : undefined };
+}
+
+const nonEmpty = <T>(list: T[]): T[] | undefined => (list.length > 0 ? list : undefined);
+
+/** A stored turn with references in place of what was offloaded, and its tape. */
+export function decodeTurn(row: TurnRow): { turn: Turn; tape?: Tape } {
+  const { tape, provider, protocol, servedModel, providerId, ...body } = parseBody(row);
+  const answeredBy =
+    provider === undefined
+      ? undefined
+      : { provider, protocol: protocol ?? '', model: servedModel ?? row.model, id: providerId };
+  const { id, tenant, session, parent, createdAt, dialect, model, metadata, state } = row;
+  const turn = {
+    settings: {},
+    ...body,
+    id,
+    tenant,
+    session,
+    parent,
+    createdAt,
+    dialect,
+    metadata,
+    state,
+    answeredBy,
+    completedAt: body.completedAt ?? createdAt,
+    input: body.input ?? [],
+    output: body.output ?? [],
+    finish: body.finish ?? [],
+    ...(model === '' ? { kind: 'append' } : { kind: 'ask', model, retention: retentionOf(row) }),
+  };
+  return { turn: turn as Turn, tape };
+}
+
+/** A turn that its caller deleted can be reached through its idempotency key only, as one kept for its key. */
+function retentionOf({ deleted, listed }: TurnRow) {
+  if (deleted) return 'key' as const;
+  return listed ? ('listed' as const) : ('stored' as const);
+}
+
+type Body = Partial<Outcome> & FlatAnsweredBy & { input?: Item[]; tape?: Tape };
+
+function parseBody(row: TurnRow): Body {
+  try {
+    return JSON.parse(row.body) as Body;
+  } catch (cause) {
+    throw new Fault('context_lost', `Turn ${row.id} is damaged in the store.`, { cause });
+  }
+}
+
+/** A stored turn with all its content. */
+export async function hydratedTurn(row: TurnRow, blobs: BlobStore): Promise<Turn> {
+  return (await hydratedTape(row, blobs)).turn;
+}
+
+/** The same, with its tape. */
+export async function hydratedTape(row: TurnRow, blobs: BlobStore): Promise<{ turn: Turn; tape?: Tape }> {
+  const { turn, tape } = decodeTurn(row);
+  if (!row.body.includes(REFERENCE) && !('toolsBlob' in turn && turn.toolsBlob)) return { turn, tape };
+  const [input, output, hydrated] = await Promise.all([
+    hydrate(turn.input, row, blobs),
+    hydrate(turn.output, row, blobs),
+    hydrate(tape, row, blobs),
+  ]);
+  if (turn.kind === 'append') return { turn: { ...turn, input, output }, tape: hydrated };
+  return { turn: await withTools({ ...turn, input, output }, blobs), tape: hydrated };
+}
+
+/** A turn as part of a branch: with its items' content, but without its tools, which no later turn needs. */
+export async function hydratedItems(row: TurnRow, blobs: BlobStore): Promise<Turn> {
+  const { turn } = decodeTurn(row);
+  if (row.body.includes(REFERENCE)) {
+    turn.input = await hydrate(turn.input, row, blobs);
+    turn.output = await hydrate(turn.output, row, blobs) as typeof turn.output;
+  }
+  return turn;
+}
+
+/** An intent as it is journaled and stored: the same, with its large content offloaded. */
+export async function offloadedIntent<Intent extends WaitingIntent | PlacedIntent>(
+  intent: Intent,
+  blobs: BlobStore,
+): Promise<Intent> {
+  const input = await offload(intent.input, intent, blobs);
+  const { tools, ...settings } = intent.settings;
+  const text = tools && JSON.stringify(tools);
+  if (!text || text.length < LARGE_TOOLS) return input === intent.input ? intent : { ...intent, input };
+  return { ...intent, input, settings, toolsBlob: await putText(text, intent, blobs) };
+}
+
+/** The inverse of `offloadedIntent`. */
+export async function hydratedIntent<Intent extends WaitingIntent | PlacedIntent>(
+  intent: Intent,
+  blobs: BlobStore,
+): Promise<Intent> {
+  return withTools({ ...intent, input: await hydrate(intent.input, intent, blobs) }, blobs);
+}
+
+async function withTools<T extends BlobOwner & Pick<PlacedIntent, 'settings' | 'toolsBlob'>>(
+  owner: T,
+  blobs: BlobStore,
+): Promise<T> {
+  const { toolsBlob, settings } = owner;
+  if (toolsBlob === undefined) return owner;
+  const tools = JSON.parse(await getText(toolsBlob, owner, blobs)) as Tool[];
+  return { ...owner, toolsBlob: undefined, settings: { ...settings, tools } };
+}
+
+/** Moves large payloads of items, or of a tape, to the blob store. Resolves when they survive the machine. */
+export async function offload<Content extends Item[] | Tape | undefined>(
+  content: Content,
+  owner: BlobOwner,
+  blobs: BlobStore,
+): Promise<Content> {
+  // A text that only looks like a reference must not be taken for one when it is read.
+  const large = payloads(content, (text) => text.length >= LARGE || text.startsWith(REFERENCE));
+  if (large.size === 0) return content;
+  const references = new Map<string, string>();
+  for (const text of large) references.set(text, REFERENCE + (await putText(text, owner, blobs)));
+  return mapPayloads(content, (text) => references.get(text) ?? text);
+}
+
+/** The inverse of `offload`; `context_lost` when a blob is missing. */
+export async function hydrate<Content extends Item[] | Tape | undefined>(
+  content: Content,
+  owner: BlobOwner,
+  blobs: BlobStore,
+): Promise<Content> {
+  const references = payloads(content, (text) => text.startsWith(REFERENCE));
+  if (references.size === 0) return content;
+  const texts = new Map<string, string>();
+  for (const reference of references)
+    texts.set(reference, await getText(reference.slice(REFERENCE.length), owner, blobs));
+  return mapPayloads(content, (text) => texts.get(text) ?? text);
+}
+
+const putText = (text: string, { tenant, session }: BlobOwner, blobs: BlobStore): Promise<string> =>
+  blobs.putBlob({ tenant, session }, new TextEncoder().encode(text));
+
+async function getText(hash: string, { tenant, session }: BlobOwner, blobs: BlobStore): Promise<string> {
+  const bytes = await blobs.getBlob({ tenant, session }, hash);
+  if (!bytes) throw new Fault('context_lost', `The stored content ${hash} is missing or damaged.`);
+  return new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes);
+}
+
+type Visit = (text: string) => string;
+
+/** A copy of `value` with every payload string replaced by `visit`; parts without one are shared. */
+function mapPayloads<T>(value: T, visit: Visit): T {
+  if (Array.isArray(value)) {
+    const mapped = value.map((entry) => mapPayloads(entry, visit));
+    return mapped.some((entry, i) => entry !== value[i]) ? (mapped as T) : value;
+  }
+  if (value === null || typeof value !== 'object') return value;
+  let copy: Record<string, unknown> | undefined;
+  for (const [key, entry] of Object.entries(value)) {
+    const mapped =
+      typeof entry === 'string'
+        ? PAYLOAD_FIELDS.has(key)
+          ? visit(entry)
+          : entry
+        : mapPayloads(entry, visit);
+    if (mapped === entry) continue;
+    copy ??= { ...(value as Record<string, unknown>) };
+    copy[key] = mapped;
+  }
+  return (copy ?? value) as T;
+}
+
+function payloads(content: unknown, wanted: (text: string) => boolean): Set<string> {
+  const found = new Set<string>();
+  mapPayloads(content, (text) => {
+    if (wanted(text)) found.add(text);
+    return text;
+  });
+  return found;
+}
