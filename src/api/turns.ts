@@ -4,7 +4,7 @@ import type { Item } from '../core/items.ts';
 import type { Caller, Once, RequestIdentity, Tenant } from '../core/request.ts';
 import type { Asked } from '../core/turn.ts';
 import type { TurnView } from '../core/turn-view.ts';
-import { checkTurn, createTurn } from '../turn/create.ts';
+import { checkTurn, createTurn } from '../turn/run.ts';
 import { findTurn } from '../turn/live/find-turn.ts';
 import type { TurnPath } from '../turn/path.ts';
 

@@ -1,52 +1,15 @@
+import type { Ask } from '../core/ask.ts';
+import { type Candidate, candidateName } from '../core/candidate.ts';
+import type { Directory, Service } from '../core/directory.ts';
 import { Fault } from '../core/errors.ts';
 import { nearestModels } from '../core/nearest.ts';
 import type { ProtocolName } from '../core/prompt.ts';
 import type { Settings } from '../core/settings.ts';
-import type { Dialect } from '../core/turn.ts';
-import type { Price } from '../core/usage.ts';
-import { type Candidate, candidateName } from './candidate.ts';
 
-/** What routing knows of a provider. */
-export interface Service {
-  /** The first half of `provider/model`. */
-  provider: string;
-  /** The wire protocols it offers, its usual one first. */
-  protocols: readonly [ProtocolName, ...ProtocolName[]];
-  /** False while its key is missing or it is turned off; `turnOnWith` names what to set. */
-  ready: boolean;
-  turnOnWith?: string;
-  /** Its only models; absent where it may have more than we know of. */
-  models?: ReadonlySet<string>;
-}
+/** What of an ask decides who can answer it. */
+export type Choice = Pick<Ask, 'model' | 'fallbacks' | 'vocabulary' | 'settings'>;
 
-export interface ModelLimits {
-  contextLimit?: number;
-  outputLimit?: number;
-  price?: Price;
-}
-
-/** What can be called here. */
-export interface Directory {
-  /** By id or by an alias of the provider. */
-  service(provider: string): Service | undefined;
-  limits(provider: string, model: string): ModelLimits;
-  /** Ready providers that offer a model of this bare name, the maker first. */
-  providersOf(model: string): readonly string[];
-  /** The names behind a configured alias, in order. */
-  alias(name: string): readonly string[] | undefined;
-  /** Everything that can be called now: aliases and `provider/model`. */
-  names(): string[];
-}
-
-export interface Wanted {
-  model: string;
-  /** Names to be tried after `model`, in this order. */
-  fallbacks: readonly string[];
-  dialect: Dialect;
-  settings: Settings;
-}
-
-/** What a claw of some candidates cannot do (`Capabilities`). */
+/** What the claw of a candidate can do (`Capabilities` in `claws/claw.ts`). */
 export type CapabilitiesOf = (candidate: Candidate) => { choices: boolean; logprobs: boolean };
 
 /**
@@ -54,14 +17,16 @@ export type CapabilitiesOf = (candidate: Candidate) => { choices: boolean; logpr
  * `provider_not_configured` with the variable to set, or `unsupported_parameter` where no candidate can
  * do what is asked.
  */
-export function choose(wanted: Wanted, directory: Directory, capabilities: CapabilitiesOf): Candidate[] {
-  const names = [wanted.model, ...wanted.fallbacks].flatMap((name) => directory.alias(name) ?? name);
-  const candidates = findAny(names, wanted.dialect, directory);
-  const able = candidates.filter(
-    (candidate) => lacking(wanted.settings, capabilities(candidate)) === undefined,
-  );
+export function choose(
+  { model, fallbacks, vocabulary, settings }: Choice,
+  directory: Directory,
+  capabilities: CapabilitiesOf,
+): Candidate[] {
+  const names = [model, ...fallbacks].flatMap((name) => directory.alias(name) ?? name);
+  const candidates = findAny(names, vocabulary, directory);
+  const able = candidates.filter((candidate) => lacking(settings, capabilities(candidate)) === undefined);
   if (able.length > 0) return able;
-  const param = lacking(wanted.settings, capabilities(candidates[0]!))!;
+  const param = lacking(settings, capabilities(candidates[0]!))!;
   throw new Fault(
     'unsupported_parameter',
     `${candidateName(candidates[0]!)} does not support \`${param}\`.`,
@@ -75,11 +40,15 @@ function lacking(settings: Settings, able: { choices: boolean; logprobs: boolean
   return undefined;
 }
 
-/** The candidates behind names, each once: a name that cannot be called now is passed over, unless none can. */
-function findAny(names: readonly string[], dialect: Dialect, directory: Directory): Candidate[] {
+/** The candidates behind names, each once. A name that cannot be called now is skipped, unless none can. */
+function findAny(
+  names: readonly string[],
+  vocabulary: ProtocolName,
+  directory: Directory,
+): Candidate[] {
   const found: Candidate[] = [];
   for (const name of names) {
-    for (const next of find(name, dialect, directory)) if (!found.some(isSame(next))) found.push(next);
+    for (const next of find(name, vocabulary, directory)) if (!found.some(isSame(next))) found.push(next);
   }
   if (found.length === 0) throw notCallable(names[0]!, directory);
   return found;
@@ -88,13 +57,13 @@ function findAny(names: readonly string[], dialect: Dialect, directory: Director
 const isSame = (one: Candidate) => (other: Candidate) =>
   one.provider === other.provider && one.protocol === other.protocol && one.model === other.model;
 
-function find(name: string, dialect: Dialect, directory: Directory): Candidate[] {
+function find(name: string, vocabulary: ProtocolName, directory: Directory): Candidate[] {
   const service = serviceOf(name, directory);
-  if (service) return service.ready ? [candidate(service, modelPart(name), dialect, directory)] : [];
-  return directory.providersOf(name).map((id) => candidate(directory.service(id)!, name, dialect, directory));
+  if (service) return service.ready ? [candidate(service, modelPart(name), vocabulary, directory)] : [];
+  return directory.providersOf(name).map((id) => candidate(directory.service(id)!, name, vocabulary, directory));
 }
 
-/** The provider that the first half of a name names, where it may have the second. */
+/** The provider of a `provider/model` name, where it may have the model. */
 function serviceOf(name: string, directory: Directory): Service | undefined {
   const slash = name.indexOf('/');
   const service = slash > 0 ? directory.service(name.slice(0, slash)) : undefined;
@@ -104,11 +73,10 @@ function serviceOf(name: string, directory: Directory): Service | undefined {
 
 const modelPart = (name: string): string => name.slice(name.indexOf('/') + 1);
 
-function candidate(service: Service, model: string, dialect: Dialect, directory: Directory): Candidate {
+function candidate(service: Service, model: string, vocabulary: ProtocolName, directory: Directory): Candidate {
   const { provider } = service;
-  // A provider that speaks the caller's own dialect gets the request without a translation.
-  const own = dialect === 'chat' ? 'openai-chat' : 'openai-responses';
-  const protocol = service.protocols.includes(own) ? own : service.protocols[0];
+  // A provider that speaks the caller's own vocabulary gets the request without a translation.
+  const protocol = service.protocols.includes(vocabulary) ? vocabulary : service.protocols[0];
   return { provider, protocol, model, ...directory.limits(provider, model) };
 }
 

@@ -1,66 +1,63 @@
-import type { Claw } from '../claws/claw.ts';
-import type { Assembled } from '../context/assemble.ts';
+import type { Capabilities } from '../claws/claw.ts';
+import type { Candidate } from '../core/candidate.ts';
 import type { Clock } from '../core/clock.ts';
+import type { Directory } from '../core/directory.ts';
 import type { Fault } from '../core/errors.ts';
+import type { Emit } from '../core/events.ts';
 import type { Folded } from '../core/fold.ts';
-import type { Caller, Intent } from '../core/turn.ts';
-import type { TurnEvents } from '../events/turn-events.ts';
-import type { Candidate } from '../routing/candidate.ts';
-import type { Directory } from '../routing/choose.ts';
-import type { Timeouts } from '../routing/deadline.ts';
+import type { PlacedIntent } from '../core/turn.ts';
+import type { Dispatch } from '../routing/call-chain.ts';
+import type { BlobStore } from '../session/blob-store.ts';
 import type { Journal } from '../session/journal.ts';
 import type { Resumed, Sessions } from '../session/sessions.ts';
-import type { BlobStore, SessionStore } from '../session/store.ts';
-import type { Ask } from './ask.ts';
-import type { Background } from './background.ts';
-import type { Accepted } from './intent.ts';
-import type { LiveTurn } from './live-turn.ts';
-import type { Repeats } from './repeats.ts';
-import type { RunningTurns } from './running-turns.ts';
+import type { TurnFeed } from '../session/turn-feed.ts';
+import type { TurnLog } from '../session/turn-log.ts';
+import type { Contexts } from './answer/prompt.ts';
+import type { Idempotency } from './idempotency/idempotency.ts';
+import type { LiveTurn, LiveTurns } from './live/live-turn.ts';
+import type { Slots } from './live/slots.ts';
 
-/** What the turn path is made of; composed once, in `main.ts`. */
+/** The parts of the turn path; put together once, in `composition/`. */
 export interface TurnPath {
   directory: Directory;
-  claw(candidate: Candidate): Claw;
+  capabilities(candidate: Candidate): Capabilities;
+  /** The chain of interceptors, with the claws at its end. */
+  dispatch: Dispatch;
   sessions: Sessions;
-  store: SessionStore;
+  log: TurnLog;
   blobs: BlobStore;
   journal: Journal;
-  running: RunningTurns;
-  repeats: Repeats;
-  background: Background;
-  timeouts: Timeouts;
-  /** Milliseconds. */
-  patience: {
-    /** How long a turn waits for its session. */
-    sessionMs: number;
-    /** How long a turn that may be put off waits for a claw. */
-    deferMs: number;
-  };
+  feed: TurnFeed;
+  live: LiveTurns;
+  idempotency: Idempotency;
+  slots: Slots;
+  /** Changes with the configuration: read it when it is needed, keep no copy. */
+  readonly settings: TurnSettings;
   clock: Clock;
-  emit: TurnEvents;
+  emit: Emit;
 }
 
-/** A request that will be a turn. */
-export interface Wanted {
-  ask: Ask;
-  caller: Caller;
-  accepted: Accepted;
-  candidates: readonly Candidate[];
+export interface TurnSettings {
+  /** Milliseconds that a turn waits for its session. */
+  readonly sessionWaitMs: number;
+  /** Milliseconds that a deferred turn waits for a claw. */
+  readonly deferMs: number;
+  /** What becomes of a turn that was answering a client when its process died. */
+  readonly recovery: 'rescue' | 'close';
 }
 
-/** Everything that answering a turn takes. */
-export interface Work {
-  ask: Ask;
-  candidates: readonly Candidate[];
-  resumed: Resumed;
-  context: Assembled;
-  intent: Intent;
-  /** The intent as it is stored. */
-  slim: Intent;
+/** A turn that has its session and is being answered. */
+export interface RunningTurn {
+  intent: PlacedIntent;
+  /** The same with its large content offloaded, as it is journaled and committed. */
+  stored: PlacedIntent;
   live: LiveTurn;
+  session: Resumed;
+  contexts: Contexts;
+  /** In order, as they were chosen when the turn started. */
+  candidates: readonly Candidate[];
   /** What has come so far; not empty where the turn began in a process that has died. */
   folded: Folded;
-  /** What broke the answer off before, where it did. */
+  /** What broke the answer off in an earlier process. */
   brokenBy?: Fault;
 }

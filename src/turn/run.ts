@@ -1,61 +1,98 @@
-import { newTurnId } from '../core/ids.ts';
-import type { Caller } from '../core/turn.ts';
-import type { Candidate } from '../routing/candidate.ts';
+import { type Ask, isBackground, isKept } from '../core/ask.ts';
+import { faultOf } from '../core/errors.ts';
+import { newSessionId, newTurnId, type SessionId, type TurnId } from '../core/ids.ts';
+import type { Caller, Once, RequestIdentity } from '../core/request.ts';
+import { type Asked, askedOf, turnOf, type WaitingIntent } from '../core/turn.ts';
 import { choose } from '../routing/choose.ts';
-import type { Ask } from './ask.ts';
-import { execute, prepare, resume } from './execute.ts';
-import { findAnswered } from './find-turn.ts';
-import type { Accepted } from './intent.ts';
-import { LiveTurn } from './live-turn.ts';
-import type { TurnPath, Wanted } from './path.ts';
-import { enqueue } from './queued.ts';
-import type { Once } from './repeats.ts';
+import { answer } from './answer/answer.ts';
+import { largestWindow } from './answer/prompt.ts';
+import { findAnswer } from './live/find-turn.ts';
+import { LiveTurn } from './live/live-turn.ts';
+import type { RunningTurn, TurnPath } from './path.ts';
+import { commit, commitLater } from './record/commit.ts';
+import { assembleTurn, journalIntent } from './record/intent.ts';
+import { settleTurn } from './record/settle.ts';
+import { close } from './start/close.ts';
+import { enqueue } from './start/queue.ts';
+import { candidatesFor, enterSlot, isLeftToSuccessor, resume, type Start } from './start/start.ts';
+
+/** A request for a turn. */
+export interface TurnRequest {
+  ask: Ask;
+  caller: Caller;
+  identity?: RequestIdentity;
+}
 
 /**
- * The path of a turn. Settles when the turn is under way: its intent is journaled and its claw is being
- * called. From there it runs to its one outcome, whoever reads along. A request that was made before finds
- * the turn that it made.
+ * Starts a turn, or finds the turn that an earlier request with the same identity started. Resolves when the
+ * turn's intent is journaled; from there the turn runs to its one outcome, whether or not anybody reads it.
+ * Rejects with what kept it from starting; nothing is recorded then.
  */
-export function run(ask: Ask, caller: Caller, path: TurnPath): Promise<Once<LiveTurn>> {
-  return path.repeats.once(ask.identity, caller.tenant, {
-    find: (target) => findAnswered(caller.tenant, target, path),
-    make: async (claim) => {
-      const candidates = candidatesFor(ask, path);
-      const accepted = await accept(ask, caller, path);
-      await claim(accepted.id);
-      if (ask.background) return enqueue({ ask, caller, accepted, candidates }, path);
-      return start({ ask, caller, accepted, candidates }, path);
+export function createTurn(request: TurnRequest, path: TurnPath): Promise<Once<LiveTurn>> {
+  const { tenant } = request.caller;
+  return path.idempotency.runOnce(request.identity, tenant, {
+    find: (target) => findAnswer(tenant, target as TurnId, path),
+    run: async (claim) => {
+      // Refuses a model that cannot be called before a session is created for the turn.
+      const candidates = choose(request.ask, path.directory, path.capabilities);
+      const intent = await accept(request, path);
+      await claim(intent.id);
+      const start: Start = isBackground(intent.delivery)
+        ? await enqueue(intent, path)
+        : { by: 'caller', intent, candidates, live: new LiveTurn(intent) };
+      void runTurn(start, path);
+      await start.live.accepted;
+      return start.live;
     },
   });
 }
 
-export function candidatesFor(ask: Ask, path: TurnPath): readonly Candidate[] {
-  return choose(ask, path.directory, (candidate) => path.claw(candidate).capabilities);
+/**
+ * The path of a turn, for every turn that asks a model: a caller's, a queued one, one that a dead process left.
+ * Never rejects: what happens becomes the turn's outcome, or the failure of its start.
+ */
+export async function runTurn(start: Start, path: TurnPath): Promise<void> {
+  const { live } = start;
+  let turn: RunningTurn | undefined;
+  // Owns the session's lease and the turn's slot: both are released when the turn has ended, however it ends.
+  await using held = new AsyncDisposableStack();
+  try {
+    const window = largestWindow(candidatesFor(start, path), start.intent);
+    const session = await resume(start, window, held, path);
+    await enterSlot(start, held, path);
+    const assembled = assembleTurn(start, session, window, candidatesFor(start, path));
+    turn = await journalIntent(start, assembled, path);
+    const failure = await answer(turn, path);
+    if (isLeftToSuccessor(turn.intent, failure)) return live.fail(faultOf(failure));
+    const outcome = settleTurn(turn, failure, path);
+    await commit(turn, outcome, failure, path);
+    live.end(turnOf(turn.intent, outcome), turn.folded.by ? undefined : failure);
+  } catch (error) {
+    if (turn) commitLater(turn, error, path);
+    else await close(start, error, path);
+  }
 }
 
 /** Gives the turn its id, and with it its session. */
-async function accept(ask: Ask, caller: Caller, path: TurnPath): Promise<Accepted> {
-  const session = await path.sessions.locate(caller.tenant, ask.state, ask.items);
+async function accept({ ask, caller, identity }: TurnRequest, path: TurnPath): Promise<WaitingIntent> {
+  const located = path.sessions.locate(caller.tenant, ask.state, ask.input);
+  const session = typeof located === 'string' ? located : await located;
   const createdAt = path.clock();
-  const deferredUntil =
-    ask.keep && ask.policy.whenDown === 'defer' ? createdAt + path.patience.deferMs : undefined;
-  const { fingerprint } = ask.identity ?? {};
-  return { id: newTurnId(session, createdAt), session, createdAt, deferredUntil, fingerprint };
+  const isDeferrable = isKept(ask.retention) && ask.policy.whenDown === 'defer';
+  const deferredUntil = isDeferrable ? createdAt + path.settings.deferMs : undefined;
+  return { ...waitingIntent(ask, caller, session, createdAt), deferredUntil, fingerprint: identity?.fingerprint };
 }
 
-async function start(wanted: Wanted, path: TurnPath): Promise<LiveTurn> {
-  const { ask } = wanted;
-  const resumed = await resume(wanted, path.patience.sessionMs, path);
-  try {
-    const prepared = await prepare(wanted, resumed, path);
-    const { intent } = prepared;
-    const { session } = resumed;
-    const live = new LiveTurn({ asked: intent, keep: ask.keep, shown: ask.keep && ask.shown, session });
-    path.running.add(live);
-    void execute({ ...prepared, live }, path);
-    return live;
-  } catch (error) {
-    resumed.lease?.release(false);
-    throw error;
-  }
+/** Throws what `createTurn` would refuse; otherwise the turn as it would begin. It does not run. */
+export async function checkTurn(ask: Ask, caller: Caller, path: TurnPath): Promise<Asked> {
+  choose(ask, path.directory, path.capabilities);
+  if (ask.state.kind === 'response') await path.sessions.expect(caller.tenant, ask.state);
+  const now = path.clock();
+  return askedOf(waitingIntent(ask, caller, newSessionId(now), now));
+}
+
+function waitingIntent(ask: Ask, caller: Caller, session: SessionId, createdAt: number): WaitingIntent {
+  const { tenant, key, requestId } = caller;
+  const id = newTurnId(session, createdAt);
+  return { ...ask, kind: 'waiting', id, tenant, session, createdAt, key, requestId };
 }

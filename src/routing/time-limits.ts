@@ -1,14 +1,60 @@
+import type { Delta } from '../core/delta.ts';
 import { Fault } from '../core/errors.ts';
+import type { Interceptor } from './call-chain.ts';
 
 /** Milliseconds. */
 export interface Timeouts {
-  firstTokenMs: number;
-  idleMs: number;
-  totalMs: number;
+  /** From the call to the first delta. An answer that is not streamed has no first delta before its last one. */
+  readonly firstTokenMs: number;
+  /** Between two bursts. */
+  readonly idleMs: number;
+  readonly totalMs: number;
+}
+
+/** Bounds each call in time. `timeouts` is asked at each call, so that a new configuration holds at once. */
+export function timeLimits(timeouts: () => Timeouts): Interceptor {
+  return (next) => async (call) => {
+    const { firstTokenMs, idleMs, totalMs } = timeouts();
+    const limits = { firstTokenMs: call.prompt.stream ? firstTokenMs : totalMs, idleMs, totalMs };
+    const deadline = new Deadline(limits, call.signal);
+    try {
+      const answer = await next({ ...call, signal: deadline.signal });
+      deadline.touch();
+      return { ...answer, rest: watched(answer.rest, deadline) };
+    } catch (failure) {
+      deadline.clear();
+      throw failure;
+    }
+  };
+}
+
+/** The same bursts; each of them shows the deadline that the provider is alive. */
+function watched(
+  rest: AsyncIterator<readonly Delta[]>,
+  deadline: Deadline,
+): AsyncIterator<readonly Delta[]> {
+  return {
+    async next() {
+      try {
+        const burst = await rest.next();
+        if (burst.done) deadline.clear();
+        else deadline.touch();
+        return burst;
+      } catch (failure) {
+        deadline.clear();
+        throw failure;
+      }
+    },
+    async return() {
+      deadline.clear();
+      await rest.return?.();
+      return { done: true, value: undefined };
+    },
+  };
 }
 
 /**
- * Bounds one call in time: until its first delta, between deltas, and in all. When a limit passes, the
+ * Bounds one call in time: until its first delta, between bursts, and in all. When a limit passes, the
  * signal aborts with `provider_timeout`. One timer per call, however many deltas there are.
  */
 export class Deadline {
@@ -27,12 +73,12 @@ export class Deadline {
     this.arm();
   }
 
-  /** Aborted by a limit or by the outer signal, with the reason of whichever came first. */
+  /** Aborted by a limit or by the outer signal, with the reason of the one that came first. */
   get signal(): AbortSignal {
     return this.controller.signal;
   }
 
-  /** The provider has been heard of. */
+  /** The provider has sent something. */
   touch(): void {
     this.heardAt = performance.now();
   }
@@ -53,7 +99,7 @@ export class Deadline {
 
   private arm(): void {
     const wait = this.next().at - performance.now();
-    // The first token may come at any moment, and the shorter limit holds from then on.
+    // The first token may come at any moment, and the idle limit, which may be shorter, holds from then on.
     this.timer = setTimeout(this.check, Math.max(1, Math.min(wait, this.limits.idleMs)));
   }
 

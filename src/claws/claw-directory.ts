@@ -1,11 +1,11 @@
-import type { Catalogue, ModelFacts } from '../claws/catalogue/catalogue.ts';
-import type { Claw, ProtocolName, Provider } from '../claws/claw.ts';
-import type { FoundProvider } from '../claws/find-providers.ts';
+import type { Candidate } from '../core/candidate.ts';
+import type { Directory, ModelLimits, Service } from '../core/directory.ts';
 import { type Price, perMillion } from '../core/usage.ts';
-import type { Candidate } from '../routing/candidate.ts';
-import type { Directory, ModelLimits, Service } from '../routing/choose.ts';
+import type { Catalogue, ModelFacts } from './catalogue/catalogue.ts';
+import type { Claw, ProtocolName, Provider } from './claw.ts';
+import type { FoundProvider } from './find-providers.ts';
 
-/** What the operator says of a model; goes before the catalogue. Prices are US dollars per million tokens. */
+/** What the operator says about a model; overrides the catalogue. Prices are US dollars per million tokens. */
 export interface ModelOverride {
   id: string;
   context?: number;
@@ -16,11 +16,16 @@ export interface ModelOverride {
   cacheWritePrice?: number;
 }
 
-export interface ClawDirectoryParts {
-  catalogue: Catalogue;
+/** What the configuration says about models. */
+export interface ModelSettings {
   /** The models of the configuration, by provider as the operator wrote it. */
   overrides: Readonly<Record<string, readonly ModelOverride[]>>;
   aliases: Readonly<Record<string, readonly string[]>>;
+}
+
+export interface ClawDirectoryParts {
+  catalogue: Catalogue;
+  settings: ModelSettings;
   makeClaw(provider: Provider, protocol: ProtocolName): Claw;
   /** The claws that need no provider; the key is the provider's id. */
   builtIn: Readonly<Record<string, { claw: Claw; models: readonly string[] }>>;
@@ -30,6 +35,8 @@ interface Entry extends Service {
   /** What `/v1/models` lists. */
   listed: readonly string[];
   overrides: ReadonlyMap<string, ModelOverride>;
+  /** Of the listed models: a call does not search the catalogue. */
+  limits: ReadonlyMap<string, ModelLimits>;
   claws: Map<ProtocolName, Claw>;
   connection?: Provider;
 }
@@ -39,11 +46,19 @@ export class ClawDirectory implements Directory {
   private entries = new Map<string, Entry>();
   private byName = new Map<string, Entry>();
 
+  private settings: ModelSettings;
+
   constructor(private readonly parts: ClawDirectoryParts) {
+    this.settings = parts.settings;
     this.update([]);
   }
 
-  /** Takes over what was found; claws of connections that have not changed stay. */
+  /** Takes effect with the next `update`. */
+  reconfigure(settings: ModelSettings): void {
+    this.settings = settings;
+  }
+
+  /** Replaces what can be called by what was found; claws of connections that have not changed stay. */
   update(found: readonly FoundProvider[]): void {
     const before = this.entries;
     this.entries = new Map();
@@ -57,6 +72,7 @@ export class ClawDirectory implements Directory {
         models: new Set(models),
         listed: models,
         overrides: new Map(),
+        limits: new Map(),
         claws,
       };
       this.entries.set(provider, entry);
@@ -84,13 +100,8 @@ export class ClawDirectory implements Directory {
   }
 
   limits(provider: string, model: string): ModelLimits {
-    const facts = this.parts.catalogue.model(provider, model);
-    const override = this.entries.get(provider)?.overrides.get(model);
-    return {
-      contextLimit: override?.context ?? facts?.context,
-      outputLimit: override?.output ?? facts?.output,
-      price: priceOf(override, facts),
-    };
+    const entry = this.entries.get(provider);
+    return entry?.limits.get(model) ?? this.limitsOf(provider, model, entry?.overrides.get(model));
   }
 
   providersOf(model: string): string[] {
@@ -103,11 +114,11 @@ export class ClawDirectory implements Directory {
   }
 
   alias(name: string): readonly string[] | undefined {
-    return Object.hasOwn(this.parts.aliases, name) ? this.parts.aliases[name] : undefined;
+    return Object.hasOwn(this.settings.aliases, name) ? this.settings.aliases[name] : undefined;
   }
 
   names(): string[] {
-    const names = Object.keys(this.parts.aliases);
+    const names = Object.keys(this.settings.aliases);
     for (const { provider, ready, listed } of this.entries.values()) {
       if (ready) for (const model of listed) names.push(`${provider}/${model}`);
     }
@@ -115,13 +126,18 @@ export class ClawDirectory implements Directory {
   }
 
   private entryOf(found: FoundProvider, before: Entry | undefined): Entry {
-    const { catalogue, overrides } = this.parts;
+    const { catalogue } = this.parts;
+    const { overrides } = this.settings;
     const own = [found.id, ...found.aliases].flatMap((name) => overrides[name] ?? []);
     const known = found.state === 'on' ? found.detectedModels : undefined;
     const listed = new Set([
       ...(known ?? catalogue.models(found.id).map(({ id }) => id)),
       ...own.map(({ id }) => id),
     ]);
+    const overridden = new Map(own.map((model) => [model.id, model]));
+    const limits = [...listed].map(
+      (model) => [model, this.limitsOf(found.id, model, overridden.get(model))] as const,
+    );
     const connection = found.state === 'on' ? found.provider : undefined;
     const same = before !== undefined && Bun.deepEquals(before.connection, connection);
     return {
@@ -130,9 +146,19 @@ export class ClawDirectory implements Directory {
       ready: found.state === 'on',
       turnOnWith: found.state === 'off' ? found.turnOnWith : undefined,
       listed: [...listed],
-      overrides: new Map(own.map((model) => [model.id, model])),
+      overrides: overridden,
+      limits: new Map(found.state === 'on' ? limits : []),
       claws: same ? before.claws : new Map(),
       connection,
+    };
+  }
+
+  private limitsOf(provider: string, model: string, override: ModelOverride | undefined): ModelLimits {
+    const facts = this.parts.catalogue.model(provider, model);
+    return {
+      contextLimit: override?.context ?? facts?.context,
+      outputLimit: override?.output ?? facts?.output,
+      price: priceOf(override, facts),
     };
   }
 }

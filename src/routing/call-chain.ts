@@ -1,0 +1,71 @@
+import type { Candidate } from '../core/candidate.ts';
+import type { Delta } from '../core/delta.ts';
+import { callFailureOf, faultOf } from '../core/errors.ts';
+import type { Emit, GatewayEvent, TurnTrace } from '../core/events.ts';
+import type { Prompt } from '../core/prompt.ts';
+
+/** One call of a claw, as every part of the chain sees it. */
+export interface Call {
+  candidate: Candidate;
+  prompt: Prompt;
+  /** Aborted when the turn should stop, or by a part of the chain. */
+  signal: AbortSignal;
+  /** The turn that is being answered, and the name of its caller's key. */
+  trace: TurnTrace;
+  key: string;
+  /** Counts the calls that were made for this answer, over all candidates; the end of the chain counts them. */
+  count: { calls: number };
+}
+
+/** An answer that has begun: from its first burst on, the candidate is committed. */
+export interface Answer {
+  /** Never empty. */
+  first: readonly Delta[];
+  /** The bursts after it. Throws a `Fault` where the answer breaks. `return` lets go of the claw. */
+  rest: AsyncIterator<readonly Delta[]>;
+  /** The answer goes on with the very next character of what its prompt `continues` (`Claw.prefills`). */
+  exact: boolean;
+}
+
+/**
+ * Calls a claw. Resolves with the first burst, so that a failure before it is known before anything is committed;
+ * rejects with the `Fault` of that failure, or with the reason of an aborted signal.
+ */
+export type Dispatch = (call: Call) => Promise<Answer>;
+
+/**
+ * A part of the chain between a turn and its claw: changes a call, repeats it, refuses it, or watches its answer.
+ * It emits events and never logs; it keeps no state of a single turn. A failure that it cannot handle passes.
+ */
+export type Interceptor = (next: Dispatch) => Dispatch;
+
+/** The first interceptor is the outermost. */
+export function chain(interceptors: readonly Interceptor[], dispatch: Dispatch): Dispatch {
+  return interceptors.reduceRight((next, intercept) => intercept(next), dispatch);
+}
+
+/** Calls the same candidate once more, at once, where its failure may last for a moment only. */
+export function retryNow(emit: Emit): Interceptor {
+  return (next) => async (call) => {
+    try {
+      return await next(call);
+    } catch (failure) {
+      if (call.signal.aborted || callFailureOf(failure)?.lasts !== 'moment') throw failure;
+      emit(callFailed(call, failure, 'retry'));
+      return next(call);
+    }
+  };
+}
+
+export const callFailed = (
+  { trace, candidate, count }: Pick<Call, 'trace' | 'candidate' | 'count'>,
+  failure: unknown,
+  next: 'retry' | 'next-candidate' | 'give-up',
+): GatewayEvent => ({
+  type: 'call-failed',
+  trace,
+  candidate,
+  attempt: count.calls,
+  code: faultOf(failure).code,
+  next,
+});

@@ -1,0 +1,183 @@
+import { Fault } from '../core/errors.ts';
+import { responseId, type SessionId, type TurnId } from '../core/ids.ts';
+import type { TurnPolicy } from '../core/policy.ts';
+import type { Tenant } from '../core/request.ts';
+import type { BranchTurn, Session } from '../core/turn.ts';
+import type { BlobStore } from './blob-store.ts';
+import type { LeaseStore } from './lease-store.ts';
+import { busy, type Lease, type Leases } from './leases.ts';
+import { hydratedItems } from './stored-turn.ts';
+import type { KnownHead, SessionHead, TurnLog, TurnRow } from './turn-log.ts';
+
+export interface HeadRequest {
+  tenant: Tenant;
+  id: SessionId;
+  /** How many tokens of history can be of use. */
+  window: number;
+  whenBusy: TurnPolicy['whenBusy'];
+  /** Milliseconds to wait while others write to the session; `Infinity` for a turn that nobody waits for. */
+  waitMs: number;
+}
+
+/** The head of a session, decoded: with the right to write there, or without. */
+export type Head =
+  | { kind: 'leased'; session: Session; branch: BranchTurn[]; lease: Lease }
+  | { kind: 'seen'; session: Session; branch: BranchTurn[] };
+
+export interface HeadsParts {
+  log: TurnLog;
+  leaseStore: LeaseStore;
+  blobs: BlobStore;
+  leases: Leases;
+}
+
+/** How often to ask for a session that another process writes to, in milliseconds; the pause doubles. */
+const FIRST_PAUSE_MS = 10;
+const LONGEST_PAUSE_MS = 250;
+
+/** Takes the heads of sessions, and reads branches. Every branch is read whole within its window, or not at all. */
+export class Heads {
+  private readonly hot = new HotBranches();
+
+  constructor(private readonly parts: HeadsParts) {}
+
+  /**
+   * The head of a session with its lease; without it where the session is busy and the request would rather fork.
+   * `undefined` where there is no such session; `session_busy` where the wait was too long.
+   */
+  async take(request: HeadRequest): Promise<Head | undefined> {
+    const { tenant, id, window, whenBusy, waitMs } = request;
+    const { leases, leaseStore } = this.parts;
+    if (whenBusy === 'fork' && leases.isBusy(id)) return this.look(tenant, id, window);
+    const until = performance.now() + waitMs;
+    const leave = await leases.enter(id, waitMs);
+    try {
+      for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(2 * pause, LONGEST_PAUSE_MS)) {
+        const hot = this.hot.find(tenant, id, window);
+        const found = await leaseStore.takeHead(tenant, { id }, window, leases.request(), hot?.known);
+        if (found && 'token' in found) {
+          const lease = leases.hold(tenant, id, found.token, leave);
+          const branch = await this.branchOf(found, window, hot, lease);
+          return { kind: 'leased', session: found.session, branch, lease };
+        }
+        if (!found || whenBusy === 'fork') {
+          leave();
+          return found && this.look(tenant, id, window);
+        }
+        // Another process writes to the session. It does not tell when it is done, so it is asked again.
+        if (performance.now() + pause > until) throw busy('Another process writes to this session.');
+        await Bun.sleep(pause);
+      }
+    } catch (error) {
+      leave();
+      throw error;
+    }
+  }
+
+  /** The end of a branch, as `TurnLog.readBranch` describes it; `context_lost` where the tip is missing. */
+  async branch(tenant: Tenant, tip: TurnId, window: number): Promise<BranchTurn[]> {
+    const rows = await this.parts.log.readBranch(tenant, tip, window);
+    if (rows.length === 0)
+      throw new Fault('context_lost', `Turn ${responseId(tip)} is missing from the store.`);
+    return this.decode(rows);
+  }
+
+  decode(rows: readonly TurnRow[]): Promise<BranchTurn[]> {
+    return Promise.all(
+      rows.map(async (row) => {
+        const turn = await hydratedItems(row, this.parts.blobs);
+        const { tokens, totalTokens, digest, hidden } = row;
+        return { turn, tokens, totalTokens, digest, hidden };
+      }),
+    );
+  }
+
+  /** Keeps a branch that has become its session's, so that the next turn need not read it. */
+  keep(session: Session, head: TurnId, branch: BranchTurn[], window: number): void {
+    this.hot.keep(session, { known: { head, edits: session.edits }, window, branch });
+  }
+
+  forget(tenant: Tenant, id: SessionId): void {
+    this.hot.forget(tenant, id);
+  }
+
+  /** The head as it is, without the right to write there. */
+  private async look(tenant: Tenant, id: SessionId, window: number): Promise<Head | undefined> {
+    const found = await this.parts.log.readHead(tenant, { id }, window);
+    return found && { kind: 'seen', session: found.session, branch: await this.decode(found.branch ?? []) };
+  }
+
+  private async branchOf(
+    { session, branch: rows }: SessionHead,
+    window: number,
+    hot: HotBranch | undefined,
+    lease: Lease,
+  ): Promise<BranchTurn[]> {
+    if (!rows) return hot!.branch;
+    try {
+      const branch = await this.decode(rows);
+      this.hot.keep(session, { known: session, window, branch });
+      return branch;
+    } catch (error) {
+      lease.release();
+      throw error;
+    }
+  }
+}
+
+/** A session's branch in memory, as far back as `window` tokens. It is right while the store says `known`. */
+interface HotBranch {
+  known: KnownHead;
+  window: number;
+  branch: BranchTurn[];
+}
+
+/** About four bytes a token: some tens of megabytes. */
+const MAX_TOKENS = 8_000_000;
+
+/**
+ * Branches of sessions that were used lately, so that a follow-up need not read and decode them again. A
+ * view, never the truth: each use asks the store whether the session is still as it was, so that
+ * other processes may write too. The least recently used branches are dropped first.
+ */
+class HotBranches {
+  private readonly bySession = new Map<string, HotBranch>();
+  private tokens = 0;
+
+  find(tenant: Tenant, id: SessionId, window: number): HotBranch | undefined {
+    const hot = this.bySession.get(sessionKey(tenant, id));
+    return hot && hot.window >= window ? hot : undefined;
+  }
+
+  keep({ tenant, id }: Session, hot: HotBranch): void {
+    this.forget(tenant, id);
+    const tip = hot.branch.at(-1);
+    if (!tip) return;
+    // The root stays first, as the store gives it, because it holds the opening instructions.
+    const since = tip.totalTokens - hot.window;
+    const branch = hot.branch.filter(({ totalTokens }, index) => index === 0 || totalTokens > since);
+    this.bySession.set(sessionKey(tenant, id), { ...hot, branch });
+    this.tokens += weight(branch);
+    for (const [key, oldest] of this.bySession) {
+      if (this.tokens <= MAX_TOKENS) return;
+      this.drop(key, oldest);
+    }
+  }
+
+  forget(tenant: Tenant, id: SessionId): void {
+    const key = sessionKey(tenant, id);
+    const hot = this.bySession.get(key);
+    if (hot) this.drop(key, hot);
+  }
+
+  private drop(key: string, { branch }: HotBranch): void {
+    this.bySession.delete(key);
+    this.tokens -= weight(branch);
+  }
+}
+
+const sessionKey = (tenant: Tenant, id: SessionId): string => `${tenant}\n${id}`;
+
+/** Even an empty turn takes memory. */
+const weight = (branch: readonly BranchTurn[]): number =>
+  branch.reduce((sum, { tokens }) => sum + tokens + 100, 0);

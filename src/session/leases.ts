@@ -1,0 +1,160 @@
+import { Fault } from '../core/errors.ts';
+import type { SessionId } from '../core/ids.ts';
+import type { Tenant } from '../core/request.ts';
+import type { LeaseRequest, LeaseStore } from './lease-store.ts';
+
+/** Milliseconds that a lease lasts, unless it is renewed, and how often it is renewed. */
+const LASTS_MS = 30_000;
+const RENEW_EVERY_MS = 10_000;
+
+/** The right to write to a session, from the store's lease to the end of its turn. */
+export interface Lease {
+  /** The fencing token: a commit under it fails once another process has taken the lease. */
+  readonly token: number;
+  /** Calls `listener` when another process has taken the lease: nothing that its turn does from then on can be committed. */
+  onLost(listener: () => void): void;
+  /** A commit has released the lease in the store. */
+  committed(): void;
+  /** Ends the lease. Once; later calls have no effect. */
+  release(): void;
+}
+
+interface Held {
+  readonly token: number;
+  tenant: Tenant;
+  session: SessionId;
+  renewedAt: number;
+  lost?: () => void;
+}
+
+export interface LeasesParts {
+  store: Pick<LeaseStore, 'renewLease' | 'releaseLease'>;
+  /** The name of this process (`Members.self`). */
+  holder: string;
+  /** How many turns may wait for one session. */
+  queue: number;
+}
+
+/**
+ * One writer at a time per session. Within this process writers come in the order of asking; between
+ * processes, the store's leases keep them apart. Leases of turns that run for long are renewed.
+ */
+export class Leases {
+  private readonly queues = new Map<string, Array<() => void>>();
+  private readonly held = new Set<Held>();
+  private readonly timer: ReturnType<typeof setInterval>;
+  private queue: number;
+
+  constructor(private readonly parts: LeasesParts) {
+    this.queue = parts.queue;
+    this.timer = setInterval(() => this.renew(), RENEW_EVERY_MS);
+    this.timer.unref();
+  }
+
+  reconfigure({ queue }: Pick<LeasesParts, 'queue'>): void {
+    this.queue = queue;
+  }
+
+  /** How many leases are held, and how many turns wait for one. */
+  get counts(): { held: number; waiting: number } {
+    const waiting = [...this.queues.values()].reduce((sum, { length }) => sum + length, 0);
+    return { held: this.held.size, waiting };
+  }
+
+  /** Whether a turn of this process is writing to the session, or waits to. */
+  isBusy(session: SessionId): boolean {
+    return this.queues.has(session);
+  }
+
+  /**
+   * Waits for this process's turn at a session; the returned function lets the next one in. `session_busy` where
+   * too many wait already, or once `waitMs` have passed. With `Infinity` there is no limit: the turn need not be
+   * answered soon.
+   */
+  async enter(session: SessionId, waitMs: number): Promise<() => void> {
+    const queue = this.queues.get(session);
+    if (!queue) this.queues.set(session, []);
+    else {
+      if (queue.length >= this.queue && waitMs !== Number.POSITIVE_INFINITY)
+        throw busy(`${queue.length} turns wait for this session already.`);
+      await wait(queue, waitMs);
+    }
+    let inside = true;
+    return () => {
+      if (inside) this.letNextIn(session);
+      inside = false;
+    };
+  }
+
+  /** What to ask the store for. */
+  request(): LeaseRequest {
+    return { holder: this.parts.holder, lastsMs: LASTS_MS };
+  }
+
+  /** Keeps a lease that the store has given, and lets the next writer of this process in at its end. */
+  hold(tenant: Tenant, session: SessionId, token: number, leave: () => void): Lease {
+    const { store } = this.parts;
+    const held: Held = { token, tenant, session, renewedAt: performance.now() };
+    let isCommitted = false;
+    this.held.add(held);
+    return {
+      token,
+      onLost: (listener) => {
+        held.lost = listener;
+      },
+      committed: () => {
+        isCommitted = true;
+      },
+      release: () => {
+        if (!this.held.delete(held)) return;
+        // If the store does not answer, the lease expires.
+        if (!isCommitted) store.releaseLease(tenant, session, token).catch(() => {});
+        leave();
+      },
+    };
+  }
+
+  close(): void {
+    clearInterval(this.timer);
+  }
+
+  private letNextIn(session: SessionId): void {
+    const next = this.queues.get(session)?.shift();
+    if (next) next();
+    else this.queues.delete(session);
+  }
+
+  private renew(): void {
+    const now = performance.now();
+    for (const lease of this.held) {
+      if (now - lease.renewedAt < RENEW_EVERY_MS) continue;
+      lease.renewedAt = now;
+      const { tenant, session, token } = lease;
+      this.parts.store.renewLease(tenant, session, token, LASTS_MS).then(
+        (isStillOurs) => {
+          if (!isStillOurs && this.held.has(lease)) lease.lost?.();
+        },
+        // The store may answer again before the lease expires; if it does not, the commit fails.
+        () => {},
+      );
+    }
+  }
+}
+
+function wait(queue: Array<() => void>, waitMs: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const enter = () => {
+      clearTimeout(timer);
+      resolve();
+    };
+    queue.push(enter);
+    if (waitMs === Number.POSITIVE_INFINITY) return;
+    timer = setTimeout(() => {
+      queue.splice(queue.indexOf(enter), 1);
+      reject(busy(`The session was not free within ${waitMs / 1000} seconds.`));
+    }, waitMs);
+  });
+}
+
+export const busy = (message: string): Fault => new Fault('session_busy', message, { retryAfter: 1 });

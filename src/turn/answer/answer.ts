@@ -1,0 +1,141 @@
+import type { Candidate } from '../../core/candidate.ts';
+import type { Delta } from '../../core/delta.ts';
+import { callFailureOf, Fault, faultOf } from '../../core/errors.ts';
+import { traceOf } from '../../core/events.ts';
+import { fold, isWhole } from '../../core/fold.ts';
+import { isKept } from '../../core/ask.ts';
+import type { Receipt } from '../../core/turn-view.ts';
+import { choose } from '../../routing/choose.ts';
+import type { RunningTurn, TurnPath } from '../path.ts';
+import { type Called, callFirst } from './call.ts';
+import { promptFor } from './prompt.ts';
+import { type Rescue, rescueOf } from './rescue.ts';
+import { Splice } from './splice.ts';
+
+/** Milliseconds between two tries of a deferred turn; the pause doubles. */
+const FIRST_PAUSE_MS = 1_000;
+const LONGEST_PAUSE_MS = 30_000;
+
+/**
+ * Gets the answer of a turn, from as many calls as it takes: candidates in order until one begins, others
+ * to go on where one broke off. Every delta is journaled before readers see it. Never rejects: resolves to what
+ * kept the answer from being whole, or to `undefined`.
+ */
+export async function answer(turn: RunningTurn, path: TurnPath): Promise<unknown> {
+  const { intent, folded, live } = turn;
+  let failure: unknown = turn.brokenBy;
+  for (;;) {
+    try {
+      if (isWhole(folded, intent.settings.n ?? 1)) return await closeOpenItems(turn, path);
+      const rescue = failure === undefined ? undefined : rescueOf(folded, failure, intent, turn.candidates);
+      if (failure !== undefined && !rescue) return failure;
+      const called = await call(turn, rescue, path);
+      failure = await follow(turn, called, rescue, path);
+      if (failure === undefined) return undefined;
+    } catch (error) {
+      // What broke the answer off says more than the failure of its rescue, unless the turn was stopped.
+      return folded.by && !live.signal.aborted ? failure : error;
+    }
+  }
+}
+
+/** Calls until a candidate answers: at once, or for a turn that may be deferred, until its time is up. */
+async function call(turn: RunningTurn, rescue: Rescue | undefined, path: TurnPath): Promise<Called> {
+  const { intent, live } = turn;
+  const trace = traceOf(intent);
+  const prompt = (candidate: Candidate) =>
+    promptFor(candidate, path.capabilities(candidate), intent, turn.contexts.for(candidate), rescue?.said);
+  let candidates = rescue?.candidates ?? turn.candidates;
+  for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(2 * pause, LONGEST_PAUSE_MS)) {
+    const request = { candidates, prompt, signal: live.signal, trace, key: intent.key };
+    try {
+      return await callFirst(request, path.dispatch, path.emit);
+    } catch (error) {
+      if (!callFailureOf(error)?.unavailable) throw error;
+      const { code, retryAfter = 0 } = error as Fault;
+      const pauseMs = Math.max(pause, retryAfter * 1_000);
+      if (path.clock() + pauseMs > (intent.deferredUntil ?? 0)) throw error;
+      live.defer();
+      path.emit({ type: 'turn-deferred', trace, code, pauseMs });
+      await sleep(live.signal, pauseMs);
+      // Claws may have come and gone meanwhile.
+      if (!rescue) candidates = choose(intent, path.directory, path.capabilities);
+    }
+  }
+}
+
+/** Rejects with the signal's reason as soon as it is aborted. */
+function sleep(signal: AbortSignal, ms: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const stop = () => {
+      clearTimeout(timer);
+      reject(signal.reason);
+    };
+    const timer = setTimeout(() => {
+      signal.removeEventListener('abort', stop);
+      resolve();
+    }, ms);
+    if (signal.aborted) stop();
+    else signal.addEventListener('abort', stop, { once: true });
+  });
+}
+
+/** Journals and publishes one call's answer as it comes. Resolves to what broke it off. */
+async function follow(
+  turn: RunningTurn,
+  called: Called,
+  rescue: Rescue | undefined,
+  path: TurnPath,
+): Promise<unknown> {
+  const { provider, protocol, model } = called.candidate;
+  const by = { provider, protocol, model };
+  const splice = rescue && new Splice(rescue, turn.folded.items.length, called.exact);
+  turn.live.start(receiptOf(turn, called, path));
+  try {
+    const opening: Delta[] = splice?.opening(by) ?? [{ type: 'attempt', ...by }];
+    // A rescue's attempt is on record even where nothing that the claw says is new.
+    if (splice) await record(turn, opening, path);
+    let burst = splice ? splice.join(called.first) : [...opening, ...called.first];
+    for (;;) {
+      await record(turn, burst, path);
+      const next = await called.rest.next();
+      if (next.done) return undefined;
+      burst = splice ? splice.join(next.value) : next.value;
+    }
+  } catch (failure) {
+    return failure;
+  } finally {
+    await called.rest.return?.();
+  }
+}
+
+/** Appends a burst to the journal, then publishes it. Waits only for a journal that does not write at once. */
+function record(
+  { intent, live, folded }: RunningTurn,
+  burst: readonly Delta[],
+  { journal }: TurnPath,
+): void | Promise<void> {
+  if (burst.length === 0) return;
+  const publish = () => {
+    for (const delta of burst) fold(folded, delta);
+    live.publish(burst);
+  };
+  const written = isKept(intent.retention) ? journal.append(intent.id, burst) : undefined;
+  return written ? written.then(publish) : publish();
+}
+
+/** The provider has ended the answer, if not its stream: items that are still open have come whole. */
+async function closeOpenItems(turn: RunningTurn, path: TurnPath): Promise<undefined> {
+  const open = turn.folded.items.flatMap(({ done }, index) =>
+    done ? [] : [{ type: 'item-end' as const, index }],
+  );
+  await record(turn, open, path);
+}
+
+function receiptOf(turn: RunningTurn, { candidate, retries }: Called, { emit }: TurnPath): Receipt {
+  const { tokens, keptTurns, droppedTokens } = turn.contexts.for(candidate);
+  if (droppedTokens > 0) {
+    emit({ type: 'context-truncated', trace: traceOf(turn.intent), candidate, keptTurns, droppedTokens });
+  }
+  return { candidate, retries, history: turn.session.history, context: { tokens, keptTurns, droppedTokens } };
+}

@@ -1,0 +1,167 @@
+import type { Capabilities } from '../../claws/claw.ts';
+import { type Assembled, assemble, type Budget, historyWindow } from '../../context/assemble.ts';
+import { estimateTokens } from '../../context/tokens.ts';
+import { type Ask, isBackground, isStreamed } from '../../core/ask.ts';
+import type { Candidate } from '../../core/candidate.ts';
+import { Fault } from '../../core/errors.ts';
+import { parseItemId } from '../../core/ids.ts';
+import type { Item, Part } from '../../core/items.ts';
+import type { Prompt, PromptItem } from '../../core/prompt.ts';
+import type { BranchTurn, PlacedIntent } from '../../core/turn.ts';
+
+/** Tokens, where the catalogue does not know the model. */
+const ASSUMED_CONTEXT = 128_000;
+const ASSUMED_ANSWER = 4_096;
+
+/** What of the candidate's context the turn may fill. */
+export function budgetOf({ contextLimit, outputLimit }: Candidate, ask: Ask): Budget {
+  const context = contextLimit ?? ASSUMED_CONTEXT;
+  const answer = ask.settings.max_output_tokens ?? Math.min(outputLimit ?? ASSUMED_ANSWER, ASSUMED_ANSWER);
+  return { context, answer: Math.min(answer, context / 2), overflow: ask.overflow };
+}
+
+/** How many tokens of history the candidate with the largest context can use: a branch is read once for all. */
+export function largestWindow(candidates: readonly Candidate[], ask: Ask): number {
+  return Math.max(...candidates.map((candidate) => historyWindow(budgetOf(candidate, ask))));
+}
+
+export interface ContextSource {
+  intent: PlacedIntent;
+  branch: readonly BranchTurn[];
+  /** How many tokens back `branch` was read. */
+  window: number;
+}
+
+/**
+ * The context of a turn for each of its candidates: what fits the one may not fit the other. Assembled when a
+ * candidate is about to be called, once for each budget.
+ */
+export class Contexts {
+  private readonly byBudget = new Map<string, Assembled>();
+
+  constructor(private readonly source: ContextSource) {}
+
+  /** Throws `context_length_exceeded` where the conversation does not fit the candidate. */
+  for(candidate: Candidate): Assembled {
+    const { intent, branch, window } = this.source;
+    const budget = budgetOf(candidate, intent);
+    // A candidate that was chosen after the branch was read gets no more than what was read.
+    if (historyWindow(budget) > window) budget.context = Math.floor((budget.context * window) / historyWindow(budget));
+    const key = `${budget.context} ${budget.answer}`;
+    let assembled = this.byBudget.get(key);
+    if (!assembled) {
+      assembled = assemble({ ...intent, branch, budget });
+      this.byBudget.set(key, assembled);
+    }
+    return assembled;
+  }
+
+  /** Throws `context_length_exceeded`, as the last candidate has it, where the conversation fits none of them. */
+  expectFit(candidates: readonly Candidate[]): void {
+    let exceeded: unknown;
+    for (const candidate of candidates) {
+      try {
+        this.for(candidate);
+        return;
+      } catch (failure) {
+        if (!isExceeded(failure)) throw failure;
+        exceeded = failure;
+      }
+    }
+    throw exceeded;
+  }
+}
+
+export const isExceeded = (failure: unknown): boolean =>
+  failure instanceof Fault && failure.code === 'context_length_exceeded';
+
+/** OpenAI's Responses API refuses a limit below this. */
+const LEAST_LIMIT = 16;
+
+/** What a candidate is asked: the context of a turn in the form that this candidate can read. */
+export function promptFor(
+  candidate: Candidate,
+  able: Capabilities,
+  ask: Ask,
+  context: Assembled,
+  said = '',
+): Prompt {
+  const items = context.items
+    .filter((entry) => !isUnreadableReasoning(candidate, entry))
+    .map((entry) => seenBy(candidate, readable(candidate, able, entry), ask));
+  const prompt: Prompt = {
+    model: candidate.model,
+    instructions: ask.instructions,
+    items,
+    settings: ask.settings,
+    outputLimit: candidate.outputLimit,
+    // A background answer is streamed too: every delta that has come is journaled and survives a crash.
+    stream: isStreamed(ask.delivery) || isBackground(ask.delivery),
+    dialect: ask.vocabulary,
+    extra: ask.extra,
+  };
+  return said === '' ? prompt : continuing(prompt, said);
+}
+
+/** Asks for the rest of an answer, within what is left of its tokens. */
+function continuing(prompt: Prompt, said: string): Prompt {
+  const content = [{ type: 'output_text' as const, text: said, annotations: [] }];
+  const item: Item = { type: 'message', role: 'assistant', status: 'incomplete', content };
+  const { max_output_tokens: most, ...settings } = prompt.settings;
+  const left = most && Math.min(most, Math.max(LEAST_LIMIT, most - estimateTokens(said)));
+  return {
+    ...prompt,
+    items: [...prompt.items, { item }],
+    settings: most === undefined ? settings : { ...settings, max_output_tokens: left },
+    continues: true,
+  };
+}
+
+/** A provider does not accept reasoning in another protocol than the one it was given in: it is more than text. */
+const isUnreadableReasoning = (candidate: Candidate, { item, origin, protocol }: PromptItem): boolean =>
+  item.type === 'reasoning' && origin === candidate.provider && protocol !== candidate.protocol;
+
+/**
+ * An item as this candidate may see it. A native in another protocol's form means nothing to it, even at
+ * the same provider. Encrypted reasoning that the caller sends back in the provider's own vocabulary counts as
+ * the provider's, under the id that the provider gave it; reasoning that is not encrypted stays the caller's.
+ */
+function seenBy(candidate: Candidate, entry: PromptItem, ask: Ask): PromptItem {
+  const { item, origin, native, protocol } = entry;
+  if (origin === undefined) {
+    const isOwn = item.type === 'reasoning' && candidate.protocol === ask.vocabulary;
+    if (!isOwn || !item.encrypted_content) return entry;
+    const { id } = item;
+    return { ...entry, origin: candidate.provider, native: id && !parseItemId(id) ? { id } : undefined };
+  }
+  return native !== undefined && protocol !== candidate.protocol ? { ...entry, native: undefined } : entry;
+}
+
+/**
+ * History as this candidate can read it. A file that the candidate cannot be given (an id of another provider,
+ * a URL where only content is accepted) becomes a line of text that says so, because refusing it would end the
+ * session. In new input the claw refuses it.
+ */
+function readable(candidate: Candidate, able: Capabilities, entry: PromptItem): PromptItem {
+  const { item, answeredBy } = entry;
+  if (answeredBy === undefined || item.type !== 'message' || item.role === 'assistant') return entry;
+  const foreign = answeredBy !== candidate.provider;
+  const lost = (part: Part) => isLost(part, foreign, able);
+  if (!item.content.some(lost)) return entry;
+  return {
+    ...entry,
+    item: { ...item, content: item.content.map((part) => (lost(part) ? standIn(part) : part)) },
+  };
+}
+
+function isLost(part: Part, foreign: boolean, able: Capabilities): boolean {
+  if (part.type === 'input_image') return !part.image_url && (foreign || !able.fileUrls);
+  if (part.type !== 'input_file' || part.file_data) return false;
+  return part.file_url ? !able.fileUrls : foreign;
+}
+
+function standIn(part: Part): Part {
+  const { filename, file_url } = part as { filename?: string | null; file_url?: string | null };
+  const name = filename ?? file_url ?? (part.type === 'input_image' ? 'an image' : 'a file');
+  return { type: 'input_text', text: `[Attached earlier, not readable by this model: ${name}]` };
+}

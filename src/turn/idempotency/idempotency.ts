@@ -1,0 +1,202 @@
+import type { Clock } from '../../core/clock.ts';
+import { Fault } from '../../core/errors.ts';
+import type { Once, RequestIdentity, Tenant } from '../../core/request.ts';
+import type { Claim, ClaimStore } from '../../session/claim-store.ts';
+import type { Members } from '../../session/members.ts';
+
+/** Milliseconds in which an SDK that retries a request by itself does so. */
+const RETRIED_WITHIN_MS = 10 * 60_000;
+/** Fingerprints that are remembered in memory; the store knows those of turns that were kept. */
+const REMEMBERED = 4_000;
+/** How often, and how many times, to ask for what another process has claimed and not begun yet. */
+const PAUSE_MS = 50;
+const PAUSES = 40;
+
+/** What a request does: it creates a turn, or changes a session. */
+export interface Operation<Result> {
+  /**
+   * Runs the operation. `claim` is called once with the id of what is about to be created, before anything is
+   * done that must not be done twice.
+   */
+  run(claim: (target: string) => Promise<void>): Promise<Result>;
+  /** The result of an earlier run under this id; `undefined` where it left nothing that could be returned again. */
+  find(target: string): Promise<Result | undefined>;
+}
+
+interface Remembered {
+  at: number;
+  /** Present while the operation is running. */
+  running?: Promise<unknown>;
+  target?: string;
+}
+
+export interface IdempotencyParts {
+  claims: ClaimStore;
+  members: Members;
+  clock: Clock;
+  /** Milliseconds that idempotency keys are kept. */
+  retentionMs: number;
+  /** Takes over what dead processes left (`turn/start/recover.ts`). */
+  takeOver(): Promise<unknown>;
+}
+
+/** Another request with the same key was faster. */
+class Overtaken extends Error {}
+
+/** Makes sure that a request that is sent again is not executed again. */
+export class Idempotency {
+  private readonly running = new Map<string, { fingerprint: string; once: Promise<Once<unknown>> }>();
+  private readonly recent = new Map<string, Remembered>();
+  private retentionMs: number;
+
+  constructor(private readonly parts: IdempotencyParts) {
+    this.retentionMs = parts.retentionMs;
+  }
+
+  reconfigure({ retentionMs }: Pick<IdempotencyParts, 'retentionMs'>): void {
+    this.retentionMs = retentionMs;
+  }
+
+  /** Runs the operation, or finds the result of an earlier request with the same identity. */
+  runOnce<Result>(
+    identity: RequestIdentity | undefined,
+    tenant: Tenant,
+    operation: Operation<Result>,
+  ): Promise<Once<Result>> {
+    if (!identity) return fresh(operation.run(async () => {}));
+    if (identity.key === undefined) return this.withoutKey(identity, tenant, operation);
+    const key = `${identity.route}\n${identity.key}`;
+    const place = `${tenant}\n${key}`;
+    const first = this.running.get(place);
+    if (first) {
+      if (first.fingerprint !== identity.fingerprint) return Promise.reject(reused());
+      return first.once.then(({ result }) => ({ result: result as Result, replayed: true }));
+    }
+    const once = this.withKey(key, identity.fingerprint, tenant, operation);
+    this.running.set(place, { fingerprint: identity.fingerprint, once });
+    const done = () => this.running.delete(place);
+    once.then(done, done);
+    return once;
+  }
+
+  /** A turn that was begun by a process that has died: its client may retry its request here. */
+  remember(tenant: Tenant, fingerprint: string, target: string): void {
+    this.keep(`${tenant}\n${fingerprint}`, { at: this.parts.clock(), target });
+  }
+
+  /** Forgets what is older than the retention; to be called every few minutes. */
+  async sweep(): Promise<void> {
+    const now = this.parts.clock();
+    for (const [place, { at }] of this.recent) {
+      if (at > now - RETRIED_WITHIN_MS) break;
+      this.recent.delete(place);
+    }
+    await this.parts.claims.forgetRequests({
+      claimsMs: this.retentionMs,
+      fingerprintsMs: RETRIED_WITHIN_MS,
+    });
+  }
+
+  private async withKey<Result>(
+    key: string,
+    fingerprint: string,
+    tenant: Tenant,
+    { run, find }: Operation<Result>,
+  ): Promise<Once<Result>> {
+    const { claims, members } = this.parts;
+    for (let tries = 0; tries < PAUSES; tries++) {
+      const earlier = await claims.findClaim(tenant, key, this.retentionMs);
+      if (earlier) {
+        if (earlier.fingerprint !== fingerprint) throw reused();
+        const result = (await find(earlier.target)) ?? (await this.findLeft(earlier, find));
+        if (result !== undefined) return { result, replayed: true };
+        if (await this.isElsewhere(earlier)) {
+          await Bun.sleep(PAUSE_MS);
+          continue;
+        }
+      }
+      try {
+        return await fresh(
+          run(async (target) => {
+            const claim = { key, fingerprint, target, holder: members.self };
+            if ((await claims.claim(tenant, claim, earlier)).target !== target) throw new Overtaken();
+          }),
+        );
+      } catch (error) {
+        if (!(error instanceof Overtaken)) throw error;
+      }
+    }
+    throw new Fault('idempotency_key_in_use', 'The first request with this key has not been answered yet.', {
+      retryAfter: 2,
+    });
+  }
+
+  /** Whether another process holds a claim and may still act on it. */
+  private async isElsewhere({ holder }: Claim): Promise<boolean> {
+    return holder !== this.parts.members.self && (await this.parts.members.isAlive(holder));
+  }
+
+  /** What a process that died after its claim has left in its journal. */
+  private async findLeft<Result>(
+    claim: Claim,
+    find: Operation<Result>['find'],
+  ): Promise<Result | undefined> {
+    if (claim.holder === this.parts.members.self || (await this.isElsewhere(claim))) return undefined;
+    await this.parts.takeOver();
+    return find(claim.target);
+  }
+
+  /** Without a key, only a client that says that it retries a request is taken to do so. */
+  private async withoutKey<Result>(
+    { fingerprint, isRetry }: RequestIdentity,
+    tenant: Tenant,
+    { run, find }: Operation<Result>,
+  ): Promise<Once<Result>> {
+    const place = `${tenant}\n${fingerprint}`;
+    if (isRetry) {
+      const result = await this.findRetried(place, fingerprint, tenant, find);
+      if (result !== undefined) return { result, replayed: true };
+    }
+    const remembered: Remembered = { at: this.parts.clock() };
+    const running = run(async (target) => {
+      remembered.target = target;
+    });
+    const done = () => {
+      remembered.running = undefined;
+    };
+    remembered.running = running.then(done, done);
+    this.keep(place, remembered);
+    return fresh(running);
+  }
+
+  private async findRetried<Result>(
+    place: string,
+    fingerprint: string,
+    tenant: Tenant,
+    find: Operation<Result>['find'],
+  ): Promise<Result | undefined> {
+    const known = this.recent.get(place);
+    // An operation that is still running has no target yet, or cannot be found by it.
+    await known?.running;
+    const target =
+      known?.target ??
+      (await this.parts.claims.findByFingerprint(tenant, fingerprint, RETRIED_WITHIN_MS));
+    return target === undefined ? undefined : find(target);
+  }
+
+  private keep(place: string, remembered: Remembered): void {
+    this.recent.delete(place);
+    this.recent.set(place, remembered);
+    if (this.recent.size <= REMEMBERED) return;
+    const [oldest] = this.recent.keys();
+    this.recent.delete(oldest!);
+  }
+}
+
+const fresh = async <Result>(result: Promise<Result>): Promise<Once<Result>> => ({
+  result: await result,
+  replayed: false,
+});
+
+const reused = (): Fault =>
+  new Fault('idempotency_key_reused', 'This idempotency key was used for a request with another body.');

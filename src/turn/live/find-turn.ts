@@ -1,0 +1,127 @@
+import { ERRORS, Fault } from '../../core/errors.ts';
+import { sessionOf, type TurnId } from '../../core/ids.ts';
+import type { Tenant } from '../../core/request.ts';
+import type { AnsweredTurn, Turn } from '../../core/turn.ts';
+import { Cancelled } from '../../core/turn-view.ts';
+import type { Unfinished } from '../../session/journal.ts';
+import { hydratedTape } from '../../session/stored-turn.ts';
+import { isTold, playTape } from '../../session/tape.ts';
+import type { TurnRow } from '../../session/turn-log.ts';
+import type { TurnPath } from '../path.ts';
+import { LiveTurn } from './live-turn.ts';
+
+/** How often a turn of another process is read, in milliseconds. */
+const READ_EVERY_MS = 100;
+
+type FindParts = Pick<TurnPath, 'live' | 'log' | 'blobs' | 'feed'>;
+
+/**
+ * A turn that asked a model, by its id, wherever it is: running here, in the log, or running in another process.
+ * An ended turn shows the same deltas as when it ran, with the same sequence numbers.
+ */
+export async function findTurn(
+  tenant: Tenant,
+  id: TurnId,
+  parts: FindParts,
+): Promise<LiveTurn | undefined> {
+  const live = parts.live.get(tenant, id);
+  if (live) return live;
+  const row = await parts.log.readTurn(tenant, id);
+  return row ? replay(row, parts) : findElsewhere(tenant, id, parts);
+}
+
+/**
+ * The turn that an earlier request created, as the answer to a retry of that request: running, or ended with an
+ * outcome that a new run would not change.
+ */
+export async function findAnswer(
+  tenant: Tenant,
+  id: TurnId,
+  parts: FindParts,
+): Promise<LiveTurn | undefined> {
+  const live = await findTurn(tenant, id, parts);
+  if (!live || live.signal.aborted) return undefined;
+  if (live.state !== 'ended') return live;
+  const { state, error, output } = await live.ended;
+  // A retry of a cancelled foreground turn means that the client had disconnected: run it again.
+  const isLeft = state === 'cancelled' && !live.asked.echo?.background;
+  const mayPass = error !== undefined && ERRORS[error.code].retryable && output.length === 0;
+  return isLeft || mayPass ? undefined : live;
+}
+
+/** A stored turn, as if it had just ended. */
+async function replay(row: TurnRow, { log, blobs }: FindParts): Promise<LiveTurn | undefined> {
+  const [{ turn, tape }, session] = await Promise.all([
+    hydratedTape(row, blobs),
+    log.findSession(row.tenant, { id: row.session }),
+  ]);
+  if (turn.kind === 'append') return undefined;
+  const live = new LiveTurn(withoutOutcome(turn), session);
+  live.publish(playTape(tape, turn));
+  end(live, turn);
+  return live;
+}
+
+/** The first events of a stream do not know the outcome. */
+function withoutOutcome(turn: AnsweredTurn) {
+  const { state, error, completedAt, answeredBy, output, outputNatives, alternates, ...rest } = turn;
+  const { finish, usage, cost, attempts, extra, ...asked } = rest;
+  return asked;
+}
+
+function end(live: LiveTurn, turn: Turn): void {
+  const { answeredBy, error, state } = turn;
+  if (answeredBy) {
+    live.start({ candidate: answeredBy, retries: 0 });
+    live.end(turn);
+  } else if (error) live.end(turn, new Fault(error.code, error.message));
+  else live.end(turn, state === 'cancelled' ? new Cancelled('The turn was cancelled.') : undefined);
+}
+
+/** A turn that another process runs, followed through the feed. */
+async function findElsewhere(
+  tenant: Tenant,
+  id: TurnId,
+  parts: FindParts,
+): Promise<LiveTurn | undefined> {
+  const found = await parts.feed.find(id);
+  if (found?.intent.tenant !== tenant) {
+    // The turn may have ended between the two reads.
+    const row = await parts.log.readTurn(tenant, id);
+    return row && replay(row, parts);
+  }
+  const { intent } = found;
+  const session = await parts.log.findSession(tenant, { id: sessionOf(id) });
+  const live = new LiveTurn(intent, session);
+  show(live, found);
+  void follow(live, parts).catch((error) => live.fail(error));
+  return live;
+}
+
+/** Brings `live` to what the feed shows now. */
+function show(live: LiveTurn, { intent, deltas }: Unfinished): void {
+  const called = deltas.findLast((delta) => delta.type === 'attempt');
+  if (called) live.start({ candidate: { provider: called.provider, model: called.model }, retries: 0 });
+  // The feed does not tell whether the turn waits for a claw, or for the first delta of one.
+  else if (intent.deferredUntil !== undefined) live.defer();
+  else if (intent.kind === 'placed') live.run(intent, live.session);
+  live.publish(deltas.slice(live.log.length));
+}
+
+async function follow(live: LiveTurn, { feed, log, blobs }: FindParts): Promise<void> {
+  const { id, tenant } = live.asked;
+  for (;;) {
+    await Bun.sleep(READ_EVERY_MS);
+    const found = await feed.find(id);
+    if (found) {
+      show(live, found);
+      continue;
+    }
+    const row = await log.readTurn(tenant, id);
+    if (!row) throw new Fault('stream_interrupted', 'The process that ran this turn is gone.');
+    const { turn, tape } = await hydratedTape(row, blobs);
+    // Deltas that came after the last read are in the log alone.
+    live.publish(playTape(tape, turn).slice(live.log.filter(isTold).length));
+    return end(live, turn);
+  }
+}

@@ -1,0 +1,212 @@
+import { isKept, type Retention } from '../../core/ask.ts';
+import type { Delta } from '../../core/delta.ts';
+import { Fault } from '../../core/errors.ts';
+import type { TurnId } from '../../core/ids.ts';
+import type { Tenant } from '../../core/request.ts';
+import type { Asked, Session, Turn } from '../../core/turn.ts';
+import { Cancelled, type Receipt, type TurnView } from '../../core/turn-view.ts';
+
+/**
+ * A turn from its acceptance to its end, as the turn path writes it and as readers see it. Only the methods here
+ * change its state.
+ */
+export class LiveTurn implements TurnView {
+  readonly retention: Retention;
+  readonly log: Delta[] = [];
+  /** Resolves when the turn's intent is journaled; rejects with what prevented that. Nothing is recorded then. */
+  readonly accepted: Promise<void>;
+  readonly begun: Promise<void>;
+  readonly ended: Promise<Turn>;
+
+  private readonly accept = Promise.withResolvers<void>();
+  private readonly begin = Promise.withResolvers<void>();
+  private readonly finish = Promise.withResolvers<Turn>();
+  private readonly controller = new AbortController();
+  private news: PromiseWithResolvers<void> | undefined;
+  private known: { asked: Asked; session: Session | undefined };
+  private phase: TurnView['state'] = 'queued';
+  private answering: Receipt | undefined;
+  /** Clients whose leaving stops the turn, when the last of them leaves. */
+  private clients = 0;
+
+  constructor(asked: Asked, session?: Session) {
+    this.known = { asked, session };
+    this.retention = asked.retention;
+    this.accepted = this.accept.promise;
+    this.begun = this.begin.promise;
+    this.ended = this.finish.promise;
+    // A turn may fail while it has no reader.
+    for (const promise of [this.accepted, this.begun, this.ended]) promise.catch(() => {});
+  }
+
+  get asked(): Asked {
+    return this.known.asked;
+  }
+
+  get session(): Session | undefined {
+    return this.known.session;
+  }
+
+  get state(): TurnView['state'] {
+    return this.phase;
+  }
+
+  get receipt(): Receipt | undefined {
+    return this.answering;
+  }
+
+  /** Aborted when the turn should stop; the reason is a `Cancelled` or a `Fault`. */
+  get signal(): AbortSignal {
+    return this.controller.signal;
+  }
+
+  /** Stops the claw at once. Deltas that came so far are kept. No effect on a turn that has ended. */
+  stop(reason: Cancelled | Fault): void {
+    this.controller.abort(reason);
+  }
+
+  /** Stops the turn when this client, and every other client that was named here, has left. */
+  stopWithClient(gone: AbortSignal): void {
+    this.clients++;
+    const leave = () => {
+      if (--this.clients === 0) this.stop(new Cancelled('The client left.'));
+    };
+    if (gone.aborted) leave();
+    else gone.addEventListener('abort', leave);
+    // A socket lives longer than its turns.
+    const forget = () => gone.removeEventListener('abort', leave);
+    this.ended.then(forget, forget);
+  }
+
+  /** The intent is journaled; the turn waits for its session or for a slot. */
+  acknowledge(): void {
+    this.accept.resolve();
+  }
+
+  /** The intent is journaled: the turn has its session and is about to be answered. */
+  run(asked: Asked, session: Session | undefined): void {
+    this.known = { asked, session };
+    this.phase = 'running';
+    this.accept.resolve();
+  }
+
+  /** The turn could not come to its session, and nothing of it is recorded. */
+  refuse(failure: unknown): void {
+    this.phase = 'ended';
+    for (const { reject } of [this.accept, this.begin, this.finish]) reject(failure);
+  }
+
+  /** A claw has begun to answer. Called before the first `publish`, and again when another claw takes over. */
+  start(receipt: Receipt): void {
+    this.phase = 'running';
+    this.answering = receipt;
+    this.begin.resolve();
+  }
+
+  /** No claw can be reached; the turn waits until one can. */
+  defer(): void {
+    this.phase = 'queued';
+    this.begin.resolve();
+  }
+
+  publish(deltas: readonly Delta[]): void {
+    for (const delta of deltas) this.log.push(delta);
+    this.wake();
+  }
+
+  /** `failure` is what left the turn without a first delta, if that is so. */
+  end(turn: Turn, failure?: unknown): void {
+    this.phase = 'ended';
+    if (failure === undefined) this.begin.resolve();
+    else this.begin.reject(failure);
+    this.finish.resolve(turn);
+    this.wake();
+  }
+
+  /** The outcome could not be recorded: readers must not take the answer for whole. */
+  fail(fault: Fault): void {
+    this.phase = 'ended';
+    this.begin.reject(fault);
+    this.finish.reject(fault);
+    this.wake();
+  }
+
+  async more(seen: number): Promise<boolean> {
+    while (this.log.length <= seen) {
+      if (this.phase === 'ended') return false;
+      this.news ??= Promise.withResolvers<void>();
+      await this.news.promise;
+    }
+    return true;
+  }
+
+  private wake(): void {
+    this.news?.resolve();
+    this.news = undefined;
+  }
+}
+
+/** Ended turns that are not kept and stay in memory, for clients that retry a request because they got no answer. */
+const LINGERING = 256;
+
+/** The turns that run in this process. */
+export class LiveTurns {
+  private readonly live = new Map<TurnId, LiveTurn>();
+  private readonly lingering = new Map<TurnId, LiveTurn>();
+  private closed = false;
+
+  /** The gateway is stopping. */
+  get isClosed(): boolean {
+    return this.closed;
+  }
+
+  get size(): number {
+    return this.live.size;
+  }
+
+  add(turn: LiveTurn): void {
+    const { id } = turn.asked;
+    this.live.set(id, turn);
+    const remove = () => {
+      this.live.delete(id);
+      if (!isKept(turn.retention)) this.linger(turn);
+    };
+    turn.ended.then(remove, remove);
+    if (this.closed) turn.stop(shutDown());
+  }
+
+  get(tenant: Tenant, id: TurnId): LiveTurn | undefined {
+    const turn = this.live.get(id) ?? this.lingering.get(id);
+    return turn?.asked.tenant === tenant ? turn : undefined;
+  }
+
+  /** Another process asks to cancel a turn that runs here; its caller was checked there. */
+  cancel(id: TurnId): void {
+    this.live.get(id)?.stop(new Cancelled('The caller cancelled the turn.'));
+  }
+
+  /**
+   * Waits for `quiet`, after which no turn begins any more, and for all turns to end. Those that take longer
+   * than `ms`, or begin after it, are stopped and recorded as they are.
+   */
+  async drain(ms: number, quiet: Promise<unknown>): Promise<void> {
+    await Promise.race([quiet.then(() => this.allEnded()), Bun.sleep(ms)]);
+    this.closed = true;
+    for (const turn of this.live.values()) turn.stop(shutDown());
+    await this.allEnded();
+  }
+
+  private linger(turn: LiveTurn): void {
+    if (turn.signal.aborted) return;
+    this.lingering.set(turn.asked.id, turn);
+    if (this.lingering.size <= LINGERING) return;
+    const [oldest] = this.lingering.keys();
+    this.lingering.delete(oldest!);
+  }
+
+  private async allEnded(): Promise<void> {
+    while (this.live.size > 0) await Promise.allSettled([...this.live.values()].map((turn) => turn.ended));
+  }
+}
+
+const shutDown = () => new Fault('shutting_down', 'The gateway shut down before the answer was complete.');

@@ -1,0 +1,58 @@
+import { Fault } from '../../core/errors.ts';
+
+export interface SlotLimits {
+  /** How many background turns run at once. */
+  running: number;
+  /** How many more may be accepted and wait. */
+  waiting: number;
+}
+
+/**
+ * Slots for background turns. They run a few at a time, in the order in which their sessions became
+ * free; a limited number may be accepted and wait.
+ */
+export class Slots {
+  private running = 0;
+  private accepted = 0;
+  private readonly waiting: Array<() => void> = [];
+
+  constructor(private limits: SlotLimits) {}
+
+  /** New limits hold for turns that come from now on. */
+  reconfigure(limits: SlotLimits): void {
+    this.limits = limits;
+    while (this.running < limits.running && this.waiting.length > 0) {
+      this.running++;
+      this.waiting.shift()!();
+    }
+  }
+
+  get counts(): { running: number; accepted: number } {
+    return { running: this.running, accepted: this.accepted };
+  }
+
+  /** Accepts one more turn, until the returned function is called; `queue_full` where too many were accepted. */
+  accept(): () => void {
+    if (this.accepted >= this.limits.running + this.limits.waiting) {
+      throw new Fault('queue_full', `${this.accepted} background turns wait already.`, { retryAfter: 5 });
+    }
+    return this.readmit();
+  }
+
+  /** Accepts a turn that a process accepted before it died. */
+  readmit(): () => void {
+    this.accepted++;
+    return () => this.accepted--;
+  }
+
+  /** Resolves when there is a slot; the returned function frees it. */
+  async enter(): Promise<() => void> {
+    if (this.running >= this.limits.running) await new Promise<void>((resolve) => this.waiting.push(resolve));
+    else this.running++;
+    return () => {
+      const next = this.running <= this.limits.running ? this.waiting.shift() : undefined;
+      if (next) next();
+      else this.running--;
+    };
+  }
+}

@@ -1,0 +1,175 @@
+import { itemsTokens } from '../../context/tokens.ts';
+import { isBackground, isKept, isStreamed } from '../../core/ask.ts';
+import type { Delta } from '../../core/delta.ts';
+import { Fault, faultOf } from '../../core/errors.ts';
+import type { GatewayEvent } from '../../core/events.ts';
+import { type AppendIntent, type Outcome, type PlacedIntent, turnOf } from '../../core/turn.ts';
+import { digestItems } from '../../session/history.ts';
+import { encodeBody, offload } from '../../session/stored-turn.ts';
+import { recordTape } from '../../session/tape.ts';
+import type { TurnRow } from '../../session/turn-log.ts';
+import type { RunningTurn, TurnPath } from '../path.ts';
+import { settleTurn } from './settle.ts';
+
+/**
+ * Records the outcome of a turn; resolved, it survives the machine. Rejects where the store does not take it,
+ * and with `session_moved` where the answer is stored but another turn has taken its position in the session.
+ */
+export async function commit(
+  turn: RunningTurn,
+  outcome: Outcome,
+  failure: unknown,
+  path: TurnPath,
+): Promise<void> {
+  const { intent } = turn;
+  const ended: GatewayEvent = { type: 'turn-ended', intent, outcome, failure };
+  if (isKept(intent.retention)) await commitKept(turn, outcome, ended, path);
+  path.emit(ended);
+}
+
+async function commitKept(
+  { intent, stored, live, session }: RunningTurn,
+  outcome: Outcome,
+  ended: GatewayEvent,
+  path: TurnPath,
+): Promise<void> {
+  const lease = session.kind === 'head' ? session.lease : undefined;
+  const recording = { intent: stored, outcome, deltas: live.log, token: lease?.token, events: [ended] };
+  const committed = await appendToLog(recording, path);
+  lease?.committed();
+  const { head, isOffloaded, tokens, totalTokens, digest } = committed;
+  // Where the session was deleted meanwhile, there is no branch that lacks the turn.
+  if (head === 'lost' && (await path.log.findSession(intent.tenant, { id: intent.session })))
+    throw new StoredBeside();
+  // A branch stays in memory for the next turn, unless large content would stay with it.
+  if (head === 'moved' && !isOffloaded && stored.input === intent.input) {
+    path.sessions.advance(session, { turn: turnOf(stored, outcome), tokens, totalTokens, digest, hidden: [] });
+  }
+}
+
+/** The turn is stored, but another turn has taken its position in the session. */
+class StoredBeside extends Fault {
+  constructor() {
+    super('session_moved', 'Another process took over the session while this turn ran.');
+  }
+}
+
+/** A turn to be written to the log. */
+export interface Recording {
+  /** With its large content offloaded. */
+  intent: PlacedIntent | AppendIntent;
+  outcome: Outcome;
+  /** Everything that readers have seen. */
+  deltas: readonly Delta[];
+  /** Of the session's lease under which the turn ran. */
+  token?: number;
+  events: readonly GatewayEvent[];
+}
+
+/** A turn that is in the log. */
+interface Logged extends Pick<TurnRow, 'tokens' | 'totalTokens' | 'digest'> {
+  /**
+   * `moved`: the session's head is this turn. `lost`: it should be, but another turn took the position, or the
+   * session is gone. `kept`: the turn does not move the head.
+   */
+  head: 'moved' | 'lost' | 'kept';
+  /** Large content of the output was offloaded. */
+  isOffloaded: boolean;
+}
+
+/**
+ * Writes a turn to the log and ends its journal entry. A turn without output is stored beside the branch: the
+ * session goes on as if it had not been asked.
+ */
+export async function appendToLog(
+  { intent, outcome, deltas, token, events }: Recording,
+  { log, journal, blobs }: Pick<TurnPath, 'log' | 'journal' | 'blobs'>,
+): Promise<Logged> {
+  const output = await offload(outcome.output, intent, blobs);
+  const tape = cameWhole(intent, outcome)
+    ? undefined
+    : await offload(recordTape(deltas, outcome), intent, blobs);
+  const row = rowOf(intent, outcome, encodeBody(intent, { ...outcome, output }, tape));
+  const hasOutput = outcome.output.length > 0 || outcome.state === 'completed';
+  const move = hasOutput ? intent.position.moveHead : undefined;
+  const isMoved = await log.commitTurn(row, { move, token, events });
+  journal.end(intent.id);
+  const { tokens, totalTokens, digest } = row;
+  const head = move === undefined ? 'kept' : isMoved ? 'moved' : 'lost';
+  return { head, isOffloaded: output !== outcome.output, tokens, totalTokens, digest };
+}
+
+/** An answer that came in one piece needs no tape: it is played item by item, as it came. */
+function cameWhole(intent: PlacedIntent | AppendIntent, { attempts }: Outcome): boolean {
+  if (intent.kind === 'append') return true;
+  return !isStreamed(intent.delivery) && !isBackground(intent.delivery) && !attempts;
+}
+
+function rowOf(intent: PlacedIntent | AppendIntent, outcome: Outcome, body: string): TurnRow {
+  const { id, tenant, session, createdAt, dialect, fingerprint } = intent;
+  const { parent, branchTokens, inputTokens, digest } = intent.position;
+  const tokens = inputTokens + answerTokens(outcome);
+  const { model, metadata, retention } =
+    intent.kind === 'placed' ? intent : { model: '', metadata: {}, retention: 'stored' as const };
+  return {
+    tenant,
+    session,
+    id,
+    parent,
+    createdAt,
+    state: outcome.state,
+    dialect,
+    listed: retention === 'listed',
+    model,
+    tokens,
+    totalTokens: branchTokens + tokens,
+    digest: digestItems(digest, outcome.output),
+    metadata,
+    hidden: [],
+    deleted: retention === 'key',
+    fingerprint,
+    body,
+  };
+}
+
+/**
+ * The provider has counted what it wrote. Reasoning is not sent back and does not count; neither does what
+ * several calls wrote of one answer.
+ */
+function answerTokens({ usage, output, attempts }: Outcome): number {
+  return !attempts && usage && usage.output > usage.reasoning
+    ? usage.output - usage.reasoning
+    : itemsTokens(output);
+}
+
+/** Milliseconds between two offers of a turn that the store did not take; the pause doubles. */
+const FIRST_PAUSE_MS = 1_000;
+const LONGEST_PAUSE_MS = 60_000;
+
+/**
+ * The outcome of a turn could not be recorded. Readers are told so. What the turn has said is kept: it is
+ * offered to the store until the store takes it, so that the turn does not seem to run for ever.
+ */
+export function commitLater(turn: RunningTurn, error: unknown, path: TurnPath): void {
+  const { intent, live } = turn;
+  const fault = faultOf(error);
+  path.emit({ type: 'turn-lost', intent, failure: error });
+  live.fail(fault);
+  if (isKept(intent.retention) && !(error instanceof StoredBeside)) void offerAgain(turn, fault, path);
+}
+
+async function offerAgain(turn: RunningTurn, failure: unknown, path: TurnPath): Promise<void> {
+  const { stored, live } = turn;
+  for (let pause = FIRST_PAUSE_MS; !path.live.isClosed; pause = Math.min(2 * pause, LONGEST_PAUSE_MS)) {
+    await Bun.sleep(pause);
+    try {
+      const outcome = settleTurn(turn, failure, path);
+      const ended: GatewayEvent = { type: 'turn-ended', intent: turn.intent, outcome, failure };
+      await appendToLog({ intent: stored, outcome, deltas: live.log, events: [ended] }, path);
+      return;
+    } catch (error) {
+      // The next offer may succeed; otherwise the process that takes over the journal records the turn.
+      path.emit({ type: 'store-failed', during: 'recording a turn', failure: error });
+    }
+  }
+}

@@ -1,0 +1,61 @@
+import type { Delta } from '../../core/delta.ts';
+import { faultOf } from '../../core/errors.ts';
+import type { GatewayEvent } from '../../core/events.ts';
+import { foldAll } from '../../core/fold.ts';
+import { type Outcome, type PlacedIntent, turnOf } from '../../core/turn.ts';
+import { offloadedIntent } from '../../session/stored-turn.ts';
+import type { TurnPath } from '../path.ts';
+import { appendToLog } from '../record/commit.ts';
+import { unplaced } from '../record/intent.ts';
+import { priceOf, settle } from '../record/settle.ts';
+import { isLeftToSuccessor, type Start } from './start.ts';
+
+/**
+ * Ends a turn that could not start to be answered. A caller is told and nothing is recorded; a turn that was
+ * acknowledged before is recorded with the failure as its outcome. Never rejects.
+ */
+export async function close(start: Start, failure: unknown, path: TurnPath): Promise<void> {
+  const { live } = start;
+  if (start.by === 'caller') return live.refuse(failure);
+  if (isLeftToSuccessor(start.intent, failure)) return live.fail(faultOf(failure));
+  try {
+    const isRecovered = start.by === 'recovery';
+    const intent = isRecovered ? start.intent : unplaced(start.intent);
+    const stored = isRecovered ? start.stored : await offloadedIntent(intent, path.blobs);
+    const deltas = isRecovered ? start.deltas : [];
+    const outcome = await closeJournaled({ intent: stored, deltas, failure }, path);
+    live.end(turnOf(intent, outcome), isRecovered ? undefined : failure);
+  } catch (error) {
+    live.fail(faultOf(error));
+  }
+}
+
+/** A journaled turn that does not run, or does not go on. */
+export interface Closing {
+  /** With its large content offloaded. */
+  intent: PlacedIntent;
+  /** As far as the answer has come. */
+  deltas: readonly Delta[];
+  /** Why it ends here: a `Fault` or a `Cancelled`. */
+  failure: unknown;
+}
+
+/** Records a turn as far as it has come. */
+export async function closeJournaled(
+  { intent, deltas, failure }: Closing,
+  path: TurnPath,
+): Promise<Outcome> {
+  const { branchTokens, inputTokens } = intent.position;
+  const outcome = settle({
+    turn: intent.id,
+    folded: foldAll(deltas),
+    failure,
+    price: priceOf(path.directory),
+    promptTokens: () => branchTokens + inputTokens,
+    completedAt: path.clock(),
+  });
+  const ended: GatewayEvent = { type: 'turn-ended', intent, outcome, failure };
+  await appendToLog({ intent, outcome, deltas, events: [ended] }, path);
+  path.emit(ended);
+  return outcome;
+}

@@ -1,0 +1,25 @@
+import type { WaitingIntent } from '../../core/turn.ts';
+import { offloadedIntent } from '../../session/stored-turn.ts';
+import { LiveTurn } from '../live/live-turn.ts';
+import type { TurnPath } from '../path.ts';
+import type { Start } from './start.ts';
+
+/**
+ * Accepts a turn that runs later, when its session and a slot are free. It is journaled, so that the gateway
+ * answers for it from now on. Rejects with `queue_full`, or where what the turn builds on does not exist.
+ */
+export async function enqueue(intent: WaitingIntent, path: TurnPath): Promise<Start> {
+  const session = await path.sessions.expect(intent.tenant, intent.state);
+  const leaveQueue = path.slots.accept();
+  try {
+    const written = path.journal.begin(await offloadedIntent(intent, path.blobs));
+    if (written) await written;
+  } catch (error) {
+    leaveQueue();
+    throw error;
+  }
+  const live = new LiveTurn(intent, session);
+  live.acknowledge();
+  path.live.add(live);
+  return { by: 'queue', intent, live, leaveQueue };
+}
