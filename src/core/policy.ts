@@ -1,0 +1,18 @@
+/** How a turn meets trouble. Every word has this one definition: the configuration, keys and request headers use it. */
+export const POLICY_WORDS = {
+  /** When the client that asked for the turn leaves: the turn runs on and is recorded, or stops. */
+  onDisconnect: ['run_on', 'cancel'],
+  /** While another turn writes to the session: wait for it, or fork from what the session holds. */
+  whenBusy: ['wait', 'fork'],
+  /** While no candidate can be reached: fail, or keep the turn until one can. */
+  whenDown: ['fail', 'defer'],
+  /** When an answer broke off and cannot be continued: begin it again and announce which parts are void, or fail. */
+  whenBroken: ['restart', 'fail'],
+} as const;
+
+export type PolicyField = keyof typeof POLICY_WORDS;
+
+export type TurnPolicy = { readonly [Field in PolicyField]: (typeof POLICY_WORDS)[Field][number] };
+
+/** The policy of a configuration or a key. Without `whenBroken`, the dialect of the request decides. */
+export type PolicyDefaults = Omit<TurnPolicy, 'whenBroken'> & Partial<Pick<TurnPolicy, 'whenBroken'>>;
