@@ -11,7 +11,7 @@ import { recall } from './claws/local/recall.ts';
 import { detectLocalServers, localCandidates } from './claws/local-servers.ts';
 import { openaiChat } from './claws/openai-chat/protocol.ts';
 import { openaiResponses } from './claws/openai-responses/protocol.ts';
-import type { Config } from './config/config.ts';
+import { type Config, policyOf } from './config/config.ts';
 import { systemClock } from './core/clock.ts';
 import { Fault } from './core/errors.ts';
 import type { Tenant } from './core/turn.ts';
@@ -202,7 +202,7 @@ async function openKeyring(
   keys: KeyStore,
 ): Promise<{ keyring: Keyring; newRootKey?: string }> {
   const keyring = new Keyring();
-  const root = { tenant: DEFAULT_TENANT, key: 'root', policy: config.turns.policy };
+  const root = { tenant: DEFAULT_TENANT, key: 'root', policy: policyOf(config.turns) };
   for (const { name, key, tenant, policy } of config.keys)
     keyring.add(hashKey(key), { tenant: tenant as Tenant, key: name, policy });
   if (config.masterKey !== undefined) {

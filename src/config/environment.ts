@@ -4,23 +4,23 @@ import { type ScalarSetting, scalarSettings } from './shape.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Names the configuration file; the only variable that is not a setting of the file itself. */
+/** Names the configuration file. It is the only `CLAWHOLD_…` variable that is not a setting. */
 export const FILE_VARIABLE = 'CLAWHOLD_CONFIG';
 
-/** The settings that variables give. */
+/** The settings that environment variables set. */
 export interface EnvironmentSettings {
   values: { setting: ScalarSetting; text: string }[];
   problems: Problem[];
 }
 
-/** A variable with nothing in it counts as unset: that is how compose files and CI leave one out. */
+/** An empty variable counts as unset: compose files and CI systems leave a variable out this way. */
 export function variable(env: Environment, name: string): string | undefined {
   return env[name] || undefined;
 }
 
 /**
- * Reads every `CLAWHOLD_…` variable; one that is none of the schema's settings is a problem, unless the
- * operator made it up for the file (`inFile`).
+ * Reads every `CLAWHOLD_…` variable. A variable that is not a setting of the schema is a problem, unless
+ * the file uses it (`inFile`).
  */
 export function readEnvironment(
   schema: z.core.$ZodType,
@@ -42,24 +42,24 @@ export function readEnvironment(
   return read;
 }
 
-/** Kubernetes gives every pod such variables for a service called `clawhold`; they are not meant for us. */
+/** Kubernetes sets such variables in every pod for a service called `clawhold`. They are not settings. */
 function isServiceLink(name: string, text: string): boolean {
   if (/^CLAWHOLD_SERVICE_(HOST|PORT(_\w+)?)$/.test(name)) return true;
   if (/^CLAWHOLD_PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?$/.test(name)) return true;
   return name === 'CLAWHOLD_PORT' && /^(tcp|udp|sctp):\/\//.test(text);
 }
 
-/** A text of the file after its variables were put in. */
+/** A text of the file after its variables were replaced by their values. */
 export interface FilledText {
   text: string;
-  /** The variables that it names, set or not. */
+  /** The variables that the text names, set or unset. */
   variables: string[];
   problems: string[];
 }
 
 /**
- * Puts variables into a text of the file: `${NAME}`, or `${NAME:-text}` for one that may be unset or
- * empty. `$${` stands for a plain `${`.
+ * Replaces the variables in a text of the file by their values: `${NAME}`, or `${NAME:-text}` for one that
+ * may be unset or empty. `$${` becomes a plain `${`.
  */
 export function fillIn(text: string, env: Environment): FilledText {
   const variables: string[] = [];

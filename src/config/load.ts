@@ -4,13 +4,13 @@ import { type Config, toConfig } from './config.ts';
 import { type Environment, FILE_VARIABLE, readEnvironment, variable } from './environment.ts';
 import { ConfigError, describeIssues, type Origin, type Problem, pathText, suggestion } from './problems.ts';
 import { clawSchema, fileSchema } from './schema.ts';
-import { type Path, settle } from './shape.ts';
+import { coerce, type Path } from './shape.ts';
 import { readYaml, type YamlFile } from './yaml-file.ts';
 
 const FILE_NAMES = ['clawhold.yaml', 'clawhold.yml'];
 
 export interface LoadOptions {
-  /** Where the file is looked for, and what relative paths start from. */
+  /** The directory of the file; relative paths start from it. */
   cwd: string;
   env: Environment;
   /**
@@ -21,8 +21,8 @@ export interface LoadOptions {
 }
 
 /**
- * Reads the configuration: variables over the file over defaults. Throws a `ConfigError` with every
- * mistake at once; a `CLAWHOLD_CONFIG` that names no readable file is one.
+ * Reads the configuration: a variable overrides the file, and the file overrides the default. Throws one
+ * `ConfigError` with every mistake. A `CLAWHOLD_CONFIG` that names no readable file is a mistake.
  */
 export async function loadConfig({ cwd, env, providers }: LoadOptions): Promise<Config> {
   const problems: Problem[] = [];
@@ -31,7 +31,7 @@ export async function loadConfig({ cwd, env, providers }: LoadOptions): Promise<
   const settings = readEnvironment(fileSchema, env, file?.variables ?? new Set());
   problems.push(...(file?.problems ?? []), ...settings.problems);
 
-  const value = settle(fileSchema, overlay(file?.value, settings.values));
+  const value = coerce(fileSchema, overlay(file?.value, settings.values));
   const variables = new Map(settings.values.map(({ setting }) => [pathText(setting.path), setting.variable]));
   const origin = originOf(file, variables);
   const parsed = fileSchema.safeParse(value);
@@ -40,7 +40,7 @@ export async function loadConfig({ cwd, env, providers }: LoadOptions): Promise<
     ...(parsed.success ? [] : describeIssues(parsed.error.issues, fileSchema, value, origin)),
     ...crossCheck(value, providers && new Set(providers), origin),
   ];
-  // A line whose variable is missing has no value yet: what else is wrong with it would be noise.
+  // A line whose variable is missing has no value yet, so further messages about it would mislead.
   problems.push(...invalid.filter(({ where }) => !broken.has(where)));
   if (problems.length > 0 || !parsed.success) throw new ConfigError(problems);
   return toConfig(parsed.data, cwd, found?.path);
@@ -48,7 +48,7 @@ export async function loadConfig({ cwd, env, providers }: LoadOptions): Promise<
 
 interface FoundFile {
   path: string;
-  /** As the operator would write it. */
+  /** As the operator writes it. */
   name: string;
   text: string;
 }
@@ -69,7 +69,7 @@ async function findFile(cwd: string, env: Environment, problems: Problem[]): Pro
   return undefined;
 }
 
-/** A copy of the file's value with the variables' texts put in place. */
+/** A copy of the file's value, with the texts of the variables at their paths. */
 function overlay(value: unknown, texts: { setting: { path: string[] }; text: string }[]): unknown {
   if (texts.length === 0) return value ?? {};
   const whole = structuredClone(value ?? {});
@@ -94,7 +94,7 @@ function originOf(file: YamlFile | undefined, variables: Map<string, string>): O
   };
 }
 
-/** What no single field shows: claws nobody knows, aliases that lead nowhere, keys that stand twice. */
+/** Mistakes that involve several settings: unknown claws, aliases of unknown providers, duplicate keys. */
 function crossCheck(value: unknown, providers: Set<string> | undefined, origin: Origin): Problem[] {
   if (!isMapping(value)) return [];
   const problems: Problem[] = checkKeys(value.keys, origin);
@@ -105,7 +105,7 @@ function crossCheck(value: unknown, providers: Set<string> | undefined, origin: 
     if (providers.has(id) || !parsed.success) continue;
     const missing = [
       parsed.data.protocol === undefined ? 'protocol' : '',
-      parsed.data.base_url === undefined ? 'base_url' : '',
+      parsed.data.baseUrl === undefined ? 'base_url' : '',
     ].filter(Boolean);
     if (missing.length === 0) continue;
     const hint = suggestion(id, providers) || `; a claw of your own needs ${missing.join(' and ')}`;

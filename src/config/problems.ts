@@ -2,13 +2,13 @@ import type { z } from 'zod';
 import { nearest } from '../core/nearest.ts';
 import { isShowable, keysAt, type Path, schemaAt } from './shape.ts';
 
-/** One mistake: where it stands (`clawhold.yaml:12`, or a variable's name) and what it is. */
+/** One mistake: where it is (`clawhold.yaml:12`, or a variable's name) and what is wrong. */
 export interface Problem {
   where: string;
   message: string;
 }
 
-/** The configuration can't be used. `problems` has every mistake, one line each; none shows a secret. */
+/** The configuration is not valid. `problems` has one line for every mistake. No line shows a secret. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError';
   readonly problems: readonly string[];
@@ -21,17 +21,17 @@ export class ConfigError extends Error {
   }
 }
 
-/** Where the parts of a configuration came from. */
+/** Where the values of a configuration came from. */
 export interface Origin {
   /** The file and line of a path, or the variable that set it. */
   where(path: Path): string;
-  /** Whether a variable, not the file, set what stands at the path: then `where` names the setting already. */
+  /** Whether a variable set the value at the path. `where` then names the setting already. */
   fromVariable(path: Path): boolean;
-  /** The text as it was written, where variables were put into it. */
+  /** The text in the file before its variables were replaced; absent for a text without variables. */
   written(path: Path): string | undefined;
 }
 
-/** What is wrong with `value`, in words for the person who wrote it. */
+/** What is wrong with `value`, for the person who wrote it. */
 export function describeIssues(
   issues: readonly z.core.$ZodIssue[],
   schema: z.core.$ZodType,
@@ -70,7 +70,7 @@ function describeIssue(
   return [{ where: origin.where(issue.path), message: `${name}${expected}${got}` }];
 }
 
-/** `; did you mean "port"?`, or nothing when no known word is near. */
+/** `; did you mean "port"?`, or an empty text when no known word is similar. */
 export function suggestion(word: string, known: Iterable<string>): string {
   const [best] = nearest(word, known);
   return best === undefined ? '' : `; did you mean "${best}"?`;
@@ -99,7 +99,7 @@ function expectedKind(issue: z.core.$ZodIssue): string {
 
 const LONGEST_SHOWN = 20;
 
-/** Shows a wrong value only where it can't be a secret: by the setting's kind, and short. */
+/** Shows a wrong value only if it is short and its kind of setting is never secret. */
 function gotText(path: Path, schema: z.core.$ZodType, root: unknown, origin: Origin): string {
   let value = root;
   for (const step of path) value = (value as Record<PropertyKey, unknown> | undefined)?.[step];

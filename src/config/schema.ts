@@ -1,227 +1,308 @@
 import { z } from 'zod';
+import { POLICY_WORDS } from '../core/policy.ts';
+import {
+  flag,
+  list,
+  oneOf,
+  oneOrMore,
+  partialSection,
+  price,
+  secret,
+  section,
+  text,
+  wholeNumber,
+} from './setting.ts';
 
 /**
- * The configuration file, field by field, as it is written: snake_case, everything optional. The JSON
- * Schema in `docs/`, the `CLAWHOLD_…` variables and the messages of mistakes are all derived from here.
+ * Every setting of the configuration, as the file writes it: snake_case, all optional. This is the only
+ * place that describes a setting. Everything else is derived from it: the `Config` type and its values
+ * (`config.ts`), the `CLAWHOLD_…` variables, the messages about mistakes, and the files that
+ * `bun src/config/write-docs.ts` writes (JSON Schema, example, reference).
  */
 
 const MIB = 1024 * 1024;
 const HOUR_MS = 60 * 60 * 1000;
 const DAY_MS = 24 * HOUR_MS;
 
-function wholeNumber(from: number, to: number) {
-  const error = `expected a whole number from ${from} to ${to}`;
-  return z.number({ error }).int({ error }).min(from, { error }).max(to, { error });
-}
-
-function text(expected: string, pattern: RegExp) {
-  const error = `expected ${expected}`;
-  return z.string({ error }).regex(pattern, { error });
-}
-
-function oneOf<const Word extends string>(words: readonly [Word, ...Word[]]) {
-  return z.enum(words, { error: `expected one of ${words.join(', ')}` });
-}
-
-function flag() {
-  return z.boolean({ error: 'expected true or false' });
-}
-
-function price(what: string) {
-  const error = 'expected US dollars per million tokens, 0 or more';
-  return z.number({ error }).min(0, { error }).optional().describe(`US dollars per million ${what}.`);
-}
-
-function secret(minimum: number) {
-  const error = minimum === 1 ? 'expected a text' : `expected at least ${minimum} characters`;
-  return z.string({ error }).min(minimum, { error });
-}
-
-const url = text('a URL that begins with http:// or https://', /^https?:\/\/[^\s/]+\S*$/);
-
-const model = z.strictObject({
-  id: text('the name of a model', /\S/).describe("The model's name at the provider."),
-  context: wholeNumber(1, 1e9).optional().describe('The most tokens that fit: input and output together.'),
-  output: wholeNumber(1, 1e9).optional().describe('The most tokens that one answer can have.'),
-  input_price: price('input tokens'),
-  output_price: price('output tokens'),
-  cache_read_price: price('input tokens read from the prompt cache'),
-  cache_write_price: price('input tokens written to the prompt cache'),
+const storage = section({
+  kind: oneOf(['sqlite', 'memory']).default('sqlite').meta({
+    description: 'A database in `data_dir`, or memory. Memory loses everything at every stop.',
+    restart: true,
+  }),
 });
 
-const quirks = z.strictObject({
-  max_tokens_field: oneOf(['max_tokens', 'max_completion_tokens'])
-    .optional()
-    .describe('The request field that limits the output.'),
-  no_stream_options: flag().optional().describe('The server refuses `stream_options`.'),
-  developer_role: flag().optional().describe('The server takes the role `developer` for instructions.'),
-  no_parallel_tool_calls: flag().optional().describe('The server refuses `parallel_tool_calls`.'),
-  no_json_schema: flag().optional().describe('The server knows JSON output, but not by schema.'),
+const model = section({
+  id: text('the name of a model', /\S/).meta({ description: "The model's name at the provider." }),
+  context: wholeNumber(1, 1e9).optional().meta({
+    description: 'The context window in tokens: input and output together.',
+  }),
+  output: wholeNumber(1, 1e9).optional().meta({ description: 'The most tokens that one answer can have.' }),
+  input_price: price().optional().meta({ description: 'US dollars per million input tokens.' }),
+  output_price: price().optional().meta({ description: 'US dollars per million output tokens.' }),
+  cache_read_price: price().optional().meta({
+    description: 'US dollars per million input tokens read from the prompt cache.',
+  }),
+  cache_write_price: price().optional().meta({
+    description: 'US dollars per million input tokens written to the prompt cache.',
+  }),
 });
 
-export const clawSchema = z.strictObject({
-  base_url: url
+/** The fields of `Quirks` in `src/claws/claw.ts`; `tests/unit/config/claws.test.ts` compares them. */
+const quirks = section({
+  max_tokens_field: oneOf(['max_tokens', 'max_completion_tokens']).optional().meta({
+    description: 'The request field that limits the output.',
+  }),
+  no_stream_options: flag().optional().meta({ description: 'The server refuses `stream_options`.' }),
+  developer_role: flag().optional().meta({
+    description: 'The server accepts the role `developer` for instructions.',
+  }),
+  no_parallel_tool_calls: flag().optional().meta({
+    description: 'The server refuses `parallel_tool_calls`.',
+  }),
+  no_json_schema: flag().optional().meta({
+    description: 'The server supports JSON output, but not by JSON Schema.',
+  }),
+  prefill: oneOf(['partial', 'prefix', 'continue_final_message', 'plain'])
     .optional()
-    .describe("The API's base URL, as the provider's own SDK takes it. Required for a claw of your own."),
-  api_key: secret(1).optional().describe(`The key; better as \${VARIABLE} than in the file.`),
-  enabled: flag().default(true).describe('False turns the claw off, whatever keys are found.'),
-  protocol: oneOf(['openai-chat', 'openai-responses', 'anthropic', 'gemini'])
-    .optional()
-    .describe('The wire protocol. Required for a claw of your own.'),
-  models: z
-    .array(model, { error: 'expected a list of models' })
-    .default([])
-    .describe('Models that the catalogue does not know, or whose facts differ.'),
-  quirks: quirks.prefault({}).describe('How the server differs from OpenAI.'),
+    .meta({
+      description:
+        'How a request asks the server to continue an assistant message that ends the conversation: by the ' +
+        'field `partial` or `prefix` on the message, by the request field `continue_final_message` of vLLM, ' +
+        'or by the message alone (`plain`). Set it only if this works with every model of the server.',
+    }),
 });
 
-const aliasTarget = text('"provider/model"', /^[^\s/]+\/\S+$/);
+export const clawSchema = section({
+  base_url: text('a URL that begins with http:// or https://', /^https?:\/\/[^\s/]+\S*$/)
+    .transform((url) => url.replace(/\/+$/, ''))
+    .optional()
+    .meta({
+      description:
+        "The API's base URL, as the provider's own SDK takes it. Required for a server of your own.",
+    }),
+  api_key: secret(1).optional().meta({
+    description: `The key for the API. Write it as \${VARIABLE} to keep it out of the file.`,
+  }),
+  enabled: flag().default(true).meta({
+    description: 'False turns the claw off, even if there is a key for it.',
+  }),
+  protocol: oneOf(['openai-chat', 'openai-responses', 'anthropic', 'gemini']).optional().meta({
+    description: 'The wire protocol. Required for a server of your own.',
+  }),
+  models: list(model, 'a list of models').prefault([]).meta({
+    description: 'Models that the catalogue does not know, or knows with other facts.',
+  }),
+  quirks: quirks.prefault({}).meta({
+    description: 'How the server differs from OpenAI. Each overrides what the catalogue says.',
+  }),
+});
 
-/** How turns meet trouble; a key may have its own words for it. */
+const claws = z
+  .record(text('letters, digits or . _ - as a name', /^[A-Za-z0-9][\w.-]*$/), clawSchema)
+  .prefault({})
+  .meta({
+    description:
+      'Connections to providers, by name. A provider whose key is in the environment (OPENAI_API_KEY, ' +
+      'ANTHROPIC_API_KEY, GEMINI_API_KEY…) needs no entry. An entry changes something, or adds a server of ' +
+      'your own.',
+    example: `
+openai:
+  api_key: \${OPENAI_API_KEY:-sk-not-set}
+  enabled: false
+in-house:
+  protocol: openai-chat
+  base_url: http://127.0.0.1:9000/v1
+  models:
+    # US dollars per million tokens.
+    - { id: our-model, context: 32768, output: 4096, input_price: 0.1, output_price: 0.4 }
+  quirks:
+    no_parallel_tool_calls: true
+`,
+  });
+
+const aliases = z
+  .record(
+    text('a name without spaces', /^\S+$/),
+    oneOrMore(text('"provider/model"', /^[^\s/]+\/\S+$/), '"provider/model", or a list of them').meta({
+      description: 'The model, or several in order of preference.',
+    }),
+  )
+  .prefault({})
+  .meta({
+    description:
+      'Model names of your own. Each stands for one model, or for several: the first that works answers.',
+    example: `
+fast: groq/openai/gpt-oss-20b
+careful: [anthropic/claude-opus-4-8, openai/gpt-5.5]
+`,
+  });
+
+/** How turns meet trouble: for all turns in `turns`, for the turns of one key in `keys`. */
 const policy = {
-  on_disconnect: oneOf(['run_on', 'cancel']).describe(
-    'When the client leaves before the answer is whole: go on and record it, or cancel it.',
-  ),
-  when_busy: oneOf(['wait', 'fork']).describe(
-    'While another turn writes to the session: wait for it, or fork from what is there.',
-  ),
-  when_down: oneOf(['fail', 'defer']).describe(
-    'While no provider can be reached: fail, or keep the turn until one can.',
-  ),
-  when_broken: oneOf(['restart', 'fail']).describe(
-    'Where an answer broke off and cannot be continued: begin it anew, or fail. Unless it is said, responses restart and chat completions fail.',
-  ),
+  on_disconnect: oneOf(POLICY_WORDS.onDisconnect).meta({
+    description:
+      'When the client disconnects before the answer is complete: run on and record it, or cancel the turn.',
+  }),
+  when_busy: oneOf(POLICY_WORDS.whenBusy).meta({
+    description:
+      'While another turn writes to the session: wait for it, or fork from what the session holds.',
+  }),
+  when_down: oneOf(POLICY_WORDS.whenDown).meta({
+    description: 'While no provider can be reached: fail, or defer the turn until one can.',
+  }),
+  when_broken: oneOf(POLICY_WORDS.whenBroken).meta({
+    description:
+      'When an answer broke off and cannot be continued: restart it, or fail. Without this setting, ' +
+      'responses restart. Chat completions fail, because they cannot take text back.',
+  }),
 };
 
-const turns = z.strictObject({
+const turns = section({
   on_disconnect: policy.on_disconnect.default('run_on'),
   when_busy: policy.when_busy.default('wait'),
   when_down: policy.when_down.default('fail'),
-  when_broken: policy.when_broken.optional(),
   defer_ms: wholeNumber(1, 7 * DAY_MS)
     .default(HOUR_MS)
-    .describe('How long a deferred turn waits for a provider.'),
+    .meta({
+      description: 'How long a deferred turn waits for a provider, in milliseconds.',
+    }),
+  when_broken: policy.when_broken.optional().meta({ example: 'restart' }),
   recovery: oneOf(['rescue', 'close'])
     .default('rescue')
-    .describe(
-      'What becomes of turns that ran when the gateway died: go on with them, or close them as incomplete.',
-    ),
-  background: wholeNumber(1, 10_000).default(16).describe('How many background turns run at once.'),
+    .meta({
+      description:
+        'What happens to turns that were running when the gateway died: rescue continues them, close ends ' +
+        'them as incomplete.',
+    }),
+  background: wholeNumber(1, 10_000).default(16).meta({
+    description: 'How many background turns run at once.',
+  }),
 });
 
-const key = z.strictObject({
-  name: text('a name', /\S/).describe('Shown in logs and usage reports instead of the key.'),
-  key: secret(16).describe('What callers send as `Authorization: Bearer <key>`; at least 16 characters.'),
+const key = section({
+  name: text('a name', /\S/).meta({ description: 'Shown in logs and usage reports instead of the key.' }),
+  key: secret(16).meta({ description: 'What clients send as `Authorization: Bearer <key>`.' }),
   tenant: text('1 to 64 letters, digits or . _ -', /^[\w.-]{1,64}$/)
     .default('default')
-    .describe('Whose sessions the key sees. Keys of one tenant share them.'),
-  turns: z
-    .strictObject(policy)
-    .partial()
-    .prefault({})
-    .describe('How the turns of this key meet trouble, where it differs.'),
+    .meta({
+      description: 'Whose sessions the key can use. Keys of one tenant share their sessions.',
+    }),
+  turns: partialSection(policy).prefault({}).meta({
+    description: 'How the turns of this key meet trouble, where it differs from the general `turns`.',
+  }),
 });
 
-const limits = z.strictObject({
+const keys = list(key, 'a list of keys')
+  .prefault([])
+  .meta({
+    description: 'Keys for clients, in addition to the root key. Keys of one tenant share their sessions.',
+    example: `
+- name: website
+  key: \${WEBSITE_KEY:-change-me-to-a-long-secret}
+  tenant: website
+  # How the turns of this key differ.
+  turns: { on_disconnect: cancel }
+`,
+  });
+
+const limits = section({
   body_bytes: wholeNumber(1024, 2048 * MIB)
     .default(32 * MIB)
-    .describe('The largest request body, in bytes.'),
-  session_queue: wholeNumber(0, 10_000)
-    .default(16)
-    .describe('How many turns may wait for one session before further ones are refused.'),
-  session_wait_ms: wholeNumber(1, DAY_MS)
-    .default(120_000)
-    .describe('How long a turn waits for its session before it is refused.'),
-  background_queue: wholeNumber(0, 1_000_000)
-    .default(1000)
-    .describe('How many background turns may wait before further ones are refused.'),
-  socket_ms: wholeNumber(1, HOUR_MS)
-    .default(HOUR_MS)
-    .describe('How long a WebSocket may be open before its client has to connect again.'),
+    .meta({
+      description: 'The largest request body, in bytes.',
+    }),
+  session_queue: wholeNumber(0, 10_000).default(16).meta({
+    description: 'How many turns may wait for one session. Further turns are refused.',
+  }),
+  session_wait_ms: wholeNumber(1, DAY_MS).default(120_000).meta({
+    description: 'How long a turn waits for its session before it is refused, in milliseconds.',
+  }),
+  background_queue: wholeNumber(0, 1_000_000).default(1000).meta({
+    description: 'How many background turns may wait. Further ones are refused.',
+  }),
+  socket_ms: wholeNumber(1, HOUR_MS).default(HOUR_MS).meta({
+    description: 'How long a WebSocket may be open before its client has to reconnect, in milliseconds.',
+  }),
 });
 
-const timeouts = z.strictObject({
-  connect_ms: wholeNumber(1, DAY_MS).default(10_000).describe('To connect to a provider.'),
-  first_token_ms: wholeNumber(1, DAY_MS)
-    .default(120_000)
-    .describe('From the request until the answer begins.'),
-  idle_ms: wholeNumber(1, DAY_MS).default(60_000).describe('Between two parts of a streamed answer.'),
-  total_ms: wholeNumber(1, DAY_MS).default(1_800_000).describe('For the whole answer.'),
+const retention = section({
+  idempotency_ms: wholeNumber(1, 365 * DAY_MS)
+    .default(DAY_MS)
+    .meta({
+      description: 'How long idempotency keys are kept.',
+    }),
 });
 
-export const fileSchema = z
-  .strictObject({
-    host: text('a host name or address', /^\S+$/)
-      .default('127.0.0.1')
-      .describe('The address to listen on; 0.0.0.0 for every interface.'),
-    port: wholeNumber(0, 65_535).default(2529).describe('The port to listen on; 0 takes any free one.'),
-    data_dir: text('a directory', /\S/)
-      .default('./clawhold-data')
-      .describe('Where sessions are kept; relative to the working directory.'),
-    master_key: secret(16)
-      .optional()
-      .describe('The root key, instead of one made at the first start; at least 16 characters.'),
-    storage: z
-      .strictObject({
-        kind: oneOf(['sqlite', 'memory']).default('sqlite').describe('Memory forgets all at every stop.'),
-      })
-      .prefault({})
-      .describe('Where sessions are stored.'),
-    claws: z
-      .record(text('letters, digits or . _ - as a name', /^[A-Za-z0-9][\w.-]*$/), clawSchema)
-      .default({})
-      .describe('Connections to providers, by name. A provider of the catalogue needs only its key.'),
-    aliases: z
-      .record(
-        text('a name without spaces', /^\S+$/),
-        z.union([aliasTarget, z.array(aliasTarget).min(1)], {
-          error: 'expected "provider/model", or a list of them',
-        }),
-      )
-      .default({})
-      .describe('Model names of your own: each stands for one model, or for several in order.'),
-    keys: z
-      .array(key, { error: 'expected a list of keys' })
-      .default([])
-      .describe('Keys for callers, beside the root key.'),
-    limits: limits.prefault({}).describe('What callers may take.'),
-    turns: turns
-      .prefault({})
-      .describe('How turns meet trouble, unless their key or their request says otherwise.'),
-    retention: z
-      .strictObject({
-        idempotency_ms: wholeNumber(1, 365 * DAY_MS)
-          .default(DAY_MS)
-          .describe('How long idempotency keys are kept.'),
-      })
-      .prefault({})
-      .describe('What is kept for how long, in milliseconds.'),
-    timeouts: timeouts.prefault({}).describe('How long to wait for a provider, in milliseconds.'),
-    context: z
-      .strictObject({
-        overflow: oneOf(['truncate', 'error'])
-          .default('truncate')
-          .describe(
-            'When a session outgrows the model: leave out the oldest turns, or answer with an error.',
-          ),
-      })
-      .prefault({})
-      .describe('How a prompt is made from a session.'),
-    detect: flag().default(true).describe('Look for Ollama, LM Studio, vLLM and llama.cpp on this machine.'),
-    log: z
-      .strictObject({
-        level: oneOf(['debug', 'info', 'warn', 'error']).default('info').describe('The least severe to log.'),
-      })
-      .prefault({})
-      .describe('Logging.'),
-    shutdown: z
-      .strictObject({
-        drain_ms: wholeNumber(0, DAY_MS).default(30_000).describe('How long running turns get to end.'),
-      })
-      .prefault({})
-      .describe('Stopping.'),
-  })
-  .describe('Configuration of Clawhold.');
+const timeouts = section({
+  connect_ms: wholeNumber(1, DAY_MS).default(10_000).meta({
+    description: 'The time to connect to a provider.',
+  }),
+  first_token_ms: wholeNumber(1, DAY_MS).default(120_000).meta({
+    description: 'The time from the request until the answer begins.',
+  }),
+  idle_ms: wholeNumber(1, DAY_MS).default(60_000).meta({
+    description: 'The time between two parts of a streamed answer.',
+  }),
+  total_ms: wholeNumber(1, DAY_MS).default(1_800_000).meta({ description: 'The time for the whole answer.' }),
+});
 
-/** The file after validation, with every default in place. */
-export type FileSettings = z.output<typeof fileSchema>;
+const context = section({
+  overflow: oneOf(['truncate', 'error'])
+    .default('truncate')
+    .meta({
+      description:
+        "When a session outgrows the model's context window: leave out the oldest turns (truncate), or " +
+        'answer with an error.',
+    }),
+});
+
+const log = section({
+  level: oneOf(['debug', 'info', 'warn', 'error']).default('info').meta({
+    description: 'The least severe level that is logged: debug, info, warn or error.',
+  }),
+});
+
+const shutdown = section({
+  drain_ms: wholeNumber(0, DAY_MS).default(30_000).meta({
+    description: 'How long running turns may go on when the gateway stops, in milliseconds.',
+  }),
+});
+
+export const fileSchema = section({
+  host: text('a host name or address', /^\S+$/).default('127.0.0.1').meta({
+    description: 'The address to listen on. 0.0.0.0 lets other machines connect.',
+    restart: true,
+  }),
+  port: wholeNumber(0, 65_535).default(2529).meta({
+    description: 'The port to listen on. 0 takes any free port.',
+    restart: true,
+  }),
+  data_dir: text('a directory', /\S/).default('./clawhold-data').meta({
+    description: 'The directory where sessions are kept, relative to the working directory.',
+    restart: true,
+  }),
+  storage: storage.prefault({}).meta({ description: 'How sessions are stored.' }),
+  master_key: secret(16).optional().meta({
+    description: 'The root key. Without this setting, the first start makes one and shows it once.',
+    example: `\${ROOT_KEY}`,
+    restart: true,
+  }),
+  claws,
+  aliases,
+  keys,
+  turns: turns.prefault({}).meta({
+    description:
+      'How turns meet trouble. A key may have settings of its own, and a request may override both by a ' +
+      'header: `x-clawhold-when-busy: fork`.',
+  }),
+  limits: limits.prefault({}).meta({ description: 'What clients may use.' }),
+  retention: retention.prefault({}).meta({ description: 'How long data is kept, in milliseconds.' }),
+  timeouts: timeouts.prefault({}).meta({ description: 'How long to wait for a provider, in milliseconds.' }),
+  context: context.prefault({}).meta({ description: 'How a prompt is made from a session.' }),
+  detect: flag().default(true).meta({
+    description: 'Look for Ollama, LM Studio, vLLM and llama.cpp on this machine.',
+    restart: true,
+  }),
+  log: log.prefault({}).meta({ description: 'Logging.' }),
+  shutdown: shutdown.prefault({}).meta({ description: 'Stopping.' }),
+}).meta({ description: 'Configuration of Clawhold.' });

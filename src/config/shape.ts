@@ -3,19 +3,35 @@ import { z } from 'zod';
 /** A path into the configuration: `['keys', 0, 'name']`. */
 export type Path = readonly PropertyKey[];
 
-/** A setting that is one plain value, and so can be given as an environment variable. */
-export interface ScalarSetting {
+/** One setting of the schema, or a mapping or list that contains settings. */
+export interface Setting {
+  /** `<name>` is a name that the operator chooses, `[]` an entry of a list: `['claws', '<name>', 'models']`. */
   path: string[];
-  variable: string;
+  /** The path as one text: `keys[].name`. */
+  name: string;
+  /** Its `CLAWHOLD_…` variable. Only a plain value at a fixed path has one. */
+  variable?: string;
+  /** The schema behind `optional`, `default` and the like. */
+  schema: z.core.$ZodType;
+  /** Absent for a setting without a default. */
+  fallback?: unknown;
+  note: z.core.GlobalMeta;
 }
 
-/** The schema behind `optional`, `default` and the like. */
+/** A setting that is one plain value, and so can be given as an environment variable. */
+export type ScalarSetting = Setting & { variable: string };
+
+/** The schema itself, then those that it wraps (`optional`, `default`, a transform…), the innermost last. */
+function layersOf(schema: z.core.$ZodType): z.core.$ZodType[] {
+  if (schema instanceof z.ZodOptional || schema instanceof z.ZodDefault || schema instanceof z.ZodPrefault)
+    return [schema, ...layersOf(schema.unwrap())];
+  if (schema instanceof z.ZodPipe) return [schema, ...layersOf(schema.in)];
+  return [schema];
+}
+
+/** The schema of what the file writes, without the layers around it. */
 function bare(schema: z.core.$ZodType): z.core.$ZodType {
-  let inner = schema;
-  while (inner instanceof z.ZodOptional || inner instanceof z.ZodDefault || inner instanceof z.ZodPrefault) {
-    inner = inner.unwrap();
-  }
-  return inner;
+  return layersOf(schema).at(-1)!;
 }
 
 /** The schema of what `path` leads to, or undefined where nothing is allowed. */
@@ -31,50 +47,69 @@ export function schemaAt(root: z.core.$ZodType, path: Path): z.core.$ZodType | u
   return schema;
 }
 
-/** The keys that may stand in the mapping at `path`. */
+/** The keys that the mapping at `path` may have. */
 export function keysAt(root: z.core.$ZodType, path: Path): string[] {
   const schema = schemaAt(root, path);
   return schema instanceof z.ZodObject ? Object.keys(schema.shape) : [];
 }
 
-/** Numbers, flags and words of a fixed set: never secret, so that a wrong one may be shown. */
+/** Numbers, flags and words of a fixed set are never secret, so a message may show a wrong one. */
 export function isShowable(schema: z.core.$ZodType | undefined): boolean {
   return schema instanceof z.ZodNumber || schema instanceof z.ZodBoolean || schema instanceof z.ZodEnum;
 }
 
-/** Every scalar setting with its variable, derived from its path: `limits.body_bytes` → `CLAWHOLD_LIMITS_BODY_BYTES`. */
-export function scalarSettings(root: z.core.$ZodType, path: string[] = []): ScalarSetting[] {
+/** Every setting below `root`, in the schema's order; a mapping or list comes before what it contains. */
+export function settingsOf(root: z.core.$ZodType, path: string[] = []): Setting[] {
   const schema = bare(root);
-  if (schema instanceof z.ZodObject) {
-    return Object.entries(schema.shape).flatMap(([key, inner]) => scalarSettings(inner, [...path, key]));
-  }
-  if (schema instanceof z.ZodString || isShowable(schema)) {
-    return [{ path, variable: `CLAWHOLD_${path.join('_').toUpperCase()}` }];
-  }
-  return [];
+  if (schema instanceof z.ZodRecord) return settingsBelow(schema.valueType, [...path, '<name>']);
+  if (schema instanceof z.ZodArray) return settingsOf(schema.element, [...path, '[]']);
+  if (!(schema instanceof z.ZodObject)) return [];
+  return Object.entries(schema.shape).flatMap(([key, inner]) => settingsBelow(inner, [...path, key]));
+}
+
+function settingsBelow(root: z.core.$ZodType, path: string[]): Setting[] {
+  const layers = layersOf(root);
+  const schema = bare(root);
+  const plain = schema instanceof z.ZodString || isShowable(schema);
+  const fixed = !path.includes('<name>') && !path.includes('[]');
+  const setting: Setting = {
+    path,
+    name: path.join('.').replaceAll('.[]', '[]'),
+    // `limits.body_bytes` → `CLAWHOLD_LIMITS_BODY_BYTES`
+    variable: plain && fixed ? `CLAWHOLD_${path.join('_').toUpperCase()}` : undefined,
+    schema,
+    fallback: layers.find((layer) => layer instanceof z.ZodDefault)?.def.defaultValue,
+    note: Object.assign({}, ...layers.toReversed().map((layer) => z.globalRegistry.get(layer))),
+  };
+  return [setting, ...settingsOf(root, path)];
+}
+
+/** Every setting that has a variable. */
+export function scalarSettings(root: z.core.$ZodType): ScalarSetting[] {
+  return settingsOf(root).filter((setting): setting is ScalarSetting => setting.variable !== undefined);
 }
 
 /**
- * `value` with text turned into the number or flag that the schema asks for (variables are always
- * text), and with keys that have no value left out (`claws:` with every line under it commented).
+ * `value` with texts turned into the numbers or flags that the schema asks for (variables are always
+ * text), and without the keys that have no value (`claws:` with every line under it commented out).
  */
-export function settle(root: z.core.$ZodType, value: unknown): unknown {
+export function coerce(root: z.core.$ZodType, value: unknown): unknown {
   const schema = bare(root);
-  if (typeof value === 'string') return settleText(schema, value);
+  if (typeof value === 'string') return coerceText(schema, value);
   if (Array.isArray(value)) {
-    return schema instanceof z.ZodArray ? value.map((entry) => settle(schema.element, entry)) : value;
+    return schema instanceof z.ZodArray ? value.map((entry) => coerce(schema.element, entry)) : value;
   }
   if (typeof value !== 'object' || value === null) return value;
-  const settled: Record<string, unknown> = {};
+  const coerced: Record<string, unknown> = {};
   for (const [key, entry] of Object.entries(value)) {
     if (entry === null) continue;
     const inner = schemaAt(schema, [key]);
-    settled[key] = inner ? settle(inner, entry) : entry;
+    coerced[key] = inner ? coerce(inner, entry) : entry;
   }
-  return settled;
+  return coerced;
 }
 
-function settleText(schema: z.core.$ZodType, text: string): unknown {
+function coerceText(schema: z.core.$ZodType, text: string): unknown {
   if (schema instanceof z.ZodNumber && /^-?\d+(\.\d+)?$/.test(text.trim())) return Number(text);
   if (schema instanceof z.ZodBoolean && /^(true|false)$/i.test(text.trim())) return /true/i.test(text);
   return text;

@@ -10,24 +10,24 @@ export interface YamlFile {
   problems: Problem[];
   /** The environment variables that the file names. */
   variables: ReadonlySet<string>;
-  /** `clawhold.yaml:12`: the line of the key or entry at `path`, or of the nearest one around it. */
+  /** `clawhold.yaml:12`: the line of the key or entry at `path`, or of the nearest one that contains it. */
   where(path: Path): string;
-  /** The text at `path` as it was written, where variables were put into it. */
+  /** The text at `path` before its variables were replaced; absent for a text without variables. */
   written(path: Path): string | undefined;
 }
 
 type Yaml = typeof import('yaml');
 
-/** Parses `text` and fills in `${VARIABLES}`. `name` is how messages call the file. */
+/** Parses `text` and replaces `${VARIABLES}` by their values. Messages call the file `name`. */
 export async function readYaml(text: string, name: string, env: Environment): Promise<YamlFile> {
-  // Only a start with a file pays for the parser.
+  // Loaded here, because a start without a file does not need the parser.
   const yaml = await import('yaml');
   const lineCounter = new yaml.LineCounter();
   const lineAt = (offset: number) => `${name}:${lineCounter.linePos(offset).line}`;
-  // Pretty errors quote the lines around the mistake, which may hold a key.
+  // Pretty errors quote the lines around the mistake. These may contain a key.
   const document = yaml.parseDocument(text, { lineCounter, prettyErrors: false, merge: true });
-  // Neither may the message itself: after a colon it quotes what the parser stumbled on.
-  const problems: Problem[] = tellingErrors(document.errors).map((error) => ({
+  // After a colon, the message quotes the text where the parser failed. This may be a key too.
+  const problems: Problem[] = usefulErrors(document.errors).map((error) => ({
     where: lineAt(error.pos[0]),
     message: `not valid YAML: ${error.message.replace(/: .*$/s, '')}`,
   }));
@@ -35,8 +35,8 @@ export async function readYaml(text: string, name: string, env: Environment): Pr
   const variables = new Set<string>();
   const writtenTexts = new Map<unknown, string>();
   yaml.visit(document, {
-    Scalar(place, node) {
-      if (place === 'key' || typeof node.value !== 'string' || !node.value.includes('${')) return;
+    Scalar(position, node) {
+      if (position === 'key' || typeof node.value !== 'string' || !node.value.includes('${')) return;
       writtenTexts.set(node, node.value);
       const filled = fillIn(node.value, env);
       node.value = filled.text;
@@ -59,13 +59,16 @@ export async function readYaml(text: string, name: string, env: Environment): Pr
   };
 }
 
-/** One syntax mistake makes the parser stumble on: only the first of that kind says something. */
-function tellingErrors(errors: readonly YAMLParseError[]): YAMLParseError[] {
+/** One syntax mistake causes further ones, so only the first is useful. Duplicate keys are independent. */
+function usefulErrors(errors: readonly YAMLParseError[]): YAMLParseError[] {
   const first = errors.find(({ code }) => code !== 'DUPLICATE_KEY');
   return errors.filter((error) => error.code === 'DUPLICATE_KEY' || error === first);
 }
 
-/** The node at `path`, and where its key or entry begins; without such a node, the nearest one around it. */
+/**
+ * The node at `path`, and the offset of its key or entry. Without such a node, the offset of the nearest one
+ * that contains it.
+ */
 function locate(yaml: Yaml, document: Document, path: Path): { node?: unknown; offset: number } {
   const resolved = (node: unknown) => (yaml.isAlias(node) ? node.resolve(document) : node);
   let node: unknown = document.contents;

@@ -45,7 +45,9 @@ describe('without a file', () => {
       keys: [],
       limits: { bodyBytes: 33_554_432, sessionQueue: 16, sessionWaitMs: 120_000, backgroundQueue: 1000 },
       turns: {
-        policy: { onDisconnect: 'run_on', whenBusy: 'wait', whenDown: 'fail' },
+        onDisconnect: 'run_on',
+        whenBusy: 'wait',
+        whenDown: 'fail',
         deferMs: 3_600_000,
         recovery: 'rescue',
         background: 16,
@@ -59,15 +61,15 @@ describe('without a file', () => {
     });
     expect(config.file).toBeUndefined();
     expect(config.masterKey).toBeUndefined();
-    expect(config.turns.policy.whenBroken).toBeUndefined();
+    expect(config.turns.whenBroken).toBeUndefined();
   });
 
-  test('an empty file and one of comments only are as good as none', async () => {
+  test('an empty file, or one with only comments, sets nothing', async () => {
     expect((await load('')).port).toBe(2529);
     expect((await load('# port: 1\nclaws:\n  # openai:\n')).claws).toEqual({});
   });
 
-  test('a file that CLAWHOLD_CONFIG names must be there', async () => {
+  test('a file that CLAWHOLD_CONFIG names must exist', async () => {
     expect(await problems(undefined, { CLAWHOLD_CONFIG: 'other.yaml' })).toEqual([
       'CLAWHOLD_CONFIG: cannot read other.yaml (ENOENT)',
     ]);
@@ -75,7 +77,7 @@ describe('without a file', () => {
 });
 
 describe('the file', () => {
-  test('sets everything, in the names of the code', async () => {
+  test('sets everything; the code sees camelCase names', async () => {
     const config = await load(`
 data_dir: /var/lib/clawhold
 claws:
@@ -103,7 +105,10 @@ timeouts: { idle_ms: 5 }
     expect(config.aliases).toEqual({ fast: ['groq/a/b'], careful: ['openai/x', 'mine/m'] });
     expect(config.keys).toMatchObject([{ name: 'web', key: '0123456789abcdef', tenant: 'default' }]);
     expect(config.turns).toEqual({
-      policy: { onDisconnect: 'cancel', whenBusy: 'wait', whenDown: 'fail', whenBroken: 'restart' },
+      onDisconnect: 'cancel',
+      whenBusy: 'wait',
+      whenDown: 'fail',
+      whenBroken: 'restart',
       deferMs: 6,
       recovery: 'close',
       background: 7,
@@ -112,7 +117,7 @@ timeouts: { idle_ms: 5 }
     expect(config.timeouts).toMatchObject({ idleMs: 5, connectMs: 10_000 });
   });
 
-  test('gives each key the policy of all, and its own words first', async () => {
+  test('gives each key the general policy, overridden by its own settings', async () => {
     const { keys } = await load(`
 turns: { when_busy: fork, when_down: defer }
 keys:
@@ -134,7 +139,7 @@ claws:
     expect(config.claws.two).toMatchObject({ protocol: 'openai-chat', baseUrl: 'http://b' });
   });
 
-  test('the example at the root is valid', async () => {
+  test('the example at the root is valid and shows the defaults', async () => {
     const path = new URL('../../../clawhold.example.yaml', import.meta.url).pathname;
     const { PROVIDERS: rows } = await import('../../../src/claws/catalogue/providers.ts');
     const config = await loadConfig({
@@ -143,11 +148,21 @@ claws:
       providers: rows.map(({ id }) => id),
     });
     expect(config.claws['in-house']?.models).toHaveLength(1);
+    const { file, claws, aliases, keys, ...shown } = config;
+    expect(await load(undefined)).toMatchObject(shown);
+  });
+
+  test('the settings that the example comments out are valid', async () => {
+    const example = await Bun.file(new URL('../../../clawhold.example.yaml', import.meta.url)).text();
+    const uncommented = example.replace(/^( *)# (\w+: \S+)$/gm, '$1$2');
+    const config = await load(uncommented, { ROOT_KEY: '0123456789abcdef' });
+    expect(config.masterKey).toBe('0123456789abcdef');
+    expect(config.turns.whenBroken).toBe('restart');
   });
 });
 
 describe('variables', () => {
-  test('go before the file, and the file before the defaults', async () => {
+  test('override the file, and the file overrides the defaults', async () => {
     const config = await load('port: 1\nhost: a\nlog: { level: warn }', {
       CLAWHOLD_PORT: '2',
       CLAWHOLD_LOG_LEVEL: 'debug',
@@ -159,11 +174,11 @@ describe('variables', () => {
     });
     expect(config).toMatchObject({ port: 2, host: 'a', log: { level: 'debug' }, detect: false });
     expect(config.limits).toMatchObject({ bodyBytes: 2048, sessionQueue: 16 });
-    expect(config.turns.policy.whenBusy).toBe('fork');
+    expect(config.turns.whenBusy).toBe('fork');
     expect(config.masterKey).toBe('0123456789012345');
   });
 
-  test('that nobody knows are mistakes, but for those that the file names', async () => {
+  test('that are unknown are mistakes, unless the file uses them', async () => {
     expect(await problems(undefined, { CLAWHOLD_PROT: '1', CLAWHOLD_XYZZY: '1' })).toEqual([
       'CLAWHOLD_PROT: unknown variable; did you mean "CLAWHOLD_PORT"?',
       'CLAWHOLD_XYZZY: unknown variable',
@@ -182,14 +197,14 @@ describe('variables', () => {
     expect(config.port).toBe(2529);
   });
 
-  test('with a wrong value are named', async () => {
+  test('with a wrong value are reported', async () => {
     expect(await problems('port: 1', { CLAWHOLD_PORT: 'abc', CLAWHOLD_DETECT: 'maybe' })).toEqual([
       'CLAWHOLD_DETECT: expected true or false, got "maybe"',
       'CLAWHOLD_PORT: expected a whole number from 0 to 65535, got "abc"',
     ]);
   });
 
-  test('are filled into the file, typed by the setting', async () => {
+  test('in the file are replaced by their values, and the setting decides the type', async () => {
     const config = await load(
       `
 host: \${HOST}
@@ -204,7 +219,7 @@ keys: [{ name: "$\${literal}", key: "\${KEY}" }]
     expect(config.keys[0]).toMatchObject({ name: `\${literal}`, key: '1234567890123456' });
   });
 
-  test('that are missing are named with their line, once', async () => {
+  test('that are missing are reported once, with their line', async () => {
     expect(await problems(`host: a\nport: \${PORT}\nclaws: { openai: { api_key: "\${KEY" } }`)).toEqual([
       'clawhold.yaml:2: the environment variable PORT is not set',
       `clawhold.yaml:3: a variable is written \${NAME} or \${NAME:-default}`,
@@ -213,7 +228,7 @@ keys: [{ name: "$\${literal}", key: "\${KEY}" }]
 });
 
 describe('mistakes', () => {
-  test('are all told at once, each with its line', async () => {
+  test('are all reported at once, each with its line', async () => {
     const yaml = `prot: 1
 port: abc
 log:
@@ -255,7 +270,7 @@ detect: 1
     ]);
   });
 
-  test('in how turns meet trouble are told, wherever they stand', async () => {
+  test('in the policy are reported for turns, keys and variables', async () => {
     const yaml = `turns: { on_disconnect: ignore, recovery: restart, background: 0 }
 keys:
   - { name: a, key: 0123456789abcdef, turns: { when_bsy: fork, when_down: wait } }
@@ -275,7 +290,7 @@ limits: { background_queue: -1, session_wait_ms: 0 }
     ]);
   });
 
-  test('of syntax are told without quoting the file', async () => {
+  test('of syntax are reported without quoting the file', async () => {
     expect(await problems(`port: 1\nport: 2`)).toEqual([
       'clawhold.yaml:2: not valid YAML: Map keys must be unique',
     ]);
@@ -287,8 +302,8 @@ limits: { background_queue: -1, session_wait_ms: 0 }
     ]);
   });
 
-  test('never show a secret, wherever it ended up', async () => {
-    const spoilt = [
+  test('never show a secret, even in a wrong position', async () => {
+    const misplaced = [
       `claws: { openai: ${SECRET} }`,
       `claws: { openai: { api_key: [${SECRET}] } }`,
       `claws: { openai: { base_url: "https//user:${SECRET}@host" } }`,
@@ -305,7 +320,7 @@ limits: { background_queue: -1, session_wait_ms: 0 }
       `master_key: ${SECRET}: ${SECRET}`,
       SECRET,
     ];
-    for (const yaml of spoilt) {
+    for (const yaml of misplaced) {
       expect({ yaml, problems: (await problems(yaml, { KEY: SECRET })).join('\n') }).toEqual({
         yaml,
         problems: expect.not.stringContaining(SECRET.slice(3, 12)),

@@ -18,19 +18,19 @@ describe('editDistance', () => {
 });
 
 describe('nearest', () => {
-  test('gives the nearest first, and no more than asked for', () => {
+  test('returns the nearest first, and no more than the limit', () => {
     expect(nearest('gpt-5-mni', ['gpt-5', 'gpt-5-mini', 'gpt-5-nano', 'claude'], 2)).toEqual([
       'gpt-5-mini',
       'gpt-5-nano',
     ]);
   });
 
-  test('gives nothing that is not near', () => {
+  test('returns nothing that is too different', () => {
     expect(nearest('xyzzy', ['port', 'host'])).toEqual([]);
     expect(nearest('x', [])).toEqual([]);
   });
 
-  test('knows a part of a name', () => {
+  test('finds a name by a part of it', () => {
     expect(nearest('opus-4-8', ['claude-opus-4-8', 'gpt-5'])).toEqual(['claude-opus-4-8']);
   });
 });
@@ -38,20 +38,20 @@ describe('nearest', () => {
 describe('nearestModels', () => {
   const models = ['openai/gpt-4o-mini', 'azure/gpt-4o-mini', 'anthropic/claude-opus-4-8', 'fast'];
 
-  test('knows models by their bare names, and gives the whole ones', () => {
+  test('finds models by their names without provider, and returns full names', () => {
     expect(nearestModels('gpt-4o-minni', models)).toEqual(['openai/gpt-4o-mini', 'azure/gpt-4o-mini']);
     expect(nearestModels('fasst', models)).toEqual(['fast']);
   });
 
-  test('compares whole names with whole names', () => {
+  test('compares full names with full names', () => {
     expect(nearestModels('opnai/gpt-4o-mni', models)).toEqual(['openai/gpt-4o-mini']);
   });
 
-  test('knows a provider alone', () => {
+  test('finds models by a provider', () => {
     expect(nearestModels('anthropic', models)).toEqual(['anthropic/claude-opus-4-8']);
   });
 
-  test('does not compare a name that is no name', () => {
+  test('does not compare a name of a million characters', () => {
     expect(nearestModels('x'.repeat(1_000_000), models)).toEqual([]);
   });
 });

@@ -1,0 +1,57 @@
+import { fileSchema } from '../schema.ts';
+import { keysAt, type Setting, settingsOf } from '../shape.ts';
+
+/** The widest line of a comment, in characters. */
+const WIDTH = 105;
+
+const INTRODUCTION = `\
+# yaml-language-server: $schema=./docs/clawhold.schema.json
+#
+# Every setting here is optional, and docs/configuration.md describes all of them. Copy what you need to
+# clawhold.yaml in the directory that Clawhold starts in, or name another file with CLAWHOLD_CONFIG.
+# \${NAME} is replaced by that environment variable, and \${NAME:-text} falls back to the text. Inside { } and
+# [ ] put quotes around it.
+# Every plain value is also a variable, which overrides the file: CLAWHOLD_LIMITS_BODY_BYTES is
+# limits.body_bytes.
+`;
+
+/** A configuration file that shows every setting, with its default or an example. */
+export function exampleText(): string {
+  const settings = settingsOf(fileSchema);
+  const sections = settings.filter(({ path }) => path.length === 1);
+  const paragraphs = sections.map((section) => {
+    const inside = settings.filter(({ path }) => path.length === 2 && path[0] === section.name);
+    return keysAt(fileSchema, section.path).length > 0
+      ? [...comment(section, ''), `${section.name}:`, ...inside.flatMap((setting) => lines(setting, '  '))]
+      : lines(section, '');
+  });
+  return [INTRODUCTION, ...paragraphs.map((paragraph) => `${paragraph.join('\n')}\n`)].join('\n');
+}
+
+/** A setting with its comment. A setting without a default is commented out: most operators do not set it. */
+function lines(setting: Setting, indent: string): string[] {
+  const key = setting.path.at(-1);
+  const { fallback, note, name } = setting;
+  const above = comment(setting, indent);
+  if (note.example?.startsWith('\n')) {
+    const block = note.example.trim().split('\n');
+    return [...above, `${indent}${key}:`, ...block.map((line) => `${indent}  ${line}`)];
+  }
+  if (fallback !== undefined) return [...above, `${indent}${key}: ${String(fallback)}`];
+  if (note.example !== undefined) return [...above, `${indent}# ${key}: ${note.example}`];
+  throw new Error(`${name} has neither a default nor an example`);
+}
+
+function comment({ note }: Setting, indent: string): string[] {
+  const prefix = `${indent}# `;
+  const wrapped: string[] = [];
+  let line = '';
+  for (const word of (note.description ?? '').split(' ')) {
+    if (line !== '' && `${prefix}${line} ${word}`.length > WIDTH) {
+      wrapped.push(line);
+      line = '';
+    }
+    line += line === '' ? word : ` ${word}`;
+  }
+  return [...wrapped, line].map((text) => prefix + text);
+}
