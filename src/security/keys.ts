@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
 import { Fault } from '../core/errors.ts';
-import type { Caller, Tenant } from '../core/turn.ts';
+import type { Caller, Tenant } from '../core/request.ts';
 
 /** The tenant of the root key and of every key that names no other. */
 export const DEFAULT_TENANT = 'default' as Tenant;
@@ -15,15 +15,16 @@ export function newKey(): string {
   return `sk-claw-${Buffer.from(crypto.getRandomValues(new Uint8Array(32))).toString('base64url')}`;
 }
 
-/** Who may call, by the hash of the key. */
+/** The callers, by the hash of their key. */
 export class Keyring {
-  private readonly callers = new Map<string, Caller>();
+  private callers: ReadonlyMap<string, Caller> = new Map();
 
-  add(keyHash: string, caller: Caller): void {
-    this.callers.set(keyHash, caller);
+  /** Replaces all callers at once. */
+  replace(callers: ReadonlyMap<string, Caller>): void {
+    this.callers = callers;
   }
 
-  /** Reads `Authorization: Bearer` or `x-api-key`; `missing_key` or `invalid_key` where neither fits. */
+  /** Reads `Authorization: Bearer` or `x-api-key`. Throws `missing_key` or `invalid_key`. */
   authenticate(headers: Headers): Caller {
     const key = bearer(headers.get('authorization')) ?? headers.get('x-api-key');
     if (!key) throw new Fault('missing_key', 'This request carries no key.');

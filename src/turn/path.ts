@@ -32,7 +32,7 @@ export interface TurnPath {
   idempotency: Idempotency;
   slots: Slots;
   /** Changes with the configuration: read it when it is needed, keep no copy. */
-  readonly settings: TurnSettings;
+  settings: TurnSettings;
   clock: Clock;
   emit: Emit;
 }

@@ -1,0 +1,80 @@
+import { anthropic } from '../claws/anthropic/protocol.ts';
+import { loadCatalogue } from '../claws/catalogue/catalogue.ts';
+import type { ProtocolName, Provider, WireProtocol } from '../claws/claw.ts';
+import { ClawDirectory } from '../claws/claw-directory.ts';
+import { connectWithin } from '../claws/connect.ts';
+import { type FoundProvider, findProviders } from '../claws/find-providers.ts';
+import { gemini } from '../claws/gemini/protocol.ts';
+import { httpClaw } from '../claws/http-claw.ts';
+import { recall } from '../claws/local/recall.ts';
+import { detectLocalServers, localCandidates } from '../claws/local-servers.ts';
+import { openaiChat } from '../claws/openai-chat/protocol.ts';
+import { openaiResponses } from '../claws/openai-responses/protocol.ts';
+import type { Config } from '../config/config.ts';
+
+const PROTOCOLS: Record<Exclude<ProtocolName, 'local'>, WireProtocol> = {
+  'openai-chat': openaiChat,
+  'openai-responses': openaiResponses,
+  anthropic,
+  gemini,
+};
+
+/** Local servers start and stop while the gateway runs. */
+const DETECT_EVERY_MS = 30_000;
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+export interface OpenClaws {
+  directory: ClawDirectory;
+  /** Every provider, on or off, as it was found at the start. */
+  providers: readonly FoundProvider[];
+  /** Finds the providers again, with the settings of a new configuration. */
+  reconfigure(config: Config): Promise<void>;
+  close(): void;
+}
+
+/** The claws of all providers that have a key or need none, and of local servers that are found. */
+export async function openClaws(initial: Config, env: Environment): Promise<OpenClaws> {
+  let config = initial;
+  const catalogue = loadCatalogue();
+  const connect = connectWithin(() => config.timeouts.connectMs, env);
+  const directory = new ClawDirectory({
+    catalogue,
+    settings: modelSettings(config),
+    makeClaw: (provider: Provider, protocol) =>
+      httpClaw({ provider, protocol: PROTOCOLS[protocol as keyof typeof PROTOCOLS], fetch, connect }),
+    builtIn: { local: { claw: recall, models: ['recall'] } },
+  });
+  const find = async () => {
+    const localServers = config.detect
+      ? await detectLocalServers(fetch, localCandidates(catalogue.providers))
+      : [];
+    const found = findProviders({
+      rows: catalogue.providers,
+      settings: config.claws,
+      env,
+      localServers,
+      ownPort: config.port,
+    });
+    directory.update(found);
+    return found;
+  };
+  const providers = await find();
+  const timer = config.detect ? setInterval(find, DETECT_EVERY_MS) : undefined;
+  timer?.unref();
+  return {
+    directory,
+    providers,
+    async reconfigure(next) {
+      config = next;
+      directory.reconfigure(modelSettings(next));
+      await find();
+    },
+    close: () => clearInterval(timer),
+  };
+}
+
+const modelSettings = ({ claws, aliases }: Config) => ({
+  overrides: Object.fromEntries(Object.entries(claws).map(([id, { models }]) => [id, models])),
+  aliases,
+});

@@ -1,0 +1,81 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Config } from '../config/config.ts';
+import type { KeyStore } from '../security/key-store.ts';
+import type { BlobStore } from '../session/blob-store.ts';
+import type { ClaimStore } from '../session/claim-store.ts';
+import type { Journal } from '../session/journal.ts';
+import type { LeaseStore } from '../session/lease-store.ts';
+import type { Members } from '../session/members.ts';
+import type { TurnFeed } from '../session/turn-feed.ts';
+import type { TurnLog } from '../session/turn-log.ts';
+import { FileBlobStore } from '../stores/files/blob-store.ts';
+import { FileJournal } from '../stores/files/journal.ts';
+import { FileMembers } from '../stores/files/members.ts';
+import { FileTurnFeed } from '../stores/files/turn-feed.ts';
+import { MemoryBlobStore } from '../stores/memory/blob-store.ts';
+import { MemoryJournal } from '../stores/memory/journal.ts';
+import { MemoryKeyStore } from '../stores/memory/key-store.ts';
+import { MemoryMembers } from '../stores/memory/members.ts';
+import { MemoryStore } from '../stores/memory/store.ts';
+import { MemoryTurnFeed } from '../stores/memory/turn-feed.ts';
+import { SqliteStore } from '../stores/sqlite/store.ts';
+
+/** What the gateway keeps, and where. One store may serve several ports. */
+export interface Stores {
+  log: TurnLog;
+  leases: LeaseStore;
+  claims: ClaimStore;
+  keys: KeyStore;
+  members: Members;
+  journal: Journal;
+  feed: TurnFeed;
+  blobs: BlobStore;
+  /** Closes them in an order that leaves nothing undone. */
+  close(): Promise<void>;
+}
+
+/** Rejects with the reason, in words for the operator, where a store cannot be used. */
+export function openStores({ storage, dataDir }: Pick<Config, 'storage' | 'dataDir'>): Promise<Stores> {
+  return storage.kind === 'memory' ? openInMemory() : openInFiles(dataDir);
+}
+
+async function openInMemory(): Promise<Stores> {
+  const store = new MemoryStore();
+  const journal = new MemoryJournal();
+  return {
+    log: store,
+    leases: store,
+    claims: store,
+    keys: new MemoryKeyStore(),
+    members: new MemoryMembers(),
+    journal,
+    feed: new MemoryTurnFeed(journal),
+    blobs: new MemoryBlobStore(),
+    close: async () => {},
+  };
+}
+
+async function openInFiles(dataDir: string): Promise<Stores> {
+  mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+  const store = await SqliteStore.open(join(dataDir, 'clawhold.db'));
+  const members = await FileMembers.join(dataDir, store);
+  const journal = FileJournal.open(dataDir, members);
+  const feed = FileTurnFeed.open(dataDir, journal);
+  return {
+    log: store,
+    leases: store,
+    claims: store,
+    keys: store,
+    members,
+    journal,
+    feed,
+    blobs: new FileBlobStore(dataDir),
+    async close() {
+      feed.close();
+      await journal.close();
+      await members.leave();
+      await store.close();
+    },
+  };
+}
