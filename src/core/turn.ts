@@ -208,7 +208,7 @@ export function askedOf(intent: WaitingIntent | PlacedIntent): Asked {
     ...asked
   } = intent;
   // Does not compile while a run field is missing from the list above.
-  return asked satisfies { [Field in RunFields]?: never };
+  return asked satisfies Asked & { [Field in RunFields]?: never };
 }
 
 /** A turn that has ended. */

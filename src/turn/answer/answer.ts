@@ -1,6 +1,6 @@
 import type { Candidate } from '../../core/candidate.ts';
 import type { Delta } from '../../core/delta.ts';
-import { callFailureOf, Fault, faultOf } from '../../core/errors.ts';
+import { callFailureOf, type Fault } from '../../core/errors.ts';
 import { traceOf } from '../../core/events.ts';
 import { fold, isWhole } from '../../core/fold.ts';
 import { isKept } from '../../core/ask.ts';

@@ -1,12 +1,7 @@
 import { describe, expect, test } from 'bun:test';
-import { candidateName } from '../../../src/routing/candidate.ts';
-import {
-  type CapabilitiesOf,
-  choose,
-  type Directory,
-  type Service,
-  type Wanted,
-} from '../../../src/routing/choose.ts';
+import { candidateName } from '../../../src/core/candidate.ts';
+import type { Directory, Service } from '../../../src/core/directory.ts';
+import { type CapabilitiesOf, type Choice, choose } from '../../../src/routing/choose.ts';
 
 const SERVICES: Record<string, Service> = {
   anthropic: {
@@ -45,19 +40,19 @@ const chosen = (
   {
     settings = {},
     capabilities = ABLE,
-  }: { settings?: Wanted['settings']; capabilities?: CapabilitiesOf } = {},
-) => choose({ model, fallbacks, dialect: 'chat', settings }, directory, capabilities).map(candidateName);
+  }: { settings?: Choice['settings']; capabilities?: CapabilitiesOf } = {},
+) => choose({ model, fallbacks, vocabulary: 'openai-chat', settings }, directory, capabilities).map(candidateName);
 
 describe('an alias', () => {
-  test('passes over what is not turned on', () => {
+  test('skips providers that are not turned on', () => {
     expect(chosen('careful')).toEqual(['openai/gpt']);
   });
 
-  test('says what to set where nothing behind it is turned on', () => {
+  test('names the variable to set where none of its providers is turned on', () => {
     expect(() => chosen('off')).toThrow('set ANTHROPIC_API_KEY');
   });
 
-  test('gives what stands in it twice once', () => {
+  test('gives a name that is in it twice once', () => {
     expect(chosen('fast')).toEqual(['mistral/small', 'gemini/flash']);
   });
 });
@@ -82,7 +77,7 @@ describe('fallbacks', () => {
     ]);
   });
 
-  test('that the model or another fallback gave already are not tried twice', () => {
+  test('that name a candidate a second time do not add it again', () => {
     expect(chosen('openai/gpt', ['careful', 'gemini/flash', 'fast', 'openai/gpt'])).toEqual([
       'openai/gpt',
       'gemini/flash',
@@ -90,27 +85,27 @@ describe('fallbacks', () => {
     ]);
   });
 
-  test('stand in for a model that cannot be called, and are passed over like one', () => {
+  test('replace a model that cannot be called, and are skipped if they cannot be called', () => {
     expect(chosen('nobody/x', ['anthropic/claude', 'gemini/pro', 'off', 'unknown'])).toEqual(['gemini/pro']);
   });
 
-  test('are not searched for names like theirs while anything can be called', () => {
+  test('are not compared with all names while any candidate can be called', () => {
     const quiet: Directory = {
       ...directory,
       names: () => {
         throw new Error('all names were read');
       },
     };
-    const wanted: Wanted = { model: 'unknown', fallbacks: ['gemini/pro'], dialect: 'chat', settings: {} };
-    expect(choose(wanted, quiet, ABLE).map(candidateName)).toEqual(['gemini/pro']);
+    const choice: Choice = { model: 'unknown', fallbacks: ['gemini/pro'], vocabulary: 'openai-chat', settings: {} };
+    expect(choose(choice, quiet, ABLE).map(candidateName)).toEqual(['gemini/pro']);
   });
 
-  test('of which none can be called leave the first failure', () => {
+  test('that cannot be called either leave the first failure', () => {
     expect(() => chosen('groq/gpt-oss', ['unknown', 'anthropic/claude'])).toThrow('set claws.groq.enabled');
     expect(() => chosen('unknown', ['groq/gpt-oss'])).toThrow('The model "unknown" does not exist here.');
   });
 
-  test('must be able to do what is asked, as the model must', () => {
+  test('must support the settings, as the model must', () => {
     const capabilities: CapabilitiesOf = ({ provider }) => ({
       choices: provider === 'mistral',
       logprobs: provider === 'openai',
@@ -123,6 +118,6 @@ describe('fallbacks', () => {
   });
 });
 
-test('a provider that is turned off is not said to lack a key', () => {
+test('a provider that is turned off is not reported as one without a key', () => {
   expect(() => chosen('groq/gpt-oss')).toThrow('not turned on here: set claws.groq.enabled');
 });

@@ -1,16 +1,23 @@
 import { describe, expect, test } from 'bun:test';
 import type { Claw } from '../../../src/claws/claw.ts';
+import type { Candidate } from '../../../src/core/candidate.ts';
 import type { Delta } from '../../../src/core/delta.ts';
 import { type ErrorCode, Fault } from '../../../src/core/errors.ts';
+import type { GatewayEvent } from '../../../src/core/events.ts';
+import { newSessionId, newTurnId } from '../../../src/core/ids.ts';
 import type { Prompt } from '../../../src/core/prompt.ts';
-import type { Candidate } from '../../../src/routing/candidate.ts';
-import { call } from '../../../src/turn/call.ts';
-import { Cancelled } from '../../../src/turn/live-turn.ts';
+import type { Tenant } from '../../../src/core/request.ts';
+import { Cancelled } from '../../../src/core/turn-view.ts';
+import { type Answer, chain, retryNow } from '../../../src/routing/call-chain.ts';
+import { timeLimits } from '../../../src/routing/time-limits.ts';
+import { callFirst, dispatchTo } from '../../../src/turn/answer/call.ts';
 import { candidate, say } from './rescued.ts';
 
 const START: Delta = { type: 'start', model: 'm' };
+const session = newSessionId(0);
+const trace = { turn: newTurnId(session, 0), tenant: 'acme' as Tenant, session };
 
-/** What a claw does when it is called, one entry a call; the last one stands for all that follow. */
+/** What a claw does when it is called, one entry for each call; the last entry stands for all that follow. */
 type Conduct = (signal: AbortSignal) => AsyncIterable<readonly Delta[]>;
 
 const fails = (code: ErrorCode): Conduct =>
@@ -35,14 +42,18 @@ const silent: Conduct = async function* (signal) {
 interface Scene {
   conduct: Record<string, Conduct[]>;
   prompt?: Partial<Prompt>;
+  /** Providers whose models the conversation does not fit. */
+  tooSmall?: string[];
   prefills?: boolean;
   timeouts?: Partial<{ firstTokenMs: number; idleMs: number; totalMs: number }>;
   signal?: AbortSignal;
 }
 
-/** Calls candidates in the order in which the scene names them; says who was called. */
-function scene({ conduct, prompt = {}, prefills = false, timeouts = {}, signal }: Scene) {
+/** Calls candidates in the order in which the scene names them; lists the calls and the events. */
+function scene({ conduct, prompt = {}, tooSmall = [], prefills = false, timeouts = {}, signal }: Scene) {
   const called: string[] = [];
+  const events: GatewayEvent[] = [];
+  const emit = (event: GatewayEvent) => void events.push(event);
   const claw = ({ provider }: Candidate): Claw => ({
     provider,
     protocol: 'openai-chat',
@@ -55,14 +66,26 @@ function scene({ conduct, prompt = {}, prefills = false, timeouts = {}, signal }
       return turns[Math.min(turn, turns.length - 1)]!(inner);
     },
   });
-  const answer = call({
+  const limits = { firstTokenMs: 10_000, idleMs: 10_000, totalMs: 10_000, ...timeouts };
+  const dispatch = chain([retryNow(emit), timeLimits(() => limits)], dispatchTo(claw, emit));
+  const request = {
     candidates: Object.keys(conduct).map(candidate),
-    claw,
-    prompt: () => ({ stream: true, ...prompt }) as Prompt,
-    timeouts: { firstTokenMs: 10_000, idleMs: 10_000, totalMs: 10_000, ...timeouts },
+    prompt: ({ provider }: Candidate) => {
+      if (tooSmall.includes(provider)) throw new Fault('context_length_exceeded', `${provider} is too small.`);
+      return { stream: true, ...prompt } as Prompt;
+    },
     signal: signal ?? new AbortController().signal,
-  });
-  return { answer, called };
+    trace,
+    key: 'root',
+  };
+  return { answer: callFirst(request, dispatch, emit), called, events };
+}
+
+/** All bursts of an answer. */
+async function burstsOf({ first, rest }: Answer): Promise<(readonly Delta[])[]> {
+  const bursts = [first];
+  for (let next = await rest.next(); !next.done; next = await rest.next()) bursts.push(next.value);
+  return bursts;
 }
 
 const failureOf = (answer: Promise<unknown>): Promise<unknown> =>
@@ -114,7 +137,7 @@ describe('a failure before the first delta', () => {
     expect(called).toEqual(['one', 'two']);
   });
 
-  test.each(STOPS)('%s: nobody else is asked', async (code) => {
+  test.each(STOPS)('%s: no other candidate is called', async (code) => {
     const { answer, called } = scene({ conduct: { one: [fails(code)], two: [answers] } });
     expect(await codeOf(answer)).toBe(code);
     expect(called).toEqual(['one']);
@@ -136,18 +159,17 @@ describe('a failure before the first delta', () => {
 
 describe('an answer', () => {
   test('has all its bursts, the first one included', async () => {
-    const { bursts } = await scene({ conduct: { one: [answers] } }).answer;
-    expect(await Array.fromAsync(bursts)).toEqual([[START], [say.finish]]);
+    const answer = await scene({ conduct: { one: [answers] } }).answer;
+    expect(await burstsOf(answer)).toEqual([[START], [say.finish]]);
   });
 
-  test('that breaks after its first delta is not given again', async () => {
+  test('that breaks after its first delta is not requested again', async () => {
     const breaks: Conduct = async function* () {
       yield [START];
       throw new Fault('provider_error', 'It failed.');
     };
     const { answer, called } = scene({ conduct: { one: [breaks], two: [answers] } });
-    const { bursts } = await answer;
-    expect(await codeOf(Array.fromAsync(bursts))).toBe('provider_error');
+    expect(await codeOf(burstsOf(await answer))).toBe('provider_error');
     expect(called).toEqual(['one']);
   });
 
@@ -156,14 +178,14 @@ describe('an answer', () => {
     [true, false, false],
     [undefined, true, false],
   ])(
-    'goes on exactly where it is continued (%p) by a model that is prefilled (%p): %p',
+    'is exact where it continues (%p) and the model is prefilled (%p): %p',
     async (continues, prefills, exact) => {
       const { answer } = scene({ conduct: { one: [answers] }, prompt: { continues }, prefills });
       expect((await answer).exact).toBe(exact);
     },
   );
 
-  test('lets go of the claw when its reader leaves', async () => {
+  test('stops the claw when its reader leaves', async () => {
     let left = false;
     const endless: Conduct = async function* () {
       try {
@@ -172,14 +194,14 @@ describe('an answer', () => {
         left = true;
       }
     };
-    const { bursts } = await scene({ conduct: { one: [endless] } }).answer;
-    for await (const _ of bursts) break;
+    const { rest } = await scene({ conduct: { one: [endless] } }).answer;
+    await rest.return?.();
     expect(left).toBe(true);
   });
 });
 
 describe('a silent claw', () => {
-  test('is given up for the next one', async () => {
+  test('is given up, and the next candidate is called', async () => {
     const { answer, called } = scene({
       conduct: { one: [silent], two: [answers] },
       timeouts: { firstTokenMs: 1 },
@@ -188,7 +210,7 @@ describe('a silent claw', () => {
     expect(called).toEqual(['one', 'two']);
   });
 
-  test('has until the end for an answer that is not streamed', async () => {
+  test('has the total limit for an answer that is not streamed', async () => {
     const { answer } = scene({
       conduct: { one: [silent] },
       prompt: { stream: false },
@@ -197,7 +219,7 @@ describe('a silent claw', () => {
     expect(await failureOf(answer)).toMatchObject({ message: expect.stringContaining('20 ms') });
   });
 
-  test('is stopped with the reason of whoever stops it, and nobody else is asked', async () => {
+  test('is stopped with the reason of the abort, and no other candidate is called', async () => {
     const controller = new AbortController();
     const { answer, called } = scene({
       conduct: { one: [silent], two: [answers] },
@@ -207,4 +229,45 @@ describe('a silent claw', () => {
     expect(await failureOf(answer)).toBe(controller.signal.reason);
     expect(called).toEqual(['one']);
   });
+});
+
+describe('a conversation that does not fit a candidate', () => {
+  test('skips it', async () => {
+    const { answer, called, events } = scene({ conduct: { one: [answers], two: [answers] }, tooSmall: ['one'] });
+    expect(await answer).toMatchObject({ candidate: { provider: 'two' }, retries: 0 });
+    expect(called).toEqual(['two']);
+    expect(events[0]).toMatchObject({ type: 'context-exceeded', candidate: { provider: 'one' } });
+  });
+
+  test('is refused only where it fits none', async () => {
+    const { answer } = scene({ conduct: { one: [answers], two: [answers] }, tooSmall: ['one', 'two'] });
+    expect(await codeOf(answer)).toBe('context_length_exceeded');
+  });
+
+  test.each([[['one']], [['two']]])('leaves the failure of the candidate that was called (%p)', async (small) => {
+    const failing = fails('rate_limited');
+    const { answer } = scene({ conduct: { one: [failing], two: [failing] }, tooSmall: small });
+    expect(await codeOf(answer)).toBe('rate_limited');
+  });
+});
+
+test('every call and every failure is told, with what happens next', async () => {
+  const { answer, events } = scene({
+    conduct: { one: [fails('provider_error')], two: [fails('rate_limited')], three: [fails('content_filtered')] },
+  });
+  await failureOf(answer);
+  const told = events.map((event) => {
+    if (event.type === 'call-started') return `${event.attempt} ${event.candidate.provider}`;
+    return event.type === 'call-failed' ? `${event.attempt} ${event.code}: ${event.next}` : event.type;
+  });
+  expect(told).toEqual([
+    '1 one',
+    '1 provider_error: retry',
+    '2 one',
+    '2 provider_error: next-candidate',
+    '3 two',
+    '3 rate_limited: next-candidate',
+    '4 three',
+    '4 content_filtered: give-up',
+  ]);
 });

@@ -1,10 +1,10 @@
 import { expect, test } from 'bun:test';
 import { Fault } from '../../../src/core/errors.ts';
-import { Deadline, type Timeouts } from '../../../src/routing/deadline.ts';
+import { Deadline, type Timeouts } from '../../../src/routing/time-limits.ts';
 
 const HOUR = 3_600_000;
 
-/** What the deadline stops a call for. */
+/** The reason for which a deadline stops a call. */
 function stopped(limits: Timeouts, isHeard: boolean): Promise<Fault> {
   const deadline = new Deadline(limits, new AbortController().signal);
   if (isHeard) deadline.touch();
@@ -21,9 +21,9 @@ test.each([
     /sent nothing within 20 ms/,
   ],
   ['that falls silent', { firstTokenMs: HOUR, idleMs: 20, totalMs: HOUR }, true, /fell silent for 20 ms/],
-  ['that goes on and on', { firstTokenMs: HOUR, idleMs: HOUR, totalMs: 20 }, true, /complete within 20 ms/],
+  ['that does not end', { firstTokenMs: HOUR, idleMs: HOUR, totalMs: 20 }, true, /complete within 20 ms/],
 ])(
-  'an answer %s is given up at its own limit, however far away the others are',
+  'an answer %s is stopped at its own limit, while the other limits are far away',
   async (_, limits, isHeard, words) => {
     const reason = await stopped(limits, isHeard);
     expect(reason).toBeInstanceOf(Fault);
