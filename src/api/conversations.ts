@@ -18,11 +18,13 @@ import { hydratedTurn } from '../session/stored-turn.ts';
 import type { TurnPath } from '../turn/path.ts';
 import { append } from '../turn/start/append.ts';
 
+/** What a conversation begins with. */
 export interface NewConversation {
   items: Item[];
   metadata: Record<string, string>;
 }
 
+/** Which items of a conversation to read. */
 export interface ItemPage {
   /** Exclusive; the id of the last item of the page before. */
   after?: string;

@@ -14,6 +14,7 @@ export interface Service {
   models?: ReadonlySet<string>;
 }
 
+/** What is known about a model at a provider. */
 export type ModelLimits = Pick<Candidate, 'contextLimit' | 'outputLimit' | 'price'>;
 
 /** What can be called here. */

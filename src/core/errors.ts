@@ -168,6 +168,7 @@ export const ERRORS = {
   ),
 } satisfies Record<string, ErrorKind>;
 
+/** A code of the catalogue. */
 export type ErrorCode = keyof typeof ERRORS;
 
 function bad(status: number, remedy: string): ErrorKind {
@@ -205,6 +206,7 @@ export function withRemedy(code: ErrorCode, message: string): string {
   return `${message}${/[.!?]$/.test(message) ? '' : '.'} ${ERRORS[code].remedy}`;
 }
 
+/** What a fault says beside its message. */
 export interface FaultDetail {
   /** The request field at fault, as the caller wrote it: `messages[2].content`. */
   param?: string;

@@ -71,6 +71,7 @@ export interface RequestRecord {
   fault?: Fault;
 }
 
+/** Tells the listeners of an event. Never throws. */
 export type Emit = (event: GatewayEvent) => void;
 
 /** Tells every listener of every event. */

@@ -11,7 +11,9 @@ const SESSION_KEY_LENGTH = 20;
 const TURN_ID_LENGTH = 33;
 const KEY = /^[0-9a-hjkmnp-tv-z]+$/;
 
+/** A session's key: 20 characters. */
 export type SessionId = string & { readonly sessionId: unique symbol };
+/** A turn's id: its session's key and 13 characters. */
 export type TurnId = string & { readonly turnId: unique symbol };
 
 function encode(value: number, length: number): string {

@@ -2,6 +2,7 @@ import { itemId, type TurnId } from './ids.ts';
 import type { Item } from './items.ts';
 import type { Turn } from './turn.ts';
 
+/** An item under its public id. */
 export type IdentifiedItem = Item & { id: string };
 
 /** An item of a turn under its public id, with its position. */

@@ -4,11 +4,13 @@
  * kept and returned untouched (`OtherItem`).
  */
 
+/** Who a message is from. */
 export type Role = 'user' | 'assistant' | 'system' | 'developer';
 
 /** `incomplete` marks an item that was cut short: by a limit, a cancel, or a crash. */
 export type ItemStatus = 'in_progress' | 'completed' | 'incomplete';
 
+/** Text that the caller wrote. */
 export interface InputText {
   type: 'input_text';
   text: string;
@@ -22,6 +24,7 @@ export interface OutputText {
   logprobs?: unknown[];
 }
 
+/** The model's refusal to answer, in its own words. */
 export interface Refusal {
   type: 'refusal';
   refusal: string;
@@ -62,8 +65,10 @@ export interface OtherPart {
   [field: string]: unknown;
 }
 
+/** One part of a message or of an output. */
 export type Part = InputText | OutputText | Refusal | InputImage | InputFile | InputAudio | OtherPart;
 
+/** Something that was said, by the role that says it. */
 export interface Message {
   type: 'message';
   id?: string;
@@ -82,6 +87,7 @@ export interface FunctionCall {
   status?: ItemStatus;
 }
 
+/** What a function returned, or that it returned nothing. */
 export interface FunctionCallOutput {
   type: 'function_call_output';
   id?: string;
@@ -90,11 +96,13 @@ export interface FunctionCallOutput {
   status?: ItemStatus;
 }
 
+/** One part of a reasoning summary. */
 export interface SummaryText {
   type: 'summary_text';
   text: string;
 }
 
+/** One part of reasoning in the open. */
 export interface ReasoningText {
   type: 'reasoning_text';
   text: string;
@@ -113,12 +121,14 @@ export interface Reasoning {
   status?: ItemStatus;
 }
 
+/** An item of a kind that this version does not interpret. Kept and returned untouched. */
 export interface OtherItem {
   type: OtherType;
   id?: string;
   [field: string]: unknown;
 }
 
+/** One entry of a conversation. */
 export type Item = Message | FunctionCall | FunctionCallOutput | Reasoning | OtherItem;
 
 /** The text of a message: its text parts joined; images, files and refusals are left out. */

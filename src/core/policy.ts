@@ -10,8 +10,10 @@ export const POLICY_WORDS = {
   whenBroken: ['restart', 'fail'],
 } as const;
 
+/** The name of a policy in code; its header and its setting are derived from it. */
 export type PolicyField = keyof typeof POLICY_WORDS;
 
+/** How one turn meets trouble. */
 export type TurnPolicy = { readonly [Field in PolicyField]: (typeof POLICY_WORDS)[Field][number] };
 
 /** The policy of a configuration or a key. Without `whenBroken`, the dialect of the request decides. */

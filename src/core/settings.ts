@@ -28,6 +28,7 @@ export interface Settings {
   safety_identifier?: string;
 }
 
+/** A function that the caller runs. */
 export interface FunctionTool {
   type: 'function';
   name: string;
@@ -43,8 +44,10 @@ export interface HostedTool {
   [field: string]: unknown;
 }
 
+/** What a model may call. */
 export type Tool = FunctionTool | HostedTool;
 
+/** Whether, and which, tool the model must call. */
 export type ToolChoice =
   | 'auto'
   | 'none'
@@ -52,6 +55,7 @@ export type ToolChoice =
   | { type: 'function'; name: string }
   | { type: OtherType; [field: string]: unknown };
 
+/** The form that the answer must have. */
 export type TextFormat =
   | { type: 'text' }
   | { type: 'json_object' }

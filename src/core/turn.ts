@@ -82,6 +82,7 @@ type RunFields =
 /** What is known of a turn from the start, and stored with it. A field that is added to `Ask` is stored by default. */
 export type Asked = Omit<Accepted, RunFields>;
 
+/** The state of a turn, running or ended. */
 export type TurnState = 'queued' | 'running' | Outcome['state'];
 
 /** A failure as it is stored with the turn and shown to everybody who fetches it. */

@@ -9,6 +9,7 @@ import { busy, type Lease, type Leases } from './leases.ts';
 import { hydratedItems } from './stored-turn.ts';
 import type { KnownHead, SessionHead, TurnLog, TurnRow } from './turn-log.ts';
 
+/** Which head to take, and how long to wait for it. */
 export interface HeadRequest {
   tenant: Tenant;
   id: SessionId;
@@ -24,6 +25,7 @@ export type Head =
   | { kind: 'leased'; session: Session; branch: BranchTurn[]; lease: Lease }
   | { kind: 'seen'; session: Session; branch: BranchTurn[] };
 
+/** What `Heads` works with. */
 export interface HeadsParts {
   log: TurnLog;
   leaseStore: LeaseStore;

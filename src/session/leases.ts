@@ -27,6 +27,7 @@ interface Held {
   lost?: () => void;
 }
 
+/** What `Leases` works with. */
 export interface LeasesParts {
   store: Pick<LeaseStore, 'renewLease' | 'releaseLease'>;
   /** The name of this process (`Members.self`). */

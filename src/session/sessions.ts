@@ -25,6 +25,7 @@ import type { TurnLog } from './turn-log.ts';
 /** How many tokens back an added output finds its call. */
 const APPEND_WINDOW = 32_000;
 
+/** What a turn that is about to run needs of its session. */
 export interface ResumeRequest {
   tenant: Tenant;
   /** The session, as `locate` found it. */
@@ -63,6 +64,7 @@ export type Resumed =
   /** The turn follows the head, with the right to move it from `from`. `branch` reaches back `window` tokens. */
   | ({ kind: 'head'; lease: Lease; from: TurnId | null; window: number } & Found & { session: Session });
 
+/** What `Sessions` works with. */
 export interface SessionsParts {
   log: TurnLog;
   heads: Heads;

@@ -49,6 +49,7 @@ export interface TurnAmendment {
   deleted?: true;
 }
 
+/** Which listed turns to read, and in which order. */
 export interface ListQuery {
   /** Exclusive; the last id of the page before. The page after a turn that is not stored is empty. */
   after?: TurnId;
@@ -60,6 +61,7 @@ export interface ListQuery {
   metadata?: Record<string, string>;
 }
 
+/** A session and the branch that ends in its head. */
 export interface SessionHead {
   session: Session;
   /** Empty while the session is; absent where the branch that the caller knows is still right. */

@@ -37,6 +37,7 @@ export interface TurnPath {
   emit: Emit;
 }
 
+/** What the configuration says about turns. */
 export interface TurnSettings {
   /** Milliseconds that a turn waits for its session. */
   readonly sessionWaitMs: number;

@@ -4,9 +4,18 @@ import { dirname, join, relative } from 'node:path';
 
 const SRC = join(import.meta.dir, '../../src');
 
-/** What each part of the tree may import besides itself. A path that ends in `.ts` is one file: a port. */
+/** What each part of the tree may import besides itself. A path that ends in `.ts` is one file. */
 const CORE = ['core'];
-const PORTS = ['session/store.ts', 'session/journal.ts'];
+const PORTS = [
+  'session/blob-store.ts',
+  'session/claim-store.ts',
+  'session/journal.ts',
+  'session/lease-store.ts',
+  'session/members.ts',
+  'session/turn-feed.ts',
+  'session/turn-log.ts',
+  'security/key-store.ts',
+];
 const BELOW_TURN = ['core', 'claws', 'routing', 'session', 'context', 'cache', 'security', 'usage', 'events'];
 const ALLOWED: Record<string, string[]> = {
   core: [],
@@ -20,12 +29,17 @@ const ALLOWED: Record<string, string[]> = {
   events: CORE,
   config: CORE,
   turn: BELOW_TURN,
-  http: [...BELOW_TURN, 'turn'],
+  api: [...BELOW_TURN, 'turn'],
   jobs: [...BELOW_TURN, 'turn'],
+  http: ['core', 'api'],
   stores: [...CORE, ...PORTS],
-  observe: [...CORE, 'events', ...PORTS],
+  observe: [...CORE, ...PORTS],
+  composition: [...BELOW_TURN, 'config', 'turn', 'api', 'stores', 'http', 'observe'],
   cli: ['core', 'config', 'claws', 'security', 'main.ts', '../package.json'],
 };
+
+/** Only the composition names these; everything else knows their contracts. */
+const CONCRETE = /^(stores|claws\/(anthropic|gemini|local|openai-chat|openai-responses))\//;
 
 interface SourceFile {
   path: string;
@@ -46,6 +60,7 @@ describe('structure', () => {
   test('imports point one way', () => {
     const wrong = files.flatMap(({ path, imports }) => {
       const part = partOf(path);
+      // The composition root puts all parts together.
       if (path === 'main.ts') return [];
       const allowed = ALLOWED[part];
       if (!allowed) return [`${path}: the part "${part}" has no rule`];
@@ -107,13 +122,15 @@ describe('structure', () => {
     expect(wrong.map(({ path }) => path)).toEqual([]);
   });
 
-  test('only main.ts names concrete stores and protocols', () => {
-    const named = files.filter(
-      ({ path, imports }) =>
-        path !== 'main.ts' &&
-        !path.startsWith('stores/') &&
-        imports.some((target) => target.startsWith('stores/')),
+  test('only the composition names concrete stores and wire protocols', () => {
+    const partOfConcrete = (path: string) => CONCRETE.exec(path)?.[0];
+    const named = files.flatMap(({ path, imports }) =>
+      path.startsWith('composition/')
+        ? []
+        : imports
+            .filter((target) => CONCRETE.test(target) && partOfConcrete(target) !== partOfConcrete(path))
+            .map((target) => `${path} imports ${target}`),
     );
-    expect(named.map(({ path }) => path)).toEqual([]);
+    expect(named).toEqual([]);
   });
 });

@@ -6,6 +6,7 @@ import type { Prompt } from '../../core/prompt.ts';
 import { type Answer, type Call, callFailed, type Dispatch } from '../../routing/call-chain.ts';
 import { isExceeded } from './prompt.ts';
 
+/** Which candidates to call, and with what. */
 export interface CallRequest {
   candidates: readonly Candidate[];
   /** Throws `context_length_exceeded` where the conversation does not fit the candidate. */

@@ -25,6 +25,7 @@ export function largestWindow(candidates: readonly Candidate[], ask: Ask): numbe
   return Math.max(...candidates.map((candidate) => historyWindow(budgetOf(candidate, ask))));
 }
 
+/** What the contexts of a turn are assembled from. */
 export interface ContextSource {
   intent: PlacedIntent;
   branch: readonly BranchTurn[];

@@ -30,6 +30,7 @@ interface Remembered {
   target?: string;
 }
 
+/** What `Idempotency` works with. */
 export interface IdempotencyParts {
   claims: ClaimStore;
   members: Members;

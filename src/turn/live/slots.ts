@@ -1,5 +1,6 @@
 import { Fault } from '../../core/errors.ts';
 
+/** How many background turns there may be. */
 export interface SlotLimits {
   /** How many background turns run at once. */
   running: number;

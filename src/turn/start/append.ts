@@ -8,6 +8,7 @@ import type { TurnPath } from '../path.ts';
 import { appendToLog } from '../record/commit.ts';
 import { positionOf } from '../record/intent.ts';
 
+/** Which items to add, and to which session. */
 export interface AppendRequest {
   session: Session;
   items: Item[];

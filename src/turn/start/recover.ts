@@ -16,6 +16,7 @@ import type { Start } from './start.ts';
 /** A client that waits for an answer comes back soon, or not at all. Milliseconds. */
 const WORTH_RESCUING_MS = 60 * 60_000;
 
+/** What the recovery works with. */
 export interface RecoveryParts {
   path: TurnPath;
   members: Members;
