@@ -1,9 +1,8 @@
 import type { WireProtocol } from '../claw.ts';
 import { chatAnswer } from './answer.ts';
 import { chatFault } from './fault.ts';
-import { chatPrefills } from './prefill.ts';
 import { chatReader } from './reader.ts';
-import { chatRequest } from './request.ts';
+import { chatPrefills, chatRequest } from './request.ts';
 
 /** Chat completions: OpenAI's own and those of the servers that copy them. */
 export const openaiChat: WireProtocol = {
