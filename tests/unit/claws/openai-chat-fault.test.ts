@@ -111,7 +111,7 @@ describe('faults of chat completions', () => {
     expect(said({ errors: [{ message: 'Bad' }] })).toContain('Bad');
     expect(said('plain words')).toContain('plain words');
     expect(said('<!doctype html><p>x')).toContain('an HTML page');
-    expect(said(null)).toContain('without saying why');
+    expect(said(null)).toContain('no reason given');
   });
 
   test('when to try again, and the body as it came', () => {
