@@ -1,11 +1,8 @@
 import type { Prompt, Provider, WireRequest } from '../claw.ts';
-import { withCacheMarks } from './cache-marks.ts';
+import { tidyTurns, withCacheMarks } from './conversation.ts';
 import { conversationOf } from './messages.ts';
-import { traitsOf } from './model.ts';
-import { decoderSchema } from './schema.ts';
-import { isThinking, thinkingFields } from './thinking.ts';
-import { tidyTurns } from './tidy.ts';
-import { isForced, toolFields } from './tools.ts';
+import { isThinking, thinkingFields, traitsOf } from './model.ts';
+import { decoderSchema, isForced, toolFields } from './tools.ts';
 import { type Block, isObject, isThought, type Turn, type Wire } from './wire.ts';
 
 /** The API wants a limit; this one every model can reach. */

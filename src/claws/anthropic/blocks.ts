@@ -1,5 +1,5 @@
 import type { Delta } from '../../core/delta.ts';
-import { type AnswerState, nextItem, type OpenBlock } from './answer-state.ts';
+import { type AnswerState, nextItem, type OpenBlock } from './answer.ts';
 import { FORMAT_TOOL } from './tools.ts';
 import { type Block, isObject, malformed, otherFields, stringAt, type Wire } from './wire.ts';
 
