@@ -4,27 +4,27 @@ import type { Prompt } from '../claw.ts';
 import { usesFormatTool } from './tools.ts';
 import { isObject, type Wire } from './wire.ts';
 
-/** A content block that has begun. Deltas are added to `out`. */
+/** A content block that is open. Its deltas are added to `out`. */
 export interface OpenBlock {
   push(delta: Wire, out: Delta[]): void;
   close(out: Delta[]): void;
 }
 
-/** An answer as far as it has come. */
+/** What was read of one answer. */
 export interface AnswerState {
-  /** The provider's id of the message, once it has begun. */
+  /** The provider's id of the message. Undefined before its start. */
   id?: string;
   ended: boolean;
   items: number;
   /** By the provider's block index. */
   blocks: Map<number, OpenBlock>;
-  /** The message item that further text blocks join. */
+  /** The message item to which further text blocks are added. */
   message?: { index: number; parts: number; open: number; leftovers: Record<number, Wire> };
   usage: Wire;
   stopReason: string | null;
-  /** Whether the structured answer comes through a tool (see `usesFormatTool`). */
+  /** Whether the structured answer comes as a tool call (see `usesFormatTool`). */
   formatTool: boolean;
-  /** Function calls, those of the format tool left out. */
+  /** Number of function calls, without those of the format tool. */
   calls: number;
 }
 
@@ -59,9 +59,9 @@ export function finishOf({ stopReason: raw, formatTool, calls }: AnswerState): F
 }
 
 /**
- * `raw` is the provider's usage object. The provider leaves the compaction of a long prompt out of its
- * own totals although it bills it at the same rates, so it is added here; an advisor model's tokens
- * have other prices and stay in `raw.iterations`.
+ * `raw` is the provider's usage object. Its totals do not count the compaction of a long prompt, which the
+ * provider bills at the same rates, so it is added here. The tokens of an advisor model have other prices
+ * and stay in `raw.iterations`.
  */
 export function usageOf(raw: Wire): Usage {
   const usage: Usage = { input: 0, output: 0, cacheRead: 0, cacheWrite: 0, reasoning: 0, raw };

@@ -1,15 +1,15 @@
 import { type Block, isThought, type Turn, type Wire } from './wire.ts';
 
 export interface TidyCase {
-  /** Thinking blocks may be given back. */
+  /** Thinking blocks may be sent back. */
   thinking: boolean;
-  /** The model may be asked to go on with its own last message. */
+  /** The model can continue its own last message. */
   prefill: boolean;
 }
 
 /**
- * Makes a conversation one that the provider takes: answers that were cut leave blocks behind which it
- * refuses, and it insists on who speaks first and last.
+ * Changes a conversation into one that the provider accepts: it refuses some blocks that a cut answer leaves,
+ * and it requires certain roles for the first and the last message.
  */
 export function tidyTurns(turns: readonly Turn[], { thinking, prefill }: TidyCase): Turn[] {
   const answered = hostedResults(turns);
@@ -24,7 +24,7 @@ export function tidyTurns(turns: readonly Turn[], { thinking, prefill }: TidyCas
   return bounded(joined(tidied), prefill);
 }
 
-/** The calls of hosted tools that have an answer anywhere: it may come a turn later. */
+/** Ids of the hosted tools' calls that have a result. The result may be in a later message. */
 function hostedResults(turns: readonly Turn[]): Set<unknown> {
   const found = new Set<unknown>();
   for (const { content } of turns) {
@@ -35,7 +35,7 @@ function hostedResults(turns: readonly Turn[]): Set<unknown> {
   return found;
 }
 
-/** Code that runs at the provider waits while the caller runs a tool for it. */
+/** Code that runs at the provider waits for the result of a tool that the caller runs. */
 function awaitsResults(turns: readonly Turn[], index: number): boolean {
   return index === turns.length - 2 && turns.at(-1)?.content[0]?.type === 'tool_result';
 }
@@ -50,7 +50,7 @@ function withoutLastThoughts(content: Block[]): Block[] {
   return last === content.length - 1 ? content : content.slice(0, last + 1);
 }
 
-/** Leaves out empty turns and joins those that then stand beside one of the same role. */
+/** Leaves out empty messages and joins neighbours of the same role. */
 function joined(turns: readonly Turn[]): Turn[] {
   const out: Turn[] = [];
   for (const { role, content } of turns) {
@@ -80,7 +80,7 @@ function trimmed(content: Block[]): Block[] {
   return [...content.slice(0, -1), { ...last, text: String(last.text).trimEnd() }];
 }
 
-/** The parts of a request that are cached, in the order in which the provider reads them. */
+/** The parts of a request that the provider caches, in the order in which it reads them. */
 export interface Cached {
   tools?: Wire[];
   system: Block[];
@@ -92,10 +92,10 @@ const MARK = { cache_control: { type: 'ephemeral' } } as const;
 const MARKABLE = new Set(['text', 'image', 'document', 'tool_result', 'tool_use']);
 
 /**
- * Marks what the next request will begin with, so that the provider reads it from its cache. Of the
- * four marks that it takes: tools, system, the caller's last words before now, and the end. The third is
- * where the request before this one ended; the provider looks back only twenty blocks from a mark, and
- * one answer may have more. A caller who marks its own parts knows better, and ours are left out.
+ * Marks the parts with which the next request begins, so that the provider reads them from its cache. It
+ * takes four marks: after the tools, the system blocks, the user message before the last, and the last. The
+ * third is where the previous request ended. It is needed because the provider looks back only twenty
+ * blocks from a mark, and one answer may have more. If the caller set marks itself, none are added.
  */
 export function withCacheMarks(request: Cached): Cached {
   if (hasMarks(request)) return request;
@@ -118,7 +118,7 @@ function markTurn(turn: Turn): Turn {
   return last && MARKABLE.has(last.type) ? { ...turn, content: markLast(turn.content) } : turn;
 }
 
-/** A tool that is loaded when it is searched for is no part of the prefix, and may not be marked. */
+/** A tool with deferred loading is no part of the cached prefix and must not be marked. */
 function markTools(tools: readonly Wire[]): Wire[] {
   const last = tools.findLastIndex((tool) => tool.defer_loading !== true) + 1;
   return [...markLast(tools.slice(0, last)), ...tools.slice(last)];

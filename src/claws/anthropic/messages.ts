@@ -20,18 +20,18 @@ export interface Conversation {
   turns: Turn[];
 }
 
-/** What is known while the items of a prompt are laid out. */
+/** The messages that are written so far. */
 interface Layout extends Conversation {
-  /** The latest tool call of each id: the turn that makes it, its toolset, and its id on the wire. */
+  /** By call id, the latest tool call: the position of its message, its toolset, and its id on the wire. */
   calls: Map<string, { turn: number; toolset?: unknown; id: string }>;
-  /** The ids on the wire so far. */
+  /** All call ids on the wire so far. */
   ids: Set<string>;
   provider: string;
-  /** The caller wrote its items in this protocol's vocabulary. */
+  /** The caller wrote its items in the dialect of this protocol. */
   ownDialect: boolean;
 }
 
-/** Lays out a prompt's items as system blocks and alternating turns. */
+/** The items of a prompt as system blocks and messages of alternating roles. */
 export function conversationOf(prompt: Prompt, provider: string): Conversation {
   const layout: Layout = {
     system: [],
@@ -56,7 +56,7 @@ function lay(layout: Layout, entry: PromptItem): void {
   else layOther(layout, item, entry);
 }
 
-/** Only the provider that made an item, or a caller who speaks its vocabulary, may give back its fields. */
+/** An item's further fields are sent if this provider wrote it, or a caller in the dialect of this protocol. */
 function isOwn(layout: Layout, { origin }: PromptItem): boolean {
   return origin === undefined ? layout.ownDialect : origin === layout.provider;
 }
@@ -74,19 +74,19 @@ function layMessage(layout: Layout, message: Message, entry: PromptItem): void {
   } else add(layout, 'user', marked(lateInstruction(message), entry));
 }
 
-/** `system` takes text alone. */
+/** `system` takes only text. */
 function instruction(message: Message, entry: PromptItem): Block[] {
   const texts = blocksOf(message.content, false).filter(({ type }) => type === 'text');
   return marked(texts, entry);
 }
 
-/** Instructions in the middle of a conversation, in a form that every model takes. */
+/** Instructions in the middle of a conversation, as user text, which every model takes. */
 function lateInstruction(message: Message): Block[] {
   const block = textBlock(messageText(message));
   return block ? [{ ...block, text: `<system>\n${messageText(message)}\n</system>` }] : [];
 }
 
-/** Models take no images and files from themselves. */
+/** An assistant message cannot hold images or files. */
 function spoken(layout: Layout, message: Message, entry: PromptItem): Block[] {
   const own = isOwn(layout, entry);
   const { parts } = nativeOf(layout, entry);
@@ -105,7 +105,7 @@ function asSpoken(text: string): OutputText {
   return { type: 'output_text', text, annotations: [] };
 }
 
-/** A caller's cache mark on a whole message belongs to its last block. */
+/** Puts a caller's cache mark of a whole message on its last block. */
 function marked(blocks: Block[], { origin, native }: PromptItem): Block[] {
   const last = blocks.at(-1);
   if (!last || origin !== undefined || !isObject(native) || !isObject(native.cache_control)) return blocks;
@@ -121,7 +121,7 @@ function layCall(layout: Layout, call: FunctionCall, entry: PromptItem): void {
   layout.calls.set(call.call_id, { turn: layout.turns.length - 1, toolset: native.toolset_name, id });
 }
 
-/** "`tool_use` ids must be unique", but some servers number the calls of each answer from 0. */
+/** "`tool_use` ids must be unique", but some other servers number the calls of each answer from 0. */
 function freshId({ ids }: Layout, wanted: string): string {
   let id = wanted;
   for (let count = 2; ids.has(id); count++) id = `${wanted}_${count}`;
@@ -129,19 +129,19 @@ function freshId({ ids }: Layout, wanted: string): string {
   return id;
 }
 
-/** The provider takes only objects; what is none is shown to the model under a name that says so. */
+/** The provider takes only an object. Other text becomes an object with the field `invalid_arguments`. */
 function inputOf(text: string): Wire {
   if (text.trim() === '') return {};
   try {
     const input: unknown = JSON.parse(text);
     if (isObject(input)) return input;
   } catch {
-    // Kept as text below.
+    // Not JSON: kept as text below.
   }
   return { invalid_arguments: text };
 }
 
-/** Ids of other providers may have characters that this one refuses. */
+/** This provider refuses some characters in the call ids of other providers. */
 function toolUseId(id: string): string {
   if (/^[a-zA-Z0-9_-]+$/.test(id)) return id;
   return `call_${createHash('sha256').update(id).digest('hex').slice(0, 24)}`;
@@ -160,7 +160,7 @@ function layOutput(layout: Layout, output: FunctionCallOutput, entry: PromptItem
     ...(call?.toolset !== undefined && { toolset_name: call.toolset }),
   };
   const [result = block] = marked([block], entry);
-  // Results stand first in the message after the call, whatever came between.
+  // Results must be the first blocks of the message after the call.
   const turn = turnAt(layout, call ? call.turn + 1 : layout.turns.length - 1);
   const results = turn.content.findIndex(({ type }) => type !== 'tool_result');
   turn.content.splice(results < 0 ? turn.content.length : results, 0, result);
@@ -178,7 +178,7 @@ function turnAt({ turns }: Layout, index: number): Turn {
   return next;
 }
 
-/** The provider checks a signature against its text, so thinking goes back exactly or not at all. */
+/** The provider checks the signature against the text, so thinking is sent back unchanged or not at all. */
 function layReasoning(layout: Layout, reasoning: Reasoning, entry: PromptItem): void {
   if (!isOwn(layout, entry)) return;
   const native = nativeOf(layout, entry);
@@ -190,7 +190,7 @@ function layReasoning(layout: Layout, reasoning: Reasoning, entry: PromptItem): 
   }
 }
 
-/** `native` holds the provider's own `id` and `status`; those of the item may be the store's. */
+/** `native` holds the provider's own `id` and `status`. Those of the item may come from the store. */
 function layOther(layout: Layout, other: OtherItem, entry: PromptItem): void {
   if (!isOwn(layout, entry)) return;
   const { role, ...native } = nativeOf(layout, entry);
@@ -213,7 +213,7 @@ function add({ turns }: Layout, role: Turn['role'], blocks: Block[]): void {
   else turns.push({ role, content: [...blocks] });
 }
 
-/** What a part becomes. `own` parts are in the provider's vocabulary and may be given back as they are. */
+/** The blocks of content parts. `own` parts are in the provider's vocabulary and may be sent unchanged. */
 export function blocksOf(parts: readonly Part[], own: boolean): Block[] {
   return parts.flatMap((part) => {
     const block = blockOf(part, own);
@@ -240,7 +240,7 @@ function blockOf(part: Part, own: boolean): Block | undefined {
   }
 }
 
-/** The provider refuses text without anything to read in it. */
+/** The provider refuses a text of white space alone. */
 export function textBlock(text: string): Block | undefined {
   return text.trim() === '' ? undefined : { type: 'text', text };
 }
@@ -252,17 +252,17 @@ function spokenBlock(part: OutputText, own: boolean): Block | undefined {
   return citations.length > 0 ? { ...block, citations } : block;
 }
 
-/** The citation that an annotation was made of. */
+/** The citation from which an annotation was made. */
 function citationOf(annotation: unknown): Wire[] {
   if (!isObject(annotation)) return [];
   if (isObject(annotation.citation)) return [annotation.citation];
   if (typeof annotation.type !== 'string' || !annotation.type.endsWith('_location')) return [];
-  // The provider names the cited file in answers and does not take the name back.
+  // The provider sends the cited file's id in answers, but refuses it in requests.
   const { file_id: _, ...citation } = annotation;
   return [citation];
 }
 
-/** A caller's own cache mark, an extra field on a part of any dialect. */
+/** Adds a caller's own cache mark: an extra field on a part, in any dialect. */
 function withMark(block: Block, part: Part): Block {
   const { cache_control } = part as Wire;
   return isObject(cache_control) ? { ...block, cache_control } : block;
@@ -317,7 +317,7 @@ const MEDIA_TYPES: Record<string, string> = {
   webp: 'image/webp',
 };
 
-/** Bare base64 says nothing of its type; a PDF is what such files mostly are. */
+/** Bare base64 does not tell its type. Without a known file ending it is read as PDF, the most frequent type. */
 function mediaTypeOf(filename: string | null | undefined): string {
   const ending = filename?.split('.').at(-1)?.toLowerCase() ?? '';
   return Object.hasOwn(MEDIA_TYPES, ending) ? MEDIA_TYPES[ending]! : 'application/pdf';
@@ -328,7 +328,7 @@ interface InlineData {
   base64: string;
 }
 
-/** The content of a `data:` URL; undefined for any other text. */
+/** The content of a `data:` URL. Undefined for any other text. */
 function inlineData(url: string): InlineData | undefined {
   if (!url.startsWith('data:')) return undefined;
   const comma = url.indexOf(',');

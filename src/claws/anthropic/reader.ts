@@ -10,10 +10,10 @@ export function readStream(prompt: Prompt): StreamReader {
   return {
     push(event) {
       const out: Delta[] = [];
-      // Not the provider's own, but of servers that speak other protocols too.
+      // Sent by servers that support other protocols too, not by Anthropic.
       if (event.data === '[DONE]') return out;
       const payload = parse(event);
-      // The provider adds kinds of events over time and asks that unknown ones be passed over.
+      // The provider adds event types over time and requires that clients ignore unknown ones.
       EVENTS.get(payload.type)?.(state, payload, out);
       return out;
     },
@@ -49,8 +49,8 @@ const EVENTS = new Map<unknown, Read>([
 function startMessage(state: AnswerState, event: Wire, out: Delta[]): void {
   const message = objectAt(event.message, 'message_start.message');
   if (state.id === undefined) beginAnswer(state, message, out);
-  // Proxies repeat the event; another id means that a second answer was spliced into this one, whose
-  // beginning cannot be taken back.
+  // Some proxies repeat the event. Another id means that a second answer began inside this one. The deltas of
+  // the first cannot be withdrawn, so this is a failure.
   else if (message.id !== state.id || state.ended) {
     throw malformed(`the stream of ${state.id} to go on`, event);
   }
@@ -110,7 +110,7 @@ function indexOf({ index }: Wire): number {
   throw malformed('the index of a content block to be a number', index);
 }
 
-/** A whole answer is a stream that says everything at its start. */
+/** A whole answer is read as a stream whose start event holds everything. */
 export function readAnswer(body: unknown, prompt: Prompt): Delta[] {
   const message = objectAt(body, 'the answer');
   if (message.type === 'error') throw faultOfError(message);
@@ -124,7 +124,7 @@ export function readAnswer(body: unknown, prompt: Prompt): Delta[] {
 
 const MESSAGE_FIELDS = new Set(['id', 'type', 'role', 'model', 'content', 'stop_reason', 'usage']);
 
-/** `message` is the provider's message object; what it already holds is translated at once. */
+/** `message` is the provider's message object. The content that it already holds is read at once. */
 export function beginAnswer(state: AnswerState, message: Wire, out: Delta[]): void {
   const model = stringAt(message.model, 'message.model');
   const id = typeof message.id === 'string' ? message.id : undefined;
@@ -140,7 +140,7 @@ export function beginAnswer(state: AnswerState, message: Wire, out: Delta[]): vo
   if (fields) out.push({ type: 'extra', fields });
 }
 
-/** Takes up `stop_reason` and `usage`, which come with the message and again, cumulative, at its end. */
+/** Reads `stop_reason` and `usage`. They come at the start of the message and again, as totals, at its end. */
 export function noteOutcome(state: AnswerState, { stop_reason, usage }: Wire, out: Delta[]): void {
   if (typeof stop_reason === 'string') state.stopReason = stop_reason;
   if (usage === undefined || usage === null) return;

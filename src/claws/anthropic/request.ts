@@ -5,10 +5,10 @@ import { isThinking, thinkingFields, traitsOf } from './model.ts';
 import { decoderSchema, isForced, toolFields } from './tools.ts';
 import { type Block, isObject, isThought, type Turn, type Wire } from './wire.ts';
 
-/** The API wants a limit; this one every model can reach. */
+/** The API requires a limit. Every model accepts this one. */
 const DEFAULT_MAX_TOKENS = 4096;
 
-/** Claude 4.5 and older, as long as they do not think. */
+/** True for Claude 4.5 and older models while they do not think. */
 export function prefills(prompt: Prompt): boolean {
   const { thinking } = thinkingFields(prompt, {
     maxTokens: maxTokens(prompt),
@@ -36,7 +36,7 @@ export function requestOf(prompt: Prompt, provider: Provider): WireRequest {
 
 interface Body {
   body: Wire;
-  /** A beta that the body depends on. */
+  /** A beta feature that the body needs. */
   beta?: string;
 }
 
@@ -81,9 +81,9 @@ interface Settled {
 }
 
 /**
- * Newer models refuse a thinking block when anything before it changed since it was made. A session's
- * beginning does change (a summary, another model's turn), so the provider is told to pass such blocks
- * over instead: platform.claude.com, "Preserved thinking".
+ * Newer models refuse a thinking block after a change to anything before it. The beginning of a session does
+ * change (a summary, a turn of another model), so the request tells the provider to ignore such blocks
+ * instead: platform.claude.com, "Preserved thinking".
  */
 function settled(prompt: Prompt, turns: Turn[], thinking: unknown): Settled {
   const traits = traitsOf(prompt.model);
@@ -91,8 +91,8 @@ function settled(prompt: Prompt, turns: Turn[], thinking: unknown): Settled {
   const bound = traits.boundThinking && (on || thinking === undefined);
   const keep = bound || !traits.boundThinking;
   const tidy = tidyTurns(turns, { thinking: keep, prefill: traits.prefill && !on });
-  // A loop of tool calls that began without thinking cannot be joined in it: the provider asks for the
-  // thinking of the turn that it continues. Models that think adaptively do not.
+  // Thinking cannot begin in the middle of a loop of tool calls: the provider requires the thinking block with
+  // which the loop began. Models with adaptive thinking do not require it.
   if (on && traits.thinking === 'budget' && lacksThinking(tidy)) {
     return { turns: tidy, thinking: undefined };
   }
@@ -111,7 +111,7 @@ function hasThinking(turns: readonly Turn[]): boolean {
   return turns.some(({ content }) => content.some(isThought));
 }
 
-/** A loop of calls is one turn to the provider, which begins after the last words of the caller's own. */
+/** The provider treats a loop of tool calls as one answer, which begins after the last message with other content. */
 function lacksThinking(turns: readonly Turn[]): boolean {
   if (turns.at(-1)?.content[0]?.type !== 'tool_result') return false;
   const asks = ({ role, content }: Turn) =>
@@ -139,7 +139,7 @@ function outputConfig({ model, settings }: Prompt, effort: string | undefined, e
   return Object.keys(config).length > 0 ? { output_config: config } : {};
 }
 
-/** A model that thinks, and every newer one, decides alone; older ones want at most one of the two. */
+/** With thinking, and for newer models, neither field is accepted. Other models accept both, or only one. */
 function sampling({ model, settings }: Prompt, thinking: boolean): Wire {
   const { temperature, top_p } = settings;
   const traits = traitsOf(model);
@@ -151,7 +151,7 @@ function sampling({ model, settings }: Prompt, thinking: boolean): Wire {
   };
 }
 
-/** The provider refuses sequences that are only white space. */
+/** The provider refuses a sequence of white space alone. */
 function stopSequences(stop: readonly string[] = []): Wire {
   const stop_sequences = stop.filter((sequence) => sequence.trim() !== '');
   return stop_sequences.length > 0 ? { stop_sequences } : {};

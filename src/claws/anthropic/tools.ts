@@ -3,10 +3,10 @@ import type { Prompt } from '../claw.ts';
 import { traitsOf } from './model.ts';
 import { isObject, type Wire } from './wire.ts';
 
-/** The tool through which models without structured output are made to answer in a schema. */
+/** The tool through which models without structured output give an answer that fits a schema. */
 export const FORMAT_TOOL = 'structured_answer';
 
-/** Whether the schema of the answer has to be given as a tool, and the answer read from its call. */
+/** Whether the answer's schema is sent as a tool, so that the answer comes as a call of it. */
 export function usesFormatTool({ model, settings }: Prompt): boolean {
   return settings.format?.type === 'json_schema' && !traitsOf(model).jsonSchema;
 }
@@ -27,12 +27,12 @@ export function toolFields(prompt: Prompt): ToolFields {
   return tool_choice ? { tools, tool_choice } : { tools };
 }
 
-/** Whether the request obliges the model to call a tool. */
+/** Whether the request forces the model to call a tool. */
 export function isForced({ tool_choice }: ToolFields): boolean {
   return tool_choice?.type === 'any' || tool_choice?.type === 'tool';
 }
 
-/** With other tools beside it the model may call those first, but has to call one. */
+/** With other tools beside it, the model may call those first, but it must call one tool. */
 function formatToolFields({ settings }: Prompt, tools: Wire[]): ToolFields {
   const format = settings.format as Extract<Settings['format'], { type: 'json_schema' }>;
   const own: Wire = {
@@ -45,9 +45,9 @@ function formatToolFields({ settings }: Prompt, tools: Wire[]): ToolFields {
 }
 
 interface ToolCase {
-  /** The model knows strict tools. */
+  /** The model accepts strict tools. */
   jsonSchema: boolean;
-  /** The caller speaks this protocol, so that fields unknown here are the provider's. */
+  /** The caller wrote in the dialect of this protocol, so unknown fields are sent to the provider. */
   own: boolean;
 }
 
@@ -65,7 +65,7 @@ function toolOf(tool: Tool, { jsonSchema, own }: ToolCase): Wire {
   };
 }
 
-/** The provider insists on an object at the top. */
+/** The provider requires an object at the top of a schema. */
 function objectSchema(schema: Wire | null | undefined): Wire {
   if (!schema) return { type: 'object', properties: {} };
   return schema.type === undefined ? { type: 'object', ...schema } : schema;
@@ -102,9 +102,9 @@ function choiceOf(choice: Settings['tool_choice']): Wire | undefined {
 }
 
 /**
- * Schemas of structured answers and strict tools: the provider's decoder takes a part of JSON Schema
- * and refuses the rest (platform.claude.com, "JSON Schema limitations"). What it does not take is told
- * to the model in the description instead; objects must be closed.
+ * The schema of a structured answer or a strict tool. The provider's decoder accepts a part of JSON Schema
+ * and refuses the rest (platform.claude.com, "JSON Schema limitations"). Other keywords are written into the
+ * description, where the model reads them. Objects must have `additionalProperties: false`.
  */
 export function decoderSchema(schema: unknown): unknown {
   if (!isObject(schema)) return schema;
@@ -165,7 +165,7 @@ const FORMATS = new Set<unknown>([
   'uuid',
 ]);
 
-/** Keywords that say nothing to a model. */
+/** Keywords without meaning for a model. */
 const SILENT = new Set(['$schema', '$id', '$comment', 'additionalProperties', 'strict', 'examples']);
 
 function isLimit(key: string, value: unknown): boolean {
