@@ -1,4 +1,4 @@
-import { type Block, isThought, type Turn, type Wire } from './wire.ts';
+import { type Block, isThought, type Wire, type WireMessage } from './wire.ts';
 
 export interface TidyCase {
   /** Thinking blocks may be sent back. */
@@ -11,23 +11,26 @@ export interface TidyCase {
  * Changes a conversation into one that the provider accepts: it refuses some blocks that a cut answer leaves,
  * and it requires certain roles for the first and the last message.
  */
-export function tidyTurns(turns: readonly Turn[], { thinking, prefill }: TidyCase): Turn[] {
-  const answered = hostedResults(turns);
-  const tidied = turns.map((turn, index) => {
-    if (turn.role === 'user') return turn;
-    const waits = index === turns.length - 1 || awaitsResults(turns, index);
-    const kept = turn.content.filter(
+export function tidyMessages(
+  messages: readonly WireMessage[],
+  { thinking, prefill }: TidyCase,
+): WireMessage[] {
+  const answered = hostedResults(messages);
+  const cleaned = messages.map((message, index) => {
+    if (message.role === 'user') return message;
+    const waits = index === messages.length - 1 || awaitsResults(messages, index);
+    const kept = message.content.filter(
       (block) => (thinking || !isThought(block)) && (waits || !isUnanswered(block, answered)),
     );
-    return { role: turn.role, content: withoutLastThoughts(kept) };
+    return { role: message.role, content: withoutLastThoughts(kept) };
   });
-  return bounded(joined(tidied), prefill);
+  return withAllowedEnds(joinedByRole(cleaned), prefill);
 }
 
 /** Ids of the hosted tools' calls that have a result. The result may be in a later message. */
-function hostedResults(turns: readonly Turn[]): Set<unknown> {
+function hostedResults(messages: readonly WireMessage[]): Set<unknown> {
   const found = new Set<unknown>();
-  for (const { content } of turns) {
+  for (const { content } of messages) {
     for (const { type, tool_use_id } of content) {
       if (tool_use_id !== undefined && type !== 'tool_result') found.add(tool_use_id);
     }
@@ -36,8 +39,8 @@ function hostedResults(turns: readonly Turn[]): Set<unknown> {
 }
 
 /** Code that runs at the provider waits for the result of a tool that the caller runs. */
-function awaitsResults(turns: readonly Turn[], index: number): boolean {
-  return index === turns.length - 2 && turns.at(-1)?.content[0]?.type === 'tool_result';
+function awaitsResults(messages: readonly WireMessage[], index: number): boolean {
+  return index === messages.length - 2 && messages.at(-1)?.content[0]?.type === 'tool_result';
 }
 
 function isUnanswered({ type, id }: Block, answered: Set<unknown>): boolean {
@@ -51,9 +54,9 @@ function withoutLastThoughts(content: Block[]): Block[] {
 }
 
 /** Leaves out empty messages and joins neighbours of the same role. */
-function joined(turns: readonly Turn[]): Turn[] {
-  const out: Turn[] = [];
-  for (const { role, content } of turns) {
+function joinedByRole(messages: readonly WireMessage[]): WireMessage[] {
+  const out: WireMessage[] = [];
+  for (const { role, content } of messages) {
     const last = out.at(-1);
     if (content.length === 0) continue;
     if (last?.role === role) out[out.length - 1] = { role, content: [...last.content, ...content] };
@@ -62,20 +65,20 @@ function joined(turns: readonly Turn[]): Turn[] {
   return out;
 }
 
-function bounded(turns: Turn[], prefill: boolean): Turn[] {
-  const first = turns[0]?.role === 'user' ? turns : [say('Begin.'), ...turns];
+function withAllowedEnds(messages: WireMessage[], prefill: boolean): WireMessage[] {
+  const first = messages[0]?.role === 'user' ? messages : [userMessage('Begin.'), ...messages];
   const last = first.at(-1);
   if (last?.role !== 'assistant' || last.content.at(-1)?.type !== 'text') return first;
-  if (!prefill) return [...first, say('Continue.')];
-  return [...first.slice(0, -1), { role: 'assistant', content: trimmed(last.content) }];
+  if (!prefill) return [...first, userMessage('Continue.')];
+  return [...first.slice(0, -1), { role: 'assistant', content: withTrimmedEnd(last.content) }];
 }
 
-function say(text: string): Turn {
+function userMessage(text: string): WireMessage {
   return { role: 'user', content: [{ type: 'text', text }] };
 }
 
 /** "final assistant content cannot end with trailing whitespace" */
-function trimmed(content: Block[]): Block[] {
+function withTrimmedEnd(content: Block[]): Block[] {
   const last = content.at(-1)!;
   return [...content.slice(0, -1), { ...last, text: String(last.text).trimEnd() }];
 }
@@ -84,7 +87,7 @@ function trimmed(content: Block[]): Block[] {
 export interface Cached {
   tools?: Wire[];
   system: Block[];
-  turns: Turn[];
+  messages: WireMessage[];
 }
 
 const MARK = { cache_control: { type: 'ephemeral' } } as const;
@@ -93,29 +96,29 @@ const MARKABLE = new Set(['text', 'image', 'document', 'tool_result', 'tool_use'
 
 /**
  * Marks the parts with which the next request begins, so that the provider reads them from its cache. It
- * takes four marks: after the tools, the system blocks, the user message before the last, and the last. The
+ * takes four marks: after the tools, the system blocks, the last but one user message, and the last one. The
  * third is where the previous request ended. It is needed because the provider looks back only twenty
  * blocks from a mark, and one answer may have more. If the caller set marks itself, none are added.
  */
 export function withCacheMarks(request: Cached): Cached {
   if (hasMarks(request)) return request;
-  const { tools, system, turns } = request;
-  const users = turns.flatMap((turn, index) => (turn.role === 'user' ? [index] : [])).slice(-2);
+  const { tools, system, messages } = request;
+  const users = messages.flatMap((message, index) => (message.role === 'user' ? [index] : [])).slice(-2);
   return {
     ...(tools && { tools: markTools(tools) }),
     system: markLast(system),
-    turns: turns.map((turn, index) => (users.includes(index) ? markTurn(turn) : turn)),
+    messages: messages.map((message, index) => (users.includes(index) ? markMessage(message) : message)),
   };
 }
 
-function hasMarks({ tools = [], system, turns }: Cached): boolean {
+function hasMarks({ tools = [], system, messages }: Cached): boolean {
   const marked = (part: Wire) => part.cache_control !== undefined;
-  return tools.some(marked) || system.some(marked) || turns.some(({ content }) => content.some(marked));
+  return tools.some(marked) || system.some(marked) || messages.some(({ content }) => content.some(marked));
 }
 
-function markTurn(turn: Turn): Turn {
-  const last = turn.content.at(-1);
-  return last && MARKABLE.has(last.type) ? { ...turn, content: markLast(turn.content) } : turn;
+function markMessage(message: WireMessage): WireMessage {
+  const last = message.content.at(-1);
+  return last && MARKABLE.has(last.type) ? { ...message, content: markLast(message.content) } : message;
 }
 
 /** A tool with deferred loading is no part of the cached prefix and must not be marked. */

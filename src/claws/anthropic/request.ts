@@ -1,9 +1,9 @@
 import type { Prompt, Provider, WireRequest } from '../claw.ts';
-import { tidyTurns, withCacheMarks } from './conversation.ts';
+import { tidyMessages, withCacheMarks } from './conversation.ts';
 import { conversationOf } from './messages.ts';
 import { isThinking, thinkingFields, traitsOf } from './model.ts';
 import { decoderSchema, isForced, toolFields } from './tools.ts';
-import { type Block, isObject, isThought, type Turn, type Wire } from './wire.ts';
+import { type Block, isObject, isThought, type Wire, type WireMessage } from './wire.ts';
 
 /** The API requires a limit. Every model accepts this one. */
 const DEFAULT_MAX_TOKENS = 4096;
@@ -46,9 +46,13 @@ function bodyOf(prompt: Prompt, provider: Provider, extra: Wire): Body {
   const tools = toolFields(prompt);
   const wanted = thinkingFields(prompt, { maxTokens: max_tokens, forcedTool: isForced(tools) });
   const conversation = conversationOf(prompt, provider.id);
-  const { thinking, turns, beta } = settled(prompt, conversation.turns, wanted.thinking ?? extra.thinking);
+  const { thinking, messages, beta } = adjusted(
+    prompt,
+    conversation.messages,
+    wanted.thinking ?? extra.thinking,
+  );
   const system = [...conversation.system, ...formatInstruction(prompt)];
-  const stable = { tools: tools.tools, system, turns };
+  const stable = { tools: tools.tools, system, messages };
   const cached = extra.cache_control === undefined ? withCacheMarks(stable) : stable;
   const body: Wire = {
     model: prompt.model,
@@ -56,7 +60,7 @@ function bodyOf(prompt: Prompt, provider: Provider, extra: Wire): Body {
     ...(cached.tools && { tools: cached.tools }),
     ...(tools.tool_choice && { tool_choice: tools.tool_choice }),
     ...(cached.system.length > 0 && { system: cached.system }),
-    messages: cached.turns,
+    messages: cached.messages,
     ...(thinking !== undefined && { thinking }),
     ...outputConfig(prompt, wanted.effort, extra),
     ...sampling(prompt, isThinking(thinking)),
@@ -74,8 +78,8 @@ function maxTokens({ settings, outputLimit }: Prompt): number {
   return outputLimit === undefined ? wanted : Math.min(wanted, outputLimit);
 }
 
-interface Settled {
-  turns: Turn[];
+interface Adjusted {
+  messages: WireMessage[];
   thinking: unknown;
   beta?: string;
 }
@@ -85,39 +89,39 @@ interface Settled {
  * change (a summary, a turn of another model), so the request tells the provider to ignore such blocks
  * instead: platform.claude.com, "Preserved thinking".
  */
-function settled(prompt: Prompt, turns: Turn[], thinking: unknown): Settled {
+function adjusted(prompt: Prompt, messages: WireMessage[], thinking: unknown): Adjusted {
   const traits = traitsOf(prompt.model);
   const on = isThinking(thinking);
   const bound = traits.boundThinking && (on || thinking === undefined);
   const keep = bound || !traits.boundThinking;
-  const tidy = tidyTurns(turns, { thinking: keep, prefill: traits.prefill && !on });
+  const tidy = tidyMessages(messages, { thinking: keep, prefill: traits.prefill && !on });
   // Thinking cannot begin in the middle of a loop of tool calls: the provider requires the thinking block with
   // which the loop began. Models with adaptive thinking do not require it.
   if (on && traits.thinking === 'budget' && lacksThinking(tidy)) {
-    return { turns: tidy, thinking: undefined };
+    return { messages: tidy, thinking: undefined };
   }
   if (!bound || !hasThinking(tidy) || (isObject(thinking) && thinking.block_binding !== undefined)) {
-    return { turns: tidy, thinking };
+    return { messages: tidy, thinking };
   }
   const base = isObject(thinking) ? thinking : { type: 'adaptive' };
   return {
-    turns: tidy,
+    messages: tidy,
     thinking: { ...base, block_binding: { prefix_mismatch_behavior: 'drop_block' } },
     beta: 'thinking-binding-controls-2026-08-01',
   };
 }
 
-function hasThinking(turns: readonly Turn[]): boolean {
-  return turns.some(({ content }) => content.some(isThought));
+function hasThinking(messages: readonly WireMessage[]): boolean {
+  return messages.some(({ content }) => content.some(isThought));
 }
 
 /** The provider treats a loop of tool calls as one answer, which begins after the last message with other content. */
-function lacksThinking(turns: readonly Turn[]): boolean {
-  if (turns.at(-1)?.content[0]?.type !== 'tool_result') return false;
-  const asks = ({ role, content }: Turn) =>
+function lacksThinking(messages: readonly WireMessage[]): boolean {
+  if (messages.at(-1)?.content[0]?.type !== 'tool_result') return false;
+  const asks = ({ role, content }: WireMessage) =>
     role === 'user' && content.some(({ type }) => type !== 'tool_result');
-  const asked = turns.slice(0, -1).findLastIndex(asks);
-  const begun = turns[asked + 1]?.content[0];
+  const asked = messages.slice(0, -1).findLastIndex(asks);
+  const begun = messages[asked + 1]?.content[0];
   return begun !== undefined && !isThought(begun);
 }
 

@@ -110,14 +110,14 @@ export function decoderSchema(schema: unknown): unknown {
   if (!isObject(schema)) return schema;
   if (typeof schema.$ref === 'string') return { $ref: schema.$ref };
   const out: Wire = {};
-  const told: string[] = [];
+  const limits: string[] = [];
   for (const [key, value] of Object.entries(schema)) {
     const take = key === 'format' && !FORMATS.has(value) ? undefined : KEYWORDS.get(key);
     if (take) take(out, key, value);
-    else if (isLimit(key, value)) told.push(`${key}: ${JSON.stringify(value)}`);
+    else if (isLimit(key, value)) limits.push(`${key}: ${JSON.stringify(value)}`);
   }
   if (out.type === 'object' || isObject(out.properties)) out.additionalProperties = false;
-  if (told.length > 0) out.description = [out.description, told.join('; ')].filter(Boolean).join('\n');
+  if (limits.length > 0) out.description = [out.description, limits.join('; ')].filter(Boolean).join('\n');
   return out;
 }
 
@@ -166,8 +166,8 @@ const FORMATS = new Set<unknown>([
 ]);
 
 /** Keywords without meaning for a model. */
-const SILENT = new Set(['$schema', '$id', '$comment', 'additionalProperties', 'strict', 'examples']);
+const NO_LIMITS = new Set(['$schema', '$id', '$comment', 'additionalProperties', 'strict', 'examples']);
 
 function isLimit(key: string, value: unknown): boolean {
-  return !SILENT.has(key) && value !== null && value !== undefined && value !== false;
+  return !NO_LIMITS.has(key) && value !== null && value !== undefined && value !== false;
 }
