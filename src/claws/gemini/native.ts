@@ -1,5 +1,4 @@
-import type { WirePart } from './wire.ts';
-import { isObject } from './wire.ts';
+import { isObject, type WirePart } from './wire.ts';
 
 /**
  * Where one wire part ends in an item's text, with the part's fields beside the text. Gemini wants a

@@ -1,6 +1,8 @@
+import type { Settings } from '../../core/settings.ts';
 import type { Prompt, Provider, WireRequest } from '../claw.ts';
-import { draftOf } from './contents.ts';
-import { generationConfig, serviceTier, toolConfig, toolsOf } from './settings.ts';
+import { draftOf } from './messages.ts';
+import { thinkingConfig } from './model.ts';
+import { functionsOf, modeOf, toolConfig, toolsOf } from './tools.ts';
 import { type Content, isObject, present, type WirePart } from './wire.ts';
 
 export function geminiRequest(prompt: Prompt, provider: Provider): WireRequest {
@@ -64,4 +66,36 @@ function merge(extra: Record<string, unknown>, known: Record<string, unknown>): 
     if (isObject(given) && isObject(ours)) merged[key] = { ...given, ...ours };
   }
   return merged;
+}
+
+/** https://ai.google.dev/api/generate-content#generationconfig */
+function generationConfig(prompt: Prompt): Record<string, unknown> {
+  const { settings } = prompt;
+  return present({
+    maxOutputTokens: settings.max_output_tokens,
+    temperature: settings.temperature,
+    topP: settings.top_p,
+    stopSequences: settings.stop?.length ? settings.stop : undefined,
+    seed: settings.seed,
+    presencePenalty: settings.presence_penalty,
+    frequencyPenalty: settings.frequency_penalty,
+    responseLogprobs: settings.top_logprobs === undefined ? undefined : true,
+    logprobs: settings.top_logprobs || undefined,
+    candidateCount: settings.n,
+    ...responseFormat(settings),
+    thinkingConfig: thinkingConfig(prompt.model, settings.reasoning),
+  });
+}
+
+function responseFormat({ format, tools, tool_choice }: Settings): Record<string, unknown> {
+  if (!format || format.type === 'text') return {};
+  // Refused together with a call that must be made; such an answer has no text to format.
+  if (modeOf(tool_choice) === 'ANY' && functionsOf(tools).length > 0) return {};
+  if (format.type === 'json_object') return { responseMimeType: 'application/json' };
+  return { responseMimeType: 'application/json', responseJsonSchema: format.schema };
+}
+
+/** Gemini's words for OpenAI's tiers; `auto` is what it does unasked. */
+function serviceTier(tier: string | undefined): string | undefined {
+  return tier === undefined || tier === 'auto' ? undefined : tier === 'default' ? 'standard' : tier;
 }

@@ -1,7 +1,7 @@
 import type { Delta } from '../../core/delta.ts';
 import type { Item, OtherType } from '../../core/items.ts';
+import type { Answer, Candidate, OpenCall, OpenText } from './answer.ts';
 import { addSegment, nativeOf } from './native.ts';
-import type { Answer, Candidate, OpenCall, OpenText } from './state.ts';
 import { addPartial, addWhole, emptyArguments, type StreamedArguments } from './streamed-arguments.ts';
 import { isObject, malformed, PART_ITEM, type WireCall, type WirePart } from './wire.ts';
 
