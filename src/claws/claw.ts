@@ -4,7 +4,10 @@ import type { Prompt, ProtocolName } from '../core/prompt.ts';
 
 export type { Prompt, PromptItem, ProtocolName } from '../core/prompt.ts';
 
-/** What only some protocols can do. Checked before a call, so that a missing capability is a clear error (400). */
+/**
+ * What only some protocols can do. Checked before a call, so that a missing capability is a clear error
+ * (400).
+ */
 export interface Capabilities {
   /** Several alternative answers in one call (`n`). */
   choices: boolean;
@@ -45,15 +48,21 @@ export interface Claw {
 
 /** How an OpenAI-compatible provider differs from OpenAI. Each field is a fact about the provider's API. */
 export interface Quirks {
-  /** The request field that limits output. Default: `max_tokens`. OpenAI itself takes `max_completion_tokens`. */
+  /**
+   * The request field that limits output. Default: `max_tokens`. OpenAI itself takes `max_completion_tokens`.
+   */
   maxTokensField?: 'max_tokens' | 'max_completion_tokens';
   /** The provider refuses `stream_options`, so usage is not requested for streams. */
   noStreamOptions?: boolean;
-  /** The provider accepts the role `developer` for instructions. Default: instructions have the role `system`. */
+  /**
+   * The provider accepts the role `developer` for instructions. Default: instructions have the role `system`.
+   */
   developerRole?: boolean;
   /** The provider refuses `parallel_tool_calls`. */
   noParallelToolCalls?: boolean;
-  /** The provider takes structured output only as `json_object`. Schemas are written into the instructions. */
+  /**
+   * The provider takes structured output only as `json_object`. Schemas are written into the instructions.
+   */
   noJsonSchema?: boolean;
   /**
    * How a request asks the provider to continue an assistant message that ends the conversation: the field
@@ -103,7 +112,10 @@ export interface StreamReader {
 export interface WireProtocol {
   readonly name: ProtocolName;
   readonly capabilities: Capabilities;
-  /** `Claw.prefills` for a prompt that `continues`, at this provider. True only where the provider documents it. */
+  /**
+   * `Claw.prefills` for a prompt that `continues`, at this provider. True only where the provider documents
+   * it.
+   */
   prefills(prompt: Prompt, provider: Provider): boolean;
   /**
    * Builds the request. Here a prompt `continues` only if `prefills` is true for it; its last message then
@@ -113,6 +125,8 @@ export interface WireProtocol {
   /** Translates a whole JSON answer. Throws `provider_protocol_error` when `body` is not one. */
   answer(body: unknown, prompt: Prompt): Delta[];
   reader(prompt: Prompt): StreamReader;
-  /** Classifies a failure from its HTTP status and its body (parsed JSON, or the text when it is not JSON). */
+  /**
+   * Classifies a failure from its HTTP status and its body (parsed JSON, or the text when it is not JSON).
+   */
   fault(status: number, body: unknown, headers: Headers): Fault;
 }

@@ -1,7 +1,10 @@
 import { Fault } from '../core/errors.ts';
 import type { Connect } from './http-claw.ts';
 
-/** An origin that accepted a connection this recently is not tried again: it has a pooled one or accepts another. */
+/**
+ * An origin that accepted a connection this recently is not tried again: it has a pooled one or accepts
+ * another.
+ */
 const WARM_MS = 60_000;
 
 /**

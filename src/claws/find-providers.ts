@@ -2,7 +2,9 @@ import type { ProviderRow } from './catalogue/providers.ts';
 import type { ProtocolName, Provider, Quirks } from './claw.ts';
 import type { LocalServer } from './local-servers.ts';
 
-/** What an operator has set for one provider. Absent values come from the provider's row or the environment. */
+/**
+ * What an operator has set for one provider. Absent values come from the provider's row or the environment.
+ */
 export interface ProviderSettings {
   /** Without a trailing slash. */
   readonly baseUrl?: string;
@@ -44,7 +46,9 @@ export interface ProviderOn extends Known {
   provider: Provider;
   /** The source of the key: a variable's name or a setting's path. Absent when there is no key. */
   keyFrom?: string;
-  /** The source of the base URL: a variable's name, a setting's path, or `detected`. Absent: the catalogue. */
+  /**
+   * The source of the base URL: a variable's name, a setting's path, or `detected`. Absent: the catalogue.
+   */
   baseUrlFrom?: string;
   /** The chat models of a detected server. */
   detectedModels?: readonly string[];

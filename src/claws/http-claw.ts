@@ -7,7 +7,10 @@ import { SseParser } from './sse-parser.ts';
 /** The part of `fetch` that claws use. It is injected, so that tests control the network. */
 export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
 
-/** Resolves when the origin of a base URL accepts connections, rejects with `provider_unreachable` or `provider_timeout`. */
+/**
+ * Resolves when the origin of a base URL accepts connections, rejects with `provider_unreachable` or
+ * `provider_timeout`.
+ */
 export type Connect = (baseUrl: string, signal: AbortSignal) => Promise<void>;
 
 export interface HttpClawParts {
@@ -23,7 +26,10 @@ const CONNECTION_LOST = new Set<ErrorCode>(['stream_interrupted', 'provider_time
 /** In characters. The beginning of an error page is enough to classify it. */
 const MAX_ERROR_BODY = 64 * 1024;
 
-/** Connects a wire protocol to a provider over HTTP. Every claw is made here, except the built-in `local/recall`. */
+/**
+ * Connects a wire protocol to a provider over HTTP. Every claw is made here, except the built-in
+ * `local/recall`.
+ */
 export function httpClaw(parts: HttpClawParts): Claw {
   const { provider, protocol } = parts;
   const prefills = (prompt: Prompt): boolean =>

@@ -38,7 +38,10 @@ export class SseParser {
   }
 }
 
-/** The index of the next line end, or -1. A CR at the end of the text may be half of a CRLF, so it is not taken yet. */
+/**
+ * The index of the next line end, or -1. A CR at the end of the text may be half of a CRLF, so it is not
+ * taken yet.
+ */
 function lineEnd(text: string, from: number): number {
   const lf = text.indexOf('\n', from);
   const cr = text.indexOf('\r', from);

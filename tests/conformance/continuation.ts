@@ -11,7 +11,9 @@ export interface ContinuationCase {
   protocol: WireProtocol;
   /** Where the simulator serves the protocol, as a base URL's path. */
   path: string;
-  /** How models go on: a label for their names that tells them, the provider's quirks, and what holds then. */
+  /**
+   * How models go on: a label for their names that tells them, the provider's quirks, and what holds then.
+   */
   ways: { label: string; quirks?: Quirks; prefills: boolean }[];
 }
 
@@ -30,7 +32,10 @@ const USED: Item[] = [
   { type: 'function_call_output', call_id: 'call_1', output: 'sunny' },
 ];
 
-/** The suite of every wire protocol: a model goes on with an answer wherever it was cut, and is billed for the rest. */
+/**
+ * The suite of every wire protocol: a model goes on with an answer wherever it was cut, and is billed for the
+ * rest.
+ */
 export function continuationConformance({ protocol, path, ways }: ContinuationCase): void {
   describe.each(ways)(`${protocol.name}: an answer that broke off ($label)`, (way) => {
     let server: Provider;

@@ -9,7 +9,10 @@ const ALL = recordings(['google'], /^google-/);
 
 type Json = Record<string, unknown>;
 
-/** Appends a part to those of a whole answer: unsigned text to unsigned text, streamed arguments to their call. */
+/**
+ * Appends a part to those of a whole answer: unsigned text to unsigned text, streamed arguments to their
+ * call.
+ */
 function addPart(parts: Json[], part: Json): void {
   const last = parts.at(-1);
   const call = part.functionCall as Json | undefined;

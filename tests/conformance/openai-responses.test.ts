@@ -19,7 +19,9 @@ function eachStream(recording: Recording): Recording[] {
   ];
 }
 
-/** Refusals are no answers (see openai-responses-faults.test.ts); `deepseek` at Azure speaks chat completions. */
+/**
+ * Refusals are no answers (see openai-responses-faults.test.ts); `deepseek` at Azure speaks chat completions.
+ */
 const NOT_ANSWERS = /error|deepseek/;
 
 /**

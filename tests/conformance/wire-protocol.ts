@@ -42,7 +42,9 @@ export function promptFor(protocol: WireProtocol, stream: boolean): Prompt {
   return { model: 'recorded', items: [], settings: {}, stream, dialect: protocol.name, extra: {} };
 }
 
-/** Runs a recorded stream through the protocol's reader. `toEvent` adds what the transport would have seen. */
+/**
+ * Runs a recorded stream through the protocol's reader. `toEvent` adds what the transport would have seen.
+ */
 export function readStream(
   protocol: WireProtocol,
   events: string[],

@@ -56,7 +56,9 @@ function addItem(draft: Draft, entry: PromptItem): void {
   else addOther(draft, item, entry);
 }
 
-/** An item's further fields are sent if this provider wrote it, or a caller in the dialect of this protocol. */
+/**
+ * An item's further fields are sent if this provider wrote it, or a caller in the dialect of this protocol.
+ */
 function isOwn(draft: Draft, { origin }: PromptItem): boolean {
   return origin === undefined ? draft.ownDialect : origin === draft.provider;
 }
@@ -216,7 +218,7 @@ function addBlocks({ messages }: Draft, role: WireMessage['role'], blocks: Block
 }
 
 /** The blocks of content parts. `own` parts are in the provider's vocabulary and may be sent unchanged. */
-export function blocksOf(parts: readonly Part[], own: boolean): Block[] {
+function blocksOf(parts: readonly Part[], own: boolean): Block[] {
   return parts.flatMap((part) => {
     const block = blockOf(part, own);
     return block ? [withMark(block, part)] : [];
@@ -243,7 +245,7 @@ function blockOf(part: Part, own: boolean): Block | undefined {
 }
 
 /** The provider refuses a text of white space alone. */
-export function textBlock(text: string): Block | undefined {
+function textBlock(text: string): Block | undefined {
   return text.trim() === '' ? undefined : { type: 'text', text };
 }
 
@@ -319,7 +321,9 @@ const MEDIA_TYPES: Record<string, string> = {
   webp: 'image/webp',
 };
 
-/** Bare base64 does not tell its type. Without a known file ending it is read as PDF, the most frequent type. */
+/**
+ * Bare base64 does not tell its type. Without a known file ending it is read as PDF, the most frequent type.
+ */
 function mediaTypeOf(filename: string | null | undefined): string {
   const ending = filename?.split('.').at(-1)?.toLowerCase() ?? '';
   return Object.hasOwn(MEDIA_TYPES, ending) ? MEDIA_TYPES[ending]! : 'application/pdf';

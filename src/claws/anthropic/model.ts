@@ -185,7 +185,10 @@ const NEAREST = new Map([
   ['max', ['high']],
 ]);
 
-/** An effort that the model does not know becomes the nearest one that it knows. Other words are sent unchanged. */
+/**
+ * An effort that the model does not know becomes the nearest one that it knows. Other words are sent
+ * unchanged.
+ */
 function effortField({ efforts }: ModelTraits, effort: string | undefined): { effort?: string } {
   if (effort === undefined || efforts.length === 0) return {};
   if (efforts.includes(effort)) return { effort };

@@ -125,7 +125,7 @@ export function readAnswer(body: unknown, prompt: Prompt): Delta[] {
 const MESSAGE_FIELDS = new Set(['id', 'type', 'role', 'model', 'content', 'stop_reason', 'usage']);
 
 /** `message` is the provider's message object. The content that it already holds is read at once. */
-export function beginAnswer(state: AnswerState, message: Wire, out: Delta[]): void {
+function beginAnswer(state: AnswerState, message: Wire, out: Delta[]): void {
   const model = stringAt(message.model, 'message.model');
   const id = typeof message.id === 'string' ? message.id : undefined;
   state.id = id ?? '';
@@ -140,8 +140,10 @@ export function beginAnswer(state: AnswerState, message: Wire, out: Delta[]): vo
   if (fields) out.push({ type: 'extra', fields });
 }
 
-/** Reads `stop_reason` and `usage`. They come at the start of the message and again, as totals, at its end. */
-export function noteOutcome(state: AnswerState, { stop_reason, usage }: Wire, out: Delta[]): void {
+/**
+ * Reads `stop_reason` and `usage`. They come at the start of the message and again, as totals, at its end.
+ */
+function noteOutcome(state: AnswerState, { stop_reason, usage }: Wire, out: Delta[]): void {
   if (typeof stop_reason === 'string') state.stopReason = stop_reason;
   if (usage === undefined || usage === null) return;
   state.usage = { ...state.usage, ...otherFields(objectAt(usage, 'usage'), NO_FIELDS) };
@@ -150,7 +152,7 @@ export function noteOutcome(state: AnswerState, { stop_reason, usage }: Wire, ou
 
 const NO_FIELDS: ReadonlySet<string> = new Set();
 
-export function endAnswer(state: AnswerState, out: Delta[]): void {
+function endAnswer(state: AnswerState, out: Delta[]): void {
   closeMessage(state, out);
   state.ended = true;
   out.push({ type: 'finish', reason: finishOf(state) });

@@ -95,7 +95,8 @@ function adjusted(prompt: Prompt, messages: WireMessage[], thinking: unknown): A
   const bound = traits.boundThinking && (on || thinking === undefined);
   const keep = bound || !traits.boundThinking;
   const tidy = tidyMessages(messages, { thinking: keep, prefill: traits.prefill && !on });
-  // Thinking cannot begin in the middle of a loop of tool calls: the provider requires the thinking block with
+  // Thinking cannot begin in the middle of a loop of tool calls: the provider requires the thinking block
+  // with
   // which the loop began. Models with adaptive thinking do not require it.
   if (on && traits.thinking === 'budget' && lacksThinking(tidy)) {
     return { messages: tidy, thinking: undefined };
@@ -115,7 +116,10 @@ function hasThinking(messages: readonly WireMessage[]): boolean {
   return messages.some(({ content }) => content.some(isThought));
 }
 
-/** The provider treats a loop of tool calls as one answer, which begins after the last message with other content. */
+/**
+ * The provider treats a loop of tool calls as one answer, which begins after the last message with other
+ * content.
+ */
 function lacksThinking(messages: readonly WireMessage[]): boolean {
   if (messages.at(-1)?.content[0]?.type !== 'tool_result') return false;
   const asks = ({ role, content }: WireMessage) =>

@@ -4,15 +4,15 @@ import type { Segment } from './native.ts';
 import type { StreamedArguments } from './streamed-arguments.ts';
 import { isObject } from './wire.ts';
 
-/** What has been read of one answer. A whole answer is one chunk. */
+/** What was read of one answer. A whole answer is one chunk. */
 export interface Answer {
-  /** The model that was asked for, until the answer names its own. */
+  /** The requested model, until the answer names its own. */
   model: string;
   id?: string;
   started: boolean;
   nextIndex: number;
   candidates: Candidate[];
-  /** The newest token counts; those of a stream grow from chunk to chunk. */
+  /** The newest token counts. In a stream they grow with each chunk. */
   usage?: Record<string, unknown>;
   usageSent?: Record<string, unknown>;
   extra: Record<string, unknown>;
@@ -22,23 +22,23 @@ export function emptyAnswer(model: string): Answer {
   return { model, started: false, nextIndex: 0, candidates: [], extra: {} };
 }
 
-/** What has been read of one alternative (`choice`) of an answer. */
+/** What was read of one alternative (`choice`) of an answer. */
 export interface Candidate {
   choice: number;
   items: number;
   calls: number;
-  /** Text grows until a part of another kind begins. */
+  /** The open text. It ends when a part of another kind begins. */
   text?: OpenText;
-  /** A call whose arguments are still coming. */
+  /** A call whose arguments are not complete yet. */
   call?: OpenCall;
-  /** Of the tokens of this chunk, until a text takes them. */
+  /** Those of the tokens of this chunk, until they are put beside a text. */
   logprobs?: unknown[];
   finish?: string;
   /** Fields beside the content: grounding, citations, safety ratings… */
   extra: Record<string, unknown>;
 }
 
-/** A message, or a reasoning where the text was thought. */
+/** A message, or a reasoning item if `thought`. */
 export interface OpenText {
   index: number;
   thought: boolean;
@@ -57,7 +57,7 @@ function count(value: unknown): number {
   return typeof value === 'number' ? value : 0;
 }
 
-/** Results of hosted tools are fed back to the model as input and are billed so, beside the prompt. */
+/** Results of hosted tools go back to the model and are billed as input, in addition to the prompt. */
 export function usageOf(raw: Record<string, unknown>): Usage {
   const reasoning = count(raw.thoughtsTokenCount);
   return {
@@ -101,7 +101,7 @@ const FINISH: ReadonlyMap<string, Finish['unified']> = new Map([
   ['IMAGE_RECITATION', 'content_filter'],
 ]);
 
-/** Gemini stops for a call with the same word as for an answer. */
+/** Gemini gives the reason STOP for a call too. */
 export function finishOf(candidate: Candidate, raw: string): Finish {
   const unified = FINISH.get(raw) ?? 'unknown';
   return { unified: unified === 'stop' && candidate.calls > 0 ? 'tool_calls' : unified, raw };

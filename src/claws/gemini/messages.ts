@@ -17,45 +17,48 @@ import { generationOf } from './model.ts';
 import { partsOf } from './native.ts';
 import { type Content, isObject, PART_ITEM, present, type WirePart } from './wire.ts';
 
-/** The provider's id, and where it keeps files. */
-export interface Place {
+/** The provider's id, and the URL under which it stores files. */
+export interface Target {
   provider: string;
   filesUrl: string;
 }
 
-/** A call that is written, for the output that will follow. */
-interface CallPlace {
+/** A call that is written already. Its output follows later. */
+interface WrittenCall {
   name: string;
   content: Content;
-  /** Its place in that content. */
+  /** How many parts that content had after the call. It gives the order of the calls. */
   at: number;
-  /** Whether Gemini named the call itself. */
+  /** Whether Gemini itself gave the call its id. */
   givenId: boolean;
 }
 
 /** The outputs of the calls of one content, in the order of the calls. */
 interface Outputs {
   content: Content;
-  /** The places of the answered calls; as many as there are `functionResponse` parts. */
+  /** The `at` of each answered call, one for each `functionResponse` part. */
   order: number[];
 }
 
-/** The prompt as far as it is written. */
-export interface Draft extends Place {
+/** The contents that are written so far. */
+export interface Draft extends Target {
   generation: number;
   system: WirePart[];
   contents: Content[];
-  /** By call id; the newest of a name wins: callers without state count from one in each turn. */
-  calls: Map<string, CallPlace>;
-  /** By the content that made the calls. */
+  /** By call id. The newest call of an id counts: some callers number their calls from one in each turn. */
+  calls: Map<string, WrittenCall>;
+  /** By the content that holds the calls. */
   outputs: Map<Content, Outputs>;
 }
 
-function emptyDraft(place: Place, generation: number): Draft {
-  return { ...place, generation, system: [], contents: [], calls: new Map(), outputs: new Map() };
+function emptyDraft(target: Target, generation: number): Draft {
+  return { ...target, generation, system: [], contents: [], calls: new Map(), outputs: new Map() };
 }
 
-/** Neighbours of one role share a content, but outputs stand alone: Gemini counts them against the calls. */
+/**
+ * Neighbours of one role share a content. Outputs have one of their own: Gemini compares their number with
+ * the calls'.
+ */
 function contentFor(draft: Draft, role: Content['role']): Content {
   const last = draft.contents[draft.contents.length - 1];
   if (last?.role === role && last.parts[0]?.functionResponse === undefined) return last;
@@ -72,14 +75,14 @@ function contentParts(draft: Draft, parts: Part[]): WirePart[] {
   return parts.map((part) => wirePartOf(part, draft.filesUrl)).filter((part) => part !== undefined);
 }
 
-/** What only the provider that made an item may see of it. */
+/** The `native` of an item. Only the provider that wrote the item may see it. */
 function nativeFor(draft: Draft, entry: PromptItem): unknown {
   return entry.origin === draft.provider ? entry.native : undefined;
 }
 
 /** The prompt's instructions and items in Gemini's shape. */
-export function draftOf(prompt: Prompt, place: Place): Draft {
-  const draft = emptyDraft(place, generationOf(prompt.model));
+export function draftOf(prompt: Prompt, target: Target): Draft {
+  const draft = emptyDraft(target, generationOf(prompt.model));
   if (prompt.instructions) draft.system.push({ text: prompt.instructions });
   for (const entry of prompt.items) {
     const write = WRITERS.get(entry.item.type) ?? writeOther;
@@ -89,7 +92,10 @@ export function draftOf(prompt: Prompt, place: Place): Draft {
   return draft;
 }
 
-/** A call is taken only after somebody has spoken; a history may begin with one, or be cut to where it does. */
+/**
+ * Gemini accepts a call only after a user content. A history may begin with a call, for example after it was
+ * cut.
+ */
 function beginWithUser({ contents }: Draft): void {
   const [first] = contents;
   if (first?.role === 'model' && first.parts.some((part) => part.functionCall !== undefined))
@@ -119,7 +125,7 @@ function writeMessage(draft: Draft, entry: PromptItem): void {
   append(draft, message.role === 'assistant' ? 'model' : 'user', contentParts(draft, message.content));
 }
 
-/** Gemini takes instructions before the conversation, in text; later ones become marked text of the user. */
+/** Gemini takes instructions only before the conversation, as text. Later ones become marked user text. */
 function writeInstructions(draft: Draft, message: Message): void {
   const parts = contentParts(draft, message.content);
   if (draft.contents.length === 0 && parts.every((part) => part.text !== undefined)) {
@@ -142,8 +148,8 @@ function writeReasoning(draft: Draft, entry: PromptItem): void {
 }
 
 /**
- * Documented for calls that Gemini did not make itself. From its third generation on it refuses a step
- * whose first call has no signature (https://ai.google.dev/gemini-api/docs/thought-signatures).
+ * The documented signature for calls that Gemini did not write. From its third generation on, Gemini refuses
+ * a step whose first call has no signature (https://ai.google.dev/gemini-api/docs/thought-signatures).
  */
 const FOREIGN_SIGNATURE = 'skip_thought_signature_validator';
 
@@ -166,7 +172,7 @@ function writeCall(draft: Draft, entry: PromptItem): void {
   });
 }
 
-/** Gemini takes nothing but an object; a model may have written something else. */
+/** Gemini accepts only an object, but a model may have written something else. */
 function argumentsOf(text: string): Record<string, unknown> {
   if (text.trim() === '') return {};
   try {
@@ -177,7 +183,10 @@ function argumentsOf(text: string): Record<string, unknown> {
   }
 }
 
-/** A kept part goes back to where it came from, and to Gemini when the caller itself hands it in. */
+/**
+ * A part that was kept as an item is sent only to the provider that wrote it. One that the caller wrote is
+ * always sent.
+ */
 function writeOther(draft: Draft, entry: PromptItem): void {
   const { type, id: _id, status: _status, ...part } = entry.item as OtherItem;
   const known = entry.origin === undefined || entry.origin === draft.provider;
@@ -186,7 +195,10 @@ function writeOther(draft: Draft, entry: PromptItem): void {
   append(draft, 'model', [{ ...part, ...(isObject(native) ? native : undefined) }]);
 }
 
-/** Answers a call: in one content with the other outputs, next to the calls, in the order of the calls. */
+/**
+ * Writes the output of a call: all outputs are in one content directly after the calls, in the order of the
+ * calls.
+ */
 function writeCallOutput(draft: Draft, entry: PromptItem): void {
   const item = entry.item as FunctionCallOutput;
   const call = draft.calls.get(item.call_id);
@@ -211,13 +223,16 @@ function writeCallOutput(draft: Draft, entry: PromptItem): void {
   outputs.content.parts.push(...beside);
 }
 
-/** Media inside an output: since the third generation, and only some kinds; the rest stands beside it. */
+/**
+ * Whether media fits inside an output: since the third generation, and only some types. Other media follows
+ * it.
+ */
 function fitsInside(draft: Draft, part: WirePart): boolean {
   if (draft.generation < 3 || !isObject(part.inlineData)) return false;
   return /^(image\/|application\/pdf|text\/plain)/.test(String(part.inlineData.mimeType));
 }
 
-/** The API takes an object; text that is one keeps its fields. */
+/** The API takes an object. Text that is a JSON object is sent as that object. */
 function responseOf(text: string): Record<string, unknown> {
   if (text.trimStart().startsWith('{')) {
     try {
@@ -230,7 +245,7 @@ function responseOf(text: string): Record<string, unknown> {
   return { result: text };
 }
 
-function outputsOf(draft: Draft, call: CallPlace): Outputs {
+function outputsOf(draft: Draft, call: WrittenCall): Outputs {
   const known = draft.outputs.get(call.content);
   if (known) return known;
   const outputs: Outputs = { content: { role: 'user', parts: [] }, order: [] };
@@ -240,15 +255,15 @@ function outputsOf(draft: Draft, call: CallPlace): Outputs {
 }
 
 function insert({ content, order }: Outputs, at: number, part: WirePart): void {
-  let place = order.length;
-  while (place > 0 && order[place - 1]! > at) place--;
-  order.splice(place, 0, at);
-  content.parts.splice(place, 0, part);
+  let index = order.length;
+  while (index > 0 && order[index - 1]! > at) index--;
+  order.splice(index, 0, at);
+  content.parts.splice(index, 0, part);
 }
 
 /**
- * One content part for Gemini; undefined for a text without a letter, which it refuses. `filesUrl` is
- * where the provider keeps files.
+ * One content part for Gemini. Undefined for an empty text, which Gemini refuses. `filesUrl` is the URL under
+ * which the provider stores files.
  */
 function wirePartOf(part: Part, filesUrl: string): WirePart | undefined {
   switch (part.type) {
@@ -264,7 +279,7 @@ function wirePartOf(part: Part, filesUrl: string): WirePart | undefined {
     case 'input_audio':
       return audioPart(part);
     default:
-      // Said rather than dropped, so that the model does not answer as if there had been nothing.
+      // Not dropped, so that the model knows that the message had more content.
       return { text: `[content of type "${part.type}", which cannot be read here]` };
   }
 }
@@ -288,7 +303,7 @@ function audioPart({ input_audio }: InputAudio): WirePart {
   return { inlineData: { mimeType: `audio/${input_audio.format}`, data: input_audio.data } };
 }
 
-/** Gemini names its files by URL; `files/abc` is the end of one. */
+/** Gemini names its files by URL. An id such as `files/abc` is the end of one. */
 function fileUri(id: string, filesUrl: string): string {
   return id.includes('://') ? id : `${filesUrl}/${id.replace(/^files\//, '')}`;
 }
@@ -297,7 +312,7 @@ function urlPart(url: string, type: string | undefined): WirePart {
   if (!url.startsWith('data:'))
     return { fileData: type ? { mimeType: type, fileUri: url } : { fileUri: url } };
   const comma = url.indexOf(',');
-  if (comma < 0) throw new Fault('invalid_request', 'A data: URL has no comma and so no data.');
+  if (comma < 0) throw new Fault('invalid_request', 'A data: URL needs a comma before its data.');
   const head = url.slice('data:'.length, comma);
   const mimeType = head.split(';', 1)[0] || type || 'text/plain';
   const data = url.slice(comma + 1);
@@ -312,7 +327,7 @@ function base64Of(escaped: string): string {
   }
 }
 
-/** Types that Gemini reads, by the ending of a name (https://ai.google.dev/gemini-api/docs/file-input-methods). */
+/** Types that Gemini reads, by file ending (https://ai.google.dev/gemini-api/docs/file-input-methods). */
 const TYPES: ReadonlyMap<string, string> = new Map([
   ['png', 'image/png'],
   ['jpg', 'image/jpeg'],

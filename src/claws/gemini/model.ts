@@ -1,7 +1,10 @@
 import type { Settings } from '../../core/settings.ts';
 import { present } from './wire.ts';
 
-/** Undefined where the model does not think or the caller did not ask. Both fields at once are refused. */
+/**
+ * Undefined if the model does not think or the request does not ask for it. Level and budget together are
+ * refused.
+ */
 export function thinkingConfig(
   model: string,
   reasoning: Settings['reasoning'],
@@ -17,12 +20,15 @@ export function thinkingConfig(
   return Object.keys(config).length > 0 ? config : undefined;
 }
 
-/** Models that refuse MINIMAL: all but Flash before 3.7 and Flash-Lite. No model of this kind can think not at all. */
+/**
+ * MINIMAL is accepted only by Flash before 3.7 and by Flash-Lite. No model since Gemini 3 can turn thinking
+ * off.
+ */
 function lowestLevel(model: string): string {
   return /gemini-3(\.[0-6])?-flash|-flash-lite/.test(model) ? 'MINIMAL' : 'LOW';
 }
 
-/** Gemini 3 Pro has no MEDIUM; Google's own OpenAI endpoint takes HIGH for it. */
+/** Gemini 3 Pro has no MEDIUM. Google's own OpenAI endpoint uses HIGH instead. */
 function levelOf(model: string, effort: string): string | undefined {
   switch (effort) {
     case 'none':
@@ -40,12 +46,15 @@ function levelOf(model: string, effort: string): string | undefined {
   return undefined;
 }
 
-/** Tokens, as Google's own OpenAI endpoint chooses them (https://ai.google.dev/gemini-api/docs/openai#thinking). */
+/**
+ * In tokens, as Google's own OpenAI endpoint chooses them
+ * (https://ai.google.dev/gemini-api/docs/openai#thinking).
+ */
 function budgetOf(model: string, effort: string): number | undefined {
   const pro = /2\.5-pro/.test(model);
   switch (effort) {
     case 'none':
-      // 2.5 Pro refuses to think not at all; 128 is its least.
+      // 2.5 Pro cannot turn thinking off. Its smallest budget is 128.
       return pro ? 128 : 0;
     case 'minimal':
     case 'low':
@@ -61,7 +70,7 @@ function budgetOf(model: string, effort: string): number | undefined {
   return undefined;
 }
 
-/** Google's model names are open-ended: one without a number (`gemini-flash-latest`) is of the newest kind. */
+/** The version in a model's name. A name without one (`gemini-flash-latest`) is of the newest generation. */
 export function generationOf(model: string): number {
   if (!/(^|\/)gemini-/.test(model)) return 0;
   const version = /-(\d+(?:\.\d+)?)/.exec(model);
@@ -69,7 +78,7 @@ export function generationOf(model: string): number {
 }
 
 /**
- * Whether a conversation may end with the model's own words, for it to go on with them. Refused since 3.5
+ * Whether a conversation may end with a model content, which the model continues. Refused since 3.5
  * Flash-Lite: "Requests ending with a model turn are not supported"
  * (https://ai.google.dev/gemini-api/docs/whats-new-gemini-3.6).
  */

@@ -14,7 +14,10 @@ export function geminiReader(prompt: Prompt): StreamReader {
   };
 }
 
-/** A whole answer is a stream of one chunk. Proxies that ignore `alt=sse` give a stream as a list of chunks. */
+/**
+ * A whole answer is read as a stream of one chunk. Proxies that ignore `alt=sse` send a stream as a list of
+ * chunks.
+ */
 export function geminiAnswer(body: unknown, prompt: Prompt): Delta[] {
   const answer = emptyAnswer(prompt.model);
   const chunks: unknown[] = Array.isArray(body) ? body : [body];
@@ -48,7 +51,7 @@ function readChunk(answer: Answer, chunk: Record<string, unknown>): Delta[] {
   return out;
 }
 
-/** The last deltas; throws unless every candidate said why it ended, which is all the end mark there is. */
+/** The last deltas. Throws unless every candidate has a finish reason: the protocol has no other end mark. */
 function endAnswer(answer: Answer): Delta[] {
   if (answer.candidates.length === 0) throw malformed('at least one candidate', answer.extra);
   const out: Delta[] = [];
@@ -91,9 +94,10 @@ function readCandidates(answer: Answer, candidates: unknown, out: Delta[]): void
 
 function readUsage(answer: Answer, usage: Record<string, unknown>, out: Delta[]): void {
   const counted = typeof usage.promptTokenCount === 'number';
-  // Vertex counts in the last chunk only; what the others say must not hide counts that came.
+  // Vertex sends counts in only one chunk. The usage of a chunk without them must not replace them.
   answer.usage = counted || !answer.usage ? usage : { ...answer.usage, ...usage };
-  // The first counts tell what the prompt costs even if the answer is cut; the last ones follow at the end.
+  // The first counts are sent at once, so that the prompt's cost is known even if the answer is cut. The last
+  // ones follow at the end.
   if (counted && !answer.usageSent) sendUsage(answer, out);
 }
 
@@ -102,10 +106,10 @@ function sendUsage(answer: Answer, out: Delta[]): void {
   out.push({ type: 'usage', usage: usageOf(answer.usage!) });
 }
 
-/** Far beyond what Gemini gives; a larger index is no index. */
+/** Far more than Gemini sends. A larger index is malformed. */
 const MAX_CANDIDATES = 64;
 
-/** The first candidate's index may be left out: it is the default value of its type. */
+/** The index may be absent for the first candidate, because 0 is the default value. */
 function candidateNamed(answer: Answer, index: unknown): Candidate {
   const choice = index ?? 0;
   const known = answer.candidates.find((candidate) => candidate.choice === choice);
@@ -144,7 +148,7 @@ function readCandidate(
   }
 }
 
-/** A candidate without content is none of the usual ones, but a lawful one: safety stops look so. */
+/** A candidate without content is valid: a stop for safety has none. */
 function partsOf(content: unknown): unknown[] {
   if (content === undefined || content === null) return [];
   if (!isObject(content)) throw malformed('a content', content);
@@ -155,7 +159,7 @@ function partsOf(content: unknown): unknown[] {
 
 type JoinLists = (before: unknown[], after: unknown[]) => unknown[];
 
-/** Lists inside the metadata of a stream's chunks are joined; anything else is as the newest chunk has it. */
+/** Joins the lists inside the metadata of a stream's chunks. Other values are those of the newest chunk. */
 function joined(before: unknown, after: unknown, join: JoinLists): unknown {
   if (!isObject(before) || !isObject(after)) return after;
   const both = { ...before, ...after };
@@ -166,16 +170,16 @@ function joined(before: unknown, after: unknown, join: JoinLists): unknown {
   return both;
 }
 
-/** Sources that an earlier chunk gave are not listed twice where a later one repeats them. */
+/** A later chunk may repeat the sources of an earlier one. They are kept once. */
 const union: JoinLists = (before, after) => {
   const known = new Set(before.map((entry) => JSON.stringify(entry)));
   return [...before, ...after.filter((entry) => !known.has(JSON.stringify(entry)))];
 };
 
-/** Tokens do repeat. */
+/** Tokens may be equal, so all are kept. */
 const concatenation: JoinLists = (before, after) => [...before, ...after];
 
-/** What the text parts could not take: probabilities without a text, and fields beside the tokens. */
+/** Keeps log probabilities without a text, and fields beside the tokens. */
 function keepLogprobs({ extra }: Candidate, result: unknown, taken: boolean): void {
   let rest = result;
   if (taken && isObject(result)) {
@@ -186,10 +190,10 @@ function keepLogprobs({ extra }: Candidate, result: unknown, taken: boolean): vo
   extra.logprobsResult = joined(extra.logprobsResult, rest, concatenation);
 }
 
-/** The model wrote something that Gemini could not read as a call, and Gemini withheld it. */
+/** Finish reasons for output that Gemini could not read as a call and did not send. */
 const FAILED = new Set(['MALFORMED_FUNCTION_CALL', 'UNEXPECTED_TOOL_CALL', 'MALFORMED_RESPONSE']);
 
-/** An answer that is nothing but such a failure is no answer; another attempt may well be one. */
+/** An answer of nothing but such a failure is refused, because another call may succeed. */
 function refuseEmptyFailure(answer: Answer, candidate: Candidate, wire: Record<string, unknown>): void {
   if (!FAILED.has(candidate.finish!) || candidate.items > 0 || answer.candidates.length > 1) return;
   const why = typeof wire.finishMessage === 'string' ? `: ${wire.finishMessage}` : '';

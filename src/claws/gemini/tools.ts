@@ -10,7 +10,10 @@ export function functionsOf(tools: Tool[] | undefined): FunctionTool[] {
   return tools?.filter(isFunction) ?? [];
 }
 
-/** Hosted tools of other vocabularies mean nothing here; `{type: 'googleSearch'}` in our own does. */
+/**
+ * Hosted tools such as `{type: 'googleSearch'}` are sent only if the caller wrote them in the dialect of this
+ * protocol.
+ */
 export function toolsOf({ settings, dialect }: Prompt): Record<string, unknown>[] | undefined {
   const tools: Record<string, unknown>[] = [];
   const functions = functionsOf(settings.tools);
@@ -40,7 +43,7 @@ export function toolConfig(settings: Settings): Record<string, unknown> | undefi
   return { functionCallingConfig: present({ mode, allowedFunctionNames: allowedNames(choice) }) };
 }
 
-/** VALIDATED is AUTO with a choice of functions, which AUTO itself refuses. */
+/** VALIDATED is AUTO with a list of allowed functions. AUTO itself refuses such a list. */
 export function modeOf(choice: ToolChoice | undefined): 'AUTO' | 'ANY' | 'NONE' | 'VALIDATED' | undefined {
   if (choice === undefined) return undefined;
   if (choice === 'auto') return 'AUTO';
@@ -50,7 +53,10 @@ export function modeOf(choice: ToolChoice | undefined): 'AUTO' | 'ANY' | 'NONE' 
   return choice.mode === 'required' ? 'ANY' : 'VALIDATED';
 }
 
-/** Of `{type: 'function', name}`, or of `{type: 'allowed_tools', mode, tools: [{type: 'function', name}]}`. */
+/**
+ * The names in `{type: 'function', name}` or `{type: 'allowed_tools', mode, tools: [{type: 'function',
+ * name}]}`.
+ */
 function allowedNames(choice: ToolChoice | undefined): string[] | undefined {
   if (typeof choice !== 'object') return undefined;
   if (choice.type === 'function') return [String(choice.name)];

@@ -98,7 +98,10 @@ function factsOf(text: string): Fact[] {
   return facts;
 }
 
-/** The earlier message that shares the most words of four or more letters with the question. On a tie, the newest. */
+/**
+ * The earlier message that shares the most words of four or more letters with the question. On a tie, the
+ * newest.
+ */
 function closest(question: string, earlier: string[]): string | undefined {
   const wanted = new Set(question.toLowerCase().match(/\p{L}{4,}/gu) ?? []);
   let best: string | undefined;

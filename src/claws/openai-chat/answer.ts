@@ -55,7 +55,9 @@ export interface AnswerState {
   /** The requested model. It is used when the provider does not name the model that answers. */
   readonly asked: string;
   started: boolean;
-  /** The provider's id of the answer, or a substitute. It is part of the call ids that the provider left out. */
+  /**
+   * The provider's id of the answer, or a substitute. It is part of the call ids that the provider left out.
+   */
   answerId: string;
   nextIndex: number;
   readonly choices: ChoiceState[];
@@ -143,7 +145,10 @@ const REASONS: Record<string, Finish['unified']> = {
   sensitive: 'content_filter',
 };
 
-/** Reasons by which a provider reports that it failed during the answer (OpenRouter and Mistral, Zhipu, DeepSeek). */
+/**
+ * Reasons by which a provider reports that it failed during the answer (OpenRouter and Mistral, Zhipu,
+ * DeepSeek).
+ */
 const FAILURES = new Set(['error', 'network_error', 'insufficient_system_resource']);
 
 /** `called`: the choice holds tool calls. OpenAI itself gives the reason `stop` for a forced call. */

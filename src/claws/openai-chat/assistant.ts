@@ -49,7 +49,10 @@ function returned({ native, own, verbatim }: ItemUse): Json {
 /** Fields that clients copy from answers, but that requests do not take or hold in another place. */
 const REPLAYED = new Set(['annotations', 'reasoning', 'reasoning_content', 'tool_call']);
 
-/** Adds the fields that the caller wrote on an assistant message. They come with the first item of the message. */
+/**
+ * Adds the fields that the caller wrote on an assistant message. They come with the first item of the
+ * message.
+ */
 function addCallerFields(run: AssistantRun, { native, verbatim, form }: ItemUse): void {
   if (!verbatim || !isObject(native)) return;
   for (const key in native) {

@@ -60,7 +60,9 @@ export function chatAnswer(body: unknown, prompt: Prompt): Delta[] {
   return finishAnswer(state);
 }
 
-/** The end of a stream that closed without `[DONE]`. Several servers (one is Perplexity) never send the mark. */
+/**
+ * The end of a stream that closed without `[DONE]`. Several servers (one is Perplexity) never send the mark.
+ */
 function closed(state: AnswerState, expected: number): Delta[] {
   const isWhole = isFinished(state) && (state.choices.length >= expected || state.usage !== undefined);
   if (isWhole) return finishAnswer(state);
@@ -208,7 +210,10 @@ function readMessage(
   else if (message.function_call) readLegacyCall(state, choice, message.function_call);
 }
 
-/** Log probabilities belong to the text of the same chunk. Those of refusals and calls are kept as extra fields. */
+/**
+ * Log probabilities belong to the text of the same chunk. Those of refusals and calls are kept as extra
+ * fields.
+ */
 function readTokens(
   state: AnswerState,
   choice: ChoiceState,
@@ -229,7 +234,9 @@ function readTokens(
   }
 }
 
-/** Reads `content`, a string or a list of parts. Returns whether the log probabilities were put beside a text. */
+/**
+ * Reads `content`, a string or a list of parts. Returns whether the log probabilities were put beside a text.
+ */
 function readContent(
   state: AnswerState,
   choice: ChoiceState,
@@ -328,7 +335,9 @@ function keepInMessage(choice: ChoiceState, key: string, value: unknown): void {
   grow(choice.native, key, value);
 }
 
-/** The last deltas. Items end here and not at the finish reason, because some servers add to them after it. */
+/**
+ * The last deltas. Items end here and not at the finish reason, because some servers add to them after it.
+ */
 function finishAnswer(state: AnswerState): Delta[] {
   if (state.choices.length === 0) throw malformed('it has no choice', state.extra);
   state.choices.sort((a, b) => a.choice - b.choice);

@@ -24,7 +24,10 @@ function isFunction(tool: Tool): tool is FunctionTool {
   return tool.type === 'function';
 }
 
-/** Hosted tools are sent only if the caller wrote them in the chat dialect. Other providers name them differently. */
+/**
+ * Hosted tools are sent only if the caller wrote them in the chat dialect. Other providers name them
+ * differently.
+ */
 function wireTool(tool: Tool, verbatim: boolean): ChatTool | undefined {
   if (isFunction(tool)) return functionTool(tool);
   return verbatim ? { ...(tool as Json & { type: string }) } : undefined;

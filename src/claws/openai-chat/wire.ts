@@ -101,7 +101,10 @@ export interface Facts {
   openai: boolean;
   /** Ids of tool calls must be nine letters or digits. */
   nineCharacterIds: boolean;
-  /** The provider refuses an assistant message with tool calls and no `reasoning_content`. An empty one is enough. */
+  /**
+   * The provider refuses an assistant message with tool calls and no `reasoning_content`. An empty one is
+   * enough.
+   */
   reasoningWithCalls: boolean;
   seedField: 'seed' | 'random_seed';
   /** Where the provider takes reasoning that a caller sends back. Absent where it takes none. */

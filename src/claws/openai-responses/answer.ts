@@ -239,7 +239,7 @@ export function skeletonOf(item: Item): Item {
   }
 }
 
-export function isCustomCall(item: Item): boolean {
+function isCustomCall(item: Item): boolean {
   return (item.type as string) === 'custom_tool_call';
 }
 

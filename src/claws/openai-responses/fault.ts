@@ -43,7 +43,9 @@ const TYPES: ReadonlyMap<unknown, ErrorCode> = new Map<unknown, ErrorCode>([
   ['overloaded_error', 'provider_overloaded'],
 ]);
 
-/** Codes for a wrong request that have no code of their own here: `invalid_image_url`, `image_parse_error`… */
+/**
+ * Codes for a wrong request that have no code of their own here: `invalid_image_url`, `image_parse_error`…
+ */
 const WRONG_REQUEST =
   /^(invalid[_-]|image_|unsupported_|empty_|missing_|unknown_|failed_to_download_image|data_residency_mismatch|string_)/;
 
@@ -68,7 +70,9 @@ export function faultOf(status: number, body: unknown, headers: Headers): Fault 
   return faultOfCode(code, message, { headers, raw: body });
 }
 
-/** OpenAI and Azure nest the error. xAI sends `{code, error: "text"}`. Local servers send either, or neither. */
+/**
+ * OpenAI and Azure nest the error. xAI sends `{code, error: "text"}`. Local servers send either, or neither.
+ */
 function errorIn(body: unknown): Json {
   if (!isObject(body)) return {};
   return isObject(body.error) ? body.error : body;

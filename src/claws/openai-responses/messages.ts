@@ -139,7 +139,8 @@ function writeOther(item: OtherItem, entry: Entry): Json | undefined {
   const { id, ...rest } = item;
   if (typeof rest.call_id === 'string') rest.call_id = callId(rest.call_id);
   if (entry.author === 'foreign') {
-    // The caller runs custom tools, so any model can read their calls. No other kind is readable for another model.
+    // The caller runs custom tools, so any model can read their calls. No other kind is readable for another
+    // model.
     return (item.type as string) === 'custom_tool_call' ? rest : undefined;
   }
   const kept = entry.author === 'own' ? entry.id : callersId(id);

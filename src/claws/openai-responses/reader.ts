@@ -311,7 +311,10 @@ export function answerDeltas(body: unknown, prompt: Prompt): Delta[] {
   return deltas;
 }
 
-/** Compatible servers may leave the status out. Any other status than these two means that the answer is not complete. */
+/**
+ * Compatible servers may leave the status out. Any other status than these two means that the answer is not
+ * complete.
+ */
 function refuseUnfinished(response: Json): void {
   const { status } = response;
   if (status === undefined || status === 'completed' || status === 'incomplete') return;

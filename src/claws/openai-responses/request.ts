@@ -75,7 +75,9 @@ function withExtra(known: Json, extra: Json, stream: boolean): Json {
   return body;
 }
 
-/** An object field that joins known settings with the caller's extra fields. Known settings take precedence. */
+/**
+ * An object field that joins known settings with the caller's extra fields. Known settings take precedence.
+ */
 function merged(extra: unknown, known: Json): Json | undefined {
   const fields: Json = {};
   for (const name in known) if (known[name] !== undefined) fields[name] = known[name];

@@ -2,7 +2,10 @@ import type { Prompt } from '../../core/prompt.ts';
 import type { FunctionTool, Tool } from '../../core/settings.ts';
 import type { Json } from './wire.ts';
 
-/** A caller of this dialect writes tools as the provider's API defines them. From other dialects only functions are sent. */
+/**
+ * A caller of this dialect writes tools as the provider's API defines them. From other dialects only
+ * functions are sent.
+ */
 export function toolsOf({ settings, dialect }: Prompt): unknown[] | undefined {
   if (dialect === 'openai-responses') return settings.tools;
   const tools = settings.tools?.filter(isFunction).map(functionTool);
@@ -11,7 +14,9 @@ export function toolsOf({ settings, dialect }: Prompt): unknown[] | undefined {
 
 const isFunction = (tool: Tool): tool is FunctionTool => tool.type === 'function';
 
-/** Only in this API are functions strict by default, so `strict: false`, the default of the others, is sent. */
+/**
+ * Only in this API are functions strict by default, so `strict: false`, the default of the others, is sent.
+ */
 function functionTool({ type, name, description, parameters, strict }: FunctionTool): Json {
   const tool: Json = { type, name };
   if (description != null) tool.description = description;

@@ -8,7 +8,10 @@ import type { Prompt, PromptItem } from '../../../src/core/prompt.ts';
 import type { Settings } from '../../../src/core/settings.ts';
 import { startProvider } from '../../simulators/provider/provider.ts';
 
-/** The simulator refuses, as OpenAI does, thoughts and calls whose pair is missing or whose id it must look up. */
+/**
+ * The simulator refuses, as OpenAI does, thoughts and calls whose pair is missing or whose id it must look
+ * up.
+ */
 const simulator = startProvider();
 afterAll(() => simulator.stop());
 
