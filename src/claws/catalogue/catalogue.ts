@@ -13,7 +13,7 @@ import { PROVIDERS, type ProviderRow } from './providers.ts';
 
 /** What is known about one model at one provider. */
 export interface ModelFacts {
-  /** Our id of the provider. */
+  /** The provider's id, as in its row. */
   provider: string;
   /** The model's name at the provider. It may differ from the requested name by a date. */
   id: string;

@@ -36,7 +36,7 @@ export interface ProviderRow {
 
 type Details = Partial<Pick<ProviderRow, 'aliases' | 'quirks' | 'catalogue' | 'baseUrlVariables' | 'local'>>;
 
-/** A provider that speaks OpenAI's chat completions. */
+/** A provider with OpenAI's chat completions. */
 function compatible(
   [id, name]: readonly [id: string, name: string],
   baseUrl: string,

@@ -13,7 +13,7 @@ interface Report {
   structured: boolean;
 }
 
-/** The codes of providers, by our code for them. */
+/** The error codes of providers, by the code that they become here. */
 const CODES: [ErrorCode, string[]][] = [
   [
     'context_length_exceeded',

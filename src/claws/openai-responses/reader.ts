@@ -18,7 +18,7 @@ import { isObject, type Json, listIn, malformed, objectIn, textIn } from './wire
 
 /** An output item of the stream. */
 interface Slot {
-  /** The index in our deltas. The provider's `output_index` may skip numbers (seen at OpenAI). */
+  /** The item's index in the deltas. The provider's `output_index` may skip numbers (seen at OpenAI). */
   index: number;
   type: string;
   id?: string;
