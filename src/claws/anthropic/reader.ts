@@ -52,7 +52,7 @@ function startMessage(state: AnswerState, event: Wire, out: Delta[]): void {
   // Some proxies repeat the event. Another id means that a second answer began inside this one. The deltas of
   // the first cannot be withdrawn, so this is a failure.
   else if (message.id !== state.id || state.ended) {
-    throw malformed(`the stream of ${state.id} to go on`, event);
+    throw malformed(`the stream of ${state.id} to continue`, event);
   }
 }
 
