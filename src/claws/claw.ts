@@ -4,26 +4,29 @@ import type { Prompt, ProtocolName } from '../core/prompt.ts';
 
 export type { Prompt, PromptItem, ProtocolName } from '../core/prompt.ts';
 
-/** What a protocol can do that others cannot. Checked before a call, so that a lack is a clear 400. */
+/**
+ * What only some protocols can do. Checked before a call, so that a missing capability is a clear error
+ * (400).
+ */
 export interface Capabilities {
   /** Several alternative answers in one call (`n`). */
   choices: boolean;
   logprobs: boolean;
-  /** Files by URL; without it, only their content can be sent. */
+  /** Files by URL. When false, only their content can be sent. */
   fileUrls: boolean;
 }
 
 /**
- * A claw: a connection to one AI service, speaking one wire protocol with its own credentials.
+ * A claw: a connection to one AI service, with one wire protocol and its own credentials.
  *
- * `call` yields deltas as `Delta` describes, in bursts: those that came together are yielded together, so
- * that whoever journals or sends them does so once. No burst is empty. It throws a `Fault`, classified once
- * from the provider's status and structured body:
- * - before the first delta for anything the provider refused (the caller may try elsewhere);
- * - after it with `stream_interrupted` when the connection broke, `provider_protocol_error` when the
- *   answer was malformed or ended without its protocol's end mark, `provider_error` when the provider
- *   reported a failure in its stream. A cut answer never ends normally.
- * Aborting `signal` stops the provider's work and ends the iteration with the signal's reason.
+ * `call` yields deltas as `Delta` describes, in bursts: deltas that arrived together are yielded together,
+ * so that each burst is journaled and sent in one write. No burst is empty. It throws a `Fault`, classified
+ * once from the provider's status and structured body:
+ * - before the first delta, for everything that the provider refuses. The next candidate may then be tried.
+ * - after the first delta: `stream_interrupted` when the connection broke; `provider_protocol_error` when
+ *   the answer was malformed or ended without the end mark of its protocol; `provider_error` when the
+ *   provider reported a failure in its stream. A cut answer never ends normally.
+ * An abort of `signal` stops the provider's work and ends the iteration with the signal's reason.
  */
 export interface Claw {
   /** The provider's id, the first half of `provider/model`. */
@@ -31,34 +34,41 @@ export interface Claw {
   readonly protocol: ProtocolName;
   readonly capabilities: Capabilities;
   /**
-   * How the answer to a prompt that `continues` will join its beginning. Pure, and known before the call,
-   * because the two are joined differently:
-   * - `true`: the model takes the beginning for its own unfinished words, and what it generates follows from
-   *   the very next character. White space that ends the beginning is not sent, so it comes again.
-   * - `false`: the model reads the beginning and is told to go on. Mostly it does; it may as well repeat the
-   *   last words first, or begin the whole answer anew.
-   * `false` for a prompt that continues nothing.
+   * How the answer to a prompt that `continues` follows the earlier text. Pure, and known before the call,
+   * because the splice is different for each value:
+   * - `true`: the model treats the earlier text as its own unfinished message and generates from the next
+   *   character on. White space at the end of the earlier text is not sent, so the model generates it again.
+   * - `false`: the model reads the earlier text and an instruction to continue it. Mostly it does so, but it
+   *   may repeat the last words first, or start the whole answer again.
+   * `false` for a prompt that does not continue an answer.
    */
   prefills(prompt: Prompt): boolean;
   call(prompt: Prompt, signal: AbortSignal): AsyncIterable<readonly Delta[]>;
 }
 
-/** How an OpenAI-compatible provider differs from OpenAI. Each is a fact about the provider's API. */
+/** How an OpenAI-compatible provider differs from OpenAI. Each field is a fact about the provider's API. */
 export interface Quirks {
-  /** The request field that limits output. Default `max_tokens`; OpenAI itself takes `max_completion_tokens`. */
+  /**
+   * The request field that limits output. Default: `max_tokens`. OpenAI itself takes `max_completion_tokens`.
+   */
   maxTokensField?: 'max_tokens' | 'max_completion_tokens';
-  /** The provider refuses `stream_options`, so streamed usage is not asked for. */
+  /** The provider refuses `stream_options`, so usage is not requested for streams. */
   noStreamOptions?: boolean;
-  /** The role for instructions: some providers refuse `developer`. Default `system`. */
+  /**
+   * The provider accepts the role `developer` for instructions. Default: instructions have the role `system`.
+   */
   developerRole?: boolean;
   /** The provider refuses `parallel_tool_calls`. */
   noParallelToolCalls?: boolean;
-  /** Structured output only as `json_object`; schemas are put into the instructions. */
+  /**
+   * The provider takes structured output only as `json_object`. Schemas are written into the instructions.
+   */
   noJsonSchema?: boolean;
   /**
-   * How the provider is asked to go on with an assistant message that ends the conversation: by `partial` or
-   * `prefix` on the message, by vLLM's `continue_final_message`, or by the message alone. Default: it cannot
-   * be, and answers such a message like any other. Only for providers that do it with every model they serve.
+   * How a request asks the provider to continue an assistant message that ends the conversation: the field
+   * `partial` or `prefix` on that message, vLLM's request field `continue_final_message`, or (`plain`) the
+   * message alone. Default: the provider cannot continue it and answers it like any other message. Set it
+   * only for providers that continue with every model that they serve.
    */
   prefill?: 'partial' | 'prefix' | 'continue_final_message' | 'plain';
 }
@@ -66,22 +76,22 @@ export interface Quirks {
 /** A provider with its credentials, ready to be called. */
 export interface Provider {
   id: string;
-  /** Without trailing slash, as the provider's own SDK takes it. */
+  /** Without a trailing slash, as the provider's own SDK takes it. */
   baseUrl: string;
-  /** Absent for local servers that ask for none. */
+  /** Absent for local servers that need no key. */
   apiKey?: string;
   quirks: Quirks;
 }
 
-/** One request on the provider's wire. `body` is serialised by the transport. */
+/** One request in the provider's wire format. The transport serialises `body` to JSON. */
 export interface WireRequest {
-  /** Joined to the provider's base URL; begins with a slash. */
+  /** Appended to the provider's base URL. Begins with a slash. */
   path: string;
   headers: Record<string, string>;
   body: Record<string, unknown>;
 }
 
-/** One server-sent event. `data` is the payload text. */
+/** One server-sent event. `data` is its text. */
 export interface SseEvent {
   event?: string;
   data: string;
@@ -89,29 +99,34 @@ export interface SseEvent {
 
 /**
  * Reads one streamed answer: a reducer over the provider's events.
- * `push` returns the deltas that an event causes and throws a `Fault` for a malformed one or one that
- * reports a failure. `end` is called when the connection has closed in order; it returns the last
- * deltas, or throws `provider_protocol_error` if the protocol's end mark never came.
+ * `push` returns the deltas of one event. It throws a `Fault` for an event that is malformed or reports a
+ * failure. `end` is called after the connection closed normally. It returns the last deltas, or throws
+ * `provider_protocol_error` if the end mark of the protocol did not come.
  */
 export interface StreamReader {
   push(event: SseEvent): Delta[];
   end(): Delta[];
 }
 
-/** A wire protocol: pure translation, no network. `http-claw.ts` joins it to a transport. */
+/** A wire protocol: pure translation, no network. `http-claw.ts` connects it to a transport. */
 export interface WireProtocol {
   readonly name: ProtocolName;
   readonly capabilities: Capabilities;
-  /** `Claw.prefills` for a prompt that `continues`, at this provider. Claims no more than it documents. */
+  /**
+   * `Claw.prefills` for a prompt that `continues`, at this provider. True only where the provider documents
+   * it.
+   */
   prefills(prompt: Prompt, provider: Provider): boolean;
   /**
-   * A prompt `continues` only where `prefills` allows it, and its last message ends in no white space then.
-   * Into any other the instruction has been put.
+   * Builds the request. Here a prompt `continues` only if `prefills` is true for it; its last message then
+   * ends in no white space. Any other prompt already holds the instruction to continue.
    */
   request(prompt: Prompt, provider: Provider): WireRequest;
-  /** Translates a whole JSON answer; throws `provider_protocol_error` when it is not one. */
+  /** Translates a whole JSON answer. Throws `provider_protocol_error` when `body` is not one. */
   answer(body: unknown, prompt: Prompt): Delta[];
   reader(prompt: Prompt): StreamReader;
-  /** Classifies a failure from its HTTP status and body (parsed JSON, or text where it was none). */
+  /**
+   * Classifies a failure from its HTTP status and its body (parsed JSON, or the text when it is not JSON).
+   */
   fault(status: number, body: unknown, headers: Headers): Fault;
 }

@@ -1,12 +1,16 @@
 import { Fault } from '../core/errors.ts';
 import type { Connect } from './http-claw.ts';
 
-/** An origin that answered this recently has a pooled connection or will take one. */
+/**
+ * An origin that accepted a connection this recently is not tried again: it has a pooled one or accepts
+ * another.
+ */
 const WARM_MS = 60_000;
 
 /**
- * A time limit for making a connection, which `fetch` does not have: an origin not heard of lately is
- * first tried with a bare TCP connection. Behind an HTTP proxy origins cannot be tried, so none are.
+ * A time limit for opening a connection, because `fetch` has none. An origin without a recent success is
+ * first tried with a plain TCP connection. With an HTTP proxy in `env` no origin is tried, because the
+ * proxy opens the connections.
  */
 export function connectWithin(limitMs: number, env: Record<string, string | undefined>): Connect {
   if (env.HTTPS_PROXY || env.HTTP_PROXY || env.https_proxy || env.http_proxy) return async () => {};
@@ -26,13 +30,13 @@ async function tryConnection(
   limitMs: number,
   signal: AbortSignal,
 ): Promise<void> {
-  const given = Promise.withResolvers<'late' | 'stopped'>();
-  const timer = setTimeout(given.resolve, limitMs, 'late');
-  const stop = () => given.resolve('stopped');
-  signal.addEventListener('abort', stop);
+  const givenUp = Promise.withResolvers<'late' | 'aborted'>();
+  const timer = setTimeout(givenUp.resolve, limitMs, 'late');
+  const abort = () => givenUp.resolve('aborted');
+  signal.addEventListener('abort', abort);
   const connection = Bun.connect({ hostname, port, socket: { data() {}, error() {} } });
   try {
-    const first = await Promise.race([connection, given.promise]);
+    const first = await Promise.race([connection, givenUp.promise]);
     signal.throwIfAborted();
     if (first === 'late') {
       throw new Fault(
@@ -43,12 +47,12 @@ async function tryConnection(
   } catch (error) {
     if (signal.aborted) throw signal.reason;
     if (error instanceof Fault) throw error;
-    throw new Fault('provider_unreachable', `No connection to ${hostname}:${port} could be made.`, {
+    throw new Fault('provider_unreachable', `No connection to ${hostname}:${port} could be opened.`, {
       cause: error,
     });
   } finally {
     clearTimeout(timer);
-    signal.removeEventListener('abort', stop);
+    signal.removeEventListener('abort', abort);
     connection.then(
       (socket) => socket.end(),
       () => {},

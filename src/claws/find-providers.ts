@@ -2,28 +2,30 @@ import type { ProviderRow } from './catalogue/providers.ts';
 import type { ProtocolName, Provider, Quirks } from './claw.ts';
 import type { LocalServer } from './local-servers.ts';
 
-/** What an operator has set for one provider; what is absent comes from its row or the environment. */
+/**
+ * What an operator has set for one provider. Absent values come from the provider's row or the environment.
+ */
 export interface ProviderSettings {
-  /** Without trailing slash. */
+  /** Without a trailing slash. */
   readonly baseUrl?: string;
   readonly apiKey?: string;
-  /** False turns the provider off, whatever keys are found. */
+  /** False turns the provider off, even when a key is found. */
   readonly enabled: boolean;
   readonly protocol?: ProtocolName;
-  /** Overrides the row's quirks one by one; an undefined one leaves the row's. */
+  /** Each defined quirk replaces the row's quirk of that name. */
   readonly quirks: Quirks;
 }
 
 export interface FindProvidersOptions {
   rows: readonly ProviderRow[];
-  /** By id or alias. An id that no row has is a provider of the operator's own. */
+  /** By id or alias. A name that no row has defines a provider of the operator. */
   settings: Readonly<Record<string, ProviderSettings>>;
   env: Readonly<Record<string, string | undefined>>;
   /** Servers that were detected on this machine. */
   localServers?: readonly LocalServer[];
   /**
    * The port that the gateway itself listens on. Variables like `OPENAI_BASE_URL` are often set for the
-   * gateway's clients; one that leads back here is passed over.
+   * gateway's clients. One that points to the gateway itself is ignored.
    */
   ownPort?: number;
 }
@@ -32,9 +34,9 @@ interface Known {
   id: string;
   name: string;
   aliases: readonly string[];
-  /** The protocols to choose from; the first is the default. */
+  /** The protocols to choose from. The first is the default. */
   protocols: readonly [ProtocolName, ...ProtocolName[]];
-  /** Its row in the catalogue; absent for a provider of the operator's own. */
+  /** Its row in the catalogue. Absent for a provider that the operator defined. */
   row?: ProviderRow;
 }
 
@@ -42,15 +44,17 @@ interface Known {
 export interface ProviderOn extends Known {
   state: 'on';
   provider: Provider;
-  /** Where the key is from: a variable's name or a setting's path. Absent when there is no key. */
+  /** The source of the key: a variable's name or a setting's path. Absent when there is no key. */
   keyFrom?: string;
-  /** Where the base URL is from, when not from the catalogue: a variable, a setting's path, or `detected`. */
+  /**
+   * The source of the base URL: a variable's name, a setting's path, or `detected`. Absent: the catalogue.
+   */
   baseUrlFrom?: string;
-  /** What a detected server offers. */
+  /** The chat models of a detected server. */
   detectedModels?: readonly string[];
 }
 
-/** A provider that can't be called, and the variable or setting that would change it. */
+/** A provider that cannot be called. `turnOnWith` names the variable or setting that changes it. */
 export interface ProviderOff extends Known {
   state: 'off';
   reason: 'no_key' | 'not_running' | 'disabled';
@@ -60,9 +64,9 @@ export interface ProviderOff extends Known {
 export type FoundProvider = ProviderOn | ProviderOff;
 
 /**
- * Every provider of `rows` and of the settings, on or off. Settings go before variables. A provider is
- * on when it has a key or a base URL from the settings; a local server when it was detected, or when a
- * variable or the settings name it.
+ * Every provider of `rows` and of the settings, on or off. Settings take precedence over variables. A
+ * provider is on when it has a key, or a base URL from the settings. A local server is on when it was
+ * detected, or when a variable or the settings name it.
  */
 export function findProviders(options: FindProvidersOptions): FoundProvider[] {
   const { rows, settings } = options;
@@ -114,7 +118,7 @@ function findRow(row: ProviderRow, options: FindProvidersOptions): FoundProvider
   };
 }
 
-/** Undefined for settings without an address or protocol, which the configuration does not let through. */
+/** Undefined for settings without an address or a protocol. The configuration refuses such settings. */
 function findOwn(id: string, settings: ProviderSettings): FoundProvider | undefined {
   const { baseUrl, protocol, apiKey } = settings;
   if (baseUrl === undefined || protocol === undefined) return undefined;
@@ -141,7 +145,7 @@ function firstSet(
   names: readonly string[],
 ): Setting | undefined {
   for (const from of names) {
-    // Keys that were pasted often end in a line break, which no header can hold.
+    // A pasted key often ends in a line break, which is not allowed in a header.
     const value = env[from]?.trim();
     if (value) return { value, from };
   }
@@ -151,19 +155,19 @@ function firstSet(
 function addressVariable(row: ProviderRow, { env, ownPort }: FindProvidersOptions): Setting | undefined {
   for (const name of row.baseUrlVariables) {
     const found = firstSet(env, [name]);
-    if (!found || leadsBack(found.value, ownPort)) continue;
+    if (!found || pointsToGateway(found.value, ownPort)) continue;
     return { ...found, value: found.value.replace(/\/+$/, '') };
   }
   return undefined;
 }
 
-function leadsBack(address: string, ownPort: number | undefined): boolean {
+function pointsToGateway(address: string, ownPort: number | undefined): boolean {
   const url = URL.parse(address);
   if (!url || ownPort === undefined || url.port !== String(ownPort)) return false;
   return /^(localhost|127(\.\d+){3}|0\.0\.0\.0|\[::1?\])$/.test(url.hostname);
 }
 
-function mergeQuirks(facts: Quirks, overrides: Quirks = {}): Quirks {
+function mergeQuirks(known: Quirks, overrides: Quirks = {}): Quirks {
   const given = Object.entries(overrides).filter(([, value]) => value !== undefined);
-  return { ...facts, ...Object.fromEntries(given) };
+  return { ...known, ...Object.fromEntries(given) };
 }

@@ -4,10 +4,13 @@ import type { Claw, Prompt, Provider, SseEvent, StreamReader, WireProtocol, Wire
 import { beginningOf, instructed, prefilled } from './continuation.ts';
 import { SseParser } from './sse-parser.ts';
 
-/** The part of `fetch` that claws use; injected, so that tests own the network. */
+/** The part of `fetch` that claws use. It is injected, so that tests control the network. */
 export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
 
-/** Resolves when the origin of a base URL accepts connections, rejects with `provider_unreachable` or `provider_timeout`. */
+/**
+ * Resolves when the origin of a base URL accepts connections, rejects with `provider_unreachable` or
+ * `provider_timeout`.
+ */
 export type Connect = (baseUrl: string, signal: AbortSignal) => Promise<void>;
 
 export interface HttpClawParts {
@@ -17,24 +20,28 @@ export interface HttpClawParts {
   connect: Connect;
 }
 
-/** Failures of the line, which may come after the last word of an answer. */
-const LINE_LOST = new Set<ErrorCode>(['stream_interrupted', 'provider_timeout']);
+/** Failures of the connection. They may come after an answer is complete. */
+const CONNECTION_LOST = new Set<ErrorCode>(['stream_interrupted', 'provider_timeout']);
 
-/** A provider's error page is of no use beyond its beginning. */
+/** In characters. The beginning of an error page is enough to classify it. */
 const MAX_ERROR_BODY = 64 * 1024;
 
-/** Joins a wire protocol to a provider over HTTP: the claw of every provider but the built-in one. */
+/**
+ * Connects a wire protocol to a provider over HTTP. Every claw is made here, except the built-in
+ * `local/recall`.
+ */
 export function httpClaw(parts: HttpClawParts): Claw {
   const { provider, protocol } = parts;
   const prefills = (prompt: Prompt): boolean =>
-    beginningOf(prompt).trim() !== '' && protocol.prefills(prompt, provider);
+    prompt.continues === true && beginningOf(prompt).trim() !== '' && protocol.prefills(prompt, provider);
+  const continued = (prompt: Prompt): Prompt => (prefills(prompt) ? prefilled(prompt) : instructed(prompt));
   return {
     provider: provider.id,
     protocol: protocol.name,
     capabilities: protocol.capabilities,
     prefills,
     async *call(wanted, signal) {
-      const prompt = prefills(wanted) ? prefilled(wanted) : instructed(wanted);
+      const prompt = wanted.continues ? continued(wanted) : wanted;
       const response = await send(parts, protocol.request(prompt, provider), signal);
       if (!response.ok) throw await refusal(protocol, response);
       if (prompt.stream && isEventStream(response)) yield* readStream(response, protocol, prompt, signal);
@@ -60,7 +67,7 @@ async function send(parts: HttpClawParts, request: WireRequest, signal: AbortSig
   }
 }
 
-/** The caller's own abort keeps its reason; anything else means that no answer came. */
+/** The reason of the caller's abort is kept. Any other error means that no answer came. */
 function unreachable(provider: Provider, error: unknown, signal: AbortSignal): unknown {
   if (signal.aborted) return signal.reason;
   return new Fault('provider_unreachable', `No answer came from ${provider.id} (${describe(error)}).`, {
@@ -69,7 +76,7 @@ function unreachable(provider: Provider, error: unknown, signal: AbortSignal): u
 }
 
 function interrupted(error: unknown): Fault {
-  const message = `The connection broke while the model answered (${describe(error)}).`;
+  const message = `The connection to the provider broke during the answer (${describe(error)}).`;
   return new Fault('stream_interrupted', message, { cause: error });
 }
 
@@ -89,7 +96,7 @@ async function refusal(protocol: WireProtocol, response: Response): Promise<Faul
   try {
     body = JSON.parse(text);
   } catch {
-    // Proxies answer in HTML; the protocol classifies by status then.
+    // Proxies answer in HTML. The protocol then classifies by status.
   }
   return protocol.fault(response.status, body, response.headers);
 }
@@ -141,14 +148,17 @@ async function* readStream(
     if (!last) throw failure;
     if (last.length > 0) yield last;
   } finally {
-    // Frees the connection when the consumer stops early; Bun keeps an unread body's socket otherwise.
+    // Frees the connection when the consumer stops early. Otherwise Bun keeps the socket of the unread body.
     if (!ended) body.cancel().catch(() => {});
   }
 }
 
-/** The end of an answer that was at its end already when its line broke or fell silent; otherwise nothing. */
+/**
+ * The last deltas of an answer whose connection broke or timed out after the answer was complete.
+ * Undefined for an incomplete answer and for any other failure.
+ */
 function endOf(reader: StreamReader, failure: unknown): Delta[] | undefined {
-  if (!(failure instanceof Fault) || !LINE_LOST.has(failure.code)) return undefined;
+  if (!(failure instanceof Fault) || !CONNECTION_LOST.has(failure.code)) return undefined;
   try {
     return reader.end();
   } catch {
@@ -156,7 +166,7 @@ function endOf(reader: StreamReader, failure: unknown): Delta[] | undefined {
   }
 }
 
-/** What came before a malformed event counts: it is handed on before the failure. */
+/** Deltas that came before a malformed event are yielded before the failure is thrown. */
 function readEvents(reader: StreamReader, events: SseEvent[]): { deltas: Delta[]; failure?: unknown } {
   const deltas: Delta[] = [];
   try {

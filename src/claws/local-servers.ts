@@ -2,13 +2,13 @@ import { looksLikeChat } from './catalogue/chat-models.ts';
 import type { ProviderRow } from './catalogue/providers.ts';
 import type { Fetch } from './http-claw.ts';
 
-/** A place where a model server may run. */
+/** An address where a model server may run. */
 export interface LocalCandidate {
   /** The provider's id. */
   id: string;
-  /** Without trailing slash; `/models` follows it. */
+  /** Without a trailing slash. `/models` is appended to it. */
   baseUrl: string;
-  /** What the list must say in `owned_by`; without it any list of models is taken for this server's. */
+  /** The `owned_by` that one model of the list must have. Absent: any list of models is accepted. */
   ownedBy?: string;
 }
 
@@ -16,20 +16,20 @@ export interface LocalCandidate {
 export interface LocalServer {
   id: string;
   baseUrl: string;
-  /** Names of its chat models; empty when it has none installed. */
+  /** Names of its chat models. Empty when none is installed. */
   models: string[];
 }
 
 const MAX_LIST_BYTES = 1024 * 1024;
 
-/** The usual places of the local servers among `rows`. */
+/** The usual addresses of the local servers in `rows`. */
 export function localCandidates(rows: readonly ProviderRow[]): LocalCandidate[] {
   return rows.flatMap(({ id, baseUrl, local }) => (local ? [{ id, baseUrl, ownedBy: local.ownedBy }] : []));
 }
 
 /**
- * Asks every candidate for its models, all at once, and returns those that answered in time as the
- * server they are taken for, in the candidates' order. Never fails: no answer means no server.
+ * Asks all candidates for their models in parallel. Returns those that answered in time with a list that
+ * fits, in the order of the candidates. Never rejects: without an answer there is no server.
  */
 export async function detectLocalServers(
   fetch: Fetch,
@@ -67,12 +67,12 @@ interface ModelEntry {
   owned_by?: unknown;
 }
 
-/** The entries of a list in OpenAI's shape; undefined when `body` is not one. */
+/** The entries of a model list in OpenAI's shape. Undefined when `body` is no such list. */
 function modelEntries(body: unknown): ModelEntry[] | undefined {
   if (typeof body !== 'object' || body === null) return undefined;
   const { object, data } = body as { object?: unknown; data?: unknown };
   if (object !== 'list') return undefined;
-  // Ollama answers null when no model is installed.
+  // Ollama sends null when no model is installed.
   if (data === null) return [];
   if (!Array.isArray(data)) return undefined;
   return data.filter((entry): entry is ModelEntry => typeof (entry as ModelEntry | null)?.id === 'string');

@@ -1,9 +1,9 @@
 import type { SseEvent } from './claw.ts';
 
 /**
- * Cuts a stream of text into server-sent events (WHATWG HTML, section 9.2.6): lines end in LF, CRLF or
- * CR, several `data` lines are joined by LF, comments and unknown fields are ignored. An event that the
- * stream ends inside of is not delivered, as the specification says.
+ * Splits a stream of text into server-sent events (WHATWG HTML, section 9.2.6): lines end in LF, CRLF or
+ * CR, several `data` lines are joined by LF, comments and unknown fields are ignored. An event is returned
+ * only after its blank line, as the specification says: the end of the stream does not complete it.
  */
 export class SseParser {
   private rest = '';
@@ -38,7 +38,10 @@ export class SseParser {
   }
 }
 
-/** The index of the next line end, or -1. A CR at the very end may be half of a CRLF: it waits. */
+/**
+ * The index of the next line end, or -1. A CR at the end of the text may be half of a CRLF, so it is not
+ * taken yet.
+ */
 function lineEnd(text: string, from: number): number {
   const lf = text.indexOf('\n', from);
   const cr = text.indexOf('\r', from);

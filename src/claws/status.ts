@@ -1,9 +1,9 @@
 import { type ErrorCode, Fault } from '../core/errors.ts';
 
 export interface StatusDetail {
-  /** The headers of the answer; `Retry-After` and `retry-after-ms` are read. */
+  /** The headers of the answer. `Retry-After` and `retry-after-ms` are read. */
   headers?: Headers;
-  /** The provider's error body, untouched. */
+  /** The provider's error body, unchanged. */
   raw?: unknown;
 }
 
@@ -23,24 +23,24 @@ const EXACT: Record<number, ErrorCode> = {
   529: 'provider_overloaded',
 };
 
-/** What an HTTP status alone says about a failed call; protocols look at the structured body first. */
+/** The error code for an HTTP status alone. Protocols look at the structured body first. */
 export function codeOfStatus(status: number): ErrorCode {
   const exact = EXACT[status];
   if (exact) return exact;
   return status >= 400 && status < 500 ? 'provider_rejected_request' : 'provider_error';
 }
 
-/** The fault that an HTTP status stands for. `message` is the provider's own words. */
+/** The fault for an HTTP status. `message` is the text that the provider gave. */
 export function faultOfStatus(status: number, message: string, detail: StatusDetail = {}): Fault {
   return faultOf(codeOfStatus(status), message, detail);
 }
 
-/** A fault whose code is already known, with what the headers say about when to try again. */
+/** A fault whose code is already known, with the time after which to retry, from the headers. */
 export function faultOf(code: ErrorCode, message: string, detail: StatusDetail = {}): Fault {
   return new Fault(code, message, { raw: detail.raw, retryAfter: retryAfterOf(detail.headers) });
 }
 
-/** Whole seconds, rounded up; undefined when the provider does not say or says nothing sensible. */
+/** Whole seconds, rounded up. Undefined when the headers hold no valid time. */
 export function retryAfterOf(headers: Headers | undefined): number | undefined {
   if (!headers) return undefined;
   const milliseconds = headers.get('retry-after-ms');
@@ -51,7 +51,7 @@ export function retryAfterOf(headers: Headers | undefined): number | undefined {
   return wholeSeconds(Number.isNaN(seconds) ? secondsUntil(value, headers.get('date')) : seconds);
 }
 
-/** Both times are the provider's, so the machine's own clock (which may be wrong) is not asked. */
+/** Both times come from the provider, so a wrong clock on this machine does no harm. */
 function secondsUntil(date: string, now: string | null): number {
   return (Date.parse(date) - Date.parse(now ?? '')) / 1000;
 }

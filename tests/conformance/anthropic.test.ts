@@ -26,12 +26,12 @@ function separateCalls(recording: Recording): Recording[] {
   return calls.map((events, step) => ({ name: `${recording.name} (call ${step + 1})`, events }));
 }
 
-/** Two answers in one stream, as a broken proxy made it: not one answer, see the test below. */
+/** Two answers in one stream of a broken proxy. They are not one answer (see the test below). */
 const spliced = all.find((recording) => recording.name.endsWith('spliced-message-start'));
 
 /**
- * A streamed call keeps the model's own spacing in its arguments, of which an object has none; so that
- * the stream and the whole can be compared, the recorded text is written as `JSON.stringify` would.
+ * The arguments of a streamed call keep the model's own spacing, but an object has none. To compare the
+ * stream with the whole answer, the recorded text is rewritten in the form of `JSON.stringify`.
  */
 function compactArguments(events: string[]): string[] {
   const parsed = events.map((event) => JSON.parse(event) as Wire);
@@ -54,7 +54,7 @@ function partialJson(event: Wire): string | undefined {
   return delta?.type === 'input_json_delta' ? (delta.partial_json as string) : undefined;
 }
 
-/** What the documentation says of the events, put together by hand. */
+/** Builds a whole message from its events, as the documentation describes. */
 function reassemble(events: unknown[]): unknown {
   let message: Wire = {};
   const content: Wire[] = [];
@@ -106,8 +106,8 @@ continuationConformance({
   ],
 });
 
-describe('anthropic: recordings apart from the suite', () => {
-  test.skipIf(!spliced)('a second answer spliced into the first ends in a fault', () => {
+describe('anthropic: recordings with their own tests', () => {
+  test.skipIf(!spliced)('a second answer inside the first one ends in a fault', () => {
     const read = () => readStream(anthropic, spliced?.events ?? []);
     expect(read).toThrow(Fault);
     expect(read).toThrow('msg_first');
@@ -133,14 +133,14 @@ describe('anthropic: recordings apart from the suite', () => {
   }
 
   for (const recording of all.filter(({ whole }) => whole)) {
-    test(`${recording.name}: what was answered is given back exactly`, () => {
+    test(`${recording.name}: the answer is sent back unchanged`, () => {
       const { content } = recording.whole as { content: Wire[] };
       const answered = foldAll(anthropic.answer(recording.whole, promptFor(anthropic, false)));
       const prompt = promptFor(anthropic, false);
       prompt.items = [
         { item: { type: 'message', role: 'user', content: [{ type: 'input_text', text: 'Hi' }] } },
         ...answered.items.map(({ item, native }) => ({
-          // A store gives its own ids to items.
+          // A store gives items its own ids.
           item: { ...item, id: 'item_1' },
           native,
           origin: 'anthropic',

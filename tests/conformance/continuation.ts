@@ -9,9 +9,11 @@ import { type Provider, startProvider } from '../simulators/provider/provider.ts
 
 export interface ContinuationCase {
   protocol: WireProtocol;
-  /** Where the simulator serves the protocol, as a base URL's path. */
+  /** The path of the base URL at which the simulator serves the protocol. */
   path: string;
-  /** How models go on: a label for their names that tells them, the provider's quirks, and what holds then. */
+  /**
+   * The ways to continue: a label for the test names, the provider's quirks, and what is expected then.
+   */
   ways: { label: string; quirks?: Quirks; prefills: boolean }[];
 }
 
@@ -30,9 +32,12 @@ const USED: Item[] = [
   { type: 'function_call_output', call_id: 'call_1', output: 'sunny' },
 ];
 
-/** The suite of every wire protocol: a model goes on with an answer wherever it was cut, and is billed for the rest. */
+/**
+ * The suite of every wire protocol: a model continues an answer that was cut after any character, and only
+ * the rest is billed.
+ */
 export function continuationConformance({ protocol, path, ways }: ContinuationCase): void {
-  describe.each(ways)(`${protocol.name}: an answer that broke off ($label)`, (way) => {
+  describe.each(ways)(`${protocol.name}: an answer that was cut ($label)`, (way) => {
     let server: Provider;
     let claw: Claw;
     beforeAll(() => {
@@ -54,7 +59,7 @@ export function continuationConformance({ protocol, path, ways }: ContinuationCa
     });
     const askedIt = () => JSON.stringify(server.requests.at(-1)!.body).includes(CONTINUATION);
 
-    test.each([true, false])('goes on from every character (stream: %p)', async (stream) => {
+    test.each([true, false])('continues from every character (stream: %p)', async (stream) => {
       for (let length = 1; length <= WHOLE.length; length++) {
         const beginning = WHOLE.slice(0, length);
         const prompt = promptOf('say-4', [userMessage('Count'), cut(beginning)], { stream });
@@ -67,21 +72,21 @@ export function continuationConformance({ protocol, path, ways }: ContinuationCa
       }
     });
 
-    test('goes on behind the outputs of tools', async () => {
+    test('continues after the outputs of tools', async () => {
       const beginning = 'The tools ans';
       const prompt = promptOf('tools', [...USED, cut(beginning)], { settings: { tools: [TOOL] } });
       const rest = textOf(await answerOf(claw, prompt));
       expect(beginning + rest).toMatch(/^The tools answered: ".*sunny.*"$/);
     });
 
-    test('asks anew where the beginning has no words', async () => {
+    test('requests the whole answer again if the beginning is only white space', async () => {
       const prompt = promptOf('echo', [userMessage('Hi'), cut('\n ')]);
       expect(claw.prefills(prompt)).toBe(false);
       expect(textOf(await answerOf(claw, prompt))).toBe('You said: Hi');
       expect(askedIt()).toBe(false);
     });
 
-    test('a prompt that continues nothing stays as it is', async () => {
+    test('a prompt that continues no answer is sent unchanged', async () => {
       const prompt = promptOf('echo', [userMessage('Hi'), cut('Hello'), userMessage('Bye')], {
         continues: undefined,
       });

@@ -9,7 +9,10 @@ const ALL = recordings(['google'], /^google-/);
 
 type Json = Record<string, unknown>;
 
-/** Appends a part to those of a whole answer: unsigned text to unsigned text, streamed arguments to their call. */
+/**
+ * Appends a part to those of a whole answer: unsigned text to unsigned text, streamed arguments to their
+ * call.
+ */
 function addPart(parts: Json[], part: Json): void {
   const last = parts.at(-1);
   const call = part.functionCall as Json | undefined;
@@ -27,7 +30,7 @@ function addPart(parts: Json[], part: Json): void {
   }
 }
 
-/** Only what the recordings need: `$.operations[0].action`. */
+/** Supports only the paths in the recordings, such as `$.operations[0].action`. */
 function addLeaf(args: Json, partial: Json): void {
   const [, list, index, field] = /^\$\.(\w+)\[(\d)\]\.(\w+)$/.exec(partial.jsonPath as string)!;
   args[list!] ??= [];
@@ -72,7 +75,7 @@ continuationConformance({
   ],
 });
 
-describe('gemini: what the recordings say', () => {
+describe('gemini: recordings with their own tests', () => {
   const named = (name: string) => ALL.find((recording) => recording.name.endsWith(name));
   const streamed = named('missing-terminal-function-call');
   test.skipIf(!streamed)('streamed arguments make one call', () => {
@@ -90,7 +93,7 @@ describe('gemini: what the recordings say', () => {
     expect(folded.usage).toMatchObject({ input: 54, output: 195, reasoning: 121 });
   });
   const signed = named('google-reasoning-gemini3');
-  test.skipIf(!signed)('the signature of an empty last text stays beside one message', () => {
+  test.skipIf(!signed)('the signature of an empty last text is kept with the one message', () => {
     const [message, ...others] = foldAll(readStream(gemini, signed!.events!)).items;
     expect(others).toEqual([]);
     expect(message!.native).toEqual({

@@ -19,7 +19,7 @@ const PROVIDERS = [
   'xai',
 ];
 
-/** Adds the pieces of a message or a call: strings and lists joined, numbers and nulls replaced. */
+/** Adds the pieces of a message or a call: strings and lists are joined, numbers and nulls replaced. */
 function join(held: unknown, piece: unknown): unknown {
   if (typeof held === 'string' && typeof piece === 'string') return held + piece;
   if (Array.isArray(held) && Array.isArray(piece)) return [...held, ...piece];
@@ -50,13 +50,13 @@ function addDelta(message: Json, delta: Json): void {
   }
 }
 
-/** What lasts of fields that stand for themselves: the last value; objects gather their fields. */
+/** Fields that are whole each time: the last value counts, and objects are merged. */
 function last(held: unknown, value: unknown): unknown {
   if (value === null || value === undefined) return held;
   return isObject(held) && isObject(value) ? { ...held, ...value } : value;
 }
 
-/** The whole answer that a recorded stream amounts to. */
+/** The whole answer that is equal to a recorded stream. */
 function reassemble(events: unknown[]): unknown {
   const body: Json = {};
   const choices: Json[] = [];

@@ -4,7 +4,7 @@ import { type Recording, recordings, wireProtocolConformance } from './wire-prot
 
 const typeOf = (payload: string): unknown => (JSON.parse(payload) as Event).type;
 
-/** One file holds the streams of several calls, one after the other; each is a recording of its own. */
+/** One file holds the streams of several calls, one after the other. Each becomes a recording of its own. */
 function eachStream(recording: Recording): Recording[] {
   const starts = (recording.events ?? []).flatMap((event, at) =>
     typeOf(event) === 'response.created' ? [at] : [],
@@ -19,12 +19,14 @@ function eachStream(recording: Recording): Recording[] {
   ];
 }
 
-/** Refusals are no answers (see openai-responses-faults.test.ts); `deepseek` at Azure speaks chat completions. */
+/**
+ * Left out: refusals (see openai-responses-faults.test.ts), and `deepseek` at Azure, which has chat completions.
+ */
 const NOT_ANSWERS = /error|deepseek/;
 
 /**
- * Structure: discriminators that our own types carry, and the echoes of the request that the gateway
- * leaves to its own caller's request (`ECHOES` in envelope.ts).
+ * Structure: discriminators that the canonical types have too, and the fields that repeat the request
+ * (`ECHOES` in answer.ts), which the gateway fills from its own caller's request.
  */
 const STRUCTURAL =
   /^(object|background|frequency_penalty|instructions|max_output_tokens|max_tool_calls|metadata|parallel_tool_calls|presence_penalty|previous_response_id|prompt_cache_(key|retention)|reasoning|safety_identifier|store|temperature|text|tool_choice|tools|top_logprobs|top_p|truncation|user)\b/;
@@ -36,8 +38,8 @@ interface Event {
 }
 
 /**
- * The last event holds the whole response. Azure encrypts a reasoning item anew each time it shows it,
- * so the same item differs there from its own end event; both can be read, and the first one counts.
+ * The last event holds the whole response. Azure encrypts a reasoning item again each time it sends it, so
+ * the item in the last event differs from the one in its own end event. Both are valid; the first one counts.
  */
 function reassemble(all: unknown[]): unknown {
   const events = all as Event[];

@@ -7,7 +7,9 @@ import type { TurnRow } from '../../src/session/store.ts';
 import { SqliteSessionStore } from '../../src/stores/sqlite/session-store.ts';
 import { ACME, aTurn, NOW } from './turn-rows.ts';
 
-/** Paths of databases that are yet to be made, each in a folder of its own; they go when the tests have run. */
+/**
+ * Paths of databases that are yet to be made, each in a folder of its own; they go when the tests have run.
+ */
 export function databasePaths(): () => string {
   const root = mkdtempSync(join(tmpdir(), 'clawhold-sqlite-'));
   afterAll(() => rmSync(root, { recursive: true }));

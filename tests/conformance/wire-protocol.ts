@@ -5,7 +5,7 @@ import type { Prompt, SseEvent, WireProtocol } from '../../src/claws/claw.ts';
 import type { Delta } from '../../src/core/delta.ts';
 import { type Folded, foldAll } from '../../src/core/fold.ts';
 
-/** Recorded traffic of real providers; where the folder is absent the replays are skipped. */
+/** Recorded traffic of real providers. Without the folder, the replays are skipped. */
 export const TRAFFIC =
   process.env.CLAWHOLD_TRAFFIC ?? join(import.meta.dir, '../../../shared/data/provider-traffic');
 
@@ -42,7 +42,9 @@ export function promptFor(protocol: WireProtocol, stream: boolean): Prompt {
   return { model: 'recorded', items: [], settings: {}, stream, dialect: protocol.name, extra: {} };
 }
 
-/** Runs a recorded stream through the protocol's reader. `toEvent` adds what the transport would have seen. */
+/**
+ * Runs a recorded stream through the protocol's reader. `toEvent` adds the event names that the transport reads.
+ */
 export function readStream(
   protocol: WireProtocol,
   events: string[],
@@ -52,7 +54,7 @@ export function readStream(
   return [...events.flatMap((payload) => reader.push(toEvent(payload))), ...reader.end()];
 }
 
-/** Asserts what `Delta` promises of a whole answer. */
+/** Asserts the guarantees of `Delta` for a whole answer. */
 export function expectWellFormed(deltas: Delta[]): void {
   expect(deltas[0]?.type).toBe('start');
   expect(deltas.filter((delta) => delta.type === 'start')).toHaveLength(1);
@@ -83,7 +85,7 @@ function leavesOf(value: unknown, path = ''): Leaf[] {
   return [];
 }
 
-/** The leaves of a provider's answer whose value is nowhere in what was made of it. */
+/** The leaves of a provider's answer whose value is not in the translated answer. */
 export function lostLeaves(raw: unknown, kept: unknown, structural: RegExp): string[] {
   const leaves = leavesOf(kept);
   const texts = leaves.flatMap((leaf) => (typeof leaf.value === 'string' ? [leaf.value] : []));
@@ -100,7 +102,7 @@ export function lostLeaves(raw: unknown, kept: unknown, structural: RegExp): str
     .map((leaf) => `${leaf.path} = ${JSON.stringify(leaf.value)}`);
 }
 
-/** The fold without its count of what came in deltas: a stream may bring an item whole, at its end. */
+/** The fold without its count of streamed content: a stream may send an item whole, at its end. */
 function amount(deltas: Delta[]): Omit<Folded, 'said'> {
   const { said: _, ...rest } = foldAll(deltas);
   return rest;
@@ -109,14 +111,17 @@ function amount(deltas: Delta[]): Omit<Folded, 'said'> {
 export interface WireProtocolCase {
   protocol: WireProtocol;
   recordings: Recording[];
-  /** Builds the whole body that a recorded stream amounts to: written for the test, apart from the reader. */
+  /** Builds the whole body that is equal to a recorded stream. Written for the test, without the reader. */
   reassemble: (events: unknown[]) => unknown;
-  /** Leaves that carry structure rather than content (discriminators, counters), by path. */
+  /** Leaves that are structure and not content (discriminators, counters), by path. */
   structural: RegExp;
   toEvent?: (payload: string) => SseEvent;
 }
 
-/** The suite of every wire protocol: recorded answers lose nothing, and streamed equals whole. */
+/**
+ * The suite of every wire protocol: recorded answers lose nothing, and a stream gives the same as the whole
+ * answer.
+ */
 export function wireProtocolConformance(suite: WireProtocolCase): void {
   const { protocol } = suite;
   describe(`${protocol.name}: recorded traffic`, () => {

@@ -1,55 +1,47 @@
 import type { Delta, Finish } from '../../core/delta.ts';
+import type { Usage } from '../../core/usage.ts';
 import type { Prompt } from '../claw.ts';
-import { type AnswerState, newAnswer } from './answer-state.ts';
-import { faultOfError } from './faults.ts';
-import { closeMessage, openBlock } from './open-blocks.ts';
-import { usageOf } from './usage.ts';
-import { blockAt, malformed, objectAt, otherFields, stringAt, type Wire } from './wire.ts';
+import { usesFormatTool } from './tools.ts';
+import { isObject, type Wire } from './wire.ts';
 
-/** A whole answer is a stream that says everything at its start. */
-export function readAnswer(body: unknown, prompt: Prompt): Delta[] {
-  const message = objectAt(body, 'the answer');
-  if (message.type === 'error') throw faultOfError(message);
-  if (!Array.isArray(message.content)) throw malformed('an answer with a list `content`', body);
-  const state = newAnswer(prompt);
-  const out: Delta[] = [];
-  beginAnswer(state, message, out);
-  endAnswer(state, out);
-  return out;
+/** A content block that is open. Its deltas are added to `out`. */
+export interface OpenBlock {
+  push(delta: Wire, out: Delta[]): void;
+  close(out: Delta[]): void;
 }
 
-const MESSAGE_FIELDS = new Set(['id', 'type', 'role', 'model', 'content', 'stop_reason', 'usage']);
-
-/** `message` is the provider's message object; what it already holds is translated at once. */
-export function beginAnswer(state: AnswerState, message: Wire, out: Delta[]): void {
-  const model = stringAt(message.model, 'message.model');
-  const id = typeof message.id === 'string' ? message.id : undefined;
-  state.id = id ?? '';
-  out.push(id === undefined ? { type: 'start', model } : { type: 'start', model, id });
-  if (Array.isArray(message.content)) {
-    for (const block of message.content) {
-      openBlock(state, blockAt(block, 'a content block'), out).close(out);
-    }
-  }
-  noteOutcome(state, message, out);
-  const fields = otherFields(message, MESSAGE_FIELDS);
-  if (fields) out.push({ type: 'extra', fields });
+/** What was read of one answer. */
+export interface AnswerState {
+  /** The provider's id of the message. Undefined before its start. */
+  id?: string;
+  ended: boolean;
+  items: number;
+  /** By the provider's block index. */
+  blocks: Map<number, OpenBlock>;
+  /** The message item to which further text blocks are added. */
+  message?: { index: number; parts: number; open: number; leftovers: Record<number, Wire> };
+  usage: Wire;
+  stopReason: string | null;
+  /** Whether the structured answer comes as a tool call (see `usesFormatTool`). */
+  formatTool: boolean;
+  /** Number of function calls, without those of the format tool. */
+  calls: number;
 }
 
-/** Takes up `stop_reason` and `usage`, which come with the message and again, cumulative, at its end. */
-export function noteOutcome(state: AnswerState, { stop_reason, usage }: Wire, out: Delta[]): void {
-  if (typeof stop_reason === 'string') state.stopReason = stop_reason;
-  if (usage === undefined || usage === null) return;
-  state.usage = { ...state.usage, ...otherFields(objectAt(usage, 'usage'), NO_FIELDS) };
-  out.push({ type: 'usage', usage: usageOf(state.usage) });
+export function newAnswer(prompt: Prompt): AnswerState {
+  return {
+    ended: false,
+    items: 0,
+    blocks: new Map(),
+    usage: {},
+    stopReason: null,
+    formatTool: usesFormatTool(prompt),
+    calls: 0,
+  };
 }
 
-const NO_FIELDS: ReadonlySet<string> = new Set();
-
-export function endAnswer(state: AnswerState, out: Delta[]): void {
-  closeMessage(state, out);
-  state.ended = true;
-  out.push({ type: 'finish', reason: finishOf(state) });
+export function nextItem(state: AnswerState): number {
+  return state.items++;
 }
 
 const FINISH = new Map<string | null, Finish['unified']>([
@@ -61,7 +53,37 @@ const FINISH = new Map<string | null, Finish['unified']>([
   ['refusal', 'content_filter'],
 ]);
 
-function finishOf({ stopReason: raw, formatTool, calls }: AnswerState): Finish {
+export function finishOf({ stopReason: raw, formatTool, calls }: AnswerState): Finish {
   if (formatTool && raw === 'tool_use' && calls === 0) return { unified: 'stop', raw };
   return { unified: FINISH.get(raw) ?? 'unknown', raw };
+}
+
+/**
+ * `raw` is the provider's usage object. Its totals do not count the compaction of a long prompt, which the
+ * provider bills at the same rates, so it is added here. The tokens of an advisor model have other prices
+ * and stay in `raw.iterations`.
+ */
+export function usageOf(raw: Wire): Usage {
+  const usage: Usage = { input: 0, output: 0, cacheRead: 0, cacheWrite: 0, reasoning: 0, raw };
+  addTo(usage, raw);
+  if (isObject(raw.output_tokens_details))
+    usage.reasoning = tokens(raw.output_tokens_details.thinking_tokens);
+  if (!Array.isArray(raw.iterations)) return usage;
+  for (const iteration of raw.iterations) {
+    if (isObject(iteration) && iteration.type === 'compaction') addTo(usage, iteration);
+  }
+  return usage;
+}
+
+function addTo(usage: Usage, raw: Wire): void {
+  const read = tokens(raw.cache_read_input_tokens);
+  const written = tokens(raw.cache_creation_input_tokens);
+  usage.input += tokens(raw.input_tokens) + read + written;
+  usage.output += tokens(raw.output_tokens);
+  usage.cacheRead += read;
+  usage.cacheWrite += written;
+}
+
+function tokens(value: unknown): number {
+  return typeof value === 'number' ? value : 0;
 }

@@ -1,154 +1,159 @@
 import { createHash } from 'node:crypto';
-import type {
-  FunctionCall,
-  FunctionCallOutput,
-  Message,
-  OtherItem,
-  OutputText,
-  Reasoning,
+import { Fault } from '../../core/errors.ts';
+import {
+  type FunctionCall,
+  type FunctionCallOutput,
+  type InputFile,
+  type InputImage,
+  type Message,
+  messageText,
+  type OtherItem,
+  type OutputText,
+  type Part,
+  type Reasoning,
 } from '../../core/items.ts';
-import { messageText } from '../../core/items.ts';
 import type { Prompt, PromptItem } from '../claw.ts';
-import { blocksOf, textBlock } from './parts.ts';
-import { type Block, isObject, type Turn, type Wire } from './wire.ts';
+import { type Block, isObject, type Wire, type WireMessage } from './wire.ts';
 
 export interface Conversation {
   system: Block[];
-  turns: Turn[];
+  messages: WireMessage[];
 }
 
-/** What is known while the items of a prompt are laid out. */
-interface Layout extends Conversation {
-  /** The latest tool call of each id: the turn that makes it, its toolset, and its id on the wire. */
-  calls: Map<string, { turn: number; toolset?: unknown; id: string }>;
-  /** The ids on the wire so far. */
+/** The messages that are written so far. */
+interface Draft extends Conversation {
+  /** By call id, the latest tool call: the position of its message, its toolset, and its id on the wire. */
+  calls: Map<string, { position: number; toolset?: unknown; id: string }>;
+  /** All call ids on the wire so far. */
   ids: Set<string>;
   provider: string;
-  /** The caller wrote its items in this protocol's vocabulary. */
+  /** The caller wrote its items in the dialect of this protocol. */
   ownDialect: boolean;
 }
 
-/** Lays out a prompt's items as system blocks and alternating turns. */
+/** The items of a prompt as system blocks and messages of alternating roles. */
 export function conversationOf(prompt: Prompt, provider: string): Conversation {
-  const layout: Layout = {
+  const draft: Draft = {
     system: [],
-    turns: [],
+    messages: [],
     calls: new Map(),
     ids: new Set(),
     provider,
     ownDialect: prompt.dialect === 'anthropic',
   };
   const instructions = textBlock(prompt.instructions ?? '');
-  if (instructions) layout.system.push(instructions);
-  for (const entry of prompt.items) lay(layout, entry);
-  return { system: layout.system, turns: layout.turns };
+  if (instructions) draft.system.push(instructions);
+  for (const entry of prompt.items) addItem(draft, entry);
+  return { system: draft.system, messages: draft.messages };
 }
 
-function lay(layout: Layout, entry: PromptItem): void {
+function addItem(draft: Draft, entry: PromptItem): void {
   const { item } = entry;
-  if (item.type === 'message') layMessage(layout, item, entry);
-  else if (item.type === 'function_call') layCall(layout, item, entry);
-  else if (item.type === 'function_call_output') layOutput(layout, item, entry);
-  else if (item.type === 'reasoning') layReasoning(layout, item, entry);
-  else layOther(layout, item, entry);
+  if (item.type === 'message') addMessage(draft, item, entry);
+  else if (item.type === 'function_call') addCall(draft, item, entry);
+  else if (item.type === 'function_call_output') addOutput(draft, item, entry);
+  else if (item.type === 'reasoning') addReasoning(draft, item, entry);
+  else addOther(draft, item, entry);
 }
 
-/** Only the provider that made an item, or a caller who speaks its vocabulary, may give back its fields. */
-function isOwn(layout: Layout, { origin }: PromptItem): boolean {
-  return origin === undefined ? layout.ownDialect : origin === layout.provider;
+/**
+ * An item's further fields are sent if this provider wrote it, or a caller in the dialect of this protocol.
+ */
+function isOwn(draft: Draft, { origin }: PromptItem): boolean {
+  return origin === undefined ? draft.ownDialect : origin === draft.provider;
 }
 
-function nativeOf(layout: Layout, entry: PromptItem): Wire {
-  return isOwn(layout, entry) && isObject(entry.native) ? entry.native : {};
+function nativeOf(draft: Draft, entry: PromptItem): Wire {
+  return isOwn(draft, entry) && isObject(entry.native) ? entry.native : {};
 }
 
-function layMessage(layout: Layout, message: Message, entry: PromptItem): void {
-  if (message.role === 'assistant') add(layout, 'assistant', spoken(layout, message, entry));
+function addMessage(draft: Draft, message: Message, entry: PromptItem): void {
+  if (message.role === 'assistant') addBlocks(draft, 'assistant', assistantBlocks(draft, message, entry));
   else if (message.role === 'user') {
-    add(layout, 'user', marked(blocksOf(message.content, isOwn(layout, entry)), entry));
-  } else if (layout.turns.length === 0) {
-    layout.system.push(...instruction(message, entry));
-  } else add(layout, 'user', marked(lateInstruction(message), entry));
+    addBlocks(draft, 'user', withCallerMark(blocksOf(message.content, isOwn(draft, entry)), entry));
+  } else if (draft.messages.length === 0) {
+    draft.system.push(...instruction(message, entry));
+  } else addBlocks(draft, 'user', withCallerMark(lateInstruction(message), entry));
 }
 
-/** `system` takes text alone. */
+/** `system` takes only text. */
 function instruction(message: Message, entry: PromptItem): Block[] {
   const texts = blocksOf(message.content, false).filter(({ type }) => type === 'text');
-  return marked(texts, entry);
+  return withCallerMark(texts, entry);
 }
 
-/** Instructions in the middle of a conversation, in a form that every model takes. */
+/** Instructions in the middle of a conversation, as user text, which every model takes. */
 function lateInstruction(message: Message): Block[] {
   const block = textBlock(messageText(message));
   return block ? [{ ...block, text: `<system>\n${messageText(message)}\n</system>` }] : [];
 }
 
-/** Models take no images and files from themselves. */
-function spoken(layout: Layout, message: Message, entry: PromptItem): Block[] {
-  const own = isOwn(layout, entry);
-  const { parts } = nativeOf(layout, entry);
+/** An assistant message cannot hold images or files. */
+function assistantBlocks(draft: Draft, message: Message, entry: PromptItem): Block[] {
+  const own = isOwn(draft, entry);
+  const { parts } = nativeOf(draft, entry);
   const blocks = message.content.flatMap((part, index) => {
     if (part.type === 'input_image' || part.type === 'input_file' || part.type === 'input_audio') {
       return [{ type: 'text', text: `[${part.type.slice('input_'.length)}]` }];
     }
-    const text = part.type === 'input_text' ? asSpoken(part.text) : part;
+    const text = part.type === 'input_text' ? asOutputText(part.text) : part;
     const leftover = isObject(parts) ? parts[index] : undefined;
     return blocksOf([text], own).map((block) => (isObject(leftover) ? { ...block, ...leftover } : block));
   });
-  return marked(blocks, entry);
+  return withCallerMark(blocks, entry);
 }
 
-function asSpoken(text: string): OutputText {
+function asOutputText(text: string): OutputText {
   return { type: 'output_text', text, annotations: [] };
 }
 
-/** A caller's cache mark on a whole message belongs to its last block. */
-function marked(blocks: Block[], { origin, native }: PromptItem): Block[] {
+/** Puts a caller's cache mark of a whole message on its last block. */
+function withCallerMark(blocks: Block[], { origin, native }: PromptItem): Block[] {
   const last = blocks.at(-1);
   if (!last || origin !== undefined || !isObject(native) || !isObject(native.cache_control)) return blocks;
   return [...blocks.slice(0, -1), { ...last, cache_control: native.cache_control }];
 }
 
-function layCall(layout: Layout, call: FunctionCall, entry: PromptItem): void {
-  const native = nativeOf(layout, entry);
-  const id = freshId(layout, toolUseId(call.call_id));
-  add(layout, 'assistant', [
+function addCall(draft: Draft, call: FunctionCall, entry: PromptItem): void {
+  const native = nativeOf(draft, entry);
+  const id = freshId(draft, toolUseId(call.call_id));
+  addBlocks(draft, 'assistant', [
     { ...native, type: 'tool_use', id, name: call.name, input: inputOf(call.arguments) },
   ]);
-  layout.calls.set(call.call_id, { turn: layout.turns.length - 1, toolset: native.toolset_name, id });
+  draft.calls.set(call.call_id, { position: draft.messages.length - 1, toolset: native.toolset_name, id });
 }
 
-/** "`tool_use` ids must be unique", but some servers number the calls of each answer from 0. */
-function freshId({ ids }: Layout, wanted: string): string {
+/** "`tool_use` ids must be unique", but some other servers number the calls of each answer from 0. */
+function freshId({ ids }: Draft, wanted: string): string {
   let id = wanted;
   for (let count = 2; ids.has(id); count++) id = `${wanted}_${count}`;
   ids.add(id);
   return id;
 }
 
-/** The provider takes only objects; what is none is shown to the model under a name that says so. */
+/** The provider takes only an object. Other text becomes an object with the field `invalid_arguments`. */
 function inputOf(text: string): Wire {
   if (text.trim() === '') return {};
   try {
     const input: unknown = JSON.parse(text);
     if (isObject(input)) return input;
   } catch {
-    // Kept as text below.
+    // Not JSON: kept as text below.
   }
   return { invalid_arguments: text };
 }
 
-/** Ids of other providers may have characters that this one refuses. */
+/** This provider refuses some characters in the call ids of other providers. */
 function toolUseId(id: string): string {
   if (/^[a-zA-Z0-9_-]+$/.test(id)) return id;
   return `call_${createHash('sha256').update(id).digest('hex').slice(0, 24)}`;
 }
 
-function layOutput(layout: Layout, output: FunctionCallOutput, entry: PromptItem): void {
-  const native = nativeOf(layout, entry);
-  const call = layout.calls.get(output.call_id);
+function addOutput(draft: Draft, output: FunctionCallOutput, entry: PromptItem): void {
+  const native = nativeOf(draft, entry);
+  const call = draft.calls.get(output.call_id);
   const id = call?.id ?? toolUseId(output.call_id);
-  const content = resultContent(output, isOwn(layout, entry));
+  const content = resultContent(output, isOwn(draft, entry));
   const block: Block = {
     type: 'tool_result',
     tool_use_id: id,
@@ -156,56 +161,202 @@ function layOutput(layout: Layout, output: FunctionCallOutput, entry: PromptItem
     ...((native.is_error === true || output.status === 'incomplete') && { is_error: true }),
     ...(call?.toolset !== undefined && { toolset_name: call.toolset }),
   };
-  const [result = block] = marked([block], entry);
-  // Results stand first in the message after the call, whatever came between.
-  const turn = turnAt(layout, call ? call.turn + 1 : layout.turns.length - 1);
-  const results = turn.content.findIndex(({ type }) => type !== 'tool_result');
-  turn.content.splice(results < 0 ? turn.content.length : results, 0, result);
+  const [result = block] = withCallerMark([block], entry);
+  // Results must be the first blocks of the message after the call.
+  const message = messageAt(draft, call ? call.position + 1 : draft.messages.length - 1);
+  const results = message.content.findIndex(({ type }) => type !== 'tool_result');
+  message.content.splice(results < 0 ? message.content.length : results, 0, result);
 }
 
 function resultContent({ output }: FunctionCallOutput, own: boolean): string | Block[] {
   return typeof output === 'string' ? output : blocksOf(output, own);
 }
 
-function turnAt({ turns }: Layout, index: number): Turn {
-  const turn = turns[index];
-  if (turn?.role === 'user') return turn;
-  const next: Turn = { role: 'user', content: [] };
-  turns.push(next);
+function messageAt({ messages }: Draft, index: number): WireMessage {
+  const message = messages[index];
+  if (message?.role === 'user') return message;
+  const next: WireMessage = { role: 'user', content: [] };
+  messages.push(next);
   return next;
 }
 
-/** The provider checks a signature against its text, so thinking goes back exactly or not at all. */
-function layReasoning(layout: Layout, reasoning: Reasoning, entry: PromptItem): void {
-  if (!isOwn(layout, entry)) return;
-  const native = nativeOf(layout, entry);
+/** The provider checks the signature against the text, so thinking is sent back unchanged or not at all. */
+function addReasoning(draft: Draft, reasoning: Reasoning, entry: PromptItem): void {
+  if (!isOwn(draft, entry)) return;
+  const native = nativeOf(draft, entry);
   if (typeof native.signature === 'string') {
     const thinking = reasoning.content?.map(({ text }) => text).join('') ?? '';
-    add(layout, 'assistant', [{ ...native, type: 'thinking', thinking }]);
+    addBlocks(draft, 'assistant', [{ ...native, type: 'thinking', thinking }]);
   } else if (reasoning.encrypted_content) {
-    add(layout, 'assistant', [{ ...native, type: 'redacted_thinking', data: reasoning.encrypted_content }]);
+    addBlocks(draft, 'assistant', [
+      { ...native, type: 'redacted_thinking', data: reasoning.encrypted_content },
+    ]);
   }
 }
 
-/** `native` holds the provider's own `id` and `status`; those of the item may be the store's. */
-function layOther(layout: Layout, other: OtherItem, entry: PromptItem): void {
-  if (!isOwn(layout, entry)) return;
-  const { role, ...native } = nativeOf(layout, entry);
+/** `native` holds the provider's own `id` and `status`. Those of the item may come from the store. */
+function addOther(draft: Draft, other: OtherItem, entry: PromptItem): void {
+  if (!isOwn(draft, entry)) return;
+  const { role, ...native } = nativeOf(draft, entry);
   if (entry.origin === undefined) {
-    add(layout, role === 'assistant' ? role : 'user', [asBlock(other)]);
+    addBlocks(draft, role === 'assistant' ? role : 'user', [asBlock(other)]);
     return;
   }
   const { id: _id, status: _status, ...block } = other;
-  add(layout, 'assistant', [{ ...asBlock(block), ...native }]);
+  addBlocks(draft, 'assistant', [{ ...asBlock(block), ...native }]);
 }
 
 function asBlock(item: Wire): Block {
   return item as Block;
 }
 
-function add({ turns }: Layout, role: Turn['role'], blocks: Block[]): void {
+function addBlocks({ messages }: Draft, role: WireMessage['role'], blocks: Block[]): void {
   if (blocks.length === 0) return;
-  const last = turns.at(-1);
+  const last = messages.at(-1);
   if (last?.role === role) last.content.push(...blocks);
-  else turns.push({ role, content: [...blocks] });
+  else messages.push({ role, content: [...blocks] });
+}
+
+/** The blocks of content parts. `own` parts are in the provider's vocabulary and may be sent unchanged. */
+function blocksOf(parts: readonly Part[], own: boolean): Block[] {
+  return parts.flatMap((part) => {
+    const block = blockOf(part, own);
+    return block ? [withMark(block, part)] : [];
+  });
+}
+
+function blockOf(part: Part, own: boolean): Block | undefined {
+  switch (part.type) {
+    case 'input_text':
+      return textBlock(part.text);
+    case 'output_text':
+      return outputTextBlock(part, own);
+    case 'refusal':
+      return textBlock(part.refusal);
+    case 'input_image':
+      return { type: 'image', source: imageSource(part) };
+    case 'input_file':
+      return fileBlock(part);
+    case 'input_audio':
+      throw unsupported('Claude models take no audio; send a transcript.');
+    default:
+      return own ? (part as Wire as Block) : undefined;
+  }
+}
+
+/** The provider refuses a text of white space alone. */
+function textBlock(text: string): Block | undefined {
+  return text.trim() === '' ? undefined : { type: 'text', text };
+}
+
+function outputTextBlock(part: OutputText, own: boolean): Block | undefined {
+  const block = textBlock(part.text);
+  if (!block || !own) return block;
+  const citations = part.annotations.flatMap(citationOf);
+  return citations.length > 0 ? { ...block, citations } : block;
+}
+
+/** The citation from which an annotation was made. */
+function citationOf(annotation: unknown): Wire[] {
+  if (!isObject(annotation)) return [];
+  if (isObject(annotation.citation)) return [annotation.citation];
+  if (typeof annotation.type !== 'string' || !annotation.type.endsWith('_location')) return [];
+  // The provider sends the cited file's id in answers, but refuses it in requests.
+  const { file_id: _, ...citation } = annotation;
+  return [citation];
+}
+
+/** Adds a caller's own cache mark: an extra field on a part, in any dialect. */
+function withMark(block: Block, part: Part): Block {
+  const { cache_control } = part as Wire;
+  return isObject(cache_control) ? { ...block, cache_control } : block;
+}
+
+function imageSource({ image_url, file_id }: InputImage): Wire {
+  if (image_url) {
+    const data = inlineData(image_url);
+    return data ? base64Source(data.base64, data.mediaType) : { type: 'url', url: image_url };
+  }
+  if (file_id) return { type: 'file', file_id };
+  throw invalid('An image needs `image_url` or `file_id`.');
+}
+
+function base64Source(data: string, mediaType: string): Wire {
+  return { type: 'base64', media_type: mediaType === 'image/jpg' ? 'image/jpeg' : mediaType, data };
+}
+
+function fileBlock(part: InputFile): Block {
+  const { file_data, file_url, file_id, filename } = part;
+  const title = filename ? { title: filename } : {};
+  if (file_url) return { type: 'document', source: { type: 'url', url: file_url }, ...title };
+  if (file_id) return { type: 'document', source: { type: 'file', file_id }, ...title };
+  if (!file_data) throw invalid('A file needs `file_data`, `file_url` or `file_id`.');
+  const { base64, mediaType } = inlineData(file_data) ?? {
+    base64: file_data,
+    mediaType: mediaTypeOf(filename),
+  };
+  if (mediaType.startsWith('image/')) return { type: 'image', source: base64Source(base64, mediaType) };
+  return { type: 'document', source: documentSource(base64, mediaType), ...title };
+}
+
+function documentSource(base64: string, mediaType: string): Wire {
+  if (mediaType === 'application/pdf') return { type: 'base64', media_type: mediaType, data: base64 };
+  if (mediaType.startsWith('text/') || mediaType === 'application/json') {
+    const data = Buffer.from(base64, 'base64').toString('utf8');
+    return { type: 'text', media_type: 'text/plain', data };
+  }
+  throw unsupported(`Claude models read PDF, text and images, not ${mediaType}.`);
+}
+
+const MEDIA_TYPES: Record<string, string> = {
+  txt: 'text/plain',
+  md: 'text/markdown',
+  csv: 'text/csv',
+  html: 'text/html',
+  json: 'application/json',
+  png: 'image/png',
+  jpg: 'image/jpeg',
+  jpeg: 'image/jpeg',
+  gif: 'image/gif',
+  webp: 'image/webp',
+};
+
+/**
+ * Bare base64 does not tell its type. Without a known file ending it is read as PDF, the most frequent type.
+ */
+function mediaTypeOf(filename: string | null | undefined): string {
+  const ending = filename?.split('.').at(-1)?.toLowerCase() ?? '';
+  return Object.hasOwn(MEDIA_TYPES, ending) ? MEDIA_TYPES[ending]! : 'application/pdf';
+}
+
+interface InlineData {
+  mediaType: string;
+  base64: string;
+}
+
+/** The content of a `data:` URL. Undefined for any other text. */
+function inlineData(url: string): InlineData | undefined {
+  if (!url.startsWith('data:')) return undefined;
+  const comma = url.indexOf(',');
+  if (comma < 0) throw invalid('A `data:` URL needs a comma before its data.');
+  const [mediaType = '', ...parameters] = url.slice(5, comma).split(';');
+  const data = url.slice(comma + 1);
+  const base64 = parameters.includes('base64') ? data : Buffer.from(unescaped(data)).toString('base64');
+  return { mediaType: mediaType.toLowerCase() || 'text/plain', base64 };
+}
+
+function unescaped(data: string): string {
+  try {
+    return decodeURIComponent(data);
+  } catch {
+    return data;
+  }
+}
+
+function unsupported(message: string): Fault {
+  return new Fault('unsupported_parameter', message);
+}
+
+function invalid(message: string): Fault {
+  return new Fault('invalid_request', message);
 }

@@ -1,23 +1,26 @@
+import type { Prompt } from '../claw.ts';
+import { isObject, type Wire } from './wire.ts';
+
 /**
- * What a Claude model takes. The Messages API refuses with 400 what a model does not know, and each
- * generation took something away; sources are the migration guides on platform.claude.com (2026-10).
+ * What a Claude model accepts. The Messages API refuses other fields with 400, and each generation removed
+ * something. Sources: the migration guides on platform.claude.com (2026-10).
  */
 export interface ModelTraits {
-  /** How thinking is asked for: not at all, with a budget of tokens, or with an effort. */
+  /** How a request turns thinking on: not at all, with a budget of tokens, or with an effort. */
   thinking: 'none' | 'budget' | 'adaptive';
-  /** How thinking is turned off; `never` where it cannot be. */
+  /** How a request turns thinking off; `never` if it cannot. */
   off: 'omit' | 'disabled' | 'between_tools' | 'never';
-  /** What `output_config.effort` may say. */
+  /** The accepted values of `output_config.effort`. */
   efforts: readonly string[];
-  /** Whether temperature and top_p are taken: freely, one of the two, or not at all. */
+  /** Which of temperature and top_p are accepted: both, one of the two, or none. */
   sampling: 'free' | 'one' | 'none';
-  /** Whether the last message may be the assistant's, to be continued. */
+  /** Whether the last message may be an assistant message, which the model continues. */
   prefill: boolean;
-  /** Whether `output_config.format` and strict tools are known. */
+  /** Whether `output_config.format` and strict tools are accepted. */
   jsonSchema: boolean;
-  /** Whether a tool may be forced while the model thinks. */
+  /** Whether a request may force a tool while thinking is on. */
   forcedToolThinking: boolean;
-  /** Whether a thinking block given back is refused when anything before it has changed. */
+  /** Whether a thinking block in a request is refused after a change to anything before it. */
   boundThinking: boolean;
 }
 
@@ -36,7 +39,7 @@ const PLAIN: ModelTraits = {
   boundThinking: false,
 };
 
-/** Claude 3.7 and 4, and the models of other makers behind the same API. */
+/** Claude 3.7 and 4, and models of other companies behind the same API. */
 const BUDGETED: ModelTraits = { ...PLAIN, thinking: 'budget' };
 const CLAUDE_4_1: ModelTraits = { ...BUDGETED, sampling: 'one' };
 const CLAUDE_4_5: ModelTraits = { ...CLAUDE_4_1, jsonSchema: true };
@@ -55,7 +58,7 @@ const HAIKU_5_5: ModelTraits = { ...CLAUDE_5, boundThinking: true };
 const SONNET_5_5: ModelTraits = { ...HAIKU_5_5, off: 'between_tools' };
 const OPUS_5_5: ModelTraits = { ...HAIKU_5_5, off: 'never' };
 
-/** By family and the version from which it holds (4.5 is 405), newest first. */
+/** By family: the first version with these traits (4.5 is 405), newest first. */
 const FAMILIES: Record<string, readonly (readonly [since: number, traits: ModelTraits])[]> = {
   opus: [
     [505, OPUS_5_5],
@@ -88,7 +91,7 @@ const FAMILIES: Record<string, readonly (readonly [since: number, traits: ModelT
   ],
 };
 
-/** `claude-opus-4-5-20251101`, `anthropic.claude-sonnet-5-v1`; a date is not a minor version. */
+/** `claude-opus-4-5-20251101`, `anthropic.claude-sonnet-5-v1`. A date is not a minor version. */
 const NAMED = /claude-(opus|sonnet|haiku|fable|mythos)(?:-(\d+)(?:[-.](\d{1,2})(?!\d))?)?/;
 /** `claude-3-7-sonnet-20250219` */
 const NAMED_BEFORE_4 = /claude-(\d)(?:[-.](\d))?-(opus|sonnet|haiku)/;
@@ -100,7 +103,7 @@ export function traitsOf(model: string): ModelTraits {
   if (old) return traitsSince(old[3], versionOf(old[1], old[2]));
   if (/claude-(instant|v?[12]\b)/.test(name)) return PLAIN;
   const named = NAMED.exec(name);
-  // A family that we have not heard of is newer than those we have.
+  // An unknown family is newer than the known ones.
   return named ? traitsSince(named[1], versionOf(named[2], named[3])) : OPUS_5_5;
 }
 
@@ -110,4 +113,84 @@ function traitsSince(family: string | undefined, version: number): ModelTraits {
 
 function versionOf(major = '0', minor = '0'): number {
   return Number(major) * 100 + Number(minor);
+}
+
+export interface ThinkingFields {
+  /** The request's `thinking`. Absent: the model's default. */
+  thinking?: Wire;
+  /** The request's `output_config.effort`. */
+  effort?: string;
+}
+
+/** The smallest budget that the provider accepts. */
+const LEAST_BUDGET = 1024;
+
+/** How many tokens an older model may think for each effort. */
+const BUDGETS = new Map([
+  ['minimal', LEAST_BUDGET],
+  ['low', 2048],
+  ['medium', 8192],
+  ['high', 16_384],
+  ['xhigh', 32_768],
+  ['max', 65_536],
+]);
+
+export interface ThinkingCase {
+  maxTokens: number;
+  /** The request forces a tool call. Some models cannot do that while they think. */
+  forcedTool: boolean;
+}
+
+export function thinkingFields(prompt: Prompt, { maxTokens, forcedTool }: ThinkingCase): ThinkingFields {
+  const traits = traitsOf(prompt.model);
+  const { effort, summary } = prompt.settings.reasoning ?? {};
+  if (traits.thinking === 'none') return {};
+  if (effort === 'none') return turnedOff(traits);
+  // The tool call is required and thinking is optional, so thinking is left out.
+  const quiet = forcedTool && !traits.forcedToolThinking;
+  if (traits.thinking === 'budget') {
+    const thinking = quiet ? undefined : budget(effort, maxTokens);
+    return { ...(thinking && { thinking }), ...effortField(traits, effort) };
+  }
+  const shown = typeof summary === 'string' && summary !== 'none';
+  const wanted = !quiet && (effort !== undefined || shown);
+  return {
+    ...(wanted && { thinking: { type: 'adaptive', ...(shown && { display: 'summarized' }) } }),
+    ...effortField(traits, effort),
+  };
+}
+
+/** Whether the request turns thinking on. */
+export function isThinking(thinking: unknown): boolean {
+  return isObject(thinking) && (thinking.type === 'enabled' || thinking.type === 'adaptive');
+}
+
+function turnedOff({ off, efforts }: ModelTraits): ThinkingFields {
+  if (off === 'omit') return {};
+  if (off === 'never') return efforts[0] === undefined ? {} : { effort: efforts[0] };
+  return { thinking: { type: off } };
+}
+
+/** `max_tokens` includes thinking, so a part of it is kept for the answer. */
+function budget(effort: string | undefined, maxTokens: number): Wire | undefined {
+  const wanted = BUDGETS.get(effort ?? '');
+  if (wanted === undefined) return undefined;
+  const budget_tokens = Math.min(wanted, Math.floor(maxTokens * 0.8));
+  return budget_tokens < LEAST_BUDGET ? undefined : { type: 'enabled', budget_tokens };
+}
+
+const NEAREST = new Map([
+  ['minimal', ['low']],
+  ['xhigh', ['max', 'high']],
+  ['max', ['high']],
+]);
+
+/**
+ * An effort that the model does not know becomes the nearest one that it knows. Other words are sent
+ * unchanged.
+ */
+function effortField({ efforts }: ModelTraits, effort: string | undefined): { effort?: string } {
+  if (effort === undefined || efforts.length === 0) return {};
+  if (efforts.includes(effort)) return { effort };
+  return { effort: NEAREST.get(effort)?.find((near) => efforts.includes(near)) ?? effort };
 }

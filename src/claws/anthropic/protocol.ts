@@ -1,7 +1,6 @@
 import type { WireProtocol } from '../claw.ts';
-import { readAnswer } from './answer.ts';
-import { faultOfResponse } from './faults.ts';
-import { readStream } from './reader.ts';
+import { faultOfResponse } from './fault.ts';
+import { readAnswer, readStream } from './reader.ts';
 import { prefills, requestOf } from './request.ts';
 
 /** Anthropic's Messages API. */

@@ -1,20 +1,19 @@
 import type { Delta } from '../../core/delta.ts';
 import type { Prompt, SseEvent, StreamReader } from '../claw.ts';
-import { beginAnswer, endAnswer, noteOutcome } from './answer.ts';
-import { type AnswerState, newAnswer, type OpenBlock } from './answer-state.ts';
-import { faultOfError } from './faults.ts';
-import { closeMessage, openBlock } from './open-blocks.ts';
-import { blockAt, malformed, objectAt, otherFields, type Wire } from './wire.ts';
+import { type AnswerState, finishOf, newAnswer, type OpenBlock, usageOf } from './answer.ts';
+import { closeMessage, openBlock } from './blocks.ts';
+import { faultOfError } from './fault.ts';
+import { blockAt, malformed, objectAt, otherFields, stringAt, type Wire } from './wire.ts';
 
 export function readStream(prompt: Prompt): StreamReader {
   const state = newAnswer(prompt);
   return {
     push(event) {
       const out: Delta[] = [];
-      // Not the provider's own, but of servers that speak other protocols too.
+      // Sent by servers that support other protocols too, not by Anthropic.
       if (event.data === '[DONE]') return out;
       const payload = parse(event);
-      // The provider adds kinds of events over time and asks that unknown ones be passed over.
+      // The provider adds event types over time and requires that clients ignore unknown ones.
       EVENTS.get(payload.type)?.(state, payload, out);
       return out;
     },
@@ -50,10 +49,10 @@ const EVENTS = new Map<unknown, Read>([
 function startMessage(state: AnswerState, event: Wire, out: Delta[]): void {
   const message = objectAt(event.message, 'message_start.message');
   if (state.id === undefined) beginAnswer(state, message, out);
-  // Proxies repeat the event; another id means that a second answer was spliced into this one, whose
-  // beginning cannot be taken back.
+  // Some proxies repeat the event. Another id means that a second answer began inside this one. The deltas of
+  // the first cannot be withdrawn, so this is a failure.
   else if (message.id !== state.id || state.ended) {
-    throw malformed(`the stream of ${state.id} to go on`, event);
+    throw malformed(`the stream of ${state.id} to continue`, event);
   }
 }
 
@@ -109,4 +108,52 @@ function openBlockAt(state: AnswerState, event: Wire): OpenBlock {
 function indexOf({ index }: Wire): number {
   if (typeof index === 'number') return index;
   throw malformed('the index of a content block to be a number', index);
+}
+
+/** A whole answer is read as a stream whose start event holds everything. */
+export function readAnswer(body: unknown, prompt: Prompt): Delta[] {
+  const message = objectAt(body, 'the answer');
+  if (message.type === 'error') throw faultOfError(message);
+  if (!Array.isArray(message.content)) throw malformed('an answer with a list `content`', body);
+  const state = newAnswer(prompt);
+  const out: Delta[] = [];
+  beginAnswer(state, message, out);
+  endAnswer(state, out);
+  return out;
+}
+
+const MESSAGE_FIELDS = new Set(['id', 'type', 'role', 'model', 'content', 'stop_reason', 'usage']);
+
+/** `message` is the provider's message object. The content that it already holds is read at once. */
+function beginAnswer(state: AnswerState, message: Wire, out: Delta[]): void {
+  const model = stringAt(message.model, 'message.model');
+  const id = typeof message.id === 'string' ? message.id : undefined;
+  state.id = id ?? '';
+  out.push(id === undefined ? { type: 'start', model } : { type: 'start', model, id });
+  if (Array.isArray(message.content)) {
+    for (const block of message.content) {
+      openBlock(state, blockAt(block, 'a content block'), out).close(out);
+    }
+  }
+  noteOutcome(state, message, out);
+  const fields = otherFields(message, MESSAGE_FIELDS);
+  if (fields) out.push({ type: 'extra', fields });
+}
+
+/**
+ * Reads `stop_reason` and `usage`. They come at the start of the message and again, as totals, at its end.
+ */
+function noteOutcome(state: AnswerState, { stop_reason, usage }: Wire, out: Delta[]): void {
+  if (typeof stop_reason === 'string') state.stopReason = stop_reason;
+  if (usage === undefined || usage === null) return;
+  state.usage = { ...state.usage, ...otherFields(objectAt(usage, 'usage'), NO_FIELDS) };
+  out.push({ type: 'usage', usage: usageOf(state.usage) });
+}
+
+const NO_FIELDS: ReadonlySet<string> = new Set();
+
+function endAnswer(state: AnswerState, out: Delta[]): void {
+  closeMessage(state, out);
+  state.ended = true;
+  out.push({ type: 'finish', reason: finishOf(state) });
 }

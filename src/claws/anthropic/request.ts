@@ -1,17 +1,14 @@
 import type { Prompt, Provider, WireRequest } from '../claw.ts';
-import { withCacheMarks } from './cache-marks.ts';
+import { tidyMessages, withCacheMarks } from './conversation.ts';
 import { conversationOf } from './messages.ts';
-import { traitsOf } from './model.ts';
-import { decoderSchema } from './schema.ts';
-import { isThinking, thinkingFields } from './thinking.ts';
-import { tidyTurns } from './tidy.ts';
-import { isForced, toolFields } from './tools.ts';
-import { type Block, isObject, isThought, type Turn, type Wire } from './wire.ts';
+import { isThinking, thinkingFields, traitsOf } from './model.ts';
+import { decoderSchema, isForced, toolFields } from './tools.ts';
+import { type Block, isObject, isThought, type Wire, type WireMessage } from './wire.ts';
 
-/** The API wants a limit; this one every model can reach. */
+/** The API requires a limit. Every model accepts this one. */
 const DEFAULT_MAX_TOKENS = 4096;
 
-/** Claude 4.5 and older, as long as they do not think. */
+/** True for Claude 4.5 and older models while they do not think. */
 export function prefills(prompt: Prompt): boolean {
   const { thinking } = thinkingFields(prompt, {
     maxTokens: maxTokens(prompt),
@@ -39,7 +36,7 @@ export function requestOf(prompt: Prompt, provider: Provider): WireRequest {
 
 interface Body {
   body: Wire;
-  /** A beta that the body depends on. */
+  /** A beta feature that the body needs. */
   beta?: string;
 }
 
@@ -49,9 +46,13 @@ function bodyOf(prompt: Prompt, provider: Provider, extra: Wire): Body {
   const tools = toolFields(prompt);
   const wanted = thinkingFields(prompt, { maxTokens: max_tokens, forcedTool: isForced(tools) });
   const conversation = conversationOf(prompt, provider.id);
-  const { thinking, turns, beta } = settled(prompt, conversation.turns, wanted.thinking ?? extra.thinking);
+  const { thinking, messages, beta } = adjusted(
+    prompt,
+    conversation.messages,
+    wanted.thinking ?? extra.thinking,
+  );
   const system = [...conversation.system, ...formatInstruction(prompt)];
-  const stable = { tools: tools.tools, system, turns };
+  const stable = { tools: tools.tools, system, messages };
   const cached = extra.cache_control === undefined ? withCacheMarks(stable) : stable;
   const body: Wire = {
     model: prompt.model,
@@ -59,7 +60,7 @@ function bodyOf(prompt: Prompt, provider: Provider, extra: Wire): Body {
     ...(cached.tools && { tools: cached.tools }),
     ...(tools.tool_choice && { tool_choice: tools.tool_choice }),
     ...(cached.system.length > 0 && { system: cached.system }),
-    messages: cached.turns,
+    messages: cached.messages,
     ...(thinking !== undefined && { thinking }),
     ...outputConfig(prompt, wanted.effort, extra),
     ...sampling(prompt, isThinking(thinking)),
@@ -77,50 +78,54 @@ function maxTokens({ settings, outputLimit }: Prompt): number {
   return outputLimit === undefined ? wanted : Math.min(wanted, outputLimit);
 }
 
-interface Settled {
-  turns: Turn[];
+interface Adjusted {
+  messages: WireMessage[];
   thinking: unknown;
   beta?: string;
 }
 
 /**
- * Newer models refuse a thinking block when anything before it changed since it was made. A session's
- * beginning does change (a summary, another model's turn), so the provider is told to pass such blocks
- * over instead: platform.claude.com, "Preserved thinking".
+ * Newer models refuse a thinking block after a change to anything before it. The beginning of a session does
+ * change (a summary, a turn of another model), so the request tells the provider to ignore such blocks
+ * instead: platform.claude.com, "Preserved thinking".
  */
-function settled(prompt: Prompt, turns: Turn[], thinking: unknown): Settled {
+function adjusted(prompt: Prompt, messages: WireMessage[], thinking: unknown): Adjusted {
   const traits = traitsOf(prompt.model);
   const on = isThinking(thinking);
   const bound = traits.boundThinking && (on || thinking === undefined);
   const keep = bound || !traits.boundThinking;
-  const tidy = tidyTurns(turns, { thinking: keep, prefill: traits.prefill && !on });
-  // A loop of tool calls that began without thinking cannot be joined in it: the provider asks for the
-  // thinking of the turn that it continues. Models that think adaptively do not.
+  const tidy = tidyMessages(messages, { thinking: keep, prefill: traits.prefill && !on });
+  // Thinking cannot begin in the middle of a loop of tool calls: the provider requires the thinking block
+  // with
+  // which the loop began. Models with adaptive thinking do not require it.
   if (on && traits.thinking === 'budget' && lacksThinking(tidy)) {
-    return { turns: tidy, thinking: undefined };
+    return { messages: tidy, thinking: undefined };
   }
   if (!bound || !hasThinking(tidy) || (isObject(thinking) && thinking.block_binding !== undefined)) {
-    return { turns: tidy, thinking };
+    return { messages: tidy, thinking };
   }
   const base = isObject(thinking) ? thinking : { type: 'adaptive' };
   return {
-    turns: tidy,
+    messages: tidy,
     thinking: { ...base, block_binding: { prefix_mismatch_behavior: 'drop_block' } },
     beta: 'thinking-binding-controls-2026-08-01',
   };
 }
 
-function hasThinking(turns: readonly Turn[]): boolean {
-  return turns.some(({ content }) => content.some(isThought));
+function hasThinking(messages: readonly WireMessage[]): boolean {
+  return messages.some(({ content }) => content.some(isThought));
 }
 
-/** A loop of calls is one turn to the provider, which begins after the last words of the caller's own. */
-function lacksThinking(turns: readonly Turn[]): boolean {
-  if (turns.at(-1)?.content[0]?.type !== 'tool_result') return false;
-  const asks = ({ role, content }: Turn) =>
+/**
+ * The provider treats a loop of tool calls as one answer, which begins after the last message with other
+ * content.
+ */
+function lacksThinking(messages: readonly WireMessage[]): boolean {
+  if (messages.at(-1)?.content[0]?.type !== 'tool_result') return false;
+  const asks = ({ role, content }: WireMessage) =>
     role === 'user' && content.some(({ type }) => type !== 'tool_result');
-  const asked = turns.slice(0, -1).findLastIndex(asks);
-  const begun = turns[asked + 1]?.content[0];
+  const asked = messages.slice(0, -1).findLastIndex(asks);
+  const begun = messages[asked + 1]?.content[0];
   return begun !== undefined && !isThought(begun);
 }
 
@@ -142,7 +147,7 @@ function outputConfig({ model, settings }: Prompt, effort: string | undefined, e
   return Object.keys(config).length > 0 ? { output_config: config } : {};
 }
 
-/** A model that thinks, and every newer one, decides alone; older ones want at most one of the two. */
+/** With thinking, and for newer models, neither field is accepted. Other models accept both, or only one. */
 function sampling({ model, settings }: Prompt, thinking: boolean): Wire {
   const { temperature, top_p } = settings;
   const traits = traitsOf(model);
@@ -154,7 +159,7 @@ function sampling({ model, settings }: Prompt, thinking: boolean): Wire {
   };
 }
 
-/** The provider refuses sequences that are only white space. */
+/** The provider refuses a sequence of white space alone. */
 function stopSequences(stop: readonly string[] = []): Wire {
   const stop_sequences = stop.filter((sequence) => sequence.trim() !== '');
   return stop_sequences.length > 0 ? { stop_sequences } : {};

@@ -1,13 +1,12 @@
 import type { FunctionTool, Settings, Tool } from '../../core/settings.ts';
 import type { Prompt } from '../claw.ts';
 import { traitsOf } from './model.ts';
-import { decoderSchema } from './schema.ts';
 import { isObject, type Wire } from './wire.ts';
 
-/** The tool through which models without structured output are made to answer in a schema. */
+/** The tool through which models without structured output give an answer that fits a schema. */
 export const FORMAT_TOOL = 'structured_answer';
 
-/** Whether the schema of the answer has to be given as a tool, and the answer read from its call. */
+/** Whether the answer's schema is sent as a tool, so that the answer comes as a call of it. */
 export function usesFormatTool({ model, settings }: Prompt): boolean {
   return settings.format?.type === 'json_schema' && !traitsOf(model).jsonSchema;
 }
@@ -28,12 +27,12 @@ export function toolFields(prompt: Prompt): ToolFields {
   return tool_choice ? { tools, tool_choice } : { tools };
 }
 
-/** Whether the request obliges the model to call a tool. */
+/** Whether the request forces the model to call a tool. */
 export function isForced({ tool_choice }: ToolFields): boolean {
   return tool_choice?.type === 'any' || tool_choice?.type === 'tool';
 }
 
-/** With other tools beside it the model may call those first, but has to call one. */
+/** With other tools beside it, the model may call those first, but it must call one tool. */
 function formatToolFields({ settings }: Prompt, tools: Wire[]): ToolFields {
   const format = settings.format as Extract<Settings['format'], { type: 'json_schema' }>;
   const own: Wire = {
@@ -46,9 +45,9 @@ function formatToolFields({ settings }: Prompt, tools: Wire[]): ToolFields {
 }
 
 interface ToolCase {
-  /** The model knows strict tools. */
+  /** The model accepts strict tools. */
   jsonSchema: boolean;
-  /** The caller speaks this protocol, so that fields unknown here are the provider's. */
+  /** The caller wrote in the dialect of this protocol, so unknown fields are sent to the provider. */
   own: boolean;
 }
 
@@ -66,7 +65,7 @@ function toolOf(tool: Tool, { jsonSchema, own }: ToolCase): Wire {
   };
 }
 
-/** The provider insists on an object at the top. */
+/** The provider requires an object at the top of a schema. */
 function objectSchema(schema: Wire | null | undefined): Wire {
   if (!schema) return { type: 'object', properties: {} };
   return schema.type === undefined ? { type: 'object', ...schema } : schema;
@@ -100,4 +99,75 @@ function choiceOf(choice: Settings['tool_choice']): Wire | undefined {
   if (type === 'function') return { type: 'tool', name };
   if (type === 'allowed_tools') return { type: WORDS.get(mode) ?? 'auto' };
   return choice as Wire;
+}
+
+/**
+ * The schema of a structured answer or a strict tool. The provider's decoder accepts a part of JSON Schema
+ * and refuses the rest (platform.claude.com, "JSON Schema limitations"). Other keywords are written into the
+ * description, where the model reads them. Objects must have `additionalProperties: false`.
+ */
+export function decoderSchema(schema: unknown): unknown {
+  if (!isObject(schema)) return schema;
+  if (typeof schema.$ref === 'string') return { $ref: schema.$ref };
+  const out: Wire = {};
+  const limits: string[] = [];
+  for (const [key, value] of Object.entries(schema)) {
+    const take = key === 'format' && !FORMATS.has(value) ? undefined : KEYWORDS.get(key);
+    if (take) take(out, key, value);
+    else if (isLimit(key, value)) limits.push(`${key}: ${JSON.stringify(value)}`);
+  }
+  if (out.type === 'object' || isObject(out.properties)) out.additionalProperties = false;
+  if (limits.length > 0) out.description = [out.description, limits.join('; ')].filter(Boolean).join('\n');
+  return out;
+}
+
+type Take = (out: Wire, key: string, value: unknown) => void;
+
+const asIs: Take = (out, key, value) => {
+  out[key] = value;
+};
+const nested: Take = (out, key, value) => {
+  out[key] = Array.isArray(value) ? value.map(decoderSchema) : decoderSchema(value);
+};
+const named: Take = (out, key, value) => {
+  if (!isObject(value)) return;
+  out[key] = Object.fromEntries(Object.entries(value).map(([name, schema]) => [name, decoderSchema(schema)]));
+};
+
+const KEYWORDS = new Map<string, Take>([
+  ['type', asIs],
+  ['title', asIs],
+  ['description', asIs],
+  ['default', asIs],
+  ['const', asIs],
+  ['enum', asIs],
+  ['required', asIs],
+  ['items', nested],
+  ['anyOf', nested],
+  ['allOf', nested],
+  ['oneOf', (out, _key, value) => nested(out, 'anyOf', value)],
+  ['properties', named],
+  ['$defs', named],
+  ['definitions', named],
+  ['format', asIs],
+]);
+
+const FORMATS = new Set<unknown>([
+  'date-time',
+  'time',
+  'date',
+  'duration',
+  'email',
+  'hostname',
+  'uri',
+  'ipv4',
+  'ipv6',
+  'uuid',
+]);
+
+/** Keywords without meaning for a model. */
+const NO_LIMITS = new Set(['$schema', '$id', '$comment', 'additionalProperties', 'strict', 'examples']);
+
+function isLimit(key: string, value: unknown): boolean {
+  return !NO_LIMITS.has(key) && value !== null && value !== undefined && value !== false;
 }

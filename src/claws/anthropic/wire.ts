@@ -7,7 +7,7 @@ export type Wire = Record<string, unknown>;
 export type Block = Wire & { type: string };
 
 /** One message of a request. */
-export interface Turn {
+export interface WireMessage {
   role: 'user' | 'assistant';
   content: Block[];
 }

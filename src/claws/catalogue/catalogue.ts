@@ -13,47 +13,50 @@ import { PROVIDERS, type ProviderRow } from './providers.ts';
 
 /** What is known about one model at one provider. */
 export interface ModelFacts {
-  /** Our id of the provider. */
+  /** The provider's id, as in its row. */
   provider: string;
-  /** The model's name at the provider; may differ from the one asked for by a date. */
+  /** The model's name at the provider. It may differ from the requested name by a date. */
   id: string;
-  /** Tokens that fit: input and output together. */
+  /** In tokens: input and output together. */
   context: number;
-  /** Tokens of input, where that is limited to less than the context. */
+  /** In tokens. Present when input is limited to less than the context. */
   inputLimit?: number;
-  /** Tokens that one answer can have, reasoning included. */
+  /** In tokens: the longest answer, with reasoning. */
   output: number;
-  /** Absent when unknown, which is not the same as free. */
+  /** Absent when unknown. A free model has prices of 0. */
   price?: Price;
-  /** What it takes as input; `text` always. */
+  /** What it accepts as input. Always includes `text`. */
   input: Modality[];
-  /** It calls functions. */
+  /** It can call functions. */
   tools: boolean;
-  /** It can think before it answers. */
+  /** It can reason before it answers. */
   reasoning: boolean;
-  /** It keeps to a JSON Schema. */
+  /** It can answer with JSON that fits a schema. */
   structuredOutput: boolean;
-  /** It takes files or images. */
+  /** It accepts files or images. */
   attachment: boolean;
-  /** Its provider has announced its end. */
+  /** Its provider has announced when it is shut down. */
   deprecated: boolean;
 }
 
-/** Providers and models as they are known at build time. Nothing in it says that a key is there. */
+/** Providers and models that are known at build time. A provider is listed whether it has a key or not. */
 export interface Catalogue {
   readonly providers: readonly ProviderRow[];
-  /** By id or alias: `google` leads to `gemini`. */
+  /** By id or alias: `google` gives `gemini`. */
   provider(name: string): ProviderRow | undefined;
   /**
-   * A model at a provider (id or alias). A dated name that is not listed leads to the undated one
-   * (`gpt-5-2025-08-07` → `gpt-5`), an undated or `-latest` one to the newest dated.
+   * A model at a provider (id or alias). A dated name that is not listed gives the undated model
+   * (`gpt-5-2025-08-07` → `gpt-5`). An undated or `-latest` name that is not listed gives the newest dated one.
    */
   model(provider: string, model: string): ModelFacts | undefined;
-  /** All models of a provider (id or alias), by name; empty for an unknown one and for local servers. */
+  /**
+   * All models of a provider (id or alias), sorted by name. Empty for an unknown provider and for local
+   * servers.
+   */
   models(provider: string): ModelFacts[];
-  /** Ids of the providers that list exactly this model name, those with their own models first. */
+  /** Ids of the providers that list exactly this model name. Providers of their own models come first. */
   providersOf(model: string): string[];
-  /** Entries of `among` that `name` may have been meant to be, nearest first. */
+  /** Entries of `among` that are similar to `name`, nearest first: suggestions for a misspelled name. */
   nearest(name: string, among: Iterable<string>, count?: number): string[];
 }
 
@@ -63,7 +66,7 @@ interface ModelIndex {
   undated: Map<string, ModelRow>;
 }
 
-/** The catalogue that comes with this version. Indexes are made per provider, when first asked for. */
+/** The catalogue of this version. The index of a provider is built at its first use. */
 export function loadCatalogue(table: ModelTable = models as unknown as ModelTable): Catalogue {
   const byName = new Map<string, ProviderRow>();
   for (const row of PROVIDERS) {
@@ -112,13 +115,15 @@ function indexRows(rows: readonly ModelRow[]): ModelIndex {
   return { exact, undated };
 }
 
-/** The undated name stands for itself, `-latest` comes next, then the newest date. */
+/** The undated name itself is best, then `-latest`, then the newest date. */
 function isBetter(id: string, other: string, name: string): boolean {
   const rank = (candidate: string) => (candidate === name ? 2 : candidate.endsWith('-latest') ? 1 : 0);
   return rank(id) === rank(other) ? id > other : rank(id) > rank(other);
 }
 
-/** `gpt-5-2025-08-07`, `claude-opus-4-1@20250805`, `mistral-large-2411`, `gemini-2.0-flash-001`, `…-latest`. */
+/**
+ * `gpt-5-2025-08-07`, `claude-opus-4-1@20250805`, `mistral-large-2411`, `gemini-2.0-flash-001`, `…-latest`.
+ */
 function withoutDate(model: string): string {
   return model.replace(/[-@](\d{4}-\d{2}-\d{2}|20\d{6}|\d{4}|00\d|latest)$/, '');
 }

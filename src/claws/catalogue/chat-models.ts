@@ -1,6 +1,8 @@
 const OTHER_TASK = /embed|rerank|whisper|transcribe|moderation|(^|[-_/])(tts|stt|asr|voyage)([-_.]|$)/i;
 
-/** Whether a model's name says nothing against a chat: lists mix in models for other tasks. */
+/**
+ * Whether a model's name names no other task. Model lists also hold models for embeddings, speech and so on.
+ */
 export function looksLikeChat(model: string): boolean {
   return !OTHER_TASK.test(model);
 }

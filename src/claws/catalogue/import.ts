@@ -3,7 +3,7 @@ import { FLAGS, MODALITIES, type ModelRow, type ModelTable, type PriceRow } from
 import { PROVIDERS } from './providers.ts';
 
 /**
- * Makes `models.json` from the catalogue of models.dev (MIT):
+ * Generates `models.json` from the catalogue of models.dev (MIT):
  *
  *     curl -o models-dev.json https://models.dev/api.json
  *     npm run catalogue -- models-dev.json
@@ -15,12 +15,12 @@ interface SourcePrice {
   reasoning?: number;
   cache_read?: number;
   cache_write?: number;
-  /** A spelling that some rows have for `cache_read`. */
+  /** Other names that some rows use for `cache_read`. */
   cache_input?: number;
   cached_input?: number;
 }
 
-/** One model of models.dev, as far as it is used here. */
+/** The fields of a model of models.dev that are used here. */
 export interface SourceModel {
   attachment?: boolean;
   reasoning?: boolean;
@@ -34,11 +34,11 @@ export interface SourceModel {
 
 export type SourceCatalogue = Record<string, { models: Record<string, SourceModel> }>;
 
-/** The chat models of our providers. Providers that the source does not have are left out. */
+/** The chat models of the providers in `PROVIDERS`. Providers that the source does not have are left out. */
 export function modelTable(source: SourceCatalogue): ModelTable {
   const table: Record<string, ModelRow[]> = {};
   for (const provider of PROVIDERS) {
-    // What a local server offers is up to its owner; the server itself is asked.
+    // The owner of a local server chooses its models, so the server itself is asked at run time.
     const models = provider.local ? undefined : source[provider.catalogue ?? provider.id]?.models;
     if (!models) continue;
     table[provider.id] = Object.entries(models)
@@ -49,7 +49,7 @@ export function modelTable(source: SourceCatalogue): ModelTable {
   return table;
 }
 
-/** One model a line, so that a newer catalogue shows as a readable difference. */
+/** One model per line, so that the difference to a newer catalogue is readable. */
 export function tableText(table: ModelTable): string {
   const providers = Object.entries(table).map(([id, rows]) => {
     const lines = rows.map((row) => JSON.stringify(row)).join(',\n');
@@ -60,7 +60,7 @@ export function tableText(table: ModelTable): string {
 
 function isChatModel(id: string, { modalities, limit }: SourceModel): boolean {
   const speaksText = modalities?.input?.includes('text') && modalities.output?.includes('text');
-  // A limit of 0 or 1 stands for models that generate something other than text.
+  // The source gives a limit of 0 or 1 to models that do not generate text.
   return Boolean(speaksText && (limit?.context ?? 0) > 1 && (limit?.output ?? 0) > 1 && looksLikeChat(id));
 }
 
@@ -90,7 +90,7 @@ function flagsOf(model: SourceModel): number {
 
 function priceRow(cost: SourcePrice): PriceRow {
   const cacheRead = cost.cache_read ?? cost.cache_input ?? cost.cached_input;
-  // Beside a price for input, the source's 0 means "no such price", not "free".
+  // When there is an input price, 0 means "no such price" in the source, not "free".
   const rest = [cacheRead, cost.cache_write, cost.reasoning].map((amount) => amount || null);
   return [cost.input ?? 0, cost.output ?? 0, ...trimmed(rest)] as unknown as PriceRow;
 }

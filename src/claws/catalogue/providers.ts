@@ -1,39 +1,42 @@
 import type { ProtocolName, Quirks } from '../claw.ts';
 
-/** What is known about one provider: facts about its API, and where its key is usually found. */
+/** What is known about one provider: facts about its API, and where its key is usually stored. */
 export interface ProviderRow {
-  /** Our name for it: the first half of `provider/model`. */
+  /** The first half of `provider/model`. */
   id: string;
-  /** Its own name, for people. */
+  /** Its display name. */
   name: string;
   /** Further names that callers may use as the first half of `provider/model`. */
   aliases?: readonly string[];
-  /** The wire protocols that its base URL serves; the first is the default. */
+  /** The wire protocols that its base URL serves. The first is the default. */
   protocols: readonly [ProtocolName, ...ProtocolName[]];
   /**
-   * As the provider's own SDK takes it, without trailing slash. For OpenAI's protocols `/chat/completions`
-   * follows it, for Anthropic's `/v1/messages`, for Gemini's `/v1beta/models/…`.
+   * As the provider's own SDK takes it, without a trailing slash. The protocols append their paths:
+   * `/chat/completions` or `/responses` (OpenAI), `/v1/messages` (Anthropic), `/v1beta/models/…` (Gemini).
    */
   baseUrl: string;
-  /** Environment variables that may hold the key, the first found wins. Each belongs to one provider only. */
+  /**
+   * Environment variables that may hold the key. The first one that is set counts. Each belongs to one
+   * provider.
+   */
   keyVariables: readonly string[];
-  /** Environment variables that replace `baseUrl`, the first found wins. */
+  /** Environment variables that replace `baseUrl`. The first one that is set counts. */
   baseUrlVariables: readonly string[];
   quirks: Quirks;
-  /** Its id at models.dev, where that differs from ours. */
+  /** Its id at models.dev, if it differs from `id`. */
   catalogue?: string;
   /** Set for servers that run on the operator's own machine and need no key. */
   local?: {
-    /** The port that the server listens on unless told otherwise. */
+    /** The server's default port. */
     port: number;
-    /** What its list of models says in `owned_by`; given where the port is one that many servers use. */
+    /** The `owned_by` in its list of models. Set when other servers use the same port. */
     ownedBy?: string;
   };
 }
 
 type Details = Partial<Pick<ProviderRow, 'aliases' | 'quirks' | 'catalogue' | 'baseUrlVariables' | 'local'>>;
 
-/** A provider that speaks OpenAI's chat completions. */
+/** A provider with OpenAI's chat completions. */
 function compatible(
   [id, name]: readonly [id: string, name: string],
   baseUrl: string,
@@ -88,7 +91,7 @@ const NATIVE: readonly ProviderRow[] = [
     aliases: ['google'],
     protocols: ['gemini'],
     baseUrl: 'https://generativelanguage.googleapis.com',
-    // The general one last: it is also what people keep keys of other Google services in.
+    // GOOGLE_API_KEY is last, because it often holds a key of another Google service.
     keyVariables: ['GEMINI_API_KEY', 'GOOGLE_GENERATIVE_AI_API_KEY', 'GOOGLE_API_KEY'],
     baseUrlVariables: ['GEMINI_BASE_URL', 'GOOGLE_GEMINI_BASE_URL'],
     quirks: {},
@@ -96,7 +99,10 @@ const NATIVE: readonly ProviderRow[] = [
   },
 ];
 
-/** Z.AI and Zhipu run one API: JSON without a schema, and streamed usage comes unasked. */
+/**
+ * Z.AI and Zhipu have the same API: JSON output without a schema, and usage in every stream without a request
+ * for it.
+ */
 const GLM: Quirks = { noStreamOptions: true, noJsonSchema: true };
 
 const COMPATIBLE: readonly ProviderRow[] = [
@@ -108,7 +114,7 @@ const COMPATIBLE: readonly ProviderRow[] = [
   compatible(['xai', 'xAI'], 'https://api.x.ai/v1', ['XAI_API_KEY']),
   compatible(['groq', 'Groq'], 'https://api.groq.com/openai/v1', ['GROQ_API_KEY']),
   compatible(['mistral', 'Mistral AI'], 'https://api.mistral.ai/v1', ['MISTRAL_API_KEY'], {
-    // Answers 422 to fields that it does not know; streamed usage comes unasked.
+    // Refuses unknown fields with 422. Every stream holds usage without a request for it.
     quirks: { noStreamOptions: true },
   }),
   compatible(['deepseek', 'DeepSeek'], 'https://api.deepseek.com', ['DEEPSEEK_API_KEY'], {
@@ -203,12 +209,12 @@ const COMPATIBLE: readonly ProviderRow[] = [
     'HF_TOKEN',
     'HUGGINGFACE_API_KEY',
   ]),
-  // Not GITHUB_TOKEN: that one is around for other reasons, in every CI run.
+  // Not GITHUB_TOKEN, which is set for other reasons, for example in every CI run.
   compatible(['github', 'GitHub Models'], 'https://models.github.ai/inference', ['GITHUB_MODELS_TOKEN'], {
     aliases: ['github-models'],
     catalogue: 'github-models',
   }),
-  // Not DIGITALOCEAN_ACCESS_TOKEN: that one also rules over an account's machines.
+  // Not DIGITALOCEAN_ACCESS_TOKEN, which also controls the machines of the account.
   compatible(['digitalocean', 'DigitalOcean'], 'https://inference.do-ai.run/v1', [
     'DIGITALOCEAN_MODEL_ACCESS_KEY',
     'GRADIENT_MODEL_ACCESS_KEY',
@@ -246,5 +252,5 @@ const LOCAL: readonly ProviderRow[] = [
   local(['llamacpp', 'llama.cpp'], { port: 8080, ownedBy: 'llamacpp' }, { aliases: ['llama.cpp'] }),
 ];
 
-/** Every provider that a key in the environment, or a server on this machine, is enough for. */
+/** Every provider that works with only a key in the environment or a server on this machine. */
 export const PROVIDERS: readonly ProviderRow[] = [...NATIVE, ...COMPATIBLE, ...LOCAL];

@@ -1,72 +1,108 @@
-import type { Delta } from '../../core/delta.ts';
-import { Fault } from '../../core/errors.ts';
-import { candidateNamed, endCandidate, readCandidate } from './candidate.ts';
-import type { Answer } from './state.ts';
-import { usageOf } from './usage.ts';
-import { isObject, malformed } from './wire.ts';
+import type { Finish } from '../../core/delta.ts';
+import type { Usage } from '../../core/usage.ts';
+import type { Segment } from './native.ts';
+import type { StreamedArguments } from './streamed-arguments.ts';
+import { isObject } from './wire.ts';
 
-const READ_HERE = new Set(['candidates', 'usageMetadata', 'modelVersion', 'responseId']);
-
-export function readChunk(answer: Answer, chunk: Record<string, unknown>): Delta[] {
-  const out: Delta[] = [];
-  refuseBlocked(chunk);
-  for (const key in chunk) if (!READ_HERE.has(key)) answer.extra[key] = chunk[key];
-  if (!answer.started) start(answer, chunk, out);
-  if (chunk.candidates !== undefined) readCandidates(answer, chunk.candidates, out);
-  if (isObject(chunk.usageMetadata)) readUsage(answer, chunk.usageMetadata, out);
-  return out;
+/** What was read of one answer. A whole answer is one chunk. */
+export interface Answer {
+  /** The requested model, until the answer names its own. */
+  model: string;
+  id?: string;
+  started: boolean;
+  nextIndex: number;
+  candidates: Candidate[];
+  /** The newest token counts. In a stream they grow with each chunk. */
+  usage?: Record<string, unknown>;
+  usageSent?: Record<string, unknown>;
+  extra: Record<string, unknown>;
 }
 
-/** The last deltas; throws unless every candidate said why it ended, which is all the end mark there is. */
-export function endAnswer(answer: Answer): Delta[] {
-  if (answer.candidates.length === 0) throw malformed('at least one candidate', answer.extra);
-  const out: Delta[] = [];
-  answer.candidates.sort((a, b) => a.choice - b.choice);
-  for (const candidate of answer.candidates) endCandidate(candidate, out);
-  if (answer.usage !== answer.usageSent) sendUsage(answer, out);
-  const candidates = answer.candidates.map((candidate) => candidate.extra);
-  if (candidates.some((extra) => Object.keys(extra).length > 0)) answer.extra.candidates = candidates;
-  if (Object.keys(answer.extra).length > 0) out.push({ type: 'extra', fields: answer.extra });
-  return out;
+export function emptyAnswer(model: string): Answer {
+  return { model, started: false, nextIndex: 0, candidates: [], extra: {} };
 }
 
-function refuseBlocked(chunk: Record<string, unknown>): void {
-  const feedback = chunk.promptFeedback;
-  if (!isObject(feedback) || typeof feedback.blockReason !== 'string') return;
-  const why = typeof feedback.blockReasonMessage === 'string' ? `: ${feedback.blockReasonMessage}` : '';
-  throw new Fault('content_filtered', `Gemini blocked the prompt (${feedback.blockReason})${why}.`, {
-    raw: chunk,
+/** What was read of one alternative (`choice`) of an answer. */
+export interface Candidate {
+  choice: number;
+  items: number;
+  calls: number;
+  /** The open text. It ends when a part of another kind begins. */
+  text?: OpenText;
+  /** A call whose arguments are not complete yet. */
+  call?: OpenCall;
+  /** Those of the tokens of this chunk, until they are put beside a text. */
+  logprobs?: unknown[];
+  finish?: string;
+  /** Fields beside the content: grounding, citations, safety ratings… */
+  extra: Record<string, unknown>;
+}
+
+/** A message, or a reasoning item if `thought`. */
+export interface OpenText {
+  index: number;
+  thought: boolean;
+  segments: Segment[];
+}
+
+export interface OpenCall {
+  index: number;
+  call_id: string;
+  name: string;
+  streamed: StreamedArguments;
+  marks: Record<string, unknown>;
+}
+
+function count(value: unknown): number {
+  return typeof value === 'number' ? value : 0;
+}
+
+/** Results of hosted tools go back to the model and are billed as input, in addition to the prompt. */
+export function usageOf(raw: Record<string, unknown>): Usage {
+  const reasoning = count(raw.thoughtsTokenCount);
+  return {
+    input: count(raw.promptTokenCount) + count(raw.toolUsePromptTokenCount),
+    output: count(raw.candidatesTokenCount) + reasoning,
+    cacheRead: count(raw.cachedContentTokenCount),
+    cacheWrite: 0,
+    reasoning,
+    raw,
+  };
+}
+
+/** `LogprobsResult` in the shape of the Responses API, one entry per chosen token. */
+export function logprobsOf(result: unknown): unknown[] | undefined {
+  if (!isObject(result) || !Array.isArray(result.chosenCandidates)) return undefined;
+  const tops = Array.isArray(result.topCandidates) ? result.topCandidates : [];
+  return result.chosenCandidates.map((chosen, i) => {
+    const top: unknown = tops[i];
+    const candidates = isObject(top) && Array.isArray(top.candidates) ? top.candidates : [];
+    return { ...tokenOf(chosen), top_logprobs: candidates.map(tokenOf) };
   });
 }
 
-function start(answer: Answer, chunk: Record<string, unknown>, out: Delta[]): void {
-  answer.started = true;
-  if (typeof chunk.modelVersion === 'string') answer.model = chunk.modelVersion;
-  if (typeof chunk.responseId === 'string') answer.id = chunk.responseId;
-  out.push(
-    answer.id === undefined
-      ? { type: 'start', model: answer.model }
-      : { type: 'start', model: answer.model, id: answer.id },
-  );
+function tokenOf(candidate: unknown): Record<string, unknown> {
+  const { token, logProbability, tokenId, ...rest } = isObject(candidate) ? candidate : {};
+  const text = typeof token === 'string' ? token : '';
+  const id = tokenId === undefined ? undefined : { token_id: tokenId };
+  return { token: text, logprob: logProbability ?? 0, bytes: [...Buffer.from(text)], ...id, ...rest };
 }
 
-function readCandidates(answer: Answer, candidates: unknown, out: Delta[]): void {
-  if (!Array.isArray(candidates)) throw malformed('an array of candidates', candidates);
-  for (const wire of candidates) {
-    if (!isObject(wire)) throw malformed('a candidate', wire);
-    readCandidate(answer, candidateNamed(answer, wire.index), wire, out);
-  }
-}
+const FINISH: ReadonlyMap<string, Finish['unified']> = new Map([
+  ['STOP', 'stop'],
+  ['MAX_TOKENS', 'length'],
+  ['SAFETY', 'content_filter'],
+  ['RECITATION', 'content_filter'],
+  ['BLOCKLIST', 'content_filter'],
+  ['PROHIBITED_CONTENT', 'content_filter'],
+  ['SPII', 'content_filter'],
+  ['IMAGE_SAFETY', 'content_filter'],
+  ['IMAGE_PROHIBITED_CONTENT', 'content_filter'],
+  ['IMAGE_RECITATION', 'content_filter'],
+]);
 
-function readUsage(answer: Answer, usage: Record<string, unknown>, out: Delta[]): void {
-  const counted = typeof usage.promptTokenCount === 'number';
-  // Vertex counts in the last chunk only; what the others say must not hide counts that came.
-  answer.usage = counted || !answer.usage ? usage : { ...answer.usage, ...usage };
-  // The first counts tell what the prompt costs even if the answer is cut; the last ones follow at the end.
-  if (counted && !answer.usageSent) sendUsage(answer, out);
-}
-
-function sendUsage(answer: Answer, out: Delta[]): void {
-  answer.usageSent = answer.usage;
-  out.push({ type: 'usage', usage: usageOf(answer.usage!) });
+/** Gemini gives the reason STOP for a call too. */
+export function finishOf(candidate: Candidate, raw: string): Finish {
+  const unified = FINISH.get(raw) ?? 'unknown';
+  return { unified: unified === 'stop' && candidate.calls > 0 ? 'tool_calls' : unified, raw };
 }

@@ -10,7 +10,7 @@ interface WireError {
   details?: unknown;
 }
 
-/** The error of a body, if it is one. Failed streams answer with a list of one. */
+/** The error in a body. Undefined if there is none. A failed stream sends a list with one error. */
 export function errorOf(body: unknown): WireError | undefined {
   const envelope: unknown = Array.isArray(body) ? body[0] : body;
   if (!isObject(envelope)) return undefined;
@@ -29,7 +29,7 @@ export function geminiFault(status: number, body: unknown, headers: Headers): Fa
   });
 }
 
-/** Once deltas have come, an error is a failure of the answer, whatever it would have meant before. */
+/** Classifies an error inside an answer. After the start of the answer, every cause is a `provider_error`. */
 export function streamFault(error: WireError, started: boolean): Fault {
   const status = typeof error.code === 'number' ? error.code : 500;
   const code = started ? 'provider_error' : codeOf(status, error);
@@ -48,8 +48,8 @@ function detailsOf(error: WireError, type: string): Record<string, unknown>[] {
   return error.details.filter(isObject).filter((detail) => textOf(detail['@type']).endsWith(type));
 }
 
-/** The provider's own word for an error tells more than the number that HTTP has for it. */
-const BY_WORD: ReadonlyMap<unknown, ErrorCode> = new Map([
+/** The provider's own status name is more precise than the HTTP status. */
+const BY_STATUS_NAME: ReadonlyMap<unknown, ErrorCode> = new Map([
   ['UNAUTHENTICATED', 'provider_auth_failed'],
   ['PERMISSION_DENIED', 'provider_auth_failed'],
   ['UNAVAILABLE', 'provider_overloaded'],
@@ -62,19 +62,19 @@ function codeOf(status: number, error: WireError): ErrorCode {
   }
   if (status === 429 || error.status === 'RESOURCE_EXHAUSTED') return exhaustedCode(error);
   if (status === 404 || error.status === 'NOT_FOUND') return missingCode(error);
-  return BY_WORD.get(error.status) ?? codeOfMessage(error) ?? codeOfStatus(status);
+  return BY_STATUS_NAME.get(error.status) ?? codeOfMessage(error) ?? codeOfStatus(status);
 }
 
-/** What Gemini has no code for: an INVALID_ARGUMENT is told from another by its text alone. */
+/** Failures without a code of their own: only the message tells one INVALID_ARGUMENT from another. */
 function codeOfMessage(error: WireError): ErrorCode | undefined {
   if (error.status !== 'INVALID_ARGUMENT') return undefined;
   const message = messageOf(error);
   if (message.includes('exceeds the maximum number of tokens')) return 'context_length_exceeded';
-  // Proxies in between have been seen to drop `details`.
+  // Some proxies drop `details`.
   return message.startsWith('API key not valid') ? 'provider_auth_failed' : undefined;
 }
 
-/** A limit per day, and one of spending, is as good as no credit: waiting a moment will not help. */
+/** A daily limit and a spending limit are treated like missing credit, because a short wait does not help. */
 function exhaustedCode(error: WireError): ErrorCode {
   const violations = detailsOf(error, 'QuotaFailure').flatMap((failure) =>
     Array.isArray(failure.violations) ? failure.violations.filter(isObject) : [],
@@ -83,7 +83,7 @@ function exhaustedCode(error: WireError): ErrorCode {
   return /prepayment credits|spending cap/i.test(messageOf(error)) ? 'quota_exceeded' : 'rate_limited';
 }
 
-/** Files and caches can be missing too; they are named in the request, so the request is at fault. */
+/** A file or a cache can be missing too. The request names it, so the request is wrong. */
 function missingCode(error: WireError): ErrorCode {
   return /models?\b/i.test(messageOf(error)) ? 'model_not_found' : 'provider_rejected_request';
 }
@@ -95,5 +95,5 @@ function retryDelayOf(error: WireError): number | undefined {
   return seconds >= 0 ? Math.ceil(seconds) : undefined;
 }
 
-/** `String` throws for what has no text at all. */
+/** Not `String(value)`, which throws for some values. */
 const textOf = (value: unknown): string => (typeof value === 'string' ? value : '');

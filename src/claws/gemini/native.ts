@@ -1,9 +1,8 @@
-import type { WirePart } from './wire.ts';
-import { isObject } from './wire.ts';
+import { isObject, type WirePart } from './wire.ts';
 
 /**
- * Where one wire part ends in an item's text, with the part's fields beside the text. Gemini wants a
- * signed part back as it came: not joined with another, and not moved to another
+ * One wire part of an item's text: its length, and the part's fields beside the text. Gemini requires that a
+ * signed part is sent back unchanged: not joined with another part, its signature not on another part
  * (https://ai.google.dev/gemini-api/docs/thought-signatures).
  */
 export interface Segment {
@@ -12,7 +11,7 @@ export interface Segment {
   marks?: Record<string, unknown>;
 }
 
-/** Text without marks joins its neighbour: the chunks of a stream are no parts worth remembering. */
+/** Neighbours without marks are joined: the chunk boundaries of a stream are not kept. */
 export function addSegment(
   segments: Segment[],
   length: number,
@@ -23,13 +22,16 @@ export function addSegment(
   else segments.push(marks ? { length, marks } : { length });
 }
 
-/** The marks themselves where the item is one part, else every part with its length. */
+/** The marks alone if the item is one part, otherwise each part with its length. */
 export function nativeOf(segments: Segment[]): unknown {
   if (segments.length === 1) return segments[0]!.marks;
   return { parts: segments.map(({ length, marks }) => ({ ...marks, length })) };
 }
 
-/** Undoes `nativeOf`: the wire parts that made up `text`. Marks of a text that was changed since are dropped. */
+/**
+ * The inverse of `nativeOf`: the wire parts of `text`. If the text was changed since then, its marks are
+ * dropped.
+ */
 export function partsOf(text: string, native: unknown, base: WirePart): WirePart[] {
   if (!isObject(native)) return text === '' ? [] : [{ text, ...base }];
   if (!Array.isArray(native.parts)) return [{ text, ...base, ...native }];

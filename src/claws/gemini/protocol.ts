@@ -1,6 +1,6 @@
 import type { WireProtocol } from '../claw.ts';
 import { geminiFault } from './fault.ts';
-import { takesPrefill } from './generation.ts';
+import { takesPrefill } from './model.ts';
 import { geminiAnswer, geminiReader } from './reader.ts';
 import { geminiRequest } from './request.ts';
 

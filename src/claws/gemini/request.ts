@@ -1,6 +1,8 @@
+import type { Settings } from '../../core/settings.ts';
 import type { Prompt, Provider, WireRequest } from '../claw.ts';
-import { draftOf } from './contents.ts';
-import { generationConfig, serviceTier, toolConfig, toolsOf } from './settings.ts';
+import { draftOf } from './messages.ts';
+import { thinkingConfig } from './model.ts';
+import { functionsOf, modeOf, toolConfig, toolsOf } from './tools.ts';
 import { type Content, isObject, present, type WirePart } from './wire.ts';
 
 export function geminiRequest(prompt: Prompt, provider: Provider): WireRequest {
@@ -13,12 +15,12 @@ export function geminiRequest(prompt: Prompt, provider: Provider): WireRequest {
   };
 }
 
-/** Google's own SDK adds the version to the base URL; others' base URLs end with one. */
+/** Google's own SDK adds the version to the base URL. The base URLs of other servers end with one. */
 function versionOf(baseUrl: string): string {
   return /\/v\d\w*(\/|$)/.test(baseUrl) ? '' : '/v1beta';
 }
 
-/** Tuned models and such come with their collection: `tunedModels/mine`. */
+/** The names of tuned models hold their collection: `tunedModels/mine`. */
 function modelPath(model: string): string {
   const name = model.includes('/') ? model : `models/${model}`;
   return name.split('/').map(encodeURIComponent).join('/');
@@ -39,8 +41,8 @@ function bodyOf(prompt: Prompt, provider: Provider, version: string): Record<str
 }
 
 /**
- * Gemma before its fourth generation refuses a `systemInstruction`, and everything refuses a prompt
- * without contents; in both cases the instructions are said by the user.
+ * Gemma before its fourth generation refuses a `systemInstruction`, and every model refuses a prompt
+ * without contents. In both cases the instructions become user text.
  */
 function placeInstructions(
   system: WirePart[],
@@ -56,7 +58,7 @@ function placeInstructions(
   return { contents: [{ role: 'user', parts: [...system, ...first.parts] }, ...rest] };
 }
 
-/** Known fields win; where both sides hold an object (`generationConfig`), field by field. */
+/** Known fields take precedence. Objects on both sides (`generationConfig`) are merged field by field. */
 function merge(extra: Record<string, unknown>, known: Record<string, unknown>): Record<string, unknown> {
   const merged = { ...extra, ...known };
   for (const key in known) {
@@ -64,4 +66,36 @@ function merge(extra: Record<string, unknown>, known: Record<string, unknown>): 
     if (isObject(given) && isObject(ours)) merged[key] = { ...given, ...ours };
   }
   return merged;
+}
+
+/** https://ai.google.dev/api/generate-content#generationconfig */
+function generationConfig(prompt: Prompt): Record<string, unknown> {
+  const { settings } = prompt;
+  return present({
+    maxOutputTokens: settings.max_output_tokens,
+    temperature: settings.temperature,
+    topP: settings.top_p,
+    stopSequences: settings.stop?.length ? settings.stop : undefined,
+    seed: settings.seed,
+    presencePenalty: settings.presence_penalty,
+    frequencyPenalty: settings.frequency_penalty,
+    responseLogprobs: settings.top_logprobs === undefined ? undefined : true,
+    logprobs: settings.top_logprobs || undefined,
+    candidateCount: settings.n,
+    ...responseFormat(settings),
+    thinkingConfig: thinkingConfig(prompt.model, settings.reasoning),
+  });
+}
+
+function responseFormat({ format, tools, tool_choice }: Settings): Record<string, unknown> {
+  if (!format || format.type === 'text') return {};
+  // Refused together with a forced call. Such an answer has no text to format.
+  if (modeOf(tool_choice) === 'ANY' && functionsOf(tools).length > 0) return {};
+  if (format.type === 'json_object') return { responseMimeType: 'application/json' };
+  return { responseMimeType: 'application/json', responseJsonSchema: format.schema };
+}
+
+/** Gemini's names of OpenAI's tiers. `auto` is Gemini's default, so it is not sent. */
+function serviceTier(tier: string | undefined): string | undefined {
+  return tier === undefined || tier === 'auto' ? undefined : tier === 'default' ? 'standard' : tier;
 }

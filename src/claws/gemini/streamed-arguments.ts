@@ -4,12 +4,12 @@ type Step = string | number;
 type Container = Record<string, unknown> | unknown[];
 
 /**
- * Arguments of a call that arrive leaf by leaf, each with its JSON Path. Written into a tree, because
- * leaves may come in any order while JSON text cannot be written backwards.
+ * Arguments of a call that arrive value by value, each with its JSON Path. They are written into a tree,
+ * because values may come in any order, and JSON text can only be appended to.
  */
 export interface StreamedArguments {
   root: Container;
-  /** The path of a string that is to be continued. */
+  /** The path of a string that the next value may continue. */
   openPath?: string;
 }
 
@@ -17,7 +17,10 @@ export function emptyArguments(): StreamedArguments {
   return { root: object() };
 }
 
-/** Adds one `PartialArg`; https://docs.cloud.google.com/vertex-ai/generative-ai/docs/multimodal/function-calling#streaming-fc */
+/**
+ * Adds one `PartialArg`;
+ * https://docs.cloud.google.com/vertex-ai/generative-ai/docs/multimodal/function-calling#streaming-fc
+ */
 export function addPartial(streamed: StreamedArguments, partial: unknown): void {
   if (!isObject(partial) || typeof partial.jsonPath !== 'string') throw malformed('a jsonPath', partial);
   const { jsonPath } = partial;
@@ -32,7 +35,7 @@ export function addPartial(streamed: StreamedArguments, partial: unknown): void 
   streamed.openPath = partial.willContinue === true ? jsonPath : undefined;
 }
 
-/** Adds arguments that came whole, in the same message or before it. */
+/** Adds arguments that came whole, in the same message or an earlier one. */
 export function addWhole(streamed: StreamedArguments, args: Record<string, unknown>): void {
   for (const key in args) set(streamed.root, key, args[key]);
 }
@@ -45,7 +48,7 @@ function leafOf(partial: Record<string, unknown>): unknown {
   throw malformed('a value in partialArgs', partial);
 }
 
-/** Without a prototype, so that a key such as `__proto__` is a key like any other. */
+/** Without a prototype, so that `__proto__` is an ordinary key. */
 function object(): Record<string, unknown> {
   return Object.create(null) as Record<string, unknown>;
 }
@@ -68,7 +71,8 @@ function set(at: Container, step: Step, value: unknown): void {
     at[step] = value;
     return;
   }
-  // A gap would be filled with nulls that the model never wrote, however many a hostile path asks for.
+  // An index beyond the end would fill the gap with nulls that the model did not write, and a hostile path
+  // could ask for many.
   if (typeof step !== 'number' || step > at.length) throw malformed('the next index of an array', step);
   at[step] = value;
 }

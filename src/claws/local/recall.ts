@@ -4,8 +4,8 @@ import type { Claw, Prompt } from '../claw.ts';
 import { beginningOf } from '../continuation.ts';
 
 /**
- * `local/recall`: the built-in claw. Deterministic, offline, no language model: it looks up what was
- * said earlier in the session. It makes the gateway usable before any key is set.
+ * `local/recall`: the built-in claw. It is deterministic, offline and no language model: it looks up what
+ * was said earlier in the session. With it the gateway can be used before any key is set.
  */
 export const recall: Claw = {
   provider: 'local',
@@ -26,7 +26,7 @@ export const recall: Claw = {
   },
 };
 
-/** What is left of the reply after the beginning of it; undefined for a beginning that another model made. */
+/** The rest of the reply after its beginning. Undefined when the beginning came from another model. */
 function continuation(prompt: Prompt): string | undefined {
   if (!prompt.continues) return undefined;
   const text = reply(userTexts(prompt));
@@ -87,7 +87,7 @@ interface Fact {
   value: string;
 }
 
-/** "My dog's name is Rex" → { subject: "dog's name", value: "Rex" }; "I'm Ada" is a name too. */
+/** "My dog's name is Rex" → { subject: "dog's name", value: "Rex" }. "I'm Ada" gives the subject "name". */
 function factsOf(text: string): Fact[] {
   const facts: Fact[] = [];
   for (const match of text.matchAll(/\bmy ([\w' -]{1,40}?) (?:is|are|was) ([^.!?;\n]+)/gi)) {
@@ -98,7 +98,10 @@ function factsOf(text: string): Fact[] {
   return facts;
 }
 
-/** The earlier message that shares most of the question's longer words; the newest one wins a tie. */
+/**
+ * The earlier message that shares the most words of four or more letters with the question. On a tie, the
+ * newest.
+ */
 function closest(question: string, earlier: string[]): string | undefined {
   const wanted = new Set(question.toLowerCase().match(/\p{L}{4,}/gu) ?? []);
   let best: string | undefined;

@@ -1,6 +1,5 @@
 import { Fault } from '../../core/errors.ts';
-import { type AnswerState, type ChoiceState, type OpenCall, openItem } from './answer-state.ts';
-import { grow } from './leftovers.ts';
+import { type AnswerState, type ChoiceState, grow, type OpenCall, openItem } from './answer.ts';
 import { closeReasoning } from './reasoning.ts';
 import { isObject, type Json, textOf } from './wire.ts';
 
@@ -17,7 +16,7 @@ export function readCalls(state: AnswerState, choice: ChoiceState, calls: unknow
   }
 }
 
-/** Reads the `function_call` that came before `tool_calls`; there is only ever one. */
+/** Reads `function_call`, the older form of `tool_calls`. A message has at most one. */
 export function readLegacyCall(state: AnswerState, choice: ChoiceState, call: unknown): void {
   if (isObject(call)) readCall(state, choice, { index: 0, function: call });
 }
@@ -35,8 +34,8 @@ function readCall(state: AnswerState, choice: ChoiceState, piece: Json): void {
 }
 
 /**
- * The call that a piece continues. A number alone is not enough: Gemini's compatible endpoint gives
- * number 0 to every whole call, so another id together with a name begins another call.
+ * The call that a piece continues. The number alone does not identify it: Gemini's compatible endpoint
+ * gives number 0 to every whole call. So a different id together with a name begins another call.
  */
 function findCall(choice: ChoiceState, piece: Json, name: string | undefined): OpenCall | undefined {
   const id = textOf(piece.id);
@@ -62,7 +61,7 @@ function startCall(
   { call, name }: { call: OpenCall; name: string },
 ): void {
   closeReasoning(state, choice);
-  // Some servers leave ids out; within a session they have to differ, so the answer's id is part of it.
+  // Some servers leave ids out. Ids must be unique within a session, so the answer's id is a part of them.
   call.id ??= `call_${state.answerId}_${choice.choice}_${choice.calls.indexOf(call)}`;
   call.index = openItem(
     state,
@@ -75,7 +74,7 @@ function startCall(
 }
 
 function addArguments(state: AnswerState, call: OpenCall, value: unknown): void {
-  // Arguments are JSON text; a few servers write the object itself.
+  // Arguments are JSON text, but a few servers send the object itself.
   const text = isObject(value) ? JSON.stringify(value) : textOf(value);
   if (text === undefined) return;
   if (call.index === undefined) call.held += text;

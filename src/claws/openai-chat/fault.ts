@@ -2,17 +2,18 @@ import { type ErrorCode, Fault } from '../../core/errors.ts';
 import { codeOfStatus, faultOf } from '../status.ts';
 import { isObject, type Json, textOf } from './wire.ts';
 
-/** What a provider said of a failure, from whichever shape its server uses. */
-interface Complaint {
+/** What a provider reported about a failure, read from the different shapes that servers use. */
+interface Report {
   message: string;
-  /** The machine-readable words, in lower case: `code`, `type`, `status`, Azure's inner code. */
-  words: string[];
+  /** The machine-readable codes, in lower case: `code`, `type`, `status`, Azure's inner code. */
+  codes: string[];
   /** An HTTP status written into the body. */
   status?: number;
-  /** Whether the body has the shape of an API error: a wrong base URL answers with something else. */
+  /** Whether the body has the shape of an API error. A server at a wrong base URL sends something else. */
   structured: boolean;
 }
 
+/** The error codes of providers, by the code that they become here. */
 const CODES: [ErrorCode, string[]][] = [
   [
     'context_length_exceeded',
@@ -57,30 +58,30 @@ const CODES: [ErrorCode, string[]][] = [
   ['rate_limited', ['rate_limit_exceeded', 'rate_limit_error', 'rate_limit_reached_error']],
 ];
 
-const CODE_OF_WORD = new Map(CODES.flatMap(([code, words]) => words.map((word) => [word, code] as const)));
+const CODE_OF = new Map(CODES.flatMap(([code, theirs]) => theirs.map((their) => [their, code] as const)));
 
-/** Last resort, for servers that give no code: vLLM, xAI, Mistral, Alibaba, Moonshot, Gemini, Together. */
+/** Read last, for servers that give no code: vLLM, xAI, Mistral, Alibaba, Moonshot, Gemini, Together. */
 const TOO_LONG =
   /context (length|window|size)|maximum (prompt|context|input) length|prompt is too long|range of input length|exceeded model token limit|input token(s)? (count|length)|maximum number of tokens allowed|`max_new_tokens` must be <=|prompt exceeds max length|too large for model with/i;
-/** xAI and Gemini answer 400 to a wrong key. */
+/** xAI and Gemini refuse a wrong key with 400. */
 const WRONG_KEY = /(incorrect|invalid) api key|api key not valid/i;
 const NO_CREDIT = /insufficient (balance|quota|credit|fund)|out of credits|used all available credits/i;
 
 /** Classifies a refused call. */
 export function chatFault(status: number, body: unknown, headers: Headers): Fault {
-  const complaint = complaintOf(body);
-  const message = `The provider answered ${status}: ${complaint.message || 'without saying why'}`;
-  return faultOf(classify(status, complaint), message, { headers, raw: body });
+  const report = reportOf(body);
+  const message = `The provider answered ${status}: ${report.message || 'no reason given'}`;
+  return faultOf(classify(status, report), message, { headers, raw: body });
 }
 
-function classify(status: number, complaint: Complaint): ErrorCode {
-  for (const word of complaint.words) {
-    const code = CODE_OF_WORD.get(word);
-    // Groq's 413: one request larger than the minute's allowance, which waiting does not cure.
+function classify(status: number, report: Report): ErrorCode {
+  for (const their of report.codes) {
+    const code = CODE_OF.get(their);
+    // Groq's 413: one request is larger than the limit per minute, so a retry would fail too.
     if (code && !(code === 'rate_limited' && status === 413)) return code;
   }
-  if (status === 404 && !complaint.structured) return 'provider_rejected_request';
-  return fromText(status, complaint.message) ?? codeOfStatus(status);
+  if (status === 404 && !report.structured) return 'provider_rejected_request';
+  return fromText(status, report.message) ?? codeOfStatus(status);
 }
 
 function fromText(status: number, message: string): ErrorCode | undefined {
@@ -93,44 +94,38 @@ function fromText(status: number, message: string): ErrorCode | undefined {
 }
 
 /**
- * The failure that a provider reports in a stream or in the body of a 200, if it does. Once the answer
- * has started, it is a `provider_error` whatever the cause.
+ * Classifies a failure that a provider reports in a stream or in the body of a 200. After the start of the
+ * answer, every cause is a `provider_error`.
  */
-export function failureIn(
-  body: unknown,
-  { started, isErrorEvent }: { started: boolean; isErrorEvent: boolean },
-): Fault | undefined {
-  if (Array.isArray(body)) return failureIn(body[0], { started, isErrorEvent });
-  if (!isObject(body)) return undefined;
-  if (!body.error && body.object !== 'error' && !(isErrorEvent && body.choices === undefined))
-    return undefined;
-  const complaint = complaintOf(body);
-  const message = `The provider reported a failure: ${complaint.message || JSON.stringify(body).slice(0, 300)}`;
-  const code = started ? 'provider_error' : classify(complaint.status ?? 500, complaint);
+export function reportedFault(body: unknown, started: boolean): Fault {
+  if (Array.isArray(body)) return reportedFault(body[0], started);
+  const report = reportOf(body);
+  const message = `The provider reported a failure: ${report.message || JSON.stringify(body).slice(0, 300)}`;
+  const code = started ? 'provider_error' : classify(report.status ?? 500, report);
   return new Fault(code, message, { raw: body });
 }
 
-function complaintOf(body: unknown): Complaint {
+function reportOf(body: unknown): Report {
   if (typeof body === 'string') return unstructured(body);
-  if (Array.isArray(body)) return complaintOf(body[0]);
+  if (Array.isArray(body)) return reportOf(body[0]);
   if (!isObject(body)) return unstructured('');
   const error = isObject(body.error) ? body.error : body;
   const inner = isObject(error.innererror) ? error.innererror : {};
-  const words = [inner.code, error.code, error.type, error.status, body.code, body.type]
-    .flatMap((word) => textOf(word) ?? [])
-    .map((word) => word.toLowerCase());
-  if (isObject(error.metadata) && error.metadata.flagged_input !== undefined) words.push('content_filter');
+  const codes = [inner.code, error.code, error.type, error.status, body.code, body.type]
+    .flatMap((code) => textOf(code) ?? [])
+    .map((code) => code.toLowerCase());
+  if (isObject(error.metadata) && error.metadata.flagged_input !== undefined) codes.push('content_filter');
   return {
     message: messageOf(error) ?? textOf(body.error) ?? messageOf(body) ?? '',
-    words,
+    codes,
     status: statusIn(error),
-    structured: Boolean(body.error) || words.length > 0,
+    structured: Boolean(body.error) || codes.length > 0,
   };
 }
 
-function unstructured(text: string): Complaint {
+function unstructured(text: string): Report {
   const isPage = text.trimStart().startsWith('<');
-  return { message: isPage ? 'an HTML page' : text.trim().slice(0, 500), words: [], structured: false };
+  return { message: isPage ? 'an HTML page' : text.trim().slice(0, 500), codes: [], structured: false };
 }
 
 function statusIn(error: Json): number | undefined {
@@ -140,12 +135,12 @@ function statusIn(error: Json): number | undefined {
 
 function messageOf(error: Json): string | undefined {
   const message = textOf(error.message) ?? detailOf(error.message) ?? detailOf(error) ?? listOf(error.errors);
-  // OpenRouter wraps the words of the provider behind it.
+  // OpenRouter adds the message of the provider behind it.
   const wrapped = isObject(error.metadata) ? textOf(error.metadata.raw) : undefined;
   return message !== undefined && wrapped !== undefined ? `${message}: ${wrapped.slice(0, 500)}` : message;
 }
 
-/** FastAPI's `detail`: a sentence, or a list of what is wrong with which field. */
+/** FastAPI's `detail`: a sentence, or a list of errors, each with its field. */
 function detailOf(value: unknown): string | undefined {
   if (!isObject(value)) return undefined;
   return textOf(value.detail) ?? listOf(value.detail);

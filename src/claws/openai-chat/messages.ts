@@ -1,55 +1,65 @@
-import type { FunctionCallOutput, Item, Message, OtherItem, Part, Reasoning } from '../../core/items.ts';
+import { Fault } from '../../core/errors.ts';
+import type {
+  FunctionCallOutput,
+  InputFile,
+  InputImage,
+  Item,
+  Message,
+  OtherItem,
+  Part,
+  Reasoning,
+} from '../../core/items.ts';
 import type { Prompt, PromptItem, Provider } from '../claw.ts';
 import {
   type AssistantRun,
   addCall,
   addCustomCall,
   addMessage,
+  addReasoningTo,
   emptyRun,
-  giveReasoning,
   runMessage,
-} from './assistant-run.ts';
-import { callIds } from './call-ids.ts';
-import { type Facts, factsOf } from './facts.ts';
-import { textPart, wireContent, wirePart } from './parts.ts';
+} from './assistant.ts';
 import {
   type ChatAssistantMessage,
   type ChatInputMessage,
   type ChatMessage,
   type ChatPart,
+  type ChatTextPart,
+  type Facts,
   isObject,
+  type Json,
   type ReasoningNative,
 } from './wire.ts';
 
-/** The messages in the making. */
+/** The messages that are written so far. */
 interface Transcript {
   messages: ChatMessage[];
   prompt: Prompt;
   provider: Provider;
   facts: Facts;
-  idOf: (id: string) => string;
-  /** The assistant message that is being put together. */
+  /** The assistant message that is not finished yet. */
   run?: AssistantRun;
   /** Assistant messages since the last user message. */
   exchange: { message: ChatAssistantMessage; run: AssistantRun }[];
-  /** Images and files of tool outputs, for which tool messages have no place. */
+  /** Images and files of tool outputs: tool messages cannot hold them. */
   media: ChatPart[];
   customCalls: Set<string>;
 }
 
-/** The items of a prompt as messages. `instructions` stand first. */
-export function messagesOf(
-  prompt: Prompt,
-  provider: Provider,
-  instructions: string | undefined,
-): ChatMessage[] {
-  const facts = factsOf(provider);
+export interface Target {
+  provider: Provider;
+  facts: Facts;
+  /** They become the first message. */
+  instructions: string | undefined;
+}
+
+/** The items of a prompt as messages. */
+export function messagesOf(prompt: Prompt, { provider, facts, instructions }: Target): ChatMessage[] {
   const transcript: Transcript = {
     messages: [],
     prompt,
     provider,
     facts,
-    idOf: callIds(facts),
     exchange: [],
     media: [],
     customCalls: new Set(),
@@ -69,11 +79,14 @@ function addItem(transcript: Transcript, entry: PromptItem): void {
   const { item } = entry;
   switch (item.type) {
     case 'message':
-      if (item.role === 'assistant') addSpoken(transcript, entry, item);
+      if (item.role === 'assistant') addAssistantMessage(transcript, entry, item);
       else addInput(transcript, entry, item);
       return;
     case 'function_call':
-      addCall(runOf(transcript), item, { ...useOf(transcript, entry), id: transcript.idOf(item.call_id) });
+      addCall(runOf(transcript), item, {
+        ...useOf(transcript, entry),
+        id: callId(transcript, item.call_id),
+      });
       return;
     case 'function_call_output':
       addOutput(transcript, entry, item);
@@ -88,7 +101,15 @@ function addItem(transcript: Transcript, entry: PromptItem): void {
 
 function useOf({ prompt, provider, facts }: Transcript, { origin, native }: PromptItem) {
   const verbatim = origin === undefined && prompt.dialect === 'openai-chat';
-  return { native, verbatim, own: origin === provider.id, facts };
+  return { native, verbatim, own: origin === provider.id, form: facts.reasoningForm };
+}
+
+const NINE_CHARACTERS = /^[a-zA-Z0-9]{9}$/;
+
+/** The id of a tool call in the form that the provider accepts. Equal ids give equal results. */
+function callId({ facts }: Transcript, id: string): string {
+  if (!facts.nineCharacterIds || NINE_CHARACTERS.test(id)) return id;
+  return Bun.hash.xxHash64(id).toString(36).padStart(13, '0').slice(-9);
 }
 
 function runOf(transcript: Transcript): AssistantRun {
@@ -97,18 +118,18 @@ function runOf(transcript: Transcript): AssistantRun {
   return transcript.run;
 }
 
-/** Ends the assistant message in the making, because something else follows. */
+/** Finishes the current assistant message, because a message of another role follows. */
 function endRun(transcript: Transcript): void {
   const { run } = transcript;
   if (!run) return;
   transcript.run = undefined;
-  const message = runMessage(run);
+  const message = runMessage(run, contentOf(run.parts, ''));
   if (!message) return;
   transcript.messages.push(message);
   transcript.exchange.push({ message, run });
 }
 
-/** Tool messages must follow their calls without anything between, so media waits for the last of them. */
+/** Tool messages must directly follow their calls, so their media comes after the last of them. */
 function endOutputs(transcript: Transcript): void {
   if (transcript.media.length === 0) return;
   transcript.messages.push({ role: 'user', content: transcript.media });
@@ -116,25 +137,32 @@ function endOutputs(transcript: Transcript): void {
 }
 
 /**
- * Reasoning goes back only within exchanges that used tools: DeepSeek and Moonshot refuse those without
- * it, in all later requests, and ignore it elsewhere (https://api-docs.deepseek.com/guides/thinking_mode).
+ * Reasoning is sent back only within exchanges that used tools. DeepSeek and Moonshot refuse such an
+ * exchange without its reasoning, in all later requests, and ignore reasoning elsewhere
+ * (https://api-docs.deepseek.com/guides/thinking_mode).
  */
 function endExchange(transcript: Transcript): void {
   const { exchange, facts } = transcript;
   transcript.exchange = [];
   if (!exchange.some(({ run }) => run.calls.length > 0)) return;
   for (const { message, run } of exchange) {
-    giveReasoning(message, run);
+    addReasoningTo(message, run);
     if (facts.reasoningWithCalls && run.calls.length > 0) message.reasoning_content ??= '';
   }
 }
 
-function addSpoken(transcript: Transcript, entry: PromptItem, message: Message): void {
-  // After calls it is part of their message: only tool messages may follow calls.
+function addAssistantMessage(transcript: Transcript, entry: PromptItem, message: Message): void {
+  // Text after calls joins the message of the calls, because only tool messages may follow calls.
   if (transcript.run && transcript.run.parts.length > 0 && transcript.run.calls.length === 0) {
     endRun(transcript);
   }
-  addMessage(runOf(transcript), message, useOf(transcript, entry));
+  const run = runOf(transcript);
+  const use = useOf(transcript, entry);
+  for (const part of message.content) {
+    if (part.type === 'refusal' && transcript.facts.openai) run.refusal = (run.refusal ?? '') + part.refusal;
+    else run.parts.push(...wireParts([part], use.verbatim));
+  }
+  addMessage(run, use);
 }
 
 function addInput(transcript: Transcript, entry: PromptItem, message: Message): void {
@@ -142,7 +170,7 @@ function addInput(transcript: Transcript, entry: PromptItem, message: Message): 
   endOutputs(transcript);
   if (message.role === 'user') endExchange(transcript);
   const { verbatim, native } = useOf(transcript, entry);
-  const content = wireContent(wireParts(message.content, verbatim), '\n');
+  const content = contentOf(wireParts(message.content, verbatim), '\n');
   const fields = verbatim && isObject(native) ? native : {};
   transcript.messages.push({ ...fields, role: wireRole(transcript, message), content });
 }
@@ -150,10 +178,6 @@ function addInput(transcript: Transcript, entry: PromptItem, message: Message): 
 function wireRole({ provider }: Transcript, { role }: Message): ChatInputMessage['role'] {
   if (role === 'user') return 'user';
   return role === 'developer' && provider.quirks.developerRole ? 'developer' : 'system';
-}
-
-function wireParts(parts: Part[], verbatim: boolean): ChatPart[] {
-  return parts.flatMap((part) => wirePart(part, verbatim) ?? []);
 }
 
 function addOutput(
@@ -164,22 +188,22 @@ function addOutput(
   endRun(transcript);
   const { verbatim, native } = useOf(transcript, entry);
   const fields = verbatim && isObject(native) ? native : {};
-  const id = transcript.idOf(call_id);
+  const id = callId(transcript, call_id);
   const content = typeof output === 'string' ? output : outputText(transcript, output, id);
   transcript.messages.push({ ...fields, role: 'tool', tool_call_id: id, content });
 }
 
-/** The text of an output in parts; what is not text goes into a user message after the outputs. */
+/** The text of an output in parts. Other parts go into a user message after the outputs. */
 function outputText({ media }: Transcript, output: Part[], id: string): string {
   const parts = wireParts(output, false);
   const texts = parts.flatMap((part) => (part.type === 'text' ? [String(part.text)] : []));
   const rest = parts.filter((part) => part.type !== 'text');
   if (rest.length === 0) return texts.join('\n');
-  media.push(textPart(`Output of tool call ${id}:`), ...rest);
+  media.push({ type: 'text', text: `Output of tool call ${id}:` }, ...rest);
   return texts.length > 0 ? texts.join('\n') : 'The output is in the next user message.';
 }
 
-/** A model's thoughts are shown to no one but the provider they came from, in the form it gave them. */
+/** Reasoning goes only to the provider that wrote it, in the form in which it was written. */
 function addReasoning(transcript: Transcript, entry: PromptItem, item: Reasoning): void {
   const { own, native } = useOf(transcript, entry);
   if (own && isReasoningNative(native)) runOf(transcript).reasoning.push({ item, native });
@@ -189,7 +213,7 @@ function isReasoningNative(native: unknown): native is ReasoningNative {
   return isObject(native) && typeof native.form === 'string';
 }
 
-/** Custom tools exist on this wire; further kinds of items do not. */
+/** This wire has custom tools, but no other kinds of items. */
 function addOther(transcript: Transcript, entry: PromptItem, item: Item): void {
   const other = item as OtherItem;
   const kind: string = other.type;
@@ -197,10 +221,103 @@ function addOther(transcript: Transcript, entry: PromptItem, item: Item): void {
   const use = useOf(transcript, entry);
   if (kind === 'custom_tool_call' && (use.own || use.verbatim)) {
     transcript.customCalls.add(other.call_id);
-    addCustomCall(runOf(transcript), other, { ...use, id: transcript.idOf(other.call_id) });
+    addCustomCall(runOf(transcript), other, { ...use, id: callId(transcript, other.call_id) });
   }
   if (kind === 'custom_tool_call_output' && transcript.customCalls.has(other.call_id)) {
     const output = Array.isArray(other.output) ? (other.output as Part[]) : String(other.output ?? '');
     addOutput(transcript, entry, { call_id: other.call_id, output });
   }
+}
+
+/**
+ * Content parts on the wire; parts that the provider cannot understand are left out. `verbatim` is set for
+ * parts that the caller wrote in the chat dialect: their unknown kinds and fields are sent unchanged.
+ */
+function wireParts(parts: Part[], verbatim: boolean): ChatPart[] {
+  return parts.flatMap((part) => wirePart(part, verbatim) ?? []);
+}
+
+/** Fields of a canonical part that are translated, or that providers do not take back. */
+const TRANSLATED = new Set([
+  'type',
+  'text',
+  'annotations',
+  'logprobs',
+  'refusal',
+  'image_url',
+  'detail',
+  'filename',
+  'file_data',
+  'file_url',
+  'file_id',
+  'input_audio',
+]);
+
+function wirePart(part: Part, verbatim: boolean): ChatPart | undefined {
+  const wire = translated(part, verbatim);
+  if (!wire || !verbatim) return wire;
+  for (const key in part) {
+    if (!TRANSLATED.has(key) && !(key in wire)) (wire as Json)[key] = (part as unknown as Json)[key];
+  }
+  return wire;
+}
+
+function translated(part: Part, verbatim: boolean): ChatPart | undefined {
+  switch (part.type) {
+    case 'input_text':
+    case 'output_text':
+      return { type: 'text', text: part.text };
+    case 'refusal':
+      return { type: 'text', text: part.refusal };
+    case 'input_image':
+      return imagePart(part);
+    case 'input_file':
+      return filePart(part);
+    case 'input_audio':
+      return { type: 'input_audio', input_audio: part.input_audio };
+    default:
+      return verbatim ? { ...(part as Json & { type: string }) } : undefined;
+  }
+}
+
+function imagePart(part: InputImage): ChatPart {
+  if (!part.image_url) throw unsupported('an image', 'a `file_id`; send its `image_url`');
+  const image: { url: string; detail?: string } = { url: part.image_url };
+  if (part.detail) image.detail = part.detail;
+  return { type: 'image_url', image_url: image };
+}
+
+function filePart(part: InputFile): ChatPart {
+  if (part.file_data) {
+    const filename = part.filename || 'file.pdf';
+    return { type: 'file', file: { filename, file_data: dataUrl(part.file_data) } };
+  }
+  if (part.file_id) return { type: 'file', file: { file_id: part.file_id } };
+  throw unsupported('a file', 'a `file_url`; send its `file_data`');
+}
+
+/** Chat completions take only PDF files (OpenAI's guide to file inputs), so bare base64 is a PDF. */
+function dataUrl(data: string): string {
+  return data.startsWith('data:') ? data : `data:application/pdf;base64,${data}`;
+}
+
+function unsupported(what: string, how: string): Fault {
+  return new Fault('unsupported_parameter', `Chat completions cannot take ${what} by ${how}.`);
+}
+
+/** A string when every part is text alone: it is shorter, and many servers accept nothing else. */
+function contentOf(parts: ChatPart[], separator: string): string | ChatPart[] {
+  let text = '';
+  for (let i = 0; i < parts.length; i++) {
+    const part = parts[i]!;
+    if (!isTextAlone(part)) return parts;
+    text += i === 0 ? part.text : separator + part.text;
+  }
+  return text;
+}
+
+function isTextAlone(part: ChatPart): part is ChatTextPart {
+  if (part.type !== 'text') return false;
+  for (const key in part) if (key !== 'type' && key !== 'text') return false;
+  return true;
 }

@@ -1,11 +1,9 @@
 import type { WireProtocol } from '../claw.ts';
-import { chatAnswer } from './answer.ts';
 import { chatFault } from './fault.ts';
-import { chatPrefills } from './prefill.ts';
-import { chatReader } from './reader.ts';
-import { chatRequest } from './request.ts';
+import { chatAnswer, chatReader } from './reader.ts';
+import { chatPrefills, chatRequest } from './request.ts';
 
-/** Chat completions: OpenAI's own and those of the servers that copy them. */
+/** Chat completions: OpenAI's own API and the servers that are compatible with it. */
 export const openaiChat: WireProtocol = {
   name: 'openai-chat',
   capabilities: { choices: true, logprobs: true, fileUrls: false },

@@ -2,18 +2,19 @@ import {
   type AnswerState,
   type ChoiceState,
   closeItem,
+  grow,
+  keepLatest,
   type OpenReasoning,
   openItem,
-} from './answer-state.ts';
-import { grow, keepLatest } from './leftovers.ts';
+} from './answer.ts';
 import { isObject, type Json, type ReasoningForm, textOf } from './wire.ts';
 
-/** Reads every form of reasoning that a message or a piece of one can hold. */
+/** Reads the reasoning of a message, or of a piece of one, in any of its forms. */
 export function readReasoning(state: AnswerState, choice: ChoiceState, message: Json): void {
   const details = message.reasoning_details;
-  // Where typed blocks carry the text, the plain field repeats it.
+  // When typed blocks hold the text, the plain field repeats it.
   if (Array.isArray(details) && details.length > 0 && readDetails(state, choice, details)) return;
-  // Servers that fill both fill them alike: vLLM kept the old name for a while.
+  // A server that sends both fields sends the same text in both: vLLM kept the old name for some time.
   const content = textOf(message.reasoning_content);
   if (content !== undefined) addReasoning(state, choice, 'reasoning_content', content);
   else {
@@ -54,7 +55,7 @@ export function readThinkingPart(state: AnswerState, choice: ChoiceState, part: 
   }
 }
 
-/** Reads OpenRouter's typed blocks; says whether they held readable text. */
+/** Reads OpenRouter's typed blocks. Returns whether they held readable text. */
 function readDetails(state: AnswerState, choice: ChoiceState, details: unknown[]): boolean {
   let readable = false;
   for (const detail of details) {
@@ -70,7 +71,7 @@ function readDetails(state: AnswerState, choice: ChoiceState, details: unknown[]
   return readable;
 }
 
-/** Whether a piece belongs to a block; an encrypted block is never in pieces. */
+/** Whether a piece belongs to a block. An encrypted block is always whole. */
 function continues(block: Json, piece: Json): boolean {
   if (block.type !== piece.type || piece.type === 'reasoning.encrypted') return false;
   if (block.index !== undefined || piece.index !== undefined) return block.index === piece.index;
@@ -110,7 +111,7 @@ function emitBlock(state: AnswerState, open: OpenReasoning, detail: Json): boole
   return true;
 }
 
-/** Called when the model turns from thinking to speaking or calling: later thoughts are a new item. */
+/** Called when text or a call begins. Later reasoning becomes a new item. */
 export function closeReasoning(state: AnswerState, choice: ChoiceState): void {
   if (!choice.reasoning) return;
   closeItem(state, choice.reasoning.index, choice.reasoning.native);

@@ -1,27 +1,59 @@
 import type { Settings, TextFormat } from '../../core/settings.ts';
-import type { Prompt, Provider, WireRequest } from '../claw.ts';
-import { type Facts, factsOf } from './facts.ts';
+import type { Prompt, Provider, Quirks, WireRequest } from '../claw.ts';
 import { messagesOf } from './messages.ts';
-import { marked, prefillFields } from './prefill.ts';
 import { toolFields } from './tools.ts';
-import { isObject, type Json } from './wire.ts';
+import { type ChatMessage, type Facts, isObject, type Json } from './wire.ts';
 
-/** Builds the request. The same prompt gives the same bytes: providers cache by prefix. */
+/** Facts by provider id, as in the catalogue. */
+const KNOWN_FACTS: Record<string, Partial<Facts>> = {
+  // Error 3280: "Tool call id was … but must be a-z, A-Z, 0-9, with a length of 9."
+  mistral: { nineCharacterIds: true, seedField: 'random_seed', reasoningForm: 'thinking' },
+  // These name the field `reasoning`. Groq refuses messages with fields that it does not know.
+  cerebras: { reasoningForm: 'reasoning' },
+  groq: { reasoningForm: 'reasoning' },
+  openrouter: { reasoningForm: 'reasoning' },
+  together: { reasoningForm: 'reasoning' },
+  // https://api-docs.deepseek.com/guides/thinking_mode, "Tool Calls". Thinking is on by default.
+  deepseek: { reasoningWithCalls: true },
+  // "thinking is enabled but reasoning_content is missing in assistant tool call message"
+  moonshot: { reasoningWithCalls: true },
+};
+
+/**
+ * A provider that accepts both the role `developer` and the field `max_completion_tokens` is treated as
+ * OpenAI's own API (or Azure's, which is the same). Cohere accepts only the role, Groq only the field.
+ */
+function factsOf(provider: Provider): Facts {
+  const { developerRole, maxTokensField } = provider.quirks;
+  const openai = developerRole === true && maxTokensField === 'max_completion_tokens';
+  return {
+    openai,
+    nineCharacterIds: false,
+    reasoningWithCalls: false,
+    seedField: 'seed',
+    reasoningForm: openai ? undefined : 'reasoning_content',
+    ...(Object.hasOwn(KNOWN_FACTS, provider.id) ? KNOWN_FACTS[provider.id] : undefined),
+  };
+}
+
+/** Builds the request. Equal prompts give equal bytes, because providers cache by prefix. */
 export function chatRequest(prompt: Prompt, provider: Provider): WireRequest {
   const { settings } = prompt;
   const facts = factsOf(provider);
   const extra = prompt.dialect === 'openai-chat' ? prompt.extra : {};
   const { stream: _stream, stream_options: streamOptions, ...unknown } = extra;
+  const instructions = instructionsOf(prompt, provider);
+  const messages = messagesOf(prompt, { provider, facts, instructions });
   const known: Json = {
     model: prompt.model,
-    messages: marked(messagesOf(prompt, provider, instructionsOf(prompt, provider)), prompt, provider),
-    ...toolFields(prompt, facts),
+    messages: prompt.continues ? withPrefillMark(messages, provider) : messages,
+    ...(settings.tools?.length ? toolFields(prompt, facts.openai) : {}),
     response_format: formatField(settings.format, provider),
     ...limitsOf(settings, provider, facts),
     ...reasoningOf(settings),
     ...hintsOf(settings, facts),
     ...streamFields(prompt, provider, streamOptions),
-    ...prefillFields(prompt, provider),
+    ...(prompt.continues && prefillFields(provider)),
   };
   if (known.tools && !provider.quirks.noParallelToolCalls) {
     known.parallel_tool_calls = settings.parallel_tool_calls;
@@ -81,21 +113,56 @@ function limitsOf(settings: Settings, provider: Provider, facts: Facts): Json {
   };
 }
 
-/** Chat completions have no summaries of reasoning to ask for. */
+/** Chat completions have no field that asks for a summary of the reasoning. */
 function reasoningOf({ reasoning, verbosity, service_tier }: Settings): Json {
   return { reasoning_effort: reasoning?.effort, verbosity, service_tier };
 }
 
 /**
- * What changes no answer goes only to those who take it. Others are not given the caller's user in the
- * older field `user`: strict servers refuse that too, and it would tell more parties who asks.
+ * Hints do not change the answer, so only providers that accept them get them. The older field `user` is
+ * not sent to the other providers: strict servers refuse it too, and it would tell more parties who asks.
  */
 function hintsOf({ prompt_cache_key, safety_identifier }: Settings, facts: Facts): Json {
   return facts.openai ? { prompt_cache_key, safety_identifier } : {};
 }
 
+/** `asked` is the caller's own `stream_options`. */
 function streamFields({ stream }: Prompt, provider: Provider, asked: unknown): Json {
   if (!stream) return {};
   if (provider.quirks.noStreamOptions) return { stream: true };
   return { stream: true, stream_options: { ...(isObject(asked) && asked), include_usage: true } };
+}
+
+/**
+ * A model that reasons first cannot continue an assistant message: some servers refuse the request
+ * (llama.cpp: "Assistant response prefill is incompatible with enable_thinking"), others read the
+ * continuation as reasoning (vLLM's reasoning parsers).
+ */
+export function chatPrefills(prompt: Prompt, provider: Provider): boolean {
+  return provider.quirks.prefill !== undefined && !reasons(prompt);
+}
+
+function reasons({ settings, items }: Prompt): boolean {
+  const { effort } = settings.reasoning ?? {};
+  return (effort !== undefined && effort !== 'none') || items.some(({ item }) => item.type === 'reasoning');
+}
+
+const PREFILL_MARKS: Partial<Record<NonNullable<Quirks['prefill']>, Json>> = {
+  partial: { partial: true },
+  prefix: { prefix: true },
+};
+
+const PREFILL_FIELDS: Partial<Record<NonNullable<Quirks['prefill']>, Json>> = {
+  continue_final_message: { continue_final_message: true, add_generation_prompt: false },
+};
+
+/** Marks the last message as the one to continue, for a provider that needs the mark on the message. */
+function withPrefillMark(messages: ChatMessage[], { quirks }: Provider): ChatMessage[] {
+  const last = messages.at(-1);
+  const mark = quirks.prefill && PREFILL_MARKS[quirks.prefill];
+  return last && mark ? [...messages.slice(0, -1), { ...last, ...mark }] : messages;
+}
+
+function prefillFields({ quirks }: Provider): Json {
+  return (quirks.prefill && PREFILL_FIELDS[quirks.prefill]) || {};
 }

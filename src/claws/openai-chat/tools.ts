@@ -1,22 +1,22 @@
 import type { FunctionTool, Settings, Tool, ToolChoice } from '../../core/settings.ts';
 import type { Prompt } from '../claw.ts';
-import type { Facts } from './facts.ts';
 import { type ChatTool, isObject, type Json } from './wire.ts';
 
-/** The tool fields of a request; empty where no tool is left, as OpenAI refuses the others alone. */
+/** The tool fields of a request. Empty without tools, because OpenAI refuses a `tool_choice` alone. */
 export interface ToolFields {
   tools?: ChatTool[];
   tool_choice?: string | Json;
 }
 
-export function toolFields({ settings, dialect }: Prompt, facts: Facts): ToolFields {
-  const allowed = facts.openai ? undefined : allowedNames(settings.tool_choice);
+/** `openai` is set for OpenAI's own API, which knows `allowed_tools`. */
+export function toolFields({ settings, dialect }: Prompt, openai: boolean): ToolFields {
+  const allowed = openai ? undefined : allowedNames(settings.tool_choice);
   const verbatim = dialect === 'openai-chat';
   const tools = (settings.tools ?? [])
     .filter((tool) => !allowed || (isFunction(tool) && allowed.has(tool.name)))
     .flatMap((tool) => wireTool(tool, verbatim) ?? []);
   if (tools.length === 0) return {};
-  const choice = wireChoice(settings.tool_choice, { verbatim, openai: facts.openai });
+  const choice = wireChoice(settings.tool_choice, { verbatim, openai });
   return choice === undefined ? { tools } : { tools, tool_choice: choice };
 }
 
@@ -24,7 +24,10 @@ function isFunction(tool: Tool): tool is FunctionTool {
   return tool.type === 'function';
 }
 
-/** Hosted tools are another provider's words unless the caller wrote them in this vocabulary. */
+/**
+ * Hosted tools are sent only if the caller wrote them in the chat dialect. Other providers name them
+ * differently.
+ */
 function wireTool(tool: Tool, verbatim: boolean): ChatTool | undefined {
   if (isFunction(tool)) return functionTool(tool);
   return verbatim ? { ...(tool as Json & { type: string }) } : undefined;
@@ -42,7 +45,7 @@ function functionTool({ name, description, parameters, strict }: FunctionTool): 
   return { type: 'function', function: fn };
 }
 
-/** The names that `allowed_tools` leaves, for servers that do not know it: the other tools are not sent. */
+/** The names in an `allowed_tools` choice. A server that does not know the choice gets only these tools. */
 function allowedNames(choice: ToolChoice | undefined): Set<string> | undefined {
   const tools = isObject(choice) ? allowedOf(choice)?.tools : undefined;
   if (!Array.isArray(tools)) return undefined;
@@ -55,7 +58,7 @@ function fieldOf(value: unknown, key: string): unknown {
   return isObject(value) ? value[key] : undefined;
 }
 
-/** `{mode, tools}` of an `allowed_tools` choice: flat in the Responses API, nested in chat. */
+/** `{mode, tools}` of an `allowed_tools` choice. It is flat in the Responses API, nested in chat. */
 function allowedOf(choice: Json): Json | undefined {
   if (choice.type !== 'allowed_tools') return undefined;
   return isObject(choice.allowed_tools) ? choice.allowed_tools : choice;

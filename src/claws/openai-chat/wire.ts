@@ -1,18 +1,14 @@
 /**
- * The wire of chat completions: what is sent is typed; what comes back is `Json`, because thirty
- * servers fill it in thirty ways, and is checked where it is read.
+ * The wire format of chat completions. Requests are typed. Answers are `Json`, because more than thirty
+ * servers write them in different ways; each field is checked where it is read.
  */
 
 export type Json = Record<string, unknown>;
 
-export function isObject(value: unknown): value is Json {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
+export const isObject = (v: unknown): v is Json => typeof v === 'object' && v !== null && !Array.isArray(v);
 
-/** The value where it is a string with something in it. */
-export function textOf(value: unknown): string | undefined {
-  return typeof value === 'string' && value !== '' ? value : undefined;
-}
+/** The value if it is a string that is not empty. */
+export const textOf = (v: unknown): string | undefined => (typeof v === 'string' && v !== '' ? v : undefined);
 
 export interface ChatTextPart {
   type: 'text';
@@ -35,7 +31,7 @@ export interface ChatAudioPart {
   input_audio: { data: string; format: string };
 }
 
-/** Mistral's form of reasoning. */
+/** Reasoning as Mistral writes it. */
 export interface ChatThinkingPart {
   type: 'thinking';
   thinking: ChatTextPart[];
@@ -81,17 +77,36 @@ export type ChatTool =
   | { type: 'function'; function: { name: string; description?: string; parameters: Json; strict?: boolean } }
   | (Json & { type: string });
 
-/** How a server writes a model's reasoning; it is given back in the same form. */
+/** How a server writes a model's reasoning. It is sent back in the same form. */
 export type ReasoningForm = 'reasoning_content' | 'reasoning' | 'thinking' | 'reasoning_details';
 
 /** `item-end.native` of a reasoning item. */
 export interface ReasoningNative {
   form: ReasoningForm;
   /**
-   * OpenRouter's typed blocks (signatures, encrypted thoughts) without their text: the text of the n-th
-   * text block is the item's n-th content part, of the n-th summary block its n-th summary part.
+   * OpenRouter's typed blocks (signatures, encrypted reasoning) without their text. The text of the n-th
+   * text block is the item's n-th content part, that of the n-th summary block its n-th summary part.
    */
   details?: Json[];
   /** Further fields of a thinking part. */
   fields?: Json;
+}
+
+/** How a provider's chat completions differ, beside its `Quirks`. */
+export interface Facts {
+  /**
+   * The provider accepts hints that do not change the answer (`prompt_cache_key`, `safety_identifier`) and
+   * OpenAI's own structures (`refusal`, `allowed_tools`). Groq, Cerebras and Mistral refuse requests with them.
+   */
+  openai: boolean;
+  /** Ids of tool calls must be nine letters or digits. */
+  nineCharacterIds: boolean;
+  /**
+   * The provider refuses an assistant message with tool calls and no `reasoning_content`. An empty one is
+   * enough.
+   */
+  reasoningWithCalls: boolean;
+  seedField: 'seed' | 'random_seed';
+  /** Where the provider takes reasoning that a caller sends back. Absent where it takes none. */
+  reasoningForm?: ReasoningForm;
 }

@@ -1,32 +1,290 @@
-import type { Delta } from '../../core/delta.ts';
+import type { Delta, Finish } from '../../core/delta.ts';
+import type {
+  FunctionCall,
+  FunctionCallOutput,
+  Item,
+  Message,
+  OtherItem,
+  Part,
+  Reasoning,
+} from '../../core/items.ts';
 import type { Prompt } from '../../core/prompt.ts';
-import { endingOf, startOf } from './envelope.ts';
-import { failureOf } from './fault.ts';
-import { contentDeltas, isCall, readItem, skeletonOf } from './output-item.ts';
-import { isObject, type Json, listIn, malformed, objectIn } from './shape.ts';
+import type { Usage } from '../../core/usage.ts';
+import { isObject, type Json, listIn, objectIn, textIn } from './wire.ts';
 
-/** The deltas of a whole answer: the same that its stream would have given. */
-export function answerDeltas(body: unknown, prompt: Prompt): Delta[] {
-  const response = objectIn(body, 'the answer');
-  if (isObject(response.error) || response.status === 'failed') throw failureOf(response.error, response);
-  const output = listIn(response.output, 'output of the answer');
-  refuseUnfinished(response);
-  const deltas: Delta[] = [startOf(response, prompt)];
-  let called = false;
-  for (const [index, raw] of output.entries()) {
-    const { item, native } = readItem(raw);
-    called ||= isCall(item);
-    deltas.push({ type: 'item-start', index, item: skeletonOf(item) });
-    deltas.push(...contentDeltas(index, item));
-    deltas.push({ type: 'item-end', index, item, native });
+/** Fields of a response that become deltas of their own. */
+const TRANSLATED = [
+  'id',
+  'object',
+  'model',
+  'status',
+  'output',
+  'usage',
+  'error',
+  'incomplete_details',
+  // The SDKs compute this field: the output's text, joined. Some servers send it.
+  'output_text',
+];
+
+/**
+ * Fields in which the provider repeats the request. The gateway answers with the request of its own caller.
+ * The provider got a different one: the whole history as `input`, `store: false`, tools and instructions in
+ * its own form. Keeping these fields would also store them again in every turn.
+ */
+const ECHOES = [
+  'background',
+  'context_management',
+  'conversation',
+  'frequency_penalty',
+  'include',
+  'input',
+  'instructions',
+  'max_output_tokens',
+  'max_tool_calls',
+  'metadata',
+  'parallel_tool_calls',
+  'presence_penalty',
+  'previous_response_id',
+  'prompt',
+  'prompt_cache_key',
+  'prompt_cache_options',
+  'prompt_cache_retention',
+  'reasoning',
+  'safety_identifier',
+  'store',
+  'temperature',
+  'text',
+  'tool_choice',
+  'tools',
+  'top_logprobs',
+  'top_p',
+  'truncation',
+  'user',
+];
+
+const NO_LEFTOVERS: ReadonlySet<string> = new Set([...TRANSLATED, ...ECHOES]);
+
+const INCOMPLETE: ReadonlyMap<unknown, Finish['unified']> = new Map<unknown, Finish['unified']>([
+  ['max_output_tokens', 'length'],
+  ['content_filter', 'content_filter'],
+]);
+
+export function modelOf(response: Json, prompt: Prompt): string {
+  return typeof response.model === 'string' ? response.model : prompt.model;
+}
+
+export function startOf(response: Json, prompt: Prompt): Delta {
+  const start: Delta = { type: 'start', model: modelOf(response, prompt) };
+  if (typeof response.id === 'string') start.id = response.id;
+  return start;
+}
+
+export interface Ending {
+  /** The model that the first event of the stream named. */
+  startedAs?: string;
+  /** One of the items is a call that the caller must answer. */
+  called: boolean;
+  incomplete: boolean;
+}
+
+/** The deltas after the items of a response that did not fail. */
+export function endingOf(response: Json, ending: Ending): Delta[] {
+  const deltas: Delta[] = [];
+  if (response.usage !== undefined && response.usage !== null) {
+    deltas.push({ type: 'usage', usage: usageOf(objectIn(response.usage, 'usage')) });
   }
-  deltas.push(...endingOf(response, { called, incomplete: response.status === 'incomplete' }));
+  const fields = leftovers(response, ending.startedAs);
+  if (Object.keys(fields).length > 0) deltas.push({ type: 'extra', fields });
+  deltas.push({ type: 'finish', reason: finishOf(response, ending) });
   return deltas;
 }
 
-/** Compatible servers may leave the status out; one that says the answer is not there yet is believed. */
-function refuseUnfinished(response: Json): void {
-  const { status } = response;
-  if (status === undefined || status === 'completed' || status === 'incomplete') return;
-  throw malformed('status of the answer', '"completed" or "incomplete"', status);
+function finishOf(response: Json, { called, incomplete }: Ending): Finish {
+  if (!incomplete) return { unified: called ? 'tool_calls' : 'stop', raw: 'completed' };
+  const details = response.incomplete_details;
+  const reason = isObject(details) ? details.reason : undefined;
+  return {
+    unified: INCOMPLETE.get(reason) ?? 'unknown',
+    raw: typeof reason === 'string' ? reason : 'incomplete',
+  };
+}
+
+function usageOf(raw: Json): Usage {
+  const input = isObject(raw.input_tokens_details) ? raw.input_tokens_details : {};
+  const output = isObject(raw.output_tokens_details) ? raw.output_tokens_details : {};
+  return {
+    input: count(raw.input_tokens),
+    output: count(raw.output_tokens),
+    cacheRead: count(input.cached_tokens),
+    cacheWrite: count(input.cache_write_tokens),
+    reasoning: count(output.reasoning_tokens),
+    raw,
+  };
+}
+
+const count = (value: unknown): number => (typeof value === 'number' ? value : 0);
+
+function leftovers(response: Json, startedAs: string | undefined): Json {
+  const fields: Json = {};
+  for (const [name, value] of Object.entries(response)) {
+    if (value !== null && !NO_LEFTOVERS.has(name)) fields[name] = value;
+  }
+  // The stream of a router may begin with the router's name and end with the name of the chosen model.
+  if (startedAs !== undefined && typeof response.model === 'string' && response.model !== startedAs) {
+    fields.model = response.model;
+  }
+  return fields;
+}
+
+/** An output item in canonical form, with the fields that have no place there. */
+export interface OutputItem {
+  item: Item;
+  /** The provider's id of the item, and fields that the canonical form does not have (`phase`, `caller`). */
+  native: Json;
+}
+
+type Reading = (raw: Json) => OutputItem;
+
+const READINGS: ReadonlyMap<string, Reading> = new Map<string, Reading>([
+  ['message', readMessage],
+  ['reasoning', readReasoning],
+  ['function_call', readFunctionCall],
+  ['function_call_output', readFunctionCallOutput],
+]);
+
+export function readItem(value: unknown): OutputItem {
+  const raw = objectIn(value, 'an output item');
+  const reading = READINGS.get(textIn(raw.type, 'type of an output item'));
+  return reading ? reading(raw) : readOther(raw);
+}
+
+function readMessage(raw: Json): OutputItem {
+  const { type, role, status, content, ...native } = raw;
+  const item = { type, role: role ?? 'assistant', ...(status !== undefined && { status }) };
+  return { item: { ...item, content: readParts(content) } as Message, native };
+}
+
+function readParts(content: unknown): Part[] {
+  return listIn(content, 'content of a message').map((part) => {
+    const raw = objectIn(part, 'a content part of a message');
+    if (raw.type === 'refusal') textIn(raw.refusal, 'refusal of a content part');
+    if (raw.type !== 'output_text') return raw as unknown as Part;
+    return readText(raw);
+  });
+}
+
+/** Providers send an empty `logprobs` when none were requested. In canonical form it is then absent. */
+function readText(raw: Json): Part {
+  const { text, annotations, logprobs, ...rest } = raw;
+  const part: Json = {
+    ...rest,
+    text: textIn(text, 'text of a content part'),
+    annotations: listIn(annotations ?? [], 'annotations of a content part'),
+  };
+  if (Array.isArray(logprobs) && logprobs.length > 0) part.logprobs = logprobs;
+  return part as unknown as Part;
+}
+
+function readReasoning(raw: Json): OutputItem {
+  const { type, status, summary, content, encrypted_content, ...native } = raw;
+  const item: Json = { type, summary: textParts(summary ?? [], 'summary of a reasoning item') };
+  if (content !== undefined && content !== null) {
+    item.content = textParts(content, 'content of a reasoning item');
+  }
+  if (encrypted_content !== undefined) item.encrypted_content = encrypted_content;
+  if (status !== undefined) item.status = status;
+  return { item: item as unknown as Reasoning, native };
+}
+
+function textParts(value: unknown, where: string): unknown[] {
+  const parts = listIn(value, where);
+  for (const part of parts) textIn(objectIn(part, where).text, `text in the ${where}`);
+  return parts;
+}
+
+function readFunctionCall(raw: Json): OutputItem {
+  const { type, call_id, name, arguments: args, status, ...native } = raw;
+  const item: FunctionCall = {
+    type: type as 'function_call',
+    call_id: textIn(call_id, 'call_id of a function call'),
+    name: textIn(name, 'name of a function call'),
+    arguments: textIn(args ?? '', 'arguments of a function call'),
+  };
+  if (status !== undefined) item.status = status as FunctionCall['status'];
+  return { item, native };
+}
+
+function readFunctionCallOutput(raw: Json): OutputItem {
+  const { type, call_id, output, status, ...native } = raw;
+  const item = { type, call_id, output, ...(status !== undefined && { status }) };
+  return { item: item as FunctionCallOutput, native };
+}
+
+function readOther(raw: Json): OutputItem {
+  const { id, ...item } = raw;
+  return { item: item as unknown as OtherItem, native: id === undefined ? {} : { id } };
+}
+
+/** The item without its content, for kinds whose content streams. Other kinds are returned whole. */
+export function skeletonOf(item: Item): Item {
+  switch (item.type) {
+    case 'message':
+      return { type: 'message', role: item.role, content: [] };
+    case 'reasoning':
+      return { type: 'reasoning', summary: [] };
+    case 'function_call':
+      return { type: 'function_call', call_id: item.call_id, name: item.name, arguments: '' };
+    default:
+      return isCustomCall(item) ? { ...(item as OtherItem), input: '' } : item;
+  }
+}
+
+function isCustomCall(item: Item): boolean {
+  return (item.type as string) === 'custom_tool_call';
+}
+
+/** Whether the caller must run a tool and send its output. */
+export function isCall(item: Item): boolean {
+  return item.type === 'function_call' || isCustomCall(item);
+}
+
+/** The content of an item that came whole, as the deltas that its stream would have. */
+export function contentDeltas(index: number, item: Item): Delta[] {
+  switch (item.type) {
+    case 'message':
+      return item.content.flatMap((part, at) => partDeltas(index, at, part));
+    case 'reasoning':
+      return [
+        ...item.summary.map(({ text }, part): Delta => ({ type: 'summary-delta', index, part, text })),
+        ...(item.content ?? []).map(
+          ({ text }, part): Delta => ({ type: 'reasoning-delta', index, part, text }),
+        ),
+      ];
+    case 'function_call':
+      return item.arguments === '' ? [] : [{ type: 'arguments-delta', index, text: item.arguments }];
+    default:
+      return customInput(index, item);
+  }
+}
+
+function partDeltas(index: number, at: number, part: Part): Delta[] {
+  if (part.type === 'refusal') return [{ type: 'refusal-delta', index, part: at, text: part.refusal }];
+  if (part.type !== 'output_text') return [];
+  const text: Delta = { type: 'text-delta', index, part: at, text: part.text };
+  if (part.logprobs) text.logprobs = part.logprobs;
+  const annotations = part.annotations.map(
+    (annotation): Delta => ({ type: 'annotation', index, part: at, annotation }),
+  );
+  return [text, ...annotations];
+}
+
+function customInput(index: number, item: Item): Delta[] {
+  const { input } = item as OtherItem;
+  if (!isCustomCall(item) || typeof input !== 'string' || input === '') return [];
+  return [{ type: 'arguments-delta', index, text: input }];
+}
+
+/** The provider's id of an item, the same in its stream and in the final answer. */
+export function idOf(raw: unknown): string | undefined {
+  return isObject(raw) && typeof raw.id === 'string' && raw.id !== '' ? raw.id : undefined;
 }

@@ -1,10 +1,10 @@
 import type { ErrorCode, Fault } from '../../core/errors.ts';
 import { codeOfStatus, faultOf as faultOfCode } from '../status.ts';
-import { isObject, type Json } from './shape.ts';
+import { isObject, type Json } from './wire.ts';
 
 /**
- * What `error.code` says, over the wire or in a stream. OpenAI's `ResponseErrorCode`, the codes of its
- * error guide, and those of Azure and xAI.
+ * By `error.code`, in a refusal or in a stream: OpenAI's `ResponseErrorCode`, the codes of its error guide,
+ * and those of Azure and xAI.
  */
 const CODES: ReadonlyMap<unknown, ErrorCode> = new Map<unknown, ErrorCode>([
   ['insufficient_quota', 'quota_exceeded'],
@@ -18,7 +18,7 @@ const CODES: ReadonlyMap<unknown, ErrorCode> = new Map<unknown, ErrorCode>([
   ['content_policy_violation', 'content_filtered'],
   ['image_content_policy_violation', 'content_filtered'],
   ['bio_policy', 'content_filtered'],
-  // Not a malformed prompt: one that OpenAI's usage policy refuses.
+  // The prompt is well formed, but OpenAI's usage policy refuses it.
   ['invalid_prompt', 'content_filtered'],
   ['invalid_api_key', 'provider_auth_failed'],
   ['model_not_found', 'model_not_found'],
@@ -30,7 +30,7 @@ const CODES: ReadonlyMap<unknown, ErrorCode> = new Map<unknown, ErrorCode>([
   ['timeout', 'provider_timeout'],
 ]);
 
-/** `error.type` of a failure in a stream, where no HTTP status says more. */
+/** By `error.type`, for a failure in a stream, which has no HTTP status. */
 const TYPES: ReadonlyMap<unknown, ErrorCode> = new Map<unknown, ErrorCode>([
   ['insufficient_quota', 'quota_exceeded'],
   ['invalid_request_error', 'provider_rejected_request'],
@@ -43,15 +43,17 @@ const TYPES: ReadonlyMap<unknown, ErrorCode> = new Map<unknown, ErrorCode>([
   ['overloaded_error', 'provider_overloaded'],
 ]);
 
-/** Codes that name a fault of the request and have no word of ours: `invalid_image_url`, `image_parse_error`… */
-const REQUEST_AT_FAULT =
+/**
+ * Codes for a wrong request that have no code of their own here: `invalid_image_url`, `image_parse_error`…
+ */
+const WRONG_REQUEST =
   /^(invalid[_-]|image_|unsupported_|empty_|missing_|unknown_|failed_to_download_image|data_residency_mismatch|string_)/;
 
 const CONTEXT_LENGTH = /context (length|window|size)|maximum prompt length/i;
 
 /**
- * The last resort, for refusals without a telling code: vLLM and llama.cpp on context length, xAI on a
- * wrong key and on an empty account. Each only under the statuses it was seen with, as a message may
+ * Read last, for refusals without a clear code: of vLLM and llama.cpp for the context length, of xAI for a
+ * wrong key and an empty account. Each holds only with the statuses it was seen with, because a message may
  * quote the request.
  */
 const PHRASES: readonly (readonly [statuses: readonly number[], RegExp, ErrorCode])[] = [
@@ -68,7 +70,9 @@ export function faultOf(status: number, body: unknown, headers: Headers): Fault 
   return faultOfCode(code, message, { headers, raw: body });
 }
 
-/** OpenAI and Azure nest the error; xAI sends `{code, error: "text"}`; local servers either or neither. */
+/**
+ * OpenAI and Azure nest the error. xAI sends `{code, error: "text"}`. Local servers send either, or neither.
+ */
 function errorIn(body: unknown): Json {
   if (!isObject(body)) return {};
   return isObject(body.error) ? body.error : body;
@@ -85,7 +89,7 @@ function codeOfDetails(status: number, error: Json, message: string): ErrorCode 
   if (error.type === 'insufficient_quota') return 'quota_exceeded';
   const inner = isObject(error.innererror) ? error.innererror.code : undefined;
   if (inner === 'ResponsibleAIPolicyViolation') return 'content_filtered';
-  // A 404 about the input means an item or file that the provider does not hold, not the model.
+  // A 404 about the input means that an item or a file is missing, not the model.
   if (status === 404 && typeof error.param === 'string' && error.param !== 'model') {
     return 'provider_rejected_request';
   }
@@ -95,7 +99,7 @@ function codeOfDetails(status: number, error: Json, message: string): ErrorCode 
 /** Classifies a failure reported inside an answer: `response.failed`, an `error` event, a failed response. */
 export function failureOf(reported: unknown, raw: unknown): Fault {
   const error = isObject(reported) ? reported : {};
-  const message = messageOf(error, reported) ?? 'The provider reported a failure without saying which.';
+  const message = messageOf(error, reported) ?? 'The provider reported a failure and gave no reason.';
   return faultOfCode(codeOfFailure(error, message), message, { raw });
 }
 
@@ -103,8 +107,8 @@ function codeOfFailure({ code, type }: Json, message: string): ErrorCode {
   const known =
     CODES.get(code) ?? (CONTEXT_LENGTH.test(message) ? 'context_length_exceeded' : TYPES.get(type));
   if (known) return known;
-  // Some servers put the HTTP status that they would have sent into the code.
+  // Some servers use the HTTP status as the code.
   if (typeof code === 'number' && code >= 400) return codeOfStatus(code);
-  const rejected = typeof code === 'string' && REQUEST_AT_FAULT.test(code);
+  const rejected = typeof code === 'string' && WRONG_REQUEST.test(code);
   return rejected ? 'provider_rejected_request' : 'provider_error';
 }

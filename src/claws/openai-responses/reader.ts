@@ -2,25 +2,34 @@ import type { Delta } from '../../core/delta.ts';
 import { Fault } from '../../core/errors.ts';
 import type { Prompt } from '../../core/prompt.ts';
 import type { SseEvent, StreamReader } from '../claw.ts';
-import { endingOf, modelOf, startOf } from './envelope.ts';
+import {
+  contentDeltas,
+  endingOf,
+  idOf,
+  isCall,
+  modelOf,
+  type OutputItem,
+  readItem,
+  skeletonOf,
+  startOf,
+} from './answer.ts';
 import { failureOf } from './fault.ts';
-import { contentDeltas, idOf, isCall, type OutputItem, readItem, skeletonOf } from './output-item.ts';
-import { isObject, type Json, listIn, malformed, objectIn, textIn } from './shape.ts';
+import { isObject, type Json, listIn, malformed, objectIn, textIn } from './wire.ts';
 
 /** An output item of the stream. */
 interface Slot {
-  /** Its place in our numbering. The provider's `output_index` may skip numbers (seen at OpenAI). */
+  /** The item's index in the deltas. The provider's `output_index` may skip numbers (seen at OpenAI). */
   index: number;
   type: string;
   id?: string;
   open: boolean;
-  /** Some of its content came in deltas. */
+  /** Some of its content came in delta events. */
   grew: boolean;
 }
 
 interface State {
   prompt: Prompt;
-  /** The model that the stream began with; undefined until it began. */
+  /** The model that the first event named. Undefined before that event. */
   model?: string;
   /** By the provider's `output_index`. */
   slots: Map<number, Slot>;
@@ -34,7 +43,7 @@ type Handler = (state: State, event: Json) => Delta[];
 
 const nothing: Handler = () => [];
 
-/** Events with a meaning of their own; any other that concerns an item is its progress. */
+/** Events that are read. Any other event of an open item is its progress. */
 const HANDLERS: ReadonlyMap<unknown, Handler> = new Map<unknown, Handler>([
   ['response.created', begin],
   ['response.queued', begin],
@@ -52,7 +61,7 @@ const HANDLERS: ReadonlyMap<unknown, Handler> = new Map<unknown, Handler>([
   ['response.incomplete', finish],
   ['response.failed', fail],
   ['error', fail],
-  // These repeat what the deltas and the item's end say.
+  // These repeat the content of the delta events and of the item's end.
   ['response.content_part.added', nothing],
   ['response.content_part.done', nothing],
   ['response.output_text.done', nothing],
@@ -74,7 +83,7 @@ export class ResponseReader implements StreamReader {
   }
 
   push(sse: SseEvent): Delta[] {
-    // `[DONE]` belongs to the chat protocol, but some servers end this one with it too.
+    // `[DONE]` is part of the chat protocol, but some servers send it at the end of this one too.
     if (this.state.ended || sse.data === '[DONE]') return [];
     const event = parse(sse.data);
     event.type ??= sse.event ?? (event.error === undefined ? undefined : 'error');
@@ -150,11 +159,11 @@ function close(slot: Slot, { item, native }: OutputItem): Delta[] {
   if (item.type !== slot.type) throw malformed('an ended output item', `type ${slot.type}`, item.type);
   slot.open = false;
   const end: Delta = { type: 'item-end', index: slot.index, item, native };
-  // Some providers announce an item and then send it whole, without deltas.
+  // Some providers open an item and then send it whole, without delta events.
   return slot.grew ? [end] : [...contentDeltas(slot.index, item), end];
 }
 
-/** The open item that a content event belongs to, which must be of the right kind. */
+/** The index of the open item that a content event belongs to. The item must have the given type. */
 function growing(state: State, event: Json, type: string): number {
   const slot = state.slots.get(event.output_index as number);
   if (!slot?.open) throw malformed(`${event.type}`, 'the output_index of an open item', event.output_index);
@@ -163,7 +172,7 @@ function growing(state: State, event: Json, type: string): number {
   return slot.index;
 }
 
-/** Beyond any true answer; a part number builds an array of that length. */
+/** More than any real answer has. Without a limit, a large part number would build a large array. */
 const MAX_PARTS = 10_000;
 
 function partIn(event: Json, field: string): number {
@@ -218,8 +227,8 @@ function growInput(state: State, event: Json): Delta[] {
 }
 
 /**
- * An event of a hosted tool, or one that we do not know. Item and place are told by the delta's own
- * index, so the provider's names for them are left out. Without an open item it is a sign of life.
+ * An event of a hosted tool, or an unknown one. The delta's index names the item, so the provider's own
+ * names and positions are left out. An event without an open item gives no delta.
  */
 function progress(state: State, event: Json): Delta[] {
   const slot = state.slots.get(event.output_index as number);
@@ -233,16 +242,16 @@ function finish(state: State, event: Json): Delta[] {
   if (isObject(response.error)) throw failureOf(response.error, event);
   const deltas = begin(state, event);
   const incomplete = event.type === 'response.incomplete' || response.status === 'incomplete';
-  deltas.push(...settle(state, response, incomplete));
+  deltas.push(...reconcile(state, response, incomplete));
   deltas.push(...endingOf(response, { startedAs: state.model, called: state.called, incomplete }));
   state.ended = true;
   return deltas;
 }
 
-/** The final output has the last word: it closes what is open and adds what never streamed. */
-function settle(state: State, response: Json, incomplete: boolean): Delta[] {
+/** The final output is authoritative: it closes the open items and adds those that did not stream. */
+function reconcile(state: State, response: Json, incomplete: boolean): Delta[] {
   const output = listIn(response.output ?? [], 'output of the response');
-  const deltas = output.flatMap(settler(state, output));
+  const deltas = output.flatMap(finalItemReader(state, output));
   for (const slot of state.slots.values()) {
     if (!slot.open) continue;
     if (!incomplete) {
@@ -254,8 +263,11 @@ function settle(state: State, response: Json, incomplete: boolean): Delta[] {
   return deltas;
 }
 
-/** Finds the streamed item that a final one is: by id, else (ids may change or be absent) the next of its type. */
-function settler(state: State, output: unknown[]): (raw: unknown, at: number) => Delta[] {
+/**
+ * Matches each final item with its streamed item: by id, or (ids may change or be absent) with the next one
+ * of its type.
+ */
+function finalItemReader(state: State, output: unknown[]): (raw: unknown, at: number) => Delta[] {
   const named = new Set(output.map(idOf));
   const slots = [...state.slots.values()];
   const taken = new Set<Slot>();
@@ -276,6 +288,35 @@ function settler(state: State, output: unknown[]): (raw: unknown, at: number) =>
 
 function fail(_state: State, event: Json): never {
   const response = isObject(event.response) ? event.response : undefined;
-  // OpenAI documents the `error` event flat and sends it nested.
+  // OpenAI documents the `error` event flat, but sends it nested.
   throw failureOf(response ? response.error : (event.error ?? event), event);
+}
+
+/** The deltas of a whole answer: the same as those of its stream. */
+export function answerDeltas(body: unknown, prompt: Prompt): Delta[] {
+  const response = objectIn(body, 'the answer');
+  if (isObject(response.error) || response.status === 'failed') throw failureOf(response.error, response);
+  const output = listIn(response.output, 'output of the answer');
+  refuseUnfinished(response);
+  const deltas: Delta[] = [startOf(response, prompt)];
+  let called = false;
+  for (const [index, raw] of output.entries()) {
+    const { item, native } = readItem(raw);
+    called ||= isCall(item);
+    deltas.push({ type: 'item-start', index, item: skeletonOf(item) });
+    deltas.push(...contentDeltas(index, item));
+    deltas.push({ type: 'item-end', index, item, native });
+  }
+  deltas.push(...endingOf(response, { called, incomplete: response.status === 'incomplete' }));
+  return deltas;
+}
+
+/**
+ * Compatible servers may leave the status out. Any other status than these two means that the answer is not
+ * complete.
+ */
+function refuseUnfinished(response: Json): void {
+  const { status } = response;
+  if (status === undefined || status === 'completed' || status === 'incomplete') return;
+  throw malformed('status of the answer', '"completed" or "incomplete"', status);
 }

@@ -1,12 +1,12 @@
 import { Fault } from '../../core/errors.ts';
 import type { Prompt } from '../../core/prompt.ts';
-import type { FunctionTool, Settings, Tool } from '../../core/settings.ts';
+import type { Settings } from '../../core/settings.ts';
 import type { Provider, WireRequest } from '../claw.ts';
-import { inputOf } from './input.ts';
-import { reasons } from './reasoning-models.ts';
-import { isObject, type Json } from './shape.ts';
+import { inputOf } from './messages.ts';
+import { toolChoiceOf, toolsOf } from './tools.ts';
+import { isObject, type Json } from './wire.ts';
 
-/** The gateway owns the conversation: the provider neither stores it nor runs apart from the request. */
+/** The gateway keeps the conversation: the provider must not store it or work in the background. */
 const NEVER_SENT: ReadonlySet<string> = new Set([
   'background',
   'conversation',
@@ -22,7 +22,7 @@ export function requestOf(prompt: Prompt, provider: Provider): WireRequest {
   return { path: '/responses', headers, body: bodyOf(prompt, provider) };
 }
 
-/** Leaving these out would change the answer's meaning. `seed` asks for a best effort only, so it is left out. */
+/** Without these settings the answer would have another meaning. `seed` is best effort, so it is left out. */
 function refuseUnsupported({ stop, n }: Settings): void {
   if (stop?.length) throw unsupported('stop');
   if (n !== undefined && n !== 1) throw unsupported('n');
@@ -48,7 +48,7 @@ function bodyOf(prompt: Prompt, provider: Provider): Json {
     max_output_tokens: settings.max_output_tokens,
     temperature: settings.temperature,
     top_p: settings.top_p,
-    // In Open Responses; OpenAI answers an unknown parameter clearly, and the default is never sent.
+    // Part of Open Responses. OpenAI refuses them with a clear error. The default (0) is never sent.
     frequency_penalty: settings.frequency_penalty || undefined,
     presence_penalty: settings.presence_penalty || undefined,
     top_logprobs: settings.top_logprobs,
@@ -62,20 +62,22 @@ function bodyOf(prompt: Prompt, provider: Provider): Json {
   return withExtra(known, extra, prompt.stream);
 }
 
-/** Known fields win; fields without a value are left out. */
+/** Known fields take precedence. Fields without a value are left out. */
 function withExtra(known: Json, extra: Json, stream: boolean): Json {
   const body: Json = {};
   for (const name in known) if (known[name] !== undefined) body[name] = known[name];
   for (const name of Object.keys(extra)) {
     if (NEVER_SENT.has(name) || Object.hasOwn(body, name)) continue;
-    // OpenAI refuses it without a stream; the gateway may have turned the stream off.
+    // OpenAI refuses it without a stream, and the gateway may have turned the stream off.
     if (name === 'stream_options' && !stream) continue;
     body[name] = extra[name];
   }
   return body;
 }
 
-/** An object field of which the settings know a part, and the caller's extra fields perhaps another. */
+/**
+ * An object field that joins known settings with the caller's extra fields. Known settings take precedence.
+ */
 function merged(extra: unknown, known: Json): Json | undefined {
   const fields: Json = {};
   for (const name in known) if (known[name] !== undefined) fields[name] = known[name];
@@ -92,27 +94,13 @@ function includeOf(prompt: Prompt, asked: unknown): unknown[] | undefined {
   return include.size > 0 ? [...include] : undefined;
 }
 
-/** In its own dialect tools are what the provider's API says they are; from another, only functions have a meaning. */
-function toolsOf({ settings, dialect }: Prompt): unknown[] | undefined {
-  if (dialect === 'openai-responses') return settings.tools;
-  const tools = settings.tools?.filter(isFunction).map(functionTool);
-  return tools?.length ? tools : undefined;
-}
-
-const isFunction = (tool: Tool): tool is FunctionTool => tool.type === 'function';
-
-/** Functions are strict by default in this API and in no other, so the default of the others is said. */
-function functionTool({ type, name, description, parameters, strict }: FunctionTool): Json {
-  const tool: Json = { type, name };
-  if (description != null) tool.description = description;
-  tool.parameters = parameters ?? { type: 'object', properties: {} };
-  tool.strict = strict ?? false;
-  return tool;
-}
-
-function toolChoiceOf({ settings, dialect }: Prompt, tools: unknown[] | undefined): unknown {
-  const choice = settings.tool_choice;
-  if (choice === undefined || dialect === 'openai-responses') return choice;
-  if (settings.tools?.length && !tools) return undefined;
-  return typeof choice === 'string' || choice.type === 'function' ? choice : undefined;
+/**
+ * Whether to ask for encrypted reasoning. A model that does not reason refuses the whole request ("Encrypted
+ * content is not supported with this model", 400), and no API tells which models reason. So it is requested
+ * only from models known to reason, or if the caller sets `reasoning`. The chat variants of GPT-5 refuse it.
+ */
+function reasons({ model, settings }: Prompt): boolean {
+  if (settings.reasoning !== undefined) return true;
+  const name = model.slice(model.lastIndexOf('/') + 1);
+  return /^(o\d|gpt-[5-9]|gpt-\d\d|codex|computer-use|grok)/.test(name) && !/-chat|non-reasoning/.test(name);
 }

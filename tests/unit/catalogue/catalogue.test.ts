@@ -9,7 +9,7 @@ import { perMillion } from '../../../src/core/usage.ts';
 const catalogue = loadCatalogue();
 
 describe('the rows of providers', () => {
-  test('are many, and every name, key variable and URL variable leads to one of them only', () => {
+  test('are many, and every name, key variable and URL variable belongs to only one of them', () => {
     expect(PROVIDERS.length).toBeGreaterThanOrEqual(40);
     const names = PROVIDERS.flatMap(({ id, aliases = [] }) => [id, ...aliases]);
     const variables = PROVIDERS.flatMap((row) => [...row.keyVariables, ...row.baseUrlVariables]);
@@ -38,7 +38,7 @@ describe('the rows of providers', () => {
 });
 
 describe('models', () => {
-  test('have limits, prices and abilities', () => {
+  test('have limits, prices and capabilities', () => {
     expect(catalogue.model('openai', 'gpt-5.4')).toEqual({
       provider: 'openai',
       id: 'gpt-5.4',
@@ -76,11 +76,11 @@ describe('models', () => {
     ['gemini', 'gemini-2.0-flash-001', 'gemini-2.0-flash'],
     ['anthropic', 'claude-3-5-sonnet-latest', 'claude-3-5-sonnet-20241022'],
     ['anthropic', 'claude-opus-4-6@20260101', 'claude-opus-4-6'],
-  ])('%s/%s leads to %s', (provider, asked, found) => {
+  ])('%s/%s gives %s', (provider, asked, found) => {
     expect(catalogue.model(provider, asked)?.id).toBe(found);
   });
 
-  test('that nobody lists are not guessed', () => {
+  test('that no provider lists are not guessed', () => {
     expect(catalogue.model('openai', 'gpt-5x')).toBeUndefined();
     expect(catalogue.model('nobody', 'gpt-5')).toBeUndefined();
     expect(catalogue.models('nobody')).toEqual([]);
@@ -89,14 +89,14 @@ describe('models', () => {
     expect(catalogue.models('constructor')).toEqual([]);
   });
 
-  test('are for chats', () => {
+  test('are chat models', () => {
     const all = catalogue.providers.flatMap(({ id }) => catalogue.models(id));
     expect(all.length).toBeGreaterThan(1000);
     expect(all.filter(({ id }) => /embed|rerank|whisper/.test(id))).toEqual([]);
     expect(all.filter(({ context, output }) => context <= 1 || output <= 1)).toEqual([]);
   });
 
-  test('are offered by providers, those with their own first', () => {
+  test('are offered by providers, and providers of their own models come first', () => {
     expect(catalogue.providersOf('gpt-5')[0]).toBe('openai');
     expect(catalogue.providersOf('openai/gpt-oss-120b')).toContain('groq');
     expect(catalogue.providersOf('no-such-model')).toEqual([]);
@@ -135,7 +135,7 @@ describe('the import', () => {
     nobody: { models: {} },
   };
 
-  test('keeps chat models of our providers, in order, short', () => {
+  test('keeps the chat models of the known providers, sorted, in short rows', () => {
     expect(modelTable(source)).toEqual({
       openai: [
         ['a-first', 33, 100, 50, [1, 2, null, 1.25], 80, [50, 2, 4]],
@@ -144,7 +144,7 @@ describe('the import', () => {
     });
   });
 
-  test('reads back what it wrote', () => {
+  test('can read the table that it wrote', () => {
     const again = loadCatalogue(JSON.parse(tableText(modelTable(source))));
     expect(again.model('openai', 'z-last')?.price).toBeUndefined();
     expect(again.model('openai', 'a-first')).toMatchObject({

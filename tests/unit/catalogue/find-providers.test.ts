@@ -26,7 +26,7 @@ describe('by variables', () => {
     expect(found).toHaveLength(rows.length);
   });
 
-  test('without a key a provider says which variable would turn it on', () => {
+  test('a provider without a key names the variable that turns it on', () => {
     expect(find('gemini')).toMatchObject({ state: 'off', reason: 'no_key', turnOnWith: 'GEMINI_API_KEY' });
     expect(find('openai', { env: { OPENAI_API_KEY: ' ' } }).state).toBe('off');
     expect(find('ollama')).toMatchObject({
@@ -36,12 +36,12 @@ describe('by variables', () => {
     });
   });
 
-  test('the first key found wins', () => {
+  test('the first key that is set counts', () => {
     const env = { GOOGLE_API_KEY: 'b', GEMINI_API_KEY: 'a' };
     expect(find('gemini', { env })).toMatchObject({ keyFrom: 'GEMINI_API_KEY', provider: { apiKey: 'a' } });
   });
 
-  test('a base URL moves a provider, but not back to the gateway itself', () => {
+  test('a variable replaces the base URL, unless it points to the gateway itself', () => {
     const env = { OPENAI_API_KEY: 'k', OPENAI_BASE_URL: 'http://localhost:9999/v1/' };
     expect(find('openai', { env })).toMatchObject({
       baseUrlFrom: 'OPENAI_BASE_URL',
@@ -58,7 +58,7 @@ describe('by variables', () => {
 });
 
 describe('by settings', () => {
-  test('they go before variables, one by one', () => {
+  test('each setting takes precedence over the variables', () => {
     const settings = {
       openai: {
         apiKey: 'file',
@@ -91,7 +91,7 @@ describe('by settings', () => {
     });
   });
 
-  test('a base URL needs no key, and a named local server no detection', () => {
+  test('a provider with a base URL needs no key, and a local server with settings no detection', () => {
     const settings = {
       openai: { baseUrl: 'http://keyless/v1', enabled: true, quirks: {} },
       ollama: { enabled: true, quirks: {} },
@@ -105,7 +105,7 @@ describe('by settings', () => {
     });
   });
 
-  test("a provider of the operator's own comes last", () => {
+  test('a provider that the operator defined comes last', () => {
     const settings = {
       mine: { baseUrl: 'http://h/v1', protocol: 'anthropic', apiKey: 'k', enabled: true, quirks: {} },
       half: { enabled: true, quirks: {} },
@@ -122,7 +122,7 @@ describe('by settings', () => {
   });
 });
 
-test('what the configuration says fits', async () => {
+test('the loaded configuration has the right shape', async () => {
   const cwd = await mkdtemp(join(tmpdir(), 'providers-'));
   await writeFile(join(cwd, 'clawhold.yaml'), 'claws: { google: { api_key: k, base_url: "http://h/" } }');
   const { claws: settings } = await loadConfig({ cwd, env: {} });

@@ -47,7 +47,7 @@ test('a server without models is a server', async () => {
   expect(await detectLocalServers(request, [empty])).toMatchObject([{ id: 'ollama', models: [] }]);
 });
 
-test('takes no other server for one', async () => {
+test('ignores other servers', async () => {
   const others = [
     candidate('vllm', () => list('somebody', 'x'), 'vllm'),
     candidate('vllm', () => list('vllm'), 'vllm'),
@@ -62,7 +62,7 @@ test('takes no other server for one', async () => {
   expect(await detectLocalServers(request, others)).toEqual([]);
 });
 
-test('a silent server is waited for no longer than said, beside the others', async () => {
+test('waits for a silent server only until the timeout, in parallel with the others', async () => {
   const never = Promise.withResolvers<Response>();
   const silent = candidate('lmstudio', () => never.promise);
   const quick = candidate('ollama', () => list('library', 'm'));
@@ -71,7 +71,7 @@ test('a silent server is waited for no longer than said, beside the others', asy
   never.resolve(new Response());
 });
 
-test('looks in the usual places', () => {
+test('knows the usual addresses', () => {
   expect(localCandidates(PROVIDERS)).toEqual([
     { id: 'ollama', baseUrl: 'http://127.0.0.1:11434/v1', ownedBy: undefined },
     { id: 'lmstudio', baseUrl: 'http://127.0.0.1:1234/v1', ownedBy: undefined },

@@ -33,7 +33,7 @@ test('cached and written tokens are parts of the input', () => {
   expect(costOf(cached, SONNET)).toBe(nano(12_600_000));
 });
 
-test('without a price of their own they cost what other input costs', () => {
+test('without a price of their own they cost the same as other input', () => {
   const plain: Price = { input: perMillion(2), output: perMillion(8) };
   const cached = usage({ input: 1000, output: 100, cacheRead: 400, cacheWrite: 100, reasoning: 60 });
   // 1,000 × $2/M + 100 × $8/M = $0.0028
@@ -63,14 +63,14 @@ test('a long prompt has its own prices, for the whole call', () => {
   expect(costOf(usage({ input: 600_000 }), price)).toBe(nano(6_000_000_000));
 });
 
-test('prices below a nanodollar per token stay exact; the sum is rounded once', () => {
+test('prices below a nanodollar per token stay exact, and the sum is rounded once', () => {
   // $0.0625/M is 62,500 picodollars per token: 3 tokens are 187.5 nanodollars.
   const price: Price = { input: perMillion(0.0625), output: perMillion(0) };
   expect(costOf(usage({ input: 3 }), price)).toBe(nano(188));
   expect(costOf(usage({ input: 1_000_000 }), price)).toBe(nano(62_500_000));
 });
 
-test('contradicting counts never make a negative part', () => {
+test('contradictory counts never give a negative part', () => {
   // More cached than there was input: 50 × $0.30/M; more reasoning than output: 10 × $15/M.
   const odd = usage({ input: 40, cacheRead: 50, output: 10, reasoning: 30 });
   expect(costOf(odd, SONNET)).toBe(nano(15_000 + 150_000));

@@ -65,7 +65,7 @@ function faultFrom(run: () => unknown): Fault {
 }
 
 describe('anthropic answer: items', () => {
-  test('text blocks side by side are parts of one message', () => {
+  test('neighbouring text blocks are parts of one message', () => {
     const { items } = readBlocks(
       ...block(0, { type: 'text', text: '' }, grow(0, 'text_delta', { text: 'One ' })),
       ...block(1, { type: 'text', text: 'tw' }, grow(1, 'text_delta', { text: 'o' })),
@@ -86,7 +86,7 @@ describe('anthropic answer: items', () => {
     ]);
   });
 
-  test('blocks that overlap are told apart by their index', () => {
+  test('blocks that overlap are identified by their index', () => {
     const call = (index: number) => ({ type: 'tool_use', id: `c${index}`, name: 'look', input: {} });
     const { items } = readBlocks(
       begin(0, { type: 'text', text: '' }),
@@ -107,7 +107,7 @@ describe('anthropic answer: items', () => {
     ]);
   });
 
-  test('thinking keeps its signature beside it, also when its text is withheld', () => {
+  test('thinking keeps its signature, also without its text', () => {
     const { items } = readBlocks(
       ...block(
         0,
@@ -145,7 +145,7 @@ describe('anthropic answer: items', () => {
     expect(items[0]?.item).toMatchObject({ content: [{ text: 'Rain', annotations }] });
   });
 
-  test('kinds and fields that are not known are kept whole', () => {
+  test('unknown kinds and fields are kept whole', () => {
     const { items } = readBlocks(
       ...block(
         0,
@@ -214,7 +214,7 @@ describe('anthropic answer: envelope', () => {
     expect(read([START, ended(raw), STOP]).finish).toEqual([{ unified, raw }]);
   });
 
-  test('what else the provider says is kept', () => {
+  test('other fields are kept', () => {
     const details = { type: 'refusal', category: 'cyber' };
     const events = [
       { ...START, message: { ...START.message, container: { id: 'c' }, stop_sequence: null } },
@@ -262,7 +262,7 @@ describe('anthropic answer: envelope', () => {
     });
   });
 
-  test('pings, unknown events and a repeated start are passed over', () => {
+  test('pings, unknown events and a repeated start are ignored', () => {
     const folded = read([
       START,
       { type: 'ping' },
@@ -311,7 +311,7 @@ describe('anthropic answer: malformed', () => {
     expect(faultFrom(() => read(events)).code).toBe('provider_protocol_error');
   });
 
-  test('an event that is no JSON', () => {
+  test('an event that is not JSON', () => {
     const fault = faultFrom(() => anthropic.reader(prompt).push({ data: '<html>' }));
     expect(fault.code).toBe('provider_protocol_error');
     expect(fault.raw).toBe('<html>');
@@ -326,11 +326,11 @@ describe('anthropic answer: malformed', () => {
     [{ content: 'x' }],
     [{ content: [] }],
     [{ model: 'm', content: [7] }],
-  ])('a whole answer that is none: %j', (body) => {
+  ])('a malformed whole answer: %j', (body) => {
     expect(faultFrom(() => anthropic.answer(body, prompt)).code).toBe('provider_protocol_error');
   });
 
-  test('an error in the place of an answer and in a stream', () => {
+  test('an error instead of an answer, and in a stream', () => {
     const error = { type: 'error', error: { type: 'overloaded_error', message: 'Overloaded' } };
     expect(faultFrom(() => anthropic.answer(error, prompt)).code).toBe('provider_overloaded');
     const fault = faultFrom(() => read([START, error]));
@@ -367,7 +367,7 @@ describe('anthropic faults', () => {
     expect(fault.message).toBe(message);
   });
 
-  test('when to come back, and bodies that are not the provider’s', () => {
+  test('the time of a retry, and bodies that do not come from the provider', () => {
     const headers = new Headers({ 'retry-after': '7' });
     expect(anthropic.fault(429, { error: { type: 'rate_limit_error' } }, headers).retryAfter).toBe(7);
     expect(anthropic.fault(503, '<html>', new Headers()).code).toBe('provider_overloaded');

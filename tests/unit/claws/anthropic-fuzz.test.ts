@@ -118,7 +118,7 @@ interface Sent {
   messages: { role: string; content: { type: string; text?: string }[] }[];
 }
 
-test('any prompt makes a request that the provider could take, or a fault', () => {
+test('any prompt gives a request that the provider could accept, or a fault', () => {
   fc.assert(
     fc.property(prompt, (given) => {
       let body: unknown;
@@ -182,7 +182,7 @@ const event = fc.oneof(
   }),
 );
 
-test('any stream ends in deltas or a fault', () => {
+test('any stream gives deltas or a fault', () => {
   fc.assert(
     fc.property(fc.array(event, { maxLength: 20 }), (events) => {
       const reader = anthropic.reader({

@@ -151,14 +151,14 @@ describe('anthropic request: envelope', () => {
     `);
   });
 
-  test('limits: what is asked, at most what the model can, 4096 where nothing is known', () => {
+  test('the limit is the requested one, at most the one of the model, and 4096 if none is known', () => {
     expect(settingsBody({}).max_tokens).toBe(4096);
     expect(settingsBody({}, { outputLimit: 64_000 }).max_tokens).toBe(64_000);
     expect(settingsBody({ max_output_tokens: 9 }, { outputLimit: 64_000 }).max_tokens).toBe(9);
     expect(settingsBody({ max_output_tokens: 99_000 }, { outputLimit: 64_000 }).max_tokens).toBe(64_000);
   });
 
-  test('extra fields go only to a caller of the same dialect, and known fields win', () => {
+  test('extra fields are sent only from the same dialect, and known fields take precedence', () => {
     const extra = { top_k: 5, model: 'evil', betas: ['a', 'b'], metadata: { user_id: 'x', org: 'y' } };
     const foreignBody = requestOf([userMessage('Hi')], { extra });
     expect(foreignBody.body.top_k).toBeUndefined();
@@ -177,7 +177,7 @@ describe('anthropic request: envelope', () => {
     expect(headers['anthropic-beta']).toBe('a,b');
   });
 
-  test('sampling is sent as far as the model takes it', () => {
+  test('only sampling settings that the model accepts are sent', () => {
     const settings = { temperature: 0.2, top_p: 0.9 };
     expect(settingsBody(settings, { model: 'claude-3-haiku-20240307' })).toMatchObject(settings);
     const one = settingsBody(settings);
@@ -194,7 +194,7 @@ describe('anthropic request: envelope', () => {
 });
 
 describe('anthropic request: conversation', () => {
-  test('instructions at the start are the system prompt, later ones stay in place', () => {
+  test('instructions at the start are the system prompt, later ones keep their position', () => {
     const items = [
       told('system', 'One.'),
       told('developer', 'Two.'),
@@ -212,7 +212,7 @@ describe('anthropic request: conversation', () => {
     ]);
   });
 
-  test('roles alternate, the caller begins, and nothing is empty', () => {
+  test('roles alternate, the user is first, and no message is empty', () => {
     expect(messagesOf([])).toEqual([user(text('Begin.'))]);
     expect(messagesOf([said('Hello'), userMessage(' '), userMessage('A'), userMessage('B')])).toEqual([
       user(text('Begin.')),
@@ -222,7 +222,7 @@ describe('anthropic request: conversation', () => {
     expect(bodyOf([told('system', ' '), userMessage('Hi')]).system).toBeUndefined();
   });
 
-  test('a last word of the assistant is continued where the model can, else asked for', () => {
+  test('a last message of the assistant is continued directly, or by an instruction if the model cannot', () => {
     const items = [userMessage('Hi'), said('Well, \n')];
     expect(messagesOf(items)).toEqual([user(text('Hi')), assistant(text('Well,'))]);
     const asksFor = [user(text('Hi')), assistant(text('Well, \n')), user(text('Continue.'))];
@@ -262,7 +262,7 @@ describe('anthropic request: conversation', () => {
     ]);
   });
 
-  test('what the models cannot read is refused by name', () => {
+  test('content that the models cannot read is refused by name', () => {
     const audio: Part = { type: 'input_audio', input_audio: { data: '', format: 'wav' } };
     expect(() => bodyOf([asked(audio)])).toThrow('audio');
     const sheet: Part = { type: 'input_file', file_data: 'data:application/zip;base64,AAAA' };
@@ -270,7 +270,7 @@ describe('anthropic request: conversation', () => {
     expect(() => bodyOf([asked({ type: 'input_image' })])).toThrow(Fault);
   });
 
-  test('an image of the assistant becomes words', () => {
+  test('an image of the assistant becomes text', () => {
     const drawn: Item = {
       type: 'message',
       role: 'assistant',
@@ -314,7 +314,7 @@ describe('anthropic request: tools', () => {
     ]);
   });
 
-  test('a late result still stands after its call', () => {
+  test('a late result directly follows its call', () => {
     const items = [
       userMessage('Go'),
       call('c1'),
@@ -331,7 +331,7 @@ describe('anthropic request: tools', () => {
     ]);
   });
 
-  test('arguments that are no object are shown to the model as they were', () => {
+  test('arguments that are no object are sent unchanged inside an object', () => {
     for (const bad of ['{"a": ', '[1]', '7']) {
       expect(messagesOf([userMessage('Go'), call('c', bad), output('c', 'error')])).toMatchObject([
         {},
@@ -341,7 +341,7 @@ describe('anthropic request: tools', () => {
     }
   });
 
-  test('ids that the provider refuses are changed the same way on both sides', () => {
+  test('ids that the provider refuses are changed in the same way in call and result', () => {
     const [, { content: calls }, { content: results }] = messagesOf([
       userMessage('Go'),
       call('call.1|x'),
@@ -449,7 +449,7 @@ describe('anthropic request: thinking', () => {
     expect(efforts('claude-3-5-sonnet-20241022', 'high').thinking).toBeUndefined();
   });
 
-  test('turning it off is said as the model takes it', () => {
+  test('it is turned off in the way that the model accepts', () => {
     expect(efforts('claude-opus-4-8', 'none').thinking).toBeUndefined();
     expect(efforts('claude-sonnet-5', 'none').thinking).toEqual({ type: 'disabled' });
     expect(efforts('claude-sonnet-5-5', 'none').thinking).toEqual({ type: 'between_tools' });
@@ -459,12 +459,12 @@ describe('anthropic request: thinking', () => {
     });
   });
 
-  test('a summary is shown when asked for', () => {
+  test('a summary is requested when the caller requests one', () => {
     const shown = settingsBody({ reasoning: { summary: 'auto' } }, { model: 'claude-opus-5' });
     expect(shown.thinking).toEqual({ type: 'adaptive', display: 'summarized' });
   });
 
-  test('a call that has to be made goes before thinking', () => {
+  test('a forced call takes precedence over thinking', () => {
     const forced: Settings = { tools: [{ type: 'function', name: 'a' }], tool_choice: 'required' };
     expect(efforts('claude-sonnet-4-5', 'high', forced).thinking).toBeUndefined();
     expect(efforts('claude-sonnet-5', 'high', forced).thinking).toEqual({ type: 'adaptive' });
@@ -481,7 +481,7 @@ describe('anthropic request: thinking', () => {
     expect(bodyOf([userMessage('Hi')], changes)).toMatchObject({ thinking, output_config: { x: 1 } });
   });
 
-  test('goes back exactly to its own provider and to no other', () => {
+  test('is sent back unchanged to its own provider and to no other', () => {
     const signed = { signature: 'sig' };
     const redacted: Item = { type: 'reasoning', summary: [], encrypted_content: 'secret' };
     const turn = (by: typeof own) => [
@@ -505,7 +505,7 @@ describe('anthropic request: thinking', () => {
     expect(answer?.content).toEqual([{ type: 'tool_use', id: 'c', name: 'look', input: {} }]);
   });
 
-  test('a loop of calls that began without it goes on without it', () => {
+  test('a loop of calls that began without it continues without it', () => {
     const settings = { reasoning: { effort: 'low' } };
     const changes = { settings, outputLimit: 64_000 };
     const loop = [userMessage('Go'), call('c'), output('c', 'x')];
@@ -523,7 +523,7 @@ describe('anthropic request: thinking', () => {
     });
   });
 
-  test('models that bind it to its conversation are told to pass over what no longer fits', () => {
+  test('models that bind it to its conversation are told to ignore blocks that no longer fit', () => {
     const items = [
       userMessage('Go'),
       own(thought('Hm.'), { signature: 's' }),
@@ -543,7 +543,7 @@ describe('anthropic request: thinking', () => {
   });
 });
 
-describe('anthropic request: what cut answers leave behind', () => {
+describe('anthropic request: the rest of cut answers', () => {
   const search = own(other({ type: 'server_tool_use', id: 'item_9', name: 'web_search', input: {} }), {
     id: 'srv_1',
   });
@@ -563,7 +563,7 @@ describe('anthropic request: what cut answers leave behind', () => {
     ]);
   });
 
-  test('a hosted call that still waits is kept: a paused turn, or one that waits for the caller', () => {
+  test('a hosted call that still waits is kept: in a paused turn, or while the caller runs a tool', () => {
     expect(messagesOf([userMessage('A'), search])).toMatchObject([{}, assistant({ id: 'srv_1' })]);
     expect(messagesOf([userMessage('A'), search, own(call('c')), output('c', 'x')])).toMatchObject([
       {},
@@ -572,7 +572,7 @@ describe('anthropic request: what cut answers leave behind', () => {
     ]);
   });
 
-  test('unknown items of others are left out', () => {
+  test('unknown items of other providers are left out', () => {
     const item = other({ type: 'web_search_call', id: 'ws_1' });
     expect(messagesOf([userMessage('A'), foreign(item), { item }])).toEqual([user(text('A'))]);
     const changes: Partial<Prompt> = { dialect: 'anthropic' };
@@ -595,7 +595,7 @@ describe('anthropic request: citations', () => {
     ],
   };
 
-  test('go back to their own provider', () => {
+  test('are sent back to their own provider', () => {
     expect(messagesOf([userMessage('A'), own(cited), userMessage('B')])).toMatchObject([
       {},
       assistant(
@@ -625,7 +625,7 @@ describe('anthropic request: structured output', () => {
   };
   const format = { type: 'json_schema' as const, name: 'plan', schema };
 
-  test('newer models get the schema as their decoder takes it', () => {
+  test('newer models get the schema in the form that their decoder accepts', () => {
     expect(
       settingsBody({ format, reasoning: { effort: 'low' } }, { model: 'claude-opus-5' }).output_config,
     ).toEqual({
@@ -652,7 +652,7 @@ describe('anthropic request: structured output', () => {
     });
   });
 
-  test('older models answer through a tool', () => {
+  test('older models answer with a tool call', () => {
     const model = 'claude-3-haiku-20240307';
     const alone = settingsBody({ format }, { model });
     expect(alone.output_config).toBeUndefined();
@@ -666,14 +666,14 @@ describe('anthropic request: structured output', () => {
     expect(settingsBody({ format, tools }, { model }).tool_choice).toMatchObject({ type: 'any' });
   });
 
-  test('JSON without a schema is asked for in words', () => {
+  test('JSON without a schema is requested in the instructions', () => {
     expect(settingsBody({ format: { type: 'json_object' } }).system).toMatchObject([{ type: 'text' }]);
     expect(settingsBody({ format: { type: 'text' } }).system).toBeUndefined();
   });
 });
 
 describe('anthropic request: cache marks', () => {
-  test('the prefix, where the last request ended, and the end', () => {
+  test('are after the prefix, where the last request ended, and at the end', () => {
     const tools: Settings['tools'] = [
       { type: 'function', name: 'a' },
       { type: 'function', name: 'b' },
@@ -691,7 +691,7 @@ describe('anthropic request: cache marks', () => {
     ]);
   });
 
-  test("a caller's own marks stand alone", () => {
+  test("no marks are added to a caller's own", () => {
     const part = { type: 'input_text', text: 'A', cache_control: { type: 'ephemeral', ttl: '1h' } } as Part;
     const marks = (body: unknown) => JSON.stringify(body).match(/"cache_control":\{[^}]*\}/g);
     const ttl = '"cache_control":{"type":"ephemeral","ttl":"1h"}';
@@ -702,7 +702,7 @@ describe('anthropic request: cache marks', () => {
     expect(marks(bodyOf([userMessage('A')], automatic))).toEqual([ttl]);
   });
 
-  test('a tool that is found by searching is not marked', () => {
+  test('a tool with deferred loading is not marked', () => {
     const tools = [
       { type: 'function' as const, name: 'a' },
       { type: 'function' as const, name: 'b', defer_loading: true },

@@ -2,7 +2,7 @@ import { expect, test } from 'bun:test';
 import { connectWithin } from '../../../src/claws/connect.ts';
 import type { Fault } from '../../../src/core/errors.ts';
 
-/** TEST-NET-1 (RFC 5737): nothing answers there, not even with a refusal. */
+/** TEST-NET-1 (RFC 5737): no host answers there, not even with a refusal. */
 const SILENT = 'http://192.0.2.1:81/v1';
 
 async function failureOf(work: Promise<void>): Promise<unknown> {
@@ -12,7 +12,7 @@ async function failureOf(work: Promise<void>): Promise<unknown> {
   );
 }
 
-test('an origin that accepts is connected to, and not tried again while it is warm', async () => {
+test('an origin that accepts a connection is not tried again for some time', async () => {
   const server = Bun.listen({ hostname: '127.0.0.1', port: 0, socket: { data() {} } });
   const connect = connectWithin(1000, {});
   const url = `http://127.0.0.1:${server.port}/v1`;

@@ -35,7 +35,7 @@ function promptOf(model: string, beginning: string, more: Partial<Prompt> = {}):
   };
 }
 
-/** A claw whose provider keeps what it is sent, and refuses it. */
+/** A claw whose provider records each request and refuses it. */
 function clawOf(protocol: WireProtocol, quirks: Quirks = {}) {
   let sent: Body = {};
   const claw = httpClaw({
@@ -67,7 +67,7 @@ describe('anthropic', () => {
   const text = (value: string, more: Body = {}) => ({ type: 'text', text: value, ...more });
   const marked = (value: string) => text(value, { cache_control: { type: 'ephemeral' } });
 
-  test('the beginning comes last, without the white space at its end', async () => {
+  test('the beginning is the last message, without the white space at its end', async () => {
     const { messages } = await bodyOf(promptOf('claude-sonnet-4-5', 'One, t \n'));
     expect(messages).toEqual([
       { role: 'user', content: [marked('Count')] },
@@ -75,7 +75,7 @@ describe('anthropic', () => {
     ]);
   });
 
-  test('a model that knows no prefill is told, behind the beginning as it is', async () => {
+  test('a model without prefill gets an instruction after the unchanged beginning', async () => {
     const { messages } = await bodyOf(promptOf('claude-opus-4-6', 'One, t '));
     expect(messages).toEqual([
       { role: 'user', content: [marked('Count')] },
@@ -84,7 +84,7 @@ describe('anthropic', () => {
     ]);
   });
 
-  test('a model that thinks is told', async () => {
+  test('a model that thinks gets an instruction', async () => {
     const thinking = { settings: { reasoning: { effort: 'high' }, max_output_tokens: 9000 } };
     const prompt = promptOf('claude-sonnet-4-5', 'One, t', thinking);
     expect(claw.prefills(prompt)).toBe(false);
@@ -99,7 +99,7 @@ describe('anthropic', () => {
     expect(claw.prefills(promptOf('claude-sonnet-4-5', 'One, t', { ...own, dialect: 'local' }))).toBe(true);
   });
 
-  test('a forced tool keeps an older model from thinking, so it can go on', () => {
+  test('a forced tool turns thinking off for an older model, so it can continue', () => {
     const tools = [{ type: 'function' as const, name: 'f' }];
     const settings = { tools, tool_choice: 'required' as const, reasoning: { effort: 'high' } };
     expect(claw.prefills(promptOf('claude-sonnet-4-5', 'One, t', { settings }))).toBe(true);
@@ -111,11 +111,11 @@ describe('gemini', () => {
   const asked = { role: 'user', parts: [{ text: 'Count' }] };
   const begun = { role: 'model', parts: [{ text: 'One, t' }] };
 
-  test('the beginning comes last, without the white space at its end', async () => {
+  test('the beginning is the last message, without the white space at its end', async () => {
     expect((await bodyOf(promptOf('gemini-2.5-pro', 'One, t\n'))).contents).toEqual([asked, begun]);
   });
 
-  test('newer models are told', async () => {
+  test('newer models get an instruction', async () => {
     const told = { role: 'user', parts: [{ text: CONTINUATION }] };
     expect((await bodyOf(promptOf('gemini-3.6-flash', 'One, t'))).contents).toEqual([asked, begun, told]);
   });
@@ -130,13 +130,13 @@ describe('gemini', () => {
     ['gemini-pro-latest', false],
     ['gemma-4-31b-it', false],
     ['tunedModels/mine', false],
-  ])('%s goes on by itself: %p', (model, prefills) => {
+  ])('%s continues directly: %p', (model, prefills) => {
     expect(claw.prefills(promptOf(model, 'One, t'))).toBe(prefills);
   });
 });
 
 describe('openai-responses', () => {
-  test('the beginning is an item, and the model is told', async () => {
+  test('the beginning is an item, and an instruction follows', async () => {
     const { input } = await clawOf(openaiResponses).bodyOf(promptOf('gpt-5', 'One, t '));
     expect(input).toEqual([
       { type: 'message', role: 'user', content: [{ type: 'input_text', text: 'Count' }] },
@@ -155,7 +155,7 @@ describe('openai-chat', () => {
   const begun = { role: 'assistant', content: 'One, t' };
   const prompt = promptOf('m', 'One, t ');
 
-  test('a model is told, unless its provider has a way', async () => {
+  test('a model gets an instruction, unless its provider can continue directly', async () => {
     const { claw, bodyOf } = clawOf(openaiChat);
     expect(claw.prefills(prompt)).toBe(false);
     const told = { role: 'user', content: CONTINUATION };
@@ -178,7 +178,7 @@ describe('openai-chat', () => {
     expect(await bodyOf(whole)).toEqual({ model: 'm', messages: [asked, begun] });
   });
 
-  test('a model that thinks is told all the same', async () => {
+  test('a model that thinks gets an instruction even then', async () => {
     const { claw, bodyOf } = clawOf(openaiChat, { prefill: 'partial' });
     const [first, last] = prompt.items as [PromptItem, PromptItem];
     const reasoned = { ...prompt, items: [first, thought, last] };
@@ -188,7 +188,7 @@ describe('openai-chat', () => {
     expect(JSON.stringify(await bodyOf(reasoned))).not.toContain('partial');
   });
 
-  test('providers that document a way have it', () => {
+  test('a provider that documents a way to continue has it', () => {
     const known = PROVIDERS.flatMap(({ id, quirks }) => (quirks.prefill ? [[id, quirks.prefill]] : []));
     expect(known).toEqual([['moonshot', 'partial']]);
   });

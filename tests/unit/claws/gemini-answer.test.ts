@@ -67,7 +67,7 @@ describe('gemini answer: items', () => {
     ]);
   });
 
-  test('thoughts, text and calls become items in their order', () => {
+  test('reasoning, text and calls become items in their order', () => {
     const { items, finish } = read(
       chunk([{ text: 'hm', thought: true }]),
       chunk([{ text: 'm', thought: true, thoughtSignature: 's1' }, { text: 'I look.' }]),
@@ -99,7 +99,7 @@ describe('gemini answer: items', () => {
     expect(finish).toEqual([{ unified: 'tool_calls', raw: 'STOP' }]);
   });
 
-  test('an answer is given back part by part as it came', () => {
+  test('an answer is sent back part by part, unchanged', () => {
     const parts = [
       { text: 'hmm', thought: true, thoughtSignature: 's1' },
       { text: 'plain' },
@@ -122,12 +122,12 @@ describe('gemini answer: items', () => {
     expect((body.contents as unknown[])[1]).toEqual({ role: 'model', parts });
   });
 
-  test('a list of chunks is read as the stream it is', () => {
+  test('a list of chunks is read like a stream', () => {
     const chunks = [chunk([{ text: 'a' }]), chunk([{ text: 'b' }], STOP)];
     expect(foldAll(gemini.answer(chunks, PROMPT))).toEqual(read(...chunks));
   });
 
-  test('calls without an answer id still have ids of their own', () => {
+  test('calls without an answer id get unique ids', () => {
     const body = chunk([{ functionCall: { name: 'a' } }, { functionCall: { name: 'a' } }], STOP);
     body.responseId = undefined;
     const ids = read(body).items.map(({ item }) => (item as { call_id?: string }).call_id);
@@ -135,7 +135,7 @@ describe('gemini answer: items', () => {
     expect(ids[0]).toMatch(/^call_[0-9a-f-]{36}_0_0$/);
   });
 
-  test('alternatives keep apart, and may come in any order', () => {
+  test('alternatives are read apart, in any order', () => {
     const { items, finish, extra } = read(
       { candidates: [{ index: 1, content: { parts: [{ text: 'b' }] } }], modelVersion: 'm', responseId: 'r' },
       { candidates: [{ content: { parts: [{ text: 'a' }] }, finishReason: 'STOP', avgLogprobs: -1 }] },
@@ -173,7 +173,7 @@ describe('gemini answer: streamed arguments', () => {
     expect(({} as Json).polluted).toBeUndefined();
   });
 
-  test('the mark that ends a call is no call', () => {
+  test('the end mark of a call is no call', () => {
     const { items } = read(
       begin,
       chunk([{ functionCall: {} }]),
@@ -184,7 +184,7 @@ describe('gemini answer: streamed arguments', () => {
     expect(items[0]!.native).toEqual({ thoughtSignature: 's' });
   });
 
-  test('a call that was cut short says so', () => {
+  test('a call that was cut short is incomplete', () => {
     const cut = partial([{ jsonPath: '$.a', stringValue: 'x', willContinue: true }]);
     const { items } = read(begin, cut, chunk([], { finishReason: 'MAX_TOKENS' }));
     expect(items[0]!.item).toMatchObject({ status: 'incomplete', arguments: '{"a":"x"}' });
@@ -205,7 +205,7 @@ describe('gemini answer: streamed arguments', () => {
 });
 
 describe('gemini answer: beside the content', () => {
-  test('log probabilities go with the text, in the canonical shape', () => {
+  test('log probabilities are with their text, in the canonical shape', () => {
     const logprobsResult = {
       chosenCandidates: [{ token: 'é', tokenId: 7, logProbability: -0.5 }],
       topCandidates: [{ candidates: [{ token: 'e', logProbability: -2 }] }],
@@ -230,7 +230,7 @@ describe('gemini answer: beside the content', () => {
     expect(extra).toEqual({ candidates: [{ logprobsResult: { logProbabilitySum: -0.5 } }] });
   });
 
-  test('log probabilities of a call are kept as they came', () => {
+  test('log probabilities of a call are kept unchanged', () => {
     const logprobsResult = { chosenCandidates: [{ token: 'x', logProbability: -1 }] };
     const call = [{ functionCall: { name: 'a', args: {} } }];
     const { extra } = read(chunk(call, { logprobsResult }), chunk([], { ...STOP, logprobsResult }));
@@ -240,7 +240,7 @@ describe('gemini answer: beside the content', () => {
     });
   });
 
-  test('metadata of all chunks is kept, ratings as they were last', () => {
+  test('metadata of all chunks is kept, and of ratings the last ones', () => {
     const grounding = (chunks: string[]) => ({ webSearchQueries: ['q'], groundingChunks: chunks });
     const { extra } = read(
       chunk([{ text: 'a' }], { safetyRatings: [{ p: 'LOW' }], groundingMetadata: grounding(['1']) }),
@@ -257,7 +257,7 @@ describe('gemini answer: beside the content', () => {
     });
   });
 
-  test('usage without counts does not hide counts', () => {
+  test('usage without counts does not replace counts', () => {
     const counts = { promptTokenCount: 3, candidatesTokenCount: 1 };
     const { usage } = read(
       chunk([{ text: 'a' }], {}, { usageMetadata: { trafficType: 'A' } }),
@@ -267,7 +267,7 @@ describe('gemini answer: beside the content', () => {
     expect(usage).toMatchObject({ input: 3, output: 1, raw: { ...counts, trafficType: 'B' } });
   });
 
-  test('usage counts tool results as input, thoughts as output, and the cache', () => {
+  test('usage counts tool results as input, reasoning as output, and the cache', () => {
     const raw = {
       promptTokenCount: 100,
       toolUsePromptTokenCount: 20,
@@ -306,7 +306,7 @@ describe('gemini answer: beside the content', () => {
   });
 });
 
-describe('gemini answer: what is no answer', () => {
+describe('gemini answer: malformed', () => {
   const whole = (body: unknown) => faultOf(() => gemini.answer(body, PROMPT));
   const stream = (...chunks: unknown[]) => faultOf(() => deltasOf(...(chunks as Json[])));
 
@@ -340,7 +340,7 @@ describe('gemini answer: what is no answer', () => {
     });
   });
 
-  test('a stream that ends before its finish reason, or before anything', () => {
+  test('a stream that ends before its finish reason, or without any event', () => {
     expect(stream(chunk([{ text: 'a' }]), chunk([{ text: 'b' }]))).toMatchObject({
       code: 'provider_protocol_error',
     });
@@ -358,7 +358,7 @@ describe('gemini answer: what is no answer', () => {
     expect(stream(blocked)).toMatchObject({ code: 'content_filtered' });
   });
 
-  test('nothing but a malformed call fails before the first delta', () => {
+  test('an answer of only a malformed call fails before the first delta', () => {
     const failed = { candidates: [{ finishReason: 'MALFORMED_FUNCTION_CALL', finishMessage: 'print(x' }] };
     expect(whole(failed)).toMatchObject({ code: 'provider_error' });
     const reader = gemini.reader(PROMPT);

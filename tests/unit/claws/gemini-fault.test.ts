@@ -106,7 +106,7 @@ describe('gemini fault', () => {
     expect(fault(429, '').message).toBe('HTTP status 429');
   });
 
-  test('when to try again: the body says it, else the header', () => {
+  test('the time of a retry is in the body, or else in the header', () => {
     const body = errorOf(429, 'RESOURCE_EXHAUSTED', exhausted, quota('PerMinute'));
     expect(fault(429, body, { 'retry-after': '9' }).retryAfter).toBe(35);
     expect(fault(503, errorOf(503, 'UNAVAILABLE', 'x'), { 'retry-after': '9' }).retryAfter).toBe(9);

@@ -110,8 +110,8 @@ function onlyFaults(run: () => void): void {
   }
 }
 
-describe('gemini: whatever comes', () => {
-  test('a prompt becomes JSON, the same each time, or a fault', () => {
+describe('gemini: any input', () => {
+  test('a prompt becomes JSON, equal each time, or a fault', () => {
     fc.assert(
       fc.property(prompt, (given) => {
         onlyFaults(() => {

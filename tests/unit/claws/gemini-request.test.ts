@@ -75,7 +75,7 @@ describe('gemini request: envelope', () => {
     expect(JSON.stringify(gemini.request(prompt, provider))).toBe(JSON.stringify(request));
   });
 
-  test('streams ask for server-sent events', () => {
+  test('streams request server-sent events', () => {
     const { path } = gemini.request(promptOf([userMessage('x')], { stream: true }), provider);
     expect(path).toBe('/v1beta/models/gemini-3-flash-preview:streamGenerateContent?alt=sse');
   });
@@ -95,7 +95,7 @@ describe('gemini request: envelope', () => {
     expect(request.headers).toEqual({});
   });
 
-  test('extra fields travel in the own dialect only, and known fields win', () => {
+  test('extra fields are sent only from the same dialect, and known fields take precedence', () => {
     const extra = {
       safetySettings: [{ category: 'X' }],
       contents: 'mine',
@@ -122,7 +122,7 @@ describe('gemini request: messages', () => {
     ]);
   });
 
-  test('later instructions are marked text of the user, in place', () => {
+  test('later instructions become marked user text at their position', () => {
     const late: Item = {
       type: 'message',
       role: 'system',
@@ -135,7 +135,7 @@ describe('gemini request: messages', () => {
     ]);
   });
 
-  test('instructions alone, and those for old Gemma, are said by the user', () => {
+  test('instructions alone, and those for old Gemma, become user text', () => {
     expect(bodyOf([], { instructions: 'Say hi.' })).toEqual({
       contents: [{ role: 'user', parts: [{ text: 'Say hi.' }] }],
     });
@@ -217,7 +217,7 @@ describe('gemini request: calls', () => {
     ]);
   });
 
-  test('outputs stand next to their calls, whatever came between', () => {
+  test('outputs directly follow their calls, also when other items came between', () => {
     const items = [userMessage('go'), call('c1', 'a'), userMessage('wait'), output('c1', 'done')];
     expect(contentsOf(items, { model: 'gemini-2.5-flash' })).toEqual([
       { role: 'user', parts: [{ text: 'go' }] },
@@ -227,13 +227,13 @@ describe('gemini request: calls', () => {
     ]);
   });
 
-  test('call ids that repeat from turn to turn mean the newest call', () => {
+  test('a call id that repeats in each turn means the newest call', () => {
     const items = [call('c', 'a'), output('c', '1'), userMessage('x'), call('c', 'b'), output('c', '2')];
     const names = JSON.stringify(contentsOf(items)).match(/"functionResponse":\{"name":"."/g);
     expect(names).toEqual(['"functionResponse":{"name":"a"', '"functionResponse":{"name":"b"']);
   });
 
-  test("Gemini's own ids and signatures go back; ids that were made up do not", () => {
+  test("Gemini's own ids and signatures are sent back, generated ids are not", () => {
     const items = [
       userMessage('go'),
       own(call('g1', 'a'), { givenId: true, thoughtSignature: 'sig' }),
@@ -260,7 +260,7 @@ describe('gemini request: calls', () => {
     ]);
   });
 
-  test('a step of another provider gets the documented signature, on its first call only', () => {
+  test('a step of another provider gets the documented signature, only on its first call', () => {
     const foreign = (id: string): PromptItem => ({
       item: call(id, 'a'),
       origin: 'openai',
@@ -282,7 +282,7 @@ describe('gemini request: calls', () => {
     expect(found).toEqual(['"args":{"input":[1]}', '"args":{"input":"{\\"x\\":"}', '"args":{}']);
   });
 
-  test('media in an output: inside it since Gemini 3, beside it before', () => {
+  test('media of an output is inside it since Gemini 3, and after it before', () => {
     const items: Item[] = [
       userMessage('go'),
       call('c', 'look'),
@@ -308,7 +308,7 @@ describe('gemini request: calls', () => {
     });
   });
 
-  test('a history that begins with a call gets somebody to call for', () => {
+  test('a history that begins with a call gets a user content before it', () => {
     expect(contentsOf([call('c', 'a'), output('c', '1')], { model: 'gemini-2.5-pro' })).toMatchObject([
       { role: 'user', parts: [{ text: 'Begin.' }] },
       { role: 'model' },
@@ -316,21 +316,21 @@ describe('gemini request: calls', () => {
     ]);
   });
 
-  test('an output without its call is the caller’s mistake', () => {
+  test('an output without its call is an error of the caller', () => {
     expect(() => bodyOf([output('nowhere', 'x')])).toThrow(
       expect.objectContaining({ code: 'tool_output_without_call' }),
     );
   });
 });
 
-describe('gemini request: what the model made', () => {
+describe('gemini request: items that the model wrote', () => {
   const reasoning: Item = {
     type: 'reasoning',
     summary: [],
     content: [{ type: 'reasoning_text', text: 'hmm' }],
   };
 
-  test('signed parts come back as they were', () => {
+  test('signed parts are sent back unchanged', () => {
     const native = { parts: [{ length: 2 }, { length: 1, thoughtSignature: 's' }, { length: 0, x: 1 }] };
     expect(contentsOf([own(reasoning, { thoughtSignature: 't' }), own(assistant('abc'), native)])).toEqual([
       {
@@ -345,21 +345,21 @@ describe('gemini request: what the model made', () => {
     ]);
   });
 
-  test('an empty message with a signature comes back too', () => {
+  test('an empty message with a signature is sent back too', () => {
     const empty: Item = { type: 'message', role: 'assistant', content: [] };
     expect(contentsOf([own(empty, { thoughtSignature: 's' })])).toEqual([
       { role: 'model', parts: [{ text: '', thoughtSignature: 's' }] },
     ]);
   });
 
-  test('a text that was changed since loses its marks, not its words', () => {
+  test('a text that was changed since then loses its marks only', () => {
     const native = { parts: [{ length: 2 }, { length: 9, thoughtSignature: 's' }] };
     expect(contentsOf([own(assistant('abc'), native)])).toEqual([
       { role: 'model', parts: [{ text: 'abc' }] },
     ]);
   });
 
-  test('of another provider only what was said travels', () => {
+  test('of another provider only text is sent', () => {
     const other = (item: Item): PromptItem => ({
       item,
       origin: 'openai',
@@ -371,11 +371,11 @@ describe('gemini request: what the model made', () => {
     ]);
   });
 
-  test('reasoning that a caller wrote is not passed off as thought', () => {
+  test('reasoning that a caller wrote is not sent', () => {
     expect(contentsOf([userMessage('x'), reasoning])).toEqual([{ role: 'user', parts: [{ text: 'x' }] }]);
   });
 
-  test('kept parts go back whole', () => {
+  test('kept parts are sent back whole', () => {
     const code = { executableCode: { language: 'PYTHON', code: '1' } };
     const item: Item = { type: 'gemini:executableCode' as OtherType, id: 'item_1', ...code };
     expect(contentsOf([own(item, { thoughtSignature: 's' })])).toEqual([

@@ -21,7 +21,7 @@ describe('gemini request: settings', () => {
   const configOf = (settings: Settings, model = 'gemini-3-flash-preview') =>
     bodyOf(settings, { model }).generationConfig;
 
-  test('everything that has a place', () => {
+  test('every setting that Gemini has', () => {
     expect(
       configOf({
         max_output_tokens: 1,
@@ -70,7 +70,7 @@ describe('gemini request: settings', () => {
     expect(configOf({ reasoning: { effort } }, model)).toEqual(thinkingConfig && { thinkingConfig });
   });
 
-  test('a summary of the thoughts is asked for when the caller wants one', () => {
+  test('a summary of the reasoning is requested when the caller requests one', () => {
     expect(configOf({ reasoning: { summary: 'auto' } })).toEqual({
       thinkingConfig: { includeThoughts: true },
     });
@@ -108,7 +108,7 @@ describe('gemini request: settings', () => {
     expect(bodyOf(settings).toolConfig).toEqual({ functionCallingConfig });
   });
 
-  test('hosted tools only in the own vocabulary', () => {
+  test('hosted tools are sent only from the same dialect', () => {
     const settings: Settings = {
       tools: [{ type: 'googleSearch' as OtherType, depth: 1 }],
       tool_choice: 'auto',

@@ -18,7 +18,7 @@ const chunk = (delta: Json, more: Json = {}) => ({
 const end = (finish_reason = 'stop') => chunk({}, { finish_reason });
 const call = (piece: Json) => chunk({ tool_calls: [piece] });
 
-/** Feeds events to a reader; strings go as they are. */
+/** Feeds events to a reader. Strings are sent unchanged. */
 function read(events: (Json | string)[], settings = {}): Delta[] {
   const reader = openaiChat.reader({ ...promptFor(openaiChat, true), settings });
   const deltas = events.flatMap((event) =>
@@ -58,7 +58,7 @@ function faultOf(run: () => unknown): Fault {
 }
 
 describe('text', () => {
-  test('text is streamed as it comes, the rest at the end', () => {
+  test('text deltas come at once, everything else at the end', () => {
     expect(read([chunk({ role: 'assistant', content: '' }), chunk({ content: 'Hi' }), end(), DONE])).toEqual([
       { type: 'start', model: 'm-1', id: 'a1' },
       { type: 'item-start', index: 0, item: { type: 'message', role: 'assistant', content: [] } },
@@ -97,7 +97,7 @@ describe('text', () => {
     ]);
   });
 
-  test('log probabilities stay with their text; others are kept in the extra of the choice', () => {
+  test('log probabilities stay with their text, or are kept in the extra fields of the choice', () => {
     const entry = (token: string) => ({ token, logprob: -1, bytes: null, top_logprobs: [] });
     const answer = folded([
       chunk({ content: 'a' }, { logprobs: { content: [entry('a')], refusal: null } }),
@@ -108,7 +108,7 @@ describe('text', () => {
     expect(answer.extra).toMatchObject({ choices: [{ index: 0, logprobs: { refusal: [entry('b')] } }] });
   });
 
-  test('spoken answers: the transcript is text, the sound is kept beside it', () => {
+  test('in a spoken answer the transcript is the text, and the sound is kept beside it', () => {
     const answer = folded([
       chunk({ audio: { id: 'au', transcript: 'Hel' } }),
       chunk({ audio: { transcript: 'lo', data: 'AA' } }),
@@ -123,7 +123,7 @@ describe('text', () => {
     ]);
   });
 
-  test('unknown fields of the message neither get lost nor cut the reasoning', () => {
+  test('unknown fields of the message are kept and do not split the reasoning', () => {
     const answer = folded([
       chunk({ reasoning: 'a', executed_tools: [1] }),
       chunk({ reasoning: 'b', executed_tools: [2] }),
@@ -143,7 +143,7 @@ describe('text', () => {
 });
 
 describe('reasoning', () => {
-  test('every field name; equal text in two fields counts once', () => {
+  test('every field name is read, and equal text in two fields only once', () => {
     for (const message of [
       { reasoning_content: 'Hm' },
       { reasoning: 'Hm' },
@@ -159,7 +159,7 @@ describe('reasoning', () => {
     }
   });
 
-  test('it ends when the model speaks; later thoughts are another item', () => {
+  test('it ends when text begins, and later reasoning is another item', () => {
     const events = [
       chunk({ reasoning: 'a' }),
       chunk({ content: 'b' }),
@@ -258,7 +258,7 @@ describe('tool calls', () => {
     ]);
   });
 
-  test('whole calls that all say number 0', () => {
+  test('whole calls that all have number 0', () => {
     expect(
       calls([
         call({ index: 0, id: 'c1', ...fn('a', '{}') }),
@@ -282,7 +282,7 @@ describe('tool calls', () => {
     ).toEqual([['c1', 'a', '{"x":1}']]);
   });
 
-  test('without ids they get one that differs between answers', () => {
+  test('calls without ids get ids that differ between answers', () => {
     expect(calls([chunk({ tool_calls: [fn('a', '{}'), fn('b', '{}')] }), end()])).toEqual([
       ['call_a1_0_0', 'a', '{}'],
       ['call_a1_0_1', 'b', '{}'],
@@ -332,7 +332,7 @@ describe('tool calls', () => {
     });
   });
 
-  test('a call whose name never comes is a fault', () => {
+  test('a call without a name is a fault', () => {
     expect(faultOf(() => read([call({ index: 0, id: 'c1' }), end(), DONE])).code).toBe(
       'provider_protocol_error',
     );
@@ -343,7 +343,7 @@ describe('the end', () => {
   const finish = (raw: string | null, message: Json = { content: 'a' }) =>
     whole(message, { finish_reason: raw }).finish[0]!.unified;
 
-  test('reasons in our words', () => {
+  test('the finish reasons of all providers', () => {
     const words = [
       'stop',
       'eos',
@@ -367,16 +367,16 @@ describe('the end', () => {
     expect(finish(null)).toBe('unknown');
   });
 
-  test('a forced call that ends with stop is still a call', () => {
+  test('a forced call with the reason stop ends as tool_calls', () => {
     const tool_calls = [{ id: 'c', function: { name: 'a', arguments: '{}' } }];
     expect(whole({ tool_calls }).finish).toEqual([{ unified: 'tool_calls', raw: 'stop' }]);
   });
 
-  test('a reason that means failure is one', () => {
+  test('a reason that reports a failure is a fault', () => {
     expect(faultOf(() => read([chunk({ content: 'a' }), end('error')])).code).toBe('provider_error');
   });
 
-  test('without the mark it is whole only after every reason', () => {
+  test('without the end mark an answer is complete only after a reason for every choice', () => {
     expect(folded([chunk({ content: 'a' }), end()]).finish).toHaveLength(1);
     for (const events of [[], [chunk({ content: 'a' })], [{ ...chunk({}), choices: [] }]]) {
       expect(faultOf(() => read(events)).code).toBe('provider_protocol_error');
@@ -387,7 +387,7 @@ describe('the end', () => {
     expect(faultOf(() => read([DONE])).code).toBe('provider_protocol_error');
   });
 
-  test('the mark ends an answer without a reason, and nothing after it counts', () => {
+  test('the end mark ends an answer without a reason, and events after it are ignored', () => {
     const reader = openaiChat.reader(promptFor(openaiChat, true));
     reader.push({ data: JSON.stringify(chunk({ content: 'a' })) });
     expect(reader.push({ data: '[DONE] ' }).at(-1)).toEqual({
@@ -398,7 +398,7 @@ describe('the end', () => {
     expect(reader.end()).toEqual([]);
   });
 
-  test('what comes after the reason is still part of the answer', () => {
+  test('deltas after the finish reason are part of the answer', () => {
     expect(itemsOf([chunk({ content: 'a' }), end(), chunk({ content: 'b' }), DONE])).toMatchObject([
       { content: [{ text: 'ab' }] },
     ]);
@@ -435,7 +435,7 @@ describe('usage', () => {
     return counts;
   };
 
-  test('in the words of each provider', () => {
+  test('is read from the fields of each provider', () => {
     const base = { prompt_tokens: 10, completion_tokens: 4, total_tokens: 14 };
     const counts = { input: 10, output: 4, cacheRead: 0, cacheWrite: 0, reasoning: 0 };
     expect(usageOf(base)).toEqual(counts);
@@ -454,7 +454,7 @@ describe('usage', () => {
     });
   });
 
-  test('xAI counts reasoning apart from the output', () => {
+  test('the reasoning that xAI counts apart is added to the output', () => {
     expect(
       usageOf({
         prompt_tokens: 12,
@@ -465,7 +465,7 @@ describe('usage', () => {
     ).toMatchObject({ output: 322, reasoning: 320 });
   });
 
-  test('wherever it stands: in a chunk without choices, in the choice, in x_groq', () => {
+  test('is read from a chunk without choices, from the choice, and from x_groq', () => {
     const usage = { prompt_tokens: 1, completion_tokens: 2 };
     const places = [
       [chunk({ content: 'a' }), end(), { usage }],
@@ -484,7 +484,7 @@ describe('usage', () => {
 describe('malformed answers', () => {
   const reader = () => openaiChat.reader(promptFor(openaiChat, true));
 
-  test('are faults that say what came', () => {
+  test('are faults that describe what came', () => {
     const cases = [
       '{"choices":',
       'null',
@@ -507,14 +507,14 @@ describe('malformed answers', () => {
     }
   });
 
-  test('empty events and unknown fields are no harm', () => {
+  test('empty events and unknown fields are accepted', () => {
     expect(reader().push({ data: '' })).toEqual([]);
     const odd = JSON.parse('{"__proto__":{"x":1},"new":{"a":1}}');
     const answer = folded([{ ...chunk({ content: 'a' }), ...odd }, end()]);
     expect(answer.extra).toEqual({ created: 5, new: { a: 1 } });
   });
 
-  test('a failure in the stream: classified before the answer, a provider error after its start', () => {
+  test('a failure in the stream is classified before the start of the answer, and a provider error after it', () => {
     const failure = { error: { message: 'Slow down', code: 429 } };
     const failed = (events: (Json | string)[]) => faultOf(() => read(events));
     expect(failed([failure])).toMatchObject({ code: 'rate_limited', raw: failure });

@@ -87,7 +87,7 @@ describe('faults of chat completions', () => {
     });
   }
 
-  test('the words behind OpenRouter count', () => {
+  test('the error of the provider behind OpenRouter is classified', () => {
     const raw = '{"error":{"message":"This model\'s maximum context length is 4096 tokens"}}';
     const wrapped = { error: { message: 'Provider returned error', code: 400, metadata: { raw } } };
     expect(fault(400, wrapped).code).toBe('context_length_exceeded');
@@ -99,7 +99,7 @@ describe('faults of chat completions', () => {
     expect(fault(429, error({ message: 'Insufficient balance' })).code).toBe('quota_exceeded');
   });
 
-  test('the message holds what the provider said, in every shape', () => {
+  test('the message holds what the provider reported, in every shape', () => {
     const said = (body: unknown) => fault(422, body).message;
     expect(said(error({}))).toBe('The provider answered 422: Words.');
     expect(said({ message: { detail: [{ loc: ['body', 'seed'], msg: 'Extra inputs' }] } })).toContain(
@@ -111,10 +111,10 @@ describe('faults of chat completions', () => {
     expect(said({ errors: [{ message: 'Bad' }] })).toContain('Bad');
     expect(said('plain words')).toContain('plain words');
     expect(said('<!doctype html><p>x')).toContain('an HTML page');
-    expect(said(null)).toContain('without saying why');
+    expect(said(null)).toContain('no reason given');
   });
 
-  test('when to try again, and the body as it came', () => {
+  test('the time of a retry, and the unchanged body', () => {
     const body = error({ code: 'rate_limit_exceeded' });
     const limited = fault(429, body, { 'retry-after': '12' });
     expect(limited.retryAfter).toBe(12);

@@ -125,7 +125,7 @@ const provider: fc.Arbitrary<Provider> = fc.record({
   ),
 });
 
-/** Runs what may throw a `Fault` and nothing else. */
+/** Runs code that may throw a `Fault`. Any other error fails the test. */
 function orFault<T>(run: () => T): T | undefined {
   try {
     return run();
@@ -142,7 +142,7 @@ interface SentMessage {
 }
 
 describe('any prompt', () => {
-  test('gives a request that JSON can carry, the same each time, or a fault', () => {
+  test('gives a request that is JSON and equal each time, or a fault', () => {
     fc.assert(
       fc.property(prompt, provider, (asked, at) => {
         const before = JSON.stringify(asked);
@@ -227,7 +227,7 @@ const event = fc.oneof(
 );
 
 describe('any stream', () => {
-  test('gives an answer whose every item is closed, or a fault', () => {
+  test('gives an answer in which every item is closed, or a fault', () => {
     let answers = 0;
     fc.assert(
       fc.property(fc.array(event, { minLength: 1, maxLength: 6 }), (events) => {
@@ -246,7 +246,7 @@ describe('any stream', () => {
     expect(answers).toBeGreaterThan(50);
   });
 
-  test('a whole answer too, and the fault of any refusal', () => {
+  test('so does a whole answer, and any refusal gives a fault', () => {
     fc.assert(
       fc.property(json, fc.integer({ min: 400, max: 599 }), (body, status) => {
         orFault(() => openaiChat.answer(body, promptFor(openaiChat, false)));

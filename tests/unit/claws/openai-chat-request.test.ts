@@ -118,17 +118,17 @@ describe('request', () => {
     expect(withSettings({ seed: 7 }, { ...GENERIC, id: 'mistral' })).toMatchObject({ random_seed: 7 });
   });
 
-  test('the role `developer` alone does not make a server OpenAI', () => {
+  test('a server with only the role `developer` is not treated as OpenAI', () => {
     const cohere: Provider = { ...GENERIC, id: 'cohere', quirks: { developerRole: true } };
     expect(withSettings({ prompt_cache_key: 'k' }, cohere)).not.toHaveProperty('prompt_cache_key');
   });
 
-  test('zero log probabilities ask for those of the chosen tokens only', () => {
+  test('zero log probabilities request only those of the chosen tokens', () => {
     expect(withSettings({ top_logprobs: 0 })).toMatchObject({ logprobs: true });
     expect(withSettings({ top_logprobs: 0 })).not.toHaveProperty('top_logprobs');
   });
 
-  test('streams ask for usage, unless the provider refuses the option', () => {
+  test('streams request usage, unless the provider refuses the option', () => {
     const streamed = prompt([userMessage('Hi')], {
       stream: true,
       dialect: 'openai-chat',
@@ -143,7 +143,7 @@ describe('request', () => {
     );
   });
 
-  test('unknown fields travel in their own dialect only, and known fields win', () => {
+  test('unknown fields are sent only from the same dialect, and known fields take precedence', () => {
     const extra = { model: 'evil', logit_bias: { 1: 2 }, stream: true, temperature: 1 };
     expect(bodyOf(prompt([], { dialect: 'openai-chat', extra, settings: { temperature: 0 } }))).toEqual({
       logit_bias: { 1: 2 },
@@ -163,7 +163,7 @@ describe('request', () => {
 });
 
 describe('messages', () => {
-  test('instructions stand first; roles as the provider takes them', () => {
+  test('instructions are first, and roles are those that the provider accepts', () => {
     const items: Item[] = [
       { type: 'message', role: 'developer', content: [{ type: 'input_text', text: 'D' }] },
       { type: 'message', role: 'system', content: [{ type: 'input_text', text: 'S' }] },
@@ -204,7 +204,7 @@ describe('messages', () => {
     ]);
   });
 
-  test('what the wire has no way to carry is refused before the call', () => {
+  test('content that the wire cannot hold is refused before the call', () => {
     for (const part of [
       { type: 'input_image', file_id: 'file-1' },
       { type: 'input_file', file_url: 'https://x.test/a.pdf' },
@@ -213,7 +213,7 @@ describe('messages', () => {
     }
   });
 
-  test('several texts are one string; unknown parts need their own dialect', () => {
+  test('several texts become one string, and unknown parts are sent only from the same dialect', () => {
     const parts = [
       { type: 'input_text', text: 'a' },
       { type: 'video_url', video_url: { url: 'v' } },
@@ -232,7 +232,7 @@ describe('messages', () => {
     ]);
   });
 
-  test("the caller's own message and part fields travel in their dialect", () => {
+  test("the caller's own fields of messages and parts are sent from the same dialect", () => {
     const part = { type: 'input_text', text: 'a', cache_control: { type: 'ephemeral' } } as Part;
     const items: PromptItem[] = [{ item: user([part]), native: { name: 'bob' } }];
     expect(messagesOf(prompt(items, { dialect: 'openai-chat' }))).toEqual([
@@ -253,14 +253,14 @@ describe('messages', () => {
     expect(messagesOf(prompt(items))).toEqual([{ role: 'assistant', content: 'No.' }]);
   });
 
-  test('a message that says nothing is left out', () => {
+  test('an empty message is left out', () => {
     const empty: Item = { type: 'message', role: 'assistant', content: [] };
     expect(messagesOf(prompt([userMessage('Hi'), empty]))).toEqual([{ role: 'user', content: 'Hi' }]);
   });
 });
 
 describe('tool calls', () => {
-  test('text and parallel calls are one message, outputs follow', () => {
+  test('text and parallel calls are one message, and outputs follow it', () => {
     const items = [
       userMessage('Hi'),
       said('Let me look.'),
@@ -289,7 +289,7 @@ describe('tool calls', () => {
     ]);
   });
 
-  test('text after calls joins their message, because outputs must follow at once', () => {
+  test('text after calls joins their message, because outputs must follow directly', () => {
     const items = [called('c1'), said('Wait.'), output('c1', 'x')];
     expect(messagesOf(prompt(items))).toMatchObject([
       { role: 'assistant', content: 'Wait.', tool_calls: [{ id: 'c1' }] },
@@ -297,14 +297,14 @@ describe('tool calls', () => {
     ]);
   });
 
-  test('two spoken messages stay two', () => {
+  test('two assistant messages of text stay two', () => {
     expect(messagesOf(prompt([said('a'), said('b')]))).toEqual([
       { role: 'assistant', content: 'a' },
       { role: 'assistant', content: 'b' },
     ]);
   });
 
-  test('images in outputs wait in a user message for the last output', () => {
+  test('images of outputs are in a user message after the last output', () => {
     const image: Part = { type: 'input_image', image_url: 'https://x.test/a.png' };
     const items = [called('c1'), called('c2'), output('c1', [image]), output('c2', 'ok'), said('Seen.')];
     expect(messagesOf(prompt(items))).toMatchObject([
@@ -345,7 +345,7 @@ describe('tool calls', () => {
     expect(own).toMatchObject([{ tool_calls: [{ id: 'gSIMJiOkT' }] }]);
   });
 
-  test('custom calls return to their provider with their outputs, and nowhere else', () => {
+  test('custom calls and their outputs are sent only to the provider that wrote them', () => {
     const custom = { type: 'custom_tool_call', call_id: 'k1', name: 'sql', input: 'SELECT 1' };
     const result = { type: 'custom_tool_call_output', call_id: 'k1', output: '1' };
     const items = (origin: string) => [from(origin, custom as unknown as Item), result as unknown as Item];
@@ -360,7 +360,7 @@ describe('tool calls', () => {
     expect(messagesOf(prompt(items('other')))).toEqual([]);
   });
 
-  test("a signature beside a call returns to its provider only; the rest of an answer's fields never", () => {
+  test("a call's signature is sent only to its provider, and an answer's other fields to none", () => {
     const native = { extra_content: { google: { thought_signature: 's' } }, executed_tools: [1] };
     const sent = (origin: string) => messagesOf(prompt([from(origin, called('c1'), native)]));
     expect(sent('acme')).toMatchObject([
@@ -384,7 +384,7 @@ describe('reasoning', () => {
     from(origin, said('Yes.')),
   ];
 
-  test('goes back in its own form within exchanges that used tools', () => {
+  test('is sent back in its own form within exchanges that used tools', () => {
     expect(messagesOf(prompt(loop('acme', { form: 'reasoning_content' })))).toMatchObject([
       { role: 'user' },
       { role: 'assistant', reasoning_content: 'Hm.', tool_calls: [{ id: 'c1' }] },
@@ -398,13 +398,13 @@ describe('reasoning', () => {
     expect(text).not.toContain('Idle.');
   });
 
-  test('is never shown to another provider, nor without knowing its form', () => {
+  test('is never sent to another provider or without a known form', () => {
     const form = { form: 'reasoning_content' };
     expect(JSON.stringify(messagesOf(prompt(loop('other', form))))).not.toContain('Hm.');
     expect(JSON.stringify(messagesOf(prompt(loop('acme', undefined))))).not.toContain('Hm.');
   });
 
-  test("Mistral's thinking parts stand before the text", () => {
+  test("Mistral's thinking parts are before the text", () => {
     const native = { form: 'thinking', fields: { closed: true } };
     const items = [
       from('acme', thought('Hm.'), native),
@@ -421,7 +421,7 @@ describe('reasoning', () => {
     ]);
   });
 
-  test("OpenRouter's blocks are whole again", () => {
+  test("OpenRouter's blocks are sent back whole", () => {
     const native = {
       form: 'reasoning_details',
       details: [
@@ -446,7 +446,7 @@ describe('reasoning', () => {
     ]);
   });
 
-  test('DeepSeek gets the field with every call, whoever made it', () => {
+  test('DeepSeek gets the field with every call, also with those of other providers', () => {
     const items = [from('other', called('c1')), output('c1', 'x'), said('So.')];
     expect(messagesOf(prompt(items), { ...GENERIC, id: 'deepseek' })).toEqual([
       expect.objectContaining({ role: 'assistant', reasoning_content: '' }),
@@ -455,7 +455,7 @@ describe('reasoning', () => {
     ]);
   });
 
-  test('what a caller replays takes the form of the provider', () => {
+  test('reasoning that a caller sends back gets the form of the provider', () => {
     const replayed: PromptItem[] = [
       { item: called('c1'), native: { reasoning_content: 'Hm.', annotations: [], audio: null } },
       { item: output('c1', 'x') },
@@ -482,7 +482,7 @@ describe('tools', () => {
   const time = { type: 'function' as const, name: 'time', parameters: null, strict: false };
   const hosted = { type: 'web_search', size: 1 } as unknown as typeof weather;
 
-  test('functions, nested as chat has them', () => {
+  test('functions are nested, as chat requires', () => {
     expect(withSettings({ tools: [weather, time], parallel_tool_calls: false })).toMatchObject({
       tools: [
         {
@@ -504,7 +504,7 @@ describe('tools', () => {
     );
   });
 
-  test('hosted tools travel in this dialect only; without tools there is no choice', () => {
+  test('hosted tools are sent only from this dialect, and without tools there is no choice', () => {
     const settings: Settings = { tools: [hosted], tool_choice: 'auto', parallel_tool_calls: true };
     expect(withSettings(settings)).toEqual({ model: 'm', messages: [{ role: 'user', content: 'Hi' }] });
     expect(bodyOf(prompt([], { settings, dialect: 'openai-chat' }))).toMatchObject({
@@ -513,7 +513,7 @@ describe('tools', () => {
     });
   });
 
-  test('a named choice and the plain words', () => {
+  test('a choice by name and the choices without a name', () => {
     const choice = (tool_choice: Settings['tool_choice']) =>
       withSettings({ tools: [weather], tool_choice }).tool_choice;
     expect(choice('required')).toBe('required');
@@ -524,7 +524,7 @@ describe('tools', () => {
     expect(choice({ type: 'web_search' } as unknown as Settings['tool_choice'])).toBeUndefined();
   });
 
-  test('allowed tools: a choice at OpenAI, fewer tools elsewhere', () => {
+  test('allowed tools are a choice at OpenAI and fewer tools elsewhere', () => {
     const flat = { type: 'allowed_tools', mode: 'required', tools: [{ type: 'function', name: 'time' }] };
     const nested = {
       type: 'allowed_tools',
@@ -551,7 +551,7 @@ describe('structured output', () => {
     description: null,
   };
 
-  test('as a schema', () => {
+  test('is sent as a schema', () => {
     expect(withSettings({ format }).response_format).toEqual({
       type: 'json_schema',
       json_schema: { name: 'answer', schema: { type: 'object' }, strict: true },
@@ -562,7 +562,7 @@ describe('structured output', () => {
     expect(withSettings({ format: { type: 'text' } })).not.toHaveProperty('response_format');
   });
 
-  test('in the instructions where the provider takes no schema', () => {
+  test('is put into the instructions if the provider takes no schema', () => {
     const provider: Provider = { ...GENERIC, quirks: { noJsonSchema: true } };
     const body = bodyOf(
       prompt([userMessage('Hi')], { settings: { format }, instructions: 'Be kind.' }),

@@ -38,17 +38,17 @@ describe('Retry-After', () => {
     expect(read({ 'retry-after': '0.2' })).toBe(1);
   });
 
-  test('milliseconds win', () => {
+  test('milliseconds take precedence', () => {
     expect(read({ 'retry-after': '9', 'retry-after-ms': '1500' })).toBe(2);
   });
 
-  test('a date counts from the date of the answer', () => {
+  test('a date is relative to the date of the answer', () => {
     const date = 'Wed, 21 Oct 2026 07:28:00 GMT';
     expect(read({ 'retry-after': 'Wed, 21 Oct 2026 07:28:30 GMT', date })).toBe(30);
     expect(read({ 'retry-after': date })).toBeUndefined();
   });
 
-  test('nonsense is not passed on', () => {
+  test('an invalid value is ignored', () => {
     expect(read({ 'retry-after': 'soon' })).toBeUndefined();
     expect(read({ 'retry-after': '-3' })).toBeUndefined();
     expect(read({})).toBeUndefined();

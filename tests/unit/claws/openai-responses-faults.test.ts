@@ -34,7 +34,7 @@ describe('an HTTP failure', () => {
     expect(classify(status, body)).toMatchObject({ code, message: 'Said the provider', raw: body });
   });
 
-  test('says when to try again', () => {
+  test('tells when to retry', () => {
     expect(classify(429, refusal({ code: 'rate_limit_exceeded' }), { 'retry-after': '7' }).retryAfter).toBe(
       7,
     );
@@ -55,8 +55,8 @@ describe('an HTTP failure', () => {
       'Your team 16f2 has either used all available credits or reached its monthly limit.',
     ],
     ['rate_limited', 429, 'Too many requests; the context window is not the matter.'],
-  ])('without a code is told by its words at last: %s from %d %s', (code, status, message) => {
-    // The shape in which xAI refuses; its `code` is a sentence.
+  ])('without a code is classified by its message: %s from %d %s', (code, status, message) => {
+    // The shape of xAI's refusals. Their `code` is a sentence.
     expect(classify(status, { code: 'Client specified an invalid argument', error: message })).toMatchObject({
       code,
       message,
@@ -69,7 +69,7 @@ describe('an HTTP failure', () => {
     [null, 'The provider answered 502.'],
     [{ error: null }, 'The provider answered 502.'],
     [{ detail: 'Down' }, 'Down'],
-  ])('of no known shape goes by its status: %j', (body, message) => {
+  ])('of no known shape is classified by its status: %j', (body, message) => {
     expect(classify(502, body)).toMatchObject({ code: 'provider_error', message });
   });
 });
@@ -108,7 +108,7 @@ describe('a failure in a stream', () => {
     expect(fault).toMatchObject({ code, message: 'Oops', raw: event });
   });
 
-  test('without a word is a failure all the same', () => {
+  test('without any detail is a failure too', () => {
     expect(read({ type: 'response.failed', response: { error: null } })).toMatchObject({
       code: 'provider_error',
     });

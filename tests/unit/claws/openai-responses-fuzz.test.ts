@@ -86,8 +86,8 @@ function orFault<T>(run: () => T): T | undefined {
 
 const provider = { id: 'openai', baseUrl: 'https://api.openai.com/v1', apiKey: 'key', quirks: {} };
 
-describe('whatever the prompt', () => {
-  test('the request is a Fault or JSON, the same each time, and never stored', () => {
+describe('any prompt', () => {
+  test('the request is a Fault or JSON, equal each time, and never stored', () => {
     fc.assert(
       fc.property(prompt, (each) => {
         const request = orFault(() => openaiResponses.request(each, provider));
@@ -137,7 +137,7 @@ const event = fc.record(
   { requiredKeys: ['type'] },
 );
 
-describe('whatever the provider sends', () => {
+describe('any answer of a provider', () => {
   const read = (events: unknown[]): Delta[] => {
     const reader = openaiResponses.reader(promptFor(openaiResponses, true));
     return [...events.flatMap((each) => reader.push({ data: JSON.stringify(each) })), ...reader.end()];

@@ -31,7 +31,7 @@ const tool = {
 };
 
 describe('the request', () => {
-  test('goes to /responses with the key, streams as asked and is never stored', () => {
+  test('goes to /responses with the key, streams if requested and is never stored', () => {
     const request = openaiResponses.request(promptOf(), provider);
     expect(request.path).toBe('/responses');
     expect(request.headers).toEqual({ authorization: 'Bearer key' });
@@ -47,7 +47,7 @@ describe('the request', () => {
     expect(openaiResponses.request(promptOf(), { ...provider, apiKey: undefined }).headers).toEqual({});
   });
 
-  test('carries every setting of the API, in one order', () => {
+  test('holds every setting of the API, always in the same order', () => {
     const settings: Settings = {
       max_output_tokens: 100,
       temperature: 0.5,
@@ -97,7 +97,7 @@ describe('the request', () => {
   });
 });
 
-describe('encrypted reasoning is asked for', () => {
+describe('encrypted reasoning is requested', () => {
   const included = (model: string, settings: Settings = {}) => bodyOf({ model, settings }).include;
 
   test.each([
@@ -118,7 +118,7 @@ describe('encrypted reasoning is asked for', () => {
     'grok-4-fast-non-reasoning',
     'mine',
   ])('not of %s, which would refuse the request', (model) => expect(included(model)).toBeUndefined());
-  test('of any model that the caller asks to reason', () => {
+  test('of any model if the caller sets `reasoning`', () => {
     expect(included('my-deployment', { reasoning: { effort: 'low' } })).toEqual([
       'reasoning.encrypted_content',
     ]);
@@ -126,7 +126,7 @@ describe('encrypted reasoning is asked for', () => {
 });
 
 describe("the caller's further fields", () => {
-  test('travel in their own dialect; known ones win', () => {
+  test('are sent from the same dialect, and known ones take precedence', () => {
     const body = bodyOf({
       settings: { temperature: 1, verbosity: 'low', reasoning: { effort: 'low' } },
       extra: {
@@ -148,13 +148,13 @@ describe("the caller's further fields", () => {
     });
   });
 
-  test('stay behind in another dialect', () => {
+  test('are not sent from another dialect', () => {
     expect(bodyOf({ dialect: 'openai-chat', extra: { logit_bias: {}, include: ['x'] } })).toStrictEqual(
       bodyOf({ dialect: 'openai-chat' }),
     );
   });
 
-  test('never give the conversation away to the provider', () => {
+  test('never make the provider keep the conversation', () => {
     const extra = {
       store: true,
       background: true,
@@ -165,7 +165,7 @@ describe("the caller's further fields", () => {
     expect(bodyOf({ extra })).toStrictEqual(bodyOf());
   });
 
-  test('stream options are left out where nothing streams', () => {
+  test('stream options are left out without a stream', () => {
     expect(bodyOf({ stream: false, extra: { stream_options: {} } })).not.toHaveProperty('stream_options');
   });
 });
@@ -189,7 +189,7 @@ describe('what the API does not have', () => {
     expect(bodyOf({ settings })).toStrictEqual(bodyOf());
   });
 
-  test('penalties are for the provider to judge', () => {
+  test('penalties are sent, because the provider decides about them', () => {
     expect(bodyOf({ settings: { presence_penalty: 0.5 } })).toMatchObject({ presence_penalty: 0.5 });
   });
 });
@@ -197,11 +197,11 @@ describe('what the API does not have', () => {
 describe('tools', () => {
   const hosted = { type: 'web_search', search_context_size: 'low' } as unknown as typeof tool;
 
-  test('travel as they are in their own dialect', () => {
+  test('are sent unchanged from the same dialect', () => {
     expect(bodyOf({ settings: { tools: [hosted, tool] } }).tools).toEqual([hosted, tool]);
   });
 
-  test('from another dialect only functions do, not strict unless asked', () => {
+  test('from another dialect only functions are sent, strict only if requested', () => {
     const settings: Settings = {
       tools: [hosted, tool, { ...tool, strict: true }, { type: 'function', name: 'f' }],
     };
@@ -221,7 +221,7 @@ describe('tools', () => {
 });
 
 describe('items', () => {
-  test("the caller's images, files and audio travel as they are", () => {
+  test("the caller's images, files and audio are sent unchanged", () => {
     const content = [
       { type: 'input_text' as const, text: 'See' },
       { type: 'input_image' as const, image_url: 'data:image/png;base64,AA==', detail: 'low' },
@@ -269,7 +269,7 @@ describe('items', () => {
     ]);
   });
 
-  test('call ids too long for the API are shortened alike in call and output', () => {
+  test('call ids that are too long for the API are shortened in the same way in call and output', () => {
     const call_id = `toolu_${'x'.repeat(80)}`;
     const [call, output] = inputOf([
       { origin: 'anthropic', item: { type: 'function_call', call_id, name: 'f', arguments: '{}' } },
@@ -279,7 +279,7 @@ describe('items', () => {
     expect(output?.call_id).toBe(call?.call_id);
   });
 
-  test('assistant text goes back as output, the text of others as input', () => {
+  test('assistant text is sent as output, all other text as input', () => {
     const said = {
       type: 'output_text' as const,
       text: 'Hello',
@@ -323,7 +323,7 @@ describe('items', () => {
     ]);
   });
 
-  test("what stands beside the caller's own items is sent only in its dialect", () => {
+  test("further fields of the caller's own items are sent only from the same dialect", () => {
     const items: PromptItem[] = [{ item: userMessage('Hi'), native: { phase: 'final_answer', id: 'msg_1' } }];
     const plain = { type: 'message', role: 'user', content: [{ type: 'input_text', text: 'Hi' }] };
     expect(inputOf(items)).toEqual([{ phase: 'final_answer', ...plain }]);
@@ -341,7 +341,7 @@ describe('reasoning', () => {
       ...parts,
     });
 
-  test('goes back to its own provider under its own id', () => {
+  test('is sent back to its own provider with its own id', () => {
     const item = thought({ encrypted_content: 'sealed' });
     expect(inputOf([{ item, origin: 'openai', native: { id: 'rs_theirs' } }])).toStrictEqual([
       {
@@ -353,7 +353,7 @@ describe('reasoning', () => {
     ]);
   });
 
-  test('in the open goes back too, without a seal does not: the provider would look it up in vain', () => {
+  test('as plain text is sent back too, a summary alone is not, because the provider has not stored it', () => {
     const content = [{ type: 'reasoning_text', text: 'Hm' }];
     expect(inputOf([{ item: thought({ content }), origin: 'openai' }])).toMatchObject([{ content }]);
     expect(
@@ -361,7 +361,7 @@ describe('reasoning', () => {
     ).toEqual([]);
   });
 
-  test('is shown to nobody else', () => {
+  test('is sent to no other provider', () => {
     const item = thought({ encrypted_content: 'sealed' });
     expect(inputOf([{ item, origin: 'xai', native: { id: 'rs_1' } }, { item }])).toEqual([]);
   });
@@ -374,13 +374,13 @@ describe('other kinds', () => {
     action: { type: 'search', query: 'q' },
   });
 
-  test('go back whole to their own provider, under its id', () => {
+  test('are sent back whole to their own provider, with its id', () => {
     expect(inputOf([{ item: search, origin: 'openai', native: { id: 'ws_1' } }])).toEqual([
       { type: 'web_search_call', status: 'completed', action: { type: 'search', query: 'q' }, id: 'ws_1' },
     ] as never);
   });
 
-  test("the caller's travel as they are, without the gateway's ids", () => {
+  test("the caller's are sent unchanged, without the gateway's ids", () => {
     const ours = `item_${'0'.repeat(33)}o1`;
     const approval = { type: 'mcp_approval_response', approval_request_id: 'mcpr_1', approve: true };
     expect(
@@ -388,7 +388,7 @@ describe('other kinds', () => {
     ).toEqual([approval, { ...approval, id: 'theirs' }]);
   });
 
-  test("another provider's are left out, and what answers them", () => {
+  test("another provider's are left out, together with their outputs", () => {
     expect(
       inputOf([
         { item: other({ type: 'shell_call', call_id: 'c1', action: {} }), origin: 'xai' },
@@ -398,7 +398,7 @@ describe('other kinds', () => {
     ).toEqual([]);
   });
 
-  test('a custom tool call is for everyone who speaks this protocol', () => {
+  test('a custom tool call is sent to every provider of this protocol', () => {
     const call = { type: 'custom_tool_call', call_id: 'c1', name: 'sql', input: 'select 1' };
     const output = { type: 'custom_tool_call_output', call_id: 'c1', output: '1' };
     expect(

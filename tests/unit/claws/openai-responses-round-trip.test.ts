@@ -8,7 +8,9 @@ import type { Prompt, PromptItem } from '../../../src/core/prompt.ts';
 import type { Settings } from '../../../src/core/settings.ts';
 import { startProvider } from '../../simulators/provider/provider.ts';
 
-/** The simulator refuses, as OpenAI does, thoughts and calls whose pair is missing or whose id it must look up. */
+/**
+ * Like OpenAI, the simulator refuses reasoning and calls whose pair is missing or whose id it must look up.
+ */
 const simulator = startProvider();
 afterAll(() => simulator.stop());
 
@@ -47,9 +49,9 @@ const tools: Settings['tools'] = [
 
 describe.each([true, false])('a conversation (stream: %s)', (stream) => {
   test.each<[string, Settings, number]>([
-    ['with sealed thoughts', { tools, reasoning: { effort: 'low' } }, 1],
-    ['with thoughts that cannot go back', { tools }, 0],
-  ])('%s and parallel calls is taken back by its provider', async (_name, settings, thoughts) => {
+    ['with encrypted reasoning', { tools, reasoning: { effort: 'low' } }, 1],
+    ['with reasoning that cannot be sent back', { tools }, 0],
+  ])('%s and parallel calls is accepted by its provider', async (_name, settings, thoughts) => {
     const items: PromptItem[] = [{ item: userMessage('How is the weather in Oslo?') }];
     const first = await ask('tools+think', items, settings, stream);
     expect(first.finish[0]?.unified).toBe('tool_calls');
@@ -66,7 +68,7 @@ describe.each([true, false])('a conversation (stream: %s)', (stream) => {
   });
 });
 
-test('another provider is asked with what it may see', async () => {
+test('another provider gets only what it may see', async () => {
   const first = await ask('think', [{ item: userMessage('Hi') }], { reasoning: {} }, true);
   const foreign = asAsked(first).map((each) => ({ ...each, origin: 'xai' }));
   const items = [{ item: userMessage('Hi') }, ...foreign, { item: userMessage('Go on') }];

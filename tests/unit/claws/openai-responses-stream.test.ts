@@ -162,7 +162,7 @@ describe('a stream', () => {
     expect(folded.finish).toEqual([{ unified: 'tool_calls', raw: 'completed' }]);
   });
 
-  test('carries reasoning, its summary and its seal', () => {
+  test('holds reasoning, its summary and its encrypted content', () => {
     const thought = { type: 'reasoning', id: 'rs_1', summary: [] };
     const whole = {
       ...thought,
@@ -184,7 +184,7 @@ describe('a stream', () => {
     expect(foldAll(deltas).items[0]).toMatchObject({ item, native: { id } });
   });
 
-  test('carries refusals and the input of custom tools', () => {
+  test('holds refusals and the input of custom tools', () => {
     const custom = { type: 'custom_tool_call', id: 'ctc_1', call_id: 'c', name: 'sql', input: 'select 1' };
     const deltas = readAll([
       created,
@@ -201,7 +201,7 @@ describe('a stream', () => {
     expect(foldAll(deltas).finish[0]?.unified).toBe('tool_calls');
   });
 
-  test('reports hosted tools and events that we do not know as progress of their item', () => {
+  test('reports hosted tools and unknown events as progress of their item', () => {
     const search = { type: 'web_search_call', id: 'ws_1', status: 'in_progress' };
     const deltas = readAll([
       created,
@@ -219,7 +219,7 @@ describe('a stream', () => {
     ]);
   });
 
-  test('may name its events outside of the data', () => {
+  test('may have the event type outside of the data', () => {
     const reader = openaiResponses.reader(prompt);
     const { type, ...rest } = created;
     expect(reader.push({ event: type, data: JSON.stringify(rest) })).toMatchObject([{ type: 'start' }]);
@@ -235,7 +235,7 @@ describe('a stream', () => {
     expect(foldAll(deltas).items[0]?.done).toBe(true);
   });
 
-  test('incomplete for no reason is not complete', () => {
+  test('that is incomplete without a reason is not complete', () => {
     expect(readAll([created, incomplete(null)]).at(-1)).toEqual({
       type: 'finish',
       reason: { unified: 'unknown', raw: 'incomplete' },
@@ -248,8 +248,8 @@ describe('a stream', () => {
   });
 });
 
-describe('the final output has the last word', () => {
-  test('it adds what never streamed, and closes what is open', () => {
+describe('the final output is authoritative', () => {
+  test('it adds items that did not stream, and closes open ones', () => {
     const late = { ...said('late'), id: 'msg_2' };
     const folded = foldAll(
       readAll([created, added(0, opened), text('Hel'), completed([late, said('Hello')])]),
@@ -260,7 +260,7 @@ describe('the final output has the last word', () => {
     ]);
   });
 
-  test('items are known by their kind where ids change or are absent', () => {
+  test('items are matched by their type if ids change or are absent', () => {
     const folded = foldAll(
       readAll([
         created,
@@ -277,7 +277,7 @@ describe('the final output has the last word', () => {
     expect(folded.items).toHaveLength(2);
   });
 
-  test('content that came without deltas is given as deltas', () => {
+  test('content that came without delta events is given as deltas', () => {
     const deltas = readAll([
       created,
       added(0, call(1, '{"a":1}')),
@@ -291,7 +291,7 @@ describe('the final output has the last word', () => {
     ]);
   });
 
-  test('a stream may be nothing but its end', () => {
+  test('a stream may consist of its end event alone', () => {
     expect(foldAll(readAll([completed([said('Hello')])])).items).toHaveLength(1);
   });
 });
@@ -324,7 +324,7 @@ describe('a malformed stream', () => {
     expect(faultOf(() => readAll(events)).code).toBe('provider_protocol_error');
   });
 
-  test('says what was expected and what came', () => {
+  test('reports what was expected and what came', () => {
     expect(faultOf(() => readAll([created, added(0, opened), { ...text(''), delta: 1 }])).message).toBe(
       'delta of response.output_text.delta: expected a string, got the number 1.',
     );
@@ -334,7 +334,7 @@ describe('a malformed stream', () => {
 describe('a whole answer', () => {
   const answer = (body: unknown) => openaiResponses.answer(body, prompt);
 
-  test('streams like its stream', () => {
+  test('gives the same deltas as its stream', () => {
     expect(answer(completed([said('Hello'), call(1, '{}')]).response)).toEqual([
       { type: 'start', model: 'gpt', id: 'resp_1' },
       { type: 'item-start', index: 0, item: { type: 'message', role: 'assistant', content: [] } },

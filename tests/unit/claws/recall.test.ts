@@ -30,7 +30,7 @@ async function answerOf(prompt: Prompt): Promise<Folded> {
 const textOf = ({ items }: Folded): string => messageText(items[0]!.item as Message);
 
 describe('recall', () => {
-  test('goes on from every character of its answer, and counts the rest', async () => {
+  test('continues its answer from every character, and counts the rest', async () => {
     expect(textOf(await answerOf(promptOf()))).toBe(WHOLE);
     for (let length = 1; length <= WHOLE.length; length++) {
       const prompt = promptOf(WHOLE.slice(0, length));
@@ -43,13 +43,13 @@ describe('recall', () => {
     }
   });
 
-  test('an answer that another model began is given anew, and it says so', async () => {
+  test('an answer that another model began is given from the start, and is no prefill', async () => {
     const prompt = promptOf('As a language model, I ');
     expect(recall.prefills(prompt)).toBe(false);
     expect(textOf(await answerOf(prompt))).toBe(WHOLE);
   });
 
-  test('without a beginning there is nothing to go on with', () => {
+  test('a prompt that continues no answer is no prefill', () => {
     expect(recall.prefills(promptOf())).toBe(false);
   });
 });

@@ -1,11 +1,11 @@
 import type { Delta } from '../../core/delta.ts';
-import { type AnswerState, nextItem, type OpenBlock } from './answer-state.ts';
+import { type AnswerState, nextItem, type OpenBlock } from './answer.ts';
 import { FORMAT_TOOL } from './tools.ts';
 import { type Block, isObject, malformed, otherFields, stringAt, type Wire } from './wire.ts';
 
 /**
- * Opens a content block. A block may come with content already in it (whole answers always do), so
- * opening and closing one without deltas between is the whole block.
+ * Opens a content block. A block may already hold content (in whole answers it always does), so opening and
+ * then closing a block gives its whole content.
  */
 export function openBlock(state: AnswerState, block: Block, out: Delta[]): OpenBlock {
   switch (block.type) {
@@ -26,7 +26,7 @@ export function openBlock(state: AnswerState, block: Block, out: Delta[]): OpenB
 
 const TEXT_FIELDS = new Set(['type', 'text', 'citations']);
 
-/** Text blocks without another kind between them are the parts of one message item. */
+/** Text blocks with no other kind between them become the parts of one message item. */
 function openText(state: AnswerState, block: Block, out: Delta[]): OpenBlock {
   const part = openPart(state, out);
   const leftover = { ...otherFields(block, TEXT_FIELDS) };
@@ -44,7 +44,7 @@ function openText(state: AnswerState, block: Block, out: Delta[]): OpenBlock {
   };
 }
 
-/** The answer that an older model gives through a tool that only carries its structure. */
+/** A structured answer, which an older model gives as a call of the format tool. */
 function openFormatted(state: AnswerState, block: Block, out: Delta[]): OpenBlock {
   const part = openPart(state, out);
   return {
@@ -91,7 +91,7 @@ function openPart(state: AnswerState, out: Delta[]): OpenPart {
   };
 }
 
-/** A citation covers its whole text block, which is one part here. */
+/** A citation covers its whole text block, which is one part of the message. */
 function annotationOf(citation: unknown, length: number): unknown {
   if (!isObject(citation) || citation.type !== 'web_search_result_location') return citation;
   const { url, title } = citation;
@@ -107,7 +107,7 @@ function openMessage(state: AnswerState, out: Delta[]): OpenMessage {
   return state.message;
 }
 
-/** No more parts will join the open message; it ends as soon as its last part does. */
+/** No more parts are added to the open message. It ends together with its last open part. */
 export function closeMessage(state: AnswerState, out: Delta[]): void {
   const { message } = state;
   if (!message) return;
@@ -129,7 +129,7 @@ function openThinking(state: AnswerState, block: Block, out: Delta[]): OpenBlock
   const index = nextItem(state);
   out.push({ type: 'item-start', index, item: { type: 'reasoning', summary: [] } });
   const native: Wire = { ...otherFields(block, THINKING_FIELDS) };
-  // A stream opens the block with an empty signature.
+  // A stream opens the block with an empty signature and sends the real one later.
   if (native.signature === '') delete native.signature;
   const think = (text: string, into: Delta[]) => {
     if (text !== '') into.push({ type: 'reasoning-delta', index, part: 0, text });
@@ -189,7 +189,7 @@ function openToolUse(state: AnswerState, block: Block, out: Delta[]): OpenBlock 
       into.push({ type: 'arguments-delta', index, text });
     },
     close(into) {
-      // A call without arguments streams none, or brings its input with the opening.
+      // A call without streamed arguments has none, or has its input in the start event.
       if (empty) into.push({ type: 'arguments-delta', index, text: JSON.stringify(block.input ?? {}) });
       into.push({ type: 'item-end', index, ...(Object.keys(native).length > 0 && { native }) });
     },
@@ -197,8 +197,8 @@ function openToolUse(state: AnswerState, block: Block, out: Delta[]): OpenBlock 
 }
 
 /**
- * A kind that has no canonical form (hosted tools and their results, compaction…): kept whole. `native`
- * holds the fields that a store may rename.
+ * A kind without a canonical form (hosted tools and their results, compaction…). It is kept whole. `native`
+ * holds the provider's `id` and `status`, which a store may replace in the item.
  */
 function openOther(state: AnswerState, block: Block, out: Delta[]): OpenBlock {
   closeMessage(state, out);
@@ -231,7 +231,7 @@ function parseInput(json: string): unknown {
   }
 }
 
-/** Adds a delta of a kind without meaning here to the fields it grows: text and lists are appended. */
+/** Adds the fields of an unknown kind of delta: text and lists are appended, other values replaced. */
 function mergeDelta(target: Wire, delta: Wire): void {
   for (const [key, value] of Object.entries(delta)) {
     if (key === 'type') continue;

@@ -1,8 +1,10 @@
 import type { Settings } from '../../core/settings.ts';
-import { generationOf } from './generation.ts';
 import { present } from './wire.ts';
 
-/** Undefined where the model does not think or the caller did not ask. Both fields at once are refused. */
+/**
+ * Undefined if the model does not think or the request does not ask for it. Level and budget together are
+ * refused.
+ */
 export function thinkingConfig(
   model: string,
   reasoning: Settings['reasoning'],
@@ -18,12 +20,15 @@ export function thinkingConfig(
   return Object.keys(config).length > 0 ? config : undefined;
 }
 
-/** Models that refuse MINIMAL: all but Flash before 3.7 and Flash-Lite. No model of this kind can think not at all. */
+/**
+ * MINIMAL is accepted only by Flash before 3.7 and by Flash-Lite. No model since Gemini 3 can turn thinking
+ * off.
+ */
 function lowestLevel(model: string): string {
   return /gemini-3(\.[0-6])?-flash|-flash-lite/.test(model) ? 'MINIMAL' : 'LOW';
 }
 
-/** Gemini 3 Pro has no MEDIUM; Google's own OpenAI endpoint takes HIGH for it. */
+/** Gemini 3 Pro has no MEDIUM. Google's own OpenAI endpoint uses HIGH instead. */
 function levelOf(model: string, effort: string): string | undefined {
   switch (effort) {
     case 'none':
@@ -41,12 +46,15 @@ function levelOf(model: string, effort: string): string | undefined {
   return undefined;
 }
 
-/** Tokens, as Google's own OpenAI endpoint chooses them (https://ai.google.dev/gemini-api/docs/openai#thinking). */
+/**
+ * In tokens, as Google's own OpenAI endpoint chooses them
+ * (https://ai.google.dev/gemini-api/docs/openai#thinking).
+ */
 function budgetOf(model: string, effort: string): number | undefined {
   const pro = /2\.5-pro/.test(model);
   switch (effort) {
     case 'none':
-      // 2.5 Pro refuses to think not at all; 128 is its least.
+      // 2.5 Pro cannot turn thinking off. Its smallest budget is 128.
       return pro ? 128 : 0;
     case 'minimal':
     case 'low':
@@ -60,4 +68,21 @@ function budgetOf(model: string, effort: string): number | undefined {
       return pro ? 32_768 : 24_576;
   }
   return undefined;
+}
+
+/** The version in a model's name. A name without one (`gemini-flash-latest`) is of the newest generation. */
+export function generationOf(model: string): number {
+  if (!/(^|\/)gemini-/.test(model)) return 0;
+  const version = /-(\d+(?:\.\d+)?)/.exec(model);
+  return version ? Number(version[1]) : Number.POSITIVE_INFINITY;
+}
+
+/**
+ * Whether a conversation may end with a model content, which the model continues. Refused since 3.5
+ * Flash-Lite: "Requests ending with a model turn are not supported"
+ * (https://ai.google.dev/gemini-api/docs/whats-new-gemini-3.6).
+ */
+export function takesPrefill(model: string): boolean {
+  const generation = generationOf(model);
+  return generation >= 2 && generation < 3.5;
 }

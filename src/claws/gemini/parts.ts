@@ -1,7 +1,7 @@
 import type { Delta } from '../../core/delta.ts';
 import type { Item, OtherType } from '../../core/items.ts';
+import type { Answer, Candidate, OpenCall, OpenText } from './answer.ts';
 import { addSegment, nativeOf } from './native.ts';
-import type { Answer, Candidate, OpenCall, OpenText } from './state.ts';
 import { addPartial, addWhole, emptyArguments, type StreamedArguments } from './streamed-arguments.ts';
 import { isObject, malformed, PART_ITEM, type WireCall, type WirePart } from './wire.ts';
 
@@ -11,7 +11,7 @@ interface Reading {
   out: Delta[];
 }
 
-/** Fields that qualify a part and are not what it is. */
+/** Fields that describe a part. All others are its content. */
 const MARKS = new Set(['thought', 'thoughtSignature', 'partMetadata', 'videoMetadata', 'mediaResolution']);
 
 export function readPart(reading: Reading, part: WirePart): void {
@@ -21,13 +21,16 @@ export function readPart(reading: Reading, part: WirePart): void {
   else readOther(reading, part);
 }
 
-/** Ends what waits for more: a text for another text, a call for the rest of its arguments. */
+/** Ends the open text or call. */
 export function endOpenPart(candidate: Candidate, out: Delta[]): void {
   if (candidate.text) endText(candidate, candidate.text, out);
   if (candidate.call) endCall(candidate, candidate.call, out);
 }
 
-/** A call that was cut short has arguments that read as JSON all the same, so the item says it. */
+/**
+ * Like `endOpenPart`, but marks a call as incomplete: its arguments are valid JSON even if the call was cut
+ * short.
+ */
 export function cutOpenPart(candidate: Candidate, out: Delta[]): void {
   const { call } = candidate;
   endOpenPart(candidate, out);
@@ -52,7 +55,7 @@ const TEXT_FIELDS = new Set(['text', 'thought']);
 const CALL_PART_FIELDS = new Set(['functionCall']);
 const CALL_FIELDS = new Set(['name', 'id', 'args', 'partialArgs', 'willContinue']);
 
-/** The fields beside those that are read, or nothing: most parts have none. */
+/** The fields that are not in `read`. Undefined if there are none, as in most parts. */
 function marksOf(fields: WirePart, read: ReadonlySet<string>): Record<string, unknown> | undefined {
   let marks: Record<string, unknown> | undefined;
   for (const key in fields) {
@@ -66,7 +69,7 @@ function marksOf(fields: WirePart, read: ReadonlySet<string>): Record<string, un
 function readText(reading: Reading, part: WirePart, text: string): void {
   const { candidate, out } = reading;
   const marks = marksOf(part, TEXT_FIELDS);
-  // Streams like to end with an empty text; only its marks, if any, mean something.
+  // Streams often end with an empty text. Only its marks, if any, are of use.
   if (text === '' && !marks) return;
   const open = openText(reading, part.thought === true);
   addSegment(open.segments, text.length, marks);
@@ -101,7 +104,7 @@ function readCall(reading: Reading, part: WirePart): void {
   if (!isObject(call)) throw malformed('a functionCall', call);
   const open = call.name === undefined ? reading.candidate.call : openCall(reading, call);
   if (!open) {
-    // The mark that ends streamed arguments, after the call had ended already.
+    // An end mark of streamed arguments, after the call has ended already.
     if (call.args === undefined && call.partialArgs === undefined) return;
     throw malformed('the name of a functionCall', call);
   }
@@ -111,7 +114,7 @@ function readCall(reading: Reading, part: WirePart): void {
   if (call.willContinue !== true) endCall(reading.candidate, open, reading.out);
 }
 
-/** Calls mostly come without an id; the made up one is the same for the same answer, streamed or not. */
+/** Most calls come without an id. The generated one is the same for a streamed and a whole answer. */
 function openCall(reading: Reading, call: WireCall): OpenCall {
   const { answer, candidate, out } = reading;
   const { name, id } = call;
@@ -145,7 +148,7 @@ function endCall(candidate: Candidate, call: OpenCall, out: Delta[]): void {
   out.push(endItem(call.index, Object.keys(call.marks).length > 0 ? call.marks : undefined));
 }
 
-/** Images, code and its results, hosted tools' calls: the part is the item. */
+/** Images, code and its results, calls of hosted tools: each part becomes an item. */
 function readOther(reading: Reading, part: WirePart): void {
   const { thoughtSignature, ...content } = part;
   const kind = Object.keys(content).find((key) => !MARKS.has(key));

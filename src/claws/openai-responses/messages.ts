@@ -9,20 +9,20 @@ import type {
   Reasoning,
 } from '../../core/items.ts';
 import type { Prompt, PromptItem } from '../../core/prompt.ts';
-import { isObject, type Json } from './shape.ts';
+import { isObject, type Json } from './wire.ts';
 
-/** Whose item it is, seen from the provider that is asked now. */
-type Standing = 'own' | 'caller' | 'foreign';
+/** Who wrote an item: the provider of this request, the caller, or another provider. */
+type Author = 'own' | 'caller' | 'foreign';
 
 interface Entry {
-  standing: Standing;
-  /** The provider's own id of the item; only for its own items. */
+  author: Author;
+  /** The provider's own id of the item. Only for its own items. */
   id?: string;
-  /** Fields beside our form of the item that this provider may see. */
+  /** Fields of the item that have no canonical place and that this provider may see. */
   beside: Json;
 }
 
-/** The request's `input`. An item that this provider may not see is left out, and what answers it too. */
+/** The request's `input`. An item that this provider may not see is left out, together with its output. */
 export function inputOf(prompt: Prompt, provider: string): Json[] {
   const unanswered = new Set<unknown>();
   const input: Json[] = [];
@@ -38,12 +38,12 @@ export function inputOf(prompt: Prompt, provider: string): Json[] {
 }
 
 function entryOf({ origin, native }: PromptItem, prompt: Prompt, provider: string): Entry {
-  if (origin !== undefined && origin !== provider) return { standing: 'foreign', beside: {} };
-  const standing = origin === undefined ? 'caller' : 'own';
-  if (!isObject(native)) return { standing, beside: {} };
-  if (standing === 'caller' && prompt.dialect !== 'openai-responses') return { standing, beside: {} };
+  if (origin !== undefined && origin !== provider) return { author: 'foreign', beside: {} };
+  const author = origin === undefined ? 'caller' : 'own';
+  if (!isObject(native)) return { author, beside: {} };
+  if (author === 'caller' && prompt.dialect !== 'openai-responses') return { author, beside: {} };
   const { id, ...beside } = native;
-  return { standing, beside, id: standing === 'own' && typeof id === 'string' ? id : undefined };
+  return { author, beside, id: author === 'own' && typeof id === 'string' ? id : undefined };
 }
 
 function write(item: Item, entry: Entry): Json | undefined {
@@ -61,17 +61,17 @@ function write(item: Item, entry: Entry): Json | undefined {
   }
 }
 
-/** Ids of messages and calls are left out: with `store: false` the provider would look them up in vain. */
-function writeMessage({ type, role, content }: Message, { standing, beside }: Entry): Json | undefined {
-  if (role !== 'assistant') return { ...beside, type, role, content: shownParts(content, standing) };
-  const parts = content.flatMap((part) => saidPart(part, standing));
-  // A foreign model's message of images alone: this API knows no images from the assistant.
+/** Ids of messages and calls are left out: with `store: false` the provider cannot find them. */
+function writeMessage({ type, role, content }: Message, { author, beside }: Entry): Json | undefined {
+  if (role !== 'assistant') return { ...beside, type, role, content: inputParts(content, author) };
+  const parts = content.flatMap((part) => outputPart(part, author));
+  // A message of another model that holds only images. This API has no images from the assistant.
   if (parts.length === 0 && content.length > 0) return undefined;
   return { ...beside, type, role, content: parts };
 }
 
-/** Parts that a model is shown: of users, instructions and tools. */
-function shownParts(content: Part[], standing: Standing): Json[] {
+/** Parts that a model reads: of users, instructions and tools. */
+function inputParts(content: Part[], author: Author): Json[] {
   return content.flatMap((part): Json[] => {
     switch (part.type) {
       case 'output_text':
@@ -84,18 +84,18 @@ function shownParts(content: Part[], standing: Standing): Json[] {
       case 'input_audio':
         return [part as unknown as Json];
       default:
-        return standing === 'foreign' ? [] : [part];
+        return author === 'foreign' ? [] : [part];
     }
   });
 }
 
-/** Parts that a model said: the API takes text and refusals back, nothing else. */
-function saidPart(part: Part, standing: Standing): Json[] {
+/** A part that a model wrote. The API takes back only text and refusals. */
+function outputPart(part: Part, author: Author): Json[] {
   switch (part.type) {
     case 'input_text':
       return [{ type: 'output_text', text: part.text, annotations: [] }];
     case 'output_text': {
-      const annotations = standing === 'foreign' ? [] : (part.annotations ?? []);
+      const annotations = author === 'foreign' ? [] : (part.annotations ?? []);
       return [{ type: 'output_text', text: part.text, annotations }];
     }
     case 'refusal':
@@ -105,16 +105,16 @@ function saidPart(part: Part, standing: Standing): Json[] {
     case 'input_audio':
       return [];
     default:
-      return standing === 'foreign' ? [] : [part];
+      return author === 'foreign' ? [] : [part];
   }
 }
 
 /**
- * Only the provider's own thoughts go back, and only where they can be read without its store: encrypted,
- * or in the open. The id must be the one under which they were encrypted, or none.
+ * Reasoning is sent back only to the provider that wrote it, and only if it can be read without a stored
+ * response: encrypted, or as plain text. The id must be the one of the encrypted item, or absent.
  */
-function writeReasoning(item: Reasoning, { standing, id, beside }: Entry): Json | undefined {
-  if (standing !== 'own') return undefined;
+function writeReasoning(item: Reasoning, { author, id, beside }: Entry): Json | undefined {
+  if (author !== 'own') return undefined;
   const { type, summary, content, encrypted_content } = item;
   if (!encrypted_content && !content?.length) return undefined;
   const written: Json = { ...beside, type, summary };
@@ -129,29 +129,30 @@ function writeCall(item: FunctionCall, { beside }: Entry): Json {
   return { ...beside, type, call_id: callId(item.call_id), name, arguments: item.arguments };
 }
 
-function writeOutput({ type, call_id, output }: FunctionCallOutput, { standing, beside }: Entry): Json {
-  const shown = typeof output === 'string' ? output : shownParts(output, standing);
+function writeOutput({ type, call_id, output }: FunctionCallOutput, { author, beside }: Entry): Json {
+  const shown = typeof output === 'string' ? output : inputParts(output, author);
   return { ...beside, type, call_id: callId(call_id), output: shown };
 }
 
-/** Hosted tools' items, and kinds that we do not know: the provider's own and the caller's travel as they are. */
+/** Items of hosted tools and unknown kinds. Those of this provider and of the caller are sent unchanged. */
 function writeOther(item: OtherItem, entry: Entry): Json | undefined {
   const { id, ...rest } = item;
   if (typeof rest.call_id === 'string') rest.call_id = callId(rest.call_id);
-  if (entry.standing === 'foreign') {
-    // Run by the caller, whoever asked for it; the only other kind that any model can read.
+  if (entry.author === 'foreign') {
+    // The caller runs custom tools, so any model can read their calls. No other kind is readable for another
+    // model.
     return (item.type as string) === 'custom_tool_call' ? rest : undefined;
   }
-  const kept = entry.standing === 'own' ? entry.id : callersId(id);
+  const kept = entry.author === 'own' ? entry.id : callersId(id);
   return kept === undefined ? { ...entry.beside, ...rest } : { ...entry.beside, ...rest, id: kept };
 }
 
-/** The gateway's own ids mean nothing to a provider. */
+/** The gateway's own ids are unknown to a provider. */
 function callersId(id: string | undefined): string | undefined {
   return id === undefined || parseItemId(id) ? undefined : id;
 }
 
-/** What OpenAI accepts; ids of other providers may be longer. */
+/** OpenAI's limit, in characters. Ids of other providers may be longer. */
 const MAX_CALL_ID = 64;
 
 function callId(id: string): string {

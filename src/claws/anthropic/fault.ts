@@ -2,7 +2,7 @@ import type { ErrorCode, Fault } from '../../core/errors.ts';
 import { codeOfStatus, faultOf, type StatusDetail } from '../status.ts';
 import { isObject, type Wire } from './wire.ts';
 
-/** The status that the provider gives with each error type; errors inside a stream have only the type. */
+/** The HTTP status of each error type. An error inside a stream has only the type. */
 const STATUS = new Map<unknown, number>([
   ['invalid_request_error', 400],
   ['authentication_error', 401],
@@ -21,11 +21,11 @@ export function faultOfResponse(status: number, body: unknown, headers: Headers)
   const error = errorOf(body);
   if (!error)
     return faultOf(codeOfStatus(status), `The provider answered ${status}.`, { headers, raw: body });
-  // A proxy may answer 200 or 500 around the provider's own error; its type says more.
+  // A proxy may send the provider's error with status 200 or 500, so the error's type is read first.
   return classify(STATUS.get(error.type) ?? status, error, { headers, raw: body });
 }
 
-/** Classifies an error that came in the place of an answer or inside a stream. */
+/** Classifies an error that came instead of an answer or inside a stream. */
 export function faultOfError(body: Wire): Fault {
   const error = errorOf(body) ?? {};
   return classify(STATUS.get(error.type) ?? 500, error, { raw: body });
@@ -44,14 +44,14 @@ function codeOf(status: number, message: string): ErrorCode {
   if (status === 413) return 'context_length_exceeded';
   if (status === 404 && !NO_SUCH_MODEL.test(message)) return 'provider_rejected_request';
   if (status !== 400) return codeOfStatus(status);
-  return SPOKEN.find(([words]) => words.test(message))?.[1] ?? 'provider_rejected_request';
+  return BY_MESSAGE.find(([phrase]) => phrase.test(message))?.[1] ?? 'provider_rejected_request';
 }
 
-/** "model: claude-nope"; files, containers and skills are answered with 404 too. */
+/** "model: claude-nope". A missing file, container or skill gives 404 too. */
 const NO_SUCH_MODEL = /^model\b|\bmodel:/;
 
-/** What the provider tells apart only in words: all of these have the type `invalid_request_error`. */
-const SPOKEN: [RegExp, ErrorCode][] = [
+/** Failures that only the message tells apart: all have the type `invalid_request_error`. */
+const BY_MESSAGE: [RegExp, ErrorCode][] = [
   [/prompt is too long|exceed context limit|context window/i, 'context_length_exceeded'],
   [/credit balance is too low/i, 'quota_exceeded'],
   [/content filtering policy/i, 'content_filtered'],

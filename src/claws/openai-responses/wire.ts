@@ -1,13 +1,13 @@
 import { Fault } from '../../core/errors.ts';
 
-/** A JSON object of the provider's, not yet looked into. */
+/** A JSON object from the provider whose fields are not checked yet. */
 export type Json = Record<string, unknown>;
 
 export function isObject(value: unknown): value is Json {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** The provider broke its own protocol: says what was expected where, and what came. */
+/** The fault for an answer that breaks its protocol: where, what was expected, and what came. */
 export function malformed(where: string, expected: string, came: unknown): Fault {
   return new Fault('provider_protocol_error', `${where}: expected ${expected}, got ${kindOf(came)}.`, {
     raw: came,

@@ -1,0 +1,359 @@
+import { Fault } from '../../core/errors.ts';
+import {
+  type FunctionCall,
+  type FunctionCallOutput,
+  type InputAudio,
+  type InputFile,
+  type InputImage,
+  type Item,
+  type Message,
+  messageText,
+  type OtherItem,
+  type Part,
+  type Reasoning,
+} from '../../core/items.ts';
+import type { Prompt, PromptItem } from '../claw.ts';
+import { generationOf } from './model.ts';
+import { partsOf } from './native.ts';
+import { type Content, isObject, PART_ITEM, present, type WirePart } from './wire.ts';
+
+/** The provider's id, and the URL under which it stores files. */
+export interface Target {
+  provider: string;
+  filesUrl: string;
+}
+
+/** A call that is written already. Its output follows later. */
+interface WrittenCall {
+  name: string;
+  content: Content;
+  /** How many parts that content had after the call. It gives the order of the calls. */
+  at: number;
+  /** Whether Gemini itself gave the call its id. */
+  givenId: boolean;
+}
+
+/** The outputs of the calls of one content, in the order of the calls. */
+interface Outputs {
+  content: Content;
+  /** The `at` of each answered call, one for each `functionResponse` part. */
+  order: number[];
+}
+
+/** The contents that are written so far. */
+export interface Draft extends Target {
+  generation: number;
+  system: WirePart[];
+  contents: Content[];
+  /** By call id. The newest call of an id counts: some callers number their calls from one in each turn. */
+  calls: Map<string, WrittenCall>;
+  /** By the content that holds the calls. */
+  outputs: Map<Content, Outputs>;
+}
+
+function emptyDraft(target: Target, generation: number): Draft {
+  return { ...target, generation, system: [], contents: [], calls: new Map(), outputs: new Map() };
+}
+
+/**
+ * Neighbours of one role share a content. Outputs have one of their own: Gemini compares their number with
+ * the calls'.
+ */
+function contentFor(draft: Draft, role: Content['role']): Content {
+  const last = draft.contents[draft.contents.length - 1];
+  if (last?.role === role && last.parts[0]?.functionResponse === undefined) return last;
+  const content: Content = { role, parts: [] };
+  draft.contents.push(content);
+  return content;
+}
+
+function append(draft: Draft, role: Content['role'], parts: WirePart[]): void {
+  if (parts.length > 0) contentFor(draft, role).parts.push(...parts);
+}
+
+function contentParts(draft: Draft, parts: Part[]): WirePart[] {
+  return parts.map((part) => wirePartOf(part, draft.filesUrl)).filter((part) => part !== undefined);
+}
+
+/** The `native` of an item. Only the provider that wrote the item may see it. */
+function nativeFor(draft: Draft, entry: PromptItem): unknown {
+  return entry.origin === draft.provider ? entry.native : undefined;
+}
+
+/** The prompt's instructions and items in Gemini's shape. */
+export function draftOf(prompt: Prompt, target: Target): Draft {
+  const draft = emptyDraft(target, generationOf(prompt.model));
+  if (prompt.instructions) draft.system.push({ text: prompt.instructions });
+  for (const entry of prompt.items) {
+    const write = WRITERS.get(entry.item.type) ?? writeOther;
+    write(draft, entry);
+  }
+  beginWithUser(draft);
+  return draft;
+}
+
+/**
+ * Gemini accepts a call only after a user content. A history may begin with a call, for example after it was
+ * cut.
+ */
+function beginWithUser({ contents }: Draft): void {
+  const [first] = contents;
+  if (first?.role === 'model' && first.parts.some((part) => part.functionCall !== undefined))
+    contents.unshift({ role: 'user', parts: [{ text: 'Begin.' }] });
+}
+
+type Write = (draft: Draft, entry: PromptItem) => void;
+
+const WRITERS: ReadonlyMap<string, Write> = new Map<Item['type'], Write>([
+  ['message', writeMessage],
+  ['reasoning', writeReasoning],
+  ['function_call', writeCall],
+  ['function_call_output', writeCallOutput],
+]);
+
+function writeMessage(draft: Draft, entry: PromptItem): void {
+  const message = entry.item as Message;
+  if (message.role === 'system' || message.role === 'developer') {
+    writeInstructions(draft, message);
+    return;
+  }
+  const native = nativeFor(draft, entry);
+  if (native !== undefined && message.role === 'assistant') {
+    append(draft, 'model', partsOf(messageText(message), native, {}));
+    return;
+  }
+  append(draft, message.role === 'assistant' ? 'model' : 'user', contentParts(draft, message.content));
+}
+
+/** Gemini takes instructions only before the conversation, as text. Later ones become marked user text. */
+function writeInstructions(draft: Draft, message: Message): void {
+  const parts = contentParts(draft, message.content);
+  if (draft.contents.length === 0 && parts.every((part) => part.text !== undefined)) {
+    draft.system.push(...parts);
+    return;
+  }
+  const mark = (text: string): string => `<instructions>\n${text}\n</instructions>`;
+  append(
+    draft,
+    'user',
+    parts.map((part) => (part.text === undefined ? part : { text: mark(part.text) })),
+  );
+}
+
+function writeReasoning(draft: Draft, entry: PromptItem): void {
+  if (entry.origin !== draft.provider) return;
+  const { content } = entry.item as Reasoning;
+  const text = content?.map((part) => part.text).join('') ?? '';
+  append(draft, 'model', partsOf(text, entry.native, { thought: true }));
+}
+
+/**
+ * The documented signature for calls that Gemini did not write. From its third generation on, Gemini refuses
+ * a step whose first call has no signature (https://ai.google.dev/gemini-api/docs/thought-signatures).
+ */
+const FOREIGN_SIGNATURE = 'skip_thought_signature_validator';
+
+function writeCall(draft: Draft, entry: PromptItem): void {
+  const call = entry.item as FunctionCall;
+  const native = nativeFor(draft, entry);
+  const { givenId, call: beside, ...marks } = isObject(native) ? native : {};
+  const content = contentFor(draft, 'model');
+  const first = !content.parts.some((part) => part.functionCall !== undefined);
+  if (first && draft.generation >= 3) marks.thoughtSignature ??= FOREIGN_SIGNATURE;
+  const args = argumentsOf(call.arguments);
+  const id = givenId === true ? { id: call.call_id } : undefined;
+  const fields = isObject(beside) ? beside : undefined;
+  content.parts.push({ functionCall: { ...id, name: call.name, args, ...fields }, ...marks });
+  draft.calls.set(call.call_id, {
+    name: call.name,
+    content,
+    at: content.parts.length,
+    givenId: id !== undefined,
+  });
+}
+
+/** Gemini accepts only an object, but a model may have written something else. */
+function argumentsOf(text: string): Record<string, unknown> {
+  if (text.trim() === '') return {};
+  try {
+    const value: unknown = JSON.parse(text);
+    return isObject(value) ? value : { input: value };
+  } catch {
+    return { input: text };
+  }
+}
+
+/**
+ * A part that was kept as an item is sent only to the provider that wrote it. One that the caller wrote is
+ * always sent.
+ */
+function writeOther(draft: Draft, entry: PromptItem): void {
+  const { type, id: _id, status: _status, ...part } = entry.item as OtherItem;
+  const known = entry.origin === undefined || entry.origin === draft.provider;
+  if (!known || !type.startsWith(PART_ITEM)) return;
+  const native = nativeFor(draft, entry);
+  append(draft, 'model', [{ ...part, ...(isObject(native) ? native : undefined) }]);
+}
+
+/**
+ * Writes the output of a call: all outputs are in one content directly after the calls, in the order of the
+ * calls.
+ */
+function writeCallOutput(draft: Draft, entry: PromptItem): void {
+  const item = entry.item as FunctionCallOutput;
+  const call = draft.calls.get(item.call_id);
+  if (!call) {
+    throw new Fault(
+      'tool_output_without_call',
+      `No function call before this output has id ${item.call_id}.`,
+    );
+  }
+  const parts = typeof item.output === 'string' ? [{ text: item.output }] : contentParts(draft, item.output);
+  const text = parts.map((part) => part.text ?? '').join('');
+  const inside = parts.filter((part) => fitsInside(draft, part));
+  const functionResponse = present({
+    id: call.givenId ? item.call_id : undefined,
+    name: call.name,
+    response: responseOf(text),
+    parts: inside.length > 0 ? inside : undefined,
+  });
+  const outputs = outputsOf(draft, call);
+  insert(outputs, call.at, { functionResponse });
+  const beside = parts.filter((part) => part.text === undefined && !inside.includes(part));
+  outputs.content.parts.push(...beside);
+}
+
+/**
+ * Whether media fits inside an output: since the third generation, and only some types. Other media follows
+ * it.
+ */
+function fitsInside(draft: Draft, part: WirePart): boolean {
+  if (draft.generation < 3 || !isObject(part.inlineData)) return false;
+  return /^(image\/|application\/pdf|text\/plain)/.test(String(part.inlineData.mimeType));
+}
+
+/** The API takes an object. Text that is a JSON object is sent as that object. */
+function responseOf(text: string): Record<string, unknown> {
+  if (text.trimStart().startsWith('{')) {
+    try {
+      const value: unknown = JSON.parse(text);
+      if (isObject(value)) return value;
+    } catch {
+      // Text that only looks like JSON is text.
+    }
+  }
+  return { result: text };
+}
+
+function outputsOf(draft: Draft, call: WrittenCall): Outputs {
+  const known = draft.outputs.get(call.content);
+  if (known) return known;
+  const outputs: Outputs = { content: { role: 'user', parts: [] }, order: [] };
+  draft.contents.splice(draft.contents.lastIndexOf(call.content) + 1, 0, outputs.content);
+  draft.outputs.set(call.content, outputs);
+  return outputs;
+}
+
+function insert({ content, order }: Outputs, at: number, part: WirePart): void {
+  let index = order.length;
+  while (index > 0 && order[index - 1]! > at) index--;
+  order.splice(index, 0, at);
+  content.parts.splice(index, 0, part);
+}
+
+/**
+ * One content part for Gemini. Undefined for an empty text, which Gemini refuses. `filesUrl` is the URL under
+ * which the provider stores files.
+ */
+function wirePartOf(part: Part, filesUrl: string): WirePart | undefined {
+  switch (part.type) {
+    case 'input_text':
+    case 'output_text':
+      return part.text === '' ? undefined : { text: part.text };
+    case 'refusal':
+      return part.refusal === '' ? undefined : { text: part.refusal };
+    case 'input_image':
+      return imagePart(part, filesUrl);
+    case 'input_file':
+      return filePart(part, filesUrl);
+    case 'input_audio':
+      return audioPart(part);
+    default:
+      // Not dropped, so that the model knows that the message had more content.
+      return { text: `[content of type "${part.type}", which cannot be read here]` };
+  }
+}
+
+function imagePart(image: InputImage, filesUrl: string): WirePart | undefined {
+  if (image.image_url) return urlPart(image.image_url, typeOfName(image.image_url));
+  return image.file_id ? { fileData: { fileUri: fileUri(image.file_id, filesUrl) } } : undefined;
+}
+
+function filePart(file: InputFile, filesUrl: string): WirePart | undefined {
+  const type = typeOfName(file.filename ?? file.file_url ?? '');
+  if (file.file_data) {
+    if (file.file_data.startsWith('data:')) return urlPart(file.file_data, type);
+    return { inlineData: { mimeType: type ?? 'application/pdf', data: file.file_data } };
+  }
+  if (file.file_url) return urlPart(file.file_url, type);
+  return file.file_id ? { fileData: { fileUri: fileUri(file.file_id, filesUrl) } } : undefined;
+}
+
+function audioPart({ input_audio }: InputAudio): WirePart {
+  return { inlineData: { mimeType: `audio/${input_audio.format}`, data: input_audio.data } };
+}
+
+/** Gemini names its files by URL. An id such as `files/abc` is the end of one. */
+function fileUri(id: string, filesUrl: string): string {
+  return id.includes('://') ? id : `${filesUrl}/${id.replace(/^files\//, '')}`;
+}
+
+function urlPart(url: string, type: string | undefined): WirePart {
+  if (!url.startsWith('data:'))
+    return { fileData: type ? { mimeType: type, fileUri: url } : { fileUri: url } };
+  const comma = url.indexOf(',');
+  if (comma < 0) throw new Fault('invalid_request', 'A data: URL needs a comma before its data.');
+  const head = url.slice('data:'.length, comma);
+  const mimeType = head.split(';', 1)[0] || type || 'text/plain';
+  const data = url.slice(comma + 1);
+  return { inlineData: { mimeType, data: head.endsWith(';base64') ? data : base64Of(data) } };
+}
+
+function base64Of(escaped: string): string {
+  try {
+    return Buffer.from(decodeURIComponent(escaped)).toString('base64');
+  } catch (cause) {
+    throw new Fault('invalid_request', 'A data: URL holds a malformed percent escape.', { cause });
+  }
+}
+
+/** Types that Gemini reads, by file ending (https://ai.google.dev/gemini-api/docs/file-input-methods). */
+const TYPES: ReadonlyMap<string, string> = new Map([
+  ['png', 'image/png'],
+  ['jpg', 'image/jpeg'],
+  ['jpeg', 'image/jpeg'],
+  ['webp', 'image/webp'],
+  ['heic', 'image/heic'],
+  ['heif', 'image/heif'],
+  ['pdf', 'application/pdf'],
+  ['txt', 'text/plain'],
+  ['md', 'text/plain'],
+  ['csv', 'text/csv'],
+  ['html', 'text/html'],
+  ['json', 'application/json'],
+  ['xml', 'text/xml'],
+  ['wav', 'audio/wav'],
+  ['mp3', 'audio/mp3'],
+  ['aac', 'audio/aac'],
+  ['ogg', 'audio/ogg'],
+  ['flac', 'audio/flac'],
+  ['mp4', 'video/mp4'],
+  ['mov', 'video/mov'],
+  ['webm', 'video/webm'],
+]);
+
+function typeOfName(name: string): string | undefined {
+  if (name.startsWith('data:')) return undefined;
+  const path = name.split(/[?#]/, 1)[0]!;
+  return TYPES.get(path.slice(path.lastIndexOf('.') + 1).toLowerCase());
+}
