@@ -12,14 +12,14 @@ const WARM_MS = 60_000;
  * first tried with a plain TCP connection. With an HTTP proxy in `env` no origin is tried, because the
  * proxy opens the connections.
  */
-export function connectWithin(limitMs: number, env: Record<string, string | undefined>): Connect {
+export function connectWithin(limitMs: () => number, env: Record<string, string | undefined>): Connect {
   if (env.HTTPS_PROXY || env.HTTP_PROXY || env.https_proxy || env.http_proxy) return async () => {};
   const warm = new Map<string, number>();
   return async (baseUrl, signal) => {
     if ((warm.get(baseUrl) ?? 0) > Date.now() - WARM_MS) return;
     const { hostname, port, protocol } = new URL(baseUrl);
     const host = hostname.replace(/^\[|\]$/g, '');
-    await tryConnection(host, Number(port) || (protocol === 'https:' ? 443 : 80), limitMs, signal);
+    await tryConnection(host, Number(port) || (protocol === 'https:' ? 443 : 80), limitMs(), signal);
     warm.set(baseUrl, Date.now());
   };
 }

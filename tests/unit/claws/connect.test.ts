@@ -14,7 +14,7 @@ async function failureOf(work: Promise<void>): Promise<unknown> {
 
 test('an origin that accepts a connection is not tried again for some time', async () => {
   const server = Bun.listen({ hostname: '127.0.0.1', port: 0, socket: { data() {} } });
-  const connect = connectWithin(1000, {});
+  const connect = connectWithin(() => 1000, {});
   const url = `http://127.0.0.1:${server.port}/v1`;
   await connect(url, new AbortController().signal);
   server.stop(true);
@@ -26,11 +26,11 @@ test('an origin that refuses is unreachable', async () => {
   const { port } = server;
   server.stop(true);
   const failure = await failureOf(
-    connectWithin(1000, {})(`http://127.0.0.1:${port}`, new AbortController().signal),
+    connectWithin(() => 1000, {})(`http://127.0.0.1:${port}`, new AbortController().signal),
   );
   expect((failure as Fault).code).toBe('provider_unreachable');
 });
 
 test('an origin behind a proxy is not tried', async () => {
-  await connectWithin(1000, { HTTPS_PROXY: 'http://127.0.0.1:1' })(SILENT, new AbortController().signal);
+  await connectWithin(() => 1000, { HTTPS_PROXY: 'http://127.0.0.1:1' })(SILENT, new AbortController().signal);
 });
