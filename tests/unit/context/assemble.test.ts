@@ -93,7 +93,7 @@ describe('reasoning', () => {
   });
 });
 
-test('items of an appended turn come from no provider, and are told apart from new input', () => {
+test('items of an appended turn have no provider, and differ from new input', () => {
   const appended = { kind: 'append', input: [user('one')], output: [] as Item[] } as unknown as Turn;
   const branch = [{ turn: appended, tokens: 1, totalTokens: 1, digest: '', hidden: [] }];
   const [first, second] = assemble({ branch, input: [user('now')], settings: {}, budget }).items;
