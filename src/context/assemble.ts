@@ -1,23 +1,23 @@
 import { Fault } from '../core/errors.ts';
 import type { Item } from '../core/items.ts';
-import { callIdOf, isAnswer, OpenCalls } from '../core/pairs.ts';
 import type { PromptItem } from '../core/prompt.ts';
 import type { Settings } from '../core/settings.ts';
+import { callIdOf, isClientOutput, OpenCalls } from '../core/tool-calls.ts';
 import type { BranchTurn } from '../core/turn.ts';
 import { estimateTokens, itemsTokens, toolsTokens } from './tokens.ts';
 
-/** What one model can take. */
+/** The tokens that one model accepts, and what to do beyond them. */
 export interface Budget {
   /** Tokens of prompt and answer together. */
   context: number;
-  /** Tokens to keep free for the answer. */
+  /** Tokens of `context` that are reserved for the answer. */
   answer: number;
-  /** What happens to a history that does not fit: its oldest turns are left out, or the request is refused. */
+  /** For a history that does not fit: leave out its oldest turns, or refuse the request. */
   overflow: 'truncate' | 'error';
 }
 
 export interface AssembleInput {
-  /** Oldest first: a suffix of the branch, with the root before it. Read with `historyWindow`. */
+  /** Oldest first: the end of the branch, within `historyWindow`, and before it the branch's root. */
   branch: readonly BranchTurn[];
   input: readonly Item[];
   inputNatives?: Record<number, unknown>;
@@ -26,7 +26,7 @@ export interface AssembleInput {
   budget: Budget;
 }
 
-/** The context of a turn, and its account. Tokens are estimates (`tokens.ts`). */
+/** The context of a turn. All counts of tokens are estimates (`tokens.ts`). */
 export interface Assembled {
   items: PromptItem[];
   /** Tokens of the whole prompt. */
@@ -36,17 +36,20 @@ export interface Assembled {
   droppedTokens: number;
 }
 
-/** Estimates run high; a history is refused only when it is over the limit beyond their error. */
+/** Estimates are high rather than low: a history is refused only where it exceeds the limit by more than their error. */
 const ESTIMATE_MARGIN = 1.3;
-/** History is cut at multiples of this share of the limit, so that the prefix, which providers cache, stays the same for many turns. */
+/** History is cut at multiples of this share of the limit: so the prefix, which providers cache, stays the same for many turns. */
 const CUT_STEP = 1 / 8;
 
-/** How many tokens of history are worth reading for a budget. */
+/** The most tokens of history that a turn with this budget can use. */
 export function historyWindow(budget: Budget): number {
   return Math.ceil(budget.context * (budget.overflow === 'error' ? ESTIMATE_MARGIN : 1));
 }
 
-/** Builds the context of a turn: a pure function of the branch, the new input and the budget. */
+/**
+ * Builds the context of a turn: a pure function of the branch, the new input and the budget. Throws
+ * `context_length_exceeded` where the history does not fit and `budget.overflow` is `error`.
+ */
 export function assemble(parts: AssembleInput): Assembled {
   const { branch, input, budget } = parts;
   const history = branch.at(-1)?.totalTokens ?? 0;
@@ -55,21 +58,21 @@ export function assemble(parts: AssembleInput): Assembled {
   const room = Math.max(0, budget.context - budget.answer - own);
   const cut = cutAt(history, room, budget);
   const kept = branch.filter(({ tokens, totalTokens }) => totalTokens - tokens >= cut);
-  const items: Placed[] = cut > 0 ? standingInstructions(branch[0], kept) : [];
+  const items: Entry[] = cut > 0 ? rootInstructions(branch[0], kept) : [];
   for (const turn of kept) addTurn(items, turn);
   input.forEach((item, index) => {
     items.push({ item, native: parts.inputNatives?.[index] });
   });
   const keptTokens = kept.reduce((sum, { tokens }) => sum + tokens, 0);
   return {
-    items: items.some(({ item }) => item.type !== 'message') ? withoutLooseThoughts(inPairs(items)) : items,
+    items: items.some(({ item }) => item.type !== 'message') ? withoutLooseReasoning(inPairs(items)) : items,
     tokens: own + keptTokens,
     keptTurns: kept.length,
     droppedTokens: history - keptTokens,
   };
 }
 
-/** The token at which the kept history begins; 0 keeps everything. */
+/** The tokens of history to leave out, from the root on. With 0, the whole history is kept. */
 function cutAt(history: number, room: number, budget: Budget): number {
   if (history <= room) return 0;
   if (budget.overflow === 'error') {
@@ -83,11 +86,11 @@ function cutAt(history: number, room: number, budget: Budget): number {
   return Math.ceil((history - room) / step) * step;
 }
 
-/** An item with the answer that it is part of; absent for what the caller wrote. */
-type Placed = PromptItem & { answer?: BranchTurn };
+/** An item and the turn that it is an output of; absent for input items. */
+type Entry = PromptItem & { answer?: BranchTurn };
 
-/** The instructions that opened the session stay, even when its beginning does not. */
-function standingInstructions(root: BranchTurn | undefined, kept: readonly BranchTurn[]): Placed[] {
+/** The instructions at the session's beginning are kept, also where the root itself is left out. */
+function rootInstructions(root: BranchTurn | undefined, kept: readonly BranchTurn[]): Entry[] {
   if (!root || kept[0] === root) return [];
   return root.turn.input
     .filter((_, index) => !root.hidden.includes(`i${index}`))
@@ -95,14 +98,17 @@ function standingInstructions(root: BranchTurn | undefined, kept: readonly Branc
     .map((item) => ({ item }));
 }
 
-function addTurn(items: Placed[], answer: BranchTurn): void {
+/** `PromptItem.answeredBy` of turns without a provider's answer: appended ones, and failed ones. */
+const NO_PROVIDER = '';
+
+function addTurn(items: Entry[], answer: BranchTurn): void {
   const { turn, hidden } = answer;
-  const answeredBy = turn.provider ?? 'nobody';
+  const { provider: origin, protocol } = turn.answeredBy ?? {};
+  const answeredBy = origin ?? NO_PROVIDER;
   turn.input.forEach((item, index) => {
     if (hidden.includes(`i${index}`)) return;
     items.push({ item, native: turn.inputNatives?.[index], answeredBy });
   });
-  const { provider: origin, protocol } = turn;
   turn.output.forEach((item, index) => {
     if (hidden.includes(`o${index}`)) return;
     items.push({ item, origin, protocol, native: turn.outputNatives?.[index], answeredBy, answer });
@@ -110,33 +116,33 @@ function addTurn(items: Placed[], answer: BranchTurn): void {
 }
 
 /**
- * A limit or a deletion may part a call from its output; alone, either would be refused by a provider. Both
- * halves are there, or none is kept. Those whose ids do not tell them apart get ids that do.
+ * A limit or a deletion may separate a call from its output. Providers refuse a call or an output alone, so it is
+ * left out. Calls that are open at the same time and have the same id get different ids, and so do their outputs.
  */
-function inPairs(items: readonly Placed[]): Placed[] {
+function inPairs(items: readonly Entry[]): Entry[] {
   const calls = new OpenCalls();
   const ids = new Map<number, string>();
-  items.forEach(({ item }, place) => {
-    const call = calls.take(item, place);
+  items.forEach(({ item }, index) => {
+    const call = calls.add(item, index);
     if (!call) return;
-    ids.set(call.place, call.distinct);
-    ids.set(place, call.distinct);
+    ids.set(call.index, call.distinctId);
+    ids.set(index, call.distinctId);
   });
-  return items.flatMap((entry, place) => {
+  return items.flatMap((entry, index) => {
     const id = callIdOf(entry.item);
     if (id === undefined) return [entry];
-    const distinct = ids.get(place);
-    if (distinct === undefined) return [];
-    return distinct === id ? [entry] : [{ ...entry, item: { ...entry.item, call_id: distinct } as Item }];
+    const distinctId = ids.get(index);
+    if (distinctId === undefined) return [];
+    return distinctId === id ? [entry] : [{ ...entry, item: { ...entry.item, call_id: distinctId } as Item }];
   });
 }
 
-/** Thoughts belong to what they led to in the same answer. Where that was cut or deleted, providers refuse them. */
-function withoutLooseThoughts(items: readonly Placed[]): Placed[] {
-  const kept: Placed[] = [];
-  let next: Placed | undefined;
+/** Providers refuse reasoning without the item that followed it in the same answer, which may be cut or deleted. */
+function withoutLooseReasoning(items: readonly Entry[]): Entry[] {
+  const kept: Entry[] = [];
+  let next: Entry | undefined;
   for (const entry of items.toReversed()) {
-    if (entry.item.type === 'reasoning' && !(next && isOfModel(next.item) && next.answer === entry.answer))
+    if (entry.item.type === 'reasoning' && !(next && isFromModel(next.item) && next.answer === entry.answer))
       continue;
     kept.push(entry);
     next = entry;
@@ -144,5 +150,5 @@ function withoutLooseThoughts(items: readonly Placed[]): Placed[] {
   return kept.reverse();
 }
 
-const isOfModel = (item: Item): boolean =>
-  item.type === 'message' ? item.role === 'assistant' : !isAnswer(item);
+const isFromModel = (item: Item): boolean =>
+  item.type === 'message' ? item.role === 'assistant' : !isClientOutput(item);

@@ -1,11 +1,12 @@
 import type { Item, Part } from '../core/items.ts';
 
 /**
- * Estimates of tokens, made once when an item is appended (`docs/adr/0004-token-estimates.md`). Where a
- * provider reports its own count, that one is kept instead.
+ * The estimated tokens of a text. Estimates are made once, when an item is appended
+ * (`docs/adr/0004-token-estimates.md`). Where a provider reports its own count, this is used instead.
  *
- * Weights are fitted to o200k: words of ASCII and of other alphabets, punctuation and digits, CJK. A
- * change of case or to digits inside a word begins a token in code and in encoded data alike.
+ * The weights are fitted to the tokenizer o200k, for words of ASCII and of other alphabets, punctuation and
+ * digits, and CJK. A change of case, or between letters and digits, begins a new token inside a word. This holds
+ * for code and for encoded data.
  */
 export function estimateTokens(text: string): number {
   let tokens = 0;
@@ -50,11 +51,11 @@ function isChange(before: Kind, now: Kind): boolean {
   return before === Kind.digit || now === Kind.digit || (before === Kind.lower && now === Kind.upper);
 }
 
-/** What a message costs besides its text: its role and delimiters. */
+/** Tokens of an item besides its text: its role and delimiters. */
 const PER_ITEM = 4;
-/** A high-detail image of common size; providers count 258 to about 1,600. */
+/** Tokens of a high-detail image of common size. Providers count 258 to about 1,600. */
 const PER_IMAGE = 1_000;
-/** Bytes of base64 per token of a document: providers extract text or render pages. */
+/** Characters of base64 per token of a document. Providers extract its text or render its pages. */
 const BASE64_PER_TOKEN = 12;
 
 function itemTokens(item: Item): number {

@@ -1,18 +1,18 @@
-import type { Delta, Finish } from './delta.ts';
+import type { Delta, DeltaOf, Finish, TextDelta } from './delta.ts';
 import type { ErrorCode } from './errors.ts';
 import type { Item, Message, OtherItem, Reasoning } from './items.ts';
 import type { Usage } from './usage.ts';
 
-/** One output item and what belongs to it. */
+/** An output item, and what belongs to it. */
 export interface FoldedItem {
   item: Item;
   native?: unknown;
   choice: number;
-  /** False when the answer ended before this item did. */
+  /** False until `item-end`. An answer may end before its items do. */
   done: boolean;
 }
 
-/** A call that answered. */
+/** A call to a claw. */
 export interface Called {
   provider: string;
   protocol: string;
@@ -20,26 +20,28 @@ export interface Called {
   model: string;
 }
 
-/** A call that broke off and was followed by another one. */
+/** A call that broke off, so that another call continued the answer. */
 export interface BrokenOff {
   by: Called;
   usage?: Usage;
-  said: number;
+  /** See `Folded.textLength`. */
+  textLength: number;
   cause?: ErrorCode;
 }
 
-/** What a sequence of deltas amounts to. Fields are absent until their delta came. */
+/** A sequence of deltas, folded into one value. A field is absent until its delta comes. */
 export interface Folded {
-  /** By index; those that a rescue declared void are missing. */
+  /** By index. Items that a rescue discarded are missing. */
   items: FoldedItem[];
-  /** Who is answering, or has; earlier ones are in `brokenOff`. This and what follows is of the last call. */
+  /** The last call; earlier calls are in `brokenOff`. All fields below except `brokenOff` and `extra` are about it. */
   by?: Called;
+  /** The model as the provider named it. */
   model?: string;
   /** The provider's id of the answer. */
   providerId?: string;
   usage?: Usage;
-  /** UTF-16 units of text, thought and arguments. */
-  said: number;
+  /** UTF-16 units of all texts, reasoning and arguments that the call generated. */
+  textLength: number;
   brokenOff: BrokenOff[];
   /** By choice. */
   finish: Finish[];
@@ -47,10 +49,10 @@ export interface Folded {
 }
 
 export function emptyFold(): Folded {
-  return { items: [], said: 0, brokenOff: [], finish: [] };
+  return { items: [], textLength: 0, brokenOff: [], finish: [] };
 }
 
-/** Folds one more delta into `folded`, in place; a streamed answer and a whole one fold to the same value. */
+/** Folds one more delta into `folded`, in place. A streamed answer and a whole one fold to the same value. */
 export function fold(folded: Folded, delta: Delta): void {
   switch (delta.type) {
     case 'attempt':
@@ -82,21 +84,21 @@ export function fold(folded: Folded, delta: Delta): void {
     case 'progress':
       return;
     default:
-      if (delta.type !== 'annotation') folded.said += delta.text.length;
+      if (delta.type !== 'annotation') folded.textLength += delta.text.length;
       grow(folded.items[delta.index]!.item, delta);
   }
 }
 
 function attempt(folded: Folded, { provider, protocol, model, cause, discard }: DeltaOf<'attempt'>): void {
-  const { by, usage, said } = folded;
-  if (by) folded.brokenOff.push({ by, usage, said, cause });
+  const { by, usage, textLength } = folded;
+  if (by) folded.brokenOff.push({ by, usage, textLength, cause });
   for (const index of discard ?? []) delete folded.items[index];
   if (by && (by.provider !== provider || by.protocol !== protocol)) {
-    // Natives mean nothing to another provider, and the turn has one origin.
+    // A turn has one provider, and natives serve only the provider that made them.
     for (const entry of folded.items) if (entry) entry.native = undefined;
   }
   Object.assign(folded, { by: { provider, protocol, model }, model: undefined, providerId: undefined });
-  Object.assign(folded, { usage: undefined, said: 0, finish: [] });
+  Object.assign(folded, { usage: undefined, textLength: 0, finish: [] });
 }
 
 export function foldAll(deltas: Iterable<Delta>): Folded {
@@ -105,10 +107,15 @@ export function foldAll(deltas: Iterable<Delta>): Folded {
   return folded;
 }
 
-type DeltaOf<Type extends Delta['type']> = Extract<Delta, { type: Type }>;
-type ContentDelta = DeltaOf<Extract<Delta['type'], `${string}-delta` | 'annotation'>>;
+/**
+ * Whether the provider has ended the answer: each of its `choices` has a reason to end. The connection may
+ * fail after this without harm.
+ */
+export function isWhole({ finish }: Folded, choices: number): boolean {
+  return finish.length >= choices && Array.from(finish).every(Boolean);
+}
 
-function grow(item: Item, delta: ContentDelta): void {
+function grow(item: Item, delta: TextDelta | DeltaOf<'annotation'>): void {
   switch (delta.type) {
     case 'text-delta':
       growText(item as Message, delta);
@@ -145,7 +152,7 @@ function grow(item: Item, delta: ContentDelta): void {
   }
 }
 
-function growText(message: Message, delta: Extract<Delta, { type: 'text-delta' }>): void {
+function growText(message: Message, delta: DeltaOf<'text-delta'>): void {
   let part = message.content[delta.part];
   if (part?.type !== 'output_text') {
     part = { type: 'output_text', text: '', annotations: [] };
@@ -163,7 +170,7 @@ function growArguments(item: Item, text: string): void {
   else (item as OtherItem).input = `${(item as OtherItem).input ?? ''}${text}`;
 }
 
-/** A skeleton's own copy, so that folding never writes into a delta. */
+/** A copy, so that folding never changes a delta. */
 function copy(item: Item): Item {
   switch (item.type) {
     case 'message':

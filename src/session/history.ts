@@ -1,40 +1,57 @@
 import type { TurnId } from '../core/ids.ts';
-import type { Item } from '../core/items.ts';
+import { type Item, messageText, type Part } from '../core/items.ts';
 import type { BranchTurn } from '../core/turn.ts';
-import { digestItem, digestItems, EMPTY_DIGEST } from './digest.ts';
-import type { TreeNode } from './store.ts';
-
-/** What became of the items that a request brought into its session; told in `x-clawhold-history`. */
-export type HistoryUse =
-  /** The session had no turn before this one. */
-  | 'started'
-  /** The items were new; they follow what the session holds. */
-  | 'appended'
-  /** The items began with the session's whole history; the rest was appended. */
-  | 'matched'
-  /** The items left the session's history at some point; a new branch begins there. */
-  | 'forked';
+import { isClosingOutput } from './tool-pairs.ts';
+import type { TreeNode } from './turn-log.ts';
 
 /**
- * True when the items are a client's full history: the model has spoken in them. Outputs alone are news,
- * because a history would hold the calls that they answer.
+ * Digests of a branch's content. They chain: the digest after an item depends on everything before it, so one
+ * comparison tells whether two histories are the same up to this item. Reasoning is left out, because clients
+ * of chat completions do not send it back. Outputs that the gateway wrote to close calls are left out too,
+ * because clients do not know them. Digests are not secret, and an adversary can make collisions; but a caller
+ * can only collide with its own session.
  */
-export function isFullHistory(items: readonly Item[]): boolean {
-  return items.some((item) =>
-    item.type === 'message' ? item.role === 'assistant' : !item.type.endsWith('_output'),
-  );
+export const EMPTY_DIGEST = '';
+
+/** The digest after `items`, which follow what has the digest `from`. */
+export function digestItems(from: string, items: readonly Item[]): string {
+  return items.reduce(digestItem, from);
 }
 
+export function digestItem(before: string, item: Item): string {
+  if (item.type === 'reasoning' || (item.type === 'message' && item.content.length === 0)) return before;
+  if (isClosingOutput(item)) return before;
+  return Bun.hash.xxHash64(contentOf(item), BigInt(before === '' ? 0 : `0x${before}`)).toString(16);
+}
+
+/** What makes two items the same for a reader: everything but ids and statuses. */
+function contentOf(item: Item): string {
+  switch (item.type) {
+    case 'message':
+      return JSON.stringify([item.role, messageText(item), item.content.filter(isNotText)]);
+    case 'function_call':
+      return JSON.stringify(['call', item.call_id, item.name, item.arguments]);
+    case 'function_call_output':
+      return JSON.stringify(['output', item.call_id, item.output]);
+    default: {
+      const { id: _, status: __, ...rest } = item as unknown as Record<string, unknown>;
+      return JSON.stringify(rest);
+    }
+  }
+}
+
+const isNotText = (part: Part): boolean => part.type !== 'input_text' && part.type !== 'output_text';
+
 export interface HistoryMatch {
-  /** The turn to continue; `null` where nothing is shared with any turn. */
+  /** The turn to continue; `null` where no turn's branch is a prefix of the items. */
   parent: TurnId | null;
-  /** How many of the items the session holds already on the branch of `parent`. */
+  /** How many of the items, from the first on, are already on the branch of `parent`. */
   shared: number;
 }
 
 /**
- * Finds the turn whose branch is the longest prefix of `items`. `tree` may be the head alone when it is
- * enough to know whether the head matches.
+ * Finds the turn whose branch is the longest prefix of `items`. `tree` may be the head alone where only a match
+ * with the head matters.
  */
 export function matchHistory(items: readonly Item[], tree: readonly TreeNode[]): HistoryMatch {
   const shared = new Map<string, number>();
@@ -46,7 +63,7 @@ export function matchHistory(items: readonly Item[], tree: readonly TreeNode[]):
   let best: HistoryMatch = { parent: null, shared: 0 };
   for (const node of tree) {
     const count = shared.get(node.digest) ?? 0;
-    // A later turn with the same content wins: it is the one a client has seen last.
+    // Of turns with the same content, the last one wins: the client saw it last.
     if (count > 0 && count >= best.shared) best = { parent: node.id, shared: count };
   }
   return best;
@@ -61,8 +78,8 @@ function leadingInstructions(items: readonly Item[]): Item[] {
 }
 
 /**
- * Clients that send only their newest message often send their instructions along each time. Those that
- * repeat the branch's latest ones word for word are left out; changed ones are kept and take over.
+ * Removes the leading instructions from `items` where the branch's latest instructions have the same content.
+ * Many clients send their instructions with every new message. Changed instructions stay and apply from then on.
  */
 export function withoutRepeatedInstructions(items: Item[], branch: readonly BranchTurn[]): Item[] {
   const leading = leadingInstructions(items);

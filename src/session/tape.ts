@@ -1,61 +1,131 @@
-import type { Delta } from '../core/delta.ts';
+import type { Delta, DeltaOf, TextDelta } from '../core/delta.ts';
 import { emptyFold, type Folded, fold, foldAll } from '../core/fold.ts';
 import type { Item } from '../core/items.ts';
 import type { Outcome } from '../core/turn.ts';
-import type { Tape } from './tape/entries.ts';
-import { choicesOf, outputDeltas } from './tape/output-deltas.ts';
+import {
+  choicesOf,
+  emptied,
+  isOnTape,
+  type Progress,
+  SIGNS,
+  type Tape,
+  TapePosition,
+  textIn,
+  textPartIn,
+  writeBoundaries,
+} from './tape/format.ts';
 import { Player } from './tape/player.ts';
-import { Recorder, shown } from './tape/recorder.ts';
 
-export { isTold, type Tape } from './tape/entries.ts';
+export { isOnTape, type Tape } from './tape/format.ts';
 
 /**
- * The tape of `deltas`, which are all that were published, and of the outcome they were settled to; `undefined`
- * where the output, played item by item, gives the same events.
+ * The tape of an answer: `deltas` are all that were published, and `outcome` is what they were settled to.
+ * `undefined` where the outcome alone (`outputDeltas`) gives the same events.
  */
 export function recordTape(deltas: readonly Delta[], outcome: Outcome): Tape | undefined {
   try {
     const tape = record(deltas, outcome);
     const plain = record(outputDeltas(outcome), outcome);
-    return unnamed(tape) === unnamed(plain) ? undefined : tape;
+    return withoutModels(tape) === withoutModels(plain) ? undefined : tape;
   } catch {
-    // Deltas that break their promises are no reason to lose a turn.
+    // The turn is stored without a tape where deltas break the rules of `Delta`.
     return undefined;
   }
 }
 
-/** The deltas to render, in order. A tape that does not fit its outcome is taken for none. */
+/** The deltas to render, in order. A tape that does not fit its outcome is ignored. */
 export function playTape(tape: Tape | undefined, outcome: Outcome): Delta[] {
   if (tape === undefined) return outputDeltas(outcome);
   try {
     const player = new Player(outcome);
     for (const entry of tape) player.play(entry);
-    const told = keptItems(foldAll(player.deltas), outcome).filter(Boolean);
-    if (told.length === choicesOf(outcome).flat().length) return player.deltas;
+    const played = storedItems(foldAll(player.deltas), outcome).filter(Boolean);
+    if (played.length === choicesOf(outcome).flat().length) return player.deltas;
   } catch {
-    // Whatever is wrong with it: the output is there.
+    // The tape is damaged: play the output.
   }
   return outputDeltas(outcome);
 }
 
-/** For a comparison: no event tells what model was called, so its name alone is no reason for a tape. */
-const unnamed = (tape: Tape): string =>
+/** An answer as if it had come whole: item by item, with one delta per part. */
+export function outputDeltas(outcome: Outcome): Delta[] {
+  const deltas: Delta[] = [];
+  if (outcome.answeredBy) {
+    const { provider, protocol, model } = outcome.answeredBy;
+    deltas.push({ type: 'attempt', provider, protocol, model }, { type: 'start', model });
+  }
+  let index = 0;
+  choicesOf(outcome).forEach((items, choice) => {
+    for (const item of items) deltas.push(...itemDeltas(item, index++, choice));
+  });
+  return deltas;
+}
+
+/** The item's end has the whole item where the deltas do not fold to it. */
+function itemDeltas(item: Item, index: number, choice: number): Delta[] {
+  const start: Delta = { type: 'item-start', index, item: emptied(item), ...(choice > 0 && { choice }) };
+  const deltas: Delta[] = [start, ...contentDeltas(item, index)];
+  const folded = foldAll(deltas).items[index]!.item;
+  // Settling gives a status to a message that ended without one, and an id to some items.
+  const settled = { ...folded, ...(item.type === 'message' && { status: 'completed' }), id: '' };
+  const isWhole = JSON.stringify(settled) === JSON.stringify({ ...item, id: '' });
+  return [...deltas, isWhole ? { type: 'item-end', index } : { type: 'item-end', index, item }];
+}
+
+function contentDeltas(item: Item, index: number): Delta[] {
+  switch (item.type) {
+    case 'message':
+      return item.content.flatMap((_, part) => partDeltas(item, index, part));
+    case 'reasoning':
+      return [
+        ...item.summary.flatMap((_, part) => textDeltas(item, 'summary-delta', index, part)),
+        ...(item.content ?? []).flatMap((_, part) => textDeltas(item, 'reasoning-delta', index, part)),
+      ];
+    default: {
+      const text = textIn(item, 'arguments-delta', 0);
+      return text ? [{ type: 'arguments-delta', index, text }] : [];
+    }
+  }
+}
+
+function textDeltas(
+  item: Item,
+  type: 'refusal-delta' | 'reasoning-delta' | 'summary-delta',
+  index: number,
+  part: number,
+): Delta[] {
+  const text = textIn(item, type, part);
+  return text === undefined ? [] : [{ type, index, part, text }];
+}
+
+function partDeltas(message: Item, index: number, part: number): Delta[] {
+  const content = textPartIn(message, part);
+  if (!content) return textDeltas(message, 'refusal-delta', index, part);
+  const { text, annotations, logprobs } = content;
+  return [
+    { type: 'text-delta', index, part, text, ...(logprobs && { logprobs }) },
+    ...annotations.map((annotation): Delta => ({ type: 'annotation', index, part, annotation })),
+  ];
+}
+
+/** A tape to compare: a turn needs no tape only because of the models that were called, which no event names. */
+const withoutModels = (tape: Tape): string =>
   JSON.stringify(tape.map((entry) => (typeof entry === 'string' && entry[0] === '@' ? '@' : entry)));
 
-/** The output items that came of deltas, by their index; those that the answer did not keep are missing. */
-function keptItems(folded: Folded, outcome: Outcome): (Item | undefined)[] {
+/** The output items that deltas were settled to, by the deltas' index. Items that were not stored are missing. */
+function storedItems(folded: Folded, outcome: Outcome): (Item | undefined)[] {
   const choices = choicesOf(outcome);
-  const kept: (Item | undefined)[] = [];
+  const stored: (Item | undefined)[] = [];
   const count = choices.map(() => 0);
-  // Settling gives ids and statuses.
-  const saying = ({ id: _, status: __, ...item }: Item) => JSON.stringify(item);
+  // Settling changes ids and statuses.
+  const contentOf = ({ id: _, status: __, ...item }: Item) => JSON.stringify(item);
   folded.items.forEach(({ item, choice }, index) => {
     const next = choices[choice]?.[count[choice]!];
-    if (!next || saying(item) !== saying(next)) return;
-    kept[index] = next;
+    if (!next || contentOf(item) !== contentOf(next)) return;
+    stored[index] = next;
     count[choice]!++;
   });
-  return kept;
+  return stored;
 }
 
 function record(deltas: readonly Delta[], outcome: Outcome): Tape {
@@ -67,7 +137,178 @@ function record(deltas: readonly Delta[], outcome: Outcome): Tape {
     }
     fold(folded, delta);
   }
-  const recorder = new Recorder(outcome, keptItems(folded, outcome), repeated);
+  const recorder = new Recorder(outcome, storedItems(folded, outcome), repeated);
   for (const delta of deltas) recorder.record(delta);
   return recorder.end();
 }
+
+/** Deltas that follow each other and differ only in their text. */
+interface Run {
+  /** What its deltas have in common: their channel, or for progress deltas, the rest of the delta as JSON. */
+  of: unknown;
+  logprobs?: number;
+  /** The beginning of the entry; it depends on the entry before. */
+  head: string;
+  /** The text that the deltas are chunks of, from `start` on: text of the output, or the deltas' own text. */
+  text: string;
+  start: number;
+  lengths: number[];
+  /** Present where the text is not in the output. */
+  own?: { like?: Progress };
+}
+
+class Recorder {
+  private readonly tape: Tape = [];
+  private readonly position = new TapePosition();
+  private run: Run | undefined;
+
+  constructor(
+    private readonly outcome: Outcome,
+    private readonly items: readonly (Item | undefined)[],
+    /** Items whose `item-end` repeats what their deltas have folded to. */
+    private readonly repeated: ReadonlySet<number>,
+  ) {}
+
+  record(delta: Delta): void {
+    if (!isOnTape(delta)) return;
+    if ('text' in delta) this.text(delta);
+    else if (delta.type === 'progress') this.progress(delta);
+    else {
+      this.endRun();
+      this.tape.push(this.entryOf(delta));
+    }
+  }
+
+  end(): Tape {
+    this.endRun();
+    return this.tape;
+  }
+
+  private entryOf(delta: Exclude<Delta, TextDelta | Progress>): Tape[number] {
+    const { answeredBy } = this.outcome;
+    switch (delta.type) {
+      case 'attempt': {
+        const isSame = delta.provider === answeredBy?.provider && delta.protocol === answeredBy.protocol;
+        return isSame && !delta.cause && !delta.discard ? `@${delta.model}` : delta;
+      }
+      case 'start':
+        return delta.model === answeredBy?.model ? '>' : { type: 'start', model: delta.model };
+      case 'item-start':
+        return this.itemStart(delta);
+      case 'annotation':
+        return this.annotation(delta);
+      case 'item-end':
+        return this.itemEnd(delta);
+      default:
+        return delta;
+    }
+  }
+
+  private itemStart(delta: DeltaOf<'item-start'>): Tape[number] {
+    const { index, item, choice } = delta;
+    this.position.moveTo(index, 0);
+    const stored = this.items[index];
+    if (!stored) return delta;
+    const started = shown(item);
+    const ofChoice = choice || '';
+    if (started === shown(emptied(stored))) return `+${ofChoice}`;
+    return started === shown(stored) ? `=${ofChoice}` : [`+${ofChoice}`, item];
+  }
+
+  private annotation(delta: DeltaOf<'annotation'>): Tape[number] {
+    const { index, part, annotation } = delta;
+    const position = this.position.advance('n', index, part, 1);
+    const stored = textPartIn(this.items[index], part)?.annotations[position];
+    const isStored = stored !== undefined && JSON.stringify(annotation) === JSON.stringify(stored);
+    return isStored ? `n${this.moveTo(index, part)}` : delta;
+  }
+
+  private itemEnd({ type, index, item }: DeltaOf<'item-end'>): Tape[number] {
+    const stored = this.items[index];
+    const { position } = this;
+    const part = position.index === index ? position.part : 0;
+    if (!item || this.repeated.has(index)) return `-${this.moveTo(index, part)}`;
+    if (stored && shown(item) === shown(stored)) return `!${this.moveTo(index, part)}`;
+    return { type, index, item };
+  }
+
+  private text(delta: TextDelta): void {
+    const { type, index, text } = delta;
+    const part = 'part' in delta ? delta.part : 0;
+    const channel = this.position.channel(SIGNS[type], index, part);
+    const start = channel.length;
+    channel.length += text.length;
+    const given = type === 'text-delta' ? delta.logprobs : undefined;
+    if (given && !this.hasLogprobs(index, part, given)) {
+      this.endRun();
+      this.tape.push(delta);
+      return;
+    }
+    const logprobs = given?.length;
+    const stored = textIn(this.items[index], type, part);
+    const isStored =
+      stored !== undefined && start + text.length <= stored.length && stored.startsWith(text, start);
+    const { run } = this;
+    if (run?.of !== channel || run.logprobs !== logprobs || !run.own !== isStored) {
+      this.endRun();
+      const head = SIGNS[type] + this.moveTo(index, part, logprobs);
+      const source = isStored ? { text: stored, start } : { text: '', start: 0, own: {} };
+      this.run = { of: channel, logprobs, head, lengths: [], ...source };
+    }
+    this.grow(text);
+  }
+
+  private grow(text: string): void {
+    const run = this.run!;
+    run.lengths.push(text.length);
+    if (run.own) run.text += text;
+  }
+
+  /** Many progress deltas carry a chunk of a text: most of it is in the item later, in a field of its own. */
+  private progress(delta: Progress): void {
+    const text = delta.data.delta;
+    if (typeof text !== 'string') {
+      this.endRun();
+      this.tape.push(delta);
+      return;
+    }
+    const like = { ...delta, data: { ...delta.data, delta: '' } };
+    const of = JSON.stringify(like);
+    if (this.run?.of !== of) {
+      this.endRun();
+      this.run = { of, head: 'p', lengths: [], text: '', start: 0, own: { like } };
+    }
+    this.grow(text);
+  }
+
+  private hasLogprobs(index: number, part: number, logprobs: readonly unknown[]): boolean {
+    const start = this.position.advance('l', index, part, logprobs.length);
+    const stored = textPartIn(this.items[index], part)?.logprobs ?? [];
+    return JSON.stringify(logprobs) === JSON.stringify(stored.slice(start, start + logprobs.length));
+  }
+
+  private endRun(): void {
+    if (!this.run) return;
+    const { head, text, start, lengths, own } = this.run;
+    this.run = undefined;
+    const entry = head + writeBoundaries(text, start, lengths);
+    if (!own) this.tape.push(entry);
+    else this.tape.push(own.like ? [entry, text, own.like] : [entry, text]);
+  }
+
+  /** Moves to an item and a part. Returns how an entry names them: empty where the entry before names the same. */
+  private moveTo(index: number, part: number, logprobs?: number): string {
+    const { position } = this;
+    const isSame = position.index === index && position.part === part;
+    position.moveTo(index, part);
+    if (logprobs !== undefined) return `${index}.${part}.${logprobs}:`;
+    if (isSame) return '';
+    return part === 0 ? `${index}:` : `${index}.${part}:`;
+  }
+}
+
+/** What events show of an item, except its id. A message without a status is shown as completed. */
+const shown = (item: Item): string =>
+  JSON.stringify(
+    item.type === 'message' ? { ...item, id: '', status: item.status ?? 'completed' } : { ...item, id: '' },
+  );

@@ -1,17 +1,28 @@
-import type { Delta } from '../../core/delta.ts';
+import type { Delta, DeltaOf, TextDelta } from '../../core/delta.ts';
 import type { Item } from '../../core/items.ts';
 import type { Outcome } from '../../core/turn.ts';
-import { readCadence } from './cadence.ts';
-import { Position, type Progress, SIGNS, type Tape, TYPES } from './entries.ts';
-import { choicesOf, type DeltaOf, emptied, type TextDelta, textIn, textPartIn } from './output-deltas.ts';
+import {
+  choicesOf,
+  emptied,
+  type Progress,
+  readBoundaries,
+  SIGNS,
+  type Tape,
+  TapePosition,
+  TYPES,
+  textIn,
+  textPartIn,
+} from './format.ts';
 
 const ENTRY = /^([-+=>!ntxrsap])(?:(\d+)(?:\.(\d+))?(?:\.(\d+))?:)?(.*)$/;
 
-/** Throws whatever comes of an entry that makes no sense. */
+/** Turns the entries of a tape back into deltas. Throws an error of any kind for an entry that does not fit. */
 export class Player {
   readonly deltas: Delta[] = [];
-  private readonly position = new Position();
+  private readonly position = new TapePosition();
+  /** Output items by the deltas' index; `undefined` for items that the output does not have. */
   private readonly items: (Item | undefined)[] = [];
+  /** By choice: the output items that have not started yet. */
   private readonly next: Item[][];
 
   constructor(private readonly outcome: Outcome) {
@@ -27,15 +38,15 @@ export class Player {
   private entry(entry: string, own?: string | Item, like?: Progress): void {
     const { position, deltas, outcome } = this;
     if (entry[0] === '@') {
-      const { provider, protocol } = outcome;
-      deltas.push({ type: 'attempt', provider: provider!, protocol: protocol!, model: entry.slice(1) });
+      const { provider, protocol } = outcome.answeredBy!;
+      deltas.push({ type: 'attempt', provider, protocol, model: entry.slice(1) });
       return;
     }
     const [, sign, index, part, logprobs, rest] = ENTRY.exec(entry)!;
     if (index !== undefined) position.moveTo(Number(index), Number(part ?? 0));
     switch (sign) {
       case '>':
-        deltas.push({ type: 'start', model: outcome.servedModel! });
+        deltas.push({ type: 'start', model: outcome.answeredBy!.model });
         return;
       case '+':
       case '=':
@@ -60,47 +71,47 @@ export class Player {
 
   private itemStart(sign: string, choice: number, own?: Item): void {
     const index = this.items.length;
-    const kept = this.next[choice]!.shift()!;
-    const item = own ?? (sign === '=' ? kept : emptied(kept));
-    this.items.push(kept);
+    const stored = this.next[choice]!.shift()!;
+    const item = own ?? (sign === '=' ? stored : emptied(stored));
+    this.items.push(stored);
     this.position.moveTo(index, 0);
     this.deltas.push({ type: 'item-start', index, item, ...(choice > 0 && { choice }) });
   }
 
   private annotation(): void {
     const { index, part } = this.position;
-    const at = this.position.pass('n', index, part, 1);
+    const position = this.position.advance('n', index, part, 1);
     const { annotations } = textPartIn(this.items[index], part)!;
-    if (at >= annotations.length) throw new RangeError('no annotations are left');
-    this.deltas.push({ type: 'annotation', index, part, annotation: annotations[at] });
+    if (position >= annotations.length) throw new RangeError('no annotations are left');
+    this.deltas.push({ type: 'annotation', index, part, annotation: annotations[position] });
   }
 
-  private text(type: TextDelta['type'], cadence: string, logprobs?: string, own?: string): void {
+  private text(type: TextDelta['type'], boundaries: string, logprobs?: string, own?: string): void {
     const { position, deltas } = this;
     const { index, part } = position;
     const text = own ?? textIn(this.items[index], type, part)!;
-    let at = own === undefined ? position.pass(SIGNS[type], index, part, 0) : 0;
-    for (const length of readCadence(cadence, text, at)) {
-      const delta = { type, index, part, text: text.slice(at, at + length) } as TextDelta;
+    let start = own === undefined ? position.advance(SIGNS[type], index, part, 0) : 0;
+    for (const length of readBoundaries(boundaries, text, start)) {
+      const delta = { type, index, part, text: text.slice(start, start + length) } as TextDelta;
       if (type === 'arguments-delta') delete (delta as { part?: number }).part;
       if (logprobs) (delta as DeltaOf<'text-delta'>).logprobs = this.logprobs(index, part, Number(logprobs));
       deltas.push(delta);
-      position.pass(SIGNS[type], index, part, length);
-      at += length;
+      position.advance(SIGNS[type], index, part, length);
+      start += length;
     }
   }
 
-  private progress(cadence: string, text: string, like: Progress): void {
-    let at = 0;
-    for (const length of readCadence(cadence, text, 0)) {
-      this.deltas.push({ ...like, data: { ...like.data, delta: text.slice(at, at + length) } });
-      at += length;
+  private progress(boundaries: string, text: string, like: Progress): void {
+    let start = 0;
+    for (const length of readBoundaries(boundaries, text, 0)) {
+      this.deltas.push({ ...like, data: { ...like.data, delta: text.slice(start, start + length) } });
+      start += length;
     }
   }
 
   private logprobs(index: number, part: number, count: number): unknown[] {
-    const from = this.position.pass('l', index, part, count);
-    return (textPartIn(this.items[index], part)?.logprobs ?? []).slice(from, from + count);
+    const start = this.position.advance('l', index, part, count);
+    return (textPartIn(this.items[index], part)?.logprobs ?? []).slice(start, start + count);
   }
 
   private delta(delta: Delta): void {
@@ -110,11 +121,11 @@ export class Player {
       this.items.push(undefined);
       position.moveTo(delta.index, 0);
     } else if (delta.type === 'annotation') {
-      position.pass('n', delta.index, delta.part, 1);
+      position.advance('n', delta.index, delta.part, 1);
     } else if ('text' in delta) {
       const part = 'part' in delta ? delta.part : 0;
-      position.pass(SIGNS[delta.type], delta.index, part, delta.text.length);
-      if ('logprobs' in delta) position.pass('l', delta.index, part, delta.logprobs?.length ?? 0);
+      position.advance(SIGNS[delta.type], delta.index, part, delta.text.length);
+      if ('logprobs' in delta) position.advance('l', delta.index, part, delta.logprobs?.length ?? 0);
     }
     this.deltas.push(delta);
   }

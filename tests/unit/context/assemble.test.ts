@@ -12,10 +12,11 @@ const call = (call_id: string, name = 'weather') =>
   item({ type: 'function_call', call_id, name, arguments: '{}' });
 const output = (call_id: string, text = 'sunny') =>
   item({ type: 'function_call_output', call_id, output: text });
-const thought = (text: string) => item({ type: 'reasoning', summary: [], content: [{ text }] });
+const reasoning = (text: string) => item({ type: 'reasoning', summary: [], content: [{ text }] });
 
 function turn(input: Item[], answer: Item[], hidden: string[] = []): BranchTurn {
-  const known = { input, output: answer, provider: 'openai', protocol: 'openai-responses' } as Turn;
+  const answeredBy = { provider: 'openai', protocol: 'openai-responses', model: 'gpt-5' };
+  const known = { kind: 'ask', input, output: answer, answeredBy } as Turn;
   return { turn: known, tokens: 1, totalTokens: 1, digest: '', hidden };
 }
 
@@ -29,7 +30,7 @@ describe('a call and its output', () => {
     expect(context([turn([items[0]!], [items[1]!])], items.slice(2))).toEqual(items);
   });
 
-  test('are both left out where one was deleted, though its id was used before or after', () => {
+  test('are both left out where one was deleted, also where the id is used again before or after', () => {
     const round = (text: string, hidden: string[][] = [[], []]) => [
       turn([user(text)], [call('0')], hidden[0]),
       turn([output('0', text)], [assistant(text)], hidden[1]),
@@ -42,7 +43,7 @@ describe('a call and its output', () => {
     expect(context(after)).toEqual([...whole.slice(0, -1), user('one'), assistant('one'), user('now')]);
   });
 
-  test('are told from others with the same id in the same answer', () => {
+  test('get a different id where another call of the answer has the same', () => {
     const calls = [call('0', 'weather'), call('0', 'population'), call('0_2', 'height')];
     const outputs = [output('0', 'sunny'), output('0', '2 million'), output('0_2', '35 m')];
     expect(context([turn([user('one')], calls)], outputs)).toEqual([
@@ -56,7 +57,7 @@ describe('a call and its output', () => {
     ]);
   });
 
-  test('of a hosted tool may have calls of the caller between them', () => {
+  test('of a hosted tool may have calls for the client between them', () => {
     const program = item({ type: 'program', call_id: 'p' });
     const result = item({ type: 'program_output', call_id: 'p' });
     const branch = [turn([user('one')], [program, call('a')]), turn([output('a')], [call('b')])];
@@ -65,29 +66,37 @@ describe('a call and its output', () => {
   });
 });
 
-describe('a thought', () => {
-  const answer = [thought('first'), thought('second'), assistant('said')];
+describe('reasoning', () => {
+  const answer = [reasoning('first'), reasoning('second'), assistant('said')];
 
-  test('goes with what it led to', () => {
+  test('is kept with the item that follows it', () => {
     expect(context([turn([user('one')], answer)])).toEqual([user('one'), ...answer, user('now')]);
-    const called = [thought('first'), call('a')];
-    expect(context([turn([user('one')], called)], [output('a')])).toContainEqual(thought('first'));
+    const called = [reasoning('first'), call('a')];
+    expect(context([turn([user('one')], called)], [output('a')])).toContainEqual(reasoning('first'));
   });
 
-  test('is left out where that was cut, deleted or left out', () => {
+  test('is left out where this item was cut, deleted or left out', () => {
     const cut = [user('one'), user('now')];
     expect(context([turn([user('one')], answer.slice(0, 2))])).toEqual(cut);
     expect(context([turn([user('one')], answer, ['o2'])])).toEqual(cut);
-    expect(context([turn([user('one')], [thought('first'), call('a')])])).toEqual(cut);
+    expect(context([turn([user('one')], [reasoning('first'), call('a')])])).toEqual(cut);
   });
 
-  test('does not lead to what another answer says', () => {
-    const branch = [turn([user('one')], [thought('first')]), turn([], [assistant('said')])];
+  test('does not belong to an item of another answer', () => {
+    const branch = [turn([user('one')], [reasoning('first')]), turn([], [assistant('said')])];
     expect(context(branch)).toEqual([user('one'), assistant('said'), user('now')]);
   });
 
-  test('of the caller leads to what it adds later', () => {
-    const branch = [turn([user('one'), thought('first')], []), turn([assistant('said')], [])];
-    expect(context(branch)).toEqual([user('one'), thought('first'), assistant('said'), user('now')]);
+  test('of the caller belongs to the item that the caller adds later', () => {
+    const branch = [turn([user('one'), reasoning('first')], []), turn([assistant('said')], [])];
+    expect(context(branch)).toEqual([user('one'), reasoning('first'), assistant('said'), user('now')]);
   });
+});
+
+test('items of an appended turn have no provider, and differ from new input', () => {
+  const appended = { kind: 'append', input: [user('one')], output: [] as Item[] } as unknown as Turn;
+  const branch = [{ turn: appended, tokens: 1, totalTokens: 1, digest: '', hidden: [] }];
+  const [first, second] = assemble({ branch, input: [user('now')], settings: {}, budget }).items;
+  expect(first).toEqual({ item: user('one'), answeredBy: '' });
+  expect(second).toEqual({ item: user('now') });
 });

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'bun:test';
 import { estimateTokens } from '../../../src/context/tokens.ts';
 
-/** Kind of text, tokens as o200k_base counts them, the text. */
+/** Kind of text, its tokens as o200k_base counts them, the text. */
 const COUNTED: [string, number, string][] = [
   [
     'prose',
@@ -56,15 +56,18 @@ const COUNTED: [string, number, string][] = [
 ];
 
 describe('estimates of tokens', () => {
-  test.each(COUNTED)('%s: within a fifth under and a quarter over the tokenizer', (_kind, tokens, text) => {
-    const ratio = estimateTokens(text) / tokens;
-    expect(ratio).toBeGreaterThan(0.8);
-    expect(ratio).toBeLessThan(1.25);
-  });
+  test.each(COUNTED)(
+    '%s: at most a fifth less and a quarter more than the tokenizer counts',
+    (_kind, tokens, text) => {
+      const ratio = estimateTokens(text) / tokens;
+      expect(ratio).toBeGreaterThan(0.8);
+      expect(ratio).toBeLessThan(1.25);
+    },
+  );
 
-  test('nothing costs nothing', () => expect(estimateTokens('')).toBe(0));
+  test('an empty text has no tokens', () => expect(estimateTokens('')).toBe(0));
 
-  test('a hostile run of letters takes linear time: each character is looked at once', () => {
+  test('a long run of letters is counted in proportion to its length', () => {
     const long = 'a'.repeat(1_000_000);
     expect(estimateTokens(long)).toBeCloseTo(10 * estimateTokens(long.slice(0, 100_000)), -2);
   });

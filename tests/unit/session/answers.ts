@@ -3,8 +3,8 @@ import type { Delta } from '../../../src/core/delta.ts';
 import { emptyFold, type Folded, fold } from '../../../src/core/fold.ts';
 import type { Item, Message, OtherType } from '../../../src/core/items.ts';
 
-/** Pieces as models write them, and as nobody does: halves of surrogate pairs, nothing, control characters. */
-const PIECES = [
+/** Chunks as models write them, and unusual ones: halves of surrogate pairs, an empty text, many blanks. */
+const CHUNKS = [
   ' the',
   ' a',
   'strawberry',
@@ -23,12 +23,12 @@ const PIECES = [
   '"b"}',
   ' '.repeat(40),
 ];
-const piece = fc.oneof(
-  { weight: 4, arbitrary: fc.constantFrom(...PIECES) },
+const chunk = fc.oneof(
+  { weight: 4, arbitrary: fc.constantFrom(...CHUNKS) },
   { weight: 1, arbitrary: fc.string({ unit: 'binary', maxLength: 60 }) },
 );
 
-const begun: fc.Arbitrary<Item> = fc.oneof(
+const started: fc.Arbitrary<Item> = fc.oneof(
   { weight: 3, arbitrary: fc.constant({ type: 'message', role: 'assistant', content: [] } as Item) },
   { weight: 2, arbitrary: fc.constant({ type: 'reasoning', summary: [] } as Item) },
   {
@@ -48,9 +48,9 @@ const begun: fc.Arbitrary<Item> = fc.oneof(
   ),
 );
 
-/** An item as a provider tells it once more at its end: mostly the one that was streamed, sometimes another. */
-type Retelling = (item: Item) => Item | undefined;
-const RETELLINGS: Retelling[] = [
+/** The item that a provider sends with `item-end`: mostly the one that was streamed, sometimes a different one. */
+type FinalItem = (item: Item) => Item | undefined;
+const FINAL_ITEMS: FinalItem[] = [
   () => undefined,
   (item) => item,
   (item) => ({ ...item, status: 'completed' }) as Item,
@@ -68,7 +68,7 @@ const trimmed = (message: Message): Message => ({
   ),
 });
 
-/** What came first is told otherwise, and what came after it is the same. */
+/** The first annotation and the first log probability differ; the rest is the same. */
 const amended = (message: Message): Message => ({
   ...message,
   content: message.content.map((part) =>
@@ -88,7 +88,7 @@ const amended = (message: Message): Message => ({
 
 type Draw = fc.GeneratorValue;
 
-/** An answer that is being made up: any sequence of deltas that keeps what `Delta` promises. */
+/** A generated answer: any sequence of deltas that keeps the rules of `Delta`. */
 class Draft {
   readonly deltas: Delta[] = [];
   private readonly folded: Folded = emptyFold();
@@ -108,15 +108,15 @@ class Draft {
 
   step(): void {
     const open = this.indexes(false);
-    const what = this.draw(fc.integer, { min: 0, max: 30 });
-    if (open.length === 0 || what === 0) {
+    const step = this.draw(fc.integer, { min: 0, max: 30 });
+    if (open.length === 0 || step === 0) {
       this.open();
       return;
     }
     const index = this.draw(fc.constantFrom, ...open);
-    if (what === 1) this.end(index);
-    else if (what === 2 && this.draw(fc.boolean)) this.rescue();
-    else if (what === 3) this.beside(index);
+    if (step === 1) this.end(index);
+    else if (step === 2 && this.draw(fc.boolean)) this.rescue();
+    else if (step === 3) this.other(index);
     else this.grow(index);
   }
 
@@ -127,14 +127,14 @@ class Draft {
   }
 
   private open(): void {
-    const item = this.draw(() => begun);
+    const item = this.draw(() => started);
     const choice = this.draw(fc.constantFrom, 0, 0, 0, undefined, 1, 2);
     this.add({ type: 'item-start', index: this.folded.items.length, item, choice });
   }
 
   private end(index: number): void {
-    const retold = this.draw(fc.constantFrom, ...RETELLINGS)(structuredClone(this.folded.items[index]!.item));
-    this.add({ type: 'item-end', index, native: { id: 'x' }, ...(retold && { item: retold }) });
+    const final = this.draw(fc.constantFrom, ...FINAL_ITEMS)(structuredClone(this.folded.items[index]!.item));
+    this.add({ type: 'item-end', index, native: { id: 'x' }, ...(final && { item: final }) });
   }
 
   private rescue(): void {
@@ -145,9 +145,9 @@ class Draft {
     this.attempt({ cause: 'provider_error', ...(discard.length > 0 && { discard }) });
   }
 
-  private beside(index: number): void {
+  private other(index: number): void {
     const usage = { input: 1, output: 1, cacheRead: 0, cacheWrite: 0, reasoning: 0 };
-    const data = { [this.draw(fc.constantFrom, 'delta', 'delta', 'code')]: this.draw(() => piece) };
+    const data = { [this.draw(fc.constantFrom, 'delta', 'delta', 'code')]: this.draw(() => chunk) };
     const deltas: Delta[] = [
       { type: 'usage', usage },
       { type: 'finish', reason: { unified: 'stop', raw: 'stop' } },
@@ -160,7 +160,7 @@ class Draft {
   private grow(index: number): void {
     const { item } = this.folded.items[index]!;
     for (let times = this.draw(fc.integer, { min: 1, max: 4 }); times > 0; times--) {
-      const text = this.draw(() => piece);
+      const text = this.draw(() => chunk);
       if (item.type === 'message') this.growMessage(item, index, text);
       else if (item.type === 'reasoning') this.growReasoning(index, text);
       else if (isCall(item)) this.add({ type: 'arguments-delta', index, text });
@@ -173,7 +173,7 @@ class Draft {
     const kind = message.content[part]?.type ?? this.draw(fc.constantFrom, 'output_text', 'refusal');
     if (kind === 'refusal') this.add({ type: 'refusal-delta', index, part, text });
     else if (message.content[part] && this.draw(fc.integer, { max: 6, min: 0 }) === 0) {
-      const annotation = { type: 'url_citation', url: this.draw(() => piece) };
+      const annotation = { type: 'url_citation', url: this.draw(() => chunk) };
       this.add({ type: 'annotation', index, part, annotation });
     } else {
       const logprobs = this.draw(fc.constantFrom, undefined, undefined, [], [{ token: text, logprob: -0.5 }]);
@@ -184,9 +184,9 @@ class Draft {
   private growReasoning(index: number, text: string): void {
     const type = this.draw(fc.constantFrom, 'reasoning-delta' as const, 'summary-delta' as const);
     const item = this.folded.items[index]!.item as Extract<Item, { type: 'reasoning' }>;
-    const held = (type === 'summary-delta' ? item.summary : item.content)?.length ?? 0;
-    const last = Math.max(0, held - 1);
-    this.add({ type, index, part: this.draw(fc.constantFrom, last, last, held), text });
+    const length = (type === 'summary-delta' ? item.summary : item.content)?.length ?? 0;
+    const last = Math.max(0, length - 1);
+    this.add({ type, index, part: this.draw(fc.constantFrom, last, last, length), text });
   }
 }
 

@@ -10,32 +10,43 @@ import { Fault } from '../../../src/core/errors.ts';
 import { foldAll } from '../../../src/core/fold.ts';
 import { newSessionId, newTurnId } from '../../../src/core/ids.ts';
 import type { Item } from '../../../src/core/items.ts';
-import type { Intent, Outcome, Turn } from '../../../src/core/turn.ts';
-import type { StreamWriter } from '../../../src/http/sse.ts';
-import { ChatStream } from '../../../src/http/v1/chat/stream.ts';
+import { type AnsweredTurn, askedOf, type Outcome, type PlacedIntent } from '../../../src/core/turn.ts';
+import type { StreamWriter } from '../../../src/http/dialect.ts';
+import { ChatStream } from '../../../src/http/v1/chat/completion.ts';
 import { ResponseStream } from '../../../src/http/v1/responses/stream.ts';
-import { encodeBody } from '../../../src/session/codec.ts';
-import { choicesOf, outputDeltas } from '../../../src/session/tape/output-deltas.ts';
-import { playTape, recordTape, type Tape } from '../../../src/session/tape.ts';
-import { settle } from '../../../src/turn/settle.ts';
+import { encodeBody } from '../../../src/session/stored-turn.ts';
+import { choicesOf } from '../../../src/session/tape/format.ts';
+import { outputDeltas, playTape, recordTape, type Tape } from '../../../src/session/tape.ts';
+import { settle } from '../../../src/turn/record/settle.ts';
 import { ACME, NOW } from '../../conformance/turn-rows.ts';
 import { promptFor, type Recording, recordings } from '../../conformance/wire-protocol.ts';
 import { answers } from './answers.ts';
 
 const session = newSessionId(NOW);
-const intent: Intent = {
+const intent: PlacedIntent = {
+  kind: 'placed',
   id: newTurnId(session, NOW),
   tenant: ACME,
   session,
-  parent: null,
   createdAt: NOW,
+  key: 'test',
   dialect: 'responses',
+  vocabulary: 'openai-responses',
   model: 'openai/gpt-5',
+  fallbacks: [],
   input: [],
   settings: {},
+  extra: {},
   metadata: {},
-  standing: { branchTokens: 0, inputTokens: 0, digest: '' },
+  state: { kind: 'none' },
+  retention: 'stored',
+  delivery: 'stream',
+  overflow: 'error',
+  policy: { onDisconnect: 'run_on', whenBusy: 'wait', whenDown: 'fail', whenBroken: 'restart' },
+  position: { parent: null, branchTokens: 0, inputTokens: 0, digest: '' },
 };
+const asked = askedOf(intent);
+const view = { asked, retention: asked.retention, session: undefined };
 
 function outcomeOf(deltas: readonly Delta[], failure?: unknown): Outcome {
   return settle({
@@ -48,30 +59,30 @@ function outcomeOf(deltas: readonly Delta[], failure?: unknown): Outcome {
   });
 }
 
-/** What a store gives back. */
+/** A value as a store returns it. */
 const stored = <T>(value: T): T => (value === undefined ? value : JSON.parse(JSON.stringify(value)));
 
-/** What an item says, which does not depend on how it is settled. */
-const said = ({ id: _, status: __, ...item }: Item): unknown => stored(item);
+/** An item without what settling changes. */
+const contentOf = ({ id: _, status: __, ...item }: Item): unknown => stored(item);
 
 function rendered(writer: StreamWriter, deltas: readonly Delta[], outcome: Outcome): string {
-  const { standing: _, ...asked } = intent;
-  const turn: Turn = { ...asked, ...outcome };
-  return [writer.open(), ...deltas.map((delta) => writer.delta(delta)), writer.end(turn)].join('');
+  const events = deltas.map((delta) => writer.delta(delta));
+  const turn: AnsweredTurn = { kind: 'ask', parent: null, ...asked, ...outcome };
+  return [writer.open(), ...events, writer.end(turn)].join('');
 }
 
 function expectSameEvents(deltas: readonly Delta[], outcome: Outcome): Tape | undefined {
   const tape = recordTape(deltas, outcome);
-  const kept = stored(outcome);
-  const played = playTape(stored(tape), kept);
-  const writers = [() => new ResponseStream(intent, true), () => new ChatStream(intent, true)];
+  const read = stored(outcome);
+  const played = playTape(stored(tape), read);
+  const writers = [() => new ResponseStream(view), () => new ChatStream(asked, true)];
   for (const writer of writers) {
-    expect(rendered(writer(), played, kept)).toBe(rendered(writer(), deltas, kept));
+    expect(rendered(writer(), played, read)).toBe(rendered(writer(), deltas, read));
   }
   return tape;
 }
 
-test('any answer is told again with the same events', () => {
+test('a replay of any answer has the same events', () => {
   fc.assert(
     fc.property(answers, (deltas) => {
       expectSameEvents(deltas, outcomeOf(deltas));
@@ -80,7 +91,7 @@ test('any answer is told again with the same events', () => {
   );
 }, 30_000);
 
-describe('what is on a tape', () => {
+describe('the entries of a tape', () => {
   const crabs: Delta[] = [
     { type: 'attempt', provider: 'openai', protocol: 'openai-chat', model: 'gpt-5' },
     { type: 'start', model: 'gpt-5-2025', id: 'resp_1' },
@@ -92,12 +103,12 @@ describe('what is on a tape', () => {
     { type: 'finish', reason: { unified: 'stop', raw: 'stop' } },
   ];
 
-  // What is stored must be readable for ever: neither the entries nor the cadence may change.
-  test('a text is a line of numbers and letters', () => {
+  // Stored tapes must stay readable: neither the entries nor the chunk boundaries may change.
+  test('have a text as its chunk boundaries', () => {
     expect(expectSameEvents(crabs, outcomeOf(crabs))).toEqual(['@gpt-5', '>', '+', 't2Fbb2', '-']);
   });
 
-  test('what an item was said to be in the end is not kept twice', () => {
+  test('do not repeat the whole item of an item-end that is in the output', () => {
     const content = [{ type: 'output_text' as const, text: 'Crabs.', annotations: [], model: 'added' }];
     const message = { type: 'message' as const, role: 'assistant' as const, status: undefined, content };
     const deltas: Delta[] = [
@@ -114,7 +125,7 @@ describe('what is on a tape', () => {
     expect(expectSameEvents(deltas, outcomeOf(deltas))).toEqual(['@gpt-5', '>', '+', 'tb', deltas[4]!, '!']);
   });
 
-  test('an annotation that is told otherwise in the end is kept, and the next one is found', () => {
+  test('have an annotation that differs from the output; the next one is read from the output', () => {
     const [first, second] = ['https://a.test', 'https://b.test'].map((url) => ({
       type: 'url_citation',
       url,
@@ -134,7 +145,7 @@ describe('what is on a tape', () => {
     expect(tape).toEqual(['@gpt-5', '>', '+', 'tb', deltas[4]!, 'n', '!']);
   });
 
-  test('lost calls and voided items are kept with their text, in one piece', () => {
+  test('have the whole text of items that are not in the output: cut calls and discarded items', () => {
     const deltas: Delta[] = [
       ...crabs.slice(0, 5),
       {
@@ -165,7 +176,7 @@ describe('what is on a tape', () => {
     expect(tape?.filter((entry) => typeof entry === 'string')).toEqual(['>', '+', 't1', 't1:b']);
   });
 
-  test('an answer that came item by item needs none, whatever its model is called', () => {
+  test("are not needed for an answer that came item by item; the model's name makes no difference", () => {
     const whole: Delta[] = [
       ...crabs.slice(0, 3),
       { type: 'text-delta', index: 0, part: 0, text: 'Crabs.' },
@@ -175,7 +186,7 @@ describe('what is on a tape', () => {
     expect(expectSameEvents([], outcomeOf([]))).toBeUndefined();
   });
 
-  test('parts that are missing before others stay missing', () => {
+  test('do not fill parts that are missing before others', () => {
     const deltas: Delta[] = [
       ...crabs.slice(0, 2),
       { type: 'item-start', index: 0, item: { type: 'reasoning', summary: [] } },
@@ -186,12 +197,12 @@ describe('what is on a tape', () => {
     expect(() => playTape(undefined, stored(outcome))).not.toThrow();
   });
 
-  test('deltas that make no sense cost no turn', () => {
+  test('are not recorded for deltas that break their rules', () => {
     const deltas: Delta[] = [...crabs.slice(0, 2), { type: 'item-end', index: 7 }];
     expect(recordTape(deltas, outcomeOf(crabs))).toBeUndefined();
   });
 
-  test('long words and endless blanks cost no more than others', () => {
+  test('take linear time for long words and long runs of blanks', () => {
     const text = 'x'.repeat(60_000) + ' '.repeat(60_000);
     const deltas: Delta[] = [
       ...crabs.slice(0, 3),
@@ -227,7 +238,7 @@ describe('a tape that does not fit', () => {
     answers.filter((deltas) => deltas.length > 0).chain((deltas) => fc.constantFrom(...deltas)),
   );
 
-  test('gives the output', () => {
+  test('is ignored: the output is played', () => {
     fc.assert(
       fc.property(
         answers,
@@ -238,19 +249,22 @@ describe('a tape that does not fit', () => {
           const outcome = stored(outcomeOf(deltas));
           const tape = recordTape(deltas, outcome) ?? [];
           tape.splice(at % (tape.length + 1), gone, ...(wrong as Tape));
-          const told = foldAll(playTape(tape, outcome)).items.flatMap(({ item }) => [said(item)]);
-          expect(told).toEqual(expect.arrayContaining(choicesOf(outcome).flat().map(said)));
+          const played = foldAll(playTape(tape, outcome)).items.flatMap(({ item }) => [contentOf(item)]);
+          expect(played).toEqual(expect.arrayContaining(choicesOf(outcome).flat().map(contentOf)));
         },
       ),
       { numRuns: 200 },
     );
   }, 30_000);
 
-  test.each(['null', '7', '"tape"', '{}', '[null]', '[[]]', '[7]', '[["p1","a"]]'])('%s gives it', (text) => {
-    const deltas: Delta[] = [{ type: 'attempt', provider: 'acme', protocol: 'gemini', model: 'm' }];
-    const outcome = outcomeOf(deltas);
-    expect(playTape(JSON.parse(text) as Tape, outcome)).toEqual(outputDeltas(outcome));
-  });
+  test.each(['null', '7', '"tape"', '{}', '[null]', '[[]]', '[7]', '[["p1","a"]]'])(
+    '%s is ignored',
+    (text) => {
+      const deltas: Delta[] = [{ type: 'attempt', provider: 'acme', protocol: 'gemini', model: 'm' }];
+      const outcome = outcomeOf(deltas);
+      expect(playTape(JSON.parse(text) as Tape, outcome)).toEqual(outputDeltas(outcome));
+    },
+  );
 });
 
 const CHAT_PROVIDERS = [
@@ -271,8 +285,11 @@ const PROTOCOLS: [WireProtocol, Recording[]][] = [
   [openaiResponses, recordings(['azure', 'openai', 'xai'], /^(?!chat-)/)],
 ];
 
-/** What is understood of an answer, and what broke it off. */
-function heard(protocol: WireProtocol, read: (take: (deltas: Delta[]) => void) => void): [Delta[], unknown?] {
+/** The deltas of an answer, and the failure that broke it off. */
+function deltasOf(
+  protocol: WireProtocol,
+  read: (take: (deltas: Delta[]) => void) => void,
+): [Delta[], unknown?] {
   const deltas: Delta[] = [{ type: 'attempt', provider: 'acme', protocol: protocol.name, model: 'm' }];
   try {
     read((more) => deltas.push(...more));
@@ -283,7 +300,7 @@ function heard(protocol: WireProtocol, read: (take: (deltas: Delta[]) => void) =
 }
 
 function streamed(protocol: WireProtocol, events: string[]): [Delta[], unknown?] {
-  return heard(protocol, (take) => {
+  return deltasOf(protocol, (take) => {
     const reader = protocol.reader(promptFor(protocol, true));
     for (const data of events) take(reader.push({ data }));
     take(reader.end());
@@ -304,24 +321,24 @@ describe.each(PROTOCOLS)('recorded answers', (protocol, all) => {
   }
 
   for (const { name, deltas, failure } of streams) {
-    test(`${name}: the same events again, whole or cut, for a fraction of its bytes`, () => {
+    test(`${name}: the same events again, whole or cut; the tape takes a fraction of its bytes`, () => {
       const cut = new Fault('stream_interrupted', 'The connection was lost.');
       for (const part of [0.2, 0.5, 0.9]) {
-        const begun = deltas.slice(0, Math.floor(deltas.length * part));
-        expectSameEvents(begun, outcomeOf(begun, cut));
+        const cutDeltas = deltas.slice(0, Math.floor(deltas.length * part));
+        expectSameEvents(cutDeltas, outcomeOf(cutDeltas, cut));
       }
       const outcome = outcomeOf(deltas, failure);
       const tape = expectSameEvents(deltas, outcome);
-      if (foldAll(deltas).said < 1000) return;
+      if (foldAll(deltas).textLength < 1000) return;
       const body = encodeBody(intent, outcome);
       const taped = body.replace(/\}$/, `,"tape":${JSON.stringify(tape ?? [])}}`);
       expect(packed(taped) / packed(body)).toBeLessThan(1.15);
     });
   }
 
-  test('what came whole needs no tape', () => {
+  test('a whole answer needs no tape', () => {
     for (const { whole } of all) {
-      const [deltas, failure] = heard(protocol, (take) =>
+      const [deltas, failure] = deltasOf(protocol, (take) =>
         take(protocol.answer(whole, promptFor(protocol, false))),
       );
       if (failure) continue;

@@ -1,22 +1,22 @@
+import type { Ask, Delivery } from '../../../src/core/ask.ts';
+import type { Candidate } from '../../../src/core/candidate.ts';
 import type { Delta } from '../../../src/core/delta.ts';
 import { type ErrorCode, Fault } from '../../../src/core/errors.ts';
 import { foldAll } from '../../../src/core/fold.ts';
 import type { Item } from '../../../src/core/items.ts';
-import type { TurnPolicy } from '../../../src/core/turn.ts';
-import type { Candidate } from '../../../src/routing/candidate.ts';
-import type { Ask } from '../../../src/turn/ask.ts';
-import { Joint } from '../../../src/turn/joint.ts';
-import { type Rescue, rescueOf } from '../../../src/turn/rescue.ts';
+import type { TurnPolicy } from '../../../src/core/policy.ts';
+import { type Rescue, rescueOf } from '../../../src/turn/answer/rescue.ts';
+import { Splice } from '../../../src/turn/answer/splice.ts';
 
-/** A claw's words, in short. */
+/** Deltas of a claw, in short form. */
 export const say = {
   message: (index: number): Delta => start(index, { type: 'message', role: 'assistant', content: [] }),
-  thought: (index: number): Delta => start(index, { type: 'reasoning', summary: [] }),
+  reasoning: (index: number): Delta => start(index, { type: 'reasoning', summary: [] }),
   call: (index: number, call_id = `call_${index}`): Delta =>
     start(index, { type: 'function_call', call_id, name: 'look', arguments: '' }),
   text: (index: number, text: string, part = 0): Delta => ({ type: 'text-delta', index, part, text }),
   refusal: (index: number, text: string, part = 0): Delta => ({ type: 'refusal-delta', index, part, text }),
-  thinks: (index: number, text: string): Delta => ({ type: 'reasoning-delta', index, part: 0, text }),
+  reason: (index: number, text: string): Delta => ({ type: 'reasoning-delta', index, part: 0, text }),
   arguments: (index: number, text: string): Delta => ({ type: 'arguments-delta', index, text }),
   end: (index: number, item?: Item): Delta => ({ type: 'item-end', index, ...(item && { item }) }),
   finish: { type: 'finish', reason: { unified: 'stop', raw: 'stop' } } as Delta,
@@ -34,36 +34,36 @@ export const attempt = (provider = 'one'): Delta => ({
 });
 
 interface Asked {
-  stream?: boolean;
+  delivery?: Delivery;
   whenBroken?: TurnPolicy['whenBroken'];
   settings?: Ask['settings'];
 }
 
-/** As much of a request as a rescue looks at. */
-export const asked = ({ stream = true, whenBroken = 'restart', settings = {} }: Asked = {}): Ask =>
-  ({ stream, settings, policy: { whenBroken } }) as Ask;
+/** The fields of an ask that matter to a rescue. */
+export const asked = ({ delivery = 'stream', whenBroken = 'restart', settings = {} }: Asked = {}): Ask =>
+  ({ delivery, settings, policy: { whenBroken } }) as Ask;
 
 export const broken = (code: ErrorCode = 'stream_interrupted'): Fault => new Fault(code, 'It broke off.');
 
-/** How an answer is rescued of which these deltas have come; fails where it is not. */
+/** The rescue of an answer that broke off after these deltas. Throws where it is not rescued. */
 export function rescueFor(deltas: readonly Delta[], ask = asked()): Rescue {
   const rescue = rescueOf(foldAll(deltas), broken(), ask, [candidate('one'), candidate('two')]);
   if (!rescue) throw new Error('the answer is not rescued');
   return rescue;
 }
 
-/** All deltas of an answer that broke off and was gone on with in these bursts. */
+/** All deltas of an answer that broke off after `first` and was continued with these bursts. */
 export function rescued(
   first: readonly Delta[],
   bursts: readonly (readonly Delta[])[],
   { exact = false, ask = asked() } = {},
 ): Delta[] {
-  const joint = new Joint(rescueFor(first, ask), foldAll(first).items.length, exact);
+  const splice = new Splice(rescueFor(first, ask), foldAll(first).items.length, exact);
   const by = { provider: 'two', protocol: 'openai-chat', model: 'm' };
-  return [...first, ...joint.opening(by), ...bursts.flatMap((burst) => joint.join(burst))];
+  return [...first, ...splice.opening(by), ...bursts.flatMap((burst) => splice.join(burst))];
 }
 
-/** Where deltas break what `Delta` promises of a whole answer. */
+/** The rules of `Delta` for a whole answer that these deltas break. */
 export function faultsOf(deltas: readonly Delta[]): string[] {
   const faults: string[] = [];
   const open = new Set<number>();
@@ -73,7 +73,7 @@ export function faultsOf(deltas: readonly Delta[]): string[] {
     if (!('index' in delta)) continue;
     const { type, index } = delta;
     if (type === 'item-start') {
-      if (index !== count++) faults.push(`item ${index} begins where item ${count - 1} was next`);
+      if (index !== count++) faults.push(`item ${index} starts where item ${count - 1} was next`);
       open.add(index);
     } else if (!open.has(index)) faults.push(`${type} of item ${index}, which is not open`);
     else if (type === 'item-end') open.delete(index);
@@ -81,8 +81,8 @@ export function faultsOf(deltas: readonly Delta[]): string[] {
   return [...faults, ...[...open].map((index) => `item ${index} stays open`)];
 }
 
-/** What an answer amounts to: `text`, `thought`, `call arguments`; parts are told apart by `|`. */
-export const saidBy = (deltas: readonly Delta[]): string[] =>
+/** The items of an answer, a line for each: `text`, `reasoning: text`, `call_id arguments`. `|` separates parts. */
+export const linesOf = (deltas: readonly Delta[]): string[] =>
   foldAll(deltas).items.flatMap(({ item }) => lineOf(item));
 
 function lineOf(item: Item): string {
@@ -92,7 +92,7 @@ function lineOf(item: Item): string {
         .map((part) => ('text' in part ? part.text : `refusal: ${(part as { refusal: string }).refusal}`))
         .join('|');
     case 'reasoning':
-      return `thought: ${item.content?.map(({ text }) => text).join('|') ?? ''}`;
+      return `reasoning: ${item.content?.map(({ text }) => text).join('|') ?? ''}`;
     case 'function_call':
       return `${item.call_id} ${item.arguments}`;
     default:

@@ -1,19 +1,19 @@
 import { describe, expect, test } from 'bun:test';
 import type { Item } from '../../../src/core/items.ts';
 import type { BranchTurn, Turn } from '../../../src/core/turn.ts';
-import { digestItems, EMPTY_DIGEST } from '../../../src/session/digest.ts';
-import { isClosing, mend } from '../../../src/session/integrity.ts';
+import { digestItems, EMPTY_DIGEST } from '../../../src/session/history.ts';
+import { isClosingOutput, repairToolPairs } from '../../../src/session/tool-pairs.ts';
 
 const item = (fields: Record<string, unknown>) => fields as unknown as Item;
-const said = (role: string, text = role) =>
+const message = (role: string, text = role) =>
   item({ type: 'message', role, content: [{ type: 'input_text', text }] });
-const user = said('user');
-const assistant = said('assistant');
+const user = message('user');
+const assistant = message('assistant');
 const call = (call_id: string, type = 'function_call') =>
   item({ type, call_id, name: 'weather', arguments: '{}' });
 const output = (call_id: string, text = `of ${call_id}`) =>
   item({ type: 'function_call_output', call_id, output: text });
-const thought = item({ type: 'reasoning', summary: [] });
+const reasoning = item({ type: 'reasoning', summary: [] });
 const cut = item({ type: 'reasoning', summary: [], status: 'incomplete' });
 const closing = (call_id: string) =>
   item({
@@ -23,26 +23,26 @@ const closing = (call_id: string) =>
     status: 'incomplete',
   });
 
-/** Each turn asked a model; who wrote its items does not matter here. */
+/** Each turn asked a model. All its items are in its input: it makes no difference here. */
 const branch = (...turns: Item[][]): BranchTurn[] =>
   turns.map((input) => {
-    const turn = { model: 'echo', input, output: [] as Item[] } as Turn;
+    const turn = { kind: 'ask', model: 'echo', input, output: [] as Item[] } as unknown as Turn;
     return { turn, tokens: 1, totalTokens: 1, digest: '', hidden: [] };
   });
-const asked = (before: Item[], input: Item[]) => mend(branch(before), input, true);
-const appended = (before: Item[], input: Item[]) => mend(branch(before), input, false);
+const asked = (before: Item[], input: Item[]) => repairToolPairs(branch(before), input, true);
+const appended = (before: Item[], input: Item[]) => repairToolPairs(branch(before), input, false);
 
 describe('calls', () => {
-  test('answered in full need no mending, and the input is given back as it is', () => {
+  test('that all have outputs need no repair: the input itself is returned', () => {
     const input = [output('a'), output('b'), user];
     expect(asked([call('a'), call('b')], input)).toBe(input);
   });
 
-  test('that nobody answers are closed before somebody else speaks', () => {
+  test('without outputs are closed before a message of the user', () => {
     expect(asked([call('a'), call('b')], [output('b'), user])).toEqual([output('b'), closing('a'), user]);
   });
 
-  test('that nobody answers are closed before the model is asked', () => {
+  test('without outputs are closed before the model is asked', () => {
     expect(asked([call('a'), call('b')], [output('a')])).toEqual([output('a'), closing('b')]);
     expect(asked([call('a')], [])).toEqual([closing('a')]);
   });
@@ -54,26 +54,26 @@ describe('calls', () => {
     expect(appended([...input, output('b')], [user])).toEqual([closing('a'), user]);
   });
 
-  test('of one answer are closed before the model goes on with what came of the others', () => {
+  test('of one answer are closed before the model continues with the outputs of the others', () => {
     const input = [user, call('a'), call('b'), output('b'), call('c'), output('c'), assistant];
     expect(asked([], input)).toEqual([...input.slice(0, 4), closing('a'), call('c'), output('c'), assistant]);
   });
 
-  test('may have words of the model among them', () => {
+  test('may have messages of the model between them', () => {
     const input = [user, call('a'), assistant, call('b'), output('b'), output('a')];
     expect(asked([], input)).toBe(input);
   });
 
-  test('are closed before words of the model that are added later', () => {
+  test('are closed before messages of the model that are added later', () => {
     expect(appended([call('a')], [assistant])).toEqual([closing('a'), assistant]);
     expect(appended([call('a')], [assistant, output('a')])).toEqual([output('a'), assistant]);
   });
 
-  test('are answered before the message behind which their outputs came', () => {
+  test('get their outputs before the message that preceded the outputs', () => {
     expect(asked([call('a'), call('b')], [user, output('b')])).toEqual([closing('a'), output('b'), user]);
   });
 
-  test('that run at the provider are left alone', () => {
+  test('that run at the provider stay unchanged', () => {
     const hosted = item({ type: 'web_search_call', call_id: 's', status: 'completed' });
     const program = item({ type: 'program_output', call_id: 'p', result: 'x' });
     const input = [hosted, user, program, user];
@@ -109,19 +109,19 @@ describe('calls', () => {
   ])('of kind %s are closed in the form of their output', (type, fields) => {
     const [closed] = asked([call('a', type)], []);
     expect(closed as object).toEqual({ type: `${type}_output`, call_id: 'a', ...fields });
-    expect(isClosing(closed!)).toBe(true);
+    expect(isClosingOutput(closed!)).toBe(true);
   });
 });
 
-describe('calls of one id', () => {
-  test('are answered in their order', () => {
+describe('calls with the same id', () => {
+  test('get their outputs in order', () => {
     const before = [call('0'), call('0')];
     expect(asked(before, [output('0', 'one'), output('0', 'two')])).toHaveLength(2);
     expect(asked(before, [output('0', 'one'), user])).toEqual([output('0', 'one'), closing('0'), user]);
     expect(asked(before, [])).toEqual([closing('0'), closing('0')]);
   });
 
-  test('each have their own outputs where the answers are not the same', () => {
+  test('each have their own outputs where they are in different answers', () => {
     const input = [user, call('0'), user, call('0'), output('0'), user];
     expect(asked([], input)).toEqual([user, call('0'), closing('0'), ...input.slice(2)]);
   });
@@ -136,29 +136,29 @@ describe('outputs', () => {
     }
   };
 
-  test('that come twice are taken once', () => {
+  test('that come twice are recorded once', () => {
     expect(asked([call('a')], [output('a'), output('a'), user])).toEqual([output('a'), user]);
     const before = [call('a'), output('a')];
     expect(asked(before, [output('a'), user])).toEqual([user]);
     expect(appended(before, [output('a')])).toEqual([]);
   });
 
-  test('that come again with every new try are taken once, and what else is said every time', () => {
+  test('that come again with every retry are recorded once; messages are recorded every time', () => {
     const before = branch([user, call('a')], [output('a'), assistant], [user, assistant], [assistant]);
-    expect(mend(before, [output('a'), user], true)).toEqual([user]);
+    expect(repairToolPairs(before, [output('a'), user], true)).toEqual([user]);
   });
 
-  test('that come after their call was closed follow the call again', () => {
+  test('that come after their call was closed follow a copy of the call', () => {
     const before = branch([user, call('a'), call('b')], [closing('a'), closing('b'), user]);
     const late = [call('b'), output('b'), call('a'), output('a'), user];
-    expect(mend(before, [output('b'), output('a'), user], true)).toEqual(late);
+    expect(repairToolPairs(before, [output('b'), output('a'), user], true)).toEqual(late);
     const after = [...before, ...branch(late)];
-    expect(mend(after, [output('b'), user], true)).toEqual([user]);
+    expect(repairToolPairs(after, [output('b'), user], true)).toEqual([user]);
   });
 
-  test('that come too late go behind those that are waited for', () => {
+  test('of closed calls go after the outputs of open calls', () => {
     const before = branch([user, call('a')], [closing('a'), user, call('b'), call('c')]);
-    expect(mend(before, [output('a'), output('c')], true)).toEqual([
+    expect(repairToolPairs(before, [output('a'), output('c')], true)).toEqual([
       closing('b'),
       output('c'),
       call('a'),
@@ -166,67 +166,73 @@ describe('outputs', () => {
     ]);
   });
 
-  test('that take the place of deleted ones follow the call again', () => {
+  test('that replace deleted outputs follow a copy of the call', () => {
     const before = branch([user, call('a')], [output('a', 'wrong'), assistant]);
     before[1]!.hidden = ['i0'];
-    expect(mend(before, [user], true)).toEqual([user]);
-    expect(mend(before, [output('a', 'right')], true)).toEqual([call('a'), output('a', 'right')]);
+    expect(repairToolPairs(before, [user], true)).toEqual([user]);
+    expect(repairToolPairs(before, [output('a', 'right')], true)).toEqual([call('a'), output('a', 'right')]);
   });
 
-  test('of calls that were deleted are taken: their sender need not know', () => {
+  test('of deleted calls are recorded: the client may not know of the deletion', () => {
     const before = branch([user, call('a'), call('b')]);
     before[0]!.hidden = ['i1'];
     const input = [output('a'), output('b'), user];
-    expect(mend(before, input, true)).toBe(input);
+    expect(repairToolPairs(before, input, true)).toBe(input);
   });
 
   test.each([
     ['of no call', [], [user, output('a')], 1],
     ['of a call that came later', [], [output('a'), call('a')], 0],
-    ['that contradict one that was given', [call('a'), output('a')], [output('a', 'else')], 0],
+    ['that differ from the output that the call has', [call('a'), output('a')], [output('a', 'else')], 0],
   ])('%s are refused', (_, before, input, at) => {
     const code = 'tool_output_without_call';
     expect(refused(before, input)).toMatchObject({ code, param: `input[${at}].call_id` });
   });
 });
 
-describe('thoughts', () => {
+describe('reasoning', () => {
   test.each([
     [
-      [thought, user],
+      [reasoning, user],
       [cut, user],
     ],
     [
-      [thought, thought, output('a'), user],
+      [reasoning, reasoning, output('a'), user],
       [cut, cut, output('a'), user],
     ],
     [
-      [user, thought],
+      [user, reasoning],
       [user, cut],
     ],
-  ])('that lead to nothing are marked as cut (%#)', (input, mended) => {
-    expect(asked([call('a')], input).filter((each) => !isClosing(each))).toEqual(mended);
+  ])('that nothing follows is marked incomplete (%#)', (input, repaired) => {
+    expect(asked([call('a')], input).filter((each) => !isClosingOutput(each))).toEqual(repaired);
   });
 
   test.each([[assistant], [call('b')], [item({ type: 'web_search_call' })]])(
-    'that lead to something stay as they are (%#)',
+    'that the model continued stays unchanged (%#)',
     (next) => {
-      const input = [user, thought, thought, next];
+      const input = [user, reasoning, reasoning, next];
       expect(appended([], input)).toBe(input);
     },
   );
 
-  test('may still lead to something while items are added', () => {
-    const input = [user, thought];
+  test('may still be continued while items are added', () => {
+    const input = [user, reasoning];
     expect(appended([], input)).toBe(input);
   });
 });
 
-test('what the gateway wrote itself does not make a history another one', () => {
+test('messages after messages and reasoning are returned as they are', () => {
+  const input = [assistant, user];
+  expect(asked([], input)).toBe(input);
+  expect(asked([user, reasoning, assistant], input)).toBe(input);
+});
+
+test('outputs that the gateway wrote do not change the digest of a history', () => {
   const known = [user, call('a'), user];
-  const mended = asked([], known);
-  expect(mended).toHaveLength(4);
-  expect(digestItems(EMPTY_DIGEST, mended)).toBe(digestItems(EMPTY_DIGEST, known));
+  const repaired = asked([], known);
+  expect(repaired).toHaveLength(4);
+  expect(digestItems(EMPTY_DIGEST, repaired)).toBe(digestItems(EMPTY_DIGEST, known));
   const answered = [user, call('a'), output('a'), user];
   expect(digestItems(EMPTY_DIGEST, answered)).not.toBe(digestItems(EMPTY_DIGEST, known));
 });

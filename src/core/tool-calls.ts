@@ -1,0 +1,82 @@
+import type { Item } from './items.ts';
+
+/** A call that has no output yet. */
+export interface OpenCall {
+  type: string;
+  call_id: string;
+  /** `call_id`, or a different id where another open call has the same one. */
+  distinctId: string;
+  /** The index that `OpenCalls.add` was given with the call. */
+  index: number;
+}
+
+/** Calls whose output the client sends. A hosted tool's call runs at the provider, which adds the output itself. */
+const CLIENT_CALL = /^(function|custom_tool|computer|local_shell|shell|apply_patch)_call$/;
+const CLIENT_OUTPUT = /^(function|custom_tool|computer|local_shell|shell|apply_patch)_call_output$/;
+
+/** Whether the item is the output that a client sends for a call. */
+export const isClientOutput = ({ type }: Item): boolean => CLIENT_OUTPUT.test(type);
+
+export function callIdOf(item: Item): string | undefined {
+  const { call_id } = item as { call_id?: unknown };
+  return typeof call_id === 'string' ? call_id : undefined;
+}
+
+/** Whether the item is the output of any tool, of a hosted one too. */
+const isOutput = ({ type }: Item): boolean => type.endsWith('_output');
+
+const isMessageToModel = (item: Item): boolean => item.type === 'message' && item.role !== 'assistant';
+
+/**
+ * The calls of a conversation that have no output yet. Items are added one by one, in order. A call and its
+ * output have the same `call_id`. Some servers give every call of an answer the same id: then the first
+ * output belongs to the first call.
+ *
+ * The client sends the outputs of all calls of an answer together, after the last call. The conversation has
+ * moved on when a message follows that is not the model's, or when the model continues after it received
+ * outputs. A call that is still open at this point stays without an output: no provider accepts it later.
+ */
+export class OpenCalls {
+  private calls: OpenCall[] = [];
+  /** The last items are outputs that a client sent. */
+  private hasOutputs = false;
+
+  /** Open calls whose output the client sends, oldest first. */
+  get waiting(): OpenCall[] {
+    return this.calls.filter(({ type }) => CLIENT_CALL.test(type));
+  }
+
+  /** The waiting calls that stay without an output if `item` is next. */
+  abandonedBy(item: Item): OpenCall[] {
+    return !isOutput(item) && (this.hasOutputs || isMessageToModel(item)) ? this.waiting : [];
+  }
+
+  /**
+   * Adds the next item. Returns the call whose output it is. `index` is returned with a call (`OpenCall`); its
+   * meaning is up to the caller.
+   */
+  add(item: Item, index = 0): OpenCall | undefined {
+    const call_id = callIdOf(item);
+    if (isOutput(item)) return call_id === undefined ? undefined : this.close(call_id);
+    for (const call of this.abandonedBy(item)) this.calls.splice(this.calls.indexOf(call), 1);
+    this.hasOutputs = false;
+    if (call_id === undefined) return undefined;
+    this.calls.push({ type: item.type, call_id, distinctId: this.distinctId(call_id), index });
+    return undefined;
+  }
+
+  private close(call_id: string): OpenCall | undefined {
+    const position = this.calls.findIndex((call) => call.call_id === call_id);
+    if (position === -1) return undefined;
+    const [call] = this.calls.splice(position, 1);
+    if (CLIENT_CALL.test(call!.type)) this.hasOutputs = true;
+    return call;
+  }
+
+  private distinctId(callId: string): string {
+    const isTaken = (id: string) => this.calls.some(({ distinctId }) => distinctId === id);
+    let id = callId;
+    for (let count = 2; isTaken(id); count++) id = `${callId}_${count}`;
+    return id;
+  }
+}

@@ -1,0 +1,160 @@
+import { faultOf } from '../../core/errors.ts';
+import type { BrokenOff, Called, Folded, FoldedItem } from '../../core/fold.ts';
+import { itemId, type TurnId } from '../../core/ids.ts';
+import type { Item } from '../../core/items.ts';
+import type { AnsweredBy, Attempt, Outcome } from '../../core/turn.ts';
+import { Cancelled } from '../../core/turn-view.ts';
+import { type NanoDollars, nanoDollars, type Price, type Usage } from '../../core/usage.ts';
+import { costOf } from '../../usage/prices.ts';
+
+export interface SettleInput {
+  turn: TurnId;
+  folded: Folded;
+  /** What ended the answer early: a `Fault`, a `Cancelled`, or an unexpected error. */
+  failure?: unknown;
+  price(called: Called): Price | undefined;
+  /** Estimated tokens of the prompt, for calls that broke off before their provider reported usage. */
+  promptTokens: number;
+  /** Milliseconds since the epoch. */
+  completedAt: number;
+}
+
+/** The outcome of a turn: its folded deltas, whole or not. */
+export function settle(input: SettleInput): Outcome {
+  const { turn, folded, failure, completedAt } = input;
+  const items = folded.items.flatMap((entry, index) => {
+    const settled = settledItem(entry);
+    return settled ? [{ ...settled, index }] : [];
+  });
+  const main = items.filter((entry) => entry.choice === 0);
+  const natives = main.flatMap(({ native }, position) =>
+    native === undefined ? [] : [[position, native] as const],
+  );
+  return {
+    ...endingOf(folded, failure),
+    completedAt,
+    answeredBy: answeredBy(folded),
+    output: main.map(({ item, index }, position) => withStreamedId(item, turn, index, position)),
+    outputNatives: natives.length > 0 ? Object.fromEntries(natives) : undefined,
+    alternates: alternatesOf(items),
+    finish: folded.finish,
+    ...usageAndCost(input),
+    extra: folded.extra,
+  };
+}
+
+function endingOf(folded: Folded, failure: unknown) {
+  if (failure instanceof Cancelled) return { state: 'cancelled' } as const;
+  if (failure !== undefined) {
+    const { code, message } = faultOf(failure);
+    const isStop = code === 'shutting_down' || code === 'gateway_stopped';
+    return { state: isStop ? 'incomplete' : 'failed', error: { code, message } } as const;
+  }
+  const reason = folded.finish[0]?.unified;
+  const isCut = reason === 'length' || reason === 'content_filter';
+  return { state: isCut ? 'incomplete' : 'completed' } as const;
+}
+
+function answeredBy({ by, model, providerId }: Folded): AnsweredBy | undefined {
+  if (!by) return undefined;
+  const { provider, protocol } = by;
+  return { provider, protocol, model: model ?? by.model, id: providerId };
+}
+
+/**
+ * An item's id contains the index under which it was streamed. After discarded items, this is not its position
+ * in the output, from which ids are derived; so the item carries its id.
+ */
+function withStreamedId(item: Item, turn: TurnId, index: number, position: number): Item {
+  if (index === position) return item;
+  return { ...item, id: itemId(item.type, { turn, side: 'o', index }) } as Item;
+}
+
+/** Usage and cost of all calls that generated a part of the answer. */
+function usageAndCost({
+  folded,
+  failure,
+  price,
+  promptTokens,
+}: SettleInput): Pick<Outcome, 'usage' | 'cost' | 'attempts'> {
+  const { by, usage, textLength, brokenOff } = folded;
+  if (!by) return {};
+  const isCut = failure !== undefined;
+  const cause = isCut && !(failure instanceof Cancelled) ? faultOf(failure).code : undefined;
+  if (brokenOff.length === 0 && !isCut) {
+    const known = usage && price(by);
+    return { usage, cost: known && costOf(usage, known) };
+  }
+  let before = 0;
+  const attempts = [...brokenOff, { by, usage, textLength, cause }].map((call, index) => {
+    const isWhole = index === brokenOff.length && !isCut;
+    const attempt = attemptOf(call, isWhole, promptTokens + before, price);
+    before += tokensOf(call.textLength);
+    return attempt;
+  });
+  return { usage: sumOf(attempts), cost: totalCostOf(attempts), attempts };
+}
+
+/** Usage and cost of one call. Where the provider did not report a broken call's usage, it is estimated. */
+function attemptOf(
+  call: BrokenOff,
+  isWhole: boolean,
+  promptTokens: number,
+  price: SettleInput['price'],
+): Attempt {
+  const { by, cause } = call;
+  const generated = tokensOf(call.textLength);
+  const counted = call.usage ?? { input: promptTokens, output: 0, cacheRead: 0, cacheWrite: 0, reasoning: 0 };
+  const isEstimated = call.usage === undefined || (!isWhole && counted.output < generated);
+  const usage = isEstimated ? { ...counted, output: Math.max(counted.output, generated) } : counted;
+  const known = price(by);
+  const attempt: Attempt = { provider: by.provider, model: by.model, usage };
+  if (isEstimated) attempt.estimated = true;
+  if (known) attempt.cost = costOf(usage, known);
+  if (cause) attempt.error = cause;
+  return attempt;
+}
+
+/** Estimated tokens of a generated text: about four characters make a token. */
+const tokensOf = (characters: number): number => Math.ceil(characters / 4);
+
+function sumOf(attempts: Attempt[]): Usage {
+  const [first, ...rest] = attempts.map(({ usage }) => usage);
+  if (rest.length === 0) return first!;
+  const sum = { input: 0, output: 0, cacheRead: 0, cacheWrite: 0, reasoning: 0 };
+  for (const usage of [first!, ...rest])
+    for (const kind of Object.keys(sum) as (keyof typeof sum)[]) sum[kind] += usage[kind];
+  return sum;
+}
+
+/** Unknown where the cost of one call is: a sum without it would be wrong. */
+function totalCostOf(attempts: Attempt[]): NanoDollars | undefined {
+  if (attempts.some(({ cost }) => cost === undefined)) return undefined;
+  return nanoDollars(attempts.reduce((sum, { cost }) => sum + cost!, 0));
+}
+
+function alternatesOf(items: FoldedItem[]): Item[][] | undefined {
+  const alternates: Item[][] = [];
+  for (const { choice, item } of items) {
+    if (choice === 0) continue;
+    // A choice without items keeps its position.
+    while (alternates.length < choice) alternates.push([]);
+    alternates[choice - 1]!.push(item);
+  }
+  return alternates.length > 0 ? alternates : undefined;
+}
+
+/** An item as it is stored. Only text and reasoning are stored unfinished: half a tool call is of no use. */
+function settledItem(entry: FoldedItem): FoldedItem | undefined {
+  const { item, done } = entry;
+  if (done)
+    return item.type === 'message' && !item.status
+      ? { ...entry, item: { ...item, status: 'completed' } }
+      : entry;
+  if (item.type === 'message' && item.content.length > 0)
+    return { ...entry, item: { ...item, status: 'incomplete' } };
+  if (item.type === 'reasoning' && (item.content?.length || item.summary.length)) {
+    return { ...entry, item: { ...item, status: 'incomplete' } };
+  }
+  return undefined;
+}
