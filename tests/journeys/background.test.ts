@@ -136,7 +136,7 @@ describe('a background response', () => {
     const stream = readerOf(await gateway.fetch(`/v1/responses/${asText(id)}?stream=true`));
     await stream.until('one');
     const first = await json(cancel(gateway, id));
-    await call.left;
+    await call.disconnected;
     expect(first).toMatchObject({ id, status: 'cancelled', output: [{ content: [{ text: 'one' }] }] });
     const again = await cancel(gateway, id);
     expect(again.status).toBe(200);
@@ -200,11 +200,11 @@ describe('a background response', () => {
     holding.say('1');
     holding.end();
     const second = await provider.next();
-    expect(second.heard).toEqual(['user: first', 'assistant: 1', 'user: second']);
+    expect(second.received).toEqual(['user: first', 'assistant: 1', 'user: second']);
     second.say('2');
     second.end();
     const last = await provider.next();
-    expect(last.heard).toEqual([...second.heard, 'assistant: 2', 'user: third']);
+    expect(last.received).toEqual([...second.received, 'assistant: 2', 'user: third']);
     last.say('3');
     last.end();
     expect([(await first).status, (await third).status]).toEqual([200, 200]);
@@ -218,7 +218,7 @@ describe('a background response', () => {
     const chained = { previous_response_id: first.id };
     const second = await json(submit(gateway, 'second', chained));
     const next = await provider.next();
-    expect(next.heard).toEqual(['user: first', 'assistant: one two', 'user: second']);
+    expect(next.received).toEqual(['user: first', 'assistant: one two', 'user: second']);
     answer(next);
     expect(await becomes(gateway, second.id, 'completed')).toMatchObject(chained);
   });
@@ -247,14 +247,14 @@ describe('background responses', () => {
     const texts = ['a', 'b', 'c', 'd', 'e'];
     const ids = await submitted(texts);
     const running = [await provider.next(), await provider.next()];
-    const heard = running.flatMap((call) => call.heard);
+    const heard = running.flatMap((call) => call.received);
     for (const waiting of [3, 2, 1]) {
       const states = await Promise.all(ids.map(async (id) => (await fetched(gateway, id)).status));
       expect(states.filter((status) => status === 'queued')).toHaveLength(waiting);
       expect(states.filter((status) => status === 'in_progress')).toHaveLength(2);
       answer(running.shift()!);
       const next = await provider.next();
-      heard.push(...next.heard);
+      heard.push(...next.received);
       running.push(next);
     }
     running.forEach(answer);
@@ -271,14 +271,14 @@ describe('background responses', () => {
     await expectRefusal(refused, 429, { code: 'queue_full' });
     const key = { 'idempotency-key': unique('full') };
     await expectRefusal(submit(gateway, 'f', {}, key), 429, { code: 'queue_full' });
-    provider.byItself(answer);
+    provider.answerAutomatically(answer);
     running.forEach(answer);
     for (const id of ids) await becomes(gateway, id, 'completed');
     const taken = await submit(gateway, 'f', {}, key);
     expect(taken.status).toBe(200);
     expect(taken.headers.get('x-clawhold-replayed')).toBeNull();
     await becomes(gateway, (await json(taken)).id, 'completed');
-    provider.byItself(undefined);
+    provider.answerAutomatically(undefined);
   });
 
   test('are cancelled while they wait, and never asked', async () => {
@@ -294,7 +294,7 @@ describe('background responses', () => {
     const [fourth] = await submitted(['d']);
     answer(running.shift()!);
     const next = await provider.next();
-    expect(next.heard).toEqual(['user: d']);
+    expect(next.received).toEqual(['user: d']);
     for (const call of [...running, next]) answer(call);
     for (const id of [ids[0], ids[1], fourth]) await becomes(gateway, id, 'completed');
   });
@@ -308,7 +308,7 @@ describe('background responses', () => {
     expect(await json(cancel(gateway, second.id))).toMatchObject({ status: 'cancelled' });
     answer(call);
     const last = await provider.next();
-    expect(last.heard).toEqual(['user: first', 'assistant: one two', 'user: third']);
+    expect(last.received).toEqual(['user: first', 'assistant: one two', 'user: third']);
     answer(last);
     for (const { id } of [first, third]) await becomes(gateway, id, 'completed');
   });
@@ -341,9 +341,9 @@ describe('background responses of a gateway that is', () => {
     const heard: string[][] = [];
     for (let calls = 0; calls < 4; calls++) {
       const call = await provider.next();
-      heard.push(call.heard);
+      heard.push(call.received);
       // The first one goes on where it was cut.
-      call.say(call.heard.includes('assistant: one') ? ' two' : 'one two');
+      call.say(call.received.includes('assistant: one') ? ' two' : 'one two');
       call.end();
     }
     for (const id of [...ids, alone.id]) {

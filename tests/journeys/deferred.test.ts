@@ -1,7 +1,7 @@
 import { describe, expect, setDefaultTimeout, test } from 'bun:test';
 import { rmSync } from 'node:fs';
 import { branchOf, readLog, saidOn } from '../faults/recorded.ts';
-import { breakableLine } from '../harness/breakable-line.ts';
+import { breakableConnection } from '../harness/breakable-connection.ts';
 import { type DictatedCall, type DictatedProvider, dictatedProvider } from '../harness/dictated.ts';
 import { eventually } from '../harness/eventually.ts';
 import {
@@ -164,7 +164,7 @@ describe('a turn that may be put off', () => {
     const { id } = await json(reply);
     const cancelled = await json(gateway.post(`/v1/responses/${asText(id)}/cancel`, {}));
     expect(cancelled).toMatchObject({ id, status: 'cancelled', output: [] });
-    await second.left;
+    await second.disconnected;
   });
 
   for (const dialect of DIALECTS)
@@ -174,10 +174,10 @@ describe('a turn that may be put off', () => {
       const first = await deferred(site, dialect, bodyOf(dialect, 'first'), session);
       const behind = gateway.post(PATHS[dialect], bodyOf(dialect, 'second'), session);
       const later = await provider.next();
-      expect(later.heard).toEqual(['user: first']);
+      expect(later.received).toEqual(['user: first']);
       answer(later);
       const second = await provider.next();
-      expect(second.heard).toEqual(['user: first', 'assistant: one two', 'user: second']);
+      expect(second.received).toEqual(['user: first', 'assistant: one two', 'user: second']);
       answer(second);
       expect((await behind).status).toBe(200);
       expect(textOf(dialect, await whole(gateway, first.place))).toBe('one two');
@@ -218,7 +218,7 @@ describe('a turn that may be put off', () => {
   for (const dialect of DIALECTS) {
     journey(`runs though its client has gone, also where leaving cancels (${dialect})`, {}, async (site) => {
       const { provider, gateway } = site;
-      const line = await breakableLine(gateway.url);
+      const line = await breakableConnection(gateway.url);
       const asked = fetch(line.url + PATHS[dialect], {
         method: 'POST',
         body: JSON.stringify(bodyOf(dialect, 'left')),
@@ -276,7 +276,7 @@ for (const dialect of DIALECTS)
       const behind = gateway.post(PATHS[dialect], bodyOf(dialect, 'second'), session);
       (await provider.next()).refuse(503);
       const next = await provider.next();
-      expect(next.heard).toEqual(['user: second']);
+      expect(next.received).toEqual(['user: second']);
       answer(next);
       expect((await behind).status).toBe(200);
       const id = reply.headers.get('x-clawhold-response-id') ?? '';

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from '
 import { rmSync } from 'node:fs';
 import OpenAI from 'openai';
 import { branchOf, readLog, textOf } from '../faults/recorded.ts';
-import { breakableLine } from '../harness/breakable-line.ts';
+import { breakableConnection } from '../harness/breakable-connection.ts';
 import { type DictatedCall, type DictatedProvider, dictatedProvider } from '../harness/dictated.ts';
 import { eventually } from '../harness/eventually.ts';
 import {
@@ -65,11 +65,11 @@ afterAll(async () => {
 /** What the provider is asked for from here on, answered at once. */
 async function counted<Result>(work: () => Promise<Result>): Promise<{ result: Result; calls: number }> {
   const before = provider.calls();
-  provider.byItself(answer);
+  provider.answerAutomatically(answer);
   try {
     return { result: await work(), calls: provider.calls() - before };
   } finally {
-    provider.byItself(undefined);
+    provider.answerAutomatically(undefined);
   }
 }
 
@@ -184,11 +184,11 @@ describe.each(DIALECTS)('%s with a key', (dialect) => {
     const key = { 'idempotency-key': unique('key') };
     const body = bodyOf(dialect, { text: unique('text'), stream });
     const before = provider.calls();
-    provider.byItself((call) => call.refuse(400));
+    provider.answerAutomatically((call) => call.refuse(400));
     const replies = [await gateway.post(PATHS[dialect], body, key)];
-    provider.byItself(answer);
+    provider.answerAutomatically(answer);
     replies.push(await gateway.post(PATHS[dialect], body, key));
-    provider.byItself(undefined);
+    provider.answerAutomatically(undefined);
     for (const reply of replies) await expectRefusal(reply, 400, { code: 'provider_rejected_request' });
     expect(replies.map(replayed)).toEqual([false, true]);
     expect(provider.calls()).toBe(before + 1);
@@ -272,7 +272,7 @@ test('a background response with a key is one response, also when it was cancell
   expect(second?.id).toBe(first?.id);
   expect(await json(gateway.post('/v1/responses', body, key))).toMatchObject({ id: first?.id });
   const cancelled = await json(gateway.post(`/v1/responses/${asText(first?.id)}/cancel`, {}));
-  await call.left;
+  await call.disconnected;
   expect(await json(gateway.post('/v1/responses', body, key))).toEqual(cancelled);
 });
 
@@ -373,7 +373,7 @@ describe('an SDK that repeats by itself', () => {
   /** Cuts the client's line as soon as the provider is asked; the SDK comes back over a new one. */
   async function cutOnce(dialect: Dialect, stream: boolean) {
     const session = unique('session');
-    const line = await breakableLine(gateway.url);
+    const line = await breakableConnection(gateway.url);
     const defaultHeaders = { 'x-session-id': session };
     const client = new OpenAI({ baseURL: `${line.url}/v1`, apiKey: ROOT_KEY, maxRetries: 2, defaultHeaders });
     const before = provider.calls();

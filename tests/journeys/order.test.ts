@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test';
 import OpenAI from 'openai';
 import { branchOf, readLog, saidOn, textOf } from '../faults/recorded.ts';
-import { breakableLine } from '../harness/breakable-line.ts';
+import { breakableConnection } from '../harness/breakable-connection.ts';
 import { type DictatedCall, type DictatedProvider, dictatedProvider } from '../harness/dictated.ts';
 import { eventually } from '../harness/eventually.ts';
 import { ROOT_KEY, type TestGateway, testGateway } from '../harness/gateway.ts';
@@ -70,7 +70,7 @@ describe.each(DIALECTS)('%s: while its session is busy, a turn', (dialect) => {
     const second = ask('second', { ...session, 'x-clawhold-when-busy': 'wait' });
     answer(held, '1');
     const next = await provider.next();
-    expect(next.heard).toEqual(['user: first', 'assistant: 1', 'user: second']);
+    expect(next.received).toEqual(['user: first', 'assistant: 1', 'user: second']);
     answer(next, '2');
     expect(answerOf(dialect, await json(first))).toBe('1');
     expect(answerOf(dialect, await json(second))).toBe('2');
@@ -91,7 +91,7 @@ describe.each(DIALECTS)('%s: while its session is busy, a turn', (dialect) => {
     const held = await provider.next();
     const beside = ask('beside', { ...session, ...headers });
     const forked = await provider.next();
-    expect(forked.heard).toEqual(['user: zero', 'assistant: 0', 'user: beside']);
+    expect(forked.received).toEqual(['user: zero', 'assistant: 0', 'user: beside']);
     answer(forked, 'b');
     const reply = await beside;
     expect(reply.headers.get('x-clawhold-history')).toBe('forked');
@@ -105,7 +105,7 @@ describe.each(DIALECTS)('%s: while its session is busy, a turn', (dialect) => {
     const id = reply.headers.get('x-clawhold-response-id');
     const on = gateway.post('/v1/responses', bodyOf('responses', 'on', { previous_response_id: id }));
     const call = await provider.next();
-    expect(call.heard).toEqual(['user: zero', 'assistant: 0', 'user: beside', 'assistant: b', 'user: on']);
+    expect(call.received).toEqual(['user: zero', 'assistant: 0', 'user: beside', 'assistant: b', 'user: on']);
     answer(call, 'o');
     expect((await on).status).toBe(200);
   });
@@ -134,7 +134,7 @@ describe.each(DIALECTS)('%s: while its session is busy, a turn', (dialect) => {
     await expectRefusal(refused, 409, { code: 'session_busy' });
     const beside = ask('beside', { ...session, ...FORK });
     const forked = await provider.next();
-    expect(forked.heard).toEqual(['user: beside']);
+    expect(forked.received).toEqual(['user: beside']);
     answer(forked, 'b');
     expect((await beside).status).toBe(200);
     answer(held, '1');
@@ -172,7 +172,7 @@ test('a session that stays busy for too long: the turns that wait are told to co
   answer(held, '1');
   expect((await first).status).toBe(200);
   const later = await provider.next();
-  expect(later.heard).toEqual(['user: first', 'assistant: 1', 'user: later']);
+  expect(later.received).toEqual(['user: first', 'assistant: 1', 'user: later']);
   answer(later, '2');
   await eventually(
     'the patient one is answered',
@@ -205,7 +205,7 @@ test("the SDK's own retries come through once the session is free", async () => 
   await turnedAway.promise;
   answer(held, '1');
   const next = await provider.next();
-  expect(next.heard).toEqual(['user: first', 'assistant: 1', 'user: second']);
+  expect(next.received).toEqual(['user: first', 'assistant: 1', 'user: second']);
   answer(next, '2');
   expect((await second).data.output_text).toBe('2');
   expect((await first).output_text).toBe('1');
@@ -229,12 +229,12 @@ describe('a session that another gateway on the same database writes to', () => 
     const waiting = ask('second');
     const beside = ask('beside', FORK);
     const forked = await provider.next();
-    expect(forked.heard).toEqual(['user: beside']);
+    expect(forked.received).toEqual(['user: beside']);
     answer(forked, 'b');
     expect((await beside).headers.get('x-clawhold-history')).toBe('forked');
     answer(held, '1');
     const next = await provider.next();
-    expect(next.heard).toEqual(['user: first', 'assistant: 1', 'user: second']);
+    expect(next.received).toEqual(['user: first', 'assistant: 1', 'user: second']);
     answer(next, '2');
     expect([(await first).status, (await waiting).status]).toEqual([200, 200]);
     expect(saidOn(branchOf(await logOf(session['x-session-id'])))).toEqual(['first', '1', 'second', '2']);
@@ -293,7 +293,7 @@ describe.each(DIALECTS)('%s: a client that leaves', (dialect) => {
     const call = await provider.next();
     answer(call, 'n');
     expect((await asked).status).toBe(200);
-    return call.heard;
+    return call.received;
   }
 
   async function leave({
@@ -326,7 +326,7 @@ describe.each(DIALECTS)('%s: a client that leaves', (dialect) => {
     const session = { 'x-session-id': unique('cancel') };
     const { call, id, ...client } = await underWay({ ...session, ...headers });
     await leave(client);
-    await call.left;
+    await call.disconnected;
     const cancelled = await ended(id);
     expect(cancelled).toMatchObject({
       status: 'cancelled',
@@ -344,7 +344,7 @@ describe.each(DIALECTS)('%s: a client that leaves', (dialect) => {
     call.callTool('weather', '{"ci');
     await reader.until('ci');
     await leave({ leaving, reader });
-    await call.left;
+    await call.disconnected;
     const cancelled = await ended(id);
     expect(cancelled).toMatchObject({ status: 'cancelled', output: [{ content: [{ text: 'one two' }] }] });
     expect(cancelled.output).toHaveLength(1);
@@ -364,7 +364,7 @@ describe.each(DIALECTS)('%s: a client that leaves', (dialect) => {
       const call = await provider.next();
       leaving.abort();
       await asked.catch(() => {});
-      await call.left;
+      await call.disconnected;
       // It said nothing, so the session goes on as if it had not been asked.
       expect(await heardNext(session)).toEqual(['user: next']);
     }
@@ -390,7 +390,7 @@ describe.each(DIALECTS)('%s: a client that leaves', (dialect) => {
     await reader.until('three');
     expect(await json(gateway.fetch(`/v1/responses/${id}`))).toMatchObject({ status: 'in_progress' });
     await leave({ leaving, reader });
-    await call.left;
+    await call.disconnected;
     const cancelled = await ended(id);
     expect(cancelled).toMatchObject({
       status: 'cancelled',
@@ -400,7 +400,7 @@ describe.each(DIALECTS)('%s: a client that leaves', (dialect) => {
 
   test('and comes back with the same request has it executed again', async () => {
     for (const stream of [true, false]) {
-      const line = await breakableLine(gateway.url);
+      const line = await breakableConnection(gateway.url);
       const session = { 'x-session-id': unique('back') };
       const key = { 'idempotency-key': unique('key') };
       const repeated = { 'x-stainless-retry-count': '1' };
@@ -418,7 +418,7 @@ describe.each(DIALECTS)('%s: a client that leaves', (dialect) => {
         const asked = ask(line.url, first).catch(() => {});
         const call = await provider.next();
         line.cut();
-        await call.left;
+        await call.disconnected;
         await asked;
         const second = ask(gateway.url, again);
         answer(await provider.next(), 'whole');

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from '
 import { rmSync } from 'node:fs';
 import type OpenAI from 'openai';
 import type { ResponseStreamEvent } from 'openai/resources/responses/responses';
-import { breakableLine } from '../harness/breakable-line.ts';
+import { breakableConnection } from '../harness/breakable-connection.ts';
 import { type DictatedProvider, dictatedProvider } from '../harness/dictated.ts';
 import {
   OTHER_KEY,
@@ -331,7 +331,7 @@ describe('a turn that is running', () => {
   test.each(DIALECTS)(
     '%s: an event source whose line breaks again and again has everything once',
     async (dialect) => {
-      const line = await breakableLine(gateway.url);
+      const line = await breakableConnection(gateway.url);
       const { call, reader, place } = await underWay(dialect);
       const headers: Record<string, string> = { authorization: `Bearer ${ROOT_KEY}` };
       let have = '';
@@ -431,7 +431,7 @@ test.each(DIALECTS)('%s: after kill -9, a reader goes on where it was cut', asyn
   const last = numberOf(seen.at(-1)!)!;
   const rest = textAt(successor, place, { 'last-event-id': String(last) });
   const next = await provider.next();
-  expect(next.heard).toContain('assistant: one two three four five');
+  expect(next.received).toContain('assistant: one two three four five');
   next.say(' six seven');
   next.end();
   const whole = await textAt(successor, place);
