@@ -8,7 +8,7 @@ import {
   testGateway,
 } from '../harness/gateway.ts';
 import { startProvider } from '../simulators/provider/provider.ts';
-import { branchOf, readLog, saidOn, textOf } from './recorded.ts';
+import { branchOf, readLog, textOf, textsOn } from './recorded.ts';
 import { Talk } from './talk.ts';
 import { Upstream, until } from './upstream.ts';
 
@@ -76,7 +76,7 @@ describe('writers of one session in one process', () => {
       expect(branch).toHaveLength(100);
       expect(branch.map(({ input }) => textOf(input)).sort()).toEqual(said.get(session)!.sort());
       expect(branch.every(({ state }) => state === 'completed')).toBe(true);
-      const conversation = saidOn(branch);
+      const conversation = textsOn(branch);
       for (const [index, { input }] of branch.entries()) {
         expect(upstream.contextOf(textOf(input))).toEqual(conversation.slice(0, 2 * index + 1));
       }
@@ -169,7 +169,7 @@ describe('two processes on one database', () => {
       const branch = branchOf(log);
       expect(log.turns).toHaveLength(branch.length);
       expect(branch.map(({ input }) => textOf(input)).sort()).toEqual(texts[at]!.sort());
-      const said = saidOn(branch);
+      const said = textsOn(branch);
       branch.forEach(({ input }, place) => {
         expect(upstream.contextOf(textOf(input))).toEqual(said.slice(0, 2 * place + 1));
       });

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { ROOT_KEY, spawnGateway, temporaryDirectory } from '../harness/gateway.ts';
 import { startProvider } from '../simulators/provider/provider.ts';
 import { type GatewayProcess, startProcess } from './gateway-process.ts';
-import { branchOf, readLog, saidOn, textOf } from './recorded.ts';
+import { branchOf, readLog, textOf, textsOn } from './recorded.ts';
 import { Upstream, until } from './upstream.ts';
 
 const upstream = new Upstream(startProvider());
@@ -82,7 +82,7 @@ describe('SIGTERM, with time enough', () => {
     expect(await gateway.exited).toBe(0);
     await readLog(dataDir, async (log) => {
       for (const [session, text] of Object.entries(texts)) {
-        expect(saidOn(branchOf(await log.named(session)))).toEqual([text, `You said: ${text}`]);
+        expect(textsOn(branchOf(await log.named(session)))).toEqual([text, `You said: ${text}`]);
       }
     });
   }, 20_000);

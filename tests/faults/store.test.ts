@@ -11,7 +11,7 @@ import {
 } from '../harness/gateway.ts';
 import { startProvider } from '../simulators/provider/provider.ts';
 import { startProcess } from './gateway-process.ts';
-import { branchOf, readLog, saidOn, textOf } from './recorded.ts';
+import { branchOf, readLog, textOf, textsOn } from './recorded.ts';
 import { TinyDisk } from './tiny-disk.ts';
 import { Upstream, until } from './upstream.ts';
 
@@ -173,7 +173,7 @@ describe.skipIf(!TinyDisk.possible)('a full disk', () => {
       await storeUnavailable(await say(gateway, 'early', text));
       await storeUnavailable(await say(gateway, 'early', text, true));
       expect(upstream.contextOf(text)).toBeUndefined();
-      const said = () => readLog(dataDir, async (log) => saidOn(branchOf(await log.named('early'))));
+      const said = () => readLog(dataDir, async (log) => textsOn(branchOf(await log.named('early'))));
       expect(await said()).toEqual(['first', 'You said: first']);
       disk.free();
       expect((await say(gateway, 'early', 'third')).status).toBe(200);
@@ -271,7 +271,7 @@ describe.skipIf(!TinyDisk.possible)('a full disk', () => {
       await readLog(dataDir, async (log) => {
         for (const session of [jsonSession, streamSession]) {
           const branch = branchOf(await log.named(session));
-          expect(saidOn(branch)).toEqual(['first', 'You said: first', text, `You said: ${text}`]);
+          expect(textsOn(branch)).toEqual(['first', 'You said: first', text, `You said: ${text}`]);
           expect(branch.map(({ state }) => state)).toEqual(['completed', 'completed']);
         }
       });

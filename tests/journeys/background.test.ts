@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test';
 import { rmSync } from 'node:fs';
 import type OpenAI from 'openai';
-import { branchOf, readLog, saidOn, textOf } from '../faults/recorded.ts';
+import { branchOf, readLog, textOf, textsOn } from '../faults/recorded.ts';
 import { type DictatedCall, type DictatedProvider, dictatedProvider } from '../harness/dictated.ts';
 import { eventually } from '../harness/eventually.ts';
 import { spawnGateway, type TestGateway, temporaryDirectory, testGateway } from '../harness/gateway.ts';
@@ -353,7 +353,7 @@ describe('background responses of a gateway that is', () => {
     expect(heard.filter((lines) => lines.at(-1) === 'user: alone')).toHaveLength(1);
     await successor.stop();
     const branch = branchOf(await readLog(dataDir, (log) => log.named(session)));
-    expect(saidOn(branch)).toEqual(['first', 'one two', 'second', 'one two', 'third', 'one two']);
+    expect(textsOn(branch)).toEqual(['first', 'one two', 'second', 'one two', 'third', 'one two']);
     expect(branch.map(({ output }) => textOf(output))).toEqual(['one two', 'one two', 'one two']);
     expect(branch.map(({ id }) => `resp_${id}`)).toEqual(ids.map(asText));
     await provider.stop();

@@ -1,6 +1,6 @@
 import { describe, expect, setDefaultTimeout, test } from 'bun:test';
 import { rmSync } from 'node:fs';
-import { branchOf, readLog, saidOn } from '../faults/recorded.ts';
+import { branchOf, readLog, textsOn } from '../faults/recorded.ts';
 import { breakableConnection } from '../harness/breakable-connection.ts';
 import { type DictatedCall, type DictatedProvider, dictatedProvider } from '../harness/dictated.ts';
 import { eventually } from '../harness/eventually.ts';
@@ -358,7 +358,7 @@ test.concurrent.each(ways)('a gateway that is %s leaves deferred turns to its su
   await successor.stop();
   for (const dialect of DIALECTS) {
     const branch = branchOf(await readLog(dataDir, (log) => log.named(`${dialect}-survivor`)));
-    expect(saidOn(branch)).toEqual(['first', 'one two']);
+    expect(textsOn(branch)).toEqual(['first', 'one two']);
   }
   await provider.stop();
   rmSync(dataDir, { recursive: true });

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test';
 import OpenAI from 'openai';
-import { branchOf, readLog, saidOn, textOf } from '../faults/recorded.ts';
+import { branchOf, readLog, textOf, textsOn } from '../faults/recorded.ts';
 import { breakableConnection } from '../harness/breakable-connection.ts';
 import { type DictatedCall, type DictatedProvider, dictatedProvider } from '../harness/dictated.ts';
 import { eventually } from '../harness/eventually.ts';
@@ -74,7 +74,7 @@ describe.each(DIALECTS)('%s: while its session is busy, a turn', (dialect) => {
     answer(next, '2');
     expect(answerOf(dialect, await json(first))).toBe('1');
     expect(answerOf(dialect, await json(second))).toBe('2');
-    expect(saidOn(branchOf(await logOf(session['x-session-id'])))).toEqual(['first', '1', 'second', '2']);
+    expect(textsOn(branchOf(await logOf(session['x-session-id'])))).toEqual(['first', '1', 'second', '2']);
   });
 
   const forks: [string, Record<string, string>][] = [
@@ -100,7 +100,7 @@ describe.each(DIALECTS)('%s: while its session is busy, a turn', (dialect) => {
     expect(answerOf(dialect, await json(first))).toBe('1');
     const { turns, head } = await logOf(name);
     expect(turns.map(({ input }) => textOf(input)).sort()).toEqual(['beside', 'first', 'zero']);
-    expect(saidOn(branchOf({ turns, head }))).toEqual(['zero', '0', 'first', '1']);
+    expect(textsOn(branchOf({ turns, head }))).toEqual(['zero', '0', 'first', '1']);
     // What was said beside it can be gone on with by its id.
     const id = reply.headers.get('x-clawhold-response-id');
     const on = gateway.post('/v1/responses', bodyOf('responses', 'on', { previous_response_id: id }));
@@ -120,7 +120,7 @@ describe.each(DIALECTS)('%s: while its session is busy, a turn', (dialect) => {
       answer(await provider.next(), said);
       expect((await asked).headers.get('x-clawhold-history')).not.toBe('forked');
     }
-    expect(saidOn(branchOf(await logOf(name)))).toEqual(['first', '1', 'second', '2']);
+    expect(textsOn(branchOf(await logOf(name)))).toEqual(['first', '1', 'second', '2']);
   });
 
   test('is told to come back where too many wait, and may branch off all the same', async () => {
@@ -237,7 +237,7 @@ describe('a session that another gateway on the same database writes to', () => 
     expect(next.received).toEqual(['user: first', 'assistant: 1', 'user: second']);
     answer(next, '2');
     expect([(await first).status, (await waiting).status]).toEqual([200, 200]);
-    expect(saidOn(branchOf(await logOf(session['x-session-id'])))).toEqual(['first', '1', 'second', '2']);
+    expect(textsOn(branchOf(await logOf(session['x-session-id'])))).toEqual(['first', '1', 'second', '2']);
   });
 
   test('is given up after a while', async () => {
