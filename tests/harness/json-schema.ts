@@ -35,7 +35,7 @@ export class SchemaBook {
       return [...all, ...closest];
     }
     if (Array.isArray(schema.enum) && !schema.enum.includes(value))
-      return [`${at}: ${JSON.stringify(value)} is none of ${schema.enum.join(', ')}`];
+      return [`${at}: ${JSON.stringify(value)} is not one of ${schema.enum.join(', ')}`];
     if (typeof schema.type === 'string' && !isOfType(schema.type, value))
       return [`${at}: expected ${schema.type}, got ${JSON.stringify(value)}`];
     return [...all, ...this.checkInside(schema, value, at)];
