@@ -76,7 +76,7 @@ describe('a response on a socket', () => {
     socket.close();
   });
 
-  test('needs no `stream` field, and ignores it if a client sends it', async () => {
+  test('ignores the fields `stream`, `stream_options` and `background: false`', async () => {
     const socket = await open();
     const body = { model: 'groq/echo', input: 'Hi', stream_options: { include_obfuscation: false } };
     for (const stream of [true, false]) {
