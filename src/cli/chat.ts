@@ -70,7 +70,7 @@ export async function main(args: string[]): Promise<void> {
     const { session, model } = chooseStart(options, connection, book, interactive);
     const conversation = new Conversation(parts, session, model);
     const context = { ...parts, conversation, models: connection.models };
-    if (interactive) await talk(context, connection);
+    if (interactive) await converseOnTerminal(context, connection);
     else if (!(await runScript(context, options))) process.exitCode = 1;
   } finally {
     await connection.stop();
@@ -127,7 +127,7 @@ function isCallable(model: string, models: readonly string[]): boolean {
   );
 }
 
-async function talk(context: CommandContext, { api, own }: Connection): Promise<void> {
+async function converseOnTerminal(context: CommandContext, { api, own }: Connection): Promise<void> {
   const { screen, conversation } = context;
   const { style } = screen;
   screen.note(

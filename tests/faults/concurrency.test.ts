@@ -57,7 +57,7 @@ describe('writers of one session in one process', () => {
 
   test('make one chain of turns: each turn once, and each after all earlier turns', async () => {
     const sessions = [unique('chain'), unique('chain'), unique('chain')];
-    const said = new Map<string, string[]>(sessions.map((session) => [session, []]));
+    const sentTexts = new Map<string, string[]>(sessions.map((session) => [session, []]));
     const writers = Array.from({ length: 60 }, async (_, writer) => {
       const session = sessions[writer % sessions.length]!;
       for (let turn = 0; turn < 5; turn++) {
@@ -65,7 +65,7 @@ describe('writers of one session in one process', () => {
         const reply = await send(gateway, session, text, writer >> 1);
         expect(reply.status).toBe(200);
         await reply.text();
-        said.get(session)!.push(text);
+        sentTexts.get(session)!.push(text);
       }
     });
     await Promise.all(writers);
@@ -74,7 +74,7 @@ describe('writers of one session in one process', () => {
       const branch = branchOf(log);
       expect(log.turns).toHaveLength(100);
       expect(branch).toHaveLength(100);
-      expect(branch.map(({ input }) => textOf(input)).sort()).toEqual(said.get(session)!.sort());
+      expect(branch.map(({ input }) => textOf(input)).sort()).toEqual(sentTexts.get(session)!.sort());
       expect(branch.every(({ state }) => state === 'completed')).toBe(true);
       const conversation = textsOn(branch);
       for (const [index, { input }] of branch.entries()) {

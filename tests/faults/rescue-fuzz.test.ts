@@ -87,8 +87,8 @@ let count = 0;
 
 async function check(dialect: Dialect): Promise<void> {
   const session = `fuzz-${count++}`;
-  const said = dialect === 'chat' ? { messages: [{ role: 'user', content: 'Go.' }] } : { input: 'Go.' };
-  const body = { model: `groq/${session}`, stream: true, ...said };
+  const input = dialect === 'chat' ? { messages: [{ role: 'user', content: 'Go.' }] } : { input: 'Go.' };
+  const body = { model: `groq/${session}`, stream: true, ...input };
   const headers = { 'x-session-id': session, 'x-clawhold-when-broken': 'restart' };
   const reply = await gateway.post(PATHS[dialect], body, headers);
   const id = reply.headers.get('x-clawhold-response-id')!;

@@ -60,8 +60,8 @@ async function ask(
   more: Json = {},
   headers: Record<string, string> = {},
 ): Promise<Seen> {
-  const said = dialect === 'chat' ? { messages: [{ role: 'user', content: 'one' }] } : { input: 'one' };
-  const body = { model, stream: true, ...said, ...more };
+  const input = dialect === 'chat' ? { messages: [{ role: 'user', content: 'one' }] } : { input: 'one' };
+  const body = { model, stream: true, ...input, ...more };
   return see(await gateway.post(PATHS[dialect], body, { 'x-session-id': session, ...headers }), dialect);
 }
 
@@ -259,12 +259,12 @@ describe('several choices, one of which breaks off', () => {
     expect(text).toEndWith('data: [DONE]\n\n');
     expect(text.match(/"restart"/g)).toHaveLength(1);
     const after = text.slice(text.indexOf('"restart"'));
-    const said = (choice: number) =>
+    const choiceText = (choice: number) =>
       [...after.matchAll(/"choices":\[\{"index":(\d),"delta":\{"content":"([^"]*)"\}/g)]
         .filter(([, index]) => Number(index) === choice)
         .map(([, , content]) => content)
         .join('');
-    expect([said(0), said(1)]).toEqual(['first one', 'second one']);
+    expect([choiceText(0), choiceText(1)]).toEqual(['first one', 'second one']);
     expect(await log()).toEqual(['user: one', 'assistant: first one']);
     await expectToGoOn();
   });
@@ -322,10 +322,10 @@ describe('a different answer instead of the rest', () => {
         ? [adds({ content: `You said: ${begun}` })]
         : [adds({ content: `You said: ${other}` }), ends('stop')];
     const asked = `${begun} Congo and the Niger`;
-    const said = [{ role: 'user', content: asked }];
+    const messages = [{ role: 'user', content: asked }];
     const reply = await gateway.post(PATHS.chat, {
       model: ['groq/other', 'anthropic/claude-sonnet-4-5+echo'],
-      messages: said,
+      messages,
       stream: true,
     });
     expect(await see(reply, 'chat')).toMatchObject({

@@ -62,10 +62,10 @@ afterAll(async () => {
 });
 
 function ask(dialect: Dialect, more: Json, headers: Record<string, string> = {}): Promise<Response> {
-  const said = dialect === 'chat' ? { messages: [{ role: 'user', content: 'one' }] } : { input: 'one' };
+  const input = dialect === 'chat' ? { messages: [{ role: 'user', content: 'one' }] } : { input: 'one' };
   return gateway.post(
     PATHS[dialect],
-    { stream: true, ...said, ...more },
+    { stream: true, ...input, ...more },
     { 'x-session-id': session, ...headers },
   );
 }
@@ -230,16 +230,16 @@ describe('a turn that is stopped while it is rescued', () => {
 
 /** The next turns, at every provider: each provider receives every word once. */
 async function expectToGoOn(answer: string): Promise<void> {
-  const heard = ['one'];
+  const questions = ['one'];
   const log = ['user: one', `assistant: ${answer}`];
   expect(await sessionLog(gateway, session)).toEqual(log);
   for (const name of PROVIDERS) {
-    heard.push(`next at ${name}`);
+    questions.push(`next at ${name}`);
     provider.reset();
-    const messages = [{ role: 'user', content: heard.at(-1) }];
+    const messages = [{ role: 'user', content: questions.at(-1) }];
     const body = { model: `${name}/recall`, messages };
     const completion = await json(gateway.post(PATHS.chat, body, { 'x-session-id': session }));
-    const text = `I have heard: ${heard.map((words) => `"${words}"`).join(' | ')}`;
+    const text = `I have heard: ${questions.map((words) => `"${words}"`).join(' | ')}`;
     expect(completionText(completion)).toBe(text);
     expect(JSON.stringify(provider.requests[0]!.body).split(answer)).toHaveLength(2);
   }
@@ -271,7 +271,7 @@ describe('the session has a rescued answer once, and continues with every provid
 });
 
 describe('the token limit of a rescue', () => {
-  const said = ANSWER.repeat(10);
+  const longText = ANSWER.repeat(10);
 
   test.each([
     ['is what the first part has left', 1000, (left: number) => left > 700 && left < 950],
@@ -279,9 +279,9 @@ describe('the token limit of a rescue', () => {
     ['is not raised', 8, (left: number) => left === 8],
   ])('%s: of %i', async (_, most, isRight) => {
     script = (_model, nth) =>
-      nth === 1 ? [adds({ content: said })] : [adds({ content: ' End' }), ends('stop')];
+      nth === 1 ? [adds({ content: longText })] : [adds({ content: ' End' }), ends('stop')];
     const seen = await see(await ask('chat', { model: `groq/limit-${most}`, max_tokens: most }), 'chat');
-    expect(seen).toMatchObject({ isWhole: true, text: `${said} End` });
+    expect(seen).toMatchObject({ isWhole: true, text: `${longText} End` });
     const limits = scripted.requests.map((body) => Number(body.max_tokens ?? body.max_completion_tokens));
     expect(limits[0]).toBe(most);
     expect(isRight(limits[1]!)).toBe(true);

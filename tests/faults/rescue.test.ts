@@ -84,9 +84,10 @@ afterAll(async () => {
 
 async function ask(it: Case): Promise<Seen> {
   const { dialect, stream, row } = it;
-  const said = dialect === 'chat' ? { messages: [{ role: 'user', content: 'Count.' }] } : { input: 'Count.' };
+  const input =
+    dialect === 'chat' ? { messages: [{ role: 'user', content: 'Count.' }] } : { input: 'Count.' };
   const gateway = row.isSlow ? hasty : patient;
-  return see(await gateway.post(PATHS[dialect], { ...models(it), stream, ...said }), dialect);
+  return see(await gateway.post(PATHS[dialect], { ...models(it), stream, ...input }), dialect);
 }
 
 /** The cell of the table for a result. */
@@ -157,11 +158,11 @@ describe('an answer that is cut at any character', () => {
     ['that begins the answer again', 'anthropic/claude-opus-4-8+echo+again'],
   ])('is continued without a gap or a repetition by a model %s (%s)', async (_, second) => {
     for (const dialect of ['chat', 'responses'] as const) {
-      const said =
+      const input =
         dialect === 'chat' ? { messages: [{ role: 'user', content: question }] } : { input: question };
       const replies = positions.map(async (position) => {
         const model = [`groq/cut-${position}+${dialect}+${second}`, second];
-        return see(await gateway.post(PATHS[dialect], { model, stream: true, ...said }), dialect);
+        return see(await gateway.post(PATHS[dialect], { model, stream: true, ...input }), dialect);
       });
       for (const { isWhole, text } of await Promise.all(replies)) {
         expect(text).toBe(answer);

@@ -247,19 +247,19 @@ describe('background responses', () => {
     const texts = ['a', 'b', 'c', 'd', 'e'];
     const ids = await submitted(texts);
     const running = [await provider.next(), await provider.next()];
-    const heard = running.flatMap((call) => call.received);
+    const received = running.flatMap((call) => call.received);
     for (const waiting of [3, 2, 1]) {
       const states = await Promise.all(ids.map(async (id) => (await fetched(gateway, id)).status));
       expect(states.filter((status) => status === 'queued')).toHaveLength(waiting);
       expect(states.filter((status) => status === 'in_progress')).toHaveLength(2);
       answer(running.shift()!);
       const next = await provider.next();
-      heard.push(...next.received);
+      received.push(...next.received);
       running.push(next);
     }
     running.forEach(answer);
     for (const id of ids) await becomes(gateway, id, 'completed');
-    expect(heard).toEqual(texts.map((text) => `user: ${text}`));
+    expect(received).toEqual(texts.map((text) => `user: ${text}`));
   });
 
   test('are refused when too many wait, and accepted again later', async () => {
@@ -332,25 +332,25 @@ describe('background responses of a gateway that is', () => {
     for (const text of ['first', 'second', 'third'])
       ids.push((await json(submit(gateway, text, {}, headers))).id);
     const cut = await provider.next();
-    const alone = await json(submit(gateway, 'alone'));
+    const single = await json(submit(gateway, 'single'));
     cut.say('one');
     await readerOf(await gateway.fetch(`/v1/responses/${asText(ids[0])}?stream=true`)).until('one');
     await end(gateway);
     const successor = await spawnGateway(options);
     for (const id of ids) expect((await fetched(successor, id)).status).toMatch(/^(queued|in_progress)$/);
-    const heard: string[][] = [];
+    const received: string[][] = [];
     for (let calls = 0; calls < 4; calls++) {
       const call = await provider.next();
-      heard.push(call.received);
+      received.push(call.received);
       // The first turn continues where it was cut.
       call.say(call.received.includes('assistant: one') ? ' two' : 'one two');
       call.end();
     }
-    for (const id of [...ids, alone.id]) {
+    for (const id of [...ids, single.id]) {
       const done = await becomes(successor, id, 'completed');
       expect(done).toMatchObject({ output: [{ content: [{ text: 'one two' }] }] });
     }
-    expect(heard.filter((lines) => lines.at(-1) === 'user: alone')).toHaveLength(1);
+    expect(received.filter((lines) => lines.at(-1) === 'user: single')).toHaveLength(1);
     await successor.stop();
     const branch = branchOf(await readLog(dataDir, (log) => log.named(session)));
     expect(textsOn(branch)).toEqual(['first', 'one two', 'second', 'one two', 'third', 'one two']);

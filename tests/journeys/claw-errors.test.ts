@@ -49,14 +49,16 @@ const log = () => sessionLog(journey.gateway, name);
 
 /** The session must continue at every provider. */
 async function expectToGoOn(texts: string[]): Promise<void> {
-  const heard = [...texts];
+  const questions = [...texts];
   for (const provider of PROVIDERS) {
-    heard.push(`next at ${provider}`);
+    questions.push(`next at ${provider}`);
     const { choices } = await journey.client.chat.completions.create(
-      { model: `${provider}/recall`, messages: [{ role: 'user', content: heard.at(-1)! }] },
+      { model: `${provider}/recall`, messages: [{ role: 'user', content: questions.at(-1)! }] },
       inSession(name),
     );
-    expect(choices[0]?.message.content).toBe(`I have heard: ${heard.map((text) => `"${text}"`).join(' | ')}`);
+    expect(choices[0]?.message.content).toBe(
+      `I have heard: ${questions.map((text) => `"${text}"`).join(' | ')}`,
+    );
   }
 }
 

@@ -302,18 +302,21 @@ describe('requests that the APIs refuse', () => {
   test('chat: every call needs its output, every output its call', async () => {
     const call = { id: 'call_1', type: 'function', function: { name: 'f', arguments: '{}' } };
     const asked = { role: 'assistant', content: null, tool_calls: [call] };
-    const told = { role: 'tool', tool_call_id: 'call_1', content: 'x' };
+    const output = { role: 'tool', tool_call_id: 'call_1', content: 'x' };
     const send = (...messages: Json[]) => problem('/v1/chat/completions', { model: 'echo', messages });
     expect(
-      (await post('/v1/chat/completions', { model: 'echo', messages: [user, asked, told] })).status,
+      (await post('/v1/chat/completions', { model: 'echo', messages: [user, asked, output] })).status,
     ).toBe(200);
     expect(await send(user, asked, user)).toEqual([
       400,
       expect.stringContaining('did not have response messages'),
     ]);
     expect(await send(user, asked)).toEqual([400, expect.stringContaining('call_1')]);
-    expect(await send(user, told)).toEqual([400, expect.stringContaining('preceeding message')]);
-    expect(await send(user, asked, told, told)).toEqual([400, expect.stringContaining('preceeding message')]);
+    expect(await send(user, output)).toEqual([400, expect.stringContaining('preceeding message')]);
+    expect(await send(user, asked, output, output)).toEqual([
+      400,
+      expect.stringContaining('preceeding message'),
+    ]);
     expect(await send()).toEqual([400, expect.stringContaining('empty array')]);
     expect(await send({ role: 'assistant', content: null })).toEqual([
       400,
@@ -409,20 +412,20 @@ describe('requests that the APIs refuse', () => {
     const call = { functionCall: { name: 'f', args: {} } };
     const output = { functionResponse: { name: 'f', response: { x: 1 } } };
     const model = (...parts: Json[]) => ({ role: 'model', parts });
-    const told = (...parts: Json[]) => ({ role: 'user', parts });
+    const userTurn = (...parts: Json[]) => ({ role: 'user', parts });
     const path = (name = 'echo') => `/v1beta/models/${name}:generateContent`;
     const send = (...contents: Json[]) => problem(path(), { contents });
-    const good = await read(post(path(), { contents: [asked, model(call, call), told(output, output)] }));
+    const good = await read(post(path(), { contents: [asked, model(call, call), userTurn(output, output)] }));
     expect(DIALECTS.gemini!.text(good)).toBe('The tools answered: "{"x":1}" | "{"x":1}"');
     const unequal = [400, expect.stringContaining('number of function response parts is equal')];
-    expect(await send(asked, model(call, call), told(output))).toEqual(unequal);
+    expect(await send(asked, model(call, call), userTurn(output))).toEqual(unequal);
     expect(await send(asked, model(call), asked)).toEqual(unequal);
     expect(await send(asked, model(call))).toEqual(unequal);
-    expect(await send(asked, told(output))).toEqual([
+    expect(await send(asked, userTurn(output))).toEqual([
       400,
       expect.stringContaining('comes immediately after'),
     ]);
-    expect(await send(model(call), told(output))).toEqual([
+    expect(await send(model(call), userTurn(output))).toEqual([
       400,
       expect.stringContaining('after a user turn'),
     ]);
@@ -435,7 +438,7 @@ describe('requests that the APIs refuse', () => {
     const thought = await read(post(path('tool1+think'), { contents: [asked], tools }));
     const content = asJson(asList(thought.candidates)[0]?.content);
     const replay = (given: Json) =>
-      post(path('tool1+think'), { contents: [asked, given, told(output)], tools });
+      post(path('tool1+think'), { contents: [asked, given, userTurn(output)], tools });
     expect((await replay(content)).status).toBe(200);
     const stripped = await replay({ ...content, parts: [call] });
     expect(stripped.status).toBe(400);

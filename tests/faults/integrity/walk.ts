@@ -99,9 +99,9 @@ export class Walk {
     const input = [...outputs, ...question];
     const history = move.history && branch.tip === undefined && hasModelOutput(branch.history);
     const isBehind = move.outputs === 'behind' && !branch.areLate;
-    const news = isBehind ? [...question, ...outputs] : input;
+    const entries = isBehind ? [...question, ...outputs] : input;
     const repeats = move.outputs === 'twice' && !history && isUnambiguous(branch.open);
-    const repeated = repeats ? [...outputs, ...news] : news;
+    const repeated = repeats ? [...outputs, ...entries] : entries;
     const { trouble } = move;
     // Only a stream can be read in part.
     const stream = move.stream || (trouble !== undefined && trouble.kind !== 'fault');
