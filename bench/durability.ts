@@ -8,12 +8,12 @@ const EVENTS = 50;
 const CONCURRENCY = 32;
 const RATE = 50;
 
-/** The same stream, with its intent and every delta in the journal and the turn in the log, and without. */
-const MANNERS = [
+/** The same stream twice: stored (intent and deltas in the journal, turn in the log), and not stored. */
+const VARIANTS = [
   { name: 'journaled', store: true },
-  { name: 'not kept', store: false },
+  { name: 'not stored', store: false },
 ] as const;
-type Manner = (typeof MANNERS)[number];
+type Variant = (typeof VARIANTS)[number];
 
 export const durability: Row = {
   key: 'h',
@@ -22,7 +22,7 @@ export const durability: Row = {
     const { effort, simulator } = bench;
     const gateway = await startGateway({ provider: simulator.port });
     try {
-      const run = ({ store }: Manner, load: Job['load']) => {
+      const run = ({ store }: Variant, load: Job['load']) => {
         const messages = [{ role: 'user', content: 'Count, one word after the other.' }];
         return measured(bench, gateway.pid, {
           port: gateway.port,
@@ -34,15 +34,15 @@ export const durability: Row = {
         });
       };
       const saturate = { kind: 'closed', concurrency: CONCURRENCY } as const;
-      for (const manner of MANNERS) await run(manner, { ...saturate, ms: effort.warmUpMs });
-      const busy = await interleaved(effort.rounds, MANNERS, (manner) =>
-        run(manner, { ...saturate, ms: effort.ms }),
+      for (const variant of VARIANTS) await run(variant, { ...saturate, ms: effort.warmUpMs });
+      const busy = await interleaved(effort.rounds, VARIANTS, (variant) =>
+        run(variant, { ...saturate, ms: effort.ms }),
       );
-      const calm = await interleaved(effort.rounds, MANNERS, (manner) =>
-        run(manner, { kind: 'open', rate: RATE, ms: effort.ms, lanes: 1 }),
+      const calm = await interleaved(effort.rounds, VARIANTS, (variant) =>
+        run(variant, { kind: 'open', rate: RATE, ms: effort.ms, lanes: 1 }),
       );
-      const [journaled, notKept] = MANNERS.map((manner) => busy.get(manner)!.map(cpuPerEvent));
-      const [first, firstNotKept] = MANNERS.map((manner) => calm.get(manner)!.map(firstToken));
+      const [journaled, notStored] = VARIANTS.map((variant) => busy.get(variant)!.map(cpuPerEvent));
+      const [first, firstNotStored] = VARIANTS.map((variant) => calm.get(variant)!.map(firstToken));
       return {
         figures: [
           {
@@ -51,19 +51,21 @@ export const durability: Row = {
             unit: 'µs',
             budget: { limit: 45, is: 'at most' },
           },
-          { what: 'CPU per event, not kept', value: spread(notKept!), unit: 'µs' },
+          { what: 'CPU per event, not stored', value: spread(notStored!), unit: 'µs' },
           {
-            what: 'Journaled against not kept, CPU',
-            value: spread(journaled!.map((micros, round) => micros / notKept![round]!)),
+            what: 'Journaled against not stored, CPU',
+            value: spread(journaled!.map((micros, round) => micros / notStored![round]!)),
             unit: '×',
           },
           {
             what: `Added time to first token at ${RATE} streams/s`,
-            value: spread(first!.map((ms, round) => ms - firstNotKept![round]!)),
+            value: spread(first!.map((ms, round) => ms - firstNotStored![round]!)),
             unit: 'ms',
           },
         ],
-        notes: ['Every event is a packet of its own from the provider and one write to the journal.'],
+        notes: [
+          'The provider sends every event in its own packet, and the gateway writes each to the journal separately.',
+        ],
       };
     } finally {
       await gateway.stop();

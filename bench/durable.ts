@@ -5,7 +5,7 @@ import type { Bench, Row, RowResult } from './row.ts';
 import { quantile, spread } from './statistics.ts';
 
 const RATE = 500;
-/** Sessions that are written to at once. */
+/** How many sessions are written to at once. */
 const LANES = 200;
 const CONCURRENCY = 64;
 const TURNS_PER_SESSION = 10;
@@ -13,7 +13,7 @@ const TURNS_PER_SESSION = 10;
 const MESSAGE =
   'And on the fourth day, would you rather take the train along the coast or the bus over the pass?';
 
-/** A turn of a session that the header names; each job has sessions of its own. */
+/** Turns in sessions that are named by a header. Each job has its own sessions. */
 function job(port: number, headers: Record<string, string>, model: string, load: Job['load']): Job {
   const run = crypto.randomUUID().slice(0, 8);
   return {
@@ -39,7 +39,7 @@ export const durable: Row = {
         measured(bench, simulator.pid, job(simulator.port, { authorization: 'Bearer x' }, 'say-5', load));
       const saturate = { kind: 'closed', concurrency: CONCURRENCY } as const;
       const steady = { kind: 'open', rate: RATE, ms: effort.ms, lanes: LANES } as const;
-      // More code to compile than a stateless request runs through.
+      // This path has more code to compile than a stateless request, so it needs a longer warm-up.
       await through({ ...saturate, ms: 4 * effort.warmUpMs });
       const busy: Awaited<ReturnType<typeof through>>[] = [];
       for (let round = 0; round < effort.rounds; round++)
@@ -79,7 +79,7 @@ export const durable: Row = {
           },
         ],
         notes: [
-          `Sessions of ${TURNS_PER_SESSION} turns, named by header; ${CONCURRENCY} at a time when saturated.`,
+          `Each session has ${TURNS_PER_SESSION} turns and is named by a header. The saturated rounds run ${CONCURRENCY} turns at a time.`,
         ],
       };
     } finally {

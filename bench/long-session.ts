@@ -6,7 +6,7 @@ import type { Bench, Row, RowResult } from './row.ts';
 import { seedTurns } from './seed.ts';
 import { median, spread } from './statistics.ts';
 
-/** About 800 tokens: ten turns fill the model's window, so that every prompt is as large as any other. */
+/** About 800 tokens. Ten turns fill the model's window, so that all prompts have the same size. */
 const QUESTION = `Please go on with the story. ${'The road went up through the pines to the old customs house. '.repeat(60)}`;
 const ANSWER = 'word1 word2 word3 word4 word5';
 const MODELS = `claws:
@@ -53,11 +53,11 @@ export const longSession: Row = {
       return {
         figures: [
           ...figures(rounds, lengths),
-          { what: `Turn ${lengths[1]} with a boundless window`, value: far, unit: 'ms' },
+          { what: `Turn ${lengths[1]} with an unlimited window`, value: far, unit: 'ms' },
         ],
         notes: [
-          'One caller, one turn after the other; every question has about 800 tokens, the window 8,000, so that all prompts are equally large.',
-          `With a boundless window the whole session is read, sent and paid for in each turn: ${(far / near).toFixed(0)} times turn 10's ${near.toFixed(1)} ms.`,
+          'One client sends one turn after the other. Every question has about 800 tokens and the window has 8,000, so that all prompts have the same size.',
+          `With an unlimited window, each turn reads, sends and pays for the whole session: ${(far / near).toFixed(0)} times the ${near.toFixed(1)} ms of turn 10.`,
         ],
       };
     } finally {
@@ -72,15 +72,15 @@ const cpu = (round: Measured) => round.serverCpuMicros / round.requests;
 
 function figures(rounds: Map<number, Measured[]>, lengths: readonly number[]): RowResult['figures'] {
   const first = rounds.get(lengths[0]!)!;
-  return lengths.flatMap((length, place) => {
+  return lengths.flatMap((length, index) => {
     const own = rounds.get(length)!;
     const name = `Turn ${length.toLocaleString('en')}`;
     const whole = [
       { what: `${name}, latency`, value: spread(own.map(latency)), unit: 'ms' },
       { what: `${name}, CPU`, value: spread(own.map(cpu)), unit: 'µs' },
     ];
-    if (place === 0) return whole;
-    const budget = place === lengths.length - 1 ? ({ limit: 1.2, is: 'at most' } as const) : undefined;
+    if (index === 0) return whole;
+    const budget = index === lengths.length - 1 ? ({ limit: 1.2, is: 'at most' } as const) : undefined;
     const ratio = (figure: (round: Measured) => number) =>
       spread(own.map((round, n) => figure(round) / figure(first[n]!)));
     return [

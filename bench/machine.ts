@@ -1,7 +1,7 @@
 import { cpus, release, totalmem } from 'node:os';
 import { haveNginx, nginxVersion } from './peers/nginx.ts';
 
-/** What the figures were measured on. */
+/** The facts about the machine on which the figures were measured. */
 export async function machine(): Promise<string[]> {
   const processors = cpus();
   return [

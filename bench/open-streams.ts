@@ -49,8 +49,8 @@ export const openStreams: Row = {
           { what: 'Memory after they ended', value: after / MEBIBYTE, unit: 'MiB' },
         ],
         notes: [
-          'Where the budget is missed: a stream holds two sockets with their buffers, the client’s and the provider’s; what else it holds was not taken apart.',
-          `${WAVES} waves of streams, each of its own session; an event a second. Resident memory of the gateway's process.`,
+          'If the budget is missed: each stream has two sockets with buffers, to the client and to the provider. The rest of its memory was not analysed.',
+          `${WAVES} waves of streams, each stream in its own session, with one event per second. Memory is the resident memory of the gateway's process.`,
         ],
       };
     } finally {

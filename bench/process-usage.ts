@@ -1,13 +1,13 @@
 import { readdirSync, readFileSync } from 'node:fs';
 
-/** What a process and its children use, as the Linux kernel counts it. */
+/** CPU time and memory of a process and its children, as the Linux kernel counts them. */
 
 /** CPU time in nanoseconds, by thread. */
 export type CpuSnapshot = ReadonlyMap<number, number>;
 
 export function cpuOf(pid: number): CpuSnapshot {
   const threads = new Map<number, number>();
-  for (const member of tree(pid)) {
+  for (const member of processTree(pid)) {
     for (const thread of readdirSync(`/proc/${member}/task`)) {
       const time = read(`/proc/${member}/task/${thread}/schedstat`)?.split(' ')[0];
       if (time !== undefined) threads.set(Number(thread), Number(time));
@@ -16,7 +16,7 @@ export function cpuOf(pid: number): CpuSnapshot {
   return threads;
 }
 
-/** CPU microseconds since an earlier snapshot. Threads that have ended meanwhile are missing from it. */
+/** CPU microseconds since an earlier snapshot. Threads that have ended since then are not counted. */
 export function cpuSince(before: CpuSnapshot, pid: number): number {
   let total = 0;
   for (const [thread, time] of cpuOf(pid)) total += time - (before.get(thread) ?? 0);
@@ -26,16 +26,16 @@ export function cpuSince(before: CpuSnapshot, pid: number): number {
 /** Resident memory in bytes. */
 export function memoryOf(pid: number): number {
   let total = 0;
-  for (const member of tree(pid)) {
+  for (const member of processTree(pid)) {
     const kilobytes = /VmRSS:\s+(\d+)/.exec(read(`/proc/${member}/status`) ?? '')?.[1];
     total += Number(kilobytes ?? 0) * 1024;
   }
   return total;
 }
 
-function tree(pid: number): number[] {
+function processTree(pid: number): number[] {
   const children = read(`/proc/${pid}/task/${pid}/children`)?.split(' ').filter(Boolean) ?? [];
-  return [pid, ...children.flatMap((child) => tree(Number(child)))];
+  return [pid, ...children.flatMap((child) => processTree(Number(child)))];
 }
 
 function read(path: string): string | undefined {

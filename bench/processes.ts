@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import type { Job, Message, Outcome } from './load/job.ts';
 
 /**
- * Every part in its own process: what is measured on the first core, simulator and load on the second, so
- * that neither takes time from the other.
+ * Every part runs in its own process. The measured program has the first core; simulator and load generator
+ * share the second, so that they take no CPU time from the measured program.
  */
 
 export interface Server {
@@ -16,19 +16,19 @@ export interface Server {
 
 export interface Gateway extends Server {
   dataDir: string;
-  /** What every request to it must carry. */
+  /** The headers that every request needs. */
   headers: Record<string, string>;
-  /** Kills it and keeps its data. */
+  /** Kills the process and keeps its data. */
   kill(): Promise<void>;
 }
 
 export interface GatewayOptions {
   /** Port of the provider simulator. */
   provider: number;
-  /** Kept when given; otherwise a fresh one that goes with the gateway. */
+  /** Default: a new directory, deleted when the gateway stops. A given directory is kept. */
   dataDir?: string;
   yaml?: string;
-  /** Further arguments to Bun, for profiling. */
+  /** More arguments for Bun, for profiling. */
   bunArguments?: readonly string[];
 }
 
@@ -38,7 +38,7 @@ const canPin = availableParallelism() > 1 && Bun.which('taskset') !== null;
 export const PINNED = canPin;
 const SOURCES = process.env.BENCH_SOURCES ?? join(import.meta.dir, '..');
 
-/** A command that runs on one core. */
+/** Binds a command to one core, if the machine can do that. */
 export function pinned(core: 'measured' | 'other', command: string[]): string[] {
   return canPin ? ['taskset', '-c', core === 'measured' ? '0' : '1', ...command] : command;
 }
@@ -100,22 +100,22 @@ export function gatewayEnvironment(dataDir: string, provider: number, port = 0):
 }
 
 export interface LoadGenerator {
-  /** Throws when a request fails: a figure of failures is none. */
+  /** Rejects when a request fails, because a measurement with failures is useless. */
   run(job: Job, opened?: () => void): Promise<Outcome>;
   stop(): Promise<void>;
 }
 
 export function startLoad(): LoadGenerator {
-  let told: ((message: Message) => void) | undefined;
+  let onMessage: ((message: Message) => void) | undefined;
   const child = Bun.spawn(pinned('other', [process.execPath, join(import.meta.dir, 'load/main.ts')]), {
     stdio: ['ignore', 'inherit', 'inherit'],
     serialization: 'json',
-    ipc: (message: Message) => told?.(message),
+    ipc: (message: Message) => onMessage?.(message),
   });
   return {
     async run(job, opened) {
       const { promise, resolve } = Promise.withResolvers<Outcome>();
-      told = (message) => ('outcome' in message ? resolve(message.outcome) : opened?.());
+      onMessage = (message) => ('outcome' in message ? resolve(message.outcome) : opened?.());
       child.send(job);
       const outcome = await promise;
       if (outcome.failures > 0) {
@@ -132,7 +132,7 @@ export async function end(child: Bun.Subprocess, signal: NodeJS.Signals): Promis
   await child.exited;
 }
 
-/** Waits for a line in a process's output, and keeps draining what follows it. */
+/** Resolves to the first match in a process's output. It reads on afterwards, so that the pipe never fills. */
 export async function firstMatch(stream: ReadableStream<Uint8Array>, pattern: RegExp): Promise<string> {
   const { promise, resolve, reject } = Promise.withResolvers<string>();
   let text = '';

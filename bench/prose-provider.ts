@@ -2,8 +2,8 @@ import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 
 /**
- * A provider that answers with prose: the simulator's words repeat, and a store that compresses would look
- * better with them than with what people and models write.
+ * A provider that answers with real prose. The words of the simulator repeat, so they compress better than what
+ * people and models write.
  */
 export interface ProseProvider {
   port: number;
@@ -24,7 +24,7 @@ export function startProseProvider(answers: readonly string[]): ProseProvider {
   return { port: server.port!, stop: () => server.stop(true) };
 }
 
-/** In the fields that OpenAI's API sends. */
+/** A chat completion with the fields that OpenAI's API sends. */
 function completion(model: string, content: string): Record<string, unknown> {
   const [prompt, output] = [1_234, Math.ceil(content.length / 4)];
   return {
@@ -60,7 +60,7 @@ function completion(model: string, content: string): Record<string, unknown> {
 const ROOT = join(import.meta.dir, '..');
 const LOCOMO = join(ROOT, '../shared/data/locomo');
 
-/** Pieces of the project's own documentation, of about `size` bytes. */
+/** Pieces of the project's own documentation, of `size` characters. */
 export async function longTexts(size: number): Promise<string[]> {
   const paths = ['README.md', 'LICENSE', 'docs/architecture.md', 'docs/sessions.md', 'docs/errors.md'];
   const texts = await Promise.all(
@@ -73,12 +73,14 @@ export async function longTexts(size: number): Promise<string[]> {
   return texts.join('\n').match(new RegExp(`[^]{${size}}`, 'g')) ?? [];
 }
 
-/** What people say in chats (LoCoMo's conversations); none where it is absent. */
+/** Chat messages of people (the LoCoMo data set). Empty when the data set is not there. */
 export async function shortTexts(): Promise<string[]> {
   if (!existsSync(LOCOMO)) return [];
   const files = readdirSync(LOCOMO).filter((name) => name.endsWith('.json'));
-  const talks = await Promise.all(files.map((name) => Bun.file(join(LOCOMO, name)).json()));
-  return talks
-    .flatMap((talk: Record<string, unknown>) => Object.values(talk).filter((part) => Array.isArray(part)))
+  const conversations = await Promise.all(files.map((name) => Bun.file(join(LOCOMO, name)).json()));
+  return conversations
+    .flatMap((conversation: Record<string, unknown>) =>
+      Object.values(conversation).filter((part) => Array.isArray(part)),
+    )
     .flatMap((messages) => (messages as { text?: string }[]).flatMap(({ text }) => text || []));
 }

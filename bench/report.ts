@@ -7,7 +7,7 @@ export interface Measurement {
 
 const HEADERS = ['', 'what', 'measured', 'lowest – highest round', 'budget', 'met'];
 
-/** One table of all rows, as text that is Markdown, too. */
+/** One table of all rows, readable as text and valid as Markdown. */
 export function table(measurements: readonly Measurement[]): string {
   const lines = measurements.flatMap(({ row, result }) =>
     result.figures.map((figure) => [row.key, ...cells(figure)]),

@@ -20,11 +20,11 @@ export const restart: Row = {
       bench.say(`storing ${effort.seededSessions} sessions`);
       seedSessions(full, effort.seededSessions);
       await seedTurns(full, { seeded: TURNS }, 'What is a claw?', 'A connection to one AI service.');
-      // The first start of each makes what a restart finds.
+      // The first start creates the files that a restart finds.
       for (const dataDir of [empty, full])
         await (await startGateway({ provider: simulator.port, dataDir })).kill();
       const times = await interleaved(effort.rounds, [empty, full], (dataDir) =>
-        ready(dataDir, simulator.port),
+        timeToReady(dataDir, simulator.port),
       );
       return {
         figures: [
@@ -37,7 +37,7 @@ export const restart: Row = {
           },
         ],
         notes: [
-          'From spawning the process, after a kill -9, to the first 200 of /health/readiness. Files are in the page cache.',
+          'Measured from the start of the process, after a kill -9, to the first 200 of /health/readiness. Files are in the page cache.',
         ],
       };
     } finally {
@@ -46,8 +46,8 @@ export const restart: Row = {
   },
 };
 
-/** Milliseconds from the spawn to the first positive answer. */
-async function ready(dataDir: string, provider: number): Promise<number> {
+/** Milliseconds from the start of the process to the first 200 of `/health/readiness`. */
+async function timeToReady(dataDir: string, provider: number): Promise<number> {
   const port = freePort();
   const from = performance.now();
   const child = Bun.spawn(gatewayCommand(), {

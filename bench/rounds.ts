@@ -7,14 +7,14 @@ export interface Measured extends Outcome {
   serverCpuMicros: number;
 }
 
-/** Runs a job and counts what the server's process used meanwhile. */
+/** Runs a job and measures the CPU time that the server's process uses during it. */
 export async function measured(bench: Bench, pid: number, job: Job): Promise<Measured> {
   const before = cpuOf(pid);
   const outcome = await bench.load.run(job);
   return { ...outcome, serverCpuMicros: cpuSince(before, pid) };
 }
 
-/** Each round measures every subject once, so that a machine's bad moment hits all alike. */
+/** Each round measures every subject once, so that other load on the machine affects all subjects equally. */
 export async function interleaved<Subject, Result>(
   rounds: number,
   subjects: readonly Subject[],

@@ -4,21 +4,21 @@ import type { Spread } from './statistics.ts';
 /** How long and how often a row measures. */
 export interface Effort {
   rounds: number;
-  /** Length of one measurement. */
+  /** Length of one measurement, in milliseconds. */
   ms: number;
   warmUpMs: number;
-  /** Sessions in the store that a gateway starts on. */
+  /** Sessions in the store when the gateway starts. */
   seededSessions: number;
   /** Turns of the longest session. */
   longSession: number;
-  /** Turns measured on each session of the row of long ones, in one round. */
+  /** Row d: turns measured in each session, in one round. */
   turnsPerRound: number;
   openStreams: number;
-  /** How long such a stream lasts, an event a second. */
+  /** How long each of these streams lasts. They have one event per second. */
   streamSeconds: number;
-  /** Until memory is looked at again after the streams. */
+  /** How long to wait after the streams before memory is measured again. */
   settleMs: number;
-  /** Turns written by the row of stored bytes. */
+  /** Row f: turns that are written. */
   storedTurns: number;
 }
 
@@ -53,13 +53,13 @@ export interface Bench {
   effort: Effort;
   simulator: Server;
   load: LoadGenerator;
-  /** Whether others are measured, too: nginx, Portkey's gateway. */
+  /** Whether the peers are measured too: nginx and Portkey's gateway. */
   peers: boolean;
-  /** Tells the operator what is going on. */
+  /** Reports progress to the operator. */
   say(text: string): void;
 }
 
-/** What is asked of a figure; from the design's budgets. */
+/** The limit for a figure. The limits are in `docs/architecture.md`. */
 export interface Budget {
   limit: number;
   is: 'at most' | 'at least';
@@ -74,7 +74,7 @@ export interface Figure {
 
 export interface RowResult {
   figures: Figure[];
-  /** What a reader has to know to judge the figures. */
+  /** What a reader must know to understand the figures. */
   notes: string[];
 }
 

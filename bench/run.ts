@@ -44,7 +44,7 @@ for (const row of rows) {
     const say = (text: string) => console.error(`   ${text}`);
     measurements.push({ row, result: await row.measure({ effort, simulator, load, say, peers: true }) });
   } catch (error) {
-    // What the other rows have measured is not lost with this one.
+    // Keep the results of the other rows.
     failed = true;
     console.error(`${row.key} failed:`, error);
   } finally {
@@ -55,7 +55,7 @@ for (const row of rows) {
 const seconds = Math.round((performance.now() - startedAt) / 1000);
 const text = `${table(measurements)}\n\n${notes(measurements)}\n`;
 console.log(`\n${text}`);
-// A part of the rows, or a hasty run, is no record.
+// Only a full run with all rows is recorded.
 if (!wanted && !values.quick && !failed) {
   const page = join(import.meta.dir, '../docs/benchmarks.md');
   await Bun.write(page, await record(text, seconds));
@@ -67,8 +67,8 @@ if (failed) process.exit(1);
 async function record(text: string, seconds: number): Promise<string> {
   const facts = (await machine()).map((fact) => `- ${fact}`).join('\n');
   const cores = PINNED
-    ? 'What is measured runs on the first core; simulator and load generator on the second.'
-    : 'Nothing is bound to a core: this machine has one, or no `taskset`.';
+    ? 'The measured program runs on the first core; simulator and load generator run on the second.'
+    : 'No process is bound to a core: this machine has only one, or no `taskset`.';
   const date = new Date().toISOString().slice(0, 10);
-  return `# Benchmarks\n\nWritten by \`npm run bench\` on ${date} in ${seconds} s; run it to measure your own machine. ${cores} What each row does is in [bench/README.md](../bench/README.md).\n\n${facts}\n\n${text}`;
+  return `# Benchmarks\n\nWritten by \`npm run bench\` on ${date} in ${seconds} s. Run it to measure your own machine. ${cores} [bench/README.md](../bench/README.md) explains each row.\n\n${facts}\n\n${text}`;
 }

@@ -13,7 +13,7 @@ import { Operations } from '../src/stores/sqlite/operations.ts';
 import { SqliteSessionStore } from '../src/stores/sqlite/session-store.ts';
 import { commit } from '../src/turn/record.ts';
 
-/** Fills data directories as turns through a gateway would, in less time: by the gateway's own code for storing. */
+/** Fills data directories with the gateway's own storage code: the same data as real turns, in less time. */
 
 const databaseOf = (dataDir: string) => join(dataDir, 'clawhold.db');
 
@@ -30,7 +30,7 @@ const newSession = (name: string, head: TurnId | null = null): Session => {
   };
 };
 
-/** Sessions without turns, as a gateway has them by the million. */
+/** Creates sessions without turns. A gateway may have millions of sessions. */
 export function seedSessions(dataDir: string, count: number): void {
   const database = openDatabase(databaseOf(dataDir));
   const operations = new Operations(database);
@@ -43,10 +43,10 @@ export function seedSessions(dataDir: string, count: number): void {
   database.close();
 }
 
-/** Not awaited one by one, so that turns share a sync; this many at a time. */
+/** How many commits run at once, so that turns share an fsync. */
 const BLOCK = 250;
 
-/** Sessions by name, each with as many turns; every turn is `question` and `answer`. */
+/** Creates sessions with the given names and numbers of turns. Every turn is `question` and `answer`. */
 export async function seedTurns(
   dataDir: string,
   sessions: Record<string, number>,

@@ -13,43 +13,43 @@ export const storedBytes: Row = {
   async measure({ effort }: Bench): Promise<RowResult> {
     const figures: Figure[] = [await figure('messages of 1 kB', await longTexts(1_000), effort.storedTurns)];
     const notes = [
-      'Content: the UTF-8 bytes of all messages, both sides. Stored: what the files have grown by after a stop.',
+      'Content: the UTF-8 bytes of all messages, questions and answers. Stored: how much the files have grown after a stop.',
     ];
     const short = await shortTexts();
     if (short.length > 0) {
       figures.push(await figure('short messages (LoCoMo)', short, effort.storedTurns));
       const mean = short.reduce((sum, text) => sum + Buffer.byteLength(text), 0) / short.length;
       notes.push(
-        `The short messages have ${mean.toFixed(0)} bytes on average. Why the budget is missed for them: who answered, when, the provider's own usage, ids and keys are about half a kilobyte a turn, compressed.`,
+        `The short messages have ${mean.toFixed(0)} bytes on average. Why the budget is missed for them: each turn stores the model, the times, the provider's usage report, ids and keys. That is about half a kilobyte per turn, compressed.`,
       );
     }
     return { figures, notes };
   },
 };
 
-/** Texts are said and answered in turn. */
+/** Every second text is a question; the texts between are the answers. */
 async function figure(name: string, texts: readonly string[], turns: number): Promise<Figure> {
   const questions = texts.filter((_, n) => n % 2 === 0);
   const provider = startProseProvider(texts.filter((_, n) => n % 2 === 1));
   const dataDir = temporaryDirectory();
   try {
-    // A database without a row has pages, too.
+    // An empty database has pages too; they do not count.
     await (await startGateway({ provider: provider.port, dataDir })).stop();
     const empty = sizeOf(dataDir);
     const gateway = await startGateway({ provider: provider.port, dataDir });
     const sessions = Math.ceil(turns / TURNS_PER_SESSION);
-    const spoken = await Promise.all(
+    const sizes = await Promise.all(
       Array.from({ length: sessions }, (_, session) => {
         const at = (turn: number) => questions[(session * TURNS_PER_SESSION + turn) % questions.length]!;
-        return speak(
+        return converse(
           gateway,
-          `talk-${session}`,
+          `session-${session}`,
           Array.from({ length: TURNS_PER_SESSION }, (__, turn) => at(turn)),
         );
       }),
     );
     await gateway.stop();
-    const content = spoken.reduce((sum, bytes) => sum + bytes, 0);
+    const content = sizes.reduce((sum, bytes) => sum + bytes, 0);
     return {
       what: `Stored against content, ${name}`,
       value: (sizeOf(dataDir) - empty) / content,
@@ -62,8 +62,8 @@ async function figure(name: string, texts: readonly string[], turns: number): Pr
   }
 }
 
-/** Says one text after the other in a session; resolves to the bytes said and answered. */
-async function speak(gateway: Gateway, session: string, texts: readonly string[]): Promise<number> {
+/** Sends one text after the other in a session. Resolves to the bytes of all texts and answers. */
+async function converse(gateway: Gateway, session: string, texts: readonly string[]): Promise<number> {
   let bytes = 0;
   for (const text of texts) {
     const response = await fetch(`http://127.0.0.1:${gateway.port}/v1/chat/completions`, {
@@ -78,7 +78,7 @@ async function speak(gateway: Gateway, session: string, texts: readonly string[]
   return bytes;
 }
 
-/** Less the index of SQLite's log, which is shared memory and holds nothing. */
+/** All files but SQLite's `-shm` file, which is only the index of its log. */
 function sizeOf(directory: string): number {
   const entries = readdirSync(directory, { withFileTypes: true, recursive: true });
   return entries

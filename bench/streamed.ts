@@ -8,7 +8,7 @@ const EVENTS = 50;
 const CONCURRENCY = 32;
 const RATE = 50;
 
-/** Every event is a packet of its own, as from a model that is writing. */
+/** The simulator sends every event in its own packet, as a real model does. */
 function job(subject: Subject, load: Job['load']): Job {
   const messages = [{ role: 'user', content: 'Count, one word after the other.' }];
   return {
@@ -55,7 +55,7 @@ export const streamed: Row = {
             unit: 'ms',
           },
         ]),
-        notes: ['CPU per event includes the request itself, spread over its events.'],
+        notes: ['CPU per event includes the CPU of the request itself, divided by its number of events.'],
       };
     } finally {
       await subjects.stop();
@@ -63,7 +63,7 @@ export const streamed: Row = {
   },
 };
 
-/** The events of text; every subject adds the same few around them, or fewer. */
+/** Counts only text events. The other events are few, and every subject has about as many. */
 const cpuPerEvent = (round: Measured) => round.serverCpuMicros / (round.requests * EVENTS);
 
 const firstToken = (round: Measured) => median(round.firstTokens);

@@ -3,23 +3,23 @@ import { havePortkey, PORTKEY_MISSING, PORTKEY_NOTE, portkeyHeaders, startPortke
 import { type Gateway, ROOT_KEY, type Server, startGateway } from './processes.ts';
 import type { Bench } from './row.ts';
 
-/** One of the programs that a request can go through, measured in the same rounds. */
+/** One of the programs that are compared. All are measured in the same rounds. */
 export interface Subject {
   name: string;
   server: Server;
-  /** The model as this subject wants it named. */
+  /** The name of the model for this subject. */
   model(model: string): string;
   headers: Record<string, string>;
 }
 
 export interface Subjects {
-  /** The simulator itself: what a request costs without anything between. */
+  /** The simulator without a program between. */
   direct: Subject;
   nginx?: Subject;
   clawhold: Subject;
   portkey?: Subject;
   all: Subject[];
-  /** What is missing, and how peers were set up. */
+  /** Which peers are missing, and how the others are set up. */
   notes: string[];
   stop(): Promise<void>;
 }

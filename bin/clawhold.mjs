@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// Starts the command line under Bun. Plain Node cannot run it: the server, SQLite and the HTTP client are Bun's.
+// Starts the command line under Bun. Node cannot run it, because it uses the server, SQLite and HTTP client of Bun.
 import { spawn } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { constants } from 'node:os';
@@ -10,7 +10,7 @@ const require = createRequire(import.meta.url);
 const bun = join(dirname(require.resolve('bun/package.json')), 'bin', 'bun.exe');
 const entry = fileURLToPath(new URL('../src/cli/clawhold.ts', import.meta.url));
 
-// Bun queues outgoing requests beyond this number silently and reads it only before it starts.
+// Bun queues outgoing requests over this number silently, and reads the variable only at its start.
 const env = { BUN_CONFIG_MAX_HTTP_REQUESTS: '65336', ...process.env };
 const child = spawn(bun, [entry, ...process.argv.slice(2)], { stdio: 'inherit', env });
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));

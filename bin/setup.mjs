@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// Installs what the lock file names, unless it is installed already. Runs before start, chat, doctor, test and bench.
+// Installs the dependencies of the lock file, if needed. Runs before start, chat, doctor, test and bench.
 import { spawnSync } from 'node:child_process';
 import { existsSync, statSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -11,19 +11,19 @@ const lock = `${root}package-lock.json`;
 const upToDate = existsSync(installed) && statSync(installed).mtimeMs >= statSync(lock).mtimeMs;
 if (!upToDate) {
   console.error('Installing dependencies (once, about ten seconds)…');
-  // Not `npm ci`: the lock names no registry, and npm cannot lock other platforms' binaries without one.
+  // Not `npm ci`: the lock file names no registry, and without one npm cannot lock the binaries of other platforms.
   const { status } = spawnSync(
     'npm',
     ['install', '--no-save', '--no-fund', '--no-audit', '--loglevel=error'],
     {
       cwd: root,
       stdio: ['ignore', 'inherit', 'inherit'],
-      // There npm is a batch file, which Node starts in a shell alone.
+      // On Windows, npm is a batch file, and Node starts batch files only in a shell.
       shell: process.platform === 'win32',
     },
   );
   if (status !== 0) {
-    console.error('npm install failed; fix what it says above, then run the command again.');
+    console.error('npm install failed. Correct the problem above, then run the command again.');
     process.exit(status ?? 1);
   }
 }

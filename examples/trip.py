@@ -1,4 +1,4 @@
-"""A conversation with Python's standard library alone; with the `openai` package, see the README.
+"""A conversation that uses only Python's standard library. The README shows the `openai` package.
 
 Usage: CLAWHOLD_KEY=sk-claw-… python3 examples/trip.py
 """

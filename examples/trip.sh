@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# A conversation over curl: the second message is sent alone, the answer knows the first.
+# A conversation with curl. The second request has only its own message; the gateway adds the first.
 # Usage: CLAWHOLD_KEY=sk-claw-… examples/trip.sh [session]
 set -euo pipefail
 url=${CLAWHOLD_URL:-http://127.0.0.1:2529}

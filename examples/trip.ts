@@ -10,7 +10,7 @@ const claw = new OpenAI({
   apiKey: process.env.CLAWHOLD_KEY,
 });
 
-// Chat completions, streamed, in a session with a name of our own.
+// A streamed chat completion in a session with our own name.
 const headers = { 'x-session-id': `trip-${Date.now()}` };
 const { data: stream, response } = await claw.chat.completions
   .create({ model, stream: true, messages: [{ role: 'user', content: 'My name is Ada.' }] }, { headers })
@@ -18,7 +18,7 @@ const { data: stream, response } = await claw.chat.completions
 for await (const chunk of stream) process.stdout.write(chunk.choices[0]?.delta.content ?? '');
 console.log();
 
-// The same session as a conversation of the Responses API.
+// The same session, used as a conversation of the Responses API.
 const conversation = response.headers.get('x-clawhold-session-id')!;
 const answer = await claw.responses.create({ model, conversation, input: 'What is my name?' });
 console.log(answer.output_text);

@@ -2,28 +2,28 @@ import type { Socket } from 'bun';
 
 export interface Reply {
   status: number;
-  /** When the first token came, in `performance.now()` time; 0 if it was not looked for. */
+  /** When the first token arrived, in `performance.now()` time. 0 if none arrived or none was searched for. */
   firstTokenAt: number;
   events: number;
   bytes: number;
-  /** Only of an answer that failed. */
+  /** The body of a failed answer, else empty. */
   text: string;
 }
 
 const END_OF_CHUNKS = '\r\n0\r\n\r\n';
 const EVENT = 'data: {';
-/** What the next packet may complete a mark with; too short to hold a whole one. */
+/** How much text is kept for the next packet: a mark may be split, but a whole mark must not be counted twice. */
 const TAIL = END_OF_CHUNKS.length - 1;
 
 /**
- * One keep-alive HTTP/1.1 connection, one request at a time. It reads only what it has to know, so that
- * the generator costs far less than the server that it measures.
+ * One keep-alive HTTP/1.1 connection with one request at a time. It parses as little as possible, so that the
+ * generator uses much less CPU than the measured server.
  */
 export class Connection {
   private head = '';
   private inBody = false;
-  /** Body bytes still to come; -1 where the body is chunked. */
-  private left = 0;
+  /** Remaining body bytes; -1 for a chunked body. */
+  private remaining = 0;
   private tail = '';
   private reply = emptyReply();
   private waiting: PromiseWithResolvers<Reply> | undefined;
@@ -35,11 +35,11 @@ export class Connection {
 
   static async open(port: number, firstToken = ''): Promise<Connection> {
     let connection: Connection | undefined;
-    const gone = () => connection?.broken('the server closed the connection');
+    const onClose = () => connection?.fail('the server closed the connection');
     const socket = await Bun.connect({
       hostname: '127.0.0.1',
       port,
-      socket: { data: (_, data) => connection?.read(data), close: gone, error: gone, end: gone },
+      socket: { data: (_, data) => connection?.read(data), close: onClose, error: onClose, end: onClose },
     });
     connection = new Connection(socket, firstToken);
     return connection;
@@ -52,7 +52,7 @@ export class Connection {
     return this.waiting.promise;
   }
 
-  /** Whether the stream that is being read has had its first token. */
+  /** Whether the current stream has had its first token. */
   get begun(): boolean {
     return this.reply.firstTokenAt > 0;
   }
@@ -74,7 +74,7 @@ export class Connection {
   private begin(head: string, rest: string): void {
     this.reply.status = Number(head.slice(9, 12));
     const length = /content-length: *(\d+)/i.exec(head)?.[1];
-    this.left = length === undefined ? -1 : Number(length);
+    this.remaining = length === undefined ? -1 : Number(length);
     this.inBody = true;
     this.head = '';
     this.tail = '\r\n';
@@ -86,9 +86,9 @@ export class Connection {
     reply.bytes += size;
     const failed = reply.status !== 200;
     if (failed) reply.text += data.toString('latin1');
-    if (this.left >= 0) {
-      this.left -= size;
-      if (this.left === 0) this.whole();
+    if (this.remaining >= 0) {
+      this.remaining -= size;
+      if (this.remaining === 0) this.finish();
       return;
     }
     const text = this.tail + (typeof data === 'string' ? data : data.toString('latin1'));
@@ -96,19 +96,19 @@ export class Connection {
       reply.firstTokenAt = performance.now();
     }
     for (let at = text.indexOf(EVENT); at !== -1; at = text.indexOf(EVENT, at + EVENT.length)) reply.events++;
-    if (text.endsWith(END_OF_CHUNKS)) this.whole();
-    // Short enough to hold no whole event's mark again.
+    if (text.endsWith(END_OF_CHUNKS)) this.finish();
+    // Too short to hold a mark that was counted already.
     else this.tail = text.slice(-TAIL);
   }
 
-  private whole(): void {
+  private finish(): void {
     this.inBody = false;
     const { waiting } = this;
     this.waiting = undefined;
     waiting?.resolve(this.reply);
   }
 
-  private broken(text: string): void {
+  private fail(text: string): void {
     const { waiting } = this;
     this.waiting = undefined;
     waiting?.resolve({ ...this.reply, status: 0, text });

@@ -1,7 +1,7 @@
 import { Connection, type Reply } from './connection.ts';
 import type { Job, Outcome } from './job.ts';
 
-/** Runs one job. `opened` is called when all streams of a `hold` are under way. */
+/** Runs one job. `opened` is called when all streams of a `hold` job have had their first token. */
 export async function generate(job: Job, opened: () => void): Promise<Outcome> {
   const tally = new Tally();
   const cpu = process.cpuUsage();
@@ -55,7 +55,7 @@ function renderer({ port, path, headers, body }: Job): Render {
   return (session) => render(String(session));
 }
 
-/** The session of a lane's n-th turn. */
+/** The session number of the turn with this number on this lane. */
 function sessionOf(job: Job, lanes: number, lane: number, turn: number): number {
   return lane + lanes * Math.floor(turn / (job.turnsPerSession ?? Number.POSITIVE_INFINITY));
 }
@@ -68,10 +68,10 @@ async function closedLoop(
   const { concurrency } = load;
   const render = renderer(job);
   const until = load.kind === 'closed' ? performance.now() + load.ms : Number.POSITIVE_INFINITY;
-  let left = load.kind === 'count' ? load.requests : Number.POSITIVE_INFINITY;
+  let remaining = load.kind === 'count' ? load.requests : Number.POSITIVE_INFINITY;
   const lane = async (number: number) => {
     let connection = await Connection.open(job.port, job.firstToken);
-    for (let turn = 0; left-- > 0 && performance.now() < until; turn++) {
+    for (let turn = 0; remaining-- > 0 && performance.now() < until; turn++) {
       const sentAt = performance.now();
       const reply = await connection.send(render(sessionOf(job, concurrency, number, turn)));
       tally.add(reply, sentAt);
@@ -89,7 +89,7 @@ async function openLoop(job: Job, load: Extract<Job['load'], { kind: 'open' }>, 
   const running = new Set<Promise<void>>();
   const total = Math.floor((load.rate * load.ms) / 1000);
   const from = performance.now();
-  const one = async (sequence: number) => {
+  const sendOne = async (sequence: number) => {
     const connection = idle.pop() ?? (await Connection.open(job.port, job.firstToken));
     const session = sessionOf(job, load.lanes, sequence % load.lanes, Math.floor(sequence / load.lanes));
     const sentAt = performance.now();
@@ -102,7 +102,7 @@ async function openLoop(job: Job, load: Extract<Job['load'], { kind: 'open' }>, 
     const elapsed = performance.now() - from;
     for (; sent < total && (sent * 1000) / load.rate <= elapsed; sent++) {
       tally.outcome.latestMs = Math.max(tally.outcome.latestMs, elapsed - (sent * 1000) / load.rate);
-      const request = one(sent);
+      const request = sendOne(sent);
       running.add(request);
       request.then(() => running.delete(request));
     }

@@ -1,14 +1,17 @@
-/** What the load generator is asked to do, and what it answers. Both travel between processes as JSON. */
+/** The messages between the benchmark and the load generator's process. They are sent as JSON. */
 
 export interface Job {
   port: number;
   path: string;
   headers: Record<string, string>;
-  /** `{session}` here and in the headers becomes a number, see `sessions`. */
+  /** `{session}` in the body and in the headers is replaced by the number of the session. */
   body: string;
-  /** A text of the answer's first token, to time it. */
+  /** A text in the answer's first token, used to time it. */
   firstToken?: string;
-  /** Turns that go to one session before its lane begins the next one; lanes of a closed loop are its connections. */
+  /**
+   * How many turns a lane sends to one session before it begins the next one. In a closed loop, each connection is
+   * a lane.
+   */
   turnsPerSession?: number;
   load:
     | { kind: 'closed'; concurrency: number; ms: number }
@@ -20,22 +23,22 @@ export interface Job {
 export interface Outcome {
   requests: number;
   failures: number;
-  /** The first failure's answer, for whoever has to find out. */
+  /** The answer of the first failure, for debugging. */
   failure?: string;
   elapsedMs: number;
-  /** Milliseconds from sending until the answer was whole; one for each request. */
+  /** Milliseconds from sending a request to the end of its answer, one per request. */
   latencies: number[];
-  /** Milliseconds from sending until the first token. */
+  /** Milliseconds from sending a request to the first token. */
   firstTokens: number[];
   /** Server-sent events received. */
   events: number;
   /** Body bytes received. */
   bytes: number;
-  /** CPU of the generator itself. */
+  /** CPU microseconds of the generator itself. */
   cpuMicros: number;
-  /** The longest that an open loop sent a request after its time. */
+  /** Open loop: the largest delay of a request after its planned time, in milliseconds. */
   latestMs: number;
 }
 
-/** `opened` is told when all streams of a `hold` have had their first token. */
+/** `opened` is sent when all streams of a `hold` job have had their first token. */
 export type Message = { opened: true } | { outcome: Outcome };

@@ -1,11 +1,11 @@
 import { generate } from './generator.ts';
 import type { Job, Message } from './job.ts';
 
-/** The load generator's process: jobs come as messages of the process that spawned it. */
+/** The process of the load generator. It gets jobs as messages from its parent process. */
 
-const tell = (message: Message) => process.send?.(message);
+const send = (message: Message) => process.send?.(message);
 
 process.on('message', async (job: Job) => {
-  tell({ outcome: await generate(job, () => tell({ opened: true })) });
+  send({ outcome: await generate(job, () => send({ opened: true })) });
 });
 process.on('disconnect', () => process.exit(0));

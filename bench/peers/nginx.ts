@@ -1,12 +1,12 @@
 import { join } from 'node:path';
 import { end, pinned, type Server, temporaryDirectory } from '../processes.ts';
 
-/** nginx as a bare pass-through to the simulator: the floor for anything that forwards HTTP. */
+/** nginx as a bare pass-through to the simulator: the lowest cost of any program that forwards HTTP. */
 
 export const NGINX_MISSING =
-  'nginx is not installed, so there is no floor to compare with: `apt-get install nginx`.';
+  'nginx is not installed, so the figures are not compared with it. To install it: `apt-get install nginx`.';
 
-/** Installs it where that needs nobody's leave. False where there is none. */
+/** Whether nginx is installed. Installs it first if this user may do that. */
 export async function haveNginx(): Promise<boolean> {
   if (Bun.which('nginx')) return true;
   if (process.getuid?.() !== 0 || !Bun.which('apt-get')) return false;
@@ -32,11 +32,11 @@ export async function startNginx(provider: number): Promise<Server> {
     stdout: 'ignore',
     stderr: 'ignore',
   });
-  await accepting(port);
+  await untilAccepting(port);
   return { pid: child.pid, port, stop: () => end(child, 'SIGTERM') };
 }
 
-/** Keep-alive on both sides and no buffering of streams, as a careful operator sets it up. */
+/** Uses keep-alive on both sides and does not buffer streams, as a careful operator would. */
 function configuration(port: number, provider: number, directory: string): string {
   return `
 daemon off;
@@ -77,7 +77,7 @@ export function freePort(): number {
   return port!;
 }
 
-export async function accepting(port: number): Promise<void> {
+export async function untilAccepting(port: number): Promise<void> {
   for (let attempt = 0; ; attempt++) {
     try {
       const socket = await Bun.connect({ hostname: '127.0.0.1', port, socket: { data() {} } });

@@ -1,14 +1,14 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { end, pinned, type Server } from '../processes.ts';
-import { accepting, freePort } from './nginx.ts';
+import { freePort, untilAccepting } from './nginx.ts';
 
-/** Portkey's gateway: a peer in the same language, which forwards without keeping anything. */
+/** Portkey's gateway: a peer in the same language. It forwards requests and stores nothing. */
 
 const DIRECTORY = join(import.meta.dir, '../.peers/portkey');
 const VERSION = '1.15.2';
 const SERVER_OVERRIDE = '1.13.8';
-export const PORTKEY_NOTE = `Portkey's gateway is @portkey-ai/gateway ${VERSION} from npm on Node.js, with @hono/node-server held at ${SERVER_OVERRIDE}.`;
+export const PORTKEY_NOTE = `Portkey's gateway is @portkey-ai/gateway ${VERSION} from npm on Node.js, with @hono/node-server fixed at ${SERVER_OVERRIDE}.`;
 export const PORTKEY_MISSING = "Portkey's gateway could not be installed from npm (or there is no Node.js).";
 
 export async function havePortkey(): Promise<boolean> {
@@ -39,7 +39,7 @@ export async function startPortkey(): Promise<Server> {
     stdout: 'ignore',
     stderr: 'ignore',
   });
-  await accepting(port);
+  await untilAccepting(port);
   return { pid: child.pid, port, stop: () => end(child, 'SIGKILL') };
 }
 

@@ -4,7 +4,7 @@ import { type CommandContext, completions, isCommand, isSessionName, runCommand 
 import { type Connection, connect } from './chat/connection.ts';
 import { Conversation } from './chat/conversation.ts';
 import { defaultModel, resolveModel } from './chat/model-names.ts';
-import { messagesOf, terminalScreen, wholeText, writtenScreen } from './chat/output.ts';
+import { messagesOf, scriptScreen, terminalScreen, wholeText } from './chat/output.ts';
 import { freshName, SessionBook } from './chat/session-book.ts';
 import { showTail } from './chat/session-tail.ts';
 import { askSecret, Terminal } from './chat/terminal.ts';
@@ -12,23 +12,23 @@ import { count, money } from './chat/turn-note.ts';
 import { onInterrupt } from './interrupts.ts';
 import { loadSettings } from './settings.ts';
 
-const HELP = `clawhold chat: talk to a model in the terminal, in sessions that stay
+const HELP = `clawhold chat: talk to a model in the terminal, in sessions that are kept
 
-It talks to the gateway that runs at the configured address (CLAWHOLD_HOST, CLAWHOLD_PORT). Where none runs it
-starts one of its own for as long as the chat lasts, with the same sessions. /help in the chat lists its commands.
+It uses the gateway that runs at the configured address (CLAWHOLD_HOST, CLAWHOLD_PORT). If none runs there, it
+starts one with the same sessions and stops it when the chat ends. /help in the chat lists the commands.
 
 Options
   --model <name>     the model to talk to; a part of its name is enough
-  --session <name>   go on with this session, or begin it
-  --once <text>      one question, its answer, the end; "-" reads the question from standard input
-                     (kept only together with --session)
-  --url <address>    another gateway, for example http://gateway.lan:2529
-  --key <key>        its key; otherwise CLAWHOLD_MASTER_KEY, or you are asked
-  --help             show this
+  --session <name>   continue this session; if it does not exist, begin it
+  --once <text>      ask one question, print the answer and exit; "-" reads the question from standard input
+                     (stored only together with --session)
+  --url <address>    use another gateway, for example http://gateway.lan:2529
+  --key <key>        the gateway's key; default: the key in the settings (CLAWHOLD_MASTER_KEY), else it asks you
+  --help             show this help
 
-Without --session the last session goes on. Where standard input is not a terminal, each line of it is a message
-(or a /command), only the answers are written to standard output, and a new session is begun unless --session
-names one. The exit code is 1 when a message was not answered.
+Without --session, the chat continues the last session. If standard input is not a terminal, each line of it is a
+message (or a /command), standard output has only the answers, and without --session a new session begins. The
+exit code is 1 if a message was not answered.
 
   clawhold chat --model claude --session trip
   clawhold chat --once "What is a lease?"
@@ -65,13 +65,13 @@ export async function main(args: string[]): Promise<void> {
   const connection = await connect({ ...options, config, env: process.env, askKey });
   try {
     const book = new SessionBook(join(config.dataDir, 'chat-sessions.json'), options.url ?? 'local');
-    const screen = interactive ? terminalScreen(process.env) : writtenScreen(process.env);
+    const screen = interactive ? terminalScreen(process.env) : scriptScreen(process.env);
     const parts = { api: connection.api, book, screen, now: Date.now };
-    const { session, model } = startingPoint(options, connection, book, interactive);
+    const { session, model } = chooseStart(options, connection, book, interactive);
     const conversation = new Conversation(parts, session, model);
     const context = { ...parts, conversation, models: connection.models };
-    if (interactive) await talk(context, connection);
-    else if (!(await filter(context, options))) process.exitCode = 1;
+    if (interactive) await converseOnTerminal(context, connection);
+    else if (!(await runScript(context, options))) process.exitCode = 1;
   } finally {
     await connection.stop();
   }
@@ -83,14 +83,14 @@ function readOptions(args: string[]): Options | undefined {
     const { values } = parseArgs({ args, options: OPTIONS });
     if (values.help) return undefined;
     if (values.session !== undefined && !isSessionName(values.session))
-      throw new Error('--session takes 1 to 255 visible ASCII characters without spaces.');
+      throw new Error('--session must have 1 to 255 visible ASCII characters without spaces.');
     return values;
   } catch (error) {
     throw new Error(`${(error as Error).message.split('. To specify')[0]} Try: clawhold chat --help`);
   }
 }
 
-function startingPoint(
+function chooseStart(
   options: Options,
   { models }: Connection,
   book: SessionBook,
@@ -103,30 +103,38 @@ function startingPoint(
     session = freshName(new Date(), new Set(book.list().map(({ name }) => name)));
   if (options.model === undefined) {
     const remembered = known?.model;
-    return { session, model: remembered && callable(remembered, models) ? remembered : defaultModel(models) };
+    return {
+      session,
+      model: remembered && isCallable(remembered, models) ? remembered : defaultModel(models),
+    };
   }
   const found = resolveModel(options.model, models);
   if (found.kind === 'model') return { session, model: found.name };
   const names = found.kind === 'several' ? found.names.slice(0, 8) : found.near;
   const hint =
-    names.length > 0 ? ` Did you mean ${names.join(', ')}?` : ` There is ${models.slice(0, 5).join(', ')}.`;
-  throw new Error(`No single model is called "${options.model}".${hint}`);
+    names.length > 0 ? ` Did you mean ${names.join(', ')}?` : ` Available: ${models.slice(0, 5).join(', ')}.`;
+  throw new Error(`"${options.model}" does not match exactly one model.${hint}`);
 }
 
-/** A key may have gone since; the provider's other models tell. */
-function callable(model: string, models: readonly string[]): boolean {
+/**
+ * Whether the model can still be called: it is listed, or its provider has listed models. The key may have been
+ * removed.
+ */
+function isCallable(model: string, models: readonly string[]): boolean {
   const slash = model.indexOf('/');
   return (
     models.includes(model) || (slash > 0 && models.some((name) => name.startsWith(model.slice(0, slash + 1))))
   );
 }
 
-async function talk(context: CommandContext, { api, own }: Connection): Promise<void> {
+async function converseOnTerminal(context: CommandContext, { api, own }: Connection): Promise<void> {
   const { screen, conversation } = context;
   const { style } = screen;
   screen.note(
     style.dim(
-      own ? 'Clawhold chat, with a gateway of its own (none is running).' : `Clawhold chat at ${api.url}.`,
+      own
+        ? 'Clawhold chat. No gateway is running, so the chat started its own.'
+        : `Clawhold chat at ${api.url}.`,
     ),
   );
   const { session = '', model } = conversation;
@@ -135,18 +143,20 @@ async function talk(context: CommandContext, { api, own }: Connection): Promise<
   else screen.note(`Session ${style.bold(session)} with ${style.bold(model)}. /help lists the commands.\n`);
   if (model === 'local/recall')
     screen.note(
-      style.yellow('local/recall only recalls what you told it; set a provider key for a model.\n'),
+      style.yellow(
+        'local/recall is not a language model: it only repeats facts that you told it. To use a model, set a provider key.\n',
+      ),
     );
   const prompt = style.cyan('> ');
   const terminal = new Terminal({ prompt, complete: (line) => completions(line, context) });
   terminal.onInterrupt = () => {
     if (!conversation.cancel()) terminal.close();
   };
-  // Whoever ends the chat from outside gets the terminal back as it was.
+  // A signal from outside ends the chat and resets the terminal.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => terminal.close());
   await converse(terminal, context);
   terminal.close();
-  farewell(context);
+  noteTotal(context);
 }
 
 async function converse(terminal: Terminal, context: CommandContext): Promise<void> {
@@ -168,7 +178,7 @@ async function answer(line: string, context: CommandContext): Promise<boolean | 
   }
 }
 
-function farewell({ conversation, screen }: CommandContext): void {
+function noteTotal({ conversation, screen }: CommandContext): void {
   const { turns, tokens, cost } = conversation.total;
   const { session } = conversation;
   if (turns === 0) return;
@@ -180,20 +190,23 @@ function farewell({ conversation, screen }: CommandContext): void {
   );
 }
 
-/** Without a person: every line, or the one question. False when something was not answered. */
-async function filter(context: CommandContext, { once }: Options): Promise<boolean> {
-  const leave = () => process.exit(130);
-  onInterrupt(() => context.conversation.cancel() || leave(), leave);
+/**
+ * Without a terminal: answers each line, or the one question of `--once`. Resolves to false if a message was not
+ * answered.
+ */
+async function runScript(context: CommandContext, { once }: Options): Promise<boolean> {
+  const exit = () => process.exit(130);
+  onInterrupt(() => context.conversation.cancel() || exit(), exit);
   if (once !== undefined) {
     const text = once === '-' ? await wholeText(process.stdin) : once;
-    if (text.trim() === '') throw new Error('There is no question: --once takes a text.');
+    if (text.trim() === '') throw new Error('The question is empty. Example: --once "What is a lease?"');
     return context.conversation.say(text);
   }
-  let well = true;
+  let allAnswered = true;
   for await (const line of messagesOf(process.stdin)) {
     const outcome = await answer(line, context);
     if (outcome === 'leave') break;
-    well &&= outcome;
+    allAnswered &&= outcome;
   }
-  return well;
+  return allAnswered;
 }

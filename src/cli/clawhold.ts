@@ -4,14 +4,14 @@ const HELP = `clawhold: an OpenAI-compatible gateway whose sessions never get lo
 
 Usage
   clawhold start     start the gateway (the default)
-  clawhold chat      talk to it in the terminal
-  clawhold doctor    say what was found and what is wrong
-  clawhold help      show this; clawhold <command> --help shows more of one
+  clawhold chat      talk to a model in the terminal
+  clawhold doctor    check the installation and report problems
+  clawhold help      show this help; clawhold <command> --help shows the options of a command
 
-Settings come from clawhold.yaml and CLAWHOLD_… variables, for example
+Settings come from clawhold.yaml and from CLAWHOLD_… environment variables, for example
 CLAWHOLD_PORT=8080, CLAWHOLD_DATA_DIR=/srv/clawhold, CLAWHOLD_CONFIG=my.yaml.
 
-In the project's folder npm passes options on after two dashes: npm run chat -- --once "Hello"
+With npm, options follow two dashes: npm run chat -- --once "Hello"
 `;
 
 type Command = (args: string[]) => Promise<void>;
@@ -34,7 +34,7 @@ async function main(args: string[]): Promise<void> {
     console.log(HELP);
     return;
   }
-  // Options without a command are those of the start.
+  // Options without a command belong to `start`, the default command.
   return first.startsWith('-') ? run('start', args) : run(first, args.slice(1));
 }
 
@@ -51,7 +51,7 @@ async function run(name: string, args: string[]): Promise<void> {
 function explain(error: unknown): string {
   if (!(error instanceof ConfigError)) return `clawhold: ${(error as Error).message}`;
   const lines = error.problems.map((problem) => `  ${problem}`);
-  return ['clawhold: the settings cannot be used.', ...lines].join('\n');
+  return ['clawhold: the settings have errors:', ...lines].join('\n');
 }
 
 try {

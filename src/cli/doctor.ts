@@ -8,15 +8,15 @@ import { checkRuntime } from './doctor/runtime.ts';
 import { checkStorage } from './doctor/storage.ts';
 import { type Style, styleFor } from './style.ts';
 
-const HELP = `clawhold doctor: say what was found and what is wrong
+const HELP = `clawhold doctor: check the installation and report problems
 
-It looks at the runtime, the settings, the data folder, the port and the providers, and changes nothing. The exit
-code is 1 when something is wrong. Keys are never shown, only where they come from.
+It checks the runtime, the settings, the data folder, the port and the providers, and changes nothing. The exit
+code is 1 when something is wrong. It shows where keys come from, but never the keys.
 
 Options
-  --probe    also call each provider (its list of models, which costs nothing)
-  --json     for programs: { ok, sections: [{ title, findings: [{ level, subject, message, remedy }] }] }
-  --help     show this
+  --probe    also call each provider (it asks for the list of models, which is free)
+  --json     print JSON: { ok, sections: [{ title, findings: [{ level, subject, message, remedy }] }] }
+  --help     show this help
 `;
 
 const OPTIONS = {
@@ -87,7 +87,7 @@ function paint(level: Level, style: Style): (text: string) => string {
 function verdict(all: readonly Finding[], style: Style): string {
   const count = (wanted: Level) => all.filter(({ level }) => level === wanted).length;
   const [bad, warn] = [count('bad'), count('warn')];
-  const hints = warn === 0 ? '' : `, ${warn} thing${warn === 1 ? '' : 's'} to know`;
-  if (bad === 0) return style.green(`Nothing is wrong${hints}.`);
-  return style.red(`${bad} thing${bad === 1 ? ' is' : 's are'} wrong${hints}.`);
+  const warnings = warn === 0 ? '' : `, ${warn} warning${warn === 1 ? '' : 's'}`;
+  if (bad === 0) return style.green(`No problems found${warnings}.`);
+  return style.red(`${bad} problem${bad === 1 ? '' : 's'} found${warnings}.`);
 }

@@ -1,17 +1,23 @@
-/** A terminal signals every process of the command, and npm and the starter pass it on: one key, several signals. */
-const ONE_KEY_MS = 500;
+/**
+ * One Ctrl-C can arrive several times: the terminal signals every process, and npm and `bin/clawhold.mjs` pass
+ * signals on.
+ */
+const SAME_KEY_MS = 500;
 
-/** Calls `first` for the first wish to stop, and `again` for a later one by somebody who cannot wait. */
+/**
+ * Calls `first` for the first interrupt, and `again` for each later one. Signals within `SAME_KEY_MS` count as
+ * one.
+ */
 export function onInterrupt(first: () => void, again: () => void): void {
   let firstAt: number | undefined;
-  const told = () => {
+  const onSignal = () => {
     const now = performance.now();
     if (firstAt === undefined) {
       firstAt = now;
       first();
-    } else if (now - firstAt > ONE_KEY_MS) {
+    } else if (now - firstAt > SAME_KEY_MS) {
       again();
     }
   };
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, told);
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, onSignal);
 }

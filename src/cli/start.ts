@@ -11,15 +11,15 @@ import { type Style, styleFor } from './style.ts';
 const HELP = `clawhold start: start the gateway
 
 Options
-  --port <number>    instead of CLAWHOLD_PORT (2529)
-  --host <address>   instead of CLAWHOLD_HOST (127.0.0.1); 0.0.0.0 for every interface
-  --data <folder>    instead of CLAWHOLD_DATA_DIR (./clawhold-data)
-  --config <file>    instead of CLAWHOLD_CONFIG (./clawhold.yaml, if there is one)
-  --help             show this
+  --port <number>    instead of CLAWHOLD_PORT (default 2529)
+  --host <address>   instead of CLAWHOLD_HOST (default 127.0.0.1); 0.0.0.0 listens on all interfaces
+  --data <folder>    instead of CLAWHOLD_DATA_DIR (default ./clawhold-data)
+  --config <file>    instead of CLAWHOLD_CONFIG (default ./clawhold.yaml, if it exists)
+  --help             show this help
 
-Keys of providers come from their usual variables (OPENAI_API_KEY, ANTHROPIC_API_KEY, GEMINI_API_KEY…); clawhold
-doctor lists what was found. The first start makes a root key and shows it once, unless CLAWHOLD_MASTER_KEY has one.
-Ctrl-C lets running turns end, then stops; a second Ctrl-C stops at once.
+Provider keys come from their usual variables (OPENAI_API_KEY, ANTHROPIC_API_KEY, GEMINI_API_KEY…); clawhold doctor
+lists which were found. The first start creates a root key and shows it once, unless CLAWHOLD_MASTER_KEY is set.
+Ctrl-C stops the gateway after running turns have ended; a second Ctrl-C stops it at once.
 `;
 
 const OPTIONS = {
@@ -47,7 +47,9 @@ export async function main(args: string[]): Promise<void> {
   onInterrupt(
     async () => {
       const seconds = config.shutdown.drainMs / 1000;
-      console.error(`\nStopping: running turns get up to ${seconds} s. Ctrl-C again stops at once.`);
+      console.error(
+        `\nStopping. Running turns have up to ${seconds} s to end. Press Ctrl-C again to stop at once.`,
+      );
       await gateway.stop();
       console.error('Stopped.');
       process.exit(0);
@@ -57,7 +59,7 @@ export async function main(args: string[]): Promise<void> {
   console.error(banner(gateway, config, styleFor(process.stderr, process.env)));
 }
 
-/** Options become variables, so that one place decides what goes before what. False: show the help. */
+/** Sets options as environment variables, so that only the configuration decides precedence. False: show the help. */
 function readOptions(args: string[]): boolean {
   try {
     const { values } = parseArgs({ args, options: OPTIONS });
@@ -77,8 +79,8 @@ async function start(config: Config): Promise<RunningGateway> {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
     throw new Error(
-      `Port ${config.port} on ${config.host} is in use, perhaps by a gateway that runs already. ` +
-        'Try clawhold doctor, or another port: clawhold start --port 2530',
+      `Port ${config.port} on ${config.host} is in use, perhaps by a gateway that is already running. ` +
+        'Run clawhold doctor, or use another port: clawhold start --port 2530',
     );
   }
 }
@@ -87,39 +89,41 @@ function banner(gateway: RunningGateway, config: Config, style: Style): string {
   const { newRootKey, providers, recovered } = gateway;
   const url = addressOf(config.host, Number(new URL(gateway.url).port));
   const on = providers.filter(({ state }) => state === 'on').map(({ id }) => id);
-  const kept = config.storage.kind === 'memory' ? 'memory, forgotten at the stop' : near(config.dataDir);
+  const sessions =
+    config.storage.kind === 'memory' ? 'memory (lost when the gateway stops)' : shortPath(config.dataDir);
   const lines = [
     `${style.bold('Clawhold')} ${version} listens on ${style.cyan(url)}`,
     '',
     `  Claws      ${['local', ...on].join(', ')}`,
-    `  Sessions   ${kept}`,
+    `  Sessions   ${sessions}`,
   ];
   if (newRootKey)
-    lines.push(`  Root key   ${style.bold(newRootKey)}`, '             shown only now: keep it');
+    lines.push(`  Root key   ${style.bold(newRootKey)}`, '             Save it now: it is not shown again.');
   if (on.length === 0)
     lines.push(
       '',
-      'No provider key is set, so local/recall answers. Set OPENAI_API_KEY, for example, and restart.',
+      'No provider is set up, so only the built-in local/recall answers. Set a key, for example OPENAI_API_KEY, and restart.',
     );
-  if (recovered > 0) lines.push('', `${recovered} turn(s) that the last stop cut off were closed and kept.`);
+  if (recovered > 0)
+    lines.push('', `Took over ${recovered} turn(s) that were running when the gateway last stopped.`);
   const key = newRootKey ?? (config.masterKey === undefined ? '<your root key>' : '$CLAWHOLD_MASTER_KEY');
   lines.push(
     '',
     'Try it:',
-    style.dim(example(url, key)),
+    style.dim(exampleRequest(url, key)),
     '',
-    'npm run chat talks to it here. Ctrl-C stops.',
+    'Chat with it in another terminal: npm run chat. Ctrl-C stops the gateway.',
     '',
   );
   return lines.join('\n');
 }
 
-function near(path: string): string {
+function shortPath(path: string): string {
   const short = relative(process.cwd(), path);
   return short.startsWith('..') ? path : `./${short}`;
 }
 
-function example(url: string, key: string): string {
+function exampleRequest(url: string, key: string): string {
   const body = '{"model":"local/recall","messages":[{"role":"user","content":"My name is Ada."}]}';
   return [
     `  curl ${url}/v1/chat/completions -H "authorization: Bearer ${key}" \\`,

@@ -1,4 +1,4 @@
-/** How a text looks on one output: coloured or plain, with the marks that its character set has. */
+/** How text looks on one output: with or without colour, with Unicode or ASCII signs. */
 export interface Style {
   dim(text: string): string;
   bold(text: string): string;
@@ -6,7 +6,7 @@ export interface Style {
   green(text: string): string;
   yellow(text: string): string;
   cyan(text: string): string;
-  /** Marks of a finding, and the signs around text; plain ASCII outside UTF-8. */
+  /** The marks of findings and of notes. Plain ASCII when the locale is not UTF-8. */
   signs: { ok: string; warn: string; bad: string; note: string; dot: string; ellipsis: string };
 }
 
@@ -15,7 +15,7 @@ type Env = Readonly<Record<string, string | undefined>>;
 const UNICODE: Style['signs'] = { ok: '✓', warn: '!', bad: '✗', note: '·', dot: '·', ellipsis: '…' };
 const ASCII: Style['signs'] = { ok: '+', warn: '!', bad: 'x', note: '-', dot: '-', ellipsis: '...' };
 
-/** Colours only for a terminal and without `NO_COLOR` (no-color.org). */
+/** Uses colours only on a terminal, and not when `NO_COLOR` is set (no-color.org). */
 export function styleFor(output: { isTTY?: boolean }, env: Env): Style {
   const coloured = output.isTTY === true && !env.NO_COLOR && env.TERM !== 'dumb';
   const paint = (open: number, close: number) => (text: string) =>
@@ -27,11 +27,11 @@ export function styleFor(output: { isTTY?: boolean }, env: Env): Style {
     green: paint(32, 39),
     yellow: paint(33, 39),
     cyan: paint(36, 39),
-    signs: speaksUtf8(env) ? UNICODE : ASCII,
+    signs: isUtf8(env) ? UNICODE : ASCII,
   };
 }
 
-function speaksUtf8(env: Env): boolean {
+function isUtf8(env: Env): boolean {
   if (process.platform === 'win32') return true;
   return /utf-?8/i.test(env.LC_ALL || env.LC_CTYPE || env.LANG || '');
 }

@@ -18,27 +18,30 @@ const calls = () => upstream.provider.requests.length;
 test.each([
   ['/v1/chat/completions', { messages: [{ role: 'user', content: 'hello' }] }],
   ['/v1/responses', { input: 'hello', store: false }],
-])('%s: a client that hangs up has its answer when it comes back with its key', async (path, said) => {
-  const gateway = await testGateway({ provider });
-  const body = JSON.stringify({ model: 'groq/echo+delay-50', ...said });
-  const headers = {
-    'content-type': 'application/json',
-    'idempotency-key': `key-${path.length}`,
-  };
-  const leaving = new AbortController();
-  const first = gateway.fetch(path, { method: 'POST', body, headers, signal: leaving.signal });
-  first.catch(() => {});
-  await until('the provider is asked', () => calls() === 1);
-  leaving.abort();
-  const reply = await gateway.fetch(path, { method: 'POST', body, headers });
-  expect(reply.status).toBe(200);
-  expect(reply.headers.get('x-clawhold-replayed')).toBe('true');
-  expect(await reply.text()).toContain('You said: hello');
-  expect(calls()).toBe(1);
-  await gateway.stop();
-});
+])(
+  '%s: a client that disconnects gets its answer when it sends the request again with its key',
+  async (path, input) => {
+    const gateway = await testGateway({ provider });
+    const body = JSON.stringify({ model: 'groq/echo+delay-50', ...input });
+    const headers = {
+      'content-type': 'application/json',
+      'idempotency-key': `key-${path.length}`,
+    };
+    const leaving = new AbortController();
+    const first = gateway.fetch(path, { method: 'POST', body, headers, signal: leaving.signal });
+    first.catch(() => {});
+    await until('the provider is asked', () => calls() === 1);
+    leaving.abort();
+    const reply = await gateway.fetch(path, { method: 'POST', body, headers });
+    expect(reply.status).toBe(200);
+    expect(reply.headers.get('x-clawhold-replayed')).toBe('true');
+    expect(await reply.text()).toContain('You said: hello');
+    expect(calls()).toBe(1);
+    await gateway.stop();
+  },
+);
 
-describe('a turn that was queued when its process died', () => {
+describe('a turn that was queued when its process was killed', () => {
   const ask = (gateway: TestGateway, retries: number) =>
     gateway.post(
       '/v1/responses',
@@ -47,7 +50,7 @@ describe('a turn that was queued when its process died', () => {
     );
   const read = async (reply: Response) => (await reply.json()) as { id: string; status: string };
 
-  test('is known by its request after the next death too', async () => {
+  test('is found by its request after a second kill too', async () => {
     const first = await spawnGateway({ provider, dataDir });
     const holder = { model: 'groq/once-stall-2', stream: true, messages: [{ role: 'user', content: 'now' }] };
     const held = await first.post('/v1/chat/completions', holder, { 'x-session-id': 'busy' });
@@ -66,7 +69,7 @@ describe('a turn that was queued when its process died', () => {
   });
 });
 
-/** The events of a stream, until there are enough. */
+/** The events of a stream, until `isEnough`. */
 async function readStream(reply: Response, isEnough: (text: string) => boolean = () => false) {
   let text = '';
   for await (const chunk of reply.body!) {
@@ -84,12 +87,12 @@ test.each([
     { 'x-clawhold-when-down': 'defer' },
   ],
 ])(
-  '%s: a reader whom a stopping gateway sends to its successor misses no event',
-  async (path, said, headers) => {
+  '%s: a reader that moves from a stopping gateway to its successor misses no event',
+  async (path, input, headers) => {
     const env = { CLAWHOLD_SHUTDOWN_DRAIN_MS: '1' };
     const data = temporaryDirectory();
     const first = await spawnGateway({ provider, dataDir: data, env });
-    const body = { model: 'groq/echo+once-stall-2', stream: true, ...said };
+    const body = { model: 'groq/echo+once-stall-2', stream: true, ...input };
     const reply = await first.post(path, body, { 'x-session-id': 'read', ...headers });
     const name = reply.headers.get('x-clawhold-response-id')!;
     const reading = readStream(reply);
@@ -103,16 +106,16 @@ test.each([
     );
     const last = Math.max(...numbers.filter(Boolean).map(Number));
     const second = await spawnGateway({ provider, dataDir: data });
-    const place = `${path}/${path.includes('chat') ? name.replace('resp_', 'chatcmpl-') : name}?stream=true`;
-    const whole = await readStream(await second.fetch(place));
-    const rest = await readStream(await second.fetch(`${place}&starting_after=${last}`));
+    const url = `${path}/${path.includes('chat') ? name.replace('resp_', 'chatcmpl-') : name}?stream=true`;
+    const whole = await readStream(await second.fetch(url));
+    const rest = await readStream(await second.fetch(`${url}&starting_after=${last}`));
     expect([...before.slice(0, -1), ...rest]).toEqual(whole);
     await second.stop();
     rmSync(data, { recursive: true });
   },
 );
 
-test('a gateway whose provider is gone starts, and closes the turns that ran there', async () => {
+test('a gateway whose provider is no longer configured starts, and closes the turns that used it', async () => {
   const data = temporaryDirectory();
   const first = await spawnGateway({ provider, dataDir: data });
   const body = { model: 'groq/echo+stall-2', input: 'hello', stream: true };

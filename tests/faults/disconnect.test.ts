@@ -16,10 +16,10 @@ const unique = (what: string) => `${what}-${++count}`;
 interface Question {
   dialect: Dialect;
   text: string;
-  /** What the model does; see the simulator's README. */
+  /** The behaviour of the model; see the simulator's README. */
   behaviour: string;
   stream: boolean;
-  /** Absent for a request that nobody keeps. */
+  /** Absent for a request that is not stored. */
   session?: string;
 }
 
@@ -35,11 +35,11 @@ function ask(to: TestGateway, { dialect, text, behaviour, stream, session }: Que
   });
 }
 
-/** What the provider got that ended in `text`. */
+/** The provider's request whose last text is `text`. */
 const sent = (text: string) => provider.requests.find((request) => context(request).at(-1) === text);
 
-/** Asks, and leaves once the provider is at work and, in a stream, `text` has been read. */
-async function askAndLeave(question: Question, seen?: string): Promise<void> {
+/** Asks, and disconnects when the provider has the request and, for a stream, `seen` has been read. */
+async function askAndDisconnect(question: Question, seen?: string): Promise<void> {
   const leaving = new AbortController();
   const reply = ask(gateway, question, leaving.signal);
   reply.catch(() => {});
@@ -51,7 +51,7 @@ async function askAndLeave(question: Question, seen?: string): Promise<void> {
       if (text.includes(seen)) break;
     }
   }
-  // What only a dead request holds on to must not be needed to notice.
+  // The gateway must notice the disconnect even after the garbage collector has removed unreferenced objects.
   Bun.gc(true);
   leaving.abort();
   await reply.then(
@@ -60,7 +60,7 @@ async function askAndLeave(question: Question, seen?: string): Promise<void> {
   );
 }
 
-/** The context of a further turn in the session. */
+/** The conversation that the provider receives for the next turn of the session. */
 async function nextContext(session: string): Promise<string[]> {
   const text = unique('next');
   const reply = await ask(gateway, { dialect: 'chat', text, behaviour: 'echo', stream: false, session });
@@ -70,11 +70,11 @@ async function nextContext(session: string): Promise<string[]> {
 
 const WORDS = 'one two three four five six seven eight nine ten eleven twelve';
 
-describe.each(DIALECTS)('%s: a client that leaves', (dialect) => {
-  test('in mid-stream: its session has the whole answer', async () => {
+describe.each(DIALECTS)('%s: a client that disconnects', (dialect) => {
+  test('in the middle of a stream: its session has the whole answer', async () => {
     const session = unique('kept');
     const text = `${session} ${WORDS}`;
-    await askAndLeave({ dialect, text, behaviour: 'echo+pace-5', stream: true, session }, 'three');
+    await askAndDisconnect({ dialect, text, behaviour: 'echo+pace-5', stream: true, session }, 'three');
     expect(await nextContext(session)).toEqual([text, `You said: ${text}`]);
     expect(sent(text)!.aborted).toBe(false);
   });
@@ -82,14 +82,14 @@ describe.each(DIALECTS)('%s: a client that leaves', (dialect) => {
   test('before the first delta: its session has the whole answer', async () => {
     const session = unique('kept');
     const text = `${session} ${WORDS}`;
-    await askAndLeave({ dialect, text, behaviour: 'echo+delay-50', stream: true, session });
+    await askAndDisconnect({ dialect, text, behaviour: 'echo+delay-50', stream: true, session });
     expect(await nextContext(session)).toEqual([text, `You said: ${text}`]);
   });
 
   test('before its JSON answer: its session has the whole answer', async () => {
     const session = unique('kept');
     const text = `${session} ${WORDS}`;
-    await askAndLeave({ dialect, text, behaviour: 'echo+delay-50', stream: false, session });
+    await askAndDisconnect({ dialect, text, behaviour: 'echo+delay-50', stream: false, session });
     expect(await nextContext(session)).toEqual([text, `You said: ${text}`]);
   });
 
@@ -98,17 +98,17 @@ describe.each(DIALECTS)('%s: a client that leaves', (dialect) => {
     ['between deltas that keep coming', { behaviour: 'echo+pace-10', stream: true }, 'three'],
     ['before the first delta', { behaviour: 'silent', stream: true }, undefined],
     ['before its JSON answer', { behaviour: 'silent', stream: false }, undefined],
-  ])('%s and keeps nothing: the provider is hung up on', async (_when, how, seen) => {
+  ])('%s and stores nothing: the gateway disconnects from the provider', async (_when, how, seen) => {
     const text = `${unique('stateless')} ${WORDS} ${WORDS} ${WORDS}`;
-    await askAndLeave({ dialect, text, ...how }, seen);
-    await until('the provider is hung up on', () => sent(text)!.aborted, 2_000);
+    await askAndDisconnect({ dialect, text, ...how }, seen);
+    await until('the gateway disconnects from the provider', () => sent(text)!.aborted, 2_000);
   });
 
-  test('while it waits for its session: those behind it are served', async () => {
+  test('while it waits for its session: the next waiting turns are served', async () => {
     const session = unique('queue');
     const text = `${session} ${WORDS}`;
     const first = ask(gateway, { dialect, text, behaviour: 'echo+pace-5', stream: true, session });
-    await until('the first is under way', () => sent(text) !== undefined);
+    await until('the first turn is running', () => sent(text) !== undefined);
     const leaving = new AbortController();
     const waiting = { dialect, text: unique('waiting'), behaviour: 'echo', stream: true, session };
     const second = ask(gateway, waiting, leaving.signal);
@@ -120,7 +120,7 @@ describe.each(DIALECTS)('%s: a client that leaves', (dialect) => {
 });
 
 describe('cancel', () => {
-  const stuck = async (question: Question) => {
+  const askStalled = async (question: Question) => {
     const reply = await ask(gateway, question);
     const id = reply.headers.get('x-clawhold-response-id')!;
     const reader = reply.body!.getReader();
@@ -139,14 +139,20 @@ describe('cancel', () => {
   };
   const cancel = (id: string) => gateway.post(`/v1/responses/${id}/cancel`, {});
 
-  test.each(DIALECTS)('%s: hangs up on the provider and keeps the partial answer', async (dialect) => {
+  test.each(DIALECTS)('%s: disconnects from the provider and keeps the partial answer', async (dialect) => {
     const session = unique('cancelled');
     const text = `${session} ${WORDS}`;
-    const { id, rest } = await stuck({ dialect, text, behaviour: 'echo+stall-6', stream: true, session });
+    const { id, rest } = await askStalled({
+      dialect,
+      text,
+      behaviour: 'echo+stall-6',
+      stream: true,
+      session,
+    });
     const reply = await cancel(id);
     expect(reply.status).toBe(200);
     expect(await reply.json()).toMatchObject({ id, status: 'cancelled' });
-    await until('the provider is hung up on', () => sent(text)!.aborted, 2_000);
+    await until('the gateway disconnects from the provider', () => sent(text)!.aborted, 2_000);
     const partial = `You said: ${session} one two three`;
     const stored = (await (await gateway.fetch(`/v1/responses/${id}`)).json()) as Record<string, unknown>;
     expect(stored).toMatchObject({ status: 'cancelled', output: [{ content: [{ text: partial }] }] });
@@ -154,9 +160,9 @@ describe('cancel', () => {
     await rest();
   });
 
-  test('ends the stream of whoever reads along', async () => {
+  test('ends the streams of all readers', async () => {
     const question = { dialect: 'responses' as const, behaviour: 'echo+stall-6', stream: true };
-    const { id, rest } = await stuck({
+    const { id, rest } = await askStalled({
       ...question,
       text: `${unique('read')} ${WORDS}`,
       session: unique('s'),
@@ -165,18 +171,18 @@ describe('cancel', () => {
     expect(await rest()).toMatch(/event: response\.(incomplete|cancelled)\n.*"status":"cancelled"/);
   });
 
-  test('stops a claw that has not answered yet', async () => {
+  test('stops a call that has not been answered yet', async () => {
     const text = unique('silent');
     const body = { model: 'groq/silent', input: text, background: true };
     const { id } = (await (await gateway.post('/v1/responses', body)).json()) as { id: string };
     await until('the provider is asked', () => sent(text) !== undefined);
     expect(await (await cancel(id)).json()).toMatchObject({ id, status: 'cancelled', output: [] });
-    await until('the provider is hung up on', () => sent(text)!.aborted, 2_000);
+    await until('the gateway disconnects from the provider', () => sent(text)!.aborted, 2_000);
   });
 
-  test('twice is no mistake; of a completed response is one', async () => {
+  test('twice succeeds; cancelling a completed response is an error', async () => {
     const question = { dialect: 'responses' as const, stream: true, session: unique('twice') };
-    const { id, rest } = await stuck({ ...question, behaviour: 'echo+stall-6', text: WORDS });
+    const { id, rest } = await askStalled({ ...question, behaviour: 'echo+stall-6', text: WORDS });
     await cancel(id);
     expect((await cancel(id)).status).toBe(200);
     await rest();
@@ -186,7 +192,7 @@ describe('cancel', () => {
   });
 });
 
-test('after all of these no turn is running: the gateway stops without waiting', async () => {
+test('after these tests no turn is running: the gateway stops without waiting', async () => {
   const startedAt = performance.now();
   await gateway.stop();
   expect(performance.now() - startedAt).toBeLessThan(5_000);

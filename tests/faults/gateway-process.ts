@@ -2,15 +2,15 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { ROOT_KEY, temporaryDirectory } from '../harness/gateway.ts';
 
-/** `clawhold start` as the operator's shell sees it: what it prints, and how it exits. */
+/** `clawhold start` as a child process: its output and its exit code. */
 export interface GatewayProcess {
-  /** Rejects with what was printed if the process ends without having listened. */
+  /** Rejects with the output if the process ends before it listens. */
   url: Promise<string>;
   exited: Promise<number>;
-  /** All that was printed to standard error, once it has ended. */
+  /** Resolves to all of standard error when the process has ended. */
   stderr: Promise<string>;
   terminate(): void;
-  /** No effect on one that has ended. */
+  /** Has no effect after the process has ended. */
   kill(): void;
 }
 

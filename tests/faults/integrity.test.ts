@@ -3,17 +3,17 @@ import { rmSync } from 'node:fs';
 import fc from 'fast-check';
 import { type SpawnedGateway, spawnGateway, temporaryDirectory, testGateway } from '../harness/gateway.ts';
 import { startProvider } from '../simulators/provider/provider.ts';
-import { flaws } from './integrity/log.ts';
+import { logProblems } from './integrity/log.ts';
 import { crashes, type Move, moves, PROVIDERS, type Provider } from './integrity/moves.ts';
 import { oneIdProxy } from './integrity/one-id.ts';
-import { type Place, Walk } from './integrity/walk.ts';
+import { type Setup, Walk } from './integrity/walk.ts';
 import { readLog } from './recorded.ts';
 
-/** `RUNS=5000 SEED=1 bun test tests/faults/integrity.test.ts` looks further, and there again. */
+/** `RUNS=5000 SEED=1 bun test tests/faults/integrity.test.ts` runs more walks, reproducibly. */
 const RUNS = Number(process.env.RUNS ?? 100);
 const SEED = process.env.SEED ? { seed: Number(process.env.SEED) } : {};
-const LONG = 5_000 + 100 * RUNS;
-const EVERYWHERE = Object.keys(PROVIDERS) as Provider[];
+const TIMEOUT_MS = 5_000 + 100 * RUNS;
+const ALL_PROVIDERS = Object.keys(PROVIDERS) as Provider[];
 
 const simulator = startProvider();
 const proxy = oneIdProxy(simulator.url);
@@ -28,36 +28,36 @@ const yaml = `claws:
   one-id-anthropic: { protocol: anthropic, base_url: ${proxy.url}, api_key: sk-simulated }
 `;
 
-/** Each walk goes through a session of its own, and ends with a look into its log. */
-function expectEveryWalk(ways: fc.Arbitrary<Move[]>, numRuns: number, place: Place): Promise<void> {
-  return readLog(place.gateway.dataDir, (log) => {
-    const property = fc.asyncProperty(ways, async (made) => {
-      const walk = new Walk(place);
-      for (const move of made) await walk.make(move);
-      await walk.finish(EVERYWHERE);
-      expect(flaws((await log.named(walk.name)).turns)).toEqual([]);
+/** Runs walks. Each has its own session, and its log is checked at the end. */
+function expectEveryWalk(walks: fc.Arbitrary<Move[]>, numRuns: number, setup: Setup): Promise<void> {
+  return readLog(setup.gateway.dataDir, (log) => {
+    const property = fc.asyncProperty(walks, async (walkMoves) => {
+      const walk = new Walk(setup);
+      for (const move of walkMoves) await walk.make(move);
+      await walk.finish(ALL_PROVIDERS);
+      expect(logProblems((await log.named(walk.name)).turns)).toEqual([]);
     });
     return fc.assert(property, { numRuns, ...SEED });
   });
 }
 
-describe('a session goes on at every provider, and each hears all that was said', () => {
-  let place: Place;
+describe('a session continues at every provider, and each receives the whole conversation', () => {
+  let setup: Setup;
   beforeAll(async () => {
-    // What providers fail at is no news here.
+    // Failures of providers are expected here, so they are not logged.
     const env = { CLAWHOLD_LOG_LEVEL: 'error' };
-    place = { simulator, gateway: await testGateway({ provider: simulator.url, yaml, env }) };
+    setup = { simulator, gateway: await testGateway({ provider: simulator.url, yaml, env }) };
   });
-  afterAll(() => place.gateway.stop());
+  afterAll(() => setup.gateway.stop());
 
-  test('whatever is done to it', () => expectEveryWalk(moves, RUNS, place), LONG);
+  test('after random moves', () => expectEveryWalk(moves, RUNS, setup), TIMEOUT_MS);
 });
 
-describe('a session of a gateway that is killed goes on all the same', () => {
+describe('a session continues although the gateway is killed', () => {
   const dataDir = temporaryDirectory();
   const start = () => spawnGateway({ provider: simulator.url, yaml, dataDir });
   let gateway: SpawnedGateway;
-  const place: Place = {
+  const setup: Setup = {
     simulator,
     get gateway() {
       return gateway;
@@ -75,5 +75,9 @@ describe('a session of a gateway that is killed goes on all the same', () => {
     rmSync(dataDir, { recursive: true });
   });
 
-  test('whatever is done to it', () => expectEveryWalk(crashes, Math.ceil(RUNS / 25), place), LONG);
+  test(
+    'after random moves with crashes',
+    () => expectEveryWalk(crashes, Math.ceil(RUNS / 25), setup),
+    TIMEOUT_MS,
+  );
 });

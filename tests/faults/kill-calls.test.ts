@@ -29,7 +29,7 @@ const REQUESTS = {
 };
 type Dialect = keyof typeof REQUESTS;
 
-/** The events of a stream, until there are enough or it ends, or breaks. */
+/** The events of a stream, until `isEnough`, or until the stream ends or breaks. */
 async function eventsOf(
   reply: Response,
   isEnough: (text: string) => boolean = () => false,
@@ -41,7 +41,7 @@ async function eventsOf(
       if (isEnough(text)) break;
     }
   } catch {
-    // It was killed.
+    // The gateway was killed.
   }
   const blocks = text.split('\n\n').slice(0, -1);
   return blocks.filter((block) => !block.startsWith(':'));
@@ -49,7 +49,7 @@ async function eventsOf(
 
 let count = 0;
 
-/** Kills a gateway while the arguments of a call are streamed; resolves to what was seen before and after it. */
+/** Kills a gateway while it streams the arguments of a call. Resolves to the events before and after the kill. */
 async function killInCall(dialect: Dialect, headers: Record<string, string>) {
   const { path, body, further, id } = REQUESTS[dialect];
   const session = `calls-${++count}`;
@@ -63,9 +63,9 @@ async function killInCall(dialect: Dialect, headers: Record<string, string>) {
   const before = await eventsOf(reply, (text) => text.includes('{\\"'));
   await first.kill();
   const second = await spawnGateway({ provider: provider.url, dataDir });
-  const place = `${path}/${id(reply.headers.get('x-clawhold-response-id')!)}?stream=true`;
-  const after = await eventsOf(await second.fetch(`${place}&starting_after=${before.length - 1}`));
-  const replayed = await eventsOf(await second.fetch(place));
+  const url = `${path}/${id(reply.headers.get('x-clawhold-response-id')!)}?stream=true`;
+  const after = await eventsOf(await second.fetch(`${url}&starting_after=${before.length - 1}`));
+  const replayed = await eventsOf(await second.fetch(url));
   expect(replayed).toEqual([...before, ...after]);
   const next = await second.post(path, { model: 'groq/echo', ...further }, { 'x-session-id': session });
   expect(next.status).toBe(200);
@@ -75,7 +75,7 @@ async function killInCall(dialect: Dialect, headers: Record<string, string>) {
 
 const dataOf = (event: string) => JSON.parse(/^data: (.*)$/m.exec(event)![1]!) as Record<string, unknown>;
 
-test('responses: the call that was cut is declared void, and another one is whole', async () => {
+test('responses: the incomplete call is discarded, and a new one is whole', async () => {
   const { before, after } = await killInCall('responses', {});
   expect(before.at(-1)).toContain('response.function_call_arguments.delta');
   const types = after.map((event) => dataOf(event).type);
@@ -103,7 +103,7 @@ test('chat: the answer ends in an error, because a client cannot take back half 
   expect(after[0]).toContain('"code":"gateway_stopped"');
 });
 
-test('chat, where its client can: the call that was cut is declared void, and another one is whole', async () => {
+test('chat with when-broken restart: the incomplete call is discarded, and a new one is whole', async () => {
   const { after } = await killInCall('chat', { 'x-clawhold-when-broken': 'restart' });
   const restart = { reason: 'gateway_stopped', discard: { content: false, tool_calls: [0] } };
   expect(dataOf(after[0]!)).toMatchObject({ choices: [], clawhold: { restart } });

@@ -7,11 +7,11 @@ import { KillRun } from './kill/run.ts';
 const dataDir = temporaryDirectory();
 afterAll(() => rmSync(dataDir, { recursive: true }));
 
-test('kill -9 at any point of a turn: every client has its answer, once, whole and as it was', async () => {
+test('kill -9 at any point of a turn: every client gets its answer, once, whole and unchanged', async () => {
   const { violations, points, survivors, fates } = await new KillRun(dataDir).run(KILL_POINTS.length + 6);
   expect(violations).toEqual([]);
   expect(Object.keys(points)).toHaveLength(KILL_POINTS.length);
-  // Otherwise the kills struck nothing and the test proves nothing.
+  // Otherwise the kills hit no running turns and the test proves nothing.
   expect(survivors).toBeGreaterThan(200);
   for (const count of Object.values(fates)) expect(count).toBeGreaterThan(0);
 }, 120_000);

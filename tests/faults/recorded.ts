@@ -8,23 +8,23 @@ import { SqliteSessionStore } from '../../src/stores/sqlite/session-store.ts';
 
 const TENANT = 'default' as Tenant;
 
-/** The log of a session as it is on disk. */
+/** The log of a session, as it is on disk. */
 export interface RecordedSession {
-  /** Where the next turn would follow. */
+  /** The turn that the next turn would follow. */
   head: TurnId | null;
-  /** All, oldest first, also those beside the branch. */
+  /** All turns, oldest first, also those that are not on the branch. */
   turns: Turn[];
 }
 
-/** How a client says what it continues. */
-interface Conversation {
+/** How a client names the conversation that it continues. */
+interface ConversationReference {
   name: string;
-  /** A response's id. */
+  /** The id of a response. */
   previous?: string;
-  manner: { state: 'session' | 'chain' | 'none' };
+  clientKind: { state: 'session' | 'chain' | 'none' };
 }
 
-/** Reads the database beside the gateway, as a second process would. */
+/** Reads the database while the gateway runs, as a second process would. */
 export async function readLog<Result>(
   dataDir: string,
   read: (log: RecordedLog) => Promise<Result>,
@@ -40,9 +40,9 @@ export async function readLog<Result>(
 export class RecordedLog {
   constructor(private readonly store: SqliteSessionStore) {}
 
-  /** The session that a client names, or the one that its last response is part of. */
-  async sessionOf({ name, previous, manner }: Conversation): Promise<RecordedSession> {
-    if (manner.state === 'session') return this.named(name);
+  /** The session that a client names, or the session of its last response. */
+  async sessionOf({ name, previous, clientKind }: ConversationReference): Promise<RecordedSession> {
+    if (clientKind.state === 'session') return this.named(name);
     const tip = previous === undefined ? undefined : parseResponseId(previous);
     return tip ? this.endingIn(tip) : { head: null, turns: [] };
   }
@@ -53,7 +53,7 @@ export class RecordedLog {
     return { head: session.head, turns: await this.turns(session.id) };
   }
 
-  /** The session that a turn is part of, as far as the turn. */
+  /** The session of a turn. The turn is its head. */
   async endingIn(turn: TurnId): Promise<RecordedSession> {
     return { head: turn, turns: await this.turns(sessionOf(turn)) };
   }
@@ -85,8 +85,8 @@ export function textOf(items: readonly Item[]): string {
     .join('');
 }
 
-/** What was said on a branch. */
-export function saidOn(branch: readonly Turn[]): string[] {
+/** The texts of a branch: inputs and outputs. */
+export function textsOn(branch: readonly Turn[]): string[] {
   return branch.flatMap(({ input, output }) => [textOf(input), textOf(output)]).filter((text) => text !== '');
 }
 
@@ -95,19 +95,19 @@ type JournalLine =
   | ['deltas', TurnId, { type: string; text?: string }[]]
   | ['end', TurnId];
 
-/** A turn that was begun and not ended. */
+/** A turn that has begun and not ended. */
 export interface Unfinished {
-  /** What was asked. */
+  /** The text of the input. */
   asked: string;
-  /** What has been answered so far. */
+  /** The text of the answer so far. */
   text: string;
 }
 
-/** What the journal shows as unfinished, read without the code under test. */
+/** The unfinished turns in the journal. This reads the files without the code under test. */
 export function readJournal(dataDir: string): Map<TurnId, Unfinished> {
   const open = new Map<TurnId, Unfinished>();
   for (const name of journalFiles(dataDir).filter((file) => file.endsWith('.log'))) {
-    // What follows the last line break is being written, or was cut short by a kill.
+    // Text after the last line break is still being written, or was cut by a kill.
     for (const line of readSegment(join(dataDir, 'journal', name))
       .split('\n')
       .slice(0, -1)) {
@@ -121,7 +121,7 @@ export function readJournal(dataDir: string): Map<TurnId, Unfinished> {
   return open;
 }
 
-/** Segments go when their turns have ended, and change their names when they are taken over. */
+/** The text of a segment. Segments are deleted when their turns end, and renamed when they are taken over. */
 function readSegment(path: string): string {
   try {
     return readFileSync(path, 'utf8');

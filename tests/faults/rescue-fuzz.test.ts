@@ -7,16 +7,16 @@ import { asList, asText, type Json } from '../simulators/provider/shape.ts';
 import { adds, ends, scriptedProvider } from './scripted.ts';
 import { type Dialect, PATHS, type Seen, see } from './seen.ts';
 
-/** An answer that a model would give. */
+/** A whole answer of the model. */
 interface Answer {
   thoughts: string[];
   words: string[];
-  /** The arguments of calls, in pieces. */
+  /** The arguments of each call, in pieces. */
   calls: string[][];
 }
 
-/** One call of the model: how many chunks come before it breaks off, and how many words it repeats. */
-interface Conduct {
+/** One call to the model: how many chunks it sends before it breaks off, and how many words it repeats. */
+interface CallBehaviour {
   chunks: number;
   repeats: number;
 }
@@ -31,22 +31,22 @@ const answers: fc.Arbitrary<Answer> = fc.record({
     maxLength: 2,
   }),
 });
-const conducts = fc.array(
+const callBehaviours = fc.array(
   fc.record({ chunks: fc.integer({ min: 1, max: 12 }), repeats: fc.constantFrom(0, 0, 0, 1, 2, 99) }),
   { minLength: 1, maxLength: 4 },
 );
 
-/** What the model was sent of its own answer, where it is to go on with it. */
-function saidOf(body: Json): string {
+/** The beginning of the model's answer in a request that asks for the rest; else empty. */
+function beginningOf(body: Json): string {
   const messages = asList(body.messages);
   const [before, last] = messages.slice(-2);
   return last?.role === 'user' && before?.role === 'assistant' ? asText(before.content) : '';
 }
 
-function chunksOf({ thoughts, words, calls }: Answer, said: string, repeats: number): Json[] {
-  const again = [...said.matchAll(/\S+/g)].at(-repeats)?.index ?? 0;
-  // A single digit does not tell that it comes twice.
-  const from = repeats === 0 || said.length - again < 2 ? said.length : again;
+function chunksOf({ thoughts, words, calls }: Answer, beginning: string, repeats: number): Json[] {
+  const overlapStart = [...beginning.matchAll(/\S+/g)].at(-repeats)?.index ?? 0;
+  // An overlap of one character is too short to be recognised as a repetition.
+  const from = repeats === 0 || beginning.length - overlapStart < 2 ? beginning.length : overlapStart;
   let at = 0;
   const rest = words.flatMap((word) => {
     const piece = word.slice(Math.max(0, from - at));
@@ -68,10 +68,10 @@ function chunksOf({ thoughts, words, calls }: Answer, said: string, repeats: num
 }
 
 let answer: Answer;
-let conduct: Conduct[];
+let conduct: CallBehaviour[];
 const provider = scriptedProvider((_, nth, body) => {
   const { chunks = 99, repeats = 0 } = conduct[nth - 1] ?? {};
-  return chunksOf(answer, saidOf(body), repeats).slice(0, chunks);
+  return chunksOf(answer, beginningOf(body), repeats).slice(0, chunks);
 });
 let gateway: TestGateway;
 beforeAll(async () => {
@@ -87,17 +87,17 @@ let count = 0;
 
 async function check(dialect: Dialect): Promise<void> {
   const session = `fuzz-${count++}`;
-  const said = dialect === 'chat' ? { messages: [{ role: 'user', content: 'Go.' }] } : { input: 'Go.' };
-  const body = { model: `groq/${session}`, stream: true, ...said };
+  const input = dialect === 'chat' ? { messages: [{ role: 'user', content: 'Go.' }] } : { input: 'Go.' };
+  const body = { model: `groq/${session}`, stream: true, ...input };
   const headers = { 'x-session-id': session, 'x-clawhold-when-broken': 'restart' };
   const reply = await gateway.post(PATHS[dialect], body, headers);
   const id = reply.headers.get('x-clawhold-response-id')!;
   const text = withoutComments(await reply.text());
   const seen = await see(new Response(text, SSE), dialect);
   expectWhole(seen);
-  const place =
+  const url =
     dialect === 'chat' ? `${PATHS.chat}/${id.replace('resp_', 'chatcmpl-')}` : `${PATHS.responses}/${id}`;
-  await expectReplay(`${place}?stream=true`, text);
+  await expectReplay(`${url}?stream=true`, text);
   const words = answer.words.join('');
   const calls = answer.calls.map((_, index) => `function_call call_${index}`);
   const log = (await sessionLog(gateway, session)).filter((line) => !line.startsWith('reasoning'));
@@ -119,8 +119,8 @@ function expectWhole(seen: Seen): void {
   expect(seen).toMatchObject({ isWhole: true, text: answer.words.join(''), calls });
 }
 
-async function expectReplay(place: string, live: string): Promise<void> {
-  const replay = async (query = '') => withoutComments(await (await gateway.fetch(place + query)).text());
+async function expectReplay(url: string, live: string): Promise<void> {
+  const replay = async (query = '') => withoutComments(await (await gateway.fetch(url + query)).text());
   expect(await replay()).toBe(live);
   const numbers = blocksOf(live)
     .map(numberOf)
@@ -129,9 +129,9 @@ async function expectReplay(place: string, live: string): Promise<void> {
   expect(await replay(`&starting_after=${last}`)).toBe(after(live, last));
 }
 
-test('any answer that breaks off anywhere, up to four times, is the whole answer in the end', async () => {
+test('an answer that breaks off up to four times, at any position, becomes the whole answer', async () => {
   await fc.assert(
-    fc.asyncProperty(answers, conducts, async (wanted, calls) => {
+    fc.asyncProperty(answers, callBehaviours, async (wanted, calls) => {
       answer = wanted;
       conduct = calls;
       for (const dialect of ['chat', 'responses'] as const) await check(dialect);

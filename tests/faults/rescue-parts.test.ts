@@ -6,7 +6,9 @@ import { asJson, asList, type Json } from '../simulators/provider/shape.ts';
 import { adds, ends, type Script, scriptedProvider } from './scripted.ts';
 import { type Dialect, PATHS, type Seen, see } from './seen.ts';
 
-/** What cannot be continued, and what is no part of the answer: each must never be patched, doubled or lost. */
+/**
+ * Parts that cannot be continued, and parts that are not text: they must never be joined wrongly, doubled or lost.
+ */
 
 const PROVIDERS = ['openai', 'anthropic', 'gemini'] as const;
 const DIALECTS = ['chat', 'responses'] as const;
@@ -58,24 +60,24 @@ async function ask(
   more: Json = {},
   headers: Record<string, string> = {},
 ): Promise<Seen> {
-  const said = dialect === 'chat' ? { messages: [{ role: 'user', content: 'one' }] } : { input: 'one' };
-  const body = { model, stream: true, ...said, ...more };
+  const input = dialect === 'chat' ? { messages: [{ role: 'user', content: 'one' }] } : { input: 'one' };
+  const body = { model, stream: true, ...input, ...more };
   return see(await gateway.post(PATHS[dialect], body, { 'x-session-id': session, ...headers }), dialect);
 }
 
 const RESTART = { 'x-clawhold-when-broken': 'restart' };
 const FAIL = { 'x-clawhold-when-broken': 'fail' };
 
-/** The next turns, at every provider: none refuses what the session holds. */
+/** The next turns, at every provider: no provider refuses the session. */
 async function expectToGoOn(): Promise<void> {
-  // What produced nothing is beside the branch.
-  const heard = (await log()).filter((line) => line === 'user: one').map(() => 'one');
+  // A turn without output is not on the branch.
+  const texts = (await log()).filter((line) => line === 'user: one').map(() => 'one');
   for (const name of PROVIDERS) {
-    heard.push(`next at ${name}`);
-    const messages = [{ role: 'user', content: heard.at(-1) }];
+    texts.push(`next at ${name}`);
+    const messages = [{ role: 'user', content: texts.at(-1) }];
     const body = { model: `${name}/recall`, messages };
     const completion = await json(gateway.post(PATHS.chat, body, { 'x-session-id': session }));
-    expect(completionText(completion)).toBe(`I have heard: ${heard.map((text) => `"${text}"`).join(' | ')}`);
+    expect(completionText(completion)).toBe(`I have heard: ${texts.map((text) => `"${text}"`).join(' | ')}`);
   }
 }
 
@@ -90,7 +92,7 @@ function expectWholeCalls({ calls, isWhole }: Seen): void {
 describe.each([1, 3, 5])('calls of tools that break off after %i pieces', (pieces) => {
   const model = (name: string) => `${name}/tools+once-cut-${name === 'gemini' ? 1 : pieces}`;
 
-  test.each(CALLS)('of %s are made anew on %s, and this is told', async (name, dialect) => {
+  test.each(CALLS)('of %s are made again on %s, and the stream announces it', async (name, dialect) => {
     const seen = await ask(dialect, model(name), { tools: TOOLS[dialect] }, RESTART);
     expectWholeCalls(seen);
     expect(seen.restarts).toBe(1);
@@ -99,62 +101,62 @@ describe.each([1, 3, 5])('calls of tools that break off after %i pieces', (piece
     await expectToGoOn();
   });
 
-  test.each(PROVIDERS)('of %s are made anew on responses unless it is said otherwise', async (name) => {
+  test.each(PROVIDERS)('of %s are made again on responses by default', async (name) => {
     expectWholeCalls(await ask('responses', model(name), { tools: TOOLS.responses }));
   });
 
   test.each(CALLS)(
-    'of %s are an error on %s where nothing may be void; none is kept',
+    'of %s are an error on %s with when-broken fail; incomplete calls are not kept',
     async (name, dialect) => {
       const headers = dialect === 'chat' ? {} : FAIL;
       const seen = await ask(dialect, model(name), { tools: TOOLS[dialect] }, headers);
       expect(seen).toMatchObject({ isWhole: false, code: 'stream_interrupted', restarts: 0 });
       expect(provider.requests).toHaveLength(1);
       for (const { type, arguments: args } of await items()) {
-        // A call that came whole was seen, and stays; half a call is none.
+        // A whole call was sent to the client, so it stays. An incomplete call does not count.
         if (type === 'function_call') expect(JSON.parse(String(args))).toEqual(ARGUMENTS);
       }
       await expectToGoOn();
     },
   );
 
-  test.each(CALLS)('of %s are silently made anew on %s where nobody has seen them', async (name, dialect) => {
-    const seen = await ask(dialect, model(name), { tools: TOOLS[dialect], stream: false });
-    expectWholeCalls(seen);
-    expect(provider.requests).toHaveLength(2);
-    await expectToGoOn();
-  });
+  test.each(CALLS)(
+    'of %s are made again on %s without notice if the client has not seen them',
+    async (name, dialect) => {
+      const seen = await ask(dialect, model(name), { tools: TOOLS[dialect], stream: false });
+      expectWholeCalls(seen);
+      expect(provider.requests).toHaveLength(2);
+      await expectToGoOn();
+    },
+  );
 
   const items = async () =>
     asList((await json(gateway.fetch(`/v1/conversations/${session}/items?order=asc&limit=100`))).data);
 });
 
-test.each(DIALECTS)(
-  'a text before a call of a tool stays when the call breaks off, on %s',
-  async (dialect) => {
-    const tool_calls = (args: string) => [
-      { index: 0, id: 'call_1', function: { name: 'weather', arguments: args } },
-    ];
-    script = (_, nth) =>
-      nth === 1
-        ? [adds({ content: 'Let me see' }), adds({ content: '.' }), adds({ tool_calls: tool_calls('{"ci') })]
-        : [adds({ tool_calls: tool_calls(JSON.stringify(ARGUMENTS)) }), ends('tool_calls')];
-    const seen = await ask(dialect, 'groq/text+call', { tools: TOOLS[dialect] }, RESTART);
-    expect(seen).toMatchObject({ isWhole: true, restarts: 1, text: 'Let me see.' });
-    expect(seen.calls.map((call) => JSON.parse(call.arguments))).toEqual([ARGUMENTS]);
-    expect(asList(scripted.requests[1]!.messages).map(({ content }) => content)).toContain('Let me see.');
-    expect((await log()).slice(0, 2)).toEqual(['user: one', 'assistant: Let me see.']);
-    await expectToGoOn();
-  },
-);
+test.each(DIALECTS)('text before a tool call stays when the call breaks off, on %s', async (dialect) => {
+  const tool_calls = (args: string) => [
+    { index: 0, id: 'call_1', function: { name: 'weather', arguments: args } },
+  ];
+  script = (_, nth) =>
+    nth === 1
+      ? [adds({ content: 'Let me see' }), adds({ content: '.' }), adds({ tool_calls: tool_calls('{"ci') })]
+      : [adds({ tool_calls: tool_calls(JSON.stringify(ARGUMENTS)) }), ends('tool_calls')];
+  const seen = await ask(dialect, 'groq/text+call', { tools: TOOLS[dialect] }, RESTART);
+  expect(seen).toMatchObject({ isWhole: true, restarts: 1, text: 'Let me see.' });
+  expect(seen.calls.map((call) => JSON.parse(call.arguments))).toEqual([ARGUMENTS]);
+  expect(asList(scripted.requests[1]!.messages).map(({ content }) => content)).toContain('Let me see.');
+  expect((await log()).slice(0, 2)).toEqual(['user: one', 'assistant: Let me see.']);
+  await expectToGoOn();
+});
 
-describe('a document with a form that breaks off', () => {
+describe('structured output that breaks off', () => {
   const model = (name: string) => `${name}/json+once-cut-${name === 'anthropic' ? 1 : 2}`;
-  /** As it is where nothing fails. */
+  /** The document without faults. */
   const document = (name: string): string =>
     JSON.stringify(name === 'anthropic' ? { answer: 'You said: one' } : ARGUMENTS);
 
-  test.each(CALLS)('of %s is made anew on %s, and this is told', async (name, dialect) => {
+  test.each(CALLS)('of %s is made again on %s, and the stream announces it', async (name, dialect) => {
     const seen = await ask(dialect, model(name), FORM[dialect], RESTART);
     expect(seen).toMatchObject({ isWhole: true, restarts: 1, text: document(name) });
     expect(provider.requests).toHaveLength(2);
@@ -162,12 +164,12 @@ describe('a document with a form that breaks off', () => {
     await expectToGoOn();
   });
 
-  test('is made anew on responses unless it is said otherwise', async () => {
+  test('is made again on responses by default', async () => {
     const seen = await ask('responses', model('openai'), FORM.responses);
     expect(seen).toMatchObject({ isWhole: true, restarts: 1 });
   });
 
-  test.each(CALLS)('of %s is an error on %s where nothing may be void', async (name, dialect) => {
+  test.each(CALLS)('of %s is an error on %s with when-broken fail', async (name, dialect) => {
     const headers = dialect === 'chat' ? {} : FAIL;
     const seen = await ask(dialect, model(name), FORM[dialect], headers);
     expect(seen).toMatchObject({ isWhole: false, code: 'stream_interrupted' });
@@ -175,11 +177,14 @@ describe('a document with a form that breaks off', () => {
     await expectToGoOn();
   });
 
-  test.each(CALLS)('of %s is silently made anew on %s where nobody has seen it', async (name, dialect) => {
-    const seen = await ask(dialect, model(name), { ...FORM[dialect], stream: false });
-    expect(seen).toMatchObject({ isWhole: true, restarts: 0, text: document(name) });
-    expect(provider.requests).toHaveLength(2);
-  });
+  test.each(CALLS)(
+    'of %s is made again on %s without notice if the client has not seen it',
+    async (name, dialect) => {
+      const seen = await ask(dialect, model(name), { ...FORM[dialect], stream: false });
+      expect(seen).toMatchObject({ isWhole: true, restarts: 0, text: document(name) });
+      expect(provider.requests).toHaveLength(2);
+    },
+  );
 });
 
 describe('thoughts', () => {
@@ -196,7 +201,7 @@ describe('thoughts', () => {
     },
   );
 
-  test.each(CALLS)('of %s are there though nothing was said yet, on %s', async (name, dialect) => {
+  test.each(CALLS)('of %s are kept if no text had followed, on %s', async (name, dialect) => {
     const seen = await ask(dialect, `${name}/think+say-8+once-cut-0`);
     expect(seen).toMatchObject({ isWhole: true, restarts: 0, text: ANSWER });
     expect(seen.thoughts).toContain(THOUGHT);
@@ -213,7 +218,7 @@ describe('thoughts', () => {
     await expectToGoOn();
   });
 
-  test.each(DIALECTS)('on how to go on are no part of the answer, on %s', async (dialect) => {
+  test.each(DIALECTS)('about how to continue are not part of the answer, on %s', async (dialect) => {
     script = (_, nth) =>
       nth === 1
         ? [adds({ content: 'one tw' })]
@@ -224,7 +229,7 @@ describe('thoughts', () => {
   });
 });
 
-describe('several choices of which one breaks off', () => {
+describe('several choices, one of which breaks off', () => {
   const say = (nth: number): Json[] => {
     const begun = [
       adds({ content: 'first' }),
@@ -243,7 +248,7 @@ describe('several choices of which one breaks off', () => {
     await expectToGoOn();
   });
 
-  test('are made anew where parts may be void', async () => {
+  test('are made again with when-broken restart', async () => {
     script = (_, nth) => say(nth);
     const reply = await gateway.post(
       PATHS.chat,
@@ -254,19 +259,19 @@ describe('several choices of which one breaks off', () => {
     expect(text).toEndWith('data: [DONE]\n\n');
     expect(text.match(/"restart"/g)).toHaveLength(1);
     const after = text.slice(text.indexOf('"restart"'));
-    const said = (choice: number) =>
+    const choiceText = (choice: number) =>
       [...after.matchAll(/"choices":\[\{"index":(\d),"delta":\{"content":"([^"]*)"\}/g)]
         .filter(([, index]) => Number(index) === choice)
         .map(([, , content]) => content)
         .join('');
-    expect([said(0), said(1)]).toEqual(['first one', 'second one']);
+    expect([choiceText(0), choiceText(1)]).toEqual(['first one', 'second one']);
     expect(await log()).toEqual(['user: one', 'assistant: first one']);
     await expectToGoOn();
   });
 });
 
 describe('a refusal', () => {
-  test('that breaks off is made anew', async () => {
+  test('that breaks off is made again', async () => {
     const seen = await ask('responses', 'openai/refuse+once-cut-3');
     expect(seen).toMatchObject({
       isWhole: true,
@@ -276,7 +281,7 @@ describe('a refusal', () => {
     await expectToGoOn();
   });
 
-  test('to go on stands behind what was said', async () => {
+  test('to continue follows the earlier text', async () => {
     script = (_, nth) =>
       nth === 1 ? [adds({ content: 'one two' })] : [adds({ refusal: 'I had better stop.' }), ends('stop')];
     const seen = await ask('responses', 'groq/stops');
@@ -289,13 +294,13 @@ describe('a refusal', () => {
   });
 });
 
-describe('another answer instead of the rest', () => {
+describe('a different answer instead of the rest', () => {
   const begun = 'The three largest rivers of the continent are the Nile, the';
   const other = 'The three largest rivers of the continent are these: one, two, three.';
   const answers: Script = (_, nth) =>
     nth === 1 ? [adds({ content: begun })] : [adds({ content: other }), ends('stop')];
 
-  test('replaces it where parts may be void', async () => {
+  test('replaces the first with when-broken restart', async () => {
     script = answers;
     const seen = await ask('responses', 'groq/other');
     expect(seen).toMatchObject({ isWhole: true, restarts: 1, text: other });
@@ -303,7 +308,7 @@ describe('another answer instead of the rest', () => {
     await expectToGoOn();
   });
 
-  test('is an error where they may not, and never glued to it', async () => {
+  test('is an error with when-broken fail, and is never joined to the first', async () => {
     script = answers;
     const seen = await ask('chat', 'groq/other');
     expect(seen).toMatchObject({ isWhole: false, code: 'provider_protocol_error', text: begun });
@@ -311,16 +316,16 @@ describe('another answer instead of the rest', () => {
     await expectToGoOn();
   });
 
-  test('lets a second model go on with the first one', async () => {
+  test('lets a second model continue the first answer', async () => {
     script = (_, nth) =>
       nth === 1
         ? [adds({ content: `You said: ${begun}` })]
         : [adds({ content: `You said: ${other}` }), ends('stop')];
     const asked = `${begun} Congo and the Niger`;
-    const said = [{ role: 'user', content: asked }];
+    const messages = [{ role: 'user', content: asked }];
     const reply = await gateway.post(PATHS.chat, {
       model: ['groq/other', 'anthropic/claude-sonnet-4-5+echo'],
-      messages: said,
+      messages,
       stream: true,
     });
     expect(await see(reply, 'chat')).toMatchObject({

@@ -9,7 +9,7 @@ import { asJson, asList, type Json } from '../simulators/provider/shape.ts';
 import { adds, ends, type Script, scriptedProvider } from './scripted.ts';
 import { type Dialect, PATHS, see } from './seen.ts';
 
-/** What a rescue leaves of a turn: its stream, its place in the session, its bill. */
+/** The results of a rescued turn: its stream, its entry in the session, its bill. */
 
 const DIALECTS = ['chat', 'responses'] as const;
 const PROVIDERS = ['openai', 'anthropic', 'gemini'] as const;
@@ -62,44 +62,44 @@ afterAll(async () => {
 });
 
 function ask(dialect: Dialect, more: Json, headers: Record<string, string> = {}): Promise<Response> {
-  const said = dialect === 'chat' ? { messages: [{ role: 'user', content: 'one' }] } : { input: 'one' };
+  const input = dialect === 'chat' ? { messages: [{ role: 'user', content: 'one' }] } : { input: 'one' };
   return gateway.post(
     PATHS[dialect],
-    { stream: true, ...said, ...more },
+    { stream: true, ...input, ...more },
     { 'x-session-id': session, ...headers },
   );
 }
 
 const idOf = (reply: Response): string => reply.headers.get('x-clawhold-response-id')!;
 
-/** Where a turn's stream can be read again. */
-function placeOf(dialect: Dialect, reply: Response): string {
+/** The URL at which a turn's stream can be read again. */
+function urlOf(dialect: Dialect, reply: Response): string {
   const id = idOf(reply);
   return dialect === 'chat'
     ? `${PATHS.chat}/${id.replace('resp_', 'chatcmpl-')}?stream=true`
     : `${PATHS.responses}/${id}?stream=true`;
 }
 
-const replayOf = async (place: string): Promise<string> =>
-  withoutComments(await (await gateway.fetch(place)).text());
+const replayOf = async (url: string): Promise<string> =>
+  withoutComments(await (await gateway.fetch(url)).text());
 
-describe('a reader who comes back', () => {
+describe('a reader that reconnects', () => {
   const MODEL = 'openai/say-8+once-cut-3+pace-5';
 
-  // The cut is behind the third word.
+  // The cut is after the third word.
   test.each(
     DIALECTS.flatMap((dialect) =>
       ['word1', ' word3', ' word4', ' word8'].map((word) => [dialect, word] as const),
     ),
   )('to %s after "%s" has all events once, across the rescue', async (dialect, word) => {
     const reply = await ask(dialect, { model: MODEL });
-    const place = placeOf(dialect, reply);
+    const url = urlOf(dialect, reply);
     const reader = readerOf(reply);
     const blocks = blocksOf(await reader.until(`"${word}"`));
     await reader.leave();
     const last = blocks.map(numberOf).findLast((number) => number !== undefined)!;
-    const rest = await replayOf(`${place}&starting_after=${last}`);
-    const whole = await replayOf(place);
+    const rest = await replayOf(`${url}&starting_after=${last}`);
+    const whole = await replayOf(url);
     expect(withoutComments(blocks.join('')) + rest).toBe(whole);
     expect(after(whole, last)).toBe(rest);
     const seen = await see(
@@ -118,16 +118,13 @@ const call = (args: string) => ({
   tool_calls: [{ index: 0, id: 'call_1', function: { name: 'look', arguments: args } }],
 });
 
-/** Answers that break off in every way, and go on. */
+/** Answers that break off in different ways, and their continuations. */
 const SCRIPTS: Record<string, [Json[], Json[]]> = {
   'a text': [
     [adds({ content: 'one' }), adds({ content: ' tw' })],
     [adds({ content: 'two thr' }), adds({ content: 'ee' }), ends('stop')],
   ],
-  'a text of which nothing is left to say': [
-    [adds({ content: 'one two' })],
-    [adds({ content: 'one two' }), ends('stop')],
-  ],
+  'a text without a rest': [[adds({ content: 'one two' })], [adds({ content: 'one two' }), ends('stop')]],
   'half a call': [[adds(call('{"a'))], [adds(call('{"a":1}')), ends('tool_calls')]],
   'a text and half a call': [
     [adds({ content: 'So.' }), adds(call('{"a'))],
@@ -146,11 +143,14 @@ const SCRIPTS: Record<string, [Json[], Json[]]> = {
     [adds({ content: 'one' })],
     [adds({ refusal: 'No more.' }), ends('stop')],
   ],
-  'a text that another one replaces': [[adds({ content: begun })], [adds({ content: other }), ends('stop')]],
+  'a text that a different one replaces': [
+    [adds({ content: begun })],
+    [adds({ content: other }), ends('stop')],
+  ],
 };
 
-describe('a replay is what the live reader saw, to the byte', () => {
-  /** What live readers saw, by where it is replayed. */
+describe('a replay has the same bytes as the live stream', () => {
+  /** The text of the live stream, by the URL of its replay. */
   const live = new Map<string, string>();
 
   const cases = DIALECTS.flatMap((dialect) => Object.keys(SCRIPTS).map((name) => [name, dialect] as const));
@@ -158,16 +158,15 @@ describe('a replay is what the live reader saw, to the byte', () => {
     script = (_, nth) => SCRIPTS[name]![nth - 1] ?? SCRIPTS[name]![1];
     const model = `groq/${name.replaceAll(' ', '-')}-${dialect}`;
     const reply = await ask(dialect, { model }, { 'x-clawhold-when-broken': 'restart' });
-    const place = placeOf(dialect, reply);
+    const url = urlOf(dialect, reply);
     const text = withoutComments(await reply.text());
     const seen = await see(new Response(text, { headers: { 'content-type': 'text/event-stream' } }), dialect);
     expect(seen.isWhole).toBe(true);
-    live.set(place, text);
-    expect(await replayOf(place)).toBe(text);
+    live.set(url, text);
+    expect(await replayOf(url)).toBe(text);
     for (const block of blocksOf(text)) {
       const last = numberOf(block);
-      if (last !== undefined)
-        expect(await replayOf(`${place}&starting_after=${last}`)).toBe(after(text, last));
+      if (last !== undefined) expect(await replayOf(`${url}&starting_after=${last}`)).toBe(after(text, last));
     }
   });
 
@@ -175,12 +174,12 @@ describe('a replay is what the live reader saw, to the byte', () => {
     await gateway.stop();
     gateway = await start();
     expect(live.size).toBe(cases.length);
-    for (const [place, text] of live) expect(await replayOf(place)).toBe(text);
+    for (const [url, text] of live) expect(await replayOf(url)).toBe(text);
   });
 });
 
 describe('a turn that is stopped while it is rescued', () => {
-  test.each(DIALECTS)('on %s keeps what was said, and the provider is let go', async (dialect) => {
+  test.each(DIALECTS)('on %s keeps its text, and disconnects from the provider', async (dialect) => {
     script = (_, nth) => (nth === 1 ? [adds({ content: 'word1 word2' })] : undefined);
     const model = ['groq/stops', 'anthropic/claude-sonnet-4-5+say-8+silent'];
     const reply = await ask(dialect, { model });
@@ -196,13 +195,17 @@ describe('a turn that is stopped while it is rescued', () => {
     expect(responseText(cancelled)).toBe('word1 word2');
     const text = await reply.text();
     expect(text).toContain(dialect === 'chat' ? 'data: [DONE]' : 'event: response.incomplete');
-    expect(await replayOf(placeOf(dialect, reply))).toBe(withoutComments(text));
-    await eventually('the provider is let go', () => provider.requests[0]!.aborted, Boolean);
+    expect(await replayOf(urlOf(dialect, reply))).toBe(withoutComments(text));
+    await eventually(
+      'the gateway disconnects from the provider',
+      () => provider.requests[0]!.aborted,
+      Boolean,
+    );
     expect(provider.requests).toHaveLength(1);
     await expectToGoOn('word1 word2');
   });
 
-  test.each(DIALECTS)('by its only client, who leaves, on %s', async (dialect) => {
+  test.each(DIALECTS)('by the disconnect of its only client, on %s', async (dialect) => {
     script = (_, nth) => (nth === 1 ? [adds({ content: 'word1 word2' })] : undefined);
     const model = ['groq/leaves', 'anthropic/claude-sonnet-4-5+say-8+silent'];
     const reply = await ask(dialect, { model }, { 'x-clawhold-on-disconnect': 'cancel' });
@@ -213,7 +216,11 @@ describe('a turn that is stopped while it is rescued', () => {
       (length) => length === 1,
     );
     await reader.leave();
-    await eventually('the provider is let go', () => provider.requests[0]!.aborted, Boolean);
+    await eventually(
+      'the gateway disconnects from the provider',
+      () => provider.requests[0]!.aborted,
+      Boolean,
+    );
     const stored = () => json(gateway.fetch(`${PATHS.responses}/${idOf(reply)}`));
     const ended = await eventually('the turn has ended', stored, ({ status }) => status !== 'in_progress');
     expect(ended.status).toBe('cancelled');
@@ -221,41 +228,41 @@ describe('a turn that is stopped while it is rescued', () => {
   });
 });
 
-/** The next turns, at every provider: each is sent every word once. */
+/** The next turns, at every provider: each provider receives every word once. */
 async function expectToGoOn(answer: string): Promise<void> {
-  const heard = ['one'];
+  const questions = ['one'];
   const log = ['user: one', `assistant: ${answer}`];
   expect(await sessionLog(gateway, session)).toEqual(log);
   for (const name of PROVIDERS) {
-    heard.push(`next at ${name}`);
+    questions.push(`next at ${name}`);
     provider.reset();
-    const messages = [{ role: 'user', content: heard.at(-1) }];
+    const messages = [{ role: 'user', content: questions.at(-1) }];
     const body = { model: `${name}/recall`, messages };
     const completion = await json(gateway.post(PATHS.chat, body, { 'x-session-id': session }));
-    const text = `I have heard: ${heard.map((words) => `"${words}"`).join(' | ')}`;
+    const text = `I have heard: ${questions.map((words) => `"${words}"`).join(' | ')}`;
     expect(completionText(completion)).toBe(text);
     expect(JSON.stringify(provider.requests[0]!.body).split(answer)).toHaveLength(2);
   }
 }
 
-describe('the session holds a rescued answer once, and goes on with every provider', () => {
+describe('the session has a rescued answer once, and continues with every provider', () => {
   test.each([
     ...PROVIDERS.map((name) => [`${name}/say-8+once-cut-3`, undefined] as const),
     ['openai/say-8+cut-3', 'anthropic/claude-sonnet-4-5+say-8'],
     ['openai/say-8+cut-3', 'gemini/say-8+overlap-3'],
     ['anthropic/say-8+cut-3', 'openai/say-8+again'],
     ['gemini/say-8+garbage-3', 'anthropic/claude-opus-4-8+say-8+overlap-1'],
-  ] as const)('%s, then %s', async (model, spare) => {
+  ] as const)('%s, then %s', async (model, fallback) => {
     for (const dialect of DIALECTS) {
       session = `${session}-${dialect}`;
       provider.reset();
-      const reply = await ask(dialect, { model, ...(spare && { fallbacks: [spare] }) });
+      const reply = await ask(dialect, { model, ...(fallback && { fallbacks: [fallback] }) });
       expect(await see(reply, dialect)).toMatchObject({ isWhole: true, text: ANSWER });
       await expectToGoOn(ANSWER);
     }
   });
 
-  test('and with what was said of an answer that could not be rescued', async () => {
+  test('also with the text of an answer that could not be rescued', async () => {
     const seen = await see(await ask('chat', { model: 'openai/say-30+cut-3' }), 'chat');
     expect(seen).toMatchObject({ isWhole: false, code: 'stream_interrupted' });
     expect(seen.text.split(' ')).toHaveLength(15);
@@ -263,18 +270,18 @@ describe('the session holds a rescued answer once, and goes on with every provid
   });
 });
 
-describe('a limit of tokens', () => {
-  const said = ANSWER.repeat(10);
+describe('the token limit of a rescue', () => {
+  const longText = ANSWER.repeat(10);
 
   test.each([
-    ['is what the beginning has left of it', 1000, (left: number) => left > 700 && left < 950],
-    ['is never less than every provider takes', 60, (left: number) => left === 16],
+    ['is what the first part has left', 1000, (left: number) => left > 700 && left < 950],
+    ['is never lower than all providers accept', 60, (left: number) => left === 16],
     ['is not raised', 8, (left: number) => left === 8],
   ])('%s: of %i', async (_, most, isRight) => {
     script = (_model, nth) =>
-      nth === 1 ? [adds({ content: said })] : [adds({ content: ' End' }), ends('stop')];
+      nth === 1 ? [adds({ content: longText })] : [adds({ content: ' End' }), ends('stop')];
     const seen = await see(await ask('chat', { model: `groq/limit-${most}`, max_tokens: most }), 'chat');
-    expect(seen).toMatchObject({ isWhole: true, text: `${said} End` });
+    expect(seen).toMatchObject({ isWhole: true, text: `${longText} End` });
     const limits = scripted.requests.map((body) => Number(body.max_tokens ?? body.max_completion_tokens));
     expect(limits[0]).toBe(most);
     expect(isRight(limits[1]!)).toBe(true);
@@ -286,7 +293,7 @@ describe('the bill', () => {
 
   interface Bill {
     attempts: Json[];
-    /** Tokens and dollars of the whole turn. */
+    /** Tokens and US dollars of the whole turn. */
     input: unknown;
     output: unknown;
     cost?: unknown;
@@ -305,7 +312,7 @@ describe('the bill', () => {
     };
   }
 
-  /** What the simulator counted of its nth request: a quarter of the characters, and its deltas. */
+  /** The simulator's token counts for its nth request: a quarter of the characters, and the deltas. */
   const counted = (nth: number, deltas: number) => ({
     input_tokens: Math.ceil(JSON.stringify(provider.requests[nth]!.body).length / 4),
     output_tokens: deltas,
@@ -319,7 +326,7 @@ describe('the bill', () => {
   const sum = (attempts: Json[], field: string): number =>
     attempts.reduce((total, attempt) => total + Number(attempt[field]), 0);
 
-  test.each(DIALECTS)('of one call is what its provider counted, on %s', async (dialect) => {
+  test.each(DIALECTS)("of one call has its provider's counts, on %s", async (dialect) => {
     for (const stream of [true, false]) {
       provider.reset();
       const { attempts, input, output } = await billOf(dialect, stream, { model: SPARE });
@@ -333,17 +340,17 @@ describe('the bill', () => {
   });
 
   test.each(DIALECTS)(
-    'of several is their sum: counted where it was, estimated where not, on %s',
+    'of several calls is their sum, with estimates for calls without counts, on %s',
     async (dialect) => {
       const model = 'openai/say-8+once-cut-3';
       const { attempts, input, output, cost } = await billOf(dialect, true, { model });
       const [broken, whole] = attempts;
       expect(attempts).toHaveLength(2);
-      // Three words of the answer had come: 17 characters.
+      // Three words of the answer had arrived: 17 characters.
       expect(broken).toMatchObject({ model, output_tokens: 5, estimated: true, error: 'stream_interrupted' });
       expect(Number(broken!.input_tokens)).toBeGreaterThan(0);
       expect(broken!.cost_usd).toBe(costOf(model, broken!));
-      // The input of the second call holds the beginning of the answer and what it was told.
+      // The input of the second call includes the beginning of the answer and the instruction to continue.
       expect(whole).toEqual({ model, ...counted(1, 5), cost_usd: costOf(model, counted(1, 5)) });
       expect(input).toBe(sum(attempts, 'input_tokens'));
       expect(output).toBe(sum(attempts, 'output_tokens'));
@@ -351,7 +358,7 @@ describe('the bill', () => {
     },
   );
 
-  test('names every model and what it costs', async () => {
+  test('lists every model with its cost', async () => {
     const model = 'openai/say-8+cut-3';
     const { attempts, cost } = await billOf('chat', true, { model, fallbacks: [SPARE] });
     expect(attempts.map((attempt) => [attempt.model, attempt.error, attempt.estimated])).toEqual([
@@ -363,8 +370,8 @@ describe('the bill', () => {
     expect(cost).toBeCloseTo(sum(attempts, 'cost_usd'), 9);
   });
 
-  test('takes what a provider had counted before it broke off', async () => {
-    // Its first event tells the input.
+  test('uses the counts that a provider sent before it broke off', async () => {
+    // Anthropic's first event has the input tokens.
     const { attempts } = await billOf('responses', true, { model: 'anthropic/say-8+once-cut-3' });
     expect(attempts[0]).toMatchObject({
       input_tokens: counted(0, 0).input_tokens,
@@ -373,7 +380,7 @@ describe('the bill', () => {
     });
   });
 
-  test('has no cost where one of the models has no price', async () => {
+  test('has no cost if one of the models has no price', async () => {
     const { attempts, cost } = await billOf('chat', true, {
       model: 'openai/say-8+once-cut-2',
       fallbacks: [SPARE],
@@ -382,14 +389,14 @@ describe('the bill', () => {
     expect(cost).toBeUndefined();
   });
 
-  test('of an answer that could not be rescued is told with the response', async () => {
+  test('of an answer that could not be rescued is in the response', async () => {
     const { attempts, input } = await billOf('responses', true, { model: 'openai/say-30+cut-3' });
     expect(attempts).toHaveLength(5);
     expect(attempts.every(({ error, estimated }) => error === 'stream_interrupted' && estimated)).toBe(true);
     expect(input).toBe(sum(attempts, 'input_tokens'));
   });
 
-  test('is kept with the turn', async () => {
+  test('is stored with the turn', async () => {
     const reply = await ask('responses', { model: 'openai/say-8+once-cut-3' });
     const { body } = await see(reply, 'responses');
     const stored = await json(gateway.fetch(`${PATHS.responses}/${idOf(reply)}`));

@@ -7,7 +7,7 @@ import { type Dialect, PATHS, type Seen, see } from './seen.ts';
 
 const WHOLE = 'word1 word2 word3 word4 word5 word6 word7 word8';
 
-/** How a caller names a second model, and one of each kind: told to go on, models do it well or badly. */
+/** The ways to name a second model. Asked to continue, the models differ: one repeats words, one begins again. */
 const WAYS = {
   none: undefined,
   fallbacks: 'anthropic/claude-sonnet-4-5+say-8',
@@ -33,26 +33,27 @@ const casesOf = (row: FaultRow): Case[] =>
 const nameOf = ({ dialect, stream, way }: Case): string =>
   `${dialect} ${stream ? 'stream' : 'JSON'}, ${way === 'none' ? 'no other model' : way}`;
 
-/** Simulated models forget nothing of each other: each case has its own, told apart by a label. */
+/** A `once-` fault happens once per model name, so each case has its own label in the name. */
 const labelOf = (it: Case): string => `row${FAULTS.indexOf(it.row)}-${it.dialect}${it.stream}-${it.way}`;
 const modelOf = (it: Case): string => `${it.row.model}+say-8+${labelOf(it)}`;
-const spareOf = (it: Case): string | undefined => WAYS[it.way] && `${WAYS[it.way]}+${labelOf(it)}+spare`;
+const secondModelOf = (it: Case): string | undefined =>
+  WAYS[it.way] && `${WAYS[it.way]}+${labelOf(it)}+second`;
 
 const aliases = FAULTS.flatMap(casesOf)
   .filter(({ way }) => way === 'alias')
-  .map((it) => `  ${labelOf(it)}: ["${modelOf(it)}", "${spareOf(it)}"]`);
+  .map((it) => `  ${labelOf(it)}: ["${modelOf(it)}", "${secondModelOf(it)}"]`);
 const yaml = `keys:\n  - { name: other, key: ${OTHER_KEY}, tenant: other }\naliases:\n${aliases.join('\n')}\n`;
 
-/** What names the models in a request. */
+/** The fields of a request that name the models. */
 function models(it: Case): Record<string, unknown> {
-  const spare = spareOf(it)!;
+  const second = secondModelOf(it)!;
   switch (it.way) {
     case 'none':
       return { model: modelOf(it) };
     case 'fallbacks':
-      return { model: modelOf(it), fallbacks: [spare] };
+      return { model: modelOf(it), fallbacks: [second] };
     case 'list':
-      return { model: [modelOf(it), spare] };
+      return { model: [modelOf(it), second] };
     case 'alias':
       return { model: labelOf(it) };
   }
@@ -60,7 +61,7 @@ function models(it: Case): Record<string, unknown> {
 
 let provider: Provider;
 let patient: TestGateway;
-/** With limits that a healthy simulator keeps easily. */
+/** The time limits are short, but much longer than a simulator without faults needs. */
 let hasty: TestGateway;
 
 beforeAll(async () => {
@@ -83,17 +84,18 @@ afterAll(async () => {
 
 async function ask(it: Case): Promise<Seen> {
   const { dialect, stream, row } = it;
-  const said = dialect === 'chat' ? { messages: [{ role: 'user', content: 'Count.' }] } : { input: 'Count.' };
+  const input =
+    dialect === 'chat' ? { messages: [{ role: 'user', content: 'Count.' }] } : { input: 'Count.' };
   const gateway = row.isSlow ? hasty : patient;
-  return see(await gateway.post(PATHS[dialect], { ...models(it), stream, ...said }), dialect);
+  return see(await gateway.post(PATHS[dialect], { ...models(it), stream, ...input }), dialect);
 }
 
-/** A cell of the table, from what was seen. */
+/** The cell of the table for a result. */
 function cellOf(it: Case, seen: Seen): string {
   const count = (name: string) =>
     provider.requests.filter(({ model }) => model === name.split('/')[1]).length;
   const first = count(modelOf(it));
-  const second = it.way === 'none' ? 0 : count(spareOf(it)!);
+  const second = it.way === 'none' ? 0 : count(secondModelOf(it)!);
   return `${outcomeOf(seen)} · ${second > 0 ? `${first} + ${second}` : first}`;
 }
 
@@ -103,13 +105,13 @@ function outcomeOf({ status, isWhole, text, code, restarts }: Seen): string {
   return WHOLE.startsWith(text) && text !== '' ? `${code}` : `${code}, but "${text}"`;
 }
 
-describe('what the caller sees, and how often a provider is asked', () => {
+describe('the result for the caller, and the number of provider calls', () => {
   test.each(FAULTS.map((row) => [row.what, row.model, row] as const))('%s (%s)', async (_, __, row) => {
     const cases = casesOf(row);
     const seen = await Promise.all(cases.map(ask));
     const cells = cases.map((it, at) => [nameOf(it), cellOf(it, seen[at]!)]);
     const expected = cases.map((it) => {
-      const cell = it.way === 'none' ? row.alone : row.spare;
+      const cell = it.way === 'none' ? row.oneModel : row.twoModels;
       return [nameOf(it), cell[it.stream ? 0 : 1]];
     });
     expect(Object.fromEntries(cells)).toEqual(Object.fromEntries(expected));
@@ -131,13 +133,13 @@ describe('what the caller sees, and how often a provider is asked', () => {
 });
 
 describe('an answer that is cut at any character', () => {
-  const asked = 'the strawberry has a stem, a claw-like one, and three r. No more!';
-  const answer = `You said: ${asked}`;
-  const places = Array.from({ length: answer.length - 1 }, (_, at) => at + 1);
+  const question = 'the strawberry has a stem, a claw-like one, and three r. No more!';
+  const answer = `You said: ${question}`;
+  const positions = Array.from({ length: answer.length - 1 }, (_, at) => at + 1);
 
   const cutting = scriptedProvider((model, nth) => {
-    const place = Number(/cut-(\d+)/.exec(model)![1]);
-    return nth === 1 ? [adds({ content: answer.slice(0, place) })] : undefined;
+    const position = Number(/cut-(\d+)/.exec(model)![1]);
+    return nth === 1 ? [adds({ content: answer.slice(0, position) })] : undefined;
   });
   let gateway: TestGateway;
   beforeAll(async () => {
@@ -149,17 +151,18 @@ describe('an answer that is cut at any character', () => {
   });
 
   test.each([
-    ['that goes on with the very next character', 'anthropic/claude-sonnet-4-5+echo'],
-    ['that is told to go on', 'openai/echo'],
-    ['that repeats the last word, a cut one whole', 'openai/echo+overlap-1'],
+    ['that continues with the next character', 'anthropic/claude-sonnet-4-5+echo'],
+    ['that is asked to continue', 'openai/echo'],
+    ['that repeats the last word, whole if it was cut', 'openai/echo+overlap-1'],
     ['that repeats the last three words', 'gemini/gemini-3.6-flash+echo+overlap-3'],
-    ['that begins anew', 'anthropic/claude-opus-4-8+echo+again'],
-  ])('is joined without a gap or a repetition by a model %s (%s)', async (_, spare) => {
+    ['that begins the answer again', 'anthropic/claude-opus-4-8+echo+again'],
+  ])('is continued without a gap or a repetition by a model %s (%s)', async (_, second) => {
     for (const dialect of ['chat', 'responses'] as const) {
-      const said = dialect === 'chat' ? { messages: [{ role: 'user', content: asked }] } : { input: asked };
-      const replies = places.map(async (place) => {
-        const model = [`groq/cut-${place}+${dialect}+${spare}`, spare];
-        return see(await gateway.post(PATHS[dialect], { model, stream: true, ...said }), dialect);
+      const input =
+        dialect === 'chat' ? { messages: [{ role: 'user', content: question }] } : { input: question };
+      const replies = positions.map(async (position) => {
+        const model = [`groq/cut-${position}+${dialect}+${second}`, second];
+        return see(await gateway.post(PATHS[dialect], { model, stream: true, ...input }), dialect);
       });
       for (const { isWhole, text } of await Promise.all(replies)) {
         expect(text).toBe(answer);

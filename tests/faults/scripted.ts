@@ -1,18 +1,18 @@
 import type { Json } from '../simulators/provider/shape.ts';
 
-/** A provider that sends what a test has written down. Speaks streamed chat completions. */
+/** A provider that sends the streamed chat completions of a script. */
 export interface ScriptedProvider {
-  /** As `GROQ_BASE_URL` takes it. */
+  /** The value for `GROQ_BASE_URL`. */
   url: string;
   /** The bodies of the requests, in the order of arrival. */
   requests: Json[];
   stop(): Promise<void>;
 }
 
-/** `choices` of the chunks that answer the `nth` request for a model, from 1 on; nothing is a refusal. */
+/** Returns the choices of the chunks that answer the `nth` request for a model (from 1). Undefined: answer 503. */
 export type Script = (model: string, nth: number, body: Json) => Json[] | undefined;
 
-/** A stream ends after its last chunk: whole, where every choice had its reason to end, and else cut. */
+/** A stream ends after its last chunk, without `[DONE]`. It is whole if every choice has a finish reason. */
 export function scriptedProvider(script: Script): ScriptedProvider {
   const requests: Json[] = [];
   const server = Bun.serve({
@@ -32,7 +32,7 @@ export function scriptedProvider(script: Script): ScriptedProvider {
   return { url: server.url.origin, requests, stop: () => server.stop(true) };
 }
 
-/** A chunk that adds something to a choice. */
+/** A chunk that adds a delta to a choice. */
 export const adds = (delta: Json, index = 0): Json => ({ index, delta, finish_reason: null });
 /** A chunk that ends a choice. */
 export const ends = (reason: string, index = 0): Json => ({ index, delta: {}, finish_reason: reason });

@@ -5,21 +5,21 @@ export type Dialect = 'chat' | 'responses';
 
 export const PATHS: Record<Dialect, string> = { chat: '/v1/chat/completions', responses: '/v1/responses' };
 
-/** What a caller has of an answer once it has ended, in whatever dialect and form it came. */
+/** An ended answer as the caller sees it, for both dialects, streamed and JSON. */
 export interface Seen {
   status: number;
   headers: Headers;
-  /** It ended as an answer that is whole does. */
+  /** The answer ended as a whole answer. */
   isWhole: boolean;
-  /** Of the error that it ended in. */
+  /** The code of the error that ended it. */
   code?: string;
-  /** What a reader who adds up deltas and forgets what is declared void has in the end. */
+  /** The text of all deltas, without discarded parts. */
   text: string;
   thoughts: string;
   calls: SeenCall[];
-  /** How often it was declared void that something had come. */
+  /** How often the stream announced that earlier parts are discarded. */
   restarts: number;
-  /** The completion or the response; of a chat stream, its last chunk. */
+  /** The completion or the response; for a chat stream, its last chunk. */
   body: Json;
 }
 
@@ -29,7 +29,7 @@ export interface SeenCall {
   arguments: string;
 }
 
-/** Reads an answer to its end. Throws where its stream breaks the rules of its dialect. */
+/** Reads an answer to its end. Rejects if its stream breaks the rules of its dialect. */
 export async function see(reply: Response, dialect: Dialect): Promise<Seen> {
   const { status, headers } = reply;
   if (!headers.get('content-type')?.startsWith('text/event-stream')) {
@@ -37,8 +37,8 @@ export async function see(reply: Response, dialect: Dialect): Promise<Seen> {
     return { status, headers, ...whole(body, dialect) };
   }
   const { events, done } = serverEvents(await reply.text());
-  const told = dialect === 'chat' ? new ChatReader(events, done) : new ResponseReader(events);
-  return { status, headers, ...told.read() };
+  const reader = dialect === 'chat' ? new ChatReader(events, done) : new ResponseReader(events);
+  return { status, headers, ...reader.read() };
 }
 
 type Answer = Omit<Seen, 'status' | 'headers'>;
@@ -87,7 +87,7 @@ function check(holds: boolean, what: string): asserts holds {
   if (!holds) throw new Error(`The stream breaks its rules: ${what}.`);
 }
 
-/** Adds up the chunks of one choice, as a client does. */
+/** Joins the chunks of one choice, as a client does. */
 class ChatReader {
   private text = '';
   private thoughts = '';
@@ -105,7 +105,7 @@ class ChatReader {
     const body = this.events.at(-1)?.data ?? {};
     const code = asText(asJson(body.error).code) || undefined;
     check(this.done !== (code !== undefined), 'it ends in either an error or [DONE]');
-    check(!this.done || this.finishes === 1, 'a whole answer has one reason for its end');
+    check(!this.done || this.finishes === 1, 'a whole answer has one finish reason');
     const { text, thoughts, restarts } = this;
     const calls = this.calls.filter((call) => call !== undefined);
     return { isWhole: this.done, code, text, thoughts, calls, restarts, body };
@@ -114,10 +114,10 @@ class ChatReader {
   private take(chunk: Json): void {
     if (chunk.error) return;
     const restart = asJson(asJson(chunk.clawhold).restart);
-    if (restart.discard) this.forget(asJson(restart.discard));
+    if (restart.discard) this.discard(asJson(restart.discard));
     const [choice] = asList(chunk.choices);
     if (!choice) return;
-    check(this.finishes === 0, 'nothing of a choice follows its end');
+    check(this.finishes === 0, 'nothing follows the finish reason');
     if (choice.finish_reason) this.finishes++;
     const delta = asJson(choice.delta);
     this.text += asText(delta.content) + asText(delta.refusal);
@@ -136,14 +136,14 @@ class ChatReader {
     }
   }
 
-  private forget({ content, tool_calls }: Json): void {
+  private discard({ content, tool_calls }: Json): void {
     this.restarts++;
     if (content) this.text = '';
     for (const index of tool_calls as number[]) this.calls[index] = undefined;
   }
 }
 
-/** Follows the items of a response, as a client does. */
+/** Collects the items of a response, as a client does. */
 class ResponseReader {
   private readonly open = new Map<number, Json>();
   private readonly items = new Map<number, Json>();
@@ -160,16 +160,16 @@ class ResponseReader {
     });
     const ends = this.events.filter(({ event }) => TERMINAL.has(event ?? ''));
     const last = this.events.at(-1);
-    check(ends.length === 1 && ends[0] === last, 'it has one end, and nothing follows it');
+    check(ends.length === 1 && ends[0] === last, 'it has one terminal event, and nothing follows it');
     return this.ended(asJson(last!.data.response));
   }
 
   private ended(body: Json): Answer {
     const isWhole = body.status === 'completed';
-    check(!isWhole || this.open.size === 0, 'in a whole answer every item has its end');
-    const told = [...this.items].sort(([one], [other]) => one - other).map(([, item]) => item);
+    check(!isWhole || this.open.size === 0, 'every item of a whole answer has ended');
+    const streamed = [...this.items].sort(([one], [other]) => one - other).map(([, item]) => item);
     const output = asList(body.output);
-    if (isWhole) check(Bun.deepEquals(told, output), 'it ends with the items that it told');
+    if (isWhole) check(Bun.deepEquals(streamed, output), 'the response has the streamed items');
     const code = asText(asJson(body.error).code) || undefined;
     return { isWhole, code, ...ofItems(output), restarts: this.restarts, body };
   }
@@ -185,7 +185,7 @@ class ResponseReader {
       case 'response.output_text.delta':
       case 'response.refusal.delta':
       case 'response.function_call_arguments.delta':
-        check(this.open.has(index), `deltas of item ${index} come while it is open`);
+        check(this.open.has(index), `deltas of item ${index} arrive while it is open`);
         this.deltas.set(index, this.deltas.get(index)! + asText(event.delta));
         return;
       case 'response.output_item.done':
@@ -193,21 +193,21 @@ class ResponseReader {
         return;
       case 'clawhold:response.restarted':
         this.restarts++;
-        for (const { output_index } of asList(event.discarded)) this.forget(output_index as number);
+        for (const { output_index } of asList(event.discarded)) this.discard(output_index as number);
     }
   }
 
   private end(index: number, item: Json): void {
     check(this.open.delete(index), `item ${index} ends once`);
     const { text, calls } = ofItems([item]);
-    const said = text + calls.map((call) => call.arguments).join('');
+    const content = text + calls.map((call) => call.arguments).join('');
     if (item.type !== 'reasoning')
-      check(said === this.deltas.get(index), `item ${index} is the sum of its deltas`);
+      check(content === this.deltas.get(index), `item ${index} is the sum of its deltas`);
     this.items.set(index, item);
   }
 
-  private forget(index: number): void {
-    check(this.items.delete(index), `item ${index} has ended before it is void`);
+  private discard(index: number): void {
+    check(this.items.delete(index), `item ${index} has ended before it is discarded`);
   }
 }
 

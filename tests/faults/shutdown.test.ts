@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { ROOT_KEY, spawnGateway, temporaryDirectory } from '../harness/gateway.ts';
 import { startProvider } from '../simulators/provider/provider.ts';
 import { type GatewayProcess, startProcess } from './gateway-process.ts';
-import { branchOf, readLog, saidOn, textOf } from './recorded.ts';
+import { branchOf, readLog, textOf, textsOn } from './recorded.ts';
 import { Upstream, until } from './upstream.ts';
 
 const upstream = new Upstream(startProvider());
@@ -53,15 +53,15 @@ async function ask(gateway: GatewayProcess, question: Question): Promise<Respons
   });
 }
 
-const atWork = (text: string) =>
-  until('the provider is at work', () => upstream.contextOf(text) !== undefined);
+const isRunning = (text: string) =>
+  until('the provider has the request', () => upstream.contextOf(text) !== undefined);
 
 const WORDS = 'one two three four five six seven eight nine ten';
 
 let count = 0;
 const unique = () => `${++count} ${WORDS}`;
 
-describe('SIGTERM, with time enough', () => {
+describe('SIGTERM, with enough time', () => {
   test('lets streams, JSON answers and abandoned turns end, then exits with 0', async () => {
     const gateway = start(10_000);
     const texts = { chat: unique(), responses: unique(), json: unique(), abandoned: unique() };
@@ -73,7 +73,7 @@ describe('SIGTERM, with time enough', () => {
     ];
     const abandoned = await ask(gateway, { ...common, session: 'abandoned', text: texts.abandoned });
     await abandoned.body!.cancel();
-    await Promise.all(Object.values(texts).map(atWork));
+    await Promise.all(Object.values(texts).map(isRunning));
     gateway.terminate();
     const [chat, responses, json] = await Promise.all(replies.map(async (reply) => (await reply).text()));
     expect(chat).toEndWith('data: [DONE]\n\n');
@@ -82,38 +82,38 @@ describe('SIGTERM, with time enough', () => {
     expect(await gateway.exited).toBe(0);
     await readLog(dataDir, async (log) => {
       for (const [session, text] of Object.entries(texts)) {
-        expect(saidOn(branchOf(await log.named(session)))).toEqual([text, `You said: ${text}`]);
+        expect(textsOn(branchOf(await log.named(session)))).toEqual([text, `You said: ${text}`]);
       }
     });
   }, 20_000);
 
-  test('takes no new work', async () => {
+  test('accepts no new requests', async () => {
     const gateway = start(10_000);
     const text = unique();
     const running = await ask(gateway, { behaviour: 'echo+pace-40', session: 's', text });
     gateway.terminate();
-    // A probe that the signal meets on its way may be answered or reset.
-    while (!TURNED_AWAY.has(await readiness(gateway)));
+    // A probe that is sent at the moment of the signal may be answered or reset.
+    while (!REFUSED.has(await readiness(gateway)));
     expect(upstream.provider.requests.at(-1)!.aborted).toBe(false);
     await expect(running.text()).resolves.toEndWith('data: [DONE]\n\n');
     expect(await gateway.exited).toBe(0);
   });
 
-  test('serves the turns that wait for their session', async () => {
+  test('runs the turns that wait for their session', async () => {
     const gateway = start(10_000);
     const texts = [unique(), unique(), unique(), unique()];
     const behaviour = 'echo+delay-500';
     const first = ask(gateway, { behaviour, session: 'queue', text: texts[0]! });
-    await atWork(texts[0]!);
+    await isRunning(texts[0]!);
     const waiting = texts.slice(1).map((text) => ask(gateway, { behaviour, session: 'queue', text }));
-    // Nothing tells that a request has joined the queue; the first turn holds it for longer than this.
+    // No signal shows that a request has joined the queue, so wait. The first turn runs longer than this.
     await Bun.sleep(50);
     gateway.terminate();
     const answers = await Promise.all([first, ...waiting].map(async (reply) => (await reply).text()));
     for (const answer of answers) expect(answer).toEndWith('data: [DONE]\n\n');
     expect(await gateway.exited).toBe(0);
-    const said = await readLog(dataDir, async (log) => branchOf(await log.named('queue')));
-    expect(said.map(({ input }) => textOf(input)).sort()).toEqual(texts.sort());
+    const branch = await readLog(dataDir, async (log) => branchOf(await log.named('queue')));
+    expect(branch.map(({ input }) => textOf(input)).sort()).toEqual(texts.sort());
   }, 20_000);
 
   test('leaves one whole database file and no journal', async () => {
@@ -126,7 +126,7 @@ describe('SIGTERM, with time enough', () => {
   });
 });
 
-const TURNED_AWAY = new Set<unknown>([503, 'ECONNREFUSED', 'ConnectionRefused']);
+const REFUSED = new Set<unknown>([503, 'ECONNREFUSED', 'ConnectionRefused']);
 
 /** The status of the readiness probe, or the reason why there was no connection. */
 async function readiness(gateway: GatewayProcess): Promise<unknown> {
@@ -137,7 +137,7 @@ async function readiness(gateway: GatewayProcess): Promise<unknown> {
 }
 
 describe('SIGTERM, with too little time', () => {
-  test('ends a chat stream with an error and keeps what came as incomplete', async () => {
+  test('ends a chat stream with an error and keeps the partial answer as incomplete', async () => {
     const gateway = start(200);
     const text = unique();
     const reply = await ask(gateway, { behaviour: 'echo+stall-5', session: 's', text });
@@ -161,12 +161,12 @@ describe('SIGTERM, with too little time', () => {
     expect(await gateway.exited).toBe(0);
   });
 
-  test('answers whoever waits for a whole answer with 503', async () => {
+  test('answers clients that wait for a JSON answer with 503', async () => {
     const gateway = start(200);
     const text = unique();
     const question = { behaviour: 'silent', session: 's', stream: false };
     const reply = ask(gateway, { ...question, text });
-    await atWork(text);
+    await isRunning(text);
     const behind = ask(gateway, { ...question, text: unique() });
     await Bun.sleep(50);
     gateway.terminate();
@@ -177,7 +177,7 @@ describe('SIGTERM, with too little time', () => {
     expect(await gateway.exited).toBe(0);
   });
 
-  test('leaves sessions that go on after the next start', async () => {
+  test('leaves sessions that continue after the next start', async () => {
     const gateway = start(200);
     const text = unique();
     const reply = await ask(gateway, { behaviour: 'echo+stall-5', session: 's', text });

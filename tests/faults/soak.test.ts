@@ -2,8 +2,8 @@ import { expect, test } from 'bun:test';
 import { Soak } from '../soak/soak.ts';
 import { STREAMS } from '../soak/streams.ts';
 
-/** The long form, which also watches memory, is `npm run test:soak`. */
-test('streams that are aborted, resumed, cancelled, repeated and rescued leave nothing behind', async () => {
+/** The long form, `npm run test:soak`, also checks memory. */
+test('streams that are aborted, resumed, cancelled, repeated and rescued leave no resources behind', async () => {
   const { byKind, left, failures } = await new Soak().run(600);
   expect(failures).toEqual([]);
   expect(Object.keys(byKind)).toHaveLength(STREAMS.length);

@@ -11,7 +11,7 @@ import {
 } from '../harness/gateway.ts';
 import { startProvider } from '../simulators/provider/provider.ts';
 import { startProcess } from './gateway-process.ts';
-import { branchOf, readLog, saidOn, textOf } from './recorded.ts';
+import { branchOf, readLog, textOf, textsOn } from './recorded.ts';
 import { TinyDisk } from './tiny-disk.ts';
 import { Upstream, until } from './upstream.ts';
 
@@ -29,7 +29,7 @@ function directory(): string {
   return made;
 }
 
-function say(to: TestGateway, session: string, text: string, stream = false, behaviour = 'echo') {
+function send(to: TestGateway, session: string, text: string, stream = false, behaviour = 'echo') {
   const body = { model: `groq/${behaviour}`, stream, messages: [{ role: 'user', content: text }] };
   return to.post('/v1/chat/completions', body, { 'x-session-id': session });
 }
@@ -37,7 +37,7 @@ function say(to: TestGateway, session: string, text: string, stream = false, beh
 interface Damage {
   what: string;
   inflict(path: string): void;
-  /** What the operator is told is wrong, and what to do. */
+  /** The parts of the error message: what is wrong, and what to do. */
   fault: RegExp;
   remedy: RegExp;
 }
@@ -59,7 +59,7 @@ const RESTORE = /Restore it from a backup, or move it away/;
 
 const DAMAGES: Damage[] = [
   {
-    what: 'is a text',
+    what: 'is a text file',
     inflict: (path) => writeFileSync(path, 'Dear diary, '.repeat(2000)),
     fault: /is not an SQLite database/,
     remedy: RESTORE,
@@ -92,13 +92,13 @@ const DAMAGES: Damage[] = [
     remedy: RESTORE,
   },
   {
-    what: 'has rubbish behind its first page',
+    what: 'has garbage after its first page',
     inflict: (path) => overwrite(path, (bytes) => bytes.fill(0xa5, 8192)),
     fault: /is damaged/,
     remedy: RESTORE,
   },
   {
-    what: 'is gone while its write-ahead log is there',
+    what: 'is missing although its write-ahead log exists',
     inflict: (path) => {
       rmSync(path);
       writeFileSync(`${path}-wal`, 'the only copy of the latest turns');
@@ -112,11 +112,11 @@ describe('a start refuses a database that', () => {
   const sound = directory();
   beforeAll(async () => {
     const gateway = await testGateway({ provider, dataDir: sound });
-    for (let turn = 0; turn < 40; turn++) await say(gateway, `s${turn % 3}`, `turn ${turn}`);
+    for (let turn = 0; turn < 40; turn++) await send(gateway, `s${turn % 3}`, `turn ${turn}`);
     await gateway.stop();
   });
 
-  /** The database and what belongs to it, byte for byte; a log that is empty is the same as none. */
+  /** The bytes of the database and its other files. An empty log counts as no log. */
   const contents = (dataDir: string) =>
     ['', '-wal', '-journal'].map((suffix) => {
       try {
@@ -126,26 +126,29 @@ describe('a start refuses a database that', () => {
       }
     });
 
-  test.each(DAMAGES)('$what, says so, and leaves it as it is', async ({ inflict, fault, remedy }) => {
-    const dataDir = directory();
-    const path = join(dataDir, 'clawhold.db');
-    cpSync(sound, dataDir, { recursive: true });
-    inflict(path);
-    const before = contents(dataDir);
-    const gateway = startProcess({ dataDir, provider });
-    expect(await gateway.exited).toBeGreaterThan(0);
-    const message = await gateway.stderr;
-    expect(message).toContain(path);
-    expect(message).toMatch(fault);
-    expect(message).toMatch(remedy);
-    expect(message).not.toContain('listens on');
-    expect(contents(dataDir)).toEqual(before);
-  });
+  test.each(DAMAGES)(
+    '$what, with an explanation, and does not change it',
+    async ({ inflict, fault, remedy }) => {
+      const dataDir = directory();
+      const path = join(dataDir, 'clawhold.db');
+      cpSync(sound, dataDir, { recursive: true });
+      inflict(path);
+      const before = contents(dataDir);
+      const gateway = startProcess({ dataDir, provider });
+      expect(await gateway.exited).toBeGreaterThan(0);
+      const message = await gateway.stderr;
+      expect(message).toContain(path);
+      expect(message).toMatch(fault);
+      expect(message).toMatch(remedy);
+      expect(message).not.toContain('listens on');
+      expect(contents(dataDir)).toEqual(before);
+    },
+  );
 });
 
 const LONG = 'many words '.repeat(5_000);
 
-/** Skipped where the user may not mount: a full disk cannot be had otherwise. */
+/** Skipped if this user may not mount, because only a mounted disk can be filled. */
 describe.skipIf(!TinyDisk.possible)('a full disk', () => {
   const storeUnavailable = async (reply: Response) => {
     expect(reply.status).toBe(503);
@@ -166,45 +169,45 @@ describe.skipIf(!TinyDisk.possible)('a full disk', () => {
       disk.unmount();
     });
 
-    test('refuses a turn before anything is done, and takes it when there is room', async () => {
-      await say(gateway, 'early', 'first');
+    test('refuses a turn before it runs, and accepts it when there is space', async () => {
+      await send(gateway, 'early', 'first');
       disk.fill();
       const text = `second ${LONG}`;
-      await storeUnavailable(await say(gateway, 'early', text));
-      await storeUnavailable(await say(gateway, 'early', text, true));
+      await storeUnavailable(await send(gateway, 'early', text));
+      await storeUnavailable(await send(gateway, 'early', text, true));
       expect(upstream.contextOf(text)).toBeUndefined();
-      const said = () => readLog(dataDir, async (log) => saidOn(branchOf(await log.named('early'))));
-      expect(await said()).toEqual(['first', 'You said: first']);
+      const texts = () => readLog(dataDir, async (log) => textsOn(branchOf(await log.named('early'))));
+      expect(await texts()).toEqual(['first', 'You said: first']);
       disk.free();
-      expect((await say(gateway, 'early', 'third')).status).toBe(200);
+      expect((await send(gateway, 'early', 'third')).status).toBe(200);
       expect(upstream.contextOf('third')).toEqual(['first', 'You said: first', 'third']);
     });
 
-    test('needs no journal for what nobody keeps', async () => {
+    test('does not need the journal for turns that are not stored', async () => {
       disk.fill();
       const body = { model: 'groq/echo', messages: [{ role: 'user', content: `kept nowhere ${LONG}` }] };
       expect((await gateway.post('/v1/chat/completions', body)).status).toBe(200);
       disk.free();
     });
 
-    test('ends a stream with an error, hangs up, and keeps what was shown', async () => {
+    test('ends a stream with an error, disconnects from the provider, and keeps the sent text', async () => {
       const text = `long ${'word '.repeat(3_000)}`;
-      const reply = await say(gateway, 'late', text, true, 'echo+pace-1');
+      const reply = await send(gateway, 'late', text, true, 'echo+pace-1');
       disk.fill();
       const events = await reply.text();
       disk.free();
       expect(events).toContain('"code":"store_unavailable"');
       expect(events).not.toContain('[DONE]');
       const sent = upstream.provider.requests.at(-1)!;
-      await until('the provider is hung up on', () => sent.aborted);
+      await until('the gateway disconnects from the provider', () => sent.aborted);
       const shown = [...events.matchAll(/"delta":\{"content":"(.*?)"\}/g)].map(([, part]) => part).join('');
       const [turn] = (await readLog(dataDir, (log) => log.named('late'))).turns;
       expect(turn).toMatchObject({ state: 'failed', error: { code: 'store_unavailable' } });
       expect(shown).not.toBe('');
-      // What came last from the provider may be kept without having been shown, never the reverse.
+      // The last delta may be stored without having been sent, but never sent without having been stored.
       const kept = textOf(turn!.output);
       expect(kept).toStartWith(shown);
-      expect((await say(gateway, 'late', 'go on')).status).toBe(200);
+      expect((await send(gateway, 'late', 'go on')).status).toBe(200);
       expect(upstream.contextOf('go on')).toEqual([text, kept, 'go on']);
     });
   });
@@ -214,7 +217,7 @@ describe.skipIf(!TinyDisk.possible)('a full disk', () => {
     let disk: TinyDisk;
     beforeAll(() => {
       disk = TinyDisk.mount(dataDir, 2_048)!;
-      // Only the database is short of room: the journal must hold what it cannot take.
+      // Only the database is on the full disk: the journal must keep what the database cannot store.
       symlinkSync(directory(), join(dataDir, 'journal'));
     });
     const gateways: SpawnedGateway[] = [];
@@ -229,13 +232,13 @@ describe.skipIf(!TinyDisk.possible)('a full disk', () => {
       disk.unmount();
     });
 
-    // What has come whole is neither gone on with nor closed: it is recorded.
+    // A whole answer in the journal is neither continued nor closed: it is recorded.
     const recoveries = ['rescue', 'close'];
-    const keeps = 'never acknowledges a turn that is not in the log, and keeps it for the next start (%s)';
-    test.each(recoveries)(keeps, async (recovery) => {
+    const title = 'never acknowledges a turn that is not in the log, and keeps it for the next start (%s)';
+    test.each(recoveries)(title, async (recovery) => {
       const gateway = await start();
       const [jsonSession, streamSession] = [`json-${recovery}`, `stream-${recovery}`];
-      for (const session of [jsonSession, streamSession]) await say(gateway, session, 'first');
+      for (const session of [jsonSession, streamSession]) await send(gateway, session, 'first');
       const text = `second, to ${recovery} ${LONG}`;
       const question = { model: 'groq/echo+delay-100', messages: [{ role: 'user', content: text }] };
       const askAsSdk = (to: TestGateway, retries: number) => {
@@ -246,22 +249,22 @@ describe.skipIf(!TinyDisk.possible)('a full disk', () => {
       const calls = requests.length + 2;
       const running = [
         askAsSdk(gateway, 0),
-        say(gateway, streamSession, text, true, 'echo+delay-100'),
+        send(gateway, streamSession, text, true, 'echo+delay-100'),
       ] as const;
-      await until('both are at work', () => requests.length === calls);
+      await until('both turns are running', () => requests.length === calls);
       disk.fill();
       const [json, stream] = await Promise.all(running);
       await storeUnavailable(json);
       const events = await stream.text();
       expect(events).toContain('"code":"store_unavailable"');
       expect(events).not.toContain('[DONE]');
-      // Not even a lease can be had now.
-      await storeUnavailable(await say(gateway, 'new', 'third'));
+      // Now not even a lease can be stored.
+      await storeUnavailable(await send(gateway, 'new', 'third'));
       expect(requests.length).toBe(calls);
       await gateway.kill();
       disk.free();
       const successor = await start(recovery);
-      // The first client comes back by the id that it was told, the other one by sending its request again.
+      // The streaming client resumes by its id; the JSON client sends its request again.
       const id = stream.headers.get('x-clawhold-response-id')!.replace('resp_', 'chatcmpl-');
       const resumed = await successor.fetch(`/v1/chat/completions/${id}?stream=true`);
       expect(await resumed.text()).toEndWith('data: [DONE]\n\n');
@@ -271,25 +274,25 @@ describe.skipIf(!TinyDisk.possible)('a full disk', () => {
       await readLog(dataDir, async (log) => {
         for (const session of [jsonSession, streamSession]) {
           const branch = branchOf(await log.named(session));
-          expect(saidOn(branch)).toEqual(['first', 'You said: first', text, `You said: ${text}`]);
+          expect(textsOn(branch)).toEqual(['first', 'You said: first', text, `You said: ${text}`]);
           expect(branch.map(({ state }) => state)).toEqual(['completed', 'completed']);
         }
       });
-      // Both answers had come whole: nobody had to be asked again.
+      // Both answers were whole, so no provider was called again.
       expect(requests.length).toBe(calls);
-      expect((await say(successor, 'new', 'again')).status).toBe(200);
+      expect((await send(successor, 'new', 'again')).status).toBe(200);
       await successor.stop();
     });
 
-    test('is over when there is room again, without a restart', async () => {
+    test('is no problem any more when there is space again, without a restart', async () => {
       const gateway = await start();
-      await say(gateway, 'over', 'first');
+      await send(gateway, 'over', 'first');
       disk.fill();
-      await storeUnavailable(await say(gateway, 'over', `second ${LONG}`));
+      await storeUnavailable(await send(gateway, 'over', `second ${LONG}`));
       const ready = await gateway.fetch('/livez');
       expect(ready.status).toBe(200);
       disk.free();
-      expect((await say(gateway, 'over', 'third')).status).toBe(200);
+      expect((await send(gateway, 'over', 'third')).status).toBe(200);
       expect(upstream.contextOf('third')).toEqual(['first', 'You said: first', 'third']);
       await gateway.stop();
     });

@@ -2,11 +2,11 @@ import { closeSync, mkdirSync, openSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { temporaryDirectory } from '../harness/gateway.ts';
 
-/** A file system in memory, of a size that a test can fill. */
+/** A small file system in memory that a test can fill. */
 export class TinyDisk {
   private constructor(readonly path: string) {}
 
-  /** `undefined` where this user may not mount. */
+  /** Returns undefined if this user may not mount. */
   static mount(path: string, kilobytes: number): TinyDisk | undefined {
     mkdirSync(path, { recursive: true });
     const { success } = Bun.spawnSync(['mount', '-t', 'tmpfs', '-o', `size=${kilobytes}k`, 'tmpfs', path]);
@@ -22,7 +22,7 @@ export class TinyDisk {
     return disk !== undefined;
   }
 
-  /** Leaves not one byte. */
+  /** Fills the disk completely. */
   fill(): void {
     const file = openSync(join(this.path, 'filler'), 'a');
     try {

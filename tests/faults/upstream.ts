@@ -1,29 +1,29 @@
 import type { Provider, RecordedRequest } from '../simulators/provider/provider.ts';
 
-interface Said {
+interface Message {
   content?: unknown;
   parts?: unknown;
 }
 
-/** What a provider was sent of the conversation, oldest first, in no protocol's words. */
+/** The texts of the conversation in a provider's request, oldest first, for every protocol. */
 export function context({ body }: RecordedRequest): string[] {
-  const { messages, input, contents } = body as Record<string, Said[] | undefined>;
+  const { messages, input, contents } = body as Record<string, Message[] | undefined>;
   return (messages ?? input ?? contents ?? []).flatMap(textsOf);
 }
 
-function textsOf({ content, parts }: Said): string[] {
+function textsOf({ content, parts }: Message): string[] {
   if (typeof content === 'string') return [content];
   return ((content ?? parts ?? []) as { text?: string }[]).map(({ text }) => text ?? '');
 }
 
-/** Finds what reached the provider by the newest user text, which a test makes unique. */
+/** Finds provider requests by their last text. A test makes that text unique. */
 export class Upstream {
   private readonly contexts = new Map<string, string[]>();
   private read = 0;
 
   constructor(readonly provider: Provider) {}
 
-  /** The context of the request that ended in `user`; absent when none has come. */
+  /** The texts of the request that ends with `user`; undefined if there is none. */
   contextOf(user: string): string[] | undefined {
     const { requests } = this.provider;
     for (; this.read < requests.length; this.read++) {
@@ -40,11 +40,11 @@ export class Upstream {
   }
 }
 
-/** For what has no event to wait for, such as a request's arrival at the provider. */
+/** Polls until a condition holds that has no event, such as the arrival of a request at the provider. */
 export async function until(what: string, holds: () => boolean, withinMs = 10_000): Promise<void> {
   const deadline = performance.now() + withinMs;
   while (!holds()) {
-    if (performance.now() > deadline) throw new Error(`waited ${withinMs} ms in vain until ${what}`);
+    if (performance.now() > deadline) throw new Error(`timed out after ${withinMs} ms waiting until ${what}`);
     await Bun.sleep(1);
   }
 }

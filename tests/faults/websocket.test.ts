@@ -16,7 +16,7 @@ afterEach(() => journey.end());
 const open = () => SocketClient.open(journey.gateway);
 const cancel = ({ id }: Json) => journey.gateway.post(`/v1/responses/${asText(id)}/cancel`, {});
 
-/** Asks for a response that does not end by itself; settles when it is under way. */
+/** Asks for a response that stalls. Resolves when it has begun. */
 async function stalled(socket: SocketClient): Promise<Json> {
   socket.create({ model: 'groq/echo+stall-1', input: 'a b c' });
   return asJson((await socket.until('response.created')).response);
@@ -25,8 +25,8 @@ async function stalled(socket: SocketClient): Promise<Json> {
 const LIMIT = { type: 'error', status: 400, error: { code: 'websocket_connection_limit_reached' } };
 const DOWN = { type: 'error', status: 503, error: { code: 'shutting_down' } };
 
-describe('a socket takes', () => {
-  test('messages as large as a body, and no larger ones', async () => {
+describe('a socket accepts', () => {
+  test('messages up to the limit of a body, and no larger ones', async () => {
     await begin({ CLAWHOLD_LIMITS_BODY_BYTES: '4096' });
     const socket = await open();
     const envelope = JSON.stringify({ type: 'response.create', model: 'groq/echo', input: '' }).length;
@@ -36,7 +36,7 @@ describe('a socket takes', () => {
     expect(await socket.closed).toMatchObject({ code: 1009 });
   });
 
-  test('32 requests that wait, and refuses further ones', async () => {
+  test('32 waiting requests, and refuses more', async () => {
     await begin();
     const socket = await open();
     const response = await stalled(socket);
@@ -53,7 +53,7 @@ describe('a socket takes', () => {
     }
   });
 
-  test('as much content that waits as one body may have', async () => {
+  test('waiting content up to the limit of one body', async () => {
     await begin({ CLAWHOLD_LIMITS_BODY_BYTES: '8192' });
     const socket = await open();
     const response = await stalled(socket);
@@ -64,7 +64,7 @@ describe('a socket takes', () => {
     expect(responseText((await socket.response()).at(-1)!.response)).toContain('xxx');
   });
 
-  test('as much history as one body may have; what is larger is forgotten', async () => {
+  test('history up to the limit of one body; a larger history is forgotten', async () => {
     await begin({ CLAWHOLD_LIMITS_BODY_BYTES: '4096' });
     const socket = await open();
     const body = { model: 'groq/recall', store: false };
@@ -75,7 +75,7 @@ describe('a socket takes', () => {
     expect(third).toMatchObject({ code: 'previous_response_not_found' });
   });
 
-  test('of all lanes together: those that were used longest ago are forgotten first', async () => {
+  test('history of all lanes together: the least recently used lanes are forgotten first', async () => {
     await begin({ CLAWHOLD_LIMITS_BODY_BYTES: '4096' });
     const socket = await open();
     const body = { model: 'groq/say-1', store: false };
@@ -90,8 +90,8 @@ describe('a socket takes', () => {
   });
 });
 
-describe('the time of a socket', () => {
-  test('ends in an error and a close, and the next one goes on from what is stored', async () => {
+describe('the time limit of a socket', () => {
+  test('ends with an error and a close, and the next socket continues stored responses', async () => {
     await begin({ CLAWHOLD_LIMITS_SOCKET_MS: '500' });
     const socket = await open();
     const { id } = await socket.ask({ model: 'groq/recall', input: 'one' });
@@ -101,23 +101,23 @@ describe('the time of a socket', () => {
     expect(responseText(next)).toBe('I have heard: "one" | "two"');
   });
 
-  test('lets the response end that is under way, and refuses what waits behind it', async () => {
+  test('lets the running response end, and refuses waiting requests', async () => {
     await begin({ CLAWHOLD_LIMITS_SOCKET_MS: '1000' });
     const socket = await open();
     const response = await stalled(socket);
     socket.create({ model: 'groq/echo', input: 'waits' });
-    // Another one that was opened later has come to its end.
+    // A socket that was opened later has been closed.
     await (await open()).closed;
     socket.create({ model: 'groq/echo', input: 'too late' });
     await cancel(response);
     await socket.until('response.incomplete');
-    // Two requests, and the socket itself.
+    // One error for each of two requests, and one for the socket.
     for (let at = 0; at < 3; at++) expect(await socket.next()).toMatchObject(LIMIT);
     expect(await socket.closed).toMatchObject({ code: 1001 });
     expect(journey.provider.requests).toHaveLength(1);
   });
 
-  test('is twice as long at most, whatever is under way then', async () => {
+  test('is at most twice as long, even if a response is still running', async () => {
     await begin({ CLAWHOLD_LIMITS_SOCKET_MS: '500' });
     const socket = await open();
     const { id } = await stalled(socket);
@@ -130,7 +130,7 @@ describe('the time of a socket', () => {
 });
 
 describe('a gateway that stops', () => {
-  test('tells a socket on which nothing happens, and closes it', async () => {
+  test('notifies an idle socket, and closes it', async () => {
     await begin();
     const socket = await open();
     await socket.ask({ model: 'groq/echo', input: 'Hi' });
@@ -139,7 +139,7 @@ describe('a gateway that stops', () => {
     expect(await socket.closed).toMatchObject({ code: 1001 });
   });
 
-  test('lets the response end that is under way, and refuses what waits behind it', async () => {
+  test('lets the running response end, and refuses waiting requests', async () => {
     await begin();
     const socket = await open();
     const text = 'one two three four five six seven eight nine ten';
@@ -154,7 +154,7 @@ describe('a gateway that stops', () => {
     expect(journey.provider.requests).toHaveLength(1);
   });
 
-  test('ends the response itself when its time is up', async () => {
+  test('ends the running response when the drain time is over', async () => {
     await begin({ CLAWHOLD_SHUTDOWN_DRAIN_MS: '50' });
     const socket = await open();
     await stalled(socket);
@@ -170,9 +170,9 @@ describe('a gateway that stops', () => {
   });
 });
 
-/** A client that reads only when it wants to, which no WebSocket of a runtime can be made to do. */
+/** A WebSocket client that can stop reading. The WebSocket of a runtime cannot do that. */
 class UnreadSocket {
-  /** Everything that was read. */
+  /** All messages that were read. */
   readonly messages: Json[] = [];
   private bytes = Buffer.alloc(0);
 
@@ -198,7 +198,7 @@ class UnreadSocket {
     return unread;
   }
 
-  /** Sends a text, as often as it is wanted; masked with zeros, which leaves it as it is. */
+  /** Sends a text `times` times. Its mask is zero, so that the bytes are not changed. */
   send(text: string, times = 1): void {
     const body = Buffer.from(text);
     const size = body.length < 126 ? [0x80 | body.length] : [0x80 | 126, body.length >> 8, body.length & 255];
@@ -206,7 +206,7 @@ class UnreadSocket {
     this.socket.write(Buffer.concat(Array.from({ length: times }, () => frame)));
   }
 
-  /** Reads up to a message of this type, and no further. */
+  /** Reads up to a message of this type, then stops reading. */
   async until(type: string): Promise<Json> {
     for (;;) {
       for (let text = this.take(); text !== undefined; text = this.take()) {
@@ -224,7 +224,7 @@ class UnreadSocket {
     this.socket.destroy();
   }
 
-  /** The next message, if it is there as a whole; empty for a ping. */
+  /** The next message; undefined if it is not complete, empty for a ping. */
   private take(): string | undefined {
     const { bytes } = this;
     if (bytes.length < 2) return undefined;
@@ -256,7 +256,7 @@ describe('a client that does not read', () => {
   });
   afterAll(() => serve.mockRestore());
 
-  test('holds up its events, not the turn; and misses none of them later', async () => {
+  test('delays its events but not the turn, and gets all events later', async () => {
     await begin();
     const client = await UnreadSocket.open(journey.gateway);
     const words = 60_000;
@@ -278,7 +278,7 @@ describe('a client that does not read', () => {
     client.end();
   }, 30_000);
 
-  test('and keeps sending what is refused is hung up on', async () => {
+  test('and keeps sending invalid messages is disconnected', async () => {
     await begin();
     const client = await UnreadSocket.open(journey.gateway);
     const wire = wires.at(-1)!;

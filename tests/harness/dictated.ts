@@ -1,42 +1,42 @@
 import { asJson, asText, type Json } from '../simulators/provider/shape.ts';
 import { sent } from './upstream.ts';
 
-/** A call that a provider has received, and that a test answers when it likes. Speaks chat completions. */
+/** A chat completions call that the provider received. The test decides what is answered, and when. */
 export interface DictatedCall {
-  /** What the provider was sent, as `sent` tells it. */
-  heard: string[];
+  /** What the provider received, as lines of `sent`. */
+  received: string[];
   body: Json;
   say(text: string): void;
-  /** Calls a tool, with arguments that may be cut. */
+  /** Calls a tool. The arguments may be incomplete. */
   callTool(name: string, args: string): void;
-  /** The answer is whole. */
+  /** Ends the answer properly. */
   end(): void;
-  /** The connection ends where the answer stands. */
+  /** Closes the connection without the end of the answer. */
   breakOff(): void;
-  /** Answers with an error instead; nothing may have been said. */
+  /** Answers with an error. Only possible before any text. */
   refuse(status: number, headers?: Record<string, string>): void;
-  /** Settles when the gateway has hung up. */
-  left: Promise<void>;
+  /** Resolves when the gateway has disconnected. */
+  disconnected: Promise<void>;
 }
 
-/** A provider that says nothing but what a test dictates, when the test says so. */
+/** A provider whose answers a test dictates, part by part. */
 export interface DictatedProvider {
-  /** The settings that make a gateway call it: as `groq/<any name>`. */
+  /** The settings that make a gateway call this provider, as `groq/<any name>`. */
   env: Record<string, string>;
-  /** The next call that was not taken yet, in the order of arrival. */
+  /** Resolves to the next call that no test has taken, in the order of arrival. */
   next(): Promise<DictatedCall>;
   /** How many calls have arrived. */
   calls(): number;
-  /** Calls that nobody dictates are answered by themselves, from now on; `undefined` for no longer. */
-  byItself(answer: ((call: DictatedCall) => void) | undefined): void;
+  /** Answers all further calls with this function; `undefined` stops that. */
+  answerAutomatically(answer: ((call: DictatedCall) => void) | undefined): void;
   stop(): Promise<void>;
 }
 
 export function dictatedProvider(): DictatedProvider {
   const arrived: DictatedCall[] = [];
-  const awaited: ((call: DictatedCall) => void)[] = [];
+  const waiting: ((call: DictatedCall) => void)[] = [];
   let count = 0;
-  let alone: ((call: DictatedCall) => void) | undefined;
+  let automatic: ((call: DictatedCall) => void) | undefined;
   const server = Bun.serve({
     port: 0,
     hostname: '127.0.0.1',
@@ -45,18 +45,18 @@ export function dictatedProvider(): DictatedProvider {
       const body = asJson(await request.json());
       const dictated = new Dictated(request, body);
       count++;
-      if (alone) alone(dictated);
-      else if (awaited.length > 0) awaited.shift()!(dictated);
+      if (automatic) automatic(dictated);
+      else if (waiting.length > 0) waiting.shift()!(dictated);
       else arrived.push(dictated);
       return dictated.response;
     },
   });
   return {
     env: { GROQ_API_KEY: 'sk-dictated', GROQ_BASE_URL: `http://127.0.0.1:${server.port}/v1` },
-    next: async () => arrived.shift() ?? new Promise((resolve) => awaited.push(resolve)),
+    next: async () => arrived.shift() ?? new Promise((resolve) => waiting.push(resolve)),
     calls: () => count,
-    byItself(answer) {
-      alone = answer;
+    answerAutomatically(answer) {
+      automatic = answer;
     },
     stop: () => server.stop(true),
   };
@@ -65,13 +65,13 @@ export function dictatedProvider(): DictatedProvider {
 const SSE = { 'content-type': 'text/event-stream' };
 
 class Dictated implements DictatedCall {
-  readonly heard: string[];
+  readonly received: string[];
   readonly response: Promise<Response>;
-  readonly left: Promise<void>;
+  readonly disconnected: Promise<void>;
   private readonly answer = Promise.withResolvers<Response>();
   private readonly hungUp = Promise.withResolvers<void>();
   private controller: ReadableStreamDefaultController<Uint8Array> | undefined;
-  private said = '';
+  private text = '';
   private readonly tools: Json[] = [];
 
   constructor(
@@ -80,16 +80,16 @@ class Dictated implements DictatedCall {
   ) {
     const { method, url } = request;
     const model = asText(body.model);
-    this.heard = sent({
+    this.received = sent({
       ...{ protocol: 'chat', method, path: url, headers: {}, body, model, at: 0, aborted: false },
     });
     this.response = this.answer.promise;
-    this.left = this.hungUp.promise;
+    this.disconnected = this.hungUp.promise;
     request.signal.addEventListener('abort', () => this.hungUp.resolve());
   }
 
   say(text: string): void {
-    this.said += text;
+    this.text += text;
     this.send({ delta: { role: 'assistant', content: text }, finish_reason: null });
   }
 
@@ -103,7 +103,7 @@ class Dictated implements DictatedCall {
     const finish_reason = this.tools.length > 0 ? 'tool_calls' : 'stop';
     if (this.body.stream !== true) {
       const calls = this.tools.length > 0 ? { tool_calls: this.tools } : {};
-      const message = { role: 'assistant', content: this.said, ...calls };
+      const message = { role: 'assistant', content: this.text, ...calls };
       const choices = [{ index: 0, message, finish_reason }];
       this.answer.resolve(Response.json({ ...this.envelope('chat.completion'), choices, usage: USAGE }));
       return;
@@ -117,7 +117,7 @@ class Dictated implements DictatedCall {
     try {
       this.controller!.close();
     } catch {
-      // The gateway has hung up.
+      // The gateway has disconnected.
     }
   }
 
@@ -153,7 +153,7 @@ class Dictated implements DictatedCall {
     try {
       this.controller!.enqueue(new TextEncoder().encode(text));
     } catch {
-      // The gateway has hung up; what it does not hear does no harm.
+      // The gateway has disconnected, so the text is not needed.
     }
   }
 }

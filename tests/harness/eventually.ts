@@ -1,4 +1,6 @@
-/** Looks again and again, ever less often, until what it sees is as wanted; returns that. */
+/**
+ * Calls `look` again and again, less and less often, until `isWanted` accepts its result. Resolves to that result.
+ */
 export async function eventually<Seen>(
   what: string,
   look: () => Seen | Promise<Seen>,
@@ -10,7 +12,7 @@ export async function eventually<Seen>(
     const seen = await look();
     if (isWanted(seen)) return seen;
     if (performance.now() > deadline)
-      throw new Error(`waited in vain until ${what}; at last there was ${JSON.stringify(seen)}`);
+      throw new Error(`timed out waiting until ${what}; the last result was ${JSON.stringify(seen)}`);
     await Bun.sleep(pause);
   }
 }

@@ -11,18 +11,18 @@ export const OTHER_KEY = 'sk-claw-test-other-0123456789';
 export interface TestGatewayOptions {
   /** Base URL of the provider simulator; turns on openai, anthropic, gemini, groq and deepseek. */
   provider?: string;
-  /** Kept after `stop` when given; otherwise a fresh one that is removed. */
+  /** Default: a new directory that `stop` removes. A given directory is kept. */
   dataDir?: string;
-  /** Further `CLAWHOLD_…` settings and provider variables. */
+  /** More `CLAWHOLD_…` settings and provider variables. */
   env?: Record<string, string>;
-  /** `clawhold.yaml`; has the second tenant's key by default. */
+  /** The content of `clawhold.yaml`. By default, it has the key of the second tenant. */
   yaml?: string;
 }
 
 export interface TestGateway {
   url: string;
   dataDir: string;
-  /** Calls a path as the root key, or as another. */
+  /** Calls a path with the root key, or with `key`. */
   fetch(path: string, init?: RequestInit & { key?: string }): Promise<Response>;
   /** POSTs JSON. */
   post(path: string, body: unknown, headers?: Record<string, string>): Promise<Response>;
@@ -31,9 +31,9 @@ export interface TestGateway {
 
 export interface SpawnedGateway extends TestGateway {
   pid: number;
-  /** What the process wrote to standard output: its log. */
+  /** The log: what the process wrote to standard output. */
   log(): string;
-  /** kill -9, and nothing else; settles when the process is gone. */
+  /** Kills the process with SIGKILL and removes no files. Resolves when the process has ended. */
   kill(): Promise<void>;
 }
 
@@ -43,7 +43,7 @@ export function temporaryDirectory(): string {
   return mkdtempSync(join(tmpdir(), 'clawhold-'));
 }
 
-/** Only what the test says: nothing of the machine's own keys reaches a gateway under test. */
+/** The environment of a gateway under test. It has no keys of this machine. */
 function environment(options: TestGatewayOptions, dataDir: string): Record<string, string> {
   const { provider } = options;
   const keys = ['OPENAI', 'ANTHROPIC', 'GEMINI', 'GROQ', 'DEEPSEEK'];
@@ -137,7 +137,7 @@ export async function spawnGateway(options: TestGatewayOptions = {}): Promise<Sp
   };
 }
 
-/** Waits for the start's banner, and keeps draining what follows it. */
+/** Resolves to the URL in the start banner. Reads on afterwards, so that the pipe never fills. */
 async function firstUrl(stderr: ReadableStream<Uint8Array>): Promise<string> {
   let text = '';
   const { promise, resolve, reject } = Promise.withResolvers<string>();

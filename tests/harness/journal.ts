@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { FileJournal } from '../../src/stores/files/journal.ts';
 
-/** The turns that a start on this directory would find unfinished; no gateway may run on it. */
+/** The ids of the turns that the next start on this directory would take over. No gateway may run on it. */
 export async function unfinishedTurns(dataDir: string): Promise<string[]> {
   const journal = FileJournal.open(dataDir);
   const turns = await journal.inherit();
@@ -12,7 +12,7 @@ export async function unfinishedTurns(dataDir: string): Promise<string[]> {
   return turns.map(({ intent }) => intent.id);
 }
 
-/** Journals that share a directory, made anew for each test. */
+/** Journals that share one directory. Each test gets a new directory. */
 export interface SharedJournals {
   dataDir(): string;
   /** The journal is closed after the test. */

@@ -3,15 +3,15 @@ import { type Provider, startProvider } from '../simulators/provider/provider.ts
 import { asJson, asList, asText, type Json } from '../simulators/provider/shape.ts';
 import { OTHER_KEY, ROOT_KEY, type TestGateway, type TestGatewayOptions, testGateway } from './gateway.ts';
 
-/** A gateway, the providers behind it, and a client in front. */
+/** A gateway with simulated providers and clients. */
 export interface Journey {
   provider: Provider;
   gateway: TestGateway;
-  /** The real SDK, without retries of its own. */
+  /** The real SDK. Its own retries are off. */
   client: OpenAI;
-  /** The same for the other tenant's key. */
+  /** The same, with the key of the other tenant. */
   otherClient: OpenAI;
-  /** Stops both; once, however often it is called. */
+  /** Stops the gateway and the provider. Further calls do nothing. */
   end(): Promise<void>;
 }
 
@@ -35,7 +35,7 @@ export function sdk(url: string, apiKey = ROOT_KEY): OpenAI {
   return new OpenAI({ baseURL: `${url}/v1`, apiKey, maxRetries: 0 });
 }
 
-/** Names the session of a request. */
+/** Request options that name the session. */
 export const inSession = (name: string) => ({ headers: { 'x-session-id': name } });
 
 export interface ServerEvent {
@@ -43,7 +43,7 @@ export interface ServerEvent {
   data: Json;
 }
 
-/** The events of a finished stream; `[DONE]` is left out and told by `done`. */
+/** The events of a finished stream. `done` says whether it ended with `[DONE]`, which is not among the events. */
 export function serverEvents(text: string): { events: ServerEvent[]; done: boolean } {
   const blocks = text.split('\n\n').filter((block) => block !== '' && !block.startsWith(':'));
   const read = blocks.map((block) => {
@@ -57,7 +57,7 @@ export function serverEvents(text: string): { events: ServerEvent[]; done: boole
   };
 }
 
-/** JSON of unknown shape, to be looked into. */
+/** The body as JSON of unknown shape. */
 export async function json(response: Response | Promise<Response>): Promise<Json> {
   return asJson(await (await response).json());
 }
@@ -75,7 +75,7 @@ export function responseText(response: unknown): string {
     .join('');
 }
 
-/** What a session holds, oldest first: `user: …`, `assistant: …`, `function_call …`. */
+/** The items of a session, oldest first: `user: …`, `assistant: …`, `function_call …`. */
 export async function sessionLog(gateway: TestGateway, id: string): Promise<string[]> {
   const path = `/v1/conversations/${id}/items?order=asc&limit=100`;
   const items = asList((await json(gateway.fetch(path))).data);

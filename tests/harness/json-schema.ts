@@ -1,8 +1,8 @@
 import { isJson, type Json } from '../simulators/provider/shape.ts';
 
 /**
- * Checks values against the schemas of an OpenAPI document: types, required fields, enums, unions. What
- * it finds is returned, one line each; lengths and patterns are left out.
+ * Checks values against the schemas of an OpenAPI document: types, required fields, enums, unions. It does not
+ * check lengths and patterns. Each problem is one line of text.
  */
 export class SchemaBook {
   constructor(private readonly schemas: Record<string, Json>) {}
@@ -12,7 +12,7 @@ export class SchemaBook {
     return new SchemaBook(components.schemas);
   }
 
-  /** The name of the streaming event's schema, where the document knows it. */
+  /** The name of the schema of a streaming event; undefined if the document has none. */
   eventSchema(type: string): string | undefined {
     return Object.keys(this.schemas).find((name) => {
       const named = (this.schemas[name]?.properties as Json | undefined)?.type as Json | undefined;
@@ -35,7 +35,7 @@ export class SchemaBook {
       return [...all, ...closest];
     }
     if (Array.isArray(schema.enum) && !schema.enum.includes(value))
-      return [`${at}: ${JSON.stringify(value)} is none of ${schema.enum.join(', ')}`];
+      return [`${at}: ${JSON.stringify(value)} is not one of ${schema.enum.join(', ')}`];
     if (typeof schema.type === 'string' && !isOfType(schema.type, value))
       return [`${at}: expected ${schema.type}, got ${JSON.stringify(value)}`];
     return [...all, ...this.checkInside(schema, value, at)];

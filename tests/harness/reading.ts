@@ -1,10 +1,10 @@
-/** A reader of a stream that takes it piece by piece. */
+/** Reads a stream in parts. */
 export interface StreamReader {
-  /** All that has come so far. */
+  /** All text so far. */
   text(): string;
-  /** Reads until `seen` has come; returns all that has come. Throws where the stream ends before. */
+  /** Reads until the text contains `seen`; resolves to all text so far. Rejects if the stream ends before. */
   until(seen: string): Promise<string>;
-  /** Reads to the end; returns all that has come. */
+  /** Reads to the end; resolves to the whole text. */
   rest(): Promise<string>;
   leave(): Promise<void>;
 }
@@ -32,19 +32,19 @@ export function readerOf(reply: Response): StreamReader {
   };
 }
 
-/** The events of a stream, with the blank line that ends each. */
+/** The events of a stream, each with the blank line at its end. */
 export const blocksOf = (stream: string): string[] => stream.match(/[\s\S]+?\n\n/g) ?? [];
 
-/** Comments keep a line open, and are no part of what is said. */
+/** The stream without comments. Comments only keep the connection open. */
 export const withoutComments = (stream: string): string => stream.replace(/^:.*\n\n/gm, '');
 
-/** The number of an event, as its `id:` line tells it; `undefined` for `[DONE]`, which has none. */
+/** The number in the `id:` line of an event; `undefined` for `[DONE]`, which has none. */
 export function numberOf(block: string): number | undefined {
   const id = /^id: (\d+)$/m.exec(block)?.[1];
   return id === undefined ? undefined : Number(id);
 }
 
-/** The rest of a stream for a reader that has the events up to `last`. */
+/** The events of a stream after the event with number `last`. */
 export const after = (stream: string, last: number): string =>
   blocksOf(stream)
     .filter((block) => (numberOf(block) ?? Number.POSITIVE_INFINITY) > last)

@@ -8,7 +8,7 @@ export interface Refusal {
   message?: RegExp;
 }
 
-/** A refused request, whatever its dialect: the status, and an envelope with all its fields. */
+/** Expects a refused request, in any dialect: its status, and an error envelope with all fields. */
 export async function expectRefusal(
   answer: Response | Promise<Response>,
   status: number,

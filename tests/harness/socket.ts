@@ -3,19 +3,19 @@ import { ROOT_KEY, type TestGateway } from './gateway.ts';
 
 export interface SocketOptions {
   key?: string;
-  /** Of the upgrade. */
+  /** Headers of the upgrade request. */
   headers?: Record<string, string>;
 }
 
-const LAST = new Set(['response.completed', 'response.incomplete', 'response.failed', 'error']);
+const END_EVENTS = new Set(['response.completed', 'response.incomplete', 'response.failed', 'error']);
 
 /** A client on a WebSocket of `/v1/responses`. */
 export class SocketClient {
-  /** Everything that came, oldest first, taken or not. */
+  /** All events received so far, oldest first. */
   readonly events: Json[] = [];
   readonly closed: Promise<{ code: number; reason: string }>;
   private taken = 0;
-  private news = Promise.withResolvers<void>();
+  private wakeUp = Promise.withResolvers<void>();
 
   private constructor(private readonly socket: WebSocket) {
     socket.addEventListener('message', ({ data }) => {
@@ -30,7 +30,7 @@ export class SocketClient {
     });
   }
 
-  /** Rejects where the door stays shut. */
+  /** Rejects if the gateway refuses the upgrade. */
   static async open(gateway: TestGateway, { key, headers }: SocketOptions = {}): Promise<SocketClient> {
     const url = `${gateway.url.replace('http', 'ws')}/v1/responses`;
     const authorization = `Bearer ${key ?? ROOT_KEY}`;
@@ -60,27 +60,27 @@ export class SocketClient {
   async next(): Promise<Json> {
     while (this.taken >= this.events.length) {
       if (this.socket.readyState >= WebSocket.CLOSING) throw new Error('the socket is closed');
-      await this.news.promise;
+      await this.wakeUp.promise;
     }
     return this.events[this.taken++]!;
   }
 
-  /** The events from here to the end of a response, or to an error. */
+  /** The next events up to the end of a response, or to an error. */
   async response(): Promise<Json[]> {
     const events: Json[] = [];
     do events.push(await this.next());
-    while (!LAST.has(asText(events.at(-1)!.type)));
+    while (!END_EVENTS.has(asText(events.at(-1)!.type)));
     return events;
   }
 
-  /** Asks for a response; the response as it ended, or the error in its place. */
+  /** Asks for a response. Resolves to the ended response, or to the error. */
   async ask(body: Json): Promise<Json> {
     this.create(body);
     const { type, response, error } = (await this.response()).at(-1)!;
     return asJson(type === 'error' ? error : response);
   }
 
-  /** Reads on until an event of this type has come. */
+  /** Skips events until one of this type arrives. */
   async until(type: string): Promise<Json> {
     for (;;) {
       const event = await this.next();
@@ -89,7 +89,7 @@ export class SocketClient {
   }
 
   private wake(): void {
-    this.news.resolve();
-    this.news = Promise.withResolvers();
+    this.wakeUp.resolve();
+    this.wakeUp = Promise.withResolvers();
   }
 }

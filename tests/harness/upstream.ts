@@ -2,11 +2,11 @@ import type { RecordedRequest } from '../simulators/provider/provider.ts';
 import { asJson, asList, asText, type Json } from '../simulators/provider/shape.ts';
 
 /**
- * What a provider was really sent, in words that all protocols share, one line for each thing said:
+ * What a provider received, in the same form for all protocols, one line per message, call, output or thought:
  * `system: …`, `user: …`, `assistant: …`, `call <name>`, `output <text>`, `thought`.
  */
 export function sent(request: RecordedRequest | undefined): string[] {
-  if (!request) throw new Error('the provider was not asked');
+  if (!request) throw new Error('the provider received no request');
   const body = asJson(request.body);
   switch (request.protocol) {
     case 'chat':
@@ -80,7 +80,7 @@ function geminiLine(role: string, part: Json): string {
 
 const line = (role: string, text: string): string[] => (text === '' ? [] : [`${role}: ${text}`]);
 
-/** Text, or the texts of parts; a part without one is named by its kind. */
+/** The text of a string or of parts. A part without text is shown as `[type]`. */
 function flat(content: unknown, field: string): string {
   if (typeof content === 'string') return content;
   return asList(content)

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test';
 import { rmSync } from 'node:fs';
 import type OpenAI from 'openai';
-import { branchOf, readLog, saidOn, textOf } from '../faults/recorded.ts';
+import { branchOf, readLog, textOf, textsOn } from '../faults/recorded.ts';
 import { type DictatedCall, type DictatedProvider, dictatedProvider } from '../harness/dictated.ts';
 import { eventually } from '../harness/eventually.ts';
 import { spawnGateway, type TestGateway, temporaryDirectory, testGateway } from '../harness/gateway.ts';
@@ -10,7 +10,7 @@ import { after, blocksOf, readerOf, withoutComments } from '../harness/reading.t
 import { expectRefusal } from '../harness/refusal.ts';
 import { asJson, asList, asText, type Json } from '../simulators/provider/shape.ts';
 
-/** Processes are slow to start on a busy machine. */
+/** A longer timeout, because processes start slowly on a busy machine. */
 setDefaultTimeout(20_000);
 
 let count = 0;
@@ -54,7 +54,7 @@ describe('a background response', () => {
     await provider.stop();
   });
 
-  test('is queued, in progress and completed, as polling shows', async () => {
+  test('is queued, in progress and completed, as a polling client sees', async () => {
     const reply = await submit(gateway, 'poll');
     const begun = await json(reply);
     expect(reply.status).toBe(200);
@@ -71,7 +71,7 @@ describe('a background response', () => {
     expect(asText(asJson(asList(asList(done.output)[0]?.content)[0]).text)).toBe('one two');
   });
 
-  test("is polled with the SDK, as OpenAI's guide does", async () => {
+  test("can be polled with the SDK, as in OpenAI's guide", async () => {
     const model = 'groq/dictated';
     const begun = await client.responses.create({ model, input: 'poll', background: true });
     expect(begun.status).toBe('queued');
@@ -84,17 +84,17 @@ describe('a background response', () => {
     expect(done).toMatchObject({ id: begun.id, status: 'completed', output_text: 'one two' });
   });
 
-  test('streams to whoever asks for it at once, and to whoever comes later', async () => {
+  test('streams to an early reader and to a late reader', async () => {
     const reply = await submit(gateway, 'stream', { stream: true });
     const id = reply.headers.get('x-clawhold-response-id');
-    const place = `/v1/responses/${id}?stream=true`;
+    const url = `/v1/responses/${id}?stream=true`;
     const reader = readerOf(reply);
     await reader.until('response.queued');
-    const early = gateway.fetch(place);
+    const early = gateway.fetch(url);
     const call = await provider.next();
     call.say('one');
     await reader.until('one');
-    const late = readerOf(await gateway.fetch(`${place}&starting_after=2`));
+    const late = readerOf(await gateway.fetch(`${url}&starting_after=2`));
     call.say(' two');
     call.end();
     const live = await reader.rest();
@@ -113,10 +113,10 @@ describe('a background response', () => {
     ]);
     expect(await (await early).text()).toBe(live);
     expect(withoutComments(await late.rest())).toBe(after(live, 2));
-    expect(await (await gateway.fetch(place)).text()).toBe(live);
+    expect(await (await gateway.fetch(url)).text()).toBe(live);
   });
 
-  test('runs on when whoever reads it leaves, also where leaving cancels', async () => {
+  test('runs on when its reader disconnects, also with on-disconnect cancel', async () => {
     const headers = { 'x-clawhold-on-disconnect': 'cancel' };
     const reply = await submit(gateway, 'leave', { stream: true }, headers);
     const reader = readerOf(reply);
@@ -129,14 +129,14 @@ describe('a background response', () => {
     await becomes(gateway, reply.headers.get('x-clawhold-response-id'), 'completed');
   });
 
-  test('is cancelled while it runs, with what had come; again is no mistake', async () => {
+  test('can be cancelled while it runs, with its partial answer; a second cancel succeeds too', async () => {
     const { id } = await json(submit(gateway, 'cancel'));
     const call = await provider.next();
     call.say('one');
     const stream = readerOf(await gateway.fetch(`/v1/responses/${asText(id)}?stream=true`));
     await stream.until('one');
     const first = await json(cancel(gateway, id));
-    await call.left;
+    await call.disconnected;
     expect(first).toMatchObject({ id, status: 'cancelled', output: [{ content: [{ text: 'one' }] }] });
     const again = await cancel(gateway, id);
     expect(again.status).toBe(200);
@@ -145,7 +145,7 @@ describe('a background response', () => {
     expect(await stream.rest()).toContain('"status":"cancelled"');
   });
 
-  test('that is completed cannot be cancelled', async () => {
+  test('cannot be cancelled when it is completed', async () => {
     const { id } = await json(submit(gateway, 'late'));
     answer(await provider.next());
     const done = await becomes(gateway, id, 'completed');
@@ -153,7 +153,7 @@ describe('a background response', () => {
     expect(await fetched(gateway, id)).toEqual(done);
   });
 
-  test('is not deleted before it has ended', async () => {
+  test('cannot be deleted before it has ended', async () => {
     const { id } = await json(submit(gateway, 'delete'));
     const path = `/v1/responses/${asText(id)}`;
     const call = await provider.next();
@@ -164,12 +164,12 @@ describe('a background response', () => {
     await expectRefusal(gateway.fetch(path), 404, { code: 'response_not_found' });
   });
 
-  test('needs to be stored', async () => {
+  test('must be stored', async () => {
     const refused = { code: 'invalid_request', param: 'background' };
     await expectRefusal(submit(gateway, 'x', { store: false }), 400, refused);
   });
 
-  test('that cannot go on from what it names is refused at once', async () => {
+  test('is refused at once if it cannot continue the named response', async () => {
     const missing = { previous_response_id: 'resp_missing' };
     const refused = { code: 'previous_response_not_found' };
     await expectRefusal(submit(gateway, 'x', missing), 400, refused);
@@ -177,14 +177,14 @@ describe('a background response', () => {
     await expectRefusal(submit(gateway, 'x', conversation), 404, { code: 'session_not_found' });
   });
 
-  test('that fails tells why', async () => {
+  test('has its error when it fails', async () => {
     const { id } = await json(submit(gateway, 'fail'));
     (await provider.next()).refuse(400);
     const failed = await becomes(gateway, id, 'failed');
     expect(failed).toMatchObject({ error: { code: 'provider_rejected_request' }, output: [] });
   });
 
-  test('waits for its busy session, is seen to wait, and keeps its place', async () => {
+  test('waits for its busy session, shows that it waits, and keeps its position', async () => {
     const session = { 'x-session-id': unique('busy') };
     const body = (text: string) => ({ model: 'groq/dictated', input: text });
     const first = gateway.post('/v1/responses', body('first'), session);
@@ -200,25 +200,25 @@ describe('a background response', () => {
     holding.say('1');
     holding.end();
     const second = await provider.next();
-    expect(second.heard).toEqual(['user: first', 'assistant: 1', 'user: second']);
+    expect(second.received).toEqual(['user: first', 'assistant: 1', 'user: second']);
     second.say('2');
     second.end();
     const last = await provider.next();
-    expect(last.heard).toEqual([...second.heard, 'assistant: 2', 'user: third']);
+    expect(last.received).toEqual([...second.received, 'assistant: 2', 'user: third']);
     last.say('3');
     last.end();
     expect([(await first).status, (await third).status]).toEqual([200, 200]);
     await becomes(gateway, id, 'completed');
   });
 
-  test('is chained to the one before it', async () => {
+  test('can continue the response before it', async () => {
     const first = await json(submit(gateway, 'first'));
     answer(await provider.next());
     await becomes(gateway, first.id, 'completed');
     const chained = { previous_response_id: first.id };
     const second = await json(submit(gateway, 'second', chained));
     const next = await provider.next();
-    expect(next.heard).toEqual(['user: first', 'assistant: one two', 'user: second']);
+    expect(next.received).toEqual(['user: first', 'assistant: one two', 'user: second']);
     answer(next);
     expect(await becomes(gateway, second.id, 'completed')).toMatchObject(chained);
   });
@@ -243,26 +243,26 @@ describe('background responses', () => {
     return ids;
   }
 
-  test('run a few at a time, in the order in which they came', async () => {
+  test('run a few at a time, in the order of their requests', async () => {
     const texts = ['a', 'b', 'c', 'd', 'e'];
     const ids = await submitted(texts);
     const running = [await provider.next(), await provider.next()];
-    const heard = running.flatMap((call) => call.heard);
+    const received = running.flatMap((call) => call.received);
     for (const waiting of [3, 2, 1]) {
       const states = await Promise.all(ids.map(async (id) => (await fetched(gateway, id)).status));
       expect(states.filter((status) => status === 'queued')).toHaveLength(waiting);
       expect(states.filter((status) => status === 'in_progress')).toHaveLength(2);
       answer(running.shift()!);
       const next = await provider.next();
-      heard.push(...next.heard);
+      received.push(...next.received);
       running.push(next);
     }
     running.forEach(answer);
     for (const id of ids) await becomes(gateway, id, 'completed');
-    expect(heard).toEqual(texts.map((text) => `user: ${text}`));
+    expect(received).toEqual(texts.map((text) => `user: ${text}`));
   });
 
-  test('are refused where too many wait, and others are taken again later', async () => {
+  test('are refused when too many wait, and accepted again later', async () => {
     const ids = await submitted(['a', 'b', 'c', 'd', 'e']);
     const running = [await provider.next(), await provider.next()];
     const refused = await submit(gateway, 'f');
@@ -271,17 +271,17 @@ describe('background responses', () => {
     await expectRefusal(refused, 429, { code: 'queue_full' });
     const key = { 'idempotency-key': unique('full') };
     await expectRefusal(submit(gateway, 'f', {}, key), 429, { code: 'queue_full' });
-    provider.byItself(answer);
+    provider.answerAutomatically(answer);
     running.forEach(answer);
     for (const id of ids) await becomes(gateway, id, 'completed');
     const taken = await submit(gateway, 'f', {}, key);
     expect(taken.status).toBe(200);
     expect(taken.headers.get('x-clawhold-replayed')).toBeNull();
     await becomes(gateway, (await json(taken)).id, 'completed');
-    provider.byItself(undefined);
+    provider.answerAutomatically(undefined);
   });
 
-  test('are cancelled while they wait, and never asked', async () => {
+  test('can be cancelled while they wait, and never call a provider', async () => {
     const ids = await submitted(['a', 'b', 'c']);
     const running = [await provider.next(), await provider.next()];
     const before = provider.calls();
@@ -294,7 +294,7 @@ describe('background responses', () => {
     const [fourth] = await submitted(['d']);
     answer(running.shift()!);
     const next = await provider.next();
-    expect(next.heard).toEqual(['user: d']);
+    expect(next.received).toEqual(['user: d']);
     for (const call of [...running, next]) answer(call);
     for (const id of [ids[0], ids[1], fourth]) await becomes(gateway, id, 'completed');
   });
@@ -308,7 +308,7 @@ describe('background responses', () => {
     expect(await json(cancel(gateway, second.id))).toMatchObject({ status: 'cancelled' });
     answer(call);
     const last = await provider.next();
-    expect(last.heard).toEqual(['user: first', 'assistant: one two', 'user: third']);
+    expect(last.received).toEqual(['user: first', 'assistant: one two', 'user: third']);
     answer(last);
     for (const { id } of [first, third]) await becomes(gateway, id, 'completed');
   });
@@ -332,28 +332,28 @@ describe('background responses of a gateway that is', () => {
     for (const text of ['first', 'second', 'third'])
       ids.push((await json(submit(gateway, text, {}, headers))).id);
     const cut = await provider.next();
-    const alone = await json(submit(gateway, 'alone'));
+    const single = await json(submit(gateway, 'single'));
     cut.say('one');
     await readerOf(await gateway.fetch(`/v1/responses/${asText(ids[0])}?stream=true`)).until('one');
     await end(gateway);
     const successor = await spawnGateway(options);
     for (const id of ids) expect((await fetched(successor, id)).status).toMatch(/^(queued|in_progress)$/);
-    const heard: string[][] = [];
+    const received: string[][] = [];
     for (let calls = 0; calls < 4; calls++) {
       const call = await provider.next();
-      heard.push(call.heard);
-      // The first one goes on where it was cut.
-      call.say(call.heard.includes('assistant: one') ? ' two' : 'one two');
+      received.push(call.received);
+      // The first turn continues where it was cut.
+      call.say(call.received.includes('assistant: one') ? ' two' : 'one two');
       call.end();
     }
-    for (const id of [...ids, alone.id]) {
+    for (const id of [...ids, single.id]) {
       const done = await becomes(successor, id, 'completed');
       expect(done).toMatchObject({ output: [{ content: [{ text: 'one two' }] }] });
     }
-    expect(heard.filter((lines) => lines.at(-1) === 'user: alone')).toHaveLength(1);
+    expect(received.filter((lines) => lines.at(-1) === 'user: single')).toHaveLength(1);
     await successor.stop();
     const branch = branchOf(await readLog(dataDir, (log) => log.named(session)));
-    expect(saidOn(branch)).toEqual(['first', 'one two', 'second', 'one two', 'third', 'one two']);
+    expect(textsOn(branch)).toEqual(['first', 'one two', 'second', 'one two', 'third', 'one two']);
     expect(branch.map(({ output }) => textOf(output))).toEqual(['one two', 'one two', 'one two']);
     expect(branch.map(({ id }) => `resp_${id}`)).toEqual(ids.map(asText));
     await provider.stop();

@@ -11,7 +11,7 @@ const CHAT = '/v1/chat/completions';
 const RESPONSES = '/v1/responses';
 const CONVERSATIONS = '/v1/conversations';
 const LIMIT = 64 * 1024;
-/** Well-formed ids of things that never were. */
+/** Well-formed ids that never existed. */
 const NO_RESPONSE = `resp_${'0'.repeat(33)}`;
 const NO_CONVERSATION = `conv_${'0'.repeat(20)}`;
 const NO_ITEM = `msg_${'0'.repeat(33)}i0`;
@@ -19,7 +19,7 @@ const NO_ITEM = `msg_${'0'.repeat(33)}i0`;
 const directory = temporaryDirectory();
 const dataDir = join(directory, 'data');
 let journey: Journey;
-/** A session with one turn, and what it holds. */
+/** A session with one turn, and its items. */
 let conversation = '';
 let response = '';
 let before: string[] = [];
@@ -41,7 +41,7 @@ afterAll(async () => {
   rmSync(directory, { recursive: true, force: true });
 });
 
-/** A refused request, of which nothing came. */
+/** Expects a refused request that leaves the session unchanged. */
 async function expectRefused(...[answer, status, expected]: Parameters<typeof expectRefusal>): Promise<void> {
   await expectRefusal(answer, status, expected);
   await expectUntouched();
@@ -51,39 +51,39 @@ async function expectUntouched(): Promise<void> {
   expect(await sessionLog(journey.gateway, conversation)).toEqual(before);
 }
 
-const inKept = { 'x-session-id': 'kept' };
-const said = { messages: [{ role: 'user', content: 'two' }] };
-const chat = (fields: Json, headers: Record<string, string> = inKept) =>
-  journey.gateway.post(CHAT, { model: 'openai/recall', ...said, ...fields }, headers);
+const inKeptSession = { 'x-session-id': 'kept' };
+const question = { messages: [{ role: 'user', content: 'two' }] };
+const chat = (fields: Json, headers: Record<string, string> = inKeptSession) =>
+  journey.gateway.post(CHAT, { model: 'openai/recall', ...question, ...fields }, headers);
 const respond = (fields: Json, headers: Record<string, string> = {}) =>
   journey.gateway.post(RESPONSES, { model: 'openai/recall', input: 'two', ...fields }, headers);
 const inConversation = (fields: Json) => respond({ conversation, ...fields });
 
-describe('a body that is no request', () => {
+describe('a body that is not a request', () => {
   const paths = [CHAT, RESPONSES, CONVERSATIONS];
 
   test.each(paths)('%s: not JSON', async (path) => {
     for (const body of ['', '{"model":', 'hello', '{"a":1}x', '\u0000']) {
       if (path === CONVERSATIONS && body === '') continue;
-      await expectRefused(journey.gateway.post(path, body, inKept), 400, {
+      await expectRefused(journey.gateway.post(path, body, inKeptSession), 400, {
         code: 'invalid_json',
         param: null,
       });
     }
   });
 
-  test.each(paths)('%s: JSON that is no object', async (path) => {
+  test.each(paths)('%s: JSON that is not an object', async (path) => {
     for (const body of ['[]', '"text"', '1', 'null', 'true']) {
-      await expectRefused(journey.gateway.post(path, body, inKept), 400, { code: 'invalid_request' });
+      await expectRefused(journey.gateway.post(path, body, inKeptSession), 400, { code: 'invalid_request' });
     }
   });
 
-  test.each(paths)('%s: over the limit, as its length says', async (path) => {
-    const body = JSON.stringify({ model: 'openai/recall', ...said, input: 'x'.repeat(LIMIT) });
-    await expectRefused(journey.gateway.post(path, body, inKept), 413, { code: 'body_too_large' });
+  test.each(paths)('%s: over the limit, by its content-length', async (path) => {
+    const body = JSON.stringify({ model: 'openai/recall', ...question, input: 'x'.repeat(LIMIT) });
+    await expectRefused(journey.gateway.post(path, body, inKeptSession), 413, { code: 'body_too_large' });
   });
 
-  test.each(paths)('%s: over the limit, chunk by chunk', async (path) => {
+  test.each(paths)('%s: over the limit, in chunks', async (path) => {
     let sent = 0;
     const body = new ReadableStream({
       pull(controller) {
@@ -91,11 +91,11 @@ describe('a body that is no request', () => {
         else controller.enqueue(new TextEncoder().encode('x'.repeat(4096)));
       },
     });
-    const answer = journey.gateway.fetch(path, { method: 'POST', body, headers: inKept });
+    const answer = journey.gateway.fetch(path, { method: 'POST', body, headers: inKeptSession });
     await expectRefused(answer, 413, { code: 'body_too_large' });
   });
 
-  test('one that just fits is taken', async () => {
+  test('a body just within the limit is accepted', async () => {
     const empty = JSON.stringify({ model: 'openai/say-1', messages: [{ role: 'user', content: '' }] });
     const fits = JSON.stringify({
       model: 'openai/say-1',
@@ -105,7 +105,7 @@ describe('a body that is no request', () => {
   });
 });
 
-describe('a field of a wrong type, named', () => {
+describe('a field of a wrong type is named', () => {
   const CASES: [string, Json][] = [
     ['model', { model: 7 }],
     ['model', { model: '' }],
@@ -190,13 +190,13 @@ describe('a field of a wrong type, named', () => {
   });
 });
 
-describe('a model that cannot be asked', () => {
+describe('a model that cannot be called', () => {
   const ask = [
     ['chat', chat],
     ['responses', inConversation],
   ] as const;
 
-  test.each(ask)('%s: an unknown one is answered with the nearest names', async (_, call) => {
+  test.each(ask)('%s: an unknown model gets the nearest names', async (_, call) => {
     await expectRefused(call({ model: 'gpt-4o-minni' }), 404, {
       code: 'model_not_found',
       param: 'model',
@@ -205,14 +205,14 @@ describe('a model that cannot be asked', () => {
     expect(journey.provider.requests).toEqual([]);
   });
 
-  test.each(ask)('%s: one of a provider without a key names the variable', async (_, call) => {
+  test.each(ask)('%s: a model of a provider without a key gets the name of the variable', async (_, call) => {
     await expectRefused(call({ model: 'mistral/mistral-large-latest' }), 400, {
       code: 'provider_not_configured',
       message: /MISTRAL_API_KEY/,
     });
   });
 
-  test.each(ask)('%s: one whose provider breaks its protocol says what was expected', async (_, call) => {
+  test.each(ask)('%s: a protocol error of the provider says what was expected', async (_, call) => {
     for (const provider of ['openai', 'anthropic', 'gemini']) {
       await expectRefused(call({ model: `${provider}/badjson` }), 502, {
         code: 'provider_protocol_error',
@@ -226,7 +226,7 @@ describe('a model that cannot be asked', () => {
   });
 });
 
-describe('a session id that cannot be one', () => {
+describe('an invalid session id', () => {
   const BAD = ['x'.repeat(256), 'two words', 'café', 'tab\tbed'];
 
   test.each(BAD)('%p', async (id) => {
@@ -254,12 +254,12 @@ describe('a session id that cannot be one', () => {
     });
   });
 
-  test.each([[7], [true], [[]], [{}]])('%p, which is no text', async (id) => {
+  test.each([[7], [true], [[]], [{}]])('%p, which is not a string', async (id) => {
     await expectRefused(chat({ session_id: id }, {}), 400, { code: 'invalid_session_id' });
     await expectRefused(respond({ conversation: id }), 400, { code: 'invalid_session_id' });
   });
 
-  test('an id that looks like ours but is not', async () => {
+  test('an id that only looks like an id of the gateway', async () => {
     await expectRefused(chat({ conversation: 'conv_nonsense' }, {}), 404, { code: 'session_not_found' });
   });
 });
@@ -271,8 +271,8 @@ describe('a state that cannot be continued', () => {
     });
   });
 
-  test('a response of another session than the named one', async () => {
-    await journey.gateway.post(CHAT, { model: 'openai/say-1', ...said }, { 'x-session-id': 'elsewhere' });
+  test('a response of a different session than the named one', async () => {
+    await journey.gateway.post(CHAT, { model: 'openai/say-1', ...question }, { 'x-session-id': 'elsewhere' });
     const answer = respond({ previous_response_id: response }, { 'x-session-id': 'elsewhere' });
     await expectRefused(answer, 400, { code: 'conflicting_state', param: 'previous_response_id' });
   });
@@ -284,7 +284,7 @@ describe('a state that cannot be continued', () => {
     });
   });
 
-  test('an unknown conversation, and a name that nobody has given', async () => {
+  test('an unknown conversation, and an unknown name', async () => {
     await expectRefused(respond({ conversation: NO_CONVERSATION }), 404, { code: 'session_not_found' });
     await expectRefused(respond({ conversation: 'nobody' }), 404, { code: 'session_not_found' });
     await expectRefused(chat({ conversation: NO_CONVERSATION }, {}), 404, { code: 'session_not_found' });
@@ -296,7 +296,7 @@ describe('a state that cannot be continued', () => {
   });
 });
 
-test('nothing of all this is left half-written', async () => {
+test('these requests leave nothing half-written', async () => {
   await journey.end();
   expect(await unfinishedTurns(dataDir)).toEqual([]);
 });

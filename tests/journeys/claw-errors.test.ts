@@ -15,7 +15,7 @@ const PROVIDERS = ['openai', 'anthropic', 'gemini'] as const;
 const DIALECTS = ['chat', 'responses'] as const;
 type Dialect = (typeof DIALECTS)[number];
 
-/** Every provider in every dialect. */
+/** Every pair of provider and dialect. */
 const CALLS = PROVIDERS.flatMap((provider) => DIALECTS.map((dialect) => [provider, dialect] as const));
 
 let journey: Journey;
@@ -39,24 +39,26 @@ beforeEach(() => {
 afterAll(() => journey.end());
 
 function ask(dialect: Dialect, model: string, stream: boolean, session = name): Promise<Response> {
-  const said = dialect === 'chat' ? { messages: [{ role: 'user', content: 'one' }] } : { input: 'one' };
+  const input = dialect === 'chat' ? { messages: [{ role: 'user', content: 'one' }] } : { input: 'one' };
   const path = dialect === 'chat' ? '/v1/chat/completions' : '/v1/responses';
-  return journey.gateway.post(path, { model, stream, ...said }, { 'x-session-id': session });
+  return journey.gateway.post(path, { model, stream, ...input }, { 'x-session-id': session });
 }
 
 const requests = () => journey.provider.requests.length;
 const log = () => sessionLog(journey.gateway, name);
 
-/** The session goes on at every provider, whatever happened. */
+/** The session must continue at every provider. */
 async function expectToGoOn(texts: string[]): Promise<void> {
-  const heard = [...texts];
+  const questions = [...texts];
   for (const provider of PROVIDERS) {
-    heard.push(`next at ${provider}`);
+    questions.push(`next at ${provider}`);
     const { choices } = await journey.client.chat.completions.create(
-      { model: `${provider}/recall`, messages: [{ role: 'user', content: heard.at(-1)! }] },
+      { model: `${provider}/recall`, messages: [{ role: 'user', content: questions.at(-1)! }] },
       inSession(name),
     );
-    expect(choices[0]?.message.content).toBe(`I have heard: ${heard.map((text) => `"${text}"`).join(' | ')}`);
+    expect(choices[0]?.message.content).toBe(
+      `I have heard: ${questions.map((text) => `"${text}"`).join(' | ')}`,
+    );
   }
 }
 
@@ -69,7 +71,7 @@ interface Refusal {
   requests?: number;
 }
 
-/** What fails before the first delta. */
+/** Failures before the first delta. */
 const BEFORE: Refusal[] = [
   { fault: 'status-500', status: 502, code: 'provider_error', type: 'api_error', requests: 2 },
   {
@@ -101,27 +103,31 @@ const BEFORE: Refusal[] = [
 ];
 
 describe.each(BEFORE)('$fault', ({ fault, status, code, type, headers = {}, requests: tries = 1 }) => {
-  // Whole answers have no first token: they run to the limit of the whole.
+  // JSON answers have no first token: only the limit for the whole answer ends them.
   const modes = fault === 'silent' ? [true] : [false, true];
 
-  test.each(CALLS)('of %s is an error in the %s dialect, and nothing is kept', async (provider, dialect) => {
-    for (const stream of modes) {
-      journey.provider.reset();
-      const response = await ask(dialect, `${provider}/${fault}`, stream);
-      const { error } = await json(response);
-      expect(response.status).toBe(status);
-      expect(response.headers.get('content-type')).toStartWith('application/json');
-      expect(error).toEqual({ message: expect.any(String), type, param: null, code });
-      for (const [header, value] of Object.entries(headers)) expect(response.headers.get(header)).toBe(value);
-      expect(requests()).toBe(tries);
-      expect(await log()).toEqual([]);
-    }
-    await expectToGoOn([]);
-  });
+  test.each(CALLS)(
+    'of %s is an error in the %s dialect, and the branch stays unchanged',
+    async (provider, dialect) => {
+      for (const stream of modes) {
+        journey.provider.reset();
+        const response = await ask(dialect, `${provider}/${fault}`, stream);
+        const { error } = await json(response);
+        expect(response.status).toBe(status);
+        expect(response.headers.get('content-type')).toStartWith('application/json');
+        expect(error).toEqual({ message: expect.any(String), type, param: null, code });
+        for (const [header, value] of Object.entries(headers))
+          expect(response.headers.get(header)).toBe(value);
+        expect(requests()).toBe(tries);
+        expect(await log()).toEqual([]);
+      }
+      await expectToGoOn([]);
+    },
+  );
 });
 
 describe('a connection that fails once', () => {
-  test.each(CALLS)('to %s is tried again, unseen by a caller of %s', async (provider, dialect) => {
+  test.each(CALLS)('to %s is tried again without notice to a caller of %s', async (provider, dialect) => {
     for (const stream of [false, true]) {
       journey.provider.reset();
       const response = await ask(dialect, `${provider}/once-reset+say-3`, stream);
@@ -134,31 +140,31 @@ describe('a connection that fails once', () => {
   });
 });
 
-/** What fails after three deltas, every time: five calls bring fifteen words. */
+/** Failures after three deltas, every time. Five calls give fifteen words. */
 const AFTER = [
   { fault: 'cut-3', code: 'stream_interrupted', type: 'api_error' },
   { fault: 'stall-3', code: 'provider_timeout', type: 'timeout_error' },
   { fault: 'garbage-3', code: 'provider_protocol_error', type: 'api_error' },
   { fault: 'error-3', code: expect.stringMatching(/^provider_(error|overloaded)$/), type: 'api_error' },
 ];
-const CALLED = 5;
-const SAID = Array.from({ length: 3 * CALLED }, (_, at) => `word${at + 1}`).join(' ');
+const CALLS_MADE = 5;
+const PARTIAL_TEXT = Array.from({ length: 3 * CALLS_MADE }, (_, at) => `word${at + 1}`).join(' ');
 
 describe.each(AFTER)('$fault in a stream, again and again', ({ fault, code, type }) => {
-  test.each(PROVIDERS)('of %s is told on chat after what had come', async (provider) => {
+  test.each(PROVIDERS)('of %s is an error on chat after the partial text', async (provider) => {
     const response = await ask('chat', `${provider}/say-30+${fault}`, true);
     const { events, done } = serverEvents(await response.text());
     expect(response.status).toBe(200);
     expect(done).toBe(false);
     expect(events.map(({ data }) => asText(asJson(asList(data.choices)[0]?.delta).content)).join('')).toBe(
-      SAID,
+      PARTIAL_TEXT,
     );
     expect(events.at(-1)?.data.error).toEqual({ message: expect.any(String), type, param: null, code });
     expect(events.some(({ data }) => asList(data.choices)[0]?.finish_reason === 'stop')).toBe(false);
     await expectStored(response, code);
   });
 
-  test.each(PROVIDERS)('of %s fails the response, with what had come', async (provider) => {
+  test.each(PROVIDERS)('of %s fails the response, with its partial output', async (provider) => {
     const response = await ask('responses', `${provider}/say-30+${fault}`, true);
     const { events } = serverEvents(await response.text());
     const last = events.at(-1);
@@ -168,7 +174,7 @@ describe.each(AFTER)('$fault in a stream, again and again', ({ fault, code, type
     expect(ended.completed_at).toBeNull();
     expect(asJson(ended.error)).toEqual({ code, message: expect.any(String) });
     expect(asList(ended.output)).toMatchObject([{ type: 'message', status: 'incomplete' }]);
-    expect(responseText(ended)).toBe(SAID);
+    expect(responseText(ended)).toBe(PARTIAL_TEXT);
     await expectStored(response, code);
   });
 
@@ -182,15 +188,15 @@ describe.each(AFTER)('$fault in a stream, again and again', ({ fault, code, type
       for await (const chunk of stream) text += chunk.choices[0]?.delta.content ?? '';
     };
     await expect(read()).rejects.toMatchObject({ code });
-    expect(text).toBe(SAID);
+    expect(text).toBe(PARTIAL_TEXT);
   });
 
   async function expectStored(response: Response, errorCode: unknown): Promise<void> {
-    expect(requests()).toBe(CALLED);
+    expect(requests()).toBe(CALLS_MADE);
     const id = response.headers.get('x-clawhold-response-id');
     const stored = await json(journey.gateway.fetch(`/v1/responses/${id}`));
     expect(stored).toMatchObject({ status: 'failed', error: { code: errorCode } });
-    expect(await log()).toEqual(['user: one', `assistant: ${SAID}`]);
+    expect(await log()).toEqual(['user: one', `assistant: ${PARTIAL_TEXT}`]);
     await expectToGoOn(['one']);
   }
 });
@@ -200,20 +206,23 @@ describe('an answer without a stream that breaks off', () => {
     { fault: 'garbage-3', status: 502, code: 'provider_protocol_error', tries: 2 },
     { fault: 'error-3', status: 502, code: 'provider_error', tries: 2 },
     { fault: 'stall-3', status: 504, code: 'provider_timeout', tries: 1 },
-  ])('$fault is an error everywhere, and nothing is kept', async ({ fault, status, code, tries }) => {
-    const asked = CALLS.map(async ([provider, dialect]) => {
-      const session = `${name}-${provider}-${dialect}`;
-      const response = await ask(dialect, `${provider}/say-8+${fault}`, false, session);
-      expect(response.status).toBe(status);
-      expect(asJson((await json(response)).error).code).toBe(code);
-      expect(await sessionLog(journey.gateway, session)).toEqual([]);
-    });
-    await Promise.all(asked);
-    expect(requests()).toBe(tries * CALLS.length);
-  });
+  ])(
+    '$fault is an error everywhere, and the branch stays unchanged',
+    async ({ fault, status, code, tries }) => {
+      const asked = CALLS.map(async ([provider, dialect]) => {
+        const session = `${name}-${provider}-${dialect}`;
+        const response = await ask(dialect, `${provider}/say-8+${fault}`, false, session);
+        expect(response.status).toBe(status);
+        expect(asJson((await json(response)).error).code).toBe(code);
+        expect(await sessionLog(journey.gateway, session)).toEqual([]);
+      });
+      await Promise.all(asked);
+      expect(requests()).toBe(tries * CALLS.length);
+    },
+  );
 
   test.each(CALLS)(
-    'cut-3 of %s is asked for once more, and then an error on %s',
+    'cut-3 of %s is tried once more, and is then an error on %s',
     async (provider, dialect) => {
       const response = await ask(dialect, `${provider}/say-8+cut-3`, false);
       expect(response.status).toBe(502);
@@ -224,7 +233,7 @@ describe('an answer without a stream that breaks off', () => {
     },
   );
 
-  test.each(CALLS)('cut-3 of %s, once, is unseen by a caller of %s', async (provider, dialect) => {
+  test.each(CALLS)('a single cut-3 of %s is not visible to a caller of %s', async (provider, dialect) => {
     const body = await json(ask(dialect, `${provider}/say-8+once-cut-3`, false));
     const text = dialect === 'chat' ? completionText(body) : responseText(body);
     expect(text).toBe('word1 word2 word3 word4 word5 word6 word7 word8');
@@ -234,20 +243,23 @@ describe('an answer without a stream that breaks off', () => {
 });
 
 describe('a stream without its last event', () => {
-  // OpenAI's chat answers are whole with their finish reason; the others only with their last event.
+  // OpenAI's chat answers are whole with a finish reason. The other protocols need their last event.
   test.each([
     ['openai', 'responses'],
     ['anthropic', 'chat'],
     ['anthropic', 'responses'],
     ['gemini', 'chat'],
     ['gemini', 'responses'],
-  ] as const)('of %s is not taken for whole on %s', async (provider, dialect) => {
+  ] as const)('of %s does not count as whole on %s', async (provider, dialect) => {
     await expectBroken(provider, dialect, 'no-done');
   });
 
-  test.each(CALLS)('nor one of %s without a reason for its end, on %s', async (provider, dialect) => {
-    await expectBroken(provider, dialect, 'no-finish');
-  });
+  test.each(CALLS)(
+    'of %s without a finish reason does not count as whole either, on %s',
+    async (provider, dialect) => {
+      await expectBroken(provider, dialect, 'no-finish');
+    },
+  );
 
   async function expectBroken(provider: string, dialect: Dialect, fault: string): Promise<void> {
     const text = await (await ask(dialect, `${provider}/say-3+${fault}`, true)).text();
@@ -260,7 +272,7 @@ describe('a stream without its last event', () => {
   }
 });
 
-describe('an answer that says no', () => {
+describe('an answer that refuses or stops early', () => {
   const response = async (model: string): Promise<Json> => json(await ask('responses', model, false));
 
   test('OpenAI refuses: the refusal is the answer', async () => {
@@ -285,21 +297,24 @@ describe('an answer that says no', () => {
     });
   });
 
-  test.each(['openai', 'anthropic'])('%s filters part way: what had come is kept', async (provider) => {
-    const chat = asList((await json(ask('chat', `${provider}/say-8+filter`, false))).choices)[0];
-    expect(chat).toMatchObject({ finish_reason: 'content_filter', message: { content: 'word1 word2' } });
-    expect(await log()).toEqual(['user: one', 'assistant: word1 word2']);
-    await expectToGoOn(['one']);
-  });
+  test.each(['openai', 'anthropic'])(
+    '%s filters in the middle: the partial text is kept',
+    async (provider) => {
+      const chat = asList((await json(ask('chat', `${provider}/say-8+filter`, false))).choices)[0];
+      expect(chat).toMatchObject({ finish_reason: 'content_filter', message: { content: 'word1 word2' } });
+      expect(await log()).toEqual(['user: one', 'assistant: word1 word2']);
+      await expectToGoOn(['one']);
+    },
+  );
 
-  test('Gemini blocks the prompt: an error, and the session goes on without it', async () => {
+  test('Gemini blocks the prompt: an error, and the session continues without it', async () => {
     const blocked = await ask('chat', 'gemini/filter', false);
     expect(blocked.status).toBe(400);
     expect(asJson((await json(blocked)).error).code).toBe('content_filtered');
     await expectToGoOn([]);
   });
 
-  test.each(PROVIDERS)('%s ends by length: incomplete, and kept', async (provider) => {
+  test.each(PROVIDERS)('%s ends by length: the answer is incomplete and kept', async (provider) => {
     expect(await response(`${provider}/say-3+long`)).toMatchObject({
       status: 'incomplete',
       incomplete_details: { reason: 'max_output_tokens' },
@@ -308,9 +323,9 @@ describe('an answer that says no', () => {
   });
 });
 
-describe('a failure that nobody waits for', () => {
+describe('a failure without a waiting client', () => {
   test.each(['reset', 'status-500', 'quota'])(
-    '%s in the background is told to whoever asks',
+    '%s in the background is in the fetched response',
     async (fault) => {
       const { id } = await journey.client.responses.create(
         { model: `openai/delay-30+${fault}`, input: 'one', background: true },

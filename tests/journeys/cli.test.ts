@@ -20,7 +20,7 @@ type Env = Record<string, string>;
 
 const OPENAI = { OPENAI_API_KEY: 'sk-simulated-1234', OPENAI_BASE_URL: `${provider.url}/v1` };
 
-/** Nothing of the machine's own keys; a port on which nobody listens. */
+/** An environment without the provider keys of this machine, and with port 0, so that no gateway is found. */
 function environment(env: Env): Env {
   return {
     PATH: process.env.PATH ?? '',
@@ -45,11 +45,11 @@ async function clawhold(args: string[], { env = {}, input = '' }: { env?: Env; i
   return { out, err, code };
 }
 
-/** The command on a pseudo-terminal: what appears on the screen is awaited, what is typed goes to its keyboard. */
+/** Runs the command on a pseudo-terminal. The test types keys and waits for text on the screen. */
 function onTerminal(args: string[], env: Env = {}, program = [process.execPath, ENTRY]) {
   const command = [...program, ...args].map((word) => `'${word}'`).join(' ');
-  const noted = `echo $$ > '${join(cwd, 'pid')}'; exec ${command}`;
-  const child = Bun.spawn(['script', '-qec', noted, '/dev/null'], {
+  const recordPid = `echo $$ > '${join(cwd, 'pid')}'; exec ${command}`;
+  const child = Bun.spawn(['script', '-qec', recordPid, '/dev/null'], {
     cwd,
     env: environment({ TERM: 'xterm', SHELL: '/bin/sh', NO_COLOR: '1', ...env }),
     stdin: 'pipe',
@@ -57,22 +57,22 @@ function onTerminal(args: string[], env: Env = {}, program = [process.execPath, 
   });
   let text = '';
   let seen = 0;
-  let news = Promise.withResolvers<boolean>();
+  let output = Promise.withResolvers<boolean>();
   void (async () => {
     const decoder = new TextDecoder();
     for await (const chunk of child.stdout) {
       text += decoder.decode(chunk, { stream: true });
-      news.resolve(true);
-      news = Promise.withResolvers();
+      output.resolve(true);
+      output = Promise.withResolvers();
     }
-    news.resolve(false);
+    output.resolve(false);
   })();
   return {
     type(keys: string) {
       child.stdin.write(keys);
       child.stdin.flush();
     },
-    /** Settles when `words` appear after what was awaited before. */
+    /** Resolves when `words` appear after the words of the previous call. */
     async sees(words: string) {
       for (;;) {
         const at = text.indexOf(words, seen);
@@ -80,17 +80,17 @@ function onTerminal(args: string[], env: Env = {}, program = [process.execPath, 
           seen = at + words.length;
           return;
         }
-        if (!(await news.promise)) throw new Error(`never appeared: ${words}\n${text}`);
+        if (!(await output.promise)) throw new Error(`never appeared: ${words}\n${text}`);
       }
     },
-    /** All that appeared so far. */
+    /** All text on the screen so far. */
     shown: () => text,
     exited: child.exited,
-    /** Closes the window on the command; settles when the command is gone too. */
+    /** Closes the terminal window. Resolves when the command has ended. */
     async hangUp() {
       const pid = Number(await Bun.file(join(cwd, 'pid')).text());
       child.kill(9);
-      // Not a child of this process, so its end is no event here.
+      // The command is not a child of this process, so poll for its end.
       while (isRunning(pid)) await Bun.sleep(10);
     },
   };
@@ -105,7 +105,7 @@ function isRunning(pid: number): boolean {
 }
 
 describe('chat without a terminal', () => {
-  test('starts a gateway of its own and remembers what an earlier line said', async () => {
+  test('starts its own gateway and remembers earlier lines', async () => {
     const { out, code } = await clawhold(['chat'], { input: 'My name is Ada.\n\nWhat is my name?\n' });
     expect(out).toBe(
       'I will remember that your name is Ada. (I am the built-in offline claw, not a language model.)\nYour name is Ada.\n',
@@ -113,13 +113,13 @@ describe('chat without a terminal', () => {
     expect(code).toBe(0);
   });
 
-  test('goes on with a named session in a later process', async () => {
+  test('continues a named session in a later process', async () => {
     await clawhold(['chat', '--session', 'trip'], { input: 'My dog is Rex.\n' });
     const { out } = await clawhold(['chat', '--session', 'trip', '--once', 'Who is my dog?']);
     expect(out).toBe('Your dog is Rex.\n');
   });
 
-  test('takes one question from standard input, with its line breaks', async () => {
+  test('reads one question with line breaks from standard input', async () => {
     const { out } = await clawhold(['chat', '--model', 'openai/echo', '--once', '-'], {
       env: OPENAI,
       input: 'one\ntwo',
@@ -127,7 +127,7 @@ describe('chat without a terminal', () => {
     expect(out).toBe('You said: one\ntwo\n');
   });
 
-  test('tells tokens and cost beside the answer, not in it', async () => {
+  test('writes tokens and cost to standard error, not into the answer', async () => {
     const { out, err } = await clawhold(['chat', '--once', 'hello', '--model', 'openai/gpt-4.1'], {
       env: OPENAI,
     });
@@ -135,7 +135,7 @@ describe('chat without a terminal', () => {
     expect(err).toMatch(/^openai\/gpt-4\.1 · \d+ in, \d+ out · \$0\.\d+ · [\d.]+ s$/m);
   });
 
-  test('exits with 1 when a message was not answered, and answers the others', async () => {
+  test('exits with 1 when a message was not answered, and answers the other messages', async () => {
     const lines = 'a\n/model openai/status-400\nb\n/model openai/echo\nc\n';
     const { out, err, code } = await clawhold(['chat', '--model', 'openai/echo'], {
       env: OPENAI,
@@ -146,7 +146,7 @@ describe('chat without a terminal', () => {
     expect(code).toBe(1);
   });
 
-  test('an answer that breaks off is not presented as whole', async () => {
+  test('reports an answer that breaks off as a failure', async () => {
     const { code, err } = await clawhold(['chat', '--once', 'x', '--model', 'openai/say-9+cut-1'], {
       env: OPENAI,
     });
@@ -164,7 +164,7 @@ describe('chat without a terminal', () => {
 });
 
 describe('chat with a running gateway', () => {
-  test('talks to the one at the configured address', async () => {
+  test('uses the gateway at the configured address', async () => {
     const gateway = await testGateway({ provider: provider.url });
     const env = { CLAWHOLD_PORT: new URL(gateway.url).port, CLAWHOLD_MASTER_KEY: ROOT_KEY };
     await clawhold(['chat', '--session', 'shared', '--once', 'My boat is Argo.'], { env });
@@ -177,10 +177,10 @@ describe('chat with a running gateway', () => {
     await gateway.stop();
   });
 
-  test('says what to set where it has no key, or a wrong one', async () => {
+  test('explains how to set the key when it is missing or invalid', async () => {
     const gateway = await testGateway();
     const without = await clawhold(['chat', '--url', `${gateway.url}/v1/`, '--once', 'x']);
-    expect(without.err).toContain('asks for a key. Give it with --key or CLAWHOLD_MASTER_KEY');
+    expect(without.err).toContain('needs a key. Set it with --key or CLAWHOLD_MASTER_KEY');
     const wrong = await clawhold(['chat', '--url', gateway.url, '--key', 'nonsense', '--once', 'x']);
     expect(wrong.err).toContain('does not know this key');
     expect([without.code, wrong.code]).toEqual([1, 1]);
@@ -189,7 +189,7 @@ describe('chat with a running gateway', () => {
 });
 
 describe.skipIf(!HAS_SCRIPT)('chat on a terminal (needs `script` of util-linux)', () => {
-  test('resumes the last session and shows how it ended', async () => {
+  test('resumes the last session and shows its last messages', async () => {
     await clawhold(['chat', '--session', 'trip'], { input: 'My dog is Rex.\n' });
     const terminal = onTerminal(['chat']);
     await terminal.sees('Resuming trip (2 messages)');
@@ -201,14 +201,14 @@ describe.skipIf(!HAS_SCRIPT)('chat on a terminal (needs `script` of util-linux)'
     expect(await terminal.exited).toBe(0);
   });
 
-  test('Ctrl-C cancels the running answer, for the provider too, and keeps what came', async () => {
+  test('Ctrl-C cancels the running answer, also at the provider, and keeps the part that arrived', async () => {
     const model = 'openai/say-500+pace-40';
     const terminal = onTerminal(['chat', '--model', model, '--session', 'long'], OPENAI);
     await terminal.sees('/help');
     terminal.type('go\r');
     await terminal.sees('word3');
     terminal.type('\u0003');
-    await terminal.sees('Cancelled; what came so far is kept.');
+    await terminal.sees('Cancelled. The part that arrived is kept.');
     expect(
       provider.requests.find((request) => JSON.stringify(request.body).includes(model.slice(7)))?.aborted,
     ).toBe(true);
@@ -256,7 +256,7 @@ describe.skipIf(!HAS_SCRIPT)('chat on a terminal (needs `script` of util-linux)'
     await terminal.exited;
   });
 
-  test('asks for the key of a running gateway without showing it', async () => {
+  test('asks for the key of a running gateway and does not show it', async () => {
     const gateway = await testGateway();
     const terminal = onTerminal(['chat', '--url', gateway.url]);
     await terminal.sees('Key (not shown): ');
@@ -290,32 +290,32 @@ describe('doctor', () => {
     return { out, code, report, findings, of };
   }
 
-  test('finds nothing wrong in an empty folder, and makes nothing there', async () => {
+  test('finds no problem in an empty folder, and creates nothing there', async () => {
     const { code, report, of } = await doctor([]);
     expect(code).toBe(0);
     expect(report.ok).toBe(true);
-    expect(of('Data folder')?.message).toContain('will be made at the first start');
+    expect(of('Data folder')?.message).toContain('will be created at the first start');
     expect(await Bun.file(join(cwd, 'data')).exists()).toBe(false);
   });
 
-  test('everything that is not well has a remedy', async () => {
+  test('gives a remedy for every problem and warning', async () => {
     const { findings } = await doctor(['--probe'], {
       ...OPENAI,
       OPENAI_BASE_URL: 'nonsense',
       CLAWHOLD_HOST: '0.0.0.0',
     });
-    const unwell = findings.filter(({ level }) => level === 'bad' || level === 'warn');
-    expect(unwell.length).toBeGreaterThan(2);
-    expect(unwell.filter(({ remedy }) => !remedy)).toEqual([]);
+    const problems = findings.filter(({ level }) => level === 'bad' || level === 'warn');
+    expect(problems.length).toBeGreaterThan(2);
+    expect(problems.filter(({ remedy }) => !remedy)).toEqual([]);
   });
 
-  test('names the variable of a key and shows nothing of it', async () => {
+  test('names the variable of a key and does not show the key', async () => {
     const { out, of } = await doctor([], OPENAI);
     expect(of('openai')?.message).toContain('key from OPENAI_API_KEY');
     expect(out).not.toContain('1234');
   });
 
-  test('tells every mistake of the settings with its line', async () => {
+  test('reports every error in the settings with its line', async () => {
     await Bun.write(join(cwd, 'clawhold.yaml'), 'prot: 1\nlog:\n  level: loud\n');
     const { code, of } = await doctor([], { CLAWHOLD_POTR: '1' });
     expect(code).toBe(1);
@@ -324,7 +324,7 @@ describe('doctor', () => {
     expect(of('CLAWHOLD_POTR')?.level).toBe('bad');
   });
 
-  test('knows a running gateway from another program on its port', async () => {
+  test('distinguishes a running gateway from another program on its port', async () => {
     const gateway = await spawnGateway();
     const CLAWHOLD_PORT = new URL(gateway.url).port;
     expect((await doctor([], { CLAWHOLD_PORT })).of('Port')).toMatchObject({ level: 'ok' });
@@ -338,7 +338,7 @@ describe('doctor', () => {
     await other.stop(true);
   });
 
-  test('reads the database of sessions, and sees when it is none', async () => {
+  test('checks the database, and detects a file that is not a database', async () => {
     await clawhold(['chat', '--session', 'a', '--once', 'x']);
     expect((await doctor([])).of('Database')?.message).toMatch(/intact, schema version 2, .* 1 sessions/);
     await Bun.write(join(cwd, 'data', 'clawhold.db'), 'no database '.repeat(100));
@@ -347,7 +347,7 @@ describe('doctor', () => {
     expect(code).toBe(1);
   });
 
-  test('sees a folder that others can read', async () => {
+  test('warns about a folder that other users can read', async () => {
     mkdirSync(join(cwd, 'data'));
     chmodSync(join(cwd, 'data'), 0o755);
     expect((await doctor([])).of('Data folder')).toMatchObject({
@@ -356,7 +356,7 @@ describe('doctor', () => {
     });
   });
 
-  test('probes providers and classifies what they say', async () => {
+  test('probes providers and classifies their answers', async () => {
     const picky = Bun.serve({
       port: 0,
       fetch: ({ url }) => new Response('{}', { status: url.includes('/groq') ? 429 : 401 }),
@@ -383,7 +383,7 @@ describe('doctor', () => {
 });
 
 describe('the command line', () => {
-  test('one Ctrl-C that arrives twice stops cleanly', async () => {
+  test('stops cleanly when one Ctrl-C arrives as two signals', async () => {
     const child = Bun.spawn([process.execPath, ENTRY, 'start'], {
       cwd,
       env: environment({}),
@@ -397,12 +397,12 @@ describe('the command line', () => {
     expect(await child.exited).toBe(0);
   });
 
-  test('a mistyped command or option names the help', async () => {
+  test('points to the help after an unknown command or option', async () => {
     expect((await clawhold(['docter'])).err).toContain('Did you mean "doctor"?');
     expect((await clawhold(['start', '--prt', '1'])).err).toContain('clawhold start --help');
   });
 
-  test.each(['start', 'chat', 'doctor'])('%s has a help of its own', async (command) => {
+  test.each(['start', 'chat', 'doctor'])('%s has its own help', async (command) => {
     const { out, code } = await clawhold([command, '--help']);
     expect(out).toStartWith(`clawhold ${command}: `);
     expect(code).toBe(0);

@@ -46,7 +46,7 @@ function contextOf(headers: Headers): Context | undefined {
     : { tokens: Number(tokens), turns: Number(turns), dropped: Number(dropped) };
 }
 
-async function tell(turn: number, model = 'openai/say-5', system?: string): Promise<Context | undefined> {
+async function send(turn: number, model = 'openai/say-5', system?: string): Promise<Context | undefined> {
   const { data, response } = await journey.client.chat.completions
     .create(
       {
@@ -64,16 +64,16 @@ async function tell(turn: number, model = 'openai/say-5', system?: string): Prom
   return contextOf(response.headers);
 }
 
-/** The numbers of the turns whose text the provider got, in order. */
+/** The numbers of the turns whose text the provider received, in order. */
 const turnsSent = (request = journey.provider.requests.at(-1)) =>
   sent(request)
     .flatMap((line) => /^user: Turn (\d+)\./.exec(line)?.[1] ?? [])
     .map(Number);
 
-describe('a session that outgrows its model, on chat', () => {
-  test('goes on: the oldest turns are left out, the newest stay, and the header says so', async () => {
+describe('a session that is too long for its model, on chat', () => {
+  test('continues: the oldest turns are left out, the newest stay, and the header says so', async () => {
     for (let turn = 0; turn < 40; turn++) {
-      const context = await tell(turn);
+      const context = await send(turn);
       const turns = turnsSent();
       expect(turns.at(-1)).toBe(turn);
       expect(turns).toEqual(turns.map((_, at) => turns[0]! + at));
@@ -92,14 +92,14 @@ describe('a session that outgrows its model, on chat', () => {
   test('keeps the prefix the same for several turns, because providers cache it', async () => {
     const firsts: number[] = [];
     for (let turn = 0; turn < 40; turn++) {
-      await tell(turn);
+      await send(turn);
       firsts.push(turnsSent()[0]!);
     }
     const cuts = firsts.filter((first, at) => at > 0 && first !== firsts[at - 1]).length;
     const turnsAfterFirstCut = firsts.filter((first) => first > 0).length;
     expect(cuts).toBeGreaterThan(3);
     expect(turnsAfterFirstCut / cuts).toBeGreaterThanOrEqual(1.5);
-    // Between two cuts, each prompt begins with the whole one before.
+    // Between two cuts, each prompt begins with the whole previous prompt.
     const prompts = journey.provider.requests.map((request) => sent(request));
     const grown = prompts.filter((prompt, at) => {
       return at > 0 && prompts[at - 1]!.every((line, index) => line === prompt[index]);
@@ -107,39 +107,39 @@ describe('a session that outgrows its model, on chat', () => {
     expect(grown).toHaveLength(prompts.length - 1 - cuts);
   });
 
-  test('keeps the system message that opened it', async () => {
+  test('keeps the system message at its beginning', async () => {
     for (let turn = 0; turn < 25; turn++)
-      await tell(turn, 'openai/say-5', turn === 0 ? 'Be brief.' : undefined);
+      await send(turn, 'openai/say-5', turn === 0 ? 'Be brief.' : undefined);
     expect(turnsSent()[0]).toBeGreaterThan(5);
     expect(sent(journey.provider.requests.at(-1)).filter((line) => line.startsWith('system'))).toEqual([
       'system: Be brief.',
     ]);
   });
 
-  test('is cut to what each model takes, at every provider', async () => {
+  test('is cut to the window of each model, at every provider', async () => {
     for (let turn = 0; turn < 25; turn++) {
-      await tell(turn, `${['openai', 'anthropic', 'gemini'][turn % 3]}/say-5`);
+      await send(turn, `${['openai', 'anthropic', 'gemini'][turn % 3]}/say-5`);
       expect(turnsSent().at(-1)).toBe(turn);
     }
   });
 
-  test('is whole again for a model that takes more', async () => {
-    for (let turn = 0; turn < 25; turn++) await tell(turn);
+  test('is whole again for a model with a larger window', async () => {
+    for (let turn = 0; turn < 25; turn++) await send(turn);
     const narrow = turnsSent().length;
-    await tell(25, 'openai/say-5+wide');
+    await send(25, 'openai/say-5+wide');
     expect(turnsSent().length).toBe(26);
     expect(narrow).toBeLessThan(20);
   });
 
-  test('is listed whole, whatever a prompt left out', async () => {
-    for (let turn = 0; turn < 25; turn++) await tell(turn);
+  test('is listed whole, although prompts left out turns', async () => {
+    for (let turn = 0; turn < 25; turn++) await send(turn);
     const { data } = asJson(
       await json(journey.gateway.fetch(`/v1/conversations/${name}/items?order=asc&limit=100`)),
     );
     expect(data).toHaveLength(50);
   });
 
-  test('never parts a call from its output', async () => {
+  test('never separates a call from its output', async () => {
     const tools = [{ type: 'function' as const, function: { name: 'look', parameters: { type: 'object' } } }];
     for (let turn = 0; turn < 15; turn++) {
       const { choices } = await journey.client.chat.completions.create(
@@ -164,7 +164,7 @@ describe('a session that outgrows its model, on chat', () => {
   });
 });
 
-describe('a conversation that outgrows its model, on responses', () => {
+describe('a conversation that is too long for its model, on responses', () => {
   async function fill(): Promise<string> {
     let previous: string | undefined;
     for (let turn = 0; turn < 20; turn++) {
@@ -180,7 +180,7 @@ describe('a conversation that outgrows its model, on responses', () => {
     return previous!;
   }
 
-  test('is refused while truncation is disabled, which it is by default', async () => {
+  test('is refused with truncation: disabled, which is the default', async () => {
     const previous_response_id = await fill();
     for (const truncation of [undefined, 'disabled'] as const) {
       const ask = async () =>
@@ -195,7 +195,7 @@ describe('a conversation that outgrows its model, on responses', () => {
     expect(journey.provider.requests).toEqual([]);
   });
 
-  test('goes on with truncation: auto, which is not sent on as a wish of ours', async () => {
+  test('continues with truncation: auto, which is not sent to the provider', async () => {
     const previous_response_id = await fill();
     const { data, response } = await journey.client.responses
       .create({
@@ -213,7 +213,7 @@ describe('a conversation that outgrows its model, on responses', () => {
     expect(turnsSent()[0]).toBeGreaterThan(3);
   });
 
-  test('goes on at a model that takes more', async () => {
+  test('continues at a model with a larger window', async () => {
     const previous_response_id = await fill();
     await journey.client.responses.create({
       model: 'openai/say-5+wide',

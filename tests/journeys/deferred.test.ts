@@ -1,7 +1,7 @@
 import { describe, expect, setDefaultTimeout, test } from 'bun:test';
 import { rmSync } from 'node:fs';
-import { branchOf, readLog, saidOn } from '../faults/recorded.ts';
-import { breakableLine } from '../harness/breakable-line.ts';
+import { branchOf, readLog, textsOn } from '../faults/recorded.ts';
+import { breakableConnection } from '../harness/breakable-connection.ts';
 import { type DictatedCall, type DictatedProvider, dictatedProvider } from '../harness/dictated.ts';
 import { eventually } from '../harness/eventually.ts';
 import {
@@ -17,7 +17,7 @@ import { readerOf } from '../harness/reading.ts';
 import { expectRefusal } from '../harness/refusal.ts';
 import { asText, type Json } from '../simulators/provider/shape.ts';
 
-/** Providers are asked again after a second, and processes are slow to start on a busy machine. */
+/** A longer timeout: a deferred turn waits at least a second, and processes start slowly on a busy machine. */
 setDefaultTimeout(20_000);
 
 const DIALECTS = ['chat', 'responses'] as const;
@@ -45,11 +45,11 @@ function answer(call: DictatedCall): void {
 }
 
 /** Waits until a deferred turn can be fetched whole. */
-const whole = async (gateway: TestGateway, place: string): Promise<Json> => {
+const whole = async (gateway: TestGateway, url: string): Promise<Json> => {
   const reply = await eventually(
-    `${place} is there`,
+    `${url} is there`,
     async () => {
-      const looked = await gateway.fetch(place);
+      const looked = await gateway.fetch(url);
       return { status: looked.status, body: await json(looked) };
     },
     ({ status, body }) => status !== 202 && body.status !== 'queued' && body.status !== 'in_progress',
@@ -58,16 +58,19 @@ const whole = async (gateway: TestGateway, place: string): Promise<Json> => {
   return reply.body;
 };
 
-interface Site {
+interface Setup {
   provider: DictatedProvider;
   gateway: TestGateway;
 }
 
-/** A test that has a site of its own: what is put off takes a second at least, so they run side by side. */
+/**
+ * A test with its own gateway and provider. Deferred turns wait at least a second, so the tests run at the same
+ * time.
+ */
 function journey(
   name: string,
   settings: Omit<TestGatewayOptions, 'provider'>,
-  run: (site: Site) => Promise<void>,
+  run: (setup: Setup) => Promise<void>,
 ) {
   test.concurrent(name, async () => {
     const provider = dictatedProvider();
@@ -82,9 +85,9 @@ function journey(
   });
 }
 
-/** A turn that found its provider down. */
+/** Sends a turn whose provider is down, so that it is deferred. */
 async function deferred(
-  { provider, gateway }: Site,
+  { provider, gateway }: Setup,
   dialect: Dialect,
   body: object,
   headers: Record<string, string> = {},
@@ -93,12 +96,12 @@ async function deferred(
   (await provider.next()).refuse(503);
   const reply = await asked;
   expect(reply.status).toBe(202);
-  return { reply, place: reply.headers.get('location') ?? '' };
+  return { reply, url: reply.headers.get('location') ?? '' };
 }
 
-describe('a turn that may be put off', () => {
-  journey('is answered as usual where the provider is there', {}, async (site) => {
-    const { provider, gateway } = site;
+describe('a turn that may be deferred', () => {
+  journey('is answered as usual if the provider is available', {}, async (setup) => {
+    const { provider, gateway } = setup;
     for (const dialect of DIALECTS) {
       const asked = gateway.post(PATHS[dialect], bodyOf(dialect, 'hello'), DEFER);
       answer(await provider.next());
@@ -107,44 +110,44 @@ describe('a turn that may be put off', () => {
   });
 
   journey(
-    'is taken with 202, found where it says, and answered when the provider is back',
+    'is accepted with 202, found at its location, and answered when the provider is available again',
     {},
-    async (site) => {
-      const { provider, gateway } = site;
+    async (setup) => {
+      const { provider, gateway } = setup;
       const turns = [];
       for (const dialect of DIALECTS) {
         for (const stream of [false, true])
           turns.push({
             dialect,
-            ...(await deferred(site, dialect, bodyOf(dialect, unique('later'), { stream }))),
+            ...(await deferred(setup, dialect, bodyOf(dialect, unique('later'), { stream }))),
           });
       }
-      for (const { dialect, reply, place } of turns) {
+      for (const { dialect, reply, url } of turns) {
         const id = reply.headers.get('x-clawhold-response-id') ?? '';
         const named = dialect === 'chat' ? id.replace('resp_', 'chatcmpl-') : id;
-        expect(place).toBe(`${PATHS[dialect]}/${named}`);
+        expect(url).toBe(`${PATHS[dialect]}/${named}`);
         expect(Number(reply.headers.get('retry-after'))).toBeGreaterThan(0);
         const body = await json(reply);
         expect(body).toMatchObject({ id: named, status: 'queued', model: 'groq/dictated' });
         expect(body.object).toBe(dialect === 'chat' ? 'chat.completion.accepted' : 'response');
-        const again = await gateway.fetch(place);
+        const again = await gateway.fetch(url);
         expect(again.status).toBe(dialect === 'chat' ? 202 : 200);
         expect(await json(again)).toEqual(body);
       }
-      const streams = await Promise.all(turns.map(({ place }) => gateway.fetch(`${place}?stream=true`)));
+      const streams = await Promise.all(turns.map(({ url }) => gateway.fetch(`${url}?stream=true`)));
       const readers = streams.map(readerOf);
-      // They come back in whatever order.
+      // The order in which they are answered does not matter.
       for (const _ of turns) answer(await provider.next());
-      for (const [at, { dialect, place }] of turns.entries()) {
-        expect(textOf(dialect, await whole(gateway, place))).toBe('one two');
+      for (const [at, { dialect, url }] of turns.entries()) {
+        expect(textOf(dialect, await whole(gateway, url))).toBe('one two');
         const seen = await readers[at]!.rest();
         expect(seen).toContain(dialect === 'chat' ? '[DONE]' : 'response.completed');
       }
     },
   );
 
-  journey('tries every candidate, again and again, and is cancelled while it waits', {}, async (site) => {
-    const { provider, gateway } = site;
+  journey('tries every candidate again and again, and can be cancelled while it waits', {}, async (setup) => {
+    const { provider, gateway } = setup;
     const models = { model: ['groq/first', 'groq/second'] };
     const asked = gateway.post('/v1/responses', bodyOf('responses', 'both', models), DEFER);
     const tried: unknown[] = [];
@@ -164,48 +167,48 @@ describe('a turn that may be put off', () => {
     const { id } = await json(reply);
     const cancelled = await json(gateway.post(`/v1/responses/${asText(id)}/cancel`, {}));
     expect(cancelled).toMatchObject({ id, status: 'cancelled', output: [] });
-    await second.left;
+    await second.disconnected;
   });
 
   for (const dialect of DIALECTS)
-    journey(`keeps its place in its session (${dialect})`, {}, async (site) => {
-      const { provider, gateway } = site;
+    journey(`keeps its position in its session (${dialect})`, {}, async (setup) => {
+      const { provider, gateway } = setup;
       const session = { 'x-session-id': unique('session') };
-      const first = await deferred(site, dialect, bodyOf(dialect, 'first'), session);
+      const first = await deferred(setup, dialect, bodyOf(dialect, 'first'), session);
       const behind = gateway.post(PATHS[dialect], bodyOf(dialect, 'second'), session);
       const later = await provider.next();
-      expect(later.heard).toEqual(['user: first']);
+      expect(later.received).toEqual(['user: first']);
       answer(later);
       const second = await provider.next();
-      expect(second.heard).toEqual(['user: first', 'assistant: one two', 'user: second']);
+      expect(second.received).toEqual(['user: first', 'assistant: one two', 'user: second']);
       answer(second);
       expect((await behind).status).toBe(200);
-      expect(textOf(dialect, await whole(gateway, first.place))).toBe('one two');
+      expect(textOf(dialect, await whole(gateway, first.url))).toBe('one two');
     });
 
-  journey('is one turn for one key', {}, async (site) => {
-    const { provider, gateway } = site;
+  journey('is one turn for one idempotency key', {}, async (setup) => {
+    const { provider, gateway } = setup;
     const key = { 'idempotency-key': unique('key') };
-    const { reply, place } = await deferred(site, 'responses', bodyOf('responses', 'keyed'), key);
+    const { reply, url } = await deferred(setup, 'responses', bodyOf('responses', 'keyed'), key);
     const again = await gateway.post('/v1/responses', bodyOf('responses', 'keyed'), { ...DEFER, ...key });
     expect(again.status).toBe(202);
     expect(again.headers.get('x-clawhold-replayed')).toBe('true');
     expect(await json(again)).toEqual(await json(reply));
     answer(await provider.next());
-    const done = await whole(gateway, place);
+    const done = await whole(gateway, url);
     const later = await gateway.post('/v1/responses', bodyOf('responses', 'keyed'), { ...DEFER, ...key });
     expect(await json(later)).toEqual(done);
   });
 
-  journey('runs in the background like any other', {}, async (site) => {
-    const { provider, gateway } = site;
+  journey('can run in the background', {}, async (setup) => {
+    const { provider, gateway } = setup;
     const client = sdk(gateway.url);
     const asked = { model: 'groq/dictated', input: 'background', background: true };
     const begun = await client.responses.create(asked, { headers: DEFER });
     expect(begun.status).toBe('queued');
     (await provider.next()).refuse(503);
     const waiting = await eventually(
-      'it is put off',
+      'it is deferred',
       () => client.responses.retrieve(begun.id),
       ({ status }) => status === 'queued',
     );
@@ -216,25 +219,29 @@ describe('a turn that may be put off', () => {
   });
 
   for (const dialect of DIALECTS) {
-    journey(`runs though its client has gone, also where leaving cancels (${dialect})`, {}, async (site) => {
-      const { provider, gateway } = site;
-      const line = await breakableLine(gateway.url);
-      const asked = fetch(line.url + PATHS[dialect], {
-        method: 'POST',
-        body: JSON.stringify(bodyOf(dialect, 'left')),
-        headers: { authorization: `Bearer ${ROOT_KEY}`, ...DEFER, 'x-clawhold-on-disconnect': 'cancel' },
-      });
-      (await provider.next()).refuse(503);
-      const reply = await asked;
-      await reply.text();
-      await line.stop();
-      answer(await provider.next());
-      expect(textOf(dialect, await whole(gateway, reply.headers.get('location') ?? ''))).toBe('one two');
-    });
+    journey(
+      `runs although its client has disconnected, also with on-disconnect cancel (${dialect})`,
+      {},
+      async (setup) => {
+        const { provider, gateway } = setup;
+        const connection = await breakableConnection(gateway.url);
+        const asked = fetch(connection.url + PATHS[dialect], {
+          method: 'POST',
+          body: JSON.stringify(bodyOf(dialect, 'left')),
+          headers: { authorization: `Bearer ${ROOT_KEY}`, ...DEFER, 'x-clawhold-on-disconnect': 'cancel' },
+        });
+        (await provider.next()).refuse(503);
+        const reply = await asked;
+        await reply.text();
+        await connection.stop();
+        answer(await provider.next());
+        expect(textOf(dialect, await whole(gateway, reply.headers.get('location') ?? ''))).toBe('one two');
+      },
+    );
   }
 
-  journey('that is kept nowhere fails as ever', {}, async (site) => {
-    const { provider, gateway } = site;
+  journey('fails as usual if it is not stored', {}, async (setup) => {
+    const { provider, gateway } = setup;
     for (const dialect of DIALECTS) {
       const asked = gateway.post(PATHS[dialect], bodyOf(dialect, 'passing', { store: false }), DEFER);
       (await provider.next()).refuse(503);
@@ -242,15 +249,15 @@ describe('a turn that may be put off', () => {
     }
   });
 
-  journey('fails at once of what will not pass', {}, async (site) => {
-    const { provider, gateway } = site;
+  journey('fails at once for a permanent error', {}, async (setup) => {
+    const { provider, gateway } = setup;
     const asked = gateway.post('/v1/responses', bodyOf('responses', 'wrong'), DEFER);
     (await provider.next()).refuse(400);
     await expectRefusal(asked, 400, { code: 'provider_rejected_request' });
   });
 
-  journey('is not put off unasked, and other words are refused', {}, async (site) => {
-    const { provider, gateway } = site;
+  journey('is not deferred without the header, and unknown header values are refused', {}, async (setup) => {
+    const { provider, gateway } = setup;
     const unasked: Record<string, string>[] = [{}, { 'x-clawhold-when-down': 'fail' }];
     for (const headers of unasked) {
       const asked = gateway.post('/v1/responses', bodyOf('responses', 'now'), headers);
@@ -265,7 +272,7 @@ describe('a turn that may be put off', () => {
 
 for (const dialect of DIALECTS)
   journey(
-    `when its time is up, it fails with what the provider said (${dialect})`,
+    `fails with the provider's error when its time is over (${dialect})`,
     { env: { CLAWHOLD_TURNS_DEFER_MS: '2900' } },
     async ({ provider, gateway }) => {
       const session = { 'x-session-id': unique('session') };
@@ -276,7 +283,7 @@ for (const dialect of DIALECTS)
       const behind = gateway.post(PATHS[dialect], bodyOf(dialect, 'second'), session);
       (await provider.next()).refuse(503);
       const next = await provider.next();
-      expect(next.heard).toEqual(['user: second']);
+      expect(next.received).toEqual(['user: second']);
       answer(next);
       expect((await behind).status).toBe(200);
       const id = reply.headers.get('x-clawhold-response-id') ?? '';
@@ -287,13 +294,13 @@ for (const dialect of DIALECTS)
         error: { code: 'provider_overloaded' },
         output: [],
       });
-      const place = reply.headers.get('location') ?? '';
-      if (dialect === 'chat') await expectRefusal(gateway.fetch(place), 503, { code: 'provider_overloaded' });
+      const url = reply.headers.get('location') ?? '';
+      if (dialect === 'chat') await expectRefusal(gateway.fetch(url), 503, { code: 'provider_overloaded' });
     },
   );
 
 journey(
-  'a provider that says when to come back is not asked before',
+  'a provider with Retry-After is not called earlier',
   { env: { CLAWHOLD_TURNS_DEFER_MS: '5000' } },
   async ({ provider, gateway }) => {
     const asked = gateway.post('/v1/responses', bodyOf('responses', 'limited'), DEFER);
@@ -307,7 +314,7 @@ const PATIENT = 'sk-claw-test-patient-0123456789';
 const yaml = `keys:\n  - name: patient\n    key: ${PATIENT}\n    turns: { when_down: defer }\n`;
 
 journey(
-  'a key of the configuration puts its turns off, unless a request says otherwise',
+  'a key of the configuration can defer by default, unless a request says otherwise',
   { yaml },
   async ({ provider, gateway }) => {
     const authorization = { authorization: `Bearer ${PATIENT}` };
@@ -337,28 +344,28 @@ test.concurrent.each(ways)('a gateway that is %s leaves deferred turns to its su
   const dataDir = temporaryDirectory();
   const options = { dataDir, env: { ...provider.env, CLAWHOLD_SHUTDOWN_DRAIN_MS: '50' } };
   const gateway = await spawnGateway(options);
-  const places: Record<string, string> = {};
+  const urls: Record<string, string> = {};
   for (const dialect of DIALECTS) {
     const headers = { ...DEFER, 'x-session-id': `${dialect}-survivor` };
     const asked = gateway.post(PATHS[dialect], bodyOf(dialect, 'first'), headers);
     (await provider.next()).refuse(503);
-    places[dialect] = (await asked).headers.get('location') ?? '';
+    urls[dialect] = (await asked).headers.get('location') ?? '';
   }
   await end(gateway);
   const successor = await spawnGateway(options);
   for (const dialect of DIALECTS) {
-    const waiting = await successor.fetch(places[dialect]!);
+    const waiting = await successor.fetch(urls[dialect]!);
     expect(waiting.status).toBe(dialect === 'chat' ? 202 : 200);
   }
   for (const _dialect of DIALECTS) (await provider.next()).refuse(503);
   for (const _dialect of DIALECTS) answer(await provider.next());
   for (const dialect of DIALECTS) {
-    expect(textOf(dialect, await whole(successor, places[dialect]!))).toBe('one two');
+    expect(textOf(dialect, await whole(successor, urls[dialect]!))).toBe('one two');
   }
   await successor.stop();
   for (const dialect of DIALECTS) {
     const branch = branchOf(await readLog(dataDir, (log) => log.named(`${dialect}-survivor`)));
-    expect(saidOn(branch)).toEqual(['first', 'one two']);
+    expect(textsOn(branch)).toEqual(['first', 'one two']);
   }
   await provider.stop();
   rmSync(dataDir, { recursive: true });

@@ -7,7 +7,7 @@ import { asJson, asList, asText, type Json } from '../simulators/provider/shape.
 const CHAT = '/v1/chat/completions';
 const RESPONSES = '/v1/responses';
 const CONVERSATIONS = '/v1/conversations';
-/** Well-formed ids of things that never were. */
+/** Well-formed ids that never existed. */
 const NO_RESPONSE = `resp_${'0'.repeat(33)}`;
 const NO_CONVERSATION = `conv_${'0'.repeat(20)}`;
 const NO_ITEM = `msg_${'0'.repeat(33)}i0`;
@@ -16,13 +16,13 @@ type RouteTable = Record<string, Record<string, unknown>>;
 
 let journey: Journey;
 let routes: RouteTable = {};
-/** A session with one turn, and what it holds. */
+/** A session with one turn, and its items. */
 let conversation = '';
 let response = '';
 let item = '';
 let before: string[] = [];
 
-const said = { messages: [{ role: 'user', content: 'two' }] };
+const question = { messages: [{ role: 'user', content: 'two' }] };
 
 beforeAll(async () => {
   const serve = spyOn(Bun, 'serve');
@@ -46,21 +46,23 @@ async function expectUntouched(): Promise<void> {
   expect(await sessionLog(journey.gateway, conversation)).toEqual(before);
 }
 
-describe('what belongs to another tenant does not exist', () => {
-  /** The same call for something that is there and something that never was: answered alike. */
+describe('the data of another tenant does not exist for a caller', () => {
+  /** Expects the same answer for a real id of another tenant and for an id that never existed. */
   async function expectAlike(
     call: (id: string) => Promise<Response>,
     real: string,
     never: string,
   ): Promise<void> {
-    const [theirs, nobodys] = await Promise.all([call(real), call(never)]);
+    const [ofOtherTenant, ofUnknownId] = await Promise.all([call(real), call(never)]);
     const mask = async (answer: Response, id: string) =>
       JSON.stringify(await json(answer))
         .replaceAll(id, '<id>')
         .replaceAll(conversation, '<id>');
-    expect(theirs.status).toBe(nobodys.status);
-    expect(theirs.status).toBeGreaterThanOrEqual(400);
-    expect(await mask(theirs, real)).toBe((await mask(nobodys, never)).replaceAll(NO_CONVERSATION, '<id>'));
+    expect(ofOtherTenant.status).toBe(ofUnknownId.status);
+    expect(ofOtherTenant.status).toBeGreaterThanOrEqual(400);
+    expect(await mask(ofOtherTenant, real)).toBe(
+      (await mask(ofUnknownId, never)).replaceAll(NO_CONVERSATION, '<id>'),
+    );
     await expectUntouched();
   }
 
@@ -102,7 +104,7 @@ describe('what belongs to another tenant does not exist', () => {
       NO_CONVERSATION,
     );
     await expectAlike(
-      (id) => other(CHAT, 'POST', { model: 'openai/recall', ...said, conversation: id }),
+      (id) => other(CHAT, 'POST', { model: 'openai/recall', ...question, conversation: id }),
       conversation,
       NO_CONVERSATION,
     );
@@ -120,7 +122,9 @@ describe('what belongs to another tenant does not exist', () => {
     ));
 
   test('its stored completions', async () => {
-    const stored = await json(journey.gateway.post(CHAT, { model: 'openai/recall', ...said, store: true }));
+    const stored = await json(
+      journey.gateway.post(CHAT, { model: 'openai/recall', ...question, store: true }),
+    );
     const path = `${CHAT}/${asText(stored.id)}`;
     for (const [method, sub] of [
       ['GET', ''],
@@ -136,14 +140,14 @@ describe('what belongs to another tenant does not exist', () => {
   });
 });
 
-describe('the door', () => {
+describe('authentication', () => {
   const OPEN = ['/health', '/health/readiness', '/readyz', '/health/liveliness', '/livez'];
   const everyRoute = () =>
     Object.entries(routes).flatMap(([path, methods]) =>
       Object.keys(methods).map((method) => [method, path] as const),
     );
 
-  test('asks for a key on every route but health', async () => {
+  test('requires a key on every route except health', async () => {
     const closed = everyRoute().filter(([, path]) => !OPEN.includes(path));
     expect(closed.length).toBeGreaterThan(20);
     for (const [method, path] of closed) {
@@ -164,23 +168,23 @@ describe('the door', () => {
     await expectUntouched();
   });
 
-  test('tells nothing of unknown paths without a key', async () => {
+  test('reveals nothing about unknown paths without a key', async () => {
     for (const path of ['/', '/v2/x', '/v1', '/admin', '/metrics', `${RESPONSES}/`]) {
       expect((await fetch(journey.gateway.url + path)).status).toBe(401);
       await expectRefusal(journey.gateway.fetch(path), 404, { code: 'not_found' });
     }
   });
 
-  test('is open for health, which tells of nobody', async () => {
+  test('is not required for health, which reveals no tenant', async () => {
     for (const path of OPEN) expect((await fetch(journey.gateway.url + path)).status).toBe(200);
   });
 
-  test('takes the key in `x-api-key`, too', async () => {
+  test('accepts the key in `x-api-key` too', async () => {
     const answer = await fetch(`${journey.gateway.url}/v1/models`, { headers: { 'x-api-key': ROOT_KEY } });
     expect(answer.status).toBe(200);
   });
 
-  test('names the methods that a path takes', async () => {
+  test('lists the allowed methods of a path', async () => {
     const answer = await journey.gateway.fetch(`${RESPONSES}/${response}`, { method: 'PUT' });
     expect(answer.headers.get('allow')).toBe('GET, DELETE');
     await expectRefusal(answer, 405, { code: 'method_not_allowed' });

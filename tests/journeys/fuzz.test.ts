@@ -14,7 +14,7 @@ const message = { role: 'user', content: 'Hello' };
 const call = { type: 'function_call', call_id: 'call_1', name: 'look', arguments: '{"at":"x"}' };
 const output = { type: 'function_call_output', call_id: 'call_1', output: 'seen' };
 
-/** Good requests, to be spoilt. */
+/** Valid requests, which the tests change at random. */
 const CHATS: Json[] = [
   { messages: [message] },
   { messages: [{ role: 'system', content: 'Be brief.' }, message], temperature: 0.5, max_tokens: 9 },
@@ -63,7 +63,7 @@ const CONVERSATIONS: Json[] = [
   { items: [{ type: 'message', ...message }, call, output] },
 ];
 
-/** Values that break things, among any JSON. */
+/** Arbitrary JSON and values that often cause errors. */
 const odd = fc.oneof(
   fc.jsonValue({ maxDepth: 2 }),
   fc.constantFrom<unknown>(null, '', ' ', 0, -1, 1e308, [], {}, [[]], '\u0000', '\ud800', '__proto__', true),
@@ -77,19 +77,19 @@ const step: fc.Arbitrary<Step> = fc.record({
   key: fc.oneof(fc.constantFrom('type', 'id', 'role', 'content', 'status', 'name', '__proto__'), fc.string()),
 });
 
-/** Every place in a value that holds something: its container and its key. */
-function places(value: unknown): [Json | unknown[], string | number][] {
+/** The position of every value inside a JSON value: its container and its key. */
+function positions(value: unknown): [Json | unknown[], string | number][] {
   if (Array.isArray(value))
-    return value.flatMap((entry, at) => [[value, at] as const, ...places(entry)] as never);
+    return value.flatMap((entry, at) => [[value, at] as const, ...positions(entry)] as never);
   if (!isJson(value)) return [];
-  return Object.keys(value).flatMap((key) => [[value, key] as const, ...places(value[key])] as never);
+  return Object.keys(value).flatMap((key) => [[value, key] as const, ...positions(value[key])] as never);
 }
 
-function spoil(good: Json, steps: readonly Step[]): Json {
+function mutate(good: Json, steps: readonly Step[]): Json {
   const body = structuredClone(good);
   for (const { pick, act, value: shared, key } of steps) {
     const value = structuredClone(shared);
-    const all = places(body);
+    const all = positions(body);
     const [container, at] = all[pick % Math.max(1, all.length)] ?? [body, key];
     if (Array.isArray(container)) {
       if (act === 'remove') container.splice(Number(at), 1);
@@ -102,10 +102,10 @@ function spoil(good: Json, steps: readonly Step[]): Json {
   return body;
 }
 
-const spoilt = (good: readonly Json[]) =>
+const mutated = (good: readonly Json[]) =>
   fc
     .tuple(fc.constantFrom(...good), fc.array(step, { maxLength: 4 }))
-    .map(([body, steps]) => spoil(body, steps));
+    .map(([body, steps]) => mutate(body, steps));
 
 const headers = fc.dictionary(
   fc.constantFrom('x-session-id', 'session-id', 'x-request-id', 'idempotency-key', 'content-type', 'accept'),
@@ -129,7 +129,7 @@ afterAll(async () => {
   rmSync(directory, { recursive: true, force: true });
 });
 
-/** No failure of the gateway itself, neither as a status nor inside a stream. */
+/** Expects no failure of the gateway itself, neither as a status nor inside a stream. */
 async function expectSound(response: Response): Promise<void> {
   const text = await response.text();
   expect([response.status, text.includes('internal_error') && text]).toEqual([response.status, false]);
@@ -139,7 +139,7 @@ async function expectSound(response: Response): Promise<void> {
   else JSON.parse(text);
 }
 
-/** Whatever came before, the session takes a next turn, from every provider. */
+/** Expects that the session accepts a next turn at every provider. */
 async function expectAlive(name: string): Promise<void> {
   for (const model of MODELS) {
     const next = await journey.gateway.post(
@@ -153,7 +153,7 @@ async function expectAlive(name: string): Promise<void> {
 
 const settings = { numRuns: 10_000, interruptAfterTimeLimit: PROPERTY_MS, markInterruptAsFailure: false };
 
-describe('whatever is sent, the gateway answers and the session lives', () => {
+describe('the gateway answers random requests, and the session stays usable', () => {
   test.each([
     ['/v1/chat/completions', CHATS],
     ['/v1/responses', RESPONSES],
@@ -161,7 +161,7 @@ describe('whatever is sent, the gateway answers and the session lives', () => {
     '%s',
     async (path, good) => {
       const property = fc.asyncProperty(
-        spoilt(good),
+        mutated(good),
         headers,
         fc.constantFrom(...MODELS),
         async (body, extra, model) => {
@@ -178,7 +178,7 @@ describe('whatever is sent, the gateway answers and the session lives', () => {
   );
 
   test('/v1/conversations', async () => {
-    const property = fc.asyncProperty(spoilt(CONVERSATIONS), async (body) => {
+    const property = fc.asyncProperty(mutated(CONVERSATIONS), async (body) => {
       const name = `fuzz-${count++}`;
       await journey.gateway.post(
         '/v1/responses',
@@ -217,7 +217,7 @@ describe('whatever is sent, the gateway answers and the session lives', () => {
   }, 20_000);
 });
 
-test('nothing of all this is left half-written', async () => {
+test('these requests leave nothing half-written', async () => {
   await journey.end();
   expect(await unfinishedTurns(dataDir)).toEqual([]);
 });

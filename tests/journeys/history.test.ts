@@ -23,15 +23,15 @@ beforeEach(() => {
 });
 afterAll(() => journey.end());
 
-interface Told {
+interface Result {
   text: string;
-  /** What became of the messages. */
+  /** The value of `x-clawhold-history`. */
   history: string | null;
-  /** The response, for later turns to continue. */
+  /** The id of the response, which later turns can continue. */
   id: string;
 }
 
-async function tell(messages: Message[], model = 'openai/recall'): Promise<Told> {
+async function send(messages: Message[], model = 'openai/recall'): Promise<Result> {
   const { data, response } = await journey.client.chat.completions
     .create({ model, messages }, inSession(name))
     .withResponse();
@@ -46,41 +46,41 @@ async function tell(messages: Message[], model = 'openai/recall'): Promise<Told>
 const log = () => sessionLog(journey.gateway, name);
 const lastSent = () => sent(journey.provider.requests.at(-1));
 
-describe('a client that sends only what is new', () => {
+describe('a client that sends only new messages', () => {
   test('starts a session, then appends to it', async () => {
-    expect((await tell([user('one')])).history).toBe('started');
-    expect((await tell([user('two')])).history).toBe('appended');
+    expect((await send([user('one')])).history).toBe('started');
+    expect((await send([user('two')])).history).toBe('appended');
     expect(lastSent()).toEqual(['user: one', 'assistant: I have heard: "one"', 'user: two']);
   });
 
-  test('does not pile up a system prompt that it repeats', async () => {
-    await tell([system('Be brief.'), user('one')]);
-    await tell([system('Be brief.'), user('two')]);
-    await tell([system('Be brief.'), user('three')], 'anthropic/recall');
+  test('can repeat its system prompt, which is stored once', async () => {
+    await send([system('Be brief.'), user('one')]);
+    await send([system('Be brief.'), user('two')]);
+    await send([system('Be brief.'), user('three')], 'anthropic/recall');
     expect(lastSent().filter((line) => line.startsWith('system'))).toEqual(['system: Be brief.']);
     expect((await log()).filter((line) => line.startsWith('system'))).toEqual(['system: Be brief.']);
   });
 
-  test('changes its system prompt, which then counts', async () => {
-    await tell([system('Be brief.'), user('one')]);
-    await tell([system('Be long.'), user('two')]);
-    await tell([system('Be long.'), user('three')]);
+  test('can change its system prompt', async () => {
+    await send([system('Be brief.'), user('one')]);
+    await send([system('Be long.'), user('two')]);
+    await send([system('Be long.'), user('three')]);
     expect(lastSent().filter((line) => line.startsWith('system'))).toEqual([
       'system: Be brief.',
       'system: Be long.',
     ]);
   });
 
-  test('may say the same thing twice', async () => {
-    await tell([user('yes')]);
-    expect((await tell([user('yes')])).text).toBe('I have heard: "yes" | "yes"');
+  test('can send the same message twice', async () => {
+    await send([user('yes')]);
+    expect((await send([user('yes')])).text).toBe('I have heard: "yes" | "yes"');
   });
 });
 
 describe('a client that sends its full history', () => {
-  test('is recognised: only the rest is appended', async () => {
-    const first = await tell([user('one')]);
-    const second = await tell([user('one'), assistant(first.text), user('two')]);
+  test('has its history recognised: only the rest is appended', async () => {
+    const first = await send([user('one')]);
+    const second = await send([user('one'), assistant(first.text), user('two')]);
     expect(second.history).toBe('matched');
     expect(await log()).toEqual([
       'user: one',
@@ -91,28 +91,28 @@ describe('a client that sends its full history', () => {
     expect(lastSent()).toEqual(['user: one', `assistant: ${first.text}`, 'user: two']);
   });
 
-  test('is recognised with its system prompt, over many turns', async () => {
+  test('has its history recognised with a system prompt, over many turns', async () => {
     const messages: Message[] = [system('Be brief.')];
     for (let turn = 1; turn <= 5; turn++) {
       messages.push(user(`turn ${turn}`));
-      const { text, history } = await tell(messages);
+      const { text, history } = await send(messages);
       expect(history).toBe(turn === 1 ? 'started' : 'matched');
       messages.push(assistant(text));
     }
     expect(await log()).toHaveLength(11);
   });
 
-  test('may begin a session in the middle of its conversation', async () => {
-    const { history, text } = await tell([user('one'), assistant('an answer from elsewhere'), user('two')]);
+  test('can begin a session in the middle of its conversation', async () => {
+    const { history, text } = await send([user('one'), assistant('an answer from elsewhere'), user('two')]);
     expect(history).toBe('started');
     expect(text).toBe('I have heard: "one" | "two"');
-    expect((await tell([user('three')])).text).toBe('I have heard: "one" | "two" | "three"');
+    expect((await send([user('three')])).text).toBe('I have heard: "one" | "two" | "three"');
   });
 
-  test('may change how it sends: first news, then all, then news', async () => {
-    const first = await tell([user('one')]);
-    const second = await tell([user('two')]);
-    const third = await tell([
+  test('can send new messages, then its full history, then new messages', async () => {
+    const first = await send([user('one')]);
+    const second = await send([user('two')]);
+    const third = await send([
       user('one'),
       assistant(first.text),
       user('two'),
@@ -120,11 +120,11 @@ describe('a client that sends its full history', () => {
       user('three'),
     ]);
     expect(third.history).toBe('matched');
-    const fourth = await tell([user('four')]);
+    const fourth = await send([user('four')]);
     expect(fourth.text).toBe('I have heard: "one" | "two" | "three" | "four"');
   });
 
-  test('is recognised with images in it', async () => {
+  test('has its history recognised with images', async () => {
     const url = `data:image/png;base64,${Buffer.alloc(20_000, 7).toString('base64')}`;
     const picture: Message = {
       role: 'user',
@@ -133,8 +133,8 @@ describe('a client that sends its full history', () => {
         { type: 'image_url', image_url: { url, detail: 'low' } },
       ],
     };
-    const first = await tell([picture]);
-    const second = await tell([picture, assistant(first.text), user('Sure?')]);
+    const first = await send([picture]);
+    const second = await send([picture, assistant(first.text), user('Sure?')]);
     expect(second.history).toBe('matched');
     const body = asJson(journey.provider.requests.at(-1)?.body);
     expect(asList(body.messages)[0]?.content).toEqual(picture.content as unknown);
@@ -142,34 +142,34 @@ describe('a client that sends its full history', () => {
   });
 });
 
-describe('a history that leaves the session', () => {
-  async function twoTurns(): Promise<[Told, Told]> {
-    const first = await tell([user('one')]);
-    return [first, await tell([user('one'), assistant(first.text), user('two')])];
+describe('a history that differs from the session', () => {
+  async function twoTurns(): Promise<[Result, Result]> {
+    const first = await send([user('one')]);
+    return [first, await send([user('one'), assistant(first.text), user('two')])];
   }
 
-  test('forks: nothing is overwritten, and both branches go on', async () => {
+  test('forks: nothing is overwritten, and both branches continue', async () => {
     const [first, second] = await twoTurns();
-    const edited = await tell([user('one'), assistant(first.text), user('two, edited')]);
+    const edited = await send([user('one'), assistant(first.text), user('two, edited')]);
     expect(edited.history).toBe('forked');
     expect(edited.text).toBe('I have heard: "one" | "two, edited"');
     expect(lastSent()).toEqual(['user: one', `assistant: ${first.text}`, 'user: two, edited']);
 
     // The session follows the new branch; the old one is continued by its response.
-    expect((await tell([user('three')])).text).toBe('I have heard: "one" | "two, edited" | "three"');
+    expect((await send([user('three')])).text).toBe('I have heard: "one" | "two, edited" | "three"');
     const old = await journey.client.responses.create({
       model: 'openai/recall',
       input: 'three, elsewhere',
       previous_response_id: second.id,
     });
     expect(old.output_text).toBe('I have heard: "one" | "two" | "three, elsewhere"');
-    expect((await tell([user('four')])).text).toBe('I have heard: "one" | "two, edited" | "three" | "four"');
+    expect((await send([user('four')])).text).toBe('I have heard: "one" | "two, edited" | "three" | "four"');
   });
 
-  test('may return to the branch that it left', async () => {
+  test('can return to an earlier branch', async () => {
     const [first, second] = await twoTurns();
-    await tell([user('one'), assistant(first.text), user('two, edited')]);
-    const back = await tell([
+    await send([user('one'), assistant(first.text), user('two, edited')]);
+    const back = await send([
       user('one'),
       assistant(first.text),
       user('two'),
@@ -182,7 +182,7 @@ describe('a history that leaves the session', () => {
 
   test('regenerates an answer without losing the first', async () => {
     const [first, second] = await twoTurns();
-    const again = await tell([user('one'), assistant(first.text), user('two')], 'openai/recall+again');
+    const again = await send([user('one'), assistant(first.text), user('two')], 'openai/recall+again');
     expect(again.history).toBe('forked');
     expect(again.id).not.toBe(second.id);
     const kept = await journey.client.responses.retrieve(second.id);
@@ -190,9 +190,9 @@ describe('a history that leaves the session', () => {
     expect(await log()).toHaveLength(4);
   });
 
-  test('from its first message on begins a new root', async () => {
+  test('begins a new root if its first message differs', async () => {
     const [first] = await twoTurns();
-    const edited = await tell([user('ONE'), assistant(first.text), user('two')]);
+    const edited = await send([user('ONE'), assistant(first.text), user('two')]);
     expect(edited.history).toBe('forked');
     expect(edited.text).toBe('I have heard: "ONE" | "two"');
     expect(await log()).toEqual([
@@ -203,17 +203,17 @@ describe('a history that leaves the session', () => {
     ]);
   });
 
-  test('because the client dropped its oldest messages is taken as it is', async () => {
+  test('is used as it is if the client dropped its oldest messages', async () => {
     const messages: Message[] = [];
     for (const text of ['one', 'two', 'three']) {
       messages.push(user(text));
-      messages.push(assistant((await tell(messages)).text));
+      messages.push(assistant((await send(messages)).text));
     }
-    const window = await tell([...messages.slice(2), user('four')]);
+    const window = await send([...messages.slice(2), user('four')]);
     expect(window.text).toBe('I have heard: "two" | "three" | "four"');
     expect(lastSent()).toHaveLength(5);
-    // The next window, too: each is answered from exactly what the client sent.
-    const next = await tell([...messages.slice(4), user('four'), assistant(window.text), user('five')]);
+    // The same for the next window: the model receives exactly the messages of the client.
+    const next = await send([...messages.slice(4), user('four'), assistant(window.text), user('five')]);
     expect(next.text).toBe('I have heard: "three" | "four" | "five"');
   });
 });

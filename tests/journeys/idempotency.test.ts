@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from '
 import { rmSync } from 'node:fs';
 import OpenAI from 'openai';
 import { branchOf, readLog, textOf } from '../faults/recorded.ts';
-import { breakableLine } from '../harness/breakable-line.ts';
+import { breakableConnection } from '../harness/breakable-connection.ts';
 import { type DictatedCall, type DictatedProvider, dictatedProvider } from '../harness/dictated.ts';
 import { eventually } from '../harness/eventually.ts';
 import {
@@ -19,7 +19,7 @@ import { after, blocksOf, numberOf, readerOf, withoutComments } from '../harness
 import { expectRefusal } from '../harness/refusal.ts';
 import { asJson, asList, asText } from '../simulators/provider/shape.ts';
 
-/** Processes are slow to start on a busy machine. */
+/** A longer timeout, because processes start slowly on a busy machine. */
 setDefaultTimeout(20_000);
 
 const HEADERS = ['idempotency-key', 'x-idempotency-key'] as const;
@@ -62,20 +62,20 @@ afterAll(async () => {
   await provider.stop();
 });
 
-/** What the provider is asked for from here on, answered at once. */
+/** Runs `work`, answers all provider calls at once, and counts them. */
 async function counted<Result>(work: () => Promise<Result>): Promise<{ result: Result; calls: number }> {
   const before = provider.calls();
-  provider.byItself(answer);
+  provider.answerAutomatically(answer);
   try {
     return { result: await work(), calls: provider.calls() - before };
   } finally {
-    provider.byItself(undefined);
+    provider.answerAutomatically(undefined);
   }
 }
 
 describe.each(DIALECTS)('%s with a key', (dialect) => {
   describe.each(HEADERS)('in %s', (header) => {
-    test('streams one turn to both who ask for it, and to one who asks later', async () => {
+    test('streams one turn to two simultaneous requests and to a later one', async () => {
       const key = { [header]: unique('key') };
       const body = bodyOf(dialect, { text: unique('text'), stream: true });
       const before = provider.calls();
@@ -95,7 +95,7 @@ describe.each(DIALECTS)('%s with a key', (dialect) => {
       expect(provider.calls()).toBe(before + 1);
     });
 
-    test('answers with one JSON body, whoever asks and whenever', async () => {
+    test('answers simultaneous and later requests with the same JSON body', async () => {
       const key = { [header]: unique('key') };
       const body = bodyOf(dialect, { text: unique('text') });
       const before = provider.calls();
@@ -112,7 +112,7 @@ describe.each(DIALECTS)('%s with a key', (dialect) => {
     });
   });
 
-  test('is another key in the other header, unless both are the same', async () => {
+  test('is read from both headers; two equal values are one key', async () => {
     const key = unique('key');
     const body = bodyOf(dialect, { text: unique('text') });
     const both = { 'idempotency-key': key, 'x-idempotency-key': key };
@@ -125,7 +125,7 @@ describe.each(DIALECTS)('%s with a key', (dialect) => {
     expect(calls).toBe(1);
   });
 
-  test('refuses another body, and the same one in another session, while it runs and afterwards', async () => {
+  test('refuses a different body, and the same body in a different session, during the turn and afterwards', async () => {
     const key = { 'idempotency-key': unique('key') };
     const body = bodyOf(dialect, { text: unique('text') });
     const first = gateway.post(PATHS[dialect], body, key);
@@ -141,7 +141,7 @@ describe.each(DIALECTS)('%s with a key', (dialect) => {
     await others();
   });
 
-  test('has nothing to do with other tenants and other routes', async () => {
+  test('is separate for each tenant and each route', async () => {
     const key = { 'idempotency-key': unique('key') };
     const text = unique('text');
     const others: [Dialect, string][] = [
@@ -180,21 +180,21 @@ describe.each(DIALECTS)('%s with a key', (dialect) => {
     await expectRefusal(gateway.post(PATHS[dialect], bodyOf(dialect, { text: 'x' }), keys), 400, refused);
   });
 
-  test.each([true, false])('gives a final error again (stream: %p)', async (stream) => {
+  test.each([true, false])('repeats a final error (stream: %p)', async (stream) => {
     const key = { 'idempotency-key': unique('key') };
     const body = bodyOf(dialect, { text: unique('text'), stream });
     const before = provider.calls();
-    provider.byItself((call) => call.refuse(400));
+    provider.answerAutomatically((call) => call.refuse(400));
     const replies = [await gateway.post(PATHS[dialect], body, key)];
-    provider.byItself(answer);
+    provider.answerAutomatically(answer);
     replies.push(await gateway.post(PATHS[dialect], body, key));
-    provider.byItself(undefined);
+    provider.answerAutomatically(undefined);
     for (const reply of replies) await expectRefusal(reply, 400, { code: 'provider_rejected_request' });
     expect(replies.map(replayed)).toEqual([false, true]);
     expect(provider.calls()).toBe(before + 1);
   });
 
-  test.each([true, false])('executes again after an error that may pass (stream: %p)', async (stream) => {
+  test.each([true, false])('executes again after a temporary error (stream: %p)', async (stream) => {
     const key = { 'idempotency-key': unique('key') };
     const body = bodyOf(dialect, { text: unique('text'), stream });
     const failing = [1, 2].map(() => gateway.post(PATHS[dialect], body, key));
@@ -209,7 +209,7 @@ describe.each(DIALECTS)('%s with a key', (dialect) => {
     expect(calls).toBe(1);
   });
 
-  test('gives a stream again that broke off, as far as it came', async () => {
+  test('replays a stream that broke off, up to its end', async () => {
     const key = { 'idempotency-key': unique('key'), 'x-clawhold-when-broken': 'fail' };
     const form = { type: 'json_object' };
     const rest = dialect === 'chat' ? { response_format: form } : { text: { format: form } };
@@ -227,7 +227,7 @@ describe.each(DIALECTS)('%s with a key', (dialect) => {
     expect(calls).toBe(0);
   });
 
-  test('is not used up by a request that could not be executed', async () => {
+  test('can be used again after a request that could not be executed', async () => {
     const key = { 'idempotency-key': unique('key') };
     const unknown = bodyOf(dialect, { text: 'x', rest: { model: 'nobody/nothing' } });
     const wrong = bodyOf(dialect, { text: 'x', rest: { temperature: 'hot' } });
@@ -237,7 +237,7 @@ describe.each(DIALECTS)('%s with a key', (dialect) => {
     expect(result.status).toBe(200);
   });
 
-  test('keeps what is not stored for the key alone', async () => {
+  test('keeps a turn that is not stored only for its key', async () => {
     const key = { 'idempotency-key': unique('key') };
     const body = bodyOf(dialect, { text: unique('text'), rest: { store: false } });
     const { result, calls } = await counted(async () => [
@@ -264,7 +264,7 @@ describe.each(DIALECTS)('%s with a key', (dialect) => {
 
 const REUSED = { code: 'idempotency_key_reused' };
 
-test('a background response with a key is one response, also when it was cancelled', async () => {
+test('a background response with a key is one response, also after a cancel', async () => {
   const key = { 'idempotency-key': unique('key') };
   const body = bodyOf('responses', { text: unique('text'), rest: { background: true } });
   const [first, second] = await Promise.all([1, 2].map(() => json(gateway.post('/v1/responses', body, key))));
@@ -272,17 +272,17 @@ test('a background response with a key is one response, also when it was cancell
   expect(second?.id).toBe(first?.id);
   expect(await json(gateway.post('/v1/responses', body, key))).toMatchObject({ id: first?.id });
   const cancelled = await json(gateway.post(`/v1/responses/${asText(first?.id)}/cancel`, {}));
-  await call.left;
+  await call.disconnected;
   expect(await json(gateway.post('/v1/responses', body, key))).toEqual(cancelled);
 });
 
-describe('writes that are no turns, with a key', () => {
+describe('writes other than turns, with a key', () => {
   const message = (content: string) => ({ type: 'message', role: 'user', content });
   const itemsOf = async (id: unknown) =>
     asList((await json(gateway.fetch(`/v1/conversations/${asText(id)}/items?order=asc`))).data);
 
-  /** Twice at a time, and once more: one is made, and all are told of it. */
-  async function thrice(path: string, body: object, header: string) {
+  /** Sends a request twice at the same time and once later. One is executed, and all get its answer. */
+  async function sendThreeTimes(path: string, body: object, header: string) {
     const key = { [header]: unique('key') };
     const replies = await Promise.all([1, 2].map(() => gateway.post(path, body, key)));
     replies.push(await gateway.post(path, body, key));
@@ -295,46 +295,52 @@ describe('writes that are no turns, with a key', () => {
     return asJson(JSON.parse(bodies[0]!));
   }
 
-  test.each(HEADERS)('%s: a conversation is made once', async (header) => {
-    const made = await thrice('/v1/conversations', { items: [message('one')] }, header);
+  test.each(HEADERS)('%s: a conversation is created once', async (header) => {
+    const made = await sendThreeTimes('/v1/conversations', { items: [message('one')] }, header);
     expect(await itemsOf(made.id)).toHaveLength(1);
-    const empty = await thrice('/v1/conversations', { metadata: { a: 'b' } }, header);
+    const empty = await sendThreeTimes('/v1/conversations', { metadata: { a: 'b' } }, header);
     expect(empty).toMatchObject({ object: 'conversation', metadata: { a: 'b' } });
   });
 
   test.each(HEADERS)('%s: items are added once', async (header) => {
     const { id } = await json(gateway.post('/v1/conversations', {}));
     const items = [message('one'), message('two')];
-    const added = await thrice(`/v1/conversations/${asText(id)}/items`, { items }, header);
+    const added = await sendThreeTimes(`/v1/conversations/${asText(id)}/items`, { items }, header);
     expect((await itemsOf(id)).map((item) => item.id)).toEqual(asList(added.data).map((item) => item.id));
   });
 
-  test.each(HEADERS)('%s: metadata of a conversation is not set back by a repetition', async (header) => {
-    const { id } = await json(gateway.post('/v1/conversations', {}));
-    const path = `/v1/conversations/${asText(id)}`;
-    const updated = await thrice(path, { metadata: { a: '1' } }, header);
-    expect(updated.metadata).toEqual({ a: '1' });
-    const key = { [header]: unique('key') };
-    await gateway.post(path, { metadata: { a: '2' } }, key);
-    await gateway.post(path, { metadata: { a: '3' } });
-    expect(replayed(await gateway.post(path, { metadata: { a: '2' } }, key))).toBe(true);
-    expect((await json(gateway.fetch(path))).metadata).toEqual({ a: '3' });
-  });
+  test.each(HEADERS)(
+    '%s: a repeated request does not reset the metadata of a conversation',
+    async (header) => {
+      const { id } = await json(gateway.post('/v1/conversations', {}));
+      const path = `/v1/conversations/${asText(id)}`;
+      const updated = await sendThreeTimes(path, { metadata: { a: '1' } }, header);
+      expect(updated.metadata).toEqual({ a: '1' });
+      const key = { [header]: unique('key') };
+      await gateway.post(path, { metadata: { a: '2' } }, key);
+      await gateway.post(path, { metadata: { a: '3' } });
+      expect(replayed(await gateway.post(path, { metadata: { a: '2' } }, key))).toBe(true);
+      expect((await json(gateway.fetch(path))).metadata).toEqual({ a: '3' });
+    },
+  );
 
-  test.each(HEADERS)('%s: metadata of a chat completion is not set back by a repetition', async (header) => {
-    const body = bodyOf('chat', { text: unique('text'), rest: { store: true } });
-    const { result } = await counted(() => json(gateway.post(PATHS.chat, body)));
-    const path = `/v1/chat/completions/${asText(result.id)}`;
-    const updated = await thrice(path, { metadata: { a: '1' } }, header);
-    expect(updated).toMatchObject({ id: result.id, metadata: { a: '1' } });
-    const key = { [header]: unique('key') };
-    await gateway.post(path, { metadata: { a: '2' } }, key);
-    await gateway.post(path, { metadata: { a: '3' } });
-    expect(replayed(await gateway.post(path, { metadata: { a: '2' } }, key))).toBe(true);
-    expect((await json(gateway.fetch(path))).metadata).toEqual({ a: '3' });
-  });
+  test.each(HEADERS)(
+    '%s: a repeated request does not reset the metadata of a chat completion',
+    async (header) => {
+      const body = bodyOf('chat', { text: unique('text'), rest: { store: true } });
+      const { result } = await counted(() => json(gateway.post(PATHS.chat, body)));
+      const path = `/v1/chat/completions/${asText(result.id)}`;
+      const updated = await sendThreeTimes(path, { metadata: { a: '1' } }, header);
+      expect(updated).toMatchObject({ id: result.id, metadata: { a: '1' } });
+      const key = { [header]: unique('key') };
+      await gateway.post(path, { metadata: { a: '2' } }, key);
+      await gateway.post(path, { metadata: { a: '3' } });
+      expect(replayed(await gateway.post(path, { metadata: { a: '2' } }, key))).toBe(true);
+      expect((await json(gateway.fetch(path))).metadata).toEqual({ a: '3' });
+    },
+  );
 
-  test('one key serves each of the routes', async () => {
+  test('one key can be used on each route', async () => {
     const key = { 'idempotency-key': unique('key') };
     const conversations = await Promise.all([1, 2].map(() => json(gateway.post('/v1/conversations', {}))));
     const replies = await Promise.all([
@@ -351,7 +357,7 @@ describe('writes that are no turns, with a key', () => {
   });
 });
 
-test('keys are forgotten after their retention', async () => {
+test('keys are deleted after their retention', async () => {
   const forgetful = await testGateway({
     env: { ...provider.env, CLAWHOLD_RETENTION_IDEMPOTENCY_MS: '1' },
   });
@@ -369,25 +375,30 @@ test('keys are forgotten after their retention', async () => {
   await forgetful.stop();
 });
 
-describe('an SDK that repeats by itself', () => {
-  /** Cuts the client's line as soon as the provider is asked; the SDK comes back over a new one. */
+describe('an SDK that retries by itself', () => {
+  /** Cuts the client's connection when the provider has the call. The SDK retries over a new connection. */
   async function cutOnce(dialect: Dialect, stream: boolean) {
     const session = unique('session');
-    const line = await breakableLine(gateway.url);
+    const connection = await breakableConnection(gateway.url);
     const defaultHeaders = { 'x-session-id': session };
-    const client = new OpenAI({ baseURL: `${line.url}/v1`, apiKey: ROOT_KEY, maxRetries: 2, defaultHeaders });
+    const client = new OpenAI({
+      baseURL: `${connection.url}/v1`,
+      apiKey: ROOT_KEY,
+      maxRetries: 2,
+      defaultHeaders,
+    });
     const before = provider.calls();
     const asked = requestOf(client, dialect, stream, session);
     const call = await provider.next();
-    line.cut();
+    connection.cut();
     const text = asked.then((reply) => (stream ? readAll(reply) : JSON.stringify(reply)));
-    // One reads along from its second request, one finds the answer there.
-    if (stream) await untilConnected(line, 2);
+    // A stream is read from the retry on; a JSON answer is there when the retry arrives.
+    if (stream) await untilConnected(connection, 2);
     answer(call);
     expect(await text).toContain(stream ? ' two' : 'one two');
-    expect(line.connections()).toBe(2);
+    expect(connection.connections()).toBe(2);
     expect(provider.calls()).toBe(before + 1);
-    await line.stop();
+    await connection.stop();
     return readLog(gateway.dataDir, (log) => log.named(session));
   }
 
@@ -404,15 +415,15 @@ describe('an SDK that repeats by itself', () => {
     return text;
   }
 
-  async function untilConnected(line: { connections(): number }, wanted: number): Promise<void> {
-    while (line.connections() < wanted) await Bun.sleep(5);
+  async function untilConnected(connection: { connections(): number }, wanted: number): Promise<void> {
+    while (connection.connections() < wanted) await Bun.sleep(5);
   }
 
-  const manners = DIALECTS.flatMap((dialect) => [true, false].map((stream) => [dialect, stream] as const));
-  test('gets the answer of the turn that it had begun', async () => {
+  const variants = DIALECTS.flatMap((dialect) => [true, false].map((stream) => [dialect, stream] as const));
+  test('gets the answer of the turn that its first request began', async () => {
     const sessions: Awaited<ReturnType<typeof cutOnce>>[] = [];
-    // One at a time, or the calls could not be told apart; the SDK takes half a second to come back.
-    for (const [dialect, stream] of manners) sessions.push(await cutOnce(dialect, stream));
+    // One at a time, because the calls could not be distinguished. The SDK waits half a second before a retry.
+    for (const [dialect, stream] of variants) sessions.push(await cutOnce(dialect, stream));
     for (const session of sessions) {
       expect(session.turns).toHaveLength(1);
       expect(textOf(branchOf(session)[0]!.output)).toBe('one two');
@@ -420,29 +431,32 @@ describe('an SDK that repeats by itself', () => {
   });
 });
 
-test.each(DIALECTS)('%s: the retry count alone tells a repetition from a new request', async (dialect) => {
-  const session = unique('session');
-  const body = bodyOf(dialect, { text: 'the same' });
-  const ask = (count: string | undefined) =>
-    gateway.post(PATHS[dialect], body, {
-      'x-session-id': session,
-      ...(count !== undefined && { 'x-stainless-retry-count': count }),
+test.each(DIALECTS)(
+  '%s: only the retry count distinguishes a repetition from a new request',
+  async (dialect) => {
+    const session = unique('session');
+    const body = bodyOf(dialect, { text: 'the same' });
+    const ask = (count: string | undefined) =>
+      gateway.post(PATHS[dialect], body, {
+        'x-session-id': session,
+        ...(count !== undefined && { 'x-stainless-retry-count': count }),
+      });
+    const { result, calls } = await counted(async () => {
+      const replies: Response[] = [];
+      for (const count of ['1', undefined, '0', '0', '1', '2']) replies.push(await ask(count));
+      return replies;
     });
-  const { result, calls } = await counted(async () => {
-    const replies: Response[] = [];
-    for (const told of ['1', undefined, '0', '0', '1', '2']) replies.push(await ask(told));
-    return replies;
-  });
-  expect(result.map(replayed)).toEqual([false, false, false, false, true, true]);
-  expect(calls).toBe(4);
-  const bodies = await Promise.all(result.map(json));
-  const ids = bodies.map(({ id }) => id);
-  expect(ids.slice(4)).toEqual([ids[3], ids[3]]);
-  const { turns } = await readLog(gateway.dataDir, (log) => log.named(session));
-  expect(turns).toHaveLength(4);
-});
+    expect(result.map(replayed)).toEqual([false, false, false, false, true, true]);
+    expect(calls).toBe(4);
+    const bodies = await Promise.all(result.map(json));
+    const ids = bodies.map(({ id }) => id);
+    expect(ids.slice(4)).toEqual([ids[3], ids[3]]);
+    const { turns } = await readLog(gateway.dataDir, (log) => log.named(session));
+    expect(turns).toHaveLength(4);
+  },
+);
 
-test.each(DIALECTS)('%s: after kill -9, a key finds its turn, and those that had ended', async (dialect) => {
+test.each(DIALECTS)('%s: after kill -9, keys find their running and their ended turns', async (dialect) => {
   const dataDir = temporaryDirectory();
   const session = unique('session');
   const ended = { ...{ 'idempotency-key': unique('key') }, 'x-session-id': session };
@@ -481,7 +495,7 @@ test.each(DIALECTS)('%s: after kill -9, a key finds its turn, and those that had
   rmSync(dataDir, { recursive: true });
 });
 
-describe('two processes on one database, given one key at the same time', () => {
+describe('two processes on one database that get one key at the same time', () => {
   const dataDir = temporaryDirectory();
   let gateways: SpawnedGateway[];
   beforeAll(async () => {
@@ -493,8 +507,8 @@ describe('two processes on one database, given one key at the same time', () => 
     rmSync(dataDir, { recursive: true });
   });
 
-  const manners = DIALECTS.flatMap((dialect) => [true, false].map((stream) => [dialect, stream] as const));
-  test.each(manners)('%s (stream: %p): execute it once', async (dialect, stream) => {
+  const variants = DIALECTS.flatMap((dialect) => [true, false].map((stream) => [dialect, stream] as const));
+  test.each(variants)('%s (stream: %p): execute the request once', async (dialect, stream) => {
     const rounds = 5;
     const { calls } = await counted(async () => {
       for (let round = 0; round < rounds; round++) {
@@ -512,7 +526,7 @@ describe('two processes on one database, given one key at the same time', () => 
     expect(calls).toBe(rounds);
   });
 
-  test('follow a turn that the other one runs', async () => {
+  test('can follow a turn that the other process runs', async () => {
     const key = { 'idempotency-key': unique('key') };
     const body = bodyOf('responses', { text: unique('text'), stream: true });
     const first = gateways[0]!.post(PATHS.responses, body, key);
@@ -526,7 +540,7 @@ describe('two processes on one database, given one key at the same time', () => 
     expect(await reader.rest()).toBe(await (await first).text());
   });
 
-  test('show a background response that the other one runs', async () => {
+  test('show a background response that the other process runs', async () => {
     const asked = bodyOf('responses', { text: unique('text'), rest: { background: true } });
     const { id } = await json(gateways[0]!.post(PATHS.responses, asked));
     const path = `/v1/responses/${asText(id)}`;
@@ -550,7 +564,7 @@ describe('two processes on one database, given one key at the same time', () => 
     expect(await becomes('completed')).toMatchObject({ output: [{ content: [{ text: 'one two' }] }] });
   });
 
-  test('make one conversation, and add items once', async () => {
+  test('create one conversation, and add items once', async () => {
     for (let round = 0; round < 5; round++) {
       const key = { 'idempotency-key': unique('key') };
       const body = { items: [{ type: 'message', role: 'user', content: 'one' }] };

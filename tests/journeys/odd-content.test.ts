@@ -20,7 +20,7 @@ async function deleteFirstItem(gateway: TestGateway, session: string): Promise<v
   expect((await gateway.fetch(`${path}/${asText(first?.id)}`, { method: 'DELETE' })).status).toBe(200);
 }
 
-/** Opens a session, deletes its first item, and answers what the provider sees of a later turn. */
+/** Begins a session, deletes its first item, and resolves to the lines that the provider receives in a later turn. */
 async function seenAfterDeletion(
   name: string,
   model: string,
@@ -41,7 +41,7 @@ async function seenAfterDeletion(
 }
 
 test.each(['日本語', 'é', '\ud800', 'a\r\nx-evil: 1', 'a\u0000b'])(
-  'a model may have any name: %j',
+  'a model name can have any characters: %j',
   async (name) => {
     for (const stream of [false, true]) {
       const body = { model: `openai/${name}`, messages: [user('hello')], stream };
@@ -54,7 +54,7 @@ test.each(['日本語', 'é', '\ud800', 'a\r\nx-evil: 1', 'a\u0000b'])(
   },
 );
 
-test('instructions that were deleted count again when they are sent again', async () => {
+test('deleted instructions count again when they are sent again', async () => {
   const seen = await seenAfterDeletion(
     'again',
     'openai/recall',
@@ -64,7 +64,7 @@ test('instructions that were deleted count again when they are sent again', asyn
   expect(seen).toContain('system: Be brief.');
 });
 
-test('deleted instructions do not come back when the beginning no longer fits', async () => {
+test('deleted instructions stay deleted when the beginning no longer fits', async () => {
   const long = 'word '.repeat(2_000);
   const later = ['two', 'three', 'four', 'five'].map((text) => [user(`${text} ${long}`)]);
   const seen = await seenAfterDeletion(
@@ -77,23 +77,23 @@ test('deleted instructions do not come back when the beginning no longer fits', 
   expect(seen).not.toContain('system: Be brief.');
 });
 
-test('content that looks like a reference of the store stays what it is after a restart', async () => {
+test('content that looks like a blob reference is unchanged after a restart', async () => {
   const dataDir = temporaryDirectory();
   const url = `clawhold-blob:${'a'.repeat(64)}`;
-  const say = async (content: unknown) => {
+  const send = async (content: unknown) => {
     const gateway = await testGateway({ provider: journey.provider.url, dataDir });
     const body = { model: 'openai/recall', messages: [{ role: 'user', content }] };
     const { status } = await gateway.post('/v1/chat/completions', body, inSession('look').headers);
     await gateway.stop();
     return status;
   };
-  expect(await say([{ type: 'image_url', image_url: { url } }])).toBe(200);
-  expect(await say('and now?')).toBe(200);
+  expect(await send([{ type: 'image_url', image_url: { url } }])).toBe(200);
+  expect(await send('and now?')).toBe(200);
   expect(JSON.stringify(journey.provider.requests.at(-1)?.body)).toContain(url);
   rmSync(dataDir, { recursive: true, force: true });
 });
 
-test('outputs of parallel calls may be added one by one', async () => {
+test('outputs of parallel calls can be added one by one', async () => {
   const { gateway, provider } = journey;
   const { id } = await json(gateway.post('/v1/conversations', {}));
   const add = async (...items: object[]) =>
@@ -103,7 +103,7 @@ test('outputs of parallel calls may be added one by one', async () => {
   expect(await add({ type: 'message', ...user('go') }, call('a'), call('b'))).toBe(200);
   expect(await add(output('a'))).toBe(200);
   expect(await add(output('b'))).toBe(200);
-  // Sent twice, it says nothing new; another one would contradict it.
+  // The same output twice is accepted. A different output for the same call would be a contradiction.
   expect(await add(output('b'))).toBe(200);
   expect(await add({ ...output('b'), output: 'b failed' })).toBe(400);
   const body = { model: 'openai/recall', input: 'and?', conversation: id };

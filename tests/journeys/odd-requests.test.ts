@@ -16,13 +16,13 @@ test.each([
     'a tool',
     `{"model":"openai/echo",${messages},"tools":[{"type":"function","function":{"name":"f","parameters":{"a":${DEEP}}}}]}`,
   ],
-])('%s that is nested beyond reason is the caller’s mistake', async (_where, body) => {
+])('%s with very deep nesting is an error of the caller', async (_where, body) => {
   const response = await journey.gateway.post('/v1/chat/completions', body);
   expect(response.status).toBe(400);
   expect((await response.json()) as object).toMatchObject({ error: { code: 'invalid_request' } });
 });
 
-test('a provider without a model is no model', async () => {
+test('a provider name without a model is not a model', async () => {
   const response = await journey.gateway.post('/v1/chat/completions', `{"model":"openai/",${messages}}`);
   expect(response.status).toBe(404);
 });

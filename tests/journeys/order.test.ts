@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test';
 import OpenAI from 'openai';
-import { branchOf, readLog, saidOn, textOf } from '../faults/recorded.ts';
-import { breakableLine } from '../harness/breakable-line.ts';
+import { branchOf, readLog, textOf, textsOn } from '../faults/recorded.ts';
+import { breakableConnection } from '../harness/breakable-connection.ts';
 import { type DictatedCall, type DictatedProvider, dictatedProvider } from '../harness/dictated.ts';
 import { eventually } from '../harness/eventually.ts';
 import { ROOT_KEY, type TestGateway, testGateway } from '../harness/gateway.ts';
@@ -10,7 +10,7 @@ import { readerOf, type StreamReader } from '../harness/reading.ts';
 import { expectRefusal } from '../harness/refusal.ts';
 import { asText, type Json } from '../simulators/provider/shape.ts';
 
-/** Processes are slow to start on a busy machine. */
+/** A longer timeout, because processes start slowly on a busy machine. */
 setDefaultTimeout(20_000);
 
 const DIALECTS = ['chat', 'responses'] as const;
@@ -19,11 +19,11 @@ const PATHS = { responses: '/v1/responses', chat: '/v1/chat/completions' };
 const FORK = { 'x-clawhold-when-busy': 'fork' };
 const CANCEL = { 'x-clawhold-on-disconnect': 'cancel' };
 
-/** A key whose turns fork and end with their clients. */
-const HASTY = 'sk-claw-test-hasty-0123456789';
+/** A key whose turns fork when a session is busy, and are cancelled by a disconnect. */
+const FORKING_KEY = 'sk-claw-test-forking-0123456789';
 const yaml = `keys:
-  - name: hasty
-    key: ${HASTY}
+  - name: forking
+    key: ${FORKING_KEY}
     turns: { when_busy: fork, on_disconnect: cancel }
 `;
 
@@ -63,25 +63,25 @@ describe.each(DIALECTS)('%s: while its session is busy, a turn', (dialect) => {
   const ask = (text: string, headers: Record<string, string>) =>
     gateway.post(PATHS[dialect], bodyOf(dialect, text), headers);
 
-  test('waits, and knows what was said before it', async () => {
+  test('waits, and then includes the turn before it', async () => {
     const session = { 'x-session-id': unique('wait') };
     const first = ask('first', session);
     const held = await provider.next();
     const second = ask('second', { ...session, 'x-clawhold-when-busy': 'wait' });
     answer(held, '1');
     const next = await provider.next();
-    expect(next.heard).toEqual(['user: first', 'assistant: 1', 'user: second']);
+    expect(next.received).toEqual(['user: first', 'assistant: 1', 'user: second']);
     answer(next, '2');
     expect(answerOf(dialect, await json(first))).toBe('1');
     expect(answerOf(dialect, await json(second))).toBe('2');
-    expect(saidOn(branchOf(await logOf(session['x-session-id'])))).toEqual(['first', '1', 'second', '2']);
+    expect(textsOn(branchOf(await logOf(session['x-session-id'])))).toEqual(['first', '1', 'second', '2']);
   });
 
   const forks: [string, Record<string, string>][] = [
     ['its request', FORK],
-    ['its key', { authorization: `Bearer ${HASTY}` }],
+    ['its key', { authorization: `Bearer ${FORKING_KEY}` }],
   ];
-  test.each(forks)('branches off where %s says so, and stays beside the conversation', async (_, headers) => {
+  test.each(forks)('forks if %s says so, and does not move the head of the session', async (_, headers) => {
     const name = unique('fork');
     const session = { 'x-session-id': name };
     const zero = ask('zero', session);
@@ -91,7 +91,7 @@ describe.each(DIALECTS)('%s: while its session is busy, a turn', (dialect) => {
     const held = await provider.next();
     const beside = ask('beside', { ...session, ...headers });
     const forked = await provider.next();
-    expect(forked.heard).toEqual(['user: zero', 'assistant: 0', 'user: beside']);
+    expect(forked.received).toEqual(['user: zero', 'assistant: 0', 'user: beside']);
     answer(forked, 'b');
     const reply = await beside;
     expect(reply.headers.get('x-clawhold-history')).toBe('forked');
@@ -100,30 +100,30 @@ describe.each(DIALECTS)('%s: while its session is busy, a turn', (dialect) => {
     expect(answerOf(dialect, await json(first))).toBe('1');
     const { turns, head } = await logOf(name);
     expect(turns.map(({ input }) => textOf(input)).sort()).toEqual(['beside', 'first', 'zero']);
-    expect(saidOn(branchOf({ turns, head }))).toEqual(['zero', '0', 'first', '1']);
-    // What was said beside it can be gone on with by its id.
+    expect(textsOn(branchOf({ turns, head }))).toEqual(['zero', '0', 'first', '1']);
+    // The fork can be continued by the id of its response.
     const id = reply.headers.get('x-clawhold-response-id');
     const on = gateway.post('/v1/responses', bodyOf('responses', 'on', { previous_response_id: id }));
     const call = await provider.next();
-    expect(call.heard).toEqual(['user: zero', 'assistant: 0', 'user: beside', 'assistant: b', 'user: on']);
+    expect(call.received).toEqual(['user: zero', 'assistant: 0', 'user: beside', 'assistant: b', 'user: on']);
     answer(call, 'o');
     expect((await on).status).toBe(200);
   });
 
-  test('that would branch off need not where the session is free', async () => {
+  test('with when-busy fork is appended if the session is free', async () => {
     const name = unique('free');
-    for (const [text, said] of [
+    for (const [text, reply] of [
       ['first', '1'],
       ['second', '2'],
     ] as const) {
       const asked = ask(text, { 'x-session-id': name, ...FORK });
-      answer(await provider.next(), said);
+      answer(await provider.next(), reply);
       expect((await asked).headers.get('x-clawhold-history')).not.toBe('forked');
     }
-    expect(saidOn(branchOf(await logOf(name)))).toEqual(['first', '1', 'second', '2']);
+    expect(textsOn(branchOf(await logOf(name)))).toEqual(['first', '1', 'second', '2']);
   });
 
-  test('is told to come back where too many wait, and may branch off all the same', async () => {
+  test('gets a retryable error when too many wait, and can still fork', async () => {
     const session = { 'x-session-id': unique('full') };
     const first = ask('first', session);
     const held = await provider.next();
@@ -134,7 +134,7 @@ describe.each(DIALECTS)('%s: while its session is busy, a turn', (dialect) => {
     await expectRefusal(refused, 409, { code: 'session_busy' });
     const beside = ask('beside', { ...session, ...FORK });
     const forked = await provider.next();
-    expect(forked.heard).toEqual(['user: beside']);
+    expect(forked.received).toEqual(['user: beside']);
     answer(forked, 'b');
     expect((await beside).status).toBe(200);
     answer(held, '1');
@@ -143,52 +143,54 @@ describe.each(DIALECTS)('%s: while its session is busy, a turn', (dialect) => {
     expect((await Promise.all(others)).map(({ status }) => status).sort()).toEqual([200, 409]);
   });
 
-  test('is refused where the header says neither', async () => {
+  test('is refused if the header has an unknown value', async () => {
     const refused = { code: 'invalid_request', param: 'x-clawhold-when-busy' };
     await expectRefusal(ask('x', { 'x-clawhold-when-busy': 'hurry' }), 400, refused);
   });
 });
 
-test('a session that stays busy for too long: the turns that wait are told to come back', async () => {
+test('if a session stays busy for too long, the waiting turns get a retryable error', async () => {
   const env = { ...provider.env, CLAWHOLD_LIMITS_SESSION_WAIT_MS: '50' };
-  const hasty = await testGateway({ env });
+  const impatient = await testGateway({ env });
   const session = { 'x-session-id': unique('long') };
-  const first = hasty.post('/v1/responses', bodyOf('responses', 'first'), session);
+  const first = impatient.post('/v1/responses', bodyOf('responses', 'first'), session);
   const held = await provider.next();
   for (const dialect of DIALECTS) {
     for (const stream of [true, false]) {
-      const asked = await hasty.post(PATHS[dialect], bodyOf(dialect, 'second', { stream }), session);
+      const asked = await impatient.post(PATHS[dialect], bodyOf(dialect, 'second', { stream }), session);
       expect(Number(asked.headers.get('retry-after'))).toBeGreaterThan(0);
       expect(asked.headers.get('x-should-retry')).toBe('true');
       await expectRefusal(asked, 409, { code: 'session_busy' });
     }
   }
-  const { id } = await json(hasty.fetch(`/v1/conversations/${session['x-session-id']}`));
+  const { id } = await json(impatient.fetch(`/v1/conversations/${session['x-session-id']}`));
   const items = [{ type: 'message', role: 'user', content: 'x' }];
-  const added = hasty.post(`/v1/conversations/${asText(id)}/items`, { items });
+  const added = impatient.post(`/v1/conversations/${asText(id)}/items`, { items });
   await expectRefusal(added, 409, { code: 'session_busy' });
   const background = { background: true };
-  const patient = await json(hasty.post('/v1/responses', bodyOf('responses', 'later', background), session));
+  const patient = await json(
+    impatient.post('/v1/responses', bodyOf('responses', 'later', background), session),
+  );
   answer(held, '1');
   expect((await first).status).toBe(200);
   const later = await provider.next();
-  expect(later.heard).toEqual(['user: first', 'assistant: 1', 'user: later']);
+  expect(later.received).toEqual(['user: first', 'assistant: 1', 'user: later']);
   answer(later, '2');
   await eventually(
-    'the patient one is answered',
-    () => json(hasty.fetch(`/v1/responses/${asText(patient.id)}`)),
+    'the turn that waits longer is answered',
+    () => json(impatient.fetch(`/v1/responses/${asText(patient.id)}`)),
     ({ status }) => status === 'completed',
   );
-  await hasty.stop();
+  await impatient.stop();
 });
 
-test("the SDK's own retries come through once the session is free", async () => {
+test("the SDK's own retries succeed when the session is free", async () => {
   const env = { ...provider.env, CLAWHOLD_LIMITS_SESSION_WAIT_MS: '20' };
-  const hasty = await testGateway({ env });
+  const impatient = await testGateway({ env });
   const defaultHeaders = { 'x-session-id': unique('retry') };
   const turnedAway = Promise.withResolvers<void>();
   const client = new OpenAI({
-    ...{ baseURL: `${hasty.url}/v1`, apiKey: ROOT_KEY, maxRetries: 5, defaultHeaders },
+    ...{ baseURL: `${impatient.url}/v1`, apiKey: ROOT_KEY, maxRetries: 5, defaultHeaders },
     async fetch(url, init) {
       const reply = await fetch(url, init);
       if (reply.status === 409) turnedAway.resolve();
@@ -197,7 +199,7 @@ test("the SDK's own retries come through once the session is free", async () => 
   });
   const first = client.responses.create({ model: 'groq/dictated', input: 'first' });
   const held = await provider.next();
-  const refused = await sdk(hasty.url)
+  const refused = await sdk(impatient.url)
     .responses.create({ model: 'groq/dictated', input: 'refused' }, { headers: defaultHeaders })
     .catch((error: unknown) => error);
   expect(refused).toBeInstanceOf(OpenAI.ConflictError);
@@ -205,11 +207,11 @@ test("the SDK's own retries come through once the session is free", async () => 
   await turnedAway.promise;
   answer(held, '1');
   const next = await provider.next();
-  expect(next.heard).toEqual(['user: first', 'assistant: 1', 'user: second']);
+  expect(next.received).toEqual(['user: first', 'assistant: 1', 'user: second']);
   answer(next, '2');
   expect((await second).data.output_text).toBe('2');
   expect((await first).output_text).toBe('1');
-  await hasty.stop();
+  await impatient.stop();
 });
 
 describe('a session that another gateway on the same database writes to', () => {
@@ -220,7 +222,7 @@ describe('a session that another gateway on the same database writes to', () => 
   });
   afterAll(() => neighbour.stop());
 
-  test.each(DIALECTS)('%s: is waited for, branched off from, or given up', async (dialect) => {
+  test.each(DIALECTS)('%s: is waited for or forked', async (dialect) => {
     const session = { 'x-session-id': unique('shared') };
     const ask = (text: string, headers: Record<string, string> = {}) =>
       neighbour.post(PATHS[dialect], bodyOf(dialect, text), { ...session, ...headers });
@@ -229,33 +231,33 @@ describe('a session that another gateway on the same database writes to', () => 
     const waiting = ask('second');
     const beside = ask('beside', FORK);
     const forked = await provider.next();
-    expect(forked.heard).toEqual(['user: beside']);
+    expect(forked.received).toEqual(['user: beside']);
     answer(forked, 'b');
     expect((await beside).headers.get('x-clawhold-history')).toBe('forked');
     answer(held, '1');
     const next = await provider.next();
-    expect(next.heard).toEqual(['user: first', 'assistant: 1', 'user: second']);
+    expect(next.received).toEqual(['user: first', 'assistant: 1', 'user: second']);
     answer(next, '2');
     expect([(await first).status, (await waiting).status]).toEqual([200, 200]);
-    expect(saidOn(branchOf(await logOf(session['x-session-id'])))).toEqual(['first', '1', 'second', '2']);
+    expect(textsOn(branchOf(await logOf(session['x-session-id'])))).toEqual(['first', '1', 'second', '2']);
   });
 
-  test('is given up after a while', async () => {
+  test('is given up after the wait limit', async () => {
     const env = { ...provider.env, CLAWHOLD_LIMITS_SESSION_WAIT_MS: '50' };
-    const hasty = await testGateway({ env, dataDir: gateway.dataDir });
+    const impatient = await testGateway({ env, dataDir: gateway.dataDir });
     const session = { 'x-session-id': unique('shared') };
     const first = gateway.post('/v1/responses', bodyOf('responses', 'first'), session);
     const held = await provider.next();
-    const refused = await hasty.post('/v1/responses', bodyOf('responses', 'second'), session);
+    const refused = await impatient.post('/v1/responses', bodyOf('responses', 'second'), session);
     expect(refused.headers.get('x-should-retry')).toBe('true');
     await expectRefusal(refused, 409, { code: 'session_busy' });
     answer(held, '1');
     expect((await first).status).toBe(200);
-    await hasty.stop();
+    await impatient.stop();
   });
 });
 
-describe.each(DIALECTS)('%s: a client that leaves', (dialect) => {
+describe.each(DIALECTS)('%s: a client that disconnects', (dialect) => {
   const tools = (['weather'] as const).map((name) =>
     dialect === 'chat'
       ? { type: 'function', function: { name } }
@@ -287,13 +289,13 @@ describe.each(DIALECTS)('%s: a client that leaves', (dialect) => {
       ({ status }) => status !== 'in_progress',
     );
 
-  /** What the next turn of the session is told of it. */
-  async function heardNext(session: Record<string, string>): Promise<string[]> {
+  /** The lines that the provider receives for the next turn of the session. */
+  async function nextContext(session: Record<string, string>): Promise<string[]> {
     const asked = gateway.post(PATHS[dialect], bodyOf(dialect, 'next', { tools }), session);
     const call = await provider.next();
     answer(call, 'n');
     expect((await asked).status).toBe(200);
-    return call.heard;
+    return call.received;
   }
 
   async function leave({
@@ -315,43 +317,46 @@ describe.each(DIALECTS)('%s: a client that leaves', (dialect) => {
     call.end();
     const done = await ended(id);
     expect(done).toMatchObject({ status: 'completed', output: [{ content: [{ text: 'one two three' }] }] });
-    expect(await heardNext(session)).toEqual(['user: first', 'assistant: one two three', 'user: next']);
+    expect(await nextContext(session)).toEqual(['user: first', 'assistant: one two three', 'user: next']);
   });
 
   const cancels: [string, Record<string, string>][] = [
     ['its request', CANCEL],
-    ['its key', { authorization: `Bearer ${HASTY}` }],
+    ['its key', { authorization: `Bearer ${FORKING_KEY}` }],
   ];
-  test.each(cancels)('stops its claw at once where %s says so; what was said is kept', async (_, headers) => {
-    const session = { 'x-session-id': unique('cancel') };
-    const { call, id, ...client } = await underWay({ ...session, ...headers });
-    await leave(client);
-    await call.left;
-    const cancelled = await ended(id);
-    expect(cancelled).toMatchObject({
-      status: 'cancelled',
-      error: null,
-      output: [{ status: 'incomplete', content: [{ text: 'one two' }] }],
-    });
-    expect(await heardNext(session)).toEqual(['user: first', 'assistant: one two', 'user: next']);
-    const { turns } = await logOf(session['x-session-id']);
-    expect(turns[0]).toMatchObject({ id: id.slice('resp_'.length), state: 'cancelled' });
-  });
+  test.each(cancels)(
+    'stops the provider call at once if %s says so; the partial answer is kept',
+    async (_, headers) => {
+      const session = { 'x-session-id': unique('cancel') };
+      const { call, id, ...client } = await underWay({ ...session, ...headers });
+      await leave(client);
+      await call.disconnected;
+      const cancelled = await ended(id);
+      expect(cancelled).toMatchObject({
+        status: 'cancelled',
+        error: null,
+        output: [{ status: 'incomplete', content: [{ text: 'one two' }] }],
+      });
+      expect(await nextContext(session)).toEqual(['user: first', 'assistant: one two', 'user: next']);
+      const { turns } = await logOf(session['x-session-id']);
+      expect(turns[0]).toMatchObject({ id: id.slice('resp_'.length), state: 'cancelled' });
+    },
+  );
 
-  test('in the middle of a call of a tool leaves no call without an output', async () => {
+  test('in the middle of a tool call leaves no call without an output', async () => {
     const session = { 'x-session-id': unique('tool') };
     const { call, id, reader, leaving } = await underWay({ ...session, ...CANCEL }, { tools });
     call.callTool('weather', '{"ci');
     await reader.until('ci');
     await leave({ leaving, reader });
-    await call.left;
+    await call.disconnected;
     const cancelled = await ended(id);
     expect(cancelled).toMatchObject({ status: 'cancelled', output: [{ content: [{ text: 'one two' }] }] });
     expect(cancelled.output).toHaveLength(1);
-    expect(await heardNext(session)).toEqual(['user: first', 'assistant: one two', 'user: next']);
+    expect(await nextContext(session)).toEqual(['user: first', 'assistant: one two', 'user: next']);
   });
 
-  test('before the first word, and before a whole answer, stops its claw, too', async () => {
+  test('before the first word, or before a JSON answer, stops the provider call too', async () => {
     for (const stream of [true, false]) {
       const session = { 'x-session-id': unique('early') };
       const leaving = new AbortController();
@@ -364,13 +369,13 @@ describe.each(DIALECTS)('%s: a client that leaves', (dialect) => {
       const call = await provider.next();
       leaving.abort();
       await asked.catch(() => {});
-      await call.left;
-      // It said nothing, so the session goes on as if it had not been asked.
-      expect(await heardNext(session)).toEqual(['user: next']);
+      await call.disconnected;
+      // The turn has no output, so it is not on the branch.
+      expect(await nextContext(session)).toEqual(['user: next']);
     }
   });
 
-  test('and has company does not stop the turn; the last one who leaves does', async () => {
+  test('does not stop the turn while others read it; the last reader that disconnects does', async () => {
     const session = { 'x-session-id': unique('company') };
     const key = { 'idempotency-key': unique('key') };
     const headers = { ...session, ...key, ...CANCEL };
@@ -390,7 +395,7 @@ describe.each(DIALECTS)('%s: a client that leaves', (dialect) => {
     await reader.until('three');
     expect(await json(gateway.fetch(`/v1/responses/${id}`))).toMatchObject({ status: 'in_progress' });
     await leave({ leaving, reader });
-    await call.left;
+    await call.disconnected;
     const cancelled = await ended(id);
     expect(cancelled).toMatchObject({
       status: 'cancelled',
@@ -398,9 +403,9 @@ describe.each(DIALECTS)('%s: a client that leaves', (dialect) => {
     });
   });
 
-  test('and comes back with the same request has it executed again', async () => {
+  test('and sends the same request again has it executed again', async () => {
     for (const stream of [true, false]) {
-      const line = await breakableLine(gateway.url);
+      const connection = await breakableConnection(gateway.url);
       const session = { 'x-session-id': unique('back') };
       const key = { 'idempotency-key': unique('key') };
       const repeated = { 'x-stainless-retry-count': '1' };
@@ -415,10 +420,10 @@ describe.each(DIALECTS)('%s: a client that leaves', (dialect) => {
             body: JSON.stringify(bodyOf(dialect, 'first', { stream })),
             headers: { authorization: `Bearer ${ROOT_KEY}`, ...session, ...CANCEL, ...headers },
           });
-        const asked = ask(line.url, first).catch(() => {});
+        const asked = ask(connection.url, first).catch(() => {});
         const call = await provider.next();
-        line.cut();
-        await call.left;
+        connection.cut();
+        await call.disconnected;
         await asked;
         const second = ask(gateway.url, again);
         answer(await provider.next(), 'whole');
@@ -426,15 +431,15 @@ describe.each(DIALECTS)('%s: a client that leaves', (dialect) => {
         expect(reply.headers.get('x-clawhold-replayed')).toBeNull();
         expect(await reply.text()).toContain('whole');
       }
-      await line.stop();
+      await connection.stop();
     }
   });
 
-  test('and only read along changes nothing', async () => {
+  test('does not stop a turn that it only followed', async () => {
     const { call, id, reader } = await underWay({ 'x-session-id': unique('reader'), ...CANCEL });
-    const place = `/v1/responses/${id}?stream=true`;
+    const url = `/v1/responses/${id}?stream=true`;
     const leaving = new AbortController();
-    const other = readerOf(await gateway.fetch(place, { signal: leaving.signal }));
+    const other = readerOf(await gateway.fetch(url, { signal: leaving.signal }));
     await other.until('two');
     await leave({ leaving, reader: other });
     call.say(' three');
@@ -443,7 +448,7 @@ describe.each(DIALECTS)('%s: a client that leaves', (dialect) => {
     expect(await ended(id)).toMatchObject({ status: 'completed' });
   });
 
-  test('is refused where the header says neither', async () => {
+  test('is refused if the header has an unknown value', async () => {
     const headers = { 'x-clawhold-on-disconnect': 'panic' };
     const refused = { code: 'invalid_request', param: 'x-clawhold-on-disconnect' };
     await expectRefusal(gateway.post(PATHS[dialect], bodyOf(dialect, 'x'), headers), 400, refused);

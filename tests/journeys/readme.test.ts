@@ -46,12 +46,12 @@ async function run(command: string[], env: Record<string, string> = {}): Promise
   return out;
 }
 
-/** A block as a reader would run it, but against the gateway of this test. */
+/** A code block of the README, changed to use the gateway of this test. */
 const here = (text: string): string =>
   text.replaceAll('http://localhost:2529', gateway.url).replaceAll('localhost:2529', gateway.url);
 
 describe('the README', () => {
-  test('its curl lines hold a conversation', async () => {
+  test('its curl commands have a conversation', async () => {
     const block = blocks('sh').find((text) => text.includes('curl'))!;
     const out = await run(['bash', '-c', here(block).replace(/^export KEY=.*$/m, `export KEY=${ROOT_KEY}`)]);
     expect(out).toContain('Your name is Ada.');
@@ -73,7 +73,7 @@ describe('the README', () => {
   const python = Bun.which('python3');
   const hasSdk = python !== null && Bun.spawnSync([python, '-c', 'import openai']).exitCode === 0;
   test.skipIf(!hasSdk)(
-    'its Python remembers (skipped where the openai package is not installed)',
+    'its Python continues a conversation (skipped if the openai package is not installed)',
     async () => {
       const out = await run([python!, '-c', here(blocks('python')[0]!)]);
       expect(out).toContain('Ada');
@@ -88,7 +88,7 @@ describe('the README', () => {
     rmSync(directory, { recursive: true });
   });
 
-  test('every file it points to is there', () => {
+  test('every file that it links to exists', () => {
     const links = [...readme.matchAll(/\]\((?!https?:)([^)#]+)/g)].map((match) => match[1]!);
     for (const link of links) expect([link, readFileOrFolder(link)]).toEqual([link, true]);
   });

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from '
 import { rmSync } from 'node:fs';
 import type OpenAI from 'openai';
 import type { ResponseStreamEvent } from 'openai/resources/responses/responses';
-import { breakableLine } from '../harness/breakable-line.ts';
+import { breakableConnection } from '../harness/breakable-connection.ts';
 import { type DictatedProvider, dictatedProvider } from '../harness/dictated.ts';
 import {
   OTHER_KEY,
@@ -18,7 +18,7 @@ import { expectRefusal } from '../harness/refusal.ts';
 import { type Provider, startProvider } from '../simulators/provider/provider.ts';
 import { asText } from '../simulators/provider/shape.ts';
 
-/** Processes are slow to start on a busy machine. */
+/** A longer timeout, because processes start slowly on a busy machine. */
 setDefaultTimeout(20_000);
 
 const DIALECTS = ['responses', 'chat'] as const;
@@ -52,22 +52,22 @@ function bodyOf(dialect: Dialect, model: string, rest: object = {}): object {
       };
 }
 
-/** Where the turn that a reply names is resumed. */
-function placeOf(dialect: Dialect, reply: Response): string {
+/** The URL at which the turn of a reply can be resumed. */
+function urlOf(dialect: Dialect, reply: Response): string {
   const id = reply.headers.get('x-clawhold-response-id') ?? '';
   return dialect === 'responses'
     ? `/v1/responses/${id}?stream=true`
     : `/v1/chat/completions/${id.replace('resp_', 'chatcmpl-')}?stream=true&include_usage=true`;
 }
 
-const textAt = async (gateway: TestGateway, place: string, headers: Record<string, string> = {}) =>
-  withoutComments(await (await gateway.fetch(place, { headers })).text());
+const textAt = async (gateway: TestGateway, url: string, headers: Record<string, string> = {}) =>
+  withoutComments(await (await gateway.fetch(url, { headers })).text());
 
-describe('a stream is replayed as it was seen, to the byte', () => {
+describe('a stream is replayed with the same bytes', () => {
   const dataDir = temporaryDirectory();
   let provider: Provider;
   let gateway: TestGateway;
-  /** What live readers saw, by where it is replayed. */
+  /** The text of the live stream, by the URL of its replay. */
   const seen = new Map<string, string>();
   beforeAll(async () => {
     provider = startProvider();
@@ -105,45 +105,45 @@ describe('a stream is replayed as it was seen, to the byte', () => {
       expect(reply.ok).toBe(false);
       return;
     }
-    const place = placeOf(dialect, reply);
+    const url = urlOf(dialect, reply);
     const live = await reply.text();
-    seen.set(place, live);
+    seen.set(url, live);
     const numbers = blocksOf(live).map(numberOf);
     const ids = numbers.filter((number) => number !== undefined);
     expect(ids).toEqual(ids.map((_, at) => at));
     expect(numbers.lastIndexOf(undefined)).toBe(live.endsWith('data: [DONE]\n\n') ? numbers.length - 1 : -1);
-    expect(await textAt(gateway, place)).toBe(live);
+    expect(await textAt(gateway, url)).toBe(live);
     for (const last of new Set([0, Math.floor(ids.length / 2), ids.length - 1])) {
-      expect(await textAt(gateway, `${place}&starting_after=${last}`)).toBe(after(live, last));
-      expect(await textAt(gateway, place, { 'last-event-id': String(last) })).toBe(after(live, last));
+      expect(await textAt(gateway, `${url}&starting_after=${last}`)).toBe(after(live, last));
+      expect(await textAt(gateway, url, { 'last-event-id': String(last) })).toBe(after(live, last));
     }
   });
 
-  test('and so it is after a restart of the gateway', async () => {
+  test('also after a restart of the gateway', async () => {
     await gateway.stop();
     gateway = await testGateway({ provider: provider.url, dataDir });
     const asked = provider.requests.length;
     expect(seen.size).toBeGreaterThan(70);
-    for (const [place, live] of seen) {
-      expect(await textAt(gateway, place)).toBe(live);
-      expect(await textAt(gateway, `${place}&starting_after=3`)).toBe(after(live, 3));
+    for (const [url, live] of seen) {
+      expect(await textAt(gateway, url)).toBe(live);
+      expect(await textAt(gateway, `${url}&starting_after=3`)).toBe(after(live, 3));
     }
     expect(provider.requests).toHaveLength(asked);
   });
 
-  test('events of a response have one number, in the line and in the data', async () => {
+  test('events of a response have the same number in the `id:` line and in the data', async () => {
     const reply = await gateway.post('/v1/responses', bodyOf('responses', 'anthropic/say-3+think'));
     for (const block of blocksOf(await reply.text())) {
       expect(block).toMatch(/^id: (\d+)\nevent: \S+\ndata: .*"sequence_number":\1\}\n\n$/);
     }
   });
 
-  test('a chat turn can be read as a response, and a session alone keeps it', async () => {
+  test('a chat turn in a session can be read as a response, without store', async () => {
     const body = bodyOf('chat', 'anthropic/say-3', { store: undefined });
     const reply = await gateway.post(PATHS.chat, body, { 'x-session-id': 'kept' });
-    const place = placeOf('chat', reply);
+    const url = urlOf('chat', reply);
     const live = await reply.text();
-    expect(await textAt(gateway, place)).toBe(live);
+    expect(await textAt(gateway, url)).toBe(live);
     const id = reply.headers.get('x-clawhold-response-id');
     const events = blocksOf(await textAt(gateway, `/v1/responses/${id}?stream=true`));
     expect(events.at(-1)).toContain('event: response.completed');
@@ -151,7 +151,7 @@ describe('a stream is replayed as it was seen, to the byte', () => {
   });
 });
 
-/** An answer of several content parts, with an annotation, as the Responses API streams it. */
+/** An answer with several content parts and an annotation, as the Responses API streams it. */
 function severalParts(): string {
   const part = (text: string) => ({ type: 'output_text', text, annotations: [] as object[], logprobs: [] });
   const cite = {
@@ -203,7 +203,7 @@ function severalParts(): string {
     .join('');
 }
 
-test.each(DIALECTS)('an answer of several parts, with a citation, is replayed to %s', async (dialect) => {
+test.each(DIALECTS)('an answer of several parts with a citation is replayed on %s', async (dialect) => {
   const headers = { 'content-type': 'text/event-stream' };
   const server = Bun.serve({ port: 0, fetch: () => new Response(severalParts(), { headers }) });
   const dataDir = temporaryDirectory();
@@ -211,13 +211,13 @@ test.each(DIALECTS)('an answer of several parts, with a citation, is replayed to
   const yaml = `claws:\n  far: { protocol: openai-responses, base_url: '${baseUrl}', api_key: sk-far }\n`;
   let gateway = await testGateway({ yaml, dataDir });
   const reply = await gateway.post(PATHS[dialect], bodyOf(dialect, 'far/parts'));
-  const place = placeOf(dialect, reply);
+  const url = urlOf(dialect, reply);
   const live = await reply.text();
   expect(live).toContain('https://example.com');
-  expect(await textAt(gateway, place)).toBe(live);
+  expect(await textAt(gateway, url)).toBe(live);
   await gateway.stop();
   gateway = await testGateway({ yaml, dataDir });
-  expect(await textAt(gateway, place)).toBe(live);
+  expect(await textAt(gateway, url)).toBe(live);
   await gateway.stop();
   await server.stop(true);
   rmSync(dataDir, { recursive: true });
@@ -237,7 +237,7 @@ describe('a turn that is running', () => {
     await provider.stop();
   });
 
-  /** A turn of which its reader has heard two words. */
+  /** A running turn whose reader has received two words. */
   async function underWay(dialect: Dialect, rest: object = {}, headers: Record<string, string> = {}) {
     const asked = gateway.post(PATHS[dialect], bodyOf(dialect, 'groq/dictated', rest), headers);
     const call = await provider.next();
@@ -246,33 +246,36 @@ describe('a turn that is running', () => {
     const reply = await asked;
     const reader = readerOf(reply);
     await reader.until('two');
-    return { call, reader, place: placeOf(dialect, reply), id: reply.headers.get('x-clawhold-response-id')! };
+    return { call, reader, url: urlOf(dialect, reply), id: reply.headers.get('x-clawhold-response-id')! };
   }
 
-  test.each(DIALECTS)('%s: fifty readers who come at any time see the same', async (dialect) => {
-    const { call, reader, place } = await underWay(dialect);
-    const readers = Array.from({ length: 50 }, () => textAt(gateway, place));
-    const first = readerOf(await gateway.fetch(place));
-    await first.until('two');
-    for (let word = 3; word < 30; word++) {
-      call.say(` word${word}`);
-      await first.until(`word${word}`);
-      readers.push(textAt(gateway, place));
-    }
-    call.end();
-    const live = await reader.rest();
-    expect(new Set(await Promise.all(readers))).toEqual(new Set([live]));
-    expect(await first.rest()).toBe(live);
-  });
+  test.each(DIALECTS)(
+    '%s: fifty readers that connect at different times get the same stream',
+    async (dialect) => {
+      const { call, reader, url } = await underWay(dialect);
+      const readers = Array.from({ length: 50 }, () => textAt(gateway, url));
+      const first = readerOf(await gateway.fetch(url));
+      await first.until('two');
+      for (let word = 3; word < 30; word++) {
+        call.say(` word${word}`);
+        await first.until(`word${word}`);
+        readers.push(textAt(gateway, url));
+      }
+      call.end();
+      const live = await reader.rest();
+      expect(new Set(await Promise.all(readers))).toEqual(new Set([live]));
+      expect(await first.rest()).toBe(live);
+    },
+  );
 
   test.each(DIALECTS)(
-    '%s: the rest is read by number, also a number that is still to come',
+    '%s: the rest can be read from a number, also from a future number',
     async (dialect) => {
-      const { call, reader, place } = await underWay(dialect);
+      const { call, reader, url } = await underWay(dialect);
       const soFar = blocksOf(reader.text()).length;
-      const known = textAt(gateway, `${place}&starting_after=${soFar - 1}`);
-      const ahead = textAt(gateway, place, { 'last-event-id': String(soFar + 1) });
-      const never = textAt(gateway, `${place}&starting_after=100000`);
+      const known = textAt(gateway, `${url}&starting_after=${soFar - 1}`);
+      const ahead = textAt(gateway, url, { 'last-event-id': String(soFar + 1) });
+      const never = textAt(gateway, `${url}&starting_after=100000`);
       for (const word of [' three', ' four', ' five']) {
         call.say(word);
         await reader.until(word);
@@ -283,11 +286,11 @@ describe('a turn that is running', () => {
       expect(await known).toBe(after(live, soFar - 1));
       expect(await ahead).toBe(after(live, soFar + 1));
       expect(await never).toBe(dialect === 'chat' ? 'data: [DONE]\n\n' : '');
-      expect(await textAt(gateway, `${place}&starting_after=100000`)).toBe(await never);
+      expect(await textAt(gateway, `${url}&starting_after=100000`)).toBe(await never);
     },
   );
 
-  test("the SDK's own resume: events after a number, while it runs and when it has ended", async () => {
+  test("the SDK's own resume: events after a number, during the turn and afterwards", async () => {
     const { call, reader, id } = await underWay('responses');
     const last = blocksOf(reader.text()).length - 2;
     const stream = await client.responses.retrieve(id, { stream: true, starting_after: last });
@@ -307,72 +310,77 @@ describe('a turn that is running', () => {
     expect(await Array.fromAsync(ended)).toEqual(running);
   });
 
-  test("the SDK's stream helper replays all and tells what is new", async () => {
+  test("the SDK's stream helper replays all events and emits only the new ones", async () => {
     const { call, reader, id } = await underWay('responses');
     const last = blocksOf(reader.text()).length - 1;
     const helper = client.responses.stream({ response_id: id, starting_after: last });
-    const told: ResponseStreamEvent[] = [];
-    helper.on('event', (event) => told.push(event));
+    const emitted: ResponseStreamEvent[] = [];
+    helper.on('event', (event) => emitted.push(event));
     call.say(' three');
     call.end();
     const final = await helper.finalResponse();
     expect(final).toMatchObject({ id, status: 'completed', output_text: 'one two three' });
-    expect(told[0]).toMatchObject({
+    expect(emitted[0]).toMatchObject({
       type: 'response.output_text.delta',
       sequence_number: last + 1,
       delta: ' three',
     });
-    expect(told.at(-1)?.type).toBe('response.completed');
+    expect(emitted.at(-1)?.type).toBe('response.completed');
     const again = client.responses.stream({ response_id: id });
     expect((await again.finalResponse()).output).toEqual(final.output);
     await reader.rest();
   });
 
   test.each(DIALECTS)(
-    '%s: an event source whose line breaks again and again has everything once',
+    '%s: an event source whose connection breaks again and again gets every event once',
     async (dialect) => {
-      const line = await breakableLine(gateway.url);
-      const { call, reader, place } = await underWay(dialect);
+      const connection = await breakableConnection(gateway.url);
+      const { call, reader, url } = await underWay(dialect);
       const headers: Record<string, string> = { authorization: `Bearer ${ROOT_KEY}` };
       let have = '';
       for (const word of [' three', ' four', ' five']) {
-        const reply = await fetch(line.url + place, { headers, keepalive: false });
+        const reply = await fetch(connection.url + url, { headers, keepalive: false });
         const part = readerOf(reply);
         call.say(word);
         await part.until(word);
         await part.until('\n\n');
-        line.cut();
+        connection.cut();
         await part.rest().catch(() => {});
-        // What was cut in the middle of an event has not come.
+        // An event that was cut in the middle does not count as received.
         const whole = blocksOf(withoutComments(part.text()));
         have += whole.join('');
         headers['last-event-id'] = String(numberOf(whole.at(-1)!));
       }
       call.end();
-      have += withoutComments(await (await fetch(line.url + place, { headers, keepalive: false })).text());
+      have += withoutComments(
+        await (await fetch(connection.url + url, { headers, keepalive: false })).text(),
+      );
       expect(have).toBe(await reader.rest());
-      await line.stop();
+      await connection.stop();
     },
   );
 
-  test.each(DIALECTS)('%s: sent again with its key and the last event, it goes on there', async (dialect) => {
-    const key = { 'idempotency-key': `again-${dialect}` };
-    const { call, reader } = await underWay(dialect, {}, key);
-    const last = blocksOf(reader.text()).length - 1;
-    const body = bodyOf(dialect, 'groq/dictated');
-    const again = await gateway.post(PATHS[dialect], body, { ...key, 'last-event-id': String(last) });
-    call.say(' three');
-    call.end();
-    expect(withoutComments(await again.text())).toBe(after(await reader.rest(), last));
-    expect(again.headers.get('x-clawhold-replayed')).toBe('true');
-  });
+  test.each(DIALECTS)(
+    '%s: a repeated request with its key and Last-Event-ID continues after that event',
+    async (dialect) => {
+      const key = { 'idempotency-key': `again-${dialect}` };
+      const { call, reader } = await underWay(dialect, {}, key);
+      const last = blocksOf(reader.text()).length - 1;
+      const body = bodyOf(dialect, 'groq/dictated');
+      const again = await gateway.post(PATHS[dialect], body, { ...key, 'last-event-id': String(last) });
+      call.say(' three');
+      call.end();
+      expect(withoutComments(await again.text())).toBe(after(await reader.rest(), last));
+      expect(again.headers.get('x-clawhold-replayed')).toBe('true');
+    },
+  );
 
-  test.each(DIALECTS)('%s: is not there for another tenant, nor where nothing is stored', async (dialect) => {
-    const { call, reader, place } = await underWay(dialect);
-    await expectRefusal(gateway.fetch(place, { key: OTHER_KEY }), 404, { code: 'response_not_found' });
+  test.each(DIALECTS)('%s: is not found by another tenant, or if it is not stored', async (dialect) => {
+    const { call, reader, url } = await underWay(dialect);
+    await expectRefusal(gateway.fetch(url, { key: OTHER_KEY }), 404, { code: 'response_not_found' });
     call.end();
     await reader.rest();
-    await expectRefusal(gateway.fetch(place, { key: OTHER_KEY }), 404, { code: 'response_not_found' });
+    await expectRefusal(gateway.fetch(url, { key: OTHER_KEY }), 404, { code: 'response_not_found' });
     const passing = gateway.post(PATHS[dialect], bodyOf(dialect, 'groq/dictated', { store: false }));
     const unkept = await provider.next();
     unkept.say('one');
@@ -387,32 +395,32 @@ describe('a turn that is running', () => {
     await expectRefusal(lost(), 404, { code: 'response_not_found' });
   });
 
-  test.each(DIALECTS)('%s: once deleted, it is not there', async (dialect) => {
-    const { call, reader, place } = await underWay(dialect);
+  test.each(DIALECTS)('%s: is not found after it is deleted', async (dialect) => {
+    const { call, reader, url } = await underWay(dialect);
     call.end();
     await reader.rest();
-    const [path] = place.split('?');
+    const [path] = url.split('?');
     expect((await gateway.fetch(path!, { method: 'DELETE' })).status).toBe(200);
-    await expectRefusal(gateway.fetch(place), 404, { code: 'response_not_found' });
+    await expectRefusal(gateway.fetch(url), 404, { code: 'response_not_found' });
   });
 
-  test.each(DIALECTS)('%s: a number that is none is refused', async (dialect) => {
-    const { call, reader, place } = await underWay(dialect);
+  test.each(DIALECTS)('%s: an invalid number is refused', async (dialect) => {
+    const { call, reader, url } = await underWay(dialect);
     call.end();
     await reader.rest();
     for (const number of ['', 'abc', '-1', '1.5', '1e3', '0x1', '9'.repeat(16)]) {
       const refused = { code: 'invalid_request', param: 'starting_after' };
-      await expectRefusal(gateway.fetch(`${place}&starting_after=${number}`), 400, refused);
+      await expectRefusal(gateway.fetch(`${url}&starting_after=${number}`), 400, refused);
     }
     for (const number of ['abc', '-1', '1.5']) {
       const headers = { 'last-event-id': number };
       const refused = { code: 'invalid_request', param: 'last-event-id' };
-      await expectRefusal(gateway.fetch(place, { headers }), 400, refused);
+      await expectRefusal(gateway.fetch(url, { headers }), 400, refused);
     }
   });
 });
 
-test.each(DIALECTS)('%s: after kill -9, a reader goes on where it was cut', async (dialect) => {
+test.each(DIALECTS)('%s: after kill -9, a reader continues where it was cut', async (dialect) => {
   const provider = dictatedProvider();
   const dataDir = temporaryDirectory();
   const gateway = await spawnGateway({ env: provider.env, dataDir });
@@ -421,7 +429,7 @@ test.each(DIALECTS)('%s: after kill -9, a reader goes on where it was cut', asyn
   call.say('one two three');
   call.say(' four five');
   const reply = await asked;
-  const place = placeOf(dialect, reply);
+  const url = urlOf(dialect, reply);
   const reader = readerOf(reply);
   await reader.until('five');
   await gateway.kill();
@@ -429,12 +437,12 @@ test.each(DIALECTS)('%s: after kill -9, a reader goes on where it was cut', asyn
   const successor = await spawnGateway({ env: provider.env, dataDir });
   const seen = blocksOf(reader.text());
   const last = numberOf(seen.at(-1)!)!;
-  const rest = textAt(successor, place, { 'last-event-id': String(last) });
+  const rest = textAt(successor, url, { 'last-event-id': String(last) });
   const next = await provider.next();
-  expect(next.heard).toContain('assistant: one two three four five');
+  expect(next.received).toContain('assistant: one two three four five');
   next.say(' six seven');
   next.end();
-  const whole = await textAt(successor, place);
+  const whole = await textAt(successor, url);
   expect(seen.join('') + (await rest)).toBe(whole);
   expect(whole).toContain('six seven');
   await successor.stop();

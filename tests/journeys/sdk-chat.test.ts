@@ -5,8 +5,8 @@ import { type Journey, sdk, startJourney } from '../harness/journey.ts';
 import { asJson, asList, type Json } from '../simulators/provider/shape.ts';
 
 const PROVIDERS = ['openai', 'anthropic', 'gemini'] as const;
-/** Models that are known to think and to answer by schema: a claw asks each in the words that it knows. */
-const ABLE = { openai: 'gpt-5', anthropic: 'claude-opus-4-8', gemini: 'gemini-2.5-flash' };
+/** Models that support reasoning and structured output. A claw uses the parameters of each model's API. */
+const CAPABLE_MODELS = { openai: 'gpt-5', anthropic: 'claude-opus-4-8', gemini: 'gemini-2.5-flash' };
 const PIXEL =
   'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==';
 const PAPER = Buffer.from('%PDF-1.4 paper').toString('base64');
@@ -30,7 +30,7 @@ const user = (content: string) => ({ role: 'user' as const, content });
 const ask = (model: string, extra: Partial<ChatRequest> = {}) =>
   client.chat.completions.create({ model, messages: [user('Hi')], ...extra });
 const upstream = (): Json => asJson(journey.provider.requests.at(-1)?.body);
-/** The SDK's promises are lazy; this one is a plain one. */
+/** Resolves to the error of a call. The SDK's promises are lazy, so this awaits them. */
 const failure = async (call: PromiseLike<unknown>): Promise<unknown> => {
   try {
     return await call;
@@ -57,7 +57,7 @@ describe.each(PROVIDERS)('a completion of %s', (provider) => {
     ]);
   });
 
-  test('streams, with usage at the end where it was asked for', async () => {
+  test('streams, with usage at the end if the request asks for it', async () => {
     const messages = [user('Hi')];
     const model = `${provider}/say-3+pace-0`;
     const plain = await Array.fromAsync(
@@ -79,7 +79,7 @@ describe.each(PROVIDERS)('a completion of %s', (provider) => {
     expect(chunks.at(-1)).toMatchObject({ choices: [], usage: { completion_tokens: 3 } });
   });
 
-  test('is what the SDK makes of the stream', async () => {
+  test("equals the result of the SDK's stream helper", async () => {
     const stream = client.chat.completions.stream({
       model: `${provider}/tools+pace-0`,
       messages: [user('How is Paris?')],
@@ -94,14 +94,14 @@ describe.each(PROVIDERS)('a completion of %s', (provider) => {
     expect(calls(whole)).toEqual(['weather', 'population']);
   });
 
-  test('fits the schema asked for', async () => {
+  test('fits the requested schema', async () => {
     const schema = {
       type: 'object',
       properties: { city: { type: 'string' }, days: { type: 'integer' } },
       required: ['city', 'days'],
       additionalProperties: false,
     };
-    const { choices } = await ask(`${provider}/${ABLE[provider]}+json`, {
+    const { choices } = await ask(`${provider}/${CAPABLE_MODELS[provider]}+json`, {
       response_format: { type: 'json_schema', json_schema: { name: 'trip', schema, strict: true } },
     });
     expect(JSON.parse(choices[0]?.message.content ?? '')).toEqual({
@@ -110,7 +110,7 @@ describe.each(PROVIDERS)('a completion of %s', (provider) => {
     });
   });
 
-  test('sees images and files', async () => {
+  test('receives images and files', async () => {
     const { choices } = await client.chat.completions.create({
       model: `${provider}/recall`,
       messages: [
@@ -133,8 +133,8 @@ describe.each(PROVIDERS)('a completion of %s', (provider) => {
     expect(sent).toContain(PAPER);
   });
 
-  test('reasons with the effort asked for', async () => {
-    const { choices, usage } = await ask(`${provider}/${ABLE[provider]}+think`, {
+  test('reasons with the requested effort', async () => {
+    const { choices, usage } = await ask(`${provider}/${CAPABLE_MODELS[provider]}+think`, {
       reasoning_effort: 'high',
     });
     expect(choices[0]?.message).toMatchObject({ content: 'You said: Hi' });
@@ -148,7 +148,7 @@ describe.each(PROVIDERS)('a completion of %s', (provider) => {
   });
 });
 
-describe('what only some providers can', () => {
+describe('features of only some providers', () => {
   test('several choices', async () => {
     await ask('openai/say-2', { n: 2 });
     expect(upstream().n).toBe(2);
@@ -164,7 +164,7 @@ describe('what only some providers can', () => {
     expect(refused).toMatchObject({ status: 400, code: 'unsupported_parameter', param: 'logprobs' });
   });
 
-  test('fields that the gateway does not know reach a provider of the same dialect', async () => {
+  test('unknown fields reach a provider of the same dialect', async () => {
     await ask('openai/say-1', { prediction: { type: 'content', content: 'x' } });
     expect(upstream().prediction).toEqual({ type: 'content', content: 'x' });
   });
@@ -211,7 +211,7 @@ describe('stored completions', () => {
   });
 });
 
-describe('errors are the typed ones of the SDK', () => {
+describe('errors become the typed errors of the SDK', () => {
   test.each([
     ['openai/status-429', OpenAI.RateLimitError, 'rate_limited'],
     ['openai/quota', OpenAI.RateLimitError, 'quota_exceeded'],
@@ -230,7 +230,7 @@ describe('errors are the typed ones of the SDK', () => {
     expect(error).toBeInstanceOf(OpenAI.AuthenticationError);
   });
 
-  test('a retry of the SDK happens only where it may help', async () => {
+  test('the SDK retries only if a retry may help', async () => {
     const retrying = new OpenAI({ baseURL: client.baseURL, apiKey: client.apiKey as string, maxRetries: 1 });
     const create = (model: string) =>
       retrying.chat.completions.create({ model, messages: [user('Hi')] }, { headers: {} });
@@ -243,7 +243,7 @@ describe('errors are the typed ones of the SDK', () => {
 });
 
 describe('models', () => {
-  test('are listed: those that can be called now', async () => {
+  test('that can be called now are listed', async () => {
     const models = await Array.fromAsync(client.models.list());
     const ids = models.map(({ id }) => id);
     expect(ids).toContain('local/recall');

@@ -7,12 +7,12 @@ import { type Journey, startJourney } from '../harness/journey.ts';
 import { SchemaBook } from '../harness/json-schema.ts';
 import { sent } from '../harness/upstream.ts';
 
-/** The Open Responses API description, against which all answers are checked where it is at hand. */
-const BESIDE = join(import.meta.dir, '../../../shared/specs/openresponses.openapi.json');
-const SPEC = process.env.OPEN_RESPONSES_SPEC ?? (existsSync(BESIDE) ? BESIDE : undefined);
+/** The path of the Open Responses API description. If it exists, all answers are checked against it. */
+const DEFAULT_SPEC = join(import.meta.dir, '../../../shared/specs/openresponses.openapi.json');
+const SPEC = process.env.OPEN_RESPONSES_SPEC ?? (existsSync(DEFAULT_SPEC) ? DEFAULT_SPEC : undefined);
 const PROVIDERS = ['openai', 'anthropic', 'gemini'] as const;
 
-/** What the specification requires of every response, `null` or not. */
+/** The fields that the specification requires in every response; some may be `null`. */
 const REQUIRED =
   'id object created_at completed_at status incomplete_details model previous_response_id instructions output error tools tool_choice truncation parallel_tool_calls text top_p presence_penalty frequency_penalty top_logprobs temperature reasoning usage max_output_tokens max_tool_calls store background service_tier metadata safety_identifier prompt_cache_key'.split(
     ' ',
@@ -99,7 +99,7 @@ describe.each(PROVIDERS)('a response of %s', (provider) => {
     expect(done?.item).toEqual(completed.response.output[0]!);
   });
 
-  test("is what the SDK's own helper makes of the stream", async () => {
+  test("equals the result of the SDK's stream helper", async () => {
     const stream = client.responses.stream({
       model: `${provider}/think+tools`,
       input: 'How is Paris?',
@@ -128,7 +128,7 @@ describe.each(PROVIDERS)('a response of %s', (provider) => {
       for (const event of await eventsOf(body)) {
         const schema = book.eventSchema(event.type);
         if (schema) problems.push(...book.problems(schema, event));
-        // The name is that of OpenAI's API and its SDK; the specification has another one for it.
+        // This is the name in OpenAI's API and SDK. The specification has a different name.
         else expect(event.type).toMatch(/^response\.reasoning_text\./);
       }
     }
@@ -158,7 +158,7 @@ describe('a chain of responses', () => {
     expect(sent(journey.provider.requests[1])).toEqual(['user: one', 'assistant: word1', 'user: two']);
   });
 
-  test('forks where two continue one response', async () => {
+  test('forks when two requests continue the same response', async () => {
     const first = await client.responses.create({ model: 'openai/recall', input: 'one' });
     const [left, right] = await Promise.all(
       ['left', 'right'].map((input) =>
@@ -181,11 +181,11 @@ describe('a chain of responses', () => {
     expect(sent(journey.provider.requests[1])).toEqual(['assistant: word1 word2', 'user: two']);
   });
 
-  test('is not kept with store: false', async () => {
+  test('is not stored with store: false', async () => {
     const response = await client.responses.create({ model: 'openai/say-1', input: 'one', store: false });
     expect(response).toMatchObject({ store: false });
-    const gone = await client.responses.retrieve(response.id).catch((error: unknown) => error);
-    expect(gone).toBeInstanceOf(OpenAI.NotFoundError);
+    const notFound = await client.responses.retrieve(response.id).catch((error: unknown) => error);
+    expect(notFound).toBeInstanceOf(OpenAI.NotFoundError);
   });
 });
 
@@ -209,8 +209,8 @@ describe('a stored response', () => {
     const newest = await client.responses.inputItems.list(id);
     expect(newest.data[0]).toMatchObject({ content: [{ text: 'three' }] });
     await client.responses.delete(id);
-    const gone = await client.responses.retrieve(id).catch((error: unknown) => error);
-    expect(gone).toBeInstanceOf(OpenAI.NotFoundError);
+    const notFound = await client.responses.retrieve(id).catch((error: unknown) => error);
+    expect(notFound).toBeInstanceOf(OpenAI.NotFoundError);
     const chained = await client.responses
       .create({ model: 'openai/say-1', input: 'x', previous_response_id: id })
       .catch((error: unknown) => error);
@@ -218,7 +218,7 @@ describe('a stored response', () => {
     expect(chained).toMatchObject({ code: 'previous_response_not_found', param: 'previous_response_id' });
   });
 
-  test('is cancelled while it runs: the provider is let go, and what had come is kept', async () => {
+  test('can be cancelled while it runs: the gateway disconnects from the provider and keeps the partial answer', async () => {
     const stream = await client.responses.create({
       model: 'openai/say-9+stall-3',
       input: 'one',
@@ -245,14 +245,14 @@ describe('a stored response', () => {
     expect(next.output_text).toBe('I have heard: "one" | "two"');
   });
 
-  test('that has ended cannot be cancelled', async () => {
+  test('cannot be cancelled when it has ended', async () => {
     const { id } = await client.responses.create({ model: 'openai/say-1', input: 'one' });
     const refused = await client.responses.cancel(id).catch((error: unknown) => error);
     expect(refused).toBeInstanceOf(OpenAI.ConflictError);
     expect(refused).toMatchObject({ code: 'not_cancellable' });
   });
 
-  test('runs in the background, for whoever fetches it', async () => {
+  test('can run in the background and be fetched', async () => {
     const begun = await client.responses.create({
       model: 'openai/say-3+delay-20',
       input: 'one',
@@ -281,8 +281,8 @@ describe('conversations', () => {
     });
     expect(added.data).toHaveLength(2);
     const id = added.data[0]?.id ?? '';
-    const place = { conversation_id: made.id };
-    expect(await client.conversations.items.retrieve(id, place)).toEqual(added.data[0]!);
+    const inConversation = { conversation_id: made.id };
+    expect(await client.conversations.items.retrieve(id, inConversation)).toEqual(added.data[0]!);
 
     const texts = async (order: 'asc' | 'desc') => {
       const items = await Array.fromAsync(client.conversations.items.list(made.id, { order, limit: 2 }));
@@ -293,7 +293,7 @@ describe('conversations', () => {
     expect(await texts('asc')).toEqual(['one', 'two', 'three']);
     expect(await texts('desc')).toEqual(['three', 'two', 'one']);
 
-    expect((await client.conversations.items.delete(id, place)).id).toBe(made.id);
+    expect((await client.conversations.items.delete(id, inConversation)).id).toBe(made.id);
     expect(await texts('asc')).toEqual(['one', 'three']);
     const response = await client.responses.create({
       model: 'openai/recall',
@@ -307,12 +307,12 @@ describe('conversations', () => {
       object: 'conversation.deleted',
       deleted: true,
     });
-    const gone = await client.conversations.retrieve(made.id).catch((error: unknown) => error);
-    expect(gone).toBeInstanceOf(OpenAI.NotFoundError);
+    const notFound = await client.conversations.retrieve(made.id).catch((error: unknown) => error);
+    expect(notFound).toBeInstanceOf(OpenAI.NotFoundError);
     expect((await client.responses.retrieve(response.id)).output_text).toBe(response.output_text);
   });
 
-  test('keep kinds of items that nobody here knows', async () => {
+  test('keep items of unknown types', async () => {
     const strange = {
       type: 'web_search_call',
       id: 'ws_1',

@@ -9,7 +9,7 @@ afterAll(() => journey.end());
 
 type Item = { type: string; encrypted_content?: string };
 
-test('a client that keeps its own state brings encrypted thoughts back to the provider that made them', async () => {
+test('a client that keeps its own state can send encrypted thoughts back to their provider', async () => {
   const question = { role: 'user', content: 'Think about it.' };
   const body = {
     model: 'openai/think',
@@ -35,7 +35,7 @@ test('a client that keeps its own state brings encrypted thoughts back to the pr
   expect(sent.reasoning).toEqual({ effort: 'low', context: 'all' });
 });
 
-test('thoughts in the open go to nobody else, whoever brings them along', async () => {
+test('plain-text thoughts of a client go to no other provider', async () => {
   const { gateway, provider } = journey;
   const question = { role: 'user', content: 'Think about it.' };
   const ask = async (model: string, input: unknown[]) => {
@@ -50,7 +50,7 @@ test('thoughts in the open go to nobody else, whoever brings them along', async 
   expect(input.map(({ type }) => type)).toEqual(['message', 'message', 'message']);
 });
 
-test('what a provider thought in one of its protocols stays there', async () => {
+test('thoughts from one protocol of a provider are not sent over its other protocol', async () => {
   const { gateway, provider } = journey;
   const headers = { 'x-session-id': 'two-protocols' };
   const messages = [{ role: 'user', content: 'Think about it.' }];

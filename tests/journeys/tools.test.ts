@@ -41,7 +41,7 @@ beforeEach(() => {
 });
 afterAll(() => journey.end());
 
-async function tell(
+async function send(
   model: string,
   messages: Message[],
   extra: Partial<OpenAI.ChatCompletionCreateParamsNonStreaming> = { tools },
@@ -66,7 +66,7 @@ const output = ({ id }: { id: string }, content: string): Message => ({
   content,
 });
 const thinking = { tools, reasoning_effort: 'low' } as const;
-/** What the simulator says to outputs: Gemini takes no bare texts, so they are wrapped. */
+/** The simulator's answer to outputs. Gemini does not accept plain text as an output, so the outputs are wrapped. */
 const toolsAnswered = (provider: string, ...outputs: string[]) =>
   `The tools answered: ${outputs
     .map((text) => `"${provider === 'gemini' ? JSON.stringify({ result: text }) : text}"`)
@@ -75,15 +75,15 @@ const lastSent = () => sent(journey.provider.requests.at(-1));
 const log = () => sessionLog(journey.gateway, name);
 
 describe.each(PAIRS)('a call by %s, answered at %s', (caller, answerer) => {
-  test('goes round with only what is new', async () => {
-    const asked = await tell(`${caller}/tools`, [user('How is Paris?')]);
+  test('completes with only new messages', async () => {
+    const asked = await send(`${caller}/tools`, [user('How is Paris?')]);
     expect(asked.finish).toBe('tool_calls');
     expect(asked.calls.map((call) => call.type === 'function' && call.function.name)).toEqual([
       'weather',
       'population',
     ]);
     const [weather, population] = asked.calls;
-    const answer = await tell(`${answerer}/tools`, [
+    const answer = await send(`${answerer}/tools`, [
       output(weather!, 'sunny'),
       output(population!, '2 million'),
     ]);
@@ -95,12 +95,12 @@ describe.each(PAIRS)('a call by %s, answered at %s', (caller, answerer) => {
       'output sunny',
       'output 2 million',
     ]);
-    const next = await tell(`${caller}/recall`, [user('Thanks.')]);
+    const next = await send(`${caller}/recall`, [user('Thanks.')]);
     expect(next.text).toBe('I have heard: "How is Paris?" | "Thanks."');
   });
 
-  test('goes round with the full history', async () => {
-    const asked = await tell(`${caller}/tools`, [user('How is Paris?')]);
+  test('completes with the full history', async () => {
+    const asked = await send(`${caller}/tools`, [user('How is Paris?')]);
     const [weather, population] = asked.calls;
     const messages = [
       user('How is Paris?'),
@@ -108,17 +108,17 @@ describe.each(PAIRS)('a call by %s, answered at %s', (caller, answerer) => {
       output(weather!, 'sunny'),
       output(population!, '2 million'),
     ];
-    const answer = await tell(`${answerer}/tools`, messages);
+    const answer = await send(`${answerer}/tools`, messages);
     expect(answer.history).toBe('matched');
     expect(answer.text).toBe(toolsAnswered(answerer, 'sunny', '2 million'));
-    const next = await tell(`${caller}/recall`, [...messages, answer.message, user('Thanks.')]);
+    const next = await send(`${caller}/recall`, [...messages, answer.message, user('Thanks.')]);
     expect(next.history).toBe('matched');
     expect(await log()).toHaveLength(8);
   });
 
-  test('is closed by a recorded output when nobody answers it', async () => {
-    await tell(`${caller}/tools`, [user('How is Paris?')]);
-    const next = await tell(`${answerer}/recall`, [user('Never mind.')]);
+  test('gets a recorded synthetic output when the client sends none', async () => {
+    await send(`${caller}/tools`, [user('How is Paris?')]);
+    const next = await send(`${answerer}/recall`, [user('Never mind.')]);
     expect(next.text).toBe('I have heard: "How is Paris?" | "Never mind."');
     const lines = lastSent();
     expect(lines.filter((line) => line.startsWith('output'))).toEqual([
@@ -131,23 +131,23 @@ describe.each(PAIRS)('a call by %s, answered at %s', (caller, answerer) => {
 });
 
 describe('integrity of calls and outputs', () => {
-  test('an output and the next question may come together', async () => {
-    const { calls } = await tell('openai/tool1', [user('How is Paris?')]);
-    const next = await tell('anthropic/recall', [output(calls[0]!, 'sunny'), user('And Rome?')]);
+  test('an output and the next question can be in one request', async () => {
+    const { calls } = await send('openai/tool1', [user('How is Paris?')]);
+    const next = await send('anthropic/recall', [output(calls[0]!, 'sunny'), user('And Rome?')]);
     expect(next.history).toBe('appended');
     expect(lastSent()).toEqual(['user: How is Paris?', 'call weather', 'output sunny', 'user: And Rome?']);
   });
 
-  test('an output on responses may answer a call that was made on chat', async () => {
-    const { calls } = await tell('openai/tool1', [user('How is Paris?')]);
+  test('an output on responses can answer a call from chat', async () => {
+    const { calls } = await send('openai/tool1', [user('How is Paris?')]);
     const input = [{ type: 'function_call_output' as const, call_id: calls[0]!.id, output: 'sunny' }];
     const answer = await journey.client.responses.create({ model: 'openai/tools', input }, inSession(name));
     expect(answer.output_text).toBe('The tools answered: "sunny"');
   });
 
-  test('half of the calls answered: the others are closed', async () => {
-    const asked = await tell('openai/tools', [user('How is Paris?')]);
-    const answer = await tell('anthropic/tools', [output(asked.calls[1]!, '2 million')]);
+  test('if only some calls are answered, the others get a synthetic output', async () => {
+    const asked = await send('openai/tools', [user('How is Paris?')]);
+    const answer = await send('anthropic/tools', [output(asked.calls[1]!, '2 million')]);
     expect(answer.text).toContain('"2 million"');
     expect(
       lastSent()
@@ -167,8 +167,8 @@ describe('integrity of calls and outputs', () => {
       '/v1/responses',
       { input: [{ type: 'function_call_output', call_id: 'call_x', output: 'sunny' }] },
     ],
-  ])('an output without its call is refused on %s, and nothing is kept', async (_, path, body) => {
-    await tell('openai/recall', [user('one')]);
+  ])('an output without its call is refused on %s, and not stored', async (_, path, body) => {
+    await send('openai/recall', [user('one')]);
     const before = await log();
     const response = await journey.gateway.post(
       path,
@@ -181,10 +181,10 @@ describe('integrity of calls and outputs', () => {
     expect(asText(error.message)).toContain('call_x');
     expect(journey.provider.requests).toHaveLength(1);
     expect(await log()).toEqual(before);
-    expect((await tell('openai/recall', [user('two')])).text).toBe('I have heard: "one" | "two"');
+    expect((await send('openai/recall', [user('two')])).text).toBe('I have heard: "one" | "two"');
   });
 
-  test.each(PROVIDERS)('two open calls of one id are answered in their order at %s', async (provider) => {
+  test.each(PROVIDERS)('two open calls with one id are answered in order at %s', async (provider) => {
     const call = (called: string) => ({
       id: 'call_1',
       type: 'function' as const,
@@ -196,40 +196,40 @@ describe('integrity of calls and outputs', () => {
       output(call('weather'), 'sunny'),
       output(call('population'), '2 million'),
     ];
-    const answer = await tell(`${provider}/tools`, messages);
+    const answer = await send(`${provider}/tools`, messages);
     expect(answer.text).toBe(toolsAnswered(provider, 'sunny', '2 million'));
-    const next = await tell(`${provider}/recall`, [...messages, answer.message, user('And?')]);
+    const next = await send(`${provider}/recall`, [...messages, answer.message, user('And?')]);
     expect(next).toMatchObject({ history: 'matched', text: 'I have heard: "How is Paris?" | "And?"' });
   });
 
-  test.each(PROVIDERS)('ids that repeat from answer to answer are no trouble for %s', async (provider) => {
+  test.each(PROVIDERS)('call ids that repeat in later answers work at %s', async (provider) => {
     const call = { id: 'call_0', type: 'function' as const, function: { name: 'weather', arguments: '{}' } };
     const round: Message[] = [
       user('How is Paris?'),
       { role: 'assistant', content: null, tool_calls: [call] },
       output(call, 'sunny'),
     ];
-    const { text } = await tell(`${provider}/recall`, [...round, ...round, user('And?')]);
+    const { text } = await send(`${provider}/recall`, [...round, ...round, user('And?')]);
     expect(text).toEndWith('"And?"');
   });
 
   test('a second output for one call is refused', async () => {
-    const { calls } = await tell('openai/tool1', [user('How is Paris?')]);
-    await tell('openai/tools', [output(calls[0]!, 'sunny')]);
-    const again = tell('openai/tools', [output(calls[0]!, 'rainy')]);
+    const { calls } = await send('openai/tool1', [user('How is Paris?')]);
+    await send('openai/tools', [output(calls[0]!, 'sunny')]);
+    const again = send('openai/tools', [output(calls[0]!, 'rainy')]);
     await expect(again).rejects.toMatchObject({ status: 400, code: 'tool_output_without_call' });
   });
 
   test.each(PROVIDERS)(
-    'an output after its call was given up is heard by %s all the same',
+    'an output that arrives after the synthetic one still reaches %s',
     async (provider) => {
-      // From its third generation on, Gemini takes no call without a signature.
+      // Gemini 3 and later refuse a call without a signature.
       const model = `${provider}/gemini-3+think`;
-      const { calls } = await tell(`${model}+tool1`, [user('How is Paris?')], thinking);
-      await tell('openai/recall', [user('Never mind.')]);
-      const late = await tell(`${model}+tools`, [output(calls[0]!, 'sunny')], thinking);
+      const { calls } = await send(`${model}+tool1`, [user('How is Paris?')], thinking);
+      await send('openai/recall', [user('Never mind.')]);
+      const late = await send(`${model}+tools`, [output(calls[0]!, 'sunny')], thinking);
       expect(late.text).toBe(toolsAnswered(provider, 'sunny'));
-      expect((await tell('openai/recall', [user('Well?')])).text).toContain('"Well?"');
+      expect((await send('openai/recall', [user('Well?')])).text).toContain('"Well?"');
       expect(lastSent().filter((line) => /^(call|output)/.test(line))).toEqual([
         'call weather',
         'output No output: the call was never answered.',
@@ -239,11 +239,11 @@ describe('integrity of calls and outputs', () => {
     },
   );
 
-  test('a full history with an unanswered call is mended as well', async () => {
-    const asked = await tell('openai/tools', [user('How is Paris?')]);
-    const next = await tell('anthropic/recall', [user('How is Paris?'), asked.message, user('Never mind.')]);
+  test('a full history with an unanswered call is repaired too', async () => {
+    const asked = await send('openai/tools', [user('How is Paris?')]);
+    const next = await send('anthropic/recall', [user('How is Paris?'), asked.message, user('Never mind.')]);
     expect(next.history).toBe('matched');
-    const after = await tell('gemini/recall', [
+    const after = await send('gemini/recall', [
       user('How is Paris?'),
       asked.message,
       user('Never mind.'),
@@ -254,16 +254,16 @@ describe('integrity of calls and outputs', () => {
     expect(after.text).toBe('I have heard: "How is Paris?" | "Never mind." | "Go on."');
   });
 
-  test('deleting a call leaves no orphan behind', async () => {
-    const { calls } = await tell('openai/tool1', [user('How is Paris?')]);
-    await tell('openai/tools', [output(calls[0]!, 'sunny')]);
+  test('deleting a call also hides its output', async () => {
+    const { calls } = await send('openai/tool1', [user('How is Paris?')]);
+    await send('openai/tools', [output(calls[0]!, 'sunny')]);
     const { data } = await journey.client.conversations.items.list(await conversation());
     const call = data.find((item) => item.type === 'function_call');
     await journey.client.conversations.items.delete(call?.id ?? '', {
       conversation_id: await conversation(),
     });
     for (const provider of PROVIDERS) {
-      await tell(`${provider}/recall`, [user(`At ${provider}.`)]);
+      await send(`${provider}/recall`, [user(`At ${provider}.`)]);
       expect(lastSent().some((line) => line.startsWith('call') || line.startsWith('output'))).toBe(false);
     }
   });
@@ -280,7 +280,7 @@ describe('integrity of calls and outputs', () => {
       { city: expect.any(String) },
       { city: expect.any(String) },
     ]);
-    const answer = await tell(
+    const answer = await send(
       'gemini/tools',
       calls.map((call) => output(call, 'fine')),
     );
@@ -293,7 +293,7 @@ async function conversation(): Promise<string> {
 }
 
 describe.each(PAIRS)('a call on responses by %s, answered at %s', (caller, answerer) => {
-  test('goes round by previous_response_id, with function_call_output', async () => {
+  test('completes with previous_response_id and function_call_output', async () => {
     const asked = await journey.client.responses.create({
       model: `${caller}/tools`,
       input: 'How is Paris?',
@@ -320,7 +320,7 @@ describe.each(PAIRS)('a call on responses by %s, answered at %s', (caller, answe
 describe.each(PROVIDERS)('reasoning of %s', (provider) => {
   const thinking = { reasoning: { effort: 'low', summary: 'auto' } } as const;
 
-  test('goes back to it with the call that it led to', async () => {
+  test('is sent back to it with the call that followed', async () => {
     const asked = await journey.client.responses.create({
       model: `${provider}/think+tools`,
       input: 'How is Paris?',
@@ -337,25 +337,25 @@ describe.each(PROVIDERS)('reasoning of %s', (provider) => {
       ...thinking,
     });
     expect(answer.output_text).toBe(toolsAnswered(provider, 'fine', 'fine'));
-    // The simulator refuses what is altered; here it is seen to have been there at all.
+    // The simulator refuses altered reasoning. This checks that it was sent.
     const raw = JSON.stringify(journey.provider.requests.at(-1)?.body);
     expect(raw).toMatch(/encrypted_content|"signature"|thoughtSignature/);
   });
 
-  test('goes back to it through chat, which never shows it the signature', async () => {
+  test('is sent back to it through chat, although chat clients never receive the signature', async () => {
     const reasoning = { tools, reasoning_effort: 'low' } as const;
-    const asked = await tell(`${provider}/think+tools`, [user('How is Paris?')], reasoning);
+    const asked = await send(`${provider}/think+tools`, [user('How is Paris?')], reasoning);
     expect(asked.calls).toHaveLength(2);
     const outputs = asked.calls.map((call) => output(call, 'fine'));
-    const answer = await tell(`${provider}/think+tools`, outputs, reasoning);
+    const answer = await send(`${provider}/think+tools`, outputs, reasoning);
     expect(answer.text).toBe(toolsAnswered(provider, 'fine', 'fine'));
-    const next = await tell(`${provider}/think`, [user('And then?')], { reasoning_effort: 'low' });
+    const next = await send(`${provider}/think`, [user('And then?')], { reasoning_effort: 'low' });
     expect(next.text).toBe('You said: And then?');
   });
 
-  test.each(PROVIDERS.filter((other) => other !== provider))('does not travel to %s', async (other) => {
-    await tell(`${provider}/think`, [user('one')], { reasoning_effort: 'low' });
-    const next = await tell(`${other}/think`, [user('two')], { reasoning_effort: 'low' });
+  test.each(PROVIDERS.filter((other) => other !== provider))('is not sent to %s', async (other) => {
+    await send(`${provider}/think`, [user('one')], { reasoning_effort: 'low' });
+    const next = await send(`${other}/think`, [user('two')], { reasoning_effort: 'low' });
     expect(next.text).toBe('You said: two');
     expect(lastSent()).toEqual(['user: one', 'assistant: You said: one', 'user: two']);
     expect(JSON.stringify(journey.provider.requests.at(-1)?.body)).not.toContain('Let me think');

@@ -7,12 +7,12 @@ import { sent } from '../harness/upstream.ts';
 import { type Provider, startProvider } from '../simulators/provider/provider.ts';
 import { asJson, asList, asText } from '../simulators/provider/shape.ts';
 
-/** One conversation, walked in order: each test continues where the one before left off. */
+/** One conversation. Each test continues the test before it. */
 describe('a conversation that changes its provider, its dialect and its process', () => {
   const directory = temporaryDirectory();
   const dataDir = join(directory, 'data');
   const trip = inSession('trip');
-  const said: string[] = [];
+  const expectedLog: string[] = [];
   let provider: Provider;
   let gateway: TestGateway;
   let conversation: string;
@@ -32,7 +32,7 @@ describe('a conversation that changes its provider, its dialect and its process'
     const reply = await sdk(gateway.url)
       .chat.completions.create({ model, messages: [{ role: 'user', content }] }, trip)
       .withResponse();
-    said.push(`user: ${content}`, `assistant: ${completionText(reply.data)}`);
+    expectedLog.push(`user: ${content}`, `assistant: ${completionText(reply.data)}`);
     return reply.response;
   }
 
@@ -44,12 +44,12 @@ describe('a conversation that changes its provider, its dialect and its process'
     expect(sent(provider.requests[0])).toEqual(["user: What's the weather like in Paris?"]);
   });
 
-  test('sends the whole context though the client sends one line', async () => {
-    const before = [...said];
+  test('sends the whole context although the client sends one message', async () => {
+    const before = [...expectedLog];
     const response = await ask('openai/recall', 'And what about Berlin?');
     expect(response.headers.get('x-clawhold-history')).toBe('appended');
     expect(response.headers.get('x-clawhold-session-id')).toBe(conversation);
-    expect(said.at(-1)).toBe(
+    expect(expectedLog.at(-1)).toBe(
       'assistant: I have heard: "What\'s the weather like in Paris?" | "And what about Berlin?"',
     );
     expect(provider.requests).toHaveLength(1);
@@ -57,8 +57,8 @@ describe('a conversation that changes its provider, its dialect and its process'
     expect(sent(provider.requests[0])).toEqual([...before, 'user: And what about Berlin?']);
   });
 
-  test('goes on at Anthropic, in its own shape', async () => {
-    const before = [...said];
+  test('continues at Anthropic, in its format', async () => {
+    const before = [...expectedLog];
     await ask('anthropic/recall', 'And Rome?');
     const [request] = provider.requests;
     expect(request?.path).toBe('/v1/messages');
@@ -70,11 +70,11 @@ describe('a conversation that changes its provider, its dialect and its process'
       'user',
     ]);
     expect(sent(request)).toEqual([...before, 'user: And Rome?']);
-    expect(said.at(-1)).toContain('"And what about Berlin?" | "And Rome?"');
+    expect(expectedLog.at(-1)).toContain('"And what about Berlin?" | "And Rome?"');
   });
 
-  test('goes on at Gemini, in its own shape', async () => {
-    const before = [...said];
+  test('continues at Gemini, in its format', async () => {
+    const before = [...expectedLog];
     await ask('gemini/recall', 'And Oslo?');
     const [request] = provider.requests;
     expect(request?.path).toBe('/v1beta/models/recall:generateContent');
@@ -90,29 +90,29 @@ describe('a conversation that changes its provider, its dialect and its process'
     expect(sent(request)).toEqual([...before, 'user: And Oslo?']);
   });
 
-  test('goes on after the gateway was stopped and started again', async () => {
+  test('continues after a restart of the gateway', async () => {
     await gateway.stop();
     gateway = await testGateway({ provider: provider.url, dataDir });
-    const before = [...said];
+    const before = [...expectedLog];
     const response = await ask('openai/recall', 'And Lisbon?');
     expect(response.headers.get('x-clawhold-session-id')).toBe(conversation);
     expect(sent(provider.requests[0])).toEqual([...before, 'user: And Lisbon?']);
   });
 
-  test.each(['id', 'name'])('goes on through responses, with the %s as its conversation', async (by) => {
-    const before = [...said];
+  test.each(['id', 'name'])('continues on responses, with the %s as `conversation`', async (by) => {
+    const before = [...expectedLog];
     const response = await sdk(gateway.url).responses.create({
       model: 'openai/recall',
       input: `Continued by ${by}.`,
       conversation: by === 'id' ? conversation : 'trip',
     });
-    said.push(`user: Continued by ${by}.`, `assistant: ${response.output_text}`);
+    expectedLog.push(`user: Continued by ${by}.`, `assistant: ${response.output_text}`);
     expect(response.conversation).toEqual({ id: conversation });
     expect(provider.requests[0]?.path).toBe('/v1/responses');
     expect(sent(provider.requests[0])).toEqual([...before, `user: Continued by ${by}.`]);
   });
 
-  test('goes on through previous_response_id', async () => {
+  test('continues with previous_response_id', async () => {
     const client = sdk(gateway.url);
     const first = await client.responses.create({
       model: 'openai/recall',
@@ -124,42 +124,46 @@ describe('a conversation that changes its provider, its dialect and its process'
       input: 'And then?',
       previous_response_id: first.id,
     });
-    const before = [...said, 'user: Remember Madrid.', `assistant: ${first.output_text}`];
+    const before = [...expectedLog, 'user: Remember Madrid.', `assistant: ${first.output_text}`];
     expect(sent(provider.requests[1])).toEqual([...before, 'user: And then?']);
-    said.push(...before.slice(said.length), 'user: And then?', `assistant: ${next.output_text}`);
+    expectedLog.push(
+      ...before.slice(expectedLog.length),
+      'user: And then?',
+      `assistant: ${next.output_text}`,
+    );
   });
 
-  test('goes on with items that were added to the conversation', async () => {
+  test('continues with items that were added to the conversation', async () => {
     const client = sdk(gateway.url);
     await client.conversations.items.create(conversation, {
       items: [{ type: 'message', role: 'user', content: 'By the way, I like trains.' }],
     });
-    said.push('user: By the way, I like trains.');
-    const before = [...said];
+    expectedLog.push('user: By the way, I like trains.');
+    const before = [...expectedLog];
     await ask('openai/recall', 'What do I like?');
     expect(sent(provider.requests[0])).toEqual([...before, 'user: What do I like?']);
-    expect(said.at(-1)).toContain('"By the way, I like trains."');
+    expect(expectedLog.at(-1)).toContain('"By the way, I like trains."');
   });
 
-  test('is listed whole, in order, by every name it has', async () => {
-    expect(await sessionLog(gateway, conversation)).toEqual(said);
-    expect(await sessionLog(gateway, 'trip')).toEqual(said);
+  test('is listed whole and in order, by its id and by its name', async () => {
+    expect(await sessionLog(gateway, conversation)).toEqual(expectedLog);
+    expect(await sessionLog(gateway, 'trip')).toEqual(expectedLog);
   });
 
-  test('streams as it answers', async () => {
-    const before = [...said];
+  test('can be streamed', async () => {
+    const before = [...expectedLog];
     const stream = await sdk(gateway.url).chat.completions.create(
       { model: 'gemini/recall+pace-0', stream: true, messages: [{ role: 'user', content: 'Bye!' }] },
       trip,
     );
     let text = '';
     for await (const chunk of stream) text += chunk.choices[0]?.delta.content ?? '';
-    said.push('user: Bye!', `assistant: ${text}`);
+    expectedLog.push('user: Bye!', `assistant: ${text}`);
     expect(sent(provider.requests[0])).toEqual([...before, 'user: Bye!']);
-    expect(await sessionLog(gateway, 'trip')).toEqual(said);
+    expect(await sessionLog(gateway, 'trip')).toEqual(expectedLog);
   });
 
-  test('is nothing that another tenant could reach', async () => {
+  test('cannot be reached by another tenant', async () => {
     const other = { key: OTHER_KEY };
     expect((await gateway.fetch(`/v1/conversations/${conversation}`, other)).status).toBe(404);
     const reply = await json(

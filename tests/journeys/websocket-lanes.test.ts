@@ -24,7 +24,7 @@ async function withSocket(use: (socket: SocketClient) => Promise<void>): Promise
   }
 }
 
-/** The last events of `count` responses, by lane; the default one is `-`. */
+/** The last events of `count` responses, by lane. The default lane is `-`. */
 async function ends(socket: SocketClient, count: number): Promise<Map<string, Json>> {
   const last = new Map<string, Json>();
   while (last.size < count) {
@@ -35,7 +35,7 @@ async function ends(socket: SocketClient, count: number): Promise<Map<string, Js
 }
 
 describe('the lanes of a socket', () => {
-  test('are named by `stream_id`, which every event of theirs bears', () =>
+  test('are named by `stream_id`, which is in every event', () =>
     withSocket(async (socket) => {
       socket.create({ ...body, input: 'Hi', stream_id: 'main.1_a-B' });
       const named = await socket.response();
@@ -48,18 +48,18 @@ describe('the lanes of a socket', () => {
       expect(asJson(journey.provider.requests[0]!.body)).not.toHaveProperty('stream_id');
     }));
 
-  test('do not wait for each other; one lane answers in the order of asking', () =>
+  test('do not wait for each other; within a lane, answers have the order of the requests', () =>
     withSocket(async (socket) => {
       socket.create({ ...body, model: 'groq/silent', input: 'never' });
       socket.create({ ...body, input: 'behind it' });
       for (const input of ['one', 'two', 'three']) socket.create({ ...body, input, stream_id: 'other' });
-      const said = [];
-      for (let at = 0; at < 3; at++) said.push(responseText((await socket.response()).at(-1)!.response));
-      expect(said).toEqual(['one', 'two', 'three'].map((text) => `I have heard: "${text}"`));
+      const texts = [];
+      for (let at = 0; at < 3; at++) texts.push(responseText((await socket.response()).at(-1)!.response));
+      expect(texts).toEqual(['one', 'two', 'three'].map((text) => `I have heard: "${text}"`));
       expect(journey.provider.requests).toHaveLength(4);
     }));
 
-  test('have each a latest response of their own', () =>
+  test('each have their own latest response', () =>
     withSocket(async (socket) => {
       const lanes = ['a', 'b', undefined];
       const first: Json[] = [];
@@ -71,7 +71,7 @@ describe('the lanes of a socket', () => {
       }
     }));
 
-  test('can branch off from one another', () =>
+  test('can fork from each other', () =>
     withSocket(async (socket) => {
       const { id } = await socket.ask({ ...body, input: 'plan', stream_id: 'planner' });
       const next = { ...body, previous_response_id: id };
@@ -83,7 +83,7 @@ describe('the lanes of a socket', () => {
       expect(responseText(await socket.ask(further))).toBe('I have heard: "plan" | "criticise" | "more"');
     }));
 
-  test('keep what they hold when a branch fails elsewhere', () =>
+  test('keep their latest response when a fork in another lane fails', () =>
     withSocket(async (socket) => {
       const { id } = await socket.ask({ ...body, input: 'one', stream_id: 'a' });
       const next = { ...body, input: 'two', previous_response_id: id };
@@ -106,7 +106,7 @@ describe('the lanes of a socket', () => {
       expect((await socket.response()).at(-1)).toMatchObject({ type: 'response.completed', stream_id: long });
     }));
 
-  test('are 32 at most; those that are there go on', () =>
+  test('are 32 at most; existing lanes still work', () =>
     withSocket(async (socket) => {
       const names = Array.from({ length: 32 }, (_, at) => `lane-${at}`);
       for (const stream_id of names) socket.create({ ...body, input: stream_id, stream_id });
@@ -119,7 +119,7 @@ describe('the lanes of a socket', () => {
         expect(await socket.ask({ ...body, input: 'Hi', stream_id })).toMatchObject({ status: 'completed' });
     }));
 
-  test('have 16 responses under way at most; further ones wait', () =>
+  test('have at most 16 running responses together; more requests wait', () =>
     withSocket(async (socket) => {
       const names = Array.from({ length: 17 }, (_, at) => `lane-${at}`);
       const stalled = { model: 'groq/echo+stall-1', input: 'a b' };
@@ -130,7 +130,7 @@ describe('the lanes of a socket', () => {
         begun.set(asText(stream_id), asText(asJson(response).id));
       };
       while (begun.size < 16) await more();
-      // What is refused at once overtakes what waits.
+      // An immediate error arrives before the answers of waiting requests.
       socket.send('not JSON');
       await socket.until('error');
       expect([...begun.keys()].toSorted()).toEqual(names.slice(0, 16).toSorted());
@@ -143,7 +143,7 @@ describe('the lanes of a socket', () => {
 });
 
 describe("the SDK's own client", () => {
-  /** Asks and collects what comes, until the response has ended. */
+  /** Sends a request and collects events until the response has ended. */
   async function turn(ws: ResponsesWS, request: Parameters<ResponsesWS['send']>[0]) {
     const events = ws.stream();
     ws.send(request);
@@ -173,7 +173,7 @@ describe("the SDK's own client", () => {
     ws.close();
   });
 
-  test('runs a loop of calls', async () => {
+  test('runs a tool loop', async () => {
     const ws = new ResponsesWS(journey.client);
     const weather = {
       type: 'function' as const,
@@ -198,7 +198,7 @@ describe("the SDK's own client", () => {
     ws.close();
   });
 
-  test('is told of a failure, and goes on', async () => {
+  test('gets an error, and can continue', async () => {
     const ws = new ResponsesWS(journey.client);
     const create = { type: 'response.create' as const, model: 'groq/echo' };
     const missing = { ...create, input: 'x', previous_response_id: 'resp_missing' };

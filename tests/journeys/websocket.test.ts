@@ -17,8 +17,8 @@ import { SocketClient, type SocketOptions } from '../harness/socket.ts';
 import { sent } from '../harness/upstream.ts';
 import { asJson, asList, asText, type Json } from '../simulators/provider/shape.ts';
 
-const BESIDE = join(import.meta.dir, '../../../shared/specs/openresponses.openapi.json');
-const SPEC = process.env.OPEN_RESPONSES_SPEC ?? (existsSync(BESIDE) ? BESIDE : undefined);
+const DEFAULT_SPEC = join(import.meta.dir, '../../../shared/specs/openresponses.openapi.json');
+const SPEC = process.env.OPEN_RESPONSES_SPEC ?? (existsSync(DEFAULT_SPEC) ? DEFAULT_SPEC : undefined);
 const PROVIDERS = ['openai', 'anthropic', 'gemini', 'groq'] as const;
 
 const tools = [
@@ -47,31 +47,28 @@ afterAll(() => {
   for (const socket of opened) socket.close();
 });
 
-/** What the provider was sent that ended in `text`. */
+/** The provider's request that ends with `text`. */
 const asked = (text: string, on = journey) =>
   on.provider.requests.find((request) => sent(request).at(-1) === `user: ${text}`);
 
 const MISSING = { code: 'previous_response_not_found', param: 'previous_response_id' };
 
 describe('a response on a socket', () => {
-  test.each(PROVIDERS)(
-    'has the events of its stream over HTTP, one in each message: %s',
-    async (provider) => {
-      const socket = await open();
-      const body = { model: `${provider}/think+tools`, tools, reasoning: { effort: 'low', summary: 'auto' } };
-      for (const more of [body, { model: `${provider}/echo` }]) {
-        socket.create({ ...more, input: 'How is Paris?' });
-        const events = await socket.response();
-        const { id } = asJson(events[0]!.response);
-        const stream = await journey.gateway.fetch(`/v1/responses/${asText(id)}?stream=true`);
-        expect(events).toEqual(serverEvents(await stream.text()).events.map(({ data }) => data));
-        expect(events.map(({ sequence_number }) => sequence_number)).toEqual(events.map((_, at) => at));
-        expect(events.at(-1)!.type).toBe('response.completed');
-      }
-    },
-  );
+  test.each(PROVIDERS)('has the events of an HTTP stream, one per message: %s', async (provider) => {
+    const socket = await open();
+    const body = { model: `${provider}/think+tools`, tools, reasoning: { effort: 'low', summary: 'auto' } };
+    for (const more of [body, { model: `${provider}/echo` }]) {
+      socket.create({ ...more, input: 'How is Paris?' });
+      const events = await socket.response();
+      const { id } = asJson(events[0]!.response);
+      const stream = await journey.gateway.fetch(`/v1/responses/${asText(id)}?stream=true`);
+      expect(events).toEqual(serverEvents(await stream.text()).events.map(({ data }) => data));
+      expect(events.map(({ sequence_number }) => sequence_number)).toEqual(events.map((_, at) => at));
+      expect(events.at(-1)!.type).toBe('response.completed');
+    }
+  });
 
-  test('comes as it is made', async () => {
+  test('arrives event by event', async () => {
     const socket = await open();
     socket.create({ model: 'groq/echo+stall-2', input: 'a b c', store: false });
     const { delta } = await socket.until('response.output_text.delta');
@@ -79,7 +76,7 @@ describe('a response on a socket', () => {
     socket.close();
   });
 
-  test('needs no word of how it is carried, and takes those of clients that say them all the same', async () => {
+  test('ignores the fields `stream`, `stream_options` and `background: false`', async () => {
     const socket = await open();
     const body = { model: 'groq/echo', input: 'Hi', stream_options: { include_obfuscation: false } };
     for (const stream of [true, false]) {
@@ -88,7 +85,7 @@ describe('a response on a socket', () => {
     expect(journey.provider.requests.every(({ body }) => asJson(body).stream === true)).toBe(true);
   });
 
-  test('is kept like any other, in the session that the upgrade names', async () => {
+  test('is stored as usual, in the session that the upgrade names', async () => {
     const socket = await open({ headers: { 'x-session-id': 'socket-trip' } });
     const first = await socket.ask({ model: 'groq/recall', input: 'one' });
     const second = await socket.ask({ model: 'groq/recall', input: 'two' });
@@ -102,7 +99,7 @@ describe('a response on a socket', () => {
     expect(await json(journey.gateway.fetch(`/v1/responses/${asText(first.id)}`))).toEqual(first);
   });
 
-  test('is made anew for every message, whatever key its upgrade had', async () => {
+  test('is executed for every message, also if the upgrade had an idempotency key', async () => {
     const socket = await open({ headers: { 'idempotency-key': 'socket', 'x-stainless-retry-count': '1' } });
     const first = await socket.ask({ model: 'groq/echo', input: 'Hi' });
     const second = await socket.ask({ model: 'groq/echo', input: 'Hi' });
@@ -111,7 +108,7 @@ describe('a response on a socket', () => {
     expect(journey.provider.requests).toHaveLength(2);
   });
 
-  test('waits for a provider that is down, where the upgrade says so', async () => {
+  test('is deferred if its provider is down and the upgrade allows it', async () => {
     const socket = await open({ headers: { 'x-clawhold-when-down': 'defer' } });
     const response = await socket.ask({ model: 'groq/once-status-503+echo', input: 'Hi' });
     expect(responseText(response)).toBe('You said: Hi');
@@ -135,7 +132,7 @@ describe('a response on a socket', () => {
 });
 
 describe('requests on one socket', () => {
-  test('are answered one after the other, in the order of asking', async () => {
+  test('are answered one after the other, in their order', async () => {
     const socket = await open();
     const texts = ['first of all', 'second of all', 'third of all'];
     for (const input of texts) socket.create({ model: 'groq/echo+pace-5', input });
@@ -144,7 +141,7 @@ describe('requests on one socket', () => {
       const ids = events.flatMap(({ response }) => asText(asJson(response).id) || []);
       expect(new Set(ids).size).toBe(1);
       expect(responseText(events.at(-1)!.response)).toBe(`You said: ${text}`);
-      // The next one may have been begun by now, but not the one after it.
+      // The next request may have begun by now, but not the one after it.
       expect(journey.provider.requests.length).toBeLessThanOrEqual(index + 2);
       expect(asked(texts[index]!)!.aborted).toBe(false);
     }
@@ -152,7 +149,7 @@ describe('requests on one socket', () => {
     expect([one, two, three]).toEqual([one, two, three].toSorted((a, b) => a! - b!));
   });
 
-  test('go on after one that fails', async () => {
+  test('are answered after one that fails', async () => {
     const socket = await open();
     socket.create({ model: 'groq/echo+pace-5', input: 'before' });
     socket.create({ model: 'nowhere/x', input: 'wrong' });
@@ -163,12 +160,12 @@ describe('requests on one socket', () => {
     expect(responseText(ends[2]!.response)).toBe('You said: after');
   });
 
-  test('may be several in one session: none of them is lost', async () => {
+  test('can belong to one session: none of them is lost', async () => {
     const socket = await open({ headers: { 'x-session-id': 'socket-burst' } });
     for (const input of ['a', 'b', 'c']) socket.create({ model: 'groq/recall', input });
-    const said = [];
-    for (let at = 0; at < 3; at++) said.push(responseText((await socket.response()).at(-1)!.response));
-    expect(said.at(-1)).toBe('I have heard: "a" | "b" | "c"');
+    const texts = [];
+    for (let at = 0; at < 3; at++) texts.push(responseText((await socket.response()).at(-1)!.response));
+    expect(texts.at(-1)).toBe('I have heard: "a" | "b" | "c"');
   });
 });
 
@@ -191,7 +188,7 @@ describe('with `store: false`', () => {
     ]);
   });
 
-  test.each(PROVIDERS)('a loop of calls goes on with all thoughts and signatures: %s', async (provider) => {
+  test.each(PROVIDERS)('a tool loop continues with all thoughts and signatures: %s', async (provider) => {
     const socket = await open();
     const body = {
       model: `${provider}/think+tools`,
@@ -205,17 +202,17 @@ describe('with `store: false`', () => {
     const output = { type: 'function_call_output', call_id: call?.call_id, output: 'sunny' };
     const second = await socket.ask({ ...body, input: [output], previous_response_id: first.id });
     expect([second.status, second.message]).toEqual(['completed', undefined]);
-    // The simulator refuses a signature that it has not made, as the real ones do.
-    const said = sent(journey.provider.requests.at(-1));
-    expect(said.filter((line) => line !== 'thought')).toEqual([
+    // The simulator refuses a signature that it has not made, as real providers do.
+    const lines = sent(journey.provider.requests.at(-1));
+    expect(lines.filter((line) => line !== 'thought')).toEqual([
       'user: How is Paris?',
       'call weather',
       'output sunny',
     ]);
-    if (provider !== 'groq') expect(said).toContain('thought');
+    if (provider !== 'groq') expect(lines).toContain('thought');
   });
 
-  test('a call that stays open is closed when the conversation moves on', async () => {
+  test('an open call gets a synthetic output when the conversation continues', async () => {
     const socket = await open();
     const body = { model: 'openai/tools', store: false, tools };
     const first = await socket.ask({ ...body, input: 'How is Paris?' });
@@ -237,7 +234,7 @@ describe('with `store: false`', () => {
     expect(sent(journey.provider.requests[1])[0]).toBe('user: one');
   });
 
-  test('nobody else can fetch or continue it', async () => {
+  test('only the socket that made it can continue it, and it cannot be fetched', async () => {
     const socket = await open();
     const { id } = await socket.ask({ model: 'groq/echo', input: 'secret', store: false });
     await expectRefusal(journey.gateway.fetch(`/v1/responses/${asText(id)}`), 404, {
@@ -253,7 +250,7 @@ describe('with `store: false`', () => {
     expect(await socket.ask({ ...next, store: false })).toMatchObject({ status: 'completed' });
   });
 
-  test('it is gone with its socket, and the whole input brings it back', async () => {
+  test('it is lost when its socket closes; the client can send the whole input again', async () => {
     const first = await open();
     const { id, output } = await first.ask({ model: 'groq/recall', input: 'one', store: false });
     first.close();
@@ -265,7 +262,7 @@ describe('with `store: false`', () => {
     expect(responseText(whole)).toBe('I have heard: "one" | "two"');
   });
 
-  test('only the latest is held', async () => {
+  test('only the latest response is kept', async () => {
     const socket = await open();
     const body = { model: 'groq/recall', store: false };
     const first = await socket.ask({ ...body, input: 'one' });
@@ -275,7 +272,7 @@ describe('with `store: false`', () => {
     expect(responseText(third)).toBe('I have heard: "one" | "two" | "three"');
   });
 
-  test('a stored response takes its place', async () => {
+  test('a stored response replaces it', async () => {
     const socket = await open();
     const first = await socket.ask({ model: 'groq/echo', input: 'one', store: false });
     await socket.ask({ model: 'groq/echo', input: 'other' });
@@ -283,7 +280,7 @@ describe('with `store: false`', () => {
     expect(await socket.ask(next)).toMatchObject(MISSING);
   });
 
-  test('an answer that was cut by its length can be continued', async () => {
+  test('an answer that reached the length limit can be continued', async () => {
     const socket = await open();
     const first = await socket.ask({ model: 'groq/recall+long', input: 'one', store: false });
     expect(first.status).toBe('incomplete');
@@ -291,7 +288,7 @@ describe('with `store: false`', () => {
     expect(responseText(await socket.ask(next))).toBe('I have heard: "one" | "two"');
   });
 
-  test('it follows what is stored, as far as that goes', async () => {
+  test('it can continue a stored response', async () => {
     const stored = await json(journey.gateway.post('/v1/responses', { model: 'groq/recall', input: 'one' }));
     const socket = await open();
     const body = { model: 'groq/recall', store: false };
@@ -300,7 +297,7 @@ describe('with `store: false`', () => {
     expect(responseText(second)).toBe('I have heard: "one" | "two" | "three"');
   });
 
-  test('it follows what is stored only while that is there', async () => {
+  test('it can continue a stored response only while that exists', async () => {
     const socket = await open();
     const stored = await socket.ask({ model: 'groq/recall', input: 'one' });
     const body = { model: 'groq/recall', store: false };
@@ -311,7 +308,7 @@ describe('with `store: false`', () => {
     );
   });
 
-  test('a stored response that continues it holds the whole conversation', async () => {
+  test('a stored response that continues it includes the whole conversation', async () => {
     const socket = await open();
     const body = { model: 'groq/tools', tools, store: false };
     const first = await socket.ask({ ...body, input: 'one' });
@@ -333,7 +330,7 @@ describe('with `store: false`', () => {
     ]);
   });
 
-  test('a conversation in a session that is not written to goes on from there', async () => {
+  test('a conversation can continue a session without writing to it', async () => {
     const headers = { 'x-session-id': 'socket-aside' };
     const socket = await open({ headers });
     await socket.ask({ model: 'groq/recall', input: 'one' });
@@ -357,16 +354,19 @@ describe('a continuation that fails', () => {
     ['in the middle', { input: 'a b c d e f', model: 'groq/echo+error-2' }],
   ];
 
-  test.each(failures)('%s takes what it names out of the memory of the socket', async (_how, failing) => {
-    const socket = await open();
-    const { id } = await socket.ask({ ...body, input: 'one' });
-    socket.create({ ...body, ...failing, previous_response_id: id });
-    const last = (await socket.response()).at(-1)!;
-    expect(['error', 'response.failed']).toContain(asText(last.type));
-    expect(await socket.ask({ ...body, input: 'two', previous_response_id: id })).toMatchObject(MISSING);
-  });
+  test.each(failures)(
+    '%s removes the named response from the memory of the socket',
+    async (_how, failing) => {
+      const socket = await open();
+      const { id } = await socket.ask({ ...body, input: 'one' });
+      socket.create({ ...body, ...failing, previous_response_id: id });
+      const last = (await socket.response()).at(-1)!;
+      expect(['error', 'response.failed']).toContain(asText(last.type));
+      expect(await socket.ask({ ...body, input: 'two', previous_response_id: id })).toMatchObject(MISSING);
+    },
+  );
 
-  test.each(failures)('%s leaves a stored response as it is', async (_how, failing) => {
+  test.each(failures)('%s does not change a stored response', async (_how, failing) => {
     const socket = await open();
     const { id } = await socket.ask({ model: 'groq/recall', input: 'one' });
     socket.create({ ...body, ...failing, previous_response_id: id });
@@ -375,7 +375,7 @@ describe('a continuation that fails', () => {
     expect(responseText(next)).toBe('I have heard: "one" | "two"');
   });
 
-  test('takes nothing else: what it did not name can still be continued', async () => {
+  test('removes nothing else: other responses can still be continued', async () => {
     const socket = await open();
     const { id } = await socket.ask({ ...body, input: 'one' });
     await socket.ask({ ...body, input: 'x', model: 'groq/status-500' });
@@ -386,7 +386,7 @@ describe('a continuation that fails', () => {
     expect(responseText(next)).toBe('I have heard: "one" | "two"');
   });
 
-  test('names the response that is missing, whatever its id looks like', async () => {
+  test('names the missing response, also for an unusual id', async () => {
     const socket = await open();
     for (const id of ['resp_made_up', `resp_${'0'.repeat(33)}`]) {
       socket.create({ ...body, input: 'x', previous_response_id: id });
@@ -407,7 +407,7 @@ describe('a continuation that fails', () => {
 describe('`generate: false`', () => {
   const body = { model: 'openai/recall', store: false };
 
-  test('makes a response without asking a model; what it was told is part of what follows', async () => {
+  test('makes a response without calling a model; its input is part of the continuation', async () => {
     const socket = await open();
     socket.create({ ...body, generate: false, tools, input: [{ role: 'developer', content: 'Be brief.' }] });
     const events = await socket.response();
@@ -427,7 +427,7 @@ describe('`generate: false`', () => {
     expect(journey.provider.requests.map(({ body }) => 'generate' in asJson(body))).toEqual([false, false]);
   });
 
-  test.each([true, false])('can stand anywhere in a chain; store: %p', async (store) => {
+  test.each([true, false])('can be anywhere in a chain; store: %p', async (store) => {
     const socket = await open();
     const all = { ...body, store };
     const first = await socket.ask({ ...all, input: 'one' });
@@ -450,7 +450,7 @@ describe('`generate: false`', () => {
     }
   });
 
-  test('answers a call of the turn before', async () => {
+  test('can answer a call of the previous turn', async () => {
     const socket = await open();
     const first = await socket.ask({ ...body, model: 'openai/tools', tools, input: 'How is Paris?' });
     const call_id = asList(first.output).find(({ type }) => type === 'function_call')?.call_id;
@@ -465,7 +465,7 @@ describe('`generate: false`', () => {
     ]);
   });
 
-  test('refuses what could not be answered', async () => {
+  test('refuses an invalid request', async () => {
     const socket = await open();
     const warm = { ...body, generate: false, input: 'x' };
     expect(await socket.ask({ ...warm, model: 'nowhere/x' })).toMatchObject({ code: 'model_not_found' });
@@ -475,7 +475,7 @@ describe('`generate: false`', () => {
   });
 });
 
-describe('what is no request for a response', () => {
+describe('an invalid message', () => {
   const refused: [string, unknown, Json][] = [
     ['no JSON', '{', { code: 'invalid_json' }],
     ['nothing', '', { code: 'invalid_json' }],
@@ -490,7 +490,7 @@ describe('what is no request for a response', () => {
     ['a field of the wrong type', { type: 'response.create', model: 7 }, { param: 'model' }],
   ];
 
-  test.each(refused)('%s is an error, and the socket goes on', async (_what, message, error) => {
+  test.each(refused)('%s is an error, and the socket stays open', async (_what, message, error) => {
     const socket = await open();
     socket.send(message);
     const event = await socket.next();
@@ -500,7 +500,7 @@ describe('what is no request for a response', () => {
     expect(await socket.ask({ model: 'groq/echo', input: 'Hi' })).toMatchObject({ status: 'completed' });
   });
 
-  test('a turn that fails before its first event is an error with the status it has over HTTP', async () => {
+  test('a turn that fails before its first event is an error with the same status as over HTTP', async () => {
     const socket = await open();
     for (const model of ['groq/status-500', 'groq/context', 'nowhere/x']) {
       const body = { model, input: 'Hi' };
@@ -512,7 +512,7 @@ describe('what is no request for a response', () => {
   });
 });
 
-describe('the door', () => {
+describe('the upgrade', () => {
   const url = () => `${journey.gateway.url.replace('http', 'ws')}/v1/responses`;
 
   /** The status that a handshake is refused with. */
@@ -528,7 +528,7 @@ describe('the door', () => {
     });
   }
 
-  test('asks for a key before there is a socket', async () => {
+  test('requires a key', async () => {
     await expectRefusal(refusal({}), 401, { code: 'missing_key' });
     await expectRefusal(refusal({ authorization: 'Bearer wrong' }), 401, { code: 'invalid_key' });
     await expectRefusal(refusal({ authorization: `Bearer ${ROOT_KEY}` }, '/v1/nothing'), 404, {
@@ -536,7 +536,7 @@ describe('the door', () => {
     });
   });
 
-  test('takes the key in headers alone: a subprotocol would show it to every proxy', async () => {
+  test('accepts the key only in headers: a subprotocol would show it to every proxy', async () => {
     await expectRefusal(
       refusal({ 'sec-websocket-protocol': `realtime, openai-insecure-api-key.${ROOT_KEY}` }),
       401,
@@ -564,38 +564,46 @@ describe('the door', () => {
     expect(await (await open()).ask(refers)).toMatchObject({ status: 'completed' });
   });
 
-  test('is what it was for a GET that is no upgrade', async () => {
+  test('does not change the answer to a GET without upgrade', async () => {
     const answer = await journey.gateway.fetch('/v1/responses');
     expect(answer.headers.get('allow')).toBe('POST');
     await expectRefusal(answer, 405, { code: 'method_not_allowed' });
-    // Half a handshake is none.
+    // An incomplete handshake is not an upgrade.
     const half = journey.gateway.fetch('/v1/responses', { headers: { upgrade: 'websocket' } });
     await expectRefusal(half, 405, { code: 'method_not_allowed' });
   });
 });
 
-describe('a client that leaves', () => {
+describe('a client that disconnects', () => {
   const WORDS = 'one two three four five six seven eight nine ten';
 
-  test('stops what nobody keeps, and what waits is never asked', async () => {
+  test('stops a turn that is not stored, and waiting requests never run', async () => {
     const socket = await open();
     socket.create({ model: 'groq/echo+stall-4', input: 'left alone', store: false });
     socket.create({ model: 'groq/echo', input: 'never asked' });
     await socket.until('response.output_text.delta');
     socket.close();
-    await eventually('the provider is hung up on', () => asked('left alone')!.aborted, Boolean);
+    await eventually(
+      'the gateway disconnects from the provider',
+      () => asked('left alone')!.aborted,
+      Boolean,
+    );
     expect(asked('never asked')).toBeUndefined();
   });
 
-  test('stops it before its first event, too', async () => {
+  test('stops it also before its first event', async () => {
     const socket = await open();
     socket.create({ model: 'groq/silent', input: 'never answered', store: false });
     await eventually('the provider is asked', () => asked('never answered'), Boolean);
     socket.close();
-    await eventually('the provider is hung up on', () => asked('never answered')!.aborted, Boolean);
+    await eventually(
+      'the gateway disconnects from the provider',
+      () => asked('never answered')!.aborted,
+      Boolean,
+    );
   });
 
-  test('leaves a turn that is kept to itself', async () => {
+  test('does not stop a stored turn', async () => {
     const socket = await open();
     socket.create({ model: 'groq/echo+pace-5', input: `kept ${WORDS}` });
     const created = await socket.until('response.created');
@@ -610,7 +618,7 @@ describe('a client that leaves', () => {
     expect(responseText(ended)).toBe(`You said: kept ${WORDS}`);
   });
 
-  test('cancels it where the upgrade says so', async () => {
+  test('cancels a stored turn if the upgrade says so', async () => {
     const socket = await open({ headers: { 'x-clawhold-on-disconnect': 'cancel' } });
     socket.create({ model: 'groq/echo+stall-4', input: `cancelled ${WORDS}` });
     const created = await socket.until('response.created');
@@ -624,7 +632,7 @@ describe('a client that leaves', () => {
     );
   });
 
-  test('leaves a turn alone that has ended', async () => {
+  test('does not affect a turn that has ended', async () => {
     const socket = await open();
     await socket.ask({ model: 'groq/echo', input: 'whole', store: false });
     socket.close();

@@ -7,17 +7,17 @@ export const PARAMETERS = {
 };
 export const NAMES = ['weather', 'population'];
 
-/** A protocol as its clients speak it, as far as the tests have to. */
+/** How to write requests and read answers of a protocol. */
 export type Dialect = {
   path(model: string, stream: boolean): string;
-  /** A request with one user text and, where asked, two functions. */
+  /** A request with one user text and, with `tools`, two functions. */
   body(model: string, stream: boolean, text: string, tools: boolean): Json;
   text(answer: Json): string;
-  /** The same request with the beginning of an answer, and with what the user says to it. */
-  continued(body: Json, beginning: string, told?: string): Json;
+  /** The same request, followed by the beginning of an answer and, with `followUp`, a user message. */
+  continued(body: Json, beginning: string, followUp?: string): Json;
   /** The text in a stream's events. */
   streamed(events: Json[]): string;
-  /** How many calls an answer holds. */
+  /** The number of calls in an answer. */
   calls(answer: Json): number;
   lastEvent: RegExp;
 };
@@ -33,12 +33,12 @@ export const DIALECTS: Record<string, Dialect> = {
         tools: NAMES.map((name) => ({ type: 'function', function: { name, parameters: PARAMETERS } })),
       }),
     }),
-    continued: (body, content, told) => ({
+    continued: (body, content, followUp) => ({
       ...body,
       messages: [
         ...asList(body.messages),
-        { role: 'assistant', content, ...(told === undefined && { prefix: true }) },
-        ...(told === undefined ? [] : [{ role: 'user', content: told }]),
+        { role: 'assistant', content, ...(followUp === undefined && { prefix: true }) },
+        ...(followUp === undefined ? [] : [{ role: 'user', content: followUp }]),
       ],
     }),
     text: (answer) => asText(asJson(asList(answer.choices)[0]?.message).content),
@@ -55,12 +55,12 @@ export const DIALECTS: Record<string, Dialect> = {
       input,
       ...(tools && { tools: NAMES.map((name) => ({ type: 'function', name, parameters: PARAMETERS })) }),
     }),
-    continued: (body, text, told) => ({
+    continued: (body, text, followUp) => ({
       ...body,
       input: [
         { role: 'user', content: body.input },
         { type: 'message', role: 'assistant', content: [{ type: 'output_text', text, annotations: [] }] },
-        ...(told === undefined ? [] : [{ role: 'user', content: told }]),
+        ...(followUp === undefined ? [] : [{ role: 'user', content: followUp }]),
       ],
     }),
     text: (answer) =>
@@ -85,12 +85,12 @@ export const DIALECTS: Record<string, Dialect> = {
       messages: [{ role: 'user', content }],
       ...(tools && { tools: NAMES.map((name) => ({ name, input_schema: PARAMETERS })) }),
     }),
-    continued: (body, content, told) => ({
+    continued: (body, content, followUp) => ({
       ...body,
       messages: [
         ...asList(body.messages),
         { role: 'assistant', content },
-        ...(told === undefined ? [] : [{ role: 'user', content: told }]),
+        ...(followUp === undefined ? [] : [{ role: 'user', content: followUp }]),
       ],
     }),
     text: (answer) =>
@@ -110,12 +110,12 @@ export const DIALECTS: Record<string, Dialect> = {
         tools: [{ functionDeclarations: NAMES.map((name) => ({ name, parameters: PARAMETERS })) }],
       }),
     }),
-    continued: (body, text, told) => ({
+    continued: (body, text, followUp) => ({
       ...body,
       contents: [
         ...asList(body.contents),
         { role: 'model', parts: [{ text }] },
-        ...(told === undefined ? [] : [{ role: 'user', parts: [{ text: told }] }]),
+        ...(followUp === undefined ? [] : [{ role: 'user', parts: [{ text: followUp }] }]),
       ],
     }),
     text: (answer) =>
@@ -136,12 +136,12 @@ function geminiParts(answer: Json): Json[] {
   return asList(asJson(asList(answer.candidates)[0]?.content).parts);
 }
 
-/** The events of a stream, but for those that are no JSON. */
+/** The events of a stream. Events that are not JSON are left out. */
 export function eventsOf(text: string): Json[] {
   return [...text.matchAll(/^data: (\{.*\})\r?$/gm)].map(([, data]) => asJson(JSON.parse(data!)));
 }
 
-/** What came of a stream, to its end or to where it broke. */
+/** The text of a stream, up to its end or up to where it broke. */
 export async function drain(response: Response): Promise<{ text: string; broken: boolean }> {
   const decoder = new TextDecoder();
   let text = '';

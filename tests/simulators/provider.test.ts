@@ -31,7 +31,7 @@ async function problem(path: string, body: Json): Promise<unknown[]> {
 describe.each(Object.keys(DIALECTS))('%s', (name) => {
   const dialect = DIALECTS[name]!;
 
-  test('echoes and says, whole and streamed', async () => {
+  test('answers as the model name says, whole and streamed', async () => {
     for (const [model, expected] of [
       ['echo', 'You said: hi there'],
       ['any-other-name', 'You said: hi there'],
@@ -46,7 +46,7 @@ describe.each(Object.keys(DIALECTS))('%s', (name) => {
     }
   });
 
-  test('a rendered answer serves again with its own ids and counts', async () => {
+  test('a cached answer gets new ids and counts', async () => {
     const first = await read(ask(dialect, 'say-2'));
     const second = await read(ask(dialect, 'say-2', { text: 'x'.repeat(400) }));
     const idOf = (answer: Json) => answer.id ?? answer.responseId;
@@ -59,7 +59,7 @@ describe.each(Object.keys(DIALECTS))('%s', (name) => {
     expect(Object.keys(first)).toEqual(Object.keys(await read(ask(dialect, 'echo'))));
   });
 
-  test('calls every function, or one', async () => {
+  test('calls every function, or only the first', async () => {
     const all = await read(ask(dialect, 'tools', { tools: true }));
     expect(dialect.calls(all)).toBe(2);
     expect(JSON.stringify(all)).toMatch(/\{\\?"city\\?":\\?"Paris\\?"\}/);
@@ -73,7 +73,7 @@ describe.each(Object.keys(DIALECTS))('%s', (name) => {
     expect(response.status).toBe(name === 'gemini' ? 403 : 401);
   });
 
-  test('errors carry status, words and when to retry', async () => {
+  test('errors have a status, a message and a retry time', async () => {
     for (const model of ['status-429+retry-3', 'status-503', 'status-500', 'context', 'quota', 'auth']) {
       const response = await ask(dialect, model, { stream: true });
       expect(response.ok).toBe(false);
@@ -82,14 +82,14 @@ describe.each(Object.keys(DIALECTS))('%s', (name) => {
     }
   });
 
-  test('a fault may strike once', async () => {
+  test('a fault with once- happens once', async () => {
     expect((await ask(dialect, 'once-status-503')).status).toBe(503);
     expect((await ask(dialect, 'once-status-503')).status).toBe(200);
     await expect(ask(dialect, 'once-reset')).rejects.toThrow();
     expect((await ask(dialect, 'once-reset')).status).toBe(200);
   });
 
-  test('breaks the connection where it says', async () => {
+  test('breaks the connection at the named delta', async () => {
     await expect(ask(dialect, 'reset')).rejects.toThrow();
     for (const [model, words] of [
       ['say-9+cut-0', ''],
@@ -120,7 +120,7 @@ describe.each(Object.keys(DIALECTS))('%s', (name) => {
     expect(await curl('say-9', true)).toBe(0);
   });
 
-  test('a stream may end without its end', async () => {
+  test('a stream can end without its end mark', async () => {
     for (const model of ['say-3+no-done', 'say-3+no-finish']) {
       const stream = await (await ask(dialect, model, { stream: true })).text();
       expect(dialect.streamed(eventsOf(stream))).toBe('word1 word2 word3');
@@ -130,7 +130,7 @@ describe.each(Object.keys(DIALECTS))('%s', (name) => {
     expect(unfinished).not.toMatch(/"(finish_reason|stop_reason|finishReason)":"|response.completed/);
   });
 
-  test('a stream may carry garbage or an error', async () => {
+  test('a stream can contain garbage or an error', async () => {
     const garbage = await (await ask(dialect, 'say-3+garbage-1', { stream: true })).text();
     const lines = garbage.split(/\r?\n/).filter((line) => line.startsWith('data: {'));
     expect(lines.filter((line) => !line.endsWith('}'))).toHaveLength(1);
@@ -141,7 +141,7 @@ describe.each(Object.keys(DIALECTS))('%s', (name) => {
     expect((await ask(dialect, 'say-3+error-2')).status).toBe(500);
   });
 
-  test('answers may be no JSON, or no answer', async () => {
+  test('an answer can be no JSON, or have the wrong shape', async () => {
     const html = await ask(dialect, 'badjson');
     expect(html.status).toBe(200);
     await expect(html.json()).rejects.toThrow();
@@ -150,7 +150,7 @@ describe.each(Object.keys(DIALECTS))('%s', (name) => {
     expect(eventsOf(strange)).toHaveLength(1);
   });
 
-  test('silence and stalls last until the client leaves, which is recorded', async () => {
+  test('silence and stalls last until the client disconnects, which is recorded', async () => {
     await expect(within(50, dialect, 'silent')).rejects.toThrow();
     await expect(within(50, dialect, 'say-5+stall-2')).rejects.toThrow();
     await expect(within(50, dialect, 'say-50+pace-20')).rejects.toThrow();
@@ -171,7 +171,7 @@ describe.each(Object.keys(DIALECTS))('%s', (name) => {
     }
   });
 
-  test('refuses, filters and runs out of length in its own form', async () => {
+  test('refuses, filters and reaches the length limit in the form of its protocol', async () => {
     const forms: Record<string, [refuse: RegExp, filter: RegExp, long: RegExp]> = {
       chat: [/"refusal":"I'm/, /"finish_reason":"content_filter"/, /"finish_reason":"length"/],
       responses: [/"type":"refusal"/, /"reason":"content_filter"/, /"reason":"max_output_tokens"/],
@@ -206,7 +206,7 @@ describe('the openai SDK', () => {
     function: { name, parameters: PARAMETERS },
   }));
 
-  test('chat, whole and streamed, with calls answered', async () => {
+  test('chat, whole and streamed, with tool outputs', async () => {
     const messages: OpenAI.ChatCompletionMessageParam[] = [{ role: 'user', content: 'weather?' }];
     const called = await client.chat.completions.create({ model: 'tools', messages, tools });
     const { message } = called.choices[0]!;
@@ -231,7 +231,7 @@ describe('the openai SDK', () => {
     expect(final.usage?.completion_tokens).toBe(16);
   });
 
-  test('responses, whole and streamed, with reasoning and calls answered', async () => {
+  test('responses, whole and streamed, with reasoning and tool outputs', async () => {
     const options = {
       model: 'tools+think',
       store: false,
@@ -263,7 +263,7 @@ describe('the openai SDK', () => {
     expect(whole.output_text).toBe('I have heard: "hello"');
   });
 
-  test('errors and broken streams surface as the SDK words them', async () => {
+  test('errors and broken streams become errors of the SDK', async () => {
     const input = 'hi';
     const fails = async (model: string) => await client.responses.create({ model, input });
     await expect(fails('status-429')).rejects.toBeInstanceOf(OpenAI.RateLimitError);
@@ -279,39 +279,44 @@ describe('the openai SDK', () => {
 
   test('structured output and log probabilities', async () => {
     const schema = { type: 'object', properties: { n: { type: 'integer' } }, required: ['n'] };
-    const made = await client.chat.completions.create({
+    const structured = await client.chat.completions.create({
       model: 'json',
       messages: [{ role: 'user', content: 'x' }],
       response_format: { type: 'json_schema', json_schema: { name: 'made', schema } },
     });
-    expect(JSON.parse(made.choices[0]!.message.content!)).toEqual({ n: 1 });
-    const sure = await client.chat.completions.create({
+    expect(JSON.parse(structured.choices[0]!.message.content!)).toEqual({ n: 1 });
+    const withLogprobs = await client.chat.completions.create({
       model: 'logprobs',
       messages: [{ role: 'user', content: 'x' }],
       logprobs: true,
     });
-    expect(sure.choices[0]!.logprobs?.content?.map((entry) => entry.token).join('')).toBe('You said: x');
+    expect(withLogprobs.choices[0]!.logprobs?.content?.map((entry) => entry.token).join('')).toBe(
+      'You said: x',
+    );
   });
 });
 
-describe('what the APIs refuse', () => {
+describe('requests that the APIs refuse', () => {
   const user = { role: 'user', content: 'hi' };
 
-  test('chat: calls and outputs belong together', async () => {
+  test('chat: every call needs its output, every output its call', async () => {
     const call = { id: 'call_1', type: 'function', function: { name: 'f', arguments: '{}' } };
     const asked = { role: 'assistant', content: null, tool_calls: [call] };
-    const told = { role: 'tool', tool_call_id: 'call_1', content: 'x' };
+    const output = { role: 'tool', tool_call_id: 'call_1', content: 'x' };
     const send = (...messages: Json[]) => problem('/v1/chat/completions', { model: 'echo', messages });
     expect(
-      (await post('/v1/chat/completions', { model: 'echo', messages: [user, asked, told] })).status,
+      (await post('/v1/chat/completions', { model: 'echo', messages: [user, asked, output] })).status,
     ).toBe(200);
     expect(await send(user, asked, user)).toEqual([
       400,
       expect.stringContaining('did not have response messages'),
     ]);
     expect(await send(user, asked)).toEqual([400, expect.stringContaining('call_1')]);
-    expect(await send(user, told)).toEqual([400, expect.stringContaining('preceeding message')]);
-    expect(await send(user, asked, told, told)).toEqual([400, expect.stringContaining('preceeding message')]);
+    expect(await send(user, output)).toEqual([400, expect.stringContaining('preceeding message')]);
+    expect(await send(user, asked, output, output)).toEqual([
+      400,
+      expect.stringContaining('preceeding message'),
+    ]);
     expect(await send()).toEqual([400, expect.stringContaining('empty array')]);
     expect(await send({ role: 'assistant', content: null })).toEqual([
       400,
@@ -319,7 +324,7 @@ describe('what the APIs refuse', () => {
     ]);
   });
 
-  test('responses: outputs have their call, reasoning its item', async () => {
+  test('responses: every output needs its call, every reasoning item the item after it', async () => {
     const call = { type: 'function_call', call_id: 'c1', name: 'f', arguments: '{}' };
     const output = { type: 'function_call_output', call_id: 'c1', output: 'x' };
     const send = (...input: Json[]) => problem('/v1/responses', { model: 'echo', input });
@@ -349,7 +354,7 @@ describe('what the APIs refuse', () => {
     ).toEqual([400, expect.stringContaining("'resp_1' not found")]);
   });
 
-  test('messages: results directly behind their calls, nothing empty, signatures unaltered', async () => {
+  test('messages: results directly after their calls, no empty text, unchanged signatures', async () => {
     const use = { role: 'assistant', content: [{ type: 'tool_use', id: 't1', name: 'f', input: {} }] };
     const result = { type: 'tool_result', tool_use_id: 't1', content: 'x' };
     const text = { type: 'text', text: 'and' };
@@ -402,25 +407,25 @@ describe('what the APIs refuse', () => {
     ).toEqual([400, expect.stringContaining('must start with a thinking block')]);
   });
 
-  test('gemini: as many outputs as calls, signatures, only known schema fields', async () => {
+  test('gemini: as many outputs as calls, valid signatures, only known schema fields', async () => {
     const asked = { role: 'user', parts: [{ text: 'hi' }] };
     const call = { functionCall: { name: 'f', args: {} } };
     const output = { functionResponse: { name: 'f', response: { x: 1 } } };
     const model = (...parts: Json[]) => ({ role: 'model', parts });
-    const told = (...parts: Json[]) => ({ role: 'user', parts });
+    const userTurn = (...parts: Json[]) => ({ role: 'user', parts });
     const path = (name = 'echo') => `/v1beta/models/${name}:generateContent`;
     const send = (...contents: Json[]) => problem(path(), { contents });
-    const good = await read(post(path(), { contents: [asked, model(call, call), told(output, output)] }));
+    const good = await read(post(path(), { contents: [asked, model(call, call), userTurn(output, output)] }));
     expect(DIALECTS.gemini!.text(good)).toBe('The tools answered: "{"x":1}" | "{"x":1}"');
     const unequal = [400, expect.stringContaining('number of function response parts is equal')];
-    expect(await send(asked, model(call, call), told(output))).toEqual(unequal);
+    expect(await send(asked, model(call, call), userTurn(output))).toEqual(unequal);
     expect(await send(asked, model(call), asked)).toEqual(unequal);
     expect(await send(asked, model(call))).toEqual(unequal);
-    expect(await send(asked, told(output))).toEqual([
+    expect(await send(asked, userTurn(output))).toEqual([
       400,
       expect.stringContaining('comes immediately after'),
     ]);
-    expect(await send(model(call), told(output))).toEqual([
+    expect(await send(model(call), userTurn(output))).toEqual([
       400,
       expect.stringContaining('after a user turn'),
     ]);
@@ -433,7 +438,7 @@ describe('what the APIs refuse', () => {
     const thought = await read(post(path('tool1+think'), { contents: [asked], tools }));
     const content = asJson(asList(thought.candidates)[0]?.content);
     const replay = (given: Json) =>
-      post(path('tool1+think'), { contents: [asked, given, told(output)], tools });
+      post(path('tool1+think'), { contents: [asked, given, userTurn(output)], tools });
     expect((await replay(content)).status).toBe(200);
     const stripped = await replay({ ...content, parts: [call] });
     expect(stripped.status).toBe(400);
@@ -457,7 +462,7 @@ describe('what the APIs refuse', () => {
 });
 
 describe('the wire', () => {
-  test('takes large bodies, whole and in chunks, and requests one behind the other', async () => {
+  test('accepts large bodies, whole and chunked, and pipelined requests', async () => {
     const content = 'ä'.repeat(2_000_000);
     const body = JSON.stringify({ model: 'echo', messages: [{ role: 'user', content }] });
     const send = (payload: string | ReadableStream) =>
@@ -484,7 +489,7 @@ describe('the wire', () => {
     socket.end();
   });
 
-  test('runs as its own process with a record to read and to clear', async () => {
+  test('runs as its own process; its record can be read and cleared', async () => {
     const child = Bun.spawn([process.execPath, `${import.meta.dir}/provider/main.ts`, '--port', '0'], {
       stdout: 'pipe',
     });

@@ -1,13 +1,13 @@
 import { loadConfig } from '../../src/config/load.ts';
 import { type GatewayCounts, startGateway } from '../../src/main.ts';
 
-/** What the gateway's process tells when it is asked. */
+/** The answer of the gateway's process to a message of its parent. */
 export interface State extends GatewayCounts {
-  /** Bytes, after a collection of garbage. */
+  /** Resident memory in bytes, after a garbage collection. */
   rss: number;
 }
 
-/** A gateway that can be asked what it holds: by the parent process, not from outside. */
+/** A gateway that reports to its parent process which resources it holds. */
 const gateway = await startGateway(await loadConfig({ cwd: process.cwd(), env: process.env }), process.env);
 process.on('message', () => {
   Bun.gc(true);

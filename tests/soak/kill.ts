@@ -7,21 +7,21 @@ import { temporaryDirectory } from '../harness/gateway.ts';
 const { values } = parseArgs({ options: { kills: { type: 'string', default: '500' } } });
 const kills = Number(values.kills);
 const dataDir = temporaryDirectory();
-const begun = performance.now();
+const startedAt = performance.now();
 
 function line({ kills: done, answered, survivors, fates, violations }: KillSummary): string {
-  const seconds = Math.round((performance.now() - begun) / 1000);
+  const seconds = Math.round((performance.now() - startedAt) / 1000);
   return (
-    `${done}/${kills} kills in ${seconds} s; ${answered} turns answered, ${survivors} of them struck: ` +
-    `${fates.whole} whole, ${fates.rescued} rescued, ${fates.rerun} run again, ${fates.begun} not begun before, ` +
+    `${done}/${kills} kills in ${seconds} s; ${answered} turns answered, ${survivors} of them hit by a kill: ` +
+    `${fates.whole} whole, ${fates.rescued} rescued, ${fates.rerun} run again, ${fates.begun} not startedAt before, ` +
     `${fates.closed} closed; ${violations.length} violations`
   );
 }
 
-let told = 0;
+let printed = 0;
 const summary = await new KillRun(dataDir).run(kills, (soFar) => {
-  for (const violation of soFar.violations.slice(told)) console.log(`VIOLATION: ${violation}`);
-  told = soFar.violations.length;
+  for (const violation of soFar.violations.slice(printed)) console.log(`VIOLATION: ${violation}`);
+  printed = soFar.violations.length;
   console.log(line(soFar));
 });
 console.log(`\n${line(summary)}`);

@@ -4,10 +4,10 @@ import { Soak, type SoakSummary } from './soak.ts';
 /** The long form of `tests/faults/soak.test.ts`: `npm run test:soak -- --streams 100000`. */
 const { values } = parseArgs({ options: { streams: { type: 'string', default: '30000' } } });
 const streams = Number(values.streams);
-const begun = performance.now();
+const startedAt = performance.now();
 
 function line({ streams: done, rss, failures }: SoakSummary): string {
-  const seconds = Math.round((performance.now() - begun) / 1000);
+  const seconds = Math.round((performance.now() - startedAt) / 1000);
   return `${done}/${streams} streams in ${seconds} s; ${rss.at(-1)} MB resident; ${failures.length} failures`;
 }
 

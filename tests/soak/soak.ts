@@ -10,20 +10,20 @@ const AT_ONCE = 64;
 export interface SoakSummary {
   streams: number;
   byKind: Record<string, number>;
-  /** Megabytes of resident memory, after every so many streams. */
+  /** Megabytes of resident memory, after each part of the run. */
   rss: number[];
-  /** What is left when all streams have ended. */
+  /** The resources that are still held after all streams have ended. */
   left: Omit<State, 'rss'> & { segments: number; sockets: number };
   failures: string[];
 }
 
-/** A gateway in a process of its own, and all that is done to it. */
+/** Runs many streams against a gateway in its own process. */
 export class Soak {
   private readonly provider: Provider = startProvider({ keep: 0 });
   private readonly dataDir = temporaryDirectory();
   private child!: Bun.Subprocess;
   private url = '';
-  private answered = Promise.withResolvers<State>();
+  private reply = Promise.withResolvers<State>();
   private readonly summary: SoakSummary = {
     streams: 0,
     byKind: {},
@@ -41,7 +41,7 @@ export class Soak {
         this.summary.rss.push(Math.round((await this.ask()).rss / 2 ** 20));
         onPart(this.summary);
       }
-      await this.settle();
+      await this.waitUntilIdle();
     } finally {
       this.child?.disconnect();
       await this.child?.exited;
@@ -73,27 +73,27 @@ export class Soak {
           if ('url' in message) {
             this.url = message.url;
             resolve();
-          } else this.answered.resolve(message);
+          } else this.reply.resolve(message);
         },
       });
     });
   }
 
   private ask(): Promise<State> {
-    this.answered = Promise.withResolvers();
+    this.reply = Promise.withResolvers();
     this.child.send('state');
-    return this.answered.promise;
+    return this.reply.promise;
   }
 
   private async part(streams: number): Promise<void> {
-    let left = streams;
+    let remaining = streams;
     const lane = async () => {
-      while (left-- > 0) await this.one(this.summary.streams++);
+      while (remaining-- > 0) await this.runStream(this.summary.streams++);
     };
     await Promise.all(Array.from({ length: AT_ONCE }, lane));
   }
 
-  private async one(number: number): Promise<void> {
+  private async runStream(number: number): Promise<void> {
     const kind = STREAMS[number % STREAMS.length]!;
     const { name } = kind;
     try {
@@ -104,8 +104,8 @@ export class Soak {
     }
   }
 
-  /** Turns run on without their clients; all of them come to an end. */
-  private async settle(): Promise<void> {
+  /** Waits until all turns have ended. Turns run on after their clients have disconnected. */
+  private async waitUntilIdle(): Promise<void> {
     for (let tries = 0; tries < 300; tries++) {
       const { rss: _, ...counts } = await this.ask();
       this.summary.left = { ...counts, segments: this.segments(), sockets: this.sockets() };
@@ -118,7 +118,7 @@ export class Soak {
     return readdirSync(join(this.dataDir, 'journal')).filter((name) => name.endsWith('.log')).length;
   }
 
-  /** Connections to the gateway that are still open: clients have left, so each would be a leak. */
+  /** Connections that are half closed (CLOSE_WAIT): the client has disconnected, so each one is a leak. */
   private sockets(): number {
     const port = Number(new URL(this.url).port).toString(16).toUpperCase().padStart(4, '0');
     const inodes = new Set(

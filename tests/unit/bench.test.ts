@@ -12,7 +12,7 @@ import { quantile, spread } from '../../bench/statistics.ts';
 import { storedBytes } from '../../bench/stored-bytes.ts';
 import { streamed } from '../../bench/streamed.ts';
 
-/** The benchmarks work; what they measure is not judged here. */
+/** Checks that the benchmarks run. It does not judge their results. */
 
 const TINY: Effort = {
   rounds: 1,
@@ -42,7 +42,7 @@ afterAll(async () => {
 
 const measure = (row: Row) => row.measure({ effort: TINY, simulator, load, peers: false, say() {} });
 
-describe('every row gives figures', () => {
+describe('every benchmark returns figures', () => {
   const rows = [stateless, streamed, durable, longSession, restart, storedBytes, openStreams, durability];
   for (const row of rows) {
     test(row.title, async () => {
@@ -51,21 +51,21 @@ describe('every row gives figures', () => {
       for (const { what, value } of figures) {
         const middle = typeof value === 'number' ? value : value.median;
         expect(middle, what).toBeFinite();
-        // What is added over a floor may drown in noise; everything else is used up.
+        // An added latency can be lost in noise and be negative. All other figures are positive.
         if (!what.startsWith('Added')) expect(middle, what).toBeGreaterThan(0);
       }
     }, 60_000);
   }
 });
 
-test('a job whose requests fail gives no figure', async () => {
+test('a job with failed requests returns no figure', async () => {
   const job = { port: simulator.port, path: '/v1/chat/completions', headers: {}, body: '{}' };
   const run = load.run({ ...job, load: { kind: 'count', concurrency: 1, requests: 1 } });
   expect(run).rejects.toThrow('1 of 1 requests failed: 401');
   await run.catch(() => {});
 });
 
-test('a stream is read to its last event, and its first token is timed', async () => {
+test('reads a stream to its last event and times the first token', async () => {
   const outcome = await load.run({
     port: simulator.port,
     path: '/v1/chat/completions',
@@ -78,18 +78,18 @@ test('a stream is read to its last event, and its first token is timed', async (
     firstToken: 'word1',
     load: { kind: 'count', concurrency: 2, requests: 4 },
   });
-  // The role, seven words, the reason of the end.
+  // Nine events: the role, seven words, the finish reason.
   expect(outcome.events).toBe(4 * 9);
   expect(outcome.firstTokens).toHaveLength(4);
 });
 
-test('a spread is the median between the extremes', () => {
+test('a spread has the median, the lowest and the highest value', () => {
   expect(spread([5, 1, 3])).toEqual({ median: 3, low: 1, high: 5 });
   expect(spread([4, 2])).toEqual({ median: 3, low: 2, high: 4 });
   expect(quantile([1, 2, 3, 4], 0.5)).toBe(3);
 });
 
-test('a verdict says by how much a budget is met or missed', () => {
+test('a verdict states by how much a budget is met or missed', () => {
   expect(verdict(2, { limit: 4, is: 'at most' })).toBe('yes, 50 % to spare');
   expect(verdict(6, { limit: 4, is: 'at most' })).toBe('no, 50 % over');
   expect(verdict(2_000, { limit: 4_000, is: 'at least' })).toBe('no, 50 % short');

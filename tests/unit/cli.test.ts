@@ -21,7 +21,7 @@ const MODELS = [
 ];
 
 describe('a typed model name', () => {
-  test('is taken whole', () => {
+  test('can be the whole name', () => {
     expect(resolveModel('openai/gpt-5', MODELS)).toEqual({
       kind: 'model',
       name: 'openai/gpt-5',
@@ -29,19 +29,19 @@ describe('a typed model name', () => {
     });
   });
 
-  test('may leave the provider out, even where it begins other names', () => {
+  test('can omit the provider, even if other names begin with it', () => {
     expect(resolveModel('GPT-5', MODELS)).toMatchObject({ kind: 'model', name: 'openai/gpt-5' });
   });
 
-  test('may be a part that only one has', () => {
+  test('can be a part of exactly one name', () => {
     expect(resolveModel('sonnet', MODELS)).toMatchObject({ name: 'anthropic/claude-sonnet-4-5' });
   });
 
-  test('that several have is not guessed at', () => {
+  test('that matches several models selects none', () => {
     expect(resolveModel('gpt', MODELS)).toMatchObject({ kind: 'several', names: MODELS.slice(1, 5) });
   });
 
-  test('that no list has is left to a known provider', () => {
+  test('that is not listed is used if its provider is known', () => {
     expect(resolveModel('openai/gpt-9', MODELS)).toEqual({
       kind: 'model',
       name: 'openai/gpt-9',
@@ -50,7 +50,7 @@ describe('a typed model name', () => {
     expect(resolveModel('acme/gpt-9', MODELS).kind).toBe('unknown');
   });
 
-  test('with a slip of the finger brings the nearest names', () => {
+  test('with a typing error gives the nearest names', () => {
     expect(resolveModel('recal', MODELS)).toMatchObject({ kind: 'model', name: 'local/recall' });
     expect(resolveModel('gtp-5-mini', MODELS)).toMatchObject({
       kind: 'unknown',
@@ -60,20 +60,20 @@ describe('a typed model name', () => {
 });
 
 describe('the default model', () => {
-  test('is the newest plain one of the first provider, by number and not by letter', () => {
+  test('is the newest standard model of the first provider, by numeric order', () => {
     expect(defaultModel(MODELS)).toBe('openai/gpt-5.10');
   });
 
-  test('is the built-in one where there is no provider', () => {
+  test('is the built-in model without a provider', () => {
     expect(defaultModel(['local/recall'])).toBe('local/recall');
   });
 
-  test("is the operator's alias where there is one", () => {
+  test('is an alias from the settings if there is one', () => {
     expect(defaultModel(['fast', ...MODELS])).toBe('fast');
   });
 });
 
-describe('the book of sessions', () => {
+describe('the list of sessions', () => {
   const turn = (name: string, at: number): NotedTurn => ({
     name,
     model: 'openai/gpt-5',
@@ -89,7 +89,7 @@ describe('the book of sessions', () => {
     return { path, book: new SessionBook(path, gateway), end: () => rmSync(directory, { recursive: true }) };
   }
 
-  test('lists the newest first and adds up what each used', () => {
+  test('lists the newest session first and adds up the usage of each', () => {
     const { book: sessions, end } = book();
     sessions.note(turn('a', 1));
     sessions.note(turn('b', 2));
@@ -101,21 +101,21 @@ describe('the book of sessions', () => {
     end();
   });
 
-  test('keeps the sessions of each gateway apart', () => {
+  test('separates the sessions of different gateways', () => {
     const { path, book: sessions, end } = book();
     sessions.note(turn('a', 1));
     expect(new SessionBook(path, 'http://elsewhere').list()).toEqual([]);
     end();
   });
 
-  test('is readable for its owner only', () => {
+  test('is readable only by its owner', () => {
     const { path, book: sessions, end } = book();
     sessions.note(turn('a', 1));
     expect(statSync(path).mode & 0o077).toBe(0);
     end();
   });
 
-  test('puts an unreadable file aside instead of overwriting it', async () => {
+  test('renames an unreadable file instead of overwriting it', async () => {
     const { path, book: sessions, end } = book();
     await Bun.write(path, '{"sessions": [{"na');
     expect(sessions.list()).toEqual([]);
@@ -124,15 +124,15 @@ describe('the book of sessions', () => {
     end();
   });
 
-  test('gives new sessions names that are free', () => {
+  test('gives new sessions names that are not taken', () => {
     const at = new Date(2026, 10, 22, 9, 5);
     expect(freshName(at, new Set())).toBe('2026-11-22-0905');
     expect(freshName(at, new Set(['2026-11-22-0905']))).toBe('2026-11-22-0905-2');
   });
 });
 
-describe('what is written', () => {
-  test('small costs do not look free', () => {
+describe('texts of the chat', () => {
+  test('shows small costs as more than zero', () => {
     expect([0, 0.0000031, 0.0042, 0.0000999, 0.0312, 1.5].map(money)).toEqual([
       '$0',
       '$0.0000031',
@@ -143,13 +143,13 @@ describe('what is written', () => {
     ]);
   });
 
-  test('an unknown price is not called free', () => {
+  test('does not show an unknown price as free', () => {
     const usage = { input: 1200, output: 3, cached: 1000, reasoning: 0 };
     expect(usageNote(usage, 'openai/x', '|')).toBe('1,200 (1,000 cached) in, 3 out | price unknown');
     expect(usageNote(usage, 'local/recall', '|')).toEndWith('free');
   });
 
-  test('times are told as people tell them', () => {
+  test('shows ages in minutes, hours and days', () => {
     expect([0, 60_000, 7_200_000, 864_000_000].map((ms) => ago(0, ms))).toEqual([
       'just now',
       '1 minute ago',
@@ -158,7 +158,7 @@ describe('what is written', () => {
     ]);
   });
 
-  test('streamed words are broken between, not within, and arrive whole', () => {
+  test('breaks streamed lines between words and loses no text', () => {
     const wrapped = (text: string, size: number) => {
       let out = '';
       const wrap = new WordWrap(
@@ -178,23 +178,23 @@ describe('what is written', () => {
     }
   });
 
-  test("a model's words cannot steer the terminal", () => {
+  test('removes control characters from model output', () => {
     expect(printable('a\u001b[2Jb\u0007\tc\n\u009b31m')).toBe('a[2Jb\tc\n31m');
   });
 
-  test('colours only on a terminal, and not with NO_COLOR', () => {
+  test('uses colours only on a terminal, and not with NO_COLOR', () => {
     expect(styleFor({ isTTY: true }, {}).red('x')).toContain('\u001b[31m');
     expect(styleFor({ isTTY: true }, { NO_COLOR: '1' }).red('x')).toBe('x');
     expect(styleFor({}, {}).red('x')).toBe('x');
   });
 
-  test('plain ASCII outside UTF-8', () => {
+  test('uses ASCII signs when the locale is not UTF-8', () => {
     expect(styleFor({}, { LC_ALL: 'C', LANG: 'en_US.UTF-8' }).signs.ok).toBe('+');
     expect(styleFor({}, { LANG: 'en_US.UTF-8' }).signs.ok).toBe('✓');
   });
 });
 
-test('a path is a message, not a command', () => {
+test('treats a path as a message, not as a command', () => {
   expect(['/help', '/model x', '/etc/hosts', '/ no', 'a /help'].map(isCommand)).toEqual([
     true,
     true,
@@ -204,7 +204,7 @@ test('a path is a message, not a command', () => {
   ]);
 });
 
-test('session names are what a header can hold', () => {
+test('accepts session names that fit into a header', () => {
   expect(['trip', 'a b', 'é', '', 'x'.repeat(256)].map(isSessionName)).toEqual([
     true,
     false,
@@ -214,7 +214,7 @@ test('session names are what a header can hold', () => {
   ]);
 });
 
-test('a gateway that listens everywhere is called on this machine', () => {
+test('calls a gateway that listens on all interfaces through the loopback address', () => {
   expect(addressOf('0.0.0.0', 1)).toBe('http://127.0.0.1:1');
   expect(addressOf('::', 1)).toBe('http://[::1]:1');
 });

@@ -18,42 +18,50 @@ export interface CommandContext {
 
 interface Command {
   usage: string;
-  does: string;
-  /** Returns true to leave. */
+  description: string;
+  /** Resolves to true when the chat should end. */
   run(context: CommandContext, argument: string): Promise<boolean | undefined> | boolean | undefined;
   complete?(context: CommandContext): string[];
 }
 
 const COMMANDS: Record<string, Command> = {
-  help: { usage: '/help', does: 'this list', run: help },
+  help: { usage: '/help', description: 'show this list', run: help },
   model: {
     usage: '/model [name]',
-    does: 'which model answers, or another one; a part of the name is enough',
+    description: 'show the model, or switch to another; a part of its name is enough',
     run: model,
     complete: ({ models }) => models,
   },
-  models: { usage: '/models [text]', does: 'what can be called, all or with this text', run: listModels },
-  sessions: { usage: '/sessions', does: 'the sessions of this chat, newest first', run: listSessions },
+  models: {
+    usage: '/models [text]',
+    description: 'list the models, all or those with this text in their name',
+    run: listModels,
+  },
+  sessions: {
+    usage: '/sessions',
+    description: 'list the sessions of this chat, newest first',
+    run: listSessions,
+  },
   resume: {
     usage: '/resume <n|name>',
-    does: 'go on with a session, by its number or name',
+    description: 'continue a session, by its number in the list or its name',
     run: resume,
     complete: ({ book }) => book.list().map(({ name }) => name),
   },
-  new: { usage: '/new [name]', does: 'begin a new session', run: begin },
-  history: { usage: '/history', does: 'what was said in this session', run: history },
-  cost: { usage: '/cost', does: 'tokens and cost since the chat began', run: cost },
-  quit: { usage: '/quit', does: 'leave; the session stays', run: () => true },
+  new: { usage: '/new [name]', description: 'begin a new session', run: begin },
+  history: { usage: '/history', description: 'show the messages of this session', run: history },
+  cost: { usage: '/cost', description: 'show tokens and cost of this chat and of the session', run: cost },
+  quit: { usage: '/quit', description: 'end the chat; the session is kept', run: () => true },
 };
 
 const ALIASES: Record<string, string> = { exit: 'quit', q: 'quit', '?': 'help', session: 'sessions' };
 
-/** Lines that begin with a slash and a word; a path like `/etc/hosts` is a message. */
+/** A command begins with a slash and one word. A path such as `/etc/hosts` is a message. */
 export function isCommand(line: string): boolean {
   return /^\/(\?|[a-z]+)(\s|$)/i.test(line);
 }
 
-/** Runs a command line. True means that the person wants to leave. */
+/** Runs a command line. Resolves to true when the chat should end. */
 export async function runCommand(line: string, context: CommandContext): Promise<boolean> {
   const [, word = '', argument = ''] = /^\/(\S+)\s*(.*)$/s.exec(line.trim()) ?? [];
   const typed = word.toLowerCase();
@@ -62,12 +70,12 @@ export async function runCommand(line: string, context: CommandContext): Promise
   if (command) return (await command.run(context, argument.trim())) === true;
   const near = nearest(name, Object.keys(COMMANDS))[0];
   context.screen.note(
-    `There is no /${word}.${near ? ` Did you mean /${near}?` : ''} /help lists the commands.\n`,
+    `There is no command /${word}.${near ? ` Did you mean /${near}?` : ''} /help lists the commands.\n`,
   );
   return false;
 }
 
-/** What a line may go on with: whole lines, as readline wants them. */
+/** The possible completions of a line, each as a whole line, as readline expects. */
 export function completions(line: string, context: CommandContext): string[] {
   const space = line.indexOf(' ');
   if (!line.startsWith('/')) return [];
@@ -86,34 +94,36 @@ export function completions(line: string, context: CommandContext): string[] {
 
 function help({ screen }: CommandContext): undefined {
   const width = Math.max(...Object.values(COMMANDS).map(({ usage }) => usage.length)) + 2;
-  for (const { usage, does } of Object.values(COMMANDS))
-    screen.note(`  ${screen.style.bold(usage.padEnd(width))}${does}`);
+  for (const { usage, description } of Object.values(COMMANDS))
+    screen.note(`  ${screen.style.bold(usage.padEnd(width))}${description}`);
   screen.note('');
-  screen.note('  Ctrl-C cancels a running answer, Ctrl-D leaves, Tab completes, a line that ends with \\');
-  screen.note('  goes on in the next; pasted lines stay together.\n');
+  screen.note(
+    '  Ctrl-C cancels a running answer, Ctrl-D ends the chat, Tab completes. A line that ends with \\',
+  );
+  screen.note('  continues on the next line. Lines that are pasted together are one message.\n');
 }
 
 function model({ conversation, models, screen }: CommandContext, typed: string): undefined {
   const { style } = screen;
   if (typed === '') {
     screen.note(
-      `${style.bold(conversation.model)} answers. /model <name> switches, /models lists ${models.length}.\n`,
+      `The model is ${style.bold(conversation.model)}. /model <name> switches to another, /models lists ${models.length} models.\n`,
     );
     return;
   }
   const found = resolveModel(typed, models);
   if (found.kind === 'model') {
     conversation.model = found.name;
-    const doubt = found.listed ? '' : ' (not in the list of known models; the provider decides)';
-    screen.note(`${style.bold(found.name)} answers from now on${doubt}.\n`);
+    const caution = found.listed ? '' : ' (not in the list of known models; the provider may not have it)';
+    screen.note(`${style.bold(found.name)} answers from now on${caution}.\n`);
   } else if (found.kind === 'several') {
-    screen.note(`"${typed}" could be:`);
+    screen.note(`"${typed}" matches several models:`);
     for (const name of found.names.slice(0, 12)) screen.note(`  ${name}`);
     const rest = found.names.length - 12;
     screen.note(rest > 0 ? `  and ${rest} more: /models ${typed}\n` : '');
   } else {
     const near = found.near.length > 0 ? ` Did you mean ${found.near.join(', ')}?` : '';
-    screen.note(`No model is called "${typed}".${near} /models lists all.\n`);
+    screen.note(`There is no model "${typed}".${near} /models lists all.\n`);
   }
 }
 
@@ -127,17 +137,17 @@ async function listModels(context: CommandContext, part: string): Promise<undefi
     screen.note(name === conversation.model ? `  ${screen.style.bold(name)}  (answers now)` : `  ${name}`);
   }
   if (found.length > LONGEST_LIST)
-    screen.note(`  and ${found.length - LONGEST_LIST} more; /models <text> narrows the list`);
-  if (found.length === 0) screen.note(`No model has "${part}" in its name. /models lists all.`);
+    screen.note(`  and ${found.length - LONGEST_LIST} more; /models <text> shows only names with this text`);
+  if (found.length === 0) screen.note(`No model has "${part}" in its name. /models lists all models.`);
   if (context.models.every((name) => name.startsWith('local/')))
-    screen.note('  Set a provider key, for example OPENAI_API_KEY, and start again for more.');
+    screen.note('  For more models, set a provider key, for example OPENAI_API_KEY, and start again.');
   screen.note('');
 }
 
 function listSessions({ book, conversation, screen, now }: CommandContext): undefined {
   const entries = book.list();
   if (entries.length === 0) {
-    screen.note('No session yet: this one is kept as soon as you say something.\n');
+    screen.note('There is no session yet. This one is stored when you send the first message.\n');
     return;
   }
   const width = Math.max(...entries.map(({ name }) => name.length)) + 2;
@@ -146,7 +156,7 @@ function listSessions({ book, conversation, screen, now }: CommandContext): unde
     const shown = entry.name === conversation.session ? screen.style.bold(name) : name;
     screen.note(`${String(index + 1).padStart(3)}  ${shown}${describe(entry, now())}`);
   });
-  screen.note('/resume <n|name> goes on with one.\n');
+  screen.note('/resume <n|name> continues a session.\n');
 }
 
 function describe({ turns, lastUsed, title, cost: spent }: BookEntry, now: number): string {
@@ -159,13 +169,13 @@ async function resume(context: CommandContext, wanted: string): Promise<undefine
   const { book, screen } = context;
   const entries = book.list();
   if (wanted === '') {
-    screen.note('Which one? /resume 2, for example.');
+    screen.note('Name a session, for example: /resume 2');
     return listSessions(context);
   }
   const entry =
     entries.find(({ name }) => name === wanted) ??
     (/^\d+$/.test(wanted) ? entries[Number(wanted) - 1] : undefined) ??
-    only(entries.filter(({ name }) => name.includes(wanted)));
+    single(entries.filter(({ name }) => name.includes(wanted)));
   const name = entry?.name ?? wanted;
   const tail = isSessionName(name) ? await context.api.tail(name) : undefined;
   if (!tail) {
@@ -174,7 +184,9 @@ async function resume(context: CommandContext, wanted: string): Promise<undefine
       entries.map((other) => other.name),
     )[0];
     const hint = near && near !== wanted ? ` Did you mean ${near}?` : '';
-    screen.note(`The gateway has no session "${name}".${hint} /sessions lists them, /new begins one.\n`);
+    screen.note(
+      `The gateway has no session "${name}".${hint} /sessions lists all sessions, /new begins a new one.\n`,
+    );
     return;
   }
   context.conversation.session = name;
@@ -182,7 +194,7 @@ async function resume(context: CommandContext, wanted: string): Promise<undefine
   showTail(name, tail, context.conversation.model, screen);
 }
 
-function only<Entry>(entries: Entry[]): Entry | undefined {
+function single<Entry>(entries: Entry[]): Entry | undefined {
   return entries.length === 1 ? entries[0] : undefined;
 }
 
@@ -193,7 +205,7 @@ async function begin(context: CommandContext, name: string): Promise<undefined> 
     return;
   }
   if (name !== '' && (await api.tail(name))) {
-    screen.note(`There is a session "${name}" already: /resume ${name} goes on with it.\n`);
+    screen.note(`The session "${name}" exists already. /resume ${name} continues it.\n`);
     return;
   }
   conversation.session =
@@ -205,7 +217,7 @@ async function begin(context: CommandContext, name: string): Promise<undefined> 
   screen.note(`New session ${screen.style.bold(conversation.session)}.\n`);
 }
 
-/** As the gateway takes it in a header. */
+/** Whether the gateway accepts this name in a header. */
 export function isSessionName(name: string): boolean {
   return /^[\x21-\x7e]{1,255}$/.test(name);
 }
@@ -214,7 +226,7 @@ async function history({ api, conversation, screen }: CommandContext): Promise<u
   const { session, model: current } = conversation;
   const tail = session === undefined ? undefined : await api.tail(session);
   if (session === undefined || !tail || tail.messages.length === 0) {
-    screen.note('Nothing has been said in this session yet.\n');
+    screen.note('This session has no messages yet.\n');
     return;
   }
   showTail(session, tail, current, screen, tail.messages.length);
@@ -222,8 +234,8 @@ async function history({ api, conversation, screen }: CommandContext): Promise<u
 
 function cost({ book, conversation, screen }: CommandContext): undefined {
   const { turns, tokens, cost: spent, unpriced } = conversation.total;
-  const doubt = unpriced > 0 ? `, and ${unpriced} turn(s) whose price is not known` : '';
-  screen.note(`Since the chat began: ${turns} turn(s), ${count(tokens)} tokens, ${money(spent)}${doubt}.`);
+  const unknown = unpriced > 0 ? `, and ${unpriced} turn(s) with an unknown price` : '';
+  screen.note(`This chat: ${turns} turn(s), ${count(tokens)} tokens, ${money(spent)}${unknown}.`);
   const entry = conversation.session === undefined ? undefined : book.find(conversation.session);
   if (entry)
     screen.note(

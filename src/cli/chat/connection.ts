@@ -1,14 +1,14 @@
 import type { Config } from '../../config/config.ts';
 import { startGateway } from '../../main.ts';
 import { newKey } from '../../security/keys.ts';
-import { GatewayApi, Refused } from './gateway-api.ts';
+import { GatewayApi, GatewayError } from './gateway-api.ts';
 
-/** A gateway to talk to, its key tried. */
+/** A connection to a gateway that accepted the key. */
 export interface Connection {
   api: GatewayApi;
-  /** What it can call now. */
+  /** The models that can be called now. */
   models: string[];
-  /** Whether it was started for this chat and ends with it. */
+  /** Whether the chat started this gateway; then `stop` ends it too. */
   own: boolean;
   stop(): Promise<void>;
 }
@@ -19,41 +19,41 @@ export interface ConnectOptions {
   /** From the command line. */
   url?: string;
   key?: string;
-  /** Asks the person for a key; absent where nobody can be asked. */
+  /** Asks the user for a key. Absent without a terminal. */
   askKey?(problem: string): Promise<string | undefined>;
 }
 
-/** Running turns get this long when a chat that started its own gateway ends. */
+/** How long the chat's own gateway waits for running turns when the chat ends. */
 const OWN_DRAIN_MS = 2_000;
 const PROBE_MS = 1_500;
 
 /**
- * The gateway of `url`, else the one that runs where the configuration says, else one of its own on a
- * free port, in this process, with the configured data directory.
+ * Connects to the gateway at `url`. Without `url`: to the gateway that runs at the configured address. If none
+ * runs there: starts one in this process, on a free port, with the configured data directory.
  */
 export async function connect(options: ConnectOptions): Promise<Connection> {
   const { config } = options;
-  const address = options.url === undefined ? addressOf(config.host, config.port) : clean(options.url);
-  if (options.url !== undefined || (await isGateway(address))) return join(address, options);
+  const address = options.url === undefined ? addressOf(config.host, config.port) : normalise(options.url);
+  if (options.url !== undefined || (await isGateway(address))) return connectTo(address, options);
   return startOwn(options);
 }
 
-/** Where a client on this machine reaches a server that listens on `host`. */
+/** The URL at which a client on this machine reaches a server that listens on `host`. */
 export function addressOf(host: string, port: number): string {
   if (host === '0.0.0.0') return `http://127.0.0.1:${port}`;
   if (host === '::') return `http://[::1]:${port}`;
   return `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
 }
 
-/** As people write it: with `/v1`, as SDKs take it, or without a scheme. */
-function clean(url: string): string {
+/** Accepts a URL that ends with `/v1`, as SDKs expect it, and one without a scheme. */
+function normalise(url: string): string {
   const whole = /^https?:\/\//.test(url) ? url : `http://${url}`;
   if (!URL.canParse(whole))
-    throw new Error(`--url ${url} is not an address; try --url http://127.0.0.1:2529`);
+    throw new Error(`--url ${url} is not a valid address. Example: --url http://127.0.0.1:2529`);
   return whole.replace(/\/+$/, '').replace(/\/v1$/, '');
 }
 
-/** Whether a gateway of ours answers there; another program on the port is none. */
+/** Whether a Clawhold gateway answers at this address, and not another program. */
 export async function isGateway(address: string): Promise<boolean> {
   if (address.endsWith(':0')) return false;
   try {
@@ -65,11 +65,11 @@ export async function isGateway(address: string): Promise<boolean> {
   }
 }
 
-const WHERE_KEYS_ARE =
-  'Give it with --key or CLAWHOLD_MASTER_KEY; the root key was shown when the gateway first started.';
+const HOW_TO_SET_KEY =
+  'Set it with --key or CLAWHOLD_MASTER_KEY. The gateway showed the root key at its first start.';
 const ATTEMPTS = 3;
 
-async function join(address: string, options: ConnectOptions): Promise<Connection> {
+async function connectTo(address: string, options: ConnectOptions): Promise<Connection> {
   const { config, askKey } = options;
   let key = options.key ?? config.masterKey ?? config.keys[0]?.key;
   for (let attempt = 0; ; attempt++) {
@@ -77,13 +77,13 @@ async function join(address: string, options: ConnectOptions): Promise<Connectio
     try {
       return { api, models: await api.models(), own: false, stop: async () => {} };
     } catch (error) {
-      if (!(error instanceof Refused) || error.status !== 401) throw error;
+      if (!(error instanceof GatewayError) || error.status !== 401) throw error;
       const problem =
         key === undefined
-          ? `The gateway at ${address} asks for a key.`
+          ? `The gateway at ${address} needs a key.`
           : `The gateway at ${address} does not know this key.`;
       key = attempt < ATTEMPTS ? await askKey?.(problem) : undefined;
-      if (!key) throw new Error(`${problem} ${WHERE_KEYS_ARE}`);
+      if (!key) throw new Error(`${problem} ${HOW_TO_SET_KEY}`);
     }
   }
 }
@@ -96,7 +96,7 @@ async function startOwn({ config, env }: ConnectOptions): Promise<Connection> {
       host: '127.0.0.1',
       port: 0,
       masterKey: key,
-      // Its lines would end up in the middle of the conversation; failures are told there anyway.
+      // Log lines would appear inside the chat. The chat shows failures itself.
       log: { level: 'silent' },
       shutdown: { drainMs: OWN_DRAIN_MS },
     },

@@ -1,15 +1,15 @@
 import type { Style } from '../style.ts';
-import { type AnswerUsage, type GatewayApi, Refused } from './gateway-api.ts';
+import { type AnswerUsage, type GatewayApi, GatewayError } from './gateway-api.ts';
 import type { SessionBook } from './session-book.ts';
 import { usageNote } from './turn-note.ts';
 
-/** Where a chat writes. On a terminal both are the same screen. */
+/** Where a chat writes. On a terminal, answers and notes go to the same place. */
 export interface Screen {
-  /** The answers themselves. */
+  /** Writes a part of an answer. */
   answer(text: string): void;
-  /** Everything about them: models, tokens, hints. */
+  /** Writes a line about the chat: models, tokens, hints. */
   note(text: string): void;
-  /** The last line that has not ended, rewritten; an empty text removes it. Absent without a terminal. */
+  /** Rewrites the current line; an empty text clears it. Absent without a terminal. */
   progress?(text: string): void;
   style: Style;
 }
@@ -21,23 +21,23 @@ export interface ConversationParts {
   now(): number;
 }
 
-/** Somebody who waits wants to know that something happens. */
-const PATIENCE_MS = 700;
+/** After this time without text, and then at this interval, the chat shows that it is waiting. */
+const PROGRESS_MS = 700;
 
-/** One person's talk with one session at a time. */
+/** A chat of one user. It has one session at a time. */
 export class Conversation {
-  /** What this sitting has used. */
+  /** What all turns of this chat have used. */
   readonly total = { turns: 0, tokens: 0, cost: 0, unpriced: 0 };
   private running: Running | undefined;
 
   constructor(
     private readonly parts: ConversationParts,
-    /** Undefined: the turns are kept nowhere. */
+    /** Undefined: the turns are not stored. */
     public session: string | undefined,
     public model: string,
   ) {}
 
-  /** Asks, writes the answer as it comes, and says what it took. False where no whole answer came. */
+  /** Sends a message, writes the answer as it arrives, then its cost. Resolves to false without a whole answer. */
   async say(text: string): Promise<boolean> {
     const { screen, now } = this.parts;
     const running = new Running(screen, this.model, now);
@@ -57,7 +57,7 @@ export class Conversation {
     }
   }
 
-  /** Stops the running answer. False when it is being stopped already, or none runs. */
+  /** Stops the running answer. Returns false when no answer runs, or when it is already being stopped. */
   cancel(): boolean {
     const { running } = this;
     if (!running || running.cancelled) return false;
@@ -102,17 +102,21 @@ export class Conversation {
     running.pause();
     endLine(screen, running);
     if (running.cancelled) screen.note(style.yellow(cancelNote(running)));
-    else if (running.text === '') screen.note(style.yellow('The model answered with no text.'));
+    else if (running.text === '') screen.note(style.yellow('The answer of the model has no text.'));
     if (running.finish === 'length') screen.note(style.yellow('The answer reached the length limit.'));
     if (running.finish === 'content_filter')
-      screen.note(style.yellow('The provider stopped this answer with its content filter.'));
+      screen.note(style.yellow("The provider's content filter stopped this answer."));
     if (running.droppedTokens > 0)
-      screen.note(style.yellow(`The oldest ${running.droppedTokens} tokens no longer fit this model.`));
-    this.tell(running);
+      screen.note(
+        style.yellow(
+          `The oldest ${running.droppedTokens} tokens of the session do not fit this model and were left out.`,
+        ),
+      );
+    this.noteUsage(running);
     this.remember(text, running);
   }
 
-  private tell({ model, usage, startedAt, cancelled }: Running): void {
+  private noteUsage({ model, usage, startedAt, cancelled }: Running): void {
     const { screen, now } = this.parts;
     const { dot } = screen.style.signs;
     if (cancelled && !usage) {
@@ -133,8 +137,8 @@ export class Conversation {
     endLine(screen, running);
     const message = error instanceof Error ? error.message : String(error);
     screen.note(`${screen.style.red(`${screen.style.signs.bad} ${printable(message)}`)}\n`);
-    if (error instanceof Refused && error.code === 'model_not_found')
-      screen.note(screen.style.dim('/models lists what can be called, /model switches.\n'));
+    if (error instanceof GatewayError && error.code === 'model_not_found')
+      screen.note(screen.style.dim('/models lists the models, /model switches to another.\n'));
     if (running.text !== '') this.remember(text, running);
   }
 
@@ -142,12 +146,12 @@ export class Conversation {
     const { book, now } = this.parts;
     if (this.session === undefined || responseId === undefined) return;
     const tokens = (usage?.input ?? 0) + (usage?.output ?? 0);
-    // The asked name, not the served one: an alias stays an alias.
+    // The requested name, not the name of the model that answered, so that an alias stays an alias.
     const name = this.session;
     try {
       book.note({ name, model: this.model || model, text, tokens, cost: usage?.cost ?? 0, at: now() });
     } catch {
-      // A list that cannot be written costs a hint, never the conversation.
+      // The list of sessions only helps to find them; the chat works without it.
     }
   }
 }
@@ -172,7 +176,7 @@ class Running {
     private readonly now: () => number,
   ) {
     this.startedAt = now();
-    if (screen.progress) this.timer = setInterval(() => this.show(), PATIENCE_MS);
+    if (screen.progress) this.timer = setInterval(() => this.show(), PROGRESS_MS);
   }
 
   thinking(): void {
@@ -202,11 +206,11 @@ function endLine(screen: Screen, { text }: Running): void {
 
 function cancelNote({ responseId, text }: Running): string {
   if (responseId === undefined)
-    return 'Cancelled before the answer began; the provider may finish it unread, and it is kept.';
-  return text === '' ? 'Cancelled.' : 'Cancelled; what came so far is kept.';
+    return 'Cancelled before the answer began. The provider may still complete it; then it is kept in the session.';
+  return text === '' ? 'Cancelled.' : 'Cancelled. The part that arrived is kept.';
 }
 
-/** A model's words must not steer the terminal. */
+/** Removes control characters, so that a model cannot control the terminal. */
 export function printable(text: string): string {
   return text.replace(/(?![\n\t])\p{Cc}/gu, '');
 }

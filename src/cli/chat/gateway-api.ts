@@ -1,8 +1,11 @@
 import { SseParser } from '../../claws/sse-parser.ts';
 
-/** A refusal of the gateway, in its own words. */
-export class Refused extends Error {
-  override readonly name = 'Refused';
+/**
+ * An error that the gateway answered with, or a failed connection to it. `status` is 0 without an HTTP error
+ * status.
+ */
+export class GatewayError extends Error {
+  override readonly name = 'GatewayError';
 
   constructor(
     message: string,
@@ -13,7 +16,7 @@ export class Refused extends Error {
   }
 }
 
-/** What an answer consists of, in order. It has ended well only if the iteration ends without an error. */
+/** One part of an answer, in order. The answer is whole only if the iteration ends without an error. */
 export type AnswerPart =
   | { type: 'begun'; model?: string; responseId?: string; history?: string; droppedTokens: number }
   | { type: 'text'; text: string }
@@ -24,32 +27,32 @@ export type AnswerPart =
 export interface AnswerUsage {
   input: number;
   output: number;
-  /** Of the input. */
+  /** How many of the input tokens came from the provider's cache. */
   cached: number;
-  /** Of the output. */
+  /** How many of the output tokens were reasoning. */
   reasoning: number;
-  /** US dollars; absent where the model's price is not known. */
+  /** US dollars. Absent when the price of the model is not known. */
   cost?: number;
 }
 
 export interface Question {
   model: string;
   text: string;
-  /** Without it the turn is kept nowhere. */
+  /** Without a session, the turn is not stored. */
   session?: string;
   signal: AbortSignal;
 }
 
-/** One message of a session, as people read it. */
-export interface SaidMessage {
+/** One message of a session, as plain text. */
+export interface TextMessage {
   role: string;
   text: string;
 }
 
 export interface SessionTail {
   /** The newest messages, oldest first. */
-  messages: SaidMessage[];
-  /** Whether there are older ones. */
+  messages: TextMessage[];
+  /** Whether the session has older messages. */
   more: boolean;
 }
 
@@ -74,22 +77,22 @@ interface Item {
   content?: { text?: string; refusal?: string }[];
 }
 
-/** The gateway as any client sees it: its public HTTP API and nothing else. */
+/** The gateway as every client sees it: only its public HTTP API. */
 export class GatewayApi {
-  /** `url` ends without slash and without `/v1`. */
+  /** `url` has no slash and no `/v1` at its end. */
   constructor(
     readonly url: string,
     private readonly key: string | undefined,
   ) {}
 
-  /** The names that can be called now, in the gateway's order. */
+  /** The names of the models that can be called now, in the gateway's order. */
   async models(): Promise<string[]> {
     const response = await this.call('/v1/models');
     const { data } = (await response.json()) as { data: { id: string }[] };
     return data.map(({ id }) => id);
   }
 
-  /** The end of a session, or undefined where the gateway does not know it. */
+  /** The newest messages of a session. Undefined when the gateway has no such session. */
   async tail(session: string): Promise<SessionTail | undefined> {
     try {
       const path = `/v1/conversations/${encodeURIComponent(session)}/items?order=desc&limit=100`;
@@ -99,12 +102,12 @@ export class GatewayApi {
       );
       return { messages: messages.reverse(), more: page.has_more };
     } catch (error) {
-      if (error instanceof Refused && error.status === 404) return undefined;
+      if (error instanceof GatewayError && error.status === 404) return undefined;
       throw error;
     }
   }
 
-  /** Asks and streams. Throws a `Refused`, also for an answer that broke off. */
+  /** Asks the model and streams its answer. Throws a `GatewayError`, also when the answer breaks off. */
   async *answer({ model, text, session, signal }: Question): AsyncGenerator<AnswerPart> {
     const response = await this.call('/v1/chat/completions', {
       method: 'POST',
@@ -128,12 +131,12 @@ export class GatewayApi {
     yield* readAnswer(response);
   }
 
-  /** Stops a running turn; what came so far is kept. A turn that has ended already is no mistake. */
+  /** Stops a running turn; the text that arrived is kept. Does not throw when the turn has already ended. */
   async cancel(responseId: string): Promise<void> {
     try {
       await this.call(`/v1/responses/${responseId}/cancel`, { method: 'POST' });
     } catch (error) {
-      if (!(error instanceof Refused) || error.code !== 'not_cancellable') throw error;
+      if (!(error instanceof GatewayError) || error.code !== 'not_cancellable') throw error;
     }
   }
 
@@ -145,11 +148,11 @@ export class GatewayApi {
       response = await fetch(this.url + path, { ...init, headers });
     } catch (error) {
       if (init.signal?.aborted) throw init.signal.reason;
-      throw new Refused(`The gateway at ${this.url} does not answer (${(error as Error).message}).`, 0);
+      throw new GatewayError(`The gateway at ${this.url} does not answer (${(error as Error).message}).`, 0);
     }
     if (response.ok) return response;
     const body = await response.text();
-    throw refusalOf(body, response.status);
+    throw errorOf(body, response.status);
   }
 }
 
@@ -162,11 +165,11 @@ async function* readAnswer(response: Response): AsyncGenerator<AnswerPart> {
       yield* partsOf(JSON.parse(data) as Chunk);
     }
   }
-  throw new Refused('The answer broke off; what arrived is kept. Send the message again.', 0);
+  throw new GatewayError('The answer broke off. The part that arrived is kept. Send the message again.', 0);
 }
 
 function* partsOf(chunk: Chunk): Generator<AnswerPart> {
-  if (chunk.error) throw new Refused(chunk.error.message ?? 'The answer failed.', 0, chunk.error.code);
+  if (chunk.error) throw new GatewayError(chunk.error.message ?? 'The answer failed.', 0, chunk.error.code);
   for (const { delta, finish_reason: reason } of chunk.choices ?? []) {
     const text = delta?.content || delta?.refusal;
     if (delta?.reasoning_content) yield { type: 'reasoning', text: delta.reasoning_content };
@@ -187,12 +190,12 @@ function* partsOf(chunk: Chunk): Generator<AnswerPart> {
   };
 }
 
-function refusalOf(body: string, status: number): Refused {
+function errorOf(body: string, status: number): GatewayError {
   try {
     const { error } = JSON.parse(body) as { error: { message: string; code?: string } };
-    return new Refused(error.message, status, error.code);
+    return new GatewayError(error.message, status, error.code);
   } catch {
-    return new Refused(`HTTP ${status}: ${body.slice(0, 200)}`, status);
+    return new GatewayError(`HTTP ${status}: ${body.slice(0, 200)}`, status);
   }
 }
 

@@ -1,17 +1,17 @@
 import { nearest } from '../../core/nearest.ts';
 
-/** What a typed model name comes to. */
-export type Named =
+/** Which model a typed name means. */
+export type ResolvedName =
   | { kind: 'model'; name: string; listed: boolean }
   | { kind: 'several'; names: string[] }
   | { kind: 'unknown'; near: string[] };
 
 /**
- * Finds the model that was meant: its whole name, its name without the provider, a part that only one
- * name has. A name that no list has is taken as it is where the provider is known: new models come
- * faster than lists.
+ * Finds the model that a typed name means: a whole name, a name without its provider, or a part of exactly one
+ * name. A name that is not listed is used as it is when its provider is known, because providers add models
+ * before the list has them.
  */
-export function resolveModel(typed: string, models: readonly string[]): Named {
+export function resolveModel(typed: string, models: readonly string[]): ResolvedName {
   if (models.includes(typed)) return { kind: 'model', name: typed, listed: true };
   const wanted = typed.toLowerCase();
   const short = models.filter((name) => name.toLowerCase().split('/').slice(1).join('/') === wanted);
@@ -25,7 +25,7 @@ export function resolveModel(typed: string, models: readonly string[]): Named {
   return { kind: 'unknown', near: nearModels(typed, models) };
 }
 
-/** Names that the typed one may have been meant to be, with or without its provider. */
+/** Names that are similar to the typed one, with or without the provider. */
 export function nearModels(typed: string, models: readonly string[]): string[] {
   const whole = nearest(typed, models, 3);
   if (whole.length > 0) return whole;
@@ -33,8 +33,8 @@ export function nearModels(typed: string, models: readonly string[]): string[] {
   return nearest(typed, shortNames.keys(), 3).map((short) => shortNames.get(short)!);
 }
 
-/** What to begin with, per provider: good for a chat without being its dearest. The newest match wins. */
-const SENSIBLE: Record<string, RegExp> = {
+/** The default models of each provider: good for a chat, and not the most expensive. The newest match is used. */
+const DEFAULTS: Record<string, RegExp> = {
   anthropic: /^claude-sonnet-\d+(-\d{1,2})?$/,
   openai: /^gpt-\d+(\.\d+)?$/,
   gemini: /^gemini-\d+(\.\d+)?-flash$/,
@@ -45,16 +45,19 @@ const SENSIBLE: Record<string, RegExp> = {
   deepseek: /^deepseek-(chat|v\d+-pro)$/,
 };
 
-const naturally = new Intl.Collator('en', { numeric: true }).compare;
+const byNumber = new Intl.Collator('en', { numeric: true }).compare;
 
-/** The model for somebody who named none: an alias of the operator's, the first provider's, or the built-in one. */
+/**
+ * The model to use when the user names none: an alias from the settings, else one of the first provider, else the
+ * built-in one.
+ */
 export function defaultModel(models: readonly string[]): string {
-  const foreign = models.find((name) => !name.startsWith('local/'));
-  if (foreign === undefined) return models[0] ?? 'local/recall';
-  const slash = foreign.indexOf('/');
-  if (slash === -1) return foreign;
-  const provider = foreign.slice(0, slash);
+  const external = models.find((name) => !name.startsWith('local/'));
+  if (external === undefined) return models[0] ?? 'local/recall';
+  const slash = external.indexOf('/');
+  if (slash === -1) return external;
+  const provider = external.slice(0, slash);
   const own = models.filter((name) => name.startsWith(`${provider}/`));
-  const sensible = own.filter((name) => SENSIBLE[provider]?.test(name.slice(slash + 1)));
-  return sensible.sort(naturally).at(-1) ?? foreign;
+  const matching = own.filter((name) => DEFAULTS[provider]?.test(name.slice(slash + 1)));
+  return matching.sort(byNumber).at(-1) ?? external;
 }

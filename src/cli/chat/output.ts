@@ -6,7 +6,7 @@ import { WordWrap } from './word-wrap.ts';
 
 type Env = Readonly<Record<string, string | undefined>>;
 
-/** For a person: all on one screen. */
+/** The screen of a user at a terminal: answers and notes together. */
 export function terminalScreen(env: Env): Screen {
   const write = (words: string) => {
     process.stdout.write(words);
@@ -19,7 +19,7 @@ export function terminalScreen(env: Env): Screen {
       wrap.flush();
       write(`${words}\n`);
     },
-    // Cut to one row: only that one can be rewritten.
+    // Cut to one row, because only the last row can be rewritten.
     progress: process.stdout.isTTY
       ? (words) => write(`\r\u001b[K${style.dim(words.slice(0, process.stdout.columns - 1))}`)
       : undefined,
@@ -27,8 +27,8 @@ export function terminalScreen(env: Env): Screen {
   };
 }
 
-/** For programs: standard output has the answers and nothing else. */
-export function writtenScreen(env: Env): Screen {
+/** The screen of a script: standard output has only the answers, standard error has the notes. */
+export function scriptScreen(env: Env): Screen {
   return {
     answer: (words) => process.stdout.write(words),
     note: (words) => process.stderr.write(`${words.trimEnd()}\n`),
@@ -36,7 +36,7 @@ export function writtenScreen(env: Env): Screen {
   };
 }
 
-/** Each line that has something in it. */
+/** Each line that is not blank. */
 export async function* messagesOf(input: NodeJS.ReadableStream): AsyncGenerator<string> {
   for await (const line of createInterface({ input })) {
     if (line.trim() !== '') yield line;

@@ -4,11 +4,11 @@ import { z } from 'zod';
 
 const entrySchema = z.object({
   name: z.string(),
-  /** Where the session lives: `local` for the configured gateway, else its URL. */
+  /** The gateway that has the session: `local` for the configured one, else its URL. */
   gateway: z.string(),
-  /** The last one used. */
+  /** The model of the last turn. */
   model: z.string().optional(),
-  /** Begins as the first message does. */
+  /** The start of the first message. */
   title: z.string().default(''),
   turns: z.number().default(0),
   tokens: z.number().default(0),
@@ -20,7 +20,7 @@ const entrySchema = z.object({
 
 const bookSchema = z.object({ sessions: z.array(entrySchema) });
 
-/** What the chat remembers of a session of its own; the messages are the gateway's. */
+/** What the chat stores about one of its sessions. The gateway stores the messages. */
 export type BookEntry = z.output<typeof entrySchema>;
 
 /** What one turn adds to a session's entry. */
@@ -37,8 +37,8 @@ export interface NotedTurn {
 const TITLE_LENGTH = 60;
 
 /**
- * The chat's own list of sessions, in one small file, because OpenAI's API has no way to list
- * conversations. Losing it loses no message: a session is still reached by its name.
+ * The chat's own list of sessions, in one small file, because OpenAI's API cannot list conversations. If the
+ * file is lost, no message is lost: `--session <name>` still opens each session.
  */
 export class SessionBook {
   constructor(
@@ -57,7 +57,7 @@ export class SessionBook {
     return this.list().find((entry) => entry.name === name);
   }
 
-  /** Another chat may have written meanwhile, so the file is read again each time. */
+  /** Adds a turn to its session's entry. Reads the file first, because another chat may have changed it. */
   note(turn: NotedTurn): void {
     const all = this.read();
     const known = all.find(({ name, gateway }) => name === turn.name && gateway === this.gateway);
@@ -103,7 +103,7 @@ function titleOf(text: string): string {
   return line.length > TITLE_LENGTH ? `${line.slice(0, TITLE_LENGTH - 1).trimEnd()}…` : line;
 }
 
-/** A name for a new session: the day and the time, which sort and mean something weeks later. */
+/** A name for a new session: date and time, so that names sort by age and are readable weeks later. */
 export function freshName(at: Date, taken: ReadonlySet<string>): string {
   const two = (number: number) => String(number).padStart(2, '0');
   const day = `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}`;

@@ -1,11 +1,14 @@
 import { printable, type Screen } from './conversation.ts';
 import type { SessionTail } from './gateway-api.ts';
 
-/** The last exchange is enough to remember where one was. */
+/** The last question and its answer remind the user of the session. */
 const SHOWN_MESSAGES = 2;
 const SHOWN_LINES = 8;
 
-/** Says which session goes on, and shows how it ended; `shown` messages in full where it is given. */
+/**
+ * Shows the end of a session. With `shown`: that many messages, in full. Without it: says that the session
+ * continues, and shows the start of its last messages.
+ */
 export function showTail(
   name: string,
   { messages, more }: SessionTail,
@@ -16,9 +19,9 @@ export function showTail(
   const { style } = screen;
   const amount = `${messages.length}${more ? '+' : ''} message${messages.length === 1 && !more ? '' : 's'}`;
   if (shown === undefined) {
-    screen.note(`Resuming ${style.bold(name)} (${amount}) with ${model}. /new starts afresh.\n`);
+    screen.note(`Resuming ${style.bold(name)} (${amount}) with ${model}. /new begins a new session.\n`);
   } else {
-    screen.note(`${style.bold(name)} (${amount}${more ? '; the newest are shown' : ''})\n`);
+    screen.note(`${style.bold(name)} (${amount}${more ? '; only the newest are shown' : ''})\n`);
   }
   for (const { role, text } of messages.slice(-(shown ?? SHOWN_MESSAGES))) {
     const lines = printable(text).trimEnd().split('\n');

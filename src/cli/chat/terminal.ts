@@ -1,7 +1,7 @@
 import { createInterface, type Interface } from 'node:readline';
 import { Writable } from 'node:stream';
 
-/** Lines that come this close together are one paste. */
+/** Lines that arrive within this time of each other are one paste. */
 const PASTE_MS = 25;
 
 export interface TerminalOptions {
@@ -10,17 +10,18 @@ export interface TerminalOptions {
 }
 
 /**
- * A person at a terminal. Typing is possible while an answer is written: it is not shown then, and
- * stands at the next prompt.
+ * Reads messages from a terminal. The user can type while an answer is written: the typed text is not shown
+ * then, and appears at the next prompt.
  */
 export class Terminal {
-  private readonly gate = new Gate();
+  private readonly echo = new Echo();
   private readonly lines: Interface;
-  private readonly asked: string[] = [];
+  private readonly queued: string[] = [];
   private pasted: string[] = [];
   private pasteTimer: ReturnType<typeof setTimeout> | undefined;
-  private waiting: ((message: string | undefined) => void) | undefined;
+  private resolveAsk: ((message: string | undefined) => void) | undefined;
   private closed = false;
+  /** How many times in a row Ctrl-C was pressed at an empty prompt. */
   private interrupts = 0;
   /** Called for Ctrl-C while an answer is written. */
   onInterrupt: (() => void) | undefined;
@@ -28,7 +29,7 @@ export class Terminal {
   constructor(private readonly options: TerminalOptions) {
     this.lines = createInterface({
       input: process.stdin,
-      output: this.gate,
+      output: this.echo,
       terminal: true,
       prompt: options.prompt,
       historySize: 500,
@@ -38,28 +39,28 @@ export class Terminal {
     this.lines.on('line', (line) => this.line(line));
     this.lines.on('SIGINT', () => this.interrupt());
     this.lines.on('close', () => this.end());
-    // A window that was closed: readline fails to give back a terminal that is gone, and says nothing.
+    // When the window is closed, readline cannot reset the terminal and reports nothing, so listen for errors here.
     for (const stream of [process.stdin, process.stdout]) stream.on('error', () => this.end());
     process.stdin.on('end', () => this.end());
   }
 
-  /** The next message; undefined when the person wants to leave. */
+  /** Resolves to the next message, or to undefined when the user ends the chat. */
   ask(): Promise<string | undefined> {
-    const queued = this.asked.shift();
+    const queued = this.queued.shift();
     if (queued !== undefined) {
       process.stdout.write(`${this.options.prompt}${queued}\n`);
       return Promise.resolve(queued);
     }
     if (this.closed) return Promise.resolve(undefined);
-    this.gate.open = true;
+    this.echo.open = true;
     this.lines.prompt(true);
     return new Promise((resolve) => {
-      this.waiting = resolve;
+      this.resolveAsk = resolve;
     });
   }
 
   close(): void {
-    this.gate.open = false;
+    this.echo.open = false;
     try {
       this.lines.close();
     } catch {
@@ -78,20 +79,20 @@ export class Terminal {
     this.pasteTimer = setTimeout(() => this.submit(), PASTE_MS);
   }
 
-  /** A paste that ends within a line waits for Enter, so that it can be completed. */
+  /** If the paste ends inside a line, the message waits for Enter, so that the user can complete the line. */
   private submit(): void {
     if (this.lines.line !== '' && this.pasted.length > 0 && !this.closed) return;
     const message = this.pasted.join('\n');
     this.pasted = [];
-    const { waiting } = this;
-    this.waiting = undefined;
-    this.gate.open = false;
-    if (waiting) waiting(message);
-    else if (message.trim() !== '') this.asked.push(message);
+    const { resolveAsk } = this;
+    this.resolveAsk = undefined;
+    this.echo.open = false;
+    if (resolveAsk) resolveAsk(message);
+    else if (message.trim() !== '') this.queued.push(message);
   }
 
   private interrupt(): void {
-    if (!this.waiting) {
+    if (!this.resolveAsk) {
       this.onInterrupt?.();
       return;
     }
@@ -110,7 +111,7 @@ export class Terminal {
       this.close();
       return;
     }
-    process.stdout.write('\n(Ctrl-C again, or Ctrl-D, leaves.)\n');
+    process.stdout.write('\n(Press Ctrl-C again, or Ctrl-D, to end the chat.)\n');
     this.lines.prompt();
   }
 
@@ -118,13 +119,13 @@ export class Terminal {
     if (this.closed) return;
     this.closed = true;
     if (this.pasted.length > 0) this.submit();
-    this.waiting?.(undefined);
-    this.waiting = undefined;
+    this.resolveAsk?.(undefined);
+    this.resolveAsk = undefined;
   }
 }
 
-/** Readline's own echo, held back while an answer is written. */
-class Gate extends Writable {
+/** Readline's output. It is dropped while an answer is written (`open` is false). */
+class Echo extends Writable {
   open = true;
   readonly isTTY = true;
 
@@ -147,12 +148,12 @@ class Gate extends Writable {
   }
 }
 
-/** Asks for a secret; what is typed is not shown. Undefined when nothing was given. */
+/** Asks for a secret and does not show what is typed. Resolves to undefined when nothing is entered. */
 export async function askSecret(question: string): Promise<string | undefined> {
-  const gate = new Gate();
-  gate.open = false;
-  const lines = createInterface({ input: process.stdin, output: gate, terminal: true, historySize: 0 });
-  // Only now: the terminal itself would show what is typed before.
+  const echo = new Echo();
+  echo.open = false;
+  const lines = createInterface({ input: process.stdin, output: echo, terminal: true, historySize: 0 });
+  // After createInterface: before it, the terminal itself shows what is typed.
   process.stderr.write(question);
   const { promise, resolve } = Promise.withResolvers<string | undefined>();
   lines.on('line', (line) => resolve(line.trim() || undefined));

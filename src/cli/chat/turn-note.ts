@@ -1,6 +1,6 @@
 import type { AnswerUsage } from './gateway-api.ts';
 
-/** `1,204 in (1,000 cached), 88 out · $0.0031 · 1.2 s` */
+/** `1,204 (1,000 cached) in, 88 out · $0.0031` */
 export function usageNote(usage: AnswerUsage | undefined, model: string, dot: string): string {
   if (!usage) return 'the provider reported no tokens';
   const cached = usage.cached > 0 ? ` (${count(usage.cached)} cached)` : '';
@@ -15,7 +15,7 @@ export function count(tokens: number): string {
   return tokens.toLocaleString('en-US');
 }
 
-/** Two significant digits below a cent, so that small turns do not look free. */
+/** Below one cent: two significant digits, so that a small cost is not shown as zero. */
 export function money(dollars: number): string {
   if (dollars === 0) return '$0';
   if (dollars >= 0.01) return `$${dollars.toFixed(dollars >= 1 ? 2 : 3)}`;

@@ -1,10 +1,10 @@
-/** Runs of line breaks, blanks, single characters of scripts without blanks, and words. */
+/** Line breaks, runs of blanks, single characters of scripts that write no blanks between words, and words. */
 const PIECES = /\n|[^\S\n]+|[\u2e80-\uffef]|[^\s\u2e80-\uffef]+/gu;
 const WIDE = /^[\u2e80-\uffef]$/u;
 
 /**
- * Breaks streamed text between words, where a terminal would break within one. A word is held until it
- * is whole, so `flush` must be called before anything else is written.
+ * Breaks streamed text between words; a terminal alone would break inside words. A word is held back until it
+ * is whole, so `flush` must be called before other text is written.
  */
 export class WordWrap {
   private column = 0;
@@ -18,8 +18,8 @@ export class WordWrap {
   push(text: string): void {
     for (const piece of text.match(PIECES) ?? []) {
       if (piece === '\n') this.newLine();
-      else if (piece.trim() === '') this.blank(piece);
-      else this.letters(piece);
+      else if (piece.trim() === '') this.pushBlank(piece);
+      else this.pushWord(piece);
     }
   }
 
@@ -31,10 +31,10 @@ export class WordWrap {
     this.word = '';
   }
 
-  private letters(piece: string): void {
+  private pushWord(piece: string): void {
     if (WIDE.test(piece)) this.flush();
     this.word += piece;
-    // Addresses and the like are not worth the wait.
+    // Long words, such as URLs, are written before they are whole.
     if (WIDE.test(piece) || this.word.length > this.width() / 2) this.flush();
   }
 
@@ -43,7 +43,7 @@ export class WordWrap {
     this.out('\n', 0);
   }
 
-  private blank(piece: string): void {
+  private pushBlank(piece: string): void {
     this.flush();
     const column = this.column + piece.length;
     if (column < this.width()) this.out(piece, column);

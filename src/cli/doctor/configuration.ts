@@ -5,7 +5,7 @@ import { loadSettings } from '../settings.ts';
 import type { Env, Finding } from './finding.ts';
 
 export interface CheckedConfiguration {
-  /** Absent when it cannot be used. */
+  /** Absent when the settings have errors. */
   config?: Config;
   findings: Finding[];
 }
@@ -13,7 +13,7 @@ export interface CheckedConfiguration {
 export async function checkConfiguration(env: Env): Promise<CheckedConfiguration> {
   try {
     const config = await loadSettings();
-    return { config, findings: [...describe(config, env), ...doors(config)] };
+    return { config, findings: [...describe(config, env), ...checkAccess(config)] };
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     const findings = error.problems.map((problem): Finding => {
@@ -24,7 +24,7 @@ export async function checkConfiguration(env: Env): Promise<CheckedConfiguration
         subject: where,
         message: problem.slice(colon + 2),
         remedy: where.startsWith('CLAWHOLD_')
-          ? `Correct the variable, or remove it: unset ${where}`
+          ? `Correct this variable, or remove it: unset ${where}`
           : 'Correct this line; docs/clawhold.schema.json describes every setting.',
       };
     });
@@ -41,7 +41,7 @@ function describe(config: Config, env: Env): Finding[] {
     {
       level: 'ok',
       subject: 'File',
-      message: file ?? 'none; the defaults apply (clawhold.yaml would be read)',
+      message: file ?? 'none: the defaults apply (clawhold.yaml in this folder would be read)',
     },
     ...(variables.length > 0
       ? [{ level: 'note', subject: 'Variables', message: variables.join(', ') } satisfies Finding]
@@ -49,32 +49,32 @@ function describe(config: Config, env: Env): Finding[] {
   ];
 }
 
-function doors(config: Config): Finding[] {
+function checkAccess(config: Config): Finding[] {
   const keys = config.keys.length;
   const findings: Finding[] = [
     {
       level: 'ok',
       subject: 'Root key',
       message:
-        config.masterKey === undefined ? 'made at the first start and shown once' : 'from the settings',
+        config.masterKey === undefined ? 'created at the first start and shown once' : 'from the settings',
     },
   ];
   if (keys > 0) findings.push({ level: 'ok', subject: 'Other keys', message: `${keys} from the settings` });
-  const loopback = /^(localhost|127(\.\d+){3}|::1)$/.test(config.host);
-  if (!loopback) {
+  const isLoopback = /^(localhost|127(\.\d+){3}|::1)$/.test(config.host);
+  if (!isLoopback) {
     findings.push({
       level: 'warn',
       subject: 'Host',
       message: `${config.host}: other machines can connect, over plain HTTP`,
       remedy:
-        'Put a TLS proxy before it, or set CLAWHOLD_HOST=127.0.0.1. Inside a container this is as it should be.',
+        'Put a TLS proxy in front of it, or set CLAWHOLD_HOST=127.0.0.1. Inside a container, this host is correct.',
     });
   }
   if (config.storage.kind === 'memory') {
     findings.push({
       level: 'warn',
       subject: 'Storage',
-      message: 'memory: every session is forgotten at the next stop',
+      message: 'memory: all sessions are lost when the gateway stops',
       remedy: 'Set CLAWHOLD_STORAGE_KIND=sqlite to keep them.',
     });
   }

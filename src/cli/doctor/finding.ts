@@ -1,13 +1,13 @@
-/** How things stand: `bad` keeps the gateway from working and makes the exit code 1. */
+/** How serious a finding is. `bad` keeps the gateway from working and makes the exit code 1. */
 export type Level = 'ok' | 'note' | 'warn' | 'bad';
 
-/** One thing that was looked at. */
+/** The result of one check. */
 export interface Finding {
   level: Level;
-  /** What was looked at: `port`, `database`, `openai`. */
+  /** What was checked: `Port`, `Database`, `openai`. */
   subject: string;
   message: string;
-  /** What to do; every `warn` and `bad` has one. */
+  /** What the operator should do. Every `warn` and `bad` has one. */
   remedy?: string;
 }
 

@@ -6,14 +6,14 @@ import type { Finding } from './finding.ts';
 
 const PROBE_MS = 10_000;
 
-/** Asks every provider for its models: free, and it shows whether address and key are good. */
+/** Asks every provider for its list of models. This is free and shows whether the address and the key work. */
 export function probeProviders(on: readonly ProviderOn[], timeoutMs = PROBE_MS): Promise<Finding[]> {
   return Promise.all(on.map((found) => probe(found, timeoutMs)));
 }
 
 async function probe(found: ProviderOn, timeoutMs: number): Promise<Finding> {
   const startedAt = performance.now();
-  const { url, headers } = modelList(found);
+  const { url, headers } = modelListRequest(found);
   try {
     const response = await fetch(url, {
       headers,
@@ -22,13 +22,13 @@ async function probe(found: ProviderOn, timeoutMs: number): Promise<Finding> {
     });
     const ms = Math.round(performance.now() - startedAt);
     const text = await response.text();
-    return response.ok ? counted(found, text, ms) : refused(found, response.status, text);
+    return response.ok ? readModelList(found, text, ms) : rejected(found, response.status, text);
   } catch (error) {
     return unreachable(found, error, timeoutMs);
   }
 }
 
-function modelList({ protocols: [protocol], provider }: ProviderOn): {
+function modelListRequest({ protocols: [protocol], provider }: ProviderOn): {
   url: string;
   headers: Record<string, string>;
 } {
@@ -54,51 +54,51 @@ const KEY_HEADERS: Record<ProtocolName, (key: string) => Record<string, string>>
   local: openaiHeaders,
 };
 
-function counted({ id }: ProviderOn, text: string, ms: number): Finding {
+function readModelList({ id }: ProviderOn, text: string, ms: number): Finding {
   try {
     const body = JSON.parse(text) as { data?: unknown; models?: unknown };
     const list = Array.isArray(body) ? body : (body.data ?? body.models);
     if (Array.isArray(list))
       return { level: 'ok', subject: id, message: `answers in ${ms} ms, ${list.length} models` };
   } catch {
-    // Told below.
+    // Not JSON: reported below.
   }
   return {
     level: 'warn',
     subject: id,
     message: 'answers, but not with a list of models',
-    remedy: 'Check the base URL: is it the API, and not a web page?',
+    remedy: 'Check the base URL: it may lead to a web page and not to the API.',
   };
 }
 
 const REMEDIES: Partial<Record<ErrorCode, (key: string) => string>> = {
-  provider_auth_failed: (key) => `The key is refused. Put a valid one into ${key}.`,
-  quota_exceeded: () => 'The account has no credit left; top it up at the provider.',
-  rate_limited: () => 'The key works, but too many requests were made; try again in a minute.',
-  provider_overloaded: () => 'The provider is overloaded; try again in a minute.',
-  provider_timeout: () => 'The provider is too slow at the moment; try again.',
+  provider_auth_failed: (key) => `The provider rejects the key. Set ${key} to a valid key.`,
+  quota_exceeded: () => 'The account has no credit left. Add credit at the provider.',
+  rate_limited: () => 'The key works, but there were too many requests. Try again in a minute.',
+  provider_overloaded: () => 'The provider is overloaded. Try again in a minute.',
+  provider_timeout: () => 'The provider is too slow now. Try again.',
 };
 
-const PASSING: readonly ErrorCode[] = ['rate_limited', 'provider_overloaded'];
+const TEMPORARY: readonly ErrorCode[] = ['rate_limited', 'provider_overloaded'];
 
-function refused(found: ProviderOn, status: number, text: string): Finding {
+function rejected(found: ProviderOn, status: number, text: string): Finding {
   const { id, keyFrom, baseUrlFrom, row } = found;
   if (status === 404 || status === 405) {
-    // Some providers have no such list; then only a real call could tell about the key.
+    // Some providers have no list of models. For them, only a real call shows whether the key works.
     const remedy = baseUrlFrom
       ? `If calls fail too, check the base URL from ${baseUrlFrom}.`
-      : 'Nothing to do, if calls to it work.';
+      : 'Nothing to do if calls to this provider work.';
     return { level: 'warn', subject: id, message: `has no list of models (HTTP ${status})`, remedy };
   }
-  const code = badKey(status, text) ? 'provider_auth_failed' : codeOfStatus(status);
+  const code = isInvalidKey(status, text) ? 'provider_auth_failed' : codeOfStatus(status);
   const key = keyFrom ?? row?.keyVariables[0] ?? `claws.${id}.api_key`;
-  const remedy = REMEDIES[code]?.(key) ?? 'The provider has a fault; its status page may say more.';
-  const level = PASSING.includes(code) ? 'warn' : 'bad';
+  const remedy = REMEDIES[code]?.(key) ?? 'The provider failed. Its status page may say why.';
+  const level = TEMPORARY.includes(code) ? 'warn' : 'bad';
   return { level, subject: id, message: `HTTP ${status}, ${code}`, remedy };
 }
 
-/** Google answers 400 to a wrong key. */
-function badKey(status: number, text: string): boolean {
+/** Google answers an invalid key with 400, not with 401. */
+function isInvalidKey(status: number, text: string): boolean {
   return status === 400 && /API_KEY_INVALID|api key not valid/i.test(text);
 }
 
@@ -107,7 +107,7 @@ function unreachable({ id, provider, baseUrlFrom }: ProviderOn, error: unknown, 
   const { name, code } = error as { name?: string; code?: string };
   const where = baseUrlFrom ? `Check ${baseUrlFrom}, and` : 'Check';
   if (name === 'TimeoutError') {
-    const remedy = `${where} whether a firewall or proxy stands between this machine and ${host}.`;
+    const remedy = `${where} whether a firewall or proxy blocks calls from this machine to ${host}.`;
     return {
       level: 'bad',
       subject: id,

@@ -9,26 +9,31 @@ export interface FoundClaws {
   findings: Finding[];
 }
 
-/** Says which variable or setting a key comes from, and never anything of the key. */
+/** Reports which variable or setting each key comes from, and never any part of the key. */
 export async function checkProviders(config: Config, env: Env): Promise<FoundClaws> {
   const { providers: rows } = loadCatalogue();
   const localServers = config.detect ? await detectLocalServers(fetch, localCandidates(rows)) : [];
   const found = findProviders({ rows, settings: config.claws, env, localServers, ownPort: config.port });
   const on = found.filter((provider) => provider.state === 'on');
-  const findings = [...on.flatMap((provider) => describe(provider)), ...off(found), ...passedOver(on, env)];
+  const findings = [
+    ...on.flatMap((provider) => describe(provider)),
+    ...disabled(found),
+    ...ignoredBaseUrls(on, env),
+  ];
   if (on.length === 0) {
     findings.unshift({
       level: 'warn',
       subject: 'Providers',
-      message: 'none: only the built-in local/recall answers',
-      remedy: 'Set a key, for example OPENAI_API_KEY, ANTHROPIC_API_KEY or GEMINI_API_KEY, or start Ollama.',
+      message: 'none: only the built-in model local/recall answers',
+      remedy:
+        'Set a provider key, for example OPENAI_API_KEY, ANTHROPIC_API_KEY or GEMINI_API_KEY, or start Ollama.',
     });
   }
   if (!config.detect)
     findings.push({
       level: 'note',
       subject: 'Local servers',
-      message: 'not looked for (CLAWHOLD_DETECT=false)',
+      message: 'not searched for (CLAWHOLD_DETECT=false)',
     });
   else if (localServers.length === 0)
     findings.push({
@@ -42,21 +47,21 @@ export async function checkProviders(config: Config, env: Env): Promise<FoundCla
 function describe(found: ProviderOn): Finding[] {
   const { id, provider, keyFrom, baseUrlFrom, detectedModels, row } = found;
   const parts = [keyFrom ? `key from ${keyFrom}` : 'no key'];
-  if (baseUrlFrom === 'detected') parts.push(`found at ${shown(provider.baseUrl)}`);
-  else if (baseUrlFrom) parts.push(`base URL ${shown(provider.baseUrl)} from ${baseUrlFrom}`);
+  if (baseUrlFrom === 'detected') parts.push(`found at ${withoutPassword(provider.baseUrl)}`);
+  else if (baseUrlFrom) parts.push(`base URL ${withoutPassword(provider.baseUrl)} from ${baseUrlFrom}`);
   if (detectedModels) parts.push(`${detectedModels.length} models`);
   const message = parts.join(', ');
   if (!/^https?:\/\/[^\s/]/.test(provider.baseUrl) || !URL.canParse(provider.baseUrl)) {
-    const remedy = `Set ${baseUrlFrom} to a URL that begins with https:// or http://, or unset it.`;
+    const remedy = `Set ${baseUrlFrom} to a URL that starts with https:// or http://, or remove it.`;
     return [{ level: 'bad', subject: id, message, remedy }];
   }
   const key = provider.apiKey;
   if (key !== undefined && !/^[\x21-\x7e]+$/.test(key)) {
-    const remedy = `Set ${keyFrom} again: it holds spaces or other characters that no key has.`;
+    const remedy = `Set ${keyFrom} again: it contains spaces or other characters that a key cannot have.`;
     return [{ level: 'bad', subject: id, message: `${message}, which is malformed`, remedy }];
   }
   if (detectedModels?.length === 0) {
-    const remedy = 'Load a model into it; for Ollama: ollama pull llama3.2';
+    const remedy = 'Load a model into this server; for Ollama: ollama pull llama3.2';
     return [{ level: 'warn', subject: id, message, remedy }];
   }
   if (key === undefined && row && !row.local && baseUrlFrom === undefined)
@@ -64,12 +69,12 @@ function describe(found: ProviderOn): Finding[] {
   return [{ level: 'ok', subject: id, message }];
 }
 
-/** An address may carry a password. */
-function shown(address: string): string {
+/** A base URL may contain a password. */
+function withoutPassword(address: string): string {
   return address.replace(/^(\w+:\/\/)[^/@]*@/, '$1***@');
 }
 
-function off(found: readonly FoundProvider[]): Finding[] {
+function disabled(found: readonly FoundProvider[]): Finding[] {
   return found.flatMap((provider): Finding[] =>
     provider.state === 'off' && provider.reason === 'disabled'
       ? [{ level: 'note', subject: provider.id, message: `turned off by ${provider.turnOnWith}` }]
@@ -77,12 +82,12 @@ function off(found: readonly FoundProvider[]): Finding[] {
   );
 }
 
-/** `OPENAI_BASE_URL` is often set for clients of the gateway; the gateway itself must not follow it. */
-function passedOver(on: readonly ProviderOn[], env: Env): Finding[] {
+/** `OPENAI_BASE_URL` is often set for clients of the gateway. The gateway ignores it when it points at itself. */
+function ignoredBaseUrls(on: readonly ProviderOn[], env: Env): Finding[] {
   return on.flatMap(({ id, row, baseUrlFrom }): Finding[] => {
     const variable = row?.baseUrlVariables.find((name) => env[name]);
     if (variable === undefined || baseUrlFrom !== undefined) return [];
-    const message = `${variable} leads to this gateway itself, so it is passed over`;
+    const message = `${variable} points at this gateway, so it is ignored`;
     return [{ level: 'note', subject: id, message }];
   });
 }

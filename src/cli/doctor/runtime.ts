@@ -2,9 +2,12 @@ import { arch, platform, release } from 'node:os';
 import { dependencies, version } from '../../../package.json';
 import type { Env, Finding } from './finding.ts';
 
-/** Below it Bun queues outgoing requests silently; `bin/clawhold.mjs` sets much more. */
-const FEW_REQUESTS = 1024;
-const BUNS_DEFAULT_REQUESTS = 256;
+/**
+ * A lower limit is reported. Bun queues requests over its limit silently; `bin/clawhold.mjs` sets a much higher
+ * one.
+ */
+const LEAST_REQUESTS = 1024;
+const DEFAULT_REQUESTS = 256;
 
 export function checkRuntime(env: Env): Finding[] {
   const findings: Finding[] = [
@@ -14,17 +17,17 @@ export function checkRuntime(env: Env): Finding[] {
       : {
           level: 'warn',
           subject: 'Bun',
-          message: `${Bun.version}, while ${dependencies.bun} is what this version is tested with`,
-          remedy: 'Start it with npm start or bin/clawhold.mjs, which bring the right one.',
+          message: `${Bun.version}, but this version is tested with ${dependencies.bun}`,
+          remedy: 'Start it with npm start or bin/clawhold.mjs; they use the right version.',
         },
     { level: 'ok', subject: 'System', message: `${platform()} ${release()}, ${arch()}` },
   ];
-  const requests = Number(env.BUN_CONFIG_MAX_HTTP_REQUESTS || BUNS_DEFAULT_REQUESTS);
-  if (!(requests >= FEW_REQUESTS)) {
+  const requests = Number(env.BUN_CONFIG_MAX_HTTP_REQUESTS || DEFAULT_REQUESTS);
+  if (!(requests >= LEAST_REQUESTS)) {
     findings.push({
       level: 'warn',
       subject: 'Requests',
-      message: `only ${requests} calls to providers can run at once; further ones wait unseen`,
+      message: `only ${requests} calls to providers can run at once; more calls wait without notice`,
       remedy: 'Start with npm start or bin/clawhold.mjs, or set BUN_CONFIG_MAX_HTTP_REQUESTS=65336.',
     });
   }

@@ -4,74 +4,74 @@ import { dirname, join } from 'node:path';
 import type { Config } from '../../config/config.ts';
 import type { Finding } from './finding.ts';
 
-/** "Claw" in ASCII, in the header of a database of ours. */
+/** "Claw" in ASCII: the `application_id` in the header of a Clawhold database. */
 const APPLICATION_ID = 0x436c6177;
 
 const MIB = 1024 ** 2;
-const LITTLE_DISK = 1024 * MIB;
-const NO_DISK = 100 * MIB;
-/** A larger database takes longer to check than a person waits. */
+const LOW_DISK = 1024 * MIB;
+const TOO_LOW_DISK = 100 * MIB;
+/** Larger databases are not checked: it would take too long. */
 const LARGEST_CHECKED = 512 * MIB;
 
-/** Looks without changing anything: no folder is made and no database is written. */
+/** Reads only: it creates no folder and writes to no database. */
 export function checkStorage({ dataDir, storage }: Config): Finding[] {
   if (storage.kind === 'memory') return [];
-  const findings = [folder(dataDir)];
-  const base = existing(dataDir);
-  if (base !== undefined) findings.push(disk(base));
+  const findings = [checkFolder(dataDir)];
+  const base = nearestExisting(dataDir);
+  if (base !== undefined) findings.push(checkDisk(base));
   if (existsSync(dataDir) && findings[0]?.level !== 'bad') {
-    findings.push(...database(join(dataDir, 'clawhold.db')), ...parts(dataDir));
+    findings.push(...checkDatabase(join(dataDir, 'clawhold.db')), ...measureFolders(dataDir));
   }
   return findings;
 }
 
-/** The folder itself, or the nearest one above it that is there. */
-function existing(path: string): string | undefined {
+/** The path itself, or its nearest parent that exists. */
+function nearestExisting(path: string): string | undefined {
   if (existsSync(path)) return path;
-  const above = dirname(path);
-  return above === path ? undefined : existing(above);
+  const parent = dirname(path);
+  return parent === path ? undefined : nearestExisting(parent);
 }
 
-function folder(dataDir: string): Finding {
+function checkFolder(dataDir: string): Finding {
   const subject = 'Data folder';
-  const base = existing(dataDir);
-  const remedy = 'Give this user the right to write there, or set CLAWHOLD_DATA_DIR to another folder.';
+  const base = nearestExisting(dataDir);
+  const remedy = 'Allow this user to write there, or set CLAWHOLD_DATA_DIR to another folder.';
   if (base === undefined || !statSync(base).isDirectory())
     return { level: 'bad', subject, message: `${dataDir} cannot be a folder: ${base} is a file`, remedy };
   try {
     accessSync(base, constants.W_OK | constants.X_OK);
   } catch {
-    return { level: 'bad', subject, message: `${base} is not writable for this user`, remedy };
+    return { level: 'bad', subject, message: `this user cannot write to ${base}`, remedy };
   }
   if (base !== dataDir)
-    return { level: 'ok', subject, message: `${dataDir} will be made at the first start` };
+    return { level: 'ok', subject, message: `${dataDir} will be created at the first start` };
   if (process.platform !== 'win32' && (statSync(dataDir).mode & 0o077) !== 0) {
     return {
       level: 'warn',
       subject,
-      message: `${dataDir} is open to other users of this machine`,
+      message: `other users of this machine can open ${dataDir}`,
       remedy: `chmod 700 ${dataDir}`,
     };
   }
   return { level: 'ok', subject, message: `${dataDir}, writable` };
 }
 
-function disk(path: string): Finding {
+function checkDisk(path: string): Finding {
   const { bavail, bsize } = statfsSync(path);
   const free = bavail * bsize;
   const message = `${size(free)} free`;
-  const remedy = 'Free some space, or set CLAWHOLD_DATA_DIR to a larger disk.';
-  if (free < NO_DISK) return { level: 'bad', subject: 'Disk', message: `only ${message}`, remedy };
-  if (free < LITTLE_DISK) return { level: 'warn', subject: 'Disk', message: `only ${message}`, remedy };
+  const remedy = 'Free some space, or set CLAWHOLD_DATA_DIR to a folder on a larger disk.';
+  if (free < TOO_LOW_DISK) return { level: 'bad', subject: 'Disk', message: `only ${message}`, remedy };
+  if (free < LOW_DISK) return { level: 'warn', subject: 'Disk', message: `only ${message}`, remedy };
   return { level: 'ok', subject: 'Disk', message };
 }
 
 const RESTORE =
-  'Restore it from a backup, or move it away (with its -wal and -shm files) to start with an empty one.';
+  'Restore it from a backup, or move it and its -wal and -shm files away to start with an empty database.';
 
-function database(path: string): Finding[] {
+function checkDatabase(path: string): Finding[] {
   const subject = 'Database';
-  if (!existsSync(path)) return [{ level: 'note', subject, message: 'none yet; made at the first start' }];
+  if (!existsSync(path)) return [{ level: 'note', subject, message: 'none yet: created at the first start' }];
   const bytes = sizeOf(path) + sizeOf(`${path}-wal`);
   try {
     const db = new Database(path, { readonly: true });
@@ -82,20 +82,20 @@ function database(path: string): Finding[] {
           {
             level: 'bad',
             subject,
-            message: `${path} belongs to another application`,
+            message: `${path} is the database of another application`,
             remedy: 'Set CLAWHOLD_DATA_DIR to another folder, or move this file away.',
           },
         ];
       const damage = bytes > LARGEST_CHECKED ? undefined : damageOf(db);
       if (damage) return [{ level: 'bad', subject, message: `damaged: ${damage}`, remedy: RESTORE }];
-      const checked = bytes > LARGEST_CHECKED ? 'too large to be checked here' : 'intact';
-      const message = `opens, ${checked}, schema version ${version}, ${size(bytes)}, ${sessions(db)} sessions`;
+      const checked = bytes > LARGEST_CHECKED ? 'too large to check here' : 'intact';
+      const message = `opens, ${checked}, schema version ${version}, ${size(bytes)}, ${sessionCount(db)} sessions`;
       return [{ level: 'ok', subject, message }];
     } finally {
       db.close();
     }
   } catch (error) {
-    const message = `${path} does not open (${(error as Error).message})`;
+    const message = `${path} cannot be opened (${(error as Error).message})`;
     return [{ level: 'bad', subject, message, remedy: RESTORE }];
   }
 }
@@ -109,12 +109,12 @@ function damageOf(db: Database): string | undefined {
   return result === 'ok' ? undefined : result;
 }
 
-function sessions(db: Database): string {
+function sessionCount(db: Database): string {
   const { count } = db.query('SELECT count(*) AS count FROM sessions').get() as { count: number };
   return count.toLocaleString('en-US');
 }
 
-function parts(dataDir: string): Finding[] {
+function measureFolders(dataDir: string): Finding[] {
   return ['journal', 'blobs'].flatMap((name): Finding[] => {
     const path = join(dataDir, name);
     if (!existsSync(path)) return [];
@@ -127,7 +127,7 @@ function parts(dataDir: string): Finding[] {
   });
 }
 
-/** 0 for a file that has gone meanwhile. */
+/** 0 for a file that no longer exists. */
 function sizeOf(path: string): number {
   return statSync(path, { throwIfNoEntry: false })?.size ?? 0;
 }

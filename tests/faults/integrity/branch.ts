@@ -1,146 +1,150 @@
 import type { Json } from '../../simulators/provider/shape.ts';
-import type { Call, Entry, Heard } from './reply.ts';
+import type { Call, Entry, Received } from './reply.ts';
 
-/** Something that was said, and what a model has to hear of it from then on. */
-export interface Said {
+/** An entry of a conversation, and whether later requests must contain it. */
+export interface Statement {
   entry: Entry;
   /**
-   * `surely`: it was acknowledged. `maybe`: what became of it was not seen, as when a call failed. `never`: it was
-   * deleted, or the client has gone back behind it.
+   * `must`: it was acknowledged. `may`: the client does not know its outcome, for example after a failure.
+   * `never`: it was deleted, or the client has left it behind.
    */
-  heard: 'surely' | 'maybe' | 'never';
-  /** The client left before it was whole: it may go on. */
+  expected: 'must' | 'may' | 'never';
+  /** The client disconnected before the entry was whole: the stored text may be longer. */
   cut?: true;
 }
 
-/** A branch of a session, as a client knows it that believes only what it was told. */
+/** A branch of a session, as a client knows it from acknowledged results. */
 export class Branch {
-  /** Calls that wait for an answer. */
+  /** Calls without an output. */
   open: Call[] = [];
-  /** Something has been said since they were made: the gateway may have given them up. */
+  /** A message has followed the calls, so that the gateway may have given them a synthetic output. */
   areLate = false;
 
   constructor(
-    /** Absent where the branch is that of a named session, which its turns move on. */
+    /** The response that the branch ends with. Absent for the branch of a named session. */
     public tip?: string,
-    readonly said: Said[] = [],
+    readonly entries: Statement[] = [],
   ) {}
 
   copy(tip: string): Branch {
     const copy = new Branch(
       tip,
-      this.said.map((said) => ({ ...said })),
+      this.entries.map((statement) => ({ ...statement })),
     );
     copy.open = [...this.open];
     copy.areLate = this.areLate;
     return copy;
   }
 
-  add(entries: readonly Entry[], heard: Said['heard'], cut?: true): void {
-    // What may have been given before may be heard there instead.
-    const isRepeated = (entry: Entry) => this.said.some((said) => keyOf(said.entry) === keyOf(entry));
+  add(entries: readonly Entry[], expected: Statement['expected'], cut?: true): void {
+    // An output that was sent before may appear at its earlier position.
+    const isRepeated = (entry: Entry) =>
+      this.entries.some((statement) => keyOf(statement.entry) === keyOf(entry));
     for (const entry of entries) {
-      const here = entry.kind === 'output' && isRepeated(entry) ? 'maybe' : heard;
-      this.said.push({ entry, heard: here, ...(cut && { cut }) });
+      const here = entry.kind === 'output' && isRepeated(entry) ? 'may' : expected;
+      this.entries.push({ entry, expected: here, ...(cut && { cut }) });
     }
   }
 
-  /** The conversation as a client would bring it along that keeps it itself: with the outputs that it gave. */
+  /** The history as a client would send it: with each output once. */
   get history(): Entry[] {
     const outputs = new Set<string>();
-    return this.said.flatMap(({ entry, heard }): Entry[] => {
-      if (entry.kind !== 'output') return heard === 'surely' ? [entry] : [];
-      if (heard === 'never' || outputs.has(keyOf(entry))) return [];
+    return this.entries.flatMap(({ entry, expected }): Entry[] => {
+      if (entry.kind !== 'output') return expected === 'must' ? [entry] : [];
+      if (expected === 'never' || outputs.has(keyOf(entry))) return [];
       outputs.add(keyOf(entry));
       return [entry];
     });
   }
 
   /**
-   * A client's own history takes the place of what was said before, as soon as it is answered. What was deleted
-   * before is heard again where the history leaves the session's own before it, and else is not.
+   * The client's history replaces the earlier entries as soon as it is answered. Whether a deleted entry appears
+   * again depends on where the history begins to differ from the session.
    */
   replace(history: readonly Entry[], isAnswered: boolean): void {
-    for (const said of this.said) {
-      if (said.heard === 'never' || !history.includes(said.entry)) said.heard = 'maybe';
+    for (const statement of this.entries) {
+      if (statement.expected === 'never' || !history.includes(statement.entry)) statement.expected = 'may';
     }
     if (!isAnswered) {
       this.insert(history);
       return;
     }
     const doubtful = new Set(
-      this.said.flatMap(({ entry, heard }) => (heard === 'maybe' ? keyOf(entry) : [])),
+      this.entries.flatMap(({ entry, expected }) => (expected === 'may' ? keyOf(entry) : [])),
     );
-    this.said.length = 0;
+    this.entries.length = 0;
     for (const entry of history) {
-      this.said.push({ entry, heard: doubtful.has(keyOf(entry)) ? 'maybe' : 'surely' });
+      this.entries.push({ entry, expected: doubtful.has(keyOf(entry)) ? 'may' : 'must' });
     }
   }
 
   private insert(history: readonly Entry[]): void {
     let at = 0;
     for (const entry of history) {
-      const known = this.said.findIndex((said) => said.entry === entry);
+      const known = this.entries.findIndex((statement) => statement.entry === entry);
       if (known !== -1) at = known + 1;
-      else this.said.splice(at++, 0, { entry, heard: 'maybe' });
+      else this.entries.splice(at++, 0, { entry, expected: 'may' });
     }
   }
 
-  /** Takes in what came of a turn. One that brought nothing may be as if it had not been asked. */
-  take(input: readonly Entry[], { entries, whole }: Heard): void {
+  /** Adds the result of a turn. A turn without output may be left out of later requests. */
+  take(input: readonly Entry[], { entries, whole }: Received): void {
     this.areLate = entries.length === 0;
     if (this.areLate) {
-      this.add(input, 'maybe');
-      this.said.push({ entry: { kind: 'said', text: '' }, heard: 'maybe', cut: true });
+      this.add(input, 'may');
+      this.entries.push({ entry: { kind: 'assistant', text: '' }, expected: 'may', cut: true });
       return;
     }
-    this.add(input, 'surely');
-    this.add(entries, 'surely', whole ? undefined : true);
+    this.add(input, 'must');
+    this.add(entries, 'must', whole ? undefined : true);
     this.open = entries.filter((entry) => entry.kind === 'call');
   }
 }
 
 const keyOf = (entry: Entry): string => JSON.stringify(entry);
 
-/** What the gateway and the protocols add by themselves. */
+/** Lines that the gateway and the protocols add. */
 const ADDED = new Set([
   'assistant: []',
   'output No output: the call was never answered.',
   'user: Begin.',
   'user: Continue.',
 ]);
-/** Words at protocols that know no refusals. */
+/** A refusal, as protocols without refusals receive it. */
 const REFUSAL = "assistant: I'm";
 
-/** A line that a provider may be sent. */
+/** A line that a provider may or must receive. */
 interface Expected {
   line: string;
-  heard: Said['heard'];
-  /** Where it goes on, it is the same all the same. */
+  expected: Statement['expected'];
+  /** The received line may be longer than this one. */
   cut: boolean;
 }
 
 /**
- * What is wrong with what a provider was sent (`tests/harness/upstream.ts`): everything that was surely said
- * has to be there, nothing else may be, and all in order. Undefined where all is well.
+ * Compares the lines that a provider received (`tests/harness/upstream.ts`) with the conversation: all `must` entries
+ * are there, no unknown lines are there, and all are in order. Returns the problem, or undefined.
  */
-export function misheard(said: readonly Said[], lines: readonly string[]): string | undefined {
-  const isSaid = (line: string) => /^(user|assistant|output)/.test(line) && !ADDED.has(line);
-  const sent = lines.filter((line) => isSaid(line) && !line.startsWith(REFUSAL));
-  const expected = said.flatMap((each) => expectedOf(each) ?? []);
-  const surely = expected.filter(({ heard }) => heard === 'surely');
-  const maybe = expected.filter(({ heard }) => heard !== 'never');
-  // Outputs stand with their calls, wherever those are: the provider sees to it.
+export function contextProblem(
+  conversation: readonly Statement[],
+  lines: readonly string[],
+): string | undefined {
+  const isCompared = (line: string) => /^(user|assistant|output)/.test(line) && !ADDED.has(line);
+  const sent = lines.filter((line) => isCompared(line) && !line.startsWith(REFUSAL));
+  const possible = conversation.flatMap((each) => expectedOf(each) ?? []);
+  const surely = possible.filter(({ expected }) => expected === 'must');
+  const maybe = possible.filter(({ expected }) => expected !== 'never');
+  // The order of outputs is not checked here: the simulator refuses outputs that are not with their calls.
   const missing =
     surely.find(({ line }) => isOutput(line) && !sent.includes(line)) ??
-    firstAstray(withoutOutputs(surely, lineOf), withoutOutputs(sent, String), (one, line) =>
+    firstUnmatched(withoutOutputs(surely, lineOf), withoutOutputs(sent, String), (one, line) =>
       isLine(line, one),
     );
-  if (missing) return `not heard, or not in its place: ${missing.line}`;
-  const strange =
+  if (missing) return `missing or out of order: ${missing.line}`;
+  const unknown =
     sent.find((line) => isOutput(line) && !maybe.some((one) => one.line === line)) ??
-    firstAstray(withoutOutputs(sent, String), withoutOutputs(maybe, lineOf), isLine);
-  return strange && `heard, and not said there: ${strange}`;
+    firstUnmatched(withoutOutputs(sent, String), withoutOutputs(maybe, lineOf), isLine);
+  return unknown && `unexpected or out of order: ${unknown}`;
 }
 
 const isLine = (line: string, { line: whole, cut }: Expected) =>
@@ -150,17 +154,17 @@ const lineOf = ({ line }: Expected): string => line;
 const withoutOutputs = <One>(entries: readonly One[], line: (one: One) => string): One[] =>
   entries.filter((one) => !isOutput(line(one)));
 
-const ROLES = { user: 'user: ', said: 'assistant: ', output: 'output ' } as const;
+const ROLES = { user: 'user: ', assistant: 'assistant: ', output: 'output ' } as const;
 
-/** Refusals, calls and thoughts are not the same text at every provider, or not shown to all. */
-function expectedOf({ entry, heard, cut }: Said): Expected | undefined {
+/** Refusals, calls and thoughts are left out: their text differs between providers, or is not sent to all. */
+function expectedOf({ entry, expected, cut }: Statement): Expected | undefined {
   if (entry.kind === 'refusal' || entry.kind === 'call' || entry.kind === 'thought') return undefined;
   const line = ROLES[entry.kind] + entry.text;
-  return line.startsWith(REFUSAL) ? undefined : { line, heard, cut: cut === true };
+  return line.startsWith(REFUSAL) ? undefined : { line, expected, cut: cut === true };
 }
 
-/** The first of `some` that is not among `all`, behind the one before it. */
-function firstAstray<One, Other>(
+/** The first of `some` that does not match an entry of `all` after the match of the one before it. */
+function firstUnmatched<One, Other>(
   some: readonly One[],
   all: readonly Other[],
   matches: (one: One, other: Other) => boolean,
@@ -173,24 +177,24 @@ function firstAstray<One, Other>(
   return undefined;
 }
 
-/** A history in the words of chat completions. */
+/** A history as messages of chat completions. */
 export function asMessages(history: readonly Entry[]): Json[] {
   const messages: Json[] = [];
   let run: Json | undefined;
-  const spoken = () => {
+  const currentMessage = () => {
     if (run) return run;
     run = { role: 'assistant', content: null };
     messages.push(run);
     return run;
   };
   for (const entry of history) {
-    if (entry.kind === 'said' || entry.kind === 'refusal') {
+    if (entry.kind === 'assistant' || entry.kind === 'refusal') {
       run = undefined;
-      spoken()[entry.kind === 'said' ? 'content' : 'refusal'] = entry.text;
+      currentMessage()[entry.kind === 'assistant' ? 'content' : 'refusal'] = entry.text;
     } else if (entry.kind === 'call') {
       const { call_id: id, name, args } = entry;
       const call = { id, type: 'function', function: { name, arguments: args } };
-      const message = spoken();
+      const message = currentMessage();
       message.tool_calls = [...((message.tool_calls as Json[] | undefined) ?? []), call];
     } else if (entry.kind !== 'thought') {
       run = undefined;
@@ -202,17 +206,17 @@ export function asMessages(history: readonly Entry[]): Json[] {
   return messages;
 }
 
-/** The same in the words of responses. */
+/** A history as items of the Responses API. */
 export const asItems = (history: readonly Entry[]): Json[] => history.map(asItem);
 
 function asItem(entry: Entry): Json {
   switch (entry.kind) {
     case 'user':
       return { type: 'message', role: 'user', content: entry.text };
-    case 'said':
-      return said({ type: 'output_text', text: entry.text, annotations: [] });
+    case 'assistant':
+      return assistantMessage({ type: 'output_text', text: entry.text, annotations: [] });
     case 'refusal':
-      return said({ type: 'refusal', refusal: entry.text });
+      return assistantMessage({ type: 'refusal', refusal: entry.text });
     case 'call':
       return { type: 'function_call', call_id: entry.call_id, name: entry.name, arguments: entry.args };
     case 'output':
@@ -222,4 +226,4 @@ function asItem(entry: Entry): Json {
   }
 }
 
-const said = (part: Json): Json => ({ type: 'message', role: 'assistant', content: [part] });
+const assistantMessage = (part: Json): Json => ({ type: 'message', role: 'assistant', content: [part] });

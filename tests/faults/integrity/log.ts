@@ -3,15 +3,15 @@ import type { Item } from '../../../src/core/items.ts';
 import type { Turn } from '../../../src/core/turn.ts';
 
 /**
- * What is wrong with the log of a session, one line each: whenever a model was asked, every call on the branch
- * had its output, in the order in which a provider takes them, and every thought led to something or is marked
- * as cut. Deletions do not matter: the log is as it was written.
+ * The problems in the log of a session, as text. Whenever a model is asked, every call on the branch must have its
+ * output, in an order that providers accept, and every thought must have an item after it or be marked as incomplete.
+ * Deletions do not matter, because they do not change the log.
  */
-export function flaws(turns: readonly Turn[]): string[] {
+export function logProblems(turns: readonly Turn[]): string[] {
   const byId = new Map(turns.map((turn) => [turn.id, turn]));
   return turns
     .filter(({ model }) => model !== undefined)
-    .flatMap((turn) => flawsBefore(turn, branchOf(byId, turn.id)));
+    .flatMap((turn) => problemsBefore(turn, branchOf(byId, turn.id)));
 }
 
 function branchOf(turns: ReadonlyMap<TurnId, Turn>, tip: TurnId): Turn[] {
@@ -21,14 +21,14 @@ function branchOf(turns: ReadonlyMap<TurnId, Turn>, tip: TurnId): Turn[] {
   return branch.reverse();
 }
 
-function flawsBefore(asked: Turn, branch: readonly Turn[]): string[] {
+function problemsBefore(asked: Turn, branch: readonly Turn[]): string[] {
   const open: string[] = [];
   const found: string[] = [];
   for (const turn of branch) {
     turn.input.forEach((item, index) => {
       take(item, open, found);
-      if (item.type === 'reasoning' && item.status !== 'incomplete' && !leadsOn(turn, index))
-        found.push('a thought leads to nothing');
+      if (item.type === 'reasoning' && item.status !== 'incomplete' && !hasFollowingItem(turn, index))
+        found.push('no item follows a thought');
     });
     if (turn.model !== undefined) found.push(...open.splice(0).map((call) => `${call} is open`));
     if (turn !== asked) for (const item of turn.output) take(item, open, found);
@@ -43,12 +43,12 @@ function take(item: Item, open: string[], found: string[]): void {
     if (at === -1) found.push(`${item.call_id} was not called`);
     else open.splice(at, 1);
   } else if (item.type === 'message' && item.role !== 'assistant') {
-    found.push(...open.splice(0).map((call) => `${call} is passed over`));
+    found.push(...open.splice(0).map((call) => `${call} has no output before the next message`));
   }
 }
 
-/** What is added to later may still come, unless a model is asked. */
-function leadsOn({ model, input }: Turn, index: number): boolean {
+/** Whether an item follows the thought. If no model was asked, items may still be added later. */
+function hasFollowingItem({ model, input }: Turn, index: number): boolean {
   const next = input.slice(index + 1).find(({ type }) => type !== 'reasoning');
   if (!next) return model === undefined;
   return next.type === 'function_call' || (next.type === 'message' && next.role === 'assistant');

@@ -1,30 +1,30 @@
 import fc from 'fast-check';
 
-/** Where and by whom a turn is asked. Numbers choose among what there is at that moment. */
+/** One request. Numbers select an entry of a list (branches, responses, items), modulo its length. */
 export interface TurnMove {
   kind: 'turn';
   branch: number;
   provider: Provider;
-  /** What the model does; see the simulator's README. */
+  /** The behaviour of the model; see the simulator's README. */
   model: (typeof MODELS)[number];
   dialect: 'chat' | 'responses';
   stream: boolean;
-  /** The client brings the whole conversation along. */
+  /** The client sends the whole conversation. */
   history: boolean;
-  /** Which of the open calls are answered; `behind` puts the outputs behind the question. */
+  /** Which open calls get an output. `behind` puts the outputs after the question. */
   outputs: 'all' | 'first' | 'none' | 'twice' | 'behind';
-  /** Something is said, too. */
+  /** The request also has a user message. */
   asks: boolean;
   trouble?: Trouble;
 }
 
 export type Trouble =
-  /** The client leaves after so many events. */
+  /** The client disconnects after this many events. */
   | { kind: 'abort'; after: number; onDisconnect: 'run_on' | 'cancel' }
   | { kind: 'cancel'; after: number }
-  /** The gateway is killed. */
+  /** The gateway is killed after this many events. */
   | { kind: 'crash'; after: number }
-  /** The provider breaks the answer off. */
+  /** The provider fails. */
   | { kind: 'fault'; fault: string; once: boolean; whenBroken: 'fail' | 'restart' };
 
 export type Move =
@@ -32,12 +32,12 @@ export type Move =
   /** Items are added to the session. */
   | { kind: 'append'; what: (typeof APPENDED)[number]; twice: boolean }
   | { kind: 'delete item' | 'delete response'; which: number }
-  /** A new branch begins behind an older response. */
+  /** A new branch begins after an older response. */
   | { kind: 'fork'; response: number }
-  /** A client's own history, cut and gone on with in another way. */
+  /** The client sends the first entries of its history, followed by a different message. */
   | { kind: 'edit'; keep: number; provider: Provider; dialect: 'chat' | 'responses' };
 
-/** The claws of `PROVIDERS.yaml`, with a model's name that brings out how its protocol thinks. */
+/** The providers, each with a model name that selects how its protocol handles reasoning. */
 export const PROVIDERS = {
   responses: 'openai/gpt-5.5',
   chat: 'groq/some',
@@ -58,10 +58,10 @@ const APPENDED = [
   'outputs',
   'one output',
   'question',
-  'words of the model',
+  'assistant message',
   'thought',
   'call',
-  'round',
+  'call with output',
 ] as const;
 
 const after = fc.nat(12);
@@ -129,7 +129,7 @@ const crash: fc.Arbitrary<Move> = fc.tuple(turn, after).map(([each, count]) => (
   trouble: { kind: 'crash' as const, after: count },
 }));
 
-/** A few moves with a crash between each two. */
+/** A few moves, with a crash after each. */
 export const crashes: fc.Arbitrary<Move[]> = fc
   .array(fc.tuple(move, crash), { minLength: 1, maxLength: 3 })
   .map((pairs) => pairs.flat());

@@ -1,9 +1,9 @@
-/** The id of every call that comes through the proxy. */
+/** The id of every call in an answer of the proxy. */
 export const ONE_ID = 'call_0';
 
 /**
- * Stands before a provider and gives every tool call of an answer the same id, as some servers do. What is sent
- * to the provider goes through untouched. Answers are passed on whole, or not at all.
+ * A proxy that gives every tool call in a provider's answer the same id, as some servers do. It does not change
+ * requests. It buffers answers: it passes an answer on whole, or fails with 502.
  */
 export function oneIdProxy(provider: string): { url: string; stop(): void } {
   const server = Bun.serve({

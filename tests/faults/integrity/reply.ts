@@ -1,60 +1,64 @@
 import { asJson, asList, asText, type Json } from '../../simulators/provider/shape.ts';
 
-/** One thing that was said in a conversation, as its client knows it. */
+/** One entry of a conversation, as its client knows it. */
 export type Entry =
   | { kind: 'user'; text: string }
-  | { kind: 'said'; text: string }
+  | { kind: 'assistant'; text: string }
   | { kind: 'refusal'; text: string }
   | { kind: 'call'; call_id: string; name: string; args: string }
   | { kind: 'output'; call_id: string; text: string }
-  /** As the Responses API shows it. */
+  /** A reasoning item, as in the Responses API. */
   | { kind: 'thought'; item: Json };
 
 export type Call = Entry & { kind: 'call' };
 
-/** What a client has understood of a reply. */
-export interface Heard {
+/** What a client has received of a reply. */
+export interface Received {
   status: number;
   /** `resp_…` */
   id?: string;
-  /** The answer, as far as it has come; calls only whole ones. */
+  /** The answer so far. It has only whole calls. */
   entries: Entry[];
-  /** The reply came to its end, and the answer too. */
+  /** Whether the reply and the answer are complete. */
   whole: boolean;
   error?: { code: string; message: string };
 }
 
-export const nothingHeard = (): Heard => ({ status: 0, entries: [], whole: false });
+export const nothingReceived = (): Received => ({ status: 0, entries: [], whole: false });
 
-/** Asked after each event of a stream. */
-export type Stays = (events: number) => boolean | Promise<boolean>;
+/** Called after each event of a stream. False: the client stops reading. */
+export type KeepsReading = (events: number) => boolean | Promise<boolean>;
 
-/** Reads a reply into `heard` as it comes, a stream only as long as its client stays. */
-export async function hear(reply: Response, heard: Heard, stays: Stays): Promise<void> {
-  heard.status = reply.status;
+/** Reads a reply into `received`. A stream is read until its end or until `keepsReading` returns false. */
+export async function readReply(
+  reply: Response,
+  received: Received,
+  keepsReading: KeepsReading,
+): Promise<void> {
+  received.status = reply.status;
   const id = reply.headers.get('x-clawhold-response-id');
-  if (id) heard.id = id;
+  if (id) received.id = id;
   const isStream = reply.headers.get('content-type')?.startsWith('text/event-stream');
-  if (isStream) await hearStream(reply, heard, stays);
-  else hearWhole((await reply.json()) as Json, heard);
+  if (isStream) await readStream(reply, received, keepsReading);
+  else readJson((await reply.json()) as Json, received);
 }
 
-function hearWhole(body: Json, heard: Heard): void {
-  if (body.error) heard.error = body.error as Heard['error'];
+function readJson(body: Json, received: Received): void {
+  if (body.error) received.error = body.error as Received['error'];
   const [choice] = asList(body.choices);
   if (choice) {
     const { content, refusal, tool_calls } = asJson(choice.message);
-    heard.entries = chatEntries(asText(content), asText(refusal), asList(tool_calls));
-    heard.whole = true;
+    received.entries = chatEntries(asText(content), asText(refusal), asList(tool_calls));
+    received.whole = true;
   } else {
-    heard.entries = asList(body.output).flatMap(entriesOf);
-    heard.whole = body.status === 'completed' || body.status === 'incomplete';
+    received.entries = asList(body.output).flatMap(entriesOf);
+    received.whole = body.status === 'completed' || body.status === 'incomplete';
   }
 }
 
 function chatEntries(content: string, refusal: string, calls: Json[]): Entry[] {
   return [
-    ...(content === '' ? [] : [{ kind: 'said' as const, text: content }]),
+    ...(content === '' ? [] : [{ kind: 'assistant' as const, text: content }]),
     ...(refusal === '' ? [] : [{ kind: 'refusal' as const, text: refusal }]),
     ...calls.map((call) => {
       const { name, arguments: args } = asJson(call.function);
@@ -69,7 +73,7 @@ function entriesOf(item: Json): Entry[] {
       return asList(item.content).map((part) =>
         part.type === 'refusal'
           ? { kind: 'refusal', text: asText(part.refusal) }
-          : { kind: 'said', text: asText(part.text) },
+          : { kind: 'assistant', text: asText(part.text) },
       );
     case 'function_call': {
       const { call_id, name, arguments: args, status } = item;
@@ -83,10 +87,10 @@ function entriesOf(item: Json): Entry[] {
   }
 }
 
-async function hearStream(reply: Response, heard: Heard, stays: Stays): Promise<void> {
+async function readStream(reply: Response, received: Received, keepsReading: KeepsReading): Promise<void> {
   const decoder = new TextDecoder();
-  const chat = new ChatListener(heard);
-  const responses = new ResponsesListener(heard);
+  const chat = new ChatReader(received);
+  const responses = new ResponsesReader(received);
   let rest = '';
   let events = 0;
   for await (const chunk of reply.body!) {
@@ -101,23 +105,23 @@ async function hearStream(reply: Response, heard: Heard, stays: Stays): Promise<
         if (event.type === undefined) chat.take(event);
         else responses.take(event);
       }
-      if (!(await stays(++events))) return;
+      if (!(await keepsReading(++events))) return;
     }
   }
 }
 
-class ChatListener {
+class ChatReader {
   private content = '';
   private refusal = '';
   private calls: { id: string; name: string; args: string }[] = [];
   private finish = '';
 
-  constructor(private readonly heard: Heard) {}
+  constructor(private readonly received: Received) {}
 
   take(chunk: Json): void {
-    if (chunk.error) this.heard.error = chunk.error as Heard['error'];
+    if (chunk.error) this.received.error = chunk.error as Received['error'];
     const { restart } = asJson(chunk.clawhold);
-    if (restart) this.forget(asJson(asJson(restart).discard));
+    if (restart) this.discard(asJson(asJson(restart).discard));
     const [choice] = asList(chunk.choices);
     const delta = asJson(choice?.delta);
     this.content += asText(delta.content);
@@ -132,38 +136,38 @@ class ChatListener {
       call.args += asText(args);
     }
     if (typeof choice?.finish_reason === 'string') this.finish = choice.finish_reason;
-    this.tell();
+    this.update();
   }
 
   done(): void {
-    this.heard.whole = this.finish !== '';
-    this.tell();
+    this.received.whole = this.finish !== '';
+    this.update();
   }
 
-  private forget({ content, tool_calls }: Json): void {
+  private discard({ content, tool_calls }: Json): void {
     if (content) this.content = '';
     for (const index of tool_calls as number[]) delete this.calls[index];
   }
 
-  /** Calls are whole when the finish says that the model waits for them. */
-  private tell(): void {
+  /** Calls are whole when the finish reason is `tool_calls`. */
+  private update(): void {
     const calls = this.finish === 'tool_calls' ? this.calls.filter(Boolean) : [];
     const wire = calls.map(({ id, name, args }) => ({ id, function: { name, arguments: args } }));
-    this.heard.entries = chatEntries(this.content, this.refusal, wire as Json[]);
+    this.received.entries = chatEntries(this.content, this.refusal, wire as Json[]);
   }
 }
 
-class ResponsesListener {
+class ResponsesReader {
   private readonly items: Entry[][] = [];
 
-  constructor(private readonly heard: Heard) {}
+  constructor(private readonly received: Received) {}
 
   take(event: Json): void {
     const at = Number(event.output_index);
     switch (event.type) {
       case 'response.output_text.delta':
       case 'response.refusal.delta':
-        this.grow(at, event.type === 'response.refusal.delta' ? 'refusal' : 'said', asText(event.delta));
+        this.grow(at, event.type === 'response.refusal.delta' ? 'refusal' : 'assistant', asText(event.delta));
         break;
       case 'response.output_item.done':
         this.items[at] = entriesOf(asJson(event.item));
@@ -175,16 +179,16 @@ class ResponsesListener {
       case 'response.incomplete':
         this.items.length = 0;
         this.items.push(asList(asJson(event.response).output).flatMap(entriesOf));
-        this.heard.whole = asJson(event.response).status !== 'cancelled';
+        this.received.whole = asJson(event.response).status !== 'cancelled';
         break;
       case 'response.failed':
       case 'error':
-        this.heard.error = (asJson(event.response).error ?? event) as Heard['error'];
+        this.received.error = (asJson(event.response).error ?? event) as Received['error'];
     }
-    this.heard.entries = this.items.flat().filter(Boolean);
+    this.received.entries = this.items.flat().filter(Boolean);
   }
 
-  private grow(at: number, kind: 'said' | 'refusal', text: string): void {
+  private grow(at: number, kind: 'assistant' | 'refusal', text: string): void {
     const parts = this.items[at] ?? [];
     this.items[at] = parts;
     const last = parts.at(-1);

@@ -3,10 +3,10 @@ import { json } from '../../harness/journey.ts';
 import { sent } from '../../harness/upstream.ts';
 import type { Provider as Simulator } from '../../simulators/provider/provider.ts';
 import { asList, asText, type Json } from '../../simulators/provider/shape.ts';
-import { asItems, asMessages, Branch, misheard, type Said } from './branch.ts';
+import { asItems, asMessages, Branch, contextProblem, type Statement } from './branch.ts';
 import { type Move, PROVIDERS, type Provider, type Trouble, type TurnMove } from './moves.ts';
 import { ONE_ID } from './one-id.ts';
-import { type Call, type Entry, type Heard, hear, nothingHeard } from './reply.ts';
+import { type Call, type Entry, nothingReceived, type Received, readReply } from './reply.ts';
 
 const parameters = { type: 'object', properties: { city: { type: 'string' } }, required: ['city'] };
 const TOOLS = ['weather', 'population'].map((name) => ({ name, description: 'Of a city.', parameters }));
@@ -14,45 +14,45 @@ const CHAT_TOOLS = TOOLS.map((tool) => ({ type: 'function', function: tool }));
 const RESPONSES_TOOLS = TOOLS.map((tool) => ({ type: 'function', ...tool, strict: false }));
 
 let count = 0;
-/** No text is part of another one. */
+/** A text that is not part of any other text. */
 const unique = (what: string): string => `${what} ${++count}.`;
 
-/** How a turn is asked. */
+/** The request of a turn. */
 interface Request {
   branch: Branch;
   dialect: 'chat' | 'responses';
   stream: boolean;
   model: string;
-  /** What is new, or with `history` everything. */
+  /** The new entries; with `history`, all entries. */
   entries: readonly Entry[];
   history: boolean;
   thinks?: boolean;
   trouble?: Trouble;
 }
 
-/** What a walk goes through. */
-export interface Place {
+/** The gateway and the simulator of a walk. */
+export interface Setup {
   gateway: TestGateway;
   simulator: Simulator;
   /** Kills the gateway and starts another one on its data. */
   crash?(): Promise<void>;
 }
 
-/** One session in the hands of a client that does what clients do. Throws where the gateway breaks a promise. */
+/** One session that a client uses with random moves. Rejects when the gateway breaks a guarantee. */
 export class Walk {
   readonly name = `walk-${++count}`;
   private readonly branches = [new Branch()];
-  /** Acknowledged turns, each with its branch as it was then. */
+  /** A copy of the branch after each acknowledged turn. */
   private readonly responses: Branch[] = [];
-  /** The session's latest answer. */
+  /** The latest response of the session. */
   private head: string | undefined;
-  /** Turns that may still be running. */
-  private readonly left: string[] = [];
+  /** The ids of turns that may still be running. */
+  private readonly unfinished: string[] = [];
 
-  constructor(private readonly place: Place) {}
+  constructor(private readonly setup: Setup) {}
 
   private get gateway(): TestGateway {
-    return this.place.gateway;
+    return this.setup.gateway;
   }
 
   private get main(): Branch {
@@ -76,7 +76,7 @@ export class Walk {
     }
   }
 
-  /** Every branch goes on at every provider, and each of them hears everything. */
+  /** Continues every branch at every provider, and checks that each provider receives the whole conversation. */
   async finish(providers: readonly Provider[]): Promise<void> {
     for (const branch of this.branches) {
       for (const [index, provider] of providers.entries()) {
@@ -97,13 +97,13 @@ export class Walk {
     const asks = move.asks || outputs.length === 0;
     const question: Entry[] = asks ? [{ kind: 'user', text: unique('I ask') }] : [];
     const input = [...outputs, ...question];
-    const history = move.history && branch.tip === undefined && hasWordsOfModel(branch.history);
+    const history = move.history && branch.tip === undefined && hasModelOutput(branch.history);
     const isBehind = move.outputs === 'behind' && !branch.areLate;
-    const news = isBehind ? [...question, ...outputs] : input;
+    const entries = isBehind ? [...question, ...outputs] : input;
     const repeats = move.outputs === 'twice' && !history && isUnambiguous(branch.open);
-    const repeated = repeats ? [...outputs, ...news] : news;
+    const repeated = repeats ? [...outputs, ...entries] : entries;
     const { trouble } = move;
-    // A client can only leave a stream half read.
+    // Only a stream can be read in part.
     const stream = move.stream || (trouble !== undefined && trouble.kind !== 'fault');
     const request = {
       branch,
@@ -118,7 +118,7 @@ export class Walk {
     await this.ask(request, history ? question : input);
   }
 
-  /** The same call always has the same output, however often it is sent. */
+  /** The outputs for open calls. A call always has the same output. */
   private outputsFor({ open }: Branch, which: TurnMove['outputs']): Entry[] {
     const calls = which === 'none' ? [] : which === 'first' ? open.slice(0, 1) : open;
     return calls.map((call) => answerTo(call));
@@ -126,41 +126,50 @@ export class Walk {
 
   private async ask(request: Request, input: readonly Entry[]): Promise<void> {
     const { branch, history } = request;
-    const heard = await this.send(request);
+    const received = await this.send(request);
     if (history)
       branch.replace(
         request.entries.slice(0, request.entries.length - input.length),
-        heard.entries.length > 0,
+        received.entries.length > 0,
       );
     const { trouble } = request;
     if (!trouble) {
-      if (!heard.whole) throw new Error(`the turn did not end well: ${JSON.stringify(heard)}`);
-    } else if (heard.status >= 400 && heard.status < 500 && heard.status !== 429) {
-      throw new Error(`the request was refused: ${JSON.stringify(heard)}`);
+      if (!received.whole) throw new Error(`the turn is not whole: ${JSON.stringify(received)}`);
+    } else if (received.status >= 400 && received.status < 500 && received.status !== 429) {
+      throw new Error(`the request was refused: ${JSON.stringify(received)}`);
     }
-    // A chain goes on from what the client has seen, or from where it was before.
-    if (branch.tip === undefined || heard.whole || heard.entries.length > 0) branch.take(input, heard);
-    if (branch.tip !== undefined && heard.id && (heard.whole || heard.entries.length > 0)) {
-      branch.tip = heard.id;
-      if (!heard.whole) await this.ended(heard.id);
+    // A chain continues the response that the client has seen, or the one before it.
+    if (branch.tip === undefined || received.whole || received.entries.length > 0)
+      branch.take(input, received);
+    if (branch.tip !== undefined && received.id && (received.whole || received.entries.length > 0)) {
+      branch.tip = received.id;
+      if (!received.whole) await this.waitForEnd(received.id);
     }
-    if (!heard.whole) {
-      if (heard.id) this.left.push(heard.id);
+    if (!received.whole) {
+      if (received.id) this.unfinished.push(received.id);
       return;
     }
-    if (heard.id && heard.entries.length > 0) {
-      this.responses.push(branch.copy(heard.id));
-      if (branch === this.main) this.head = heard.id;
+    if (received.id && received.entries.length > 0) {
+      this.responses.push(branch.copy(received.id));
+      if (branch === this.main) this.head = received.id;
     }
     if (trouble) return;
-    // What was said before this turn, and its input.
-    const said = branch.said.slice(0, branch.said.length - heard.entries.length);
-    const wrong = misheard(said, sent(this.place.simulator.requests.at(-1)));
+    // The conversation before this turn, and its input.
+    const conversation = branch.entries.slice(0, branch.entries.length - received.entries.length);
+    const wrong = contextProblem(conversation, sent(this.setup.simulator.requests.at(-1)));
     if (wrong)
-      throw new Error(`${request.model}: ${wrong}\n${sent(this.place.simulator.requests.at(-1)).join('\n')}`);
+      throw new Error(`${request.model}: ${wrong}\n${sent(this.setup.simulator.requests.at(-1)).join('\n')}`);
   }
 
-  private async send({ branch, dialect, stream, model, entries, thinks, trouble }: Request): Promise<Heard> {
+  private async send({
+    branch,
+    dialect,
+    stream,
+    model,
+    entries,
+    thinks,
+    trouble,
+  }: Request): Promise<Received> {
     const leaving = new AbortController();
     const headers: Record<string, string> = { 'content-type': 'application/json' };
     if (branch.tip === undefined) headers['x-session-id'] = this.name;
@@ -179,29 +188,31 @@ export class Walk {
       dialect === 'chat'
         ? { ...chat, ...(thinks && { reasoning_effort: 'low' }) }
         : { ...responses, ...(thinks && { reasoning: { effort: 'low', summary: 'auto' } }) };
-    const heard = nothingHeard();
+    const received = nothingReceived();
     try {
       const path = dialect === 'chat' ? '/v1/chat/completions' : '/v1/responses';
       const init = { method: 'POST', headers, body: JSON.stringify(body), signal: leaving.signal };
-      await hear(await this.gateway.fetch(path, init), heard, (events) => this.stays(heard, events, trouble));
+      await readReply(await this.gateway.fetch(path, init), received, (events) =>
+        this.keepsReading(received, events, trouble),
+      );
     } catch (error) {
       if (trouble?.kind !== 'crash') throw error;
     }
     leaving.abort();
-    return heard;
+    return received;
   }
 
-  private async stays({ id }: Heard, events: number, trouble?: Trouble): Promise<boolean> {
+  private async keepsReading({ id }: Received, events: number, trouble?: Trouble): Promise<boolean> {
     if (trouble === undefined || trouble.kind === 'fault' || events <= trouble.after) return true;
-    if (trouble.kind === 'crash') await this.place.crash?.();
+    if (trouble.kind === 'crash') await this.setup.crash?.();
     if (trouble.kind === 'cancel' && events === trouble.after + 1) {
       await this.gateway.post(`/v1/responses/${id}/cancel`, {});
     }
     return trouble.kind === 'cancel';
   }
 
-  /** A turn can be gone on from by its id once it has ended. */
-  private async ended(id: string): Promise<void> {
+  /** Waits for the end of a turn. Only an ended turn can be continued by its id. */
+  private async waitForEnd(id: string): Promise<void> {
     await (await this.gateway.fetch(`/v1/responses/${id}?stream=true`)).text();
   }
 
@@ -217,21 +228,21 @@ export class Walk {
       outputs: () => this.outputsFor(main, 'all'),
       'one output': () => this.outputsFor(main, 'first'),
       question: () => [{ kind: 'user', text: unique('I add') }],
-      'words of the model': () => [{ kind: 'said', text: unique('It was said') }],
+      'assistant message': () => [{ kind: 'assistant', text: unique('It was said') }],
       thought: () => [{ kind: 'thought', item: { type: 'reasoning', summary: [] } }],
       call: () => [call],
-      round: () => [call, answerTo(call)],
+      'call with output': () => [call, answerTo(call)],
     };
     const entries = added[what]();
     const repeats = twice && what.includes('output') && isUnambiguous(main.open);
-    if (entries.length === 0 || main.said.length === 0) return;
+    if (entries.length === 0 || main.entries.length === 0) return;
     for (let time = 0; time < (repeats ? 2 : 1); time++) {
       const reply = await this.gateway.post(`/v1/conversations/${this.name}/items`, {
         items: asItems(entries),
       });
       if (reply.status !== 200) throw new Error(`the items were refused: ${await reply.text()}`);
     }
-    main.add(entries, 'surely');
+    main.add(entries, 'must');
     if (what === 'call') main.open.push(call);
     else if (what === 'one output') main.open = main.open.slice(1);
     else if (what === 'outputs') main.open = [];
@@ -239,7 +250,7 @@ export class Walk {
   }
 
   private async deleteItem(which: number): Promise<void> {
-    for (const id of this.left.splice(0)) await this.ended(id);
+    for (const id of this.unfinished.splice(0)) await this.waitForEnd(id);
     const path = `/v1/conversations/${this.name}/items`;
     const listed = await this.gateway.fetch(`${path}?order=asc&limit=100`);
     if (listed.status === 404) return;
@@ -251,12 +262,12 @@ export class Walk {
     this.forget(item);
   }
 
-  /** Where the same was said twice, or on another branch, nobody knows whether it is this item. */
+  /** Marks the entries of a deleted item. `may`: the same text exists twice or on another branch. */
   private forget(item: Json): void {
     for (const branch of [...this.branches, ...this.responses]) {
-      const found = branch.said.filter((said) => isOf(said, item));
+      const found = branch.entries.filter((statement) => isOf(statement, item));
       const isThis = branch === this.main && found.length === 1 && !found[0]!.cut && item.type === 'message';
-      for (const said of found) said.heard = isThis ? 'never' : 'maybe';
+      for (const statement of found) statement.expected = isThis ? 'never' : 'may';
       if (item.type === 'function_call') {
         branch.open = branch.open.filter(({ call_id }) => call_id !== item.call_id);
       }
@@ -275,7 +286,7 @@ export class Walk {
 
   private async fork(which: number): Promise<void> {
     const from = this.responses[which % Math.max(1, this.responses.length)];
-    // Going on from the session's head would be going on with the session.
+    // A request after the session's head would continue the session instead of a fork.
     if (!from || from.tip === this.head || this.branches.length > 3) return;
     this.branches.push(from.copy(from.tip!));
   }
@@ -283,7 +294,7 @@ export class Walk {
   private async edit({ keep, provider, dialect }: Move & { kind: 'edit' }): Promise<void> {
     const { history } = this.main;
     const kept = inPairs(history.slice(0, keep % Math.max(1, history.length)));
-    if (!hasWordsOfModel(kept)) return;
+    if (!hasModelOutput(kept)) return;
     const asked: Entry = { kind: 'user', text: unique('I ask instead') };
     const entries = [...kept, asked];
     const model = `${PROVIDERS[provider]}+echo`;
@@ -291,39 +302,39 @@ export class Walk {
   }
 }
 
-/** With one half of a pair goes the other; which one it is, an id does not always tell. */
-function isOf({ entry, cut }: Said, item: Json): boolean {
+/** Whether an entry may belong to an item. Deleting a call also deletes its output, and ids are not always unique. */
+function isOf({ entry, cut }: Statement, item: Json): boolean {
   if (entry.kind === 'output') return entry.call_id === item.call_id;
-  if (item.type !== 'message' || entry.kind !== (item.role === 'user' ? 'user' : 'said')) return false;
+  if (item.type !== 'message' || entry.kind !== (item.role === 'user' ? 'user' : 'assistant')) return false;
   const text = asList(item.content)
     .map((part) => asText(part.text))
     .join('');
   return cut ? text.startsWith(entry.text) : text === entry.text;
 }
 
-/** A history with every output behind the calls among which its own is, as clients bring it. */
+/** A history with every output after the group of calls that has its call, as clients send it. */
 function inPairs(history: readonly Entry[]): Entry[] {
   const outputs = history.filter((entry) => entry.kind === 'output');
-  let made: string[] = [];
+  let group: string[] = [];
   return history.flatMap((entry, at): Entry[] => {
     if (entry.kind === 'output') return [];
     if (entry.kind !== 'call') return [entry];
-    made.push(entry.call_id);
+    group.push(entry.call_id);
     if (history[at + 1]?.kind === 'call') return [entry];
-    const answered = made.flatMap((id) => {
+    const answered = group.flatMap((id) => {
       const found = outputs.findIndex(({ call_id }) => call_id === id);
       return found === -1 ? [] : outputs.splice(found, 1);
     });
-    made = [];
+    group = [];
     return [entry, ...answered];
   });
 }
 
-/** Without any, what a client brings along is taken for news. */
-const hasWordsOfModel = (entries: readonly Entry[]): boolean =>
-  entries.some(({ kind }) => kind === 'said' || kind === 'refusal' || kind === 'call');
+/** Without model output, the gateway treats a history as new messages. */
+const hasModelOutput = (entries: readonly Entry[]): boolean =>
+  entries.some(({ kind }) => kind === 'assistant' || kind === 'refusal' || kind === 'call');
 
-/** Where calls share an id, an output that is sent twice may answer two of them. */
+/** If calls share an id, an output that is sent twice may answer two of them. */
 const isUnambiguous = (open: readonly Call[]): boolean => !open.some(({ call_id }) => call_id === ONE_ID);
 
 const answerTo = (call: Call): Entry => ({
@@ -332,9 +343,9 @@ const answerTo = (call: Call): Entry => ({
   text: `the ${call.name} of ${call.call_id}`,
 });
 
-/** Every turn's model has a name of its own, so that what strikes once strikes each time. */
+/** Every turn has its own model name, so that a `once-` fault happens in each turn. */
 function modelOf({ provider, model: wanted, trouble }: TurnMove): string {
-  // The simulator's thinking Gemini is of the third generation: it wants signatures.
+  // In the simulator, a Gemini that thinks is Gemini 3, which requires signatures.
   const model = provider === 'gemini 2' ? wanted.replace(/think\+?/, '') : wanted;
   const name = `${PROVIDERS[provider]}+${model}+turn${++count}`;
   if (trouble?.kind === 'fault') return `${name}+${trouble.once ? 'once-' : ''}${trouble.fault}`;

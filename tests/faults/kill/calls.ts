@@ -5,11 +5,11 @@ import { context } from '../upstream.ts';
 export interface Call {
   /** Milliseconds since the epoch. */
   at: number;
-  /** What it said of the conversation. */
+  /** The conversation in the request, one line per message. */
   context: string[];
 }
 
-/** The calls of providers by the question that they were made for, whose label is in the model's name. */
+/** The calls to providers, by question. The model's name contains the label of the question. */
 export class Calls {
   private readonly byLabel = new Map<string, Call[]>();
   private read = 0;
@@ -20,15 +20,15 @@ export class Calls {
     const { requests } = this.provider;
     for (; this.read < requests.length; this.read++) {
       const request = requests[this.read]!;
-      const of = request.model.slice(request.model.lastIndexOf('+') + 1);
-      const calls = this.byLabel.get(of) ?? [];
+      const key = request.model.slice(request.model.lastIndexOf('+') + 1);
+      const calls = this.byLabel.get(key) ?? [];
       calls.push({ at: request.at, context: context(request).filter(Boolean) });
-      this.byLabel.set(of, calls);
+      this.byLabel.set(key, calls);
     }
     return this.byLabel.get(label) ?? [];
   }
 
-  /** Faults that struck once strike once more; what has been received stays known. */
+  /** Every `once-` fault can happen again. The recorded calls are kept. */
   rearm(): void {
     this.of('');
     this.provider.reset();

@@ -1,65 +1,65 @@
 import type { TestGateway } from '../../harness/gateway.ts';
-import { isStream, type Manner } from './manner.ts';
+import { type ClientKind, isStream } from './client-kind.ts';
 import { dataOf, numberOf, type Question } from './question.ts';
-import type { Site } from './site.ts';
+import type { RestartingGateway } from './restarting-gateway.ts';
 
-/** How soon it is asked again for what is not there yet, in milliseconds. */
-const PAUSE = 15;
+/** The pause before the next request for an unfinished turn, in milliseconds. */
+const PAUSE_MS = 15;
 
-/** What a client got by asking once more for what it had already. */
-export interface Again {
+/** The answer to a repeated request. */
+export interface Repetition {
   replayed: boolean;
   question: Question;
 }
 
-/** A client that comes back in its own manner until it has its answer. */
+/** A client that repeats its requests, in the way of its kind, until it has the answer. */
 export class Client {
   constructor(
-    private readonly site: Site,
-    private readonly manner: Manner,
+    private readonly server: RestartingGateway,
+    private readonly clientKind: ClientKind,
     private readonly session: string | undefined,
   ) {}
 
-  /** Settles when the question has ended, or `isGivenUp`. Never rejects. */
+  /** Resolves when the question has ended or `isGivenUp` returns true. Never rejects. */
   async ask(question: Question, isGivenUp: () => boolean): Promise<void> {
     while (!question.end && !isGivenUp()) {
       await question.away;
-      const gateway = await this.site.gateway;
+      const gateway = await this.server.gateway;
       try {
         await this.askOnce(gateway, question);
       } catch (error) {
         question.broken = true;
         if (!isBreak(error)) question.problems.push(String(error));
-        await Bun.sleep(PAUSE);
+        await Bun.sleep(PAUSE_MS);
       }
     }
   }
 
-  /** Sends a question that has been answered once more, and leaves it as it is. */
-  async again(question: Question): Promise<Again> {
+  /** Sends an answered question again, without changing it. */
+  async repeat(question: Question): Promise<Repetition> {
     const second = question.copy();
     second.requests = question.requests;
-    const gateway = await this.site.gateway;
+    const gateway = await this.server.gateway;
     const reply = await this.send(gateway, second, new AbortController().signal);
     await this.read(reply, second, 0);
     return { replayed: reply.headers.get('x-clawhold-replayed') === 'true', question: second };
   }
 
-  /** Fetches a turn by its id: its events from one on, or the turn as it stands. */
+  /** Fetches a turn by its id: its events from number `from` on, or its JSON. */
   async fetch(question: Question, from: number): Promise<Question> {
     const second = question.copy();
     for (const [number, block] of question.events.slice(0, from).entries()) second.event(number, block);
-    const gateway = await this.site.gateway;
+    const gateway = await this.server.gateway;
     const reply = await gateway.fetch(this.path(question, this.query(from)));
     await this.read(reply, second, from);
     return second;
   }
 
-  /** A turn that is known and waits for something is asked for by its id, whatever the manner. */
+  /** Sends one request. A known turn whose connection did not break is fetched by its id, for every kind. */
   private async askOnce(gateway: TestGateway, question: Question): Promise<void> {
     const leaving = new AbortController();
     question.hangUp = () => leaving.abort();
-    const { comeback, state } = this.manner;
+    const { comeback, state } = this.clientKind;
     const byId = question.id !== undefined && state !== 'none' && (comeback === 'resume' || !question.broken);
     if (!byId && question.broken && comeback === 'key') this.askTwice(question);
     const from = byId ? question.events.length : 0;
@@ -70,16 +70,16 @@ export class Client {
     await this.read(reply, question, from);
   }
 
-  /** Sends the same request at the same time. */
+  /** Sends the same request a second time at the same moment. */
   private askTwice(question: Question): void {
-    const heed = ({ question: twin }: Again) => void question.twins.push(twin);
-    this.again(question).then(heed, (error) => {
+    const addTwin = ({ question: twin }: Repetition) => void question.twins.push(twin);
+    this.repeat(question).then(addTwin, (error) => {
       if (!isBreak(error)) question.problems.push(String(error));
     });
   }
 
   private send(gateway: TestGateway, question: Question, signal: AbortSignal): Promise<Response> {
-    const { dialect, comeback } = this.manner;
+    const { dialect, comeback } = this.clientKind;
     const retries = question.requests++;
     return gateway.fetch(dialect === 'chat' ? '/v1/chat/completions' : '/v1/responses', {
       method: 'POST',
@@ -91,38 +91,38 @@ export class Client {
         ...(comeback === 'sdk'
           ? { 'x-stainless-retry-count': String(retries) }
           : { 'idempotency-key': question.label }),
-        ...(question.wish.defer && { 'x-clawhold-when-down': 'defer' }),
+        ...(question.scenario.defer && { 'x-clawhold-when-down': 'defer' }),
       },
     });
   }
 
   private path({ id }: Question, query: string): string {
-    const { dialect } = this.manner;
+    const { dialect } = this.clientKind;
     return dialect === 'chat'
       ? `/v1/chat/completions/chatcmpl-${id}${query}`
       : `/v1/responses/resp_${id}${query}`;
   }
 
   private query(from: number): string {
-    if (!isStream(this.manner)) return '';
+    if (!isStream(this.clientKind)) return '';
     const after = from === 0 ? '' : `&starting_after=${from - 1}`;
     return `?stream=true&include_usage=true${after}`;
   }
 
   private async read(reply: Response, question: Question, from: number): Promise<void> {
     const id = reply.headers.get('x-clawhold-response-id');
-    if (id !== null) question.told(id);
+    if (id !== null) question.setId(id);
     if (reply.headers.get('content-type')?.startsWith('text/event-stream')) {
       return readEvents(reply, question, from);
     }
     const body = (await reply.json()) as Record<string, unknown>;
     if (reply.status === 202) {
       question.deferred = true;
-      question.told(body.id as string);
-      await Bun.sleep(PAUSE);
+      question.setId(body.id as string);
+      await Bun.sleep(PAUSE_MS);
     } else if (reply.ok) {
       question.answered(body);
-      if (!question.end) await Bun.sleep(PAUSE);
+      if (!question.end) await Bun.sleep(PAUSE_MS);
     } else await this.refused(reply, body, question);
   }
 
@@ -130,9 +130,9 @@ export class Client {
     const { code, message } = (body as { error: { code: string; message: string } }).error;
     question.refusals.push(code);
     if (reply.headers.get('x-should-retry') === 'true') {
-      // Sent again by its key, not asked for again by its id: it came to nothing.
+      // The turn has no output. So send the request again instead of fetching the turn.
       question.broken = true;
-      await Bun.sleep(PAUSE);
+      await Bun.sleep(PAUSE_MS);
       return;
     }
     question.problems.push(`refused: ${message}`);
@@ -140,7 +140,7 @@ export class Client {
   }
 }
 
-/** Whether the network failed, and not what came over it or this client. */
+/** Whether the error is a broken connection, and not a wrong answer or a bug in this client. */
 function isBreak(error: unknown): boolean {
   const { name, code } = error as { name?: string; code?: string };
   return error instanceof ConnectionBroke || name === 'AbortError' || typeof code === 'string';
@@ -161,7 +161,7 @@ async function readEvents(reply: Response, question: Question, from: number): Pr
       else {
         const number = numberOf(block);
         if (number !== next++)
-          question.problems.push(`asked from ${from} on, event ${next - 1} was ${block}`);
+          question.problems.push(`in a stream from ${from} on, event ${next - 1} was ${block}`);
         else question.event(number, block);
       }
     }

@@ -2,9 +2,9 @@ import type { Call } from './calls.ts';
 import type { Question } from './question.ts';
 
 /**
- * What became of a turn whose client lived through a kill: it was whole in the log or the journal; what had
- * come of it was gone on with; nothing had come and it was run again; it was begun for the first time after
- * the kill; or it was closed, openly, with what had come.
+ * What happened to a turn whose client was waiting during a kill. `whole`: the log or the journal had it whole.
+ * `rescued`: its partial answer was continued. `rerun`: it had no output and was run again. `begun`: it first began
+ * after the kill. `closed`: it was ended as incomplete, with the partial answer.
  */
 export type Fate = 'whole' | 'rescued' | 'rerun' | 'begun' | 'closed';
 
@@ -16,7 +16,7 @@ export function fateOf(
 ): Fate {
   if (question.end !== 'completed') return 'closed';
   if (createdAt >= killedAt) return 'begun';
-  const since = calls.filter(({ at }) => at >= killedAt);
-  if (since.length === 0) return 'whole';
-  return since.some(({ context }) => context.length > question.context.length) ? 'rescued' : 'rerun';
+  const callsAfterKill = calls.filter(({ at }) => at >= killedAt);
+  if (callsAfterKill.length === 0) return 'whole';
+  return callsAfterKill.some(({ context }) => context.length > question.context.length) ? 'rescued' : 'rerun';
 }

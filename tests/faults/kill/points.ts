@@ -1,127 +1,127 @@
 import { readJournal } from '../recorded.ts';
 import { until } from '../upstream.ts';
 import type { Calls } from './calls.ts';
-import { isBackground, isStream, MANNERS } from './manner.ts';
-import type { Question, Wish } from './question.ts';
-import { PLACES, type Recovery, type Site } from './site.ts';
-import { Talk } from './talk.ts';
+import { CLIENT_KINDS, isBackground, isStream } from './client-kind.ts';
+import { Conversation } from './conversation.ts';
+import type { Question, Scenario } from './question.ts';
+import { BACKGROUND_SLOTS, type Recovery, type RestartingGateway } from './restarting-gateway.ts';
 
-export interface Scene {
-  site: Site;
+export interface KillContext {
+  server: RestartingGateway;
   calls: Calls;
-  talks: readonly Talk[];
-  /** Says something in a talk, which may be one that is new to the round. */
-  ask(talk: Talk, wish?: Wish): Question;
+  conversations: readonly Conversation[];
+  /** Asks a question in a conversation, which may be new in this round. */
+  ask(conversation: Conversation, scenario?: Scenario): Question;
 }
 
-/** A moment in the life of turns at which the process is killed. */
+/** A moment in the execution of turns at which the process is killed. */
 export interface KillPoint {
   name: string;
-  /** How the gateway is started again. */
+  /** The `turns.recovery` setting of the next start. */
   recovery?: Recovery;
-  /** It may not be killed again while it takes over. */
+  /** The point kills more than once itself, so the gateway is not killed again while it takes over. */
   repeats?: true;
-  /** Settles when the process is gone. The clients' questions go on. */
-  strike(scene: Scene): Promise<void>;
+  /** Resolves when the process has been killed. The questions of the clients continue. */
+  reachAndKill(context: KillContext): Promise<void>;
 }
 
-/** Whether a question has come to the point; `text` is what the journal holds of its answer. */
-type Reached = (question: Question, scene: Scene, text: string) => boolean;
+/** Whether a question has reached the point. `text` is the answer's text in the journal. */
+type Reached = (question: Question, context: KillContext, text: string) => boolean;
 
-/** Every client asks once; the process is killed when all have come as far as `reached` says. */
-function stalled(name: string, wish: Wish, reached: Reached): KillPoint {
+/** Every client asks once. The process is killed when all questions have reached the point. */
+function stalled(name: string, scenario: Scenario, reached: Reached): KillPoint {
   return {
     name,
-    async strike(scene) {
-      const questions = scene.talks.map((talk) => scene.ask(talk, wish));
-      await all(name, questions, reached, scene);
-      await scene.site.kill();
+    async reachAndKill(context) {
+      const questions = context.conversations.map((conversation) => context.ask(conversation, scenario));
+      await all(name, questions, reached, context);
+      await context.server.kill();
     },
   };
 }
 
-async function all(name: string, questions: readonly Question[], reached: Reached, scene: Scene) {
+async function all(name: string, questions: readonly Question[], reached: Reached, context: KillContext) {
   await until(name, () => {
-    const journal = readJournal(scene.site.dataDir);
+    const journal = readJournal(context.server.dataDir);
     return questions.every((question) => {
       const text = [...journal.values()].find(({ asked }) => asked === question.user)?.text ?? '';
-      return question.problems.length > 0 || reached(question, scene, text);
+      return question.problems.length > 0 || reached(question, context, text);
     });
   });
 }
 
-/** Every client asks and asks again, until the process is killed in the midst of it. */
-function busy(name: string, wishes: Wish[], moment: () => Promise<void>): KillPoint {
+/** Every client asks one question after the other until the process is killed. */
+function busy(name: string, scenarios: Scenario[], moment: () => Promise<void>): KillPoint {
   return {
     name,
-    async strike(scene) {
+    async reachAndKill(context) {
       let killed = false;
-      for (const [index, talk] of scene.talks.entries()) {
+      for (const [index, conversation] of context.conversations.entries()) {
         void (async () => {
           while (!killed) {
-            await scene.ask(talk, wishes[index % wishes.length]).done;
+            await context.ask(conversation, scenarios[index % scenarios.length]).done;
           }
         })();
       }
       await moment();
       killed = true;
-      await scene.site.kill();
+      await context.server.kill();
     },
   };
 }
 
-/** In the very tick in which a client has seen its terminal event. */
+/** Kills in the same tick in which a client receives its terminal event. */
 const atTerminalEvent: KillPoint = {
   name: 'at the terminal event',
-  async strike(scene) {
-    let wanted = 1 + Math.floor(Math.random() * scene.talks.length);
+  async reachAndKill(context) {
+    let wanted = 1 + Math.floor(Math.random() * context.conversations.length);
     const killed = Promise.withResolvers<void>();
-    for (const talk of scene.talks) {
-      void scene.ask(talk).done.then(() => {
-        if (--wanted === 0) scene.site.kill().then(killed.resolve);
+    for (const conversation of context.conversations) {
+      void context.ask(conversation).done.then(() => {
+        if (--wanted === 0) context.server.kill().then(killed.resolve);
       });
     }
     await killed.promise;
   },
 };
 
-/** The turn is in the log; its client hung up before it could learn of it. */
-const unheard: KillPoint = {
-  name: 'after the commit, before the client hears of it',
-  async strike(scene) {
-    const questions = scene.talks.map((talk) =>
-      scene.ask(talk, { behaviour: isStream(talk.manner) ? 'pace-5' : 'delay-30' }),
+/** The turn is in the log, but the client disconnected before it received the end. */
+const committedUnseen: KillPoint = {
+  name: 'after the commit, before the client sees the end',
+  async reachAndKill(context) {
+    const questions = context.conversations.map((conversation) =>
+      context.ask(conversation, { behaviour: isStream(conversation.clientKind) ? 'pace-5' : 'delay-30' }),
     );
     await all(
-      'they are at work',
+      'the turns are running',
       questions,
-      (question) => question.text !== '' || arrived(question, scene),
-      scene,
+      (question) => question.text !== '' || arrived(question, context),
+      context,
     );
     const comeBack = questions.map((question) => question.leave());
-    await until('they are recorded', () => {
-      const running = [...readJournal(scene.site.dataDir).values()].map(({ asked }) => asked);
-      return questions.every((question) => arrived(question, scene) && !running.includes(question.user));
+    await until('the turns are recorded', () => {
+      const running = [...readJournal(context.server.dataDir).values()].map(({ asked }) => asked);
+      return questions.every((question) => arrived(question, context) && !running.includes(question.user));
     });
-    await scene.site.kill();
+    await context.server.kill();
     for (const back of comeBack) back();
   },
 };
 
-/** Two calls of a turn come to nothing: one with the process, and the one that was to go on in its place. */
-function again(name: string, wish: Wish, reached: Reached, reachedAgain: Reached): KillPoint {
+/** Kills twice: first during the call of a turn, then during the call that continues it. */
+function killedTwice(name: string, scenario: Scenario, reached: Reached, reachedAgain: Reached): KillPoint {
   return {
     name,
     repeats: true,
-    async strike(scene) {
-      const { site, calls } = scene;
-      const questions = scene.talks.map((talk) => scene.ask(talk, wish));
-      await all(name, questions, reached, scene);
-      await site.kill();
+    async reachAndKill(context) {
+      const { server, calls } = context;
+      const questions = context.conversations.map((conversation) => context.ask(conversation, scenario));
+      await all(name, questions, reached, context);
+      await server.kill();
       calls.rearm();
-      await site.start();
-      await all(`${name}, again`, questions, reachedAgain, scene);
-      await site.kill();
+      await server.start();
+      await all(`${name}, again`, questions, reachedAgain, context);
+      await server.kill();
     },
   };
 }
@@ -129,124 +129,139 @@ function again(name: string, wish: Wish, reached: Reached, reachedAgain: Reached
 const whileStarting: KillPoint = {
   name: 'while it starts and takes over',
   repeats: true,
-  async strike(scene) {
-    await betweenDeltasPoint.strike(scene);
-    for (let start = 0; start < 2; start++) await scene.site.startAndKill();
+  async reachAndKill(context) {
+    await betweenDeltasPoint.reachAndKill(context);
+    for (let start = 0; start < 2; start++) await context.server.startAndKill();
   },
 };
 
-/** The first provider has broken off twice, and the other one's model is going on. */
+/** The first provider has broken off twice, and the model of the other provider is continuing. */
 const inFallback: KillPoint = {
   ...stalled(
     'while a fallback rescues in mid-stream',
     { behaviour: 'cut-2', fallback: 'once-stall-6', calls: 5 },
     (question, { calls }, text) => calls.of(question.label).length >= 3 && hasGoneOn(question, text),
   ),
-  // An answer is given up when it has broken off too often.
+  // A second kill could exceed the number of calls after which an answer is given up.
   repeats: true,
 };
 
-/** In order at first: what runs may end, and who comes is sent away. */
+/** The gateway is stopping cleanly (running turns may end, new requests are refused) when it is killed. */
 const whileStopping: KillPoint = {
   name: 'while it stops',
-  async strike(scene) {
-    for (const talk of scene.talks)
-      scene.ask(talk, { behaviour: isStream(talk.manner) ? 'pace-5' : 'delay-40' });
+  async reachAndKill(context) {
+    for (const conversation of context.conversations)
+      context.ask(conversation, { behaviour: isStream(conversation.clientKind) ? 'pace-5' : 'delay-40' });
     await Bun.sleep(Math.random() * 60);
-    await scene.site.stopAndKill(Math.random() * 60);
+    await context.server.stopAndKill(Math.random() * 60);
   },
 };
 
 const queued: KillPoint = {
   name: 'while queued in the background',
-  async strike(scene) {
-    const manner = MANNERS.find(({ mode, state }) => mode === 'background' && state === 'chain')!;
-    const before = Array.from({ length: PLACES }, () => new Talk(manner, scene.site));
-    const running = before.map((talk) => scene.ask(talk, { behaviour: 'once-stall-2' }));
-    await all('all places are taken', running, arrivedAt, scene);
-    const questions = scene.talks.map((talk) =>
-      scene.ask(talk, isBackground(talk.manner) ? {} : { behaviour: 'once-stall-2' }),
+  async reachAndKill(context) {
+    const clientKind = CLIENT_KINDS.find(({ mode, state }) => mode === 'background' && state === 'chain')!;
+    const before = Array.from(
+      { length: BACKGROUND_SLOTS },
+      () => new Conversation(clientKind, context.server),
+    );
+    const running = before.map((conversation) => context.ask(conversation, { behaviour: 'once-stall-2' }));
+    await all('all background slots are taken', running, arrivedAt, context);
+    const questions = context.conversations.map((conversation) =>
+      context.ask(conversation, isBackground(conversation.clientKind) ? {} : { behaviour: 'once-stall-2' }),
     );
     const reached: Reached = (question) =>
-      isBackground(question.manner) ? question.id !== undefined : arrived(question, scene);
-    await all('the others are queued', questions, reached, scene);
-    await scene.site.kill();
+      isBackground(question.clientKind) ? question.id !== undefined : arrived(question, context);
+    await all('the others are queued', questions, reached, context);
+    await context.server.kill();
   },
 };
 
 const waiting: KillPoint = {
   name: 'while waiting for the session',
-  async strike(scene) {
-    const first = scene.talks.map((talk) => scene.ask(talk, { behaviour: 'once-stall-2' }));
-    await all('sessions are taken', first, betweenDeltas2, scene);
-    for (const talk of scene.talks) if (talk.manner.state === 'session') scene.ask(talk);
-    // Nothing tells that a request has joined the queue.
+  async reachAndKill(context) {
+    const first = context.conversations.map((conversation) =>
+      context.ask(conversation, { behaviour: 'once-stall-2' }),
+    );
+    await all('sessions are taken', first, betweenDeltas2, context);
+    for (const conversation of context.conversations)
+      if (conversation.clientKind.state === 'session') context.ask(conversation);
+    // No signal shows that a request has joined the queue, so wait a moment.
     await Bun.sleep(30);
-    await scene.site.kill();
+    await context.server.kill();
   },
 };
 
-const saying = (behaviour: string): Wish => ({ behaviour });
+const withBehaviour = (behaviour: string): Scenario => ({ behaviour });
 
 const within = (ms: number) => () => Bun.sleep(Math.random() * ms);
 
-const isJson = ({ manner }: Question): boolean => manner.mode === 'json';
+const isJson = ({ clientKind }: Question): boolean => clientKind.mode === 'json';
 const wordsOf = (text: string): number => text.split(' ').filter(Boolean).length;
 
-const arrived = ({ label }: Question, { calls }: Scene): boolean => calls.of(label).length > 0;
+const arrived = ({ label }: Question, { calls }: KillContext): boolean => calls.of(label).length > 0;
 const arrivedAt: Reached = arrived;
 
-/** A JSON answer has no deltas before it is whole. */
-const heard =
+/** Whether this many words are in the journal and, for a stream, at the client. A JSON answer has no deltas. */
+const received =
   (words: number): Reached =>
-  (question, scene, text) => {
-    if (isJson(question)) return arrived(question, scene);
-    return wordsOf(text) >= words && (!isStream(question.manner) || wordsOf(question.text) >= words);
+  (question, context, text) => {
+    if (isJson(question)) return arrived(question, context);
+    return wordsOf(text) >= words && (!isStream(question.clientKind) || wordsOf(question.text) >= words);
   };
 
-const betweenDeltas = heard(4);
-const betweenDeltas2 = heard(2);
+const betweenDeltas = received(4);
+const betweenDeltas2 = received(2);
 const betweenDeltasPoint = stalled('between deltas', { behaviour: 'once-stall-4' }, betweenDeltas);
 
-/** A model that repeats what was said may have come to nothing new. */
+/** Whether the answer has grown. A model that repeats earlier text may have added nothing yet. */
 const hasGoneOn = (question: Question, text: string): boolean =>
   isJson(question) || /again|overlap/.test(JSON.stringify(question.body)) || wordsOf(text) > 4;
 
 const calledAgain: Reached = ({ label }, { calls }) => calls.of(label).length >= 2;
-const inRescue: Reached = (question, scene, text) =>
-  calledAgain(question, scene, text) && hasGoneOn(question, text);
+const inRescue: Reached = (question, context, text) =>
+  calledAgain(question, context, text) && hasGoneOn(question, text);
 
-const DEFERRED: Wish = { behaviour: 'once-status-429', defer: true, calls: 2 };
-const deferred: Reached = (question, scene) =>
-  arrived(question, scene) && (isBackground(question.manner) || question.deferred);
+const DEFERRED: Scenario = { behaviour: 'once-status-429', defer: true, calls: 2 };
+const deferred: Reached = (question, context) =>
+  arrived(question, context) && (isBackground(question.clientKind) || question.deferred);
 
-const allSaid: Reached = (question, scene, text) =>
+const allReceived: Reached = (question, context, text) =>
   isJson(question)
-    ? arrived(question, scene)
-    : text === question.answer && (!isStream(question.manner) || question.text === text);
+    ? arrived(question, context)
+    : text === question.answer && (!isStream(question.clientKind) || question.text === text);
 
 export const KILL_POINTS: readonly KillPoint[] = [
   stalled('after the intent', { behaviour: 'once-silent' }, arrivedAt),
   stalled('before the first delta', { behaviour: 'once-stall-0' }, arrivedAt),
   betweenDeltasPoint,
-  stalled('all said, not committed', { behaviour: 'once-stall-99' }, allSaid),
-  unheard,
+  stalled('all text received, not committed', { behaviour: 'once-stall-99' }, allReceived),
+  committedUnseen,
   atTerminalEvent,
-  again('while the restarted gateway rescues', { behaviour: 'once-stall-4' }, betweenDeltas, inRescue),
-  again('while the restarted gateway asks anew', { behaviour: 'once-silent' }, arrivedAt, calledAgain),
+  killedTwice('while the restarted gateway rescues', { behaviour: 'once-stall-4' }, betweenDeltas, inRescue),
+  killedTwice(
+    'while the restarted gateway runs the turn again',
+    { behaviour: 'once-silent' },
+    arrivedAt,
+    calledAgain,
+  ),
   whileStarting,
   inFallback,
   queued,
   stalled('while deferred', DEFERRED, deferred),
-  again('while deferred again', DEFERRED, deferred, calledAgain),
+  killedTwice('while deferred again', DEFERRED, deferred, calledAgain),
   waiting,
   { ...betweenDeltasPoint, name: 'between deltas, to be closed by the next start', recovery: 'close' },
-  // Turns without pause spend most of their time at their two ends: the intent and the commit.
+  // Turns without pauses spend most of their time in the intent and in the commit.
   busy('around the commit', [{}], within(60)),
-  busy('around the end of a stream', ['pace-1', 'pace-0', 'pace-2', ''].map(saying), within(120)),
-  busy('anywhere in a turn', ['pace-5', 'pace-3', 'delay-5', 'delay-5+pace-2'].map(saying), within(150)),
+  busy('around the end of a stream', ['pace-1', 'pace-0', 'pace-2', ''].map(withBehaviour), within(120)),
+  busy(
+    'anywhere in a turn',
+    ['pace-5', 'pace-3', 'delay-5', 'delay-5+pace-2'].map(withBehaviour),
+    within(150),
+  ),
   whileStopping,
-  // Journals of several segments.
+  // Long answers make journals of several segments.
   busy(
     'in long answers',
     [

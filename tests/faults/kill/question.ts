@@ -1,79 +1,79 @@
-import type { Manner } from './manner.ts';
+import type { ClientKind } from './client-kind.ts';
 
-/** What a question is to meet on its way. */
-export interface Wish {
-  /** What the simulated model does. */
+/** What happens to a question. */
+export interface Scenario {
+  /** The behaviour of the simulated model. */
   behaviour?: string;
-  /** It says so many words, instead of echoing. */
+  /** The model answers this many words, instead of echoing. */
   words?: number;
-  /** What the other provider's model does, which is called when the first one is given up. */
+  /** The behaviour of the fallback model at the other provider. */
   fallback?: string;
-  /** May be put off while no provider can be reached. */
+  /** The turn may be deferred while no provider can be reached. */
   defer?: boolean;
-  /** How many calls of providers it takes where nobody is killed. */
+  /** How many provider calls the turn needs without a kill. */
   calls?: number;
 }
 
 type Json = Record<string, unknown>;
 
-/** One turn from its client's side: what is asked, and all that has been seen of the answer since. */
+/** One turn as its client sees it: the question, and everything received of the answer. */
 export class Question {
-  /** The bytes of every event of the stream, by its number, over however many connections they came. */
+  /** The text of every stream event, by its number, over all connections. */
   readonly events: string[] = [];
-  /** What the events say. */
+  /** The text of the answer in the events. */
   text = '';
-  /** The turn's id without what its dialect puts before it, once the client has been told. */
+  /** The turn's id without the prefix of the dialect, as soon as the client knows it. */
   id?: string;
   /** The JSON answer, or the one in the terminal event. */
   whole?: Json;
-  /** How it ended, as the client was told. */
+  /** How the turn ended, as the client saw it. */
   end?: 'completed' | 'incomplete' | 'failed';
-  /** It was put off for want of a provider. */
+  /** The turn was deferred because no provider answered. */
   deferred = false;
-  /** The connection broke, and the turn has not been found again since. */
+  /** The connection broke, and the client has not found the turn again. */
   broken = false;
   requests = 0;
-  /** Answers that were neither the turn nor a promise of it. */
+  /** The codes of all errors that the client received. */
   readonly refusals: string[] = [];
-  /** What no client should see. */
+  /** Violations that the client noticed. */
   readonly problems: string[] = [];
   readonly askedAt = Date.now();
-  /** When it was answered, or given up. */
+  /** When the question was answered or given up. */
   endedAt = 0;
-  /** What the client got that was impatient and came back twice at the same time. */
+  /** The answers to requests that were sent a second time at the same moment. */
   readonly twins: Question[] = [];
-  /** The client does nothing before this has settled. */
+  /** The client waits for this before its next request. */
   away: Promise<void> = Promise.resolve();
-  /** Settles when the question has been answered, or given up. */
+  /** Resolves when the question has been answered or given up. */
   done: Promise<void> = Promise.resolve();
-  /** Hangs up. */
+  /** Closes the connection. */
   hangUp: () => void = () => {};
 
   constructor(
-    readonly manner: Manner,
-    readonly wish: Wish,
-    /** Unique; also in the model's name. */
+    readonly clientKind: ClientKind,
+    readonly scenario: Scenario,
+    /** Unique. The model's name contains it too. */
     readonly label: string,
     readonly user: string,
-    /** What the provider must be sent: all that was said before, and `user`. */
+    /** What the provider must receive: the conversation so far, and `user`. */
     readonly context: readonly string[],
     readonly body: Json,
   ) {}
 
-  /** What the model says when it is left to say it. */
+  /** The model's answer without faults. */
   get answer(): string {
-    const { words } = this.wish;
+    const { words } = this.scenario;
     if (words === undefined) return `You said: ${this.user}`;
     return Array.from({ length: words }, (_, at) => `word${at + 1}`).join(' ');
   }
 
-  /** The same, as if it had not been asked. */
+  /** The same question without an answer. */
   copy(): Question {
-    const { manner, wish, label, user, context, body } = this;
-    return new Question(manner, wish, label, user, context, body);
+    const { clientKind, scenario, label, user, context, body } = this;
+    return new Question(clientKind, scenario, label, user, context, body);
   }
 
-  /** Leaves now; the function that is returned brings the client back. */
+  /** Disconnects. The returned function lets the client continue. */
   leave(): () => void {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.away = promise;
@@ -81,28 +81,28 @@ export class Question {
     return resolve;
   }
 
-  /** A JSON answer as far as it has come. */
+  /** Takes a JSON answer, which may still be incomplete. */
   answered(body: Json): void {
     const { id, choices, status, output } = body as unknown as Whole;
-    this.told(id);
+    this.setId(id);
     if (status === 'queued' || status === 'in_progress') return;
     this.whole = body;
     const text = choices?.[0]?.message.content ?? output?.map(textOf).join('') ?? '';
     const isStreamed = this.events.length > 0;
-    if (isStreamed && text !== this.text) this.problems.push(`the stream ends with another text: "${text}"`);
+    if (isStreamed && text !== this.text)
+      this.problems.push(`the last event has a different text: "${text}"`);
     this.text = text;
     this.end = choices ? 'completed' : (status as Question['end']);
   }
 
-  /** The turn's id, as a reply names it. */
-  told(name: string): void {
+  /** Sets the turn's id. It must stay the same. */
+  setId(name: string): void {
     const id = name.slice(name.search(/[_-]/) + 1);
-    if (this.id !== undefined && this.id !== id)
-      this.problems.push(`the turn ${this.id} is another one: ${id}`);
+    if (this.id !== undefined && this.id !== id) this.problems.push(`the id was ${this.id} and is ${id}`);
     this.id = id;
   }
 
-  /** An event of a stream, for the first time or again. */
+  /** Takes a stream event, which may be a repetition. */
   event(number: number, block: string): void {
     const known = this.events[number];
     if (known !== undefined) {
@@ -116,7 +116,7 @@ export class Question {
     const { type, choices, error, response, sequence_number } = data;
     if (sequence_number !== undefined && sequence_number !== number)
       this.problems.push(`event ${number} says it is ${sequence_number}`);
-    if (data.id !== undefined) this.told(data.id);
+    if (data.id !== undefined) this.setId(data.id);
     if (type === 'response.output_text.delta') this.text += data.delta;
     else if (type === undefined && !error) this.text += choices?.[0]?.delta.content ?? '';
     if (error) this.fail(error);
@@ -124,7 +124,7 @@ export class Question {
     if (response) this.answered(response);
   }
 
-  /** A stream that ends in an error is openly incomplete, where the error is that the gateway was stopped. */
+  /** A stream that ends with `gateway_stopped` is incomplete; any other error means that the turn failed. */
   private fail({ code }: { code: string }): void {
     this.refusals.push(code);
     this.end = code === 'gateway_stopped' ? 'incomplete' : 'failed';
@@ -146,10 +146,10 @@ interface Output {
 const textOf = ({ type, content = [] }: Output): string =>
   type === 'message' ? content.map(({ text }) => text).join('') : '';
 
-/** What a chunk or an event may hold that matters here. */
+/** The fields of a chunk or an event that are used here. */
 interface StreamEvent {
   type?: string;
-  /** Of a chunk. */
+  /** Only chat chunks have it. */
   id?: string;
   sequence_number?: number;
   delta?: string;

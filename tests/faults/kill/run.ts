@@ -2,53 +2,53 @@ import type { TurnId } from '../../../src/core/ids.ts';
 import { startProvider } from '../../simulators/provider/provider.ts';
 import { type RecordedLog, type RecordedSession, readLog, textOf } from '../recorded.ts';
 import { Calls } from './calls.ts';
-import { checkAgain, checkQuestion, checkTalk, leftovers } from './checks.ts';
+import { checkConversation, checkQuestion, checkRepetition, leftovers } from './checks.ts';
+import { CLIENT_KINDS } from './client-kind.ts';
+import { Conversation } from './conversation.ts';
 import { type Fate, fateOf } from './fate.ts';
-import { MANNERS } from './manner.ts';
 import { KILL_POINTS, type KillPoint } from './points.ts';
-import type { Question, Wish } from './question.ts';
-import { Site } from './site.ts';
-import { Talk } from './talk.ts';
+import type { Question, Scenario } from './question.ts';
+import { RestartingGateway } from './restarting-gateway.ts';
 
-/** How many clients talk at the same time. */
+/** How many clients ask at the same time. */
 const CLIENTS = 20;
-/** A new conversation from time to time keeps the old ones short: all of each is read after every kill. */
-const TALK_LENGTH = 30;
-/** Milliseconds in which a restarted gateway is killed a second time. */
-const TAKING_OVER = 80;
-/** Milliseconds in which what ended turns held must be free. */
-const SETTLED_WITHIN = 3_000;
+/** How many questions a conversation has at most. Each kill reads whole conversations, so they must stay short. */
+const CONVERSATION_LENGTH = 30;
+/** A second kill happens within this time after the restart, in milliseconds. */
+const TAKEOVER_MS = 80;
+/** Ended turns must have released their resources within this time, in milliseconds. */
+const RELEASED_WITHIN_MS = 3_000;
 
 export interface KillSummary {
   kills: number;
-  /** Kills by the point at which they struck. */
+  /** The number of kills at each point. */
   points: Record<string, number>;
-  /** How often each point met each manner, and how many pairs there are. */
+  /** How often each pair of kill point and client kind was tested. */
   cells: Map<string, number>;
-  /** Questions that were answered, and those of them whose client lived through a kill. */
+  /** How many questions were answered. `survivors`: those that were open during a kill. */
   answered: number;
   survivors: number;
-  /** What became of the survivors' turns. */
+  /** What happened to the turns of the survivors. */
   fates: Record<Fate, number>;
-  /** Broken promises, each with what is needed to understand it. */
+  /** The broken guarantees, each with the facts to understand it. */
   violations: string[];
 }
 
 /**
- * Whether what is restarted after the kill is killed again while it takes over; `in the same place` is where
- * providers fail as they did before.
+ * Whether the restarted gateway is killed again while it takes over. `same faults`: the providers also fail again as
+ * they did before the kill.
  */
-const AGAIN = ['no', 'anywhere', 'no', 'in the same place'] as const;
-type Again = (typeof AGAIN)[number];
+const SECOND_KILLS = ['no', 'anywhere', 'no', 'same faults'] as const;
+type SecondKill = (typeof SECOND_KILLS)[number];
 
 interface Asked {
-  talk: Talk;
+  conversation: Conversation;
   question: Question;
 }
 
 /**
- * Kills a gateway again and again while clients talk to it, and checks after each restart, on the same data,
- * that every client gets its whole answer, and that nothing is lost, doubled, repeated or invented.
+ * Kills a gateway again and again while clients use it. After each restart on the same data, it checks that every
+ * client gets its whole answer, and that nothing is lost, stored twice, executed twice or invented.
  */
 export class KillRun {
   readonly summary: KillSummary = {
@@ -62,80 +62,84 @@ export class KillRun {
   };
   private readonly provider = startProvider({ keep: 100_000 });
   private readonly calls = new Calls(this.provider);
-  private readonly site: Site;
-  private readonly talks: Talk[];
-  /** What was wrong once is wrong for the rest of its talk. */
-  private readonly spoiled = new Set<Question>();
-  /** Of the round. */
+  private readonly server: RestartingGateway;
+  private readonly conversations: Conversation[];
+  /** Questions with violations. Their conversations are not used again. */
+  private readonly violating = new Set<Question>();
+  /** The questions of this round. */
   private asked: Asked[] = [];
-  /** The last ones of the round before. */
-  private earlier: Asked[] = [];
+  /** The last question of each conversation in the previous round. */
+  private previous: Asked[] = [];
 
   constructor(private readonly dataDir: string) {
-    this.site = new Site(dataDir, this.provider.url);
-    this.talks = MANNERS.map((manner) => new Talk(manner, this.site));
+    this.server = new RestartingGateway(dataDir, this.provider.url);
+    this.conversations = CLIENT_KINDS.map((clientKind) => new Conversation(clientKind, this.server));
   }
 
   async run(kills: number, onRound: (summary: KillSummary) => void = () => {}): Promise<KillSummary> {
     try {
-      await this.site.start();
+      await this.server.start();
       for (let round = 0; this.summary.kills < kills; round++) {
         const visit = Math.floor(round / KILL_POINTS.length);
         await this.round(
           KILL_POINTS[round % KILL_POINTS.length]!,
           this.clients(round, visit),
-          AGAIN[visit % AGAIN.length]!,
+          SECOND_KILLS[visit % SECOND_KILLS.length]!,
         );
         onRound(this.summary);
       }
     } finally {
-      await this.site.stop();
+      await this.server.stop();
       this.provider.stop();
     }
     return this.summary;
   }
 
-  /** One point, and the restart after it. */
-  private async round(point: KillPoint, talks: Talk[], again: Again): Promise<void> {
-    const { site, calls, summary } = this;
-    const ask = (talk: Talk, wish?: Wish) => {
-      const question = talk.ask(wish);
-      this.asked.push({ talk, question });
+  /** Kills the gateway at one point, restarts it, and checks. */
+  private async round(
+    point: KillPoint,
+    conversations: Conversation[],
+    secondKill: SecondKill,
+  ): Promise<void> {
+    const { server, calls, summary } = this;
+    const ask = (conversation: Conversation, scenario?: Scenario) => {
+      const question = conversation.ask(scenario);
+      this.asked.push({ conversation, question });
       return question;
     };
-    const before = site.kills.length;
+    const before = server.kills.length;
     try {
-      await point.strike({ site, calls, talks, ask });
+      await point.reachAndKill({ server, calls, conversations, ask });
     } catch (error) {
       this.violated(`the point was not reached: ${error}`, point);
-      await site.kill();
+      await server.kill();
     }
-    if (again === 'in the same place') calls.rearm();
-    await site.start(point.recovery);
-    if (again !== 'no' && !point.repeats) {
-      await Bun.sleep(Math.random() * TAKING_OVER);
-      await site.kill();
-      await site.start(point.recovery);
+    if (secondKill === 'same faults') calls.rearm();
+    await server.start(point.recovery);
+    if (secondKill !== 'no' && !point.repeats) {
+      await Bun.sleep(Math.random() * TAKEOVER_MS);
+      await server.kill();
+      await server.start(point.recovery);
     }
-    await this.answers();
-    // Every session takes a further turn.
-    for (const { talk } of this.newest()) ask(talk);
-    await this.answers();
-    for (const { manner } of talks) {
-      const cell = `${point.name} ${Object.values(manner).join(' ')}`;
+    await this.awaitAnswers();
+    // Every session must accept another turn.
+    for (const { conversation } of this.newest()) ask(conversation);
+    await this.awaitAnswers();
+    for (const { clientKind } of conversations) {
+      const cell = `${point.name} ${Object.values(clientKind).join(' ')}`;
       summary.cells.set(cell, (summary.cells.get(cell) ?? 0) + 1);
     }
-    const struck = site.kills.length - before;
-    summary.kills += struck;
-    summary.points[point.name] = (summary.points[point.name] ?? 0) + struck;
+    const kills = server.kills.length - before;
+    summary.kills += kills;
+    summary.points[point.name] = (summary.points[point.name] ?? 0) + kills;
     await this.check(point);
-    this.earlier = this.newest();
+    this.previous = this.newest();
     this.asked = [];
     calls.forget();
   }
 
-  private async answers(): Promise<void> {
-    // A talk may be asked more while the answers are awaited.
+  private async awaitAnswers(): Promise<void> {
+    // More questions may be asked while the answers are awaited.
     for (let known = -1; known < this.asked.length; ) {
       known = this.asked.length;
       await Promise.all(this.asked.map(({ question }) => question.done));
@@ -143,28 +147,32 @@ export class KillRun {
   }
 
   private newest(): Asked[] {
-    return [...new Map(this.asked.map((entry) => [entry.talk, entry])).values()];
+    return [...new Map(this.asked.map((entry) => [entry.conversation, entry])).values()];
   }
 
   private async check(point: KillPoint): Promise<void> {
     await Promise.all(
-      [...this.asked, ...this.earlier].map(async ({ talk, question }) => {
+      [...this.asked, ...this.previous].map(async ({ conversation, question }) => {
         if (question.end !== 'completed') return;
-        const problems = await checkAgain(talk, question).catch((error) => [
-          `asked again, it fails: ${error}`,
+        const problems = await checkRepetition(conversation, question).catch((error) => [
+          `the repeated request fails: ${error}`,
         ]);
         for (const problem of problems) this.violated(problem, point, question);
       }),
     );
     await readLog(this.dataDir, async (log) => {
-      for (const talk of new Set(this.asked.map((entry) => entry.talk))) {
-        const kept = await log.sessionOf(talk);
-        const questions = this.asked.filter((entry) => entry.talk === talk).map(({ question }) => question);
-        for (const problem of checkTalk(talk, kept)) this.violated(problem, point, questions.at(-1));
+      for (const conversation of new Set(this.asked.map((entry) => entry.conversation))) {
+        const stored = await log.sessionOf(conversation);
+        const questions = this.asked
+          .filter((entry) => entry.conversation === conversation)
+          .map(({ question }) => question);
+        for (const problem of checkConversation(conversation, stored))
+          this.violated(problem, point, questions.at(-1));
         for (const question of questions) {
-          const { turns } = talk.manner.state === 'none' ? await alone(log, question) : kept;
+          const { turns } =
+            conversation.clientKind.state === 'none' ? await sessionOfOne(log, question) : stored;
           const found = turns.filter(({ input }) => textOf(input) === question.user);
-          this.settle(question, found[0]?.createdAt);
+          this.count(question, found[0]?.createdAt);
           const kills = this.kills(question).length;
           const { recovery = 'rescue' } = point;
           const facts = { question, found, calls: this.calls.of(question.label), kills, recovery };
@@ -175,12 +183,12 @@ export class KillRun {
     for (const problem of await this.leftovers()) this.violated(problem, point);
   }
 
-  /** The kills between a question and now, which are those of its round. */
+  /** The times of the kills since a question was asked. */
   private kills({ askedAt }: Question): number[] {
-    return this.site.kills.filter((at) => at >= askedAt);
+    return this.server.kills.filter((at) => at >= askedAt);
   }
 
-  private settle(question: Question, createdAt?: number): void {
+  private count(question: Question, createdAt?: number): void {
     const { summary } = this;
     if (question.end === 'completed') summary.answered++;
     const [kill] = this.kills(question);
@@ -189,9 +197,9 @@ export class KillRun {
     summary.fates[fateOf(question, this.calls.of(question.label), createdAt ?? 0, kill)]++;
   }
 
-  /** What a turn holds is given up right after its end, and not before. */
+  /** Resources that ended turns still hold. They are released shortly after the end, so this waits for that. */
   private async leftovers(): Promise<string[]> {
-    const deadline = performance.now() + SETTLED_WITHIN;
+    const deadline = performance.now() + RELEASED_WITHIN_MS;
     for (;;) {
       const found = leftovers(this.dataDir);
       if (found.length === 0 || performance.now() > deadline) return found;
@@ -199,29 +207,30 @@ export class KillRun {
     }
   }
 
-  /** The clients of a round: others at each visit of a point. Those that have talked for long begin anew. */
-  private clients(round: number, visit: number): Talk[] {
+  /** The conversations of a round. Each visit of a point uses other ones. Long conversations are replaced. */
+  private clients(round: number, visit: number): Conversation[] {
     return Array.from({ length: CLIENTS }, (_, index) => {
-      const place = (round + visit * CLIENTS + index) % this.talks.length;
-      const talk = this.talks[place]!;
+      const position = (round + visit * CLIENTS + index) % this.conversations.length;
+      const conversation = this.conversations[position]!;
       const isDone =
-        talk.questions.length >= TALK_LENGTH || talk.questions.some((question) => this.spoiled.has(question));
-      if (isDone) this.talks[place] = new Talk(talk.manner, this.site);
-      return this.talks[place]!;
+        conversation.questions.length >= CONVERSATION_LENGTH ||
+        conversation.questions.some((question) => this.violating.has(question));
+      if (isDone) this.conversations[position] = new Conversation(conversation.clientKind, this.server);
+      return this.conversations[position]!;
     });
   }
 
   private violated(what: string, { name }: KillPoint, question?: Question): void {
     const { summary, calls } = this;
-    if (question) this.spoiled.add(question);
-    const said = `${what} [kill ${summary.kills}, ${name}]`;
-    if (!question) summary.violations.push(said);
+    if (question) this.violating.add(question);
+    const description = `${what} [kill ${summary.kills}, ${name}]`;
+    if (!question) summary.violations.push(description);
     else {
-      const { manner, wish, label, id, end, text, whole, requests, refusals, events } = question;
+      const { clientKind, scenario, label, id, end, text, whole, requests, refusals, events } = question;
       const called = calls.of(label).map(({ context }) => context.slice(question.context.length));
       const more = {
-        ...manner,
-        wish,
+        ...clientKind,
+        scenario,
         label,
         id,
         end,
@@ -232,12 +241,12 @@ export class KillRun {
         called,
         whole,
       };
-      summary.violations.push(`${said} ${JSON.stringify(more)}`);
+      summary.violations.push(`${description} ${JSON.stringify(more)}`);
     }
   }
 }
 
-/** The only turn of its session; none where nobody has heard of it. */
-async function alone(log: RecordedLog, { id }: Question): Promise<RecordedSession> {
+/** The session of a turn without a named session. It is empty if the client never learned the id. */
+async function sessionOfOne(log: RecordedLog, { id }: Question): Promise<RecordedSession> {
   return id === undefined ? { head: null, turns: [] } : log.endingIn(id as TurnId);
 }

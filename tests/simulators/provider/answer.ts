@@ -1,18 +1,18 @@
 import type { Plan } from './behaviour.ts';
-import { common, type Ending, from, lastWords } from './continuation.ts';
+import { commonPrefix, deltasFrom, type Ending, lastWords } from './continuation.ts';
 import { sample } from './sample.ts';
 import { asJson } from './shape.ts';
 
-/** What a request said, in no protocol's words. */
-export type Heard = {
+/** The content of a request, independent of its protocol. */
+export type RequestContent = {
   userTexts: string[];
-  /** Outputs of function calls that end the input; empty when the last word is the user's. */
+  /** The outputs of function calls at the end of the input. Empty when the input ends with a user message. */
   toolOutputs: string[];
   tools: OfferedTool[];
   toolChoice: 'auto' | 'none' | { name: string };
-  /** The schema the answer has to fit, where one was asked for. */
+  /** The JSON schema for the answer, if the request has one. */
   schema: unknown;
-  /** Set when the rest of an answer is asked for; nothing else here is of it. */
+  /** Set when the request asks for the rest of an answer. The other fields do not contain that answer. */
   ending?: Ending | undefined;
 };
 
@@ -20,7 +20,7 @@ export type OfferedTool = { name: string; schema: unknown };
 
 export type Call = { name: string; arguments: string };
 
-/** What the model answers, in no protocol's words. Texts are lists of deltas. */
+/** The model's answer, independent of the protocol. Texts are lists of deltas. */
 export type Answer = {
   reasoning: string[];
   text: string[];
@@ -31,53 +31,53 @@ export type Answer = {
 const REASONING = words('Let me think about what was asked before I answer.');
 const REFUSAL = words("I'm sorry, but I can't help with that.");
 
-export function compose(plan: Plan, heard: Heard): Answer {
-  const answer = composeWhole(plan, heard);
-  const { ending } = heard;
+export function compose(plan: Plan, request: RequestContent): Answer {
+  const answer = composeWhole(plan, request);
+  const { ending } = request;
   if (!ending) return answer;
-  const text = from(answer.text, startOf(plan, answer.text.join(''), ending));
-  // Words that are already said leave no room for thought before them.
-  return { ...answer, text, reasoning: ending.told ? answer.reasoning : [] };
+  const text = deltasFrom(answer.text, startOf(plan, answer.text.join(''), ending));
+  // A model that continues its own last message cannot think before it.
+  return { ...answer, text, reasoning: ending.requested ? answer.reasoning : [] };
 }
 
-/** Where a model goes on: behind what is its own answer too, unless it is a sloppy one. */
-function startOf(plan: Plan, whole: string, { text, told }: Ending): number {
-  const start = common(whole, text);
-  if (!told || start === 0) return start;
+/** Where the continuation begins: after the common prefix, or earlier for a plan that repeats text. */
+function startOf(plan: Plan, whole: string, { text, requested }: Ending): number {
+  const start = commonPrefix(whole, text);
+  if (!requested || start === 0) return start;
   if (plan.again) return 0;
   return plan.overlap > 0 ? lastWords(whole.slice(0, start), plan.overlap) : start;
 }
 
-function composeWhole(plan: Plan, heard: Heard): Answer {
+function composeWhole(plan: Plan, request: RequestContent): Answer {
   const reasoning = plan.think ? REASONING : [];
   if (plan.refuse) return { reasoning, text: REFUSAL, calls: [], finish: 'refusal' };
-  const calls = heard.toolOutputs.length > 0 ? [] : callsFor(plan, heard);
+  const calls = request.toolOutputs.length > 0 ? [] : callsFor(plan, request);
   if (calls.length > 0) return { reasoning, text: [], calls, finish: 'tools' };
-  const text = speak(plan, heard);
+  const text = composeText(plan, request);
   if (plan.filter) return { reasoning, text: text.slice(0, 2), calls, finish: 'filter' };
   return { reasoning, text, calls, finish: plan.long ? 'length' : 'stop' };
 }
 
-function speak(plan: Plan, heard: Heard): string[] {
+function composeText(plan: Plan, request: RequestContent): string[] {
   if (plan.voice === 'say') return say(plan.words);
   if (plan.json)
-    return words(JSON.stringify(heard.schema ? sample(heard.schema) : { answer: reply(plan, heard) }));
-  return words(reply(plan, heard));
+    return words(JSON.stringify(request.schema ? sample(request.schema) : { answer: reply(plan, request) }));
+  return words(reply(plan, request));
 }
 
-function reply(plan: Plan, heard: Heard): string {
-  if (plan.voice === 'recall') return `I have heard: ${quote(heard.userTexts)}`;
-  if (heard.toolOutputs.length > 0) return `The tools answered: ${quote(heard.toolOutputs)}`;
-  return `You said: ${heard.userTexts.at(-1) ?? ''}`;
+function reply(plan: Plan, request: RequestContent): string {
+  if (plan.voice === 'recall') return `I have heard: ${quote(request.userTexts)}`;
+  if (request.toolOutputs.length > 0) return `The tools answered: ${quote(request.toolOutputs)}`;
+  return `You said: ${request.userTexts.at(-1) ?? ''}`;
 }
 
-function callsFor(plan: Plan, heard: Heard): Call[] {
-  if (plan.calls === 'none' || heard.toolChoice === 'none') return [];
-  const { toolChoice } = heard;
+function callsFor(plan: Plan, request: RequestContent): Call[] {
+  if (plan.calls === 'none' || request.toolChoice === 'none') return [];
+  const { toolChoice } = request;
   const tools =
     typeof toolChoice === 'object'
-      ? heard.tools.filter((tool) => tool.name === toolChoice.name)
-      : heard.tools;
+      ? request.tools.filter((tool) => tool.name === toolChoice.name)
+      : request.tools;
   return (plan.calls === 'one' ? tools.slice(0, 1) : tools).map((tool) => ({
     name: tool.name,
     arguments: JSON.stringify(asJson(sample(tool.schema))),
@@ -92,7 +92,7 @@ function say(count: number): string[] {
   return Array.from({ length: count }, (_, at) => (at === 0 ? 'word1' : ` word${at + 1}`));
 }
 
-/** One delta a word, the space in front as tokenizers have it. */
+/** One delta per word, with the space before the word, as tokenizers do it. */
 function words(text: string): string[] {
   return text.match(/\s*\S+|\s+$/g) ?? [];
 }

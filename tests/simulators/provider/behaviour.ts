@@ -1,4 +1,4 @@
-/** What a model of the simulator does, read from its name. The grammar is described in README.md. */
+/** The behaviour of a simulated model, read from its name. README.md describes the grammar. */
 export type Plan = {
   voice: 'echo' | 'recall' | 'say';
   /** Words to say, when the voice is `say`. */
@@ -6,27 +6,27 @@ export type Plan = {
   calls: 'none' | 'all' | 'one';
   think: boolean;
   refuse: boolean;
-  /** Blocked by the provider's content filter, part way through the text. */
+  /** Stopped by the provider's content filter in the middle of the text. */
   filter: boolean;
   long: boolean;
   json: boolean;
   logprobs: boolean;
-  /** Refuses a request that ends with the model's own words. */
+  /** Refuses a request that ends with an assistant message. */
   noPrefill: boolean;
-  /** Told to go on, begins the whole answer anew. */
+  /** Asked to continue, it repeats the answer from its beginning. */
   again: boolean;
-  /** Told to go on, repeats that many words first. */
+  /** Asked to continue, it repeats this many words first. */
   overlap: number;
-  /** Milliseconds between deltas; undefined sends the whole stream in one write. */
+  /** Milliseconds between deltas. Undefined: the whole stream is one write. */
   pace: number | undefined;
   delay: number;
   /** Input tokens reported as read from the provider's cache. */
   cached: number;
   retryAfter: number | undefined;
   fault: Fault | undefined;
-  /** The fault strikes only the first request for this model name. */
+  /** The fault happens only on the first request for this model name. */
   once: boolean;
-  /** Whether two answers differ only in ids and counts, so that a rendered one may serve again. */
+  /** Whether answers differ only in ids and counts, so that a rendered answer can be used again. */
   constant: boolean;
 };
 
@@ -50,13 +50,13 @@ const WORD_FAULTS = new Set([
 
 const COUNTED_FAULTS = new Set(['cut', 'stall', 'garbage', 'error']);
 
-/** Claude from 4.6 and Gemini from 3.5 Flash-Lite on. */
+/** Models without prefill: Claude since 4.6, Gemini since 3.5 Flash-Lite. */
 const NO_PREFILL =
   /claude-(opus|sonnet)-4-[6-9]\b|claude-[a-z]+-[5-9]\b|gemini-3\.5-flash-lite|gemini-3\.[6-9]|gemini-[4-9]/;
 
 const plans = new Map<string, Plan>();
 
-/** The same name always means the same plan, so each is read once. */
+/** The plan for a model name. Each name is parsed once. */
 export function planFor(model: string): Plan {
   const known = plans.get(model);
   if (known) return known;

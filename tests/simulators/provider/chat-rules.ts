@@ -4,7 +4,7 @@ import { asJson, asList, asText, type Json } from './shape.ts';
 
 const ROLES = new Set(['system', 'assistant', 'user', 'function', 'tool', 'developer']);
 
-/** What OpenAI's chat API refuses about a conversation. */
+/** Checks a conversation as OpenAI's chat API does. */
 export function checkChat(body: Json, plan: Plan): Trouble | undefined {
   if (!Array.isArray(body.messages)) {
     return invalid("Missing required parameter: 'messages'.", 'messages', 'missing_required_parameter');
@@ -34,8 +34,8 @@ function checkShapes(messages: Json[]): Trouble | undefined {
       const text = `Invalid 'messages[${at}].tool_calls': empty array. Expected an array with minimum length 1, but got an empty array instead.`;
       return invalid(text, `messages[${at}].tool_calls`, 'empty_array');
     }
-    const spoken = message.content ?? message.refusal ?? message.audio ?? message.function_call;
-    if (!calls && (spoken === null || spoken === undefined)) {
+    const content = message.content ?? message.refusal ?? message.audio ?? message.function_call;
+    if (!calls && (content === null || content === undefined)) {
       return invalid("Invalid value for 'content': expected a string, got null.", `messages.[${at}].content`);
     }
   }
@@ -59,7 +59,7 @@ function checkPairs(messages: Json[]): Trouble | undefined {
   return open.size > 0 ? unanswered(open, messages.length) : undefined;
 }
 
-/** What compatible servers refuse about an end that is the assistant's: in vLLM's and Mistral's words. */
+/** Checks a conversation that ends with an assistant message, with the errors of vLLM and Mistral. */
 function checkEnd(body: Json, messages: Json[], plan: Plan): Trouble | undefined {
   if (body.continue_final_message === true && body.add_generation_prompt !== false) {
     const message = 'Cannot set both `continue_final_message` and `add_generation_prompt` to True.';

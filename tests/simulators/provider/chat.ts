@@ -1,6 +1,6 @@
-import { type Answer, type Heard, type OfferedTool, pieces } from './answer.ts';
+import { type Answer, type OfferedTool, pieces, type RequestContent } from './answer.ts';
 import { checkChat } from './chat-rules.ts';
-import { endingOf, type Reading, spoken, withoutEnding } from './continuation.ts';
+import { endingOf, type Reading, textOfParts, withoutEnding } from './continuation.ts';
 import { openAiHeaders, openAiRefusal } from './openai-errors.ts';
 import { type Frame, type Protocol, plain, type Scene } from './protocol.ts';
 import { asJson, asList, asText, type Json, textOf } from './shape.ts';
@@ -19,7 +19,7 @@ export const chat: Protocol = {
   headers: openAiHeaders,
   keyOf: (request) => (request.headers.authorization ?? '').replace(/^Bearer\s*/i, ''),
   check: checkChat,
-  hear,
+  readRequest,
   json,
   frames,
   variant: (body) => (endingOf(body.messages, reading(body)) ? undefined : String(includesUsage(body))),
@@ -27,28 +27,28 @@ export const chat: Protocol = {
   errorFrame: (scene) =>
     `data: ${JSON.stringify(openAiRefusal({ kind: 'status', status: 500 }, scene.model, 'messages').body)}\n\n`,
   garbage: 'data: {"id":"chatcmpl-broken","choices":[{"index":0,"del\n\n',
-  strange: 'data: {"object":"strange","ok":true}\n\n',
+  wrongShape: 'data: {"object":"strange","ok":true}\n\n',
 };
 
-/** Goes on with its own words only where it is asked to, in one of the ways that compatible servers have. */
+/** Continues an assistant message only if the request asks for it, in one of the ways of compatible servers. */
 function reading(body: Json): Reading {
   return {
-    read: (message) => ({ role: asText(message.role), text: spoken(message.content) }),
+    read: (message) => ({ role: asText(message.role), text: textOfParts(message.content) }),
     prefills: ({ prefix, partial }) =>
       prefix === true || partial === true || body.continue_final_message === true,
   };
 }
 
-function hear(body: Json): Heard {
+function readRequest(body: Json): RequestContent {
   const ending = endingOf(body.messages, reading(body));
   const messages = withoutEnding(asList(body.messages), ending);
-  const lastSpoken = messages.findLastIndex((message) => message.role !== 'tool');
+  const lastNotTool = messages.findLastIndex((message) => message.role !== 'tool');
   const format = asJson(body.response_format);
   return {
     userTexts: messages
       .filter((message) => message.role === 'user')
       .map((message) => textOf(message.content)),
-    toolOutputs: messages.slice(lastSpoken + 1).map((message) => textOf(message.content)),
+    toolOutputs: messages.slice(lastNotTool + 1).map((message) => textOf(message.content)),
     tools: asList(body.tools).flatMap(offered),
     toolChoice: toolChoice(body.tool_choice),
     schema: asJson(format.json_schema).schema,
@@ -61,7 +61,7 @@ function offered(tool: Json): OfferedTool[] {
   return tool.type === 'function' ? [{ name: asText(definition.name), schema: definition.parameters }] : [];
 }
 
-function toolChoice(choice: unknown): Heard['toolChoice'] {
+function toolChoice(choice: unknown): RequestContent['toolChoice'] {
   if (choice === 'none') return 'none';
   const name = asText(asJson(asJson(choice).function).name);
   return name === '' ? 'auto' : { name };
@@ -123,7 +123,7 @@ function frames(answer: Answer, scene: Scene): Frame[] {
       kind: 'finish',
     });
   }
-  list.push({ text: 'data: [DONE]\n\n', kind: 'mark' });
+  list.push({ text: 'data: [DONE]\n\n', kind: 'end-mark' });
   return list;
 }
 

@@ -1,60 +1,60 @@
 import { asJson, asList, asText, type Json } from './shape.ts';
 
-/** How a request ends that asks for the rest of an answer. */
+/** The end of a request that asks for the rest of an answer. */
 export type Ending = {
-  /** The answer as far as it has come. */
+  /** The beginning of the answer. */
   text: string;
-  /** The user asks for the rest; else the answer's beginning is the last thing said. */
-  told: boolean;
+  /** True: a user message asks for the rest. False: the request ends with the beginning of the answer. */
+  requested: boolean;
 };
 
-type Said = { role: string; text: string };
+type Message = { role: string; text: string };
 
-/** How a protocol writes down who said what. */
+/** How to read the messages of a protocol. */
 export type Reading = {
-  read(entry: Json): Said;
-  /** Whether the model goes on with its own words when they come last. */
+  read(entry: Json): Message;
+  /** Whether the model continues an assistant message at the end of the request. */
   prefills(last: Json): boolean;
 };
 
-/** As a model understands it: any words that ask to go on where the answer broke off. */
-const GO_ON =
+/** Any text that asks to continue where the answer broke off, as a model would understand it. */
+const CONTINUE =
   /\b(continue|go on|carry on|resume)\b[^.]*\bwhere\b[^.]*\b(breaks?|broke|broken|cut|left|stopped)\b/i;
 
 export function endingOf(list: unknown, { read, prefills }: Reading): Ending | undefined {
   if (!Array.isArray(list) || list.length < 2) return undefined;
   const entry = asJson(list[list.length - 1]);
   const last = read(entry);
-  if (isModel(last)) return prefills(entry) ? { text: last.text, told: false } : undefined;
+  if (isModel(last)) return prefills(entry) ? { text: last.text, requested: false } : undefined;
   const before = read(asJson(list[list.length - 2]));
-  if (!isModel(before) || before.text === '' || !asksToGoOn(last)) return undefined;
-  return { text: before.text, told: true };
+  if (!isModel(before) || before.text === '' || !asksToContinue(last)) return undefined;
+  return { text: before.text, requested: true };
 }
 
-/** Such a request is short; of long texts every character would have to be looked at. */
-function asksToGoOn({ role, text }: Said): boolean {
-  return role === 'user' && text.length < 1000 && GO_ON.test(text);
+/** Only short texts are checked, because the pattern is slow on long ones. */
+function asksToContinue({ role, text }: Message): boolean {
+  return role === 'user' && text.length < 1000 && CONTINUE.test(text);
 }
 
-/** What was said before the answer began. */
+/** The messages before the answer. */
 export function withoutEnding(list: Json[], ending: Ending | undefined): Json[] {
-  return ending ? list.slice(0, ending.told ? -2 : -1) : list;
+  return ending ? list.slice(0, ending.requested ? -2 : -1) : list;
 }
 
-function isModel({ role }: Said): boolean {
+function isModel({ role }: Message): boolean {
   return role === 'assistant' || role === 'model';
 }
 
-/** The text of a string or of parts, as one; thoughts are no part of what is said. */
-export function spoken(content: unknown): string {
+/** The text of a string or of parts, without thoughts. */
+export function textOfParts(content: unknown): string {
   if (typeof content === 'string') return content;
   return asList(content)
     .map((part) => (part.thought ? '' : asText(part.text)))
     .join('');
 }
 
-/** The deltas from a character on. */
-export function from(deltas: string[], start: number): string[] {
+/** The deltas of the text from this character on. */
+export function deltasFrom(deltas: string[], start: number): string[] {
   let before = 0;
   return deltas.flatMap((delta) => {
     const rest = delta.slice(Math.max(0, start - before));
@@ -63,8 +63,8 @@ export function from(deltas: string[], start: number): string[] {
   });
 }
 
-/** How far two texts are the same. */
-export function common(one: string, other: string): number {
+/** The length of the common prefix of two texts. */
+export function commonPrefix(one: string, other: string): number {
   let length = 0;
   while (length < one.length && one[length] === other[length]) length++;
   return length;

@@ -70,7 +70,7 @@ function quotaFailure(model: string): Json {
   };
 }
 
-/** Google tells in the body, not in a header, when to come back. */
+/** Google puts the retry delay into the body, not into a header. */
 function retryInfo(seconds: number): Json {
   return { '@type': 'type.googleapis.com/google.rpc.RetryInfo', retryDelay: `${seconds}s` };
 }

@@ -3,7 +3,7 @@ import type { Trouble } from './protocol.ts';
 import { isSealed } from './seal.ts';
 import { asJson, asList, asText, isJson, type Json } from './shape.ts';
 
-/** Every field of Google's own schema dialect; JSON Schema has more, and the API knows none of those. */
+/** All fields of Google's schema dialect. The API refuses the other fields of JSON Schema. */
 const SCHEMA_FIELDS = new Set(
   (
     'type format title description nullable enum maxItems minItems properties required minProperties maxProperties ' +
@@ -11,10 +11,13 @@ const SCHEMA_FIELDS = new Set(
   ).split(' '),
 );
 
-/** Signatures that the documentation offers for calls made by another model. */
-const STAND_INS = new Set(['context_engineering_is_the_way_to_go', 'skip_thought_signature_validator']);
+/** Signatures that the documentation allows for calls of another model. */
+const PLACEHOLDER_SIGNATURES = new Set([
+  'context_engineering_is_the_way_to_go',
+  'skip_thought_signature_validator',
+]);
 
-/** What Google's API refuses about a conversation. */
+/** Checks a conversation as Google's API does. */
 export function checkGemini(body: Json, plan: Plan): Trouble | undefined {
   const contents = asList(body.contents);
   if (contents.length === 0) return invalid('* GenerateContentRequest.contents: contents is not specified\n');
@@ -36,11 +39,9 @@ function checkContents(contents: Json[]): Trouble | undefined {
     const parts = asList(content.parts);
     const path = `* GenerateContentRequest.contents[${at}].parts`;
     if (parts.length === 0) return invalid(`${path}: contents.parts must not be empty.\n`);
-    const hollow = parts.findIndex((part) => Object.keys(part).every((key) => key.startsWith('thought')));
-    if (hollow >= 0) {
-      return invalid(
-        `${path}[${hollow}].data: required oneof field 'data' must have one initialized field\n`,
-      );
+    const empty = parts.findIndex((part) => Object.keys(part).every((key) => key.startsWith('thought')));
+    if (empty >= 0) {
+      return invalid(`${path}[${empty}].data: required oneof field 'data' must have one initialized field\n`);
     }
   }
   return undefined;
@@ -86,14 +87,14 @@ function checkSignatures(contents: Json[], plan: Plan): Trouble | undefined {
   for (const content of contents) {
     for (const part of asList(content.parts)) {
       const signature = part.thoughtSignature ?? part.thought_signature;
-      if (signature === undefined || STAND_INS.has(asText(signature))) continue;
+      if (signature === undefined || PLACEHOLDER_SIGNATURES.has(asText(signature))) continue;
       if (!isSealed('thought', asText(signature))) return invalid('Thought signature is not valid.');
     }
   }
   return plan.think ? checkCurrentTurn(contents) : undefined;
 }
 
-/** In the turn under way, the first call of each step has to carry its signature. */
+/** In the current turn, the first call of each step must have its signature. */
 function checkCurrentTurn(contents: Json[]): Trouble | undefined {
   const start = contents.findLastIndex(
     (content) => content.role !== 'model' && count(content, 'functionResponse', 'function_response') === 0,
@@ -144,8 +145,8 @@ function checkSchema(schema: Json, path: string): Trouble | undefined {
     [`${path}.items`, schema.items],
     ...asList(schema.anyOf).map((value, at): [string, unknown] => [`${path}.any_of[${at}]`, value]),
   ];
-  for (const [place, value] of inner) {
-    const trouble = isJson(value) ? checkSchema(value, place) : undefined;
+  for (const [innerPath, value] of inner) {
+    const trouble = isJson(value) ? checkSchema(value, innerPath) : undefined;
     if (trouble) return trouble;
   }
   return undefined;

@@ -1,5 +1,5 @@
-import type { Answer, Heard } from './answer.ts';
-import { endingOf, type Reading, spoken, withoutEnding } from './continuation.ts';
+import type { Answer, RequestContent } from './answer.ts';
+import { endingOf, type Reading, textOfParts, withoutEnding } from './continuation.ts';
 import { geminiHeaders, geminiRefusal } from './gemini-errors.ts';
 import { checkGemini } from './gemini-rules.ts';
 import type { Frame, Protocol, Scene } from './protocol.ts';
@@ -20,22 +20,22 @@ export const gemini: Protocol = {
   headers: geminiHeaders,
   keyOf: (request) => request.headers['x-goog-api-key'] || (request.query.get('key') ?? ''),
   check: checkGemini,
-  hear,
+  readRequest,
   json,
   frames,
   variant: (body) => (endingOf(body.contents, READING) ? undefined : ''),
   refusal: (trouble, model) => geminiRefusal(trouble, model),
   errorFrame: (scene) => event(geminiRefusal({ kind: 'status', status: 503 }, scene.model).body),
   garbage: 'data: {"candidates": [{"content": {"parts": [{"te\r\n\r\n',
-  strange: 'data: {"strange": true}\r\n\r\n',
+  wrongShape: 'data: {"strange": true}\r\n\r\n',
 };
 
 const READING: Reading = {
-  read: (content) => ({ role: asText(content.role) || 'user', text: spoken(content.parts) }),
+  read: (content) => ({ role: asText(content.role) || 'user', text: textOfParts(content.parts) }),
   prefills: () => true,
 };
 
-function hear(body: Json): Heard {
+function readRequest(body: Json): RequestContent {
   const ending = endingOf(body.contents, READING);
   const contents = withoutEnding(asList(body.contents), ending);
   const parts = (content: Json | undefined) => asList(content?.parts);
@@ -73,7 +73,7 @@ function json(answer: Answer, scene: Scene): Json {
 }
 
 function frames(answer: Answer, scene: Scene): Frame[] {
-  if (answer.finish === 'filter') return [{ text: event(blocked(scene)), kind: 'mark' }];
+  if (answer.finish === 'filter') return [{ text: event(blocked(scene)), kind: 'end-mark' }];
   const signature = signatureOf(answer, scene);
   const list: Frame[] = [];
   for (const text of answer.reasoning) {
@@ -84,7 +84,10 @@ function frames(answer: Answer, scene: Scene): Frame[] {
     list.push({ text: event(chunk(scene, [part])), kind: 'delta' });
   }
   const last = answer.calls.length > 0 ? { text: '' } : { text: '', ...signature };
-  list.push({ text: event(chunk(scene, answer.finish === 'refusal' ? [] : [last], answer)), kind: 'mark' });
+  list.push({
+    text: event(chunk(scene, answer.finish === 'refusal' ? [] : [last], answer)),
+    kind: 'end-mark',
+  });
   return list;
 }
 
@@ -93,7 +96,7 @@ function textFrames(answer: Answer, scene: Scene): Frame[] {
   return answer.text.map((text) => ({ text: `${before}${JSON.stringify(text)}${after}`, kind: 'delta' }));
 }
 
-/** Only the first of parallel calls carries the signature. */
+/** Only the first of several parallel calls has the signature. */
 function callParts(answer: Answer, signature: Json): Json[] {
   return answer.calls.map((call, at) => ({
     functionCall: { name: call.name, args: JSON.parse(call.arguments) },
@@ -131,7 +134,7 @@ function trailer(scene: Scene): Json {
   return { usageMetadata: usage(scene), modelVersion: scene.model, responseId: scene.id.slice(0, 23) };
 }
 
-/** Google counts thoughts beside the answer's tokens, not in them. */
+/** Google counts thought tokens separately from the tokens of the answer. */
 function usage({ usage: { input, cached, output, reasoning } }: Scene): Json {
   return {
     promptTokenCount: input,

@@ -3,10 +3,10 @@ import type { Trouble } from './protocol.ts';
 import { seal } from './seal.ts';
 import { asJson, asList, asText, type Json } from './shape.ts';
 
-/** A message after neighbours with one role have been merged, as the API does; `at` is its first place. */
+/** Neighbouring messages with the same role are merged, as the API does. `at` is the index of the first of them. */
 type Turn = { at: number; role: string; blocks: Json[] };
 
-/** What Anthropic's messages API refuses about a conversation. */
+/** Checks a conversation as Anthropic's messages API does. */
 export function checkMessages(body: Json, plan: Plan): Trouble | undefined {
   if (typeof body.max_tokens !== 'number') return invalid('max_tokens: Field required');
   if (!Array.isArray(body.messages)) return invalid('messages: Field required');
@@ -80,13 +80,13 @@ function checkContent(list: Json[]): Trouble | undefined {
 
 function checkPairs(turns: Turn[]): Trouble | undefined {
   const ids = new Set<string>();
-  for (const [place, turn] of turns.entries()) {
+  for (const [index, turn] of turns.entries()) {
     for (const [at, block] of turn.blocks.entries()) {
       const path = `messages.${turn.at}.content.${at}`;
       const trouble = block.type === 'tool_use' ? checkToolUse(block, path, ids) : undefined;
       if (trouble) return trouble;
     }
-    const trouble = checkResults(turn, turns[place - 1]) ?? checkAnswered(turn, turns[place + 1]);
+    const trouble = checkResults(turn, turns[index - 1]) ?? checkAnswered(turn, turns[index + 1]);
     if (trouble) return trouble;
   }
   return undefined;
@@ -129,7 +129,7 @@ function checkResults(turn: Turn, before: Turn | undefined): Trouble | undefined
 function checkAnswered(turn: Turn, after: Turn | undefined): Trouble | undefined {
   const called = idsOf(turn, 'tool_use', 'id');
   if (called.length === 0) return undefined;
-  // Results come first: one behind other content does not count as an answer.
+  // Results must come first. A result after other content does not count.
   const leading = after?.blocks.slice(0, idsOf(after, 'tool_result', 'tool_use_id').length);
   const answered = new Set(leading?.map((block) => asText(block.tool_use_id)));
   const missing = called.filter((id) => !answered.has(id));
@@ -150,11 +150,11 @@ function checkThinking(body: Json, turns: Turn[]): Trouble | undefined {
       return invalid(`messages.${turn.at}.content.${at}: Invalid \`signature\` in \`thinking\` block`);
     }
   }
-  const goesOn = turns.at(-1)?.role === 'assistant';
-  const joins = goesOn || turns.at(-1)?.blocks.some((block) => block.type === 'tool_result');
+  const endsWithAssistant = turns.at(-1)?.role === 'assistant';
+  const continues = endsWithAssistant || turns.at(-1)?.blocks.some((block) => block.type === 'tool_result');
   const last = turns.findLast((turn) => turn.role === 'assistant');
   const first = asText(last?.blocks[0]?.type);
-  if (asJson(body.thinking).type !== 'enabled' || !joins || /thinking/.test(first)) return undefined;
+  if (asJson(body.thinking).type !== 'enabled' || !continues || /thinking/.test(first)) return undefined;
   return invalid(
     `messages.${last?.at}.content.0.type: Expected \`thinking\` or \`redacted_thinking\`, but found \`${first}\`. When \`thinking\` is enabled, a final \`assistant\` message must start with a thinking block (preceeding the lastmost set of \`tool_use\` and \`tool_result\` blocks). We recommend you include thinking blocks from previous turns. To avoid this requirement, disable \`thinking\`. Please consult our documentation at https://docs.claude.com/en/docs/build-with-claude/extended-thinking`,
   );

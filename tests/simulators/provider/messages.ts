@@ -1,5 +1,5 @@
-import { type Answer, type Heard, pieces } from './answer.ts';
-import { endingOf, type Reading, spoken, withoutEnding } from './continuation.ts';
+import { type Answer, pieces, type RequestContent } from './answer.ts';
+import { endingOf, type Reading, textOfParts, withoutEnding } from './continuation.ts';
 import { anthropicHeaders, anthropicRefusal } from './messages-errors.ts';
 import { checkMessages } from './messages-rules.ts';
 import { type Frame, type Protocol, plain, type Scene } from './protocol.ts';
@@ -21,29 +21,29 @@ export const messages: Protocol = {
   keyOf: (request) =>
     request.headers['x-api-key'] || (request.headers.authorization ?? '').replace(/^Bearer\s*/i, ''),
   check: checkMessages,
-  hear,
+  readRequest,
   json,
   frames,
   variant: (body) => (endingOf(body.messages, READING) ? undefined : ''),
   refusal: (trouble) => anthropicRefusal(trouble),
   errorFrame: () => event('error', anthropicRefusal({ kind: 'status', status: 529 }).body),
   garbage: 'event: content_block_delta\ndata: {"type":"content_block_delta","ind\n\n',
-  strange: 'event: strange\ndata: {"type":"strange","ok":true}\n\n',
+  wrongShape: 'event: strange\ndata: {"type":"strange","ok":true}\n\n',
 };
 
 const READING: Reading = {
-  read: (message) => ({ role: asText(message.role), text: spoken(message.content) }),
+  read: (message) => ({ role: asText(message.role), text: textOfParts(message.content) }),
   prefills: () => true,
 };
 
-function hear(body: Json): Heard {
+function readRequest(body: Json): RequestContent {
   const ending = endingOf(body.messages, READING);
   const list = withoutEnding(asList(body.messages), ending);
   const blocks = (message: Json | undefined) => asList(message?.content);
   const last = list.findLastIndex((message) => message.role !== 'user');
   const trailing = list.slice(last + 1);
   const results = trailing.flatMap(blocks).filter((block) => block.type === 'tool_result');
-  const spoken = trailing.some((message) => textOf(message.content) !== '');
+  const hasText = trailing.some((message) => textOf(message.content) !== '');
   const choice = asJson(body.tool_choice);
   const format = asJson(body.output_format ?? asJson(body.output_config).format);
   return {
@@ -51,7 +51,7 @@ function hear(body: Json): Heard {
       .filter((message) => message.role === 'user')
       .map((message) => textOf(message.content))
       .filter((text) => text !== ''),
-    toolOutputs: spoken ? [] : results.map((block) => textOf(block.content)),
+    toolOutputs: hasText ? [] : results.map((block) => textOf(block.content)),
     tools: asList(body.tools).flatMap((tool) =>
       tool.input_schema ? [{ name: asText(tool.name), schema: tool.input_schema }] : [],
     ),
@@ -99,7 +99,7 @@ function message(scene: Scene, content: Json[], stop: string | null, output: num
   };
 }
 
-/** Anthropic counts what came from the cache beside the input, not in it. */
+/** Anthropic counts cached tokens separately from the other input tokens. */
 function usage({ usage: { input, cached } }: Scene): Json {
   return { input_tokens: input - cached, cache_creation_input_tokens: 0, cache_read_input_tokens: cached };
 }
@@ -119,7 +119,7 @@ function frames(answer: Answer, scene: Scene): Frame[] {
     usage: { ...usage(scene), output_tokens: scene.usage.output },
   };
   list.push({ text: event('message_delta', delta), kind: 'finish' });
-  list.push({ text: event('message_stop', { type: 'message_stop' }), kind: 'mark' });
+  list.push({ text: event('message_stop', { type: 'message_stop' }), kind: 'end-mark' });
   return list;
 }
 

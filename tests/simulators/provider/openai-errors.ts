@@ -26,7 +26,7 @@ const RESPONSES_CONTEXT =
 const SERVER_ERROR =
   'The server had an error while processing your request. Sorry about that! You can retry your request, or contact us through our help center at help.openai.com if the error persists.';
 
-/** An error as OpenAI words it; `input` is the name of the field with the conversation. */
+/** An error with OpenAI's texts. `input` is the name of the field with the conversation. */
 export function openAiRefusal(trouble: Trouble, model: string, input: 'messages' | 'input'): Refusal {
   switch (trouble.kind) {
     case 'invalid':

@@ -3,8 +3,8 @@ import type { Frame } from './protocol.ts';
 import type { Exchange } from './wire.ts';
 
 /**
- * Clients drop what they have not handed on yet when the connection breaks; the pause lets the deltas before a cut
- * arrive, so that tests may count on them.
+ * When a connection breaks, clients may drop received data that they have not processed. This pause lets the deltas
+ * before a cut arrive, so that tests can rely on them.
  */
 const CUT_AFTER_MS = 15;
 
@@ -15,15 +15,15 @@ export type StreamScript = {
   garbage: string;
 };
 
-/** Sends a stream frame by frame, at the plan's pace, and breaks it where the plan's fault says. */
+/** Sends a stream frame by frame at the plan's pace, with the plan's fault. */
 export function playStream(exchange: Exchange, plan: Plan, script: StreamScript): void {
   const steps = stepsOf(plan, script);
   let at = 0;
   let timer: Timer | undefined;
-  exchange.onGone(() => clearTimeout(timer));
+  exchange.onDisconnect(() => clearTimeout(timer));
   exchange.begin(script.headers);
   const advance = () => {
-    while (at < steps.length && !exchange.gone) {
+    while (at < steps.length && !exchange.disconnected) {
       const step = steps[at++]!;
       exchange.send(step.text);
       if (step.ending === 'cut') {
@@ -32,13 +32,13 @@ export function playStream(exchange: Exchange, plan: Plan, script: StreamScript)
       }
       if (step.ending === 'stall') return;
       if (step.waits && plan.pace !== undefined) {
-        // A timer of 0 ms waits for a whole one.
+        // setTimeout(0) waits a whole millisecond; setImmediate does not.
         if (plan.pace === 0) setImmediate(advance);
         else timer = setTimeout(advance, plan.pace);
         return;
       }
     }
-    if (!exchange.gone) exchange.end();
+    if (!exchange.disconnected) exchange.end();
   };
   advance();
 }
@@ -64,14 +64,14 @@ function stepsOf(plan: Plan, script: StreamScript): Step[] {
 }
 
 function withoutEnd(plan: Plan, frames: Frame[]): Frame[] {
-  if (plan.fault?.kind === 'no-done') return frames.filter((frame) => frame.kind !== 'mark');
+  if (plan.fault?.kind === 'no-done') return frames.filter((frame) => frame.kind !== 'end-mark');
   if (plan.fault?.kind === 'no-finish') {
-    return frames.filter((frame) => frame.kind !== 'mark' && frame.kind !== 'finish');
+    return frames.filter((frame) => frame.kind !== 'end-mark' && frame.kind !== 'finish');
   }
   return frames;
 }
 
-/** Right behind the k-th delta, or right before the first one. */
+/** The index of the frame after the k-th delta; for k = 0, the index of the first delta. */
 function cutPoint(frames: Frame[], after: number): number {
   let seen = 0;
   for (const [at, frame] of frames.entries()) {
@@ -79,10 +79,10 @@ function cutPoint(frames: Frame[], after: number): number {
     if (after === 0) return at;
     if (++seen === after) return at + 1;
   }
-  return frames.findIndex((frame) => frame.kind === 'mark');
+  return frames.findIndex((frame) => frame.kind === 'end-mark');
 }
 
-/** Joins what goes out together: only deltas are worth waiting for. */
+/** Joins frames into steps. A step ends after a delta, because the pace is the pause between deltas. */
 function paced(frames: Frame[]): Step[] {
   const steps: Step[] = [];
   let text = '';

@@ -1,4 +1,4 @@
-import type { Answer, Heard } from './answer.ts';
+import type { Answer, RequestContent } from './answer.ts';
 import type { Plan } from './behaviour.ts';
 import type { Json } from './shape.ts';
 import type { WireRequest } from './wire.ts';
@@ -6,18 +6,18 @@ import type { WireRequest } from './wire.ts';
 export type ProtocolName = 'chat' | 'responses' | 'messages' | 'gemini';
 
 /**
- * One event of a stream as it goes over the wire. Faults count `delta` frames (text, refusal, call arguments).
- * `finish` frames say why the answer ended, the `mark` frame is the protocol's last word.
+ * One event of a stream, as it is sent. Faults count `delta` frames (text, refusal, call arguments). `finish` frames
+ * have the reason of the end; the `end-mark` frame is the last event of the protocol.
  */
-export type Frame = { text: string; kind: 'plain' | 'delta' | 'finish' | 'mark' };
+export type Frame = { text: string; kind: 'plain' | 'delta' | 'finish' | 'end-mark' };
 
 export type Usage = { input: number; cached: number; output: number; reasoning: number };
 
-/** All that a protocol needs to write an answer down. */
+/** The values that a protocol needs to write an answer. */
 export type Scene = {
   plan: Plan;
   model: string;
-  /** 32 hex digits, the stem of every id in the answer. */
+  /** 32 hex digits. All ids in the answer are made from them. */
   id: string;
   /** Seconds since the epoch. */
   created: number;
@@ -32,27 +32,27 @@ export type Trouble =
 
 export type Refusal = { status: number; body: Json };
 
-/** Reasoning ids handed out with `store`, which a later request may name without their content. */
+/** Ids of reasoning items that were answered with `store`. Later requests may name them without their content. */
 export type Memory = { issued: Set<string> };
 
 export type Protocol = {
   name: ProtocolName;
-  /** Headers of every answer, ready to write. */
+  /** Header lines of every answer. */
   headers: string;
   keyOf(request: WireRequest): string;
-  /** What the real API refuses, in its words. */
+  /** Checks a request as the real API does, with its error texts. */
   check(body: Json, plan: Plan, memory: Memory): Trouble | undefined;
-  hear(body: Json): Heard;
+  readRequest(body: Json): RequestContent;
   json(answer: Answer, scene: Scene): Json;
   frames(answer: Answer, scene: Scene): Frame[];
-  /** Names what in the body the answer repeats; undefined when the answer can't be served from a cache. */
+  /** The part of the body that the answer depends on, as a cache key. Undefined: the answer cannot be cached. */
   variant(body: Json): string | undefined;
   refusal(trouble: Trouble, model: string): Refusal;
   /** An error in the middle of a stream, after `sent` events. */
   errorFrame(scene: Scene, sent: number): string;
   garbage: string;
-  /** An event of valid JSON that lacks what the protocol requires. */
-  strange: string;
+  /** An event of valid JSON without the fields that the protocol requires. */
+  wrongShape: string;
 };
 
 export function plain(text: string): Frame {

@@ -13,28 +13,28 @@ export type RecordedRequest = {
   method: string;
   path: string;
   headers: Record<string, string>;
-  /** Parsed JSON, or the text itself where it is none. */
+  /** Parsed JSON, or the text if it is not JSON. */
   body: unknown;
   model: string;
   /** Milliseconds since the epoch. */
   at: number;
-  /** The client went away before the answer was complete. */
+  /** Whether the client disconnected before the answer was complete. */
   aborted: boolean;
 };
 
 export type ProviderOptions = {
   /** 0, the default, takes a free port. */
   port?: number;
-  /** How many requests are remembered at least; the oldest are forgotten first. */
+  /** How many requests are kept at least. The oldest are removed first. */
   keep?: number;
 };
 
 export type Provider = {
   url: string;
   port: number;
-  /** In order of arrival. The same array for the provider's life. */
+  /** In the order of arrival. It is always the same array. */
   requests: RecordedRequest[];
-  /** Forgets requests, and which `once-` faults have struck. */
+  /** Removes the recorded requests; every `once-` fault can happen again. */
   reset(): void;
   stop(): void;
 };
@@ -73,10 +73,10 @@ export function startProvider(options: ProviderOptions = {}): Provider {
       return;
     }
     const recorded = record(request, target);
-    // Forgetting in blocks keeps the cost of a full list from every request.
+    // Removing in blocks is cheaper than removing one request each time.
     if (requests.length >= 2 * keep) requests.splice(0, keep);
     requests.push(recorded);
-    exchange.onGone(() => {
+    exchange.onDisconnect(() => {
       recorded.aborted = true;
     });
     const { body, model } = recorded;

@@ -4,7 +4,7 @@ import type { Scene } from './protocol.ts';
 import { sealWith } from './seal.ts';
 import type { Json } from './shape.ts';
 
-/** Marks ids of items that stand behind a reasoning item and may not be sent back without it. */
+/** A mark in the ids of items that follow a reasoning item and must be sent back with it. */
 export const REASONED = 'd00d';
 
 export function outputItems(answer: Answer, scene: Scene): Json[] {

@@ -4,7 +4,7 @@ import { REASONED } from './responses-items.ts';
 import { isSealed } from './seal.ts';
 import { asList, asText, type Json } from './shape.ts';
 
-/** What OpenAI's Responses API refuses about its input. */
+/** Checks the input as OpenAI's Responses API does. */
 export function checkResponses(body: Json, _plan: Plan, memory: Memory): Trouble | undefined {
   if (typeof body.previous_response_id === 'string') {
     const message = `Previous response with id '${body.previous_response_id}' not found.`;

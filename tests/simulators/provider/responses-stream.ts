@@ -4,7 +4,7 @@ import type { Frame, Scene } from './protocol.ts';
 import { callItem, messageItem, messagePart, reasoningItem } from './responses-items.ts';
 import type { Json } from './shape.ts';
 
-/** Numbers and writes events in the order they happen. */
+/** Collects events in order and numbers them. */
 class Script {
   readonly frames: Frame[] = [];
   #sequence = 0;
@@ -24,14 +24,14 @@ export function responsesFrames(
   script.add('response.created', { response: response.started });
   script.add('response.in_progress', { response: response.started });
   let index = 0;
-  if (answer.reasoning.length > 0) reason(script, answer, scene, index++);
-  if (answer.calls.length === 0) speak(script, answer, scene, index++);
-  for (const at of answer.calls.keys()) callFunction(script, callItem(answer, scene, at), index++);
-  script.add(`response.${response.ended.status}`, { response: response.ended }, 'mark');
+  if (answer.reasoning.length > 0) addReasoning(script, answer, scene, index++);
+  if (answer.calls.length === 0) addMessage(script, answer, scene, index++);
+  for (const at of answer.calls.keys()) addCall(script, callItem(answer, scene, at), index++);
+  script.add(`response.${response.ended.status}`, { response: response.ended }, 'end-mark');
   return script.frames;
 }
 
-function reason(script: Script, answer: Answer, scene: Scene, output_index: number): void {
+function addReasoning(script: Script, answer: Answer, scene: Scene, output_index: number): void {
   const item = reasoningItem(answer, scene);
   const at = { item_id: item.id, output_index, summary_index: 0 };
   const text = answer.reasoning.join('');
@@ -45,7 +45,7 @@ function reason(script: Script, answer: Answer, scene: Scene, output_index: numb
   script.add('response.output_item.done', { output_index, item });
 }
 
-function speak(script: Script, answer: Answer, scene: Scene, output_index: number): void {
+function addMessage(script: Script, answer: Answer, scene: Scene, output_index: number): void {
   const item = messageItem(answer, scene);
   const part = messagePart(answer, scene);
   const text = answer.text.join('');
@@ -71,7 +71,7 @@ function speak(script: Script, answer: Answer, scene: Scene, output_index: numbe
   script.add('response.output_item.done', { output_index, item }, 'finish');
 }
 
-function callFunction(script: Script, item: Json, output_index: number): void {
+function addCall(script: Script, item: Json, output_index: number): void {
   const at = { item_id: item.id, output_index };
   const started = { ...item, status: 'in_progress', arguments: '' };
   script.add('response.output_item.added', { output_index, item: started });

@@ -1,5 +1,5 @@
-import type { Answer, Heard } from './answer.ts';
-import { endingOf, type Reading, spoken, withoutEnding } from './continuation.ts';
+import type { Answer, RequestContent } from './answer.ts';
+import { endingOf, type Reading, textOfParts, withoutEnding } from './continuation.ts';
 import { openAiHeaders, openAiRefusal } from './openai-errors.ts';
 import type { Protocol, Scene } from './protocol.ts';
 import { outputItems } from './responses-items.ts';
@@ -13,7 +13,7 @@ export const responses: Protocol = {
   headers: openAiHeaders,
   keyOf: (request) => (request.headers.authorization ?? '').replace(/^Bearer\s*/i, ''),
   check: checkResponses,
-  hear,
+  readRequest,
   json: (answer, scene) => {
     const items = outputItems(answer, scene);
     return responseObject(scene, outcome(answer), items);
@@ -38,16 +38,16 @@ export const responses: Protocol = {
     return `event: error\ndata: ${JSON.stringify(event)}\n\nevent: response.failed\ndata: ${JSON.stringify(end)}\n\n`;
   },
   garbage: 'event: response.output_text.delta\ndata: {"type":"response.output_text.delta","del\n\n',
-  strange: 'event: response.strange\ndata: {"type":"response.strange","ok":true}\n\n',
+  wrongShape: 'event: response.strange\ndata: {"type":"response.strange","ok":true}\n\n',
 };
 
-/** Answers its own last words like anybody's. */
+/** The Responses API never continues an assistant message: it answers it like any other input. */
 const READING: Reading = {
-  read: (item) => ({ role: asText(item.role), text: spoken(item.content) }),
+  read: (item) => ({ role: asText(item.role), text: textOfParts(item.content) }),
   prefills: () => false,
 };
 
-function hear(body: Json): Heard {
+function readRequest(body: Json): RequestContent {
   const ending = endingOf(body.input, READING);
   const items = withoutEnding(inputItems(body), ending);
   const lastOutput = items.findLastIndex((item) => item.type !== 'function_call_output');

@@ -1,6 +1,6 @@
 import { asJson, type Json } from './shape.ts';
 
-/** A value that fits a JSON schema: every required property, or the first one when none is required. */
+/** A value that fits a JSON schema. An object has its first property and all required ones. */
 export function sample(schema: unknown, root: Json = asJson(schema)): unknown {
   const node = asJson(schema);
   if (typeof node.$ref === 'string') return sample(resolve(root, node.$ref), root);

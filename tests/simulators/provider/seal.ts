@@ -1,9 +1,9 @@
-/** Proofs that a text came from this simulator, unchanged: what providers call signatures and encrypted content. */
+/** A proof that this simulator made a text and that it is unchanged, as in signatures and encrypted content. */
 export function seal(kind: string, content: string): string {
   return Buffer.from(`${kind}:${digest(kind, content)}`).toString('base64');
 }
 
-/** A proof that carries its content, for where none travels beside it. */
+/** A proof that contains its content. */
 export function sealWith(kind: string, content: string): string {
   return Buffer.from(`${digest(kind, content)}:${content}`).toString('base64');
 }

@@ -18,38 +18,38 @@ export type Call = {
   streams: boolean;
 };
 
-/** A call whose body passed as JSON, with the number that makes its ids unique. */
-type Ready = Call & { body: Json; id: string };
+/** A call with a valid JSON body. All ids of the answer are made from `id`. */
+type ValidCall = Call & { body: Json; id: string };
 
-/** Turns a call into an answer on the wire: refusals and faults first, then the protocol's words. */
+/** Answers calls: first it checks for refusals and early faults, then it writes the protocol's answer. */
 export class Serving {
-  #struck = new Set<string>();
+  #usedOnce = new Set<string>();
   #memory: Memory = { issued: new Set() };
   #templates = new Map<string, Template>();
   #count = 0;
   #run = crypto.randomUUID().replaceAll('-', '').slice(0, 12);
 
   reset(): void {
-    this.#struck.clear();
+    this.#usedOnce.clear();
     this.#memory.issued.clear();
   }
 
   serve(call: Call, exchange: Exchange): void {
-    const plan = this.#strikeOnce(call.plan, call.model);
-    // Spread over all digits, since some protocols cut their ids from one end.
+    const plan = this.#applyOnce(call.plan, call.model);
+    // The count is at both ends, because some protocols cut off one end of the id.
     const count = (++this.#count).toString(16).padStart(10, '0');
     const id = `${count}${this.#run}${count}`;
     const proceed = () => {
-      if (!exchange.gone) this.#answer({ ...call, plan, id }, exchange);
+      if (!exchange.disconnected) this.#answer({ ...call, plan, id }, exchange);
     };
     if (plan.delay > 0) setTimeout(proceed, plan.delay);
     else proceed();
   }
 
-  #strikeOnce(plan: Plan, model: string): Plan {
+  #applyOnce(plan: Plan, model: string): Plan {
     if (!plan.once) return plan;
-    if (this.#struck.has(model)) return { ...plan, fault: undefined };
-    this.#struck.add(model);
+    if (this.#usedOnce.has(model)) return { ...plan, fault: undefined };
+    this.#usedOnce.add(model);
     return plan;
   }
 
@@ -67,16 +67,16 @@ export class Serving {
       return;
     }
     const ready = { ...call, body };
-    if (strikeBefore(ready, exchange)) return;
+    if (applyEarlyFault(ready, exchange)) return;
     const trouble = protocol.check(body, plan, this.#memory);
     if (trouble) {
       refuse(call, exchange, trouble);
       return;
     }
-    this.#speak(ready, exchange);
+    this.#sendAnswer(ready, exchange);
   }
 
-  #speak(call: Ready, exchange: Exchange): void {
+  #sendAnswer(call: ValidCall, exchange: Exchange): void {
     const { protocol, plan, body } = call;
     const whole = plan.pace === undefined && !plan.fault;
     const variant = plan.constant && whole ? protocol.variant(body) : undefined;
@@ -84,7 +84,7 @@ export class Serving {
       deliver(call, exchange, this.#fromTemplate(call, variant));
       return;
     }
-    const answer = compose(plan, protocol.hear(body));
+    const answer = compose(plan, protocol.readRequest(body));
     const scene = sceneOf(call, answer);
     if (plan.think && body.store !== false) this.#remember(`rs_${call.id}`);
     if (!call.streams) {
@@ -104,18 +104,18 @@ export class Serving {
     });
   }
 
-  #fromTemplate(call: Ready, variant: string): string {
+  #fromTemplate(call: ValidCall, variant: string): string {
     const key = `${call.protocol.name} ${call.streams} ${inArray(call)} ${call.model} ${variant}`;
     const known = this.#templates.get(key);
-    if (known) return known.fill(sceneOf(call, SILENCE));
-    const answer = compose(call.plan, call.protocol.hear(call.body));
+    if (known) return known.fill(sceneOf(call, EMPTY_ANSWER));
+    const answer = compose(call.plan, call.protocol.readRequest(call.body));
     const scene = placeholder(sceneOf(call, answer));
     const rendered = call.streams
       ? join(framesOf(call, answer, scene))
       : JSON.stringify(call.protocol.json(answer, scene));
     const template = new Template(rendered);
     if (this.#templates.size < 1000) this.#templates.set(key, template);
-    return template.fill(sceneOf(call, SILENCE));
+    return template.fill(sceneOf(call, EMPTY_ANSWER));
   }
 
   #remember(id: string): void {
@@ -124,10 +124,10 @@ export class Serving {
   }
 }
 
-/** Stands where only the request's side of a scene is wanted. */
-const SILENCE: Answer = { reasoning: [], text: [], calls: [], finish: 'stop' };
+/** Used where a scene needs only the values of the request. */
+const EMPTY_ANSWER: Answer = { reasoning: [], text: [], calls: [], finish: 'stop' };
 
-function sceneOf(call: Ready, answer: Answer): Scene {
+function sceneOf(call: ValidCall, answer: Answer): Scene {
   const { plan, model, id, body, request } = call;
   const reasoning = answer.reasoning.length;
   const output = reasoning + answer.text.length + 8 * answer.calls.length;
@@ -136,8 +136,8 @@ function sceneOf(call: Ready, answer: Answer): Scene {
   return { plan, model, id, created: Math.floor(Date.now() / 1000), body, usage };
 }
 
-/** Faults that need no answer to spoil. Says whether one struck. */
-function strikeBefore(call: Ready, exchange: Exchange): boolean {
+/** Applies a fault that replaces the whole answer. Returns whether there was one. */
+function applyEarlyFault(call: ValidCall, exchange: Exchange): boolean {
   const { plan, protocol, streams } = call;
   switch (plan.fault?.kind) {
     case 'status':
@@ -157,7 +157,7 @@ function strikeBefore(call: Ready, exchange: Exchange): boolean {
       exchange.reply(200, JSON_TYPE + protocol.headers, '<html><body>502 Bad Gateway</body></html>');
       return true;
     case 'wrong-shape':
-      if (streams) exchange.replyStream(headersOf(call), protocol.strange);
+      if (streams) exchange.replyStream(headersOf(call), protocol.wrongShape);
       else exchange.reply(200, headersOf(call), '{"object":"strange","ok":true}');
       return true;
     default:
@@ -176,13 +176,13 @@ function refuse(call: Call & { id: string }, exchange: Exchange, trouble: Troubl
   );
 }
 
-function deliver(call: Ready, exchange: Exchange, text: string): void {
+function deliver(call: ValidCall, exchange: Exchange, text: string): void {
   if (call.streams) exchange.replyStream(headersOf(call), text);
   else exchange.reply(200, headersOf(call), text);
 }
 
-/** A whole JSON answer, spoilt as far as the plan's fault applies to one. */
-function playBody(call: Ready, exchange: Exchange, text: string): void {
+/** Sends a JSON answer, damaged if the plan's fault applies to JSON. */
+function playBody(call: ValidCall, exchange: Exchange, text: string): void {
   const { fault } = call.plan;
   const headers = headersOf(call);
   if (fault?.kind === 'cut' || fault?.kind === 'stall') {
@@ -208,7 +208,7 @@ function inArray({ protocol, request, streams }: Call): boolean {
   return protocol.name === 'gemini' && streams && request.query.get('alt') !== 'sse';
 }
 
-function framesOf(call: Ready, answer: Answer, scene: Scene): Frame[] {
+function framesOf(call: ValidCall, answer: Answer, scene: Scene): Frame[] {
   const frames = call.protocol.frames(answer, scene);
   if (!inArray(call)) return frames;
   return frames.map((frame, at) => {

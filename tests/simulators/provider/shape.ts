@@ -1,4 +1,4 @@
-/** Reading JSON of unknown shape without trusting it. */
+/** JSON of unknown shape. The functions below read it without assumptions. */
 export type Json = Record<string, unknown>;
 
 const NOTHING: Json = Object.freeze({});

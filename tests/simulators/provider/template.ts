@@ -1,8 +1,8 @@
 import type { Scene } from './protocol.ts';
 
 /**
- * Values that stand for what differs between two answers of a constant plan. Numbers, so that they may be rendered
- * like the real ones; sums keep their distance, because a total is the input plus a fixed output.
+ * Placeholders for the values that differ between two answers of a constant plan. They have the form of real values,
+ * so that they are rendered in the same way. A total is the input plus a constant, so it is recognised by its offset.
  */
 const ID = 'f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0';
 const CREATED = 1_000_000_007;
@@ -13,7 +13,7 @@ export function placeholder(scene: Scene): Scene {
   return { ...scene, id: ID, created: CREATED, usage: { ...scene.usage, input: INPUT } };
 }
 
-/** A rendered answer whose ids and counts can be filled in again and again. */
+/** A rendered answer with slots for ids and counts. */
 export class Template {
   #parts: string[];
 

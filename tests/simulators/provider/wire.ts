@@ -6,7 +6,7 @@ export type WireRequest = {
   /** Path without the query. */
   path: string;
   query: URLSearchParams;
-  /** Names in lower case; a repeated header is joined with a comma. */
+  /** Names are in lower case. Repeated headers are joined with a comma. */
   headers: Record<string, string>;
   body: string;
 };
@@ -23,37 +23,37 @@ const REASONS: Record<number, string> = {
 };
 
 /**
- * The answer side of one request. Raw on purpose: a simulator of failing providers has to break a connection at
- * an exact byte, before or after the headers, and without a server noticing an error of its own.
+ * The answer to one request. It writes raw bytes, because a simulator of failing providers must break a connection
+ * at an exact byte, before or after the headers, and an HTTP server would handle that as its own error.
  */
 export class Exchange {
   #connection: Connection;
-  #goneListeners: (() => void)[] = [];
+  #disconnectListeners: (() => void)[] = [];
   finished = false;
-  gone = false;
+  disconnected = false;
 
   constructor(connection: Connection) {
     this.#connection = connection;
   }
 
-  /** Calls back when the client closes before the answer is complete. */
-  onGone(listener: () => void): void {
-    this.#goneListeners.push(listener);
+  /** Calls the listener when the client disconnects before the answer is complete. */
+  onDisconnect(listener: () => void): void {
+    this.#disconnectListeners.push(listener);
   }
 
-  /** A whole answer with its length. */
+  /** Sends a whole answer with its content-length. */
   reply(status: number, headers: string, body: string): void {
     this.#write(`${head(status, headers)}content-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`);
     this.#finish();
   }
 
-  /** Promises the length of `body` but sends only its first half. */
+  /** Declares the length of `body`, but sends only its first half. */
   replyHalf(status: number, headers: string, body: string): void {
     const half = body.slice(0, Math.floor(body.length / 2));
     this.#write(`${head(status, headers)}content-length: ${Buffer.byteLength(body)}\r\n\r\n${half}`);
   }
 
-  /** A whole chunked answer in one write: what a fast stream costs the least. */
+  /** Sends a whole chunked answer in one write, which is the cheapest way. */
   replyStream(headers: string, body: string): void {
     this.#write(`${head(200, headers)}transfer-encoding: chunked\r\n\r\n${chunk(body)}0\r\n\r\n`);
     this.#finish();
@@ -72,7 +72,7 @@ export class Exchange {
     this.#finish();
   }
 
-  /** Closes the connection after what was written, so the client sees an unfinished answer. */
+  /** Closes the connection after all written bytes, so that the client sees an unfinished answer. */
   cut(): void {
     this.finished = true;
     this.#connection.closeWhenFlushed();
@@ -85,17 +85,17 @@ export class Exchange {
   }
 
   connectionClosed(): void {
-    if (this.finished || this.gone) return;
-    this.gone = true;
-    for (const listener of this.#goneListeners) listener();
+    if (this.finished || this.disconnected) return;
+    this.disconnected = true;
+    for (const listener of this.#disconnectListeners) listener();
   }
 
   #write(text: string): void {
-    if (!this.gone) this.#connection.write(text);
+    if (!this.disconnected) this.#connection.write(text);
   }
 
   #finish(): void {
-    if (this.finished || this.gone) return;
+    if (this.finished || this.disconnected) return;
     this.finished = true;
     this.#connection.next();
   }
@@ -130,7 +130,7 @@ class Connection {
     this.#parse();
   }
 
-  /** Takes the next request, which a client that pipelines may have sent already. */
+  /** Handles the next request. A client that pipelines may have sent it already. */
   next(): void {
     this.#exchange = undefined;
     if (this.#receivedBytes > 0) queueMicrotask(() => this.#parse());
@@ -184,7 +184,7 @@ class Connection {
     const parsed = parseHead(bytes.toString('latin1', 0, headEnd));
     const body = readBody(bytes, headEnd + 4, parsed.headers);
     if ('awaited' in body) {
-      // curl waits for leave to send a large body.
+      // curl waits for this before it sends a large body.
       if (parsed.headers.expect && this.#awaitedBytes === 0) this.write('HTTP/1.1 100 Continue\r\n\r\n');
       this.#awaitedBytes = body.awaited;
       this.#keep(bytes);

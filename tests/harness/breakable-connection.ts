@@ -1,25 +1,25 @@
 import { connect, createServer, type Socket } from 'node:net';
 
-/** A line between a client and a gateway that breaks when a test says so. */
-export interface BreakableLine {
+/** A proxy between a client and a gateway whose connections a test can break. */
+export interface BreakableConnection {
   url: string;
-  /** Cuts every connection there is; the gateway sees its client leave. New ones are let through. */
+  /** Breaks every open connection, so that the gateway sees a disconnect. New connections work. */
   cut(): void;
-  /** How many connections there have been. */
+  /** How many connections were opened so toGateway. */
   connections(): number;
   stop(): Promise<void>;
 }
 
-export async function breakableLine(to: string): Promise<BreakableLine> {
+export async function breakableConnection(to: string): Promise<BreakableConnection> {
   const { hostname, port } = new URL(to);
   const open = new Set<Socket>();
   let count = 0;
-  const server = createServer((near) => {
+  const server = createServer((fromClient) => {
     count++;
-    const far = connect(Number(port), hostname);
+    const toGateway = connect(Number(port), hostname);
     for (const [from, into] of [
-      [near, far],
-      [far, near],
+      [fromClient, toGateway],
+      [toGateway, fromClient],
     ] as const) {
       open.add(from);
       from.pipe(into);

@@ -1,30 +1,30 @@
 import type { TestGateway } from '../harness/gateway.ts';
 
-/** How a client talks: its dialect also decides how it names what it continues. */
-export interface Manner {
-  /** `chat` names a session; `responses` chains by `previous_response_id`. */
+/** How a client asks. The dialect also decides how it names the conversation. */
+export interface ClientKind {
+  /** `chat` names a session; `responses` uses `previous_response_id`. */
   dialect: 'chat' | 'responses';
   stream: boolean;
   provider: 'openai' | 'groq' | 'anthropic' | 'gemini';
 }
 
-/** One request of a client, and what came of it as far as the client could see. */
+/** One request of a client, and its result as the client saw it. */
 export interface Attempt {
   /** Unique. */
   user: string;
-  /** What the provider answers when nothing stops it. */
+  /** The provider's answer without faults. */
   answer: string;
-  /** What the provider must be sent: all that was said before, and `user`. */
+  /** What the provider must receive: the conversation so far, and `user`. */
   context: string[];
   seen: string;
   /** The terminal event, or the whole JSON answer, has arrived. */
   completed: boolean;
-  /** `resp_…`, once the client has been told. */
+  /** `resp_…`, as soon as the client knows it. */
   response?: string;
   status?: number;
-  /** What the gateway said went wrong. */
+  /** The error of the gateway. */
   error?: { code: string; message: string };
-  /** How the connection failed. */
+  /** The error of the connection. */
   broken?: unknown;
 }
 
@@ -32,25 +32,25 @@ const FILLER = 'some further words make the answer a stream of several parts';
 
 let count = 0;
 
-/** A client in one long conversation, who remembers what was acknowledged and believes nothing else. */
-export class Talk {
-  readonly name = `talk-${++count}`;
+/** A client in one long conversation. It remembers only acknowledged turns. */
+export class ScriptedClient {
+  readonly name = `client-${++count}`;
   readonly attempts: Attempt[] = [];
-  /** What was said, by turns. */
+  /** Questions and answers, in order. */
   history: string[] = [];
-  /** What a chain continues. */
+  /** The response that the next request continues. */
   previous?: string;
-  /** What was asked since the last answer. */
+  /** Questions since the last answer. */
   private unanswered: string[] = [];
 
-  constructor(readonly manner: Manner) {}
+  constructor(readonly kind: ClientKind) {}
 
-  /** Says something new; `behaviour` is what the simulated model does besides echoing. Never rejects. */
+  /** Asks a new question. `behaviour` is added to the name of the echo model. Never rejects. */
   async turn(gateway: TestGateway, behaviour = '', onSeen: (attempt: Attempt) => void = () => {}) {
     const user = `${this.name}.${this.attempts.length + 1} ${FILLER}`;
-    // Its protocol takes only turns that alternate, so it hears one question that has two parts.
-    const heard = this.manner.provider === 'anthropic' ? [...this.unanswered, user].join('\n') : user;
-    const answer = `You said: ${heard}`;
+    // Anthropic's protocol merges neighbouring user messages, so the model receives one question with several lines.
+    const question = this.kind.provider === 'anthropic' ? [...this.unanswered, user].join('\n') : user;
+    const answer = `You said: ${question}`;
     const attempt: Attempt = { user, answer, context: [...this.history, user], seen: '', completed: false };
     this.attempts.push(attempt);
     try {
@@ -70,7 +70,7 @@ export class Talk {
   }
 
   private async send(gateway: TestGateway, attempt: Attempt, behaviour: string, onSeen: () => void) {
-    const { dialect, stream, provider } = this.manner;
+    const { dialect, stream, provider } = this.kind;
     const model = `${provider}/echo${behaviour && `+${behaviour}`}`;
     const reply =
       dialect === 'chat'
@@ -106,7 +106,7 @@ function readWhole(body: Whole, attempt: Attempt): void {
   attempt.completed = body.choices !== undefined || body.status === 'completed';
 }
 
-/** What a chunk or an event may hold that matters here. */
+/** The fields of a chunk or an event that are used here. */
 interface StreamEvent {
   type?: string;
   delta?: string;
@@ -115,14 +115,14 @@ interface StreamEvent {
   response?: { error: Attempt['error'] | null };
 }
 
-/** Settles in the tick of the terminal event, not when the connection is done with it. */
+/** Resolves in the tick of the terminal event, not at the end of the connection. */
 function readToTerminalEvent(reply: Response, attempt: Attempt, onSeen: () => void): Promise<void> {
   return new Promise((resolve, reject) => {
-    const notice = () => {
+    const afterChunk = () => {
       onSeen();
       if (attempt.completed) resolve();
     };
-    readEvents(reply, attempt, notice).then(resolve, reject);
+    readEvents(reply, attempt, afterChunk).then(resolve, reject);
   });
 }
 
