@@ -23,6 +23,10 @@ const OLD_MS = 15;
 
 /** What every `ClaimStore` does. `makeStore` gives an empty one; the suite closes it. */
 export function claimStoreConformance(name: string, makeStore: () => Promise<Store>): void {
+  describe(name, () => claimsAndFingerprints(makeStore));
+}
+
+function claimsAndFingerprints(makeStore: () => Promise<Store>): void {
   let store: Store;
   beforeEach(async () => {
     store = await makeStore();
@@ -31,7 +35,7 @@ export function claimStoreConformance(name: string, makeStore: () => Promise<Sto
 
   const find = (key = aClaim().key, tenant = ACME) => store.findClaim(tenant, key, DAY_MS);
 
-  describe(`${name}: claims`, () => {
+  describe('claims', () => {
     test('are found as they were made, and the first one stays', async () => {
       const first = aClaim();
       expect(await find()).toBeUndefined();
@@ -167,7 +171,7 @@ export function claimStoreConformance(name: string, makeStore: () => Promise<Sto
     });
   });
 
-  describe(`${name}: fingerprints`, () => {
+  describe('fingerprints', () => {
     const fingerprint = '0123456789abcdef';
     const another = 'fedcba9876543210';
     const commit = async (fields: Parameters<typeof aTurn>[2]) => {

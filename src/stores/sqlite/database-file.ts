@@ -25,6 +25,8 @@ const SETTINGS = [
   'PRAGMA temp_store = MEMORY',
   'PRAGMA cell_size_check = ON',
   'PRAGMA trusted_schema = OFF',
+  // What is erased is overwritten, in the file and in the pages that the log gets from then on.
+  'PRAGMA secure_delete = ON',
   'PRAGMA synchronous = FULL',
   // On macOS a plain sync leaves the data in the drive's cache; elsewhere this changes nothing.
   'PRAGMA fullfsync = ON',
