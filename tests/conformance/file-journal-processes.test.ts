@@ -7,6 +7,7 @@ import { killOnce, lines } from './children/kill.ts';
 import { shareJournals } from './shared-journals.ts';
 
 const WRITER = join(import.meta.dir, 'children', 'journal-writer.ts');
+const SUCCESSOR = join(import.meta.dir, 'children', 'interrupted-successor.ts');
 const OPENER = join(import.meta.dir, 'children', 'journal-opener.ts');
 /** How many turns the writer begins, and may end, at once. */
 const AT_ONCE = 4;
@@ -156,6 +157,17 @@ describe('file journal: a process killed with -9', () => {
     expect(await journal.inherit()).toEqual([]);
     expect(await members.isAlive(read(printed).instance)).toBe(false);
     expect(journals.files('')).toEqual(journals.files(`${members.self}.lock`));
+  });
+
+  test('is known to be dead though its successor is killed before it has succeeded it', async () => {
+    const accepted = certain(read(await killOnce(start(50_000), lines(2000))));
+    const successor = Bun.spawn([process.execPath, SUCCESSOR, journals.dataDir()], { stdout: 'pipe' });
+    const { journal, members } = await journals.start();
+    await killOnce(successor, (printed) => printed.includes('removing'));
+    expect(await members.isAlive(accepted.instance)).toBe(false);
+    expectWhole(await journal.inherit(), accepted);
+    expect(await members.isAlive(accepted.instance)).toBe(false);
+    expect(journals.files('.lock')).toHaveLength(1);
   });
 
   test('had turns that another process can read while it lives, and when it is dead', async () => {

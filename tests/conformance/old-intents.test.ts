@@ -10,11 +10,11 @@ const journals = shareJournals();
 
 /** Lines exactly as version 0.1 wrote them. */
 const CHAT =
-  '["begin","01jzq1m0k0abcdefghjk01jzq1m0kabcd",{"id":"01jzq1m0k0abcdefghjk01jzq1m0kabcd","tenant":"default","session":"01jzq1m0k0abcdefghjk","createdAt":1750000000000,"dialect":"chat","model":"openai/gpt-5","settings":{"temperature":0.5,"n":2},"listed":true,"metadata":{"a":"1"},"parent":"01jzq1m0k0abcdefghjk01jzq1m0jabcd","input":[{"type":"message","role":"user","content":[{"type":"input_text","text":"What is a claw?"}]}],"inputNatives":{"0":{"name":"Ada"}},"standing":{"branchTokens":100,"inputTokens":12,"digest":"ab","moveHead":{"from":"01jzq1m0k0abcdefghjk01jzq1m0jabcd"}},"plan":{"fallbacks":["anthropic/claude"],"extra":{"top_k":5},"stream":true,"background":false,"overflow":"truncate","policy":{"onDisconnect":"run_on","whenBusy":"wait","whenDown":"fail","whenBroken":"fail"},"key":"root","requestId":"req_1","fingerprint":"0123456789abcdef"}}]';
+  '["begin","01jzq1m0k0abcdefghjk01jzq1m0kabcd",{"id":"01jzq1m0k0abcdefghjk01jzq1m0kabcd","tenant":"default","session":"01jzq1m0k0abcdefghjk","createdAt":1750000000000,"dialect":"chat","model":"openai/gpt-5","settings":{"temperature":0.5,"n":2},"listed":true,"metadata":{"a":"1"},"parent":"01jzq1m0k0abcdefghjk01jzq1m0jabcd","input":[{"type":"message","role":"user","content":[{"type":"input_text","text":"What is a claw?"}]}],"inputNatives":{"0":{"name":"Ada"}},"standing":{"branchTokens":100,"inputTokens":8,"digest":"581f562adfb4ffe1","moveHead":{"from":"01jzq1m0k0abcdefghjk01jzq1m0jabcd"}},"plan":{"fallbacks":["anthropic/claude"],"extra":{"top_k":5},"stream":true,"background":false,"overflow":"truncate","policy":{"onDisconnect":"run_on","whenBusy":"wait","whenDown":"fail","whenBroken":"fail"},"key":"root","requestId":"req_1","fingerprint":"0123456789abcdef"}}]';
 const WAITING =
-  '["begin","01jzq1m0k0abcdefghjm01jzq1m0kabcd",{"id":"01jzq1m0k0abcdefghjm01jzq1m0kabcd","tenant":"acme","session":"01jzq1m0k0abcdefghjm","createdAt":1750000000001,"dialect":"responses","model":"gpt-5","instructions":"Be brief.","settings":{},"echo":{"background":true},"listed":false,"metadata":{},"parent":null,"input":[{"type":"message","role":"user","content":[{"type":"input_text","text":"What is a claw?"}]}],"standing":{"branchTokens":0,"inputTokens":12,"digest":"ab"},"toolsBlob":"cd","plan":{"stream":false,"background":true,"overflow":"error","policy":{"onDisconnect":"cancel","whenBusy":"fork","whenDown":"defer","whenBroken":"restart"},"key":"ci","deferredUntil":1750000600000,"waitsFor":{"kind":"session","ref":{"name":"trip"},"create":true,"history":false}}}]';
+  '["begin","01jzq1m0k0abcdefghjm01jzq1m0kabcd",{"id":"01jzq1m0k0abcdefghjm01jzq1m0kabcd","tenant":"acme","session":"01jzq1m0k0abcdefghjm","createdAt":1750000000001,"dialect":"responses","model":"gpt-5","instructions":"Be brief.","settings":{},"echo":{"background":true},"listed":false,"metadata":{},"parent":null,"input":[{"type":"message","role":"user","content":[{"type":"input_text","text":"What is a claw?"}]}],"standing":{"branchTokens":0,"inputTokens":8,"digest":"77c738c04f37861e"},"plan":{"stream":false,"background":true,"overflow":"error","policy":{"onDisconnect":"cancel","whenBusy":"fork","whenDown":"defer","whenBroken":"restart"},"key":"ci","deferredUntil":1750000600000,"waitsFor":{"kind":"session","ref":{"name":"trip"},"create":true,"history":false}},"toolsBlob":"cd"}]';
 const HIDDEN =
-  '["begin","01jzq1m0k0abcdefghjn01jzq1m0kabcd",{"id":"01jzq1m0k0abcdefghjn01jzq1m0kabcd","tenant":"default","session":"01jzq1m0k0abcdefghjn","createdAt":1750000000002,"dialect":"chat","model":"gpt-5","settings":{},"listed":false,"metadata":{},"parent":null,"input":[],"standing":{"branchTokens":0,"inputTokens":0,"digest":"ab"},"plan":{"stream":false,"background":false,"overflow":"truncate","policy":{"onDisconnect":"run_on","whenBusy":"wait","whenDown":"fail","whenBroken":"fail"},"key":"root","hidden":true}}]';
+  '["begin","01jzq1m0k0abcdefghjn01jzq1m0kabcd",{"id":"01jzq1m0k0abcdefghjn01jzq1m0kabcd","tenant":"default","session":"01jzq1m0k0abcdefghjn","createdAt":1750000000002,"dialect":"chat","model":"gpt-5","settings":{},"listed":false,"metadata":{},"parent":null,"input":[],"standing":{"branchTokens":0,"inputTokens":0,"digest":""},"plan":{"stream":false,"background":false,"overflow":"truncate","policy":{"onDisconnect":"run_on","whenBusy":"wait","whenDown":"fail","whenBroken":"fail"},"key":"root","hidden":true}}]';
 const DELTAS =
   '["deltas","01jzq1m0k0abcdefghjk01jzq1m0kabcd",[{"type":"text-delta","index":0,"part":0,"text":"A connection"}]]';
 
@@ -47,8 +47,8 @@ const UPGRADED = {
     position: {
       parent: '01jzq1m0k0abcdefghjk01jzq1m0jabcd',
       branchTokens: 100,
-      inputTokens: 12,
-      digest: 'ab',
+      inputTokens: 8,
+      digest: '581f562adfb4ffe1',
       moveHead: { from: '01jzq1m0k0abcdefghjk01jzq1m0jabcd' },
     },
   },

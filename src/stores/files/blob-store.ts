@@ -22,9 +22,9 @@ export class FileBlobStore implements BlobStore {
   }
 
   async putBlob(owner: BlobOwner, bytes: Uint8Array): Promise<string> {
-    const hash = sha256(bytes);
-    const path = this.pathOf(owner, hash);
     return attempt(async () => {
+      const hash = await sha256(bytes);
+      const path = this.pathOf(owner, hash);
       // A file that is there may be damaged, and one that is whole may not have reached the disk yet.
       if ((await read(path, hash)) === undefined) await write(path, await Bun.zstdCompress(bytes));
       await sync(dirname(path));
@@ -71,7 +71,11 @@ async function attempt<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
-const sha256 = (bytes: Uint8Array): string => new Bun.CryptoHasher('sha256').update(bytes).digest('hex');
+/** On another thread, because blobs may be large. */
+async function sha256(bytes: Uint8Array): Promise<string> {
+  const digest = await crypto.subtle.digest('SHA-256', bytes as Uint8Array<ArrayBuffer>);
+  return Buffer.from(digest).toString('hex');
+}
 
 /** The content of a blob, or `undefined` when it is missing or damaged. */
 async function read(path: string, hash: string): Promise<Uint8Array | undefined> {
@@ -83,7 +87,7 @@ async function read(path: string, hash: string): Promise<Uint8Array | undefined>
     throw error;
   }
   const content = await Bun.zstdDecompress(compressed).catch(() => undefined);
-  return content && sha256(content) === hash ? content : undefined;
+  return content && (await sha256(content)) === hash ? content : undefined;
 }
 
 async function write(path: string, bytes: Uint8Array): Promise<void> {
