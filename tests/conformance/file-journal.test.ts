@@ -50,10 +50,10 @@ describe('file journal: damage', () => {
       journal.append(intent.id, [textDelta('whole')]);
     });
     appendFileSync(path, `["deltas","${intent.id}",[{"type":"text-de`);
-    const heir = await journals.start();
-    expect(await heir.journal.inherit()).toEqual([{ intent, deltas: [textDelta('whole')] }]);
-    heir.journal.append(intent.id, [textDelta('next')]);
-    expect((await heir.feed.find(intent.id))?.deltas).toEqual([textDelta('whole'), textDelta('next')]);
+    const successor = await journals.start();
+    expect(await successor.journal.inherit()).toEqual([{ intent, deltas: [textDelta('whole')] }]);
+    successor.journal.append(intent.id, [textDelta('next')]);
+    expect((await successor.feed.find(intent.id))?.deltas).toEqual([textDelta('whole'), textDelta('next')]);
   });
 
   test('within ends what is known of the turns that were open there', async () => {
@@ -78,12 +78,12 @@ describe('file journal: damage', () => {
       for (const text of ['one', 'two', 'three']) journal.append(intent.id, [textDelta(text)]);
     });
     loseLine(path, 2);
-    const heir = await journals.start();
-    await heir.journal.inherit();
-    heir.journal.append(intent.id, [textDelta('new')]);
+    const successor = await journals.start();
+    await successor.journal.inherit();
+    successor.journal.append(intent.id, [textDelta('new')]);
     const whole = { intent, deltas: [textDelta('one'), textDelta('new')] };
-    expect(await heir.feed.find(intent.id)).toEqual(whole);
-    await heir.close();
+    expect(await successor.feed.find(intent.id)).toEqual(whole);
+    await successor.close();
     expect(await inheritNext()).toEqual([whole]);
   });
 
@@ -105,13 +105,13 @@ describe('file journal: damage', () => {
     mkdirSync(damaged);
     const intents = [anIntent(NOW), anIntent(NOW + 1), anIntent(NOW + 2)];
     for (const intent of intents) await left((journal) => journal.begin(intent));
-    const { journal: heir } = await journals.start();
-    const turns = await heir.inherit();
+    const { journal: successor } = await journals.start();
+    const turns = await successor.inherit();
     expect(turns.map(({ intent }) => intent)).toEqual(intents);
     expect(journals.files('.lock')).toHaveLength(2);
-    expect(await faultOf(heir.inherit())).toBe('store_unavailable');
+    expect(await faultOf(successor.inherit())).toBe('store_unavailable');
     rmSync(damaged, { recursive: true });
-    expect(await heir.inherit()).toEqual([]);
+    expect(await successor.inherit()).toEqual([]);
     expect(journals.files('.lock')).toHaveLength(1);
   });
 });
@@ -206,13 +206,13 @@ describe('file journal: neighbours', () => {
       journal.begin(intent);
       journal.append(intent.id, [textDelta('a')]);
     });
-    const [heir, { feed: reader }] = [await journals.start(), await journals.start()];
+    const [successor, { feed: reader }] = [await journals.start(), await journals.start()];
     expect((await reader.find(intent.id))?.deltas).toHaveLength(1);
-    await heir.journal.inherit();
+    await successor.journal.inherit();
     expect((await reader.find(intent.id))?.deltas).toHaveLength(1);
-    heir.journal.append(intent.id, [textDelta('b')]);
+    successor.journal.append(intent.id, [textDelta('b')]);
     expect((await reader.find(intent.id))?.deltas).toEqual([textDelta('a'), textDelta('b')]);
-    await heir.close();
+    await successor.close();
     expect((await reader.find(intent.id))?.deltas).toHaveLength(2);
   });
 
@@ -221,21 +221,21 @@ describe('file journal: neighbours', () => {
     async (by) => {
       const intents = Array.from({ length: 20 }, () => anIntent());
       for (const intent of intents) await left((journal) => journal.begin(intent));
-      const [heir, reader] = [await journals.start(), await journals.start()];
+      const [successor, reader] = [await journals.start(), await journals.start()];
       const looking = Promise.all(intents.map(({ id }) => reader.feed.find(id)));
-      await (by === 'by another' ? heir : reader).journal.inherit();
+      await (by === 'by another' ? successor : reader).journal.inherit();
       expect((await looking).map((found) => found?.intent)).toEqual(intents);
     },
   );
 
   test('share out what was left: each turn has one successor', async () => {
     for (let n = 0; n < 20; n++) await left(begin);
-    const heirs = [await journals.start(), await journals.start()];
-    const found = await Promise.all(heirs.map((heir) => heir.journal.inherit()));
+    const successors = [await journals.start(), await journals.start()];
+    const found = await Promise.all(successors.map((successor) => successor.journal.inherit()));
     const turns = found.flat().map(({ intent }) => intent.id);
     expect(turns).toHaveLength(20);
     expect(new Set(turns).size).toBe(20);
-    expect(journals.files('.lock')).toHaveLength(heirs.length);
+    expect(journals.files('.lock')).toHaveLength(successors.length);
   });
 });
 
@@ -362,12 +362,12 @@ describe('file journal: erasing', () => {
     const lines = readFileSync(path, 'utf8').split('\n');
     lines[3] = `${word} of a damaged line`;
     writeFileSync(path, lines.join('\n'));
-    const heir = await journals.start();
-    expect(await heir.journal.inherit()).toHaveLength(4);
-    await heir.journal.erase(ACME, session);
+    const successor = await journals.start();
+    expect(await successor.journal.inherit()).toHaveLength(4);
+    await successor.journal.erase(ACME, session);
     expect(readFileSync(journals.files('.log')[0]!, 'utf8')).not.toContain(`${word} of`);
-    heir.journal.append(before.id, [textDelta('two')]);
-    await heir.close();
+    successor.journal.append(before.id, [textDelta('two')]);
+    await successor.close();
     const turns = await inheritNext();
     expect(turns).toHaveLength(3);
     expect(turns).toContainEqual({ intent: before, deltas: [textDelta('one'), textDelta('two')] });

@@ -34,7 +34,7 @@ describe('file members: the lock of a process', () => {
     next?.remove();
   });
 
-  test('is not made anew by a successor that comes too late: its owner may be about to take it', () => {
+  test('is not made again by a successor that comes too late: its owner may be about to take it', () => {
     expect(InstanceLock.take(path(), { create: false })).toBeUndefined();
     expect(InstanceLock.stateOf(path())).toBe('missing');
     expect(readdirSync(journals.dataDir())).toEqual([]);

@@ -93,7 +93,7 @@ export function journalConformance(
       expect(await journal.inherit()).toEqual([{ intent: placed, deltas: [textDelta('a')] }]);
     });
 
-    test('begins a turn that has ended anew', async () => {
+    test('begins again a turn that has ended', async () => {
       const intent = await begin(journal);
       await journal.append(intent.id, [textDelta('void')]);
       journal.end(intent.id);
@@ -141,12 +141,12 @@ export function journalConformance(
       await journal.append(on.id, [textDelta('second')]);
       expect(inherited?.deltas).toEqual([textDelta('first')]);
       await journal.begin({ ...again, model: 'gpt-5-mini' });
-      await journal.append(again.id, [textDelta('anew')]);
+      await journal.append(again.id, [textDelta('again')]);
       journal.end(done.id);
       journal = await successor(journal);
       expect(await journal.inherit()).toEqual([
         { intent: on, deltas: [textDelta('first'), textDelta('second')] },
-        { intent: { ...again, model: 'gpt-5-mini' }, deltas: [textDelta('anew')] },
+        { intent: { ...again, model: 'gpt-5-mini' }, deltas: [textDelta('again')] },
       ]);
       await journal.append(on.id, [textDelta('third')]);
       journal = await successor(journal);

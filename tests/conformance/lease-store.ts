@@ -94,7 +94,7 @@ export function leaseStoreConformance(name: string, makeStore: () => Promise<Sto
         expect(await store.renewLease(ACME, session, token, LASTS_MS)).toBe(true);
       });
 
-      test('to one of many who ask at once', async () => {
+      test('to one of many that ask at once', async () => {
         const asked = await Promise.all(Array.from({ length: 20 }, (_, place) => take(`holder ${place}`)));
         expect(asked.filter((head) => head && 'token' in head)).toHaveLength(1);
         expect(asked.filter((head) => head && 'expiresInMs' in head)).toHaveLength(19);

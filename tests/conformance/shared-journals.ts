@@ -33,7 +33,7 @@ export async function startFileProcess(
   return { members, journal, feed, close };
 }
 
-/** Processes that share a folder and a registry, made anew for each test. */
+/** Processes that share a folder and a registry, new for each test. */
 export interface SharedJournals {
   dataDir(): string;
   registry(): MemberRegistry;

@@ -454,7 +454,7 @@ describe('sqlite: groups', () => {
     await store.close();
   });
 
-  test('of writers who each wait for their own commit share transactions', async () => {
+  test('of writers that each wait for their own commit share transactions', async () => {
     const store = await SqliteStore.open(freshPath());
     const write = async () => {
       for (const row of someTurns(20)) await store.commitTurn(row);

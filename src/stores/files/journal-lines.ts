@@ -14,7 +14,7 @@ export const deltasLine = (turn: TurnId, deltas: readonly Delta[]): string =>
 
 export const endLine = (turn: TurnId): string => `["end","${turn}"]`;
 
-/** Stands for a damaged line: it cannot be read either, and holds nothing. */
+/** Takes the position of a damaged line: it cannot be read either, and holds nothing. */
 const UNREADABLE_LINE = '?';
 
 /** The lines of `text` that a turn's entries are among. */
