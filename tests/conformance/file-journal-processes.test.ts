@@ -3,10 +3,11 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TurnId } from '../../src/core/ids.ts';
 import type { Unfinished } from '../../src/session/journal.ts';
-import { shareJournals } from '../harness/journal.ts';
 import { killOnce, lines } from './children/kill.ts';
+import { shareJournals } from './shared-journals.ts';
 
 const WRITER = join(import.meta.dir, 'children', 'journal-writer.ts');
+const SUCCESSOR = join(import.meta.dir, 'children', 'interrupted-successor.ts');
 const OPENER = join(import.meta.dir, 'children', 'journal-opener.ts');
 /** How many turns the writer begins, and may end, at once. */
 const AT_ONCE = 4;
@@ -73,7 +74,7 @@ function read(printed: string): Accepted {
   return { instance, open, ended };
 }
 
-/** Less what the process may have done, unheard, just before it died. */
+/** Without what the process may have done, unheard, just before it died. */
 function certain({ instance, open, ended }: Accepted): Accepted {
   return { instance, open: new Map([...open].slice(0, -AT_ONCE)), ended };
 }
@@ -103,7 +104,7 @@ function expectWhole(found: Unfinished[], { open, ended }: Accepted): void {
 describe('file journal: a process killed with -9', () => {
   test.each([8 * 1024 * 1024, 50_000])('leaves every accepted entry (segments of %d bytes)', async (size) => {
     const accepted = certain(read(await killOnce(start(size), lines(2000))));
-    const journal = journals.open();
+    const { journal, members } = await journals.start();
     const turns = await journal.inherit();
     expect(turns.length).toBeGreaterThan(20);
     expectWhole(turns, accepted);
@@ -111,7 +112,7 @@ describe('file journal: a process killed with -9', () => {
     expect(await journal.inherit()).toEqual([]);
     expect(journals.files('.log')).toEqual([]);
     expect(journals.files('.lock')).toHaveLength(1);
-    expect(await journal.isAlive(accepted.instance)).toBe(false);
+    expect(await members.isAlive(accepted.instance)).toBe(false);
   });
 
   test('leaves what it had inherited and gone on with', async () => {
@@ -123,9 +124,9 @@ describe('file journal: a process killed with -9', () => {
       for (const [id, known] of open) sum.open.set(id, known);
       sum.ended.push(...ended.slice(0, -AT_ONCE));
     }
-    const journal = journals.open();
+    const { journal, members } = await journals.start();
     const turns = await journal.inherit();
-    expect(await journal.isAlive(sum.instance)).toBe(false);
+    expect(await members.isAlive(sum.instance)).toBe(false);
     expect(journals.files('.lock')).toHaveLength(1);
     expect(turns.some(({ deltas }) => deltas.length > 30)).toBe(true);
     expectWhole(turns, sum);
@@ -134,36 +135,47 @@ describe('file journal: a process killed with -9', () => {
   test('is not mistaken for a living one, nor a living one for it', async () => {
     const { child, printed } = await startAndPause(50);
     const accepted = read(printed);
-    const journal = journals.open();
+    const { journal, members } = await journals.start();
     expect(await journal.inherit()).toEqual([]);
-    expect(await journal.isAlive(accepted.instance)).toBe(true);
+    expect(await members.isAlive(accepted.instance)).toBe(true);
     expect(await journal.inherit()).toEqual([]);
     child.kill('SIGKILL');
     await child.exited;
-    expect(await journal.isAlive(accepted.instance)).toBe(false);
+    expect(await members.isAlive(accepted.instance)).toBe(false);
     const turns = await journal.inherit();
     expect(turns.length).toBeGreaterThan(10);
     expectWhole(turns, accepted);
-    expect(await journal.isAlive(accepted.instance)).toBe(false);
+    expect(await members.isAlive(accepted.instance)).toBe(false);
   });
 
   test('leaves nothing behind where it left no turns', async () => {
     const { child, printed } = await startAndPause(0);
     child.kill('SIGKILL');
     await child.exited;
-    const heir = journals.open();
+    const { journal, members } = await journals.start();
     expect(journals.files('.lock')).toHaveLength(2);
-    expect(await heir.inherit()).toEqual([]);
-    expect(await heir.isAlive(read(printed).instance)).toBe(false);
-    expect(journals.files('')).toEqual(journals.files(`${heir.instance}.lock`));
+    expect(await journal.inherit()).toEqual([]);
+    expect(await members.isAlive(read(printed).instance)).toBe(false);
+    expect(journals.files('')).toEqual(journals.files(`${members.self}.lock`));
+  });
+
+  test('is known to be dead though its successor is killed before it has succeeded it', async () => {
+    const accepted = certain(read(await killOnce(start(50_000), lines(2000))));
+    const successor = Bun.spawn([process.execPath, SUCCESSOR, journals.dataDir()], { stdout: 'pipe' });
+    const { journal, members } = await journals.start();
+    await killOnce(successor, (printed) => printed.includes('removing'));
+    expect(await members.isAlive(accepted.instance)).toBe(false);
+    expectWhole(await journal.inherit(), accepted);
+    expect(await members.isAlive(accepted.instance)).toBe(false);
+    expect(journals.files('.lock')).toHaveLength(1);
   });
 
   test('had turns that another process can read while it lives, and when it is dead', async () => {
     const { child, printed } = await startAndPause(50);
     const accepted = read(printed);
-    const reader = journals.open();
+    const { feed } = await journals.start();
     const found = async () => {
-      const turns = await Promise.all([...accepted.open.keys()].map((id) => reader.find(id)));
+      const turns = await Promise.all([...accepted.open.keys()].map((id) => feed.find(id)));
       return turns.filter((turn) => turn !== undefined);
     };
     const living = await found();
@@ -172,7 +184,7 @@ describe('file journal: a process killed with -9', () => {
     child.kill('SIGKILL');
     await child.exited;
     expect(await found()).toEqual(living);
-    const turns = await journals.open().inherit();
+    const turns = await (await journals.start()).journal.inherit();
     expect(await found()).toEqual(living);
     expect(turns.length).toBeGreaterThanOrEqual(living.length);
   });
@@ -180,17 +192,17 @@ describe('file journal: a process killed with -9', () => {
 
 describe('file journal: a process that starts', () => {
   test('is not disturbed by others that look for dead ones', async () => {
-    const heir = journals.open();
+    const { journal, members } = await journals.start();
     let starting = true;
     const printed = untilDone(run([OPENER, journals.dataDir()])).finally(() => {
       starting = false;
     });
     while (starting) {
-      expect(await heir.inherit()).toEqual([]);
+      expect(await journal.inherit()).toEqual([]);
       await Bun.sleep(0);
     }
     const started = (await printed).split('\n').slice(0, 300);
-    for (const instance of started) expect(await heir.isAlive(instance)).toBe(true);
+    for (const instance of started) expect(await members.isAlive(instance)).toBe(true);
   });
 });
 
@@ -205,7 +217,7 @@ describe('file journal: a full disk', () => {
     const text = readFileSync(journals.files('.log')[0]!, 'utf8');
     expect(text.endsWith('\n')).toBe(true);
     for (const line of text.trim().split('\n')) expect(Array.isArray(JSON.parse(line))).toBe(true);
-    const turns = await journals.open().inherit();
+    const turns = await (await journals.start()).journal.inherit();
     const { open } = read(printed);
     expectWhole(turns, read(printed));
     for (const { intent, deltas } of turns.filter(({ intent }) => open.has(intent.id))) {

@@ -10,22 +10,31 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import type { Intent } from '../../src/core/turn.ts';
-import { InstanceLock } from '../../src/stores/files/instance-lock.ts';
-import { FileJournal } from '../../src/stores/files/journal.ts';
-import { shareJournals } from '../harness/journal.ts';
-import { anIntent, begin, textDelta } from './journal.ts';
-import { faultOf, NOW } from './turn-rows.ts';
+import { newSessionId } from '../../src/core/ids.ts';
+import type { PlacedIntent } from '../../src/core/turn.ts';
+import type { FileJournal } from '../../src/stores/files/journal.ts';
+import { anIntent, textDelta } from './journal.ts';
+import { shareJournals, startFileProcess } from './shared-journals.ts';
+import { ACME, faultOf, GLOBEX, NOW } from './turn-rows.ts';
 
 const journals = shareJournals();
 
-/** A process that has died; the path of its only segment. */
+/** A process that has ended and left turns; the path of its only segment. */
 async function left(write: (journal: FileJournal) => void): Promise<string> {
-  const journal = FileJournal.open(journals.dataDir());
-  write(journal);
-  await journal.close();
-  return journals.files('.log').find((path) => path.includes(journal.instance))!;
+  const process = await startFileProcess(journals.dataDir());
+  write(process.journal);
+  await process.close();
+  return journals.files('.log').find((path) => path.includes(process.members.self))!;
 }
+
+/** A turn that has begun. */
+function begin(journal: FileJournal): PlacedIntent {
+  const intent = anIntent();
+  journal.begin(intent);
+  return intent;
+}
+
+const inheritNext = async () => (await journals.start()).journal.inherit();
 
 describe('file journal: damage', () => {
   function loseLine(path: string, line: number): void {
@@ -41,10 +50,10 @@ describe('file journal: damage', () => {
       journal.append(intent.id, [textDelta('whole')]);
     });
     appendFileSync(path, `["deltas","${intent.id}",[{"type":"text-de`);
-    const heir = journals.open();
-    expect(await heir.inherit()).toEqual([{ intent, deltas: [textDelta('whole')] }]);
-    heir.append(intent.id, [textDelta('next')]);
-    expect((await heir.find(intent.id))?.deltas).toEqual([textDelta('whole'), textDelta('next')]);
+    const successor = await journals.start();
+    expect(await successor.journal.inherit()).toEqual([{ intent, deltas: [textDelta('whole')] }]);
+    successor.journal.append(intent.id, [textDelta('next')]);
+    expect((await successor.feed.find(intent.id))?.deltas).toEqual([textDelta('whole'), textDelta('next')]);
   });
 
   test('within ends what is known of the turns that were open there', async () => {
@@ -56,26 +65,26 @@ describe('file journal: damage', () => {
       journal.append(after.id, [textDelta('later')]);
     });
     loseLine(path, 2);
-    expect(await journals.open().inherit()).toEqual([
+    expect(await inheritNext()).toEqual([
       { intent: before, deltas: [textDelta('one')] },
       { intent: after, deltas: [textDelta('later')] },
     ]);
   });
 
-  test('within does not swallow what a turn gets from its heir', async () => {
+  test('within does not swallow what a turn gets from its successor', async () => {
     const intent = anIntent();
     const path = await left((journal) => {
       journal.begin(intent);
       for (const text of ['one', 'two', 'three']) journal.append(intent.id, [textDelta(text)]);
     });
     loseLine(path, 2);
-    const heir = journals.open();
-    await heir.inherit();
-    heir.append(intent.id, [textDelta('new')]);
+    const successor = await journals.start();
+    await successor.journal.inherit();
+    successor.journal.append(intent.id, [textDelta('new')]);
     const whole = { intent, deltas: [textDelta('one'), textDelta('new')] };
-    expect(await heir.find(intent.id)).toEqual(whole);
-    await heir.close();
-    expect(await journals.open().inherit()).toEqual([whole]);
+    expect(await successor.feed.find(intent.id)).toEqual(whole);
+    await successor.close();
+    expect(await inheritNext()).toEqual([whole]);
   });
 
   test('within does not reach a turn that has begun again behind it', async () => {
@@ -87,7 +96,7 @@ describe('file journal: damage', () => {
       journal.append(intent.id, [textDelta('kept')]);
     });
     loseLine(path, 1);
-    expect(await journals.open().inherit()).toEqual([{ intent, deltas: [textDelta('kept')] }]);
+    expect(await inheritNext()).toEqual([{ intent, deltas: [textDelta('kept')] }]);
   });
 
   test('of one process does not hide what the others left', async () => {
@@ -96,20 +105,23 @@ describe('file journal: damage', () => {
     mkdirSync(damaged);
     const intents = [anIntent(NOW), anIntent(NOW + 1), anIntent(NOW + 2)];
     for (const intent of intents) await left((journal) => journal.begin(intent));
-    const heir = journals.open();
-    const turns = await heir.inherit();
+    const { journal: successor } = await journals.start();
+    const turns = await successor.inherit();
     expect(turns.map(({ intent }) => intent)).toEqual(intents);
     expect(journals.files('.lock')).toHaveLength(2);
-    expect(await faultOf(heir.inherit())).toBe('store_unavailable');
+    expect(await faultOf(successor.inherit())).toBe('store_unavailable');
     rmSync(damaged, { recursive: true });
-    expect(await heir.inherit()).toEqual([]);
+    expect(await successor.inherit()).toEqual([]);
     expect(journals.files('.lock')).toHaveLength(1);
   });
 });
 
 describe('file journal: neighbours', () => {
   test('read the turns of one another as they come', async () => {
-    const [mine, other] = [journals.open(), journals.open()];
+    const [{ journal: mine }, { feed: other, journal: theirs }] = [
+      await journals.start(),
+      await journals.start(),
+    ];
     const [intent, beside] = [begin(mine), begin(mine)];
     const atFirst = await other.find(intent.id);
     for (let n = 1; n <= 3; n++) {
@@ -127,18 +139,18 @@ describe('file journal: neighbours', () => {
     mine.append(beside.id, [textDelta('y')]);
     expect(await other.find(intent.id)).toBeUndefined();
     expect((await other.find(beside.id))?.deltas).toHaveLength(4);
-    expect(await other.inherit()).toEqual([]);
+    expect(await theirs.inherit()).toEqual([]);
   });
 
   test('see a turn end though nothing else is written', async () => {
-    const [mine, other] = [journals.open(), journals.open()];
+    const [{ journal: mine }, { feed: other }] = [await journals.start(), await journals.start()];
     const intent = begin(mine);
     mine.end(intent.id);
     while (await other.find(intent.id)) await Bun.sleep(1);
   });
 
   test('read only what a turn has got since they last looked', async () => {
-    const [mine, other] = [journals.open(), journals.open()];
+    const [{ journal: mine }, { feed: other }] = [await journals.start(), await journals.start()];
     const intent = begin(mine);
     mine.append(intent.id, [textDelta('a')]);
     expect((await other.find(intent.id))?.deltas).toHaveLength(1);
@@ -149,7 +161,7 @@ describe('file journal: neighbours', () => {
   });
 
   test('ignore a line that is being written', async () => {
-    const [mine, other] = [journals.open(), journals.open()];
+    const [{ journal: mine }, { feed: other }] = [await journals.start(), await journals.start()];
     const intent = begin(mine);
     const [path] = journals.files('.log');
     const { size } = statSync(path!);
@@ -165,11 +177,11 @@ describe('file journal: neighbours', () => {
     expect((await other.find(intent.id))?.deltas).toEqual([textDelta('🦞 a'), textDelta('🦞 b')]);
   });
 
-  test('are not misled by those who speak of a turn, in whatever words', async () => {
-    const [mine, other] = [journals.open(300), journals.open()];
+  test('are not misled by content that speaks of a turn', async () => {
+    const [{ journal: mine }, { feed: other }] = [await journals.start(300), await journals.start()];
     const intent = anIntent();
     const extra = { said: ['begin', intent.id, { ...intent, model: 'forged' }] };
-    mine.begin({ ...anIntent(), parent: intent.id, settings: { extra } as Intent['settings'] });
+    mine.begin({ ...anIntent(), settings: { extra } as PlacedIntent['settings'] });
     expect(await other.find(intent.id)).toBeUndefined();
     mine.begin(intent);
     expect(await other.find(intent.id)).toEqual({ intent, deltas: [] });
@@ -177,7 +189,7 @@ describe('file journal: neighbours', () => {
   });
 
   test('find a turn that begins again elsewhere after its end', async () => {
-    const [mine, other] = [journals.open(2000), journals.open()];
+    const [{ journal: mine }, { feed: other }] = [await journals.start(2000), await journals.start()];
     const intent = begin(mine);
     const first = begin(mine);
     expect(await other.find(intent.id)).toBeDefined();
@@ -188,19 +200,19 @@ describe('file journal: neighbours', () => {
     expect(await other.find(intent.id)).toEqual({ intent, deltas: [] });
   });
 
-  test('follow a turn to its heir', async () => {
+  test('follow a turn to its successor', async () => {
     const intent = anIntent();
     await left((journal) => {
       journal.begin(intent);
       journal.append(intent.id, [textDelta('a')]);
     });
-    const [heir, reader] = [journals.open(), journals.open()];
+    const [successor, { feed: reader }] = [await journals.start(), await journals.start()];
     expect((await reader.find(intent.id))?.deltas).toHaveLength(1);
-    await heir.inherit();
+    await successor.journal.inherit();
     expect((await reader.find(intent.id))?.deltas).toHaveLength(1);
-    heir.append(intent.id, [textDelta('b')]);
+    successor.journal.append(intent.id, [textDelta('b')]);
     expect((await reader.find(intent.id))?.deltas).toEqual([textDelta('a'), textDelta('b')]);
-    await heir.close();
+    await successor.close();
     expect((await reader.find(intent.id))?.deltas).toHaveLength(2);
   });
 
@@ -209,81 +221,27 @@ describe('file journal: neighbours', () => {
     async (by) => {
       const intents = Array.from({ length: 20 }, () => anIntent());
       for (const intent of intents) await left((journal) => journal.begin(intent));
-      const [heir, reader] = [journals.open(), journals.open()];
-      const looking = Promise.all(intents.map(({ id }) => reader.find(id)));
-      await (by === 'by another' ? heir : reader).inherit();
+      const [successor, reader] = [await journals.start(), await journals.start()];
+      const looking = Promise.all(intents.map(({ id }) => reader.feed.find(id)));
+      await (by === 'by another' ? successor : reader).journal.inherit();
       expect((await looking).map((found) => found?.intent)).toEqual(intents);
     },
   );
 
-  test('are alive while they are open, and asking leaves nothing behind', async () => {
-    const [mine, other] = [journals.open(), journals.open()];
-    const before = readdirSync(join(journals.dataDir(), 'journal')).sort();
-    for (let n = 0; n < 3; n++) {
-      expect(await mine.isAlive(other.instance)).toBe(true);
-      expect(await other.isAlive(mine.instance)).toBe(true);
-      expect(await mine.isAlive(crypto.randomUUID())).toBe(false);
-      expect(await mine.isAlive(`../journal/${other.instance}`)).toBe(false);
-    }
-    expect(readdirSync(join(journals.dataDir(), 'journal')).sort()).toEqual(before);
-    begin(other);
-    await other.close();
-    expect(await mine.isAlive(other.instance)).toBe(false);
-  });
-
-  test('are dead though an heir holds what they left', async () => {
-    const dead = journals.open();
-    const intent = begin(dead);
-    await dead.close();
-    const [heir, other] = [journals.open(), journals.open()];
-    expect(await heir.inherit()).toEqual([{ intent, deltas: [] }]);
-    expect(await heir.isAlive(dead.instance)).toBe(false);
-    expect(await other.isAlive(dead.instance)).toBe(false);
-    expect(await other.find(intent.id)).toBeDefined();
-    expect(await other.inherit()).toEqual([]);
-  });
-
-  test('share out what was left: each turn has one heir', async () => {
+  test('share out what was left: each turn has one successor', async () => {
     for (let n = 0; n < 20; n++) await left(begin);
-    const heirs = [journals.open(), journals.open()];
-    const found = await Promise.all(heirs.map((heir) => heir.inherit()));
+    const successors = [await journals.start(), await journals.start()];
+    const found = await Promise.all(successors.map((successor) => successor.journal.inherit()));
     const turns = found.flat().map(({ intent }) => intent.id);
     expect(turns).toHaveLength(20);
     expect(new Set(turns).size).toBe(20);
-    expect(journals.files('.lock')).toHaveLength(heirs.length);
-  });
-});
-
-describe('file journal: the lock of a process', () => {
-  const path = () => join(journals.dataDir(), 'some.lock');
-
-  test('is held by one', () => {
-    const lock = InstanceLock.take(path(), { create: true });
-    expect(lock).toBeDefined();
-    expect(InstanceLock.take(path(), { create: true })).toBeUndefined();
-    expect(InstanceLock.isHeld(path())).toBe(true);
-    expect(readdirSync(journals.dataDir())).toEqual(['some.lock']);
-    lock?.release();
-    expect(InstanceLock.isHeld(path())).toBe(false);
-    const next = InstanceLock.take(path(), { create: false });
-    expect(next).toBeDefined();
-    next?.remove();
-  });
-
-  test('is not made anew by an heir who comes too late: its owner may be about to take it', () => {
-    expect(InstanceLock.take(path(), { create: false })).toBeUndefined();
-    expect(InstanceLock.isHeld(path())).toBe(false);
-    expect(readdirSync(journals.dataDir())).toEqual([]);
-  });
-
-  test('that cannot be made is an error', () => {
-    expect(() => InstanceLock.take(join(path(), 'x.lock'), { create: true })).toThrow();
+    expect(journals.files('.lock')).toHaveLength(successors.length);
   });
 });
 
 describe('file journal: segments', () => {
   test('are few and small when turns end', async () => {
-    const journal = journals.open(10_000);
+    const { journal, close } = await journals.start(10_000);
     for (let i = 0; i < 1000; i++) {
       const intent = begin(journal);
       journal.append(intent.id, [textDelta('x'.repeat(500))]);
@@ -292,14 +250,14 @@ describe('file journal: segments', () => {
     const [size, ...others] = journals.files('.log').map((path) => statSync(path).size);
     expect(others).toEqual([]);
     expect(size).toBeLessThan(11_000);
-    await journal.close();
+    await close();
     expect(readdirSync(join(journals.dataDir(), 'journal'))).toEqual([]);
   });
 
   test('rotate, and go when their own turns have ended, however long another runs', async () => {
-    const journal = journals.open(10_000);
+    const { journal, close } = await journals.start(10_000);
     const long = begin(journal);
-    let running: Intent[] = [];
+    let running: PlacedIntent[] = [];
     for (let round = 0; round < 50; round++) {
       const next = Array.from({ length: 8 }, () => begin(journal));
       for (const intent of next) journal.append(intent.id, [textDelta('x'.repeat(500))]);
@@ -309,28 +267,159 @@ describe('file journal: segments', () => {
       expect(journals.files('.log').length).toBeLessThanOrEqual(4);
     }
     for (const intent of running) journal.end(intent.id);
-    await journal.close();
-    const [entry, ...others] = await journals.open().inherit();
+    await close();
+    const [entry, ...others] = await inheritNext();
     expect(others).toEqual([]);
     expect(entry?.intent).toEqual(long);
     expect(entry?.deltas).toHaveLength(50);
   });
 
   test('are not touched after close', async () => {
-    const journal = journals.open();
+    const { journal, feed, close } = await journals.start();
     const left = begin(journal);
     await journal.close();
     expect(() => begin(journal)).toThrow('The journal is closed.');
     expect(await faultOf(journal.inherit())).toBe('store_unavailable');
-    expect(await faultOf(journal.find(left.id))).toBe('store_unavailable');
-    expect(await journals.open().inherit()).toHaveLength(1);
+    expect(await faultOf(journal.erase(ACME, left.session))).toBe('store_unavailable');
+    expect(await faultOf(feed.find(left.id))).toBe('store_unavailable');
+    expect(await faultOf(feed.requestCancel(left.id))).toBe('store_unavailable');
+    await close();
+    expect(await inheritNext()).toHaveLength(1);
   });
 
   test('that cannot be read are an error', async () => {
-    const journal = journals.open();
+    const { journal, feed } = await journals.start();
     rmSync(join(journals.dataDir(), 'journal'), { recursive: true });
     expect(await faultOf(journal.inherit())).toBe('store_unavailable');
-    expect(await faultOf(journal.find(anIntent().id))).toBe('store_unavailable');
+    expect(await faultOf(feed.find(anIntent().id))).toBe('store_unavailable');
     expect(() => begin(journal)).toThrow('The journal cannot be written');
+  });
+});
+
+describe('file journal: erasing', () => {
+  const session = newSessionId(NOW);
+  const word = 'unmistakable';
+  const secret = () => anIntent(NOW, { session, metadata: { word } });
+  const everything = () =>
+    journals
+      .files('')
+      .map((path) => readFileSync(path, 'latin1'))
+      .join('');
+
+  test('leaves no byte of the session in any segment, of ended turns and of ends that wait too', async () => {
+    const { journal } = await journals.start(2000);
+    const kept: PlacedIntent[] = [];
+    for (let round = 0; round < 10; round++) {
+      const intent = secret();
+      journal.begin(intent);
+      kept.push(begin(journal));
+      journal.append(intent.id, [textDelta(`${word} ${'x'.repeat(300)}`)]);
+      if (round % 2 === 0) journal.end(intent.id);
+    }
+    const last = secret();
+    journal.begin(last);
+    journal.end(last.id);
+    expect(journals.files('.log').length).toBeGreaterThan(2);
+    expect(everything()).toContain(word);
+    await journal.erase(ACME, session);
+    expect(everything()).not.toContain(word);
+    expect(everything()).not.toContain(session);
+    journal.begin(anIntent());
+    await Bun.sleep(80);
+    expect(everything()).not.toContain(session);
+    expect(journals.files('.tmp')).toEqual([]);
+    const turns = await Promise.all(kept.map(({ id }) => journal.findOwn(id)));
+    expect(turns.map((turn) => turn?.intent)).toEqual(kept);
+  });
+
+  test('does not disturb a reader in another process', async () => {
+    const [{ journal }, { feed }] = [await journals.start(), await journals.start()];
+    const hidden = secret();
+    journal.begin(hidden);
+    journal.append(hidden.id, [textDelta('x'.repeat(5000))]);
+    const other = begin(journal);
+    for (let n = 1; n < 6; n++) {
+      journal.append(other.id, [textDelta(`${n}`)]);
+      expect((await feed.find(other.id))?.deltas).toHaveLength(n);
+      if (n === 2) await journal.erase(ACME, session);
+      if (n === 3) journal.begin(secret());
+      if (n === 4) await journal.erase(ACME, session);
+    }
+    expect(await feed.find(hidden.id)).toBeUndefined();
+  });
+
+  test('leaves the same turns to a successor, also behind a damaged line', async () => {
+    const [before, after, foreign] = [anIntent(), anIntent(NOW + 1), { ...secret(), tenant: GLOBEX }];
+    const path = await left((journal) => {
+      journal.begin(before);
+      journal.append(before.id, [textDelta('one')]);
+      journal.begin(secret());
+      journal.append(before.id, [textDelta('lost')]);
+      journal.begin(after);
+      journal.begin(foreign);
+      journal.append(after.id, [textDelta('later')]);
+    });
+    const lines = readFileSync(path, 'utf8').split('\n');
+    lines[3] = `${word} of a damaged line`;
+    writeFileSync(path, lines.join('\n'));
+    const successor = await journals.start();
+    expect(await successor.journal.inherit()).toHaveLength(4);
+    await successor.journal.erase(ACME, session);
+    expect(readFileSync(journals.files('.log')[0]!, 'utf8')).not.toContain(`${word} of`);
+    successor.journal.append(before.id, [textDelta('two')]);
+    await successor.close();
+    const turns = await inheritNext();
+    expect(turns).toHaveLength(3);
+    expect(turns).toContainEqual({ intent: before, deltas: [textDelta('one'), textDelta('two')] });
+    expect(turns).toContainEqual({ intent: after, deltas: [textDelta('later')] });
+    expect(turns).toContainEqual({ intent: foreign, deltas: [] });
+  });
+
+  test('removes a segment that holds nothing else', async () => {
+    const { journal } = await journals.start(2000);
+    const hidden = secret();
+    journal.begin(hidden);
+    journal.append(hidden.id, [textDelta('x'.repeat(2000))]);
+    begin(journal);
+    expect(journals.files('.log')).toHaveLength(2);
+    await journal.erase(ACME, session);
+    expect(journals.files('.log')).toHaveLength(1);
+  });
+
+  test('that was cut short by a death leaves the segment as it was', async () => {
+    const intent = anIntent();
+    const path = await left((journal) => journal.begin(intent));
+    writeFileSync(`${path}.tmp`, readFileSync(path));
+    expect(await inheritNext()).toEqual([{ intent, deltas: [] }]);
+    expect(journals.files('.tmp')).toEqual([]);
+  });
+});
+
+describe('file journal: a process that cannot be removed from the registry', () => {
+  test('leaves everything for the next call, and is known to be dead', async () => {
+    const intent = anIntent();
+    let down = true;
+    const registry = journals.registry();
+    const dead = await startFileProcess(journals.dataDir(), registry);
+    dead.journal.begin(intent);
+    // As kill -9 leaves it: in the registry, its lock released by the system.
+    await dead.journal.close();
+    const remove = registry.remove.bind(registry);
+    registry.remove = async (member) => {
+      if (down) throw new Error('the registry is down');
+      return remove(member);
+    };
+    dead.feed.close();
+    await dead.members.leave();
+    const { journal, members } = await journals.start();
+    expect(await members.isAlive(dead.members.self)).toBe(false);
+    expect(await faultOf(journal.inherit())).toBe('store_unavailable');
+    expect(journals.files('.lock')).toHaveLength(2);
+    expect(await members.isAlive(dead.members.self)).toBe(false);
+    down = false;
+    expect(await journal.inherit()).toEqual([{ intent, deltas: [] }]);
+    expect(journals.files('.lock')).toHaveLength(1);
+    expect(await registry.silentFor(dead.members.self)).toBeUndefined();
+    expect(await members.isAlive(dead.members.self)).toBe(false);
   });
 });

@@ -2,24 +2,44 @@ import { afterEach, beforeEach, describe, expect, test } from 'bun:test';
 import type { Delta } from '../../src/core/delta.ts';
 import { newSessionId, newTurnId } from '../../src/core/ids.ts';
 import { userMessage } from '../../src/core/items.ts';
-import type { Intent } from '../../src/core/turn.ts';
+import type { PlacedIntent, WaitingIntent } from '../../src/core/turn.ts';
 import type { Journal } from '../../src/session/journal.ts';
-import { ACME, NOW } from './turn-rows.ts';
+import { ACME, GLOBEX, NOW } from './turn-rows.ts';
 
-export function anIntent(createdAt = NOW): Intent {
-  const session = newSessionId(createdAt);
+/** An intent as the turn path makes it, but for the fields that may be absent. */
+export function anIntent(createdAt = NOW, fields: Partial<PlacedIntent> = {}): PlacedIntent {
+  const session = fields.session ?? newSessionId(createdAt);
   return {
+    kind: 'placed',
     id: newTurnId(session, createdAt),
     tenant: ACME,
     session,
-    parent: null,
     createdAt,
+    key: 'root',
     dialect: 'responses',
+    vocabulary: 'openai-responses',
     model: 'gpt-5',
+    fallbacks: [],
     input: [userMessage('line one\nline two — “quoted” 🦞')],
     settings: { temperature: 0.5 },
+    extra: {},
     metadata: {},
-    standing: { branchTokens: 0, inputTokens: 12, digest: 'ab' },
+    state: { kind: 'none' },
+    retention: 'stored',
+    delivery: 'stream',
+    overflow: 'truncate',
+    policy: { onDisconnect: 'run_on', whenBusy: 'wait', whenDown: 'fail', whenBroken: 'restart' },
+    position: { parent: null, branchTokens: 0, inputTokens: 12, digest: 'ab' },
+    ...fields,
+  };
+}
+
+/** The same turn before it has got its session. */
+export function waiting({ position: _, ...accepted }: PlacedIntent): WaitingIntent {
+  return {
+    ...accepted,
+    kind: 'waiting',
+    state: { kind: 'session', ref: { name: 'trip' }, create: true, history: false },
   };
 }
 
@@ -45,62 +65,41 @@ export function journalConformance(
     open();
     close();
 
-    test('refuses deltas of a turn that has not begun or has ended', () => {
+    test('refuses deltas of a turn that has not begun or has ended', async () => {
       const intent = anIntent();
-      expect(() => journal.append(intent.id, [textDelta('a')])).toThrow();
-      journal.begin(intent);
+      expect(await refuses(() => journal.append(intent.id, [textDelta('a')]))).toBe(true);
+      await journal.begin(intent);
       journal.end(intent.id);
-      expect(() => journal.append(intent.id, [textDelta('a')])).toThrow();
+      expect(await refuses(() => journal.append(intent.id, [textDelta('a')]))).toBe(true);
     });
 
     test('may be told twice that a turn ends', async () => {
-      const intent = begin(journal);
+      const intent = await begin(journal);
       journal.end(intent.id);
       journal.end(intent.id);
       journal.end(anIntent().id);
-      expect(await journal.find(intent.id)).toBeUndefined();
-    });
-
-    test('has nothing left of a turn that begins again but its new intent', async () => {
-      const intent = begin(journal);
-      const again = { ...intent, model: 'gpt-5-mini', parent: anIntent().id };
-      journal.append(intent.id, [textDelta('void')]);
-      journal.begin(again);
-      journal.append(intent.id, [textDelta('a')]);
-      expect(await journal.find(intent.id)).toEqual({ intent: again, deltas: [textDelta('a')] });
       journal = await successor(journal);
-      const turns = await journal.inherit();
-      expect(turns).toEqual([{ intent: again, deltas: [textDelta('a')] }]);
+      expect(await journal.inherit()).toEqual([]);
     });
 
-    test('begins a turn that has ended anew', async () => {
-      const intent = begin(journal);
-      journal.append(intent.id, [textDelta('void')]);
+    test('has nothing left of a turn that begins again except its new intent', async () => {
+      const intent = waiting(anIntent());
+      await journal.begin(intent);
+      const placed = { ...anIntent(), id: intent.id, session: intent.session };
+      await journal.append(intent.id, [textDelta('void')]);
+      await journal.begin(placed);
+      await journal.append(intent.id, [textDelta('a')]);
+      journal = await successor(journal);
+      expect(await journal.inherit()).toEqual([{ intent: placed, deltas: [textDelta('a')] }]);
+    });
+
+    test('begins again a turn that has ended', async () => {
+      const intent = await begin(journal);
+      await journal.append(intent.id, [textDelta('void')]);
       journal.end(intent.id);
-      journal.begin(intent);
-      expect(await journal.find(intent.id)).toEqual({ intent, deltas: [] });
-    });
-
-    test('knows itself alive, and nobody of whom it has not heard', async () => {
-      expect(await journal.isAlive(journal.instance)).toBe(true);
-      expect(await journal.isAlive(crypto.randomUUID())).toBe(false);
-      expect(await journal.isAlive('')).toBe(false);
-      expect(await journal.isAlive(`../${journal.instance}`)).toBe(false);
-    });
-
-    test('finds its own turns as far as they have come', async () => {
-      const [intent, other] = [begin(journal), begin(journal)];
-      journal.append(intent.id, [textDelta('a'), textDelta('b')]);
-      journal.append(other.id, [textDelta('x')]);
-      const found = await journal.find(intent.id);
-      expect(found).toEqual({ intent, deltas: [textDelta('a'), textDelta('b')] });
-      journal.append(intent.id, [textDelta('c\n')]);
-      expect(found?.deltas).toHaveLength(2);
-      expect((await journal.find(intent.id))?.deltas).toHaveLength(3);
-      journal.end(intent.id);
-      expect(await journal.find(intent.id)).toBeUndefined();
-      expect(await journal.find(anIntent().id)).toBeUndefined();
-      expect(await journal.find(other.id)).toEqual({ intent: other, deltas: [textDelta('x')] });
+      await journal.begin(intent);
+      journal = await successor(journal);
+      expect(await journal.inherit()).toEqual([{ intent, deltas: [] }]);
     });
   });
 
@@ -108,79 +107,136 @@ export function journalConformance(
     open();
     close();
 
-    test('gets nothing where there was nobody, nor its own turns', async () => {
-      begin(journal);
+    test('gets nothing where there was no process before, nor its own turns', async () => {
+      await begin(journal);
       expect(await journal.inherit()).toEqual([]);
     });
 
     test('gets what was begun and not ended, oldest first, and once', async () => {
-      const [late, early, done] = [NOW + 2, NOW + 1, NOW].map((at) => begin(journal, at)) as Three<Intent>;
-      journal.append(late.id, [textDelta('a'), textDelta('b')]);
-      journal.append(done.id, [textDelta('x')]);
-      journal.append(late.id, [textDelta('c\n')]);
+      const [late, early, done] = await beginThree(journal, [NOW + 2, NOW + 1, NOW]);
+      await journal.append(late.id, [textDelta('a'), textDelta('b')]);
+      await journal.append(done.id, [textDelta('x')]);
+      await journal.append(late.id, [textDelta('c\n')]);
       journal.end(done.id);
-      const dead = journal.instance;
       journal = await successor(journal);
-      expect(journal.instance).not.toBe(dead);
       expect(await journal.inherit()).toEqual([
         { intent: early, deltas: [] },
         { intent: late, deltas: [textDelta('a'), textDelta('b'), textDelta('c\n')] },
       ]);
       expect(await journal.inherit()).toEqual([]);
-      expect(await journal.isAlive(dead)).toBe(false);
     });
 
-    test('finds turns before and after they are inherited, until their end', async () => {
-      const intent = begin(journal);
-      journal.append(intent.id, [textDelta('a')]);
+    test('gets turns that wait for their session, with what they build on', async () => {
+      const intent = waiting(anIntent(NOW, { retention: 'key', delivery: 'background' }));
+      await journal.begin(intent);
       journal = await successor(journal);
-      expect(await journal.find(intent.id)).toEqual({ intent, deltas: [textDelta('a')] });
-      await journal.inherit();
-      expect(await journal.find(intent.id)).toEqual({ intent, deltas: [textDelta('a')] });
-      journal.end(intent.id);
-      expect(await journal.find(intent.id)).toBeUndefined();
+      expect(await journal.inherit()).toEqual([{ intent, deltas: [] }]);
     });
 
     test('goes on with turns, begins them again and ends them as its own', async () => {
-      const [on, again, done] = [NOW, NOW + 1, NOW + 2].map((at) => begin(journal, at)) as Three<Intent>;
-      for (const { id } of [on, again, done]) journal.append(id, [textDelta('first')]);
+      const [on, again, done] = await beginThree(journal, [NOW, NOW + 1, NOW + 2]);
+      for (const { id } of [on, again, done]) await journal.append(id, [textDelta('first')]);
       journal = await successor(journal);
       const [inherited] = await journal.inherit();
-      journal.append(on.id, [textDelta('second')]);
+      await journal.append(on.id, [textDelta('second')]);
       expect(inherited?.deltas).toEqual([textDelta('first')]);
-      journal.begin({ ...again, model: 'gpt-5-mini' });
-      journal.append(again.id, [textDelta('anew')]);
+      await journal.begin({ ...again, model: 'gpt-5-mini' });
+      await journal.append(again.id, [textDelta('again')]);
       journal.end(done.id);
       journal = await successor(journal);
       expect(await journal.inherit()).toEqual([
         { intent: on, deltas: [textDelta('first'), textDelta('second')] },
-        { intent: { ...again, model: 'gpt-5-mini' }, deltas: [textDelta('anew')] },
+        { intent: { ...again, model: 'gpt-5-mini' }, deltas: [textDelta('again')] },
       ]);
-      journal.append(on.id, [textDelta('third')]);
-      expect((await journal.find(on.id))?.deltas).toHaveLength(3);
+      await journal.append(on.id, [textDelta('third')]);
+      journal = await successor(journal);
+      expect((await journal.inherit())[0]?.deltas).toHaveLength(3);
       for (const { id } of [on, again]) journal.end(id);
       journal = await successor(journal);
       expect(await journal.inherit()).toEqual([]);
     });
 
     test('gets what several that died one after the other left', async () => {
-      const [first, firstTurn] = [journal.instance, begin(journal, NOW + 1)];
+      const firstTurn = await begin(journal, NOW + 1);
       journal = await successor(journal);
-      const [second, secondTurn] = [journal.instance, begin(journal, NOW)];
+      const secondTurn = await begin(journal, NOW);
       journal = await successor(journal);
       const turns = await journal.inherit();
       expect(turns.map(({ intent }) => intent)).toEqual([secondTurn, firstTurn]);
       expect(await journal.inherit()).toEqual([]);
-      for (const dead of [first, second]) expect(await journal.isAlive(dead)).toBe(false);
     });
   });
+
+  describe(`${name}: journal, erasing`, () => {
+    open();
+    close();
+
+    test('leaves nothing of the turns of a session, and all of others', async () => {
+      const [erased, sibling, other] = await beginThree(journal, [NOW, NOW + 1, NOW + 2]);
+      const { session } = erased;
+      const foreign = anIntent(NOW + 3, { session, tenant: GLOBEX });
+      const ended = anIntent(NOW + 4, { session });
+      for (const intent of [foreign, ended]) await journal.begin(intent);
+      for (const { id } of [erased, sibling, other, foreign, ended])
+        await journal.append(id, [textDelta('a')]);
+      journal.end(ended.id);
+      for (const _ of [1, 2]) await journal.erase(ACME, session);
+      expect(await refuses(() => journal.append(erased.id, [textDelta('b')]))).toBe(true);
+      journal.end(erased.id);
+      for (const { id } of [sibling, other, foreign]) await journal.append(id, [textDelta('b')]);
+      journal.end(other.id);
+      journal = await successor(journal);
+      const deltas = [textDelta('a'), textDelta('b')];
+      expect(await journal.inherit()).toEqual([
+        { intent: sibling, deltas },
+        { intent: foreign, deltas },
+      ]);
+    });
+
+    test('takes turns that were inherited', async () => {
+      const [erased, other] = await beginThree(journal, [NOW, NOW + 1, NOW + 2]);
+      journal = await successor(journal);
+      expect(await journal.inherit()).toHaveLength(3);
+      await journal.erase(ACME, erased.session);
+      await journal.append(other.id, [textDelta('b')]);
+      journal = await successor(journal);
+      const turns = await journal.inherit();
+      expect(turns).toHaveLength(2);
+      expect(turns[0]).toEqual({ intent: other, deltas: [textDelta('b')] });
+    });
+
+    test('has no effect where there is nothing', async () => {
+      await journal.erase(ACME, newSessionId(NOW));
+      const intent = await begin(journal);
+      await journal.erase(GLOBEX, intent.session);
+      await journal.erase(ACME, newSessionId(NOW));
+      journal = await successor(journal);
+      expect(await journal.inherit()).toEqual([{ intent, deltas: [] }]);
+    });
+  });
+}
+
+/** Turns that have begun, at these times. */
+async function beginThree(journal: Journal, times: [number, number, number]): Promise<Three<PlacedIntent>> {
+  const intents = times.map((at) => anIntent(at)) as Three<PlacedIntent>;
+  for (const intent of intents) await journal.begin(intent);
+  return intents;
+}
+
+async function refuses(work: () => void | Promise<void>): Promise<boolean> {
+  try {
+    await work();
+    return false;
+  } catch {
+    return true;
+  }
 }
 
 type Three<T> = [T, T, T];
 
 /** A turn that has begun. */
-export function begin(journal: Journal, createdAt = NOW): Intent {
+export async function begin(journal: Journal, createdAt = NOW): Promise<PlacedIntent> {
   const intent = anIntent(createdAt);
-  journal.begin(intent);
+  await journal.begin(intent);
   return intent;
 }

@@ -3,8 +3,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { newSessionId, type TurnId } from '../../src/core/ids.ts';
-import type { TurnRow } from '../../src/session/store.ts';
-import { SqliteSessionStore } from '../../src/stores/sqlite/session-store.ts';
+import type { TurnRow } from '../../src/session/turn-log.ts';
+import { SqliteStore } from '../../src/stores/sqlite/store.ts';
 import { ACME, aTurn, NOW } from './turn-rows.ts';
 
 /**
@@ -23,7 +23,7 @@ export function someTurns(count: number): TurnRow[] {
 
 /** Whether each of these turns is in a database. */
 export async function stored(path: string, ids: string[]): Promise<boolean[]> {
-  const store = await SqliteSessionStore.open(path);
+  const store = await SqliteStore.open(path);
   const rows = await Promise.all(ids.map((id) => store.readTurn(ACME, id as TurnId)));
   await store.close();
   return rows.map((row) => row !== undefined);

@@ -1,22 +1,23 @@
 import { describe, expect, test } from 'bun:test';
 import { join } from 'node:path';
 import type { TurnId } from '../../src/core/ids.ts';
-import { SqliteSessionStore } from '../../src/stores/sqlite/session-store.ts';
-import { aClaim } from './claims.ts';
-import { taken } from './leases.ts';
+import { SqliteStore } from '../../src/stores/sqlite/store.ts';
+import { aClaim } from './claim-store.ts';
+import { expectDenied, taken } from './lease-store.ts';
 import { databasePaths, someTurns, stored } from './sqlite-files.ts';
-import { ACME, aSession, NOW } from './turn-rows.ts';
+import { ACME, aSession } from './turn-rows.ts';
 
 const freshPath = databasePaths();
 const WRITER = join(import.meta.dir, 'children', 'sqlite-writer.ts');
 const CONTENDER = join(import.meta.dir, 'children', 'sqlite-contender.ts');
-const LEASE = { holder: 'us', now: NOW, until: NOW + 1000 };
+const LEASE = { holder: 'us', lastsMs: 60_000 };
+const DAY_MS = 86_400_000;
 
 describe('sqlite: two processes', () => {
   test('write to one database, and each sees what the other wrote', async () => {
     const path = freshPath();
     const child = Bun.spawn([process.execPath, WRITER, path, '500'], { stdout: 'pipe' });
-    const store = await SqliteSessionStore.open(path);
+    const store = await SqliteStore.open(path);
     const ours = someTurns(500);
     for (const row of ours) expect(await store.commitTurn(row)).toBe(true);
     const theirs = (await child.stdout.text()).trim().split('\n');
@@ -29,7 +30,7 @@ describe('sqlite: two processes', () => {
 
   test('hold a lease one at a time, and both see its branch grow', async () => {
     const path = freshPath();
-    const store = await SqliteSessionStore.open(path);
+    const store = await SqliteStore.open(path);
     await store.createSession(aSession({ name: 'contended' }));
     const start = () => Bun.spawn([process.execPath, CONTENDER, path, '100'], { stdout: 'pipe' });
     const printed = await Promise.all([start(), start()].map((child) => child.stdout.text()));
@@ -42,17 +43,17 @@ describe('sqlite: two processes', () => {
 
   test('have no moment in which both hold a lease', async () => {
     const path = freshPath();
-    const stores = [await SqliteSessionStore.open(path), await SqliteSessionStore.open(path)];
+    const stores = [await SqliteStore.open(path), await SqliteStore.open(path)];
     const { id } = await stores[0]!.createSession(aSession());
     const holding = new Set<string>();
     const tokens: number[] = [];
-    const contend = async (store: SqliteSessionStore, holder: string) => {
+    const contend = async (store: SqliteStore, holder: string) => {
       while (tokens.length < 200) {
         const head = await store.takeHead(ACME, { id }, 1, { ...LEASE, holder });
-        if (!head || 'heldUntil' in head) continue;
+        if (!head || 'expiresInMs' in head) continue;
         tokens.push(head.token);
         holding.add(holder);
-        expect(await store.renewLease(ACME, id, head.token, LEASE.until)).toBe(true);
+        expect(await store.renewLease(ACME, id, head.token, LEASE.lastsMs)).toBe(true);
         expect(holding).toEqual(new Set([holder]));
         holding.delete(holder);
         await store.releaseLease(ACME, id, head.token);
@@ -65,7 +66,7 @@ describe('sqlite: two processes', () => {
 
   test('claim a key once, and both know whose it is', async () => {
     const path = freshPath();
-    const stores = [await SqliteSessionStore.open(path), await SqliteSessionStore.open(path)];
+    const stores = [await SqliteStore.open(path), await SqliteStore.open(path)];
     for (let round = 0; round < 50; round++) {
       const key = `key ${round}`;
       const rivals = stores.map((store, place) =>
@@ -73,22 +74,49 @@ describe('sqlite: two processes', () => {
       );
       const [ours, theirs] = await Promise.all(rivals);
       expect(theirs!).toEqual(ours!);
-      for (const store of stores) expect(await store.findClaim(ACME, key)).toEqual(ours!);
+      for (const store of stores) expect(await store.findClaim(ACME, key, DAY_MS)).toEqual(ours!);
     }
     for (const store of stores) await store.close();
   });
 
   test('of which one has died leave its leases to the other', async () => {
     const path = freshPath();
-    const [first, second] = [await SqliteSessionStore.open(path), await SqliteSessionStore.open(path)];
+    const [first, second] = [await SqliteStore.open(path), await SqliteStore.open(path)];
     const { id } = await first.createSession(aSession());
     const { token } = await taken(first.takeHead(ACME, { id }, 1, LEASE));
     await first.close();
-    expect(await second.takeHead(ACME, { id }, 1, LEASE)).toEqual({ heldUntil: LEASE.until });
+    await expectDenied(second.takeHead(ACME, { id }, 1, LEASE));
     await second.releaseLeasesOf('us');
-    const next = await taken(second.takeHead(ACME, { id }, 1, { ...LEASE, now: 0 }));
+    const next = await taken(second.takeHead(ACME, { id }, 1, LEASE));
     expect(next.token).toBeGreaterThan(token);
     await second.close();
+  });
+
+  test('see the signs of life of one another', async () => {
+    const path = freshPath();
+    const [first, second] = [await SqliteStore.open(path), await SqliteStore.open(path)];
+    await first.beat('us');
+    expect(await second.silentFor('us')).toBeLessThan(10_000);
+    await second.remove('us');
+    expect(await first.silentFor('us')).toBeUndefined();
+    for (const store of [first, second]) await store.close();
+  });
+
+  test('give the same number to a dialect that is new to both', async () => {
+    const path = freshPath();
+    const stores = [await SqliteStore.open(path), await SqliteStore.open(path)];
+    const dialects = Array.from({ length: 20 }, (_, number) => `dialect ${number}`);
+    const turns = stores.map((store) =>
+      dialects.map((dialect) => {
+        const turn = { ...someTurns(1)[0]!, dialect };
+        return { turn, committed: store.commitTurn(turn) };
+      }),
+    );
+    for (const { turn, committed } of turns.flat()) {
+      expect(await committed).toBe(true);
+      for (const store of stores) expect(await store.readTurn(ACME, turn.id)).toEqual(turn);
+    }
+    for (const store of stores) await store.close();
   });
 
   test('may make one database at the same time', async () => {

@@ -3,27 +3,30 @@ import { describe, expect, test } from 'bun:test';
 import { existsSync, readdirSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { newSessionId } from '../../src/core/ids.ts';
-import type { TurnRow } from '../../src/session/store.ts';
-import { turnColumns } from '../../src/stores/sqlite/columns.ts';
+import type { TurnRow } from '../../src/session/turn-log.ts';
+import { sessionColumns, type TurnSuffix, turnColumns } from '../../src/stores/sqlite/columns.ts';
 import { openDatabase } from '../../src/stores/sqlite/database-file.ts';
 import { GroupCommit } from '../../src/stores/sqlite/group-commit.ts';
-import { SqliteSessionStore } from '../../src/stores/sqlite/session-store.ts';
+import type { OperationArgs, OperationName, OperationResult } from '../../src/stores/sqlite/operations.ts';
 import schema1 from '../../src/stores/sqlite/sql/schema-1.sql' with { type: 'text' };
+import schema2 from '../../src/stores/sqlite/sql/schema-2.sql' with { type: 'text' };
+import { SqliteStore } from '../../src/stores/sqlite/store.ts';
 import { StoreThread, startWorker } from '../../src/stores/sqlite/store-thread.ts';
 import type { Call } from '../../src/stores/sqlite/thread-protocol.ts';
 import { killOnce, lines } from './children/kill.ts';
-import { aClaim } from './claims.ts';
-import { taken } from './leases.ts';
+import { aClaim } from './claim-store.ts';
+import { aLease, expectGrowing, taken } from './lease-store.ts';
 import { databasePaths, someTurns, stored } from './sqlite-files.ts';
 import { ACME, aSession, aTurn, faultOf, NOW } from './turn-rows.ts';
 
 const freshPath = databasePaths();
 const WRITER = join(import.meta.dir, 'children', 'sqlite-writer.ts');
-const LEASE = { holder: 'us', now: NOW, until: NOW + 1000 };
+const LEASE = aLease('us');
+const DAY_MS = 86_400_000;
 
 /** A database of `count` turns, closed. */
 async function makeDatabase(path: string, count: number): Promise<string[]> {
-  const store = await SqliteSessionStore.open(path);
+  const store = await SqliteStore.open(path);
   const rows = someTurns(count);
   for (const row of rows) store.createSession(aSession({ id: row.session, name: row.session }));
   await Promise.all(rows.map((row) => store.commitTurn(row, { move: { from: null } })));
@@ -37,7 +40,7 @@ describe('sqlite: the file', () => {
     const ids = await makeDatabase(path, 100);
     expect(readdirSync(dirname(path))).toEqual(['sessions.db']);
     expect(await stored(path, ids)).not.toContain(false);
-    const store = await SqliteSessionStore.open(path);
+    const store = await SqliteStore.open(path);
     const session = await store.findSession(ACME, { name: ids[7]!.slice(0, 20) });
     expect<string | null | undefined>(session?.head).toBe(ids[7]!);
     await store.close();
@@ -45,14 +48,14 @@ describe('sqlite: the file', () => {
 
   test('is made with the folders above it, for its owner alone', async () => {
     const path = join(dirname(freshPath()), 'a', 'b', 'sessions.db');
-    await (await SqliteSessionStore.open(path)).close();
+    await (await SqliteStore.open(path)).close();
     expect(existsSync(path)).toBe(true);
     expect(statSync(path).mode & 0o077).toBe(0);
   });
 
   test('keeps within 1.3 times its content', async () => {
     const path = freshPath();
-    const store = await SqliteSessionStore.open(path);
+    const store = await SqliteStore.open(path);
     const body = JSON.stringify('x'.repeat(1100));
     const sessions = Array.from({ length: 50 }, () => newSessionId(NOW));
     for (let i = 0; i < 5000; i++) store.commitTurn(aTurn(sessions[i % 50]!, null, { body }));
@@ -62,7 +65,7 @@ describe('sqlite: the file', () => {
 
   test('with a gap in a branch gives an error, never a thinner branch', async () => {
     const path = freshPath();
-    const store = await SqliteSessionStore.open(path);
+    const store = await SqliteStore.open(path);
     const session = newSessionId(NOW);
     const rows: TurnRow[] = [];
     for (let i = 0; i < 5; i++) rows.push(aTurn(session, rows.at(-1) ?? null));
@@ -88,37 +91,78 @@ describe('sqlite: the file', () => {
 
   test('does not take a turn for another one that was erased', async () => {
     const path = freshPath();
-    const store = await SqliteSessionStore.open(path);
+    const store = await SqliteStore.open(path);
     const fingerprint = '0123456789abcdef';
     await store.commitTurn({ ...someTurns(1)[0]!, fingerprint });
     const db = new Database(path);
     db.run('DELETE FROM turns');
     await store.commitTurn(someTurns(1)[0]!);
-    expect(await store.findRepeated(ACME, fingerprint, 0)).toBeUndefined();
+    expect(await store.findByFingerprint(ACME, fingerprint, DAY_MS)).toBeUndefined();
     db.run('DELETE FROM turns');
     db.close();
     const [next] = someTurns(1);
     expect(await store.commitTurn({ ...next!, fingerprint })).toBe(true);
-    expect(await store.findRepeated(ACME, fingerprint, 0)).toBe(next!.id);
+    expect(await store.findByFingerprint(ACME, fingerprint, DAY_MS)).toBe(next!.id);
     await store.close();
   });
 
   test('gives no token twice, even where a power cut has undone the last leases', async () => {
     const path = freshPath();
-    const store = await SqliteSessionStore.open(path);
+    const store = await SqliteStore.open(path);
     const { id } = await store.createSession(aSession());
     const undone = await taken(store.takeHead(ACME, { id }, 1, LEASE));
     await store.releaseLease(ACME, id, undone.token);
     const db = new Database(path);
     db.run('UPDATE sessions SET token = 0');
     db.close();
-    const next = await taken(store.takeHead(ACME, { id }, 1, { ...LEASE, now: LEASE.now + 1 }));
+    await Bun.sleep(2);
+    const next = await taken(store.takeHead(ACME, { id }, 1, LEASE));
     expect(next.token).toBeGreaterThan(undone.token);
     await store.close();
   });
 
+  test('has the last token of a session, which the next one exceeds though the clock was set back', async () => {
+    const path = freshPath();
+    const store = await SqliteStore.open(path);
+    const { id } = await store.createSession(aSession());
+    const db = new Database(path);
+    const later = Date.now() + DAY_MS;
+    db.run('UPDATE sessions SET token = ?', [later]);
+    const released = await taken(store.takeHead(ACME, { id }, 1, LEASE));
+    await store.releaseLease(ACME, id, released.token);
+    const expired = await taken(store.takeHead(ACME, { id }, 1, aLease('us', 0)));
+    const over = await taken(store.takeHead(ACME, { id }, 1, LEASE));
+    expect([released, expired, over].map(({ token }) => token)).toEqual([later + 1, later + 2, later + 3]);
+    expect(db.query('SELECT token FROM leases').get()).toEqual({ token: later + 3 });
+    db.close();
+    await store.close();
+  });
+
+  test('holds no byte of a session that was erased', async () => {
+    const path = freshPath();
+    const store = await SqliteStore.open(path);
+    const word = 'unmistakable';
+    const session = newSessionId(NOW);
+    const rows: TurnRow[] = [];
+    for (let i = 0; i < 50; i++) {
+      const body = `${word} ${i} ${crypto.getRandomValues(new Uint8Array(3000)).toHex()}`.slice(0, i * 100);
+      rows.push(aTurn(session, rows.at(-1) ?? null, { body, metadata: { word }, model: word }));
+    }
+    await store.createSession(aSession({ id: session, name: word, metadata: { word } }));
+    await store.claim(ACME, aClaim({ key: word, target: session }));
+    await Promise.all(rows.map((row) => store.commitTurn(row)));
+    const [other] = someTurns(1);
+    await store.commitTurn(other!);
+    await store.erase(ACME, session);
+    await store.close();
+    const bytes = readFileSync(path);
+    expect(bytes.includes(word)).toBe(false);
+    expect(bytes.includes(session)).toBe(false);
+    expect(await stored(path, [other!.id])).toEqual([true]);
+  });
+
   test('is refused after close', async () => {
-    const store = await SqliteSessionStore.open(freshPath());
+    const store = await SqliteStore.open(freshPath());
     const [turn] = someTurns(1);
     const asked = store.commitTurn(turn!);
     await Promise.all([store.close(), store.close()]);
@@ -127,47 +171,56 @@ describe('sqlite: the file', () => {
   });
 });
 
-describe('sqlite: a file of version 1', () => {
+describe.each([1, 2])('sqlite: a file of version %d', (version) => {
   const session = aSession({ name: 'trip' });
-  const turn = aTurn(session.id, null);
-  const head = turnColumns(turn);
+  const turns = [aTurn(session.id, null), aTurn(session.id, null, { dialect: 'chat' })];
+  const [turn, chat] = turns as [TurnRow, TurnRow];
+  const head = turnColumns(turn).id;
 
-  function makeVersion1(path: string): void {
+  function makeOld(path: string): void {
     const db = new Database(path, { strict: true });
-    db.run(schema1);
+    for (const schema of [schema1, schema2].slice(0, version)) db.run(schema);
     db.run(`PRAGMA application_id = ${0x436c6177}`);
-    db.run('PRAGMA user_version = 1');
+    db.run(`PRAGMA user_version = ${version}`);
     db.run('PRAGMA journal_mode = WAL');
-    db.query(
+    const insert = db.query(
       `INSERT INTO turns (tenant, session, id, created_at, state, dialect, listed, deleted, model, tokens,
          total_tokens, digest, body)
        VALUES (:tenant, :session, :id, :createdAt, :state, :dialect, :listed, :deleted, :model, :tokens,
          :totalTokens, :digest, :body)`,
-    ).run({ ...head });
+    );
+    for (const row of turns)
+      insert.run({ ...turnColumns(row), dialect: ['chat', 'responses'].indexOf(row.dialect) });
     db.run('INSERT INTO sessions (tenant, id, name, created_at, head) VALUES (?, ?, ?, ?, ?)', [
-      ...[ACME, session.id, 'trip', NOW, head.id],
+      ...[ACME, session.id, 'trip', NOW, head],
     ]);
     db.close();
   }
 
   test('has its turns, and what later versions brought', async () => {
     const path = freshPath();
-    makeVersion1(path);
-    const store = await SqliteSessionStore.open(path);
+    makeOld(path);
+    const store = await SqliteStore.open(path);
     const { token, ...found } = await taken(store.takeHead(ACME, { name: 'trip' }, 1000, LEASE));
     expect(found).toEqual({ session: { ...session, head: turn.id }, branch: [turn] });
+    expect(await store.readTurn(ACME, chat.id)).toEqual(chat);
     const next = aTurn(session.id, turn, { fingerprint: '0123456789abcdef' });
     expect(await store.commitTurn(next, { move: { from: turn.id }, token })).toBe(true);
-    expect(await store.findRepeated(ACME, '0123456789abcdef', 0)).toBe(next.id);
+    expect(await store.findByFingerprint(ACME, '0123456789abcdef', DAY_MS)).toBe(next.id);
     expect(await store.claim(ACME, aClaim())).toEqual(aClaim());
+    await store.beat('us');
+    expect(await store.silentFor('us')).toBeDefined();
+    const realtime = aTurn(session.id, null, { dialect: 'realtime' });
+    await store.commitTurn(realtime);
+    expect(await store.readTurn(ACME, realtime.id)).toEqual(realtime);
     await store.close();
     expect(await stored(path, [turn.id, next.id])).toEqual([true, true]);
   });
 
   test('may be opened by several at once', async () => {
     const path = freshPath();
-    makeVersion1(path);
-    const stores = await Promise.all([1, 2, 3].map(() => SqliteSessionStore.open(path)));
+    makeOld(path);
+    const stores = await Promise.all([1, 2, 3].map(() => SqliteStore.open(path)));
     for (const store of stores) {
       expect(await store.readTurn(ACME, turn.id)).toEqual(turn);
       expect(await store.claim(ACME, aClaim())).toEqual(aClaim());
@@ -176,11 +229,141 @@ describe('sqlite: a file of version 1', () => {
   });
 });
 
+describe('sqlite: a file of version 2', () => {
+  test('keeps its leases, claims and fingerprints', async () => {
+    const path = freshPath();
+    const store = await SqliteStore.open(path);
+    const { id } = await store.createSession(aSession());
+    const turn = aTurn(id, null, { fingerprint: '0123456789abcdef' });
+    await store.commitTurn(turn);
+    await store.claim(ACME, aClaim());
+    const { token } = await taken(store.takeHead(ACME, { id }, 1, LEASE));
+    await store.close();
+    const db = new Database(path);
+    // The second version had neither of these, and its view had the number of the dialect.
+    for (const drop of ['TABLE members', 'TABLE dialects', 'VIEW turn_rows']) db.run(`DROP ${drop}`);
+    db.run('CREATE VIEW turn_rows AS SELECT * FROM turns');
+    db.run('PRAGMA user_version = 2');
+    db.close();
+    const next = await SqliteStore.open(path);
+    expect(await next.findClaim(ACME, aClaim().key, DAY_MS)).toEqual(aClaim());
+    expect(await next.findByFingerprint(ACME, turn.fingerprint!, DAY_MS)).toBe(turn.id);
+    expect(await next.takeHead(ACME, { id }, 1, LEASE)).toHaveProperty('expiresInMs');
+    expect(await next.renewLease(ACME, id, token, 0)).toBe(true);
+    await next.close();
+  });
+});
+
+describe('sqlite: the clock of the store', () => {
+  const open = () => {
+    let now = NOW;
+    const group = new GroupCommit(openDatabase(freshPath()), () => now);
+    const call = <Name extends OperationName>(name: Name, ...args: OperationArgs<Name>) => {
+      const [result] = group.run([{ name, args }]).results;
+      if (!result || !('value' in result)) throw new Error(JSON.stringify(result));
+      return result.value as OperationResult<Name>;
+    };
+    return {
+      call,
+      close: () => group.close(),
+      set: (time: number) => {
+        now = time;
+      },
+    };
+  };
+
+  test('decides when a lease expires, to the millisecond', () => {
+    const { call, set, close } = open();
+    const { id } = call('createSession', sessionColumns(aSession()));
+    const take = (lastsMs: number) => call('takeHead', ACME, { id }, 1, { holder: 'us', lastsMs });
+    const { token } = take(1000) as { token: number };
+    set(NOW + 999);
+    expect(take(1000)).toEqual({ expiresInMs: 1 });
+    expect(call('renewLease', ACME, id, token, 10)).toBe(true);
+    expect(take(1000)).toEqual({ expiresInMs: 10 });
+    set(NOW + 1009);
+    expect(take(1000)).toMatchObject({ token: NOW + 1009 });
+    close();
+  });
+
+  test('may step back: tokens grow, in every way in which a lease can end', () => {
+    const { call, set, close } = open();
+    const { id, tenant } = call('createSession', sessionColumns(aSession()));
+    const turn = () => turnColumns(aTurn(id, null));
+    const waysToEnd = [
+      (token: number) => call('releaseLease', tenant, id, token),
+      (token: number) => call('commitTurn', turn(), { token }),
+      (token: number) => call('commitTurn', turn(), { move: { from: 'none' as TurnSuffix }, token }),
+      () => call('releaseLeasesOf', 'us'),
+      // It expires, and is taken over.
+      () => {},
+    ];
+    const tokens: number[] = [];
+    for (const now of [NOW, NOW, NOW - 5000, NOW - 5000, NOW + 1, NOW - 60_000]) {
+      for (const end of waysToEnd) {
+        set(now);
+        // Expired at any of these times.
+        const lease = aLease('us', -DAY_MS);
+        const { token } = call('takeHead', tenant, { id }, 1, lease) as { token: number };
+        end(token);
+        tokens.push(token);
+      }
+    }
+    expect(tokens).toHaveLength(30);
+    expectGrowing(tokens);
+    close();
+  });
+
+  test('decides how old claims, fingerprints and signs of life are', () => {
+    const { call, set, close } = open();
+    const fingerprint = '0123456789abcdef';
+    const { tenant, key } = { tenant: ACME, key: aClaim().key };
+    call('commitTurn', turnColumns(aTurn(newSessionId(NOW), null, { createdAt: 1 })), { fingerprint });
+    call('claim', tenant, aClaim());
+    call('beat', 'us');
+    set(NOW + 1000);
+    expect(call('silentFor', 'us')).toBe(1000);
+    expect(call('findClaim', tenant, key, 1000)).toEqual(aClaim());
+    expect(call('findClaim', tenant, key, 999)).toBeUndefined();
+    expect(call('findByFingerprint', tenant, fingerprint, 1000)).toBeDefined();
+    expect(call('findByFingerprint', tenant, fingerprint, 999)).toBeUndefined();
+    call('forgetClaims', 1000);
+    call('forgetFingerprints', 1000);
+    expect(call('findClaim', tenant, key, 1000)).toBeDefined();
+    expect(call('findByFingerprint', tenant, fingerprint, 1000)).toBeDefined();
+    call('forgetClaims', 999);
+    call('forgetFingerprints', 999);
+    expect(call('findClaim', tenant, key, DAY_MS)).toBeUndefined();
+    expect(call('findByFingerprint', tenant, fingerprint, DAY_MS)).toBeUndefined();
+    set(NOW - 1000);
+    expect(call('silentFor', 'us')).toBe(0);
+    close();
+  });
+});
+
+describe('sqlite: a dialect that is new', () => {
+  test('has no number where its turn was not stored', () => {
+    const db = openDatabase(freshPath());
+    const group = new GroupCommit(db);
+    const good = turnColumns(aTurn(newSessionId(NOW), null, { dialect: 'realtime' }));
+    const bad = { ...good, session: newSessionId(NOW), dialect: 'bad', model: null as unknown as string };
+    const commit = (turn: typeof good): Call => ({ name: 'commitTurn', args: [turn] });
+    group.run([commit(bad)]);
+    group.run([commit(good), commit(bad)]);
+    expect(db.query('SELECT name FROM dialects ORDER BY number').values()).toEqual([
+      ['chat'],
+      ['responses'],
+      ['realtime'],
+    ]);
+    group.close();
+  });
+});
+
 describe('sqlite: a file that cannot be used is left as it is', () => {
   /** The reason why the file was refused; fails where it changed. */
   async function refusal(path: string): Promise<string> {
     const before = readFileSync(path);
-    const reason = await SqliteSessionStore.open(path).then(
+    const reason = await SqliteStore.open(path).then(
       () => 'opened',
       (error: Error) => error.message,
     );
@@ -251,28 +434,28 @@ describe('sqlite: a file that cannot be used is left as it is', () => {
   test('when its write-ahead log is there and the file is not', async () => {
     const path = freshPath();
     writeFileSync(`${path}-wal`, 'the last copy of the latest turns');
-    const reason = await SqliteSessionStore.open(path).catch((error: Error) => error.message);
+    const reason = await SqliteStore.open(path).catch((error: Error) => error.message);
     expect(reason).toMatch(/is missing or empty, but its -wal file is not/);
     expect(readFileSync(`${path}-wal`, 'utf8')).toBe('the last copy of the latest turns');
   });
 
   test('when it is a folder', async () => {
     const path = dirname(freshPath());
-    const reason = await SqliteSessionStore.open(path).catch((error: Error) => error.message);
+    const reason = await SqliteStore.open(path).catch((error: Error) => error.message);
     expect(reason).toMatch(/cannot be opened.*Check that the path is right/);
   });
 });
 
 describe('sqlite: groups', () => {
   test('of commits asked together share a transaction', async () => {
-    const store = await SqliteSessionStore.open(freshPath());
+    const store = await SqliteStore.open(freshPath());
     await Promise.all(someTurns(500).map((row) => store.commitTurn(row)));
     expect(store.counts).toEqual({ calls: 500, transactions: 1 });
     await store.close();
   });
 
-  test('of writers who each wait for their own commit share transactions', async () => {
-    const store = await SqliteSessionStore.open(freshPath());
+  test('of writers that each wait for their own commit share transactions', async () => {
+    const store = await SqliteStore.open(freshPath());
     const write = async () => {
       for (const row of someTurns(20)) await store.commitTurn(row);
     };
@@ -282,7 +465,7 @@ describe('sqlite: groups', () => {
     await store.close();
   });
 
-  test('of leases alone are not synced to disk, all others are', () => {
+  test('of leases and signs of life alone are not synced to disk, all others are', () => {
     const db = openDatabase(freshPath());
     const group = new GroupCommit(db);
     const id = newSessionId(NOW);
@@ -296,6 +479,7 @@ describe('sqlite: groups', () => {
     const [normal, full] = [1, 2];
     expect(syncing(commit())).toBe(full);
     expect(syncing(take, release)).toBe(normal);
+    expect(syncing({ name: 'beat', args: ['us'] }, { name: 'removeMember', args: ['us'] })).toBe(normal);
     expect(syncing(take, commit(), release)).toBe(full);
     expect(syncing(release)).toBe(normal);
     expect(syncing(commit())).toBe(full);
@@ -315,7 +499,7 @@ describe('sqlite: groups', () => {
 
   test('survive a call that fails, which fails alone', async () => {
     const path = freshPath();
-    const store = await SqliteSessionStore.open(path);
+    const store = await SqliteStore.open(path);
     const [before, bad, after] = someTurns(3);
     const stray = aTurn(newSessionId(NOW), null);
     const asked = [
@@ -354,7 +538,7 @@ describe('sqlite: deaths', () => {
   test('of the thread reject what is under way, and the next call starts a new one', async () => {
     const path = freshPath();
     const workers: Worker[] = [];
-    const store = await SqliteSessionStore.open(path, () => {
+    const store = await SqliteStore.open(path, () => {
       workers.push(startWorker());
       return workers.at(-1)!;
     });

@@ -1,66 +1,114 @@
 import { afterAll, describe, expect, test } from 'bun:test';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { KeyStore } from '../../src/session/store.ts';
 import { FileBlobStore } from '../../src/stores/files/blob-store.ts';
-import { FileJournal } from '../../src/stores/files/journal.ts';
+import { FileMembers } from '../../src/stores/files/members.ts';
 import { MemoryBlobStore } from '../../src/stores/memory/blob-store.ts';
 import { MemoryJournal } from '../../src/stores/memory/journal.ts';
 import { MemoryKeyStore } from '../../src/stores/memory/key-store.ts';
-import { MemorySessionStore } from '../../src/stores/memory/session-store.ts';
-import { SqliteSessionStore } from '../../src/stores/sqlite/session-store.ts';
+import { MemoryMembers } from '../../src/stores/memory/members.ts';
+import { MemoryStore } from '../../src/stores/memory/store.ts';
+import { MemoryTurnFeed } from '../../src/stores/memory/turn-feed.ts';
+import { SqliteStore } from '../../src/stores/sqlite/store.ts';
 import { blobStoreConformance } from './blob-store.ts';
-import { claimConformance } from './claims.ts';
+import { claimStoreConformance } from './claim-store.ts';
 import { journalConformance } from './journal.ts';
-import { leaseConformance } from './leases.ts';
-import { sessionStoreConformance } from './session-store.ts';
+import { keyStoreConformance } from './key-store.ts';
+import { leaseStoreConformance } from './lease-store.ts';
+import { memberRegistryConformance, membersConformance } from './members.ts';
+import { type FileProcess, startFileProcess } from './shared-journals.ts';
+import { type FeedProcess, turnFeedConformance } from './turn-feed.ts';
+import { turnLogConformance } from './turn-log.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'clawhold-stores-'));
 const directory = () => mkdtempSync(join(root, 'd-'));
 afterAll(() => rmSync(root, { recursive: true }));
 
-const openSqlite = () => SqliteSessionStore.open(join(directory(), 'sessions.db'));
+const memory = async () => new MemoryStore();
+const sqlite = () => SqliteStore.open(join(directory(), 'sessions.db'));
 
-for (const conformance of [sessionStoreConformance, leaseConformance, claimConformance]) {
-  conformance('memory', async () => new MemorySessionStore());
-  conformance('sqlite', openSqlite);
+/** A process whose journal can be closed and opened again in the same folder. */
+let dataDir: string;
+const fileProcess = () => startFileProcess(dataDir);
+const firstFiles = () => {
+  dataDir = directory();
+  return fileProcess();
+};
+const processes = new Map<unknown, FileProcess>();
+const journalOf = (process: FileProcess) => {
+  processes.set(process.journal, process);
+  return process.journal;
+};
+
+function memoryProcess(dead?: FeedProcess): FeedProcess {
+  const journal = new MemoryJournal(dead?.journal as MemoryJournal | undefined);
+  const feed = new MemoryTurnFeed(journal);
+  return { journal, feed, close: async () => feed.close() };
 }
 
-blobStoreConformance('memory', async () => new MemoryBlobStore());
-blobStoreConformance('files', async () => new FileBlobStore(directory()));
+/** Which implementations run which suites: `port: class`. */
+const RUNS: Record<string, () => void> = {
+  'TurnLog: MemoryStore': () => turnLogConformance('memory', memory),
+  'TurnLog: SqliteStore': () => turnLogConformance('sqlite', sqlite),
+  'LeaseStore: MemoryStore': () => leaseStoreConformance('memory', memory),
+  'LeaseStore: SqliteStore': () => leaseStoreConformance('sqlite', sqlite),
+  'ClaimStore: MemoryStore': () => claimStoreConformance('memory', memory),
+  'ClaimStore: SqliteStore': () => claimStoreConformance('sqlite', sqlite),
+  'MemberRegistry: MemoryStore': () => memberRegistryConformance('memory', memory),
+  'MemberRegistry: SqliteStore': () => memberRegistryConformance('sqlite', sqlite),
+  'KeyStore: MemoryKeyStore': () => keyStoreConformance('memory', async () => new MemoryKeyStore()),
+  'KeyStore: SqliteStore': () => keyStoreConformance('sqlite', sqlite),
+  'BlobStore: MemoryBlobStore': () => blobStoreConformance('memory', async () => new MemoryBlobStore()),
+  'BlobStore: FileBlobStore': () => blobStoreConformance('files', async () => new FileBlobStore(directory())),
+  'Members: MemoryMembers': () => membersConformance('memory', async () => new MemoryMembers()),
+  'Members: FileMembers': () =>
+    membersConformance('files', async () => FileMembers.join(directory(), new MemoryStore())),
+  'Journal: MemoryJournal': () =>
+    journalConformance(
+      'memory',
+      async () => new MemoryJournal(),
+      async (before) => new MemoryJournal(before as MemoryJournal),
+    ),
+  'Journal: FileJournal': () =>
+    journalConformance(
+      'files',
+      async () => journalOf(await firstFiles()),
+      async (before) => {
+        await processes.get(before)!.close();
+        return journalOf(await fileProcess());
+      },
+    ),
+  'TurnFeed: MemoryTurnFeed': () =>
+    turnFeedConformance(
+      'memory',
+      async () => memoryProcess(),
+      async (before) => memoryProcess(before),
+    ),
+  'TurnFeed: FileTurnFeed': () =>
+    turnFeedConformance('files', firstFiles, async (before) => {
+      await before.close();
+      return fileProcess();
+    }),
+};
 
-journalConformance(
-  'memory',
-  async () => new MemoryJournal(),
-  async (before) => new MemoryJournal(before as MemoryJournal),
-);
+for (const run of Object.values(RUNS)) run();
 
-let dataDir: string;
-journalConformance(
-  'files',
-  async () => {
-    dataDir = directory();
-    return FileJournal.open(dataDir);
-  },
-  async (before) => {
-    await before.close();
-    return FileJournal.open(dataDir);
-  },
-);
+describe('the suites', () => {
+  const SRC = join(import.meta.dir, '../../src');
 
-const keyStores: Array<[string, () => Promise<KeyStore & { close?(): Promise<void> }>]> = [
-  ['memory', async () => new MemoryKeyStore()],
-  ['sqlite', openSqlite],
-];
+  /** Every class in src/stores with every port that it says it implements. */
+  function implementations(): string[] {
+    const paths = [...new Bun.Glob('stores/**/*.ts').scanSync(SRC)];
+    return paths.flatMap((path) => {
+      const text = readFileSync(join(SRC, path), 'utf8');
+      const classes = [...text.matchAll(/export class (\w+)[^{]*?\simplements\s+([\w\s,]+?)\s*\{/g)];
+      return classes.flatMap(([, name, ports]) => ports!.split(',').map((port) => `${port.trim()}: ${name}`));
+    });
+  }
 
-describe.each(keyStores)('%s: keys', (_name, makeStore) => {
-  test('keep the hash of the root key', async () => {
-    const store = await makeStore();
-    expect(await store.rootKeyHash()).toBeUndefined();
-    await store.setRootKeyHash('ab'.repeat(32));
-    await store.setRootKeyHash('cd'.repeat(32));
-    expect(await store.rootKeyHash()).toBe('cd'.repeat(32));
-    await store.close?.();
+  test('are run by every implementation of every port', () => {
+    console.log(`Conformance suites:\n  ${Object.keys(RUNS).sort().join('\n  ')}`);
+    expect(implementations().sort()).toEqual(Object.keys(RUNS).sort());
   });
 });

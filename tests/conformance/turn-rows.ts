@@ -1,7 +1,8 @@
 import { Fault } from '../../src/core/errors.ts';
 import { newSessionId, newTurnId, type SessionId } from '../../src/core/ids.ts';
-import type { Session, Tenant } from '../../src/core/turn.ts';
-import type { TurnRow } from '../../src/session/store.ts';
+import type { Tenant } from '../../src/core/request.ts';
+import type { Session } from '../../src/core/turn.ts';
+import type { TurnRow } from '../../src/session/turn-log.ts';
 
 export const ACME = 'acme' as Tenant;
 export const GLOBEX = 'globex' as Tenant;

@@ -1,47 +1,16 @@
-import { afterEach, beforeEach } from 'bun:test';
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { FileJournal } from '../../src/stores/files/journal.ts';
+import { FileMembers } from '../../src/stores/files/members.ts';
+import { SqliteStore } from '../../src/stores/sqlite/store.ts';
 
-/** The ids of the turns that the next start on this directory would take over. No gateway may run on it. */
+/** The turns that a start on this directory would find unfinished; no gateway may run on it. */
 export async function unfinishedTurns(dataDir: string): Promise<string[]> {
-  const journal = FileJournal.open(dataDir);
+  const registry = await SqliteStore.open(join(dataDir, 'clawhold.db'));
+  const members = await FileMembers.join(dataDir, registry);
+  const journal = FileJournal.open(dataDir, members);
   const turns = await journal.inherit();
   await journal.close();
+  await members.leave();
+  await registry.close();
   return turns.map(({ intent }) => intent.id);
-}
-
-/** Journals that share one directory. Each test gets a new directory. */
-export interface SharedJournals {
-  dataDir(): string;
-  /** The journal is closed after the test. */
-  open(segmentBytes?: number): FileJournal;
-  /** Paths in the journal's directory. */
-  files(ending: string): string[];
-}
-
-export function shareJournals(): SharedJournals {
-  let dataDir: string;
-  let opened: FileJournal[];
-  beforeEach(() => {
-    dataDir = mkdtempSync(join(tmpdir(), 'clawhold-journal-'));
-    opened = [];
-  });
-  afterEach(async () => {
-    for (const journal of opened) await journal.close();
-    rmSync(dataDir, { recursive: true });
-  });
-  return {
-    dataDir: () => dataDir,
-    open(segmentBytes) {
-      const journal = FileJournal.open(dataDir, segmentBytes);
-      opened.push(journal);
-      return journal;
-    },
-    files(ending) {
-      const names = readdirSync(join(dataDir, 'journal')).filter((name) => name.endsWith(ending));
-      return names.map((name) => join(dataDir, 'journal', name));
-    },
-  };
 }

@@ -1,10 +1,13 @@
 import { Database, SQLiteError } from 'bun:sqlite';
 import { existsSync, rmSync } from 'node:fs';
 
+/** `free`: the process that made the file has ended. */
+export type LockState = 'held' | 'free' | 'missing';
+
 /**
- * A lock that says that a process is alive. The operating system releases it when the process ends,
- * however it ends, so neither a reused process id nor another container's can be mistaken for it. It is
- * SQLite's lock on an empty file, because that is the file lock that the runtime offers.
+ * A lock that says that a process is alive. The operating system releases it when the process ends, in every
+ * way in which a process can end, so neither a reused process id nor another container's can be mistaken for
+ * it. It is SQLite's lock on an empty file, because that is the file lock that the runtime offers.
  */
 export class InstanceLock {
   private constructor(
@@ -12,7 +15,7 @@ export class InstanceLock {
     private readonly path: string,
   ) {}
 
-  /** Takes the lock, or returns `undefined` while somebody holds it, or where its file must not be made anew. */
+  /** Takes the lock. `undefined` while it is held, and where its file is missing and must not be made. */
   static take(path: string, { create }: { create: boolean }): InstanceLock | undefined {
     const database = open(path, { readwrite: true, create });
     if (!database) return undefined;
@@ -25,22 +28,22 @@ export class InstanceLock {
       if (isBusy(error) || !existsSync(path)) return undefined;
       throw error;
     }
-    // Whoever held it before may have removed the file between our opening and our locking it.
+    // An earlier holder may have removed the file after we opened it and before we locked it.
     if (existsSync(path)) return new InstanceLock(database, path);
     database.close();
     return undefined;
   }
 
-  /** Whether somebody holds the lock. Asking takes only a reader's share of it: many may ask at once. */
-  static isHeld(path: string): boolean {
+  /** Asking takes only a reader's share of the lock, so that many processes may ask at once. */
+  static stateOf(path: string): LockState {
     const database = open(path, { readonly: true });
-    if (!database) return false;
+    if (!database) return 'missing';
     try {
       database.query('SELECT 1 FROM sqlite_schema').get();
-      return false;
+      return 'free';
     } catch (error) {
-      if (isBusy(error)) return true;
-      if (!existsSync(path)) return false;
+      if (isBusy(error)) return 'held';
+      if (!existsSync(path)) return 'missing';
       throw error;
     } finally {
       database.close();

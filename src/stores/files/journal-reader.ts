@@ -6,14 +6,15 @@ import type { Unfinished } from '../../session/journal.ts';
 import { linesOf, OpenTurns } from './journal-lines.ts';
 
 const NEWLINE = 10;
-/** How long it is remembered where a turn is, so that the next look at it reads only what it has got since. */
+/** How long a turn's position is remembered, so that the next look reads only what was written since. */
 const REMEMBERED_MS = 10_000;
 
-/** One turn, read from a segment that somebody may be writing. */
+/** One turn, read from a segment that another process may be writing. */
 export class TurnReading {
   lastRead = 0;
-  private readonly open = new OpenTurns();
+  private open = new OpenTurns();
   private offset = 0;
+  private file = '';
 
   constructor(
     private readonly path: string,
@@ -23,7 +24,7 @@ export class TurnReading {
   /** The turn as far as it has come by now; `undefined` where it is not in the segment, or has ended. */
   now(): Unfinished | undefined {
     this.lastRead = performance.now();
-    const data = readFrom(this.path, this.offset);
+    const data = this.readOn();
     // What follows the last line break is being written, or was cut short.
     const whole = data.lastIndexOf(NEWLINE) + 1;
     this.offset += whole;
@@ -31,11 +32,29 @@ export class TurnReading {
     const found = this.open.turns.get(this.turn);
     return found && { intent: found.intent, deltas: [...found.deltas] };
   }
+
+  /** What was written since the last look; everything, where the file has been replaced (`erase`). */
+  private readOn(): Buffer {
+    const file = openSync(this.path, 'r');
+    try {
+      const { ino, birthtimeMs, size } = fstatSync(file);
+      const identity = `${ino} ${birthtimeMs}`;
+      if (identity !== this.file) {
+        this.file = identity;
+        this.offset = 0;
+        this.open = new OpenTurns();
+      }
+      const data = Buffer.allocUnsafe(Math.max(0, size - this.offset));
+      return data.subarray(0, readSync(file, data, 0, data.length, this.offset));
+    } finally {
+      closeSync(file);
+    }
+  }
 }
 
 /**
- * Finds turns of other processes in their segments, as they stand. Segments come and go meanwhile: one that
- * is gone held nothing that was unfinished, or bears another name by now.
+ * Finds turns of other processes in their segments, as far as they have come. Segments come and go meanwhile:
+ * one that is gone held no unfinished turn, or has another name by now.
  */
 export class JournalReader {
   /** In the order in which they were last read. */
@@ -67,7 +86,7 @@ export class JournalReader {
       for (const name of names) {
         seen.add(name);
         const path = join(this.directory, name);
-        // Most segments need not be taken apart, and this thread need not wait for them.
+        // Most segments need not be parsed, and this thread need not wait for them.
         const data = await readFile(path).catch(nothingIfGone);
         const found = data?.includes(turn) && this.read(turn, new TurnReading(path, turn));
         if (found) return found;
@@ -86,16 +105,6 @@ export class JournalReader {
       if (lastRead > since) return;
       this.remembered.delete(turn);
     }
-  }
-}
-
-function readFrom(path: string, offset: number): Buffer {
-  const file = openSync(path, 'r');
-  try {
-    const data = Buffer.allocUnsafe(Math.max(0, fstatSync(file).size - offset));
-    return data.subarray(0, readSync(file, data, 0, data.length, offset));
-  } finally {
-    closeSync(file);
   }
 }
 

@@ -8,12 +8,12 @@ import {
   rmSync,
   writeSync,
 } from 'node:fs';
-import { Fault } from '../../core/errors.ts';
 import type { TurnId } from '../../core/ids.ts';
+import { unwritable } from './journal-files.ts';
 
 const NEWLINE = 10;
 
-/** One file of the journal. It holds whole lines only, but for one that a crash cut short at its end. */
+/** One file of the journal. It holds whole lines only, except for a last one that a crash cut short. */
 export class JournalSegment {
   /** Turns that have begun in this segment and not ended. */
   readonly open = new Set<TurnId>();
@@ -23,7 +23,7 @@ export class JournalSegment {
 
   private constructor(
     private location: string,
-    private readonly file: number,
+    private file: number,
     private bytes: number,
   ) {}
 
@@ -31,7 +31,7 @@ export class JournalSegment {
     return new JournalSegment(path, openSync(path, 'ax', 0o600), 0);
   }
 
-  /** Takes over the segment of a dead process, less the line that its death cut short. */
+  /** Takes over the segment of a dead process, without the line that its death cut short. */
   static adopt(path: string): JournalSegment {
     const whole = readFileSync(path).lastIndexOf(NEWLINE) + 1;
     const file = openSync(path, 'a');
@@ -52,13 +52,39 @@ export class JournalSegment {
     return !this.broken;
   }
 
+  /** The whole content, deferred lines included. */
   text(): string {
-    return readFileSync(this.location, 'utf8');
+    return readFileSync(this.location, 'utf8') + this.deferred;
   }
 
   rename(path: string): void {
     renameSync(this.location, path);
     this.location = path;
+  }
+
+  /** Replaces the content, deferred lines included. Readers see the whole old file or the whole new one. */
+  rewrite(text: string): void {
+    const temporary = `${this.location}.tmp`;
+    const data = Buffer.from(text);
+    try {
+      rmSync(temporary, { force: true });
+      const file = openSync(temporary, 'ax', 0o600);
+      try {
+        writeAll(file, data);
+        renameSync(temporary, this.location);
+      } catch (error) {
+        closeSync(file);
+        rmSync(temporary, { force: true });
+        throw error;
+      }
+      closeSync(this.file);
+      this.file = file;
+    } catch (cause) {
+      throw unwritable(cause);
+    }
+    this.bytes = data.length;
+    this.deferred = '';
+    this.broken = false;
   }
 
   /** Appends one line together with the next `write`; lost if there is none before the process dies. */
@@ -88,8 +114,7 @@ export class JournalSegment {
       while (written < data.length) written += writeSync(this.file, data, written);
     } catch (cause) {
       if (written > 0) this.cutBack();
-      const reason = (cause as Error).message;
-      throw new Fault('store_unavailable', `The journal cannot be written: ${reason}.`, { cause });
+      throw unwritable(cause);
     }
     this.deferred = '';
     this.bytes += written;
@@ -112,4 +137,9 @@ export class JournalSegment {
       this.broken = true;
     }
   }
+}
+
+function writeAll(file: number, data: Buffer): void {
+  let written = 0;
+  while (written < data.length) written += writeSync(file, data, written);
 }

@@ -1,65 +1,76 @@
-import { mkdirSync, readdirSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Delta } from '../../core/delta.ts';
 import { Fault } from '../../core/errors.ts';
-import type { TurnId } from '../../core/ids.ts';
-import type { Intent } from '../../core/turn.ts';
-import type { Journal, Unfinished } from '../../session/journal.ts';
-import { InstanceLock } from './instance-lock.ts';
-import { beginLine, deltasLine, endLine, OpenTurns } from './journal-lines.ts';
-import { JournalReader, TurnReading } from './journal-reader.ts';
+import type { SessionId, TurnId } from '../../core/ids.ts';
+import type { Tenant } from '../../core/request.ts';
+import type { Journal, JournaledIntent, Unfinished } from '../../session/journal.ts';
+import type { MemberId } from '../../session/members.ts';
+import {
+  isSegment,
+  journalDirectory,
+  lockName,
+  memberOf,
+  segmentName,
+  unreadable,
+  unwritable,
+} from './journal-files.ts';
+import { beginLine, deltasLine, endLine, OpenTurns, withoutSession } from './journal-lines.ts';
+import { TurnReading } from './journal-reader.ts';
 import { JournalSegment } from './journal-segment.ts';
+import type { FileMembers } from './members.ts';
 
 const SEGMENT_BYTES = 1024 * 1024;
-/** How long the end of a turn waits for another entry that takes it along. */
+/** How long the end of a turn waits for another entry to be written with it. */
 const END_WAITS_MS = 50;
-/** `<instance>-<n>.log` and `<instance>.lock`; an instance is a UUID. */
-const FILE_NAME = /^([0-9a-f-]{36})(-\d+\.log|\.lock)$/;
 
 /**
- * A journal in files, `<dataDir>/journal/<instance>-<n>.log`. Each entry is one write to the page cache,
- * without a sync: it survives the process, not the machine, and costs microseconds.
+ * A journal in files, `<dataDir>/journal/<member>-<n>.log`. Each entry is one write to the page cache, without
+ * a sync: it survives the process, not the machine, and costs microseconds.
  *
- * All entries of a turn go to the segment in which it began. So a segment can go as soon as its own turns
- * have ended, however long others run. The segments of a dead process are taken over by giving them this
+ * All entries of a turn go to the segment in which it began. So a segment can go as soon as its own turns have
+ * ended, even while other turns run on. The segments of a dead process are taken over by giving them this
  * one's name: from then on there is no difference.
  */
 export class FileJournal implements Journal {
+  /** Called when a turn is open and none was before. */
+  onBusy: (() => void) | undefined;
   private readonly segments = new Set<JournalSegment>();
   private readonly segmentOf = new Map<TurnId, JournalSegment>();
-  private readonly others: JournalReader;
   private active: JournalSegment | undefined;
   private segmentCount = 0;
   private flushing: Timer | undefined;
   private closed = false;
 
   private constructor(
-    readonly instance: string,
+    private readonly members: FileMembers,
     private readonly directory: string,
-    private readonly lock: InstanceLock,
     private readonly segmentBytes: number,
-  ) {
-    this.others = new JournalReader(directory, (name) => name.endsWith('.log') && !name.startsWith(instance));
-  }
+  ) {}
 
-  /** Several processes may open a journal in one directory; each inherits only what dead ones left. */
-  static open(dataDir: string, segmentBytes = SEGMENT_BYTES): FileJournal {
-    const directory = join(dataDir, 'journal');
+  /** Several processes may open a journal in one folder; each inherits only what dead ones left. */
+  static open(dataDir: string, members: FileMembers, segmentBytes = SEGMENT_BYTES): FileJournal {
+    const directory = journalDirectory(dataDir);
     mkdirSync(directory, { recursive: true, mode: 0o700 });
-    for (;;) {
-      const instance = crypto.randomUUID();
-      const lock = InstanceLock.take(lockPath(directory, instance), { create: true });
-      if (lock) return new FileJournal(instance, directory, lock, segmentBytes);
-    }
+    return new FileJournal(members, directory, segmentBytes);
   }
 
-  begin(intent: Intent): void {
+  /** The process whose name the segments have. */
+  get member(): MemberId {
+    return this.members.self;
+  }
+
+  /** Whether no turn of this process is open. */
+  get isIdle(): boolean {
+    return this.segmentOf.size === 0;
+  }
+
+  begin(intent: JournaledIntent): void {
     const before = this.segmentOf.get(intent.id);
     const segment = before ?? this.activeSegment();
     segment.write(beginLine(intent));
     if (before) return;
-    segment.open.add(intent.id);
-    this.segmentOf.set(intent.id, segment);
+    this.admit(intent.id, segment);
   }
 
   append(turn: TurnId, deltas: readonly Delta[]): void {
@@ -86,11 +97,9 @@ export class FileJournal implements Journal {
   async inherit(): Promise<Unfinished[]> {
     const turns: Unfinished[] = [];
     let failure: unknown;
-    for (const [instance, lockFile] of this.instances()) {
+    for (const [member, hasLock] of this.otherMembers()) {
       try {
-        // A lock file that has gone since is not made again: somebody else was faster.
-        const lock = InstanceLock.take(lockPath(this.directory, instance), { create: !lockFile });
-        if (lock) this.takeOver(instance, lock, turns);
+        await this.members.succeed(member, hasLock, () => this.adoptAll(member, turns));
       } catch (error) {
         failure = error;
       }
@@ -100,27 +109,27 @@ export class FileJournal implements Journal {
     return turns.sort((a, b) => a.intent.createdAt - b.intent.createdAt);
   }
 
-  async find(turn: TurnId): Promise<Unfinished | undefined> {
+  async erase(tenant: Tenant, session: SessionId): Promise<void> {
     try {
       this.refuseIfClosed();
-      // While the others' segments were looked through, this process may have inherited the one that has it.
-      return this.findOwn(turn) ?? (await this.others.find(turn)) ?? this.findOwn(turn);
+      for (const segment of this.segments) this.eraseFrom(segment, tenant, session);
     } catch (cause) {
       throw unreadable(cause);
     }
   }
 
-  async isAlive(instance: string): Promise<boolean> {
-    if (instance === this.instance) return true;
-    if (instanceOf(lockName(instance)) !== instance) return false;
-    try {
-      return InstanceLock.isHeld(lockPath(this.directory, instance));
-    } catch (cause) {
-      throw unreadable(cause);
-    }
+  /** Whether this process runs the turn. */
+  isOpen(turn: TurnId): boolean {
+    return this.segmentOf.has(turn);
   }
 
-  /** Turns that have not ended stay for a successor. */
+  /** An unfinished turn of this process, as far as it has come by now. */
+  findOwn(turn: TurnId): Unfinished | undefined {
+    this.refuseIfClosed();
+    const segment = this.segmentOf.get(turn);
+    return segment && new TurnReading(segment.path, turn).now();
+  }
+
   async close(): Promise<void> {
     if (this.closed) return;
     this.closed = true;
@@ -132,15 +141,14 @@ export class FileJournal implements Journal {
         segment.close();
       }
     }
-    if (this.segments.size > 0) this.lock.release();
-    else this.lock.remove();
     this.segmentOf.clear();
     this.active = undefined;
   }
 
-  private findOwn(turn: TurnId): Unfinished | undefined {
-    const segment = this.segmentOf.get(turn);
-    return segment && new TurnReading(segment.path, turn).now();
+  private admit(turn: TurnId, segment: JournalSegment): void {
+    segment.open.add(turn);
+    this.segmentOf.set(turn, segment);
+    if (this.segmentOf.size === 1) this.onBusy?.();
   }
 
   private activeSegment(): JournalSegment {
@@ -150,8 +158,7 @@ export class FileJournal implements Journal {
     try {
       this.active = JournalSegment.create(this.nextPath());
     } catch (cause) {
-      const reason = (cause as Error).message;
-      throw new Fault('store_unavailable', `The journal cannot be written: ${reason}.`, { cause });
+      throw unwritable(cause);
     }
     this.segments.add(this.active);
     if (full?.open.size === 0) this.discard(full);
@@ -173,15 +180,15 @@ export class FileJournal implements Journal {
     this.segments.delete(segment);
   }
 
-  /** All others that have files here, and whether a lock is among them. */
-  private instances(): Map<string, boolean> {
+  /** All other processes that have files here, and whether a lock is among them. */
+  private otherMembers(): Map<MemberId, boolean> {
     try {
       this.refuseIfClosed();
-      const found = new Map<string, boolean>();
+      const found = new Map<MemberId, boolean>();
       for (const name of readdirSync(this.directory)) {
-        const instance = instanceOf(name);
-        if (instance === undefined || instance === this.instance) continue;
-        found.set(instance, found.get(instance) || name === lockName(instance));
+        const member = memberOf(name);
+        if (member === undefined || member === this.member) continue;
+        found.set(member, found.get(member) || name === lockName(member));
       }
       return found;
     } catch (cause) {
@@ -189,16 +196,15 @@ export class FileJournal implements Journal {
     }
   }
 
-  /** Takes over what a dead process left; its unfinished turns are added to `turns`. */
-  private takeOver(instance: string, lock: InstanceLock, turns: Unfinished[]): void {
-    try {
-      for (const name of readdirSync(this.directory)) {
-        if (name.startsWith(`${instance}-`)) turns.push(...this.adopt(join(this.directory, name)));
-      }
-      lock.remove();
-    } catch (error) {
-      lock.release();
-      throw error;
+  /** Takes over the segments of a dead process; its unfinished turns are added to `turns`. */
+  private adoptAll(member: MemberId, turns: Unfinished[]): void {
+    this.refuseIfClosed();
+    for (const name of readdirSync(this.directory)) {
+      if (!name.startsWith(`${member}-`)) continue;
+      const path = join(this.directory, name);
+      if (isSegment(name)) turns.push(...this.adopt(path));
+      // The process died while it rewrote a segment: the segment itself is whole.
+      else rmSync(path, { force: true });
     }
   }
 
@@ -218,34 +224,27 @@ export class FileJournal implements Journal {
       throw error;
     }
     this.segments.add(segment);
-    for (const turn of open.turns.keys()) {
-      segment.open.add(turn);
-      this.segmentOf.set(turn, segment);
-    }
+    for (const turn of open.turns.keys()) this.admit(turn, segment);
     if (segment.open.size === 0) this.discard(segment);
     return [...open.turns.values()];
   }
 
+  private eraseFrom(segment: JournalSegment, tenant: Tenant, session: SessionId): void {
+    const text = segment.text();
+    const { rest, erased } = withoutSession(text, tenant, session);
+    if (rest !== text) segment.rewrite(rest);
+    for (const turn of erased) {
+      segment.open.delete(turn);
+      this.segmentOf.delete(turn);
+    }
+    if (segment.open.size === 0 && segment !== this.active) this.discard(segment);
+  }
+
   private nextPath(): string {
-    return join(this.directory, `${this.instance}-${this.segmentCount++}.log`);
+    return join(this.directory, segmentName(this.member, this.segmentCount++));
   }
 
   private refuseIfClosed(): void {
     if (this.closed) throw new Fault('store_unavailable', 'The journal is closed.');
   }
-}
-
-const lockName = (instance: string): string => `${instance}.lock`;
-
-const lockPath = (directory: string, instance: string): string => join(directory, lockName(instance));
-
-function instanceOf(name: string): string | undefined {
-  return FILE_NAME.exec(name)?.[1];
-}
-
-function unreadable(cause: unknown): Fault {
-  if (cause instanceof Fault) return cause;
-  return new Fault('store_unavailable', `The journal cannot be read: ${(cause as Error).message}.`, {
-    cause,
-  });
 }

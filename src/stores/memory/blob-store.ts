@@ -1,17 +1,31 @@
-import type { Tenant } from '../../core/turn.ts';
-import type { BlobStore } from '../../session/store.ts';
+import type { SessionId } from '../../core/ids.ts';
+import type { Tenant } from '../../core/request.ts';
+import type { BlobOwner, BlobStore } from '../../session/blob-store.ts';
 
 /** Keeps blobs for as long as the process lives. */
 export class MemoryBlobStore implements BlobStore {
-  private readonly blobs = new Map<string, string>();
+  /** By owner, then by hash. */
+  private readonly blobs = new Map<string, Map<string, Uint8Array>>();
 
-  async putBlob(tenant: Tenant, content: string): Promise<string> {
-    const hash = new Bun.CryptoHasher('sha256').update(content).digest('hex');
-    this.blobs.set(`${hash} ${tenant}`, content);
+  async putBlob(owner: BlobOwner, bytes: Uint8Array): Promise<string> {
+    const hash = new Bun.CryptoHasher('sha256').update(bytes).digest('hex');
+    const key = keyOf(owner);
+    const blobs = this.blobs.get(key) ?? new Map<string, Uint8Array>();
+    this.blobs.set(key, blobs.set(hash, bytes.slice()));
     return hash;
   }
 
-  async getBlob(tenant: Tenant, hash: string): Promise<string | undefined> {
-    return this.blobs.get(`${hash} ${tenant}`);
+  async getBlob(owner: BlobOwner, hash: string): Promise<Uint8Array | undefined> {
+    return this.blobs.get(keyOf(owner))?.get(hash)?.slice();
+  }
+
+  async deleteBlob(owner: BlobOwner, hash: string): Promise<void> {
+    this.blobs.get(keyOf(owner))?.delete(hash);
+  }
+
+  async erase(tenant: Tenant, session: SessionId): Promise<void> {
+    this.blobs.delete(keyOf({ tenant, session }));
   }
 }
+
+const keyOf = ({ tenant, session }: BlobOwner): string => JSON.stringify([tenant, session]);

@@ -1,24 +1,23 @@
 import type { Delta } from '../../core/delta.ts';
 import { Fault } from '../../core/errors.ts';
-import type { TurnId } from '../../core/ids.ts';
-import type { Intent } from '../../core/turn.ts';
-import type { Journal, Unfinished } from '../../session/journal.ts';
+import type { SessionId, TurnId } from '../../core/ids.ts';
+import type { Tenant } from '../../core/request.ts';
+import type { Journal, JournaledIntent, Unfinished } from '../../session/journal.ts';
 
 /** A journal that dies with the process. One that is given as `dead` stands for an earlier process. */
 export class MemoryJournal implements Journal {
-  readonly instance = crypto.randomUUID();
   private readonly open = new Map<TurnId, Unfinished>();
 
   constructor(private dead?: MemoryJournal) {}
 
-  begin(intent: Intent): void {
+  begin(intent: JournaledIntent): void {
     this.open.set(intent.id, { intent, deltas: [] });
   }
 
   append(turn: TurnId, deltas: readonly Delta[]): void {
     const entry = this.open.get(turn);
     if (!entry) throw new Fault('internal_error', `The turn ${turn} is not open in the journal.`);
-    entry.deltas.push(...deltas);
+    for (const delta of deltas) entry.deltas.push(delta);
   }
 
   end(turn: TurnId): void {
@@ -35,13 +34,21 @@ export class MemoryJournal implements Journal {
     return turns.sort((a, b) => a.intent.createdAt - b.intent.createdAt);
   }
 
-  async find(turn: TurnId): Promise<Unfinished | undefined> {
-    const entry = this.open.get(turn);
-    return entry ? copy(entry) : this.dead?.find(turn);
+  async erase(tenant: Tenant, session: SessionId): Promise<void> {
+    for (const [turn, { intent }] of this.open) {
+      if (intent.tenant === tenant && intent.session === session) this.open.delete(turn);
+    }
   }
 
-  async isAlive(instance: string): Promise<boolean> {
-    return instance === this.instance;
+  /** Whether this process runs the turn. */
+  isOpen(turn: TurnId): boolean {
+    return this.open.has(turn);
+  }
+
+  /** A turn of this process or of a dead one, as far as it has come by now. */
+  find(turn: TurnId): Unfinished | undefined {
+    const entry = this.open.get(turn);
+    return entry ? copy(entry) : this.dead?.find(turn);
   }
 
   async close(): Promise<void> {}

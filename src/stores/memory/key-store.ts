@@ -1,4 +1,4 @@
-import type { KeyStore } from '../../session/store.ts';
+import type { KeyStore } from '../../security/key-store.ts';
 
 /** Keeps the root key's hash for as long as the process lives. */
 export class MemoryKeyStore implements KeyStore {

@@ -1,7 +1,8 @@
 import type { SessionId, TurnId } from '../../core/ids.ts';
 import { sessionOf } from '../../core/ids.ts';
-import type { Dialect, Session, Tenant, TurnState } from '../../core/turn.ts';
-import type { TurnRow } from '../../session/store.ts';
+import type { Tenant } from '../../core/request.ts';
+import type { Session } from '../../core/turn.ts';
+import type { TurnRow } from '../../session/turn-log.ts';
 
 /** The last part of a turn's id: what follows its session, which is stored beside it. */
 export type TurnSuffix = string & { readonly turnSuffix: unique symbol };
@@ -12,12 +13,12 @@ export interface TurnKey {
   id: TurnSuffix;
 }
 
-/** A turn as the view `turn_rows` shows it, less its places in the file. */
+/** A turn as the view `turn_rows` shows it, without its places in the file. */
 export interface TurnColumns extends TurnKey {
   parent: TurnSuffix | null;
   createdAt: number;
   state: number;
-  dialect: number;
+  dialect: string;
   listed: number;
   deleted: number;
   model: string;
@@ -39,9 +40,8 @@ export interface SessionColumns {
   metadata: string | null;
 }
 
-// The file holds positions in these lists: append to them, never reorder.
-const STATES: readonly TurnState[] = ['completed', 'incomplete', 'failed', 'cancelled', 'queued', 'running'];
-const DIALECTS: readonly Dialect[] = ['chat', 'responses'];
+// The file holds positions in this list: append to it, never reorder.
+const STATES: readonly TurnRow['state'][] = ['completed', 'incomplete', 'failed', 'cancelled'];
 
 export function turnKey(tenant: Tenant, id: TurnId): TurnKey {
   const session = sessionOf(id);
@@ -68,7 +68,7 @@ export function turnColumns(row: TurnRow): TurnColumns {
     parent: row.parent === null ? null : turnSuffix(row.session, row.parent),
     createdAt: row.createdAt,
     state: STATES.indexOf(row.state),
-    dialect: DIALECTS.indexOf(row.dialect),
+    dialect: row.dialect,
     listed: Number(row.listed),
     deleted: Number(row.deleted),
     model: row.model,
@@ -89,7 +89,7 @@ export function turnRow(columns: TurnColumns): TurnRow {
     parent: columns.parent === null ? null : turnId(columns.session, columns.parent),
     createdAt: columns.createdAt,
     state: STATES[columns.state]!,
-    dialect: DIALECTS[columns.dialect]!,
+    dialect: columns.dialect,
     listed: columns.listed === 1,
     deleted: columns.deleted === 1,
     model: columns.model,

@@ -5,12 +5,13 @@ import probeLogSql from './sql/probe-log.sql' with { type: 'text' };
 import probeSessionsSql from './sql/probe-sessions.sql' with { type: 'text' };
 import schema1 from './sql/schema-1.sql' with { type: 'text' };
 import schema2 from './sql/schema-2.sql' with { type: 'text' };
+import schema3 from './sql/schema-3.sql' with { type: 'text' };
 
 /** Marks a database file as ours: "Claw" in ASCII. */
 const APPLICATION_ID = 0x436c6177;
 
-/** Element n brings a file from version n to n + 1. Append only: files of every version are out there. */
-const MIGRATIONS: readonly string[] = [schema1, schema2];
+/** Element n brings a file from version n to n + 1. Append only: files of every version exist. */
+const MIGRATIONS: readonly string[] = [schema1, schema2, schema3];
 
 const HEADER_SIZE = 100;
 const MAGIC = 'SQLite format 3\0';
@@ -24,10 +25,12 @@ const SETTINGS = [
   'PRAGMA temp_store = MEMORY',
   'PRAGMA cell_size_check = ON',
   'PRAGMA trusted_schema = OFF',
+  // What is erased is overwritten, in the file and in the pages that the log gets from then on.
+  'PRAGMA secure_delete = ON',
   'PRAGMA synchronous = FULL',
   // On macOS a plain sync leaves the data in the drive's cache; elsewhere this changes nothing.
   'PRAGMA fullfsync = ON',
-  // Only a net: checkpoints are made between groups, so that no answer waits for them.
+  // Checkpoints are made between groups, so that no answer waits for them. SQLite's own are a safeguard.
   'PRAGMA wal_autocheckpoint = 4000',
   'PRAGMA journal_size_limit = 67108864',
 ];

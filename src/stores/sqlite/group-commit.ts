@@ -1,7 +1,8 @@
 import type { Database, Statement } from 'bun:sqlite';
+import { type Clock, systemClock } from '../../core/clock.ts';
 import { Fault } from '../../core/errors.ts';
-import { Operations } from './operations.ts';
-import { type Call, type GroupOutcome, LEASING, type OperationName, type Result } from './thread-protocol.ts';
+import { type OperationName, Operations } from './operations.ts';
+import { type Call, type GroupOutcome, type Result, UNSYNCED } from './thread-protocol.ts';
 
 const READS: ReadonlySet<OperationName> = new Set<OperationName>([
   'findSession',
@@ -13,7 +14,8 @@ const READS: ReadonlySet<OperationName> = new Set<OperationName>([
   'listTurns',
   'findKey',
   'findClaim',
-  'findRepeated',
+  'findByFingerprint',
+  'silentFor',
   'leaseHolders',
 ]);
 
@@ -36,14 +38,17 @@ export class GroupCommit {
   private writesSinceCheckpoint = 0;
   private syncing: Syncing = 'FULL';
 
-  constructor(private readonly db: Database) {
-    this.operations = new Operations(db);
+  constructor(
+    private readonly db: Database,
+    clock: Clock = systemClock,
+  ) {
+    this.operations = new Operations(db, clock);
     this.begin = db.prepare('BEGIN IMMEDIATE');
     this.commit = db.prepare('COMMIT');
     this.rollback = db.prepare('ROLLBACK');
   }
 
-  /** What a result says is on disk, but for leases, which are in the hands of the operating system. */
+  /** What a result says is on disk, except for `UNSYNCED` calls: the operating system has what they wrote. */
   run(calls: Call[]): GroupOutcome {
     const writes = calls.filter((call) => !READS.has(call.name)).length;
     if (writes === 0) return { results: calls.map((call) => this.read(call)), transactions: 0 };
@@ -71,7 +76,7 @@ export class GroupCommit {
   private transact(calls: Call[]): GroupOutcome {
     let results: Result[];
     try {
-      this.sync(calls.every((call) => LEASING.has(call.name)) ? 'NORMAL' : 'FULL');
+      this.sync(calls.every((call) => UNSYNCED.has(call.name)) ? 'NORMAL' : 'FULL');
       this.begin.run();
     } catch (error) {
       return failed(calls, error);
@@ -122,8 +127,7 @@ export class GroupCommit {
 
   private perform({ name, args }: Call): Result {
     try {
-      const operation = this.operations[name] as (...args: unknown[]) => unknown;
-      return { value: operation.apply(this.operations, args) };
+      return { value: this.operations.perform(name, args) };
     } catch (error) {
       if (error instanceof Fault) return { code: error.code, message: error.message };
       throw error;

@@ -1,13 +1,12 @@
 import { Fault } from '../../core/errors.ts';
-import type { Operations } from './operations.ts';
+import type { OperationArgs, OperationName, OperationResult } from './operations.ts';
 import {
   type Call,
   type DatabaseUse,
-  LEASING,
-  type OperationName,
   type Reply,
   type Request,
   type Result,
+  UNSYNCED,
 } from './thread-protocol.ts';
 
 interface Asked {
@@ -17,9 +16,9 @@ interface Asked {
 }
 
 /**
- * Calls that travel together. One group is under way at a time; whatever is asked meanwhile makes up the
- * next one, so that groups grow with the load. Groups begin at least `gatherMs` apart; a call that comes
- * later than that after the last group never waits.
+ * Calls that travel together. One group is under way at a time; what is asked meanwhile makes up the next one,
+ * so that groups grow with the load. Groups begin at least `gatherMs` apart; a call that comes later than that
+ * after the last group never waits.
  */
 interface Lane {
   readonly gatherMs: number;
@@ -33,13 +32,14 @@ export type StartWorker = () => Worker;
 export const startWorker: StartWorker = () => new Worker(new URL('./worker.ts', import.meta.url).href);
 
 /**
- * The near side of a store's thread. Leases have a lane of their own: they are quick, and somebody waits
- * for them before every turn, so they do not gather and do not share a group with what is synced.
+ * The caller's side of a store's thread. Calls that need no sync have a lane of their own: they are quick, and
+ * every turn waits for a lease before it begins, so they do not gather and do not share a group with what is
+ * synced.
  * When the thread dies, what had no answer yet is rejected, and the next call starts a new thread.
  */
 export class StoreThread {
   private worker: Worker | undefined;
-  private readonly leases = lane(0);
+  private readonly unsynced = lane(0);
   private readonly others: Lane;
   /** The groups under way, in the order in which they will be answered. */
   private groups: Array<{ lane: Lane; asked: Asked[] }> = [];
@@ -63,12 +63,9 @@ export class StoreThread {
     return this.opening.promise;
   }
 
-  call<N extends OperationName>(
-    name: N,
-    ...args: Parameters<Operations[N]>
-  ): Promise<ReturnType<Operations[N]>> {
+  call<Name extends OperationName>(name: Name, ...args: OperationArgs<Name>): Promise<OperationResult<Name>> {
     if (this.closing) return Promise.reject(unavailable('it is closed'));
-    const lane = LEASING.has(name) ? this.leases : this.others;
+    const lane = UNSYNCED.has(name) ? this.unsynced : this.others;
     return new Promise((resolve, reject) => {
       if (lane.waiting.length === 0) this.schedule(lane);
       lane.waiting.push({ call: { name, args }, resolve: resolve as Asked['resolve'], reject });
@@ -98,13 +95,13 @@ export class StoreThread {
   }
 
   private get lanes(): Lane[] {
-    return [this.leases, this.others];
+    return [this.unsynced, this.others];
   }
 
   private schedule(lane: Lane): void {
     const send = () => this.send(lane);
     // A message to another thread costs more than what it asks for: those of one turn of the event loop share one.
-    if (lane === this.leases) return void setImmediate(send);
+    if (lane === this.unsynced) return void setImmediate(send);
     const wait = lane.sentAt + lane.gatherMs - performance.now();
     if (lane.gatherMs === 0 || wait <= 0) queueMicrotask(send);
     else setTimeout(send, Math.ceil(wait));
@@ -140,7 +137,7 @@ export class StoreThread {
       lane.underway = false;
       if (lane.waiting.length > 0) this.schedule(lane);
       else this.finish();
-      for (const [index, one] of asked.entries()) settle(one, reply.results[index]!);
+      for (const [index, one] of asked.entries()) answer(one, reply.results[index]!);
     } else if ('opened' in reply) this.opening?.resolve();
     else if ('refused' in reply) this.disconnect(reply.refused);
     else this.disconnect('it is closed');
@@ -164,7 +161,7 @@ export class StoreThread {
 
 const lane = (gatherMs: number): Lane => ({ gatherMs, waiting: [], underway: false, sentAt: -Infinity });
 
-function settle(asked: Asked, result: Result): void {
+function answer(asked: Asked, result: Result): void {
   if ('value' in result) asked.resolve(result.value);
   else asked.reject(new Fault(result.code, result.message));
 }

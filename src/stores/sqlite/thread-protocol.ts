@@ -1,23 +1,24 @@
 import type { ErrorCode } from '../../core/errors.ts';
-import type { Operations } from './operations.ts';
-
-export type OperationName = Exclude<keyof Operations, 'finalize'>;
+import type { OperationArgs, OperationName } from './operations.ts';
 
 /**
- * What is done to leases alone. A lease need not survive the machine, so these never wait for a sync of the
- * disk: they travel and are committed apart from what has to.
+ * What need not survive the machine: leases and signs of life, because with the machine every holder and every
+ * process is gone. These calls never wait for a sync of the disk: they travel and are committed apart from all
+ * others.
  */
-export const LEASING: ReadonlySet<OperationName> = new Set<OperationName>([
+export const UNSYNCED: ReadonlySet<OperationName> = new Set<OperationName>([
   'takeHead',
   'renewLease',
   'releaseLease',
   'releaseLeasesOf',
+  'beat',
+  'removeMember',
 ]);
 
 /** One operation asked of the store's thread. */
-export interface Call<N extends OperationName = OperationName> {
-  name: N;
-  args: Parameters<Operations[N]>;
+export interface Call<Name extends OperationName = OperationName> {
+  name: Name;
+  args: OperationArgs<Name>;
 }
 
 /** What became of one call. */

@@ -1,10 +1,12 @@
 /**
- * Opens the journal in the data directory named on the command line 300 times, as if as many processes
- * started, prints each `instance` and then `done`, and stays until it is killed.
+ * Joins the data folder named on the command line 300 times, as if as many processes started, prints the id of
+ * each one and then `done`, and stays until it is killed.
  */
-import { FileJournal } from '../../../src/stores/files/journal.ts';
+import { FileMembers } from '../../../src/stores/files/members.ts';
+import { MemoryStore } from '../../../src/stores/memory/store.ts';
 
 const [dataDir = ''] = process.argv.slice(2);
-const journals = Array.from({ length: 300 }, () => FileJournal.open(dataDir));
-console.log(`${journals.map(({ instance }) => instance).join('\n')}\ndone`);
+const registry = new MemoryStore();
+const joined = await Promise.all(Array.from({ length: 300 }, () => FileMembers.join(dataDir, registry)));
+console.log(`${joined.map(({ self }) => self).join('\n')}\ndone`);
 await Bun.sleep(60_000);

@@ -1,21 +1,21 @@
 /**
- * A process that journals turns in the data directory named on the command line until it is killed. It
- * ends a fifth of what its predecessors left and goes on with the others; beside that, four turns run at a time and get nine deltas each,
- * one of them begins again in the middle, and every seventh turn never ends. A turn's metadata says how
- * often it has begun, and its deltas say so too and are numbered.
+ * A process that journals turns in the data folder named on the command line until it is killed. It ends a fifth
+ * of the turns that its predecessors left and goes on with the others; beside that, four turns run at a time and
+ * get nine deltas each, one of them begins again in the middle, and every seventh turn never ends. A turn's
+ * metadata says how often it has begun, and its deltas say so too and are numbered.
  *
- * Prints its `instance <name>`, then what was accepted (`begin <turn> <time>`, `delta <turn> <number>`,
+ * Prints its id (`instance <id>`), then what was accepted (`begin <turn> <time>`, `delta <turn> <number>`,
  * `end <turn>`) and `refused` for what was not, then `done` if a number of rounds was given.
  */
 import { Fault } from '../../../src/core/errors.ts';
-import type { Intent } from '../../../src/core/turn.ts';
-import type { Unfinished } from '../../../src/session/journal.ts';
-import { FileJournal } from '../../../src/stores/files/journal.ts';
+import type { JournaledIntent, Unfinished } from '../../../src/session/journal.ts';
+import { MemoryStore } from '../../../src/stores/memory/store.ts';
 import { anIntent, textDelta } from '../journal.ts';
+import { startFileProcess } from '../shared-journals.ts';
 
 const [dataDir = '', segmentBytes = '', rounds = 'Infinity'] = process.argv.slice(2);
-const journal = FileJournal.open(dataDir, Number(segmentBytes));
-let printed = `instance ${journal.instance}\n`;
+const { members, journal } = await startFileProcess(dataDir, new MemoryStore(), Number(segmentBytes));
+let printed = `instance ${members.self}\n`;
 
 function accepted(what: string, write: () => void): boolean {
   try {
@@ -29,7 +29,7 @@ function accepted(what: string, write: () => void): boolean {
   }
 }
 
-function begin(intent: Intent): Unfinished | undefined {
+function begin(intent: JournaledIntent): Unfinished | undefined {
   const { id, metadata } = intent;
   if (accepted(`begin ${id} ${metadata.time}`, () => journal.begin(intent))) return { intent, deltas: [] };
 }

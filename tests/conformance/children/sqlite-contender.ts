@@ -2,18 +2,17 @@
  * A process that appends turns to the session `contended` of a database, each under a lease. Takes the
  * path and how many turns; prints the id of each one that became the head, `beside` for one that did not.
  */
-import { SqliteSessionStore } from '../../../src/stores/sqlite/session-store.ts';
+import { SqliteStore } from '../../../src/stores/sqlite/store.ts';
 import { ACME, aTurn } from '../turn-rows.ts';
 
 const [path = '', count = ''] = process.argv.slice(2);
-const store = await SqliteSessionStore.open(path);
+const store = await SqliteStore.open(path);
 const holder = `process ${process.pid}`;
 
 for (let turns = 0; turns < Number(count); ) {
-  const now = Date.now();
-  const lease = { holder, now, until: now + 60_000 };
+  const lease = { holder, lastsMs: 60_000 };
   const taken = await store.takeHead(ACME, { name: 'contended' }, 1, lease);
-  if (!taken || 'heldUntil' in taken) continue;
+  if (!taken || 'expiresInMs' in taken) continue;
   const { session, branch, token } = taken;
   const turn = aTurn(session.id, branch?.at(-1) ?? null);
   const moved = await store.commitTurn(turn, { move: { from: session.head }, token });

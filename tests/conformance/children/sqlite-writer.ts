@@ -3,11 +3,11 @@
  * has committed as many as the second argument says. Prints the id of each one that was acknowledged.
  */
 import { newSessionId } from '../../../src/core/ids.ts';
-import { SqliteSessionStore } from '../../../src/stores/sqlite/session-store.ts';
+import { SqliteStore } from '../../../src/stores/sqlite/store.ts';
 import { aTurn, faultOf } from '../turn-rows.ts';
 
 const [path = '', limit = 'Infinity'] = process.argv.slice(2);
-const store = await SqliteSessionStore.open(path);
+const store = await SqliteStore.open(path);
 let begun = 0;
 
 async function write(): Promise<void> {

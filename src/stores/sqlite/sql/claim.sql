@@ -1,8 +1,9 @@
 -- Claims an idempotency key; changes nothing where it is taken, unless by the claim to be replaced.
--- :tenant, :key, :fingerprint, :target, :holder, :createdAt
+-- :tenant, :key, :fingerprint, :target, :holder
+-- :now
 -- :overHolder, :overTarget of the claim to be replaced; NULL for none
 INSERT INTO claims (tenant, key, fingerprint, target, holder, created_at)
-VALUES (:tenant, :key, :fingerprint, :target, :holder, :createdAt)
+VALUES (:tenant, :key, :fingerprint, :target, :holder, :now)
 ON CONFLICT (tenant, key) DO UPDATE
 SET fingerprint = excluded.fingerprint, target = excluded.target,
     holder = excluded.holder, created_at = excluded.created_at

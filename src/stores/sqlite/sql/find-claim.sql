@@ -1,5 +1,6 @@
 -- The claim on an idempotency key.
 -- :tenant, :key
-SELECT key, fingerprint, target, holder, created_at AS createdAt
+-- :since                   the earliest time of the claim
+SELECT key, fingerprint, target, holder
 FROM claims
-WHERE tenant = :tenant AND key = :key;
+WHERE tenant = :tenant AND key = :key AND created_at >= :since;

@@ -1,4 +1,4 @@
--- Where a turn stands: its place, its branch's root, its time.
+-- The place of a turn, the place of its branch's root, and its time.
 -- :tenant, :session, :id   its key
 SELECT place, coalesce(root, place) AS root, created_at AS createdAt
 FROM turns

@@ -1,4 +1,4 @@
--- Forgets the fingerprints of some of the old turns.
+-- Forgets some of the old fingerprints.
 -- :before, :limit
 DELETE FROM fingerprints
 WHERE place IN (SELECT place FROM fingerprints WHERE created_at < :before ORDER BY place LIMIT :limit);

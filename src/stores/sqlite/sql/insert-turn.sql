@@ -1,7 +1,8 @@
--- Appends a turn; changes nothing where its key is taken.
+-- Appends a turn; changes nothing where its key is taken, or where its dialect has no number yet.
 -- :tenant, :session, :id   its key
 -- :parentPlace, :root      places of the turn before and of the branch's root; NULL at the root
--- :createdAt, :state, :dialect, :listed, :deleted, :model, :tokens, :totalTokens
+-- :dialect                 its name
+-- :createdAt, :state, :listed, :deleted, :model, :tokens, :totalTokens
 -- :digest                  text; lower-case hex is stored as bytes
 -- :metadata, :hidden       JSON, or NULL when empty
 -- :body
@@ -9,10 +10,11 @@ INSERT INTO turns (
   tenant, session, id, parent, root, created_at, state, dialect, listed, deleted,
   model, tokens, total_tokens, digest, metadata, hidden, body
 )
-VALUES (
-  :tenant, :session, :id, :parentPlace, :root, :createdAt, :state, :dialect, :listed, :deleted,
+SELECT
+  :tenant, :session, :id, :parentPlace, :root, :createdAt, :state, number, :listed, :deleted,
   :model, :tokens, :totalTokens,
   iif(:digest GLOB '*[^0-9a-f]*', :digest, coalesce(unhex(:digest), :digest)),
   :metadata, :hidden, :body
-)
+FROM dialects
+WHERE name = :dialect
 ON CONFLICT (tenant, session, id) DO NOTHING;

@@ -1,2 +1,2 @@
--- Who holds leases, expired or not.
+-- The processes that hold leases, expired or not.
 SELECT DISTINCT holder FROM leases;

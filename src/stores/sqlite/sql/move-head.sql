@@ -1,4 +1,4 @@
--- Moves a session's head, if it still is where the mover saw it.
+-- Moves a session's head, if it still is the turn that the mover saw.
 -- :tenant, :session
 -- :from                    the head it saw; NULL for none
 -- :to

@@ -1,3 +1,3 @@
--- Gives a lease back.
+-- Releases a lease.
 -- :tenant, :session, :token
 DELETE FROM leases WHERE tenant = :tenant AND session = :session AND token = :token;

@@ -1,3 +1,3 @@
--- Gives back all that a process holds.
+-- Releases all leases of a process.
 -- :holder
 DELETE FROM leases WHERE holder = :holder;

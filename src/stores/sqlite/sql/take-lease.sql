@@ -1,6 +1,6 @@
--- Takes the lease of a session, where there is one and nobody holds it. The token is greater than any
--- before: the session has the last one that was given back, a lease that is taken over has its own. The
--- time keeps that true where a power cut has undone the last leases.
+-- Takes the lease of a session, where there is a session and no lease that has not expired. The token is
+-- greater than any before: the session has the last one that was released, a lease that is taken over has its
+-- own. The time keeps that true where a power cut has undone the last leases.
 -- :tenant, :session
 -- :holder, :now, :until
 INSERT INTO leases (tenant, session, token, holder, until)

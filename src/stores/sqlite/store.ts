@@ -1,19 +1,21 @@
+import type { SessionRef } from '../../core/ask.ts';
 import { type SessionId, sessionOf, type TurnId } from '../../core/ids.ts';
-import type { Session, SessionRef, Tenant } from '../../core/turn.ts';
+import type { Tenant } from '../../core/request.ts';
+import type { Session } from '../../core/turn.ts';
+import type { KeyStore } from '../../security/key-store.ts';
+import type { Claim, ClaimStore } from '../../session/claim-store.ts';
+import type { LeaseDenied, LeaseRequest, LeaseStore, TakenHead } from '../../session/lease-store.ts';
+import type { MemberId, MemberRegistry } from '../../session/members.ts';
 import type {
-  AtHead,
-  Claim,
-  KeyStore,
+  CommitOptions,
   KnownHead,
-  LeaseRequest,
   ListQuery,
   SessionHead,
-  SessionStore,
-  TakenHead,
   TreeNode,
   TurnAmendment,
+  TurnLog,
   TurnRow,
-} from '../../session/store.ts';
+} from '../../session/turn-log.ts';
 import {
   metadataColumn,
   sessionColumns,
@@ -24,19 +26,20 @@ import {
   turnRow,
   turnSuffix,
 } from './columns.ts';
-import type { HeadColumns, KnownColumns, Page, TurnChange } from './operations.ts';
 import { type StartWorker, StoreThread, startWorker } from './store-thread.ts';
+import type { HeadColumns, KnownColumns, Page, TurnChange } from './turn-operations.ts';
 
 const ROOT_KEY = 'root';
-/** Under load, a commit waits this long for others to share its sync; a lone one does not wait. */
+/** Under load, a commit waits this long for other commits to share its sync; a single one does not wait. */
 const GATHER_MS = 1;
 
 /**
- * Sessions in one SQLite file. Writes have a thread of their own, and those that are asked at the same
- * time share one transaction and one sync of the disk; reads have another, so that they never wait for
- * that sync. Several processes may open one file.
+ * Everything but large content, in one SQLite file. Writes have a thread of their own, and those that are
+ * asked at the same time share one transaction and one sync of the disk; reads have another, so that they never
+ * wait for that sync. Several processes may open one file. The file is on one machine: the store's clock is
+ * that machine's. It has no outbox: the events of a commit are ignored.
  */
-export class SqliteSessionStore implements SessionStore, KeyStore {
+export class SqliteStore implements TurnLog, LeaseStore, ClaimStore, MemberRegistry, KeyStore {
   private constructor(
     private readonly writer: StoreThread,
     private readonly reader: StoreThread,
@@ -46,7 +49,7 @@ export class SqliteSessionStore implements SessionStore, KeyStore {
    * Opens the file, or makes it. Rejects with an `Error` that names the file, what is wrong with it and
    * the remedy; a file that cannot be used is left as it is.
    */
-  static async open(path: string, start: StartWorker = startWorker): Promise<SqliteSessionStore> {
+  static async open(path: string, start: StartWorker = startWorker): Promise<SqliteStore> {
     const writer = new StoreThread({ path, use: 'write' }, start, GATHER_MS);
     await writer.open();
     const reader = new StoreThread({ path, use: 'read' }, start);
@@ -56,7 +59,7 @@ export class SqliteSessionStore implements SessionStore, KeyStore {
       await writer.close();
       throw error;
     }
-    return new SqliteSessionStore(writer, reader);
+    return new SqliteStore(writer, reader);
   }
 
   /** Writing calls answered and transactions committed since the store was opened. */
@@ -95,53 +98,56 @@ export class SqliteSessionStore implements SessionStore, KeyStore {
     window: number,
     lease: LeaseRequest,
     known?: KnownHead,
-  ): Promise<TakenHead | { heldUntil: number } | undefined> {
+  ): Promise<TakenHead | LeaseDenied | undefined> {
     const found = await this.writer.call('takeHead', tenant, ref, window, lease, knownColumns(known));
-    if (!found || 'heldUntil' in found) return found;
+    if (!found || 'expiresInMs' in found) return found;
     return { token: found.token, ...headOfColumns(found) };
   }
 
-  renewLease(tenant: Tenant, session: SessionId, token: number, until: number): Promise<boolean> {
-    return this.writer.call('renewLease', tenant, session, token, until);
+  renewLease(tenant: Tenant, session: SessionId, token: number, lastsMs: number): Promise<boolean> {
+    return this.writer.call('renewLease', tenant, session, token, lastsMs);
   }
 
-  async releaseLease(tenant: Tenant, session: SessionId, token: number): Promise<void> {
-    await this.writer.call('releaseLease', tenant, session, token);
+  releaseLease(tenant: Tenant, session: SessionId, token: number): Promise<void> {
+    return this.writer.call('releaseLease', tenant, session, token);
   }
 
-  leaseHolders(): Promise<string[]> {
+  leaseHolders(): Promise<MemberId[]> {
     return this.reader.call('leaseHolders');
   }
 
-  releaseLeasesOf(holder: string): Promise<void> {
+  releaseLeasesOf(holder: MemberId): Promise<void> {
     return this.writer.call('releaseLeasesOf', holder);
   }
 
-  async commitTurn(row: TurnRow, at: AtHead = {}): Promise<boolean> {
-    const { move, token } = at;
+  async commitTurn(row: TurnRow, { move, token }: CommitOptions = {}): Promise<boolean> {
     const from = move?.from ? turnSuffix(row.session, move.from) : null;
-    const columns = { move: move && { from }, token };
-    return this.writer.call('commitTurn', turnColumns(row), columns, row.fingerprint);
+    const commit = { move: move && { from }, token, fingerprint: row.fingerprint };
+    return this.writer.call('commitTurn', turnColumns(row), commit);
   }
 
   claim(tenant: Tenant, claim: Claim, over?: Pick<Claim, 'holder' | 'target'>): Promise<Claim> {
     return this.writer.call('claim', tenant, claim, over);
   }
 
-  findClaim(tenant: Tenant, key: string): Promise<Claim | undefined> {
-    return this.reader.call('findClaim', tenant, key);
+  findClaim(tenant: Tenant, key: string, maxAgeMs: number): Promise<Claim | undefined> {
+    return this.reader.call('findClaim', tenant, key, maxAgeMs);
   }
 
-  async findRepeated(tenant: Tenant, fingerprint: string, since: number): Promise<TurnId | undefined> {
-    const found = await this.reader.call('findRepeated', tenant, fingerprint, since);
+  async findByFingerprint(
+    tenant: Tenant,
+    fingerprint: string,
+    maxAgeMs: number,
+  ): Promise<TurnId | undefined> {
+    const found = await this.reader.call('findByFingerprint', tenant, fingerprint, maxAgeMs);
     return found && turnId(found.session, found.id);
   }
 
-  async forgetRequests(claimsBefore: number, fingerprintsBefore: number): Promise<void> {
+  async forgetRequests({ claimsMs, fingerprintsMs }: Parameters<ClaimStore['forgetRequests']>[0]) {
     let more = true;
-    while (more) more = await this.writer.call('forgetClaims', claimsBefore);
+    while (more) more = await this.writer.call('forgetClaims', claimsMs);
     more = true;
-    while (more) more = await this.writer.call('forgetFingerprints', fingerprintsBefore);
+    while (more) more = await this.writer.call('forgetFingerprints', fingerprintsMs);
   }
 
   async readTurn(tenant: Tenant, id: TurnId): Promise<TurnRow | undefined> {
@@ -188,6 +194,22 @@ export class SqliteSessionStore implements SessionStore, KeyStore {
     };
     if (query.after !== undefined) page.after = turnKey(tenant, query.after);
     return (await this.reader.call('listTurns', tenant, page)).map(turnRow);
+  }
+
+  erase(tenant: Tenant, session: SessionId): Promise<void> {
+    return this.writer.call('erase', tenant, session);
+  }
+
+  beat(member: MemberId): Promise<void> {
+    return this.writer.call('beat', member);
+  }
+
+  silentFor(member: MemberId): Promise<number | undefined> {
+    return this.reader.call('silentFor', member);
+  }
+
+  remove(member: MemberId): Promise<void> {
+    return this.writer.call('removeMember', member);
   }
 
   rootKeyHash(): Promise<string | undefined> {

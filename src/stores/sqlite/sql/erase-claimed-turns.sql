@@ -1,5 +1,5 @@
--- Erases the turns of some old claims that were kept for their key alone: nobody can fetch or continue them,
--- and each is the only one of a session without a record. Takes the same claims as forget-claims.sql.
+-- Erases the turns of some old claims that are kept for their key alone: they cannot be fetched or continued,
+-- and each is the only turn of a session without a record. Takes the same claims as forget-claims.sql.
 -- :before, :limit
 DELETE FROM turns
 WHERE place IN (

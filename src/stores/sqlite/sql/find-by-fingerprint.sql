@@ -1,7 +1,7 @@
 -- The latest turn of a tenant whose request had a fingerprint.
 -- :tenant
 -- :fingerprint             hex
--- :since                   the earliest time of the turn
+-- :since                   the earliest time of the commit
 SELECT t.session, t.id
 FROM fingerprints f
 CROSS JOIN turns t ON t.place = f.place

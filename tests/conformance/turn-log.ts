@@ -1,12 +1,13 @@
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test';
 import { newSessionId, newTurnId, type SessionId } from '../../src/core/ids.ts';
-import type { ListQuery, SessionStore, TurnRow } from '../../src/session/store.ts';
+import type { Tenant } from '../../src/core/request.ts';
+import type { ListQuery, TurnLog, TurnRow } from '../../src/session/turn-log.ts';
 import { ACME, aSession, aTurn, faultOf, GLOBEX, NOW } from './turn-rows.ts';
 
-/** What every `SessionStore` does. `makeStore` gives an empty one; the suite closes it. */
-export function sessionStoreConformance(name: string, makeStore: () => Promise<SessionStore>): void {
-  describe(name, () => {
-    let store: SessionStore;
+/** What every `TurnLog` does. `makeStore` gives an empty one; the suite closes it. */
+export function turnLogConformance(name: string, makeStore: () => Promise<TurnLog>): void {
+  describe(`${name}: turn log,`, () => {
+    let store: TurnLog;
     let session: SessionId;
 
     beforeEach(async () => {
@@ -37,7 +38,7 @@ export function sessionStoreConformance(name: string, makeStore: () => Promise<S
         expect(await store.findSession(ACME, { id: made.id })).toEqual(made);
       });
 
-      test('that nobody made are not found', async () => {
+      test('that were never made are not found', async () => {
         expect(await store.findSession(ACME, { id: session })).toBeUndefined();
         expect(await store.findSession(ACME, { name: 'trip' })).toBeUndefined();
       });
@@ -110,7 +111,7 @@ export function sessionStoreConformance(name: string, makeStore: () => Promise<S
         expect(await store.readTurn(ACME, newTurnId(session, NOW))).toBeUndefined();
       });
 
-      test.each(['queued', 'running', 'completed', 'incomplete', 'failed', 'cancelled'] as const)(
+      test.each(['completed', 'incomplete', 'failed', 'cancelled'] as const)(
         'keep the state %s',
         async (state) => {
           const turn = aTurn(session, null, { state });
@@ -118,6 +119,23 @@ export function sessionStoreConformance(name: string, makeStore: () => Promise<S
           expect((await store.readTurn(ACME, turn.id))?.state).toBe(state);
         },
       );
+
+      test('keep the name of their dialect, known or new', async () => {
+        const dialects = ['chat', 'responses', 'realtime', 'Välue', 'realtime', 'chat'];
+        const turns = dialects.map((dialect) => aTurn(newSessionId(NOW), null, { dialect, listed: true }));
+        await Promise.all(turns.map((turn) => store.commitTurn(turn)));
+        const found = await Promise.all(turns.map(({ id }) => store.readTurn(ACME, id)));
+        expect(found.map((turn) => turn?.dialect)).toEqual(dialects);
+        const listed = await store.listTurns(ACME, { limit: 10, order: 'asc' });
+        expect(listed.map(({ dialect }) => dialect)).toEqual(dialects);
+      });
+
+      test('are committed with events', async () => {
+        const turn = aTurn(session, null);
+        const events = [{ type: 'store-failed', during: 'a test', failure: new Error('none') } as const];
+        expect(await store.commitTurn(turn, { events })).toBe(true);
+        expect(await store.readTurn(ACME, turn.id)).toEqual(turn);
+      });
 
       test.each(['', 'ab', 'abc', 'AB', '0f'.repeat(32)])('keep the digest "%s"', async (digest) => {
         const turn = aTurn(session, null, { digest });
@@ -351,6 +369,86 @@ export function sessionStoreConformance(name: string, makeStore: () => Promise<S
         expect(await store.readTurn(ACME, turn.id)).toBeUndefined();
         expect(await store.findSession(ACME, { name: 'trip' })).toEqual(ours);
         expect(await store.findSession(GLOBEX, { name: 'trip' })).toEqual({ ...theirs, head: turn.id });
+      });
+    });
+
+    describe('erasing', () => {
+      test('leaves nothing of a session: its record, its turns, deleted ones included', async () => {
+        await store.createSession(aSession({ id: session, name: 'trip' }));
+        const rows = await commitBranch(5, { listed: true });
+        const fork = aTurn(session, rows[1]!, { deleted: true });
+        await store.commitTurn(fork);
+        await store.amendTurn(ACME, rows[2]!.id, { deleted: true });
+        await store.erase(ACME, session);
+        for (const { id } of [...rows, fork]) {
+          expect(await store.readTurn(ACME, id)).toBeUndefined();
+          expect(await store.readBranch(ACME, id, 1000)).toEqual([]);
+        }
+        expect(await store.readTree(ACME, session)).toEqual([]);
+        expect(await store.listTurns(ACME, { limit: 10, order: 'asc' })).toEqual([]);
+        expect(await store.findSession(ACME, { id: session })).toBeUndefined();
+        expect(await store.readHead(ACME, { name: 'trip' }, 1000)).toBeUndefined();
+        expect(await faultOf(store.commitTurn(aTurn(session, rows[4]!)))).toBe('context_lost');
+      });
+
+      test('frees the name for a new session', async () => {
+        await store.createSession(aSession({ id: session, name: 'trip', metadata: { a: '1' } }));
+        await store.erase(ACME, session);
+        const next = aSession({ name: 'trip' });
+        expect(await store.createSession(next)).toEqual(next);
+        const root = aTurn(next.id, null);
+        expect(await store.commitTurn(root, { move: { from: null } })).toBe(true);
+        expect((await store.readHead(ACME, { name: 'trip' }, 1000))?.branch).toEqual([root]);
+      });
+
+      test('takes a session that was deleted, and one that never had a record', async () => {
+        const [first] = await commitBranch(2);
+        await store.createSession(aSession({ id: session }));
+        await store.deleteSession(ACME, session);
+        await store.erase(ACME, session);
+        expect(await store.readTurn(ACME, first!.id)).toBeUndefined();
+        const chain = aTurn(newSessionId(NOW), null);
+        await store.commitTurn(chain);
+        await store.erase(ACME, chain.session);
+        expect(await store.readTurn(ACME, chain.id)).toBeUndefined();
+      });
+
+      test('may be done twice, and where there is nothing', async () => {
+        await commitBranch(2);
+        await store.erase(ACME, session);
+        await store.erase(ACME, session);
+        await store.erase(ACME, newSessionId(NOW));
+        await store.erase('unknown' as Tenant, session);
+      });
+
+      test('does not touch other sessions and tenants', async () => {
+        const other = await store.createSession(aSession({ name: 'other' }));
+        const ours = [aTurn(other.id, null), aTurn(session, null)];
+        await store.createSession(aSession({ id: session, name: 'trip' }));
+        const theirs = await store.createSession(aSession({ id: session, name: 'trip', tenant: GLOBEX }));
+        const foreign = aTurn(session, null, { tenant: GLOBEX });
+        for (const row of [...ours, foreign]) await store.commitTurn(row, { move: { from: null } });
+        await store.erase(ACME, session);
+        expect(await store.readTurn(ACME, ours[1]!.id)).toBeUndefined();
+        expect(await store.readHead(ACME, { name: 'other' }, 1000)).toEqual({
+          session: { ...other, head: ours[0]!.id },
+          branch: [ours[0]!],
+        });
+        expect(await store.readHead(GLOBEX, { name: 'trip' }, 1000)).toEqual({
+          session: { ...theirs, head: foreign.id },
+          branch: [foreign],
+        });
+      });
+
+      test('a session of 2,000 turns does not cut the branches of the next one', async () => {
+        await commitBranch(2000, { body: '"short"' });
+        const next = newSessionId(NOW);
+        const before = aTurn(next, null);
+        await store.commitTurn(before);
+        await store.erase(ACME, session);
+        const after = aTurn(next, before);
+        await store.commitTurn(after);
+        expect(await store.readBranch(ACME, after.id, 1000)).toEqual([before, after]);
       });
     });
   });

@@ -1,0 +1,249 @@
+import type { SessionRef } from '../../core/ask.ts';
+import { type Clock, systemClock } from '../../core/clock.ts';
+import type { SessionId, TurnId } from '../../core/ids.ts';
+import type { Tenant } from '../../core/request.ts';
+import type { Session } from '../../core/turn.ts';
+import type { Claim, ClaimStore } from '../../session/claim-store.ts';
+import type { LeaseDenied, LeaseRequest, LeaseStore, TakenHead } from '../../session/lease-store.ts';
+import type { MemberId, MemberRegistry } from '../../session/members.ts';
+import type {
+  CommitOptions,
+  KnownHead,
+  ListQuery,
+  SessionHead,
+  TreeNode,
+  TurnAmendment,
+  TurnLog,
+  TurnRow,
+} from '../../session/turn-log.ts';
+import {
+  append,
+  branchOf,
+  copyRow,
+  copySession,
+  emptyLog,
+  eraseSession,
+  headOf,
+  isListed,
+  release,
+  removeSession,
+  removeTurn,
+  sessionAt,
+  standsAlone,
+  type TenantLog,
+} from './tenant-log.ts';
+
+/**
+ * Keeps everything for as long as the process lives: for tests and for trying things out. It has no outbox: the
+ * events of a commit are ignored.
+ */
+export class MemoryStore implements TurnLog, LeaseStore, ClaimStore, MemberRegistry {
+  private readonly logs = new Map<Tenant, TenantLog>();
+  private readonly lastSigns = new Map<MemberId, number>();
+  private lastToken = 0;
+
+  constructor(private readonly clock: Clock = systemClock) {}
+
+  async createSession(session: Session): Promise<Session> {
+    const log = this.logOf(session.tenant);
+    const takenBy = session.name === undefined ? undefined : log.names.get(session.name);
+    const existing = log.sessions.get(takenBy ?? session.id);
+    if (existing) return copySession(existing);
+    log.sessions.set(session.id, copySession(session));
+    if (session.name !== undefined) log.names.set(session.name, session.id);
+    return session;
+  }
+
+  async findSession(tenant: Tenant, ref: SessionRef): Promise<Session | undefined> {
+    const session = sessionAt(this.logOf(tenant), ref);
+    return session && copySession(session);
+  }
+
+  async updateSession(
+    tenant: Tenant,
+    id: SessionId,
+    metadata: Record<string, string>,
+  ): Promise<Session | undefined> {
+    const session = this.logOf(tenant).sessions.get(id);
+    if (!session) return undefined;
+    session.metadata = { ...metadata };
+    return copySession(session);
+  }
+
+  async deleteSession(tenant: Tenant, id: SessionId): Promise<boolean> {
+    return removeSession(this.logOf(tenant), id);
+  }
+
+  async takeHead(
+    tenant: Tenant,
+    ref: SessionRef,
+    window: number,
+    { holder, lastsMs }: LeaseRequest,
+    known?: KnownHead,
+  ): Promise<TakenHead | LeaseDenied | undefined> {
+    const log = this.logOf(tenant);
+    const session = sessionAt(log, ref);
+    if (!session) return undefined;
+    const now = this.clock();
+    const held = log.leases.get(session.id);
+    if (held && held.expiresAt > now) return { expiresInMs: held.expiresAt - now };
+    const token = ++this.lastToken;
+    log.leases.set(session.id, { token, holder, expiresAt: now + lastsMs });
+    return { token, ...headOf(log, session, window, known) };
+  }
+
+  async renewLease(tenant: Tenant, session: SessionId, token: number, lastsMs: number): Promise<boolean> {
+    const lease = this.logOf(tenant).leases.get(session);
+    if (lease?.token !== token) return false;
+    lease.expiresAt = this.clock() + lastsMs;
+    return true;
+  }
+
+  async releaseLease(tenant: Tenant, session: SessionId, token: number): Promise<void> {
+    release(this.logOf(tenant), session, token);
+  }
+
+  async leaseHolders(): Promise<MemberId[]> {
+    const leases = [...this.logs.values()].flatMap((log) => [...log.leases.values()]);
+    return [...new Set(leases.map(({ holder }) => holder))];
+  }
+
+  async releaseLeasesOf(holder: MemberId): Promise<void> {
+    for (const { leases } of this.logs.values()) {
+      for (const [session, lease] of leases) if (lease.holder === holder) leases.delete(session);
+    }
+  }
+
+  async commitTurn(row: TurnRow, { move, token }: CommitOptions = {}): Promise<boolean> {
+    const log = this.logOf(row.tenant);
+    const added = append(log, row, this.clock());
+    const held = token === undefined || release(log, row.session, token);
+    if (!added || !move) return true;
+    const session = log.sessions.get(row.session);
+    if (!held || session?.head !== move.from) return false;
+    session.head = row.id;
+    return true;
+  }
+
+  async claim(tenant: Tenant, claim: Claim, over?: Pick<Claim, 'holder' | 'target'>): Promise<Claim> {
+    const { claims } = this.logOf(tenant);
+    const earlier = claims.get(claim.key)?.claim;
+    const isReplaced = earlier && earlier.holder === over?.holder && earlier.target === over.target;
+    if (earlier && !isReplaced) return { ...earlier };
+    claims.set(claim.key, { claim: { ...claim }, claimedAt: this.clock() });
+    return claim;
+  }
+
+  async findClaim(tenant: Tenant, key: string, maxAgeMs: number): Promise<Claim | undefined> {
+    const found = this.logOf(tenant).claims.get(key);
+    return found && found.claimedAt >= this.clock() - maxAgeMs ? { ...found.claim } : undefined;
+  }
+
+  async findByFingerprint(
+    tenant: Tenant,
+    fingerprint: string,
+    maxAgeMs: number,
+  ): Promise<TurnId | undefined> {
+    const since = this.clock() - maxAgeMs;
+    const found = [...this.logOf(tenant).fingerprints].filter(
+      ([, dated]) => dated.fingerprint === fingerprint && dated.committedAt >= since,
+    );
+    return found.at(-1)?.[0];
+  }
+
+  async forgetRequests({ claimsMs, fingerprintsMs }: Parameters<ClaimStore['forgetRequests']>[0]) {
+    const now = this.clock();
+    for (const log of this.logs.values()) {
+      const { claims, fingerprints, turns } = log;
+      for (const [key, { claim, claimedAt }] of claims) {
+        if (claimedAt >= now - claimsMs) continue;
+        claims.delete(key);
+        const turn = turns.get(claim.target as TurnId);
+        if (turn?.deleted && standsAlone(turn, log)) removeTurn(log, turn.id);
+      }
+      for (const [id, { committedAt }] of fingerprints) {
+        if (committedAt < now - fingerprintsMs) fingerprints.delete(id);
+      }
+    }
+  }
+
+  async readTurn(tenant: Tenant, id: TurnId): Promise<TurnRow | undefined> {
+    const row = this.logOf(tenant).turns.get(id);
+    return row && copyRow(row);
+  }
+
+  async readBranch(tenant: Tenant, tip: TurnId, window: number): Promise<TurnRow[]> {
+    return branchOf(this.logOf(tenant), tip, window);
+  }
+
+  async readHead(
+    tenant: Tenant,
+    ref: SessionRef,
+    window: number,
+    known?: KnownHead,
+  ): Promise<SessionHead | undefined> {
+    const log = this.logOf(tenant);
+    const session = sessionAt(log, ref);
+    return session && headOf(log, session, window, known);
+  }
+
+  async readTree(tenant: Tenant, session: SessionId): Promise<TreeNode[]> {
+    const rows = [...this.logOf(tenant).turns.values()].filter((row) => row.session === session);
+    return rows.map(({ id, parent, digest }) => ({ id, parent, digest }));
+  }
+
+  async amendTurn(tenant: Tenant, id: TurnId, change: TurnAmendment): Promise<TurnRow | undefined> {
+    const row = this.logOf(tenant).turns.get(id);
+    if (!row) return undefined;
+    if (change.metadata) row.metadata = { ...change.metadata };
+    const session = this.logOf(tenant).sessions.get(row.session);
+    if (change.hide && session) session.edits++;
+    if (change.hide) row.hidden = [...new Set([...row.hidden, ...change.hide])];
+    if (change.deleted) row.deleted = true;
+    return copyRow(row);
+  }
+
+  async listTurns(tenant: Tenant, query: ListQuery): Promise<TurnRow[]> {
+    const { turns } = this.logOf(tenant);
+    // The sort is stable: turns of one millisecond stay in the order in which they were appended.
+    const rows = [...turns.values()].sort((a, b) => a.createdAt - b.createdAt);
+    if (query.order === 'desc') rows.reverse();
+    if (query.after !== undefined) {
+      const last = rows.findIndex((row) => row.id === query.after);
+      rows.splice(0, last === -1 ? rows.length : last + 1);
+    }
+    return rows
+      .filter((row) => isListed(row, query))
+      .slice(0, query.limit)
+      .map(copyRow);
+  }
+
+  async erase(tenant: Tenant, session: SessionId): Promise<void> {
+    eraseSession(this.logOf(tenant), session);
+  }
+
+  async beat(member: MemberId): Promise<void> {
+    this.lastSigns.set(member, this.clock());
+  }
+
+  async silentFor(member: MemberId): Promise<number | undefined> {
+    const lastSign = this.lastSigns.get(member);
+    // The clock may have been set back.
+    return lastSign === undefined ? undefined : Math.max(0, this.clock() - lastSign);
+  }
+
+  async remove(member: MemberId): Promise<void> {
+    this.lastSigns.delete(member);
+  }
+
+  async close(): Promise<void> {}
+
+  private logOf(tenant: Tenant): TenantLog {
+    let log = this.logs.get(tenant);
+    if (!log) {
+      log = emptyLog();
+      this.logs.set(tenant, log);
+    }
+    return log;
+  }
+}

@@ -1,0 +1,127 @@
+import type { SessionRef } from '../../core/ask.ts';
+import { Fault } from '../../core/errors.ts';
+import type { SessionId, TurnId } from '../../core/ids.ts';
+import type { Session } from '../../core/turn.ts';
+import type { Claim } from '../../session/claim-store.ts';
+import type { MemberId } from '../../session/members.ts';
+import type { KnownHead, ListQuery, SessionHead, TurnRow } from '../../session/turn-log.ts';
+
+/** What a `MemoryStore` holds for one tenant. */
+export interface TenantLog {
+  sessions: Map<SessionId, Session>;
+  names: Map<string, SessionId>;
+  /** In the order in which they were appended. */
+  turns: Map<TurnId, TurnRow>;
+  /** The root of the branch that a turn ends. */
+  roots: Map<TurnId, TurnRow>;
+  leases: Map<SessionId, Lease>;
+  claims: Map<string, DatedClaim>;
+  /** In the order in which their turns were appended. */
+  fingerprints: Map<TurnId, DatedFingerprint>;
+}
+
+interface Lease {
+  token: number;
+  holder: MemberId;
+  expiresAt: number;
+}
+
+interface DatedClaim {
+  claim: Claim;
+  claimedAt: number;
+}
+
+interface DatedFingerprint {
+  fingerprint: string;
+  committedAt: number;
+}
+
+export const emptyLog = (): TenantLog => ({
+  sessions: new Map(),
+  names: new Map(),
+  turns: new Map(),
+  roots: new Map(),
+  leases: new Map(),
+  claims: new Map(),
+  fingerprints: new Map(),
+});
+
+export function sessionAt({ sessions, names }: TenantLog, ref: SessionRef): Session | undefined {
+  const id = 'id' in ref ? ref.id : names.get(ref.name);
+  return id === undefined ? undefined : sessions.get(id);
+}
+
+/** False where there was none. */
+export function removeSession({ sessions, names }: TenantLog, id: SessionId): boolean {
+  const name = sessions.get(id)?.name;
+  if (name !== undefined) names.delete(name);
+  return sessions.delete(id);
+}
+
+export function headOf(log: TenantLog, session: Session, window: number, known?: KnownHead): SessionHead {
+  const { head, edits } = session;
+  const copy = copySession(session);
+  if (known && head === known.head && edits === known.edits) return { session: copy };
+  return { session: copy, branch: head === null ? [] : branchOf(log, head, window) };
+}
+
+export function branchOf({ turns, roots }: TenantLog, tip: TurnId, window: number): TurnRow[] {
+  const branch: TurnRow[] = [];
+  let row = turns.get(tip);
+  const sinceTokens = (row?.totalTokens ?? 0) - window;
+  while (row && row.totalTokens > sinceTokens) {
+    branch.push(row);
+    row = row.parent === null ? undefined : turns.get(row.parent);
+  }
+  if (row) branch.push(roots.get(tip)!);
+  return branch.reverse().map(copyRow);
+}
+
+/** False where the turn is stored already. */
+export function append(log: TenantLog, { fingerprint, ...row }: TurnRow, committedAt: number): boolean {
+  if (log.turns.has(row.id)) return false;
+  if (row.parent !== null && log.turns.get(row.parent)?.session !== row.session) {
+    throw new Fault('context_lost', `The turn ${row.parent} that ${row.id} follows is not stored.`);
+  }
+  const stored = copyRow(row);
+  log.turns.set(row.id, stored);
+  log.roots.set(row.id, row.parent === null ? stored : log.roots.get(row.parent)!);
+  if (fingerprint !== undefined) log.fingerprints.set(row.id, { fingerprint, committedAt });
+  return true;
+}
+
+export function removeTurn({ turns, roots, fingerprints }: TenantLog, id: TurnId): void {
+  for (const kept of [turns, roots, fingerprints]) kept.delete(id);
+}
+
+/** False where the lease is not held any more. */
+export function release({ leases }: TenantLog, session: SessionId, token: number): boolean {
+  return leases.get(session)?.token === token && leases.delete(session);
+}
+
+/** Erases everything of a session. A turn's id begins with its session's. */
+export function eraseSession(log: TenantLog, session: SessionId): void {
+  removeSession(log, session);
+  for (const row of log.turns.values()) if (row.session === session) removeTurn(log, row.id);
+  log.leases.delete(session);
+  for (const [key, { claim }] of log.claims) if (claim.target.startsWith(session)) log.claims.delete(key);
+}
+
+export function isListed(row: TurnRow, query: ListQuery): boolean {
+  if (!row.listed || row.deleted) return false;
+  if (query.model !== undefined && query.model !== row.model) return false;
+  return Object.entries(query.metadata ?? {}).every(([key, value]) => row.metadata[key] === value);
+}
+
+/** Whether it is the only turn of a session without a record. */
+export const standsAlone = ({ id, session }: TurnRow, { turns, sessions }: TenantLog): boolean =>
+  !sessions.has(session) &&
+  ![...turns.values()].some((other) => other.session === session && other.id !== id);
+
+export const copyRow = (row: TurnRow): TurnRow => ({
+  ...row,
+  metadata: { ...row.metadata },
+  hidden: [...row.hidden],
+});
+
+export const copySession = (session: Session): Session => ({ ...session, metadata: { ...session.metadata } });
