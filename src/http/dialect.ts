@@ -8,7 +8,7 @@ import type { ProtocolName } from '../core/prompt.ts';
 import type { Caller } from '../core/request.ts';
 import type { AnsweredTurn } from '../core/turn.ts';
 import type { TurnView } from '../core/turn-view.ts';
-import type { HttpSettings, Route } from './route.ts';
+import type { Route, SettingsSource } from './route.ts';
 
 /**
  * An API in whose words callers ask for turns: everything that tells it from another one. A dialect translates
@@ -53,7 +53,7 @@ export interface Dialect {
   /** A failure in the dialect's envelope; see `faultResponse` for status and headers. */
   error(fault: Fault): Response;
   /** What the dialect has beside asking for a turn: fetching, listing, cancelling. */
-  routes(api: Api, settings: HttpSettings): Route[];
+  routes(api: Api, settings: SettingsSource): Route[];
 }
 
 /** What a parser may need beside the body. */

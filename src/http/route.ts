@@ -1,7 +1,7 @@
 import type { Fault } from '../core/errors.ts';
 import type { Caller } from '../core/request.ts';
 
-/** What the configuration says about requests. */
+/** What the configuration says about requests. It may change while the gateway runs. */
 export interface HttpSettings {
   /** The largest body of a request, and the largest message of a WebSocket, in bytes. */
   bodyBytes: number;
@@ -10,6 +10,9 @@ export interface HttpSettings {
   /** What happens to a history that does not fit the model, where the dialect has no field for it. */
   overflow: 'truncate' | 'error';
 }
+
+/** The settings as they are now. */
+export type SettingsSource = () => HttpSettings;
 
 /** A request whose caller is known. */
 export interface Exchange {

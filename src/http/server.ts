@@ -6,7 +6,7 @@ import type { Authenticator } from './authenticator.ts';
 import type { Dialect } from './dialect.ts';
 import { errorResponse } from './envelope.ts';
 import { type Health, healthRoutes } from './health.ts';
-import type { HttpSettings, Route } from './route.ts';
+import type { Route, SettingsSource } from './route.ts';
 import { type SocketRoute, socketHandlers, type Upgraded } from './socket.ts';
 import { conversationRoutes } from './v1/conversations/routes.ts';
 import { DIALECTS } from './v1/dialects.ts';
@@ -16,7 +16,7 @@ import { turnRoutes } from './v1/turn-routes.ts';
 
 export interface RouteParts {
   api: Api;
-  settings: HttpSettings;
+  settings: SettingsSource;
   health: Health;
   /** When the gateway started: the age of its models. Milliseconds since the epoch. */
   startedAt: number;

@@ -12,7 +12,7 @@ export interface SocketOpening {
 /** A path that takes WebSockets; it may take other requests, too. */
 export interface SocketRoute {
   path: string;
-  /** The largest message, in bytes. */
+  /** The largest message, in bytes. Bun's server takes it when it starts; it does not change afterwards. */
   messageLimit: number;
   /** A caller has opened a socket. */
   open(socket: Socket, opening: SocketOpening): SocketReader;

@@ -17,7 +17,7 @@ const NO_ITEM = `msg_${'0'.repeat(33)}i0`;
 /** The routes of every gateway. Their list does not depend on what they do. */
 const routes = routesOf({
   api: {} as Api,
-  settings: { bodyBytes: 0, socketMs: 0, overflow: 'error' },
+  settings: () => ({ bodyBytes: 0, socketMs: 0, overflow: 'error' }),
   health: { ready: () => true, probeStore: async () => {} },
   startedAt: 0,
 });
@@ -142,6 +142,7 @@ describe('what belongs to another tenant does not exist', () => {
 
 describe('the door', () => {
   const OPEN = ['/health', '/health/readiness', '/readyz', '/health/liveliness', '/livez'];
+
   test('asks for a key on every route but health', async () => {
     const closed = routes.filter(({ path }) => !OPEN.includes(path));
     expect(closed.length).toBeGreaterThan(20);

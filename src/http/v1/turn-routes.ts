@@ -7,13 +7,13 @@ import type { AnsweredTurn } from '../../core/turn.ts';
 import { Cancelled, type Receipt, type TurnView } from '../../core/turn-view.ts';
 import { dollars } from '../../core/usage.ts';
 import type { Dialect, ParseContext, StreamWriter } from '../dialect.ts';
-import type { Handler, HttpSettings, Route } from '../route.ts';
+import type { Handler, Route, SettingsSource } from '../route.ts';
 import { identityOf, policyOf, readBody } from './request.ts';
 
 /** Asking for a turn and answering with it, once for all dialects. */
 
 /** All routes of a dialect. */
-export function turnRoutes(dialect: Dialect, api: Api, settings: HttpSettings): Route[] {
+export function turnRoutes(dialect: Dialect, api: Api, settings: SettingsSource): Route[] {
   const error = (fault: Fault) => dialect.error(fault);
   const create: Route = {
     method: 'POST',
@@ -24,14 +24,11 @@ export function turnRoutes(dialect: Dialect, api: Api, settings: HttpSettings): 
   return [create, ...dialect.routes(api, settings)].map((route) => ({ error, ...route }));
 }
 
-function createTurn(
-  dialect: Dialect,
-  { turns }: Pick<Api, 'turns'>,
-  { bodyBytes, overflow }: HttpSettings,
-): Handler {
+function createTurn(dialect: Dialect, { turns }: Pick<Api, 'turns'>, settings: SettingsSource): Handler {
   const route = `POST ${dialect.path}`;
   return async ({ request, caller }) => {
     const { headers, signal } = request;
+    const { bodyBytes, overflow } = settings();
     const { body, text } = await readBody(request, bodyBytes);
     const identity = identityOf(headers, route, caller, text);
     const ask = askOf(dialect, body, { headers, caller, overflow });

@@ -80,8 +80,10 @@ const keys: Authenticator = {
   },
 };
 
+let bodyBytes = 1024;
 let events: GatewayEvent[] = [];
 beforeEach(() => {
+  bodyBytes = 1024;
   events = [];
 });
 
@@ -91,7 +93,7 @@ function serverWith(authenticator: Authenticator): Server {
     port: 0,
     api,
     authenticator,
-    settings: { bodyBytes: 1024, socketMs: 60_000, overflow: 'error' },
+    settings: () => ({ bodyBytes, socketMs: 60_000, overflow: 'error' }),
     health: { ready: () => true, probeStore: async () => {} },
     startedAt: NOW,
     emit: (event) => events.push(event),
@@ -183,6 +185,12 @@ describe('a path parameter', () => {
       expect((await ask('GET', path)).status).toBe(404);
     },
   );
+});
+
+test('settings hold for requests that come after their change', async () => {
+  expect((await post({ messages: MESSAGES })).status).toBe(200);
+  bodyBytes = 10;
+  expect((await post({ messages: MESSAGES })).status).toBe(413);
 });
 
 describe('an authenticator', () => {

@@ -138,7 +138,11 @@ test('pings keep a socket open, until it is closed', () => {
 });
 
 test('a socket that opens while the gateway stops gets the reason and is closed', () => {
-  const sockets = new ResponseSockets({} as Api, { bodyBytes: 1024, socketMs: 60_000, overflow: 'error' });
+  const sockets = new ResponseSockets({} as Api, () => ({
+    bodyBytes: 1024,
+    socketMs: 60_000,
+    overflow: 'error',
+  }));
   sockets.retire(new Fault('shutting_down', 'The gateway is shutting down.'));
   const wire = new NarrowWire(9);
   const policy = { onDisconnect: 'run_on', whenBusy: 'wait', whenDown: 'fail' } as const;

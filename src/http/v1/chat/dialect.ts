@@ -5,7 +5,7 @@ import { completionId, parseCompletionId, type TurnId } from '../../../core/ids.
 import type { TurnView } from '../../../core/turn-view.ts';
 import type { Dialect } from '../../dialect.ts';
 import { errorResponse } from '../../envelope.ts';
-import type { Handler, HttpSettings, Route } from '../../route.ts';
+import type { Handler, Route, SettingsSource } from '../../route.ts';
 import { metadata, validate } from '../fields.ts';
 import { page, pageOf, pageQuery } from '../pages.ts';
 import { identityOf, readBody } from '../request.ts';
@@ -52,13 +52,13 @@ export const chat: Dialect = {
 
 const includesUsage = ({ asked }: TurnView): boolean => asked.echo?.include_usage === true;
 
-function routes({ completions }: Api, { bodyBytes }: HttpSettings): Route[] {
+function routes({ completions }: Api, settings: SettingsSource): Route[] {
   const path = `${PATH}/:id`;
   const access = 'key';
   return [
     { method: 'GET', path: PATH, access, handle: list(completions) },
     { method: 'GET', path, access, handle: retrieve(completions) },
-    { method: 'POST', path, access, handle: update(completions, bodyBytes) },
+    { method: 'POST', path, access, handle: update(completions, settings) },
     { method: 'DELETE', path, access, handle: remove(completions) },
     { method: 'GET', path: `${path}/messages`, access, handle: messages(completions) },
   ];
@@ -88,10 +88,10 @@ function retrieve(completions: Completions): Handler {
   };
 }
 
-function update(completions: Completions, bodyBytes: number): Handler {
+function update(completions: Completions, settings: SettingsSource): Handler {
   return async ({ params, request, caller }) => {
     const id = turnId(params.id!);
-    const { body, text } = await readBody(request, bodyBytes);
+    const { body, text } = await readBody(request, settings().bodyBytes);
     const change = validate(metadata, body.metadata ?? {});
     const identity = identityOf(request.headers, `POST ${PATH}/${id}`, caller, text);
     const { result, replayed } = await completions.update(caller, id, change, identity);

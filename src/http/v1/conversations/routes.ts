@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { Api } from '../../../api/api.ts';
 import { conversationId } from '../../../core/ids.ts';
 import type { Session } from '../../../core/turn.ts';
-import type { Exchange, Handler, HttpSettings, Route } from '../../route.ts';
+import type { Exchange, Handler, Route, SettingsSource } from '../../route.ts';
 import { metadata, validate } from '../fields.ts';
 import { page, pageQuery } from '../pages.ts';
 import { identityOf, readBody, sessionRef } from '../request.ts';
@@ -18,17 +18,17 @@ const MAX_ITEMS = 20;
 /** OpenAI's Conversations API. */
 export function conversationRoutes(
   { conversations }: Pick<Api, 'conversations'>,
-  { bodyBytes }: HttpSettings,
+  settings: SettingsSource,
 ): Route[] {
   const path = `${PATH}/:id`;
   const items = `${path}/items`;
   const access = 'key';
   return [
-    { method: 'POST', path: PATH, access, handle: create(conversations, bodyBytes) },
+    { method: 'POST', path: PATH, access, handle: create(conversations, settings) },
     { method: 'GET', path, access, handle: retrieve(conversations) },
-    { method: 'POST', path, access, handle: update(conversations, bodyBytes) },
+    { method: 'POST', path, access, handle: update(conversations, settings) },
     { method: 'DELETE', path, access, handle: remove(conversations) },
-    { method: 'POST', path: items, access, handle: addItems(conversations, bodyBytes) },
+    { method: 'POST', path: items, access, handle: addItems(conversations, settings) },
     { method: 'GET', path: items, access, handle: listItems(conversations) },
     { method: 'GET', path: `${items}/:item`, access, handle: getItem(conversations) },
     { method: 'DELETE', path: `${items}/:item`, access, handle: removeItem(conversations) },
@@ -57,11 +57,13 @@ const createSchema = z.looseObject({
   metadata: metadata.nullish(),
 });
 
-function create(conversations: Conversations, bodyBytes: number): Handler {
+function create(conversations: Conversations, settings: SettingsSource): Handler {
   return async ({ request, caller }) => {
     const { headers } = request;
     const isEmpty = headers.get('content-length') === '0';
-    const { body: raw, text } = isEmpty ? { body: {}, text: '' } : await readBody(request, bodyBytes);
+    const { body: raw, text } = isEmpty
+      ? { body: {}, text: '' }
+      : await readBody(request, settings().bodyBytes);
     const body = validate(createSchema, raw);
     const wanted = { items: parseItems(body.items ?? [], 'items'), metadata: body.metadata ?? {} };
     const identity = identityOf(headers, `POST ${PATH}`, caller, text);
@@ -74,10 +76,10 @@ function retrieve(conversations: Conversations): Handler {
   return async (exchange) => Response.json(view(await find(conversations, exchange)));
 }
 
-function update(conversations: Conversations, bodyBytes: number): Handler {
+function update(conversations: Conversations, settings: SettingsSource): Handler {
   return async (exchange) => {
     const { caller, request } = exchange;
-    const { body, text } = await readBody(request, bodyBytes);
+    const { body, text } = await readBody(request, settings().bodyBytes);
     const { metadata: change } = validate(z.looseObject({ metadata }), body);
     const session = await find(conversations, exchange);
     const identity = identityOf(request.headers, `POST ${PATH}/${session.id}`, caller, text);
@@ -94,10 +96,10 @@ function remove(conversations: Conversations): Handler {
   };
 }
 
-function addItems(conversations: Conversations, bodyBytes: number): Handler {
+function addItems(conversations: Conversations, settings: SettingsSource): Handler {
   return async (exchange) => {
     const { caller, request } = exchange;
-    const { body: raw, text } = await readBody(request, bodyBytes);
+    const { body: raw, text } = await readBody(request, settings().bodyBytes);
     const body = validate(z.looseObject({ items: z.array(z.unknown()).min(1).max(MAX_ITEMS) }), raw);
     const items = parseItems(body.items, 'items');
     const session = await find(conversations, exchange);

@@ -4,7 +4,7 @@ import { Fault, faultOf } from '../../../core/errors.ts';
 import { parseResponseId } from '../../../core/ids.ts';
 import type { AnsweredTurn } from '../../../core/turn.ts';
 import { errorObject } from '../../envelope.ts';
-import type { HttpSettings } from '../../route.ts';
+import type { SettingsSource } from '../../route.ts';
 import type { Socket, SocketOpening, SocketReader, SocketRoute } from '../../socket.ts';
 import { invalid } from '../fields.ts';
 import { parseBody } from '../request.ts';
@@ -34,9 +34,9 @@ export class ResponseSockets implements SocketRoute {
 
   constructor(
     private readonly api: Pick<Api, 'turns'>,
-    private readonly settings: HttpSettings,
+    private readonly settings: SettingsSource,
   ) {
-    this.messageLimit = settings.bodyBytes;
+    this.messageLimit = settings().bodyBytes;
   }
 
   open(socket: Socket, opening: SocketOpening): SocketReader {
@@ -73,9 +73,9 @@ class ResponseSocket implements SocketReader {
     private readonly socket: Socket,
     private readonly opening: SocketOpening,
     private readonly api: Pick<Api, 'turns'>,
-    private readonly settings: HttpSettings,
+    private readonly settings: SettingsSource,
   ) {
-    const { bodyBytes, socketMs } = settings;
+    const { bodyBytes, socketMs } = settings();
     this.memory = new SocketMemory(bodyBytes);
     // What still runs after the same time again is not waited for any more.
     const life = setInterval(() => {
@@ -113,7 +113,7 @@ class ResponseSocket implements SocketReader {
     if (lane !== '' && !this.lanes.has(lane) && names >= MAX_NAMED) throw tooManyLanes(names);
     const size = this.waiting.reduce((sum, waiting) => sum + waiting.size, request.size);
     const waits = this.waiting.length;
-    if (waits >= MAX_WAITING || (waits > 0 && size > this.settings.bodyBytes)) throw queueFull(waits);
+    if (waits >= MAX_WAITING || (waits > 0 && size > this.settings().bodyBytes)) throw queueFull(waits);
     if (lane !== '') this.lanes.add(lane);
     this.waiting.push(request);
     this.next();
@@ -155,7 +155,7 @@ class ResponseSocket implements SocketReader {
 
   private parse(message: Record<string, unknown>): Ask {
     const { headers, caller } = this.opening;
-    const { overflow } = this.settings;
+    const { overflow } = this.settings();
     return { ...askOf(responses, bodyOf(message), { headers, caller, overflow }), delivery: 'stream' };
   }
 
