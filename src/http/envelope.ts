@@ -1,7 +1,7 @@
 import { type Fault, withRemedy } from '../core/errors.ts';
 
 /**
- * The error object of OpenAI's dialects (`Error` in its API description). `code` is ours, the message
+ * The error object of OpenAI's dialects (`Error` in its API description). `code` is ours; the message
  * ends with what to do.
  */
 export interface ErrorObject {
@@ -16,7 +16,11 @@ export function errorObject(fault: Fault): ErrorObject {
   return { message: withRemedy(code, message), type: kind.type, param: param ?? null, code };
 }
 
-export function errorResponse(fault: Fault): Response {
+/** A fault in OpenAI's envelope. */
+export const errorResponse = (fault: Fault): Response => faultResponse(fault, { error: errorObject(fault) });
+
+/** A fault with its status and headers, which are the same in every dialect. */
+export function faultResponse(fault: Fault, body: Record<string, unknown>): Response {
   const headers: Record<string, string> = {};
   if (fault.retryAfter !== undefined) headers['retry-after'] = String(fault.retryAfter);
   // OpenAI's SDKs retry as this header says, whatever the status.
@@ -24,5 +28,5 @@ export function errorResponse(fault: Fault): Response {
   else if (fault.kind.status >= 500 || fault.kind.status === 429) headers['x-should-retry'] = 'false';
   if (fault.kind.status === 401) headers['www-authenticate'] = 'Bearer';
   Object.assign(headers, fault.headers);
-  return Response.json({ error: errorObject(fault) }, { status: fault.kind.status, headers });
+  return Response.json(body, { status: fault.kind.status, headers });
 }

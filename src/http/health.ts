@@ -1,4 +1,4 @@
-import type { OpenRoute } from './exchange.ts';
+import type { Route } from './route.ts';
 
 export interface Health {
   /** False from the moment the gateway begins to shut down. */
@@ -11,7 +11,7 @@ export interface Health {
  * Liveness says that the process answers, and touches nothing else. Readiness adds whether traffic is
  * wanted and the store works. No probe calls a provider.
  */
-export function healthRoutes(health: Health): OpenRoute[] {
+export function healthRoutes(health: Health): Route[] {
   const alive = () => Response.json({ status: 'alive' });
   const ready = async () => {
     const store = await health.probeStore().then(
@@ -23,11 +23,17 @@ export function healthRoutes(health: Health): OpenRoute[] {
     const status = ok ? 'ready' : accepting ? 'degraded' : 'draining';
     return Response.json({ status, store }, { status: ok ? 200 : 503 });
   };
+  const probe = (path: string, handle: () => Response | Promise<Response>): Route => ({
+    method: 'GET',
+    path,
+    access: 'open',
+    handle,
+  });
   return [
-    { path: '/health', handle: ready },
-    { path: '/health/readiness', handle: ready },
-    { path: '/readyz', handle: ready },
-    { path: '/health/liveliness', handle: alive },
-    { path: '/livez', handle: alive },
+    probe('/health', ready),
+    probe('/health/readiness', ready),
+    probe('/readyz', ready),
+    probe('/health/liveliness', alive),
+    probe('/livez', alive),
   ];
 }

@@ -1,124 +1,262 @@
+import type { Api } from '../api/api.ts';
 import { Fault, faultOf } from '../core/errors.ts';
-import type { RequestRecord } from '../events/request-events.ts';
-import type { Keyring } from '../security/keys.ts';
+import type { Emit, GatewayEvent } from '../core/events.ts';
+import type { Caller } from '../core/request.ts';
+import type { Authenticator } from './authenticator.ts';
+import type { Dialect } from './dialect.ts';
 import { errorResponse } from './envelope.ts';
-import type { OpenRoute, Route } from './exchange.ts';
+import { type Health, healthRoutes } from './health.ts';
+import type { Route, SettingsSource } from './route.ts';
 import { type SocketRoute, socketHandlers, type Upgraded } from './socket.ts';
+import { conversationRoutes } from './v1/conversations/routes.ts';
+import { DIALECTS } from './v1/dialects.ts';
+import { modelRoutes } from './v1/models.ts';
+import { ResponseSockets } from './v1/responses/websocket.ts';
+import { turnRoutes } from './v1/turn-routes.ts';
 
-export interface ServerParts {
-  host: string;
-  port: number;
-  keyring: Keyring;
-  routes: readonly Route[];
-  sockets: SocketRoute;
-  /** The allow-list: all that answers without a key. */
-  open: readonly OpenRoute[];
-  onRequest(record: RequestRecord): void;
+export interface RouteParts {
+  api: Api;
+  settings: SettingsSource;
+  health: Health;
+  /** When the gateway started: the age of its models. Milliseconds since the epoch. */
+  startedAt: number;
+  /** The dialects that callers may speak; the gateway's own ones where absent. */
+  dialects?: readonly Dialect[];
 }
 
-type BunHandler = (request: Bun.BunRequest) => Promise<Response>;
-type Server = Bun.Server<Upgraded>;
+export interface ServerParts extends RouteParts {
+  host: string;
+  /** 0 takes any free port. */
+  port: number;
+  authenticator: Authenticator;
+  /** Gets a `request-ended` for every request, also for each one on a WebSocket that fails. */
+  emit: Emit;
+}
 
-/**
- * Starts the server. Every route passes one door: authentication first, then its handler; whatever is
- * thrown leaves as an error of the catalogue.
- */
-export function serve(parts: ServerParts): Server {
-  return Bun.serve<Upgraded>({
-    hostname: parts.host,
-    port: parts.port,
+export interface Server {
+  /**
+   * Answers a request like the running server, without a port. An upgrade to a WebSocket is answered like any
+   * other request: it needs a connection.
+   */
+  fetch(request: Request): Promise<Response>;
+  /** Takes the port and answers its requests. */
+  listen(): RunningServer;
+}
+
+export interface RunningServer {
+  /** The port that was taken. */
+  port: number;
+  /**
+   * Takes no more connections; WebSockets are told `reason`, begin no more requests, and close when those that run
+   * have ended. Resolves when the last request has been answered.
+   */
+  close(reason: Fault): Promise<void>;
+  /** Ends all connections at once. */
+  stop(): Promise<void>;
+}
+
+/** All routes of the gateway. */
+export function routesOf({ api, settings, health, startedAt, dialects = DIALECTS }: RouteParts): Route[] {
+  return [
+    ...dialects.flatMap((dialect) => turnRoutes(dialect, api, settings)),
+    ...conversationRoutes(api, settings),
+    ...modelRoutes(api, startedAt),
+    ...healthRoutes(health),
+  ];
+}
+
+/** The gateway as an HTTP server. */
+export function openServer(parts: ServerParts): Server {
+  const sockets = new ResponseSockets(parts.api, parts.settings);
+  const door = new Door(parts, new Router(routesOf(parts)), sockets);
+  return {
+    // Without Bun's server, no request becomes a WebSocket.
+    fetch: (request) => door.handle(request) as Promise<Response>,
+    listen: () => listen(parts, door, sockets),
+  };
+}
+
+function listen({ host, port }: ServerParts, door: Door, sockets: SocketRoute): RunningServer {
+  const server = Bun.serve<Upgraded>({
+    hostname: host,
+    port,
     // Streams may be silent for as long as a model thinks.
     idleTimeout: 0,
-    // The door counts bodies itself, to answer in the caller's dialect.
+    // `readBody` counts the bytes, so that the refusal is in the caller's dialect.
     maxRequestBodySize: Number.MAX_SAFE_INTEGER,
-    routes: routeTable(parts),
-    fetch: (request, server) =>
-      door(parts, request, undefined, (record) =>
-        isUpgraded(parts, request, server, record) ? undefined : unknownRoute(parts, request),
-      ),
-    websocket: socketHandlers(parts.sockets),
+    fetch: (request, bun) => door.handle(request, bun),
+    websocket: socketHandlers(sockets),
   });
-}
-
-function routeTable(parts: ServerParts): Record<string, Record<string, BunHandler>> {
-  const table: Record<string, Record<string, BunHandler>> = {};
-  for (const { path, handle } of parts.open) {
-    table[path] = { GET: (request) => door(parts, request, undefined, handle) };
-  }
-  for (const route of parts.routes) {
-    table[route.path] ??= {};
-    table[route.path]![route.method] = (request) => enter(parts, route, request);
-  }
-  return table;
-}
-
-function enter(parts: ServerParts, route: Route, request: Bun.BunRequest): Promise<Response> {
-  return door(parts, request, route, (record) => {
-    const caller = { ...parts.keyring.authenticate(request.headers), requestId: record.requestId };
-    record.key = caller.key;
-    const mark = request.url.indexOf('?');
-    const query = new URLSearchParams(mark === -1 ? '' : request.url.slice(mark));
-    return route.handle({ request, params: request.params as Record<string, string>, query, caller });
-  });
-}
-
-/** `handle` answers with nothing where the connection has become a WebSocket. */
-async function door<Answer extends Response | undefined>(
-  parts: ServerParts,
-  request: Request,
-  route: Route | undefined,
-  handle: (record: RequestRecord) => Answer | Promise<Answer>,
-): Promise<Answer | Response> {
-  const startedAt = performance.now();
-  const record: RequestRecord = {
-    requestId: request.headers.get('x-request-id')?.slice(0, 128) || `req_${Bun.randomUUIDv7('base64url')}`,
-    method: request.method,
-    path: route?.path ?? pathOf(request.url),
-    status: 500,
-    durationMs: 0,
+  return {
+    port: server.port!,
+    close(reason) {
+      const closed = server.stop();
+      sockets.retire(reason);
+      return closed;
+    },
+    stop: () => server.stop(true),
   };
-  let response: Answer | Response;
-  try {
-    response = await handle(record);
-  } catch (error) {
-    record.fault = faultOf(error, 'The gateway failed to handle this request.');
-    response = errorResponse(record.fault);
+}
+
+type RequestEnded = Extract<GatewayEvent, { type: 'request-ended' }>;
+type BunServer = Bun.Server<Upgraded>;
+
+const NO_QUERY = new URLSearchParams();
+
+/** Where every request enters: the caller is authenticated, then the route answers. A failure leaves as an error. */
+class Door {
+  constructor(
+    private readonly parts: ServerParts,
+    private readonly router: Router,
+    private readonly sockets: SocketRoute,
+  ) {}
+
+  /** Resolves to nothing where the connection has become a WebSocket of `bun`. */
+  async handle(request: Request, bun?: BunServer): Promise<Response | undefined> {
+    const startedAt = performance.now();
+    const { url, headers } = request;
+    const start = url.indexOf('/', url.indexOf('//') + 2);
+    const mark = url.indexOf('?', start);
+    const path = mark === -1 ? url.slice(start) : url.slice(start, mark);
+    const match = this.router.find(request.method, path);
+    const record: RequestEnded = {
+      type: 'request-ended',
+      requestId: headers.get('x-request-id')?.slice(0, 128) || `req_${Bun.randomUUIDv7('base64url')}`,
+      method: request.method,
+      path: match?.route.path ?? path,
+      status: 500,
+      durationMs: 0,
+    };
+    let response: Response | undefined;
+    try {
+      if (match?.route.access === 'open') {
+        response = await match.route.handle();
+      } else {
+        const known = this.parts.authenticator.authenticate(headers);
+        const caller = { ...(known instanceof Promise ? await known : known), requestId: record.requestId };
+        record.key = caller.key;
+        if (match) {
+          const query = mark === -1 ? NO_QUERY : new URLSearchParams(url.slice(mark));
+          response = await match.route.handle({ request, params: match.params, query, caller });
+        } else if (!bun || !this.isUpgraded(request, bun, record, caller)) {
+          response = this.unknownRoute(request.method, path);
+        }
+      }
+    } catch (error) {
+      record.fault = faultOf(error, 'The gateway failed to handle this request.');
+      response = (match?.route.error ?? errorResponse)(record.fault);
+    }
+    response?.headers.set('x-request-id', record.requestId);
+    record.status = response?.status ?? 101;
+    record.durationMs = performance.now() - startedAt;
+    this.parts.emit(record);
+    return response;
   }
-  response?.headers.set('x-request-id', record.requestId);
-  record.status = response?.status ?? 101;
-  record.durationMs = performance.now() - startedAt;
-  parts.onRequest(record);
-  return response;
+
+  /** Makes the connection a WebSocket; false where the request asks for none, or the path takes none. */
+  private isUpgraded(request: Request, bun: BunServer, record: RequestEnded, caller: Caller): boolean {
+    if (record.path !== this.sockets.path) return false;
+    if (request.headers.get('upgrade')?.toLowerCase() !== 'websocket') return false;
+    const onFailure = (fault: Fault, durationMs: number) =>
+      this.parts.emit({ ...record, status: fault.kind.status, durationMs, fault });
+    const opening = { headers: new Headers(request.headers), caller, onFailure };
+    return bun.upgrade(request, { headers: { 'x-request-id': record.requestId }, data: { opening } });
+  }
+
+  /** The caller is known here: without a key, unknown paths cannot be told from known ones. */
+  private unknownRoute(method: string, path: string): Response {
+    const allowed = this.router.methodsAt(path);
+    if (allowed.length === 0) throw new Fault('not_found', `There is nothing at ${method} ${path}.`);
+    throw new Fault('method_not_allowed', `${path} does not take ${method}.`, {
+      headers: { allow: allowed.join(', ') },
+    });
+  }
 }
 
-function pathOf(url: string): string {
-  const start = url.indexOf('/', url.indexOf('//') + 2);
-  const end = url.indexOf('?', start);
-  return start === -1 ? '/' : url.slice(start, end === -1 ? undefined : end);
+interface Match {
+  route: Route;
+  params: Readonly<Record<string, string>>;
 }
 
-/** Takes a WebSocket through the same door; false where none is asked for here. */
-function isUpgraded(parts: ServerParts, request: Request, server: Server, record: RequestRecord): boolean {
-  if (request.headers.get('upgrade')?.toLowerCase() !== 'websocket') return false;
-  if (record.path !== parts.sockets.path) return false;
-  const { requestId } = record;
-  const caller = { ...parts.keyring.authenticate(request.headers), requestId };
-  record.key = caller.key;
-  const onFailure = (fault: Fault, durationMs: number) =>
-    parts.onRequest({ ...record, status: fault.kind.status, durationMs, fault });
-  const opening = { headers: new Headers(request.headers), caller, onFailure };
-  return server.upgrade(request, { headers: { 'x-request-id': requestId }, data: { opening } });
+/** The routes of one pattern, by their methods. */
+interface Pattern {
+  expression: RegExp;
+  /** The names of the expression's groups, in order. */
+  names: readonly string[];
+  routes: Map<string, Route>;
 }
 
-/** Unknown paths ask for a key too: without one, nothing can be learned of what is here. */
-function unknownRoute(parts: ServerParts, request: Request): Response {
-  parts.keyring.authenticate(request.headers);
-  const path = pathOf(request.url);
-  const isHere = (route: { path: string }) =>
-    new RegExp(`^${route.path.replace(/:\w+/g, '[^/]+').replace(/\*$/, '.*')}$`).test(path);
-  const allowed = parts.routes.filter(isHere).map(({ method }) => method);
-  if (allowed.length === 0) throw new Fault('not_found', `There is nothing at ${request.method} ${path}.`);
-  const response = errorResponse(new Fault('method_not_allowed', `${path} does not take ${request.method}.`));
-  response.headers.set('allow', allowed.join(', '));
-  return response;
+/** Finds the route of a method and a path. */
+class Router {
+  private readonly exact = new Map<string, Map<string, Match>>();
+  private readonly patterns = new Map<string, Pattern>();
+
+  constructor(routes: readonly Route[]) {
+    for (const route of routes) {
+      if (/[:*]/.test(route.path)) this.addPattern(route);
+      else this.addExact(route);
+    }
+  }
+
+  find(method: string, path: string): Match | undefined {
+    // Bun leaves the body of a reply to HEAD out.
+    const asked = method === 'HEAD' ? 'GET' : method;
+    const exact = this.exact.get(path);
+    if (exact) return exact.get(asked);
+    for (const { expression, names, routes } of this.patterns.values()) {
+      const found = expression.exec(path);
+      if (!found) continue;
+      const route = routes.get(asked);
+      return route && { route, params: paramsOf(names, found) };
+    }
+    return undefined;
+  }
+
+  /** The methods that callers may use at a path. Routes without a key are not named. */
+  methodsAt(path: string): string[] {
+    const routes = [...(this.exact.get(path)?.values() ?? [])].map(({ route }) => route);
+    for (const pattern of this.patterns.values())
+      if (pattern.expression.test(path)) routes.push(...pattern.routes.values());
+    return routes.filter(({ access }) => access === 'key').map(({ method }) => method);
+  }
+
+  private addExact(route: Route): void {
+    const methods = this.exact.get(route.path) ?? new Map<string, Match>();
+    this.exact.set(route.path, methods.set(route.method, { route, params: {} }));
+  }
+
+  private addPattern(route: Route): void {
+    const { path, method } = route;
+    const pattern = this.patterns.get(path) ?? patternOf(path);
+    pattern.routes.set(method, route);
+    this.patterns.set(path, pattern);
+  }
+}
+
+/** Literal parts of our paths have no characters that an expression would read in another way. */
+function patternOf(path: string): Pattern {
+  const names: string[] = [];
+  const source = path.replace(/:(\w+)|\*$/g, (whole, name?: string) => {
+    names.push(name ?? whole);
+    return name ? '([^/]+)' : '(.*)';
+  });
+  return { expression: new RegExp(`^${source}$`), names, routes: new Map() };
+}
+
+function paramsOf(names: readonly string[], found: RegExpExecArray): Record<string, string> {
+  const params: Record<string, string> = {};
+  names.forEach((name, index) => {
+    params[name] = decoded(found[index + 1]!);
+  });
+  return params;
+}
+
+/** Text that is not well encoded gets replacement characters, which are in no id and no name. */
+function decoded(text: string): string {
+  if (!text.includes('%')) return text;
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text.replaceAll('%', '\ufffd');
+  }
 }

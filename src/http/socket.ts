@@ -1,22 +1,22 @@
 import type { Fault } from '../core/errors.ts';
-import type { Caller } from '../core/turn.ts';
+import type { Caller } from '../core/request.ts';
 
-/** What a WebSocket was opened with: the headers of its upgrade hold for all that is asked on it. */
+/** The request that opened a WebSocket. Its headers hold for all requests on the socket. */
 export interface SocketOpening {
   headers: Headers;
   caller: Caller;
-  /** Tells of a request that failed, `durationMs` after it was begun. */
+  /** To be called for each request on the socket that failed, `durationMs` after it began. */
   onFailure(fault: Fault, durationMs: number): void;
 }
 
-/** The path that takes WebSockets, beside what else it takes. */
+/** A path that takes WebSockets; it may take other requests, too. */
 export interface SocketRoute {
   path: string;
-  /** The largest message, in bytes. */
+  /** The largest message, in bytes. Bun's server takes it when it starts; it does not change afterwards. */
   messageLimit: number;
-  /** A client has come through the door. */
+  /** A caller has opened a socket. */
   open(socket: Socket, opening: SocketOpening): SocketReader;
-  /** Nothing more is to be begun, for this reason; sockets close when what is under way on them has ended. */
+  /** Begins no more requests, for this reason; sockets close when the requests that run on them have ended. */
   retire(reason: Fault): void;
 }
 
@@ -24,7 +24,7 @@ export interface SocketReader {
   message(text: string): void;
 }
 
-/** The server's end of the line, as `Bun.ServerWebSocket` has it. */
+/** The server's end of the connection: a part of `Bun.ServerWebSocket`. */
 export interface Wire {
   send(message: string): number;
   cork(write: () => void): unknown;
@@ -39,18 +39,18 @@ const PING_MS = 15_000;
 /** The status that Bun gives a message which has to wait for its client. */
 const NO_ROOM = -1;
 
-/** An open WebSocket. A slow client holds up who sends, so that what waits for it stays small. */
+/** An open WebSocket. A slow client holds up the sender, so that few messages wait in memory. */
 export class Socket {
   private readonly leaving = new AbortController();
   private readonly keepAlive: ReturnType<typeof setInterval>;
   private room: PromiseWithResolvers<void> | undefined;
 
   constructor(private readonly wire: Wire) {
-    // Nobody has to answer: some clients read only while they wait for something.
+    // No pong is required: some clients read only while they wait for a message.
     this.keepAlive = setInterval(() => this.wire.ping(), PING_MS);
   }
 
-  /** Aborted when the connection is closed, by whom it may be. */
+  /** Aborted when the connection is closed, by either end. */
   get gone(): AbortSignal {
     return this.leaving.signal;
   }
@@ -66,7 +66,7 @@ export class Socket {
     if (this.wire.send(message) === NO_ROOM) this.room ??= Promise.withResolvers();
   }
 
-  /** Sends messages; settles when there is room for more, or nobody to read it. */
+  /** Sends messages; resolves when there is room for more, or when the connection is closed. */
   async send(messages: readonly string[]): Promise<void> {
     for (let sent = 0; sent < messages.length && !this.gone.aborted; ) {
       await this.room?.promise;
@@ -97,18 +97,18 @@ export class Socket {
   }
 }
 
-/** A request that becomes a WebSocket, and what has become of it. */
+/** A request that becomes a WebSocket; `socket` and `reader` are there once it is open. */
 export interface Upgraded {
   opening: SocketOpening;
   socket?: Socket;
   reader?: SocketReader;
 }
 
-/** Hands what happens on WebSockets to those who read them. */
+/** Connects Bun's WebSockets with their readers. */
 export function socketHandlers(route: SocketRoute): Bun.WebSocketHandler<Upgraded> {
   return {
     maxPayloadLength: route.messageLimit,
-    // `Socket` sees to both: it pings, and sends nothing while there is no room.
+    // `Socket` does both: it pings, and sends nothing while there is no room.
     idleTimeout: 0,
     backpressureLimit: 0,
     open(wire) {

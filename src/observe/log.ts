@@ -1,15 +1,19 @@
-import { pino } from 'pino';
+import { type Logger, pino } from 'pino';
+import type { Emit, GatewayEvent, TurnTrace } from '../core/events.ts';
+import type { Intent } from '../core/turn.ts';
 import { dollars } from '../core/usage.ts';
-import type { RequestRecord } from '../events/request-events.ts';
-import type { TurnEnded } from '../events/turn-events.ts';
+
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent';
 
 /**
  * Structured logs: one JSON object per line on standard output. They hold no content and no secrets. At
- * `info` there is a line for each turn and for each request that failed; at `debug` for every request.
+ * `info` there is a line for each turn and for each request that failed; at `debug` for every event.
  */
 export interface Log {
-  request(record: RequestRecord): void;
-  turn(event: TurnEnded): void;
+  listen: Emit;
+  /** Lines below this level are left out from now on. */
+  setLevel(level: LogLevel): void;
+  /** Writes the lines that were gathered. */
   flush(): void;
 }
 
@@ -17,9 +21,9 @@ export interface Log {
 const WRITE_AT = 64 * 1024;
 const FLUSH_EVERY_MS = 200;
 
-export function openLog(level: 'debug' | 'info' | 'warn' | 'error' | 'silent'): Log {
+export function openLog(level: LogLevel): Log {
   const sink = Bun.stdout.writer({ highWaterMark: WRITE_AT });
-  // Lines are gathered for a moment and written together: a line must not cost a request a system call.
+  // Lines are gathered for a moment and written together, so that most requests cost no system call for the log.
   const timer = setInterval(() => sink.flush(), FLUSH_EVERY_MS);
   timer.unref();
   const log = pino(
@@ -27,46 +31,94 @@ export function openLog(level: 'debug' | 'info' | 'warn' | 'error' | 'silent'): 
     { write: (line) => sink.write(line) },
   );
   return {
-    request({ requestId, method, path, status, durationMs, key, fault }) {
-      const fields = {
-        requestId,
-        method,
-        path,
-        status,
-        durationMs: Math.round(durationMs * 10) / 10,
-        key,
-        code: fault?.code,
-      };
-      if (status >= 500) log.error({ ...fields, cause: causeOf(fault) }, 'request failed');
-      else if (status >= 400) log.info(fields, 'request refused');
-      else log.debug(fields, 'request');
-    },
-    turn({ intent, requestId, outcome, failure }) {
-      // A turn whose outcome could not be recorded is the one thing that must not go unnoticed.
-      log[outcome ? 'info' : 'error'](
-        {
-          requestId,
-          turn: intent.id,
-          tenant: intent.tenant,
-          model: intent.model,
-          provider: outcome?.provider,
-          state: outcome?.state ?? 'lost',
-          code: outcome?.error?.code,
-          attempts: outcome?.attempts?.map(({ provider, model, error }) => ({ provider, model, error })),
-          inputTokens: outcome?.usage?.input,
-          outputTokens: outcome?.usage?.output,
-          cost: outcome?.cost === undefined ? undefined : dollars(outcome.cost),
-          durationMs: outcome ? outcome.completedAt - intent.createdAt : undefined,
-          cause: outcome && !outcome.error ? undefined : causeOf(failure),
-        },
-        'turn ended',
-      );
+    listen: (event) => (WRITERS[event.type] as Writer<typeof event.type>)(log, event),
+    setLevel(next) {
+      log.level = next;
     },
     flush: () => sink.flush(),
   };
 }
 
-/** Only errors that nobody foresaw are told with their stack; a provider's words may hold content. */
+type EventType = GatewayEvent['type'];
+type EventOf<Type extends EventType> = Extract<GatewayEvent, { type: Type }>;
+type Writer<Type extends EventType> = (log: Logger, event: EventOf<Type>) => void;
+
+/** What is logged of each event. */
+const WRITERS: { [Type in EventType]: Writer<Type> } = {
+  'request-ended'(log, { requestId, method, path, status, durationMs, key, fault }) {
+    const fields = {
+      requestId,
+      method,
+      path,
+      status,
+      durationMs: Math.round(durationMs * 10) / 10,
+      key,
+      code: fault?.code,
+    };
+    if (status >= 500) log.error({ ...fields, cause: causeOf(fault) }, 'request failed');
+    else if (status >= 400) log.info(fields, 'request refused');
+    else log.debug(fields, 'request');
+  },
+  'turn-started'(log, { intent, startedBy }) {
+    log.debug({ ...turnFields(intent), startedBy }, 'turn started');
+  },
+  'turn-ended'(log, { intent, outcome, failure }) {
+    const { answeredBy, attempts, usage, cost } = outcome;
+    log.info(
+      {
+        ...turnFields(intent),
+        provider: answeredBy?.provider,
+        state: outcome.state,
+        code: outcome.error?.code,
+        attempts: attempts?.map(({ provider, model, error }) => ({ provider, model, error })),
+        inputTokens: usage?.input,
+        outputTokens: usage?.output,
+        cost: cost === undefined ? undefined : dollars(cost),
+        durationMs: outcome.completedAt - intent.createdAt,
+        cause: outcome.error && causeOf(failure),
+      },
+      'turn ended',
+    );
+  },
+  'turn-lost'(log, { intent, failure }) {
+    log.error({ ...turnFields(intent), state: 'lost', cause: causeOf(failure) }, 'turn ended');
+  },
+  'call-started'(log, { trace, candidate, attempt }) {
+    const { provider, model } = candidate;
+    log.debug({ ...traceFields(trace), provider, model, attempt }, 'call started');
+  },
+  'call-failed'(log, { trace, candidate, attempt, code, next }) {
+    const { provider, model } = candidate;
+    log.debug({ ...traceFields(trace), provider, model, attempt, code, next }, 'call failed');
+  },
+  'turn-deferred'(log, { trace, code, pauseMs }) {
+    log.debug({ ...traceFields(trace), code, pauseMs }, 'turn deferred');
+  },
+  'lease-lost'(log, { trace }) {
+    log.warn({ ...traceFields(trace), session: trace.session }, 'lease lost');
+  },
+  'context-truncated'(log, { trace, candidate, keptTurns, droppedTokens }) {
+    const { provider, model } = candidate;
+    log.debug({ ...traceFields(trace), provider, model, keptTurns, droppedTokens }, 'context truncated');
+  },
+  'context-exceeded'(log, { trace, candidate }) {
+    const { provider, model } = candidate;
+    log.debug({ ...traceFields(trace), provider, model }, 'context exceeded');
+  },
+  'store-failed'(log, { during, failure }) {
+    log.error({ during, cause: causeOf(failure) }, 'store failed');
+  },
+};
+
+/** Appended items have no model and no request id. */
+function turnFields(intent: Intent) {
+  const { requestId, model } = intent.kind === 'append' ? {} : intent;
+  return { requestId, turn: intent.id, tenant: intent.tenant, model };
+}
+
+const traceFields = ({ requestId, turn, tenant }: TurnTrace) => ({ requestId, turn, tenant });
+
+/** Only unforeseen errors are logged with their stack; a provider's words may hold content. */
 function causeOf(error: unknown): string | undefined {
   const { cause } = (error ?? {}) as { cause?: unknown };
   const inner = cause ?? error;

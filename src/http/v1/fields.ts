@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { Fault } from '../../core/errors.ts';
 import type { Settings } from '../../core/settings.ts';
 
-/** Request schemas refuse wrong types and let unknown fields through: those belong to the provider. */
+/** The parts of request schemas. Schemas refuse wrong types and let unknown fields through, for the provider. */
 
 export const metadata = z
   .record(z.string().max(64), z.string().max(512))
@@ -11,7 +11,7 @@ export const metadata = z
 const number = (min: number, max: number) => z.number().min(min).max(max).nullish();
 export const count = (min: number, max: number) => z.int().min(min).max(max).nullish();
 
-/** Validates, or throws `invalid_request` that names the field, what was expected and what came. */
+/** Validates, or throws an `invalid_request` that names the field, and what was expected and received. */
 export function validate<Schema extends z.ZodType>(schema: Schema, body: unknown): z.output<Schema> {
   const result = schema.safeParse(body);
   if (result.success) return result.data;
@@ -46,7 +46,7 @@ export const isRecord = (value: unknown): value is Record<string, unknown> =>
 /** `null` means absent in these APIs. */
 export const present = <T>(value: T | null | undefined): T | undefined => value ?? undefined;
 
-/** Checks that a part names its content by at least one of `sources`, and that all its fields are texts. */
+/** Checks that a part has its content in at least one of `sources`, and that all its fields are strings. */
 export function requireContent(
   part: Record<string, unknown>,
   { sources, fields }: PartShape,
@@ -61,7 +61,7 @@ export function requireContent(
 }
 
 interface PartShape {
-  /** Where the content may come from. */
+  /** Fields that may hold the content. */
   sources: readonly string[];
   fields: readonly string[];
 }
@@ -76,7 +76,7 @@ const MODEL_OR_LIST = `${MODEL}, or a list of 1 to ${MODELS} of them`;
 const modelName = z.string({ error: MODEL }).min(1, { error: MODEL }).max(512);
 const modelList = z.array(modelName).max(MODELS, { error: `expected a list of at most ${MODELS} models` });
 
-/** The model to ask first, and those to try where it cannot answer: a list's others, then `fallbacks`. */
+/** The model to ask first, and those to try where it cannot answer: the others of a list, then `fallbacks`. */
 export function modelsOf({ model, fallbacks }: ModelFields): { model: string; fallbacks: string[] } {
   const [first, ...others] = typeof model === 'string' ? [model] : model;
   return { model: first!, fallbacks: fallbacks ? [...others, ...fallbacks] : others };
@@ -87,7 +87,7 @@ interface ModelFields {
   fallbacks?: string[] | null;
 }
 
-/** Fields that both dialects have, in the same meaning. */
+/** Fields that both of OpenAI's dialects have, with the same meaning. */
 export const sharedShape = {
   model: z.union([modelName, modelList.min(1, { error: MODEL_OR_LIST })], { error: MODEL_OR_LIST }),
   fallbacks: modelList.nullish(),
@@ -119,7 +119,7 @@ const SHARED_SETTINGS = [
 
 type SharedBody = { [Field in (typeof SHARED_SETTINGS)[number]]?: Settings[Field] | null };
 
-/** The settings that both dialects have, and those of one; absent ones are left out. */
+/** The settings that both dialects have, and the dialect's `own`; absent ones are left out. */
 export function settingsFrom(body: SharedBody, own: Settings): Settings {
   const settings: Record<string, unknown> = {};
   for (const field of SHARED_SETTINGS)

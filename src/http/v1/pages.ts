@@ -27,7 +27,7 @@ export function pageQuery(query: URLSearchParams, order: 'asc' | 'desc'): PageQu
   return { after, limit, order: asked ?? order };
 }
 
-/** One page of a list, as all lists of these APIs look. */
+/** One page of a list, as in all lists of these APIs. */
 export function page(data: Record<string, unknown>[], more: boolean): Record<string, unknown> {
   return {
     object: 'list',
@@ -38,7 +38,7 @@ export function page(data: Record<string, unknown>[], more: boolean): Record<str
   };
 }
 
-/** The page that a query asks of a list that is at hand whole, in ascending order. */
+/** The page that a query asks for, of a list that is complete and in ascending order. */
 export function pageOf(
   all: readonly Record<string, unknown>[],
   { after, limit, order }: PageQuery,

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'bun:test';
-import type { Caller, Tenant } from '../../../src/core/turn.ts';
-import { identityOf } from '../../../src/http/v1/identity.ts';
+import type { Caller, Tenant } from '../../../src/core/request.ts';
+import { identityOf } from '../../../src/http/v1/request.ts';
 
 const CALLER: Caller = {
   tenant: 'default' as Tenant,
@@ -17,7 +17,7 @@ const identity = (
 
 const keyIn = (value: string) => identity({ 'idempotency-key': value })?.key;
 
-test('a request that says nothing has none', () => {
+test('a request without a key and a retry count has no identity', () => {
   expect(identity({ 'x-session-id': 'trip' })).toBeUndefined();
 });
 
@@ -27,11 +27,11 @@ describe('the key', () => {
       route: ROUTE,
       key: 'order-1',
       fingerprint: expect.stringMatching(/^[0-9a-f]{16}$/),
-      repeated: false,
+      isRetry: false,
     });
   });
 
-  test('is taken from X-Idempotency-Key, too', () => {
+  test('is read from X-Idempotency-Key, too', () => {
     expect(identity({ 'X-Idempotency-Key': '"order-1"' })?.key).toBe('order-1');
     expect(identity({ 'idempotency-key': '"a"', 'x-idempotency-key': 'a' })?.key).toBe('a');
   });
@@ -48,16 +48,16 @@ describe('the key', () => {
   });
 
   test.each([
-    ['nothing', ''],
-    ['nothing in quotes', '""'],
-    ['too much', 'k'.repeat(256)],
+    ['no characters', ''],
+    ['no characters in quotes', '""'],
+    ['256 characters', 'k'.repeat(256)],
     ['a space', 'a b'],
     ['two lines of the header', 'a, a'],
-    ['other than ASCII', 'é'],
+    ['a character beyond ASCII', 'é'],
     ['one quote', '"'],
     ['no closing quote', '"abc'],
     ['a quote that is escaped', String.raw`"abc\"`],
-    ['an escape of nothing', String.raw`"a\bc"`],
+    ['an escape of a letter', String.raw`"a\bc"`],
     ['parameters', '"abc";p=1'],
   ])('of %s is refused', (_, value) => {
     for (const name of ['idempotency-key', 'x-idempotency-key']) {
@@ -67,26 +67,26 @@ describe('the key', () => {
     }
   });
 
-  test('may not be two', () => {
+  test('cannot be two different keys', () => {
     expect(() => identity({ 'idempotency-key': 'a', 'x-idempotency-key': 'b' })).toThrow(
       expect.objectContaining({ code: 'invalid_idempotency_key' }),
     );
   });
 });
 
-describe('an SDK that repeats by itself', () => {
+describe('an SDK that retries by itself', () => {
   test.each([
     ['0', false],
     ['1', true],
     ['2', true],
     ['often', false],
-  ])('with a retry count of %s: repeated is %p', (count, repeated) => {
+  ])('with a retry count of %s: isRetry is %p', (count, isRetry) => {
     const found = identity({ 'x-stainless-retry-count': count });
-    expect(found).toMatchObject({ key: undefined, repeated });
+    expect(found).toMatchObject({ key: undefined, isRetry });
     expect(found?.fingerprint).toHaveLength(16);
     expect(identity({ 'x-stainless-retry-count': count, 'idempotency-key': 'a' })).toMatchObject({
       key: 'a',
-      repeated,
+      isRetry,
     });
   });
 });
@@ -95,7 +95,7 @@ describe('the fingerprint', () => {
   const of = (...given: Parameters<typeof identity>) =>
     identity({ 'x-stainless-retry-count': '0', ...given[0] }, given[1])?.fingerprint;
 
-  test('is the same for a repetition', () => {
+  test('is the same for a retry', () => {
     expect(of({ 'x-stainless-retry-count': '2', 'x-request-id': 'r2', 'x-clawhold-when-busy': 'fork' })).toBe(
       of({})!,
     );
@@ -116,12 +116,12 @@ describe('the fingerprint', () => {
     expect(new Set(all).size).toBe(all.length);
   });
 
-  test('goes by the session header that counts, whatever others say', () => {
+  test('uses the session header that comes first, and no other one', () => {
     const journey = of({ 'x-clawhold-session-id': 'journey' })!;
     expect(of({ 'x-clawhold-session-id': 'journey', 'x-session-id': 'trip' })).toBe(journey);
   });
 
-  test('does not take a part of one thing for a part of another', () => {
+  test('tells a part of one field from a part of another', () => {
     const split = (key: string, tenant: string) =>
       of({}, { caller: { ...CALLER, key, tenant: tenant as Tenant } });
     expect(split('ab', 'c')).not.toBe(split('a', 'bc')!);

@@ -1,8 +1,11 @@
 import { describe, expect, test } from 'bun:test';
-import type { Caller, Tenant } from '../../../src/core/turn.ts';
-import { readBody } from '../../../src/http/body.ts';
-import { parseChat } from '../../../src/http/v1/chat/parse.ts';
-import { parseResponseRequest } from '../../../src/http/v1/responses/parse.ts';
+import type { Ask } from '../../../src/core/ask.ts';
+import type { Caller, Tenant } from '../../../src/core/request.ts';
+import type { Dialect } from '../../../src/http/dialect.ts';
+import { chat } from '../../../src/http/v1/chat/dialect.ts';
+import { readBody } from '../../../src/http/v1/request.ts';
+import { responses } from '../../../src/http/v1/responses/dialect.ts';
+import { askOf } from '../../../src/http/v1/turn-routes.ts';
 
 const CALLER: Caller = {
   tenant: 'default' as Tenant,
@@ -31,34 +34,39 @@ describe('a body', () => {
   });
 });
 
-describe.each([
-  [
-    'chat',
-    (body: object, headers = new Headers()) =>
-      parseChat({ messages: [{ role: 'user', content: 'hi' }], ...body }, headers, CALLER, 'error'),
-  ],
-  [
-    'responses',
-    (body: object, headers = new Headers()) =>
-      parseResponseRequest({ input: 'hi', ...body }, headers, CALLER),
-  ],
-])('%s', (dialect, parse) => {
+const parse = (dialect: Dialect, body: object, headers: Record<string, string> = {}): Ask =>
+  askOf(
+    dialect,
+    {
+      model: 'm',
+      ...(dialect === chat ? { messages: [{ role: 'user', content: 'hi' }] } : { input: 'hi' }),
+      ...body,
+    },
+    { headers: new Headers(headers), caller: CALLER, overflow: 'error' },
+  );
+
+describe.each([chat, responses])('$name', (dialect) => {
+  const parsed = (body: object, headers: Record<string, string> = {}) => parse(dialect, body, headers);
+
   test('a model alone has no fallbacks', () => {
-    expect(parse({ model: 'm' })).toMatchObject({ model: 'm', fallbacks: [] });
-    expect(parse({ model: 'm', fallbacks: null })).toMatchObject({ model: 'm', fallbacks: [] });
+    expect(parsed({ model: 'm' })).toMatchObject({ model: 'm', fallbacks: [] });
+    expect(parsed({ model: 'm', fallbacks: null })).toMatchObject({ model: 'm', fallbacks: [] });
   });
 
   test('of a list the first model is asked first, then the others, then `fallbacks`', () => {
-    expect(parse({ model: ['a', 'b/c'] })).toMatchObject({ model: 'a', fallbacks: ['b/c'] });
-    expect(parse({ model: 'a', fallbacks: ['d', 'e'] })).toMatchObject({ model: 'a', fallbacks: ['d', 'e'] });
-    expect(parse({ model: ['a', 'b', 'c'], fallbacks: ['d'] })).toMatchObject({
+    expect(parsed({ model: ['a', 'b/c'] })).toMatchObject({ model: 'a', fallbacks: ['b/c'] });
+    expect(parsed({ model: 'a', fallbacks: ['d', 'e'] })).toMatchObject({
+      model: 'a',
+      fallbacks: ['d', 'e'],
+    });
+    expect(parsed({ model: ['a', 'b', 'c'], fallbacks: ['d'] })).toMatchObject({
       model: 'a',
       fallbacks: ['b', 'c', 'd'],
     });
   });
 
   test('neither is sent on to a provider, what we do not know is', () => {
-    expect(parse({ model: ['a', 'b'], fallbacks: ['c'], mirostat: 2 }).extra).toEqual({ mirostat: 2 });
+    expect(parsed({ model: ['a', 'b'], fallbacks: ['c'], mirostat: 2 }).extra).toEqual({ mirostat: 2 });
   });
 
   const ANY = 'the name of a model, or a list of 1 to 16 of them';
@@ -72,7 +80,7 @@ describe.each([
     [['a', 7], 'model', ANY],
     [Array(17).fill('a'), 'model', ANY],
   ])('`model`: %j is refused', (model, param, expected) => {
-    expect(() => parse({ model })).toThrow(
+    expect(() => parsed({ model })).toThrow(
       expect.objectContaining({
         code: 'invalid_request',
         param,
@@ -88,23 +96,63 @@ describe.each([
     [[{ model: 'a' }], 'fallbacks[0]'],
     [Array(17).fill('a'), 'fallbacks'],
   ])('`fallbacks`: %j is refused', (fallbacks, param) => {
-    expect(() => parse({ model: 'm', fallbacks })).toThrow(
+    expect(() => parsed({ model: 'm', fallbacks })).toThrow(
       expect.objectContaining({ code: 'invalid_request', param }),
     );
   });
 
   test('16 models and 16 fallbacks are allowed', () => {
     const names = Array.from({ length: 16 }, (_, i) => `m${i}`);
-    expect(parse({ model: names, fallbacks: names }).fallbacks).toEqual([...names.slice(1), ...names]);
+    expect(parsed({ model: names, fallbacks: names }).fallbacks).toEqual([...names.slice(1), ...names]);
   });
 
   test('the policy is that of the headers, the key and the dialect', () => {
-    const headers = new Headers({ 'x-clawhold-on-disconnect': 'cancel' });
-    expect(parse({ model: 'm' }, headers).policy).toEqual({
+    expect(parsed({}, { 'x-clawhold-on-disconnect': 'cancel' }).policy).toEqual({
       onDisconnect: 'cancel',
       whenBusy: 'fork',
       whenDown: 'fail',
-      whenBroken: dialect === 'chat' ? 'fail' : 'restart',
+      whenBroken: dialect === chat ? 'fail' : 'restart',
     });
   });
+});
+
+describe('for how long a turn is kept', () => {
+  const SESSION = { 'x-session-id': 'trip' };
+
+  test.each<[Dialect, object, Record<string, string>, Ask['retention']]>([
+    [chat, {}, {}, 'none'],
+    [chat, {}, SESSION, 'stored'],
+    [chat, { store: false }, SESSION, 'stored'],
+    [chat, { store: true }, {}, 'listed'],
+    [chat, { store: true }, SESSION, 'listed'],
+    [responses, {}, {}, 'stored'],
+    [responses, { store: false }, {}, 'none'],
+    [responses, { store: false }, SESSION, 'none'],
+  ])('$name: %j with the headers %j', (dialect, body, headers, retention) => {
+    expect(parse(dialect, body, headers).retention).toBe(retention);
+  });
+});
+
+describe('how an answer is delivered', () => {
+  test.each<[Dialect, object, Ask['delivery']]>([
+    [chat, {}, 'whole'],
+    [chat, { stream: true }, 'stream'],
+    [responses, {}, 'whole'],
+    [responses, { stream: true }, 'stream'],
+    [responses, { background: true }, 'background'],
+    [responses, { background: true, stream: true }, 'background-stream'],
+  ])('$name: %j', (dialect, body, delivery) => {
+    expect(parse(dialect, body).delivery).toBe(delivery);
+  });
+
+  test('a stream with usage says so in what is stored, so that a replay has usage, too', () => {
+    const stream = { stream: true, stream_options: { include_usage: true } };
+    expect(parse(chat, stream).echo).toEqual({ include_usage: true });
+    expect(parse(chat, { stream: true }).echo).toBeUndefined();
+  });
+});
+
+test('an ask has the vocabulary of its dialect', () => {
+  expect(parse(chat, {})).toMatchObject({ dialect: 'chat', vocabulary: 'openai-chat' });
+  expect(parse(responses, {})).toMatchObject({ dialect: 'responses', vocabulary: 'openai-responses' });
 });

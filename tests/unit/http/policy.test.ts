@@ -1,13 +1,17 @@
 import { describe, expect, test } from 'bun:test';
 import { Fault } from '../../../src/core/errors.ts';
-import type { Caller, Dialect, PolicyDefaults, Tenant, TurnPolicy } from '../../../src/core/turn.ts';
-import { policyOf } from '../../../src/http/v1/policy.ts';
+import type { PolicyDefaults, TurnPolicy } from '../../../src/core/policy.ts';
+import type { Caller, Tenant } from '../../../src/core/request.ts';
+import type { Dialect } from '../../../src/http/dialect.ts';
+import { chat } from '../../../src/http/v1/chat/dialect.ts';
+import { policyOf } from '../../../src/http/v1/request.ts';
+import { responses } from '../../../src/http/v1/responses/dialect.ts';
 
 const CONFIGURED: PolicyDefaults = { onDisconnect: 'run_on', whenBusy: 'wait', whenDown: 'fail' };
 
 const callerWith = (policy: PolicyDefaults): Caller => ({ tenant: 't' as Tenant, key: 'k', policy });
-const policy = (headers: Record<string, string>, dialect: Dialect = 'responses', of = CONFIGURED) =>
-  policyOf(new Headers(headers), callerWith(of), dialect);
+const policy = (headers: Record<string, string>, dialect: Dialect = responses, of = CONFIGURED) =>
+  policyOf(new Headers(headers), callerWith(of), dialect.whenBroken);
 
 describe('without a header', () => {
   test("the caller's policy holds", () => {
@@ -17,12 +21,12 @@ describe('without a header', () => {
       whenDown: 'defer',
       whenBroken: 'restart',
     };
-    expect(policy({}, 'chat', own)).toEqual(own);
+    expect(policy({}, chat, own)).toEqual(own);
   });
 
   test('a broken answer begins anew for responses and fails for chat completions', () => {
-    expect(policy({}, 'responses')).toEqual({ ...CONFIGURED, whenBroken: 'restart' });
-    expect(policy({}, 'chat')).toEqual({ ...CONFIGURED, whenBroken: 'fail' });
+    expect(policy({}, responses)).toEqual({ ...CONFIGURED, whenBroken: 'restart' });
+    expect(policy({}, chat)).toEqual({ ...CONFIGURED, whenBroken: 'fail' });
   });
 });
 
@@ -32,12 +36,12 @@ describe('a header', () => {
     ['X-Clawhold-When-Busy', 'fork', { whenBusy: 'fork' }],
     ['x-clawhold-when-down', 'defer', { whenDown: 'defer' }],
     ['x-clawhold-when-broken', 'restart', { whenBroken: 'restart' }],
-  ])('%s: %s goes first, and changes nothing else', (name, value, change) => {
+  ])('%s: %s comes first, and changes nothing else', (name, value, change) => {
     const others: TurnPolicy = { ...CONFIGURED, whenBroken: 'fail' };
-    expect(policy({ [name]: value }, 'chat', others)).toEqual({ ...others, ...change });
+    expect(policy({ [name]: value }, chat, others)).toEqual({ ...others, ...change });
   });
 
-  test('may take back what the configuration says', () => {
+  test('may undo what the configuration says', () => {
     const bold: PolicyDefaults = { onDisconnect: 'cancel', whenBusy: 'fork', whenDown: 'defer' };
     const headers = {
       'x-clawhold-on-disconnect': 'run_on',
@@ -45,7 +49,7 @@ describe('a header', () => {
       'x-clawhold-when-down': 'fail',
       'x-clawhold-when-broken': 'fail',
     };
-    expect(policy(headers, 'responses', bold)).toEqual({ ...CONFIGURED, whenBroken: 'fail' });
+    expect(policy(headers, responses, bold)).toEqual({ ...CONFIGURED, whenBroken: 'fail' });
   });
 
   test.each([
@@ -53,7 +57,7 @@ describe('a header', () => {
     ['x-clawhold-when-busy', 'wait or fork'],
     ['x-clawhold-when-down', 'fail or defer'],
     ['x-clawhold-when-broken', 'restart or fail'],
-  ])('%s with another word is refused with those that are right', (name, words) => {
+  ])('%s with an unknown word is refused, and the error names the known ones', (name, words) => {
     for (const value of ['Cancel', 'toString', '', 'fail, fail']) {
       const fault = thrownBy(() => policy({ [name]: value }));
       expect(fault).toMatchObject({ code: 'invalid_request', param: name });

@@ -1,11 +1,11 @@
 import { afterEach, beforeEach, expect, jest, test } from 'bun:test';
+import type { Api } from '../../../src/api/api.ts';
 import { Fault } from '../../../src/core/errors.ts';
-import type { Gateway } from '../../../src/http/gateway.ts';
 import { Socket, type Wire } from '../../../src/http/socket.ts';
 import { ResponseSockets } from '../../../src/http/v1/responses/websocket.ts';
 import { DEFAULT_TENANT } from '../../../src/security/keys.ts';
 
-/** A connection that takes a number of messages and keeps back what comes after them. */
+/** A connection that sends a number of messages at once; later ones wait. */
 class NarrowWire implements Wire {
   readonly sent: string[] = [];
   pings = 0;
@@ -37,7 +37,7 @@ class NarrowWire implements Wire {
     this.closedWith = code;
   }
 
-  /** What waited has left, and there is room for `more`. */
+  /** The messages that waited are sent, and there is room for `more`. */
   drain(more: number): void {
     this.waiting = 0;
     this.room = this.sent.length + more;
@@ -51,7 +51,7 @@ afterEach(() => {
   jest.useRealTimers();
 });
 
-/** Everything that can go on by itself has done so. */
+/** Lets all promises that can resolve do so. */
 async function settled(): Promise<void> {
   for (let turns = 0; turns < 20; turns++) await Promise.resolve();
 }
@@ -83,7 +83,7 @@ test('a slow client holds up the sender, after the message for which there was n
   socket.closed();
 });
 
-test('there is no room before everything has left', async () => {
+test('there is no room before every message is sent', async () => {
   const wire = new NarrowWire(0);
   const socket = new Socket(wire);
   const all = sending(socket, ['a', 'b']);
@@ -111,7 +111,7 @@ test('several senders take turns and lose nothing', async () => {
   socket.closed();
 });
 
-test('nobody waits for a client that is gone, and nothing is sent to it', async () => {
+test('a sender does not wait for a client that has disconnected, and nothing is sent to it', async () => {
   const wire = new NarrowWire(0);
   const socket = new Socket(wire);
   const all = sending(socket, ['a', 'b']);
@@ -126,7 +126,7 @@ test('nobody waits for a client that is gone, and nothing is sent to it', async 
   expect(wire.closedWith).toBeUndefined();
 });
 
-test('pings keep it open, for as long as it is', () => {
+test('pings keep a socket open, until it is closed', () => {
   const wire = new NarrowWire(1);
   const socket = new Socket(wire);
   // Proxies are known to close connections after 30 seconds of silence.
@@ -137,8 +137,12 @@ test('pings keep it open, for as long as it is', () => {
   expect(wire.pings).toBe(4);
 });
 
-test('one that opens while the gateway stops is told so and closed', () => {
-  const sockets = new ResponseSockets({ bodyLimit: 1024 } as Gateway, 60_000);
+test('a socket that opens while the gateway stops gets the reason and is closed', () => {
+  const sockets = new ResponseSockets({} as Api, () => ({
+    bodyBytes: 1024,
+    socketMs: 60_000,
+    overflow: 'error',
+  }));
   sockets.retire(new Fault('shutting_down', 'The gateway is shutting down.'));
   const wire = new NarrowWire(9);
   const policy = { onDisconnect: 'run_on', whenBusy: 'wait', whenDown: 'fail' } as const;

@@ -1,20 +1,20 @@
-import type { Finish } from '../../../core/delta.ts';
+import type { Delta, Finish } from '../../../core/delta.ts';
+import { type ErrorCode, Fault } from '../../../core/errors.ts';
 import { completionId } from '../../../core/ids.ts';
 import type { Item } from '../../../core/items.ts';
-import type { Turn } from '../../../core/turn.ts';
+import type { AnsweredTurn, Asked } from '../../../core/turn.ts';
 import { dollars, type NanoDollars, type Usage } from '../../../core/usage.ts';
-import { attemptsView } from '../attempts.ts';
-
-/** The model as it can be asked for again: `provider/model`. */
-export function modelName(turn: Pick<Turn, 'provider' | 'servedModel' | 'model'>): string {
-  return turn.provider ? `${turn.provider}/${turn.servedModel}` : (turn.model ?? '');
-}
+import type { StreamWriter } from '../../dialect.ts';
+import { errorObject } from '../../envelope.ts';
+import { attemptsView, modelName } from '../answered-by.ts';
 
 /** A turn as a chat completion (OpenAI API description, `CreateChatCompletionResponse`). */
-export function completion(turn: Turn): Record<string, unknown> {
+export function completion(turn: AnsweredTurn): Record<string, unknown> {
   const choices = [turn.output, ...(turn.alternates ?? [])];
   // Envelope fields of a provider that speaks this dialect (`system_fingerprint`, `citations`…) pass through.
-  const passed = turn.protocol === 'openai-chat' ? turn.extra : undefined;
+  const isChat = turn.answeredBy?.protocol === 'openai-chat';
+  const passed = isChat ? turn.extra : undefined;
+  const natives = isChat ? turn.outputNatives : undefined;
   return {
     ...passed,
     id: completionId(turn.id),
@@ -24,23 +24,21 @@ export function completion(turn: Turn): Record<string, unknown> {
     choices: choices.map((items, index) => ({
       ...choiceFields(passed, index),
       index,
-      message: messageOf(items, index === 0 ? nativesOf(turn) : undefined),
+      message: messageOf(items, index === 0 ? natives : undefined),
       logprobs: logprobsOf(items),
       finish_reason: finishReason(turn.finish[index]),
     })),
     usage: turn.usage && usageOf(turn.usage, turn.cost),
-    ...(turn.listed && { metadata: turn.metadata }),
+    ...(turn.retention === 'listed' && { metadata: turn.metadata }),
     ...(turn.attempts && { clawhold: { attempts: attemptsView(turn.attempts) } }),
   };
 }
 
-/** What a provider of this dialect said of a choice beside the standard fields. */
-function choiceFields(passed: Turn['extra'], index: number): Record<string, unknown> | undefined {
+/** The fields beside the standard ones that a provider of this dialect gave a choice. */
+function choiceFields(passed: AnsweredTurn['extra'], index: number): Record<string, unknown> | undefined {
   const choices = passed?.choices as { index: number }[] | undefined;
   return choices?.find((choice) => choice.index === index);
 }
-
-const nativesOf = (turn: Turn) => (turn.protocol === 'openai-chat' ? turn.outputNatives : undefined);
 
 /** One assistant message from the items of a choice. */
 export function messageOf(
@@ -92,7 +90,7 @@ export function nested(annotation: unknown): unknown {
     : annotation;
 }
 
-/** A call as chat completions show it; hosted tools have no place there. */
+/** A call as chat completions show it; `undefined` for other items and for calls of hosted tools. */
 export function toolCall(item: Item): { id: unknown; type: string; [kind: string]: unknown } | undefined {
   if (item.type === 'function_call') {
     return { id: item.call_id, type: 'function', function: { name: item.name, arguments: item.arguments } };
@@ -111,7 +109,7 @@ function logprobsOf(items: readonly Item[]): { content: unknown[]; refusal: null
   return content.length > 0 ? { content, refusal: null } : null;
 }
 
-/** Nothing is known of a choice that broke off; as JSON, a gap in a list is `null`. */
+/** A choice that broke off has no finish; in a list that was stored as JSON, it is `null`. */
 export function finishReason(finish: Finish | null | undefined): string {
   return !finish || finish.unified === 'unknown' ? 'stop' : finish.unified;
 }
@@ -132,3 +130,171 @@ export function usageOf(usage: Usage, cost: NanoDollars | undefined): Record<str
     ...(cost !== undefined && { cost: dollars(cost) }),
   };
 }
+
+interface OpenItem {
+  choice: number;
+  /** The index among the choice's tool calls; absent for other items. */
+  tool?: number;
+  custom?: boolean;
+}
+
+/** Writes a turn as chat completion chunks (OpenAI API description, `CreateChatCompletionStreamResponse`). */
+export class ChatStream implements StreamWriter {
+  /** The beginning of each chunk. It names the model as it was asked for until the provider has named it. */
+  private head: string;
+  private readonly items: OpenItem[] = [];
+  private readonly tools: number[] = [];
+  private readonly started = new Set<number>();
+  private provider = '';
+  private sequence = 0;
+
+  constructor(
+    private readonly asked: Asked,
+    private readonly includeUsage: boolean,
+    /** The last event that the reader has; events up to it are left out. */
+    private readonly after = -1,
+  ) {
+    this.head = this.envelope(asked.model);
+  }
+
+  open(): string {
+    return '';
+  }
+
+  delta(delta: Delta): string {
+    switch (delta.type) {
+      case 'attempt':
+        this.provider = delta.provider;
+        return delta.discard ? this.restart(delta) : '';
+      case 'start':
+        this.head = this.envelope(`${this.provider}/${delta.model}`);
+        return '';
+      case 'item-start':
+        return this.itemStart(delta);
+      case 'text-delta':
+        return this.text(delta);
+      case 'refusal-delta':
+        return this.chunk(this.choiceOf(delta.index), `{"refusal":${JSON.stringify(delta.text)}}`);
+      case 'reasoning-delta':
+      case 'summary-delta':
+        return this.chunk(this.choiceOf(delta.index), `{"reasoning_content":${JSON.stringify(delta.text)}}`);
+      case 'annotation':
+        return this.chunk(
+          this.choiceOf(delta.index),
+          `{"annotations":[${JSON.stringify(nested(delta.annotation))}]}`,
+        );
+      case 'arguments-delta':
+        return this.argumentsDelta(delta.index, delta.text);
+      default:
+        // Usage and the finish are sent when the turn is recorded; chunks cannot express the rest.
+        return '';
+    }
+  }
+
+  end(turn: AnsweredTurn): string {
+    if (turn.error) return this.error(turn.error.code, turn.error.message);
+    const reasons = turn.finish.length > 0 ? turn.finish : [undefined];
+    let text = '';
+    reasons.forEach((finish, choice) => {
+      text += this.chunk(choice, '{}', finishReason(finish));
+    });
+    if (this.includeUsage && turn.usage) {
+      const usage = JSON.stringify(usageOf(turn.usage, turn.cost));
+      text += this.event(`${this.head}[],"usage":${usage}${attemptsOf(turn)}}`);
+    }
+    return `${text}data: [DONE]\n\n`;
+  }
+
+  /** An error chunk as SDKs recognise it. No `[DONE]` follows: the stream has not ended in order. */
+  fail(fault: Fault): string {
+    return `data: ${JSON.stringify({ error: errorObject(fault) })}\n\n`;
+  }
+
+  private error(code: ErrorCode, message: string): string {
+    const { id } = this.asked;
+    const error = errorObject(new Fault(code, message));
+    const choices = [{ index: 0, delta: {}, finish_reason: 'error' }];
+    return this.event(
+      JSON.stringify({ id: completionId(id), object: 'chat.completion.chunk', error, choices }),
+    );
+  }
+
+  /** Another call answers, and these parts are void: a client that adds chunks up must drop them. */
+  private restart({ cause, discard }: Extract<Delta, { type: 'attempt' }>): string {
+    const voided = discard!.flatMap((index) => this.items[index] ?? []);
+    const tool_calls = voided.flatMap(({ tool }) => (tool === undefined ? [] : [tool]));
+    const content = voided.some(({ tool }) => tool === undefined);
+    const restart = JSON.stringify({ reason: cause, discard: { content, tool_calls } });
+    return this.event(`${this.head}[],"clawhold":{"restart":${restart}}}`);
+  }
+
+  private event(data: string): string {
+    const sequence = this.sequence++;
+    return sequence > this.after ? `id: ${sequence}\ndata: ${data}\n\n` : '';
+  }
+
+  private envelope(model: string): string {
+    const { id, createdAt } = this.asked;
+    const name = JSON.stringify(model);
+    const created = Math.floor(createdAt / 1000);
+    return `{"id":"${completionId(id)}","object":"chat.completion.chunk","created":${created},"model":${name},"choices":`;
+  }
+
+  /** `delta` is JSON text: chunks are many and small, so they are joined as text and not built as objects. */
+  private chunk(choice: number, delta: string, finish?: string, logprobs = 'null'): string {
+    const usage = this.includeUsage ? ',"usage":null' : '';
+    const reason = finish === undefined ? 'null' : `"${finish}"`;
+    const opening = this.opening(choice);
+    return (
+      opening +
+      this.event(
+        `${this.head}[{"index":${choice},"delta":${delta},"logprobs":${logprobs},"finish_reason":${reason}}]${usage}}`,
+      )
+    );
+  }
+
+  /** The first chunk of a choice names the role. */
+  private opening(choice: number): string {
+    if (this.started.has(choice)) return '';
+    this.started.add(choice);
+    return this.chunk(choice, '{"role":"assistant","content":"","refusal":null}');
+  }
+
+  private text(delta: Extract<Delta, { type: 'text-delta' }>): string {
+    const logprobs = delta.logprobs && JSON.stringify({ content: delta.logprobs, refusal: null });
+    return this.chunk(
+      this.choiceOf(delta.index),
+      `{"content":${JSON.stringify(delta.text)}}`,
+      undefined,
+      logprobs,
+    );
+  }
+
+  private itemStart(delta: Extract<Delta, { type: 'item-start' }>): string {
+    const choice = delta.choice ?? 0;
+    const call = toolCall(delta.item);
+    if (!call) {
+      this.items[delta.index] = { choice };
+      return '';
+    }
+    const tool = this.tools[choice] ?? 0;
+    this.tools[choice] = tool + 1;
+    this.items[delta.index] = { choice, tool, custom: call.type === 'custom' };
+    return this.chunk(choice, JSON.stringify({ tool_calls: [{ index: tool, ...call }] }));
+  }
+
+  private argumentsDelta(index: number, text: string): string {
+    const item = this.items[index]!;
+    if (item.tool === undefined) return '';
+    const part = item.custom ? { custom: { input: text } } : { function: { arguments: text } };
+    return this.chunk(item.choice, JSON.stringify({ tool_calls: [{ index: item.tool, ...part }] }));
+  }
+
+  private choiceOf(index: number): number {
+    return this.items[index]!.choice;
+  }
+}
+
+/** The calls that made an answer, where there were several. */
+const attemptsOf = ({ attempts }: AnsweredTurn): string =>
+  attempts ? `,"clawhold":${JSON.stringify({ attempts: attemptsView(attempts) })}` : '';

@@ -3,7 +3,7 @@ import { messageOf, toolCall } from './completion.ts';
 
 type Message = Record<string, unknown>;
 
-/** The chat messages that items amount to: the inverse of `parseMessages`. */
+/** Items as chat messages: the inverse of `parseMessages`. */
 export function toMessages(items: readonly Item[], natives?: Record<number, unknown>): Message[] {
   const messages: Message[] = [];
   let run: Item[] = [];
@@ -13,7 +13,7 @@ export function toMessages(items: readonly Item[], natives?: Record<number, unkn
   };
   items.forEach((item, index) => {
     const own = item.type === 'message' && item.role === 'assistant';
-    // Consecutive items of the assistant are one message, which a further text of its own begins anew.
+    // Consecutive items of the assistant are one message; a second text begins another one.
     if (own && run.length > 0) closeRun();
     if (own || item.type === 'reasoning' || toolCall(item)) {
       run.push(item);

@@ -1,10 +1,10 @@
 import { z } from 'zod';
+import type { Delivery, StateRef } from '../../../core/ask.ts';
 import { Fault } from '../../../core/errors.ts';
 import { parseResponseId } from '../../../core/ids.ts';
 import type { Item, Part } from '../../../core/items.ts';
 import type { Settings, TextFormat, Tool, ToolChoice } from '../../../core/settings.ts';
-import type { Caller, StateRef } from '../../../core/turn.ts';
-import type { Ask } from '../../../turn/ask.ts';
+import type { ParseContext, ParsedAsk } from '../../dialect.ts';
 import {
   count,
   FILE_PART,
@@ -19,8 +19,7 @@ import {
   unknownFields,
   validate,
 } from '../fields.ts';
-import { policyOf } from '../policy.ts';
-import { conversationRef, sessionFromHeaders } from '../request-state.ts';
+import { conversationRef, sessionFromHeaders } from '../request.ts';
 
 /** The fields of a response request that the gateway reads (Open Responses, `CreateResponseBody`). */
 const shape = {
@@ -48,12 +47,12 @@ const KNOWN = new Set(Object.keys(shape));
 const TEXT_FIELDS = new Set(['format', 'verbosity']);
 const REASONING_FIELDS = new Set(['effort', 'summary']);
 
-/** Fields that a response repeats, though only a provider of this dialect acts on them. */
+/** Fields that a response repeats, and that only a provider of this dialect acts on. */
 const ECHOED = ['max_tool_calls', 'include', 'user'] as const;
 
-export function parseResponseRequest(raw: Record<string, unknown>, headers: Headers, caller: Caller): Ask {
+export function parseResponseRequest(raw: Record<string, unknown>, { headers }: ParseContext): ParsedAsk {
   const body = validate(schema, raw);
-  const items = parseInput(body.input);
+  const input = parseInput(body.input);
   const state = stateOf(body, headers);
   const store = body.store ?? true;
   if (body.background && !store) {
@@ -62,23 +61,23 @@ export function parseResponseRequest(raw: Record<string, unknown>, headers: Head
     });
   }
   return {
-    dialect: 'responses',
     ...modelsOf(body),
-    items,
+    input,
     instructions: present(body.instructions),
     settings: settingsOf(body),
     extra: extraOf(raw, body),
     echo: echoOf(raw, body),
     metadata: body.metadata ?? {},
     state,
-    keep: store,
-    shown: store,
-    listed: false,
-    stream: body.stream ?? false,
-    background: body.background ?? false,
+    retention: store ? 'stored' : 'none',
+    delivery: deliveryOf(body),
     overflow: body.truncation === 'auto' ? 'truncate' : 'error',
-    policy: policyOf(headers, caller, 'responses'),
   };
+}
+
+function deliveryOf({ stream, background }: Body): Delivery {
+  if (background) return stream ? 'background-stream' : 'background';
+  return stream ? 'stream' : 'whole';
 }
 
 /** Unknown fields, also those inside `text` and `reasoning`. */
@@ -115,7 +114,7 @@ function stateOf(body: Body, headers: Headers): StateRef {
       param: 'previous_response_id',
     });
   }
-  // `conversation` must exist, as in OpenAI's API; a header's name makes a session where there is none.
+  // `conversation` must exist, as in OpenAI's API; a header may name a session that is created.
   const header = sessionFromHeaders(headers);
   if (header) return { kind: 'session', ref: header, create: true, history: true };
   if (conversation) return { kind: 'session', ref: conversation, create: false, history: false };
@@ -237,7 +236,7 @@ function requireText(item: Record<string, unknown>, param: string, fields: strin
     if (typeof item[field] !== 'string') throw invalid(`${param}.${field}`, 'a string');
 }
 
-/** The parts of a thought: each has a text. */
+/** The parts of a reasoning item: each has a text. */
 function requireTexts(parts: unknown, param: string): void {
   if (!Array.isArray(parts)) throw invalid(param, 'an array');
   parts.forEach((part: unknown, index) => {

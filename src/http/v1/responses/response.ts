@@ -1,14 +1,12 @@
 import { withRemedy } from '../../../core/errors.ts';
 import { conversationId, responseId } from '../../../core/ids.ts';
-import type { Item } from '../../../core/items.ts';
-import type { Asked, Outcome, Session, Turn, TurnState } from '../../../core/turn.ts';
+import { type IdentifiedItem, identified } from '../../../core/item-positions.ts';
+import type { Asked, Outcome, Session, TurnState } from '../../../core/turn.ts';
 import type { Usage } from '../../../core/usage.ts';
-import { identified } from '../../../session/codec.ts';
-import { attemptsView } from '../attempts.ts';
-import { modelName } from '../chat/completion.ts';
+import { attemptsView, modelName } from '../answered-by.ts';
 
 export interface ResponseView {
-  /** What was asked with all its content, and the outcome as far as it is known. */
+  /** What was asked, and the outcome as far as it is known. */
   turn: Asked & Partial<Omit<Outcome, 'state'>> & { state?: TurnState };
   store: boolean;
   session?: Session;
@@ -63,12 +61,12 @@ export function response({ turn, store, session }: ResponseView): Record<string,
   };
 }
 
-function incompleteReason(turn: Pick<Partial<Turn>, 'error' | 'finish'>): string {
+function incompleteReason(turn: Pick<Partial<Outcome>, 'error' | 'finish'>): string {
   if (turn.error) return turn.error.code;
   return turn.finish?.[0]?.unified === 'content_filter' ? 'content_filter' : 'max_output_tokens';
 }
 
-/** A part of an item's content or summary, as far as the wire needs to know it. */
+/** A part of an item's content or summary, with the fields that differ by its type. */
 export interface ContentPart {
   type: string;
   text?: string;
@@ -78,7 +76,7 @@ export interface ContentPart {
 }
 
 /** An item with all fields that the specification requires of an output. */
-export function outputItem(item: Item & { id: string }): Record<string, unknown> {
+export function outputItem(item: IdentifiedItem): Record<string, unknown> {
   switch (item.type) {
     case 'message':
       return { ...item, status: item.status ?? 'completed', content: item.content.map(outputPart) };

@@ -1,63 +1,63 @@
-import { itemsTokens } from '../../../context/tokens.ts';
+import { type Ask, isKept, type StateRef } from '../../../core/ask.ts';
 import type { TurnId } from '../../../core/ids.ts';
 import type { Item } from '../../../core/items.ts';
-import type { BranchTurn, StateRef, Turn } from '../../../core/turn.ts';
-import { EMPTY_DIGEST } from '../../../session/digest.ts';
-import type { Ask } from '../../../turn/ask.ts';
+import type { Turn } from '../../../core/turn.ts';
 
-/** A request with what it builds on, and the characters of both. */
+/** A request with the characters of its body, and of the turns that it continues. */
 export interface SizedAsk {
   ask: Ask;
   size: number;
 }
 
-/** What a request that continues a held response builds on. */
+/** A response that is not stored, as a request that continues it needs it. */
 interface Held {
   id: TurnId;
+  /** What the continuing request builds on. */
   state: StateRef;
-  /** What was said without asking for an answer. */
+  /** Items that were sent without asking for an answer. */
   pending: readonly Item[];
   size: number;
 }
 
 /**
- * The latest response of each lane of a socket, where it is stored nowhere: it can be continued here, and only
- * here. What outgrows the room is forgotten, and its client sends it again.
+ * The latest response of each lane of a socket, where it is not stored: it can be continued on this socket alone.
+ * The oldest ones are forgotten when there is no more room; then the client sends the whole input again.
  */
 export class SocketMemory {
-  /** The latest of all stands last. */
+  /** The latest response comes last. */
   private readonly lanes = new Map<string, Held>();
 
   /** `room`: the most characters that are held. */
   constructor(private readonly room: number) {}
 
-  /** The same request, standing on what is held here where it continues that. */
+  /** The request as it builds on what is held here, where it continues that; otherwise the same request. */
   resume({ ask, size }: SizedAsk): SizedAsk {
     const held = this.find(ask.state);
     if (!held) return { ask, size };
     const { state, pending } = held;
-    const whole = { ...ask, items: pending.length > 0 ? [...pending, ...ask.items] : ask.items };
-    const standing = ask.keep && state.kind === 'held' ? alone(whole, state) : { ...whole, state };
-    return { ask: standing, size: held.size + size };
+    const whole = { ...ask, input: pending.length > 0 ? [...pending, ...ask.input] : ask.input };
+    const resumed =
+      isKept(ask.retention) && state.kind === 'held' ? withHeldItems(whole, state) : { ...whole, state };
+    return { ask: resumed, size: held.size + size };
   }
 
-  /** Takes a turn for the latest of its lane. `asked` is what `resume` gave. */
+  /** Holds a turn as the latest of its lane. The request is what `resume` gave. */
   keep(lane: string, { ask, size }: SizedAsk, turn: Turn): void {
     this.lanes.delete(lane);
-    if (ask.keep) return;
+    if (isKept(ask.retention)) return;
     const before = ask.state.kind === 'held' ? ask.state.turns : [];
-    const state: StateRef = { kind: 'held', after: turn.parent, turns: [...before, branchTurn(turn)] };
-    const said = JSON.stringify(turn.output).length;
-    this.hold(lane, { id: turn.id, state, pending: [], size: size + said });
+    const state: StateRef = { kind: 'held', after: turn.parent, turns: [...before, turn] };
+    const output = JSON.stringify(turn.output).length;
+    this.hold(lane, { id: turn.id, state, pending: [], size: size + output });
   }
 
-  /** Takes items that are to be answered later, under the id of a response. */
+  /** Holds items that are answered later, under the id of a response. */
   keepPending(lane: string, { ask, size }: SizedAsk, id: TurnId): void {
     this.lanes.delete(lane);
-    this.hold(lane, { id, state: ask.state, pending: ask.items, size });
+    this.hold(lane, { id, state: ask.state, pending: ask.input, size });
   }
 
-  /** A continuation of `id` has failed: its lane cannot be continued from there any more. */
+  /** A continuation of `id` has failed: the lane cannot be continued from there any more. */
   evict(lane: string, id: TurnId): void {
     if (this.lanes.get(lane)?.id === id) this.lanes.delete(lane);
   }
@@ -79,14 +79,9 @@ export class SocketMemory {
   }
 }
 
-/** A turn that is stored holds all that it builds on and that is stored nowhere else. */
-function alone(ask: Ask, { after, turns }: StateRef & { kind: 'held' }): Ask {
-  const before = turns.flatMap(({ turn }) => [...turn.input, ...turn.output]);
+/** A stored turn cannot follow turns that are not stored: their items become a part of its input. */
+function withHeldItems(ask: Ask, { after, turns }: StateRef & { kind: 'held' }): Ask {
+  const before = turns.flatMap((turn) => [...turn.input, ...turn.output]);
   const state: StateRef = after === null ? { kind: 'none' } : { kind: 'response', id: after };
-  return { ...ask, state, items: [...before, ...ask.items] };
-}
-
-function branchTurn(turn: Turn): BranchTurn {
-  const tokens = itemsTokens(turn.input) + itemsTokens(turn.output);
-  return { turn, tokens, totalTokens: tokens, digest: EMPTY_DIGEST, hidden: [] };
+  return { ...ask, state, input: [...before, ...ask.input] };
 }

@@ -1,22 +1,25 @@
+import { isFetchable } from '../../../core/ask.ts';
 import type { Delta } from '../../../core/delta.ts';
 import type { Fault } from '../../../core/errors.ts';
 import { emptyFold, fold } from '../../../core/fold.ts';
 import { itemId } from '../../../core/ids.ts';
+import type { IdentifiedItem } from '../../../core/item-positions.ts';
 import type { Item, Message, Reasoning } from '../../../core/items.ts';
-import type { Asked, Session, Turn } from '../../../core/turn.ts';
+import type { AnsweredTurn, Asked, Session } from '../../../core/turn.ts';
+import type { TurnView } from '../../../core/turn-view.ts';
+import type { StreamWriter } from '../../dialect.ts';
 import { errorObject } from '../../envelope.ts';
-import type { StreamWriter } from '../../sse.ts';
 import { type ContentPart, outputItem, outputPart, response } from './response.ts';
 
 type DeltaOf<Type extends Delta['type']> = Extract<Delta, { type: Type }>;
 
-/** Where the parts of an item stand: announced ones must be closed before the item is. */
+/** The announced part of an item, which must be closed before the item is. */
 interface OpenPart {
   list: 'content' | 'summary';
   index: number;
 }
 
-/** How the text of an event is set apart from the next one. */
+/** Frames the JSON text of an event. */
 export type EventFrame = (type: string, sequence: number, json: string) => string;
 
 const serverSentEvent: EventFrame = (type, sequence, json) =>
@@ -38,16 +41,22 @@ export class ResponseStream implements StreamWriter {
   private readonly ids: string[] = [];
   private readonly parts: (OpenPart | undefined)[] = [];
 
+  private readonly asked: Asked;
+  private readonly store: boolean;
+  private readonly session: Session | undefined;
+
   constructor(
-    private readonly asked: Asked,
-    private readonly store: boolean,
-    private readonly session?: Session,
-    /** The last event that the reader has; those up to it are left out. */
+    { asked, retention, session }: Pick<TurnView, 'asked' | 'retention' | 'session'>,
+    /** The last event that the reader has; events up to it are left out. */
     private readonly after = -1,
     private readonly frame = serverSentEvent,
-  ) {}
+  ) {
+    this.asked = asked;
+    this.store = isFetchable(retention);
+    this.session = session;
+  }
 
-  /** A background response waits before it is worked on, be it ever so short. */
+  /** A background response always is queued first, also where it waits for nothing. */
   open(): string {
     if (!this.asked.echo?.background) {
       return this.state('response.created', 'running') + this.state('response.in_progress', 'running');
@@ -87,13 +96,13 @@ export class ResponseStream implements StreamWriter {
     }
   }
 
-  end(turn: Turn): string {
+  end(turn: AnsweredTurn): string {
     const done = response({ turn, store: this.store, session: this.session });
     const kind = turn.state === 'cancelled' ? 'response.incomplete' : `response.${turn.state}`;
     return this.event(kind, { response: done });
   }
 
-  /** Under the number of the event before it: it is none of the turn's own, which may go on elsewhere. */
+  /** It has the number of the event before it: the turn may go on in another process, with the next number. */
   fail(fault: Fault): string {
     const error = errorObject(fault);
     const sequence_number = this.sequence - 1;
@@ -115,7 +124,7 @@ export class ResponseStream implements StreamWriter {
     return this.event(type, { response: response({ turn, store: this.store, session: this.session }) });
   }
 
-  /** Who answers is told at the end; but what a rescue declares void, a reader has to forget at once. */
+  /** The model that answers is named at the end. Items that a rescue makes void are named at once. */
   private attempt(delta: DeltaOf<'attempt'>): string {
     const { discard = [], cause } = delta;
     const isFirst = this.folded.by === undefined;
@@ -130,7 +139,7 @@ export class ResponseStream implements StreamWriter {
     return text;
   }
 
-  /** Closes an item that will never be whole. */
+  /** Closes an item that stays incomplete. */
   private abandon(index: number): string {
     const { item } = this.folded.items[index]!;
     const closing = this.leave(index);
@@ -138,12 +147,12 @@ export class ResponseStream implements StreamWriter {
     return closing + this.event('response.output_item.done', { output_index: index, item: abandoned });
   }
 
-  /** Choices beyond the first have no place in a response. */
+  /** A response shows only the first choice. */
   private itemStart({ index, item, choice }: DeltaOf<'item-start'>): string {
     if (choice) return '';
     const id = itemId(item.type, { turn: this.asked.id, side: 'o', index });
     this.ids[index] = id;
-    const started = outputItem({ ...item, id } as Item & { id: string });
+    const started = outputItem({ ...item, id } as IdentifiedItem);
     const announced =
       'status' in started || STREAMED.has(item.type) ? { ...started, status: 'in_progress' } : started;
     return this.event('response.output_item.added', { output_index: index, item: announced });
@@ -166,7 +175,7 @@ export class ResponseStream implements StreamWriter {
         })
       );
     }
-    // By far the most frequent event: joined, not built.
+    // By far the most frequent event: its text is joined, not built from an object.
     const sequence = this.sequence++;
     if (sequence <= this.after) return opening;
     const json = `{"type":"response.output_text.delta","item_id":"${id}","output_index":${delta.index},"content_index":${delta.part},"delta":${JSON.stringify(delta.text)},"logprobs":[],"sequence_number":${sequence}}`;
@@ -233,11 +242,11 @@ export class ResponseStream implements StreamWriter {
         input: (item as unknown as { input: unknown }).input,
       });
     }
-    const done = outputItem({ ...item, id: this.ids[index]! } as Item & { id: string });
+    const done = outputItem({ ...item, id: this.ids[index]! } as IdentifiedItem);
     return text + this.event('response.output_item.done', { output_index: index, item: done });
   }
 
-  /** Announces a part when its first delta comes, after closing the part before it. */
+  /** Announces a part when its first delta comes, after the part before it is closed. */
   private enter(index: number, part: OpenPart, empty: ContentPart): string {
     const current = this.parts[index];
     if (current?.list === part.list && current.index === part.index) return '';
@@ -295,8 +304,6 @@ export class ResponseStream implements StreamWriter {
     return { item_id: this.ids[index]!, output_index: index, content_index: part };
   }
 }
-
-type IdentifiedItem = Item & { id: string };
 
 /** Kinds that grow by deltas: in progress from their announcement to their end. */
 const STREAMED = new Set<string>(['message', 'function_call', 'reasoning', 'custom_tool_call']);

@@ -1,49 +1,46 @@
-import { Fault } from '../../../core/errors.ts';
-import { newSessionId, newTurnId, parseResponseId } from '../../../core/ids.ts';
-import type { Turn } from '../../../core/turn.ts';
-import { waitingIntent } from '../../../turn/intent.ts';
-import { candidatesFor, run } from '../../../turn/run.ts';
-import { toFault } from '../../../turn/settle.ts';
-import { parseBody } from '../../body.ts';
+import type { Api } from '../../../api/api.ts';
+import type { Ask } from '../../../core/ask.ts';
+import { Fault, faultOf } from '../../../core/errors.ts';
+import { parseResponseId } from '../../../core/ids.ts';
+import type { AnsweredTurn } from '../../../core/turn.ts';
 import { errorObject } from '../../envelope.ts';
-import type { Gateway } from '../../gateway.ts';
-import { begun, stopWithClient } from '../../reply.ts';
+import type { SettingsSource } from '../../route.ts';
 import type { Socket, SocketOpening, SocketReader, SocketRoute } from '../../socket.ts';
 import { invalid } from '../fields.ts';
-import { parseResponseRequest } from './parse.ts';
-import { resolveReferences } from './references.ts';
+import { parseBody } from '../request.ts';
+import { answered, askOf, begun } from '../turn-routes.ts';
+import { responses } from './dialect.ts';
 import { type SizedAsk, SocketMemory } from './socket-memory.ts';
 import { type EventFrame, ResponseStream } from './stream.ts';
 
 /** How many requests may wait on one socket; together they are at most as large as one body. */
-const WAITING = 32;
-/** As in OpenAI's API: how many responses may be under way at once, and how many lanes may have a name. */
-const UNDER_WAY = 16;
-const NAMED = 32;
+const MAX_WAITING = 32;
+/** As in OpenAI's API: how many responses may run at once, and how many lanes may have a name. */
+const MAX_RUNNING = 16;
+const MAX_NAMED = 32;
 const NAME = /^[\w.-]{1,256}$/;
-/** Characters of events that are written before it is asked whether there is room for more. */
+/** Characters of events that are written before the sender checks whether there is room for more. */
 const BATCH = 64 * 1024;
-/** Going away: clients that know how to connect again do so. */
+/** Going away (RFC 6455, section 7.4.1): clients may connect again. */
 const GOING_AWAY = 1001;
 const TRY_AGAIN_LATER = 1013;
 
 /** `/v1/responses` over WebSockets (Open Responses, "WebSocket transport"). */
 export class ResponseSockets implements SocketRoute {
-  readonly path = '/v1/responses';
+  readonly path = responses.path;
   readonly messageLimit: number;
   private readonly opened = new Set<ResponseSocket>();
   private retired: Fault | undefined;
 
   constructor(
-    private readonly gateway: Gateway,
-    /** How long a socket may be open, in milliseconds. */
-    private readonly lifetime: number,
+    private readonly api: Pick<Api, 'turns'>,
+    private readonly settings: SettingsSource,
   ) {
-    this.messageLimit = gateway.bodyLimit;
+    this.messageLimit = settings().bodyBytes;
   }
 
   open(socket: Socket, opening: SocketOpening): SocketReader {
-    const opened = new ResponseSocket(socket, opening, this.gateway, this.lifetime);
+    const opened = new ResponseSocket(socket, opening, this.api, this.settings);
     this.opened.add(opened);
     socket.gone.addEventListener('abort', () => this.opened.delete(opened));
     if (this.retired) opened.retire(this.retired);
@@ -58,13 +55,13 @@ export class ResponseSockets implements SocketRoute {
 
 /** One message of a client. */
 interface SocketRequest {
-  /** Requests of one lane are answered one after the other. Most clients know only the one without a name. */
+  /** Requests of one lane are answered one after the other. Most clients use only the lane without a name. */
   lane: string;
   body: Record<string, unknown>;
   size: number;
 }
 
-/** Requests are answered in the order of asking, one at a time: on each lane, where a client names several. */
+/** Requests of a lane are answered in the order in which they came, one at a time; lanes run side by side. */
 class ResponseSocket implements SocketReader {
   private readonly waiting: SocketRequest[] = [];
   private readonly busy = new Set<string>();
@@ -75,15 +72,16 @@ class ResponseSocket implements SocketReader {
   constructor(
     private readonly socket: Socket,
     private readonly opening: SocketOpening,
-    private readonly gateway: Gateway,
-    lifetime: number,
+    private readonly api: Pick<Api, 'turns'>,
+    private readonly settings: SettingsSource,
   ) {
-    this.memory = new SocketMemory(gateway.bodyLimit);
-    // When as much time has passed again, nobody is waited for any more.
+    const { bodyBytes, socketMs } = settings();
+    this.memory = new SocketMemory(bodyBytes);
+    // What still runs after the same time again is not waited for any more.
     const life = setInterval(() => {
       if (this.retired) this.leave(this.retired);
-      else this.retire(expired(lifetime));
-    }, lifetime);
+      else this.retire(expired(socketMs));
+    }, socketMs);
     socket.gone.addEventListener('abort', () => {
       clearInterval(life);
       this.waiting.length = 0;
@@ -97,13 +95,13 @@ class ResponseSocket implements SocketReader {
       lane = laneOf(body.stream_id);
       this.enqueue({ lane, body, size: text.length });
     } catch (error) {
-      // Whoever does not read what it is told is not told more.
+      // A client that sends and does not read gets no further errors.
       if (this.socket.hasRoom) this.socket.say(this.failure(lane, error));
       else this.socket.close(TRY_AGAIN_LATER, 'Too many messages.');
     }
   }
 
-  /** What waits is refused, what is under way may end; then the socket is closed. */
+  /** Requests that wait are refused, and those that run may end; then the socket is closed. */
   retire(reason: Fault): void {
     this.retired ??= reason;
     this.next();
@@ -112,18 +110,18 @@ class ResponseSocket implements SocketReader {
   private enqueue(request: SocketRequest): void {
     const { lane } = request;
     const names = this.lanes.size;
-    if (lane !== '' && !this.lanes.has(lane) && names >= NAMED) throw tooManyLanes(names);
+    if (lane !== '' && !this.lanes.has(lane) && names >= MAX_NAMED) throw tooManyLanes(names);
     const size = this.waiting.reduce((sum, waiting) => sum + waiting.size, request.size);
     const waits = this.waiting.length;
-    if (waits >= WAITING || (waits > 0 && size > this.gateway.bodyLimit)) throw queueFull(waits);
+    if (waits >= MAX_WAITING || (waits > 0 && size > this.settings().bodyBytes)) throw queueFull(waits);
     if (lane !== '') this.lanes.add(lane);
     this.waiting.push(request);
     this.next();
   }
 
-  /** Begins what may begin. */
+  /** Begins the requests that may begin. */
   private next(): void {
-    for (let at = 0; at < this.waiting.length && this.busy.size < UNDER_WAY; ) {
+    for (let at = 0; at < this.waiting.length && this.busy.size < MAX_RUNNING; ) {
       const { lane } = this.waiting[at]!;
       if (this.busy.has(lane)) at++;
       else this.begin(this.waiting.splice(at, 1)[0]!);
@@ -145,10 +143,7 @@ class ResponseSocket implements SocketReader {
     const startedAt = performance.now();
     try {
       if (this.retired) throw this.retired;
-      const { caller } = this.opening;
-      const parsed = parseResponseRequest(bodyOf(body), this.opening.headers, caller);
-      const items = await resolveReferences(parsed.items, caller.tenant, this.gateway);
-      const asked = this.memory.resume({ ask: { ...parsed, items, stream: true }, size });
+      const asked = this.memory.resume({ ask: this.parse(body), size });
       const turn = body.generate === false ? await this.warmUp(lane, asked) : await this.answer(lane, asked);
       if (turn?.state === 'failed') this.evict(lane, body);
       else if (turn) this.memory.keep(lane, asked, turn);
@@ -158,15 +153,21 @@ class ResponseSocket implements SocketReader {
     }
   }
 
-  /** Nothing where the client left before the end. */
-  private async answer(lane: string, { ask }: SizedAsk): Promise<Turn | undefined> {
-    const { made: live } = await run(ask, this.opening.caller, this.gateway);
-    stopWithClient(live, this.socket.gone, ask);
-    await begun(live);
-    const { asked, shown, session, log } = live;
-    const writer = new ResponseStream(asked, shown, session, -1, frameOf(lane));
+  private parse(message: Record<string, unknown>): Ask {
+    const { headers, caller } = this.opening;
+    const { overflow } = this.settings();
+    return { ...askOf(responses, bodyOf(message), { headers, caller, overflow }), delivery: 'stream' };
+  }
+
+  /** Resolves to nothing where the client disconnected before the end. */
+  private async answer(lane: string, { ask }: SizedAsk): Promise<AnsweredTurn | undefined> {
+    const { caller } = this.opening;
+    const { result: view } = await this.api.turns.create({ ask, caller, gone: this.socket.gone });
+    await begun(view);
+    const { log } = view;
+    const writer = new ResponseStream(view, -1, frameOf(lane));
     await this.write(writer.open());
-    for (let seen = 0, more = true; more; more = await live.more(seen)) {
+    for (let seen = 0, more = true; more; more = await view.more(seen)) {
       while (seen < log.length) {
         let text = '';
         while (seen < log.length && text.length < BATCH) text += writer.delta(log[seen++]!);
@@ -174,26 +175,27 @@ class ResponseSocket implements SocketReader {
         if (this.socket.gone.aborted) return undefined;
       }
     }
-    const turn = await live.ended;
+    const turn = await answered(view);
     await this.write(writer.end(turn));
     return turn;
   }
 
-  /** A response without an answer: its items are part of whatever continues it. */
-  private async warmUp(lane: string, asked: SizedAsk): Promise<undefined> {
-    const { ask } = asked;
-    const { caller } = this.opening;
-    const { sessions, clock } = this.gateway;
-    // What could not be answered later is refused now.
-    candidatesFor(ask, this.gateway);
-    if (ask.state.kind === 'response') await sessions.expect(caller.tenant, ask.state);
-    const now = clock();
-    const session = newSessionId(now);
-    const intent = waitingIntent(ask, caller, { id: newTurnId(session, now), session, createdAt: now });
-    const turn: Turn = { ...intent, state: 'completed', completedAt: now, output: [], finish: [] };
-    const writer = new ResponseStream(intent, false, undefined, -1, frameOf(lane));
+  /** A response without an answer: its items become part of the input of the request that continues it. */
+  private async warmUp(lane: string, { ask, size }: SizedAsk): Promise<undefined> {
+    const asked = await this.api.turns.check(ask, this.opening.caller);
+    const completedAt = asked.createdAt;
+    const turn: AnsweredTurn = {
+      kind: 'ask',
+      parent: null,
+      ...asked,
+      state: 'completed',
+      completedAt,
+      output: [],
+      finish: [],
+    };
+    const writer = new ResponseStream({ asked, retention: 'none', session: undefined }, -1, frameOf(lane));
     await this.write(writer.open() + writer.end(turn));
-    this.memory.keepPending(lane, asked, intent.id);
+    this.memory.keepPending(lane, { ask: { ...ask, input: asked.input }, size }, asked.id);
   }
 
   private async write(events: string): Promise<void> {
@@ -206,7 +208,7 @@ class ResponseSocket implements SocketReader {
   }
 
   private failure(lane: string, error: unknown, durationMs = 0): string {
-    const fault = toFault(error);
+    const fault = faultOf(error);
     this.opening.onFailure(fault, durationMs);
     return errorEvent(lane, fault);
   }
@@ -224,7 +226,7 @@ function laneOf(name: unknown): string {
   throw new Fault('invalid_stream_id', `\`stream_id\`: expected ${expected}.`, { param: 'stream_id' });
 }
 
-/** The body of the same request over HTTP. What only says how it is carried is left out: it is known here. */
+/** The body of the same request over HTTP, without the fields about its transport. */
 function bodyOf(message: Record<string, unknown>): Record<string, unknown> {
   const { type, stream_id, generate, stream, stream_options, background, ...body } = message;
   if (type !== 'response.create') throw invalid('type', '`response.create`');
@@ -234,14 +236,14 @@ function bodyOf(message: Record<string, unknown>): Record<string, unknown> {
   return body;
 }
 
-/** One event a line; JSON has no line breaks of its own. On a lane with a name, each event bears it. */
+/** One event a line: JSON text has no line breaks. On a lane with a name, each event has that name. */
 function frameOf(lane: string): EventFrame {
   if (lane === '') return (_type, _sequence, json) => `${json}\n`;
   const named = `{"stream_id":"${lane}",`;
   return (_type, _sequence, json) => `${named}${json.slice(1)}\n`;
 }
 
-/** A failure that is no part of a response (Open Responses, `WebSocketErrorEvent`). */
+/** A failure that belongs to no response (Open Responses, `WebSocketErrorEvent`). */
 function errorEvent(lane: string, fault: Fault): string {
   const { status } = fault.kind;
   const stream_id = lane === '' ? undefined : lane;

@@ -1,0 +1,11 @@
+import type { Caller } from '../core/request.ts';
+
+/** Knows the callers by what their requests carry. */
+export interface Authenticator {
+  /**
+   * The caller of a request with these headers. Throws, or rejects with, `missing_key` or `invalid_key` where
+   * there is none. It is asked once for each request, before anything else is done for it; an implementation
+   * that has to ask a store or another service therefore caches what it learns.
+   */
+  authenticate(headers: Headers): Caller | Promise<Caller>;
+}

@@ -1,0 +1,85 @@
+import type { Api } from '../api/api.ts';
+import type { Ask, DialectName } from '../core/ask.ts';
+import type { Delta } from '../core/delta.ts';
+import type { Fault } from '../core/errors.ts';
+import type { TurnId } from '../core/ids.ts';
+import type { TurnPolicy } from '../core/policy.ts';
+import type { ProtocolName } from '../core/prompt.ts';
+import type { Caller } from '../core/request.ts';
+import type { AnsweredTurn } from '../core/turn.ts';
+import type { TurnView } from '../core/turn-view.ts';
+import type { Route, SettingsSource } from './route.ts';
+
+/**
+ * An API in whose words callers ask for turns: everything that tells it from another one. A dialect translates
+ * and decides nothing: it parses a request to an `Ask`, and writes a turn in its own words. `v1/turn-routes.ts`
+ * does the rest for every dialect. A new dialect is one object of this type and one line in `v1/dialects.ts`.
+ *
+ * A dialect keeps nothing between requests; all of its methods may be called at any time, for any turn. A turn
+ * that was asked for in another dialect can be written, too.
+ */
+export interface Dialect {
+  /** Stored with the turns that are asked for in this dialect; it must not change once there are some. */
+  name: DialectName;
+  /** The wire protocol with the same field names; becomes `Ask.vocabulary`. */
+  protocol: ProtocolName;
+  /** A POST to this path asks for a turn. A turn is fetched at `<path>/<public id>`, with a route of `routes`. */
+  path: string;
+  /** What happens when an answer breaks off, unless a header, the key or the configuration says it. */
+  whenBroken: TurnPolicy['whenBroken'];
+  /** The turn's id as callers of this dialect see it. */
+  publicId(turn: TurnId): string;
+  /**
+   * A request's body as an ask. Throws `invalid_request` with the field's name for anything that is malformed;
+   * fields that are not known go to `extra`. The ask says in `retention` whether the turn is kept, and in
+   * `delivery` how its answer is sent.
+   *
+   * What `whole` or `stream` need of the request, beside what every ask has, goes to `echo`: it is stored with
+   * the turn, so that a replay is the same.
+   */
+  parse(body: Record<string, unknown>, context: ParseContext): ParsedAsk;
+  /**
+   * The body of the reply for a turn that has ended, however it ended. Throws a `Fault` where the dialect cannot
+   * express the outcome; the fault is then sent as `error` writes it.
+   */
+  whole(view: TurnView, turn: AnsweredTurn): Record<string, unknown>;
+  /**
+   * Writes the turn's stream. Events are numbered from 0 on, and those up to number `after` are left out: the
+   * reader has them; with -1, it has none.
+   */
+  stream(view: TurnView, after: number): StreamWriter;
+  /** The body of the reply for a turn that is accepted and has not ended. */
+  accepted(view: TurnView): Record<string, unknown>;
+  /** A failure in the dialect's envelope; see `faultResponse` for status and headers. */
+  error(fault: Fault): Response;
+  /** What the dialect has beside asking for a turn: fetching, listing, cancelling. */
+  routes(api: Api, settings: SettingsSource): Route[];
+}
+
+/** What a parser may need beside the body. */
+export interface ParseContext {
+  headers: Headers;
+  caller: Caller;
+  /** What happens to a history that does not fit the model, where the dialect has no field for it. */
+  overflow: Ask['overflow'];
+}
+
+/** An ask as a dialect parses it. The rest is the same for all asks of a dialect, or comes from headers. */
+export type ParsedAsk = Omit<Ask, 'dialect' | 'vocabulary' | 'policy'>;
+
+/**
+ * Writes a turn in a dialect's stream. Each call returns the text of the events that it causes, which
+ * may be none. The same deltas always give the same text, so that a replay is the same to the byte.
+ */
+export interface StreamWriter {
+  /** Before any delta. */
+  open(): string;
+  delta(delta: Delta): string;
+  /** The turn is recorded: the terminal events. */
+  end(turn: AnsweredTurn): string;
+  /**
+   * The turn could not be recorded: an error, and nothing that looks like an end. The error takes no event
+   * number: a reader that resumes must get the turn's own event under that number.
+   */
+  fail(fault: Fault): string;
+}

@@ -1,0 +1,46 @@
+import type { Fault } from '../core/errors.ts';
+import type { Caller } from '../core/request.ts';
+
+/** What the configuration says about requests. It may change while the gateway runs. */
+export interface HttpSettings {
+  /** The largest body of a request, and the largest message of a WebSocket, in bytes. */
+  bodyBytes: number;
+  /** How long a WebSocket may be open, in milliseconds. */
+  socketMs: number;
+  /** What happens to a history that does not fit the model, where the dialect has no field for it. */
+  overflow: 'truncate' | 'error';
+}
+
+/** The settings as they are now. */
+export type SettingsSource = () => HttpSettings;
+
+/** A request whose caller is known. */
+export interface Exchange {
+  request: Request;
+  /** Path parameters, decoded; the rest of the path is under `*`. */
+  params: Readonly<Record<string, string>>;
+  query: URLSearchParams;
+  caller: Caller;
+}
+
+export type Handler = (exchange: Exchange) => Response | Promise<Response>;
+
+interface Endpoint {
+  /** A route for GET answers HEAD, too. */
+  method: 'GET' | 'POST' | 'DELETE';
+  /**
+   * An exact path, or a pattern: `:name` stands for one segment that is not empty, `*` at the end for any
+   * rest. Of several patterns that fit a path, the first one counts; an exact path comes before all patterns.
+   */
+  path: string;
+  /** How the route tells of a failure; OpenAI's envelope where absent. */
+  error?(fault: Fault): Response;
+}
+
+/** What the gateway does for a method and a path, and what a request needs for it. */
+export type Route = Endpoint &
+  (
+    | { access: 'key'; handle: Handler }
+    /** Needs no key. For health alone: it must tell nothing about tenants. */
+    | { access: 'open'; handle(): Response | Promise<Response> }
+  );

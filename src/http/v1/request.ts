@@ -1,0 +1,203 @@
+import { hash } from 'node:crypto';
+import type { SessionRef } from '../../core/ask.ts';
+import { Fault } from '../../core/errors.ts';
+import { parseConversationId } from '../../core/ids.ts';
+import { POLICY_WORDS, type PolicyField, type TurnPolicy } from '../../core/policy.ts';
+import type { Caller, RequestIdentity } from '../../core/request.ts';
+import { invalid } from './fields.ts';
+
+/** What all dialects read of a request: its body, its identity, its session and its policy. */
+
+export interface Body {
+  body: Record<string, unknown>;
+  /** The body as it came: two requests with different texts are different requests. */
+  text: string;
+}
+
+/** Reads a JSON object of at most `limit` bytes; `body_too_large`, `invalid_json` or `invalid_request` otherwise. */
+export async function readBody(request: Request, limit: number): Promise<Body> {
+  const length = request.headers.get('content-length');
+  if (length !== null && Number(length) > limit) throw tooLarge(limit);
+  const text = await readText(request, limit, length === null);
+  if (text === '') throw new Fault('invalid_json', 'The request has no body.');
+  return { body: parseBody(text), text };
+}
+
+/** A JSON object; `invalid_json` or `invalid_request` otherwise. */
+export function parseBody(text: string): Record<string, unknown> {
+  let body: unknown;
+  try {
+    body = JSON.parse(text);
+  } catch (error) {
+    throw new Fault('invalid_json', `The body is not JSON: ${(error as Error).message}.`);
+  }
+  if (body === null || typeof body !== 'object' || Array.isArray(body)) {
+    throw new Fault('invalid_request', 'The body must be a JSON object.');
+  }
+  return body as Record<string, unknown>;
+}
+
+async function readText(request: Request, limit: number, isChunked: boolean): Promise<string> {
+  try {
+    return isChunked ? await readChunked(request, limit) : await request.text();
+  } catch (cause) {
+    if (cause instanceof Fault || !request.signal.aborted) throw cause;
+    throw new Fault('invalid_json', 'The client disconnected before the body was complete.', { cause });
+  }
+}
+
+/** Stops reading where the body passes the limit: its length is not known before. */
+async function readChunked(request: Request, limit: number): Promise<string> {
+  if (!request.body) return '';
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of request.body) {
+    size += chunk.byteLength;
+    if (size > limit) throw tooLarge(limit);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+function tooLarge(limit: number): Fault {
+  return new Fault('body_too_large', `The body is over the limit of ${limit} bytes.`);
+}
+
+/** How often an SDK has sent the request before. With this header, the client retries by itself. */
+const RETRY_COUNT = 'x-stainless-retry-count';
+
+const IDEMPOTENCY_KEY = /^[\x21-\x7e]{1,255}$/;
+const QUOTED = /^"(?:[^"\\]|\\["\\])*"$/;
+
+/**
+ * How a retry of this request is recognised: by the caller's own key, or by the body where the client's SDK
+ * retries by itself. Absent where neither header is there; then nothing is hashed.
+ *
+ * `route` is the method and the path as the route was registered; `text` is the body as it came.
+ */
+export function identityOf(
+  headers: Headers,
+  route: string,
+  caller: Caller,
+  text: string,
+): RequestIdentity | undefined {
+  const key = idempotencyKey(headers);
+  const retries = headers.get(RETRY_COUNT);
+  if (key === undefined && retries === null) return undefined;
+  const session = sessionHeader(headers)?.value;
+  return {
+    route,
+    key,
+    fingerprint: fingerprint([key ? '' : caller.key, caller.tenant, route, session], text),
+    isRetry: Number(retries) > 0,
+  };
+}
+
+function idempotencyKey(headers: Headers): string | undefined {
+  const standard = readKey(headers, 'idempotency-key');
+  const common = readKey(headers, 'x-idempotency-key');
+  if (standard !== undefined && common !== undefined && standard !== common) {
+    throw new Fault(
+      'invalid_idempotency_key',
+      '`idempotency-key` and `x-idempotency-key` hold different keys.',
+      { param: 'idempotency-key' },
+    );
+  }
+  return standard ?? common;
+}
+
+function readKey(headers: Headers, name: string): string | undefined {
+  const value = headers.get(name);
+  if (value === null) return undefined;
+  const key = value.startsWith('"') ? unquoted(value) : value;
+  if (key !== undefined && IDEMPOTENCY_KEY.test(key)) return key;
+  throw new Fault('invalid_idempotency_key', `The key in \`${name}\` is malformed.`, { param: name });
+}
+
+/** A string as structured fields write it (RFC 9651, section 3.3.3); clients send keys with quotes and without. */
+function unquoted(value: string): string | undefined {
+  return QUOTED.test(value) ? value.slice(1, -1).replace(/\\(.)/g, '$1') : undefined;
+}
+
+/** The parts are written as JSON, so that different parts never give the same text. */
+function fingerprint(parts: readonly (string | undefined)[], text: string): string {
+  return hash('sha256', `${JSON.stringify(parts)}\n${text}`, 'hex').slice(0, 16);
+}
+
+/**
+ * The headers that name a session, the first one that is there counts: ours, then those that coding agents and
+ * other gateways use, so that their clients need no change.
+ */
+const SESSION_HEADERS = [
+  'x-clawhold-session-id',
+  'session-id',
+  'session_id',
+  'x-claude-code-session-id',
+  'x-session-id',
+  'x-litellm-session-id',
+  'x-bf-session-id',
+  'x-session-affinity',
+];
+
+const SESSION_NAME = /^[\x21-\x7e]{1,255}$/;
+
+/** The session that a header names; `invalid_session_id` where it is malformed. */
+export function sessionFromHeaders(headers: Headers): SessionRef | undefined {
+  const header = sessionHeader(headers);
+  return header && sessionRef(header.value, header.name);
+}
+
+function sessionHeader(headers: Headers): { name: string; value: string } | undefined {
+  for (const name of SESSION_HEADERS) {
+    const value = headers.get(name);
+    if (value !== null) return { name, value };
+  }
+  return undefined;
+}
+
+/** A `conv_…` id addresses that session; any other text is a name in the caller's tenant. */
+export function sessionRef(value: unknown, param: string): SessionRef {
+  if (typeof value !== 'string' || !SESSION_NAME.test(value)) {
+    throw new Fault('invalid_session_id', `The session id in \`${param}\` is malformed.`, { param });
+  }
+  const id = parseConversationId(value);
+  if (id) return { id };
+  if (value.startsWith('conv_')) {
+    throw new Fault('session_not_found', `Conversation with id '${value}' not found.`, { param });
+  }
+  return { name: value };
+}
+
+/** `conversation` of a body: an id, or an object with one. */
+export function conversationRef(value: unknown): SessionRef | undefined {
+  if (value === undefined || value === null) return undefined;
+  const id = typeof value === 'object' ? (value as { id?: unknown }).id : value;
+  return sessionRef(id, 'conversation');
+}
+
+/** The header of each field of the policy: `onDisconnect` is `x-clawhold-on-disconnect`. */
+const POLICY_HEADERS = (Object.keys(POLICY_WORDS) as PolicyField[]).map((field) => ({
+  field,
+  name: `x-clawhold-${field.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`,
+  words: POLICY_WORDS[field] as readonly string[],
+}));
+
+/**
+ * How the turn of a request meets trouble: as its headers say, then as its key and the configuration say, and
+ * for a broken answer at last as the dialect says (`whenBroken`).
+ */
+export function policyOf(
+  headers: Headers,
+  { policy }: Caller,
+  whenBroken: TurnPolicy['whenBroken'],
+): TurnPolicy {
+  const fromHeaders: Partial<Record<PolicyField, string>> = {};
+  for (const { field, name, words } of POLICY_HEADERS) {
+    const word = headers.get(name);
+    if (word === null) continue;
+    if (!words.includes(word)) throw invalid(name, words.join(' or '));
+    fromHeaders[field] = word;
+  }
+  // Every word was checked against the words of its field.
+  return { ...policy, whenBroken: policy.whenBroken ?? whenBroken, ...fromHeaders } as TurnPolicy;
+}

@@ -1,0 +1,90 @@
+import type { Api } from '../../../api/api.ts';
+import { responseNotFound } from '../../../api/responses.ts';
+import { isFetchable } from '../../../core/ask.ts';
+import { parseResponseId, responseId, type TurnId } from '../../../core/ids.ts';
+import type { TurnView } from '../../../core/turn-view.ts';
+import type { Dialect } from '../../dialect.ts';
+import { errorResponse } from '../../envelope.ts';
+import type { Exchange, Handler, Route } from '../../route.ts';
+import { pageOf, pageQuery } from '../pages.ts';
+import { answered, currentBody, replyStream, startingAfter } from '../turn-routes.ts';
+import { parseResponseRequest } from './parse.ts';
+import { outputItem, type ResponseView, response } from './response.ts';
+import { ResponseStream } from './stream.ts';
+
+const PATH = '/v1/responses';
+
+/** OpenAI's Responses API, as Open Responses specifies it. */
+export const responses: Dialect = {
+  name: 'responses',
+  protocol: 'openai-responses',
+  path: PATH,
+  whenBroken: 'restart',
+  publicId: responseId,
+  parse: parseResponseRequest,
+  whole: (view, turn) => responseOf(view, turn),
+  stream: (view, after) => new ResponseStream(view, after),
+  accepted: (view) =>
+    responseOf(view, { ...view.asked, state: view.state === 'queued' ? 'queued' : 'running' }),
+  error: errorResponse,
+  routes,
+};
+
+const responseOf = ({ retention, session }: TurnView, turn: ResponseView['turn']): Record<string, unknown> =>
+  response({ turn, store: isFetchable(retention), session });
+
+function routes(api: Api): Route[] {
+  const path = `${PATH}/:id`;
+  const access = 'key';
+  return [
+    { method: 'GET', path, access, handle: retrieve(api.responses) },
+    { method: 'DELETE', path, access, handle: remove(api.responses) },
+    { method: 'POST', path: `${path}/cancel`, access, handle: cancel(api.responses) },
+    { method: 'GET', path: `${path}/input_items`, access, handle: inputItems(api.responses) },
+  ];
+}
+
+type Responses = Api['responses'];
+
+function turnId({ params }: Exchange): TurnId {
+  const id = parseResponseId(params.id!);
+  if (!id) throw responseNotFound(params.id!);
+  return id;
+}
+
+/** With `stream`, all events of the response, or those after one of them; also long after it has ended. */
+function retrieve(stored: Responses): Handler {
+  return async (exchange) => {
+    const { caller, query, request } = exchange;
+    const view = await stored.get(caller, turnId(exchange));
+    if (query.get('stream') !== 'true') return Response.json(await currentBody(view, responses));
+    const after = startingAfter(query, request.headers);
+    return replyStream({ result: view, replayed: false }, new ResponseStream(view, after), true);
+  };
+}
+
+function remove(stored: Responses): Handler {
+  return async (exchange) => {
+    const id = turnId(exchange);
+    await stored.remove(exchange.caller, id);
+    return Response.json({ id: responseId(id), object: 'response', deleted: true });
+  };
+}
+
+function cancel(stored: Responses): Handler {
+  return async (exchange) => {
+    const { caller } = exchange;
+    const id = turnId(exchange);
+    const view = await stored.get(caller, id);
+    await stored.cancel(caller, id);
+    return Response.json(responseOf(view, await answered(view)));
+  };
+}
+
+function inputItems(stored: Responses): Handler {
+  return async (exchange) => {
+    const query = pageQuery(exchange.query, 'desc');
+    const items = await stored.inputItems(exchange.caller, turnId(exchange));
+    return Response.json(pageOf(items.map(outputItem), query));
+  };
+}

@@ -1,0 +1,226 @@
+import type { Api } from '../../api/api.ts';
+import { type Ask, isBackground, isFetchable, isKept, isStreamed } from '../../core/ask.ts';
+import { Fault, faultOf } from '../../core/errors.ts';
+import { conversationId, responseId } from '../../core/ids.ts';
+import type { Once } from '../../core/request.ts';
+import type { AnsweredTurn } from '../../core/turn.ts';
+import { Cancelled, type Receipt, type TurnView } from '../../core/turn-view.ts';
+import { dollars } from '../../core/usage.ts';
+import type { Dialect, ParseContext, StreamWriter } from '../dialect.ts';
+import type { Handler, Route, SettingsSource } from '../route.ts';
+import { identityOf, policyOf, readBody } from './request.ts';
+
+/** Asking for a turn and answering with it, once for all dialects. */
+
+/** All routes of a dialect. */
+export function turnRoutes(dialect: Dialect, api: Api, settings: SettingsSource): Route[] {
+  const error = (fault: Fault) => dialect.error(fault);
+  const create: Route = {
+    method: 'POST',
+    path: dialect.path,
+    access: 'key',
+    handle: createTurn(dialect, api, settings),
+  };
+  return [create, ...dialect.routes(api, settings)].map((route) => ({ error, ...route }));
+}
+
+function createTurn(dialect: Dialect, { turns }: Pick<Api, 'turns'>, settings: SettingsSource): Handler {
+  const route = `POST ${dialect.path}`;
+  return async ({ request, caller }) => {
+    const { headers, signal } = request;
+    const { bodyBytes, overflow } = settings();
+    const { body, text } = await readBody(request, bodyBytes);
+    const identity = identityOf(headers, route, caller, text);
+    const ask = askOf(dialect, body, { headers, caller, overflow });
+    const once = await turns.create({ ask, caller, identity, gone: signal });
+    if (!isBackground(ask.delivery)) {
+      await begunOnce(once);
+      if (once.result.state === 'queued') return replyAccepted(once, dialect);
+    }
+    if (isStreamed(ask.delivery)) {
+      // Only of a turn that was asked for before can a client have seen events.
+      const after = once.replayed ? lastEventId(headers) : -1;
+      return replyStream(once, dialect.stream(once.result, after), after >= 0);
+    }
+    if (isBackground(ask.delivery)) {
+      return Response.json(await currentBody(once.result, dialect), { headers: turnHeaders(once) });
+    }
+    return replyWhole(once, dialect);
+  };
+}
+
+/** A body in a dialect as an ask. */
+export function askOf(dialect: Dialect, body: Record<string, unknown>, context: ParseContext): Ask {
+  return {
+    ...dialect.parse(body, context),
+    dialect: dialect.name,
+    vocabulary: dialect.protocol,
+    policy: policyOf(context.headers, context.caller, dialect.whenBroken),
+  };
+}
+
+/** The recorded turn. Views are only of turns that asked a model. */
+export const answered = (view: TurnView): Promise<AnsweredTurn> => view.ended as Promise<AnsweredTurn>;
+
+/**
+ * Resolves when there is something to answer with: the turn has begun, waits for a claw (it is `queued` then),
+ * or was cancelled before its first delta. Rejects with any failure before that.
+ */
+export async function begun(view: TurnView): Promise<void> {
+  try {
+    await view.begun;
+  } catch (error) {
+    if (!(error instanceof Cancelled)) throw faultOf(error);
+  }
+}
+
+/** The same for a reply over HTTP: the headers of the turn are sent with a failure, too. */
+export async function begunOnce(once: Once<TurnView>): Promise<void> {
+  try {
+    await begun(once.result);
+  } catch (error) {
+    throw faultOf(error).with(turnHeaders(once));
+  }
+}
+
+/** What is known of a turn, for the headers of a reply. */
+export function turnHeaders({ result: view, replayed }: Once<TurnView>): Record<string, string> {
+  const headers: Record<string, string> = view.receipt ? receiptHeaders(view.receipt) : {};
+  if (isFetchable(view.retention)) headers['x-clawhold-response-id'] = responseId(view.asked.id);
+  if (view.session) headers['x-clawhold-session-id'] = conversationId(view.session.id);
+  if (replayed) headers['x-clawhold-replayed'] = 'true';
+  return headers;
+}
+
+function receiptHeaders({ candidate, retries, history, context }: Receipt): Record<string, string> {
+  const name = `${candidate.provider}/${candidate.model}`;
+  const headers: Record<string, string> = { 'x-clawhold-model-id': visible(name) };
+  if (history) headers['x-clawhold-history'] = history;
+  if (retries > 0) headers['x-clawhold-attempted-retries'] = String(retries);
+  if (context && (context.keptTurns > 0 || context.droppedTokens > 0)) {
+    headers['x-clawhold-context'] =
+      `tokens=${context.tokens}; turns=${context.keptTurns}; dropped=${context.droppedTokens}`;
+  }
+  return headers;
+}
+
+/** A model's name may have any character, the value of a header only visible ones. */
+const visible = (name: string): string =>
+  name.toWellFormed().replace(/[^\x20-\x7e]/gu, (character) => encodeURIComponent(character));
+
+/** Replies with the whole turn, when it has ended. */
+export async function replyWhole(once: Once<TurnView>, dialect: Dialect): Promise<Response> {
+  const { result: view } = once;
+  const turn = await answered(view);
+  const headers = turnHeaders(once);
+  if (turn.cost !== undefined) headers['x-clawhold-response-cost'] = String(dollars(turn.cost));
+  try {
+    return Response.json(dialect.whole(view, turn), { headers });
+  } catch (error) {
+    // Output is stored; a retry would replay this failure.
+    if (isKept(view.retention) && turn.output.length > 0) headers['x-should-retry'] = 'false';
+    throw faultOf(error).with(headers);
+  }
+}
+
+/** The body of a turn as it is now. */
+export async function currentBody(view: TurnView, dialect: Dialect): Promise<Record<string, unknown>> {
+  return view.state === 'ended' ? dialect.whole(view, await answered(view)) : dialect.accepted(view);
+}
+
+/** Seconds after which a client should fetch a turn that it waits for. */
+const FETCH_AFTER = 5;
+
+/** Replies for a turn that is accepted and has not ended; it can be fetched at `location`. */
+export function replyAccepted(once: Once<TurnView>, dialect: Dialect): Response {
+  const { result: view } = once;
+  const location = `${dialect.path}/${dialect.publicId(view.asked.id)}`;
+  const headers = { ...turnHeaders(once), location, 'retry-after': String(FETCH_AFTER) };
+  return Response.json(dialect.accepted(view), { status: 202, headers });
+}
+
+/** Replies to a write that is not a turn, and says so where an earlier request did it. */
+export function replyOnce(replayed: boolean, body: Record<string, unknown>): Response {
+  return Response.json(body, replayed ? { headers: { 'x-clawhold-replayed': 'true' } } : undefined);
+}
+
+/** The last event that a reader has, by its `Last-Event-ID` header; -1 where it has none. */
+function lastEventId(headers: Headers): number {
+  const id = headers.get('last-event-id');
+  return id === null ? -1 : eventNumber(id, 'last-event-id');
+}
+
+/** The same for a request that resumes a stream. An SSE client sends the header when it reconnects to the same URL. */
+export function startingAfter(query: URLSearchParams, headers: Headers): number {
+  const after = query.get('starting_after');
+  return headers.has('last-event-id') || after === null
+    ? lastEventId(headers)
+    : eventNumber(after, 'starting_after');
+}
+
+function eventNumber(text: string, param: string): number {
+  if (/^\d{1,15}$/.test(text)) return Number(text);
+  throw new Fault('invalid_request', `\`${param}\`: expected the number of an event.`, { param });
+}
+
+/** Proxies close connections that are silent for long; a comment keeps them open. */
+const KEEP_ALIVE_MS = 15_000;
+
+/**
+ * Streams a turn to one reader, from its first delta. The turn runs on when the reader disconnects. A reader
+ * that `joins` a turn of an earlier request gets the headers at once, even when there is no event to read yet.
+ */
+export function replyStream(once: Once<TurnView>, writer: StreamWriter, joins: boolean): Response {
+  const { result: view } = once;
+  let gone = false;
+  let silent = true;
+  let keepAlive: ReturnType<typeof setInterval> | undefined;
+  const body = new ReadableStream({
+    type: 'direct',
+    async pull(controller: ReadableStreamDirectController) {
+      keepAlive = setInterval(() => {
+        controller.write(': keep-alive\n\n');
+        controller.flush();
+      }, KEEP_ALIVE_MS);
+      const send = (text: string) => {
+        if (text === '') return;
+        silent = false;
+        controller.write(text);
+      };
+      try {
+        send(writer.open());
+        for (let seen = 0, more = true; more && !gone; more = await view.more(seen)) {
+          let text = '';
+          while (seen < view.log.length) text += writer.delta(view.log[seen++]!);
+          send(text);
+          // Headers go out with the first byte.
+          if (joins && silent && view.state !== 'ended') send(': nothing yet\n\n');
+          await controller.flush();
+        }
+        if (!gone) send(await ending(view, writer));
+      } finally {
+        clearInterval(keepAlive);
+        controller.close();
+      }
+    },
+    cancel() {
+      gone = true;
+      clearInterval(keepAlive);
+    },
+  } as Bun.DirectUnderlyingSource);
+  return new Response(body, {
+    headers: {
+      ...turnHeaders(once),
+      'content-type': 'text/event-stream; charset=utf-8',
+      'cache-control': 'no-cache, no-transform',
+      'x-accel-buffering': 'no',
+    },
+  });
+}
+
+function ending(view: TurnView, writer: StreamWriter): Promise<string> {
+  return answered(view).then(
+    (turn) => writer.end(turn),
+    (error) => writer.fail(faultOf(error)),
+  );
+}
