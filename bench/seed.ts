@@ -2,16 +2,16 @@ import { join } from 'node:path';
 import { itemsTokens } from '../src/context/tokens.ts';
 import { newSessionId, newTurnId, type TurnId } from '../src/core/ids.ts';
 import type { Item } from '../src/core/items.ts';
-import type { Session } from '../src/core/turn.ts';
+import type { Ask, Outcome, PlacedIntent, Session } from '../src/core/turn.ts';
 import { DEFAULT_TENANT } from '../src/security/keys.ts';
-import { digestItems, EMPTY_DIGEST } from '../src/session/digest.ts';
+import { digestItems, EMPTY_DIGEST } from '../src/session/history.ts';
 import { MemoryBlobStore } from '../src/stores/memory/blob-store.ts';
 import { MemoryJournal } from '../src/stores/memory/journal.ts';
 import { sessionColumns } from '../src/stores/sqlite/columns.ts';
 import { openDatabase } from '../src/stores/sqlite/database-file.ts';
 import { Operations } from '../src/stores/sqlite/operations.ts';
-import { SqliteSessionStore } from '../src/stores/sqlite/session-store.ts';
-import { commit } from '../src/turn/record.ts';
+import { SqliteStore } from '../src/stores/sqlite/store.ts';
+import { appendToLog } from '../src/turn/record/commit.ts';
 
 /** Fills data directories with the gateway's own storage code: the same data as real turns, in less time. */
 
@@ -36,7 +36,9 @@ export function seedSessions(dataDir: string, count: number): void {
   const operations = new Operations(database);
   const block = database.transaction((from: number, to: number) => {
     for (let number = from; number < to; number++) {
-      operations.createSession(sessionColumns(newSession(`caller-${Bun.hash(String(number)).toString(36)}`)));
+      operations.turns.createSession(
+        sessionColumns(newSession(`caller-${Bun.hash(String(number)).toString(36)}`)),
+      );
     }
   });
   for (let from = 0; from < count; from += 10_000) block(from, Math.min(count, from + 10_000));
@@ -53,8 +55,8 @@ export async function seedTurns(
   question: string,
   answer: string,
 ): Promise<void> {
-  const store = await SqliteSessionStore.open(databaseOf(dataDir));
-  const parts = { store, journal: new MemoryJournal(), blobs: new MemoryBlobStore() };
+  const store = await SqliteStore.open(databaseOf(dataDir));
+  const parts = { log: store, journal: new MemoryJournal(), blobs: new MemoryBlobStore() };
   const input: Item[] = [message('user', 'input_text', question)];
   const output: Item[] = [message('assistant', 'output_text', answer)];
   for (const [name, turns] of Object.entries(sessions)) {
@@ -69,21 +71,19 @@ export async function seedTurns(
       const createdAt = Date.now();
       const id = newTurnId(session, createdAt);
       digest = digestItems(digest, input);
-      const standing = { branchTokens, inputTokens, digest, moveHead: { from: parent } };
-      const intent = {
-        ...{ id, tenant: DEFAULT_TENANT, session, parent, createdAt, dialect: 'chat' as const },
-        ...{ model: 'openai/say-5', input, settings: { max_output_tokens: 100 }, metadata: {}, standing },
+      const intent: PlacedIntent = {
+        ...ASK,
+        ...{ kind: 'placed', id, tenant: DEFAULT_TENANT, session, createdAt, key: 'root', input },
+        position: { parent, branchTokens, inputTokens, digest, moveHead: { from: parent } },
       };
-      const outcome = {
-        ...{
-          state: 'completed' as const,
-          completedAt: createdAt,
-          provider: 'openai',
-          protocol: 'openai-chat',
-        },
-        ...{ servedModel: 'say-5', output, finish: [{ unified: 'stop' as const, raw: 'stop' }] },
+      const outcome: Outcome = {
+        state: 'completed',
+        completedAt: createdAt,
+        answeredBy: { provider: 'openai', protocol: 'openai-chat', model: 'say-5' },
+        output,
+        finish: [{ unified: 'stop', raw: 'stop' }],
       };
-      pending.push(commit({ slim: intent, outcome, deltas: [] }, parts));
+      pending.push(appendToLog({ intent, outcome, deltas: [], events: [] }, parts));
       branchTokens += inputTokens + answerTokens;
       digest = digestItems(digest, output);
       parent = id;

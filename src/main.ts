@@ -1,13 +1,14 @@
 import { openApi } from './api/api.ts';
+import type { FoundProvider } from './claws/find-providers.ts';
 import { type Environment, openClaws } from './composition/claws.ts';
 import { openKeys } from './composition/keys.ts';
 import { openStores } from './composition/stores.ts';
 import { type GatewayCounts, openTurnPath } from './composition/turn-path.ts';
-import type { FoundProvider } from './claws/find-providers.ts';
 import { type Config, restartNeeded } from './config/config.ts';
 import { systemClock } from './core/clock.ts';
 import { Fault } from './core/errors.ts';
 import { emitTo } from './core/events.ts';
+import type { Dialect } from './http/dialect.ts';
 import { openServer } from './http/server.ts';
 import { openLog } from './observe/log.ts';
 import { DEFAULT_TENANT } from './security/keys.ts';
@@ -39,7 +40,17 @@ export interface RunningGateway {
   stop(): Promise<void>;
 }
 
-export async function startGateway(initial: Config, env: Environment): Promise<RunningGateway> {
+/** What a program that starts a gateway of its own may bring. */
+export interface Extensions {
+  /** The dialects that callers may speak; the gateway's own ones where absent. */
+  dialects?: readonly Dialect[];
+}
+
+export async function startGateway(
+  initial: Config,
+  env: Environment,
+  { dialects }: Extensions = {},
+): Promise<RunningGateway> {
   let config = initial;
   const log = openLog(config.log.level);
   const emit = emitTo([log.listen]);
@@ -63,6 +74,7 @@ export async function startGateway(initial: Config, env: Environment): Promise<R
     settings: () => ({ ...config.limits, overflow: config.context.overflow }),
     health: { ready: () => accepting, probeStore: () => probe(stores.log) },
     startedAt: systemClock(),
+    dialects,
     emit,
   }).listen();
   return {

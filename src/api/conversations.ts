@@ -1,4 +1,4 @@
-import type { SessionRef } from '../core/ask.ts';
+import type { SessionRef } from '../core/delivery.ts';
 import { Fault } from '../core/errors.ts';
 import {
   conversationId,

@@ -1,4 +1,4 @@
-import { isFetchable } from '../core/ask.ts';
+import { isFetchable } from '../core/delivery.ts';
 import { Fault } from '../core/errors.ts';
 import { responseId, type TurnId } from '../core/ids.ts';
 import { type IdentifiedItem, identified } from '../core/item-positions.ts';

@@ -1,12 +1,12 @@
-import { type Ask, isBackground, isKept } from '../core/ask.ts';
-import { type TurnId } from '../core/ids.ts';
+import { isBackground, isKept } from '../core/delivery.ts';
+import type { TurnId } from '../core/ids.ts';
 import type { Item } from '../core/items.ts';
 import type { Caller, Once, RequestIdentity, Tenant } from '../core/request.ts';
-import type { Asked } from '../core/turn.ts';
+import type { Ask, Asked } from '../core/turn.ts';
 import type { TurnView } from '../core/turn-view.ts';
-import { checkTurn, createTurn } from '../turn/run.ts';
 import { findTurn } from '../turn/live/find-turn.ts';
 import type { TurnPath } from '../turn/path.ts';
+import { checkTurn, createTurn } from '../turn/run.ts';
 
 /** A request for a turn, in any dialect. */
 export interface TurnRequest {

@@ -50,7 +50,10 @@ export function openTurnPath(
   const path: TurnPath = {
     directory,
     capabilities: (candidate) => directory.claw(candidate).capabilities,
-    dispatch: chain(interceptors, dispatchTo((candidate) => directory.claw(candidate), emit)),
+    dispatch: chain(
+      interceptors,
+      dispatchTo((candidate) => directory.claw(candidate), emit),
+    ),
     sessions: new Sessions({ log, heads, clock: systemClock }),
     log,
     blobs,
@@ -83,7 +86,10 @@ export function openTurnPath(
 }
 
 const leaseLimits = ({ limits }: Config) => ({ queue: limits.sessionQueue });
-const slotLimits = ({ turns, limits }: Config) => ({ running: turns.background, waiting: limits.backgroundQueue });
+const slotLimits = ({ turns, limits }: Config) => ({
+  running: turns.background,
+  waiting: limits.backgroundQueue,
+});
 const retention = (config: Config) => ({ retentionMs: config.retention.idempotencyMs });
 const turnSettings = ({ limits, turns }: Config) => ({
   sessionWaitMs: limits.sessionWaitMs,

@@ -1,5 +1,5 @@
-import type { Retention } from './ask.ts';
 import type { Candidate } from './candidate.ts';
+import type { Retention } from './delivery.ts';
 import type { Delta } from './delta.ts';
 import type { Asked, Session, Turn } from './turn.ts';
 

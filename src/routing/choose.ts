@@ -1,10 +1,10 @@
-import type { Ask } from '../core/ask.ts';
 import { type Candidate, candidateName } from '../core/candidate.ts';
 import type { Directory, Service } from '../core/directory.ts';
 import { Fault } from '../core/errors.ts';
 import { nearestModels } from '../core/nearest.ts';
 import type { ProtocolName } from '../core/prompt.ts';
 import type { Settings } from '../core/settings.ts';
+import type { Ask } from '../core/turn.ts';
 
 /** What of an ask decides who can answer it. */
 export type Choice = Pick<Ask, 'model' | 'fallbacks' | 'vocabulary' | 'settings'>;
@@ -41,11 +41,7 @@ function lacking(settings: Settings, able: { choices: boolean; logprobs: boolean
 }
 
 /** The candidates behind names, each once. A name that cannot be called now is skipped, unless none can. */
-function findAny(
-  names: readonly string[],
-  vocabulary: ProtocolName,
-  directory: Directory,
-): Candidate[] {
+function findAny(names: readonly string[], vocabulary: ProtocolName, directory: Directory): Candidate[] {
   const found: Candidate[] = [];
   for (const name of names) {
     for (const next of find(name, vocabulary, directory)) if (!found.some(isSame(next))) found.push(next);
@@ -60,7 +56,9 @@ const isSame = (one: Candidate) => (other: Candidate) =>
 function find(name: string, vocabulary: ProtocolName, directory: Directory): Candidate[] {
   const service = serviceOf(name, directory);
   if (service) return service.ready ? [candidate(service, modelPart(name), vocabulary, directory)] : [];
-  return directory.providersOf(name).map((id) => candidate(directory.service(id)!, name, vocabulary, directory));
+  return directory
+    .providersOf(name)
+    .map((id) => candidate(directory.service(id)!, name, vocabulary, directory));
 }
 
 /** The provider of a `provider/model` name, where it may have the model. */
@@ -73,7 +71,12 @@ function serviceOf(name: string, directory: Directory): Service | undefined {
 
 const modelPart = (name: string): string => name.slice(name.indexOf('/') + 1);
 
-function candidate(service: Service, model: string, vocabulary: ProtocolName, directory: Directory): Candidate {
+function candidate(
+  service: Service,
+  model: string,
+  vocabulary: ProtocolName,
+  directory: Directory,
+): Candidate {
   const { provider } = service;
   // A provider that speaks the caller's own vocabulary gets the request without a translation.
   const protocol = service.protocols.includes(vocabulary) ? vocabulary : service.protocols[0];

@@ -29,10 +29,7 @@ export function timeLimits(timeouts: () => Timeouts): Interceptor {
 }
 
 /** The same bursts; each of them shows the deadline that the provider is alive. */
-function watched(
-  rest: AsyncIterator<readonly Delta[]>,
-  deadline: Deadline,
-): AsyncIterator<readonly Delta[]> {
+function watched(rest: AsyncIterator<readonly Delta[]>, deadline: Deadline): AsyncIterator<readonly Delta[]> {
   return {
     async next() {
       try {

@@ -1,5 +1,5 @@
-import type { SessionRef, StateRef } from '../core/ask.ts';
 import type { Clock } from '../core/clock.ts';
+import type { SessionRef } from '../core/delivery.ts';
 import { Fault } from '../core/errors.ts';
 import {
   conversationId,
@@ -14,7 +14,7 @@ import { itemsOf } from '../core/item-positions.ts';
 import { type Item, isFullHistory } from '../core/items.ts';
 import type { TurnPolicy } from '../core/policy.ts';
 import type { Tenant } from '../core/request.ts';
-import type { BranchTurn, PlacedIntent, Session } from '../core/turn.ts';
+import type { BranchTurn, PlacedIntent, Session, StateRef } from '../core/turn.ts';
 import type { HistoryUse } from '../core/turn-view.ts';
 import type { Head, HeadRequest, Heads } from './heads.ts';
 import { EMPTY_DIGEST, matchHistory, withoutRepeatedInstructions } from './history.ts';
@@ -216,8 +216,7 @@ export class Sessions {
   private resumeSession(request: ResumeRequest, state: StateRef & { kind: 'session' }): Promise<Resumed> {
     const { input, session: id } = request;
     return this.atHead({ ...request, id }, state.ref, async (branch, session) => {
-      if (branch.length === 0)
-        return { branch, input: repairToolPairs([], input, true), history: 'started' };
+      if (branch.length === 0) return { branch, input: repairToolPairs([], input, true), history: 'started' };
       if (state.history && isFullHistory(input)) return this.followHistory(request, session, branch);
       const news = withoutRepeatedInstructions(input, branch);
       return { branch, input: repairToolPairs(branch, news, true), history: 'appended' };
@@ -228,10 +227,7 @@ export class Sessions {
   private async atHead(
     request: HeadRequest,
     ref: SessionRef,
-    follow: (
-      branch: BranchTurn[],
-      session: Session,
-    ) => Promise<Pick<Found, 'branch' | 'input' | 'history'>>,
+    follow: (branch: BranchTurn[], session: Session) => Promise<Pick<Found, 'branch' | 'input' | 'history'>>,
   ): Promise<Resumed> {
     const head = await this.parts.heads.take(request);
     if (!head) throw this.gone(request.tenant, ref);
@@ -325,7 +321,17 @@ function follow(head: Head & { kind: 'leased' }, input: Item[], window: number):
   try {
     const repaired = repairToolPairs(branch, input, true);
     const from = session.head;
-    return { kind: 'head', id: session.id, session, parent: from, branch, input: repaired, lease, from, window };
+    return {
+      kind: 'head',
+      id: session.id,
+      session,
+      parent: from,
+      branch,
+      input: repaired,
+      lease,
+      from,
+      window,
+    };
   } catch (error) {
     lease.release();
     throw error;

@@ -139,7 +139,7 @@ export async function hydratedItems(row: TurnRow, blobs: BlobStore): Promise<Tur
   const { turn } = decodeTurn(row);
   if (row.body.includes(REFERENCE)) {
     turn.input = await hydrate(turn.input, row, blobs);
-    turn.output = await hydrate(turn.output, row, blobs) as typeof turn.output;
+    turn.output = (await hydrate(turn.output, row, blobs)) as typeof turn.output;
   }
   return turn;
 }

@@ -1,4 +1,4 @@
-import type { DialectName, SessionRef } from '../core/ask.ts';
+import type { DialectName, SessionRef } from '../core/delivery.ts';
 import type { GatewayEvent } from '../core/events.ts';
 import type { SessionId, TurnId } from '../core/ids.ts';
 import type { Tenant } from '../core/request.ts';

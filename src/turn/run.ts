@@ -1,7 +1,8 @@
-import { type Ask, isBackground, isKept } from '../core/ask.ts';
+import { isBackground, isKept } from '../core/delivery.ts';
 import { faultOf } from '../core/errors.ts';
 import { newSessionId, newTurnId, type SessionId, type TurnId } from '../core/ids.ts';
 import type { Caller, Once, RequestIdentity } from '../core/request.ts';
+import type { Ask } from '../core/turn.ts';
 import { type Asked, askedOf, turnOf, type WaitingIntent } from '../core/turn.ts';
 import { choose } from '../routing/choose.ts';
 import { answer } from './answer/answer.ts';
@@ -80,7 +81,11 @@ async function accept({ ask, caller, identity }: TurnRequest, path: TurnPath): P
   const createdAt = path.clock();
   const isDeferrable = isKept(ask.retention) && ask.policy.whenDown === 'defer';
   const deferredUntil = isDeferrable ? createdAt + path.settings.deferMs : undefined;
-  return { ...waitingIntent(ask, caller, session, createdAt), deferredUntil, fingerprint: identity?.fingerprint };
+  return {
+    ...waitingIntent(ask, caller, session, createdAt),
+    deferredUntil,
+    fingerprint: identity?.fingerprint,
+  };
 }
 
 /** Throws what `createTurn` would refuse; otherwise the turn as it would begin. It does not run. */

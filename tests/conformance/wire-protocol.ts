@@ -103,8 +103,8 @@ export function lostLeaves(raw: unknown, kept: unknown, structural: RegExp): str
 }
 
 /** The fold without its count of streamed content: a stream may send an item whole, at its end. */
-function amount(deltas: Delta[]): Omit<Folded, 'said'> {
-  const { said: _, ...rest } = foldAll(deltas);
+function amount(deltas: Delta[]): Omit<Folded, 'textLength'> {
+  const { textLength: _, ...rest } = foldAll(deltas);
   return rest;
 }
 

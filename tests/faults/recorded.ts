@@ -2,9 +2,10 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseResponseId, type SessionId, sessionOf, type TurnId } from '../../src/core/ids.ts';
 import type { Item } from '../../src/core/items.ts';
-import type { Tenant, Turn } from '../../src/core/turn.ts';
-import { decodeTurn } from '../../src/session/codec.ts';
-import { SqliteSessionStore } from '../../src/stores/sqlite/session-store.ts';
+import type { Tenant } from '../../src/core/request.ts';
+import type { Turn } from '../../src/core/turn.ts';
+import { decodeTurn } from '../../src/session/stored-turn.ts';
+import { SqliteStore } from '../../src/stores/sqlite/store.ts';
 
 const TENANT = 'default' as Tenant;
 
@@ -29,7 +30,7 @@ export async function readLog<Result>(
   dataDir: string,
   read: (log: RecordedLog) => Promise<Result>,
 ): Promise<Result> {
-  const store = await SqliteSessionStore.open(join(dataDir, 'clawhold.db'));
+  const store = await SqliteStore.open(join(dataDir, 'clawhold.db'));
   try {
     return await read(new RecordedLog(store));
   } finally {
@@ -38,7 +39,7 @@ export async function readLog<Result>(
 }
 
 export class RecordedLog {
-  constructor(private readonly store: SqliteSessionStore) {}
+  constructor(private readonly store: SqliteStore) {}
 
   /** The session that a client names, or the session of its last response. */
   async sessionOf({ name, previous, clientKind }: ConversationReference): Promise<RecordedSession> {
@@ -61,7 +62,7 @@ export class RecordedLog {
   private async turns(session: SessionId): Promise<Turn[]> {
     const nodes = await this.store.readTree(TENANT, session);
     const rows = await Promise.all(nodes.map(({ id }) => this.store.readTurn(TENANT, id)));
-    return rows.map((row) => decodeTurn(row!));
+    return rows.map((row) => decodeTurn(row!).turn);
   }
 }
 

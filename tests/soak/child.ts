@@ -1,5 +1,6 @@
+import type { GatewayCounts } from '../../src/composition/turn-path.ts';
 import { loadConfig } from '../../src/config/load.ts';
-import { type GatewayCounts, startGateway } from '../../src/main.ts';
+import { startGateway } from '../../src/main.ts';
 
 /** The answer of the gateway's process to a message of its parent. */
 export interface State extends GatewayCounts {

@@ -13,7 +13,10 @@ const sources = [...new Bun.Glob('**/*.ts').scanSync(SRC)].map((path) => ({
 /** The words that `docs/architecture.md` explains. */
 function glossary(): string[] {
   const text = readFileSync(join(ROOT, 'docs/architecture.md'), 'utf8');
-  const section = text.slice(text.indexOf('## Glossary'), text.indexOf('\n## ', text.indexOf('## Glossary') + 1));
+  const section = text.slice(
+    text.indexOf('## Glossary'),
+    text.indexOf('\n## ', text.indexOf('## Glossary') + 1),
+  );
   return [...section.matchAll(/^\| \*\*(.+?)\*\* \|/gm)].map((match) => match[1]!);
 }
 

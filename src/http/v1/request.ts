@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import type { SessionRef } from '../../core/ask.ts';
+import type { SessionRef } from '../../core/delivery.ts';
 import { Fault } from '../../core/errors.ts';
 import { parseConversationId } from '../../core/ids.ts';
 import { POLICY_WORDS, type PolicyField, type TurnPolicy } from '../../core/policy.ts';

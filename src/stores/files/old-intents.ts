@@ -1,6 +1,6 @@
-import type { Delivery, Retention, StateRef } from '../../core/ask.ts';
+import type { Delivery, Retention } from '../../core/delivery.ts';
 import type { ProtocolName } from '../../core/prompt.ts';
-import type { Accepted, BranchPosition, PlacedIntent, WaitingIntent } from '../../core/turn.ts';
+import type { Accepted, BranchPosition, PlacedIntent, StateRef, WaitingIntent } from '../../core/turn.ts';
 import type { JournaledIntent } from '../../session/journal.ts';
 
 /** An intent as version 0.1 journaled it: fields that are the same today, and `plan` with what it took to run. */

@@ -1,5 +1,5 @@
-import type { SessionRef } from '../../core/ask.ts';
 import { type Clock, systemClock } from '../../core/clock.ts';
+import type { SessionRef } from '../../core/delivery.ts';
 import type { SessionId, TurnId } from '../../core/ids.ts';
 import type { Tenant } from '../../core/request.ts';
 import type { Session } from '../../core/turn.ts';

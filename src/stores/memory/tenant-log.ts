@@ -1,4 +1,4 @@
-import type { SessionRef } from '../../core/ask.ts';
+import type { SessionRef } from '../../core/delivery.ts';
 import { Fault } from '../../core/errors.ts';
 import type { SessionId, TurnId } from '../../core/ids.ts';
 import type { Session } from '../../core/turn.ts';

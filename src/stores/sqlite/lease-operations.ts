@@ -1,5 +1,5 @@
-import type { SessionRef } from '../../core/ask.ts';
 import type { Clock } from '../../core/clock.ts';
+import type { SessionRef } from '../../core/delivery.ts';
 import type { SessionId } from '../../core/ids.ts';
 import type { Tenant } from '../../core/request.ts';
 import type { LeaseDenied, LeaseRequest } from '../../session/lease-store.ts';

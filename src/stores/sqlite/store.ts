@@ -1,4 +1,4 @@
-import type { SessionRef } from '../../core/ask.ts';
+import type { SessionRef } from '../../core/delivery.ts';
 import { type SessionId, sessionOf, type TurnId } from '../../core/ids.ts';
 import type { Tenant } from '../../core/request.ts';
 import type { Session } from '../../core/turn.ts';

@@ -1,6 +1,6 @@
 import type { SQLQueryBindings } from 'bun:sqlite';
-import type { SessionRef } from '../../core/ask.ts';
 import type { Clock } from '../../core/clock.ts';
+import type { SessionRef } from '../../core/delivery.ts';
 import { Fault } from '../../core/errors.ts';
 import type { SessionId } from '../../core/ids.ts';
 import type { Tenant } from '../../core/request.ts';

@@ -1,9 +1,9 @@
 import type { Candidate } from '../../core/candidate.ts';
+import { isKept } from '../../core/delivery.ts';
 import type { Delta } from '../../core/delta.ts';
 import { callFailureOf, type Fault } from '../../core/errors.ts';
 import { traceOf } from '../../core/events.ts';
 import { fold, isWhole } from '../../core/fold.ts';
-import { isKept } from '../../core/ask.ts';
 import type { Receipt } from '../../core/turn-view.ts';
 import { choose } from '../../routing/choose.ts';
 import type { RunningTurn, TurnPath } from '../path.ts';
@@ -44,7 +44,7 @@ async function call(turn: RunningTurn, rescue: Rescue | undefined, path: TurnPat
   const { intent, live } = turn;
   const trace = traceOf(intent);
   const prompt = (candidate: Candidate) =>
-    promptFor(candidate, path.capabilities(candidate), intent, turn.contexts.for(candidate), rescue?.said);
+    promptFor(candidate, path.capabilities(candidate), intent, turn.contexts.for(candidate), rescue?.text);
   let candidates = rescue?.candidates ?? turn.candidates;
   for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(2 * pause, LONGEST_PAUSE_MS)) {
     const request = { candidates, prompt, signal: live.signal, trace, key: intent.key };
@@ -95,7 +95,7 @@ async function follow(
     const opening: Delta[] = splice?.opening(by) ?? [{ type: 'attempt', ...by }];
     // A rescue's attempt is on record even where nothing that the claw says is new.
     if (splice) await record(turn, opening, path);
-    let burst = splice ? splice.join(called.first) : [...opening, ...called.first];
+    let burst: readonly Delta[] = splice ? splice.join(called.first) : [...opening, ...called.first];
     for (;;) {
       await record(turn, burst, path);
       const next = await called.rest.next();

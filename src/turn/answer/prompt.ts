@@ -1,13 +1,13 @@
 import type { Capabilities } from '../../claws/claw.ts';
 import { type Assembled, assemble, type Budget, historyWindow } from '../../context/assemble.ts';
 import { estimateTokens } from '../../context/tokens.ts';
-import { type Ask, isBackground, isStreamed } from '../../core/ask.ts';
 import type { Candidate } from '../../core/candidate.ts';
+import { isBackground, isStreamed } from '../../core/delivery.ts';
 import { Fault } from '../../core/errors.ts';
 import { parseItemId } from '../../core/ids.ts';
 import type { Item, Part } from '../../core/items.ts';
 import type { Prompt, PromptItem } from '../../core/prompt.ts';
-import type { BranchTurn, PlacedIntent } from '../../core/turn.ts';
+import type { Ask, BranchTurn, PlacedIntent } from '../../core/turn.ts';
 
 /** Tokens, where the catalogue does not know the model. */
 const ASSUMED_CONTEXT = 128_000;
@@ -44,17 +44,20 @@ export class Contexts {
 
   /** Throws `context_length_exceeded` where the conversation does not fit the candidate. */
   for(candidate: Candidate): Assembled {
-    const { intent, branch, window } = this.source;
-    const budget = budgetOf(candidate, intent);
-    // A candidate that was chosen after the branch was read gets no more than what was read.
-    if (historyWindow(budget) > window) budget.context = Math.floor((budget.context * window) / historyWindow(budget));
-    const key = `${budget.context} ${budget.answer}`;
+    const { intent, branch } = this.source;
+    const budget = this.budget(candidate);
+    const key = keyOf(budget);
     let assembled = this.byBudget.get(key);
     if (!assembled) {
       assembled = assemble({ ...intent, branch, budget });
       this.byBudget.set(key, assembled);
     }
     return assembled;
+  }
+
+  /** The context of a candidate that was called; `undefined` where it was not assembled. */
+  known(candidate: Candidate): Assembled | undefined {
+    return this.byBudget.get(keyOf(this.budget(candidate)));
   }
 
   /** Throws `context_length_exceeded`, as the last candidate has it, where the conversation fits none of them. */
@@ -71,7 +74,18 @@ export class Contexts {
     }
     throw exceeded;
   }
+
+  /** A candidate that was chosen after the branch was read gets no more than what was read. */
+  private budget(candidate: Candidate): Budget {
+    const { intent, window } = this.source;
+    const budget = budgetOf(candidate, intent);
+    const wanted = historyWindow(budget);
+    if (wanted > window) budget.context = Math.floor((budget.context * window) / wanted);
+    return budget;
+  }
 }
+
+const keyOf = ({ context, answer }: Budget): string => `${context} ${answer}`;
 
 export const isExceeded = (failure: unknown): boolean =>
   failure instanceof Fault && failure.code === 'context_length_exceeded';

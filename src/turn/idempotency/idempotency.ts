@@ -138,10 +138,7 @@ export class Idempotency {
   }
 
   /** What a process that died after its claim has left in its journal. */
-  private async findLeft<Result>(
-    claim: Claim,
-    find: Operation<Result>['find'],
-  ): Promise<Result | undefined> {
+  private async findLeft<Result>(claim: Claim, find: Operation<Result>['find']): Promise<Result | undefined> {
     if (claim.holder === this.parts.members.self || (await this.isElsewhere(claim))) return undefined;
     await this.parts.takeOver();
     return find(claim.target);
@@ -180,8 +177,7 @@ export class Idempotency {
     // An operation that is still running has no target yet, or cannot be found by it.
     await known?.running;
     const target =
-      known?.target ??
-      (await this.parts.claims.findByFingerprint(tenant, fingerprint, RETRIED_WITHIN_MS));
+      known?.target ?? (await this.parts.claims.findByFingerprint(tenant, fingerprint, RETRIED_WITHIN_MS));
     return target === undefined ? undefined : find(target);
   }
 

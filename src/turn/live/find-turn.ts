@@ -5,7 +5,7 @@ import type { AnsweredTurn, Turn } from '../../core/turn.ts';
 import { Cancelled } from '../../core/turn-view.ts';
 import type { Unfinished } from '../../session/journal.ts';
 import { hydratedTape } from '../../session/stored-turn.ts';
-import { isTold, playTape } from '../../session/tape.ts';
+import { isOnTape, playTape } from '../../session/tape.ts';
 import type { TurnRow } from '../../session/turn-log.ts';
 import type { TurnPath } from '../path.ts';
 import { LiveTurn } from './live-turn.ts';
@@ -19,11 +19,7 @@ type FindParts = Pick<TurnPath, 'live' | 'log' | 'blobs' | 'feed'>;
  * A turn that asked a model, by its id, wherever it is: running here, in the log, or running in another process.
  * An ended turn shows the same deltas as when it ran, with the same sequence numbers.
  */
-export async function findTurn(
-  tenant: Tenant,
-  id: TurnId,
-  parts: FindParts,
-): Promise<LiveTurn | undefined> {
+export async function findTurn(tenant: Tenant, id: TurnId, parts: FindParts): Promise<LiveTurn | undefined> {
   const live = parts.live.get(tenant, id);
   if (live) return live;
   const row = await parts.log.readTurn(tenant, id);
@@ -79,11 +75,7 @@ function end(live: LiveTurn, turn: Turn): void {
 }
 
 /** A turn that another process runs, followed through the feed. */
-async function findElsewhere(
-  tenant: Tenant,
-  id: TurnId,
-  parts: FindParts,
-): Promise<LiveTurn | undefined> {
+async function findElsewhere(tenant: Tenant, id: TurnId, parts: FindParts): Promise<LiveTurn | undefined> {
   const found = await parts.feed.find(id);
   if (found?.intent.tenant !== tenant) {
     // The turn may have ended between the two reads.
@@ -121,7 +113,7 @@ async function follow(live: LiveTurn, { feed, log, blobs }: FindParts): Promise<
     if (!row) throw new Fault('stream_interrupted', 'The process that ran this turn is gone.');
     const { turn, tape } = await hydratedTape(row, blobs);
     // Deltas that came after the last read are in the log alone.
-    live.publish(playTape(tape, turn).slice(live.log.filter(isTold).length));
+    live.publish(playTape(tape, turn).slice(live.log.filter(isOnTape).length));
     return end(live, turn);
   }
 }

@@ -1,4 +1,4 @@
-import { isKept, type Retention } from '../../core/ask.ts';
+import { isKept, type Retention } from '../../core/delivery.ts';
 import type { Delta } from '../../core/delta.ts';
 import { Fault } from '../../core/errors.ts';
 import type { TurnId } from '../../core/ids.ts';

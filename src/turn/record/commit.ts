@@ -1,5 +1,5 @@
 import { itemsTokens } from '../../context/tokens.ts';
-import { isBackground, isKept, isStreamed } from '../../core/ask.ts';
+import { isBackground, isKept, isStreamed } from '../../core/delivery.ts';
 import type { Delta } from '../../core/delta.ts';
 import { Fault, faultOf } from '../../core/errors.ts';
 import type { GatewayEvent } from '../../core/events.ts';
@@ -43,7 +43,13 @@ async function commitKept(
     throw new StoredBeside();
   // A branch stays in memory for the next turn, unless large content would stay with it.
   if (head === 'moved' && !isOffloaded && stored.input === intent.input) {
-    path.sessions.advance(session, { turn: turnOf(stored, outcome), tokens, totalTokens, digest, hidden: [] });
+    path.sessions.advance(session, {
+      turn: turnOf(stored, outcome),
+      tokens,
+      totalTokens,
+      digest,
+      hidden: [],
+    });
   }
 }
 

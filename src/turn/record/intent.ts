@@ -1,6 +1,6 @@
 import { itemsTokens } from '../../context/tokens.ts';
-import { isKept } from '../../core/ask.ts';
 import type { Candidate } from '../../core/candidate.ts';
+import { isKept } from '../../core/delivery.ts';
 import { Fault } from '../../core/errors.ts';
 import { foldAll } from '../../core/fold.ts';
 import type { Item } from '../../core/items.ts';
@@ -25,7 +25,8 @@ export function assembleTurn(
   candidates: readonly Candidate[],
 ): Assembled {
   const { live } = start;
-  const intent = start.by === 'recovery' ? recoveredIntent(start.intent, session) : placed(start.intent, session);
+  const intent =
+    start.by === 'recovery' ? recoveredIntent(start.intent, session) : placed(start.intent, session);
   const contexts = new Contexts({ intent, branch: session.branch, window });
   contexts.expectFit(candidates);
   const turn = { intent, live, session, contexts, candidates };

@@ -1,3 +1,4 @@
+import type { Directory } from '../../core/directory.ts';
 import { faultOf } from '../../core/errors.ts';
 import type { BrokenOff, Called, Folded, FoldedItem } from '../../core/fold.ts';
 import { itemId, type TurnId } from '../../core/ids.ts';
@@ -6,7 +7,34 @@ import type { AnsweredBy, Attempt, Outcome } from '../../core/turn.ts';
 import { Cancelled } from '../../core/turn-view.ts';
 import { type NanoDollars, nanoDollars, type Price, type Usage } from '../../core/usage.ts';
 import { costOf } from '../../usage/prices.ts';
+import type { RunningTurn, TurnPath } from '../path.ts';
 
+/** The outcome of a turn that was being answered. */
+export function settleTurn(turn: RunningTurn, failure: unknown, path: TurnPath): Outcome {
+  const { intent, folded, contexts, candidates } = turn;
+  const { branchTokens, inputTokens } = intent.position;
+  return settle({
+    turn: intent.id,
+    folded,
+    failure,
+    price: priceOf(path.directory),
+    promptTokens: (called) => {
+      const candidate = candidates.find(
+        ({ provider, model }) => provider === called.provider && model === called.model,
+      );
+      const assembled = candidate && contexts.known(candidate);
+      return assembled?.tokens ?? branchTokens + inputTokens;
+    },
+    completedAt: path.clock(),
+  });
+}
+
+export const priceOf =
+  (directory: Directory) =>
+  ({ provider, model }: Called): Price | undefined =>
+    directory.limits(provider, model).price;
+
+/** What an outcome is made of. */
 export interface SettleInput {
   turn: TurnId;
   folded: Folded;
@@ -14,7 +42,7 @@ export interface SettleInput {
   failure?: unknown;
   price(called: Called): Price | undefined;
   /** Estimated tokens of the prompt, for calls that broke off before their provider reported usage. */
-  promptTokens: number;
+  promptTokens(called: Called): number;
   /** Milliseconds since the epoch. */
   completedAt: number;
 }
@@ -88,7 +116,7 @@ function usageAndCost({
   let before = 0;
   const attempts = [...brokenOff, { by, usage, textLength, cause }].map((call, index) => {
     const isWhole = index === brokenOff.length && !isCut;
-    const attempt = attemptOf(call, isWhole, promptTokens + before, price);
+    const attempt = attemptOf(call, isWhole, promptTokens(call.by) + before, price);
     before += tokensOf(call.textLength);
     return attempt;
   });

@@ -1,6 +1,6 @@
+import { Fault } from '../../core/errors.ts';
 import { newTurnId, type TurnId } from '../../core/ids.ts';
 import type { Item } from '../../core/items.ts';
-import { Fault } from '../../core/errors.ts';
 import type { Once, RequestIdentity } from '../../core/request.ts';
 import { type AppendIntent, type Outcome, type Session, type Turn, turnOf } from '../../core/turn.ts';
 import { hydratedTurn, offload } from '../../session/stored-turn.ts';

@@ -41,10 +41,7 @@ export interface Closing {
 }
 
 /** Records a turn as far as it has come. */
-export async function closeJournaled(
-  { intent, deltas, failure }: Closing,
-  path: TurnPath,
-): Promise<Outcome> {
+export async function closeJournaled({ intent, deltas, failure }: Closing, path: TurnPath): Promise<Outcome> {
   const { branchTokens, inputTokens } = intent.position;
   const outcome = settle({
     turn: intent.id,

@@ -1,4 +1,4 @@
-import { isBackground } from '../../core/ask.ts';
+import { isBackground } from '../../core/delivery.ts';
 import { Fault } from '../../core/errors.ts';
 import { foldAll, isWhole } from '../../core/fold.ts';
 import { choose } from '../../routing/choose.ts';

@@ -1,6 +1,6 @@
 import { itemsTokens } from '../../context/tokens.ts';
-import { isBackground } from '../../core/ask.ts';
 import type { Candidate } from '../../core/candidate.ts';
+import { isBackground } from '../../core/delivery.ts';
 import type { Delta } from '../../core/delta.ts';
 import { Fault } from '../../core/errors.ts';
 import { traceOf } from '../../core/events.ts';
@@ -31,9 +31,7 @@ export type Start =
  * has waited is given the ones that can be called now.
  */
 export function candidatesFor(start: Start, path: TurnPath): readonly Candidate[] {
-  return start.by === 'caller'
-    ? start.candidates
-    : choose(start.intent, path.directory, path.capabilities);
+  return start.by === 'caller' ? start.candidates : choose(start.intent, path.directory, path.capabilities);
 }
 
 /** The session as the turn finds it, with the right to write to it; `held` gives that right back. */

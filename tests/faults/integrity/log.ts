@@ -10,7 +10,7 @@ import type { Turn } from '../../../src/core/turn.ts';
 export function logProblems(turns: readonly Turn[]): string[] {
   const byId = new Map(turns.map((turn) => [turn.id, turn]));
   return turns
-    .filter(({ model }) => model !== undefined)
+    .filter(({ kind }) => kind === 'ask')
     .flatMap((turn) => problemsBefore(turn, branchOf(byId, turn.id)));
 }
 
@@ -30,7 +30,7 @@ function problemsBefore(asked: Turn, branch: readonly Turn[]): string[] {
       if (item.type === 'reasoning' && item.status !== 'incomplete' && !hasFollowingItem(turn, index))
         found.push('no item follows a thought');
     });
-    if (turn.model !== undefined) found.push(...open.splice(0).map((call) => `${call} is open`));
+    if (turn.kind === 'ask') found.push(...open.splice(0).map((call) => `${call} is open`));
     if (turn !== asked) for (const item of turn.output) take(item, open, found);
   }
   return found;
@@ -48,8 +48,8 @@ function take(item: Item, open: string[], found: string[]): void {
 }
 
 /** Whether an item follows the thought. If no model was asked, items may still be added later. */
-function hasFollowingItem({ model, input }: Turn, index: number): boolean {
+function hasFollowingItem({ kind, input }: Turn, index: number): boolean {
   const next = input.slice(index + 1).find(({ type }) => type !== 'reasoning');
-  if (!next) return model === undefined;
+  if (!next) return kind === 'append';
   return next.type === 'function_call' || (next.type === 'message' && next.role === 'assistant');
 }

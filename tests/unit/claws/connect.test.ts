@@ -32,5 +32,8 @@ test('an origin that refuses is unreachable', async () => {
 });
 
 test('an origin behind a proxy is not tried', async () => {
-  await connectWithin(() => 1000, { HTTPS_PROXY: 'http://127.0.0.1:1' })(SILENT, new AbortController().signal);
+  await connectWithin(() => 1000, { HTTPS_PROXY: 'http://127.0.0.1:1' })(
+    SILENT,
+    new AbortController().signal,
+  );
 });

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'bun:test';
-import type { Ask } from '../../../src/core/ask.ts';
 import type { Caller, Tenant } from '../../../src/core/request.ts';
+import type { Ask } from '../../../src/core/turn.ts';
 import type { Dialect } from '../../../src/http/dialect.ts';
 import { chat } from '../../../src/http/v1/chat/dialect.ts';
 import { readBody } from '../../../src/http/v1/request.ts';

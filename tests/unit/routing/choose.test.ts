@@ -41,7 +41,10 @@ const chosen = (
     settings = {},
     capabilities = ABLE,
   }: { settings?: Choice['settings']; capabilities?: CapabilitiesOf } = {},
-) => choose({ model, fallbacks, vocabulary: 'openai-chat', settings }, directory, capabilities).map(candidateName);
+) =>
+  choose({ model, fallbacks, vocabulary: 'openai-chat', settings }, directory, capabilities).map(
+    candidateName,
+  );
 
 describe('an alias', () => {
   test('skips providers that are not turned on', () => {
@@ -96,7 +99,12 @@ describe('fallbacks', () => {
         throw new Error('all names were read');
       },
     };
-    const choice: Choice = { model: 'unknown', fallbacks: ['gemini/pro'], vocabulary: 'openai-chat', settings: {} };
+    const choice: Choice = {
+      model: 'unknown',
+      fallbacks: ['gemini/pro'],
+      vocabulary: 'openai-chat',
+      settings: {},
+    };
     expect(choose(choice, quiet, ABLE).map(candidateName)).toEqual(['gemini/pro']);
   });
 

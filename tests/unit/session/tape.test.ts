@@ -54,7 +54,7 @@ function outcomeOf(deltas: readonly Delta[], failure?: unknown): Outcome {
     folded: foldAll(deltas),
     failure,
     price: () => undefined,
-    promptTokens: 0,
+    promptTokens: () => 0,
     completedAt: NOW,
   });
 }

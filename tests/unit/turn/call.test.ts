@@ -71,7 +71,8 @@ function scene({ conduct, prompt = {}, tooSmall = [], prefills = false, timeouts
   const request = {
     candidates: Object.keys(conduct).map(candidate),
     prompt: ({ provider }: Candidate) => {
-      if (tooSmall.includes(provider)) throw new Fault('context_length_exceeded', `${provider} is too small.`);
+      if (tooSmall.includes(provider))
+        throw new Fault('context_length_exceeded', `${provider} is too small.`);
       return { stream: true, ...prompt } as Prompt;
     },
     signal: signal ?? new AbortController().signal,
@@ -233,7 +234,10 @@ describe('a silent claw', () => {
 
 describe('a conversation that does not fit a candidate', () => {
   test('skips it', async () => {
-    const { answer, called, events } = scene({ conduct: { one: [answers], two: [answers] }, tooSmall: ['one'] });
+    const { answer, called, events } = scene({
+      conduct: { one: [answers], two: [answers] },
+      tooSmall: ['one'],
+    });
     expect(await answer).toMatchObject({ candidate: { provider: 'two' }, retries: 0 });
     expect(called).toEqual(['two']);
     expect(events[0]).toMatchObject({ type: 'context-exceeded', candidate: { provider: 'one' } });
@@ -244,16 +248,23 @@ describe('a conversation that does not fit a candidate', () => {
     expect(await codeOf(answer)).toBe('context_length_exceeded');
   });
 
-  test.each([[['one']], [['two']]])('leaves the failure of the candidate that was called (%p)', async (small) => {
-    const failing = fails('rate_limited');
-    const { answer } = scene({ conduct: { one: [failing], two: [failing] }, tooSmall: small });
-    expect(await codeOf(answer)).toBe('rate_limited');
-  });
+  test.each([[['one']], [['two']]])(
+    'leaves the failure of the candidate that was called (%p)',
+    async (small) => {
+      const failing = fails('rate_limited');
+      const { answer } = scene({ conduct: { one: [failing], two: [failing] }, tooSmall: small });
+      expect(await codeOf(answer)).toBe('rate_limited');
+    },
+  );
 });
 
 test('every call and every failure is told, with what happens next', async () => {
   const { answer, events } = scene({
-    conduct: { one: [fails('provider_error')], two: [fails('rate_limited')], three: [fails('content_filtered')] },
+    conduct: {
+      one: [fails('provider_error')],
+      two: [fails('rate_limited')],
+      three: [fails('content_filtered')],
+    },
   });
   await failureOf(answer);
   const told = events.map((event) => {

@@ -1,5 +1,4 @@
 import { z } from 'zod';
-import type { StateRef } from '../../../core/ask.ts';
 import {
   type FunctionCallOutput,
   type Item,
@@ -9,6 +8,7 @@ import {
   type Part,
 } from '../../../core/items.ts';
 import type { Settings, TextFormat, Tool, ToolChoice } from '../../../core/settings.ts';
+import type { StateRef } from '../../../core/turn.ts';
 import type { ParseContext, ParsedAsk } from '../../dialect.ts';
 import {
   count,

@@ -1,6 +1,6 @@
 import type { Api } from '../../../api/api.ts';
 import { responseNotFound } from '../../../api/responses.ts';
-import { isFetchable } from '../../../core/ask.ts';
+import { isFetchable } from '../../../core/delivery.ts';
 import { parseResponseId, responseId, type TurnId } from '../../../core/ids.ts';
 import type { TurnView } from '../../../core/turn-view.ts';
 import type { Dialect } from '../../dialect.ts';

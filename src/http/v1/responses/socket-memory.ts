@@ -1,7 +1,7 @@
-import { type Ask, isKept, type StateRef } from '../../../core/ask.ts';
+import { isKept } from '../../../core/delivery.ts';
 import type { TurnId } from '../../../core/ids.ts';
 import type { Item } from '../../../core/items.ts';
-import type { Turn } from '../../../core/turn.ts';
+import type { Ask, StateRef, Turn } from '../../../core/turn.ts';
 
 /** A request with the characters of its body, and of the turns that it continues. */
 export interface SizedAsk {

@@ -1,4 +1,4 @@
-import { isFetchable } from '../../../core/ask.ts';
+import { isFetchable } from '../../../core/delivery.ts';
 import type { Delta } from '../../../core/delta.ts';
 import type { Fault } from '../../../core/errors.ts';
 import { emptyFold, fold } from '../../../core/fold.ts';

@@ -1,8 +1,7 @@
 import type { Api } from '../../../api/api.ts';
-import type { Ask } from '../../../core/ask.ts';
 import { Fault, faultOf } from '../../../core/errors.ts';
 import { parseResponseId } from '../../../core/ids.ts';
-import type { AnsweredTurn } from '../../../core/turn.ts';
+import type { AnsweredTurn, Ask } from '../../../core/turn.ts';
 import { errorObject } from '../../envelope.ts';
 import type { SettingsSource } from '../../route.ts';
 import type { Socket, SocketOpening, SocketReader, SocketRoute } from '../../socket.ts';

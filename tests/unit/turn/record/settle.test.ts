@@ -22,7 +22,7 @@ test('a choice without stored items keeps its position among the alternates', ()
     failure: new Error('cut'),
     turn: newTurnId(newSessionId(0), 0),
     price: () => undefined,
-    promptTokens: 10,
+    promptTokens: () => 10,
     completedAt: 0,
   });
   expect(outcome.alternates).toMatchObject([[], [{ content: [{ text: 'choice 2' }] }]]);
@@ -35,7 +35,7 @@ test('the model that answered is the one that the provider named, else the one t
       folded: foldAll(deltas),
       turn: newTurnId(newSessionId(0), 0),
       price: () => undefined,
-      promptTokens: 10,
+      promptTokens: () => 10,
       completedAt: 0,
     }).answeredBy;
   expect(answeredBy([])).toBeUndefined();
