@@ -1,6 +1,6 @@
 import type { Caller } from '../core/request.ts';
 
-/** Knows the callers by what their requests carry. */
+/** Finds the caller of a request by its headers. */
 export interface Authenticator {
   /**
    * The caller of a request with these headers. Throws, or rejects with, `missing_key` or `invalid_key` where

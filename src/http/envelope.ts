@@ -23,7 +23,7 @@ export const errorResponse = (fault: Fault): Response => faultResponse(fault, { 
 export function faultResponse(fault: Fault, body: Record<string, unknown>): Response {
   const headers: Record<string, string> = {};
   if (fault.retryAfter !== undefined) headers['retry-after'] = String(fault.retryAfter);
-  // OpenAI's SDKs retry as this header says, whatever the status.
+  // OpenAI's SDKs retry as this header says, for any status.
   if (fault.kind.retryable) headers['x-should-retry'] = 'true';
   else if (fault.kind.status >= 500 || fault.kind.status === 429) headers['x-should-retry'] = 'false';
   if (fault.kind.status === 401) headers['www-authenticate'] = 'Bearer';

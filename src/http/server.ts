@@ -47,7 +47,7 @@ export interface RunningServer {
   /** The port that was taken. */
   port: number;
   /**
-   * Takes no more connections; WebSockets are told `reason`, begin no more requests, and close when those that run
+   * Takes no more connections; WebSockets get `reason`, begin no more requests, and close when those that run
    * have ended. Resolves when the last request has been answered.
    */
   close(reason: Fault): Promise<void>;

@@ -61,7 +61,7 @@ export class Socket {
   }
 
   /** Sends one message now. */
-  say(message: string): void {
+  sendNow(message: string): void {
     if (this.gone.aborted) return;
     if (this.wire.send(message) === NO_ROOM) this.room ??= Promise.withResolvers();
   }
@@ -71,7 +71,7 @@ export class Socket {
     for (let sent = 0; sent < messages.length && !this.gone.aborted; ) {
       await this.room?.promise;
       this.wire.cork(() => {
-        while (sent < messages.length && this.hasRoom) this.say(messages[sent++]!);
+        while (sent < messages.length && this.hasRoom) this.sendNow(messages[sent++]!);
       });
     }
     await this.room?.promise;

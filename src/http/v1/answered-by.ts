@@ -5,7 +5,7 @@ import { dollars } from '../../core/usage.ts';
 export const modelName = ({
   answeredBy,
   model,
-}: Pick<Asked, 'model'> & Pick<Partial<Outcome>, 'answeredBy'>) =>
+}: Pick<Asked, 'model'> & Pick<Partial<Outcome>, 'answeredBy'>): string =>
   answeredBy ? `${answeredBy.provider}/${answeredBy.model}` : model;
 
 /** The calls that made an answer, where there were several: what each used and cost. */

@@ -24,7 +24,7 @@ describe('without a header', () => {
     expect(policy({}, chat, own)).toEqual(own);
   });
 
-  test('a broken answer begins anew for responses and fails for chat completions', () => {
+  test('a broken answer restarts for responses and fails for chat completions', () => {
     expect(policy({}, responses)).toEqual({ ...CONFIGURED, whenBroken: 'restart' });
     expect(policy({}, chat)).toEqual({ ...CONFIGURED, whenBroken: 'fail' });
   });

@@ -3,7 +3,7 @@ import type { Api } from '../../../src/api/api.ts';
 import type { Delta } from '../../../src/core/delta.ts';
 import { Fault } from '../../../src/core/errors.ts';
 import type { GatewayEvent } from '../../../src/core/events.ts';
-import { newSessionId, newTurnId, responseId } from '../../../src/core/ids.ts';
+import { completionId, newSessionId, newTurnId, responseId } from '../../../src/core/ids.ts';
 import type { Caller, Once, Tenant } from '../../../src/core/request.ts';
 import type { AnsweredTurn, Asked } from '../../../src/core/turn.ts';
 import type { TurnView } from '../../../src/core/turn-view.ts';
@@ -46,6 +46,7 @@ const turn: AnsweredTurn = {
     },
   ],
   finish: [{ unified: 'stop', raw: 'stop' }],
+  usage: { input: 3, output: 2, cacheRead: 0, cacheWrite: 0, reasoning: 0 },
 };
 const log: Delta[] = [
   { type: 'attempt', provider: 'openai', protocol: 'openai-chat', model: 'recall' },
@@ -66,10 +67,13 @@ const view: TurnView = {
   more: async (seen) => seen < log.length,
 };
 
+/** What is fetched by its id. */
+let stored = view;
+
 const api = {
   turns: { create: async (): Promise<Once<TurnView>> => ({ result: view, replayed: false }) },
   responses: { get: async () => view },
-  completions: { get: async () => view },
+  completions: { get: async () => stored },
   models: { names: () => ['openai/recall', 'local/my model'] },
 } as unknown as Api;
 
@@ -84,6 +88,7 @@ let bodyBytes = 1024;
 let events: GatewayEvent[] = [];
 beforeEach(() => {
   bodyBytes = 1024;
+  stored = view;
   events = [];
 });
 
@@ -191,6 +196,15 @@ test('settings hold for requests that come after their change', async () => {
   expect((await post({ messages: MESSAGES })).status).toBe(200);
   bodyBytes = 10;
   expect((await post({ messages: MESSAGES })).status).toBe(413);
+});
+
+test('the replay of a stream has usage where its request asked for it', async () => {
+  const replay = async (query = '') =>
+    (await ask('GET', `/v1/chat/completions/${completionId(asked.id)}?stream=true${query}`)).text();
+  expect(await replay()).not.toContain('"usage"');
+  expect(await replay('&include_usage=true')).toContain('"usage":{"prompt_tokens":3');
+  stored = { ...view, asked: { ...asked, echo: { include_usage: true } } };
+  expect(await replay()).toContain('"usage":{"prompt_tokens":3');
 });
 
 describe('an authenticator', () => {

@@ -120,7 +120,7 @@ test('a sender does not wait for a client that has disconnected, and nothing is 
   await settled();
   expect([all.isDone(), socket.gone.aborted]).toEqual([true, true]);
   await socket.send(['c']);
-  socket.say('d');
+  socket.sendNow('d');
   socket.close(1001, 'late');
   expect(wire.sent).toEqual(['a']);
   expect(wire.closedWith).toBeUndefined();

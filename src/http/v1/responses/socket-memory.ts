@@ -42,7 +42,7 @@ export class SocketMemory {
   }
 
   /** Holds a turn as the latest of its lane. The request is what `resume` gave. */
-  keep(lane: string, { ask, size }: SizedAsk, turn: Turn): void {
+  remember(lane: string, { ask, size }: SizedAsk, turn: Turn): void {
     this.lanes.delete(lane);
     if (isKept(ask.retention)) return;
     const before = ask.state.kind === 'held' ? ask.state.turns : [];
@@ -52,7 +52,7 @@ export class SocketMemory {
   }
 
   /** Holds items that are answered later, under the id of a response. */
-  keepPending(lane: string, { ask, size }: SizedAsk, id: TurnId): void {
+  rememberPending(lane: string, { ask, size }: SizedAsk, id: TurnId): void {
     this.lanes.delete(lane);
     this.hold(lane, { id, state: ask.state, pending: ask.input, size });
   }

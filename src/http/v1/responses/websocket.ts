@@ -95,7 +95,7 @@ class ResponseSocket implements SocketReader {
       this.enqueue({ lane, body, size: text.length });
     } catch (error) {
       // A client that sends and does not read gets no further errors.
-      if (this.socket.hasRoom) this.socket.say(this.failure(lane, error));
+      if (this.socket.hasRoom) this.socket.sendNow(this.failure(lane, error));
       else this.socket.close(TRY_AGAIN_LATER, 'Too many messages.');
     }
   }
@@ -145,7 +145,7 @@ class ResponseSocket implements SocketReader {
       const asked = this.memory.resume({ ask: this.parse(body), size });
       const turn = body.generate === false ? await this.warmUp(lane, asked) : await this.answer(lane, asked);
       if (turn?.state === 'failed') this.evict(lane, body);
-      else if (turn) this.memory.keep(lane, asked, turn);
+      else if (turn) this.memory.remember(lane, asked, turn);
     } catch (error) {
       this.evict(lane, body);
       await this.socket.send([this.failure(lane, error, performance.now() - startedAt)]);
@@ -194,7 +194,7 @@ class ResponseSocket implements SocketReader {
     };
     const writer = new ResponseStream({ asked, retention: 'none', session: undefined }, -1, frameOf(lane));
     await this.write(writer.open() + writer.end(turn));
-    this.memory.keepPending(lane, { ask: { ...ask, input: asked.input }, size }, asked.id);
+    this.memory.rememberPending(lane, { ask: { ...ask, input: asked.input }, size }, asked.id);
   }
 
   private async write(events: string): Promise<void> {
@@ -213,7 +213,7 @@ class ResponseSocket implements SocketReader {
   }
 
   private leave(reason: Fault): void {
-    this.socket.say(errorEvent('', reason));
+    this.socket.sendNow(errorEvent('', reason));
     this.socket.close(GOING_AWAY, reason.message);
   }
 }
