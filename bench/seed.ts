@@ -45,6 +45,22 @@ export function seedSessions(dataDir: string, count: number): void {
   database.close();
 }
 
+/** What every seeded turn asks for. */
+const ASK: Omit<Ask, 'input'> = {
+  dialect: 'chat',
+  vocabulary: 'openai-chat',
+  model: 'openai/say-5',
+  fallbacks: [],
+  settings: { max_output_tokens: 100 },
+  extra: {},
+  metadata: {},
+  state: { kind: 'none' },
+  retention: 'stored',
+  delivery: 'whole',
+  overflow: 'truncate',
+  policy: { onDisconnect: 'run_on', whenBusy: 'wait', whenDown: 'fail', whenBroken: 'fail' },
+};
+
 /** How many commits run at once, so that turns share an fsync. */
 const BLOCK = 250;
 

@@ -64,6 +64,7 @@ export type Delta =
   /** Fields of the provider's envelope that have no canonical form. Merged shallowly, otherwise unchanged. */
   | { type: 'extra'; fields: Record<string, unknown> };
 
+/** A delta of one type. */
 export type DeltaOf<Type extends Delta['type']> = Extract<Delta, { type: Type }>;
 
 /** A delta that appends to a text. */

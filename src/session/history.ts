@@ -42,6 +42,7 @@ function contentOf(item: Item): string {
 
 const isNotText = (part: Part): boolean => part.type !== 'input_text' && part.type !== 'output_text';
 
+/** How much of a client's history a session holds. */
 export interface HistoryMatch {
   /** The turn to continue; `null` where no turn's branch is a prefix of the items. */
   parent: TurnId | null;

@@ -2,6 +2,7 @@ import type { Delta, DeltaOf, TextDelta } from '../../core/delta.ts';
 import type { Item, OutputText } from '../../core/items.ts';
 import type { Outcome } from '../../core/turn.ts';
 
+/** A hosted tool's progress. */
 export type Progress = DeltaOf<'progress'>;
 
 /**

@@ -65,7 +65,7 @@ export function placed(waiting: WaitingIntent, session: Resumed): PlacedIntent {
     kind: 'placed',
     input,
     inputNatives: nativesOf(waiting, input),
-    position: isKept(waiting.retention) ? positionOf(session) : UNKEPT,
+    position: isKept(waiting.retention) ? positionOf(session) : { ...UNKEPT, parent: session.parent },
   };
 }
 
@@ -76,7 +76,7 @@ export function unplaced(waiting: WaitingIntent): PlacedIntent {
 }
 
 /** Nothing is counted for a turn that is not kept. */
-const UNKEPT: BranchPosition = { parent: null, branchTokens: 0, inputTokens: 0, digest: EMPTY_DIGEST };
+const UNKEPT = { branchTokens: 0, inputTokens: 0, digest: EMPTY_DIGEST };
 
 export function positionOf(session: Resumed): BranchPosition {
   const { branch, input, parent } = session;
