@@ -14,6 +14,14 @@ export interface Claim {
   holder: MemberId;
 }
 
+/** Which earlier claim on the same key a new one replaces; none where it is absent. */
+export interface Replaceable {
+  /** The claim with this holder and target. */
+  over?: Pick<Claim, 'holder' | 'target'>;
+  /** A claim that is older. */
+  olderThanMs?: number;
+}
+
 /**
  * Idempotency keys and the fingerprints of requests that may come again. All times are the store's: callers
  * say how old something may be, in milliseconds. Implementations pass `tests/conformance/claim-store.ts`.
@@ -21,11 +29,8 @@ export interface Claim {
  * `store_unavailable`.
  */
 export interface ClaimStore {
-  /**
-   * Claims an idempotency key, and resolves to the claim in force: this one, or the earlier one. With `over`,
-   * an earlier claim with that holder and target is replaced.
-   */
-  claim(tenant: Tenant, claim: Claim, over?: Pick<Claim, 'holder' | 'target'>): Promise<Claim>;
+  /** Claims an idempotency key, and resolves to the claim in force: this one, or the earlier one. */
+  claim(tenant: Tenant, claim: Claim, replaceable?: Replaceable): Promise<Claim>;
   /** The claim on a key, if it is at most `maxAgeMs` old. */
   findClaim(tenant: Tenant, key: string, maxAgeMs: number): Promise<Claim | undefined>;
   /** The latest turn that was committed with this fingerprint within the last `maxAgeMs`. */

@@ -55,7 +55,7 @@ function claimsAndFingerprints(makeStore: () => Promise<Store>): void {
       const [ours, theirs] = [aClaim(), aClaim({ target: 'resp_2' })];
       await store.claim(ACME, ours);
       expect(await find(ours.key, GLOBEX)).toBeUndefined();
-      expect(await store.claim(GLOBEX, theirs, ours)).toEqual(theirs);
+      expect(await store.claim(GLOBEX, theirs, { over: ours })).toEqual(theirs);
       expect(await find()).toEqual(ours);
     });
 
@@ -70,9 +70,9 @@ function claimsAndFingerprints(makeStore: () => Promise<Store>): void {
       const first = aClaim();
       const second = aClaim({ target: 'resp_2', holder: 'them', fingerprint: 'other' });
       await store.claim(ACME, first);
-      expect(await store.claim(ACME, second, { holder: 'us', target: 'resp_2' })).toEqual(first);
-      expect(await store.claim(ACME, second, { holder: 'them', target: 'resp_1' })).toEqual(first);
-      expect(await store.claim(ACME, second, { holder: 'us', target: 'resp_1' })).toEqual(second);
+      expect(await store.claim(ACME, second, { over: { holder: 'us', target: 'resp_2' } })).toEqual(first);
+      expect(await store.claim(ACME, second, { over: { holder: 'them', target: 'resp_1' } })).toEqual(first);
+      expect(await store.claim(ACME, second, { over: { holder: 'us', target: 'resp_1' } })).toEqual(second);
       expect(await find()).toEqual(second);
     });
 
@@ -80,7 +80,7 @@ function claimsAndFingerprints(makeStore: () => Promise<Store>): void {
       const first = aClaim({ holder: 'dead' });
       await store.claim(ACME, first);
       const rivals = Array.from({ length: 20 }, (_, place) => aClaim({ target: `resp_${place + 2}` }));
-      const inForce = await Promise.all(rivals.map((claim) => store.claim(ACME, claim, first)));
+      const inForce = await Promise.all(rivals.map((claim) => store.claim(ACME, claim, { over: first })));
       expect(new Set(inForce.map(({ target }) => target))).toEqual(new Set([inForce[0]!.target]));
       expect(inForce[0]!.holder).toBe('us');
     });
@@ -89,7 +89,7 @@ function claimsAndFingerprints(makeStore: () => Promise<Store>): void {
       await store.claim(ACME, aClaim({ holder: 'dead' }));
       await growOld();
       const next = aClaim({ target: 'resp_2' });
-      await store.claim(ACME, next, { holder: 'dead', target: 'resp_1' });
+      await store.claim(ACME, next, { over: { holder: 'dead', target: 'resp_1' } });
       await store.forgetRequests({ ...NEVER, claimsMs: 10_000 });
       expect(await store.findClaim(ACME, next.key, 10_000)).toEqual(next);
     });
@@ -99,8 +99,11 @@ function claimsAndFingerprints(makeStore: () => Promise<Store>): void {
       await growOld();
       expect(await store.findClaim(ACME, aClaim().key, OLD_MS)).toBeUndefined();
       expect(await store.findClaim(ACME, aClaim().key, 10_000)).toEqual(aClaim());
-      // They are in force until they are forgotten.
-      expect(await store.claim(ACME, aClaim({ target: 'resp_2' }))).toEqual(aClaim());
+      // They are in force until they are forgotten, or replaced for their age.
+      const next = aClaim({ target: 'resp_2' });
+      expect(await store.claim(ACME, next)).toEqual(aClaim());
+      expect(await store.claim(ACME, next, { olderThanMs: 10_000 })).toEqual(aClaim());
+      expect(await store.claim(ACME, next, { olderThanMs: OLD_MS })).toEqual(next);
     });
 
     test('that were forgotten may be made again, even in place of another', async () => {
@@ -108,7 +111,7 @@ function claimsAndFingerprints(makeStore: () => Promise<Store>): void {
       await store.claim(ACME, aClaim());
       await growOld();
       await store.forgetRequests({ ...NEVER, claimsMs: OLD_MS });
-      expect(await store.claim(ACME, again, { holder: 'dead', target: 'resp_1' })).toEqual(again);
+      expect(await store.claim(ACME, again, { over: { holder: 'dead', target: 'resp_1' } })).toEqual(again);
     });
 
     test('take along the turns that were kept for them alone', async () => {

@@ -116,20 +116,16 @@ export function leaseStoreConformance(name: string, makeStore: () => Promise<Sto
         expect(await take('us')).toBeUndefined();
       });
 
-      test.each([1_000, 86_400_000, 100 * 365 * 86_400_000, Number.MAX_SAFE_INTEGER])(
-        'for %d ms',
-        async (lastsMs) => {
-          const { token } = await taken(take('us', lastsMs));
-          const denied = await take('them');
-          expect(denied).toHaveProperty('expiresInMs');
-          const { expiresInMs } = denied as { expiresInMs: number };
-          // A time that has more digits than a number is exact to is cut.
-          expect(expiresInMs).toBeLessThanOrEqual(lastsMs);
-          expect(expiresInMs).toBeGreaterThan(lastsMs * 0.99 - 20_000);
-          expect(await store.renewLease(ACME, session, token, lastsMs)).toBe(true);
-          expect(await take('them')).toHaveProperty('expiresInMs');
-        },
-      );
+      test.each([1_000, 86_400_000, 100 * 365 * 86_400_000])('for %d ms', async (lastsMs) => {
+        const { token } = await taken(take('us', lastsMs));
+        const denied = await take('them');
+        expect(denied).toHaveProperty('expiresInMs');
+        const { expiresInMs } = denied as { expiresInMs: number };
+        expect(expiresInMs).toBeLessThanOrEqual(lastsMs);
+        expect(expiresInMs).toBeGreaterThan(lastsMs * 0.99 - 20_000);
+        expect(await store.renewLease(ACME, session, token, lastsMs)).toBe(true);
+        expect(await take('them')).toHaveProperty('expiresInMs');
+      });
     });
 
     describe('that have expired', () => {

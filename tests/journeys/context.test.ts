@@ -8,11 +8,14 @@ const YAML = `claws:
     models:
       - { id: say-5, context: 2000 }
       - { id: say-5+wide, context: 8000 }
+      - { id: say-5+wide+status-503, context: 8000 }
       - { id: recall, context: 2000 }
   anthropic:
     models: [{ id: say-5, context: 2000 }]
   gemini:
-    models: [{ id: say-5, context: 2000 }]
+    models:
+      - { id: say-5, context: 2000 }
+      - { id: say-5+status-503, context: 2000 }
 `;
 
 /** About 120 tokens. */
@@ -221,5 +224,66 @@ describe('a conversation that is too long for its model, on responses', () => {
       previous_response_id,
     });
     expect(turnsSent()).toHaveLength(21);
+  });
+});
+
+describe('a fallback with another context limit', () => {
+  const WIDE = 'openai/say-5+wide+status-503';
+
+  async function fill(): Promise<void> {
+    for (let turn = 0; turn < 20; turn++) await send(turn, 'openai/say-5+wide');
+    journey.provider.reset();
+  }
+
+  const ask = (stream: boolean, model: string, ...fallbacks: string[]) =>
+    journey.gateway.post(
+      '/v1/chat/completions',
+      { model, fallbacks, stream, max_tokens: 200, messages: [{ role: 'user', content: paragraph(20) }] },
+      { 'x-session-id': name },
+    );
+
+  test.each([true, false])('gets what fits it, and the receipt is about it (stream: %p)', async (stream) => {
+    await fill();
+    const reply = await ask(stream, WIDE, 'gemini/say-5');
+    expect(await reply.text()).toContain('word5');
+    expect(reply.headers.get('x-clawhold-model-id')).toBe('gemini/say-5');
+    const [wide, small] = journey.provider.requests.map((request) => turnsSent(request));
+    expect(wide).toHaveLength(21);
+    expect(small!.length).toBeLessThan(16);
+    expect(small!.at(-1)).toBe(20);
+    const context = contextOf(reply.headers)!;
+    expect(context.turns).toBe(small!.length - 1);
+    expect(context.dropped).toBeGreaterThan(0);
+    expect(context.tokens).toBeLessThan(2000);
+  });
+
+  test('that is larger gets the whole history', async () => {
+    await fill();
+    const reply = await ask(true, 'gemini/say-5+status-503', 'openai/say-5+wide');
+    expect(await reply.text()).toContain('word5');
+    expect(turnsSent()).toHaveLength(21);
+    expect(contextOf(reply.headers)).toMatchObject({ turns: 20, dropped: 0 });
+  });
+
+  test('that the conversation does not fit is skipped, and the others are called', async () => {
+    await fill();
+    const { id } = await journey.client.responses.create(
+      { model: 'openai/say-5+wide', input: paragraph(20), truncation: 'auto' },
+      inSession(name),
+    );
+    journey.provider.reset();
+    const continued = (model: string, fallbacks: string[]) =>
+      journey.gateway.post('/v1/responses', {
+        model,
+        fallbacks,
+        previous_response_id: id,
+        input: 'And now?',
+      });
+    const reply = await continued('anthropic/say-5', ['gemini/say-5', 'openai/say-5+wide']);
+    expect(reply.headers.get('x-clawhold-model-id')).toBe('openai/say-5+wide');
+    expect(journey.provider.requests.map(({ model }) => model)).toEqual(['say-5+wide']);
+    const refused = await continued('anthropic/say-5', ['gemini/say-5']);
+    expect(refused.status).toBe(400);
+    expect(await json(refused)).toMatchObject({ error: { code: 'context_length_exceeded' } });
   });
 });

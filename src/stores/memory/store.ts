@@ -3,7 +3,7 @@ import type { SessionRef } from '../../core/delivery.ts';
 import type { SessionId, TurnId } from '../../core/ids.ts';
 import type { Tenant } from '../../core/request.ts';
 import type { Session } from '../../core/turn.ts';
-import type { Claim, ClaimStore } from '../../session/claim-store.ts';
+import type { Claim, ClaimStore, Replaceable } from '../../session/claim-store.ts';
 import type { LeaseDenied, LeaseRequest, LeaseStore, TakenHead } from '../../session/lease-store.ts';
 import type { MemberId, MemberRegistry } from '../../session/members.ts';
 import type {
@@ -125,11 +125,15 @@ export class MemoryStore implements TurnLog, LeaseStore, ClaimStore, MemberRegis
     return true;
   }
 
-  async claim(tenant: Tenant, claim: Claim, over?: Pick<Claim, 'holder' | 'target'>): Promise<Claim> {
+  async claim(tenant: Tenant, claim: Claim, { over, olderThanMs }: Replaceable = {}): Promise<Claim> {
     const { claims } = this.logOf(tenant);
-    const earlier = claims.get(claim.key)?.claim;
-    const isReplaced = earlier && earlier.holder === over?.holder && earlier.target === over.target;
-    if (earlier && !isReplaced) return { ...earlier };
+    const earlier = claims.get(claim.key);
+    if (earlier) {
+      const { holder, target } = earlier.claim;
+      const isNamed = holder === over?.holder && target === over.target;
+      const isOld = olderThanMs !== undefined && earlier.claimedAt < this.clock() - olderThanMs;
+      if (!isNamed && !isOld) return { ...earlier.claim };
+    }
     claims.set(claim.key, { claim: { ...claim }, claimedAt: this.clock() });
     return claim;
   }

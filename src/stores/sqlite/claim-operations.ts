@@ -1,6 +1,6 @@
 import type { Clock } from '../../core/clock.ts';
 import type { Tenant } from '../../core/request.ts';
-import type { Claim } from '../../session/claim-store.ts';
+import type { Claim, Replaceable } from '../../session/claim-store.ts';
 import type { TurnKey } from './columns.ts';
 import claimSql from './sql/claim.sql' with { type: 'text' };
 import eraseClaimedTurnsSql from './sql/erase-claimed-turns.sql' with { type: 'text' };
@@ -21,11 +21,15 @@ export class ClaimOperations {
     private readonly clock: Clock,
   ) {}
 
-  claim(tenant: Tenant, claim: Claim, over?: Pick<Claim, 'holder' | 'target'>): Claim {
+  claim(tenant: Tenant, claim: Claim, { over, olderThanMs }: Replaceable = {}): Claim {
     const { key, fingerprint, target, holder } = claim;
-    const replaced = { overHolder: over?.holder ?? null, overTarget: over?.target ?? null };
-    const values = { tenant, key, fingerprint, target, holder, ...replaced, now: this.clock() };
-    this.statements.run(claimSql, values);
+    const now = this.clock();
+    const replaced = {
+      overHolder: over?.holder ?? null,
+      overTarget: over?.target ?? null,
+      before: olderThanMs === undefined ? null : now - olderThanMs,
+    };
+    this.statements.run(claimSql, { tenant, key, fingerprint, target, holder, ...replaced, now });
     return this.find(tenant, key, 0)!;
   }
 

@@ -3,7 +3,7 @@ import { type SessionId, sessionOf, type TurnId } from '../../core/ids.ts';
 import type { Tenant } from '../../core/request.ts';
 import type { Session } from '../../core/turn.ts';
 import type { KeyStore } from '../../security/key-store.ts';
-import type { Claim, ClaimStore } from '../../session/claim-store.ts';
+import type { Claim, ClaimStore, Replaceable } from '../../session/claim-store.ts';
 import type { LeaseDenied, LeaseRequest, LeaseStore, TakenHead } from '../../session/lease-store.ts';
 import type { MemberId, MemberRegistry } from '../../session/members.ts';
 import type {
@@ -126,8 +126,8 @@ export class SqliteStore implements TurnLog, LeaseStore, ClaimStore, MemberRegis
     return this.writer.call('commitTurn', turnColumns(row), commit);
   }
 
-  claim(tenant: Tenant, claim: Claim, over?: Pick<Claim, 'holder' | 'target'>): Promise<Claim> {
-    return this.writer.call('claim', tenant, claim, over);
+  claim(tenant: Tenant, claim: Claim, replaceable?: Replaceable): Promise<Claim> {
+    return this.writer.call('claim', tenant, claim, replaceable);
   }
 
   findClaim(tenant: Tenant, key: string, maxAgeMs: number): Promise<Claim | undefined> {

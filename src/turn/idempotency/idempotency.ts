@@ -120,7 +120,9 @@ export class Idempotency {
         return await fresh(
           run(async (target) => {
             const claim = { key, fingerprint, target, holder: members.self };
-            if ((await claims.claim(tenant, claim, earlier)).target !== target) throw new Overtaken();
+            const replaceable = { over: earlier, olderThanMs: this.retentionMs };
+            const inForce = await claims.claim(tenant, claim, replaceable);
+            if (inForce.target !== target) throw new Overtaken();
           }),
         );
       } catch (error) {

@@ -1,0 +1,75 @@
+import { afterAll, beforeAll, expect, test } from 'bun:test';
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { loadConfig } from '../../src/config/load.ts';
+import { type RunningGateway, startGateway } from '../../src/main.ts';
+import { ROOT_KEY, temporaryDirectory } from '../harness/gateway.ts';
+import { type Provider, startProvider } from '../simulators/provider/provider.ts';
+
+let provider: Provider;
+let gateway: RunningGateway;
+const cwd = temporaryDirectory();
+const NEW_KEY = 'sk-claw-test-new-0123456789';
+
+beforeAll(async () => {
+  provider = startProvider();
+  gateway = await startGateway(await configured(''), environment());
+});
+afterAll(async () => {
+  await gateway.stop();
+  await provider.stop();
+  rmSync(cwd, { recursive: true, force: true });
+});
+
+const environment = () => ({
+  CLAWHOLD_DATA_DIR: join(cwd, 'data'),
+  CLAWHOLD_MASTER_KEY: ROOT_KEY,
+  CLAWHOLD_DETECT: 'false',
+  CLAWHOLD_LOG_LEVEL: 'error',
+  OPENAI_API_KEY: 'sk-simulated',
+  OPENAI_BASE_URL: `${provider.url}/v1`,
+});
+
+async function configured(yaml: string) {
+  await Bun.write(join(cwd, 'clawhold.yaml'), `port: 0\n${yaml}`);
+  return loadConfig({ cwd, env: environment() });
+}
+
+const ask = (model: string, key = ROOT_KEY, content = 'Hello') =>
+  fetch(`${gateway.url}/v1/chat/completions`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
+    body: JSON.stringify({ model, messages: [{ role: 'user', content }] }),
+  });
+
+test('a running gateway takes new keys, aliases, claws, timeouts and limits', async () => {
+  expect((await ask('fast')).status).toBe(404);
+  expect((await ask('openai/say-2', NEW_KEY)).status).toBe(401);
+  expect((await ask('openai/delay-200')).status).toBe(200);
+  expect((await ask('openai/say-2', ROOT_KEY, 'x'.repeat(3000))).status).toBe(200);
+
+  const needsStart = await gateway.reconfigure(
+    await configured(`
+aliases: { fast: openai/say-2 }
+keys: [{ name: website, key: ${NEW_KEY} }]
+timeouts: { total_ms: 50 }
+limits: { body_bytes: 2048 }
+`),
+  );
+  expect(needsStart).toEqual([]);
+  expect((await ask('fast')).status).toBe(200);
+  expect((await ask('openai/say-2', NEW_KEY)).status).toBe(200);
+  expect((await ask('openai/delay-200')).status).toBe(504);
+  expect((await ask('openai/say-2', ROOT_KEY, 'x'.repeat(3000))).status).toBe(413);
+
+  await gateway.reconfigure(await configured('claws: { openai: { enabled: false } }'));
+  expect((await ask('fast')).status).toBe(404);
+  expect((await ask('openai/say-2', NEW_KEY)).status).toBe(401);
+  expect((await ask('openai/say-2')).status).toBe(400);
+});
+
+test('settings that need a start are named, and the rest takes effect', async () => {
+  const next = await configured('host: 127.0.0.2\naliases: { later: local/recall }\n');
+  expect(await gateway.reconfigure(next)).toEqual(['host']);
+  expect((await ask('later')).status).toBe(200);
+});
