@@ -1,8 +1,7 @@
-import { isFetchable } from '../core/delivery.ts';
 import { Fault } from '../core/errors.ts';
 import { completionId, type TurnId } from '../core/ids.ts';
 import type { Caller, Once, RequestIdentity } from '../core/request.ts';
-import type { AnsweredTurn } from '../core/turn.ts';
+import { type AnsweredTurn, isFetchable } from '../core/turn.ts';
 import type { TurnView } from '../core/turn-view.ts';
 import { hydratedTurn } from '../session/stored-turn.ts';
 import type { ListQuery, TurnRow } from '../session/turn-log.ts';

@@ -1,4 +1,3 @@
-import type { SessionRef } from '../core/delivery.ts';
 import { Fault } from '../core/errors.ts';
 import {
   conversationId,
@@ -12,7 +11,7 @@ import {
 import { type IdentifiedItem, type ItemAt, itemsOf } from '../core/item-positions.ts';
 import type { Item } from '../core/items.ts';
 import type { Caller, Once, RequestIdentity } from '../core/request.ts';
-import type { Session } from '../core/turn.ts';
+import type { Session, SessionRef } from '../core/turn.ts';
 import { sessionNotFound } from '../session/sessions.ts';
 import { hydratedTurn } from '../session/stored-turn.ts';
 import type { TurnPath } from '../turn/path.ts';

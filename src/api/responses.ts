@@ -1,9 +1,8 @@
-import { isFetchable } from '../core/delivery.ts';
 import { Fault } from '../core/errors.ts';
 import { responseId, type TurnId } from '../core/ids.ts';
 import { type IdentifiedItem, identified } from '../core/item-positions.ts';
 import type { Caller } from '../core/request.ts';
-import type { Turn } from '../core/turn.ts';
+import { isFetchable, type Turn } from '../core/turn.ts';
 import { Cancelled, type TurnView } from '../core/turn-view.ts';
 import { findTurn } from '../turn/live/find-turn.ts';
 import type { TurnPath } from '../turn/path.ts';

@@ -1,8 +1,7 @@
-import { isBackground, isKept } from '../core/delivery.ts';
 import type { TurnId } from '../core/ids.ts';
 import type { Item } from '../core/items.ts';
 import type { Caller, Once, RequestIdentity, Tenant } from '../core/request.ts';
-import type { Ask, Asked } from '../core/turn.ts';
+import { type Ask, type Asked, isBackground, isKept } from '../core/turn.ts';
 import type { TurnView } from '../core/turn-view.ts';
 import { findTurn } from '../turn/live/find-turn.ts';
 import type { TurnPath } from '../turn/path.ts';

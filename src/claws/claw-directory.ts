@@ -1,5 +1,6 @@
 import type { Candidate } from '../core/candidate.ts';
 import type { Directory, ModelLimits, Service } from '../core/directory.ts';
+import { Fault } from '../core/errors.ts';
 import { type Price, perMillion } from '../core/usage.ts';
 import type { Catalogue, ModelFacts } from './catalogue/catalogue.ts';
 import type { Claw, ProtocolName, Provider } from './claw.ts';
@@ -37,7 +38,8 @@ interface Entry extends Service {
   overrides: ReadonlyMap<string, ModelOverride>;
   /** Of the listed models: a call does not search the catalogue. */
   limits: ReadonlyMap<string, ModelLimits>;
-  claws: Map<ProtocolName, Claw>;
+  /** One for each protocol; none while the provider is not ready. */
+  claws: ReadonlyMap<ProtocolName, Claw>;
   connection?: Provider;
 }
 
@@ -85,14 +87,11 @@ export class ClawDirectory implements Directory {
     }
   }
 
+  /** Throws `provider_not_configured` where the provider was turned off since the candidate was chosen. */
   claw({ provider, protocol }: Candidate): Claw {
-    const entry = this.entries.get(provider)!;
-    let claw = entry.claws.get(protocol);
-    if (!claw) {
-      claw = this.parts.makeClaw(entry.connection!, protocol);
-      entry.claws.set(protocol, claw);
-    }
-    return claw;
+    const claw = this.entries.get(provider)?.claws.get(protocol);
+    if (claw) return claw;
+    throw new Fault('provider_not_configured', `The provider "${provider}" was turned off.`);
   }
 
   service(provider: string): Service | undefined {
@@ -135,10 +134,9 @@ export class ClawDirectory implements Directory {
       ...own.map(({ id }) => id),
     ]);
     const overridden = new Map(own.map((model) => [model.id, model]));
-    const limits = [...listed].map(
-      (model) => [model, this.limitsOf(found.id, model, overridden.get(model))] as const,
-    );
     const connection = found.state === 'on' ? found.provider : undefined;
+    const limitsOf = (model: string) =>
+      [model, this.limitsOf(found.id, model, overridden.get(model))] as const;
     const same = before !== undefined && Bun.deepEquals(before.connection, connection);
     return {
       provider: found.id,
@@ -147,10 +145,15 @@ export class ClawDirectory implements Directory {
       turnOnWith: found.state === 'off' ? found.turnOnWith : undefined,
       listed: [...listed],
       overrides: overridden,
-      limits: new Map(found.state === 'on' ? limits : []),
-      claws: same ? before.claws : new Map(),
+      limits: new Map(connection && [...listed].map(limitsOf)),
+      claws: same ? before.claws : this.clawsOf(found.protocols, connection),
       connection,
     };
+  }
+
+  private clawsOf(protocols: readonly ProtocolName[], connection: Provider | undefined) {
+    if (!connection) return new Map<ProtocolName, Claw>();
+    return new Map(protocols.map((protocol) => [protocol, this.parts.makeClaw(connection, protocol)]));
   }
 
   private limitsOf(provider: string, model: string, override: ModelOverride | undefined): ModelLimits {

@@ -1,23 +1,9 @@
 import type { Candidate } from './candidate.ts';
 import type { ErrorCode, Fault } from './errors.ts';
-import type { SessionId, TurnId } from './ids.ts';
-import type { Tenant } from './request.ts';
 import type { Accepted, Intent, Outcome } from './turn.ts';
 
-/** Identifies the turn that an event is about, for logs and traces. */
-export interface TurnTrace {
-  turn: TurnId;
-  tenant: Tenant;
-  session: SessionId;
-  requestId?: string;
-}
-
-export const traceOf = ({ id, tenant, session, requestId }: Accepted): TurnTrace => ({
-  turn: id,
-  tenant,
-  session,
-  requestId,
-});
+/** The turn that an event is about, for logs and traces: what a listener may show of it. */
+export type TurnTrace = Pick<Accepted, 'id' | 'tenant' | 'session' | 'requestId'>;
 
 /**
  * Everything that the gateway tells of itself, as one union. Parts of the gateway emit events and never log;

@@ -1,7 +1,6 @@
 import type { Candidate } from './candidate.ts';
-import type { Retention } from './delivery.ts';
 import type { Delta } from './delta.ts';
-import type { Asked, Session, Turn } from './turn.ts';
+import type { Asked, Retention, Session, Turn } from './turn.ts';
 
 /** How a session used the items that a request brought; told in `x-clawhold-history`. */
 export type HistoryUse =

@@ -1,12 +1,11 @@
 import type { Api } from '../api/api.ts';
-import type { DialectName } from '../core/delivery.ts';
 import type { Delta } from '../core/delta.ts';
 import type { Fault } from '../core/errors.ts';
 import type { TurnId } from '../core/ids.ts';
 import type { TurnPolicy } from '../core/policy.ts';
 import type { ProtocolName } from '../core/prompt.ts';
 import type { Caller } from '../core/request.ts';
-import type { AnsweredTurn, Ask } from '../core/turn.ts';
+import type { AnsweredTurn, Ask, DialectName } from '../core/turn.ts';
 import type { TurnView } from '../core/turn-view.ts';
 import type { Route, SettingsSource } from './route.ts';
 

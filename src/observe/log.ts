@@ -116,7 +116,7 @@ function turnFields(intent: Intent) {
   return { requestId, turn: intent.id, tenant: intent.tenant, model };
 }
 
-const traceFields = ({ requestId, turn, tenant }: TurnTrace) => ({ requestId, turn, tenant });
+const traceFields = ({ requestId, id: turn, tenant }: TurnTrace) => ({ requestId, turn, tenant });
 
 /** Only unforeseen errors are logged with their stack; a provider's words may hold content. */
 function causeOf(error: unknown): string | undefined {

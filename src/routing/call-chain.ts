@@ -1,7 +1,6 @@
 import type { Candidate } from '../core/candidate.ts';
 import type { Delta } from '../core/delta.ts';
-import { callFailureOf, faultOf } from '../core/errors.ts';
-import type { Emit, GatewayEvent, TurnTrace } from '../core/events.ts';
+import type { TurnTrace } from '../core/events.ts';
 import type { Prompt } from '../core/prompt.ts';
 
 /** One call of a claw, as every part of the chain sees it. */
@@ -43,29 +42,3 @@ export type Interceptor = (next: Dispatch) => Dispatch;
 export function chain(interceptors: readonly Interceptor[], dispatch: Dispatch): Dispatch {
   return interceptors.reduceRight((next, intercept) => intercept(next), dispatch);
 }
-
-/** Calls the same candidate once more, at once, where its failure may last for a moment only. */
-export function retryNow(emit: Emit): Interceptor {
-  return (next) => async (call) => {
-    try {
-      return await next(call);
-    } catch (failure) {
-      if (call.signal.aborted || callFailureOf(failure)?.lasts !== 'moment') throw failure;
-      emit(callFailed(call, failure, 'retry'));
-      return next(call);
-    }
-  };
-}
-
-export const callFailed = (
-  { trace, candidate, count }: Pick<Call, 'trace' | 'candidate' | 'count'>,
-  failure: unknown,
-  next: 'retry' | 'next-candidate' | 'give-up',
-): GatewayEvent => ({
-  type: 'call-failed',
-  trace,
-  candidate,
-  attempt: count.calls,
-  code: faultOf(failure).code,
-  next,
-});

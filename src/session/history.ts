@@ -20,7 +20,7 @@ export function digestItems(from: string, items: readonly Item[]): string {
 
 export function digestItem(before: string, item: Item): string {
   if (item.type === 'reasoning' || (item.type === 'message' && item.content.length === 0)) return before;
-  if (isClosingOutput(item)) return before;
+  if (item.type !== 'message' && isClosingOutput(item)) return before;
   return Bun.hash.xxHash64(contentOf(item), BigInt(before === '' ? 0 : `0x${before}`)).toString(16);
 }
 

@@ -1,6 +1,6 @@
-import type { SessionRef } from '../core/delivery.ts';
 import type { SessionId } from '../core/ids.ts';
 import type { Tenant } from '../core/request.ts';
+import type { SessionRef } from '../core/turn.ts';
 import type { MemberId } from './members.ts';
 import type { KnownHead, SessionHead } from './turn-log.ts';
 

@@ -1,5 +1,4 @@
 import type { Clock } from '../core/clock.ts';
-import type { SessionRef } from '../core/delivery.ts';
 import { Fault } from '../core/errors.ts';
 import {
   conversationId,
@@ -14,7 +13,7 @@ import { itemsOf } from '../core/item-positions.ts';
 import { type Item, isFullHistory } from '../core/items.ts';
 import type { TurnPolicy } from '../core/policy.ts';
 import type { Tenant } from '../core/request.ts';
-import type { BranchTurn, PlacedIntent, Session, StateRef } from '../core/turn.ts';
+import type { BranchTurn, PlacedIntent, Session, SessionRef, StateRef } from '../core/turn.ts';
 import type { HistoryUse } from '../core/turn-view.ts';
 import type { Head, HeadRequest, Heads } from './heads.ts';
 import { EMPTY_DIGEST, matchHistory, withoutRepeatedInstructions } from './history.ts';

@@ -80,10 +80,11 @@ function sinceAnswer(branch: readonly BranchTurn[]): readonly BranchTurn[] {
 
 /** Whether there is nothing to repair: the input has only messages, and no call can be open. */
 function isPlain(recent: readonly BranchTurn[], input: readonly Item[]): boolean {
-  const hasNoCalls = (items: readonly Item[]) => items.every((item) => callIdOf(item) === undefined);
+  const isMessage = ({ type }: Item) => type === 'message';
+  const hasNoCalls = (items: readonly Item[]) =>
+    items.every((item) => isMessage(item) || callIdOf(item) === undefined);
   return (
-    input.every(({ type }) => type === 'message') &&
-    recent.every(({ turn }) => hasNoCalls(turn.input) && hasNoCalls(turn.output))
+    input.every(isMessage) && recent.every(({ turn }) => hasNoCalls(turn.input) && hasNoCalls(turn.output))
   );
 }
 

@@ -1,8 +1,7 @@
-import type { DialectName, SessionRef } from '../core/delivery.ts';
 import type { GatewayEvent } from '../core/events.ts';
 import type { SessionId, TurnId } from '../core/ids.ts';
 import type { Tenant } from '../core/request.ts';
-import type { Outcome, Session } from '../core/turn.ts';
+import type { DialectName, Outcome, Session, SessionRef } from '../core/turn.ts';
 
 /**
  * One turn as a store keeps it. Stores index the columns and never look into `body`, which

@@ -1,9 +1,15 @@
-import { isBackground, isKept } from '../core/delivery.ts';
 import { faultOf } from '../core/errors.ts';
 import { newSessionId, newTurnId, type SessionId, type TurnId } from '../core/ids.ts';
 import type { Caller, Once, RequestIdentity } from '../core/request.ts';
-import type { Ask } from '../core/turn.ts';
-import { type Asked, askedOf, turnOf, type WaitingIntent } from '../core/turn.ts';
+import {
+  type Ask,
+  type Asked,
+  askedOf,
+  isBackground,
+  isKept,
+  turnOf,
+  type WaitingIntent,
+} from '../core/turn.ts';
 import { choose } from '../routing/choose.ts';
 import { answer } from './answer/answer.ts';
 import { largestWindow } from './answer/prompt.ts';

@@ -1,9 +1,9 @@
 import { hash } from 'node:crypto';
-import type { SessionRef } from '../../core/delivery.ts';
 import { Fault } from '../../core/errors.ts';
 import { parseConversationId } from '../../core/ids.ts';
 import { POLICY_WORDS, type PolicyField, type TurnPolicy } from '../../core/policy.ts';
 import type { Caller, RequestIdentity } from '../../core/request.ts';
+import type { SessionRef } from '../../core/turn.ts';
 import { invalid } from './fields.ts';
 
 /** What all dialects read of a request: its body, its identity, its session and its policy. */

@@ -1,9 +1,15 @@
 import type { Api } from '../../api/api.ts';
-import { isBackground, isFetchable, isKept, isStreamed } from '../../core/delivery.ts';
 import { Fault, faultOf } from '../../core/errors.ts';
 import { conversationId, responseId } from '../../core/ids.ts';
 import type { Once } from '../../core/request.ts';
-import type { AnsweredTurn, Ask } from '../../core/turn.ts';
+import {
+  type AnsweredTurn,
+  type Ask,
+  isBackground,
+  isFetchable,
+  isKept,
+  isStreamed,
+} from '../../core/turn.ts';
 import { Cancelled, type Receipt, type TurnView } from '../../core/turn-view.ts';
 import { dollars } from '../../core/usage.ts';
 import type { Dialect, ParseContext, StreamWriter } from '../dialect.ts';

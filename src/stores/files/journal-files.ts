@@ -11,7 +11,6 @@ const CANCEL = '.cancel';
 export const journalDirectory = (dataDir: string): string => join(dataDir, 'journal');
 
 export const lockName = (member: MemberId): string => `${member}.lock`;
-export const segmentName = (member: MemberId, number: number): string => `${member}-${number}.log`;
 export const isSegment = (name: string): boolean => name.endsWith('.log');
 
 /** The process that made a file; `undefined` where the file is something else. */

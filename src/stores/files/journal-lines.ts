@@ -1,18 +1,8 @@
-import type { Delta } from '../../core/delta.ts';
 import { type SessionId, sessionOf, type TurnId } from '../../core/ids.ts';
 import type { Tenant } from '../../core/request.ts';
 import type { JournaledIntent, Unfinished } from '../../session/journal.ts';
+import type { Line } from './journal-segment.ts';
 import { upgradeIntent } from './old-intents.ts';
-
-type Line = ['begin', TurnId, unknown] | ['deltas', TurnId, Delta[]] | ['end', TurnId];
-
-export const beginLine = (intent: JournaledIntent): string =>
-  JSON.stringify(['begin', intent.id, intent] satisfies Line);
-
-export const deltasLine = (turn: TurnId, deltas: readonly Delta[]): string =>
-  `["deltas","${turn}",${JSON.stringify(deltas)}]`;
-
-export const endLine = (turn: TurnId): string => `["end","${turn}"]`;
 
 /** Takes the position of a damaged line: it cannot be read either, and holds nothing. */
 const UNREADABLE_LINE = '?';

@@ -8,10 +8,26 @@ import {
   rmSync,
   writeSync,
 } from 'node:fs';
+import type { Delta } from '../../core/delta.ts';
 import type { TurnId } from '../../core/ids.ts';
+import type { JournaledIntent } from '../../session/journal.ts';
+import type { MemberId } from '../../session/members.ts';
 import { unwritable } from './journal-files.ts';
 
 const NEWLINE = 10;
+
+/** The lines of a segment: JSON texts. */
+export type Line = ['begin', TurnId, unknown] | ['deltas', TurnId, Delta[]] | ['end', TurnId];
+
+export const beginLine = (intent: JournaledIntent): string =>
+  JSON.stringify(['begin', intent.id, intent] satisfies Line);
+
+export const deltasLine = (turn: TurnId, deltas: readonly Delta[]): string =>
+  `["deltas","${turn}",${JSON.stringify(deltas)}]`;
+
+export const endLine = (turn: TurnId): string => `["end","${turn}"]`;
+
+export const segmentName = (member: MemberId, number: number): string => `${member}-${number}.log`;
 
 /** One file of the journal. It holds whole lines only, except for a last one that a crash cut short. */
 export class JournalSegment {

@@ -6,18 +6,10 @@ import type { SessionId, TurnId } from '../../core/ids.ts';
 import type { Tenant } from '../../core/request.ts';
 import type { Journal, JournaledIntent, Unfinished } from '../../session/journal.ts';
 import type { MemberId } from '../../session/members.ts';
-import {
-  isSegment,
-  journalDirectory,
-  lockName,
-  memberOf,
-  segmentName,
-  unreadable,
-  unwritable,
-} from './journal-files.ts';
-import { beginLine, deltasLine, endLine, OpenTurns, withoutSession } from './journal-lines.ts';
+import { isSegment, journalDirectory, lockName, memberOf, unreadable, unwritable } from './journal-files.ts';
+import { OpenTurns, withoutSession } from './journal-lines.ts';
 import { TurnReading } from './journal-reader.ts';
-import { JournalSegment } from './journal-segment.ts';
+import { beginLine, deltasLine, endLine, JournalSegment, segmentName } from './journal-segment.ts';
 import type { FileMembers } from './members.ts';
 
 const SEGMENT_BYTES = 1024 * 1024;

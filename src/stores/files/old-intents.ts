@@ -1,6 +1,13 @@
-import type { Delivery, Retention } from '../../core/delivery.ts';
 import type { ProtocolName } from '../../core/prompt.ts';
-import type { Accepted, BranchPosition, PlacedIntent, StateRef, WaitingIntent } from '../../core/turn.ts';
+import type {
+  Accepted,
+  BranchPosition,
+  Delivery,
+  PlacedIntent,
+  Retention,
+  StateRef,
+  WaitingIntent,
+} from '../../core/turn.ts';
 import type { JournaledIntent } from '../../session/journal.ts';
 
 /** An intent as version 0.1 journaled it: fields that are the same today, and `plan` with what it took to run. */

@@ -1,8 +1,7 @@
 import { type Clock, systemClock } from '../../core/clock.ts';
-import type { SessionRef } from '../../core/delivery.ts';
 import type { SessionId, TurnId } from '../../core/ids.ts';
 import type { Tenant } from '../../core/request.ts';
-import type { Session } from '../../core/turn.ts';
+import type { Session, SessionRef } from '../../core/turn.ts';
 import type { Claim, ClaimStore, Replaceable } from '../../session/claim-store.ts';
 import type { LeaseDenied, LeaseRequest, LeaseStore, TakenHead } from '../../session/lease-store.ts';
 import type { MemberId, MemberRegistry } from '../../session/members.ts';

@@ -1,7 +1,6 @@
-import type { SessionRef } from '../../core/delivery.ts';
 import { Fault } from '../../core/errors.ts';
 import type { SessionId, TurnId } from '../../core/ids.ts';
-import type { Session } from '../../core/turn.ts';
+import type { Session, SessionRef } from '../../core/turn.ts';
 import type { Claim } from '../../session/claim-store.ts';
 import type { MemberId } from '../../session/members.ts';
 import type { KnownHead, ListQuery, SessionHead, TurnRow } from '../../session/turn-log.ts';

@@ -1,7 +1,7 @@
 import type { Clock } from '../../core/clock.ts';
-import type { SessionRef } from '../../core/delivery.ts';
 import type { SessionId } from '../../core/ids.ts';
 import type { Tenant } from '../../core/request.ts';
+import type { SessionRef } from '../../core/turn.ts';
 import type { LeaseDenied, LeaseRequest } from '../../session/lease-store.ts';
 import type { MemberId } from '../../session/members.ts';
 import findLeaseSql from './sql/find-lease.sql' with { type: 'text' };

@@ -1,7 +1,6 @@
-import type { SessionRef } from '../../core/delivery.ts';
 import { type SessionId, sessionOf, type TurnId } from '../../core/ids.ts';
 import type { Tenant } from '../../core/request.ts';
-import type { Session } from '../../core/turn.ts';
+import type { Session, SessionRef } from '../../core/turn.ts';
 import type { KeyStore } from '../../security/key-store.ts';
 import type { Claim, ClaimStore, Replaceable } from '../../session/claim-store.ts';
 import type { LeaseDenied, LeaseRequest, LeaseStore, TakenHead } from '../../session/lease-store.ts';

@@ -1,9 +1,9 @@
 import type { SQLQueryBindings } from 'bun:sqlite';
 import type { Clock } from '../../core/clock.ts';
-import type { SessionRef } from '../../core/delivery.ts';
 import { Fault } from '../../core/errors.ts';
 import type { SessionId } from '../../core/ids.ts';
 import type { Tenant } from '../../core/request.ts';
+import type { SessionRef } from '../../core/turn.ts';
 import { packBody, unpackBody } from './body.ts';
 import type { SessionColumns, TurnColumns, TurnKey, TurnSuffix } from './columns.ts';
 import addDialectSql from './sql/add-dialect.sql' with { type: 'text' };

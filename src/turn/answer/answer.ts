@@ -1,9 +1,8 @@
 import type { Candidate } from '../../core/candidate.ts';
-import { isKept } from '../../core/delivery.ts';
 import type { Delta } from '../../core/delta.ts';
 import { callFailureOf, type Fault } from '../../core/errors.ts';
-import { traceOf } from '../../core/events.ts';
 import { fold, isWhole } from '../../core/fold.ts';
+import { isKept } from '../../core/turn.ts';
 import type { Receipt } from '../../core/turn-view.ts';
 import { choose } from '../../routing/choose.ts';
 import type { RunningTurn, TurnPath } from '../path.ts';
@@ -42,12 +41,11 @@ export async function answer(turn: RunningTurn, path: TurnPath): Promise<unknown
 /** Calls until a candidate answers: at once, or for a turn that may be deferred, until its time is up. */
 async function call(turn: RunningTurn, rescue: Rescue | undefined, path: TurnPath): Promise<Called> {
   const { intent, live } = turn;
-  const trace = traceOf(intent);
   const prompt = (candidate: Candidate) =>
     promptFor(candidate, path.capabilities(candidate), intent, turn.contexts.for(candidate), rescue?.text);
   let candidates = rescue?.candidates ?? turn.candidates;
   for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(2 * pause, LONGEST_PAUSE_MS)) {
-    const request = { candidates, prompt, signal: live.signal, trace, key: intent.key };
+    const request = { candidates, prompt, signal: live.signal, trace: intent, key: intent.key };
     try {
       return await callFirst(request, path.dispatch, path.emit);
     } catch (error) {
@@ -56,7 +54,7 @@ async function call(turn: RunningTurn, rescue: Rescue | undefined, path: TurnPat
       const pauseMs = Math.max(pause, retryAfter * 1_000);
       if (path.clock() + pauseMs > (intent.deferredUntil ?? 0)) throw error;
       live.defer();
-      path.emit({ type: 'turn-deferred', trace, code, pauseMs });
+      path.emit({ type: 'turn-deferred', trace: intent, code, pauseMs });
       await sleep(live.signal, pauseMs);
       // Claws may have come and gone meanwhile.
       if (!rescue) candidates = choose(intent, path.directory, path.capabilities);
@@ -135,7 +133,7 @@ async function closeOpenItems(turn: RunningTurn, path: TurnPath): Promise<undefi
 function receiptOf(turn: RunningTurn, { candidate, retries }: Called, { emit }: TurnPath): Receipt {
   const { tokens, keptTurns, droppedTokens } = turn.contexts.for(candidate);
   if (droppedTokens > 0) {
-    emit({ type: 'context-truncated', trace: traceOf(turn.intent), candidate, keptTurns, droppedTokens });
+    emit({ type: 'context-truncated', trace: turn.intent, candidate, keptTurns, droppedTokens });
   }
   return { candidate, retries, history: turn.session.history, context: { tokens, keptTurns, droppedTokens } };
 }

@@ -3,7 +3,8 @@ import type { Candidate } from '../../core/candidate.ts';
 import { callFailureOf, Fault } from '../../core/errors.ts';
 import type { Emit, TurnTrace } from '../../core/events.ts';
 import type { Prompt } from '../../core/prompt.ts';
-import { type Answer, type Call, callFailed, type Dispatch } from '../../routing/call-chain.ts';
+import { callFailed } from '../../routing/attempts.ts';
+import type { Answer, Call, Dispatch } from '../../routing/call-chain.ts';
 import { isExceeded } from './prompt.ts';
 
 /** Which candidates to call, and with what. */

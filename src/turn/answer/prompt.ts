@@ -2,12 +2,11 @@ import type { Capabilities } from '../../claws/claw.ts';
 import { type Assembled, assemble, type Budget, historyWindow } from '../../context/assemble.ts';
 import { estimateTokens } from '../../context/tokens.ts';
 import type { Candidate } from '../../core/candidate.ts';
-import { isBackground, isStreamed } from '../../core/delivery.ts';
 import { Fault } from '../../core/errors.ts';
 import { parseItemId } from '../../core/ids.ts';
 import type { Item, Part } from '../../core/items.ts';
 import type { Prompt, PromptItem } from '../../core/prompt.ts';
-import type { Ask, BranchTurn, PlacedIntent } from '../../core/turn.ts';
+import { type Ask, type BranchTurn, isBackground, isStreamed, type PlacedIntent } from '../../core/turn.ts';
 
 /** Tokens, where the catalogue does not know the model. */
 const ASSUMED_CONTEXT = 128_000;

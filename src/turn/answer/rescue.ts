@@ -1,9 +1,8 @@
 import type { Candidate } from '../../core/candidate.ts';
-import { isStreamed } from '../../core/delivery.ts';
 import { callFailureOf, type ErrorCode, Fault } from '../../core/errors.ts';
 import type { Called, Folded, FoldedItem } from '../../core/fold.ts';
 import type { Item, Message, Part } from '../../core/items.ts';
-import type { Ask } from '../../core/turn.ts';
+import { type Ask, isStreamed } from '../../core/turn.ts';
 import { DifferentAnswer } from './overlap.ts';
 
 /** How an answer continues after a call broke off. */

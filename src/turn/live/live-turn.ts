@@ -1,9 +1,8 @@
-import { isKept, type Retention } from '../../core/delivery.ts';
 import type { Delta } from '../../core/delta.ts';
 import { Fault } from '../../core/errors.ts';
 import type { TurnId } from '../../core/ids.ts';
 import type { Tenant } from '../../core/request.ts';
-import type { Asked, Session, Turn } from '../../core/turn.ts';
+import { type Asked, isKept, type Retention, type Session, type Turn } from '../../core/turn.ts';
 import { Cancelled, type Receipt, type TurnView } from '../../core/turn-view.ts';
 
 /**

@@ -1,9 +1,16 @@
 import { itemsTokens } from '../../context/tokens.ts';
-import { isBackground, isKept, isStreamed } from '../../core/delivery.ts';
 import type { Delta } from '../../core/delta.ts';
 import { Fault, faultOf } from '../../core/errors.ts';
 import type { GatewayEvent } from '../../core/events.ts';
-import { type AppendIntent, type Outcome, type PlacedIntent, turnOf } from '../../core/turn.ts';
+import {
+  type AppendIntent,
+  isBackground,
+  isKept,
+  isStreamed,
+  type Outcome,
+  type PlacedIntent,
+  turnOf,
+} from '../../core/turn.ts';
 import { digestItems } from '../../session/history.ts';
 import { encodeBody, offload } from '../../session/stored-turn.ts';
 import { recordTape } from '../../session/tape.ts';

@@ -1,10 +1,9 @@
 import { itemsTokens } from '../../context/tokens.ts';
 import type { Candidate } from '../../core/candidate.ts';
-import { isKept } from '../../core/delivery.ts';
 import { Fault } from '../../core/errors.ts';
 import { foldAll } from '../../core/fold.ts';
 import type { Item } from '../../core/items.ts';
-import type { BranchPosition, PlacedIntent, WaitingIntent } from '../../core/turn.ts';
+import { type BranchPosition, isKept, type PlacedIntent, type WaitingIntent } from '../../core/turn.ts';
 import { digestItems, EMPTY_DIGEST } from '../../session/history.ts';
 import type { Resumed } from '../../session/sessions.ts';
 import { offloadedIntent } from '../../session/stored-turn.ts';

@@ -1,6 +1,6 @@
-import { isBackground } from '../../core/delivery.ts';
 import { Fault } from '../../core/errors.ts';
 import { foldAll, isWhole } from '../../core/fold.ts';
+import { isBackground } from '../../core/turn.ts';
 import { choose } from '../../routing/choose.ts';
 import type { Unfinished } from '../../session/journal.ts';
 import type { LeaseStore } from '../../session/lease-store.ts';

@@ -1,10 +1,8 @@
 import { itemsTokens } from '../../context/tokens.ts';
 import type { Candidate } from '../../core/candidate.ts';
-import { isBackground } from '../../core/delivery.ts';
 import type { Delta } from '../../core/delta.ts';
 import { Fault } from '../../core/errors.ts';
-import { traceOf } from '../../core/events.ts';
-import type { PlacedIntent, WaitingIntent } from '../../core/turn.ts';
+import { isBackground, type PlacedIntent, type WaitingIntent } from '../../core/turn.ts';
 import { choose } from '../../routing/choose.ts';
 import type { Resumed } from '../../session/sessions.ts';
 import type { LiveTurn } from '../live/live-turn.ts';
@@ -84,7 +82,7 @@ function release(session: Resumed): void {
 }
 
 function loseSession({ live, intent }: Start, { emit }: TurnPath): void {
-  emit({ type: 'lease-lost', trace: traceOf(intent) });
+  emit({ type: 'lease-lost', trace: intent });
   live.stop(new Fault('session_moved', 'Another process took over the session while this turn ran.'));
 }
 

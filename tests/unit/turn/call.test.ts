@@ -8,14 +8,14 @@ import { newSessionId, newTurnId } from '../../../src/core/ids.ts';
 import type { Prompt } from '../../../src/core/prompt.ts';
 import type { Tenant } from '../../../src/core/request.ts';
 import { Cancelled } from '../../../src/core/turn-view.ts';
-import { type Answer, chain, retryNow } from '../../../src/routing/call-chain.ts';
-import { timeLimits } from '../../../src/routing/time-limits.ts';
+import { retryNow, timeLimits } from '../../../src/routing/attempts.ts';
+import { type Answer, chain } from '../../../src/routing/call-chain.ts';
 import { callFirst, dispatchTo } from '../../../src/turn/answer/call.ts';
 import { candidate, say } from './rescued.ts';
 
 const START: Delta = { type: 'start', model: 'm' };
 const session = newSessionId(0);
-const trace = { turn: newTurnId(session, 0), tenant: 'acme' as Tenant, session };
+const trace = { id: newTurnId(session, 0), tenant: 'acme' as Tenant, session };
 
 /** What a claw does when it is called, one entry for each call; the last entry stands for all that follow. */
 type Conduct = (signal: AbortSignal) => AsyncIterable<readonly Delta[]>;

@@ -1,11 +1,10 @@
 import type { Candidate } from '../../../src/core/candidate.ts';
-import type { Delivery } from '../../../src/core/delivery.ts';
 import type { Delta } from '../../../src/core/delta.ts';
 import { type ErrorCode, Fault } from '../../../src/core/errors.ts';
 import { foldAll } from '../../../src/core/fold.ts';
 import type { Item } from '../../../src/core/items.ts';
 import type { TurnPolicy } from '../../../src/core/policy.ts';
-import type { Ask } from '../../../src/core/turn.ts';
+import type { Ask, Delivery } from '../../../src/core/turn.ts';
 import { type Rescue, rescueOf } from '../../../src/turn/answer/rescue.ts';
 import { Splice } from '../../../src/turn/answer/splice.ts';
 

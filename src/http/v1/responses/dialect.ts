@@ -1,7 +1,7 @@
 import type { Api } from '../../../api/api.ts';
 import { responseNotFound } from '../../../api/responses.ts';
-import { isFetchable } from '../../../core/delivery.ts';
 import { parseResponseId, responseId, type TurnId } from '../../../core/ids.ts';
+import { isFetchable } from '../../../core/turn.ts';
 import type { TurnView } from '../../../core/turn-view.ts';
 import type { Dialect } from '../../dialect.ts';
 import { errorResponse } from '../../envelope.ts';

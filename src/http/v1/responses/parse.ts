@@ -1,10 +1,9 @@
 import { z } from 'zod';
-import type { Delivery } from '../../../core/delivery.ts';
 import { Fault } from '../../../core/errors.ts';
 import { parseResponseId } from '../../../core/ids.ts';
 import type { Item, Part } from '../../../core/items.ts';
 import type { Settings, TextFormat, Tool, ToolChoice } from '../../../core/settings.ts';
-import type { StateRef } from '../../../core/turn.ts';
+import type { Delivery, StateRef } from '../../../core/turn.ts';
 import type { ParseContext, ParsedAsk } from '../../dialect.ts';
 import {
   count,

@@ -1,7 +1,6 @@
-import { isKept } from '../../../core/delivery.ts';
 import type { TurnId } from '../../../core/ids.ts';
 import type { Item } from '../../../core/items.ts';
-import type { Ask, StateRef, Turn } from '../../../core/turn.ts';
+import { type Ask, isKept, type StateRef, type Turn } from '../../../core/turn.ts';
 
 /** A request with the characters of its body, and of the turns that it continues. */
 export interface SizedAsk {

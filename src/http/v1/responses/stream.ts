@@ -1,11 +1,10 @@
-import { isFetchable } from '../../../core/delivery.ts';
 import type { Delta } from '../../../core/delta.ts';
 import type { Fault } from '../../../core/errors.ts';
 import { emptyFold, fold } from '../../../core/fold.ts';
 import { itemId } from '../../../core/ids.ts';
 import type { IdentifiedItem } from '../../../core/item-positions.ts';
 import type { Item, Message, Reasoning } from '../../../core/items.ts';
-import type { AnsweredTurn, Asked, Session } from '../../../core/turn.ts';
+import { type AnsweredTurn, type Asked, isFetchable, type Session } from '../../../core/turn.ts';
 import type { TurnView } from '../../../core/turn-view.ts';
 import type { StreamWriter } from '../../dialect.ts';
 import { errorObject } from '../../envelope.ts';

@@ -1,6 +1,6 @@
 import { expect, test } from 'bun:test';
 import { Fault } from '../../../src/core/errors.ts';
-import { Deadline, type Timeouts } from '../../../src/routing/time-limits.ts';
+import { Deadline, type Timeouts } from '../../../src/routing/attempts.ts';
 
 const HOUR = 3_600_000;
 

@@ -1,6 +1,35 @@
 import type { Delta } from '../core/delta.ts';
-import { Fault } from '../core/errors.ts';
-import type { Interceptor } from './call-chain.ts';
+import { callFailureOf, Fault, faultOf } from '../core/errors.ts';
+import type { Emit, GatewayEvent } from '../core/events.ts';
+import type { Call, Interceptor } from './call-chain.ts';
+
+/** How often, and for how long, a candidate is called. */
+
+/** Calls the same candidate once more, at once, where its failure may last for a moment only. */
+export function retryNow(emit: Emit): Interceptor {
+  return (next) => async (call) => {
+    try {
+      return await next(call);
+    } catch (failure) {
+      if (call.signal.aborted || callFailureOf(failure)?.lasts !== 'moment') throw failure;
+      emit(callFailed(call, failure, 'retry'));
+      return next(call);
+    }
+  };
+}
+
+export const callFailed = (
+  { trace, candidate, count }: Pick<Call, 'trace' | 'candidate' | 'count'>,
+  failure: unknown,
+  next: 'retry' | 'next-candidate' | 'give-up',
+): GatewayEvent => ({
+  type: 'call-failed',
+  trace,
+  candidate,
+  attempt: count.calls,
+  code: faultOf(failure).code,
+  next,
+});
 
 /** Milliseconds. */
 export interface Timeouts {
