@@ -7,7 +7,7 @@ import { chain } from '../routing/call-chain.ts';
 import { Heads } from '../session/heads.ts';
 import { Leases } from '../session/leases.ts';
 import { Sessions } from '../session/sessions.ts';
-import { dispatchTo } from '../turn/answer/call.ts';
+import { dispatchTo } from '../turn/answer/answer.ts';
 import { Idempotency } from '../turn/idempotency/idempotency.ts';
 import { LiveTurns } from '../turn/live/live-turn.ts';
 import { Slots } from '../turn/live/slots.ts';

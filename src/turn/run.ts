@@ -17,11 +17,18 @@ import { findAnswer } from './live/find-turn.ts';
 import { LiveTurn } from './live/live-turn.ts';
 import type { RunningTurn, TurnPath } from './path.ts';
 import { commit, commitLater } from './record/commit.ts';
-import { assembleTurn, journalIntent } from './record/intent.ts';
 import { settleTurn } from './record/settle.ts';
 import { close } from './start/close.ts';
 import { enqueue } from './start/queue.ts';
-import { candidatesFor, enterSlot, isLeftToSuccessor, resume, type Start } from './start/start.ts';
+import {
+  assembleTurn,
+  candidatesFor,
+  enterSlot,
+  isLeftToSuccessor,
+  journalIntent,
+  resume,
+  type Start,
+} from './start/start.ts';
 
 /** A request for a turn. */
 export interface TurnRequest {

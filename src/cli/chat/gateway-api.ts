@@ -1,4 +1,4 @@
-import { SseParser } from '../../claws/sse-parser.ts';
+import { SseParser } from '../../claws/http-claw.ts';
 
 /**
  * An error that the gateway answered with, or a failed connection to it. `status` is 0 without an HTTP error

@@ -1,12 +1,10 @@
 import { join } from 'node:path';
 import { Fault } from '../../core/errors.ts';
-import type { TurnId } from '../../core/ids.ts';
 import type { MemberId } from '../../session/members.ts';
 
 /** The names of the files in `<dataDir>/journal`. A member's id is a UUID. */
 
 const MEMBER_FILE = /^([0-9a-f-]{36})(-\d+\.log(\.tmp)?|\.lock)$/;
-const CANCEL = '.cancel';
 
 export const journalDirectory = (dataDir: string): string => join(dataDir, 'journal');
 
@@ -15,12 +13,6 @@ export const isSegment = (name: string): boolean => name.endsWith('.log');
 
 /** The process that made a file; `undefined` where the file is something else. */
 export const memberOf = (name: string): MemberId | undefined => MEMBER_FILE.exec(name)?.[1];
-
-export const cancelName = (turn: TurnId): string => `${turn}${CANCEL}`;
-
-/** The turn that a file asks to cancel; `undefined` where the file is something else. */
-export const cancelledBy = (name: string): TurnId | undefined =>
-  name.endsWith(CANCEL) ? (name.slice(0, -CANCEL.length) as TurnId) : undefined;
 
 export function unreadable(cause: unknown): Fault {
   if (cause instanceof Fault) return cause;

@@ -25,8 +25,6 @@ const END_WAITS_MS = 50;
  * one's name: from then on there is no difference.
  */
 export class FileJournal implements Journal {
-  /** Called when a turn is open and none was before. */
-  onBusy: (() => void) | undefined;
   private readonly segments = new Set<JournalSegment>();
   private readonly segmentOf = new Map<TurnId, JournalSegment>();
   private active: JournalSegment | undefined;
@@ -50,11 +48,6 @@ export class FileJournal implements Journal {
   /** The process whose name the segments have. */
   get member(): MemberId {
     return this.members.self;
-  }
-
-  /** Whether no turn of this process is open. */
-  get isIdle(): boolean {
-    return this.segmentOf.size === 0;
   }
 
   begin(intent: JournaledIntent): void {
@@ -140,7 +133,6 @@ export class FileJournal implements Journal {
   private admit(turn: TurnId, segment: JournalSegment): void {
     segment.open.add(turn);
     this.segmentOf.set(turn, segment);
-    if (this.segmentOf.size === 1) this.onBusy?.();
   }
 
   private activeSegment(): JournalSegment {

@@ -1,4 +1,4 @@
-import { readdirSync, rmSync, statSync, utimesSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, rmSync, statSync, utimesSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Fault } from '../../core/errors.ts';
@@ -6,25 +6,18 @@ import type { TurnId } from '../../core/ids.ts';
 import type { Unfinished } from '../../session/journal.ts';
 import type { TurnFeed } from '../../session/turn-feed.ts';
 import type { FileJournal } from './journal.ts';
-import {
-  cancelledBy,
-  cancelName,
-  isSegment,
-  journalDirectory,
-  unreadable,
-  unwritable,
-} from './journal-files.ts';
+import { isSegment, journalDirectory, unreadable, unwritable } from './journal-files.ts';
 import { JournalReader } from './journal-reader.ts';
 
-/** Reading the folder costs some microseconds, and a caller does not notice this much waiting. */
+/** Looking for the folder, which is mostly absent, costs microseconds; a caller does not notice this much waiting. */
 const LOOK_EVERY_MS = 50;
-/** A request that its turn's process has not taken by then is looked into: that process may be dead. */
+/** A request that its turn's process has not taken by then is examined: that process may be dead. */
 const STALE_MS = 10_000;
 
 /**
  * Running turns of the processes that share a data folder. A request to cancel is an empty file,
- * `<dataDir>/journal/<turn>.cancel`. The process that runs the turn removes it; it looks for such files only
- * while it runs turns. The folder is polled because notices of changes would come for every entry of the journal.
+ * `<dataDir>/cancel/<turn>`; the process that runs the turn removes it. The folder is polled, because
+ * not every file system tells of changes.
  */
 export class FileTurnFeed implements TurnFeed {
   private readonly others: JournalReader;
@@ -33,7 +26,9 @@ export class FileTurnFeed implements TurnFeed {
   private closed = false;
 
   private constructor(
-    private readonly directory: string,
+    /** Where requests to cancel are. */
+    private readonly requests: string,
+    directory: string,
     private readonly journal: FileJournal,
   ) {
     const { member } = journal;
@@ -41,7 +36,7 @@ export class FileTurnFeed implements TurnFeed {
   }
 
   static open(dataDir: string, journal: FileJournal): FileTurnFeed {
-    return new FileTurnFeed(journalDirectory(dataDir), journal);
+    return new FileTurnFeed(join(dataDir, 'cancel'), journalDirectory(dataDir), journal);
   }
 
   async find(turn: TurnId): Promise<Unfinished | undefined> {
@@ -57,7 +52,8 @@ export class FileTurnFeed implements TurnFeed {
   async requestCancel(turn: TurnId): Promise<void> {
     if (!(await this.find(turn))) return;
     try {
-      await writeFile(join(this.directory, cancelName(turn)), '', { mode: 0o600 });
+      mkdirSync(this.requests, { recursive: true, mode: 0o700 });
+      await writeFile(join(this.requests, turn), '', { mode: 0o600 });
     } catch (cause) {
       throw unwritable(cause);
     }
@@ -65,36 +61,27 @@ export class FileTurnFeed implements TurnFeed {
 
   onCancelRequest(listener: (turn: TurnId) => void): void {
     this.listener = listener;
-    this.journal.onBusy = () => this.watch();
-    if (!this.journal.isIdle) this.watch();
+    this.timer ??= setInterval(() => this.look(), LOOK_EVERY_MS).unref();
   }
 
   close(): void {
     this.closed = true;
     this.listener = undefined;
-    this.journal.onBusy = undefined;
     clearInterval(this.timer);
   }
 
-  private watch(): void {
-    this.timer ??= setInterval(() => this.look(), LOOK_EVERY_MS).unref();
-  }
-
   private look(): void {
-    for (const turn of this.requests()) {
+    for (const turn of this.requested()) {
       if (this.journal.isOpen(turn)) {
         this.remove(turn);
         this.listener?.(turn);
       } else if (this.isStale(turn)) void this.removeUnlessRunning(turn);
     }
-    if (!this.journal.isIdle) return;
-    clearInterval(this.timer);
-    this.timer = undefined;
   }
 
-  private requests(): TurnId[] {
+  private requested(): TurnId[] {
     try {
-      return readdirSync(this.directory).flatMap((name) => cancelledBy(name) ?? []);
+      return existsSync(this.requests) ? (readdirSync(this.requests) as TurnId[]) : [];
     } catch {
       // The next look tries again.
       return [];
@@ -102,12 +89,12 @@ export class FileTurnFeed implements TurnFeed {
   }
 
   private isStale(turn: TurnId): boolean {
-    const made = statSync(join(this.directory, cancelName(turn)), { throwIfNoEntry: false });
+    const made = statSync(join(this.requests, turn), { throwIfNoEntry: false });
     return made !== undefined && made.mtimeMs < Date.now() - STALE_MS;
   }
 
   private async removeUnlessRunning(turn: TurnId): Promise<void> {
-    // Not looked into again until as much time has passed again.
+    // The next examination comes when the same time has passed again.
     this.touch(turn);
     const running = await this.find(turn).catch(() => 'unknown');
     if (!running) this.remove(turn);
@@ -115,7 +102,7 @@ export class FileTurnFeed implements TurnFeed {
 
   private touch(turn: TurnId): void {
     try {
-      utimesSync(join(this.directory, cancelName(turn)), new Date(), new Date());
+      utimesSync(join(this.requests, turn), new Date(), new Date());
     } catch {
       // Another process has removed it.
     }
@@ -123,7 +110,7 @@ export class FileTurnFeed implements TurnFeed {
 
   private remove(turn: TurnId): void {
     try {
-      rmSync(join(this.directory, cancelName(turn)), { force: true });
+      rmSync(join(this.requests, turn), { force: true });
     } catch {
       // The next look tries again; to cancel a turn twice does no harm.
     }

@@ -6,7 +6,7 @@ import { type AppendIntent, type Outcome, type Session, type Turn, turnOf } from
 import { hydratedTurn, offload } from '../../session/stored-turn.ts';
 import type { TurnPath } from '../path.ts';
 import { appendToLog } from '../record/commit.ts';
-import { positionOf } from '../record/intent.ts';
+import { positionOf } from './start.ts';
 
 /** Which items to add, and to which session. */
 export interface AppendRequest {

@@ -6,9 +6,8 @@ import { type Outcome, type PlacedIntent, turnOf } from '../../core/turn.ts';
 import { offloadedIntent } from '../../session/stored-turn.ts';
 import type { TurnPath } from '../path.ts';
 import { appendToLog } from '../record/commit.ts';
-import { unplaced } from '../record/intent.ts';
 import { priceOf, settle } from '../record/settle.ts';
-import { isLeftToSuccessor, type Start } from './start.ts';
+import { isLeftToSuccessor, type Start, unplaced } from './start.ts';
 
 /**
  * Ends a turn that could not start to be answered. A caller is told and nothing is recorded; a turn that was

@@ -8,10 +8,9 @@ import type { Members } from '../../session/members.ts';
 import { hydratedIntent } from '../../session/stored-turn.ts';
 import { LiveTurn } from '../live/live-turn.ts';
 import type { TurnPath } from '../path.ts';
-import { gatewayStopped, unplaced } from '../record/intent.ts';
 import { runTurn } from '../run.ts';
 import { closeJournaled } from './close.ts';
-import type { Start } from './start.ts';
+import { gatewayStopped, type Start, unplaced } from './start.ts';
 
 /** A client that waits for an answer comes back soon, or not at all. Milliseconds. */
 const WORTH_RESCUING_MS = 60 * 60_000;

@@ -2,11 +2,22 @@ import { itemsTokens } from '../../context/tokens.ts';
 import type { Candidate } from '../../core/candidate.ts';
 import type { Delta } from '../../core/delta.ts';
 import { Fault } from '../../core/errors.ts';
-import { isBackground, type PlacedIntent, type WaitingIntent } from '../../core/turn.ts';
+import { foldAll } from '../../core/fold.ts';
+import type { Item } from '../../core/items.ts';
+import {
+  type BranchPosition,
+  isBackground,
+  isKept,
+  type PlacedIntent,
+  type WaitingIntent,
+} from '../../core/turn.ts';
 import { choose } from '../../routing/choose.ts';
+import { digestItems, EMPTY_DIGEST } from '../../session/history.ts';
 import type { Resumed } from '../../session/sessions.ts';
+import { offloadedIntent } from '../../session/stored-turn.ts';
+import { Contexts } from '../answer/prompt.ts';
 import type { LiveTurn } from '../live/live-turn.ts';
-import type { TurnPath } from '../path.ts';
+import type { RunningTurn, TurnPath } from '../path.ts';
 
 /** How a turn comes onto its path. */
 export type Start =
@@ -99,3 +110,100 @@ function unlessStopped<T>(live: LiveTurn, awaited: Promise<T>, undo: (value: T) 
     awaited.then(resolve, reject).finally(() => signal.removeEventListener('abort', stop));
   });
 }
+
+type Assembled = Omit<RunningTurn, 'stored'>;
+
+/**
+ * The turn at its position on the branch, with its contexts. Throws `context_length_exceeded` where the
+ * conversation fits no candidate.
+ */
+export function assembleTurn(
+  start: Start,
+  session: Resumed,
+  window: number,
+  candidates: readonly Candidate[],
+): Assembled {
+  const { live } = start;
+  const intent =
+    start.by === 'recovery' ? recoveredIntent(start.intent, session) : placed(start.intent, session);
+  const contexts = new Contexts({ intent, branch: session.branch, window });
+  contexts.expectFit(candidates);
+  const turn = { intent, live, session, contexts, candidates };
+  if (start.by !== 'recovery') return { ...turn, folded: foldAll([]) };
+  return { ...turn, folded: foldAll(start.deltas), brokenBy: gatewayStopped() };
+}
+
+/**
+ * Journals what is about to be done, and lets readers find the turn. A recovered turn is in the journal already.
+ * Rejects with `store_unavailable` where the journal cannot be written; the turn must not run then.
+ */
+export async function journalIntent(
+  start: Start,
+  turn: Assembled,
+  { journal, blobs, live: liveTurns, emit }: TurnPath,
+): Promise<RunningTurn> {
+  const { intent, live, session } = turn;
+  let stored = intent;
+  if (start.by === 'recovery') stored = { ...start.stored, position: intent.position };
+  else if (isKept(intent.retention)) {
+    stored = await offloadedIntent(intent, blobs);
+    const written = journal.begin(stored);
+    if (written) await written;
+  }
+  live.run(intent, session.session);
+  if (start.by === 'caller') liveTurns.add(live);
+  emit({ type: 'turn-started', intent, startedBy: start.by });
+  return { ...turn, stored };
+}
+
+/** An intent at the position that its session gives it. */
+export function placed(waiting: WaitingIntent, session: Resumed): PlacedIntent {
+  const { input } = session;
+  return {
+    ...waiting,
+    kind: 'placed',
+    input,
+    inputNatives: nativesOf(waiting, input),
+    position: isKept(waiting.retention) ? positionOf(session) : { ...UNKEPT, parent: session.parent },
+  };
+}
+
+/** The position of a turn that is recorded without having come to its session: it stays beside every branch. */
+export function unplaced(waiting: WaitingIntent): PlacedIntent {
+  const { session: id, input } = waiting;
+  return placed(waiting, { kind: 'stateless', id, session: undefined, parent: null, branch: [], input });
+}
+
+/** Nothing is counted for a turn that is not kept. */
+const UNKEPT = { branchTokens: 0, inputTokens: 0, digest: EMPTY_DIGEST };
+
+export function positionOf(session: Resumed): BranchPosition {
+  const { branch, input, parent } = session;
+  const tip = branch.at(-1);
+  return {
+    parent,
+    branchTokens: tip?.totalTokens ?? 0,
+    inputTokens: itemsTokens(input),
+    digest: digestItems(tip?.digest ?? EMPTY_DIGEST, input),
+    moveHead: session.kind === 'head' ? { from: session.from } : undefined,
+  };
+}
+
+/** Where the session has gone on without a recovered turn, the turn stays beside the branch. */
+function recoveredIntent(intent: PlacedIntent, session: Resumed): PlacedIntent {
+  const moveHead = session.kind === 'head' ? { from: session.from } : undefined;
+  return { ...intent, position: { ...intent.position, moveHead } };
+}
+
+/** Natives are numbered by the caller's items; items that were left out or repaired shift the numbers. */
+function nativesOf({ input: sent, inputNatives }: WaitingIntent, input: readonly Item[]) {
+  if (!inputNatives || sent === input) return inputNatives;
+  const moved = input.flatMap((item, index) => {
+    const native = inputNatives[sent.indexOf(item)];
+    return native === undefined ? [] : [[index, native] as const];
+  });
+  return moved.length > 0 ? Object.fromEntries(moved) : undefined;
+}
+
+export const gatewayStopped = (): Fault =>
+  new Fault('gateway_stopped', 'The gateway stopped while this turn was running.');

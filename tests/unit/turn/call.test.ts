@@ -10,7 +10,7 @@ import type { Tenant } from '../../../src/core/request.ts';
 import { Cancelled } from '../../../src/core/turn-view.ts';
 import { retryNow, timeLimits } from '../../../src/routing/attempts.ts';
 import { type Answer, chain } from '../../../src/routing/call-chain.ts';
-import { callFirst, dispatchTo } from '../../../src/turn/answer/call.ts';
+import { callFirst, dispatchTo } from '../../../src/turn/answer/answer.ts';
 import { candidate, say } from './rescued.ts';
 
 const START: Delta = { type: 'start', model: 'm' };
