@@ -24,6 +24,7 @@ import {
   assembleTurn,
   candidatesFor,
   enterSlot,
+  holdingsOf,
   isLeftToSuccessor,
   journalIntent,
   resume,
@@ -69,7 +70,7 @@ export async function runTurn(start: Start, path: TurnPath): Promise<void> {
   const { live } = start;
   let turn: RunningTurn | undefined;
   // Owns the session's lease and the turn's slot: both are released when the turn has ended, however it ends.
-  await using held = new AsyncDisposableStack();
+  await using held = holdingsOf(start);
   try {
     const window = largestWindow(candidatesFor(start, path), start.intent);
     const session = await resume(start, window, held, path);

@@ -3,8 +3,10 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { loadConfig } from '../../src/config/load.ts';
 import { type RunningGateway, startGateway } from '../../src/main.ts';
+import { eventually } from '../harness/eventually.ts';
 import { ROOT_KEY, temporaryDirectory } from '../harness/gateway.ts';
 import { type Provider, startProvider } from '../simulators/provider/provider.ts';
+import { asJson, asText } from '../simulators/provider/shape.ts';
 
 let provider: Provider;
 let gateway: RunningGateway;
@@ -66,6 +68,40 @@ limits: { body_bytes: 2048 }
   expect((await ask('fast')).status).toBe(404);
   expect((await ask('openai/say-2', NEW_KEY)).status).toBe(401);
   expect((await ask('openai/say-2')).status).toBe(400);
+});
+
+test('a queued turn is given the candidates that can be called when it starts', async () => {
+  const post = (body: object) =>
+    fetch(`${gateway.url}/v1/responses`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${ROOT_KEY}`, 'x-session-id': 'queue' },
+      body: JSON.stringify({ input: 'Hello', ...body }),
+    });
+  await gateway.reconfigure(await configured('aliases: { fast: openai/say-2 }'));
+  const first = post({ model: 'openai/delay-300' });
+  await Bun.sleep(100);
+  const queued = asJson(await (await post({ model: 'fast', background: true })).json());
+  expect(queued).toMatchObject({ status: 'queued' });
+  await gateway.reconfigure(
+    await configured(
+      'aliases: { fast: [openai/say-2, local/recall] }\nclaws: { openai: { enabled: false } }',
+    ),
+  );
+  expect((await first).status).toBe(200);
+  const answered = await eventually(
+    'it is answered',
+    async () =>
+      asJson(
+        await (
+          await fetch(`${gateway.url}/v1/responses/${asText(queued.id)}`, {
+            headers: { authorization: `Bearer ${ROOT_KEY}` },
+          })
+        ).json(),
+      ),
+    ({ status }) => status === 'completed',
+  );
+  expect(answered).toMatchObject({ model: 'local/recall' });
+  expect(gateway.counts()).toEqual({ running: 0, leases: 0, waiting: 0, background: 0 });
 });
 
 test('settings that need a start are named, and the rest takes effect', async () => {

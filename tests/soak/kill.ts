@@ -13,7 +13,7 @@ function line({ kills: done, answered, survivors, fates, violations }: KillSumma
   const seconds = Math.round((performance.now() - startedAt) / 1000);
   return (
     `${done}/${kills} kills in ${seconds} s; ${answered} turns answered, ${survivors} of them hit by a kill: ` +
-    `${fates.whole} whole, ${fates.rescued} rescued, ${fates.rerun} run again, ${fates.begun} not startedAt before, ` +
+    `${fates.whole} whole, ${fates.rescued} rescued, ${fates.rerun} run again, ${fates.begun} not begun before, ` +
     `${fates.closed} closed; ${violations.length} violations`
   );
 }

@@ -43,6 +43,13 @@ export function candidatesFor(start: Start, path: TurnPath): readonly Candidate[
   return start.by === 'caller' ? start.candidates : choose(start.intent, path.directory, path.capabilities);
 }
 
+/** What the turn holds until its end; for a queued turn, its position in the queue already. */
+export function holdingsOf(start: Start): AsyncDisposableStack {
+  const held = new AsyncDisposableStack();
+  if (start.by === 'queue') held.defer(start.leaveQueue);
+  return held;
+}
+
 /** The session as the turn finds it, with the right to write to it; `held` gives that right back. */
 export async function resume(
   start: Start,
@@ -51,7 +58,6 @@ export async function resume(
   path: TurnPath,
 ): Promise<Resumed> {
   const { live, intent } = start;
-  if (start.by === 'queue') held.defer(start.leaveQueue);
   const resuming =
     start.by === 'recovery'
       ? path.sessions.resumeTurn(start.intent, window)
