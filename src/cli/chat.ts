@@ -197,6 +197,7 @@ function noteTotal({ conversation, screen }: CommandContext): void {
 async function runScript(context: CommandContext, { once }: Options): Promise<boolean> {
   const exit = () => process.exit(130);
   onInterrupt(() => context.conversation.cancel() || exit(), exit);
+  process.on('SIGHUP', exit);
   if (once !== undefined) {
     const text = once === '-' ? await wholeText(process.stdin) : once;
     if (text.trim() === '') throw new Error('The question is empty. Example: --once "What is a lease?"');

@@ -19,6 +19,7 @@ Options
 
 Provider keys come from their usual variables (OPENAI_API_KEY, ANTHROPIC_API_KEY, GEMINI_API_KEY…); clawhold doctor
 lists which were found. The first start creates a root key and shows it once, unless CLAWHOLD_MASTER_KEY is set.
+SIGHUP makes a running gateway read its configuration again.
 Ctrl-C stops the gateway after running turns have ended; a second Ctrl-C stops it at once.
 `;
 
@@ -56,7 +57,20 @@ export async function main(args: string[]): Promise<void> {
     },
     () => process.exit(130),
   );
+  process.on('SIGHUP', () => reload(gateway));
   console.error(banner(gateway, config, styleFor(process.stderr, process.env)));
+}
+
+/** Reads the configuration again. One that cannot be used changes nothing. */
+async function reload(gateway: RunningGateway): Promise<void> {
+  try {
+    const waiting = await gateway.reconfigure(await loadSettings());
+    console.error('The configuration was read again and is in effect.');
+    if (waiting.length > 0)
+      console.error(`These settings take effect at the next start: ${waiting.join(', ')}.`);
+  } catch (error) {
+    console.error(`The configuration has errors; nothing was changed:\n${(error as Error).message}`);
+  }
 }
 
 /** Sets options as environment variables, so that only the configuration decides precedence. False: show the help. */
