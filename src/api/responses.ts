@@ -2,7 +2,7 @@ import { Fault } from '../core/errors.ts';
 import { responseId, type TurnId } from '../core/ids.ts';
 import { type IdentifiedItem, identified } from '../core/item-positions.ts';
 import type { Caller } from '../core/request.ts';
-import { isFetchable, type Turn } from '../core/turn.ts';
+import { type AnsweredTurn, isFetchable } from '../core/turn.ts';
 import { Cancelled, type TurnView } from '../core/turn-view.ts';
 import { findTurn } from '../turn/live/find-turn.ts';
 import type { TurnPath } from '../turn/path.ts';
@@ -36,7 +36,7 @@ export class Responses {
    * Stops a running response, in whichever process it runs, and resolves to the cancelled turn. Cancelling a
    * cancelled response changes nothing; one that has ended in another way is `not_cancellable`.
    */
-  async cancel(caller: Caller, id: TurnId): Promise<Turn> {
+  async cancel(caller: Caller, id: TurnId): Promise<AnsweredTurn> {
     const view = await this.get(caller, id);
     if (view.state !== 'ended') await this.stop(caller, id, view);
     const turn = await view.ended;

@@ -1,6 +1,6 @@
 import type { Candidate } from './candidate.ts';
 import type { Delta } from './delta.ts';
-import type { Asked, Retention, Session, Turn } from './turn.ts';
+import type { AnsweredTurn, Asked, Retention, Session } from './turn.ts';
 
 /** How a session used the items that a request brought; told in `x-clawhold-history`. */
 export type HistoryUse =
@@ -44,7 +44,7 @@ export interface TurnView {
    */
   readonly begun: Promise<void>;
   /** Resolves when the turn is recorded, however it ended; rejects if it could not be recorded. */
-  readonly ended: Promise<Turn>;
+  readonly ended: Promise<AnsweredTurn>;
   /** Resolves to true when there are more than `seen` deltas, to false when no more will come. */
   more(seen: number): Promise<boolean>;
 }

@@ -304,6 +304,8 @@ export function askedOf(intent: WaitingIntent | PlacedIntent): Asked {
 }
 
 /** A turn that has ended. */
+export function turnOf(intent: WaitingIntent | PlacedIntent, outcome: Outcome): AnsweredTurn;
+export function turnOf(intent: AppendIntent, outcome: Outcome): AppendedTurn;
 export function turnOf(intent: Intent, outcome: Outcome): Turn {
   if (intent.kind === 'append') {
     const { position, fingerprint: _fingerprint, kind, ...appended } = intent;

@@ -2,14 +2,7 @@ import type { Api } from '../../api/api.ts';
 import { Fault, faultOf } from '../../core/errors.ts';
 import { conversationId, responseId } from '../../core/ids.ts';
 import type { Once } from '../../core/request.ts';
-import {
-  type AnsweredTurn,
-  type Ask,
-  isBackground,
-  isFetchable,
-  isKept,
-  isStreamed,
-} from '../../core/turn.ts';
+import { type Ask, isBackground, isFetchable, isKept, isStreamed } from '../../core/turn.ts';
 import { Cancelled, type Receipt, type TurnView } from '../../core/turn-view.ts';
 import { dollars } from '../../core/usage.ts';
 import type { Dialect, ParseContext, StreamWriter } from '../dialect.ts';
@@ -65,9 +58,6 @@ export function askOf(dialect: Dialect, body: Record<string, unknown>, context: 
   };
 }
 
-/** The recorded turn. Views are only of turns that asked a model. */
-export const answered = (view: TurnView): Promise<AnsweredTurn> => view.ended as Promise<AnsweredTurn>;
-
 /**
  * Resolves when there is something to answer with: the turn has begun, waits for a claw (it is `queued` then),
  * or was cancelled before its first delta. Rejects with any failure before that.
@@ -117,7 +107,7 @@ const visible = (name: string): string =>
 /** Replies with the whole turn, when it has ended. */
 export async function replyWhole(once: Once<TurnView>, dialect: Dialect): Promise<Response> {
   const { result: view } = once;
-  const turn = await answered(view);
+  const turn = await view.ended;
   const headers = turnHeaders(once);
   if (turn.cost !== undefined) headers['x-clawhold-response-cost'] = String(dollars(turn.cost));
   try {
@@ -131,7 +121,7 @@ export async function replyWhole(once: Once<TurnView>, dialect: Dialect): Promis
 
 /** The body of a turn as it is now. */
 export async function currentBody(view: TurnView, dialect: Dialect): Promise<Record<string, unknown>> {
-  return view.state === 'ended' ? dialect.whole(view, await answered(view)) : dialect.accepted(view);
+  return view.state === 'ended' ? dialect.whole(view, await view.ended) : dialect.accepted(view);
 }
 
 /** Seconds after which a client should fetch a turn that it waits for. */
@@ -225,7 +215,7 @@ export function replyStream(once: Once<TurnView>, writer: StreamWriter, joins: b
 }
 
 function ending(view: TurnView, writer: StreamWriter): Promise<string> {
-  return answered(view).then(
+  return view.ended.then(
     (turn) => writer.end(turn),
     (error) => writer.fail(faultOf(error)),
   );

@@ -1,7 +1,7 @@
 import { ERRORS, Fault } from '../../core/errors.ts';
 import { sessionOf, type TurnId } from '../../core/ids.ts';
 import type { Tenant } from '../../core/request.ts';
-import type { AnsweredTurn, Turn } from '../../core/turn.ts';
+import type { AnsweredTurn } from '../../core/turn.ts';
 import { Cancelled } from '../../core/turn-view.ts';
 import type { Unfinished } from '../../session/journal.ts';
 import { hydratedTape } from '../../session/stored-turn.ts';
@@ -65,7 +65,7 @@ function withoutOutcome(turn: AnsweredTurn) {
   return asked;
 }
 
-function end(live: LiveTurn, turn: Turn): void {
+function end(live: LiveTurn, turn: AnsweredTurn): void {
   const { answeredBy, error, state } = turn;
   if (answeredBy) {
     live.start({ candidate: answeredBy, retries: 0 });
@@ -112,6 +112,7 @@ async function follow(live: LiveTurn, { feed, log, blobs }: FindParts): Promise<
     const row = await log.readTurn(tenant, id);
     if (!row) throw new Fault('stream_interrupted', 'The process that ran this turn is gone.');
     const { turn, tape } = await hydratedTape(row, blobs);
+    if (turn.kind === 'append') throw new TypeError(`Turn ${id} asked no model.`);
     // Deltas that came after the last read are in the log alone.
     live.publish(playTape(tape, turn).slice(live.log.filter(isOnTape).length));
     return end(live, turn);

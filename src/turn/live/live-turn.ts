@@ -2,7 +2,7 @@ import type { Delta } from '../../core/delta.ts';
 import { Fault } from '../../core/errors.ts';
 import type { TurnId } from '../../core/ids.ts';
 import type { Tenant } from '../../core/request.ts';
-import { type Asked, isKept, type Retention, type Session, type Turn } from '../../core/turn.ts';
+import { type AnsweredTurn, type Asked, isKept, type Retention, type Session } from '../../core/turn.ts';
 import { Cancelled, type Receipt, type TurnView } from '../../core/turn-view.ts';
 
 /**
@@ -15,11 +15,11 @@ export class LiveTurn implements TurnView {
   /** Resolves when the turn's intent is journaled; rejects with what prevented that. Nothing is recorded then. */
   readonly accepted: Promise<void>;
   readonly begun: Promise<void>;
-  readonly ended: Promise<Turn>;
+  readonly ended: Promise<AnsweredTurn>;
 
   private readonly accept = Promise.withResolvers<void>();
   private readonly begin = Promise.withResolvers<void>();
-  private readonly finish = Promise.withResolvers<Turn>();
+  private readonly finish = Promise.withResolvers<AnsweredTurn>();
   private readonly controller = new AbortController();
   private news: PromiseWithResolvers<void> | undefined;
   private known: { asked: Asked; session: Session | undefined };
@@ -114,7 +114,7 @@ export class LiveTurn implements TurnView {
   }
 
   /** `failure` is what left the turn without a first delta, if that is so. */
-  end(turn: Turn, failure?: unknown): void {
+  end(turn: AnsweredTurn, failure?: unknown): void {
     this.phase = 'ended';
     if (failure === undefined) this.begin.resolve();
     else this.begin.reject(failure);

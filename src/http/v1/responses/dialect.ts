@@ -7,7 +7,7 @@ import type { Dialect } from '../../dialect.ts';
 import { errorResponse } from '../../envelope.ts';
 import type { Exchange, Handler, Route } from '../../route.ts';
 import { pageOf, pageQuery } from '../pages.ts';
-import { answered, currentBody, replyStream, startingAfter } from '../turn-routes.ts';
+import { currentBody, replyStream, startingAfter } from '../turn-routes.ts';
 import { parseResponseRequest } from './parse.ts';
 import { outputItem, type ResponseView, response } from './response.ts';
 import { ResponseStream } from './stream.ts';
@@ -77,7 +77,7 @@ function cancel(stored: Responses): Handler {
     const id = turnId(exchange);
     const view = await stored.get(caller, id);
     await stored.cancel(caller, id);
-    return Response.json(responseOf(view, await answered(view)));
+    return Response.json(responseOf(view, await view.ended));
   };
 }
 

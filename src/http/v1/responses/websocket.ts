@@ -7,7 +7,7 @@ import type { SettingsSource } from '../../route.ts';
 import type { Socket, SocketOpening, SocketReader, SocketRoute } from '../../socket.ts';
 import { invalid } from '../fields.ts';
 import { parseBody } from '../request.ts';
-import { answered, askOf, begun } from '../turn-routes.ts';
+import { askOf, begun } from '../turn-routes.ts';
 import { responses } from './dialect.ts';
 import { type SizedAsk, SocketMemory } from './socket-memory.ts';
 import { type EventFrame, ResponseStream } from './stream.ts';
@@ -174,7 +174,7 @@ class ResponseSocket implements SocketReader {
         if (this.socket.gone.aborted) return undefined;
       }
     }
-    const turn = await answered(view);
+    const turn = await view.ended;
     await this.write(writer.end(turn));
     return turn;
   }
