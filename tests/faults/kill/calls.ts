@@ -35,6 +35,11 @@ export class Calls {
     this.read = 0;
   }
 
+  /** No `once-` fault happens any more in this round. */
+  disarm(): void {
+    this.provider.disarm();
+  }
+
   forget(): void {
     this.rearm();
     this.byLabel.clear();

@@ -119,6 +119,8 @@ export class KillRun {
     if (secondKill !== 'no' && !point.repeats) {
       await Bun.sleep(Math.random() * TAKEOVER_MS);
       await server.kill();
+      // A process that was killed before it called a provider leaves the fault to the next one, which is not killed.
+      if (secondKill === 'same faults') calls.disarm();
       await server.start(point.recovery);
     }
     await this.awaitAnswers();

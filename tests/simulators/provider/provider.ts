@@ -36,6 +36,8 @@ export type Provider = {
   requests: RecordedRequest[];
   /** Removes the recorded requests; every `once-` fault can happen again. */
   reset(): void;
+  /** No `once-` fault happens until the next `reset`. */
+  disarm(): void;
   stop(): void;
 };
 
@@ -86,7 +88,14 @@ export function startProvider(options: ProviderOptions = {}): Provider {
       exchange,
     );
   });
-  return { url: `http://127.0.0.1:${server.port}`, port: server.port, requests, reset, stop: server.stop };
+  return {
+    url: `http://127.0.0.1:${server.port}`,
+    port: server.port,
+    requests,
+    reset,
+    disarm: () => serving.disarm(),
+    stop: server.stop,
+  };
 }
 
 function targetOf(path: string): Target | undefined {

@@ -27,9 +27,16 @@ export class Serving {
   #memory: Memory = { issued: new Set() };
   #templates = new Map<string, Template>();
   #count = 0;
+  #isDisarmed = false;
   #run = crypto.randomUUID().replaceAll('-', '').slice(0, 12);
 
+  /** No `once-` fault happens until the next `reset`. */
+  disarm(): void {
+    this.#isDisarmed = true;
+  }
+
   reset(): void {
+    this.#isDisarmed = false;
     this.#usedOnce.clear();
     this.#memory.issued.clear();
   }
@@ -48,7 +55,7 @@ export class Serving {
 
   #applyOnce(plan: Plan, model: string): Plan {
     if (!plan.once) return plan;
-    if (this.#usedOnce.has(model)) return { ...plan, fault: undefined };
+    if (this.#isDisarmed || this.#usedOnce.has(model)) return { ...plan, fault: undefined };
     this.#usedOnce.add(model);
     return plan;
   }
