@@ -5,7 +5,7 @@ import { Conversations } from './conversations.ts';
 import { Responses } from './responses.ts';
 import { Turns } from './turns.ts';
 
-/** Everything that a caller may do, once for all dialects: the only door from `http/` to the sessions. */
+/** Everything that a caller may do, once for all dialects: the only way from `http/` to the sessions. */
 export interface Api {
   turns: Turns;
   responses: Responses;

@@ -39,7 +39,7 @@ export class Completions {
     await this.listedRow(caller, id);
     const once = await idempotency.runOnce(identity, caller.tenant, {
       find: () => log.readTurn(caller.tenant, id),
-      // The update can be repeated without harm. Claimed first, it might be lost.
+      // The update can be repeated without harm. With the claim first, a crash between the two would lose it.
       run: async (claim) => {
         const row = await log.amendTurn(caller.tenant, id, { metadata });
         await claim(id);

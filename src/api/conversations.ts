@@ -1,8 +1,8 @@
 import { Fault } from '../core/errors.ts';
 import {
   conversationId,
+  type ItemPosition,
   newSessionId,
-  type Place,
   parseItemId,
   type SessionId,
   sessionOf,
@@ -72,7 +72,7 @@ export class Conversations {
     const { log, idempotency } = this.path;
     return idempotency.runOnce(identity, tenant, {
       find: () => log.findSession(tenant, { id }),
-      // The update can be repeated without harm. Claimed first, it might be lost.
+      // The update can be repeated without harm. With the claim first, a crash between the two would lose it.
       run: async (claim) => {
         const updated = await log.updateSession(tenant, id, metadata);
         if (!updated) throw sessionNotFound({ id });
@@ -101,9 +101,9 @@ export class Conversations {
   /** One page of the items on the session's active branch, and whether there are more. */
   async listItems(session: Session, page: ItemPage): Promise<{ items: IdentifiedItem[]; more: boolean }> {
     const { after, limit, order } = page;
-    const from = after === undefined ? undefined : placeOf(after, session).turn;
+    const from = after === undefined ? undefined : positionOf(after, session).turn;
     const found: IdentifiedItem[] = [];
-    // Reads turns one after another until enough items are found: a page costs what it shows.
+    // Reads turns one after another until enough items are found, so that a short page is read fast.
     for (const id of await this.activeBranch(session, order, from)) {
       if (found.length > limit) break;
       const items = await this.visibleItems(session, id);
@@ -126,7 +126,7 @@ export class Conversations {
    */
   async removeItem(session: Session, id: string): Promise<void> {
     const { side, index } = await this.locate(session, id);
-    const { turn } = placeOf(id, session);
+    const { turn } = positionOf(id, session);
     await this.path.log.amendTurn(session.tenant, turn, { hide: [`${side}${index}`] });
   }
 
@@ -141,7 +141,7 @@ export class Conversations {
   }
 
   private async locate(session: Session, id: string): Promise<ItemAt> {
-    const items = await this.visibleItems(session, placeOf(id, session).turn);
+    const items = await this.visibleItems(session, positionOf(id, session).turn);
     const found = items?.find(({ item }) => item.id === id);
     if (!found) throw itemNotFound(id, session);
     return found;
@@ -153,10 +153,10 @@ export class Conversations {
   }
 }
 
-function placeOf(id: string, session: Session): Place {
-  const place = parseItemId(id);
-  if (!place || sessionOf(place.turn) !== session.id) throw itemNotFound(id, session);
-  return place;
+function positionOf(id: string, session: Session): ItemPosition {
+  const position = parseItemId(id);
+  if (!position || sessionOf(position.turn) !== session.id) throw itemNotFound(id, session);
+  return position;
 }
 
 function itemNotFound(id: string, session: Session): Fault {

@@ -23,7 +23,7 @@ export class Responses {
     return view;
   }
 
-  /** From now on the response is not found; `response_running` while it runs. */
+  /** Deletes the response: it is not found from now on. Throws `response_running` while it runs. */
   async remove(caller: Caller, id: TurnId): Promise<void> {
     const { state } = await this.get(caller, id);
     if (state !== 'ended') {

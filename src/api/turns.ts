@@ -11,13 +11,13 @@ import { checkTurn, createTurn } from '../turn/run.ts';
 export interface TurnRequest {
   ask: Ask;
   caller: Caller;
-  /** Absent where a retry cannot be told from a new request. */
+  /** Absent where a retry cannot be distinguished from a new request. */
   identity?: RequestIdentity;
   /** Aborted when the client disconnects. */
   gone: AbortSignal;
 }
 
-/** What may be done with turns, whatever dialect asks for it. */
+/** What may be done with turns, for every dialect. */
 export class Turns {
   constructor(private readonly path: TurnPath) {}
 
@@ -37,7 +37,7 @@ export class Turns {
     return once;
   }
 
-  /** Throws what `create` would refuse; otherwise returns the turn as it would begin, which does not run. */
+  /** The turn as it would begin; it does not run. Rejects where `create` would reject. */
   async check(ask: Ask, caller: Caller): Promise<Asked> {
     const input = await this.resolveReferences(caller.tenant, ask.input);
     return checkTurn({ ...ask, input }, caller, this.path);

@@ -6,7 +6,7 @@ import { callIdOf, isClientOutput, OpenCalls } from '../core/tool-calls.ts';
 import type { BranchTurn } from '../core/turn.ts';
 import { estimateTokens, itemsTokens, toolsTokens } from './tokens.ts';
 
-/** The tokens that one model accepts, and what to do beyond them. */
+/** The tokens that one model accepts, and what to do with a history that is larger. */
 export interface Budget {
   /** Tokens of prompt and answer together. */
   context: number;
@@ -36,9 +36,9 @@ export interface Assembled {
   droppedTokens: number;
 }
 
-/** Estimates are high rather than low: a history is refused only where it exceeds the limit by more than their error. */
+/** An estimate may be too high, by less than this factor. A history is refused only where it exceeds the limit by more. */
 const ESTIMATE_MARGIN = 1.3;
-/** History is cut at multiples of this share of the limit: so the prefix, which providers cache, stays the same for many turns. */
+/** History is cut at multiples of this share of the limit, so that the prefix, which providers cache, stays the same for many turns. */
 const CUT_STEP = 1 / 8;
 
 /** The most tokens of history that a turn with this budget can use. */

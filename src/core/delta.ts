@@ -4,7 +4,7 @@ import type { Usage } from './usage.ts';
 
 /**
  * Why generation ended: `unified` in our words, `raw` in the provider's. `unknown` means that the provider
- * gave a reason that we have no word for.
+ * gave another reason.
  */
 export interface Finish {
   unified: 'stop' | 'length' | 'tool_calls' | 'content_filter' | 'unknown';
@@ -12,8 +12,8 @@ export interface Finish {
 }
 
 /**
- * One part of an answer. Every claw yields these, for a streamed answer and for a whole one, and these are
- * what is journaled.
+ * One part of an answer. Every claw yields deltas, for streamed answers and for whole ones. Deltas are what is
+ * journaled.
  *
  * What holds:
  * - `attempt` precedes all deltas of a claw. A second `attempt` is a rescue: another call continues the answer

@@ -16,20 +16,20 @@ interface ErrorKind {
     | 'api_error';
   /** Whether the same request may succeed later, unchanged. */
   retryable: boolean;
-  /** What the reader should do about it. */
+  /** What the caller should do about it. */
   remedy: string;
   /** Present for errors that a call to a claw can fail with. */
   call?: CallFailure;
 }
 
-/** What the failure of a call means for the turn: who may be asked next, and when. */
+/** What the failure of a call means for the turn: which candidates may be called next, and when. */
 export interface CallFailure {
   /**
    * `moment`: the same candidate may answer when it is called again at once. `while`: the same candidate is
    * likely to fail again for some time. `final`: the same candidate never answers this request.
    */
   lasts: 'moment' | 'while' | 'final';
-  /** What the failure is about. Where it is about the request, no other candidate does better. */
+  /** What the failure is about. Where it is about the request, no other candidate is called. */
   concerns: 'request' | 'model' | 'credential' | 'provider';
   /** An answer that broke off with this failure may go on with another call. */
   rescuable: boolean;
@@ -85,12 +85,14 @@ export const ERRORS = {
   method_not_allowed: bad(405, 'Use a method that the `Allow` header names.'),
   invalid_idempotency_key: bad(400, 'Use 1 to 255 visible ASCII characters, new for every new request.'),
   idempotency_key_reused: bad(422, 'Use a new key for a new request, or send the first body again.'),
-  idempotency_key_in_use: busy('Another process is running it; wait as `Retry-After` says, then send again.'),
+  idempotency_key_in_use: busy(
+    'Another process is running the request; wait as `Retry-After` says, then send again.',
+  ),
   response_running: bad(409, 'Cancel it first, or wait until it has ended.'),
-  not_cancellable: bad(409, 'The response has ended; fetch it instead.'),
-  session_busy: busy('Others are writing to this session; wait as `Retry-After` says, then send again.'),
+  not_cancellable: bad(409, 'Fetch the response instead.'),
+  session_busy: busy('Other turns are writing to this session; wait as `Retry-After` says, then send again.'),
   session_moved: busy(
-    'The answer is kept beside the conversation, under its own id; send again to have one that follows what is there now.',
+    'The answer is stored under its own id, outside the conversation. Send again to get an answer that continues the conversation as it is now.',
   ),
   queue_full: limited(
     'Send again after `Retry-After`, or raise `limits.background_queue` in the configuration.',
@@ -101,10 +103,11 @@ export const ERRORS = {
     status: 400,
     type: 'invalid_request_error',
     retryable: true,
-    remedy: 'Open another socket; stored responses can be continued there, others need their whole input.',
+    remedy:
+      'Open another socket. Stored responses can be continued there; otherwise send the whole conversation.',
   },
-  invalid_stream_id: bad(400, 'Name the lane in this way, or leave `stream_id` out.'),
-  websocket_stream_limit_reached: bad(400, 'Use one of them again, or open another socket.'),
+  invalid_stream_id: bad(400, 'Use 1 to 256 letters, digits and `_ - .`, or leave `stream_id` out.'),
+  websocket_stream_limit_reached: bad(400, 'Use the name of an earlier lane, or open another socket.'),
   body_too_large: bad(413, 'Send a smaller body, or raise `limits.body_bytes` in the configuration.'),
   provider_auth_failed: failedCall(
     { lasts: 'final', concerns: 'credential' },
@@ -116,7 +119,7 @@ export const ERRORS = {
   ),
   quota_exceeded: failedCall(
     { lasts: 'final', concerns: 'credential' },
-    limited('The account at the provider has no credit left; the operator should top it up.', false),
+    limited('The account at the provider has no credit left; the operator should add credit.', false),
   ),
   internal_error: server(500, 'This is a fault of the gateway; report it with the x-request-id header.'),
   store_unavailable: server(503, 'The session store did not answer; send again shortly.', true),
@@ -164,7 +167,7 @@ export const ERRORS = {
   ),
   context_lost: server(
     500,
-    'Part of the session could not be read, so no answer was made from less; check the store.',
+    'A part of the session could not be read, and no answer is generated without it; check the store.',
   ),
 } satisfies Record<string, ErrorKind>;
 
@@ -196,7 +199,7 @@ function failedCall(
   return { ...kind, call: { rescuable: false, unavailable: false, ...call } };
 }
 
-/** What the failure of a call means; `undefined` for a failure that no candidate can do anything about. */
+/** What the failure of a call means; `undefined` where the failure is not about a call. */
 export function callFailureOf(failure: unknown): CallFailure | undefined {
   return failure instanceof Fault ? failure.kind.call : undefined;
 }
@@ -206,15 +209,15 @@ export function withRemedy(code: ErrorCode, message: string): string {
   return `${message}${/[.!?]$/.test(message) ? '' : '.'} ${ERRORS[code].remedy}`;
 }
 
-/** What a fault says beside its message. */
+/** Details of a fault, in addition to its message. */
 export interface FaultDetail {
   /** The request field at fault, as the caller wrote it: `messages[2].content`. */
   param?: string;
   /** Whole seconds, for the `Retry-After` header. */
   retryAfter?: number;
-  /** Further headers to tell it with. */
+  /** Further headers of the reply. */
   headers?: Readonly<Record<string, string>>;
-  /** What the provider said, untouched; kept with the turn, shown to the caller only in `message`. */
+  /** What the provider sent, unchanged; kept with the turn, shown to the caller only in `message`. */
   raw?: unknown;
   /** The underlying failure, for the log. */
   cause?: unknown;
@@ -244,7 +247,7 @@ export class Fault extends Error {
     return ERRORS[this.code];
   }
 
-  /** The same failure as one of several whom it concerns is told of it. */
+  /** The same failure with the headers of one reply. Several callers may get the same failure. */
   with(headers: Readonly<Record<string, string>>): Fault {
     const { code, message, param, retryAfter, raw, cause } = this;
     return new Fault(code, message, { param, retryAfter, raw, cause, headers });
@@ -252,8 +255,8 @@ export class Fault extends Error {
 }
 
 /**
- * Anything that was thrown, as a `Fault`; an error that nobody expected becomes `internal_error` with the
- * message `unforeseen`. A stack overflow means that the request is nested too deeply.
+ * Anything that was thrown, as a `Fault`. An unexpected error becomes `internal_error` with the message
+ * `unforeseen`. A stack overflow means that the request is nested too deeply.
  */
 export function faultOf(
   error: unknown,

@@ -2,13 +2,13 @@ import type { Candidate } from './candidate.ts';
 import type { ErrorCode, Fault } from './errors.ts';
 import type { Accepted, Intent, Outcome } from './turn.ts';
 
-/** The turn that an event is about, for logs and traces: what a listener may show of it. */
+/** The turn that an event is about, for logs and traces: the fields that a listener may show. */
 export type TurnTrace = Pick<Accepted, 'id' | 'tenant' | 'session' | 'requestId'>;
 
 /**
- * Everything that the gateway tells of itself, as one union. Parts of the gateway emit events and never log;
- * listeners (`observe/`) never change a turn and never throw. Content is present where a listener needs it;
- * a listener that writes logs leaves it out.
+ * Everything that the gateway reports about itself, as one union. Parts of the gateway emit events and never
+ * log; listeners (`observe/`) never change a turn and never throw. Some events hold the content of turns; a
+ * listener that writes logs leaves it out.
  */
 export type GatewayEvent =
   | ({ type: 'request-ended' } & RequestRecord)
@@ -29,7 +29,7 @@ export type GatewayEvent =
     }
   /** No candidate can be reached; the turn is tried again after the pause. */
   | { type: 'turn-deferred'; trace: TurnTrace; code: ErrorCode; pauseMs: number }
-  /** Another process has taken the session over; the turn cannot be committed at its head. */
+  /** Another process has taken over the session; the turn cannot be committed at its head. */
   | { type: 'lease-lost'; trace: TurnTrace }
   /** History that does not fit the candidate was left out. */
   | {
@@ -41,7 +41,7 @@ export type GatewayEvent =
     }
   /** The candidate is skipped because the conversation does not fit it. */
   | { type: 'context-exceeded'; trace: TurnTrace; candidate: Candidate }
-  /** The store failed in the background: what was being done is tried again. */
+  /** The store failed in background work, which is tried again. */
   | { type: 'store-failed'; during: string; failure: unknown };
 
 /** Facts about a request. Never its content. */
@@ -57,10 +57,10 @@ export interface RequestRecord {
   fault?: Fault;
 }
 
-/** Tells the listeners of an event. Never throws. */
+/** Passes an event to the listeners. Never throws. */
 export type Emit = (event: GatewayEvent) => void;
 
-/** Tells every listener of every event. */
+/** Passes every event to every listener. */
 export function emitTo(listeners: readonly Emit[]): Emit {
   const [only, ...others] = listeners;
   if (only && others.length === 0) return only;

@@ -2,8 +2,9 @@
  * Ids are opaque and time-ordered: lower-case Crockford base32, the time first.
  *
  * A session key has 20 characters. A turn id is its session's key followed by 13 characters, so that
- * any turn leads to its session without an index, and a store that shards by session can route it.
- * Item ids are the turn's id and a place in it; they are derived, never stored.
+ * the session of a turn is known without an index, and a store that shards by session can route the turn.
+ * An item's id is derived from its turn's id and its position in the turn. It is stored only where the item's
+ * index in the output differs from its index in the stream.
  */
 
 const ALPHABET = '0123456789abcdefghjkmnpqrstvwxyz';
@@ -36,7 +37,7 @@ export function newSessionId(now: number): SessionId {
   return (encode(now, 9) + random(11)) as SessionId;
 }
 
-/** Nine characters of time (milliseconds, good until the year 3084), four of chance. */
+/** Nine characters are the time (milliseconds, until the year 3084), and four are random. */
 export function newTurnId(session: SessionId, now: number): TurnId {
   return (session + encode(now, 9) + random(4)) as TurnId;
 }
@@ -62,8 +63,8 @@ export const parseResponseId = (text: string): TurnId | undefined =>
 export const parseCompletionId = (text: string): TurnId | undefined =>
   parse(text, 'chatcmpl-', TURN_ID_LENGTH) as TurnId | undefined;
 
-/** Where an item stands in its turn: `i` counts its input, `o` its output, from 0. */
-export interface Place {
+/** The position of an item in its turn: `i` for input or `o` for output, and the index there, from 0. */
+export interface ItemPosition {
   turn: TurnId;
   side: 'i' | 'o';
   index: number;
@@ -76,13 +77,13 @@ const ITEM_PREFIX: Record<string, string> = {
   reasoning: 'rs',
 };
 
-export function itemId(type: string, place: Place): string {
-  return `${ITEM_PREFIX[type] ?? 'item'}_${place.turn}${place.side}${place.index}`;
+export function itemId(type: string, position: ItemPosition): string {
+  return `${ITEM_PREFIX[type] ?? 'item'}_${position.turn}${position.side}${position.index}`;
 }
 
 const ITEM_ID = /^[a-z]+_([0-9a-hjkmnp-tv-z]{33})([io])(\d{1,6})$/;
 
-export function parseItemId(text: string): Place | undefined {
+export function parseItemId(text: string): ItemPosition | undefined {
   const match = ITEM_ID.exec(text);
   if (!match) return undefined;
   return { turn: match[1] as TurnId, side: match[2] as 'i' | 'o', index: Number(match[3]) };

@@ -1,10 +1,10 @@
 /**
  * Items: the atoms of context, in the shape of the Open Responses specification
- * (schema `ItemField`). Every dialect is translated to and from these; kinds we do not know are
- * kept and returned untouched (`OtherItem`).
+ * (schema `ItemField`). Every dialect is translated to and from these; kinds that we do not know are
+ * kept and returned unchanged (`OtherItem`).
  */
 
-/** Who a message is from. */
+/** The author of a message. */
 export type Role = 'user' | 'assistant' | 'system' | 'developer';
 
 /** `incomplete` marks an item that was cut short: by a limit, a cancel, or a crash. */
@@ -16,7 +16,7 @@ export interface InputText {
   text: string;
 }
 
-/** What a model said. `logprobs` is present only when the caller asked and the provider gave them. */
+/** Text that a model generated. `logprobs` is present only when the caller asked and the provider gave them. */
 export interface OutputText {
   type: 'output_text';
   text: string;
@@ -54,12 +54,12 @@ export interface InputAudio {
 }
 
 /**
- * Stands for every `type` that is none of the literals here. At run time the field holds the caller's or
- * provider's own word; the literal lets the compiler tell the unions below apart.
+ * Any `type` other than the literals in this file. At run time, the field holds the word of the caller or the
+ * provider; this literal lets the compiler distinguish the members of the unions below.
  */
 export type OtherType = '(any other)';
 
-/** A part or item kind that this version does not interpret. Kept and returned untouched. */
+/** A part of a kind that this version does not interpret. Kept and returned unchanged. */
 export interface OtherPart {
   type: OtherType;
   [field: string]: unknown;
@@ -68,7 +68,7 @@ export interface OtherPart {
 /** One part of a message or of an output. */
 export type Part = InputText | OutputText | Refusal | InputImage | InputFile | InputAudio | OtherPart;
 
-/** Something that was said, by the role that says it. */
+/** What one role contributed at one point of the conversation: text, images, files. */
 export interface Message {
   type: 'message';
   id?: string;
@@ -102,15 +102,15 @@ export interface SummaryText {
   text: string;
 }
 
-/** One part of reasoning in the open. */
+/** One part of readable reasoning. */
 export interface ReasoningText {
   type: 'reasoning_text';
   text: string;
 }
 
 /**
- * What a model thought. `encrypted_content` can be read only by the provider that made it and is
- * never shown to another one.
+ * A model's reasoning. `encrypted_content` can be read only by the provider that made it and is
+ * never sent to another one.
  */
 export interface Reasoning {
   type: 'reasoning';
@@ -121,7 +121,7 @@ export interface Reasoning {
   status?: ItemStatus;
 }
 
-/** An item of a kind that this version does not interpret. Kept and returned untouched. */
+/** An item of a kind that this version does not interpret. Kept and returned unchanged. */
 export interface OtherItem {
   type: OtherType;
   id?: string;
@@ -145,8 +145,8 @@ export function userMessage(text: string): Message {
 }
 
 /**
- * True when the items are a client's full history: the model has spoken in them. Outputs alone are new input,
- * because a history would hold the calls that they answer.
+ * True when the items are a client's full history: some of them are from the model. Outputs alone are new
+ * input, because a full history also has the calls that they answer.
  */
 export function isFullHistory(items: readonly Item[]): boolean {
   return items.some((item) =>

@@ -1,6 +1,6 @@
 /**
  * How many single-character edits (insert, delete, replace, swap of neighbours) lead from `a` to `b`.
- * Upper and lower case count as equal: a wrong case is the smallest of mistakes.
+ * Upper and lower case count as equal.
  */
 export function editDistance(a: string, b: string): number {
   const from = a.toLowerCase();
@@ -22,13 +22,13 @@ export function editDistance(a: string, b: string): number {
   return last[to.length]!;
 }
 
-/** Longer names are nobody's slip, and comparing them takes time. */
+/** Longer names are no typing errors, and comparing them takes time. */
 const LONGEST = 256;
 
 /**
- * The entries of `among` that `name` may have been meant to be, nearest first, at most `count`.
- * Empty when nothing is near: more than about a third of the characters would have to change, unless
- * one of the two contains the other.
+ * The entries of `among` that are most similar to `name`, nearest first, at most `count`. An entry is
+ * similar if about a third of its characters or less would have to change, or if one of the two names
+ * contains the other.
  */
 export function nearest(name: string, among: Iterable<string>, count = 1): string[] {
   if (name.length > LONGEST) return [];
@@ -46,7 +46,7 @@ export function nearest(name: string, among: Iterable<string>, count = 1): strin
   return near.slice(0, count).map(({ entry }) => entry);
 }
 
-/** `nearest` among names like `provider/model`, which may be meant by their second half alone. */
+/** `nearest` for names like `provider/model`. A `name` without a provider is compared with the second half. */
 export function nearestModels(name: string, models: readonly string[], count = 3): string[] {
   if (name.includes('/')) return nearest(name, models, count);
   const byModel = Map.groupBy(models, (full) => full.slice(full.indexOf('/') + 1));

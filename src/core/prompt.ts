@@ -4,27 +4,27 @@ import type { Settings } from './settings.ts';
 /** The wire protocols that claws speak. A dialect of ours with the same name shares its vocabulary. */
 export type ProtocolName = 'openai-chat' | 'openai-responses' | 'anthropic' | 'gemini' | 'local';
 
-/** One item of a prompt with what its own provider needs to see again. */
+/** One item of a prompt, with the data that its own provider needs again. */
 export interface PromptItem {
   item: Item;
   /** The provider that generated the item; absent for what the caller wrote. */
   origin?: string;
   /** The wire protocol of `native`. */
   protocol?: string;
-  /** The provider that answered the turn of this item; absent for what is new. */
+  /** The provider that answered the turn of this item; absent for new items. */
   answeredBy?: string;
   /**
-   * What the claw left in `item-end.native`. Handed back to the provider named in `origin` only. For
-   * the caller's own items: message fields of `Prompt.dialect` that have no canonical place.
+   * The value of `item-end.native`. It is sent only to the provider named in `origin`. For the caller's
+   * own items: message fields of `Prompt.dialect` that have no canonical form.
    */
   native?: unknown;
 }
 
-/** Everything a claw needs to make one answer. Built by `context`; a claw never looks further. */
+/** Everything a claw needs to make one answer. Built by `context`; a claw uses nothing else. */
 export interface Prompt {
   /** The model's name at the provider, without the provider's prefix. */
   model: string;
-  /** Instructions that stand before all items (the Responses API's `instructions`). */
+  /** Instructions that come before all items (the Responses API's `instructions`). */
   instructions?: string;
   items: PromptItem[];
   settings: Settings;
@@ -33,12 +33,12 @@ export interface Prompt {
   /** Whether to ask the provider for a stream. The deltas have the same meaning either way. */
   stream: boolean;
   /**
-   * The last item is the beginning of an answer, a message of the assistant that was cut off after any
-   * character: the answer asked for is what follows it, without a word of it again. A claw whose model goes on
-   * with an assistant's message by itself sends it last; any other adds an instruction (`claws/continuation.ts`).
+   * The last item is the beginning of an answer: a message of the assistant that was cut after any character.
+   * The model should write only what follows, and repeat none of it. A claw whose model continues such a message
+   * by itself sends it as the last one; any other claw adds an instruction (`claws/continuation.ts`).
    */
   continues?: boolean;
-  /** The protocol whose vocabulary `extra` is in. */
+  /** The protocol whose field names `extra` uses. */
   dialect: ProtocolName;
   /** Request fields that we do not know. A claw merges them into its request only when it speaks `dialect`. */
   extra: Record<string, unknown>;

@@ -1,16 +1,16 @@
 import type { PolicyDefaults } from './policy.ts';
 
-/** Who a piece of data belongs to. Every query is bound to one tenant. */
+/** The owner of data. Every query is bound to one tenant. */
 export type Tenant = string & { readonly tenant: unique symbol };
 
-/** Who calls, as the key says. */
+/** The sender of a request, identified by its key. */
 export interface Caller {
   tenant: Tenant;
   /** The key's name in the configuration; `root` for the root key. Safe to log. */
   key: string;
-  /** How the caller's turns meet trouble, unless a request says otherwise. */
+  /** What the caller's turns do when something goes wrong, unless the headers of a request say otherwise. */
   policy: PolicyDefaults;
-  /** The id of the request, as `x-request-id` says. */
+  /** The id of the request, as in `x-request-id`. */
   requestId?: string;
 }
 
@@ -22,7 +22,7 @@ export interface RequestIdentity {
   key?: string;
   /** Of the body and of everything else that makes two requests equal: 16 hexadecimal digits. */
   fingerprint: string;
-  /** The client says that it sends the request again. */
+  /** The client states that it sends the request again. */
   isRetry: boolean;
 }
 

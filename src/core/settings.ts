@@ -20,11 +20,11 @@ export interface Settings {
   format?: TextFormat;
   verbosity?: string;
   reasoning?: { effort?: string; summary?: string };
-  /** How many alternative answers; only some protocols can (`Capabilities.choices`). */
+  /** How many alternative answers; only some protocols support more than one (`Capabilities.choices`). */
   n?: number;
   service_tier?: string;
   prompt_cache_key?: string;
-  /** The caller's own user, for the provider's abuse monitoring. */
+  /** An id of the caller's own user, for the provider's abuse monitoring. */
   safety_identifier?: string;
 }
 
@@ -38,7 +38,7 @@ export interface FunctionTool {
   strict?: boolean | null;
 }
 
-/** A tool that runs at a provider (`web_search`…): passed through untouched to a provider that has it. */
+/** A tool that runs at a provider (`web_search`…): passed unchanged to a provider that has it. */
 export interface HostedTool {
   type: OtherType;
   [field: string]: unknown;
@@ -47,7 +47,7 @@ export interface HostedTool {
 /** What a model may call. */
 export type Tool = FunctionTool | HostedTool;
 
-/** Whether, and which, tool the model must call. */
+/** Whether the model must call a tool, and which one. */
 export type ToolChoice =
   | 'auto'
   | 'none'

@@ -2,18 +2,18 @@ import type { Candidate } from './candidate.ts';
 import type { Delta } from './delta.ts';
 import type { AnsweredTurn, Asked, Retention, Session } from './turn.ts';
 
-/** How a session used the items that a request brought; told in `x-clawhold-history`. */
+/** How a session used the items of a request; sent in the header `x-clawhold-history`. */
 export type HistoryUse =
   /** The session had no turn before this one. */
   | 'started'
-  /** The items were new; they follow what the session holds. */
+  /** The items were new; they follow the session's head. */
   | 'appended'
   /** The items began with the session's whole history; the rest was appended. */
   | 'matched'
   /** The items differ from the session's history from some point on; a new branch begins there. */
   | 'forked';
 
-/** Why a turn went as it did; known with its first delta. */
+/** How a turn was answered: the candidate, its retries and its context. Known with the first delta. */
 export interface Receipt {
   candidate: Pick<Candidate, 'provider' | 'model'>;
   /** Calls that failed before this one, over all candidates. */
@@ -49,7 +49,7 @@ export interface TurnView {
   more(seen: number): Promise<boolean>;
 }
 
-/** Stops a turn that its caller no longer wants. */
+/** The reason to stop a turn that its caller cancelled, or whose client disconnected. */
 export class Cancelled extends Error {
   override readonly name = 'Cancelled';
 }

@@ -14,9 +14,9 @@ export type DialectName = string;
 /** A session's id, or its name in the tenant. */
 export type SessionRef = { id: SessionId } | { name: string };
 
-/** For how long, and for whom, a turn is kept. */
+/** How long, and for whom, a turn is kept. */
 export type Retention =
-  /** Not kept: it touches no disk and ends with its client. */
+  /** Not kept: nothing is written to disk, and the turn stops when its client disconnects. */
   | 'none'
   /** Kept for its idempotency key alone: nothing else can fetch it, and it is erased with the key. */
   | 'key'
@@ -35,7 +35,7 @@ export const isFetchable = (retention: Retention): boolean =>
 export type Delivery =
   /** In one reply, when it is complete. */
   | 'whole'
-  /** As it comes. */
+  /** As a stream, while it is generated. */
   | 'stream'
   /** The caller fetches it later. */
   | 'background'
@@ -48,7 +48,7 @@ export const isStreamed = (delivery: Delivery): boolean =>
 export const isBackground = (delivery: Delivery): boolean =>
   delivery === 'background' || delivery === 'background-stream';
 
-/** Which stored state a request builds on, as its caller said. */
+/** Which stored state a request continues, as its caller named it. */
 export type StateRef =
   /** None: the request has no history, or begins a chain of responses. */
   | { kind: 'none' }
@@ -132,7 +132,7 @@ export interface Accepted extends Ask, TurnIdentity {
   toolsBlob?: string;
 }
 
-/** An accepted turn that has not got its session yet: `state` says what it builds on. */
+/** An accepted turn that does not have its session yet: `state` says what it continues. */
 export interface WaitingIntent extends Accepted {
   kind: 'waiting';
   position?: undefined;
@@ -176,7 +176,7 @@ export type Asked = Omit<Accepted, RunFields>;
 /** The state of a turn, running or ended. */
 export type TurnState = 'queued' | 'running' | Outcome['state'];
 
-/** A failure as it is stored with the turn and shown to everybody who fetches it. */
+/** A failure as it is stored with the turn and shown to its readers. */
 export interface TurnError {
   code: ErrorCode;
   message: string;
@@ -187,7 +187,7 @@ export interface AnsweredBy {
   provider: string;
   /** The wire protocol of the call: the form of `outputNatives` and `extra`. */
   protocol: string;
-  /** The model as the provider named it; as it was asked for, where the provider named none. */
+  /** The model as the provider named it. Where the provider named none, the model that was asked for. */
   model: string;
   /** The provider's id of the answer. */
   id?: string;
@@ -196,11 +196,11 @@ export interface AnsweredBy {
 /** How a turn ended. */
 type Ending =
   | { state: 'completed' | 'cancelled'; error?: undefined }
-  /** Cut by a limit or a content filter (`finish` says which), or by the gateway's stop (`error`). */
+  /** Cut by a limit or a content filter (`finish` says which), or because the gateway stopped (`error`). */
   | { state: 'incomplete'; error?: TurnError }
   | { state: 'failed'; error: TurnError };
 
-/** How a turn ended, and what came of it. */
+/** How a turn ended, and its results. */
 export type Outcome = Ending & {
   /** Milliseconds since the epoch. */
   completedAt: number;
@@ -230,7 +230,7 @@ export interface Attempt {
   /** The provider did not report usage: tokens are estimated from what was sent and received. */
   estimated?: true;
   cost?: NanoDollars;
-  /** What broke the call off; absent for the call that ended in order. */
+  /** Why the call broke off; absent for the call that ended normally. */
   error?: ErrorCode;
 }
 
@@ -265,7 +265,7 @@ export interface Session {
   metadata: Record<string, string>;
   /** The turn that the next one follows; `null` while the session is empty. */
   head: TurnId | null;
-  /** How often items of its turns were hidden: with `head`, it tells whether a branch read before is still right. */
+  /** How often items of its turns were hidden. A branch is still current if `head` and `edits` are unchanged. */
   edits: number;
 }
 
@@ -281,7 +281,7 @@ export interface BranchTurn {
   hidden: readonly string[];
 }
 
-/** What of an intent is stored with its turn: everything that does not only serve to run it. */
+/** The fields of an intent that are stored with its turn: all but those that only serve to run it. */
 export function askedOf(intent: WaitingIntent | PlacedIntent): Asked {
   const {
     kind: _kind,

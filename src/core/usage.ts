@@ -1,7 +1,7 @@
 /**
- * Tokens of one call, in one meaning for every provider. `input` counts the whole prompt, cached
+ * Tokens of one call, counted in the same way for every provider. `input` counts the whole prompt, cached
  * tokens included; `output` counts everything generated, reasoning included. `raw` is the provider's
- * own object, untouched.
+ * own object, unchanged.
  */
 export interface Usage {
   input: number;
@@ -15,7 +15,7 @@ export interface Usage {
   raw?: unknown;
 }
 
-/** Money in thousand-millionths of a US dollar: whole numbers, so that sums never drift. */
+/** Money in thousand-millionths of a US dollar: whole numbers, so that sums are exact. */
 export type NanoDollars = number & { readonly nanoDollars: unique symbol };
 
 export const nanoDollars = (value: number): NanoDollars => Math.round(value) as NanoDollars;

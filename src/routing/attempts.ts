@@ -40,7 +40,7 @@ export interface Timeouts {
   readonly totalMs: number;
 }
 
-/** Bounds each call in time. `timeouts` is asked at each call, so that a new configuration holds at once. */
+/** Bounds each call in time. `timeouts` is called for each call, so that a new configuration takes effect at once. */
 export function timeLimits(timeouts: () => Timeouts): Interceptor {
   return (next) => async (call) => {
     const { firstTokenMs, idleMs, totalMs } = timeouts();
@@ -57,7 +57,7 @@ export function timeLimits(timeouts: () => Timeouts): Interceptor {
   };
 }
 
-/** The same bursts; each of them shows the deadline that the provider is alive. */
+/** The same bursts; each of them restarts the idle limit of the deadline. */
 function watched(rest: AsyncIterator<readonly Delta[]>, deadline: Deadline): AsyncIterator<readonly Delta[]> {
   return {
     async next() {
@@ -81,7 +81,7 @@ function watched(rest: AsyncIterator<readonly Delta[]>, deadline: Deadline): Asy
 
 /**
  * Bounds one call in time: until its first delta, between bursts, and in all. When a limit passes, the
- * signal aborts with `provider_timeout`. One timer per call, however many deltas there are.
+ * signal aborts with `provider_timeout`. A call has one timer, not one for each delta.
  */
 export class Deadline {
   private readonly controller = new AbortController();
@@ -109,7 +109,7 @@ export class Deadline {
     this.heardAt = performance.now();
   }
 
-  /** Ends the watch. */
+  /** Stops the timer. */
   clear(): void {
     clearTimeout(this.timer);
     this.outer.removeEventListener('abort', this.stop);
@@ -125,7 +125,7 @@ export class Deadline {
 
   private arm(): void {
     const wait = this.next().at - performance.now();
-    // The first token may come at any moment, and the idle limit, which may be shorter, holds from then on.
+    // The first token may come at any moment. From then on the idle limit applies, which may be shorter.
     this.timer = setTimeout(this.check, Math.max(1, Math.min(wait, this.limits.idleMs)));
   }
 
@@ -141,7 +141,7 @@ export class Deadline {
             at: this.startedAt + firstTokenMs,
             message: `The provider sent nothing within ${firstTokenMs} ms.`,
           }
-        : { at: this.heardAt + idleMs, message: `The provider fell silent for ${idleMs} ms.` };
+        : { at: this.heardAt + idleMs, message: `The provider sent nothing more for ${idleMs} ms.` };
     return quiet.at < total.at ? quiet : total;
   }
 }

@@ -20,21 +20,21 @@ export interface Call {
 export interface Answer {
   /** Never empty. */
   first: readonly Delta[];
-  /** The bursts after it. Throws a `Fault` where the answer breaks. `return` lets go of the claw. */
+  /** The bursts after it. Throws a `Fault` where the answer breaks. `return` stops the claw. */
   rest: AsyncIterator<readonly Delta[]>;
-  /** The answer goes on with the very next character of what its prompt `continues` (`Claw.prefills`). */
+  /** The answer begins with the very next character of the message that its prompt `continues` (`Claw.prefills`). */
   exact: boolean;
 }
 
 /**
- * Calls a claw. Resolves with the first burst, so that a failure before it is known before anything is committed;
- * rejects with the `Fault` of that failure, or with the reason of an aborted signal.
+ * Calls a claw. Resolves with the first burst. Rejects with the `Fault` of a failure before it, when the turn is
+ * not committed to the candidate yet, or with the reason of an aborted signal.
  */
 export type Dispatch = (call: Call) => Promise<Answer>;
 
 /**
  * A part of the chain between a turn and its claw: changes a call, repeats it, refuses it, or watches its answer.
- * It emits events and never logs; it keeps no state of a single turn. A failure that it cannot handle passes.
+ * It emits events and never logs; it keeps no state of a single turn. It passes on failures that it does not handle.
  */
 export type Interceptor = (next: Dispatch) => Dispatch;
 

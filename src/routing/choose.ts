@@ -6,7 +6,7 @@ import type { ProtocolName } from '../core/prompt.ts';
 import type { Settings } from '../core/settings.ts';
 import type { Ask } from '../core/turn.ts';
 
-/** What of an ask decides who can answer it. */
+/** The fields of an ask that decide which candidates can answer it. */
 export type Choice = Pick<Ask, 'model' | 'fallbacks' | 'vocabulary' | 'settings'>;
 
 /** What the claw of a candidate can do (`Capabilities` in `claws/claw.ts`). */
@@ -14,8 +14,8 @@ export type CapabilitiesOf = (candidate: Candidate) => { choices: boolean; logpr
 
 /**
  * The candidates for a request, in order, never empty. Throws `model_not_found` with the nearest names,
- * `provider_not_configured` with the variable to set, or `unsupported_parameter` where no candidate can
- * do what is asked.
+ * `provider_not_configured` with the variable to set, or `unsupported_parameter` where no candidate
+ * supports a setting.
  */
 export function choose(
   { model, fallbacks, vocabulary, settings }: Choice,

@@ -23,9 +23,9 @@ export interface Replaceable {
 }
 
 /**
- * Idempotency keys and the fingerprints of requests that may come again. All times are the store's: callers
- * say how old something may be, in milliseconds. Implementations pass `tests/conformance/claim-store.ts`.
- * A promise that has resolved survives the machine. Failures of the store itself reject with
+ * Idempotency keys and the fingerprints of requests that may come again. The store's clock decides all ages:
+ * callers say how old something may be, in milliseconds. Implementations pass `tests/conformance/claim-store.ts`.
+ * What a resolved promise has written survives a crash of the machine. Failures of the store itself reject with
  * `store_unavailable`.
  */
 export interface ClaimStore {

@@ -13,14 +13,14 @@ import type { KnownHead, SessionHead, TurnLog, TurnRow } from './turn-log.ts';
 export interface HeadRequest {
   tenant: Tenant;
   id: SessionId;
-  /** How many tokens of history can be of use. */
+  /** How many tokens of history the turn can use. */
   window: number;
   whenBusy: TurnPolicy['whenBusy'];
-  /** Milliseconds to wait while others write to the session; `Infinity` for a turn that nobody waits for. */
+  /** Milliseconds to wait while other turns write to the session; `Infinity` for a queued or recovered turn. */
   waitMs: number;
 }
 
-/** The head of a session, decoded: with the right to write there, or without. */
+/** The head of a session, decoded: `leased` with the right to write there, `seen` without it. */
 export type Head =
   | { kind: 'leased'; session: Session; branch: BranchTurn[]; lease: Lease }
   | { kind: 'seen'; session: Session; branch: BranchTurn[] };
@@ -44,7 +44,7 @@ export class Heads {
   constructor(private readonly parts: HeadsParts) {}
 
   /**
-   * The head of a session with its lease; without it where the session is busy and the request would rather fork.
+   * The head of a session with its lease; without it where the session is busy and the request asks to fork.
    * `undefined` where there is no such session; `session_busy` where the wait was too long.
    */
   async take(request: HeadRequest): Promise<Head | undefined> {
@@ -66,7 +66,7 @@ export class Heads {
           leave();
           return found && this.look(tenant, id, window);
         }
-        // Another process writes to the session. It does not tell when it is done, so it is asked again.
+        // Another process writes to the session. It does not report its end, so the store is asked again.
         if (performance.now() + pause > until) throw busy('Another process writes to this session.');
         await Bun.sleep(pause);
       }
@@ -94,7 +94,7 @@ export class Heads {
     );
   }
 
-  /** Keeps a branch that has become its session's, so that the next turn need not read it. */
+  /** Keeps the branch that ends in a session's new head, so that the next turn need not read it. */
   keep(session: Session, head: TurnId, branch: BranchTurn[], window: number): void {
     this.hot.keep(session, { known: { head, edits: session.edits }, window, branch });
   }
@@ -127,7 +127,7 @@ export class Heads {
   }
 }
 
-/** A session's branch in memory, as far back as `window` tokens. It is right while the store says `known`. */
+/** A session's branch in memory, as far back as `window` tokens. It is current while the store has the state `known`. */
 interface HotBranch {
   known: KnownHead;
   window: number;
@@ -138,9 +138,9 @@ interface HotBranch {
 const MAX_TOKENS = 8_000_000;
 
 /**
- * Branches of sessions that were used lately, so that a follow-up need not read and decode them again. A
- * view, never the truth: each use asks the store whether the session is still as it was, so that
- * other processes may write too. The least recently used branches are dropped first.
+ * Branches of recently used sessions, so that a follow-up need not read and decode them again. This is only a
+ * cache: each use asks the store whether the session has changed, because other processes may write too. The least
+ * recently used branches are dropped first.
  */
 class HotBranches {
   private readonly bySession = new Map<string, HotBranch>();

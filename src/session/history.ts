@@ -8,8 +8,8 @@ import type { TreeNode } from './turn-log.ts';
  * Digests of a branch's content. They chain: the digest after an item depends on everything before it, so one
  * comparison tells whether two histories are the same up to this item. Reasoning is left out, because clients
  * of chat completions do not send it back. Outputs that the gateway wrote to close calls are left out too,
- * because clients do not know them. Digests are not secret, and an adversary can make collisions; but a caller
- * can only collide with its own session.
+ * because clients do not know them. Digests are not secret, and collisions can be made; but a caller can
+ * make them only in its own sessions.
  */
 export const EMPTY_DIGEST = '';
 

@@ -6,23 +6,23 @@ import type { PlacedIntent, WaitingIntent } from '../core/turn.ts';
 /** The intents that are journaled; items that are only appended are committed at once. */
 export type JournaledIntent = WaitingIntent | PlacedIntent;
 
-/** A turn that has begun and has not ended, as far as the journal knows it. */
+/** A turn that has begun and has not ended, as the journal has it. */
 export interface Unfinished {
   intent: JournaledIntent;
   deltas: Delta[];
 }
 
 /**
- * The write-ahead record of running turns: what would be lost if the process died now. Entries survive the
- * process, not necessarily the machine; the `TurnLog` survives both. Cheap enough to be written before every
- * byte that a client sees. Implementations pass `tests/conformance/journal.ts`.
+ * The write-ahead record of running turns: what would be lost if the process died now. Entries survive a crash of
+ * the process, not necessarily of the machine; the `TurnLog` survives both. Writing is cheap enough to precede
+ * every byte that a client sees. Implementations pass `tests/conformance/journal.ts`.
  *
  * `begin` and `append` return, or resolve, only when what they were given survives the process. The caller
- * awaits only a promise, so that a journal that writes at once costs no turn of the event loop. They throw,
+ * awaits only a promise, so that a journal that writes at once does not wait for the event loop. They throw,
  * or reject, with `store_unavailable` when the entry cannot be written; the turn must not go on then.
  */
 export interface Journal {
-  /** Begun again, a turn has the new intent, and no deltas yet. */
+  /** A turn that begins again has the new intent, and no deltas yet. */
   begin(intent: JournaledIntent): void | Promise<void>;
   append(turn: TurnId, deltas: readonly Delta[]): void | Promise<void>;
   /** The turn is in the log; its entries may be forgotten, at once or later. Never throws. */

@@ -25,11 +25,11 @@ export interface LeaseDenied {
 
 /**
  * The right to write to a session, with a fencing token that grows. Leases live in the same store as the
- * `TurnLog`, because a commit checks and releases them. All times are the store's: a caller only says how
- * long a lease lasts, so that clocks of different machines need not agree. Implementations pass
+ * `TurnLog`, because a commit checks and releases them. The store's clock decides all times: a caller only
+ * says how long a lease lasts, so that clocks of different machines need not agree. Implementations pass
  * `tests/conformance/lease-store.ts`.
  *
- * A lease survives the process that holds it, not necessarily the store's machine.
+ * A lease survives a crash of the process that holds it, not necessarily of the store's machine.
  * Failures of the store itself reject with `store_unavailable`.
  */
 export interface LeaseStore {
@@ -53,6 +53,6 @@ export interface LeaseStore {
   leaseHolders(): Promise<MemberId[]>;
   /** Releases all leases of a process; for one that is known to be dead. */
   releaseLeasesOf(holder: MemberId): Promise<void>;
-  /** Removes the lease of a session, and what was remembered of its tokens. */
+  /** Removes the lease of a session, and the record of its tokens. */
   erase(tenant: Tenant, session: SessionId): Promise<void>;
 }

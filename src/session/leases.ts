@@ -11,11 +11,11 @@ const RENEW_EVERY_MS = 10_000;
 export interface Lease {
   /** The fencing token: a commit under it fails once another process has taken the lease. */
   readonly token: number;
-  /** Calls `listener` when another process has taken the lease: nothing that its turn does from then on can be committed. */
+  /** Calls `listener` when another process has taken the lease: the turn cannot be committed at the head any more. */
   onLost(listener: () => void): void;
   /** A commit has released the lease in the store. */
   committed(): void;
-  /** Ends the lease. Once; later calls have no effect. */
+  /** Ends the lease. Later calls have no effect. */
   release(): void;
 }
 
@@ -37,8 +37,8 @@ export interface LeasesParts {
 }
 
 /**
- * One writer at a time per session. Within this process writers come in the order of asking; between
- * processes, the store's leases keep them apart. Leases of turns that run for long are renewed.
+ * One writer at a time per session. Writers of this process wait in the order of their requests; between
+ * processes, the store's leases allow one writer. Leases of long turns are renewed.
  */
 export class Leases {
   private readonly queues = new Map<string, Array<() => void>>();
@@ -68,9 +68,9 @@ export class Leases {
   }
 
   /**
-   * Waits for this process's turn at a session; the returned function lets the next one in. `session_busy` where
-   * too many wait already, or once `waitMs` have passed. With `Infinity` there is no limit: the turn need not be
-   * answered soon.
+   * Waits until no other turn of this process writes to the session; the returned function lets the next one in.
+   * `session_busy` where too many wait already, or once `waitMs` have passed. With `Infinity` there is no limit:
+   * the turn need not be answered soon.
    */
   async enter(session: SessionId, waitMs: number): Promise<() => void> {
     const queue = this.queues.get(session);
@@ -87,7 +87,7 @@ export class Leases {
     };
   }
 
-  /** What to ask the store for. */
+  /** The lease to ask the store for. */
   request(): LeaseRequest {
     return { holder: this.parts.holder, lastsMs: LASTS_MS };
   }

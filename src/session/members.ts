@@ -1,4 +1,4 @@
-/** Names one process among all that have ever used a store; no two have the same name. */
+/** The name of one process, unique among all processes that have ever used the store. */
 export type MemberId = string;
 
 /**
@@ -6,19 +6,19 @@ export type MemberId = string;
  * dead process holds may be taken over at once. Implementations pass `tests/conformance/members.ts`.
  *
  * A process is alive while it gives a sign of life to the store; the store's clock decides when the last
- * sign is too old. Where a process can prove more about another one (they share a machine, and the operating
- * system has released the other's lock), the proof counts at once. A process that is unknown is dead.
+ * sign is too old. A proof counts at once: where two processes share a machine, and the operating system has
+ * released the lock of one, the other knows that it is dead. An unknown process counts as dead.
  */
 export interface Members {
   /** This process. */
   readonly self: MemberId;
   isAlive(member: MemberId): Promise<boolean>;
-  /** This process ends in order: from now on it counts as dead. */
+  /** This process ends normally: from now on it counts as dead. */
   leave(): Promise<void>;
 }
 
 /**
- * Signs of life, in the store that the processes share. Times are the store's.
+ * Signs of life, in the store that the processes share. Times are those of the store's clock.
  * Implementations pass `tests/conformance/members.ts`.
  */
 export interface MemberRegistry {

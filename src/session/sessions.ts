@@ -31,16 +31,16 @@ export interface ResumeRequest {
   session: SessionId;
   state: StateRef;
   input: Item[];
-  /** How many tokens of history can be of use (`context/assemble.ts`). */
+  /** How many tokens of history the turn can use (`context/assemble.ts`). */
   window: number;
   whenBusy: TurnPolicy['whenBusy'];
-  /** Milliseconds to wait for the session while others write to it; `Infinity` for a turn that nobody waits for. */
+  /** Milliseconds to wait for the session while other turns write to it; `Infinity` for a queued turn. */
   waitMs: number;
   /** Estimates the tokens of a turn that is not stored. */
   tokensOf(items: readonly Item[]): number;
 }
 
-/** What a turn builds on, and what it adds. */
+/** What a turn continues, and what it adds. */
 interface Found {
   /** The new turn's session. */
   id: SessionId;
@@ -73,16 +73,16 @@ export interface SessionsParts {
 /** Names of sessions whose ids are remembered. */
 const REMEMBERED = 10_000;
 
-/** Finds what a request builds on. */
+/** Finds the session and the branch that a request continues. */
 export class Sessions {
-  /** The ids of named sessions, being found or found lately. */
+  /** The ids of named sessions that are being looked up, or were looked up recently. */
   private readonly named = new Map<string, Promise<SessionId>>();
 
   constructor(private readonly parts: SessionsParts) {}
 
   /**
    * The session that a turn will belong to: the one that is named, created where that is asked for, or a new one.
-   * Requests that ask for one name at the same time get their answers in the order of asking.
+   * Requests that ask for one name at the same time get their answers in the order of the requests.
    */
   locate(tenant: Tenant, state: StateRef, items: Item[]): SessionId | Promise<SessionId> {
     if (state.kind === 'none' || state.kind === 'held') return newSessionId(this.parts.clock());
@@ -129,7 +129,7 @@ export class Sessions {
     }
   }
 
-  /** The session that a request names, where it names one; rejects where what it builds on does not exist. */
+  /** The session that a request names, where it names one; rejects where the state that it continues does not exist. */
   async expect(tenant: Tenant, state: StateRef): Promise<Session | undefined> {
     if (state.kind === 'none' || state.kind === 'held') return undefined;
     if (state.kind === 'session') return this.find(tenant, state.ref);
@@ -144,7 +144,7 @@ export class Sessions {
     return found;
   }
 
-  /** A session was deleted: nothing of it stays in memory, and its name may stand for another one. */
+  /** A session was deleted: nothing of it stays in memory, and another session may get its name. */
   forget({ tenant, id, name }: Session): void {
     this.parts.heads.forget(tenant, id);
     if (name !== undefined) this.forgetName(tenant, name);
@@ -170,8 +170,8 @@ export class Sessions {
   }
 
   /**
-   * The right to go on with a turn of a process that has died, where the session has not gone on without
-   * it; otherwise the turn stays beside the branch.
+   * The right to continue a turn of a process that has died, if the session's head has not moved since. Otherwise
+   * the turn stays beside the branch.
    */
   async resumeTurn(intent: PlacedIntent, window: number): Promise<Resumed> {
     const { tenant, session: id, input } = intent;
@@ -222,7 +222,7 @@ export class Sessions {
     });
   }
 
-  /** Takes the head of a session, for what `follow` makes of the branch that ends there. */
+  /** Takes the head of a session. `follow` decides from its branch what the turn continues and adds. */
   private async atHead(
     request: HeadRequest,
     ref: SessionRef,
@@ -272,7 +272,7 @@ export class Sessions {
       this.expectResponse(tenant, id),
     ]);
     if (within) await this.expectWithin(tenant, within, id);
-    // Continuing the head of a session is writing to the session; continuing an older turn is a fork.
+    // A turn that continues the head writes to the session; a turn that continues an older turn is a fork.
     if (session?.head === id) {
       const head = await heads.take({ ...request, id: session.id });
       if (head?.kind === 'leased' && head.session.head === id) return follow(head, input, window);

@@ -17,17 +17,18 @@ import type { TurnRow } from './turn-log.ts';
  * How a turn is stored: a row's columns, its `body`, and the blobs beside it.
  *
  * Images, files and long tool lists are offloaded: they are kept once per session, by content hash, in the
- * blob store, and `clawhold-blob:<hash>` takes their position in the turn.
+ * blob store, and `clawhold-blob:<hash>` replaces them in the turn.
  */
 const REFERENCE = 'clawhold-blob:';
-/** Characters from which on a payload is offloaded. */
+/** A payload of at least this many characters is offloaded. */
 const LARGE = 8 * 1024;
+/** The same for a list of tools, as JSON. */
 const LARGE_TOOLS = 2 * 1024;
 
-/** Text of messages stays in the turn, whatever its length: only payloads in these fields are offloaded. */
+/** Text of messages stays in the turn, even if it is long: only payloads in these fields are offloaded. */
 const PAYLOAD_FIELDS = new Set(['image_url', 'file_data', 'data', 'result', 'b64_json', 'partial_image_b64']);
 
-/** The fields of a body as every version has written them: those of `AnsweredBy` stand at the top level. */
+/** The fields of a body as every version has written them: those of `AnsweredBy` are at the top level. */
 interface FlatAnsweredBy {
   provider?: string;
   protocol?: string;
@@ -71,7 +72,7 @@ function storedFields(intent: PlacedIntent) {
 
 const nonEmpty = <T>(list: T[]): T[] | undefined => (list.length > 0 ? list : undefined);
 
-/** A stored turn with references in place of what was offloaded, and its tape. */
+/** A stored turn with references to its offloaded content, and its tape. */
 export function decodeTurn(row: TurnRow): { turn: Turn; tape?: Tape } {
   const { tape, provider, protocol, servedModel, providerId, ...body } = parseBody(row);
   const answeredBy =
@@ -100,7 +101,7 @@ export function decodeTurn(row: TurnRow): { turn: Turn; tape?: Tape } {
   return { turn: turn as Turn, tape };
 }
 
-/** A turn that its caller deleted can be reached through its idempotency key only, as one kept for its key. */
+/** A turn that its caller deleted can be found only by its idempotency key, like one that is kept for its key. */
 function retentionOf({ deleted, listed }: TurnRow) {
   if (deleted) return 'key' as const;
   return listed ? ('listed' as const) : ('stored' as const);
@@ -174,13 +175,13 @@ async function withTools<T extends BlobOwner & Pick<PlacedIntent, 'settings' | '
   return { ...owner, toolsBlob: undefined, settings: { ...settings, tools } };
 }
 
-/** Moves large payloads of items, or of a tape, to the blob store. Resolves when they survive the machine. */
+/** Moves large payloads of items, or of a tape, to the blob store. Resolves when they survive a crash of the machine. */
 export async function offload<Content extends Item[] | Tape | undefined>(
   content: Content,
   owner: BlobOwner,
   blobs: BlobStore,
 ): Promise<Content> {
-  // A text that only looks like a reference must not be taken for one when it is read.
+  // A text that looks like a reference is offloaded too, because it would be read as a reference.
   const large = payloads(content, (text) => text.length >= LARGE || text.startsWith(REFERENCE));
   if (large.size === 0) return content;
   const references = new Map<string, string>();

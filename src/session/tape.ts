@@ -19,7 +19,7 @@ import { Player } from './tape/player.ts';
 export { isOnTape, type Tape } from './tape/format.ts';
 
 /**
- * The tape of an answer: `deltas` are all that were published, and `outcome` is what they were settled to.
+ * The tape of an answer: `deltas` are all that were published, and `outcome` is made from them.
  * `undefined` where the outcome alone (`outputDeltas`) gives the same events.
  */
 export function recordTape(deltas: readonly Delta[], outcome: Outcome): Tape | undefined {
@@ -47,7 +47,7 @@ export function playTape(tape: Tape | undefined, outcome: Outcome): Delta[] {
   return outputDeltas(outcome);
 }
 
-/** An answer as if it had come whole: item by item, with one delta per part. */
+/** The deltas of an answer that was not streamed: item by item, with one delta per part. */
 export function outputDeltas(outcome: Outcome): Delta[] {
   const deltas: Delta[] = [];
   if (outcome.answeredBy) {
@@ -108,11 +108,11 @@ function partDeltas(message: Item, index: number, part: number): Delta[] {
   ];
 }
 
-/** A tape to compare: a turn needs no tape only because of the models that were called, which no event names. */
+/** A tape to compare. Models are left out: no event names them, so they are no reason to store a tape. */
 const withoutModels = (tape: Tape): string =>
   JSON.stringify(tape.map((entry) => (typeof entry === 'string' && entry[0] === '@' ? '@' : entry)));
 
-/** The output items that deltas were settled to, by the deltas' index. Items that were not stored are missing. */
+/** The output items that the deltas gave, by the deltas' index. Items that were not stored are missing. */
 function storedItems(folded: Folded, outcome: Outcome): (Item | undefined)[] {
   const choices = choicesOf(outcome);
   const stored: (Item | undefined)[] = [];

@@ -4,11 +4,11 @@ import { callIdOf, isClientOutput, type OpenCall, OpenCalls } from '../core/tool
 import type { BranchTurn } from '../core/turn.ts';
 
 /**
- * Invariant: every branch can be sent to every provider, also after an abort of the client, the provider or
+ * Invariant: every branch can be sent to every provider, also after a failure of the client, the provider or
  * the gateway. Each call whose output the client sends has exactly one output before the conversation moves
- * on. Each reasoning item is followed by what it led to, or is marked `incomplete`. Outputs that a client
- * leaves out are recorded in the session, so that everybody who reads it sees what was added.
- * `context/assemble.ts` ensures the same where a deletion or a limit later separates items.
+ * on. Each reasoning item is followed by a message or call of the model, or is marked `incomplete`. Outputs that a
+ * client leaves out are recorded in the session, so that every reader sees what was added. `context/assemble.ts`
+ * ensures the same where a deletion or a limit later separates items.
  */
 
 /**
@@ -88,7 +88,7 @@ function isPlain(recent: readonly BranchTurn[], input: readonly Item[]): boolean
   );
 }
 
-/** A message of the model may stand between the calls of its answer, but not after an answer that has ended. */
+/** Calls to close before `item`. A message of the model may be between the calls of its answer, but not after them. */
 function abandonedBy(item: Item, calls: OpenCalls): OpenCall[] {
   const abandoned = calls.abandonedBy(item);
   if (abandoned.length > 0 || item.type !== 'message') return abandoned;
@@ -108,7 +108,7 @@ function outputIndex(
   return found !== -1 && isClientOutput(input[found]!) ? found : -1;
 }
 
-/** What is looked up on a branch for an output that no open call waits for. */
+/** The parts of a branch that matter to an output for which no call is open. */
 interface Earlier {
   /** A client that got no reply, or a part of one, sends the same outputs again with its next request. */
   outputs: Item[];

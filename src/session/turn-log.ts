@@ -40,10 +40,10 @@ export interface TurnRow {
   fingerprint?: string;
 }
 
-/** What may change on a stored turn. Absent fields stay. */
+/** The fields that may change on a stored turn. Absent fields stay as they are. */
 export interface TurnAmendment {
   metadata?: Record<string, string>;
-  /** Added to what is hidden already. */
+  /** Items to hide, in addition to those that are hidden already. */
   hide?: string[];
   deleted?: true;
 }
@@ -63,20 +63,20 @@ export interface ListQuery {
 /** A session and the branch that ends in its head. */
 export interface SessionHead {
   session: Session;
-  /** Empty while the session is; absent where the branch that the caller knows is still right. */
+  /** Empty while the session is empty; absent where the branch that the caller knows is still current. */
   branch?: TurnRow[];
 }
 
 /** The state of a session when its branch was last read. */
 export type KnownHead = Pick<Session, 'head' | 'edits'>;
 
-/** What a commit does beside appending the turn, in the same transaction. */
+/** What a commit does in addition to appending the turn, in the same transaction. */
 export interface CommitOptions {
   /** The head becomes this turn, if it still is `from`. Absent where the turn stays beside the branch. */
   move?: { from: TurnId | null };
   /** The fencing token of the lease under which the turn ran; the lease is released in the same moment. */
   token?: number;
-  /** What the commit means for the world outside. A store with an outbox writes them in the same transaction. */
+  /** The events that report the commit. A store with an outbox writes them in the same transaction. */
   events?: readonly GatewayEvent[];
 }
 
@@ -90,9 +90,9 @@ export interface TreeNode {
 /**
  * The durable log of sessions and their ended turns. Implementations pass `tests/conformance/turn-log.ts`.
  *
- * What holds for all: every call is bound to a tenant, and what belongs to another tenant does not exist.
- * A promise that has resolved has been written so that it survives the machine, and every later read,
- * here or in another process on the same store, sees it. Failures of the store itself reject with
+ * For all methods: every call is bound to a tenant, and data of other tenants is never found. What a resolved
+ * promise has written survives a crash of the machine, and every later read, here or in another process on the
+ * same store, sees it. Failures of the store itself reject with
  * `store_unavailable`.
  */
 export interface TurnLog {
@@ -116,9 +116,8 @@ export interface TurnLog {
    * Appends a turn and does what `options` say in the same moment. Returns false where `options.move` was asked
    * for and the head did not move: because it is not `from` any more, because the session does not exist, or
    * because the lease of `options.token` is not held any more. The turn is stored all the same, as a fork.
-   * Committing a turn whose id is stored already changes nothing but that its lease is released, and
-   * returns true. Rejects with `context_lost` where the parent is not stored in the same session of the
-   * same tenant.
+   * Committing a turn whose id is stored already only releases the lease, and returns true. Rejects with
+   * `context_lost` where the parent is not stored in the same session of the same tenant.
    */
   commitTurn(row: TurnRow, options?: CommitOptions): Promise<boolean>;
   /** Includes deleted turns, which say so. */
@@ -132,8 +131,8 @@ export interface TurnLog {
    */
   readBranch(tenant: Tenant, tip: TurnId, window: number): Promise<TurnRow[]>;
   /**
-   * A session and the branch that ends in its head, as one moment shows them; the branch as above. It is
-   * left out where the session is still as `known` says.
+   * A session and the branch that ends in its head, read in one moment; the branch as in `readBranch`. The branch
+   * is left out where the session still has the state `known`.
    */
   readHead(
     tenant: Tenant,

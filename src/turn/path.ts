@@ -43,7 +43,7 @@ export interface TurnSettings {
   readonly sessionWaitMs: number;
   /** Milliseconds that a deferred turn waits for a claw. */
   readonly deferMs: number;
-  /** What becomes of a turn that was answering a client when its process died. */
+  /** What happens to a turn that was answering a client when its process died. */
   readonly recovery: 'rescue' | 'close';
 }
 
@@ -57,8 +57,8 @@ export interface RunningTurn {
   contexts: Contexts;
   /** In order, as they were chosen when the turn started. */
   candidates: readonly Candidate[];
-  /** What has come so far; not empty where the turn began in a process that has died. */
+  /** The deltas so far; not empty where the turn began in a process that has died. */
   folded: Folded;
-  /** What broke the answer off in an earlier process. */
+  /** Why the answer broke off in an earlier process. */
   brokenBy?: Fault;
 }

@@ -40,8 +40,8 @@ export interface TurnRequest {
 
 /**
  * Starts a turn, or finds the turn that an earlier request with the same identity started. Resolves when the
- * turn's intent is journaled; from there the turn runs to its one outcome, whether or not anybody reads it.
- * Rejects with what kept it from starting; nothing is recorded then.
+ * turn's intent is journaled; from there the turn runs to its one outcome, with or without readers.
+ * Rejects with the failure that kept it from starting; nothing is recorded then.
  */
 export function createTurn(request: TurnRequest, path: TurnPath): Promise<Once<LiveTurn>> {
   const { tenant } = request.caller;
@@ -63,8 +63,8 @@ export function createTurn(request: TurnRequest, path: TurnPath): Promise<Once<L
 }
 
 /**
- * The path of a turn, for every turn that asks a model: a caller's, a queued one, one that a dead process left.
- * Never rejects: what happens becomes the turn's outcome, or the failure of its start.
+ * The path of every turn that asks a model: of a caller's turn, of a queued one, and of one that a dead process
+ * left. Never rejects: a failure becomes the turn's outcome, or the failure of its start.
  */
 export async function runTurn(start: Start, path: TurnPath): Promise<void> {
   const { live } = start;
@@ -102,7 +102,7 @@ async function accept({ ask, caller, identity }: TurnRequest, path: TurnPath): P
   };
 }
 
-/** Throws what `createTurn` would refuse; otherwise the turn as it would begin. It does not run. */
+/** The turn as it would begin; it does not run. Rejects where `createTurn` would reject. */
 export async function checkTurn(ask: Ask, caller: Caller, path: TurnPath): Promise<Asked> {
   choose(ask, path.directory, path.capabilities);
   if (ask.state.kind === 'response') await path.sessions.expect(caller.tenant, ask.state);

@@ -5,11 +5,11 @@ const PICO_PER_NANO = 1000;
 /**
  * What a call cost: exact in picodollars (whole numbers; the sum is exact up to 9,000 dollars), rounded
  * once, half up. Cached and written tokens are parts of `usage.input`, reasoning is a part of
- * `usage.output`: none is charged twice.
+ * `usage.output`: no token is charged twice.
  */
 export function costOf(usage: Usage, price: Price): NanoDollars {
   const rate = rateFor(usage.input, price);
-  // Some providers report more cached tokens than input; what is left can't be less than nothing.
+  // Some providers report more cached tokens than input; the rest must not be negative.
   const plainInput = Math.max(0, usage.input - usage.cacheRead - usage.cacheWrite);
   const plainOutput = Math.max(0, usage.output - usage.reasoning);
   const pico =

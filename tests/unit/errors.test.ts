@@ -4,14 +4,20 @@ import { join } from 'node:path';
 import { ERRORS } from '../../src/core/errors.ts';
 
 const page = readFileSync(join(import.meta.dir, '../../docs/errors.md'), 'utf8');
-const rows = [...page.matchAll(/^\| `(\w+)` \| (\d+) \| (yes|no) \|/gm)];
+const rows = [...page.matchAll(/^\| `(\w+)` \| (\d+) \| (yes|no) \| .+ \| (.+) \|$/gm)];
 
-test('every code is documented with its status and whether to retry', () => {
+test('every code is documented with its status, whether to retry, and what to do', () => {
   const documented = Object.fromEntries(
-    rows.map(([, code, status, retry]) => [code, { status: Number(status), retryable: retry === 'yes' }]),
+    rows.map(([, code, status, retry, remedy]) => [
+      code,
+      { status: Number(status), retryable: retry === 'yes', remedy },
+    ]),
   );
   const catalogue = Object.fromEntries(
-    Object.entries(ERRORS).map(([code, { status, retryable }]) => [code, { status, retryable }]),
+    Object.entries(ERRORS).map(([code, { status, retryable, remedy }]) => [
+      code,
+      { status, retryable, remedy },
+    ]),
   );
   expect(documented).toEqual(catalogue);
 });

@@ -21,7 +21,7 @@ function glossary(): string[] {
 }
 
 describe('the glossary', () => {
-  test('has only words that the code uses', () => {
+  test('has only words that occur in the code', () => {
     const unused = glossary().filter((word) => {
       const used = new RegExp(word, 'i');
       return !sources.some(({ path, text }) => used.test(path) || used.test(text));
@@ -35,7 +35,7 @@ describe('the glossary', () => {
   });
 });
 
-/** Parts of the tree in which every exported type says what it is. */
+/** Parts of the tree in which every exported type has a comment. */
 const PATH = /^(core|api|turn|session|routing)\//;
 
 describe('the path of a turn', () => {

@@ -20,9 +20,9 @@ const FIRST_PAUSE_MS = 1_000;
 const LONGEST_PAUSE_MS = 30_000;
 
 /**
- * Gets the answer of a turn, from as many calls as it takes: candidates in order until one begins, others
- * to go on where one broke off. Every delta is journaled before readers see it. Never rejects: resolves to what
- * kept the answer from being whole, or to `undefined`.
+ * Gets the answer of a turn with as many calls as needed: candidates are called in order until one begins, and
+ * again where an answer broke off. Every delta is journaled before readers see it. Never rejects: resolves to
+ * the failure that left the answer incomplete, or to `undefined`.
  */
 export async function answer(turn: RunningTurn, path: TurnPath): Promise<unknown> {
   const { intent, folded, live } = turn;
@@ -36,13 +36,13 @@ export async function answer(turn: RunningTurn, path: TurnPath): Promise<unknown
       failure = await follow(turn, called, rescue, path);
       if (failure === undefined) return undefined;
     } catch (error) {
-      // What broke the answer off says more than the failure of its rescue, unless the turn was stopped.
+      // The failure that broke the answer off says more than the failure of its rescue, unless the turn was stopped.
       return folded.by && !live.signal.aborted ? failure : error;
     }
   }
 }
 
-/** Calls until a candidate answers: at once, or for a turn that may be deferred, until its time is up. */
+/** Calls candidates until one answers. A turn that may be deferred tries again until its time is up. */
 async function call(turn: RunningTurn, rescue: Rescue | undefined, path: TurnPath): Promise<Called> {
   const { intent, live } = turn;
   const prompt = (candidate: Candidate) =>
@@ -60,7 +60,7 @@ async function call(turn: RunningTurn, rescue: Rescue | undefined, path: TurnPat
       live.defer();
       path.emit({ type: 'turn-deferred', trace: intent, code, pauseMs });
       await sleep(live.signal, pauseMs);
-      // Claws may have come and gone meanwhile.
+      // Other claws may be available now.
       if (!rescue) candidates = choose(intent, path.directory, path.capabilities);
     }
   }
@@ -124,7 +124,7 @@ function promptOrExceeded({ prompt }: CallRequest, candidate: Candidate): Prompt
   }
 }
 
-/** Another candidate may serve where the failure is not about the request itself. */
+/** Another candidate may answer where the failure is not about the request itself. */
 function mayAskAnother(failure: unknown): boolean {
   const meaning = callFailureOf(failure);
   return meaning !== undefined && meaning.concerns !== 'request';
@@ -160,7 +160,7 @@ function sleep(signal: AbortSignal, ms: number): Promise<void> {
   });
 }
 
-/** Journals and publishes one call's answer as it comes. Resolves to what broke it off. */
+/** Journals and publishes one call's answer as it comes. Resolves to the failure that broke it off. */
 async function follow(
   turn: RunningTurn,
   called: Called,
@@ -173,7 +173,7 @@ async function follow(
   turn.live.start(receiptOf(turn, called, path));
   try {
     const opening: Delta[] = splice?.opening(by) ?? [{ type: 'attempt', ...by }];
-    // A rescue's attempt is on record even where nothing that the claw says is new.
+    // The attempt of a rescue is journaled even if the claw only repeats text.
     if (splice) await record(turn, opening, path);
     let burst: readonly Delta[] = splice ? splice.join(called.first) : [...opening, ...called.first];
     for (;;) {
@@ -204,7 +204,7 @@ function record(
   return written ? written.then(publish) : publish();
 }
 
-/** The provider has ended the answer, if not its stream: items that are still open have come whole. */
+/** The provider has ended the answer, even if its stream broke: items that are still open are complete. */
 async function closeOpenItems(turn: RunningTurn, path: TurnPath): Promise<undefined> {
   const open = turn.folded.items.flatMap(({ done }, index) =>
     done ? [] : [{ type: 'item-end' as const, index }],

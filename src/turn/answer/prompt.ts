@@ -12,7 +12,7 @@ import { type Ask, type BranchTurn, isBackground, isStreamed, type PlacedIntent 
 const ASSUMED_CONTEXT = 128_000;
 const ASSUMED_ANSWER = 4_096;
 
-/** What of the candidate's context the turn may fill. */
+/** How much of the candidate's context the turn may use. */
 export function budgetOf({ contextLimit, outputLimit }: Candidate, ask: Ask): Budget {
   const context = contextLimit ?? ASSUMED_CONTEXT;
   const answer = ask.settings.max_output_tokens ?? Math.min(outputLimit ?? ASSUMED_ANSWER, ASSUMED_ANSWER);
@@ -33,7 +33,7 @@ export interface ContextSource {
 }
 
 /**
- * The context of a turn for each of its candidates: what fits the one may not fit the other. Assembled when a
+ * The context of a turn for each of its candidates, which have different limits. A context is assembled when a
  * candidate is about to be called, once for each budget.
  */
 export class Contexts {
@@ -59,7 +59,7 @@ export class Contexts {
     return this.byBudget.get(keyOf(this.budget(candidate)));
   }
 
-  /** Throws `context_length_exceeded`, as the last candidate has it, where the conversation fits none of them. */
+  /** Throws the last candidate's `context_length_exceeded` where the conversation fits none of them. */
   expectFit(candidates: readonly Candidate[]): void {
     let exceeded: unknown;
     for (const candidate of candidates) {
@@ -74,7 +74,7 @@ export class Contexts {
     throw exceeded;
   }
 
-  /** A candidate that was chosen after the branch was read gets no more than what was read. */
+  /** A candidate that was chosen after the branch was read gets no more history than was read. */
   private budget(candidate: Candidate): Budget {
     const { intent, window } = this.source;
     const budget = budgetOf(candidate, intent);
@@ -92,7 +92,7 @@ export const isExceeded = (failure: unknown): boolean =>
 /** OpenAI's Responses API refuses a limit below this. */
 const LEAST_LIMIT = 16;
 
-/** What a candidate is asked: the context of a turn in the form that this candidate can read. */
+/** The prompt for a candidate: the context of a turn in the form that this candidate can read. */
 export function promptFor(
   candidate: Candidate,
   able: Capabilities,
@@ -131,13 +131,13 @@ function continuing(prompt: Prompt, said: string): Prompt {
   };
 }
 
-/** A provider does not accept reasoning in another protocol than the one it was given in: it is more than text. */
+/** A provider accepts its reasoning only in the protocol in which it sent it: it is more than text. */
 const isUnreadableReasoning = (candidate: Candidate, { item, origin, protocol }: PromptItem): boolean =>
   item.type === 'reasoning' && origin === candidate.provider && protocol !== candidate.protocol;
 
 /**
- * An item as this candidate may see it. A native in another protocol's form means nothing to it, even at
- * the same provider. Encrypted reasoning that the caller sends back in the provider's own vocabulary counts as
+ * An item as this candidate may see it. A native in another protocol's form is left out, even for the same
+ * provider. Encrypted reasoning that the caller sends back in the provider's own vocabulary counts as
  * the provider's, under the id that the provider gave it; reasoning that is not encrypted stays the caller's.
  */
 function seenBy(candidate: Candidate, entry: PromptItem, ask: Ask): PromptItem {

@@ -4,22 +4,22 @@ import type { Once, RequestIdentity, Tenant } from '../../core/request.ts';
 import type { Claim, ClaimStore } from '../../session/claim-store.ts';
 import type { Members } from '../../session/members.ts';
 
-/** Milliseconds in which an SDK that retries a request by itself does so. */
+/** Milliseconds within which SDKs retry a request by themselves. */
 const RETRIED_WITHIN_MS = 10 * 60_000;
 /** Fingerprints that are remembered in memory; the store knows those of turns that were kept. */
 const REMEMBERED = 4_000;
-/** How often, and how many times, to ask for what another process has claimed and not begun yet. */
+/** How often, in milliseconds, and how many times to look for a result that another process has claimed. */
 const PAUSE_MS = 50;
 const PAUSES = 40;
 
 /** What a request does: it creates a turn, or changes a session. */
 export interface Operation<Result> {
   /**
-   * Runs the operation. `claim` is called once with the id of what is about to be created, before anything is
-   * done that must not be done twice.
+   * Runs the operation. `claim` is called once with the id of what is about to be created, before
+   * anything is done that must not be done twice.
    */
   run(claim: (target: string) => Promise<void>): Promise<Result>;
-  /** The result of an earlier run under this id; `undefined` where it left nothing that could be returned again. */
+  /** The result of an earlier run under this id; `undefined` where there is none to return again. */
   find(target: string): Promise<Result | undefined>;
 }
 
@@ -37,11 +37,11 @@ export interface IdempotencyParts {
   clock: Clock;
   /** Milliseconds that idempotency keys are kept. */
   retentionMs: number;
-  /** Takes over what dead processes left (`turn/start/recover.ts`). */
+  /** Takes over the turns of dead processes (`turn/start/recover.ts`). */
   takeOver(): Promise<unknown>;
 }
 
-/** Another request with the same key was faster. */
+/** Another request with the same key has claimed it first. */
 class Overtaken extends Error {}
 
 /** Makes sure that a request that is sent again is not executed again. */
@@ -80,7 +80,7 @@ export class Idempotency {
     return once;
   }
 
-  /** A turn that was begun by a process that has died: its client may retry its request here. */
+  /** Remembers a turn of a process that has died: the client may retry its request here. */
   remember(tenant: Tenant, fingerprint: string, target: string): void {
     this.keep(`${tenant}\n${fingerprint}`, { at: this.parts.clock(), target });
   }
@@ -139,14 +139,14 @@ export class Idempotency {
     return holder !== this.parts.members.self && (await this.parts.members.isAlive(holder));
   }
 
-  /** What a process that died after its claim has left in its journal. */
+  /** The result of a claim whose process has died: the journal may have it. */
   private async findLeft<Result>(claim: Claim, find: Operation<Result>['find']): Promise<Result | undefined> {
     if (claim.holder === this.parts.members.self || (await this.isElsewhere(claim))) return undefined;
     await this.parts.takeOver();
     return find(claim.target);
   }
 
-  /** Without a key, only a client that says that it retries a request is taken to do so. */
+  /** Without a key, a request counts as a retry only if its client says so. */
   private async withoutKey<Result>(
     { fingerprint, isRetry }: RequestIdentity,
     tenant: Tenant,

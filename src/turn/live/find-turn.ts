@@ -58,7 +58,7 @@ async function replay(row: TurnRow, { log, blobs }: FindParts): Promise<LiveTurn
   return live;
 }
 
-/** The first events of a stream do not know the outcome. */
+/** The first events of a stream are written before the outcome is known. */
 function withoutOutcome(turn: AnsweredTurn) {
   const { state, error, completedAt, answeredBy, output, outputNatives, alternates, ...rest } = turn;
   const { finish, usage, cost, attempts, extra, ...asked } = rest;
@@ -90,11 +90,11 @@ async function findElsewhere(tenant: Tenant, id: TurnId, parts: FindParts): Prom
   return live;
 }
 
-/** Brings `live` to what the feed shows now. */
+/** Brings `live` up to date with the feed. */
 function show(live: LiveTurn, { intent, deltas }: Unfinished): void {
   const called = deltas.findLast((delta) => delta.type === 'attempt');
   if (called) live.start({ candidate: { provider: called.provider, model: called.model }, retries: 0 });
-  // The feed does not tell whether the turn waits for a claw, or for the first delta of one.
+  // The feed does not say whether the turn waits for a claw, or for the first delta of one.
   else if (intent.deferredUntil !== undefined) live.defer();
   else if (intent.kind === 'placed') live.run(intent, live.session);
   live.publish(deltas.slice(live.log.length));
@@ -110,7 +110,7 @@ async function follow(live: LiveTurn, { feed, log, blobs }: FindParts): Promise<
       continue;
     }
     const row = await log.readTurn(tenant, id);
-    if (!row) throw new Fault('stream_interrupted', 'The process that ran this turn is gone.');
+    if (!row) throw new Fault('stream_interrupted', 'The process that ran this turn has ended.');
     const { turn, tape } = await hydratedTape(row, blobs);
     if (turn.kind === 'append') throw new TypeError(`Turn ${id} asked no model.`);
     // Deltas that came after the last read are in the log alone.

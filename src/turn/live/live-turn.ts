@@ -12,7 +12,7 @@ import { Cancelled, type Receipt, type TurnView } from '../../core/turn-view.ts'
 export class LiveTurn implements TurnView {
   readonly retention: Retention;
   readonly log: Delta[] = [];
-  /** Resolves when the turn's intent is journaled; rejects with what prevented that. Nothing is recorded then. */
+  /** Resolves when the turn's intent is journaled; rejects where that failed. Nothing is recorded then. */
   readonly accepted: Promise<void>;
   readonly begun: Promise<void>;
   readonly ended: Promise<AnsweredTurn>;
@@ -25,7 +25,7 @@ export class LiveTurn implements TurnView {
   private known: { asked: Asked; session: Session | undefined };
   private phase: TurnView['state'] = 'queued';
   private answering: Receipt | undefined;
-  /** Clients whose leaving stops the turn, when the last of them leaves. */
+  /** Connected clients that were passed to `stopWithClient`. */
   private clients = 0;
 
   constructor(asked: Asked, session?: Session) {
@@ -64,15 +64,15 @@ export class LiveTurn implements TurnView {
     this.controller.abort(reason);
   }
 
-  /** Stops the turn when this client, and every other client that was named here, has left. */
+  /** Stops the turn when this client and all others that were passed here have disconnected. */
   stopWithClient(gone: AbortSignal): void {
     this.clients++;
     const leave = () => {
-      if (--this.clients === 0) this.stop(new Cancelled('The client left.'));
+      if (--this.clients === 0) this.stop(new Cancelled('The client disconnected.'));
     };
     if (gone.aborted) leave();
     else gone.addEventListener('abort', leave);
-    // A socket lives longer than its turns.
+    // A socket stays open longer than its turns.
     const forget = () => gone.removeEventListener('abort', leave);
     this.ended.then(forget, forget);
   }
@@ -89,7 +89,7 @@ export class LiveTurn implements TurnView {
     this.accept.resolve();
   }
 
-  /** The turn could not come to its session, and nothing of it is recorded. */
+  /** The turn could not start, and nothing is recorded. */
   refuse(failure: unknown): void {
     this.phase = 'ended';
     for (const { reject } of [this.accept, this.begin, this.finish]) reject(failure);
@@ -113,7 +113,7 @@ export class LiveTurn implements TurnView {
     this.wake();
   }
 
-  /** `failure` is what left the turn without a first delta, if that is so. */
+  /** `failure` is present for a turn that ended without a delta, and says why. */
   end(turn: AnsweredTurn, failure?: unknown): void {
     this.phase = 'ended';
     if (failure === undefined) this.begin.resolve();
@@ -122,7 +122,7 @@ export class LiveTurn implements TurnView {
     this.wake();
   }
 
-  /** The outcome could not be recorded: readers must not take the answer for whole. */
+  /** The outcome could not be recorded: readers must not take the answer as complete. */
   fail(fault: Fault): void {
     this.phase = 'ended';
     this.begin.reject(fault);
@@ -179,7 +179,7 @@ export class LiveTurns {
     return turn?.asked.tenant === tenant ? turn : undefined;
   }
 
-  /** Another process asks to cancel a turn that runs here; its caller was checked there. */
+  /** Another process asks to cancel a turn that runs here; that process has checked the caller. */
   cancel(id: TurnId): void {
     this.live.get(id)?.stop(new Cancelled('The caller cancelled the turn.'));
   }

@@ -19,7 +19,7 @@ export class Slots {
 
   constructor(private limits: SlotLimits) {}
 
-  /** New limits hold for turns that come from now on. */
+  /** New limits apply to later turns; with more slots, waiting turns may enter at once. */
   reconfigure(limits: SlotLimits): void {
     this.limits = limits;
     while (this.running < limits.running && this.waiting.length > 0) {

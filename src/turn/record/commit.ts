@@ -19,8 +19,9 @@ import type { RunningTurn, TurnPath } from '../path.ts';
 import { settleTurn } from './settle.ts';
 
 /**
- * Records the outcome of a turn; resolved, it survives the machine. Rejects where the store does not take it,
- * and with `session_moved` where the answer is stored but another turn has taken its position in the session.
+ * Records the outcome of a turn, which survives a crash of the machine once this resolves. Rejects where the
+ * store fails, and with `session_moved` where the answer is stored but another turn has taken its position in
+ * the session.
  */
 export async function commit(
   turn: RunningTurn,
@@ -45,7 +46,7 @@ async function commitKept(
   const committed = await appendToLog(recording, path);
   lease?.committed();
   const { head, isOffloaded, tokens, totalTokens, digest } = committed;
-  // Where the session was deleted meanwhile, there is no branch that lacks the turn.
+  // If the session was deleted meanwhile, it has no branch on which the turn is missing.
   if (head === 'lost' && (await path.log.findSession(intent.tenant, { id: intent.session })))
     throw new StoredBeside();
   // A branch stays in memory for the next turn, unless large content would stay with it.
@@ -91,8 +92,8 @@ interface Logged extends Pick<TurnRow, 'tokens' | 'totalTokens' | 'digest'> {
 }
 
 /**
- * Writes a turn to the log and ends its journal entry. A turn without output is stored beside the branch: the
- * session goes on as if it had not been asked.
+ * Writes a turn to the log and ends its journal entry. A turn without output is stored beside the branch:
+ * later turns do not follow it.
  */
 export async function appendToLog(
   { intent, outcome, deltas, token, events }: Recording,
@@ -112,7 +113,7 @@ export async function appendToLog(
   return { head, isOffloaded: output !== outcome.output, tokens, totalTokens, digest };
 }
 
-/** An answer that came in one piece needs no tape: it is played item by item, as it came. */
+/** An answer that was not streamed needs no tape: a replay gives its items one after another. */
 function cameWhole(intent: PlacedIntent | AppendIntent, { attempts }: Outcome): boolean {
   if (intent.kind === 'append') return true;
   return !isStreamed(intent.delivery) && !isBackground(intent.delivery) && !attempts;
@@ -146,8 +147,8 @@ function rowOf(intent: PlacedIntent | AppendIntent, outcome: Outcome, body: stri
 }
 
 /**
- * The provider has counted what it wrote. Reasoning is not sent back and does not count; neither does what
- * several calls wrote of one answer.
+ * The tokens that the answer takes in later prompts. The provider's count is used without its reasoning, which is
+ * not sent back. It is not used where several calls made the answer, because they may have repeated text.
  */
 function answerTokens({ usage, output, attempts }: Outcome): number {
   return !attempts && usage && usage.output > usage.reasoning
@@ -155,13 +156,13 @@ function answerTokens({ usage, output, attempts }: Outcome): number {
     : itemsTokens(output);
 }
 
-/** Milliseconds between two offers of a turn that the store did not take; the pause doubles. */
+/** Milliseconds between two attempts to record a turn; the pause doubles. */
 const FIRST_PAUSE_MS = 1_000;
 const LONGEST_PAUSE_MS = 60_000;
 
 /**
- * The outcome of a turn could not be recorded. Readers are told so. What the turn has said is kept: it is
- * offered to the store until the store takes it, so that the turn does not seem to run for ever.
+ * The outcome of a turn could not be recorded. Its readers get the failure. The turn is recorded as failed, with
+ * its output, as soon as the store accepts it: otherwise it would seem to run for ever.
  */
 export function commitLater(turn: RunningTurn, error: unknown, path: TurnPath): void {
   const { intent, live } = turn;
@@ -181,7 +182,7 @@ async function offerAgain(turn: RunningTurn, failure: unknown, path: TurnPath): 
       await appendToLog({ intent: stored, outcome, deltas: live.log, events: [ended] }, path);
       return;
     } catch (error) {
-      // The next offer may succeed; otherwise the process that takes over the journal records the turn.
+      // The next attempt may succeed; otherwise the process that takes over the journal records the turn.
       path.emit({ type: 'store-failed', during: 'recording a turn', failure: error });
     }
   }

@@ -155,7 +155,7 @@ function sumOf(attempts: Attempt[]): Usage {
   return sum;
 }
 
-/** Unknown where the cost of one call is: a sum without it would be wrong. */
+/** `undefined` where the cost of one call is unknown: a sum without it would be wrong. */
 function totalCostOf(attempts: Attempt[]): NanoDollars | undefined {
   if (attempts.some(({ cost }) => cost === undefined)) return undefined;
   return nanoDollars(attempts.reduce((sum, { cost }) => sum + cost!, 0));
@@ -172,7 +172,7 @@ function alternatesOf(items: FoldedItem[]): Item[][] | undefined {
   return alternates.length > 0 ? alternates : undefined;
 }
 
-/** An item as it is stored. Only text and reasoning are stored unfinished: half a tool call is of no use. */
+/** An item as it is stored. Only text and reasoning are stored unfinished: half a tool call cannot be used. */
 function settledItem(entry: FoldedItem): FoldedItem | undefined {
   const { item, done } = entry;
   if (done)

@@ -16,7 +16,7 @@ export interface AppendRequest {
 }
 
 /**
- * Adds items to a session without asking a model: a turn that has input alone. Rejects with `session_busy`
+ * Adds items to a session without asking a model: a turn that has only input. Rejects with `session_busy`
  * where another process moved the session's head at the same moment; a retry appends the items to the new head.
  */
 export function append(request: AppendRequest, path: TurnPath): Promise<Once<Turn>> {

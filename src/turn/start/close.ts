@@ -10,7 +10,7 @@ import { priceOf, settle } from '../record/settle.ts';
 import { isLeftToSuccessor, type Start, unplaced } from './start.ts';
 
 /**
- * Ends a turn that could not start to be answered. A caller is told and nothing is recorded; a turn that was
+ * Ends a turn whose answer could not start. A caller's turn is refused and not recorded; a turn that was
  * acknowledged before is recorded with the failure as its outcome. Never rejects.
  */
 export async function close(start: Start, failure: unknown, path: TurnPath): Promise<void> {
@@ -29,17 +29,17 @@ export async function close(start: Start, failure: unknown, path: TurnPath): Pro
   }
 }
 
-/** A journaled turn that does not run, or does not go on. */
+/** A journaled turn that does not run, or does not continue. */
 export interface Closing {
   /** With its large content offloaded. */
   intent: PlacedIntent;
-  /** As far as the answer has come. */
+  /** The answer so far. */
   deltas: readonly Delta[];
   /** Why it ends here: a `Fault` or a `Cancelled`. */
   failure: unknown;
 }
 
-/** Records a turn as far as it has come. */
+/** Records a turn with its answer so far. */
 export async function closeJournaled({ intent, deltas, failure }: Closing, path: TurnPath): Promise<Outcome> {
   const { branchTokens, inputTokens } = intent.position;
   const outcome = settle({

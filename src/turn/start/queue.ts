@@ -5,8 +5,8 @@ import type { TurnPath } from '../path.ts';
 import type { Start } from './start.ts';
 
 /**
- * Accepts a turn that runs later, when its session and a slot are free. It is journaled, so that the gateway
- * answers for it from now on. Rejects with `queue_full`, or where what the turn builds on does not exist.
+ * Accepts a turn that runs later, when its session and a slot are free. It is journaled, so that it
+ * survives the process. Rejects with `queue_full`, or where the state that the turn continues does not exist.
  */
 export async function enqueue(intent: WaitingIntent, path: TurnPath): Promise<Start> {
   const session = await path.sessions.expect(intent.tenant, intent.state);

@@ -12,7 +12,7 @@ import { runTurn } from '../run.ts';
 import { closeJournaled } from './close.ts';
 import { gatewayStopped, type Start, unplaced } from './start.ts';
 
-/** A client that waits for an answer comes back soon, or not at all. Milliseconds. */
+/** Milliseconds in which a client that waited for an answer may come back for it. */
 const WORTH_RESCUING_MS = 60 * 60_000;
 
 /** What the recovery works with. */
@@ -23,8 +23,8 @@ export interface RecoveryParts {
 }
 
 /**
- * Takes over what processes that have died left running. Resolves when every turn can be found by its id
- * again; from there the turns go on by themselves. Returns how many there were.
+ * Takes over the turns of processes that have died. Resolves to their number when every turn can be found by
+ * its id again; the turns then continue in the background.
  */
 export async function recover(parts: RecoveryParts): Promise<number> {
   await releaseLeases(parts);
@@ -41,7 +41,7 @@ async function releaseLeases({ members, leases }: RecoveryParts): Promise<void> 
   }
 }
 
-/** False where there was nothing to do, or nothing could be done. */
+/** False where the turn is recorded already, or cannot be recorded. */
 async function takeOver(turn: Unfinished, path: TurnPath): Promise<boolean> {
   const { tenant, id } = turn.intent;
   if (await path.log.readTurn(tenant, id)) {
@@ -53,26 +53,26 @@ async function takeOver(turn: Unfinished, path: TurnPath): Promise<boolean> {
     else await closeUnfinished(turn, gatewayStopped(), path);
     return true;
   } catch (error) {
-    // The log cannot take the turn: it stays in the journal, and must not keep the gateway from starting.
+    // The log cannot store the turn. It stays in the journal, and the gateway starts without it.
     if (error instanceof Fault && error.code === 'context_lost') return false;
     throw error;
   }
 }
 
-/** A turn that nobody waits for can wait; one whose answer has come whole needs only to be recorded. */
+/** Background and deferred turns always continue. A turn whose answer is whole only has to be recorded. */
 function runsOn({ intent, deltas }: Unfinished, { clock, settings }: TurnPath): boolean {
   if (isBackground(intent.delivery) || intent.deferredUntil !== undefined) return true;
   if (isWhole(foldAll(deltas), intent.settings.n ?? 1)) return true;
   return settings.recovery === 'rescue' && clock() - intent.createdAt < WORTH_RESCUING_MS;
 }
 
-/** Lets the turn go on. Readers find it from now on, with everything that they have seen of it. */
+/** Continues the turn. Readers find it from now on, with all deltas that were published before. */
 async function goOn(turn: Unfinished, path: TurnPath): Promise<void> {
   const { tenant, id, fingerprint } = turn.intent;
   try {
     choose(turn.intent, path.directory, path.capabilities);
   } catch (failure) {
-    // The claw that was asked cannot be called here any more; that must not keep the gateway from starting.
+    // No candidate of the turn can be called any more. The gateway starts nevertheless.
     return closeUnfinished(turn, failure, path);
   }
   const start = await startOf(turn, path);

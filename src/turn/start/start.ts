@@ -19,13 +19,13 @@ import { Contexts } from '../answer/prompt.ts';
 import type { LiveTurn } from '../live/live-turn.ts';
 import type { RunningTurn, TurnPath } from '../path.ts';
 
-/** How a turn comes onto its path. */
+/** How a turn enters its path. */
 export type Start =
-  /** A caller waits. Until its intent is journaled, a failure is the caller's and is not recorded. */
+  /** A caller waits. Until the intent is journaled, a failure goes to the caller and is not recorded. */
   | { by: 'caller'; intent: WaitingIntent; candidates: readonly Candidate[]; live: LiveTurn }
   /** Journaled and acknowledged: the turn waits for its session and a slot as long as it takes. */
   | { by: 'queue'; intent: WaitingIntent; live: LiveTurn; leaveQueue(): void }
-  /** A process that has died left the turn when its answer had come as far as `deltas`. */
+  /** The turn of a process that has died. `deltas` are the answer up to that moment. */
   | {
       by: 'recovery';
       intent: PlacedIntent;
@@ -36,8 +36,8 @@ export type Start =
     };
 
 /**
- * The candidates of a turn, in order. Those of a caller's turn are chosen when its request comes; a turn that
- * has waited is given the ones that can be called now.
+ * The candidates of a turn, in order. Those of a caller's turn were chosen when its request arrived; those of a
+ * turn that has waited are chosen now.
  */
 export function candidatesFor(start: Start, path: TurnPath): readonly Candidate[] {
   return start.by === 'caller' ? start.candidates : choose(start.intent, path.directory, path.capabilities);
@@ -50,7 +50,7 @@ export function holdingsOf(start: Start): AsyncDisposableStack {
   return held;
 }
 
-/** The session as the turn finds it, with the right to write to it; `held` gives that right back. */
+/** The session as the turn finds it, with the right to write to it, which `held` releases. */
 export async function resume(
   start: Start,
   window: number,
@@ -88,7 +88,7 @@ export async function enterSlot(
   held.defer(await unlessStopped(live, path.slots.enter(), (leave) => leave()));
 }
 
-/** A turn that nobody waits for stays in the journal when the gateway stops: its successor runs it. */
+/** A background or deferred turn stays in the journal when the gateway stops: the successor process runs it. */
 export function isLeftToSuccessor(intent: WaitingIntent | PlacedIntent, failure: unknown): boolean {
   const isPatient = isBackground(intent.delivery) || intent.deferredUntil !== undefined;
   return isPatient && failure instanceof Fault && failure.code === 'shutting_down';
@@ -103,7 +103,7 @@ function loseSession({ live, intent }: Start, { emit }: TurnPath): void {
   live.stop(new Fault('session_moved', 'Another process took over the session while this turn ran.'));
 }
 
-/** What is waited for, or the reason why the turn was stopped meanwhile; `undo` is given a value that comes too late. */
+/** Resolves as `awaited`, or rejects when the turn is stopped first. Then `undo` gets the value that comes too late. */
 function unlessStopped<T>(live: LiveTurn, awaited: Promise<T>, undo: (value: T) => void): Promise<T> {
   return new Promise((resolve, reject) => {
     const { signal } = live;
@@ -140,7 +140,7 @@ export function assembleTurn(
 }
 
 /**
- * Journals what is about to be done, and lets readers find the turn. A recovered turn is in the journal already.
+ * Journals the intent, and lets readers find the turn. A recovered turn is in the journal already.
  * Rejects with `store_unavailable` where the journal cannot be written; the turn must not run then.
  */
 export async function journalIntent(
@@ -174,13 +174,13 @@ export function placed(waiting: WaitingIntent, session: Resumed): PlacedIntent {
   };
 }
 
-/** The position of a turn that is recorded without having come to its session: it stays beside every branch. */
+/** The intent of a turn that is recorded but never got its session: it is not on any branch. */
 export function unplaced(waiting: WaitingIntent): PlacedIntent {
   const { session: id, input } = waiting;
   return placed(waiting, { kind: 'stateless', id, session: undefined, parent: null, branch: [], input });
 }
 
-/** Nothing is counted for a turn that is not kept. */
+/** A turn that is not kept needs no counts. */
 const UNKEPT = { branchTokens: 0, inputTokens: 0, digest: EMPTY_DIGEST };
 
 export function positionOf(session: Resumed): BranchPosition {
@@ -195,7 +195,7 @@ export function positionOf(session: Resumed): BranchPosition {
   };
 }
 
-/** Where the session has gone on without a recovered turn, the turn stays beside the branch. */
+/** If the session's head has moved without a recovered turn, the turn is stored beside the branch. */
 function recoveredIntent(intent: PlacedIntent, session: Resumed): PlacedIntent {
   const moveHead = session.kind === 'head' ? { from: session.from } : undefined;
   return { ...intent, position: { ...intent.position, moveHead } };

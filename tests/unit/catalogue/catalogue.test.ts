@@ -33,7 +33,7 @@ describe('the rows of providers', () => {
     expect(catalogue.provider('google')?.id).toBe('gemini');
     expect(catalogue.provider('gemini')?.baseUrl).toBe('https://generativelanguage.googleapis.com');
     expect(catalogue.provider('openai')?.protocols).toEqual(['openai-responses', 'openai-chat']);
-    expect(catalogue.provider('nobody')).toBeUndefined();
+    expect(catalogue.provider('unknown')).toBeUndefined();
   });
 });
 
@@ -82,8 +82,8 @@ describe('models', () => {
 
   test('that no provider lists are not guessed', () => {
     expect(catalogue.model('openai', 'gpt-5x')).toBeUndefined();
-    expect(catalogue.model('nobody', 'gpt-5')).toBeUndefined();
-    expect(catalogue.models('nobody')).toEqual([]);
+    expect(catalogue.model('unknown', 'gpt-5')).toBeUndefined();
+    expect(catalogue.models('unknown')).toEqual([]);
     expect(catalogue.models('ollama')).toEqual([]);
     expect(catalogue.model('openai', '__proto__')).toBeUndefined();
     expect(catalogue.models('constructor')).toEqual([]);
@@ -132,7 +132,7 @@ describe('the import', () => {
         painter: { modalities: { input: ['text'], output: ['image'] }, limit: { context: 9, output: 9 } },
       },
     },
-    nobody: { models: {} },
+    unknown: { models: {} },
   };
 
   test('keeps the chat models of the known providers, sorted, in short rows', () => {

@@ -25,7 +25,7 @@ const context = (branch: BranchTurn[], input: Item[] = [user('now')]) =>
   assemble({ branch, input, settings: {}, budget }).items.map(({ item }) => item);
 
 describe('a call and its output', () => {
-  test('are both there', () => {
+  test('are both in the context', () => {
     const items = [user('one'), call('a'), output('a'), user('now')];
     expect(context([turn([items[0]!], [items[1]!])], items.slice(2))).toEqual(items);
   });

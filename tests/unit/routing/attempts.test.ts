@@ -20,7 +20,7 @@ test.each([
     false,
     /sent nothing within 20 ms/,
   ],
-  ['that falls silent', { firstTokenMs: HOUR, idleMs: 20, totalMs: HOUR }, true, /fell silent for 20 ms/],
+  ['that stops', { firstTokenMs: HOUR, idleMs: 20, totalMs: HOUR }, true, /sent nothing more for 20 ms/],
   ['that does not end', { firstTokenMs: HOUR, idleMs: HOUR, totalMs: 20 }, true, /complete within 20 ms/],
 ])(
   'an answer %s is stopped at its own limit, while the other limits are far away',

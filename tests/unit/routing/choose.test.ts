@@ -55,7 +55,7 @@ describe('an alias', () => {
     expect(() => chosen('off')).toThrow('set ANTHROPIC_API_KEY');
   });
 
-  test('gives a name that is in it twice once', () => {
+  test('gives each name once', () => {
     expect(chosen('fast')).toEqual(['mistral/small', 'gemini/flash']);
   });
 });
@@ -89,11 +89,11 @@ describe('fallbacks', () => {
   });
 
   test('replace a model that cannot be called, and are skipped if they cannot be called', () => {
-    expect(chosen('nobody/x', ['anthropic/claude', 'gemini/pro', 'off', 'unknown'])).toEqual(['gemini/pro']);
+    expect(chosen('unknown/x', ['anthropic/claude', 'gemini/pro', 'off', 'unknown'])).toEqual(['gemini/pro']);
   });
 
   test('are not compared with all names while any candidate can be called', () => {
-    const quiet: Directory = {
+    const withoutNames: Directory = {
       ...directory,
       names: () => {
         throw new Error('all names were read');
@@ -105,10 +105,10 @@ describe('fallbacks', () => {
       vocabulary: 'openai-chat',
       settings: {},
     };
-    expect(choose(choice, quiet, ABLE).map(candidateName)).toEqual(['gemini/pro']);
+    expect(choose(choice, withoutNames, ABLE).map(candidateName)).toEqual(['gemini/pro']);
   });
 
-  test('that cannot be called either leave the first failure', () => {
+  test('that cannot be called either leave the failure of the model', () => {
     expect(() => chosen('groq/gpt-oss', ['unknown', 'anthropic/claude'])).toThrow('set claws.groq.enabled');
     expect(() => chosen('unknown', ['groq/gpt-oss'])).toThrow('The model "unknown" does not exist here.');
   });

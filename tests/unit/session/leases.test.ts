@@ -22,7 +22,7 @@ const codeOf = (promise: Promise<unknown>) => promise.then(String, (error: Fault
 describe('writers of one session in one process', () => {
   const session = newSessionId(0);
 
-  test('come in the order of asking', async () => {
+  test('write in the order in which they asked', async () => {
     const leases = leasesOf(8);
     const order: number[] = [];
     const writers = [1, 2, 3, 4].map(async (writer) => {
@@ -40,19 +40,19 @@ describe('writers of one session in one process', () => {
     const leave = await leases.enter(session, SOON);
     const second = leases.enter(session, SOON);
     expect(await codeOf(leases.enter(session, SOON))).toBe('session_busy');
-    const patient = leases.enter(session, Number.POSITIVE_INFINITY);
+    const unlimited = leases.enter(session, Number.POSITIVE_INFINITY);
     leave();
     (await second)();
-    (await patient)();
+    (await unlimited)();
     expect(leases.counts).toEqual({ held: 0, waiting: 0 });
   });
 
-  test('are refused when their time is up, and let the next one pass', async () => {
+  test('are refused when their time is up; the next one does not wait for them', async () => {
     const leases = leasesOf(8);
     const leave = await leases.enter(session, SOON);
-    const impatient = codeOf(leases.enter(session, 1));
+    const refused = codeOf(leases.enter(session, 1));
     const next = leases.enter(session, SOON);
-    expect(await impatient).toBe('session_busy');
+    expect(await refused).toBe('session_busy');
     leave();
     (await next)();
     expect(leases.counts.waiting).toBe(0);

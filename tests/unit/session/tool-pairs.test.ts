@@ -136,14 +136,14 @@ describe('outputs', () => {
     }
   };
 
-  test('that come twice are recorded once', () => {
+  test('that are sent twice are recorded once', () => {
     expect(asked([call('a')], [output('a'), output('a'), user])).toEqual([output('a'), user]);
     const before = [call('a'), output('a')];
     expect(asked(before, [output('a'), user])).toEqual([user]);
     expect(appended(before, [output('a')])).toEqual([]);
   });
 
-  test('that come again with every retry are recorded once; messages are recorded every time', () => {
+  test('that are sent again with every retry are recorded once; messages are recorded every time', () => {
     const before = branch([user, call('a')], [output('a'), assistant], [user, assistant], [assistant]);
     expect(repairToolPairs(before, [output('a'), user], true)).toEqual([user]);
   });

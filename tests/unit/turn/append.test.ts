@@ -53,7 +53,7 @@ async function appendTo(store: MemoryStore): Promise<unknown> {
   return append(request, path as TurnPath).catch((error: unknown) => error);
 }
 
-test('items are added behind the head', async () => {
+test('items are added after the head', async () => {
   expect(await appendTo(new MemoryStore())).toMatchObject({
     result: { kind: 'append', state: 'completed' },
     replayed: false,

@@ -17,10 +17,10 @@ const START: Delta = { type: 'start', model: 'm' };
 const session = newSessionId(0);
 const trace = { id: newTurnId(session, 0), tenant: 'acme' as Tenant, session };
 
-/** What a claw does when it is called, one entry for each call; the last entry stands for all that follow. */
-type Conduct = (signal: AbortSignal) => AsyncIterable<readonly Delta[]>;
+/** What a claw does when it is called, one entry for each call; the last entry is for all further calls. */
+type Behaviour = (signal: AbortSignal) => AsyncIterable<readonly Delta[]>;
 
-const fails = (code: ErrorCode): Conduct =>
+const fails = (code: ErrorCode): Behaviour =>
   async function* () {
     yield await Promise.reject(new Fault(code, 'It failed.'));
   };
@@ -32,7 +32,7 @@ async function* answers() {
 
 async function* saysNothing() {}
 
-const silent: Conduct = async function* (signal) {
+const silent: Behaviour = async function* (signal) {
   yield await new Promise<never>((_, reject) => {
     if (signal.aborted) reject(signal.reason);
     signal.addEventListener('abort', () => reject(signal.reason));
@@ -40,7 +40,7 @@ const silent: Conduct = async function* (signal) {
 };
 
 interface Scene {
-  conduct: Record<string, Conduct[]>;
+  behaviour: Record<string, Behaviour[]>;
   prompt?: Partial<Prompt>;
   /** Providers whose models the conversation does not fit. */
   tooSmall?: string[];
@@ -50,7 +50,7 @@ interface Scene {
 }
 
 /** Calls candidates in the order in which the scene names them; lists the calls and the events. */
-function scene({ conduct, prompt = {}, tooSmall = [], prefills = false, timeouts = {}, signal }: Scene) {
+function scene({ behaviour, prompt = {}, tooSmall = [], prefills = false, timeouts = {}, signal }: Scene) {
   const called: string[] = [];
   const events: GatewayEvent[] = [];
   const emit = (event: GatewayEvent) => void events.push(event);
@@ -60,7 +60,7 @@ function scene({ conduct, prompt = {}, tooSmall = [], prefills = false, timeouts
     capabilities: { choices: true, logprobs: true, fileUrls: true },
     prefills: () => prefills,
     call(_, inner) {
-      const turns = conduct[provider]!;
+      const turns = behaviour[provider]!;
       const turn = called.filter((name) => name === provider).length;
       called.push(provider);
       return turns[Math.min(turn, turns.length - 1)]!(inner);
@@ -69,7 +69,7 @@ function scene({ conduct, prompt = {}, tooSmall = [], prefills = false, timeouts
   const limits = { firstTokenMs: 10_000, idleMs: 10_000, totalMs: 10_000, ...timeouts };
   const dispatch = chain([retryNow(emit), timeLimits(() => limits)], dispatchTo(claw, emit));
   const request = {
-    candidates: Object.keys(conduct).map(candidate),
+    candidates: Object.keys(behaviour).map(candidate),
     prompt: ({ provider }: Candidate) => {
       if (tooSmall.includes(provider))
         throw new Fault('context_length_exceeded', `${provider} is too small.`);
@@ -112,13 +112,13 @@ describe('a failure before the first delta', () => {
   ];
 
   test.each(AGAIN)('%s: the same candidate is tried once more', async (code) => {
-    const { answer, called } = scene({ conduct: { one: [fails(code), answers], two: [answers] } });
+    const { answer, called } = scene({ behaviour: { one: [fails(code), answers], two: [answers] } });
     expect(await answer).toMatchObject({ candidate: { provider: 'one' }, retries: 1 });
     expect(called).toEqual(['one', 'one']);
   });
 
   test.each(AGAIN)('%s twice: the next one answers', async (code) => {
-    const { answer, called } = scene({ conduct: { one: [fails(code)], two: [answers] } });
+    const { answer, called } = scene({ behaviour: { one: [fails(code)], two: [answers] } });
     expect(await answer).toMatchObject({ candidate: { provider: 'two' }, retries: 2 });
     expect(called).toEqual(['one', 'one', 'two']);
   });
@@ -133,43 +133,43 @@ describe('a failure before the first delta', () => {
     'quota_exceeded',
     'rate_limited',
   ] as const)('%s: the next one answers', async (code) => {
-    const { answer, called } = scene({ conduct: { one: [fails(code)], two: [answers] } });
+    const { answer, called } = scene({ behaviour: { one: [fails(code)], two: [answers] } });
     expect(await answer).toMatchObject({ candidate: { provider: 'two' }, retries: 1 });
     expect(called).toEqual(['one', 'two']);
   });
 
   test.each(STOPS)('%s: no other candidate is called', async (code) => {
-    const { answer, called } = scene({ conduct: { one: [fails(code)], two: [answers] } });
+    const { answer, called } = scene({ behaviour: { one: [fails(code)], two: [answers] } });
     expect(await codeOf(answer)).toBe(code);
     expect(called).toEqual(['one']);
   });
 
-  test('is the last one where all failed', async () => {
+  test('is that of the last candidate where all failed', async () => {
     const { answer, called } = scene({
-      conduct: { one: [fails('rate_limited')], two: [fails('provider_error')] },
+      behaviour: { one: [fails('rate_limited')], two: [fails('provider_error')] },
     });
     expect(await codeOf(answer)).toBe('provider_error');
     expect(called).toEqual(['one', 'two', 'two']);
   });
 
-  test('may be an answer that is empty', async () => {
-    const { answer } = scene({ conduct: { one: [saysNothing], two: [answers] } });
+  test('may be an empty answer', async () => {
+    const { answer } = scene({ behaviour: { one: [saysNothing], two: [answers] } });
     expect(await answer).toMatchObject({ candidate: { provider: 'two' } });
   });
 });
 
 describe('an answer', () => {
   test('has all its bursts, the first one included', async () => {
-    const answer = await scene({ conduct: { one: [answers] } }).answer;
+    const answer = await scene({ behaviour: { one: [answers] } }).answer;
     expect(await burstsOf(answer)).toEqual([[START], [say.finish]]);
   });
 
   test('that breaks after its first delta is not requested again', async () => {
-    const breaks: Conduct = async function* () {
+    const breaks: Behaviour = async function* () {
       yield [START];
       throw new Fault('provider_error', 'It failed.');
     };
-    const { answer, called } = scene({ conduct: { one: [breaks], two: [answers] } });
+    const { answer, called } = scene({ behaviour: { one: [breaks], two: [answers] } });
     expect(await codeOf(burstsOf(await answer))).toBe('provider_error');
     expect(called).toEqual(['one']);
   });
@@ -181,30 +181,30 @@ describe('an answer', () => {
   ])(
     'is exact where it continues (%p) and the model is prefilled (%p): %p',
     async (continues, prefills, exact) => {
-      const { answer } = scene({ conduct: { one: [answers] }, prompt: { continues }, prefills });
+      const { answer } = scene({ behaviour: { one: [answers] }, prompt: { continues }, prefills });
       expect((await answer).exact).toBe(exact);
     },
   );
 
-  test('stops the claw when its reader leaves', async () => {
-    let left = false;
-    const endless: Conduct = async function* () {
+  test('stops the claw when its reader stops', async () => {
+    let stopped = false;
+    const endless: Behaviour = async function* () {
       try {
         for (;;) yield [START];
       } finally {
-        left = true;
+        stopped = true;
       }
     };
-    const { rest } = await scene({ conduct: { one: [endless] } }).answer;
+    const { rest } = await scene({ behaviour: { one: [endless] } }).answer;
     await rest.return?.();
-    expect(left).toBe(true);
+    expect(stopped).toBe(true);
   });
 });
 
 describe('a silent claw', () => {
-  test('is given up, and the next candidate is called', async () => {
+  test('is stopped at the time limit, and the next candidate is called', async () => {
     const { answer, called } = scene({
-      conduct: { one: [silent], two: [answers] },
+      behaviour: { one: [silent], two: [answers] },
       timeouts: { firstTokenMs: 1 },
     });
     expect(await answer).toMatchObject({ candidate: { provider: 'two' } });
@@ -213,7 +213,7 @@ describe('a silent claw', () => {
 
   test('has the total limit for an answer that is not streamed', async () => {
     const { answer } = scene({
-      conduct: { one: [silent] },
+      behaviour: { one: [silent] },
       prompt: { stream: false },
       timeouts: { firstTokenMs: 1, totalMs: 20 },
     });
@@ -223,7 +223,7 @@ describe('a silent claw', () => {
   test('is stopped with the reason of the abort, and no other candidate is called', async () => {
     const controller = new AbortController();
     const { answer, called } = scene({
-      conduct: { one: [silent], two: [answers] },
+      behaviour: { one: [silent], two: [answers] },
       signal: controller.signal,
     });
     controller.abort(new Cancelled('It is not wanted.'));
@@ -233,9 +233,9 @@ describe('a silent claw', () => {
 });
 
 describe('a conversation that does not fit a candidate', () => {
-  test('skips it', async () => {
+  test('skips this candidate', async () => {
     const { answer, called, events } = scene({
-      conduct: { one: [answers], two: [answers] },
+      behaviour: { one: [answers], two: [answers] },
       tooSmall: ['one'],
     });
     expect(await answer).toMatchObject({ candidate: { provider: 'two' }, retries: 0 });
@@ -244,7 +244,7 @@ describe('a conversation that does not fit a candidate', () => {
   });
 
   test('is refused only where it fits none', async () => {
-    const { answer } = scene({ conduct: { one: [answers], two: [answers] }, tooSmall: ['one', 'two'] });
+    const { answer } = scene({ behaviour: { one: [answers], two: [answers] }, tooSmall: ['one', 'two'] });
     expect(await codeOf(answer)).toBe('context_length_exceeded');
   });
 
@@ -252,26 +252,26 @@ describe('a conversation that does not fit a candidate', () => {
     'leaves the failure of the candidate that was called (%p)',
     async (small) => {
       const failing = fails('rate_limited');
-      const { answer } = scene({ conduct: { one: [failing], two: [failing] }, tooSmall: small });
+      const { answer } = scene({ behaviour: { one: [failing], two: [failing] }, tooSmall: small });
       expect(await codeOf(answer)).toBe('rate_limited');
     },
   );
 });
 
-test('every call and every failure is told, with what happens next', async () => {
+test('every call gives an event, and so does every failure, with what happens next', async () => {
   const { answer, events } = scene({
-    conduct: {
+    behaviour: {
       one: [fails('provider_error')],
       two: [fails('rate_limited')],
       three: [fails('content_filtered')],
     },
   });
   await failureOf(answer);
-  const told = events.map((event) => {
+  const reported = events.map((event) => {
     if (event.type === 'call-started') return `${event.attempt} ${event.candidate.provider}`;
     return event.type === 'call-failed' ? `${event.attempt} ${event.code}: ${event.next}` : event.type;
   });
-  expect(told).toEqual([
+  expect(reported).toEqual([
     '1 one',
     '1 provider_error: retry',
     '2 one',

@@ -8,7 +8,7 @@ import type { Ask, Delivery } from '../../../src/core/turn.ts';
 import { type Rescue, rescueOf } from '../../../src/turn/answer/rescue.ts';
 import { Splice } from '../../../src/turn/answer/splice.ts';
 
-/** Deltas of a claw, in short form. */
+/** Makes the deltas of a claw. */
 export const say = {
   message: (index: number): Delta => start(index, { type: 'message', role: 'assistant', content: [] }),
   reasoning: (index: number): Delta => start(index, { type: 'reasoning', summary: [] }),

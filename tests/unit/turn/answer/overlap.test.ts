@@ -149,10 +149,10 @@ describe('nothing is removed', () => {
 
 describe('it removes', () => {
   test.each([
-    ['a space that comes twice', 'one two ', ' three', 'one two three'],
-    ['a word that comes again after other white space', 'one two', '\n\ntwo three', 'one two three'],
-    ['a cut word that comes again in full', 'the incom', 'incomplete end', 'the incomplete end'],
-    ['a cut word of one letter that comes again in full', 'the i', 'incomplete end', 'the incomplete end'],
+    ['a repeated space', 'one two ', ' three', 'one two three'],
+    ['a word that is repeated after other white space', 'one two', '\n\ntwo three', 'one two three'],
+    ['a cut word that is repeated in full', 'the incom', 'incomplete end', 'the incomplete end'],
+    ['a cut word of one letter that is repeated in full', 'the i', 'incomplete end', 'the incomplete end'],
     ['words that begin with a mark', 'three — and n', '— and no four', 'three — and no four'],
     [
       'a letter that is doubled in a word before',
@@ -178,7 +178,7 @@ describe('it removes', () => {
     ['spaces', 'one ', ' two', 'one two'],
     ['spaces and line breaks', 'one \n\n', '\n\ntwo', 'one \n\ntwo'],
     ['line breaks as there were before', 'one\n\n\ntwo\n\n', '\n\nthree', 'one\n\n\ntwo\n\nthree'],
-    ['none where none comes', 'one\n', 'two', 'one\ntwo'],
+    ['none, where the continuation has none', 'one\n', 'two', 'one\ntwo'],
   ])('white space that was not sent to the model: %s', (_, earlier, rest, whole) => {
     expect(textAfter(earlier, chunksOf(rest, [1]), true)).toBe(whole);
   });

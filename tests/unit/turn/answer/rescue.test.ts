@@ -34,7 +34,7 @@ describe('a rescue', () => {
     'stream_interrupted',
   ];
 
-  test('follows failures of a call, and no others', () => {
+  test('follows certain failures of a call, and no other failures', () => {
     const codes = Object.keys(ERRORS) as ErrorCode[];
     expect(codes.filter((code) => rescue([attempt(), ...TEXT], broken(code))).sort()).toEqual(RESCUED);
     expect(rescue([attempt(), ...TEXT], new Cancelled('It is not wanted.'))).toBeUndefined();
@@ -68,7 +68,7 @@ describe('what a rescue keeps', () => {
     expect(rest).toMatchObject({ text: 'one tw', close: [], discard: [] });
   });
 
-  test('of several texts is all of them; the last one continues', () => {
+  test('of several texts is all of them, and the last one is continued', () => {
     const deltas = [...TEXT, say.message(1), say.text(1, 'o')];
     expect(rescueFor(deltas)).toMatchObject({ text: 'one two', open: { index: 1 }, close: [0] });
   });
@@ -116,7 +116,7 @@ describe('a caller that cannot be told that parts are void', () => {
     expect(rescue([attempt(), ...deltas], broken(), { ...failing, delivery: 'whole' })).toBeDefined();
   });
 
-  test('gets the rest of a text, and of an answer without content so far', () => {
+  test('gets the rest of a text, or an answer after one without content', () => {
     expect(rescue([attempt(), ...TEXT], broken(), ask)).toBeDefined();
     expect(rescue([attempt(), ...REASONING], broken(), ask)).toBeDefined();
     const structured = asked({ whenBroken: 'fail', settings: { format: { type: 'json_object' } } });
