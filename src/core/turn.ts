@@ -157,7 +157,7 @@ export interface AppendIntent extends TurnIdentity {
 export type Intent = WaitingIntent | PlacedIntent | AppendIntent;
 
 /** Fields of an intent that serve only to run the turn: journaled, not stored with it. */
-type RunFields =
+export type RunFields =
   | 'vocabulary'
   | 'fallbacks'
   | 'extra'
@@ -281,28 +281,6 @@ export interface BranchTurn {
   hidden: readonly string[];
 }
 
-/** The fields of an intent that are stored with its turn: all but those that only serve to run it. */
-export function askedOf(intent: WaitingIntent | PlacedIntent): Asked {
-  const {
-    kind: _kind,
-    position: _position,
-    vocabulary: _vocabulary,
-    fallbacks: _fallbacks,
-    extra: _extra,
-    state: _state,
-    delivery: _delivery,
-    overflow: _overflow,
-    policy: _policy,
-    key: _key,
-    requestId: _requestId,
-    fingerprint: _fingerprint,
-    deferredUntil: _deferredUntil,
-    ...asked
-  } = intent;
-  // Does not compile while a run field is missing from the list above.
-  return asked satisfies Asked & { [Field in RunFields]?: never };
-}
-
 /** A turn that has ended. */
 export function turnOf(intent: WaitingIntent | PlacedIntent, outcome: Outcome): AnsweredTurn;
 export function turnOf(intent: AppendIntent, outcome: Outcome): AppendedTurn;
@@ -311,5 +289,12 @@ export function turnOf(intent: Intent, outcome: Outcome): Turn {
     const { position, fingerprint: _fingerprint, kind, ...appended } = intent;
     return { ...appended, ...outcome, kind, parent: position.parent, metadata: {} };
   }
-  return { ...askedOf(intent), ...outcome, kind: 'ask', parent: intent.position?.parent ?? null };
+  // `extra` of an ask is the request's, `extra` of a turn the answer's.
+  return {
+    ...intent,
+    ...outcome,
+    extra: outcome.extra,
+    kind: 'ask',
+    parent: intent.position?.parent ?? null,
+  };
 }

@@ -31,7 +31,11 @@ export function openLog(level: LogLevel): Log {
     { write: (line) => sink.write(line) },
   );
   return {
-    listen: (event) => (WRITERS[event.type] as Writer<typeof event.type>)(log, event),
+    listen(event) {
+      // Most events are told at `debug` only: nothing is made for a line that is left out.
+      if (DEBUG_ONLY.has(event.type) && !log.isLevelEnabled('debug')) return;
+      (WRITERS[event.type] as Writer<typeof event.type>)(log, event);
+    },
     setLevel(next) {
       log.level = next;
     },
@@ -42,6 +46,15 @@ export function openLog(level: LogLevel): Log {
 type EventType = GatewayEvent['type'];
 type EventOf<Type extends EventType> = Extract<GatewayEvent, { type: Type }>;
 type Writer<Type extends EventType> = (log: Logger, event: EventOf<Type>) => void;
+
+const DEBUG_ONLY: ReadonlySet<EventType> = new Set<EventType>([
+  'turn-started',
+  'call-started',
+  'call-failed',
+  'turn-deferred',
+  'context-truncated',
+  'context-exceeded',
+]);
 
 /** What is logged of each event. */
 const WRITERS: { [Type in EventType]: Writer<Type> } = {

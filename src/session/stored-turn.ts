@@ -1,14 +1,7 @@
 import { Fault } from '../core/errors.ts';
 import type { Item } from '../core/items.ts';
 import type { Tool } from '../core/settings.ts';
-import {
-  type AppendIntent,
-  askedOf,
-  type Outcome,
-  type PlacedIntent,
-  type Turn,
-  type WaitingIntent,
-} from '../core/turn.ts';
+import type { AppendIntent, Outcome, PlacedIntent, RunFields, Turn, WaitingIntent } from '../core/turn.ts';
 import type { BlobOwner, BlobStore } from './blob-store.ts';
 import type { Tape } from './tape.ts';
 import type { TurnRow } from './turn-log.ts';
@@ -52,7 +45,7 @@ export function encodeBody(intent: PlacedIntent | AppendIntent, outcome: Outcome
   });
 }
 
-/** The fields of an ask that have no column. */
+/** The fields of an intent that the body holds: all but those that have a column or serve only to run the turn. */
 function storedFields(intent: PlacedIntent) {
   const {
     id: _id,
@@ -64,10 +57,25 @@ function storedFields(intent: PlacedIntent) {
     retention: _retention,
     metadata: _metadata,
     input: _input,
+    kind: _kind,
+    position: _position,
+    vocabulary: _vocabulary,
+    fallbacks: _fallbacks,
+    extra: _extra,
+    state: _state,
+    delivery: _delivery,
+    overflow: _overflow,
+    policy: _policy,
+    key: _key,
+    requestId: _requestId,
+    fingerprint: _fingerprint,
+    deferredUntil: _deferredUntil,
     settings,
     ...fields
-  } = askedOf(intent);
-  return { ...fields, settings: Object.keys(settings).length > 0 ? settings : undefined };
+  } = intent;
+  // Does not compile while a run field is missing from the list above.
+  const stored: typeof fields & { [Field in RunFields]?: never } = fields;
+  return { ...stored, settings: Object.keys(settings).length > 0 ? settings : undefined };
 }
 
 const nonEmpty = <T>(list: T[]): T[] | undefined => (list.length > 0 ? list : undefined);

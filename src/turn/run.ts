@@ -1,15 +1,7 @@
 import { faultOf } from '../core/errors.ts';
 import { newSessionId, newTurnId, type SessionId, type TurnId } from '../core/ids.ts';
 import type { Caller, Once, RequestIdentity } from '../core/request.ts';
-import {
-  type Ask,
-  type Asked,
-  askedOf,
-  isBackground,
-  isKept,
-  turnOf,
-  type WaitingIntent,
-} from '../core/turn.ts';
+import { type Ask, type Asked, isBackground, isKept, turnOf, type WaitingIntent } from '../core/turn.ts';
 import { choose } from '../routing/choose.ts';
 import { answer } from './answer/answer.ts';
 import { largestWindow } from './answer/prompt.ts';
@@ -74,7 +66,7 @@ export async function runTurn(start: Start, path: TurnPath): Promise<void> {
   try {
     const window = largestWindow(candidatesFor(start, path), start.intent);
     const session = await resume(start, window, held, path);
-    await enterSlot(start, held, path);
+    if (isBackground(start.intent.delivery)) await enterSlot(start, held, path);
     const assembled = assembleTurn(start, session, window, candidatesFor(start, path));
     turn = await journalIntent(start, assembled, path);
     const failure = await answer(turn, path);
@@ -95,11 +87,7 @@ async function accept({ ask, caller, identity }: TurnRequest, path: TurnPath): P
   const createdAt = path.clock();
   const isDeferrable = isKept(ask.retention) && ask.policy.whenDown === 'defer';
   const deferredUntil = isDeferrable ? createdAt + path.settings.deferMs : undefined;
-  return {
-    ...waitingIntent(ask, caller, session, createdAt),
-    deferredUntil,
-    fingerprint: identity?.fingerprint,
-  };
+  return waitingIntent({ ask, caller, identity }, session, createdAt, deferredUntil);
 }
 
 /** The turn as it would begin; it does not run. Rejects where `createTurn` would reject. */
@@ -107,11 +95,18 @@ export async function checkTurn(ask: Ask, caller: Caller, path: TurnPath): Promi
   choose(ask, path.directory, path.capabilities);
   if (ask.state.kind === 'response') await path.sessions.expect(caller.tenant, ask.state);
   const now = path.clock();
-  return askedOf(waitingIntent(ask, caller, newSessionId(now), now));
+  return waitingIntent({ ask, caller }, newSessionId(now), now);
 }
 
-function waitingIntent(ask: Ask, caller: Caller, session: SessionId, createdAt: number): WaitingIntent {
+function waitingIntent(
+  { ask, caller, identity }: TurnRequest,
+  session: SessionId,
+  createdAt: number,
+  deferredUntil?: number,
+): WaitingIntent {
   const { tenant, key, requestId } = caller;
   const id = newTurnId(session, createdAt);
-  return { ...ask, kind: 'waiting', id, tenant, session, createdAt, key, requestId };
+  const fingerprint = identity?.fingerprint;
+  const accepted = { id, tenant, session, createdAt, key, requestId, fingerprint, deferredUntil };
+  return { ...ask, kind: 'waiting', ...accepted };
 }

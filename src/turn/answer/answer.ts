@@ -170,6 +170,7 @@ async function follow(
   const { provider, protocol, model } = called.candidate;
   const by = { provider, protocol, model };
   const splice = rescue && new Splice(rescue, turn.folded.items.length, called.exact);
+  let hasEnded = false;
   turn.live.start(receiptOf(turn, called, path));
   try {
     const opening: Delta[] = splice?.opening(by) ?? [{ type: 'attempt', ...by }];
@@ -179,13 +180,16 @@ async function follow(
     for (;;) {
       await record(turn, burst, path);
       const next = await called.rest.next();
-      if (next.done) return undefined;
+      if (next.done) {
+        hasEnded = true;
+        return undefined;
+      }
       burst = splice ? splice.join(next.value) : next.value;
     }
   } catch (failure) {
     return failure;
   } finally {
-    await called.rest.return?.();
+    if (!hasEnded) await called.rest.return?.();
   }
 }
 

@@ -35,7 +35,8 @@ export class LiveTurn implements TurnView {
     this.begun = this.begin.promise;
     this.ended = this.finish.promise;
     // A turn may fail while it has no reader.
-    for (const promise of [this.accepted, this.begun, this.ended]) promise.catch(() => {});
+    this.begun.catch(() => {});
+    this.ended.catch(() => {});
   }
 
   get asked(): Asked {

@@ -78,13 +78,8 @@ export async function resume(
   return session;
 }
 
-/** Waits for a slot where the turn runs in the background; `held` frees it. */
-export async function enterSlot(
-  { live, intent }: Start,
-  held: AsyncDisposableStack,
-  path: TurnPath,
-): Promise<void> {
-  if (!isBackground(intent.delivery)) return;
+/** Waits for a slot of the background; `held` frees it. */
+export async function enterSlot({ live }: Start, held: AsyncDisposableStack, path: TurnPath): Promise<void> {
   held.defer(await unlessStopped(live, path.slots.enter(), (leave) => leave()));
 }
 

@@ -10,7 +10,7 @@ import { Fault } from '../../../src/core/errors.ts';
 import { foldAll } from '../../../src/core/fold.ts';
 import { newSessionId, newTurnId } from '../../../src/core/ids.ts';
 import type { Item } from '../../../src/core/items.ts';
-import { type AnsweredTurn, askedOf, type Outcome, type PlacedIntent } from '../../../src/core/turn.ts';
+import { type Outcome, type PlacedIntent, turnOf } from '../../../src/core/turn.ts';
 import type { StreamWriter } from '../../../src/http/dialect.ts';
 import { ChatStream } from '../../../src/http/v1/chat/completion.ts';
 import { ResponseStream } from '../../../src/http/v1/responses/stream.ts';
@@ -45,7 +45,7 @@ const intent: PlacedIntent = {
   policy: { onDisconnect: 'run_on', whenBusy: 'wait', whenDown: 'fail', whenBroken: 'restart' },
   position: { parent: null, branchTokens: 0, inputTokens: 0, digest: '' },
 };
-const asked = askedOf(intent);
+const asked = intent;
 const view = { asked, retention: asked.retention, session: undefined };
 
 function outcomeOf(deltas: readonly Delta[], failure?: unknown): Outcome {
@@ -67,7 +67,7 @@ const contentOf = ({ id: _, status: __, ...item }: Item): unknown => stored(item
 
 function rendered(writer: StreamWriter, deltas: readonly Delta[], outcome: Outcome): string {
   const events = deltas.map((delta) => writer.delta(delta));
-  const turn: AnsweredTurn = { kind: 'ask', parent: null, ...asked, ...outcome };
+  const turn = turnOf(intent, outcome);
   return [writer.open(), ...events, writer.end(turn)].join('');
 }
 
