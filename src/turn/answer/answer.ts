@@ -212,10 +212,15 @@ async function closeOpenItems(turn: RunningTurn, path: TurnPath): Promise<undefi
   await record(turn, open, path);
 }
 
-function receiptOf(turn: RunningTurn, { candidate, retries }: Called, { emit }: TurnPath): Receipt {
+function receiptOf(turn: RunningTurn, { candidate, retries }: Called, path: TurnPath): Receipt {
   const { tokens, keptTurns, droppedTokens } = turn.contexts.for(candidate);
   if (droppedTokens > 0) {
-    emit({ type: 'context-truncated', trace: turn.intent, candidate, keptTurns, droppedTokens });
+    path.emit({ type: 'context-truncated', trace: turn.intent, candidate, keptTurns, droppedTokens });
   }
-  return { candidate, retries, history: turn.session.history, context: { tokens, keptTurns, droppedTokens } };
+  const { settings, vocabulary } = turn.intent;
+  const lacked = path.capabilities(candidate).lackedTools(settings.tools ?? [], vocabulary);
+  const droppedTools = lacked.map((index) => settings.tools![index]!.type);
+  const context = { tokens, keptTurns, droppedTokens };
+  const receipt = { candidate, retries, history: turn.session.history, context };
+  return droppedTools.length > 0 ? { ...receipt, droppedTools } : receipt;
 }

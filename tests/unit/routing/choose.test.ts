@@ -32,7 +32,7 @@ const directory: Directory = {
   names: () => [],
 };
 
-const ABLE: CapabilitiesOf = () => ({ choices: true, logprobs: true });
+const ABLE: CapabilitiesOf = () => ({ choices: true, logprobs: true, lackedTools: () => [] });
 
 const chosen = (
   model: string,
@@ -40,9 +40,10 @@ const chosen = (
   {
     settings = {},
     capabilities = ABLE,
-  }: { settings?: Choice['settings']; capabilities?: CapabilitiesOf } = {},
+    policy = {},
+  }: { settings?: Choice['settings']; capabilities?: CapabilitiesOf; policy?: Choice['policy'] } = {},
 ) =>
-  choose({ model, fallbacks, vocabulary: 'openai-chat', settings }, directory, capabilities).map(
+  choose({ model, fallbacks, vocabulary: 'openai-chat', settings, policy }, directory, capabilities).map(
     candidateName,
   );
 
@@ -104,6 +105,7 @@ describe('fallbacks', () => {
       fallbacks: ['gemini/pro'],
       vocabulary: 'openai-chat',
       settings: {},
+      policy: {},
     };
     expect(choose(choice, quiet, ABLE).map(candidateName)).toEqual(['gemini/pro']);
   });
@@ -117,6 +119,7 @@ describe('fallbacks', () => {
     const capabilities: CapabilitiesOf = ({ provider }) => ({
       choices: provider === 'mistral',
       logprobs: provider === 'openai',
+      lackedTools: () => [],
     });
     const several = { settings: { n: 2 }, capabilities };
     expect(chosen('gemini/pro', ['openai/gpt', 'fast'], several)).toEqual(['mistral/small']);
