@@ -14,6 +14,8 @@ export class ServerCalls {
   /** Indexes of the calls that are held back. */
   private readonly indexes = new Set<number>();
   private held: Delta[] = [];
+  /** Indexes of the calls that ran at the provider. They may end after the model went on. */
+  private readonly ran = new Set<number>();
   /** The answer has a call that the client must answer. */
   private hasClientCall = false;
 
@@ -28,7 +30,7 @@ export class ServerCalls {
 
   /** Most deltas need no look. */
   private concerns({ type }: Delta): boolean {
-    return this.indexes.size > 0 || type === 'item-start' || type === 'finish';
+    return this.indexes.size > 0 || this.ran.size > 0 || type === 'item-start' || type === 'finish';
   }
 
   private next(delta: Delta): Delta[] {
@@ -41,6 +43,7 @@ export class ServerCalls {
       this.hasClientCall ||= isCall(delta.item);
       return [...this.release(true), delta];
     }
+    if (delta.type === 'item-end' && this.ran.has(delta.index)) return [marked(delta)];
     return delta.type === 'finish' ? this.finish(delta) : [delta];
   }
 
@@ -62,6 +65,7 @@ export class ServerCalls {
   private release(ranAtServer: boolean): Delta[] {
     const { held } = this;
     this.held = [];
+    if (ranAtServer) for (const index of this.indexes) this.ran.add(index);
     this.indexes.clear();
     return ranAtServer ? held.map(marked) : held;
   }
