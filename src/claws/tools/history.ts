@@ -73,10 +73,12 @@ class Writer {
   }
 
   /** Whether the provider reads the item as it is: its own, or the caller's in this protocol's form. */
-  private isUnderstood({ origin, protocol }: PromptItem): boolean {
+  private isUnderstood({ item, origin, protocol }: PromptItem): boolean {
     if (origin !== undefined) return origin === this.to.provider && protocol === this.to.protocol;
-    // Callers write items in the form of the Responses API, in other dialects as far as those have them.
-    return this.to.protocol === 'openai-responses' || this.prompt.dialect === this.to.protocol;
+    // In both of OpenAI's dialects, callers' items have the form of the Responses API.
+    if (this.to.protocol === 'openai-responses') return true;
+    const isOwn = this.prompt.dialect === this.to.protocol;
+    return this.to.protocol === 'openai-chat' ? isOwn && (item.type as string) === 'custom_tool_call' : isOwn;
   }
 
   private named(call: FunctionCall): FunctionCall {

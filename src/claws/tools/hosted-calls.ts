@@ -1,5 +1,6 @@
-import type { OtherItem } from '../../core/items.ts';
+import type { Item, OtherItem } from '../../core/items.ts';
 import type { PromptItem } from '../../core/prompt.ts';
+import { isServerRun } from '../../core/tool-calls.ts';
 
 type Fields = Record<string, unknown>;
 
@@ -21,9 +22,13 @@ const GEMINI_CALLS: Readonly<Record<string, { name: string; output: string }>> =
   'gemini:toolCall': { name: 'google_tool', output: 'gemini:toolResponse' },
 };
 
-/** Whether the item is a call that a provider's tool made, or the output that came with it. */
-export const isHostedCall = ({ type }: { type: string }): boolean =>
-  /_call$|^(server|mcp)_tool_use$|^program$/.test(type) || type in GEMINI_CALLS;
+/** Whether the item is a call of a tool that a provider has, also where the caller runs it (a shell). */
+export function isHostedCall(item: Item): boolean {
+  const { type } = item;
+  if (type === 'function_call') return false;
+  if ((type as string) === 'custom_tool_call') return isServerRun(item);
+  return /_call$|^(server|mcp)_tool_use$|^program$/.test(type) || type in GEMINI_CALLS;
+}
 
 /** The call of an item. Its output is in the item itself or in `result`. */
 export function hostedCall(item: OtherItem, result: OtherItem | undefined): HostedCall {
