@@ -34,6 +34,7 @@ const MAX_ERROR_BODY = 64 * 1024;
 export function httpClaw(parts: HttpClawParts): Claw {
   const { provider, protocol } = parts;
   const table = toolTable(protocol.name, provider);
+  const api = { provider: provider.id, protocol: protocol.name, table };
   const prefills = (prompt: Prompt): boolean =>
     prompt.continues === true && beginningOf(prompt).trim() !== '' && protocol.prefills(prompt, provider);
   const continued = (prompt: Prompt): Prompt => (prefills(prompt) ? prefilled(prompt) : instructed(prompt));
@@ -46,7 +47,7 @@ export function httpClaw(parts: HttpClawParts): Claw {
     },
     prefills,
     async *call(asked, signal) {
-      const { prompt: wanted, restore } = translateTools(asked, protocol.name, provider);
+      const { prompt: wanted, restore } = translateTools(asked, api);
       const prompt = wanted.continues ? continued(wanted) : wanted;
       const response = await send(parts, protocol.request(prompt, provider), signal);
       if (!response.ok) throw await refusal(protocol, response);

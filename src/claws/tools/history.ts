@@ -9,6 +9,7 @@ import type { ToolTable } from './table.ts';
 
 /** Where the calls of a history are sent. */
 export interface Destination {
+  /** The provider's id. */
   provider: string;
   protocol: ProtocolName;
   table: ToolTable;

@@ -1,5 +1,5 @@
 import type { CustomTool, FunctionTool, HostedTool, NamespaceTool, Tool } from '../../core/settings.ts';
-import type { ProtocolName, Provider } from '../claw.ts';
+import type { ProtocolName, Provider, Quirks } from '../claw.ts';
 
 type Fields = Record<string, unknown>;
 
@@ -55,20 +55,28 @@ const TABLES: Record<ProtocolName, ToolTable> = {
   local: { own: /^/, mapped: {}, names: /^/, nameLength: Number.POSITIVE_INFINITY },
 };
 
-/** Types of single providers of chat completions, by provider. https://console.groq.com/docs/tool-use/built-in-tools */
-const CHAT_TYPES: Readonly<Record<string, RegExp>> = {
-  groq: /^(function|browser_search|code_interpreter)$/,
+/**
+ * Types that single providers add to the API that they speak: https://console.groq.com/docs/tool-use/built-in-tools,
+ * https://docs.x.ai/docs/guides/tools/overview.
+ */
+const PROVIDER_TYPES: Readonly<Record<string, RegExp>> = {
+  groq: /^(browser_search|code_interpreter)$/,
+  xai: /^(x_search|code_execution|collections_search)$/,
 };
 
-const OPENAI_CHAT_TYPES = /^(function|custom)$/;
+/** OpenAI's chat completions have custom tools, those of other providers do not. */
+const isOpenaiChat = (protocol: ProtocolName, { developerRole, maxTokensField }: Quirks): boolean =>
+  protocol === 'openai-chat' && developerRole === true && maxTokensField === 'max_completion_tokens';
 
 /** The table of a provider's API. */
 export function toolTable(protocol: ProtocolName, { id, quirks }: Provider): ToolTable {
   const table = TABLES[protocol];
-  if (protocol !== 'openai-chat') return table;
-  const isOpenai = quirks.developerRole === true && quirks.maxTokensField === 'max_completion_tokens';
-  const own = isOpenai ? OPENAI_CHAT_TYPES : Object.hasOwn(CHAT_TYPES, id) ? CHAT_TYPES[id] : undefined;
-  return own ? { ...table, own } : table;
+  const further = isOpenaiChat(protocol, quirks)
+    ? /^custom$/
+    : Object.hasOwn(PROVIDER_TYPES, id)
+      ? PROVIDER_TYPES[id]
+      : undefined;
+  return further ? { ...table, own: new RegExp(`${table.own.source}|${further.source}`) } : table;
 }
 
 /** What becomes of a tool at a provider. */

@@ -2,12 +2,11 @@ import type { Delta } from '../../core/delta.ts';
 import type { Item, OtherItem, OtherType } from '../../core/items.ts';
 import type { Prompt } from '../../core/prompt.ts';
 import type { CustomTool, FunctionTool, Settings, Tool, ToolChoice } from '../../core/settings.ts';
-import type { ProtocolName, Provider } from '../claw.ts';
 import { CustomInput, functionOf, inputOf } from './custom-input.ts';
-import { readableItems } from './history.ts';
+import { type Destination, readableItems } from './history.ts';
 import { type NamedTool, ToolNames } from './names.ts';
 import { topObject } from './schema.ts';
-import { fateOf, isCustom, type ToolTable, toolTable } from './table.ts';
+import { fateOf, isCustom } from './table.ts';
 
 /** A prompt whose tools and calls the provider has, and the way back for its answer. */
 export interface Translated {
@@ -20,20 +19,16 @@ export interface Translated {
  * Translates tools, the choice of a tool and the calls of the history for one provider. What becomes of a tool is
  * in `table.ts`; tools that the provider lacks are left out.
  */
-export function translateTools(prompt: Prompt, protocol: ProtocolName, provider: Provider): Translated {
-  const table = toolTable(protocol, provider);
-  const names = new ToolNames(table);
-  const settings = translatedSettings(prompt, { table, names, protocol });
-  const items = readableItems(prompt, { provider: provider.id, protocol, table, names });
+export function translateTools(prompt: Prompt, api: ProviderApi): Translated {
+  const target: Destination = { ...api, names: new ToolNames(api.table) };
+  const settings = translatedSettings(prompt, target);
+  const items = readableItems(prompt, target);
   const isSame = settings === prompt.settings && items === prompt.items;
-  return { prompt: isSame ? prompt : { ...prompt, settings, items }, restore: restorer(names) };
+  return { prompt: isSame ? prompt : { ...prompt, settings, items }, restore: restorer(target.names) };
 }
 
-interface Target {
-  table: ToolTable;
-  names: ToolNames;
-  protocol: ProtocolName;
-}
+/** The API of a provider: its id, protocol and tools. */
+export type ProviderApi = Omit<Destination, 'names'>;
 
 /** A tool that is sent, with the tool of the caller that it stands for. */
 interface SentTool {
@@ -42,7 +37,7 @@ interface SentTool {
   of?: NamedTool | { kind: 'mapped'; type: string };
 }
 
-function translatedSettings(prompt: Prompt, target: Target): Settings {
+function translatedSettings(prompt: Prompt, target: Destination): Settings {
   const { settings } = prompt;
   const { tools = [], tool_choice } = settings;
   if (tools.length === 0) return settings;
@@ -57,14 +52,14 @@ function translatedSettings(prompt: Prompt, target: Target): Settings {
 }
 
 /** A function whose own name is valid keeps it. */
-function reserveNames(tools: readonly Tool[], { names }: Target): void {
+function reserveNames(tools: readonly Tool[], { names }: Destination): void {
   for (const { type, name } of tools as { type: string; name: string }[]) {
     const tool: NamedTool = { kind: 'function', name };
     if (type === 'function' && names.isValid(tool)) names.sentFor(tool);
   }
 }
 
-function sentTools(tool: Tool, { dialect, settings }: Prompt, target: Target): SentTool[] {
+function sentTools(tool: Tool, { dialect, settings }: Prompt, target: Destination): SentTool[] {
   const ownVocabulary = dialect === target.protocol;
   const decided = fateOf(tool, target.table, ownVocabulary, settings.tools ?? []);
   switch (decided.fate) {
@@ -94,7 +89,7 @@ function described<Inner extends FunctionTool | CustomTool>(
 function sentFunction(
   tool: FunctionTool | CustomTool,
   namespace: string | undefined,
-  { names }: Target,
+  { names }: Destination,
 ): SentTool {
   const of: NamedTool = { kind: isCustom(tool) ? 'custom' : 'function', name: tool.name, namespace };
   const name = names.sentFor(of);
@@ -105,7 +100,7 @@ function sentFunction(
 }
 
 /** The choice among the tools that are sent. Undefined where the chosen tool is left out. */
-function translatedChoice(choice: ToolChoice, sent: SentTool[], target: Target): ToolChoice | undefined {
+function translatedChoice(choice: ToolChoice, sent: SentTool[], target: Destination): ToolChoice | undefined {
   if (typeof choice === 'string') return choice;
   const fields = choice as Record<string, unknown>;
   if (fields.type === 'allowed_tools' && Array.isArray(fields.tools)) {
@@ -116,7 +111,7 @@ function translatedChoice(choice: ToolChoice, sent: SentTool[], target: Target):
 }
 
 /** The sent tools that a choice names, in the words of a choice. */
-function chosen(choice: unknown, sent: SentTool[], { protocol }: Target): Record<string, unknown>[] {
+function chosen(choice: unknown, sent: SentTool[], { protocol }: Destination): Record<string, unknown>[] {
   const { type, name, namespace } = (choice ?? {}) as Record<string, unknown>;
   if (type === 'function' || type === 'custom' || type === 'namespace') {
     const matches = sent.filter(({ of }) => {
