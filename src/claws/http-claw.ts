@@ -45,7 +45,7 @@ export function httpClaw(parts: HttpClawParts): Claw {
       ...protocol.capabilities,
       lackedTools: (tools, vocabulary) => lackedTools(tools, table, vocabulary === protocol.name),
     },
-    prefills,
+    prefills: (prompt) => prefills(translateTools(prompt, api).prompt),
     async *call(asked, signal) {
       const { prompt: wanted, restore } = translateTools(asked, api);
       const prompt = wanted.continues ? continued(wanted) : wanted;

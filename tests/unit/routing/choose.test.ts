@@ -129,6 +129,34 @@ describe('fallbacks', () => {
   });
 });
 
+describe('tools', () => {
+  const tools = [{ type: 'function', name: 'f' }, { type: 'mcp' }] as Choice['settings']['tools'];
+  const capabilities: CapabilitiesOf = ({ provider }) => ({
+    choices: true,
+    logprobs: true,
+    lackedTools: () => (provider === 'openai' ? [] : [1]),
+  });
+
+  test('skip the candidates that lack one', () => {
+    const given = { settings: { tools }, capabilities };
+    expect(chosen('gemini/pro', ['openai/gpt', 'fast'], given)).toEqual(['openai/gpt']);
+    expect(() => chosen('gemini/pro', ['fast'], given)).toThrow(
+      'gemini/pro does not support `tools[1]` (a tool of the type "mcp").',
+    );
+  });
+
+  test('skip none where the policy leaves them out', () => {
+    const given = { settings: { tools }, capabilities, policy: { dropTools: true } };
+    expect(chosen('gemini/pro', ['openai/gpt'], given)).toEqual(['gemini/pro', 'openai/gpt']);
+  });
+});
+
+test('an answer in a form that only some servers know needs one that speaks the dialect', () => {
+  const settings = { format: { type: 'grammar' } } as unknown as Choice['settings'];
+  expect(chosen('gemini/pro', ['mistral/small'], { settings })).toEqual(['mistral/small']);
+  expect(() => chosen('gemini/pro', [], { settings })).toThrow('answers of the format "grammar"');
+});
+
 test('a provider that is turned off is not reported as one without a key', () => {
   expect(() => chosen('groq/gpt-oss')).toThrow('not turned on here: set claws.groq.enabled');
 });
