@@ -14,7 +14,7 @@ export function toolFields({ settings, dialect }: Prompt, openai: boolean): Tool
   const verbatim = dialect === 'openai-chat';
   const tools = (settings.tools ?? [])
     .filter((tool) => !allowed || (isFunction(tool) && allowed.has(tool.name)))
-    .map((tool) => wireTool(tool, verbatim));
+    .map((tool) => wireTool(openai ? withoutMark(tool) : tool, verbatim));
   if (tools.length === 0) return {};
   const choice = wireChoice(settings.tool_choice, openai);
   return choice === undefined ? { tools } : { tools, tool_choice: choice };
@@ -22,6 +22,12 @@ export function toolFields({ settings, dialect }: Prompt, openai: boolean): Tool
 
 function isFunction(tool: Tool): tool is FunctionTool {
   return tool.type === 'function';
+}
+
+/** OpenAI caches by itself and refuses the marks that routers to other providers take. */
+function withoutMark(tool: Tool): Tool {
+  const { cache_control: _, ...rest } = tool as Tool & { cache_control?: unknown };
+  return rest as Tool;
 }
 
 /** `verbatim` is set for tools that the caller wrote in the chat dialect: their unknown fields are sent. */
