@@ -1,19 +1,28 @@
 import type { Delta } from '../core/delta.ts';
 import type { Fault } from '../core/errors.ts';
 import type { Prompt, ProtocolName } from '../core/prompt.ts';
+import type { Tool } from '../core/settings.ts';
 
 export type { Prompt, PromptItem, ProtocolName } from '../core/prompt.ts';
 
-/**
- * What only some protocols can do. Checked before a call, so that a missing capability is a clear error
- * (400).
- */
-export interface Capabilities {
+/** What only some protocols can do. */
+export interface ProtocolCapabilities {
   /** Several alternative answers in one call (`n`). */
   choices: boolean;
   logprobs: boolean;
   /** Files by URL. When false, only their content can be sent. */
   fileUrls: boolean;
+}
+
+/**
+ * What only some claws can do. Checked before a call, so that a missing capability is a clear error (400).
+ */
+export interface Capabilities extends ProtocolCapabilities {
+  /**
+   * The indexes of the tools that the provider does not have, in any form (`claws/tools/table.ts`). A call
+   * leaves them out. `vocabulary` is the protocol in whose words the caller wrote the tools.
+   */
+  lackedTools(tools: readonly Tool[], vocabulary: ProtocolName): number[];
 }
 
 /**
@@ -108,10 +117,13 @@ export interface StreamReader {
   end(): Delta[];
 }
 
-/** A wire protocol: pure translation, no network. `http-claw.ts` connects it to a transport. */
+/**
+ * A wire protocol: pure translation, no network. `http-claw.ts` connects it to a transport, and gives it prompts
+ * whose tools and calls the provider has (`claws/tools/`): functions, and tools of the API's own types.
+ */
 export interface WireProtocol {
   readonly name: ProtocolName;
-  readonly capabilities: Capabilities;
+  readonly capabilities: ProtocolCapabilities;
   /**
    * `Claw.prefills` for a prompt that `continues`, at this provider. True only where the provider documents
    * it.

@@ -2,6 +2,8 @@ import type { Delta } from '../core/delta.ts';
 import { type ErrorCode, Fault } from '../core/errors.ts';
 import type { Claw, Prompt, Provider, SseEvent, StreamReader, WireProtocol, WireRequest } from './claw.ts';
 import { beginningOf, instructed, prefilled } from './continuation.ts';
+import { lackedTools, toolTable } from './tools/table.ts';
+import { type ProviderApi, type Translated, translateTools } from './tools/translate.ts';
 
 /** The part of `fetch` that claws use. It is injected, so that tests control the network. */
 export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
@@ -31,22 +33,40 @@ const MAX_ERROR_BODY = 64 * 1024;
  */
 export function httpClaw(parts: HttpClawParts): Claw {
   const { provider, protocol } = parts;
+  const table = toolTable(protocol.name, provider);
+  const api = { provider: provider.id, protocol: protocol.name, table };
   const prefills = (prompt: Prompt): boolean =>
     prompt.continues === true && beginningOf(prompt).trim() !== '' && protocol.prefills(prompt, provider);
   const continued = (prompt: Prompt): Prompt => (prefills(prompt) ? prefilled(prompt) : instructed(prompt));
   return {
     provider: provider.id,
     protocol: protocol.name,
-    capabilities: protocol.capabilities,
-    prefills,
-    async *call(wanted, signal) {
+    capabilities: {
+      ...protocol.capabilities,
+      lackedTools: (tools, vocabulary) => lackedTools(tools, table, vocabulary === protocol.name),
+    },
+    prefills: (prompt) => prefills(translated(prompt, api).prompt),
+    async *call(asked, signal) {
+      const { prompt: wanted, restore } = translated(asked, api);
       const prompt = wanted.continues ? continued(wanted) : wanted;
       const response = await send(parts, protocol.request(prompt, provider), signal);
       if (!response.ok) throw await refusal(protocol, response);
-      if (prompt.stream && isEventStream(response)) yield* readStream(response, protocol, prompt, signal);
-      else yield protocol.answer(await readJson(response, provider, signal), prompt);
+      if (prompt.stream && isEventStream(response)) {
+        for await (const burst of readStream(response, protocol, prompt, signal)) {
+          const restored = restore(burst);
+          if (restored.length > 0) yield restored;
+        }
+      } else yield restore(protocol.answer(await readJson(response, provider, signal), prompt));
     },
   };
+}
+
+/** A prompt without tools and calls needs no translation. */
+function translated(prompt: Prompt, api: ProviderApi): Translated {
+  const isPlain =
+    !prompt.settings.tools?.length &&
+    prompt.items.every(({ item: { type } }) => type === 'message' || type === 'reasoning');
+  return isPlain ? { prompt, restore: (deltas) => deltas } : translateTools(prompt, api);
 }
 
 async function send(parts: HttpClawParts, request: WireRequest, signal: AbortSignal): Promise<Response> {

@@ -47,8 +47,9 @@ export function toConfig(settings: FileSettings, cwd: string, file?: string): Co
 }
 
 /** The policy in `config.turns`, without the other settings of that section. */
-export function policyOf({ onDisconnect, whenBusy, whenDown, whenBroken }: PolicyDefaults): PolicyDefaults {
-  return { onDisconnect, whenBusy, whenDown, whenBroken };
+export function policyOf(turns: PolicyDefaults): PolicyDefaults {
+  const { onDisconnect, whenBusy, whenDown, whenBroken, dropTools } = turns;
+  return { onDisconnect, whenBusy, whenDown, whenBroken, dropTools };
 }
 
 /**

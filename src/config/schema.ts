@@ -155,6 +155,11 @@ const policy = {
       'When an answer broke off and cannot be continued: restart it, or fail. Without this setting, ' +
       'responses restart. Chat completions fail, because they cannot take text back.',
   }),
+  drop_tools: flag().meta({
+    description:
+      'When a model lacks a tool of the request: leave the tool out (true), or ask another model that has it ' +
+      'and refuse the request if there is none. The reply names what was left out.',
+  }),
 };
 
 const turns = section({
@@ -167,6 +172,7 @@ const turns = section({
       description: 'How long a deferred turn waits for a provider, in milliseconds.',
     }),
   when_broken: policy.when_broken.optional().meta({ example: 'restart' }),
+  drop_tools: policy.drop_tools.optional().meta({ example: 'true' }),
   recovery: oneOf(['rescue', 'close'])
     .default('rescue')
     .meta({

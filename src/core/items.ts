@@ -83,6 +83,8 @@ export interface FunctionCall {
   id?: string;
   call_id: string;
   name: string;
+  /** The namespace of the function (`NamespaceTool`), where it has one. */
+  namespace?: string;
   arguments: string;
   status?: ItemStatus;
 }

@@ -38,10 +38,31 @@ export interface FunctionTool {
   strict?: boolean | null;
 }
 
-/** A tool that runs at a provider (`web_search`…): passed unchanged to a provider that has it. */
+/**
+ * Any other tool. Those of providers (`web_search`…) keep their fields, for a provider that has them. Two types
+ * stand for tools of the caller in every dialect, with the fields of the Responses API: `custom` (`CustomTool`)
+ * and `namespace` (`NamespaceTool`).
+ */
 export interface HostedTool {
   type: OtherType;
   [field: string]: unknown;
+}
+
+/** A tool of the caller whose input is one text. Its calls are `custom_tool_call` items. */
+export interface CustomTool {
+  type: 'custom';
+  name: string;
+  description?: string | null;
+  /** `{type: 'text'}`, the default, or `{type: 'grammar', syntax, definition}`. */
+  format?: { type: string; syntax?: string; definition?: string } | null;
+}
+
+/** Tools of the caller under a common name. The `namespace` of a call names it. */
+export interface NamespaceTool {
+  type: 'namespace';
+  name: string;
+  description?: string | null;
+  tools: (FunctionTool | CustomTool)[];
 }
 
 /** What a model may call. */
@@ -58,11 +79,14 @@ export type ToolChoice =
 /** The form that the answer must have. */
 export type TextFormat =
   | { type: 'text' }
-  | { type: 'json_object' }
+  /** Some providers take further fields here, such as a `schema`. */
+  | { type: 'json_object'; [field: string]: unknown }
   | {
       type: 'json_schema';
       name: string;
       schema: Record<string, unknown>;
       description?: string | null;
       strict?: boolean | null;
-    };
+    }
+  /** A form that only some providers know, such as a grammar. */
+  | { type: OtherType; [field: string]: unknown };

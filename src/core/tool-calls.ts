@@ -17,7 +17,15 @@ const CLIENT_OUTPUT = /^(function|custom_tool|computer|local_shell|shell|apply_p
 /** Whether the item is the output that a client sends for a call. */
 export const isClientOutput = ({ type }: Item): boolean => CLIENT_OUTPUT.test(type);
 
+/**
+ * Whether the item is a call in the form of a client's call that the provider has run itself. Claws mark it as the
+ * Responses API marks calls of its tool search. It has no output, and the client must not send one.
+ */
+export const isServerRun = (item: Item): boolean => (item as { execution?: unknown }).execution === 'server';
+
+/** The id by which an output names its call. */
 export function callIdOf(item: Item): string | undefined {
+  if (isServerRun(item) && CLIENT_CALL.test(item.type)) return undefined;
   const { call_id } = item as { call_id?: unknown };
   return typeof call_id === 'string' ? call_id : undefined;
 }

@@ -19,6 +19,8 @@ export interface Receipt {
   /** Calls that failed before this one, over all candidates. */
   retries: number;
   history?: HistoryUse;
+  /** The types of the tools that were left out, because the answering provider lacks them. */
+  droppedTools?: readonly string[];
   /** Estimated tokens of the answering candidate's prompt, and of the history that did not fit it. */
   context?: { tokens: number; keptTurns: number; droppedTokens: number };
 }

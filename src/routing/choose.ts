@@ -2,43 +2,71 @@ import { type Candidate, candidateName } from '../core/candidate.ts';
 import type { Directory, Service } from '../core/directory.ts';
 import { Fault } from '../core/errors.ts';
 import { nearestModels } from '../core/nearest.ts';
+import type { TurnPolicy } from '../core/policy.ts';
 import type { ProtocolName } from '../core/prompt.ts';
-import type { Settings } from '../core/settings.ts';
+import type { Tool } from '../core/settings.ts';
 import type { Ask } from '../core/turn.ts';
 
 /** The fields of an ask that decide which candidates can answer it. */
-export type Choice = Pick<Ask, 'model' | 'fallbacks' | 'vocabulary' | 'settings'>;
+export type Choice = Pick<Ask, 'model' | 'fallbacks' | 'vocabulary' | 'settings'> & {
+  policy: Pick<TurnPolicy, 'dropTools'>;
+};
 
 /** What the claw of a candidate can do (`Capabilities` in `claws/claw.ts`). */
-export type CapabilitiesOf = (candidate: Candidate) => { choices: boolean; logprobs: boolean };
+export type CapabilitiesOf = (candidate: Candidate) => {
+  choices: boolean;
+  logprobs: boolean;
+  lackedTools(tools: readonly Tool[], vocabulary: ProtocolName): number[];
+};
 
 /**
  * The candidates for a request, in order, never empty. Throws `model_not_found` with the nearest names,
  * `provider_not_configured` with the variable to set, or `unsupported_parameter` where no candidate
  * supports a setting.
  */
-export function choose(
-  { model, fallbacks, vocabulary, settings }: Choice,
-  directory: Directory,
-  capabilities: CapabilitiesOf,
-): Candidate[] {
+export function choose(choice: Choice, directory: Directory, capabilities: CapabilitiesOf): Candidate[] {
+  const { model, fallbacks, vocabulary } = choice;
   const names = [model, ...fallbacks].flatMap((name) => directory.alias(name) ?? name);
   const candidates = findAny(names, vocabulary, directory);
-  const able = candidates.filter((candidate) => lacking(settings, capabilities(candidate)) === undefined);
+  const lacks = (candidate: Candidate) => lackOf(choice, candidate, capabilities(candidate));
+  const able = candidates.filter((candidate) => lacks(candidate) === undefined);
   if (able.length > 0) return able;
-  const param = lacking(settings, capabilities(candidates[0]!))!;
-  throw new Fault(
-    'unsupported_parameter',
-    `${candidateName(candidates[0]!)} does not support \`${param}\`.`,
-    { param },
-  );
+  const { param, what, remedy = '' } = lacks(candidates[0]!)!;
+  const message = `${candidateName(candidates[0]!)} does not support ${what}.${remedy}`;
+  throw new Fault('unsupported_parameter', message, { param });
 }
 
-function lacking(settings: Settings, able: { choices: boolean; logprobs: boolean }): string | undefined {
-  if (settings.n !== undefined && settings.n > 1 && !able.choices) return 'n';
-  if (settings.top_logprobs !== undefined && !able.logprobs) return 'logprobs';
-  return undefined;
+/** What a candidate cannot do: the request's parameter, and its words in the error. */
+interface Lack {
+  param: string;
+  what: string;
+  remedy?: string;
 }
+
+function lackOf(
+  { settings, vocabulary, policy }: Choice,
+  candidate: Candidate,
+  able: ReturnType<CapabilitiesOf>,
+): Lack | undefined {
+  if (settings.n !== undefined && settings.n > 1 && !able.choices) return { param: 'n', what: '`n`' };
+  if (settings.top_logprobs !== undefined && !able.logprobs) return { param: 'logprobs', what: '`logprobs`' };
+  if (candidate.protocol !== vocabulary && isSpecial(settings.format?.type)) {
+    return { param: FORMAT_PARAM, what: `answers of the format "${settings.format!.type}"` };
+  }
+  if (policy.dropTools || !settings.tools) return undefined;
+  const [lacked] = able.lackedTools(settings.tools, vocabulary);
+  if (lacked === undefined) return undefined;
+  const param = `tools[${lacked}]`;
+  const what = `\`${param}\` (a tool of the type "${settings.tools[lacked]!.type}")`;
+  return { param, what, remedy: DROP };
+}
+
+const FORMAT_PARAM = 'response_format.type';
+const DROP = ' The header `x-clawhold-drop-tools: true` leaves out tools that a model lacks.';
+
+/** Whether a format of the answer is known to some providers only. */
+const isSpecial = (format: string | undefined): boolean =>
+  format !== undefined && format !== 'text' && format !== 'json_object' && format !== 'json_schema';
 
 /** The candidates behind names, each once. A name that cannot be called now is skipped, unless none can. */
 function findAny(names: readonly string[], vocabulary: ProtocolName, directory: Directory): Candidate[] {

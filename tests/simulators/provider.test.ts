@@ -454,6 +454,74 @@ describe('requests that the APIs refuse', () => {
     ]);
   });
 
+  interface ToolCase {
+    path: string;
+    tool(name: string, schema: Json): Json;
+    unknown: Json;
+    badNames: string[];
+    /** Whether a combiner at the top of a schema is refused. */
+    flat: boolean;
+  }
+  const unknown = { type: 'unheard_of' };
+  const badNames = ['a.b', 'x'.repeat(129)];
+  const TOOLS: ToolCase[] = [
+    {
+      path: '/v1/chat/completions',
+      tool: (name, parameters) => ({ type: 'function', function: { name, parameters } }),
+      ...{ unknown, badNames, flat: true },
+    },
+    {
+      path: '/v1/responses',
+      tool: (name, parameters) => ({ type: 'function', name, parameters }),
+      ...{ unknown, badNames, flat: true },
+    },
+    {
+      path: '/v1/messages',
+      tool: (name, input_schema) => ({ name, input_schema }),
+      ...{ unknown, badNames, flat: true },
+    },
+    {
+      path: '/v1beta/models/echo:generateContent',
+      tool: (name, schema) => ({ functionDeclarations: [{ name, parametersJsonSchema: schema }] }),
+      ...{ unknown: { unheard_of: {} }, badNames: ['a/b', '9', 'x'.repeat(65)], flat: false },
+    },
+  ];
+
+  test.each(TOOLS)('$path: types, names and schemas of tools', async (each) => {
+    const content = each.path.includes('models')
+      ? { contents: [{ role: 'user', parts: [{ text: 'hi' }] }] }
+      : {
+          model: 'echo',
+          max_tokens: 9,
+          ...(each.path.endsWith('responses') ? { input: 'x' } : { messages: [user] }),
+        };
+    const status = async (tool: Json) => (await post(each.path, { ...content, tools: [tool] })).status;
+    const object = { type: 'object' };
+    expect(await status(each.tool('f', object))).toBe(200);
+    for (const name of each.badNames) {
+      const refused = await problem(each.path, { ...content, tools: [each.tool(name, object)] });
+      expect(refused).toEqual([400, expect.stringContaining('name')]);
+    }
+    expect(await status(each.tool('f', { properties: {} }))).toBe(400);
+    expect(await status(each.tool('f', { type: 'object', oneOf: [] }))).toBe(each.flat ? 400 : 200);
+    const refused = await problem(each.path, { ...content, tools: [each.unknown] });
+    expect(refused).toEqual([400, expect.stringContaining('unheard_of')]);
+  });
+
+  test('custom tools: every call needs its output', async () => {
+    const call = { type: 'custom_tool_call', call_id: 'c1', name: 'f', input: 'x' };
+    const output = { type: 'custom_tool_call_output', call_id: 'c1', output: 'x' };
+    const send = (...input: Json[]) => problem('/v1/responses', { model: 'echo', input });
+    expect((await send(user, call, output))[0]).toBe(200);
+    expect(await send(user, call)).toEqual([400, expect.stringContaining('for custom tool call c1')]);
+    const other = { ...output, type: 'function_call_output' };
+    expect(await send(user, call, other)).toEqual([400, expect.stringContaining('No tool call found')]);
+    expect(await send(user, { type: 'server_tool_use' })).toEqual([
+      400,
+      expect.stringContaining("Invalid value: 'server_tool_use'"),
+    ]);
+  });
+
   test('gemini streams an array without alt=sse', async () => {
     const contents = [{ role: 'user', parts: [{ text: 'hi' }] }];
     const response = await post('/v1beta/models/say-3:streamGenerateContent', { contents });

@@ -131,7 +131,12 @@ function lacksThinking(messages: readonly WireMessage[]): boolean {
 
 function formatInstruction({ settings }: Prompt): Block[] {
   if (settings.format?.type !== 'json_object') return [];
-  return [{ type: 'text', text: 'Answer with one JSON object and nothing else, without a code fence.' }];
+  const { schema } = settings.format as Wire;
+  const valid = isObject(schema)
+    ? `\nIt must be valid against this JSON Schema:\n${JSON.stringify(schema)}`
+    : '';
+  const text = `Answer with one JSON object and nothing else, without a code fence.${valid}`;
+  return [{ type: 'text', text }];
 }
 
 function outputConfig({ model, settings }: Prompt, effort: string | undefined, extra: Wire): Wire {

@@ -91,8 +91,7 @@ function responseFormat({ format, tools, tool_choice }: Settings): Record<string
   if (!format || format.type === 'text') return {};
   // Refused together with a forced call. Such an answer has no text to format.
   if (modeOf(tool_choice) === 'ANY' && functionsOf(tools).length > 0) return {};
-  if (format.type === 'json_object') return { responseMimeType: 'application/json' };
-  return { responseMimeType: 'application/json', responseJsonSchema: format.schema };
+  return present({ responseMimeType: 'application/json', responseJsonSchema: format.schema });
 }
 
 /** Gemini's names of OpenAI's tiers. `auto` is Gemini's default, so it is not sent. */

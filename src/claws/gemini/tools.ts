@@ -10,20 +10,15 @@ export function functionsOf(tools: Tool[] | undefined): FunctionTool[] {
   return tools?.filter(isFunction) ?? [];
 }
 
-/**
- * Hosted tools such as `{type: 'googleSearch'}` are sent only if the caller wrote them in the dialect of this
- * protocol.
- */
-export function toolsOf({ settings, dialect }: Prompt): Record<string, unknown>[] | undefined {
+/** The API has no field for the type of a hosted tool: `{type: 'googleSearch'}` is sent as `{googleSearch: {}}`. */
+export function toolsOf({ settings }: Prompt): Record<string, unknown>[] | undefined {
   const tools: Record<string, unknown>[] = [];
   const functions = functionsOf(settings.tools);
   if (functions.length > 0) tools.push({ functionDeclarations: functions.map(declarationOf) });
-  if (dialect === 'gemini') {
-    for (const tool of settings.tools ?? []) {
-      if (isFunction(tool)) continue;
-      const { type, ...options } = tool;
-      tools.push({ [type]: options });
-    }
+  for (const tool of settings.tools ?? []) {
+    if (isFunction(tool)) continue;
+    const { type, ...options } = tool;
+    tools.push({ [type]: options });
   }
   return tools.length > 0 ? tools : undefined;
 }

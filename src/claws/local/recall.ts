@@ -10,7 +10,7 @@ import { beginningOf } from '../continuation.ts';
 export const recall: Claw = {
   provider: 'local',
   protocol: 'local',
-  capabilities: { choices: false, logprobs: false, fileUrls: true },
+  capabilities: { choices: false, logprobs: false, fileUrls: true, lackedTools: () => [] },
   prefills: (prompt) => continuation(prompt) !== undefined,
   async *call(prompt, signal) {
     const text = continuation(prompt) ?? reply(userTexts(prompt));

@@ -48,7 +48,7 @@ export function chatRequest(prompt: Prompt, provider: Provider): WireRequest {
     model: prompt.model,
     messages: prompt.continues ? withPrefillMark(messages, provider) : messages,
     ...(settings.tools?.length ? toolFields(prompt, facts.openai) : {}),
-    response_format: formatField(settings.format, provider),
+    response_format: formatField(prompt, provider),
     ...limitsOf(settings, provider, facts),
     ...reasoningOf(settings),
     ...hintsOf(settings, facts),
@@ -83,12 +83,12 @@ function instructionsOf({ instructions, settings }: Prompt, provider: Provider):
   return instructions ? `${instructions}\n\n${wanted}` : wanted;
 }
 
-function formatField(format: TextFormat | undefined, provider: Provider): Json | undefined {
+/** Providers have further fields and types. A caller of this dialect wrote them as the provider takes them. */
+function formatField({ settings: { format }, dialect }: Prompt, provider: Provider): Json | undefined {
   if (!format || format.type === 'text') return undefined;
-  if (format.type === 'json_object' || isSchemaInInstructions(format, provider)) {
-    return { type: 'json_object' };
-  }
-  const { name, description, schema, strict } = format;
+  if (isSchemaInInstructions(format, provider)) return { type: 'json_object' };
+  if (format.type !== 'json_schema') return dialect === 'openai-chat' ? { ...format } : { type: format.type };
+  const { name, description, schema, strict } = format as Extract<TextFormat, { type: 'json_schema' }>;
   const wanted = withoutUndefined({
     name,
     description: description ?? undefined,

@@ -14,9 +14,9 @@ export function toolFields({ settings, dialect }: Prompt, openai: boolean): Tool
   const verbatim = dialect === 'openai-chat';
   const tools = (settings.tools ?? [])
     .filter((tool) => !allowed || (isFunction(tool) && allowed.has(tool.name)))
-    .flatMap((tool) => wireTool(tool, verbatim) ?? []);
+    .map((tool) => wireTool(openai ? withoutMark(tool) : tool, verbatim));
   if (tools.length === 0) return {};
-  const choice = wireChoice(settings.tool_choice, { verbatim, openai });
+  const choice = wireChoice(settings.tool_choice, openai);
   return choice === undefined ? { tools } : { tools, tool_choice: choice };
 }
 
@@ -24,17 +24,23 @@ function isFunction(tool: Tool): tool is FunctionTool {
   return tool.type === 'function';
 }
 
-/**
- * Hosted tools are sent only if the caller wrote them in the chat dialect. Other providers name them
- * differently.
- */
-function wireTool(tool: Tool, verbatim: boolean): ChatTool | undefined {
-  if (isFunction(tool)) return functionTool(tool);
-  return verbatim ? { ...(tool as Json & { type: string }) } : undefined;
+/** OpenAI caches by itself and refuses the marks that routers to other providers take. */
+function withoutMark(tool: Tool): Tool {
+  const { cache_control: _, ...rest } = tool as Tool & { cache_control?: unknown };
+  return rest as Tool;
 }
 
-function functionTool({ name, description, parameters, strict }: FunctionTool): ChatTool {
+/** `verbatim` is set for tools that the caller wrote in the chat dialect: their unknown fields are sent. */
+function wireTool(tool: Tool, verbatim: boolean): ChatTool {
+  if (isFunction(tool)) return functionTool(tool, verbatim);
+  return (tool.type as string) === 'custom' ? customTool(tool) : { ...tool };
+}
+
+function functionTool(tool: FunctionTool, verbatim: boolean): ChatTool {
+  const { type, name, description, parameters, strict, ...further } = tool as FunctionTool & Json;
+  const { function: inside, ...beside } = further;
   const fn: { name: string; description?: string; parameters: Json; strict?: boolean } = {
+    ...(verbatim && isObject(inside) ? inside : {}),
     name,
     ...(description && { description }),
     // Optional at OpenAI, required by several servers.
@@ -42,7 +48,18 @@ function functionTool({ name, description, parameters, strict }: FunctionTool): 
   };
   // False is the default, and some servers do not know the field.
   if (strict) fn.strict = true;
-  return { type: 'function', function: fn };
+  return { ...(verbatim ? beside : {}), type, function: fn };
+}
+
+/** Chat holds a grammar one level deeper than the Responses API does. */
+function customTool({ name, description, format }: Json): ChatTool {
+  const isGrammar = isObject(format) && format.type === 'grammar';
+  const { type, ...grammar } = isGrammar ? format : {};
+  const wire = isGrammar ? { type, grammar } : format;
+  return {
+    type: 'custom',
+    custom: { name, ...(description != null && { description }), ...(wire != null && { format: wire }) },
+  };
 }
 
 /** The names in an `allowed_tools` choice. A server that does not know the choice gets only these tools. */
@@ -64,15 +81,11 @@ function allowedOf(choice: Json): Json | undefined {
   return isObject(choice.allowed_tools) ? choice.allowed_tools : choice;
 }
 
-function wireChoice(
-  choice: Settings['tool_choice'],
-  { verbatim, openai }: { verbatim: boolean; openai: boolean },
-): string | Json | undefined {
+function wireChoice(choice: Settings['tool_choice'], openai: boolean): string | Json | undefined {
   if (!isObject(choice)) return choice;
-  if (choice.type === 'function') return { type: 'function', function: { name: choice.name } };
   const allowed = allowedOf(choice);
-  if (allowed) return openai ? allowedChoice(allowed) : String(allowed.mode ?? 'auto');
-  return verbatim ? choice : undefined;
+  if (!allowed) return nestedTool(choice) as Json;
+  return openai ? allowedChoice(allowed) : String(allowed.mode ?? 'auto');
 }
 
 function allowedChoice({ mode, tools }: Json): Json {

@@ -203,13 +203,14 @@ function textParts(value: unknown, where: string): unknown[] {
 }
 
 function readFunctionCall(raw: Json): OutputItem {
-  const { type, call_id, name, arguments: args, status, ...native } = raw;
+  const { type, call_id, name, namespace, arguments: args, status, ...native } = raw;
   const item: FunctionCall = {
     type: type as 'function_call',
     call_id: textIn(call_id, 'call_id of a function call'),
     name: textIn(name, 'name of a function call'),
     arguments: textIn(args ?? '', 'arguments of a function call'),
   };
+  if (typeof namespace === 'string') item.namespace = namespace;
   if (status !== undefined) item.status = status as FunctionCall['status'];
   return { item, native };
 }
@@ -232,8 +233,10 @@ export function skeletonOf(item: Item): Item {
       return { type: 'message', role: item.role, content: [] };
     case 'reasoning':
       return { type: 'reasoning', summary: [] };
-    case 'function_call':
-      return { type: 'function_call', call_id: item.call_id, name: item.name, arguments: '' };
+    case 'function_call': {
+      const { status: _status, ...call } = item;
+      return { ...call, arguments: '' };
+    }
     default:
       return isCustomCall(item) ? { ...(item as OtherItem), input: '' } : item;
   }

@@ -125,8 +125,9 @@ function writeReasoning(item: Reasoning, { author, id, beside }: Entry): Json | 
 }
 
 function writeCall(item: FunctionCall, { beside }: Entry): Json {
-  const { type, name } = item;
-  return { ...beside, type, call_id: callId(item.call_id), name, arguments: item.arguments };
+  const { type, name, namespace } = item;
+  const call = { ...beside, type, call_id: callId(item.call_id), name, arguments: item.arguments };
+  return namespace === undefined ? call : { ...call, namespace };
 }
 
 function writeOutput({ type, call_id, output }: FunctionCallOutput, { author, beside }: Entry): Json {
@@ -136,7 +137,7 @@ function writeOutput({ type, call_id, output }: FunctionCallOutput, { author, be
 
 /** Items of hosted tools and unknown kinds. Those of this provider and of the caller are sent unchanged. */
 function writeOther(item: OtherItem, entry: Entry): Json | undefined {
-  const { id, ...rest } = item;
+  const { id, ...rest } = withoutMark(item);
   if (typeof rest.call_id === 'string') rest.call_id = callId(rest.call_id);
   if (entry.author === 'foreign') {
     // The caller runs custom tools, so any model can read their calls. No other kind is readable for another
@@ -145,6 +146,13 @@ function writeOther(item: OtherItem, entry: Entry): Json | undefined {
   }
   const kept = entry.author === 'own' ? entry.id : callersId(id);
   return kept === undefined ? { ...entry.beside, ...rest } : { ...entry.beside, ...rest, id: kept };
+}
+
+/** The mark of a call that the provider ran itself (`ServerCalls`). The API has none for custom calls. */
+function withoutMark(item: OtherItem): OtherItem {
+  if ((item.type as string) !== 'custom_tool_call') return item;
+  const { execution: _, ...rest } = item;
+  return rest as OtherItem;
 }
 
 /** The gateway's own ids are unknown to a provider. */

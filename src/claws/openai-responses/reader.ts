@@ -14,6 +14,7 @@ import {
   startOf,
 } from './answer.ts';
 import { failureOf } from './fault.ts';
+import { ServerCalls } from './server-calls.ts';
 import { isObject, type Json, listIn, malformed, objectIn, textIn } from './wire.ts';
 
 /** An output item of the stream. */
@@ -77,8 +78,10 @@ const HANDLERS: ReadonlyMap<unknown, Handler> = new Map<unknown, Handler>([
 /** Reads the event stream of `POST /responses`. */
 export class ResponseReader implements StreamReader {
   private readonly state: State;
+  private readonly serverCalls: ServerCalls;
 
   constructor(prompt: Prompt) {
+    this.serverCalls = new ServerCalls(prompt);
     this.state = { prompt, slots: new Map(), count: 0, called: false, ended: false };
   }
 
@@ -87,7 +90,7 @@ export class ResponseReader implements StreamReader {
     if (this.state.ended || sse.data === '[DONE]') return [];
     const event = parse(sse.data);
     event.type ??= sse.event ?? (event.error === undefined ? undefined : 'error');
-    return (HANDLERS.get(event.type) ?? progress)(this.state, event);
+    return this.serverCalls.read((HANDLERS.get(event.type) ?? progress)(this.state, event));
   }
 
   end(): Delta[] {
@@ -308,7 +311,7 @@ export function answerDeltas(body: unknown, prompt: Prompt): Delta[] {
     deltas.push({ type: 'item-end', index, item, native });
   }
   deltas.push(...endingOf(response, { called, incomplete: response.status === 'incomplete' }));
-  return deltas;
+  return new ServerCalls(prompt).read(deltas);
 }
 
 /**

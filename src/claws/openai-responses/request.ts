@@ -3,7 +3,7 @@ import type { Prompt } from '../../core/prompt.ts';
 import type { Settings } from '../../core/settings.ts';
 import type { Provider, WireRequest } from '../claw.ts';
 import { inputOf } from './messages.ts';
-import { toolChoiceOf, toolsOf } from './tools.ts';
+import { toolsOf } from './tools.ts';
 import { isObject, type Json } from './wire.ts';
 
 /** The gateway keeps the conversation: the provider must not store it or work in the background. */
@@ -35,15 +35,14 @@ function unsupported(param: string): Fault {
 function bodyOf(prompt: Prompt, provider: Provider): Json {
   const { settings } = prompt;
   const extra = prompt.dialect === 'openai-responses' ? prompt.extra : {};
-  const tools = toolsOf(prompt);
   const known: Json = {
     model: prompt.model,
     instructions: prompt.instructions,
     input: inputOf(prompt, provider.id),
-    tools,
-    tool_choice: toolChoiceOf(prompt, tools),
+    tools: toolsOf(prompt),
+    tool_choice: settings.tool_choice,
     parallel_tool_calls: settings.parallel_tool_calls,
-    text: merged(extra.text, { format: settings.format, verbosity: settings.verbosity }),
+    text: merged(extra.text, { format: formatOf(prompt), verbosity: settings.verbosity }),
     reasoning: merged(extra.reasoning, { ...settings.reasoning }),
     max_output_tokens: settings.max_output_tokens,
     temperature: settings.temperature,
@@ -73,6 +72,12 @@ function withExtra(known: Json, extra: Json, stream: boolean): Json {
     body[name] = extra[name];
   }
   return body;
+}
+
+/** OpenAI refuses the further fields that chat servers have in `json_object`. */
+function formatOf({ settings: { format }, dialect }: Prompt): Settings['format'] {
+  const isForeign = format?.type === 'json_object' && dialect !== 'openai-responses';
+  return isForeign ? { type: 'json_object' } : format;
 }
 
 /**

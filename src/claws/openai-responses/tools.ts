@@ -2,14 +2,10 @@ import type { Prompt } from '../../core/prompt.ts';
 import type { FunctionTool, Tool } from '../../core/settings.ts';
 import type { Json } from './wire.ts';
 
-/**
- * A caller of this dialect writes tools as the provider's API defines them. From other dialects only
- * functions are sent.
- */
+/** A caller of this dialect writes functions as the provider's API defines them. */
 export function toolsOf({ settings, dialect }: Prompt): unknown[] | undefined {
   if (dialect === 'openai-responses') return settings.tools;
-  const tools = settings.tools?.filter(isFunction).map(functionTool);
-  return tools?.length ? tools : undefined;
+  return settings.tools?.map((tool) => (isFunction(tool) ? functionTool(tool) : tool));
 }
 
 const isFunction = (tool: Tool): tool is FunctionTool => tool.type === 'function';
@@ -23,11 +19,4 @@ function functionTool({ type, name, description, parameters, strict }: FunctionT
   tool.parameters = parameters ?? { type: 'object', properties: {} };
   tool.strict = strict ?? false;
   return tool;
-}
-
-export function toolChoiceOf({ settings, dialect }: Prompt, tools: unknown[] | undefined): unknown {
-  const choice = settings.tool_choice;
-  if (choice === undefined || dialect === 'openai-responses') return choice;
-  if (settings.tools?.length && !tools) return undefined;
-  return typeof choice === 'string' || choice.type === 'function' ? choice : undefined;
 }

@@ -179,7 +179,7 @@ export function conversationRef(value: unknown): SessionRef | undefined {
 const POLICY_HEADERS = (Object.keys(POLICY_WORDS) as PolicyField[]).map((field) => ({
   field,
   name: `x-clawhold-${field.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`,
-  words: POLICY_WORDS[field] as readonly string[],
+  words: POLICY_WORDS[field].map(String),
 }));
 
 /**
@@ -191,12 +191,12 @@ export function policyOf(
   { policy }: Caller,
   whenBroken: TurnPolicy['whenBroken'],
 ): TurnPolicy {
-  const fromHeaders: Partial<Record<PolicyField, string>> = {};
+  const fromHeaders: Partial<Record<PolicyField, string | boolean>> = {};
   for (const { field, name, words } of POLICY_HEADERS) {
     const word = headers.get(name);
     if (word === null) continue;
     if (!words.includes(word)) throw invalid(name, words.join(' or '));
-    fromHeaders[field] = word;
+    fromHeaders[field] = POLICY_WORDS[field][words.indexOf(word)];
   }
   // Every word was checked against the words of its field.
   return { ...policy, whenBroken: policy.whenBroken ?? whenBroken, ...fromHeaders } as TurnPolicy;

@@ -88,10 +88,12 @@ export function turnHeaders({ result: view, replayed }: Once<TurnView>): Record<
   return headers;
 }
 
-function receiptHeaders({ candidate, retries, history, context }: Receipt): Record<string, string> {
+function receiptHeaders(receipt: Receipt): Record<string, string> {
+  const { candidate, retries, history, droppedTools, context } = receipt;
   const name = `${candidate.provider}/${candidate.model}`;
   const headers: Record<string, string> = { 'x-clawhold-model-id': visible(name) };
   if (history) headers['x-clawhold-history'] = history;
+  if (droppedTools?.length) headers['x-clawhold-dropped-tools'] = visible(droppedTools.join(', '));
   if (retries > 0) headers['x-clawhold-attempted-retries'] = String(retries);
   if (context && (context.keptTurns > 0 || context.droppedTokens > 0)) {
     headers['x-clawhold-context'] =

@@ -99,7 +99,13 @@ export function emptied(item: Item): Item {
     case 'reasoning':
       return { type: 'reasoning', summary: [] };
     case 'function_call':
-      return { type: 'function_call', call_id: item.call_id, name: item.name, arguments: '' };
+      return {
+        type: 'function_call',
+        call_id: item.call_id,
+        name: item.name,
+        ...(item.namespace !== undefined && { namespace: item.namespace }),
+        arguments: '',
+      };
     default:
       return isCustomCall(item) ? ({ ...item, input: '' } as Item) : item;
   }

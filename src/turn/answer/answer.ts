@@ -1,11 +1,11 @@
-import type { Claw } from '../../claws/claw.ts';
+import type { Capabilities, Claw } from '../../claws/claw.ts';
 import type { Candidate } from '../../core/candidate.ts';
 import type { Delta } from '../../core/delta.ts';
 import { callFailureOf, Fault } from '../../core/errors.ts';
 import type { Emit, TurnTrace } from '../../core/events.ts';
 import { fold, isWhole } from '../../core/fold.ts';
 import type { Prompt } from '../../core/prompt.ts';
-import { isKept } from '../../core/turn.ts';
+import { type Ask, isKept } from '../../core/turn.ts';
 import type { Receipt } from '../../core/turn-view.ts';
 import { callFailed } from '../../routing/attempts.ts';
 import type { Answer, Call, Dispatch } from '../../routing/call-chain.ts';
@@ -43,15 +43,19 @@ export async function answer(turn: RunningTurn, path: TurnPath): Promise<unknown
 }
 
 /** Calls candidates until one answers. A turn that may be deferred tries again until its time is up. */
-async function call(turn: RunningTurn, rescue: Rescue | undefined, path: TurnPath): Promise<Called> {
+async function call(turn: RunningTurn, rescue: Rescue | undefined, path: TurnPath): Promise<ToldCall> {
   const { intent, live } = turn;
-  const prompt = (candidate: Candidate) =>
-    promptFor(candidate, path.capabilities(candidate), intent, turn.contexts.for(candidate), rescue?.text);
+  let droppedTools: string[] = [];
+  const prompt = (candidate: Candidate) => {
+    const able = path.capabilities(candidate);
+    droppedTools = lackedTypes(able, intent);
+    return promptFor(candidate, able, intent, turn.contexts.for(candidate), rescue?.text);
+  };
   let candidates = rescue?.candidates ?? turn.candidates;
   for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(2 * pause, LONGEST_PAUSE_MS)) {
     const request = { candidates, prompt, signal: live.signal, trace: intent, key: intent.key };
     try {
-      return await callFirst(request, path.dispatch, path.emit);
+      return { ...(await callFirst(request, path.dispatch, path.emit)), droppedTools };
     } catch (error) {
       if (!callFailureOf(error)?.unavailable) throw error;
       const { code, retryAfter = 0 } = error as Fault;
@@ -64,6 +68,12 @@ async function call(turn: RunningTurn, rescue: Rescue | undefined, path: TurnPat
       if (!rescue) candidates = choose(intent, path.directory, path.capabilities);
     }
   }
+}
+
+/** The types of the tools that a candidate lacks. */
+function lackedTypes(able: Capabilities, { settings: { tools }, vocabulary }: Ask): string[] {
+  if (!tools?.length) return [];
+  return able.lackedTools(tools, vocabulary).map((index) => tools[index]!.type);
 }
 
 /** Which candidates to call, and with what. */
@@ -82,6 +92,11 @@ export interface Called extends Answer {
   candidate: Candidate;
   /** Calls that failed before this one. */
   retries: number;
+}
+
+interface ToldCall extends Called {
+  /** The types of the tools that were left out of the request. */
+  droppedTools: readonly string[];
 }
 
 /**
@@ -163,7 +178,7 @@ function sleep(signal: AbortSignal, ms: number): Promise<void> {
 /** Journals and publishes one call's answer as it comes. Resolves to the failure that broke it off. */
 async function follow(
   turn: RunningTurn,
-  called: Called,
+  called: ToldCall,
   rescue: Rescue | undefined,
   path: TurnPath,
 ): Promise<unknown> {
@@ -216,10 +231,13 @@ async function closeOpenItems(turn: RunningTurn, path: TurnPath): Promise<undefi
   await record(turn, open, path);
 }
 
-function receiptOf(turn: RunningTurn, { candidate, retries }: Called, { emit }: TurnPath): Receipt {
+function receiptOf(turn: RunningTurn, called: ToldCall, { emit }: TurnPath): Receipt {
+  const { candidate, retries, droppedTools } = called;
   const { tokens, keptTurns, droppedTokens } = turn.contexts.for(candidate);
   if (droppedTokens > 0) {
     emit({ type: 'context-truncated', trace: turn.intent, candidate, keptTurns, droppedTokens });
   }
-  return { candidate, retries, history: turn.session.history, context: { tokens, keptTurns, droppedTokens } };
+  const context = { tokens, keptTurns, droppedTokens };
+  const receipt = { candidate, retries, history: turn.session.history, context };
+  return droppedTools.length > 0 ? { ...receipt, droppedTools } : receipt;
 }

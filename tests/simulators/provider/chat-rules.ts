@@ -1,6 +1,7 @@
 import type { Plan } from './behaviour.ts';
 import type { Trouble } from './protocol.ts';
 import { asJson, asList, asText, type Json } from './shape.ts';
+import { checkChatTools } from './tool-rules.ts';
 
 const ROLES = new Set(['system', 'assistant', 'user', 'function', 'tool', 'developer']);
 
@@ -15,7 +16,9 @@ export function checkChat(body: Json, plan: Plan): Trouble | undefined {
       "Invalid 'messages': empty array. Expected an array with minimum length 1, but got an empty array instead.";
     return invalid(message, 'messages', 'empty_array');
   }
-  return checkShapes(messages) ?? checkPairs(messages) ?? checkEnd(body, messages, plan);
+  return (
+    checkChatTools(body) ?? checkShapes(messages) ?? checkPairs(messages) ?? checkEnd(body, messages, plan)
+  );
 }
 
 function checkShapes(messages: Json[]): Trouble | undefined {

@@ -2,6 +2,7 @@ import type { Plan } from './behaviour.ts';
 import type { Trouble } from './protocol.ts';
 import { isSealed } from './seal.ts';
 import { asJson, asList, asText, isJson, type Json } from './shape.ts';
+import { checkGeminiTools } from './tool-rules.ts';
 
 /** All fields of Google's schema dialect. The API refuses the other fields of JSON Schema. */
 const SCHEMA_FIELDS = new Set(
@@ -26,6 +27,7 @@ export function checkGemini(body: Json, plan: Plan): Trouble | undefined {
     checkOrder(contents) ??
     checkEnd(contents, plan) ??
     checkSignatures(contents, plan) ??
+    checkGeminiTools(body) ??
     checkDeclarations(body)
   );
 }

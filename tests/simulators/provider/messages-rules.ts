@@ -2,6 +2,7 @@ import type { Plan } from './behaviour.ts';
 import type { Trouble } from './protocol.ts';
 import { seal } from './seal.ts';
 import { asJson, asList, asText, type Json } from './shape.ts';
+import { checkAnthropicTools } from './tool-rules.ts';
 
 /** Neighbouring messages with the same role are merged, as the API does. `at` is the index of the first of them. */
 type Turn = { at: number; role: string; blocks: Json[] };
@@ -14,6 +15,7 @@ export function checkMessages(body: Json, plan: Plan): Trouble | undefined {
   if (list.length === 0) return invalid('messages: at least one message is required');
   const turns = merge(list);
   return (
+    checkAnthropicTools(body) ??
     checkSettings(body, list) ??
     checkContent(list) ??
     checkPairs(turns) ??

@@ -3,6 +3,7 @@ import type { Memory, Trouble } from './protocol.ts';
 import { REASONED } from './responses-items.ts';
 import { isSealed } from './seal.ts';
 import { asList, asText, type Json } from './shape.ts';
+import { checkResponsesTools } from './tool-rules.ts';
 
 /** Checks the input as OpenAI's Responses API does. */
 export function checkResponses(body: Json, _plan: Plan, memory: Memory): Trouble | undefined {
@@ -10,6 +11,8 @@ export function checkResponses(body: Json, _plan: Plan, memory: Memory): Trouble
     const message = `Previous response with id '${body.previous_response_id}' not found.`;
     return { ...invalid(message, 'previous_response_id'), code: 'previous_response_not_found' };
   }
+  const trouble = checkResponsesTools(body);
+  if (trouble) return trouble;
   if (typeof body.input === 'string') return undefined;
   if (!Array.isArray(body.input)) {
     return {
@@ -35,21 +38,35 @@ function checkIds(items: Json[]): Trouble | undefined {
   return undefined;
 }
 
+/** The calls that the caller answers, and what the API calls them in its errors. */
+const CALLS: Record<string, string> = {
+  function_call: 'function call',
+  custom_tool_call: 'custom tool call',
+  shell_call: 'shell call',
+  local_shell_call: 'local shell call',
+  apply_patch_call: 'apply patch call',
+};
+
 function checkCalls(items: Json[]): Trouble | undefined {
-  const open = new Set<string>();
-  const known = new Set<string>();
+  const open = new Map<string, string>();
+  const known = new Map<string, string>();
   for (const item of items) {
     const id = asText(item.call_id);
-    if (item.type === 'function_call') {
-      open.add(id);
-      known.add(id);
-    } else if (item.type === 'function_call_output') {
-      if (!known.has(id)) return invalid(`No tool call found for function call output with call_id ${id}.`);
-      open.delete(id);
+    const type = asText(item.type);
+    if (Object.hasOwn(CALLS, type)) {
+      open.set(id, type);
+      known.set(id, type);
+      continue;
     }
+    const called = type.slice(0, -'_output'.length);
+    if (!type.endsWith('_output') || !Object.hasOwn(CALLS, called)) continue;
+    if (known.get(id) !== called) {
+      return invalid(`No tool call found for ${CALLS[called]} output with call_id ${id}.`);
+    }
+    open.delete(id);
   }
-  const [first] = open;
-  return first === undefined ? undefined : invalid(`No tool output found for function call ${first}.`);
+  for (const [id, type] of open) return invalid(`No tool output found for ${CALLS[type]} ${id}.`);
+  return undefined;
 }
 
 function checkReasoning(items: Json[], memory: Memory): Trouble | undefined {

@@ -108,14 +108,13 @@ describe('gemini request: settings', () => {
     expect(bodyOf(settings).toolConfig).toEqual({ functionCallingConfig });
   });
 
-  test('hosted tools are sent only from the same dialect', () => {
+  test('a hosted tool is a field, and cannot be chosen', () => {
     const settings: Settings = {
       tools: [{ type: 'googleSearch' as OtherType, depth: 1 }],
       tool_choice: 'auto',
     };
-    expect(bodyOf(settings, { dialect: 'gemini' }).tools).toEqual([{ googleSearch: { depth: 1 } }]);
     const body = bodyOf(settings);
-    expect([body.tools, body.toolConfig]).toEqual([undefined, undefined]);
+    expect([body.tools, body.toolConfig]).toEqual([[{ googleSearch: { depth: 1 } }], undefined]);
   });
 
   test.each([

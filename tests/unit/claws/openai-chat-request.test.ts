@@ -504,9 +504,12 @@ describe('tools', () => {
     );
   });
 
-  test('hosted tools are sent only from this dialect, and without tools there is no choice', () => {
+  test('hosted tools are sent unchanged, and without tools there is no choice', () => {
     const settings: Settings = { tools: [hosted], tool_choice: 'auto', parallel_tool_calls: true };
-    expect(withSettings(settings)).toEqual({ model: 'm', messages: [{ role: 'user', content: 'Hi' }] });
+    expect(withSettings({ ...settings, tools: [] })).toEqual({
+      model: 'm',
+      messages: [{ role: 'user', content: 'Hi' }],
+    });
     expect(bodyOf(prompt([], { settings, dialect: 'openai-chat' }))).toMatchObject({
       tools: [{ type: 'web_search', size: 1 }],
       tool_choice: 'auto',
@@ -521,7 +524,10 @@ describe('tools', () => {
       type: 'function',
       function: { name: 'weather' },
     });
-    expect(choice({ type: 'web_search' } as unknown as Settings['tool_choice'])).toBeUndefined();
+    expect(choice({ type: 'custom', name: 'sql' } as unknown as Settings['tool_choice'])).toEqual({
+      type: 'custom',
+      custom: { name: 'sql' },
+    });
   });
 
   test('allowed tools are a choice at OpenAI and fewer tools elsewhere', () => {

@@ -36,6 +36,8 @@ describe('a header', () => {
     ['X-Clawhold-When-Busy', 'fork', { whenBusy: 'fork' }],
     ['x-clawhold-when-down', 'defer', { whenDown: 'defer' }],
     ['x-clawhold-when-broken', 'restart', { whenBroken: 'restart' }],
+    ['x-clawhold-drop-tools', 'true', { dropTools: true }],
+    ['x-clawhold-drop-tools', 'false', { dropTools: false }],
   ])('%s: %s comes first, and changes nothing else', (name, value, change) => {
     const others: TurnPolicy = { ...CONFIGURED, whenBroken: 'fail' };
     expect(policy({ [name]: value }, chat, others)).toEqual({ ...others, ...change });
@@ -57,6 +59,7 @@ describe('a header', () => {
     ['x-clawhold-when-busy', 'wait or fork'],
     ['x-clawhold-when-down', 'fail or defer'],
     ['x-clawhold-when-broken', 'restart or fail'],
+    ['x-clawhold-drop-tools', 'true or false'],
   ])('%s with an unknown word is refused, and the error names the known ones', (name, words) => {
     for (const value of ['Cancel', 'toString', '', 'fail, fail']) {
       const fault = thrownBy(() => policy({ [name]: value }));

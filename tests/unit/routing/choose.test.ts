@@ -32,7 +32,7 @@ const directory: Directory = {
   names: () => [],
 };
 
-const ABLE: CapabilitiesOf = () => ({ choices: true, logprobs: true });
+const ABLE: CapabilitiesOf = () => ({ choices: true, logprobs: true, lackedTools: () => [] });
 
 const chosen = (
   model: string,
@@ -40,9 +40,10 @@ const chosen = (
   {
     settings = {},
     capabilities = ABLE,
-  }: { settings?: Choice['settings']; capabilities?: CapabilitiesOf } = {},
+    policy = {},
+  }: { settings?: Choice['settings']; capabilities?: CapabilitiesOf; policy?: Choice['policy'] } = {},
 ) =>
-  choose({ model, fallbacks, vocabulary: 'openai-chat', settings }, directory, capabilities).map(
+  choose({ model, fallbacks, vocabulary: 'openai-chat', settings, policy }, directory, capabilities).map(
     candidateName,
   );
 
@@ -104,6 +105,7 @@ describe('fallbacks', () => {
       fallbacks: ['gemini/pro'],
       vocabulary: 'openai-chat',
       settings: {},
+      policy: {},
     };
     expect(choose(choice, withoutNames, ABLE).map(candidateName)).toEqual(['gemini/pro']);
   });
@@ -117,6 +119,7 @@ describe('fallbacks', () => {
     const capabilities: CapabilitiesOf = ({ provider }) => ({
       choices: provider === 'mistral',
       logprobs: provider === 'openai',
+      lackedTools: () => [],
     });
     const several = { settings: { n: 2 }, capabilities };
     expect(chosen('gemini/pro', ['openai/gpt', 'fast'], several)).toEqual(['mistral/small']);
@@ -124,6 +127,34 @@ describe('fallbacks', () => {
       'gemini/pro does not support `n`.',
     );
   });
+});
+
+describe('tools', () => {
+  const tools = [{ type: 'function', name: 'f' }, { type: 'mcp' }] as Choice['settings']['tools'];
+  const capabilities: CapabilitiesOf = ({ provider }) => ({
+    choices: true,
+    logprobs: true,
+    lackedTools: () => (provider === 'openai' ? [] : [1]),
+  });
+
+  test('skip the candidates that lack one', () => {
+    const given = { settings: { tools }, capabilities };
+    expect(chosen('gemini/pro', ['openai/gpt', 'fast'], given)).toEqual(['openai/gpt']);
+    expect(() => chosen('gemini/pro', ['fast'], given)).toThrow(
+      'gemini/pro does not support `tools[1]` (a tool of the type "mcp").',
+    );
+  });
+
+  test('skip none where the policy leaves them out', () => {
+    const given = { settings: { tools }, capabilities, policy: { dropTools: true } };
+    expect(chosen('gemini/pro', ['openai/gpt'], given)).toEqual(['gemini/pro', 'openai/gpt']);
+  });
+});
+
+test('an answer in a form that only some servers know needs one that speaks the dialect', () => {
+  const settings = { format: { type: 'grammar' } } as unknown as Choice['settings'];
+  expect(chosen('gemini/pro', ['mistral/small'], { settings })).toEqual(['mistral/small']);
+  expect(() => chosen('gemini/pro', [], { settings })).toThrow('answers of the format "grammar"');
 });
 
 test('a provider that is turned off is not reported as one without a key', () => {

@@ -57,7 +57,7 @@ function scene({ behaviour, prompt = {}, tooSmall = [], prefills = false, timeou
   const claw = ({ provider }: Candidate): Claw => ({
     provider,
     protocol: 'openai-chat',
-    capabilities: { choices: true, logprobs: true, fileUrls: true },
+    capabilities: { choices: true, logprobs: true, fileUrls: true, lackedTools: () => [] },
     prefills: () => prefills,
     call(_, inner) {
       const turns = behaviour[provider]!;

@@ -2,6 +2,7 @@ import type { Delta, Finish } from '../../../core/delta.ts';
 import { type ErrorCode, Fault } from '../../../core/errors.ts';
 import { completionId } from '../../../core/ids.ts';
 import type { Item } from '../../../core/items.ts';
+import { isServerRun } from '../../../core/tool-calls.ts';
 import type { AnsweredTurn, Asked } from '../../../core/turn.ts';
 import { dollars, type NanoDollars, type Usage } from '../../../core/usage.ts';
 import type { StreamWriter } from '../../dialect.ts';
@@ -96,7 +97,7 @@ export function toolCall(item: Item): { id: unknown; type: string; [kind: string
     return { id: item.call_id, type: 'function', function: { name: item.name, arguments: item.arguments } };
   }
   const custom = item as unknown as Record<string, unknown>;
-  if (custom.type !== 'custom_tool_call') return undefined;
+  if (custom.type !== 'custom_tool_call' || isServerRun(item)) return undefined;
   return { id: custom.call_id, type: 'custom', custom: { name: custom.name, input: custom.input ?? '' } };
 }
 

@@ -4,10 +4,9 @@ import {
   type Item,
   isFullHistory,
   type OtherPart,
-  type OtherType,
   type Part,
 } from '../../../core/items.ts';
-import type { Settings, TextFormat, Tool, ToolChoice } from '../../../core/settings.ts';
+import type { Settings, TextFormat } from '../../../core/settings.ts';
 import type { StateRef } from '../../../core/turn.ts';
 import type { ParseContext, ParsedAsk } from '../../dialect.ts';
 import {
@@ -24,21 +23,11 @@ import {
   validate,
 } from '../fields.ts';
 import { conversationRef, sessionFromHeaders, sessionRef } from '../request.ts';
-
-const functionTool = z.object({
-  type: z.literal('function'),
-  function: z.object({
-    name: z.string().min(1).max(64),
-    description: z.string().nullish(),
-    parameters: z.record(z.string(), z.unknown()).nullish(),
-    strict: z.boolean().nullish(),
-  }),
-});
+import { toTool, toToolChoice } from './tools.ts';
 
 const responseFormat = z.union(
   [
-    z.object({ type: z.enum(['text', 'json_object']) }),
-    z.object({
+    z.looseObject({
       type: z.literal('json_schema'),
       json_schema: z.object({
         name: z.string(),
@@ -47,8 +36,10 @@ const responseFormat = z.union(
         strict: z.boolean().nullish(),
       }),
     }),
+    // Some providers have further types, and further fields in these two.
+    z.looseObject({ type: z.string().refine((type) => type !== 'json_schema') }),
   ],
-  'expected `text`, `json_object`, or `json_schema` with a `json_schema` that has a name',
+  'expected an object with a type, and for `json_schema` a `json_schema` that has a name',
 );
 
 const toolChoice = z.union(
@@ -141,27 +132,9 @@ function settingsOf(body: Body): Settings {
   });
 }
 
-type ChatTool = NonNullable<Body['tools']>[number];
-
-/** The provider checks a tool of a kind that we do not know; a function is checked here. */
-function toTool(tool: ChatTool, index: number): Tool {
-  if (tool.type !== 'function') return tool as Tool & { type: OtherType };
-  const parsed = functionTool.safeParse(tool);
-  if (!parsed.success)
-    throw invalid(`tools[${index}].function`, 'an object with a name of 1 to 64 characters');
-  return { type: 'function', ...parsed.data.function };
-}
-
-function toToolChoice(choice: NonNullable<Body['tool_choice']>): ToolChoice {
-  if (typeof choice === 'string') return choice;
-  const { type } = choice;
-  const called = (choice as { function?: { name: string } }).function;
-  return type === 'function' && called ? { type: 'function', name: called.name } : (choice as ToolChoice);
-}
-
 function toFormat(format: NonNullable<Body['response_format']>): TextFormat {
-  if (format.type !== 'json_schema') return { type: format.type };
-  const { schema: inner, ...rest } = format.json_schema;
+  if (!('json_schema' in format && format.type === 'json_schema')) return format as TextFormat;
+  const { schema: inner, ...rest } = format.json_schema as { name: string; schema?: Record<string, unknown> };
   return { type: 'json_schema', ...rest, schema: inner ?? {} };
 }
 

@@ -1,0 +1,196 @@
+import type { FunctionCall, FunctionCallOutput, Item, OtherItem, OtherType, Part } from '../../core/items.ts';
+import type { Prompt, PromptItem } from '../../core/prompt.ts';
+import { isServerRun } from '../../core/tool-calls.ts';
+import type { ProtocolName } from '../claw.ts';
+import { argumentsOf } from './custom-input.ts';
+import { hostedCall, hostedOutputs, isHostedCall, jsonOf, lineOf } from './hosted-calls.ts';
+import type { ToolNames } from './names.ts';
+import type { ToolTable } from './table.ts';
+
+/** Where the calls of a history are sent. */
+export interface Destination {
+  /** The provider's id. */
+  provider: string;
+  protocol: ProtocolName;
+  table: ToolTable;
+  names: ToolNames;
+}
+
+/**
+ * The items of a prompt with calls that the provider can read:
+ * - calls of custom tools and of namespaces are calls of the functions that stand for those tools.
+ * - calls that a tool of another provider made, and those of tools that this one lacks, are function calls with
+ *   their outputs. Without an output they are one line of text.
+ * Returns `prompt.items` itself where nothing changes.
+ */
+export function readableItems(prompt: Prompt, destination: Destination): PromptItem[] {
+  const { items } = prompt;
+  if (items.every(({ item }) => isPlain(item, destination))) return items;
+  return new Writer(prompt, destination).all();
+}
+
+function isPlain(item: Item, { table, names }: Destination): boolean {
+  if (item.type === 'message' || item.type === 'reasoning' || item.type === 'function_call_output')
+    return true;
+  if (item.type !== 'function_call') return false;
+  if (item.namespace !== undefined && table.own.test('namespace')) return true;
+  const { name, namespace } = item;
+  return names.sentFor({ kind: 'function', name, namespace }) === name && namespace === undefined;
+}
+
+class Writer {
+  private readonly out: PromptItem[] = [];
+  private readonly outputs: ReadonlyMap<PromptItem, PromptItem>;
+  private readonly isOutput: ReadonlySet<PromptItem>;
+  /** Calls of the caller's tools that have no output yet, and the index in `out` of the first of them. */
+  private readonly open = new Set<string>();
+  private firstOpen = 0;
+  /** By call id: the type that the output of a call must have. */
+  private readonly outputTypes = new Map<string, string>();
+  private hosted = 0;
+
+  constructor(
+    private readonly prompt: Prompt,
+    private readonly to: Destination,
+  ) {
+    this.outputs = hostedOutputs(prompt.items.filter((entry) => !this.isUnderstood(entry)));
+    this.isOutput = new Set(this.outputs.values());
+  }
+
+  all(): PromptItem[] {
+    for (const entry of this.prompt.items) this.add(entry);
+    return this.out;
+  }
+
+  private add(entry: PromptItem): void {
+    const { item } = entry;
+    const type: string = item.type;
+    if (item.type === 'function_call') this.addCall(entry, this.named(item), 'function_call_output');
+    else if (type === 'custom_tool_call' && !isServerRun(item)) this.addCustom(entry, item as OtherItem);
+    else if (this.isOutput.has(entry)) return;
+    else if (type.endsWith('_output')) this.addOutput(entry, item as OtherItem);
+    else if (isHostedCall(item) && !this.isUnderstood(entry)) this.addHosted(entry, item as OtherItem);
+    else this.out.push(entry);
+  }
+
+  /** Whether the provider reads the item as it is: its own, or the caller's in this protocol's form. */
+  private isUnderstood({ item, origin, protocol }: PromptItem): boolean {
+    if (origin !== undefined) return origin === this.to.provider && protocol === this.to.protocol;
+    // In both of OpenAI's dialects, callers' items have the form of the Responses API.
+    if (this.to.protocol === 'openai-responses') return true;
+    const isOwn = this.prompt.dialect === this.to.protocol;
+    return this.to.protocol === 'openai-chat' ? isOwn && (item.type as string) === 'custom_tool_call' : isOwn;
+  }
+
+  private named(call: FunctionCall): FunctionCall {
+    const { table, names } = this.to;
+    const { namespace, ...rest } = call;
+    if (namespace !== undefined && table.own.test('namespace')) return call;
+    return { ...rest, name: names.sentFor({ kind: 'function', name: call.name, namespace }) };
+  }
+
+  private addCall(entry: PromptItem, item: Item, outputType: string): void {
+    const { call_id } = item as { call_id: string };
+    if (this.open.size === 0) this.firstOpen = this.beforeReasoning();
+    this.open.add(call_id);
+    this.outputTypes.set(call_id, outputType);
+    this.out.push(entry.item === item ? entry : { ...entry, item });
+  }
+
+  private addCustom(entry: PromptItem, item: OtherItem): void {
+    if (
+      this.to.table.own.test('custom') &&
+      (this.to.protocol === 'openai-responses' || this.isUnderstood(entry))
+    ) {
+      this.addCall(entry, item, 'custom_tool_call_output');
+      return;
+    }
+    const name = this.to.names.sentFor({
+      kind: 'custom',
+      name: String(item.name),
+      namespace: typeof item.namespace === 'string' ? item.namespace : undefined,
+    });
+    const { call_id, status } = item as OtherItem & { call_id: string; status?: FunctionCall['status'] };
+    const call: FunctionCall = {
+      type: 'function_call',
+      call_id,
+      name,
+      arguments: argumentsOf(String(item.input ?? '')),
+      ...(status && { status }),
+    };
+    this.addCall(entry, call, 'function_call_output');
+  }
+
+  /** An output takes the form of its call. */
+  private addOutput(entry: PromptItem, item: OtherItem): void {
+    const callId = String(item.call_id);
+    this.open.delete(callId);
+    const wanted = this.outputTypes.get(callId);
+    if (wanted === undefined || wanted === item.type) this.out.push(entry);
+    else if (wanted === 'function_call_output') {
+      this.out.push({ ...entry, item: outputOf(callId, item.output) });
+    } else this.out.push({ ...entry, item: { ...item, type: wanted as OtherType } });
+  }
+
+  private addHosted(entry: PromptItem, item: OtherItem): void {
+    const result = this.outputs.get(entry);
+    const call = hostedCall(item, result?.item as OtherItem | undefined);
+    const { origin } = entry;
+    if (call.output === undefined) {
+      const text = lineOf(call);
+      this.out.push({
+        origin,
+        item: {
+          type: 'message',
+          role: 'assistant',
+          content: [{ type: 'output_text', text, annotations: [] }],
+        },
+      });
+      return;
+    }
+    const call_id = `hosted_${++this.hosted}`;
+    const name = this.to.names.sentFor({ kind: 'function', name: call.name });
+    const pair: PromptItem[] = [
+      { origin, item: { type: 'function_call', call_id, name, arguments: objectText(call.args) } },
+      { origin, item: outputOf(call_id, call.output) },
+    ];
+    // Nothing may come between the caller's calls and their outputs.
+    if (this.open.size === 0) this.out.push(...pair);
+    else {
+      this.out.splice(this.firstOpen, 0, ...pair);
+      this.firstOpen += pair.length;
+    }
+  }
+
+  /** The index at which reasoning begins that ends with the items so far. It belongs to what follows it. */
+  private beforeReasoning(): number {
+    return this.out.findLastIndex(({ item }) => item.type !== 'reasoning') + 1;
+  }
+}
+
+/** Providers take only objects as arguments. */
+function objectText(args: string): string {
+  try {
+    const value: unknown = JSON.parse(args);
+    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return args;
+  } catch {
+    // Text that is not JSON is wrapped below.
+  }
+  return JSON.stringify({ input: args });
+}
+
+function outputOf(call_id: string, output: unknown): FunctionCallOutput {
+  return { type: 'function_call_output', call_id, output: contentOf(output) };
+}
+
+function contentOf(output: unknown): FunctionCallOutput['output'] {
+  if (typeof output === 'string') return output;
+  if (Array.isArray(output) && output.length > 0 && output.every(isPart)) return output;
+  const { type, image_url } = (output ?? {}) as { type?: unknown; image_url?: unknown };
+  if (type === 'computer_screenshot' && typeof image_url === 'string')
+    return [{ type: 'input_image', image_url }];
+  return jsonOf(output);
+}
+
+const isPart = (value: unknown): value is Part =>
+  /^input_(text|image|file)$/.test(String((value as { type?: unknown } | null)?.type));

@@ -1,0 +1,69 @@
+import { z } from 'zod';
+import type { OtherType } from '../../../core/items.ts';
+import type { Tool, ToolChoice } from '../../../core/settings.ts';
+import { invalid, isRecord } from '../fields.ts';
+
+type Fields = Record<string, unknown>;
+
+const functionTool = z.looseObject({
+  name: z.string().min(1).max(64),
+  description: z.string().nullish(),
+  parameters: z.record(z.string(), z.unknown()).nullish(),
+  strict: z.boolean().nullish(),
+});
+const FUNCTION_FIELDS = new Set(Object.keys(functionTool.shape));
+
+const customTool = z.looseObject({
+  name: z.string().min(1).max(64),
+  description: z.string().nullish(),
+  format: z.looseObject({ type: z.string() }).nullish(),
+});
+
+/**
+ * A tool of a chat request in canonical form, which is flat. Fields of `function` that the canonical form does not
+ * have stay under `function`; fields beside it (`cache_control`…) stay beside the name. The provider checks a tool
+ * of a kind that we do not know.
+ */
+export function toTool(tool: { type: string; [field: string]: unknown }, index: number): Tool {
+  if (tool.type === 'function') return toFunction(tool, index);
+  if (tool.type === 'custom' && isRecord(tool.custom)) return toCustom(tool, index);
+  return tool as Tool & { type: OtherType };
+}
+
+function toFunction({ type: _, function: given, ...beside }: Fields, index: number): Tool {
+  const parsed = functionTool.safeParse(given);
+  if (!parsed.success)
+    throw invalid(`tools[${index}].function`, 'an object with a name of 1 to 64 characters');
+  const known: Fields = {};
+  const further: Fields = {};
+  for (const [key, value] of Object.entries(parsed.data)) {
+    (FUNCTION_FIELDS.has(key) ? known : further)[key] = value;
+  }
+  const inside = Object.keys(further).length > 0 ? { function: further } : {};
+  return { ...beside, type: 'function', ...known, ...inside } as Tool;
+}
+
+/** Chat holds a grammar one level deeper than the Responses API does. */
+function toCustom({ type: _, custom, ...beside }: Fields, index: number): Tool {
+  const parsed = customTool.safeParse(custom);
+  if (!parsed.success) throw invalid(`tools[${index}].custom`, 'an object with a name of 1 to 64 characters');
+  const { format, ...rest } = parsed.data;
+  const flat = format && isRecord(format.grammar) ? { type: format.type, ...format.grammar } : format;
+  return { ...beside, type: 'custom' as OtherType, ...rest, ...(flat && { format: flat }) };
+}
+
+/** A choice of a chat request in canonical form: `{type, name}`, and `{type: 'allowed_tools', mode, tools}`. */
+export function toToolChoice(choice: string | { type: string; [field: string]: unknown }): ToolChoice {
+  if (typeof choice === 'string') return choice as ToolChoice;
+  if (choice.type !== 'allowed_tools' || !isRecord(choice.allowed_tools)) return named(choice) as ToolChoice;
+  const { mode, tools } = choice.allowed_tools;
+  const flat = Array.isArray(tools) ? tools.map(named) : [];
+  return { type: 'allowed_tools' as OtherType, mode, tools: flat };
+}
+
+/** `{type: 'function', function: {name}}` without its inner object. */
+function named(choice: unknown): unknown {
+  if (!isRecord(choice) || typeof choice.type !== 'string') return choice;
+  const inner = choice[choice.type];
+  return isRecord(inner) && typeof inner.name === 'string' ? { type: choice.type, name: inner.name } : choice;
+}
