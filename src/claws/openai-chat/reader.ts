@@ -166,8 +166,10 @@ function start(state: AnswerState, chunk: Json): void {
 function readChoice(state: AnswerState, raw: Json, field: PayloadField): void {
   const choice = choiceAt(state, choiceIndex(raw));
   const payload = field === 'delta' ? (raw.delta ?? raw.message) : (raw.message ?? raw.delta);
-  if (isObject(payload)) readMessage(state, choice, { message: payload, logprobs: raw.logprobs });
-  else if (textOf(raw.finish_reason) === undefined) throw malformed(`a choice has no \`${field}\``, raw);
+  if (isObject(payload)) {
+    const isLast = textOf(raw.finish_reason) !== undefined;
+    readMessage(state, choice, { message: payload, logprobs: raw.logprobs, isLast });
+  } else if (textOf(raw.finish_reason) === undefined) throw malformed(`a choice has no \`${field}\``, raw);
   for (const key in raw) {
     if (CHOICE_FIELDS.has(key) || raw[key] === null) continue;
     choice.extra ??= {};
@@ -194,7 +196,7 @@ function choiceIndex(raw: Json): number {
 function readMessage(
   state: AnswerState,
   choice: ChoiceState,
-  { message, logprobs }: { message: Json; logprobs: unknown },
+  { message, logprobs, isLast }: { message: Json; logprobs: unknown; isLast: boolean },
 ): void {
   if (message.reasoning_details || message.reasoning_content || message.reasoning) {
     readReasoning(state, choice, message);
@@ -206,8 +208,8 @@ function readMessage(
   for (const key in message) {
     if (!MESSAGE_FIELDS.has(key)) keepInMessage(choice, key, message[key]);
   }
-  if (message.tool_calls) readCalls(state, choice, message.tool_calls);
-  else if (message.function_call) readLegacyCall(state, choice, message.function_call);
+  if (message.tool_calls) readCalls(state, choice, message.tool_calls, isLast);
+  else if (message.function_call) readLegacyCall(state, choice, message.function_call, isLast);
 }
 
 /**
