@@ -18,8 +18,13 @@ export function readStream(prompt: Prompt): StreamReader {
       return out;
     },
     end() {
-      if (!state.ended) throw malformed('the event `message_stop`', 'the end of the stream');
-      return [];
+      const out: Delta[] = [];
+      if (state.ended) return out;
+      // Some compatible servers leave `message_stop` out. The reason to stop is the last that they say.
+      if (state.stopReason === null) throw malformed('the event `message_stop`', 'the end of the stream');
+      closeBlocks(state, out);
+      endAnswer(state, out);
+      return out;
     },
   };
 }
@@ -86,8 +91,17 @@ function changeMessage(state: AnswerState, event: Wire, out: Delta[]): void {
 
 function stopMessage(state: AnswerState, event: Wire, out: Delta[]): void {
   expectOpen(state, event);
-  if (state.blocks.size > 0) throw malformed('every content block to stop before the message', event);
+  if (state.blocks.size > 0 && state.stopReason === null) {
+    throw malformed('every content block to stop before the message', event);
+  }
+  closeBlocks(state, out);
   endAnswer(state, out);
+}
+
+/** Ends the blocks that did not stop before the message did. */
+function closeBlocks(state: AnswerState, out: Delta[]): void {
+  for (const block of state.blocks.values()) block.close(out);
+  state.blocks.clear();
 }
 
 function fail(_state: AnswerState, event: Wire): void {

@@ -35,16 +35,18 @@ export function chatReader(prompt: Prompt): StreamReader {
     push(event) {
       if (ended || event.data === '') return [];
       if (event.data.startsWith('[') && event.data.trim() === END) {
+        const last = finishAnswer(state);
         ended = true;
-        return finishAnswer(state);
+        return last;
       }
       readChunk(state, parse(event, state.started), 'delta');
       return drain(state);
     },
     end() {
       if (ended) return [];
+      const last = closed(state, expected);
       ended = true;
-      return closed(state, expected);
+      return last;
     },
   };
 }
