@@ -1,5 +1,6 @@
 import type { Delta } from '../../core/delta.ts';
 import type { Prompt, SseEvent, StreamReader } from '../claw.ts';
+import { laterUsage } from '../usage.ts';
 import { type AnswerState, finishOf, newAnswer, type OpenBlock, usageOf } from './answer.ts';
 import { closeMessage, openBlock } from './blocks.ts';
 import { faultOfError } from './fault.ts';
@@ -160,11 +161,9 @@ function beginAnswer(state: AnswerState, message: Wire, out: Delta[]): void {
 function noteOutcome(state: AnswerState, { stop_reason, usage }: Wire, out: Delta[]): void {
   if (typeof stop_reason === 'string') state.stopReason = stop_reason;
   if (usage === undefined || usage === null) return;
-  state.usage = { ...state.usage, ...otherFields(objectAt(usage, 'usage'), NO_FIELDS) };
+  state.usage = laterUsage(state.usage, objectAt(usage, 'usage'));
   out.push({ type: 'usage', usage: usageOf(state.usage) });
 }
-
-const NO_FIELDS: ReadonlySet<string> = new Set();
 
 function endAnswer(state: AnswerState, out: Delta[]): void {
   closeMessage(state, out);

@@ -273,6 +273,17 @@ describe('anthropic answer: envelope', () => {
     });
   });
 
+  test('later usage with zeros does not erase earlier counts', () => {
+    const first = { input_tokens: 10, cache_creation: { ephemeral_5m_input_tokens: 4 }, output_tokens: 1 };
+    const last = { input_tokens: 0, cache_creation: { ephemeral_5m_input_tokens: 0 }, output_tokens: 7 };
+    const { usage } = read([
+      { ...START, message: { ...START.message, usage: first } },
+      { ...ended('end_turn'), usage: last },
+      STOP,
+    ]);
+    expect(usage).toMatchObject({ input: 10, output: 7, raw: { ...first, output_tokens: 7 } });
+  });
+
   test('pings, unknown events and a repeated start are ignored', () => {
     const folded = read([
       START,

@@ -567,6 +567,28 @@ describe('usage', () => {
   });
 });
 
+test('later usage with zeros or without counts does not erase earlier counts', () => {
+  const usage = { prompt_tokens: 10, completion_tokens: 4, prompt_tokens_details: { cached_tokens: 3 } };
+  const laters = [
+    { prompt_tokens: 0, completion_tokens: 0, total_tokens: 0, prompt_tokens_details: { cached_tokens: 0 } },
+    { completion_tokens: 4, prompt_tokens_details: null },
+    {},
+  ];
+  for (const later of laters) {
+    for (const events of [
+      [{ ...chunk({ content: 'a' }), usage }, end(), { choices: [], usage: later }],
+      [chunk({ content: 'a' }, { usage }), { ...end(), usage: later }],
+      [{ ...chunk({ content: 'a' }), usage }, chunk({}, { finish_reason: 'stop', usage: later })],
+      [
+        { ...chunk({ content: 'a' }), usage: later },
+        { ...end(), usage },
+      ],
+    ]) {
+      expect(folded(events).usage).toMatchObject({ input: 10, output: 4, cacheRead: 3 });
+    }
+  }
+});
+
 describe('malformed answers', () => {
   const reader = () => openaiChat.reader(promptFor(openaiChat, true));
 
