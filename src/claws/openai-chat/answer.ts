@@ -9,6 +9,7 @@ import { isObject, type Json, type ReasoningNative } from './wire.ts';
 export interface OpenCall {
   /** The provider's number of the call, if it gives one. */
   position?: number;
+  /** The provider's id. The call of an answer without ids has a generated one only in its item. */
   id?: string;
   kind: 'function' | 'custom';
   name?: string;

@@ -112,9 +112,9 @@ function findCall(choice: ChoiceState, { id, name, position, text }: PieceParts)
       ? choice.calls.at(-1)
       : choice.calls.findLast((known) => known.position === position);
   if (call?.name === undefined || name === undefined) return call;
-  const hasOtherId = id !== undefined && call.id !== undefined && id !== call.id;
-  const isAnother = hasOtherId || name !== call.name || (call.object.isComplete && text !== undefined);
-  return isAnother ? undefined : call;
+  if (name !== call.name) return undefined;
+  if (id !== undefined && call.id !== undefined) return id === call.id ? call : undefined;
+  return call.object.isComplete && text?.trimStart().startsWith('{') ? undefined : call;
 }
 
 function addCall(choice: ChoiceState, { kind, position }: PieceParts): OpenCall {
@@ -127,20 +127,21 @@ function startCall(state: AnswerState, choice: ChoiceState, call: OpenCall, name
   closeReasoning(state, choice);
   call.name = name;
   // Some servers leave ids out. Ids must be unique within a session, so the answer's id is a part of them.
-  call.id ??= `call_${state.answerId}_${choice.choice}_${choice.calls.indexOf(call)}`;
+  const call_id = call.id ?? `call_${state.answerId}_${choice.choice}_${choice.calls.indexOf(call)}`;
   call.index = openItem(
     state,
     choice,
     call.kind === 'custom'
-      ? { type: 'custom_tool_call' as '(any other)', call_id: call.id, name, input: '' }
-      : { type: 'function_call', call_id: call.id, name, arguments: '' },
+      ? { type: 'custom_tool_call' as '(any other)', call_id, name, input: '' }
+      : { type: 'function_call', call_id, name, arguments: '' },
   );
   if (call.text !== '') state.out.push({ type: 'arguments-delta', index: call.index, text: call.text });
 }
 
-/** Returns the part of the text that begins another object. */
+/** Returns the part of the text that begins another object. A call with an id of its own has all of the text. */
 function addText(state: AnswerState, call: OpenCall, text: string): string {
-  const end = call.kind === 'custom' ? text.length : call.object.endIn(text);
+  const objectEnd = call.object.endIn(text);
+  const end = call.kind === 'custom' || call.id !== undefined ? text.length : objectEnd;
   const own = text.slice(0, end);
   call.text += own;
   if (own !== '' && call.index !== undefined) {

@@ -313,6 +313,16 @@ describe('tool calls', () => {
     },
   );
 
+  test('a call with an id has all pieces without an id and a name', () => {
+    expect(
+      calls([
+        call({ index: 0, id: 'c1', ...fn('a', '{}') }),
+        call({ index: 0, ...fn(undefined, '{"x"') }),
+        end(),
+      ]),
+    ).toEqual([['c1', 'a', '{}{"x"']]);
+  });
+
   test('a name that is repeated with every piece begins no other call', () => {
     expect(
       calls([
