@@ -112,8 +112,8 @@ function findCall(choice: ChoiceState, { id, name, position, text }: PieceParts)
       ? choice.calls.at(-1)
       : choice.calls.findLast((known) => known.position === position);
   if (call?.name === undefined || name === undefined) return call;
-  if (name !== call.name) return undefined;
   if (id !== undefined && call.id !== undefined) return id === call.id ? call : undefined;
+  if (name !== call.name) return undefined;
   return call.object.isComplete && text?.trimStart().startsWith('{') ? undefined : call;
 }
 
