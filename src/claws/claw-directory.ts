@@ -162,6 +162,7 @@ export class ClawDirectory implements Directory {
       contextLimit: override?.context ?? facts?.context,
       outputLimit: override?.output ?? facts?.output,
       price: priceOf(override, facts),
+      reasons: facts?.reasoning,
     };
   }
 }

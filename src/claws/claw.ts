@@ -36,6 +36,8 @@ export interface Capabilities extends ProtocolCapabilities {
  *   the answer was malformed or ended without the end mark of its protocol; `provider_error` when the
  *   provider reported a failure in its stream. A cut answer never ends normally.
  * An abort of `signal` stops the provider's work and ends the iteration with the signal's reason.
+ * `heard` is called for everything of the answer's body that arrives: for what becomes deltas, and for
+ * comments and pings that show that the provider is alive. Headers do not count.
  */
 export interface Claw {
   /** The provider's id, the first half of `provider/model`. */
@@ -52,7 +54,7 @@ export interface Claw {
    * `false` for a prompt that does not continue an answer.
    */
   prefills(prompt: Prompt): boolean;
-  call(prompt: Prompt, signal: AbortSignal): AsyncIterable<readonly Delta[]>;
+  call(prompt: Prompt, signal: AbortSignal, heard?: () => void): AsyncIterable<readonly Delta[]>;
 }
 
 /** How an OpenAI-compatible provider differs from OpenAI. Each field is a fact about the provider's API. */

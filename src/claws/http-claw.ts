@@ -1,5 +1,6 @@
 import type { Delta } from '../core/delta.ts';
-import { type ErrorCode, Fault } from '../core/errors.ts';
+import { callFailureOf, Fault } from '../core/errors.ts';
+import { AnswerBody, isKeepAlive } from './answer-body.ts';
 import type { Claw, Prompt, Provider, SseEvent, StreamReader, WireProtocol, WireRequest } from './claw.ts';
 import { beginningOf, instructed, prefilled } from './continuation.ts';
 import { lackedTools, toolTable } from './tools/table.ts';
@@ -20,9 +21,6 @@ export interface HttpClawParts {
   fetch: Fetch;
   connect: Connect;
 }
-
-/** Failures of the connection. They may come after an answer is complete. */
-const CONNECTION_LOST = new Set<ErrorCode>(['stream_interrupted', 'provider_timeout']);
 
 /** In characters. The beginning of an error page is enough to classify it. */
 const MAX_ERROR_BODY = 64 * 1024;
@@ -46,17 +44,22 @@ export function httpClaw(parts: HttpClawParts): Claw {
       lackedTools: (tools, vocabulary) => lackedTools(tools, table, vocabulary === protocol.name),
     },
     prefills: (prompt) => prefills(translated(prompt, api).prompt),
-    async *call(asked, signal) {
+    async *call(asked, signal, heard = () => {}) {
       const { prompt: wanted, restore } = translated(asked, api);
       const prompt = wanted.continues ? continued(wanted) : wanted;
       const response = await send(parts, protocol.request(prompt, provider), signal);
       if (!response.ok) throw await refusal(protocol, response);
-      if (prompt.stream && isEventStream(response)) {
-        for await (const burst of readStream(response, protocol, prompt, signal)) {
+      const body = new AnswerBody(response);
+      const format = await unbroken(body.format(heard), signal);
+      if (format === 'events') {
+        for await (const burst of readStream(body, protocol.reader(prompt), signal, heard)) {
           const restored = restore(burst);
           if (restored.length > 0) yield restored;
         }
-      } else yield restore(protocol.answer(await readJson(response, provider, signal), prompt));
+        return;
+      }
+      const answer = parseJson(await unbroken(body.text(), signal), response, provider);
+      yield restore(protocol.answer(answer, prompt));
     },
   };
 }
@@ -105,10 +108,6 @@ function describe(error: unknown): string {
   return typeof code === 'string' ? code : error.name;
 }
 
-function isEventStream(response: Response): boolean {
-  return response.headers.get('content-type')?.startsWith('text/event-stream') ?? false;
-}
-
 async function refusal(protocol: WireProtocol, response: Response): Promise<Fault> {
   const text = (await response.text().catch(() => '')).slice(0, MAX_ERROR_BODY);
   let body: unknown = text;
@@ -120,40 +119,42 @@ async function refusal(protocol: WireProtocol, response: Response): Promise<Faul
   return protocol.fault(response.status, body, response.headers);
 }
 
-async function readJson(response: Response, provider: Provider, signal: AbortSignal): Promise<unknown> {
-  let text: string;
+/** What is read from the body of an answer; a failure means that the connection broke. */
+async function unbroken<T>(read: Promise<T>, signal: AbortSignal): Promise<T> {
   try {
-    text = await response.text();
+    return await read;
   } catch (error) {
     if (signal.aborted) throw signal.reason;
     throw interrupted(error);
   }
+}
+
+function parseJson(text: string, { status }: Response, provider: Provider): unknown {
   try {
     return JSON.parse(text);
   } catch {
     throw new Fault(
       'provider_protocol_error',
-      `${provider.id} answered ${response.status} with text that is not JSON; a JSON object was expected.`,
+      `${provider.id} answered ${status} with text that is not JSON; a JSON object was expected.`,
       { raw: text.slice(0, 1000) },
     );
   }
 }
 
 async function* readStream(
-  response: Response,
-  protocol: WireProtocol,
-  prompt: Prompt,
+  body: AnswerBody,
+  reader: StreamReader,
   signal: AbortSignal,
+  heard: () => void,
 ): AsyncGenerator<readonly Delta[]> {
-  const reader = protocol.reader(prompt);
   const parser = new SseParser();
   const decoder = new TextDecoder();
-  const body = response.body!.getReader();
   let ended = false;
   try {
     while (!ended) {
       const { done, value } = await body.read();
       ended = done;
+      if (!done) heard();
       const events = parser.push(done ? decoder.decode() : decoder.decode(value, { stream: true }));
       const { deltas, failure } = readEvents(reader, events);
       if (deltas.length > 0) yield deltas;
@@ -168,16 +169,16 @@ async function* readStream(
     if (last.length > 0) yield last;
   } finally {
     // Frees the connection when the consumer stops early. Otherwise Bun keeps the socket of the unread body.
-    if (!ended) body.cancel().catch(() => {});
+    if (!ended) body.cancel();
   }
 }
 
 /**
- * The last deltas of an answer whose connection broke or timed out after the answer was complete.
- * Undefined for an incomplete answer and for any other failure.
+ * The last deltas of an answer whose call failed after the provider said how the answer ends: nothing of it
+ * is missing. Undefined for an incomplete answer, and where the turn was stopped.
  */
 function endOf(reader: StreamReader, failure: unknown): Delta[] | undefined {
-  if (!(failure instanceof Fault) || !CONNECTION_LOST.has(failure.code)) return undefined;
+  if (callFailureOf(failure) === undefined) return undefined;
   try {
     return reader.end();
   } catch {
@@ -189,7 +190,10 @@ function endOf(reader: StreamReader, failure: unknown): Delta[] | undefined {
 function readEvents(reader: StreamReader, events: SseEvent[]): { deltas: Delta[]; failure?: unknown } {
   const deltas: Delta[] = [];
   try {
-    for (const event of events) for (const delta of reader.push(event)) deltas.push(delta);
+    for (const event of events) {
+      if (isKeepAlive(event)) continue;
+      for (const delta of reader.push(event)) deltas.push(delta);
+    }
     return { deltas };
   } catch (failure) {
     return { deltas, failure };

@@ -40,22 +40,31 @@ export function faultOf(code: ErrorCode, message: string, detail: StatusDetail =
   return new Fault(code, message, { raw: detail.raw, retryAfter: retryAfterOf(detail.headers) });
 }
 
-/** Whole seconds, rounded up. Undefined when the headers hold no valid time. */
-export function retryAfterOf(headers: Headers | undefined): number | undefined {
+/**
+ * Whole seconds, rounded up, at most one day. Undefined when the headers hold no valid time. `now` is used
+ * for a date when the provider does not send its own (`Date`); in milliseconds.
+ */
+export function retryAfterOf(headers: Headers | undefined, now = Date.now()): number | undefined {
   if (!headers) return undefined;
   const milliseconds = headers.get('retry-after-ms');
-  if (milliseconds) return wholeSeconds(Number(milliseconds) / 1000);
+  const exact = milliseconds ? wholeSeconds(Number(milliseconds) / 1000) : undefined;
   const value = headers.get('retry-after');
-  if (!value) return undefined;
+  if (exact !== undefined || !value) return exact;
   const seconds = Number(value);
-  return wholeSeconds(Number.isNaN(seconds) ? secondsUntil(value, headers.get('date')) : seconds);
+  return wholeSeconds(Number.isNaN(seconds) ? secondsUntil(value, headers.get('date'), now) : seconds);
 }
 
-/** Both times come from the provider, so a wrong clock on this machine does no harm. */
-function secondsUntil(date: string, now: string | null): number {
-  return (Date.parse(date) - Date.parse(now ?? '')) / 1000;
+/** Where both times come from the provider, a wrong clock on this machine does no harm. */
+function secondsUntil(date: string, sent: string | null, now: number): number {
+  const start = Date.parse(sent ?? '');
+  return (Date.parse(date) - (Number.isNaN(start) ? now : start)) / 1000;
 }
 
-function wholeSeconds(seconds: number): number | undefined {
-  return Number.isFinite(seconds) && seconds >= 0 ? Math.ceil(seconds) : undefined;
+/** The longest limits of providers are for a day. A longer time is a mistake, and clients would obey it. */
+const LONGEST_RETRY_SECONDS = 86_400;
+
+/** A time to wait as `Fault.retryAfter` holds it. Undefined for a time that is invalid or in the past. */
+export function wholeSeconds(seconds: number): number | undefined {
+  if (!Number.isFinite(seconds) || seconds < 0) return undefined;
+  return Math.min(Math.ceil(seconds), LONGEST_RETRY_SECONDS);
 }

@@ -246,8 +246,16 @@ const timeouts = section({
   first_token_ms: wholeNumber(1, DAY_MS).default(120_000).meta({
     description: 'The time from the request until the answer begins.',
   }),
+  sign_of_life_ms: wholeNumber(1, DAY_MS)
+    .default(25_000)
+    .meta({
+      description:
+        'The time before the answer begins in which a stream must show a sign of life: an event, a comment or ' +
+        'a ping. Then the next model is called. It holds while another model can be called, and not for models ' +
+        'that are known to reason in silence.',
+    }),
   idle_ms: wholeNumber(1, DAY_MS).default(60_000).meta({
-    description: 'The time between two parts of a streamed answer.',
+    description: 'The time between two signs of life of an answer that has begun.',
   }),
   total_ms: wholeNumber(1, DAY_MS).default(1_800_000).meta({ description: 'The time for the whole answer.' }),
 });

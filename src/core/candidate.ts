@@ -12,6 +12,8 @@ export interface Candidate {
   /** The most tokens that the model can generate, where known. */
   outputLimit?: number;
   price?: Price;
+  /** The model can reason before it answers, where known. */
+  reasons?: boolean;
 }
 
 /** What callers see: `provider/model`. */

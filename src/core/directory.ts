@@ -15,7 +15,7 @@ export interface Service {
 }
 
 /** What is known about a model at a provider. */
-export type ModelLimits = Pick<Candidate, 'contextLimit' | 'outputLimit' | 'price'>;
+export type ModelLimits = Pick<Candidate, 'contextLimit' | 'outputLimit' | 'price' | 'reasons'>;
 
 /** What can be called here. */
 export interface Directory {

@@ -109,6 +109,10 @@ export const ERRORS = {
   invalid_stream_id: bad(400, 'Use 1 to 256 letters, digits and `_ - .`, or leave `stream_id` out.'),
   websocket_stream_limit_reached: bad(400, 'Use the name of an earlier lane, or open another socket.'),
   body_too_large: bad(413, 'Send a smaller body, or raise `limits.body_bytes` in the configuration.'),
+  unsupported_content_encoding: bad(
+    415,
+    'Send the body as it is, or compressed once with zstd, gzip, deflate or br.',
+  ),
   provider_auth_failed: failedCall(
     { lasts: 'final', concerns: 'credential' },
     server(502, "The provider refused the gateway's own key; the operator should replace it."),

@@ -1,3 +1,4 @@
+import type { Candidate } from '../core/candidate.ts';
 import type { Delta } from '../core/delta.ts';
 import { callFailureOf, Fault, faultOf } from '../core/errors.ts';
 import type { Emit, GatewayEvent } from '../core/events.ts';
@@ -35,7 +36,9 @@ export const callFailed = (
 export interface Timeouts {
   /** From the call to the first delta. An answer that is not streamed has no first delta before its last one. */
   readonly firstTokenMs: number;
-  /** Between two bursts. */
+  /** Until the first delta: between two signs of life (`Call.heard`), the first one counted from the call. */
+  readonly signOfLifeMs: number;
+  /** From the first delta on: between two signs of life. */
   readonly idleMs: number;
   readonly totalMs: number;
 }
@@ -43,12 +46,14 @@ export interface Timeouts {
 /** Bounds each call in time. `timeouts` is called for each call, so that a new configuration takes effect at once. */
 export function timeLimits(timeouts: () => Timeouts): Interceptor {
   return (next) => async (call) => {
-    const { firstTokenMs, idleMs, totalMs } = timeouts();
-    const limits = { firstTokenMs: call.prompt.stream ? firstTokenMs : totalMs, idleMs, totalMs };
-    const deadline = new Deadline(limits, call.signal);
+    const deadline = new Deadline(limitsOf(call, timeouts()), call.signal);
+    const heard = () => {
+      deadline.heard();
+      call.heard();
+    };
     try {
-      const answer = await next({ ...call, signal: deadline.signal });
-      deadline.touch();
+      const answer = await next({ ...call, signal: deadline.signal, heard });
+      deadline.begin();
       return { ...answer, rest: watched(answer.rest, deadline) };
     } catch (failure) {
       deadline.clear();
@@ -57,14 +62,32 @@ export function timeLimits(timeouts: () => Timeouts): Interceptor {
   };
 }
 
-/** The same bursts; each of them restarts the idle limit of the deadline. */
+/**
+ * The last candidate has all the time there is: silence may mean that it works. It also has it for a whole
+ * answer, before which nothing comes.
+ */
+function limitsOf({ prompt, candidate, remaining }: Call, timeouts: Timeouts): Timeouts {
+  if (!prompt.stream) return { ...timeouts, firstTokenMs: timeouts.totalMs, signOfLifeMs: Infinity };
+  const isLeftInSilence = remaining > 0 && !reasonsInSilence(candidate);
+  return isLeftInSilence ? timeouts : { ...timeouts, signOfLifeMs: Infinity };
+}
+
+/**
+ * Chat completions and Gemini send nothing while a model reasons, unless they show its thoughts. The Responses
+ * API and Anthropic send their first event at once.
+ */
+function reasonsInSilence({ protocol, reasons }: Candidate): boolean {
+  return reasons === true && (protocol === 'openai-chat' || protocol === 'gemini');
+}
+
+/** The same bursts; each of them is a sign of life. */
 function watched(rest: AsyncIterator<readonly Delta[]>, deadline: Deadline): AsyncIterator<readonly Delta[]> {
   return {
     async next() {
       try {
         const burst = await rest.next();
         if (burst.done) deadline.clear();
-        else deadline.touch();
+        else deadline.heard();
         return burst;
       } catch (failure) {
         deadline.clear();
@@ -80,13 +103,14 @@ function watched(rest: AsyncIterator<readonly Delta[]>, deadline: Deadline): Asy
 }
 
 /**
- * Bounds one call in time: until its first delta, between bursts, and in all. When a limit passes, the
- * signal aborts with `provider_timeout`. A call has one timer, not one for each delta.
+ * Bounds one call in time: until its first delta, between signs of life, and in all. When a limit passes,
+ * the signal aborts with `provider_timeout`. A call has one timer, not one for each delta.
  */
 export class Deadline {
   private readonly controller = new AbortController();
   private readonly startedAt: number;
-  private heardAt: number | undefined;
+  private heardAt: number;
+  private hasBegun = false;
   private timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(
@@ -94,6 +118,7 @@ export class Deadline {
     private readonly outer: AbortSignal,
   ) {
     this.startedAt = performance.now();
+    this.heardAt = this.startedAt;
     if (outer.aborted) this.controller.abort(outer.reason);
     outer.addEventListener('abort', this.stop);
     this.arm();
@@ -104,8 +129,14 @@ export class Deadline {
     return this.controller.signal;
   }
 
-  /** The provider has sent something. */
-  touch(): void {
+  /** The first delta has come. */
+  begin(): void {
+    this.hasBegun = true;
+    this.heard();
+  }
+
+  /** The provider has shown a sign of life. */
+  heard(): void {
     this.heardAt = performance.now();
   }
 
@@ -129,19 +160,22 @@ export class Deadline {
     this.timer = setTimeout(this.check, Math.max(1, Math.min(wait, this.limits.idleMs)));
   }
 
+  /** The limit that passes first if nothing more comes. */
   private next(): { at: number; message: string } {
-    const { firstTokenMs, idleMs, totalMs } = this.limits;
+    const { firstTokenMs, signOfLifeMs, idleMs, totalMs } = this.limits;
     const total = {
       at: this.startedAt + totalMs,
       message: `The answer was not complete within ${totalMs} ms.`,
     };
-    const quiet =
-      this.heardAt === undefined
-        ? {
-            at: this.startedAt + firstTokenMs,
-            message: `The provider sent nothing within ${firstTokenMs} ms.`,
-          }
-        : { at: this.heardAt + idleMs, message: `The provider sent nothing more for ${idleMs} ms.` };
-    return quiet.at < total.at ? quiet : total;
+    const firstToken = {
+      at: this.startedAt + firstTokenMs,
+      message: `The answer did not begin within ${firstTokenMs} ms.`,
+    };
+    const silence = {
+      at: this.heardAt + (this.hasBegun ? idleMs : signOfLifeMs),
+      message: `The provider sent nothing for ${this.hasBegun ? idleMs : signOfLifeMs} ms.`,
+    };
+    const limits = this.hasBegun ? [total, silence] : [total, firstToken, silence];
+    return limits.reduce((first, limit) => (limit.at < first.at ? limit : first));
   }
 }

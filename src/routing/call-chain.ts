@@ -9,11 +9,15 @@ export interface Call {
   prompt: Prompt;
   /** Aborted when the turn should stop, or by a part of the chain. */
   signal: AbortSignal;
+  /** Called when the provider shows that it is alive (`Claw.call`). */
+  heard(): void;
   /** The turn that is being answered, and the name of its caller's key. */
   trace: TurnTrace;
   key: string;
   /** Counts the calls that were made for this answer, over all candidates; the end of the chain counts them. */
   count: { calls: number };
+  /** How many other candidates may be called if this one fails. */
+  remaining: number;
 }
 
 /** An answer that has begun: from its first burst on, the candidate is committed. */

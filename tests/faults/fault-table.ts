@@ -63,14 +63,14 @@ export const FAULTS: readonly FaultRow[] = [
     twoModels: SECOND_CALL,
   },
   {
-    what: 'The stream ends without its last event, once',
-    model: 'anthropic/once-no-done',
+    what: 'The stream ends without its last events, once',
+    model: 'anthropic/once-no-finish',
     oneModel: ['whole · 2', 'whole · 1'],
     twoModels: ['whole · 2', 'whole · 1'],
   },
   {
     what: '… every time',
-    model: 'anthropic/no-done',
+    model: 'anthropic/no-finish',
     oneModel: ['provider_protocol_error · 5', 'whole · 1'],
     twoModels: ['whole · 2 + 1', 'whole · 1'],
   },
@@ -81,7 +81,13 @@ export const FAULTS: readonly FaultRow[] = [
     twoModels: WHOLE,
   },
   {
-    what: '… and without a finish reason, once',
+    what: '… and an Anthropic stream without `message_stop`, but with a stop reason',
+    model: 'anthropic/no-done',
+    oneModel: WHOLE,
+    twoModels: WHOLE,
+  },
+  {
+    what: 'A chat stream ends without `[DONE]` and without a finish reason, once',
     model: 'groq/once-no-finish',
     oneModel: ['whole · 2', 'whole · 1'],
     twoModels: ['whole · 2', 'whole · 1'],
@@ -94,7 +100,7 @@ export const FAULTS: readonly FaultRow[] = [
   },
   {
     what: '… every time',
-    model: 'openai/garbage-3',
+    model: 'openai/garbage-1',
     oneModel: ['provider_protocol_error · 5', '502 provider_protocol_error · 2'],
     twoModels: SECOND_MODEL_LATER,
   },
@@ -112,7 +118,7 @@ export const FAULTS: readonly FaultRow[] = [
   },
   {
     what: '… every time',
-    model: 'openai/error-3',
+    model: 'openai/error-1',
     oneModel: ['provider_error · 5', '502 provider_error · 2'],
     twoModels: SECOND_MODEL_LATER,
   },

@@ -7,6 +7,10 @@ export interface DictatedCall {
   received: string[];
   body: Json;
   say(text: string): void;
+  /** Sends the headers of a stream. */
+  openStream(): void;
+  /** Sends a comment, which is no part of the answer. */
+  ping(): void;
   /** Calls a tool. The arguments may be incomplete. */
   callTool(name: string, args: string): void;
   /** Ends the answer properly. */
@@ -93,6 +97,21 @@ class Dictated implements DictatedCall {
     this.send({ delta: { role: 'assistant', content: text }, finish_reason: null });
   }
 
+  openStream(): void {
+    if (this.controller) return;
+    const body = new ReadableStream<Uint8Array>({
+      start: (controller) => {
+        this.controller = controller;
+      },
+      cancel: () => this.hungUp.resolve(),
+    });
+    this.answer.resolve(new Response(body, { headers: SSE }));
+  }
+
+  ping(): void {
+    this.write(': ping\n\n');
+  }
+
   callTool(name: string, args: string): void {
     const call = { id: `call_${name}`, type: 'function', function: { name, arguments: args } };
     const index = this.tools.push(call) - 1;
@@ -141,15 +160,7 @@ class Dictated implements DictatedCall {
   }
 
   private write(text: string): void {
-    if (!this.controller) {
-      const body = new ReadableStream<Uint8Array>({
-        start: (controller) => {
-          this.controller = controller;
-        },
-        cancel: () => this.hungUp.resolve(),
-      });
-      this.answer.resolve(new Response(body, { headers: SSE }));
-    }
+    this.openStream();
     try {
       this.controller!.enqueue(new TextEncoder().encode(text));
     } catch {

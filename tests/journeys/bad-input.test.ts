@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'bun:test';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync, zstdCompressSync } from 'node:zlib';
 import { temporaryDirectory } from '../harness/gateway.ts';
 import { unfinishedTurns } from '../harness/journal.ts';
 import { type Journey, sessionLog, startJourney } from '../harness/journey.ts';
@@ -93,6 +94,63 @@ describe('a body that is not a request', () => {
     });
     const answer = journey.gateway.fetch(path, { method: 'POST', body, headers: inKeptSession });
     await expectRefused(answer, 413, { code: 'body_too_large' });
+  });
+
+  const CODINGS: [string, (bytes: Buffer) => Uint8Array][] = [
+    ['gzip', gzipSync],
+    ['X-GZip', gzipSync],
+    ['deflate', deflateSync],
+    ['deflate', deflateRawSync],
+    ['br', brotliCompressSync],
+    ['zstd', zstdCompressSync],
+    ['identity', (bytes) => bytes],
+  ];
+  const chunked = (bytes: Uint8Array) => new Blob([bytes as Uint8Array<ArrayBuffer>]).stream();
+
+  describe.each(CODINGS)('compressed with %s', (coding, compress) => {
+    const headers = { ...inKeptSession, 'content-encoding': coding };
+    const send = (path: string, body: RequestInit['body']) =>
+      journey.gateway.fetch(path, { method: 'POST', body, headers });
+
+    test('is read, with a content-length and in chunks', async () => {
+      for (const [path, text] of [
+        [CHAT, JSON.stringify({ model: 'openai/say-1', messages: [{ role: 'user', content: 'grüße' }] })],
+        [RESPONSES, JSON.stringify({ model: 'openai/say-1', input: 'grüße', store: false })],
+      ] as const) {
+        const bytes = compress(Buffer.from(text));
+        for (const body of [bytes as Uint8Array<ArrayBuffer>, chunked(bytes)]) {
+          const answer = await journey.gateway.fetch(path, {
+            method: 'POST',
+            body,
+            headers: { 'content-encoding': coding },
+          });
+          expect(answer.status).toBe(200);
+        }
+      }
+    });
+
+    test.each(paths)('%s: over the limit only when it is decoded', async (path) => {
+      const bytes = compress(Buffer.from(JSON.stringify({ model: 'm', input: 'x'.repeat(50 * LIMIT) })));
+      for (const body of [bytes as Uint8Array<ArrayBuffer>, chunked(bytes)]) {
+        await expectRefused(send(path, body), 413, { code: 'body_too_large' });
+      }
+    });
+
+    test.each(paths)('%s: damaged', async (path) => {
+      const cut = compress(Buffer.from('{"model":"m","input":"hello"}')).slice(0, -12);
+      for (const body of ['{"not compressed', cut as Uint8Array<ArrayBuffer>]) {
+        await expectRefused(send(path, body), 400, { code: 'invalid_json' });
+      }
+    });
+  });
+
+  test.each(paths)('%s: of an unknown content encoding', async (path) => {
+    for (const coding of ['compress', 'gzip, gzip', 'snappy']) {
+      const headers = { ...inKeptSession, 'content-encoding': coding };
+      const answer = await journey.gateway.fetch(path, { method: 'POST', body: '{}', headers });
+      expect(answer.headers.get('accept-encoding')).toBe('zstd, gzip, deflate, br');
+      await expectRefused(answer, 415, { code: 'unsupported_content_encoding' });
+    }
   });
 
   test('a body just within the limit is accepted', async () => {

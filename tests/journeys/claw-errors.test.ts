@@ -243,11 +243,20 @@ describe('an answer without a stream that breaks off', () => {
 });
 
 describe('a stream without its last event', () => {
-  // OpenAI's chat answers are whole with a finish reason. The other protocols need their last event.
+  // Chat completions and Anthropic give a reason to stop before their last event.
   test.each([
-    ['openai', 'responses'],
     ['anthropic', 'chat'],
     ['anthropic', 'responses'],
+    ['groq', 'chat'],
+  ] as const)('of %s is whole with a reason to stop, on %s', async (provider, dialect) => {
+    const text = await (await ask(dialect, `${provider}/say-3+no-done`, true)).text();
+    expect(text).toMatch(/"finish_reason":"stop"|response\.completed/);
+    expect(requests()).toBe(1);
+  });
+
+  // In the other protocols the last event is the first that says how the answer ends.
+  test.each([
+    ['openai', 'responses'],
     ['gemini', 'chat'],
     ['gemini', 'responses'],
   ] as const)('of %s does not count as whole on %s', async (provider, dialect) => {

@@ -351,7 +351,7 @@ describe('a continuation that fails', () => {
     ['by its form', { input: 'x', temperature: 9 }],
     ['by its model', { input: 'x', model: 'nowhere/x' }],
     ['before its first event', { input: 'x', model: 'groq/status-500' }],
-    ['in the middle', { input: 'a b c d e f', model: 'groq/echo+error-2' }],
+    ['in the middle', { input: 'a b c d e f', model: 'groq/echo+error-1' }],
   ];
 
   test.each(failures)(

@@ -1,5 +1,6 @@
 import type { Delta } from '../../core/delta.ts';
 import type { Prompt, SseEvent, StreamReader } from '../claw.ts';
+import { laterUsage } from '../usage.ts';
 import { type AnswerState, finishOf, newAnswer, type OpenBlock, usageOf } from './answer.ts';
 import { closeMessage, openBlock } from './blocks.ts';
 import { faultOfError } from './fault.ts';
@@ -18,8 +19,13 @@ export function readStream(prompt: Prompt): StreamReader {
       return out;
     },
     end() {
-      if (!state.ended) throw malformed('the event `message_stop`', 'the end of the stream');
-      return [];
+      const out: Delta[] = [];
+      if (state.ended) return out;
+      // Some compatible servers leave `message_stop` out. The reason to stop is the last that they say.
+      if (state.stopReason === null) throw malformed('the event `message_stop`', 'the end of the stream');
+      closeBlocks(state, out);
+      endAnswer(state, out);
+      return out;
     },
   };
 }
@@ -86,8 +92,17 @@ function changeMessage(state: AnswerState, event: Wire, out: Delta[]): void {
 
 function stopMessage(state: AnswerState, event: Wire, out: Delta[]): void {
   expectOpen(state, event);
-  if (state.blocks.size > 0) throw malformed('every content block to stop before the message', event);
+  if (state.blocks.size > 0 && state.stopReason === null) {
+    throw malformed('every content block to stop before the message', event);
+  }
+  closeBlocks(state, out);
   endAnswer(state, out);
+}
+
+/** Ends the blocks that did not stop before the message did. */
+function closeBlocks(state: AnswerState, out: Delta[]): void {
+  for (const block of state.blocks.values()) block.close(out);
+  state.blocks.clear();
 }
 
 function fail(_state: AnswerState, event: Wire): void {
@@ -146,11 +161,9 @@ function beginAnswer(state: AnswerState, message: Wire, out: Delta[]): void {
 function noteOutcome(state: AnswerState, { stop_reason, usage }: Wire, out: Delta[]): void {
   if (typeof stop_reason === 'string') state.stopReason = stop_reason;
   if (usage === undefined || usage === null) return;
-  state.usage = { ...state.usage, ...otherFields(objectAt(usage, 'usage'), NO_FIELDS) };
+  state.usage = laterUsage(state.usage, objectAt(usage, 'usage'));
   out.push({ type: 'usage', usage: usageOf(state.usage) });
 }
-
-const NO_FIELDS: ReadonlySet<string> = new Set();
 
 function endAnswer(state: AnswerState, out: Delta[]): void {
   closeMessage(state, out);

@@ -1,5 +1,5 @@
 import { type ErrorCode, Fault } from '../../core/errors.ts';
-import { codeOfStatus, retryAfterOf } from '../status.ts';
+import { codeOfStatus, retryAfterOf, wholeSeconds } from '../status.ts';
 import { isObject } from './wire.ts';
 
 /** https://google.aip.dev/193: the error model of Google's APIs. */
@@ -91,8 +91,7 @@ function missingCode(error: WireError): ErrorCode {
 /** `RetryInfo.retryDelay` is a duration such as `34.4s`. */
 function retryDelayOf(error: WireError): number | undefined {
   const delay = detailsOf(error, 'RetryInfo')[0]?.retryDelay;
-  const seconds = typeof delay === 'string' ? Number.parseFloat(delay) : Number.NaN;
-  return seconds >= 0 ? Math.ceil(seconds) : undefined;
+  return typeof delay === 'string' ? wholeSeconds(Number.parseFloat(delay)) : undefined;
 }
 
 /** Not `String(value)`, which throws for some values. */

@@ -1,6 +1,7 @@
 import type { Delta } from '../../core/delta.ts';
 import { Fault } from '../../core/errors.ts';
 import type { Prompt, StreamReader } from '../claw.ts';
+import { laterUsage } from '../usage.ts';
 import { type Answer, type Candidate, emptyAnswer, finishOf, logprobsOf, usageOf } from './answer.ts';
 import { errorOf, streamFault } from './fault.ts';
 import { cutOpenPart, endOpenPart, readPart } from './parts.ts';
@@ -94,8 +95,8 @@ function readCandidates(answer: Answer, candidates: unknown, out: Delta[]): void
 
 function readUsage(answer: Answer, usage: Record<string, unknown>, out: Delta[]): void {
   const counted = typeof usage.promptTokenCount === 'number';
-  // Vertex sends counts in only one chunk. The usage of a chunk without them must not replace them.
-  answer.usage = counted || !answer.usage ? usage : { ...answer.usage, ...usage };
+  // Vertex sends counts in only one chunk.
+  answer.usage = laterUsage(answer.usage, usage);
   // The first counts are sent at once, so that the prompt's cost is known even if the answer is cut. The last
   // ones follow at the end.
   if (counted && !answer.usageSent) sendUsage(answer, out);

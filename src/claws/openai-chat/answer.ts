@@ -2,18 +2,23 @@ import type { Delta, Finish } from '../../core/delta.ts';
 import { Fault } from '../../core/errors.ts';
 import type { Item } from '../../core/items.ts';
 import type { Usage } from '../../core/usage.ts';
+import type { ObjectEnd } from './object-end.ts';
 import { isObject, type Json, type ReasoningNative } from './wire.ts';
 
 /** A tool call that is not complete yet. */
 export interface OpenCall {
   /** The provider's number of the call, if it gives one. */
   position?: number;
+  /** The provider's id. The call of an answer without ids has a generated one only in its item. */
   id?: string;
   kind: 'function' | 'custom';
+  name?: string;
   /** The item's index. Undefined until the name is known, because an item begins with its name. */
   index?: number;
-  /** Arguments that came before the name. */
-  held: string;
+  /** The arguments, or the input of a custom tool. They may begin before the name. */
+  text: string;
+  /** Where the arguments end. */
+  object: ObjectEnd;
   native?: Json;
 }
 

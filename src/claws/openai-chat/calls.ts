@@ -1,84 +1,153 @@
+import { isDeepStrictEqual } from 'node:util';
 import { Fault } from '../../core/errors.ts';
 import { type AnswerState, type ChoiceState, grow, type OpenCall, openItem } from './answer.ts';
+import { ObjectEnd } from './object-end.ts';
 import { closeReasoning } from './reasoning.ts';
 import { isObject, type Json, textOf } from './wire.ts';
 
-/** Reads `tool_calls`: pieces of calls, or whole ones, with or without numbers and ids. */
-export function readCalls(state: AnswerState, choice: ChoiceState, calls: unknown): void {
+/**
+ * Reads `tool_calls`: pieces of calls, or whole ones, with or without numbers and ids. `isLast`: the chunk
+ * has the finish reason of the choice.
+ */
+export function readCalls(state: AnswerState, choice: ChoiceState, calls: unknown, isLast: boolean): void {
   if (!Array.isArray(calls)) return;
+  const earlier = choice.calls.slice();
   for (const piece of calls) {
     if (!isObject(piece)) {
       throw new Fault('provider_protocol_error', 'A tool call of the answer is not an object.', {
         raw: piece,
       });
     }
-    readCall(state, choice, piece);
+    if (!earlier.some((call) => repeats(call, piece, isLast))) readCall(state, choice, piece);
   }
 }
 
 /** Reads `function_call`, the older form of `tool_calls`. A message has at most one. */
-export function readLegacyCall(state: AnswerState, choice: ChoiceState, call: unknown): void {
-  if (isObject(call)) readCall(state, choice, { index: 0, function: call });
-}
-
-function readCall(state: AnswerState, choice: ChoiceState, piece: Json): void {
-  const isCustom = isObject(piece.custom);
-  const body = isCustom ? piece.custom : piece.function;
-  const fields: Json = isObject(body) ? body : {};
-  const name = textOf(fields.name);
-  const call = findCall(choice, piece, name) ?? addCall(choice, piece, isCustom ? 'custom' : 'function');
-  call.id ??= textOf(piece.id);
-  if (call.index === undefined && name !== undefined) startCall(state, choice, { call, name });
-  addArguments(state, call, isCustom ? fields.input : fields.arguments);
-  keepLeftovers(call, piece, fields);
+export function readLegacyCall(
+  state: AnswerState,
+  choice: ChoiceState,
+  call: unknown,
+  isLast: boolean,
+): void {
+  if (isObject(call)) readCalls(state, choice, [{ index: 0, function: call }], isLast);
 }
 
 /**
- * The call that a piece continues. The number alone does not identify it: Gemini's compatible endpoint
- * gives number 0 to every whole call. So a different id together with a name begins another call.
+ * Whether a piece is a complete call that came before. Some servers send every call again, whole, in the
+ * chunk with the finish reason. In any other chunk only an equal id shows that it is the same call.
  */
-function findCall(choice: ChoiceState, piece: Json, name: string | undefined): OpenCall | undefined {
-  const id = textOf(piece.id);
-  if (typeof piece.index === 'number') {
-    const call = choice.calls.findLast((known) => known.position === piece.index);
-    const another = call?.id !== undefined && id !== undefined && id !== call.id && name !== undefined;
-    return another ? undefined : call;
-  }
-  if (id !== undefined) return choice.calls.findLast((known) => known.id === id);
-  return name === undefined ? choice.calls.at(-1) : undefined;
+function repeats(call: OpenCall, piece: Json, isLast: boolean): boolean {
+  const { kind, id, name, position, text } = partsOf(piece);
+  const isSame =
+    (id === undefined ? isLast : id === call.id) &&
+    (name === undefined || name === call.name) &&
+    (position === undefined || position === call.position);
+  if (!isSame || text === undefined) return false;
+  // A custom tool's input is any text. Only a piece that begins the call again, with its name, repeats it.
+  if (kind === 'custom') return name !== undefined && text === call.text;
+  return call.object.isComplete && isSameJson(text, call.text);
 }
 
-function addCall(choice: ChoiceState, piece: Json, kind: OpenCall['kind']): OpenCall {
-  const call: OpenCall = { kind, held: '' };
-  if (typeof piece.index === 'number') call.position = piece.index;
+function isSameJson(one: string, other: string): boolean {
+  if (one === other) return true;
+  try {
+    return isDeepStrictEqual(JSON.parse(one), JSON.parse(other));
+  } catch {
+    return false;
+  }
+}
+
+interface PieceParts {
+  kind: OpenCall['kind'];
+  id?: string;
+  name?: string;
+  position?: number;
+  /** A part of the arguments, or of a custom tool's input. */
+  text?: string;
+  /** The object that holds the name and the text. */
+  fields: Json;
+}
+
+function partsOf(piece: Json): PieceParts {
+  const kind = isObject(piece.custom) ? 'custom' : 'function';
+  const fields = isObject(piece[kind]) ? piece[kind] : {};
+  const value = kind === 'custom' ? fields.input : fields.arguments;
+  return {
+    kind,
+    id: textOf(piece.id),
+    name: textOf(fields.name),
+    position: typeof piece.index === 'number' ? piece.index : undefined,
+    // Arguments are JSON text, but a few servers send the object itself.
+    text: isObject(value) ? JSON.stringify(value) : textOf(value),
+    fields,
+  };
+}
+
+function readCall(state: AnswerState, choice: ChoiceState, piece: Json): void {
+  const parts = partsOf(piece);
+  let call = findCall(choice, parts) ?? addCall(choice, parts);
+  call.id ??= parts.id;
+  if (call.name === undefined && parts.name !== undefined) startCall(state, choice, call, parts.name);
+  keepLeftovers(call, piece, parts.fields);
+  // The arguments of a call are one object. Another object belongs to another call of the same tool.
+  let rest = addText(state, call, parts.text ?? '');
+  while (rest !== '') {
+    const { name } = call;
+    call = addCall(choice, parts);
+    if (name !== undefined) startCall(state, choice, call, name);
+    rest = addText(state, call, rest);
+  }
+}
+
+/**
+ * The call that a piece continues. The number alone does not identify it: some servers give number 0 to
+ * every call (Gemini's compatible endpoint with ids, others without or with empty ones). So another call
+ * begins with a name and a different id, with a different name, or after complete arguments.
+ */
+function findCall(choice: ChoiceState, { id, name, position, text }: PieceParts): OpenCall | undefined {
+  if (position === undefined && id !== undefined) return choice.calls.findLast((known) => known.id === id);
+  if (position === undefined && name !== undefined) return undefined;
+  const call =
+    position === undefined
+      ? choice.calls.at(-1)
+      : choice.calls.findLast((known) => known.position === position);
+  if (call?.name === undefined || name === undefined) return call;
+  if (id !== undefined && call.id !== undefined) return id === call.id ? call : undefined;
+  if (name !== call.name) return undefined;
+  return call.object.isComplete && text?.trimStart().startsWith('{') ? undefined : call;
+}
+
+function addCall(choice: ChoiceState, { kind, position }: PieceParts): OpenCall {
+  const call: OpenCall = { kind, position, text: '', object: new ObjectEnd() };
   choice.calls.push(call);
   return call;
 }
 
-function startCall(
-  state: AnswerState,
-  choice: ChoiceState,
-  { call, name }: { call: OpenCall; name: string },
-): void {
+function startCall(state: AnswerState, choice: ChoiceState, call: OpenCall, name: string): void {
   closeReasoning(state, choice);
+  call.name = name;
   // Some servers leave ids out. Ids must be unique within a session, so the answer's id is a part of them.
-  call.id ??= `call_${state.answerId}_${choice.choice}_${choice.calls.indexOf(call)}`;
+  const call_id = call.id ?? `call_${state.answerId}_${choice.choice}_${choice.calls.indexOf(call)}`;
   call.index = openItem(
     state,
     choice,
     call.kind === 'custom'
-      ? { type: 'custom_tool_call' as '(any other)', call_id: call.id, name, input: '' }
-      : { type: 'function_call', call_id: call.id, name, arguments: '' },
+      ? { type: 'custom_tool_call' as '(any other)', call_id, name, input: '' }
+      : { type: 'function_call', call_id, name, arguments: '' },
   );
-  if (call.held !== '') state.out.push({ type: 'arguments-delta', index: call.index, text: call.held });
+  if (call.text !== '') state.out.push({ type: 'arguments-delta', index: call.index, text: call.text });
 }
 
-function addArguments(state: AnswerState, call: OpenCall, value: unknown): void {
-  // Arguments are JSON text, but a few servers send the object itself.
-  const text = isObject(value) ? JSON.stringify(value) : textOf(value);
-  if (text === undefined) return;
-  if (call.index === undefined) call.held += text;
-  else state.out.push({ type: 'arguments-delta', index: call.index, text });
+/** Returns the part of the text that begins another object. A call with an id of its own has all of the text. */
+function addText(state: AnswerState, call: OpenCall, text: string): string {
+  const objectEnd = call.object.endIn(text);
+  const end = call.kind === 'custom' || call.id !== undefined ? text.length : objectEnd;
+  const own = text.slice(0, end);
+  call.text += own;
+  if (own !== '' && call.index !== undefined) {
+    state.out.push({ type: 'arguments-delta', index: call.index, text: own });
+  }
+  return text.slice(end);
 }
 
 const READ = new Set(['index', 'id', 'type', 'function', 'custom']);

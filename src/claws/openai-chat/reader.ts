@@ -1,6 +1,7 @@
 import type { Delta } from '../../core/delta.ts';
 import { Fault } from '../../core/errors.ts';
 import type { Prompt, SseEvent, StreamReader } from '../claw.ts';
+import { laterUsage } from '../usage.ts';
 import {
   type AnswerState,
   type ChoiceState,
@@ -35,16 +36,18 @@ export function chatReader(prompt: Prompt): StreamReader {
     push(event) {
       if (ended || event.data === '') return [];
       if (event.data.startsWith('[') && event.data.trim() === END) {
+        const last = finishAnswer(state);
         ended = true;
-        return finishAnswer(state);
+        return last;
       }
       readChunk(state, parse(event, state.started), 'delta');
       return drain(state);
     },
     end() {
       if (ended) return [];
+      const last = closed(state, expected);
       ended = true;
-      return closed(state, expected);
+      return last;
     },
   };
 }
@@ -148,7 +151,7 @@ function readAnswerFields(state: AnswerState, chunk: Json, hasChoices: boolean):
   // Azure's first chunk has neither model nor id, but only the result of its filter for the prompt.
   if (!state.started && (hasChoices || textOf(chunk.model) !== undefined)) start(state, chunk);
   for (const key in chunk) if (!ANSWER_FIELDS.has(key)) keepLatest(state.extra, key, chunk[key]);
-  if (isObject(chunk.usage)) state.usage = chunk.usage;
+  if (isObject(chunk.usage)) state.usage = laterUsage(state.usage, chunk.usage);
   else if (isObject(chunk.x_groq) && isObject(chunk.x_groq.usage)) state.usage ??= chunk.x_groq.usage;
 }
 
@@ -166,8 +169,10 @@ function start(state: AnswerState, chunk: Json): void {
 function readChoice(state: AnswerState, raw: Json, field: PayloadField): void {
   const choice = choiceAt(state, choiceIndex(raw));
   const payload = field === 'delta' ? (raw.delta ?? raw.message) : (raw.message ?? raw.delta);
-  if (isObject(payload)) readMessage(state, choice, { message: payload, logprobs: raw.logprobs });
-  else if (textOf(raw.finish_reason) === undefined) throw malformed(`a choice has no \`${field}\``, raw);
+  if (isObject(payload)) {
+    const isLast = textOf(raw.finish_reason) !== undefined;
+    readMessage(state, choice, { message: payload, logprobs: raw.logprobs, isLast });
+  } else if (textOf(raw.finish_reason) === undefined) throw malformed(`a choice has no \`${field}\``, raw);
   for (const key in raw) {
     if (CHOICE_FIELDS.has(key) || raw[key] === null) continue;
     choice.extra ??= {};
@@ -176,7 +181,7 @@ function readChoice(state: AnswerState, raw: Json, field: PayloadField): void {
     else keepLatest(choice.extra, key, raw[key]);
   }
   // Moonshot reports the usage of a stream inside the choice.
-  if (isObject(raw.usage)) state.usage = raw.usage;
+  if (isObject(raw.usage)) state.usage = laterUsage(state.usage, raw.usage);
   const finish = textOf(raw.finish_reason);
   if (finish === undefined) return;
   checkFinish(finish);
@@ -194,7 +199,7 @@ function choiceIndex(raw: Json): number {
 function readMessage(
   state: AnswerState,
   choice: ChoiceState,
-  { message, logprobs }: { message: Json; logprobs: unknown },
+  { message, logprobs, isLast }: { message: Json; logprobs: unknown; isLast: boolean },
 ): void {
   if (message.reasoning_details || message.reasoning_content || message.reasoning) {
     readReasoning(state, choice, message);
@@ -206,8 +211,8 @@ function readMessage(
   for (const key in message) {
     if (!MESSAGE_FIELDS.has(key)) keepInMessage(choice, key, message[key]);
   }
-  if (message.tool_calls) readCalls(state, choice, message.tool_calls);
-  else if (message.function_call) readLegacyCall(state, choice, message.function_call);
+  if (message.tool_calls) readCalls(state, choice, message.tool_calls, isLast);
+  else if (message.function_call) readLegacyCall(state, choice, message.function_call, isLast);
 }
 
 /**

@@ -2,6 +2,7 @@ import type { Delta } from '../../core/delta.ts';
 import { Fault } from '../../core/errors.ts';
 import type { Prompt } from '../../core/prompt.ts';
 import type { SseEvent, StreamReader } from '../claw.ts';
+import { laterUsage } from '../usage.ts';
 import {
   contentDeltas,
   endingOf,
@@ -37,6 +38,8 @@ interface State {
   /** How many items were opened. */
   count: number;
   called: boolean;
+  /** The counts so far. Some servers send them before the last event only. */
+  usage?: Json;
   ended: boolean;
 }
 
@@ -114,6 +117,7 @@ function parse(data: string): Json {
 
 function begin(state: State, event: Json): Delta[] {
   const response = objectIn(event.response, `response of ${event.type}`);
+  if (isObject(response.usage)) state.usage = laterUsage(state.usage, response.usage);
   if (state.model !== undefined) return [];
   state.model = modelOf(response, state.prompt);
   return [startOf(response, state.prompt)];
@@ -246,7 +250,10 @@ function finish(state: State, event: Json): Delta[] {
   const deltas = begin(state, event);
   const incomplete = event.type === 'response.incomplete' || response.status === 'incomplete';
   deltas.push(...reconcile(state, response, incomplete));
-  deltas.push(...endingOf(response, { startedAs: state.model, called: state.called, incomplete }));
+  const usage = state.usage ?? response.usage;
+  deltas.push(
+    ...endingOf({ ...response, usage }, { startedAs: state.model, called: state.called, incomplete }),
+  );
   state.ended = true;
   return deltas;
 }

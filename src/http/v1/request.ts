@@ -4,17 +4,21 @@ import { parseConversationId } from '../../core/ids.ts';
 import { POLICY_WORDS, type PolicyField, type TurnPolicy } from '../../core/policy.ts';
 import type { Caller, RequestIdentity } from '../../core/request.ts';
 import type { SessionRef } from '../../core/turn.ts';
+import { decoderOf, tooLarge } from './content-encoding.ts';
 import { invalid } from './fields.ts';
 
 /** What all dialects read of a request: its body, its identity, its session and its policy. */
 
 export interface Body {
   body: Record<string, unknown>;
-  /** The body as it came: two requests with different texts are different requests. */
+  /** The body as it came, decompressed: two requests with different texts are different requests. */
   text: string;
 }
 
-/** Reads a JSON object of at most `limit` bytes; `body_too_large`, `invalid_json` or `invalid_request` otherwise. */
+/**
+ * Reads a JSON object of at most `limit` bytes, compressed or not. Throws `body_too_large`, `invalid_json`,
+ * `invalid_request` or `unsupported_content_encoding` otherwise.
+ */
 export async function readBody(request: Request, limit: number): Promise<Body> {
   const length = request.headers.get('content-length');
   if (length !== null && Number(length) > limit) throw tooLarge(limit);
@@ -38,8 +42,12 @@ export function parseBody(text: string): Record<string, unknown> {
 }
 
 async function readText(request: Request, limit: number, isChunked: boolean): Promise<string> {
+  const decode = decoderOf(request.headers);
   try {
-    return isChunked ? await readChunked(request, limit) : await request.text();
+    if (!decode && !isChunked) return await request.text();
+    const bytes = isChunked ? await readChunked(request, limit) : await request.bytes();
+    const content = decode && bytes.length > 0 ? await decode(bytes, limit) : bytes;
+    return Buffer.from(content.buffer, content.byteOffset, content.length).toString('utf8');
   } catch (cause) {
     if (cause instanceof Fault || !request.signal.aborted) throw cause;
     throw new Fault('invalid_json', 'The client disconnected before the body was complete.', { cause });
@@ -47,20 +55,15 @@ async function readText(request: Request, limit: number, isChunked: boolean): Pr
 }
 
 /** Stops reading where the body passes the limit: its length is not known before. */
-async function readChunked(request: Request, limit: number): Promise<string> {
-  if (!request.body) return '';
+async function readChunked(request: Request, limit: number): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   let size = 0;
-  for await (const chunk of request.body) {
+  for await (const chunk of request.body ?? []) {
     size += chunk.byteLength;
     if (size > limit) throw tooLarge(limit);
     chunks.push(chunk);
   }
-  return Buffer.concat(chunks).toString('utf8');
-}
-
-function tooLarge(limit: number): Fault {
-  return new Fault('body_too_large', `The body is over the limit of ${limit} bytes.`);
+  return Buffer.concat(chunks);
 }
 
 /** How often an SDK has sent the request before. With this header, the client retries by itself. */

@@ -115,14 +115,14 @@ export async function callFirst(request: CallRequest, dispatch: Dispatch, emit: 
       if (count.calls === 0) failure = prompt;
       continue;
     }
-    const call: Call = { candidate, prompt, signal, trace, key, count };
+    const remaining = candidates.length - index - 1;
+    const call: Call = { candidate, prompt, signal, trace, key, count, remaining, heard: () => {} };
     try {
       const answer = await dispatch(call);
       return { ...answer, candidate, retries: count.calls - 1 };
     } catch (error) {
       failure = error;
-      const isLast = index === candidates.length - 1;
-      const goesOn = !isLast && mayAskAnother(error);
+      const goesOn = remaining > 0 && mayAskAnother(error);
       emit(callFailed(call, error, goesOn ? 'next-candidate' : 'give-up'));
       if (!goesOn) break;
     }
@@ -147,11 +147,11 @@ function mayAskAnother(failure: unknown): boolean {
 
 /** The end of the chain: calls the candidate's claw, and waits for the first burst of its answer. */
 export function dispatchTo(clawOf: (candidate: Candidate) => Claw, emit: Emit): Dispatch {
-  return async ({ candidate, prompt, signal, trace, count }) => {
+  return async ({ candidate, prompt, signal, trace, count, heard }) => {
     count.calls++;
     emit({ type: 'call-started', trace, candidate, attempt: count.calls });
     const claw = clawOf(candidate);
-    const bursts = claw.call(prompt, signal)[Symbol.asyncIterator]();
+    const bursts = claw.call(prompt, signal, heard)[Symbol.asyncIterator]();
     const first = await bursts.next();
     if (first.done) throw new Fault('provider_protocol_error', `${candidate.provider} sent an empty answer.`);
     const exact = prompt.continues === true && claw.prefills(prompt);

@@ -105,9 +105,9 @@ function usage({ usage: { input, cached } }: Scene): Json {
 }
 
 function frames(answer: Answer, scene: Scene): Frame[] {
-  const list: Frame[] = [
-    plain(event('message_start', { type: 'message_start', message: message(scene, [], null, 1) })),
-  ];
+  // The counts of a stream are cumulative, so the first is no larger than the last.
+  const start = message(scene, [], null, Math.min(1, scene.usage.output));
+  const list: Frame[] = [plain(event('message_start', { type: 'message_start', message: start }))];
   let index = 0;
   if (answer.reasoning.length > 0) list.push(...thinkingFrames(answer, index++));
   if (answer.text.length > 0) list.push(...textFrames(answer, index++));

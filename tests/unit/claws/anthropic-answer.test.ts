@@ -214,6 +214,17 @@ describe('anthropic answer: envelope', () => {
     expect(read([START, ended(raw), STOP]).finish).toEqual([{ unified, raw }]);
   });
 
+  test.each([
+    ['without message_stop', []],
+    ['with the events of the blocks left out, too', [STOP]],
+  ])('an answer with a reason to stop is whole %s', (_, end) => {
+    const text = begin(0, { type: 'text', text: 'Hi' });
+    const open = end.length > 0 ? [text] : [text, stop(0)];
+    const folded = read([START, ...open, ended('end_turn'), ...end]);
+    expect(folded.items).toMatchObject([{ item: { content: [{ text: 'Hi' }] }, done: true }]);
+    expect(folded.finish).toEqual([{ unified: 'stop', raw: 'end_turn' }]);
+  });
+
   test('other fields are kept', () => {
     const details = { type: 'refusal', category: 'cyber' };
     const events = [
@@ -262,6 +273,17 @@ describe('anthropic answer: envelope', () => {
     });
   });
 
+  test('later usage with zeros does not erase earlier counts', () => {
+    const first = { input_tokens: 10, cache_creation: { ephemeral_5m_input_tokens: 4 }, output_tokens: 1 };
+    const last = { input_tokens: 0, cache_creation: { ephemeral_5m_input_tokens: 0 }, output_tokens: 7 };
+    const { usage } = read([
+      { ...START, message: { ...START.message, usage: first } },
+      { ...ended('end_turn'), usage: last },
+      STOP,
+    ]);
+    expect(usage).toMatchObject({ input: 10, output: 7, raw: { ...first, output_tokens: 7 } });
+  });
+
   test('pings, unknown events and a repeated start are ignored', () => {
     const folded = read([
       START,
@@ -282,7 +304,7 @@ describe('anthropic answer: malformed', () => {
   const cases: [string, unknown[]][] = [
     ['nothing', []],
     ['no end', [START, text]],
-    ['no message_stop', [START, text, stop(0), ended('end_turn')]],
+    ['no message_stop and no reason to stop', [START, text, stop(0)]],
     ['a block before the message', [text]],
     ['a stop before the message', [STOP]],
     ['a delta for a block that is not open', [START, grow(0, 'text_delta', { text: 'x' })]],

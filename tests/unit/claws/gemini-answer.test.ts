@@ -267,6 +267,17 @@ describe('gemini answer: beside the content', () => {
     expect(usage).toMatchObject({ input: 3, output: 1, raw: { ...counts, trafficType: 'B' } });
   });
 
+  test('later usage with zeros or without a count does not erase earlier counts', () => {
+    const counts = { promptTokenCount: 3, candidatesTokenCount: 2, thoughtsTokenCount: 5 };
+    for (const later of [{ promptTokenCount: 0, candidatesTokenCount: 0 }, { promptTokenCount: 3 }]) {
+      const { usage } = read(
+        chunk([{ text: 'a' }], {}, { usageMetadata: counts }),
+        chunk([{ text: 'b' }], STOP, { usageMetadata: later }),
+      );
+      expect(usage).toMatchObject({ input: 3, output: 7, reasoning: 5, raw: counts });
+    }
+  });
+
   test('usage counts tool results as input, reasoning as output, and the cache', () => {
     const raw = {
       promptTokenCount: 100,

@@ -271,6 +271,102 @@ describe('tool calls', () => {
     ]);
   });
 
+  test.each([
+    ['without ids', {}],
+    ['with empty ids', { id: '' }],
+  ])(
+    'another call begins %s under the same number after complete arguments, or with another name',
+    (_, id) => {
+      const at0 = (name: string | undefined, args: unknown) => call({ index: 0, ...id, ...fn(name, args) });
+      const expected = (...of: [string, string][]) =>
+        of.map(([name, args], at) => [`call_a1_0_${at}`, name, args]);
+      for (const [events, ...found] of [
+        [
+          [at0('a', '{"x":1}'), at0('a', '{"x":2}')],
+          ['a', '{"x":1}'],
+          ['a', '{"x":2}'],
+        ],
+        [
+          [at0('a', '{"x":1}'), at0('a', '{"x":1}')],
+          ['a', '{"x":1}'],
+          ['a', '{"x":1}'],
+        ],
+        [
+          [at0('a', ''), at0('b', '{}')],
+          ['a', ''],
+          ['b', '{}'],
+        ],
+        [
+          [at0('a', '{"x":"}'), at0('a', '"}'), at0('a', '{}')],
+          ['a', '{"x":"}"}'],
+          ['a', '{}'],
+        ],
+        [
+          [at0('a', '{'), at0(undefined, '}\n'), at0(undefined, '{"y"'), at0(undefined, ':{}}')],
+          ['a', '{}\n'],
+          ['a', '{"y":{}}'],
+        ],
+        [[at0('a', '{"x":1}{"x":2} {}')], ['a', '{"x":1}'], ['a', '{"x":2}'], ['a', ' {}']],
+      ] as [Json[], ...[string, string][]][]) {
+        expect(calls([...events, end('tool_calls')])).toEqual(expected(...found));
+      }
+    },
+  );
+
+  test('a call with an id has all pieces without an id and a name', () => {
+    expect(
+      calls([
+        call({ index: 0, id: 'c1', ...fn('a', '{}') }),
+        call({ index: 0, ...fn(undefined, '{"x"') }),
+        end(),
+      ]),
+    ).toEqual([['c1', 'a', '{}{"x"']]);
+  });
+
+  test('a name that is repeated with every piece begins no other call', () => {
+    expect(
+      calls([
+        call({ index: 0, ...fn('a', '{"x"') }),
+        call({ index: 0, ...fn('a', ':1}') }),
+        call({ index: 0, ...fn('a', '') }),
+        end(),
+      ]),
+    ).toEqual([['call_a1_0_0', 'a', '{"x":1}']]);
+  });
+
+  test('calls that come again whole with the finish reason are read once', () => {
+    const pieces = [
+      call({ index: 0, id: 'c1', ...fn('a', '{"x":') }),
+      call({ index: 0, ...fn(undefined, '1}') }),
+      call({ index: 1, id: 'c2', ...fn('b', '{}') }),
+    ];
+    const again = (tool_calls: Json[]) => chunk({ tool_calls }, { finish_reason: 'tool_calls' });
+    const repeated = [
+      [{ index: 0, ...fn(undefined, '{"x":1}') }],
+      [{ index: 0, ...fn('a', '{ "x": 1 }') }],
+      [{ ...fn('a', '{"x":1}') }, { ...fn('b', '{}') }],
+      [
+        { index: 0, id: 'c1', ...fn('a', '{"x":1}') },
+        { index: 1, id: 'c2', ...fn('b', '{}') },
+      ],
+    ];
+    for (const tool_calls of repeated) {
+      expect(calls([...pieces, again(tool_calls)])).toEqual([
+        ['c1', 'a', '{"x":1}'],
+        ['c2', 'b', '{}'],
+      ]);
+    }
+    expect(calls([pieces[2]!, pieces[2]!, end()])).toEqual([['c2', 'b', '{}']]);
+    const legacy = { function_call: { name: 'a', arguments: '{}' } };
+    expect(calls([chunk(legacy), chunk(legacy, { finish_reason: 'function_call' })])).toHaveLength(1);
+    const custom = { index: 0, id: 'k', custom: { name: 'sql', input: 'SELECT' } };
+    expect(itemsOf([call(custom), again([custom])])).toMatchObject([{ input: 'SELECT' }]);
+    // The last piece of a call may come with the finish reason.
+    expect(calls([pieces[0]!, again([{ index: 0, ...fn(undefined, '1}') }])])).toEqual([
+      ['c1', 'a', '{"x":1}'],
+    ]);
+  });
+
   test('pieces without numbers, by id or by order', () => {
     expect(
       calls([
@@ -479,6 +575,28 @@ describe('usage', () => {
     for (const events of places)
       expect(folded(events).usage).toMatchObject({ input: 1, output: 2, raw: usage });
   });
+});
+
+test('later usage with zeros or without counts does not erase earlier counts', () => {
+  const usage = { prompt_tokens: 10, completion_tokens: 4, prompt_tokens_details: { cached_tokens: 3 } };
+  const laters = [
+    { prompt_tokens: 0, completion_tokens: 0, total_tokens: 0, prompt_tokens_details: { cached_tokens: 0 } },
+    { completion_tokens: 4, prompt_tokens_details: null },
+    {},
+  ];
+  for (const later of laters) {
+    for (const events of [
+      [{ ...chunk({ content: 'a' }), usage }, end(), { choices: [], usage: later }],
+      [chunk({ content: 'a' }, { usage }), { ...end(), usage: later }],
+      [{ ...chunk({ content: 'a' }), usage }, chunk({}, { finish_reason: 'stop', usage: later })],
+      [
+        { ...chunk({ content: 'a' }), usage: later },
+        { ...end(), usage },
+      ],
+    ]) {
+      expect(folded(events).usage).toMatchObject({ input: 10, output: 4, cacheRead: 3 });
+    }
+  }
 });
 
 describe('malformed answers', () => {

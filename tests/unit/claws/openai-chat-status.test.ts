@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'bun:test';
+import { gemini } from '../../../src/claws/gemini/protocol.ts';
 import { faultOfStatus, retryAfterOf } from '../../../src/claws/status.ts';
 
 describe('the fault of an HTTP status', () => {
@@ -45,7 +46,31 @@ describe('Retry-After', () => {
   test('a date is relative to the date of the answer', () => {
     const date = 'Wed, 21 Oct 2026 07:28:00 GMT';
     expect(read({ 'retry-after': 'Wed, 21 Oct 2026 07:28:30 GMT', date })).toBe(30);
-    expect(read({ 'retry-after': date })).toBeUndefined();
+  });
+
+  test('a date without the date of the answer is relative to the own clock', () => {
+    const now = Date.parse('Wed, 21 Oct 2026 07:28:00 GMT');
+    for (const date of [undefined, 'soon']) {
+      const headers = new Headers({ 'retry-after': 'Wed, 21 Oct 2026 07:28:30 GMT', ...(date && { date }) });
+      expect(retryAfterOf(headers, now)).toBe(30);
+      expect(retryAfterOf(headers, now + 60_000)).toBeUndefined();
+    }
+    const soon = new Date(Date.now() + 30_000).toUTCString();
+    expect(read({ 'retry-after': soon })).toBeOneOf([29, 30]);
+  });
+
+  test('is at most one day', () => {
+    const date = 'Wed, 21 Oct 2026 07:28:00 GMT';
+    expect(read({ 'retry-after': '1e12' })).toBe(86_400);
+    expect(read({ 'retry-after-ms': '1e15' })).toBe(86_400);
+    expect(read({ 'retry-after': 'Wed, 21 Oct 2099 07:28:00 GMT', date })).toBe(86_400);
+    const details = [{ '@type': 'type.googleapis.com/google.rpc.RetryInfo', retryDelay: '9999999999s' }];
+    const body = { error: { code: 429, status: 'RESOURCE_EXHAUSTED', message: 'Wait.', details } };
+    expect(gemini.fault(429, body, new Headers()).retryAfter).toBe(86_400);
+  });
+
+  test('an invalid number of milliseconds does not hide the seconds', () => {
+    expect(read({ 'retry-after': '9', 'retry-after-ms': 'soon' })).toBe(9);
   });
 
   test('an invalid value is ignored', () => {

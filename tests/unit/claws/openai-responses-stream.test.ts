@@ -87,6 +87,15 @@ const argument = (output_index: number, delta: string) => ({
   delta,
 });
 
+test('counts that come before the last event are kept', () => {
+  const usage = { input_tokens: 10, input_tokens_details: { cached_tokens: 3 }, output_tokens: 4 };
+  const early = { type: 'response.in_progress', response: { model: 'gpt', usage } };
+  for (const later of [undefined, null, { input_tokens: 0, output_tokens: 0 }, { output_tokens: 4 }]) {
+    const folded = foldAll(readAll([created, early, completed([], { usage: later })]));
+    expect(folded.usage).toMatchObject({ input: 10, output: 4, cacheRead: 3 });
+  }
+});
+
 describe('a stream', () => {
   test('becomes deltas event by event', () => {
     const usage = {

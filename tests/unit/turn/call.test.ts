@@ -8,7 +8,7 @@ import { newSessionId, newTurnId } from '../../../src/core/ids.ts';
 import type { Prompt } from '../../../src/core/prompt.ts';
 import type { Tenant } from '../../../src/core/request.ts';
 import { Cancelled } from '../../../src/core/turn-view.ts';
-import { retryNow, timeLimits } from '../../../src/routing/attempts.ts';
+import { retryNow, type Timeouts, timeLimits } from '../../../src/routing/attempts.ts';
 import { type Answer, chain } from '../../../src/routing/call-chain.ts';
 import { callFirst, dispatchTo } from '../../../src/turn/answer/answer.ts';
 import { candidate, say } from './rescued.ts';
@@ -18,7 +18,7 @@ const session = newSessionId(0);
 const trace = { id: newTurnId(session, 0), tenant: 'acme' as Tenant, session };
 
 /** What a claw does when it is called, one entry for each call; the last entry is for all further calls. */
-type Behaviour = (signal: AbortSignal) => AsyncIterable<readonly Delta[]>;
+type Behaviour = (signal: AbortSignal, heard: () => void) => AsyncIterable<readonly Delta[]>;
 
 const fails = (code: ErrorCode): Behaviour =>
   async function* () {
@@ -39,18 +39,45 @@ const silent: Behaviour = async function* (signal) {
   });
 };
 
+const after = (ms: number, behaviour: Behaviour): Behaviour =>
+  async function* (signal, heard) {
+    await Bun.sleep(ms);
+    yield* behaviour(signal, heard);
+  };
+
+/** Shows signs of life before it does something: `count` times, every 10 ms. */
+const pinging = (count: number, behaviour: Behaviour): Behaviour =>
+  async function* (signal, heard) {
+    for (let ping = 0; ping < count; ping++) {
+      await Bun.sleep(10);
+      signal.throwIfAborted();
+      heard();
+    }
+    yield* behaviour(signal, heard);
+  };
+
 interface Scene {
   behaviour: Record<string, Behaviour[]>;
   prompt?: Partial<Prompt>;
   /** Providers whose models the conversation does not fit. */
   tooSmall?: string[];
   prefills?: boolean;
-  timeouts?: Partial<{ firstTokenMs: number; idleMs: number; totalMs: number }>;
+  timeouts?: Partial<Timeouts>;
+  /** What is known of the models. */
+  model?: Partial<Candidate>;
   signal?: AbortSignal;
 }
 
 /** Calls candidates in the order in which the scene names them; lists the calls and the events. */
-function scene({ behaviour, prompt = {}, tooSmall = [], prefills = false, timeouts = {}, signal }: Scene) {
+function scene({
+  behaviour,
+  prompt = {},
+  tooSmall = [],
+  prefills = false,
+  timeouts = {},
+  signal,
+  model = {},
+}: Scene) {
   const called: string[] = [];
   const events: GatewayEvent[] = [];
   const emit = (event: GatewayEvent) => void events.push(event);
@@ -59,17 +86,23 @@ function scene({ behaviour, prompt = {}, tooSmall = [], prefills = false, timeou
     protocol: 'openai-chat',
     capabilities: { choices: true, logprobs: true, fileUrls: true, lackedTools: () => [] },
     prefills: () => prefills,
-    call(_, inner) {
+    call(_, inner, heard = () => {}) {
       const turns = behaviour[provider]!;
       const turn = called.filter((name) => name === provider).length;
       called.push(provider);
-      return turns[Math.min(turn, turns.length - 1)]!(inner);
+      return turns[Math.min(turn, turns.length - 1)]!(inner, heard);
     },
   });
-  const limits = { firstTokenMs: 10_000, idleMs: 10_000, totalMs: 10_000, ...timeouts };
+  const limits = {
+    firstTokenMs: 10_000,
+    signOfLifeMs: 10_000,
+    idleMs: 10_000,
+    totalMs: 10_000,
+    ...timeouts,
+  };
   const dispatch = chain([retryNow(emit), timeLimits(() => limits)], dispatchTo(claw, emit));
   const request = {
-    candidates: Object.keys(behaviour).map(candidate),
+    candidates: Object.keys(behaviour).map((provider) => ({ ...candidate(provider), ...model })),
     prompt: ({ provider }: Candidate) => {
       if (tooSmall.includes(provider))
         throw new Fault('context_length_exceeded', `${provider} is too small.`);
@@ -209,6 +242,65 @@ describe('a silent claw', () => {
     });
     expect(await answer).toMatchObject({ candidate: { provider: 'two' } });
     expect(called).toEqual(['one', 'two']);
+  });
+
+  test('is left early for another candidate, but the last one has its time to begin', async () => {
+    const { answer, called } = scene({
+      behaviour: { one: [silent], two: [after(100, answers)] },
+      timeouts: { signOfLifeMs: 20 },
+    });
+    expect(await answer).toMatchObject({ candidate: { provider: 'two' } });
+    expect(called).toEqual(['one', 'two']);
+  });
+
+  test.each<[string, Partial<Prompt>, Partial<Candidate>]>([
+    ['for an answer that is not streamed', { stream: false }, {}],
+    ['by a model that reasons in silence', {}, { reasons: true }],
+    ['by such a model of Gemini', {}, { reasons: true, protocol: 'gemini' }],
+  ])('is not left early %s', async (_, prompt, model) => {
+    const behaviour = { one: [after(100, answers)], two: [answers] };
+    const { answer } = scene({ behaviour, prompt, model, timeouts: { signOfLifeMs: 20 } });
+    expect(await answer).toMatchObject({ candidate: { provider: 'one' } });
+  });
+
+  test.each<Partial<Candidate>>([
+    { reasons: true, protocol: 'anthropic' },
+    { reasons: true, protocol: 'openai-responses' },
+    { reasons: false },
+  ])('is left early where the first event comes at once: %p', async (model) => {
+    const behaviour = { one: [silent], two: [answers] };
+    const { answer } = scene({ behaviour, model, timeouts: { signOfLifeMs: 20 } });
+    expect(await answer).toMatchObject({ candidate: { provider: 'two' } });
+  });
+
+  test('is not left while it shows signs of life', async () => {
+    const { answer } = scene({
+      behaviour: { one: [pinging(15, answers)], two: [answers] },
+      timeouts: { signOfLifeMs: 60 },
+    });
+    expect(await answer).toMatchObject({ candidate: { provider: 'one' } });
+  });
+
+  test('may be silent between two bursts as long as it shows signs of life', async () => {
+    const pauses: Behaviour = async function* (signal, heard) {
+      yield [START];
+      yield* pinging(15, answers)(signal, heard);
+    };
+    const pinged = await scene({ behaviour: { one: [pauses] }, timeouts: { idleMs: 60 } }).answer;
+    expect(await burstsOf(pinged)).toHaveLength(3);
+    const quiet = await scene({ behaviour: { one: [pauses] }, timeouts: { idleMs: 5 } }).answer;
+    expect(await failureOf(burstsOf(quiet))).toMatchObject({ message: expect.stringContaining('5 ms') });
+  });
+
+  test.each([
+    ['firstTokenMs', 'did not begin within 40 ms'],
+    ['totalMs', 'not complete within 40 ms'],
+  ])('gets no more time by signs of life: %s', async (limit, words) => {
+    const { answer } = scene({
+      behaviour: { one: [pinging(1000, answers)] },
+      timeouts: { [limit]: 40, idleMs: 30, signOfLifeMs: 30 },
+    });
+    expect(await failureOf(answer)).toMatchObject({ message: expect.stringContaining(words) });
   });
 
   test('has the total limit for an answer that is not streamed', async () => {
