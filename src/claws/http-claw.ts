@@ -1,10 +1,12 @@
 import type { Delta } from '../core/delta.ts';
 import { type ErrorCode, Fault } from '../core/errors.ts';
+import { readBeginning, readChunks, readWhole } from './answer-body.ts';
 import type { Claw, Prompt, Provider, SseEvent, StreamReader, WireProtocol, WireRequest } from './claw.ts';
 import { beginningOf, instructed, prefilled } from './continuation.ts';
+import { type SseLimits, SseParser } from './sse-parser.ts';
 
 /** The part of `fetch` that claws use. It is injected, so that tests control the network. */
-export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
+export type Fetch = (url: string, init: BunFetchRequestInit) => Promise<Response>;
 
 /**
  * Resolves when the origin of a base URL accepts connections, rejects with `provider_unreachable` or
@@ -17,13 +19,19 @@ export interface HttpClawParts {
   protocol: WireProtocol;
   fetch: Fetch;
   connect: Connect;
+  /** Asked at each call, so that a new configuration holds at once. */
+  limits(): AnswerLimits;
+}
+
+/** How much of an answer is read. Bytes are counted after decompression. */
+export interface AnswerLimits extends SseLimits {
+  totalBytes: number;
+  /** The beginning of an error's body. The rest is not read. */
+  errorBytes: number;
 }
 
 /** Failures of the connection. They may come after an answer is complete. */
 const CONNECTION_LOST = new Set<ErrorCode>(['stream_interrupted', 'provider_timeout']);
-
-/** In characters. The beginning of an error page is enough to classify it. */
-const MAX_ERROR_BODY = 64 * 1024;
 
 /**
  * Connects a wire protocol to a provider over HTTP. Every claw is made here, except the built-in
@@ -41,10 +49,12 @@ export function httpClaw(parts: HttpClawParts): Claw {
     prefills,
     async *call(wanted, signal) {
       const prompt = wanted.continues ? continued(wanted) : wanted;
+      const limits = parts.limits();
       const response = await send(parts, protocol.request(prompt, provider), signal);
-      if (!response.ok) throw await refusal(protocol, response);
-      if (prompt.stream && isEventStream(response)) yield* readStream(response, protocol, prompt, signal);
-      else yield protocol.answer(await readJson(response, provider, signal), prompt);
+      if (!response.ok) throw await refusal(protocol, response, limits);
+      if (prompt.stream && isEventStream(response))
+        yield* readStream({ response, protocol, prompt, limits }, signal);
+      else yield protocol.answer(await readJson(response, provider, limits, signal), prompt);
     },
   };
 }
@@ -60,6 +70,7 @@ async function send(parts: HttpClawParts, request: WireRequest, signal: AbortSig
       body,
       signal,
       redirect: 'error',
+      decompress: false,
     });
   } catch (error) {
     throw unreachable(provider, error, signal);
@@ -89,8 +100,8 @@ function isEventStream(response: Response): boolean {
   return response.headers.get('content-type')?.startsWith('text/event-stream') ?? false;
 }
 
-async function refusal(protocol: WireProtocol, response: Response): Promise<Fault> {
-  const text = (await response.text().catch(() => '')).slice(0, MAX_ERROR_BODY);
+async function refusal(protocol: WireProtocol, response: Response, limits: AnswerLimits): Promise<Fault> {
+  const text = await readBeginning(response, limits.errorBytes);
   let body: unknown = text;
   try {
     body = JSON.parse(text);
@@ -100,13 +111,17 @@ async function refusal(protocol: WireProtocol, response: Response): Promise<Faul
   return protocol.fault(response.status, body, response.headers);
 }
 
-async function readJson(response: Response, provider: Provider, signal: AbortSignal): Promise<unknown> {
+async function readJson(
+  response: Response,
+  provider: Provider,
+  { totalBytes }: AnswerLimits,
+  signal: AbortSignal,
+): Promise<unknown> {
   let text: string;
   try {
-    text = await response.text();
+    text = await readWhole(response, totalBytes);
   } catch (error) {
-    if (signal.aborted) throw signal.reason;
-    throw interrupted(error);
+    throw failureOf(error, signal);
   }
   try {
     return JSON.parse(text);
@@ -119,22 +134,21 @@ async function readJson(response: Response, provider: Provider, signal: AbortSig
   }
 }
 
-async function* readStream(
-  response: Response,
-  protocol: WireProtocol,
-  prompt: Prompt,
-  signal: AbortSignal,
-): AsyncGenerator<readonly Delta[]> {
+interface StreamedAnswer {
+  response: Response;
+  protocol: WireProtocol;
+  prompt: Prompt;
+  limits: AnswerLimits;
+}
+
+async function* readStream(answer: StreamedAnswer, signal: AbortSignal): AsyncGenerator<readonly Delta[]> {
+  const { response, protocol, prompt, limits } = answer;
   const reader = protocol.reader(prompt);
-  const parser = new SseParser();
+  const parser = new SseParser(limits);
   const decoder = new TextDecoder();
-  const body = response.body!.getReader();
-  let ended = false;
   try {
-    while (!ended) {
-      const { done, value } = await body.read();
-      ended = done;
-      const events = parser.push(done ? decoder.decode() : decoder.decode(value, { stream: true }));
+    for await (const chunk of readChunks(response, limits.totalBytes)) {
+      const { events } = parser.push(decoder.decode(chunk, { stream: true }));
       const { deltas, failure } = readEvents(reader, events);
       if (deltas.length > 0) yield deltas;
       if (failure !== undefined) throw failure;
@@ -142,14 +156,17 @@ async function* readStream(
     const last = reader.end();
     if (last.length > 0) yield last;
   } catch (error) {
-    const failure = signal.aborted ? signal.reason : error instanceof Fault ? error : interrupted(error);
+    const failure = failureOf(error, signal);
     const last = endOf(reader, failure);
     if (!last) throw failure;
     if (last.length > 0) yield last;
-  } finally {
-    // Frees the connection when the consumer stops early. Otherwise Bun keeps the socket of the unread body.
-    if (!ended) body.cancel().catch(() => {});
   }
+}
+
+/** What ended the reading of an answer. The reason of the caller's abort comes first. */
+function failureOf(error: unknown, signal: AbortSignal): unknown {
+  if (signal.aborted) return signal.reason;
+  return error instanceof Fault ? error : interrupted(error);
 }
 
 /**
@@ -233,53 +250,4 @@ async function tryConnection(
       () => {},
     );
   }
-}
-
-/**
- * Splits a stream of text into server-sent events (WHATWG HTML, section 9.2.6): lines end in LF, CRLF or
- * CR, several `data` lines are joined by LF, comments and unknown fields are ignored. An event is returned
- * only after its blank line, as the specification says: the end of the stream does not complete it.
- */
-export class SseParser {
-  private rest = '';
-  private event: string | undefined;
-  private data: string | undefined;
-
-  push(chunk: string): SseEvent[] {
-    const events: SseEvent[] = [];
-    const text = this.rest === '' ? chunk : this.rest + chunk;
-    let from = 0;
-    while (from < text.length) {
-      const end = lineEnd(text, from);
-      if (end === -1) break;
-      this.line(text.slice(from, end), events);
-      from = text[end] === '\r' && text[end + 1] === '\n' ? end + 2 : end + 1;
-    }
-    this.rest = from === text.length ? '' : text.slice(from);
-    return events;
-  }
-
-  private line(line: string, events: SseEvent[]): void {
-    if (line === '') {
-      if (this.data !== undefined) events.push({ event: this.event, data: this.data });
-      this.data = undefined;
-      this.event = undefined;
-    } else if (line.startsWith('data:')) {
-      const value = line.slice(line[5] === ' ' ? 6 : 5);
-      this.data = this.data === undefined ? value : `${this.data}\n${value}`;
-    } else if (line.startsWith('event:')) {
-      this.event = line.slice(line[6] === ' ' ? 7 : 6);
-    }
-  }
-}
-
-/**
- * The index of the next line end, or -1. A CR at the end of the text may be half of a CRLF, so it is not
- * taken yet.
- */
-function lineEnd(text: string, from: number): number {
-  const lf = text.indexOf('\n', from);
-  const cr = text.indexOf('\r', from);
-  if (cr === -1 || (lf !== -1 && lf < cr)) return lf;
-  return cr === text.length - 1 ? -1 : cr;
 }

@@ -37,11 +37,12 @@ export async function openClaws(initial: Config, env: Environment): Promise<Open
   let config = initial;
   const catalogue = loadCatalogue();
   const connect = connectWithin(() => config.timeouts.connectMs, env);
+  const limits = () => config.answers;
   const directory = new ClawDirectory({
     catalogue,
     settings: modelSettings(config),
     makeClaw: (provider: Provider, protocol) =>
-      httpClaw({ provider, protocol: PROTOCOLS[protocol as keyof typeof PROTOCOLS], fetch, connect }),
+      httpClaw({ provider, protocol: PROTOCOLS[protocol as keyof typeof PROTOCOLS], fetch, connect, limits }),
     builtIn: { local: { claw: recall, models: ['recall'] } },
   });
   const find = async () => {

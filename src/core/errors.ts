@@ -141,6 +141,13 @@ export const ERRORS = {
     { lasts: 'moment', concerns: 'provider', rescuable: true },
     server(502, "The provider's answer broke its own protocol; send again, or choose another model.", true),
   ),
+  answer_too_large: failedCall(
+    { lasts: 'final', concerns: 'model' },
+    server(
+      502,
+      'The provider sent more than the gateway reads; choose another model, or raise the limit that the message names.',
+    ),
+  ),
   stream_interrupted: failedCall(
     { lasts: 'moment', concerns: 'provider', rescuable: true },
     server(502, 'The answer was cut; what arrived is kept. Send again to continue.', true),
