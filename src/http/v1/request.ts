@@ -4,6 +4,7 @@ import { parseConversationId } from '../../core/ids.ts';
 import { POLICY_WORDS, type PolicyField, type TurnPolicy } from '../../core/policy.ts';
 import type { Caller, RequestIdentity } from '../../core/request.ts';
 import type { SessionRef } from '../../core/turn.ts';
+import { checkShape } from './body-shape.ts';
 import { invalid } from './fields.ts';
 
 /** What all dialects read of a request: its body, its identity, its session and its policy. */
@@ -20,11 +21,13 @@ export async function readBody(request: Request, limit: number): Promise<Body> {
   if (length !== null && Number(length) > limit) throw tooLarge(limit);
   const text = await readText(request, limit, length === null);
   if (text === '') throw new Fault('invalid_json', 'The request has no body.');
-  return { body: parseBody(text), text };
+  return { body: await parseBody(text), text };
 }
 
 /** A JSON object; `invalid_json` or `invalid_request` otherwise. */
-export function parseBody(text: string): Record<string, unknown> {
+export async function parseBody(text: string): Promise<Record<string, unknown>> {
+  const checked = checkShape(text);
+  if (checked) await checked;
   let body: unknown;
   try {
     body = JSON.parse(text);
