@@ -1,6 +1,6 @@
 import type { Delta } from '../core/delta.ts';
 import { type ErrorCode, Fault } from '../core/errors.ts';
-import { readBeginning, readChunks, readWhole } from './answer-body.ts';
+import { readBeginning, readChunks, readWhole } from './body-chunks.ts';
 import type { Claw, Prompt, Provider, SseEvent, StreamReader, WireProtocol, WireRequest } from './claw.ts';
 import { beginningOf, instructed, prefilled } from './continuation.ts';
 import { type SseLimits, SseParser } from './sse-parser.ts';

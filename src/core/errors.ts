@@ -247,6 +247,16 @@ export class Fault extends Error {
     this.raw = detail.raw;
   }
 
+  /** The same failure with its texts changed; itself where `change` leaves them as they are. */
+  reworded(change: (text: string) => string): Fault {
+    const { code, param, retryAfter, headers, cause } = this;
+    const message = change(this.message);
+    const before = JSON.stringify(this.raw);
+    const after = before && change(before);
+    if (message === this.message && after === before) return this;
+    return new Fault(code, message, { param, retryAfter, headers, raw: after && JSON.parse(after), cause });
+  }
+
   get kind(): ErrorKind {
     return ERRORS[this.code];
   }

@@ -7,7 +7,7 @@ import {
   gzipSync,
   zstdCompressSync,
 } from 'node:zlib';
-import { readBeginning, readChunks, readWhole } from '../../../src/claws/answer-body.ts';
+import { readBeginning, readChunks, readWhole } from '../../../src/claws/body-chunks.ts';
 
 const TEXT = 'Grüße an die Welt. '.repeat(1000);
 const LIMIT = 1024 * 1024;
