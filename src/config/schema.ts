@@ -211,6 +211,9 @@ const limits = section({
     .meta({
       description: 'The largest request body, in bytes.',
     }),
+  body_ms: wholeNumber(1, DAY_MS).default(300_000).meta({
+    description: 'How long the body of a request may take to arrive, in milliseconds.',
+  }),
   session_queue: wholeNumber(0, 10_000).default(16).meta({
     description: 'How many turns may wait for one session. Further turns are refused.',
   }),

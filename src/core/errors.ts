@@ -106,6 +106,12 @@ export const ERRORS = {
   invalid_stream_id: bad(400, 'Name the lane in this way, or leave `stream_id` out.'),
   websocket_stream_limit_reached: bad(400, 'Use one of them again, or open another socket.'),
   body_too_large: bad(413, 'Send a smaller body, or raise `limits.body_bytes` in the configuration.'),
+  body_too_slow: {
+    status: 408,
+    type: 'invalid_request_error',
+    retryable: true,
+    remedy: 'Send the body faster, or raise `limits.body_ms` in the configuration.',
+  },
   provider_auth_failed: failedCall(
     { lasts: 'final', concerns: 'credential' },
     server(502, "The provider refused the gateway's own key; the operator should replace it."),

@@ -4,6 +4,7 @@ import { parseConversationId } from '../../core/ids.ts';
 import { POLICY_WORDS, type PolicyField, type TurnPolicy } from '../../core/policy.ts';
 import type { Caller, RequestIdentity } from '../../core/request.ts';
 import type { SessionRef } from '../../core/turn.ts';
+import type { HttpSettings } from '../route.ts';
 import { checkShape } from './body-shape.ts';
 import { invalid } from './fields.ts';
 
@@ -15,11 +16,17 @@ export interface Body {
   text: string;
 }
 
-/** Reads a JSON object of at most `limit` bytes; `body_too_large`, `invalid_json` or `invalid_request` otherwise. */
-export async function readBody(request: Request, limit: number): Promise<Body> {
+/**
+ * Reads a JSON object within the limits; `body_too_large`, `body_too_slow`, `invalid_json` or `invalid_request`
+ * otherwise.
+ */
+export async function readBody(
+  request: Request,
+  { bodyBytes, bodyMs }: Pick<HttpSettings, 'bodyBytes' | 'bodyMs'>,
+): Promise<Body> {
   const length = request.headers.get('content-length');
-  if (length !== null && Number(length) > limit) throw tooLarge(limit);
-  const text = await readText(request, limit, length === null);
+  if (length !== null && Number(length) > bodyBytes) throw tooLarge(bodyBytes);
+  const text = await within(bodyMs, readText(request, bodyBytes, length === null));
   if (text === '') throw new Fault('invalid_json', 'The request has no body.');
   return { body: await parseBody(text), text };
 }
@@ -38,6 +45,17 @@ export async function parseBody(text: string): Promise<Record<string, unknown>> 
     throw new Fault('invalid_request', 'The body must be a JSON object.');
   }
   return body as Record<string, unknown>;
+}
+
+/** What is read, if it comes in time. The rest of a slow body is not waited for. */
+async function within(ms: number, reading: Promise<string>): Promise<string> {
+  const late = Promise.withResolvers<never>();
+  const timer = setTimeout(() => late.reject(tooSlow(ms)), ms);
+  try {
+    return await Promise.race([reading, late.promise]);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 async function readText(request: Request, limit: number, isChunked: boolean): Promise<string> {
@@ -64,6 +82,13 @@ async function readChunked(request: Request, limit: number): Promise<string> {
 
 function tooLarge(limit: number): Fault {
   return new Fault('body_too_large', `The body is over the limit of ${limit} bytes.`);
+}
+
+/** The connection is closed, because what still comes on it belongs to this body. */
+function tooSlow(ms: number): Fault {
+  return new Fault('body_too_slow', `The body was not complete within ${ms} ms.`, {
+    headers: { connection: 'close' },
+  });
 }
 
 /** How often an SDK has sent the request before. With this header, the client retries by itself. */
