@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { bodyScan } from './body-scan.ts';
 import { durability } from './durability.ts';
 import { durable } from './durable.ts';
 import { longSession } from './long-session.ts';
@@ -22,6 +23,7 @@ const ROWS: readonly Row[] = [
   storedBytes,
   openStreams,
   durability,
+  bodyScan,
 ];
 
 const { values } = parseArgs({

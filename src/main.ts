@@ -54,7 +54,7 @@ export async function startGateway(
   let config = initial;
   const log = openLog(config.log.level);
   const emit = emitTo([log.listen]);
-  const stores = await openStores(config);
+  const stores = await openStores(config, emit);
   const keys = await openKeys(config, stores.keys);
   const claws = await openClaws(config, env);
   const turns = openTurnPath(config, stores, claws.directory, emit);

@@ -1,21 +1,35 @@
+import { Fault } from '../core/errors.ts';
 import type { SseEvent } from './claw.ts';
+import { decoded } from './content-encoding.ts';
 
 /** How an answer is written. */
 export type BodyFormat = 'events' | 'json';
 
-type Chunk = { done: boolean; value?: Uint8Array };
+type Chunk = IteratorResult<Uint8Array, undefined>;
 
 /**
- * The body of an answer. Its first bytes say how it is written: servers send events as `text/plain` or
- * without a type, and events to a request for JSON.
+ * The body of an answer, after its decompression. Its first bytes say how it is written: servers send events
+ * as `text/plain` or without a type, and events to a request for JSON. Every method that reads throws
+ * `answer_too_large` where the body passes `limit` bytes.
  */
 export class AnswerBody {
-  private readonly reader;
+  private readonly chunks: AsyncIterator<Uint8Array, undefined>;
   /** Chunks that `format` has read. */
   private readonly beginning: Chunk[] = [];
+  private size = 0;
 
-  constructor(private readonly response: Response) {
-    this.reader = response.body?.getReader();
+  /** Throws `provider_protocol_error` for an unknown content encoding. */
+  constructor(
+    private readonly response: Response,
+    private readonly limit: number,
+  ) {
+    const body = received(response);
+    try {
+      this.chunks = decoded(body, response.headers.get('content-encoding'))[Symbol.asyncIterator]();
+    } catch (failure) {
+      void body.return();
+      throw failure;
+    }
   }
 
   /** Waits for the first bytes that are not white space. `heard` is called for each chunk. */
@@ -24,34 +38,43 @@ export class AnswerBody {
     for (;;) {
       const format = formatOf(text);
       if (format) return format;
-      const chunk: Chunk = (await this.reader?.read()) ?? { done: true };
+      const chunk = await this.next();
       this.beginning.push(chunk);
       if (chunk.done) return this.declaredFormat();
       heard();
       // In Latin-1 each byte is one character, so that a chunk may end inside a character.
-      text = (text + Buffer.from(chunk.value!).toString('latin1')).replace(BLANK_START, '');
+      text = (text + Buffer.from(chunk.value).toString('latin1')).replace(BLANK_START, '');
       if (text.length > LONGEST_FIELD && !formatOf(text)) return this.declaredFormat();
     }
   }
 
   read(): Chunk | Promise<Chunk> {
-    return this.beginning.shift() ?? this.reader?.read() ?? { done: true };
+    return this.beginning.shift() ?? this.next();
   }
 
   /** The whole text. */
   async text(): Promise<string> {
-    const decoder = new TextDecoder();
-    let text = '';
+    const chunks: Uint8Array[] = [];
     for (;;) {
       const { done, value } = await this.read();
-      if (done) return text + decoder.decode();
-      text += decoder.decode(value, { stream: true });
+      if (done) return new TextDecoder().decode(Buffer.concat(chunks));
+      chunks.push(value);
     }
   }
 
-  /** Frees the connection. */
+  /** Frees the connection. Otherwise Bun keeps the socket of an unread body. */
   cancel(): void {
-    this.reader?.cancel().catch(() => {});
+    this.chunks.return?.().catch(() => {});
+  }
+
+  private async next(): Promise<Chunk> {
+    const chunk = await this.chunks.next();
+    if (chunk.done) return chunk;
+    this.size += chunk.value.byteLength;
+    if (this.size <= this.limit) return chunk;
+    this.cancel();
+    const message = `The answer has more than ${this.limit} bytes (\`answers.total_bytes\`).`;
+    throw new Fault('answer_too_large', message);
   }
 
   private declaredFormat(): BodyFormat {
@@ -59,6 +82,47 @@ export class AnswerBody {
     return /^\s*text\/event-stream\b/i.test(type) ? 'events' : 'json';
   }
 }
+
+/** The first `limit` bytes of a body as text, or what came before the connection broke. Never rejects. */
+export async function readBeginning(response: Response, limit: number): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  try {
+    const body = new AnswerBody(response, Number.POSITIVE_INFINITY);
+    for (let size = 0; size < limit; ) {
+      const { done, value } = await body.read();
+      if (done) break;
+      chunks.push(value);
+      size += value.byteLength;
+    }
+    body.cancel();
+  } catch {
+    // The beginning is enough.
+  }
+  return new TextDecoder().decode(Buffer.concat(chunks).subarray(0, limit));
+}
+
+/** The chunks of a body as they come. Returning early frees the connection. */
+function received({ body }: Response): Received {
+  const reader = body?.getReader();
+  return {
+    async next() {
+      return ((await reader?.read()) ?? END) as Chunk;
+    },
+    async return() {
+      await reader?.cancel().catch(() => {});
+      return END;
+    },
+    [Symbol.asyncIterator]() {
+      return this;
+    },
+  };
+}
+
+interface Received extends AsyncIterableIterator<Uint8Array, undefined> {
+  return(): Promise<Chunk>;
+}
+
+const END: Chunk = { done: true, value: undefined };
 
 /** A byte order mark in UTF-8, and white space. */
 const BLANK_START = /^(\xef\xbb\xbf)?\s*/;

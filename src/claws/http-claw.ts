@@ -1,13 +1,14 @@
 import type { Delta } from '../core/delta.ts';
 import { callFailureOf, Fault } from '../core/errors.ts';
-import { AnswerBody, isKeepAlive } from './answer-body.ts';
+import { AnswerBody, isKeepAlive, readBeginning } from './answer-body.ts';
 import type { Claw, Prompt, Provider, SseEvent, StreamReader, WireProtocol, WireRequest } from './claw.ts';
 import { beginningOf, instructed, prefilled } from './continuation.ts';
+import { type SseLimits, SseParser } from './sse-parser.ts';
 import { lackedTools, toolTable } from './tools/table.ts';
 import { type ProviderApi, type Translated, translateTools } from './tools/translate.ts';
 
 /** The part of `fetch` that claws use. It is injected, so that tests control the network. */
-export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
+export type Fetch = (url: string, init: BunFetchRequestInit) => Promise<Response>;
 
 /**
  * Resolves when the origin of a base URL accepts connections, rejects with `provider_unreachable` or
@@ -20,10 +21,16 @@ export interface HttpClawParts {
   protocol: WireProtocol;
   fetch: Fetch;
   connect: Connect;
+  /** Asked at each call, so that a new configuration holds at once. */
+  limits(): AnswerLimits;
 }
 
-/** In characters. The beginning of an error page is enough to classify it. */
-const MAX_ERROR_BODY = 64 * 1024;
+/** How much of an answer is read. Bytes are counted after decompression. */
+export interface AnswerLimits extends SseLimits {
+  totalBytes: number;
+  /** The beginning of an error's body. The rest is not read. */
+  errorBytes: number;
+}
 
 /**
  * Connects a wire protocol to a provider over HTTP. Every claw is made here, except the built-in
@@ -47,12 +54,14 @@ export function httpClaw(parts: HttpClawParts): Claw {
     async *call(asked, signal, heard = () => {}) {
       const { prompt: wanted, restore } = translated(asked, api);
       const prompt = wanted.continues ? continued(wanted) : wanted;
+      const limits = parts.limits();
       const response = await send(parts, protocol.request(prompt, provider), signal);
-      if (!response.ok) throw await refusal(protocol, response);
-      const body = new AnswerBody(response);
+      if (!response.ok) throw await refusal(protocol, response, limits);
+      const body = new AnswerBody(response, limits.totalBytes);
       const format = await unbroken(body.format(heard), signal);
       if (format === 'events') {
-        for await (const burst of readStream(body, protocol.reader(prompt), signal, heard)) {
+        const stream = { body, reader: protocol.reader(prompt), limits, heard };
+        for await (const burst of readStream(stream, signal)) {
           const restored = restore(burst);
           if (restored.length > 0) yield restored;
         }
@@ -83,6 +92,7 @@ async function send(parts: HttpClawParts, request: WireRequest, signal: AbortSig
       body,
       signal,
       redirect: 'error',
+      decompress: false,
     });
   } catch (error) {
     throw unreachable(provider, error, signal);
@@ -108,8 +118,8 @@ function describe(error: unknown): string {
   return typeof code === 'string' ? code : error.name;
 }
 
-async function refusal(protocol: WireProtocol, response: Response): Promise<Fault> {
-  const text = (await response.text().catch(() => '')).slice(0, MAX_ERROR_BODY);
+async function refusal(protocol: WireProtocol, response: Response, limits: AnswerLimits): Promise<Fault> {
+  const text = await readBeginning(response, limits.errorBytes);
   let body: unknown = text;
   try {
     body = JSON.parse(text);
@@ -124,8 +134,7 @@ async function unbroken<T>(read: Promise<T>, signal: AbortSignal): Promise<T> {
   try {
     return await read;
   } catch (error) {
-    if (signal.aborted) throw signal.reason;
-    throw interrupted(error);
+    throw failureOf(error, signal);
   }
 }
 
@@ -141,21 +150,27 @@ function parseJson(text: string, { status }: Response, provider: Provider): unkn
   }
 }
 
+interface StreamedAnswer {
+  body: AnswerBody;
+  reader: StreamReader;
+  limits: SseLimits;
+  heard(): void;
+}
+
 async function* readStream(
-  body: AnswerBody,
-  reader: StreamReader,
+  { body, reader, limits, heard }: StreamedAnswer,
   signal: AbortSignal,
-  heard: () => void,
 ): AsyncGenerator<readonly Delta[]> {
-  const parser = new SseParser();
+  const parser = new SseParser(limits);
   const decoder = new TextDecoder();
   let ended = false;
   try {
-    while (!ended) {
+    for (;;) {
       const { done, value } = await body.read();
-      ended = done;
-      if (!done) heard();
-      const events = parser.push(done ? decoder.decode() : decoder.decode(value, { stream: true }));
+      ended = done === true;
+      if (done) break;
+      const { events, alive } = parser.push(decoder.decode(value, { stream: true }));
+      if (alive) heard();
       const { deltas, failure } = readEvents(reader, events);
       if (deltas.length > 0) yield deltas;
       if (failure !== undefined) throw failure;
@@ -163,14 +178,19 @@ async function* readStream(
     const last = reader.end();
     if (last.length > 0) yield last;
   } catch (error) {
-    const failure = signal.aborted ? signal.reason : error instanceof Fault ? error : interrupted(error);
+    const failure = failureOf(error, signal);
     const last = endOf(reader, failure);
     if (!last) throw failure;
     if (last.length > 0) yield last;
   } finally {
-    // Frees the connection when the consumer stops early. Otherwise Bun keeps the socket of the unread body.
     if (!ended) body.cancel();
   }
+}
+
+/** What ended the reading of an answer. The reason of the caller's abort comes first. */
+function failureOf(error: unknown, signal: AbortSignal): unknown {
+  if (signal.aborted) return signal.reason;
+  return error instanceof Fault ? error : interrupted(error);
 }
 
 /**
@@ -257,53 +277,4 @@ async function tryConnection(
       () => {},
     );
   }
-}
-
-/**
- * Splits a stream of text into server-sent events (WHATWG HTML, section 9.2.6): lines end in LF, CRLF or
- * CR, several `data` lines are joined by LF, comments and unknown fields are ignored. An event is returned
- * only after its blank line, as the specification says: the end of the stream does not complete it.
- */
-export class SseParser {
-  private rest = '';
-  private event: string | undefined;
-  private data: string | undefined;
-
-  push(chunk: string): SseEvent[] {
-    const events: SseEvent[] = [];
-    const text = this.rest === '' ? chunk : this.rest + chunk;
-    let from = 0;
-    while (from < text.length) {
-      const end = lineEnd(text, from);
-      if (end === -1) break;
-      this.line(text.slice(from, end), events);
-      from = text[end] === '\r' && text[end + 1] === '\n' ? end + 2 : end + 1;
-    }
-    this.rest = from === text.length ? '' : text.slice(from);
-    return events;
-  }
-
-  private line(line: string, events: SseEvent[]): void {
-    if (line === '') {
-      if (this.data !== undefined) events.push({ event: this.event, data: this.data });
-      this.data = undefined;
-      this.event = undefined;
-    } else if (line.startsWith('data:')) {
-      const value = line.slice(line[5] === ' ' ? 6 : 5);
-      this.data = this.data === undefined ? value : `${this.data}\n${value}`;
-    } else if (line.startsWith('event:')) {
-      this.event = line.slice(line[6] === ' ' ? 7 : 6);
-    }
-  }
-}
-
-/**
- * The index of the next line end, or -1. A CR at the end of the text may be half of a CRLF, so it is not
- * taken yet.
- */
-function lineEnd(text: string, from: number): number {
-  const lf = text.indexOf('\n', from);
-  const cr = text.indexOf('\r', from);
-  if (cr === -1 || (lf !== -1 && lf < cr)) return lf;
-  return cr === text.length - 1 ? -1 : cr;
 }

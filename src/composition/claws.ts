@@ -9,6 +9,7 @@ import { recall } from '../claws/local/recall.ts';
 import { detectLocalServers, localCandidates } from '../claws/local-servers.ts';
 import { openaiChat } from '../claws/openai-chat/protocol.ts';
 import { openaiResponses } from '../claws/openai-responses/protocol.ts';
+import { redactionOf, withoutSecrets } from '../claws/redaction.ts';
 import type { Config } from '../config/config.ts';
 
 const PROTOCOLS: Record<Exclude<ProtocolName, 'local'>, WireProtocol> = {
@@ -37,11 +38,22 @@ export async function openClaws(initial: Config, env: Environment): Promise<Open
   let config = initial;
   const catalogue = loadCatalogue();
   const connect = connectWithin(() => config.timeouts.connectMs, env);
+  const limits = () => config.answers;
+  let redact = redactionOf([]);
   const directory = new ClawDirectory({
     catalogue,
     settings: modelSettings(config),
     makeClaw: (provider: Provider, protocol) =>
-      httpClaw({ provider, protocol: PROTOCOLS[protocol as keyof typeof PROTOCOLS], fetch, connect }),
+      withoutSecrets(
+        httpClaw({
+          provider,
+          protocol: PROTOCOLS[protocol as keyof typeof PROTOCOLS],
+          fetch,
+          connect,
+          limits,
+        }),
+        () => redact,
+      ),
     builtIn: { local: { claw: recall, models: ['recall'] } },
   });
   const find = async () => {
@@ -55,6 +67,7 @@ export async function openClaws(initial: Config, env: Environment): Promise<Open
       localServers,
       ownPort: config.port,
     });
+    redact = redactionOf(secretsOf(config, found));
     directory.update(found);
     return found;
   };
@@ -71,6 +84,17 @@ export async function openClaws(initial: Config, env: Environment): Promise<Open
     },
     close: () => clearInterval(timer),
   };
+}
+
+/** The gateway's keys at providers, and the keys of its own callers as far as they are known. */
+function secretsOf({ keys, masterKey, claws }: Config, found: readonly FoundProvider[]): string[] {
+  const all = [
+    masterKey,
+    ...keys.map(({ key }) => key),
+    ...Object.values(claws).map(({ apiKey }) => apiKey),
+    ...found.map((provider) => (provider.state === 'on' ? provider.provider.apiKey : undefined)),
+  ];
+  return all.filter((secret) => secret !== undefined);
 }
 
 const modelSettings = ({ claws, aliases }: Config) => ({

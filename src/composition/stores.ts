@@ -1,6 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Config } from '../config/config.ts';
+import type { Emit } from '../core/events.ts';
 import type { KeyStore } from '../security/key-store.ts';
 import type { BlobStore } from '../session/blob-store.ts';
 import type { ClaimStore } from '../session/claim-store.ts';
@@ -36,8 +37,11 @@ export interface Stores {
 }
 
 /** Rejects with the reason, in words for the operator, where a store cannot be used. */
-export function openStores({ storage, dataDir }: Pick<Config, 'storage' | 'dataDir'>): Promise<Stores> {
-  return storage.kind === 'memory' ? openInMemory() : openInFiles(dataDir);
+export function openStores(
+  { storage, dataDir }: Pick<Config, 'storage' | 'dataDir'>,
+  emit: Emit,
+): Promise<Stores> {
+  return storage.kind === 'memory' ? openInMemory() : openInFiles(dataDir, emit);
 }
 
 async function openInMemory(): Promise<Stores> {
@@ -56,11 +60,11 @@ async function openInMemory(): Promise<Stores> {
   };
 }
 
-async function openInFiles(dataDir: string): Promise<Stores> {
+async function openInFiles(dataDir: string, emit: Emit): Promise<Stores> {
   mkdirSync(dataDir, { recursive: true, mode: 0o700 });
   const store = await SqliteStore.open(join(dataDir, 'clawhold.db'));
   const members = await FileMembers.join(dataDir, store);
-  const journal = FileJournal.open(dataDir, members);
+  const journal = FileJournal.open(dataDir, members, { emit });
   const feed = FileTurnFeed.open(dataDir, journal);
   return {
     log: store,

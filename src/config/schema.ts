@@ -217,6 +217,9 @@ const limits = section({
     .meta({
       description: 'The largest request body, in bytes.',
     }),
+  body_ms: wholeNumber(1, DAY_MS).default(300_000).meta({
+    description: 'How long the body of a request may take to arrive, in milliseconds.',
+  }),
   session_queue: wholeNumber(0, 10_000).default(16).meta({
     description: 'How many turns may wait for one session. Further turns are refused.',
   }),
@@ -258,6 +261,29 @@ const timeouts = section({
     description: 'The time between two signs of life of an answer that has begun.',
   }),
   total_ms: wholeNumber(1, DAY_MS).default(1_800_000).meta({ description: 'The time for the whole answer.' }),
+});
+
+const answers = section({
+  line_chars: wholeNumber(1024, 1024 * MIB)
+    .default(32 * MIB)
+    .meta({
+      description: 'The longest line of a stream, in characters. An image may be one line.',
+    }),
+  event_chars: wholeNumber(1024, 1024 * MIB)
+    .default(32 * MIB)
+    .meta({
+      description: 'The most data of one event of a stream, in characters.',
+    }),
+  total_bytes: wholeNumber(1024, 2048 * MIB)
+    .default(128 * MIB)
+    .meta({
+      description: 'The largest answer, streamed or not, in bytes after decompression.',
+    }),
+  error_bytes: wholeNumber(1024, 16 * MIB)
+    .default(64 * 1024)
+    .meta({
+      description: "How much of a provider's error is read, in bytes. The rest is left out.",
+    }),
 });
 
 const context = section({
@@ -312,6 +338,9 @@ export const fileSchema = section({
   limits: limits.prefault({}).meta({ description: 'What clients may use.' }),
   retention: retention.prefault({}).meta({ description: 'How long data is kept, in milliseconds.' }),
   timeouts: timeouts.prefault({}).meta({ description: 'How long to wait for a provider, in milliseconds.' }),
+  answers: answers
+    .prefault({})
+    .meta({ description: "How much of a provider's answer is read. A larger one is an error." }),
   context: context.prefault({}).meta({ description: 'How a prompt is made from a session.' }),
   detect: flag().default(true).meta({
     description: 'Look for Ollama, LM Studio, vLLM and llama.cpp on this machine.',

@@ -113,6 +113,12 @@ export const ERRORS = {
     415,
     'Send the body as it is, or compressed once with zstd, gzip, deflate or br.',
   ),
+  body_too_slow: {
+    status: 408,
+    type: 'invalid_request_error',
+    retryable: true,
+    remedy: 'Send the body faster, or raise `limits.body_ms` in the configuration.',
+  },
   provider_auth_failed: failedCall(
     { lasts: 'final', concerns: 'credential' },
     server(502, "The provider refused the gateway's own key; the operator should replace it."),
@@ -147,6 +153,13 @@ export const ERRORS = {
   provider_protocol_error: failedCall(
     { lasts: 'moment', concerns: 'provider', rescuable: true },
     server(502, "The provider's answer broke its own protocol; send again, or choose another model.", true),
+  ),
+  answer_too_large: failedCall(
+    { lasts: 'final', concerns: 'model' },
+    server(
+      502,
+      'The provider sent more than the gateway reads; choose another model, or raise the limit that the message names.',
+    ),
   ),
   stream_interrupted: failedCall(
     { lasts: 'moment', concerns: 'provider', rescuable: true },
@@ -245,6 +258,16 @@ export class Fault extends Error {
     this.retryAfter = detail.retryAfter;
     this.headers = detail.headers;
     this.raw = detail.raw;
+  }
+
+  /** The same failure with its texts changed; itself where `change` leaves them as they are. */
+  reworded(change: (text: string) => string): Fault {
+    const { code, param, retryAfter, headers, cause } = this;
+    const message = change(this.message);
+    const before = JSON.stringify(this.raw);
+    const after = before && change(before);
+    if (message === this.message && after === before) return this;
+    return new Fault(code, message, { param, retryAfter, headers, raw: after && JSON.parse(after), cause });
   }
 
   get kind(): ErrorKind {

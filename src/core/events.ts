@@ -1,5 +1,6 @@
 import type { Candidate } from './candidate.ts';
 import type { ErrorCode, Fault } from './errors.ts';
+import type { TurnId } from './ids.ts';
 import type { Accepted, Intent, Outcome } from './turn.ts';
 
 /** The turn that an event is about, for logs and traces: the fields that a listener may show. */
@@ -41,6 +42,17 @@ export type GatewayEvent =
     }
   /** The candidate is skipped because the conversation does not fit it. */
   | { type: 'context-exceeded'; trace: TurnTrace; candidate: Candidate }
+  /**
+   * Lines of a dead process's journal are damaged. Turns that are `cut` end with what came before; of those that
+   * are `lost` nothing is known but their ids.
+   */
+  | {
+      type: 'journal-damaged';
+      file: string;
+      lines: number;
+      cut: readonly TurnId[];
+      lost: readonly TurnId[];
+    }
   /** The store failed in background work, which is tried again. */
   | { type: 'store-failed'; during: string; failure: unknown };
 

@@ -5,6 +5,8 @@ import type { Caller } from '../core/request.ts';
 export interface HttpSettings {
   /** The largest body of a request, and the largest message of a WebSocket, in bytes. */
   bodyBytes: number;
+  /** How long the body of a request may take to arrive, in milliseconds. */
+  bodyMs: number;
   /** How long a WebSocket may be open, in milliseconds. */
   socketMs: number;
   /** What happens to a history that does not fit the model, where the dialect has no field for it. */

@@ -118,6 +118,9 @@ const WRITERS: { [Type in EventType]: Writer<Type> } = {
     const { provider, model } = candidate;
     log.debug({ ...traceFields(trace), provider, model }, 'context exceeded');
   },
+  'journal-damaged'(log, { file, lines, cut, lost }) {
+    log.error({ file, lines, cut, lost }, 'journal damaged');
+  },
   'store-failed'(log, { during, failure }) {
     log.error({ during, cause: causeOf(failure) }, 'store failed');
   },

@@ -12,6 +12,17 @@ export interface Unfinished {
   deltas: Delta[];
 }
 
+/** A turn that a dead process left. */
+export interface Inherited extends Unfinished {
+  /**
+   * How many processes died while the turn was being answered. A process that closed its journal did not die,
+   * and a turn that waited for its session is not counted.
+   */
+  deaths: number;
+  /** What came after `deltas` is damaged: readers may have seen more than this. */
+  isCut: boolean;
+}
+
 /**
  * The write-ahead record of running turns: what would be lost if the process died now. Entries survive a crash of
  * the process, not necessarily of the machine; the `TurnLog` survives both. Writing is cheap enough to precede
@@ -30,9 +41,9 @@ export interface Journal {
   /**
    * Takes over the turns that dead processes left, and returns them, oldest first. From then on they are turns
    * of this process: `append` and `end` accept them, and each stays in the journal until `end`. Some may be in
-   * the log already, because `end` may get lost. Rejects with `store_unavailable` when nothing could be read.
+   * the log already, because `end` may get lost. Entries are checked for damage. Rejects with `store_unavailable` when nothing could be read.
    */
-  inherit(): Promise<Unfinished[]>;
+  inherit(): Promise<Inherited[]>;
   /** Removes every entry of a session's turns. They must not be running. */
   erase(tenant: Tenant, session: SessionId): Promise<void>;
   /** Turns that have not ended stay for a successor process. */

@@ -5,6 +5,7 @@ import { httpClaw } from '../../src/claws/http-claw.ts';
 import type { Delta } from '../../src/core/delta.ts';
 import { type Folded, foldAll } from '../../src/core/fold.ts';
 import { type Item, type Message, messageText, userMessage } from '../../src/core/items.ts';
+import { answerLimits } from '../harness/answer-limits.ts';
 import { type Provider, startProvider } from '../simulators/provider/provider.ts';
 
 export interface ContinuationCase {
@@ -43,7 +44,7 @@ export function continuationConformance({ protocol, path, ways }: ContinuationCa
     beforeAll(() => {
       server = startProvider();
       const provider = { id: 'p', baseUrl: server.url + path, apiKey: 'key', quirks: way.quirks ?? {} };
-      claw = httpClaw({ provider, protocol, fetch, connect: async () => {} });
+      claw = httpClaw({ provider, protocol, fetch, connect: async () => {}, limits: answerLimits });
     });
     afterAll(() => server.stop());
 

@@ -10,10 +10,11 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import type { GatewayEvent } from '../../src/core/events.ts';
 import { newSessionId } from '../../src/core/ids.ts';
 import type { PlacedIntent } from '../../src/core/turn.ts';
 import type { FileJournal } from '../../src/stores/files/journal.ts';
-import { anIntent, textDelta } from './journal.ts';
+import { anIntent, LEFT, textDelta, waiting } from './journal.ts';
 import { shareJournals, startFileProcess } from './shared-journals.ts';
 import { ACME, faultOf, GLOBEX, NOW } from './turn-rows.ts';
 
@@ -51,7 +52,7 @@ describe('file journal: damage', () => {
     });
     appendFileSync(path, `["deltas","${intent.id}",[{"type":"text-de`);
     const successor = await journals.start();
-    expect(await successor.journal.inherit()).toEqual([{ intent, deltas: [textDelta('whole')] }]);
+    expect(await successor.journal.inherit()).toEqual([{ intent, deltas: [textDelta('whole')], ...LEFT }]);
     successor.journal.append(intent.id, [textDelta('next')]);
     expect((await successor.feed.find(intent.id))?.deltas).toEqual([textDelta('whole'), textDelta('next')]);
   });
@@ -66,8 +67,8 @@ describe('file journal: damage', () => {
     });
     loseLine(path, 2);
     expect(await inheritNext()).toEqual([
-      { intent: before, deltas: [textDelta('one')] },
-      { intent: after, deltas: [textDelta('later')] },
+      { intent: before, deltas: [textDelta('one')], deaths: 0, isCut: true },
+      { intent: after, deltas: [textDelta('later')], ...LEFT },
     ]);
   });
 
@@ -84,7 +85,7 @@ describe('file journal: damage', () => {
     const whole = { intent, deltas: [textDelta('one'), textDelta('new')] };
     expect(await successor.feed.find(intent.id)).toEqual(whole);
     await successor.close();
-    expect(await inheritNext()).toEqual([whole]);
+    expect(await inheritNext()).toEqual([{ ...whole, ...LEFT }]);
   });
 
   test('within does not reach a turn that has begun again behind it', async () => {
@@ -96,7 +97,45 @@ describe('file journal: damage', () => {
       journal.append(intent.id, [textDelta('kept')]);
     });
     loseLine(path, 1);
-    expect(await inheritNext()).toEqual([{ intent, deltas: [textDelta('kept')] }]);
+    expect(await inheritNext()).toEqual([{ intent, deltas: [textDelta('kept')], ...LEFT }]);
+  });
+
+  test('of a character within is found by the checksum of its line', async () => {
+    const intent = anIntent();
+    const path = await left((journal) => {
+      journal.begin(intent);
+      for (const text of ['one', 'two', 'three']) journal.append(intent.id, [textDelta(text)]);
+    });
+    writeFileSync(path, readFileSync(path, 'utf8').replace('"two"', '"tow"'));
+    const events: GatewayEvent[] = [];
+    const { journal } = await journals.start(undefined, (event) => events.push(event));
+    const file = expect.stringContaining('/journal/');
+    expect(await journal.inherit()).toEqual([{ intent, deltas: [textDelta('one')], deaths: 0, isCut: true }]);
+    expect(events).toEqual([{ type: 'journal-damaged', file, lines: 1, cut: [intent.id], lost: [] }]);
+  });
+
+  test.each(['with deltas', 'alone'])('of a begin (%s) names the turn that is lost', async (what) => {
+    const [lost, other] = [anIntent(NOW), anIntent(NOW + 1)];
+    const path = await left((journal) => {
+      journal.begin(lost);
+      if (what === 'with deltas') journal.append(lost.id, [textDelta('one')]);
+      journal.begin(other);
+    });
+    if (what === 'with deltas') loseLine(path, 0);
+    else writeFileSync(path, readFileSync(path, 'utf8').replace('"gpt-5"', '"gpt-6"'));
+    const events: GatewayEvent[] = [];
+    const { journal } = await journals.start(undefined, (event) => events.push(event));
+    expect(await journal.inherit()).toEqual([{ intent: other, deltas: [], ...LEFT }]);
+    expect(events).toMatchObject([{ type: 'journal-damaged', lines: 1, cut: [], lost: [lost.id] }]);
+  });
+
+  test('is not reported where a line was only cut short', async () => {
+    const path = await left(begin);
+    appendFileSync(path, '["deltas","');
+    const events: GatewayEvent[] = [];
+    const { journal } = await journals.start(undefined, (event) => events.push(event));
+    expect(await journal.inherit()).toHaveLength(1);
+    expect(events).toEqual([]);
   });
 
   test('of one process does not hide what the others left', async () => {
@@ -113,6 +152,34 @@ describe('file journal: damage', () => {
     rmSync(damaged, { recursive: true });
     expect(await successor.inherit()).toEqual([]);
     expect(journals.files('.lock')).toHaveLength(1);
+  });
+});
+
+describe('file journal: deaths', () => {
+  /** Leaves the files as they are after kill -9: the process has not noted its end. */
+  function forgetEnd(): void {
+    for (const path of journals.files('.log')) {
+      const text = readFileSync(path, 'utf8');
+      writeFileSync(path, text.replace(/\["closed",[^\n]*\n$/, ''));
+    }
+  }
+
+  test('are counted for turns that had their session, over all successors', async () => {
+    const [placed, queued] = [anIntent(NOW), waiting(anIntent(NOW + 1))];
+    await left((journal) => {
+      journal.begin(placed);
+      journal.begin(queued);
+    });
+    for (let deaths = 1; deaths <= 3; deaths++) {
+      forgetEnd();
+      const { journal, close } = await journals.start();
+      expect(await journal.inherit()).toEqual([
+        { intent: placed, deltas: [], deaths, isCut: false },
+        { intent: queued, deltas: [], ...LEFT },
+      ]);
+      await close();
+    }
+    expect(await inheritNext()).toMatchObject([{ deaths: 3 }, { deaths: 0 }]);
   });
 });
 
@@ -249,7 +316,8 @@ describe('file journal: segments', () => {
     }
     const [size, ...others] = journals.files('.log').map((path) => statSync(path).size);
     expect(others).toEqual([]);
-    expect(size).toBeLessThan(11_000);
+    // The segment, and one turn that begins in it.
+    expect(size).toBeLessThan(11_200);
     await close();
     expect(readdirSync(join(journals.dataDir(), 'journal'))).toEqual([]);
   });
@@ -370,9 +438,9 @@ describe('file journal: erasing', () => {
     await successor.close();
     const turns = await inheritNext();
     expect(turns).toHaveLength(3);
-    expect(turns).toContainEqual({ intent: before, deltas: [textDelta('one'), textDelta('two')] });
-    expect(turns).toContainEqual({ intent: after, deltas: [textDelta('later')] });
-    expect(turns).toContainEqual({ intent: foreign, deltas: [] });
+    expect(turns).toContainEqual({ intent: before, deltas: [textDelta('one'), textDelta('two')], ...LEFT });
+    expect(turns).toContainEqual({ intent: after, deltas: [textDelta('later')], ...LEFT });
+    expect(turns).toContainEqual({ intent: foreign, deltas: [], ...LEFT });
   });
 
   test('removes a segment that holds nothing else', async () => {
@@ -390,7 +458,7 @@ describe('file journal: erasing', () => {
     const intent = anIntent();
     const path = await left((journal) => journal.begin(intent));
     writeFileSync(`${path}.tmp`, readFileSync(path));
-    expect(await inheritNext()).toEqual([{ intent, deltas: [] }]);
+    expect(await inheritNext()).toEqual([{ intent, deltas: [], ...LEFT }]);
     expect(journals.files('.tmp')).toEqual([]);
   });
 });
@@ -417,7 +485,7 @@ describe('file journal: a process that cannot be removed from the registry', () 
     expect(journals.files('.lock')).toHaveLength(2);
     expect(await members.isAlive(dead.members.self)).toBe(false);
     down = false;
-    expect(await journal.inherit()).toEqual([{ intent, deltas: [] }]);
+    expect(await journal.inherit()).toEqual([{ intent, deltas: [], ...LEFT }]);
     expect(journals.files('.lock')).toHaveLength(1);
     expect(await registry.silentFor(dead.members.self)).toBeUndefined();
     expect(await members.isAlive(dead.members.self)).toBe(false);

@@ -43,6 +43,9 @@ export function waiting({ position: _, ...accepted }: PlacedIntent): WaitingInte
   };
 }
 
+/** What is inherited of a turn that a process left in order. */
+export const LEFT = { deaths: 0, isCut: false };
+
 export const textDelta = (text: string): Delta => ({ type: 'text-delta', index: 0, part: 0, text });
 
 /**
@@ -90,7 +93,7 @@ export function journalConformance(
       await journal.begin(placed);
       await journal.append(intent.id, [textDelta('a')]);
       journal = await successor(journal);
-      expect(await journal.inherit()).toEqual([{ intent: placed, deltas: [textDelta('a')] }]);
+      expect(await journal.inherit()).toEqual([{ intent: placed, deltas: [textDelta('a')], ...LEFT }]);
     });
 
     test('begins again a turn that has ended', async () => {
@@ -99,7 +102,7 @@ export function journalConformance(
       journal.end(intent.id);
       await journal.begin(intent);
       journal = await successor(journal);
-      expect(await journal.inherit()).toEqual([{ intent, deltas: [] }]);
+      expect(await journal.inherit()).toEqual([{ intent, deltas: [], ...LEFT }]);
     });
   });
 
@@ -120,8 +123,8 @@ export function journalConformance(
       journal.end(done.id);
       journal = await successor(journal);
       expect(await journal.inherit()).toEqual([
-        { intent: early, deltas: [] },
-        { intent: late, deltas: [textDelta('a'), textDelta('b'), textDelta('c\n')] },
+        { intent: early, deltas: [], ...LEFT },
+        { intent: late, deltas: [textDelta('a'), textDelta('b'), textDelta('c\n')], ...LEFT },
       ]);
       expect(await journal.inherit()).toEqual([]);
     });
@@ -130,7 +133,7 @@ export function journalConformance(
       const intent = waiting(anIntent(NOW, { retention: 'key', delivery: 'background' }));
       await journal.begin(intent);
       journal = await successor(journal);
-      expect(await journal.inherit()).toEqual([{ intent, deltas: [] }]);
+      expect(await journal.inherit()).toEqual([{ intent, deltas: [], ...LEFT }]);
     });
 
     test('goes on with turns, begins them again and ends them as its own', async () => {
@@ -145,8 +148,8 @@ export function journalConformance(
       journal.end(done.id);
       journal = await successor(journal);
       expect(await journal.inherit()).toEqual([
-        { intent: on, deltas: [textDelta('first'), textDelta('second')] },
-        { intent: { ...again, model: 'gpt-5-mini' }, deltas: [textDelta('again')] },
+        { intent: on, deltas: [textDelta('first'), textDelta('second')], ...LEFT },
+        { intent: { ...again, model: 'gpt-5-mini' }, deltas: [textDelta('again')], ...LEFT },
       ]);
       await journal.append(on.id, [textDelta('third')]);
       journal = await successor(journal);
@@ -154,6 +157,14 @@ export function journalConformance(
       for (const { id } of [on, again]) journal.end(id);
       journal = await successor(journal);
       expect(await journal.inherit()).toEqual([]);
+    });
+
+    test('does not count the end of a process in order as a death', async () => {
+      const intent = await begin(journal);
+      for (let round = 0; round < 3; round++) {
+        journal = await successor(journal);
+        expect(await journal.inherit()).toEqual([{ intent, deltas: [], ...LEFT }]);
+      }
     });
 
     test('gets what several that died one after the other left', async () => {
@@ -188,8 +199,8 @@ export function journalConformance(
       journal = await successor(journal);
       const deltas = [textDelta('a'), textDelta('b')];
       expect(await journal.inherit()).toEqual([
-        { intent: sibling, deltas },
-        { intent: foreign, deltas },
+        { intent: sibling, deltas, ...LEFT },
+        { intent: foreign, deltas, ...LEFT },
       ]);
     });
 
@@ -202,7 +213,7 @@ export function journalConformance(
       journal = await successor(journal);
       const turns = await journal.inherit();
       expect(turns).toHaveLength(2);
-      expect(turns[0]).toEqual({ intent: other, deltas: [textDelta('b')] });
+      expect(turns[0]).toEqual({ intent: other, deltas: [textDelta('b')], ...LEFT });
     });
 
     test('has no effect where there is nothing', async () => {
@@ -211,7 +222,7 @@ export function journalConformance(
       await journal.erase(GLOBEX, intent.session);
       await journal.erase(ACME, newSessionId(NOW));
       journal = await successor(journal);
-      expect(await journal.inherit()).toEqual([{ intent, deltas: [] }]);
+      expect(await journal.inherit()).toEqual([{ intent, deltas: [], ...LEFT }]);
     });
   });
 }

@@ -3,7 +3,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { userMessage } from '../../src/core/items.ts';
 import type { JournaledIntent } from '../../src/session/journal.ts';
-import { anIntent, textDelta } from './journal.ts';
+import { anIntent, LEFT, textDelta } from './journal.ts';
 import { shareJournals } from './shared-journals.ts';
 
 const journals = shareJournals();
@@ -86,14 +86,17 @@ function leave(...lines: string[]): void {
   writeFileSync(path, `${lines.join('\n')}\n`);
 }
 
+/** Version 0.1 did not note that a process ended in order. */
+const DIED = { deaths: 1, isCut: false };
+
 const inherit = async () => (await journals.start()).journal.inherit();
 
 describe('journals of version 0.1', () => {
   test('are inherited in the form of today', async () => {
     leave(CHAT, WAITING, DELTAS);
     expect(await inherit()).toStrictEqual([
-      { intent: UPGRADED.chat, deltas: [textDelta('A connection')] },
-      { intent: UPGRADED.waiting, deltas: [] },
+      { intent: UPGRADED.chat, deltas: [textDelta('A connection')], ...DIED },
+      { intent: UPGRADED.waiting, deltas: [], ...LEFT },
     ]);
   });
 
@@ -107,8 +110,8 @@ describe('journals of version 0.1', () => {
     journal.begin(again);
     await close();
     expect(await inherit()).toEqual([
-      { intent: UPGRADED.chat, deltas: [textDelta('a')] },
-      { intent: again, deltas: [] },
+      { intent: UPGRADED.chat, deltas: [textDelta('a')], ...DIED },
+      { intent: again, deltas: [], ...LEFT },
     ]);
   });
 
@@ -155,7 +158,9 @@ describe('a line that cannot be understood', () => {
 
   test.each(lines)('does not hide other turns (%#)', async (line) => {
     leave(CHAT, line, DELTAS);
-    expect(await inherit()).toEqual([{ intent: UPGRADED.chat, deltas: [textDelta('A connection')] }]);
+    expect(await inherit()).toEqual([
+      { intent: UPGRADED.chat, deltas: [textDelta('A connection')], ...DIED },
+    ]);
   });
 
   test.each(['["deltas","01jzq1m0k0abcdefghjk01jzq1m0kabcd",null]', '["later","x"]', '[]', 'null', '{}'])(
@@ -169,6 +174,8 @@ describe('a line that cannot be understood', () => {
 
   test('ends what is known of its own turn, where that had begun', async () => {
     leave(CHAT, DELTAS, CHAT.replace('"plan"', '"plot"'), DELTAS);
-    expect(await inherit()).toEqual([{ intent: UPGRADED.chat, deltas: [textDelta('A connection')] }]);
+    expect(await inherit()).toEqual([
+      { intent: UPGRADED.chat, deltas: [textDelta('A connection')], ...DIED, isCut: true },
+    ]);
   });
 });

@@ -2,6 +2,7 @@ import { afterEach, beforeEach } from 'bun:test';
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Emit } from '../../src/core/events.ts';
 import type { MemberRegistry } from '../../src/session/members.ts';
 import { FileJournal } from '../../src/stores/files/journal.ts';
 import { FileMembers } from '../../src/stores/files/members.ts';
@@ -21,9 +22,10 @@ export async function startFileProcess(
   dataDir: string,
   registry: MemberRegistry = new MemoryStore(),
   segmentBytes?: number,
+  emit?: Emit,
 ): Promise<FileProcess> {
   const members = await FileMembers.join(dataDir, registry);
-  const journal = FileJournal.open(dataDir, members, segmentBytes);
+  const journal = FileJournal.open(dataDir, members, { segmentBytes, emit });
   const feed = FileTurnFeed.open(dataDir, journal);
   const close = async () => {
     feed.close();
@@ -38,7 +40,7 @@ export interface SharedJournals {
   dataDir(): string;
   registry(): MemberRegistry;
   /** The process ends after the test. */
-  start(segmentBytes?: number): Promise<FileProcess>;
+  start(segmentBytes?: number, emit?: Emit): Promise<FileProcess>;
   /** Paths in the journal's folder. */
   files(ending: string): string[];
 }
@@ -59,8 +61,8 @@ export function shareJournals(): SharedJournals {
   return {
     dataDir: () => dataDir,
     registry: () => registry,
-    async start(segmentBytes) {
-      const process = await startFileProcess(dataDir, registry, segmentBytes);
+    async start(segmentBytes, emit) {
+      const process = await startFileProcess(dataDir, registry, segmentBytes, emit);
       started.push(process);
       return process;
     },

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
+import { bodyScan } from '../../bench/body-scan.ts';
 import { durability } from '../../bench/durability.ts';
 import { durable } from '../../bench/durable.ts';
 import { longSession } from '../../bench/long-session.ts';
@@ -43,7 +44,17 @@ afterAll(async () => {
 const measure = (row: Row) => row.measure({ effort: TINY, simulator, load, peers: false, say() {} });
 
 describe('every benchmark returns figures', () => {
-  const rows = [stateless, streamed, durable, longSession, restart, storedBytes, openStreams, durability];
+  const rows = [
+    stateless,
+    streamed,
+    durable,
+    longSession,
+    restart,
+    storedBytes,
+    openStreams,
+    durability,
+    bodyScan,
+  ];
   for (const row of rows) {
     test(row.title, async () => {
       const { figures } = await measure(row);

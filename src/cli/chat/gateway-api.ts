@@ -1,4 +1,4 @@
-import { SseParser } from '../../claws/http-claw.ts';
+import { SseParser } from '../../claws/sse-parser.ts';
 
 /**
  * An error that the gateway answered with, or a failed connection to it. `status` is 0 without an HTTP error
@@ -160,7 +160,7 @@ async function* readAnswer(response: Response): AsyncGenerator<AnswerPart> {
   const parser = new SseParser();
   const decoder = new TextDecoder();
   for await (const bytes of response.body!) {
-    for (const { data } of parser.push(decoder.decode(bytes, { stream: true }))) {
+    for (const { data } of parser.push(decoder.decode(bytes, { stream: true })).events) {
       if (data === '[DONE]') return;
       yield* partsOf(JSON.parse(data) as Chunk);
     }

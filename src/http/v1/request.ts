@@ -4,6 +4,8 @@ import { parseConversationId } from '../../core/ids.ts';
 import { POLICY_WORDS, type PolicyField, type TurnPolicy } from '../../core/policy.ts';
 import type { Caller, RequestIdentity } from '../../core/request.ts';
 import type { SessionRef } from '../../core/turn.ts';
+import type { HttpSettings } from '../route.ts';
+import { checkShape } from './body-shape.ts';
 import { decoderOf, tooLarge } from './content-encoding.ts';
 import { invalid } from './fields.ts';
 
@@ -16,19 +18,24 @@ export interface Body {
 }
 
 /**
- * Reads a JSON object of at most `limit` bytes, compressed or not. Throws `body_too_large`, `invalid_json`,
- * `invalid_request` or `unsupported_content_encoding` otherwise.
+ * Reads a JSON object within the limits, compressed or not. Throws `body_too_large`, `body_too_slow`,
+ * `invalid_json`, `invalid_request` or `unsupported_content_encoding` otherwise.
  */
-export async function readBody(request: Request, limit: number): Promise<Body> {
+export async function readBody(
+  request: Request,
+  { bodyBytes, bodyMs }: Pick<HttpSettings, 'bodyBytes' | 'bodyMs'>,
+): Promise<Body> {
   const length = request.headers.get('content-length');
-  if (length !== null && Number(length) > limit) throw tooLarge(limit);
-  const text = await readText(request, limit, length === null);
+  if (length !== null && Number(length) > bodyBytes) throw tooLarge(bodyBytes);
+  const text = await within(bodyMs, readText(request, bodyBytes, length === null));
   if (text === '') throw new Fault('invalid_json', 'The request has no body.');
-  return { body: parseBody(text), text };
+  return { body: await parseBody(text), text };
 }
 
 /** A JSON object; `invalid_json` or `invalid_request` otherwise. */
-export function parseBody(text: string): Record<string, unknown> {
+export async function parseBody(text: string): Promise<Record<string, unknown>> {
+  const checked = checkShape(text);
+  if (checked) await checked;
   let body: unknown;
   try {
     body = JSON.parse(text);
@@ -39,6 +46,17 @@ export function parseBody(text: string): Record<string, unknown> {
     throw new Fault('invalid_request', 'The body must be a JSON object.');
   }
   return body as Record<string, unknown>;
+}
+
+/** What is read, if it comes in time. The rest of a slow body is not waited for. */
+async function within(ms: number, reading: Promise<string>): Promise<string> {
+  const late = Promise.withResolvers<never>();
+  const timer = setTimeout(() => late.reject(tooSlow(ms)), ms);
+  try {
+    return await Promise.race([reading, late.promise]);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 async function readText(request: Request, limit: number, isChunked: boolean): Promise<string> {
@@ -64,6 +82,13 @@ async function readChunked(request: Request, limit: number): Promise<Uint8Array>
     chunks.push(chunk);
   }
   return Buffer.concat(chunks);
+}
+
+/** The connection is closed, because what still comes on it belongs to this body. */
+function tooSlow(ms: number): Fault {
+  return new Fault('body_too_slow', `The body was not complete within ${ms} ms.`, {
+    headers: { connection: 'close' },
+  });
 }
 
 /** How often an SDK has sent the request before. With this header, the client retries by itself. */

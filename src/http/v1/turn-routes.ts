@@ -27,8 +27,8 @@ function createTurn(dialect: Dialect, { turns }: Pick<Api, 'turns'>, settings: S
   const route = `POST ${dialect.path}`;
   return async ({ request, caller }) => {
     const { headers, signal } = request;
-    const { bodyBytes, overflow } = settings();
-    const { body, text } = await readBody(request, bodyBytes);
+    const { overflow, ...limits } = settings();
+    const { body, text } = await readBody(request, limits);
     const identity = identityOf(headers, route, caller, text);
     const ask = askOf(dialect, body, { headers, caller, overflow });
     const once = await turns.create({ ask, caller, identity, gone: signal });
@@ -164,13 +164,18 @@ function eventNumber(text: string, param: string): number {
 /** Proxies close connections that are silent for long; a comment keeps them open. */
 const KEEP_ALIVE_MS = 15_000;
 
+/** Characters of events that are written before the sender waits until there is room for more. */
+const WINDOW = 64 * 1024;
+
 /**
- * Streams a turn to one reader, from its first delta. The turn runs on when the reader disconnects. A reader
- * that `joins` a turn of an earlier request gets the headers at once, even when there is no event to read yet.
+ * Streams a turn to one reader, from its first delta. The turn runs on when the reader disconnects. A slow reader
+ * holds up only its own stream: events are written when there is room for them. A reader that `joins` a turn of
+ * an earlier request gets the headers at once, even when there is no event to read yet.
  */
 export function replyStream(once: Once<TurnView>, writer: StreamWriter, joins: boolean): Response {
   const { result: view } = once;
-  let gone = false;
+  const gone = Promise.withResolvers<void>();
+  let isGone = false;
   let silent = true;
   let keepAlive: ReturnType<typeof setInterval> | undefined;
   const body = new ReadableStream({
@@ -180,29 +185,34 @@ export function replyStream(once: Once<TurnView>, writer: StreamWriter, joins: b
         controller.write(': keep-alive\n\n');
         controller.flush();
       }, KEEP_ALIVE_MS);
-      const send = (text: string) => {
+      const send = async (text: string) => {
         if (text === '') return;
         silent = false;
-        controller.write(text);
+        const written = controller.write(text);
+        // Bun gives a promise where the text has to wait for its reader.
+        if (written instanceof Promise) await Promise.race([written, gone.promise]);
       };
       try {
-        send(writer.open());
-        for (let seen = 0, more = true; more && !gone; more = await view.more(seen)) {
-          let text = '';
-          while (seen < view.log.length) text += writer.delta(view.log[seen++]!);
-          send(text);
+        await send(writer.open());
+        for (let seen = 0, more = true; more && !isGone; more = await view.more(seen)) {
+          while (seen < view.log.length && !isGone) {
+            let text = '';
+            while (seen < view.log.length && text.length < WINDOW) text += writer.delta(view.log[seen++]!);
+            await send(text);
+          }
           // Headers go out with the first byte.
-          if (joins && silent && view.state !== 'ended') send(': nothing yet\n\n');
+          if (joins && silent && view.state !== 'ended') await send(': nothing yet\n\n');
           await controller.flush();
         }
-        if (!gone) send(await ending(view, writer));
+        if (!isGone) await send(await ending(view, writer));
       } finally {
         clearInterval(keepAlive);
         controller.close();
       }
     },
     cancel() {
-      gone = true;
+      isGone = true;
+      gone.resolve();
       clearInterval(keepAlive);
     },
   } as Bun.DirectUnderlyingSource);

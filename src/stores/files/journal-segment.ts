@@ -13,19 +13,31 @@ import type { TurnId } from '../../core/ids.ts';
 import type { JournaledIntent } from '../../session/journal.ts';
 import type { MemberId } from '../../session/members.ts';
 import { unwritable } from './journal-files.ts';
+import { withChecksum } from './line-checksum.ts';
 
 const NEWLINE = 10;
 
-/** The lines of a segment: JSON texts. */
-export type Line = ['begin', TurnId, unknown] | ['deltas', TurnId, Delta[]] | ['end', TurnId];
+/** What a line of a segment says. */
+export type Line =
+  | ['begin', TurnId, unknown]
+  | ['deltas', TurnId, Delta[]]
+  | ['end', TurnId]
+  /** A process died while it answered the turn. Written by the process that took the turn over. */
+  | ['death', TurnId]
+  /** The process closed its journal. The turns that are open then are left to a successor process. */
+  | ['closed'];
 
 export const beginLine = (intent: JournaledIntent): string =>
-  JSON.stringify(['begin', intent.id, intent] satisfies Line);
+  withChecksum(`["begin","${intent.id}",${JSON.stringify(intent)}`);
 
 export const deltasLine = (turn: TurnId, deltas: readonly Delta[]): string =>
-  `["deltas","${turn}",${JSON.stringify(deltas)}]`;
+  withChecksum(`["deltas","${turn}",${JSON.stringify(deltas)}`);
 
-export const endLine = (turn: TurnId): string => `["end","${turn}"]`;
+export const endLine = (turn: TurnId): string => withChecksum(`["end","${turn}"`);
+
+export const deathLine = (turn: TurnId): string => withChecksum(`["death","${turn}"`);
+
+export const CLOSED_LINE = withChecksum('["closed"');
 
 export const segmentName = (member: MemberId, number: number): string => `${member}-${number}.log`;
 

@@ -2,14 +2,23 @@ import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Delta } from '../../core/delta.ts';
 import { Fault } from '../../core/errors.ts';
+import type { Emit } from '../../core/events.ts';
 import type { SessionId, TurnId } from '../../core/ids.ts';
 import type { Tenant } from '../../core/request.ts';
-import type { Journal, JournaledIntent, Unfinished } from '../../session/journal.ts';
+import type { Inherited, Journal, JournaledIntent, Unfinished } from '../../session/journal.ts';
 import type { MemberId } from '../../session/members.ts';
 import { isSegment, journalDirectory, lockName, memberOf, unreadable, unwritable } from './journal-files.ts';
 import { OpenTurns, withoutSession } from './journal-lines.ts';
 import { TurnReading } from './journal-reader.ts';
-import { beginLine, deltasLine, endLine, JournalSegment, segmentName } from './journal-segment.ts';
+import {
+  beginLine,
+  CLOSED_LINE,
+  deathLine,
+  deltasLine,
+  endLine,
+  JournalSegment,
+  segmentName,
+} from './journal-segment.ts';
 import type { FileMembers } from './members.ts';
 
 const SEGMENT_BYTES = 1024 * 1024;
@@ -35,14 +44,19 @@ export class FileJournal implements Journal {
   private constructor(
     private readonly members: FileMembers,
     private readonly directory: string,
+    private readonly emit: Emit,
     private readonly segmentBytes: number,
   ) {}
 
   /** Several processes may open a journal in one folder; each inherits only what dead ones left. */
-  static open(dataDir: string, members: FileMembers, segmentBytes = SEGMENT_BYTES): FileJournal {
+  static open(
+    dataDir: string,
+    members: FileMembers,
+    { emit = () => {}, segmentBytes = SEGMENT_BYTES }: { emit?: Emit; segmentBytes?: number } = {},
+  ): FileJournal {
     const directory = journalDirectory(dataDir);
     mkdirSync(directory, { recursive: true, mode: 0o700 });
-    return new FileJournal(members, directory, segmentBytes);
+    return new FileJournal(members, directory, emit, segmentBytes);
   }
 
   /** The process whose name the segments have. */
@@ -79,8 +93,8 @@ export class FileJournal implements Journal {
     }
   }
 
-  async inherit(): Promise<Unfinished[]> {
-    const turns: Unfinished[] = [];
+  async inherit(): Promise<Inherited[]> {
+    const turns: Inherited[] = [];
     let failure: unknown;
     for (const [member, hasLock] of this.otherMembers()) {
       try {
@@ -122,6 +136,7 @@ export class FileJournal implements Journal {
     for (const segment of this.segments) {
       if (segment.open.size === 0) this.discard(segment);
       else {
+        segment.defer(CLOSED_LINE);
         segment.flush();
         segment.close();
       }
@@ -181,7 +196,7 @@ export class FileJournal implements Journal {
   }
 
   /** Takes over the segments of a dead process; its unfinished turns are added to `turns`. */
-  private adoptAll(member: MemberId, turns: Unfinished[]): void {
+  private adoptAll(member: MemberId, turns: Inherited[]): void {
     this.refuseIfClosed();
     for (const name of readdirSync(this.directory)) {
       if (!name.startsWith(`${member}-`)) continue;
@@ -192,7 +207,7 @@ export class FileJournal implements Journal {
     }
   }
 
-  private adopt(path: string): Unfinished[] {
+  private adopt(path: string): Inherited[] {
     const segment = JournalSegment.adopt(path);
     const open = new OpenTurns();
     try {
@@ -202,15 +217,26 @@ export class FileJournal implements Journal {
         const { intent, deltas } = open.turns.get(turn)!;
         segment.write(`${beginLine(intent)}\n${deltasLine(turn, deltas)}`);
       }
+      if (!open.isClosed) noteDeaths(open, segment);
       segment.rename(this.nextPath());
     } catch (error) {
       segment.close();
       throw error;
     }
+    this.reportDamage(open, segment.path);
     this.segments.add(segment);
     for (const turn of open.turns.keys()) this.admit(turn, segment);
     if (segment.open.size === 0) this.discard(segment);
-    return [...open.turns.values()];
+    return [...open.turns].map(([id, turn]) => ({
+      ...turn,
+      deaths: open.deaths.get(id) ?? 0,
+      isCut: open.cut.has(id),
+    }));
+  }
+
+  private reportDamage({ damagedLines, cut, lost }: OpenTurns, file: string): void {
+    if (damagedLines === 0 && lost.size === 0) return;
+    this.emit({ type: 'journal-damaged', file, lines: damagedLines, cut: [...cut], lost: [...lost] });
   }
 
   private eraseFrom(segment: JournalSegment, tenant: Tenant, session: SessionId): void {
@@ -230,5 +256,14 @@ export class FileJournal implements Journal {
 
   private refuseIfClosed(): void {
     if (this.closed) throw new Fault('store_unavailable', 'The journal is closed.');
+  }
+}
+
+/** A turn that waited for its session did nothing yet that could end a process. */
+function noteDeaths(open: OpenTurns, segment: JournalSegment): void {
+  for (const [turn, { intent }] of open.turns) {
+    if (intent.kind === 'waiting') continue;
+    segment.write(deathLine(turn));
+    open.deaths.set(turn, (open.deaths.get(turn) ?? 0) + 1);
   }
 }

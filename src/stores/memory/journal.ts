@@ -2,11 +2,13 @@ import type { Delta } from '../../core/delta.ts';
 import { Fault } from '../../core/errors.ts';
 import type { SessionId, TurnId } from '../../core/ids.ts';
 import type { Tenant } from '../../core/request.ts';
-import type { Journal, JournaledIntent, Unfinished } from '../../session/journal.ts';
+import type { Inherited, Journal, JournaledIntent, Unfinished } from '../../session/journal.ts';
 
 /** A journal that dies with the process. One that is given as `dead` stands for an earlier process. */
 export class MemoryJournal implements Journal {
   private readonly open = new Map<TurnId, Unfinished>();
+  private readonly deaths = new Map<TurnId, number>();
+  private closed = false;
 
   constructor(private dead?: MemoryJournal) {}
 
@@ -24,13 +26,21 @@ export class MemoryJournal implements Journal {
     this.open.delete(turn);
   }
 
-  async inherit(): Promise<Unfinished[]> {
+  async inherit(): Promise<Inherited[]> {
     const { dead } = this;
     if (!dead) return [];
     this.dead = undefined;
     await dead.inherit();
-    for (const [turn, entry] of dead.open) this.open.set(turn, entry);
-    const turns = [...dead.open.values()].map(copy);
+    for (const [turn, entry] of dead.open) {
+      const died = dead.closed || entry.intent.kind === 'waiting' ? 0 : 1;
+      this.open.set(turn, entry);
+      this.deaths.set(turn, (dead.deaths.get(turn) ?? 0) + died);
+    }
+    const turns = [...dead.open].map(([turn, entry]) => ({
+      ...copy(entry),
+      deaths: this.deaths.get(turn)!,
+      isCut: false,
+    }));
     return turns.sort((a, b) => a.intent.createdAt - b.intent.createdAt);
   }
 
@@ -51,7 +61,9 @@ export class MemoryJournal implements Journal {
     return entry ? copy(entry) : this.dead?.find(turn);
   }
 
-  async close(): Promise<void> {}
+  async close(): Promise<void> {
+    this.closed = true;
+  }
 }
 
 const copy = ({ intent, deltas }: Unfinished): Unfinished => ({ intent, deltas: [...deltas] });

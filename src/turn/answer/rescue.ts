@@ -1,6 +1,6 @@
 import type { Candidate } from '../../core/candidate.ts';
 import { callFailureOf, type ErrorCode, Fault } from '../../core/errors.ts';
-import type { Called, Folded, FoldedItem } from '../../core/fold.ts';
+import type { BrokenOff, Called, Folded, FoldedItem } from '../../core/fold.ts';
 import type { Item, Message, Part } from '../../core/items.ts';
 import { type Ask, isStreamed } from '../../core/turn.ts';
 import { DifferentAnswer } from './overlap.ts';
@@ -20,8 +20,13 @@ export interface Rescue {
   cause: ErrorCode;
 }
 
-/** Rescues of one turn. After as many, the next call that breaks off ends the turn. */
+/**
+ * Rescues of one turn from failures of its providers. After as many, the next call that breaks off ends the
+ * turn. Deaths of the gateway have a limit of their own (`start/recover.ts`).
+ */
 const MOST_RESCUES = 4;
+
+const STOPPED: ErrorCode = 'gateway_stopped';
 
 /**
  * How to continue an answer of which `folded` is the first part. `undefined` where this is impossible: the
@@ -35,7 +40,7 @@ export function rescueOf(
   candidates: readonly Candidate[],
 ): Rescue | undefined {
   if (!(failure instanceof Fault) || !callFailureOf(failure)?.rescuable) return undefined;
-  if (folded.brokenOff.length >= MOST_RESCUES) return undefined;
+  if (failure.code !== STOPPED && failedCalls(folded).length >= MOST_RESCUES) return undefined;
   const mayRestart = !isStreamed(ask.delivery) || ask.policy.whenBroken === 'restart';
   const isStuck =
     failure instanceof DifferentAnswer && candidates.every((candidate) => hasBroken(candidate, folded));
@@ -103,20 +108,21 @@ const textOf = ({ content }: Message): string =>
  * lost a connection. It is called last if it has broken off before, if its failure is likely to last, or if it
  * gave another answer. The others keep their order, from the one after it on.
  */
-function orderAfter(
-  { by, brokenOff }: Folded,
-  failure: Fault,
-  candidates: readonly Candidate[],
-): readonly Candidate[] {
+function orderAfter(folded: Folded, failure: Fault, candidates: readonly Candidate[]): readonly Candidate[] {
+  const { by } = folded;
   const position = candidates.findIndex((candidate) => isSame(candidate, by));
   if (position === -1) return candidates;
   const broken = candidates[position]!;
   const others = [...candidates.slice(position + 1), ...candidates.slice(0, position)];
-  const hasBrokenBefore = brokenOff.some((call) => isSame(broken, call.by));
+  const hasBrokenBefore = failedCalls(folded).some((call) => isSame(broken, call.by));
   const comesLast =
     hasBrokenBefore || callFailureOf(failure)?.lasts === 'while' || failure instanceof DifferentAnswer;
   return comesLast ? [...others, broken] : [broken, ...others];
 }
+
+/** Calls that broke off while the gateway lived. */
+const failedCalls = ({ brokenOff }: Folded): readonly BrokenOff[] =>
+  brokenOff.filter(({ cause }) => cause !== STOPPED);
 
 const hasBroken = (candidate: Candidate, { by, brokenOff }: Folded): boolean =>
   isSame(candidate, by) || brokenOff.some((call) => isSame(candidate, call.by));

@@ -46,14 +46,14 @@ export async function findAnswer(
 }
 
 /** A stored turn, as if it had just ended. */
-async function replay(row: TurnRow, { log, blobs }: FindParts): Promise<LiveTurn | undefined> {
+async function replay(row: TurnRow, { live: turns, log, blobs }: FindParts): Promise<LiveTurn | undefined> {
   const [{ turn, tape }, session] = await Promise.all([
     hydratedTape(row, blobs),
     log.findSession(row.tenant, { id: row.session }),
   ]);
   if (turn.kind === 'append') return undefined;
-  const live = new LiveTurn(withoutOutcome(turn), session);
-  live.publish(playTape(tape, turn));
+  const played = turns.logOf(turn.id, () => playTape(tape, turn));
+  const live = new LiveTurn(withoutOutcome(turn), session, played);
   end(live, turn);
   return live;
 }

@@ -11,7 +11,6 @@ import { Cancelled, type Receipt, type TurnView } from '../../core/turn-view.ts'
  */
 export class LiveTurn implements TurnView {
   readonly retention: Retention;
-  readonly log: Delta[] = [];
   /** Resolves when the turn's intent is journaled; rejects where that failed. Nothing is recorded then. */
   readonly accepted: Promise<void>;
   readonly begun: Promise<void>;
@@ -28,7 +27,12 @@ export class LiveTurn implements TurnView {
   /** Connected clients that were passed to `stopWithClient`. */
   private clients = 0;
 
-  constructor(asked: Asked, session?: Session) {
+  constructor(
+    asked: Asked,
+    session?: Session,
+    /** What was published before. That of a turn which has ended is shared by its readers and does not change. */
+    readonly log: Delta[] = [],
+  ) {
     this.known = { asked, session };
     this.retention = asked.retention;
     this.accepted = this.accept.promise;
@@ -153,6 +157,11 @@ const LINGERING = 256;
 export class LiveTurns {
   private readonly live = new Map<TurnId, LiveTurn>();
   private readonly lingering = new Map<TurnId, LiveTurn>();
+  /** Of ended turns, while they are read. */
+  private readonly played = new Map<TurnId, WeakRef<Delta[]>>();
+  private readonly unread = new FinalizationRegistry<TurnId>((id) => {
+    if (!this.played.get(id)?.deref()) this.played.delete(id);
+  });
   private closed = false;
 
   /** The gateway is stopping. */
@@ -178,6 +187,16 @@ export class LiveTurns {
   get(tenant: Tenant, id: TurnId): LiveTurn | undefined {
     const turn = this.live.get(id) ?? this.lingering.get(id);
     return turn?.asked.tenant === tenant ? turn : undefined;
+  }
+
+  /** The log of an ended turn: one for all of its readers, because a long one takes many megabytes. */
+  logOf(id: TurnId, play: () => Delta[]): Delta[] {
+    const known = this.played.get(id)?.deref();
+    if (known) return known;
+    const log = play();
+    this.played.set(id, new WeakRef(log));
+    this.unread.register(log, id);
+    return log;
   }
 
   /** Another process asks to cancel a turn that runs here; that process has checked the caller. */

@@ -2,7 +2,7 @@ import { Fault } from '../../core/errors.ts';
 import { foldAll, isWhole } from '../../core/fold.ts';
 import { isBackground } from '../../core/turn.ts';
 import { choose } from '../../routing/choose.ts';
-import type { Unfinished } from '../../session/journal.ts';
+import type { Inherited } from '../../session/journal.ts';
 import type { LeaseStore } from '../../session/lease-store.ts';
 import type { Members } from '../../session/members.ts';
 import { hydratedIntent } from '../../session/stored-turn.ts';
@@ -14,6 +14,9 @@ import { gatewayStopped, type Start, unplaced } from './start.ts';
 
 /** Milliseconds in which a client that waited for an answer may come back for it. */
 const WORTH_RESCUING_MS = 60 * 60_000;
+
+/** The turn may be the cause of the deaths. After this many it does not continue. */
+const MOST_DEATHS = 10;
 
 /** What the recovery works with. */
 export interface RecoveryParts {
@@ -42,32 +45,44 @@ async function releaseLeases({ members, leases }: RecoveryParts): Promise<void> 
 }
 
 /** False where the turn is recorded already, or cannot be recorded. */
-async function takeOver(turn: Unfinished, path: TurnPath): Promise<boolean> {
+async function takeOver(turn: Inherited, path: TurnPath): Promise<boolean> {
   const { tenant, id } = turn.intent;
   if (await path.log.readTurn(tenant, id)) {
     path.journal.end(id);
     return false;
   }
   try {
-    if (runsOn(turn, path)) await goOn(turn, path);
-    else await closeUnfinished(turn, gatewayStopped(), path);
+    const failure = failureOf(turn, path);
+    if (failure === undefined) await goOn(turn, path);
+    else await closeUnfinished(turn, failure, path);
     return true;
   } catch (error) {
     // The log cannot store the turn. It stays in the journal, and the gateway starts without it.
-    if (error instanceof Fault && error.code === 'context_lost') return false;
+    if (isLost(error)) return false;
     throw error;
   }
 }
 
-/** Background and deferred turns always continue. A turn whose answer is whole only has to be recorded. */
-function runsOn({ intent, deltas }: Unfinished, { clock, settings }: TurnPath): boolean {
-  if (isBackground(intent.delivery) || intent.deferredUntil !== undefined) return true;
-  if (isWhole(foldAll(deltas), intent.settings.n ?? 1)) return true;
-  return settings.recovery === 'rescue' && clock() - intent.createdAt < WORTH_RESCUING_MS;
+const isLost = (error: unknown): boolean => error instanceof Fault && error.code === 'context_lost';
+
+/**
+ * Why the turn does not continue. Undefined for a turn whose answer is whole, which only has to be recorded.
+ * Background and deferred turns always continue.
+ */
+function failureOf(turn: Inherited, { clock, settings }: TurnPath): Fault | undefined {
+  const { intent, deltas, deaths, isCut } = turn;
+  if (deaths >= MOST_DEATHS)
+    return gatewayStopped(`The gateway died ${deaths} times while this turn was running.`);
+  if (isWhole(foldAll(deltas), intent.settings.n ?? 1)) return undefined;
+  // Readers may have seen text that is damaged now, and a continuation would not fit it.
+  if (isCut) return gatewayStopped('What followed in the answer is damaged in the journal.');
+  if (isBackground(intent.delivery) || intent.deferredUntil !== undefined) return undefined;
+  const isWorthIt = settings.recovery === 'rescue' && clock() - intent.createdAt < WORTH_RESCUING_MS;
+  return isWorthIt ? undefined : gatewayStopped();
 }
 
 /** Continues the turn. Readers find it from now on, with all deltas that were published before. */
-async function goOn(turn: Unfinished, path: TurnPath): Promise<void> {
+async function goOn(turn: Inherited, path: TurnPath): Promise<void> {
   const { tenant, id, fingerprint } = turn.intent;
   try {
     choose(turn.intent, path.directory, path.capabilities);
@@ -75,7 +90,14 @@ async function goOn(turn: Unfinished, path: TurnPath): Promise<void> {
     // No candidate of the turn can be called any more. The gateway starts nevertheless.
     return closeUnfinished(turn, failure, path);
   }
-  const start = await startOf(turn, path);
+  let start: Start;
+  try {
+    start = await startOf(turn, path);
+  } catch (error) {
+    // Content of the turn is missing for good, so it would never go on.
+    if (isLost(error)) return closeUnfinished(turn, error, path);
+    throw error;
+  }
   const { live } = start;
   live.publish(turn.deltas);
   const { by } = foldAll(turn.deltas);
@@ -85,7 +107,7 @@ async function goOn(turn: Unfinished, path: TurnPath): Promise<void> {
   void runTurn(start, path);
 }
 
-async function startOf({ intent, deltas }: Unfinished, path: TurnPath): Promise<Start> {
+async function startOf({ intent, deltas }: Inherited, path: TurnPath): Promise<Start> {
   const { tenant, session } = intent;
   const record = await path.log.findSession(tenant, { id: session });
   if (intent.kind === 'waiting') {
@@ -100,7 +122,7 @@ async function startOf({ intent, deltas }: Unfinished, path: TurnPath): Promise<
 }
 
 async function closeUnfinished(
-  { intent, deltas }: Unfinished,
+  { intent, deltas }: Inherited,
   failure: unknown,
   path: TurnPath,
 ): Promise<void> {

@@ -206,5 +206,5 @@ function nativesOf({ input: sent, inputNatives }: WaitingIntent, input: readonly
   return moved.length > 0 ? Object.fromEntries(moved) : undefined;
 }
 
-export const gatewayStopped = (): Fault =>
-  new Fault('gateway_stopped', 'The gateway stopped while this turn was running.');
+export const gatewayStopped = (message = 'The gateway stopped while this turn was running.'): Fault =>
+  new Fault('gateway_stopped', message);

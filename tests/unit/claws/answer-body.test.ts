@@ -9,6 +9,7 @@ import type { Delta } from '../../../src/core/delta.ts';
 import { foldAll } from '../../../src/core/fold.ts';
 import { messageText } from '../../../src/core/items.ts';
 import { promptFor } from '../../conformance/wire-protocol.ts';
+import { answerLimits } from '../../harness/answer-limits.ts';
 
 const said = [{ type: 'message', content: [{ type: 'output_text', text: 'Hi', annotations: [] }] }];
 
@@ -63,6 +64,7 @@ async function answerTo(
     protocol,
     fetch: async () => new Response(body, { headers, status }),
     connect: async () => {},
+    limits: answerLimits,
   });
   let heard = 0;
   const deltas: Delta[] = [];

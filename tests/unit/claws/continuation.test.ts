@@ -8,6 +8,7 @@ import { httpClaw } from '../../../src/claws/http-claw.ts';
 import { openaiChat } from '../../../src/claws/openai-chat/protocol.ts';
 import { openaiResponses } from '../../../src/claws/openai-responses/protocol.ts';
 import { type Item, type Message, userMessage } from '../../../src/core/items.ts';
+import { answerLimits } from '../../harness/answer-limits.ts';
 
 type Body = Record<string, unknown>;
 
@@ -42,6 +43,7 @@ function clawOf(protocol: WireProtocol, quirks: Quirks = {}) {
     provider: { id: 'p', baseUrl: 'http://p.test', apiKey: 'key', quirks },
     protocol,
     connect: async () => {},
+    limits: answerLimits,
     fetch: async (_url, { body }) => {
       sent = JSON.parse(String(body));
       return new Response('{}', { status: 400 });

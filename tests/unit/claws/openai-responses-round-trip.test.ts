@@ -6,6 +6,7 @@ import { type Folded, foldAll } from '../../../src/core/fold.ts';
 import { type Item, userMessage } from '../../../src/core/items.ts';
 import type { Prompt, PromptItem } from '../../../src/core/prompt.ts';
 import type { Settings } from '../../../src/core/settings.ts';
+import { answerLimits } from '../../harness/answer-limits.ts';
 import { startProvider } from '../../simulators/provider/provider.ts';
 
 /**
@@ -19,6 +20,7 @@ const claw = httpClaw({
   protocol: openaiResponses,
   fetch,
   connect: async () => {},
+  limits: answerLimits,
 });
 
 async function ask(model: string, items: PromptItem[], settings: Settings, stream: boolean): Promise<Folded> {

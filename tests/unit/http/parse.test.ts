@@ -14,11 +14,12 @@ const CALLER: Caller = {
 };
 
 describe('a body', () => {
+  const LIMITS = { bodyBytes: 100, bodyMs: 1000 };
   const post = (body: string | ReadableStream) => new Request('http://localhost/', { method: 'POST', body });
 
   test('is read with the text that it came as', async () => {
     const text = '{ "model" : "m",\n"input":"grüße" }';
-    expect(await readBody(post(text), 100)).toEqual({ body: { model: 'm', input: 'grüße' }, text });
+    expect(await readBody(post(text), LIMITS)).toEqual({ body: { model: 'm', input: 'grüße' }, text });
   });
 
   test('that came in chunks, too', async () => {
@@ -30,7 +31,7 @@ describe('a body', () => {
         controller.close();
       },
     });
-    expect(await readBody(post(chunks), 100)).toEqual({ body: { a: 'é' }, text });
+    expect(await readBody(post(chunks), LIMITS)).toEqual({ body: { a: 'é' }, text });
   });
 });
 

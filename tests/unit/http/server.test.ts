@@ -98,7 +98,7 @@ function serverWith(authenticator: Authenticator): Server {
     port: 0,
     api,
     authenticator,
-    settings: () => ({ bodyBytes, socketMs: 60_000, overflow: 'error' }),
+    settings: () => ({ bodyBytes, bodyMs: 10_000, socketMs: 60_000, overflow: 'error' }),
     health: { ready: () => true, probeStore: async () => {} },
     startedAt: NOW,
     emit: (event) => events.push(event),

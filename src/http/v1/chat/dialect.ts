@@ -91,7 +91,7 @@ function retrieve(completions: Completions): Handler {
 function update(completions: Completions, settings: SettingsSource): Handler {
   return async ({ params, request, caller }) => {
     const id = turnId(params.id!);
-    const { body, text } = await readBody(request, settings().bodyBytes);
+    const { body, text } = await readBody(request, settings());
     const change = validate(metadata, body.metadata ?? {});
     const identity = identityOf(request.headers, `POST ${PATH}/${id}`, caller, text);
     const { result, replayed } = await completions.update(caller, id, change, identity);

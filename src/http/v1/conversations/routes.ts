@@ -61,9 +61,7 @@ function create(conversations: Conversations, settings: SettingsSource): Handler
   return async ({ request, caller }) => {
     const { headers } = request;
     const isEmpty = headers.get('content-length') === '0';
-    const { body: raw, text } = isEmpty
-      ? { body: {}, text: '' }
-      : await readBody(request, settings().bodyBytes);
+    const { body: raw, text } = isEmpty ? { body: {}, text: '' } : await readBody(request, settings());
     const body = validate(createSchema, raw);
     const wanted = { items: parseItems(body.items ?? [], 'items'), metadata: body.metadata ?? {} };
     const identity = identityOf(headers, `POST ${PATH}`, caller, text);
@@ -79,7 +77,7 @@ function retrieve(conversations: Conversations): Handler {
 function update(conversations: Conversations, settings: SettingsSource): Handler {
   return async (exchange) => {
     const { caller, request } = exchange;
-    const { body, text } = await readBody(request, settings().bodyBytes);
+    const { body, text } = await readBody(request, settings());
     const { metadata: change } = validate(z.looseObject({ metadata }), body);
     const session = await find(conversations, exchange);
     const identity = identityOf(request.headers, `POST ${PATH}/${session.id}`, caller, text);
@@ -99,7 +97,7 @@ function remove(conversations: Conversations): Handler {
 function addItems(conversations: Conversations, settings: SettingsSource): Handler {
   return async (exchange) => {
     const { caller, request } = exchange;
-    const { body: raw, text } = await readBody(request, settings().bodyBytes);
+    const { body: raw, text } = await readBody(request, settings());
     const body = validate(z.looseObject({ items: z.array(z.unknown()).min(1).max(MAX_ITEMS) }), raw);
     const items = parseItems(body.items, 'items');
     const session = await find(conversations, exchange);

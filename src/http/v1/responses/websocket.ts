@@ -62,6 +62,10 @@ interface SocketRequest {
 
 /** Requests of a lane are answered in the order in which they came, one at a time; lanes run side by side. */
 class ResponseSocket implements SocketReader {
+  /** Messages are parsed in the order in which they came; large ones take several turns of the event loop. */
+  private reading: Promise<void> = Promise.resolve();
+  /** Characters of the messages that are not parsed yet. */
+  private unread = 0;
   private readonly waiting: SocketRequest[] = [];
   private readonly busy = new Set<string>();
   private readonly lanes = new Set<string>();
@@ -88,16 +92,33 @@ class ResponseSocket implements SocketReader {
   }
 
   message(text: string): void {
+    const { bodyBytes } = this.settings();
+    if (this.unread > 0 && this.unread + text.length > bodyBytes) {
+      this.refuse('', queueFull(this.waiting.length));
+      return;
+    }
+    this.unread += text.length;
+    this.reading = this.reading.then(() => this.read(text));
+  }
+
+  /** Never rejects. */
+  private async read(text: string): Promise<void> {
     let lane = '';
     try {
-      const body = parseBody(text);
+      const body = await parseBody(text);
       lane = laneOf(body.stream_id);
       this.enqueue({ lane, body, size: text.length });
     } catch (error) {
-      // A client that sends and does not read gets no further errors.
-      if (this.socket.hasRoom) this.socket.sendNow(this.failure(lane, error));
-      else this.socket.close(TRY_AGAIN_LATER, 'Too many messages.');
+      this.refuse(lane, error);
+    } finally {
+      this.unread -= text.length;
     }
+  }
+
+  private refuse(lane: string, error: unknown): void {
+    // A client that sends and does not read gets no further errors.
+    if (this.socket.hasRoom) this.socket.sendNow(this.failure(lane, error));
+    else this.socket.close(TRY_AGAIN_LATER, 'Too many messages.');
   }
 
   /** Requests that wait are refused, and those that run may end; then the socket is closed. */

@@ -47,6 +47,23 @@ describe('a rescue', () => {
     expect(rescue(calls(5))).toBeUndefined();
   });
 
+  test('is not counted where the gateway died', () => {
+    const stopped = { ...attempt(), cause: 'gateway_stopped' } as Delta;
+    const deaths = Array.from({ length: 9 }, () => stopped);
+    expect(rescue([attempt(), ...deaths, ...TEXT], broken('gateway_stopped'))).toBeDefined();
+    expect(rescue([attempt(), ...deaths, ...TEXT])).toBeDefined();
+    const failed = Array.from({ length: 4 }, () => ({ ...attempt(), cause: 'provider_error' }) as Delta);
+    expect(rescue([attempt(), ...deaths, ...failed, ...TEXT])).toBeUndefined();
+    expect(rescue([attempt(), ...failed, ...TEXT], broken('gateway_stopped'))).toBeDefined();
+  });
+
+  test('calls a candidate first again that only the death of the gateway cut off', () => {
+    const stopped = { ...attempt('two'), cause: 'gateway_stopped' } as Delta;
+    const deltas = [attempt('two'), stopped, ...TEXT];
+    const { candidates } = rescue(deltas, broken('gateway_stopped'))!;
+    expect(candidates.map(({ provider }) => provider)).toEqual(['two', 'three', 'one']);
+  });
+
   test('continues a turn that had no answer when its process died', () => {
     expect(rescue([], broken('gateway_stopped'))).toMatchObject({
       text: '',
