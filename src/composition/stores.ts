@@ -6,6 +6,7 @@ import type { BlobStore } from '../session/blob-store.ts';
 import type { ClaimStore } from '../session/claim-store.ts';
 import type { Journal } from '../session/journal.ts';
 import type { LeaseStore } from '../session/lease-store.ts';
+import type { LineStore } from '../session/line-store.ts';
 import type { Members } from '../session/members.ts';
 import type { TurnFeed } from '../session/turn-feed.ts';
 import type { TurnLog } from '../session/turn-log.ts';
@@ -25,6 +26,7 @@ import { SqliteStore } from '../stores/sqlite/store.ts';
 export interface Stores {
   log: TurnLog;
   leases: LeaseStore;
+  lines: LineStore;
   claims: ClaimStore;
   keys: KeyStore;
   members: Members;
@@ -46,6 +48,7 @@ async function openInMemory(): Promise<Stores> {
   return {
     log: store,
     leases: store,
+    lines: store,
     claims: store,
     keys: new MemoryKeyStore(),
     members: new MemoryMembers(),
@@ -65,6 +68,7 @@ async function openInFiles(dataDir: string): Promise<Stores> {
   return {
     log: store,
     leases: store,
+    lines: store,
     claims: store,
     keys: store,
     members,
