@@ -16,8 +16,8 @@ export interface Sketch {
 
 const SAMPLE = 128;
 const WORDS = 3;
-/** The share of the sequences that must agree, measured on the longer text. */
-const ENOUGH = 0.5;
+/** The share of the sequences that must agree, measured on the longer text: from here on, openings are alike. */
+export const ENOUGH = 0.5;
 
 /** Some agents write a line into their instructions that differs in every request. */
 const BILLING_LINE = /^\W*x-[\w-]*billing[\w-]*:.*$/gim;
@@ -63,14 +63,36 @@ export function agreement(a: Sketch, b: Sketch): number {
 
 export const areAlike = (a: Sketch, b: Sketch): boolean => agreement(a, b) >= ENOUGH;
 
-/** A sketch as it is stored: its print, its size, and its hashes as base64. */
-export function writeSketch({ print, size, hashes }: Sketch): string {
-  return `${print} ${size} ${new Uint8Array(new Uint32Array(hashes).buffer).toBase64()}`;
+/** How many openings are remembered of one line: an agent asks for a summary under other instructions. */
+const OPENINGS = 2;
+/** Below this agreement, a sketch is replaced by a newer one that is still like it. */
+const CURRENT = 0.75;
+
+/** The openings of a line as they are stored, the latest first; `''` for none. */
+export function writeSketches(sketches: readonly Sketch[]): string {
+  const texts = sketches.map(({ print, size, hashes }) => {
+    const bytes = new Uint8Array(new Uint32Array(hashes).buffer);
+    return `${print} ${size} ${bytes.toBase64()}`;
+  });
+  return texts.join('\n');
 }
 
-/** `undefined` for `''`, which stands for no opening. */
-export function readSketch(text: string): Sketch | undefined {
-  const [print, size, hashes] = text.split(' ');
-  if (!print || hashes === undefined) return undefined;
-  return { print, size: Number(size), hashes: [...new Uint32Array(Uint8Array.fromBase64(hashes).buffer)] };
+export function readSketches(text: string): Sketch[] {
+  if (text === '') return [];
+  return text.split('\n').map((line) => {
+    const [print = '', size, hashes = ''] = line.split(' ');
+    const bytes = Uint8Array.fromBase64(hashes);
+    return { print, size: Number(size), hashes: [...new Uint32Array(bytes.buffer)] };
+  });
+}
+
+/** The agreement with the opening of a line that agrees most. */
+export function bestAgreement(sketch: Sketch, known: readonly Sketch[]): number {
+  return Math.max(0, ...known.map((one) => agreement(sketch, one)));
+}
+
+/** The openings of a line after a request with this one; `undefined` where they need not change. */
+export function withSketch(known: readonly Sketch[], sketch: Sketch): Sketch[] | undefined {
+  if (bestAgreement(sketch, known) >= CURRENT) return undefined;
+  return [sketch, ...known.filter((one) => !areAlike(one, sketch))].slice(0, OPENINGS);
 }

@@ -3,7 +3,15 @@ import { isFullHistory } from '../core/items.ts';
 import type { BranchTurn, LineWish, Session } from '../core/turn.ts';
 import type { Heads } from './heads.ts';
 import { type HistoryMatch, type MatchedNode, matchHistory } from './history.ts';
-import { agreement, areAlike, readSketch, type Sketch, sketchOf, writeSketch } from './likeness.ts';
+import {
+  bestAgreement,
+  ENOUGH,
+  readSketches,
+  type Sketch,
+  sketchOf,
+  withSketch,
+  writeSketches,
+} from './likeness.ts';
 import type { Line, LineStore, SessionLines } from './line-store.ts';
 import { continued, openingOf, type RequestOpening, sketchOfBranch } from './openings.ts';
 import type { Resumed, ResumeRequest } from './resumed.ts';
@@ -79,9 +87,8 @@ export class Lines {
         const opening = openingOf(request);
         const asked = { request, wish, opening, resends: isFullHistory(request.input) };
         const found = await this.follow(asked, session, number, line);
-        const changed = opening && !isNew && line && readSketch(line.opening)?.print !== opening.print;
         const lineChange = {
-          ...(changed && { opening: writeSketch(sketchOf(opening.text)) }),
+          ...(opening && !isNew && changedOpening(opening, line)),
           tip: { from: line?.tip ?? null, promotes: found.promotes },
         };
         return { ...found, kind: 'side', id, session, line: number, lineChange, leave, history: 'side' };
@@ -92,6 +99,20 @@ export class Lines {
     }
     leave();
     return undefined;
+  }
+
+  /** What a turn after the head changes of the main line: its openings, where the request brings another one. */
+  async mainLineChange(
+    { tenant, session }: ResumeRequest,
+    opening: RequestOpening | undefined,
+    head: readonly BranchTurn[],
+  ): Promise<{ opening: string } | undefined> {
+    if (!opening || opening.print === head.at(-1)?.turn.opening?.print) return undefined;
+    const { main, lines } = await this.parts.store.readLines(tenant, session);
+    return changedOpening(
+      opening,
+      lines.find(({ number }) => number === main),
+    );
   }
 
   /** What the turn of a side line continues. */
@@ -144,7 +165,7 @@ export class Lines {
     head: readonly BranchTurn[],
   ): Promise<ChosenLine | undefined> {
     const { tenant, session } = request;
-    const own = opening ? writeSketch(sketchOf(opening.text)) : '';
+    const own = opening ? writeSketches([sketchOf(opening.text)]) : '';
     const add = (number: number, text: string, agent?: string) =>
       this.parts.store.addLine(tenant, session, { number, agent, opening: text });
     if (lines.length === 0) {
@@ -152,7 +173,7 @@ export class Lines {
       if (isFirst && wish.agent === undefined && wish.branch !== 'side')
         return (await add(0, own)) ? { kind: 'main', number: 0, isNew: true } : undefined;
       const sketch = sketchOfBranch(head);
-      await add(0, sketch ? writeSketch(sketch) : '');
+      await add(0, writeSketches(sketch ? [sketch] : []));
       // The request may be on the first line after all.
       return undefined;
     }
@@ -190,27 +211,20 @@ function continuesHead({ request, opening, resends }: LineRequest, branch: reado
   return matchHistory(request.input, [node]).parent !== null;
 }
 
-/** The number of the line whose opening agrees most with this one; of equal ones, the smallest. */
+/** The number of the line whose openings agree most with this one; of equal ones, the smallest. */
 function mostAlike({ text, print }: RequestOpening, lines: readonly Line[]): number | undefined {
-  const sketches = lines.flatMap(({ number, opening }) => {
-    const sketch = readSketch(opening);
-    return sketch ? [{ number, sketch }] : [];
-  });
-  const same = sketches.find(({ sketch }) => sketch.print === print);
-  if (same || sketches.length === 0) return same?.number;
+  const known = lines.map(({ number, opening }) => ({ number, sketches: readSketches(opening) }));
+  const same = known.find(({ sketches }) => sketches.some((sketch) => sketch.print === print));
+  if (same) return same.number;
   const own: Sketch = sketchOf(text);
-  const like = sketches
-    .filter(({ sketch }) => areAlike(own, sketch))
-    .sort((a, b) => agreement(own, b.sketch) - agreement(own, a.sketch));
-  return like[0]?.number;
+  const [best] = known
+    .map(({ number, sketches }) => ({ number, agrees: bestAgreement(own, sketches) }))
+    .sort((a, b) => b.agrees - a.agrees);
+  return best && best.agrees >= ENOUGH ? best.number : undefined;
 }
 
-/** The opening of the main line, where a turn changes it. */
-export function mainLineChange(
-  opening: RequestOpening | undefined,
-  head: readonly BranchTurn[],
-): { opening: string } | undefined {
-  const print = head.at(-1)?.turn.opening?.print;
-  if (!opening || opening.print === print) return undefined;
-  return { opening: writeSketch(sketchOf(opening.text)) };
+/** What a request changes of the openings of its line. */
+function changedOpening({ text }: RequestOpening, line: Line | undefined): { opening: string } | undefined {
+  const changed = line && withSketch(readSketches(line.opening), sketchOf(text));
+  return changed && { opening: writeSketches(changed) };
 }

@@ -24,7 +24,7 @@ import {
 } from './history.ts';
 import { busy } from './leases.ts';
 import type { LineStore } from './line-store.ts';
-import { type ChosenLine, Lines, mainLineChange } from './lines.ts';
+import { type ChosenLine, Lines } from './lines.ts';
 import { continued, openingOf } from './openings.ts';
 import type { Found, Resumed, ResumeRequest } from './resumed.ts';
 import { repairToolPairs } from './tool-pairs.ts';
@@ -221,7 +221,7 @@ export class Sessions {
         branch: onto,
         ...continued({ turn, branch: onto, news, opening, startsLine: onto.length === 0 }),
       });
-      const lineChange = isNew ? undefined : mainLineChange(opening, branch);
+      const lineChange = isNew ? undefined : await this.lines.mainLineChange(request, opening, branch);
       const news = opening
         ? input.slice(opening.messages.length)
         : withoutRepeatedInstructions(input, branch);

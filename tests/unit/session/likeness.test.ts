@@ -1,5 +1,12 @@
 import { describe, expect, test } from 'bun:test';
-import { agreement, areAlike, readSketch, sketchOf, writeSketch } from '../../../src/session/likeness.ts';
+import {
+  agreement,
+  areAlike,
+  readSketches,
+  sketchOf,
+  withSketch,
+  writeSketches,
+} from '../../../src/session/likeness.ts';
 
 const like = (a: string, b: string) => areAlike(sketchOf(a), sketchOf(b));
 /** `count` different words, beginning with the word number `from`. */
@@ -71,8 +78,21 @@ test('the agreement of long texts is estimated', () => {
 test('a sketch is small, and is read as it was written', () => {
   for (const text of ['', MAIN, words(5000)]) {
     const sketch = sketchOf(text);
-    expect(readSketch(writeSketch(sketch))).toEqual(sketch);
-    expect(writeSketch(sketch).length).toBeLessThan(800);
+    const other = sketchOf(TITLE);
+    expect(readSketches(writeSketches([sketch, other]))).toEqual([sketch, other]);
+    expect(writeSketches([sketch]).length).toBeLessThan(800);
   }
-  expect(readSketch('')).toBeUndefined();
+  expect(readSketches(writeSketches([]))).toEqual([]);
+});
+
+test('a line remembers its two latest openings, and those that drift', () => {
+  const [main, title] = [sketchOf(MAIN), sketchOf(TITLE)];
+  expect(withSketch([], main)).toEqual([main]);
+  expect(withSketch([main], sketchOf(`It is 10:41. ${MAIN}`))).toBeUndefined();
+  expect(withSketch([main], title)).toEqual([title, main]);
+  const third = sketchOf('You are a pirate who sings.');
+  expect(withSketch([title, main], third)).toEqual([third, title]);
+  const drifted = sketchOf(`${MAIN} ${words(8)}`);
+  expect(areAlike(main, drifted)).toBe(true);
+  expect(withSketch([title, main], drifted)).toEqual([drifted, title]);
 });
