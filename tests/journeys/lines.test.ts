@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test';
+import { rmSync } from 'node:fs';
 import { type DictatedCall, type DictatedProvider, dictatedProvider } from '../harness/dictated.ts';
 import { type TestGateway, temporaryDirectory, testGateway } from '../harness/gateway.ts';
 import { completionText, json, responseText, sessionLog } from '../harness/journey.ts';
@@ -31,6 +32,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await gateway.stop();
   await provider.stop();
+  rmSync(gateway.dataDir, { recursive: true });
 });
 
 type Said = { role: string; content: string };
@@ -337,6 +339,76 @@ describe('requests that name what they continue', () => {
     expect(call.received).toEqual([`system: ${TITLE}`, 'user: q', `assistant: ${first.text}`, 'user: p']);
     expect(await log()).toHaveLength(6);
   });
+});
+
+/** Calls `f` once. */
+const TOOLS = {
+  chat: [{ type: 'function', function: { name: 'f', parameters: { type: 'object' } } }],
+  responses: [{ type: 'function', name: 'f', parameters: { type: 'object' } }],
+};
+
+describe.each(DIALECTS)('%s: the last question', (dialect) => {
+  const output = (call_id: string) =>
+    dialect === 'chat'
+      ? { role: 'tool', tool_call_id: call_id, content: 'sunny' }
+      : { type: 'function_call_output', call_id, output: 'sunny' };
+
+  async function asked(session: string, before: object[]): Promise<string[]> {
+    const post = (messages: object[]) => {
+      const body = dialect === 'chat' ? { messages } : { input: messages };
+      return gateway.post(
+        PATHS[dialect],
+        { model: 'groq/x', tools: TOOLS[dialect], ...body },
+        { 'x-session-id': session },
+      );
+    };
+    const first = post([...before, user('weather?')]);
+    const call = await provider.next();
+    call.callTool('f', '{}');
+    call.end();
+    const reply = await json(first);
+    const [, id] = /"(?:call_id|id)":"(call_[^"]+)"/.exec(JSON.stringify(reply)) ?? [];
+    const second = post([...before, user('weather?'), output(id!)]);
+    const next = await provider.next();
+    answer(next, 'It is sunny.');
+    expect((await second).status).toBe(200);
+    return next.received;
+  }
+
+  test('is stored once where it comes again with the output of a tool', async () => {
+    const session = `repeated-${dialect}`;
+    const received = await asked(session, []);
+    expect(received).toEqual(['user: weather?', 'call f', 'output sunny']);
+    expect((await sessionLog(gateway, session)).filter((line) => line.startsWith('user'))).toHaveLength(1);
+  });
+
+  test('is stored once at the end of a full history, too', async () => {
+    const session = `repeated-history-${dialect}`;
+    const body = { model: 'groq/x', [dialect === 'chat' ? 'messages' : 'input']: [user('hello')] };
+    const first = gateway.post(PATHS[dialect], body, { 'x-session-id': session });
+    answer(await provider.next(), 'Hello.');
+    await first;
+    const received = await asked(session, [user('hello'), assistant('Hello.')]);
+    expect(received).toEqual([
+      ...['user: hello', 'assistant: Hello.', 'user: weather?', 'call f', 'output sunny'],
+    ]);
+    expect((await sessionLog(gateway, session)).filter((line) => line.startsWith('user'))).toHaveLength(2);
+  });
+});
+
+test.each(['mcp_approval_response', 'compaction'])('a %s alone continues the conversation', async (type) => {
+  const session = `alone-${type}`;
+  const post = (input: object[]) =>
+    gateway.post(PATHS.responses, { model: 'groq/x', input }, { 'x-session-id': session });
+  const first = post([user('q')]);
+  answer(await provider.next(), 'a');
+  await first;
+  const second = post([{ type, approval_request_id: 'mcpr_1', approve: true, encrypted_content: 'x' }]);
+  const call = await provider.next();
+  answer(call, 'b');
+  expect((await second).headers.get('x-clawhold-history')).toBe('appended');
+  // A provider that cannot read the item still has the whole conversation.
+  expect(call.received.slice(0, 2)).toEqual(['user: q', 'assistant: a']);
 });
 
 test('lines survive a restart', async () => {

@@ -2,12 +2,7 @@ import { describe, expect, test } from 'bun:test';
 import type { TurnId } from '../../../src/core/ids.ts';
 import { type Item, isFullHistory } from '../../../src/core/items.ts';
 import type { BranchTurn, Turn } from '../../../src/core/turn.ts';
-import {
-  digestItems,
-  EMPTY_DIGEST,
-  matchHistory,
-  repeatedQuestion,
-} from '../../../src/session/history.ts';
+import { digestItems, EMPTY_DIGEST, matchHistory, repeatedQuestion } from '../../../src/session/history.ts';
 
 const item = (fields: Record<string, unknown>) => fields as unknown as Item;
 const said = (role: string, text: string) =>
