@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test';
-import { rmSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { type DictatedCall, type DictatedProvider, dictatedProvider } from '../harness/dictated.ts';
 import { type TestGateway, temporaryDirectory, testGateway } from '../harness/gateway.ts';
 import { completionText, json, responseText, sessionLog } from '../harness/journey.ts';
@@ -409,6 +409,22 @@ test.each(['mcp_approval_response', 'compaction'])('a %s alone continues the con
   expect((await second).headers.get('x-clawhold-history')).toBe('appended');
   // A provider that cannot read the item still has the whole conversation.
   expect(call.received.slice(0, 2)).toEqual(['user: q', 'assistant: a']);
+});
+
+test('long instructions are stored once, and each response has them', async () => {
+  const { ask } = client('responses', 'x-session-id');
+  const instructions = `${MAIN} ${'Be careful with the files of the user. '.repeat(100)}`;
+  const ids: string[] = [];
+  for (const text of ['q', 'q2', 'q3']) {
+    const reply = await ask(instructions, [user(text)]);
+    expect(reply.sent.filter((line) => line.startsWith('system'))).toHaveLength(1);
+    ids.push(reply.id!);
+  }
+  for (const id of ids)
+    expect(await json(gateway.fetch(`/v1/responses/${id}`))).toMatchObject({ instructions });
+  const blobs = [...new Bun.Glob('blobs/**').scanSync(gateway.dataDir)];
+  const holding = blobs.filter((path) => readFileSync(`${gateway.dataDir}/${path}`, 'utf8') === instructions);
+  expect(holding).toHaveLength(1);
 });
 
 test('lines survive a restart', async () => {
