@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test';
-import { readFileSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { type DictatedCall, type DictatedProvider, dictatedProvider } from '../harness/dictated.ts';
 import { type TestGateway, temporaryDirectory, testGateway } from '../harness/gateway.ts';
 import { completionText, json, responseText, sessionLog } from '../harness/journey.ts';
@@ -422,9 +422,8 @@ test('long instructions are stored once, and each response has them', async () =
   }
   for (const id of ids)
     expect(await json(gateway.fetch(`/v1/responses/${id}`))).toMatchObject({ instructions });
-  const blobs = [...new Bun.Glob('blobs/**').scanSync(gateway.dataDir)];
-  const holding = blobs.filter((path) => readFileSync(`${gateway.dataDir}/${path}`, 'utf8') === instructions);
-  expect(holding).toHaveLength(1);
+  // Blobs are kept by hash: the session has one.
+  expect([...new Bun.Glob('blobs/**').scanSync(gateway.dataDir)]).toHaveLength(1);
 });
 
 test('lines survive a restart', async () => {
