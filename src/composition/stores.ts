@@ -7,6 +7,7 @@ import type { BlobStore } from '../session/blob-store.ts';
 import type { ClaimStore } from '../session/claim-store.ts';
 import type { Journal } from '../session/journal.ts';
 import type { LeaseStore } from '../session/lease-store.ts';
+import type { LineStore } from '../session/line-store.ts';
 import type { Members } from '../session/members.ts';
 import type { TurnFeed } from '../session/turn-feed.ts';
 import type { TurnLog } from '../session/turn-log.ts';
@@ -26,6 +27,7 @@ import { SqliteStore } from '../stores/sqlite/store.ts';
 export interface Stores {
   log: TurnLog;
   leases: LeaseStore;
+  lines: LineStore;
   claims: ClaimStore;
   keys: KeyStore;
   members: Members;
@@ -50,6 +52,7 @@ async function openInMemory(): Promise<Stores> {
   return {
     log: store,
     leases: store,
+    lines: store,
     claims: store,
     keys: new MemoryKeyStore(),
     members: new MemoryMembers(),
@@ -69,6 +72,7 @@ async function openInFiles(dataDir: string, emit: Emit): Promise<Stores> {
   return {
     log: store,
     leases: store,
+    lines: store,
     claims: store,
     keys: store,
     members,

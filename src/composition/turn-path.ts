@@ -54,7 +54,7 @@ export function openTurnPath(
       interceptors,
       dispatchTo((candidate) => directory.claw(candidate), emit),
     ),
-    sessions: new Sessions({ log, heads, clock: systemClock }),
+    sessions: new Sessions({ log, lines: stores.lines, heads, clock: systemClock }),
     log,
     blobs,
     journal,

@@ -1,9 +1,10 @@
 import { Fault } from '../core/errors.ts';
 import type { Item } from '../core/items.ts';
+import { openingMessages, openingTurn, ownInstructions } from '../core/opening.ts';
 import type { PromptItem } from '../core/prompt.ts';
 import type { Settings } from '../core/settings.ts';
 import { callIdOf, isClientOutput, OpenCalls } from '../core/tool-calls.ts';
-import type { BranchTurn } from '../core/turn.ts';
+import type { BranchTurn, Opening } from '../core/turn.ts';
 import { estimateTokens, itemsTokens, toolsTokens } from './tokens.ts';
 
 /** The tokens that one model accepts, and what to do with a history that is larger. */
@@ -14,12 +15,21 @@ export interface Budget {
   answer: number;
   /** For a history that does not fit: leave out its oldest turns, or refuse the request. */
   overflow: 'truncate' | 'error';
+  /** The model can read a `compaction` item: the history before the latest one is left out. */
+  readsCompaction?: boolean;
 }
 
 export interface AssembleInput {
-  /** Oldest first: the end of the branch, within `historyWindow`, and before it the branch's root. */
+  /**
+   * Oldest first: the end of the branch, within `historyWindow`, and before it the branch's root and the turn
+   * that holds the line's opening instructions.
+   */
   branch: readonly BranchTurn[];
   input: readonly Item[];
+  /** The turn's opening; absent where its turn notes none. */
+  opening?: Opening;
+  /** How many items of `input` are opening instructions that the turn itself brings. */
+  ownInstructions?: number;
   inputNatives?: Record<number, unknown>;
   instructions?: string;
   settings: Settings;
@@ -52,17 +62,22 @@ export function historyWindow(budget: Budget): number {
  */
 export function assemble(parts: AssembleInput): Assembled {
   const { branch, input, budget } = parts;
-  const history = branch.at(-1)?.totalTokens ?? 0;
+  const before = budget.readsCompaction ? tokensBeforeCompaction(parts) : 0;
+  const history = (branch.at(-1)?.totalTokens ?? 0) - before;
   const own =
     itemsTokens(input) + estimateTokens(parts.instructions ?? '') + toolsTokens(parts.settings.tools);
   const room = Math.max(0, budget.context - budget.answer - own);
-  const cut = cutAt(history, room, budget);
+  const cut = before + cutAt(history, room, budget);
   const kept = branch.filter(({ tokens, totalTokens }) => totalTokens - tokens >= cut);
-  const items: Entry[] = cut > 0 ? rootInstructions(branch[0], kept) : [];
-  for (const turn of kept) addTurn(items, turn);
-  input.forEach((item, index) => {
-    items.push({ item, native: parts.inputNatives?.[index] });
-  });
+  const conversation: Entry[] = [];
+  for (const turn of kept) addTurn(conversation, turn);
+  const added = input.map((item, index): Entry => ({ item, native: parts.inputNatives?.[index] }));
+  const instructions = added.splice(0, parts.ownInstructions ?? 0);
+  conversation.push(...added);
+  const items = [
+    ...(instructions.length > 0 ? instructions : instructionsOf(parts)),
+    ...(budget.readsCompaction ? sinceCompaction(conversation) : conversation),
+  ];
   const keptTokens = kept.reduce((sum, { tokens }) => sum + tokens, 0);
   return {
     items: items.some(({ item }) => item.type !== 'message') ? withoutLooseReasoning(inPairs(items)) : items,
@@ -89,14 +104,32 @@ function cutAt(history: number, room: number, budget: Budget): number {
 /** An item and the turn that it is an output of; absent for input items. */
 type Entry = PromptItem & { answer?: BranchTurn };
 
-/** The instructions at the session's beginning are kept, also where the root itself is left out. */
-function rootInstructions(root: BranchTurn | undefined, kept: readonly BranchTurn[]): Entry[] {
-  if (!root || kept[0] === root) return [];
-  return root.turn.input
-    .filter((_, index) => !root.hidden.includes(`i${index}`))
-    .filter((item) => item.type === 'message' && (item.role === 'system' || item.role === 'developer'))
-    .map((item) => ({ item }));
+/** The opening instructions of the line are kept, also where their turn itself is left out. */
+function instructionsOf({ branch, opening }: AssembleInput): Entry[] {
+  const holder = openingTurn(branch, opening);
+  return holder ? openingMessages(holder).map((item) => ({ item, native: nativeOf(holder, item) })) : [];
 }
+
+const nativeOf = ({ turn }: BranchTurn, item: Item): unknown => turn.inputNatives?.[turn.input.indexOf(item)];
+
+const isCompaction = ({ type }: { type: string }): boolean => type === 'compaction';
+
+/** The tokens of the turns before the one with the latest compaction. */
+function tokensBeforeCompaction({ branch, input }: AssembleInput): number {
+  if (input.some(isCompaction)) return branch.at(-1)?.totalTokens ?? 0;
+  const found = branch.findLast(
+    ({ turn }) => turn.input.some(isCompaction) || turn.output.some(isCompaction),
+  );
+  return found ? found.totalTokens - found.tokens : 0;
+}
+
+/** A compaction stands for everything before it. */
+function sinceCompaction(items: Entry[]): Entry[] {
+  const latest = items.findLastIndex(({ item }) => isCompaction(item));
+  return latest === -1 ? items : items.slice(latest);
+}
+
+const isCompactionTrigger = ({ type }: { type: string }): boolean => type === 'compaction_trigger';
 
 /** `PromptItem.answeredBy` of turns without a provider's answer: appended ones, and failed ones. */
 const NO_PROVIDER = '';
@@ -105,8 +138,10 @@ function addTurn(items: Entry[], answer: BranchTurn): void {
   const { turn, hidden } = answer;
   const { provider: origin, protocol } = turn.answeredBy ?? {};
   const answeredBy = origin ?? NO_PROVIDER;
+  const opening = ownInstructions(turn);
   turn.input.forEach((item, index) => {
-    if (hidden.includes(`i${index}`)) return;
+    // A trigger asks the provider to compact what came before it, once.
+    if (index < opening || hidden.includes(`i${index}`) || isCompactionTrigger(item)) return;
     items.push({ item, native: turn.inputNatives?.[index], answeredBy });
   });
   turn.output.forEach((item, index) => {

@@ -146,12 +146,18 @@ export function userMessage(text: string): Message {
   return { type: 'message', role: 'user', content: [{ type: 'input_text', text }] };
 }
 
+/** Items of a model that are no calls. An approval request is answered by the client's approval response. */
+const FROM_MODEL = new Set(['reasoning', 'mcp_approval_request', 'mcp_list_tools']);
+
 /**
- * True when the items are a client's full history: some of them are from the model. Outputs alone are new
- * input, because a full history also has the calls that they answer.
+ * True when the items are a client's full history: a model has spoken or called a tool in them. All others are new
+ * input: outputs and approval responses (a full history also has the calls that they answer), a `compaction` that
+ * replaces the earlier conversation, and unknown kinds.
  */
 export function isFullHistory(items: readonly Item[]): boolean {
   return items.some((item) =>
-    item.type === 'message' ? item.role === 'assistant' : !item.type.endsWith('_output'),
+    item.type === 'message'
+      ? item.role === 'assistant'
+      : item.type.endsWith('_call') || FROM_MODEL.has(item.type),
   );
 }

@@ -11,7 +11,9 @@ export type HistoryUse =
   /** The items began with the session's whole history; the rest was appended. */
   | 'matched'
   /** The items differ from the session's history from some point on; a new branch begins there. */
-  | 'forked';
+  | 'forked'
+  /** The request is on a line beside the main one: it did not wait, and the session's head stays. */
+  | 'side';
 
 /** How a turn was answered: the candidate, its retries and its context. Known with the first delta. */
 export interface Receipt {

@@ -48,15 +48,32 @@ export const isStreamed = (delivery: Delivery): boolean =>
 export const isBackground = (delivery: Delivery): boolean =>
   delivery === 'background' || delivery === 'background-stream';
 
+/** How the line of a request is found in its session (`session/lines.ts`). */
+export interface LineWish {
+  /**
+   * The client is an agent that sends its whole context with every request: its new lines start empty. The
+   * lines of other clients start from the session's head.
+   */
+  isAgent: boolean;
+  /** The sub-agent that sends the request: it has a line of its own. */
+  agent?: string;
+  /** The line that the caller asks for: the main one, or another one. */
+  branch?: (typeof BRANCHES)[number];
+}
+
+/** The words of `LineWish.branch`. */
+export const BRANCHES = ['main', 'side'] as const;
+
 /** Which stored state a request continues, as its caller named it. */
 export type StateRef =
   /** None: the request has no history, or begins a chain of responses. */
   | { kind: 'none' }
   /**
    * A session. With `create`, an unknown name makes a new session. With `history`, items that hold an
-   * assistant's messages or calls are the client's own full history and not new input.
+   * assistant's messages or calls are the client's own full history and not new input. Without `line`, the turn
+   * is on the main line.
    */
-  | { kind: 'session'; ref: SessionRef; create: boolean; history: boolean }
+  | { kind: 'session'; ref: SessionRef; create: boolean; history: boolean; line?: LineWish }
   /** A response to continue. `within`, where given, must be the response's session. */
   | { kind: 'response'; id: TurnId; within?: SessionRef }
   /**
@@ -106,15 +123,40 @@ export interface TurnIdentity {
   createdAt: number;
 }
 
+/** Opening instructions: the system and developer messages that a line begins with, and `Ask.instructions`. */
+export interface Opening {
+  /** The turn that holds the messages: the first `count` items of its input. */
+  at: TurnId;
+  /** 0 where the line has no such messages. */
+  count: number;
+  /** Hash of the messages and of the last `instructions` that came with them; equal prints mean equal openings. */
+  print: string;
+}
+
+/** What a turn in a session notes for the turns after it. */
+export interface Notes {
+  /**
+   * The opening instructions of the turn's line. Absent where none are noted: then the leading instructions of
+   * the branch's root are the opening.
+   */
+  opening?: Opening;
+  /** The client sent its full history: it keeps the conversation itself. */
+  resent?: true;
+}
+
 /** A position on a branch: after `parent`, up to and including the turn's own input. */
-export interface BranchPosition {
+export interface BranchPosition extends Notes {
   /** The turn before this one on its branch; `null` at the root. Two turns with one parent are a fork. */
   parent: TurnId | null;
   /** Estimated context tokens of the branch before this turn, and of this turn's input. */
   branchTokens: number;
   inputTokens: number;
-  /** Digest of the branch and this turn's input. */
+  /** Digest of the branch and this turn's input, without opening instructions. */
   digest: string;
+  /** The number of the turn's line; absent for the first one, which is 0. */
+  line?: number;
+  /** What the commit changes on the line, where it is remembered. */
+  lineChange?: { opening?: string; tip?: { from: TurnId | null; promotes: boolean } };
   /** Present when the session's head should follow the turn, if the head still is `from`. */
   moveHead?: { from: TurnId | null };
 }
@@ -130,6 +172,8 @@ export interface Accepted extends Ask, TurnIdentity {
   deferredUntil?: number;
   /** The blob that holds `settings.tools`, where they are large: most turns of a session share them. */
   toolsBlob?: string;
+  /** The same for `instructions`. */
+  instructionsBlob?: string;
 }
 
 /** An accepted turn that does not have its session yet: `state` says what it continues. */
@@ -235,7 +279,7 @@ export interface Attempt {
 }
 
 /** A turn that asked a model, and its outcome. */
-export type AnsweredTurn = { kind: 'ask'; parent: TurnId | null } & Asked & Outcome;
+export type AnsweredTurn = { kind: 'ask'; parent: TurnId | null } & Notes & Asked & Outcome;
 
 /** Items that were added to a session, as it is stored. */
 export type AppendedTurn = {
@@ -245,7 +289,8 @@ export type AppendedTurn = {
   input: Item[];
   metadata: Record<string, string>;
   inputNatives?: undefined;
-} & TurnIdentity &
+} & Notes &
+  TurnIdentity &
   Outcome;
 
 /** One entry of a session's log. */
@@ -265,6 +310,8 @@ export interface Session {
   metadata: Record<string, string>;
   /** The turn that the next one follows; `null` while the session is empty. */
   head: TurnId | null;
+  /** The number of the line that the head is on; absent for the first line, which is 0. */
+  main?: number;
   /** How often items of its turns were hidden. A branch is still current if `head` and `edits` are unchanged. */
   edits: number;
 }
@@ -287,14 +334,21 @@ export function turnOf(intent: AppendIntent, outcome: Outcome): AppendedTurn;
 export function turnOf(intent: Intent, outcome: Outcome): Turn {
   if (intent.kind === 'append') {
     const { position, fingerprint: _fingerprint, kind, ...appended } = intent;
-    return { ...appended, ...outcome, kind, parent: position.parent, metadata: {} };
+    return { ...appended, ...outcome, ...notesOf(position), kind, parent: position.parent, metadata: {} };
   }
+  const { position } = intent;
   // `extra` of an ask is the request's, `extra` of a turn the answer's.
   return {
     ...intent,
     ...outcome,
+    ...(position && notesOf(position)),
     extra: outcome.extra,
     kind: 'ask',
-    parent: intent.position?.parent ?? null,
+    parent: position?.parent ?? null,
   };
+}
+
+/** What is stored of a position beside its columns. */
+export function notesOf({ opening, resent }: BranchPosition): Notes {
+  return { ...(opening && { opening }), ...(resent && { resent }) };
 }

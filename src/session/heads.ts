@@ -1,5 +1,6 @@
 import { Fault } from '../core/errors.ts';
 import { responseId, type SessionId, type TurnId } from '../core/ids.ts';
+import { openingTurn } from '../core/opening.ts';
 import type { TurnPolicy } from '../core/policy.ts';
 import type { Tenant } from '../core/request.ts';
 import type { BranchTurn, Session } from '../core/turn.ts';
@@ -24,6 +25,13 @@ export interface HeadRequest {
 export type Head =
   | { kind: 'leased'; session: Session; branch: BranchTurn[]; lease: Lease }
   | { kind: 'seen'; session: Session; branch: BranchTurn[] };
+
+/** A head that may have moved since. */
+export interface SeenHead {
+  /** The number of the line that the head is on. */
+  main: number;
+  branch: BranchTurn[];
+}
 
 /** What `Heads` works with. */
 export interface HeadsParts {
@@ -76,12 +84,39 @@ export class Heads {
     }
   }
 
+  /**
+   * The head as it was lately, without the right to write there, for a decision that is checked under the lease.
+   * `undefined` where there is no such session.
+   */
+  async peek(tenant: Tenant, id: SessionId, window: number): Promise<SeenHead | undefined> {
+    const hot = this.hot.find(tenant, id, window);
+    if (hot) return hot;
+    const found = await this.look(tenant, id, window);
+    if (!found) return undefined;
+    const { session, branch } = found;
+    this.hot.keep(session, hotBranch(session, window, branch));
+    return { main: session.main ?? 0, branch };
+  }
+
+  /** Whether a turn of this process is writing to the session's main line, or waits to. */
+  isBusy(session: SessionId): boolean {
+    return this.parts.leases.isBusy(session);
+  }
+
+  /**
+   * Waits for this process's turn on a side line; the returned function lets the next one in. `session_busy` as
+   * for a session.
+   */
+  enterLine(session: SessionId, line: number, waitMs: number): Promise<() => void> {
+    return this.parts.leases.enter(`${session}/${line}`, waitMs);
+  }
+
   /** The end of a branch, as `TurnLog.readBranch` describes it; `context_lost` where the tip is missing. */
   async branch(tenant: Tenant, tip: TurnId, window: number): Promise<BranchTurn[]> {
     const rows = await this.parts.log.readBranch(tenant, tip, window);
     if (rows.length === 0)
       throw new Fault('context_lost', `Turn ${responseId(tip)} is missing from the store.`);
-    return this.decode(rows);
+    return this.withOpening(await this.decode(rows));
   }
 
   decode(rows: readonly TurnRow[]): Promise<BranchTurn[]> {
@@ -96,7 +131,7 @@ export class Heads {
 
   /** Keeps the branch that ends in a session's new head, so that the next turn need not read it. */
   keep(session: Session, head: TurnId, branch: BranchTurn[], window: number): void {
-    this.hot.keep(session, { known: { head, edits: session.edits }, window, branch });
+    this.hot.keep(session, hotBranch({ ...session, head }, window, branch));
   }
 
   forget(tenant: Tenant, id: SessionId): void {
@@ -104,9 +139,26 @@ export class Heads {
   }
 
   /** The head as it is, without the right to write there. */
-  private async look(tenant: Tenant, id: SessionId, window: number): Promise<Head | undefined> {
+  private async look(
+    tenant: Tenant,
+    id: SessionId,
+    window: number,
+  ): Promise<(Head & { kind: 'seen' }) | undefined> {
     const found = await this.parts.log.readHead(tenant, { id }, window);
-    return found && { kind: 'seen', session: found.session, branch: await this.decode(found.branch ?? []) };
+    if (!found) return undefined;
+    const branch = await this.withOpening(await this.decode(found.branch ?? []));
+    return { kind: 'seen', session: found.session, branch };
+  }
+
+  /** The branch with the turn that holds its opening instructions, which may be older than the window. */
+  private async withOpening(branch: BranchTurn[]): Promise<BranchTurn[]> {
+    const tip = branch.at(-1)?.turn;
+    if (!tip?.opening || tip.opening.count === 0 || openingTurn(branch)) return branch;
+    const row = await this.parts.log.readTurn(tip.tenant, tip.opening.at);
+    if (!row)
+      throw new Fault('context_lost', `Turn ${responseId(tip.opening.at)} is missing from the store.`);
+    const [root, ...rest] = branch;
+    return [root!, ...(await this.decode([row])), ...rest];
   }
 
   private async branchOf(
@@ -117,8 +169,8 @@ export class Heads {
   ): Promise<BranchTurn[]> {
     if (!rows) return hot!.branch;
     try {
-      const branch = await this.decode(rows);
-      this.hot.keep(session, { known: session, window, branch });
+      const branch = await this.withOpening(await this.decode(rows));
+      this.hot.keep(session, hotBranch(session, window, branch));
       return branch;
     } catch (error) {
       lease.release();
@@ -128,11 +180,17 @@ export class Heads {
 }
 
 /** A session's branch in memory, as far back as `window` tokens. It is current while the store has the state `known`. */
-interface HotBranch {
+interface HotBranch extends SeenHead {
   known: KnownHead;
   window: number;
-  branch: BranchTurn[];
 }
+
+const hotBranch = (session: Session, window: number, branch: BranchTurn[]): HotBranch => ({
+  known: { head: session.head, edits: session.edits },
+  main: session.main ?? 0,
+  window,
+  branch,
+});
 
 /** About four bytes a token: some tens of megabytes. */
 const MAX_TOKENS = 8_000_000;
@@ -155,9 +213,12 @@ class HotBranches {
     this.forget(tenant, id);
     const tip = hot.branch.at(-1);
     if (!tip) return;
-    // The root stays first, as the store gives it, because it holds the opening instructions.
+    // The root stays first, as the store gives it. It, or another turn, holds the opening instructions.
+    const holder = tip.turn.opening?.at;
     const since = tip.totalTokens - hot.window;
-    const branch = hot.branch.filter(({ totalTokens }, index) => index === 0 || totalTokens > since);
+    const branch = hot.branch.filter(
+      ({ turn, totalTokens }, index) => index === 0 || totalTokens > since || turn.id === holder,
+    );
     this.bySession.set(sessionKey(tenant, id), { ...hot, branch });
     this.tokens += weight(branch);
     for (const [key, oldest] of this.bySession) {

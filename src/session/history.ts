@@ -1,5 +1,7 @@
 import type { TurnId } from '../core/ids.ts';
 import { type Item, messageText, type Part } from '../core/items.ts';
+import { leadingInstructions, openingMessages, ownInstructions } from '../core/opening.ts';
+import { callIdOf, isClientOutput } from '../core/tool-calls.ts';
 import type { BranchTurn } from '../core/turn.ts';
 import { isClosingOutput } from './tool-pairs.ts';
 import type { TreeNode } from './turn-log.ts';
@@ -7,9 +9,10 @@ import type { TreeNode } from './turn-log.ts';
 /**
  * Digests of a branch's content. They chain: the digest after an item depends on everything before it, so one
  * comparison tells whether two histories are the same up to this item. Reasoning is left out, because clients
- * of chat completions do not send it back. Outputs that the gateway wrote to close calls are left out too,
- * because clients do not know them. Digests are not secret, and collisions can be made; but a caller can
- * make them only in its own sessions.
+ * of chat completions do not send it back. Opening instructions are left out (the caller does not pass them),
+ * because clients change them. Outputs that the gateway wrote to close calls are left out too, because clients
+ * do not know them. Digests are not secret, and collisions can be made; but a caller can make them only in its
+ * own sessions.
  */
 export const EMPTY_DIGEST = '';
 
@@ -46,41 +49,48 @@ const isNotText = (part: Part): boolean => part.type !== 'input_text' && part.ty
 export interface HistoryMatch {
   /** The turn to continue; `null` where no turn's branch is a prefix of the items. */
   parent: TurnId | null;
+  /** The line of `parent`. */
+  line: number;
   /** How many of the items, from the first on, are already on the branch of `parent`. */
   shared: number;
 }
 
+/** What of a turn's position matters for a match. */
+export type MatchedNode = Pick<TreeNode, 'id' | 'digest' | 'line'>;
+
 /**
  * Finds the turn whose branch is the longest prefix of `items`. `tree` may be the head alone where only a match
- * with the head matters.
+ * with the head matters. The items' opening instructions are not compared, but with branches of earlier
+ * versions, whose digests include them.
  */
-export function matchHistory(items: readonly Item[], tree: readonly TreeNode[]): HistoryMatch {
+export function matchHistory(items: readonly Item[], tree: readonly MatchedNode[]): HistoryMatch {
+  const opening = leadingInstructions(items).length;
+  const match = matchFrom(items, opening, tree);
+  return match.parent === null && opening > 0 ? matchFrom(items, 0, tree) : match;
+}
+
+function matchFrom(items: readonly Item[], start: number, tree: readonly MatchedNode[]): HistoryMatch {
   const shared = new Map<string, number>();
   let digest = EMPTY_DIGEST;
-  items.forEach((item, index) => {
-    digest = digestItem(digest, item);
-    shared.set(digest, index + 1);
-  });
-  let best: HistoryMatch = { parent: null, shared: 0 };
+  for (let index = start; index < items.length; index++) {
+    digest = digestItem(digest, items[index]!);
+    if (digest !== EMPTY_DIGEST) shared.set(digest, index + 1);
+  }
+  let best: HistoryMatch = { parent: null, line: 0, shared: 0 };
   for (const node of tree) {
-    const count = shared.get(node.digest) ?? 0;
+    const count = node.line === null ? 0 : (shared.get(node.digest) ?? 0);
     // Of turns with the same content, the last one wins: the client saw it last.
-    if (count > 0 && count >= best.shared) best = { parent: node.id, shared: count };
+    if (count > 0 && count >= best.shared) best = { parent: node.id, line: node.line!, shared: count };
   }
   return best;
 }
 
-const isInstruction = (item: Item): boolean =>
-  item.type === 'message' && (item.role === 'system' || item.role === 'developer');
-
-function leadingInstructions(items: readonly Item[]): Item[] {
-  const end = items.findIndex((item) => !isInstruction(item));
-  return items.slice(0, end === -1 ? items.length : end);
-}
+const isSame = (a: readonly Item[], b: readonly Item[]): boolean =>
+  digestItems(EMPTY_DIGEST, a) === digestItems(EMPTY_DIGEST, b);
 
 /**
  * Removes the leading instructions from `items` where the branch's latest instructions have the same content.
- * Many clients send their instructions with every new message. Changed instructions stay and apply from then on.
+ * Changed instructions stay and apply from then on, beside the earlier ones.
  */
 export function withoutRepeatedInstructions(items: Item[], branch: readonly BranchTurn[]): Item[] {
   const leading = leadingInstructions(items);
@@ -88,6 +98,36 @@ export function withoutRepeatedInstructions(items: Item[], branch: readonly Bran
   const latest = branch
     .map(({ turn, hidden }) => leadingInstructions(turn.input.filter((_, i) => !hidden.includes(`i${i}`))))
     .findLast((found) => found.length > 0);
-  if (!latest || digestItems(EMPTY_DIGEST, latest) !== digestItems(EMPTY_DIGEST, leading)) return items;
-  return items.slice(leading.length);
+  return latest && isSame(latest, leading) ? items.slice(leading.length) : items;
+}
+
+/** Whether the items are the opening messages of the turn. */
+export const isOpeningOf = (items: readonly Item[], turn: BranchTurn): boolean =>
+  isSame(items, openingMessages(turn));
+
+/** New items of a client that begin with the question that a branch's last calls belong to. */
+export interface RepeatedQuestion {
+  /** The turn that asked it. */
+  asked: BranchTurn;
+  /** The items without it: outputs first. */
+  rest: Item[];
+}
+
+/**
+ * Some clients send the last question again together with the outputs of the calls that the model made for it, and
+ * leave out the calls. `undefined` where `items` are anything else.
+ */
+export function repeatedQuestion(items: Item[], branch: readonly BranchTurn[]): RepeatedQuestion | undefined {
+  const at = branch.findLastIndex(({ turn }) => turn.input.some(({ type }) => type === 'message'));
+  const asked = branch[at];
+  if (!asked) return undefined;
+  const question = asked.turn.input
+    .slice(ownInstructions(asked.turn))
+    .filter((item) => item.type === 'message' || !isClosingOutput(item));
+  const rest = items.slice(question.length);
+  const [output] = rest;
+  if (question.length === 0 || !output || !isClientOutput(output)) return undefined;
+  const calls = branch.slice(at).flatMap(({ turn }) => turn.output);
+  const isAnswer = calls.some((call) => callIdOf(call) === callIdOf(output));
+  return isAnswer && isSame(items.slice(0, question.length), question) ? { asked, rest } : undefined;
 }

@@ -68,11 +68,11 @@ export class Leases {
   }
 
   /**
-   * Waits until no other turn of this process writes to the session; the returned function lets the next one in.
+   * Waits until no other turn of this process writes to the session, or to one of its lines; the returned function lets the next one in.
    * `session_busy` where too many wait already, or once `waitMs` have passed. With `Infinity` there is no limit:
    * the turn need not be answered soon.
    */
-  async enter(session: SessionId, waitMs: number): Promise<() => void> {
+  async enter(session: string, waitMs: number): Promise<() => void> {
     const queue = this.queues.get(session);
     if (!queue) this.queues.set(session, []);
     else {
@@ -119,7 +119,7 @@ export class Leases {
     clearInterval(this.timer);
   }
 
-  private letNextIn(session: SessionId): void {
+  private letNextIn(session: string): void {
     const next = this.queues.get(session)?.shift();
     if (next) next();
     else this.queues.delete(session);

@@ -11,61 +11,32 @@ import {
 } from '../core/ids.ts';
 import { itemsOf } from '../core/item-positions.ts';
 import { type Item, isFullHistory } from '../core/items.ts';
-import type { TurnPolicy } from '../core/policy.ts';
 import type { Tenant } from '../core/request.ts';
 import type { BranchTurn, PlacedIntent, Session, SessionRef, StateRef } from '../core/turn.ts';
 import type { HistoryUse } from '../core/turn-view.ts';
 import type { Head, HeadRequest, Heads } from './heads.ts';
-import { EMPTY_DIGEST, matchHistory, withoutRepeatedInstructions } from './history.ts';
-import { busy, type Lease } from './leases.ts';
+import {
+  EMPTY_DIGEST,
+  type HistoryMatch,
+  matchHistory,
+  repeatedQuestion,
+  withoutRepeatedInstructions,
+} from './history.ts';
+import { busy } from './leases.ts';
+import type { LineStore } from './line-store.ts';
+import { type ChosenLine, Lines } from './lines.ts';
+import { continued, openingOf } from './openings.ts';
+import type { Found, Resumed, ResumeRequest } from './resumed.ts';
 import { repairToolPairs } from './tool-pairs.ts';
-import type { TurnLog } from './turn-log.ts';
+import type { TurnLog, TurnRow } from './turn-log.ts';
 
 /** How many tokens back an added output finds its call. */
 const APPEND_WINDOW = 32_000;
 
-/** What a turn that is about to run needs of its session. */
-export interface ResumeRequest {
-  tenant: Tenant;
-  /** The session, as `locate` found it. */
-  session: SessionId;
-  state: StateRef;
-  input: Item[];
-  /** How many tokens of history the turn can use (`context/assemble.ts`). */
-  window: number;
-  whenBusy: TurnPolicy['whenBusy'];
-  /** Milliseconds to wait for the session while other turns write to it; `Infinity` for a queued turn. */
-  waitMs: number;
-  /** Estimates the tokens of a turn that is not stored. */
-  tokensOf(items: readonly Item[]): number;
-}
-
-/** What a turn continues, and what it adds. */
-interface Found {
-  /** The new turn's session. */
-  id: SessionId;
-  /** The session's record; absent for a chain of responses that no caller has named. */
-  session: Session | undefined;
-  parent: TurnId | null;
-  /** The part of the parent's branch that the window reaches, and its root; empty where there is no parent. */
-  branch: BranchTurn[];
-  /** What the turn adds, with its tool pairs repaired. */
-  input: Item[];
-  history?: HistoryUse;
-}
-
-/** A session as a turn finds it. */
-export type Resumed =
-  /** No history, no record. */
-  | ({ kind: 'stateless' } & Found)
-  /** The turn follows an older turn, or a chain without a record, or could not wait: the head does not move. */
-  | ({ kind: 'beside' } & Found)
-  /** The turn follows the head, with the right to move it from `from`. `branch` reaches back `window` tokens. */
-  | ({ kind: 'head'; lease: Lease; from: TurnId | null; window: number } & Found & { session: Session });
-
 /** What `Sessions` works with. */
 export interface SessionsParts {
   log: TurnLog;
+  lines: LineStore;
   heads: Heads;
   clock: Clock;
 }
@@ -78,7 +49,12 @@ export class Sessions {
   /** The ids of named sessions that are being looked up, or were looked up recently. */
   private readonly named = new Map<string, Promise<SessionId>>();
 
-  constructor(private readonly parts: SessionsParts) {}
+  private readonly lines: Lines;
+
+  constructor(private readonly parts: SessionsParts) {
+    const { log, lines: store, heads } = parts;
+    this.lines = new Lines({ log, store, heads });
+  }
 
   /**
    * The session that a turn will belong to: the one that is named, created where that is asked for, or a new one.
@@ -118,7 +94,10 @@ export class Sessions {
     switch (state.kind) {
       case 'none': {
         const repaired = repairToolPairs([], input, true);
-        return { kind: 'stateless', id, session: undefined, parent: null, branch: [], input: repaired };
+        return {
+          ...{ kind: 'stateless', id, session: undefined, parent: null, branch: [], line: 0 },
+          input: repaired,
+        };
       }
       case 'session':
         return this.resumeSession(request, state);
@@ -166,6 +145,7 @@ export class Sessions {
     return this.atHead(request, { id }, async (branch) => ({
       branch,
       input: repairToolPairs(branch, items, false),
+      opening: branch.at(-1)?.turn.opening,
     }));
   }
 
@@ -175,13 +155,14 @@ export class Sessions {
    */
   async resumeTurn(intent: PlacedIntent, window: number): Promise<Resumed> {
     const { tenant, session: id, input } = intent;
-    const { parent, moveHead } = intent.position;
+    const { parent, moveHead, line = 0, lineChange, opening, resent } = intent.position;
     const { heads } = this.parts;
     const request = { tenant, id, window, whenBusy: 'wait', waitMs: Number.POSITIVE_INFINITY } as const;
     const head = moveHead && (await heads.take(request));
     try {
       const branch = parent === null ? [] : await heads.branch(tenant, parent, window);
-      const found = { id, session: head?.session, parent, branch, input };
+      const notes = { line, lineChange, opening, resent };
+      const found = { id, session: head?.session, parent, branch, input, ...notes };
       if (head?.kind === 'leased' && head.session.head === moveHead!.from) {
         const { session, lease } = head;
         return { kind: 'head', ...found, session, lease, from: moveHead!.from, window };
@@ -212,29 +193,67 @@ export class Sessions {
     return busy(`The session '${ref.name}' was deleted at this moment.`);
   }
 
-  private resumeSession(request: ResumeRequest, state: StateRef & { kind: 'session' }): Promise<Resumed> {
-    const { input, session: id } = request;
-    return this.atHead({ ...request, id }, state.ref, async (branch, session) => {
-      if (branch.length === 0) return { branch, input: repairToolPairs([], input, true), history: 'started' };
-      if (state.history && isFullHistory(input)) return this.followHistory(request, session, branch);
-      const news = withoutRepeatedInstructions(input, branch);
-      return { branch, input: repairToolPairs(branch, news, true), history: 'appended' };
+  private async resumeSession(
+    request: ResumeRequest,
+    state: StateRef & { kind: 'session' },
+  ): Promise<Resumed> {
+    const wish = state.line;
+    for (;;) {
+      const line: ChosenLine = wish ? await this.lines.choose(request, wish) : { kind: 'main' };
+      const resumed =
+        line.kind === 'side' && wish
+          ? await this.lines.resume(request, wish, line)
+          : await this.resumeMain(request, state, line as ChosenLine & { kind: 'main' });
+      // Otherwise another line has become the main one since the choice.
+      if (resumed) return resumed;
+    }
+  }
+
+  private async resumeMain(
+    request: ResumeRequest,
+    state: StateRef & { kind: 'session' },
+    { number, isNew }: ChosenLine & { kind: 'main' },
+  ): Promise<Resumed | undefined> {
+    const { session: id, input, turn } = request;
+    const opening = state.line && openingOf(request);
+    const resumed = await this.atHead({ ...request, id }, state.ref, async (branch, session) => {
+      const join = (onto: BranchTurn[], news: Item[]) => ({
+        branch: onto,
+        ...continued({ turn, branch: onto, news, opening, startsLine: onto.length === 0 }),
+      });
+      const lineChange = isNew ? undefined : await this.lines.mainLineChange(request, opening, branch);
+      const news = opening
+        ? input.slice(opening.messages.length)
+        : withoutRepeatedInstructions(input, branch);
+      if (branch.length === 0) return { ...join([], news), lineChange, history: 'started' };
+      const resent = (state.history && isFullHistory(input)) || keepsItself(state, branch);
+      if (!resent) {
+        const added = repeatedQuestion(news, branch)?.rest ?? news;
+        return { ...join(branch, added), lineChange, history: 'appended' };
+      }
+      const { onto, shared, rest, history } = await this.followHistory(request, session, branch);
+      const added = rest ?? input.slice(Math.max(shared, opening?.messages.length ?? 0));
+      return { ...join(onto, added), lineChange, resent: true, history };
     });
+    if (number === undefined || number === resumed.line) return resumed;
+    release(resumed);
+    return undefined;
   }
 
   /** Takes the head of a session. `follow` decides from its branch what the turn continues and adds. */
   private async atHead(
     request: HeadRequest,
     ref: SessionRef,
-    follow: (branch: BranchTurn[], session: Session) => Promise<Pick<Found, 'branch' | 'input' | 'history'>>,
+    follow: (branch: BranchTurn[], session: Session) => Promise<Followed>,
   ): Promise<Resumed> {
     const head = await this.parts.heads.take(request);
     if (!head) throw this.gone(request.tenant, ref);
     try {
       const { session } = head;
       const followed = await follow(head.branch, session);
-      const found = { ...followed, id: session.id, session, parent: tipOf(followed.branch) };
-      if (head.kind === 'seen') return { kind: 'beside', ...found, history: 'forked' };
+      const line = session.main ?? 0;
+      const found = { ...followed, id: session.id, session, line, parent: tipOf(followed.branch) };
+      if (head.kind === 'seen') return { kind: 'beside', ...found, lineChange: undefined, history: 'forked' };
       return { kind: 'head', ...found, lease: head.lease, from: session.head, window: request.window };
     } catch (error) {
       release(head);
@@ -242,32 +261,35 @@ export class Sessions {
     }
   }
 
-  /** A client's full history: continues the turn up to which it equals the session's history. */
+  /**
+   * A client's full history: continues the turn up to which it equals the session's history. `rest` is what the
+   * turn adds where this is not simply the part that is not shared.
+   */
   private async followHistory(
     { tenant, input, window }: ResumeRequest,
     session: Session,
     headBranch: BranchTurn[],
-  ) {
+  ): Promise<FollowedHistory> {
     const head = headBranch.at(-1)!;
-    const node = { id: head.turn.id, parent: head.turn.parent, digest: head.digest };
+    const node = { id: head.turn.id, digest: head.digest, line: session.main ?? 0 };
     const atHead = matchHistory(input, [node]);
-    const match = atHead.parent
+    const match: HistoryMatch = atHead.parent
       ? atHead
       : matchHistory(input, await this.parts.log.readTree(tenant, session.id));
-    const isMatched = match.parent === node.id;
-    const branch = isMatched
-      ? headBranch
-      : match.parent === null
-        ? []
-        : await this.parts.heads.branch(tenant, match.parent, window);
-    const history: HistoryUse = isMatched ? 'matched' : 'forked';
-    return { branch, input: repairToolPairs(branch, input.slice(match.shared), true), history };
+    const { parent, shared } = match;
+    const repeated = parent && repeatedQuestion(input.slice(shared), headBranch);
+    if (parent === node.id || (repeated && parent === repeated.asked.turn.parent)) {
+      const rest = repeated ? repeated.rest : undefined;
+      return { onto: headBranch, shared, rest, history: 'matched' };
+    }
+    const onto = parent === null ? [] : await this.parts.heads.branch(tenant, parent, window);
+    return { onto, shared, history: 'forked' };
   }
 
   private async resumeResponse(request: ResumeRequest, id: TurnId, within?: SessionRef): Promise<Resumed> {
     const { tenant, input, window } = request;
     const { log, heads } = this.parts;
-    const [session] = await Promise.all([
+    const [session, row] = await Promise.all([
       log.findSession(tenant, { id: sessionOf(id) }),
       this.expectResponse(tenant, id),
     ]);
@@ -280,7 +302,12 @@ export class Sessions {
     }
     const branch = await heads.branch(tenant, id, window);
     const repaired = repairToolPairs(branch, input, true);
-    return { kind: 'beside', id: sessionOf(id), session, parent: id, branch, input: repaired };
+    const opening = branch.at(-1)?.turn.opening;
+    const line = row.line ?? session?.main ?? 0;
+    return {
+      ...{ kind: 'beside', id: sessionOf(id), session, parent: id, branch, line, opening },
+      input: repaired,
+    };
   }
 
   private async resumeHeld(
@@ -296,12 +323,16 @@ export class Sessions {
       branch.push({ turn, tokens, totalTokens, digest: EMPTY_DIGEST, hidden: [] });
     }
     const repaired = repairToolPairs(branch, input, true);
-    return { kind: 'beside', id, session: undefined, parent: after, branch, input: repaired };
+    return {
+      ...{ kind: 'beside', id, session: undefined, parent: after, branch, line: 0 },
+      input: repaired,
+      opening: branch.at(-1)?.turn.opening,
+    };
   }
 
-  private async expectResponse(tenant: Tenant, id: TurnId): Promise<void> {
+  private async expectResponse(tenant: Tenant, id: TurnId): Promise<TurnRow> {
     const row = await this.parts.log.readTurn(tenant, id);
-    if (row && !row.deleted) return;
+    if (row && !row.deleted) return row;
     const message = `Previous response with id '${responseId(id)}' not found.`;
     throw new Fault('previous_response_not_found', message, { param: 'previous_response_id' });
   }
@@ -313,6 +344,24 @@ export class Sessions {
       param: 'previous_response_id',
     });
   }
+}
+
+/** What a turn at the head makes of the branch that it found there. */
+type Followed = Pick<Found, 'branch' | 'input' | 'opening' | 'resent' | 'lineChange' | 'history'>;
+
+interface FollowedHistory {
+  onto: BranchTurn[];
+  shared: number;
+  rest?: Item[];
+  history: HistoryUse;
+}
+
+/**
+ * Whether the client keeps the conversation itself, so that messages alone are its whole history too: an agent
+ * that has sent its full history before, and has compacted it since.
+ */
+function keepsItself({ line }: StateRef & { kind: 'session' }, branch: readonly BranchTurn[]): boolean {
+  return line?.isAgent === true && branch.at(-1)?.turn.resent === true;
 }
 
 function follow(head: Head & { kind: 'leased' }, input: Item[], window: number): Resumed {
@@ -327,6 +376,8 @@ function follow(head: Head & { kind: 'leased' }, input: Item[], window: number):
       parent: from,
       branch,
       input: repaired,
+      line: session.main ?? 0,
+      opening: branch.at(-1)?.turn.opening,
       lease,
       from,
       window,
@@ -337,8 +388,8 @@ function follow(head: Head & { kind: 'leased' }, input: Item[], window: number):
   }
 }
 
-function release(head: Head | undefined): void {
-  if (head?.kind === 'leased') head.lease.release();
+function release(head: Head | Resumed | undefined): void {
+  if (head && 'lease' in head) head.lease.release();
 }
 
 const tipOf = (branch: readonly BranchTurn[]): TurnId | null => branch.at(-1)?.turn.id ?? null;

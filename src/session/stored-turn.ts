@@ -1,7 +1,15 @@
 import { Fault } from '../core/errors.ts';
 import type { Item } from '../core/items.ts';
 import type { Tool } from '../core/settings.ts';
-import type { AppendIntent, Outcome, PlacedIntent, RunFields, Turn, WaitingIntent } from '../core/turn.ts';
+import {
+  type AppendIntent,
+  notesOf,
+  type Outcome,
+  type PlacedIntent,
+  type RunFields,
+  type Turn,
+  type WaitingIntent,
+} from '../core/turn.ts';
 import type { BlobOwner, BlobStore } from './blob-store.ts';
 import type { Tape } from './tape.ts';
 import type { TurnRow } from './turn-log.ts';
@@ -9,14 +17,14 @@ import type { TurnRow } from './turn-log.ts';
 /**
  * How a turn is stored: a row's columns, its `body`, and the blobs beside it.
  *
- * Images, files and long tool lists are offloaded: they are kept once per session, by content hash, in the
- * blob store, and `clawhold-blob:<hash>` replaces them in the turn.
+ * Images, files, long tool lists and long instructions are offloaded: they are kept once per session, by content
+ * hash, in the blob store, and `clawhold-blob:<hash>` replaces them in the turn.
  */
 const REFERENCE = 'clawhold-blob:';
 /** A payload of at least this many characters is offloaded. */
 const LARGE = 8 * 1024;
-/** The same for a list of tools, as JSON. */
-const LARGE_TOOLS = 2 * 1024;
+/** The same for tools and instructions, which most turns of a session share. */
+const LARGE_TEXT = 2 * 1024;
 
 /** Text of messages stays in the turn, even if it is long: only payloads in these fields are offloaded. */
 const PAYLOAD_FIELDS = new Set(['image_url', 'file_data', 'data', 'result', 'b64_json', 'partial_image_b64']);
@@ -37,6 +45,7 @@ export function encodeBody(intent: PlacedIntent | AppendIntent, outcome: Outcome
     input: nonEmpty(intent.input),
     output: nonEmpty(output),
     ...(intent.kind === 'placed' && storedFields(intent)),
+    ...notesOf(intent.position),
     completedAt,
     ...({ provider, protocol, servedModel, providerId } satisfies FlatAnsweredBy),
     finish: nonEmpty(finish),
@@ -133,17 +142,21 @@ export async function hydratedTurn(row: TurnRow, blobs: BlobStore): Promise<Turn
 /** The same, with its tape. */
 export async function hydratedTape(row: TurnRow, blobs: BlobStore): Promise<{ turn: Turn; tape?: Tape }> {
   const { turn, tape } = decodeTurn(row);
-  if (!row.body.includes(REFERENCE) && !('toolsBlob' in turn && turn.toolsBlob)) return { turn, tape };
+  const hasBlobs = turn.kind === 'ask' && (turn.toolsBlob ?? turn.instructionsBlob) !== undefined;
+  if (!row.body.includes(REFERENCE) && !hasBlobs) return { turn, tape };
   const [input, output, hydrated] = await Promise.all([
     hydrate(turn.input, row, blobs),
     hydrate(turn.output, row, blobs),
     hydrate(tape, row, blobs),
   ]);
   if (turn.kind === 'append') return { turn: { ...turn, input, output }, tape: hydrated };
-  return { turn: await withTools({ ...turn, input, output }, blobs), tape: hydrated };
+  return { turn: await withTexts({ ...turn, input, output }, blobs), tape: hydrated };
 }
 
-/** A turn as part of a branch: with its items' content, but without its tools, which no later turn needs. */
+/**
+ * A turn as part of a branch: with its items' content, but without large tools and instructions, which no later
+ * turn needs.
+ */
 export async function hydratedItems(row: TurnRow, blobs: BlobStore): Promise<Turn> {
   const { turn } = decodeTurn(row);
   if (row.body.includes(REFERENCE)) {
@@ -159,10 +172,17 @@ export async function offloadedIntent<Intent extends WaitingIntent | PlacedInten
   blobs: BlobStore,
 ): Promise<Intent> {
   const input = await offload(intent.input, intent, blobs);
+  const { instructions } = intent;
   const { tools, ...settings } = intent.settings;
   const text = tools && JSON.stringify(tools);
-  if (!text || text.length < LARGE_TOOLS) return input === intent.input ? intent : { ...intent, input };
-  return { ...intent, input, settings, toolsBlob: await putText(text, intent, blobs) };
+  let stored = input === intent.input ? intent : { ...intent, input };
+  if (text && text.length >= LARGE_TEXT)
+    stored = { ...stored, settings, toolsBlob: await putText(text, intent, blobs) };
+  if (instructions && instructions.length >= LARGE_TEXT) {
+    const instructionsBlob = await putText(instructions, intent, blobs);
+    stored = { ...stored, instructions: undefined, instructionsBlob };
+  }
+  return stored;
 }
 
 /** The inverse of `offloadedIntent`. */
@@ -170,17 +190,22 @@ export async function hydratedIntent<Intent extends WaitingIntent | PlacedIntent
   intent: Intent,
   blobs: BlobStore,
 ): Promise<Intent> {
-  return withTools({ ...intent, input: await hydrate(intent.input, intent, blobs) }, blobs);
+  return withTexts({ ...intent, input: await hydrate(intent.input, intent, blobs) }, blobs);
 }
 
-async function withTools<T extends BlobOwner & Pick<PlacedIntent, 'settings' | 'toolsBlob'>>(
-  owner: T,
-  blobs: BlobStore,
-): Promise<T> {
-  const { toolsBlob, settings } = owner;
-  if (toolsBlob === undefined) return owner;
-  const tools = JSON.parse(await getText(toolsBlob, owner, blobs)) as Tool[];
-  return { ...owner, toolsBlob: undefined, settings: { ...settings, tools } };
+type TextFields = Pick<PlacedIntent, 'settings' | 'toolsBlob' | 'instructions' | 'instructionsBlob'>;
+
+/** With its large tools and instructions. */
+async function withTexts<T extends BlobOwner & TextFields>(owner: T, blobs: BlobStore): Promise<T> {
+  const { toolsBlob, instructionsBlob, settings } = owner;
+  let hydrated = owner;
+  if (toolsBlob !== undefined) {
+    const tools = JSON.parse(await getText(toolsBlob, owner, blobs)) as Tool[];
+    hydrated = { ...hydrated, toolsBlob: undefined, settings: { ...settings, tools } };
+  }
+  if (instructionsBlob === undefined) return hydrated;
+  const instructions = await getText(instructionsBlob, owner, blobs);
+  return { ...hydrated, instructionsBlob: undefined, instructions };
 }
 
 /** Moves large payloads of items, or of a tape, to the blob store. Resolves when they survive a crash of the machine. */

@@ -25,6 +25,8 @@ export interface TurnRow {
   totalTokens: number;
   /** Digest of the branch's content up to and including this turn; equal digests mean equal content. */
   digest: string;
+  /** The number of the turn's line; `null` for a turn without output, which is beside every line. */
+  line: number | null;
   /** Immutable content of the turn. */
   body: string;
   /** Mutable, small. */
@@ -74,10 +76,24 @@ export type KnownHead = Pick<Session, 'head' | 'edits'>;
 export interface CommitOptions {
   /** The head becomes this turn, if it still is `from`. Absent where the turn stays beside the branch. */
   move?: { from: TurnId | null };
+  /** What changes on the turn's line, where it is remembered (`LineStore`). */
+  line?: LineChange;
   /** The fencing token of the lease under which the turn ran; the lease is released in the same moment. */
   token?: number;
   /** The events that report the commit. A store with an outbox writes them in the same transaction. */
   events?: readonly GatewayEvent[];
+}
+
+/** What a commit changes on the line of its turn. */
+export interface LineChange {
+  /** The line's opening from now on; absent where it stays. */
+  opening?: string;
+  /** Present where the turn is on a side line: it becomes the tip, if the tip still is `from`. */
+  tip?: {
+    from: TurnId | null;
+    /** The line becomes the main one where no turn follows another one on line 0, and line 0 is the main one. */
+    promotes: boolean;
+  };
 }
 
 /** A turn's position in its session's tree. */
@@ -85,6 +101,8 @@ export interface TreeNode {
   id: TurnId;
   parent: TurnId | null;
   digest: string;
+  /** `TurnRow.line`. */
+  line: number | null;
 }
 
 /**
@@ -116,6 +134,8 @@ export interface TurnLog {
    * Appends a turn and does what `options` say in the same moment. Returns false where `options.move` was asked
    * for and the head did not move: because it is not `from` any more, because the session does not exist, or
    * because the lease of `options.token` is not held any more. The turn is stored all the same, as a fork.
+   * Where another line has become the main one meanwhile, the turn becomes the tip of its own line instead, and
+   * the result is true.
    * Committing a turn whose id is stored already only releases the lease, and returns true. Rejects with
    * `context_lost` where the parent is not stored in the same session of the same tenant.
    */

@@ -10,6 +10,7 @@ import { GroupCommit } from '../../src/stores/sqlite/group-commit.ts';
 import type { OperationArgs, OperationName, OperationResult } from '../../src/stores/sqlite/operations.ts';
 import schema1 from '../../src/stores/sqlite/sql/schema-1.sql' with { type: 'text' };
 import schema2 from '../../src/stores/sqlite/sql/schema-2.sql' with { type: 'text' };
+import schema3 from '../../src/stores/sqlite/sql/schema-3.sql' with { type: 'text' };
 import { SqliteStore } from '../../src/stores/sqlite/store.ts';
 import { StoreThread, startWorker } from '../../src/stores/sqlite/store-thread.ts';
 import type { Call } from '../../src/stores/sqlite/thread-protocol.ts';
@@ -171,7 +172,7 @@ describe('sqlite: the file', () => {
   });
 });
 
-describe.each([1, 2])('sqlite: a file of version %d', (version) => {
+describe.each([1, 2, 3])('sqlite: a file of version %d', (version) => {
   const session = aSession({ name: 'trip' });
   const turns = [aTurn(session.id, null), aTurn(session.id, null, { dialect: 'chat' })];
   const [turn, chat] = turns as [TurnRow, TurnRow];
@@ -179,7 +180,7 @@ describe.each([1, 2])('sqlite: a file of version %d', (version) => {
 
   function makeOld(path: string): void {
     const db = new Database(path, { strict: true });
-    for (const schema of [schema1, schema2].slice(0, version)) db.run(schema);
+    for (const schema of [schema1, schema2, schema3].slice(0, version)) db.run(schema);
     db.run(`PRAGMA application_id = ${0x436c6177}`);
     db.run(`PRAGMA user_version = ${version}`);
     db.run('PRAGMA journal_mode = WAL');
@@ -210,6 +211,9 @@ describe.each([1, 2])('sqlite: a file of version %d', (version) => {
     expect(await store.claim(ACME, aClaim())).toEqual(aClaim());
     await store.beat('us');
     expect(await store.silentFor('us')).toBeDefined();
+    expect(await store.readLines(ACME, session.id)).toEqual({ main: 0, lines: [] });
+    expect(await store.addLine(ACME, session.id, { number: 0, opening: 'ours' })).toBe(true);
+    expect((await store.readTree(ACME, session.id)).map(({ line }) => line)).toEqual([0, 0, 0]);
     const realtime = aTurn(session.id, null, { dialect: 'realtime' });
     await store.commitTurn(realtime);
     expect(await store.readTurn(ACME, realtime.id)).toEqual(realtime);
@@ -240,8 +244,10 @@ describe('sqlite: a file of version 2', () => {
     const { token } = await taken(store.takeHead(ACME, { id }, 1, LEASE));
     await store.close();
     const db = new Database(path);
-    // The second version had neither of these, and its view had the number of the dialect.
-    for (const drop of ['TABLE members', 'TABLE dialects', 'VIEW turn_rows']) db.run(`DROP ${drop}`);
+    // The second version had none of these, and its view had the number of the dialect.
+    const added = ['members', 'dialects', 'lines', 'side_turns'].map((table) => `TABLE ${table}`);
+    for (const drop of ['TRIGGER side_turns_erased', ...added, 'VIEW turn_rows']) db.run(`DROP ${drop}`);
+    db.run('ALTER TABLE sessions DROP COLUMN main');
     db.run('CREATE VIEW turn_rows AS SELECT * FROM turns');
     db.run('PRAGMA user_version = 2');
     db.close();

@@ -16,6 +16,7 @@ import { claimStoreConformance } from './claim-store.ts';
 import { journalConformance } from './journal.ts';
 import { keyStoreConformance } from './key-store.ts';
 import { leaseStoreConformance } from './lease-store.ts';
+import { lineStoreConformance } from './line-store.ts';
 import { memberRegistryConformance, membersConformance } from './members.ts';
 import { type FileProcess, startFileProcess } from './shared-journals.ts';
 import { type FeedProcess, turnFeedConformance } from './turn-feed.ts';
@@ -53,6 +54,8 @@ const RUNS: Record<string, () => void> = {
   'TurnLog: SqliteStore': () => turnLogConformance('sqlite', sqlite),
   'LeaseStore: MemoryStore': () => leaseStoreConformance('memory', memory),
   'LeaseStore: SqliteStore': () => leaseStoreConformance('sqlite', sqlite),
+  'LineStore: MemoryStore': () => lineStoreConformance('memory', memory),
+  'LineStore: SqliteStore': () => lineStoreConformance('sqlite', sqlite),
   'ClaimStore: MemoryStore': () => claimStoreConformance('memory', memory),
   'ClaimStore: SqliteStore': () => claimStoreConformance('sqlite', sqlite),
   'MemberRegistry: MemoryStore': () => memberRegistryConformance('memory', memory),

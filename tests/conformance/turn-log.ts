@@ -282,7 +282,7 @@ export function turnLogConformance(name: string, makeStore: () => Promise<TurnLo
         const rows = await commitBranch(3);
         const fork = aTurn(session, rows[0]!);
         await store.commitTurn(fork);
-        const nodes = [...rows, fork].map(({ id, parent, digest }) => ({ id, parent, digest }));
+        const nodes = [...rows, fork].map(({ id, parent, digest, line }) => ({ id, parent, digest, line }));
         expect(await store.readTree(ACME, session)).toEqual(nodes);
         expect(await store.readTree(ACME, newSessionId(NOW))).toEqual([]);
       });

@@ -36,6 +36,7 @@ export function aTurn(session: SessionId, parent: TurnRow | null, fields: Partia
     tokens: 100,
     totalTokens: (parent?.totalTokens ?? 0) + 100,
     digest: new Bun.CryptoHasher('sha256').update(`${parent?.digest}`).digest('hex'),
+    line: 0,
     body: JSON.stringify({ input: 'What is a claw?', output: 'A connection — “quoted”, \u0000, 🦞' }),
     metadata: {},
     hidden: [],

@@ -11,6 +11,7 @@ const PORTS = [
   'session/claim-store.ts',
   'session/journal.ts',
   'session/lease-store.ts',
+  'session/line-store.ts',
   'session/members.ts',
   'session/turn-feed.ts',
   'session/turn-log.ts',

@@ -3,7 +3,7 @@ import { Fault } from '../../core/errors.ts';
 import { parseConversationId } from '../../core/ids.ts';
 import { POLICY_WORDS, type PolicyField, type TurnPolicy } from '../../core/policy.ts';
 import type { Caller, RequestIdentity } from '../../core/request.ts';
-import type { SessionRef } from '../../core/turn.ts';
+import { BRANCHES, type LineWish, type SessionRef } from '../../core/turn.ts';
 import type { HttpSettings } from '../route.ts';
 import { checkShape } from './body-shape.ts';
 import { decoderOf, tooLarge } from './content-encoding.ts';
@@ -113,10 +113,14 @@ export function identityOf(
   const retries = headers.get(RETRY_COUNT);
   if (key === undefined && retries === null) return undefined;
   const session = sessionHeader(headers)?.value;
+  const line = [subAgentOf(headers), headers.get(BRANCH) ?? undefined];
   return {
     route,
     key,
-    fingerprint: fingerprint([key ? '' : caller.key, caller.tenant, route, session], text),
+    fingerprint: fingerprint(
+      [key ? '' : caller.key, caller.tenant, route, session, ...(line.some(Boolean) ? line : [])],
+      text,
+    ),
     isRetry: Number(retries) > 0,
   };
 }
@@ -166,6 +170,40 @@ const SESSION_HEADERS = [
   'x-bf-session-id',
   'x-session-affinity',
 ];
+
+/** Of these, the ones that only agents send, which send their whole context with every request. */
+const AGENT_HEADERS = ['session-id', 'session_id', 'x-claude-code-session-id', 'x-session-affinity'];
+
+/** The line that a request asks for. */
+const BRANCH = 'x-clawhold-branch';
+
+const SUB_AGENT = /^[\x21-\x7e]{1,255}$/;
+
+/** How the line of a request is found in the session that its headers or its body name. */
+export function lineWish(headers: Headers): LineWish {
+  const branch = headers.get(BRANCH);
+  const known = BRANCHES.find((word) => word === branch);
+  if (branch !== null && !known) throw invalid(BRANCH, BRANCHES.join(' or '));
+  return {
+    isAgent: AGENT_HEADERS.some((name) => headers.has(name)),
+    agent: subAgentOf(headers),
+    branch: known,
+  };
+}
+
+/**
+ * The sub-agent that sends a request. Claude Code gives each sub-agent an id. Codex names the kind of a sub-agent
+ * and gives its thread an id, which the main thread shares with the session. An id that is malformed counts as none.
+ */
+function subAgentOf(headers: Headers): string | undefined {
+  const claude = headers.get('x-claude-code-agent-id');
+  const kind = headers.get('x-openai-subagent');
+  const thread = headers.get('thread-id');
+  const isChild = kind !== null || headers.has('x-codex-parent-thread-id');
+  const ofCodex = thread !== null && thread !== sessionHeader(headers)?.value ? thread : kind;
+  const id = claude ?? (isChild ? ofCodex : null);
+  return id !== null && SUB_AGENT.test(id) ? id : undefined;
+}
 
 const SESSION_NAME = /^[\x21-\x7e]{1,255}$/;
 

@@ -4,6 +4,7 @@ import type { Tenant } from '../../core/request.ts';
 import type { Session, SessionRef } from '../../core/turn.ts';
 import type { Claim, ClaimStore, Replaceable } from '../../session/claim-store.ts';
 import type { LeaseDenied, LeaseRequest, LeaseStore, TakenHead } from '../../session/lease-store.ts';
+import type { Line, LineStore, SessionLines } from '../../session/line-store.ts';
 import type { MemberId, MemberRegistry } from '../../session/members.ts';
 import type {
   CommitOptions,
@@ -16,14 +17,17 @@ import type {
   TurnRow,
 } from '../../session/turn-log.ts';
 import {
+  addLine,
   append,
   branchOf,
+  changeLine,
   copyRow,
   copySession,
   emptyLog,
   eraseSession,
   headOf,
   isListed,
+  leaveHead,
   release,
   removeSession,
   removeTurn,
@@ -36,7 +40,7 @@ import {
  * Keeps everything for as long as the process lives: for tests and for trying things out. It has no outbox: the
  * events of a commit are ignored.
  */
-export class MemoryStore implements TurnLog, LeaseStore, ClaimStore, MemberRegistry {
+export class MemoryStore implements TurnLog, LeaseStore, LineStore, ClaimStore, MemberRegistry {
   private readonly logs = new Map<Tenant, TenantLog>();
   private readonly lastSigns = new Map<MemberId, number>();
   private lastToken = 0;
@@ -113,13 +117,15 @@ export class MemoryStore implements TurnLog, LeaseStore, ClaimStore, MemberRegis
     }
   }
 
-  async commitTurn(row: TurnRow, { move, token }: CommitOptions = {}): Promise<boolean> {
+  async commitTurn(row: TurnRow, { move, line, token }: CommitOptions = {}): Promise<boolean> {
     const log = this.logOf(row.tenant);
     const added = append(log, row, this.clock());
     const held = token === undefined || release(log, row.session, token);
-    if (!added || !move) return true;
+    if (!added) return true;
+    if (line) changeLine(log, row, line);
+    if (!move) return true;
     const session = log.sessions.get(row.session);
-    if (!held || session?.head !== move.from) return false;
+    if (!held || session?.head !== move.from || (session.main ?? 0) !== row.line) return leaveHead(log, row);
     session.head = row.id;
     return true;
   }
@@ -192,7 +198,25 @@ export class MemoryStore implements TurnLog, LeaseStore, ClaimStore, MemberRegis
 
   async readTree(tenant: Tenant, session: SessionId): Promise<TreeNode[]> {
     const rows = [...this.logOf(tenant).turns.values()].filter((row) => row.session === session);
-    return rows.map(({ id, parent, digest }) => ({ id, parent, digest }));
+    return rows.map(({ id, parent, digest, line }) => ({ id, parent, digest, line }));
+  }
+
+  async readLines(tenant: Tenant, session: SessionId): Promise<SessionLines> {
+    const { lines, sessions, turns } = this.logOf(tenant);
+    const digestOf = (tip: TurnId | null) => (tip && turns.get(tip)?.digest) ?? '';
+    const found = lines.get(session) ?? [];
+    return {
+      main: sessions.get(session)?.main ?? 0,
+      lines: found.map((line) => ({ ...line, digest: digestOf(line.tip) })),
+    };
+  }
+
+  async addLine(
+    tenant: Tenant,
+    session: SessionId,
+    line: Pick<Line, 'number' | 'agent' | 'opening'>,
+  ): Promise<boolean> {
+    return addLine(this.logOf(tenant), session, line);
   }
 
   async amendTurn(tenant: Tenant, id: TurnId, change: TurnAmendment): Promise<TurnRow | undefined> {

@@ -2,8 +2,9 @@ import { Fault } from '../../core/errors.ts';
 import type { SessionId, TurnId } from '../../core/ids.ts';
 import type { Session, SessionRef } from '../../core/turn.ts';
 import type { Claim } from '../../session/claim-store.ts';
+import { type Line, REMEMBERED_LINES } from '../../session/line-store.ts';
 import type { MemberId } from '../../session/members.ts';
-import type { KnownHead, ListQuery, SessionHead, TurnRow } from '../../session/turn-log.ts';
+import type { KnownHead, LineChange, ListQuery, SessionHead, TurnRow } from '../../session/turn-log.ts';
 
 /** What a `MemoryStore` holds for one tenant. */
 export interface TenantLog {
@@ -13,6 +14,8 @@ export interface TenantLog {
   turns: Map<TurnId, TurnRow>;
   /** The root of the branch that a turn ends. */
   roots: Map<TurnId, TurnRow>;
+  /** Without the digests of their tips; by number. */
+  lines: Map<SessionId, Omit<Line, 'digest'>[]>;
   leases: Map<SessionId, Lease>;
   claims: Map<string, DatedClaim>;
   /** In the order in which their turns were appended. */
@@ -40,6 +43,7 @@ export const emptyLog = (): TenantLog => ({
   names: new Map(),
   turns: new Map(),
   roots: new Map(),
+  lines: new Map(),
   leases: new Map(),
   claims: new Map(),
   fingerprints: new Map(),
@@ -89,6 +93,49 @@ export function append(log: TenantLog, { fingerprint, ...row }: TurnRow, committ
   return true;
 }
 
+/** False where the number is taken. */
+export function addLine(log: TenantLog, session: SessionId, line: Omit<Line, 'tip' | 'digest'>): boolean {
+  const lines = log.lines.get(session) ?? [];
+  if (lines.some(({ number }) => number === line.number)) return false;
+  const main = log.sessions.get(session)?.main;
+  const kept = lines.filter(
+    ({ number }) => number === 0 || number === main || number > line.number - REMEMBERED_LINES,
+  );
+  log.lines.set(session, [...kept, { ...line, tip: null }]);
+  return true;
+}
+
+/** Changes the line of a turn that was just appended. */
+export function changeLine(log: TenantLog, row: TurnRow, { opening, tip }: LineChange): void {
+  const line = lineOf(log, row.session, row.line);
+  if (!line) return;
+  if (opening !== undefined) line.opening = opening;
+  if (!tip || line.tip !== tip.from) return;
+  line.tip = row.id;
+  const session = log.sessions.get(row.session);
+  const first = lineOf(log, row.session, 0);
+  if (!tip.promotes || !session || session.main || !first || isContinued(log, row.session)) return;
+  first.tip = session.head;
+  session.head = row.id;
+  if (line.number > 0) session.main = line.number;
+}
+
+/** Whether the turn's line is not the main one any more; then the turn becomes the line's tip. */
+export function leaveHead(log: TenantLog, row: TurnRow): boolean {
+  const session = log.sessions.get(row.session);
+  const line = lineOf(log, row.session, row.line);
+  if (!session || !line || (session.main ?? 0) === line.number) return false;
+  line.tip = row.id;
+  return true;
+}
+
+const lineOf = (log: TenantLog, session: SessionId, line: number | null) =>
+  log.lines.get(session)?.find(({ number }) => number === line);
+
+/** Whether a turn follows another one on the first line. */
+const isContinued = ({ turns }: TenantLog, session: SessionId): boolean =>
+  [...turns.values()].some((row) => row.session === session && row.line === 0 && row.parent !== null);
+
 export function removeTurn({ turns, roots, fingerprints }: TenantLog, id: TurnId): void {
   for (const kept of [turns, roots, fingerprints]) kept.delete(id);
 }
@@ -102,6 +149,7 @@ export function release({ leases }: TenantLog, session: SessionId, token: number
 export function eraseSession(log: TenantLog, session: SessionId): void {
   removeSession(log, session);
   for (const row of log.turns.values()) if (row.session === session) removeTurn(log, row.id);
+  log.lines.delete(session);
   log.leases.delete(session);
   for (const [key, { claim }] of log.claims) if (claim.target.startsWith(session)) log.claims.delete(key);
 }

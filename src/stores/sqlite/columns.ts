@@ -25,6 +25,7 @@ export interface TurnColumns extends TurnKey {
   tokens: number;
   totalTokens: number;
   digest: string;
+  line: number | null;
   metadata: string | null;
   hidden: string | null;
   body: string;
@@ -36,6 +37,7 @@ export interface SessionColumns {
   name: string | null;
   createdAt: number;
   head: TurnSuffix | null;
+  main: number;
   edits: number;
   metadata: string | null;
 }
@@ -75,6 +77,7 @@ export function turnColumns(row: TurnRow): TurnColumns {
     tokens: row.tokens,
     totalTokens: row.totalTokens,
     digest: row.digest,
+    line: row.line,
     metadata: metadataColumn(row.metadata),
     hidden: row.hidden.length === 0 ? null : JSON.stringify(row.hidden),
     body: row.body,
@@ -96,6 +99,7 @@ export function turnRow(columns: TurnColumns): TurnRow {
     tokens: columns.tokens,
     totalTokens: columns.totalTokens,
     digest: columns.digest,
+    line: columns.line,
     metadata: columns.metadata === null ? {} : JSON.parse(columns.metadata),
     hidden: columns.hidden === null ? [] : JSON.parse(columns.hidden),
     body: columns.body,
@@ -109,6 +113,7 @@ export function sessionColumns(session: Session): SessionColumns {
     name: session.name ?? null,
     createdAt: session.createdAt,
     head: session.head === null ? null : turnSuffix(session.id, session.head),
+    main: session.main ?? 0,
     edits: session.edits,
     metadata: metadataColumn(session.metadata),
   };
@@ -124,5 +129,6 @@ export function sessionOfColumns(columns: SessionColumns): Session {
     edits: columns.edits,
   };
   if (columns.name !== null) session.name = columns.name;
+  if (columns.main !== 0) session.main = columns.main;
   return session;
 }

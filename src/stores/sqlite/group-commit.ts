@@ -11,6 +11,7 @@ const READS: ReadonlySet<OperationName> = new Set<OperationName>([
   'readBranch',
   'readHead',
   'readTree',
+  'readLines',
   'listTurns',
   'findKey',
   'findClaim',

@@ -3,12 +3,14 @@ import { type Clock, systemClock } from '../../core/clock.ts';
 import { ClaimOperations } from './claim-operations.ts';
 import { GatewayOperations } from './gateway-operations.ts';
 import { LeaseOperations } from './lease-operations.ts';
+import { LineOperations } from './line-operations.ts';
 import { Statements } from './statements.ts';
 import { TurnOperations } from './turn-operations.ts';
 
 type Public<Part> = Pick<Part, keyof Part>;
 type All = Public<TurnOperations> &
   Public<LeaseOperations> &
+  Pick<LineOperations, 'readLines' | 'addLine'> &
   Public<ClaimOperations> &
   Public<GatewayOperations>;
 
@@ -24,21 +26,23 @@ export type OperationResult<Name extends OperationName> = ReturnType<All[Name]>;
 export class Operations {
   readonly turns: TurnOperations;
   readonly leases: LeaseOperations;
+  readonly lines: LineOperations;
   readonly claims: ClaimOperations;
   readonly gateway: GatewayOperations;
   private readonly statements: Statements;
 
   constructor(db: Database, clock: Clock = systemClock) {
     this.statements = new Statements(db);
-    this.turns = new TurnOperations(this.statements, clock);
+    this.lines = new LineOperations(this.statements);
+    this.turns = new TurnOperations(this.statements, clock, this.lines);
     this.leases = new LeaseOperations(this.statements, clock, this.turns);
     this.claims = new ClaimOperations(this.statements, clock);
     this.gateway = new GatewayOperations(this.statements, clock);
   }
 
   perform<Name extends OperationName>(name: Name, args: OperationArgs<Name>): OperationResult<Name> {
-    const { turns, leases, claims, gateway } = this;
-    const part = [turns, leases, claims, gateway].find((one) => name in one) as unknown as All;
+    const { turns, leases, lines, claims, gateway } = this;
+    const part = [turns, leases, lines, claims, gateway].find((one) => name in one) as unknown as All;
     const operation = part[name] as (...args: OperationArgs<Name>) => OperationResult<Name>;
     return operation.apply(part, args);
   }

@@ -4,6 +4,7 @@ import type { Session, SessionRef } from '../../core/turn.ts';
 import type { KeyStore } from '../../security/key-store.ts';
 import type { Claim, ClaimStore, Replaceable } from '../../session/claim-store.ts';
 import type { LeaseDenied, LeaseRequest, LeaseStore, TakenHead } from '../../session/lease-store.ts';
+import type { Line, LineStore, SessionLines } from '../../session/line-store.ts';
 import type { MemberId, MemberRegistry } from '../../session/members.ts';
 import type {
   CommitOptions,
@@ -38,7 +39,7 @@ const GATHER_MS = 1;
  * wait for that sync. Several processes may open one file. The file is on one machine: the store's clock is
  * that machine's. It has no outbox: the events of a commit are ignored.
  */
-export class SqliteStore implements TurnLog, LeaseStore, ClaimStore, MemberRegistry, KeyStore {
+export class SqliteStore implements TurnLog, LeaseStore, LineStore, ClaimStore, MemberRegistry, KeyStore {
   private constructor(
     private readonly writer: StoreThread,
     private readonly reader: StoreThread,
@@ -119,9 +120,15 @@ export class SqliteStore implements TurnLog, LeaseStore, ClaimStore, MemberRegis
     return this.writer.call('releaseLeasesOf', holder);
   }
 
-  async commitTurn(row: TurnRow, { move, token }: CommitOptions = {}): Promise<boolean> {
-    const from = move?.from ? turnSuffix(row.session, move.from) : null;
-    const commit = { move: move && { from }, token, fingerprint: row.fingerprint };
+  async commitTurn(row: TurnRow, { move, line, token }: CommitOptions = {}): Promise<boolean> {
+    const suffix = (id: TurnId | null) => (id === null ? null : turnSuffix(row.session, id));
+    const { opening, tip } = line ?? {};
+    const commit = {
+      move: move && { from: suffix(move.from) },
+      line: line && { opening, tip: tip && { ...tip, from: suffix(tip.from) } },
+      token,
+      fingerprint: row.fingerprint,
+    };
     return this.writer.call('commitTurn', turnColumns(row), commit);
   }
 
@@ -170,11 +177,30 @@ export class SqliteStore implements TurnLog, LeaseStore, ClaimStore, MemberRegis
 
   async readTree(tenant: Tenant, session: SessionId): Promise<TreeNode[]> {
     const nodes = await this.reader.call('readTree', tenant, session);
-    return nodes.map(({ id, parent, digest }) => ({
+    return nodes.map(({ id, parent, ...node }) => ({
       id: turnId(session, id),
       parent: parent === null ? null : turnId(session, parent),
-      digest,
+      ...node,
     }));
+  }
+
+  async readLines(tenant: Tenant, session: SessionId): Promise<SessionLines> {
+    const { main, lines } = await this.reader.call('readLines', tenant, session);
+    const lineOf = ({ agent, tip, digest, ...line }: (typeof lines)[number]): Line => ({
+      ...line,
+      ...(agent !== null && { agent }),
+      tip: tip === null ? null : turnId(session, tip),
+      digest: digest ?? '',
+    });
+    return { main, lines: lines.map(lineOf) };
+  }
+
+  addLine(
+    tenant: Tenant,
+    session: SessionId,
+    { number, agent, opening }: Pick<Line, 'number' | 'agent' | 'opening'>,
+  ): Promise<boolean> {
+    return this.writer.call('addLine', tenant, session, { number, agent: agent ?? null, opening });
   }
 
   async amendTurn(tenant: Tenant, id: TurnId, change: TurnAmendment): Promise<TurnRow | undefined> {

@@ -2,8 +2,8 @@ import type { ErrorCode } from '../../core/errors.ts';
 import type { OperationArgs, OperationName } from './operations.ts';
 
 /**
- * What need not survive the machine: leases and signs of life, because with the machine every holder and every
- * process is gone. These calls never wait for a sync of the disk: they travel and are committed apart from all
+ * What need not survive the machine: leases, signs of life and lines without a turn, because with the machine
+ * every holder, every process and every running turn is gone. These calls never wait for a sync of the disk: they travel and are committed apart from all
  * others.
  */
 export const UNSYNCED: ReadonlySet<OperationName> = new Set<OperationName>([
@@ -11,6 +11,7 @@ export const UNSYNCED: ReadonlySet<OperationName> = new Set<OperationName>([
   'renewLease',
   'releaseLease',
   'releaseLeasesOf',
+  'addLine',
   'beat',
   'removeMember',
 ]);

@@ -6,17 +6,20 @@ import type { Tenant } from '../../core/request.ts';
 import type { SessionRef } from '../../core/turn.ts';
 import { packBody, unpackBody } from './body.ts';
 import type { SessionColumns, TurnColumns, TurnKey, TurnSuffix } from './columns.ts';
+import type { LineColumnsChange, LineOperations } from './line-operations.ts';
 import addDialectSql from './sql/add-dialect.sql' with { type: 'text' };
 import countEditSql from './sql/count-edit.sql' with { type: 'text' };
 import deleteSessionSql from './sql/delete-session.sql' with { type: 'text' };
 import eraseClaimsSql from './sql/erase-claims.sql' with { type: 'text' };
 import eraseLeaseSql from './sql/erase-lease.sql' with { type: 'text' };
+import eraseLinesSql from './sql/erase-lines.sql' with { type: 'text' };
 import eraseTurnsSql from './sql/erase-turns.sql' with { type: 'text' };
 import findPlaceSql from './sql/find-place.sql' with { type: 'text' };
 import findSessionSql from './sql/find-session.sql' with { type: 'text' };
 import findSessionByNameSql from './sql/find-session-by-name.sql' with { type: 'text' };
 import insertFingerprintSql from './sql/insert-fingerprint.sql' with { type: 'text' };
 import insertSessionSql from './sql/insert-session.sql' with { type: 'text' };
+import insertSideTurnSql from './sql/insert-side-turn.sql' with { type: 'text' };
 import insertTurnSql from './sql/insert-turn.sql' with { type: 'text' };
 import listTurnsAscSql from './sql/list-turns-asc.sql' with { type: 'text' };
 import listTurnsDescSql from './sql/list-turns-desc.sql' with { type: 'text' };
@@ -67,6 +70,7 @@ export interface KnownColumns {
 
 export interface CommitColumns {
   move?: { from: TurnSuffix | null };
+  line?: LineColumnsChange;
   token?: number;
   fingerprint?: string;
 }
@@ -75,16 +79,18 @@ export interface TreeColumns {
   id: TurnSuffix;
   parent: TurnSuffix | null;
   digest: string;
+  line: number | null;
 }
 
 export class TurnOperations {
   constructor(
     private readonly statements: Statements,
     private readonly clock: Clock,
+    private readonly lines: LineOperations,
   ) {}
 
   createSession(session: SessionColumns): SessionColumns {
-    const { edits: _, ...columns } = session;
+    const { edits: _, main: __, ...columns } = session;
     if (this.statements.change(insertSessionSql, columns) === 1) return session;
     const { tenant, id, name } = session;
     return (
@@ -113,7 +119,7 @@ export class TurnOperations {
     return this.statements.change(deleteSessionSql, { tenant, id }) === 1;
   }
 
-  commitTurn(turn: TurnColumns, { move, token, fingerprint }: CommitColumns = {}): boolean {
+  commitTurn(turn: TurnColumns, { move, line, token, fingerprint }: CommitColumns = {}): boolean {
     const { tenant, session } = turn;
     const place = this.appendTurn(turn);
     const held =
@@ -121,9 +127,10 @@ export class TurnOperations {
     if (place === undefined) return true;
     if (fingerprint !== undefined)
       this.statements.run(insertFingerprintSql, { place, fingerprint, now: this.clock() });
+    if (line) this.lines.change(turn, line);
     if (!move) return true;
-    const values = { tenant, session, from: move.from, to: turn.id };
-    return held && this.statements.change(moveHeadSql, values) === 1;
+    const values = { tenant, session, from: move.from, to: turn.id, line: turn.line };
+    return (held && this.statements.change(moveHeadSql, values) === 1) || this.lines.leaveHead(turn);
   }
 
   readTurn(key: TurnKey): TurnColumns | undefined {
@@ -188,16 +195,16 @@ export class TurnOperations {
     return this.turns(sql, { tenant, createdAt, place, model, metadata, limit });
   }
 
-  /** Erases everything that the file holds of a session, leases, claims and fingerprints included. */
+  /** Erases everything that the file holds of a session, lines, leases, claims and fingerprints included. */
   erase(tenant: Tenant, session: SessionId): void {
-    for (const sql of [eraseTurnsSql, eraseLeaseSql, eraseClaimsSql])
+    for (const sql of [eraseTurnsSql, eraseLinesSql, eraseLeaseSql, eraseClaimsSql])
       this.statements.run(sql, { tenant, session });
     this.deleteSession(tenant, session);
   }
 
   /** The turn's place; `undefined` where it is stored already. */
   private appendTurn(turn: TurnColumns): number | undefined {
-    const { tenant, session, parent, ...columns } = turn;
+    const { tenant, session, parent, line, ...columns } = turn;
     const before = parent === null ? undefined : this.findPlace({ tenant, session, id: parent });
     if (parent !== null && !before) {
       const missing = `The turn ${session}${parent} that ${session}${turn.id} follows is not stored.`;
@@ -209,7 +216,10 @@ export class TurnOperations {
     // Nothing was added: the turn is stored already, or it is the first one of its dialect.
     if (added.changes === 0 && this.statements.change(addDialectSql, { name: columns.dialect }) === 1)
       added = this.statements.run(insertTurnSql, values);
-    return added.changes === 0 ? undefined : Number(added.lastInsertRowid);
+    if (added.changes === 0) return undefined;
+    const place = Number(added.lastInsertRowid);
+    if (line !== 0) this.statements.run(insertSideTurnSql, { place, line });
+    return place;
   }
 
   private storedTurn(key: TurnKey): StoredTurn | undefined {

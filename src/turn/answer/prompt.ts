@@ -5,6 +5,7 @@ import type { Candidate } from '../../core/candidate.ts';
 import { Fault } from '../../core/errors.ts';
 import { parseItemId } from '../../core/ids.ts';
 import type { Item, Part } from '../../core/items.ts';
+import { ownInstructions } from '../../core/opening.ts';
 import type { Prompt, PromptItem } from '../../core/prompt.ts';
 import { type Ask, type BranchTurn, isBackground, isStreamed, type PlacedIntent } from '../../core/turn.ts';
 
@@ -13,10 +14,12 @@ const ASSUMED_CONTEXT = 128_000;
 const ASSUMED_ANSWER = 4_096;
 
 /** How much of the candidate's context the turn may use. */
-export function budgetOf({ contextLimit, outputLimit }: Candidate, ask: Ask): Budget {
+export function budgetOf({ contextLimit, outputLimit, protocol }: Candidate, ask: Ask): Budget {
   const context = contextLimit ?? ASSUMED_CONTEXT;
   const answer = ask.settings.max_output_tokens ?? Math.min(outputLimit ?? ASSUMED_ANSWER, ASSUMED_ANSWER);
-  return { context, answer: Math.min(answer, context / 2), overflow: ask.overflow };
+  // Only this API has such items.
+  const readsCompaction = protocol === 'openai-responses';
+  return { context, answer: Math.min(answer, context / 2), overflow: ask.overflow, readsCompaction };
 }
 
 /** How many tokens of history the candidate with the largest context can use: a branch is read once for all. */
@@ -48,7 +51,10 @@ export class Contexts {
     const key = keyOf(budget);
     let assembled = this.byBudget.get(key);
     if (!assembled) {
-      assembled = assemble({ ...intent, branch, budget });
+      const { id, input, position } = intent;
+      const { opening, parent } = position;
+      const own = ownInstructions({ id, input, opening, parent });
+      assembled = assemble({ ...intent, branch, budget, opening, ownInstructions: own });
       this.byBudget.set(key, assembled);
     }
     return assembled;
@@ -84,7 +90,8 @@ export class Contexts {
   }
 }
 
-const keyOf = ({ context, answer }: Budget): string => `${context} ${answer}`;
+const keyOf = ({ context, answer, readsCompaction }: Budget): string =>
+  `${context} ${answer} ${readsCompaction}`;
 
 export const isExceeded = (failure: unknown): boolean =>
   failure instanceof Fault && failure.code === 'context_length_exceeded';

@@ -103,10 +103,13 @@ export async function appendToLog(
   const tape = cameWhole(intent, outcome)
     ? undefined
     : await offload(recordTape(deltas, outcome), intent, blobs);
-  const row = rowOf(intent, outcome, encodeBody(intent, { ...outcome, output }, tape));
   const hasOutput = outcome.output.length > 0 || outcome.state === 'completed';
-  const move = hasOutput ? intent.position.moveHead : undefined;
-  const isMoved = await log.commitTurn(row, { move, token, events });
+  const { moveHead, line = 0, lineChange } = intent.position;
+  const body = encodeBody(intent, { ...outcome, output }, tape);
+  const row = rowOf(intent, outcome, body, hasOutput ? line : null);
+  const move = hasOutput ? moveHead : undefined;
+  const change = hasOutput ? lineChange : undefined;
+  const isMoved = await log.commitTurn(row, { move, line: change, token, events });
   journal.end(intent.id);
   const { tokens, totalTokens, digest } = row;
   const head = move === undefined ? 'kept' : isMoved ? 'moved' : 'lost';
@@ -119,7 +122,12 @@ function cameWhole(intent: PlacedIntent | AppendIntent, { attempts }: Outcome): 
   return !isStreamed(intent.delivery) && !isBackground(intent.delivery) && !attempts;
 }
 
-function rowOf(intent: PlacedIntent | AppendIntent, outcome: Outcome, body: string): TurnRow {
+function rowOf(
+  intent: PlacedIntent | AppendIntent,
+  outcome: Outcome,
+  body: string,
+  line: number | null,
+): TurnRow {
   const { id, tenant, session, createdAt, dialect, fingerprint } = intent;
   const { parent, branchTokens, inputTokens, digest } = intent.position;
   const tokens = inputTokens + answerTokens(outcome);
@@ -138,6 +146,7 @@ function rowOf(intent: PlacedIntent | AppendIntent, outcome: Outcome, body: stri
     tokens,
     totalTokens: branchTokens + tokens,
     digest: digestItems(digest, outcome.output),
+    line,
     metadata,
     hidden: [],
     deleted: retention === 'key',

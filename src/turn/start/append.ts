@@ -53,7 +53,7 @@ async function write(
     createdAt,
     dialect: 'responses',
     input: resumed.input,
-    position: positionOf(resumed),
+    position: positionOf(id, resumed),
     fingerprint: identity?.fingerprint,
   };
   const outcome: Outcome = { state: 'completed', completedAt: createdAt, output: [], finish: [] };

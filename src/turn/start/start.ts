@@ -3,7 +3,9 @@ import type { Candidate } from '../../core/candidate.ts';
 import type { Delta } from '../../core/delta.ts';
 import { Fault } from '../../core/errors.ts';
 import { foldAll } from '../../core/fold.ts';
+import type { TurnId } from '../../core/ids.ts';
 import type { Item } from '../../core/items.ts';
+import { ownInstructions } from '../../core/opening.ts';
 import {
   type BranchPosition,
   isBackground,
@@ -13,7 +15,7 @@ import {
 } from '../../core/turn.ts';
 import { choose } from '../../routing/choose.ts';
 import { digestItems, EMPTY_DIGEST } from '../../session/history.ts';
-import type { Resumed } from '../../session/sessions.ts';
+import type { Resumed } from '../../session/resumed.ts';
 import { offloadedIntent } from '../../session/stored-turn.ts';
 import { Contexts } from '../answer/prompt.ts';
 import type { LiveTurn } from '../live/live-turn.ts';
@@ -65,15 +67,17 @@ export async function resume(
           tenant: intent.tenant,
           session: intent.session,
           state: intent.state,
+          turn: intent.id,
           input: intent.input,
+          instructions: intent.instructions,
           window,
           whenBusy: intent.policy.whenBusy,
           waitMs: start.by === 'caller' ? path.settings.sessionWaitMs : Number.POSITIVE_INFINITY,
           tokensOf: itemsTokens,
         });
   const session = await (start.by === 'caller' ? resuming : unlessStopped(live, resuming, release));
-  if (session.kind !== 'head') return session;
   held.defer(() => release(session));
+  if (session.kind !== 'head') return session;
   session.lease.onLost(() => loseSession(start, path));
   return session;
 }
@@ -91,6 +95,7 @@ export function isLeftToSuccessor(intent: WaitingIntent | PlacedIntent, failure:
 
 function release(session: Resumed): void {
   if (session.kind === 'head') session.lease.release();
+  if (session.kind === 'side') session.leave();
 }
 
 function loseSession({ live, intent }: Start, { emit }: TurnPath): void {
@@ -165,27 +170,43 @@ export function placed(waiting: WaitingIntent, session: Resumed): PlacedIntent {
     kind: 'placed',
     input,
     inputNatives: nativesOf(waiting, input),
-    position: isKept(waiting.retention) ? positionOf(session) : { ...UNKEPT, parent: session.parent },
+    position: isKept(waiting.retention) ? positionOf(waiting.id, session) : unkept(session),
   };
 }
 
 /** The intent of a turn that is recorded but never got its session: it is not on any branch. */
 export function unplaced(waiting: WaitingIntent): PlacedIntent {
   const { session: id, input } = waiting;
-  return placed(waiting, { kind: 'stateless', id, session: undefined, parent: null, branch: [], input });
+  return placed(waiting, {
+    kind: 'stateless',
+    id,
+    session: undefined,
+    parent: null,
+    branch: [],
+    input,
+    line: 0,
+  });
 }
 
 /** A turn that is not kept needs no counts. */
-const UNKEPT = { branchTokens: 0, inputTokens: 0, digest: EMPTY_DIGEST };
+const unkept = ({ parent, opening }: Resumed): BranchPosition => ({
+  ...{ parent, branchTokens: 0, inputTokens: 0, digest: EMPTY_DIGEST },
+  opening,
+});
 
-export function positionOf(session: Resumed): BranchPosition {
-  const { branch, input, parent } = session;
+export function positionOf(id: TurnId, session: Resumed): BranchPosition {
+  const { branch, input, parent, line, lineChange, opening, resent } = session;
+  const own = ownInstructions({ id, parent, input, opening });
   const tip = branch.at(-1);
   return {
     parent,
     branchTokens: tip?.totalTokens ?? 0,
     inputTokens: itemsTokens(input),
-    digest: digestItems(tip?.digest ?? EMPTY_DIGEST, input),
+    digest: digestItems(tip?.digest ?? EMPTY_DIGEST, input.slice(own)),
+    line,
+    lineChange,
+    opening,
+    resent,
     moveHead: session.kind === 'head' ? { from: session.from } : undefined,
   };
 }

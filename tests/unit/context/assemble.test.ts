@@ -100,3 +100,39 @@ test('items of an appended turn have no provider, and differ from new input', ()
   expect(first).toEqual({ item: user('one'), answeredBy: '' });
   expect(second).toEqual({ item: user('now') });
 });
+
+describe('a compaction', () => {
+  const compaction = item({ type: 'compaction', encrypted_content: 'c2VjcmV0' });
+  const reads = { ...budget, readsCompaction: true };
+  const counted = (known: BranchTurn, totalTokens: number): BranchTurn => ({ ...known, totalTokens });
+  const branch = [
+    counted(turn([user('one')], [assistant('1')]), 1),
+    counted(turn([compaction, user('two')], [assistant('2')]), 2),
+    counted(turn([user('three'), item({ type: 'compaction_trigger' })], [assistant('3')]), 3),
+  ];
+
+  test('stands for everything before it, for a model that can read it', () => {
+    const { items, keptTurns, droppedTokens } = assemble({
+      ...{ branch, input: [user('now')], settings: {}, budget: reads },
+    });
+    expect(items.map(({ item }) => item)).toEqual([
+      ...[compaction, user('two'), assistant('2'), user('three'), assistant('3'), user('now')],
+    ]);
+    expect({ keptTurns, droppedTokens }).toEqual({ keptTurns: 2, droppedTokens: 0 });
+  });
+
+  test('in the new input or in an answer leaves out the whole history', () => {
+    const input = [compaction, user('now')];
+    const assembled = assemble({ branch, input, settings: {}, budget: reads });
+    expect(assembled.items.map(({ item }) => item)).toEqual(input);
+    expect(assembled.droppedTokens).toBe(0);
+    const answered = [branch[0]!, counted(turn([user('two')], [compaction, assistant('2')]), 2)];
+    const after = assemble({ branch: answered, input: [user('now')], settings: {}, budget: reads });
+    expect(after.items.map(({ item }) => item)).toEqual([compaction, assistant('2'), user('now')]);
+  });
+
+  test('does not make a model that cannot read it forget', () => {
+    const items = assemble({ branch, input: [user('now')], settings: {}, budget }).items;
+    expect(items[0]?.item).toEqual(user('one'));
+  });
+});

@@ -38,7 +38,7 @@ async function appendTo(store: MemoryStore): Promise<unknown> {
     log: store,
     blobs,
     clock,
-    sessions: new Sessions({ log: store, heads, clock }),
+    sessions: new Sessions({ log: store, lines: store, heads, clock }),
     journal: new MemoryJournal(),
     idempotency: new Idempotency({
       claims: store,

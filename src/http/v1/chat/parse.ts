@@ -22,7 +22,7 @@ import {
   unknownFields,
   validate,
 } from '../fields.ts';
-import { conversationRef, sessionFromHeaders, sessionRef } from '../request.ts';
+import { conversationRef, lineWish, sessionFromHeaders, sessionRef } from '../request.ts';
 import { toTool, toToolChoice } from './tools.ts';
 
 const responseFormat = z.union(
@@ -105,16 +105,19 @@ export function parseChat(raw: Record<string, unknown>, { headers, overflow }: P
  * one key among their users, and nothing may be appended to a session on such a guess.
  */
 function stateOf(body: Body, headers: Headers, fullHistory: boolean): StateRef {
+  const conversation = conversationRef(body.conversation);
   const named =
     sessionFromHeaders(headers) ??
-    conversationRef(body.conversation) ??
+    conversation ??
     (body.session_id === undefined || body.session_id === null
       ? undefined
       : sessionRef(body.session_id, 'session_id')) ??
     (fullHistory && body.prompt_cache_key
       ? sessionRef(body.prompt_cache_key, 'prompt_cache_key')
       : undefined);
-  return named ? { kind: 'session', ref: named, create: true, history: true } : { kind: 'none' };
+  if (!named) return { kind: 'none' };
+  const line = conversation ? undefined : lineWish(headers);
+  return { kind: 'session', ref: named, create: true, history: true, line };
 }
 
 function settingsOf(body: Body): Settings {

@@ -19,7 +19,7 @@ import {
   unknownFields,
   validate,
 } from '../fields.ts';
-import { conversationRef, sessionFromHeaders } from '../request.ts';
+import { conversationRef, lineWish, sessionFromHeaders } from '../request.ts';
 
 /** The fields of a response request that the gateway reads (Open Responses, `CreateResponseBody`). */
 const shape = {
@@ -116,7 +116,10 @@ function stateOf(body: Body, headers: Headers): StateRef {
   }
   // `conversation` must exist, as in OpenAI's API; a header may name a session that is created.
   const header = sessionFromHeaders(headers);
-  if (header) return { kind: 'session', ref: header, create: true, history: true };
+  if (header) {
+    const line = conversation ? undefined : lineWish(headers);
+    return { kind: 'session', ref: header, create: true, history: true, line };
+  }
   if (conversation) return { kind: 'session', ref: conversation, create: false, history: false };
   return { kind: 'none' };
 }

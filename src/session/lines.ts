@@ -1,0 +1,230 @@
+import { Fault } from '../core/errors.ts';
+import { isFullHistory } from '../core/items.ts';
+import type { BranchTurn, LineWish, Session } from '../core/turn.ts';
+import type { Heads } from './heads.ts';
+import { type HistoryMatch, type MatchedNode, matchHistory } from './history.ts';
+import {
+  bestAgreement,
+  ENOUGH,
+  readSketches,
+  type Sketch,
+  sketchOf,
+  withSketch,
+  writeSketches,
+} from './likeness.ts';
+import type { Line, LineStore, SessionLines } from './line-store.ts';
+import { continued, openingOf, type RequestOpening, sketchOfBranch } from './openings.ts';
+import type { Resumed, ResumeRequest } from './resumed.ts';
+import type { TurnLog } from './turn-log.ts';
+
+/** The line that a request is on. */
+export type ChosenLine =
+  /** The main line; `number` where the choice depends on which line this is. */
+  { kind: 'main'; number?: number; isNew?: boolean } | { kind: 'side'; number: number; isNew: boolean };
+
+/** A request of a session, with what tells its line. */
+interface LineRequest {
+  request: ResumeRequest;
+  wish: LineWish;
+  opening: RequestOpening | undefined;
+  /** The client sent its full history. */
+  resends: boolean;
+}
+
+interface LinesParts {
+  log: TurnLog;
+  store: LineStore;
+  heads: Heads;
+}
+
+/**
+ * The lines of sessions: the main one, which ends in the head, and others beside it. Agents send side requests (a
+ * title, a summary, the work of a sub-agent) in the session of their conversation, at the same time; these must
+ * not become a part of it. `docs/sessions.md` has the rule.
+ */
+export class Lines {
+  constructor(private readonly parts: LinesParts) {}
+
+  /** The line of a request. A new line is added at once, so that a request at the same time can be told apart. */
+  async choose(request: ResumeRequest, wish: LineWish): Promise<ChosenLine> {
+    const asked = { request, wish, opening: openingOf(request), resends: isFullHistory(request.input) };
+    if (wish.branch === 'main') return { kind: 'main' };
+    const mayLeave = wish.agent !== undefined || wish.branch === 'side';
+    if (!mayLeave && !asked.opening && !asked.resends) return { kind: 'main' };
+    const seen = await this.parts.heads.peek(request.tenant, request.session, request.window);
+    // The session was deleted meanwhile: the main line tells.
+    if (!seen) return { kind: 'main' };
+    if (!mayLeave && continuesHead(asked, seen.branch)) return { kind: 'main', number: seen.main };
+    for (;;) {
+      const known = await this.parts.store.readLines(request.tenant, request.session);
+      const found = await this.among(asked, known, seen.branch);
+      if (found !== undefined) return chosen(found, known, wish);
+      const added = await this.add(asked, known, seen.branch);
+      if (added) return added;
+    }
+  }
+
+  /**
+   * A turn on a side line. `undefined` where the line has become the main one meanwhile; `session_busy` where too
+   * many turns wait for the line, or one waits for too long.
+   */
+  async resume(
+    request: ResumeRequest,
+    wish: LineWish,
+    { number, isNew }: ChosenLine & { kind: 'side' },
+  ): Promise<Resumed | undefined> {
+    const { tenant, session: id, waitMs } = request;
+    const leave = await this.parts.heads.enterLine(id, number, waitMs);
+    try {
+      const [session, { main, lines }] = await Promise.all([
+        this.parts.log.findSession(tenant, { id }),
+        this.parts.store.readLines(tenant, id),
+      ]);
+      if (!session)
+        throw new Fault('session_busy', 'The session was deleted at this moment.', { retryAfter: 1 });
+      if (main !== number) {
+        const line = lines.find((one) => one.number === number);
+        const opening = openingOf(request);
+        const asked = { request, wish, opening, resends: isFullHistory(request.input) };
+        const found = await this.follow(asked, session, number, line);
+        const lineChange = {
+          ...(opening && !isNew && changedOpening(opening, line)),
+          tip: { from: line?.tip ?? null, promotes: found.promotes },
+        };
+        return { ...found, kind: 'side', id, session, line: number, lineChange, leave, history: 'side' };
+      }
+    } catch (error) {
+      leave();
+      throw error;
+    }
+    leave();
+    return undefined;
+  }
+
+  /** What a turn after the head changes of the main line: its openings, where the request brings another one. */
+  async mainLineChange(
+    { tenant, session }: ResumeRequest,
+    opening: RequestOpening | undefined,
+    head: readonly BranchTurn[],
+  ): Promise<{ opening: string } | undefined> {
+    if (!opening || opening.print === head.at(-1)?.turn.opening?.print) return undefined;
+    const { main, lines } = await this.parts.store.readLines(tenant, session);
+    return changedOpening(
+      opening,
+      lines.find(({ number }) => number === main),
+    );
+  }
+
+  /** What the turn of a side line continues. */
+  private async follow(
+    { request, wish, opening, resends }: LineRequest,
+    session: Session,
+    number: number,
+    line: Line | undefined,
+  ) {
+    const { tenant, turn, input, window } = request;
+    const tip = line?.tip ?? null;
+    const match = resends ? await this.match(request, line ? [nodeOf(line)] : []) : undefined;
+    const isWhole = resends || wish.isAgent || wish.agent !== undefined;
+    const parent = isWhole ? (match?.parent ?? null) : (tip ?? session.head);
+    const branch = parent === null ? [] : await this.parts.heads.branch(tenant, parent, window);
+    const news = input.slice(Math.max(match?.shared ?? 0, opening?.messages.length ?? 0));
+    const startsLine = tip === null;
+    const continues = match ? match.parent !== null && match.line === number : !isWhole && !startsLine;
+    const isOwn = wish.agent !== undefined || wish.branch === 'side' || line?.agent !== undefined;
+    return {
+      ...continued({ turn, branch, news, opening, startsLine }),
+      ...{ parent, branch, promotes: continues && !isOwn },
+    };
+  }
+
+  /** The known line that the request is on; `undefined` where it is on none. */
+  private async among(
+    asked: LineRequest,
+    known: SessionLines,
+    head: readonly BranchTurn[],
+  ): Promise<number | undefined> {
+    const { wish, request, opening, resends } = asked;
+    const { main, lines } = known;
+    if (wish.agent !== undefined) return lines.find(({ agent }) => agent === wish.agent)?.number;
+    const isSide = wish.branch === 'side';
+    if (resends && (head.length > 0 || lines.length > 0)) {
+      const match = await this.match(request, lines.map(nodeOf));
+      if (match.parent !== null && !(isSide && match.line === main)) return match.line;
+    }
+    if (!opening && !isSide) return main;
+    const others = lines.filter(({ number, agent }) => agent === undefined && !(isSide && number === main));
+    if (!opening) return others.find((line) => line.opening === '')?.number;
+    return mostAlike(opening, others);
+  }
+
+  /** Adds a line for the request; `undefined` where another request has changed the lines meanwhile. */
+  private async add(
+    { request, wish, opening }: LineRequest,
+    { lines }: SessionLines,
+    head: readonly BranchTurn[],
+  ): Promise<ChosenLine | undefined> {
+    const { tenant, session } = request;
+    const own = opening ? writeSketches([sketchOf(opening.text)]) : '';
+    const add = (number: number, text: string, agent?: string) =>
+      this.parts.store.addLine(tenant, session, { number, agent, opening: text });
+    if (lines.length === 0) {
+      const isFirst = head.length === 0 && !this.parts.heads.isBusy(session);
+      if (isFirst && wish.agent === undefined && wish.branch !== 'side')
+        return (await add(0, own)) ? { kind: 'main', number: 0, isNew: true } : undefined;
+      const sketch = sketchOfBranch(head);
+      await add(0, writeSketches(sketch ? [sketch] : []));
+      // The request may be on the first line after all.
+      return undefined;
+    }
+    const number = lines.at(-1)!.number + 1;
+    return (await add(number, own, wish.agent)) ? { kind: 'side', number, isNew: true } : undefined;
+  }
+
+  /** The turn of any line up to which the items equal the session's history. */
+  private async match(
+    { tenant, session, input }: ResumeRequest,
+    tips: readonly MatchedNode[],
+  ): Promise<HistoryMatch> {
+    const atTip = matchHistory(input, tips);
+    // Where a model speaks after it, another turn may match more.
+    if (atTip.parent !== null && !isFullHistory(input.slice(atTip.shared))) return atTip;
+    return matchHistory(input, await this.parts.log.readTree(tenant, session));
+  }
+}
+
+/** A line without a tip matches nothing: its digest is empty. */
+const nodeOf = ({ tip, digest, number }: Line): MatchedNode => ({ id: tip!, digest, line: number });
+
+function chosen(number: number, { main }: SessionLines, { branch }: LineWish): ChosenLine {
+  return number === main && branch !== 'side'
+    ? { kind: 'main', number }
+    : { kind: 'side', number, isNew: false };
+}
+
+/** Whether the request plainly continues the head: its history ends there, or its opening is the head's. */
+function continuesHead({ request, opening, resends }: LineRequest, branch: readonly BranchTurn[]): boolean {
+  const head = branch.at(-1);
+  if (!head) return false;
+  if (!resends) return opening !== undefined && head.turn.opening?.print === opening.print;
+  const node = { id: head.turn.id, digest: head.digest, line: 0 };
+  return matchHistory(request.input, [node]).parent !== null;
+}
+
+/** The number of the line whose openings agree most with this one; of equal ones, the smallest. */
+function mostAlike({ text, print }: RequestOpening, lines: readonly Line[]): number | undefined {
+  const known = lines.map(({ number, opening }) => ({ number, sketches: readSketches(opening) }));
+  const same = known.find(({ sketches }) => sketches.some((sketch) => sketch.print === print));
+  if (same) return same.number;
+  const own: Sketch = sketchOf(text);
+  const [best] = known
+    .map(({ number, sketches }) => ({ number, agrees: bestAgreement(own, sketches) }))
+    .sort((a, b) => b.agrees - a.agrees);
+  return best && best.agrees >= ENOUGH ? best.number : undefined;
+}
+
+/** What a request changes of the openings of its line. */
+function changedOpening({ text }: RequestOpening, line: Line | undefined): { opening: string } | undefined {
+  const changed = line && withSketch(readSketches(line.opening), sketchOf(text));
+  return changed && { opening: writeSketches(changed) };
+}

@@ -1,0 +1,86 @@
+import { describe, expect, test } from 'bun:test';
+import type { TurnId } from '../../../src/core/ids.ts';
+import { type Item, isFullHistory } from '../../../src/core/items.ts';
+import type { BranchTurn, Turn } from '../../../src/core/turn.ts';
+import { digestItems, EMPTY_DIGEST, matchHistory, repeatedQuestion } from '../../../src/session/history.ts';
+
+const item = (fields: Record<string, unknown>) => fields as unknown as Item;
+const said = (role: string, text: string) =>
+  item({ type: 'message', role, content: [{ type: 'input_text', text }] });
+const user = (text: string) => said('user', text);
+const call = (call_id: string) => item({ type: 'function_call', call_id, name: 'f', arguments: '{}' });
+const output = (call_id: string) => item({ type: 'function_call_output', call_id, output: 'sunny' });
+
+describe('items are new input, not a history:', () => {
+  test.each([
+    'function_call_output',
+    'mcp_approval_response',
+    'compaction',
+    'compaction_trigger',
+    'configuration_update',
+    'item_reference',
+  ])('%s', (type) => {
+    expect(isFullHistory([item({ type })])).toBe(false);
+    expect(isFullHistory([said('system', 's'), item({ type }), user('q')])).toBe(false);
+  });
+});
+
+describe('items are a history when they hold', () => {
+  test.each([
+    'function_call',
+    'custom_tool_call',
+    'web_search_call',
+    'mcp_call',
+    'mcp_list_tools',
+    'mcp_approval_request',
+    'reasoning',
+  ])('%s', (type) => {
+    expect(isFullHistory([user('q'), item({ type })])).toBe(true);
+  });
+});
+
+describe('a match', () => {
+  const content = [user('q'), said('assistant', 'a')];
+  const node = (items: Item[], fields: object = {}) => ({
+    ...{ id: 'turn' as TurnId, digest: digestItems(EMPTY_DIGEST, items), line: 1 as number | null },
+    ...fields,
+  });
+
+  test('does not look at opening instructions', () => {
+    const match = matchHistory([said('system', 's'), ...content, user('q2')], [node(content)]);
+    expect(match).toEqual({ parent: 'turn' as TurnId, line: 1, shared: 3 });
+  });
+
+  test('is found in branches whose digests include their instructions', () => {
+    const old = [said('system', 's'), ...content];
+    expect(matchHistory([...old, user('q2')], [node(old)])).toMatchObject({ parent: 'turn', shared: 3 });
+  });
+
+  test('is not a turn without output, and not an empty one', () => {
+    const request = [said('system', 's'), ...content, user('q2')];
+    expect(matchHistory(request, [node([user('q')], { line: null }), node([])]).parent).toBeNull();
+  });
+});
+
+describe('the last question that is sent again with the output of a call', () => {
+  const turn = (id: string, parent: string | null, input: Item[], answer: Item[]): BranchTurn => ({
+    turn: { kind: 'ask', id, parent, input, output: answer } as unknown as Turn,
+    ...{ tokens: 1, totalTokens: 1, digest: '', hidden: [] },
+  });
+  const first = turn('1', null, [said('system', 's'), user('q')], [call('c1')]);
+  const second = turn('2', '1', [output('c1')], [call('c2')]);
+
+  test('is left out', () => {
+    expect(repeatedQuestion([user('q'), output('c1')], [first])?.rest).toEqual([output('c1')]);
+    const rest = [output('c1'), output('c2')];
+    expect(repeatedQuestion([user('q'), ...rest], [first, second])).toEqual({ asked: first, rest });
+  });
+
+  test('is kept where it is another question, or the output is of another call', () => {
+    expect(repeatedQuestion([user('other'), output('c1')], [first])).toBeUndefined();
+    expect(repeatedQuestion([user('q'), output('c9')], [first])).toBeUndefined();
+    expect(repeatedQuestion([user('q'), user('q')], [first])).toBeUndefined();
+    expect(repeatedQuestion([output('c1'), user('q')], [first])).toBeUndefined();
+    expect(repeatedQuestion([user('q'), output('c1')], [])).toBeUndefined();
+  });
+});
