@@ -89,7 +89,7 @@ describe.each(['stream', 'background'] as const)(
       const response = await ended(second, id);
       expect(response).toMatchObject({ status: 'incomplete' });
       // Words that came together are in one line.
-    expect(textOf(response).trim()).toMatch(/^word1( word2)?$/);
+      expect(textOf(response).trim()).toMatch(/^word1( word2)?$/);
       await eventually(
         'the damage is logged',
         () => second.log(),
