@@ -1,8 +1,9 @@
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Config } from '../config/config.ts';
 import type { Emit } from '../core/events.ts';
 import type { KeyStore } from '../security/key-store.ts';
+import { DEFAULT_TENANT } from '../security/keys.ts';
 import type { BlobStore } from '../session/blob-store.ts';
 import type { ClaimStore } from '../session/claim-store.ts';
 import type { Journal } from '../session/journal.ts';
@@ -13,6 +14,7 @@ import type { TurnFeed } from '../session/turn-feed.ts';
 import type { TurnLog } from '../session/turn-log.ts';
 import { FileBlobStore } from '../stores/files/blob-store.ts';
 import { FileJournal } from '../stores/files/journal.ts';
+import { journalDirectory } from '../stores/files/journal-files.ts';
 import { FileMembers } from '../stores/files/members.ts';
 import { FileTurnFeed } from '../stores/files/turn-feed.ts';
 import { MemoryBlobStore } from '../stores/memory/blob-store.ts';
@@ -34,6 +36,8 @@ export interface Stores {
   journal: Journal;
   feed: TurnFeed;
   blobs: BlobStore;
+  /** Resolves when they can be read and written; rejects with the reason why they cannot. */
+  probe(): Promise<void>;
   /** Closes them in an order that leaves nothing undone. */
   close(): Promise<void>;
 }
@@ -59,12 +63,13 @@ async function openInMemory(): Promise<Stores> {
     journal,
     feed: new MemoryTurnFeed(journal),
     blobs: new MemoryBlobStore(),
+    probe: async () => {},
     close: async () => {},
   };
 }
 
 async function openInFiles(dataDir: string, emit: Emit): Promise<Stores> {
-  mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+  for (const folder of [dataDir, journalDirectory(dataDir)]) expectWritable(folder);
   const store = await SqliteStore.open(join(dataDir, 'clawhold.db'));
   const members = await FileMembers.join(dataDir, store);
   const journal = FileJournal.open(dataDir, members, { emit });
@@ -79,6 +84,11 @@ async function openInFiles(dataDir: string, emit: Emit): Promise<Stores> {
     journal,
     feed,
     blobs: new FileBlobStore(dataDir),
+    async probe() {
+      journal.probe();
+      await store.beat(members.self);
+      await store.findSession(DEFAULT_TENANT, { name: 'health' });
+    },
     async close() {
       feed.close();
       await journal.close();
@@ -86,4 +96,19 @@ async function openInFiles(dataDir: string, emit: Emit): Promise<Stores> {
       await store.close();
     },
   };
+}
+
+/** SQLite would say only that it cannot open a file, and not which one. */
+function expectWritable(folder: string): void {
+  const file = join(folder, `${crypto.randomUUID()}.probe`);
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    writeFileSync(file, '');
+    rmSync(file);
+  } catch (cause) {
+    const remedy = 'Make it writable for this user, or choose another folder with `data_dir`.';
+    throw new Error(`The folder ${folder} cannot be written (${(cause as Error).message}). ${remedy}`, {
+      cause,
+    });
+  }
 }

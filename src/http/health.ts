@@ -3,25 +3,23 @@ import type { Route } from './route.ts';
 export interface Health {
   /** False from the moment the gateway begins to shut down. */
   ready(): boolean;
-  /** Resolves when the store answers. */
+  /** Resolves when the store can be read and written; rejects with the reason why it cannot. */
   probeStore(): Promise<unknown>;
 }
 
 /**
  * Liveness says that the process answers, and touches nothing else. Readiness adds whether traffic is
- * wanted and the store works. No probe calls a provider.
+ * wanted and the store works, and what is wrong with it. No probe calls a provider.
  */
 export function healthRoutes(health: Health): Route[] {
   const alive = () => Response.json({ status: 'alive' });
   const ready = async () => {
-    const store = await health.probeStore().then(
-      () => 'ok',
-      () => 'unavailable',
-    );
+    const problem = await health.probeStore().then(() => undefined, problemOf);
     const accepting = health.ready();
-    const ok = accepting && store === 'ok';
+    const ok = accepting && !problem;
     const status = ok ? 'ready' : accepting ? 'degraded' : 'draining';
-    return Response.json({ status, store }, { status: ok ? 200 : 503 });
+    const store = problem ? 'unavailable' : 'ok';
+    return Response.json({ status, store, problem }, { status: ok ? 200 : 503 });
   };
   const probe = (path: string, handle: () => Response | Promise<Response>): Route => ({
     method: 'GET',
@@ -36,4 +34,13 @@ export function healthRoutes(health: Health): Route[] {
     probe('/health/liveliness', alive),
     probe('/livez', alive),
   ];
+}
+
+/** Probes need no key, so the reason is told without paths. */
+function problemOf(error: unknown): string {
+  const reason = error instanceof Error ? error.message : '';
+  if (/ENOSPC|EDQUOT|disk is full/.test(reason)) return 'The disk is full.';
+  if (/EROFS|EACCES|EPERM|readonly/.test(reason)) return 'The data folder cannot be written.';
+  if (/is damaged/.test(reason)) return 'The database is damaged.';
+  return 'The store does not answer.';
 }

@@ -13,6 +13,11 @@ export interface Members {
   /** This process. */
   readonly self: MemberId;
   isAlive(member: MemberId): Promise<boolean>;
+  /**
+   * Whether a process is alive and has given a sign of life lately. One that is frozen is alive and not active:
+   * nothing is taken from it, but no request waits for it.
+   */
+  isActive(member: MemberId): Promise<boolean>;
   /** This process ends normally: from now on it counts as dead. */
   leave(): Promise<void>;
 }

@@ -38,7 +38,7 @@ export interface TurnRequest {
 export function createTurn(request: TurnRequest, path: TurnPath): Promise<Once<LiveTurn>> {
   const { tenant } = request.caller;
   return path.idempotency.runOnce(request.identity, tenant, {
-    find: (target) => findAnswer(tenant, target as TurnId, path),
+    find: (target, elsewhere) => findAnswer(tenant, target as TurnId, path, elsewhere),
     run: async (claim) => {
       // Refuses a model that cannot be called before a session is created for the turn.
       const candidates = choose(request.ask, path.directory, path.capabilities);

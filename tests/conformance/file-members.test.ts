@@ -72,6 +72,20 @@ describe('file members: processes that share a folder', () => {
     for (const process of [mine, neighbour]) await process.close();
   });
 
+  test('see one that is frozen alive and not active', async () => {
+    let now = NOW;
+    const registry = new MemoryStore(() => now);
+    const mine = await startFileProcess(journals.dataDir(), registry);
+    const frozen = await startFileProcess(journals.dataDir(), registry);
+    expect(await mine.members.isActive(frozen.members.self)).toBe(true);
+    now += SILENCE_MS + 1;
+    expect(await mine.members.isActive(frozen.members.self)).toBe(false);
+    expect(await mine.members.isAlive(frozen.members.self)).toBe(true);
+    expect(await mine.members.isActive(mine.members.self)).toBe(true);
+    expect(await mine.members.isActive(crypto.randomUUID())).toBe(false);
+    await Promise.all([mine.close(), frozen.close()]);
+  });
+
   test('see the death of one at once, though it gave a sign of life a moment ago', async () => {
     const { members, journal } = await journals.start();
     const dead = await startChild(journals.dataDir());

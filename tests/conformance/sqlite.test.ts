@@ -2,7 +2,7 @@ import { Database } from 'bun:sqlite';
 import { describe, expect, test } from 'bun:test';
 import { existsSync, readdirSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { newSessionId } from '../../src/core/ids.ts';
+import { newSessionId, type TurnId } from '../../src/core/ids.ts';
 import type { TurnRow } from '../../src/session/turn-log.ts';
 import { sessionColumns, type TurnSuffix, turnColumns } from '../../src/stores/sqlite/columns.ts';
 import { openDatabase } from '../../src/stores/sqlite/database-file.ts';
@@ -435,6 +435,25 @@ describe('sqlite: a file that cannot be used is left as it is', () => {
     const start = Math.floor(statSync(path).size * part);
     damage(path, start, Math.floor(start + statSync(path).size * 0.2));
     expect(await refusal(path)).toMatch(/is damaged/);
+  });
+
+  test('while it is open: a page that is damaged is final, and the file is named', async () => {
+    const path = freshPath();
+    const ids = (await makeDatabase(path, 1000)) as TurnId[];
+    const store = await SqliteStore.open(path);
+    damage(path, Math.floor(statSync(path).size * 0.1), statSync(path).size);
+    const failures = await Promise.all(
+      ids.map((id) =>
+        store.readTurn(ACME, id).then(
+          () => undefined,
+          ({ code, message }) => ({ code, message }),
+        ),
+      ),
+    );
+    const final = { code: 'context_lost', message: expect.stringMatching(/sessions\.db is damaged/) };
+    expect(failures.find((failure) => failure !== undefined)).toEqual(final);
+    expect(failures.some((failure) => failure?.code === 'store_unavailable')).toBe(false);
+    await store.close();
   });
 
   test('when its write-ahead log is there and the file is not', async () => {

@@ -94,7 +94,7 @@ export function textsOn(branch: readonly Turn[]): string[] {
 type JournalLine =
   | ['begin', TurnId, { input: Item[] }]
   | ['deltas', TurnId, { type: string; text?: string }[]]
-  | ['end', TurnId];
+  | ['end' | 'death' | 'closed', TurnId];
 
 /** A turn that has begun and not ended. */
 export interface Unfinished {
@@ -115,7 +115,7 @@ export function readJournal(dataDir: string): Map<TurnId, Unfinished> {
       const [kind, turn, content] = JSON.parse(line) as JournalLine;
       if (kind === 'begin') open.set(turn, { asked: textOf(content.input), text: '' });
       else if (kind === 'end') open.delete(turn);
-      else
+      else if (kind === 'deltas')
         open.get(turn)!.text += content.map(({ type, text }) => (type === 'text-delta' ? text : '')).join('');
     }
   }

@@ -2,6 +2,7 @@ import { Database } from 'bun:sqlite';
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 import { cpSync, readFileSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { eventually } from '../harness/eventually.ts';
 import {
   type SpawnedGateway,
   spawnGateway,
@@ -146,6 +147,19 @@ describe('a start refuses a database that', () => {
   );
 });
 
+/** Root may write everywhere but to a file system that is mounted for reading only. */
+test.skipIf(!TinyDisk.possible)('a data folder that cannot be written is named, with a remedy', async () => {
+  const dataDir = directory();
+  const disk = TinyDisk.mount(dataDir, 512)!;
+  disk.makeReadOnly();
+  const gateway = startProcess({ dataDir, provider });
+  expect(await gateway.exited).toBeGreaterThan(0);
+  const message = await gateway.stderr;
+  disk.unmount();
+  expect(message).toContain(`The folder ${dataDir} cannot be written`);
+  expect(message).toMatch(/Make it writable for this user, or choose another folder with `data_dir`/);
+});
+
 const LONG = 'many words '.repeat(5_000);
 
 /** Skipped if this user may not mount, because only a mounted disk can be filled. */
@@ -181,6 +195,19 @@ describe.skipIf(!TinyDisk.possible)('a full disk', () => {
       disk.free();
       expect((await send(gateway, 'early', 'third')).status).toBe(200);
       expect(upstream.contextOf('third')).toEqual(['first', 'You said: first', 'third']);
+    });
+
+    test('is told by the health probes', async () => {
+      const health = async () => {
+        const reply = await gateway.fetch('/health');
+        return [reply.status, await reply.json()];
+      };
+      const full = { status: 'degraded', store: 'unavailable', problem: 'The disk is full.' };
+      disk.fill();
+      await eventually('the disk is full', health, (seen) => Bun.deepEquals(seen, [503, full]));
+      disk.free();
+      const well = { status: 'ready', store: 'ok' };
+      await eventually('there is space', health, (seen) => Bun.deepEquals(seen, [200, well]));
     });
 
     test('does not need the journal for turns that are not stored', async () => {

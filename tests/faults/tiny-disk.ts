@@ -38,6 +38,10 @@ export class TinyDisk {
     rmSync(join(this.path, 'filler'));
   }
 
+  makeReadOnly(): void {
+    Bun.spawnSync(['mount', '-o', 'remount,ro', this.path]);
+  }
+
   unmount(): void {
     Bun.spawnSync(['umount', '-l', this.path]);
   }

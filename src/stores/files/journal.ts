@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Delta } from '../../core/delta.ts';
 import { Fault } from '../../core/errors.ts';
@@ -24,6 +24,8 @@ import type { FileMembers } from './members.ts';
 const SEGMENT_BYTES = 1024 * 1024;
 /** How long the end of a turn waits for another entry to be written with it. */
 const END_WAITS_MS = 50;
+/** About the size of a large entry. A disk that has no room for it is full. */
+const PROBE = new Uint8Array(16 * 1024);
 
 /**
  * A journal in files, `<dataDir>/journal/<member>-<n>.log`. Each entry is one write to the page cache, without
@@ -127,6 +129,18 @@ export class FileJournal implements Journal {
     this.refuseIfClosed();
     const segment = this.segmentOf.get(turn);
     return segment && new TurnReading(segment.path, turn).now();
+  }
+
+  /** Throws `store_unavailable` where an entry could not be written now. */
+  probe(): void {
+    const path = join(this.directory, `${this.member}.probe`);
+    try {
+      writeFileSync(path, PROBE, { mode: 0o600 });
+    } catch (cause) {
+      throw unwritable(cause);
+    } finally {
+      rmSync(path, { force: true });
+    }
   }
 
   async close(): Promise<void> {

@@ -53,8 +53,12 @@ export class FileMembers implements Members {
     if (this.succeeding.has(member)) return false;
     const lock = this.lockOf(member);
     if (lock !== 'missing') return lock === 'held';
-    const silentMs = await this.registry.silentFor(member);
-    return silentMs !== undefined && silentMs <= SILENCE_MS;
+    return this.isHeard(member);
+  }
+
+  async isActive(member: MemberId): Promise<boolean> {
+    if (!(await this.isAlive(member))) return false;
+    return member === this.self || this.isHeard(member);
   }
 
   /**
@@ -94,6 +98,11 @@ export class FileMembers implements Members {
       // The file without a holder proves the death to neighbours; silence tells it to all others.
       this.lock.release();
     }
+  }
+
+  private async isHeard(member: MemberId): Promise<boolean> {
+    const silentMs = await this.registry.silentFor(member);
+    return silentMs !== undefined && silentMs <= SILENCE_MS;
   }
 
   private beat(): void {

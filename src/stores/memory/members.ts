@@ -9,6 +9,10 @@ export class MemoryMembers implements Members {
     return member === this.self && !this.left;
   }
 
+  isActive(member: MemberId): Promise<boolean> {
+    return this.isAlive(member);
+  }
+
   async leave(): Promise<void> {
     this.left = true;
   }

@@ -1,4 +1,5 @@
-import type { Database, Statement } from 'bun:sqlite';
+import { type Database, SQLiteError, type Statement } from 'bun:sqlite';
+import { basename } from 'node:path';
 import { type Clock, systemClock } from '../../core/clock.ts';
 import { Fault } from '../../core/errors.ts';
 import { type OperationName, Operations } from './operations.ts';
@@ -80,19 +81,19 @@ export class GroupCommit {
       this.sync(calls.every((call) => UNSYNCED.has(call.name)) ? 'NORMAL' : 'FULL');
       this.begin.run();
     } catch (error) {
-      return failed(calls, error);
+      return this.failed(calls, error);
     }
     try {
       results = calls.map((call) => this.perform(call));
     } catch (error) {
       this.undo();
-      return calls.length === 1 ? failed(calls, error) : this.transactEach(calls);
+      return calls.length === 1 ? this.failed(calls, error) : this.transactEach(calls);
     }
     try {
       this.commit.run();
     } catch (error) {
       this.undo();
-      return failed(calls, error);
+      return this.failed(calls, error);
     }
     return { results, transactions: 1 };
   }
@@ -122,7 +123,7 @@ export class GroupCommit {
     try {
       return this.perform(call);
     } catch (error) {
-      return failure(error);
+      return this.failure(error);
     }
   }
 
@@ -134,13 +135,18 @@ export class GroupCommit {
       throw error;
     }
   }
-}
 
-function failed(calls: Call[], error: unknown): GroupOutcome {
-  return { results: calls.map(() => failure(error)), transactions: 0 };
-}
+  private failed(calls: Call[], error: unknown): GroupOutcome {
+    return { results: calls.map(() => this.failure(error)), transactions: 0 };
+  }
 
-function failure(error: unknown): Result {
-  const reason = error instanceof Error ? error.message : String(error);
-  return { code: 'store_unavailable', message: `The session store failed: ${reason}.` };
+  private failure(error: unknown): Result {
+    const reason = error instanceof Error ? error.message : String(error);
+    // To try again does not help.
+    if (error instanceof SQLiteError && /^SQLITE_(CORRUPT|NOTADB)/.test(error.code ?? '')) {
+      const file = basename(this.db.filename);
+      return { code: 'context_lost', message: `The database ${file} is damaged (${reason}).` };
+    }
+    return { code: 'store_unavailable', message: `The session store failed: ${reason}.` };
+  }
 }

@@ -19,8 +19,11 @@ export interface Operation<Result> {
    * anything is done that must not be done twice.
    */
   run(claim: (target: string) => Promise<void>): Promise<Result>;
-  /** The result of an earlier run under this id; `undefined` where there is none to return again. */
-  find(target: string): Promise<Result | undefined>;
+  /**
+   * The result of an earlier run under this id; `undefined` where there is none to return again.
+   * Without `elsewhere`, a result that another process is still working on does not count.
+   */
+  find(target: string, elsewhere: boolean): Promise<Result | undefined>;
 }
 
 interface Remembered {
@@ -109,9 +112,11 @@ export class Idempotency {
       const earlier = await claims.findClaim(tenant, key, this.retentionMs);
       if (earlier) {
         if (earlier.fingerprint !== fingerprint) throw reused();
-        const result = (await find(earlier.target)) ?? (await this.findLeft(earlier, find));
+        const isElsewhere = await this.isElsewhere(earlier);
+        const found = await find(earlier.target, isElsewhere);
+        const result = found ?? (isElsewhere ? undefined : await this.findLeft(earlier, find));
         if (result !== undefined) return { result, replayed: true };
-        if (await this.isElsewhere(earlier)) {
+        if (isElsewhere) {
           await Bun.sleep(PAUSE_MS);
           continue;
         }
@@ -134,16 +139,19 @@ export class Idempotency {
     });
   }
 
-  /** Whether another process holds a claim and may still act on it. */
+  /**
+   * Whether another process holds a claim and works on it. A process that is frozen does not: its claim expires,
+   * as its leases do.
+   */
   private async isElsewhere({ holder }: Claim): Promise<boolean> {
-    return holder !== this.parts.members.self && (await this.parts.members.isAlive(holder));
+    return holder !== this.parts.members.self && (await this.parts.members.isActive(holder));
   }
 
   /** The result of a claim whose process has died: the journal may have it. */
   private async findLeft<Result>(claim: Claim, find: Operation<Result>['find']): Promise<Result | undefined> {
-    if (claim.holder === this.parts.members.self || (await this.isElsewhere(claim))) return undefined;
+    if (claim.holder === this.parts.members.self) return undefined;
     await this.parts.takeOver();
-    return find(claim.target);
+    return find(claim.target, false);
   }
 
   /** Without a key, a request counts as a retry only if its client says so. */
@@ -180,7 +188,7 @@ export class Idempotency {
     await known?.running;
     const target =
       known?.target ?? (await this.parts.claims.findByFingerprint(tenant, fingerprint, RETRIED_WITHIN_MS));
-    return target === undefined ? undefined : find(target);
+    return target === undefined ? undefined : find(target, true);
   }
 
   private keep(place: string, remembered: Remembered): void {

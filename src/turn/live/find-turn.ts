@@ -20,22 +20,28 @@ type FindParts = Pick<TurnPath, 'live' | 'log' | 'blobs' | 'feed'>;
  * An ended turn shows the same deltas as when it ran, with the same sequence numbers.
  */
 export async function findTurn(tenant: Tenant, id: TurnId, parts: FindParts): Promise<LiveTurn | undefined> {
+  return (await findHere(tenant, id, parts)) ?? findElsewhere(tenant, id, parts);
+}
+
+/** The same, unless another process runs it. */
+async function findHere(tenant: Tenant, id: TurnId, parts: FindParts): Promise<LiveTurn | undefined> {
   const live = parts.live.get(tenant, id);
   if (live) return live;
   const row = await parts.log.readTurn(tenant, id);
-  return row ? replay(row, parts) : findElsewhere(tenant, id, parts);
+  return row && replay(row, parts);
 }
 
 /**
  * The turn that an earlier request created, as the answer to a retry of that request: running, or ended with an
- * outcome that a new run would not change.
+ * outcome that a new run would not change. Without `elsewhere`, a turn that another process runs does not count.
  */
 export async function findAnswer(
   tenant: Tenant,
   id: TurnId,
   parts: FindParts,
+  elsewhere: boolean,
 ): Promise<LiveTurn | undefined> {
-  const live = await findTurn(tenant, id, parts);
+  const live = await (elsewhere ? findTurn : findHere)(tenant, id, parts);
   if (!live || live.signal.aborted) return undefined;
   if (live.state !== 'ended') return live;
   const { state, error, output } = await live.ended;
