@@ -1,3 +1,4 @@
+import { type CacheMark, withMarks } from '../core/cache-marks.ts';
 import { Fault } from '../core/errors.ts';
 import type { Item } from '../core/items.ts';
 import type { PromptItem } from '../core/prompt.ts';
@@ -21,6 +22,7 @@ export interface AssembleInput {
   branch: readonly BranchTurn[];
   input: readonly Item[];
   inputNatives?: Record<number, unknown>;
+  marks?: readonly CacheMark[];
   instructions?: string;
   settings: Settings;
   budget: Budget;
@@ -64,8 +66,11 @@ export function assemble(parts: AssembleInput): Assembled {
     items.push({ item, native: parts.inputNatives?.[index] });
   });
   const keptTokens = kept.reduce((sum, { tokens }) => sum + tokens, 0);
+  const marked = withMarks(items, parts.marks);
   return {
-    items: items.some(({ item }) => item.type !== 'message') ? withoutLooseReasoning(inPairs(items)) : items,
+    items: marked.some(({ item }) => item.type !== 'message')
+      ? withoutLooseReasoning(inPairs(marked))
+      : marked,
     tokens: own + keptTokens,
     keptTurns: kept.length,
     droppedTokens: history - keptTokens,

@@ -1,3 +1,4 @@
+import type { CacheMark, PartMark } from './cache-marks.ts';
 import type { Item } from './items.ts';
 import type { Settings } from './settings.ts';
 
@@ -18,6 +19,8 @@ export interface PromptItem {
    * the caller's own items: message fields of `Prompt.dialect` that have no canonical place.
    */
   native?: unknown;
+  /** The request's cache marks on this item. A protocol that has none leaves them out. */
+  marks?: readonly PartMark[];
 }
 
 /** Everything a claw needs to make one answer. Built by `context`; a claw never looks further. */
@@ -28,6 +31,8 @@ export interface Prompt {
   instructions?: string;
   items: PromptItem[];
   settings: Settings;
+  /** All cache marks of the request: those on tools are only here. */
+  marks?: readonly CacheMark[];
   /** The most tokens the model can generate, from the catalogue; for protocols that require a limit. */
   outputLimit?: number;
   /** Whether to ask the provider for a stream. The deltas have the same meaning either way. */

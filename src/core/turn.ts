@@ -1,3 +1,4 @@
+import type { CacheMark } from './cache-marks.ts';
 import type { Finish } from './delta.ts';
 import type { ErrorCode } from './errors.ts';
 import type { SessionId, TurnId } from './ids.ts';
@@ -81,6 +82,8 @@ export interface Ask {
   input: Item[];
   /** What belongs to an input item, by index: fields of the dialect that have no canonical form. */
   inputNatives?: Record<number, unknown>;
+  /** Where the caller wants the provider to cache the prompt. */
+  marks?: readonly CacheMark[];
   /** Instructions before all items; later turns do not inherit them. */
   instructions?: string;
   settings: Settings;
@@ -159,6 +162,7 @@ export type Intent = WaitingIntent | PlacedIntent | AppendIntent;
 /** Fields of an intent that serve only to run the turn: journaled, not stored with it. */
 type RunFields =
   | 'vocabulary'
+  | 'marks'
   | 'fallbacks'
   | 'extra'
   | 'state'
@@ -287,6 +291,7 @@ export function askedOf(intent: WaitingIntent | PlacedIntent): Asked {
     kind: _kind,
     position: _position,
     vocabulary: _vocabulary,
+    marks: _marks,
     fallbacks: _fallbacks,
     extra: _extra,
     state: _state,

@@ -387,6 +387,17 @@ describe('requests that the APIs refuse', () => {
       400,
       expect.stringContaining('Unexpected role'),
     ]);
+    const marked = (ttl?: string) => ({ ...text, cache_control: { type: 'ephemeral', ttl } });
+    expect(await passes({ role: 'user', content: [marked('1h'), marked(), marked(), marked()] })).toBe(true);
+    const five = {
+      role: 'user',
+      content: [marked(), marked(), marked(), { ...result, content: [marked(), marked()] }],
+    };
+    expect(await send(user, use, five)).toEqual([400, expect.stringContaining('Found 5')]);
+    expect(await send({ role: 'user', content: [marked(), marked('1h')] })).toEqual([
+      400,
+      expect.stringContaining('must not come after'),
+    ]);
 
     const thought = await read(ask(DIALECTS.messages!, 'think'));
     const answer = { role: 'assistant', content: thought.content };

@@ -1,3 +1,4 @@
+import { markedTools } from '../../core/cache-marks.ts';
 import type { FunctionTool, Settings, Tool } from '../../core/settings.ts';
 import type { Prompt } from '../claw.ts';
 import { traitsOf } from './model.ts';
@@ -20,7 +21,8 @@ export function toolFields(prompt: Prompt): ToolFields {
   const { settings } = prompt;
   const { jsonSchema } = traitsOf(prompt.model);
   const own = prompt.dialect === 'anthropic';
-  const tools = allowedTools(settings).map((tool) => toolOf(tool, { jsonSchema, own }));
+  const marked = { ...settings, tools: markedTools(settings, prompt.marks) };
+  const tools = allowedTools(marked).map((tool) => toolOf(tool, { jsonSchema, own }));
   if (usesFormatTool(prompt)) return formatToolFields(prompt, tools);
   if (tools.length === 0) return {};
   const tool_choice = toolChoice(settings);

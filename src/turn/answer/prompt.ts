@@ -108,6 +108,7 @@ export function promptFor(
     instructions: ask.instructions,
     items,
     settings: ask.settings,
+    marks: ask.marks,
     outputLimit: candidate.outputLimit,
     // A background answer is streamed too: every delta that has come is journaled and survives a crash.
     stream: isStreamed(ask.delivery) || isBackground(ask.delivery),

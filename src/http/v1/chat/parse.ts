@@ -149,7 +149,8 @@ function toTool(tool: ChatTool, index: number): Tool {
   const parsed = functionTool.safeParse(tool);
   if (!parsed.success)
     throw invalid(`tools[${index}].function`, 'an object with a name of 1 to 64 characters');
-  return { type: 'function', ...parsed.data.function };
+  const mark = tool.cache_control === undefined ? {} : { cache_control: tool.cache_control };
+  return { type: 'function', ...parsed.data.function, ...mark };
 }
 
 function toToolChoice(choice: NonNullable<Body['tool_choice']>): ToolChoice {
@@ -275,7 +276,7 @@ function textPart(value: string, type: 'input_text' | 'output_text'): Part {
   return type === 'input_text' ? { type, text: value } : { type, text: value, annotations: [] };
 }
 
-/** A part's own further fields (`cache_control`…) stay on it. */
+/** A part's own further fields stay on it. */
 function parsePart(part: unknown, param: string, text: 'input_text' | 'output_text'): Part {
   if (!isRecord(part) || typeof part.type !== 'string') throw invalid(param, 'a content part with a type');
   switch (part.type) {
