@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { markedParts, type PartMark } from '../../core/cache-marks.ts';
+import { argumentsOf } from '../../core/call-arguments.ts';
 import { Fault } from '../../core/errors.ts';
 import {
   type FunctionCall,
@@ -110,7 +111,7 @@ function asOutputText(text: string): OutputText {
 function addCall(draft: Draft, call: FunctionCall, entry: PromptItem): void {
   const native = nativeOf(draft, entry);
   const id = freshId(draft, toolUseId(call.call_id));
-  const block = { ...native, type: 'tool_use', id, name: call.name, input: inputOf(call.arguments) };
+  const block = { ...native, type: 'tool_use', id, name: call.name, input: JSON.parse(argumentsOf(call)) };
   addBlocks(draft, 'assistant', markedParts([block], entry.marks));
   draft.calls.set(call.call_id, { position: draft.messages.length - 1, toolset: native.toolset_name, id });
 }
@@ -121,18 +122,6 @@ function freshId({ ids }: Draft, wanted: string): string {
   for (let count = 2; ids.has(id); count++) id = `${wanted}_${count}`;
   ids.add(id);
   return id;
-}
-
-/** The provider takes only an object. Other text becomes an object with the field `invalid_arguments`. */
-function inputOf(text: string): Wire {
-  if (text.trim() === '') return {};
-  try {
-    const input: unknown = JSON.parse(text);
-    if (isObject(input)) return input;
-  } catch {
-    // Not JSON: kept as text below.
-  }
-  return { invalid_arguments: text };
 }
 
 /** This provider refuses some characters in the call ids of other providers. */

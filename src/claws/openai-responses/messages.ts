@@ -1,3 +1,4 @@
+import { argumentsOf } from '../../core/call-arguments.ts';
 import { parseItemId } from '../../core/ids.ts';
 import type {
   FunctionCall,
@@ -126,7 +127,7 @@ function writeReasoning(item: Reasoning, { author, id, beside }: Entry): Json | 
 
 function writeCall(item: FunctionCall, { beside }: Entry): Json {
   const { type, name } = item;
-  return { ...beside, type, call_id: callId(item.call_id), name, arguments: item.arguments };
+  return { ...beside, type, call_id: callId(item.call_id), name, arguments: argumentsOf(item) };
 }
 
 function writeOutput({ type, call_id, output }: FunctionCallOutput, { author, beside }: Entry): Json {

@@ -1,6 +1,6 @@
 import type { Plan } from './behaviour.ts';
 import type { Trouble } from './protocol.ts';
-import { asJson, asList, asText, type Json } from './shape.ts';
+import { asJson, asList, asText, isObjectText, type Json } from './shape.ts';
 
 const ROLES = new Set(['system', 'assistant', 'user', 'function', 'tool', 'developer']);
 
@@ -15,7 +15,12 @@ export function checkChat(body: Json, plan: Plan): Trouble | undefined {
       "Invalid 'messages': empty array. Expected an array with minimum length 1, but got an empty array instead.";
     return invalid(message, 'messages', 'empty_array');
   }
-  return checkShapes(messages) ?? checkPairs(messages) ?? checkEnd(body, messages, plan);
+  return (
+    checkShapes(messages) ??
+    checkArguments(messages) ??
+    checkPairs(messages) ??
+    checkEnd(body, messages, plan)
+  );
 }
 
 function checkShapes(messages: Json[]): Trouble | undefined {
@@ -40,6 +45,16 @@ function checkShapes(messages: Json[]): Trouble | undefined {
     }
   }
   return undefined;
+}
+
+/** OpenAI takes any text. Servers that parse it for the model's template (vLLM, Mistral) take only an object. */
+function checkArguments(messages: Json[]): Trouble | undefined {
+  const calls = messages.flatMap((message) => asList(message.tool_calls));
+  const wrong = calls.find(({ type, function: called }) => {
+    return type === 'function' && !isObjectText(asJson(called).arguments);
+  });
+  if (!wrong) return undefined;
+  return invalid(`Function call arguments must be a JSON object: ${asText(wrong.id)}`, 'messages');
 }
 
 function checkPairs(messages: Json[]): Trouble | undefined {

@@ -40,6 +40,12 @@ function checkContents(contents: Json[]): Trouble | undefined {
     const path = `* GenerateContentRequest.contents[${at}].parts`;
     if (parts.length === 0) return invalid(`${path}: contents.parts must not be empty.\n`);
     const empty = parts.findIndex((part) => Object.keys(part).every((key) => key.startsWith('thought')));
+    const args = parts.map((part) => asJson(part.functionCall ?? part.function_call).args ?? {});
+    if (!args.every(isJson)) {
+      return invalid(
+        `Invalid value at 'contents[${at}].parts[0].function_call.args' (type.googleapis.com/google.protobuf.Struct)`,
+      );
+    }
     if (empty >= 0) {
       return invalid(`${path}[${empty}].data: required oneof field 'data' must have one initialized field\n`);
     }

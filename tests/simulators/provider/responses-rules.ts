@@ -2,7 +2,7 @@ import type { Plan } from './behaviour.ts';
 import type { Memory, Trouble } from './protocol.ts';
 import { REASONED } from './responses-items.ts';
 import { isSealed } from './seal.ts';
-import { asList, asText, type Json } from './shape.ts';
+import { asList, asText, isObjectText, type Json } from './shape.ts';
 
 /** Checks the input as OpenAI's Responses API does. */
 export function checkResponses(body: Json, _plan: Plan, memory: Memory): Trouble | undefined {
@@ -35,12 +35,14 @@ function checkIds(items: Json[]): Trouble | undefined {
   return undefined;
 }
 
+/** OpenAI takes any text as arguments. Servers that parse it for the model's template (vLLM) take only an object. */
 function checkCalls(items: Json[]): Trouble | undefined {
   const open = new Set<string>();
   const known = new Set<string>();
   for (const item of items) {
     const id = asText(item.call_id);
     if (item.type === 'function_call') {
+      if (!isObjectText(item.arguments)) return invalid(`Arguments of call ${id} are no JSON object.`);
       open.add(id);
       known.add(id);
     } else if (item.type === 'function_call_output') {
