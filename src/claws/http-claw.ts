@@ -1,5 +1,6 @@
 import type { Delta } from '../core/delta.ts';
 import { type ErrorCode, Fault } from '../core/errors.ts';
+import { wellFormedJson } from '../core/well-formed.ts';
 import type { Claw, Prompt, Provider, SseEvent, StreamReader, WireProtocol, WireRequest } from './claw.ts';
 import { beginningOf, instructed, prefilled } from './continuation.ts';
 
@@ -51,7 +52,7 @@ export function httpClaw(parts: HttpClawParts): Claw {
 
 async function send(parts: HttpClawParts, request: WireRequest, signal: AbortSignal): Promise<Response> {
   const { provider } = parts;
-  const body = JSON.stringify(request.body);
+  const body = wellFormedJson(request.body);
   await parts.connect(provider.baseUrl, signal);
   try {
     return await parts.fetch(provider.baseUrl + request.path, {

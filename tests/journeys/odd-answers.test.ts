@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'bun:test';
 import { type TestGateway, testGateway } from '../harness/gateway.ts';
-import { json } from '../harness/journey.ts';
-import { callDelta, type RawProvider, rawProvider, whole } from '../harness/raw-provider.ts';
+import { json, serverEvents } from '../harness/journey.ts';
+import { callDelta, chunk, DONE, type RawProvider, rawProvider, whole } from '../harness/raw-provider.ts';
 import { type Provider, startProvider } from '../simulators/provider/provider.ts';
 import { asJson, asList, asText, type Json } from '../simulators/provider/shape.ts';
 
@@ -70,4 +70,54 @@ describe('arguments that are no JSON object', () => {
       output(call, 'seen'),
     ]);
   });
+});
+
+describe('lone surrogates', () => {
+  const LONE = 'ab \ud82d cd';
+
+  test.each(MODELS)('of the caller are U+FFFD for %s', async (model) => {
+    await ask(model, [
+      { role: 'system', content: LONE },
+      { ...user(LONE), name: 'bob' },
+    ]);
+    const call = { id: 'c1', type: 'function', function: { name: 'look', arguments: '{"a":"\\ud82d"}' } };
+    const named = {
+      type: 'function',
+      function: { name: 'look', description: LONE, parameters: { type: 'object' } },
+    };
+    const called = { role: 'assistant', content: LONE, tool_calls: [call] };
+    await ask(model, [called, output(call, LONE), user('and now?')], { tools: [named] });
+    const sent = JSON.stringify(provider.requests.at(-1)!.body);
+    expect(sent).toContain('ab \ufffd cd');
+    expect(sent).not.toContain('ud82d');
+  });
+
+  test.each(MODELS)('of an answer are U+FFFD for the caller and for %s', async (model) => {
+    raw.answer(whole({ content: LONE }));
+    expect((await ask('groq/a', [user('say')])).content).toBe('ab \ufffd cd');
+    await ask(model, [user('and now?')]);
+    expect(JSON.stringify(provider.requests.at(-1)!.body)).toContain('ab \ufffd cd');
+  });
+
+  test.each(['/v1/chat/completions', '/v1/responses'])(
+    'a pair in two events stays whole: %s',
+    async (path) => {
+      const pieces = ['a \ud83d', '\ude00 b', '\ud83d', '\ude00'];
+      raw.answer([
+        ...pieces.map((content) => chunk({ content })),
+        chunk(callDelta('c1', 'look', '{"a":"\ud83d')),
+        chunk({ tool_calls: [{ index: 0, function: { arguments: '\ude00"}' } }] }),
+        chunk({}, 'tool_calls'),
+        DONE,
+      ]);
+      const model = 'groq/a';
+      const body = { model, messages: [user('say')], input: 'say', stream: true };
+      const text = await (await gateway.post(path, body, { 'x-session-id': session })).text();
+      for (const { data } of serverEvents(text).events) expect(JSON.stringify(data)).not.toContain('\\ud');
+      expect(text).not.toContain('\ufffd');
+      const stored = asList((await json(gateway.fetch(`/v1/conversations/${session}/items?order=asc`))).data);
+      expect(JSON.stringify(stored)).toContain('a 😀 b😀');
+      expect(stored.at(-1)).toMatchObject({ type: 'function_call', arguments: '{"a":"😀"}' });
+    },
+  );
 });

@@ -324,6 +324,15 @@ describe('requests that the APIs refuse', () => {
     ]);
   });
 
+  test('all: half of a surrogate pair', async () => {
+    for (const { path, body } of Object.values(DIALECTS)) {
+      const send = (text: string) => post(path('echo', false), body('echo', false, text, false));
+      expect((await send('\ud83d')).status).toBe(400);
+      expect((await send('\ude00 \ud83d')).status).toBe(400);
+      expect((await send('😀 \\ud83d \\\\')).status).toBe(200);
+    }
+  });
+
   test('responses: every output needs its call, every reasoning item the item after it', async () => {
     const call = { type: 'function_call', call_id: 'c1', name: 'f', arguments: '{}' };
     const output = { type: 'function_call_output', call_id: 'c1', output: 'x' };

@@ -14,6 +14,7 @@ import type { RunningTurn, TurnPath } from '../path.ts';
 import { isExceeded, promptFor } from './prompt.ts';
 import { type Rescue, rescueOf } from './rescue.ts';
 import { Splice } from './splice.ts';
+import { WholePairs } from './whole-pairs.ts';
 
 /** Milliseconds between two tries of a deferred turn; the pause doubles. */
 const FIRST_PAUSE_MS = 1_000;
@@ -170,17 +171,20 @@ async function follow(
   const { provider, protocol, model } = called.candidate;
   const by = { provider, protocol, model };
   const splice = rescue && new Splice(rescue, turn.folded.items.length, called.exact);
+  const pairs = new WholePairs();
   turn.live.start(receiptOf(turn, called, path));
   try {
     const opening: Delta[] = splice?.opening(by) ?? [{ type: 'attempt', ...by }];
     // A rescue's attempt is on record even where nothing that the claw says is new.
     if (splice) await record(turn, opening, path);
-    let burst: readonly Delta[] = splice ? splice.join(called.first) : [...opening, ...called.first];
+    const first = pairs.push(called.first);
+    let burst: readonly Delta[] = splice ? splice.join(first) : [...opening, ...first];
     for (;;) {
       await record(turn, burst, path);
       const next = await called.rest.next();
       if (next.done) return undefined;
-      burst = splice ? splice.join(next.value) : next.value;
+      const whole = pairs.push(next.value);
+      burst = splice ? splice.join(whole) : whole;
     }
   } catch (failure) {
     return failure;

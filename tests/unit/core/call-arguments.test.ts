@@ -24,3 +24,8 @@ test('other text becomes an object', () => {
   }
   for (const text of ['', ' \n']) expect(argumentsOf(call(text))).toBe('{}');
 });
+
+test('lone surrogates of an object become U+FFFD', () => {
+  expect(argumentsOf(call('{"a":"\\ud83d"}'))).toBe('{"a":"\ufffd"}');
+  expect(argumentsOf(call('{"a": "\\ud83d\\ude00"}'))).toBe('{"a": "\\ud83d\\ude00"}');
+});
