@@ -19,6 +19,8 @@ export interface PromptItem {
    * the caller's own items: message fields of `Prompt.dialect` that have no canonical place.
    */
   native?: unknown;
+  /** The id that the provider named in `origin` gave to this call, where the item has another one. */
+  callId?: string;
   /** The request's cache marks on this item. A protocol that has none leaves them out. */
   marks?: readonly PartMark[];
 }

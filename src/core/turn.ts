@@ -213,6 +213,8 @@ export type Outcome = Ending & {
   output: Item[];
   /** What belongs to an output item for its own provider, by index. */
   outputNatives?: Record<number, unknown>;
+  /** The provider's own ids of calls that have another id here, by index. */
+  callIds?: Record<number, string>;
   /** Further choices of a request with `n` > 1; not part of the session's context. */
   alternates?: Item[][];
   finish: Finish[];

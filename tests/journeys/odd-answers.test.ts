@@ -121,3 +121,102 @@ describe('lone surrogates', () => {
     },
   );
 });
+
+describe('repeated call ids', () => {
+  /** Calls that the last request of the raw provider holds, and the ids that its outputs name. */
+  function rawIds(): [calls: string[], outputs: string[]] {
+    const messages = asList(raw.received.at(-1)!.messages);
+    return [
+      messages.flatMap(calls).map(({ id }) => asText(id)),
+      messages.filter(({ role }) => role === 'tool').map((message) => asText(message.tool_call_id)),
+    ];
+  }
+
+  /** Each turn answers with these calls, then with a text. Resolves to the ids that the caller sees. */
+  async function rounds(answers: Json[]): Promise<string[]> {
+    const seen: string[] = [];
+    for (const answer of answers) {
+      raw.answer(answer);
+      const called = calls(await ask('groq/a', [user('look')]));
+      seen.push(...called.map(({ id }) => asText(id)));
+      raw.answer(whole({ content: 'ok' }));
+      await ask(
+        'groq/a',
+        called.map((call) => output(call, `of ${asText(call.id)}`)),
+      );
+    }
+    return seen;
+  }
+
+  const numbered = whole(
+    {
+      tool_calls: [
+        ...asList(callDelta('0', 'look', '{"a":1}').tool_calls),
+        ...asList(callDelta('1', 'look', '{}', 1).tool_calls),
+      ],
+    },
+    'tool_calls',
+  );
+
+  test('over turns are unique for the caller, and the own ones for the provider that gave them', async () => {
+    expect(await rounds([numbered, numbered, numbered])).toEqual(['0', '1', '0_2', '1_2', '0_3', '1_3']);
+    expect(rawIds()).toEqual([
+      ['0', '1', '0', '1', '0', '1'],
+      ['0', '1', '0', '1', '0', '1'],
+    ]);
+    for (const model of MODELS) await ask(model, [user('and now?')]);
+  });
+
+  test('inside one answer are unique for all', async () => {
+    const twice = whole(
+      {
+        tool_calls: [
+          ...asList(callDelta('c', 'look', '{"a":1}').tool_calls),
+          ...asList(callDelta('c', 'look', '{}', 1).tool_calls),
+        ],
+      },
+      'tool_calls',
+    );
+    expect(await rounds([twice])).toEqual(['c', 'c_2']);
+    expect(rawIds()).toEqual([
+      ['c', 'c_2'],
+      ['c', 'c_2'],
+    ]);
+    expect(await rounds([twice])).toEqual(['c_3', 'c_4']);
+    for (const model of MODELS) await ask(model, [user('and now?')]);
+  });
+
+  test('are made unique where the provider gives none, and its answers have one id', async () => {
+    const unnamed = whole(callDelta(undefined, 'look', '{}'), 'tool_calls');
+    const seen = await rounds([unnamed, unnamed]);
+    expect(new Set(seen).size).toBe(2);
+    for (const model of MODELS) await ask(model, [user('and now?')]);
+  });
+
+  test('are unique in a stream, in the order of its events', async () => {
+    raw.answer(numbered);
+    const first = calls(await ask('groq/a', [user('look')]));
+    raw.answer(whole({ content: 'ok' }));
+    await ask(
+      'groq/a',
+      first.map((call) => output(call, 'x')),
+    );
+    raw.answer([chunk(callDelta('0', 'look', '{}')), chunk({}, 'tool_calls'), DONE]);
+    const body = { model: 'groq/a', input: 'look', stream: true };
+    const text = await (await gateway.post('/v1/responses', body, { 'x-session-id': session })).text();
+    const ids = [...text.matchAll(/"call_id":"([^"]*)"/g)].map(([, id]) => id);
+    expect(ids).toEqual(['0_2', '0_2', '0_2']);
+  });
+
+  test.each(MODELS)('of a history of the caller are unique for %s', async (model) => {
+    const call = { id: '0', type: 'function', function: { name: 'look', arguments: '{}' } };
+    const round = [
+      user('look'),
+      { role: 'assistant', content: null, tool_calls: [call] },
+      output(call, 'seen'),
+    ];
+    const body = { model, messages: [...round, ...round, user('and now?')], tools };
+    const response = await gateway.post('/v1/chat/completions', body);
+    expect([response.status, await response.text()]).toEqual([200, expect.stringContaining('and now?')]);
+  });
+});

@@ -11,6 +11,7 @@ import { callFailed } from '../../routing/attempts.ts';
 import type { Answer, Call, Dispatch } from '../../routing/call-chain.ts';
 import { choose } from '../../routing/choose.ts';
 import type { RunningTurn, TurnPath } from '../path.ts';
+import { CallIds } from './call-ids.ts';
 import { isExceeded, promptFor } from './prompt.ts';
 import { type Rescue, rescueOf } from './rescue.ts';
 import { Splice } from './splice.ts';
@@ -172,6 +173,7 @@ async function follow(
   const by = { provider, protocol, model };
   const splice = rescue && new Splice(rescue, turn.folded.items.length, called.exact);
   const pairs = new WholePairs();
+  const ids = new CallIds({ branch: turn.session.branch, input: turn.intent.input, folded: turn.folded });
   turn.live.start(receiptOf(turn, called, path));
   try {
     const opening: Delta[] = splice?.opening(by) ?? [{ type: 'attempt', ...by }];
@@ -180,7 +182,7 @@ async function follow(
     const first = pairs.push(called.first);
     let burst: readonly Delta[] = splice ? splice.join(first) : [...opening, ...first];
     for (;;) {
-      await record(turn, burst, path);
+      await record(turn, ids.push(burst), path);
       const next = await called.rest.next();
       if (next.done) return undefined;
       const whole = pairs.push(next.value);

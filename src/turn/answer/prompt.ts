@@ -7,6 +7,7 @@ import { parseItemId } from '../../core/ids.ts';
 import type { Item, Part } from '../../core/items.ts';
 import type { Prompt, PromptItem } from '../../core/prompt.ts';
 import { type Ask, type BranchTurn, isBackground, isStreamed, type PlacedIntent } from '../../core/turn.ts';
+import { withOwnCallIds } from './call-ids.ts';
 
 /** Tokens, where the catalogue does not know the model. */
 const ASSUMED_CONTEXT = 128_000;
@@ -100,7 +101,7 @@ export function promptFor(
   context: Assembled,
   said = '',
 ): Prompt {
-  const items = context.items
+  const items = withOwnCallIds(context.items, candidate)
     .filter((entry) => !isUnreadableReasoning(candidate, entry))
     .map((entry) => seenBy(candidate, readable(candidate, able, entry), ask));
   const prompt: Prompt = {

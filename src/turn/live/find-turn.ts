@@ -60,7 +60,7 @@ async function replay(row: TurnRow, { log, blobs }: FindParts): Promise<LiveTurn
 
 /** The first events of a stream do not know the outcome. */
 function withoutOutcome(turn: AnsweredTurn) {
-  const { state, error, completedAt, answeredBy, output, outputNatives, alternates, ...rest } = turn;
+  const { state, error, completedAt, answeredBy, output, outputNatives, callIds, alternates, ...rest } = turn;
   const { finish, usage, cost, attempts, extra, ...asked } = rest;
   return asked;
 }

@@ -57,8 +57,10 @@ function checkArguments(messages: Json[]): Trouble | undefined {
   return invalid(`Function call arguments must be a JSON object: ${asText(wrong.id)}`, 'messages');
 }
 
+/** OpenAI compares ids within one message. Servers with one name space for all calls refuse a repeated id. */
 function checkPairs(messages: Json[]): Trouble | undefined {
   let open = new Set<string>();
+  const known = new Set<string>();
   for (const [at, message] of messages.entries()) {
     if (message.role === 'tool') {
       if (!open.delete(asText(message.tool_call_id))) {
@@ -69,7 +71,13 @@ function checkPairs(messages: Json[]): Trouble | undefined {
       continue;
     }
     if (open.size > 0) return unanswered(open, at);
-    open = new Set(asList(message.tool_calls).map((call) => asText(asJson(call).id)));
+    open = new Set();
+    for (const { id } of asList(message.tool_calls)) {
+      if (known.has(asText(id)))
+        return invalid(`Duplicate tool call id: ${asText(id)}`, `messages.[${at}].tool_calls`);
+      known.add(asText(id));
+      open.add(asText(id));
+    }
   }
   return open.size > 0 ? unanswered(open, messages.length) : undefined;
 }

@@ -23,6 +23,7 @@ export function checkGemini(body: Json, plan: Plan): Trouble | undefined {
   if (contents.length === 0) return invalid('* GenerateContentRequest.contents: contents is not specified\n');
   return (
     checkContents(contents) ??
+    checkIds(contents) ??
     checkOrder(contents) ??
     checkEnd(contents, plan) ??
     checkSignatures(contents, plan) ??
@@ -51,6 +52,14 @@ function checkContents(contents: Json[]): Trouble | undefined {
     }
   }
   return undefined;
+}
+
+/** Ids are optional; one that is given names one call. */
+function checkIds(contents: Json[]): Trouble | undefined {
+  const calls = contents.flatMap(({ parts }) => asList(parts).map((part) => asJson(part.functionCall)));
+  const ids = calls.map(({ id }) => asText(id)).filter((id) => id !== '');
+  const repeated = ids.find((id, index) => ids.indexOf(id) !== index);
+  return repeated === undefined ? undefined : invalid(`Duplicate function call id: ${repeated}`);
 }
 
 function count(content: Json | undefined, ...names: string[]): number {

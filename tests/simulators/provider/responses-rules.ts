@@ -43,6 +43,7 @@ function checkCalls(items: Json[]): Trouble | undefined {
     const id = asText(item.call_id);
     if (item.type === 'function_call') {
       if (!isObjectText(item.arguments)) return invalid(`Arguments of call ${id} are no JSON object.`);
+      if (known.has(id)) return invalid(`Duplicate function call with call_id ${id}.`);
       open.add(id);
       known.add(id);
     } else if (item.type === 'function_call_output') {
