@@ -1,5 +1,7 @@
+import { markedTools } from '../core/cache-marks.ts';
 import type { Delta } from '../core/delta.ts';
 import { callFailureOf, Fault } from '../core/errors.ts';
+import { wellFormedJson } from '../core/well-formed.ts';
 import { AnswerBody, isKeepAlive, readBeginning } from './answer-body.ts';
 import type { Claw, Prompt, Provider, SseEvent, StreamReader, WireProtocol, WireRequest } from './claw.ts';
 import { beginningOf, instructed, prefilled } from './continuation.ts';
@@ -78,12 +80,19 @@ function translated(prompt: Prompt, api: ProviderApi): Translated {
   const isPlain =
     !prompt.settings.tools?.length &&
     prompt.items.every(({ item: { type } }) => type === 'message' || type === 'reasoning');
-  return isPlain ? { prompt, restore: (deltas) => deltas } : translateTools(prompt, api);
+  return isPlain ? { prompt, restore: (deltas) => deltas } : translateTools(withToolMarks(prompt, api), api);
+}
+
+/** Only these protocols have cache marks on tools. The translation keeps them there. */
+function withToolMarks(prompt: Prompt, { protocol }: ProviderApi): Prompt {
+  const { marks, settings } = prompt;
+  if (!marks || !settings.tools || (protocol !== 'anthropic' && protocol !== 'openai-chat')) return prompt;
+  return { ...prompt, settings: { ...settings, tools: markedTools(settings, marks) } };
 }
 
 async function send(parts: HttpClawParts, request: WireRequest, signal: AbortSignal): Promise<Response> {
   const { provider } = parts;
-  const body = JSON.stringify(request.body);
+  const body = wellFormedJson(request.body);
   await parts.connect(provider.baseUrl, signal);
   try {
     return await parts.fetch(provider.baseUrl + request.path, {

@@ -1,9 +1,10 @@
+import { type CacheMark, withMarks } from '../core/cache-marks.ts';
 import { Fault } from '../core/errors.ts';
 import type { Item } from '../core/items.ts';
 import { openingMessages, openingTurn, ownInstructions } from '../core/opening.ts';
 import type { PromptItem } from '../core/prompt.ts';
 import type { Settings } from '../core/settings.ts';
-import { callIdOf, isClientOutput, OpenCalls } from '../core/tool-calls.ts';
+import { callIdOf, DistinctIds, isClientOutput, type OpenCall, OpenCalls } from '../core/tool-calls.ts';
 import type { BranchTurn, Opening } from '../core/turn.ts';
 import { estimateTokens, itemsTokens, toolsTokens } from './tokens.ts';
 
@@ -31,6 +32,7 @@ export interface AssembleInput {
   /** How many items of `input` are opening instructions that the turn itself brings. */
   ownInstructions?: number;
   inputNatives?: Record<number, unknown>;
+  marks?: readonly CacheMark[];
   instructions?: string;
   settings: Settings;
   budget: Budget;
@@ -79,8 +81,11 @@ export function assemble(parts: AssembleInput): Assembled {
     ...(budget.readsCompaction ? sinceCompaction(conversation) : conversation),
   ];
   const keptTokens = kept.reduce((sum, { tokens }) => sum + tokens, 0);
+  const marked = withMarks(items, parts.marks);
   return {
-    items: items.some(({ item }) => item.type !== 'message') ? withoutLooseReasoning(inPairs(items)) : items,
+    items: marked.some(({ item }) => item.type !== 'message')
+      ? withoutLooseReasoning(inPairs(marked))
+      : marked,
     tokens: own + keptTokens,
     keptTurns: kept.length,
     droppedTokens: history - keptTokens,
@@ -146,29 +151,38 @@ function addTurn(items: Entry[], answer: BranchTurn): void {
   });
   turn.output.forEach((item, index) => {
     if (hidden.includes(`o${index}`)) return;
-    items.push({ item, origin, protocol, native: turn.outputNatives?.[index], answeredBy, answer });
+    const native = turn.outputNatives?.[index];
+    const callId = turn.kind === 'ask' ? turn.callIds?.[index] : undefined;
+    items.push({ item, origin, protocol, native, callId, answeredBy, answer });
   });
 }
 
 /**
  * A limit or a deletion may separate a call from its output. Providers refuse a call or an output alone, so it is
- * left out. Calls that are open at the same time and have the same id get different ids, and so do their outputs.
+ * left out. Calls with the same id get different ids, and so do their outputs; the provider that gave the id can be
+ * given it again where it was clear which call was meant.
  */
 function inPairs(items: readonly Entry[]): Entry[] {
   const calls = new OpenCalls();
-  const ids = new Map<number, string>();
+  const paired = new Map<number, OpenCall>();
   items.forEach(({ item }, index) => {
     const call = calls.add(item, index);
     if (!call) return;
-    ids.set(call.index, call.distinctId);
-    ids.set(index, call.distinctId);
+    paired.set(call.index, call);
+    paired.set(index, call);
   });
+  const distinct = new DistinctIds();
+  const ids = new Map<OpenCall, string>();
   return items.flatMap((entry, index) => {
     const id = callIdOf(entry.item);
     if (id === undefined) return [entry];
-    const distinctId = ids.get(index);
-    if (distinctId === undefined) return [];
-    return distinctId === id ? [entry] : [{ ...entry, item: { ...entry.item, call_id: distinctId } as Item }];
+    const call = paired.get(index);
+    if (!call) return [];
+    const distinctId = ids.get(call) ?? distinct.next(id);
+    ids.set(call, distinctId);
+    if (distinctId === id) return [entry];
+    const callId = entry.callId ?? (call.isAmbiguous ? undefined : id);
+    return [{ ...entry, callId, item: { ...entry.item, call_id: distinctId } as Item }];
   });
 }
 

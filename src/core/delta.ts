@@ -30,6 +30,8 @@ export interface Finish {
  *   one.
  * - `item-end.native` is what only this item's own provider needs again (a signature, an id). It is stored
  *   beside the item, and the claw gets it back in `PromptItem.native`.
+ * - `item-end.callId` is the id that the provider gave to a call whose `call_id` an earlier call of the session has.
+ *   The turn path writes it, never a claw.
  * - `choice` is 0 unless the caller asked for several choices (`n`).
  * - `finish` comes once per choice. A failure is never a delta: the iterator throws a `Fault`.
  */
@@ -56,7 +58,7 @@ export type Delta =
   | { type: 'summary-delta'; index: number; part: number; text: string }
   /** A function call's arguments, or the input of a custom tool call. */
   | { type: 'arguments-delta'; index: number; text: string }
-  | { type: 'item-end'; index: number; item?: Item; native?: unknown }
+  | { type: 'item-end'; index: number; item?: Item; native?: unknown; callId?: string }
   /** Progress of a provider's hosted tool: `event` and `data` of an event of the Responses API. */
   | { type: 'progress'; index: number; event: string; data: Record<string, unknown> }
   | { type: 'usage'; usage: Usage }

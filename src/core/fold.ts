@@ -7,6 +7,8 @@ import type { Usage } from './usage.ts';
 export interface FoldedItem {
   item: Item;
   native?: unknown;
+  /** See `Delta`, `item-end`. */
+  callId?: string;
   choice: number;
   /** False until `item-end`. An answer may end before its items do. */
   done: boolean;
@@ -69,6 +71,7 @@ export function fold(folded: Folded, delta: Delta): void {
       const entry = folded.items[delta.index]!;
       if (delta.item) entry.item = delta.item;
       if (delta.native !== undefined) entry.native = delta.native;
+      if (delta.callId !== undefined) entry.callId = delta.callId;
       entry.done = true;
       return;
     }
@@ -95,7 +98,8 @@ function attempt(folded: Folded, { provider, protocol, model, cause, discard }: 
   for (const index of discard ?? []) delete folded.items[index];
   if (by && (by.provider !== provider || by.protocol !== protocol)) {
     // A turn has one provider, and natives serve only the provider that made them.
-    for (const entry of folded.items) if (entry) entry.native = undefined;
+    for (const entry of folded.items)
+      if (entry) Object.assign(entry, { native: undefined, callId: undefined });
   }
   Object.assign(folded, { by: { provider, protocol, model }, model: undefined, providerId: undefined });
   Object.assign(folded, { usage: undefined, textLength: 0, finish: [] });

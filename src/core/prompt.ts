@@ -1,3 +1,4 @@
+import type { CacheMark, PartMark } from './cache-marks.ts';
 import type { Item } from './items.ts';
 import type { Settings } from './settings.ts';
 
@@ -18,6 +19,10 @@ export interface PromptItem {
    * own items: message fields of `Prompt.dialect` that have no canonical form.
    */
   native?: unknown;
+  /** The id that the provider named in `origin` gave to this call, where the item has another one. */
+  callId?: string;
+  /** The request's cache marks on this item. A protocol that has none leaves them out. */
+  marks?: readonly PartMark[];
 }
 
 /** Everything a claw needs to make one answer. Built by `context`; a claw uses nothing else. */
@@ -28,6 +33,8 @@ export interface Prompt {
   instructions?: string;
   items: PromptItem[];
   settings: Settings;
+  /** All cache marks of the request: those on tools are only here. */
+  marks?: readonly CacheMark[];
   /** The most tokens the model can generate, from the catalogue; for protocols that require a limit. */
   outputLimit?: number;
   /** Whether to ask the provider for a stream. The deltas have the same meaning either way. */

@@ -4,8 +4,8 @@ import type { Item } from './items.ts';
 export interface OpenCall {
   type: string;
   call_id: string;
-  /** `call_id`, or a different id where another open call has the same one. */
-  distinctId: string;
+  /** Another call with the same `call_id` was open when this one came. */
+  isAmbiguous: boolean;
   /** The index that `OpenCalls.add` was given with the call. */
   index: number;
 }
@@ -13,6 +13,9 @@ export interface OpenCall {
 /** Calls whose output the client sends. A hosted tool's call runs at the provider, which adds the output itself. */
 const CLIENT_CALL = /^(function|custom_tool|computer|local_shell|shell|apply_patch)_call$/;
 const CLIENT_OUTPUT = /^(function|custom_tool|computer|local_shell|shell|apply_patch)_call_output$/;
+
+/** Whether the item is a call whose output the client sends. */
+export const isClientCall = ({ type }: Item): boolean => CLIENT_CALL.test(type);
 
 /** Whether the item is the output that a client sends for a call. */
 export const isClientOutput = ({ type }: Item): boolean => CLIENT_OUTPUT.test(type);
@@ -31,7 +34,7 @@ export function callIdOf(item: Item): string | undefined {
 }
 
 /** Whether the item is the output of any tool, of a hosted one too. */
-const isOutput = ({ type }: Item): boolean => type.endsWith('_output');
+export const isOutput = ({ type }: Item): boolean => type.endsWith('_output');
 
 const isMessageToModel = (item: Item): boolean => item.type === 'message' && item.role !== 'assistant';
 
@@ -69,7 +72,8 @@ export class OpenCalls {
     for (const call of this.abandonedBy(item)) this.calls.splice(this.calls.indexOf(call), 1);
     this.hasOutputs = false;
     if (call_id === undefined) return undefined;
-    this.calls.push({ type: item.type, call_id, distinctId: this.distinctId(call_id), index });
+    const isAmbiguous = this.calls.some((call) => call.call_id === call_id);
+    this.calls.push({ type: item.type, call_id, isAmbiguous, index });
     return undefined;
   }
 
@@ -80,11 +84,25 @@ export class OpenCalls {
     if (CLIENT_CALL.test(call!.type)) this.hasOutputs = true;
     return call;
   }
+}
 
-  private distinctId(callId: string): string {
-    const isTaken = (id: string) => this.calls.some(({ distinctId }) => distinctId === id);
-    let id = callId;
-    for (let count = 2; isTaken(id); count++) id = `${callId}_${count}`;
+/** Ids of calls, each given out once: `c`, `c_2`, `c_3`… */
+export class DistinctIds {
+  /** By id, how many calls have asked for it. */
+  private readonly counts = new Map<string, number>();
+
+  constructor(private readonly taken = new Set<string>()) {}
+
+  /** `wanted`, or where it is taken, `wanted` with the next free number. */
+  next(wanted: string): string {
+    let count = this.counts.get(wanted) ?? 0;
+    let id: string;
+    do {
+      count++;
+      id = count === 1 ? wanted : `${wanted}_${count}`;
+    } while (this.taken.has(id));
+    this.counts.set(wanted, count);
+    this.taken.add(id);
     return id;
   }
 }

@@ -1,3 +1,4 @@
+import type { CacheMark } from './cache-marks.ts';
 import type { Finish } from './delta.ts';
 import type { ErrorCode } from './errors.ts';
 import type { SessionId, TurnId } from './ids.ts';
@@ -98,6 +99,8 @@ export interface Ask {
   input: Item[];
   /** What belongs to an input item, by index: fields of the dialect that have no canonical form. */
   inputNatives?: Record<number, unknown>;
+  /** Where the caller wants the provider to cache the prompt. */
+  marks?: readonly CacheMark[];
   /** Instructions before all items; later turns do not inherit them. */
   instructions?: string;
   settings: Settings;
@@ -203,6 +206,7 @@ export type Intent = WaitingIntent | PlacedIntent | AppendIntent;
 /** Fields of an intent that serve only to run the turn: journaled, not stored with it. */
 export type RunFields =
   | 'vocabulary'
+  | 'marks'
   | 'fallbacks'
   | 'extra'
   | 'state'
@@ -253,6 +257,8 @@ export type Outcome = Ending & {
   output: Item[];
   /** What belongs to an output item for its own provider, by index. */
   outputNatives?: Record<number, unknown>;
+  /** The provider's own ids of calls that have another id here, by index. */
+  callIds?: Record<number, string>;
   /** Further choices of a request with `n` > 1; not part of the session's context. */
   alternates?: Item[][];
   finish: Finish[];

@@ -64,7 +64,7 @@ export interface ParseContext {
 }
 
 /** An ask as a dialect parses it. The rest is the same for all asks of a dialect, or comes from headers. */
-export type ParsedAsk = Omit<Ask, 'dialect' | 'vocabulary' | 'policy'>;
+export type ParsedAsk = Omit<Ask, 'dialect' | 'vocabulary' | 'marks' | 'policy'>;
 
 /**
  * Writes a turn in a dialect's stream. Each call returns the text of the events that it causes, which

@@ -1,5 +1,6 @@
 import type { TurnId } from '../core/ids.ts';
-import { type Item, messageText, type Part } from '../core/items.ts';
+import { contentOf } from '../core/item-content.ts';
+import type { Item } from '../core/items.ts';
 import { leadingInstructions, openingMessages, ownInstructions } from '../core/opening.ts';
 import { callIdOf, isClientOutput } from '../core/tool-calls.ts';
 import type { BranchTurn } from '../core/turn.ts';
@@ -26,24 +27,6 @@ export function digestItem(before: string, item: Item): string {
   if (item.type !== 'message' && isClosingOutput(item)) return before;
   return Bun.hash.xxHash64(contentOf(item), BigInt(before === '' ? 0 : `0x${before}`)).toString(16);
 }
-
-/** What makes two items the same for a reader: everything but ids and statuses. */
-function contentOf(item: Item): string {
-  switch (item.type) {
-    case 'message':
-      return JSON.stringify([item.role, messageText(item), item.content.filter(isNotText)]);
-    case 'function_call':
-      return JSON.stringify(['call', item.call_id, item.name, item.arguments]);
-    case 'function_call_output':
-      return JSON.stringify(['output', item.call_id, item.output]);
-    default: {
-      const { id: _, status: __, ...rest } = item as unknown as Record<string, unknown>;
-      return JSON.stringify(rest);
-    }
-  }
-}
-
-const isNotText = (part: Part): boolean => part.type !== 'input_text' && part.type !== 'output_text';
 
 /** How much of a client's history a session holds. */
 export interface HistoryMatch {

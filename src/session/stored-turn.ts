@@ -1,3 +1,4 @@
+import { withoutCacheMarks } from '../core/cache-marks.ts';
 import { Fault } from '../core/errors.ts';
 import type { Item } from '../core/items.ts';
 import type { Tool } from '../core/settings.ts';
@@ -69,6 +70,7 @@ function storedFields(intent: PlacedIntent) {
     kind: _kind,
     position: _position,
     vocabulary: _vocabulary,
+    marks: _marks,
     fallbacks: _fallbacks,
     extra: _extra,
     state: _state,
@@ -124,11 +126,15 @@ function retentionOf({ deleted, listed }: TurnRow) {
   return listed ? ('listed' as const) : ('stored' as const);
 }
 
-type Body = Partial<Outcome> & FlatAnsweredBy & { input?: Item[]; tape?: Tape };
+type Body = Partial<Outcome> &
+  FlatAnsweredBy & { input?: Item[]; inputNatives?: Record<number, unknown>; tape?: Tape };
 
 function parseBody(row: TurnRow): Body {
   try {
-    return JSON.parse(row.body) as Body;
+    const body = JSON.parse(row.body) as Body;
+    // Earlier versions stored the cache marks of requests.
+    if (!body.input || !row.body.includes('"cache_control"')) return body;
+    return { ...body, ...withoutCacheMarks({ ...body, input: body.input }) };
   } catch (cause) {
     throw new Fault('context_lost', `Turn ${row.id} is damaged in the store.`, { cause });
   }

@@ -44,6 +44,10 @@ test.each(['日本語', 'é', '\ud800', 'a\r\nx-evil: 1', 'a\u0000b'])(
   'a model name can have any characters: %j',
   async (name) => {
     for (const stream of [false, true]) {
+      for (const provider of ['anthropic', 'gemini']) {
+        const body = { model: `${provider}/${name}`, messages: [user('hello')], stream };
+        expect((await journey.gateway.post('/v1/chat/completions', body)).status).toBe(200);
+      }
       const body = { model: `openai/${name}`, messages: [user('hello')], stream };
       const response = await journey.gateway.post('/v1/chat/completions', body);
       expect(response.status).toBe(200);

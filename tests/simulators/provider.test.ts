@@ -317,11 +317,29 @@ describe('requests that the APIs refuse', () => {
       400,
       expect.stringContaining('preceeding message'),
     ]);
+    expect(await send(user, asked, output, user, asked, output)).toEqual([
+      400,
+      expect.stringContaining('Duplicate tool call id: call_1'),
+    ]);
+    const half = { ...call, function: { name: 'f', arguments: '{"a":' } };
+    expect(await send(user, { ...asked, tool_calls: [half] }, output)).toEqual([
+      400,
+      expect.stringContaining('must be a JSON object'),
+    ]);
     expect(await send()).toEqual([400, expect.stringContaining('empty array')]);
     expect(await send({ role: 'assistant', content: null })).toEqual([
       400,
       expect.stringContaining("'content'"),
     ]);
+  });
+
+  test('all: half of a surrogate pair', async () => {
+    for (const { path, body } of Object.values(DIALECTS)) {
+      const send = (text: string) => post(path('echo', false), body('echo', false, text, false));
+      expect((await send('\ud83d')).status).toBe(400);
+      expect((await send('\ude00 \ud83d')).status).toBe(400);
+      expect((await send('😀 \\ud83d \\\\')).status).toBe(200);
+    }
   });
 
   test('responses: every output needs its call, every reasoning item the item after it', async () => {
@@ -330,6 +348,11 @@ describe('requests that the APIs refuse', () => {
     const send = (...input: Json[]) => problem('/v1/responses', { model: 'echo', input });
     expect(await send(user, output)).toEqual([400, expect.stringContaining('No tool call found')]);
     expect(await send(user, call)).toEqual([400, expect.stringContaining('No tool output found')]);
+    expect(await send(user, call, output, call, output)).toEqual([400, expect.stringContaining('Duplicate')]);
+    expect(await send(user, { ...call, arguments: '[1]' }, output)).toEqual([
+      400,
+      expect.stringContaining('no JSON object'),
+    ]);
 
     const include = ['reasoning.encrypted_content'];
     const thought = await read(post('/v1/responses', { model: 'think', input: 'x', include, store: false }));
@@ -387,6 +410,17 @@ describe('requests that the APIs refuse', () => {
       400,
       expect.stringContaining('Unexpected role'),
     ]);
+    const marked = (ttl?: string) => ({ ...text, cache_control: { type: 'ephemeral', ttl } });
+    expect(await passes({ role: 'user', content: [marked('1h'), marked(), marked(), marked()] })).toBe(true);
+    const five = {
+      role: 'user',
+      content: [marked(), marked(), marked(), { ...result, content: [marked(), marked()] }],
+    };
+    expect(await send(user, use, five)).toEqual([400, expect.stringContaining('Found 5')]);
+    expect(await send({ role: 'user', content: [marked(), marked('1h')] })).toEqual([
+      400,
+      expect.stringContaining('must not come after'),
+    ]);
 
     const thought = await read(ask(DIALECTS.messages!, 'think'));
     const answer = { role: 'assistant', content: thought.content };
@@ -417,6 +451,16 @@ describe('requests that the APIs refuse', () => {
     const send = (...contents: Json[]) => problem(path(), { contents });
     const good = await read(post(path(), { contents: [asked, model(call, call), userTurn(output, output)] }));
     expect(DIALECTS.gemini!.text(good)).toBe('The tools answered: "{"x":1}" | "{"x":1}"');
+    const named = { functionCall: { id: '1', name: 'f', args: {} } };
+    expect(await send(asked, model(named, named), userTurn(output, output))).toEqual([
+      400,
+      expect.stringContaining('Duplicate'),
+    ]);
+    const half = { functionCall: { name: 'f', args: '{' } };
+    expect(await send(asked, model(half), userTurn(output))).toEqual([
+      400,
+      expect.stringContaining('protobuf.Struct'),
+    ]);
     const unequal = [400, expect.stringContaining('number of function response parts is equal')];
     expect(await send(asked, model(call, call), userTurn(output))).toEqual(unequal);
     expect(await send(asked, model(call), asked)).toEqual(unequal);

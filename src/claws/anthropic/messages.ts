@@ -1,4 +1,6 @@
 import { createHash } from 'node:crypto';
+import { markedParts, type PartMark } from '../../core/cache-marks.ts';
+import { argumentsOf } from '../../core/call-arguments.ts';
 import { Fault } from '../../core/errors.ts';
 import {
   type FunctionCall,
@@ -70,16 +72,15 @@ function nativeOf(draft: Draft, entry: PromptItem): Wire {
 function addMessage(draft: Draft, message: Message, entry: PromptItem): void {
   if (message.role === 'assistant') addBlocks(draft, 'assistant', assistantBlocks(draft, message, entry));
   else if (message.role === 'user') {
-    addBlocks(draft, 'user', withCallerMark(blocksOf(message.content, isOwn(draft, entry)), entry));
+    addBlocks(draft, 'user', blocksOf(message.content, isOwn(draft, entry), entry.marks));
   } else if (draft.messages.length === 0) {
     draft.system.push(...instruction(message, entry));
-  } else addBlocks(draft, 'user', withCallerMark(lateInstruction(message), entry));
+  } else addBlocks(draft, 'user', markedParts(lateInstruction(message), entry.marks));
 }
 
 /** `system` takes only text. */
 function instruction(message: Message, entry: PromptItem): Block[] {
-  const texts = blocksOf(message.content, false).filter(({ type }) => type === 'text');
-  return withCallerMark(texts, entry);
+  return blocksOf(message.content, false, entry.marks).filter(({ type }) => type === 'text');
 }
 
 /** Instructions in the middle of a conversation, as user text, which every model takes. */
@@ -92,34 +93,26 @@ function lateInstruction(message: Message): Block[] {
 function assistantBlocks(draft: Draft, message: Message, entry: PromptItem): Block[] {
   const own = isOwn(draft, entry);
   const { parts } = nativeOf(draft, entry);
-  const blocks = message.content.flatMap((part, index) => {
+  const blocks = message.content.map((part, index): Block | undefined => {
     if (part.type === 'input_image' || part.type === 'input_file' || part.type === 'input_audio') {
-      return [{ type: 'text', text: `[${part.type.slice('input_'.length)}]` }];
+      return { type: 'text', text: `[${part.type.slice('input_'.length)}]` };
     }
-    const text = part.type === 'input_text' ? asOutputText(part.text) : part;
+    const block = blockOf(part.type === 'input_text' ? asOutputText(part.text) : part, own);
     const leftover = isObject(parts) ? parts[index] : undefined;
-    return blocksOf([text], own).map((block) => (isObject(leftover) ? { ...block, ...leftover } : block));
+    return block && isObject(leftover) ? { ...block, ...leftover } : block;
   });
-  return withCallerMark(blocks, entry);
+  return markedParts(blocks, entry.marks);
 }
 
 function asOutputText(text: string): OutputText {
   return { type: 'output_text', text, annotations: [] };
 }
 
-/** Puts a caller's cache mark of a whole message on its last block. */
-function withCallerMark(blocks: Block[], { origin, native }: PromptItem): Block[] {
-  const last = blocks.at(-1);
-  if (!last || origin !== undefined || !isObject(native) || !isObject(native.cache_control)) return blocks;
-  return [...blocks.slice(0, -1), { ...last, cache_control: native.cache_control }];
-}
-
 function addCall(draft: Draft, call: FunctionCall, entry: PromptItem): void {
   const native = nativeOf(draft, entry);
   const id = freshId(draft, toolUseId(call.call_id));
-  addBlocks(draft, 'assistant', [
-    { ...native, type: 'tool_use', id, name: call.name, input: inputOf(call.arguments) },
-  ]);
+  const block = { ...native, type: 'tool_use', id, name: call.name, input: JSON.parse(argumentsOf(call)) };
+  addBlocks(draft, 'assistant', markedParts([block], entry.marks));
   draft.calls.set(call.call_id, { position: draft.messages.length - 1, toolset: native.toolset_name, id });
 }
 
@@ -129,18 +122,6 @@ function freshId({ ids }: Draft, wanted: string): string {
   for (let count = 2; ids.has(id); count++) id = `${wanted}_${count}`;
   ids.add(id);
   return id;
-}
-
-/** The provider takes only an object. Other text becomes an object with the field `invalid_arguments`. */
-function inputOf(text: string): Wire {
-  if (text.trim() === '') return {};
-  try {
-    const input: unknown = JSON.parse(text);
-    if (isObject(input)) return input;
-  } catch {
-    // Not JSON: kept as text below.
-  }
-  return { invalid_arguments: text };
 }
 
 /** This provider refuses some characters in the call ids of other providers. */
@@ -161,7 +142,7 @@ function addOutput(draft: Draft, output: FunctionCallOutput, entry: PromptItem):
     ...((native.is_error === true || output.status === 'incomplete') && { is_error: true }),
     ...(call?.toolset !== undefined && { toolset_name: call.toolset }),
   };
-  const [result = block] = withCallerMark([block], entry);
+  const [result = block] = markedParts([block], entry.marks);
   // Results must be the first blocks of the message after the call.
   const message = messageAt(draft, call ? call.position + 1 : draft.messages.length - 1);
   const results = message.content.findIndex(({ type }) => type !== 'tool_result');
@@ -199,11 +180,11 @@ function addOther(draft: Draft, other: OtherItem, entry: PromptItem): void {
   if (!isOwn(draft, entry)) return;
   const { role, ...native } = nativeOf(draft, entry);
   if (entry.origin === undefined) {
-    addBlocks(draft, role === 'assistant' ? role : 'user', [asBlock(other)]);
+    addBlocks(draft, role === 'assistant' ? role : 'user', markedParts([asBlock(other)], entry.marks));
     return;
   }
   const { id: _id, status: _status, ...block } = other;
-  addBlocks(draft, 'assistant', [{ ...asBlock(block), ...native }]);
+  addBlocks(draft, 'assistant', markedParts([{ ...asBlock(block), ...native }], entry.marks));
 }
 
 function asBlock(item: Wire): Block {
@@ -218,11 +199,11 @@ function addBlocks({ messages }: Draft, role: WireMessage['role'], blocks: Block
 }
 
 /** The blocks of content parts. `own` parts are in the provider's vocabulary and may be sent unchanged. */
-function blocksOf(parts: readonly Part[], own: boolean): Block[] {
-  return parts.flatMap((part) => {
-    const block = blockOf(part, own);
-    return block ? [withMark(block, part)] : [];
-  });
+function blocksOf(parts: readonly Part[], own: boolean, marks?: readonly PartMark[]): Block[] {
+  return markedParts(
+    parts.map((part) => blockOf(part, own)),
+    marks,
+  );
 }
 
 function blockOf(part: Part, own: boolean): Block | undefined {
@@ -264,12 +245,6 @@ function citationOf(annotation: unknown): Wire[] {
   // The provider sends the cited file's id in answers, but refuses it in requests.
   const { file_id: _, ...citation } = annotation;
   return [citation];
-}
-
-/** Adds a caller's own cache mark: an extra field on a part, in any dialect. */
-function withMark(block: Block, part: Part): Block {
-  const { cache_control } = part as Wire;
-  return isObject(cache_control) ? { ...block, cache_control } : block;
 }
 
 function imageSource({ image_url, file_id }: InputImage): Wire {

@@ -1,3 +1,4 @@
+import { argumentsOf } from '../../core/call-arguments.ts';
 import { Fault } from '../../core/errors.ts';
 import {
   type FunctionCall,
@@ -160,7 +161,7 @@ function writeCall(draft: Draft, entry: PromptItem): void {
   const content = contentFor(draft, 'model');
   const first = !content.parts.some((part) => part.functionCall !== undefined);
   if (first && draft.generation >= 3) marks.thoughtSignature ??= FOREIGN_SIGNATURE;
-  const args = argumentsOf(call.arguments);
+  const args: unknown = JSON.parse(argumentsOf(call));
   const id = givenId === true ? { id: call.call_id } : undefined;
   const fields = isObject(beside) ? beside : undefined;
   content.parts.push({ functionCall: { ...id, name: call.name, args, ...fields }, ...marks });
@@ -170,17 +171,6 @@ function writeCall(draft: Draft, entry: PromptItem): void {
     at: content.parts.length,
     givenId: id !== undefined,
   });
-}
-
-/** Gemini accepts only an object, but a model may have written something else. */
-function argumentsOf(text: string): Record<string, unknown> {
-  if (text.trim() === '') return {};
-  try {
-    const value: unknown = JSON.parse(text);
-    return isObject(value) ? value : { input: value };
-  } catch {
-    return { input: text };
-  }
 }
 
 /**

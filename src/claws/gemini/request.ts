@@ -23,7 +23,7 @@ function versionOf(baseUrl: string): string {
 /** The names of tuned models hold their collection: `tunedModels/mine`. */
 function modelPath(model: string): string {
   const name = model.includes('/') ? model : `models/${model}`;
-  return name.split('/').map(encodeURIComponent).join('/');
+  return name.toWellFormed().split('/').map(encodeURIComponent).join('/');
 }
 
 function bodyOf(prompt: Prompt, provider: Provider, version: string): Record<string, unknown> {

@@ -1,3 +1,4 @@
+import { argumentsOf } from '../../core/call-arguments.ts';
 import type { FunctionCall, OtherItem, Reasoning } from '../../core/items.ts';
 import {
   type ChatAssistantMessage,
@@ -78,21 +79,6 @@ export function addCall(run: AssistantRun, call: FunctionCall, use: ItemUse & { 
     function: { name: call.name, arguments: argumentsOf(call) },
   });
   addCallerFields(run, use);
-}
-
-/**
- * Arguments as the model wrote them, except for a call that was cut short: servers that parse arguments
- * (vLLM's templates, Mistral) would refuse every later request of the session.
- */
-function argumentsOf(call: FunctionCall): string {
-  if (call.arguments === '') return '{}';
-  if (call.status !== 'incomplete') return call.arguments;
-  try {
-    JSON.parse(call.arguments);
-    return call.arguments;
-  } catch {
-    return JSON.stringify({ incomplete: call.arguments });
-  }
 }
 
 export function addCustomCall(run: AssistantRun, item: OtherItem, use: ItemUse & { id: string }): void {

@@ -1,3 +1,4 @@
+import { markedParts, type PartMark } from '../../core/cache-marks.ts';
 import { Fault } from '../../core/errors.ts';
 import type {
   FunctionCallOutput,
@@ -158,10 +159,12 @@ function addAssistantMessage(transcript: Transcript, entry: PromptItem, message:
   }
   const run = runOf(transcript);
   const use = useOf(transcript, entry);
+  const isRefusal = ({ type }: Part) => type === 'refusal' && transcript.facts.openai;
   for (const part of message.content) {
-    if (part.type === 'refusal' && transcript.facts.openai) run.refusal = (run.refusal ?? '') + part.refusal;
-    else run.parts.push(...wireParts([part], use.verbatim));
+    if (part.type === 'refusal' && isRefusal(part)) run.refusal = (run.refusal ?? '') + part.refusal;
   }
+  const parts = message.content.map((part) => (isRefusal(part) ? undefined : wirePart(part, use.verbatim)));
+  run.parts.push(...withMarks(transcript, parts, entry.marks));
   addMessage(run, use);
 }
 
@@ -170,7 +173,8 @@ function addInput(transcript: Transcript, entry: PromptItem, message: Message): 
   endOutputs(transcript);
   if (message.role === 'user') endExchange(transcript);
   const { verbatim, native } = useOf(transcript, entry);
-  const content = contentOf(wireParts(message.content, verbatim), '\n');
+  const parts = message.content.map((part) => wirePart(part, verbatim));
+  const content = contentOf(withMarks(transcript, parts, entry.marks), '\n');
   const fields = verbatim && isObject(native) ? native : {};
   transcript.messages.push({ ...fields, role: wireRole(transcript, message), content });
 }
@@ -235,6 +239,11 @@ function addOther(transcript: Transcript, entry: PromptItem, item: Item): void {
  */
 function wireParts(parts: Part[], verbatim: boolean): ChatPart[] {
   return parts.flatMap((part) => wirePart(part, verbatim) ?? []);
+}
+
+/** Parts with the caller's cache marks, where the provider accepts them. */
+function withMarks({ facts }: Transcript, parts: (ChatPart | undefined)[], marks?: readonly PartMark[]) {
+  return markedParts(parts, facts.cacheMarks ? marks : undefined);
 }
 
 /** Fields of a canonical part that are translated, or that providers do not take back. */

@@ -7,10 +7,10 @@ import { type ChatMessage, type Facts, isObject, type Json } from './wire.ts';
 /** Facts by provider id, as in the catalogue. */
 const KNOWN_FACTS: Record<string, Partial<Facts>> = {
   // Error 3280: "Tool call id was … but must be a-z, A-Z, 0-9, with a length of 9."
-  mistral: { nineCharacterIds: true, seedField: 'random_seed', reasoningForm: 'thinking' },
+  mistral: { cacheMarks: false, nineCharacterIds: true, seedField: 'random_seed', reasoningForm: 'thinking' },
   // These name the field `reasoning`. Groq refuses messages with fields that it does not know.
-  cerebras: { reasoningForm: 'reasoning' },
-  groq: { reasoningForm: 'reasoning' },
+  cerebras: { cacheMarks: false, reasoningForm: 'reasoning' },
+  groq: { cacheMarks: false, reasoningForm: 'reasoning' },
   openrouter: { reasoningForm: 'reasoning' },
   together: { reasoningForm: 'reasoning' },
   // https://api-docs.deepseek.com/guides/thinking_mode, "Tool Calls". Thinking is on by default.
@@ -28,6 +28,7 @@ function factsOf(provider: Provider): Facts {
   const openai = developerRole === true && maxTokensField === 'max_completion_tokens';
   return {
     openai,
+    cacheMarks: !openai,
     nineCharacterIds: false,
     reasoningWithCalls: false,
     seedField: 'seed',
@@ -47,7 +48,7 @@ export function chatRequest(prompt: Prompt, provider: Provider): WireRequest {
   const known: Json = {
     model: prompt.model,
     messages: prompt.continues ? withPrefillMark(messages, provider) : messages,
-    ...(settings.tools?.length ? toolFields(prompt, facts.openai) : {}),
+    ...(settings.tools?.length ? toolFields(prompt, facts) : {}),
     response_format: formatField(prompt, provider),
     ...limitsOf(settings, provider, facts),
     ...reasoningOf(settings),

@@ -1,6 +1,6 @@
 import type { FunctionTool, Settings, Tool, ToolChoice } from '../../core/settings.ts';
 import type { Prompt } from '../claw.ts';
-import { type ChatTool, isObject, type Json } from './wire.ts';
+import { type ChatTool, type Facts, isObject, type Json } from './wire.ts';
 
 /** The tool fields of a request. Empty without tools, because OpenAI refuses a `tool_choice` alone. */
 export interface ToolFields {
@@ -8,13 +8,12 @@ export interface ToolFields {
   tool_choice?: string | Json;
 }
 
-/** `openai` is set for OpenAI's own API, which knows `allowed_tools`. */
-export function toolFields({ settings, dialect }: Prompt, openai: boolean): ToolFields {
+export function toolFields({ settings, dialect }: Prompt, { openai, cacheMarks }: Facts): ToolFields {
   const allowed = openai ? undefined : allowedNames(settings.tool_choice);
   const verbatim = dialect === 'openai-chat';
   const tools = (settings.tools ?? [])
     .filter((tool) => !allowed || (isFunction(tool) && allowed.has(tool.name)))
-    .map((tool) => wireTool(openai ? withoutMark(tool) : tool, verbatim));
+    .map((tool) => wireTool(cacheMarks ? tool : withoutMark(tool), verbatim));
   if (tools.length === 0) return {};
   const choice = wireChoice(settings.tool_choice, openai);
   return choice === undefined ? { tools } : { tools, tool_choice: choice };
@@ -24,7 +23,6 @@ function isFunction(tool: Tool): tool is FunctionTool {
   return tool.type === 'function';
 }
 
-/** OpenAI caches by itself and refuses the marks that routers to other providers take. */
 function withoutMark(tool: Tool): Tool {
   const { cache_control: _, ...rest } = tool as Tool & { cache_control?: unknown };
   return rest as Tool;

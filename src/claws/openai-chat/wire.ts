@@ -99,6 +99,11 @@ export interface Facts {
    * OpenAI's own structures (`refusal`, `allowed_tools`). Groq, Cerebras and Mistral refuse requests with them.
    */
   openai: boolean;
+  /**
+   * The provider accepts cache marks, or ignores fields that it does not know. OpenAI, Groq, Cerebras and Mistral
+   * refuse requests with them.
+   */
+  cacheMarks: boolean;
   /** Ids of tool calls must be nine letters or digits. */
   nineCharacterIds: boolean;
   /**

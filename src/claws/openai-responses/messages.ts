@@ -1,3 +1,4 @@
+import { argumentsOf } from '../../core/call-arguments.ts';
 import { parseItemId } from '../../core/ids.ts';
 import type {
   FunctionCall,
@@ -126,7 +127,7 @@ function writeReasoning(item: Reasoning, { author, id, beside }: Entry): Json | 
 
 function writeCall(item: FunctionCall, { beside }: Entry): Json {
   const { type, name, namespace } = item;
-  const call = { ...beside, type, call_id: callId(item.call_id), name, arguments: item.arguments };
+  const call = { ...beside, type, call_id: callId(item.call_id), name, arguments: argumentsOf(item) };
   return namespace === undefined ? call : { ...call, namespace };
 }
 

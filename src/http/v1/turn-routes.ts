@@ -1,4 +1,5 @@
 import type { Api } from '../../api/api.ts';
+import { takeCacheMarks } from '../../core/cache-marks.ts';
 import { Fault, faultOf } from '../../core/errors.ts';
 import { conversationId, responseId } from '../../core/ids.ts';
 import type { Once } from '../../core/request.ts';
@@ -51,7 +52,7 @@ function createTurn(dialect: Dialect, { turns }: Pick<Api, 'turns'>, settings: S
 /** A body in a dialect as an ask. */
 export function askOf(dialect: Dialect, body: Record<string, unknown>, context: ParseContext): Ask {
   return {
-    ...dialect.parse(body, context),
+    ...takeCacheMarks(dialect.parse(body, context)),
     dialect: dialect.name,
     vocabulary: dialect.protocol,
     policy: policyOf(context.headers, context.caller, dialect.whenBroken),

@@ -11,9 +11,11 @@ import { callFailed } from '../../routing/attempts.ts';
 import type { Answer, Call, Dispatch } from '../../routing/call-chain.ts';
 import { choose } from '../../routing/choose.ts';
 import type { RunningTurn, TurnPath } from '../path.ts';
+import { CallIds } from './call-ids.ts';
 import { isExceeded, promptFor } from './prompt.ts';
 import { type Rescue, rescueOf } from './rescue.ts';
 import { Splice } from './splice.ts';
+import { WholePairs } from './whole-pairs.ts';
 
 /** Milliseconds between two tries of a deferred turn; the pause doubles. */
 const FIRST_PAUSE_MS = 1_000;
@@ -186,20 +188,24 @@ async function follow(
   const by = { provider, protocol, model };
   const splice = rescue && new Splice(rescue, turn.folded.items.length, called.exact);
   let hasEnded = false;
+  const pairs = new WholePairs();
+  const ids = new CallIds({ branch: turn.session.branch, input: turn.intent.input, folded: turn.folded });
   turn.live.start(receiptOf(turn, called, path));
   try {
     const opening: Delta[] = splice?.opening(by) ?? [{ type: 'attempt', ...by }];
     // The attempt of a rescue is journaled even if the claw only repeats text.
     if (splice) await record(turn, opening, path);
-    let burst: readonly Delta[] = splice ? splice.join(called.first) : [...opening, ...called.first];
+    const first = pairs.push(called.first);
+    let burst: readonly Delta[] = splice ? splice.join(first) : [...opening, ...first];
     for (;;) {
-      await record(turn, burst, path);
+      await record(turn, ids.push(burst), path);
       const next = await called.rest.next();
       if (next.done) {
         hasEnded = true;
         return undefined;
       }
-      burst = splice ? splice.join(next.value) : next.value;
+      const whole = pairs.push(next.value);
+      burst = splice ? splice.join(whole) : whole;
     }
   } catch (failure) {
     return failure;

@@ -8,6 +8,7 @@ import type { Item, Part } from '../../core/items.ts';
 import { ownInstructions } from '../../core/opening.ts';
 import type { Prompt, PromptItem } from '../../core/prompt.ts';
 import { type Ask, type BranchTurn, isBackground, isStreamed, type PlacedIntent } from '../../core/turn.ts';
+import { withOwnCallIds } from './call-ids.ts';
 
 /** Tokens, where the catalogue does not know the model. */
 const ASSUMED_CONTEXT = 128_000;
@@ -107,7 +108,7 @@ export function promptFor(
   context: Assembled,
   said = '',
 ): Prompt {
-  const items = context.items
+  const items = withOwnCallIds(context.items, candidate)
     .filter((entry) => !isUnreadableReasoning(candidate, entry))
     .map((entry) => seenBy(candidate, readable(candidate, able, entry), ask));
   const prompt: Prompt = {
@@ -115,6 +116,7 @@ export function promptFor(
     instructions: ask.instructions,
     items,
     settings: ask.settings,
+    marks: ask.marks,
     outputLimit: candidate.outputLimit,
     // A background answer is streamed too: every delta that has come is journaled and survives a crash.
     stream: isStreamed(ask.delivery) || isBackground(ask.delivery),

@@ -66,7 +66,7 @@ async function replay(row: TurnRow, { live: turns, log, blobs }: FindParts): Pro
 
 /** The first events of a stream are written before the outcome is known. */
 function withoutOutcome(turn: AnsweredTurn) {
-  const { state, error, completedAt, answeredBy, output, outputNatives, alternates, ...rest } = turn;
+  const { state, error, completedAt, answeredBy, output, outputNatives, callIds, alternates, ...rest } = turn;
   const { finish, usage, cost, attempts, extra, ...asked } = rest;
   return asked;
 }

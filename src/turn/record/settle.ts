@@ -58,12 +58,16 @@ export function settle(input: SettleInput): Outcome {
   const natives = main.flatMap(({ native }, position) =>
     native === undefined ? [] : [[position, native] as const],
   );
+  const callIds = main.flatMap(({ callId }, position) =>
+    callId === undefined ? [] : [[position, callId] as const],
+  );
   return {
     ...endingOf(folded, failure),
     completedAt,
     answeredBy: answeredBy(folded),
     output: main.map(({ item, index }, position) => withStreamedId(item, turn, index, position)),
     outputNatives: natives.length > 0 ? Object.fromEntries(natives) : undefined,
+    callIds: callIds.length > 0 ? Object.fromEntries(callIds) : undefined,
     alternates: alternatesOf(items),
     finish: folded.finish,
     ...usageAndCost(input),

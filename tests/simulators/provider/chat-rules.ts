@@ -1,6 +1,6 @@
 import type { Plan } from './behaviour.ts';
 import type { Trouble } from './protocol.ts';
-import { asJson, asList, asText, type Json } from './shape.ts';
+import { asJson, asList, asText, isObjectText, type Json } from './shape.ts';
 import { checkChatTools } from './tool-rules.ts';
 
 const ROLES = new Set(['system', 'assistant', 'user', 'function', 'tool', 'developer']);
@@ -17,7 +17,11 @@ export function checkChat(body: Json, plan: Plan): Trouble | undefined {
     return invalid(message, 'messages', 'empty_array');
   }
   return (
-    checkChatTools(body) ?? checkShapes(messages) ?? checkPairs(messages) ?? checkEnd(body, messages, plan)
+    checkChatTools(body) ??
+    checkShapes(messages) ??
+    checkArguments(messages) ??
+    checkPairs(messages) ??
+    checkEnd(body, messages, plan)
   );
 }
 
@@ -45,8 +49,20 @@ function checkShapes(messages: Json[]): Trouble | undefined {
   return undefined;
 }
 
+/** OpenAI takes any text. Servers that parse it for the model's template (vLLM, Mistral) take only an object. */
+function checkArguments(messages: Json[]): Trouble | undefined {
+  const calls = messages.flatMap((message) => asList(message.tool_calls));
+  const wrong = calls.find(({ type, function: called }) => {
+    return type === 'function' && !isObjectText(asJson(called).arguments);
+  });
+  if (!wrong) return undefined;
+  return invalid(`Function call arguments must be a JSON object: ${asText(wrong.id)}`, 'messages');
+}
+
+/** OpenAI compares ids within one message. Servers with one name space for all calls refuse a repeated id. */
 function checkPairs(messages: Json[]): Trouble | undefined {
   let open = new Set<string>();
+  const known = new Set<string>();
   for (const [at, message] of messages.entries()) {
     if (message.role === 'tool') {
       if (!open.delete(asText(message.tool_call_id))) {
@@ -57,7 +73,13 @@ function checkPairs(messages: Json[]): Trouble | undefined {
       continue;
     }
     if (open.size > 0) return unanswered(open, at);
-    open = new Set(asList(message.tool_calls).map((call) => asText(asJson(call).id)));
+    open = new Set();
+    for (const { id } of asList(message.tool_calls)) {
+      if (known.has(asText(id)))
+        return invalid(`Duplicate tool call id: ${asText(id)}`, `messages.[${at}].tool_calls`);
+      known.add(asText(id));
+      open.add(asText(id));
+    }
   }
   return open.size > 0 ? unanswered(open, messages.length) : undefined;
 }

@@ -24,6 +24,7 @@ export function checkGemini(body: Json, plan: Plan): Trouble | undefined {
   if (contents.length === 0) return invalid('* GenerateContentRequest.contents: contents is not specified\n');
   return (
     checkContents(contents) ??
+    checkIds(contents) ??
     checkOrder(contents) ??
     checkEnd(contents, plan) ??
     checkSignatures(contents, plan) ??
@@ -42,11 +43,25 @@ function checkContents(contents: Json[]): Trouble | undefined {
     const path = `* GenerateContentRequest.contents[${at}].parts`;
     if (parts.length === 0) return invalid(`${path}: contents.parts must not be empty.\n`);
     const empty = parts.findIndex((part) => Object.keys(part).every((key) => key.startsWith('thought')));
+    const args = parts.map((part) => asJson(part.functionCall ?? part.function_call).args ?? {});
+    if (!args.every(isJson)) {
+      return invalid(
+        `Invalid value at 'contents[${at}].parts[0].function_call.args' (type.googleapis.com/google.protobuf.Struct)`,
+      );
+    }
     if (empty >= 0) {
       return invalid(`${path}[${empty}].data: required oneof field 'data' must have one initialized field\n`);
     }
   }
   return undefined;
+}
+
+/** Ids are optional; one that is given names one call. */
+function checkIds(contents: Json[]): Trouble | undefined {
+  const calls = contents.flatMap(({ parts }) => asList(parts).map((part) => asJson(part.functionCall)));
+  const ids = calls.map(({ id }) => asText(id)).filter((id) => id !== '');
+  const repeated = ids.find((id, index) => ids.indexOf(id) !== index);
+  return repeated === undefined ? undefined : invalid(`Duplicate function call id: ${repeated}`);
 }
 
 function count(content: Json | undefined, ...names: string[]): number {

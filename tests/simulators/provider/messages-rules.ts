@@ -49,11 +49,26 @@ function checkSettings(body: Json, list: Json[]): Trouble | undefined {
   if (system.some((block) => block.type === 'text' && block.text === '')) {
     return invalid('system: text content blocks must be non-empty');
   }
-  const marked = [...system, ...asList(body.tools), ...list.flatMap(blocksOf)].filter((b) => b.cache_control);
-  if (marked.length > 4) {
-    return invalid(`A maximum of 4 blocks with cache_control may be provided. Found ${marked.length}.`);
+  return checkMarks([...asList(body.tools), ...system, ...list.flatMap(blocksOf)]);
+}
+
+/** `blocks` are in the order in which the API caches them: tools, system, messages. Blocks of tool results count. */
+function checkMarks(blocks: Json[]): Trouble | undefined {
+  const marks = blocks
+    .flatMap((block) => [...asList(block.content), block])
+    .flatMap((block) => (block.cache_control ? [asJson(block.cache_control)] : []));
+  if (marks.length > 4) {
+    return invalid(`A maximum of 4 blocks with cache_control may be provided. Found ${marks.length}.`);
   }
-  return undefined;
+  if (marks.some((mark) => mark.type !== 'ephemeral')) {
+    return invalid("cache_control.type: Input should be 'ephemeral'");
+  }
+  const short = marks.findIndex((mark) => mark.ttl !== '1h');
+  if (short === -1 || marks.slice(short).every((mark) => mark.ttl !== '1h')) return undefined;
+  // https://platform.claude.com/docs/en/build-with-claude/prompt-caching, "Mixing different TTLs"
+  return invalid(
+    "a ttl='1h' cache_control block must not come after a ttl='5m' cache_control block. Note that blocks are processed in the following order: `tools`, `system`, `messages`.",
+  );
 }
 
 function checkContent(list: Json[]): Trouble | undefined {

@@ -2,7 +2,7 @@ import type { Plan } from './behaviour.ts';
 import type { Memory, Trouble } from './protocol.ts';
 import { REASONED } from './responses-items.ts';
 import { isSealed } from './seal.ts';
-import { asList, asText, type Json } from './shape.ts';
+import { asList, asText, isObjectText, type Json } from './shape.ts';
 import { checkResponsesTools } from './tool-rules.ts';
 
 /** Checks the input as OpenAI's Responses API does. */
@@ -47,6 +47,7 @@ const CALLS: Record<string, string> = {
   apply_patch_call: 'apply patch call',
 };
 
+/** OpenAI takes any text as arguments. Servers that parse it for the model's template (vLLM) take only an object. */
 function checkCalls(items: Json[]): Trouble | undefined {
   const open = new Map<string, string>();
   const known = new Map<string, string>();
@@ -54,6 +55,10 @@ function checkCalls(items: Json[]): Trouble | undefined {
     const id = asText(item.call_id);
     const type = asText(item.type);
     if (Object.hasOwn(CALLS, type)) {
+      if (type === 'function_call' && !isObjectText(item.arguments)) {
+        return invalid(`Arguments of call ${id} are no JSON object.`);
+      }
+      if (known.has(id)) return invalid(`Duplicate ${CALLS[type]} with call_id ${id}.`);
       open.set(id, type);
       known.set(id, type);
       continue;

@@ -73,6 +73,11 @@ export class Serving {
       });
       return;
     }
+    if (hasLoneSurrogate(call.request.body)) {
+      const message = 'The request body is not valid JSON: no low surrogate in string';
+      refuse(call, exchange, { kind: 'invalid', message });
+      return;
+    }
     const ready = { ...call, body };
     if (applyEarlyFault(ready, exchange)) return;
     const trouble = protocol.check(body, plan, this.#memory);
@@ -129,6 +134,17 @@ export class Serving {
     if (this.#memory.issued.size > 100_000) this.#memory.issued.clear();
     this.#memory.issued.add(id);
   }
+}
+
+const HIGH = 'd[89ab][0-9a-f]{2}';
+const LOW = 'd[c-f][0-9a-f]{2}';
+/** An escape of one half of a surrogate pair; the escapes of a pair and an escaped backslash are skipped. */
+const ESCAPES = new RegExp(String.raw`\\\\|\\u${HIGH}\\u${LOW}|(\\u(?:${HIGH}|${LOW}))`, 'gi');
+
+/** Anthropic's parser refuses such a body with the error above; UTF-8 cannot carry half of a pair. */
+function hasLoneSurrogate(text: string): boolean {
+  if (!/\\ud[89a-f]/i.test(text)) return false;
+  return [...text.matchAll(ESCAPES)].some(([, lone]) => lone !== undefined);
 }
 
 /** Used where a scene needs only the values of the request. */

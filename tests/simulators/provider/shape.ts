@@ -27,3 +27,12 @@ export function textOf(content: unknown): string {
     .filter((text) => text !== '')
     .join('\n');
 }
+
+/** Whether a text is JSON of an object. */
+export function isObjectText(text: unknown): boolean {
+  try {
+    return typeof text === 'string' && isJson(JSON.parse(text));
+  } catch {
+    return false;
+  }
+}

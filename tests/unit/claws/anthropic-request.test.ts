@@ -692,14 +692,39 @@ describe('anthropic request: cache marks', () => {
   });
 
   test("no marks are added to a caller's own", () => {
-    const part = { type: 'input_text', text: 'A', cache_control: { type: 'ephemeral', ttl: '1h' } } as Part;
     const marks = (body: unknown) => JSON.stringify(body).match(/"cache_control":\{[^}]*\}/g);
     const ttl = '"cache_control":{"type":"ephemeral","ttl":"1h"}';
-    expect(marks(bodyOf([asked(part), said('1'), userMessage('B')], { instructions: 'S' }))).toEqual([ttl]);
-    const native = { cache_control: { type: 'ephemeral', ttl: '1h' } };
-    expect(marks(bodyOf([{ item: userMessage('A'), native }]))).toEqual([ttl]);
-    const automatic: Partial<Prompt> = { dialect: 'anthropic', extra: native };
+    const marked = { item: userMessage('A'), marks: [{ part: 0, ttl: '1h' }] };
+    expect(marks(bodyOf([marked, said('1'), userMessage('B')], { instructions: 'S' }))).toEqual([ttl]);
+    const tool = { type: 'function', name: 'a', cache_control: { type: 'ephemeral', ttl: '1h' } };
+    const onTool = { settings: { tools: [tool] as Settings['tools'] } };
+    expect(marks(bodyOf([userMessage('A')], onTool))).toEqual([ttl]);
+    const extra = { cache_control: { type: 'ephemeral', ttl: '1h' } };
+    const automatic: Partial<Prompt> = { dialect: 'anthropic', extra };
     expect(marks(bodyOf([userMessage('A')], automatic))).toEqual([ttl]);
+  });
+
+  test("are where the caller's are: on parts, messages, instructions, calls, outputs and foreign answers", () => {
+    const whole = [{}];
+    const body = bodyOf([
+      { item: told('system', 'S'), marks: whole },
+      {
+        item: asked({ type: 'input_text', text: 'A' }, { type: 'input_text', text: ' ' }),
+        marks: [{ part: 1 }],
+      },
+      { item: call('1'), marks: whole },
+      { item: output('1', 'B'), marks: whole },
+      { ...foreign(said('2')), marks: whole },
+      userMessage('C'),
+    ]);
+    expect(body.system).toEqual([{ ...text('S'), ...MARK }]);
+    expect(body.messages).toEqual([
+      user({ ...text('A'), ...MARK }),
+      assistant({ type: 'tool_use', id: '1', name: 'look', input: {}, ...MARK }),
+      user({ type: 'tool_result', tool_use_id: '1', content: 'B', ...MARK }),
+      assistant({ ...text('2'), ...MARK }),
+      user(text('C')),
+    ]);
   });
 
   test('a tool with deferred loading is not marked', () => {

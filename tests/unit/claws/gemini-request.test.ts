@@ -279,7 +279,11 @@ describe('gemini request: calls', () => {
   test('arguments that are no object are wrapped', () => {
     const items = [call('1', 'a', '[1]'), call('2', 'a', '{"x":'), call('3', 'a', '')];
     const found = JSON.stringify(contentsOf(items)).match(/"args":\{.*?\}/g);
-    expect(found).toEqual(['"args":{"input":[1]}', '"args":{"input":"{\\"x\\":"}', '"args":{}']);
+    expect(found).toEqual([
+      '"args":{"invalid_arguments":"[1]"}',
+      '"args":{"invalid_arguments":"{\\"x\\":"}',
+      '"args":{}',
+    ]);
   });
 
   test('media of an output is inside it since Gemini 3, and after it before', () => {

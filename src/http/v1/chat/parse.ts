@@ -251,7 +251,7 @@ function textPart(value: string, type: 'input_text' | 'output_text'): Part {
   return type === 'input_text' ? { type, text: value } : { type, text: value, annotations: [] };
 }
 
-/** A part's own further fields (`cache_control`…) stay on it. */
+/** A part's own further fields stay on it. */
 function parsePart(part: unknown, param: string, text: 'input_text' | 'output_text'): Part {
   if (!isRecord(part) || typeof part.type !== 'string') throw invalid(param, 'a content part with a type');
   switch (part.type) {

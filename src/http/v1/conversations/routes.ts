@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { Api } from '../../../api/api.ts';
+import { withoutCacheMarks } from '../../../core/cache-marks.ts';
 import { conversationId } from '../../../core/ids.ts';
 import type { Session } from '../../../core/turn.ts';
 import type { Exchange, Handler, Route, SettingsSource } from '../../route.ts';
@@ -63,12 +64,15 @@ function create(conversations: Conversations, settings: SettingsSource): Handler
     const isEmpty = headers.get('content-length') === '0';
     const { body: raw, text } = isEmpty ? { body: {}, text: '' } : await readBody(request, settings());
     const body = validate(createSchema, raw);
-    const wanted = { items: parseItems(body.items ?? [], 'items'), metadata: body.metadata ?? {} };
+    const wanted = { items: bareItems(body.items ?? []), metadata: body.metadata ?? {} };
     const identity = identityOf(headers, `POST ${PATH}`, caller, text);
     const { result, replayed } = await conversations.create(caller, wanted, identity);
     return replyOnce(replayed, view(result));
   };
 }
+
+/** Items without cache marks: those belong to a request to a model. */
+const bareItems = (items: unknown) => withoutCacheMarks({ input: parseItems(items, 'items') }).input;
 
 function retrieve(conversations: Conversations): Handler {
   return async (exchange) => Response.json(view(await find(conversations, exchange)));
@@ -99,7 +103,7 @@ function addItems(conversations: Conversations, settings: SettingsSource): Handl
     const { caller, request } = exchange;
     const { body: raw, text } = await readBody(request, settings());
     const body = validate(z.looseObject({ items: z.array(z.unknown()).min(1).max(MAX_ITEMS) }), raw);
-    const items = parseItems(body.items, 'items');
+    const items = bareItems(body.items);
     const session = await find(conversations, exchange);
     const identity = identityOf(request.headers, `POST ${PATH}/${session.id}/items`, caller, text);
     const { result, replayed } = await conversations.addItems(session, items, identity);
