@@ -102,7 +102,7 @@ function toolOf(tool: { type: string }): Record<string, unknown> {
 function usageOf(usage: Usage): Record<string, unknown> {
   return {
     input_tokens: usage.input,
-    input_tokens_details: { cached_tokens: usage.cacheRead },
+    input_tokens_details: { cached_tokens: usage.cacheRead, cache_write_tokens: usage.cacheWrite },
     output_tokens: usage.output,
     output_tokens_details: { reasoning_tokens: usage.reasoning },
     total_tokens: usage.input + usage.output,
