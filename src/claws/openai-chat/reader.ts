@@ -346,12 +346,20 @@ function keepInMessage(choice: ChoiceState, key: string, value: unknown): void {
 function finishAnswer(state: AnswerState): Delta[] {
   if (state.choices.length === 0) throw malformed('it has no choice', state.extra);
   state.choices.sort((a, b) => a.choice - b.choice);
+  for (const choice of state.choices) if (!choice.message && choice.calls.length > 0) keepBesideCalls(choice);
   const extra = state.choices.flatMap(({ choice, extra }) => (extra ? [{ index: choice, ...extra }] : []));
   if (extra.length > 0) state.extra.choices = extra;
   if (Object.keys(state.extra).length > 0) state.out.push({ type: 'extra', fields: state.extra });
   for (const choice of state.choices) finishChoice(state, choice);
   if (state.usage) state.out.push({ type: 'usage', usage: usageOf(state.usage) });
   return drain(state);
+}
+
+/** Fields of a message without a text. A message item for them would stand between a call and its output. */
+function keepBesideCalls(choice: ChoiceState): void {
+  if (!choice.native) return;
+  choice.extra = { ...choice.extra, message: choice.native };
+  choice.native = undefined;
 }
 
 function finishChoice(state: AnswerState, choice: ChoiceState): void {

@@ -1,3 +1,4 @@
+import type { ProtocolName } from '../../core/prompt.ts';
 import type { Asked, Attempt, Outcome } from '../../core/turn.ts';
 import { dollars } from '../../core/usage.ts';
 
@@ -7,6 +8,18 @@ export const modelName = ({
   model,
 }: Pick<Asked, 'model'> & Pick<Partial<Outcome>, 'answeredBy'>): string =>
   answeredBy ? `${answeredBy.provider}/${answeredBy.model}` : model;
+
+type Answered = Pick<Partial<Outcome>, 'answeredBy' | 'extra'>;
+
+/** Fields of the provider's answer that a dialect passes on: those of a provider with the same vocabulary. */
+export const passedOn = ({ answeredBy, extra }: Answered, protocol: ProtocolName): Outcome['extra'] =>
+  answeredBy?.protocol === protocol ? extra : undefined;
+
+/** The service tier of the answer. The APIs of OpenAI have the same words for it. */
+export function answeredTier({ answeredBy, extra }: Answered): string | undefined {
+  const tier = answeredBy?.protocol.startsWith('openai-') ? extra?.service_tier : undefined;
+  return typeof tier === 'string' ? tier : undefined;
+}
 
 /** The calls that made an answer, where there were several: what each used and cost. */
 export function attemptsView(attempts: readonly Attempt[]): Record<string, unknown>[] {

@@ -428,6 +428,19 @@ describe('tool calls', () => {
     });
   });
 
+  test('unknown fields beside calls open no message', () => {
+    const fields = { content: '', novel: { a: 1 }, audio: null };
+    const tool_calls = [{ index: 0, id: 'c1', ...fn('a', '{}') }];
+    for (const answer of [
+      folded([chunk({ ...fields, tool_calls }), end('tool_calls')]),
+      folded([chunk({ tool_calls }), chunk(fields), end('tool_calls')]),
+      whole({ ...fields, tool_calls }),
+    ]) {
+      expect(answer.items.map(({ item }) => item.type)).toEqual(['function_call']);
+      expect(answer.extra).toMatchObject({ choices: [{ index: 0, message: { novel: { a: 1 } } }] });
+    }
+  });
+
   test('a call without a name is a fault', () => {
     expect(faultOf(() => read([call({ index: 0, id: 'c1' }), end(), DONE])).code).toBe(
       'provider_protocol_error',

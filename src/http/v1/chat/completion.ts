@@ -7,38 +7,61 @@ import type { AnsweredTurn, Asked } from '../../../core/turn.ts';
 import { dollars, type NanoDollars, type Usage } from '../../../core/usage.ts';
 import type { StreamWriter } from '../../dialect.ts';
 import { errorObject } from '../../envelope.ts';
-import { attemptsView, modelName } from '../answered-by.ts';
+import { answeredTier, attemptsView, modelName, passedOn } from '../answered-by.ts';
 
 /** A turn as a chat completion (OpenAI API description, `CreateChatCompletionResponse`). */
 export function completion(turn: AnsweredTurn): Record<string, unknown> {
   const choices = [turn.output, ...(turn.alternates ?? [])];
   // Envelope fields of a provider that speaks this dialect (`system_fingerprint`, `citations`…) pass through.
-  const isChat = turn.answeredBy?.protocol === 'openai-chat';
-  const passed = isChat ? turn.extra : undefined;
-  const natives = isChat ? turn.outputNatives : undefined;
+  const passed = passedOn(turn, 'openai-chat');
+  const natives = turn.answeredBy?.protocol === 'openai-chat' ? turn.outputNatives : undefined;
   return {
+    ...tierOf(turn),
     ...passed,
     id: completionId(turn.id),
     object: 'chat.completion',
     created: Math.floor(turn.createdAt / 1000),
     model: modelName(turn),
-    choices: choices.map((items, index) => ({
-      ...choiceFields(passed, index),
-      index,
-      message: messageOf(items, index === 0 ? natives : undefined),
-      logprobs: logprobsOf(items),
-      finish_reason: finishReason(turn.finish[index]),
-    })),
+    choices: choices.map((items, index) => {
+      const fields = choiceFields(passed, index);
+      return {
+        ...fields,
+        index,
+        message: { ...fields?.message, ...messageOf(items, index === 0 ? natives : undefined) },
+        logprobs: logprobsOf(items),
+        finish_reason: finishReason(turn.finish[index]),
+      };
+    }),
     usage: turn.usage && usageOf(turn.usage, turn.cost),
     ...(turn.retention === 'listed' && { metadata: turn.metadata }),
     ...(turn.attempts && { clawhold: { attempts: attemptsView(turn.attempts) } }),
   };
 }
 
-/** The fields beside the standard ones that a provider of this dialect gave a choice. */
-function choiceFields(passed: AnsweredTurn['extra'], index: number): Record<string, unknown> | undefined {
-  const choices = passed?.choices as { index: number }[] | undefined;
+type Fields = Record<string, unknown>;
+
+/** The tier of an answer whose other fields do not pass through. */
+function tierOf(turn: AnsweredTurn): Fields | undefined {
+  const tier = answeredTier(turn);
+  return tier === undefined ? undefined : { service_tier: tier };
+}
+
+/** The fields beside the standard ones that a provider of this dialect gave a choice and its message. */
+function choiceFields(
+  passed: Fields | undefined,
+  index: number,
+): (Fields & { message?: Fields }) | undefined {
+  const choices = passed?.choices as { index: number; message?: Fields }[] | undefined;
   return choices?.find((choice) => choice.index === index);
+}
+
+/** The fields that pass through in a stream, which has its own of these. */
+function streamedFields(turn: AnsweredTurn): Fields {
+  const { id, object, created, model, choices, usage, clawhold, ...fields } = {
+    ...tierOf(turn),
+    ...passedOn(turn, 'openai-chat'),
+  } as Fields;
+  return fields;
 }
 
 /** One assistant message from the items of a choice. */
@@ -121,7 +144,11 @@ export function usageOf(usage: Usage, cost: NanoDollars | undefined): Record<str
     prompt_tokens: usage.input,
     completion_tokens: usage.output,
     total_tokens: usage.input + usage.output,
-    prompt_tokens_details: { cached_tokens: usage.cacheRead, audio_tokens: 0 },
+    prompt_tokens_details: {
+      cached_tokens: usage.cacheRead,
+      cache_write_tokens: usage.cacheWrite,
+      audio_tokens: 0,
+    },
     completion_tokens_details: {
       reasoning_tokens: usage.reasoning,
       audio_tokens: 0,
@@ -196,8 +223,10 @@ export class ChatStream implements StreamWriter {
     if (turn.error) return this.error(turn.error.code, turn.error.message);
     const reasons = turn.finish.length > 0 ? turn.finish : [undefined];
     let text = '';
+    const passed = passedOn(turn, 'openai-chat');
+    const fields = rest(streamedFields(turn));
     reasons.forEach((finish, choice) => {
-      text += this.chunk(choice, '{}', finishReason(finish));
+      text += this.finish(choice, finishReason(finish), choiceFields(passed, choice), fields);
     });
     if (this.includeUsage && turn.usage) {
       const usage = JSON.stringify(usageOf(turn.usage, turn.cost));
@@ -242,16 +271,24 @@ export class ChatStream implements StreamWriter {
   }
 
   /** `delta` is JSON text: chunks are many and small, so they are joined as text and not built as objects. */
-  private chunk(choice: number, delta: string, finish?: string, logprobs = 'null'): string {
+  private chunk(choice: number, delta: string, logprobs = 'null'): string {
     const usage = this.includeUsage ? ',"usage":null' : '';
-    const reason = finish === undefined ? 'null' : `"${finish}"`;
     const opening = this.opening(choice);
     return (
       opening +
       this.event(
-        `${this.head}[{"index":${choice},"delta":${delta},"logprobs":${logprobs},"finish_reason":${reason}}]${usage}}`,
+        `${this.head}[{"index":${choice},"delta":${delta},"logprobs":${logprobs},"finish_reason":null}]${usage}}`,
       )
     );
+  }
+
+  /** The last chunk of a choice. It has the fields that pass through, which are known only now. */
+  private finish(choice: number, reason: string, passed: Fields | undefined, envelope: string): string {
+    const { index, message, delta, logprobs, finish_reason, ...fields } = passed ?? {};
+    const usage = this.includeUsage ? ',"usage":null' : '';
+    const own = `"index":${choice},"delta":${JSON.stringify(message ?? {})},"logprobs":null`;
+    const ending = `"finish_reason":"${reason}"${rest(fields)}`;
+    return this.opening(choice) + this.event(`${this.head}[{${own},${ending}}]${usage}${envelope}}`);
   }
 
   /** The first chunk of a choice names the role. */
@@ -263,12 +300,7 @@ export class ChatStream implements StreamWriter {
 
   private text(delta: Extract<Delta, { type: 'text-delta' }>): string {
     const logprobs = delta.logprobs && JSON.stringify({ content: delta.logprobs, refusal: null });
-    return this.chunk(
-      this.choiceOf(delta.index),
-      `{"content":${JSON.stringify(delta.text)}}`,
-      undefined,
-      logprobs,
-    );
+    return this.chunk(this.choiceOf(delta.index), `{"content":${JSON.stringify(delta.text)}}`, logprobs);
   }
 
   private itemStart(delta: Extract<Delta, { type: 'item-start' }>): string {
@@ -295,6 +327,12 @@ export class ChatStream implements StreamWriter {
     return this.items[index]!.choice;
   }
 }
+
+/** Fields as the rest of an object in JSON text. */
+const rest = (fields: Fields): string => {
+  const text = JSON.stringify(fields).slice(1, -1);
+  return text === '' ? '' : `,${text}`;
+};
 
 /** The calls that made an answer, where there were several. */
 const attemptsOf = ({ attempts }: AnsweredTurn): string =>

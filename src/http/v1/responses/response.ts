@@ -3,7 +3,7 @@ import { conversationId, responseId } from '../../../core/ids.ts';
 import { type IdentifiedItem, identified } from '../../../core/item-positions.ts';
 import type { Asked, Outcome, Session, TurnState } from '../../../core/turn.ts';
 import type { Usage } from '../../../core/usage.ts';
-import { attemptsView, modelName } from '../answered-by.ts';
+import { answeredTier, attemptsView, modelName, passedOn } from '../answered-by.ts';
 
 export interface ResponseView {
   /** What was asked, and the outcome as far as it is known. */
@@ -19,6 +19,7 @@ export interface ResponseView {
 export function response({ turn, store, session }: ResponseView): Record<string, unknown> {
   const { settings, echo } = turn;
   return {
+    ...passedOn(turn, 'openai-responses'),
     id: responseId(turn.id),
     object: 'response',
     created_at: Math.floor(turn.createdAt / 1000),
@@ -52,7 +53,7 @@ export function response({ turn, store, session }: ResponseView): Record<string,
     max_tool_calls: echo?.max_tool_calls ?? null,
     store,
     background: echo?.background ?? false,
-    service_tier: settings.service_tier ?? 'default',
+    service_tier: answeredTier(turn) ?? settings.service_tier ?? 'default',
     metadata: turn.metadata,
     safety_identifier: settings.safety_identifier ?? null,
     prompt_cache_key: settings.prompt_cache_key ?? null,
@@ -101,7 +102,7 @@ function toolOf(tool: { type: string }): Record<string, unknown> {
 function usageOf(usage: Usage): Record<string, unknown> {
   return {
     input_tokens: usage.input,
-    input_tokens_details: { cached_tokens: usage.cacheRead },
+    input_tokens_details: { cached_tokens: usage.cacheRead, cache_write_tokens: usage.cacheWrite },
     output_tokens: usage.output,
     output_tokens_details: { reasoning_tokens: usage.reasoning },
     total_tokens: usage.input + usage.output,
