@@ -2,8 +2,8 @@ import { Fault } from '../core/errors.ts';
 import type { Item } from '../core/items.ts';
 import type { PromptItem } from '../core/prompt.ts';
 import type { Settings } from '../core/settings.ts';
-import { callIdOf, isClientOutput, OpenCalls } from '../core/tool-calls.ts';
-import type { BranchTurn } from '../core/turn.ts';
+import { callIdOf, isClientOutput, isHalfCall, isJsonObject, OpenCalls } from '../core/tool-calls.ts';
+import { type BranchTurn, isBroken, type Turn } from '../core/turn.ts';
 import { estimateTokens, itemsTokens, toolsTokens } from './tokens.ts';
 
 /** The tokens that one model accepts, and what to do beyond them. */
@@ -110,14 +110,23 @@ function addTurn(items: Entry[], answer: BranchTurn): void {
     items.push({ item, native: turn.inputNatives?.[index], answeredBy });
   });
   turn.output.forEach((item, index) => {
-    if (hidden.includes(`o${index}`)) return;
+    if (hidden.includes(`o${index}`) || isCutAtProvider(item, turn)) return;
     items.push({ item, origin, protocol, native: turn.outputNatives?.[index], answeredBy, answer });
   });
 }
 
+/** A hosted tool's call that was cut has no result, so it is of no use to any provider. */
+const isCutAtProvider = (item: Item, turn: Turn): boolean =>
+  isBroken(turn) &&
+  item.type !== 'message' &&
+  item.type !== 'reasoning' &&
+  (item as { status?: unknown }).status === 'incomplete' &&
+  !isHalfCall(item);
+
 /**
  * A limit or a deletion may separate a call from its output. Providers refuse a call or an output alone, so it is
  * left out. Calls that are open at the same time and have the same id get different ids, and so do their outputs.
+ * A half call that has an output is sent as a call without arguments.
  */
 function inPairs(items: readonly Entry[]): Entry[] {
   const calls = new OpenCalls();
@@ -133,8 +142,15 @@ function inPairs(items: readonly Entry[]): Entry[] {
     if (id === undefined) return [entry];
     const distinctId = ids.get(index);
     if (distinctId === undefined) return [];
-    return distinctId === id ? [entry] : [{ ...entry, item: { ...entry.item, call_id: distinctId } as Item }];
+    const item = withoutHalfArguments(entry.item);
+    if (distinctId === id) return item === entry.item ? [entry] : [{ ...entry, item }];
+    return [{ ...entry, item: { ...item, call_id: distinctId } as Item }];
   });
+}
+
+function withoutHalfArguments(item: Item): Item {
+  if (item.type !== 'function_call' || !isHalfCall(item) || isJsonObject(item.arguments)) return item;
+  return { ...item, arguments: '{}', status: 'completed' };
 }
 
 /** Providers refuse reasoning without the item that followed it in the same answer, which may be cut or deleted. */

@@ -269,6 +269,10 @@ export interface Session {
   edits: number;
 }
 
+/** Whether the turn's answer broke off: the turn failed, was cancelled, or ended when the gateway stopped. */
+export const isBroken = ({ state, error }: Pick<Outcome, 'state' | 'error'>): boolean =>
+  state === 'cancelled' || error !== undefined;
+
 /** A turn as part of a branch, with its counts and marks. */
 export interface BranchTurn {
   turn: Turn;

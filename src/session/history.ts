@@ -1,15 +1,16 @@
 import type { TurnId } from '../core/ids.ts';
 import { type Item, messageText, type Part } from '../core/items.ts';
-import type { BranchTurn } from '../core/turn.ts';
+import { isHalfCall } from '../core/tool-calls.ts';
+import { type BranchTurn, isBroken, type Turn } from '../core/turn.ts';
 import { isClosingOutput } from './tool-pairs.ts';
 import type { TreeNode } from './turn-log.ts';
 
 /**
  * Digests of a branch's content. They chain: the digest after an item depends on everything before it, so one
  * comparison tells whether two histories are the same up to this item. Reasoning is left out, because clients
- * of chat completions do not send it back. Outputs that the gateway wrote to close calls are left out too,
- * because clients do not know them. Digests are not secret, and an adversary can make collisions; but a caller
- * can only collide with its own session.
+ * of chat completions do not send it back. Calls that were cut are left out, because most clients drop them.
+ * Outputs that the gateway wrote to close calls are left out too, because clients do not know them. Digests are
+ * not secret, and an adversary can make collisions; but a caller can only collide with its own session.
  */
 export const EMPTY_DIGEST = '';
 
@@ -20,7 +21,7 @@ export function digestItems(from: string, items: readonly Item[]): string {
 
 export function digestItem(before: string, item: Item): string {
   if (item.type === 'reasoning' || (item.type === 'message' && item.content.length === 0)) return before;
-  if (item.type !== 'message' && isClosingOutput(item)) return before;
+  if (item.type !== 'message' && (isHalfCall(item) || isClosingOutput(item))) return before;
   return Bun.hash.xxHash64(contentOf(item), BigInt(before === '' ? 0 : `0x${before}`)).toString(16);
 }
 
@@ -91,3 +92,18 @@ export function withoutRepeatedInstructions(items: Item[], branch: readonly Bran
   if (!latest || digestItems(EMPTY_DIGEST, latest) !== digestItems(EMPTY_DIGEST, leading)) return items;
   return items.slice(leading.length);
 }
+
+/**
+ * Whether `input` is what the branch's last turn was asked, and that turn broke off: the client asks again, so the
+ * new turn takes the position of the broken one.
+ */
+export function isAskedAgain(input: Item[], branch: readonly BranchTurn[]): boolean {
+  const last = branch.at(-1)?.turn;
+  if (!last || !isBroken(last)) return false;
+  const news = withoutRepeatedInstructions(input, branch.slice(0, -1));
+  return digestItems(EMPTY_DIGEST, news) === digestItems(EMPTY_DIGEST, last.input);
+}
+
+/** The same for a full history that has the digest of the branch: only the input of the broken turn counts in it. */
+export const isHistoryAskedAgain = (last: Turn): boolean =>
+  isBroken(last) && digestItems(EMPTY_DIGEST, last.output) === EMPTY_DIGEST;

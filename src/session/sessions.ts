@@ -16,7 +16,13 @@ import type { Tenant } from '../core/request.ts';
 import type { BranchTurn, PlacedIntent, Session, SessionRef, StateRef } from '../core/turn.ts';
 import type { HistoryUse } from '../core/turn-view.ts';
 import type { Head, HeadRequest, Heads } from './heads.ts';
-import { EMPTY_DIGEST, matchHistory, withoutRepeatedInstructions } from './history.ts';
+import {
+  EMPTY_DIGEST,
+  isAskedAgain,
+  isHistoryAskedAgain,
+  matchHistory,
+  withoutRepeatedInstructions,
+} from './history.ts';
 import { busy, type Lease } from './leases.ts';
 import { repairToolPairs } from './tool-pairs.ts';
 import type { TurnLog } from './turn-log.ts';
@@ -217,9 +223,22 @@ export class Sessions {
     return this.atHead({ ...request, id }, state.ref, async (branch, session) => {
       if (branch.length === 0) return { branch, input: repairToolPairs([], input, true), history: 'started' };
       if (state.history && isFullHistory(input)) return this.followHistory(request, session, branch);
-      const news = withoutRepeatedInstructions(input, branch);
-      return { branch, input: repairToolPairs(branch, news, true), history: 'appended' };
+      const before = await this.beforeBroken(request, branch);
+      const followed = before ?? branch;
+      const news = withoutRepeatedInstructions(input, followed);
+      const repaired = repairToolPairs(followed, news, true);
+      return { branch: followed, input: repaired, history: before ? 'forked' : 'appended' };
     });
+  }
+
+  /** The branch without its last turn, where that turn broke off and is asked again. */
+  private async beforeBroken(
+    { tenant, input, window }: ResumeRequest,
+    branch: readonly BranchTurn[],
+  ): Promise<BranchTurn[] | undefined> {
+    if (!isAskedAgain(input, branch)) return undefined;
+    const { parent } = branch.at(-1)!.turn;
+    return parent === null ? [] : this.parts.heads.branch(tenant, parent, window);
   }
 
   /** Takes the head of a session, for what `follow` makes of the branch that ends there. */
@@ -251,9 +270,12 @@ export class Sessions {
     const head = headBranch.at(-1)!;
     const node = { id: head.turn.id, parent: head.turn.parent, digest: head.digest };
     const atHead = matchHistory(input, [node]);
-    const match = atHead.parent
-      ? atHead
-      : matchHistory(input, await this.parts.log.readTree(tenant, session.id));
+    const isAgain = atHead.shared === input.length && isHistoryAskedAgain(head.turn);
+    const tree = atHead.parent && !isAgain ? [node] : await this.parts.log.readTree(tenant, session.id);
+    const match = matchHistory(
+      input,
+      tree.filter(({ digest }) => !isAgain || digest !== node.digest),
+    );
     const isMatched = match.parent === node.id;
     const branch = isMatched
       ? headBranch
@@ -273,14 +295,45 @@ export class Sessions {
     ]);
     if (within) await this.expectWithin(tenant, within, id);
     // Continuing the head of a session is writing to the session; continuing an older turn is a fork.
-    if (session?.head === id) {
+    if (session && (session.head === id || (await this.brokeOffAfter(id, session)))) {
       const head = await heads.take({ ...request, id: session.id });
-      if (head?.kind === 'leased' && head.session.head === id) return follow(head, input, window);
+      const followed = await this.atResponse(head, request, id).catch((error) => {
+        release(head);
+        throw error;
+      });
+      if (followed) return followed;
       release(head);
     }
     const branch = await heads.branch(tenant, id, window);
     const repaired = repairToolPairs(branch, input, true);
     return { kind: 'beside', id: sessionOf(id), session, parent: id, branch, input: repaired };
+  }
+
+  /** Whether the session's head follows the response and broke off: a request may ask it again. */
+  private async brokeOffAfter(id: TurnId, { tenant, head }: Session): Promise<boolean> {
+    const row = head && (await this.parts.log.readTurn(tenant, head));
+    return row ? row.parent === id && row.state !== 'completed' : false;
+  }
+
+  /** The response as the position of a turn that moves the head; `undefined` where the turn is a fork. */
+  private async atResponse(
+    head: Head | undefined,
+    request: ResumeRequest,
+    id: TurnId,
+  ): Promise<Resumed | undefined> {
+    if (head?.kind !== 'leased') return undefined;
+    const { session, lease } = head;
+    const branch = session.head === id ? head.branch : await this.beforeBroken(request, head.branch);
+    if (!branch || tipOf(branch) !== id) return undefined;
+    const { input, window } = request;
+    const found = {
+      id: session.id,
+      session,
+      parent: id,
+      branch,
+      input: repairToolPairs(branch, input, true),
+    };
+    return { kind: 'head', ...found, lease, from: session.head, window };
   }
 
   private async resumeHeld(
@@ -312,28 +365,6 @@ export class Sessions {
     throw new Fault('conflicting_state', `The response ${responseId(id)} is not part of the named session.`, {
       param: 'previous_response_id',
     });
-  }
-}
-
-function follow(head: Head & { kind: 'leased' }, input: Item[], window: number): Resumed {
-  const { session, branch, lease } = head;
-  try {
-    const repaired = repairToolPairs(branch, input, true);
-    const from = session.head;
-    return {
-      kind: 'head',
-      id: session.id,
-      session,
-      parent: from,
-      branch,
-      input: repaired,
-      lease,
-      from,
-      window,
-    };
-  } catch (error) {
-    lease.release();
-    throw error;
   }
 }
 
