@@ -16,6 +16,7 @@ import { sessionNotFound } from '../session/sessions.ts';
 import { hydratedTurn } from '../session/stored-turn.ts';
 import type { TurnPath } from '../turn/path.ts';
 import { append } from '../turn/start/append.ts';
+import { expectMayKeep } from './keeping.ts';
 
 /** What a conversation begins with. */
 export interface NewConversation {
@@ -40,11 +41,13 @@ export class Conversations {
     return this.path.sessions.find(tenant, ref);
   }
 
-  create(
-    { tenant }: Caller,
+  async create(
+    caller: Caller,
     { items, metadata }: NewConversation,
     identity: RequestIdentity | undefined,
   ): Promise<Once<Session>> {
+    expectMayKeep(caller);
+    const { tenant } = caller;
     const { log, clock, idempotency } = this.path;
     return idempotency.runOnce(identity, tenant, {
       find: async (id) => {
@@ -64,11 +67,13 @@ export class Conversations {
   }
 
   async update(
-    { tenant }: Caller,
+    caller: Caller,
     { id }: Session,
     metadata: Record<string, string>,
     identity: RequestIdentity | undefined,
   ): Promise<Once<Session>> {
+    expectMayKeep(caller);
+    const { tenant } = caller;
     const { log, idempotency } = this.path;
     return idempotency.runOnce(identity, tenant, {
       find: () => log.findSession(tenant, { id }),
@@ -90,10 +95,12 @@ export class Conversations {
 
   /** Appends items without asking a model; resolves to them under their ids. */
   async addItems(
+    caller: Caller,
     session: Session,
     items: Item[],
     identity: RequestIdentity | undefined,
   ): Promise<Once<IdentifiedItem[]>> {
+    expectMayKeep(caller);
     const { result, replayed } = await append({ session, items, identity }, this.path);
     return { result: itemsOf(result).map(({ item }) => item), replayed };
   }

@@ -1,7 +1,7 @@
 import type { TurnId } from '../core/ids.ts';
 import type { Item } from '../core/items.ts';
 import type { Caller, Once, RequestIdentity, Tenant } from '../core/request.ts';
-import { type Ask, type Asked, isBackground, isKept } from '../core/turn.ts';
+import { type Ask, type Asked, isBackground, outlivesClient } from '../core/turn.ts';
 import type { TurnView } from '../core/turn-view.ts';
 import { findTurn } from '../turn/live/find-turn.ts';
 import type { TurnPath } from '../turn/path.ts';
@@ -23,16 +23,18 @@ export class Turns {
 
   /**
    * Starts a turn, or finds the turn that an earlier request with the same identity started. Resolves when the
-   * intent is journaled. A turn that is not kept, or whose policy says `cancel`, stops when its last client
-   * disconnects.
+   * intent is journaled. A turn that does not outlive its client, or whose policy says `cancel`, stops when its
+   * last client disconnects.
    */
   async create({ ask, caller, identity, gone }: TurnRequest): Promise<Once<TurnView>> {
     const input = await this.resolveReferences(caller.tenant, ask.input);
     // A request with a key is kept, so that its outcome can be given again.
     const retention = ask.retention === 'none' && identity?.key !== undefined ? 'key' : ask.retention;
     const request = { ...ask, input, retention };
-    const once = await createTurn({ ask: request, caller, identity }, this.path);
-    const runsOn = isKept(retention) && ask.policy.onDisconnect === 'run_on';
+    // A claim on a key is written to the store.
+    const known = retention === 'forbidden' && identity ? { ...identity, key: undefined } : identity;
+    const once = await createTurn({ ask: request, caller, identity: known }, this.path);
+    const runsOn = outlivesClient(retention) && ask.policy.onDisconnect === 'run_on';
     if (!runsOn && !isBackground(ask.delivery)) once.result.stopWithClient(gone);
     return once;
   }

@@ -10,6 +10,8 @@ export interface Caller {
   key: string;
   /** How the caller's turns meet trouble, unless a request says otherwise. */
   policy: PolicyDefaults;
+  /** Whether anything of the caller's requests may be kept. If not, its turns read sessions and write nothing. */
+  mayKeep: boolean;
   /** The id of the request, as `x-request-id` says. */
   requestId?: string;
 }

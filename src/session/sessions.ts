@@ -13,7 +13,7 @@ import { itemsOf } from '../core/item-positions.ts';
 import { type Item, isFullHistory } from '../core/items.ts';
 import type { TurnPolicy } from '../core/policy.ts';
 import type { Tenant } from '../core/request.ts';
-import type { BranchTurn, PlacedIntent, Session, SessionRef, StateRef } from '../core/turn.ts';
+import type { Ask, BranchTurn, PlacedIntent, Session, SessionRef, StateRef } from '../core/turn.ts';
 import type { HistoryUse } from '../core/turn-view.ts';
 import type { Head, HeadRequest, Heads } from './heads.ts';
 import {
@@ -24,6 +24,7 @@ import {
   withoutRepeatedInstructions,
 } from './history.ts';
 import { busy, type Lease } from './leases.ts';
+import { isInSession } from './stored-turn.ts';
 import { repairToolPairs } from './tool-pairs.ts';
 import type { TurnLog } from './turn-log.ts';
 
@@ -39,6 +40,8 @@ export interface ResumeRequest {
   input: Item[];
   /** How many tokens of history can be of use (`context/assemble.ts`). */
   window: number;
+  /** Whether the turn is kept. One that is not kept reads the session, makes none and takes no lease. */
+  writes: boolean;
   whenBusy: TurnPolicy['whenBusy'];
   /** Milliseconds to wait for the session while others write to it; `Infinity` for a turn that nobody waits for. */
   waitMs: number;
@@ -87,23 +90,33 @@ export class Sessions {
   constructor(private readonly parts: SessionsParts) {}
 
   /**
-   * The session that a turn will belong to: the one that is named, created where that is asked for, or a new one.
-   * Requests that ask for one name at the same time get their answers in the order of asking.
+   * The session that a turn will belong to: the one that is named, created where that is asked for and the turn
+   * `writes`, or a new one. Requests that ask for one name at the same time get their answers in the order of asking.
    */
-  locate(tenant: Tenant, state: StateRef, items: Item[]): SessionId | Promise<SessionId> {
+  locate(
+    tenant: Tenant,
+    { state, input }: Pick<Ask, 'state' | 'input'>,
+    writes: boolean,
+  ): SessionId | Promise<SessionId> {
     if (state.kind === 'none' || state.kind === 'held') return newSessionId(this.parts.clock());
     if (state.kind === 'response') return sessionOf(state.id);
     const { ref, create } = state;
     if ('id' in ref) return ref.id;
+    if (!writes) return this.findForReading(tenant, ref);
     const key = `${tenant}\n${ref.name}`;
     let found = this.named.get(key);
     if (!found) {
-      found = this.findOrCreate(tenant, ref.name, create ? items : undefined);
+      found = this.findOrCreate(tenant, ref.name, create ? input : undefined);
       if (this.named.size >= REMEMBERED) this.named.clear();
       this.named.set(key, found);
       found.catch(() => this.named.delete(key));
     }
     return found;
+  }
+
+  private async findForReading(tenant: Tenant, ref: SessionRef): Promise<SessionId> {
+    const { log, clock } = this.parts;
+    return (await log.findSession(tenant, ref))?.id ?? newSessionId(clock());
   }
 
   private async findOrCreate(tenant: Tenant, name: string, items?: Item[]): Promise<SessionId> {
@@ -122,10 +135,8 @@ export class Sessions {
   async resume(request: ResumeRequest): Promise<Resumed> {
     const { state, input, session: id } = request;
     switch (state.kind) {
-      case 'none': {
-        const repaired = repairToolPairs([], input, true);
-        return { kind: 'stateless', id, session: undefined, parent: null, branch: [], input: repaired };
-      }
+      case 'none':
+        return stateless(id, input);
       case 'session':
         return this.resumeSession(request, state);
       case 'response':
@@ -139,7 +150,7 @@ export class Sessions {
   async expect(tenant: Tenant, state: StateRef): Promise<Session | undefined> {
     if (state.kind === 'none' || state.kind === 'held') return undefined;
     if (state.kind === 'session') return this.find(tenant, state.ref);
-    await this.expectResponse(tenant, state.id);
+    await this.expectResponse(tenant, state.id, state.within);
     return this.parts.log.findSession(tenant, { id: sessionOf(state.id) });
   }
 
@@ -160,19 +171,21 @@ export class Sessions {
   async item(tenant: Tenant, id: string): Promise<Item> {
     const place = parseItemId(id);
     const row = place && (await this.parts.log.readTurn(tenant, place.turn));
-    const [found] = row && !row.deleted ? await this.parts.heads.decode([row]) : [];
+    const [found] = row && isInSession(row) ? await this.parts.heads.decode([row]) : [];
     const at = found && itemsOf(found.turn, row!.hidden).find(({ item }) => item.id === id);
     if (!at) throw new Fault('item_not_found', `Item with id '${id}' not found.`, { param: 'input' });
     return found.turn[at.side === 'i' ? 'input' : 'output'][at.index]!;
   }
 
   /** The right to add items to a session without asking a model; calls may stay open for a later output. */
-  resumeForAppend(tenant: Tenant, id: SessionId, items: Item[], waitMs: number): Promise<Resumed> {
-    const request = { tenant, id, window: APPEND_WINDOW, whenBusy: 'wait', waitMs } as const;
-    return this.atHead(request, { id }, async (branch) => ({
+  async resumeForAppend(tenant: Tenant, id: SessionId, items: Item[], waitMs: number): Promise<Resumed> {
+    const request = { tenant, id, window: APPEND_WINDOW, writes: true, whenBusy: 'wait', waitMs } as const;
+    const resumed = await this.atHead(request, async (branch) => ({
       branch,
       input: repairToolPairs(branch, items, false),
     }));
+    if (!resumed) throw sessionNotFound({ id });
+    return resumed;
   }
 
   /**
@@ -183,7 +196,8 @@ export class Sessions {
     const { tenant, session: id, input } = intent;
     const { parent, moveHead } = intent.position;
     const { heads } = this.parts;
-    const request = { tenant, id, window, whenBusy: 'wait', waitMs: Number.POSITIVE_INFINITY } as const;
+    const waits = { whenBusy: 'wait', waitMs: Number.POSITIVE_INFINITY } as const;
+    const request = { tenant, id, window, writes: true, ...waits };
     const head = moveHead && (await heads.take(request));
     try {
       const branch = parent === null ? [] : await heads.branch(tenant, parent, window);
@@ -218,17 +232,23 @@ export class Sessions {
     return busy(`The session '${ref.name}' was deleted at this moment.`);
   }
 
-  private resumeSession(request: ResumeRequest, state: StateRef & { kind: 'session' }): Promise<Resumed> {
+  private async resumeSession(
+    request: ResumeRequest,
+    { ref, create, history }: StateRef & { kind: 'session' },
+  ): Promise<Resumed> {
     const { input, session: id } = request;
-    return this.atHead({ ...request, id }, state.ref, async (branch, session) => {
+    const resumed = await this.atHead({ ...request, id }, async (branch, session) => {
       if (branch.length === 0) return { branch, input: repairToolPairs([], input, true), history: 'started' };
-      if (state.history && isFullHistory(input)) return this.followHistory(request, session, branch);
+      if (history && isFullHistory(input)) return this.followHistory(request, session, branch);
       const before = await this.beforeBroken(request, branch);
       const followed = before ?? branch;
       const news = withoutRepeatedInstructions(input, followed);
       const repaired = repairToolPairs(followed, news, true);
       return { branch: followed, input: repaired, history: before ? 'forked' : 'appended' };
     });
+    if (resumed) return resumed;
+    if (!request.writes && create && 'name' in ref) return stateless(id, input);
+    throw this.gone(request.tenant, ref);
   }
 
   /** The branch without its last turn, where that turn broke off and is asked again. */
@@ -241,18 +261,21 @@ export class Sessions {
     return parent === null ? [] : this.parts.heads.branch(tenant, parent, window);
   }
 
-  /** Takes the head of a session, for what `follow` makes of the branch that ends there. */
+  /**
+   * Takes the head of a session, for what `follow` makes of the branch that ends there; `undefined` where there is
+   * no such session.
+   */
   private async atHead(
     request: HeadRequest,
-    ref: SessionRef,
     follow: (branch: BranchTurn[], session: Session) => Promise<Pick<Found, 'branch' | 'input' | 'history'>>,
-  ): Promise<Resumed> {
+  ): Promise<Resumed | undefined> {
     const head = await this.parts.heads.take(request);
-    if (!head) throw this.gone(request.tenant, ref);
+    if (!head) return undefined;
     try {
       const { session } = head;
       const followed = await follow(head.branch, session);
       const found = { ...followed, id: session.id, session, parent: tipOf(followed.branch) };
+      if (!request.writes) return { kind: 'beside', ...found };
       if (head.kind === 'seen') return { kind: 'beside', ...found, history: 'forked' };
       return { kind: 'head', ...found, lease: head.lease, from: session.head, window: request.window };
     } catch (error) {
@@ -291,11 +314,11 @@ export class Sessions {
     const { log, heads } = this.parts;
     const [session] = await Promise.all([
       log.findSession(tenant, { id: sessionOf(id) }),
-      this.expectResponse(tenant, id),
+      this.expectResponse(tenant, id, within),
     ]);
     if (within) await this.expectWithin(tenant, within, id);
     // Continuing the head of a session is writing to the session; continuing an older turn is a fork.
-    if (session && (session.head === id || (await this.brokeOffAfter(id, session)))) {
+    if (request.writes && session && (session.head === id || (await this.brokeOffAfter(id, session)))) {
       const head = await heads.take({ ...request, id: session.id });
       const followed = await this.atResponse(head, request, id).catch((error) => {
         release(head);
@@ -340,7 +363,7 @@ export class Sessions {
     { tenant, session: id, input, window, tokensOf }: ResumeRequest,
     { after, turns }: StateRef & { kind: 'held' },
   ): Promise<Resumed> {
-    if (after !== null) await this.expectResponse(tenant, after);
+    if (after !== null) await this.expectResponse(tenant, after, { id: sessionOf(after) });
     const branch = after === null ? [] : await this.parts.heads.branch(tenant, after, window);
     let totalTokens = branch.at(-1)?.totalTokens ?? 0;
     for (const turn of turns) {
@@ -352,9 +375,10 @@ export class Sessions {
     return { kind: 'beside', id, session: undefined, parent: after, branch, input: repaired };
   }
 
-  private async expectResponse(tenant: Tenant, id: TurnId): Promise<void> {
+  /** A response that is kept in its session alone can be continued there alone: by a request that names it. */
+  private async expectResponse(tenant: Tenant, id: TurnId, within?: SessionRef): Promise<void> {
     const row = await this.parts.log.readTurn(tenant, id);
-    if (row && !row.deleted) return;
+    if (row && (within ? isInSession(row) : !row.deleted)) return;
     const message = `Previous response with id '${responseId(id)}' not found.`;
     throw new Fault('previous_response_not_found', message, { param: 'previous_response_id' });
   }
@@ -366,6 +390,12 @@ export class Sessions {
       param: 'previous_response_id',
     });
   }
+}
+
+/** A turn without a history and without a session. */
+function stateless(id: SessionId, input: Item[]): Resumed {
+  const repaired = repairToolPairs([], input, true);
+  return { kind: 'stateless', id, session: undefined, parent: null, branch: [], input: repaired };
 }
 
 function release(head: Head | undefined): void {

@@ -6,6 +6,7 @@ import {
   askedOf,
   type Outcome,
   type PlacedIntent,
+  type Retention,
   type Turn,
   type WaitingIntent,
 } from '../core/turn.ts';
@@ -60,20 +61,25 @@ function storedFields(intent: PlacedIntent) {
     createdAt: _createdAt,
     dialect: _dialect,
     model: _model,
-    retention: _retention,
+    retention,
     metadata: _metadata,
     input: _input,
     settings,
     ...fields
   } = askedOf(intent);
-  return { ...fields, settings: Object.keys(settings).length > 0 ? settings : undefined };
+  return {
+    ...fields,
+    settings: Object.keys(settings).length > 0 ? settings : undefined,
+    // The columns do not tell that a turn is kept in its session alone.
+    retention: retention === 'session' ? retention : undefined,
+  };
 }
 
 const nonEmpty = <T>(list: T[]): T[] | undefined => (list.length > 0 ? list : undefined);
 
 /** A stored turn with references in place of what was offloaded, and its tape. */
 export function decodeTurn(row: TurnRow): { turn: Turn; tape?: Tape } {
-  const { tape, provider, protocol, servedModel, providerId, ...body } = parseBody(row);
+  const { tape, provider, protocol, servedModel, providerId, retention, ...body } = parseBody(row);
   const answeredBy =
     provider === undefined
       ? undefined
@@ -95,7 +101,7 @@ export function decodeTurn(row: TurnRow): { turn: Turn; tape?: Tape } {
     input: body.input ?? [],
     output: body.output ?? [],
     finish: body.finish ?? [],
-    ...(model === '' ? { kind: 'append' } : { kind: 'ask', model, retention: retentionOf(row) }),
+    ...(model === '' ? { kind: 'append' } : { kind: 'ask', model, retention: retention ?? retentionOf(row) }),
   };
   return { turn: turn as Turn, tape };
 }
@@ -106,7 +112,11 @@ function retentionOf({ deleted, listed }: TurnRow) {
   return listed ? ('listed' as const) : ('stored' as const);
 }
 
-type Body = Partial<Outcome> & FlatAnsweredBy & { input?: Item[]; tape?: Tape };
+type Body = Partial<Outcome> &
+  FlatAnsweredBy & { input?: Item[]; tape?: Tape; retention?: Retention & 'session' };
+
+/** Whether the turn is a part of its session, though its id may lead nowhere. */
+export const isInSession = (row: TurnRow): boolean => !row.deleted || parseBody(row).retention === 'session';
 
 function parseBody(row: TurnRow): Body {
   try {

@@ -7,6 +7,7 @@ import {
   askedOf,
   isBackground,
   isKept,
+  outlivesClient,
   turnOf,
   type WaitingIntent,
 } from '../core/turn.ts';
@@ -89,10 +90,10 @@ export async function runTurn(start: Start, path: TurnPath): Promise<void> {
 
 /** Gives the turn its id, and with it its session. */
 async function accept({ ask, caller, identity }: TurnRequest, path: TurnPath): Promise<WaitingIntent> {
-  const located = path.sessions.locate(caller.tenant, ask.state, ask.input);
+  const located = path.sessions.locate(caller.tenant, ask, isKept(ask.retention));
   const session = typeof located === 'string' ? located : await located;
   const createdAt = path.clock();
-  const isDeferrable = isKept(ask.retention) && ask.policy.whenDown === 'defer';
+  const isDeferrable = outlivesClient(ask.retention) && ask.policy.whenDown === 'defer';
   const deferredUntil = isDeferrable ? createdAt + path.settings.deferMs : undefined;
   return {
     ...waitingIntent(ask, caller, session, createdAt),

@@ -5,6 +5,7 @@ import type { GatewayEvent } from '../../core/events.ts';
 import {
   type AppendIntent,
   isBackground,
+  isFetchable,
   isKept,
   isStreamed,
   type Outcome,
@@ -139,7 +140,7 @@ function rowOf(intent: PlacedIntent | AppendIntent, outcome: Outcome, body: stri
     digest: digestItems(digest, outcome.output),
     metadata,
     hidden: [],
-    deleted: retention === 'key',
+    deleted: !isFetchable(retention),
     fingerprint,
     body,
   };

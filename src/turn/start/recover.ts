@@ -1,6 +1,6 @@
 import { Fault } from '../../core/errors.ts';
 import { foldAll, isWhole } from '../../core/fold.ts';
-import { isBackground } from '../../core/turn.ts';
+import { isBackground, outlivesClient } from '../../core/turn.ts';
 import { choose } from '../../routing/choose.ts';
 import type { Unfinished } from '../../session/journal.ts';
 import type { LeaseStore } from '../../session/lease-store.ts';
@@ -63,6 +63,8 @@ async function takeOver(turn: Unfinished, path: TurnPath): Promise<boolean> {
 function runsOn({ intent, deltas }: Unfinished, { clock, settings }: TurnPath): boolean {
   if (isBackground(intent.delivery) || intent.deferredUntil !== undefined) return true;
   if (isWhole(foldAll(deltas), intent.settings.n ?? 1)) return true;
+  // Its client disconnected when the process died.
+  if (!outlivesClient(intent.retention)) return false;
   return settings.recovery === 'rescue' && clock() - intent.createdAt < WORTH_RESCUING_MS;
 }
 

@@ -61,6 +61,7 @@ export async function resume(
           state: intent.state,
           input: intent.input,
           window,
+          writes: isKept(intent.retention),
           whenBusy: intent.policy.whenBusy,
           waitMs: start.by === 'caller' ? path.settings.sessionWaitMs : Number.POSITIVE_INFINITY,
           tokensOf: itemsTokens,
