@@ -17,6 +17,7 @@ import { hydratedTurn } from '../session/stored-turn.ts';
 import type { TurnPath } from '../turn/path.ts';
 import { append } from '../turn/start/append.ts';
 import { expectMayKeep } from './keeping.ts';
+import { resolveReferences } from './references.ts';
 
 /** What a conversation begins with. */
 export interface NewConversation {
@@ -56,11 +57,13 @@ export class Conversations {
         return items.length > 0 && found?.head === null ? undefined : found;
       },
       run: async (claim) => {
+        // Refuses unknown items before there is a session.
+        const resolved = await this.resolved(caller, items);
         const createdAt = clock();
         const id = newSessionId(createdAt);
         await claim(id);
         const session = await log.createSession({ id, tenant, createdAt, metadata, head: null, edits: 0 });
-        if (items.length > 0) await append({ session, items }, this.path);
+        if (items.length > 0) await append({ session, items: resolved }, this.path);
         return session;
       },
     });
@@ -101,7 +104,8 @@ export class Conversations {
     identity: RequestIdentity | undefined,
   ): Promise<Once<IdentifiedItem[]>> {
     expectMayKeep(caller);
-    const { result, replayed } = await append({ session, items, identity }, this.path);
+    const resolved = await this.resolved(caller, items);
+    const { result, replayed } = await append({ session, items: resolved, identity }, this.path);
     return { result: itemsOf(result).map(({ item }) => item), replayed };
   }
 
@@ -135,6 +139,10 @@ export class Conversations {
     const { side, index } = await this.locate(session, id);
     const { turn } = placeOf(id, session);
     await this.path.log.amendTurn(session.tenant, turn, { hide: [`${side}${index}`] });
+  }
+
+  private resolved({ tenant }: Caller, items: Item[]): Promise<Item[]> {
+    return resolveReferences(items, { tenant, param: 'items' }, this.path.sessions);
   }
 
   /** The turns of the active branch in the asked order, beginning with `from` if it is given. */

@@ -1,11 +1,11 @@
 import type { TurnId } from '../core/ids.ts';
-import type { Item } from '../core/items.ts';
 import type { Caller, Once, RequestIdentity, Tenant } from '../core/request.ts';
 import { type Ask, type Asked, isBackground, outlivesClient } from '../core/turn.ts';
 import type { TurnView } from '../core/turn-view.ts';
 import { findTurn } from '../turn/live/find-turn.ts';
 import type { TurnPath } from '../turn/path.ts';
 import { checkTurn, createTurn } from '../turn/run.ts';
+import { resolveReferences } from './references.ts';
 
 /** A request for a turn, in any dialect. */
 export interface TurnRequest {
@@ -27,7 +27,7 @@ export class Turns {
    * last client disconnects.
    */
   async create({ ask, caller, identity, gone }: TurnRequest): Promise<Once<TurnView>> {
-    const input = await this.resolveReferences(caller.tenant, ask.input);
+    const input = await resolveReferences(ask.input, { ...caller, param: 'input' }, this.path.sessions);
     // A request with a key is kept, so that its outcome can be given again.
     const retention = ask.retention === 'none' && identity?.key !== undefined ? 'key' : ask.retention;
     const request = { ...ask, input, retention };
@@ -41,7 +41,7 @@ export class Turns {
 
   /** Throws what `create` would refuse; otherwise returns the turn as it would begin, which does not run. */
   async check(ask: Ask, caller: Caller): Promise<Asked> {
-    const input = await this.resolveReferences(caller.tenant, ask.input);
+    const input = await resolveReferences(ask.input, { ...caller, param: 'input' }, this.path.sessions);
     return checkTurn({ ...ask, input }, caller, this.path);
   }
 
@@ -49,21 +49,4 @@ export class Turns {
   find(tenant: Tenant, id: TurnId): Promise<TurnView | undefined> {
     return findTurn(tenant, id, this.path);
   }
-
-  /** Replaces each `item_reference` by the stored item that it names; `item_not_found` where there is none. */
-  private async resolveReferences(tenant: Tenant, items: Item[]): Promise<Item[]> {
-    if (items.every((item) => referencedId(item) === undefined)) return items;
-    return Promise.all(
-      items.map((item) => {
-        const id = referencedId(item);
-        return id === undefined ? item : this.path.sessions.item(tenant, id);
-      }),
-    );
-  }
-}
-
-/** The id of the stored item that an `item_reference` stands for; `undefined` for any other item. */
-function referencedId(item: Item): string | undefined {
-  const { type, id } = item as { type: string; id?: string };
-  return type === 'item_reference' ? id : undefined;
 }
