@@ -26,9 +26,7 @@ let count = 0;
 beforeAll(async () => {
   provider = startProvider();
   dictated = dictatedProvider();
-  gateway = await testGateway({
-    provider: provider.url,
-  });
+  gateway = await testGateway({ provider: provider.url, env: dictated.env });
 });
 beforeEach(() => {
   provider.reset();
