@@ -138,6 +138,18 @@ describe.each([1, 3, 5])('calls of tools that break off after %i pieces', (piece
     asList((await json(gateway.fetch(`/v1/conversations/${session}/items?order=asc&limit=100`))).data);
 });
 
+test.each(DIALECTS)(
+  'a question stays when every call that should replace a broken one fails, on %s',
+  async (dialect) => {
+    const call = { index: 0, id: 'call_1', function: { name: 'weather', arguments: '{"ci' } };
+    script = (_, nth) => [nth === 1 ? adds({ tool_calls: [call] }) : adds({ role: 'assistant' })];
+    const seen = await ask(dialect, 'groq/call+nothing', { tools: TOOLS[dialect] }, RESTART);
+    expect(seen).toMatchObject({ isWhole: false, restarts: 1, calls: [] });
+    expect(await log()).toEqual(['user: one']);
+    await expectToGoOn();
+  },
+);
+
 test.each(DIALECTS)('text before a tool call stays when the call breaks off, on %s', async (dialect) => {
   const tool_calls = (args: string) => [
     { index: 0, id: 'call_1', function: { name: 'weather', arguments: args } },

@@ -92,8 +92,8 @@ interface Logged extends Pick<TurnRow, 'tokens' | 'totalTokens' | 'digest'> {
 }
 
 /**
- * Writes a turn to the log and ends its journal entry. A turn without output is stored beside the branch: the
- * session goes on as if it had not been asked.
+ * Writes a turn to the log and ends its journal entry. A turn of which readers have seen no output is stored
+ * beside the branch: the session goes on as if it had not been asked.
  */
 export async function appendToLog(
   { intent, outcome, deltas, token, events }: Recording,
@@ -104,14 +104,17 @@ export async function appendToLog(
     ? undefined
     : await offload(recordTape(deltas, outcome), intent, blobs);
   const row = rowOf(intent, outcome, encodeBody(intent, { ...outcome, output }, tape));
-  const hasOutput = outcome.output.length > 0 || outcome.state === 'completed';
-  const move = hasOutput ? intent.position.moveHead : undefined;
+  const wasSeen = outcome.output.length > 0 || outcome.state === 'completed' || deltas.some(isDiscarding);
+  const move = wasSeen ? intent.position.moveHead : undefined;
   const isMoved = await log.commitTurn(row, { move, token, events });
   journal.end(intent.id);
   const { tokens, totalTokens, digest } = row;
   const head = move === undefined ? 'kept' : isMoved ? 'moved' : 'lost';
   return { head, isOffloaded: output !== outcome.output, tokens, totalTokens, digest };
 }
+
+/** A rescue that makes earlier output void: readers have seen that output. */
+const isDiscarding = (delta: Delta): boolean => delta.type === 'attempt' && Boolean(delta.discard?.length);
 
 /** An answer that came in one piece needs no tape: it is played item by item, as it came. */
 function cameWhole(intent: PlacedIntent | AppendIntent, { attempts }: Outcome): boolean {
