@@ -7,6 +7,7 @@ import { hydratedTurn } from '../session/stored-turn.ts';
 import type { ListQuery, TurnRow } from '../session/turn-log.ts';
 import { findTurn } from '../turn/live/find-turn.ts';
 import type { TurnPath } from '../turn/path.ts';
+import { expectMayKeep } from './keeping.ts';
 
 type Parts = Pick<TurnPath, 'log' | 'blobs' | 'live' | 'feed' | 'idempotency'>;
 
@@ -35,6 +36,7 @@ export class Completions {
     metadata: Record<string, string>,
     identity: RequestIdentity | undefined,
   ): Promise<Once<AnsweredTurn>> {
+    expectMayKeep(caller);
     const { log, idempotency } = this.parts;
     await this.listedRow(caller, id);
     const once = await idempotency.runOnce(identity, caller.tenant, {

@@ -16,6 +16,8 @@ import { sessionNotFound } from '../session/sessions.ts';
 import { hydratedTurn } from '../session/stored-turn.ts';
 import type { TurnPath } from '../turn/path.ts';
 import { append } from '../turn/start/append.ts';
+import { expectMayKeep } from './keeping.ts';
+import { resolveReferences } from './references.ts';
 
 /** What a conversation begins with. */
 export interface NewConversation {
@@ -40,11 +42,13 @@ export class Conversations {
     return this.path.sessions.find(tenant, ref);
   }
 
-  create(
-    { tenant }: Caller,
+  async create(
+    caller: Caller,
     { items, metadata }: NewConversation,
     identity: RequestIdentity | undefined,
   ): Promise<Once<Session>> {
+    expectMayKeep(caller);
+    const { tenant } = caller;
     const { log, clock, idempotency } = this.path;
     return idempotency.runOnce(identity, tenant, {
       find: async (id) => {
@@ -53,22 +57,26 @@ export class Conversations {
         return items.length > 0 && found?.head === null ? undefined : found;
       },
       run: async (claim) => {
+        // Refuses unknown items before there is a session.
+        const resolved = await this.resolved(caller, items);
         const createdAt = clock();
         const id = newSessionId(createdAt);
         await claim(id);
         const session = await log.createSession({ id, tenant, createdAt, metadata, head: null, edits: 0 });
-        if (items.length > 0) await append({ session, items }, this.path);
+        if (items.length > 0) await append({ session, items: resolved }, this.path);
         return session;
       },
     });
   }
 
   async update(
-    { tenant }: Caller,
+    caller: Caller,
     { id }: Session,
     metadata: Record<string, string>,
     identity: RequestIdentity | undefined,
   ): Promise<Once<Session>> {
+    expectMayKeep(caller);
+    const { tenant } = caller;
     const { log, idempotency } = this.path;
     return idempotency.runOnce(identity, tenant, {
       find: () => log.findSession(tenant, { id }),
@@ -90,11 +98,14 @@ export class Conversations {
 
   /** Appends items without asking a model; resolves to them under their ids. */
   async addItems(
+    caller: Caller,
     session: Session,
     items: Item[],
     identity: RequestIdentity | undefined,
   ): Promise<Once<IdentifiedItem[]>> {
-    const { result, replayed } = await append({ session, items, identity }, this.path);
+    expectMayKeep(caller);
+    const resolved = await this.resolved(caller, items);
+    const { result, replayed } = await append({ session, items: resolved, identity }, this.path);
     return { result: itemsOf(result).map(({ item }) => item), replayed };
   }
 
@@ -128,6 +139,10 @@ export class Conversations {
     const { side, index } = await this.locate(session, id);
     const { turn } = positionOf(id, session);
     await this.path.log.amendTurn(session.tenant, turn, { hide: [`${side}${index}`] });
+  }
+
+  private resolved({ tenant }: Caller, items: Item[]): Promise<Item[]> {
+    return resolveReferences(items, { tenant, param: 'items' }, this.path.sessions);
   }
 
   /** The turns of the active branch in the asked order, beginning with `from` if it is given. */

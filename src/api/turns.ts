@@ -1,11 +1,11 @@
 import type { TurnId } from '../core/ids.ts';
-import type { Item } from '../core/items.ts';
 import type { Caller, Once, RequestIdentity, Tenant } from '../core/request.ts';
-import { type Ask, type Asked, isBackground, isKept } from '../core/turn.ts';
+import { type Ask, type Asked, isBackground, outlivesClient } from '../core/turn.ts';
 import type { TurnView } from '../core/turn-view.ts';
 import { findTurn } from '../turn/live/find-turn.ts';
 import type { TurnPath } from '../turn/path.ts';
 import { checkTurn, createTurn } from '../turn/run.ts';
+import { resolveReferences } from './references.ts';
 
 /** A request for a turn, in any dialect. */
 export interface TurnRequest {
@@ -23,23 +23,25 @@ export class Turns {
 
   /**
    * Starts a turn, or finds the turn that an earlier request with the same identity started. Resolves when the
-   * intent is journaled. A turn that is not kept, or whose policy says `cancel`, stops when its last client
-   * disconnects.
+   * intent is journaled. A turn that does not outlive its client, or whose policy says `cancel`, stops when its
+   * last client disconnects.
    */
   async create({ ask, caller, identity, gone }: TurnRequest): Promise<Once<TurnView>> {
-    const input = await this.resolveReferences(caller.tenant, ask.input);
+    const input = await resolveReferences(ask.input, { ...caller, param: 'input' }, this.path.sessions);
     // A request with a key is kept, so that its outcome can be given again.
     const retention = ask.retention === 'none' && identity?.key !== undefined ? 'key' : ask.retention;
     const request = { ...ask, input, retention };
-    const once = await createTurn({ ask: request, caller, identity }, this.path);
-    const runsOn = isKept(retention) && ask.policy.onDisconnect === 'run_on';
+    // A claim on a key is written to the store.
+    const known = retention === 'forbidden' && identity ? { ...identity, key: undefined } : identity;
+    const once = await createTurn({ ask: request, caller, identity: known }, this.path);
+    const runsOn = outlivesClient(retention) && ask.policy.onDisconnect === 'run_on';
     if (!runsOn && !isBackground(ask.delivery)) once.result.stopWithClient(gone);
     return once;
   }
 
   /** The turn as it would begin; it does not run. Rejects where `create` would reject. */
   async check(ask: Ask, caller: Caller): Promise<Asked> {
-    const input = await this.resolveReferences(caller.tenant, ask.input);
+    const input = await resolveReferences(ask.input, { ...caller, param: 'input' }, this.path.sessions);
     return checkTurn({ ...ask, input }, caller, this.path);
   }
 
@@ -47,21 +49,4 @@ export class Turns {
   find(tenant: Tenant, id: TurnId): Promise<TurnView | undefined> {
     return findTurn(tenant, id, this.path);
   }
-
-  /** Replaces each `item_reference` by the stored item that it names; `item_not_found` where there is none. */
-  private async resolveReferences(tenant: Tenant, items: Item[]): Promise<Item[]> {
-    if (items.every((item) => referencedId(item) === undefined)) return items;
-    return Promise.all(
-      items.map((item) => {
-        const id = referencedId(item);
-        return id === undefined ? item : this.path.sessions.item(tenant, id);
-      }),
-    );
-  }
-}
-
-/** The id of the stored item that an `item_reference` stands for; `undefined` for any other item. */
-function referencedId(item: Item): string | undefined {
-  const { type, id } = item as { type: string; id?: string };
-  return type === 'item_reference' ? id : undefined;
 }

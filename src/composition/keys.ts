@@ -16,10 +16,10 @@ export async function openKeys(config: Config, keys: KeyStore): Promise<OpenKeys
   const root = await rootKeyHash(config, keys);
   const keyring = new Keyring();
   const reconfigure = (next: Config) => {
-    const rootCaller = { tenant: DEFAULT_TENANT, key: 'root', policy: policyOf(next.turns) };
+    const rootCaller = { tenant: DEFAULT_TENANT, key: 'root', policy: policyOf(next.turns), mayKeep: true };
     const configured = next.keys.map(
-      ({ name, key, tenant, policy }) =>
-        [hashKey(key), { tenant: tenant as Tenant, key: name, policy }] as const,
+      ({ name, key, tenant, policy, keep }) =>
+        [hashKey(key), { tenant: tenant as Tenant, key: name, policy, mayKeep: keep }] as const,
     );
     keyring.replace(new Map([...configured, [root.hash, rootCaller]]));
   };

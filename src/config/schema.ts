@@ -193,6 +193,13 @@ const key = section({
     .meta({
       description: 'Whose sessions the key can use. Keys of one tenant share their sessions.',
     }),
+  keep: flag()
+    .default(true)
+    .meta({
+      description:
+        'False: nothing of the requests of this key is kept. Its turns read sessions, and write nothing. A request ' +
+        'can ask for this by the header `x-clawhold-keep: false`.',
+    }),
   turns: partialSection(policy).prefault({}).meta({
     description: 'How the turns of this key meet trouble, where it differs from the general `turns`.',
   }),

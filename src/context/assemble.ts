@@ -4,8 +4,15 @@ import type { Item } from '../core/items.ts';
 import { openingMessages, openingTurn, ownInstructions } from '../core/opening.ts';
 import type { PromptItem } from '../core/prompt.ts';
 import type { Settings } from '../core/settings.ts';
-import { callIdOf, DistinctIds, isClientOutput, type OpenCall, OpenCalls } from '../core/tool-calls.ts';
-import type { BranchTurn, Opening } from '../core/turn.ts';
+import {
+  callIdOf,
+  DistinctIds,
+  isClientOutput,
+  isHalfCall,
+  type OpenCall,
+  OpenCalls,
+} from '../core/tool-calls.ts';
+import { type BranchTurn, isBroken, type Opening, type Turn } from '../core/turn.ts';
 import { estimateTokens, itemsTokens, toolsTokens } from './tokens.ts';
 
 /** The tokens that one model accepts, and what to do with a history that is larger. */
@@ -150,17 +157,26 @@ function addTurn(items: Entry[], answer: BranchTurn): void {
     items.push({ item, native: turn.inputNatives?.[index], answeredBy });
   });
   turn.output.forEach((item, index) => {
-    if (hidden.includes(`o${index}`)) return;
+    if (hidden.includes(`o${index}`) || isCutAtProvider(item, turn)) return;
     const native = turn.outputNatives?.[index];
     const callId = turn.kind === 'ask' ? turn.callIds?.[index] : undefined;
     items.push({ item, origin, protocol, native, callId, answeredBy, answer });
   });
 }
 
+/** A cut call of a hosted tool has no result, so no provider can use it. */
+const isCutAtProvider = (item: Item, turn: Turn): boolean =>
+  isBroken(turn) &&
+  item.type !== 'message' &&
+  item.type !== 'reasoning' &&
+  (item as { status?: unknown }).status === 'incomplete' &&
+  !isHalfCall(item);
+
 /**
  * A limit or a deletion may separate a call from its output. Providers refuse a call or an output alone, so it is
  * left out. Calls with the same id get different ids, and so do their outputs; the provider that gave the id can be
  * given it again where it was clear which call was meant.
+ * A half call that has an output is sent without arguments (`argumentsOf`).
  */
 function inPairs(items: readonly Entry[]): Entry[] {
   const calls = new OpenCalls();

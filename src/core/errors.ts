@@ -74,6 +74,10 @@ export const ERRORS = {
     'Send the header `Authorization: Bearer <key>`; the root key was shown at the first start.',
   ),
   invalid_key: auth('Check the key for missing characters; ask the operator for a new one if it is lost.'),
+  keeping_forbidden: bad(
+    403,
+    'Use a key whose setting `keep` is not false, or send the content with each request.',
+  ),
   not_found: missing('Check the path and the method against the documentation.'),
   model_not_found: failedCall(
     { lasts: 'final', concerns: 'model' },

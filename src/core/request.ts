@@ -10,6 +10,8 @@ export interface Caller {
   key: string;
   /** What the caller's turns do when something goes wrong, unless the headers of a request say otherwise. */
   policy: PolicyDefaults;
+  /** Whether anything of the caller's requests may be kept. If not, its turns read sessions and write nothing. */
+  mayKeep: boolean;
   /** The id of the request, as in `x-request-id`. */
   requestId?: string;
 }

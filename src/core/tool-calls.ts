@@ -6,6 +6,8 @@ export interface OpenCall {
   call_id: string;
   /** Another call with the same `call_id` was open when this one came. */
   isAmbiguous: boolean;
+  /** See `isHalfCall`. */
+  isHalf: boolean;
   /** The index that `OpenCalls.add` was given with the call. */
   index: number;
 }
@@ -31,6 +33,23 @@ export function callIdOf(item: Item): string | undefined {
   if (isServerRun(item) && CLIENT_CALL.test(item.type)) return undefined;
   const { call_id } = item as { call_id?: unknown };
   return typeof call_id === 'string' ? call_id : undefined;
+}
+
+/**
+ * Whether the item is a call for the client that was cut before it was whole. It needs no output, and a provider
+ * receives it only with the output that the client has sent for it.
+ */
+export const isHalfCall = (item: Item): boolean =>
+  CLIENT_CALL.test(item.type) && (item as { status?: unknown }).status === 'incomplete';
+
+/** Whether a text is a JSON object: arguments of a call that are whole. Nothing can be added to a JSON object. */
+export function isJsonObject(text: string): boolean {
+  try {
+    const value: unknown = JSON.parse(text);
+    return value !== null && typeof value === 'object' && !Array.isArray(value);
+  } catch {
+    return false;
+  }
 }
 
 /** Whether the item is the output of any tool, of a hosted one too. */
@@ -69,12 +88,19 @@ export class OpenCalls {
   add(item: Item, index = 0): OpenCall | undefined {
     const call_id = callIdOf(item);
     if (isOutput(item)) return call_id === undefined ? undefined : this.close(call_id);
-    for (const call of this.abandonedBy(item)) this.calls.splice(this.calls.indexOf(call), 1);
+    for (const call of this.abandonedBy(item)) this.drop(call);
     this.hasOutputs = false;
     if (call_id === undefined) return undefined;
+    // A client may send a half call back with its output: then the half call is there twice.
+    for (const call of this.calls) if (call.isHalf && call.call_id === call_id) this.drop(call);
     const isAmbiguous = this.calls.some((call) => call.call_id === call_id);
-    this.calls.push({ type: item.type, call_id, isAmbiguous, index });
+    this.calls.push({ type: item.type, call_id, isAmbiguous, isHalf: isHalfCall(item), index });
     return undefined;
+  }
+
+  /** The call stays without an output. */
+  drop(call: OpenCall): void {
+    this.calls = this.calls.filter((open) => open !== call);
   }
 
   private close(call_id: string): OpenCall | undefined {

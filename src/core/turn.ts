@@ -17,16 +17,23 @@ export type SessionRef = { id: SessionId } | { name: string };
 
 /** How long, and for whom, a turn is kept. */
 export type Retention =
+  /** Not kept, also not for its idempotency key: it may read a session, and it writes nothing. */
+  | 'forbidden'
   /** Not kept: nothing is written to disk, and the turn stops when its client disconnects. */
   | 'none'
   /** Kept for its idempotency key alone: nothing else can fetch it, and it is erased with the key. */
   | 'key'
+  /** Kept in its session alone: it cannot be fetched by its id, and it ends with its client. */
+  | 'session'
   /** Kept in its session, and fetched by its id. */
   | 'stored'
   /** Stored, and listed as a stored chat completion. */
   | 'listed';
 
-export const isKept = (retention: Retention): boolean => retention !== 'none';
+export const isKept = (retention: Retention): boolean => retention !== 'none' && retention !== 'forbidden';
+
+/** Whether the turn may go on without its client, because its answer can be had later. */
+export const outlivesClient = (retention: Retention): boolean => isKept(retention) && retention !== 'session';
 
 /** Whether the turn can be fetched by its id. */
 export const isFetchable = (retention: Retention): boolean =>
@@ -82,6 +89,10 @@ export type StateRef =
    * turn that is not kept can follow them.
    */
   | { kind: 'held'; after: TurnId | null; turns: readonly Turn[] };
+
+/** Whether the caller named the session that its turn belongs to. */
+export const namesSession = (state: StateRef): boolean =>
+  state.kind === 'session' || (state.kind === 'response' && state.within !== undefined);
 
 /**
  * A request for a turn, parsed: one vocabulary for every dialect. It travels from the dialect's parser to the
@@ -321,6 +332,10 @@ export interface Session {
   /** How often items of its turns were hidden. A branch is still current if `head` and `edits` are unchanged. */
   edits: number;
 }
+
+/** Whether the turn's answer broke off: the turn failed, was cancelled, or ended when the gateway stopped. */
+export const isBroken = ({ state, error }: Pick<Outcome, 'state' | 'error'>): boolean =>
+  state === 'cancelled' || error !== undefined;
 
 /** A turn as part of a branch, with its counts and marks. */
 export interface BranchTurn {

@@ -16,6 +16,8 @@ export interface HeadRequest {
   id: SessionId;
   /** How many tokens of history the turn can use. */
   window: number;
+  /** False: the head is only read, so no lease is taken and there is no wait. */
+  writes: boolean;
   whenBusy: TurnPolicy['whenBusy'];
   /** Milliseconds to wait while other turns write to the session; `Infinity` for a queued or recovered turn. */
   waitMs: number;
@@ -52,12 +54,14 @@ export class Heads {
   constructor(private readonly parts: HeadsParts) {}
 
   /**
-   * The head of a session with its lease; without it where the session is busy and the request asks to fork.
+   * The head of a session with its lease; without it where the request only reads, or where the session is busy
+   * and the request asks to fork.
    * `undefined` where there is no such session; `session_busy` where the wait was too long.
    */
   async take(request: HeadRequest): Promise<Head | undefined> {
-    const { tenant, id, window, whenBusy, waitMs } = request;
+    const { tenant, id, window, writes, whenBusy, waitMs } = request;
     const { leases, leaseStore } = this.parts;
+    if (!writes) return this.look(tenant, id, window);
     if (whenBusy === 'fork' && leases.isBusy(id)) return this.look(tenant, id, window);
     const until = performance.now() + waitMs;
     const leave = await leases.enter(id, waitMs);

@@ -2,8 +2,8 @@ import type { TurnId } from '../core/ids.ts';
 import { contentOf } from '../core/item-content.ts';
 import type { Item } from '../core/items.ts';
 import { leadingInstructions, openingMessages, ownInstructions } from '../core/opening.ts';
-import { callIdOf, isClientOutput } from '../core/tool-calls.ts';
-import type { BranchTurn } from '../core/turn.ts';
+import { callIdOf, isClientOutput, isHalfCall } from '../core/tool-calls.ts';
+import { type BranchTurn, isBroken, type Turn } from '../core/turn.ts';
 import { isClosingOutput } from './tool-pairs.ts';
 import type { TreeNode } from './turn-log.ts';
 
@@ -11,7 +11,7 @@ import type { TreeNode } from './turn-log.ts';
  * Digests of a branch's content. They chain: the digest after an item depends on everything before it, so one
  * comparison tells whether two histories are the same up to this item. Reasoning is left out, because clients
  * of chat completions do not send it back. Opening instructions are left out (the caller does not pass them),
- * because clients change them. Outputs that the gateway wrote to close calls are left out too, because clients
+ * because clients change them. Calls that were cut are left out, because most clients drop them. Outputs that the gateway wrote to close calls are left out too, because clients
  * do not know them. Digests are not secret, and collisions can be made; but a caller can make them only in its
  * own sessions.
  */
@@ -24,7 +24,7 @@ export function digestItems(from: string, items: readonly Item[]): string {
 
 export function digestItem(before: string, item: Item): string {
   if (item.type === 'reasoning' || (item.type === 'message' && item.content.length === 0)) return before;
-  if (item.type !== 'message' && isClosingOutput(item)) return before;
+  if (item.type !== 'message' && (isHalfCall(item) || isClosingOutput(item))) return before;
   return Bun.hash.xxHash64(contentOf(item), BigInt(before === '' ? 0 : `0x${before}`)).toString(16);
 }
 
@@ -114,3 +114,18 @@ export function repeatedQuestion(items: Item[], branch: readonly BranchTurn[]): 
   const isAnswer = calls.some((call) => callIdOf(call) === callIdOf(output));
   return isAnswer && isSame(items.slice(0, question.length), question) ? { asked, rest } : undefined;
 }
+
+/**
+ * Whether a request asks again what the branch's last turn asked, and that turn broke off: the new turn takes the
+ * position of the broken one. `news` is `input` without the opening instructions that the branch has.
+ */
+export function isAskedAgain(input: Item[], news: Item[], branch: readonly BranchTurn[]): boolean {
+  const last = branch.at(-1)?.turn;
+  if (!last || !isBroken(last)) return false;
+  const asked = last.input.slice(ownInstructions(last));
+  return isSame(news, asked) || isSame(input, last.input);
+}
+
+/** The same for a full history that has the digest of the branch: only the input of the broken turn counts in it. */
+export const isHistoryAskedAgain = (last: Turn): boolean =>
+  isBroken(last) && digestItems(EMPTY_DIGEST, last.output) === EMPTY_DIGEST;

@@ -56,9 +56,11 @@ export class Lines {
     if (!seen) return { kind: 'main' };
     if (!mayLeave && continuesHead(asked, seen.branch)) return { kind: 'main', number: seen.main };
     for (;;) {
-      const known = await this.parts.store.readLines(request.tenant, request.session);
+      const stored = await this.parts.store.readLines(request.tenant, request.session);
+      const known = request.writes ? stored : withFirstLine(stored, seen.branch);
       const found = await this.among(asked, known, seen.branch);
       if (found !== undefined) return chosen(found, known, wish);
+      if (!request.writes) return { kind: 'side', number: NOT_ADDED, isNew: true };
       const added = await this.add(asked, known, seen.branch);
       if (added) return added;
     }
@@ -73,8 +75,8 @@ export class Lines {
     wish: LineWish,
     { number, isNew }: ChosenLine & { kind: 'side' },
   ): Promise<Resumed | undefined> {
-    const { tenant, session: id, waitMs } = request;
-    const leave = await this.parts.heads.enterLine(id, number, waitMs);
+    const { tenant, session: id, waitMs, writes } = request;
+    const leave = writes ? await this.parts.heads.enterLine(id, number, waitMs) : () => {};
     try {
       const [session, { main, lines }] = await Promise.all([
         this.parts.log.findSession(tenant, { id }),
@@ -87,11 +89,12 @@ export class Lines {
         const opening = openingOf(request);
         const asked = { request, wish, opening, resends: isFullHistory(request.input) };
         const found = await this.follow(asked, session, number, line);
+        if (!writes) return { kind: 'beside', ...found, id, session, line: number, history: 'side' };
         const lineChange = {
           ...(opening && !isNew && changedOpening(opening, line)),
           tip: { from: line?.tip ?? null, promotes: found.promotes },
         };
-        return { ...found, kind: 'side', id, session, line: number, lineChange, leave, history: 'side' };
+        return { kind: 'side', ...found, id, session, line: number, lineChange, leave, history: 'side' };
       }
     } catch (error) {
       leave();
@@ -191,6 +194,19 @@ export class Lines {
     if (atTip.parent !== null && !isFullHistory(input.slice(atTip.shared))) return atTip;
     return matchHistory(input, await this.parts.log.readTree(tenant, session));
   }
+}
+
+/** A turn that is not kept adds no line; this stands for the number of its line. */
+const NOT_ADDED = -1;
+
+/** The lines of a session, with the first one as `add` would record it. */
+function withFirstLine({ main, lines }: SessionLines, head: readonly BranchTurn[]): SessionLines {
+  if (lines.length > 0) return { main, lines };
+  const sketch = sketchOfBranch(head);
+  return {
+    main,
+    lines: [{ number: 0, opening: writeSketches(sketch ? [sketch] : []), tip: null, digest: '' }],
+  };
 }
 
 /** A line without a tip matches nothing: its digest is empty. */

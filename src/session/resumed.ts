@@ -18,6 +18,8 @@ export interface ResumeRequest {
   instructions?: string;
   /** How many tokens of history the turn can use (`context/assemble.ts`). */
   window: number;
+  /** Whether the turn is kept. One that is not kept reads the session, makes none and takes no lease. */
+  writes: boolean;
   whenBusy: TurnPolicy['whenBusy'];
   /** Milliseconds to wait for the session while other turns write to it; `Infinity` for a queued turn. */
   waitMs: number;

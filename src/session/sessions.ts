@@ -12,12 +12,14 @@ import {
 import { itemsOf } from '../core/item-positions.ts';
 import { type Item, isFullHistory } from '../core/items.ts';
 import type { Tenant } from '../core/request.ts';
-import type { BranchTurn, PlacedIntent, Session, SessionRef, StateRef } from '../core/turn.ts';
+import type { Ask, BranchTurn, PlacedIntent, Session, SessionRef, StateRef } from '../core/turn.ts';
 import type { HistoryUse } from '../core/turn-view.ts';
 import type { Head, HeadRequest, Heads } from './heads.ts';
 import {
   EMPTY_DIGEST,
   type HistoryMatch,
+  isAskedAgain,
+  isHistoryAskedAgain,
   matchHistory,
   repeatedQuestion,
   withoutRepeatedInstructions,
@@ -27,8 +29,9 @@ import type { LineStore } from './line-store.ts';
 import { type ChosenLine, Lines } from './lines.ts';
 import { continued, openingOf } from './openings.ts';
 import type { Found, Resumed, ResumeRequest } from './resumed.ts';
+import { isInSession } from './stored-turn.ts';
 import { repairToolPairs } from './tool-pairs.ts';
-import type { TurnLog, TurnRow } from './turn-log.ts';
+import type { TreeNode, TurnLog, TurnRow } from './turn-log.ts';
 
 /** How many tokens back an added output finds its call. */
 const APPEND_WINDOW = 32_000;
@@ -57,23 +60,34 @@ export class Sessions {
   }
 
   /**
-   * The session that a turn will belong to: the one that is named, created where that is asked for, or a new one.
-   * Requests that ask for one name at the same time get their answers in the order of the requests.
+   * The session that a turn will belong to: the one that is named, created where that is asked for and the turn
+   * `writes`, or a new one. Requests that ask for one name at the same time get their answers in the order of the
+   * requests.
    */
-  locate(tenant: Tenant, state: StateRef, items: Item[]): SessionId | Promise<SessionId> {
+  locate(
+    tenant: Tenant,
+    { state, input }: Pick<Ask, 'state' | 'input'>,
+    writes: boolean,
+  ): SessionId | Promise<SessionId> {
     if (state.kind === 'none' || state.kind === 'held') return newSessionId(this.parts.clock());
     if (state.kind === 'response') return sessionOf(state.id);
     const { ref, create } = state;
     if ('id' in ref) return ref.id;
+    if (!writes) return this.findForReading(tenant, ref);
     const key = `${tenant}\n${ref.name}`;
     let found = this.named.get(key);
     if (!found) {
-      found = this.findOrCreate(tenant, ref.name, create ? items : undefined);
+      found = this.findOrCreate(tenant, ref.name, create ? input : undefined);
       if (this.named.size >= REMEMBERED) this.named.clear();
       this.named.set(key, found);
       found.catch(() => this.named.delete(key));
     }
     return found;
+  }
+
+  private async findForReading(tenant: Tenant, ref: SessionRef): Promise<SessionId> {
+    const { log, clock } = this.parts;
+    return (await log.findSession(tenant, ref))?.id ?? newSessionId(clock());
   }
 
   private async findOrCreate(tenant: Tenant, name: string, items?: Item[]): Promise<SessionId> {
@@ -92,13 +106,8 @@ export class Sessions {
   async resume(request: ResumeRequest): Promise<Resumed> {
     const { state, input, session: id } = request;
     switch (state.kind) {
-      case 'none': {
-        const repaired = repairToolPairs([], input, true);
-        return {
-          ...{ kind: 'stateless', id, session: undefined, parent: null, branch: [], line: 0 },
-          input: repaired,
-        };
-      }
+      case 'none':
+        return stateless(id, input);
       case 'session':
         return this.resumeSession(request, state);
       case 'response':
@@ -112,7 +121,7 @@ export class Sessions {
   async expect(tenant: Tenant, state: StateRef): Promise<Session | undefined> {
     if (state.kind === 'none' || state.kind === 'held') return undefined;
     if (state.kind === 'session') return this.find(tenant, state.ref);
-    await this.expectResponse(tenant, state.id);
+    await this.expectResponse(tenant, state.id, state.within);
     return this.parts.log.findSession(tenant, { id: sessionOf(state.id) });
   }
 
@@ -129,24 +138,31 @@ export class Sessions {
     if (name !== undefined) this.forgetName(tenant, name);
   }
 
-  /** One stored item by its id; `item_not_found` where there is none that may be seen. */
-  async item(tenant: Tenant, id: string): Promise<Item> {
+  /**
+   * A copy of one stored item by its id, without an id of ours: at its new position it gets another one.
+   * `item_not_found`, with the request field `param`, where there is none that may be seen.
+   */
+  async item(tenant: Tenant, id: string, param: string): Promise<Item> {
     const place = parseItemId(id);
     const row = place && (await this.parts.log.readTurn(tenant, place.turn));
-    const [found] = row && !row.deleted ? await this.parts.heads.decode([row]) : [];
+    const [found] = row && isInSession(row) ? await this.parts.heads.decode([row]) : [];
     const at = found && itemsOf(found.turn, row!.hidden).find(({ item }) => item.id === id);
-    if (!at) throw new Fault('item_not_found', `Item with id '${id}' not found.`, { param: 'input' });
-    return found.turn[at.side === 'i' ? 'input' : 'output'][at.index]!;
+    if (!at) throw new Fault('item_not_found', `Item with id '${id}' not found.`, { param });
+    const item = found.turn[at.side === 'i' ? 'input' : 'output'][at.index]!;
+    const { id: own, ...copy } = item;
+    return own !== undefined && parseItemId(own) ? (copy as Item) : item;
   }
 
   /** The right to add items to a session without asking a model; calls may stay open for a later output. */
-  resumeForAppend(tenant: Tenant, id: SessionId, items: Item[], waitMs: number): Promise<Resumed> {
-    const request = { tenant, id, window: APPEND_WINDOW, whenBusy: 'wait', waitMs } as const;
-    return this.atHead(request, { id }, async (branch) => ({
+  async resumeForAppend(tenant: Tenant, id: SessionId, items: Item[], waitMs: number): Promise<Resumed> {
+    const request = { tenant, id, window: APPEND_WINDOW, writes: true, whenBusy: 'wait', waitMs } as const;
+    const resumed = await this.atHead(request, async (branch) => ({
       branch,
       input: repairToolPairs(branch, items, false),
       opening: branch.at(-1)?.turn.opening,
     }));
+    if (!resumed) throw sessionNotFound({ id });
+    return resumed;
   }
 
   /**
@@ -157,7 +173,8 @@ export class Sessions {
     const { tenant, session: id, input } = intent;
     const { parent, moveHead, line = 0, lineChange, opening, resent } = intent.position;
     const { heads } = this.parts;
-    const request = { tenant, id, window, whenBusy: 'wait', waitMs: Number.POSITIVE_INFINITY } as const;
+    const waits = { whenBusy: 'wait', waitMs: Number.POSITIVE_INFINITY } as const;
+    const request = { tenant, id, window, writes: true, ...waits };
     const head = moveHead && (await heads.take(request));
     try {
       const branch = parent === null ? [] : await heads.branch(tenant, parent, window);
@@ -216,7 +233,7 @@ export class Sessions {
   ): Promise<Resumed | undefined> {
     const { session: id, input, turn } = request;
     const opening = state.line && openingOf(request);
-    const resumed = await this.atHead({ ...request, id }, state.ref, async (branch, session) => {
+    const resumed = await this.atHead({ ...request, id }, async (branch, session) => {
       const join = (onto: BranchTurn[], news: Item[]) => ({
         branch: onto,
         ...continued({ turn, branch: onto, news, opening, startsLine: onto.length === 0 }),
@@ -227,6 +244,8 @@ export class Sessions {
         : withoutRepeatedInstructions(input, branch);
       if (branch.length === 0) return { ...join([], news), lineChange, history: 'started' };
       const resent = (state.history && isFullHistory(input)) || keepsItself(state, branch);
+      const before = resent ? undefined : await this.beforeBroken(request, news, branch);
+      if (before) return { ...join(before, news), lineChange, history: 'forked' };
       if (!resent) {
         const added = repeatedQuestion(news, branch)?.rest ?? news;
         return { ...join(branch, added), lineChange, history: 'appended' };
@@ -235,24 +254,42 @@ export class Sessions {
       const added = rest ?? input.slice(Math.max(shared, opening?.messages.length ?? 0));
       return { ...join(onto, added), lineChange, resent: true, history };
     });
+    if (!resumed) {
+      if (!request.writes && state.create && 'name' in state.ref) return stateless(id, input);
+      throw this.gone(request.tenant, state.ref);
+    }
     if (number === undefined || number === resumed.line) return resumed;
     release(resumed);
     return undefined;
   }
 
-  /** Takes the head of a session. `follow` decides from its branch what the turn continues and adds. */
+  /** The branch without its last turn, where that turn broke off and is asked again. */
+  private async beforeBroken(
+    { tenant, input, window }: ResumeRequest,
+    news: Item[],
+    branch: readonly BranchTurn[],
+  ): Promise<BranchTurn[] | undefined> {
+    if (!isAskedAgain(input, news, branch)) return undefined;
+    const { parent } = branch.at(-1)!.turn;
+    return parent === null ? [] : this.parts.heads.branch(tenant, parent, window);
+  }
+
+  /**
+   * Takes the head of a session. `follow` decides from its branch what the turn continues and adds. `undefined`
+   * where there is no such session.
+   */
   private async atHead(
     request: HeadRequest,
-    ref: SessionRef,
     follow: (branch: BranchTurn[], session: Session) => Promise<Followed>,
-  ): Promise<Resumed> {
+  ): Promise<Resumed | undefined> {
     const head = await this.parts.heads.take(request);
-    if (!head) throw this.gone(request.tenant, ref);
+    if (!head) return undefined;
     try {
       const { session } = head;
       const followed = await follow(head.branch, session);
       const line = session.main ?? 0;
       const found = { ...followed, id: session.id, session, line, parent: tipOf(followed.branch) };
+      if (!request.writes) return { kind: 'beside', ...found, lineChange: undefined };
       if (head.kind === 'seen') return { kind: 'beside', ...found, lineChange: undefined, history: 'forked' };
       return { kind: 'head', ...found, lease: head.lease, from: session.head, window: request.window };
     } catch (error) {
@@ -273,9 +310,11 @@ export class Sessions {
     const head = headBranch.at(-1)!;
     const node = { id: head.turn.id, digest: head.digest, line: session.main ?? 0 };
     const atHead = matchHistory(input, [node]);
-    const match: HistoryMatch = atHead.parent
-      ? atHead
-      : matchHistory(input, await this.parts.log.readTree(tenant, session.id));
+    const isAgain = atHead.shared === input.length && isHistoryAskedAgain(head.turn);
+    const match: HistoryMatch =
+      atHead.parent && !isAgain
+        ? atHead
+        : matchHistory(input, await this.treeWithout(isAgain ? head : undefined, session));
     const { parent, shared } = match;
     const repeated = parent && repeatedQuestion(input.slice(shared), headBranch);
     if (parent === node.id || (repeated && parent === repeated.asked.turn.parent)) {
@@ -286,18 +325,28 @@ export class Sessions {
     return { onto, shared, history: 'forked' };
   }
 
+  /** The turns of a session; without the broken turn `again`, which the client asks again. */
+  private async treeWithout(again: BranchTurn | undefined, { tenant, id }: Session): Promise<TreeNode[]> {
+    const tree = await this.parts.log.readTree(tenant, id);
+    return again ? tree.filter(({ digest }) => digest !== again.digest) : tree;
+  }
+
   private async resumeResponse(request: ResumeRequest, id: TurnId, within?: SessionRef): Promise<Resumed> {
     const { tenant, input, window } = request;
     const { log, heads } = this.parts;
     const [session, row] = await Promise.all([
       log.findSession(tenant, { id: sessionOf(id) }),
-      this.expectResponse(tenant, id),
+      this.expectResponse(tenant, id, within),
     ]);
     if (within) await this.expectWithin(tenant, within, id);
     // A turn that continues the head writes to the session; a turn that continues an older turn is a fork.
-    if (session?.head === id) {
+    if (request.writes && session && (session.head === id || (await this.brokeOffAfter(id, session)))) {
       const head = await heads.take({ ...request, id: session.id });
-      if (head?.kind === 'leased' && head.session.head === id) return follow(head, input, window);
+      const followed = await this.atResponse(head, request, id).catch((error) => {
+        release(head);
+        throw error;
+      });
+      if (followed) return followed;
       release(head);
     }
     const branch = await heads.branch(tenant, id, window);
@@ -310,11 +359,40 @@ export class Sessions {
     };
   }
 
+  /** Whether the session's head follows the response and broke off: a request may ask it again. */
+  private async brokeOffAfter(id: TurnId, { tenant, head }: Session): Promise<boolean> {
+    const row = head && (await this.parts.log.readTurn(tenant, head));
+    return row ? row.parent === id && row.state !== 'completed' : false;
+  }
+
+  /** The response as the position of a turn that moves the head; `undefined` where the turn is a fork. */
+  private async atResponse(
+    head: Head | undefined,
+    request: ResumeRequest,
+    id: TurnId,
+  ): Promise<Resumed | undefined> {
+    if (head?.kind !== 'leased') return undefined;
+    const { session, lease } = head;
+    const { input, window } = request;
+    const branch = session.head === id ? head.branch : await this.beforeBroken(request, input, head.branch);
+    if (!branch || tipOf(branch) !== id) return undefined;
+    const found = {
+      id: session.id,
+      session,
+      parent: id,
+      branch,
+      input: repairToolPairs(branch, input, true),
+      line: session.main ?? 0,
+      opening: branch.at(-1)?.turn.opening,
+    };
+    return { kind: 'head', ...found, lease, from: session.head, window };
+  }
+
   private async resumeHeld(
     { tenant, session: id, input, window, tokensOf }: ResumeRequest,
     { after, turns }: StateRef & { kind: 'held' },
   ): Promise<Resumed> {
-    if (after !== null) await this.expectResponse(tenant, after);
+    if (after !== null) await this.expectResponse(tenant, after, { id: sessionOf(after) });
     const branch = after === null ? [] : await this.parts.heads.branch(tenant, after, window);
     let totalTokens = branch.at(-1)?.totalTokens ?? 0;
     for (const turn of turns) {
@@ -330,9 +408,10 @@ export class Sessions {
     };
   }
 
-  private async expectResponse(tenant: Tenant, id: TurnId): Promise<TurnRow> {
+  /** A response that is kept in its session alone can be continued there alone: by a request that names it. */
+  private async expectResponse(tenant: Tenant, id: TurnId, within?: SessionRef): Promise<TurnRow> {
     const row = await this.parts.log.readTurn(tenant, id);
-    if (row && !row.deleted) return row;
+    if (row && (within ? isInSession(row) : !row.deleted)) return row;
     const message = `Previous response with id '${responseId(id)}' not found.`;
     throw new Fault('previous_response_not_found', message, { param: 'previous_response_id' });
   }
@@ -364,28 +443,10 @@ function keepsItself({ line }: StateRef & { kind: 'session' }, branch: readonly 
   return line?.isAgent === true && branch.at(-1)?.turn.resent === true;
 }
 
-function follow(head: Head & { kind: 'leased' }, input: Item[], window: number): Resumed {
-  const { session, branch, lease } = head;
-  try {
-    const repaired = repairToolPairs(branch, input, true);
-    const from = session.head;
-    return {
-      kind: 'head',
-      id: session.id,
-      session,
-      parent: from,
-      branch,
-      input: repaired,
-      line: session.main ?? 0,
-      opening: branch.at(-1)?.turn.opening,
-      lease,
-      from,
-      window,
-    };
-  } catch (error) {
-    lease.release();
-    throw error;
-  }
+/** A turn without a history and without a session. */
+function stateless(id: SessionId, input: Item[]): Resumed {
+  const repaired = repairToolPairs([], input, true);
+  return { kind: 'stateless', id, session: undefined, parent: null, branch: [], line: 0, input: repaired };
 }
 
 function release(head: Head | Resumed | undefined): void {

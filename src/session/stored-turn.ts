@@ -7,6 +7,7 @@ import {
   notesOf,
   type Outcome,
   type PlacedIntent,
+  type Retention,
   type RunFields,
   type Turn,
   type WaitingIntent,
@@ -64,7 +65,7 @@ function storedFields(intent: PlacedIntent) {
     createdAt: _createdAt,
     dialect: _dialect,
     model: _model,
-    retention: _retention,
+    retention,
     metadata: _metadata,
     input: _input,
     kind: _kind,
@@ -86,14 +87,19 @@ function storedFields(intent: PlacedIntent) {
   } = intent;
   // Does not compile while a run field is missing from the list above.
   const stored: typeof fields & { [Field in RunFields]?: never } = fields;
-  return { ...stored, settings: Object.keys(settings).length > 0 ? settings : undefined };
+  return {
+    ...stored,
+    settings: Object.keys(settings).length > 0 ? settings : undefined,
+    // The columns do not tell that a turn is kept in its session alone.
+    retention: retention === 'session' ? retention : undefined,
+  };
 }
 
 const nonEmpty = <T>(list: T[]): T[] | undefined => (list.length > 0 ? list : undefined);
 
 /** A stored turn with references to its offloaded content, and its tape. */
 export function decodeTurn(row: TurnRow): { turn: Turn; tape?: Tape } {
-  const { tape, provider, protocol, servedModel, providerId, ...body } = parseBody(row);
+  const { tape, provider, protocol, servedModel, providerId, retention, ...body } = parseBody(row);
   const answeredBy =
     provider === undefined
       ? undefined
@@ -115,7 +121,7 @@ export function decodeTurn(row: TurnRow): { turn: Turn; tape?: Tape } {
     input: body.input ?? [],
     output: body.output ?? [],
     finish: body.finish ?? [],
-    ...(model === '' ? { kind: 'append' } : { kind: 'ask', model, retention: retentionOf(row) }),
+    ...(model === '' ? { kind: 'append' } : { kind: 'ask', model, retention: retention ?? retentionOf(row) }),
   };
   return { turn: turn as Turn, tape };
 }
@@ -127,7 +133,15 @@ function retentionOf({ deleted, listed }: TurnRow) {
 }
 
 type Body = Partial<Outcome> &
-  FlatAnsweredBy & { input?: Item[]; inputNatives?: Record<number, unknown>; tape?: Tape };
+  FlatAnsweredBy & {
+    input?: Item[];
+    inputNatives?: Record<number, unknown>;
+    tape?: Tape;
+    retention?: Retention & 'session';
+  };
+
+/** Whether the turn is a part of its session, though its id may lead nowhere. */
+export const isInSession = (row: TurnRow): boolean => !row.deleted || parseBody(row).retention === 'session';
 
 function parseBody(row: TurnRow): Body {
   try {

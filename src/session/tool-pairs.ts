@@ -1,12 +1,12 @@
 import { Fault } from '../core/errors.ts';
 import type { Item } from '../core/items.ts';
-import { callIdOf, isClientOutput, type OpenCall, OpenCalls } from '../core/tool-calls.ts';
+import { callIdOf, isClientOutput, isHalfCall, type OpenCall, OpenCalls } from '../core/tool-calls.ts';
 import type { BranchTurn } from '../core/turn.ts';
 
 /**
  * Invariant: every branch can be sent to every provider, also after a failure of the client, the provider or
- * the gateway. Each call whose output the client sends has exactly one output before the conversation moves
- * on. Each reasoning item is followed by a message or call of the model, or is marked `incomplete`. Outputs that a
+ * the gateway. Each whole call whose output the client sends has exactly one output before the conversation moves
+ * on. A call that was cut (`isHalfCall`) has at most one: providers do not see it without. Each reasoning item is followed by a message or call of the model, or is marked `incomplete`. Outputs that a
  * client leaves out are recorded in the session, so that every reader sees what was added. `context/assemble.ts`
  * ensures the same where a deletion or a limit later separates items.
  */
@@ -15,7 +15,7 @@ import type { BranchTurn } from '../core/turn.ts';
  * The input of a turn after `branch` (the end of a branch), with its tool pairs repaired. Returns `input`
  * itself where it needs no repair.
  *
- * - A call without an output gets a closing output, which says that there is none.
+ * - A whole call without an output gets a closing output, which says that there is none.
  * - An output after the message that moves the conversation on is moved before this message.
  * - An output that the branch already has, with the same content, is left out.
  * - An output that comes after its call was closed follows a copy of the call.
@@ -43,7 +43,8 @@ export function repairToolPairs(branch: readonly BranchTurn[], input: Item[], an
     for (const call of open) {
       const index = outputIndex(input, call, from, moved);
       if (index !== -1) moved.add(index);
-      add(input[index] ?? closingOutput(call));
+      if (index === -1 && call.isHalf) calls.drop(call);
+      else add(input[index] ?? closingOutput(call));
     }
   };
   let earlier: Earlier | undefined;
@@ -136,10 +137,10 @@ function earlierOn(branch: readonly BranchTurn[]): Earlier {
   return { outputs: items.filter(isClientOutput), unanswered: [...unanswered] };
 }
 
-/** An item without the fields that differ each time it is sent. */
+/** An item without the fields that differ each time it is sent. The status of a half call belongs to its content. */
 function contentOf(item: Item): Item {
-  const { id: _, status: __, ...rest } = item as Item & { id?: string; status?: string };
-  return rest as Item;
+  const { id: _, status, ...rest } = item as Item & { id?: string; status?: string };
+  return (isHalfCall(item) ? { ...rest, status } : rest) as Item;
 }
 
 /** Removes the call of an output from `unanswered` and returns it. */

@@ -33,7 +33,10 @@ export interface TurnRow {
   metadata: Record<string, string>;
   /** Items deleted by the caller, as `i0`, `o2`; views leave them out. */
   hidden: string[];
-  /** The turn cannot be fetched or continued by its id: its caller deleted it, or it is kept for its key alone. */
+  /**
+   * The turn cannot be fetched or continued by its id: its caller deleted it, or it is kept for its key or its
+   * session alone.
+   */
   deleted: boolean;
   /**
    * Of the request, where its client may send it again: 16 hexadecimal digits. Written with the turn and never

@@ -1,7 +1,15 @@
 import { faultOf } from '../core/errors.ts';
 import { newSessionId, newTurnId, type SessionId, type TurnId } from '../core/ids.ts';
 import type { Caller, Once, RequestIdentity } from '../core/request.ts';
-import { type Ask, type Asked, isBackground, isKept, turnOf, type WaitingIntent } from '../core/turn.ts';
+import {
+  type Ask,
+  type Asked,
+  isBackground,
+  isKept,
+  outlivesClient,
+  turnOf,
+  type WaitingIntent,
+} from '../core/turn.ts';
 import { choose } from '../routing/choose.ts';
 import { answer } from './answer/answer.ts';
 import { largestWindow } from './answer/prompt.ts';
@@ -82,10 +90,10 @@ export async function runTurn(start: Start, path: TurnPath): Promise<void> {
 
 /** Gives the turn its id, and with it its session. */
 async function accept({ ask, caller, identity }: TurnRequest, path: TurnPath): Promise<WaitingIntent> {
-  const located = path.sessions.locate(caller.tenant, ask.state, ask.input);
+  const located = path.sessions.locate(caller.tenant, ask, isKept(ask.retention));
   const session = typeof located === 'string' ? located : await located;
   const createdAt = path.clock();
-  const isDeferrable = isKept(ask.retention) && ask.policy.whenDown === 'defer';
+  const isDeferrable = outlivesClient(ask.retention) && ask.policy.whenDown === 'defer';
   const deferredUntil = isDeferrable ? createdAt + path.settings.deferMs : undefined;
   return waitingIntent({ ask, caller, identity }, session, createdAt, deferredUntil);
 }

@@ -334,9 +334,10 @@ describe('with `store: false`', () => {
     const headers = { 'x-session-id': 'socket-aside' };
     const socket = await open({ headers });
     await socket.ask({ model: 'groq/recall', input: 'one' });
+    const reading = await open({ headers: { ...headers, 'x-clawhold-keep': 'false' } });
     const body = { model: 'groq/recall', store: false };
-    const aside = await socket.ask({ ...body, input: 'two' });
-    const further = await socket.ask({ ...body, input: 'three', previous_response_id: aside.id });
+    const aside = await reading.ask({ ...body, input: 'two' });
+    const further = await reading.ask({ ...body, input: 'three', previous_response_id: aside.id });
     expect(responseText(further)).toBe('I have heard: "one" | "two" | "three"');
     expect(responseText(await socket.ask({ model: 'groq/recall', input: 'four' }))).toBe(
       'I have heard: "one" | "four"',

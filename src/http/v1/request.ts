@@ -267,3 +267,12 @@ export function policyOf(
   // Every word was checked against the words of its field.
   return { ...policy, whenBroken: policy.whenBroken ?? whenBroken, ...fromHeaders } as TurnPolicy;
 }
+
+const KEEP = 'x-clawhold-keep';
+
+/** Whether the request may be kept: the key and the header `x-clawhold-keep` must both allow it. */
+export function mayKeep(headers: Headers, caller: Caller): boolean {
+  const word = headers.get(KEEP) ?? 'true';
+  if (word !== 'true' && word !== 'false') throw invalid(KEEP, 'true or false');
+  return caller.mayKeep && word === 'true';
+}

@@ -8,7 +8,7 @@ import { Cancelled, type Receipt, type TurnView } from '../../core/turn-view.ts'
 import { dollars } from '../../core/usage.ts';
 import type { Dialect, ParseContext, StreamWriter } from '../dialect.ts';
 import type { Handler, Route, SettingsSource } from '../route.ts';
-import { identityOf, policyOf, readBody } from './request.ts';
+import { identityOf, mayKeep, policyOf, readBody } from './request.ts';
 
 /** Asking for a turn and answering with it, once for all dialects. */
 
@@ -51,12 +51,20 @@ function createTurn(dialect: Dialect, { turns }: Pick<Api, 'turns'>, settings: S
 
 /** A body in a dialect as an ask. */
 export function askOf(dialect: Dialect, body: Record<string, unknown>, context: ParseContext): Ask {
-  return {
+  const { headers, caller } = context;
+  const ask: Ask = {
     ...takeCacheMarks(dialect.parse(body, context)),
     dialect: dialect.name,
     vocabulary: dialect.protocol,
-    policy: policyOf(context.headers, context.caller, dialect.whenBroken),
+    policy: policyOf(headers, caller, dialect.whenBroken),
   };
+  return mayKeep(headers, caller) ? ask : unkept(ask);
+}
+
+function unkept(ask: Ask): Ask {
+  if (!isBackground(ask.delivery)) return { ...ask, retention: 'forbidden' };
+  const message = '`background`: the answer has to be fetched later, and this request must not be kept.';
+  throw new Fault('invalid_request', message, { param: 'background' });
 }
 
 /**
@@ -84,6 +92,7 @@ export async function begunOnce(once: Once<TurnView>): Promise<void> {
 export function turnHeaders({ result: view, replayed }: Once<TurnView>): Record<string, string> {
   const headers: Record<string, string> = view.receipt ? receiptHeaders(view.receipt) : {};
   if (isFetchable(view.retention)) headers['x-clawhold-response-id'] = responseId(view.asked.id);
+  else headers['x-clawhold-kept'] = view.retention === 'session' ? 'session' : 'none';
   if (view.session) headers['x-clawhold-session-id'] = conversationId(view.session.id);
   if (replayed) headers['x-clawhold-replayed'] = 'true';
   return headers;

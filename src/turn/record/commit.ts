@@ -5,6 +5,7 @@ import type { GatewayEvent } from '../../core/events.ts';
 import {
   type AppendIntent,
   isBackground,
+  isFetchable,
   isKept,
   isStreamed,
   type Outcome,
@@ -92,8 +93,8 @@ interface Logged extends Pick<TurnRow, 'tokens' | 'totalTokens' | 'digest'> {
 }
 
 /**
- * Writes a turn to the log and ends its journal entry. A turn without output is stored beside the branch:
- * later turns do not follow it.
+ * Writes a turn to the log and ends its journal entry. A turn of which readers have seen no output is stored
+ * beside the branch: later turns do not follow it.
  */
 export async function appendToLog(
   { intent, outcome, deltas, token, events }: Recording,
@@ -103,18 +104,21 @@ export async function appendToLog(
   const tape = cameWhole(intent, outcome)
     ? undefined
     : await offload(recordTape(deltas, outcome), intent, blobs);
-  const hasOutput = outcome.output.length > 0 || outcome.state === 'completed';
+  const wasSeen = outcome.output.length > 0 || outcome.state === 'completed' || deltas.some(isDiscarding);
   const { moveHead, line = 0, lineChange } = intent.position;
   const body = encodeBody(intent, { ...outcome, output }, tape);
-  const row = rowOf(intent, outcome, body, hasOutput ? line : null);
-  const move = hasOutput ? moveHead : undefined;
-  const change = hasOutput ? lineChange : undefined;
+  const row = rowOf(intent, outcome, body, wasSeen ? line : null);
+  const move = wasSeen ? moveHead : undefined;
+  const change = wasSeen ? lineChange : undefined;
   const isMoved = await log.commitTurn(row, { move, line: change, token, events });
   journal.end(intent.id);
   const { tokens, totalTokens, digest } = row;
   const head = move === undefined ? 'kept' : isMoved ? 'moved' : 'lost';
   return { head, isOffloaded: output !== outcome.output, tokens, totalTokens, digest };
 }
+
+/** A rescue that makes earlier output void: readers have seen that output. */
+const isDiscarding = (delta: Delta): boolean => delta.type === 'attempt' && Boolean(delta.discard?.length);
 
 /** An answer that was not streamed needs no tape: a replay gives its items one after another. */
 function cameWhole(intent: PlacedIntent | AppendIntent, { attempts }: Outcome): boolean {
@@ -149,7 +153,7 @@ function rowOf(
     line,
     metadata,
     hidden: [],
-    deleted: retention === 'key',
+    deleted: !isFetchable(retention),
     fingerprint,
     body,
   };

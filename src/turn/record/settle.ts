@@ -3,6 +3,7 @@ import { faultOf } from '../../core/errors.ts';
 import type { BrokenOff, Called, Folded, FoldedItem } from '../../core/fold.ts';
 import { itemId, type TurnId } from '../../core/ids.ts';
 import type { Item } from '../../core/items.ts';
+import { isJsonObject } from '../../core/tool-calls.ts';
 import type { AnsweredBy, Attempt, Outcome } from '../../core/turn.ts';
 import { Cancelled } from '../../core/turn-view.ts';
 import { type NanoDollars, nanoDollars, type Price, type Usage } from '../../core/usage.ts';
@@ -176,17 +177,20 @@ function alternatesOf(items: FoldedItem[]): Item[][] | undefined {
   return alternates.length > 0 ? alternates : undefined;
 }
 
-/** An item as it is stored. Only text and reasoning are stored unfinished: half a tool call cannot be used. */
+/** An item as it is stored; `undefined` for a message or a thought that was cut before it had any content. */
 function settledItem(entry: FoldedItem): FoldedItem | undefined {
   const { item, done } = entry;
-  if (done)
-    return item.type === 'message' && !item.status
-      ? { ...entry, item: { ...item, status: 'completed' } }
-      : entry;
-  if (item.type === 'message' && item.content.length > 0)
-    return { ...entry, item: { ...item, status: 'incomplete' } };
-  if (item.type === 'reasoning' && (item.content?.length || item.summary.length)) {
-    return { ...entry, item: { ...item, status: 'incomplete' } };
+  if (done) {
+    const isWithoutStatus = item.type === 'message' && !item.status;
+    return isWithoutStatus ? { ...entry, item: { ...item, status: 'completed' } } : entry;
   }
-  return undefined;
+  if (isEmpty(item)) return undefined;
+  const isWholeCall = item.type === 'function_call' && isJsonObject(item.arguments);
+  const status = isWholeCall ? 'completed' : 'incomplete';
+  return { ...entry, item: { ...item, status } as Item };
+}
+
+function isEmpty(item: Item): boolean {
+  if (item.type === 'message') return item.content.length === 0;
+  return item.type === 'reasoning' && !item.content?.length && item.summary.length === 0;
 }

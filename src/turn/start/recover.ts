@@ -1,6 +1,6 @@
 import { Fault } from '../../core/errors.ts';
 import { foldAll, isWhole } from '../../core/fold.ts';
-import { isBackground } from '../../core/turn.ts';
+import { isBackground, outlivesClient } from '../../core/turn.ts';
 import { choose } from '../../routing/choose.ts';
 import type { Inherited } from '../../session/journal.ts';
 import type { LeaseStore } from '../../session/lease-store.ts';
@@ -77,6 +77,8 @@ function failureOf(turn: Inherited, { clock, settings }: TurnPath): Fault | unde
   // Readers may have seen text that is damaged now, and a continuation would not fit it.
   if (isCut) return gatewayStopped('What followed in the answer is damaged in the journal.');
   if (isBackground(intent.delivery) || intent.deferredUntil !== undefined) return undefined;
+  // Its client disconnected when the process died.
+  if (!outlivesClient(intent.retention)) return gatewayStopped();
   const isWorthIt = settings.recovery === 'rescue' && clock() - intent.createdAt < WORTH_RESCUING_MS;
   return isWorthIt ? undefined : gatewayStopped();
 }

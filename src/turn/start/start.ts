@@ -71,6 +71,7 @@ export async function resume(
           input: intent.input,
           instructions: intent.instructions,
           window,
+          writes: isKept(intent.retention),
           whenBusy: intent.policy.whenBusy,
           waitMs: start.by === 'caller' ? path.settings.sessionWaitMs : Number.POSITIVE_INFINITY,
           tokensOf: itemsTokens,

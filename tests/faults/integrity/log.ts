@@ -3,8 +3,8 @@ import type { Item } from '../../../src/core/items.ts';
 import type { Turn } from '../../../src/core/turn.ts';
 
 /**
- * The problems in the log of a session, as text. Whenever a model is asked, every call on the branch must have its
- * output, in an order that providers accept, and every thought must have an item after it or be marked as incomplete.
+ * The problems in the log of a session, as text. Whenever a model is asked, every whole call on the branch must have
+ * its output, in an order that providers accept, and every thought must have an item after it or be marked as incomplete.
  * Deletions do not matter, because they do not change the log.
  */
 export function logProblems(turns: readonly Turn[]): string[] {
@@ -21,25 +21,35 @@ function branchOf(turns: ReadonlyMap<TurnId, Turn>, tip: TurnId): Turn[] {
   return branch.reverse();
 }
 
+interface Calls {
+  /** Calls that wait for their output. */
+  open: string[];
+  /** Calls that were cut: they may have an output, and need none. */
+  cut: string[];
+}
+
 function problemsBefore(asked: Turn, branch: readonly Turn[]): string[] {
-  const open: string[] = [];
+  const calls: Calls = { open: [], cut: [] };
   const found: string[] = [];
   for (const turn of branch) {
     turn.input.forEach((item, index) => {
-      take(item, open, found);
+      take(item, calls, found);
       if (item.type === 'reasoning' && item.status !== 'incomplete' && !hasFollowingItem(turn, index))
         found.push('no item follows a thought');
     });
-    if (turn.kind === 'ask') found.push(...open.splice(0).map((call) => `${call} is open`));
-    if (turn !== asked) for (const item of turn.output) take(item, open, found);
+    if (turn.kind === 'ask') found.push(...calls.open.splice(0).map((call) => `${call} is open`));
+    if (turn !== asked) for (const item of turn.output) take(item, calls, found);
   }
   return found;
 }
 
-function take(item: Item, open: string[], found: string[]): void {
-  if (item.type === 'function_call') open.push(item.call_id);
-  else if (item.type === 'function_call_output') {
+function take(item: Item, { open, cut }: Calls, found: string[]): void {
+  if (item.type === 'function_call') {
+    if (item.status === 'incomplete') cut.push(item.call_id);
+    else open.push(item.call_id);
+  } else if (item.type === 'function_call_output') {
     const at = open.indexOf(item.call_id);
+    if (at === -1 && cut.includes(item.call_id)) return;
     if (at === -1) found.push(`${item.call_id} was not called`);
     else open.splice(at, 1);
   } else if (item.type === 'message' && item.role !== 'assistant') {

@@ -57,6 +57,27 @@ describe('a call and its output', () => {
     ]);
   });
 
+  test('are left out where the call was cut and has no output; with one, the call has no arguments', () => {
+    const half = { ...call('a'), arguments: '{"ci', status: 'incomplete' } as Item;
+    const broken = turn([user('one')], [half]);
+    expect(context([broken])).toEqual([user('one'), user('now')]);
+    expect(context([broken], [output('a')])).toEqual([
+      user('one'),
+      { ...half, arguments: '{}', status: 'completed' } as Item,
+      output('a'),
+    ]);
+    const copy = { ...call('a'), arguments: '{}' } as Item;
+    expect(context([broken], [copy, output('a')])).toEqual([user('one'), copy, output('a')]);
+  });
+
+  test('of a hosted tool are left out where the answer broke off', () => {
+    const search = item({ type: 'web_search_call', id: 'ws_1', status: 'incomplete' });
+    const [whole, broken] = [turn([user('one')], [search]), turn([user('one')], [search])];
+    broken.turn.state = 'cancelled';
+    expect(context([broken])).toEqual([user('one'), user('now')]);
+    expect(context([whole])).toEqual([user('one'), search, user('now')]);
+  });
+
   test('of a hosted tool may have calls for the client between them', () => {
     const program = item({ type: 'program', call_id: 'p' });
     const result = item({ type: 'program_output', call_id: 'p' });

@@ -5,6 +5,7 @@ import { identityOf } from '../../../src/http/v1/request.ts';
 const CALLER: Caller = {
   tenant: 'default' as Tenant,
   key: 'web',
+  mayKeep: true,
   policy: { onDisconnect: 'run_on', whenBusy: 'wait', whenDown: 'fail' },
 };
 const ROUTE = 'POST /v1/responses';

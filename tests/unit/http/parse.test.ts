@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'bun:test';
+import { newSessionId, newTurnId, responseId } from '../../../src/core/ids.ts';
 import type { Caller, Tenant } from '../../../src/core/request.ts';
 import type { Ask } from '../../../src/core/turn.ts';
 import type { Dialect } from '../../../src/http/dialect.ts';
@@ -10,6 +11,7 @@ import { askOf } from '../../../src/http/v1/turn-routes.ts';
 const CALLER: Caller = {
   tenant: 'default' as Tenant,
   key: 'web',
+  mayKeep: true,
   policy: { onDisconnect: 'run_on', whenBusy: 'fork', whenDown: 'fail' },
 };
 
@@ -119,16 +121,25 @@ describe.each([chat, responses])('$name', (dialect) => {
 
 describe('for how long a turn is kept', () => {
   const SESSION = { 'x-session-id': 'trip' };
+  const UNKEPT = { 'x-clawhold-keep': 'false' };
+  const PREVIOUS = responseId(newTurnId(newSessionId(0), 0));
 
   test.each<[Dialect, object, Record<string, string>, Ask['retention']]>([
     [chat, {}, {}, 'none'],
     [chat, {}, SESSION, 'stored'],
-    [chat, { store: false }, SESSION, 'stored'],
+    [chat, { store: false }, {}, 'none'],
+    [chat, { store: false }, SESSION, 'session'],
     [chat, { store: true }, {}, 'listed'],
     [chat, { store: true }, SESSION, 'listed'],
     [responses, {}, {}, 'stored'],
     [responses, { store: false }, {}, 'none'],
-    [responses, { store: false }, SESSION, 'none'],
+    [responses, { store: false }, SESSION, 'session'],
+    [responses, { store: false, conversation: 'trip' }, {}, 'session'],
+    [responses, { store: false, previous_response_id: PREVIOUS }, {}, 'none'],
+    [responses, { store: false, previous_response_id: PREVIOUS }, SESSION, 'session'],
+    [responses, {}, UNKEPT, 'forbidden'],
+    [chat, { store: true }, { ...SESSION, ...UNKEPT }, 'forbidden'],
+    [responses, {}, { 'x-clawhold-keep': 'true' }, 'stored'],
   ])('$name: %j with the headers %j', (dialect, body, headers, retention) => {
     expect(parse(dialect, body, headers).retention).toBe(retention);
   });

@@ -9,7 +9,12 @@ import { responses } from '../../../src/http/v1/responses/dialect.ts';
 
 const CONFIGURED: PolicyDefaults = { onDisconnect: 'run_on', whenBusy: 'wait', whenDown: 'fail' };
 
-const callerWith = (policy: PolicyDefaults): Caller => ({ tenant: 't' as Tenant, key: 'k', policy });
+const callerWith = (policy: PolicyDefaults): Caller => ({
+  tenant: 't' as Tenant,
+  key: 'k',
+  mayKeep: true,
+  policy,
+});
 const policy = (headers: Record<string, string>, dialect: Dialect = responses, of = CONFIGURED) =>
   policyOf(new Headers(headers), callerWith(of), dialect.whenBroken);
 

@@ -15,6 +15,7 @@ const NOW = 1_750_000_000_000;
 const CALLER: Caller = {
   tenant: 'default' as Tenant,
   key: 'web',
+  mayKeep: true,
   policy: { onDisconnect: 'run_on', whenBusy: 'wait', whenDown: 'fail' },
 };
 

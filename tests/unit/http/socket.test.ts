@@ -147,7 +147,7 @@ test('a socket that opens while the gateway stops gets the reason and is closed'
   sockets.retire(new Fault('shutting_down', 'The gateway is shutting down.'));
   const wire = new NarrowWire(9);
   const policy = { onDisconnect: 'run_on', whenBusy: 'wait', whenDown: 'fail' } as const;
-  const caller = { tenant: DEFAULT_TENANT, key: 'root', policy };
+  const caller = { tenant: DEFAULT_TENANT, key: 'root', policy, mayKeep: true };
   sockets.open(new Socket(wire), { headers: new Headers(), caller, onFailure: () => {} });
   expect(wire.sent.map((text) => JSON.parse(text))).toMatchObject([{ error: { code: 'shutting_down' } }]);
   expect(wire.closedWith).toBe(1001);

@@ -47,7 +47,7 @@ async function aSession() {
   let now = 0;
   const resume = (input: Item[], line: LineWish, turn = newTurnId(id, ++now)) =>
     sessions.resume({
-      ...{ tenant, session: id, turn, input, window: 1000, whenBusy: 'wait', waitMs: 100 },
+      ...{ tenant, session: id, turn, input, window: 1000, writes: true, whenBusy: 'wait', waitMs: 100 },
       state: { kind: 'session', ref: { id }, create: true, history: true, line },
       tokensOf: () => 1,
     });

@@ -80,6 +80,28 @@ describe('calls', () => {
     expect(asked([], input)).toBe(input);
   });
 
+  test('that were cut get no closing output, and take the output that the client sends', () => {
+    const half = item({
+      type: 'function_call',
+      call_id: 'h',
+      name: 'f',
+      arguments: '{"a',
+      status: 'incomplete',
+    });
+    const next = [user];
+    expect(asked([half], next)).toBe(next);
+    expect(asked([half, call('a')], next)).toEqual([closing('a'), user]);
+    const input = [output('h'), user];
+    expect(asked([half], input)).toBe(input);
+    expect(asked([half], [user, output('h')])).toEqual([output('h'), user]);
+    // The client sends the output late: the call is repeated.
+    const late = repairToolPairs(branch([half], [user], [user]), [output('h')], true);
+    expect(late).toEqual([half, output('h')]);
+    // The client sends the call back, without a mark.
+    const copy = [item({ type: 'function_call', call_id: 'h', name: 'f', arguments: '{"a' }), output('h')];
+    expect(asked([half], copy)).toBe(copy);
+  });
+
   test.each([
     ['custom_tool_call', { output: 'No output: the call was never answered.' }],
     [

@@ -2,7 +2,7 @@ import type { Delta, Finish } from '../../../core/delta.ts';
 import { type ErrorCode, Fault } from '../../../core/errors.ts';
 import { completionId } from '../../../core/ids.ts';
 import type { Item } from '../../../core/items.ts';
-import { isServerRun } from '../../../core/tool-calls.ts';
+import { isHalfCall, isServerRun } from '../../../core/tool-calls.ts';
 import type { AnsweredTurn, Asked } from '../../../core/turn.ts';
 import { dollars, type NanoDollars, type Usage } from '../../../core/usage.ts';
 import type { StreamWriter } from '../../dialect.ts';
@@ -27,7 +27,10 @@ export function completion(turn: AnsweredTurn): Record<string, unknown> {
       return {
         ...fields,
         index,
-        message: { ...fields?.message, ...messageOf(items, index === 0 ? natives : undefined) },
+        message: {
+          ...fields?.message,
+          ...messageOf(items, { natives: index === 0 ? natives : undefined, isCut: !turn.finish[index] }),
+        },
         logprobs: logprobsOf(items),
         finish_reason: finishReason(turn.finish[index]),
       };
@@ -64,15 +67,23 @@ function streamedFields(turn: AnsweredTurn): Fields {
   return fields;
 }
 
+/** What a message shows beside its items. */
+interface MessageFacts {
+  natives?: Record<number, unknown>;
+  /** The answer broke off. A message cannot mark a call as cut, so a call that was cut is left out. */
+  isCut?: boolean;
+}
+
 /** One assistant message from the items of a choice. */
 export function messageOf(
   items: readonly Item[],
-  natives?: Record<number, unknown>,
+  { natives, isCut }: MessageFacts = {},
 ): Record<string, unknown> {
   const message: Record<string, unknown> = { role: 'assistant', content: null, refusal: null };
   const calls: unknown[] = [];
   items.forEach((item, index) => {
     const native = natives?.[index] as Record<string, unknown> | undefined;
+    if (isCut && isHalfCall(item)) return;
     const call = toolCall(item);
     if (call) calls.push({ ...native, ...call });
     else addItem(message, item);

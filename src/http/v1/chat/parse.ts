@@ -7,7 +7,7 @@ import {
   type Part,
 } from '../../../core/items.ts';
 import type { Settings, TextFormat } from '../../../core/settings.ts';
-import type { StateRef } from '../../../core/turn.ts';
+import type { Retention, StateRef } from '../../../core/turn.ts';
 import type { ParseContext, ParsedAsk } from '../../dialect.ts';
 import {
   count,
@@ -77,8 +77,8 @@ type Body = z.output<typeof schema>;
 const KNOWN = new Set(Object.keys(shape));
 
 /**
- * A chat completion request as an ask. It is kept in a session, and where it says `store`; without `store`, it
- * is fetched by its id and not listed.
+ * A chat completion request as an ask. It is kept in a session, and where it says `store`. Without `store`, it is
+ * fetched by its id and not listed; where it says `store: false`, it is not fetched by its id.
  */
 export function parseChat(raw: Record<string, unknown>, { headers, overflow }: ParseContext): ParsedAsk {
   const body = validate(schema, raw);
@@ -94,10 +94,16 @@ export function parseChat(raw: Record<string, unknown>, { headers, overflow }: P
     echo: body.stream_options?.include_usage ? { include_usage: true } : undefined,
     metadata: body.metadata ?? {},
     state,
-    retention: body.store ? 'listed' : state.kind === 'none' ? 'none' : 'stored',
+    retention: retentionOf(body, state),
     delivery: body.stream ? 'stream' : 'whole',
     overflow,
   };
+}
+
+function retentionOf({ store }: Body, state: StateRef): Retention {
+  if (store) return 'listed';
+  if (state.kind === 'none') return 'none';
+  return store === false ? 'session' : 'stored';
 }
 
 /**

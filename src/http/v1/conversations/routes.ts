@@ -106,7 +106,7 @@ function addItems(conversations: Conversations, settings: SettingsSource): Handl
     const items = bareItems(body.items);
     const session = await find(conversations, exchange);
     const identity = identityOf(request.headers, `POST ${PATH}/${session.id}/items`, caller, text);
-    const { result, replayed } = await conversations.addItems(session, items, identity);
+    const { result, replayed } = await conversations.addItems(caller, session, items, identity);
     return replyOnce(replayed, page(result.map(outputItem), false));
   };
 }

@@ -1,7 +1,7 @@
 import type { Api } from '../../../api/api.ts';
 import { responseNotFound } from '../../../api/responses.ts';
 import { parseResponseId, responseId, type TurnId } from '../../../core/ids.ts';
-import { isFetchable } from '../../../core/turn.ts';
+import { isFetchable, isKept } from '../../../core/turn.ts';
 import type { TurnView } from '../../../core/turn-view.ts';
 import type { Dialect } from '../../dialect.ts';
 import { errorResponse } from '../../envelope.ts';
@@ -31,7 +31,7 @@ export const responses: Dialect = {
 };
 
 const responseOf = ({ retention, session }: TurnView, turn: ResponseView['turn']): Record<string, unknown> =>
-  response({ turn, store: isFetchable(retention), session });
+  response({ turn, store: isFetchable(retention), session: isKept(retention) ? session : undefined });
 
 function routes(api: Api): Route[] {
   const path = `${PATH}/:id`;

@@ -3,7 +3,7 @@ import { Fault } from '../../../core/errors.ts';
 import { parseResponseId } from '../../../core/ids.ts';
 import type { Item, Part } from '../../../core/items.ts';
 import type { Settings, TextFormat, Tool, ToolChoice } from '../../../core/settings.ts';
-import type { Delivery, StateRef } from '../../../core/turn.ts';
+import { type Delivery, namesSession, type StateRef } from '../../../core/turn.ts';
 import type { ParseContext, ParsedAsk } from '../../dialect.ts';
 import {
   count,
@@ -69,7 +69,7 @@ export function parseResponseRequest(raw: Record<string, unknown>, { headers }: 
     echo: echoOf(raw, body),
     metadata: body.metadata ?? {},
     state,
-    retention: store ? 'stored' : 'none',
+    retention: store ? 'stored' : namesSession(state) ? 'session' : 'none',
     delivery: deliveryOf(body),
     overflow: body.truncation === 'auto' ? 'truncate' : 'error',
   };

@@ -9,6 +9,7 @@ export interface ResponseView {
   /** What was asked, and the outcome as far as it is known. */
   turn: Asked & Partial<Omit<Outcome, 'state'>> & { state?: TurnState };
   store: boolean;
+  /** The session in which the turn is kept. */
   session?: Session;
 }
 

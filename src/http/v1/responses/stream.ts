@@ -4,7 +4,7 @@ import { emptyFold, fold } from '../../../core/fold.ts';
 import { itemId } from '../../../core/ids.ts';
 import type { IdentifiedItem } from '../../../core/item-positions.ts';
 import type { Item, Message, Reasoning } from '../../../core/items.ts';
-import { type AnsweredTurn, type Asked, isFetchable, type Session } from '../../../core/turn.ts';
+import { type AnsweredTurn, type Asked, isFetchable, isKept, type Session } from '../../../core/turn.ts';
 import type { TurnView } from '../../../core/turn-view.ts';
 import type { StreamWriter } from '../../dialect.ts';
 import { errorObject } from '../../envelope.ts';
@@ -52,7 +52,7 @@ export class ResponseStream implements StreamWriter {
   ) {
     this.asked = asked;
     this.store = isFetchable(retention);
-    this.session = session;
+    this.session = isKept(retention) ? session : undefined;
   }
 
   /** A background response always is queued first, also where it waits for nothing. */
