@@ -68,7 +68,10 @@ const RUNS: Record<string, () => void> = {
     journalConformance(
       'memory',
       async () => new MemoryJournal(),
-      async (before) => new MemoryJournal(before as MemoryJournal),
+      async (before) => {
+        await before.close();
+        return new MemoryJournal(before as MemoryJournal);
+      },
     ),
   'Journal: FileJournal': () =>
     journalConformance(
