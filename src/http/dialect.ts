@@ -71,6 +71,8 @@ export type ParsedAsk = Omit<Ask, 'dialect' | 'vocabulary' | 'marks' | 'policy'>
  * may be none. The same deltas always give the same text, so that a replay is the same to the byte.
  */
 export interface StreamWriter {
+  /** The number of the next event. */
+  readonly sequence: number;
   /** Before any delta. */
   open(): string;
   delta(delta: Delta): string;

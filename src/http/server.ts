@@ -129,6 +129,9 @@ class Door {
     };
     let response: Response | undefined;
     try {
+      // Bun joins the values of headers that come twice (RFC 9112, section 3.2: such a request is a 400).
+      if (headers.get('host')?.includes(','))
+        throw new Fault('invalid_request', 'The request has more than one Host header.');
       if (match?.route.access === 'open') {
         response = await match.route.handle();
       } else {
@@ -159,6 +162,8 @@ class Door {
     if (request.headers.get('upgrade')?.toLowerCase() !== 'websocket') return false;
     const onFailure = (fault: Fault, durationMs: number) =>
       this.parts.emit({ ...record, status: fault.kind.status, durationMs, fault });
+    // Bun would agree to the first subprotocol that is offered. The gateway speaks none, and clients put keys there.
+    request.headers.delete('sec-websocket-protocol');
     const opening = { headers: new Headers(request.headers), caller, onFailure };
     return bun.upgrade(request, { headers: { 'x-request-id': record.requestId }, data: { opening } });
   }

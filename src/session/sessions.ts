@@ -417,8 +417,8 @@ export class Sessions {
   }
 
   private async expectWithin(tenant: Tenant, ref: SessionRef, id: TurnId): Promise<void> {
-    const session = await this.find(tenant, ref);
-    if (session.id === sessionOf(id)) return;
+    const session = await this.parts.log.findSession(tenant, ref);
+    if (session?.id === sessionOf(id)) return;
     throw new Fault('conflicting_state', `The response ${responseId(id)} is not part of the named session.`, {
       param: 'previous_response_id',
     });

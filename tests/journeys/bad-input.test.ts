@@ -322,11 +322,45 @@ describe('an invalid session id', () => {
   });
 });
 
+test.each([0, -1, 1.5, '3'])('`max_tool_calls`: %p', async (max_tool_calls) => {
+  await expectRefused(respond({ max_tool_calls }), 400, { code: 'invalid_request', param: 'max_tool_calls' });
+});
+
+test('more than one Host header', async () => {
+  const { hostname, port } = new URL(journey.gateway.url);
+  for (const path of ['/health', '/v1/models']) {
+    const answer = Promise.withResolvers<string>();
+    const socket = await Bun.connect({
+      hostname,
+      port: Number(port),
+      socket: { data: (_, data) => answer.resolve(data.toString()) },
+    });
+    socket.write(`GET ${path} HTTP/1.1\r\nhost: one\r\nhost: two\r\n\r\n`);
+    expect(await answer.promise).toStartWith('HTTP/1.1 400');
+    expect(await answer.promise).toContain('"code":"invalid_request"');
+    socket.terminate();
+  }
+});
+
 describe('a state that cannot be continued', () => {
   test('both `conversation` and `previous_response_id`', async () => {
     await expectRefused(inConversation({ previous_response_id: response }), 400, {
       code: 'conflicting_state',
     });
+  });
+
+  test.each(['conv_nonsense', NO_CONVERSATION, 'nobody', { id: NO_CONVERSATION }])(
+    '`previous_response_id` and the unknown conversation %p',
+    async (unknown) => {
+      await expectRefused(respond({ conversation: unknown, previous_response_id: response }), 400, {
+        code: 'conflicting_state',
+      });
+    },
+  );
+
+  test('`previous_response_id` and a header that names an unknown session', async () => {
+    const answer = respond({ previous_response_id: response }, { 'x-session-id': 'nobody' });
+    await expectRefused(answer, 400, { code: 'conflicting_state', param: 'previous_response_id' });
   });
 
   test('a response of a different session than the named one', async () => {

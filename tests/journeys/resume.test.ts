@@ -115,7 +115,13 @@ describe('a stream is replayed with the same bytes', () => {
     expect(await textAt(gateway, url)).toBe(live);
     for (const last of new Set([0, Math.floor(ids.length / 2), ids.length - 1])) {
       expect(await textAt(gateway, `${url}&starting_after=${last}`)).toBe(after(live, last));
+      if (last === ids.length - 1) continue;
       expect(await textAt(gateway, url, { 'last-event-id': String(last) })).toBe(after(live, last));
+    }
+    // An event source that has every event must stop.
+    for (const last of [ids.length - 1, ids.length + 5]) {
+      const end = await gateway.fetch(url, { headers: { 'last-event-id': String(last) } });
+      expect([end.status, await end.text()]).toEqual([204, '']);
     }
   });
 
@@ -371,6 +377,21 @@ describe('a turn that is running', () => {
       call.say(' three');
       call.end();
       expect(withoutComments(await again.text())).toBe(after(await reader.rest(), last));
+      expect(again.headers.get('x-clawhold-replayed')).toBe('true');
+    },
+  );
+
+  test.each(DIALECTS)(
+    '%s: a repeated request whose Last-Event-ID is the last event is answered with 204',
+    async (dialect) => {
+      const key = { 'idempotency-key': `ended-${dialect}` };
+      const { call, reader } = await underWay(dialect, {}, key);
+      call.end();
+      const ids = blocksOf(withoutComments(await reader.rest())).map(numberOf);
+      const last = Math.max(...ids.filter((id) => id !== undefined));
+      const body = bodyOf(dialect, 'groq/dictated');
+      const again = await gateway.post(PATHS[dialect], body, { ...key, 'last-event-id': String(last) });
+      expect([again.status, await again.text()]).toEqual([204, '']);
       expect(again.headers.get('x-clawhold-replayed')).toBe('true');
     },
   );

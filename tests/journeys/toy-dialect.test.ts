@@ -31,6 +31,9 @@ function writer(after: number): StreamWriter {
     return id > after ? `id: ${id}\ndata: ${JSON.stringify(data)}\n\n` : '';
   };
   return {
+    get sequence() {
+      return number;
+    },
     open: () => '',
     delta: (delta) => (delta.type === 'text-delta' ? event({ part: delta.text }) : ''),
     end: ({ state }) => event({ end: state }),

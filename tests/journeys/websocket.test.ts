@@ -553,6 +553,34 @@ describe('the upgrade', () => {
     expect(await socket.ask({ model: 'groq/echo', input: 'Hi' })).toMatchObject({ status: 'completed' });
   });
 
+  test('agrees to no subprotocol, so that a key in one is not repeated', async () => {
+    for (const offered of [`openai-insecure-api-key.${ROOT_KEY}`, 'realtime']) {
+      const head = Promise.withResolvers<string>();
+      const { hostname, port } = new URL(journey.gateway.url);
+      const socket = await Bun.connect({
+        hostname,
+        port: Number(port),
+        socket: { data: (_, data) => head.resolve(data.toString()) },
+      });
+      socket.write(
+        [
+          'GET /v1/responses HTTP/1.1',
+          'host: x',
+          `authorization: Bearer ${ROOT_KEY}`,
+          'connection: upgrade',
+          'upgrade: websocket',
+          'sec-websocket-version: 13',
+          `sec-websocket-key: ${btoa('0123456789abcdef')}`,
+          `sec-websocket-protocol: ${offered}`,
+          '\r\n',
+        ].join('\r\n'),
+      );
+      expect(await head.promise).toStartWith('HTTP/1.1 101');
+      expect((await head.promise).toLowerCase()).not.toContain('sec-websocket-protocol');
+      socket.terminate();
+    }
+  });
+
   test('binds a socket to the tenant of its key', async () => {
     const mine = await (await open()).ask({ model: 'groq/echo', input: 'Hi' });
     const theirs = await open({ key: OTHER_KEY });

@@ -39,8 +39,14 @@ function createTurn(dialect: Dialect, { turns }: Pick<Api, 'turns'>, settings: S
     }
     if (isStreamed(ask.delivery)) {
       // Only of a turn that was asked for before can a client have seen events.
-      const after = once.replayed ? lastEventId(headers) : -1;
-      return replyStream(once, dialect.stream(once.result, after), after >= 0);
+      if (once.replayed && headers.has(LAST_EVENT_ID))
+        return resumeStream(
+          once,
+          (after) => dialect.stream(once.result, after),
+          lastEventId(headers),
+          headers,
+        );
+      return replyStream(once, dialect.stream(once.result, -1), false);
     }
     if (isBackground(ask.delivery)) {
       return Response.json(await currentBody(once.result, dialect), { headers: turnHeaders(once) });
@@ -152,16 +158,18 @@ export function replyOnce(replayed: boolean, body: Record<string, unknown>): Res
   return Response.json(body, replayed ? { headers: { 'x-clawhold-replayed': 'true' } } : undefined);
 }
 
+const LAST_EVENT_ID = 'last-event-id';
+
 /** The last event that a reader has, by its `Last-Event-ID` header; -1 where it has none. */
 function lastEventId(headers: Headers): number {
-  const id = headers.get('last-event-id');
-  return id === null ? -1 : eventNumber(id, 'last-event-id');
+  const id = headers.get(LAST_EVENT_ID);
+  return id === null ? -1 : eventNumber(id, LAST_EVENT_ID);
 }
 
 /** The same for a request that resumes a stream. An SSE client sends the header when it reconnects to the same URL. */
 export function startingAfter(query: URLSearchParams, headers: Headers): number {
   const after = query.get('starting_after');
-  return headers.has('last-event-id') || after === null
+  return headers.has(LAST_EVENT_ID) || after === null
     ? lastEventId(headers)
     : eventNumber(after, 'starting_after');
 }
@@ -169,6 +177,37 @@ export function startingAfter(query: URLSearchParams, headers: Headers): number 
 function eventNumber(text: string, param: string): number {
   if (/^\d{1,15}$/.test(text)) return Number(text);
   throw new Fault('invalid_request', `\`${param}\`: expected the number of an event.`, { param });
+}
+
+/**
+ * Streams what comes after an event that the reader has. An event source that has every event of an ended turn
+ * is told so with 204, because it would connect again and again (WHATWG HTML, section 9.2.2).
+ */
+export async function resumeStream(
+  once: Once<TurnView>,
+  write: (after: number) => StreamWriter,
+  after: number,
+  headers: Headers,
+): Promise<Response> {
+  const { result: view } = once;
+  if (headers.has(LAST_EVENT_ID) && view.state === 'ended') {
+    const events = await eventsOf(view, write(Number.MAX_SAFE_INTEGER));
+    if (after + 1 >= events) return new Response(null, { status: 204, headers: turnHeaders(once) });
+  }
+  return replyStream(once, write(after), true);
+}
+
+/** How many numbered events an ended turn has; infinitely many where it could not be recorded. */
+async function eventsOf(view: TurnView, writer: StreamWriter): Promise<number> {
+  writer.open();
+  for (const delta of view.log) writer.delta(delta);
+  return view.ended.then(
+    (turn) => {
+      writer.end(turn);
+      return writer.sequence;
+    },
+    () => Number.POSITIVE_INFINITY,
+  );
 }
 
 /** Proxies close connections that are silent for long; a comment keeps them open. */
@@ -182,7 +221,7 @@ const WINDOW = 64 * 1024;
  * holds up only its own stream: events are written when there is room for them. A reader that `joins` a turn of
  * an earlier request gets the headers at once, even when there is no event to read yet.
  */
-export function replyStream(once: Once<TurnView>, writer: StreamWriter, joins: boolean): Response {
+function replyStream(once: Once<TurnView>, writer: StreamWriter, joins: boolean): Response {
   const { result: view } = once;
   const gone = Promise.withResolvers<void>();
   let isGone = false;

@@ -185,7 +185,7 @@ export class ChatStream implements StreamWriter {
   private readonly tools: number[] = [];
   private readonly started = new Set<number>();
   private provider = '';
-  private sequence = 0;
+  sequence = 0;
 
   constructor(
     private readonly asked: Asked,

@@ -13,8 +13,8 @@ import {
   begunOnce,
   replyAccepted,
   replyOnce,
-  replyStream,
   replyWhole,
+  resumeStream,
   startingAfter,
 } from '../turn-routes.ts';
 import { ChatStream, completion } from './completion.ts';
@@ -79,8 +79,8 @@ function retrieve(completions: Completions): Handler {
     const once = { result: view, replayed: false };
     if (query.get('stream') === 'true') {
       const includeUsage = includesUsage(view) || query.get('include_usage') === 'true';
-      const writer = new ChatStream(view.asked, includeUsage, startingAfter(query, request.headers));
-      return replyStream(once, writer, true);
+      const write = (after: number) => new ChatStream(view.asked, includeUsage, after);
+      return resumeStream(once, write, startingAfter(query, request.headers), request.headers);
     }
     if (view.state !== 'ended') return replyAccepted(once, chat);
     await begunOnce(once);

@@ -7,7 +7,7 @@ import type { Dialect } from '../../dialect.ts';
 import { errorResponse } from '../../envelope.ts';
 import type { Exchange, Handler, Route } from '../../route.ts';
 import { pageOf, pageQuery } from '../pages.ts';
-import { currentBody, replyStream, startingAfter } from '../turn-routes.ts';
+import { currentBody, resumeStream, startingAfter } from '../turn-routes.ts';
 import { parseResponseRequest } from './parse.ts';
 import { outputItem, type ResponseView, response } from './response.ts';
 import { ResponseStream } from './stream.ts';
@@ -59,7 +59,8 @@ function retrieve(stored: Responses): Handler {
     const view = await stored.get(caller, turnId(exchange));
     if (query.get('stream') !== 'true') return Response.json(await currentBody(view, responses));
     const after = startingAfter(query, request.headers);
-    return replyStream({ result: view, replayed: false }, new ResponseStream(view, after), true);
+    const write = (from: number) => new ResponseStream(view, from);
+    return resumeStream({ result: view, replayed: false }, write, after, request.headers);
   };
 }
 

@@ -31,6 +31,7 @@ const shape = {
   background: z.boolean().nullish(),
   truncation: z.enum(['auto', 'disabled']).nullish(),
   max_output_tokens: count(1, 1e9),
+  max_tool_calls: count(1, 1e9),
   tool_choice: z
     .union([z.string(), z.looseObject({ type: z.string() })], 'expected a string or an object with a type')
     .nullish(),
@@ -43,12 +44,13 @@ const shape = {
 
 const schema = z.looseObject(shape);
 type Body = z.output<typeof schema>;
-const KNOWN = new Set(Object.keys(shape));
 const TEXT_FIELDS = new Set(['format', 'verbosity']);
 const REASONING_FIELDS = new Set(['effort', 'summary']);
 
 /** Fields that a response repeats, and that only a provider of this dialect acts on. */
 const ECHOED = ['max_tool_calls', 'include', 'user'] as const;
+/** Fields that become something of our own; all others travel as they are. */
+const KNOWN = new Set(Object.keys(shape).filter((field) => field !== 'max_tool_calls'));
 
 export function parseResponseRequest(raw: Record<string, unknown>, { headers }: ParseContext): ParsedAsk {
   const body = validate(schema, raw);
@@ -100,10 +102,9 @@ function echoOf(raw: Record<string, unknown>, body: Body): Record<string, unknow
 }
 
 function stateOf(body: Body, headers: Headers): StateRef {
-  const conversation = conversationRef(body.conversation);
   const previous = body.previous_response_id;
   if (previous) {
-    if (conversation) {
+    if (body.conversation !== undefined && body.conversation !== null) {
       throw new Fault('conflicting_state', 'Both `conversation` and `previous_response_id` were sent.', {
         param: 'previous_response_id',
       });
@@ -114,6 +115,7 @@ function stateOf(body: Body, headers: Headers): StateRef {
       param: 'previous_response_id',
     });
   }
+  const conversation = conversationRef(body.conversation);
   // `conversation` must exist, as in OpenAI's API; a header may name a session that is created.
   const header = sessionFromHeaders(headers);
   if (header) {

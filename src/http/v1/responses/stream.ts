@@ -35,7 +35,7 @@ interface PartPosition {
  * deltas alone, so a replay has the same ones.
  */
 export class ResponseStream implements StreamWriter {
-  private sequence = 0;
+  sequence = 0;
   private readonly folded = emptyFold();
   private readonly ids: string[] = [];
   private readonly parts: (OpenPart | undefined)[] = [];
