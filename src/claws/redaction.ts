@@ -1,3 +1,4 @@
+import type { Delta } from '../core/delta.ts';
 import { Fault } from '../core/errors.ts';
 import type { Claw } from './claw.ts';
 
@@ -51,14 +52,19 @@ function withoutSecret(text: string, secret: string): string {
  * logs and stored turns only through here. `redact` is asked at each failure.
  */
 export function withoutSecrets(claw: Claw, redact: () => Redact): Claw {
+  const reword = (failure: unknown): never => {
+    throw failure instanceof Fault ? failure.reworded(redact()) : failure;
+  };
   return {
     ...claw,
-    async *call(...request) {
-      try {
-        yield* claw.call(...request);
-      } catch (failure) {
-        throw failure instanceof Fault ? failure.reworded(redact()) : failure;
-      }
+    call(...request) {
+      const bursts = claw.call(...request)[Symbol.asyncIterator]();
+      // A generator here would cost each burst of an answer several promises.
+      const reworded: AsyncIterator<readonly Delta[]> = {
+        next: () => bursts.next().catch(reword),
+        return: async () => (await bursts.return?.()) ?? { done: true, value: undefined },
+      };
+      return { [Symbol.asyncIterator]: () => reworded };
     },
   };
 }

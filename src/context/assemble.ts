@@ -88,7 +88,7 @@ export function assemble(parts: AssembleInput): Assembled {
     ...(budget.readsCompaction ? sinceCompaction(conversation) : conversation),
   ];
   const keptTokens = kept.reduce((sum, { tokens }) => sum + tokens, 0);
-  const marked = withMarks(items, parts.marks);
+  const marked = parts.marks ? withMarks(items, parts.marks) : items;
   return {
     items: marked.some(({ item }) => item.type !== 'message')
       ? withoutLooseReasoning(inPairs(marked))

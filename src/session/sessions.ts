@@ -1,7 +1,6 @@
 import type { Clock } from '../core/clock.ts';
 import { Fault } from '../core/errors.ts';
 import {
-  conversationId,
   newSessionId,
   parseItemId,
   responseId,
@@ -29,6 +28,7 @@ import type { LineStore } from './line-store.ts';
 import { type ChosenLine, Lines } from './lines.ts';
 import { continued, openingOf } from './openings.ts';
 import type { Found, Resumed, ResumeRequest } from './resumed.ts';
+import { SessionNames, sessionNotFound } from './session-names.ts';
 import { isInSession } from './stored-turn.ts';
 import { repairToolPairs } from './tool-pairs.ts';
 import type { TreeNode, TurnLog, TurnRow } from './turn-log.ts';
@@ -44,18 +44,14 @@ export interface SessionsParts {
   clock: Clock;
 }
 
-/** Names of sessions whose ids are remembered. */
-const REMEMBERED = 10_000;
-
 /** Finds the session and the branch that a request continues. */
 export class Sessions {
-  /** The ids of named sessions that are being looked up, or were looked up recently. */
-  private readonly named = new Map<string, Promise<SessionId>>();
-
+  private readonly names: SessionNames;
   private readonly lines: Lines;
 
   constructor(private readonly parts: SessionsParts) {
-    const { log, lines: store, heads } = parts;
+    const { log, lines: store, heads, clock } = parts;
+    this.names = new SessionNames(log, clock);
     this.lines = new Lines({ log, store, heads });
   }
 
@@ -73,34 +69,8 @@ export class Sessions {
     if (state.kind === 'response') return sessionOf(state.id);
     const { ref, create } = state;
     if ('id' in ref) return ref.id;
-    if (!writes) return this.findForReading(tenant, ref);
-    const key = `${tenant}\n${ref.name}`;
-    let found = this.named.get(key);
-    if (!found) {
-      found = this.findOrCreate(tenant, ref.name, create ? input : undefined);
-      if (this.named.size >= REMEMBERED) this.named.clear();
-      this.named.set(key, found);
-      found.catch(() => this.named.delete(key));
-    }
-    return found;
-  }
-
-  private async findForReading(tenant: Tenant, ref: SessionRef): Promise<SessionId> {
-    const { log, clock } = this.parts;
-    return (await log.findSession(tenant, ref))?.id ?? newSessionId(clock());
-  }
-
-  private async findOrCreate(tenant: Tenant, name: string, items?: Item[]): Promise<SessionId> {
-    const { log, clock } = this.parts;
-    const found = await log.findSession(tenant, { name });
-    if (found) return found.id;
-    if (!items) throw sessionNotFound({ name });
-    // Refuses items that cannot begin a session before there is one.
-    repairToolPairs([], items, true);
-    const createdAt = clock();
-    const id = newSessionId(createdAt);
-    const fresh = { id, tenant, name, createdAt, metadata: {}, head: null, edits: 0 };
-    return (await log.createSession(fresh)).id;
+    if (!writes) return this.names.findForReading(tenant, ref.name);
+    return this.names.find(tenant, ref.name, create ? input : undefined);
   }
 
   async resume(request: ResumeRequest): Promise<Resumed> {
@@ -135,7 +105,7 @@ export class Sessions {
   /** A session was deleted: nothing of it stays in memory, and another session may get its name. */
   forget({ tenant, id, name }: Session): void {
     this.parts.heads.forget(tenant, id);
-    if (name !== undefined) this.forgetName(tenant, name);
+    if (name !== undefined) this.names.forget(tenant, name);
   }
 
   /**
@@ -199,14 +169,10 @@ export class Sessions {
     this.parts.heads.keep(session, turn.turn.id, [...branch, turn], window);
   }
 
-  private forgetName(tenant: Tenant, name: string): void {
-    this.named.delete(`${tenant}\n${name}`);
-  }
-
   private gone(tenant: Tenant, ref: SessionRef): Fault {
     if ('id' in ref) return sessionNotFound(ref);
     // Another process has deleted the session since its name was looked up; a retry finds that out.
-    this.forgetName(tenant, ref.name);
+    this.names.forget(tenant, ref.name);
     return busy(`The session '${ref.name}' was deleted at this moment.`);
   }
 
@@ -454,8 +420,3 @@ function release(head: Head | Resumed | undefined): void {
 }
 
 const tipOf = (branch: readonly BranchTurn[]): TurnId | null => branch.at(-1)?.turn.id ?? null;
-
-export function sessionNotFound(ref: SessionRef): Fault {
-  const name = 'id' in ref ? conversationId(ref.id) : ref.name;
-  return new Fault('session_not_found', `Conversation with id '${name}' not found.`);
-}
