@@ -83,6 +83,17 @@ export class AnswerBody {
   }
 }
 
+/**
+ * The text of a body whose size is known and within `limit`. It is read at once, which costs much less than its
+ * chunks. `undefined` for any other body.
+ */
+export function wholeText(response: Response, limit: number): Promise<string | undefined> {
+  const { headers } = response;
+  const size = headers.get('content-length');
+  const isKnown = size !== null && Number(size) <= limit && !headers.has('content-encoding');
+  return isKnown ? response.text() : Promise.resolve(undefined);
+}
+
 /** The first `limit` bytes of a body as text, or what came before the connection broke. Never rejects. */
 export async function readBeginning(response: Response, limit: number): Promise<string> {
   const chunks: Uint8Array[] = [];
@@ -131,7 +142,7 @@ const BLANK_START = /^(\xef\xbb\xbf)?\s*/;
 const LONGEST_FIELD = 6;
 
 /** Undefined where the beginning of a text does not say it. */
-function formatOf(text: string): BodyFormat | undefined {
+export function formatOf(text: string): BodyFormat | undefined {
   if (/^[[{]/.test(text)) return 'json';
   return /^(:|(data|event|id|retry)[:\r\n])/.test(text) ? 'events' : undefined;
 }

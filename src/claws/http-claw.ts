@@ -2,7 +2,7 @@ import { markedTools } from '../core/cache-marks.ts';
 import type { Delta } from '../core/delta.ts';
 import { callFailureOf, Fault } from '../core/errors.ts';
 import { wellFormedJson } from '../core/well-formed.ts';
-import { AnswerBody, isKeepAlive, readBeginning } from './answer-body.ts';
+import { AnswerBody, formatOf, isKeepAlive, readBeginning, wholeText } from './answer-body.ts';
 import type { Claw, Prompt, Provider, SseEvent, StreamReader, WireProtocol, WireRequest } from './claw.ts';
 import { beginningOf, instructed, prefilled } from './continuation.ts';
 import { type SseLimits, SseParser } from './sse-parser.ts';
@@ -59,7 +59,16 @@ export function httpClaw(parts: HttpClawParts): Claw {
       const limits = parts.limits();
       const response = await send(parts, protocol.request(prompt, provider), signal);
       if (!response.ok) throw await refusal(protocol, response, limits);
-      const body = new AnswerBody(response, limits.totalBytes);
+      const whole = prompt.stream
+        ? undefined
+        : await unbroken(wholeText(response, limits.totalBytes), signal);
+      if (whole !== undefined && formatOf(whole) === 'json') {
+        yield restore(protocol.answer(parseJson(whole, response, provider), prompt));
+        return;
+      }
+      const { status, headers } = response;
+      const unread = whole === undefined ? response : new Response(whole, { status, headers });
+      const body = new AnswerBody(unread, limits.totalBytes);
       const format = await unbroken(body.format(heard), signal);
       if (format === 'events') {
         const stream = { body, reader: protocol.reader(prompt), limits, heard };
