@@ -5,18 +5,27 @@
 
 /** The value with well-formed strings and keys; the value itself where all are. */
 export function wellFormed<Value>(value: Value): Value {
-  if (typeof value === 'string') return (value.isWellFormed() ? value : value.toWellFormed()) as Value;
-  if (typeof value !== 'object' || value === null) return value;
-  if (Array.isArray(value)) {
-    const list = value.map(wellFormed);
-    return list.some((entry, index) => entry !== value[index]) ? (list as Value) : value;
+  return isWellFormed(value) ? value : (repaired(value) as Value);
+}
+
+/** Whether all strings and keys in a value are well-formed. Makes no objects, because it looks at every delta. */
+export function isWellFormed(value: unknown): boolean {
+  if (typeof value === 'string') return value.isWellFormed();
+  if (typeof value !== 'object' || value === null) return true;
+  if (Array.isArray(value)) return value.every(isWellFormed);
+  for (const key in value) {
+    if (!key.isWellFormed() || !isWellFormed((value as Record<string, unknown>)[key])) return false;
   }
-  const entries = Object.entries(value);
-  const changed = entries.map(([key, entry]) => [key.toWellFormed(), wellFormed(entry)] as const);
-  const isSame = changed.every(([key, entry], index) => {
-    return key === entries[index]![0] && entry === entries[index]![1];
-  });
-  return isSame ? value : (Object.fromEntries(changed) as Value);
+  return true;
+}
+
+function repaired(value: unknown): unknown {
+  if (typeof value === 'string') return value.toWellFormed();
+  if (typeof value !== 'object' || value === null) return value;
+  if (Array.isArray(value)) return value.map(repaired);
+  return Object.fromEntries(
+    Object.entries(value).map(([key, entry]) => [key.toWellFormed(), repaired(entry)]),
+  );
 }
 
 /** JSON text without lone surrogates. `JSON.stringify` writes each as an escape. */

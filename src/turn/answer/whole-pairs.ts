@@ -1,5 +1,5 @@
 import type { Delta, DeltaOf, TextDelta } from '../../core/delta.ts';
-import { wellFormed } from '../../core/well-formed.ts';
+import { isWellFormed, wellFormed } from '../../core/well-formed.ts';
 
 /**
  * Keeps surrogate pairs whole in the deltas of one claw. A provider may cut a text inside a pair; a reader that
@@ -11,8 +11,7 @@ export class WholePairs {
   private readonly held = new Map<number, TextDelta>();
 
   push(burst: readonly Delta[]): readonly Delta[] {
-    const isPlain =
-      this.held.size === 0 && burst.every((delta) => isText(delta) && delta.text.isWellFormed());
+    const isPlain = this.held.size === 0 && burst.every(isWellFormed);
     return isPlain ? burst : burst.flatMap((delta) => this.pushOne(delta));
   }
 
