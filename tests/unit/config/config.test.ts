@@ -3,7 +3,7 @@ import { type Config, policyOf, restartNeeded, toConfig } from '../../../src/con
 import { fileSchema } from '../../../src/config/schema.ts';
 import { settingsOf } from '../../../src/config/shape.ts';
 
-const configOf = (settings: unknown): Config => toConfig(fileSchema.parse(settings), '/work');
+const configOf = (settings: unknown): Config => toConfig(fileSchema.parse(settings), '/srv');
 const BEFORE = configOf({});
 
 describe('policyOf', () => {
@@ -20,7 +20,7 @@ describe('policyOf', () => {
 
 describe('restartNeeded', () => {
   test('is empty for equal configurations', () => {
-    expect(restartNeeded(BEFORE, configOf({ port: 2529, data_dir: '/work/clawhold-data' }))).toEqual([]);
+    expect(restartNeeded(BEFORE, configOf({ port: 2529, data_dir: '/srv/clawhold-data' }))).toEqual([]);
   });
 
   test('lists what differs and takes effect only at a start, by its name in the file', () => {
