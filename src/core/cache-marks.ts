@@ -116,8 +116,14 @@ function unmarked<Value>(value: Value, onMark: (ttl?: string) => void): Value {
 
 /** The list itself where no entry changes. */
 function mapped<Entry>(list: Entry[], map: (entry: Entry, index: number) => Entry): Entry[] {
-  const changed = list.map(map);
-  return changed.some((entry, index) => entry !== list[index]) ? changed : list;
+  let changed: Entry[] | undefined;
+  for (const [index, entry] of list.entries()) {
+    const next = map(entry, index);
+    if (next === entry) continue;
+    changed ??= [...list];
+    changed[index] = next;
+  }
+  return changed ?? list;
 }
 
 function namedByContent(marks: readonly (PartMark & { item: number })[], input: Item[]): ItemMark[] {
