@@ -3,13 +3,13 @@ import { createBrotliDecompress, createUnzip, createZstdDecompress } from 'node:
 import { Fault } from '../core/errors.ts';
 
 /** What decodes a content coding (RFC 9110, section 8.4.1). `createUnzip` takes gzip and deflate. */
-const DECODERS: Record<string, () => Transform> = {
-  gzip: createUnzip,
-  'x-gzip': createUnzip,
-  deflate: createUnzip,
-  br: createBrotliDecompress,
-  zstd: createZstdDecompress,
-};
+const DECODERS: ReadonlyMap<string, () => Transform> = new Map<string, () => Transform>([
+  ['gzip', createUnzip],
+  ['x-gzip', createUnzip],
+  ['deflate', createUnzip],
+  ['br', createBrotliDecompress],
+  ['zstd', createZstdDecompress],
+]);
 
 /**
  * The chunks of a body after its content codings are undone, in the speed of the consumer: a chunk is decoded
@@ -32,7 +32,7 @@ export function decoded(
 }
 
 function decoderOf(coding: string): Transform {
-  const create = DECODERS[coding];
+  const create = DECODERS.get(coding);
   if (create) return create();
   throw new Fault('provider_protocol_error', `The answer has an unknown content encoding: ${coding}.`);
 }

@@ -70,15 +70,15 @@ export interface ItemPosition {
   index: number;
 }
 
-const ITEM_PREFIX: Record<string, string> = {
-  message: 'msg',
-  function_call: 'fc',
-  function_call_output: 'fco',
-  reasoning: 'rs',
-};
+const ITEM_PREFIX: ReadonlyMap<string, string> = new Map([
+  ['message', 'msg'],
+  ['function_call', 'fc'],
+  ['function_call_output', 'fco'],
+  ['reasoning', 'rs'],
+]);
 
 export function itemId(type: string, position: ItemPosition): string {
-  return `${ITEM_PREFIX[type] ?? 'item'}_${position.turn}${position.side}${position.index}`;
+  return `${ITEM_PREFIX.get(type) ?? 'item'}_${position.turn}${position.side}${position.index}`;
 }
 
 const ITEM_ID = /^[a-z]+_([0-9a-hjkmnp-tv-z]{33})([io])(\d{1,6})$/;

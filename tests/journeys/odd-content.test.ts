@@ -121,3 +121,17 @@ test('outputs of parallel calls can be added one by one', async () => {
     'user: and?',
   ]);
 });
+
+test.each(['constructor', 'toString', '__proto__'])(
+  'an unknown type that JavaScript objects have as a property is like any other: %s',
+  async (type) => {
+    const session = { 'x-session-id': `named-${type}` };
+    const content = [{ type: 'input_text', text: 'Hello' }, { type }];
+    const input = [{ type: 'message', role: 'user', content }, { type }];
+    const reply = await journey.gateway.post('/v1/responses', { model: 'deepseek/echo', input }, session);
+    expect(reply.status).toBe(200);
+    const id = reply.headers.get('x-clawhold-session-id');
+    const items = asList((await json(journey.gateway.fetch(`/v1/conversations/${id}/items`))).data);
+    expect(items.map((item) => asText(item.id).split('_')[0]).sort()).toEqual(['item', 'msg', 'msg']);
+  },
+);

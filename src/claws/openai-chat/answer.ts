@@ -132,23 +132,23 @@ export function grow(target: Json, key: string, value: unknown): void {
   } else target[key] = value;
 }
 
-const REASONS: Record<string, Finish['unified']> = {
-  stop: 'stop',
-  eos: 'stop',
-  eos_token: 'stop',
-  end_turn: 'stop',
-  stop_sequence: 'stop',
-  complete: 'stop',
-  length: 'length',
-  max_tokens: 'length',
-  model_length: 'length',
-  tool_calls: 'tool_calls',
-  function_call: 'tool_calls',
-  tool_use: 'tool_calls',
-  content_filter: 'content_filter',
-  safety: 'content_filter',
-  sensitive: 'content_filter',
-};
+const REASONS: ReadonlyMap<string, Finish['unified']> = new Map<string, Finish['unified']>([
+  ['stop', 'stop'],
+  ['eos', 'stop'],
+  ['eos_token', 'stop'],
+  ['end_turn', 'stop'],
+  ['stop_sequence', 'stop'],
+  ['complete', 'stop'],
+  ['length', 'length'],
+  ['max_tokens', 'length'],
+  ['model_length', 'length'],
+  ['tool_calls', 'tool_calls'],
+  ['function_call', 'tool_calls'],
+  ['tool_use', 'tool_calls'],
+  ['content_filter', 'content_filter'],
+  ['safety', 'content_filter'],
+  ['sensitive', 'content_filter'],
+]);
 
 /**
  * Reasons by which a provider reports that it failed during the answer (OpenRouter and Mistral, Zhipu,
@@ -158,7 +158,7 @@ const FAILURES = new Set(['error', 'network_error', 'insufficient_system_resourc
 
 /** `called`: the choice holds tool calls. OpenAI itself gives the reason `stop` for a forced call. */
 export function finishOf(raw: string | undefined, called: boolean): Finish {
-  const unified = raw === undefined ? 'unknown' : (REASONS[raw.toLowerCase()] ?? 'unknown');
+  const unified = raw === undefined ? 'unknown' : (REASONS.get(raw.toLowerCase()) ?? 'unknown');
   return { unified: unified === 'stop' && called ? 'tool_calls' : unified, raw: raw ?? null };
 }
 

@@ -17,17 +17,17 @@ export interface HostedCall {
 }
 
 /** Call and output of Gemini's tools are parts (`gemini/parts.ts`). */
-const GEMINI_CALLS: Readonly<Record<string, { name: string; output: string }>> = {
-  'gemini:executableCode': { name: 'code_execution', output: 'gemini:codeExecutionResult' },
-  'gemini:toolCall': { name: 'google_tool', output: 'gemini:toolResponse' },
-};
+const GEMINI_CALLS: ReadonlyMap<string, { name: string; output: string }> = new Map([
+  ['gemini:executableCode', { name: 'code_execution', output: 'gemini:codeExecutionResult' }],
+  ['gemini:toolCall', { name: 'google_tool', output: 'gemini:toolResponse' }],
+]);
 
 /** Whether the item is a call of a tool that a provider has, also where the caller runs it (a shell). */
 export function isHostedCall(item: Item): boolean {
   const { type } = item;
   if (type === 'function_call') return false;
   if ((type as string) === 'custom_tool_call') return isServerRun(item);
-  return /_call$|^(server|mcp)_tool_use$|^program$/.test(type) || type in GEMINI_CALLS;
+  return /_call$|^(server|mcp)_tool_use$|^program$/.test(type) || GEMINI_CALLS.has(type);
 }
 
 /** The call of an item. Its output is in the item itself or in `result`. */
@@ -43,7 +43,7 @@ export function hostedCall(item: OtherItem, result: OtherItem | undefined): Host
 
 function nameAndArguments(item: OtherItem): { name: string; args: unknown } {
   const type: string = item.type;
-  const gemini = GEMINI_CALLS[type];
+  const gemini = GEMINI_CALLS.get(type);
   if (gemini) {
     const part = item[type.slice(type.indexOf(':') + 1)];
     const call: Fields = isObject(part) ? part : {};
@@ -112,7 +112,7 @@ export function hostedOutputs(items: readonly PromptItem[]): Map<PromptItem, Pro
 
 function isOutputOf(item: OtherItem, call: OtherItem): boolean {
   const type: string = item.type;
-  const gemini = GEMINI_CALLS[call.type];
+  const gemini = GEMINI_CALLS.get(call.type);
   if (gemini) return type === gemini.output;
   if (type.endsWith('_output'))
     return typeof item.call_id === 'string' && item.call_id !== '' && item.call_id === call.call_id;

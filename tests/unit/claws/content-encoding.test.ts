@@ -38,10 +38,11 @@ describe('the body of an answer', () => {
     });
   }
 
-  test('in an unknown coding breaks the protocol', () =>
-    expect(readWhole(answer(TEXT, 'secret'), LIMIT)).rejects.toMatchObject({
+  test.each(['secret', 'constructor'])('in the unknown coding "%s" breaks the protocol', (coding) =>
+    expect(readWhole(answer(TEXT, coding), LIMIT)).rejects.toMatchObject({
       code: 'provider_protocol_error',
-    }));
+    }),
+  );
 
   test('that is cut is an error after its beginning', async () => {
     const cut = gzipSync(TEXT).subarray(0, -20);

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'bun:test';
+import { finishOf } from '../../../src/claws/openai-chat/answer.ts';
 import { openaiChat } from '../../../src/claws/openai-chat/protocol.ts';
 import type { Delta } from '../../../src/core/delta.ts';
 import { Fault } from '../../../src/core/errors.ts';
@@ -667,4 +668,8 @@ describe('malformed answers', () => {
         .code,
     ).toBe('provider_overloaded');
   });
+});
+
+test.each(['constructor', 'toString', 'surprise'])('the unknown finish reason %s is passed on', (raw) => {
+  expect(finishOf(raw, false)).toEqual({ unified: 'unknown', raw });
 });

@@ -215,11 +215,15 @@ function parseMessage(item: Record<string, unknown>, param: string): Item {
   return { ...item, type: 'message', content: parts } as Item;
 }
 
-const TEXT_FIELD: Record<string, string> = { input_text: 'text', output_text: 'text', refusal: 'refusal' };
+const TEXT_FIELD: ReadonlyMap<string, string> = new Map([
+  ['input_text', 'text'],
+  ['output_text', 'text'],
+  ['refusal', 'refusal'],
+]);
 
 function parsePart(part: unknown, param: string): Part {
   if (!isRecord(part) || typeof part.type !== 'string') throw invalid(param, 'a content part with a type');
-  const field = TEXT_FIELD[part.type];
+  const field = TEXT_FIELD.get(part.type);
   if (field && typeof part[field] !== 'string') throw invalid(`${param}.${field}`, 'a string');
   if (
     part.type === 'input_audio' &&
