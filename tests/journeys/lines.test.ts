@@ -1,5 +1,7 @@
+import { Database } from 'bun:sqlite';
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test';
 import { rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { type DictatedCall, type DictatedProvider, dictatedProvider } from '../harness/dictated.ts';
 import { type TestGateway, temporaryDirectory, testGateway } from '../harness/gateway.ts';
 import { completionText, json, responseText, sessionLog } from '../harness/journey.ts';
@@ -86,6 +88,15 @@ function client(dialect: Dialect, naming: 'x-session-id' | 'session-id', other: 
   };
 }
 
+/** How many lines the store remembers of a session. */
+function storedLines(name: string): number {
+  const database = new Database(join(gateway.dataDir, 'clawhold.db'), { readonly: true });
+  const query = `SELECT count(*) AS n FROM lines JOIN sessions ON lines.session = sessions.id WHERE name = ?`;
+  const { n } = database.query<{ n: number }, [string]>(query).get(name)!;
+  database.close();
+  return n;
+}
+
 function answer(call: DictatedCall, text: string): void {
   call.say(text);
   call.end();
@@ -110,6 +121,29 @@ describe.each(DIALECTS)('%s: an agent', (dialect) => {
       'user: q2',
       `assistant: ${second.text}`,
     ]);
+  });
+
+  test('asks for a title that is not kept: it is aside, and adds no line', async () => {
+    const agent = client(dialect, 'session-id');
+    const unkept = { 'x-clawhold-keep': 'false' };
+    const first = await agent.ask(MAIN, [user('q')]);
+    const log = await agent.log();
+    const before = storedLines(agent.name);
+    const title = await agent.ask(TITLE, [user('t')], unkept);
+    expect(title).toMatchObject({ history: 'side', sent: [`system: ${TITLE}`, 'user: t'], id: null });
+    const again = await agent.ask(`${MAIN} It is 10:01.`, [user('q2')], unkept);
+    expect(again.sent.at(-2)).toBe(`assistant: ${first.text}`);
+    expect(storedLines(agent.name)).toBe(before);
+    expect(await agent.log()).toEqual(log);
+    // The same where the session has a line of titles.
+    await agent.ask(TITLE, [user('t2')]);
+    const lines = storedLines(agent.name);
+    expect(await agent.ask(TITLE, [user('t3')], unkept)).toMatchObject({
+      history: 'side',
+      sent: [`system: ${TITLE}`, 'user: t3'],
+    });
+    expect(storedLines(agent.name)).toBe(lines);
+    expect(await agent.log()).toEqual(log);
   });
 
   test('asks for a title first: the line that is continued first is the main one', async () => {
