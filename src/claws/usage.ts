@@ -4,8 +4,7 @@ type Json = Record<string, unknown>;
  * A provider's usage object that comes in several chunks. Counts only grow, but some servers send later
  * chunks with zeros, or with a part of the fields. So a value replaces an earlier one only if it says more.
  */
-export function laterUsage(before: Json | undefined, after: Json): Json {
-  if (!before) return after;
+export function laterUsage(before: Json, after: Json): Json {
   const both: Json = { ...before };
   for (const [key, next] of Object.entries(after)) {
     const old = before[key];

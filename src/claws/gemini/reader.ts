@@ -96,7 +96,7 @@ function readCandidates(answer: Answer, candidates: unknown, out: Delta[]): void
 function readUsage(answer: Answer, usage: Record<string, unknown>, out: Delta[]): void {
   const counted = typeof usage.promptTokenCount === 'number';
   // Vertex sends counts in only one chunk.
-  answer.usage = laterUsage(answer.usage, usage);
+  answer.usage = answer.usage ? laterUsage(answer.usage, usage) : usage;
   // The first counts are sent at once, so that the prompt's cost is known even if the answer is cut. The last
   // ones follow at the end.
   if (counted && !answer.usageSent) sendUsage(answer, out);

@@ -8,7 +8,7 @@ import { Cancelled, type Receipt, type TurnView } from '../../core/turn-view.ts'
 import { dollars } from '../../core/usage.ts';
 import type { Dialect, ParseContext, StreamWriter } from '../dialect.ts';
 import type { Handler, Route, SettingsSource } from '../route.ts';
-import { identityOf, mayKeep, policyOf, readBody } from './request.ts';
+import { identityOf, mayHaveMarks, mayKeep, policyOf, readBody } from './request.ts';
 
 /** Asking for a turn and answering with it, once for all dialects. */
 
@@ -31,7 +31,7 @@ function createTurn(dialect: Dialect, { turns }: Pick<Api, 'turns'>, settings: S
     const { overflow, ...limits } = settings();
     const { body, text } = await readBody(request, limits);
     const identity = identityOf(headers, route, caller, text);
-    const ask = askOf(dialect, body, { headers, caller, overflow });
+    const ask = askOf(dialect, body, { headers, caller, overflow, mayHaveMarks: mayHaveMarks(text) });
     const once = await turns.create({ ask, caller, identity, gone: signal });
     if (!isBackground(ask.delivery)) {
       await begunOnce(once);
@@ -58,8 +58,9 @@ function createTurn(dialect: Dialect, { turns }: Pick<Api, 'turns'>, settings: S
 /** A body in a dialect as an ask. */
 export function askOf(dialect: Dialect, body: Record<string, unknown>, context: ParseContext): Ask {
   const { headers, caller } = context;
+  const parsed = dialect.parse(body, context);
   const ask: Ask = {
-    ...takeCacheMarks(dialect.parse(body, context)),
+    ...(context.mayHaveMarks ? takeCacheMarks(parsed) : parsed),
     dialect: dialect.name,
     vocabulary: dialect.protocol,
     policy: policyOf(headers, caller, dialect.whenBroken),

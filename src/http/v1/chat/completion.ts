@@ -7,7 +7,7 @@ import type { AnsweredTurn, Asked } from '../../../core/turn.ts';
 import { dollars, type NanoDollars, type Usage } from '../../../core/usage.ts';
 import type { StreamWriter } from '../../dialect.ts';
 import { errorObject } from '../../envelope.ts';
-import { answeredTier, attemptsView, modelName, passedOn } from '../answered-by.ts';
+import { answeredModel, answeredTier, attemptsView, passedOn } from '../fields.ts';
 
 /** A turn as a chat completion (OpenAI API description, `CreateChatCompletionResponse`). */
 export function completion(turn: AnsweredTurn): Record<string, unknown> {
@@ -21,7 +21,7 @@ export function completion(turn: AnsweredTurn): Record<string, unknown> {
     id: completionId(turn.id),
     object: 'chat.completion',
     created: Math.floor(turn.createdAt / 1000),
-    model: modelName(turn),
+    model: answeredModel(turn),
     choices: choices.map((items, index) => {
       const fields = choiceFields(passed, index);
       return {
@@ -234,8 +234,8 @@ export class ChatStream implements StreamWriter {
     if (turn.error) return this.error(turn.error.code, turn.error.message);
     const reasons = turn.finish.length > 0 ? turn.finish : [undefined];
     let text = '';
-    const passed = passedOn(turn, 'openai-chat');
-    const fields = rest(streamedFields(turn));
+    const passed = turn.extra && passedOn(turn, 'openai-chat');
+    const fields = turn.extra ? rest(streamedFields(turn)) : '';
     reasons.forEach((finish, choice) => {
       text += this.finish(choice, finishReason(finish), choiceFields(passed, choice), fields);
     });

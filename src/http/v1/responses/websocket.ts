@@ -6,7 +6,7 @@ import { errorObject } from '../../envelope.ts';
 import type { SettingsSource } from '../../route.ts';
 import type { Socket, SocketOpening, SocketReader, SocketRoute } from '../../socket.ts';
 import { invalid } from '../fields.ts';
-import { parseBody } from '../request.ts';
+import { mayHaveMarks, parseBody } from '../request.ts';
 import { askOf, begun } from '../turn-routes.ts';
 import { responses } from './dialect.ts';
 import { type SizedAsk, SocketMemory } from './socket-memory.ts';
@@ -57,6 +57,7 @@ interface SocketRequest {
   /** Requests of one lane are answered one after the other. Most clients use only the lane without a name. */
   lane: string;
   body: Record<string, unknown>;
+  mayHaveMarks: boolean;
   size: number;
 }
 
@@ -107,7 +108,7 @@ class ResponseSocket implements SocketReader {
     try {
       const body = await parseBody(text);
       lane = laneOf(body.stream_id);
-      this.enqueue({ lane, body, size: text.length });
+      this.enqueue({ lane, body, mayHaveMarks: mayHaveMarks(text), size: text.length });
     } catch (error) {
       this.refuse(lane, error);
     } finally {
@@ -159,11 +160,12 @@ class ResponseSocket implements SocketReader {
   }
 
   /** Never rejects. */
-  private async serve({ lane, body, size }: SocketRequest): Promise<void> {
+  private async serve(request: SocketRequest): Promise<void> {
     const startedAt = performance.now();
+    const { lane, body, size } = request;
     try {
       if (this.retired) throw this.retired;
-      const asked = this.memory.resume({ ask: this.parse(body), size });
+      const asked = this.memory.resume({ ask: this.parse(request), size });
       const turn = body.generate === false ? await this.warmUp(lane, asked) : await this.answer(lane, asked);
       if (turn?.state === 'failed') this.evict(lane, body);
       else if (turn) this.memory.remember(lane, asked, turn);
@@ -173,10 +175,11 @@ class ResponseSocket implements SocketReader {
     }
   }
 
-  private parse(message: Record<string, unknown>): Ask {
+  private parse({ body, mayHaveMarks }: SocketRequest): Ask {
     const { headers, caller } = this.opening;
     const { overflow } = this.settings();
-    return { ...askOf(responses, bodyOf(message), { headers, caller, overflow }), delivery: 'stream' };
+    const context = { headers, caller, overflow, mayHaveMarks };
+    return { ...askOf(responses, bodyOf(body), context), delivery: 'stream' };
   }
 
   /** Resolves to nothing where the client disconnected before the end. */
