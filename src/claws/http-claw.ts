@@ -63,7 +63,7 @@ export function httpClaw(parts: HttpClawParts): Claw {
         ? undefined
         : await unbroken(wholeText(response, limits.totalBytes), signal);
       if (whole !== undefined && formatOf(whole) === 'json') {
-        yield restore(protocol.answer(parseJson(whole, response, provider), prompt));
+        yield restore(protocol.answer(parseJson(whole, response, provider), prompt, response.headers));
         return;
       }
       const { status, headers } = response;
@@ -71,7 +71,7 @@ export function httpClaw(parts: HttpClawParts): Claw {
       const body = new AnswerBody(unread, limits.totalBytes);
       const format = await unbroken(body.format(heard), signal);
       if (format === 'events') {
-        const stream = { body, reader: protocol.reader(prompt), limits, heard };
+        const stream = { body, reader: protocol.reader(prompt, response.headers), limits, heard };
         for await (const burst of readStream(stream, signal)) {
           const restored = restore(burst);
           if (restored.length > 0) yield restored;
@@ -79,7 +79,7 @@ export function httpClaw(parts: HttpClawParts): Claw {
         return;
       }
       const answer = parseJson(await unbroken(body.text(), signal), response, provider);
-      yield restore(protocol.answer(answer, prompt));
+      yield restore(protocol.answer(answer, prompt, response.headers));
     },
   };
 }

@@ -127,7 +127,10 @@ export async function replyWhole(once: Once<TurnView>, dialect: Dialect): Promis
   const { result: view } = once;
   const turn = await view.ended;
   const headers = turnHeaders(once);
-  if (turn.cost !== undefined) headers['x-clawhold-response-cost'] = String(dollars(turn.cost));
+  if (turn.cost !== undefined) {
+    const cost = String(dollars(turn.cost));
+    headers['x-clawhold-response-cost'] = turn.costEstimated ? `${cost}; estimated` : cost;
+  }
   try {
     return Response.json(dialect.whole(view, turn), { headers });
   } catch (error) {
