@@ -6,7 +6,8 @@ import { openaiChat } from '../../../src/claws/openai-chat/protocol.ts';
 import { openaiResponses } from '../../../src/claws/openai-responses/protocol.ts';
 import { reportedCost } from '../../../src/claws/usage.ts';
 import type { Prompt } from '../../../src/core/prompt.ts';
-import type { Usage } from '../../../src/core/usage.ts';
+import { perMillion, type Usage } from '../../../src/core/usage.ts';
+import { costOf } from '../../../src/usage/prices.ts';
 
 /** What the price of a call depends on, as each protocol reports it. */
 
@@ -184,6 +185,23 @@ describe('a cost that the provider reports', () => {
   test('is absent where there is none, or none that is a number', () => {
     for (const usage of [{}, { cost: null }, { cost: '0.1' }, { cost: -1 }, { cost: {} }])
       expect(reportedCost(usage)).toBeUndefined();
+  });
+
+  test('of xAI is ours, to the nanodollar, where the list has its prices', () => {
+    // Token counts and ticks as grok-3-mini reports them; $0.30, $0.075 cached and $0.50 per million tokens.
+    const usage = usageOf(
+      openaiChat,
+      chatBody({
+        prompt_tokens: 12,
+        completion_tokens: 2,
+        total_tokens: 354,
+        prompt_tokens_details: { cached_tokens: 11 },
+        completion_tokens_details: { reasoning_tokens: 340 },
+        cost_in_usd_ticks: 1_721_250,
+      }),
+    );
+    const price = { input: perMillion(0.3), output: perMillion(0.5), cacheRead: perMillion(0.075) };
+    expect(costOf(usage, price)).toEqual({ amount: usage.reportedCost!, estimated: false });
   });
 
   test('of both APIs of OpenAI and of Anthropic is kept', () => {
