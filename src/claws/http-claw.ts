@@ -63,11 +63,11 @@ export function httpClaw(parts: HttpClawParts): Claw {
       try {
         const opened = await open(parts, prompt, { signal, heard });
         if (opened.format === 'json') {
-          const deltas = restore(protocol.answer(opened.content, prompt));
+          const deltas = restore(protocol.answer(opened.content, prompt, opened.headers));
           yield opened.hasSurrogates ? new WholePairs().push(deltas) : deltas;
           return;
         }
-        const reader = protocol.reader(prompt);
+        const reader = protocol.reader(prompt, opened.headers);
         stream = new EventStream({
           body: opened.body,
           reader,
@@ -133,9 +133,10 @@ function jsonOf(body: WireRequest['body']): string {
 }
 
 /** An answer whose first bytes have come. */
-type Opened =
+type Opened = { headers: Headers } & (
   | { format: 'json'; content: unknown; hasSurrogates: boolean }
-  | { format: 'events'; body: AnswerBody };
+  | { format: 'events'; body: AnswerBody }
+);
 
 /** Asks the provider. Rejects with the provider's failure where there is no answer. */
 async function open(
@@ -147,18 +148,19 @@ async function open(
   const limits = parts.limits();
   const response = await send(parts, protocol.request(prompt, provider), signal);
   if (!response.ok) throw await refusal(protocol, response, limits);
+  const { status, headers } = response;
   const json = (text: string): Opened => ({
+    headers,
     format: 'json',
     content: parseJson(text, response, provider),
     hasSurrogates: ESCAPED_SURROGATE.test(text),
   });
   const whole = prompt.stream ? undefined : await unbroken(wholeText(response, limits.totalBytes), signal);
   if (whole !== undefined && formatOf(whole) === 'json') return json(whole);
-  const { status, headers } = response;
   const unread = whole === undefined ? response : new Response(whole, { status, headers });
   const body = new AnswerBody(unread, limits.totalBytes);
   const format = await unbroken(body.format(heard), signal);
-  return format === 'events' ? { format, body } : json(await unbroken(body.text(), signal));
+  return format === 'events' ? { headers, format, body } : json(await unbroken(body.text(), signal));
 }
 
 /** The reason of the caller's abort is kept. Any other error means that no answer came. */

@@ -97,5 +97,8 @@ function secretsOf({ keys, masterKey, claws }: Config, found: readonly FoundProv
 
 const modelSettings = ({ claws, aliases }: Config) => ({
   overrides: Object.fromEntries(Object.entries(claws).map(([id, { models }]) => [id, models])),
+  multipliers: Object.fromEntries(
+    Object.entries(claws).map(([id, { priceMultipliers }]) => [id, priceMultipliers]),
+  ),
   aliases,
 });

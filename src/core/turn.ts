@@ -274,9 +274,14 @@ export type Outcome = Ending & {
   alternates?: Item[][];
   finish: Finish[];
   usage?: Usage;
-  /** Absent when the model has no known price. */
+  /** By our prices. Absent when the model has no known price. */
   cost?: NanoDollars;
-  /** All calls that gave a part of the answer, where there were several; `usage` and `cost` are their sums. */
+  /** The cost is not exact: see `Attempt.costEstimated`. */
+  costEstimated?: true;
+  /**
+   * All calls that gave a part of the answer; `usage` and `cost` are their sums. Absent for one whole call whose
+   * provider reports no cost.
+   */
   attempts?: Attempt[];
   /** Fields of the provider's envelope that have no canonical form. */
   extra?: Record<string, unknown>;
@@ -290,7 +295,10 @@ export interface Attempt {
   usage: Usage;
   /** The provider did not report usage: tokens are estimated from what was sent and received. */
   estimated?: true;
+  /** By our prices; what the provider says is in `usage.reportedCost`. */
   cost?: NanoDollars;
+  /** The tokens are estimated, or the price of the service tier that answered is not known. */
+  costEstimated?: true;
   /** Why the call broke off; absent for the call that ended normally. */
   error?: ErrorCode;
 }

@@ -351,7 +351,7 @@ function finishAnswer(state: AnswerState): Delta[] {
   if (extra.length > 0) state.extra.choices = extra;
   if (Object.keys(state.extra).length > 0) state.out.push({ type: 'extra', fields: state.extra });
   for (const choice of state.choices) finishChoice(state, choice);
-  if (state.usage) state.out.push({ type: 'usage', usage: usageOf(state.usage) });
+  if (state.usage) state.out.push({ type: 'usage', usage: usageOf(state.usage, state.extra.service_tier) });
   return drain(state);
 }
 

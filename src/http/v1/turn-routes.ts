@@ -128,7 +128,10 @@ export async function replyWhole(once: Once<TurnView>, dialect: Dialect): Promis
   const { result: view } = once;
   const turn = await view.ended;
   const headers = turnHeaders(once);
-  if (turn.cost !== undefined) headers['x-clawhold-response-cost'] = String(dollars(turn.cost));
+  if (turn.cost !== undefined) {
+    headers['x-clawhold-response-cost'] = String(dollars(turn.cost));
+    if (turn.costEstimated) headers['x-clawhold-cost-estimated'] = 'true';
+  }
   try {
     return Response.json(dialect.whole(view, turn), { headers });
   } catch (error) {

@@ -3,7 +3,7 @@ import { conversationId, responseId } from '../../../core/ids.ts';
 import { type IdentifiedItem, identified } from '../../../core/item-positions.ts';
 import type { Asked, Outcome, Session, TurnState } from '../../../core/turn.ts';
 import type { Usage } from '../../../core/usage.ts';
-import { answeredModel, answeredTier, attemptsView, passedOn } from '../fields.ts';
+import { answeredModel, answeredTier, attemptsView, cacheCreation, passedOn } from '../fields.ts';
 
 export interface ResponseView {
   /** What was asked, and the outcome as far as it is known. */
@@ -107,5 +107,6 @@ function usageOf(usage: Usage): Record<string, unknown> {
     output_tokens: usage.output,
     output_tokens_details: { reasoning_tokens: usage.reasoning },
     total_tokens: usage.input + usage.output,
+    ...cacheCreation(usage),
   };
 }
