@@ -7,8 +7,10 @@ import type { Settings } from '../core/settings.ts';
 import {
   callIdOf,
   DistinctIds,
+  isClientCall,
   isClientOutput,
   isHalfCall,
+  isOutput,
   type OpenCall,
   OpenCalls,
 } from '../core/tool-calls.ts';
@@ -173,8 +175,9 @@ const isCutAtProvider = (item: Item, turn: Turn): boolean =>
   !isHalfCall(item);
 
 /**
- * A limit or a deletion may separate a call from its output. Providers refuse a call or an output alone, so it is
- * left out. Calls with the same id get different ids, and so do their outputs; the provider that gave the id can be
+ * A limit or a deletion may separate a call from its output. Providers refuse an output alone, and a client's call
+ * alone, so it is left out. A call that runs at the provider needs no output: it may still run (`program`), or its
+ * result is in the item. Calls with the same id get different ids, and so do their outputs; the provider that gave the id can be
  * given it again where it was clear which call was meant.
  * A half call that has an output is sent without arguments (`argumentsOf`).
  */
@@ -193,7 +196,7 @@ function inPairs(items: readonly Entry[]): Entry[] {
     const id = callIdOf(entry.item);
     if (id === undefined) return [entry];
     const call = paired.get(index);
-    if (!call) return [];
+    if (!call) return isClientCall(entry.item) || isOutput(entry.item) ? [] : [entry];
     const distinctId = ids.get(call) ?? distinct.next(id);
     ids.set(call, distinctId);
     if (distinctId === id) return [entry];

@@ -146,8 +146,8 @@ export function userMessage(text: string): Message {
   return { type: 'message', role: 'user', content: [{ type: 'input_text', text }] };
 }
 
-/** Items of a model that are no calls. An approval request is answered by the client's approval response. */
-const FROM_MODEL = new Set(['reasoning', 'mcp_approval_request', 'mcp_list_tools']);
+/** Items of a model that are not named as calls. An approval request is answered by the client's approval response. */
+const FROM_MODEL = new Set(['reasoning', 'program', 'mcp_approval_request', 'mcp_list_tools']);
 
 /**
  * True when the items are a client's full history: a model has spoken or called a tool in them. All others are new

@@ -206,7 +206,8 @@ function readFunctionCall(raw: Json): OutputItem {
   const { type, call_id, name, namespace, arguments: args, status, ...native } = raw;
   const item: FunctionCall = {
     type: type as 'function_call',
-    call_id: textIn(call_id, 'call_id of a function call'),
+    // The client needs an id to answer the call.
+    call_id: textIn(call_id, 'call_id of a function call') || (idOf(raw) ?? ''),
     name: textIn(name, 'name of a function call'),
     arguments: textIn(args ?? '', 'arguments of a function call'),
   };

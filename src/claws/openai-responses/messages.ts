@@ -10,6 +10,7 @@ import type {
   Reasoning,
 } from '../../core/items.ts';
 import type { Prompt, PromptItem } from '../../core/prompt.ts';
+import { callIdOf, isOutput } from '../../core/tool-calls.ts';
 import { isObject, type Json } from './wire.ts';
 
 /** Who wrote an item: the provider of this request, the caller, or another provider. */
@@ -25,15 +26,15 @@ interface Entry {
 
 /** The request's `input`. An item that this provider may not see is left out, together with its output. */
 export function inputOf(prompt: Prompt, provider: string): Json[] {
-  const unanswered = new Set<unknown>();
+  const unanswered = new Set<string>();
   const input: Json[] = [];
   for (const each of prompt.items) {
     const { item } = each;
-    const { type, call_id } = item as { type: string; call_id?: unknown };
-    if (type.endsWith('_output') && unanswered.has(call_id)) continue;
+    const id = callIdOf(item);
+    if (isOutput(item) && id !== undefined && unanswered.has(id)) continue;
     const written = write(item, entryOf(each, prompt, provider));
     if (written) input.push(written);
-    else if (call_id !== undefined) unanswered.add(call_id);
+    else if (id !== undefined) unanswered.add(id);
   }
   return input;
 }

@@ -2,7 +2,7 @@ import type { Plan } from './behaviour.ts';
 import type { Memory, Trouble } from './protocol.ts';
 import { REASONED } from './responses-items.ts';
 import { isSealed } from './seal.ts';
-import { asList, asText, isObjectText, type Json } from './shape.ts';
+import { asJson, asList, asText, isObjectText, type Json } from './shape.ts';
 import { checkResponsesTools } from './tool-rules.ts';
 
 /** Checks the input as OpenAI's Responses API does. */
@@ -21,7 +21,7 @@ export function checkResponses(body: Json, _plan: Plan, memory: Memory): Trouble
     };
   }
   const items = asList(body.input);
-  return checkIds(items) ?? checkCalls(items) ?? checkReasoning(items, memory);
+  return checkIds(items) ?? checkCalls(items) ?? checkPrograms(items) ?? checkReasoning(items, memory);
 }
 
 function checkIds(items: Json[]): Trouble | undefined {
@@ -71,6 +71,24 @@ function checkCalls(items: Json[]): Trouble | undefined {
     open.delete(id);
   }
   for (const [id, type] of open) return invalid(`No tool output found for ${CALLS[type]} ${id}.`);
+  return undefined;
+}
+
+/**
+ * Calls of a program name it in `caller`, and its output in `call_id` (`ProgramToolCallCaller` and `ProgramOutput`
+ * in OpenAI's API description): it must be in the input.
+ */
+function checkPrograms(items: Json[]): Trouble | undefined {
+  const programs = new Set<string>();
+  for (const item of items) {
+    const caller = asJson(item.caller);
+    if (item.type === 'program') programs.add(asText(item.call_id));
+    const named =
+      item.type === 'program_output' ? item.call_id : caller.type === 'program' && caller.caller_id;
+    if (typeof named === 'string' && !programs.has(named)) {
+      return invalid(`No program found with call_id ${named}.`);
+    }
+  }
   return undefined;
 }
 
