@@ -142,6 +142,34 @@ export function messageText(message: Message): string {
   return text;
 }
 
+/**
+ * An item at its start, before any delta. Kinds without deltas start as the whole item. The order of the fields is
+ * the same for every item of a kind: tapes compare items as text.
+ */
+export function emptied(item: Item): Item {
+  switch (item.type) {
+    case 'message': {
+      const { type, id: _id, role, content: _content, status: _status, ...further } = item;
+      return { type, role, content: [], ...further };
+    }
+    case 'reasoning': {
+      const { type, id: _id, status: _status, summary: _summary, ...rest } = item;
+      const { content: _content, encrypted_content: _sealed, ...further } = rest;
+      return { type, summary: [], ...further };
+    }
+    case 'function_call': {
+      const { type, id: _id, call_id, name, namespace, arguments: _text, status: _status, ...further } = item;
+      const named = namespace === undefined ? { name } : { name, namespace };
+      return { type, call_id, ...named, arguments: '', ...further };
+    }
+    default:
+      return isCustomCall(item) ? { ...(item as OtherItem), input: '' } : item;
+  }
+}
+
+/** Whether the item is a call of a custom tool: its input is one text, which may come in deltas. */
+export const isCustomCall = ({ type }: Item): boolean => (type as string) === 'custom_tool_call';
+
 export function userMessage(text: string): Message {
   return { type: 'message', role: 'user', content: [{ type: 'input_text', text }] };
 }

@@ -1,10 +1,13 @@
 import { planFor } from '../simulators/provider/behaviour.ts';
 import { checkResponses } from '../simulators/provider/responses-rules.ts';
-import { asJson, type Json } from '../simulators/provider/shape.ts';
+import { asJson, asText, type Json } from '../simulators/provider/shape.ts';
 
-/** A provider of the Responses API whose output items the test gives. It refuses the inputs that OpenAI refuses. */
+/**
+ * A provider of the Responses API whose output items the test gives. It refuses the inputs that OpenAI refuses. In
+ * chat completions it answers "Hi".
+ */
 export interface ResponsesProvider {
-  /** The settings of a gateway that knows this provider under two names: `one/<any model>`, `two/<any model>`. */
+  /** The settings of a gateway that knows this provider as `one/m` and `two/m`, and as `chat/m` in chat completions. */
   yaml: string;
   /** The output of the next answers. */
   answer(...output: Json[]): void;
@@ -16,13 +19,15 @@ export interface ResponsesProvider {
 export function responsesProvider(): ResponsesProvider {
   const bodies: Json[] = [];
   let output: Json[] = [];
+  const issued = new Set<string>();
   const server = Bun.serve({
     port: 0,
     hostname: '127.0.0.1',
     async fetch(request) {
       const body = asJson(await request.json());
       bodies.push(body);
-      const refused = checkResponses(body, planFor('say-1'), { issued: new Set() });
+      if (request.url.endsWith('/chat/completions')) return Response.json(HI);
+      const refused = checkResponses(body, planFor('say-1'), { issued });
       if (refused) return Response.json({ error: refused }, { status: 400 });
       const response = { id: `resp_${bodies.length}`, model: 'm', status: 'completed', output };
       if (body.stream !== true) return Response.json(response);
@@ -31,17 +36,28 @@ export function responsesProvider(): ResponsesProvider {
     },
   });
   const url = `http://127.0.0.1:${server.port}`;
-  const claw = (name: string) =>
-    `  ${name}: { protocol: openai-responses, base_url: '${url}', api_key: k }\n`;
+  const claw = (name: string, protocol: string) =>
+    `  ${name}: { protocol: ${protocol}, base_url: '${url}', api_key: k }\n`;
+  const claws = [
+    claw('one', 'openai-responses'),
+    claw('two', 'openai-responses'),
+    claw('chat', 'openai-chat'),
+  ];
   return {
-    yaml: `claws:\n${claw('one')}${claw('two')}`,
+    yaml: `claws:\n${claws.join('')}`,
     answer: (...items) => {
       output = items;
+      for (const { id } of items) issued.add(asText(id));
     },
     bodies,
     stop: () => server.stop(true),
   };
 }
+
+const HI = {
+  ...{ id: 'c', object: 'chat.completion', model: 'm' },
+  choices: [{ index: 0, message: { role: 'assistant', content: 'Hi' }, finish_reason: 'stop' }],
+};
 
 /** Fields that an item's first event leaves empty. */
 const GROWING: Json = { content: [], arguments: '', input: '', summary: [] };

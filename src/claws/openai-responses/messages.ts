@@ -1,13 +1,14 @@
 import { argumentsOf } from '../../core/call-arguments.ts';
 import { parseItemId } from '../../core/ids.ts';
-import type {
-  FunctionCall,
-  FunctionCallOutput,
-  Item,
-  Message,
-  OtherItem,
-  Part,
-  Reasoning,
+import {
+  type FunctionCall,
+  type FunctionCallOutput,
+  type Item,
+  isCustomCall,
+  type Message,
+  type OtherItem,
+  type Part,
+  type Reasoning,
 } from '../../core/items.ts';
 import type { Prompt, PromptItem } from '../../core/prompt.ts';
 import { callIdOf, isOutput } from '../../core/tool-calls.ts';
@@ -20,33 +21,47 @@ interface Entry {
   author: Author;
   /** The provider's own id of the item. Only for its own items. */
   id?: string;
-  /** Fields of the item that have no canonical place and that this provider may see. */
+  /** Fields beside the item: earlier versions kept those that they did not know here, and not in the item. */
   beside: Json;
+  /** The item is in the form of this API: parts that the gateway does not know, and their fields, are sent. */
+  verbatim: boolean;
 }
 
 /** The request's `input`. An item that this provider may not see is left out, together with its output. */
 export function inputOf(prompt: Prompt, provider: string): Json[] {
   const unanswered = new Set<string>();
+  const programs = new Set<unknown>();
   const input: Json[] = [];
   for (const each of prompt.items) {
     const { item } = each;
     const id = callIdOf(item);
     if (isOutput(item) && id !== undefined && unanswered.has(id)) continue;
     const written = write(item, entryOf(each, prompt, provider));
-    if (written) input.push(written);
+    if (written?.type === 'program') programs.add(written.call_id);
+    if (written) input.push(withKnownCaller(written, programs));
     else if (id !== undefined) unanswered.add(id);
   }
   return input;
 }
 
-function entryOf({ origin, native }: PromptItem, prompt: Prompt, provider: string): Entry {
-  if (origin !== undefined && origin !== provider) return { author: 'foreign', beside: {} };
-  const author = origin === undefined ? 'caller' : 'own';
-  if (!isObject(native)) return { author, beside: {} };
-  if (author === 'caller' && prompt.dialect !== 'openai-responses') return { author, beside: {} };
-  const { id, ...beside } = native;
-  return { author, beside, id: author === 'own' && typeof id === 'string' ? id : undefined };
+/** A call, or its output, without its `caller` where this is a program that the input does not have. */
+function withKnownCaller(item: Json, programs: ReadonlySet<unknown>): Json {
+  const { caller, ...rest } = item;
+  return isObject(caller) && caller.type === 'program' && !programs.has(caller.caller_id) ? rest : item;
 }
+
+function entryOf({ origin, native }: PromptItem, prompt: Prompt, provider: string): Entry {
+  if (origin !== undefined && origin !== provider) return { author: 'foreign', beside: {}, verbatim: false };
+  const author = origin === undefined ? 'caller' : 'own';
+  const verbatim = author === 'own' || prompt.dialect === 'openai-responses';
+  if (!isObject(native) || !verbatim) return { author, beside: {}, verbatim };
+  const { id, ...beside } = native;
+  return { author, beside, verbatim, id: author === 'own' && typeof id === 'string' ? id : undefined };
+}
+
+/** Fields that the gateway does not know: for their own provider, or as the caller wrote them for this API. */
+const furtherFields = (further: Json, { author, beside }: Entry): Json =>
+  author === 'foreign' ? {} : { ...beside, ...further };
 
 function write(item: Item, entry: Entry): Json | undefined {
   switch (item.type) {
@@ -64,12 +79,14 @@ function write(item: Item, entry: Entry): Json | undefined {
 }
 
 /** Ids of messages and calls are left out: with `store: false` the provider cannot find them. */
-function writeMessage({ type, role, content }: Message, { author, beside }: Entry): Json | undefined {
-  if (role !== 'assistant') return { ...beside, type, role, content: inputParts(content, author) };
-  const parts = content.flatMap((part) => outputPart(part, author));
+function writeMessage(message: Message, entry: Entry): Json | undefined {
+  const { type, role, content, id: _id, status: _status, ...rest } = message;
+  const further = furtherFields(rest, entry);
+  if (role !== 'assistant') return { ...further, type, role, content: inputParts(content, entry.author) };
+  const parts = content.flatMap((part) => outputPart(part, entry));
   // A message of another model that holds only images. This API has no images from the assistant.
   if (parts.length === 0 && content.length > 0) return undefined;
-  return { ...beside, type, role, content: parts };
+  return { ...further, type, role, content: parts };
 }
 
 /** Parts that a model reads: of users, instructions and tools. */
@@ -92,16 +109,19 @@ function inputParts(content: Part[], author: Author): Json[] {
 }
 
 /** A part that a model wrote. The API takes back only text and refusals. */
-function outputPart(part: Part, author: Author): Json[] {
+function outputPart(part: Part, { author, verbatim }: Entry): Json[] {
   switch (part.type) {
     case 'input_text':
       return [{ type: 'output_text', text: part.text, annotations: [] }];
     case 'output_text': {
-      const annotations = author === 'foreign' ? [] : (part.annotations ?? []);
-      return [{ type: 'output_text', text: part.text, annotations }];
+      const { type, text, annotations = [], logprobs: _logprobs, ...further } = part;
+      if (author === 'foreign') return [{ type, text, annotations: [] }];
+      return [{ ...(verbatim && further), type, text, annotations }];
     }
-    case 'refusal':
-      return [{ type: 'refusal', refusal: part.refusal }];
+    case 'refusal': {
+      const { type, refusal, ...further } = part;
+      return [{ ...(verbatim && further), type, refusal }];
+    }
     case 'input_image':
     case 'input_file':
     case 'input_audio':
@@ -115,26 +135,29 @@ function outputPart(part: Part, author: Author): Json[] {
  * Reasoning is sent back only to the provider that wrote it, and only if it can be read without a stored
  * response: encrypted, or as plain text. The id must be the one of the encrypted item, or absent.
  */
-function writeReasoning(item: Reasoning, { author, id, beside }: Entry): Json | undefined {
+function writeReasoning(item: Reasoning, entry: Entry): Json | undefined {
+  const { author, id } = entry;
   if (author !== 'own') return undefined;
-  const { type, summary, content, encrypted_content } = item;
+  const { type, id: _id, status: _status, summary, content, encrypted_content, ...further } = item;
   if (!encrypted_content && !content?.length) return undefined;
-  const written: Json = { ...beside, type, summary };
+  const written: Json = { ...furtherFields(further, entry), type, summary };
   if (id !== undefined) written.id = id;
   if (content?.length) written.content = content;
   if (encrypted_content) written.encrypted_content = encrypted_content;
   return written;
 }
 
-function writeCall(item: FunctionCall, { beside }: Entry): Json {
-  const { type, name, namespace } = item;
-  const call = { ...beside, type, call_id: callId(item.call_id), name, arguments: argumentsOf(item) };
+function writeCall(item: FunctionCall, entry: Entry): Json {
+  const { type, id: _id, status: _status, call_id, name, namespace, arguments: _text, ...rest } = item;
+  const further = furtherFields(rest, entry);
+  const call = { ...further, type, call_id: callId(call_id), name, arguments: argumentsOf(item) };
   return namespace === undefined ? call : { ...call, namespace };
 }
 
-function writeOutput({ type, call_id, output }: FunctionCallOutput, { author, beside }: Entry): Json {
-  const shown = typeof output === 'string' ? output : inputParts(output, author);
-  return { ...beside, type, call_id: callId(call_id), output: shown };
+function writeOutput(item: FunctionCallOutput, entry: Entry): Json {
+  const { type, id: _id, status: _status, call_id, output, ...rest } = item;
+  const shown = typeof output === 'string' ? output : inputParts(output, entry.author);
+  return { ...furtherFields(rest, entry), type, call_id: callId(call_id), output: shown };
 }
 
 /** Items of hosted tools and unknown kinds. Those of this provider and of the caller are sent unchanged. */
@@ -144,7 +167,9 @@ function writeOther(item: OtherItem, entry: Entry): Json | undefined {
   if (entry.author === 'foreign') {
     // The caller runs custom tools, so any model can read their calls. No other kind is readable for another
     // model.
-    return (item.type as string) === 'custom_tool_call' ? rest : undefined;
+    if (!isCustomCall(item)) return undefined;
+    const { type, call_id, name, namespace, input } = rest;
+    return { type, call_id, name, ...(namespace !== undefined && { namespace }), input };
   }
   const kept = entry.author === 'own' ? entry.id : callersId(id);
   return kept === undefined ? { ...entry.beside, ...rest } : { ...entry.beside, ...rest, id: kept };
@@ -152,7 +177,7 @@ function writeOther(item: OtherItem, entry: Entry): Json | undefined {
 
 /** The mark of a call that the provider ran itself (`ServerCalls`). The API has none for custom calls. */
 function withoutMark(item: OtherItem): OtherItem {
-  if ((item.type as string) !== 'custom_tool_call') return item;
+  if (!isCustomCall(item)) return item;
   const { execution: _, ...rest } = item;
   return rest as OtherItem;
 }

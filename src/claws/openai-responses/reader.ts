@@ -1,5 +1,6 @@
 import type { Delta } from '../../core/delta.ts';
 import { Fault } from '../../core/errors.ts';
+import { emptied } from '../../core/items.ts';
 import type { Prompt } from '../../core/prompt.ts';
 import type { SseEvent, StreamReader } from '../claw.ts';
 import { laterUsage } from '../usage.ts';
@@ -11,7 +12,6 @@ import {
   modelOf,
   type OutputItem,
   readItem,
-  skeletonOf,
   startOf,
 } from './answer.ts';
 import { failureOf } from './fault.ts';
@@ -145,7 +145,7 @@ function open(
   const slot: Slot = { index: state.count++, type: item.type, id: idOf(raw), open: true, grew: false };
   state.slots.set(key, slot);
   state.called ||= isCall(item);
-  return { slot, deltas: [{ type: 'item-start', index: slot.index, item: skeletonOf(item) }] };
+  return { slot, deltas: [{ type: 'item-start', index: slot.index, item: emptied(item) }] };
 }
 
 function endItem(state: State, event: Json): Delta[] {
@@ -313,7 +313,7 @@ export function answerDeltas(body: unknown, prompt: Prompt): Delta[] {
   for (const [index, raw] of output.entries()) {
     const { item, native } = readItem(raw);
     called ||= isCall(item);
-    deltas.push({ type: 'item-start', index, item: skeletonOf(item) });
+    deltas.push({ type: 'item-start', index, item: emptied(item) });
     deltas.push(...contentDeltas(index, item));
     deltas.push({ type: 'item-end', index, item, native });
   }
