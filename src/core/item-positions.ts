@@ -1,4 +1,4 @@
-import { itemId, type TurnId } from './ids.ts';
+import { itemId, parseItemId, type TurnId } from './ids.ts';
 import type { Item } from './items.ts';
 import type { Turn } from './turn.ts';
 
@@ -24,6 +24,9 @@ export function itemsOf(turn: Turn, hidden: readonly string[] = []): ItemAt[] {
   return hidden.length === 0 ? all : all.filter(({ side, index }) => !hidden.includes(`${side}${index}`));
 }
 
+/** An output may hold an id of its provider, from an earlier version: it is not the item's id here. */
 export function identified(item: Item, turn: TurnId, side: 'i' | 'o', index: number): IdentifiedItem {
-  return { id: itemId(item.type, { turn, side, index }), ...item } as IdentifiedItem;
+  const { id: own, ...rest } = item;
+  const isPublic = own !== undefined && (side === 'i' || parseItemId(own) !== undefined);
+  return { id: isPublic ? own : itemId(item.type, { turn, side, index }), ...rest } as IdentifiedItem;
 }

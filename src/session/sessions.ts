@@ -1,6 +1,7 @@
 import type { Clock } from '../core/clock.ts';
 import { Fault } from '../core/errors.ts';
 import {
+  itemKey,
   newSessionId,
   parseItemId,
   responseId,
@@ -116,7 +117,7 @@ export class Sessions {
     const place = parseItemId(id);
     const row = place && (await this.parts.log.readTurn(tenant, place.turn));
     const [found] = row && isInSession(row) ? await this.parts.heads.decode([row]) : [];
-    const at = found && itemsOf(found.turn, row!.hidden).find(({ item }) => item.id === id);
+    const at = found && itemsOf(found.turn, row!.hidden).find(({ item }) => itemKey(item.id) === itemKey(id));
     if (!at) throw new Fault('item_not_found', `Item with id '${id}' not found.`, { param });
     const item = found.turn[at.side === 'i' ? 'input' : 'output'][at.index]!;
     const { id: own, ...copy } = item;

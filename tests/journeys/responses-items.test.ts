@@ -3,6 +3,7 @@ import { type TestGateway, testGateway } from '../harness/gateway.ts';
 import { json, serverEvents } from '../harness/journey.ts';
 import { type ResponsesProvider, responsesProvider } from '../harness/responses-provider.ts';
 import { SocketClient } from '../harness/socket.ts';
+import { REASONED } from '../simulators/provider/responses-items.ts';
 import { asJson, asList, type Json } from '../simulators/provider/shape.ts';
 
 /** The items of the Responses API between its clients and its providers. */
@@ -284,4 +285,124 @@ test('fields of the input are there when it is listed', async () => {
   const reply = await json(gateway.post('/v1/responses', { model: 'one/m', input }, headers));
   const items = await json(gateway.fetch(`/v1/responses/${reply.id}/input_items`));
   expect(items.data).toMatchObject(input);
+});
+
+const list = { type: 'mcp_list_tools', id: 'mcpl_1', server_label: 'zip', tools: [], error: null };
+const approval = {
+  type: 'mcp_approval_request',
+  id: 'mcpr_1',
+  server_label: 'zip',
+  name: 'cut',
+  arguments: '{}',
+};
+const approved = {
+  ...{ type: 'mcp_call', id: 'mcp_1', server_label: 'zip', name: 'cut', arguments: '{}', output: 'done' },
+  ...{ error: null, status: 'completed', approval_request_id: 'mcpr_1' },
+};
+const approve = (id: unknown) => ({ type: 'mcp_approval_response', approval_request_id: id, approve: true });
+
+describe.each([false, true])('an approval of an MCP call (stream: %p)', (stream) => {
+  test('names the request by the id that each side knows', async () => {
+    const headers = session();
+    provider.answer(list, approval);
+    const [, request] = await respond({ input: 'cut', stream }, headers);
+    expect(request!.id).toMatch(/^mcpr_[0-9a-z]{33}o1$/);
+    provider.answer(approved, said('Done'));
+    const [made] = await respond({ input: [approve(request!.id)], stream }, headers);
+    expect(received().slice(1)).toEqual([list, approval, approve('mcpr_1')]);
+    expect(made).toMatchObject({ type: 'mcp_call', approval_request_id: request!.id });
+    provider.answer(said('Bye'));
+    await respond({ input: 'thanks', stream }, headers);
+    expect(received().slice(1, -2)).toEqual([list, approval, approve('mcpr_1'), approved]);
+  });
+
+  test('without a session names the request of the input', async () => {
+    provider.answer(list, approval);
+    const output = await respond({ input: 'cut', store: false, stream });
+    provider.answer({ ...approved, approval_request_id: output[1]!.id }, said('Done'));
+    const input = [{ role: 'user', content: 'cut' }, ...output, approve(output[1]!.id)];
+    const [made] = await respond({ input, store: false, stream });
+    expect(received().slice(1)).toEqual(input.slice(1));
+    expect(made).toMatchObject({ approval_request_id: output[1]!.id });
+  });
+
+  test('is not sent to a provider that did not make the request', async () => {
+    const headers = session();
+    provider.answer(list, approval);
+    const [, request] = await respond({ input: 'cut', stream }, headers);
+    for (const model of ['two/m', 'chat/m']) {
+      provider.answer(said('Done'));
+      await respond({ model, input: [approve(request!.id), { role: 'user', content: 'go on' }] }, headers);
+      expect(JSON.stringify(provider.bodies.at(-1))).not.toContain('approv');
+    }
+  });
+
+  test('that the gateway or its provider does not know is refused by the provider', async () => {
+    await expect(respond({ input: ['cut', approve('mcpr_9')].slice(1), stream })).rejects.toThrow('mcpr_9');
+  });
+});
+
+test('an approval under an id of an earlier version names the same request', async () => {
+  const headers = session();
+  provider.answer(list, approval);
+  const reply = await json(gateway.post('/v1/responses', { model: 'one/m', input: 'cut' }, headers));
+  const old = String(asList(reply.output)[1]!.id).replace('mcpr_', 'item_');
+  const path = `/v1/conversations/${asJson(reply.conversation).id}/items/${old}`;
+  expect(await json(gateway.fetch(path))).toMatchObject({ type: 'mcp_approval_request' });
+  await respond({ input: [approve(old)] }, headers);
+  expect(received().at(-1)).toEqual(approve('mcpr_1'));
+});
+
+/** Items that the provider makes with its own tools, in the form of the API description. */
+const HOSTED: Json[] = [
+  list,
+  { type: 'web_search_call', id: 'ws_1', status: 'completed', action: { type: 'search', query: 'q' } },
+  { type: 'file_search_call', id: 'fs_1', status: 'completed', queries: ['q'], results: null },
+  {
+    ...{ type: 'code_interpreter_call', id: 'ci_1', status: 'completed', code: '1', container_id: 'c' },
+    outputs: [],
+  },
+  { type: 'image_generation_call', id: 'ig_1', status: 'completed', result: 'AA==' },
+  { ...approved, approval_request_id: null },
+  { type: 'shell_call', id: 'sh_1', call_id: 'call_s', action: {}, status: 'completed' },
+  { type: 'shell_call_output', id: 'sho_1', call_id: 'call_s', output: [], status: 'completed' },
+  program,
+  { type: 'program_output', id: 'cmo_1', call_id: 'call_p', result: '', status: 'completed' },
+];
+/** The API takes these under any id, and needs none. */
+const ID_IS_OPTIONAL = /^shell/;
+
+describe.each([false, true])("items of the provider's own tools (stream: %p)", (stream) => {
+  test('go back to it under its ids, and to another one as it can read them', async () => {
+    const headers = session();
+    provider.answer(...HOSTED, said('Done'));
+    await respond({ input: 'go', stream }, headers);
+    provider.answer(said('Bye'));
+    await respond({ input: 'thanks', stream }, headers);
+    expect(received().slice(1, -2)).toEqual(HOSTED);
+    await respond({ model: 'two/m', input: 'thanks', stream }, headers);
+    const types = new Set(received().map(({ type }) => type));
+    expect([...types].sort()).toEqual(['function_call', 'function_call_output', 'message']);
+  });
+
+  test('have ids without a session, too', async () => {
+    provider.answer(...HOSTED, said('Done'));
+    const output = await respond({ input: 'go', store: false, stream });
+    const input = [{ role: 'user', content: 'go' }, ...output, { role: 'user', content: 'thanks' }];
+    await respond({ input, store: false, stream });
+    const sent = output.slice(0, -1).map(({ id, ...item }) => {
+      return ID_IS_OPTIONAL.test(String(item.type)) ? item : { ...item, id };
+    });
+    expect(received().slice(1, -2)).toEqual(sent);
+  });
+});
+
+test('an item whose reasoning cannot be sent back goes to its provider under another id', async () => {
+  const headers = session();
+  const digits = '0'.repeat(32);
+  const search = { ...HOSTED[1], id: `ws_${digits}${REASONED}` };
+  provider.answer({ type: 'reasoning', id: `rs_${digits}`, summary: [] }, search, said('Done'));
+  const [, shown] = await respond({ input: 'go' }, headers);
+  await respond({ input: 'thanks' }, headers);
+  expect(received().slice(1, -2)).toEqual([{ ...search, id: shown!.id }]);
 });

@@ -1,5 +1,5 @@
 import { argumentsOf } from '../../core/call-arguments.ts';
-import { parseItemId } from '../../core/ids.ts';
+import { itemId, parseItemId } from '../../core/ids.ts';
 import {
   type FunctionCall,
   type FunctionCallOutput,
@@ -12,6 +12,7 @@ import {
 } from '../../core/items.ts';
 import type { Prompt, PromptItem } from '../../core/prompt.ts';
 import { callIdOf, isOutput } from '../../core/tool-calls.ts';
+import { ApprovalRequests } from './approvals.ts';
 import { isObject, type Json } from './wire.ts';
 
 /** Who wrote an item: the provider of this request, the caller, or another provider. */
@@ -21,6 +22,8 @@ interface Entry {
   author: Author;
   /** The provider's own id of the item. Only for its own items. */
   id?: string;
+  /** The id under which clients know it. */
+  publicId?: string;
   /** Fields beside the item: earlier versions kept those that they did not know here, and not in the item. */
   beside: Json;
   /** The item is in the form of this API: parts that the gateway does not know, and their fields, are sent. */
@@ -31,12 +34,20 @@ interface Entry {
 export function inputOf(prompt: Prompt, provider: string): Json[] {
   const unanswered = new Set<string>();
   const programs = new Set<unknown>();
+  const requests = new ApprovalRequests();
+  // OpenAI refuses items that it knows by their ids without the reasoning before them.
+  let isReasoningLost = false;
   const input: Json[] = [];
   for (const each of prompt.items) {
     const { item } = each;
     const id = callIdOf(item);
     if (isOutput(item) && id !== undefined && unanswered.has(id)) continue;
-    const written = write(item, entryOf(each, prompt, provider));
+    const entry = entryOf(each, prompt, provider);
+    const written = requests.resolve(
+      each,
+      write(item, isReasoningLost ? { ...entry, id: undefined } : entry),
+    );
+    if (item.type === 'reasoning') isReasoningLost = !written;
     if (written?.type === 'program') programs.add(written.call_id);
     if (written) input.push(withKnownCaller(written, programs));
     else if (id !== undefined) unanswered.add(id);
@@ -50,13 +61,14 @@ function withKnownCaller(item: Json, programs: ReadonlySet<unknown>): Json {
   return isObject(caller) && caller.type === 'program' && !programs.has(caller.caller_id) ? rest : item;
 }
 
-function entryOf({ origin, native }: PromptItem, prompt: Prompt, provider: string): Entry {
+function entryOf({ id: publicId, origin, native }: PromptItem, prompt: Prompt, provider: string): Entry {
   if (origin !== undefined && origin !== provider) return { author: 'foreign', beside: {}, verbatim: false };
   const author = origin === undefined ? 'caller' : 'own';
   const verbatim = author === 'own' || prompt.dialect === 'openai-responses';
-  if (!isObject(native) || !verbatim) return { author, beside: {}, verbatim };
+  if (!isObject(native) || !verbatim) return { author, beside: {}, verbatim, publicId };
   const { id, ...beside } = native;
-  return { author, beside, verbatim, id: author === 'own' && typeof id === 'string' ? id : undefined };
+  const own = author === 'own' && typeof id === 'string' ? id : undefined;
+  return { author, beside, verbatim, publicId, id: own };
 }
 
 /** Fields that the gateway does not know: for their own provider, or as the caller wrote them for this API. */
@@ -171,7 +183,7 @@ function writeOther(item: OtherItem, entry: Entry): Json | undefined {
     const { type, call_id, name, namespace, input } = rest;
     return { type, call_id, name, ...(namespace !== undefined && { namespace }), input };
   }
-  const kept = entry.author === 'own' ? entry.id : callersId(id);
+  const kept = entry.id ?? idFor(item.type, entry.author === 'own' ? entry.publicId : id);
   return kept === undefined ? { ...entry.beside, ...rest } : { ...entry.beside, ...rest, id: kept };
 }
 
@@ -182,9 +194,15 @@ function withoutMark(item: OtherItem): OtherItem {
   return rest as OtherItem;
 }
 
-/** The gateway's own ids are unknown to a provider. */
-function callersId(id: string | undefined): string | undefined {
-  return id === undefined || parseItemId(id) ? undefined : id;
+/** Kinds that the API takes only with an id: `required` in OpenAI's API description. It need not know the id. */
+const WITH_ID =
+  /^((web_search|file_search|computer|image_generation|code_interpreter|local_shell|mcp)_call|local_shell_call_output|mcp_(list_tools|approval_request)|program|program_output)$/;
+
+/** The id under which an item is sent that has no id of the provider. */
+function idFor(type: string, id: string | undefined): string | undefined {
+  const position = id === undefined ? undefined : parseItemId(id);
+  if (!position) return id;
+  return WITH_ID.test(type) ? itemId(type, position) : undefined;
 }
 
 /** OpenAI's limit, in characters. Ids of other providers may be longer. */

@@ -14,6 +14,7 @@ import {
   readItem,
   startOf,
 } from './answer.ts';
+import { withPublicRequests } from './approvals.ts';
 import { failureOf } from './fault.ts';
 import { ServerCalls } from './server-calls.ts';
 import { isObject, type Json, listIn, malformed, objectIn, textIn } from './wire.ts';
@@ -82,9 +83,11 @@ const HANDLERS: ReadonlyMap<unknown, Handler> = new Map<unknown, Handler>([
 export class ResponseReader implements StreamReader {
   private readonly state: State;
   private readonly serverCalls: ServerCalls;
+  private readonly shown: (deltas: Delta[]) => Delta[];
 
   constructor(prompt: Prompt) {
     this.serverCalls = new ServerCalls(prompt);
+    this.shown = withPublicRequests(prompt);
     this.state = { prompt, slots: new Map(), count: 0, called: false, ended: false };
   }
 
@@ -93,7 +96,8 @@ export class ResponseReader implements StreamReader {
     if (this.state.ended || sse.data === '[DONE]') return [];
     const event = parse(sse.data);
     event.type ??= sse.event ?? (event.error === undefined ? undefined : 'error');
-    return this.serverCalls.read((HANDLERS.get(event.type) ?? progress)(this.state, event));
+    const deltas = (HANDLERS.get(event.type) ?? progress)(this.state, event);
+    return this.shown(this.serverCalls.read(deltas));
   }
 
   end(): Delta[] {
@@ -318,7 +322,7 @@ export function answerDeltas(body: unknown, prompt: Prompt): Delta[] {
     deltas.push({ type: 'item-end', index, item, native });
   }
   deltas.push(...endingOf(response, { called, incomplete: response.status === 'incomplete' }));
-  return new ServerCalls(prompt).read(deltas);
+  return withPublicRequests(prompt)(new ServerCalls(prompt).read(deltas));
 }
 
 /**
