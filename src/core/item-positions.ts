@@ -24,9 +24,11 @@ export function itemsOf(turn: Turn, hidden: readonly string[] = []): ItemAt[] {
   return hidden.length === 0 ? all : all.filter(({ side, index }) => !hidden.includes(`${side}${index}`));
 }
 
-/** An output may hold an id of its provider, from an earlier version: it is not the item's id here. */
+/** The id that an output holds is the provider's, from an earlier version, or says where the item was streamed. */
 export function identified(item: Item, turn: TurnId, side: 'i' | 'o', index: number): IdentifiedItem {
   const { id: own, ...rest } = item;
-  const isPublic = own !== undefined && (side === 'i' || parseItemId(own) !== undefined);
-  return { id: isPublic ? own : itemId(item.type, { turn, side, index }), ...rest } as IdentifiedItem;
+  const isCallers = own !== undefined && side === 'i';
+  const streamed = own === undefined ? undefined : parseItemId(own);
+  const id = isCallers ? own : itemId(item.type, streamed ?? { turn, side, index });
+  return { id, ...rest } as IdentifiedItem;
 }
