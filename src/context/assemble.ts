@@ -1,6 +1,6 @@
 import { type CacheMark, withMarks } from '../core/cache-marks.ts';
 import { Fault } from '../core/errors.ts';
-import { identified } from '../core/item-positions.ts';
+import { lastingId } from '../core/item-positions.ts';
 import type { Item } from '../core/items.ts';
 import { openingMessages, openingTurn, ownInstructions } from '../core/opening.ts';
 import type { PromptItem } from '../core/prompt.ts';
@@ -157,20 +157,17 @@ function addTurn(items: Entry[], answer: BranchTurn): void {
   turn.input.forEach((item, index) => {
     // A trigger asks the provider to compact what came before it, once.
     if (index < opening || hidden.includes(`i${index}`) || isCompactionTrigger(item)) return;
-    items.push({ item, native: turn.inputNatives?.[index], answeredBy });
+    const id = lastingId(item, turn.id, 'i', index);
+    items.push({ item, id, native: turn.inputNatives?.[index], answeredBy });
   });
   turn.output.forEach((item, index) => {
     if (hidden.includes(`o${index}`) || isCutAtProvider(item, turn)) return;
     const native = turn.outputNatives?.[index];
     const callId = turn.kind === 'ask' ? turn.callIds?.[index] : undefined;
-    const id = isPlain(item) ? undefined : identified(item, turn.id, 'o', index).id;
+    const id = lastingId(item, turn.id, 'o', index);
     items.push({ item, id, origin, protocol, native, callId, answeredBy, answer });
   });
 }
-
-/** Whether no item names this one by its id. */
-const isPlain = ({ type }: Item): boolean =>
-  type === 'message' || type === 'function_call' || type === 'reasoning';
 
 /** A cut call of a hosted tool has no result, so no provider can use it. */
 const isCutAtProvider = (item: Item, turn: Turn): boolean =>

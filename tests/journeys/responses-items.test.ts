@@ -406,3 +406,45 @@ test('an item whose reasoning cannot be sent back goes to its provider under ano
   await respond({ input: 'thanks' }, headers);
   expect(received().slice(1, -2)).toEqual([{ ...search, id: shown!.id }]);
 });
+
+test('a reference to an approval request can be approved', async () => {
+  provider.answer(list, approval);
+  const [, request] = await respond({ input: 'cut' });
+  provider.answer(said('Done'));
+  const reference = { type: 'item_reference', id: request!.id };
+  await respond({ input: [reference, approve(request!.id)] });
+  const sent = { ...approval, id: request!.id };
+  expect(received()).toEqual([sent, approve(request!.id)]);
+  const { id } = await json(gateway.post('/v1/conversations', { items: [reference] }));
+  const items = await json(gateway.fetch(`/v1/conversations/${id}/items`));
+  const copy = asList(items.data)[0]!;
+  expect(copy.id).not.toBe(request!.id);
+  expect(await json(gateway.fetch(`/v1/conversations/${id}/items/${copy.id}`))).toEqual(copy);
+  await respond({ input: [approve(copy.id)], conversation: id });
+  expect(received()).toEqual([sent, approve(request!.id)]);
+});
+
+test.each([false, true])(
+  'an approval on a WebSocket names the request (stored after that: %p)',
+  async (store) => {
+    const socket = await SocketClient.open(gateway);
+    const create = async (body: Json): Promise<Json> => {
+      socket.create({ model: 'one/m', store: false, ...body });
+      let event = await socket.next();
+      while (event.type !== 'response.completed') event = await socket.next();
+      return asJson(event.response);
+    };
+    provider.answer(...HOSTED, approval);
+    const first = await create({ input: 'cut' });
+    const request = asList(first.output).at(-1)!;
+    provider.answer(said('Done'));
+    await create({ input: [approve(request.id)], previous_response_id: first.id, store });
+    // A stored turn has the items as its own input, so that they are no longer the provider's.
+    const ids = asList(first.output).map(({ id }) => id);
+    const approved = received().find(({ type }) => type === 'mcp_approval_request')!.id;
+    expect(approved).toBe(store ? ids.at(-1) : 'mcpr_1');
+    expect(received().at(-1)).toEqual(approve(approved));
+    expect(received()).toHaveLength(HOSTED.length + 3);
+    socket.close();
+  },
+);

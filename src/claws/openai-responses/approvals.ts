@@ -20,8 +20,10 @@ export class ApprovalRequests {
    * provider does not get is left out.
    */
   resolve({ item, id }: PromptItem, written: Json | undefined): Json | undefined {
-    const known = id ?? item.id;
-    if (written?.type === REQUEST && known !== undefined) this.sent.set(itemKey(known), written.id);
+    if (written?.type === REQUEST) {
+      // A copy of an item has an id of its own, and holds that of the original.
+      for (const known of [id, item.id]) if (known !== undefined) this.sent.set(itemKey(known), written.id);
+    }
     const named = written?.approval_request_id;
     if (typeof named !== 'string') return written;
     const request = this.sent.get(itemKey(named));
