@@ -2,6 +2,7 @@ import { Fault } from '../core/errors.ts';
 import {
   conversationId,
   type ItemPosition,
+  itemKey,
   newSessionId,
   parseItemId,
   type SessionId,
@@ -120,7 +121,7 @@ export class Conversations {
       const items = await this.visibleItems(session, id);
       if (!items) throw new Fault('context_lost', `Turn ${id} is missing from the store.`);
       if (order === 'desc') items.reverse();
-      const start = id === from ? items.findIndex(({ item }) => item.id === after) + 1 : 0;
+      const start = id === from ? items.findIndex(({ item }) => isNamed(item, after!)) + 1 : 0;
       found.push(...items.slice(start).map(({ item }) => item));
     }
     return { items: found.slice(0, limit), more: found.length > limit };
@@ -157,7 +158,7 @@ export class Conversations {
 
   private async locate(session: Session, id: string): Promise<ItemAt> {
     const items = await this.visibleItems(session, positionOf(id, session).turn);
-    const found = items?.find(({ item }) => item.id === id);
+    const found = items?.find(({ item }) => isNamed(item, id));
     if (!found) throw itemNotFound(id, session);
     return found;
   }
@@ -167,6 +168,8 @@ export class Conversations {
     return row && itemsOf(await hydratedTurn(row, this.path.blobs), row.hidden);
   }
 }
+
+const isNamed = (item: IdentifiedItem, id: string): boolean => itemKey(item.id) === itemKey(id);
 
 function positionOf(id: string, session: Session): ItemPosition {
   const position = parseItemId(id);

@@ -1,13 +1,16 @@
 import { type CacheMark, withMarks } from '../core/cache-marks.ts';
 import { Fault } from '../core/errors.ts';
+import { lastingId } from '../core/item-positions.ts';
 import type { Item } from '../core/items.ts';
 import type { PromptItem } from '../core/prompt.ts';
 import type { Settings } from '../core/settings.ts';
 import {
   callIdOf,
   DistinctIds,
+  isClientCall,
   isClientOutput,
   isHalfCall,
+  isOutput,
   type OpenCall,
   OpenCalls,
 } from '../core/tool-calls.ts';
@@ -161,13 +164,15 @@ function addTurn(items: Entry[], answer: BranchTurn): void {
   turn.input.forEach((item, index) => {
     // A trigger asks the provider to compact what came before it, once.
     if (index < opening || hidden.includes(`i${index}`) || isCompactionTrigger(item)) return;
-    items.push({ item, native: turn.inputNatives?.[index], answeredBy });
+    const id = lastingId(item, turn.id, 'i', index);
+    items.push({ item, id, native: turn.inputNatives?.[index], answeredBy });
   });
   turn.output.forEach((item, index) => {
     if (hidden.includes(`o${index}`) || isCutAtProvider(item, turn)) return;
     const native = turn.outputNatives?.[index];
     const callId = turn.kind === 'ask' ? turn.callIds?.[index] : undefined;
-    items.push({ item, origin, protocol, native, callId, answeredBy, answer });
+    const id = lastingId(item, turn.id, 'o', index);
+    items.push({ item, id, origin, protocol, native, callId, answeredBy, answer });
   });
 }
 
@@ -180,8 +185,9 @@ const isCutAtProvider = (item: Item, turn: Turn): boolean =>
   !isHalfCall(item);
 
 /**
- * A limit or a deletion may separate a call from its output. Providers refuse a call or an output alone, so it is
- * left out. Calls with the same id get different ids, and so do their outputs; the provider that gave the id can be
+ * A limit or a deletion may separate a call from its output. Providers refuse an output alone, and a client's call
+ * alone, so it is left out. A call that runs at the provider needs no output: it may still run (`program`), or its
+ * result is in the item. Calls with the same id get different ids, and so do their outputs; the provider that gave the id can be
  * given it again where it was clear which call was meant.
  * A half call that has an output is sent without arguments (`argumentsOf`).
  */
@@ -200,7 +206,7 @@ function inPairs(items: readonly Entry[]): Entry[] {
     const id = callIdOf(entry.item);
     if (id === undefined) return [entry];
     const call = paired.get(index);
-    if (!call) return [];
+    if (!call) return isClientCall(entry.item) || isOutput(entry.item) ? [] : [entry];
     const distinctId = ids.get(call) ?? distinct.next(id);
     ids.set(call, distinctId);
     if (distinctId === id) return [entry];

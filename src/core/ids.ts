@@ -84,11 +84,33 @@ export interface ItemPosition {
   index: number;
 }
 
+/** OpenAI's own prefixes: its API refuses an item under an id with another one. */
 const ITEM_PREFIX: ReadonlyMap<string, string> = new Map([
   ['message', 'msg'],
   ['function_call', 'fc'],
   ['function_call_output', 'fco'],
   ['reasoning', 'rs'],
+  ['custom_tool_call', 'ctc'],
+  ['custom_tool_call_output', 'ctco'],
+  ['web_search_call', 'ws'],
+  ['file_search_call', 'fs'],
+  ['image_generation_call', 'ig'],
+  ['code_interpreter_call', 'ci'],
+  ['computer_call', 'cu'],
+  ['computer_call_output', 'cuo'],
+  ['local_shell_call', 'lsh'],
+  ['shell_call', 'sh'],
+  ['shell_call_output', 'sho'],
+  ['apply_patch_call', 'apc'],
+  ['apply_patch_call_output', 'apco'],
+  ['tool_search_call', 'tsc'],
+  ['tool_search_output', 'tso'],
+  ['program', 'cm'],
+  ['program_output', 'cmo'],
+  ['compaction', 'cmp'],
+  ['mcp_list_tools', 'mcpl'],
+  ['mcp_call', 'mcp'],
+  ['mcp_approval_request', 'mcpr'],
 ]);
 
 export function itemId(type: string, position: ItemPosition): string {
@@ -102,3 +124,6 @@ export function parseItemId(text: string): ItemPosition | undefined {
   if (!match) return undefined;
   return { turn: match[1] as TurnId, side: match[2] as 'i' | 'o', index: Number(match[3]) };
 }
+
+/** What two ids of one item have in common: earlier versions gave some kinds another prefix. */
+export const itemKey = (id: string): string => (parseItemId(id) ? id.slice(id.indexOf('_') + 1) : id);

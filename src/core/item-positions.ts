@@ -1,4 +1,4 @@
-import { itemId, type TurnId } from './ids.ts';
+import { itemId, parseItemId, type TurnId } from './ids.ts';
 import type { Item } from './items.ts';
 import type { Turn } from './turn.ts';
 
@@ -24,6 +24,31 @@ export function itemsOf(turn: Turn, hidden: readonly string[] = []): ItemAt[] {
   return hidden.length === 0 ? all : all.filter(({ side, index }) => !hidden.includes(`${side}${index}`));
 }
 
+/**
+ * The id of an input is the caller's, where it has one. An id of ours that an item holds says where an output was
+ * streamed, or which item an input was copied from. Outputs of earlier versions may hold their provider's id.
+ */
 export function identified(item: Item, turn: TurnId, side: 'i' | 'o', index: number): IdentifiedItem {
-  return { id: itemId(item.type, { turn, side, index }), ...item } as IdentifiedItem;
+  const { id: own, ...rest } = item;
+  const held = own === undefined ? undefined : parseItemId(own);
+  const streamed = side === 'o' ? held : undefined;
+  const isCallers = side === 'i' && own !== undefined && !held;
+  const id = isCallers ? own : itemId(item.type, streamed ?? { turn, side, index });
+  return { id, ...rest } as IdentifiedItem;
+}
+
+/** Kinds that no other item names by their ids, and that providers take without one. */
+const WITHOUT_ID = new Set<string>(['message', 'function_call', 'function_call_output', 'reasoning']);
+
+/** The id by which later items may name an item, and which providers may require. */
+export function lastingId(item: Item, turn: TurnId, side: 'i' | 'o', index: number): string | undefined {
+  return WITHOUT_ID.has(item.type) ? undefined : identified(item, turn, side, index).id;
+}
+
+/** An item of a turn as it becomes input again: it holds the caller's id, or the id by which it may be named. */
+export function asInput(item: Item, turn: TurnId, side: 'i' | 'o', index: number): Item {
+  const { id: own, ...rest } = item;
+  const isCallers = side === 'i' && own !== undefined && !parseItemId(own);
+  const id = isCallers ? own : lastingId(item, turn, side, index);
+  return (id === undefined ? rest : { ...rest, id }) as Item;
 }

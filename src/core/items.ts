@@ -145,6 +145,34 @@ export function messageText(message: Message): string {
 /** An `item_reference` stands for the stored item with its id, which replaces it when the request is accepted. */
 export const isReference = ({ type }: { type: string }): boolean => type === 'item_reference';
 
+/**
+ * An item at its start, before any delta. Kinds without deltas start as the whole item. The order of the fields is
+ * the same for every item of a kind: tapes compare items as text.
+ */
+export function emptied(item: Item): Item {
+  switch (item.type) {
+    case 'message': {
+      const { type, id: _id, role, content: _content, status: _status, ...further } = item;
+      return { type, role, content: [], ...further };
+    }
+    case 'reasoning': {
+      const { type, id: _id, status: _status, summary: _summary, ...rest } = item;
+      const { content: _content, encrypted_content: _sealed, ...further } = rest;
+      return { type, summary: [], ...further };
+    }
+    case 'function_call': {
+      const { type, id: _id, call_id, name, namespace, arguments: _text, status: _status, ...further } = item;
+      const named = namespace === undefined ? { name } : { name, namespace };
+      return { type, call_id, ...named, arguments: '', ...further };
+    }
+    default:
+      return isCustomCall(item) ? { ...(item as OtherItem), input: '' } : item;
+  }
+}
+
+/** Whether the item is a call of a custom tool: its input is one text, which may come in deltas. */
+export const isCustomCall = ({ type }: Item): boolean => (type as string) === 'custom_tool_call';
+
 export function userMessage(text: string): Message {
   return { type: 'message', role: 'user', content: [{ type: 'input_text', text }] };
 }
@@ -158,8 +186,8 @@ export function leadingInstructions(items: readonly Item[]): Message[] {
   return items.slice(0, end === -1 ? items.length : end) as Message[];
 }
 
-/** Items of a model that are no calls. An approval request is answered by the client's approval response. */
-const FROM_MODEL = new Set(['reasoning', 'mcp_approval_request', 'mcp_list_tools']);
+/** Items of a model that are not named as calls. An approval request is answered by the client's approval response. */
+const FROM_MODEL = new Set(['reasoning', 'program', 'mcp_approval_request', 'mcp_list_tools']);
 
 /**
  * True when the items are a client's full history: a model has spoken or called a tool in them. All others are new
@@ -174,20 +202,39 @@ export function isFullHistory(items: readonly Item[]): boolean {
   );
 }
 
-/** What makes two items the same for a reader: everything but ids, statuses and how a text is cut into parts. */
+/**
+ * What makes two items the same for a reader: everything but ids, statuses and how a text is cut into parts. Only
+ * fields that say something count: older clients leave out the others, where they do not know them. Digests of
+ * stored branches are made of this text, so it must stay the same for the same item.
+ */
 export function contentOf(item: Item): string {
   switch (item.type) {
     case 'message':
-      return JSON.stringify([item.role, messageText(item), item.content.filter(isNotText)]);
+      return JSON.stringify([item.role, messageText(item), item.content.filter(isNotText).map(partContent)]);
     case 'function_call':
       return JSON.stringify(['call', item.call_id, item.name, item.arguments]);
     case 'function_call_output':
       return JSON.stringify(['output', item.call_id, item.output]);
     default: {
       const { id: _, status: __, ...rest } = item as unknown as Record<string, unknown>;
-      return JSON.stringify(rest);
+      if (!KINDS.test(item.type)) return JSON.stringify(rest);
+      return JSON.stringify(Object.fromEntries(Object.entries(rest).filter(([field]) => CONTENT.has(field))));
     }
   }
 }
 
 const isNotText = (part: Part): boolean => part.type !== 'input_text' && part.type !== 'output_text';
+
+const partContent = (part: Part): Part =>
+  part.type === 'refusal' ? { type: 'refusal', refusal: part.refusal } : part;
+
+/** Further kinds of items in OpenAI's API description (`Item`). */
+const KINDS =
+  /^((custom_tool|computer|local_shell|shell|apply_patch)_call(_output)?|(web_search|file_search|tool_search|image_generation|code_interpreter|mcp)_call|program(_output)?|tool_search_output|mcp_(list_tools|approval_request|approval_response)|additional_tools|compaction)$/;
+
+/** The fields of these kinds that hold content, there and at xAI. */
+const CONTENT = new Set(
+  'type call_id role name input arguments output outputs result results action actions operation code fingerprint container_id queries tools server_label error approval_request_id approve reason encrypted_content environment max_output_length pending_safety_checks acknowledged_safety_checks'.split(
+    ' ',
+  ),
+);

@@ -4,6 +4,8 @@ import type { Item } from './items.ts';
 export interface OpenCall {
   type: string;
   call_id: string;
+  /** See `isClientCall`. */
+  isClient: boolean;
   /** Another call with the same `call_id` was open when this one came. */
   isAmbiguous: boolean;
   /** See `isHalfCall`. */
@@ -16,11 +18,17 @@ export interface OpenCall {
 const CLIENT_CALL = /^(function|custom_tool|computer|local_shell|shell|apply_patch)_call$/;
 const CLIENT_OUTPUT = /^(function|custom_tool|computer|local_shell|shell|apply_patch)_call_output$/;
 
-/** Whether the item is a call whose output the client sends. */
-export const isClientCall = ({ type }: Item): boolean => CLIENT_CALL.test(type);
+/** Whether the item is a call whose output the client sends. The client of a tool search says which tools it found. */
+export const isClientCall = (item: Item): boolean =>
+  CLIENT_CALL.test(item.type) || isClientSearch(item, 'tool_search_call');
 
 /** Whether the item is the output that a client sends for a call. */
-export const isClientOutput = ({ type }: Item): boolean => CLIENT_OUTPUT.test(type);
+export const isClientOutput = (item: Item): boolean =>
+  CLIENT_OUTPUT.test(item.type) || isClientSearch(item, 'tool_search_output');
+
+/** A provider's own tool search has no `call_id`. */
+const isClientSearch = (item: Item, type: string): boolean =>
+  (item.type as string) === type && !isServerRun(item) && callIdOf(item) !== undefined;
 
 /**
  * Whether the item is a call in the form of a client's call that the provider has run itself. Claws mark it as the
@@ -28,11 +36,11 @@ export const isClientOutput = ({ type }: Item): boolean => CLIENT_OUTPUT.test(ty
  */
 export const isServerRun = (item: Item): boolean => (item as { execution?: unknown }).execution === 'server';
 
-/** The id by which an output names its call. */
+/** The id by which an output names its call. An empty one is none: xAI gives it to calls that it runs itself. */
 export function callIdOf(item: Item): string | undefined {
   if (isServerRun(item) && CLIENT_CALL.test(item.type)) return undefined;
   const { call_id } = item as { call_id?: unknown };
-  return typeof call_id === 'string' ? call_id : undefined;
+  return typeof call_id === 'string' && call_id !== '' ? call_id : undefined;
 }
 
 /**
@@ -40,7 +48,7 @@ export function callIdOf(item: Item): string | undefined {
  * receives it only with the output that the client has sent for it.
  */
 export const isHalfCall = (item: Item): boolean =>
-  CLIENT_CALL.test(item.type) && (item as { status?: unknown }).status === 'incomplete';
+  isClientCall(item) && (item as { status?: unknown }).status === 'incomplete';
 
 /** Whether a text is a JSON object: arguments of a call that are whole. Nothing can be added to a JSON object. */
 export function isJsonObject(text: string): boolean {
@@ -73,7 +81,7 @@ export class OpenCalls {
 
   /** Open calls whose output the client sends, oldest first. */
   get waiting(): OpenCall[] {
-    return this.calls.filter(({ type }) => CLIENT_CALL.test(type));
+    return this.calls.filter(({ isClient }) => isClient);
   }
 
   /** The waiting calls that stay without an output if `item` is next. */
@@ -87,14 +95,15 @@ export class OpenCalls {
    */
   add(item: Item, index = 0): OpenCall | undefined {
     const call_id = callIdOf(item);
-    if (isOutput(item)) return call_id === undefined ? undefined : this.close(call_id);
+    if (isOutput(item)) return call_id === undefined ? undefined : this.close(call_id, isClientOutput(item));
     for (const call of this.abandonedBy(item)) this.drop(call);
     this.hasOutputs = false;
     if (call_id === undefined) return undefined;
     // A client may send a half call back with its output: then the half call is there twice.
     for (const call of this.calls) if (call.isHalf && call.call_id === call_id) this.drop(call);
+    const isClient = isClientCall(item);
     const isAmbiguous = this.calls.some((call) => call.call_id === call_id);
-    this.calls.push({ type: item.type, call_id, isAmbiguous, isHalf: isHalfCall(item), index });
+    this.calls.push({ type: item.type, call_id, isClient, isAmbiguous, isHalf: isHalfCall(item), index });
     return undefined;
   }
 
@@ -103,11 +112,12 @@ export class OpenCalls {
     this.calls = this.calls.filter((open) => open !== call);
   }
 
-  private close(call_id: string): OpenCall | undefined {
-    const position = this.calls.findIndex((call) => call.call_id === call_id);
+  /** The call of a client's output is a client's call. */
+  private close(call_id: string, isClient: boolean): OpenCall | undefined {
+    const position = this.calls.findIndex((call) => call.call_id === call_id && call.isClient === isClient);
     if (position === -1) return undefined;
     const [call] = this.calls.splice(position, 1);
-    if (CLIENT_CALL.test(call!.type)) this.hasOutputs = true;
+    if (isClient) this.hasOutputs = true;
     return call;
   }
 }

@@ -1,7 +1,7 @@
 import type { Clock } from '../core/clock.ts';
 import { Fault } from '../core/errors.ts';
-import { newSessionId, parseItemId, type SessionId, sessionOf, type TurnId } from '../core/ids.ts';
-import { itemsOf } from '../core/item-positions.ts';
+import { itemKey, newSessionId, parseItemId, type SessionId, sessionOf, type TurnId } from '../core/ids.ts';
+import { asInput, itemsOf } from '../core/item-positions.ts';
 import { type Item, isFullHistory, isInstruction } from '../core/items.ts';
 import type { Tenant } from '../core/request.ts';
 import type { Ask, BranchTurn, LineWish, PlacedIntent, Session, SessionRef, StateRef } from '../core/turn.ts';
@@ -103,18 +103,18 @@ export class Sessions {
   }
 
   /**
-   * A copy of one stored item by its id, without an id of ours: at its new position it gets another one.
+   * A copy of one stored item by its id. At its new position it gets another id; where other items may name it, the
+   * copy holds the original's.
    * `item_not_found`, with the request field `param`, where there is none that may be seen.
    */
   async item(tenant: Tenant, id: string, param: string): Promise<Item> {
     const place = parseItemId(id);
     const row = place && (await this.parts.log.readTurn(tenant, place.turn));
     const [found] = row && isInSession(row) ? await this.parts.heads.decode([row]) : [];
-    const at = found && itemsOf(found.turn, row!.hidden).find(({ item }) => item.id === id);
+    const at = found && itemsOf(found.turn, row!.hidden).find(({ item }) => itemKey(item.id) === itemKey(id));
     if (!at) throw new Fault('item_not_found', `Item with id '${id}' not found.`, { param });
-    const item = found.turn[at.side === 'i' ? 'input' : 'output'][at.index]!;
-    const { id: own, ...copy } = item;
-    return own !== undefined && parseItemId(own) ? (copy as Item) : item;
+    const { side, index } = at;
+    return asInput(found.turn[side === 'i' ? 'input' : 'output'][index]!, found.turn.id, side, index);
   }
 
   /** The right to add items to a session without asking a model; calls may stay open for a later output. */

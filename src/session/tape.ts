@@ -1,10 +1,9 @@
 import type { Delta, DeltaOf, TextDelta } from '../core/delta.ts';
 import { emptyFold, type Folded, fold, foldAll } from '../core/fold.ts';
-import type { Item } from '../core/items.ts';
+import { emptied, type Item } from '../core/items.ts';
 import type { Outcome } from '../core/turn.ts';
 import {
   choicesOf,
-  emptied,
   isOnTape,
   type Progress,
   SIGNS,

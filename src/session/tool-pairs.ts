@@ -1,6 +1,13 @@
 import { Fault } from '../core/errors.ts';
 import type { Item } from '../core/items.ts';
-import { callIdOf, isClientOutput, isHalfCall, type OpenCall, OpenCalls } from '../core/tool-calls.ts';
+import {
+  callIdOf,
+  isClientCall,
+  isClientOutput,
+  isHalfCall,
+  type OpenCall,
+  OpenCalls,
+} from '../core/tool-calls.ts';
 import type { BranchTurn } from '../core/turn.ts';
 
 /**
@@ -137,7 +144,7 @@ function earlierOn(branch: readonly BranchTurn[]): Earlier {
   items.forEach((item, index) => {
     const answered = calls.add(item, index);
     if (answered && !isClosingOutput(item)) unanswered.delete(items[answered.index]!);
-    if (callIdOf(item) === undefined || isClientOutput(item)) return;
+    if (callIdOf(item) === undefined || !isClientCall(item)) return;
     for (const before of unanswered) if (Bun.deepEquals(before, item)) unanswered.delete(before);
     unanswered.add(item);
   });
@@ -171,7 +178,7 @@ function isFollowed(input: readonly Item[], index: number, answering: boolean): 
 }
 
 function refuse(item: Item, index: number): never {
-  const message = `No open call has the id "${callIdOf(item)}".`;
+  const message = `No open call has the id "${callIdOf(item) ?? ''}".`;
   throw new Fault('tool_output_without_call', message, { param: `input[${index}].call_id` });
 }
 
@@ -192,6 +199,7 @@ const CLOSING_FIELDS: Record<string, Record<string, unknown>> = {
     status: 'incomplete',
   },
   apply_patch_call: { output: UNANSWERED, status: 'failed' },
+  tool_search_call: { type: 'tool_search_output', execution: 'client', tools: [], status: 'incomplete' },
 };
 
 /** An output that says that the call has none. */
@@ -207,6 +215,6 @@ function closingOutput({ type, call_id }: Pick<OpenCall, 'type' | 'call_id'>): I
 export function isClosingOutput(item: Item): boolean {
   const call_id = callIdOf(item);
   if (call_id === undefined || !isClientOutput(item)) return false;
-  const type = item.type.slice(0, -'_output'.length);
+  const type = item.type.replace(/(_call)?_output$/, '_call');
   return Bun.deepEquals(contentOf(item), contentOf(closingOutput({ type, call_id })));
 }

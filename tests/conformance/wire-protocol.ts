@@ -62,6 +62,7 @@ export function expectWellFormed(deltas: Delta[]): void {
   let next = 0;
   for (const delta of deltas) {
     if (!('index' in delta)) continue;
+    if ('item' in delta) expect(delta.item?.id).toBeUndefined();
     if (delta.type === 'item-start') {
       expect(delta.index).toBe(next++);
       open.add(delta.index);

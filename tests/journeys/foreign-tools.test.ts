@@ -354,10 +354,17 @@ describe('a hosted tool', () => {
 describe.each(OTHERS)('calls of hosted tools before a turn at %s', (provider) => {
   const history = [
     { role: 'user', content: 'look' },
-    { type: 'web_search_call', status: 'completed', action: { type: 'search', query: 'cats' } },
-    { type: 'mcp_call', server_label: 's', name: 'ask.it', arguments: '{"q":1}', output: 'found' },
+    {
+      ...{ type: 'web_search_call', id: 'ws_1', status: 'completed' },
+      action: { type: 'search', query: 'cats' },
+    },
+    {
+      ...{ type: 'mcp_call', id: 'mcp_1', server_label: 's', name: 'ask.it' },
+      ...{ arguments: '{"q":1}', output: 'found' },
+    },
     {
       type: 'code_interpreter_call',
+      id: 'ci_1',
       code: 'print(1)',
       container_id: 'c',
       outputs: [{ type: 'logs', logs: '1' }],
@@ -368,7 +375,7 @@ describe.each(OTHERS)('calls of hosted tools before a turn at %s', (provider) =>
       call_id: 'sh1',
       output: [{ stdout: 'a.txt', stderr: '', outcome: { type: 'exit', exit_code: 0 } }],
     },
-    { type: 'image_generation_call', status: 'completed', result: 'QUJD'.repeat(100) },
+    { type: 'image_generation_call', id: 'ig_1', status: 'completed', result: 'QUJD'.repeat(100) },
     { role: 'assistant', content: 'There.' },
     { role: 'user', content: 'and?' },
   ];

@@ -197,18 +197,19 @@ function openToolUse(state: AnswerState, block: Block, out: Delta[]): OpenBlock 
 }
 
 /**
- * A kind without a canonical form (hosted tools and their results, compaction…). It is kept whole. `native`
- * holds the provider's `id` and `status`, which a store may replace in the item.
+ * A kind without a canonical form (hosted tools and their results, compaction…). It is kept whole, but for its
+ * `id`: the item has another one here. `native` holds the provider's `id` and `status`.
  */
 function openOther(state: AnswerState, block: Block, out: Delta[]): OpenBlock {
   closeMessage(state, out);
   const index = nextItem(state);
-  const item = { ...block } as Block & { type: '(any other)' };
+  const { id, ...fields } = block;
+  const item = fields as Block & { type: '(any other)' };
   let json = '';
   let changed = false;
   out.push({ type: 'item-start', index, item: { ...item } });
   const native: Wire = {};
-  if (block.id !== undefined) native.id = block.id;
+  if (id !== undefined) native.id = id;
   if (block.status !== undefined) native.status = block.status;
   return {
     push(delta) {

@@ -1,12 +1,12 @@
 import type { Delta, Finish } from '../../core/delta.ts';
-import type {
-  FunctionCall,
-  FunctionCallOutput,
-  Item,
-  Message,
-  OtherItem,
-  Part,
-  Reasoning,
+import {
+  type FunctionCall,
+  type Item,
+  isCustomCall,
+  type Message,
+  type OtherItem,
+  type Part,
+  type Reasoning,
 } from '../../core/items.ts';
 import type { Prompt } from '../../core/prompt.ts';
 import type { Usage } from '../../core/usage.ts';
@@ -141,32 +141,34 @@ function leftovers(response: Json, startedAs: string | undefined): Json {
   return fields;
 }
 
-/** An output item in canonical form, with the fields that have no place there. */
+/** An output item. Fields that the gateway does not know stay in it: clients may, and the provider gets them back. */
 export interface OutputItem {
   item: Item;
-  /** The provider's id of the item, and fields that the canonical form does not have (`phase`, `caller`). */
-  native: Json;
+  /** The provider's id of the item, which has another one here. */
+  native: { id?: unknown };
 }
 
-type Reading = (raw: Json) => OutputItem;
+/** Reads the fields of an item, all but its id. */
+type Reading = (fields: Json) => Item;
 
 const READINGS: ReadonlyMap<string, Reading> = new Map<string, Reading>([
   ['message', readMessage],
   ['reasoning', readReasoning],
   ['function_call', readFunctionCall],
-  ['function_call_output', readFunctionCallOutput],
 ]);
 
 export function readItem(value: unknown): OutputItem {
-  const raw = objectIn(value, 'an output item');
-  const reading = READINGS.get(textIn(raw.type, 'type of an output item'));
-  return reading ? reading(raw) : readOther(raw);
+  const { id, ...fields } = objectIn(value, 'an output item');
+  const reading = READINGS.get(textIn(fields.type, 'type of an output item'));
+  const item = reading ? reading(fields) : (fields as unknown as OtherItem);
+  // The client needs an id to answer the call.
+  if (item.type === 'function_call' && item.call_id === '' && typeof id === 'string') item.call_id = id;
+  return { item, native: id === undefined ? {} : { id } };
 }
 
-function readMessage(raw: Json): OutputItem {
-  const { type, role, status, content, ...native } = raw;
-  const item = { type, role: role ?? 'assistant', ...(status !== undefined && { status }) };
-  return { item: { ...item, content: readParts(content) } as Message, native };
+function readMessage({ type, role, status, content, ...further }: Json): Item {
+  const item = { type, role: role ?? 'assistant', ...(status !== undefined && { status }), ...further };
+  return { ...item, content: readParts(content) } as Message;
 }
 
 function readParts(content: unknown): Part[] {
@@ -190,15 +192,12 @@ function readText(raw: Json): Part {
   return part as unknown as Part;
 }
 
-function readReasoning(raw: Json): OutputItem {
-  const { type, status, summary, content, encrypted_content, ...native } = raw;
-  const item: Json = { type, summary: textParts(summary ?? [], 'summary of a reasoning item') };
+function readReasoning({ summary, content, ...further }: Json): Item {
+  const item: Json = { ...further, summary: textParts(summary ?? [], 'summary of a reasoning item') };
   if (content !== undefined && content !== null) {
     item.content = textParts(content, 'content of a reasoning item');
   }
-  if (encrypted_content !== undefined) item.encrypted_content = encrypted_content;
-  if (status !== undefined) item.status = status;
-  return { item: item as unknown as Reasoning, native };
+  return item as unknown as Reasoning;
 }
 
 function textParts(value: unknown, where: string): unknown[] {
@@ -207,48 +206,14 @@ function textParts(value: unknown, where: string): unknown[] {
   return parts;
 }
 
-function readFunctionCall(raw: Json): OutputItem {
-  const { type, call_id, name, namespace, arguments: args, status, ...native } = raw;
-  const item: FunctionCall = {
-    type: type as 'function_call',
-    call_id: textIn(call_id, 'call_id of a function call'),
-    name: textIn(name, 'name of a function call'),
-    arguments: textIn(args ?? '', 'arguments of a function call'),
-  };
-  if (typeof namespace === 'string') item.namespace = namespace;
-  if (status !== undefined) item.status = status as FunctionCall['status'];
-  return { item, native };
-}
-
-function readFunctionCallOutput(raw: Json): OutputItem {
-  const { type, call_id, output, status, ...native } = raw;
-  const item = { type, call_id, output, ...(status !== undefined && { status }) };
-  return { item: item as FunctionCallOutput, native };
-}
-
-function readOther(raw: Json): OutputItem {
-  const { id, ...item } = raw;
-  return { item: item as unknown as OtherItem, native: id === undefined ? {} : { id } };
-}
-
-/** The item without its content, for kinds whose content streams. Other kinds are returned whole. */
-export function skeletonOf(item: Item): Item {
-  switch (item.type) {
-    case 'message':
-      return { type: 'message', role: item.role, content: [] };
-    case 'reasoning':
-      return { type: 'reasoning', summary: [] };
-    case 'function_call': {
-      const { status: _status, ...call } = item;
-      return { ...call, arguments: '' };
-    }
-    default:
-      return isCustomCall(item) ? { ...(item as OtherItem), input: '' } : item;
-  }
-}
-
-function isCustomCall(item: Item): boolean {
-  return (item.type as string) === 'custom_tool_call';
+function readFunctionCall({ namespace, ...fields }: Json): Item {
+  const item = {
+    ...fields,
+    call_id: textIn(fields.call_id, 'call_id of a function call'),
+    name: textIn(fields.name, 'name of a function call'),
+    arguments: textIn(fields.arguments ?? '', 'arguments of a function call'),
+  } as FunctionCall;
+  return typeof namespace === 'string' ? { ...item, namespace } : item;
 }
 
 /** Whether the caller must run a tool and send its output. */

@@ -1,15 +1,18 @@
 import { argumentsOf } from '../../core/call-arguments.ts';
-import { parseItemId } from '../../core/ids.ts';
-import type {
-  FunctionCall,
-  FunctionCallOutput,
-  Item,
-  Message,
-  OtherItem,
-  Part,
-  Reasoning,
+import { itemId, parseItemId } from '../../core/ids.ts';
+import {
+  type FunctionCall,
+  type FunctionCallOutput,
+  type Item,
+  isCustomCall,
+  type Message,
+  type OtherItem,
+  type Part,
+  type Reasoning,
 } from '../../core/items.ts';
 import type { Prompt, PromptItem } from '../../core/prompt.ts';
+import { callIdOf, isOutput } from '../../core/tool-calls.ts';
+import { ApprovalRequests } from './approvals.ts';
 import { isObject, type Json } from './wire.ts';
 
 /** Who wrote an item: the provider of this request, the caller, or another provider. */
@@ -19,33 +22,58 @@ interface Entry {
   author: Author;
   /** The provider's own id of the item. Only for its own items. */
   id?: string;
-  /** Fields of the item that have no canonical place and that this provider may see. */
+  /** The id under which clients know it. */
+  publicId?: string;
+  /** Fields beside the item: earlier versions kept those that they did not know here, and not in the item. */
   beside: Json;
+  /** The item is in the form of this API: parts that the gateway does not know, and their fields, are sent. */
+  verbatim: boolean;
 }
 
 /** The request's `input`. An item that this provider may not see is left out, together with its output. */
 export function inputOf(prompt: Prompt, provider: string): Json[] {
-  const unanswered = new Set<unknown>();
+  const unanswered = new Set<string>();
+  const programs = new Set<unknown>();
+  const requests = new ApprovalRequests();
+  // OpenAI refuses items that it knows by their ids without the reasoning before them.
+  let isReasoningLost = false;
   const input: Json[] = [];
   for (const each of prompt.items) {
     const { item } = each;
-    const { type, call_id } = item as { type: string; call_id?: unknown };
-    if (type.endsWith('_output') && unanswered.has(call_id)) continue;
-    const written = write(item, entryOf(each, prompt, provider));
-    if (written) input.push(written);
-    else if (call_id !== undefined) unanswered.add(call_id);
+    const id = callIdOf(item);
+    if (isOutput(item) && id !== undefined && unanswered.has(id)) continue;
+    const entry = entryOf(each, prompt, provider);
+    const written = requests.resolve(
+      each,
+      write(item, isReasoningLost ? { ...entry, id: undefined } : entry),
+    );
+    if (item.type === 'reasoning') isReasoningLost = !written;
+    if (written?.type === 'program') programs.add(written.call_id);
+    if (written) input.push(withKnownCaller(written, programs));
+    else if (id !== undefined) unanswered.add(id);
   }
   return input;
 }
 
-function entryOf({ origin, native }: PromptItem, prompt: Prompt, provider: string): Entry {
-  if (origin !== undefined && origin !== provider) return { author: 'foreign', beside: {} };
-  const author = origin === undefined ? 'caller' : 'own';
-  if (!isObject(native)) return { author, beside: {} };
-  if (author === 'caller' && prompt.dialect !== 'openai-responses') return { author, beside: {} };
-  const { id, ...beside } = native;
-  return { author, beside, id: author === 'own' && typeof id === 'string' ? id : undefined };
+/** A call, or its output, without its `caller` where this is a program that the input does not have. */
+function withKnownCaller(item: Json, programs: ReadonlySet<unknown>): Json {
+  const { caller, ...rest } = item;
+  return isObject(caller) && caller.type === 'program' && !programs.has(caller.caller_id) ? rest : item;
 }
+
+function entryOf({ id: publicId, origin, native }: PromptItem, prompt: Prompt, provider: string): Entry {
+  if (origin !== undefined && origin !== provider) return { author: 'foreign', beside: {}, verbatim: false };
+  const author = origin === undefined ? 'caller' : 'own';
+  const verbatim = author === 'own' || prompt.dialect === 'openai-responses';
+  if (!isObject(native) || !verbatim) return { author, beside: {}, verbatim, publicId };
+  const { id, ...beside } = native;
+  const own = author === 'own' && typeof id === 'string' ? id : undefined;
+  return { author, beside, verbatim, publicId, id: own };
+}
+
+/** Fields that the gateway does not know: for their own provider, or as the caller wrote them for this API. */
+const furtherFields = (further: Json, { author, beside }: Entry): Json =>
+  author === 'foreign' ? {} : { ...beside, ...further };
 
 function write(item: Item, entry: Entry): Json | undefined {
   switch (item.type) {
@@ -63,12 +91,14 @@ function write(item: Item, entry: Entry): Json | undefined {
 }
 
 /** Ids of messages and calls are left out: with `store: false` the provider cannot find them. */
-function writeMessage({ type, role, content }: Message, { author, beside }: Entry): Json | undefined {
-  if (role !== 'assistant') return { ...beside, type, role, content: inputParts(content, author) };
-  const parts = content.flatMap((part) => outputPart(part, author));
+function writeMessage(message: Message, entry: Entry): Json | undefined {
+  const { type, role, content, id: _id, status: _status, ...rest } = message;
+  const further = furtherFields(rest, entry);
+  if (role !== 'assistant') return { ...further, type, role, content: inputParts(content, entry.author) };
+  const parts = content.flatMap((part) => outputPart(part, entry));
   // A message of another model that holds only images. This API has no images from the assistant.
   if (parts.length === 0 && content.length > 0) return undefined;
-  return { ...beside, type, role, content: parts };
+  return { ...further, type, role, content: parts };
 }
 
 /** Parts that a model reads: of users, instructions and tools. */
@@ -91,16 +121,19 @@ function inputParts(content: Part[], author: Author): Json[] {
 }
 
 /** A part that a model wrote. The API takes back only text and refusals. */
-function outputPart(part: Part, author: Author): Json[] {
+function outputPart(part: Part, { author, verbatim }: Entry): Json[] {
   switch (part.type) {
     case 'input_text':
       return [{ type: 'output_text', text: part.text, annotations: [] }];
     case 'output_text': {
-      const annotations = author === 'foreign' ? [] : (part.annotations ?? []);
-      return [{ type: 'output_text', text: part.text, annotations }];
+      const { type, text, annotations = [], logprobs: _logprobs, ...further } = part;
+      if (author === 'foreign') return [{ type, text, annotations: [] }];
+      return [{ ...(verbatim && further), type, text, annotations }];
     }
-    case 'refusal':
-      return [{ type: 'refusal', refusal: part.refusal }];
+    case 'refusal': {
+      const { type, refusal, ...further } = part;
+      return [{ ...(verbatim && further), type, refusal }];
+    }
     case 'input_image':
     case 'input_file':
     case 'input_audio':
@@ -114,26 +147,29 @@ function outputPart(part: Part, author: Author): Json[] {
  * Reasoning is sent back only to the provider that wrote it, and only if it can be read without a stored
  * response: encrypted, or as plain text. The id must be the one of the encrypted item, or absent.
  */
-function writeReasoning(item: Reasoning, { author, id, beside }: Entry): Json | undefined {
+function writeReasoning(item: Reasoning, entry: Entry): Json | undefined {
+  const { author, id } = entry;
   if (author !== 'own') return undefined;
-  const { type, summary, content, encrypted_content } = item;
+  const { type, id: _id, status: _status, summary, content, encrypted_content, ...further } = item;
   if (!encrypted_content && !content?.length) return undefined;
-  const written: Json = { ...beside, type, summary };
+  const written: Json = { ...furtherFields(further, entry), type, summary };
   if (id !== undefined) written.id = id;
   if (content?.length) written.content = content;
   if (encrypted_content) written.encrypted_content = encrypted_content;
   return written;
 }
 
-function writeCall(item: FunctionCall, { beside }: Entry): Json {
-  const { type, name, namespace } = item;
-  const call = { ...beside, type, call_id: callId(item.call_id), name, arguments: argumentsOf(item) };
+function writeCall(item: FunctionCall, entry: Entry): Json {
+  const { type, id: _id, status: _status, call_id, name, namespace, arguments: _text, ...rest } = item;
+  const further = furtherFields(rest, entry);
+  const call = { ...further, type, call_id: callId(call_id), name, arguments: argumentsOf(item) };
   return namespace === undefined ? call : { ...call, namespace };
 }
 
-function writeOutput({ type, call_id, output }: FunctionCallOutput, { author, beside }: Entry): Json {
-  const shown = typeof output === 'string' ? output : inputParts(output, author);
-  return { ...beside, type, call_id: callId(call_id), output: shown };
+function writeOutput(item: FunctionCallOutput, entry: Entry): Json {
+  const { type, id: _id, status: _status, call_id, output, ...rest } = item;
+  const shown = typeof output === 'string' ? output : inputParts(output, entry.author);
+  return { ...furtherFields(rest, entry), type, call_id: callId(call_id), output: shown };
 }
 
 /** Items of hosted tools and unknown kinds. Those of this provider and of the caller are sent unchanged. */
@@ -143,22 +179,30 @@ function writeOther(item: OtherItem, entry: Entry): Json | undefined {
   if (entry.author === 'foreign') {
     // The caller runs custom tools, so any model can read their calls. No other kind is readable for another
     // model.
-    return (item.type as string) === 'custom_tool_call' ? rest : undefined;
+    if (!isCustomCall(item)) return undefined;
+    const { type, call_id, name, namespace, input } = rest;
+    return { type, call_id, name, ...(namespace !== undefined && { namespace }), input };
   }
-  const kept = entry.author === 'own' ? entry.id : callersId(id);
+  const kept = entry.id ?? idFor(item.type, entry.author === 'own' ? entry.publicId : id);
   return kept === undefined ? { ...entry.beside, ...rest } : { ...entry.beside, ...rest, id: kept };
 }
 
 /** The mark of a call that the provider ran itself (`ServerCalls`). The API has none for custom calls. */
 function withoutMark(item: OtherItem): OtherItem {
-  if ((item.type as string) !== 'custom_tool_call') return item;
+  if (!isCustomCall(item)) return item;
   const { execution: _, ...rest } = item;
   return rest as OtherItem;
 }
 
-/** The gateway's own ids are unknown to a provider. */
-function callersId(id: string | undefined): string | undefined {
-  return id === undefined || parseItemId(id) ? undefined : id;
+/** Kinds that the API takes only with an id: `required` in OpenAI's API description. It need not know the id. */
+const WITH_ID =
+  /^((web_search|file_search|computer|image_generation|code_interpreter|local_shell|mcp)_call|local_shell_call_output|mcp_(list_tools|approval_request)|program|program_output)$/;
+
+/** The id under which an item is sent that has no id of the provider. */
+function idFor(type: string, id: string | undefined): string | undefined {
+  const position = id === undefined ? undefined : parseItemId(id);
+  if (!position) return id;
+  return WITH_ID.test(type) ? itemId(type, position) : undefined;
 }
 
 /** OpenAI's limit, in characters. Ids of other providers may be longer. */

@@ -1,5 +1,6 @@
 import type { Delta } from '../../core/delta.ts';
 import { Fault } from '../../core/errors.ts';
+import { emptied } from '../../core/items.ts';
 import type { Prompt } from '../../core/prompt.ts';
 import type { SseEvent, StreamReader } from '../claw.ts';
 import { laterUsage } from '../usage.ts';
@@ -11,9 +12,9 @@ import {
   modelOf,
   type OutputItem,
   readItem,
-  skeletonOf,
   startOf,
 } from './answer.ts';
+import { withPublicRequests } from './approvals.ts';
 import { failureOf } from './fault.ts';
 import { ServerCalls } from './server-calls.ts';
 import { isObject, type Json, listIn, malformed, objectIn, textIn } from './wire.ts';
@@ -82,9 +83,11 @@ const HANDLERS: ReadonlyMap<unknown, Handler> = new Map<unknown, Handler>([
 export class ResponseReader implements StreamReader {
   private readonly state: State;
   private readonly serverCalls: ServerCalls;
+  private readonly shown: (deltas: Delta[]) => Delta[];
 
   constructor(prompt: Prompt) {
     this.serverCalls = new ServerCalls(prompt);
+    this.shown = withPublicRequests(prompt);
     this.state = { prompt, slots: new Map(), count: 0, called: false, ended: false };
   }
 
@@ -93,7 +96,8 @@ export class ResponseReader implements StreamReader {
     if (this.state.ended || sse.data === '[DONE]') return [];
     const event = parse(sse.data);
     event.type ??= sse.event ?? (event.error === undefined ? undefined : 'error');
-    return this.serverCalls.read((HANDLERS.get(event.type) ?? progress)(this.state, event));
+    const deltas = (HANDLERS.get(event.type) ?? progress)(this.state, event);
+    return this.shown(this.serverCalls.read(deltas));
   }
 
   end(): Delta[] {
@@ -146,7 +150,7 @@ function open(
   const slot: Slot = { index: state.count++, type: item.type, id: idOf(raw), open: true, grew: false };
   state.slots.set(key, slot);
   state.called ||= isCall(item);
-  return { slot, deltas: [{ type: 'item-start', index: slot.index, item: skeletonOf(item) }] };
+  return { slot, deltas: [{ type: 'item-start', index: slot.index, item: emptied(item) }] };
 }
 
 function endItem(state: State, event: Json): Delta[] {
@@ -314,12 +318,12 @@ export function answerDeltas(body: unknown, prompt: Prompt): Delta[] {
   for (const [index, raw] of output.entries()) {
     const { item, native } = readItem(raw);
     called ||= isCall(item);
-    deltas.push({ type: 'item-start', index, item: skeletonOf(item) });
+    deltas.push({ type: 'item-start', index, item: emptied(item) });
     deltas.push(...contentDeltas(index, item));
     deltas.push({ type: 'item-end', index, item, native });
   }
   deltas.push(...endingOf(response, { called, incomplete: response.status === 'incomplete' }));
-  return new ServerCalls(prompt).read(deltas);
+  return withPublicRequests(prompt)(new ServerCalls(prompt).read(deltas));
 }
 
 /**

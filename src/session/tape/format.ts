@@ -1,5 +1,5 @@
 import type { Delta, DeltaOf, TextDelta } from '../../core/delta.ts';
-import type { Item, OutputText } from '../../core/items.ts';
+import { type Item, isCustomCall, type OutputText } from '../../core/items.ts';
 import type { Outcome } from '../../core/turn.ts';
 
 /** A hosted tool's progress. */
@@ -91,26 +91,6 @@ export class TapePosition {
 /** All items of an answer, by choice. */
 export const choicesOf = ({ output, alternates = [] }: Outcome): Item[][] => [output, ...alternates];
 
-/** An item at its start, before any delta. Kinds without deltas start as the whole item. */
-export function emptied(item: Item): Item {
-  switch (item.type) {
-    case 'message':
-      return { type: 'message', role: item.role, content: [] };
-    case 'reasoning':
-      return { type: 'reasoning', summary: [] };
-    case 'function_call':
-      return {
-        type: 'function_call',
-        call_id: item.call_id,
-        name: item.name,
-        ...(item.namespace !== undefined && { namespace: item.namespace }),
-        arguments: '',
-      };
-    default:
-      return isCustomCall(item) ? ({ ...item, input: '' } as Item) : item;
-  }
-}
-
 /** The whole text of a channel in an item; `undefined` where the item has no such channel. */
 export function textIn(item: Item | undefined, type: TextDelta['type'], part: number): string | undefined {
   if (type === 'text-delta') return textPartIn(item, part)?.text;
@@ -131,8 +111,6 @@ export function textPartIn(item: Item | undefined, part: number): OutputText | u
   const content = item?.type === 'message' ? item.content[part] : undefined;
   return content?.type === 'output_text' ? content : undefined;
 }
-
-const isCustomCall = (item: Item): boolean => (item.type as string) === 'custom_tool_call';
 
 /**
  * Chunk boundaries: where a text was cut into chunks, as a short string. Models write in words, so most chunks

@@ -1,9 +1,8 @@
 import type { Delta, DeltaOf, TextDelta } from '../../core/delta.ts';
-import type { Item } from '../../core/items.ts';
+import { emptied, type Item } from '../../core/items.ts';
 import type { Outcome } from '../../core/turn.ts';
 import {
   choicesOf,
-  emptied,
   type Progress,
   readBoundaries,
   SIGNS,

@@ -2,7 +2,7 @@ import type { Plan } from './behaviour.ts';
 import type { Memory, Trouble } from './protocol.ts';
 import { REASONED } from './responses-items.ts';
 import { isSealed } from './seal.ts';
-import { asList, asText, isObjectText, type Json } from './shape.ts';
+import { asJson, asList, asText, isObjectText, type Json } from './shape.ts';
 import { checkResponsesTools } from './tool-rules.ts';
 
 /** Checks the input as OpenAI's Responses API does. */
@@ -21,7 +21,14 @@ export function checkResponses(body: Json, _plan: Plan, memory: Memory): Trouble
     };
   }
   const items = asList(body.input);
-  return checkIds(items) ?? checkCalls(items) ?? checkReasoning(items, memory);
+  return (
+    checkIds(items) ??
+    checkHostedIds(items) ??
+    checkApprovals(items) ??
+    checkCalls(items) ??
+    checkPrograms(items) ??
+    checkReasoning(items, memory)
+  );
 }
 
 function checkIds(items: Json[]): Trouble | undefined {
@@ -34,6 +41,55 @@ function checkIds(items: Json[]): Trouble | undefined {
       return invalid(message);
     }
     seen.add(id);
+  }
+  return undefined;
+}
+
+/**
+ * The kinds whose `id` is required in OpenAI's API description (`InputItem`), with the prefix of the ids in its
+ * examples and in recorded answers.
+ */
+const HOSTED: Record<string, string> = {
+  web_search_call: 'ws',
+  file_search_call: 'fs',
+  computer_call: 'cu',
+  image_generation_call: 'ig',
+  code_interpreter_call: 'ci',
+  mcp_call: 'mcp',
+  mcp_list_tools: 'mcpl',
+  mcp_approval_request: 'mcpr',
+  program: 'cm',
+  program_output: 'cmo',
+};
+
+function checkHostedIds(items: Json[]): Trouble | undefined {
+  for (const [at, item] of items.entries()) {
+    const type = asText(item.type);
+    if (!Object.hasOwn(HOSTED, type)) continue;
+    const param = `input[${at}].id`;
+    const id = asText(item.id);
+    if (id === '') {
+      return {
+        ...invalid(`Missing required parameter: '${param}'.`, param),
+        code: 'missing_required_parameter',
+      };
+    }
+    if (id.startsWith(`${HOSTED[type]}_`)) continue;
+    const message = `Invalid '${param}': '${id}'. Expected an ID that begins with '${HOSTED[type]}'.`;
+    return { ...invalid(message, param), code: 'invalid_value' };
+  }
+  return undefined;
+}
+
+/** `approval_request_id` is "the ID of the approval request being answered": nothing is stored, so it is in the input. */
+function checkApprovals(items: Json[]): Trouble | undefined {
+  const requests = new Set<string>();
+  for (const [at, item] of items.entries()) {
+    if (item.type === 'mcp_approval_request') requests.add(asText(item.id));
+    const named = asText(item.approval_request_id);
+    if (named === '' || requests.has(named)) continue;
+    const param = `input[${at}].approval_request_id`;
+    return invalid(`Approval request '${named}' not found.`, param);
   }
   return undefined;
 }
@@ -74,6 +130,27 @@ function checkCalls(items: Json[]): Trouble | undefined {
   return undefined;
 }
 
+/**
+ * Calls of a program name it in `caller`, and its output in `call_id` (`ProgramToolCallCaller` and `ProgramOutput`
+ * in OpenAI's API description): it must be in the input.
+ */
+function checkPrograms(items: Json[]): Trouble | undefined {
+  const programs = new Set<string>();
+  for (const item of items) {
+    const caller = asJson(item.caller);
+    if (item.type === 'program') programs.add(asText(item.call_id));
+    const named =
+      item.type === 'program_output' ? item.call_id : caller.type === 'program' && caller.caller_id;
+    if (typeof named === 'string' && !programs.has(named)) {
+      return invalid(`No program found with call_id ${named}.`);
+    }
+  }
+  return undefined;
+}
+
+/** Prefixes of the ids of items that follow reasoning. */
+const FOLLOWS_REASONING = new Set(['msg', 'fc', ...Object.values(HOSTED)]);
+
 function checkReasoning(items: Json[], memory: Memory): Trouble | undefined {
   const reasoned = new Set<string>();
   for (const [at, item] of items.entries()) {
@@ -86,7 +163,7 @@ function checkReasoning(items: Json[], memory: Memory): Trouble | undefined {
     }
     const [prefix, digits = ''] = id.split('_');
     const stem = digits.slice(0, 32);
-    if ((prefix === 'msg' || prefix === 'fc') && digits.slice(32, 36) === REASONED && !reasoned.has(stem)) {
+    if (FOLLOWS_REASONING.has(prefix!) && digits.slice(32, 36) === REASONED && !reasoned.has(stem)) {
       const type = asText(item.type) || 'message';
       return invalid(
         `Item '${id}' of type '${type}' was provided without its required 'reasoning' item: 'rs_${stem}'.`,

@@ -229,21 +229,26 @@ describe('items', () => {
   });
 
   test('a tool round trip with parallel calls keeps order and ids', () => {
+    const caller = { type: 'program', caller_id: 'p' };
+    const program = other({ type: 'program', call_id: 'p', code: '', fingerprint: 'f' });
+    const called = {
+      type: 'function_call',
+      name: 'weather',
+      arguments: '{"city":"Oslo"}',
+      status: 'completed',
+    };
     const call = (call_id: string): PromptItem => ({
       origin: 'openai',
-      native: { id: `fc_${call_id}`, caller: { type: 'program', caller_id: 'p' } },
-      item: {
-        type: 'function_call',
-        call_id,
-        name: 'weather',
-        arguments: '{"city":"Oslo"}',
-        status: 'completed',
-      },
+      native: { id: `fc_${call_id}` },
+      item: other({ ...called, call_id, caller }),
     });
     const output = (call_id: string): PromptItem => ({
       item: { type: 'function_call_output', call_id, output: [{ type: 'input_text', text: 'rain' }] },
     });
-    expect(inputOf([call('a'), call('b'), output('b'), output('a')])).toStrictEqual([
+    const items = [call('a'), call('b'), output('b'), output('a')];
+    const sent = inputOf([{ item: program, origin: 'openai', native: { id: 'cm_1' } }, ...items]);
+    expect(sent).toStrictEqual([
+      { ...program, id: 'cm_1' } as never,
       {
         caller: { type: 'program', caller_id: 'p' },
         type: 'function_call',

@@ -3,6 +3,7 @@ import { openaiResponses } from '../../../src/claws/openai-responses/protocol.ts
 import type { Delta } from '../../../src/core/delta.ts';
 import { Fault } from '../../../src/core/errors.ts';
 import { foldAll } from '../../../src/core/fold.ts';
+import type { Item } from '../../../src/core/items.ts';
 import type { Prompt } from '../../../src/core/prompt.ts';
 
 type Json = Record<string, unknown>;
@@ -136,9 +137,10 @@ describe('a stream', () => {
           type: 'message',
           role: 'assistant',
           status: 'completed',
+          phase: 'final_answer',
           content: [{ type: 'output_text', text: 'Hello', annotations: [] }],
-        },
-        native: { id: 'msg_1', phase: 'final_answer' },
+        } as Item,
+        native: { id: 'msg_1' },
       },
       {
         type: 'usage',

@@ -74,6 +74,36 @@ describe('a call and its output', () => {
     expect(context([whole])).toEqual([user('one'), search, user('now')]);
   });
 
+  test('of a hosted tool: the call needs no output, an output needs its call', () => {
+    const program = item({ type: 'program', call_id: 'p', code: '' });
+    const done = item({ type: 'program_output', call_id: 'p', result: '' });
+    const nameless = item({ type: 'code_interpreter_call', call_id: '', code: '' });
+    const search = item({ type: 'tool_search_call', call_id: 's', execution: 'client', arguments: {} });
+    expect(context([turn([user('one')], [program, call('a')])], [output('a')])).toEqual([
+      user('one'),
+      program,
+      call('a'),
+      output('a'),
+    ]);
+    const left = [nameless, nameless, assistant('two')];
+    expect(context([turn([user('one')], [done, search, ...left])])).toEqual([
+      user('one'),
+      ...left,
+      user('now'),
+    ]);
+  });
+
+  test('are those of the client where a hosted call has the same id', () => {
+    const search = item({ type: 'web_search_call', call_id: 'a' });
+    const items = [user('one'), search, call('a'), output('a')];
+    expect(context([turn([items[0]!], items.slice(1, 3))], [output('a')])).toEqual([
+      user('one'),
+      search,
+      call('a'),
+      output('a'),
+    ]);
+  });
+
   test('of a hosted tool may have calls for the client between them', () => {
     const program = item({ type: 'program', call_id: 'p' });
     const result = item({ type: 'program_output', call_id: 'p' });

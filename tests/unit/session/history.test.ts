@@ -31,6 +31,7 @@ describe('items are a history when they hold', () => {
     'custom_tool_call',
     'web_search_call',
     'mcp_call',
+    'program',
     'mcp_list_tools',
     'mcp_approval_request',
     'reasoning',

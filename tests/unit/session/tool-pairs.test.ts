@@ -47,6 +47,20 @@ describe('calls', () => {
     expect(asked([call('a')], [])).toEqual([closing('a')]);
   });
 
+  test('of a client that searches tools are closed in the form of that search', () => {
+    const search = (fields: object) => item({ call_id: 'a', execution: 'client', ...fields });
+    const closed = search({ type: 'tool_search_output', tools: [], status: 'incomplete' });
+    expect(asked([search({ type: 'tool_search_call', arguments: {} })], [user])).toEqual([closed, user]);
+    expect(isClosingOutput(closed)).toBe(true);
+    expect(asked([search({ type: 'tool_search_call', execution: 'server' })], [user])).toEqual([user]);
+  });
+
+  test('that have no id, or run at the provider, are never closed', () => {
+    const before = [call('', 'code_interpreter_call'), call('p', 'program'), call('', 'function_call')];
+    const input = [user];
+    expect(asked(before, input)).toBe(input);
+  });
+
   test('may stay open while items are added', () => {
     const input = [user, call('a'), call('b')];
     expect(appended([], input)).toBe(input);

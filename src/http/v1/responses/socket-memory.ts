@@ -1,4 +1,5 @@
 import type { TurnId } from '../../../core/ids.ts';
+import { asInput } from '../../../core/item-positions.ts';
 import type { Item } from '../../../core/items.ts';
 import { type Ask, isKept, type StateRef, type Turn } from '../../../core/turn.ts';
 
@@ -80,7 +81,10 @@ export class SocketMemory {
 
 /** A stored turn cannot follow turns that are not stored: their items become a part of its input. */
 function withHeldItems(ask: Ask, { after, turns }: StateRef & { kind: 'held' }): Ask {
-  const before = turns.flatMap((turn) => [...turn.input, ...turn.output]);
+  const before = turns.flatMap(({ id, input, output }) => [
+    ...input,
+    ...output.map((item, index) => asInput(item, id, 'o', index)),
+  ]);
   const state: StateRef = after === null ? { kind: 'none' } : { kind: 'response', id: after };
   return { ...ask, state, input: [...before, ...ask.input] };
 }
