@@ -50,7 +50,7 @@ export async function startGateway(
   { dialects }: Extensions = {},
 ): Promise<RunningGateway> {
   let config = initial;
-  const log = openLog(config.log.level);
+  const log = await openLog(config.log.level);
   const emit = emitTo([log.listen]);
   const stores = await openStores(config, emit);
   const keys = await openKeys(config, stores.keys);
