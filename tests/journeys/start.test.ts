@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, setDefaultTimeout, test } from 'bun:test';
-import { rmSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { ROOT_KEY, temporaryDirectory } from '../harness/gateway.ts';
 import { ENTRY, HAS_TERMINAL, onTerminal, startEnvironment } from '../harness/terminal.ts';
 
@@ -36,4 +37,31 @@ describe.skipIf(!HAS_TERMINAL)('logs on a terminal (needs `script` of util-linux
     terminal.type('\u0003');
     expect(await terminal.exited).toBe(0);
   });
+});
+
+describe('npm start', () => {
+  const ROOT = join(import.meta.dir, '../..');
+
+  test.each(['SIGINT', 'SIGTERM'] as const)(
+    'passes its arguments, and stops at %s without an error',
+    async (signal) => {
+      const data = join(cwd, 'from-arguments');
+      const child = Bun.spawn(['npm', 'start', '--', '--data', data], {
+        cwd: ROOT,
+        env: startEnvironment(cwd, { npm_config_update_notifier: 'false' }),
+        stdout: 'pipe',
+        stderr: 'pipe',
+      });
+      let said = '';
+      for await (const chunk of child.stderr) {
+        const before = said;
+        said += new TextDecoder().decode(chunk);
+        if (urlIn(said) && !urlIn(before)) child.kill(signal);
+      }
+      expect(await child.exited).toBe(0);
+      expect(said).toEndWith('Stopped.\n');
+      expect(existsSync(join(data, 'clawhold.db'))).toBe(true);
+      await expect(fetch(urlIn(said))).rejects.toThrow();
+    },
+  );
 });
