@@ -25,12 +25,13 @@ const FLUSH_EVERY_MS = 200;
 export async function openLog(level: LogLevel): Promise<Log> {
   const sink = Bun.stdout.writer({ highWaterMark: WRITE_AT });
   // Lines are gathered for a moment and written together, so that most requests cost no system call for the log.
-  const timer = setInterval(() => sink.flush(), FLUSH_EVERY_MS);
+  const flush = () => attempt(() => sink.flush());
+  const timer = setInterval(flush, FLUSH_EVERY_MS);
   timer.unref();
   const shown = process.stdout.isTTY ? await linesForPeople() : (line: string) => line;
   const log = pino(
     { level, base: null, timestamp: pino.stdTimeFunctions.isoTime },
-    { write: (line) => sink.write(shown(line)) },
+    { write: (line) => attempt(() => sink.write(shown(line))) },
   );
   return {
     listen(event) {
@@ -41,8 +42,16 @@ export async function openLog(level: LogLevel): Promise<Log> {
     setLevel(next) {
       log.level = next;
     },
-    flush: () => sink.flush(),
+    flush,
   };
+}
+
+/** Lines are lost where the output fails (a closed terminal, a full disk): the gateway runs on without them. */
+function attempt(work: () => unknown): void {
+  try {
+    const done = work();
+    if (done instanceof Promise) done.catch(() => {});
+  } catch {}
 }
 
 /** Loaded only for a terminal. Colours follow `NO_COLOR` and `TERM`. */

@@ -7,6 +7,8 @@ export interface OnTerminal {
   /** Resolves when the text is on the screen; rejects when the program ends before. */
   sees(words: string | RegExp): Promise<void>;
   type(keys: string): void;
+  /** The process id of the command. */
+  pid(): Promise<number>;
   /** Closes the terminal: the kernel sends SIGHUP to the processes on it. */
   close(): Promise<void>;
   exited: Promise<number>;
@@ -32,7 +34,8 @@ export function startEnvironment(cwd: string, env: Record<string, string> = {}):
 
 /** Runs a shell command on a pseudo-terminal. */
 export function onTerminal(command: string, cwd: string, env: Record<string, string>): OnTerminal {
-  const child = Bun.spawn(['script', '-qec', command, '/dev/null'], {
+  const pidFile = join(cwd, 'pid');
+  const child = Bun.spawn(['script', '-qec', `echo $$ > '${pidFile}'; ${command}`, '/dev/null'], {
     cwd,
     env: { TERM: 'xterm', SHELL: '/bin/sh', NO_COLOR: '1', ...env },
     stdin: 'pipe',
@@ -56,6 +59,7 @@ export function onTerminal(command: string, cwd: string, env: Record<string, str
       while (!(typeof words === 'string' ? text.includes(words) : words.test(text)))
         if (!(await more.promise)) throw new Error(`never appeared: ${words}\n${text}`);
     },
+    pid: async () => Number(await Bun.file(pidFile).text()),
     type(keys) {
       child.stdin.write(keys);
       child.stdin.flush();
