@@ -13,6 +13,9 @@ import { openServer } from './http/server.ts';
 import { openLog } from './observe/log.ts';
 import type { Recovered } from './turn/start/recover.ts';
 
+/** What `startGateway` would reject with because of its stores. */
+export { refusalOfStores } from './composition/stores.ts';
+
 /** The composition root: puts the gateway together from its parts. Concrete stores and claws are named in `composition/`. */
 
 /** Another process on the same store may die. */

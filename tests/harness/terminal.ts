@@ -22,7 +22,6 @@ export const ENTRY = join(import.meta.dir, '../../src/cli/clawhold.ts');
 export function startEnvironment(cwd: string, env: Record<string, string> = {}): Record<string, string> {
   return {
     PATH: process.env.PATH ?? '',
-    HOME: cwd,
     LANG: 'C.UTF-8',
     BUN_CONFIG_MAX_HTTP_REQUESTS: '65336',
     CLAWHOLD_PORT: '0',

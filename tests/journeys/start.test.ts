@@ -206,7 +206,11 @@ describe.skipIf(!HAS_TERMINAL)('a closed terminal (needs `script` of util-linux)
 
 test('a path may begin with the home directory', async () => {
   await Bun.write(join(cwd, 'my.yaml'), 'aliases: { quick: local/recall }\ndata_dir: ~/sessions');
-  const gateway = start(['--config=~/my.yaml'], { CLAWHOLD_DATA_DIR: '', CLAWHOLD_MASTER_KEY: ROOT_KEY });
+  const gateway = start(['--config=~/my.yaml'], {
+    HOME: cwd,
+    CLAWHOLD_DATA_DIR: '',
+    CLAWHOLD_MASTER_KEY: ROOT_KEY,
+  });
   expect((await ask(urlIn(await gateway.banner()), 'quick')).status).toBe(200);
   expect(existsSync(join(cwd, 'sessions', 'clawhold.db'))).toBe(true);
   gateway.stop();
