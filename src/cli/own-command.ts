@@ -36,10 +36,10 @@ function npmScript(command: string, options?: string): string {
 function programOf(env: Env, root: string, onPath: string | null): string {
   const starter = join(root, 'bin', 'clawhold.mjs');
   const isPackage = basename(dirname(root)) === 'node_modules';
-  // A script of npm adds folders to the `PATH` that a shell does not have.
-  if (onPath !== null && env.npm_lifecycle_event === undefined && (isPackage || realPath(onPath) === starter))
-    return 'clawhold';
-  return isPackage ? 'npx clawhold' : `node ${starter}`;
+  // npx and the scripts of npm add folders to the `PATH` that a shell does not have.
+  if (env.npm_lifecycle_event !== undefined) return isPackage ? 'npx clawhold' : `node ${starter}`;
+  const isOurs = onPath !== null && (isPackage || realPath(onPath) === starter);
+  return isOurs ? 'clawhold' : `node ${starter}`;
 }
 
 function realPath(path: string): string | undefined {

@@ -38,6 +38,14 @@ describe('hints name a command that works', () => {
     ],
     ['npm install -g', {}, PACKAGE, '/usr/bin/clawhold', 'clawhold start --port 1', 'clawhold chat'],
     [
+      'the file of a package',
+      {},
+      PACKAGE,
+      null,
+      `node ${PACKAGE}/bin/clawhold.mjs start --port 1`,
+      `node ${PACKAGE}/bin/clawhold.mjs chat`,
+    ],
+    [
       'npx',
       { npm_lifecycle_event: 'npx' },
       PACKAGE,
