@@ -11,6 +11,10 @@ import { emitTo } from './core/events.ts';
 import type { Dialect } from './http/dialect.ts';
 import { openServer } from './http/server.ts';
 import { openLog } from './observe/log.ts';
+import type { Recovered } from './turn/start/recover.ts';
+
+/** What `startGateway` would reject with because of its stores. */
+export { refusalOfStores } from './composition/stores.ts';
 
 /** The composition root: puts the gateway together from its parts. Concrete stores and claws are named in `composition/`. */
 
@@ -27,7 +31,7 @@ export interface RunningGateway {
   /** Every provider, on or off. */
   providers: readonly FoundProvider[];
   /** Turns of an earlier process that this start took over. */
-  recovered: number;
+  recovered: Recovered;
   counts(): GatewayCounts;
   /**
    * Takes a new configuration while running. It holds for requests that come from now on. Returns the settings
@@ -50,7 +54,7 @@ export async function startGateway(
   { dialects }: Extensions = {},
 ): Promise<RunningGateway> {
   let config = initial;
-  const log = openLog(config.log.level);
+  const log = await openLog(config.log.level);
   const emit = emitTo([log.listen]);
   const stores = await openStores(config, emit);
   const keys = await openKeys(config, stores.keys);
@@ -76,7 +80,7 @@ export async function startGateway(
     emit,
   }).listen();
   return {
-    url: `http://${config.host}:${server.port}`,
+    url: `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${server.port}`,
     newRootKey: keys.newRootKey,
     providers: claws.providers,
     recovered,

@@ -42,9 +42,10 @@ async function run(name: string, args: string[]): Promise<void> {
   const load = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
   if (load) return (await load()).main(args);
   const { nearest } = await import('../core/nearest.ts');
+  const { ownCommand } = await import('./own-command.ts');
   const near = nearest(name, Object.keys(COMMANDS))[0];
   throw new Error(
-    `There is no command "${name}".${near ? ` Did you mean "${near}"?` : ''} Try: clawhold help`,
+    `There is no command "${name}".${near ? ` Did you mean "${near}"?` : ''} Try: ${ownCommand(process.env)('help')}`,
   );
 }
 

@@ -6,6 +6,7 @@ import { probeProviders } from './doctor/probe.ts';
 import { checkProviders } from './doctor/providers.ts';
 import { checkRuntime } from './doctor/runtime.ts';
 import { checkStorage } from './doctor/storage.ts';
+import { ownCommand } from './own-command.ts';
 import { type Style, styleFor } from './style.ts';
 
 const HELP = `clawhold doctor: check the installation and report problems
@@ -42,20 +43,23 @@ function readOptions(args: string[]) {
   try {
     return parseArgs({ args, options: OPTIONS }).values;
   } catch (error) {
-    throw new Error(`${(error as Error).message.split('. To specify')[0]} Try: clawhold doctor --help`);
+    throw new Error(
+      `${(error as Error).message.split('. To specify')[0]}. Try: ${ownCommand(process.env)('doctor', '--help')}`,
+    );
   }
 }
 
 async function examine(env: Env, probe: boolean): Promise<Section[]> {
+  const command = ownCommand(env);
   const { config, findings } = await checkConfiguration(env);
   const sections = [
-    { title: 'Runtime', findings: checkRuntime(env) },
+    { title: 'Runtime', findings: checkRuntime(env, command) },
     { title: 'Settings', findings },
   ];
   if (!config) return sections;
   const storage = checkStorage(config);
   if (storage.length > 0) sections.push({ title: 'Storage', findings: storage });
-  sections.push({ title: 'Network', findings: await checkAddress(config) });
+  sections.push({ title: 'Network', findings: await checkAddress(config, command) });
   const providers = await checkProviders(config, env);
   sections.push({ title: 'Providers', findings: providers.findings });
   if (probe && providers.on.length > 0)

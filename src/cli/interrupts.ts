@@ -8,13 +8,13 @@ const SAME_KEY_MS = 500;
  * Calls `first` for the first interrupt, and `again` for each later one. Signals within `SAME_KEY_MS` count as
  * one.
  */
-export function onInterrupt(first: () => void, again: () => void): void {
+export function onInterrupt(first: (signal: NodeJS.Signals) => void, again: () => void): void {
   let firstAt: number | undefined;
-  const onSignal = () => {
+  const onSignal = (signal: NodeJS.Signals) => {
     const now = performance.now();
     if (firstAt === undefined) {
       firstAt = now;
-      first();
+      first(signal);
     } else if (now - firstAt > SAME_KEY_MS) {
       again();
     }

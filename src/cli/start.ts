@@ -1,12 +1,13 @@
-import { relative } from 'node:path';
+import { writeSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { version } from '../../package.json';
 import type { Config } from '../config/config.ts';
 import { type RunningGateway, startGateway } from '../main.ts';
-import { addressOf } from './chat/connection.ts';
+import { bannerText } from './banner.ts';
+import { stateOf } from './doctor/address.ts';
 import { onInterrupt } from './interrupts.ts';
+import { type OwnCommand, ownCommand } from './own-command.ts';
 import { loadSettings } from './settings.ts';
-import { type Style, styleFor } from './style.ts';
+import { styleFor } from './style.ts';
 
 const HELP = `clawhold start: start the gateway
 
@@ -39,42 +40,53 @@ const VARIABLES = {
 } as const;
 
 export async function main(args: string[]): Promise<void> {
-  if (!readOptions(args)) {
+  const command = ownCommand(process.env);
+  if (!readOptions(args, command)) {
     console.log(HELP);
     return;
   }
+  // Installed before the start, which may take a while. Until the gateway runs, there is nothing to read again.
+  let onHangUp = () => {};
+  process.on('SIGHUP', () => onHangUp());
   const config = await loadSettings();
-  const gateway = await start(config);
+  const gateway = await start(config, command);
   onInterrupt(
-    async () => {
+    async (signal) => {
       const seconds = config.shutdown.drainMs / 1000;
-      console.error(
-        `\nStopping. Running turns have up to ${seconds} s to end. Press Ctrl-C again to stop at once.`,
-      );
+      const again = signal === 'SIGINT' ? ' Press Ctrl-C again to stop at once.' : '';
+      say(`\nStopping. Running turns have up to ${seconds} s to end.${again}`);
       await gateway.stop();
-      console.error('Stopped.');
+      say('Stopped.');
       process.exit(0);
     },
     () => process.exit(130),
   );
-  process.on('SIGHUP', () => reload(gateway));
-  console.error(banner(gateway, config, styleFor(process.stderr, process.env)));
+  onHangUp = () => reload(gateway);
+  const style = styleFor(process.stderr, process.env);
+  const hasKeyboard = process.stdin.isTTY === true;
+  say(bannerText({ gateway, config, env: process.env, command, hasKeyboard, style }));
+}
+
+/** Writes to standard error. The gateway runs on when the terminal is closed, and then nobody reads. */
+function say(text: string): void {
+  try {
+    writeSync(2, `${text}\n`);
+  } catch {}
 }
 
 /** Reads the configuration again. One that cannot be used changes nothing. */
 async function reload(gateway: RunningGateway): Promise<void> {
   try {
     const waiting = await gateway.reconfigure(await loadSettings());
-    console.error('The configuration was read again and is in effect.');
-    if (waiting.length > 0)
-      console.error(`These settings take effect at the next start: ${waiting.join(', ')}.`);
+    say('The configuration was read again and is in effect.');
+    if (waiting.length > 0) say(`These settings take effect at the next start: ${waiting.join(', ')}.`);
   } catch (error) {
-    console.error(`The configuration has errors; nothing was changed:\n${(error as Error).message}`);
+    say(`The configuration has errors; nothing was changed:\n${(error as Error).message}`);
   }
 }
 
 /** Sets options as environment variables, so that only the configuration decides precedence. False: show the help. */
-function readOptions(args: string[]): boolean {
+function readOptions(args: string[], command: OwnCommand): boolean {
   try {
     const { values } = parseArgs({ args, options: OPTIONS });
     for (const name of ['port', 'host', 'data', 'config'] as const) {
@@ -83,65 +95,15 @@ function readOptions(args: string[]): boolean {
     }
     return !values.help;
   } catch (error) {
-    throw new Error(`${(error as Error).message.split('. To specify')[0]} Try: clawhold start --help`);
-  }
-}
-
-async function start(config: Config): Promise<RunningGateway> {
-  try {
-    return await startGateway(config, process.env);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
     throw new Error(
-      `Port ${config.port} on ${config.host} is in use, perhaps by a gateway that is already running. ` +
-        'Run clawhold doctor, or use another port: clawhold start --port 2530',
+      `${(error as Error).message.split('. To specify')[0]}. Try: ${command('start', '--help')}`,
     );
   }
 }
 
-function banner(gateway: RunningGateway, config: Config, style: Style): string {
-  const { newRootKey, providers, recovered } = gateway;
-  const url = addressOf(config.host, Number(new URL(gateway.url).port));
-  const on = providers.filter(({ state }) => state === 'on').map(({ id }) => id);
-  const sessions =
-    config.storage.kind === 'memory' ? 'memory (lost when the gateway stops)' : shortPath(config.dataDir);
-  const lines = [
-    `${style.bold('Clawhold')} ${version} listens on ${style.cyan(url)}`,
-    '',
-    `  Claws      ${['local', ...on].join(', ')}`,
-    `  Sessions   ${sessions}`,
-  ];
-  if (newRootKey)
-    lines.push(`  Root key   ${style.bold(newRootKey)}`, '             Save it now: it is not shown again.');
-  if (on.length === 0)
-    lines.push(
-      '',
-      'No provider is set up, so only the built-in local/recall answers. Set a key, for example OPENAI_API_KEY, and restart.',
-    );
-  if (recovered > 0)
-    lines.push('', `Took over ${recovered} turn(s) that were running when the gateway last stopped.`);
-  const key = newRootKey ?? (config.masterKey === undefined ? '<your root key>' : '$CLAWHOLD_MASTER_KEY');
-  lines.push(
-    '',
-    'Try it:',
-    style.dim(exampleRequest(url, key)),
-    '',
-    'Chat with it in another terminal: npm run chat. Ctrl-C stops the gateway.',
-    '',
-  );
-  return lines.join('\n');
-}
-
-function shortPath(path: string): string {
-  const short = relative(process.cwd(), path);
-  return short.startsWith('..') ? path : `./${short}`;
-}
-
-function exampleRequest(url: string, key: string): string {
-  const body = '{"model":"local/recall","messages":[{"role":"user","content":"My name is Ada."}]}';
-  return [
-    `  curl ${url}/v1/chat/completions -H "authorization: Bearer ${key}" \\`,
-    `    -H 'x-session-id: trip' -H 'content-type: application/json' \\`,
-    `    -d '${body}'`,
-  ].join('\n');
+/** Refuses a port that is taken before anything is written: a root key would be made and never shown. */
+async function start(config: Config, command: OwnCommand): Promise<RunningGateway> {
+  const address = config.port === 0 ? ({ state: 'free' } as const) : await stateOf(config, command);
+  if (address.state !== 'free') throw new Error(`${address.message}. ${address.remedy}`);
+  return startGateway(config, process.env);
 }

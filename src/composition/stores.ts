@@ -1,5 +1,5 @@
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { accessSync, constants, existsSync, mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import type { Config } from '../config/config.ts';
 import type { Emit } from '../core/events.ts';
 import type { KeyStore } from '../security/key-store.ts';
@@ -23,7 +23,9 @@ import { MemoryKeyStore } from '../stores/memory/key-store.ts';
 import { MemoryMembers } from '../stores/memory/members.ts';
 import { MemoryStore } from '../stores/memory/store.ts';
 import { MemoryTurnFeed } from '../stores/memory/turn-feed.ts';
+import { checkDatabase } from '../stores/sqlite/database-file.ts';
 import { SqliteStore } from '../stores/sqlite/store.ts';
+import { Unusable } from '../stores/unusable.ts';
 
 /** What the gateway keeps, and where. One store may serve several ports. */
 export interface Stores {
@@ -70,7 +72,7 @@ async function openInMemory(): Promise<Stores> {
 
 async function openInFiles(dataDir: string, emit: Emit): Promise<Stores> {
   for (const folder of [dataDir, journalDirectory(dataDir)]) expectWritable(folder);
-  const store = await SqliteStore.open(join(dataDir, 'clawhold.db'));
+  const store = await SqliteStore.open(databaseFile(dataDir));
   const members = await FileMembers.join(dataDir, store);
   const journal = FileJournal.open(dataDir, members, { emit });
   const feed = FileTurnFeed.open(dataDir, journal);
@@ -98,6 +100,38 @@ async function openInFiles(dataDir: string, emit: Emit): Promise<Stores> {
   };
 }
 
+/** Why stores cannot be used: `folder` or `database` says which part is wrong. */
+export interface StoresRefusal {
+  of: 'folder' | 'database';
+  problem: string;
+  remedy: string;
+}
+
+/** What `openStores` would reject with, found without a change of any file. */
+export function refusalOfStores({
+  storage,
+  dataDir,
+}: Pick<Config, 'storage' | 'dataDir'>): StoresRefusal | undefined {
+  if (storage.kind === 'memory') return undefined;
+  return (
+    refusal('folder', () => {
+      for (const folder of [dataDir, journalDirectory(dataDir)]) checkFolder(folder);
+    }) ?? refusal('database', () => checkDatabase(databaseFile(dataDir)))
+  );
+}
+
+function refusal(of: StoresRefusal['of'], check: () => void): StoresRefusal | undefined {
+  try {
+    check();
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof Unusable)) throw error;
+    return { of, problem: error.problem, remedy: error.remedy };
+  }
+}
+
+const databaseFile = (dataDir: string): string => join(dataDir, 'clawhold.db');
+
 /** SQLite would say only that it cannot open a file, and not which one. */
 function expectWritable(folder: string): void {
   const file = join(folder, `${crypto.randomUUID()}.probe`);
@@ -106,9 +140,25 @@ function expectWritable(folder: string): void {
     writeFileSync(file, '');
     rmSync(file);
   } catch (cause) {
-    const remedy = 'Make it writable for this user, or choose another folder with `data_dir`.';
-    throw new Error(`The folder ${folder} cannot be written (${(cause as Error).message}). ${remedy}`, {
-      cause,
-    });
+    throw unwritable(folder, cause);
   }
+}
+
+/** The same without a change. A folder that does not exist is made in the nearest one that does. */
+function checkFolder(folder: string): void {
+  let path = folder;
+  try {
+    while (!existsSync(path) && dirname(path) !== path) path = dirname(path);
+    if (!statSync(path).isDirectory())
+      throw Object.assign(new Error('not a folder'), { code: path === folder ? 'EEXIST' : 'ENOTDIR' });
+    accessSync(path, constants.W_OK | constants.X_OK);
+  } catch (cause) {
+    throw unwritable(folder, cause);
+  }
+}
+
+function unwritable(folder: string, cause: unknown): Unusable {
+  const remedy = 'Make it writable for this user, or choose another folder with `data_dir`.';
+  const { code } = cause as NodeJS.ErrnoException;
+  return new Unusable(`The folder ${folder} cannot be written (${code})`, remedy, { cause });
 }

@@ -12,7 +12,7 @@ import { Idempotency } from '../turn/idempotency/idempotency.ts';
 import { LiveTurns } from '../turn/live/live-turn.ts';
 import { Slots } from '../turn/live/slots.ts';
 import type { TurnPath } from '../turn/path.ts';
-import { recover } from '../turn/start/recover.ts';
+import { type Recovered, recover } from '../turn/start/recover.ts';
 import type { Stores } from './stores.ts';
 
 /** What turns hold at this moment: all zero once every turn has ended. */
@@ -27,8 +27,8 @@ export interface GatewayCounts {
 
 export interface OpenTurnPath {
   path: TurnPath;
-  /** Takes over what processes that have died left running; returns how many turns there were. */
-  takeOver(): Promise<number>;
+  /** Takes over what processes that have died left running. */
+  takeOver(): Promise<Recovered>;
   counts(): GatewayCounts;
   reconfigure(config: Config): void;
   close(): void;

@@ -1,3 +1,4 @@
+import { homedir } from 'node:os';
 import { resolve } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import type { z } from 'zod';
@@ -38,12 +39,20 @@ export function toConfig(settings: FileSettings, cwd: string, file?: string): Co
   return {
     ...settings,
     file,
-    dataDir: resolve(cwd, settings.dataDir),
+    dataDir: absolutePath(cwd, settings.dataDir),
     keys: settings.keys.map(({ turns, ...key }) => ({
       ...key,
       policy: { ...policyOf(settings.turns), ...turns },
     })),
   };
+}
+
+/** `path` from `cwd`. A `~` at its start is the user's home: shells replace it only where a word begins with it. */
+export function absolutePath(cwd: string, path: string): string {
+  return resolve(
+    cwd,
+    path.replace(/^~(?=$|[\\/])/, () => homedir()),
+  );
 }
 
 /** The policy in `config.turns`, without the other settings of that section. */

@@ -1,6 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { resolve } from 'node:path';
-import { type Config, toConfig } from './config.ts';
+import { absolutePath, type Config, toConfig } from './config.ts';
 import { type Environment, FILE_VARIABLE, readEnvironment, variable } from './environment.ts';
 import { ConfigError, describeIssues, type Origin, type Problem, pathText, suggestion } from './problems.ts';
 import { clawSchema, fileSchema } from './schema.ts';
@@ -56,7 +55,7 @@ interface FoundFile {
 async function findFile(cwd: string, env: Environment, problems: Problem[]): Promise<FoundFile | undefined> {
   const named = variable(env, FILE_VARIABLE);
   for (const name of named === undefined ? FILE_NAMES : [named]) {
-    const path = resolve(cwd, name);
+    const path = absolutePath(cwd, name);
     try {
       return { path, name, text: await readFile(path, 'utf8') };
     } catch (error) {

@@ -341,7 +341,8 @@ export const fileSchema = section({
     restart: true,
   }),
   data_dir: text('a directory', /\S/).default('./clawhold-data').meta({
-    description: 'The directory where sessions are kept, relative to the working directory.',
+    description:
+      'The directory where sessions are kept, relative to the working directory. `~` is the home directory.',
     restart: true,
   }),
   storage: storage.prefault({}).meta({ description: 'How sessions are stored.' }),

@@ -4,7 +4,7 @@ import type { TurnId } from './ids.ts';
 import type { Accepted, Intent, Outcome } from './turn.ts';
 
 /** The turn that an event is about, for logs and traces: the fields that a listener may show. */
-export type TurnTrace = Pick<Accepted, 'id' | 'tenant' | 'session' | 'requestId'>;
+export type TurnTrace = Pick<Accepted, 'id' | 'tenant' | 'session' | 'key' | 'requestId'>;
 
 /**
  * Everything that the gateway reports about itself, as one union. Parts of the gateway emit events and never

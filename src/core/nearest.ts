@@ -46,10 +46,45 @@ export function nearest(name: string, among: Iterable<string>, count = 1): strin
   return near.slice(0, count).map(({ entry }) => entry);
 }
 
-/** `nearest` for names like `provider/model`. A `name` without a provider is compared with the second half. */
+/**
+ * `nearest` for names like `provider/model`. A `name` without a provider is compared with the second half. A word
+ * without a number (`sonnet`, `gpt`) gives the newest models that have it in their names.
+ */
 export function nearestModels(name: string, models: readonly string[], count = 3): string[] {
   if (name.includes('/')) return nearest(name, models, count);
-  const byModel = Map.groupBy(models, (full) => full.slice(full.indexOf('/') + 1));
+  const newest = /\d/.test(name) ? [] : newestWith(name, models);
+  if (newest.length > 0) return newest.slice(0, count);
+  const byModel = Map.groupBy(models, modelPart);
   const near = nearest(name, byModel.keys(), count).flatMap((model) => byModel.get(model) ?? []);
   return near.length > 0 ? near.slice(0, count) : nearest(name, models, count);
+}
+
+const modelPart = (full: string): string => full.slice(full.indexOf('/') + 1);
+
+const SHORTEST_WORD = 3;
+
+/** The models with all parts of `word` (`gemini-pro`) in their names, or else in their providers' names, newest first. */
+function newestWith(word: string, models: readonly string[]): string[] {
+  if (word.length < SHORTEST_WORD || word.length > LONGEST) return [];
+  const parts = word.toLowerCase().split('-');
+  const has = (text: string) => parts.every((part) => text.toLowerCase().includes(part));
+  const named = models.filter((full) => has(modelPart(full)));
+  return (named.length > 0 ? named : models.filter(has)).toSorted(byAge);
+}
+
+const byNumber = new Intl.Collator('en', { numeric: true }).compare;
+
+/**
+ * Newest first, by the version in the name; then the shortest. A provider's own model (`anthropic/claude-…`) comes
+ * before the same at a reseller (`openrouter/anthropic/claude-…`).
+ */
+function byAge(a: string, b: string): number {
+  const depth = (full: string) => full.split('/').length;
+  return depth(a) - depth(b) || byNumber(versionOf(b), versionOf(a)) || a.length - b.length || byNumber(b, a);
+}
+
+/** `claude-sonnet-4-5-20250929` → `4.5`, without dates, and without sizes like `70b`. Empty where there is none. */
+function versionOf(full: string): string {
+  const undated = modelPart(full).replace(/\d{4}-\d{2}-\d{2}|\d{4,}/g, '');
+  return (/(?<![\d.])\d{1,2}([.-]\d{1,2})?(?![\d.b])/.exec(undated)?.[0] ?? '').replace('-', '.');
 }

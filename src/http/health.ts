@@ -29,8 +29,11 @@ export function healthRoutes(health: Health): Route[] {
   });
   return [
     probe('/health', ready),
+    probe('/healthz', ready),
     probe('/health/readiness', ready),
     probe('/readyz', ready),
+    probe('/health/liveness', alive),
+    // LiteLLM's spelling.
     probe('/health/liveliness', alive),
     probe('/livez', alive),
   ];

@@ -43,6 +43,6 @@ interface Endpoint {
 export type Route = Endpoint &
   (
     | { access: 'key'; handle: Handler }
-    /** Needs no key. For health alone: it must tell nothing about tenants. */
-    | { access: 'open'; handle(): Response | Promise<Response> }
+    /** Needs no key. For health and the page at `/` alone: it must tell nothing about tenants. */
+    | { access: 'open'; handle(request: Request): Response | Promise<Response> }
   );

@@ -13,6 +13,7 @@ import { DIALECTS } from './v1/dialects.ts';
 import { modelRoutes } from './v1/models.ts';
 import { ResponseSockets } from './v1/responses/websocket.ts';
 import { turnRoutes } from './v1/turn-routes.ts';
+import { WELCOME } from './welcome.ts';
 
 export interface RouteParts {
   api: Api;
@@ -62,6 +63,7 @@ export function routesOf({ api, settings, health, startedAt, dialects = DIALECTS
     ...conversationRoutes(api, settings),
     ...modelRoutes(api, startedAt),
     ...healthRoutes(health),
+    WELCOME,
   ];
 }
 
@@ -133,7 +135,7 @@ class Door {
       if (headers.get('host')?.includes(','))
         throw new Fault('invalid_request', 'The request has more than one Host header.');
       if (match?.route.access === 'open') {
-        response = await match.route.handle();
+        response = await match.route.handle(request);
       } else {
         const known = this.parts.authenticator.authenticate(headers);
         const caller = { ...(known instanceof Promise ? await known : known), requestId: record.requestId };

@@ -6,8 +6,9 @@ import { dollars } from '../core/usage.ts';
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent';
 
 /**
- * Structured logs: one JSON object per line on standard output. They hold no content and no secrets. At
- * `info` there is a line for each turn and for each request that failed; at `debug` for every event.
+ * Logs on standard output: one JSON object per line, or a line for people where the output is a terminal. They
+ * hold no content and no secrets. At `info` there is a line for each turn and for each request that failed; at
+ * `debug` for every event. The lines of a turn have its session and the name of its key.
  */
 export interface Log {
   listen: Emit;
@@ -21,14 +22,16 @@ export interface Log {
 const WRITE_AT = 64 * 1024;
 const FLUSH_EVERY_MS = 200;
 
-export function openLog(level: LogLevel): Log {
+export async function openLog(level: LogLevel): Promise<Log> {
   const sink = Bun.stdout.writer({ highWaterMark: WRITE_AT });
   // Lines are gathered for a moment and written together, so that most requests cost no system call for the log.
-  const timer = setInterval(() => sink.flush(), FLUSH_EVERY_MS);
+  const flush = () => attempt(() => sink.flush());
+  const timer = setInterval(flush, FLUSH_EVERY_MS);
   timer.unref();
+  const shown = process.stdout.isTTY ? await linesForPeople() : (line: string) => line;
   const log = pino(
     { level, base: null, timestamp: pino.stdTimeFunctions.isoTime },
-    { write: (line) => sink.write(line) },
+    { write: (line) => attempt(() => sink.write(shown(line))) },
   );
   return {
     listen(event) {
@@ -39,8 +42,24 @@ export function openLog(level: LogLevel): Log {
     setLevel(next) {
       log.level = next;
     },
-    flush: () => sink.flush(),
+    flush,
   };
+}
+
+/** Lines are lost where the output fails (a closed terminal, a full disk): the gateway runs on without them. */
+function attempt(work: () => unknown): void {
+  try {
+    const done = work();
+    if (done instanceof Promise) done.catch(() => {});
+  } catch {}
+}
+
+/** Loaded only for a terminal. Colours follow `NO_COLOR` and `TERM`. */
+async function linesForPeople(): Promise<(line: string) => string> {
+  const { prettyFactory } = await import('pino-pretty');
+  const pretty = prettyFactory({ singleLine: true, translateTime: 'SYS:HH:MM:ss', ignore: 'tenant' });
+  // JSON escapes the control characters below 32. Some terminals also obey those from 127 to 159.
+  return (line) => pretty(line.replace(/[\u007f-\u009f]/g, '\ufffd'));
 }
 
 type EventType = GatewayEvent['type'];
@@ -109,7 +128,7 @@ const WRITERS: { [Type in EventType]: Writer<Type> } = {
     log.debug({ ...traceFields(trace), code, pauseMs }, 'turn deferred');
   },
   'lease-lost'(log, { trace }) {
-    log.warn({ ...traceFields(trace), session: trace.session }, 'lease lost');
+    log.warn(traceFields(trace), 'lease lost');
   },
   'context-truncated'(log, { trace, candidate, keptTurns, droppedTokens }) {
     const { provider, model } = candidate;
@@ -127,13 +146,19 @@ const WRITERS: { [Type in EventType]: Writer<Type> } = {
   },
 };
 
-/** Appended items have no model and no request id. */
+/** Appended items have no model, no key and no request id. */
 function turnFields(intent: Intent) {
-  const { requestId, model } = intent.kind === 'append' ? {} : intent;
-  return { requestId, turn: intent.id, tenant: intent.tenant, model };
+  const { requestId, key, model } = intent.kind === 'append' ? {} : intent;
+  return { ...traceFields({ ...intent, requestId, key }), model };
 }
 
-const traceFields = ({ requestId, id: turn, tenant }: TurnTrace) => ({ requestId, turn, tenant });
+const traceFields = ({ requestId, id: turn, session, tenant, key }: Partial<TurnTrace>) => ({
+  requestId,
+  turn,
+  session,
+  tenant,
+  key,
+});
 
 /** Only unforeseen errors are logged with their stack; a provider's words may hold content. */
 function causeOf(error: unknown): string | undefined {

@@ -399,7 +399,7 @@ describe('the command line', () => {
 
   test('points to the help after an unknown command or option', async () => {
     expect((await clawhold(['docter'])).err).toContain('Did you mean "doctor"?');
-    expect((await clawhold(['start', '--prt', '1'])).err).toContain('clawhold start --help');
+    expect((await clawhold(['start', '--prt', '1'])).err).toContain('clawhold.mjs start --help');
   });
 
   test.each(['start', 'chat', 'doctor'])('%s has its own help', async (command) => {

@@ -145,9 +145,10 @@ describe('the data of another tenant does not exist for a caller', () => {
 });
 
 describe('authentication', () => {
-  const OPEN = ['/health', '/health/readiness', '/readyz', '/health/liveliness', '/livez'];
+  const HEALTH = ['/health', '/healthz', '/health/readiness', '/readyz'];
+  const OPEN = [...HEALTH, '/health/liveness', '/health/liveliness', '/livez', '/'];
 
-  test('requires a key on every route except health', async () => {
+  test('requires a key on every route except health and the page at /', async () => {
     const closed = routes.filter(({ path }) => !OPEN.includes(path));
     expect(closed.length).toBeGreaterThan(20);
     expect(closed.map(({ access }) => access)).toEqual(closed.map(() => 'key'));
@@ -170,13 +171,13 @@ describe('authentication', () => {
   });
 
   test('reveals nothing about unknown paths without a key', async () => {
-    for (const path of ['/', '/v2/x', '/v1', '/admin', '/metrics', `${RESPONSES}/`]) {
+    for (const path of ['/x', '/v2/x', '/v1', '/admin', '/metrics', `${RESPONSES}/`]) {
       expect((await fetch(journey.gateway.url + path)).status).toBe(401);
       await expectRefusal(journey.gateway.fetch(path), 404, { code: 'not_found' });
     }
   });
 
-  test('is not required for health, which reveals no tenant', async () => {
+  test('is not required for health and the page at /, which reveal no tenant', async () => {
     for (const path of OPEN) expect((await fetch(journey.gateway.url + path)).status).toBe(200);
   });
 

@@ -64,6 +64,10 @@ test('calls and their failures are logged with their turn, and no content is', a
     'request',
   ]);
   expect(new Set(lines.flatMap(({ turn }) => turn ?? [])).size).toBe(1);
+  const ofTurn = lines.filter(({ turn }) => turn);
+  expect(new Set(ofTurn.map(({ session }) => session)).size).toBe(1);
+  expect(asText(ofTurn[0]?.turn)).toStartWith(asText(ofTurn[0]?.session));
+  expect(new Set(ofTurn.map(({ key }) => key))).toEqual(new Set(['root']));
   expect(gateway.log()).not.toContain(SECRET);
 });
 

@@ -1,6 +1,7 @@
 import { relative } from 'node:path';
 import type { Config } from '../../config/config.ts';
 import { ConfigError } from '../../config/problems.ts';
+import { isLoopback, openTo } from '../banner.ts';
 import { loadSettings } from '../settings.ts';
 import type { Env, Finding } from './finding.ts';
 
@@ -60,12 +61,11 @@ function checkAccess(config: Config): Finding[] {
     },
   ];
   if (keys > 0) findings.push({ level: 'ok', subject: 'Other keys', message: `${keys} from the settings` });
-  const isLoopback = /^(localhost|127(\.\d+){3}|::1)$/.test(config.host);
-  if (!isLoopback) {
+  if (!isLoopback(config.host)) {
     findings.push({
       level: 'warn',
       subject: 'Host',
-      message: `${config.host}: other machines can connect, over plain HTTP`,
+      message: openTo(config.host),
       remedy:
         'Put a TLS proxy in front of it, or set CLAWHOLD_HOST=127.0.0.1. Inside a container, this host is correct.',
     });

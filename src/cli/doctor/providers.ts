@@ -2,6 +2,8 @@ import { loadCatalogue } from '../../claws/catalogue/catalogue.ts';
 import { type FoundProvider, findProviders, type ProviderOn } from '../../claws/find-providers.ts';
 import { detectLocalServers, localCandidates } from '../../claws/local-servers.ts';
 import type { Config } from '../../config/config.ts';
+import { checkAliases } from './aliases.ts';
+import { pathProblem } from './base-url.ts';
 import type { Env, Finding } from './finding.ts';
 
 export interface FoundClaws {
@@ -11,7 +13,8 @@ export interface FoundClaws {
 
 /** Reports which variable or setting each key comes from, and never any part of the key. */
 export async function checkProviders(config: Config, env: Env): Promise<FoundClaws> {
-  const { providers: rows } = loadCatalogue();
+  const catalogue = loadCatalogue();
+  const { providers: rows } = catalogue;
   const localServers = config.detect ? await detectLocalServers(fetch, localCandidates(rows)) : [];
   const found = findProviders({ rows, settings: config.claws, env, localServers, ownPort: config.port });
   const on = found.filter((provider) => provider.state === 'on');
@@ -19,6 +22,7 @@ export async function checkProviders(config: Config, env: Env): Promise<FoundCla
     ...on.flatMap((provider) => describe(provider)),
     ...disabled(found),
     ...ignoredBaseUrls(on, env),
+    ...checkAliases(config, found, catalogue),
   ];
   if (on.length === 0) {
     findings.unshift({
@@ -59,6 +63,11 @@ function describe(found: ProviderOn): Finding[] {
   if (key !== undefined && !/^[\x21-\x7e]+$/.test(key)) {
     const remedy = `Set ${keyFrom} again: it contains spaces or other characters that a key cannot have.`;
     return [{ level: 'bad', subject: id, message: `${message}, which is malformed`, remedy }];
+  }
+  const wrongPath = pathProblem(found);
+  if (wrongPath) {
+    const { problem, remedy } = wrongPath;
+    return [{ level: 'warn', subject: id, message: `${message}, ${problem}`, remedy }];
   }
   if (detectedModels?.length === 0) {
     const remedy = 'Load a model into this server; for Ollama: ollama pull llama3.2';

@@ -1,5 +1,6 @@
 import { arch, platform, release } from 'node:os';
 import { dependencies, version } from '../../../package.json';
+import type { OwnCommand } from '../own-command.ts';
 import type { Env, Finding } from './finding.ts';
 
 /**
@@ -9,7 +10,7 @@ import type { Env, Finding } from './finding.ts';
 const LEAST_REQUESTS = 1024;
 const DEFAULT_REQUESTS = 256;
 
-export function checkRuntime(env: Env): Finding[] {
+export function checkRuntime(env: Env, command: OwnCommand): Finding[] {
   const findings: Finding[] = [
     { level: 'ok', subject: 'Clawhold', message: version },
     Bun.version === dependencies.bun
@@ -18,7 +19,7 @@ export function checkRuntime(env: Env): Finding[] {
           level: 'warn',
           subject: 'Bun',
           message: `${Bun.version}, but this version is tested with ${dependencies.bun}`,
-          remedy: 'Start it with npm start or bin/clawhold.mjs; they use the right version.',
+          remedy: `Start it with the right version: ${command('start')}`,
         },
     { level: 'ok', subject: 'System', message: `${platform()} ${release()}, ${arch()}` },
   ];
@@ -28,7 +29,7 @@ export function checkRuntime(env: Env): Finding[] {
       level: 'warn',
       subject: 'Requests',
       message: `only ${requests} calls to providers can run at once; more calls wait without notice`,
-      remedy: 'Start with npm start or bin/clawhold.mjs, or set BUN_CONFIG_MAX_HTTP_REQUESTS=65336.',
+      remedy: `Start it with ${command('start')}, or set BUN_CONFIG_MAX_HTTP_REQUESTS=65336.`,
     });
   }
   const proxy = ['HTTPS_PROXY', 'https_proxy', 'HTTP_PROXY', 'http_proxy'].find((name) => env[name]);

@@ -1,11 +1,9 @@
 import { Database } from 'bun:sqlite';
-import { accessSync, constants, existsSync, readdirSync, statfsSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, statfsSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Config } from '../../config/config.ts';
+import { refusalOfStores } from '../../main.ts';
 import type { Finding } from './finding.ts';
-
-/** "Claw" in ASCII: the `application_id` in the header of a Clawhold database. */
-const APPLICATION_ID = 0x436c6177;
 
 const MIB = 1024 ** 2;
 const LOW_DISK = 1024 * MIB;
@@ -14,15 +12,20 @@ const TOO_LOW_DISK = 100 * MIB;
 const LARGEST_CHECKED = 512 * MIB;
 
 /** Reads only: it creates no folder and writes to no database. */
-export function checkStorage({ dataDir, storage }: Config): Finding[] {
+export function checkStorage(config: Config): Finding[] {
+  const { dataDir, storage } = config;
   if (storage.kind === 'memory') return [];
-  const findings = [checkFolder(dataDir)];
+  const refusal = refusalOfStores(config);
+  const refused = (of: string, subject: string): Finding | undefined =>
+    refusal?.of === of
+      ? { level: 'bad', subject, message: refusal.problem, remedy: refusal.remedy }
+      : undefined;
+  const folder = refused('folder', 'Data folder');
   const base = nearestExisting(dataDir);
-  if (base !== undefined) findings.push(checkDisk(base));
-  if (existsSync(dataDir) && findings[0]?.level !== 'bad') {
-    findings.push(...checkDatabase(join(dataDir, 'clawhold.db')), ...measureFolders(dataDir));
-  }
-  return findings;
+  const findings = [folder ?? describeFolder(dataDir), ...(base === undefined ? [] : [checkDisk(base)])];
+  if (folder || base !== dataDir) return findings;
+  const database = refused('database', 'Database') ?? describeDatabase(join(dataDir, 'clawhold.db'));
+  return [...findings, database, ...measureFolders(dataDir)];
 }
 
 /** The path itself, or its nearest parent that exists. */
@@ -32,18 +35,9 @@ function nearestExisting(path: string): string | undefined {
   return parent === path ? undefined : nearestExisting(parent);
 }
 
-function checkFolder(dataDir: string): Finding {
+function describeFolder(dataDir: string): Finding {
   const subject = 'Data folder';
-  const base = nearestExisting(dataDir);
-  const remedy = 'Allow this user to write there, or set CLAWHOLD_DATA_DIR to another folder.';
-  if (base === undefined || !statSync(base).isDirectory())
-    return { level: 'bad', subject, message: `${dataDir} cannot be a folder: ${base} is a file`, remedy };
-  try {
-    accessSync(base, constants.W_OK | constants.X_OK);
-  } catch {
-    return { level: 'bad', subject, message: `this user cannot write to ${base}`, remedy };
-  }
-  if (base !== dataDir)
+  if (!existsSync(dataDir))
     return { level: 'ok', subject, message: `${dataDir} will be created at the first start` };
   if (process.platform !== 'win32' && (statSync(dataDir).mode & 0o077) !== 0) {
     return {
@@ -69,34 +63,24 @@ function checkDisk(path: string): Finding {
 const RESTORE =
   'Restore it from a backup, or move it and its -wal and -shm files away to start with an empty database.';
 
-function checkDatabase(path: string): Finding[] {
+/** Of a database that a start would not refuse. */
+function describeDatabase(path: string): Finding {
   const subject = 'Database';
-  if (!existsSync(path)) return [{ level: 'note', subject, message: 'none yet: created at the first start' }];
   const bytes = sizeOf(path) + sizeOf(`${path}-wal`);
+  if (bytes === 0) return { level: 'note', subject, message: 'none yet: created at the first start' };
+  const db = new Database(path, { readonly: true });
   try {
-    const db = new Database(path, { readonly: true });
-    try {
-      const version = pragma(db, 'user_version');
-      if (pragma(db, 'application_id') !== APPLICATION_ID)
-        return [
-          {
-            level: 'bad',
-            subject,
-            message: `${path} is the database of another application`,
-            remedy: 'Set CLAWHOLD_DATA_DIR to another folder, or move this file away.',
-          },
-        ];
-      const damage = bytes > LARGEST_CHECKED ? undefined : damageOf(db);
-      if (damage) return [{ level: 'bad', subject, message: `damaged: ${damage}`, remedy: RESTORE }];
-      const checked = bytes > LARGEST_CHECKED ? 'too large to check here' : 'intact';
-      const message = `opens, ${checked}, schema version ${version}, ${size(bytes)}, ${sessionCount(db)} sessions`;
-      return [{ level: 'ok', subject, message }];
-    } finally {
-      db.close();
-    }
+    const damage = bytes > LARGEST_CHECKED ? undefined : damageOf(db);
+    if (damage) return { level: 'bad', subject, message: `damaged: ${damage}`, remedy: RESTORE };
+    const checked = bytes > LARGEST_CHECKED ? 'too large to check here' : 'intact';
+    const version = pragma(db, 'user_version');
+    const message = `opens, ${checked}, schema version ${version}, ${size(bytes)}, ${sessionCount(db)} sessions`;
+    return { level: 'ok', subject, message };
   } catch (error) {
-    const message = `${path} cannot be opened (${(error as Error).message})`;
-    return [{ level: 'bad', subject, message, remedy: RESTORE }];
+    const message = `${path} cannot be read (${(error as Error).message})`;
+    return { level: 'bad', subject, message, remedy: RESTORE };
+  } finally {
+    db.close();
   }
 }
 

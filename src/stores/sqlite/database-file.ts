@@ -1,6 +1,7 @@
 import { Database, SQLiteError } from 'bun:sqlite';
-import { closeSync, mkdirSync, openSync, readSync, statSync } from 'node:fs';
+import { accessSync, closeSync, constants, mkdirSync, openSync, readSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { Unusable } from '../unusable.ts';
 import probeLogSql from './sql/probe-log.sql' with { type: 'text' };
 import probeSessionsSql from './sql/probe-sessions.sql' with { type: 'text' };
 import schema1 from './sql/schema-1.sql' with { type: 'text' };
@@ -43,16 +44,24 @@ const SETTINGS = [
 export function openDatabase(path: string): Database {
   try {
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-    if (isNew(path)) {
-      // SQLite would let everybody read the file; those beside it take over its mode.
-      closeSync(openSync(path, 'a', 0o600));
-    } else {
-      checkHeader(path);
-      checkContent(path);
-    }
+    checkDatabase(path);
+    // SQLite would let everybody read the file; those beside it take over its mode.
+    if (isNew(path)) closeSync(openSync(path, 'a', 0o600));
     return openWritable(path);
   } catch (error) {
-    throw error instanceof Refusal ? error : explain(path, error);
+    throw error instanceof Unusable ? error : explain(path, error);
+  }
+}
+
+/** Throws what `openDatabase` would throw for the file, and changes nothing. No file is no problem. */
+export function checkDatabase(path: string): void {
+  try {
+    if (isNew(path)) return;
+    accessSync(path, constants.W_OK);
+    checkHeader(path);
+    checkContent(path);
+  } catch (error) {
+    throw error instanceof Unusable ? error : explain(path, error);
   }
 }
 
@@ -63,12 +72,8 @@ export function openForReading(path: string): Database {
   return db;
 }
 
-/** A reason not to use a file, in words for the operator. */
-class Refusal extends Error {
-  constructor(path: string, problem: string, remedy: string) {
-    super(`The database ${path} ${problem}. ${remedy}`);
-  }
-}
+const unusable = (path: string, problem: string, remedy: string): Unusable =>
+  new Unusable(`The database ${path} ${problem}`, remedy);
 
 const RESTORE =
   'Restore it from a backup, or move it away (with its -wal and -shm files) to start with an empty one.';
@@ -79,7 +84,7 @@ function isNew(path: string): boolean {
   const logSize = statSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? 0;
   // SQLite would delete the log, and with it what may be the only copy of the latest turns.
   if (size === 0 && logSize > 0)
-    throw new Refusal(path, 'is missing or empty, but its -wal file is not', RESTORE);
+    throw unusable(path, 'is missing or empty, but its -wal file is not', RESTORE);
   return size === 0;
 }
 
@@ -93,10 +98,10 @@ function checkHeader(path: string): void {
     closeSync(file);
   }
   if (header.toString('latin1', 0, MAGIC.length) !== MAGIC) {
-    throw new Refusal(path, 'is not an SQLite database, or its first bytes are damaged', RESTORE);
+    throw unusable(path, 'is not an SQLite database, or its first bytes are damaged', RESTORE);
   }
   if (header.readUInt32BE(APPLICATION_ID_OFFSET) !== APPLICATION_ID) {
-    throw new Refusal(path, 'belongs to another application', ELSEWHERE);
+    throw unusable(path, 'belongs to another application', ELSEWHERE);
   }
 }
 
@@ -108,11 +113,11 @@ function checkContent(path: string): void {
     const version = schemaVersion(db);
     if (version > MIGRATIONS.length) {
       const versions = `has schema version ${version}; this program knows versions up to ${MIGRATIONS.length}`;
-      throw new Refusal(path, versions, 'Start the newer program that wrote it, or restore an older backup.');
+      throw unusable(path, versions, 'Start the newer program that wrote it, or restore an older backup.');
     }
-    if (version < 1) throw new Refusal(path, 'has no schema version', RESTORE);
+    if (version < 1) throw unusable(path, 'has no schema version', RESTORE);
     const log = db.query(probeLogSql).get() as { rows: number; indexed: number };
-    if (log.rows !== log.indexed) throw new Refusal(path, 'is damaged: an index lacks rows', RESTORE);
+    if (log.rows !== log.indexed) throw unusable(path, 'is damaged: an index lacks rows', RESTORE);
     db.query(probeSessionsSql).get();
   } finally {
     db.close();
@@ -146,14 +151,13 @@ function schemaVersion(db: Database): number {
   return (db.query('PRAGMA user_version').get() as { user_version: number }).user_version;
 }
 
-function explain(path: string, error: unknown): Refusal {
+function explain(path: string, error: unknown): Unusable {
   const reason = error instanceof Error ? error.message : String(error);
   const code = error instanceof SQLiteError ? (error.code ?? '') : '';
-  if (/^SQLITE_(CORRUPT|NOTADB|ERROR)/.test(code))
-    return new Refusal(path, `is damaged (${reason})`, RESTORE);
+  if (/^SQLITE_(CORRUPT|NOTADB|ERROR)/.test(code)) return unusable(path, `is damaged (${reason})`, RESTORE);
   if (/^SQLITE_(BUSY|LOCKED)/.test(code)) {
-    return new Refusal(path, 'is locked by another process', 'Stop that process, then start again.');
+    return unusable(path, 'is locked by another process', 'Stop that process, then start again.');
   }
   const remedy = 'Check that the path is right and that this user may write to the file and its directory.';
-  return new Refusal(path, `cannot be opened (${reason})`, remedy);
+  return unusable(path, `cannot be opened (${reason})`, remedy);
 }

@@ -25,15 +25,26 @@ export interface RecoveryParts {
   leases: Pick<LeaseStore, 'leaseHolders' | 'releaseLeasesOf'>;
 }
 
+/** The turns that were taken over from processes that have died. */
+export interface Recovered {
+  /** They go on, or only have to be recorded. */
+  continued: number;
+  /** They were recorded as they broke off. */
+  closed: number;
+}
+
 /**
- * Takes over the turns of processes that have died. Resolves to their number when every turn can be found by
- * its id again; the turns then continue in the background.
+ * Takes over the turns of processes that have died. Resolves when every turn can be found by its id again; the
+ * turns then continue in the background.
  */
-export async function recover(parts: RecoveryParts): Promise<number> {
+export async function recover(parts: RecoveryParts): Promise<Recovered> {
   await releaseLeases(parts);
   const { path } = parts;
-  let recovered = 0;
-  for (const turn of await path.journal.inherit()) if (await takeOver(turn, path)) recovered++;
+  const recovered: Recovered = { continued: 0, closed: 0 };
+  for (const turn of await path.journal.inherit()) {
+    const taken = await takeOver(turn, path);
+    if (taken) recovered[taken]++;
+  }
   return recovered;
 }
 
@@ -44,21 +55,19 @@ async function releaseLeases({ members, leases }: RecoveryParts): Promise<void> 
   }
 }
 
-/** False where the turn is recorded already, or cannot be recorded. */
-async function takeOver(turn: Inherited, path: TurnPath): Promise<boolean> {
+/** What became of the turn; undefined where it is recorded already, or cannot be recorded. */
+async function takeOver(turn: Inherited, path: TurnPath): Promise<keyof Recovered | undefined> {
   const { tenant, id } = turn.intent;
   if (await path.log.readTurn(tenant, id)) {
     path.journal.end(id);
-    return false;
+    return undefined;
   }
   try {
     const failure = failureOf(turn, path);
-    if (failure === undefined) await goOn(turn, path);
-    else await closeUnfinished(turn, failure, path);
-    return true;
+    return failure === undefined ? await goOn(turn, path) : await closeUnfinished(turn, failure, path);
   } catch (error) {
     // The log cannot store the turn. It stays in the journal, and the gateway starts without it.
-    if (isLost(error)) return false;
+    if (isLost(error)) return undefined;
     throw error;
   }
 }
@@ -84,7 +93,7 @@ function failureOf(turn: Inherited, { clock, settings }: TurnPath): Fault | unde
 }
 
 /** Continues the turn. Readers find it from now on, with all deltas that were published before. */
-async function goOn(turn: Inherited, path: TurnPath): Promise<void> {
+async function goOn(turn: Inherited, path: TurnPath): Promise<keyof Recovered> {
   const { tenant, id, fingerprint } = turn.intent;
   try {
     choose(turn.intent, path.directory, path.capabilities);
@@ -107,6 +116,7 @@ async function goOn(turn: Inherited, path: TurnPath): Promise<void> {
   path.live.add(live, start.intent);
   if (fingerprint) path.idempotency.remember(tenant, fingerprint, id);
   void runTurn(start, path);
+  return 'continued';
 }
 
 async function startOf({ intent, deltas }: Inherited, path: TurnPath): Promise<Start> {
@@ -127,7 +137,8 @@ async function closeUnfinished(
   { intent, deltas }: Inherited,
   failure: unknown,
   path: TurnPath,
-): Promise<void> {
+): Promise<keyof Recovered> {
   const stored = intent.kind === 'waiting' ? unplaced(intent) : intent;
   await closeJournaled({ intent: stored, deltas, failure }, path);
+  return 'closed';
 }

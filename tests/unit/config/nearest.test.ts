@@ -51,6 +51,41 @@ describe('nearestModels', () => {
     expect(nearestModels('anthropic', models)).toEqual(['anthropic/claude-opus-4-8']);
   });
 
+  const VERSIONS = [
+    'openrouter/anthropic/claude-sonnet-5',
+    'anthropic/claude-3-7-sonnet-20250219',
+    'anthropic/claude-sonnet-4-20250514',
+    'anthropic/claude-sonnet-4-6',
+    'anthropic/claude-sonnet-4-10',
+    'anthropic/claude-sonnet-4-6-20260101',
+    'openai/gpt-4o',
+    'openai/gpt-5',
+    'openai/gpt-5.10',
+    'openai/gpt-5.5',
+    'openai/gpt-5.10-pro',
+    'openai/gpt-4o-2024-11-20',
+    'groq/openai/gpt-oss-120b',
+    'groq/llama-3.1-8b-instant',
+    'groq/llama-3.3-70b-versatile',
+  ];
+
+  test.each([
+    [
+      'sonnet',
+      ['anthropic/claude-sonnet-4-10', 'anthropic/claude-sonnet-4-6', 'anthropic/claude-sonnet-4-6-20260101'],
+    ],
+    [
+      'Claude-Sonnet',
+      ['anthropic/claude-sonnet-4-10', 'anthropic/claude-sonnet-4-6', 'anthropic/claude-sonnet-4-6-20260101'],
+    ],
+    ['gpt', ['openai/gpt-5.10', 'openai/gpt-5.10-pro', 'openai/gpt-5.5']],
+    ['gpt-pro', ['openai/gpt-5.10-pro']],
+    ['llama', ['groq/llama-3.3-70b-versatile', 'groq/llama-3.1-8b-instant']],
+    ['openrouter', ['openrouter/anthropic/claude-sonnet-5']],
+  ])('gives the newest models for the word %s', (word, expected) => {
+    expect(nearestModels(word, VERSIONS)).toEqual(expected);
+  });
+
   test('does not compare a name of a million characters', () => {
     expect(nearestModels('x'.repeat(1_000_000), models)).toEqual([]);
   });

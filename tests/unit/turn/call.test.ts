@@ -15,7 +15,7 @@ import { candidate, say } from './rescued.ts';
 
 const START: Delta = { type: 'start', model: 'm' };
 const session = newSessionId(0);
-const trace = { id: newTurnId(session, 0), tenant: 'acme' as Tenant, session };
+const trace = { id: newTurnId(session, 0), tenant: 'acme' as Tenant, key: 'root', session };
 
 /** What a claw does when it is called, one entry for each call; the last entry is for all further calls. */
 type Behaviour = (signal: AbortSignal, heard: () => void) => AsyncIterable<readonly Delta[]>;

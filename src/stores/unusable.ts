@@ -1,0 +1,10 @@
+/** A reason why a folder or a file of a store cannot be used, in words for the operator. */
+export class Unusable extends Error {
+  constructor(
+    readonly problem: string,
+    readonly remedy: string,
+    options?: ErrorOptions,
+  ) {
+    super(`${problem}. ${remedy}`, options);
+  }
+}

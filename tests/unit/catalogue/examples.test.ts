@@ -1,0 +1,31 @@
+import { expect, test } from 'bun:test';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { loadCatalogue } from '../../../src/claws/catalogue/catalogue.ts';
+
+const ROOT = join(import.meta.dir, '../../..');
+const catalogue = loadCatalogue();
+
+const PAGES = [
+  'README.md',
+  'clawhold.example.yaml',
+  ...files('docs/*.md'),
+  ...files('{src/{cli,config},examples}/**/*'),
+];
+
+function files(pattern: string): string[] {
+  return [...new Bun.Glob(pattern).scanSync(ROOT)];
+}
+
+test('models in the documentation, the help and the examples exist and are not shut down', () => {
+  const named = PAGES.flatMap((page) =>
+    [
+      ...readFileSync(join(ROOT, page), 'utf8').matchAll(
+        /\b([a-z]+)\/((?:[\w.:-]+\/)?[a-z][\w.:-]*\d[\w.:-]*\w|[a-z]+-\d)/g,
+      ),
+    ].map(([name, provider, model]) => ({ page, name, provider: provider!, model: model! })),
+  ).filter(({ provider }) => catalogue.models(provider).length > 0);
+  expect(named.length).toBeGreaterThan(10);
+  const wrong = named.filter(({ provider, model }) => catalogue.model(provider, model)?.deprecated !== false);
+  expect(wrong).toEqual([]);
+});
