@@ -1,7 +1,8 @@
 import type { Config } from '../../config/config.ts';
 import { startGateway } from '../../main.ts';
 import { newKey } from '../../security/keys.ts';
-import { GatewayApi, GatewayError } from './gateway-api.ts';
+import { GatewayApi } from './gateway-api.ts';
+import { GatewayError } from './gateway-error.ts';
 
 /** A connection to a gateway that accepted the key. */
 export interface Connection {
