@@ -32,7 +32,8 @@ Options
                         (stored only together with --session)
   <text>                words without an option are the first message; without a terminal, they are like --once
   --url <address>       use another gateway, for example http://gateway.lan:2529
-  --key <key>           the gateway's key; default: the key in the settings (CLAWHOLD_MASTER_KEY), else it asks you
+  --key <key>           the gateway's key; default: CLAWHOLD_ROOT_KEY or the file root-key in the data folder,
+                        else it asks you
   --help                show this help
 
 Without --session, the chat continues the last session. If standard input is not a terminal, each line of it is a

@@ -1,10 +1,10 @@
-import { relative } from 'node:path';
 import { parseArgs } from 'node:util';
 import { version } from '../../package.json';
 import type { Config } from '../config/config.ts';
 import { type RunningGateway, startGateway } from '../main.ts';
 import { addressOf } from './chat/connection.ts';
 import { onInterrupt } from './interrupts.ts';
+import { keptRootKey, shortPath } from './root-key.ts';
 import { loadSettings } from './settings.ts';
 import { type Style, styleFor } from './style.ts';
 
@@ -18,7 +18,8 @@ Options
   --help             show this help
 
 Provider keys come from their usual variables (OPENAI_API_KEY, ANTHROPIC_API_KEY, GEMINI_API_KEY…); clawhold doctor
-lists which were found. The first start creates a root key and shows it once, unless CLAWHOLD_MASTER_KEY is set.
+lists which were found. The first start makes the root key, shows it and writes it into the file root-key of the
+data folder, unless CLAWHOLD_ROOT_KEY is set. clawhold key --help says more.
 SIGHUP makes a running gateway read its configuration again.
 Ctrl-C stops the gateway after running turns have ended; a second Ctrl-C stops it at once.
 `;
@@ -111,8 +112,9 @@ function banner(gateway: RunningGateway, config: Config, style: Style): string {
     `  Claws      ${['local', ...on].join(', ')}`,
     `  Sessions   ${sessions}`,
   ];
-  if (newRootKey)
-    lines.push(`  Root key   ${style.bold(newRootKey)}`, '             Save it now: it is not shown again.');
+  const kept = keptRootKey(config);
+  if (newRootKey) lines.push(`  Root key   ${style.bold(newRootKey)}`);
+  if (kept) lines.push(`  ${newRootKey ? '        ' : 'Root key'}   in ${kept.path}`);
   if (on.length === 0)
     lines.push(
       '',
@@ -120,7 +122,7 @@ function banner(gateway: RunningGateway, config: Config, style: Style): string {
     );
   if (recovered > 0)
     lines.push('', `Took over ${recovered} turn(s) that were running when the gateway last stopped.`);
-  const key = newRootKey ?? (config.masterKey === undefined ? '<your root key>' : '$CLAWHOLD_MASTER_KEY');
+  const key = kept ? `$(cat ${kept.path})` : (newRootKey ?? '$CLAWHOLD_ROOT_KEY');
   lines.push(
     '',
     'Try it:',
@@ -130,11 +132,6 @@ function banner(gateway: RunningGateway, config: Config, style: Style): string {
     '',
   );
   return lines.join('\n');
-}
-
-function shortPath(path: string): string {
-  const short = relative(process.cwd(), path);
-  return short.startsWith('..') ? path : `./${short}`;
 }
 
 function exampleRequest(url: string, key: string): string {

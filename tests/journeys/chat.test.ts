@@ -36,7 +36,7 @@ class Restartable {
 
   /** The settings with which a chat finds this gateway. */
   get env() {
-    return { CLAWHOLD_PORT: String(this.port), CLAWHOLD_MASTER_KEY: ROOT_KEY };
+    return { CLAWHOLD_PORT: String(this.port), CLAWHOLD_ROOT_KEY: ROOT_KEY };
   }
 
   get pid(): number {

@@ -89,7 +89,7 @@ describe('chat without a terminal', () => {
 describe('chat with a running gateway', () => {
   test('uses the gateway at the configured address', async () => {
     const gateway = await testGateway({ provider: provider.url });
-    const env = { CLAWHOLD_PORT: new URL(gateway.url).port, CLAWHOLD_MASTER_KEY: ROOT_KEY };
+    const env = { CLAWHOLD_PORT: new URL(gateway.url).port, CLAWHOLD_ROOT_KEY: ROOT_KEY };
     await clawhold(['chat', '--session', 'shared', '--once', 'My boat is Argo.'], { env });
     const reply = await gateway.post(
       '/v1/chat/completions',
@@ -103,7 +103,7 @@ describe('chat with a running gateway', () => {
   test('explains how to set the key when it is missing or invalid', async () => {
     const gateway = await testGateway();
     const without = await clawhold(['chat', '--url', `${gateway.url}/v1/`, '--once', 'x']);
-    expect(without.err).toContain('needs a key. Set it with --key or CLAWHOLD_MASTER_KEY');
+    expect(without.err).toContain('needs a key. Set it with --key or CLAWHOLD_ROOT_KEY');
     const wrong = await clawhold(['chat', '--url', gateway.url, '--key', 'nonsense', '--once', 'x']);
     expect(wrong.err).toContain('does not know this key');
     expect([without.code, wrong.code]).toEqual([1, 1]);

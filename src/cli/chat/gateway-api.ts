@@ -33,7 +33,9 @@ export class GatewayApi {
   /** `url` has no slash and no `/v1` at its end. */
   constructor(
     readonly url: string,
-    private readonly key: string | undefined,
+    private key: string,
+    /** The key to try when the gateway refuses this one: the root key may have been rotated. */
+    private readonly newerKey: () => string | undefined = () => undefined,
   ) {}
 
   /** The names of the models that can be called now, in the gateway's order. */
@@ -93,11 +95,21 @@ export class GatewayApi {
   }
 
   private async call(path: string, init: RequestInit = {}): Promise<Response> {
+    let response = await this.send(path, init);
+    const newer = response.status === 401 ? this.newerKey() : undefined;
+    if (newer !== undefined && newer !== this.key) {
+      this.key = newer;
+      response = await this.send(path, init);
+    }
+    if (response.ok) return response;
+    throw errorOf(await response.text(), response.status);
+  }
+
+  private async send(path: string, init: RequestInit): Promise<Response> {
     const headers = new Headers(init.headers);
-    if (this.key !== undefined) headers.set('authorization', `Bearer ${this.key}`);
-    let response: Response;
+    headers.set('authorization', `Bearer ${this.key}`);
     try {
-      response = await fetch(this.url + path, { ...init, headers });
+      return await fetch(this.url + path, { ...init, headers });
     } catch (error) {
       if (init.signal?.aborted) throw init.signal.reason;
       const { code, message } = error as NodeJS.ErrnoException;
@@ -105,8 +117,6 @@ export class GatewayApi {
         `The gateway at ${this.url} does not answer (${code ?? message}). ${HOW_TO_START}`,
       );
     }
-    if (response.ok) return response;
-    throw errorOf(await response.text(), response.status);
   }
 }
 
