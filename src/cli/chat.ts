@@ -174,6 +174,8 @@ async function converseOnTerminal(
   onSignals(stopped.resolve);
   const code = await Promise.race([converse(terminal, context, first), stopped.promise]);
   terminal.close();
+  // The signal may have come in the middle of a line.
+  if (code !== 0) screen.note('');
   noteTotal(context);
   return code;
 }

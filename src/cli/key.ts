@@ -29,9 +29,9 @@ export async function main(args: string[]): Promise<void> {
   const key = await rotateRootKey(config);
   // Standard output has only the key, so that a script can store it.
   console.log(key);
-  console.error(
-    `This is the new root key. It is also in ${keptRootKey(config)?.path}. ` +
-      'Running gateways take it within a second and then refuse the key before it.',
+  process.stderr.write(
+    `This is the new root key. It is also in ${keptRootKey(config)?.path}.\n` +
+      'Running gateways take it within a second and then refuse the key before it.\n',
   );
   // The threads of the store end with the process.
   process.exit();

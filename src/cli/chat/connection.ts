@@ -74,17 +74,18 @@ const ATTEMPTS = 3;
 async function connectTo(address: string, options: ConnectOptions): Promise<Connection> {
   const { askKey } = options;
   const keys = keysFor(address, options);
-  let problem = `The gateway at ${address} needs a key.`;
+  const newerKey = options.key === undefined ? () => keyInFile(address, options.config) : undefined;
+  // Without a key, the gateway is called too: it may not run at all.
+  let key = keys.shift();
   for (let asked = 0; ; ) {
-    const key = keys.shift() ?? (asked++ < ATTEMPTS ? await askKey?.(problem) : undefined);
-    if (!key) throw new Error(`${problem} ${HOW_TO_SET_KEY}`);
-    const newerKey = options.key === undefined ? () => keyInFile(address, options.config) : undefined;
     const api = new GatewayApi(address, key, newerKey);
     try {
       return { api, models: await api.models(), own: false, stop: async () => {} };
     } catch (error) {
       if (!(error instanceof GatewayError) || error.status !== 401) throw error;
-      problem = `The gateway at ${address} does not know this key.`;
+      const problem = `The gateway at ${address} ${key === undefined ? 'needs a key' : 'does not know this key'}.`;
+      key = keys.shift() ?? (asked++ < ATTEMPTS ? await askKey?.(problem) : undefined);
+      if (!key) throw new Error(`${problem} ${HOW_TO_SET_KEY}`);
     }
   }
 }
