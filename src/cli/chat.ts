@@ -66,6 +66,8 @@ interface Options {
 
 /** Signals that end the chat. The exit code of each is 128 and its number, as in a shell. */
 const EXIT_CODES = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
+/** The reader of a pipe went away (`clawhold chat … | head`): the exit code of SIGPIPE. */
+const PIPE_CLOSED = 141;
 /** How long the chat's own gateway may take to stop after a signal. A turn that still runs continues at its next start. */
 const HURRY_MS = 500;
 
@@ -247,13 +249,15 @@ function noteTotal({ conversation, screen }: CommandContext): void {
 async function runScript(context: CommandContext, { once }: Options): Promise<number> {
   const stopped = Promise.withResolvers<number>();
   let code: number | undefined;
-  onSignals((signalled) => {
-    code = signalled;
-    // At Ctrl-C, the gateway is told to stop the answer. Other signals end only this process.
-    if (signalled === EXIT_CODES.SIGINT && context.conversation.cancel())
-      setTimeout(() => stopped.resolve(signalled), 2 * HURRY_MS);
-    else if (signalled !== EXIT_CODES.SIGINT || !context.conversation.isAnswering) stopped.resolve(signalled);
-  });
+  const stop = (reason: number) => {
+    code ??= reason;
+    // The answer has no reader any more, so the gateway stops it. Other signals end only this process.
+    const isUnwanted = reason === EXIT_CODES.SIGINT || reason === PIPE_CLOSED;
+    if (isUnwanted && context.conversation.cancel()) setTimeout(() => stopped.resolve(reason), 2 * HURRY_MS);
+    else if (!isUnwanted || !context.conversation.isAnswering) stopped.resolve(reason);
+  };
+  onSignals(stop);
+  process.stdout.on('error', () => stop(PIPE_CLOSED));
   return Promise.race([answerAll(context, once, () => code), stopped.promise]);
 }
 

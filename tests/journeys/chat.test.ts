@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeEach, describe, expect, test } from 'bun:tes
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { type CommandLine, commandLine, ENTRY, environment, HAS_SCRIPT } from '../harness/command.ts';
+import { eventually } from '../harness/eventually.ts';
 import { ROOT_KEY, type SpawnedGateway, spawnGateway, temporaryDirectory } from '../harness/gateway.ts';
 import { startProvider } from '../simulators/provider/provider.ts';
 
@@ -311,5 +312,26 @@ describe('a script', () => {
     expect(await child.exited).toBe(code);
     expect(performance.now() - from).toBeLessThan(2_000);
     expect(asked('the next line')).toBe(0);
+  });
+
+  test('stops the answer when the reader of its output goes away', async () => {
+    const command = `'${process.execPath}' '${ENTRY}' chat -m openai/say-300+pace-40 -p 'cut short' | head -c 5`;
+    const from = performance.now();
+    const child = Bun.spawn(['bash', '-c', `${command}; exit \${PIPESTATUS[0]}`], {
+      cwd,
+      env: environment(cwd, OPENAI),
+      stdout: 'pipe',
+      stderr: 'pipe',
+    });
+    const [out, err, code] = await Promise.all([child.stdout.text(), child.stderr.text(), child.exited]);
+    expect([out, code]).toEqual(['word1', 141]);
+    expect(err).not.toContain('EPIPE');
+    expect(performance.now() - from).toBeLessThan(6_000);
+    const request = provider.requests.find(({ body }) => JSON.stringify(body).includes('cut short'));
+    await eventually(
+      'the call is aborted',
+      async () => request?.aborted,
+      (aborted) => aborted === true,
+    );
   });
 });
