@@ -92,7 +92,7 @@ export function gatewayEnvironment(dataDir: string, provider: number, port = 0):
     BUN_CONFIG_MAX_HTTP_REQUESTS: '65336',
     CLAWHOLD_PORT: String(port),
     CLAWHOLD_DATA_DIR: dataDir,
-    CLAWHOLD_MASTER_KEY: ROOT_KEY,
+    CLAWHOLD_ROOT_KEY: ROOT_KEY,
     CLAWHOLD_DETECT: 'false',
     OPENAI_API_KEY: 'sk-simulated',
     OPENAI_BASE_URL: `http://127.0.0.1:${provider}/v1`,

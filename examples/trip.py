@@ -1,6 +1,6 @@
 """A conversation that uses only Python's standard library. The README shows the `openai` package.
 
-Usage: CLAWHOLD_KEY=sk-claw-… python3 examples/trip.py
+Usage: CLAWHOLD_ROOT_KEY=$(cat clawhold-data/root-key) python3 examples/trip.py
 """
 
 import json
@@ -14,7 +14,7 @@ def respond(**body):
     request = urllib.request.Request(
         f"{URL}/v1/responses",
         data=json.dumps({"model": os.environ.get("MODEL", "local/recall"), **body}).encode(),
-        headers={"authorization": f"Bearer {os.environ['CLAWHOLD_KEY']}", "content-type": "application/json"},
+        headers={"authorization": f"Bearer {os.environ['CLAWHOLD_ROOT_KEY']}", "content-type": "application/json"},
     )
     with urllib.request.urlopen(request) as reply:
         return json.load(reply)

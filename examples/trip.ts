@@ -1,13 +1,13 @@
 /**
  * One conversation over two dialects, with OpenAI's SDK.
- * Usage: CLAWHOLD_KEY=sk-claw-… npx bun examples/trip.ts
+ * Usage: CLAWHOLD_ROOT_KEY=$(cat clawhold-data/root-key) npx bun examples/trip.ts
  */
 import OpenAI from 'openai';
 
 const model = process.env.MODEL ?? 'local/recall';
 const claw = new OpenAI({
   baseURL: `${process.env.CLAWHOLD_URL ?? 'http://127.0.0.1:2529'}/v1`,
-  apiKey: process.env.CLAWHOLD_KEY,
+  apiKey: process.env.CLAWHOLD_ROOT_KEY,
 });
 
 // A streamed chat completion in a session with our own name.

@@ -1,7 +1,7 @@
 import { openApi } from './api/api.ts';
 import type { FoundProvider } from './claws/find-providers.ts';
 import { type Environment, openClaws } from './composition/claws.ts';
-import { openKeys } from './composition/keys.ts';
+import { openKeys, ROOT_KEY_EVERY_MS } from './composition/keys.ts';
 import { openStores } from './composition/stores.ts';
 import { type GatewayCounts, openTurnPath } from './composition/turn-path.ts';
 import { type Config, restartNeeded } from './config/config.ts';
@@ -23,10 +23,12 @@ const TAKE_OVER_EVERY_MS = 10_000;
 /** Idempotency keys and fingerprints that are older than their retention are forgotten. */
 const SWEEP_EVERY_MS = 5 * 60_000;
 
+export { rotateRootKey } from './composition/keys.ts';
+
 export interface RunningGateway {
   /** `http://host:port`, with the port that was taken. */
   url: string;
-  /** The root key, if this start made it: shown once, kept only as a hash. */
+  /** The root key, if this start made it. */
   newRootKey?: string;
   /** Every provider, on or off. */
   providers: readonly FoundProvider[];
@@ -46,18 +48,20 @@ export interface RunningGateway {
 export interface Extensions {
   /** The dialects that callers may speak; the gateway's own ones where absent. */
   dialects?: readonly Dialect[];
+  /** A root key for this process alone. The root key of the data folder is neither read nor changed. */
+  rootKey?: string;
 }
 
 export async function startGateway(
   initial: Config,
   env: Environment,
-  { dialects }: Extensions = {},
+  { dialects, rootKey }: Extensions = {},
 ): Promise<RunningGateway> {
   let config = initial;
   const log = await openLog(config.log.level);
   const emit = emitTo([log.listen]);
   const stores = await openStores(config, emit);
-  const keys = await openKeys(config, stores.keys);
+  const keys = await openKeys(config, stores, rootKey);
   const claws = await openClaws(config, env);
   const turns = openTurnPath(config, stores, claws.directory, emit);
   const { path } = turns;
@@ -66,6 +70,7 @@ export async function startGateway(
   const housekeeping = [
     every(TAKE_OVER_EVERY_MS, turns.takeOver),
     every(SWEEP_EVERY_MS, () => path.idempotency.sweep()),
+    every(ROOT_KEY_EVERY_MS, keys.refresh),
   ];
   let accepting = true;
   const server = openServer({

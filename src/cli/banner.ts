@@ -1,9 +1,9 @@
-import { relative } from 'node:path';
 import { version } from '../../package.json';
 import type { Config } from '../config/config.ts';
 import type { RunningGateway } from '../main.ts';
 import { addressOf } from './chat/connection.ts';
 import type { OwnCommand } from './own-command.ts';
+import { type KeptRootKey, keptRootKey, shortPath } from './root-key.ts';
 import type { Style } from './style.ts';
 
 type Env = Readonly<Record<string, string | undefined>>;
@@ -55,9 +55,7 @@ function facts({ gateway: { providers, newRootKey }, config, style }: Banner): s
     `  Claws      ${['local', ...on].join(', ')}`,
     `  Sessions   ${sessions}`,
     ...(isLoopback(config.host) ? [] : [`  Open       ${openTo(config.host)}`]),
-    ...(newRootKey === undefined
-      ? []
-      : [`  Root key   ${style.bold(newRootKey)}`, '             Save it now: it is not shown again.']),
+    ...rootKeyLines(newRootKey, keptRootKey(config), style),
   ];
 }
 
@@ -78,15 +76,22 @@ function recoveredLines({ continued, closed }: RunningGateway['recovered']): str
   return lines.length > 0 ? ['', ...lines] : [];
 }
 
-function shortPath(path: string): string {
-  const short = relative(process.cwd(), path);
-  return short.startsWith('..') ? path : `./${short}`;
+function rootKeyLines(fresh: string | undefined, kept: KeptRootKey | undefined, style: Style): string[] {
+  if (fresh === undefined) return kept ? [`  Root key   in ${kept.path}`] : [];
+  const where = kept ? `in ${kept.path}` : 'Save it now: it is not shown again.';
+  return [`  Root key   ${style.bold(fresh)}`, `             ${where}`];
 }
 
+/** A path as one word of a POSIX shell inside double quotes and `$(…)`. */
+const shellWord = (path: string): string =>
+  /^[\w./@:+-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`;
+
 function keyFor({ gateway: { newRootKey }, config, env }: Banner): string {
+  const kept = keptRootKey(config);
+  if (kept) return `$(cat ${shellWord(kept.path)})`;
   if (newRootKey !== undefined) return newRootKey;
-  if (env.CLAWHOLD_MASTER_KEY) return '$CLAWHOLD_MASTER_KEY';
-  return config.masterKey === undefined ? '<your root key>' : `<master_key of ${config.file}>`;
+  if (env.CLAWHOLD_ROOT_KEY) return '$CLAWHOLD_ROOT_KEY';
+  return config.rootKey === undefined ? '<your root key>' : `<root_key of ${config.file}>`;
 }
 
 function exampleRequest(url: string, key: string): string {

@@ -5,6 +5,7 @@ const HELP = `clawhold: an OpenAI-compatible gateway whose sessions never get lo
 Usage
   clawhold start     start the gateway (the default)
   clawhold chat      talk to a model in the terminal
+  clawhold key       say where the root key is; clawhold key rotate makes a new one
   clawhold doctor    check the installation and report problems
   clawhold help      show this help; clawhold <command> --help shows the options of a command
 
@@ -19,6 +20,7 @@ type Command = (args: string[]) => Promise<void>;
 const COMMANDS: Record<string, () => Promise<{ main: Command }>> = {
   start: () => import('./start.ts'),
   chat: () => import('./chat.ts'),
+  key: () => import('./key.ts'),
   doctor: () => import('./doctor.ts'),
 };
 

@@ -19,7 +19,8 @@ Options
   --help             show this help
 
 Provider keys come from their usual variables (OPENAI_API_KEY, ANTHROPIC_API_KEY, GEMINI_API_KEY…); clawhold doctor
-lists which were found. The first start creates a root key and shows it once, unless CLAWHOLD_MASTER_KEY is set.
+lists which were found. The first start makes the root key, shows it and writes it into the file root-key of the
+data folder, unless CLAWHOLD_ROOT_KEY is set. clawhold key --help says more.
 SIGHUP makes a running gateway read its configuration again.
 Ctrl-C stops the gateway after running turns have ended; a second Ctrl-C stops it at once.
 `;

@@ -85,9 +85,9 @@ export async function openClaws(initial: Config, env: Environment): Promise<Open
 }
 
 /** The gateway's keys at providers, and the keys of its own callers as far as they are known. */
-function secretsOf({ keys, masterKey, claws }: Config, found: readonly FoundProvider[]): string[] {
+function secretsOf({ keys, rootKey, claws }: Config, found: readonly FoundProvider[]): string[] {
   const all = [
-    masterKey,
+    rootKey,
     ...keys.map(({ key }) => key),
     ...Object.values(claws).map(({ apiKey }) => apiKey),
     ...found.map((provider) => (provider.state === 'on' ? provider.provider.apiKey : undefined)),

@@ -1,40 +1,113 @@
 import { type Config, policyOf } from '../config/config.ts';
 import type { Tenant } from '../core/request.ts';
-import type { KeyStore } from '../security/key-store.ts';
 import { DEFAULT_TENANT, hashKey, Keyring, newKey } from '../security/keys.ts';
+import { openStores, type Stores } from './stores.ts';
 
 export interface OpenKeys {
   keyring: Keyring;
-  /** The root key, if it was made now: shown once, kept only as a hash. */
+  /** The root key, if it was made now. The store keeps its hash, and the key file the key for local clients. */
   newRootKey?: string;
   /** Replaces the keys of the configuration. The root key stays. */
   reconfigure(config: Config): void;
+  /** Takes a root key that another process has stored. The key before it is refused from then on. */
+  refresh(): Promise<void>;
 }
 
-/** The keys of the configuration and the root key: the configured one, the stored one, or a new one. */
-export async function openKeys(config: Config, keys: KeyStore): Promise<OpenKeys> {
-  const root = await rootKeyHash(config, keys);
+type KeyStores = Pick<Stores, 'keys' | 'keyFile'>;
+
+/** Where the root key comes from. A fixed one does not change while the gateway runs. */
+type RootKey = { kind: 'fixed'; hash: string } | { kind: 'stored'; hash: string; newKey?: string };
+
+/**
+ * The keys of the configuration and the root key. Exactly one root key is valid: `own`, else the configured one,
+ * else the stored one, else a new one. A configured key removes a different stored one: when the setting is
+ * removed, the next start makes a new key, so that neither the configured nor an earlier key is valid again.
+ * With `own`, the stored key is neither read nor changed.
+ */
+export async function openKeys(config: Config, stores: KeyStores, own?: string): Promise<OpenKeys> {
+  const root = await rootKey(config, stores, own);
+  let rootHash: string | undefined = root.hash;
+  let settings = config;
   const keyring = new Keyring();
-  const reconfigure = (next: Config) => {
-    const rootCaller = { tenant: DEFAULT_TENANT, key: 'root', policy: policyOf(next.turns), mayKeep: true };
-    const configured = next.keys.map(
+  const fill = () => {
+    const rootCaller = {
+      tenant: DEFAULT_TENANT,
+      key: 'root',
+      policy: policyOf(settings.turns),
+      mayKeep: true,
+    };
+    const configured = settings.keys.map(
       ({ name, key, tenant, policy, keep }) =>
         [hashKey(key), { tenant: tenant as Tenant, key: name, policy, mayKeep: keep }] as const,
     );
-    keyring.replace(new Map([...configured, [root.hash, rootCaller]]));
+    const ofRoot = rootHash === undefined ? [] : [[rootHash, rootCaller] as const];
+    keyring.replace(new Map([...configured, ...ofRoot]));
   };
-  reconfigure(config);
-  return { keyring, newRootKey: root.newKey, reconfigure };
+  fill();
+  return {
+    keyring,
+    newRootKey: root.kind === 'stored' ? root.newKey : undefined,
+    reconfigure(next) {
+      settings = next;
+      fill();
+    },
+    async refresh() {
+      if (root.kind === 'fixed') return;
+      const stored = await stores.keys.rootKeyHash();
+      if (stored === rootHash) return;
+      rootHash = stored;
+      fill();
+    },
+  };
 }
 
-async function rootKeyHash(
-  { masterKey }: Config,
-  keys: KeyStore,
-): Promise<{ hash: string; newKey?: string }> {
-  if (masterKey !== undefined) return { hash: hashKey(masterKey) };
-  const known = await keys.rootKeyHash();
-  if (known !== undefined) return { hash: known };
-  const made = newKey();
-  await keys.setRootKeyHash(hashKey(made));
-  return { hash: hashKey(made), newKey: made };
+async function rootKey(config: Config, stores: KeyStores, own: string | undefined): Promise<RootKey> {
+  if (own !== undefined) return { kind: 'fixed', hash: hashKey(own) };
+  const { keys, keyFile } = stores;
+  const stored = await keys.rootKeyHash();
+  // A variable that was exported for clients has the stored key, and changes nothing.
+  const configured = config.rootKey === undefined ? undefined : hashKey(config.rootKey);
+  if (configured !== undefined && configured !== stored) {
+    if (stored !== undefined) await keys.removeRootKeyHash();
+    keyFile?.remove();
+    return { kind: 'fixed', hash: configured };
+  }
+  if (stored === undefined) {
+    const key = await storeNewKey(stores);
+    return { kind: 'stored', hash: hashKey(key), newKey: key };
+  }
+  // A file of another key: the database is from a backup, for example.
+  const inFile = keyFile?.read();
+  if (inFile !== undefined && hashKey(inFile) !== stored) keyFile?.remove();
+  return { kind: 'stored', hash: stored };
 }
+
+async function storeNewKey({ keys, keyFile }: KeyStores): Promise<string> {
+  const key = newKey();
+  await keys.setRootKeyHash(hashKey(key));
+  keyFile?.write(key);
+  return key;
+}
+
+/**
+ * Makes a new root key, in place of the one before. Gateways that run on the data folder take it within
+ * `ROOT_KEY_EVERY_MS`. Throws an error for the operator when the root key is not a stored one.
+ */
+export async function rotateRootKey(config: Config): Promise<string> {
+  if (config.rootKey !== undefined)
+    throw new Error(
+      'The root key comes from the settings (CLAWHOLD_ROOT_KEY, or root_key in clawhold.yaml). Change it there and ' +
+        'restart the gateway. If only clients use the variable, run: unset CLAWHOLD_ROOT_KEY',
+    );
+  if (config.storage.kind === 'memory')
+    throw new Error('With storage in memory, every start makes a new root key. Restart the gateway.');
+  const stores = await openStores(config, () => {});
+  try {
+    return await storeNewKey(stores);
+  } finally {
+    await stores.close();
+  }
+}
+
+/** How soon a running gateway takes a root key that another process has stored. */
+export const ROOT_KEY_EVERY_MS = 1_000;

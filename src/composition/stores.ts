@@ -4,6 +4,7 @@ import type { Config } from '../config/config.ts';
 import type { Emit } from '../core/events.ts';
 import type { KeyStore } from '../security/key-store.ts';
 import { DEFAULT_TENANT } from '../security/keys.ts';
+import { RootKeyFile } from '../security/root-key-file.ts';
 import type { BlobStore } from '../session/blob-store.ts';
 import type { ClaimStore } from '../session/claim-store.ts';
 import type { Journal } from '../session/journal.ts';
@@ -34,6 +35,8 @@ export interface Stores {
   lines: LineStore;
   claims: ClaimStore;
   keys: KeyStore;
+  /** Absent where nothing is written to disk. */
+  keyFile?: RootKeyFile;
   members: Members;
   journal: Journal;
   feed: TurnFeed;
@@ -82,6 +85,7 @@ async function openInFiles(dataDir: string, emit: Emit): Promise<Stores> {
     lines: store,
     claims: store,
     keys: store,
+    keyFile: new RootKeyFile(dataDir),
     members,
     journal,
     feed,

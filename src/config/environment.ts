@@ -2,6 +2,9 @@ import type { z } from 'zod';
 import { type Problem, suggestion } from './problems.ts';
 import { type ScalarSetting, scalarSettings } from './shape.ts';
 
+/** Earlier names of variables. They still work, unless the present name is set. */
+const EARLIER_NAMES: ReadonlyMap<string, string> = new Map([['CLAWHOLD_MASTER_KEY', 'CLAWHOLD_ROOT_KEY']]);
+
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** Names the configuration file. It is the only `CLAWHOLD_…` variable that is not a setting. */
@@ -34,7 +37,9 @@ export function readEnvironment(
     const text = variable(env, name);
     if (!name.startsWith('CLAWHOLD_') || name === FILE_VARIABLE || text === undefined) continue;
     if (isServiceLink(name, text)) continue;
-    const setting = settings.get(name);
+    const present = EARLIER_NAMES.get(name);
+    if (present !== undefined && variable(env, present) !== undefined) continue;
+    const setting = settings.get(present ?? name);
     if (setting) read.values.push({ setting, text });
     else if (!inFile.has(name))
       read.problems.push({ where: name, message: `unknown variable${suggestion(name, known)}` });

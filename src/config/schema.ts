@@ -346,11 +346,15 @@ export const fileSchema = section({
     restart: true,
   }),
   storage: storage.prefault({}).meta({ description: 'How sessions are stored.' }),
-  master_key: secret(16).optional().meta({
-    description: 'The root key. Without this setting, the first start makes one and shows it once.',
-    example: `\${ROOT_KEY}`,
-    restart: true,
-  }),
+  root_key: secret(16)
+    .optional()
+    .meta({
+      description:
+        'The root key. Without this setting, the first start makes one, shows it and writes it into the file ' +
+        '`root-key` in the data directory (see docs/keys.md).',
+      example: `\${CLAWHOLD_ROOT_KEY}`,
+      restart: true,
+    }),
   claws,
   aliases,
   keys,

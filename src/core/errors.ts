@@ -71,7 +71,7 @@ export const ERRORS = {
     bad(400, 'The provider did not accept the request; its reason is in the message.'),
   ),
   missing_key: auth(
-    'Send the header `Authorization: Bearer <key>`; the root key was shown at the first start.',
+    'Send the header `Authorization: Bearer <key>`; the root key is in the file `root-key` of the data folder, unless the operator set one.',
   ),
   invalid_key: auth('Check the key for missing characters; ask the operator for a new one if it is lost.'),
   keeping_forbidden: bad(

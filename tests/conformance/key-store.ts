@@ -15,5 +15,14 @@ export function keyStoreConformance(
       expect(await store.rootKeyHash()).toBe('cd'.repeat(32));
       await store.close?.();
     });
+
+    test('forget the hash of the root key', async () => {
+      const store = await makeStore();
+      await store.removeRootKeyHash();
+      await store.setRootKeyHash('ab'.repeat(32));
+      await store.removeRootKeyHash();
+      expect(await store.rootKeyHash()).toBeUndefined();
+      await store.close?.();
+    });
   });
 }

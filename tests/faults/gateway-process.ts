@@ -30,7 +30,7 @@ export function startProcess({ dataDir, provider, env }: ProcessOptions): Gatewa
       PATH: process.env.PATH ?? '',
       CLAWHOLD_PORT: '0',
       CLAWHOLD_DATA_DIR: dataDir,
-      CLAWHOLD_MASTER_KEY: ROOT_KEY,
+      CLAWHOLD_ROOT_KEY: ROOT_KEY,
       CLAWHOLD_DETECT: 'false',
       CLAWHOLD_LOG_LEVEL: 'error',
       ...(provider && { GROQ_API_KEY: 'sk-simulated', GROQ_BASE_URL: `${provider}/v1` }),

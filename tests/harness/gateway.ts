@@ -50,7 +50,7 @@ function environment(options: TestGatewayOptions, dataDir: string): Record<strin
   return {
     CLAWHOLD_PORT: '0',
     CLAWHOLD_DATA_DIR: dataDir,
-    CLAWHOLD_MASTER_KEY: ROOT_KEY,
+    CLAWHOLD_ROOT_KEY: ROOT_KEY,
     CLAWHOLD_DETECT: 'false',
     CLAWHOLD_LOG_LEVEL: 'error',
     ...(provider && {

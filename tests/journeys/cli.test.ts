@@ -1,108 +1,31 @@
 import { afterAll, afterEach, beforeEach, describe, expect, test } from 'bun:test';
 import { chmodSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import {
+  type CommandLine,
+  commandLine,
+  ENTRY,
+  type Env,
+  environment,
+  HAS_SCRIPT,
+} from '../harness/command.ts';
 import { ROOT_KEY, spawnGateway, temporaryDirectory, testGateway } from '../harness/gateway.ts';
 import { startProvider } from '../simulators/provider/provider.ts';
 
-const ENTRY = join(import.meta.dir, '../../src/cli/clawhold.ts');
 const STARTER = join(import.meta.dir, '../../bin/clawhold.mjs');
-const HAS_SCRIPT = Bun.which('script') !== null;
 const provider = startProvider();
 afterAll(() => provider.stop());
 
 let cwd: string;
+let clawhold: CommandLine['clawhold'];
+let onTerminal: CommandLine['onTerminal'];
 beforeEach(() => {
   cwd = temporaryDirectory();
+  ({ clawhold, onTerminal } = commandLine(cwd));
 });
 afterEach(() => rmSync(cwd, { recursive: true, force: true }));
 
-type Env = Record<string, string>;
-
 const OPENAI = { OPENAI_API_KEY: 'sk-simulated-1234', OPENAI_BASE_URL: `${provider.url}/v1` };
-
-/** An environment without the provider keys of this machine, and with port 0, so that no gateway is found. */
-function environment(env: Env): Env {
-  return {
-    PATH: process.env.PATH ?? '',
-    LANG: 'C.UTF-8',
-    BUN_CONFIG_MAX_HTTP_REQUESTS: '65336',
-    CLAWHOLD_PORT: '0',
-    CLAWHOLD_DATA_DIR: join(cwd, 'data'),
-    CLAWHOLD_DETECT: 'false',
-    ...env,
-  };
-}
-
-async function clawhold(args: string[], { env = {}, input = '' }: { env?: Env; input?: string } = {}) {
-  const child = Bun.spawn([process.execPath, ENTRY, ...args], {
-    cwd,
-    env: environment(env),
-    stdin: new Blob([input]),
-    stdout: 'pipe',
-    stderr: 'pipe',
-  });
-  const [out, err, code] = await Promise.all([child.stdout.text(), child.stderr.text(), child.exited]);
-  return { out, err, code };
-}
-
-/** Runs the command on a pseudo-terminal. The test types keys and waits for text on the screen. */
-function onTerminal(args: string[], env: Env = {}, program = [process.execPath, ENTRY]) {
-  const command = [...program, ...args].map((word) => `'${word}'`).join(' ');
-  const recordPid = `echo $$ > '${join(cwd, 'pid')}'; exec ${command}`;
-  const child = Bun.spawn(['script', '-qec', recordPid, '/dev/null'], {
-    cwd,
-    env: environment({ TERM: 'xterm', SHELL: '/bin/sh', NO_COLOR: '1', ...env }),
-    stdin: 'pipe',
-    stdout: 'pipe',
-  });
-  let text = '';
-  let seen = 0;
-  let output = Promise.withResolvers<boolean>();
-  void (async () => {
-    const decoder = new TextDecoder();
-    for await (const chunk of child.stdout) {
-      text += decoder.decode(chunk, { stream: true });
-      output.resolve(true);
-      output = Promise.withResolvers();
-    }
-    output.resolve(false);
-  })();
-  return {
-    type(keys: string) {
-      child.stdin.write(keys);
-      child.stdin.flush();
-    },
-    /** Resolves when `words` appear after the words of the previous call. */
-    async sees(words: string) {
-      for (;;) {
-        const at = text.indexOf(words, seen);
-        if (at !== -1) {
-          seen = at + words.length;
-          return;
-        }
-        if (!(await output.promise)) throw new Error(`never appeared: ${words}\n${text}`);
-      }
-    },
-    /** All text on the screen so far. */
-    shown: () => text,
-    exited: child.exited,
-    /** Closes the terminal window. Resolves when the command has ended. */
-    async hangUp() {
-      const pid = Number(await Bun.file(join(cwd, 'pid')).text());
-      child.kill(9);
-      // The command is not a child of this process, so poll for its end.
-      while (isRunning(pid)) await Bun.sleep(10);
-    },
-  };
-}
-
-function isRunning(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch {
-    return false;
-  }
-}
 
 describe('chat without a terminal', () => {
   test('starts its own gateway and remembers earlier lines', async () => {
@@ -166,7 +89,7 @@ describe('chat without a terminal', () => {
 describe('chat with a running gateway', () => {
   test('uses the gateway at the configured address', async () => {
     const gateway = await testGateway({ provider: provider.url });
-    const env = { CLAWHOLD_PORT: new URL(gateway.url).port, CLAWHOLD_MASTER_KEY: ROOT_KEY };
+    const env = { CLAWHOLD_PORT: new URL(gateway.url).port, CLAWHOLD_ROOT_KEY: ROOT_KEY };
     await clawhold(['chat', '--session', 'shared', '--once', 'My boat is Argo.'], { env });
     const reply = await gateway.post(
       '/v1/chat/completions',
@@ -180,7 +103,7 @@ describe('chat with a running gateway', () => {
   test('explains how to set the key when it is missing or invalid', async () => {
     const gateway = await testGateway();
     const without = await clawhold(['chat', '--url', `${gateway.url}/v1/`, '--once', 'x']);
-    expect(without.err).toContain('needs a key. Set it with --key or CLAWHOLD_MASTER_KEY');
+    expect(without.err).toContain('needs a key. Set it with --key or CLAWHOLD_ROOT_KEY');
     const wrong = await clawhold(['chat', '--url', gateway.url, '--key', 'nonsense', '--once', 'x']);
     expect(wrong.err).toContain('does not know this key');
     expect([without.code, wrong.code]).toEqual([1, 1]);
@@ -203,7 +126,7 @@ describe.skipIf(!HAS_SCRIPT)('chat on a terminal (needs `script` of util-linux)'
 
   test('Ctrl-C cancels the running answer, also at the provider, and keeps the part that arrived', async () => {
     const model = 'openai/say-500+pace-40';
-    const terminal = onTerminal(['chat', '--model', model, '--session', 'long'], OPENAI);
+    const terminal = onTerminal(['chat', '--model', model, '--session', 'long'], { env: OPENAI });
     await terminal.sees('/help');
     terminal.type('go\r');
     await terminal.sees('word3');
@@ -221,13 +144,13 @@ describe.skipIf(!HAS_SCRIPT)('chat on a terminal (needs `script` of util-linux)'
   });
 
   test('ends when its window is closed', async () => {
-    const terminal = onTerminal(['chat'], {}, ['node', STARTER]);
+    const terminal = onTerminal(['chat'], { program: ['node', STARTER] });
     await terminal.sees('/help');
     await terminal.hangUp();
   });
 
   test('pasted lines are one message', async () => {
-    const terminal = onTerminal(['chat', '--model', 'openai/recall'], OPENAI);
+    const terminal = onTerminal(['chat', '--model', 'openai/recall'], { env: OPENAI });
     await terminal.sees('/help');
     terminal.type('one\rtwo\rthree');
     await terminal.sees('three');
@@ -240,7 +163,7 @@ describe.skipIf(!HAS_SCRIPT)('chat on a terminal (needs `script` of util-linux)'
   });
 
   test('Tab completes commands and models', async () => {
-    const terminal = onTerminal(['chat'], OPENAI);
+    const terminal = onTerminal(['chat'], { env: OPENAI });
     await terminal.sees('/help');
     terminal.type('/mod');
     await terminal.sees('/mod');
@@ -386,7 +309,7 @@ describe('the command line', () => {
   test('stops cleanly when one Ctrl-C arrives as two signals', async () => {
     const child = Bun.spawn([process.execPath, ENTRY, 'start'], {
       cwd,
-      env: environment({}),
+      env: environment(cwd, {}),
       stderr: 'pipe',
     });
     const reader = child.stderr.getReader();

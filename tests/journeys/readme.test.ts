@@ -31,8 +31,7 @@ async function run(command: string[], env: Record<string, string> = {}): Promise
     env: {
       PATH: process.env.PATH ?? '',
       CLAWHOLD_URL: gateway.url,
-      CLAWHOLD_KEY: ROOT_KEY,
-      KEY: ROOT_KEY,
+      CLAWHOLD_ROOT_KEY: ROOT_KEY,
       ...env,
     },
     stdout: 'pipe',
@@ -53,7 +52,7 @@ const here = (text: string): string =>
 describe('the README', () => {
   test('its curl commands have a conversation', async () => {
     const block = blocks('sh').find((text) => text.includes('curl'))!;
-    const out = await run(['bash', '-c', here(block).replace(/^export KEY=.*$/m, `export KEY=${ROOT_KEY}`)]);
+    const out = await run(['bash', '-c', here(block).replace(/^export CLAWHOLD_ROOT_KEY=.*$/m, '')]);
     expect(out).toContain('Your name is Ada.');
   });
 

@@ -25,7 +25,7 @@ afterAll(async () => {
 
 const environment = () => ({
   CLAWHOLD_DATA_DIR: join(cwd, 'data'),
-  CLAWHOLD_MASTER_KEY: ROOT_KEY,
+  CLAWHOLD_ROOT_KEY: ROOT_KEY,
   CLAWHOLD_DETECT: 'false',
   CLAWHOLD_LOG_LEVEL: 'error',
   OPENAI_API_KEY: 'sk-simulated',

@@ -30,7 +30,7 @@ const ask = (url: string, model = 'local/recall') =>
 
 describe.skipIf(!HAS_TERMINAL)('logs on a terminal (needs `script` of util-linux)', () => {
   test('are lines for people, with the key and the session of each turn', async () => {
-    const terminal = onTerminal(START, cwd, startEnvironment(cwd, { CLAWHOLD_MASTER_KEY: ROOT_KEY }));
+    const terminal = onTerminal(START, cwd, startEnvironment(cwd, { CLAWHOLD_ROOT_KEY: ROOT_KEY }));
     await terminal.sees('Ctrl-C stops');
     await ask(urlIn(terminal.shown()));
     await terminal.sees(/\[\d\d:\d\d:\d\d\] INFO: turn ended \{.*"session":"\w+","key":"root"/);
@@ -77,10 +77,12 @@ describe('the banner', () => {
     const banner = await gateway.banner();
     expect(banner).toContain('0.0.0.0: other machines can connect, over plain HTTP');
     expect(banner).toContain(`chat --url ${urlIn(banner)}. SIGTERM stops the gateway.`);
-    expect(banner).toMatch(/Bearer sk-claw-\S+"/);
+    expect(banner).toMatch(/Root key {3}sk-claw-\S+\n {13}in .\/data\/root-key\n/);
+    expect(banner).toContain('Bearer $(cat ./data/root-key)"');
     gateway.stop();
     expect(await gateway.exited).toBe(0);
     expect(await gateway.said).not.toContain('Ctrl-C');
+    rmSync(join(cwd, 'data/root-key'));
     const second = start([]);
     expect(await second.banner()).toContain('Bearer <your root key>"');
     second.stop();
@@ -88,19 +90,19 @@ describe('the banner', () => {
   });
 
   test('works at an IPv6 address', async () => {
-    const gateway = start(['--host', '::1'], { CLAWHOLD_MASTER_KEY: ROOT_KEY });
+    const gateway = start(['--host', '::1'], { CLAWHOLD_ROOT_KEY: ROOT_KEY });
     const banner = await gateway.banner();
     expect(banner).toMatch(/listens on http:\/\/\[::1\]:\d+\n/);
-    expect(banner).toContain('Bearer $CLAWHOLD_MASTER_KEY"');
+    expect(banner).toContain('Bearer $CLAWHOLD_ROOT_KEY"');
     expect((await ask(urlIn(banner))).status).toBe(200);
     gateway.stop();
     await gateway.exited;
   });
 
   test('names the file that holds the root key', async () => {
-    await Bun.write(join(cwd, 'clawhold.yaml'), `master_key: ${ROOT_KEY}`);
+    await Bun.write(join(cwd, 'clawhold.yaml'), `root_key: ${ROOT_KEY}`);
     const gateway = start([]);
-    expect(await gateway.banner()).toContain(`Bearer <master_key of ${join(cwd, 'clawhold.yaml')}>`);
+    expect(await gateway.banner()).toContain(`Bearer <root_key of ${join(cwd, 'clawhold.yaml')}>`);
     gateway.stop();
     await gateway.exited;
   });
@@ -111,7 +113,7 @@ describe('the banner', () => {
   ])('says after a kill what becomes of running turns (recovery: %s)', async (recovery, words) => {
     const provider = startProvider();
     const env = {
-      CLAWHOLD_MASTER_KEY: ROOT_KEY,
+      CLAWHOLD_ROOT_KEY: ROOT_KEY,
       OPENAI_API_KEY: 'sk-simulated',
       OPENAI_BASE_URL: `${provider.url}/v1`,
       CLAWHOLD_TURNS_RECOVERY: recovery,
@@ -180,7 +182,7 @@ describe.skipIf(!HAS_TERMINAL)('a closed terminal (needs `script` of util-linux)
     ['without nohup', `exec node '${STARTER}' start`],
     ['with nohup', `exec nohup node '${STARTER}' start >'nohup.out' 2>&1`],
   ])('does not stop the gateway: %s', async (_, command) => {
-    const terminal = onTerminal(command, cwd, startEnvironment(cwd, { CLAWHOLD_MASTER_KEY: ROOT_KEY }));
+    const terminal = onTerminal(command, cwd, startEnvironment(cwd, { CLAWHOLD_ROOT_KEY: ROOT_KEY }));
     const said = async () => terminal.shown() + (await textOf(join(cwd, 'nohup.out')));
     const banner = await eventually('it has started', said, (text) => text.includes('stops the gateway'));
     const url = urlIn(banner);
@@ -209,7 +211,7 @@ test('a path may begin with the home directory', async () => {
   const gateway = start(['--config=~/my.yaml'], {
     HOME: cwd,
     CLAWHOLD_DATA_DIR: '',
-    CLAWHOLD_MASTER_KEY: ROOT_KEY,
+    CLAWHOLD_ROOT_KEY: ROOT_KEY,
   });
   expect((await ask(urlIn(await gateway.banner()), 'quick')).status).toBe(200);
   expect(existsSync(join(cwd, 'sessions', 'clawhold.db'))).toBe(true);

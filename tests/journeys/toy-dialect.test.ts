@@ -92,7 +92,7 @@ beforeAll(async () => {
   const env = {
     CLAWHOLD_PORT: '0',
     CLAWHOLD_DATA_DIR: join(cwd, 'data'),
-    CLAWHOLD_MASTER_KEY: ROOT_KEY,
+    CLAWHOLD_ROOT_KEY: ROOT_KEY,
     CLAWHOLD_DETECT: 'false',
     CLAWHOLD_LOG_LEVEL: 'error',
   };

@@ -59,7 +59,7 @@ export class Soak {
           PATH: process.env.PATH ?? '',
           CLAWHOLD_PORT: '0',
           CLAWHOLD_DATA_DIR: this.dataDir,
-          CLAWHOLD_MASTER_KEY: ROOT_KEY,
+          CLAWHOLD_ROOT_KEY: ROOT_KEY,
           CLAWHOLD_DETECT: 'false',
           CLAWHOLD_LOG_LEVEL: 'error',
           CLAWHOLD_TIMEOUTS_IDLE_MS: '300',

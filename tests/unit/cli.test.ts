@@ -6,6 +6,7 @@ import { addressOf } from '../../src/cli/chat/connection.ts';
 import { printable } from '../../src/cli/chat/conversation.ts';
 import { defaultModel, resolveModel } from '../../src/cli/chat/model-names.ts';
 import { freshName, type NotedTurn, SessionBook } from '../../src/cli/chat/session-book.ts';
+import { completionOf } from '../../src/cli/chat/terminal.ts';
 import { ago, money, usageNote } from '../../src/cli/chat/turn-note.ts';
 import { WordWrap } from '../../src/cli/chat/word-wrap.ts';
 import { styleFor } from '../../src/cli/style.ts';
@@ -201,13 +202,8 @@ describe('texts of the chat', () => {
 });
 
 test('treats a path as a message, not as a command', () => {
-  expect(['/help', '/model x', '/etc/hosts', '/ no', 'a /help'].map(isCommand)).toEqual([
-    true,
-    true,
-    false,
-    false,
-    false,
-  ]);
+  const lines = ['/help', '/model x', '/quit2', '/naïve', '/etc/hosts', '// x', '/ no', 'a /help', ' /help'];
+  expect(lines.filter(isCommand)).toEqual(['/help', '/model x', '/quit2', '/naïve']);
 });
 
 test('accepts session names that fit into a header', () => {
@@ -223,4 +219,27 @@ test('accepts session names that fit into a header', () => {
 test('calls a gateway that listens on all interfaces through the loopback address', () => {
   expect(addressOf('0.0.0.0', 1)).toBe('http://127.0.0.1:1');
   expect(addressOf('::', 1)).toBe('http://[::1]:1');
+});
+
+describe('Tab', () => {
+  const models = (...names: string[]) => names.map((name) => `/model ${name}`);
+
+  test('extends a line to what all possible lines begin with', () => {
+    const lines = models('openai/gpt-5', 'openai/gpt-5-mini');
+    expect(completionOf('/model OPEN', () => lines)).toEqual({ kind: 'extend', lines });
+  });
+
+  test('replaces a part of a name by the only name that has it', () => {
+    const lines = models('anthropic/claude-sonnet-4-5');
+    expect(completionOf('/model son', () => lines).kind).toBe('extend');
+  });
+
+  test('shows the possible lines and changes nothing when they do not begin with the typed text', () => {
+    const lines = models('anthropic/claude-sonnet-4-5', 'anthropic/claude-sonnet-5');
+    expect(completionOf('/model son', () => lines)).toEqual({ kind: 'list', lines });
+  });
+
+  test('is a character in a message', () => {
+    expect(completionOf('if x:', () => [])).toEqual({ kind: 'extend', lines: ['if x:\t'] });
+  });
 });

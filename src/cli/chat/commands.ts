@@ -16,11 +16,14 @@ export interface CommandContext {
   now(): number;
 }
 
+/** `leave`: the chat should end. `false`: a message was not answered. */
+export type Outcome = 'leave' | boolean;
+
 interface Command {
   usage: string;
   description: string;
-  /** Resolves to true when the chat should end. */
-  run(context: CommandContext, argument: string): Promise<boolean | undefined> | boolean | undefined;
+  /** Throws an error for the user when the command cannot be carried out. */
+  run(context: CommandContext, argument: string): Promise<Outcome | undefined> | Outcome | undefined;
   complete?(context: CommandContext): string[];
 }
 
@@ -49,30 +52,35 @@ const COMMANDS: Record<string, Command> = {
     complete: ({ book }) => book.list().map(({ name }) => name),
   },
   new: { usage: '/new [name]', description: 'begin a new session', run: begin },
+  retry: {
+    usage: '/retry',
+    description: 'send the last message again if it was not answered',
+    run: ({ conversation }) => conversation.retry(),
+  },
   history: { usage: '/history', description: 'show the messages of this session', run: history },
   cost: { usage: '/cost', description: 'show tokens and cost of this chat and of the session', run: cost },
-  quit: { usage: '/quit', description: 'end the chat; the session is kept', run: () => true },
+  quit: { usage: '/quit', description: 'end the chat; the session is kept', run: () => 'leave' },
 };
 
 const ALIASES: Record<string, string> = { exit: 'quit', q: 'quit', '?': 'help', session: 'sessions' };
 
 /** A command begins with a slash and one word. A path such as `/etc/hosts` is a message. */
 export function isCommand(line: string): boolean {
-  return /^\/(\?|[a-z]+)(\s|$)/i.test(line);
+  return /^\/[^\s/]+(\s|$)/.test(line);
 }
 
-/** Runs a command line. Resolves to true when the chat should end. */
-export async function runCommand(line: string, context: CommandContext): Promise<boolean> {
+/** Runs a command line. Throws an error for the user when it cannot be carried out. */
+export async function runCommand(line: string, context: CommandContext): Promise<Outcome> {
   const [, word = '', argument = ''] = /^\/(\S+)\s*(.*)$/s.exec(line.trim()) ?? [];
   const typed = word.toLowerCase();
   const name = ALIASES[typed] ?? typed;
   const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
-  if (command) return (await command.run(context, argument.trim())) === true;
+  if (command) return (await command.run(context, argument.trim())) ?? true;
   const near = nearest(name, Object.keys(COMMANDS))[0];
-  context.screen.note(
-    `There is no command /${word}.${near ? ` Did you mean /${near}?` : ''} /help lists the commands.\n`,
+  throw new Error(
+    `There is no command /${word}.${near ? ` Did you mean /${near}?` : ''} /help lists the commands. ` +
+      'A space before the slash makes the line a message.',
   );
-  return false;
 }
 
 /** The possible completions of a line, each as a whole line, as readline expects. */
@@ -100,7 +108,8 @@ function help({ screen }: CommandContext): undefined {
   screen.note(
     '  Ctrl-C cancels a running answer, Ctrl-D ends the chat, Tab completes. A line that ends with \\',
   );
-  screen.note('  continues on the next line. Lines that are pasted together are one message.\n');
+  screen.note('  continues on the next line. Lines that are pasted together are one message.');
+  screen.note('  A space before a slash makes the line a message.\n');
 }
 
 function model({ conversation, models, screen }: CommandContext, typed: string): undefined {
@@ -116,15 +125,20 @@ function model({ conversation, models, screen }: CommandContext, typed: string):
     conversation.model = found.name;
     const caution = found.listed ? '' : ' (not in the list of known models; the provider may not have it)';
     screen.note(`${style.bold(found.name)} answers from now on${caution}.\n`);
-  } else if (found.kind === 'several') {
-    screen.note(`"${typed}" matches several models:`);
-    for (const name of found.names.slice(0, 12)) screen.note(`  ${name}`);
-    const rest = found.names.length - 12;
-    screen.note(rest > 0 ? `  and ${rest} more: /models ${typed}\n` : '');
-  } else {
-    const near = found.near.length > 0 ? ` Did you mean ${found.near.join(', ')}?` : '';
-    screen.note(`There is no model "${typed}".${near} /models lists all.\n`);
+    return;
   }
+  throw new Error(found.kind === 'several' ? severalModels(typed, found.names) : noModel(typed, found.near));
+}
+
+function severalModels(typed: string, names: string[]): string {
+  const rest = names.length - 12;
+  const lines = [`"${typed}" matches several models:`, ...names.slice(0, 12).map((name) => `  ${name}`)];
+  if (rest > 0) lines.push(`  and ${rest} more: /models ${typed}`);
+  return lines.join('\n');
+}
+
+function noModel(typed: string, near: string[]): string {
+  return `There is no model "${typed}".${near.length > 0 ? ` Did you mean ${near.join(', ')}?` : ''} /models lists all.`;
 }
 
 const LONGEST_LIST = 60;
@@ -184,10 +198,9 @@ async function resume(context: CommandContext, wanted: string): Promise<undefine
       entries.map((other) => other.name),
     )[0];
     const hint = near && near !== wanted ? ` Did you mean ${near}?` : '';
-    screen.note(
-      `The gateway has no session "${name}".${hint} /sessions lists all sessions, /new begins a new one.\n`,
+    throw new Error(
+      `The gateway has no session "${name}".${hint} /sessions lists all sessions, /new begins a new one.`,
     );
-    return;
   }
   context.conversation.session = name;
   if (entry?.model) context.conversation.model = entry.model;
@@ -200,14 +213,10 @@ function single<Entry>(entries: Entry[]): Entry | undefined {
 
 async function begin(context: CommandContext, name: string): Promise<undefined> {
   const { book, screen, conversation, now, api } = context;
-  if (name !== '' && !isSessionName(name)) {
-    screen.note('A session name has 1 to 255 visible ASCII characters and no spaces: /new trip-to-rome\n');
-    return;
-  }
-  if (name !== '' && (await api.tail(name))) {
-    screen.note(`The session "${name}" exists already. /resume ${name} continues it.\n`);
-    return;
-  }
+  if (name !== '' && !isSessionName(name))
+    throw new Error('A session name has 1 to 255 visible ASCII characters and no spaces: /new trip-to-rome');
+  if (name !== '' && (await api.tail(name)))
+    throw new Error(`The session "${name}" exists already. /resume ${name} continues it.`);
   conversation.session =
     name ||
     freshName(

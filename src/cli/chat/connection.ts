@@ -1,7 +1,9 @@
 import type { Config } from '../../config/config.ts';
 import { startGateway } from '../../main.ts';
 import { newKey } from '../../security/keys.ts';
-import { GatewayApi, GatewayError } from './gateway-api.ts';
+import { keptRootKey } from '../root-key.ts';
+import { GatewayApi } from './gateway-api.ts';
+import { GatewayError } from './gateway-error.ts';
 
 /** A connection to a gateway that accepted the key. */
 export interface Connection {
@@ -66,26 +68,38 @@ export async function isGateway(address: string): Promise<boolean> {
 }
 
 const HOW_TO_SET_KEY =
-  'Set it with --key or CLAWHOLD_MASTER_KEY. The gateway showed the root key at its first start.';
+  'Set it with --key or CLAWHOLD_ROOT_KEY. docs/keys.md says where the key is; "clawhold key rotate" replaces a lost one.';
 const ATTEMPTS = 3;
 
 async function connectTo(address: string, options: ConnectOptions): Promise<Connection> {
-  const { config, askKey } = options;
-  let key = options.key ?? config.masterKey ?? config.keys[0]?.key;
-  for (let attempt = 0; ; attempt++) {
-    const api = new GatewayApi(address, key);
+  const { askKey } = options;
+  const keys = keysFor(address, options);
+  const newerKey = options.key === undefined ? () => keyInFile(address, options.config) : undefined;
+  // Without a key, the gateway is called too: it may not run at all.
+  let key = keys.shift();
+  for (let asked = 0; ; ) {
+    const api = new GatewayApi(address, key, newerKey);
     try {
       return { api, models: await api.models(), own: false, stop: async () => {} };
     } catch (error) {
       if (!(error instanceof GatewayError) || error.status !== 401) throw error;
-      const problem =
-        key === undefined
-          ? `The gateway at ${address} needs a key.`
-          : `The gateway at ${address} does not know this key.`;
-      key = attempt < ATTEMPTS ? await askKey?.(problem) : undefined;
+      const problem = `The gateway at ${address} ${key === undefined ? 'needs a key' : 'does not know this key'}.`;
+      key = keys.shift() ?? (asked++ < ATTEMPTS ? await askKey?.(problem) : undefined);
       if (!key) throw new Error(`${problem} ${HOW_TO_SET_KEY}`);
     }
   }
+}
+
+/** The keys to try. The key in the data folder is sent only to the configured address, where its gateway is. */
+function keysFor(address: string, { key, config }: ConnectOptions): string[] {
+  if (key !== undefined) return [key];
+  return [config.rootKey, keyInFile(address, config), config.keys[0]?.key].filter(
+    (found) => found !== undefined,
+  );
+}
+
+function keyInFile(address: string, config: Config): string | undefined {
+  return address === addressOf(config.host, config.port) ? keptRootKey(config)?.key : undefined;
 }
 
 async function startOwn({ config, env }: ConnectOptions): Promise<Connection> {
@@ -95,12 +109,12 @@ async function startOwn({ config, env }: ConnectOptions): Promise<Connection> {
       ...config,
       host: '127.0.0.1',
       port: 0,
-      masterKey: key,
       // Log lines would appear inside the chat. The chat shows failures itself.
       log: { level: 'silent' },
       shutdown: { drainMs: OWN_DRAIN_MS },
     },
     env,
+    { rootKey: key },
   );
   const api = new GatewayApi(gateway.url, key);
   return { api, models: await api.models(), own: true, stop: () => gateway.stop() };

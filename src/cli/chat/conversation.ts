@@ -1,5 +1,8 @@
 import type { Style } from '../style.ts';
-import { type AnswerUsage, type GatewayApi, GatewayError } from './gateway-api.ts';
+import type { AnswerUsage } from './answer-stream.ts';
+import type { GatewayApi, Question } from './gateway-api.ts';
+import { Disconnected, GatewayError } from './gateway-error.ts';
+import { lastingAnswer } from './lasting-answer.ts';
 import type { SessionBook } from './session-book.ts';
 import { usageNote } from './turn-note.ts';
 
@@ -9,8 +12,10 @@ export interface Screen {
   answer(text: string): void;
   /** Writes a line about the chat: models, tokens, hints. */
   note(text: string): void;
-  /** Rewrites the current line; an empty text clears it. Absent without a terminal. */
+  /** Rewrites the current line; an empty text clears it. Absent where lines cannot be rewritten. */
   progress?(text: string): void;
+  /** Whether a user sees it, who can answer. */
+  interactive: boolean;
   style: Style;
 }
 
@@ -21,6 +26,11 @@ export interface ConversationParts {
   now(): number;
 }
 
+/** How long a script waits for a gateway that does not answer. A user waits until Ctrl-C. */
+const SCRIPT_WAIT_MS = 60_000;
+/** How long a cancelled answer may take to end at the gateway. */
+const CANCEL_MS = 1_000;
+
 /** After this time without text, and then at this interval, the chat shows that it is waiting. */
 const PROGRESS_MS = 700;
 
@@ -29,6 +39,7 @@ export class Conversation {
   /** What all turns of this chat have used. */
   readonly total = { turns: 0, tokens: 0, cost: 0, estimated: false, unpriced: 0 };
   private running: Running | undefined;
+  private unanswered: Unanswered | undefined;
 
   constructor(
     private readonly parts: ConversationParts,
@@ -38,23 +49,23 @@ export class Conversation {
   ) {}
 
   /** Sends a message, writes the answer as it arrives, then its cost. Resolves to false without a whole answer. */
-  async say(text: string): Promise<boolean> {
-    const { screen, now } = this.parts;
-    const running = new Running(screen, this.model, now);
-    this.running = running;
-    try {
-      await this.read(text, running);
-      this.conclude(text, running);
-      return !running.cancelled;
-    } catch (error) {
-      running.pause();
-      if (running.cancelled) this.conclude(text, running);
-      else this.failed(text, running, error);
-      return false;
-    } finally {
-      running.pause();
-      this.running = undefined;
-    }
+  say(text: string): Promise<boolean> {
+    return this.ask({ model: this.model, text, session: this.session, key: crypto.randomUUID() });
+  }
+
+  /** Sends the last message again, if it was not answered. Resolves like `say`. */
+  async retry(): Promise<boolean> {
+    const { unanswered } = this;
+    if (!unanswered) throw new Error('The last message was answered. There is nothing to send again.');
+    const { question, outcome } = unanswered;
+    const { model, session } = this;
+    // The gateway may have the question: with its key, it is not asked twice.
+    const isSame = outcome === 'unknown' && question.model === model && question.session === session;
+    return isSame ? this.ask(question) : this.say(question.text);
+  }
+
+  get isAnswering(): boolean {
+    return this.running !== undefined;
   }
 
   /** Stops the running answer. Returns false when no answer runs, or when it is already being stopped. */
@@ -62,20 +73,53 @@ export class Conversation {
     const { running } = this;
     if (!running || running.cancelled) return false;
     running.cancelled = true;
-    if (running.responseId === undefined) running.abort.abort();
-    else this.parts.api.cancel(running.responseId).catch(() => running.abort.abort());
+    const abort = () => running.abort.abort();
+    if (running.responseId === undefined || running.disconnected) {
+      abort();
+    } else {
+      this.parts.api.cancel(running.responseId).catch(abort);
+      setTimeout(abort, CANCEL_MS).unref();
+    }
     return true;
   }
 
-  private async read(text: string, running: Running): Promise<void> {
+  private async ask(question: Question): Promise<boolean> {
+    const { screen, now } = this.parts;
+    const running = new Running(screen, question.model, now);
+    this.running = running;
+    this.unanswered = { question, outcome: 'unknown' };
+    try {
+      await this.read(question, running);
+      this.conclude(question.text, running);
+      this.unanswered = running.cancelled ? { question, outcome: 'known' } : undefined;
+      return !running.cancelled;
+    } catch (error) {
+      running.pause();
+      if (!(error instanceof Disconnected) && !running.disconnected)
+        this.unanswered = { question, outcome: 'known' };
+      if (running.cancelled) this.conclude(question.text, running);
+      else this.failed(question.text, running, error);
+      return false;
+    } finally {
+      running.pause();
+      this.running = undefined;
+    }
+  }
+
+  private async read(question: Question, running: Running): Promise<void> {
     const { api, screen } = this.parts;
-    const question = { model: this.model, text, session: this.session, signal: running.abort.signal };
-    for await (const part of api.answer(question)) {
+    const { signal } = running.abort;
+    const waitMs = screen.interactive ? Number.POSITIVE_INFINITY : SCRIPT_WAIT_MS;
+    for await (const part of lastingAnswer(api, question, { signal, waitMs })) {
       switch (part.type) {
+        case 'waiting':
+          this.waitFor(part.reason, running);
+          break;
         case 'begun':
-          running.model = part.model ?? this.model;
+          running.model = part.model ?? running.model;
           running.responseId = part.responseId;
-          running.droppedTokens = part.droppedTokens;
+          running.droppedTokens = Math.max(running.droppedTokens, part.droppedTokens);
+          running.connected();
           break;
         case 'text': {
           running.pause();
@@ -94,6 +138,19 @@ export class Conversation {
           running.usage = part.usage;
       }
     }
+  }
+
+  /** Says once that the gateway is away. The answer goes on in a new line when it is back. */
+  private waitFor({ message }: Disconnected, running: Running): void {
+    const { screen } = this.parts;
+    if (running.disconnected) return;
+    running.pause();
+    if (screen.interactive) endLine(screen, running);
+    const next = screen.interactive ? 'Ctrl-C stops waiting' : `up to ${SCRIPT_WAIT_MS / 1000} s`;
+    screen.note(
+      screen.style.yellow(`${printable(message)} Waiting for it (${next})${screen.style.signs.ellipsis}`),
+    );
+    running.wait();
   }
 
   private conclude(text: string, running: Running): void {
@@ -140,6 +197,7 @@ export class Conversation {
     screen.note(`${screen.style.red(`${screen.style.signs.bad} ${printable(message)}`)}\n`);
     if (error instanceof GatewayError && error.code === 'model_not_found')
       screen.note(screen.style.dim('/models lists the models, /model switches to another.\n'));
+    else if (screen.interactive) screen.note(screen.style.dim('/retry sends the message again.\n'));
     if (running.text !== '') this.remember(text, running);
   }
 
@@ -158,6 +216,13 @@ export class Conversation {
   }
 }
 
+/** A message without a whole answer. */
+interface Unanswered {
+  question: Question;
+  /** `unknown`: the connection broke, and the gateway may still answer the question. */
+  outcome: 'unknown' | 'known';
+}
+
 /** The state of one answer. */
 class Running {
   readonly abort = new AbortController();
@@ -168,6 +233,7 @@ class Running {
   usage: AnswerUsage | undefined;
   droppedTokens = 0;
   cancelled = false;
+  disconnected = false;
   private label = 'waiting for';
   private timer: ReturnType<typeof setInterval> | undefined;
   private shown = false;
@@ -178,7 +244,18 @@ class Running {
     private readonly now: () => number,
   ) {
     this.startedAt = now();
-    if (screen.progress) this.timer = setInterval(() => this.show(), PROGRESS_MS);
+    this.startTimer();
+  }
+
+  /** The gateway is away. */
+  wait(): void {
+    this.disconnected = true;
+    this.startTimer();
+  }
+
+  /** The gateway answers, perhaps again. */
+  connected(): void {
+    this.disconnected = false;
   }
 
   thinking(): void {
@@ -192,13 +269,17 @@ class Running {
     this.shown = false;
   }
 
+  private startTimer(): void {
+    if (this.screen.progress) this.timer = setInterval(() => this.show(), PROGRESS_MS);
+  }
+
   private show(): void {
     this.shown = true;
     const seconds = Math.round((this.now() - this.startedAt) / 1000);
     const { style } = this.screen;
-    this.screen.progress?.(
-      `${style.signs.ellipsis} ${this.label} ${this.model} (${seconds} s, Ctrl-C cancels)`,
-    );
+    const doing = this.disconnected ? 'waiting for the gateway' : `${this.label} ${this.model}`;
+    const end = this.disconnected ? 'stops waiting' : 'cancels';
+    this.screen.progress?.(`${style.signs.ellipsis} ${doing} (${seconds} s, Ctrl-C ${end})`);
   }
 }
 
@@ -206,7 +287,10 @@ function endLine(screen: Screen, { text }: Running): void {
   if (text !== '' && !text.endsWith('\n')) screen.answer('\n');
 }
 
-function cancelNote({ responseId, text }: Running): string {
+function cancelNote({ responseId, text, disconnected }: Running): string {
+  if (disconnected && responseId !== undefined)
+    return 'Stopped waiting. The gateway completes the answer when it runs again; /history shows it then.';
+  if (disconnected) return 'Stopped waiting. The message may not have arrived; /retry sends it again.';
   if (responseId === undefined)
     return 'Cancelled before the answer began. The provider may still complete it; then it is kept in the session.';
   return text === '' ? 'Cancelled.' : 'Cancelled. The part that arrived is kept.';

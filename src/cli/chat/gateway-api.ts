@@ -1,48 +1,12 @@
-import { SseParser } from '../../claws/sse-parser.ts';
-
-/**
- * An error that the gateway answered with, or a failed connection to it. `status` is 0 without an HTTP error
- * status.
- */
-export class GatewayError extends Error {
-  override readonly name = 'GatewayError';
-
-  constructor(
-    message: string,
-    readonly status: number,
-    readonly code?: string,
-  ) {
-    super(message);
-  }
-}
-
-/** One part of an answer, in order. The answer is whole only if the iteration ends without an error. */
-export type AnswerPart =
-  | { type: 'begun'; model?: string; responseId?: string; history?: string; droppedTokens: number }
-  | { type: 'text'; text: string }
-  | { type: 'reasoning'; text: string }
-  | { type: 'finish'; reason: string }
-  | { type: 'usage'; usage: AnswerUsage };
-
-export interface AnswerUsage {
-  input: number;
-  output: number;
-  /** How many of the input tokens came from the provider's cache. */
-  cached: number;
-  /** How many of the output tokens were reasoning. */
-  reasoning: number;
-  /** US dollars. Absent when the price of the model is not known. */
-  cost?: number;
-  /** The cost is not exact. */
-  estimated?: boolean;
-}
+import { Disconnected, GatewayError } from './gateway-error.ts';
 
 export interface Question {
   model: string;
   text: string;
   /** Without a session, the turn is not stored. */
   session?: string;
-  signal: AbortSignal;
+  /** The `Idempotency-Key`: a question that is sent again with its key is not asked twice. */
+  key: string;
 }
 
 /** One message of a session, as plain text. */
@@ -58,22 +22,6 @@ export interface SessionTail {
   more: boolean;
 }
 
-interface Chunk {
-  error?: { message?: string; code?: string };
-  choices?: {
-    delta?: { content?: string | null; refusal?: string | null; reasoning_content?: string };
-    finish_reason?: string | null;
-  }[];
-  usage?: {
-    prompt_tokens: number;
-    completion_tokens: number;
-    prompt_tokens_details?: { cached_tokens?: number };
-    completion_tokens_details?: { reasoning_tokens?: number };
-    cost?: number;
-    cost_estimated?: boolean;
-  } | null;
-}
-
 interface Item {
   type: string;
   role?: string;
@@ -85,7 +33,9 @@ export class GatewayApi {
   /** `url` has no slash and no `/v1` at its end. */
   constructor(
     readonly url: string,
-    private readonly key: string | undefined,
+    private key: string | undefined,
+    /** The key to try when the gateway refuses this one: the root key may have been rotated. */
+    private readonly newerKey: () => string | undefined = () => undefined,
   ) {}
 
   /** The names of the models that can be called now, in the gateway's order. */
@@ -110,12 +60,16 @@ export class GatewayApi {
     }
   }
 
-  /** Asks the model and streams its answer. Throws a `GatewayError`, also when the answer breaks off. */
-  async *answer({ model, text, session, signal }: Question): AsyncGenerator<AnswerPart> {
-    const response = await this.call('/v1/chat/completions', {
+  /** Asks the model. The reply streams a chat completion and comes with the first part of the answer. */
+  ask({ model, text, session, key }: Question, signal: AbortSignal): Promise<Response> {
+    return this.call('/v1/chat/completions', {
       method: 'POST',
       signal,
-      headers: { 'content-type': 'application/json', ...(session && { 'x-session-id': session }) },
+      headers: {
+        'content-type': 'application/json',
+        'idempotency-key': key,
+        ...(session && { 'x-session-id': session }),
+      },
       body: JSON.stringify({
         model,
         messages: [{ role: 'user', content: text }],
@@ -123,15 +77,12 @@ export class GatewayApi {
         stream_options: { include_usage: true },
       }),
     });
-    const { headers } = response;
-    yield {
-      type: 'begun',
-      model: headers.get('x-clawhold-model-id') ?? undefined,
-      responseId: headers.get('x-clawhold-response-id') ?? undefined,
-      history: headers.get('x-clawhold-history') ?? undefined,
-      droppedTokens: Number(/dropped=(\d+)/.exec(headers.get('x-clawhold-context') ?? '')?.[1] ?? 0),
-    };
-    yield* readAnswer(response);
+  }
+
+  /** Streams a chat completion again, from the event after number `after`. -1 is the whole stream. */
+  resume(responseId: string, after: number, signal: AbortSignal): Promise<Response> {
+    const id = responseId.replace(/^resp_/, 'chatcmpl-');
+    return this.call(`/v1/chat/completions/${id}?stream=true&starting_after=${after}`, { signal });
   }
 
   /** Stops a running turn; the text that arrived is kept. Does not throw when the turn has already ended. */
@@ -144,62 +95,49 @@ export class GatewayApi {
   }
 
   private async call(path: string, init: RequestInit = {}): Promise<Response> {
-    const headers = new Headers(init.headers);
-    if (this.key !== undefined) headers.set('authorization', `Bearer ${this.key}`);
-    let response: Response;
-    try {
-      response = await fetch(this.url + path, { ...init, headers });
-    } catch (error) {
-      if (init.signal?.aborted) throw init.signal.reason;
-      throw new GatewayError(`The gateway at ${this.url} does not answer (${(error as Error).message}).`, 0);
+    let response = await this.send(path, init);
+    const newer = response.status === 401 ? this.newerKey() : undefined;
+    if (newer !== undefined && newer !== this.key) {
+      this.key = newer;
+      response = await this.send(path, init);
     }
     if (response.ok) return response;
-    const body = await response.text();
-    throw errorOf(body, response.status);
+    throw errorOf(await response.text(), response.status);
   }
-}
 
-async function* readAnswer(response: Response): AsyncGenerator<AnswerPart> {
-  const parser = new SseParser();
-  const decoder = new TextDecoder();
-  for await (const bytes of response.body!) {
-    for (const { data } of parser.push(decoder.decode(bytes, { stream: true })).events) {
-      if (data === '[DONE]') return;
-      yield* partsOf(JSON.parse(data) as Chunk);
+  private async send(path: string, init: RequestInit): Promise<Response> {
+    const headers = new Headers(init.headers);
+    if (this.key !== undefined) headers.set('authorization', `Bearer ${this.key}`);
+    try {
+      return await fetch(this.url + path, { ...init, headers });
+    } catch (error) {
+      if (init.signal?.aborted) throw init.signal.reason;
+      const { code, message } = error as NodeJS.ErrnoException;
+      throw new Disconnected(
+        `The gateway at ${this.url} does not answer (${code ?? message}). ${HOW_TO_START}`,
+      );
     }
   }
-  throw new GatewayError('The answer broke off. The part that arrived is kept. Send the message again.', 0);
 }
 
-function* partsOf(chunk: Chunk): Generator<AnswerPart> {
-  if (chunk.error) throw new GatewayError(chunk.error.message ?? 'The answer failed.', 0, chunk.error.code);
-  for (const { delta, finish_reason: reason } of chunk.choices ?? []) {
-    const text = delta?.content || delta?.refusal;
-    if (delta?.reasoning_content) yield { type: 'reasoning', text: delta.reasoning_content };
-    if (text) yield { type: 'text', text };
-    if (reason) yield { type: 'finish', reason };
-  }
-  const { usage } = chunk;
-  if (!usage) return;
-  yield {
-    type: 'usage',
-    usage: {
-      input: usage.prompt_tokens,
-      output: usage.completion_tokens,
-      cached: usage.prompt_tokens_details?.cached_tokens ?? 0,
-      reasoning: usage.completion_tokens_details?.reasoning_tokens ?? 0,
-      cost: usage.cost,
-      estimated: usage.cost_estimated,
-    },
-  };
-}
+const HOW_TO_START = 'Start it: npm start, or clawhold start.';
+/** A proxy answers with these while its server is away. */
+const NO_SERVER = [502, 503, 504];
 
 function errorOf(body: string, status: number): GatewayError {
+  const error = errorIn(body);
+  if (error?.code === 'shutting_down') return new Disconnected('The gateway is stopping.');
+  if (error) return new GatewayError(error.message, status, error.code);
+  const excerpt = `HTTP ${status}: ${body.slice(0, 200)}`;
+  return NO_SERVER.includes(status) ? new Disconnected(excerpt) : new GatewayError(excerpt, status);
+}
+
+function errorIn(body: string): { message: string; code?: string } | undefined {
   try {
-    const { error } = JSON.parse(body) as { error: { message: string; code?: string } };
-    return new GatewayError(error.message, status, error.code);
+    const { error } = JSON.parse(body) as { error?: { message?: string; code?: string } };
+    return error?.message === undefined ? undefined : { message: error.message, code: error.code };
   } catch {
-    return new GatewayError(`HTTP ${status}: ${body.slice(0, 200)}`, status);
+    return undefined;
   }
 }
 

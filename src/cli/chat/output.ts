@@ -20,9 +20,11 @@ export function terminalScreen(env: Env): Screen {
       write(`${words}\n`);
     },
     // Cut to one row, because only the last row can be rewritten.
-    progress: process.stdout.isTTY
-      ? (words) => write(`\r\u001b[K${style.dim(words.slice(0, process.stdout.columns - 1))}`)
-      : undefined,
+    progress:
+      env.TERM !== 'dumb'
+        ? (words) => write(`\r\u001b[K${style.dim(words.slice(0, Math.max(0, process.stdout.columns - 1)))}`)
+        : undefined,
+    interactive: true,
     style,
   };
 }
@@ -32,6 +34,7 @@ export function scriptScreen(env: Env): Screen {
   return {
     answer: (words) => process.stdout.write(words),
     note: (words) => process.stderr.write(`${words.trimEnd()}\n`),
+    interactive: false,
     style: styleFor(process.stderr, env),
   };
 }

@@ -4,9 +4,27 @@ import { Writable } from 'node:stream';
 /** Lines that arrive within this time of each other are one paste. */
 const PASTE_MS = 25;
 
+const LONGEST_LIST = 40;
+
 export interface TerminalOptions {
   prompt: string;
+  /** The lines that a command line can become. */
   complete(line: string): string[];
+}
+
+/**
+ * What Tab does. `extend`: the line becomes the longest text that all `lines` begin with, which is never less
+ * than what was typed. `list`: the line stays, and the possible lines are shown.
+ */
+export type Completion = { kind: 'extend'; lines: string[] } | { kind: 'list'; lines: string[] };
+
+/** In a message, Tab is a character: pasted text has tabs. */
+export function completionOf(line: string, complete: (line: string) => string[]): Completion {
+  if (!line.startsWith('/')) return { kind: 'extend', lines: [`${line}\t`] };
+  const lines = complete(line);
+  const typed = line.toLowerCase();
+  const allBegin = lines.every((other) => other.toLowerCase().startsWith(typed));
+  return { kind: lines.length < 2 || allBegin ? 'extend' : 'list', lines };
 }
 
 /**
@@ -34,7 +52,7 @@ export class Terminal {
       prompt: options.prompt,
       historySize: 500,
       removeHistoryDuplicates: true,
-      completer: (line: string) => [options.complete(line), line],
+      completer: (line: string) => this.complete(line),
     });
     this.lines.on('line', (line) => this.line(line));
     this.lines.on('SIGINT', () => this.interrupt());
@@ -66,6 +84,16 @@ export class Terminal {
     } catch {
       this.end();
     }
+  }
+
+  private complete(line: string): [string[], string] {
+    const { kind, lines } = completionOf(line, this.options.complete);
+    if (kind === 'extend') return [lines, line];
+    const rest = lines.length - LONGEST_LIST;
+    const shown = [...lines.slice(0, LONGEST_LIST), ...(rest > 0 ? [`and ${rest} more`] : [])];
+    this.echo.write(`\n${shown.join('\n')}\n`);
+    this.lines.prompt(true);
+    return [[], line];
   }
 
   private line(line: string): void {

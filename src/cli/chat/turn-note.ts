@@ -1,4 +1,4 @@
-import type { AnswerUsage } from './gateway-api.ts';
+import type { AnswerUsage } from './answer-stream.ts';
 
 /** `1,204 (1,000 cached) in, 88 out · $0.0031` */
 export function usageNote(usage: AnswerUsage | undefined, model: string, dot: string): string {

@@ -57,7 +57,9 @@ function checkAccess(config: Config): Finding[] {
       level: 'ok',
       subject: 'Root key',
       message:
-        config.masterKey === undefined ? 'created at the first start and shown once' : 'from the settings',
+        config.rootKey === undefined
+          ? 'in the file root-key of the data folder, unless you removed it; created at the first start'
+          : 'from the settings',
     },
   ];
   if (keys > 0) findings.push({ level: 'ok', subject: 'Other keys', message: `${keys} from the settings` });

@@ -11,4 +11,8 @@ export class MemoryKeyStore implements KeyStore {
   async setRootKeyHash(hash: string): Promise<void> {
     this.hash = hash;
   }
+
+  async removeRootKeyHash(): Promise<void> {
+    this.hash = undefined;
+  }
 }

@@ -1,6 +1,7 @@
 import type { Clock } from '../../core/clock.ts';
 import type { MemberId } from '../../session/members.ts';
 import beatSql from './sql/beat.sql' with { type: 'text' };
+import deleteKeySql from './sql/delete-key.sql' with { type: 'text' };
 import findKeySql from './sql/find-key.sql' with { type: 'text' };
 import findMemberSql from './sql/find-member.sql' with { type: 'text' };
 import removeMemberSql from './sql/remove-member.sql' with { type: 'text' };
@@ -34,5 +35,9 @@ export class GatewayOperations {
 
   setKey(name: string, hash: string): void {
     this.statements.run(setKeySql, { name, hash });
+  }
+
+  removeKey(name: string): void {
+    this.statements.run(deleteKeySql, { name });
   }
 }

@@ -245,6 +245,10 @@ export class SqliteStore implements TurnLog, LeaseStore, LineStore, ClaimStore, 
     return this.writer.call('setKey', ROOT_KEY, hash);
   }
 
+  removeRootKeyHash(): Promise<void> {
+    return this.writer.call('removeKey', ROOT_KEY);
+  }
+
   /** Leaves one whole file behind: the write-ahead log is moved into it, unless another process uses it. */
   async close(): Promise<void> {
     await this.reader.close();

@@ -29,10 +29,10 @@ describe('restartNeeded', () => {
       port: 1,
       data_dir: '/elsewhere',
       storage: { kind: 'memory' },
-      master_key: '0123456789abcdef',
+      root_key: '0123456789abcdef',
       detect: false,
     });
-    const names = ['host', 'port', 'data_dir', 'storage.kind', 'master_key', 'detect'];
+    const names = ['host', 'port', 'data_dir', 'storage.kind', 'root_key', 'detect'];
     expect(restartNeeded(BEFORE, after)).toEqual(names);
     expect(restartNeeded(after, BEFORE)).toEqual(names);
   });

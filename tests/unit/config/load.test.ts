@@ -66,7 +66,7 @@ describe('without a file', () => {
       shutdown: { drainMs: 30_000 },
     });
     expect(config.file).toBeUndefined();
-    expect(config.masterKey).toBeUndefined();
+    expect(config.rootKey).toBeUndefined();
     expect(config.turns.whenBroken).toBeUndefined();
   });
 
@@ -161,8 +161,8 @@ claws:
   test('the settings that the example comments out are valid', async () => {
     const example = await Bun.file(new URL('../../../clawhold.example.yaml', import.meta.url)).text();
     const uncommented = example.replace(/^( *)# (\w+: \S+)$/gm, '$1$2');
-    const config = await load(uncommented, { ROOT_KEY: '0123456789abcdef' });
-    expect(config.masterKey).toBe('0123456789abcdef');
+    const config = await load(uncommented, { CLAWHOLD_ROOT_KEY: '0123456789abcdef' });
+    expect(config.rootKey).toBe('0123456789abcdef');
     expect(config.turns.whenBroken).toBe('restart');
   });
 });
@@ -175,13 +175,13 @@ describe('variables', () => {
       CLAWHOLD_LIMITS_BODY_BYTES: '2048',
       CLAWHOLD_TURNS_WHEN_BUSY: 'fork',
       CLAWHOLD_DETECT: 'false',
-      CLAWHOLD_MASTER_KEY: '0123456789012345',
+      CLAWHOLD_ROOT_KEY: '0123456789012345',
       CLAWHOLD_HOST: '',
     });
     expect(config).toMatchObject({ port: 2, host: 'a', log: { level: 'debug' }, detect: false });
     expect(config.limits).toMatchObject({ bodyBytes: 2048, sessionQueue: 16 });
     expect(config.turns.whenBusy).toBe('fork');
-    expect(config.masterKey).toBe('0123456789012345');
+    expect(config.rootKey).toBe('0123456789012345');
   });
 
   test('that are unknown are mistakes, unless the file uses them', async () => {
@@ -320,10 +320,10 @@ limits: { background_queue: -1, session_wait_ms: 0 }
       `port: ${SECRET}`,
       `log: { level: "\${KEY}" }`,
       `aliases: { a: ${SECRET} }`,
-      `master_key: *${SECRET}`,
-      `master_key: !${SECRET} x`,
-      `master_key: "\\q${SECRET}"`,
-      `master_key: ${SECRET}: ${SECRET}`,
+      `root_key: *${SECRET}`,
+      `root_key: !${SECRET} x`,
+      `root_key: "\\q${SECRET}"`,
+      `root_key: ${SECRET}: ${SECRET}`,
       SECRET,
     ];
     for (const yaml of misplaced) {
@@ -332,7 +332,7 @@ limits: { background_queue: -1, session_wait_ms: 0 }
         problems: expect.not.stringContaining(SECRET.slice(3, 12)),
       });
     }
-    const env = { CLAWHOLD_PORT: SECRET, CLAWHOLD_MASTER_KEY: 'sk-very-secret', CLAWHOLD_LOG_LEVEL: SECRET };
+    const env = { CLAWHOLD_PORT: SECRET, CLAWHOLD_ROOT_KEY: 'sk-very-secret', CLAWHOLD_LOG_LEVEL: SECRET };
     expect((await problems(undefined, env)).join('\n')).not.toContain('very-secret');
   });
 });

@@ -1,0 +1,3 @@
+-- Forgets one of the gateway's own keys.
+-- :name
+DELETE FROM gateway_keys WHERE name = :name;
