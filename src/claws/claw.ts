@@ -55,6 +55,11 @@ export interface Claw {
    */
   prefills(prompt: Prompt): boolean;
   call(prompt: Prompt, signal: AbortSignal, heard?: () => void): AsyncIterable<readonly Delta[]>;
+  /**
+   * Whether the service can be reached at this moment; asked while a call is silent. Rejects with
+   * `provider_unreachable` or `provider_timeout` where it cannot. Absent where there is no network between.
+   */
+  probe?(signal: AbortSignal): Promise<void>;
 }
 
 /** How an OpenAI-compatible provider differs from OpenAI. Each field is a fact about the provider's API. */

@@ -2,7 +2,7 @@ import type { ClawDirectory } from '../claws/claw-directory.ts';
 import type { Config } from '../config/config.ts';
 import { systemClock } from '../core/clock.ts';
 import type { Emit } from '../core/events.ts';
-import { retryNow, timeLimits } from '../routing/attempts.ts';
+import { type Probe, retryNow, timeLimits } from '../routing/attempts.ts';
 import { chain } from '../routing/call-chain.ts';
 import { Heads } from '../session/heads.ts';
 import { Leases } from '../session/leases.ts';
@@ -46,7 +46,8 @@ export function openTurnPath(
   const leases = new Leases({ store: stores.leases, holder: members.self, ...leaseLimits(config) });
   const heads = new Heads({ log, leaseStore: stores.leases, blobs, leases });
   const takeOver = () => recover({ path, members, leases: stores.leases });
-  const interceptors = [retryNow(emit), timeLimits(() => config.timeouts)];
+  const probe: Probe = async (candidate, signal) => directory.claw(candidate).probe?.(signal);
+  const interceptors = [retryNow(emit), timeLimits(() => config.timeouts, probe)];
   const path: TurnPath = {
     directory,
     capabilities: (candidate) => directory.claw(candidate).capabilities,

@@ -284,6 +284,13 @@ const timeouts = section({
     description: 'The time between two signs of life of an answer that has begun.',
   }),
   total_ms: wholeNumber(1, DAY_MS).default(1_800_000).meta({ description: 'The time for the whole answer.' }),
+  probe_ms: wholeNumber(1, DAY_MS)
+    .default(15_000)
+    .meta({
+      description:
+        'After a silence of this length, it is tried to connect to the provider, and again after each further one. ' +
+        'When two such attempts in a row fail, the call has failed: its connection is dead.',
+    }),
 });
 
 const answers = section({

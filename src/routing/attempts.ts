@@ -41,12 +41,23 @@ export interface Timeouts {
   /** From the first delta on: between two signs of life. */
   readonly idleMs: number;
   readonly totalMs: number;
+  /** After a silence of this length, and again after each further one, the provider is probed. */
+  readonly probeMs: number;
 }
 
-/** Bounds each call in time. `timeouts` is called for each call, so that a new configuration takes effect at once. */
-export function timeLimits(timeouts: () => Timeouts): Interceptor {
+/** Rejects with a `Fault` where the provider of a candidate cannot be reached at this moment. */
+export type Probe = (candidate: Candidate, signal: AbortSignal) => Promise<void>;
+
+/**
+ * Bounds each call in time. `timeouts` is called for each call, so that a new configuration takes effect at once.
+ * A silent call may be a model that works or a connection that is dead without a sign (the machine or the network
+ * behind it is gone), so its provider is probed.
+ */
+export function timeLimits(timeouts: () => Timeouts, probe: Probe = async () => {}): Interceptor {
   return (next) => async (call) => {
-    const deadline = new Deadline(limitsOf(call, timeouts()), call.signal);
+    const deadline = new Deadline(limitsOf(call, timeouts()), call.signal, (signal) =>
+      probe(call.candidate, signal),
+    );
     const heard = () => {
       deadline.heard();
       call.heard();
@@ -102,6 +113,9 @@ function watched(rest: AsyncIterator<readonly Delta[]>, deadline: Deadline): Asy
   };
 }
 
+/** A single failed probe may be an overloaded network. */
+const FAILED_PROBES = 2;
+
 /**
  * Bounds one call in time: until its first delta, between signs of life, and in all. When a limit passes,
  * the signal aborts with `provider_timeout`. A call has one timer, not one for each delta.
@@ -112,13 +126,17 @@ export class Deadline {
   private heardAt: number;
   private hasBegun = false;
   private timer: ReturnType<typeof setTimeout> | undefined;
+  private probedAt: number;
+  private failedProbes = 0;
 
   constructor(
     private readonly limits: Timeouts,
     private readonly outer: AbortSignal,
+    private readonly probe: (signal: AbortSignal) => Promise<void> = async () => {},
   ) {
     this.startedAt = performance.now();
     this.heardAt = this.startedAt;
+    this.probedAt = this.startedAt;
     if (outer.aborted) this.controller.abort(outer.reason);
     outer.addEventListener('abort', this.stop);
     this.arm();
@@ -149,13 +167,34 @@ export class Deadline {
   private readonly stop = (): void => this.controller.abort(this.outer.reason);
 
   private readonly check = (): void => {
+    const now = performance.now();
     const { at, message } = this.next();
-    if (performance.now() >= at) this.controller.abort(new Fault('provider_timeout', message));
-    else this.arm();
+    if (now >= at) {
+      this.controller.abort(new Fault('provider_timeout', message));
+      return;
+    }
+    if (now >= this.probeAt) void this.probeNow(now);
+    this.arm();
   };
 
+  private get probeAt(): number {
+    return Math.max(this.heardAt, this.probedAt) + this.limits.probeMs;
+  }
+
+  private async probeNow(now: number): Promise<void> {
+    if (this.heardAt > this.probedAt) this.failedProbes = 0;
+    this.probedAt = now;
+    try {
+      await this.probe(this.signal);
+      this.failedProbes = 0;
+    } catch (failure) {
+      if (this.heardAt > now) return;
+      if (++this.failedProbes >= FAILED_PROBES) this.controller.abort(failure);
+    }
+  }
+
   private arm(): void {
-    const wait = this.next().at - performance.now();
+    const wait = Math.min(this.next().at, this.probeAt) - performance.now();
     // The first token may come at any moment. From then on the idle limit applies, which may be shorter.
     this.timer = setTimeout(this.check, Math.max(1, Math.min(wait, this.limits.idleMs)));
   }

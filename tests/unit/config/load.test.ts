@@ -59,6 +59,7 @@ describe('without a file', () => {
         signOfLifeMs: 25_000,
         idleMs: 60_000,
         totalMs: 1_800_000,
+        probeMs: 15_000,
       },
       context: { overflow: 'truncate' },
       detect: true,

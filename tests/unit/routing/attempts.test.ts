@@ -1,12 +1,12 @@
-import { expect, test } from 'bun:test';
+import { describe, expect, test } from 'bun:test';
 import { Fault } from '../../../src/core/errors.ts';
 import { Deadline, type Timeouts } from '../../../src/routing/attempts.ts';
 
 const HOUR = 3_600_000;
 
 /** The reason for which a deadline stops a call. */
-function stopped(limits: Timeouts, isHeard: boolean): Promise<Fault> {
-  const deadline = new Deadline(limits, new AbortController().signal);
+function stopped(limits: Omit<Timeouts, 'probeMs'>, isHeard: boolean): Promise<Fault> {
+  const deadline = new Deadline({ ...limits, probeMs: HOUR }, new AbortController().signal);
   if (isHeard) deadline.begin();
   return new Promise((resolve) => {
     deadline.signal.addEventListener('abort', () => resolve(deadline.signal.reason as Fault));
@@ -46,3 +46,40 @@ test.each([
     expect([reason.code, reason.message]).toEqual(['provider_timeout', expect.stringMatching(words)]);
   },
 );
+
+describe('a silent call', () => {
+  const limits = { firstTokenMs: HOUR, signOfLifeMs: HOUR, idleMs: HOUR, totalMs: HOUR, probeMs: 20 };
+  const unreachable = new Fault('provider_unreachable', 'Nothing there.');
+
+  /** The state of a call after `ms`, whose probes give these results in turn, and the number of probes. */
+  async function after(ms: number, results: boolean[], hear: (deadline: Deadline) => void = () => {}) {
+    let probes = 0;
+    const probe = async () => {
+      if (results[probes++] === false) throw unreachable;
+    };
+    const deadline = new Deadline(limits, new AbortController().signal, probe);
+    for (const end = Date.now() + ms; Date.now() < end; ) {
+      hear(deadline);
+      await Bun.sleep(5);
+    }
+    deadline.clear();
+    return { reason: deadline.signal.reason as unknown, probes };
+  }
+
+  test('ends when its provider cannot be reached twice in a row', async () => {
+    expect((await after(150, [false, false])).reason).toBe(unreachable);
+  });
+
+  test('goes on while its provider can be reached, also after one failed probe', async () => {
+    const { reason, probes } = await after(150, [false, true, false]);
+    expect(reason).toBeUndefined();
+    expect(probes).toBeGreaterThan(3);
+  });
+
+  test('is not probed while its provider shows signs of life', async () => {
+    expect(await after(150, [false, false], (deadline) => deadline.heard())).toEqual({
+      reason: undefined,
+      probes: 0,
+    });
+  });
+});

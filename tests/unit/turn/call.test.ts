@@ -96,6 +96,7 @@ function scene({
   const limits = {
     firstTokenMs: 10_000,
     signOfLifeMs: 10_000,
+    probeMs: 10_000,
     idleMs: 10_000,
     totalMs: 10_000,
     ...timeouts,
