@@ -9,7 +9,8 @@ import { recall } from '../claws/local/recall.ts';
 import { detectLocalServers, localCandidates } from '../claws/local-servers.ts';
 import { openaiChat } from '../claws/openai-chat/protocol.ts';
 import { openaiResponses } from '../claws/openai-responses/protocol.ts';
-import { redactionOf, withoutSecrets } from '../claws/redaction.ts';
+import { redactionOf } from '../claws/redaction.ts';
+import { withToldFailures } from '../claws/told-failures.ts';
 import type { Config } from '../config/config.ts';
 
 const PROTOCOLS: Record<Exclude<ProtocolName, 'local'>, WireProtocol> = {
@@ -44,7 +45,7 @@ export async function openClaws(initial: Config, env: Environment): Promise<Open
     catalogue,
     settings: modelSettings(config),
     makeClaw: (provider: Provider, protocol) =>
-      withoutSecrets(
+      withToldFailures(
         httpClaw({
           provider,
           protocol: PROTOCOLS[protocol as keyof typeof PROTOCOLS],

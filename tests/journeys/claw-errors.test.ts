@@ -71,6 +71,63 @@ interface Refusal {
   requests?: number;
 }
 
+/** What each provider calls a failure; its own code, or type and code. */
+const REPORTED: Record<string, Record<(typeof PROVIDERS)[number], object>> = {
+  'status-500': {
+    openai: { type: 'server_error' },
+    anthropic: { type: 'api_error' },
+    gemini: { type: 'INTERNAL' },
+  },
+  'status-429+retry-7': {
+    openai: { code: 'rate_limit_exceeded', type: 'requests' },
+    anthropic: { type: 'rate_limit_error' },
+    gemini: { type: 'RESOURCE_EXHAUSTED' },
+  },
+  context: {
+    openai: { code: 'context_length_exceeded', type: 'invalid_request_error', param: 'input' },
+    anthropic: { type: 'invalid_request_error' },
+    gemini: { type: 'INVALID_ARGUMENT' },
+  },
+  quota: {
+    openai: { code: 'insufficient_quota', type: 'insufficient_quota' },
+    anthropic: { type: 'invalid_request_error' },
+    gemini: { type: 'RESOURCE_EXHAUSTED' },
+  },
+  auth: {
+    openai: { code: 'invalid_api_key', type: 'invalid_request_error' },
+    anthropic: { type: 'authentication_error' },
+    gemini: { code: 'API_KEY_INVALID', type: 'INVALID_ARGUMENT' },
+  },
+  'status-404': {
+    openai: { code: 'model_not_found', type: 'invalid_request_error' },
+    anthropic: { type: 'not_found_error', param: 'model' },
+    gemini: { type: 'NOT_FOUND' },
+  },
+  'error-3': {
+    openai: { type: 'server_error' },
+    anthropic: { type: 'overloaded_error' },
+    gemini: { type: 'UNAVAILABLE' },
+  },
+};
+
+/**
+ * The provider's own words in an error; none where the failure is that it said nothing. OpenAI is called in the
+ * caller's vocabulary, in which the input of a chat has another name.
+ */
+function reported(fault: string, provider: (typeof PROVIDERS)[number], dialect: Dialect): object {
+  const words = REPORTED[fault]?.[provider];
+  const isRenamed = dialect === 'chat' && words !== undefined && asJson(words).param === 'input';
+  return words ? { provider_error: isRenamed ? { ...words, param: 'messages' } : words } : {};
+}
+
+/** The provider's field, as each dialect calls it. */
+const PARAMS: Record<string, Record<Dialect, string>> = {
+  'openai context': { chat: 'messages', responses: 'input' },
+  'anthropic status-404': { chat: 'model', responses: 'model' },
+};
+const paramOf = (provider: string, fault: string, dialect: Dialect) =>
+  PARAMS[`${provider} ${fault}`]?.[dialect] ?? null;
+
 /** Failures before the first delta. */
 const BEFORE: Refusal[] = [
   { fault: 'status-500', status: 502, code: 'provider_error', type: 'api_error', requests: 2 },
@@ -115,7 +172,11 @@ describe.each(BEFORE)('$fault', ({ fault, status, code, type, headers = {}, requ
         const { error } = await json(response);
         expect(response.status).toBe(status);
         expect(response.headers.get('content-type')).toStartWith('application/json');
-        expect(error).toEqual({ message: expect.any(String), type, param: null, code });
+        const param = paramOf(provider, fault, dialect);
+        expect(error).toEqual({
+          ...{ message: expect.any(String), type, param, code },
+          ...reported(fault, provider, dialect),
+        });
         for (const [header, value] of Object.entries(headers))
           expect(response.headers.get(header)).toBe(value);
         expect(requests()).toBe(tries);
@@ -159,7 +220,10 @@ describe.each(AFTER)('$fault in a stream, again and again', ({ fault, code, type
     expect(events.map(({ data }) => asText(asJson(asList(data.choices)[0]?.delta).content)).join('')).toBe(
       PARTIAL_TEXT,
     );
-    expect(events.at(-1)?.data.error).toEqual({ message: expect.any(String), type, param: null, code });
+    expect(events.at(-1)?.data.error).toEqual({
+      ...{ message: expect.any(String), type, param: null, code },
+      ...reported(fault, provider, 'chat'),
+    });
     expect(events.some(({ data }) => asList(data.choices)[0]?.finish_reason === 'stop')).toBe(false);
     await expectStored(response, code);
   });
@@ -172,7 +236,10 @@ describe.each(AFTER)('$fault in a stream, again and again', ({ fault, code, type
     expect(last?.event).toBe('response.failed');
     expect(ended.status).toBe('failed');
     expect(ended.completed_at).toBeNull();
-    expect(asJson(ended.error)).toEqual({ code, message: expect.any(String) });
+    const error = { code, message: expect.any(String), ...reported(fault, provider, 'responses') };
+    expect(asJson(ended.error)).toEqual(error);
+    const id = response.headers.get('x-clawhold-response-id');
+    expect((await json(journey.gateway.fetch(`/v1/responses/${id}`))).error).toEqual(error);
     expect(asList(ended.output)).toMatchObject([{ type: 'message', status: 'incomplete' }]);
     expect(responseText(ended)).toBe(PARTIAL_TEXT);
     await expectStored(response, code);

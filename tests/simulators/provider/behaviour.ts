@@ -13,6 +13,8 @@ export type Plan = {
   logprobs: boolean;
   /** Refuses a request that ends with an assistant message. */
   noPrefill: boolean;
+  /** Refuses a request with `temperature`. */
+  rigid: boolean;
   /** Asked to continue, it repeats the answer from its beginning. */
   again: boolean;
   /** Asked to continue, it repeats this many words first. */
@@ -77,6 +79,7 @@ function read(model: string): Plan {
     json: false,
     logprobs: false,
     noPrefill: NO_PREFILL.test(model),
+    rigid: false,
     again: false,
     overlap: 0,
     pace: undefined,
@@ -125,6 +128,7 @@ function readFlag(plan: Plan, word: string): void {
   else if (word === 'json') plan.json = true;
   else if (word === 'logprobs') plan.logprobs = true;
   else if (word === 'no-prefill') plan.noPrefill = true;
+  else if (word === 'rigid') plan.rigid = true;
   else if (word === 'again') plan.again = true;
 }
 

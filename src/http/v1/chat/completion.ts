@@ -1,5 +1,5 @@
 import type { Delta, Finish } from '../../../core/delta.ts';
-import { type ErrorCode, Fault } from '../../../core/errors.ts';
+import type { Fault, TurnError } from '../../../core/errors.ts';
 import { completionId } from '../../../core/ids.ts';
 import type { Item } from '../../../core/items.ts';
 import { isHalfCall, isServerRun } from '../../../core/tool-calls.ts';
@@ -231,7 +231,7 @@ export class ChatStream implements StreamWriter {
   }
 
   end(turn: AnsweredTurn): string {
-    if (turn.error) return this.error(turn.error.code, turn.error.message);
+    if (turn.error) return this.error(turn.error);
     const reasons = turn.finish.length > 0 ? turn.finish : [undefined];
     let text = '';
     const passed = passedOn(turn, 'openai-chat');
@@ -251,9 +251,9 @@ export class ChatStream implements StreamWriter {
     return `data: ${JSON.stringify({ error: errorObject(fault) })}\n\n`;
   }
 
-  private error(code: ErrorCode, message: string): string {
+  private error(failure: TurnError): string {
     const { id } = this.asked;
-    const error = errorObject(new Fault(code, message));
+    const error = errorObject(failure);
     const choices = [{ index: 0, delta: {}, finish_reason: 'error' }];
     return this.event(
       JSON.stringify({ id: completionId(id), object: 'chat.completion.chunk', error, choices }),
