@@ -44,6 +44,9 @@ function ask(dialect: Dialect, model: string, stream: boolean, session = name): 
   return journey.gateway.post(path, { model, stream, ...input }, { 'x-session-id': session });
 }
 
+/** What the simulator's model says when it refuses. */
+const REFUSAL = "I'm sorry, but I can't help with that.";
+
 const requests = () => journey.provider.requests.length;
 const log = () => sessionLog(journey.gateway, name);
 
@@ -364,13 +367,69 @@ describe('an answer that refuses or stops early', () => {
     await expectToGoOn(['one', 'one']);
   });
 
-  test.each(['anthropic', 'gemini'])('%s refuses: its content filter ended the answer', async (provider) => {
+  test.each(['anthropic', 'gemini'])('%s refuses: its explanation is a refusal', async (provider) => {
     const chat = asList((await json(ask('chat', `${provider}/refuse`, false))).choices)[0];
-    expect(chat?.finish_reason).toBe('content_filter');
+    expect(chat).toMatchObject({
+      finish_reason: 'content_filter',
+      message: { content: null, refusal: REFUSAL },
+    });
     expect(await response(`${provider}/refuse`)).toMatchObject({
       status: 'incomplete',
       incomplete_details: { reason: 'content_filter' },
+      output: [{ type: 'message', content: [{ type: 'refusal', refusal: REFUSAL }] }],
     });
+    await expectToGoOn(['one', 'one']);
+  });
+
+  test.each(PROVIDERS)('%s refuses in a stream, in the same words', async (provider) => {
+    const chat = serverEvents(await (await ask('chat', `${provider}/refuse`, true)).text()).events;
+    const choices = chat.map(({ data }) => asList(data.choices)[0]);
+    expect(choices.map((choice) => asText(asJson(choice?.delta).refusal)).join('')).toBe(REFUSAL);
+    expect(choices.map((choice) => asText(asJson(choice?.delta).content)).join('')).toBe('');
+    const asked = await ask('responses', `${provider}/refuse`, true);
+    const { events } = serverEvents(await asked.text());
+    const of = (type: string) => events.filter(({ event }) => event === type).map(({ data }) => data);
+    expect(of('response.content_part.added').map(({ part }) => part)).toEqual([
+      { type: 'refusal', refusal: '' },
+    ]);
+    expect(
+      of('response.refusal.delta')
+        .map(({ delta }) => delta)
+        .join(''),
+    ).toBe(REFUSAL);
+    expect(of('response.refusal.done')).toMatchObject([{ refusal: REFUSAL }]);
+    const id = asked.headers.get('x-clawhold-response-id');
+    const stored = asJson(await json(journey.gateway.fetch(`/v1/responses/${id}`)));
+    expect(asList(asList(stored.output)[0]?.content)).toEqual([{ type: 'refusal', refusal: REFUSAL }]);
+  });
+
+  // The next provider reads the refusal in its own form.
+  test.each([
+    ['openai', 'chat', { role: 'assistant', content: null, refusal: REFUSAL }],
+    ['groq', 'chat', { role: 'assistant', content: REFUSAL }],
+    ['openai', 'responses', { role: 'assistant', content: [{ type: 'refusal', refusal: REFUSAL }] }],
+    ['anthropic', 'chat', { role: 'assistant', content: [{ type: 'text', text: REFUSAL }] }],
+    ['gemini', 'responses', { role: 'model', parts: [{ text: REFUSAL }] }],
+  ] as const)('%s reads on %s that another provider refused', async (provider, dialect, expected) => {
+    for (const refusing of ['anthropic', 'gemini'] as const) {
+      const session = `${name}-${refusing}`;
+      await ask(dialect, `${refusing}/refuse`, false, session);
+      await ask(dialect, `${provider}/echo`, false, session);
+      const body = asJson(journey.provider.requests.at(-1)!.body);
+      expect(asList(body.messages ?? body.input ?? body.contents)[1]).toMatchObject(expected);
+    }
+  });
+
+  test('a client sends a refusal back as it got it', async () => {
+    const asked = { role: 'user', content: 'one' };
+    const refused = { role: 'assistant', content: null, refusal: REFUSAL };
+    for (const provider of PROVIDERS) {
+      const messages = [asked, refused, asked];
+      const model = `${provider}/echo`;
+      const reply = await journey.gateway.post('/v1/chat/completions', { model, messages });
+      expect(reply.status).toBe(200);
+      expect(JSON.stringify(journey.provider.requests.at(-1)!.body)).toContain(REFUSAL);
+    }
   });
 
   test.each(['openai', 'anthropic'])(

@@ -121,10 +121,13 @@ function writeMessage(draft: Draft, entry: PromptItem): void {
   const native = nativeFor(draft, entry);
   if (native !== undefined && message.role === 'assistant') {
     append(draft, 'model', partsOf(messageText(message), native, {}));
+    append(draft, 'model', contentParts(draft, message.content.filter(isRefusal)));
     return;
   }
   append(draft, message.role === 'assistant' ? 'model' : 'user', contentParts(draft, message.content));
 }
+
+const isRefusal = ({ type }: Part): boolean => type === 'refusal';
 
 /** Gemini takes instructions only before the conversation, as text. Later ones become marked user text. */
 function writeInstructions(draft: Draft, message: Message): void {

@@ -5,7 +5,7 @@ import { addSegment, nativeOf } from './native.ts';
 import { addPartial, addWhole, emptyArguments, type StreamedArguments } from './streamed-arguments.ts';
 import { isObject, malformed, PART_ITEM, type WireCall, type WirePart } from './wire.ts';
 
-interface Reading {
+export interface Reading {
   answer: Answer;
   candidate: Candidate;
   out: Delta[];
@@ -81,6 +81,13 @@ function readText(reading: Reading, part: WirePart, text: string): void {
     out.push({ type: 'text-delta', index, part: 0, text, logprobs: candidate.logprobs });
     candidate.logprobs = undefined;
   }
+}
+
+/** Adds a refusal as the last part of the open message, or as a message of its own. */
+export function readRefusal(reading: Reading, refusal: string): void {
+  const { index, segments } = openText(reading, false);
+  const part = segments.some(({ length }) => length > 0) ? 1 : 0;
+  reading.out.push({ type: 'refusal-delta', index, part, text: refusal });
 }
 
 function openText(reading: Reading, thought: boolean): OpenText {

@@ -262,7 +262,8 @@ function readPart(state: AnswerState, choice: ChoiceState, part: unknown): void 
   else if (isObject(part) && kind === 'text') {
     const text = textOf(part.text);
     if (text !== undefined) addText(state, choice, text);
-  } else keepInMessage(choice, 'content', [part]);
+  } else if (isObject(part) && kind === 'refusal') readRefusal(state, choice, part.refusal);
+  else keepInMessage(choice, 'content', [part]);
 }
 
 function addText(state: AnswerState, choice: ChoiceState, text: string, logprobs?: unknown[]): void {

@@ -113,6 +113,8 @@ function chunk(scene: Scene, parts: Json[], ending?: Answer): Json {
   if (ending) candidate.finishReason = FINISH[ending.finish];
   candidate.index = 0;
   if (ending?.finish === 'refusal') {
+    // https://ai.google.dev/api/generate-content#candidate: `finishMessage` details the finish reason.
+    candidate.finishMessage = ending.text.join('');
     candidate.safetyRatings = [
       { category: 'HARM_CATEGORY_DANGEROUS_CONTENT', probability: 'HIGH', blocked: true },
     ];

@@ -673,3 +673,8 @@ describe('malformed answers', () => {
 test.each(['constructor', 'toString', 'surprise'])('the unknown finish reason %s is passed on', (raw) => {
   expect(finishOf(raw, false)).toEqual({ unified: 'unknown', raw });
 });
+
+test('a refusal in a list of parts is a refusal', () => {
+  const content = [{ type: 'refusal', refusal: 'No.' }];
+  expect(whole({ role: 'assistant', content }).items[0]!.item).toMatchObject({ content });
+});
