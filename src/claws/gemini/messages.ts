@@ -1,12 +1,12 @@
 import { argumentsOf } from '../../core/call-arguments.ts';
 import { Fault } from '../../core/errors.ts';
+import { generatedImageUrl } from '../../core/generated-images.ts';
 import {
   type FunctionCall,
   type FunctionCallOutput,
   type InputAudio,
   type InputFile,
   type InputImage,
-  type Item,
   type Message,
   messageText,
   type OtherItem,
@@ -105,7 +105,8 @@ function beginWithUser({ contents }: Draft): void {
 
 type Write = (draft: Draft, entry: PromptItem) => void;
 
-const WRITERS: ReadonlyMap<string, Write> = new Map<Item['type'], Write>([
+const WRITERS: ReadonlyMap<string, Write> = new Map<string, Write>([
+  ['image_generation_call', writeImage],
   ['message', writeMessage],
   ['reasoning', writeReasoning],
   ['function_call', writeCall],
@@ -174,6 +175,19 @@ function writeCall(draft: Draft, entry: PromptItem): void {
     at: content.parts.length,
     givenId: id !== undefined,
   });
+}
+
+/**
+ * An image that a model generated. Image models since the third generation refuse one of theirs without its
+ * signature (https://ai.google.dev/gemini-api/docs/thought-signatures, "Images").
+ */
+function writeImage(draft: Draft, entry: PromptItem): void {
+  const url = generatedImageUrl(entry.item);
+  if (url === undefined) return;
+  const native = nativeFor(draft, entry);
+  const isForeign = entry.origin !== draft.provider && draft.generation >= 3;
+  const marks = isForeign ? { thoughtSignature: FOREIGN_SIGNATURE } : isObject(native) ? native : {};
+  append(draft, 'model', [{ ...urlPart(url, undefined), ...marks }]);
 }
 
 /**

@@ -1,5 +1,7 @@
 import type { Delta } from '../../core/delta.ts';
-import type { Item, OtherType } from '../../core/items.ts';
+import { generatedImage } from '../../core/generated-images.ts';
+import type { Item, OtherItem, OtherType } from '../../core/items.ts';
+import { imageDeltas } from '../image-deltas.ts';
 import type { Answer, Candidate, OpenCall, OpenText } from './answer.ts';
 import { addSegment, nativeOf } from './native.ts';
 import { addPartial, addWhole, emptyArguments, type StreamedArguments } from './streamed-arguments.ts';
@@ -52,6 +54,7 @@ function endItem(index: number, native: unknown): Delta {
 }
 
 const TEXT_FIELDS = new Set(['text', 'thought']);
+const IMAGE_PART_FIELDS = new Set(['inlineData']);
 const CALL_PART_FIELDS = new Set(['functionCall']);
 const CALL_FIELDS = new Set(['name', 'id', 'args', 'partialArgs', 'willContinue']);
 
@@ -155,12 +158,37 @@ function endCall(candidate: Candidate, call: OpenCall, out: Delta[]): void {
   out.push(endItem(call.index, Object.keys(call.marks).length > 0 ? call.marks : undefined));
 }
 
-/** Images, code and its results, calls of hosted tools: each part becomes an item. */
+/**
+ * The image of a part. An image inside the model's thoughts is no part of the answer. Undefined for other parts.
+ */
+function imageIn({ inlineData, thought }: WirePart): OtherItem | undefined {
+  if (!isObject(inlineData) || thought === true) return undefined;
+  const { mimeType, data } = inlineData;
+  if (typeof mimeType !== 'string' || typeof data !== 'string' || !mimeType.startsWith(IMAGE))
+    return undefined;
+  return generatedImage(mimeType.slice(IMAGE.length), data);
+}
+
+const IMAGE = 'image/';
+
+function readImage({ answer, candidate, out }: Reading, image: OtherItem, part: WirePart): void {
+  endOpenPart(candidate, out);
+  candidate.items++;
+  const native = marksOf(part, IMAGE_PART_FIELDS);
+  out.push(...imageDeltas(answer.nextIndex++, image, { choice: candidate.choice, native }));
+}
+
+/** Sounds, code and its results, calls of hosted tools: each part becomes an item. */
 function readOther(reading: Reading, part: WirePart): void {
   const { thoughtSignature, ...content } = part;
   const kind = Object.keys(content).find((key) => !MARKS.has(key));
   if (kind === undefined) {
     readText(reading, { ...part, text: '' }, '');
+    return;
+  }
+  const image = imageIn(part);
+  if (image) {
+    readImage(reading, image, part);
     return;
   }
   endOpenPart(reading.candidate, reading.out);

@@ -28,6 +28,10 @@ export type Answer = {
   finish: 'stop' | 'tools' | 'length' | 'refusal' | 'filter';
 };
 
+/** What every image model here draws: a PNG of one pixel, as base64. */
+export const PIXEL =
+  'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==';
+
 const REASONING = words('Let me think about what was asked before I answer.');
 const REFUSAL = words("I'm sorry, but I can't help with that.");
 

@@ -13,6 +13,8 @@ export type Plan = {
   logprobs: boolean;
   /** Refuses a request that ends with an assistant message. */
   noPrefill: boolean;
+  /** The answer has an image after its text (at OpenAI's Responses API before it; not at Anthropic). */
+  image: boolean;
   /** Refuses a request with `temperature`. */
   rigid: boolean;
   /** Asked to continue, it repeats the answer from its beginning. */
@@ -79,6 +81,7 @@ function read(model: string): Plan {
     json: false,
     logprobs: false,
     noPrefill: NO_PREFILL.test(model),
+    image: false,
     rigid: false,
     again: false,
     overlap: 0,
@@ -94,7 +97,7 @@ function read(model: string): Plan {
   plan.constant =
     plan.voice === 'say' &&
     plan.calls === 'none' &&
-    !(plan.think || plan.refuse || plan.filter || plan.json || plan.logprobs);
+    !(plan.think || plan.refuse || plan.filter || plan.json || plan.logprobs || plan.image);
   return plan;
 }
 
@@ -128,6 +131,7 @@ function readFlag(plan: Plan, word: string): void {
   else if (word === 'json') plan.json = true;
   else if (word === 'logprobs') plan.logprobs = true;
   else if (word === 'no-prefill') plan.noPrefill = true;
+  else if (word === 'image') plan.image = true;
   else if (word === 'rigid') plan.rigid = true;
   else if (word === 'again') plan.again = true;
 }

@@ -422,3 +422,28 @@ describe('gemini answer: refusals', () => {
     ]);
   });
 });
+
+describe('gemini answer: images', () => {
+  const inlineData = { mimeType: 'image/jpeg', data: 'AAAA' };
+  const image = { type: 'image_generation_call', status: 'completed', output_format: 'jpeg', result: 'AAAA' };
+
+  test('are image calls between the texts, with their signature', () => {
+    const { items } = read(
+      chunk([{ text: 'Here: ' }]),
+      chunk([{ inlineData, thoughtSignature: 'sig' }]),
+      chunk([{ text: 'Done.' }], STOP),
+    );
+    expect(items).toMatchObject([
+      { item: { content: [{ text: 'Here: ' }] } },
+      { item: image, native: { thoughtSignature: 'sig' }, done: true },
+      { item: { content: [{ text: 'Done.' }] } },
+    ]);
+  });
+
+  test.each([
+    ['a sound', { inlineData: { mimeType: 'audio/wav', data: 'AAAA' } }],
+    ['an image inside thoughts', { inlineData, thought: true }],
+  ])('are not %s', (_, part) => {
+    expect(read(chunk([part], STOP)).items[0]!.item.type as string).toBe('gemini:inlineData');
+  });
+});
