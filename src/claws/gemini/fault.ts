@@ -41,6 +41,9 @@ export function streamFault(error: WireError, started: boolean): Fault {
   });
 }
 
+/** "* GenerateContentRequest.contents: contents is not specified": such an error has no details. */
+const FIELD = /GenerateContentRequest\.([\w.[\]]+): /;
+
 /** The reason of `google.rpc.ErrorInfo`, the status name, and the first field of `google.rpc.BadRequest`. */
 function wordsOf(error: WireError): ProviderError | undefined {
   const violations = detailsOf(error, 'BadRequest')[0]?.fieldViolations;
@@ -48,7 +51,7 @@ function wordsOf(error: WireError): ProviderError | undefined {
   return reportedOf({
     code: detailsOf(error, 'ErrorInfo')[0]?.reason,
     type: error.status,
-    param: isObject(violation) ? violation.field : undefined,
+    param: isObject(violation) ? violation.field : FIELD.exec(messageOf(error))?.[1],
   });
 }
 

@@ -70,7 +70,7 @@ function refuseBlocked(chunk: Record<string, unknown>): void {
   const feedback = chunk.promptFeedback;
   if (!isObject(feedback) || typeof feedback.blockReason !== 'string') return;
   const why = typeof feedback.blockReasonMessage === 'string' ? `: ${feedback.blockReasonMessage}` : '';
-  throw new Fault('content_filtered', `Gemini blocked the prompt (${feedback.blockReason})${why}.`, {
+  throw new Fault('content_filtered', `Gemini blocked the prompt (${feedback.blockReason})${why}`, {
     raw: chunk,
     reported: reportedOf({ code: feedback.blockReason, type: undefined, param: undefined }),
   });
