@@ -38,7 +38,8 @@ const REFUSAL = words("I'm sorry, but I can't help with that.");
 export function compose(plan: Plan, request: RequestContent): Answer {
   const answer = composeWhole(plan, request);
   const { ending } = request;
-  if (!ending) return answer;
+  // The explanation of a refusal is whole.
+  if (!ending || answer.finish === 'refusal') return answer;
   const text = deltasFrom(answer.text, startOf(plan, answer.text.join(''), ending));
   // A model that continues its own last message cannot think before it.
   return { ...answer, text, reasoning: ending.requested ? answer.reasoning : [] };
