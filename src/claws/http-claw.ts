@@ -6,6 +6,7 @@ import { AnswerBody, formatOf, isKeepAlive, readBeginning, wholeText } from './a
 import type { Claw, Prompt, Provider, SseEvent, StreamReader, WireProtocol, WireRequest } from './claw.ts';
 import { beginningOf, instructed, prefilled } from './continuation.ts';
 import { type SseLimits, SseParser } from './sse-parser.ts';
+import { toldFailure } from './told-failures.ts';
 import { lackedTools, toolTable } from './tools/table.ts';
 import { type ProviderApi, type Translated, translateTools } from './tools/translate.ts';
 import { WholePairs } from './whole-pairs.ts';
@@ -83,7 +84,8 @@ export function httpClaw(parts: HttpClawParts): Claw {
           yield burst;
         }
       } catch (failure) {
-        throw failure instanceof Fault ? failure.reworded(parts.redact) : failure;
+        if (!(failure instanceof Fault)) throw failure;
+        throw toldFailure(failure, asked, protocol.name, parts.redact);
       } finally {
         stream?.close();
       }

@@ -1,10 +1,26 @@
-import { type ErrorCode, Fault } from '../core/errors.ts';
+import { type ErrorCode, Fault, type ProviderError } from '../core/errors.ts';
 
 export interface StatusDetail {
   /** The headers of the answer. `Retry-After` and `retry-after-ms` are read. */
   headers?: Headers;
   /** The provider's error body, unchanged. */
   raw?: unknown;
+  /** The provider's own words for the failure, as `reportedOf` reads them. */
+  reported?: ProviderError;
+}
+
+/** Longer texts are not names of errors or fields. */
+const LONGEST_NAME = 200;
+
+/** The provider's own words for a failure; `undefined` where it has none. Numbers are read as text. */
+export function reportedOf(words: Record<keyof ProviderError, unknown>): ProviderError | undefined {
+  const reported: ProviderError = {};
+  for (const field of ['code', 'type', 'param'] as const) {
+    const word = words[field];
+    const text = typeof word === 'number' ? String(word) : word;
+    if (typeof text === 'string' && text !== '' && text.length <= LONGEST_NAME) reported[field] = text;
+  }
+  return Object.keys(reported).length > 0 ? reported : undefined;
 }
 
 const EXACT: Record<number, ErrorCode> = {
@@ -37,7 +53,8 @@ export function faultOfStatus(status: number, message: string, detail: StatusDet
 
 /** A fault whose code is already known, with the time after which to retry, from the headers. */
 export function faultOf(code: ErrorCode, message: string, detail: StatusDetail = {}): Fault {
-  return new Fault(code, message, { raw: detail.raw, retryAfter: retryAfterOf(detail.headers) });
+  const { raw, reported, headers } = detail;
+  return new Fault(code, message, { raw, reported, retryAfter: retryAfterOf(headers) });
 }
 
 /**

@@ -1,3 +1,4 @@
+import { isGeneratedImage } from '../core/generated-images.ts';
 import type { Item, Part } from '../core/items.ts';
 
 /**
@@ -74,6 +75,7 @@ function itemTokens(item: Item): number {
         [...item.summary, ...(item.content ?? [])].reduce((sum, part) => sum + estimateTokens(part.text), 0)
       );
     default:
+      if (isGeneratedImage(item)) return PER_ITEM + PER_IMAGE;
       return PER_ITEM + estimateTokens(JSON.stringify(item));
   }
 }

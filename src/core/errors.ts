@@ -230,6 +230,16 @@ export function withRemedy(code: ErrorCode, message: string): string {
   return `${message}${/[.!?]$/.test(message) ? '' : '.'} ${ERRORS[code].remedy}`;
 }
 
+/** A failure in the words of the provider that reported it. Fields that it does not have are absent. */
+export interface ProviderError {
+  /** Its own code: `unsupported_parameter`, `API_KEY_INVALID`, `429`. */
+  code?: string;
+  /** Its own kind of error: `invalid_request_error`, `INVALID_ARGUMENT`. */
+  type?: string;
+  /** The field of the provider's API at fault: `tools[0].name`, `generationConfig.temperature`. */
+  param?: string;
+}
+
 /** Details of a fault, in addition to its message. */
 export interface FaultDetail {
   /** The request field at fault, as the caller wrote it: `messages[2].content`. */
@@ -238,6 +248,8 @@ export interface FaultDetail {
   retryAfter?: number;
   /** Further headers of the reply. */
   headers?: Readonly<Record<string, string>>;
+  /** How the provider named the failure of a call; shown to the caller beside the code of the catalogue. */
+  reported?: ProviderError;
   /** What the provider sent, unchanged; kept with the turn, shown to the caller only in `message`. */
   raw?: unknown;
   /** The underlying failure, for the log. */
@@ -250,6 +262,7 @@ export class Fault extends Error {
   readonly param?: string;
   readonly retryAfter?: number;
   readonly headers?: Readonly<Record<string, string>>;
+  readonly reported?: ProviderError;
   readonly raw?: unknown;
 
   constructor(
@@ -261,28 +274,40 @@ export class Fault extends Error {
     this.param = detail.param;
     this.retryAfter = detail.retryAfter;
     this.headers = detail.headers;
+    this.reported = detail.reported;
     this.raw = detail.raw;
   }
 
   /** The same failure with its texts changed; itself where `change` leaves them as they are. */
   reworded(change: (text: string) => string): Fault {
-    const { code, param, retryAfter, headers, cause } = this;
+    const { param, reported, raw } = this;
     const message = change(this.message);
-    const before = JSON.stringify(this.raw);
-    const after = before && change(before);
+    const before = JSON.stringify({ param, reported, raw });
+    const after = change(before);
     if (message === this.message && after === before) return this;
-    return new Fault(code, message, { param, retryAfter, headers, raw: after && JSON.parse(after), cause });
+    return new Fault(this.code, message, { ...this.detail, ...(JSON.parse(after) as FaultDetail) });
   }
 
   get kind(): ErrorKind {
     return ERRORS[this.code];
   }
 
-  /** The same failure with the headers of one reply. Several callers may get the same failure. */
-  with(headers: Readonly<Record<string, string>>): Fault {
-    const { code, message, param, retryAfter, raw, cause } = this;
-    return new Fault(code, message, { param, retryAfter, raw, cause, headers });
+  /** The same failure with further details. Several callers may get the same failure. */
+  with(further: FaultDetail): Fault {
+    return new Fault(this.code, this.message, { ...this.detail, ...further });
   }
+
+  private get detail(): FaultDetail {
+    const { param, retryAfter, headers, reported, raw, cause } = this;
+    return { param, retryAfter, headers, reported, raw, cause };
+  }
+}
+
+/** A failure as it is stored with a turn and shown to readers. */
+export type TurnError = Pick<Fault, 'code' | 'message' | 'param' | 'reported'>;
+
+export function turnErrorOf({ code, message, param, reported }: Fault): TurnError {
+  return { code, message, ...(param !== undefined && { param }), ...(reported && { reported }) };
 }
 
 /**

@@ -1,6 +1,6 @@
 import type { CacheMark } from './cache-marks.ts';
 import type { Finish } from './delta.ts';
-import type { ErrorCode } from './errors.ts';
+import type { ErrorCode, TurnError } from './errors.ts';
 import type { SessionId, TurnId } from './ids.ts';
 import { type Item, leadingInstructions, type Message } from './items.ts';
 import type { TurnPolicy } from './policy.ts';
@@ -234,12 +234,6 @@ export type Asked = Omit<Accepted, RunFields>;
 
 /** The state of a turn, running or ended. */
 export type TurnState = 'queued' | 'running' | Outcome['state'];
-
-/** A failure as it is stored with the turn and shown to its readers. */
-export interface TurnError {
-  code: ErrorCode;
-  message: string;
-}
 
 /** The provider that answered. */
 export interface AnsweredBy {

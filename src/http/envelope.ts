@@ -1,19 +1,25 @@
-import { type Fault, withRemedy } from '../core/errors.ts';
+import { ERRORS, type Fault, type ProviderError, type TurnError, withRemedy } from '../core/errors.ts';
 
 /**
  * The error object of OpenAI's dialects (`Error` in its API description). `code` is ours; the message
- * ends with what to do.
+ * ends with what to do. `provider_error` has the provider's own words for a call that it failed.
  */
 export interface ErrorObject {
   message: string;
   type: string;
   param: string | null;
   code: string;
+  provider_error?: ProviderError;
 }
 
-export function errorObject(fault: Fault): ErrorObject {
-  const { code, kind, param, message } = fault;
-  return { message: withRemedy(code, message), type: kind.type, param: param ?? null, code };
+export function errorObject({ code, message, param, reported }: TurnError): ErrorObject {
+  return {
+    message: withRemedy(code, message),
+    type: ERRORS[code].type,
+    param: param ?? null,
+    code,
+    ...(reported && { provider_error: reported }),
+  };
 }
 
 /** A fault in OpenAI's envelope. */

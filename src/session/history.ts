@@ -1,3 +1,4 @@
+import { isGeneratedImage } from '../core/generated-images.ts';
 import type { TurnId } from '../core/ids.ts';
 import { contentOf, type Item, leadingInstructions } from '../core/items.ts';
 import { callIdOf, isClientOutput, isHalfCall } from '../core/tool-calls.ts';
@@ -7,8 +8,8 @@ import type { TreeNode } from './turn-log.ts';
 
 /**
  * Digests of a branch's content. They chain: the digest after an item depends on everything before it, so one
- * comparison tells whether two histories are the same up to this item. Reasoning is left out, because clients
- * of chat completions do not send it back. Opening instructions are left out (the caller does not pass them),
+ * comparison tells whether two histories are the same up to this item. Reasoning and generated images are left
+ * out, because most clients of chat completions do not send them back. Opening instructions are left out (the caller does not pass them),
  * because clients change them. Calls that were cut are left out, because most clients drop them. Outputs that the gateway wrote to close calls are left out too, because clients
  * do not know them. Digests are not secret, and collisions can be made; but a caller can make them only in its
  * own sessions.
@@ -21,7 +22,12 @@ export function digestItems(from: string, items: readonly Item[]): string {
 }
 
 export function digestItem(before: string, item: Item): string {
-  if (item.type === 'reasoning' || (item.type === 'message' && item.content.length === 0)) return before;
+  if (
+    item.type === 'reasoning' ||
+    isGeneratedImage(item) ||
+    (item.type === 'message' && item.content.length === 0)
+  )
+    return before;
   if (item.type !== 'message' && (isHalfCall(item) || isClosingOutput(item))) return before;
   return Bun.hash.xxHash64(contentOf(item), BigInt(before === '' ? 0 : `0x${before}`)).toString(16);
 }

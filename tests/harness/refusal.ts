@@ -1,11 +1,13 @@
 import { expect } from 'bun:test';
-import { asJson } from '../simulators/provider/shape.ts';
+import { asJson, type Json } from '../simulators/provider/shape.ts';
 import { json } from './journey.ts';
 
 export interface Refusal {
   code: string;
   param?: string | null;
   message?: RegExp;
+  /** The words of the provider that reported the failure. Without it, there must be none. */
+  provider_error?: Json;
 }
 
 /** Expects a refused request, in any dialect: its status, and an error envelope with all fields. */
@@ -18,7 +20,8 @@ export async function expectRefusal(
   const body = await json(reply);
   expect(reply.status).toBe(status);
   expect(Object.keys(body)).toEqual(['error']);
-  expect(Object.keys(asJson(body.error)).sort()).toEqual(['code', 'message', 'param', 'type']);
+  const fields = ['code', 'message', 'param', ...(expected.provider_error ? ['provider_error'] : []), 'type'];
+  expect(Object.keys(asJson(body.error)).sort()).toEqual(fields);
   expect(reply.headers.get('x-request-id')).toBeTruthy();
   expect(body.error).toMatchObject({
     type: expect.any(String),

@@ -44,6 +44,9 @@ function ask(dialect: Dialect, model: string, stream: boolean, session = name): 
   return journey.gateway.post(path, { model, stream, ...input }, { 'x-session-id': session });
 }
 
+/** What the simulator's model says when it refuses. */
+const REFUSAL = "I'm sorry, but I can't help with that.";
+
 const requests = () => journey.provider.requests.length;
 const log = () => sessionLog(journey.gateway, name);
 
@@ -70,6 +73,63 @@ interface Refusal {
   headers?: Record<string, string>;
   requests?: number;
 }
+
+/** What each provider calls a failure; its own code, or type and code. */
+const REPORTED: Record<string, Record<(typeof PROVIDERS)[number], object>> = {
+  'status-500': {
+    openai: { type: 'server_error' },
+    anthropic: { type: 'api_error' },
+    gemini: { type: 'INTERNAL' },
+  },
+  'status-429+retry-7': {
+    openai: { code: 'rate_limit_exceeded', type: 'requests' },
+    anthropic: { type: 'rate_limit_error' },
+    gemini: { type: 'RESOURCE_EXHAUSTED' },
+  },
+  context: {
+    openai: { code: 'context_length_exceeded', type: 'invalid_request_error', param: 'input' },
+    anthropic: { type: 'invalid_request_error' },
+    gemini: { type: 'INVALID_ARGUMENT' },
+  },
+  quota: {
+    openai: { code: 'insufficient_quota', type: 'insufficient_quota' },
+    anthropic: { type: 'invalid_request_error' },
+    gemini: { type: 'RESOURCE_EXHAUSTED' },
+  },
+  auth: {
+    openai: { code: 'invalid_api_key', type: 'invalid_request_error' },
+    anthropic: { type: 'authentication_error' },
+    gemini: { code: 'API_KEY_INVALID', type: 'INVALID_ARGUMENT' },
+  },
+  'status-404': {
+    openai: { code: 'model_not_found', type: 'invalid_request_error' },
+    anthropic: { type: 'not_found_error', param: 'model' },
+    gemini: { type: 'NOT_FOUND' },
+  },
+  'error-3': {
+    openai: { type: 'server_error' },
+    anthropic: { type: 'overloaded_error' },
+    gemini: { type: 'UNAVAILABLE' },
+  },
+};
+
+/**
+ * The provider's own words in an error; none where the failure is that it said nothing. OpenAI is called in the
+ * caller's vocabulary, in which the input of a chat has another name.
+ */
+function reported(fault: string, provider: (typeof PROVIDERS)[number], dialect: Dialect): object {
+  const words = REPORTED[fault]?.[provider];
+  const isRenamed = dialect === 'chat' && words !== undefined && asJson(words).param === 'input';
+  return words ? { provider_error: isRenamed ? { ...words, param: 'messages' } : words } : {};
+}
+
+/** The provider's field, as each dialect calls it. */
+const PARAMS: Record<string, Record<Dialect, string>> = {
+  'openai context': { chat: 'messages', responses: 'input' },
+  'anthropic status-404': { chat: 'model', responses: 'model' },
+};
+const paramOf = (provider: string, fault: string, dialect: Dialect) =>
+  PARAMS[`${provider} ${fault}`]?.[dialect] ?? null;
 
 /** Failures before the first delta. */
 const BEFORE: Refusal[] = [
@@ -115,7 +175,11 @@ describe.each(BEFORE)('$fault', ({ fault, status, code, type, headers = {}, requ
         const { error } = await json(response);
         expect(response.status).toBe(status);
         expect(response.headers.get('content-type')).toStartWith('application/json');
-        expect(error).toEqual({ message: expect.any(String), type, param: null, code });
+        const param = paramOf(provider, fault, dialect);
+        expect(error).toEqual({
+          ...{ message: expect.any(String), type, param, code },
+          ...reported(fault, provider, dialect),
+        });
         for (const [header, value] of Object.entries(headers))
           expect(response.headers.get(header)).toBe(value);
         expect(requests()).toBe(tries);
@@ -159,7 +223,10 @@ describe.each(AFTER)('$fault in a stream, again and again', ({ fault, code, type
     expect(events.map(({ data }) => asText(asJson(asList(data.choices)[0]?.delta).content)).join('')).toBe(
       PARTIAL_TEXT,
     );
-    expect(events.at(-1)?.data.error).toEqual({ message: expect.any(String), type, param: null, code });
+    expect(events.at(-1)?.data.error).toEqual({
+      ...{ message: expect.any(String), type, param: null, code },
+      ...reported(fault, provider, 'chat'),
+    });
     expect(events.some(({ data }) => asList(data.choices)[0]?.finish_reason === 'stop')).toBe(false);
     await expectStored(response, code);
   });
@@ -172,7 +239,10 @@ describe.each(AFTER)('$fault in a stream, again and again', ({ fault, code, type
     expect(last?.event).toBe('response.failed');
     expect(ended.status).toBe('failed');
     expect(ended.completed_at).toBeNull();
-    expect(asJson(ended.error)).toEqual({ code, message: expect.any(String) });
+    const error = { code, message: expect.any(String), ...reported(fault, provider, 'responses') };
+    expect(asJson(ended.error)).toEqual(error);
+    const id = response.headers.get('x-clawhold-response-id');
+    expect((await json(journey.gateway.fetch(`/v1/responses/${id}`))).error).toEqual(error);
     expect(asList(ended.output)).toMatchObject([{ type: 'message', status: 'incomplete' }]);
     expect(responseText(ended)).toBe(PARTIAL_TEXT);
     await expectStored(response, code);
@@ -297,13 +367,69 @@ describe('an answer that refuses or stops early', () => {
     await expectToGoOn(['one', 'one']);
   });
 
-  test.each(['anthropic', 'gemini'])('%s refuses: its content filter ended the answer', async (provider) => {
+  test.each(['anthropic', 'gemini'])('%s refuses: its explanation is a refusal', async (provider) => {
     const chat = asList((await json(ask('chat', `${provider}/refuse`, false))).choices)[0];
-    expect(chat?.finish_reason).toBe('content_filter');
+    expect(chat).toMatchObject({
+      finish_reason: 'content_filter',
+      message: { content: null, refusal: REFUSAL },
+    });
     expect(await response(`${provider}/refuse`)).toMatchObject({
       status: 'incomplete',
       incomplete_details: { reason: 'content_filter' },
+      output: [{ type: 'message', content: [{ type: 'refusal', refusal: REFUSAL }] }],
     });
+    await expectToGoOn(['one', 'one']);
+  });
+
+  test.each(PROVIDERS)('%s refuses in a stream, in the same words', async (provider) => {
+    const chat = serverEvents(await (await ask('chat', `${provider}/refuse`, true)).text()).events;
+    const choices = chat.map(({ data }) => asList(data.choices)[0]);
+    expect(choices.map((choice) => asText(asJson(choice?.delta).refusal)).join('')).toBe(REFUSAL);
+    expect(choices.map((choice) => asText(asJson(choice?.delta).content)).join('')).toBe('');
+    const asked = await ask('responses', `${provider}/refuse`, true);
+    const { events } = serverEvents(await asked.text());
+    const of = (type: string) => events.filter(({ event }) => event === type).map(({ data }) => data);
+    expect(of('response.content_part.added').map(({ part }) => part)).toEqual([
+      { type: 'refusal', refusal: '' },
+    ]);
+    expect(
+      of('response.refusal.delta')
+        .map(({ delta }) => delta)
+        .join(''),
+    ).toBe(REFUSAL);
+    expect(of('response.refusal.done')).toMatchObject([{ refusal: REFUSAL }]);
+    const id = asked.headers.get('x-clawhold-response-id');
+    const stored = asJson(await json(journey.gateway.fetch(`/v1/responses/${id}`)));
+    expect(asList(asList(stored.output)[0]?.content)).toEqual([{ type: 'refusal', refusal: REFUSAL }]);
+  });
+
+  // The next provider reads the refusal in its own form.
+  test.each([
+    ['openai', 'chat', { role: 'assistant', content: null, refusal: REFUSAL }],
+    ['groq', 'chat', { role: 'assistant', content: REFUSAL }],
+    ['openai', 'responses', { role: 'assistant', content: [{ type: 'refusal', refusal: REFUSAL }] }],
+    ['anthropic', 'chat', { role: 'assistant', content: [{ type: 'text', text: REFUSAL }] }],
+    ['gemini', 'responses', { role: 'model', parts: [{ text: REFUSAL }] }],
+  ] as const)('%s reads on %s that another provider refused', async (provider, dialect, expected) => {
+    for (const refusing of ['anthropic', 'gemini'] as const) {
+      const session = `${name}-${refusing}`;
+      await ask(dialect, `${refusing}/refuse`, false, session);
+      await ask(dialect, `${provider}/echo`, false, session);
+      const body = asJson(journey.provider.requests.at(-1)!.body);
+      expect(asList(body.messages ?? body.input ?? body.contents)[1]).toMatchObject(expected);
+    }
+  });
+
+  test('a client sends a refusal back as it got it', async () => {
+    const asked = { role: 'user', content: 'one' };
+    const refused = { role: 'assistant', content: null, refusal: REFUSAL };
+    for (const provider of PROVIDERS) {
+      const messages = [asked, refused, asked];
+      const model = `${provider}/echo`;
+      const reply = await journey.gateway.post('/v1/chat/completions', { model, messages });
+      expect(reply.status).toBe(200);
+      expect(JSON.stringify(journey.provider.requests.at(-1)!.body)).toContain(REFUSAL);
+    }
   });
 
   test.each(['openai', 'anthropic'])(

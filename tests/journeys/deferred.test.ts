@@ -17,6 +17,9 @@ import { readerOf } from '../harness/reading.ts';
 import { expectRefusal } from '../harness/refusal.ts';
 import { asText, type Json } from '../simulators/provider/shape.ts';
 
+/** What the dictated provider calls each of its failures. */
+const SERVER_ERROR = { provider_error: { type: 'server_error' } };
+
 /** A longer timeout: a deferred turn waits at least a second, and processes start slowly on a busy machine. */
 setDefaultTimeout(20_000);
 
@@ -245,7 +248,7 @@ describe('a turn that may be deferred', () => {
     for (const dialect of DIALECTS) {
       const asked = gateway.post(PATHS[dialect], bodyOf(dialect, 'passing', { store: false }), DEFER);
       (await provider.next()).refuse(503);
-      await expectRefusal(asked, 503, { code: 'provider_overloaded' });
+      await expectRefusal(asked, 503, { code: 'provider_overloaded', ...SERVER_ERROR });
     }
   });
 
@@ -253,7 +256,7 @@ describe('a turn that may be deferred', () => {
     const { provider, gateway } = setup;
     const asked = gateway.post('/v1/responses', bodyOf('responses', 'wrong'), DEFER);
     (await provider.next()).refuse(400);
-    await expectRefusal(asked, 400, { code: 'provider_rejected_request' });
+    await expectRefusal(asked, 400, { code: 'provider_rejected_request', ...SERVER_ERROR });
   });
 
   journey('is not deferred without the header, and unknown header values are refused', {}, async (setup) => {
@@ -262,7 +265,7 @@ describe('a turn that may be deferred', () => {
     for (const headers of unasked) {
       const asked = gateway.post('/v1/responses', bodyOf('responses', 'now'), headers);
       (await provider.next()).refuse(503);
-      await expectRefusal(asked, 503, { code: 'provider_overloaded' });
+      await expectRefusal(asked, 503, { code: 'provider_overloaded', ...SERVER_ERROR });
     }
     const refused = { code: 'invalid_request', param: 'x-clawhold-when-down' };
     const headers = { 'x-clawhold-when-down': 'later' };
@@ -295,7 +298,8 @@ for (const dialect of DIALECTS)
         output: [],
       });
       const url = reply.headers.get('location') ?? '';
-      if (dialect === 'chat') await expectRefusal(gateway.fetch(url), 503, { code: 'provider_overloaded' });
+      if (dialect === 'chat')
+        await expectRefusal(gateway.fetch(url), 503, { code: 'provider_overloaded', ...SERVER_ERROR });
     },
   );
 
@@ -305,7 +309,7 @@ journey(
   async ({ provider, gateway }) => {
     const asked = gateway.post('/v1/responses', bodyOf('responses', 'limited'), DEFER);
     (await provider.next()).refuse(429, { 'retry-after': '60' });
-    await expectRefusal(asked, 429, { code: 'rate_limited' });
+    await expectRefusal(asked, 429, { code: 'rate_limited', ...SERVER_ERROR });
     expect(provider.calls()).toBe(1);
   },
 );
@@ -329,7 +333,7 @@ journey(
     for (const headers of others) {
       const hasty = ask(headers);
       (await provider.next()).refuse(503);
-      await expectRefusal(hasty, 503, { code: 'provider_overloaded' });
+      await expectRefusal(hasty, 503, { code: 'provider_overloaded', ...SERVER_ERROR });
     }
   },
 );

@@ -13,7 +13,8 @@ const PROTOCOLS = ['openai-chat', 'openai-responses', 'anthropic', 'gemini'] as 
 
 /** What a stream of each protocol reports a failure with. */
 const FAILURE: Record<(typeof PROTOCOLS)[number], (message: string) => string> = {
-  'openai-chat': (message) => `data: ${JSON.stringify({ error: { message, code: 'server_error' } })}\n\n`,
+  'openai-chat': (message) =>
+    `data: ${JSON.stringify({ error: { message, code: `server_error ${KEY}` } })}\n\n`,
   'openai-responses': (message) =>
     `event: error\ndata: ${JSON.stringify({ type: 'error', code: 'server_error', message })}\n\n`,
   anthropic: (message) =>
@@ -32,7 +33,13 @@ const provider = Bun.serve({
     if (way === 'stream') return new Response(FAILURE[protocol](message), { headers: EVENTS });
     if (way === 'text') return new Response(message, { status: 400 });
     if (way === 'malformed') return new Response(`data: {${message}\n\n`, { headers: EVENTS });
-    const error = { message, type: 'invalid_request_error', code: 400, status: 'INVALID_ARGUMENT' };
+    const error = {
+      message,
+      type: 'invalid_request_error',
+      code: 400,
+      status: 'INVALID_ARGUMENT',
+      param: `x.${KEY}`,
+    };
     return Response.json({ type: 'error', error }, { status: 400 });
   },
 });

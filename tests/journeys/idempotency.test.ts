@@ -19,6 +19,9 @@ import { after, blocksOf, numberOf, readerOf, withoutComments } from '../harness
 import { expectRefusal } from '../harness/refusal.ts';
 import { asJson, asList, asText } from '../simulators/provider/shape.ts';
 
+/** What the dictated provider calls each of its failures. */
+const SERVER_ERROR = { provider_error: { type: 'server_error' } };
+
 /** A longer timeout, because processes start slowly on a busy machine. */
 setDefaultTimeout(20_000);
 
@@ -189,7 +192,8 @@ describe.each(DIALECTS)('%s with a key', (dialect) => {
     provider.answerAutomatically(answer);
     replies.push(await gateway.post(PATHS[dialect], body, key));
     provider.answerAutomatically(undefined);
-    for (const reply of replies) await expectRefusal(reply, 400, { code: 'provider_rejected_request' });
+    for (const reply of replies)
+      await expectRefusal(reply, 400, { code: 'provider_rejected_request', ...SERVER_ERROR });
     expect(replies.map(replayed)).toEqual([false, true]);
     expect(provider.calls()).toBe(before + 1);
   });
@@ -199,7 +203,8 @@ describe.each(DIALECTS)('%s with a key', (dialect) => {
     const body = bodyOf(dialect, { text: unique('text'), stream });
     const failing = [1, 2].map(() => gateway.post(PATHS[dialect], body, key));
     (await provider.next()).refuse(503);
-    for (const reply of failing) await expectRefusal(reply, 503, { code: 'provider_overloaded' });
+    for (const reply of failing)
+      await expectRefusal(reply, 503, { code: 'provider_overloaded', ...SERVER_ERROR });
     const { result, calls } = await counted(async () => [
       await gateway.post(PATHS[dialect], body, key),
       await gateway.post(PATHS[dialect], body, key),

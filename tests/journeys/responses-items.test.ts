@@ -390,10 +390,15 @@ describe.each([false, true])("items of the provider's own tools (stream: %p)", (
     const output = await respond({ input: 'go', store: false, stream });
     const input = [{ role: 'user', content: 'go' }, ...output, { role: 'user', content: 'thanks' }];
     await respond({ input, store: false, stream });
-    const sent = output.slice(0, -1).map(({ id, ...item }) => {
+    const hosted = output.slice(0, -1);
+    const sent = hosted.map(({ id, ...item }) => {
       return ID_IS_OPTIONAL.test(String(item.type)) ? item : { ...item, id };
     });
-    expect(received().slice(1, -2)).toEqual(sent);
+    // Without a session, it is not known whether this provider made the image: it may refuse it.
+    const image = hosted.findIndex(({ type }) => type === 'image_generation_call');
+    const got = received().slice(1, -2);
+    expect(got.splice(image, 1)).toEqual([expect.objectContaining({ type: 'message', role: 'assistant' })]);
+    expect(got).toEqual(sent.toSpliced(image, 1));
   });
 });
 

@@ -57,7 +57,7 @@ function urlOf(dialect: Dialect, reply: Response): string {
   const id = reply.headers.get('x-clawhold-response-id') ?? '';
   return dialect === 'responses'
     ? `/v1/responses/${id}?stream=true`
-    : `/v1/chat/completions/${id.replace('resp_', 'chatcmpl-')}?stream=true&include_usage=true`;
+    : `/v1/chat/completions/${id.replace('resp_', 'chatcmpl-')}?stream=true`;
 }
 
 const textAt = async (gateway: TestGateway, url: string, headers: Record<string, string> = {}) =>
@@ -123,6 +123,34 @@ describe('a stream is replayed with the same bytes', () => {
       const end = await gateway.fetch(url, { headers: { 'last-event-id': String(last) } });
       expect([end.status, await end.text()]).toEqual([204, '']);
     }
+  });
+
+  const shapes = [
+    ['chat', { stream_options: { include_usage: true } }],
+    ['chat', { stream_options: { include_usage: false } }],
+    ['chat', { stream_options: null }],
+    ['chat', { stream_options: { include_usage: true, include_obfuscation: true } }],
+    ['chat', { logprobs: true, top_logprobs: 2 }],
+    ['chat', { n: 2 }],
+    ['responses', { top_logprobs: 2, include: ['message.output_text.logprobs'] }],
+    ['responses', { stream_options: { include_obfuscation: true } }],
+    ['responses', { include: ['reasoning.encrypted_content'] }],
+  ] as const;
+
+  test.each(shapes)('%s with what the request asks of its stream: %j', async (dialect, options) => {
+    const body = bodyOf(dialect, 'openai/say-4+logprobs+think+pace-0', { tools: undefined, ...options });
+    const key = { 'idempotency-key': `${dialect} ${JSON.stringify(options)}`.replace(/\W/g, '-') };
+    const reply = await gateway.post(PATHS[dialect], body, key);
+    const url = urlOf(dialect, reply);
+    const live = await reply.text();
+    const asksUsage = JSON.stringify(body).includes('"include_usage":true');
+    if (dialect === 'chat') expect(live.includes('"usage":{')).toBe(asksUsage);
+    if ('top_logprobs' in options) expect(live).toContain('"logprob":');
+    const retry = await gateway.post(PATHS[dialect], body, key);
+    expect(retry.headers.get('x-clawhold-replayed')).toBe('true');
+    expect(withoutComments(await retry.text())).toBe(live);
+    expect(await textAt(gateway, url)).toBe(live);
+    seen.set(url, live);
   });
 
   test('also after a restart of the gateway', async () => {

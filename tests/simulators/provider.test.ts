@@ -175,8 +175,16 @@ describe.each(Object.keys(DIALECTS))('%s', (name) => {
     const forms: Record<string, [refuse: RegExp, filter: RegExp, long: RegExp]> = {
       chat: [/"refusal":"I'm/, /"finish_reason":"content_filter"/, /"finish_reason":"length"/],
       responses: [/"type":"refusal"/, /"reason":"content_filter"/, /"reason":"max_output_tokens"/],
-      messages: [/"stop_reason":"refusal"/, /"stop_reason":"refusal"/, /"stop_reason":"max_tokens"/],
-      gemini: [/"finishReason":"SAFETY"/, /"blockReason":"PROHIBITED/, /"finishReason":"MAX_TOKENS"/],
+      messages: [
+        /"stop_reason":"refusal".*"explanation":"I'm/,
+        /"stop_reason":"refusal"/,
+        /"stop_reason":"max_tokens"/,
+      ],
+      gemini: [
+        /"finishReason":"SAFETY".*"finishMessage":"I'm/,
+        /"blockReason":"PROHIBITED/,
+        /"finishReason":"MAX_TOKENS"/,
+      ],
     };
     for (const [at, model] of ['refuse', 'filter', 'long'].entries()) {
       expect(JSON.stringify(await read(ask(dialect, model)))).toMatch(forms[name]![at]!);

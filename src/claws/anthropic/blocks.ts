@@ -91,6 +91,12 @@ function openPart(state: AnswerState, out: Delta[]): OpenPart {
   };
 }
 
+/** Adds a refusal as the last part of the open message, or as a message of its own. */
+export function addRefusal(state: AnswerState, refusal: string, out: Delta[]): void {
+  const message = state.message ?? openMessage(state, out);
+  out.push({ type: 'refusal-delta', index: message.index, part: message.parts++, text: refusal });
+}
+
 /** A citation covers its whole text block, which is one part of the message. */
 function annotationOf(citation: unknown, length: number): unknown {
   if (!isObject(citation) || citation.type !== 'web_search_result_location') return citation;

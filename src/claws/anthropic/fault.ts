@@ -1,5 +1,5 @@
 import type { ErrorCode, Fault } from '../../core/errors.ts';
-import { codeOfStatus, faultOf, type StatusDetail } from '../status.ts';
+import { codeOfStatus, faultOf, reportedOf, type StatusDetail } from '../status.ts';
 import { isObject, type Wire } from './wire.ts';
 
 /** The HTTP status of each error type. An error inside a stream has only the type. */
@@ -37,8 +37,12 @@ function errorOf(body: unknown): Wire | undefined {
 
 function classify(status: number, error: Wire, detail: StatusDetail): Fault {
   const message = typeof error.message === 'string' ? error.message : `Status ${status}.`;
-  return faultOf(codeOf(status, message), message, detail);
+  const reported = reportedOf({ code: undefined, type: error.type, param: FIELD.exec(message)?.[1] });
+  return faultOf(codeOf(status, message), message, { ...detail, reported });
 }
+
+/** Only the message names the field: "tools.0.custom.name: String should match pattern…". */
+const FIELD = /^([a-z_]+(?:\.\w+)*): /;
 
 function codeOf(status: number, message: string): ErrorCode {
   if (status === 413) return 'context_length_exceeded';

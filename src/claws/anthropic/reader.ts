@@ -2,9 +2,9 @@ import type { Delta } from '../../core/delta.ts';
 import type { Prompt, SseEvent, StreamReader } from '../claw.ts';
 import { laterUsage } from '../usage.ts';
 import { type AnswerState, finishOf, newAnswer, type OpenBlock, usageOf } from './answer.ts';
-import { closeMessage, openBlock } from './blocks.ts';
+import { addRefusal, closeMessage, openBlock } from './blocks.ts';
 import { faultOfError } from './fault.ts';
-import { blockAt, malformed, objectAt, otherFields, stringAt, type Wire } from './wire.ts';
+import { blockAt, isObject, malformed, objectAt, otherFields, stringAt, type Wire } from './wire.ts';
 
 export function readStream(prompt: Prompt): StreamReader {
   const state = newAnswer(prompt);
@@ -84,6 +84,7 @@ const DELTA_FIELDS = new Set(['stop_reason']);
 function changeMessage(state: AnswerState, event: Wire, out: Delta[]): void {
   expectOpen(state, event);
   const delta = objectAt(event.delta, 'message_delta.delta');
+  readRefusal(state, delta, out);
   if (state.blocks.size === 0) closeMessage(state, out);
   noteOutcome(state, { stop_reason: delta.stop_reason, usage: event.usage }, out);
   const fields = { ...otherFields(event, EVENT_FIELDS), ...otherFields(delta, DELTA_FIELDS) };
@@ -150,9 +151,21 @@ function beginAnswer(state: AnswerState, message: Wire, out: Delta[]): void {
       openBlock(state, blockAt(block, 'a content block'), out).close(out);
     }
   }
+  readRefusal(state, message, out);
   noteOutcome(state, message, out);
   const fields = otherFields(message, MESSAGE_FIELDS);
   if (fields) out.push({ type: 'extra', fields });
+}
+
+/**
+ * The provider's classifiers may stop an answer at any point, also before its first text. Their explanation is not
+ * part of `content` (https://platform.claude.com/docs/en/test-and-evaluate/strengthen-guardrails/handle-streaming-refusals).
+ */
+function readRefusal(state: AnswerState, { stop_reason, stop_details }: Wire, out: Delta[]): void {
+  // Some proxies repeat the event that ends the message.
+  if (stop_reason !== 'refusal' || state.stopReason === 'refusal' || !isObject(stop_details)) return;
+  const { explanation } = stop_details;
+  if (typeof explanation === 'string' && explanation !== '') addRefusal(state, explanation, out);
 }
 
 /**

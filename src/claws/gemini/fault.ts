@@ -1,5 +1,5 @@
-import { type ErrorCode, Fault } from '../../core/errors.ts';
-import { codeOfStatus, retryAfterOf, wholeSeconds } from '../status.ts';
+import { type ErrorCode, Fault, type ProviderError } from '../../core/errors.ts';
+import { codeOfStatus, reportedOf, retryAfterOf, wholeSeconds } from '../status.ts';
 import { isObject } from './wire.ts';
 
 /** https://google.aip.dev/193: the error model of Google's APIs. */
@@ -25,6 +25,7 @@ export function geminiFault(status: number, body: unknown, headers: Headers): Fa
   }
   return new Fault(codeOf(status, error), messageOf(error), {
     raw: body,
+    reported: wordsOf(error),
     retryAfter: retryDelayOf(error) ?? retryAfterOf(headers),
   });
 }
@@ -33,7 +34,25 @@ export function geminiFault(status: number, body: unknown, headers: Headers): Fa
 export function streamFault(error: WireError, started: boolean): Fault {
   const status = typeof error.code === 'number' ? error.code : 500;
   const code = started ? 'provider_error' : codeOf(status, error);
-  return new Fault(code, messageOf(error), { raw: error, retryAfter: retryDelayOf(error) });
+  return new Fault(code, messageOf(error), {
+    raw: error,
+    reported: wordsOf(error),
+    retryAfter: retryDelayOf(error),
+  });
+}
+
+/** "* GenerateContentRequest.contents: contents is not specified": such an error has no details. */
+const FIELD = /GenerateContentRequest\.([\w.[\]]+): /;
+
+/** The reason of `google.rpc.ErrorInfo`, the status name, and the first field of `google.rpc.BadRequest`. */
+function wordsOf(error: WireError): ProviderError | undefined {
+  const violations = detailsOf(error, 'BadRequest')[0]?.fieldViolations;
+  const violation: unknown = Array.isArray(violations) ? violations[0] : undefined;
+  return reportedOf({
+    code: detailsOf(error, 'ErrorInfo')[0]?.reason,
+    type: error.status,
+    param: isObject(violation) ? violation.field : FIELD.exec(messageOf(error))?.[1],
+  });
 }
 
 function messageOf(error: WireError): string {

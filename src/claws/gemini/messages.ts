@@ -1,12 +1,12 @@
 import { argumentsOf } from '../../core/call-arguments.ts';
 import { Fault } from '../../core/errors.ts';
+import { generatedImageUrl } from '../../core/generated-images.ts';
 import {
   type FunctionCall,
   type FunctionCallOutput,
   type InputAudio,
   type InputFile,
   type InputImage,
-  type Item,
   type Message,
   messageText,
   type OtherItem,
@@ -105,7 +105,8 @@ function beginWithUser({ contents }: Draft): void {
 
 type Write = (draft: Draft, entry: PromptItem) => void;
 
-const WRITERS: ReadonlyMap<string, Write> = new Map<Item['type'], Write>([
+const WRITERS: ReadonlyMap<string, Write> = new Map<string, Write>([
+  ['image_generation_call', writeImage],
   ['message', writeMessage],
   ['reasoning', writeReasoning],
   ['function_call', writeCall],
@@ -121,10 +122,13 @@ function writeMessage(draft: Draft, entry: PromptItem): void {
   const native = nativeFor(draft, entry);
   if (native !== undefined && message.role === 'assistant') {
     append(draft, 'model', partsOf(messageText(message), native, {}));
+    append(draft, 'model', contentParts(draft, message.content.filter(isRefusal)));
     return;
   }
   append(draft, message.role === 'assistant' ? 'model' : 'user', contentParts(draft, message.content));
 }
+
+const isRefusal = ({ type }: Part): boolean => type === 'refusal';
 
 /** Gemini takes instructions only before the conversation, as text. Later ones become marked user text. */
 function writeInstructions(draft: Draft, message: Message): void {
@@ -171,6 +175,19 @@ function writeCall(draft: Draft, entry: PromptItem): void {
     at: content.parts.length,
     givenId: id !== undefined,
   });
+}
+
+/**
+ * An image that a model generated. Image models since the third generation refuse one of theirs without its
+ * signature (https://ai.google.dev/gemini-api/docs/thought-signatures, "Images").
+ */
+function writeImage(draft: Draft, entry: PromptItem): void {
+  const url = generatedImageUrl(entry.item);
+  if (url === undefined) return;
+  const native = nativeFor(draft, entry);
+  const isForeign = entry.origin !== draft.provider && draft.generation >= 3;
+  const marks = isForeign ? { thoughtSignature: FOREIGN_SIGNATURE } : isObject(native) ? native : {};
+  append(draft, 'model', [{ ...urlPart(url, undefined), ...marks }]);
 }
 
 /**

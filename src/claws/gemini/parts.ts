@@ -1,11 +1,13 @@
 import type { Delta } from '../../core/delta.ts';
-import type { Item, OtherType } from '../../core/items.ts';
+import { generatedImage } from '../../core/generated-images.ts';
+import type { Item, OtherItem, OtherType } from '../../core/items.ts';
+import { imageDeltas } from '../image-deltas.ts';
 import type { Answer, Candidate, OpenCall, OpenText } from './answer.ts';
 import { addSegment, nativeOf } from './native.ts';
 import { addPartial, addWhole, emptyArguments, type StreamedArguments } from './streamed-arguments.ts';
 import { isObject, malformed, PART_ITEM, type WireCall, type WirePart } from './wire.ts';
 
-interface Reading {
+export interface Reading {
   answer: Answer;
   candidate: Candidate;
   out: Delta[];
@@ -52,6 +54,7 @@ function endItem(index: number, native: unknown): Delta {
 }
 
 const TEXT_FIELDS = new Set(['text', 'thought']);
+const IMAGE_PART_FIELDS = new Set(['inlineData']);
 const CALL_PART_FIELDS = new Set(['functionCall']);
 const CALL_FIELDS = new Set(['name', 'id', 'args', 'partialArgs', 'willContinue']);
 
@@ -81,6 +84,13 @@ function readText(reading: Reading, part: WirePart, text: string): void {
     out.push({ type: 'text-delta', index, part: 0, text, logprobs: candidate.logprobs });
     candidate.logprobs = undefined;
   }
+}
+
+/** Adds a refusal as the last part of the open message, or as a message of its own. */
+export function readRefusal(reading: Reading, refusal: string): void {
+  const { index, segments } = openText(reading, false);
+  const part = segments.some(({ length }) => length > 0) ? 1 : 0;
+  reading.out.push({ type: 'refusal-delta', index, part, text: refusal });
 }
 
 function openText(reading: Reading, thought: boolean): OpenText {
@@ -148,12 +158,37 @@ function endCall(candidate: Candidate, call: OpenCall, out: Delta[]): void {
   out.push(endItem(call.index, Object.keys(call.marks).length > 0 ? call.marks : undefined));
 }
 
-/** Images, code and its results, calls of hosted tools: each part becomes an item. */
+/**
+ * The image of a part. An image inside the model's thoughts is no part of the answer. Undefined for other parts.
+ */
+function imageIn({ inlineData, thought }: WirePart): OtherItem | undefined {
+  if (!isObject(inlineData) || thought === true) return undefined;
+  const { mimeType, data } = inlineData;
+  if (typeof mimeType !== 'string' || typeof data !== 'string' || !mimeType.startsWith(IMAGE))
+    return undefined;
+  return generatedImage(mimeType.slice(IMAGE.length), data);
+}
+
+const IMAGE = 'image/';
+
+function readImage({ answer, candidate, out }: Reading, image: OtherItem, part: WirePart): void {
+  endOpenPart(candidate, out);
+  candidate.items++;
+  const native = marksOf(part, IMAGE_PART_FIELDS);
+  out.push(...imageDeltas(answer.nextIndex++, image, { choice: candidate.choice, native }));
+}
+
+/** Sounds, code and its results, calls of hosted tools: each part becomes an item. */
 function readOther(reading: Reading, part: WirePart): void {
   const { thoughtSignature, ...content } = part;
   const kind = Object.keys(content).find((key) => !MARKS.has(key));
   if (kind === undefined) {
     readText(reading, { ...part, text: '' }, '');
+    return;
+  }
+  const image = imageIn(part);
+  if (image) {
+    readImage(reading, image, part);
     return;
   }
   endOpenPart(reading.candidate, reading.out);

@@ -1,10 +1,11 @@
 import type { Delta } from '../../core/delta.ts';
 import { Fault } from '../../core/errors.ts';
 import type { Prompt, StreamReader } from '../claw.ts';
+import { reportedOf } from '../status.ts';
 import { laterUsage } from '../usage.ts';
 import { type Answer, type Candidate, emptyAnswer, finishOf, logprobsOf, usageOf } from './answer.ts';
 import { errorOf, streamFault } from './fault.ts';
-import { cutOpenPart, endOpenPart, readPart } from './parts.ts';
+import { cutOpenPart, endOpenPart, type Reading, readPart, readRefusal } from './parts.ts';
 import { isObject, malformed } from './wire.ts';
 
 export function geminiReader(prompt: Prompt, headers?: Headers): StreamReader {
@@ -57,7 +58,7 @@ function endAnswer(answer: Answer): Delta[] {
   if (answer.candidates.length === 0) throw malformed('at least one candidate', answer.extra);
   const out: Delta[] = [];
   answer.candidates.sort((a, b) => a.choice - b.choice);
-  for (const candidate of answer.candidates) endCandidate(candidate, out);
+  for (const candidate of answer.candidates) endCandidate({ answer, candidate, out });
   if (answer.usage !== answer.usageSent) sendUsage(answer, out);
   const candidates = answer.candidates.map((candidate) => candidate.extra);
   if (candidates.some((extra) => Object.keys(extra).length > 0)) answer.extra.candidates = candidates;
@@ -69,8 +70,9 @@ function refuseBlocked(chunk: Record<string, unknown>): void {
   const feedback = chunk.promptFeedback;
   if (!isObject(feedback) || typeof feedback.blockReason !== 'string') return;
   const why = typeof feedback.blockReasonMessage === 'string' ? `: ${feedback.blockReasonMessage}` : '';
-  throw new Fault('content_filtered', `Gemini blocked the prompt (${feedback.blockReason})${why}.`, {
+  throw new Fault('content_filtered', `Gemini blocked the prompt (${feedback.blockReason})${why}`, {
     raw: chunk,
+    reported: reportedOf({ code: feedback.blockReason, type: undefined, param: undefined }),
   });
 }
 
@@ -201,11 +203,17 @@ function refuseEmptyFailure(answer: Answer, candidate: Candidate, wire: Record<s
   throw new Fault('provider_error', `Gemini gave no answer (${candidate.finish})${why}.`, { raw: wire });
 }
 
-function endCandidate(candidate: Candidate, out: Delta[]): void {
+function endCandidate(reading: Reading): void {
+  const { candidate, out } = reading;
   if (candidate.finish === undefined) {
     throw malformed(`a finishReason of candidate ${candidate.choice} before the end`, candidate.extra);
   }
+  const reason = finishOf(candidate, candidate.finish);
+  const { finishMessage } = candidate.extra;
+  if (reason.unified === 'content_filter' && typeof finishMessage === 'string' && finishMessage !== '') {
+    readRefusal(reading, finishMessage);
+  }
   if (candidate.finish === 'STOP') endOpenPart(candidate, out);
   else cutOpenPart(candidate, out);
-  out.push({ type: 'finish', reason: finishOf(candidate, candidate.finish), choice: candidate.choice });
+  out.push({ type: 'finish', reason, choice: candidate.choice });
 }

@@ -47,6 +47,8 @@ export interface ChoiceState {
   /** Fields of the message that have no canonical place. */
   native?: Json;
   readonly calls: OpenCall[];
+  /** The URLs of the images so far. */
+  images?: Set<string>;
   /** Undefined until the provider gave a reason. */
   finish?: string;
   /** Fields of the choice that have no canonical place. */

@@ -2,6 +2,7 @@ import { argumentsOf } from '../../core/call-arguments.ts';
 import type { FunctionCall, OtherItem, Reasoning } from '../../core/items.ts';
 import {
   type ChatAssistantMessage,
+  type ChatImagePart,
   type ChatPart,
   type ChatToolCall,
   isObject,
@@ -15,6 +16,7 @@ import {
 export interface AssistantRun {
   parts: ChatPart[];
   refusal?: string;
+  images: ChatImagePart[];
   calls: ChatToolCall[];
   /** Reasoning to send back, with the form in which the provider wrote it. */
   reasoning: { item: Reasoning; native: ReasoningNative }[];
@@ -23,7 +25,7 @@ export interface AssistantRun {
 }
 
 export function emptyRun(): AssistantRun {
-  return { parts: [], calls: [], reasoning: [], fields: {} };
+  return { parts: [], images: [], calls: [], reasoning: [], fields: {} };
 }
 
 /** What is known of one item, beside its content. */
@@ -98,13 +100,16 @@ export function runMessage(
 ): ChatAssistantMessage | undefined {
   const isEmpty = content.length === 0;
   const hasFields = Object.keys(run.fields).length > 0;
-  if (isEmpty && run.refusal === undefined && run.calls.length === 0 && !hasFields) return undefined;
+  const isBare = run.refusal === undefined && run.images.length === 0 && run.calls.length === 0;
+  if (isEmpty && isBare && !hasFields) return undefined;
   const message: ChatAssistantMessage = {
     ...run.fields,
     role: 'assistant',
-    content: isEmpty ? null : content,
+    // A message with images needs a text, which may be empty.
+    content: isEmpty ? (run.images.length > 0 ? '' : null) : content,
   };
   if (run.refusal !== undefined) message.refusal = run.refusal;
+  if (run.images.length > 0) message.images = run.images;
   if (run.calls.length > 0) message.tool_calls = run.calls;
   return message;
 }

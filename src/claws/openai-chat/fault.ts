@@ -1,5 +1,5 @@
-import { type ErrorCode, Fault } from '../../core/errors.ts';
-import { codeOfStatus, faultOf } from '../status.ts';
+import { type ErrorCode, Fault, type ProviderError } from '../../core/errors.ts';
+import { codeOfStatus, faultOf, reportedOf } from '../status.ts';
 import { isObject, type Json, textOf } from './wire.ts';
 
 /** What a provider reported about a failure, read from the different shapes that servers use. */
@@ -11,6 +11,8 @@ interface Report {
   status?: number;
   /** Whether the body has the shape of an API error. A server at a wrong base URL sends something else. */
   structured: boolean;
+  /** The provider's own words. */
+  words?: ProviderError;
 }
 
 /** The error codes of providers, by the code that they become here. */
@@ -71,7 +73,7 @@ const NO_CREDIT = /insufficient (balance|quota|credit|fund)|out of credits|used 
 export function chatFault(status: number, body: unknown, headers: Headers): Fault {
   const report = reportOf(body);
   const message = `The provider answered ${status}: ${report.message || 'no reason given'}`;
-  return faultOf(classify(status, report), message, { headers, raw: body });
+  return faultOf(classify(status, report), message, { headers, raw: body, reported: report.words });
 }
 
 function classify(status: number, report: Report): ErrorCode {
@@ -102,7 +104,7 @@ export function reportedFault(body: unknown, started: boolean): Fault {
   const report = reportOf(body);
   const message = `The provider reported a failure: ${report.message || JSON.stringify(body).slice(0, 300)}`;
   const code = started ? 'provider_error' : classify(report.status ?? 500, report);
-  return new Fault(code, message, { raw: body });
+  return new Fault(code, message, { raw: body, reported: report.words });
 }
 
 function reportOf(body: unknown): Report {
@@ -120,6 +122,11 @@ function reportOf(body: unknown): Report {
     codes,
     status: statusIn(error),
     structured: Boolean(body.error) || codes.length > 0,
+    words: reportedOf({
+      code: error.code ?? body.code,
+      type: error.type ?? error.status,
+      param: error.param ?? fieldOf(error) ?? fieldOf(error.message),
+    }),
   };
 }
 
@@ -144,6 +151,14 @@ function messageOf(error: Json): string | undefined {
 function detailOf(value: unknown): string | undefined {
   if (!isObject(value)) return undefined;
   return textOf(value.detail) ?? listOf(value.detail);
+}
+
+/** The field that FastAPI's first error names: `loc` is `["body", "messages", 0, "content"]`. */
+function fieldOf(value: unknown): string | undefined {
+  const first: unknown = isObject(value) && Array.isArray(value.detail) ? value.detail[0] : undefined;
+  if (!isObject(first) || !Array.isArray(first.loc) || first.loc[0] !== 'body') return undefined;
+  const path = first.loc.slice(1).map((key: unknown) => (typeof key === 'number' ? `[${key}]` : `.${key}`));
+  return path.join('').replace(/^\./, '');
 }
 
 function listOf(value: unknown): string | undefined {

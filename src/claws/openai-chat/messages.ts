@@ -1,5 +1,6 @@
 import { markedParts, type PartMark } from '../../core/cache-marks.ts';
 import { Fault } from '../../core/errors.ts';
+import { generatedImageUrl } from '../../core/generated-images.ts';
 import type {
   FunctionCallOutput,
   InputFile,
@@ -217,9 +218,15 @@ function isReasoningNative(native: unknown): native is ReasoningNative {
   return isObject(native) && typeof native.form === 'string';
 }
 
-/** This wire has custom tools, but no other kinds of items. */
+/** This wire has custom tools and generated images, but no other kinds of items. */
 function addOther(transcript: Transcript, entry: PromptItem, item: Item): void {
   const other = item as OtherItem;
+  const url = generatedImageUrl(item);
+  if (url !== undefined) {
+    const run = runOf(transcript);
+    run.images.push({ type: 'image_url', image_url: { url } });
+    addMessage(run, useOf(transcript, entry));
+  }
   const kind: string = other.type;
   if (typeof other.call_id !== 'string') return;
   const use = useOf(transcript, entry);

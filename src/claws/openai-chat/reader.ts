@@ -19,6 +19,7 @@ import {
 } from './answer.ts';
 import { readCalls, readLegacyCall } from './calls.ts';
 import { reportedFault } from './fault.ts';
+import { readImages } from './images.ts';
 import { closeReasoning, readReasoning, readThinkingPart } from './reasoning.ts';
 import { isObject, type Json, textOf } from './wire.ts';
 
@@ -116,6 +117,7 @@ const MESSAGE_FIELDS = new Set([
   'reasoning_details',
   'annotations',
   'audio',
+  'images',
   'tool_calls',
   'function_call',
 ]);
@@ -206,6 +208,7 @@ function readMessage(
   }
   readTokens(state, choice, { content: message.content, logprobs });
   if (message.refusal) readRefusal(state, choice, message.refusal);
+  if (message.images) readImages(state, choice, message.images);
   if (message.audio) readAudio(state, choice, message.audio);
   if (message.annotations) readAnnotations(state, choice, message.annotations);
   for (const key in message) {
@@ -262,7 +265,9 @@ function readPart(state: AnswerState, choice: ChoiceState, part: unknown): void 
   else if (isObject(part) && kind === 'text') {
     const text = textOf(part.text);
     if (text !== undefined) addText(state, choice, text);
-  } else keepInMessage(choice, 'content', [part]);
+  } else if (isObject(part) && kind === 'refusal') readRefusal(state, choice, part.refusal);
+  else if (kind === 'image_url') readImages(state, choice, [part]);
+  else keepInMessage(choice, 'content', [part]);
 }
 
 function addText(state: AnswerState, choice: ChoiceState, text: string, logprobs?: unknown[]): void {

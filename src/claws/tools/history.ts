@@ -1,3 +1,5 @@
+import { isGeneratedImage } from '../../core/generated-images.ts';
+import { parseItemId } from '../../core/ids.ts';
 import type { FunctionCall, FunctionCallOutput, Item, OtherItem, OtherType, Part } from '../../core/items.ts';
 import type { Prompt, PromptItem } from '../../core/prompt.ts';
 import { isServerRun } from '../../core/tool-calls.ts';
@@ -75,7 +77,10 @@ class Writer {
 
   /** Whether the provider reads the item as it is: its own, or the caller's in this protocol's form. */
   private isUnderstood({ item, origin, protocol }: PromptItem): boolean {
+    if (this.to.table.takesImages && isGeneratedImage(item)) return true;
     if (origin !== undefined) return origin === this.to.provider && protocol === this.to.protocol;
+    // An image of the caller names no image that OpenAI has, unless it has an id of OpenAI's.
+    if (isGeneratedImage(item) && !hasOwnId(item)) return false;
     // In both of OpenAI's dialects, callers' items have the form of the Responses API.
     if (this.to.protocol === 'openai-responses') return true;
     const isOwn = this.prompt.dialect === this.to.protocol;
@@ -167,6 +172,9 @@ class Writer {
     return this.out.findLastIndex(({ item }) => item.type !== 'reasoning') + 1;
   }
 }
+
+/** Whether a provider gave the item its id. */
+const hasOwnId = ({ id }: Item): boolean => id !== undefined && !parseItemId(id);
 
 /** Providers take only objects as arguments. */
 function objectText(args: string): string {

@@ -66,6 +66,7 @@ const NOT_ASKED = new Set([
   'output',
   'outputs',
   'result',
+  'image_url',
   'results',
   'error',
   'environment',

@@ -14,6 +14,8 @@ export interface ToolTable {
   mapped: { web_search?: Mapping; code_execution?: Mapping };
   /** The API refuses a request that has functions beside its hosted tools. */
   hostedAlone?: true;
+  /** A message of the model may hold images, also of other models. */
+  takesImages?: true;
   /** The names that the API takes for functions, and their greatest length. */
   names: RegExp;
   nameLength: number;
@@ -45,6 +47,7 @@ const TABLES: Record<ProtocolName, ToolTable> = {
     nameLength: 128,
   },
   gemini: {
+    takesImages: true,
     own: /^(function|googleSearch|googleSearchRetrieval|googleMaps|codeExecution|urlContext|fileSearch|computerUse|mcpServers)$/,
     mapped: { web_search: toGeminiSearch, code_execution: toGeminiCode },
     hostedAlone: true,
@@ -64,13 +67,18 @@ const PROVIDER_TYPES: Readonly<Record<string, RegExp>> = {
   xai: /^(x_search|code_execution|collections_search)$/,
 };
 
+/** https://openrouter.ai/docs/features/multimodal/image-generation: `images` of a message. */
+const IMAGE_PROVIDERS = new Set(['openrouter']);
+
 /** OpenAI's chat completions have custom tools, those of other providers do not. */
 const isOpenaiChat = (protocol: ProtocolName, { developerRole, maxTokensField }: Quirks): boolean =>
   protocol === 'openai-chat' && developerRole === true && maxTokensField === 'max_completion_tokens';
 
 /** The table of a provider's API. */
 export function toolTable(protocol: ProtocolName, { id, quirks }: Provider): ToolTable {
-  const table = TABLES[protocol];
+  const table: ToolTable = IMAGE_PROVIDERS.has(id)
+    ? { ...TABLES[protocol], takesImages: true }
+    : TABLES[protocol];
   const further = isOpenaiChat(protocol, quirks)
     ? /^custom$/
     : Object.hasOwn(PROVIDER_TYPES, id)

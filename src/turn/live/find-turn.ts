@@ -76,7 +76,7 @@ function end(live: LiveTurn, turn: AnsweredTurn): void {
   if (answeredBy) {
     live.start({ candidate: answeredBy, retries: 0 });
     live.end(turn);
-  } else if (error) live.end(turn, new Fault(error.code, error.message));
+  } else if (error) live.end(turn, new Fault(error.code, error.message, error));
   else live.end(turn, state === 'cancelled' ? new Cancelled('The turn was cancelled.') : undefined);
 }
 

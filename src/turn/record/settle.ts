@@ -1,5 +1,5 @@
 import type { Directory } from '../../core/directory.ts';
-import { faultOf } from '../../core/errors.ts';
+import { faultOf, turnErrorOf } from '../../core/errors.ts';
 import type { BrokenOff, Called, Folded, FoldedItem } from '../../core/fold.ts';
 import { itemId, type TurnId } from '../../core/ids.ts';
 import type { Item } from '../../core/items.ts';
@@ -82,9 +82,10 @@ export function settle(input: SettleInput): Outcome {
 function endingOf(folded: Folded, failure: unknown) {
   if (failure instanceof Cancelled) return { state: 'cancelled' } as const;
   if (failure !== undefined) {
-    const { code, message } = faultOf(failure);
+    const error = turnErrorOf(faultOf(failure));
+    const { code } = error;
     const isStop = code === 'shutting_down' || code === 'gateway_stopped';
-    return { state: isStop ? 'incomplete' : 'failed', error: { code, message } } as const;
+    return { state: isStop ? 'incomplete' : 'failed', error } as const;
   }
   const reason = folded.finish[0]?.unified;
   const isCut = reason === 'length' || reason === 'content_filter';

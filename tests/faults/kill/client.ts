@@ -106,7 +106,7 @@ export class Client {
   private query(from: number): string {
     if (!isStream(this.clientKind)) return '';
     const after = from === 0 ? '' : `&starting_after=${from - 1}`;
-    return `?stream=true&include_usage=true${after}`;
+    return `?stream=true${after}`;
   }
 
   private async read(reply: Response, question: Question, from: number): Promise<void> {

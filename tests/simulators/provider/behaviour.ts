@@ -13,6 +13,10 @@ export type Plan = {
   logprobs: boolean;
   /** Refuses a request that ends with an assistant message. */
   noPrefill: boolean;
+  /** The answer has an image after its text (at OpenAI's Responses API before it; not at Anthropic). */
+  image: boolean;
+  /** Refuses a request with `temperature`. */
+  rigid: boolean;
   /** Asked to continue, it repeats the answer from its beginning. */
   again: boolean;
   /** Asked to continue, it repeats this many words first. */
@@ -82,6 +86,8 @@ function read(model: string): Plan {
     json: false,
     logprobs: false,
     noPrefill: NO_PREFILL.test(model),
+    image: false,
+    rigid: false,
     again: false,
     overlap: 0,
     pace: undefined,
@@ -107,7 +113,8 @@ function read(model: string): Plan {
       plan.logprobs ||
       plan.cached ||
       plan.wrote ||
-      plan.wroteHour
+      plan.wroteHour ||
+      plan.image
     );
   return plan;
 }
@@ -144,6 +151,8 @@ function readFlag(plan: Plan, word: string): void {
   else if (word === 'json') plan.json = true;
   else if (word === 'logprobs') plan.logprobs = true;
   else if (word === 'no-prefill') plan.noPrefill = true;
+  else if (word === 'image') plan.image = true;
+  else if (word === 'rigid') plan.rigid = true;
   else if (word === 'again') plan.again = true;
   else if (word === 'usual-tier') plan.usualTier = true;
 }

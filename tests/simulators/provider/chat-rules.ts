@@ -19,6 +19,7 @@ export function checkChat(body: Json, plan: Plan): Trouble | undefined {
   return (
     checkChatTools(body) ??
     checkShapes(messages) ??
+    checkImages(messages, plan) ??
     checkArguments(messages) ??
     checkPairs(messages) ??
     checkEnd(body, messages, plan)
@@ -47,6 +48,14 @@ function checkShapes(messages: Json[]): Trouble | undefined {
     }
   }
   return undefined;
+}
+
+/** OpenAI and Groq refuse fields that they do not know. Servers with image models know this one. */
+function checkImages(messages: Json[], plan: Plan): Trouble | undefined {
+  const at = plan.image ? -1 : messages.findIndex(({ images }) => images !== undefined);
+  if (at === -1) return undefined;
+  const path = `messages[${at}].images`;
+  return invalid(`Unknown parameter: '${path}'.`, path, 'unknown_parameter');
 }
 
 /** OpenAI takes any text. Servers that parse it for the model's template (vLLM, Mistral) take only an object. */

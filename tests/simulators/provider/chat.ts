@@ -1,4 +1,4 @@
-import { type Answer, type OfferedTool, pieces, type RequestContent } from './answer.ts';
+import { type Answer, type OfferedTool, PIXEL, pieces, type RequestContent } from './answer.ts';
 import { checkChat } from './chat-rules.ts';
 import { endingOf, type Reading, textOfParts, withoutEnding } from './continuation.ts';
 import { openAiHeaders, openAiRefusal } from './openai-errors.ts';
@@ -76,6 +76,7 @@ function json(answer: Answer, scene: Scene): Json {
     refusal: refused ? text : null,
     annotations: [],
   };
+  if (scene.plan.image) message.images = IMAGES;
   if (answer.reasoning.length > 0) message.reasoning_content = answer.reasoning.join('');
   if (answer.calls.length > 0) {
     message.tool_calls = answer.calls.map((call, at) => ({
@@ -96,6 +97,9 @@ function json(answer: Answer, scene: Scene): Json {
   };
 }
 
+/** https://openrouter.ai/docs/features/multimodal/image-generation, https://docs.litellm.ai/docs/completion/image_generation_chat */
+const IMAGES = [{ index: 0, type: 'image_url', image_url: { url: `data:image/png;base64,${PIXEL}` } }];
+
 function frames(answer: Answer, scene: Scene): Frame[] {
   const withUsage = includesUsage(scene.body);
   const start =
@@ -114,6 +118,10 @@ function frames(answer: Answer, scene: Scene): Frame[] {
   for (const part of answer.text) {
     const logs = scene.plan.logprobs ? JSON.stringify({ content: [logprob(part)], refusal: null }) : 'null';
     list.push({ text: event(`{"${field}":${JSON.stringify(part)}}`, logs), kind: 'delta' });
+  }
+  if (scene.plan.image) {
+    const delta = { role: 'assistant', content: '', images: IMAGES };
+    list.push({ text: event(JSON.stringify(delta)), kind: 'delta' });
   }
   list.push(...callFrames(answer, scene, event));
   list.push({ text: event('{}', 'null', `"${FINISH[answer.finish]}"`), kind: 'finish' });

@@ -29,6 +29,15 @@ export function geminiRefusal(trouble: Trouble, model: string): Refusal {
   switch (trouble.kind) {
     case 'invalid':
       return refusal(trouble.status ?? 400, 'INVALID_ARGUMENT', trouble.message);
+    case 'temperature': {
+      const description = `Invalid value at 'generation_config.temperature' (TYPE_FLOAT), ${trouble.value}`;
+      // https://google.aip.dev/193: `google.rpc.BadRequest` names the fields.
+      const details = {
+        '@type': 'type.googleapis.com/google.rpc.BadRequest',
+        fieldViolations: [{ field: 'generation_config.temperature', description }],
+      };
+      return refusal(400, 'INVALID_ARGUMENT', description, [details]);
+    }
     case 'key-missing':
       return refusal(403, 'PERMISSION_DENIED', UNREGISTERED);
     case 'auth':

@@ -108,7 +108,20 @@ function checkSignatures(contents: Json[], plan: Plan): Trouble | undefined {
       if (!isSealed('thought', asText(signature))) return invalid('Thought signature is not valid.');
     }
   }
-  return plan.think ? checkCurrentTurn(contents) : undefined;
+  return plan.think ? (checkCurrentTurn(contents) ?? checkImages(contents)) : undefined;
+}
+
+/** https://ai.google.dev/gemini-api/docs/thought-signatures: images of the model need their signature. */
+function checkImages(contents: Json[]): Trouble | undefined {
+  for (const [at, content] of contents.entries()) {
+    if (content.role !== 'model') continue;
+    const bare = asList(content.parts).findIndex((part) => part.inlineData && !part.thoughtSignature);
+    if (bare === -1) continue;
+    return invalid(
+      `Image part is missing a thought_signature in content position ${at + 1}, part position ${bare + 1}. Please refer to https://ai.google.dev/gemini-api/docs/thought-signatures for more details.`,
+    );
+  }
+  return undefined;
 }
 
 /** In the current turn, the first call of each step must have its signature. */

@@ -1,4 +1,4 @@
-import type { Answer, RequestContent } from './answer.ts';
+import { type Answer, PIXEL, type RequestContent } from './answer.ts';
 import { endingOf, type Reading, textOfParts, withoutEnding } from './continuation.ts';
 import { geminiHeaders, geminiRefusal } from './gemini-errors.ts';
 import { checkGemini } from './gemini-rules.ts';
@@ -68,6 +68,7 @@ function json(answer: Answer, scene: Scene): Json {
   if (answer.text.length > 0 && answer.finish !== 'refusal') {
     parts.push({ text: answer.text.join(''), ...signature });
   }
+  if (scene.plan.image) parts.push(imagePart(signature));
   parts.push(...callParts(answer, signature));
   return chunk(scene, parts, answer);
 }
@@ -80,6 +81,7 @@ function frames(answer: Answer, scene: Scene): Frame[] {
     list.push({ text: event(chunk(scene, [{ text, thought: true }])), kind: 'plain' });
   }
   if (answer.finish !== 'refusal') list.push(...textFrames(answer, scene));
+  if (scene.plan.image) list.push({ text: event(chunk(scene, [imagePart(signature)])), kind: 'delta' });
   for (const part of callParts(answer, signature)) {
     list.push({ text: event(chunk(scene, [part])), kind: 'delta' });
   }
@@ -95,6 +97,12 @@ function textFrames(answer: Answer, scene: Scene): Frame[] {
   const [before = '', after = ''] = event(chunk(scene, [{ text: '~TEXT~' }])).split('"~TEXT~"');
   return answer.text.map((text) => ({ text: `${before}${JSON.stringify(text)}${after}`, kind: 'delta' }));
 }
+
+/** https://ai.google.dev/gemini-api/docs/image-generation */
+const imagePart = (signature: Json): Json => ({
+  inlineData: { mimeType: 'image/png', data: PIXEL },
+  ...signature,
+});
 
 /** Only the first of several parallel calls has the signature. */
 function callParts(answer: Answer, signature: Json): Json[] {
@@ -113,6 +121,8 @@ function chunk(scene: Scene, parts: Json[], ending?: Answer): Json {
   if (ending) candidate.finishReason = FINISH[ending.finish];
   candidate.index = 0;
   if (ending?.finish === 'refusal') {
+    // https://ai.google.dev/api/generate-content#candidate: `finishMessage` details the finish reason.
+    candidate.finishMessage = ending.text.join('');
     candidate.safetyRatings = [
       { category: 'HARM_CATEGORY_DANGEROUS_CONTENT', probability: 'HIGH', blocked: true },
     ];

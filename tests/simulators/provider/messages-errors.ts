@@ -31,6 +31,8 @@ export function anthropicRefusal(trouble: Trouble): Refusal {
   switch (trouble.kind) {
     case 'invalid':
       return refusal(trouble.status ?? 400, 'invalid_request_error', trouble.message);
+    case 'temperature':
+      return refusal(400, 'invalid_request_error', 'temperature: range: 0..1');
     case 'key-missing':
       return refusal(401, 'authentication_error', 'x-api-key header is required');
     case 'auth':

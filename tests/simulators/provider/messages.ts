@@ -68,7 +68,7 @@ function json(answer: Answer, scene: Scene): Json {
     const thinking = answer.reasoning.join('');
     content.push({ type: 'thinking', thinking, signature: seal('thinking', thinking) });
   }
-  if (answer.text.length > 0) content.push({ type: 'text', text: answer.text.join('') });
+  if (hasText(answer)) content.push({ type: 'text', text: answer.text.join('') });
   for (const [at, call] of answer.calls.entries()) {
     content.push({
       type: 'tool_use',
@@ -77,7 +77,17 @@ function json(answer: Answer, scene: Scene): Json {
       input: JSON.parse(call.arguments),
     });
   }
-  return message(scene, content, STOP[answer.finish], scene.usage.output);
+  const whole = message(scene, content, STOP[answer.finish], scene.usage.output);
+  return { ...whole, stop_details: stopDetails(answer) };
+}
+
+/** A refusal before the first text has no content: its explanation is all that comes. */
+const hasText = ({ text, finish }: Answer): boolean => text.length > 0 && finish !== 'refusal';
+
+/** `RefusalStopDetails` of the API: `category` and `explanation` may be null. */
+function stopDetails({ finish, text }: Answer): Json | null {
+  if (finish === 'refusal') return { type: 'refusal', category: 'cyber', explanation: text.join('') };
+  return finish === 'filter' ? { type: 'refusal', category: null, explanation: null } : null;
 }
 
 function message(scene: Scene, content: Json[], stop: string | null, output: number): Json {
@@ -117,12 +127,12 @@ function frames(answer: Answer, scene: Scene): Frame[] {
   const list: Frame[] = [plain(event('message_start', { type: 'message_start', message: start }))];
   let index = 0;
   if (answer.reasoning.length > 0) list.push(...thinkingFrames(answer, index++));
-  if (answer.text.length > 0) list.push(...textFrames(answer, index++));
+  if (hasText(answer)) list.push(...textFrames(answer, index++));
   for (const at of answer.calls.keys()) list.push(...toolFrames(answer, scene, at, index++));
   list.splice(2, 0, plain(event('ping', { type: 'ping' })));
   const delta = {
     type: 'message_delta',
-    delta: { stop_reason: STOP[answer.finish], stop_sequence: null },
+    delta: { stop_reason: STOP[answer.finish], stop_sequence: null, stop_details: stopDetails(answer) },
     usage: { ...usage(scene), output_tokens: scene.usage.output },
   };
   list.push({ text: event('message_delta', delta), kind: 'finish' });

@@ -37,6 +37,11 @@ export function openAiRefusal(trouble: Trouble, model: string, input: 'messages'
         trouble.code,
         trouble.param,
       );
+    case 'temperature': {
+      // https://community.openai.com/t/temperature-in-gpt-5-models/1337133
+      const message = `Unsupported value: 'temperature' does not support ${trouble.value} with this model. Only the default (1) value is supported.`;
+      return refusal(400, 'invalid_request_error', message, 'unsupported_value', 'temperature');
+    }
     case 'key-missing':
       return refusal(401, 'invalid_request_error', MISSING_KEY);
     case 'auth':

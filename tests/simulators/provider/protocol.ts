@@ -35,6 +35,8 @@ export type Scene = {
 
 export type Trouble =
   | { kind: 'invalid'; message: string; param?: string; code?: string; status?: number }
+  /** The plan is `rigid`, and the request has this temperature. */
+  | { kind: 'temperature'; value: number }
   | { kind: 'status'; status: number; retryAfter?: number }
   | { kind: 'key-missing' | 'auth' | 'quota' | 'context' };
 

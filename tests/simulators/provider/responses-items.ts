@@ -1,4 +1,4 @@
-import type { Answer } from './answer.ts';
+import { type Answer, PIXEL } from './answer.ts';
 import { logprob } from './chat.ts';
 import type { Scene } from './protocol.ts';
 import { sealWith } from './seal.ts';
@@ -10,9 +10,25 @@ export const REASONED = 'd00d';
 export function outputItems(answer: Answer, scene: Scene): Json[] {
   const items: Json[] = [];
   if (answer.reasoning.length > 0) items.push(reasoningItem(answer, scene));
+  if (scene.plan.image) items.push(imageItem(scene));
   if (answer.calls.length === 0) items.push(messageItem(answer, scene));
   for (const index of answer.calls.keys()) items.push(callItem(answer, scene, index));
   return items;
+}
+
+/** `ImageGenToolCall` of OpenAI's API description, with the fields that the API sends beside it. */
+export function imageItem(scene: Scene): Json {
+  return {
+    id: `ig_${scene.id}`,
+    type: 'image_generation_call',
+    status: 'completed',
+    background: 'opaque',
+    output_format: 'png',
+    quality: 'medium',
+    result: PIXEL,
+    revised_prompt: 'A single pixel.',
+    size: '1024x1024',
+  };
 }
 
 export function reasoningItem(answer: Answer, scene: Scene): Json {

@@ -1,7 +1,7 @@
 import { type Answer, pieces } from './answer.ts';
 import { logprob } from './chat.ts';
 import type { Frame, Scene } from './protocol.ts';
-import { callItem, messageItem, messagePart, reasoningItem } from './responses-items.ts';
+import { callItem, imageItem, messageItem, messagePart, reasoningItem } from './responses-items.ts';
 import type { Json } from './shape.ts';
 
 /** Collects events in order and numbers them. */
@@ -25,6 +25,7 @@ export function responsesFrames(
   script.add('response.in_progress', { response: response.started });
   let index = 0;
   if (answer.reasoning.length > 0) addReasoning(script, answer, scene, index++);
+  if (scene.plan.image) addImage(script, imageItem(scene), index++);
   if (answer.calls.length === 0) addMessage(script, answer, scene, index++);
   for (const at of answer.calls.keys()) addCall(script, callItem(answer, scene, at), index++);
   script.add(`response.${response.ended.status}`, { response: response.ended }, 'end-mark');
@@ -69,6 +70,22 @@ function addMessage(script: Script, answer: Answer, scene: Scene, output_index: 
   else script.add('response.output_text.done', { ...at, text, logprobs: part.logprobs }, 'finish');
   script.add('response.content_part.done', { ...at, part }, 'finish');
   script.add('response.output_item.done', { output_index, item }, 'finish');
+}
+
+/** `ResponseImageGenCall…Event` of OpenAI's API description. The partial image comes only where it is asked for. */
+function addImage(script: Script, item: Json, output_index: number): void {
+  const { id: item_id, type, result } = item;
+  const at = { item_id, output_index };
+  script.add('response.output_item.added', {
+    output_index,
+    item: { id: item_id, type, status: 'in_progress', result: null },
+  });
+  script.add('response.image_generation_call.in_progress', at);
+  script.add('response.image_generation_call.generating', at);
+  const partial = { partial_image_index: 0, partial_image_b64: result, output_format: 'png' };
+  script.add('response.image_generation_call.partial_image', { ...at, ...partial });
+  script.add('response.image_generation_call.completed', at);
+  script.add('response.output_item.done', { output_index, item });
 }
 
 function addCall(script: Script, item: Json, output_index: number): void {

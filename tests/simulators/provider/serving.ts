@@ -80,7 +80,7 @@ export class Serving {
     }
     const ready = { ...call, body };
     if (applyEarlyFault(ready, exchange)) return;
-    const trouble = protocol.check(body, plan, this.#memory);
+    const trouble = rigidTrouble(body, plan) ?? protocol.check(body, plan, this.#memory);
     if (trouble) {
       refuse(call, exchange, trouble);
       return;
@@ -160,6 +160,11 @@ function sceneOf(call: ValidCall, answer: Answer): Scene {
   const input = Math.max(Math.ceil(request.body.length / 4), cached + wrote);
   const usage = { input, cached, wrote, wroteHour, output, reasoning };
   return { plan, model, id, created: Math.floor(Date.now() / 1000), body, usage };
+}
+
+function rigidTrouble(body: Json, plan: Plan): Trouble | undefined {
+  const value = body.temperature ?? asJson(body.generationConfig).temperature;
+  return plan.rigid && typeof value === 'number' ? { kind: 'temperature', value } : undefined;
 }
 
 /** Applies a fault that replaces the whole answer. Returns whether there was one. */

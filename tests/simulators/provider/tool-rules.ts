@@ -57,6 +57,13 @@ export function checkResponsesTools(body: Json): Trouble | undefined {
     const type = asText(item.type) || 'message';
     const param = `input[${at}]`;
     if (!RESPONSES_ITEMS.includes(type)) return openaiValue(type, RESPONSES_ITEMS, `${param}.type`);
+    // `ImageGenToolCall` of OpenAI's API description requires both.
+    const missing =
+      type === 'image_generation_call' && ['id', 'result'].find((key) => item[key] === undefined);
+    if (missing) {
+      const path = `${param}.${missing}`;
+      return openai(`Missing required parameter: '${path}'.`, path, 'missing_required_parameter');
+    }
     const trouble = type === 'function_call' ? openaiName(item.name, `${param}.name`, 128) : undefined;
     if (trouble) return trouble;
   }

@@ -397,3 +397,32 @@ describe('anthropic faults', () => {
     expect(anthropic.fault(418, null, new Headers()).code).toBe('provider_rejected_request');
   });
 });
+
+describe('anthropic answer: refusals', () => {
+  const explanation = 'This is not allowed.';
+  const details = { type: 'refusal', category: 'cyber', explanation };
+  const refused = ended('refusal', { stop_details: details });
+  const refusal = { type: 'refusal', refusal: explanation };
+
+  test('before any text are a message', () => {
+    expect(read([START, refused, STOP]).items).toMatchObject([{ item: { content: [refusal] }, done: true }]);
+    expect(whole({ stop_reason: 'refusal', stop_details: details }).items).toMatchObject([
+      { item: { content: [refusal] }, done: true },
+    ]);
+  });
+
+  test.each([
+    ['that has ended', [stop(0)]],
+    ['that is still open', []],
+  ])('follow the text %s', (_, end) => {
+    const text = [begin(0, { type: 'text', text: 'Well, ' }), ...end];
+    const { items } = read([START, ...text, refused, refused, STOP]);
+    expect(items).toMatchObject([{ item: { content: [{ text: 'Well, ' }, refusal] }, done: true }]);
+    expect(items).toHaveLength(1);
+  });
+
+  test.each([null, {}, { explanation: null }, { explanation: '' }, { explanation: 5 }])(
+    'without an explanation add nothing: %j',
+    (stop_details) => expect(read([START, ended('refusal', { stop_details }), STOP]).items).toEqual([]),
+  );
+});

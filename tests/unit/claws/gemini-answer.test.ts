@@ -389,3 +389,61 @@ describe('gemini answer: malformed', () => {
     });
   });
 });
+
+describe('gemini answer: refusals', () => {
+  const finishMessage = 'The answer was blocked.';
+  const refusal = { type: 'refusal', refusal: finishMessage };
+  const blocked = { finishReason: 'SAFETY', finishMessage };
+
+  test.each([
+    ['before any text', [chunk([], blocked)], [refusal]],
+    ['after a text', [chunk([{ text: 'Well, ' }]), chunk([], blocked)], [{ text: 'Well, ' }, refusal]],
+    ['after a thought', [chunk([{ text: 'Hm', thought: true }], blocked)], [refusal]],
+  ])('%s', (_, chunks, content) => {
+    const { items, finish } = read(...chunks);
+    expect(items.at(-1)).toMatchObject({ item: { type: 'message', content }, done: true });
+    expect(finish).toEqual([{ unified: 'content_filter', raw: 'SAFETY' }]);
+  });
+
+  test('are only what a filter says', () => {
+    expect(read(chunk([{ text: 'a' }], { ...STOP, finishMessage })).items).toMatchObject([
+      { item: { content: [{ type: 'output_text', text: 'a' }] } },
+    ]);
+  });
+
+  test('a signed text with a refusal is sent back with both', () => {
+    const { items } = read(chunk([{ text: 'Well, ', thoughtSignature: 'sig' }]), chunk([], blocked));
+    const { item, native } = items[0]!;
+    const entry: PromptItem = { item, native, origin: 'gemini' };
+    const provider = { id: 'gemini', baseUrl: '', quirks: {} };
+    const { contents } = gemini.request({ ...PROMPT, items: [entry] }, provider).body;
+    expect(contents).toEqual([
+      { role: 'model', parts: [{ text: 'Well, ', thoughtSignature: 'sig' }, { text: finishMessage }] },
+    ]);
+  });
+});
+
+describe('gemini answer: images', () => {
+  const inlineData = { mimeType: 'image/jpeg', data: 'AAAA' };
+  const image = { type: 'image_generation_call', status: 'completed', output_format: 'jpeg', result: 'AAAA' };
+
+  test('are image calls between the texts, with their signature', () => {
+    const { items } = read(
+      chunk([{ text: 'Here: ' }]),
+      chunk([{ inlineData, thoughtSignature: 'sig' }]),
+      chunk([{ text: 'Done.' }], STOP),
+    );
+    expect(items).toMatchObject([
+      { item: { content: [{ text: 'Here: ' }] } },
+      { item: image, native: { thoughtSignature: 'sig' }, done: true },
+      { item: { content: [{ text: 'Done.' }] } },
+    ]);
+  });
+
+  test.each([
+    ['a sound', { inlineData: { mimeType: 'audio/wav', data: 'AAAA' } }],
+    ['an image inside thoughts', { inlineData, thought: true }],
+  ])('are not %s', (_, part) => {
+    expect(read(chunk([part], STOP)).items[0]!.item.type as string).toBe('gemini:inlineData');
+  });
+});

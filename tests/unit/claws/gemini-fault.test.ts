@@ -114,3 +114,34 @@ describe('gemini fault', () => {
     expect(fault(503, errorOf(503, 'UNAVAILABLE', 'x')).retryAfter).toBeUndefined();
   });
 });
+
+test.each([
+  ['* GenerateContentRequest.contents: contents is not specified\n', { param: 'contents' }],
+  [
+    '* GenerateContentRequest.tools[0].function_declarations[1].name: Invalid.',
+    { param: 'tools[0].function_declarations[1].name' },
+  ],
+  ['Request contains an invalid argument.', {}],
+])('the field that only the message names: %p', (message, words) => {
+  const body = errorOf(400, 'INVALID_ARGUMENT', message);
+  expect(fault(400, body).reported).toEqual({ type: 'INVALID_ARGUMENT', ...words });
+});
+
+test('a blocked prompt says why', () => {
+  const body = { promptFeedback: { blockReason: 'SAFETY', blockReasonMessage: 'Not this.' } };
+  const prompt = {
+    model: 'm',
+    items: [],
+    settings: {},
+    stream: false,
+    dialect: 'gemini',
+    extra: {},
+  } as const;
+  expect(() => gemini.answer(body, { ...prompt, items: [] })).toThrow(
+    expect.objectContaining({
+      code: 'content_filtered',
+      message: 'Gemini blocked the prompt (SAFETY): Not this.',
+      reported: { code: 'SAFETY' },
+    }),
+  );
+});

@@ -673,3 +673,36 @@ describe('malformed answers', () => {
 test.each(['constructor', 'toString', 'surprise'])('the unknown finish reason %s is passed on', (raw) => {
   expect(finishOf(raw, false)).toEqual({ unified: 'unknown', raw });
 });
+
+test('a refusal in a list of parts is a refusal', () => {
+  const content = [{ type: 'refusal', refusal: 'No.' }];
+  expect(whole({ role: 'assistant', content }).items[0]!.item).toMatchObject({ content });
+});
+
+describe('images of a chat message', () => {
+  const part = (url: string) => ({ type: 'image_url', image_url: { url } });
+  const png = part('data:image/png;base64,AAAA');
+  const image = { type: 'image_generation_call', status: 'completed', output_format: 'png', result: 'AAAA' };
+
+  test('are image calls; an address stays an address', () => {
+    const images = [png, part('https://example.com/a.png'), { type: 'image_url' }, null];
+    const { items } = whole({ role: 'assistant', content: 'Here.', images });
+    expect(items.map(({ item }) => item as unknown)).toMatchObject([
+      { content: [{ text: 'Here.' }] },
+      image,
+      { type: 'image_generation_call', result: null, image_url: 'https://example.com/a.png' },
+    ]);
+    expect(items[0]!.native).toBeUndefined();
+  });
+
+  test('come once, also where the last chunk repeats them', () => {
+    const events = [chunk({ content: 'a' }), chunk({ images: [png] }), chunk({ images: [png] }), end(), DONE];
+    expect(itemsOf(events)).toMatchObject([{ content: [{ text: 'a' }] }, image]);
+  });
+
+  test('may be parts of the content', () => {
+    expect(whole({ role: 'assistant', content: [png] }).items.map(({ item }) => item as unknown)).toEqual([
+      image,
+    ]);
+  });
+});

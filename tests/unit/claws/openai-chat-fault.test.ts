@@ -121,10 +121,33 @@ describe('faults of chat completions', () => {
     expect(limited.raw).toBe(body);
   });
 
+  test.each([
+    [
+      'OpenAI',
+      error({ code: 'unsupported_parameter', type: 'invalid_request_error', param: 'max_tokens' }),
+      { code: 'unsupported_parameter', type: 'invalid_request_error', param: 'max_tokens' },
+    ],
+    [
+      'FastAPI',
+      { detail: [{ loc: ['body', 'messages', 0, 'content'], msg: 'Field required' }] },
+      { param: 'messages[0].content' },
+    ],
+    ['xAI', { code: 'invalid-argument', error: 'Bad.' }, { code: 'invalid-argument' }],
+    [
+      "Google's",
+      [error({ code: 400, status: 'INVALID_ARGUMENT' })],
+      { code: '400', type: 'INVALID_ARGUMENT' },
+    ],
+    ['null fields', error({ code: null, type: null, param: null }), undefined],
+    ['an endless name', error({ code: 'x'.repeat(1_000), type: 'short' }), { type: 'short' }],
+    ['a page', '<html>', undefined],
+  ])("a server's own words: %s", (_, body, words) => expect(fault(400, body).reported).toEqual(words));
+
   const recorded = join(TRAFFIC, 'openai/chat-reasoning-model-legacy-parameter-error.json');
   test.skipIf(!existsSync(recorded))('a recorded refusal (skipped without the recorded traffic)', () => {
     const refused = fault(400, JSON.parse(readFileSync(recorded, 'utf8')));
     expect(refused.code).toBe('provider_rejected_request');
     expect(refused.message).toContain("Use 'max_completion_tokens' instead.");
+    expect(refused.reported).toMatchObject({ code: 'unsupported_parameter', param: 'max_tokens' });
   });
 });

@@ -1,5 +1,6 @@
 import type { Delta, Finish } from '../../../core/delta.ts';
-import { type ErrorCode, Fault } from '../../../core/errors.ts';
+import type { Fault, TurnError } from '../../../core/errors.ts';
+import { generatedImageUrl, isGeneratedImage } from '../../../core/generated-images.ts';
 import { completionId } from '../../../core/ids.ts';
 import type { Item } from '../../../core/items.ts';
 import { isHalfCall, isServerRun } from '../../../core/tool-calls.ts';
@@ -114,8 +115,17 @@ function addItem(message: Record<string, unknown>, item: Item): void {
       if (text !== '') message.reasoning_content = ((message.reasoning_content as string) ?? '') + text;
       return;
     }
+    default: {
+      const url = generatedImageUrl(item);
+      if (url === undefined) return;
+      const images = (message.images as unknown[] | undefined) ?? [];
+      message.images = [...images, imagePart(url, images.length)];
+    }
   }
 }
+
+/** OpenAI's chat completions have no images of models. Here they are in the form of OpenRouter and LiteLLM. */
+const imagePart = (url: string, index: number): object => ({ index, type: 'image_url', image_url: { url } });
 
 /** Chat completions hold a citation's fields one level deeper than responses do. */
 export function nested(annotation: unknown): unknown {
@@ -180,6 +190,8 @@ interface OpenItem {
   /** The index among the choice's tool calls; absent for other items. */
   tool?: number;
   custom?: boolean;
+  /** An item that may be a generated image. Its end says what it became. */
+  item?: Item;
 }
 
 /** Writes a turn as chat completion chunks (OpenAI API description, `CreateChatCompletionStreamResponse`). */
@@ -188,6 +200,7 @@ export class ChatStream implements StreamWriter {
   private head: string;
   private readonly items: OpenItem[] = [];
   private readonly tools: number[] = [];
+  private readonly images: number[] = [];
   private readonly started = new Set<number>();
   private provider = '';
   sequence = 0;
@@ -229,6 +242,8 @@ export class ChatStream implements StreamWriter {
         );
       case 'arguments-delta':
         return this.argumentsDelta(delta.index, delta.text);
+      case 'item-end':
+        return this.itemEnd(delta);
       default:
         // Usage and the finish are sent when the turn is recorded; chunks cannot express the rest.
         return '';
@@ -236,7 +251,7 @@ export class ChatStream implements StreamWriter {
   }
 
   end(turn: AnsweredTurn): string {
-    if (turn.error) return this.error(turn.error.code, turn.error.message);
+    if (turn.error) return this.error(turn.error);
     const reasons = turn.finish.length > 0 ? turn.finish : [undefined];
     let text = '';
     const passed = passedOn(turn, 'openai-chat');
@@ -256,9 +271,9 @@ export class ChatStream implements StreamWriter {
     return `data: ${JSON.stringify({ error: errorObject(fault) })}\n\n`;
   }
 
-  private error(code: ErrorCode, message: string): string {
+  private error(failure: TurnError): string {
     const { id } = this.asked;
-    const error = errorObject(new Fault(code, message));
+    const error = errorObject(failure);
     const choices = [{ index: 0, delta: {}, finish_reason: 'error' }];
     return this.event(
       JSON.stringify({ id: completionId(id), object: 'chat.completion.chunk', error, choices }),
@@ -323,13 +338,23 @@ export class ChatStream implements StreamWriter {
     const choice = delta.choice ?? 0;
     const call = toolCall(delta.item);
     if (!call) {
-      this.items[delta.index] = { choice };
+      this.items[delta.index] = isGeneratedImage(delta.item) ? { choice, item: delta.item } : { choice };
       return '';
     }
     const tool = this.tools[choice] ?? 0;
     this.tools[choice] = tool + 1;
     this.items[delta.index] = { choice, tool, custom: call.type === 'custom' };
     return this.chunk(choice, JSON.stringify({ tool_calls: [{ index: tool, ...call }] }));
+  }
+
+  /** An image is sent when it is whole. */
+  private itemEnd(delta: Extract<Delta, { type: 'item-end' }>): string {
+    const { choice, item } = this.items[delta.index]!;
+    const url = item && generatedImageUrl(delta.item ?? item);
+    if (url === undefined) return '';
+    const image = this.images[choice] ?? 0;
+    this.images[choice] = image + 1;
+    return this.chunk(choice, JSON.stringify({ images: [imagePart(url, image)] }));
   }
 
   private argumentsDelta(index: number, text: string): string {

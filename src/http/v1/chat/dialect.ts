@@ -34,7 +34,7 @@ export const chat: Dialect = {
   parse: parseChat,
   /** An answer that broke off is an error here: a completion has no field that could say so. */
   whole(_view, turn) {
-    if (turn.error) throw new Fault(turn.error.code, turn.error.message);
+    if (turn.error) throw new Fault(turn.error.code, turn.error.message, turn.error);
     return completion(turn);
   },
   stream: (view, after) => new ChatStream(view.asked, includesUsage(view), after),

@@ -1,3 +1,4 @@
+import { isGeneratedImage } from '../../../core/generated-images.ts';
 import type { Item, Part } from '../../../core/items.ts';
 import { messageOf, toolCall } from './completion.ts';
 
@@ -15,7 +16,7 @@ export function toMessages(items: readonly Item[], natives?: Record<number, unkn
     const own = item.type === 'message' && item.role === 'assistant';
     // Consecutive items of the assistant are one message; a second text begins another one.
     if (own && run.length > 0) closeRun();
-    if (own || item.type === 'reasoning' || toolCall(item)) {
+    if (own || item.type === 'reasoning' || isGeneratedImage(item) || toolCall(item)) {
       run.push(item);
       return;
     }

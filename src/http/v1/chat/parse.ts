@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { generatedImageAt } from '../../../core/generated-images.ts';
 import {
   type FunctionCallOutput,
   type Item,
@@ -209,13 +210,14 @@ function parseAssistant(
   param: string,
   { items, natives }: Required<ParsedMessages>,
 ): Native {
-  const { role: _, content, refusal, tool_calls, ...native } = message;
+  const { role: _, content, refusal, images, tool_calls, ...native } = message;
   const parts =
     content === null || content === undefined || content === ''
       ? []
       : parseContent(content, `${param}.content`, 'output_text');
   if (typeof refusal === 'string' && refusal !== '') parts.push({ type: 'refusal', refusal });
   if (parts.length > 0) items.push({ type: 'message', role: 'assistant', content: parts });
+  items.push(...parseImages(images, `${param}.images`));
   if (tool_calls === undefined || tool_calls === null) return some(native);
   if (!Array.isArray(tool_calls)) throw invalid(`${param}.tool_calls`, 'an array of tool calls');
   tool_calls.forEach((call: unknown, index) => {
@@ -232,6 +234,18 @@ function parseAssistant(
     items.push(item);
   });
   return some(native);
+}
+
+/** Images that a model generated, as an answer has them. */
+function parseImages(images: unknown, param: string): Item[] {
+  if (images === undefined || images === null) return [];
+  if (!Array.isArray(images)) throw invalid(param, 'an array of images');
+  return images.map((image: unknown, index) => {
+    const { image_url } = (isRecord(image) ? image : {}) as { image_url?: unknown };
+    const url = isRecord(image_url) ? image_url.url : image_url;
+    if (typeof url === 'string') return generatedImageAt(url);
+    throw invalid(`${param}[${index}].image_url`, 'an object with a url');
+  });
 }
 
 function parseToolCall(call: unknown, param: string): Item {

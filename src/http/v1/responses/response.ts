@@ -1,4 +1,4 @@
-import { withRemedy } from '../../../core/errors.ts';
+import { type TurnError, withRemedy } from '../../../core/errors.ts';
 import { conversationId, responseId } from '../../../core/ids.ts';
 import { type IdentifiedItem, identified } from '../../../core/item-positions.ts';
 import type { Asked, Outcome, Session, TurnState } from '../../../core/turn.ts';
@@ -27,9 +27,7 @@ export function response({ turn, store, session }: ResponseView): Record<string,
     completed_at: turn.state === 'completed' ? Math.floor(turn.completedAt! / 1000) : null,
     status: turn.state === undefined || turn.state === 'running' ? 'in_progress' : turn.state,
     incomplete_details: turn.state === 'incomplete' ? { reason: incompleteReason(turn) } : null,
-    error: turn.error
-      ? { code: turn.error.code, message: withRemedy(turn.error.code, turn.error.message) }
-      : null,
+    error: turn.error ? errorOf(turn.error) : null,
     model: answeredModel(turn),
     previous_response_id: echo?.previous_response_id ?? null,
     conversation: session ? { id: conversationId(session.id) } : null,
@@ -60,6 +58,16 @@ export function response({ turn, store, session }: ResponseView): Record<string,
     prompt_cache_key: settings.prompt_cache_key ?? null,
     user: echo?.user ?? null,
     ...(turn.attempts && { clawhold: { attempts: attemptsView(turn.attempts) } }),
+  };
+}
+
+/** An error here has no `type` (`ResponseError`); what else is known of it stands beside code and message. */
+function errorOf({ code, message, param, reported }: TurnError): Record<string, unknown> {
+  return {
+    code,
+    message: withRemedy(code, message),
+    ...(param !== undefined && { param }),
+    ...(reported && { provider_error: reported }),
   };
 }
 

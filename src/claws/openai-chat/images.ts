@@ -1,0 +1,28 @@
+import { generatedImageAt } from '../../core/generated-images.ts';
+import { imageDeltas } from '../image-deltas.ts';
+import type { AnswerState, ChoiceState } from './answer.ts';
+import { closeReasoning } from './reasoning.ts';
+import { isObject, textOf } from './wire.ts';
+
+/**
+ * Reads generated images, which OpenRouter and LiteLLM put into `images` of a message or a delta. Each is whole:
+ * `{type: 'image_url', image_url: {url}}` (https://openrouter.ai/docs/features/multimodal/image-generation,
+ * https://docs.litellm.ai/docs/completion/image_generation_chat). The last chunk may repeat those before it.
+ */
+export function readImages(state: AnswerState, choice: ChoiceState, images: unknown): void {
+  if (!Array.isArray(images)) return;
+  for (const image of images) {
+    const url = urlOf(image);
+    if (url === undefined || choice.images?.has(url)) continue;
+    choice.images ??= new Set();
+    choice.images.add(url);
+    if (choice.reasoning) closeReasoning(state, choice);
+    state.out.push(...imageDeltas(state.nextIndex++, generatedImageAt(url), choice));
+  }
+}
+
+function urlOf(image: unknown): string | undefined {
+  if (!isObject(image)) return undefined;
+  const { image_url } = image;
+  return textOf(isObject(image_url) ? image_url.url : image_url);
+}
