@@ -4,6 +4,7 @@ import type { Config } from '../config/config.ts';
 import type { Emit } from '../core/events.ts';
 import type { KeyStore } from '../security/key-store.ts';
 import { DEFAULT_TENANT } from '../security/keys.ts';
+import type { SealKeyStore } from '../security/seal-key-store.ts';
 import type { BlobStore } from '../session/blob-store.ts';
 import type { ClaimStore } from '../session/claim-store.ts';
 import type { Journal } from '../session/journal.ts';
@@ -31,7 +32,7 @@ export interface Stores {
   leases: LeaseStore;
   lines: LineStore;
   claims: ClaimStore;
-  keys: KeyStore;
+  keys: KeyStore & SealKeyStore;
   members: Members;
   journal: Journal;
   feed: TurnFeed;

@@ -1,9 +1,12 @@
 import type { Clock } from '../../core/clock.ts';
+import type { SealKey } from '../../security/seal-key-store.ts';
 import type { MemberId } from '../../session/members.ts';
+import addSealKeySql from './sql/add-seal-key.sql' with { type: 'text' };
 import beatSql from './sql/beat.sql' with { type: 'text' };
 import findKeySql from './sql/find-key.sql' with { type: 'text' };
 import findMemberSql from './sql/find-member.sql' with { type: 'text' };
 import removeMemberSql from './sql/remove-member.sql' with { type: 'text' };
+import sealKeysSql from './sql/seal-keys.sql' with { type: 'text' };
 import setKeySql from './sql/set-key.sql' with { type: 'text' };
 import type { Statements } from './statements.ts';
 
@@ -34,5 +37,13 @@ export class GatewayOperations {
 
   setKey(name: string, hash: string): void {
     this.statements.run(setKeySql, { name, hash });
+  }
+
+  sealKeys(): SealKey[] {
+    return this.statements.all<SealKey>(sealKeysSql, {});
+  }
+
+  addSealKey({ id, secret, createdAt }: SealKey): void {
+    this.statements.run(addSealKeySql, { id, secret, createdAt });
   }
 }
