@@ -1,4 +1,5 @@
 import type { TurnId } from '../core/ids.ts';
+import type { Item } from '../core/items.ts';
 import type { Caller, Once, RequestIdentity, Tenant } from '../core/request.ts';
 import { type Ask, type Asked, isBackground, outlivesClient } from '../core/turn.ts';
 import type { TurnView } from '../core/turn-view.ts';
@@ -6,6 +7,7 @@ import { findTurn } from '../turn/live/find-turn.ts';
 import type { TurnPath } from '../turn/path.ts';
 import { checkTurn, createTurn } from '../turn/run.ts';
 import { resolveReferences } from './references.ts';
+import { withThoughts } from './thoughts.ts';
 
 /** A request for a turn, in any dialect. */
 export interface TurnRequest {
@@ -27,7 +29,7 @@ export class Turns {
    * last client disconnects.
    */
   async create({ ask, caller, identity, gone }: TurnRequest): Promise<Once<TurnView>> {
-    const input = await resolveReferences(ask.input, { ...caller, param: 'input' }, this.path.sessions);
+    const input = await this.inputOf(ask, caller);
     // A request with a key is kept, so that its outcome can be given again.
     const retention = ask.retention === 'none' && identity?.key !== undefined ? 'key' : ask.retention;
     const request = { ...ask, input, retention };
@@ -41,12 +43,19 @@ export class Turns {
 
   /** The turn as it would begin; it does not run. Rejects where `create` would reject. */
   async check(ask: Ask, caller: Caller): Promise<Asked> {
-    const input = await resolveReferences(ask.input, { ...caller, param: 'input' }, this.path.sessions);
+    const input = await this.inputOf(ask, caller);
     return checkTurn({ ...ask, input }, caller, this.path);
   }
 
   /** A turn by its id, running or ended, if it asked a model. It may be one that cannot be fetched. */
   find(tenant: Tenant, id: TurnId): Promise<TurnView | undefined> {
     return findTurn(tenant, id, this.path);
+  }
+
+  /** The items of a request, with the content of stored items that it names by their ids. */
+  private async inputOf({ input }: Ask, { tenant }: Caller): Promise<Item[]> {
+    const { path } = this;
+    const resolved = await resolveReferences(input, { tenant, param: 'input' }, path.sessions);
+    return withThoughts(resolved, tenant, path);
   }
 }

@@ -1,8 +1,9 @@
 import { type CacheMark, withMarks } from '../core/cache-marks.ts';
 import { Fault } from '../core/errors.ts';
-import type { Item } from '../core/items.ts';
+import type { Item, Reasoning } from '../core/items.ts';
 import { openingMessages, openingTurn, ownInstructions } from '../core/opening.ts';
 import type { PromptItem } from '../core/prompt.ts';
+import { isSeal, type Thought } from '../core/seal.ts';
 import type { Settings } from '../core/settings.ts';
 import {
   callIdOf,
@@ -43,6 +44,8 @@ export interface AssembleInput {
   instructions?: string;
   settings: Settings;
   budget: Budget;
+  /** Opens reasoning that a client sends back sealed; gives `undefined` where it cannot be opened. */
+  open(seal: string): Thought | undefined;
 }
 
 /** The context of a turn. All counts of tokens are estimates (`tokens.ts`). */
@@ -79,8 +82,8 @@ export function assemble(parts: AssembleInput): Assembled {
   const cut = before + cutAt(history, room, budget);
   const kept = branch.filter(({ tokens, totalTokens }) => totalTokens - tokens >= cut);
   const conversation: Entry[] = [];
-  for (const turn of kept) addTurn(conversation, turn);
-  const added = input.map((item, index): Entry => ({ item, native: parts.inputNatives?.[index] }));
+  for (const turn of kept) addTurn(conversation, turn, parts.open);
+  const added = input.map((item, index) => entryOf(item, parts.inputNatives?.[index], parts.open));
   const instructions = added.splice(0, parts.ownInstructions ?? 0);
   conversation.push(...added);
   const items = [
@@ -146,7 +149,17 @@ const isCompactionTrigger = ({ type }: { type: string }): boolean => type === 'c
 /** `PromptItem.answeredBy` of turns without a provider's answer: appended ones, and failed ones. */
 const NO_PROVIDER = '';
 
-function addTurn(items: Entry[], answer: BranchTurn): void {
+/** An item of the caller. Sealed reasoning becomes its provider's; no provider is given a seal. */
+function entryOf(item: Item, native: unknown, open: AssembleInput['open']): Entry {
+  if (item.type !== 'reasoning' || !isSeal(item.encrypted_content)) return { item, native };
+  const { encrypted_content: seal, ...rest } = item;
+  const thought = open(seal);
+  if (!thought) return { item: rest };
+  const { origin, protocol } = thought;
+  return { item: { ...thought.item, id: item.id } as Reasoning, origin, protocol, native: thought.native };
+}
+
+function addTurn(items: Entry[], answer: BranchTurn, open: AssembleInput['open']): void {
   const { turn, hidden } = answer;
   const { provider: origin, protocol } = turn.answeredBy ?? {};
   const answeredBy = origin ?? NO_PROVIDER;
@@ -154,7 +167,7 @@ function addTurn(items: Entry[], answer: BranchTurn): void {
   turn.input.forEach((item, index) => {
     // A trigger asks the provider to compact what came before it, once.
     if (index < opening || hidden.includes(`i${index}`) || isCompactionTrigger(item)) return;
-    items.push({ item, native: turn.inputNatives?.[index], answeredBy });
+    items.push({ ...entryOf(item, turn.inputNatives?.[index], open), answeredBy });
   });
   turn.output.forEach((item, index) => {
     if (hidden.includes(`o${index}`) || isCutAtProvider(item, turn)) return;

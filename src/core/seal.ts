@@ -24,3 +24,12 @@ export const SEAL_PREFIX = 'clawhold-seal.';
 
 export const isSeal = (text: unknown): text is string =>
   typeof text === 'string' && text.startsWith(SEAL_PREFIX);
+
+/** The thought of a reasoning item of an answer. */
+export function thoughtOf(
+  { id: _id, status: _status, ...item }: Reasoning,
+  native: unknown,
+  { provider: origin, protocol }: { provider: string; protocol: string },
+): Thought {
+  return { origin, protocol, native, item };
+}

@@ -1,16 +1,18 @@
 import type { Delta, Finish } from '../../../core/delta.ts';
 import { type ErrorCode, Fault } from '../../../core/errors.ts';
 import { completionId } from '../../../core/ids.ts';
-import type { Item } from '../../../core/items.ts';
+import type { Item, Message } from '../../../core/items.ts';
+import type { Seal } from '../../../core/seal.ts';
 import { isHalfCall, isServerRun } from '../../../core/tool-calls.ts';
 import type { AnsweredTurn, Asked } from '../../../core/turn.ts';
 import { dollars, type NanoDollars, type Usage } from '../../../core/usage.ts';
 import type { StreamWriter } from '../../dialect.ts';
 import { errorObject } from '../../envelope.ts';
 import { answeredTier, attemptsView, modelName, passedOn } from '../answered-by.ts';
+import { AnswerReasoning, addFields, ChatReasoning } from './reasoning.ts';
 
 /** A turn as a chat completion (OpenAI API description, `CreateChatCompletionResponse`). */
-export function completion(turn: AnsweredTurn): Record<string, unknown> {
+export function completion(turn: AnsweredTurn, seal: Seal): Record<string, unknown> {
   const choices = [turn.output, ...(turn.alternates ?? [])];
   // Envelope fields of a provider that speaks this dialect (`system_fingerprint`, `citations`…) pass through.
   const passed = passedOn(turn, 'openai-chat');
@@ -29,7 +31,11 @@ export function completion(turn: AnsweredTurn): Record<string, unknown> {
         index,
         message: {
           ...fields?.message,
-          ...messageOf(items, { natives: index === 0 ? natives : undefined, isCut: !turn.finish[index] }),
+          ...messageOf(items, {
+            natives: index === 0 ? natives : undefined,
+            isCut: !turn.finish[index],
+            reasoning: new AnswerReasoning(turn, index, seal),
+          }),
         },
         logprobs: logprobsOf(items),
         finish_reason: finishReason(turn.finish[index]),
@@ -72,47 +78,41 @@ interface MessageFacts {
   natives?: Record<number, unknown>;
   /** The answer broke off. A message cannot mark a call as cut, so a call that was cut is left out. */
   isCut?: boolean;
+  reasoning: AnswerReasoning;
 }
 
 /** One assistant message from the items of a choice. */
 export function messageOf(
   items: readonly Item[],
-  { natives, isCut }: MessageFacts = {},
+  { natives, isCut, reasoning }: MessageFacts,
 ): Record<string, unknown> {
   const message: Record<string, unknown> = { role: 'assistant', content: null, refusal: null };
   const calls: unknown[] = [];
   items.forEach((item, index) => {
     const native = natives?.[index] as Record<string, unknown> | undefined;
     if (isCut && isHalfCall(item)) return;
+    for (const fields of reasoning.fieldsOf(item, index)) addFields(message, fields);
     const call = toolCall(item);
     if (call) calls.push({ ...native, ...call });
-    else addItem(message, item);
+    else if (item.type === 'message') addMessage(message, item);
     if (item.type === 'message') Object.assign(message, native);
   });
+  for (const fields of reasoning.end()) addFields(message, fields);
   if (calls.length > 0) message.tool_calls = calls;
   return message;
 }
 
-function addItem(message: Record<string, unknown>, item: Item): void {
-  switch (item.type) {
-    case 'message':
-      for (const part of item.content) {
-        if (part.type === 'output_text') {
-          message.content = ((message.content as string | null) ?? '') + part.text;
-          if (part.annotations.length > 0)
-            message.annotations = [
-              ...((message.annotations as unknown[]) ?? []),
-              ...part.annotations.map(nested),
-            ];
-        } else if (part.type === 'refusal') {
-          message.refusal = ((message.refusal as string | null) ?? '') + part.refusal;
-        }
-      }
-      return;
-    case 'reasoning': {
-      const text = (item.content?.length ? item.content : item.summary).map((part) => part.text).join('\n');
-      if (text !== '') message.reasoning_content = ((message.reasoning_content as string) ?? '') + text;
-      return;
+function addMessage(message: Record<string, unknown>, { content }: Message): void {
+  for (const part of content) {
+    if (part.type === 'output_text') {
+      message.content = ((message.content as string | null) ?? '') + part.text;
+      if (part.annotations.length > 0)
+        message.annotations = [
+          ...((message.annotations as unknown[]) ?? []),
+          ...part.annotations.map(nested),
+        ];
+    } else if (part.type === 'refusal') {
+      message.refusal = ((message.refusal as string | null) ?? '') + part.refusal;
     }
   }
 }
@@ -184,15 +184,19 @@ export class ChatStream implements StreamWriter {
   private readonly items: OpenItem[] = [];
   private readonly tools: number[] = [];
   private readonly started = new Set<number>();
+  private readonly reasoning: ChatReasoning;
+  private readonly includeUsage: boolean;
   private provider = '';
   sequence = 0;
 
   constructor(
     private readonly asked: Asked,
-    private readonly includeUsage: boolean,
+    { includeUsage, seal }: { includeUsage: boolean; seal: Seal },
     /** The last event that the reader has; events up to it are left out. */
     private readonly after = -1,
   ) {
+    this.includeUsage = includeUsage;
+    this.reasoning = new ChatReasoning(asked, seal);
     this.head = this.envelope(asked.model);
   }
 
@@ -204,19 +208,21 @@ export class ChatStream implements StreamWriter {
     switch (delta.type) {
       case 'attempt':
         this.provider = delta.provider;
+        this.reasoning.push(delta);
         return delta.discard ? this.restart(delta) : '';
       case 'start':
         this.head = this.envelope(`${this.provider}/${delta.model}`);
         return '';
       case 'item-start':
-        return this.itemStart(delta);
+        return this.reasoningOf(delta, delta.choice) + this.itemStart(delta);
       case 'text-delta':
         return this.text(delta);
       case 'refusal-delta':
         return this.chunk(this.choiceOf(delta.index), `{"refusal":${JSON.stringify(delta.text)}}`);
       case 'reasoning-delta':
       case 'summary-delta':
-        return this.chunk(this.choiceOf(delta.index), `{"reasoning_content":${JSON.stringify(delta.text)}}`);
+      case 'item-end':
+        return this.reasoningOf(delta, this.choiceOf(delta.index));
       case 'annotation':
         return this.chunk(
           this.choiceOf(delta.index),
@@ -237,6 +243,7 @@ export class ChatStream implements StreamWriter {
     const passed = passedOn(turn, 'openai-chat');
     const fields = rest(streamedFields(turn));
     reasons.forEach((finish, choice) => {
+      text += this.fieldsChunk(choice, this.reasoning.end(choice));
       text += this.finish(choice, finishReason(finish), choiceFields(passed, choice), fields);
     });
     if (this.includeUsage && turn.usage) {
@@ -312,6 +319,14 @@ export class ChatStream implements StreamWriter {
   private text(delta: Extract<Delta, { type: 'text-delta' }>): string {
     const logprobs = delta.logprobs && JSON.stringify({ content: delta.logprobs, refusal: null });
     return this.chunk(this.choiceOf(delta.index), `{"content":${JSON.stringify(delta.text)}}`, logprobs);
+  }
+
+  private reasoningOf(delta: Delta, choice = 0): string {
+    return this.fieldsChunk(choice, this.reasoning.push(delta));
+  }
+
+  private fieldsChunk(choice: number, fields: Fields | undefined): string {
+    return fields ? this.chunk(choice, JSON.stringify(fields)) : '';
   }
 
   private itemStart(delta: Extract<Delta, { type: 'item-start' }>): string {

@@ -23,6 +23,7 @@ import {
   validate,
 } from '../fields.ts';
 import { conversationRef, lineWish, sessionFromHeaders, sessionRef } from '../request.ts';
+import { takeReasoning } from './reasoning.ts';
 import { toTool, toToolChoice } from './tools.ts';
 
 const responseFormat = z.union(
@@ -160,8 +161,10 @@ function parseMessages(messages: unknown): ParsedMessages {
   const items: Item[] = [];
   const natives: Record<number, unknown> = {};
   messages.forEach((message: unknown, index) => {
-    const at = items.length;
+    let at = items.length;
     const native = parseMessage(message, `messages[${index}]`, { items, natives });
+    // Reasoning has none of the message's fields.
+    while (items[at]?.type === 'reasoning') at++;
     if (native && items.length > at) natives[at] = { ...native, ...(natives[at] as Native) };
   });
   return { items, natives: Object.keys(natives).length > 0 ? natives : undefined };
@@ -209,7 +212,12 @@ function parseAssistant(
   param: string,
   { items, natives }: Required<ParsedMessages>,
 ): Native {
-  const { role: _, content, refusal, tool_calls, ...native } = message;
+  const { role: _, content, refusal, tool_calls, ...fields } = message;
+  const callIds = new Set(
+    Array.isArray(tool_calls) ? tool_calls.map((call) => isRecord(call) && call.id) : [],
+  );
+  const { thoughts, rest: native } = takeReasoning(fields, callIds);
+  items.push(...(thoughts.get('') ?? []));
   const parts =
     content === null || content === undefined || content === ''
       ? []
@@ -228,6 +236,7 @@ function parseAssistant(
       index: _____,
       ...further
     } = call as Record<string, unknown>;
+    items.push(...(thoughts.get((item as { call_id: string }).call_id) ?? []));
     if (some(further)) natives[items.length] = { tool_call: further };
     items.push(item);
   });
