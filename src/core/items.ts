@@ -142,6 +142,11 @@ export function messageText(message: Message): string {
   return text;
 }
 
+/** The readable text of a reasoning item: its content, or where it has none, its summary. */
+export function reasoningText({ content, summary }: Reasoning): string {
+  return (content?.length ? content : summary).map(({ text }) => text).join('');
+}
+
 export function userMessage(text: string): Message {
   return { type: 'message', role: 'user', content: [{ type: 'input_text', text }] };
 }

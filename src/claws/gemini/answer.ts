@@ -1,4 +1,5 @@
-import type { Finish } from '../../core/delta.ts';
+import type { Finish, ReasoningDeltaType } from '../../core/delta.ts';
+import { type Settings, wantsSummary } from '../../core/settings.ts';
 import type { Usage } from '../../core/usage.ts';
 import type { Segment } from './native.ts';
 import type { StreamedArguments } from './streamed-arguments.ts';
@@ -16,10 +17,13 @@ export interface Answer {
   usage?: Record<string, unknown>;
   usageSent?: Record<string, unknown>;
   extra: Record<string, unknown>;
+  /** What thoughts become. */
+  thoughts: ReasoningDeltaType;
 }
 
-export function emptyAnswer(model: string): Answer {
-  return { model, started: false, nextIndex: 0, candidates: [], extra: {} };
+export function emptyAnswer({ model, settings }: { model: string; settings: Settings }): Answer {
+  const thoughts = wantsSummary(settings) ? 'summary-delta' : 'reasoning-delta';
+  return { model, thoughts, started: false, nextIndex: 0, candidates: [], extra: {} };
 }
 
 /** What was read of one alternative (`choice`) of an answer. */

@@ -4,11 +4,11 @@ import type { Prompt, StreamReader } from '../claw.ts';
 import { laterUsage } from '../usage.ts';
 import { type Answer, type Candidate, emptyAnswer, finishOf, logprobsOf, usageOf } from './answer.ts';
 import { errorOf, streamFault } from './fault.ts';
-import { cutOpenPart, endOpenPart, readPart } from './parts.ts';
+import { cutOpenPart, endOpenPart, type Reading, readPart } from './parts.ts';
 import { isObject, malformed } from './wire.ts';
 
 export function geminiReader(prompt: Prompt): StreamReader {
-  const answer = emptyAnswer(prompt.model);
+  const answer = emptyAnswer(prompt);
   return {
     push: ({ data }) => (data === '' ? [] : readBody(answer, parse(data))),
     end: () => endAnswer(answer),
@@ -20,7 +20,7 @@ export function geminiReader(prompt: Prompt): StreamReader {
  * chunks.
  */
 export function geminiAnswer(body: unknown, prompt: Prompt): Delta[] {
-  const answer = emptyAnswer(prompt.model);
+  const answer = emptyAnswer(prompt);
   const chunks: unknown[] = Array.isArray(body) ? body : [body];
   return [...chunks.flatMap((chunk) => readBody(answer, chunk)), ...endAnswer(answer)];
 }
@@ -57,7 +57,7 @@ function endAnswer(answer: Answer): Delta[] {
   if (answer.candidates.length === 0) throw malformed('at least one candidate', answer.extra);
   const out: Delta[] = [];
   answer.candidates.sort((a, b) => a.choice - b.choice);
-  for (const candidate of answer.candidates) endCandidate(candidate, out);
+  for (const candidate of answer.candidates) endCandidate({ answer, candidate, out });
   if (answer.usage !== answer.usageSent) sendUsage(answer, out);
   const candidates = answer.candidates.map((candidate) => candidate.extra);
   if (candidates.some((extra) => Object.keys(extra).length > 0)) answer.extra.candidates = candidates;
@@ -201,11 +201,12 @@ function refuseEmptyFailure(answer: Answer, candidate: Candidate, wire: Record<s
   throw new Fault('provider_error', `Gemini gave no answer (${candidate.finish})${why}.`, { raw: wire });
 }
 
-function endCandidate(candidate: Candidate, out: Delta[]): void {
+function endCandidate(reading: Reading): void {
+  const { candidate, out } = reading;
   if (candidate.finish === undefined) {
     throw malformed(`a finishReason of candidate ${candidate.choice} before the end`, candidate.extra);
   }
-  if (candidate.finish === 'STOP') endOpenPart(candidate, out);
-  else cutOpenPart(candidate, out);
+  if (candidate.finish === 'STOP') endOpenPart(reading);
+  else cutOpenPart(reading);
   out.push({ type: 'finish', reason: finishOf(candidate, candidate.finish), choice: candidate.choice });
 }
