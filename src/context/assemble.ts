@@ -215,18 +215,31 @@ function inPairs(items: readonly Entry[]): Entry[] {
   });
 }
 
-/** Providers refuse reasoning without the item that followed it in the same answer, which may be cut or deleted. */
+/**
+ * Providers refuse reasoning without the item that followed it in the same answer, which may be cut or deleted.
+ * Reasoning without any content carries something for the text before it (`claws/gemini/parts.ts`).
+ */
 function withoutLooseReasoning(items: readonly Entry[]): Entry[] {
   const kept: Entry[] = [];
   let next: Entry | undefined;
-  for (const entry of items.toReversed()) {
-    if (entry.item.type === 'reasoning' && !(next && isFromModel(next.item) && next.answer === entry.answer))
-      continue;
+  for (let index = items.length - 1; index >= 0; index--) {
+    const entry = items[index]!;
+    const isKept =
+      entry.item.type !== 'reasoning' ||
+      isFromSame(next, entry) ||
+      (isBare(entry.item) && isFromSame(items[index - 1], entry));
+    if (!isKept) continue;
     kept.push(entry);
     next = entry;
   }
   return kept.reverse();
 }
+
+const isFromSame = (other: Entry | undefined, { answer }: Entry): boolean =>
+  other !== undefined && isFromModel(other.item) && other.answer === answer;
+
+const isBare = ({ summary, content, encrypted_content }: Reasoning): boolean =>
+  summary.length === 0 && !content?.length && !encrypted_content;
 
 const isFromModel = (item: Item): boolean =>
   item.type === 'message' ? item.role === 'assistant' : !isClientOutput(item);

@@ -117,9 +117,8 @@ export class ChatReasoning {
     fold(this.folded, delta);
     const { item, native, choice } = this.folded.items[delta.index]!;
     const { by } = this.folded;
-    const reasoning = item as Reasoning;
-    if (!by || choice !== 0 || (native === undefined && !reasoning.encrypted_content)) return;
-    const data = this.seal(thoughtOf(reasoning, native, by), this.asked.tenant);
+    if (!by || choice !== 0) return;
+    const data = this.seal(thoughtOf(item as Reasoning, native, by), this.asked.tenant);
     this.choiceOf(delta.index).wait(this.idOf(delta.index)!, data);
   }
 
@@ -163,7 +162,7 @@ export class AnswerReasoning {
       ...(item.content ?? []).map(
         ({ text }, part): Delta => ({ type: 'reasoning-delta', index, part, text }),
       ),
-      { type: 'item-end', index, item, native },
+      ...(item.status === 'incomplete' ? [] : [{ type: 'item-end' as const, index, item, native }]),
     ]);
   }
 

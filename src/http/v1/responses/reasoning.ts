@@ -7,6 +7,8 @@ interface Answered {
   item: Item;
   native?: unknown;
   by?: { provider: string; protocol: string };
+  /** The item has ended, and was not cut. */
+  done: boolean;
 }
 
 /** The value of `include` that asks for the field. */
@@ -17,11 +19,10 @@ const ENCRYPTED = 'reasoning.encrypted_content';
  * of other protocols, `encrypted_content` is a seal, if the request asked for it; their own encrypted data is never
  * shown, because no other provider can read it.
  */
-export function shownReasoning({ item, native, by }: Answered, asked: Asked, seal?: Seal): Item {
+export function shownReasoning({ item, native, by, done }: Answered, asked: Asked, seal?: Seal): Item {
   if (item.type !== 'reasoning' || !by || by.protocol === 'openai-responses') return item;
-  const { encrypted_content: encrypted, ...shown } = item;
-  const isNeeded = native !== undefined || Boolean(encrypted);
-  if (!seal || !isNeeded || !isIncluded(asked)) return shown;
+  const { encrypted_content: _, ...shown } = item;
+  if (!seal || !done || !isIncluded(asked)) return shown;
   const { id, ...rest } = shown;
   const encrypted_content = seal(thoughtOf(item, native, by), asked.tenant);
   // The id comes last, where items of a replay have it too: a replay is the same to the byte.

@@ -40,7 +40,8 @@ export function response({ turn, store, session, seal }: ResponseView): Record<s
     instructions: turn.instructions ?? null,
     output: (turn.output ?? []).map((item, index) => {
       const by = turn.answeredBy;
-      const shown = shownReasoning({ item, native: turn.outputNatives?.[index], by }, turn, seal);
+      const done = (item as { status?: string }).status !== 'incomplete';
+      const shown = shownReasoning({ item, native: turn.outputNatives?.[index], by, done }, turn, seal);
       return outputItem(identified(shown, turn.id, 'o', index));
     }),
     tools: (settings.tools ?? []).map(toolOf),

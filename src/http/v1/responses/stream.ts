@@ -250,8 +250,7 @@ export class ResponseStream implements StreamWriter {
   }
 
   private shown(index: number): Item {
-    const { item, native } = this.folded.items[index]!;
-    return shownReasoning({ item, native, by: this.folded.by }, this.asked, this.seal);
+    return shownReasoning({ ...this.folded.items[index]!, by: this.folded.by }, this.asked, this.seal);
   }
 
   /** Announces a part when its first delta comes, after the part before it is closed. */
