@@ -94,6 +94,7 @@ export async function startGateway(
       turns.reconfigure(next);
       log.setLevel(next.log.level);
       await claws.reconfigure(next);
+      await seals.refresh();
       return waiting;
     },
     async stop() {

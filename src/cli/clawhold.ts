@@ -20,6 +20,7 @@ const COMMANDS: Record<string, () => Promise<{ main: Command }>> = {
   start: () => import('./start.ts'),
   chat: () => import('./chat.ts'),
   doctor: () => import('./doctor.ts'),
+  'rotate-seal-key': () => import('./rotate-seal-key.ts'),
 };
 
 async function main(args: string[]): Promise<void> {
