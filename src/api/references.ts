@@ -1,3 +1,4 @@
+import { parseItemId } from '../core/ids.ts';
 import type { Item } from '../core/items.ts';
 import type { Tenant } from '../core/request.ts';
 import type { Sessions } from '../session/sessions.ts';
@@ -22,9 +23,21 @@ export async function resolveReferences(
   return Promise.all(
     items.map((item) => {
       const id = referencedId(item);
-      return id === undefined ? item : sessions.item(tenant, id, param);
+      return id === undefined ? item : copyOf(id, { tenant, param }, sessions);
     }),
   );
+}
+
+/** Reasoning of a model keeps its id, by which `withThoughts` finds what only its provider can read. */
+async function copyOf(
+  id: string,
+  { tenant, param }: Referring,
+  sessions: Pick<Sessions, 'item'>,
+): Promise<Item> {
+  const item = await sessions.item(tenant, id, param);
+  if (item.type !== 'reasoning' || parseItemId(id)?.side !== 'o') return item;
+  const { encrypted_content: _, ...readable } = item;
+  return { ...readable, id };
 }
 
 /** The id of the stored item that an `item_reference` stands for; `undefined` for any other item. */

@@ -288,3 +288,66 @@ describe('thoughts with `summary: auto`', () => {
     expect(asList(whole.output)[0]).toMatchObject({ summary: [], content: [{ type: 'reasoning_text' }] });
   });
 });
+
+describe('reasoning of a stored turn', () => {
+  const reasoning = { effort: 'low' };
+  const headers = { 'content-type': 'application/json' };
+  const first = async (model: string) =>
+    json(journey.gateway.post('/v1/responses', { model, input: 'Think.', reasoning }, headers));
+  const inOrder = (response: Json, refer: (item: Json) => Json) => [
+    { role: 'user', content: 'Think.' },
+    ...asList(response.output).map((item) => (item.type === 'reasoning' ? refer(item) : item)),
+    { role: 'user', content: 'Go on.' },
+  ];
+
+  test.each(['anthropic/think+redact', 'gemini/think', 'openai/think'])(
+    'of %s is found by an item reference, and by an id without a summary',
+    async (model) => {
+      const response = await first(model);
+      for (const refer of [
+        ({ id }: Json) => ({ type: 'item_reference', id }),
+        ({ id }: Json) => ({ type: 'reasoning', id }),
+      ]) {
+        const body = { model, store: false, reasoning, input: inOrder(response, refer) };
+        const reply = await journey.gateway.post('/v1/responses', body);
+        expect([reply.status, reply.headers.get(DROPPED)]).toEqual([200, null]);
+        expect(JSON.stringify(lastBody())).toMatch(/"redacted_thinking"|thoughtSignature|encrypted_content/);
+        const foreign = await journey.gateway.post('/v1/responses', { ...body, model: 'openai/echo' });
+        expect(foreign.status).toBe(200);
+      }
+    },
+  );
+
+  test('of Claude shows no redacted data in a conversation, and works in a new one', async () => {
+    const response = await first('anthropic/think+redact');
+    const items = asList(response.output).map(({ id }) => ({ type: 'item_reference', id }));
+    const conversation = await json(journey.gateway.post('/v1/conversations', { items }));
+    const body = { model: 'anthropic/think', conversation: conversation.id, reasoning, input: 'Go on.' };
+    expect((await journey.gateway.post('/v1/responses', body)).status).toBe(200);
+    expect(JSON.stringify(lastBody())).toMatch(/"signature".*"redacted_thinking"/);
+    const named = await journey.gateway.post('/v1/responses', { ...body, model: 'anthropic/think+redact' });
+    expect(named.status).toBe(200);
+    const path = `/v1/conversations/${conversation.id}/items?limit=100&order=asc`;
+    const thoughts = asList((await json(journey.gateway.fetch(path))).data).filter(
+      ({ type }) => type === 'reasoning',
+    );
+    expect(thoughts.length).toBeGreaterThan(4);
+    for (const { encrypted_content: text } of thoughts)
+      expect(text === undefined || SEAL.test(asText(text))).toBeTrue();
+  });
+
+  test('that a socket holds comes with the turn that is stored after it', async () => {
+    const socket = await SocketClient.open(journey.gateway);
+    const ask = async (body: Json) => {
+      socket.create({ model: 'anthropic/think+redact', reasoning, ...body });
+      let event = await socket.next();
+      while (event.type !== 'response.completed') event = await socket.next();
+      return asJson(event.response);
+    };
+    const held = await ask({ store: false, input: 'Think.' });
+    await ask({ previous_response_id: held.id, input: 'Go on.', store: true });
+    socket.close();
+    expect(JSON.stringify(lastBody())).toMatch(/"signature".*"redacted_thinking"/);
+    expect(JSON.stringify(lastBody())).not.toContain('clawhold-seal');
+  });
+});

@@ -126,10 +126,12 @@ function receiptHeaders(receipt: Receipt): Record<string, string> {
 
 /** An agent may send back hundreds of items, and the headers of a reply must stay small. */
 const MOST_NAMED = 20;
+const LONGEST_NAME = 64;
 
 function named(ids: readonly string[]): string {
   const more = ids.length - MOST_NAMED;
-  return [...ids.slice(0, MOST_NAMED), ...(more > 0 ? [`${more} more`] : [])].join(', ');
+  const names = ids.slice(0, MOST_NAMED).map((id) => String(id).slice(0, LONGEST_NAME));
+  return [...names, ...(more > 0 ? [`${more} more`] : [])].join(', ');
 }
 
 /** A model's name may have any character, the value of a header only visible ones. */

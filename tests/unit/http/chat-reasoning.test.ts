@@ -74,11 +74,7 @@ describe('the text of reasoning', () => {
       'P1\nP2',
     ],
     ['a summary and a content', [begun(0), summary(0, 0, 'S'), thought(0, 0, 'C'), ended(0)], 'S\nC'],
-    [
-      'two items',
-      [begun(0), thought(0, 0, 'P1'), ended(0), begun(1), thought(1, 0, 'P2'), ended(1)],
-      'P1\nP2',
-    ],
+    ['two items', [begun(0), thought(0, 0, 'P1'), ended(0), begun(1), thought(1, 0, 'P2'), ended(1)], 'P1P2'],
     ['an empty part', [begun(0), thought(0, 0, ''), thought(0, 1, 'P2'), ended(0)], 'P2'],
     ['one part', [begun(0), thought(0, 0, 'a\n'), thought(0, 0, 'b'), ended(0)], 'a\nb'],
   ])('of %s is the same in a stream and in JSON', (_, deltas, text) => {

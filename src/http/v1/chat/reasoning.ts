@@ -15,7 +15,7 @@ type TextOf = DeltaOf<'reasoning-delta' | 'summary-delta'>;
  * `reasoning.text`, `reasoning.summary` and `reasoning.encrypted`. A whole answer and a stream are written here, so
  * that both follow one rule:
  *
- * - Each part of a text begins on a new line of `reasoning_content`.
+ * - Each further part of an item begins on a new line of `reasoning_content`.
  * - What a provider needs again is sealed in an encrypted entry. A message has its calls in a list of their own, so
  *   the entry says where the reasoning belongs: its `id` is that of the call that it precedes. Without one, the
  *   reasoning comes first, and the `id` is that of its item.
@@ -30,7 +30,7 @@ class ChoiceReasoning {
   text({ index, type, part, text }: TextOf, id: string | null): Fields {
     const name = `${index} ${type} ${part}`;
     const isNext = name !== this.part;
-    const line = isNext && this.part !== undefined ? '\n' : '';
+    const line = isNext && this.part?.startsWith(`${index} `) ? '\n' : '';
     if (isNext) this.entries++;
     this.part = name;
     const shown =

@@ -79,7 +79,7 @@ class ResponseSocket implements SocketReader {
     private readonly settings: SettingsSource,
   ) {
     const { bodyBytes, socketMs } = settings();
-    this.memory = new SocketMemory(bodyBytes);
+    this.memory = new SocketMemory(bodyBytes, (thought, tenant) => api.seal(thought, tenant));
     // What still runs after the same time again is not waited for any more.
     const life = setInterval(() => {
       if (this.retired) this.leave(this.retired);
