@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
-import { OTHER_KEY } from '../harness/gateway.ts';
+import { OTHER_KEY, testGateway } from '../harness/gateway.ts';
 import { type Journey, json, serverEvents, startJourney } from '../harness/journey.ts';
 import { SocketClient } from '../harness/socket.ts';
 import {
@@ -115,6 +115,25 @@ describe.each(AGENTS)('a client without a session on %s', (surface, start) => {
     },
   );
 });
+
+test.each([true, false])(
+  'encrypted content of a Responses provider comes back over chat, stream: %p',
+  async (stream) => {
+    const { provider } = journey;
+    const yaml = `claws:\n  far: { protocol: openai-responses, base_url: '${provider.url}/v1', api_key: k }\n`;
+    const gateway = await testGateway({ yaml });
+    try {
+      const agent = chatAgent(gateway, { stream });
+      await agent.ask('far/think+tools+steps-3', 'How is Paris?');
+      const thoughts = asList(lastBody().input).filter(({ type }) => type === 'reasoning');
+      expect(thoughts.map(({ id }) => asText(id).slice(0, 3))).toEqual(['rs_', 'rs_', 'rs_']);
+      for (const { encrypted_content } of thoughts)
+        expect(encrypted_content).toMatch(/^[A-Za-z0-9+/]{20,}=*$/);
+    } finally {
+      await gateway.stop();
+    }
+  },
+);
 
 describe('encrypted content', () => {
   const question = { role: 'user', content: 'Think about it.' };

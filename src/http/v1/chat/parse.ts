@@ -213,11 +213,11 @@ function parseAssistant(
   { items, natives }: Required<ParsedMessages>,
 ): Native {
   const { role: _, content, refusal, tool_calls, ...fields } = message;
-  const callIds = new Set(
-    Array.isArray(tool_calls) ? tool_calls.map((call) => isRecord(call) && call.id) : [],
-  );
-  const { thoughts, rest: native } = takeReasoning(fields, callIds);
-  items.push(...(thoughts.get('') ?? []));
+  const returned = Array.isArray(fields.reasoning_details)
+    ? takeReasoning(fields, callIdsOf(tool_calls))
+    : undefined;
+  const native = returned?.rest ?? fields;
+  items.push(...(returned?.thoughts.get('') ?? []));
   const parts =
     content === null || content === undefined || content === ''
       ? []
@@ -236,12 +236,15 @@ function parseAssistant(
       index: _____,
       ...further
     } = call as Record<string, unknown>;
-    items.push(...(thoughts.get((item as { call_id: string }).call_id) ?? []));
+    items.push(...(returned?.thoughts.get((item as { call_id: string }).call_id) ?? []));
     if (some(further)) natives[items.length] = { tool_call: further };
     items.push(item);
   });
   return some(native);
 }
+
+const callIdsOf = (calls: unknown): ReadonlySet<unknown> =>
+  new Set(Array.isArray(calls) ? calls.map((call) => isRecord(call) && call.id) : []);
 
 function parseToolCall(call: unknown, param: string): Item {
   if (!isRecord(call) || typeof call.id !== 'string') throw invalid(param, 'a tool call with an id');

@@ -195,14 +195,13 @@ export interface ReturnedReasoning {
 }
 
 /**
- * Takes the sealed reasoning out of an assistant message. The readable text that belongs to it is left out: a seal
+ * Takes the sealed reasoning out of an assistant message that has a list of `reasoning_details`. The readable text that belongs to it is left out: a seal
  * has it too, and the provider checks that it is unchanged. Entries of other routers stay as they are.
  */
 export function takeReasoning(message: Fields, callIds: ReadonlySet<unknown>): ReturnedReasoning {
   const thoughts = new Map<string, Reasoning[]>();
-  const { reasoning_details: details } = message;
-  if (!Array.isArray(details)) return { thoughts, rest: message };
-  const foreign = details.filter((detail: unknown) => {
+  const { reasoning_details: details, reasoning_content, reasoning, ...fields } = message;
+  const foreign = (details as unknown[]).filter((detail: unknown) => {
     if (!isRecord(detail)) return true;
     const id = typeof detail.id === 'string' ? detail.id : '';
     if (!isSeal(detail.data)) return !parseItemId(id);
@@ -212,7 +211,6 @@ export function takeReasoning(message: Fields, callIds: ReadonlySet<unknown>): R
     thoughts.set(at, [...(thoughts.get(at) ?? []), thought]);
     return false;
   });
-  const { reasoning_details: _, reasoning_content, reasoning, ...fields } = message;
   const texts = {
     ...(reasoning_content !== undefined && { reasoning_content }),
     ...(reasoning !== undefined && { reasoning }),
