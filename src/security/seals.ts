@@ -16,13 +16,13 @@ const TAG_LENGTH = 16;
  * and tag>`. It opens only for the tenant that it was made for (additional authenticated data). The provider is in
  * the plaintext.
  *
- * The nonce is derived from the content, as in AES-GCM-SIV (RFC 8452): a stream that is replayed must be the same to
- * the byte, and a random nonce would change it. Only equal content of one tenant has an equal nonce.
+ * The nonce is derived from the content, with a key of its own (the idea of RFC 8452): a stream that is replayed must
+ * be the same to the byte, and a random nonce would change it. Only equal content of one tenant has an equal nonce.
  */
 export class Seals {
   /** By id. */
-  private keys: ReadonlyMap<string, SealKey> = new Map();
-  private newest!: SealKey;
+  private keys: ReadonlyMap<string, OpenedKey> = new Map();
+  private newest!: OpenedKey;
   private learntAt = Number.NEGATIVE_INFINITY;
 
   private constructor(
@@ -40,7 +40,7 @@ export class Seals {
 
   /** Reads the keys again: another process may have added one. */
   async refresh(): Promise<void> {
-    const keys = await this.store.sealKeys();
+    const keys = (await this.store.sealKeys()).map(openedKey);
     this.keys = new Map(keys.map((key) => [key.id, key]));
     this.newest = keys.at(-1)!;
   }
@@ -64,12 +64,13 @@ export class Seals {
   }
 
   seal(thought: Thought, tenant: Tenant): string {
-    const { id, secret } = this.newest;
+    const { id, cipherKey, nonceKey } = this.newest;
     const plain = JSON.stringify(thought);
-    const nonce = createHmac('sha256', secret).update(tenant).update('\0').update(plain).digest();
-    const cipher = createCipheriv(CIPHER, secret, nonce.subarray(0, NONCE_LENGTH));
+    const digest = createHmac('sha256', nonceKey).update(tenant).update('\0').update(plain).digest();
+    const nonce = digest.subarray(0, NONCE_LENGTH);
+    const cipher = createCipheriv(CIPHER, cipherKey, nonce);
     cipher.setAAD(Buffer.from(tenant));
-    const sealed = [nonce.subarray(0, NONCE_LENGTH), cipher.update(plain, 'utf8'), cipher.final()];
+    const sealed = [nonce, cipher.update(plain, 'utf8'), cipher.final()];
     return `${SEAL_PREFIX}${id}.${Buffer.concat([...sealed, cipher.getAuthTag()]).toString('base64url')}`;
   }
 
@@ -79,7 +80,7 @@ export class Seals {
     const key = this.keys.get(id);
     const bytes = Buffer.from(data, 'base64url');
     if (!key || bytes.length < NONCE_LENGTH + TAG_LENGTH) return undefined;
-    const decipher = createDecipheriv(CIPHER, key.secret, bytes.subarray(0, NONCE_LENGTH));
+    const decipher = createDecipheriv(CIPHER, key.cipherKey, bytes.subarray(0, NONCE_LENGTH));
     decipher.setAAD(Buffer.from(tenant));
     decipher.setAuthTag(bytes.subarray(-TAG_LENGTH));
     try {
@@ -89,6 +90,17 @@ export class Seals {
       return undefined;
     }
   }
+}
+
+/** A key, with the keys that are derived from its secret. */
+interface OpenedKey extends SealKey {
+  cipherKey: Uint8Array;
+  nonceKey: Uint8Array;
+}
+
+function openedKey(key: SealKey): OpenedKey {
+  const derived = (use: string) => createHmac('sha256', key.secret).update(use).digest();
+  return { ...key, cipherKey: derived('cipher'), nonceKey: derived('nonce') };
 }
 
 function partsOf(text: string): { id: string; data: string } {
