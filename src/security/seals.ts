@@ -24,6 +24,8 @@ export class Seals {
   private keys: ReadonlyMap<string, OpenedKey> = new Map();
   private newest!: OpenedKey;
   private learntAt = Number.NEGATIVE_INFINITY;
+  /** The latest reading of the keys because of an id that is not known. */
+  private learning: Promise<void> = Promise.resolve();
 
   private constructor(
     private readonly store: SealKeyStore,
@@ -54,13 +56,19 @@ export class Seals {
     return key.id;
   }
 
-  /** Reads the keys again where one of the texts has a key that is not known; not more often than once a second. */
+  /**
+   * Reads the keys again where one of the texts has a key that is not known; not more often than once a second.
+   * Never rejects: what cannot be opened is left out.
+   */
   async learn(texts: readonly string[]): Promise<void> {
     const isKnown = (text: string) => !isSeal(text) || this.keys.has(partsOf(text).id);
+    if (texts.every(isKnown)) return;
     const now = performance.now();
-    if (texts.every(isKnown) || now < this.learntAt + LEARN_EVERY_MS) return;
-    this.learntAt = now;
-    await this.refresh();
+    if (now >= this.learntAt + LEARN_EVERY_MS) {
+      this.learntAt = now;
+      this.learning = this.refresh().catch(() => {});
+    }
+    await this.learning;
   }
 
   seal(thought: Thought, tenant: Tenant): string {
