@@ -11,6 +11,7 @@ import { emitTo } from './core/events.ts';
 import type { Dialect } from './http/dialect.ts';
 import { openServer } from './http/server.ts';
 import { openLog } from './observe/log.ts';
+import { Seals } from './security/seals.ts';
 import type { Recovered } from './turn/start/recover.ts';
 
 /** What `startGateway` would reject with because of its stores. */
@@ -20,7 +21,10 @@ export { refusalOfStores } from './composition/stores.ts';
 
 /** Another process on the same store may die. */
 const TAKE_OVER_EVERY_MS = 10_000;
-/** Idempotency keys and fingerprints that are older than their retention are forgotten. */
+/**
+ * Idempotency keys and fingerprints that are older than their retention are forgotten, and a new key of the seals is
+ * found.
+ */
 const SWEEP_EVERY_MS = 5 * 60_000;
 
 export { rotateRootKey } from './composition/keys.ts';
@@ -63,7 +67,8 @@ export async function startGateway(
   const stores = await openStores(config, emit);
   const keys = await openKeys(config, stores, rootKey);
   const claws = await openClaws(config, env);
-  const turns = openTurnPath(config, stores, claws.directory, emit);
+  const seals = await Seals.open(stores.keys, systemClock);
+  const turns = openTurnPath(config, stores, claws.directory, seals, emit);
   const { path } = turns;
   // Every turn that an earlier process left can be found again before the first request comes.
   const recovered = await turns.takeOver();
@@ -71,6 +76,7 @@ export async function startGateway(
     every(TAKE_OVER_EVERY_MS, turns.takeOver),
     every(SWEEP_EVERY_MS, () => path.idempotency.sweep()),
     every(ROOT_KEY_EVERY_MS, keys.refresh),
+    every(SWEEP_EVERY_MS, () => seals.refresh()),
   ];
   let accepting = true;
   const server = openServer({
@@ -97,6 +103,7 @@ export async function startGateway(
       turns.reconfigure(next);
       log.setLevel(next.log.level);
       await claws.reconfigure(next);
+      await seals.refresh();
       return waiting;
     },
     async stop() {
@@ -113,6 +120,19 @@ export async function startGateway(
       log.flush();
     },
   };
+}
+
+/**
+ * Adds a key that seals reasoning from now on; texts that are sealed with older keys still open. Running gateways on
+ * the same store find it within five minutes. Resolves to its id.
+ */
+export async function rotateSealKey(config: Config): Promise<string> {
+  const stores = await openStores(config, () => {});
+  try {
+    return await (await Seals.open(stores.keys, systemClock)).rotate();
+  } finally {
+    await stores.close();
+  }
 }
 
 /** Health probes need no key: many of them must not write to the store more often. */

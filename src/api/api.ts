@@ -1,4 +1,5 @@
 import type { Directory } from '../core/directory.ts';
+import type { Seal } from '../core/seal.ts';
 import type { TurnPath } from '../turn/path.ts';
 import { Completions } from './completions.ts';
 import { Conversations } from './conversations.ts';
@@ -12,6 +13,8 @@ export interface Api {
   completions: Completions;
   conversations: Conversations;
   models: Pick<Directory, 'names'>;
+  /** Seals reasoning for a caller that keeps its own state. */
+  seal: Seal;
 }
 
 export function openApi(path: TurnPath): Api {
@@ -21,5 +24,6 @@ export function openApi(path: TurnPath): Api {
     completions: new Completions(path),
     conversations: new Conversations(path),
     models: path.directory,
+    seal: (thought, tenant) => path.seals.seal(thought, tenant),
   };
 }

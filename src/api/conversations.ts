@@ -19,6 +19,7 @@ import type { TurnPath } from '../turn/path.ts';
 import { append } from '../turn/start/append.ts';
 import { expectMayKeep } from './keeping.ts';
 import { resolveReferences } from './references.ts';
+import { withThoughts } from './thoughts.ts';
 
 /** What a conversation begins with. */
 export interface NewConversation {
@@ -142,8 +143,9 @@ export class Conversations {
     await this.path.log.amendTurn(session.tenant, turn, { hide: [`${side}${index}`] });
   }
 
-  private resolved({ tenant }: Caller, items: Item[]): Promise<Item[]> {
-    return resolveReferences(items, { tenant, param: 'items' }, this.path.sessions);
+  private async resolved({ tenant }: Caller, items: Item[]): Promise<Item[]> {
+    const resolved = await resolveReferences(items, { tenant, param: 'items' }, this.path.sessions);
+    return withThoughts(resolved, tenant, this.path);
   }
 
   /** The turns of the active branch in the asked order, beginning with `from` if it is given. */

@@ -1,3 +1,4 @@
+import { parseItemId } from '../core/ids.ts';
 import { type Item, isReference } from '../core/items.ts';
 import type { Tenant } from '../core/request.ts';
 import type { Sessions } from '../session/sessions.ts';
@@ -19,6 +20,18 @@ export async function resolveReferences(
   sessions: Pick<Sessions, 'item'>,
 ): Promise<Item[]> {
   return Promise.all(
-    items.map((item) => (isReference(item) ? sessions.item(tenant, item.id!, param) : item)),
+    items.map((item) => (isReference(item) ? copyOf(item.id!, { tenant, param }, sessions) : item)),
   );
+}
+
+/** Reasoning of a model keeps its id, by which `withThoughts` finds what only its provider can read. */
+async function copyOf(
+  id: string,
+  { tenant, param }: Referring,
+  sessions: Pick<Sessions, 'item'>,
+): Promise<Item> {
+  const item = await sessions.item(tenant, id, param);
+  if (item.type !== 'reasoning' || parseItemId(id)?.side !== 'o') return item;
+  const { encrypted_content: _, ...readable } = item;
+  return { ...readable, id };
 }

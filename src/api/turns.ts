@@ -7,6 +7,10 @@ import { findTurn } from '../turn/live/find-turn.ts';
 import type { TurnPath } from '../turn/path.ts';
 import { checkTurn, createTurn } from '../turn/run.ts';
 import { resolveReferences } from './references.ts';
+import { withThoughts } from './thoughts.ts';
+
+/** Whether an item may stand for, or need, something that is stored. */
+const namesStored = (item: Item): boolean => isReference(item) || item.type === 'reasoning';
 
 /** A request for a turn, in any dialect. */
 export interface TurnRequest {
@@ -28,7 +32,7 @@ export class Turns {
    * last client disconnects.
    */
   async create({ ask, caller, identity, gone }: TurnRequest): Promise<Once<TurnView>> {
-    const input = ask.input.some(isReference) ? await this.resolved(ask, caller) : ask.input;
+    const input = ask.input.some(namesStored) ? await this.inputOf(ask, caller) : ask.input;
     // A request with a key is kept, so that its outcome can be given again.
     const retention = ask.retention === 'none' && identity?.key !== undefined ? 'key' : ask.retention;
     const request = { ...ask, input, retention };
@@ -42,16 +46,19 @@ export class Turns {
 
   /** The turn as it would begin; it does not run. Rejects where `create` would reject. */
   async check(ask: Ask, caller: Caller): Promise<Asked> {
-    const input = await this.resolved(ask, caller);
+    const input = await this.inputOf(ask, caller);
     return checkTurn({ ...ask, input }, caller, this.path);
-  }
-
-  private resolved({ input }: Ask, { tenant }: Caller): Promise<Item[]> {
-    return resolveReferences(input, { tenant, param: 'input' }, this.path.sessions);
   }
 
   /** A turn by its id, running or ended, if it asked a model. It may be one that cannot be fetched. */
   find(tenant: Tenant, id: TurnId): Promise<TurnView | undefined> {
     return findTurn(tenant, id, this.path);
+  }
+
+  /** The items of a request, with the content of stored items that it names by their ids. */
+  private async inputOf({ input }: Ask, { tenant }: Caller): Promise<Item[]> {
+    const { path } = this;
+    const resolved = await resolveReferences(input, { tenant, param: 'input' }, path.sessions);
+    return withThoughts(resolved, tenant, path);
   }
 }

@@ -22,6 +22,7 @@ const COMMANDS: Record<string, () => Promise<{ main: Command }>> = {
   chat: () => import('./chat.ts'),
   key: () => import('./key.ts'),
   doctor: () => import('./doctor.ts'),
+  'rotate-seal-key': () => import('./rotate-seal-key.ts'),
 };
 
 async function main(args: string[]): Promise<void> {

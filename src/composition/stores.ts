@@ -5,6 +5,7 @@ import type { Emit } from '../core/events.ts';
 import type { KeyStore } from '../security/key-store.ts';
 import { DEFAULT_TENANT } from '../security/keys.ts';
 import { RootKeyFile } from '../security/root-key-file.ts';
+import type { SealKeyStore } from '../security/seal-key-store.ts';
 import type { BlobStore } from '../session/blob-store.ts';
 import type { ClaimStore } from '../session/claim-store.ts';
 import type { Journal } from '../session/journal.ts';
@@ -34,7 +35,7 @@ export interface Stores {
   leases: LeaseStore;
   lines: LineStore;
   claims: ClaimStore;
-  keys: KeyStore;
+  keys: KeyStore & SealKeyStore;
   /** Absent where nothing is written to disk. */
   keyFile?: RootKeyFile;
   members: Members;

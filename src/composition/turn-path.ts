@@ -4,6 +4,7 @@ import { systemClock } from '../core/clock.ts';
 import type { Emit } from '../core/events.ts';
 import { type Probe, retryNow, timeLimits } from '../routing/attempts.ts';
 import { chain } from '../routing/call-chain.ts';
+import type { Seals } from '../security/seals.ts';
 import { Heads } from '../session/heads.ts';
 import { Leases } from '../session/leases.ts';
 import { Sessions } from '../session/sessions.ts';
@@ -39,6 +40,7 @@ export function openTurnPath(
   initial: Config,
   stores: Stores,
   directory: ClawDirectory,
+  seals: Seals,
   emit: Emit,
 ): OpenTurnPath {
   let config = initial;
@@ -63,6 +65,7 @@ export function openTurnPath(
     live: new LiveTurns(),
     idempotency: new Idempotency({ claims, members, clock: systemClock, takeOver, ...retention(config) }),
     slots: new Slots(slotLimits(config)),
+    seals,
     settings: turnSettings(config),
     clock: systemClock,
     emit,

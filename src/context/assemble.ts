@@ -1,8 +1,9 @@
 import { type CacheMark, withMarks } from '../core/cache-marks.ts';
 import { Fault } from '../core/errors.ts';
 import { lastingId } from '../core/item-positions.ts';
-import type { Item } from '../core/items.ts';
+import type { Item, Reasoning } from '../core/items.ts';
 import type { PromptItem } from '../core/prompt.ts';
+import { isSeal, type Thought } from '../core/seal.ts';
 import type { Settings } from '../core/settings.ts';
 import {
   callIdOf,
@@ -53,6 +54,8 @@ export interface AssembleInput {
   instructions?: string;
   settings: Settings;
   budget: Budget;
+  /** Opens reasoning that a client sends back sealed; gives `undefined` where it cannot be opened. */
+  open(seal: string): Thought | undefined;
 }
 
 /** The context of a turn. All counts of tokens are estimates (`tokens.ts`). */
@@ -89,8 +92,8 @@ export function assemble(parts: AssembleInput): Assembled {
   const cut = before + cutAt(history, room, budget);
   const kept = branch.filter(({ tokens, totalTokens }) => totalTokens - tokens >= cut);
   const conversation: Entry[] = [];
-  for (const turn of kept) addTurn(conversation, turn);
-  const added = input.map((item, index): Entry => ({ item, native: parts.inputNatives?.[index] }));
+  for (const turn of kept) addTurn(conversation, turn, parts.open);
+  const added = input.map((item, index) => entryOf(item, parts.inputNatives?.[index], parts.open));
   const instructions = added.splice(0, parts.ownInstructions ?? 0);
   conversation.push(...added);
   const items = [
@@ -156,7 +159,17 @@ const isCompactionTrigger = ({ type }: { type: string }): boolean => type === 'c
 /** `PromptItem.answeredBy` of turns without a provider's answer: appended ones, and failed ones. */
 const NO_PROVIDER = '';
 
-function addTurn(items: Entry[], answer: BranchTurn): void {
+/** An item of the caller. Sealed reasoning becomes its provider's; no provider is given a seal. */
+function entryOf(item: Item, native: unknown, open: AssembleInput['open']): Entry {
+  if (item.type !== 'reasoning' || !isSeal(item.encrypted_content)) return { item, native };
+  const { encrypted_content: seal, ...rest } = item;
+  const thought = open(seal);
+  if (!thought) return { item: rest };
+  const { origin, protocol } = thought;
+  return { item: { ...thought.item, id: item.id } as Reasoning, origin, protocol, native: thought.native };
+}
+
+function addTurn(items: Entry[], answer: BranchTurn, open: AssembleInput['open']): void {
   const { turn, hidden } = answer;
   const { provider: origin, protocol } = turn.answeredBy ?? {};
   const answeredBy = origin ?? NO_PROVIDER;
@@ -165,7 +178,7 @@ function addTurn(items: Entry[], answer: BranchTurn): void {
     // A trigger asks the provider to compact what came before it, once.
     if (index < opening || hidden.includes(`i${index}`) || isCompactionTrigger(item)) return;
     const id = lastingId(item, turn.id, 'i', index);
-    items.push({ item, id, native: turn.inputNatives?.[index], answeredBy });
+    items.push({ ...entryOf(item, turn.inputNatives?.[index], open), id, answeredBy });
   });
   turn.output.forEach((item, index) => {
     if (hidden.includes(`o${index}`) || isCutAtProvider(item, turn)) return;
@@ -215,18 +228,31 @@ function inPairs(items: readonly Entry[]): Entry[] {
   });
 }
 
-/** Providers refuse reasoning without the item that followed it in the same answer, which may be cut or deleted. */
+/**
+ * Providers refuse reasoning without the item that followed it in the same answer, which may be cut or deleted.
+ * Reasoning without any content carries something for the text before it (`claws/gemini/parts.ts`).
+ */
 function withoutLooseReasoning(items: readonly Entry[]): Entry[] {
   const kept: Entry[] = [];
   let next: Entry | undefined;
-  for (const entry of items.toReversed()) {
-    if (entry.item.type === 'reasoning' && !(next && isFromModel(next.item) && next.answer === entry.answer))
-      continue;
+  for (let index = items.length - 1; index >= 0; index--) {
+    const entry = items[index]!;
+    const isKept =
+      entry.item.type !== 'reasoning' ||
+      isFromSame(next, entry) ||
+      (isBare(entry.item) && isFromSame(items[index - 1], entry));
+    if (!isKept) continue;
     kept.push(entry);
     next = entry;
   }
   return kept.reverse();
 }
+
+const isFromSame = (other: Entry | undefined, { answer }: Entry): boolean =>
+  other !== undefined && isFromModel(other.item) && other.answer === answer;
+
+const isBare = ({ summary, content, encrypted_content }: Reasoning): boolean =>
+  summary.length === 0 && !content?.length && !encrypted_content;
 
 const isFromModel = (item: Item): boolean =>
   item.type === 'message' ? item.role === 'assistant' : !isClientOutput(item);

@@ -71,5 +71,8 @@ export type Delta =
 /** A delta of one type. */
 export type DeltaOf<Type extends Delta['type']> = Extract<Delta, { type: Type }>;
 
+/** Reasoning as its protocol writes it, or as a summary, if the request asks for one. */
+export type ReasoningDeltaType = 'reasoning-delta' | 'summary-delta';
+
 /** A delta that appends to a text. */
 export type TextDelta = DeltaOf<Extract<Delta['type'], `${string}-delta`>>;

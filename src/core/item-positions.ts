@@ -20,8 +20,17 @@ export function itemsOf(turn: Turn, hidden: readonly string[] = []): ItemAt[] {
     side,
     index,
   });
-  const all = [...turn.input.map(at('i')), ...turn.output.map(at('o'))];
+  const readable =
+    turn.answeredBy?.protocol === 'openai-responses' ? turn.output : turn.output.map(withoutEncrypted);
+  const all = [...turn.input.map(at('i')), ...readable.map(at('o'))];
   return hidden.length === 0 ? all : all.filter(({ side, index }) => !hidden.includes(`${side}${index}`));
+}
+
+/** Encrypted data of another protocol cannot be sent back in this API. */
+function withoutEncrypted(item: Item): Item {
+  if (item.type !== 'reasoning' || !item.encrypted_content) return item;
+  const { encrypted_content: _, ...readable } = item;
+  return readable;
 }
 
 /**

@@ -173,6 +173,11 @@ export function emptied(item: Item): Item {
 /** Whether the item is a call of a custom tool: its input is one text, which may come in deltas. */
 export const isCustomCall = ({ type }: Item): boolean => (type as string) === 'custom_tool_call';
 
+/** The readable text of a reasoning item: its content, or where it has none, its summary. */
+export function reasoningText({ content, summary }: Reasoning): string {
+  return (content?.length ? content : summary).map(({ text }) => text).join('');
+}
+
 export function userMessage(text: string): Message {
   return { type: 'message', role: 'user', content: [{ type: 'input_text', text }] };
 }

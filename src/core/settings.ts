@@ -90,3 +90,8 @@ export type TextFormat =
     }
   /** A form that only some providers know, such as a grammar. */
   | { type: OtherType; [field: string]: unknown };
+
+/** Whether the caller wants the model's thoughts as a summary. */
+export function wantsSummary({ reasoning }: Settings): boolean {
+  return typeof reasoning?.summary === 'string' && reasoning.summary !== 'none';
+}

@@ -23,6 +23,11 @@ export interface Receipt {
   history?: HistoryUse;
   /** The types of the tools that were left out, because the answering provider lacks them. */
   droppedTools?: readonly string[];
+  /**
+   * The ids of reasoning items of the request that the answering provider was not given: they could not be opened, or
+   * are another provider's.
+   */
+  droppedReasoning?: readonly string[];
   /** Estimated tokens of the answering candidate's prompt, and of the history that did not fit it. */
   context?: { tokens: number; keptTurns: number; droppedTokens: number };
 }

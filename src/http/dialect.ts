@@ -5,6 +5,7 @@ import type { TurnId } from '../core/ids.ts';
 import type { TurnPolicy } from '../core/policy.ts';
 import type { ProtocolName } from '../core/prompt.ts';
 import type { Caller } from '../core/request.ts';
+import type { Seal } from '../core/seal.ts';
 import type { AnsweredTurn, Ask, DialectName } from '../core/turn.ts';
 import type { TurnView } from '../core/turn-view.ts';
 import type { Route, SettingsSource } from './route.ts';
@@ -39,14 +40,15 @@ export interface Dialect {
   parse(body: Record<string, unknown>, context: ParseContext): ParsedAsk;
   /**
    * The body of the reply for a turn that has ended, however it ended. Throws a `Fault` where the dialect cannot
-   * express the outcome; the fault is then sent as `error` writes it.
+   * express the outcome; the fault is then sent as `error` writes it. Reasoning that its provider needs again is
+   * shown sealed.
    */
-  whole(view: TurnView, turn: AnsweredTurn): Record<string, unknown>;
+  whole(view: TurnView, turn: AnsweredTurn, seal: Seal): Record<string, unknown>;
   /**
    * Writes the turn's stream. Events are numbered from 0 on, and those up to number `after` are left out: the
    * reader has them; with -1, it has none.
    */
-  stream(view: TurnView, after: number): StreamWriter;
+  stream(view: TurnView, after: number, seal: Seal): StreamWriter;
   /** The body of the reply for a turn that is accepted and has not ended. */
   accepted(view: TurnView): Record<string, unknown>;
   /** A failure in the dialect's envelope; see `faultResponse` for status and headers. */

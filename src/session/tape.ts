@@ -34,16 +34,28 @@ export function recordTape(deltas: readonly Delta[], outcome: Outcome): Tape | u
 
 /** The deltas to render, in order. A tape that does not fit its outcome is ignored. */
 export function playTape(tape: Tape | undefined, outcome: Outcome): Delta[] {
-  if (tape === undefined) return outputDeltas(outcome);
+  if (tape === undefined) return withNatives(outputDeltas(outcome), outcome);
   try {
     const player = new Player(outcome);
     for (const entry of tape) player.play(entry);
     const played = storedItems(foldAll(player.deltas), outcome).filter(Boolean);
-    if (played.length === choicesOf(outcome).flat().length) return player.deltas;
+    if (played.length === choicesOf(outcome).flat().length) return withNatives(player.deltas, outcome);
   } catch {
     // The tape is damaged: play the output.
   }
-  return outputDeltas(outcome);
+  return withNatives(outputDeltas(outcome), outcome);
+}
+
+/** The natives of the output are not on a tape, because the outcome has them. */
+function withNatives(deltas: Delta[], outcome: Outcome): Delta[] {
+  const { output, outputNatives } = outcome;
+  if (!outputNatives) return deltas;
+  const stored = storedItems(foldAll(deltas), outcome);
+  return deltas.map((delta) => {
+    const item = delta.type === 'item-end' ? stored[delta.index] : undefined;
+    const native = item && outputNatives[output.indexOf(item)];
+    return native === undefined ? delta : ({ ...delta, native } as Delta);
+  });
 }
 
 /** The deltas of an answer that was not streamed: item by item, with one delta per part. */
@@ -159,6 +171,8 @@ interface Run {
 class Recorder {
   private readonly tape: Tape = [];
   private readonly position = new TapePosition();
+  /** The indexes of reasoning items. */
+  private readonly reasoning = new Set<number>();
   private run: Run | undefined;
 
   constructor(
@@ -205,6 +219,7 @@ class Recorder {
 
   private itemStart(delta: DeltaOf<'item-start'>): Tape[number] {
     const { index, item, choice } = delta;
+    if (item.type === 'reasoning') this.reasoning.add(index);
     this.position.moveTo(index, 0);
     const stored = this.items[index];
     if (!stored) return delta;
@@ -222,13 +237,21 @@ class Recorder {
     return isStored ? `n${this.moveTo(index, part)}` : delta;
   }
 
-  private itemEnd({ type, index, item }: DeltaOf<'item-end'>): Tape[number] {
+  private itemEnd(delta: DeltaOf<'item-end'>): Tape[number] {
+    const { type, index, item } = delta;
     const stored = this.items[index];
+    // A rescue voids natives, and clients have seen the sealed ones.
+    if (delta.native !== undefined && this.reasoning.has(index) && !this.hasNative(stored)) return delta;
     const { position } = this;
     const part = position.index === index ? position.part : 0;
     if (!item || this.repeated.has(index)) return `-${this.moveTo(index, part)}`;
     if (stored && shown(item) === shown(stored)) return `!${this.moveTo(index, part)}`;
     return { type, index, item };
+  }
+
+  private hasNative(stored: Item | undefined): boolean {
+    const { output, outputNatives } = this.outcome;
+    return stored !== undefined && outputNatives?.[output.indexOf(stored)] !== undefined;
   }
 
   private text(delta: TextDelta): void {

@@ -7,6 +7,7 @@ import type { Emit } from '../core/events.ts';
 import type { Folded } from '../core/fold.ts';
 import type { PlacedIntent } from '../core/turn.ts';
 import type { Dispatch } from '../routing/call-chain.ts';
+import type { Seals } from '../security/seals.ts';
 import type { BlobStore } from '../session/blob-store.ts';
 import type { Journal } from '../session/journal.ts';
 import type { Resumed } from '../session/resumed.ts';
@@ -32,6 +33,7 @@ export interface TurnPath {
   live: LiveTurns;
   idempotency: Idempotency;
   slots: Slots;
+  seals: Seals;
   /** Changes with the configuration: read it when it is needed, keep no copy. */
   settings: TurnSettings;
   clock: Clock;

@@ -75,7 +75,7 @@ export async function runTurn(start: Start, path: TurnPath): Promise<void> {
     const window = largestWindow(candidatesFor(start, path), start.intent);
     const session = await resume(start, window, held, path);
     if (isBackground(start.intent.delivery)) await enterSlot(start, held, path);
-    const assembled = assembleTurn(start, session, window, candidatesFor(start, path));
+    const assembled = assembleTurn(start, session, window, candidatesFor(start, path), path);
     turn = await journalIntent(start, assembled, path);
     const failure = await answer(turn, path);
     if (isLeftToSuccessor(turn.intent, failure)) return live.fail(faultOf(failure));

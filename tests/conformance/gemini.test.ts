@@ -80,8 +80,14 @@ describe('gemini: recordings with their own tests', () => {
   const streamed = named('missing-terminal-function-call');
   test.skipIf(!streamed)('streamed arguments make one call', () => {
     const folded = foldAll(readStream(gemini, streamed!.events!));
-    expect(folded.items).toHaveLength(1);
-    expect(folded.items[0]!.item).toEqual({
+    expect(folded.items).toHaveLength(2);
+    expect(folded.items[0]!.native).toEqual({
+      carries: {
+        call: 'call_3noMaojQL_2s6tkPiO26qQ4_0_0',
+        marks: folded.items[1]!.native as object,
+      },
+    });
+    expect(folded.items[1]!.item).toEqual({
       type: 'function_call',
       call_id: 'call_3noMaojQL_2s6tkPiO26qQ4_0_0',
       name: 'writeItems',
@@ -93,11 +99,16 @@ describe('gemini: recordings with their own tests', () => {
     expect(folded.usage).toMatchObject({ input: 54, output: 195, reasoning: 121 });
   });
   const signed = named('google-reasoning-gemini3');
-  test.skipIf(!signed)('the signature of an empty last text is kept with the one message', () => {
-    const [message, ...others] = foldAll(readStream(gemini, signed!.events!)).items;
-    expect(others).toEqual([]);
-    expect(message!.native).toEqual({
-      parts: [{ length: 55 }, { length: 0, thoughtSignature: expect.stringMatching(/^EpAICo0I/) }],
-    });
-  });
+  test.skipIf(!signed)(
+    'the signature of an empty last text is kept with the one message, and carried after it',
+    () => {
+      const [message, carrier, ...others] = foldAll(readStream(gemini, signed!.events!)).items;
+      expect(others).toEqual([]);
+      expect(message!.native).toEqual({
+        parts: [{ length: 55 }, { length: 0, thoughtSignature: expect.stringMatching(/^EpAICo0I/) }],
+      });
+      expect(carrier!.item).toEqual({ type: 'reasoning', summary: [] });
+      expect(carrier!.native).toEqual({ carries: { text: message!.native } });
+    },
+  );
 });

@@ -245,7 +245,9 @@ describe('sqlite: a file of version 2', () => {
     await store.close();
     const db = new Database(path);
     // The second version had none of these, and its view had the number of the dialect.
-    const added = ['members', 'dialects', 'lines', 'side_turns'].map((table) => `TABLE ${table}`);
+    const added = ['members', 'dialects', 'lines', 'side_turns', 'seal_keys'].map(
+      (table) => `TABLE ${table}`,
+    );
     for (const drop of ['TRIGGER side_turns_erased', ...added, 'VIEW turn_rows']) db.run(`DROP ${drop}`);
     db.run('ALTER TABLE sessions DROP COLUMN main');
     db.run('CREATE VIEW turn_rows AS SELECT * FROM turns');

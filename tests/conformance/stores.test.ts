@@ -18,6 +18,7 @@ import { keyStoreConformance } from './key-store.ts';
 import { leaseStoreConformance } from './lease-store.ts';
 import { lineStoreConformance } from './line-store.ts';
 import { memberRegistryConformance, membersConformance } from './members.ts';
+import { sealKeyStoreConformance } from './seal-key-store.ts';
 import { type FileProcess, startFileProcess } from './shared-journals.ts';
 import { type FeedProcess, turnFeedConformance } from './turn-feed.ts';
 import { turnLogConformance } from './turn-log.ts';
@@ -62,6 +63,8 @@ const RUNS: Record<string, () => void> = {
   'MemberRegistry: SqliteStore': () => memberRegistryConformance('sqlite', sqlite),
   'KeyStore: MemoryKeyStore': () => keyStoreConformance('memory', async () => new MemoryKeyStore()),
   'KeyStore: SqliteStore': () => keyStoreConformance('sqlite', sqlite),
+  'SealKeyStore: MemoryKeyStore': () => sealKeyStoreConformance('memory', async () => new MemoryKeyStore()),
+  'SealKeyStore: SqliteStore': () => sealKeyStoreConformance('sqlite', sqlite),
   'BlobStore: MemoryBlobStore': () => blobStoreConformance('memory', async () => new MemoryBlobStore()),
   'BlobStore: FileBlobStore': () => blobStoreConformance('files', async () => new FileBlobStore(directory())),
   'Members: MemoryMembers': () => membersConformance('memory', async () => new MemoryMembers()),

@@ -70,7 +70,7 @@ const echo: Dialect = {
   stream: (_view, after) => writer(after),
   accepted: ({ asked }) => ({ id: responseId(asked.id), answer: null }),
   error: (fault) => faultResponse(fault, { problem: fault.code, text: fault.message }),
-  routes: ({ responses }) => [
+  routes: ({ responses, seal }) => [
     {
       method: 'GET',
       path: `${PATH}/:id`,
@@ -79,7 +79,7 @@ const echo: Dialect = {
         const id = parseResponseId(params.id!);
         if (!id) throw new Fault('response_not_found', 'There is no such answer.');
         const once = { result: await responses.get(caller, id), replayed: false };
-        return once.result.state === 'ended' ? replyWhole(once, echo) : replyAccepted(once, echo);
+        return once.result.state === 'ended' ? replyWhole(once, echo, seal) : replyAccepted(once, echo);
       },
     },
   ],

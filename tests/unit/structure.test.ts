@@ -16,6 +16,7 @@ const PORTS = [
   'session/turn-feed.ts',
   'session/turn-log.ts',
   'security/key-store.ts',
+  'security/seal-key-store.ts',
 ];
 const BELOW_TURN = ['core', 'claws', 'routing', 'session', 'context', 'cache', 'security', 'usage', 'events'];
 const ALLOWED: Record<string, string[]> = {

@@ -1,4 +1,5 @@
-import type { Delta, Finish } from '../../core/delta.ts';
+import type { Delta, Finish, ReasoningDeltaType } from '../../core/delta.ts';
+import { wantsSummary } from '../../core/settings.ts';
 import type { Usage } from '../../core/usage.ts';
 import type { Prompt } from '../claw.ts';
 import { answeredTier, reportedCost } from '../usage.ts';
@@ -25,6 +26,8 @@ export interface AnswerState {
   stopReason: string | null;
   /** Whether the structured answer comes as a tool call (see `usesFormatTool`). */
   formatTool: boolean;
+  /** What thinking becomes. */
+  thinking: ReasoningDeltaType;
   /** Number of function calls, without those of the format tool. */
   calls: number;
 }
@@ -37,6 +40,7 @@ export function newAnswer(prompt: Prompt): AnswerState {
     usage: {},
     stopReason: null,
     formatTool: usesFormatTool(prompt),
+    thinking: wantsSummary(prompt.settings) ? 'summary-delta' : 'reasoning-delta',
     calls: 0,
   };
 }

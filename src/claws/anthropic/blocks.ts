@@ -138,7 +138,7 @@ function openThinking(state: AnswerState, block: Block, out: Delta[]): OpenBlock
   // A stream opens the block with an empty signature and sends the real one later.
   if (native.signature === '') delete native.signature;
   const think = (text: string, into: Delta[]) => {
-    if (text !== '') into.push({ type: 'reasoning-delta', index, part: 0, text });
+    if (text !== '') into.push({ type: state.thinking, index, part: 0, text });
   };
   if (typeof block.thinking === 'string') think(block.thinking, out);
   return {

@@ -13,6 +13,7 @@ import {
   type OutputText,
   type Part,
   type Reasoning,
+  reasoningText,
 } from '../../core/items.ts';
 import type { Prompt, PromptItem } from '../claw.ts';
 import { type Block, isObject, type Wire, type WireMessage } from './wire.ts';
@@ -166,8 +167,7 @@ function addReasoning(draft: Draft, reasoning: Reasoning, entry: PromptItem): vo
   if (!isOwn(draft, entry)) return;
   const native = nativeOf(draft, entry);
   if (typeof native.signature === 'string') {
-    const thinking = reasoning.content?.map(({ text }) => text).join('') ?? '';
-    addBlocks(draft, 'assistant', [{ ...native, type: 'thinking', thinking }]);
+    addBlocks(draft, 'assistant', [{ ...native, type: 'thinking', thinking: reasoningText(reasoning) }]);
   } else if (reasoning.encrypted_content) {
     addBlocks(draft, 'assistant', [
       { ...native, type: 'redacted_thinking', data: reasoning.encrypted_content },

@@ -1,3 +1,4 @@
+import { wantsSummary } from '../../core/settings.ts';
 import type { Prompt } from '../claw.ts';
 import { isObject, type Wire } from './wire.ts';
 
@@ -143,7 +144,7 @@ export interface ThinkingCase {
 
 export function thinkingFields(prompt: Prompt, { maxTokens, forcedTool }: ThinkingCase): ThinkingFields {
   const traits = traitsOf(prompt.model);
-  const { effort, summary } = prompt.settings.reasoning ?? {};
+  const { effort } = prompt.settings.reasoning ?? {};
   if (traits.thinking === 'none') return {};
   if (effort === 'none') return turnedOff(traits);
   // The tool call is required and thinking is optional, so thinking is left out.
@@ -152,7 +153,7 @@ export function thinkingFields(prompt: Prompt, { maxTokens, forcedTool }: Thinki
     const thinking = quiet ? undefined : budget(effort, maxTokens);
     return { ...(thinking && { thinking }), ...effortField(traits, effort) };
   }
-  const shown = typeof summary === 'string' && summary !== 'none';
+  const shown = wantsSummary(prompt.settings);
   const wanted = !quiet && (effort !== undefined || shown);
   return {
     ...(wanted && { thinking: { type: 'adaptive', ...(shown && { display: 'summarized' }) } }),

@@ -1,4 +1,6 @@
-import type { Finish } from '../../core/delta.ts';
+import type { Finish, ReasoningDeltaType } from '../../core/delta.ts';
+import type { Prompt } from '../../core/prompt.ts';
+import { wantsSummary } from '../../core/settings.ts';
 import type { Usage } from '../../core/usage.ts';
 import { answeredTier } from '../usage.ts';
 import type { Segment } from './native.ts';
@@ -19,13 +21,19 @@ export interface Answer {
   /** The service tier that the headers of the answer name. */
   tier?: string;
   extra: Record<string, unknown>;
+  /** What thoughts become. */
+  thoughts: ReasoningDeltaType;
 }
 
 /** The header names the tier that answered: https://ai.google.dev/gemini-api/docs/priority-inference */
-export function emptyAnswer(model: string, headers?: Headers): Answer {
+export function emptyAnswer(
+  { model, settings }: Pick<Prompt, 'model' | 'settings'>,
+  headers?: Headers,
+): Answer {
   return {
     model,
     tier: headers?.get('x-gemini-service-tier') ?? undefined,
+    thoughts: wantsSummary(settings) ? 'summary-delta' : 'reasoning-delta',
     started: false,
     nextIndex: 0,
     candidates: [],

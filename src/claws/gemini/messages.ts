@@ -12,10 +12,11 @@ import {
   type OtherItem,
   type Part,
   type Reasoning,
+  reasoningText,
 } from '../../core/items.ts';
 import type { Prompt, PromptItem } from '../claw.ts';
 import { generationOf } from './model.ts';
-import { partsOf } from './native.ts';
+import { type Carried, carriedBy, partsOf } from './native.ts';
 import { type Content, isObject, PART_ITEM, present, type WirePart } from './wire.ts';
 
 /** The provider's id, and the URL under which it stores files. */
@@ -50,6 +51,10 @@ export interface Draft extends Target {
   calls: Map<string, WrittenCall>;
   /** By the content that holds the calls. */
   outputs: Map<Content, Outputs>;
+  /** What the reasoning before the next item carries for it. */
+  carried?: Carried;
+  /** The last item, where it is a text of the model without native. */
+  bareText?: { content: Content; at: number; length: number; text: string };
 }
 
 function emptyDraft(target: Target, generation: number): Draft {
@@ -88,6 +93,8 @@ export function draftOf(prompt: Prompt, target: Target): Draft {
   for (const entry of prompt.items) {
     const write = WRITERS.get(entry.item.type) ?? writeOther;
     write(draft, entry);
+    if (entry.item.type !== 'reasoning') draft.carried = undefined;
+    if (entry.item.type !== 'message' && entry.item.type !== 'reasoning') draft.bareText = undefined;
   }
   beginWithUser(draft);
   return draft;
@@ -125,7 +132,32 @@ function writeMessage(draft: Draft, entry: PromptItem): void {
     append(draft, 'model', contentParts(draft, message.content.filter(isRefusal)));
     return;
   }
-  append(draft, message.role === 'assistant' ? 'model' : 'user', contentParts(draft, message.content));
+  draft.bareText = undefined;
+  if (message.role === 'assistant') writeBareText(draft, message);
+  else append(draft, 'user', contentParts(draft, message.content));
+}
+
+/** Text of the model as a client sends it back: its signature is in the reasoning item before or after it. */
+function writeBareText(draft: Draft, message: Message): void {
+  const { carried } = draft;
+  const text = messageText(message);
+  if (carried && 'text' in carried) {
+    append(draft, 'model', partsOf(text, carried.text, {}));
+    return;
+  }
+  const parts = contentParts(draft, message.content);
+  if (parts.length === 0) return;
+  const content = contentFor(draft, 'model');
+  draft.bareText = { content, at: content.parts.length, length: parts.length, text };
+  content.parts.push(...parts);
+}
+
+function carryText(draft: Draft, carried: Carried & { text: unknown }): void {
+  const { bareText } = draft;
+  if (!bareText) draft.carried = carried;
+  else
+    bareText.content.parts.splice(bareText.at, bareText.length, ...partsOf(bareText.text, carried.text, {}));
+  draft.bareText = undefined;
 }
 
 const isRefusal = ({ type }: Part): boolean => type === 'refusal';
@@ -147,9 +179,11 @@ function writeInstructions(draft: Draft, message: Message): void {
 
 function writeReasoning(draft: Draft, entry: PromptItem): void {
   if (entry.origin !== draft.provider) return;
-  const { content } = entry.item as Reasoning;
-  const text = content?.map((part) => part.text).join('') ?? '';
-  append(draft, 'model', partsOf(text, entry.native, { thought: true }));
+  const [native, carried] = carriedBy(entry.native);
+  append(draft, 'model', partsOf(reasoningText(entry.item as Reasoning), native, { thought: true }));
+  if (!carried) return;
+  if ('text' in carried) carryText(draft, carried);
+  else draft.carried = carried;
 }
 
 /**
@@ -160,7 +194,7 @@ const FOREIGN_SIGNATURE = 'skip_thought_signature_validator';
 
 function writeCall(draft: Draft, entry: PromptItem): void {
   const call = entry.item as FunctionCall;
-  const native = nativeFor(draft, entry);
+  const native = nativeFor(draft, entry) ?? marksCarriedTo(draft, call);
   const { givenId, call: beside, ...marks } = isObject(native) ? native : {};
   const content = contentFor(draft, 'model');
   const first = !content.parts.some((part) => part.functionCall !== undefined);
@@ -175,6 +209,13 @@ function writeCall(draft: Draft, entry: PromptItem): void {
     at: content.parts.length,
     givenId: id !== undefined,
   });
+}
+
+/** A call that was renamed, because its id was taken, has a number after the id that Gemini gave it. */
+function marksCarriedTo({ carried }: Draft, { call_id }: FunctionCall): unknown {
+  if (!carried || !('call' in carried)) return undefined;
+  const { call, marks } = carried;
+  return call_id === call || call_id.startsWith(`${call}_`) ? marks : undefined;
 }
 
 /**

@@ -24,8 +24,26 @@ export function addSegment(
 
 /** The marks alone if the item is one part, otherwise each part with its length. */
 export function nativeOf(segments: Segment[]): unknown {
-  if (segments.length === 1) return segments[0]!.marks;
+  return segments.length === 1 ? segments[0]!.marks : partsNative(segments);
+}
+
+/** Each part with its length. */
+export function partsNative(segments: Segment[]): unknown {
   return { parts: segments.map(({ length, marks }) => ({ ...marks, length })) };
+}
+
+/** What the native of a reasoning item carries for its neighbour, under `carries`. */
+export type Carried =
+  /** The marks of the call that follows, and the call's id. */
+  | { call: string; marks: Record<string, unknown> }
+  /** The parts of the text before or after, see `partsNative`. */
+  | { text: unknown };
+
+/** The native of a reasoning item itself, and what it carries. */
+export function carriedBy(native: unknown): [own: unknown, carried: Carried | undefined] {
+  if (!isObject(native) || !isObject(native.carries)) return [native, undefined];
+  const { carries, ...own } = native;
+  return [Object.keys(own).length > 0 ? own : undefined, carries as Carried];
 }
 
 /**

@@ -3,10 +3,11 @@ import { generatedImage } from '../../core/generated-images.ts';
 import type { Item, OtherItem, OtherType } from '../../core/items.ts';
 import { imageDeltas } from '../image-deltas.ts';
 import type { Answer, Candidate, OpenCall, OpenText } from './answer.ts';
-import { addSegment, nativeOf } from './native.ts';
+import { addSegment, type Carried, nativeOf, partsNative } from './native.ts';
 import { addPartial, addWhole, emptyArguments, type StreamedArguments } from './streamed-arguments.ts';
 import { isObject, malformed, PART_ITEM, type WireCall, type WirePart } from './wire.ts';
 
+/** What a part is read into. */
 export interface Reading {
   answer: Answer;
   candidate: Candidate;
@@ -24,8 +25,9 @@ export function readPart(reading: Reading, part: WirePart): void {
 }
 
 /** Ends the open text or call. */
-export function endOpenPart(candidate: Candidate, out: Delta[]): void {
-  if (candidate.text) endText(candidate, candidate.text, out);
+export function endOpenPart(reading: Reading): void {
+  const { candidate, out } = reading;
+  if (candidate.text) endText(reading, candidate.text);
   if (candidate.call) endCall(candidate, candidate.call, out);
 }
 
@@ -33,9 +35,10 @@ export function endOpenPart(candidate: Candidate, out: Delta[]): void {
  * Like `endOpenPart`, but marks a call as incomplete: its arguments are valid JSON even if the call was cut
  * short.
  */
-export function cutOpenPart(candidate: Candidate, out: Delta[]): void {
+export function cutOpenPart(reading: Reading): void {
+  const { candidate, out } = reading;
   const { call } = candidate;
-  endOpenPart(candidate, out);
+  endOpenPart(reading);
   const end = out[out.length - 1];
   if (!call || end?.type !== 'item-end') return;
   const { call_id, name } = call;
@@ -78,7 +81,7 @@ function readText(reading: Reading, part: WirePart, text: string): void {
   addSegment(open.segments, text.length, marks);
   if (text === '') return;
   const { index } = open;
-  if (open.thought) out.push({ type: 'reasoning-delta', index, part: 0, text });
+  if (open.thought) out.push({ type: reading.answer.thoughts, index, part: 0, text });
   else if (!candidate.logprobs) out.push({ type: 'text-delta', index, part: 0, text });
   else {
     out.push({ type: 'text-delta', index, part: 0, text, logprobs: candidate.logprobs });
@@ -94,9 +97,9 @@ export function readRefusal(reading: Reading, refusal: string): void {
 }
 
 function openText(reading: Reading, thought: boolean): OpenText {
-  const { candidate, out } = reading;
+  const { candidate } = reading;
   if (candidate.text?.thought === thought) return candidate.text;
-  endOpenPart(candidate, out);
+  endOpenPart(reading);
   const item: Item = thought
     ? { type: 'reasoning', summary: [] }
     : { type: 'message', role: 'assistant', content: [] };
@@ -104,15 +107,38 @@ function openText(reading: Reading, thought: boolean): OpenText {
   return candidate.text;
 }
 
-function endText(candidate: Candidate, text: OpenText, out: Delta[]): void {
-  candidate.text = undefined;
-  out.push(endItem(text.index, nativeOf(text.segments)));
+function endText(reading: Reading, { index, thought, segments }: OpenText): void {
+  reading.candidate.text = undefined;
+  reading.out.push(endItem(index, nativeOf(segments)));
+  if (!thought && segments.some(({ marks }) => marks?.thoughtSignature !== undefined))
+    carry(reading, { text: partsNative(segments) });
+}
+
+/**
+ * Lets a reasoning item carry the signature of its neighbour. A client that keeps its own state sends back what a
+ * provider needs again with reasoning alone, not with calls and texts. The signature of a call comes with the call's
+ * first part, so it is carried before it: by the thought that is open, or by an item of its own. The signature of a
+ * streamed text comes with the last chunk, when clients have seen the text already: it is carried after it, and no
+ * item has to stay open for a signature that may not come.
+ */
+function carry(reading: Reading, carries: Carried): void {
+  const { candidate, out } = reading;
+  const { text } = candidate;
+  if (text?.thought) {
+    candidate.text = undefined;
+    out.push(endItem(text.index, { ...(nativeOf(text.segments) as object | undefined), carries }));
+    return;
+  }
+  endOpenPart(reading);
+  const index = startItem(reading, { type: 'reasoning', summary: [] });
+  out.push(endItem(index, { carries }));
 }
 
 function readCall(reading: Reading, part: WirePart): void {
   const call: unknown = part.functionCall;
   if (!isObject(call)) throw malformed('a functionCall', call);
-  const open = call.name === undefined ? reading.candidate.call : openCall(reading, call);
+  const open =
+    call.name === undefined ? reading.candidate.call : openCall(reading, call, part.thoughtSignature);
   if (!open) {
     // An end mark of streamed arguments, after the call has ended already.
     if (call.args === undefined && call.partialArgs === undefined) return;
@@ -125,15 +151,16 @@ function readCall(reading: Reading, part: WirePart): void {
 }
 
 /** Most calls come without an id. The generated one is the same for a streamed and a whole answer. */
-function openCall(reading: Reading, call: WireCall): OpenCall {
-  const { answer, candidate, out } = reading;
+function openCall(reading: Reading, call: WireCall, thoughtSignature: unknown): OpenCall {
+  const { answer, candidate } = reading;
   const { name, id } = call;
   if (typeof name !== 'string' || name === '') throw malformed('the name of a functionCall', call);
-  endOpenPart(candidate, out);
   const given = typeof id === 'string' && id !== '';
   answer.id ??= crypto.randomUUID();
   const call_id = given ? id : `call_${answer.id}_${candidate.choice}_${candidate.calls}`;
   candidate.calls++;
+  if (thoughtSignature !== undefined) carry(reading, { call: call_id, marks: { thoughtSignature } });
+  endOpenPart(reading);
   const index = startItem(reading, { type: 'function_call', call_id, name, arguments: '' });
   const marks = given ? { givenId: true } : {};
   candidate.call = { index, call_id, name, streamed: emptyArguments(), marks };
@@ -171,8 +198,9 @@ function imageIn({ inlineData, thought }: WirePart): OtherItem | undefined {
 
 const IMAGE = 'image/';
 
-function readImage({ answer, candidate, out }: Reading, image: OtherItem, part: WirePart): void {
-  endOpenPart(candidate, out);
+function readImage(reading: Reading, image: OtherItem, part: WirePart): void {
+  const { answer, candidate, out } = reading;
+  endOpenPart(reading);
   candidate.items++;
   const native = marksOf(part, IMAGE_PART_FIELDS);
   out.push(...imageDeltas(answer.nextIndex++, image, { choice: candidate.choice, native }));
@@ -191,7 +219,7 @@ function readOther(reading: Reading, part: WirePart): void {
     readImage(reading, image, part);
     return;
   }
-  endOpenPart(reading.candidate, reading.out);
+  endOpenPart(reading);
   const item: Item = { ...content, type: `${PART_ITEM}${kind}` as OtherType };
   const index = startItem(reading, item);
   reading.out.push(endItem(index, thoughtSignature === undefined ? undefined : { thoughtSignature }));

@@ -9,7 +9,7 @@ import { cutOpenPart, endOpenPart, type Reading, readPart, readRefusal } from '.
 import { isObject, malformed } from './wire.ts';
 
 export function geminiReader(prompt: Prompt, headers?: Headers): StreamReader {
-  const answer = emptyAnswer(prompt.model, headers);
+  const answer = emptyAnswer(prompt, headers);
   return {
     push: ({ data }) => (data === '' ? [] : readBody(answer, parse(data))),
     end: () => endAnswer(answer),
@@ -21,7 +21,7 @@ export function geminiReader(prompt: Prompt, headers?: Headers): StreamReader {
  * chunks.
  */
 export function geminiAnswer(body: unknown, prompt: Prompt, headers?: Headers): Delta[] {
-  const answer = emptyAnswer(prompt.model, headers);
+  const answer = emptyAnswer(prompt, headers);
   const chunks: unknown[] = Array.isArray(body) ? body : [body];
   return [...chunks.flatMap((chunk) => readBody(answer, chunk)), ...endAnswer(answer)];
 }
@@ -213,7 +213,7 @@ function endCandidate(reading: Reading): void {
   if (reason.unified === 'content_filter' && typeof finishMessage === 'string' && finishMessage !== '') {
     readRefusal(reading, finishMessage);
   }
-  if (candidate.finish === 'STOP') endOpenPart(candidate, out);
-  else cutOpenPart(candidate, out);
+  if (candidate.finish === 'STOP') endOpenPart(reading);
+  else cutOpenPart(reading);
   out.push({ type: 'finish', reason, choice: candidate.choice });
 }

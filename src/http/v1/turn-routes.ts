@@ -3,6 +3,7 @@ import { takeCacheMarks } from '../../core/cache-marks.ts';
 import { Fault, faultOf } from '../../core/errors.ts';
 import { conversationId, responseId } from '../../core/ids.ts';
 import type { Once } from '../../core/request.ts';
+import type { Seal } from '../../core/seal.ts';
 import { type Ask, isBackground, isFetchable, isKept, isStreamed } from '../../core/turn.ts';
 import { Cancelled, type Receipt, type TurnView } from '../../core/turn-view.ts';
 import { dollars } from '../../core/usage.ts';
@@ -24,7 +25,11 @@ export function turnRoutes(dialect: Dialect, api: Api, settings: SettingsSource)
   return [create, ...dialect.routes(api, settings)].map((route) => ({ error, ...route }));
 }
 
-function createTurn(dialect: Dialect, { turns }: Pick<Api, 'turns'>, settings: SettingsSource): Handler {
+function createTurn(
+  dialect: Dialect,
+  { turns, seal }: Pick<Api, 'turns' | 'seal'>,
+  settings: SettingsSource,
+): Handler {
   const route = `POST ${dialect.path}`;
   return async ({ request, caller }) => {
     const { headers, signal } = request;
@@ -42,16 +47,16 @@ function createTurn(dialect: Dialect, { turns }: Pick<Api, 'turns'>, settings: S
       if (once.replayed && headers.has(LAST_EVENT_ID))
         return resumeStream(
           once,
-          (after) => dialect.stream(once.result, after),
+          (after) => dialect.stream(once.result, after, seal),
           lastEventId(headers),
           headers,
         );
-      return replyStream(once, dialect.stream(once.result, -1), false);
+      return replyStream(once, dialect.stream(once.result, -1, seal), false);
     }
     if (isBackground(ask.delivery)) {
-      return Response.json(await currentBody(once.result, dialect), { headers: turnHeaders(once) });
+      return Response.json(await currentBody(once.result, dialect, seal), { headers: turnHeaders(once) });
     }
-    return replyWhole(once, dialect);
+    return replyWhole(once, dialect, seal);
   };
 }
 
@@ -106,11 +111,12 @@ export function turnHeaders({ result: view, replayed }: Once<TurnView>): Record<
 }
 
 function receiptHeaders(receipt: Receipt): Record<string, string> {
-  const { candidate, retries, history, droppedTools, context } = receipt;
+  const { candidate, retries, history, droppedTools, droppedReasoning, context } = receipt;
   const name = `${candidate.provider}/${candidate.model}`;
   const headers: Record<string, string> = { 'x-clawhold-model-id': visible(name) };
   if (history) headers['x-clawhold-history'] = history;
   if (droppedTools?.length) headers['x-clawhold-dropped-tools'] = visible(droppedTools.join(', '));
+  if (droppedReasoning) headers['x-clawhold-dropped-reasoning'] = visible(named(droppedReasoning));
   if (retries > 0) headers['x-clawhold-attempted-retries'] = String(retries);
   if (context && (context.keptTurns > 0 || context.droppedTokens > 0)) {
     headers['x-clawhold-context'] =
@@ -119,12 +125,22 @@ function receiptHeaders(receipt: Receipt): Record<string, string> {
   return headers;
 }
 
+/** An agent may send back hundreds of items, and the headers of a reply must stay small. */
+const MOST_NAMED = 20;
+const LONGEST_NAME = 64;
+
+function named(ids: readonly string[]): string {
+  const more = ids.length - MOST_NAMED;
+  const names = ids.slice(0, MOST_NAMED).map((id) => String(id).slice(0, LONGEST_NAME));
+  return [...names, ...(more > 0 ? [`${more} more`] : [])].join(', ');
+}
+
 /** A model's name may have any character, the value of a header only visible ones. */
 const visible = (name: string): string =>
   name.toWellFormed().replace(/[^\x20-\x7e]/gu, (character) => encodeURIComponent(character));
 
 /** Replies with the whole turn, when it has ended. */
-export async function replyWhole(once: Once<TurnView>, dialect: Dialect): Promise<Response> {
+export async function replyWhole(once: Once<TurnView>, dialect: Dialect, seal: Seal): Promise<Response> {
   const { result: view } = once;
   const turn = await view.ended;
   const headers = turnHeaders(once);
@@ -133,7 +149,7 @@ export async function replyWhole(once: Once<TurnView>, dialect: Dialect): Promis
     if (turn.costEstimated) headers['x-clawhold-cost-estimated'] = 'true';
   }
   try {
-    return Response.json(dialect.whole(view, turn), { headers });
+    return Response.json(dialect.whole(view, turn, seal), { headers });
   } catch (error) {
     // Output is stored; a retry would replay this failure.
     if (isKept(view.retention) && turn.output.length > 0) headers['x-should-retry'] = 'false';
@@ -142,8 +158,12 @@ export async function replyWhole(once: Once<TurnView>, dialect: Dialect): Promis
 }
 
 /** The body of a turn as it is now. */
-export async function currentBody(view: TurnView, dialect: Dialect): Promise<Record<string, unknown>> {
-  return view.state === 'ended' ? dialect.whole(view, await view.ended) : dialect.accepted(view);
+export async function currentBody(
+  view: TurnView,
+  dialect: Dialect,
+  seal: Seal,
+): Promise<Record<string, unknown>> {
+  return view.state === 'ended' ? dialect.whole(view, await view.ended, seal) : dialect.accepted(view);
 }
 
 /** Seconds after which a client should fetch a turn that it waits for. */

@@ -8,7 +8,7 @@ export type Progress = DeltaOf<'progress'>;
 /**
  * How a turn's answer was streamed. Tape and outcome together give deltas that every reader renders to the same
  * events as the first time. The tape is stored in the turn's body and does not repeat what the outcome holds.
- * Deltas that give no event (`isOnTape`) are not on it. Natives are not on it either.
+ * Deltas that give no event (`isOnTape`) are not on it. Natives are not on it, but those of reasoning that a rescue voids.
  *
  * Stored turns keep their tapes: new entries may be added to this format, but old ones must stay readable.
  *

@@ -1,10 +1,13 @@
 import type { Clock } from '../../core/clock.ts';
+import type { SealKey } from '../../security/seal-key-store.ts';
 import type { MemberId } from '../../session/members.ts';
+import addSealKeySql from './sql/add-seal-key.sql' with { type: 'text' };
 import beatSql from './sql/beat.sql' with { type: 'text' };
 import deleteKeySql from './sql/delete-key.sql' with { type: 'text' };
 import findKeySql from './sql/find-key.sql' with { type: 'text' };
 import findMemberSql from './sql/find-member.sql' with { type: 'text' };
 import removeMemberSql from './sql/remove-member.sql' with { type: 'text' };
+import sealKeysSql from './sql/seal-keys.sql' with { type: 'text' };
 import setKeySql from './sql/set-key.sql' with { type: 'text' };
 import type { Statements } from './statements.ts';
 
@@ -39,5 +42,13 @@ export class GatewayOperations {
 
   removeKey(name: string): void {
     this.statements.run(deleteKeySql, { name });
+  }
+
+  sealKeys(): SealKey[] {
+    return this.statements.all<SealKey>(sealKeysSql, {});
+  }
+
+  addSealKey({ id, secret, createdAt }: SealKey): void {
+    this.statements.run(addSealKeySql, { id, secret, createdAt });
   }
 }

@@ -2,6 +2,7 @@ import { type SessionId, sessionOf, type TurnId } from '../../core/ids.ts';
 import type { Tenant } from '../../core/request.ts';
 import type { Session, SessionRef } from '../../core/turn.ts';
 import type { KeyStore } from '../../security/key-store.ts';
+import type { SealKey, SealKeyStore } from '../../security/seal-key-store.ts';
 import type { Claim, ClaimStore, Replaceable } from '../../session/claim-store.ts';
 import type { LeaseDenied, LeaseRequest, LeaseStore, TakenHead } from '../../session/lease-store.ts';
 import type { Line, LineStore, SessionLines } from '../../session/line-store.ts';
@@ -39,7 +40,9 @@ const GATHER_MS = 1;
  * wait for that sync. Several processes may open one file. The file is on one machine: the store's clock is
  * that machine's. It has no outbox: the events of a commit are ignored.
  */
-export class SqliteStore implements TurnLog, LeaseStore, LineStore, ClaimStore, MemberRegistry, KeyStore {
+export class SqliteStore
+  implements TurnLog, LeaseStore, LineStore, ClaimStore, MemberRegistry, KeyStore, SealKeyStore
+{
   private constructor(
     private readonly writer: StoreThread,
     private readonly reader: StoreThread,
@@ -247,6 +250,14 @@ export class SqliteStore implements TurnLog, LeaseStore, LineStore, ClaimStore, 
 
   removeRootKeyHash(): Promise<void> {
     return this.writer.call('removeKey', ROOT_KEY);
+  }
+
+  sealKeys(): Promise<SealKey[]> {
+    return this.reader.call('sealKeys');
+  }
+
+  addSealKey(key: SealKey): Promise<void> {
+    return this.writer.call('addSealKey', key);
   }
 
   /** Leaves one whole file behind: the write-ahead log is moved into it, unless another process uses it. */

@@ -12,7 +12,7 @@ import type { Answer, Call, Dispatch } from '../../routing/call-chain.ts';
 import { choose } from '../../routing/choose.ts';
 import type { RunningTurn, TurnPath } from '../path.ts';
 import { CallIds } from './call-ids.ts';
-import { isExceeded, promptFor } from './prompt.ts';
+import { isExceeded, leftOutReasoning, promptFor } from './prompt.ts';
 import { type Rescue, rescueOf } from './rescue.ts';
 import { Splice } from './splice.ts';
 
@@ -47,16 +47,19 @@ export async function answer(turn: RunningTurn, path: TurnPath): Promise<unknown
 async function call(turn: RunningTurn, rescue: Rescue | undefined, path: TurnPath): Promise<ToldCall> {
   const { intent, live } = turn;
   let droppedTools: string[] = [];
+  let droppedReasoning: string[] = [];
   const prompt = (candidate: Candidate) => {
     const able = path.capabilities(candidate);
     droppedTools = lackedTypes(able, intent);
-    return promptFor(candidate, able, intent, turn.contexts.for(candidate), rescue?.text);
+    const context = turn.contexts.for(candidate);
+    droppedReasoning = leftOutReasoning(candidate, intent, context);
+    return promptFor(candidate, able, intent, context, rescue?.text);
   };
   let candidates = rescue?.candidates ?? turn.candidates;
   for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(2 * pause, LONGEST_PAUSE_MS)) {
     const request = { candidates, prompt, signal: live.signal, trace: intent, key: intent.key };
     try {
-      return { ...(await callFirst(request, path.dispatch, path.emit)), droppedTools };
+      return { ...(await callFirst(request, path.dispatch, path.emit)), droppedTools, droppedReasoning };
     } catch (error) {
       if (!callFailureOf(error)?.unavailable) throw error;
       const { code, retryAfter = 0 } = error as Fault;
@@ -98,6 +101,8 @@ export interface Called extends Answer {
 interface ToldCall extends Called {
   /** The types of the tools that were left out of the request. */
   droppedTools: readonly string[];
+  /** The ids of the caller's reasoning items that were left out of the request. */
+  droppedReasoning: readonly string[];
 }
 
 /**
@@ -243,12 +248,15 @@ async function closeOpenItems(turn: RunningTurn, path: TurnPath): Promise<undefi
 }
 
 function receiptOf(turn: RunningTurn, called: ToldCall, { emit }: TurnPath): Receipt {
-  const { candidate, retries, droppedTools } = called;
+  const { candidate, retries, droppedTools, droppedReasoning } = called;
   const { tokens, keptTurns, droppedTokens } = turn.contexts.for(candidate);
   if (droppedTokens > 0) {
     emit({ type: 'context-truncated', trace: turn.intent, candidate, keptTurns, droppedTokens });
   }
   const context = { tokens, keptTurns, droppedTokens };
-  const receipt = { candidate, retries, history: turn.session.history, context };
-  return droppedTools.length > 0 ? { ...receipt, droppedTools } : receipt;
+  return {
+    ...{ candidate, retries, history: turn.session.history, context },
+    ...(droppedTools.length > 0 && { droppedTools }),
+    ...(droppedReasoning.length > 0 && { droppedReasoning }),
+  };
 }

@@ -14,6 +14,7 @@ import {
   ownInstructions,
   type PlacedIntent,
 } from '../../core/turn.ts';
+import type { Seals } from '../../security/seals.ts';
 import { withOwnCallIds } from './call-ids.ts';
 
 /** Tokens, where the catalogue does not know the model. */
@@ -40,6 +41,7 @@ export interface ContextSource {
   branch: readonly BranchTurn[];
   /** How many tokens back `branch` was read. */
   window: number;
+  seals: Pick<Seals, 'open'>;
 }
 
 /**
@@ -56,15 +58,16 @@ export class Contexts {
   for(candidate: Candidate): Assembled {
     const known = this.byCandidate.get(candidate);
     if (known) return known;
-    const { intent, branch } = this.source;
+    const { intent, branch, seals } = this.source;
     const budget = this.budget(candidate);
     const key = keyOf(budget);
     let assembled = this.byBudget.get(key);
     if (!assembled) {
-      const { id, input, position } = intent;
+      const { id, tenant, input, position } = intent;
+      const open = (seal: string) => seals.open(seal, tenant);
       const { opening, parent } = position;
       const own = ownInstructions({ id, input, opening, parent });
-      assembled = assemble({ ...intent, branch, budget, opening, ownInstructions: own });
+      assembled = assemble({ ...intent, branch, budget, opening, ownInstructions: own, open });
       this.byBudget.set(key, assembled);
     }
     this.byCandidate.set(candidate, assembled);
@@ -171,6 +174,26 @@ function seenBy(candidate: Candidate, entry: PromptItem, ask: Ask): PromptItem {
     return { ...entry, origin: candidate.provider, native: id && !parseItemId(id) ? { id } : undefined };
   }
   return native !== undefined && protocol !== candidate.protocol ? { ...entry, native: undefined } : entry;
+}
+
+/**
+ * The ids of the reasoning that the caller sends and that this candidate is not given: it cannot be opened, it is
+ * another provider's, or nothing of it came back but a text.
+ */
+export function leftOutReasoning(
+  candidate: Candidate,
+  { input, vocabulary }: Ask,
+  { items }: Assembled,
+): string[] {
+  if (!input.some(({ type }) => type === 'reasoning')) return [];
+  return items.flatMap(({ item, origin, protocol, answeredBy }) => {
+    if (item.type !== 'reasoning' || answeredBy !== undefined) return [];
+    const isGiven =
+      origin === undefined
+        ? Boolean(item.encrypted_content) && candidate.protocol === vocabulary
+        : origin === candidate.provider && protocol === candidate.protocol;
+    return isGiven ? [] : [item.id ?? item.type];
+  });
 }
 
 /**

@@ -129,11 +129,12 @@ export function assembleTurn(
   session: Resumed,
   window: number,
   candidates: readonly Candidate[],
+  { seals }: Pick<TurnPath, 'seals'>,
 ): Assembled {
   const { live } = start;
   const intent =
     start.by === 'recovery' ? recoveredIntent(start.intent, session) : placed(start.intent, session);
-  const contexts = new Contexts({ intent, branch: session.branch, window });
+  const contexts = new Contexts({ intent, branch: session.branch, window, seals });
   contexts.expectFit(candidates);
   const turn = { intent, live, session, contexts, candidates };
   if (start.by !== 'recovery') return { ...turn, folded: foldAll([]) };

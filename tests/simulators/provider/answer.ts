@@ -8,6 +8,8 @@ export type RequestContent = {
   userTexts: string[];
   /** The outputs of function calls at the end of the input. Empty when the input ends with a user message. */
   toolOutputs: string[];
+  /** How many rounds of calls have been answered since the last text of the user. */
+  rounds: number;
   tools: OfferedTool[];
   toolChoice: 'auto' | 'none' | { name: string };
   /** The JSON schema for the answer, if the request has one. */
@@ -54,9 +56,11 @@ function startOf(plan: Plan, whole: string, { text, requested }: Ending): number
 }
 
 function composeWhole(plan: Plan, request: RequestContent): Answer {
-  const reasoning = plan.think ? REASONING : [];
+  const step = plan.steps > 1 ? [` Step ${request.rounds + 1}.`] : [];
+  const reasoning = plan.think ? [...REASONING, ...step] : [];
   if (plan.refuse) return { reasoning, text: REFUSAL, calls: [], finish: 'refusal' };
-  const calls = request.toolOutputs.length > 0 ? [] : callsFor(plan, request);
+  const isAnswered = request.toolOutputs.length > 0 && request.rounds >= plan.steps;
+  const calls = isAnswered ? [] : callsFor(plan, request);
   if (calls.length > 0) return { reasoning, text: [], calls, finish: 'tools' };
   const text = composeText(plan, request);
   if (plan.filter) return { reasoning, text: text.slice(0, 2), calls, finish: 'filter' };

@@ -4,7 +4,12 @@ export type Plan = {
   /** Words to say, when the voice is `say`. */
   words: number;
   calls: 'none' | 'all' | 'one';
+  /** How many rounds of tool calls come before the answer. */
+  steps: number;
   think: boolean;
+  /** Further thinking that only Anthropic has: a block before each call, and a redacted block. */
+  interleave: boolean;
+  redact: boolean;
   refuse: boolean;
   /** Stopped by the provider's content filter in the middle of the text. */
   filter: boolean;
@@ -79,7 +84,10 @@ function read(model: string): Plan {
     voice: 'echo',
     words: 0,
     calls: 'none',
+    steps: 1,
     think: false,
+    interleave: false,
+    redact: false,
     refuse: false,
     filter: false,
     long: false,
@@ -131,6 +139,7 @@ function readSegment(plan: Plan, segment: string): void {
   const number = Number(digits);
   if (digits === undefined) readFlag(plan, word);
   else if (word === 'say') Object.assign(plan, { voice: 'say', words: number });
+  else if (word === 'steps') plan.steps = number;
   else if (word === 'pace') plan.pace = number;
   else if (word === 'delay') plan.delay = number;
   else if (word === 'cached') plan.cached = number;
@@ -145,6 +154,8 @@ function readFlag(plan: Plan, word: string): void {
   else if (word === 'tools') plan.calls = 'all';
   else if (word === 'tool1') plan.calls = 'one';
   else if (word === 'think') plan.think = true;
+  else if (word === 'interleave') plan.interleave = true;
+  else if (word === 'redact') plan.redact = true;
   else if (word === 'refuse') plan.refuse = true;
   else if (word === 'filter') plan.filter = true;
   else if (word === 'long') plan.long = true;

@@ -43,11 +43,13 @@ function readRequest(body: Json): RequestContent {
   const ending = endingOf(body.messages, reading(body));
   const messages = withoutEnding(asList(body.messages), ending);
   const lastNotTool = messages.findLastIndex((message) => message.role !== 'tool');
+  const asked = messages.findLastIndex(({ role }) => role === 'user');
   const format = asJson(body.response_format);
   return {
     userTexts: messages
       .filter((message) => message.role === 'user')
       .map((message) => textOf(message.content)),
+    rounds: messages.slice(asked + 1).filter(({ role }) => role === 'assistant').length,
     toolOutputs: messages.slice(lastNotTool + 1).map((message) => textOf(message.content)),
     tools: asList(body.tools).flatMap(offered),
     toolChoice: toolChoice(body.tool_choice),

@@ -105,7 +105,7 @@ function checkSignatures(contents: Json[], plan: Plan): Trouble | undefined {
     for (const part of asList(content.parts)) {
       const signature = part.thoughtSignature ?? part.thought_signature;
       if (signature === undefined || PLACEHOLDER_SIGNATURES.has(asText(signature))) continue;
-      if (!isSealed('thought', asText(signature))) return invalid('Thought signature is not valid.');
+      if (!isSignatureOf(part, asText(signature))) return invalid('Thought signature is not valid.');
     }
   }
   return plan.think ? (checkCurrentTurn(contents) ?? checkImages(contents)) : undefined;
@@ -122,6 +122,17 @@ function checkImages(contents: Json[]): Trouble | undefined {
     );
   }
   return undefined;
+}
+
+/**
+ * A signature comes back unchanged, on the part that it came with: the signature of a call is not one of a text
+ * (https://ai.google.dev/gemini-api/docs/thought-signatures).
+ */
+function isSignatureOf(part: Json, signature: string): boolean {
+  if (!isSealed('thought', signature)) return false;
+  const call = asJson(part.functionCall ?? part.function_call);
+  const of = Buffer.from(signature, 'base64').toString().split(' ').at(-1);
+  return of === (part.inlineData ? 'image' : asText(call.name) || 'text');
 }
 
 /** In the current turn, the first call of each step must have its signature. */

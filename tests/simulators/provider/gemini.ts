@@ -42,6 +42,7 @@ function readRequest(body: Json): RequestContent {
   const outputs = parts(contents.at(-1)).flatMap(
     (part) => part.functionResponse ?? part.function_response ?? [],
   );
+  const asked = contents.findLastIndex(({ role, parts: all }) => role !== 'model' && textOf(all) !== '');
   const config = asJson(body.generationConfig);
   const calling = asJson(asJson(body.toolConfig).functionCallingConfig);
   const allowed = Array.isArray(calling.allowedFunctionNames) ? calling.allowedFunctionNames.map(String) : [];
@@ -50,6 +51,7 @@ function readRequest(body: Json): RequestContent {
       .filter((content) => content.role !== 'model')
       .map((content) => textOf(content.parts))
       .filter((text) => text !== ''),
+    rounds: contents.slice(asked + 1).filter(({ role }) => role === 'model').length,
     toolOutputs: outputs.map((output) => JSON.stringify(asJson(output).response)),
     tools: asList(body.tools)
       .flatMap((tool) => asList(tool.functionDeclarations ?? tool.function_declarations))
@@ -62,30 +64,31 @@ function readRequest(body: Json): RequestContent {
 
 function json(answer: Answer, scene: Scene): Json {
   if (answer.finish === 'filter') return blocked(scene);
-  const signature = signatureOf(answer, scene);
   const parts: Json[] = [];
   if (answer.reasoning.length > 0) parts.push({ text: answer.reasoning.join(''), thought: true });
   if (answer.text.length > 0 && answer.finish !== 'refusal') {
-    parts.push({ text: answer.text.join(''), ...signature });
+    parts.push({ text: answer.text.join(''), ...signatureOf(answer, scene, 'text') });
   }
-  if (scene.plan.image) parts.push(imagePart(signature));
-  parts.push(...callParts(answer, signature));
+  if (scene.plan.image) parts.push(imagePart(signatureOf(answer, scene, 'image')));
+  parts.push(...callParts(answer, scene));
   return chunk(scene, parts, answer);
 }
 
 function frames(answer: Answer, scene: Scene): Frame[] {
   if (answer.finish === 'filter') return [{ text: event(blocked(scene)), kind: 'end-mark' }];
-  const signature = signatureOf(answer, scene);
   const list: Frame[] = [];
   for (const text of answer.reasoning) {
     list.push({ text: event(chunk(scene, [{ text, thought: true }])), kind: 'plain' });
   }
   if (answer.finish !== 'refusal') list.push(...textFrames(answer, scene));
-  if (scene.plan.image) list.push({ text: event(chunk(scene, [imagePart(signature)])), kind: 'delta' });
-  for (const part of callParts(answer, signature)) {
+  if (scene.plan.image) {
+    const part = imagePart(signatureOf(answer, scene, 'image'));
     list.push({ text: event(chunk(scene, [part])), kind: 'delta' });
   }
-  const last = answer.calls.length > 0 ? { text: '' } : { text: '', ...signature };
+  for (const part of callParts(answer, scene)) {
+    list.push({ text: event(chunk(scene, [part])), kind: 'delta' });
+  }
+  const last = answer.calls.length > 0 ? { text: '' } : { text: '', ...signatureOf(answer, scene, 'text') };
   list.push({
     text: event(chunk(scene, answer.finish === 'refusal' ? [] : [last], answer)),
     kind: 'end-mark',
@@ -105,15 +108,16 @@ const imagePart = (signature: Json): Json => ({
 });
 
 /** Only the first of several parallel calls has the signature. */
-function callParts(answer: Answer, signature: Json): Json[] {
+function callParts(answer: Answer, scene: Scene): Json[] {
   return answer.calls.map((call, at) => ({
     functionCall: { name: call.name, args: JSON.parse(call.arguments) },
-    ...(at === 0 ? signature : {}),
+    ...(at === 0 ? signatureOf(answer, scene, call.name) : {}),
   }));
 }
 
-function signatureOf(answer: Answer, scene: Scene): Json {
-  return answer.reasoning.length > 0 ? { thoughtSignature: sealWith('thought', scene.id) } : {};
+/** `of`: the name of the call, or `text`. */
+function signatureOf(answer: Answer, scene: Scene, of: string): Json {
+  return answer.reasoning.length > 0 ? { thoughtSignature: sealWith('thought', `${scene.id} ${of}`) } : {};
 }
 
 function chunk(scene: Scene, parts: Json[], ending?: Answer): Json {

@@ -1,6 +1,6 @@
 import type { Plan } from './behaviour.ts';
 import type { Trouble } from './protocol.ts';
-import { seal } from './seal.ts';
+import { isSealed, seal } from './seal.ts';
 import { asJson, asList, asText, type Json } from './shape.ts';
 import { checkAnthropicTools } from './tool-rules.ts';
 
@@ -160,9 +160,17 @@ function idsOf(turn: Turn | undefined, type: string, key: string): string[] {
   return (turn?.blocks ?? []).filter((block) => block.type === type).map((block) => asText(block[key]));
 }
 
+/**
+ * https://platform.claude.com/docs/en/build-with-claude/extended-thinking: thinking and redacted blocks come back
+ * complete and unchanged ("Preserving thinking blocks"), and with budget thinking, an assistant turn that waits for
+ * tool results begins with its thinking block.
+ */
 function checkThinking(body: Json, turns: Turn[]): Trouble | undefined {
   for (const turn of turns) {
     for (const [at, block] of turn.blocks.entries()) {
+      if (block.type === 'redacted_thinking' && !isSealed('redacted', asText(block.data))) {
+        return invalid(`messages.${turn.at}.content.${at}: Invalid \`data\` in \`redacted_thinking\` block`);
+      }
       if (block.type !== 'thinking' || block.signature === seal('thinking', asText(block.thinking))) continue;
       return invalid(`messages.${turn.at}.content.${at}: Invalid \`signature\` in \`thinking\` block`);
     }

@@ -1,9 +1,9 @@
-import { type Answer, pieces, type RequestContent } from './answer.ts';
+import { type Answer, type Call, pieces, type RequestContent } from './answer.ts';
 import { endingOf, type Reading, textOfParts, withoutEnding } from './continuation.ts';
 import { anthropicHeaders, anthropicRefusal } from './messages-errors.ts';
 import { checkMessages } from './messages-rules.ts';
 import { type Frame, type Protocol, plain, type Scene } from './protocol.ts';
-import { seal } from './seal.ts';
+import { seal, sealWith } from './seal.ts';
 import { asJson, asList, asText, type Json, textOf } from './shape.ts';
 
 const STOP = {
@@ -44,6 +44,7 @@ function readRequest(body: Json): RequestContent {
   const trailing = list.slice(last + 1);
   const results = trailing.flatMap(blocks).filter((block) => block.type === 'tool_result');
   const hasText = trailing.some((message) => textOf(message.content) !== '');
+  const asked = list.findLastIndex((message) => message.role === 'user' && textOf(message.content) !== '');
   const choice = asJson(body.tool_choice);
   const format = asJson(body.output_format ?? asJson(body.output_config).format);
   return {
@@ -51,6 +52,7 @@ function readRequest(body: Json): RequestContent {
       .filter((message) => message.role === 'user')
       .map((message) => textOf(message.content))
       .filter((text) => text !== ''),
+    rounds: list.slice(asked + 1).filter((message) => message.role === 'assistant').length,
     toolOutputs: hasText ? [] : results.map((block) => textOf(block.content)),
     tools: asList(body.tools).flatMap((tool) =>
       tool.input_schema ? [{ name: asText(tool.name), schema: tool.input_schema }] : [],
@@ -65,11 +67,12 @@ function readRequest(body: Json): RequestContent {
 function json(answer: Answer, scene: Scene): Json {
   const content: Json[] = [];
   if (answer.reasoning.length > 0) {
-    const thinking = answer.reasoning.join('');
-    content.push({ type: 'thinking', thinking, signature: seal('thinking', thinking) });
+    content.push(thinkingBlock(answer.reasoning.join('')));
+    if (scene.plan.redact) content.push(redactedBlock(scene));
   }
   if (hasText(answer)) content.push({ type: 'text', text: answer.text.join('') });
   for (const [at, call] of answer.calls.entries()) {
+    if (isInterleaved(scene, at)) content.push(thinkingBlock(thoughtBefore(call)));
     content.push({
       type: 'tool_use',
       id: toolId(scene, at),
@@ -89,6 +92,19 @@ function stopDetails({ finish, text }: Answer): Json | null {
   if (finish === 'refusal') return { type: 'refusal', category: 'cyber', explanation: text.join('') };
   return finish === 'filter' ? { type: 'refusal', category: null, explanation: null } : null;
 }
+
+function thinkingBlock(thinking: string): Json {
+  return { type: 'thinking', thinking, signature: seal('thinking', thinking) };
+}
+
+function redactedBlock(scene: Scene): Json {
+  return { type: 'redacted_thinking', data: sealWith('redacted', scene.id) };
+}
+
+/** https://platform.claude.com/docs/en/build-with-claude/extended-thinking#interleaved-thinking */
+const isInterleaved = ({ plan }: Scene, at: number): boolean => plan.think && plan.interleave && at > 0;
+
+const thoughtBefore = ({ name }: Call): string => `Now I call ${name}.`;
 
 function message(scene: Scene, content: Json[], stop: string | null, output: number): Json {
   return {
@@ -126,9 +142,17 @@ function frames(answer: Answer, scene: Scene): Frame[] {
   const start = message(scene, [], null, Math.min(1, scene.usage.output));
   const list: Frame[] = [plain(event('message_start', { type: 'message_start', message: start }))];
   let index = 0;
-  if (answer.reasoning.length > 0) list.push(...thinkingFrames(answer, index++));
+  if (answer.reasoning.length > 0) {
+    list.push(...thinkingFrames(answer.reasoning, index++));
+    if (scene.plan.redact) {
+      list.push(plain(blockStart(index, redactedBlock(scene))), plain(blockStop(index++)));
+    }
+  }
   if (hasText(answer)) list.push(...textFrames(answer, index++));
-  for (const at of answer.calls.keys()) list.push(...toolFrames(answer, scene, at, index++));
+  for (const [at, call] of answer.calls.entries()) {
+    if (isInterleaved(scene, at)) list.push(...thinkingFrames([thoughtBefore(call)], index++));
+    list.push(...toolFrames(answer, scene, at, index++));
+  }
   list.splice(2, 0, plain(event('ping', { type: 'ping' })));
   const delta = {
     type: 'message_delta',
@@ -140,11 +164,11 @@ function frames(answer: Answer, scene: Scene): Frame[] {
   return list;
 }
 
-function thinkingFrames(answer: Answer, index: number): Frame[] {
-  const signature = seal('thinking', answer.reasoning.join(''));
+function thinkingFrames(reasoning: string[], index: number): Frame[] {
+  const signature = seal('thinking', reasoning.join(''));
   return [
     plain(blockStart(index, { type: 'thinking', thinking: '', signature: '' })),
-    ...answer.reasoning.map((thinking) => plain(blockDelta(index, { type: 'thinking_delta', thinking }))),
+    ...reasoning.map((thinking) => plain(blockDelta(index, { type: 'thinking_delta', thinking }))),
     plain(blockDelta(index, { type: 'signature_delta', signature })),
     plain(blockStop(index)),
   ];

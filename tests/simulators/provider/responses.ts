@@ -52,9 +52,11 @@ function readRequest(body: Json): RequestContent {
   const items = withoutEnding(inputItems(body), ending);
   const lastOutput = items.findLastIndex((item) => item.type !== 'function_call_output');
   const format = asJson(asJson(body.text).format);
+  const asked = items.findLastIndex((item) => item.role === 'user');
   const choice = asJson(body.tool_choice);
   return {
     userTexts: items.filter((item) => item.role === 'user').map((item) => textOf(item.content)),
+    rounds: items.slice(asked + 1).filter(isEndOfRound).length,
     toolOutputs: items.slice(lastOutput + 1).map((item) => textOf(item.output)),
     tools: asList(body.tools).flatMap((tool) =>
       tool.type === 'function' ? [{ name: asText(tool.name), schema: tool.parameters }] : [],
@@ -69,6 +71,9 @@ function readRequest(body: Json): RequestContent {
     ending,
   };
 }
+
+const isEndOfRound = (item: Json, at: number, items: Json[]): boolean =>
+  item.type === 'function_call_output' && items[at + 1]?.type !== 'function_call_output';
 
 export function inputItems(body: Json): Json[] {
   return typeof body.input === 'string' ? [{ role: 'user', content: body.input }] : asList(body.input);

@@ -91,12 +91,54 @@ describe('gemini answer: items', () => {
         undefined,
       ],
       [
+        { type: 'reasoning', summary: [] },
+        { carries: { call: 'call_r_0_0', marks: { thoughtSignature: 's2' } } },
+      ],
+      [
         { type: 'function_call', call_id: 'call_r_0_0', name: 'a', arguments: '{"x":1}' },
         { thoughtSignature: 's2' },
       ],
       [{ type: 'function_call', call_id: 'own', name: 'b', arguments: '{}' }, { givenId: true }],
     ]);
     expect(finish).toEqual([{ unified: 'tool_calls', raw: 'STOP' }]);
+  });
+
+  test('the signature of a call is carried by the thought before it', () => {
+    const { items } = read(
+      chunk([{ text: 'hmm', thought: true }]),
+      chunk([{ functionCall: { name: 'a', id: 'a1' }, thoughtSignature: 's' }], STOP),
+    );
+    expect(items.map(({ item, native }) => [item.type, native])).toEqual([
+      ['reasoning', { carries: { call: 'a1', marks: { thoughtSignature: 's' } } }],
+      ['function_call', { thoughtSignature: 's', givenId: true }],
+    ]);
+  });
+
+  test('the signature of a text is carried after it, in a stream and in a whole answer', () => {
+    const streamed = read(chunk([{ text: 'a' }]), chunk([{ text: '', thoughtSignature: 's' }], STOP));
+    const whole = read(chunk([{ text: 'a', thoughtSignature: 's' }], STOP));
+    const natives = [streamed, whole].map(({ items }) => {
+      expect(items.map(({ item }) => item.type)).toEqual(['message', 'reasoning']);
+      return items[1]!.native;
+    });
+    expect(natives).toEqual([
+      { carries: { text: { parts: [{ length: 1 }, { length: 0, thoughtSignature: 's' }] } } },
+      { carries: { text: { parts: [{ length: 1, thoughtSignature: 's' }] } } },
+    ]);
+  });
+
+  test('thoughts are a summary where the caller asks for one', () => {
+    const settings = { reasoning: { summary: 'auto' } };
+    const chunks = [chunk([{ text: 'hm', thought: true }]), chunk([{ text: 'a' }], STOP)];
+    const reader = gemini.reader({ model: 'gemini-3-flash', settings } as Prompt);
+    const deltas = [
+      ...chunks.flatMap((data) => reader.push({ event: '', data: JSON.stringify(data) })),
+      ...reader.end(),
+    ];
+    expect(foldAll(deltas).items[0]!.item).toEqual({
+      type: 'reasoning',
+      summary: [{ type: 'summary_text', text: 'hm' }],
+    });
   });
 
   test('an answer is sent back part by part, unchanged', () => {
@@ -152,7 +194,7 @@ describe('gemini answer: streamed arguments', () => {
     chunk([{ functionCall: { partialArgs, ...more } }]);
   const begin = chunk([{ functionCall: { name: 'f', willContinue: true }, thoughtSignature: 's' }]);
   const text = (...chunks: Json[]) =>
-    (read(begin, ...chunks, chunk([{ text: '' }], STOP)).items[0]!.item as { arguments?: string }).arguments;
+    (read(begin, ...chunks, chunk([{ text: '' }], STOP)).items[1]!.item as { arguments?: string }).arguments;
 
   test('every kind of value, nested, in any order', () => {
     const found = text(
@@ -180,14 +222,14 @@ describe('gemini answer: streamed arguments', () => {
       chunk([{ functionCall: {} }]),
       chunk([], STOP),
     );
-    expect(items).toHaveLength(1);
-    expect(items[0]!.native).toEqual({ thoughtSignature: 's' });
+    expect(items.map(({ item }) => item.type)).toEqual(['reasoning', 'function_call']);
+    expect(items[1]!.native).toEqual({ thoughtSignature: 's' });
   });
 
   test('a call that was cut short is incomplete', () => {
     const cut = partial([{ jsonPath: '$.a', stringValue: 'x', willContinue: true }]);
     const { items } = read(begin, cut, chunk([], { finishReason: 'MAX_TOKENS' }));
-    expect(items[0]!.item).toMatchObject({ status: 'incomplete', arguments: '{"a":"x"}' });
+    expect(items[1]!.item).toMatchObject({ status: 'incomplete', arguments: '{"a":"x"}' });
   });
 
   test.each([

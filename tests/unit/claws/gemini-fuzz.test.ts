@@ -168,9 +168,9 @@ describe('gemini: any input', () => {
   test('an answer becomes deltas or a fault', () => {
     fc.assert(
       fc.property(fc.array(body, { maxLength: 4 }), (chunks) => {
-        onlyFaults(() => gemini.answer(chunks[0], { model: 'm' } as Prompt));
+        onlyFaults(() => gemini.answer(chunks[0], { model: 'm', settings: {} } as Prompt));
         onlyFaults(() => {
-          const reader = gemini.reader({ model: 'm' } as Prompt);
+          const reader = gemini.reader({ model: 'm', settings: {} } as Prompt);
           for (const chunk of chunks) JSON.stringify(reader.push({ data: JSON.stringify(chunk) }));
           JSON.stringify(reader.end());
         });

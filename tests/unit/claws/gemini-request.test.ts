@@ -80,6 +80,48 @@ describe('gemini request: envelope', () => {
     expect(path).toBe('/v1beta/models/gemini-3-flash-preview:streamGenerateContent?alt=sse');
   });
 
+  test('signatures that reasoning carries are put back on the calls and texts of the caller', () => {
+    const carrier = (carries: unknown) => own({ type: 'reasoning', summary: [] }, { carries });
+    const thought = { type: 'reasoning', summary: [{ type: 'summary_text', text: 'hm' }] } as const;
+    const parts = (length: number, thoughtSignature: string) => ({
+      text: { parts: [{ length, thoughtSignature }] },
+    });
+    const items = [
+      userMessage('x'),
+      own(
+        { ...thought, summary: [...thought.summary] },
+        { carries: { call: 'a', marks: { thoughtSignature: 's1' } } },
+      ),
+      call('a', 'f'),
+      output('a', '1'),
+      carrier({ call: 'b', marks: { thoughtSignature: 's2' } }),
+      call('b_2', 'f'),
+      output('b_2', '2'),
+      assistant('one'),
+      carrier(parts(3, 's3')),
+      userMessage('y'),
+      carrier(parts(3, 's4')),
+      assistant('two'),
+      carrier(parts(9, 'of another text')),
+      carrier({ call: 'gone', marks: { thoughtSignature: 'of another call' } }),
+      userMessage('z'),
+      call('c', 'f'),
+      output('c', '3'),
+    ];
+    const functionCall = { name: 'f', args: {} };
+    const contents = contentsOf(items) as { role: string; parts: unknown[] }[];
+    expect(contents.filter(({ role }) => role === 'model').map(({ parts }) => parts)).toEqual([
+      [
+        { text: 'hm', thought: true },
+        { functionCall, thoughtSignature: 's1' },
+      ],
+      [{ functionCall, thoughtSignature: 's2' }],
+      [{ text: 'one', thoughtSignature: 's3' }],
+      [{ text: 'two', thoughtSignature: 's4' }],
+      [{ functionCall, thoughtSignature: 'skip_thought_signature_validator' }],
+    ]);
+  });
+
   test.each([
     ['https://proxy.test/v1beta', 'm', '/models/m:generateContent'],
     ['https://host.test/v1/projects/p/publishers/google', 'm', '/models/m:generateContent'],

@@ -21,8 +21,9 @@ function turn(input: Item[], answer: Item[], hidden: string[] = []): BranchTurn 
 }
 
 const budget = { context: 10_000, answer: 100, overflow: 'error' } as const;
+const open = () => undefined;
 const context = (branch: BranchTurn[], input: Item[] = [user('now')]) =>
-  assemble({ branch, input, settings: {}, budget }).items.map(({ item }) => item);
+  assemble({ branch, input, settings: {}, open, budget }).items.map(({ item }) => item);
 
 describe('a call and its output', () => {
   test('are both in the context', () => {
@@ -143,7 +144,7 @@ describe('reasoning', () => {
 test('items of an appended turn have no provider, and differ from new input', () => {
   const appended = { kind: 'append', input: [user('one')], output: [] as Item[] } as unknown as Turn;
   const branch = [{ turn: appended, tokens: 1, totalTokens: 1, digest: '', hidden: [] }];
-  const [first, second] = assemble({ branch, input: [user('now')], settings: {}, budget }).items;
+  const [first, second] = assemble({ branch, input: [user('now')], settings: {}, open, budget }).items;
   expect(first).toEqual({ item: user('one'), answeredBy: '' });
   expect(second).toEqual({ item: user('now') });
 });
@@ -160,7 +161,7 @@ describe('a compaction', () => {
 
   test('stands for everything before it, for a model that can read it', () => {
     const { items, keptTurns, droppedTokens } = assemble({
-      ...{ branch, input: [user('now')], settings: {}, budget: reads },
+      ...{ branch, input: [user('now')], settings: {}, open, budget: reads },
     });
     expect(items.map(({ item }) => item)).toEqual([
       ...[compaction, user('two'), assistant('2'), user('three'), assistant('3'), user('now')],
@@ -170,16 +171,16 @@ describe('a compaction', () => {
 
   test('in the new input or in an answer leaves out the whole history', () => {
     const input = [compaction, user('now')];
-    const assembled = assemble({ branch, input, settings: {}, budget: reads });
+    const assembled = assemble({ branch, input, settings: {}, open, budget: reads });
     expect(assembled.items.map(({ item }) => item)).toEqual(input);
     expect(assembled.droppedTokens).toBe(0);
     const answered = [branch[0]!, counted(turn([user('two')], [compaction, assistant('2')]), 2)];
-    const after = assemble({ branch: answered, input: [user('now')], settings: {}, budget: reads });
+    const after = assemble({ branch: answered, input: [user('now')], settings: {}, open, budget: reads });
     expect(after.items.map(({ item }) => item)).toEqual([compaction, assistant('2'), user('now')]);
   });
 
   test('does not make a model that cannot read it forget', () => {
-    const items = assemble({ branch, input: [user('now')], settings: {}, budget }).items;
+    const items = assemble({ branch, input: [user('now')], settings: {}, open, budget }).items;
     expect(items[0]?.item).toEqual(user('one'));
   });
 });

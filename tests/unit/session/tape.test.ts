@@ -10,6 +10,7 @@ import { Fault } from '../../../src/core/errors.ts';
 import { foldAll } from '../../../src/core/fold.ts';
 import { newSessionId, newTurnId } from '../../../src/core/ids.ts';
 import type { Item } from '../../../src/core/items.ts';
+import type { Seal } from '../../../src/core/seal.ts';
 import { type Outcome, type PlacedIntent, turnOf } from '../../../src/core/turn.ts';
 import type { StreamWriter } from '../../../src/http/dialect.ts';
 import { ChatStream } from '../../../src/http/v1/chat/completion.ts';
@@ -38,6 +39,7 @@ const intent: PlacedIntent = {
   settings: {},
   extra: {},
   metadata: {},
+  echo: { include: ['reasoning.encrypted_content'] },
   state: { kind: 'none' },
   retention: 'stored',
   delivery: 'stream',
@@ -65,6 +67,9 @@ const stored = <T>(value: T): T => (value === undefined ? value : JSON.parse(JSO
 /** An item without what settling changes. */
 const contentOf = ({ id: _, status: __, ...item }: Item): unknown => stored(item);
 
+/** Shows what would be sealed: equal thoughts give equal texts. */
+const seal: Seal = (thought) => `sealed ${JSON.stringify(thought)}`;
+
 function rendered(writer: StreamWriter, deltas: readonly Delta[], outcome: Outcome): string {
   const events = deltas.map((delta) => writer.delta(delta));
   const turn = turnOf(intent, outcome);
@@ -75,7 +80,10 @@ function expectSameEvents(deltas: readonly Delta[], outcome: Outcome): Tape | un
   const tape = recordTape(deltas, outcome);
   const read = stored(outcome);
   const played = playTape(stored(tape), read);
-  const writers = [() => new ResponseStream(view), () => new ChatStream(asked, true)];
+  const writers = [
+    () => new ResponseStream(view, seal),
+    () => new ChatStream(asked, { seal, includeUsage: true }),
+  ];
   for (const writer of writers) {
     expect(rendered(writer(), played, read)).toBe(rendered(writer(), deltas, read));
   }

@@ -1,17 +1,19 @@
-import type { Delta, Finish } from '../../../core/delta.ts';
+import type { Delta, DeltaOf, Finish } from '../../../core/delta.ts';
 import type { Fault, TurnError } from '../../../core/errors.ts';
 import { generatedImageUrl, isGeneratedImage } from '../../../core/generated-images.ts';
 import { completionId } from '../../../core/ids.ts';
-import type { Item } from '../../../core/items.ts';
+import type { Item, Message } from '../../../core/items.ts';
+import type { Seal } from '../../../core/seal.ts';
 import { isHalfCall, isServerRun } from '../../../core/tool-calls.ts';
 import type { AnsweredTurn, Asked, Outcome } from '../../../core/turn.ts';
 import { dollars, type Usage } from '../../../core/usage.ts';
 import type { StreamWriter } from '../../dialect.ts';
 import { errorObject } from '../../envelope.ts';
 import { answeredModel, answeredTier, attemptsView, cacheCreation, passedOn } from '../fields.ts';
+import { AnswerReasoning, addFields, ChatReasoning } from './reasoning.ts';
 
 /** A turn as a chat completion (OpenAI API description, `CreateChatCompletionResponse`). */
-export function completion(turn: AnsweredTurn): Record<string, unknown> {
+export function completion(turn: AnsweredTurn, seal: Seal): Record<string, unknown> {
   const choices = [turn.output, ...(turn.alternates ?? [])];
   // Envelope fields of a provider that speaks this dialect (`system_fingerprint`, `citations`…) pass through.
   const passed = passedOn(turn, 'openai-chat');
@@ -30,7 +32,11 @@ export function completion(turn: AnsweredTurn): Record<string, unknown> {
         index,
         message: {
           ...fields?.message,
-          ...messageOf(items, { natives: index === 0 ? natives : undefined, isCut: !turn.finish[index] }),
+          ...messageOf(items, {
+            natives: index === 0 ? natives : undefined,
+            isCut: !turn.finish[index],
+            reasoning: items.some(isReasoning) ? new AnswerReasoning(turn, index, seal) : undefined,
+          }),
         },
         logprobs: logprobsOf(items),
         finish_reason: finishReason(turn.finish[index]),
@@ -68,60 +74,59 @@ function streamedFields(turn: AnsweredTurn): Fields {
   return fields;
 }
 
+const isReasoning = ({ type }: Item): boolean => type === 'reasoning';
+
 /** What a message shows beside its items. */
 interface MessageFacts {
   natives?: Record<number, unknown>;
   /** The answer broke off. A message cannot mark a call as cut, so a call that was cut is left out. */
   isCut?: boolean;
+  /** Absent where no item is reasoning. */
+  reasoning?: AnswerReasoning;
 }
 
 /** One assistant message from the items of a choice. */
 export function messageOf(
   items: readonly Item[],
-  { natives, isCut }: MessageFacts = {},
+  { natives, isCut, reasoning }: MessageFacts,
 ): Record<string, unknown> {
   const message: Record<string, unknown> = { role: 'assistant', content: null, refusal: null };
   const calls: unknown[] = [];
   items.forEach((item, index) => {
     const native = natives?.[index] as Record<string, unknown> | undefined;
     if (isCut && isHalfCall(item)) return;
+    if (reasoning) for (const fields of reasoning.fieldsOf(item, index)) addFields(message, fields);
     const call = toolCall(item);
     if (call) calls.push({ ...native, ...call });
-    else addItem(message, item);
+    else if (item.type === 'message') addMessage(message, item);
+    else addImage(message, item);
     if (item.type === 'message') Object.assign(message, native);
   });
+  if (reasoning) for (const fields of reasoning.end()) addFields(message, fields);
   if (calls.length > 0) message.tool_calls = calls;
   return message;
 }
 
-function addItem(message: Record<string, unknown>, item: Item): void {
-  switch (item.type) {
-    case 'message':
-      for (const part of item.content) {
-        if (part.type === 'output_text') {
-          message.content = ((message.content as string | null) ?? '') + part.text;
-          if (part.annotations.length > 0)
-            message.annotations = [
-              ...((message.annotations as unknown[]) ?? []),
-              ...part.annotations.map(nested),
-            ];
-        } else if (part.type === 'refusal') {
-          message.refusal = ((message.refusal as string | null) ?? '') + part.refusal;
-        }
-      }
-      return;
-    case 'reasoning': {
-      const text = (item.content?.length ? item.content : item.summary).map((part) => part.text).join('\n');
-      if (text !== '') message.reasoning_content = ((message.reasoning_content as string) ?? '') + text;
-      return;
-    }
-    default: {
-      const url = generatedImageUrl(item);
-      if (url === undefined) return;
-      const images = (message.images as unknown[] | undefined) ?? [];
-      message.images = [...images, imagePart(url, images.length)];
+function addMessage(message: Record<string, unknown>, { content }: Message): void {
+  for (const part of content) {
+    if (part.type === 'output_text') {
+      message.content = ((message.content as string | null) ?? '') + part.text;
+      if (part.annotations.length > 0)
+        message.annotations = [
+          ...((message.annotations as unknown[]) ?? []),
+          ...part.annotations.map(nested),
+        ];
+    } else if (part.type === 'refusal') {
+      message.refusal = ((message.refusal as string | null) ?? '') + part.refusal;
     }
   }
+}
+
+function addImage(message: Record<string, unknown>, item: Item): void {
+  const url = generatedImageUrl(item);
+  if (url === undefined) return;
+  const images = (message.images as unknown[] | undefined) ?? [];
+  message.images = [...images, imagePart(url, images.length)];
 }
 
 /** OpenAI's chat completions have no images of models. Here they are in the form of OpenRouter and LiteLLM. */
@@ -194,6 +199,12 @@ interface OpenItem {
   item?: Item;
 }
 
+export interface ChatStreamOptions {
+  /** Whether the stream ends with its usage; absent: as its request says. */
+  includeUsage?: boolean;
+  seal: Seal;
+}
+
 /** Writes a turn as chat completion chunks (OpenAI API description, `CreateChatCompletionStreamResponse`). */
 export class ChatStream implements StreamWriter {
   /** The beginning of each chunk. It names the model as it was asked for until the provider has named it. */
@@ -202,15 +213,21 @@ export class ChatStream implements StreamWriter {
   private readonly tools: number[] = [];
   private readonly images: number[] = [];
   private readonly started = new Set<number>();
-  private provider = '';
+  /** Made when a reasoning item begins: most answers have none. */
+  private reasoning: ChatReasoning | undefined;
+  private readonly includeUsage: boolean;
+  private readonly seal: Seal;
+  private attempt: DeltaOf<'attempt'> | undefined;
   sequence = 0;
 
   constructor(
     private readonly asked: Asked,
-    private readonly includeUsage: boolean,
+    { includeUsage = asked.echo?.include_usage === true, seal }: ChatStreamOptions,
     /** The last event that the reader has; events up to it are left out. */
     private readonly after = -1,
   ) {
+    this.includeUsage = includeUsage;
+    this.seal = seal;
     this.head = this.envelope(asked.model);
   }
 
@@ -221,20 +238,23 @@ export class ChatStream implements StreamWriter {
   delta(delta: Delta): string {
     switch (delta.type) {
       case 'attempt':
-        this.provider = delta.provider;
+        this.attempt = delta;
+        this.reasoning?.push(delta);
         return delta.discard ? this.restart(delta) : '';
       case 'start':
-        this.head = this.envelope(`${this.provider}/${delta.model}`);
+        this.head = this.envelope(`${this.attempt?.provider}/${delta.model}`);
         return '';
       case 'item-start':
-        return this.itemStart(delta);
+        return this.reasoningOf(delta, delta.choice) + this.itemStart(delta);
       case 'text-delta':
         return this.text(delta);
       case 'refusal-delta':
         return this.chunk(this.choiceOf(delta.index), `{"refusal":${JSON.stringify(delta.text)}}`);
       case 'reasoning-delta':
       case 'summary-delta':
-        return this.chunk(this.choiceOf(delta.index), `{"reasoning_content":${JSON.stringify(delta.text)}}`);
+        return this.reasoningOf(delta, this.choiceOf(delta.index));
+      case 'item-end':
+        return this.reasoningOf(delta, this.choiceOf(delta.index)) + this.itemEnd(delta);
       case 'annotation':
         return this.chunk(
           this.choiceOf(delta.index),
@@ -242,8 +262,6 @@ export class ChatStream implements StreamWriter {
         );
       case 'arguments-delta':
         return this.argumentsDelta(delta.index, delta.text);
-      case 'item-end':
-        return this.itemEnd(delta);
       default:
         // Usage and the finish are sent when the turn is recorded; chunks cannot express the rest.
         return '';
@@ -257,6 +275,7 @@ export class ChatStream implements StreamWriter {
     const passed = passedOn(turn, 'openai-chat');
     const fields = rest(streamedFields(turn));
     reasons.forEach((finish, choice) => {
+      text += this.fieldsChunk(choice, this.reasoning?.end(choice));
       text += this.finish(choice, finishReason(finish), choiceFields(passed, choice), fields);
     });
     if (this.includeUsage && turn.usage) {
@@ -332,6 +351,22 @@ export class ChatStream implements StreamWriter {
   private text(delta: Extract<Delta, { type: 'text-delta' }>): string {
     const logprobs = delta.logprobs && JSON.stringify({ content: delta.logprobs, refusal: null });
     return this.chunk(this.choiceOf(delta.index), `{"content":${JSON.stringify(delta.text)}}`, logprobs);
+  }
+
+  private reasoningOf(delta: Delta, choice = 0): string {
+    if (delta.type === 'item-start' && delta.item.type === 'reasoning')
+      this.reasoning ??= this.newReasoning();
+    return this.fieldsChunk(choice, this.reasoning?.push(delta));
+  }
+
+  private newReasoning(): ChatReasoning {
+    const reasoning = new ChatReasoning(this.asked, this.seal);
+    if (this.attempt) reasoning.push(this.attempt);
+    return reasoning;
+  }
+
+  private fieldsChunk(choice: number, fields: Fields | undefined): string {
+    return fields ? this.chunk(choice, JSON.stringify(fields)) : '';
   }
 
   private itemStart(delta: Extract<Delta, { type: 'item-start' }>): string {

@@ -2,7 +2,7 @@ import type { Api } from '../../../api/api.ts';
 import { completionNotFound } from '../../../api/completions.ts';
 import { Fault } from '../../../core/errors.ts';
 import { completionId, parseCompletionId, type TurnId } from '../../../core/ids.ts';
-import type { TurnView } from '../../../core/turn-view.ts';
+import type { Seal } from '../../../core/seal.ts';
 import type { Dialect } from '../../dialect.ts';
 import { errorResponse } from '../../envelope.ts';
 import type { Handler, Route, SettingsSource } from '../../route.ts';
@@ -33,11 +33,11 @@ export const chat: Dialect = {
   publicId: completionId,
   parse: parseChat,
   /** An answer that broke off is an error here: a completion has no field that could say so. */
-  whole(_view, turn) {
+  whole(_view, turn, seal) {
     if (turn.error) throw new Fault(turn.error.code, turn.error.message, turn.error);
-    return completion(turn);
+    return completion(turn, seal);
   },
-  stream: (view, after) => new ChatStream(view.asked, includesUsage(view), after),
+  stream: (view, after, seal) => new ChatStream(view.asked, { seal }, after),
   /** OpenAI's API has no object for a completion that is still to come; `status` has the words of a response. */
   accepted: ({ asked, state }) => ({
     id: completionId(asked.id),
@@ -50,17 +50,15 @@ export const chat: Dialect = {
   routes,
 };
 
-const includesUsage = ({ asked }: TurnView): boolean => asked.echo?.include_usage === true;
-
-function routes({ completions }: Api, settings: SettingsSource): Route[] {
+function routes({ completions, seal }: Api, settings: SettingsSource): Route[] {
   const path = `${PATH}/:id`;
   const access = 'key';
   return [
-    { method: 'GET', path: PATH, access, handle: list(completions) },
-    { method: 'GET', path, access, handle: retrieve(completions) },
-    { method: 'POST', path, access, handle: update(completions, settings) },
+    { method: 'GET', path: PATH, access, handle: list(completions, seal) },
+    { method: 'GET', path, access, handle: retrieve(completions, seal) },
+    { method: 'POST', path, access, handle: update(completions, settings, seal) },
     { method: 'DELETE', path, access, handle: remove(completions) },
-    { method: 'GET', path: `${path}/messages`, access, handle: messages(completions) },
+    { method: 'GET', path: `${path}/messages`, access, handle: messages(completions, seal) },
   ];
 }
 
@@ -73,29 +71,29 @@ function turnId(text: string): TurnId {
 }
 
 /** A completion by its id, running or ended, listed or not. With `stream`, its chunks. */
-function retrieve(completions: Completions): Handler {
+function retrieve(completions: Completions, seal: Seal): Handler {
   return async ({ params, caller, query, request }) => {
     const view = await completions.get(caller, turnId(params.id!));
     const once = { result: view, replayed: false };
     if (query.get('stream') === 'true') {
-      const includeUsage = includesUsage(view) || query.get('include_usage') === 'true';
-      const write = (after: number) => new ChatStream(view.asked, includeUsage, after);
+      const includeUsage = query.get('include_usage') === 'true' || undefined;
+      const write = (after: number) => new ChatStream(view.asked, { includeUsage, seal }, after);
       return resumeStream(once, write, startingAfter(query, request.headers), request.headers);
     }
     if (view.state !== 'ended') return replyAccepted(once, chat);
     await begunOnce(once);
-    return replyWhole(once, chat);
+    return replyWhole(once, chat, seal);
   };
 }
 
-function update(completions: Completions, settings: SettingsSource): Handler {
+function update(completions: Completions, settings: SettingsSource, seal: Seal): Handler {
   return async ({ params, request, caller }) => {
     const id = turnId(params.id!);
     const { body, text } = await readBody(request, settings());
     const change = validate(metadata, body.metadata ?? {});
     const identity = identityOf(request.headers, `POST ${PATH}/${id}`, caller, text);
     const { result, replayed } = await completions.update(caller, id, change, identity);
-    return replyOnce(replayed, completion(result));
+    return replyOnce(replayed, completion(result, seal));
   };
 }
 
@@ -107,7 +105,7 @@ function remove(completions: Completions): Handler {
   };
 }
 
-function list(completions: Completions): Handler {
+function list(completions: Completions, seal: Seal): Handler {
   return async ({ query, caller }) => {
     const { after, limit, order } = pageQuery(query, 'asc');
     const { turns, more } = await completions.list(caller, {
@@ -117,7 +115,12 @@ function list(completions: Completions): Handler {
       model: query.get('model') ?? undefined,
       metadata: metadataFilter(query),
     });
-    return Response.json(page(turns.map(completion), more));
+    return Response.json(
+      page(
+        turns.map((turn) => completion(turn, seal)),
+        more,
+      ),
+    );
   };
 }
 
@@ -130,10 +133,10 @@ function metadataFilter(query: URLSearchParams): Record<string, string> | undefi
   return pairs.length > 0 ? Object.fromEntries(pairs) : undefined;
 }
 
-function messages(completions: Completions): Handler {
+function messages(completions: Completions, seal: Seal): Handler {
   return async ({ params, query, caller }) => {
     const turn = await completions.stored(caller, turnId(params.id!));
-    const all = toMessages(turn.input, turn.inputNatives).map((message, index) => ({
+    const all = toMessages(turn, seal).map((message, index) => ({
       ...message,
       id: `${completionId(turn.id)}-${index}`,
     }));

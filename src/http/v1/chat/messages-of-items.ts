@@ -1,15 +1,20 @@
 import { isGeneratedImage } from '../../../core/generated-images.ts';
 import type { Item, Part } from '../../../core/items.ts';
+import type { Seal } from '../../../core/seal.ts';
+import type { AnsweredTurn } from '../../../core/turn.ts';
 import { messageOf, toolCall } from './completion.ts';
+import { AnswerReasoning } from './reasoning.ts';
 
 type Message = Record<string, unknown>;
 
-/** Items as chat messages: the inverse of `parseMessages`. */
-export function toMessages(items: readonly Item[], natives?: Record<number, unknown>): Message[] {
+/** The input of a turn as chat messages: the inverse of `parseMessages`. */
+export function toMessages(turn: AnsweredTurn, seal: Seal): Message[] {
+  const { id, tenant, input: items, inputNatives: natives } = turn;
   const messages: Message[] = [];
   let run: Item[] = [];
   const closeRun = () => {
-    if (run.length > 0) messages.push(messageOf(run));
+    if (run.length > 0)
+      messages.push(messageOf(run, { reasoning: new AnswerReasoning({ id, tenant }, 0, seal) }));
     run = [];
   };
   items.forEach((item, index) => {

@@ -24,6 +24,7 @@ import {
   validate,
 } from '../fields.ts';
 import { conversationRef, lineWish, sessionFromHeaders, sessionRef } from '../request.ts';
+import { takeReasoning } from './reasoning.ts';
 import { toTool, toToolChoice } from './tools.ts';
 
 const responseFormat = z.union(
@@ -161,8 +162,10 @@ function parseMessages(messages: unknown): ParsedMessages {
   const items: Item[] = [];
   const natives: Record<number, unknown> = {};
   messages.forEach((message: unknown, index) => {
-    const at = items.length;
+    let at = items.length;
     const native = parseMessage(message, `messages[${index}]`, { items, natives });
+    // Reasoning has none of the message's fields.
+    while (items[at]?.type === 'reasoning') at++;
     if (native && items.length > at) natives[at] = { ...native, ...(natives[at] as Native) };
   });
   return { items, natives: Object.keys(natives).length > 0 ? natives : undefined };
@@ -210,7 +213,12 @@ function parseAssistant(
   param: string,
   { items, natives }: Required<ParsedMessages>,
 ): Native {
-  const { role: _, content, refusal, images, tool_calls, ...native } = message;
+  const { role: _, content, refusal, images, tool_calls, ...fields } = message;
+  const returned = Array.isArray(fields.reasoning_details)
+    ? takeReasoning(fields, callIdsOf(tool_calls))
+    : undefined;
+  const native = returned?.rest ?? fields;
+  items.push(...(returned?.thoughts.get('') ?? []));
   const parts =
     content === null || content === undefined || content === ''
       ? []
@@ -230,6 +238,7 @@ function parseAssistant(
       index: _____,
       ...further
     } = call as Record<string, unknown>;
+    items.push(...(returned?.thoughts.get((item as { call_id: string }).call_id) ?? []));
     if (some(further)) natives[items.length] = { tool_call: further };
     items.push(item);
   });
@@ -247,6 +256,9 @@ function parseImages(images: unknown, param: string): Item[] {
     throw invalid(`${param}[${index}].image_url`, 'an object with a url');
   });
 }
+
+const callIdsOf = (calls: unknown): ReadonlySet<unknown> =>
+  new Set(Array.isArray(calls) ? calls.map((call) => isRecord(call) && call.id) : []);
 
 function parseToolCall(call: unknown, param: string): Item {
   if (!isRecord(call) || typeof call.id !== 'string') throw invalid(param, 'a tool call with an id');

@@ -1,6 +1,7 @@
 import type { Api } from '../../../api/api.ts';
 import { responseNotFound } from '../../../api/responses.ts';
 import { parseResponseId, responseId, type TurnId } from '../../../core/ids.ts';
+import type { Seal } from '../../../core/seal.ts';
 import { isFetchable, isKept } from '../../../core/turn.ts';
 import type { TurnView } from '../../../core/turn-view.ts';
 import type { Dialect } from '../../dialect.ts';
@@ -22,24 +23,26 @@ export const responses: Dialect = {
   whenBroken: 'restart',
   publicId: responseId,
   parse: parseResponseRequest,
-  whole: (view, turn) => responseOf(view, turn),
-  stream: (view, after) => new ResponseStream(view, after),
+  whole: (view, turn, seal) => responseOf(view, turn, seal),
+  stream: (view, after, seal) => new ResponseStream(view, seal, after),
   accepted: (view) =>
     responseOf(view, { ...view.asked, state: view.state === 'queued' ? 'queued' : 'running' }),
   error: errorResponse,
   routes,
 };
 
-const responseOf = ({ retention, session }: TurnView, turn: ResponseView['turn']): Record<string, unknown> =>
-  response({ turn, store: isFetchable(retention), session: isKept(retention) ? session : undefined });
+function responseOf({ retention, session }: TurnView, turn: ResponseView['turn'], seal?: Seal) {
+  const kept = isKept(retention) ? session : undefined;
+  return response({ turn, store: isFetchable(retention), session: kept, seal });
+}
 
 function routes(api: Api): Route[] {
   const path = `${PATH}/:id`;
   const access = 'key';
   return [
-    { method: 'GET', path, access, handle: retrieve(api.responses) },
+    { method: 'GET', path, access, handle: retrieve(api.responses, api.seal) },
     { method: 'DELETE', path, access, handle: remove(api.responses) },
-    { method: 'POST', path: `${path}/cancel`, access, handle: cancel(api.responses) },
+    { method: 'POST', path: `${path}/cancel`, access, handle: cancel(api.responses, api.seal) },
     { method: 'GET', path: `${path}/input_items`, access, handle: inputItems(api.responses) },
   ];
 }
@@ -53,13 +56,13 @@ function turnId({ params }: Exchange): TurnId {
 }
 
 /** With `stream`, all events of the response, or those after one of them; also long after it has ended. */
-function retrieve(stored: Responses): Handler {
+function retrieve(stored: Responses, seal: Seal): Handler {
   return async (exchange) => {
     const { caller, query, request } = exchange;
     const view = await stored.get(caller, turnId(exchange));
-    if (query.get('stream') !== 'true') return Response.json(await currentBody(view, responses));
+    if (query.get('stream') !== 'true') return Response.json(await currentBody(view, responses, seal));
     const after = startingAfter(query, request.headers);
-    const write = (from: number) => new ResponseStream(view, from);
+    const write = (from: number) => new ResponseStream(view, seal, from);
     return resumeStream({ result: view, replayed: false }, write, after, request.headers);
   };
 }
@@ -72,13 +75,13 @@ function remove(stored: Responses): Handler {
   };
 }
 
-function cancel(stored: Responses): Handler {
+function cancel(stored: Responses, seal: Seal): Handler {
   return async (exchange) => {
     const { caller } = exchange;
     const id = turnId(exchange);
     const view = await stored.get(caller, id);
     await stored.cancel(caller, id);
-    return Response.json(responseOf(view, await view.ended));
+    return Response.json(responseOf(view, await view.ended, seal));
   };
 }
 

@@ -178,14 +178,21 @@ function parseItem(item: unknown, param: string): Item {
       requireText(item, param, ['call_id']);
       return parseOutput(item, param);
     case 'reasoning':
-      requireTexts(item.summary, `${param}.summary`);
-      if (item.content !== undefined && item.content !== null) requireTexts(item.content, `${param}.content`);
-      break;
+      return parseReasoning(item, param);
     case 'item_reference':
       requireText(item, param, ['id']);
       break;
   }
   return item as unknown as Item;
+}
+
+/** A client may send back an id or encrypted content alone. */
+function parseReasoning(item: Record<string, unknown>, param: string): Item {
+  const { summary, content, id, encrypted_content } = item;
+  const isAlone = typeof (id ?? encrypted_content) === 'string' && (summary ?? undefined) === undefined;
+  if (!isAlone) requireTexts(summary, `${param}.summary`);
+  if (content !== undefined && content !== null) requireTexts(content, `${param}.content`);
+  return { ...item, summary: isAlone ? [] : summary } as unknown as Item;
 }
 
 function parseOutput(item: Record<string, unknown>, param: string): Item {

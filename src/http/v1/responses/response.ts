@@ -1,9 +1,11 @@
 import { type TurnError, withRemedy } from '../../../core/errors.ts';
 import { conversationId, responseId } from '../../../core/ids.ts';
 import { type IdentifiedItem, identified } from '../../../core/item-positions.ts';
+import type { Seal } from '../../../core/seal.ts';
 import type { Asked, Outcome, Session, TurnState } from '../../../core/turn.ts';
 import type { Usage } from '../../../core/usage.ts';
 import { answeredModel, answeredTier, attemptsView, cacheCreation, passedOn } from '../fields.ts';
+import { shownReasoning } from './reasoning.ts';
 
 export interface ResponseView {
   /** What was asked, and the outcome as far as it is known. */
@@ -11,13 +13,15 @@ export interface ResponseView {
   store: boolean;
   /** The session in which the turn is kept. */
   session?: Session;
+  /** Absent for a turn without output. */
+  seal?: Seal;
 }
 
 /**
  * A turn as a response (Open Responses, `ResponseResource`). All fields that the specification requires
  * are there; defaults are those of OpenAI's API.
  */
-export function response({ turn, store, session }: ResponseView): Record<string, unknown> {
+export function response({ turn, store, session, seal }: ResponseView): Record<string, unknown> {
   const { settings, echo } = turn;
   return {
     ...passedOn(turn, 'openai-responses'),
@@ -32,7 +36,12 @@ export function response({ turn, store, session }: ResponseView): Record<string,
     previous_response_id: echo?.previous_response_id ?? null,
     conversation: session ? { id: conversationId(session.id) } : null,
     instructions: turn.instructions ?? null,
-    output: (turn.output ?? []).map((item, index) => outputItem(identified(item, turn.id, 'o', index))),
+    output: (turn.output ?? []).map((item, index) => {
+      const by = turn.answeredBy;
+      const done = (item as { status?: string }).status !== 'incomplete';
+      const shown = shownReasoning({ item, native: turn.outputNatives?.[index], by, done }, turn, seal);
+      return outputItem(identified(shown, turn.id, 'o', index));
+    }),
     tools: (settings.tools ?? []).map(toolOf),
     tool_choice: settings.tool_choice ?? 'auto',
     truncation: echo?.truncation ?? 'disabled',

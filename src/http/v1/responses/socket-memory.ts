@@ -1,6 +1,7 @@
 import type { TurnId } from '../../../core/ids.ts';
 import { asInput } from '../../../core/item-positions.ts';
 import type { Item } from '../../../core/items.ts';
+import { type Seal, thoughtOf } from '../../../core/seal.ts';
 import { type Ask, isKept, type StateRef, type Turn } from '../../../core/turn.ts';
 
 /** A request with the characters of its body, and of the turns that it continues. */
@@ -27,8 +28,11 @@ export class SocketMemory {
   /** The latest response comes last. */
   private readonly lanes = new Map<string, Held>();
 
-  /** `room`: the most characters that are held. */
-  constructor(private readonly room: number) {}
+  constructor(
+    /** The most characters that are held. */
+    private readonly room: number,
+    private readonly seal: Seal,
+  ) {}
 
   /** The request as it builds on what is held here, where it continues that; otherwise the same request. */
   resume({ ask, size }: SizedAsk): SizedAsk {
@@ -37,7 +41,9 @@ export class SocketMemory {
     const { state, pending } = held;
     const whole = { ...ask, input: pending.length > 0 ? [...pending, ...ask.input] : ask.input };
     const resumed =
-      isKept(ask.retention) && state.kind === 'held' ? withHeldItems(whole, state) : { ...whole, state };
+      isKept(ask.retention) && state.kind === 'held'
+        ? withHeldItems(whole, state, this.seal)
+        : { ...whole, state };
     return { ask: resumed, size: held.size + size };
   }
 
@@ -80,11 +86,20 @@ export class SocketMemory {
 }
 
 /** A stored turn cannot follow turns that are not stored: their items become a part of its input. */
-function withHeldItems(ask: Ask, { after, turns }: StateRef & { kind: 'held' }): Ask {
-  const before = turns.flatMap(({ id, input, output }) => [
-    ...input,
-    ...output.map((item, index) => asInput(item, id, 'o', index)),
+function withHeldItems(ask: Ask, { after, turns }: StateRef & { kind: 'held' }, seal: Seal): Ask {
+  const before = turns.flatMap((turn) => [
+    ...turn.input,
+    ...sealedOutput(turn, seal).map((item, index) => asInput(item, turn.id, 'o', index)),
   ]);
   const state: StateRef = after === null ? { kind: 'none' } : { kind: 'response', id: after };
   return { ...ask, state, input: [...before, ...ask.input] };
+}
+
+/** As input of another turn, items have no natives: what a provider needs again of its reasoning is sealed. */
+function sealedOutput({ output, outputNatives, answeredBy, tenant }: Turn, seal: Seal): Item[] {
+  return output.map((item, index) => {
+    if (item.type !== 'reasoning' || !answeredBy) return item;
+    const thought = thoughtOf(item, outputNatives?.[index], answeredBy);
+    return { ...item, encrypted_content: seal(thought, tenant) };
+  });
 }

@@ -4,10 +4,12 @@ import { emptyFold, fold } from '../../../core/fold.ts';
 import { itemId } from '../../../core/ids.ts';
 import type { IdentifiedItem } from '../../../core/item-positions.ts';
 import type { Item, Message, Reasoning } from '../../../core/items.ts';
+import type { Seal } from '../../../core/seal.ts';
 import { type AnsweredTurn, type Asked, isFetchable, isKept, type Session } from '../../../core/turn.ts';
 import type { TurnView } from '../../../core/turn-view.ts';
 import type { StreamWriter } from '../../dialect.ts';
 import { errorObject } from '../../envelope.ts';
+import { shownReasoning } from './reasoning.ts';
 import { type ContentPart, outputItem, outputPart, response } from './response.ts';
 
 type DeltaOf<Type extends Delta['type']> = Extract<Delta, { type: Type }>;
@@ -46,6 +48,7 @@ export class ResponseStream implements StreamWriter {
 
   constructor(
     { asked, retention, session }: Pick<TurnView, 'asked' | 'retention' | 'session'>,
+    private readonly seal: Seal,
     /** The last event that the reader has; events up to it are left out. */
     private readonly after = -1,
     private readonly frame = serverSentEvent,
@@ -96,7 +99,8 @@ export class ResponseStream implements StreamWriter {
   }
 
   end(turn: AnsweredTurn): string {
-    const done = response({ turn, store: this.store, session: this.session });
+    const { store, session, seal } = this;
+    const done = response({ turn, store, session, seal });
     const kind = turn.state === 'cancelled' ? 'response.incomplete' : `response.${turn.state}`;
     return this.event(kind, { response: done });
   }
@@ -140,7 +144,7 @@ export class ResponseStream implements StreamWriter {
 
   /** Closes an item that stays incomplete. */
   private abandon(index: number): string {
-    const { item } = this.folded.items[index]!;
+    const item = this.shown(index);
     const closing = this.leave(index);
     const abandoned = outputItem({ ...item, id: this.ids[index]!, status: 'incomplete' } as IdentifiedItem);
     return closing + this.event('response.output_item.done', { output_index: index, item: abandoned });
@@ -151,7 +155,7 @@ export class ResponseStream implements StreamWriter {
     if (choice) return '';
     const id = itemId(item.type, { turn: this.asked.id, side: 'o', index });
     this.ids[index] = id;
-    const started = outputItem({ ...item, id } as IdentifiedItem);
+    const started = outputItem({ ...this.shown(index), id } as IdentifiedItem);
     const announced =
       'status' in started || STREAMED.has(item.type) ? { ...started, status: 'in_progress' } : started;
     return this.event('response.output_item.added', { output_index: index, item: announced });
@@ -226,7 +230,7 @@ export class ResponseStream implements StreamWriter {
   }
 
   private itemEnd(index: number): string {
-    const { item } = this.folded.items[index]!;
+    const item = this.shown(index);
     let text = this.leave(index);
     const at = { item_id: this.ids[index], output_index: index };
     if (item.type === 'function_call') {
@@ -243,6 +247,10 @@ export class ResponseStream implements StreamWriter {
     }
     const done = outputItem({ ...item, id: this.ids[index]! } as IdentifiedItem);
     return text + this.event('response.output_item.done', { output_index: index, item: done });
+  }
+
+  private shown(index: number): Item {
+    return shownReasoning({ ...this.folded.items[index]!, by: this.folded.by }, this.asked, this.seal);
   }
 
   /** Announces a part when its first delta comes, after the part before it is closed. */

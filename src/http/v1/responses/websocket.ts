@@ -32,7 +32,7 @@ export class ResponseSockets implements SocketRoute {
   private retired: Fault | undefined;
 
   constructor(
-    private readonly api: Pick<Api, 'turns'>,
+    private readonly api: Pick<Api, 'turns' | 'seal'>,
     private readonly settings: SettingsSource,
   ) {
     this.messageLimit = settings().bodyBytes;
@@ -76,11 +76,11 @@ class ResponseSocket implements SocketReader {
   constructor(
     private readonly socket: Socket,
     private readonly opening: SocketOpening,
-    private readonly api: Pick<Api, 'turns'>,
+    private readonly api: Pick<Api, 'turns' | 'seal'>,
     private readonly settings: SettingsSource,
   ) {
     const { bodyBytes, socketMs } = settings();
-    this.memory = new SocketMemory(bodyBytes);
+    this.memory = new SocketMemory(bodyBytes, (thought, tenant) => api.seal(thought, tenant));
     // What still runs after the same time again is not waited for any more.
     const life = setInterval(() => {
       if (this.retired) this.leave(this.retired);
@@ -188,7 +188,7 @@ class ResponseSocket implements SocketReader {
     const { result: view } = await this.api.turns.create({ ask, caller, gone: this.socket.gone });
     await begun(view);
     const { log } = view;
-    const writer = new ResponseStream(view, -1, frameOf(lane));
+    const writer = new ResponseStream(view, this.api.seal, -1, frameOf(lane));
     await this.write(writer.open());
     for (let seen = 0, more = true; more; more = await view.more(seen)) {
       while (seen < log.length) {
@@ -216,7 +216,8 @@ class ResponseSocket implements SocketReader {
       output: [],
       finish: [],
     };
-    const writer = new ResponseStream({ asked, retention: 'none', session: undefined }, -1, frameOf(lane));
+    const view = { asked, retention: 'none', session: undefined } as const;
+    const writer = new ResponseStream(view, this.api.seal, -1, frameOf(lane));
     await this.write(writer.open() + writer.end(turn));
     this.memory.rememberPending(lane, { ask: { ...ask, input: asked.input }, size }, asked.id);
   }

@@ -1,0 +1,35 @@
+import type { Reasoning } from './items.ts';
+import type { Tenant } from './request.ts';
+
+/**
+ * Sealed reasoning: what a provider needs to have back of its own reasoning, in a text that only the gateway can
+ * read. A client that keeps its own state gets it as `encrypted_content` and sends it back.
+ */
+export interface Thought {
+  /** The provider that made it. It is given to no other one. */
+  origin: string;
+  /** The wire protocol of `native`. */
+  protocol: string;
+  /** The value of `item-end.native`. */
+  native?: unknown;
+  /** The reasoning as the provider wrote it, without an id: a client may drop or change the readable text. */
+  item: Reasoning;
+}
+
+/** Seals a thought for a tenant. Equal thoughts give equal texts while the key is the same. */
+export type Seal = (thought: Thought, tenant: Tenant) => string;
+
+/** The beginning of every seal. Encrypted content of a provider never begins so. */
+export const SEAL_PREFIX = 'clawhold-seal.';
+
+export const isSeal = (text: unknown): text is string =>
+  typeof text === 'string' && text.startsWith(SEAL_PREFIX);
+
+/** The thought of a reasoning item of an answer. */
+export function thoughtOf(
+  { id: _id, status: _status, ...item }: Reasoning,
+  native: unknown,
+  { provider: origin, protocol }: { provider: string; protocol: string },
+): Thought {
+  return { origin, protocol, native, item };
+}

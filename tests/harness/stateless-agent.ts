@@ -1,0 +1,135 @@
+import { expect } from 'bun:test';
+import { asJson, asList, asText, type Json } from '../simulators/provider/shape.ts';
+import type { TestGateway } from './gateway.ts';
+import { json, serverEvents } from './journey.ts';
+
+/** A client that keeps the whole conversation itself and sends all of it with every request. */
+export interface StatelessAgent {
+  /** The conversation, in the form of its dialect. */
+  history: Json[];
+  /** The last reply. */
+  reply: Response;
+  /** Adds the text of a user, and asks the model; answers its calls until it calls no more. Resolves to its text. */
+  ask(model: string, text: string): Promise<string>;
+}
+
+interface AgentOptions {
+  stream: boolean;
+  /** Further fields of each request. */
+  body?: Json;
+  headers?: Record<string, string>;
+}
+
+const FUNCTIONS = ['weather', 'population'].map((name) => ({
+  name,
+  parameters: { type: 'object', properties: { city: { type: 'string' } }, required: ['city'] },
+}));
+
+const MOST_STEPS = 10;
+
+async function ok(reply: Response): Promise<Response> {
+  if (!reply.ok) expect([reply.status, await reply.text()]).toEqual([200, '']);
+  return reply;
+}
+
+/** On Responses: every output item comes back as it was shown. */
+export function responsesAgent(
+  gateway: TestGateway,
+  { stream, body, headers }: AgentOptions,
+): StatelessAgent {
+  const agent: StatelessAgent = {
+    history: [],
+    reply: new Response(),
+    async ask(model, text) {
+      agent.history.push({ role: 'user', content: text });
+      for (let step = 0; step < MOST_STEPS; step++) {
+        const request = {
+          ...{ model, store: false, stream, input: agent.history },
+          tools: FUNCTIONS.map((tool) => ({ type: 'function', ...tool })),
+          reasoning: { effort: 'low', summary: 'auto' },
+          include: ['reasoning.encrypted_content'],
+          ...body,
+        };
+        agent.reply = await ok(await gateway.post('/v1/responses', request, headers));
+        const output = stream
+          ? streamedOutput(await agent.reply.text())
+          : asList((await json(agent.reply)).output);
+        agent.history.push(...output);
+        const calls = output.filter(({ type }) => type === 'function_call');
+        agent.history.push(
+          ...calls.map(({ call_id }) => ({ type: 'function_call_output', call_id, output: 'fine' })),
+        );
+        const parts = output.flatMap(({ type, content }) => (type === 'message' ? asList(content) : []));
+        if (calls.length === 0) return parts.map((part) => asText(part.text)).join('');
+      }
+      throw new Error('The model calls tools without end.');
+    },
+  };
+  return agent;
+}
+
+/** The items of a stream: each as its own event has it, which is also how the terminal event has it. */
+export function streamedOutput(text: string): Json[] {
+  const { events } = serverEvents(text);
+  const done = events.filter(({ event }) => event === 'response.output_item.done').map(({ data }) => data);
+  const items = done
+    .toSorted((a, b) => Number(a.output_index) - Number(b.output_index))
+    .map(({ item }) => asJson(item));
+  expect(asList(asJson(events.at(-1)!.data.response).output)).toEqual(items);
+  return items;
+}
+
+/** On chat: the message comes back with its fields. */
+export function chatAgent(gateway: TestGateway, { stream, body, headers }: AgentOptions): StatelessAgent {
+  const agent: StatelessAgent = {
+    history: [],
+    reply: new Response(),
+    async ask(model, text) {
+      agent.history.push({ role: 'user', content: text });
+      for (let step = 0; step < MOST_STEPS; step++) {
+        const request = {
+          ...{ model, stream, messages: agent.history },
+          tools: FUNCTIONS.map((tool) => ({ type: 'function', function: tool })),
+          reasoning_effort: 'low',
+          ...body,
+        };
+        agent.reply = await ok(await gateway.post('/v1/chat/completions', request, headers));
+        const message = stream
+          ? streamedMessage(await agent.reply.text())
+          : asJson(asList((await json(agent.reply)).choices)[0]!.message);
+        agent.history.push(message);
+        const calls = asList(message.tool_calls);
+        agent.history.push(...calls.map(({ id }) => ({ role: 'tool', tool_call_id: id, content: 'fine' })));
+        if (calls.length === 0) return asText(message.content);
+      }
+      throw new Error('The model calls tools without end.');
+    },
+  };
+  return agent;
+}
+
+/** Adds the chunks up as SDKs do: texts and arguments are joined, reasoning details are joined by their index. */
+export function streamedMessage(text: string): Json {
+  const message: Json = { role: 'assistant', content: null };
+  const calls: Json[] = [];
+  const details: Json[] = [];
+  for (const { data } of serverEvents(text).events) {
+    const delta = asJson(asList(data.choices)[0]?.delta);
+    for (const field of ['content', 'reasoning_content'])
+      if (asText(delta[field]) !== '') message[field] = `${message[field] ?? ''}${delta[field]}`;
+    for (const { index, ...call } of asList(delta.tool_calls)) {
+      const known = calls[Number(index)];
+      if (!known) calls[Number(index)] = call;
+      else asJson(known.function).arguments += asText(asJson(call.function).arguments);
+    }
+    for (const detail of asList(delta.reasoning_details)) {
+      const known = details[Number(detail.index)];
+      if (!known) details[Number(detail.index)] = { ...detail };
+      else if (detail.text !== undefined) known.text = `${known.text}${detail.text}`;
+      else if (detail.summary !== undefined) known.summary = `${known.summary}${detail.summary}`;
+    }
+  }
+  if (calls.length > 0) message.tool_calls = calls;
+  if (details.length > 0) message.reasoning_details = details;
+  return message;
+}

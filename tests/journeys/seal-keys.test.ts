@@ -1,0 +1,67 @@
+import { afterAll, expect, test } from 'bun:test';
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { temporaryDirectory, testGateway } from '../harness/gateway.ts';
+import { json } from '../harness/journey.ts';
+import { startProvider } from '../simulators/provider/provider.ts';
+import { asList, asText, type Json } from '../simulators/provider/shape.ts';
+
+const ENTRY = join(import.meta.dir, '../../src/cli/clawhold.ts');
+const folder = temporaryDirectory();
+const dataDir = join(folder, 'data');
+const provider = startProvider();
+afterAll(() => {
+  provider.stop();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+/** Runs `clawhold rotate-seal-key` in a process of its own. */
+async function rotate(...args: string[]): Promise<{ code: number; out: string; err: string }> {
+  const env = { PATH: process.env.PATH ?? '', CLAWHOLD_DATA_DIR: dataDir };
+  const command = [process.execPath, ENTRY, 'rotate-seal-key', ...args];
+  const child = Bun.spawn(command, { cwd: folder, env, stdout: 'pipe', stderr: 'pipe' });
+  const [out, err] = await Promise.all([
+    new Response(child.stdout).text(),
+    new Response(child.stderr).text(),
+  ]);
+  return { code: await child.exited, out, err };
+}
+
+const question = { role: 'user', content: 'Think.' };
+const request = {
+  ...{ model: 'anthropic/think', store: false, reasoning: { effort: 'low' } },
+  include: ['reasoning.encrypted_content'],
+};
+
+test('seals open on every instance, after a restart and after a rotation', async () => {
+  const first = await testGateway({ provider: provider.url, dataDir });
+  const second = await testGateway({ provider: provider.url, dataDir });
+  const ask = async (gateway: typeof first, input: Json[]) => {
+    const reply = await gateway.post('/v1/responses', { ...request, input });
+    expect(reply.headers.get('x-clawhold-dropped-reasoning')).toBeNull();
+    return asList((await json(reply)).output);
+  };
+  const keyOf = (output: Json[]) => asText(output[0]!.encrypted_content).split('.')[1]!;
+  const old = await ask(first, [question]);
+  expect(keyOf(await ask(second, [question, ...old, question]))).toBe(keyOf(old));
+
+  const { code, out } = await rotate();
+  expect(code).toBe(0);
+  await first.stop();
+  const third = await testGateway({ provider: provider.url, dataDir });
+  const fresh = await ask(third, [question, ...old, question]);
+  expect(out).toBe(`The new key is ${keyOf(fresh)}.\n`);
+  expect(keyOf(fresh)).not.toBe(keyOf(old));
+  // An instance that still seals with the old key reads the new one when it comes.
+  await ask(second, [question, ...fresh, question]);
+  await Promise.all([second.stop(), third.stop()]);
+}, 30_000);
+
+test('the command explains itself and refuses what it does not know', async () => {
+  expect((await rotate('--help')).out).toStartWith('clawhold rotate-seal-key: make a new key');
+  const { code, err } = await rotate('now');
+  expect([code, err]).toEqual([
+    1,
+    'clawhold: There is no option "now". Try: clawhold rotate-seal-key --help\n',
+  ]);
+}, 20_000);
