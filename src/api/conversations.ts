@@ -142,7 +142,7 @@ export class Conversations {
   }
 
   private resolved({ tenant }: Caller, items: Item[]): Promise<Item[]> {
-    return resolveReferences(items, { tenant, param: 'items' }, this.path.sessions);
+    return resolveReferences(items, tenant, this.path.sessions);
   }
 
   /** The turns of the active branch in the asked order, beginning with `from` if it is given. */

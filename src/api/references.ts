@@ -2,27 +2,20 @@ import type { Item } from '../core/items.ts';
 import type { Tenant } from '../core/request.ts';
 import type { Sessions } from '../session/sessions.ts';
 
-/** Whose references they are. */
-interface Referring {
-  tenant: Tenant;
-  /** The request field of the items, for errors. */
-  param: 'input' | 'items';
-}
-
 /**
  * Replaces each `item_reference` by a copy of the stored item that it names, from any session of the tenant.
  * `item_not_found` where the tenant has no such visible item; other tenants' items do not exist here.
  */
 export async function resolveReferences(
   items: Item[],
-  { tenant, param }: Referring,
+  tenant: Tenant,
   sessions: Pick<Sessions, 'item'>,
 ): Promise<Item[]> {
   if (items.every((item) => referencedId(item) === undefined)) return items;
   return Promise.all(
     items.map((item) => {
       const id = referencedId(item);
-      return id === undefined ? item : sessions.item(tenant, id, param);
+      return id === undefined ? item : sessions.item(tenant, id, item);
     }),
   );
 }

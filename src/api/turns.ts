@@ -27,7 +27,7 @@ export class Turns {
    * last client disconnects.
    */
   async create({ ask, caller, identity, gone }: TurnRequest): Promise<Once<TurnView>> {
-    const input = await resolveReferences(ask.input, { ...caller, param: 'input' }, this.path.sessions);
+    const input = await resolveReferences(ask.input, caller.tenant, this.path.sessions);
     // A request with a key is kept, so that its outcome can be given again.
     const retention = ask.retention === 'none' && identity?.key !== undefined ? 'key' : ask.retention;
     const request = { ...ask, input, retention };
@@ -41,7 +41,7 @@ export class Turns {
 
   /** The turn as it would begin; it does not run. Rejects where `create` would reject. */
   async check(ask: Ask, caller: Caller): Promise<Asked> {
-    const input = await resolveReferences(ask.input, { ...caller, param: 'input' }, this.path.sessions);
+    const input = await resolveReferences(ask.input, caller.tenant, this.path.sessions);
     return checkTurn({ ...ask, input }, caller, this.path);
   }
 

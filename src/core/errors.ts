@@ -1,3 +1,6 @@
+import type { Item, Part } from './items.ts';
+import type { Settings } from './settings.ts';
+
 /**
  * The one catalogue of errors. Every failure that leaves the gateway is a `Fault` with a code from
  * here; each dialect renders it in its own envelope. `docs/errors.md` lists the same codes (tested).
@@ -101,6 +104,10 @@ export const ERRORS = {
   queue_full: limited(
     'Send again after `Retry-After`, or raise `limits.background_queue` in the configuration.',
     true,
+  ),
+  websocket_upgrade_missing: bad(
+    426,
+    'Let the proxy pass `Upgrade` and `Connection`; in nginx: proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection "upgrade";',
   ),
   websocket_queue_full: limited('Wait for an answer before sending more, or open another socket.', true),
   websocket_connection_limit_reached: {
@@ -230,10 +237,18 @@ export function withRemedy(code: ErrorCode, message: string): string {
   return `${message}${/[.!?]$/.test(message) ? '' : '.'} ${ERRORS[code].remedy}`;
 }
 
+/**
+ * What a failure is about, in canonical terms: an input item or a part of one, as the same object that the dialect
+ * parsed, and its field; or a setting. The dialect says how the caller wrote it (`Dialect.fieldOf`).
+ */
+export type Subject = { content: Item | Part; field?: string } | { setting: keyof Settings };
+
 /** Details of a fault, in addition to its message. */
 export interface FaultDetail {
   /** The request field at fault, as the caller wrote it: `messages[2].content`. */
   param?: string;
+  /** The same where only the dialect knows how the caller wrote it. */
+  about?: Subject;
   /** Whole seconds, for the `Retry-After` header. */
   retryAfter?: number;
   /** Further headers of the reply. */
@@ -248,6 +263,7 @@ export interface FaultDetail {
 export class Fault extends Error {
   override readonly name = 'Fault';
   readonly param?: string;
+  readonly about?: Subject;
   readonly retryAfter?: number;
   readonly headers?: Readonly<Record<string, string>>;
   readonly raw?: unknown;
@@ -259,6 +275,7 @@ export class Fault extends Error {
   ) {
     super(message, { cause: detail.cause });
     this.param = detail.param;
+    this.about = detail.about;
     this.retryAfter = detail.retryAfter;
     this.headers = detail.headers;
     this.raw = detail.raw;
@@ -266,12 +283,11 @@ export class Fault extends Error {
 
   /** The same failure with its texts changed; itself where `change` leaves them as they are. */
   reworded(change: (text: string) => string): Fault {
-    const { code, param, retryAfter, headers, cause } = this;
     const message = change(this.message);
     const before = JSON.stringify(this.raw);
     const after = before && change(before);
     if (message === this.message && after === before) return this;
-    return new Fault(code, message, { param, retryAfter, headers, raw: after && JSON.parse(after), cause });
+    return new Fault(this.code, message, { ...this.detail, raw: after && JSON.parse(after) });
   }
 
   get kind(): ErrorKind {
@@ -280,8 +296,23 @@ export class Fault extends Error {
 
   /** The same failure with the headers of one reply. Several callers may get the same failure. */
   with(headers: Readonly<Record<string, string>>): Fault {
-    const { code, message, param, retryAfter, raw, cause } = this;
-    return new Fault(code, message, { param, retryAfter, raw, cause, headers });
+    return new Fault(this.code, this.message, { ...this.detail, headers });
+  }
+
+  /** The same failure about something, where it does not say yet what it is about. */
+  concerning(about: Subject): Fault {
+    if (this.param !== undefined || this.about) return this;
+    return new Fault(this.code, this.message, { ...this.detail, about });
+  }
+
+  /** The same failure with the request field as the caller wrote it. */
+  named(param: string): Fault {
+    return new Fault(this.code, this.message, { ...this.detail, param });
+  }
+
+  private get detail(): FaultDetail {
+    const { param, about, retryAfter, headers, raw, cause } = this;
+    return { param, about, retryAfter, headers, raw, cause };
   }
 }
 
@@ -298,4 +329,13 @@ export function faultOf(
     return new Fault('invalid_request', 'The request is nested too deeply.', { cause: error });
   }
   return new Fault('internal_error', unforeseen, { cause: error });
+}
+
+/** The result of `work`; a `Fault` that it throws is about `content` where it names nothing else. */
+export function about<Result>(content: Item | Part, work: () => Result): Result {
+  try {
+    return work();
+  } catch (failure) {
+    throw failure instanceof Fault ? failure.concerning({ content }) : failure;
+  }
 }

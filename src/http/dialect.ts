@@ -5,6 +5,7 @@ import type { TurnId } from '../core/ids.ts';
 import type { TurnPolicy } from '../core/policy.ts';
 import type { ProtocolName } from '../core/prompt.ts';
 import type { Caller } from '../core/request.ts';
+import type { Settings } from '../core/settings.ts';
 import type { AnsweredTurn, Ask, DialectName } from '../core/turn.ts';
 import type { TurnView } from '../core/turn-view.ts';
 import type { Route, SettingsSource } from './route.ts';
@@ -38,6 +39,11 @@ export interface Dialect {
    */
   parse(body: Record<string, unknown>, context: ParseContext): ParsedAsk;
   /**
+   * Where the caller wrote what a failure is about, as `messages[1].tool_call_id`. It is asked only for a body
+   * that was parsed. Where absent, such failures name no field.
+   */
+  fieldOf?(place: Place, body: Record<string, unknown>): string;
+  /**
    * The body of the reply for a turn that has ended, however it ended. Throws a `Fault` where the dialect cannot
    * express the outcome; the fault is then sent as `error` writes it.
    */
@@ -53,6 +59,18 @@ export interface Dialect {
   error(fault: Fault): Response;
   /** What the dialect has beside asking for a turn: fetching, listing, cancelling. */
   routes(api: Api, settings: SettingsSource): Route[];
+}
+
+/**
+ * What a failure is about, in canonical terms: an item of the ask by its index, a part of its content or output,
+ * and a field of the item or the part; or a setting.
+ */
+export type Place = ItemPlace | { setting: keyof Settings };
+
+export interface ItemPlace {
+  item: number;
+  part?: number;
+  field?: string;
 }
 
 /** What a parser may need beside the body. */

@@ -7,12 +7,14 @@ import type { Dialect } from './dialect.ts';
 import { errorResponse } from './envelope.ts';
 import { type Health, healthRoutes } from './health.ts';
 import type { Route, SettingsSource } from './route.ts';
-import { type SocketRoute, socketHandlers, type Upgraded } from './socket.ts';
+import { isHalfUpgrade, type SocketRoute, socketHandlers, type Upgraded, upgradeLost } from './socket.ts';
 import { conversationRoutes } from './v1/conversations/routes.ts';
 import { DIALECTS } from './v1/dialects.ts';
 import { modelRoutes } from './v1/models.ts';
+import { REQUEST_ID, refuseUnknownHeaders } from './v1/request-headers.ts';
 import { ResponseSockets } from './v1/responses/websocket.ts';
 import { turnRoutes } from './v1/turn-routes.ts';
+import { noRoute } from './wrong-path.ts';
 
 export interface RouteParts {
   api: Api;
@@ -121,7 +123,7 @@ class Door {
     const match = this.router.find(request.method, path);
     const record: RequestEnded = {
       type: 'request-ended',
-      requestId: headers.get('x-request-id')?.slice(0, 128) || `req_${Bun.randomUUIDv7('base64url')}`,
+      requestId: headers.get(REQUEST_ID.name)?.slice(0, 128) || `req_${Bun.randomUUIDv7('base64url')}`,
       method: request.method,
       path: match?.route.path ?? path,
       status: 500,
@@ -138,11 +140,14 @@ class Door {
         const known = this.parts.authenticator.authenticate(headers);
         const caller = { ...(known instanceof Promise ? await known : known), requestId: record.requestId };
         record.key = caller.key;
+        refuseUnknownHeaders(headers);
         if (match) {
           const query = mark === -1 ? NO_QUERY : new URLSearchParams(url.slice(mark));
           response = await match.route.handle({ request, params: match.params, query, caller });
         } else if (!bun || !this.isUpgraded(request, bun, record, caller)) {
-          response = this.unknownRoute(request.method, path);
+          throw isHalfUpgrade(request, path, this.sockets.path)
+            ? upgradeLost(path)
+            : noRoute(request.method, path, this.router);
         }
       }
     } catch (error) {
@@ -166,15 +171,6 @@ class Door {
     request.headers.delete('sec-websocket-protocol');
     const opening = { headers: new Headers(request.headers), caller, onFailure };
     return bun.upgrade(request, { headers: { 'x-request-id': record.requestId }, data: { opening } });
-  }
-
-  /** The caller is known here: without a key, unknown paths cannot be told from known ones. */
-  private unknownRoute(method: string, path: string): Response {
-    const allowed = this.router.methodsAt(path);
-    if (allowed.length === 0) throw new Fault('not_found', `There is nothing at ${method} ${path}.`);
-    throw new Fault('method_not_allowed', `${path} does not take ${method}.`, {
-      headers: { allow: allowed.join(', ') },
-    });
   }
 }
 
@@ -215,6 +211,10 @@ class Router {
       return route && { route, params: paramsOf(names, found) };
     }
     return undefined;
+  }
+
+  get exactPaths(): string[] {
+    return [...this.exact.keys()];
   }
 
   /** The methods that callers may use at a path. Routes without a key are not named. */

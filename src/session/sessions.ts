@@ -110,14 +110,17 @@ export class Sessions {
 
   /**
    * A copy of one stored item by its id, without an id of ours: at its new position it gets another one.
-   * `item_not_found`, with the request field `param`, where there is none that may be seen.
+   * `item_not_found`, about the item that refers to it, where there is none that may be seen.
    */
-  async item(tenant: Tenant, id: string, param: string): Promise<Item> {
+  async item(tenant: Tenant, id: string, reference: Item): Promise<Item> {
     const place = parseItemId(id);
     const row = place && (await this.parts.log.readTurn(tenant, place.turn));
     const [found] = row && isInSession(row) ? await this.parts.heads.decode([row]) : [];
     const at = found && itemsOf(found.turn, row!.hidden).find(({ item }) => item.id === id);
-    if (!at) throw new Fault('item_not_found', `Item with id '${id}' not found.`, { param });
+    if (!at)
+      throw new Fault('item_not_found', `Item with id '${id}' not found.`, {
+        about: { content: reference, field: 'id' },
+      });
     const item = found.turn[at.side === 'i' ? 'input' : 'output'][at.index]!;
     const { id: own, ...copy } = item;
     return own !== undefined && parseItemId(own) ? (copy as Item) : item;

@@ -1,33 +1,56 @@
 import { z } from 'zod';
 import { Fault } from '../../core/errors.ts';
 import type { Settings } from '../../core/settings.ts';
+import { expectation, pathText, received } from './expectation.ts';
 
 /** The parts of request schemas. Schemas refuse wrong types and let unknown fields through, for the provider. */
 
 export const metadata = z
   .record(z.string().max(64), z.string().max(512))
-  .refine((pairs) => Object.keys(pairs).length <= 16, 'at most 16 pairs are allowed');
+  .refine((pairs) => Object.keys(pairs).length <= 16, 'expected at most 16 pairs');
 
-const number = (min: number, max: number) => z.number().min(min).max(max).nullish();
-export const count = (min: number, max: number) => z.int().min(min).max(max).nullish();
-
-/** Validates, or throws an `invalid_request` that names the field, and what was expected and received. */
-export function validate<Schema extends z.ZodType>(schema: Schema, body: unknown): z.output<Schema> {
-  const result = schema.safeParse(body);
-  if (result.success) return result.data;
-  const issue = result.error.issues[0]!;
-  const param = pathText(issue.path);
-  throw new Fault('invalid_request', `${param ? `\`${param}\`: ` : ''}${issue.message}.`, { param });
+function number(min: number, max: number) {
+  const error = `expected a number from ${min} to ${max}`;
+  return z.number({ error }).min(min, { error }).max(max, { error }).nullish();
 }
 
-function pathText(path: readonly PropertyKey[]): string {
-  return path
-    .map((key, i) => (typeof key === 'number' ? `[${key}]` : (i > 0 ? '.' : '') + String(key)))
-    .join('');
+export function count(min: number, max: number) {
+  const error = `expected a whole number from ${min} to ${max}`;
+  return z.int({ error }).min(min, { error }).max(max, { error }).nullish();
+}
+
+/**
+ * Validates, or throws an `invalid_request` that names the field, and what was expected and received. `within` is
+ * the field that holds the value; absent for a whole body.
+ */
+export function validate<Schema extends z.ZodType>(
+  schema: Schema,
+  value: unknown,
+  within: readonly PropertyKey[] = [],
+): z.output<Schema> {
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const issue = result.error.issues[0]!;
+  const param = pathText([...within, ...issue.path]);
+  throw new Fault('invalid_request', `\`${param}\`: ${expectation(issue)}${received(issue, value)}.`, {
+    param,
+  });
 }
 
 export function invalid(param: string, expected: string): Fault {
   return new Fault('invalid_request', `\`${param}\`: expected ${expected}.`, { param });
+}
+
+/** Refuses fields that have another name in this API: a provider would never see what they ask for. */
+export function refuseForeign(
+  body: Record<string, unknown>,
+  names: ReadonlyMap<string, string>,
+  api: string,
+): void {
+  for (const [field, own] of names) {
+    if (body[field] === undefined || body[field] === null) continue;
+    throw new Fault('invalid_request', `${api} has no \`${field}\`; send \`${own}\`.`, { param: field });
+  }
 }
 
 /** The fields of `body` that `known` does not name. */

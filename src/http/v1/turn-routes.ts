@@ -8,7 +8,10 @@ import { Cancelled, type Receipt, type TurnView } from '../../core/turn-view.ts'
 import { dollars } from '../../core/usage.ts';
 import type { Dialect, ParseContext, StreamWriter } from '../dialect.ts';
 import type { Handler, Route, SettingsSource } from '../route.ts';
+import { inCallersWords } from './caller-words.ts';
+import type { ReplyHeaders } from './reply-headers.ts';
 import { identityOf, mayKeep, policyOf, readBody } from './request.ts';
+import { LAST_EVENT_ID } from './request-headers.ts';
 
 /** Asking for a turn and answering with it, once for all dialects. */
 
@@ -32,27 +35,36 @@ function createTurn(dialect: Dialect, { turns }: Pick<Api, 'turns'>, settings: S
     const { body, text } = await readBody(request, limits);
     const identity = identityOf(headers, route, caller, text);
     const ask = askOf(dialect, body, { headers, caller, overflow });
-    const once = await turns.create({ ask, caller, identity, gone: signal });
-    if (!isBackground(ask.delivery)) {
-      await begunOnce(once);
-      if (once.result.state === 'queued') return replyAccepted(once, dialect);
+    try {
+      const once = await turns.create({ ask, caller, identity, gone: signal });
+      return await reply(once, ask, dialect, headers);
+    } catch (failure) {
+      throw inCallersWords(failure, dialect, { body, items: ask.input });
     }
-    if (isStreamed(ask.delivery)) {
-      // Only of a turn that was asked for before can a client have seen events.
-      if (once.replayed && headers.has(LAST_EVENT_ID))
-        return resumeStream(
-          once,
-          (after) => dialect.stream(once.result, after),
-          lastEventId(headers),
-          headers,
-        );
-      return replyStream(once, dialect.stream(once.result, -1), false);
-    }
-    if (isBackground(ask.delivery)) {
-      return Response.json(await currentBody(once.result, dialect), { headers: turnHeaders(once) });
-    }
-    return replyWhole(once, dialect);
   };
+}
+
+/** Replies with the turn of a request, or rejects with a failure before its first delta. */
+async function reply(
+  once: Once<TurnView>,
+  { delivery }: Ask,
+  dialect: Dialect,
+  headers: Headers,
+): Promise<Response> {
+  if (!isBackground(delivery)) {
+    await begunOnce(once);
+    if (once.result.state === 'queued') return replyAccepted(once, dialect);
+  }
+  if (isStreamed(delivery)) {
+    // Only of a turn that was asked for before can a client have seen events.
+    if (once.replayed && headers.has(LAST_EVENT_ID.name))
+      return resumeStream(once, (after) => dialect.stream(once.result, after), lastEventId(headers), headers);
+    return replyStream(once, dialect.stream(once.result, -1), false);
+  }
+  if (isBackground(delivery)) {
+    return Response.json(await currentBody(once.result, dialect), { headers: turnHeaders(once) });
+  }
+  return replyWhole(once, dialect);
 }
 
 /** A body in a dialect as an ask. */
@@ -95,8 +107,8 @@ export async function begunOnce(once: Once<TurnView>): Promise<void> {
 }
 
 /** What is known of a turn, for the headers of a reply. */
-export function turnHeaders({ result: view, replayed }: Once<TurnView>): Record<string, string> {
-  const headers: Record<string, string> = view.receipt ? receiptHeaders(view.receipt) : {};
+export function turnHeaders({ result: view, replayed }: Once<TurnView>): ReplyHeaders {
+  const headers: ReplyHeaders = view.receipt ? receiptHeaders(view.receipt) : {};
   if (isFetchable(view.retention)) headers['x-clawhold-response-id'] = responseId(view.asked.id);
   else headers['x-clawhold-kept'] = view.retention === 'session' ? 'session' : 'none';
   if (view.session) headers['x-clawhold-session-id'] = conversationId(view.session.id);
@@ -104,10 +116,10 @@ export function turnHeaders({ result: view, replayed }: Once<TurnView>): Record<
   return headers;
 }
 
-function receiptHeaders(receipt: Receipt): Record<string, string> {
+function receiptHeaders(receipt: Receipt): ReplyHeaders {
   const { candidate, retries, history, droppedTools, context } = receipt;
   const name = `${candidate.provider}/${candidate.model}`;
-  const headers: Record<string, string> = { 'x-clawhold-model-id': visible(name) };
+  const headers: ReplyHeaders = { 'x-clawhold-model-id': visible(name) };
   if (history) headers['x-clawhold-history'] = history;
   if (droppedTools?.length) headers['x-clawhold-dropped-tools'] = visible(droppedTools.join(', '));
   if (retries > 0) headers['x-clawhold-attempted-retries'] = String(retries);
@@ -149,7 +161,7 @@ const FETCH_AFTER = 5;
 export function replyAccepted(once: Once<TurnView>, dialect: Dialect): Response {
   const { result: view } = once;
   const location = `${dialect.path}/${dialect.publicId(view.asked.id)}`;
-  const headers = { ...turnHeaders(once), location, 'retry-after': String(FETCH_AFTER) };
+  const headers: ReplyHeaders = { ...turnHeaders(once), location, 'retry-after': String(FETCH_AFTER) };
   return Response.json(dialect.accepted(view), { status: 202, headers });
 }
 
@@ -158,18 +170,16 @@ export function replyOnce(replayed: boolean, body: Record<string, unknown>): Res
   return Response.json(body, replayed ? { headers: { 'x-clawhold-replayed': 'true' } } : undefined);
 }
 
-const LAST_EVENT_ID = 'last-event-id';
-
 /** The last event that a reader has, by its `Last-Event-ID` header; -1 where it has none. */
 function lastEventId(headers: Headers): number {
-  const id = headers.get(LAST_EVENT_ID);
-  return id === null ? -1 : eventNumber(id, LAST_EVENT_ID);
+  const id = headers.get(LAST_EVENT_ID.name);
+  return id === null ? -1 : eventNumber(id, LAST_EVENT_ID.name);
 }
 
 /** The same for a request that resumes a stream. An SSE client sends the header when it reconnects to the same URL. */
 export function startingAfter(query: URLSearchParams, headers: Headers): number {
   const after = query.get('starting_after');
-  return headers.has(LAST_EVENT_ID) || after === null
+  return headers.has(LAST_EVENT_ID.name) || after === null
     ? lastEventId(headers)
     : eventNumber(after, 'starting_after');
 }
@@ -190,7 +200,7 @@ export async function resumeStream(
   headers: Headers,
 ): Promise<Response> {
   const { result: view } = once;
-  if (headers.has(LAST_EVENT_ID) && view.state === 'ended') {
+  if (headers.has(LAST_EVENT_ID.name) && view.state === 'ended') {
     const events = await eventsOf(view, write(Number.MAX_SAFE_INTEGER));
     if (after + 1 >= events) return new Response(null, { status: 204, headers: turnHeaders(once) });
   }

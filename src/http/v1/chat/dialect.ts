@@ -17,6 +17,7 @@ import {
   resumeStream,
   startingAfter,
 } from '../turn-routes.ts';
+import { chatField } from './chat-field.ts';
 import { ChatStream, completion } from './completion.ts';
 import { toMessages } from './messages-of-items.ts';
 import { parseChat } from './parse.ts';
@@ -32,6 +33,7 @@ export const chat: Dialect = {
   whenBroken: 'fail',
   publicId: completionId,
   parse: parseChat,
+  fieldOf: chatField,
   /** An answer that broke off is an error here: a completion has no field that could say so. */
   whole(_view, turn) {
     if (turn.error) throw new Fault(turn.error.code, turn.error.message);
@@ -92,7 +94,7 @@ function update(completions: Completions, settings: SettingsSource): Handler {
   return async ({ params, request, caller }) => {
     const id = turnId(params.id!);
     const { body, text } = await readBody(request, settings());
-    const change = validate(metadata, body.metadata ?? {});
+    const change = validate(metadata, body.metadata ?? {}, ['metadata']);
     const identity = identityOf(request.headers, `POST ${PATH}/${id}`, caller, text);
     const { result, replayed } = await completions.update(caller, id, change, identity);
     return replyOnce(replayed, completion(result));

@@ -16,6 +16,7 @@ import {
   isRecord,
   modelsOf,
   present,
+  refuseForeign,
   requireContent,
   settingsFrom,
   sharedShape,
@@ -76,11 +77,20 @@ const schema = z.looseObject(shape);
 type Body = z.output<typeof schema>;
 const KNOWN = new Set(Object.keys(shape));
 
+/** Fields of the Responses API. Some providers have fields of the same names beside `messages`. */
+const RESPONSE_FIELDS: ReadonlyMap<string, string> = new Map([['input', 'messages']]);
+const RESPONSE_SETTINGS: ReadonlyMap<string, string> = new Map([
+  ['max_output_tokens', 'max_completion_tokens'],
+  ['previous_response_id', 'conversation'],
+]);
+
 /**
  * A chat completion request as an ask. It is kept in a session, and where it says `store`. Without `store`, it is
  * fetched by its id and not listed; where it says `store: false`, it is not fetched by its id.
  */
 export function parseChat(raw: Record<string, unknown>, { headers, overflow }: ParseContext): ParsedAsk {
+  if (raw.messages === undefined) refuseForeign(raw, RESPONSE_FIELDS, 'The chat completions API');
+  refuseForeign(raw, RESPONSE_SETTINGS, 'The chat completions API');
   const body = validate(schema, raw);
   const { items, natives } = parseMessages(body.messages);
   const state = stateOf(body, headers, isFullHistory(items));
@@ -170,7 +180,7 @@ function parseMessages(messages: unknown): ParsedMessages {
 type Native = Record<string, unknown> | undefined;
 
 /** Adds the message's items; returns the fields that they do not hold. */
-function parseMessage(message: unknown, param: string, parsed: Required<ParsedMessages>): Native {
+export function parseMessage(message: unknown, param: string, parsed: Required<ParsedMessages>): Native {
   if (!isRecord(message)) throw invalid(param, 'a message object');
   const { items } = parsed;
   switch (message.role) {

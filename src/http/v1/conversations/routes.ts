@@ -4,6 +4,7 @@ import { withoutCacheMarks } from '../../../core/cache-marks.ts';
 import { conversationId } from '../../../core/ids.ts';
 import type { Session } from '../../../core/turn.ts';
 import type { Exchange, Handler, Route, SettingsSource } from '../../route.ts';
+import { inItemsOf } from '../caller-words.ts';
 import { metadata, validate } from '../fields.ts';
 import { page, pageQuery } from '../pages.ts';
 import { identityOf, readBody, sessionRef } from '../request.ts';
@@ -66,7 +67,9 @@ function create(conversations: Conversations, settings: SettingsSource): Handler
     const body = validate(createSchema, raw);
     const wanted = { items: bareItems(body.items ?? []), metadata: body.metadata ?? {} };
     const identity = identityOf(headers, `POST ${PATH}`, caller, text);
-    const { result, replayed } = await conversations.create(caller, wanted, identity);
+    const { result, replayed } = await conversations.create(caller, wanted, identity).catch((failure) => {
+      throw inItemsOf('items', wanted.items, failure);
+    });
     return replyOnce(replayed, view(result));
   };
 }
@@ -106,7 +109,11 @@ function addItems(conversations: Conversations, settings: SettingsSource): Handl
     const items = bareItems(body.items);
     const session = await find(conversations, exchange);
     const identity = identityOf(request.headers, `POST ${PATH}/${session.id}/items`, caller, text);
-    const { result, replayed } = await conversations.addItems(caller, session, items, identity);
+    const { result, replayed } = await conversations
+      .addItems(caller, session, items, identity)
+      .catch((failure) => {
+        throw inItemsOf('items', items, failure);
+      });
     return replyOnce(replayed, page(result.map(outputItem), false));
   };
 }

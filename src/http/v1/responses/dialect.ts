@@ -3,9 +3,10 @@ import { responseNotFound } from '../../../api/responses.ts';
 import { parseResponseId, responseId, type TurnId } from '../../../core/ids.ts';
 import { isFetchable, isKept } from '../../../core/turn.ts';
 import type { TurnView } from '../../../core/turn-view.ts';
-import type { Dialect } from '../../dialect.ts';
+import type { Dialect, Place } from '../../dialect.ts';
 import { errorResponse } from '../../envelope.ts';
 import type { Exchange, Handler, Route } from '../../route.ts';
+import { itemField } from '../caller-words.ts';
 import { pageOf, pageQuery } from '../pages.ts';
 import { currentBody, resumeStream, startingAfter } from '../turn-routes.ts';
 import { parseResponseRequest } from './parse.ts';
@@ -22,6 +23,7 @@ export const responses: Dialect = {
   whenBroken: 'restart',
   publicId: responseId,
   parse: parseResponseRequest,
+  fieldOf: responseField,
   whole: (view, turn) => responseOf(view, turn),
   stream: (view, after) => new ResponseStream(view, after),
   accepted: (view) =>
@@ -29,6 +31,16 @@ export const responses: Dialect = {
   error: errorResponse,
   routes,
 };
+
+const SETTING_FIELDS: ReadonlyMap<string, string> = new Map([
+  ['format', 'text.format.type'],
+  ['verbosity', 'text.verbosity'],
+]);
+
+function responseField(place: Place, { input }: Record<string, unknown>): string {
+  if ('setting' in place) return SETTING_FIELDS.get(place.setting) ?? place.setting;
+  return Array.isArray(input) ? itemField('input', place, input) : 'input';
+}
 
 const responseOf = ({ retention, session }: TurnView, turn: ResponseView['turn']): Record<string, unknown> =>
   response({ turn, store: isFetchable(retention), session: isKept(retention) ? session : undefined });

@@ -13,6 +13,7 @@ import {
   isRecord,
   modelsOf,
   present,
+  refuseForeign,
   requireContent,
   settingsFrom,
   sharedShape,
@@ -52,7 +53,18 @@ const ECHOED = ['max_tool_calls', 'include', 'user'] as const;
 /** Fields that become something of our own; all others travel as they are. */
 const KNOWN = new Set(Object.keys(shape).filter((field) => field !== 'max_tool_calls'));
 
+/** Fields of chat completions, and what OpenAI's Responses API names when it refuses them. */
+const CHAT_FIELDS: ReadonlyMap<string, string> = new Map([
+  ['messages', 'input'],
+  ['max_tokens', 'max_output_tokens'],
+  ['max_completion_tokens', 'max_output_tokens'],
+  ['response_format', 'text.format'],
+  ['reasoning_effort', 'reasoning.effort'],
+  ['verbosity', 'text.verbosity'],
+]);
+
 export function parseResponseRequest(raw: Record<string, unknown>, { headers }: ParseContext): ParsedAsk {
+  refuseForeign(raw, CHAT_FIELDS, 'The Responses API');
   const body = validate(schema, raw);
   const input = parseInput(body.input);
   const state = stateOf(body, headers);
