@@ -2,6 +2,7 @@ import type { TurnId } from '../core/ids.ts';
 import type { Caller, Once, RequestIdentity, Tenant } from '../core/request.ts';
 import { type Ask, type Asked, isBackground, outlivesClient } from '../core/turn.ts';
 import type { TurnView } from '../core/turn-view.ts';
+import { type CountedAsk, countInput } from '../turn/count.ts';
 import { findTurn } from '../turn/live/find-turn.ts';
 import type { TurnPath } from '../turn/path.ts';
 import { checkTurn, createTurn } from '../turn/run.ts';
@@ -43,6 +44,12 @@ export class Turns {
   async check(ask: Ask, caller: Caller): Promise<Asked> {
     const input = await resolveReferences(ask.input, caller.tenant, this.path.sessions);
     return checkTurn({ ...ask, input }, caller, this.path);
+  }
+
+  /** The estimated tokens of the prompt that the request would have; see `countInput`. */
+  async countInput(ask: CountedAsk, caller: Caller): Promise<number> {
+    const input = await resolveReferences(ask.input, caller.tenant, this.path.sessions);
+    return countInput({ ...ask, input }, caller, this.path);
   }
 
   /** A turn by its id, running or ended, if it asked a model. It may be one that cannot be fetched. */

@@ -219,10 +219,16 @@ class Router {
 
   /** The methods that callers may use at a path. Routes without a key are not named. */
   methodsAt(path: string): string[] {
-    const routes = [...(this.exact.get(path)?.values() ?? [])].map(({ route }) => route);
-    for (const pattern of this.patterns.values())
-      if (pattern.expression.test(path)) routes.push(...pattern.routes.values());
-    return routes.filter(({ access }) => access === 'key').map(({ method }) => method);
+    return this.routesAt(path)
+      .filter(({ access }) => access === 'key')
+      .map(({ method }) => method);
+  }
+
+  private routesAt(path: string): Route[] {
+    const exact = this.exact.get(path);
+    if (exact) return [...exact.values()].map(({ route }) => route);
+    const pattern = [...this.patterns.values()].find(({ expression }) => expression.test(path));
+    return [...(pattern?.routes.values() ?? [])];
   }
 
   private addExact(route: Route): void {

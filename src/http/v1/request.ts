@@ -54,7 +54,8 @@ export async function parseBody(text: string): Promise<Record<string, unknown>> 
   try {
     body = JSON.parse(text);
   } catch (error) {
-    throw new Fault('invalid_json', `The body is not JSON: ${(error as Error).message}.`);
+    const reason = (error as Error).message.replace(/^JSON Parse error: /, '');
+    throw new Fault('invalid_json', `The body is not JSON: ${reason}.`);
   }
   if (body === null || typeof body !== 'object' || Array.isArray(body)) {
     throw new Fault('invalid_request', 'The body must be a JSON object.');

@@ -1,14 +1,16 @@
 import type { Api } from '../../../api/api.ts';
 import { responseNotFound } from '../../../api/responses.ts';
+import { Fault } from '../../../core/errors.ts';
 import { parseResponseId, responseId, type TurnId } from '../../../core/ids.ts';
 import { isFetchable, isKept } from '../../../core/turn.ts';
 import type { TurnView } from '../../../core/turn-view.ts';
 import type { Dialect, Place } from '../../dialect.ts';
 import { errorResponse } from '../../envelope.ts';
-import type { Exchange, Handler, Route } from '../../route.ts';
-import { itemField } from '../caller-words.ts';
+import type { Exchange, Handler, Route, SettingsSource } from '../../route.ts';
+import { inCallersWords, itemField } from '../caller-words.ts';
 import { pageOf, pageQuery } from '../pages.ts';
-import { currentBody, resumeStream, startingAfter } from '../turn-routes.ts';
+import { readBody } from '../request.ts';
+import { askOf, currentBody, resumeStream, startingAfter } from '../turn-routes.ts';
 import { parseResponseRequest } from './parse.ts';
 import { outputItem, type ResponseView, response } from './response.ts';
 import { ResponseStream } from './stream.ts';
@@ -45,15 +47,44 @@ function responseField(place: Place, { input }: Record<string, unknown>): string
 const responseOf = ({ retention, session }: TurnView, turn: ResponseView['turn']): Record<string, unknown> =>
   response({ turn, store: isFetchable(retention), session: isKept(retention) ? session : undefined });
 
-function routes(api: Api): Route[] {
+function routes(api: Api, settings: SettingsSource): Route[] {
   const path = `${PATH}/:id`;
   const access = 'key';
   return [
+    { method: 'POST', path: `${PATH}/input_tokens`, access, handle: countInput(api.turns, settings) },
+    { method: 'POST', path: `${PATH}/compact`, access, handle: noCompaction },
     { method: 'GET', path, access, handle: retrieve(api.responses) },
     { method: 'DELETE', path, access, handle: remove(api.responses) },
     { method: 'POST', path: `${path}/cancel`, access, handle: cancel(api.responses) },
     { method: 'GET', path: `${path}/input_items`, access, handle: inputItems(api.responses) },
   ];
+}
+
+/** OpenAI API description, `TokenCountsBody`: the body of a response, whose model may be absent. */
+function countInput(turns: Api['turns'], settings: SettingsSource): Handler {
+  return async ({ request, caller }) => {
+    const { overflow, ...limits } = settings();
+    const { body } = await readBody(request, limits);
+    const { model } = body;
+    const isAny = model === undefined || model === null;
+    const context = { headers: request.headers, caller, overflow };
+    const ask = askOf(responses, isAny ? { ...body, model: ANY_MODEL } : body, context);
+    const counting = turns.countInput({ ...ask, model: isAny ? undefined : ask.model }, caller);
+    const input_tokens = await counting.catch((failure) => {
+      throw inCallersWords(failure, responses, { body, items: ask.input });
+    });
+    return Response.json({ object: 'response.input_tokens', input_tokens });
+  };
+}
+
+/** Stands for a model where a body names none. No model is called. */
+const ANY_MODEL = 'any';
+
+/** The path would be taken for the id of a response. */
+function noCompaction(): never {
+  const message =
+    'This gateway does not compact conversations; `truncation: "auto"` leaves out the oldest turns.';
+  throw new Fault('not_found', message);
 }
 
 type Responses = Api['responses'];
