@@ -69,29 +69,6 @@ export const isRecord = (value: unknown): value is Record<string, unknown> =>
 /** `null` means absent in these APIs. */
 export const present = <T>(value: T | null | undefined): T | undefined => value ?? undefined;
 
-/** Checks that a part has its content in at least one of `sources`, and that all its fields are strings. */
-export function requireContent(
-  part: Record<string, unknown>,
-  { sources, fields }: PartShape,
-  param: string,
-): void {
-  for (const field of [...sources, ...fields]) {
-    const found = part[field];
-    if (found !== undefined && found !== null && typeof found !== 'string')
-      throw invalid(`${param}.${field}`, 'a string');
-  }
-  if (!sources.some((source) => part[source])) throw invalid(param, `one of ${sources.join(', ')}`);
-}
-
-interface PartShape {
-  /** Fields that may hold the content. */
-  sources: readonly string[];
-  fields: readonly string[];
-}
-
-export const IMAGE_PART: PartShape = { sources: ['image_url', 'file_id'], fields: ['detail'] };
-export const FILE_PART: PartShape = { sources: ['file_data', 'file_url', 'file_id'], fields: ['filename'] };
-
 const MODEL = 'expected the name of a model';
 /** How many models a list may name. */
 const MODELS = 16;

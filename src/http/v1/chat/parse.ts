@@ -11,19 +11,18 @@ import type { Retention, StateRef } from '../../../core/turn.ts';
 import type { ParseContext, ParsedAsk } from '../../dialect.ts';
 import {
   count,
-  FILE_PART,
   invalid,
   isRecord,
   modelsOf,
   present,
   refuseForeign,
-  requireContent,
   settingsFrom,
   sharedShape,
   unknownFields,
   validate,
 } from '../fields.ts';
 import { conversationRef, lineWish, sessionFromHeaders, sessionRef } from '../request.ts';
+import { AUDIO, FILE, requireShape, type Shape } from '../shapes.ts';
 import { toTool, toToolChoice } from './tools.ts';
 
 const responseFormat = z.union(
@@ -267,29 +266,29 @@ function textPart(value: string, type: 'input_text' | 'output_text'): Part {
   return type === 'input_text' ? { type, text: value } : { type, text: value, annotations: [] };
 }
 
+/** The parts whose fields are checked. `image_url` may be a URL instead of an object. */
+export const PART_SHAPES: ReadonlyMap<string, Shape> = new Map([
+  ['text', { texts: ['text'] }],
+  ['refusal', { texts: ['refusal'] }],
+  ['file', { inside: { file: FILE } }],
+  ['input_audio', AUDIO],
+]);
+export const IMAGE_URL: Shape = { texts: ['url'], optional: ['detail'] };
+
 /** A part's own further fields stay on it. */
 function parsePart(part: unknown, param: string, text: 'input_text' | 'output_text'): Part {
   if (!isRecord(part) || typeof part.type !== 'string') throw invalid(param, 'a content part with a type');
+  const shape = PART_SHAPES.get(part.type);
+  if (shape) requireShape(part, shape, param);
   switch (part.type) {
     case 'text':
-      if (typeof part.text !== 'string') throw invalid(`${param}.text`, 'a string');
-      return { ...part, ...textPart(part.text, text) };
+      return { ...part, ...textPart(part.text as string, text) };
     case 'refusal':
-      if (typeof part.refusal !== 'string') throw invalid(`${param}.refusal`, 'a string');
-      return { type: 'refusal', refusal: part.refusal };
+      return { type: 'refusal', refusal: part.refusal as string };
     case 'image_url':
       return parseImage(part, param);
     case 'file':
-      return parseFile(part, param);
-    case 'input_audio':
-      if (
-        !isRecord(part.input_audio) ||
-        typeof part.input_audio.data !== 'string' ||
-        typeof part.input_audio.format !== 'string'
-      ) {
-        throw invalid(`${param}.input_audio`, 'an object with data and format');
-      }
-      return part as unknown as Part;
+      return parseFile(part);
     default:
       return part as unknown as OtherPart;
   }
@@ -297,9 +296,8 @@ function parsePart(part: unknown, param: string, text: 'input_text' | 'output_te
 
 function parseImage({ image_url, type: _, ...rest }: Record<string, unknown>, param: string): Part {
   const image = typeof image_url === 'string' ? { url: image_url } : image_url;
-  if (!isRecord(image) || typeof image.url !== 'string')
-    throw invalid(`${param}.image_url`, 'an object with a url');
-  const { url, detail } = image;
+  requireShape({ image_url: image }, { inside: { image_url: IMAGE_URL } }, param);
+  const { url, detail } = image as Record<string, unknown>;
   return {
     ...rest,
     type: 'input_image',
@@ -308,10 +306,8 @@ function parseImage({ image_url, type: _, ...rest }: Record<string, unknown>, pa
   } as Part;
 }
 
-function parseFile({ file, type: _, ...rest }: Record<string, unknown>, param: string): Part {
-  if (!isRecord(file)) throw invalid(`${param}.file`, 'an object with file_data or file_id');
-  requireContent(file, FILE_PART, `${param}.file`);
-  return { ...rest, ...file, type: 'input_file' } as Part;
+function parseFile({ file, type: _, ...rest }: Record<string, unknown>): Part {
+  return { ...rest, ...(file as object), type: 'input_file' } as Part;
 }
 
 const some = (fields: Record<string, unknown>): Native =>

@@ -7,20 +7,18 @@ import { type Delivery, namesSession, type StateRef } from '../../../core/turn.t
 import type { ParseContext, ParsedAsk } from '../../dialect.ts';
 import {
   count,
-  FILE_PART,
-  IMAGE_PART,
   invalid,
   isRecord,
   modelsOf,
   present,
   refuseForeign,
-  requireContent,
   settingsFrom,
   sharedShape,
   unknownFields,
   validate,
 } from '../fields.ts';
 import { conversationRef, lineWish, sessionFromHeaders } from '../request.ts';
+import { AUDIO, FILE, IMAGE, requireShape, type Shape } from '../shapes.ts';
 
 /** The fields of a response request that the gateway reads (Open Responses, `CreateResponseBody`). */
 const shape = {
@@ -176,25 +174,27 @@ export function parseItems(items: unknown, param: string): Item[] {
   return items.map((item: unknown, index) => parseItem(item, `${param}[${index}]`));
 }
 
+/** The items whose fields are checked, beside messages and reasoning. */
+export const ITEM_SHAPES: ReadonlyMap<string, Shape> = new Map([
+  ['function_call', { texts: ['call_id', 'name', 'arguments'] }],
+  ['function_call_output', { texts: ['call_id'] }],
+  ['item_reference', { texts: ['id'] }],
+]);
+
 function parseItem(item: unknown, param: string): Item {
   if (!isRecord(item)) throw invalid(param, 'an item object');
   const type = item.type ?? ('role' in item ? 'message' : undefined);
   if (typeof type !== 'string') throw invalid(`${param}.type`, 'the kind of the item');
+  const shape = ITEM_SHAPES.get(type);
+  if (shape) requireShape(item, shape, param);
   switch (type) {
     case 'message':
       return parseMessage(item, param);
-    case 'function_call':
-      requireText(item, param, ['call_id', 'name', 'arguments']);
-      break;
     case 'function_call_output':
-      requireText(item, param, ['call_id']);
       return parseOutput(item, param);
     case 'reasoning':
       requireTexts(item.summary, `${param}.summary`);
       if (item.content !== undefined && item.content !== null) requireTexts(item.content, `${param}.content`);
-      break;
-    case 'item_reference':
-      requireText(item, param, ['id']);
       break;
   }
   return item as unknown as Item;
@@ -208,12 +208,12 @@ function parseOutput(item: Record<string, unknown>, param: string): Item {
   return { ...item, output: parts } as unknown as Item;
 }
 
-const ROLES = new Set(['user', 'assistant', 'system', 'developer']);
+export const ROLES: readonly unknown[] = ['user', 'assistant', 'system', 'developer'];
 
 function parseMessage(item: Record<string, unknown>, param: string): Item {
   const { role, content } = item;
-  if (typeof role !== 'string' || !ROLES.has(role)) {
-    throw invalid(`${param}.role`, 'one of user, assistant, system, developer');
+  if (!ROLES.includes(role)) {
+    throw invalid(`${param}.role`, `one of ${ROLES.join(', ')}`);
   }
   if (typeof content === 'string') {
     const part: Part =
@@ -227,34 +227,23 @@ function parseMessage(item: Record<string, unknown>, param: string): Item {
   return { ...item, type: 'message', content: parts } as Item;
 }
 
-const TEXT_FIELD: ReadonlyMap<string, string> = new Map([
-  ['input_text', 'text'],
-  ['output_text', 'text'],
-  ['refusal', 'refusal'],
+/** The parts of a message, or of an output, whose fields are checked. */
+export const PART_SHAPES: ReadonlyMap<string, Shape> = new Map([
+  ['input_text', { texts: ['text'] }],
+  ['output_text', { texts: ['text'] }],
+  ['refusal', { texts: ['refusal'] }],
+  ['input_image', IMAGE],
+  ['input_file', FILE],
+  ['input_audio', AUDIO],
 ]);
 
 function parsePart(part: unknown, param: string): Part {
   if (!isRecord(part) || typeof part.type !== 'string') throw invalid(param, 'a content part with a type');
-  const field = TEXT_FIELD.get(part.type);
-  if (field && typeof part[field] !== 'string') throw invalid(`${param}.${field}`, 'a string');
-  if (
-    part.type === 'input_audio' &&
-    (!isRecord(part.input_audio) ||
-      typeof part.input_audio.data !== 'string' ||
-      typeof part.input_audio.format !== 'string')
-  ) {
-    throw invalid(`${param}.input_audio`, 'an object with data and format');
-  }
-  if (part.type === 'input_image') requireContent(part, IMAGE_PART, param);
-  if (part.type === 'input_file') requireContent(part, FILE_PART, param);
+  const shape = PART_SHAPES.get(part.type);
+  if (shape) requireShape(part, shape, param);
   if (part.type === 'output_text' && !Array.isArray(part.annotations))
     return { ...part, annotations: [] } as unknown as Part;
   return part as unknown as Part;
-}
-
-function requireText(item: Record<string, unknown>, param: string, fields: string[]): void {
-  for (const field of fields)
-    if (typeof item[field] !== 'string') throw invalid(`${param}.${field}`, 'a string');
 }
 
 /** The parts of a reasoning item: each has a text. */
