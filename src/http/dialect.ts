@@ -8,6 +8,7 @@ import type { Caller } from '../core/request.ts';
 import type { Settings } from '../core/settings.ts';
 import type { AnsweredTurn, Ask, DialectName } from '../core/turn.ts';
 import type { TurnView } from '../core/turn-view.ts';
+import type { RouteDoc } from './published.ts';
 import type { Route, SettingsSource } from './route.ts';
 
 /**
@@ -25,6 +26,8 @@ export interface Dialect {
   protocol: ProtocolName;
   /** A POST to this path asks for a turn. A turn is fetched at `<path>/<public id>`, with a route of `routes`. */
   path: string;
+  /** What the reference says of a request for a turn. */
+  doc?: RouteDoc;
   /** What happens when an answer breaks off, unless a header, the key or the configuration says it. */
   whenBroken: TurnPolicy['whenBroken'];
   /** The turn's id as callers of this dialect see it. */

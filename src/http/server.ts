@@ -6,6 +6,7 @@ import type { Authenticator } from './authenticator.ts';
 import type { Dialect } from './dialect.ts';
 import { errorResponse } from './envelope.ts';
 import { type Health, healthRoutes } from './health.ts';
+import { openApiRoute } from './openapi-route.ts';
 import type { Route, SettingsSource } from './route.ts';
 import { isHalfUpgrade, type SocketRoute, socketHandlers, type Upgraded, upgradeLost } from './socket.ts';
 import { conversationRoutes } from './v1/conversations/routes.ts';
@@ -59,12 +60,13 @@ export interface RunningServer {
 
 /** All routes of the gateway. */
 export function routesOf({ api, settings, health, startedAt, dialects = DIALECTS }: RouteParts): Route[] {
-  return [
+  const routes = [
     ...dialects.flatMap((dialect) => turnRoutes(dialect, api, settings)),
     ...conversationRoutes(api, settings),
     ...modelRoutes(api, startedAt),
     ...healthRoutes(health),
   ];
+  return [...routes, openApiRoute(routes)];
 }
 
 /** The gateway as an HTTP server. */

@@ -89,21 +89,32 @@ interface ModelFields {
 
 /** Fields that both of OpenAI's dialects have, with the same meaning. */
 export const sharedShape = {
-  model: z.union([modelName, modelList.min(1, { error: MODEL_OR_LIST })], { error: MODEL_OR_LIST }),
-  fallbacks: modelList.nullish(),
-  store: z.boolean().nullish(),
-  stream: z.boolean().nullish(),
-  metadata: metadata.nullish(),
-  temperature: number(0, 2),
-  top_p: number(0, 1),
-  frequency_penalty: number(-2, 2),
-  presence_penalty: number(-2, 2),
-  top_logprobs: count(0, 20),
-  tools: z.array(z.looseObject({ type: z.string() })).nullish(),
-  parallel_tool_calls: z.boolean().nullish(),
-  service_tier: z.string().nullish(),
-  prompt_cache_key: z.string().nullish(),
-  safety_identifier: z.string().nullish(),
+  model: z
+    .union([modelName, modelList.min(1, { error: MODEL_OR_LIST })], { error: MODEL_OR_LIST })
+    .describe(
+      '`provider/model`, a model, or an alias. Of a list, the others are tried where the first cannot answer.',
+    ),
+  fallbacks: modelList.nullish().describe('Models to try where `model` cannot answer.'),
+  store: z.boolean().nullish().describe('Whether the turn can be fetched by its id.'),
+  stream: z.boolean().nullish().describe('Whether the answer is sent as a stream of events.'),
+  metadata: metadata
+    .nullish()
+    .describe('At most 16 pairs of the caller, which are stored: keys of 64 characters, values of 512.'),
+  temperature: number(0, 2).describe('How random the answer is.'),
+  top_p: number(0, 1).describe('Only the most probable tokens, up to this sum of probabilities.'),
+  frequency_penalty: number(-2, 2).describe('Positive values make frequent tokens less probable.'),
+  presence_penalty: number(-2, 2).describe('Positive values make tokens less probable that occurred before.'),
+  top_logprobs: count(0, 20).describe('How many alternatives of each token have log probabilities.'),
+  tools: z
+    .array(z.looseObject({ type: z.string() }))
+    .nullish()
+    .describe(
+      'What the model may call. Types that a provider lacks are translated, or the next model is asked.',
+    ),
+  parallel_tool_calls: z.boolean().nullish().describe('Whether one answer may have several calls.'),
+  service_tier: z.string().nullish().describe('The tier at the provider.'),
+  prompt_cache_key: z.string().nullish().describe("A key for the provider's prompt cache."),
+  safety_identifier: z.string().nullish().describe("An id of the caller's user, for the provider."),
 };
 
 const SHARED_SETTINGS = [

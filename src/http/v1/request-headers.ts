@@ -16,9 +16,15 @@ export interface RequestHeader {
   what: string;
   /** The values that are allowed; any text where absent. */
   words?: readonly string[];
+  /** The requests that it counts for. */
+  of: HeaderScope;
 }
 
-const header = (name: string, what: string, words?: readonly string[]): RequestHeader => ({
+/** `turn`: requests for a turn; `body`: requests with a body; `stream`: requests for a stream. */
+export type HeaderScope = 'all' | 'turn' | 'body' | 'stream';
+
+const header = (of: HeaderScope, name: string, what: string, words?: readonly string[]): RequestHeader => ({
+  of,
   name,
   what,
   words,
@@ -26,8 +32,8 @@ const header = (name: string, what: string, words?: readonly string[]): RequestH
 
 /** Read in `security/keys.ts`. */
 const KEY_HEADERS = [
-  header('authorization', 'The key: `Bearer <key>`.'),
-  header('x-api-key', 'The key, where `Authorization` has none.'),
+  header('all', 'authorization', 'The key: `Bearer <key>`.'),
+  header('all', 'x-api-key', 'The key, where `Authorization` has none.'),
 ];
 
 const AGENT = 'Names a session. Agents send it, with their whole context in each request.';
@@ -35,37 +41,42 @@ const AGENT = 'Names a session. Agents send it, with their whole context in each
 /** The headers that name a session. Of several, the first in this order counts. */
 export const SESSION_HEADERS: readonly (RequestHeader & { isAgent?: true })[] = [
   header(
+    'turn',
     'x-clawhold-session-id',
     'The session that the turn belongs to: a `conv_…` id, or any name of 1 to 255 visible ASCII characters. A new name makes a session.',
   ),
-  { ...header('session-id', `${AGENT} Codex.`), isAgent: true },
-  { ...header('session_id', `${AGENT} Codex.`), isAgent: true },
-  { ...header('x-claude-code-session-id', `${AGENT} Claude Code.`), isAgent: true },
-  header('x-session-id', 'Names a session, as `x-clawhold-session-id` does.'),
-  header('x-litellm-session-id', 'Names a session, as `x-clawhold-session-id` does.'),
-  header('x-bf-session-id', 'Names a session, as `x-clawhold-session-id` does.'),
-  { ...header('x-session-affinity', `${AGENT} opencode.`), isAgent: true },
+  { ...header('turn', 'session-id', `${AGENT} Codex.`), isAgent: true },
+  { ...header('turn', 'session_id', `${AGENT} Codex.`), isAgent: true },
+  { ...header('turn', 'x-claude-code-session-id', `${AGENT} Claude Code.`), isAgent: true },
+  header('turn', 'x-session-id', 'Names a session, as `x-clawhold-session-id` does.'),
+  header('turn', 'x-litellm-session-id', 'Names a session, as `x-clawhold-session-id` does.'),
+  header('turn', 'x-bf-session-id', 'Names a session, as `x-clawhold-session-id` does.'),
+  { ...header('turn', 'x-session-affinity', `${AGENT} opencode.`), isAgent: true },
 ];
 
 export const BRANCH = header(
+  'turn',
   'x-clawhold-branch',
   'The line of the session that the turn is on: the main one, or one beside it.',
   BRANCHES,
 );
 
 export const CLAUDE_AGENT = header(
+  'turn',
   'x-claude-code-agent-id',
   'The sub-agent that sends the request: it has a line of its own.',
 );
 export const CODEX_AGENT = header(
+  'turn',
   'x-openai-subagent',
   'The kind of a sub-agent of Codex: it has a line of its own.',
 );
 export const CODEX_PARENT = header(
+  'turn',
   'x-codex-parent-thread-id',
   'Tells that a sub-agent of Codex sends the request.',
 );
-export const CODEX_THREAD = header('thread-id', 'The thread of a sub-agent of Codex.');
+export const CODEX_THREAD = header('turn', 'thread-id', 'The thread of a sub-agent of Codex.');
 
 const WHAT_POLICIES_DO: Record<PolicyField, string> = {
   onDisconnect: 'When the client disconnects: the turn runs on, or stops.',
@@ -79,36 +90,43 @@ const WHAT_POLICIES_DO: Record<PolicyField, string> = {
 /** The header of each field of the policy: `onDisconnect` is `x-clawhold-on-disconnect`. */
 export const POLICY_HEADERS = (Object.keys(POLICY_WORDS) as PolicyField[]).map((field) => ({
   field,
+  of: 'turn' as const,
   name: `x-clawhold-${field.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`,
   what: WHAT_POLICIES_DO[field],
   words: POLICY_WORDS[field].map(String),
 }));
 
 export const KEEP = header(
+  'turn',
   'x-clawhold-keep',
   'With `false`, nothing of the request is kept: its turn may read a session, and writes nothing.',
   ['true', 'false'],
 );
 
 export const IDEMPOTENCY_KEY = header(
+  'body',
   'idempotency-key',
   'A request with the same key and body is executed only once. 1 to 255 visible ASCII characters.',
 );
-export const X_IDEMPOTENCY_KEY = header('x-idempotency-key', 'The same as `idempotency-key`.');
+export const X_IDEMPOTENCY_KEY = header('body', 'x-idempotency-key', 'The same as `idempotency-key`.');
 /** With this header, the client retries by itself. */
 export const RETRY_COUNT = header(
+  'body',
   'x-stainless-retry-count',
   'How often an SDK has sent the request before. A retry gets the answer of the first request.',
 );
 export const LAST_EVENT_ID = header(
+  'stream',
   'last-event-id',
   'The number of the last event that the reader of a stream has: later events follow.',
 );
 export const REQUEST_ID = header(
+  'all',
   'x-request-id',
   "The request's id in the reply and in the log. At most 128 characters; longer ones are cut.",
 );
 export const CONTENT_ENCODING = header(
+  'body',
   'content-encoding',
   'How the body is compressed: `zstd`, `gzip`, `deflate` or `br`.',
 );

@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto';
+import { z } from 'zod';
 import { Fault } from '../../core/errors.ts';
 import { parseConversationId } from '../../core/ids.ts';
 import { POLICY_WORDS, type PolicyField, type TurnPolicy } from '../../core/policy.ts';
@@ -222,6 +223,19 @@ export function sessionRef(value: unknown, param: string): SessionRef {
   }
   return { name: value };
 }
+
+/** The check is `conversationRef`. */
+export const conversationField = z
+  .unknown()
+  .optional()
+  .meta({
+    description: 'The session: its id or name, or an object with it as `id`.',
+    anyOf: [
+      { type: 'string' },
+      { type: 'object', properties: { id: { type: 'string' } }, required: ['id'] },
+      { type: 'null' },
+    ],
+  });
 
 /** `conversation` of a body: an id, or an object with one. */
 export function conversationRef(value: unknown): SessionRef | undefined {

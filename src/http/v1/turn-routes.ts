@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import type { Api } from '../../api/api.ts';
 import { takeCacheMarks } from '../../core/cache-marks.ts';
 import { Fault, faultOf } from '../../core/errors.ts';
@@ -22,6 +23,7 @@ export function turnRoutes(dialect: Dialect, api: Api, settings: SettingsSource)
     method: 'POST',
     path: dialect.path,
     access: 'key',
+    doc: dialect.doc,
     handle: createTurn(dialect, api, settings),
   };
   return [create, ...dialect.routes(api, settings)].map((route) => ({ error, ...route }));
@@ -169,6 +171,15 @@ export function replyAccepted(once: Once<TurnView>, dialect: Dialect): Response 
 export function replyOnce(replayed: boolean, body: Record<string, unknown>): Response {
   return Response.json(body, replayed ? { headers: { 'x-clawhold-replayed': 'true' } } : undefined);
 }
+
+/** The query of a request for a turn that is stored. */
+export const streamQuery = z.object({
+  stream: z.string().optional().describe('`true`: the events of the answer, also long after it has ended.'),
+  starting_after: z
+    .string()
+    .optional()
+    .describe('The number of the last event that the reader has. `Last-Event-ID` comes before it.'),
+});
 
 /** The last event that a reader has, by its `Last-Event-ID` header; -1 where it has none. */
 function lastEventId(headers: Headers): number {

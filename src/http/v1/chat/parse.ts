@@ -9,6 +9,7 @@ import {
 import type { Settings, TextFormat } from '../../../core/settings.ts';
 import type { Retention, StateRef } from '../../../core/turn.ts';
 import type { ParseContext, ParsedAsk } from '../../dialect.ts';
+import { published } from '../../published.ts';
 import {
   count,
   invalid,
@@ -21,7 +22,7 @@ import {
   unknownFields,
   validate,
 } from '../fields.ts';
-import { conversationRef, lineWish, sessionFromHeaders, sessionRef } from '../request.ts';
+import { conversationField, conversationRef, lineWish, sessionFromHeaders, sessionRef } from '../request.ts';
 import { AUDIO, FILE, requireShape, type Shape } from '../shapes.ts';
 import { toTool, toToolChoice } from './tools.ts';
 
@@ -54,26 +55,36 @@ const toolChoice = z.union(
 /** The fields of a chat completion request that the gateway reads (OpenAI API description, `CreateChatCompletionRequest`). */
 const shape = {
   ...sharedShape,
-  messages: z.array(z.unknown()),
-  stream_options: z.looseObject({ include_usage: z.boolean().nullish() }).nullish(),
-  max_tokens: count(1, 1e9),
-  max_completion_tokens: count(1, 1e9),
+  messages: z.array(z.unknown()).meta({
+    description: 'New messages, or the full history. In a session, known messages are recognised.',
+    items: { $ref: '#/components/schemas/ChatMessage' },
+  }),
+  stream_options: z
+    .looseObject({ include_usage: z.boolean().nullish() })
+    .nullish()
+    .describe('`include_usage`: the last chunk has the usage.'),
+  max_tokens: count(1, 1e9).describe('The older name of `max_completion_tokens`.'),
+  max_completion_tokens: count(1, 1e9).describe('The most tokens of the answer, with reasoning.'),
   stop: z
     .union([z.string(), z.array(z.string()).max(16)], 'expected a string or an array of at most 16 strings')
-    .nullish(),
-  seed: z.int().nullish(),
-  logprobs: z.boolean().nullish(),
-  n: count(1, 128),
-  tool_choice: toolChoice.nullish(),
-  response_format: responseFormat.nullish(),
-  reasoning_effort: z.string().nullish(),
-  verbosity: z.string().nullish(),
-  conversation: z.unknown().optional(),
-  session_id: z.unknown().optional(),
+    .nullish()
+    .describe('Texts at which the answer stops.'),
+  seed: z.int().nullish().describe('Makes answers alike, where the provider can.'),
+  logprobs: z.boolean().nullish().describe('Whether tokens have log probabilities.'),
+  n: count(1, 128).describe('How many answers. Only the first one is part of a session.'),
+  tool_choice: toolChoice.nullish().describe('Whether the model must call a tool, and which one.'),
+  response_format: responseFormat.nullish().describe('The form of the answer, such as a JSON Schema.'),
+  reasoning_effort: z.string().nullish().describe('How much the model reasons.'),
+  verbosity: z.string().nullish().describe('How long answers are.'),
+  conversation: conversationField,
+  session_id: z.unknown().optional().meta({
+    description: 'Names the session, where no header and no `conversation` does.',
+    type: 'string',
+  }),
 };
 
-const schema = z.looseObject(shape);
-type Body = z.output<typeof schema>;
+export const chatRequest = published('ChatCompletionRequest', z.looseObject(shape));
+type Body = z.output<typeof chatRequest>;
 const KNOWN = new Set(Object.keys(shape));
 
 /** Fields of the Responses API. Some providers have fields of the same names beside `messages`. */
@@ -90,7 +101,7 @@ const RESPONSE_SETTINGS: ReadonlyMap<string, string> = new Map([
 export function parseChat(raw: Record<string, unknown>, { headers, overflow }: ParseContext): ParsedAsk {
   if (raw.messages === undefined) refuseForeign(raw, RESPONSE_FIELDS, 'The chat completions API');
   refuseForeign(raw, RESPONSE_SETTINGS, 'The chat completions API');
-  const body = validate(schema, raw);
+  const body = validate(chatRequest, raw);
   const { items, natives } = parseMessages(body.messages);
   const state = stateOf(body, headers, isFullHistory(items));
   return {
@@ -176,6 +187,8 @@ function parseMessages(messages: unknown): ParsedMessages {
   return { items, natives: Object.keys(natives).length > 0 ? natives : undefined };
 }
 
+export const MESSAGE_ROLES: readonly string[] = ['system', 'developer', 'user', 'assistant', 'tool'];
+
 type Native = Record<string, unknown> | undefined;
 
 /** Adds the message's items; returns the fields that they do not hold. */
@@ -209,7 +222,7 @@ export function parseMessage(message: unknown, param: string, parsed: Required<P
       return some(native);
     }
     default:
-      throw invalid(`${param}.role`, 'one of system, developer, user, assistant, tool');
+      throw invalid(`${param}.role`, `one of ${MESSAGE_ROLES.join(', ')}`);
   }
 }
 

@@ -13,6 +13,7 @@ import { readBody } from '../request.ts';
 import { askOf, currentBody, resumeStream, startingAfter } from '../turn-routes.ts';
 import { parseResponseRequest } from './parse.ts';
 import { outputItem, type ResponseView, response } from './response.ts';
+import * as docs from './route-docs.ts';
 import { ResponseStream } from './stream.ts';
 
 const PATH = '/v1/responses';
@@ -24,6 +25,7 @@ export const responses: Dialect = {
   path: PATH,
   whenBroken: 'restart',
   publicId: responseId,
+  doc: docs.CREATE,
   parse: parseResponseRequest,
   fieldOf: responseField,
   whole: (view, turn) => responseOf(view, turn),
@@ -51,12 +53,24 @@ function routes(api: Api, settings: SettingsSource): Route[] {
   const path = `${PATH}/:id`;
   const access = 'key';
   return [
-    { method: 'POST', path: `${PATH}/input_tokens`, access, handle: countInput(api.turns, settings) },
-    { method: 'POST', path: `${PATH}/compact`, access, handle: noCompaction },
-    { method: 'GET', path, access, handle: retrieve(api.responses) },
-    { method: 'DELETE', path, access, handle: remove(api.responses) },
-    { method: 'POST', path: `${path}/cancel`, access, handle: cancel(api.responses) },
-    { method: 'GET', path: `${path}/input_items`, access, handle: inputItems(api.responses) },
+    {
+      method: 'POST',
+      path: `${PATH}/input_tokens`,
+      access,
+      doc: docs.COUNT,
+      handle: countInput(api.turns, settings),
+    },
+    { method: 'POST', path: `${PATH}/compact`, access, doc: docs.COMPACT, handle: noCompaction },
+    { method: 'GET', path, access, doc: docs.RETRIEVE, handle: retrieve(api.responses) },
+    { method: 'DELETE', path, access, doc: docs.REMOVE, handle: remove(api.responses) },
+    { method: 'POST', path: `${path}/cancel`, access, doc: docs.CANCEL, handle: cancel(api.responses) },
+    {
+      method: 'GET',
+      path: `${path}/input_items`,
+      access,
+      doc: docs.INPUT_ITEMS,
+      handle: inputItems(api.responses),
+    },
   ];
 }
 

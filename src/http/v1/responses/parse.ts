@@ -5,6 +5,7 @@ import type { Item, Part } from '../../../core/items.ts';
 import type { Settings, TextFormat, Tool, ToolChoice } from '../../../core/settings.ts';
 import { type Delivery, namesSession, type StateRef } from '../../../core/turn.ts';
 import type { ParseContext, ParsedAsk } from '../../dialect.ts';
+import { published } from '../../published.ts';
 import {
   count,
   invalid,
@@ -17,32 +18,56 @@ import {
   unknownFields,
   validate,
 } from '../fields.ts';
-import { conversationRef, lineWish, sessionFromHeaders } from '../request.ts';
+import { conversationField, conversationRef, lineWish, sessionFromHeaders } from '../request.ts';
 import { AUDIO, FILE, IMAGE, requireShape, type Shape } from '../shapes.ts';
 
 /** The fields of a response request that the gateway reads (Open Responses, `CreateResponseBody`). */
 const shape = {
   ...sharedShape,
-  input: z.unknown().optional(),
-  instructions: z.string().nullish(),
-  previous_response_id: z.string().nullish(),
-  conversation: z.unknown().optional(),
-  background: z.boolean().nullish(),
-  truncation: z.enum(['auto', 'disabled']).nullish(),
-  max_output_tokens: count(1, 1e9),
-  max_tool_calls: count(1, 1e9),
+  input: z
+    .unknown()
+    .optional()
+    .meta({
+      description: 'A text, or items. In a session of a header, also the full history.',
+      anyOf: [
+        { type: 'string' },
+        { type: 'array', items: { $ref: '#/components/schemas/InputItem' } },
+        { type: 'null' },
+      ],
+    }),
+  instructions: z.string().nullish().describe('Instructions for this turn alone, before all items.'),
+  previous_response_id: z.string().nullish().describe('The response that this one continues.'),
+  conversation: conversationField,
+  background: z
+    .boolean()
+    .nullish()
+    .describe('The turn runs without its client; its answer is fetched later.'),
+  truncation: z
+    .enum(['auto', 'disabled'])
+    .nullish()
+    .describe('For a history that does not fit: leave out the oldest turns, or refuse the request.'),
+  max_output_tokens: count(1, 1e9).describe('The most tokens of the answer, with reasoning.'),
+  max_tool_calls: count(1, 1e9).describe('The most calls of tools that the provider runs.'),
   tool_choice: z
     .union([z.string(), z.looseObject({ type: z.string() })], 'expected a string or an object with a type')
-    .nullish(),
+    .nullish()
+    .describe('Whether the model must call a tool, and which one.'),
   text: z
     .looseObject({ format: z.looseObject({ type: z.string() }).nullish(), verbosity: z.string().nullish() })
-    .nullish(),
-  reasoning: z.looseObject({ effort: z.string().nullish(), summary: z.string().nullish() }).nullish(),
-  stream_options: z.unknown().optional(),
+    .nullish()
+    .describe('`format`: the form of the answer, such as a JSON Schema; `verbosity`: how long it is.'),
+  reasoning: z
+    .looseObject({ effort: z.string().nullish(), summary: z.string().nullish() })
+    .nullish()
+    .describe('`effort`: how much the model reasons; `summary`: whether its thoughts are summarised.'),
+  stream_options: z
+    .unknown()
+    .optional()
+    .describe('Has no effect: streams always have the usage at their end.'),
 };
 
-const schema = z.looseObject(shape);
-type Body = z.output<typeof schema>;
+export const responseRequest = published('ResponseRequest', z.looseObject(shape));
+type Body = z.output<typeof responseRequest>;
 const TEXT_FIELDS = new Set(['format', 'verbosity']);
 const REASONING_FIELDS = new Set(['effort', 'summary']);
 
@@ -63,7 +88,7 @@ const CHAT_FIELDS: ReadonlyMap<string, string> = new Map([
 
 export function parseResponseRequest(raw: Record<string, unknown>, { headers }: ParseContext): ParsedAsk {
   refuseForeign(raw, CHAT_FIELDS, 'The Responses API');
-  const body = validate(schema, raw);
+  const body = validate(responseRequest, raw);
   const input = parseInput(body.input);
   const state = stateOf(body, headers);
   const store = body.store ?? true;
@@ -174,10 +199,19 @@ export function parseItems(items: unknown, param: string): Item[] {
   return items.map((item: unknown, index) => parseItem(item, `${param}[${index}]`));
 }
 
-/** The items whose fields are checked, beside messages and reasoning. */
-export const ITEM_SHAPES: ReadonlyMap<string, Shape> = new Map([
+/** The items whose fields are checked. */
+export const ITEM_SHAPES: ReadonlyMap<string, Shape> = new Map<string, Shape>([
+  [
+    'message',
+    {
+      words: { role: ['user', 'assistant', 'system', 'developer'] },
+      contents: ['content'],
+      isUntyped: true,
+    },
+  ],
+  ['reasoning', { lists: { summary: 'required', content: 'optional' } }],
   ['function_call', { texts: ['call_id', 'name', 'arguments'] }],
-  ['function_call_output', { texts: ['call_id'] }],
+  ['function_call_output', { texts: ['call_id'], contents: ['output'] }],
   ['item_reference', { texts: ['id'] }],
 ]);
 
@@ -192,29 +226,20 @@ function parseItem(item: unknown, param: string): Item {
       return parseMessage(item, param);
     case 'function_call_output':
       return parseOutput(item, param);
-    case 'reasoning':
-      requireTexts(item.summary, `${param}.summary`);
-      if (item.content !== undefined && item.content !== null) requireTexts(item.content, `${param}.content`);
-      break;
   }
   return item as unknown as Item;
 }
 
 function parseOutput(item: Record<string, unknown>, param: string): Item {
-  const { output } = item;
+  const output = item.output as string | unknown[];
   if (typeof output === 'string') return item as unknown as Item;
-  if (!Array.isArray(output)) throw invalid(`${param}.output`, 'a string or an array of content parts');
   const parts = output.map((part: unknown, index) => parsePart(part, `${param}.output[${index}]`));
   return { ...item, output: parts } as unknown as Item;
 }
 
-export const ROLES: readonly unknown[] = ['user', 'assistant', 'system', 'developer'];
-
 function parseMessage(item: Record<string, unknown>, param: string): Item {
-  const { role, content } = item;
-  if (!ROLES.includes(role)) {
-    throw invalid(`${param}.role`, `one of ${ROLES.join(', ')}`);
-  }
+  const { role } = item;
+  const content = item.content as string | unknown[];
   if (typeof content === 'string') {
     const part: Part =
       role === 'assistant'
@@ -222,7 +247,6 @@ function parseMessage(item: Record<string, unknown>, param: string): Item {
         : { type: 'input_text', text: content };
     return { ...item, type: 'message', content: [part] } as Item;
   }
-  if (!Array.isArray(content)) throw invalid(`${param}.content`, 'a string or an array of content parts');
   const parts = content.map((part: unknown, index) => parsePart(part, `${param}.content[${index}]`));
   return { ...item, type: 'message', content: parts } as Item;
 }
@@ -244,13 +268,4 @@ function parsePart(part: unknown, param: string): Part {
   if (part.type === 'output_text' && !Array.isArray(part.annotations))
     return { ...part, annotations: [] } as unknown as Part;
   return part as unknown as Part;
-}
-
-/** The parts of a reasoning item: each has a text. */
-function requireTexts(parts: unknown, param: string): void {
-  if (!Array.isArray(parts)) throw invalid(param, 'an array');
-  parts.forEach((part: unknown, index) => {
-    if (!isRecord(part) || typeof part.text !== 'string')
-      throw invalid(`${param}[${index}]`, 'a part with a text');
-  });
 }
