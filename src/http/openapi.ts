@@ -75,7 +75,7 @@ function refTo(schema: z.ZodType): Json {
 function operation({ access, doc, path, method }: DocumentedRoute): Json {
   const { what, body } = doc;
   return {
-    operationId: `${method.toLowerCase()}${path.replace(/\W+(\w)?/g, (_, letter = '') => letter.toUpperCase())}`,
+    operationId: `${method.toLowerCase()}${templateOf(path).replace(/\W+(\w)?/g, (_, letter = '') => letter.toUpperCase())}`,
     summary: what,
     ...(access === 'open' && { security: [] }),
     parameters: parametersOf(path, doc),
@@ -115,12 +115,12 @@ const headerParameter = ({ name, what, words }: RequestHeader): Json => ({
 });
 
 /** Whether headers of this scope count for a route. */
-export function countsFor(scope: HeaderScope, { isTurn, body, replies }: RouteDoc): boolean {
+export function countsFor(scope: HeaderScope, { turn, body, replies }: RouteDoc): boolean {
   switch (scope) {
     case 'all':
       return true;
     case 'turn':
-      return isTurn === true;
+      return turn === 'asked';
     case 'body':
       return body !== undefined;
     case 'stream':
@@ -145,6 +145,8 @@ function responsesOf(doc: RouteDoc): Json {
 }
 
 function headersOf(doc: RouteDoc, isError: boolean): Json {
-  const shown = REPLY_HEADERS.filter(({ of }) => (of === 'error' ? isError : countsFor(of, doc)));
+  const shown = REPLY_HEADERS.filter(({ of }) =>
+    of === 'error' ? isError : (of === 'turn' && doc.turn) || countsFor(of, doc),
+  );
   return Object.fromEntries(shown.map(({ name }) => [name, { $ref: `#/components/headers/${name}` }]));
 }

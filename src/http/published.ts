@@ -13,8 +13,11 @@ export function published<Schema extends z.ZodType>(id: string, schema: Schema):
 export interface RouteDoc {
   /** What the route does, as one sentence. */
   what: string;
-  /** Asks for a turn: the headers about sessions and policies count. */
-  isTurn?: true;
+  /**
+   * `asked`: a request for a turn, for which the headers about sessions and policies count. `fetched`: the reply is a
+   * turn, with the headers of a turn.
+   */
+  turn?: 'asked' | 'fetched';
   /** The schema that checks the body. */
   body?: z.ZodType;
   /** The query's parameters. */

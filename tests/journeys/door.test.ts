@@ -145,9 +145,9 @@ describe('the data of another tenant does not exist for a caller', () => {
 });
 
 describe('authentication', () => {
-  const OPEN = ['/health', '/health/readiness', '/readyz', '/health/liveliness', '/livez'];
+  const OPEN = ['/health', '/health/readiness', '/readyz', '/health/liveliness', '/livez', '/openapi.json'];
 
-  test('requires a key on every route except health', async () => {
+  test('requires a key on every route except health and the OpenAPI document', async () => {
     const closed = routes.filter(({ path }) => !OPEN.includes(path));
     expect(closed.length).toBeGreaterThan(20);
     expect(closed.map(({ access }) => access)).toEqual(closed.map(() => 'key'));
@@ -176,7 +176,7 @@ describe('authentication', () => {
     }
   });
 
-  test('is not required for health, which reveals no tenant', async () => {
+  test('is not required for health and the OpenAPI document, which reveal no tenant', async () => {
     for (const path of OPEN) expect((await fetch(journey.gateway.url + path)).status).toBe(200);
   });
 

@@ -1,8 +1,8 @@
-/** A header of replies. `error`: it comes with errors. */
+/** A header of replies. `stream`: it comes with streams; `error`: with errors. */
 export interface ReplyHeader {
   name: string;
   what: string;
-  of: 'all' | 'turn' | 'body' | 'error';
+  of: 'all' | 'turn' | 'body' | 'stream' | 'error';
 }
 
 /** Every header that the gateway itself adds to its replies, described once: the reference is made from it. */
@@ -34,6 +34,7 @@ export const REPLY_HEADERS = [
   },
   { name: 'x-clawhold-response-cost', of: 'turn', what: 'The cost of a whole answer in US dollars.' },
   { name: 'x-clawhold-replayed', of: 'body', what: '`true` where an earlier request did the work.' },
+  { name: 'x-accel-buffering', of: 'stream', what: '`no`: asks a proxy (nginx) to send each event at once.' },
   { name: 'x-should-retry', of: 'error', what: 'Tells SDKs whether to send the request again.' },
   {
     name: 'retry-after',

@@ -36,7 +36,7 @@ export const completionChange = published(
 
 export const CREATE: RouteDoc = {
   what: 'Asks a model for an answer, in the Chat Completions API of OpenAI.',
-  isTurn: true,
+  turn: 'asked',
   body: chatRequest,
   replies: answered,
 };
@@ -47,6 +47,7 @@ export const LIST: RouteDoc = {
 };
 export const RETRIEVE: RouteDoc = {
   what: 'Fetches a completion, running or ended.',
+  turn: 'fetched',
   query: retrieveQuery,
   replies: answered,
 };

@@ -11,19 +11,20 @@ const countRequest = published('InputTokensRequest', responseRequest.partial({ m
 
 export const CREATE: RouteDoc = {
   what: 'Asks a model for an answer, in the Responses API of OpenAI. A GET opens a WebSocket.',
-  isTurn: true,
+  turn: 'asked',
   body: responseRequest,
   replies: [json(Response), json(Response, 202), events(ResponseEvent)],
 };
 export const COUNT: RouteDoc = {
   what: 'Counts the tokens of the prompt that a response would have. No model is called.',
-  isTurn: true,
+  turn: 'asked',
   body: countRequest,
   replies: [json(InputTokens)],
 };
 export const COMPACT: RouteDoc = { what: 'Is not available: the answer is 404.', replies: [] };
 export const RETRIEVE: RouteDoc = {
   what: 'Fetches a response, running or ended.',
+  turn: 'fetched',
   query: streamQuery,
   replies: [json(Response), events(ResponseEvent)],
 };
