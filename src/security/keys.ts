@@ -29,7 +29,7 @@ export class Keyring {
     const key = bearer(headers.get('authorization')) ?? headers.get('x-api-key');
     if (!key) throw new Fault('missing_key', whyMissing(headers));
     const caller = this.callers.get(hashKey(key));
-    if (!caller) throw new Fault('invalid_key', 'The key is not known here.');
+    if (!caller) throw new Fault('invalid_key', `The key is not known here${mistakeIn(key)}.`);
     return caller;
   }
 }
@@ -49,6 +49,14 @@ function whyMissing(headers: Headers): string {
   const other = OTHER_KEY_HEADERS.find((name) => headers.has(name));
   if (other) return `The gateway does not read a key from the header \`${other}\`.`;
   return 'This request carries no key.';
+}
+
+/** What is wrong with the form of an unknown key. Shows nothing of it. */
+function mistakeIn(key: string): string {
+  if (/^bearer\s/i.test(key)) return ': the header has `Bearer` twice';
+  if (/^(["'<]).*["'>]$/.test(key)) return ': it has quotation marks or brackets around it';
+  if (/^[$%{]/.test(key)) return ': it looks like a variable that was not replaced';
+  return '';
 }
 
 /** Schemes of clients that are set up for another service (IANA, HTTP Authentication Scheme Registry; AWS). */

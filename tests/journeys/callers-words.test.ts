@@ -299,6 +299,18 @@ describe('a key that is not sent as it should be', () => {
     expect((await keyed({ authorization })).status).toBe(200);
   });
 
+  test.each([
+    [`Bearer Bearer ${ROOT_KEY}`, /`Bearer` twice/],
+    [`Bearer "${ROOT_KEY}"`, /quotation marks or brackets around it/],
+    [`Bearer <${ROOT_KEY}>`, /quotation marks or brackets around it/],
+    ['Bearer $CLAWHOLD_KEY', /a variable that was not replaced/],
+    ['Bearer sk-none', /^The key is not known here\. /],
+  ])('%s', async (authorization, message) => {
+    const answer = await keyed({ authorization });
+    expect(await answer.clone().text()).not.toContain(ROOT_KEY);
+    await expectRefusal(answer, 401, { code: 'invalid_key', message });
+  });
+
   test('an unknown key is not shown', async () => {
     const answer = await keyed({ authorization: 'Bearer sk-unknown-key' });
     expect(await answer.clone().text()).not.toContain('sk-unknown-key');

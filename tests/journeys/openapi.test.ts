@@ -2,6 +2,12 @@ import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Api } from '../../src/api/api.ts';
+import type { Delta } from '../../src/core/delta.ts';
+import { Fault } from '../../src/core/errors.ts';
+import { newSessionId, newTurnId } from '../../src/core/ids.ts';
+import type { Item } from '../../src/core/items.ts';
+import type { Tenant } from '../../src/core/request.ts';
+import type { Asked } from '../../src/core/turn.ts';
 import { templateOf } from '../../src/http/openapi.ts';
 import { routesOf } from '../../src/http/server.ts';
 import { chatRequest } from '../../src/http/v1/chat/parse.ts';
@@ -9,6 +15,7 @@ import { REPLY_HEADERS } from '../../src/http/v1/reply-headers.ts';
 import { REQUEST_HEADERS } from '../../src/http/v1/request-headers.ts';
 import { responseRequest } from '../../src/http/v1/responses/parse.ts';
 import { EVENT_FIELDS } from '../../src/http/v1/responses/schemas.ts';
+import { ResponseStream } from '../../src/http/v1/responses/stream.ts';
 import { ROOT_KEY } from '../harness/gateway.ts';
 import { type Journey, json, serverEvents, startJourney } from '../harness/journey.ts';
 import { SchemaBook } from '../harness/json-schema.ts';
@@ -191,6 +198,9 @@ describe('the document and the code have the same', () => {
   });
 });
 
+/** The types of all events that were checked. */
+const seenEvents = new Set<string>();
+
 /** The problems of a real reply with what the document says of it. */
 async function problemsOf(method: string, path: string, reply: Response): Promise<string[]> {
   const [route] = path.split('?');
@@ -214,6 +224,7 @@ async function problemsOf(method: string, path: string, reply: Response): Promis
       ? serverEvents(await reply.text()).events.map(({ data }) => data)
       : [await reply.json()];
   expect(values.length).toBeGreaterThan(0);
+  for (const value of values) seenEvents.add(asText(asJson(value).type));
   return [
     ...lost.map((name) => `${method} ${path}: the header ${name} is not described`),
     ...values.flatMap((value) =>
@@ -363,5 +374,83 @@ describe('real answers of each route fit', () => {
     await check('POST', '/v1/chat/completions', { model, messages: [] }, { 'content-encoding': 'odd' });
     await check('GET', '/v1/models', undefined, { authorization: 'Bearer wrong' });
     await check('GET', '/v1/models', undefined, { 'x-clawhold-x': '1' });
+  });
+});
+
+test('events that only rare answers have fit', () => {
+  const session = newSessionId(0);
+  const asked: Asked = {
+    ...{
+      id: newTurnId(session, 0),
+      tenant: 'default' as Tenant,
+      session,
+      createdAt: 0,
+      dialect: 'responses',
+    },
+    ...{ model: 'm', input: [], settings: {}, metadata: {}, retention: 'none' },
+  };
+  const writer = new ResponseStream({ asked, retention: 'none', session: undefined });
+  const attempt = { type: 'attempt', provider: 'openai', protocol: 'openai-responses', model: 'm' } as const;
+  const call = { type: 'custom_tool_call', call_id: 'c', name: 'write', input: '' } as unknown as Item;
+  const annotation = {
+    type: 'url_citation',
+    url: 'https://a.test',
+    title: 't',
+    start_index: 0,
+    end_index: 1,
+  };
+  const deltas: Delta[] = [
+    attempt,
+    { type: 'start', model: 'm' },
+    { type: 'item-start', index: 0, item: { type: 'message', role: 'assistant', content: [] } },
+    { type: 'text-delta', index: 0, part: 0, text: 'a' },
+    { type: 'annotation', index: 0, part: 0, annotation },
+    { ...attempt, discard: [0], cause: 'stream_interrupted' },
+    { type: 'item-start', index: 1, item: call },
+    { type: 'arguments-delta', index: 1, text: 'b' },
+    { type: 'item-end', index: 1 },
+  ];
+  const text = writer.open() + deltas.map((delta) => writer.delta(delta)).join('');
+  const failed = writer.fail(new Fault('store_unavailable', 'The store does not answer.'));
+  for (const { data } of serverEvents(text + failed).events) {
+    seenEvents.add(asText(data.type));
+    expect(book.problems('ResponseEvent', data)).toEqual([]);
+  }
+});
+
+test('every event that the document has was seen', () => {
+  expect(Object.keys(EVENT_FIELDS).filter((type) => !seenEvents.has(type))).toEqual([]);
+});
+
+describe('a real answer has no field that is not described', () => {
+  /** The fields of objects that are open to fields of providers. */
+  function undescribed(schema: Json, value: unknown, at = ''): string[] {
+    const { $ref } = schema;
+    if (typeof $ref === 'string') return undescribed(schemaNamed($ref.split('/').at(-1)!), value, at);
+    if (Array.isArray(value) && isJson(schema.items))
+      return value.flatMap((entry) => undescribed(asJson(schema.items), entry, `${at}[]`));
+    if (!isJson(value) || !isJson(schema.properties)) return [];
+    const { properties } = schema;
+    return Object.entries(value).flatMap(([field, inner]) =>
+      field in properties
+        ? undescribed(asJson(properties[field]), inner, `${at}.${field}`)
+        : [`${at}.${field}`],
+    );
+  }
+
+  const schemaNamed = (name: string): Json => asJson(asJson(asJson(document.components).schemas)[name]);
+
+  test('of a chat completion', async () => {
+    const body = { model: 'local/recall', messages: [{ role: 'user', content: 'one' }] };
+    const completion = await json(journey.gateway.post('/v1/chat/completions', body));
+    expect(undescribed(schemaNamed('ChatCompletion'), completion)).toEqual([]);
+  });
+
+  test('of a response', async () => {
+    const response = await json(
+      journey.gateway.post('/v1/responses', { model: 'local/recall', input: 'one' }),
+    );
+    const { output: _, ...rest } = response;
+    expect(undescribed(schemaNamed('Response'), rest)).toEqual([]);
   });
 });

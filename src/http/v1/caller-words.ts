@@ -36,12 +36,16 @@ function placeOf(
   { content, field }: Extract<Subject, { content: unknown }>,
   items: readonly Item[],
 ): ItemPlace | undefined {
-  for (let item = 0; item < items.length; item++) {
-    if (items[item] === content) return { item, field };
-    const part = partsOf(items[item]!).indexOf(content as Part);
-    if (part !== -1) return { item, part, field };
-  }
-  return undefined;
+  const find = (isSame: (one: Item | Part) => boolean): ItemPlace | undefined => {
+    for (let item = 0; item < items.length; item++) {
+      if (isSame(items[item]!)) return { item, field };
+      const part = partsOf(items[item]!).findIndex(isSame);
+      if (part !== -1) return { item, part, field };
+    }
+    return undefined;
+  };
+  // A request that was sent again has equal objects.
+  return find((one) => one === content) ?? find((one) => Bun.deepEquals(one, content));
 }
 
 /** The parts of an item: of a message's content, or of a tool's output. */
