@@ -294,20 +294,9 @@ export class Fault extends Error {
     return ERRORS[this.code];
   }
 
-  /** The same failure with the headers of one reply. Several callers may get the same failure. */
-  with(headers: Readonly<Record<string, string>>): Fault {
-    return new Fault(this.code, this.message, { ...this.detail, headers });
-  }
-
-  /** The same failure about something, where it does not say yet what it is about. */
-  concerning(about: Subject): Fault {
-    if (this.param !== undefined || this.about) return this;
-    return new Fault(this.code, this.message, { ...this.detail, about });
-  }
-
-  /** The same failure with the request field as the caller wrote it. */
-  named(param: string): Fault {
-    return new Fault(this.code, this.message, { ...this.detail, param });
+  /** The same failure with further details. Several callers may get the same failure. */
+  with(further: FaultDetail): Fault {
+    return new Fault(this.code, this.message, { ...this.detail, ...further });
   }
 
   private get detail(): FaultDetail {
@@ -336,6 +325,7 @@ export function about<Result>(content: Item | Part, work: () => Result): Result 
   try {
     return work();
   } catch (failure) {
-    throw failure instanceof Fault ? failure.concerning({ content }) : failure;
+    const isNamed = !(failure instanceof Fault) || failure.param !== undefined || failure.about;
+    throw isNamed ? failure : failure.with({ about: { content } });
   }
 }

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 import { ROOT_KEY } from '../harness/gateway.ts';
 import { type Journey, json, startJourney } from '../harness/journey.ts';
 import { expectRefusal } from '../harness/refusal.ts';
+import { SocketClient } from '../harness/socket.ts';
 import { asText, type Json } from '../simulators/provider/shape.ts';
 
 /** Errors name what the caller sent, in the words of the API that the caller uses. */
@@ -402,4 +403,37 @@ describe('a WebSocket behind a proxy that removes `Upgrade`', () => {
       message: /proxy_set_header Upgrade/,
     });
   });
+});
+
+describe('on a WebSocket', () => {
+  test('an item is named as the client sent it', async () => {
+    const socket = await SocketClient.open(journey.gateway);
+    const output = { type: 'function_call_output', call_id: 'c', output: '' };
+    const audio = { type: 'input_audio', input_audio: { data: 'AAAA', format: 'wav' } };
+    for (const [input, code, param] of [
+      [[user('one'), output], 'tool_output_without_call', 'input[1].call_id'],
+      [[user('one'), user([audio])], 'unsupported_parameter', 'input[1].content[0]'],
+      [[{ type: 'item_reference', id: 'msg_x' }], 'item_not_found', 'input[0].id'],
+    ] as const) {
+      const error = await socket.ask({ model: 'anthropic/echo', input, store: false });
+      expect(error).toMatchObject({ code, param });
+    }
+    socket.close();
+  });
+
+  test('a header that does not exist refuses the upgrade', async () => {
+    const headers = { 'x-clawhold-keeep': 'false' };
+    await expect(SocketClient.open(journey.gateway, { headers })).rejects.toBeDefined();
+  });
+});
+
+test('a turn that is kept names the field, too', async () => {
+  const audio = { type: 'input_audio', input_audio: { data: 'AAAA', format: 'wav' } };
+  const messages = [user('one'), user([audio])];
+  for (const name of ['idempotency-key', 'x-session-id']) {
+    await expectRefusal(chat({ model: 'anthropic/echo', messages }, { [name]: 'words-kept' }), 400, {
+      code: 'unsupported_parameter',
+      param: 'messages[1].content[0]',
+    });
+  }
 });

@@ -16,7 +16,7 @@ export function inCallersWords(failure: unknown, dialect: Pick<Dialect, 'fieldOf
   const { about } = failure;
   const place = 'setting' in about ? about : placeOf(about, sent.items);
   const field = place && dialect.fieldOf?.(place, sent.body);
-  return field === undefined ? failure : failure.named(field);
+  return field === undefined ? failure : failure.with({ param: field });
 }
 
 /** A failure of a request whose items are canonical, in its field `list`. */

@@ -104,7 +104,7 @@ export async function begunOnce(once: Once<TurnView>): Promise<void> {
   try {
     await begun(once.result);
   } catch (error) {
-    throw faultOf(error).with(turnHeaders(once));
+    throw faultOf(error).with({ headers: turnHeaders(once) });
   }
 }
 
@@ -147,7 +147,7 @@ export async function replyWhole(once: Once<TurnView>, dialect: Dialect): Promis
   } catch (error) {
     // Output is stored; a retry would replay this failure.
     if (isKept(view.retention) && turn.output.length > 0) headers['x-should-retry'] = 'false';
-    throw faultOf(error).with(headers);
+    throw faultOf(error).with({ headers });
   }
 }
 
