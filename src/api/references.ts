@@ -1,4 +1,4 @@
-import type { Item } from '../core/items.ts';
+import { type Item, isReference } from '../core/items.ts';
 import type { Tenant } from '../core/request.ts';
 import type { Sessions } from '../session/sessions.ts';
 
@@ -11,17 +11,5 @@ export async function resolveReferences(
   tenant: Tenant,
   sessions: Pick<Sessions, 'item'>,
 ): Promise<Item[]> {
-  if (items.every((item) => referencedId(item) === undefined)) return items;
-  return Promise.all(
-    items.map((item) => {
-      const id = referencedId(item);
-      return id === undefined ? item : sessions.item(tenant, id, item);
-    }),
-  );
-}
-
-/** The id of the stored item that an `item_reference` stands for; `undefined` for any other item. */
-function referencedId(item: Item): string | undefined {
-  const { type, id } = item as { type: string; id?: string };
-  return type === 'item_reference' ? id : undefined;
+  return Promise.all(items.map((item) => (isReference(item) ? sessions.item(tenant, item.id!, item) : item)));
 }

@@ -1,4 +1,5 @@
 import type { TurnId } from '../core/ids.ts';
+import { type Item, isReference } from '../core/items.ts';
 import type { Caller, Once, RequestIdentity, Tenant } from '../core/request.ts';
 import { type Ask, type Asked, isBackground, outlivesClient } from '../core/turn.ts';
 import type { TurnView } from '../core/turn-view.ts';
@@ -28,7 +29,7 @@ export class Turns {
    * last client disconnects.
    */
   async create({ ask, caller, identity, gone }: TurnRequest): Promise<Once<TurnView>> {
-    const input = await resolveReferences(ask.input, caller.tenant, this.path.sessions);
+    const input = ask.input.some(isReference) ? await this.resolved(ask, caller) : ask.input;
     // A request with a key is kept, so that its outcome can be given again.
     const retention = ask.retention === 'none' && identity?.key !== undefined ? 'key' : ask.retention;
     const request = { ...ask, input, retention };
@@ -42,14 +43,18 @@ export class Turns {
 
   /** The turn as it would begin; it does not run. Rejects where `create` would reject. */
   async check(ask: Ask, caller: Caller): Promise<Asked> {
-    const input = await resolveReferences(ask.input, caller.tenant, this.path.sessions);
+    const input = await this.resolved(ask, caller);
     return checkTurn({ ...ask, input }, caller, this.path);
   }
 
   /** The estimated tokens of the prompt that the request would have; see `countInput`. */
   async countInput(ask: CountedAsk, caller: Caller): Promise<number> {
-    const input = await resolveReferences(ask.input, caller.tenant, this.path.sessions);
+    const input = await this.resolved(ask, caller);
     return countInput({ ...ask, input }, caller, this.path);
+  }
+
+  private resolved({ input }: Pick<Ask, 'input'>, { tenant }: Caller): Promise<Item[]> {
+    return resolveReferences(input, tenant, this.path.sessions);
   }
 
   /** A turn by its id, running or ended, if it asked a model. It may be one that cannot be fetched. */

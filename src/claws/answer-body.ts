@@ -24,8 +24,9 @@ export class AnswerBody {
     private readonly limit: number,
   ) {
     const body = received(response);
+    const coding = response.headers.get('content-encoding');
     try {
-      this.chunks = decoded(body, response.headers.get('content-encoding'))[Symbol.asyncIterator]();
+      this.chunks = coding === null ? body : decoded(body, coding)[Symbol.asyncIterator]();
     } catch (failure) {
       void body.return();
       throw failure;

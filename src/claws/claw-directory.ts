@@ -2,6 +2,7 @@ import type { Candidate } from '../core/candidate.ts';
 import type { Directory, ModelLimits, Service } from '../core/directory.ts';
 import { Fault } from '../core/errors.ts';
 import { type Price, perMillion } from '../core/usage.ts';
+import { billedPrice, type Priced } from './catalogue/billing.ts';
 import type { Catalogue, ModelFacts } from './catalogue/catalogue.ts';
 import type { Claw, ProtocolName, Provider } from './claw.ts';
 import type { FoundProvider } from './find-providers.ts';
@@ -15,12 +16,15 @@ export interface ModelOverride {
   outputPrice?: number;
   cacheReadPrice?: number;
   cacheWritePrice?: number;
+  cacheWriteHourPrice?: number;
 }
 
 /** What the configuration says about models. */
 export interface ModelSettings {
   /** The models of the configuration, by provider as the operator wrote it. */
   overrides: Readonly<Record<string, readonly ModelOverride[]>>;
+  /** What prices are multiplied by, by service tier, for each provider as the operator wrote it. */
+  multipliers: Readonly<Record<string, Readonly<Record<string, number>>>>;
   aliases: Readonly<Record<string, readonly string[]>>;
 }
 
@@ -38,6 +42,7 @@ interface Entry extends Service {
   overrides: ReadonlyMap<string, ModelOverride>;
   /** Of the listed models: a call does not search the catalogue. */
   limits: ReadonlyMap<string, ModelLimits>;
+  multipliers?: Readonly<Record<string, number>>;
   /** One for each protocol; none while the provider is not ready. */
   claws: ReadonlyMap<ProtocolName, Claw>;
   connection?: Provider;
@@ -100,7 +105,10 @@ export class ClawDirectory implements Directory {
 
   limits(provider: string, model: string): ModelLimits {
     const entry = this.entries.get(provider);
-    return entry?.limits.get(model) ?? this.limitsOf(provider, model, entry?.overrides.get(model));
+    return (
+      entry?.limits.get(model) ??
+      this.limitsOf({ provider, model, own: entry?.multipliers }, entry?.overrides.get(model))
+    );
   }
 
   providersOf(model: string): string[] {
@@ -135,8 +143,12 @@ export class ClawDirectory implements Directory {
     ]);
     const overridden = new Map(own.map((model) => [model.id, model]));
     const connection = found.state === 'on' ? found.provider : undefined;
+    const multipliers: Record<string, number> = Object.assign(
+      {},
+      ...[found.id, ...found.aliases].map((name) => this.settings.multipliers[name]),
+    );
     const limitsOf = (model: string) =>
-      [model, this.limitsOf(found.id, model, overridden.get(model))] as const;
+      [model, this.limitsOf({ provider: found.id, model, own: multipliers }, overridden.get(model))] as const;
     const same = before !== undefined && Bun.deepEquals(before.connection, connection);
     return {
       provider: found.id,
@@ -145,6 +157,7 @@ export class ClawDirectory implements Directory {
       turnOnWith: found.state === 'off' ? found.turnOnWith : undefined,
       listed: [...listed],
       overrides: overridden,
+      multipliers,
       limits: new Map(connection && [...listed].map(limitsOf)),
       claws: same ? before.claws : this.clawsOf(found.protocols, connection),
       connection,
@@ -156,24 +169,27 @@ export class ClawDirectory implements Directory {
     return new Map(protocols.map((protocol) => [protocol, this.parts.makeClaw(connection, protocol)]));
   }
 
-  private limitsOf(provider: string, model: string, override: ModelOverride | undefined): ModelLimits {
-    const facts = this.parts.catalogue.model(provider, model);
+  private limitsOf(priced: Priced, override: ModelOverride | undefined): ModelLimits {
+    const facts = this.parts.catalogue.model(priced.provider, priced.model);
+    const listed = priceOf(override, facts);
     return {
       contextLimit: override?.context ?? facts?.context,
       outputLimit: override?.output ?? facts?.output,
-      price: priceOf(override, facts),
+      price: listed && billedPrice(listed, priced),
       reasons: facts?.reasoning,
     };
   }
 }
 
+/** The price of the configuration or of the catalogue. */
 function priceOf(override: ModelOverride | undefined, facts: ModelFacts | undefined): Price | undefined {
   if (override?.inputPrice === undefined || override.outputPrice === undefined) return facts?.price;
-  const { inputPrice, outputPrice, cacheReadPrice, cacheWritePrice } = override;
+  const { inputPrice, outputPrice, cacheReadPrice, cacheWritePrice, cacheWriteHourPrice } = override;
   return {
     input: perMillion(inputPrice),
     output: perMillion(outputPrice),
     cacheRead: cacheReadPrice === undefined ? undefined : perMillion(cacheReadPrice),
     cacheWrite: cacheWritePrice === undefined ? undefined : perMillion(cacheWritePrice),
+    cacheWriteHour: cacheWriteHourPrice === undefined ? undefined : perMillion(cacheWriteHourPrice),
   };
 }

@@ -136,9 +136,12 @@ export interface WireProtocol {
    * ends in no white space. Any other prompt already holds the instruction to continue.
    */
   request(prompt: Prompt, provider: Provider): WireRequest;
-  /** Translates a whole JSON answer. Throws `provider_protocol_error` when `body` is not one. */
-  answer(body: unknown, prompt: Prompt): Delta[];
-  reader(prompt: Prompt): StreamReader;
+  /**
+   * Translates a whole JSON answer. Throws `provider_protocol_error` when `body` is not one. `headers` are those
+   * of the answer, where there are any.
+   */
+  answer(body: unknown, prompt: Prompt, headers?: Headers): Delta[];
+  reader(prompt: Prompt, headers?: Headers): StreamReader;
   /**
    * Classifies a failure from its HTTP status and its body (parsed JSON, or the text when it is not JSON).
    */

@@ -18,9 +18,9 @@ const DECODERS: ReadonlyMap<string, () => Transform> = new Map<string, () => Tra
  */
 export function decoded(
   chunks: AsyncIterable<Uint8Array>,
-  contentEncoding: string | null,
+  contentEncoding: string,
 ): AsyncIterable<Uint8Array> {
-  const codings = (contentEncoding ?? '')
+  const codings = contentEncoding
     .toLowerCase()
     .split(',')
     .map((name) => name.trim());

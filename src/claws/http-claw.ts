@@ -1,13 +1,14 @@
 import { markedTools } from '../core/cache-marks.ts';
 import type { Delta } from '../core/delta.ts';
 import { callFailureOf, Fault } from '../core/errors.ts';
-import { wellFormedJson } from '../core/well-formed.ts';
+import { wellFormed } from '../core/well-formed.ts';
 import { AnswerBody, formatOf, isKeepAlive, readBeginning, wholeText } from './answer-body.ts';
 import type { Claw, Prompt, Provider, SseEvent, StreamReader, WireProtocol, WireRequest } from './claw.ts';
 import { beginningOf, instructed, prefilled } from './continuation.ts';
 import { type SseLimits, SseParser } from './sse-parser.ts';
 import { lackedTools, toolTable } from './tools/table.ts';
 import { type ProviderApi, type Translated, translateTools } from './tools/translate.ts';
+import { WholePairs } from './whole-pairs.ts';
 
 /** The part of `fetch` that claws use. It is injected, so that tests control the network. */
 export type Fetch = (url: string, init: BunFetchRequestInit) => Promise<Response>;
@@ -25,6 +26,8 @@ export interface HttpClawParts {
   connect: Connect;
   /** Asked at each call, so that a new configuration holds at once. */
   limits(): AnswerLimits;
+  /** The text without secrets. What a provider says when a call fails reaches callers, logs and turns through it. */
+  redact(text: string): string;
 }
 
 /** How much of an answer is read. Bytes are counted after decompression. */
@@ -56,30 +59,33 @@ export function httpClaw(parts: HttpClawParts): Claw {
     async *call(asked, signal, heard = () => {}) {
       const { prompt: wanted, restore } = translated(asked, api);
       const prompt = wanted.continues ? continued(wanted) : wanted;
-      const limits = parts.limits();
-      const response = await send(parts, protocol.request(prompt, provider), signal);
-      if (!response.ok) throw await refusal(protocol, response, limits);
-      const whole = prompt.stream
-        ? undefined
-        : await unbroken(wholeText(response, limits.totalBytes), signal);
-      if (whole !== undefined && formatOf(whole) === 'json') {
-        yield restore(protocol.answer(parseJson(whole, response, provider), prompt));
-        return;
-      }
-      const { status, headers } = response;
-      const unread = whole === undefined ? response : new Response(whole, { status, headers });
-      const body = new AnswerBody(unread, limits.totalBytes);
-      const format = await unbroken(body.format(heard), signal);
-      if (format === 'events') {
-        const stream = { body, reader: protocol.reader(prompt), limits, heard };
-        for await (const burst of readStream(stream, signal)) {
-          const restored = restore(burst);
-          if (restored.length > 0) yield restored;
+      let stream: EventStream | undefined;
+      try {
+        const opened = await open(parts, prompt, { signal, heard });
+        if (opened.format === 'json') {
+          const deltas = restore(protocol.answer(opened.content, prompt, opened.headers));
+          yield opened.hasSurrogates ? new WholePairs().push(deltas) : deltas;
+          return;
         }
-        return;
+        const reader = protocol.reader(prompt, opened.headers);
+        stream = new EventStream({
+          body: opened.body,
+          reader,
+          restore,
+          limits: parts.limits(),
+          signal,
+          heard,
+        });
+        for (;;) {
+          const burst = await stream.next();
+          if (!burst) return;
+          yield burst;
+        }
+      } catch (failure) {
+        throw failure instanceof Fault ? failure.reworded(parts.redact) : failure;
+      } finally {
+        stream?.close();
       }
-      const answer = parseJson(await unbroken(body.text(), signal), response, provider);
-      yield restore(protocol.answer(answer, prompt));
     },
   };
 }
@@ -101,7 +107,7 @@ function withToolMarks(prompt: Prompt, { protocol }: ProviderApi): Prompt {
 
 async function send(parts: HttpClawParts, request: WireRequest, signal: AbortSignal): Promise<Response> {
   const { provider } = parts;
-  const body = wellFormedJson(request.body);
+  const body = jsonOf(request.body);
   await parts.connect(provider.baseUrl, signal);
   try {
     return await parts.fetch(provider.baseUrl + request.path, {
@@ -115,6 +121,46 @@ async function send(parts: HttpClawParts, request: WireRequest, signal: AbortSig
   } catch (error) {
     throw unreachable(provider, error, signal);
   }
+}
+
+/** JSON writes a surrogate as an escape where it is alone, and where the writer escapes all that is not ASCII. */
+const ESCAPED_SURROGATE = /\\ud[89a-f]/i;
+
+/** JSON without lone surrogates, which providers refuse. */
+function jsonOf(body: WireRequest['body']): string {
+  const text = JSON.stringify(body);
+  return ESCAPED_SURROGATE.test(text) ? JSON.stringify(wellFormed(body)) : text;
+}
+
+/** An answer whose first bytes have come. */
+type Opened = { headers: Headers } & (
+  | { format: 'json'; content: unknown; hasSurrogates: boolean }
+  | { format: 'events'; body: AnswerBody }
+);
+
+/** Asks the provider. Rejects with the provider's failure where there is no answer. */
+async function open(
+  parts: HttpClawParts,
+  prompt: Prompt,
+  { signal, heard }: Pick<Streaming, 'signal' | 'heard'>,
+): Promise<Opened> {
+  const { protocol, provider } = parts;
+  const limits = parts.limits();
+  const response = await send(parts, protocol.request(prompt, provider), signal);
+  if (!response.ok) throw await refusal(protocol, response, limits);
+  const { status, headers } = response;
+  const json = (text: string): Opened => ({
+    headers,
+    format: 'json',
+    content: parseJson(text, response, provider),
+    hasSurrogates: ESCAPED_SURROGATE.test(text),
+  });
+  const whole = prompt.stream ? undefined : await unbroken(wholeText(response, limits.totalBytes), signal);
+  if (whole !== undefined && formatOf(whole) === 'json') return json(whole);
+  const unread = whole === undefined ? response : new Response(whole, { status, headers });
+  const body = new AnswerBody(unread, limits.totalBytes);
+  const format = await unbroken(body.format(heard), signal);
+  return format === 'events' ? { headers, format, body } : json(await unbroken(body.text(), signal));
 }
 
 /** The reason of the caller's abort is kept. Any other error means that no answer came. */
@@ -168,40 +214,86 @@ function parseJson(text: string, { status }: Response, provider: Provider): unkn
   }
 }
 
-interface StreamedAnswer {
+/** What the reading of a stream needs. */
+interface Streaming {
   body: AnswerBody;
   reader: StreamReader;
+  restore: Translated['restore'];
   limits: SseLimits;
+  signal: AbortSignal;
   heard(): void;
 }
 
-async function* readStream(
-  { body, reader, limits, heard }: StreamedAnswer,
-  signal: AbortSignal,
-): AsyncGenerator<readonly Delta[]> {
-  const parser = new SseParser(limits);
-  const decoder = new TextDecoder();
-  let ended = false;
-  try {
-    for (;;) {
-      const { done, value } = await body.read();
-      ended = done === true;
-      if (done) break;
-      const { events, alive } = parser.push(decoder.decode(value, { stream: true }));
-      if (alive) heard();
-      const { deltas, failure } = readEvents(reader, events);
-      if (deltas.length > 0) yield deltas;
-      if (failure !== undefined) throw failure;
+/** Reads one streamed answer. */
+class EventStream {
+  private readonly parser: SseParser;
+  private readonly decoder = new TextDecoder();
+  /** Made when an event has the escape of a surrogate: most streams have none. */
+  private pairs: WholePairs | undefined;
+  /** Of an event that came after deltas, which are read first. */
+  private failure: unknown;
+  private hasEnded = false;
+
+  constructor(private readonly parts: Streaming) {
+    this.parser = new SseParser(parts.limits);
+  }
+
+  /** The next deltas, at least one; `undefined` at the end. Rejects with what broke the answer off. */
+  async next(): Promise<readonly Delta[] | undefined> {
+    while (!this.hasEnded) {
+      const burst = this.finished(await this.read());
+      if (burst.length > 0) return burst;
     }
-    const last = reader.end();
-    if (last.length > 0) yield last;
-  } catch (error) {
-    const failure = failureOf(error, signal);
-    const last = endOf(reader, failure);
-    if (!last) throw failure;
-    if (last.length > 0) yield last;
-  } finally {
-    if (!ended) body.cancel();
+    return undefined;
+  }
+
+  /** Frees the connection of a body that was not read to its end. */
+  close(): void {
+    if (!this.hasEnded) this.parts.body.cancel();
+  }
+
+  private async read(): Promise<Delta[]> {
+    const { body, reader, signal, heard } = this.parts;
+    try {
+      if (this.failure !== undefined) throw this.failure;
+      const { done, value } = await body.read();
+      if (done) {
+        this.hasEnded = true;
+        return reader.end();
+      }
+      const { events, alive } = this.parser.push(this.decoder.decode(value, { stream: true }));
+      if (alive) heard();
+      return this.deltasOf(events);
+    } catch (error) {
+      const failure = failureOf(error, signal);
+      const last = endOf(reader, failure);
+      if (!last) throw failure;
+      this.close();
+      this.hasEnded = true;
+      return last;
+    }
+  }
+
+  private deltasOf(events: SseEvent[]): Delta[] {
+    const deltas: Delta[] = [];
+    try {
+      for (const event of events) {
+        if (isKeepAlive(event)) continue;
+        if (!this.pairs && ESCAPED_SURROGATE.test(event.data)) this.pairs = new WholePairs();
+        for (const delta of this.parts.reader.push(event)) deltas.push(delta);
+      }
+    } catch (failure) {
+      if (deltas.length === 0) throw failure;
+      this.failure = failure;
+    }
+    return deltas;
+  }
+
+  /** The deltas as the turn sees them. */
+  private finished(deltas: Delta[]): readonly Delta[] {
+    if (deltas.length === 0) return deltas;
+    const restored = this.parts.restore(deltas);
+    return this.pairs ? this.pairs.push(restored) : restored;
   }
 }
 
@@ -221,20 +313,6 @@ function endOf(reader: StreamReader, failure: unknown): Delta[] | undefined {
     return reader.end();
   } catch {
     return undefined;
-  }
-}
-
-/** Deltas that came before a malformed event are yielded before the failure is thrown. */
-function readEvents(reader: StreamReader, events: SseEvent[]): { deltas: Delta[]; failure?: unknown } {
-  const deltas: Delta[] = [];
-  try {
-    for (const event of events) {
-      if (isKeepAlive(event)) continue;
-      for (const delta of reader.push(event)) deltas.push(delta);
-    }
-    return { deltas };
-  } catch (failure) {
-    return { deltas, failure };
   }
 }
 

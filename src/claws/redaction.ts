@@ -1,7 +1,3 @@
-import type { Delta } from '../core/delta.ts';
-import { Fault } from '../core/errors.ts';
-import type { Claw } from './claw.ts';
-
 /**
  * Shorter secrets are left alone: keys of local servers are words like `none`. A text may also end within a
  * key, because messages are cut; as many characters of its beginning are enough to recognise it.
@@ -45,26 +41,4 @@ function withoutSecret(text: string, secret: string): string {
     from = at + length;
   }
   return from === 0 ? text : result + text.slice(from);
-}
-
-/**
- * The same claw. What a provider says when a call fails, before its answer or in its stream, reaches callers,
- * logs and stored turns only through here. `redact` is asked at each failure.
- */
-export function withoutSecrets(claw: Claw, redact: () => Redact): Claw {
-  const reword = (failure: unknown): never => {
-    throw failure instanceof Fault ? failure.reworded(redact()) : failure;
-  };
-  return {
-    ...claw,
-    call(...request) {
-      const bursts = claw.call(...request)[Symbol.asyncIterator]();
-      // A generator here would cost each burst of an answer several promises.
-      const reworded: AsyncIterator<readonly Delta[]> = {
-        next: () => bursts.next().catch(reword),
-        return: async () => (await bursts.return?.()) ?? { done: true, value: undefined },
-      };
-      return { [Symbol.asyncIterator]: () => reworded };
-    },
-  };
 }

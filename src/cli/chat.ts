@@ -179,10 +179,10 @@ async function answer(line: string, context: CommandContext): Promise<boolean | 
 }
 
 function noteTotal({ conversation, screen }: CommandContext): void {
-  const { turns, tokens, cost } = conversation.total;
+  const { turns, tokens, cost, estimated } = conversation.total;
   const { session } = conversation;
   if (turns === 0) return;
-  const spent = cost > 0 ? `, ${money(cost)}` : '';
+  const spent = cost > 0 ? `, ${money(cost, estimated)}` : '';
   screen.note(
     screen.style.dim(
       `\n${turns} turn${turns === 1 ? '' : 's'}, ${count(tokens)} tokens${spent}. Session ${session} is kept.`,

@@ -9,7 +9,7 @@ import { recall } from '../claws/local/recall.ts';
 import { detectLocalServers, localCandidates } from '../claws/local-servers.ts';
 import { openaiChat } from '../claws/openai-chat/protocol.ts';
 import { openaiResponses } from '../claws/openai-responses/protocol.ts';
-import { redactionOf, withoutSecrets } from '../claws/redaction.ts';
+import { redactionOf } from '../claws/redaction.ts';
 import type { Config } from '../config/config.ts';
 
 const PROTOCOLS: Record<Exclude<ProtocolName, 'local'>, WireProtocol> = {
@@ -44,16 +44,14 @@ export async function openClaws(initial: Config, env: Environment): Promise<Open
     catalogue,
     settings: modelSettings(config),
     makeClaw: (provider: Provider, protocol) =>
-      withoutSecrets(
-        httpClaw({
-          provider,
-          protocol: PROTOCOLS[protocol as keyof typeof PROTOCOLS],
-          fetch,
-          connect,
-          limits,
-        }),
-        () => redact,
-      ),
+      httpClaw({
+        provider,
+        protocol: PROTOCOLS[protocol as keyof typeof PROTOCOLS],
+        fetch,
+        connect,
+        limits,
+        redact: (text) => redact(text),
+      }),
     builtIn: { local: { claw: recall, models: ['recall'] } },
   });
   const find = async () => {
@@ -99,5 +97,8 @@ function secretsOf({ keys, masterKey, claws }: Config, found: readonly FoundProv
 
 const modelSettings = ({ claws, aliases }: Config) => ({
   overrides: Object.fromEntries(Object.entries(claws).map(([id, { models }]) => [id, models])),
+  multipliers: Object.fromEntries(
+    Object.entries(claws).map(([id, { priceMultipliers }]) => [id, priceMultipliers]),
+  ),
   aliases,
 });

@@ -3,6 +3,7 @@ import { POLICY_WORDS } from '../core/policy.ts';
 import {
   flag,
   list,
+  multiplier,
   oneOf,
   oneOrMore,
   partialSection,
@@ -44,6 +45,9 @@ const model = section({
   }),
   cache_write_price: price().optional().meta({
     description: 'US dollars per million input tokens written to the prompt cache.',
+  }),
+  cache_write_hour_price: price().optional().meta({
+    description: 'US dollars per million input tokens written to the prompt cache for an hour.',
   }),
 });
 
@@ -92,6 +96,18 @@ export const clawSchema = section({
   models: list(model, 'a list of models').prefault([]).meta({
     description: 'Models that the catalogue does not know, or knows with other facts.',
   }),
+  price_multipliers: z
+    .record(
+      text('the name of a service tier', /^\S+$/),
+      multiplier().meta({ description: 'The multiplier of one service tier.' }),
+    )
+    .prefault({})
+    .meta({
+      description:
+        'What the prices of the models are multiplied by, by the service tier that answers: `{ flex: 0.5 }`. ' +
+        "Each overrides what is known about the provider's tiers. The cost of an answer of another tier is an " +
+        'estimate.',
+    }),
   quirks: quirks.prefault({}).meta({
     description: 'How the server differs from OpenAI. Each overrides what the catalogue says.',
   }),

@@ -56,6 +56,12 @@ export function price() {
   return z.number({ error }).min(0, { error }).meta({ expected });
 }
 
+/** What a price is multiplied by. */
+export function multiplier() {
+  const { expected, error } = expecting('a number from 0 to 100');
+  return z.number({ error }).min(0, { error }).max(100, { error }).meta({ expected });
+}
+
 export function flag() {
   const { expected, error } = expecting('true or false');
   return z.boolean({ error }).meta({ expected });

@@ -1,7 +1,6 @@
 import { type CacheMark, withMarks } from '../core/cache-marks.ts';
 import { Fault } from '../core/errors.ts';
 import type { Item } from '../core/items.ts';
-import { openingMessages, openingTurn, ownInstructions } from '../core/opening.ts';
 import type { PromptItem } from '../core/prompt.ts';
 import type { Settings } from '../core/settings.ts';
 import {
@@ -12,7 +11,15 @@ import {
   type OpenCall,
   OpenCalls,
 } from '../core/tool-calls.ts';
-import { type BranchTurn, isBroken, type Opening, type Turn } from '../core/turn.ts';
+import {
+  type BranchTurn,
+  isBroken,
+  type Opening,
+  openingMessages,
+  openingTurn,
+  ownInstructions,
+  type Turn,
+} from '../core/turn.ts';
 import { estimateTokens, itemsTokens, toolsTokens } from './tokens.ts';
 
 /** The tokens that one model accepts, and what to do with a history that is larger. */

@@ -1,5 +1,4 @@
-import { contentOf } from './item-content.ts';
-import type { Item } from './items.ts';
+import { contentOf, type Item } from './items.ts';
 import type { Settings, Tool } from './settings.ts';
 
 /**

@@ -24,6 +24,7 @@ export interface Finish {
  *   tool calls). In a whole answer, every opened item is closed by `item-end`.
  * - `item-start.item` has empty content for kinds that stream (message, reasoning, function_call). An item of
  *   another kind may be complete at its start.
+ * - Texts are well-formed Unicode, each delta alone: no surrogate stands alone, and no pair is cut.
  * - Deltas of text append to part `part` of item `index`. A message's text parts and refusals are numbered
  *   together (its `content`). Of a reasoning item, `content` and `summary` are numbered separately.
  * - The folded deltas are the item. `item-end.item`, where present, is the whole item and replaces the folded

@@ -142,8 +142,20 @@ export function messageText(message: Message): string {
   return text;
 }
 
+/** An `item_reference` stands for the stored item with its id, which replaces it when the request is accepted. */
+export const isReference = ({ type }: { type: string }): boolean => type === 'item_reference';
+
 export function userMessage(text: string): Message {
   return { type: 'message', role: 'user', content: [{ type: 'input_text', text }] };
+}
+
+export const isInstruction = (item: Item): item is Message =>
+  item.type === 'message' && (item.role === 'system' || item.role === 'developer');
+
+/** The instructions that the items begin with. */
+export function leadingInstructions(items: readonly Item[]): Message[] {
+  const end = items.findIndex((item) => !isInstruction(item));
+  return items.slice(0, end === -1 ? items.length : end) as Message[];
 }
 
 /** Items of a model that are no calls. An approval request is answered by the client's approval response. */
@@ -161,3 +173,21 @@ export function isFullHistory(items: readonly Item[]): boolean {
       : item.type.endsWith('_call') || FROM_MODEL.has(item.type),
   );
 }
+
+/** What makes two items the same for a reader: everything but ids, statuses and how a text is cut into parts. */
+export function contentOf(item: Item): string {
+  switch (item.type) {
+    case 'message':
+      return JSON.stringify([item.role, messageText(item), item.content.filter(isNotText)]);
+    case 'function_call':
+      return JSON.stringify(['call', item.call_id, item.name, item.arguments]);
+    case 'function_call_output':
+      return JSON.stringify(['output', item.call_id, item.output]);
+    default: {
+      const { id: _, status: __, ...rest } = item as unknown as Record<string, unknown>;
+      return JSON.stringify(rest);
+    }
+  }
+}
+
+const isNotText = (part: Part): boolean => part.type !== 'input_text' && part.type !== 'output_text';

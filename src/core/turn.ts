@@ -2,7 +2,7 @@ import type { CacheMark } from './cache-marks.ts';
 import type { Finish } from './delta.ts';
 import type { ErrorCode } from './errors.ts';
 import type { SessionId, TurnId } from './ids.ts';
-import type { Item } from './items.ts';
+import { type Item, leadingInstructions, type Message } from './items.ts';
 import type { TurnPolicy } from './policy.ts';
 import type { ProtocolName } from './prompt.ts';
 import type { Tenant } from './request.ts';
@@ -274,9 +274,14 @@ export type Outcome = Ending & {
   alternates?: Item[][];
   finish: Finish[];
   usage?: Usage;
-  /** Absent when the model has no known price. */
+  /** By our prices. Absent when the model has no known price. */
   cost?: NanoDollars;
-  /** All calls that gave a part of the answer, where there were several; `usage` and `cost` are their sums. */
+  /** The cost is not exact: see `Attempt.costEstimated`. */
+  costEstimated?: true;
+  /**
+   * All calls that gave a part of the answer; `usage` and `cost` are their sums. Absent for one whole call whose
+   * provider reports no cost.
+   */
   attempts?: Attempt[];
   /** Fields of the provider's envelope that have no canonical form. */
   extra?: Record<string, unknown>;
@@ -290,7 +295,10 @@ export interface Attempt {
   usage: Usage;
   /** The provider did not report usage: tokens are estimated from what was sent and received. */
   estimated?: true;
+  /** By our prices; what the provider says is in `usage.reportedCost`. */
   cost?: NanoDollars;
+  /** The tokens are estimated, or the price of the service tier that answered is not known. */
+  costEstimated?: true;
   /** Why the call broke off; absent for the call that ended normally. */
   error?: ErrorCode;
 }
@@ -372,4 +380,28 @@ export function turnOf(intent: Intent, outcome: Outcome): Turn {
 /** What is stored of a position beside its columns. */
 export function notesOf({ opening, resent }: BranchPosition): Notes {
   return { ...(opening && { opening }), ...(resent && { resent }) };
+}
+
+/** What tells the opening of a turn. */
+export interface Opened extends Notes {
+  id: TurnId;
+  parent: TurnId | null;
+  input: readonly Item[];
+}
+
+/** How many items of a turn's input are opening instructions that the turn itself brought. */
+export function ownInstructions({ id, parent, input, opening }: Opened): number {
+  if (opening) return opening.at === id ? opening.count : 0;
+  return parent === null ? leadingInstructions(input).length : 0;
+}
+
+/** The turn of a branch that holds its opening messages; `undefined` where there are none. */
+export function openingTurn(branch: readonly BranchTurn[], opening = branch.at(-1)?.turn.opening) {
+  return opening ? branch.find(({ turn }) => turn.id === opening.at) : branch[0];
+}
+
+/** The opening messages that a turn holds, without those that the caller deleted. */
+export function openingMessages({ turn, hidden }: BranchTurn): Message[] {
+  const items = turn.input.slice(0, ownInstructions(turn));
+  return items.filter((_, index) => !hidden.includes(`i${index}`)) as Message[];
 }

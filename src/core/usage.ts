@@ -10,10 +10,28 @@ export interface Usage {
   cacheRead: number;
   /** Part of `input` that was written to the provider's prompt cache. */
   cacheWrite: number;
+  /** Part of `cacheWrite` that stays cached for an hour. Absent where the provider does not say how long. */
+  cacheWriteHour?: number;
   /** Part of `output` spent on reasoning. */
   reasoning: number;
+  /** Part of `input` that is audio, without audio that was read from the cache. */
+  audioInput?: number;
+  /** Part of `output` that is audio. */
+  audioOutput?: number;
+  /**
+   * The service tier that answered, which may differ from the requested one: `default` for the usual tier, or
+   * the provider's own word in lower case (`flex`, `priority`). Absent where the provider does not say.
+   */
+  tier?: string;
+  /** Further facts that change the price, in the provider's own words: `fast` (a speed), `us` (a region). */
+  modes?: readonly string[];
+  /** What the provider says that the call costs. */
+  reportedCost?: NanoDollars;
   raw?: unknown;
 }
+
+/** The service tier with the listed prices, as OpenAI, Anthropic and Google, and Groq call it. */
+export const USUAL_TIERS: ReadonlySet<string> = new Set(['default', 'standard', 'on_demand']);
 
 /** Money in thousand-millionths of a US dollar: whole numbers, so that sums are exact. */
 export type NanoDollars = number & { readonly nanoDollars: unique symbol };
@@ -36,12 +54,20 @@ export interface TokenPrice {
   cacheRead?: PicoDollars;
   /** For input written to the prompt cache; like other input when absent. */
   cacheWrite?: PicoDollars;
+  /** For input written to the prompt cache for an hour; like other writes when absent. */
+  cacheWriteHour?: PicoDollars;
   /** For output spent on reasoning; like other output when absent. */
   reasoning?: PicoDollars;
+  /** For input that is audio; like other input when absent. */
+  audioInput?: PicoDollars;
+  /** For output that is audio; like other output when absent. */
+  audioOutput?: PicoDollars;
 }
 
 /** What a model's tokens cost. A free model has a price of 0; a model of unknown price has none. */
 export interface Price extends TokenPrice {
   /** Prices of long prompts: the one with the largest `above` that the prompt exceeds holds for the whole call. */
   tiers?: readonly (TokenPrice & { above: number })[];
+  /** What all prices are multiplied by, by `Usage.tier` and `Usage.modes`. The price of any other is unknown. */
+  multipliers?: Readonly<Record<string, number>>;
 }

@@ -27,9 +27,3 @@ function repaired(value: unknown): unknown {
     Object.entries(value).map(([key, entry]) => [key.toWellFormed(), repaired(entry)]),
   );
 }
-
-/** JSON text without lone surrogates. `JSON.stringify` writes each as an escape. */
-export function wellFormedJson(value: unknown): string {
-  const text = JSON.stringify(value);
-  return text.includes('\\ud') ? JSON.stringify(wellFormed(value)) : text;
-}

@@ -82,6 +82,8 @@ export interface ParseContext {
   caller: Caller;
   /** What happens to a history that does not fit the model, where the dialect has no field for it. */
   overflow: Ask['overflow'];
+  /** Whether the request may have cache marks, which are taken off it. */
+  mayHaveMarks: boolean;
 }
 
 /** An ask as a dialect parses it. The rest is the same for all asks of a dialect, or comes from headers. */

@@ -76,7 +76,7 @@ const WRITERS: { [Type in EventType]: Writer<Type> } = {
     log.debug({ ...turnFields(intent), startedBy }, 'turn started');
   },
   'turn-ended'(log, { intent, outcome, failure }) {
-    const { answeredBy, attempts, usage, cost } = outcome;
+    const { answeredBy, attempts, usage, cost, costEstimated } = outcome;
     log.info(
       {
         ...turnFields(intent),
@@ -87,6 +87,7 @@ const WRITERS: { [Type in EventType]: Writer<Type> } = {
         inputTokens: usage?.input,
         outputTokens: usage?.output,
         cost: cost === undefined ? undefined : dollars(cost),
+        costEstimated,
         durationMs: outcome.completedAt - intent.createdAt,
         cause: outcome.error && causeOf(failure),
       },

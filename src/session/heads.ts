@@ -1,12 +1,14 @@
 import { Fault } from '../core/errors.ts';
 import { responseId, type SessionId, type TurnId } from '../core/ids.ts';
-import { openingTurn } from '../core/opening.ts';
+import type { Item } from '../core/items.ts';
 import type { TurnPolicy } from '../core/policy.ts';
 import type { Tenant } from '../core/request.ts';
-import type { BranchTurn, Session } from '../core/turn.ts';
+import { type BranchTurn, openingTurn, type Session } from '../core/turn.ts';
 import type { BlobStore } from './blob-store.ts';
+import { isAskedAgain } from './history.ts';
 import type { LeaseStore } from './lease-store.ts';
 import { busy, type Lease, type Leases } from './leases.ts';
+import type { Resumed, ResumeRequest } from './resumed.ts';
 import { hydratedItems } from './stored-turn.ts';
 import type { KnownHead, SessionHead, TurnLog, TurnRow } from './turn-log.ts';
 
@@ -27,6 +29,11 @@ export interface HeadRequest {
 export type Head =
   | { kind: 'leased'; session: Session; branch: BranchTurn[]; lease: Lease }
   | { kind: 'seen'; session: Session; branch: BranchTurn[] };
+
+/** Gives up the right to write to a session, where one was taken. */
+export function release(taken: Head | Resumed | undefined): void {
+  if (taken && 'lease' in taken) taken.lease.release();
+}
 
 /** A head that may have moved since. */
 export interface SeenHead {
@@ -131,6 +138,17 @@ export class Heads {
         return { turn, tokens, totalTokens, digest, hidden };
       }),
     );
+  }
+
+  /** A branch without its last turn, where that turn broke off and a request asks it again. `news`: see `isAskedAgain`. */
+  async beforeBroken(
+    { tenant, input, window }: Pick<ResumeRequest, 'tenant' | 'input' | 'window'>,
+    news: Item[],
+    branch: readonly BranchTurn[],
+  ): Promise<BranchTurn[] | undefined> {
+    if (!isAskedAgain(input, news, branch)) return undefined;
+    const { parent } = branch.at(-1)!.turn;
+    return parent === null ? [] : this.branch(tenant, parent, window);
   }
 
   /** Keeps the branch that ends in a session's new head, so that the next turn need not read it. */

@@ -1,9 +1,7 @@
 import type { TurnId } from '../core/ids.ts';
-import { contentOf } from '../core/item-content.ts';
-import type { Item } from '../core/items.ts';
-import { leadingInstructions, openingMessages, ownInstructions } from '../core/opening.ts';
+import { contentOf, type Item, leadingInstructions } from '../core/items.ts';
 import { callIdOf, isClientOutput, isHalfCall } from '../core/tool-calls.ts';
-import { type BranchTurn, isBroken, type Turn } from '../core/turn.ts';
+import { type BranchTurn, isBroken, openingMessages, ownInstructions, type Turn } from '../core/turn.ts';
 import { isClosingOutput } from './tool-pairs.ts';
 import type { TreeNode } from './turn-log.ts';
 

@@ -23,13 +23,20 @@ export type ChosenLine =
   { kind: 'main'; number?: number; isNew?: boolean } | { kind: 'side'; number: number; isNew: boolean };
 
 /** A request of a session, with what tells its line. */
-interface LineRequest {
+export interface LineRequest {
   request: ResumeRequest;
   wish: LineWish;
   opening: RequestOpening | undefined;
   /** The client sent its full history. */
   resends: boolean;
 }
+
+export const lineRequest = (request: ResumeRequest, wish: LineWish): LineRequest => ({
+  request,
+  wish,
+  opening: openingOf(request),
+  resends: isFullHistory(request.input),
+});
 
 interface LinesParts {
   log: TurnLog;
@@ -46,11 +53,10 @@ export class Lines {
   constructor(private readonly parts: LinesParts) {}
 
   /** The line of a request. A new line is added at once, so that a request at the same time can be told apart. */
-  async choose(request: ResumeRequest, wish: LineWish): Promise<ChosenLine> {
-    const asked = { request, wish, opening: openingOf(request), resends: isFullHistory(request.input) };
+  async choose(asked: LineRequest): Promise<ChosenLine> {
+    const { request, wish } = asked;
     if (wish.branch === 'main') return { kind: 'main' };
     const mayLeave = wish.agent !== undefined || wish.branch === 'side';
-    if (!mayLeave && !asked.opening && !asked.resends) return { kind: 'main' };
     const seen = await this.parts.heads.peek(request.tenant, request.session, request.window);
     // The session was deleted meanwhile: the main line tells.
     if (!seen) return { kind: 'main' };
@@ -71,10 +77,10 @@ export class Lines {
    * many turns wait for the line, or one waits for too long.
    */
   async resume(
-    request: ResumeRequest,
-    wish: LineWish,
+    asked: LineRequest,
     { number, isNew }: ChosenLine & { kind: 'side' },
   ): Promise<Resumed | undefined> {
+    const { request, opening } = asked;
     const { tenant, session: id, waitMs, writes } = request;
     const leave = writes ? await this.parts.heads.enterLine(id, number, waitMs) : () => {};
     try {
@@ -86,8 +92,6 @@ export class Lines {
         throw new Fault('session_busy', 'The session was deleted at this moment.', { retryAfter: 1 });
       if (main !== number) {
         const line = lines.find((one) => one.number === number);
-        const opening = openingOf(request);
-        const asked = { request, wish, opening, resends: isFullHistory(request.input) };
         const found = await this.follow(asked, session, number, line);
         if (!writes) return { kind: 'beside', ...found, id, session, line: number, history: 'side' };
         const lineChange = {
@@ -104,13 +108,11 @@ export class Lines {
     return undefined;
   }
 
-  /** What a turn after the head changes of the main line: its openings, where the request brings another one. */
+  /** What a turn after the head, with another opening than the head's, changes of the main line. */
   async mainLineChange(
     { tenant, session }: ResumeRequest,
-    opening: RequestOpening | undefined,
-    head: readonly BranchTurn[],
+    opening: RequestOpening,
   ): Promise<{ opening: string } | undefined> {
-    if (!opening || opening.print === head.at(-1)?.turn.opening?.print) return undefined;
     const { main, lines } = await this.parts.store.readLines(tenant, session);
     return changedOpening(
       opening,

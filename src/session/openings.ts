@@ -1,7 +1,6 @@
 import type { TurnId } from '../core/ids.ts';
-import type { Item, Message } from '../core/items.ts';
-import { leadingInstructions, openingMessages, openingText, openingTurn } from '../core/opening.ts';
-import type { BranchTurn, Notes } from '../core/turn.ts';
+import { type Item, leadingInstructions, type Message, messageText } from '../core/items.ts';
+import { type BranchTurn, type Notes, openingMessages, openingTurn } from '../core/turn.ts';
 import { isOpeningOf } from './history.ts';
 import { printOf, type Sketch, sketchOf } from './likeness.ts';
 import type { ResumeRequest } from './resumed.ts';
@@ -65,4 +64,10 @@ export function continued({ turn, branch, news, opening, startsLine }: Continuat
     return { input, opening: { at: holder.turn.id, count, print } };
   }
   return { input: [...messages, ...input], opening: { at: turn, count: messages.length, print } };
+}
+
+/** The text of opening instructions, for comparisons. */
+function openingText(instructions: string | undefined, messages: readonly Message[]): string {
+  const texts = messages.map(messageText);
+  return instructions === undefined ? texts.join('\n') : [instructions, ...texts].join('\n');
 }

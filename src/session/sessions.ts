@@ -1,23 +1,15 @@
 import type { Clock } from '../core/clock.ts';
 import { Fault } from '../core/errors.ts';
-import {
-  newSessionId,
-  parseItemId,
-  responseId,
-  type SessionId,
-  sessionOf,
-  type TurnId,
-} from '../core/ids.ts';
+import { newSessionId, parseItemId, type SessionId, sessionOf, type TurnId } from '../core/ids.ts';
 import { itemsOf } from '../core/item-positions.ts';
-import { type Item, isFullHistory } from '../core/items.ts';
+import { type Item, isFullHistory, isInstruction } from '../core/items.ts';
 import type { Tenant } from '../core/request.ts';
-import type { Ask, BranchTurn, PlacedIntent, Session, SessionRef, StateRef } from '../core/turn.ts';
+import type { Ask, BranchTurn, LineWish, PlacedIntent, Session, SessionRef, StateRef } from '../core/turn.ts';
 import type { HistoryUse } from '../core/turn-view.ts';
-import type { Head, HeadRequest, Heads } from './heads.ts';
+import { ContinuedResponses } from './continued-responses.ts';
+import { type HeadRequest, type Heads, release } from './heads.ts';
 import {
-  EMPTY_DIGEST,
   type HistoryMatch,
-  isAskedAgain,
   isHistoryAskedAgain,
   matchHistory,
   repeatedQuestion,
@@ -25,13 +17,13 @@ import {
 } from './history.ts';
 import { busy } from './leases.ts';
 import type { LineStore } from './line-store.ts';
-import { type ChosenLine, Lines } from './lines.ts';
-import { continued, openingOf } from './openings.ts';
+import { type ChosenLine, Lines, lineRequest } from './lines.ts';
+import { continued, type RequestOpening } from './openings.ts';
 import type { Found, Resumed, ResumeRequest } from './resumed.ts';
 import { SessionNames, sessionNotFound } from './session-names.ts';
 import { isInSession } from './stored-turn.ts';
-import { repairToolPairs } from './tool-pairs.ts';
-import type { TreeNode, TurnLog, TurnRow } from './turn-log.ts';
+import { added, repairToolPairs } from './tool-pairs.ts';
+import type { TreeNode, TurnLog } from './turn-log.ts';
 
 /** How many tokens back an added output finds its call. */
 const APPEND_WINDOW = 32_000;
@@ -48,11 +40,13 @@ export interface SessionsParts {
 export class Sessions {
   private readonly names: SessionNames;
   private readonly lines: Lines;
+  private readonly responses: ContinuedResponses;
 
   constructor(private readonly parts: SessionsParts) {
     const { log, lines: store, heads, clock } = parts;
     this.names = new SessionNames(log, clock);
     this.lines = new Lines({ log, store, heads });
+    this.responses = new ContinuedResponses(log, heads);
   }
 
   /**
@@ -81,9 +75,9 @@ export class Sessions {
       case 'session':
         return this.resumeSession(request, state);
       case 'response':
-        return this.resumeResponse(request, state.id, state.within);
+        return this.responses.resume(request, state);
       case 'held':
-        return this.resumeHeld(request, state);
+        return this.responses.resumeHeld(request, state);
     }
   }
 
@@ -91,7 +85,7 @@ export class Sessions {
   async expect(tenant: Tenant, state: StateRef): Promise<Session | undefined> {
     if (state.kind === 'none' || state.kind === 'held') return undefined;
     if (state.kind === 'session') return this.find(tenant, state.ref);
-    await this.expectResponse(tenant, state.id, state.within);
+    await this.responses.expect(tenant, state);
     return this.parts.log.findSession(tenant, { id: sessionOf(state.id) });
   }
 
@@ -129,11 +123,7 @@ export class Sessions {
   /** The right to add items to a session without asking a model; calls may stay open for a later output. */
   async resumeForAppend(tenant: Tenant, id: SessionId, items: Item[], waitMs: number): Promise<Resumed> {
     const request = { tenant, id, window: APPEND_WINDOW, writes: true, whenBusy: 'wait', waitMs } as const;
-    const resumed = await this.atHead(request, async (branch) => ({
-      branch,
-      input: repairToolPairs(branch, items, false),
-      opening: branch.at(-1)?.turn.opening,
-    }));
+    const resumed = await this.atHead(request, async (branch) => added(branch, items, false));
     if (!resumed) throw sessionNotFound({ id });
     return resumed;
   }
@@ -183,13 +173,14 @@ export class Sessions {
     request: ResumeRequest,
     state: StateRef & { kind: 'session' },
   ): Promise<Resumed> {
-    const wish = state.line;
+    const { line: wish } = state;
+    const asked = wish && mayLeaveMain(request, wish) ? lineRequest(request, wish) : undefined;
     for (;;) {
-      const line: ChosenLine = wish ? await this.lines.choose(request, wish) : { kind: 'main' };
+      const line: ChosenLine = asked ? await this.lines.choose(asked) : { kind: 'main' };
       const resumed =
-        line.kind === 'side' && wish
-          ? await this.lines.resume(request, wish, line)
-          : await this.resumeMain(request, state, line as ChosenLine & { kind: 'main' });
+        asked && line.kind === 'side'
+          ? await this.lines.resume(asked, line)
+          : await this.resumeMain(request, state, line as ChosenLine & { kind: 'main' }, asked?.opening);
       // Otherwise another line has become the main one since the choice.
       if (resumed) return resumed;
     }
@@ -199,29 +190,33 @@ export class Sessions {
     request: ResumeRequest,
     state: StateRef & { kind: 'session' },
     { number, isNew }: ChosenLine & { kind: 'main' },
+    opening: RequestOpening | undefined,
   ): Promise<Resumed | undefined> {
     const { session: id, input, turn } = request;
-    const opening = state.line && openingOf(request);
     const resumed = await this.atHead({ ...request, id }, async (branch, session) => {
-      const join = (onto: BranchTurn[], news: Item[]) => ({
-        branch: onto,
-        ...continued({ turn, branch: onto, news, opening, startsLine: onto.length === 0 }),
-      });
-      const lineChange = isNew ? undefined : await this.lines.mainLineChange(request, opening, branch);
+      const join = (onto: BranchTurn[], news: Item[]) =>
+        opening
+          ? {
+              branch: onto,
+              ...continued({ turn, branch: onto, news, opening, startsLine: onto.length === 0 }),
+            }
+          : added(onto, news, true);
+      const isChanged = opening && !isNew && opening.print !== branch.at(-1)?.turn.opening?.print;
+      const lineChange = isChanged ? await this.lines.mainLineChange(request, opening) : undefined;
       const news = opening
         ? input.slice(opening.messages.length)
         : withoutRepeatedInstructions(input, branch);
       if (branch.length === 0) return { ...join([], news), lineChange, history: 'started' };
       const resent = (state.history && isFullHistory(input)) || keepsItself(state, branch);
-      const before = resent ? undefined : await this.beforeBroken(request, news, branch);
+      const before = resent ? undefined : await this.parts.heads.beforeBroken(request, news, branch);
       if (before) return { ...join(before, news), lineChange, history: 'forked' };
       if (!resent) {
-        const added = repeatedQuestion(news, branch)?.rest ?? news;
-        return { ...join(branch, added), lineChange, history: 'appended' };
+        const rest = repeatedQuestion(news, branch)?.rest ?? news;
+        return { ...join(branch, rest), lineChange, history: 'appended' };
       }
       const { onto, shared, rest, history } = await this.followHistory(request, session, branch);
-      const added = rest ?? input.slice(Math.max(shared, opening?.messages.length ?? 0));
-      return { ...join(onto, added), lineChange, resent: true, history };
+      const unshared = rest ?? input.slice(Math.max(shared, opening?.messages.length ?? 0));
+      return { ...join(onto, unshared), lineChange, resent: true, history };
     });
     if (!resumed) {
       if (!request.writes && state.create && 'name' in state.ref) return stateless(id, input);
@@ -230,17 +225,6 @@ export class Sessions {
     if (number === undefined || number === resumed.line) return resumed;
     release(resumed);
     return undefined;
-  }
-
-  /** The branch without its last turn, where that turn broke off and is asked again. */
-  private async beforeBroken(
-    { tenant, input, window }: ResumeRequest,
-    news: Item[],
-    branch: readonly BranchTurn[],
-  ): Promise<BranchTurn[] | undefined> {
-    if (!isAskedAgain(input, news, branch)) return undefined;
-    const { parent } = branch.at(-1)!.turn;
-    return parent === null ? [] : this.parts.heads.branch(tenant, parent, window);
   }
 
   /**
@@ -299,99 +283,6 @@ export class Sessions {
     const tree = await this.parts.log.readTree(tenant, id);
     return again ? tree.filter(({ digest }) => digest !== again.digest) : tree;
   }
-
-  private async resumeResponse(request: ResumeRequest, id: TurnId, within?: SessionRef): Promise<Resumed> {
-    const { tenant, input, window } = request;
-    const { log, heads } = this.parts;
-    const [session, row] = await Promise.all([
-      log.findSession(tenant, { id: sessionOf(id) }),
-      this.expectResponse(tenant, id, within),
-    ]);
-    if (within) await this.expectWithin(tenant, within, id);
-    // A turn that continues the head writes to the session; a turn that continues an older turn is a fork.
-    if (request.writes && session && (session.head === id || (await this.brokeOffAfter(id, session)))) {
-      const head = await heads.take({ ...request, id: session.id });
-      const followed = await this.atResponse(head, request, id).catch((error) => {
-        release(head);
-        throw error;
-      });
-      if (followed) return followed;
-      release(head);
-    }
-    const branch = await heads.branch(tenant, id, window);
-    const repaired = repairToolPairs(branch, input, true);
-    const opening = branch.at(-1)?.turn.opening;
-    const line = row.line ?? session?.main ?? 0;
-    return {
-      ...{ kind: 'beside', id: sessionOf(id), session, parent: id, branch, line, opening },
-      input: repaired,
-    };
-  }
-
-  /** Whether the session's head follows the response and broke off: a request may ask it again. */
-  private async brokeOffAfter(id: TurnId, { tenant, head }: Session): Promise<boolean> {
-    const row = head && (await this.parts.log.readTurn(tenant, head));
-    return row ? row.parent === id && row.state !== 'completed' : false;
-  }
-
-  /** The response as the position of a turn that moves the head; `undefined` where the turn is a fork. */
-  private async atResponse(
-    head: Head | undefined,
-    request: ResumeRequest,
-    id: TurnId,
-  ): Promise<Resumed | undefined> {
-    if (head?.kind !== 'leased') return undefined;
-    const { session, lease } = head;
-    const { input, window } = request;
-    const branch = session.head === id ? head.branch : await this.beforeBroken(request, input, head.branch);
-    if (!branch || tipOf(branch) !== id) return undefined;
-    const found = {
-      id: session.id,
-      session,
-      parent: id,
-      branch,
-      input: repairToolPairs(branch, input, true),
-      line: session.main ?? 0,
-      opening: branch.at(-1)?.turn.opening,
-    };
-    return { kind: 'head', ...found, lease, from: session.head, window };
-  }
-
-  private async resumeHeld(
-    { tenant, session: id, input, window, tokensOf }: ResumeRequest,
-    { after, turns }: StateRef & { kind: 'held' },
-  ): Promise<Resumed> {
-    if (after !== null) await this.expectResponse(tenant, after, { id: sessionOf(after) });
-    const branch = after === null ? [] : await this.parts.heads.branch(tenant, after, window);
-    let totalTokens = branch.at(-1)?.totalTokens ?? 0;
-    for (const turn of turns) {
-      const tokens = tokensOf(turn.input) + tokensOf(turn.output);
-      totalTokens += tokens;
-      branch.push({ turn, tokens, totalTokens, digest: EMPTY_DIGEST, hidden: [] });
-    }
-    const repaired = repairToolPairs(branch, input, true);
-    return {
-      ...{ kind: 'beside', id, session: undefined, parent: after, branch, line: 0 },
-      input: repaired,
-      opening: branch.at(-1)?.turn.opening,
-    };
-  }
-
-  /** A response that is kept in its session alone can be continued there alone: by a request that names it. */
-  private async expectResponse(tenant: Tenant, id: TurnId, within?: SessionRef): Promise<TurnRow> {
-    const row = await this.parts.log.readTurn(tenant, id);
-    if (row && (within ? isInSession(row) : !row.deleted)) return row;
-    const message = `Previous response with id '${responseId(id)}' not found.`;
-    throw new Fault('previous_response_not_found', message, { param: 'previous_response_id' });
-  }
-
-  private async expectWithin(tenant: Tenant, ref: SessionRef, id: TurnId): Promise<void> {
-    const session = await this.parts.log.findSession(tenant, ref);
-    if (session?.id === sessionOf(id)) return;
-    throw new Fault('conflicting_state', `The response ${responseId(id)} is not part of the named session.`, {
-      param: 'previous_response_id',
-    });
-  }
 }
 
 /** What a turn at the head makes of the branch that it found there. */
@@ -405,6 +296,17 @@ interface FollowedHistory {
 }
 
 /**
+ * Whether a request has anything that may lead it off the main line: its caller asks for another one, or it brings
+ * an opening or its full history.
+ */
+const mayLeaveMain = ({ input, instructions }: ResumeRequest, { agent, branch }: LineWish): boolean =>
+  agent !== undefined ||
+  branch === 'side' ||
+  Boolean(instructions) ||
+  (input[0] !== undefined && isInstruction(input[0])) ||
+  isFullHistory(input);
+
+/**
  * Whether the client keeps the conversation itself, so that messages alone are its whole history too: an agent
  * that has sent its full history before, and has compacted it since.
  */
@@ -416,10 +318,6 @@ function keepsItself({ line }: StateRef & { kind: 'session' }, branch: readonly 
 function stateless(id: SessionId, input: Item[]): Resumed {
   const repaired = repairToolPairs([], input, true);
   return { kind: 'stateless', id, session: undefined, parent: null, branch: [], line: 0, input: repaired };
-}
-
-function release(head: Head | Resumed | undefined): void {
-  if (head && 'lease' in head) head.lease.release();
 }
 
 const tipOf = (branch: readonly BranchTurn[]): TurnId | null => branch.at(-1)?.turn.id ?? null;

@@ -66,6 +66,13 @@ export function repairToolPairs(branch: readonly BranchTurn[], input: Item[], an
   return isUnchanged ? input : repaired;
 }
 
+/** What a turn adds after a branch. The opening of the branch stays as it is. `answering`: see `repairToolPairs`. */
+export const added = (branch: BranchTurn[], items: Item[], answering: boolean) => ({
+  branch,
+  input: repairToolPairs(branch, items, answering),
+  opening: branch.at(-1)?.turn.opening,
+});
+
 /** The index of all calls that are on the branch; calls of the input have another one. */
 const ON_BRANCH = -1;
 

@@ -44,7 +44,14 @@ export function continuationConformance({ protocol, path, ways }: ContinuationCa
     beforeAll(() => {
       server = startProvider();
       const provider = { id: 'p', baseUrl: server.url + path, apiKey: 'key', quirks: way.quirks ?? {} };
-      claw = httpClaw({ provider, protocol, fetch, connect: async () => {}, limits: answerLimits });
+      claw = httpClaw({
+        provider,
+        protocol,
+        fetch,
+        connect: async () => {},
+        limits: answerLimits,
+        redact: (text) => text,
+      });
     });
     afterAll(() => server.stop());
 

@@ -95,7 +95,7 @@ describe('the list of sessions', () => {
     sessions.note(turn('b', 2));
     sessions.note({ ...turn('a', 3), text: 'later' });
     expect(sessions.list()).toMatchObject([
-      { name: 'a', turns: 2, tokens: 20, cost: 1, title: 'about a' },
+      { name: 'a', turns: 2, tokens: 20, cost: 1, estimated: false, title: 'about a' },
       { name: 'b', turns: 1 },
     ]);
     end();
@@ -133,7 +133,7 @@ describe('the list of sessions', () => {
 
 describe('texts of the chat', () => {
   test('shows small costs as more than zero', () => {
-    expect([0, 0.0000031, 0.0042, 0.0000999, 0.0312, 1.5].map(money)).toEqual([
+    expect([0, 0.0000031, 0.0042, 0.0000999, 0.0312, 1.5].map((cost) => money(cost))).toEqual([
       '$0',
       '$0.0000031',
       '$0.0042',
@@ -141,6 +141,12 @@ describe('texts of the chat', () => {
       '$0.031',
       '$1.50',
     ]);
+  });
+
+  test('says that a cost is an estimate', () => {
+    const usage = { input: 5, output: 2, cached: 0, reasoning: 0, cost: 0.5 };
+    expect(usageNote(usage, 'openai/gpt-5', '·')).toBe('5 in, 2 out · $0.500');
+    expect(usageNote({ ...usage, estimated: true }, 'openai/gpt-5', '·')).toBe('5 in, 2 out · about $0.500');
   });
 
   test('does not show an unknown price as free', () => {

@@ -1,6 +1,7 @@
 import type { Delta, Finish } from '../../core/delta.ts';
 import type { Usage } from '../../core/usage.ts';
 import type { Prompt } from '../claw.ts';
+import { answeredTier, reportedCost } from '../usage.ts';
 import { usesFormatTool } from './tools.ts';
 import { isObject, type Wire } from './wire.ts';
 
@@ -66,6 +67,7 @@ export function finishOf({ stopReason: raw, formatTool, calls }: AnswerState): F
 export function usageOf(raw: Wire): Usage {
   const usage: Usage = { input: 0, output: 0, cacheRead: 0, cacheWrite: 0, reasoning: 0, raw };
   addTo(usage, raw);
+  Object.assign(usage, servedAs(raw), { reportedCost: reportedCost(raw) });
   if (isObject(raw.output_tokens_details))
     usage.reasoning = tokens(raw.output_tokens_details.thinking_tokens);
   if (!Array.isArray(raw.iterations)) return usage;
@@ -82,6 +84,19 @@ function addTo(usage: Usage, raw: Wire): void {
   usage.output += tokens(raw.output_tokens);
   usage.cacheRead += read;
   usage.cacheWrite += written;
+  if (!isObject(raw.cache_creation)) return;
+  usage.cacheWriteHour = (usage.cacheWriteHour ?? 0) + tokens(raw.cache_creation.ephemeral_1h_input_tokens);
+}
+
+/** Words of `usage` for the usual speed and for a call without a region. */
+const USUAL_MODES: ReadonlySet<unknown> = new Set(['standard', 'global', 'not_available']);
+
+/** The service tier, and what else changes the price: the speed (`fast`) and the region (`us`). */
+function servedAs({ service_tier, speed, inference_geo }: Wire): Pick<Usage, 'tier' | 'modes'> {
+  const modes = [speed, inference_geo].filter(
+    (mode): mode is string => typeof mode === 'string' && !USUAL_MODES.has(mode),
+  );
+  return { tier: answeredTier(service_tier), modes: modes.length > 0 ? modes : undefined };
 }
 
 function tokens(value: unknown): number {

@@ -161,7 +161,8 @@ function beginAnswer(state: AnswerState, message: Wire, out: Delta[]): void {
 function noteOutcome(state: AnswerState, { stop_reason, usage }: Wire, out: Delta[]): void {
   if (typeof stop_reason === 'string') state.stopReason = stop_reason;
   if (usage === undefined || usage === null) return;
-  state.usage = laterUsage(state.usage, objectAt(usage, 'usage'));
+  const next = objectAt(usage, 'usage');
+  state.usage = state.usage ? laterUsage(state.usage, next) : next;
   out.push({ type: 'usage', usage: usageOf(state.usage) });
 }
 

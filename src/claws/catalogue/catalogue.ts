@@ -168,7 +168,8 @@ function priceOf(row: PriceRow, tiers: readonly (readonly [number, ...PriceRow])
   return { ...tokenPrice(row), tiers: tiers.map(([above, ...price]) => ({ above, ...tokenPrice(price) })) };
 }
 
-function tokenPrice([input, output, cacheRead, cacheWrite, reasoning]: PriceRow): TokenPrice {
+function tokenPrice(row: PriceRow): TokenPrice {
+  const [input, output, cacheRead, cacheWrite, reasoning, audioInput, audioOutput] = row;
   const optional = (usd?: number | null) => (usd == null ? undefined : perMillion(usd));
   return {
     input: perMillion(input),
@@ -176,5 +177,7 @@ function tokenPrice([input, output, cacheRead, cacheWrite, reasoning]: PriceRow)
     cacheRead: optional(cacheRead),
     cacheWrite: optional(cacheWrite),
     reasoning: optional(reasoning),
+    audioInput: optional(audioInput),
+    audioOutput: optional(audioOutput),
   };
 }

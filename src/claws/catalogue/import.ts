@@ -18,6 +18,10 @@ interface SourcePrice {
   /** Other names that some rows use for `cache_read`. */
   cache_input?: number;
   cached_input?: number;
+  /** Another name that some rows use for `cache_write`. */
+  cached_write?: number;
+  input_audio?: number;
+  output_audio?: number;
 }
 
 /** The fields of a model of models.dev that are used here. */
@@ -91,7 +95,10 @@ function flagsOf(model: SourceModel): number {
 function priceRow(cost: SourcePrice): PriceRow {
   const cacheRead = cost.cache_read ?? cost.cache_input ?? cost.cached_input;
   // When there is an input price, 0 means "no such price" in the source, not "free".
-  const rest = [cacheRead, cost.cache_write, cost.reasoning].map((amount) => amount || null);
+  const cacheWrite = cost.cache_write ?? cost.cached_write;
+  const rest = [cacheRead, cacheWrite, cost.reasoning, cost.input_audio, cost.output_audio].map(
+    (amount) => amount || null,
+  );
   return [cost.input ?? 0, cost.output ?? 0, ...trimmed(rest)] as unknown as PriceRow;
 }
 

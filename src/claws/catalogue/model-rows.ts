@@ -21,6 +21,8 @@ export type PriceRow = readonly [
   cacheRead?: number | null,
   cacheWrite?: number | null,
   reasoning?: number | null,
+  audioInput?: number | null,
+  audioOutput?: number | null,
 ];
 
 /** Models by the provider's id. `import.ts` generates it. */

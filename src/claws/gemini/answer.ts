@@ -1,5 +1,6 @@
 import type { Finish } from '../../core/delta.ts';
 import type { Usage } from '../../core/usage.ts';
+import { answeredTier } from '../usage.ts';
 import type { Segment } from './native.ts';
 import type { StreamedArguments } from './streamed-arguments.ts';
 import { isObject } from './wire.ts';
@@ -15,11 +16,21 @@ export interface Answer {
   /** The newest token counts. In a stream they grow with each chunk. */
   usage?: Record<string, unknown>;
   usageSent?: Record<string, unknown>;
+  /** The service tier that the headers of the answer name. */
+  tier?: string;
   extra: Record<string, unknown>;
 }
 
-export function emptyAnswer(model: string): Answer {
-  return { model, started: false, nextIndex: 0, candidates: [], extra: {} };
+/** The header names the tier that answered: https://ai.google.dev/gemini-api/docs/priority-inference */
+export function emptyAnswer(model: string, headers?: Headers): Answer {
+  return {
+    model,
+    tier: headers?.get('x-gemini-service-tier') ?? undefined,
+    started: false,
+    nextIndex: 0,
+    candidates: [],
+    extra: {},
+  };
 }
 
 /** What was read of one alternative (`choice`) of an answer. */
@@ -58,7 +69,7 @@ function count(value: unknown): number {
 }
 
 /** Results of hosted tools go back to the model and are billed as input, in addition to the prompt. */
-export function usageOf(raw: Record<string, unknown>): Usage {
+export function usageOf(raw: Record<string, unknown>, tier?: string): Usage {
   const reasoning = count(raw.thoughtsTokenCount);
   return {
     input: count(raw.promptTokenCount) + count(raw.toolUsePromptTokenCount),
@@ -66,8 +77,30 @@ export function usageOf(raw: Record<string, unknown>): Usage {
     cacheRead: count(raw.cachedContentTokenCount),
     cacheWrite: 0,
     reasoning,
+    audioInput: audioIn(raw.promptTokensDetails, raw.cacheTokensDetails),
+    audioOutput: audioIn(raw.candidatesTokensDetails),
+    tier: answeredTier(raw.serviceTier ?? tier ?? TRAFFIC.get(raw.trafficType)),
     raw,
   };
+}
+
+/** Vertex AI's words for the tier. Any other one, like provisioned throughput, is a tier of its own. */
+const TRAFFIC: ReadonlyMap<unknown, string> = new Map([
+  ['ON_DEMAND', 'default'],
+  ['ON_DEMAND_FLEX', 'flex'],
+  ['ON_DEMAND_PRIORITY', 'priority'],
+  ['PROVISIONED_THROUGHPUT', 'provisioned_throughput'],
+]);
+
+/** Audio tokens of the list, without those of the list `cached`; `undefined` where there are none. */
+function audioIn(details: unknown, cached?: unknown): number | undefined {
+  return Math.max(0, audioOf(details) - audioOf(cached)) || undefined;
+}
+
+function audioOf(details: unknown): number {
+  if (!Array.isArray(details)) return 0;
+  const audio = details.filter((detail) => isObject(detail) && detail.modality === 'AUDIO');
+  return audio.reduce((sum, { tokenCount }) => sum + count(tokenCount), 0);
 }
 
 /** `LogprobsResult` in the shape of the Responses API, one entry per chosen token. */

@@ -7,8 +7,8 @@ import { errorOf, streamFault } from './fault.ts';
 import { cutOpenPart, endOpenPart, readPart } from './parts.ts';
 import { isObject, malformed } from './wire.ts';
 
-export function geminiReader(prompt: Prompt): StreamReader {
-  const answer = emptyAnswer(prompt.model);
+export function geminiReader(prompt: Prompt, headers?: Headers): StreamReader {
+  const answer = emptyAnswer(prompt.model, headers);
   return {
     push: ({ data }) => (data === '' ? [] : readBody(answer, parse(data))),
     end: () => endAnswer(answer),
@@ -19,8 +19,8 @@ export function geminiReader(prompt: Prompt): StreamReader {
  * A whole answer is read as a stream of one chunk. Proxies that ignore `alt=sse` send a stream as a list of
  * chunks.
  */
-export function geminiAnswer(body: unknown, prompt: Prompt): Delta[] {
-  const answer = emptyAnswer(prompt.model);
+export function geminiAnswer(body: unknown, prompt: Prompt, headers?: Headers): Delta[] {
+  const answer = emptyAnswer(prompt.model, headers);
   const chunks: unknown[] = Array.isArray(body) ? body : [body];
   return [...chunks.flatMap((chunk) => readBody(answer, chunk)), ...endAnswer(answer)];
 }
@@ -96,7 +96,7 @@ function readCandidates(answer: Answer, candidates: unknown, out: Delta[]): void
 function readUsage(answer: Answer, usage: Record<string, unknown>, out: Delta[]): void {
   const counted = typeof usage.promptTokenCount === 'number';
   // Vertex sends counts in only one chunk.
-  answer.usage = laterUsage(answer.usage, usage);
+  answer.usage = answer.usage ? laterUsage(answer.usage, usage) : usage;
   // The first counts are sent at once, so that the prompt's cost is known even if the answer is cut. The last
   // ones follow at the end.
   if (counted && !answer.usageSent) sendUsage(answer, out);
@@ -104,7 +104,7 @@ function readUsage(answer: Answer, usage: Record<string, unknown>, out: Delta[])
 
 function sendUsage(answer: Answer, out: Delta[]): void {
   answer.usageSent = answer.usage;
-  out.push({ type: 'usage', usage: usageOf(answer.usage!) });
+  out.push({ type: 'usage', usage: usageOf(answer.usage!, answer.tier) });
 }
 
 /** Far more than Gemini sends. A larger index is malformed. */

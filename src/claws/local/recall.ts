@@ -13,7 +13,7 @@ export const recall: Claw = {
   capabilities: { choices: false, logprobs: false, fileUrls: true, lackedTools: () => [] },
   prefills: (prompt) => continuation(prompt) !== undefined,
   async *call(prompt, signal) {
-    const text = continuation(prompt) ?? reply(userTexts(prompt));
+    const text = (continuation(prompt) ?? reply(userTexts(prompt))).toWellFormed();
     yield [
       { type: 'start', model: 'recall' },
       { type: 'item-start', index: 0, item: { type: 'message', role: 'assistant', content: [] } },

@@ -2,6 +2,7 @@ import type { Delta, Finish } from '../../core/delta.ts';
 import { Fault } from '../../core/errors.ts';
 import type { Item } from '../../core/items.ts';
 import type { Usage } from '../../core/usage.ts';
+import { answeredTier, reportedCost } from '../usage.ts';
 import type { ObjectEnd } from './object-end.ts';
 import { isObject, type Json, type ReasoningNative } from './wire.ts';
 
@@ -170,8 +171,8 @@ export function checkFinish(raw: string): void {
   });
 }
 
-/** Token counts, from the different fields in which servers report them. */
-export function usageOf(raw: Json): Usage {
+/** Token counts, from the different fields in which servers report them. `tier` is the answer's `service_tier`. */
+export function usageOf(raw: Json, tier: unknown): Usage {
   const prompt = isObject(raw.prompt_tokens_details) ? raw.prompt_tokens_details : {};
   const completion = isObject(raw.completion_tokens_details) ? raw.completion_tokens_details : {};
   const input = count(raw.prompt_tokens);
@@ -184,6 +185,10 @@ export function usageOf(raw: Json): Usage {
     // OpenAI and OpenRouter; Alibaba.
     cacheWrite: count(prompt.cache_write_tokens ?? prompt.cache_creation_input_tokens),
     reasoning,
+    audioInput: count(prompt.audio_tokens) || undefined,
+    audioOutput: count(completion.audio_tokens) || undefined,
+    tier: answeredTier(tier),
+    reportedCost: reportedCost(raw),
     raw,
   };
 }

@@ -243,7 +243,7 @@ function wireParts(parts: Part[], verbatim: boolean): ChatPart[] {
 
 /** Parts with the caller's cache marks, where the provider accepts them. */
 function withMarks({ facts }: Transcript, parts: (ChatPart | undefined)[], marks?: readonly PartMark[]) {
-  return markedParts(parts, facts.cacheMarks ? marks : undefined);
+  return marks && facts.cacheMarks ? markedParts(parts, marks) : parts.filter((part) => part !== undefined);
 }
 
 /** Fields of a canonical part that are translated, or that providers do not take back. */

@@ -151,7 +151,7 @@ function readAnswerFields(state: AnswerState, chunk: Json, hasChoices: boolean):
   // Azure's first chunk has neither model nor id, but only the result of its filter for the prompt.
   if (!state.started && (hasChoices || textOf(chunk.model) !== undefined)) start(state, chunk);
   for (const key in chunk) if (!ANSWER_FIELDS.has(key)) keepLatest(state.extra, key, chunk[key]);
-  if (isObject(chunk.usage)) state.usage = laterUsage(state.usage, chunk.usage);
+  if (isObject(chunk.usage)) state.usage = state.usage ? laterUsage(state.usage, chunk.usage) : chunk.usage;
   else if (isObject(chunk.x_groq) && isObject(chunk.x_groq.usage)) state.usage ??= chunk.x_groq.usage;
 }
 
@@ -181,7 +181,7 @@ function readChoice(state: AnswerState, raw: Json, field: PayloadField): void {
     else keepLatest(choice.extra, key, raw[key]);
   }
   // Moonshot reports the usage of a stream inside the choice.
-  if (isObject(raw.usage)) state.usage = laterUsage(state.usage, raw.usage);
+  if (isObject(raw.usage)) state.usage = state.usage ? laterUsage(state.usage, raw.usage) : raw.usage;
   const finish = textOf(raw.finish_reason);
   if (finish === undefined) return;
   checkFinish(finish);
@@ -351,7 +351,7 @@ function finishAnswer(state: AnswerState): Delta[] {
   if (extra.length > 0) state.extra.choices = extra;
   if (Object.keys(state.extra).length > 0) state.out.push({ type: 'extra', fields: state.extra });
   for (const choice of state.choices) finishChoice(state, choice);
-  if (state.usage) state.out.push({ type: 'usage', usage: usageOf(state.usage) });
+  if (state.usage) state.out.push({ type: 'usage', usage: usageOf(state.usage, state.extra.service_tier) });
   return drain(state);
 }
 

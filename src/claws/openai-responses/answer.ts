@@ -10,6 +10,7 @@ import type {
 } from '../../core/items.ts';
 import type { Prompt } from '../../core/prompt.ts';
 import type { Usage } from '../../core/usage.ts';
+import { answeredTier, reportedCost } from '../usage.ts';
 import { isObject, type Json, listIn, objectIn, textIn } from './wire.ts';
 
 /** Fields of a response that become deltas of their own. */
@@ -91,7 +92,7 @@ export interface Ending {
 export function endingOf(response: Json, ending: Ending): Delta[] {
   const deltas: Delta[] = [];
   if (response.usage !== undefined && response.usage !== null) {
-    deltas.push({ type: 'usage', usage: usageOf(objectIn(response.usage, 'usage')) });
+    deltas.push({ type: 'usage', usage: usageOf(objectIn(response.usage, 'usage'), response.service_tier) });
   }
   const fields = leftovers(response, ending.startedAs);
   if (Object.keys(fields).length > 0) deltas.push({ type: 'extra', fields });
@@ -109,7 +110,7 @@ function finishOf(response: Json, { called, incomplete }: Ending): Finish {
   };
 }
 
-function usageOf(raw: Json): Usage {
+function usageOf(raw: Json, tier: unknown): Usage {
   const input = isObject(raw.input_tokens_details) ? raw.input_tokens_details : {};
   const output = isObject(raw.output_tokens_details) ? raw.output_tokens_details : {};
   return {
@@ -118,6 +119,10 @@ function usageOf(raw: Json): Usage {
     cacheRead: count(input.cached_tokens),
     cacheWrite: count(input.cache_write_tokens),
     reasoning: count(output.reasoning_tokens),
+    audioInput: count(input.audio_tokens) || undefined,
+    audioOutput: count(output.audio_tokens) || undefined,
+    tier: answeredTier(tier),
+    reportedCost: reportedCost(raw),
     raw,
   };
 }

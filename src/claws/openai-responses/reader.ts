@@ -117,7 +117,8 @@ function parse(data: string): Json {
 
 function begin(state: State, event: Json): Delta[] {
   const response = objectIn(event.response, `response of ${event.type}`);
-  if (isObject(response.usage)) state.usage = laterUsage(state.usage, response.usage);
+  if (isObject(response.usage))
+    state.usage = state.usage ? laterUsage(state.usage, response.usage) : response.usage;
   if (state.model !== undefined) return [];
   state.model = modelOf(response, state.prompt);
   return [startOf(response, state.prompt)];

@@ -159,9 +159,9 @@ function listSessions({ book, conversation, screen, now }: CommandContext): unde
   screen.note('/resume <n|name> continues a session.\n');
 }
 
-function describe({ turns, lastUsed, title, cost: spent }: BookEntry, now: number): string {
+function describe({ turns, lastUsed, title, cost: spent, estimated }: BookEntry, now: number): string {
   const facts = [`${turns} turn${turns === 1 ? '' : 's'}`, ago(lastUsed, now)];
-  if (spent > 0) facts.push(money(spent));
+  if (spent > 0) facts.push(money(spent, estimated));
   return `${facts.join(', ').padEnd(30)}  ${title}`;
 }
 
@@ -233,13 +233,13 @@ async function history({ api, conversation, screen }: CommandContext): Promise<u
 }
 
 function cost({ book, conversation, screen }: CommandContext): undefined {
-  const { turns, tokens, cost: spent, unpriced } = conversation.total;
+  const { turns, tokens, cost: spent, estimated, unpriced } = conversation.total;
   const unknown = unpriced > 0 ? `, and ${unpriced} turn(s) with an unknown price` : '';
-  screen.note(`This chat: ${turns} turn(s), ${count(tokens)} tokens, ${money(spent)}${unknown}.`);
+  screen.note(`This chat: ${turns} turn(s), ${count(tokens)} tokens, ${money(spent, estimated)}${unknown}.`);
   const entry = conversation.session === undefined ? undefined : book.find(conversation.session);
   if (entry)
     screen.note(
-      `Session ${entry.name}: ${entry.turns} turn(s), ${count(entry.tokens)} tokens, ${money(entry.cost)}.`,
+      `Session ${entry.name}: ${entry.turns} turn(s), ${count(entry.tokens)} tokens, ${money(entry.cost, entry.estimated)}.`,
     );
   screen.note('');
 }

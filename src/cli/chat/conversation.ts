@@ -27,7 +27,7 @@ const PROGRESS_MS = 700;
 /** A chat of one user. It has one session at a time. */
 export class Conversation {
   /** What all turns of this chat have used. */
-  readonly total = { turns: 0, tokens: 0, cost: 0, unpriced: 0 };
+  readonly total = { turns: 0, tokens: 0, cost: 0, estimated: false, unpriced: 0 };
   private running: Running | undefined;
 
   constructor(
@@ -129,6 +129,7 @@ export class Conversation {
     this.total.turns++;
     this.total.tokens += (usage?.input ?? 0) + (usage?.output ?? 0);
     this.total.cost += usage?.cost ?? 0;
+    if (usage?.estimated) this.total.estimated = true;
     if (usage?.cost === undefined && !model.startsWith('local/')) this.total.unpriced++;
   }
 
@@ -149,7 +150,8 @@ export class Conversation {
     // The requested name, not the name of the model that answered, so that an alias stays an alias.
     const name = this.session;
     try {
-      book.note({ name, model: this.model || model, text, tokens, cost: usage?.cost ?? 0, at: now() });
+      const { cost = 0, estimated = false } = usage ?? {};
+      book.note({ name, model: this.model || model, text, tokens, cost, estimated, at: now() });
     } catch {
       // The list of sessions only helps to find them; the chat works without it.
     }

@@ -33,6 +33,8 @@ export interface AnswerUsage {
   reasoning: number;
   /** US dollars. Absent when the price of the model is not known. */
   cost?: number;
+  /** The cost is not exact. */
+  estimated?: boolean;
 }
 
 export interface Question {
@@ -68,6 +70,7 @@ interface Chunk {
     prompt_tokens_details?: { cached_tokens?: number };
     completion_tokens_details?: { reasoning_tokens?: number };
     cost?: number;
+    cost_estimated?: boolean;
   } | null;
 }
 
@@ -186,6 +189,7 @@ function* partsOf(chunk: Chunk): Generator<AnswerPart> {
       cached: usage.prompt_tokens_details?.cached_tokens ?? 0,
       reasoning: usage.completion_tokens_details?.reasoning_tokens ?? 0,
       cost: usage.cost,
+      estimated: usage.cost_estimated,
     },
   };
 }

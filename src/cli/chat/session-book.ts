@@ -14,6 +14,8 @@ const entrySchema = z.object({
   tokens: z.number().default(0),
   /** US dollars. */
   cost: z.number().default(0),
+  /** A part of the cost is not exact. */
+  estimated: z.boolean().default(false),
   /** Milliseconds since 1970. */
   lastUsed: z.number(),
 });
@@ -31,6 +33,7 @@ export interface NotedTurn {
   text: string;
   tokens: number;
   cost: number;
+  estimated?: boolean;
   at: number;
 }
 
@@ -70,6 +73,7 @@ export class SessionBook {
       turns: (known?.turns ?? 0) + 1,
       tokens: (known?.tokens ?? 0) + turn.tokens,
       cost: (known?.cost ?? 0) + turn.cost,
+      estimated: turn.estimated === true || known?.estimated === true,
       lastUsed: at,
     };
     this.write([entry, ...all.filter((other) => other !== known)]);

@@ -6,7 +6,7 @@ export function usageNote(usage: AnswerUsage | undefined, model: string, dot: st
   const cached = usage.cached > 0 ? ` (${count(usage.cached)} cached)` : '';
   const thought = usage.reasoning > 0 ? ` (${count(usage.reasoning)} reasoning)` : '';
   const parts = [`${count(usage.input)}${cached} in, ${count(usage.output)}${thought} out`];
-  if (usage.cost !== undefined) parts.push(money(usage.cost));
+  if (usage.cost !== undefined) parts.push(money(usage.cost, usage.estimated));
   else parts.push(model.startsWith('local/') ? 'free' : 'price unknown');
   return parts.join(` ${dot} `);
 }
@@ -16,7 +16,8 @@ export function count(tokens: number): string {
 }
 
 /** Below one cent: two significant digits, so that a small cost is not shown as zero. */
-export function money(dollars: number): string {
+export function money(dollars: number, estimated = false): string {
+  if (estimated) return `about ${money(dollars)}`;
   if (dollars === 0) return '$0';
   if (dollars >= 0.01) return `$${dollars.toFixed(dollars >= 1 ? 2 : 3)}`;
   const rounded = Number(dollars.toPrecision(2));

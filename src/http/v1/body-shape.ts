@@ -23,8 +23,6 @@ const CLOSE_BRACE = 125;
  * promise only for a body of more than one slice. Text that is not JSON passes: the parser refuses it.
  */
 export function checkShape(text: string): void | Promise<void> {
-  // Too short for either.
-  if (text.length <= MAX_DEPTH) return;
   const shape = new BodyShape();
   if (text.length <= SLICE) shape.read(text);
   else return readInSlices(shape, text);

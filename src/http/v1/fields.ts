@@ -1,9 +1,15 @@
 import { z } from 'zod';
 import { Fault } from '../../core/errors.ts';
+import type { ProtocolName } from '../../core/prompt.ts';
 import type { Settings } from '../../core/settings.ts';
+import type { Asked, Attempt, Outcome } from '../../core/turn.ts';
+import { dollars, type Usage } from '../../core/usage.ts';
 import { expectation, pathText, received } from './expectation.ts';
 
-/** The parts of request schemas. Schemas refuse wrong types and let unknown fields through, for the provider. */
+/**
+ * The fields that all dialects have: the parts of request schemas, and fields of answers. Schemas refuse wrong types
+ * and let unknown fields through, for the provider.
+ */
 
 export const metadata = z
   .record(z.string().max(64), z.string().max(512))
@@ -135,6 +141,56 @@ export function settingsFrom(body: SharedBody, own: Settings): Settings {
   const settings: Record<string, unknown> = {};
   for (const field of SHARED_SETTINGS)
     if (body[field] !== undefined && body[field] !== null) settings[field] = body[field];
-  for (const [field, value] of Object.entries(own)) if (value !== undefined) settings[field] = value;
+  for (const field in own)
+    if (own[field as keyof Settings] !== undefined) settings[field] = own[field as keyof Settings];
   return settings;
+}
+
+/** The model that answered, as it can be asked for again: `provider/model`. Without an answer, as it was asked for. */
+export const answeredModel = ({
+  answeredBy,
+  model,
+}: Pick<Asked, 'model'> & Pick<Partial<Outcome>, 'answeredBy'>): string =>
+  answeredBy ? `${answeredBy.provider}/${answeredBy.model}` : model;
+
+type Answered = Pick<Partial<Outcome>, 'answeredBy' | 'extra' | 'usage'>;
+
+/** Fields of the provider's answer that a dialect passes on: those of a provider with the same vocabulary. */
+export const passedOn = ({ answeredBy, extra }: Answered, protocol: ProtocolName): Outcome['extra'] =>
+  answeredBy?.protocol === protocol ? extra : undefined;
+
+/** The service tier of the answer. Providers with the APIs of OpenAI have the same words for it. */
+export function answeredTier({ answeredBy, extra, usage }: Answered): string | undefined {
+  const tier = answeredBy?.protocol.startsWith('openai-') ? extra?.service_tier : undefined;
+  return typeof tier === 'string' ? tier : usage?.tier;
+}
+
+/**
+ * How long what was written to the provider's cache stays there, in Anthropic's words; nothing where the provider
+ * does not say.
+ */
+export function cacheCreation({ cacheWrite, cacheWriteHour }: Usage): { cache_creation?: unknown } {
+  if (cacheWriteHour === undefined) return {};
+  const fiveMinutes = Math.max(0, cacheWrite - cacheWriteHour);
+  return {
+    cache_creation: {
+      ephemeral_5m_input_tokens: fiveMinutes,
+      ephemeral_1h_input_tokens: cacheWriteHour,
+    },
+  };
+}
+
+/** The calls that made an answer: what each used and cost, by our prices and by those of the provider. */
+export function attemptsView(attempts: readonly Attempt[]): Record<string, unknown>[] {
+  return attempts.map(({ provider, model, usage, estimated, cost, costEstimated, error }) => ({
+    model: `${provider}/${model}`,
+    input_tokens: usage.input,
+    output_tokens: usage.output,
+    ...(estimated && { estimated }),
+    ...(usage.tier !== undefined && usage.tier !== 'default' && { service_tier: usage.tier }),
+    ...(cost !== undefined && { cost_usd: dollars(cost) }),
+    ...(costEstimated && { cost_estimated: costEstimated }),
+    ...(usage.reportedCost !== undefined && { reported_cost_usd: dollars(usage.reportedCost) }),
+    ...(error && { error }),
+  }));
 }

@@ -34,6 +34,11 @@ export const listOf = (entry: z.ZodType) =>
 export const deletedReply = (name: string, object: string) =>
   published(name, z.strictObject({ id: z.string(), object: z.literal(object), deleted: z.literal(true) }));
 
+/** How long what was written to the provider's cache stays there. */
+export const cacheCreation = z
+  .strictObject({ ephemeral_5m_input_tokens: z.int(), ephemeral_1h_input_tokens: z.int() })
+  .optional();
+
 export const Attempts = published(
   'Attempts',
   z
@@ -44,7 +49,10 @@ export const Attempts = published(
           input_tokens: z.int(),
           output_tokens: z.int(),
           estimated: z.boolean().optional().describe('The provider did not report its usage.'),
+          service_tier: z.string().optional().describe('The tier that answered.'),
           cost_usd: z.number().optional(),
+          cost_estimated: z.literal(true).optional().describe('The cost is an estimate.'),
+          reported_cost_usd: z.number().optional().describe('The cost as the provider reports it.'),
           error: z.string().optional().describe('Why the call broke off.'),
         }),
       ),

@@ -33,6 +33,11 @@ export const REPLY_HEADERS = [
     what: 'How many calls failed before the answer began.',
   },
   { name: 'x-clawhold-response-cost', of: 'turn', what: 'The cost of a whole answer in US dollars.' },
+  {
+    name: 'x-clawhold-cost-estimated',
+    of: 'turn',
+    what: '`true` where the cost is an estimate.',
+  },
   { name: 'x-clawhold-replayed', of: 'body', what: '`true` where an earlier request did the work.' },
   { name: 'x-accel-buffering', of: 'stream', what: '`no`: asks a proxy (nginx) to send each event at once.' },
   { name: 'x-should-retry', of: 'error', what: 'Tells SDKs whether to send the request again.' },

@@ -11,7 +11,7 @@ import type { Dialect, ParseContext, StreamWriter } from '../dialect.ts';
 import type { Handler, Route, SettingsSource } from '../route.ts';
 import { inCallersWords } from './caller-words.ts';
 import type { ReplyHeaders } from './reply-headers.ts';
-import { identityOf, mayKeep, policyOf, readBody } from './request.ts';
+import { identityOf, mayHaveMarks, mayKeep, policyOf, readBody } from './request.ts';
 import { LAST_EVENT_ID } from './request-headers.ts';
 
 /** Asking for a turn and answering with it, once for all dialects. */
@@ -36,7 +36,7 @@ function createTurn(dialect: Dialect, { turns }: Pick<Api, 'turns'>, settings: S
     const { overflow, ...limits } = settings();
     const { body, text } = await readBody(request, limits);
     const identity = identityOf(headers, route, caller, text);
-    const ask = askOf(dialect, body, { headers, caller, overflow });
+    const ask = askOf(dialect, body, { headers, caller, overflow, mayHaveMarks: mayHaveMarks(text) });
     try {
       const once = await turns.create({ ask, caller, identity, gone: signal });
       return await reply(once, ask, dialect, headers);
@@ -72,8 +72,9 @@ async function reply(
 /** A body in a dialect as an ask. */
 export function askOf(dialect: Dialect, body: Record<string, unknown>, context: ParseContext): Ask {
   const { headers, caller } = context;
+  const parsed = dialect.parse(body, context);
   const ask: Ask = {
-    ...takeCacheMarks(dialect.parse(body, context)),
+    ...(context.mayHaveMarks ? takeCacheMarks(parsed) : parsed),
     dialect: dialect.name,
     vocabulary: dialect.protocol,
     policy: policyOf(headers, caller, dialect.whenBroken),
@@ -141,7 +142,10 @@ export async function replyWhole(once: Once<TurnView>, dialect: Dialect): Promis
   const { result: view } = once;
   const turn = await view.ended;
   const headers = turnHeaders(once);
-  if (turn.cost !== undefined) headers['x-clawhold-response-cost'] = String(dollars(turn.cost));
+  if (turn.cost !== undefined) {
+    headers['x-clawhold-response-cost'] = String(dollars(turn.cost));
+    if (turn.costEstimated) headers['x-clawhold-cost-estimated'] = 'true';
+  }
   try {
     return Response.json(dialect.whole(view, turn), { headers });
   } catch (error) {

@@ -15,7 +15,6 @@ import { CallIds } from './call-ids.ts';
 import { isExceeded, promptFor } from './prompt.ts';
 import { type Rescue, rescueOf } from './rescue.ts';
 import { Splice } from './splice.ts';
-import { WholePairs } from './whole-pairs.ts';
 
 /** Milliseconds between two tries of a deferred turn; the pause doubles. */
 const FIRST_PAUSE_MS = 1_000;
@@ -188,24 +187,23 @@ async function follow(
   const by = { provider, protocol, model };
   const splice = rescue && new Splice(rescue, turn.folded.items.length, called.exact);
   let hasEnded = false;
-  const pairs = new WholePairs();
-  const ids = new CallIds({ branch: turn.session.branch, input: turn.intent.input, folded: turn.folded });
+  let ids: CallIds | undefined;
   turn.live.start(receiptOf(turn, called, path));
   try {
     const opening: Delta[] = splice?.opening(by) ?? [{ type: 'attempt', ...by }];
     // The attempt of a rescue is journaled even if the claw only repeats text.
     if (splice) await record(turn, opening, path);
-    const first = pairs.push(called.first);
-    let burst: readonly Delta[] = splice ? splice.join(first) : [...opening, ...first];
+    let burst: readonly Delta[] = splice ? splice.join(called.first) : [...opening, ...called.first];
     for (;;) {
-      await record(turn, ids.push(burst), path);
+      // Most answers have no calls.
+      if (burst.some(startsCall)) ids ??= callIdsOf(turn);
+      await record(turn, ids ? ids.push(burst) : burst, path);
       const next = await called.rest.next();
       if (next.done) {
         hasEnded = true;
         return undefined;
       }
-      const whole = pairs.push(next.value);
-      burst = splice ? splice.join(whole) : whole;
+      burst = splice ? splice.join(next.value) : next.value;
     }
   } catch (failure) {
     return failure;
@@ -213,6 +211,13 @@ async function follow(
     if (!hasEnded) await called.rest.return?.();
   }
 }
+
+/** Whether a call may begin, or the output of one. */
+const startsCall = (delta: Delta): boolean =>
+  delta.type === 'item-start' && delta.item.type !== 'message' && delta.item.type !== 'reasoning';
+
+const callIdsOf = ({ session, intent, folded }: RunningTurn): CallIds =>
+  new CallIds({ branch: session.branch, input: intent.input, folded });
 
 /** Appends a burst to the journal, then publishes it. Waits only for a journal that does not write at once. */
 function record(

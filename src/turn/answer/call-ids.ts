@@ -26,13 +26,14 @@ interface Renamed {
  * mean one call.
  */
 export class CallIds {
-  /** Made when the first call comes. */
-  private distinct: DistinctIds | undefined;
+  private readonly distinct: DistinctIds;
   /** The latest id of ours for each id that the provider gave in this answer. */
   private readonly given = new Map<string, string>();
   private readonly renamed = new Map<number, Renamed>();
 
-  constructor(private readonly before: Before) {}
+  constructor(before: Before) {
+    this.distinct = new DistinctIds(idsIn(before));
+  }
 
   push(burst: readonly Delta[]): readonly Delta[] {
     return burst.some(isAboutItem) ? burst.map((delta) => this.pushOne(delta)) : burst;
@@ -62,7 +63,6 @@ export class CallIds {
       return id === undefined || id === own ? undefined : { id };
     }
     if (!isClientCall(item)) return undefined;
-    this.distinct ??= new DistinctIds(idsIn(this.before));
     const isFirst = !this.given.has(own);
     const id = this.distinct.next(own);
     this.given.set(own, id);
@@ -85,7 +85,7 @@ function idsIn({ branch, input, folded }: Before): Set<string> {
 
 const withCallId = (item: Item, call_id: string): Item => ({ ...item, call_id }) as Item;
 
-/** The items with the ids that the candidate's provider gave to calls, for these and for their outputs. */
+/** The entries with the ids that the candidate's provider gave to calls, for these and for their outputs. */
 export function withOwnCallIds(entries: PromptItem[], { provider, protocol }: Candidate): PromptItem[] {
   const own = new Map<string, string>();
   for (const { item, callId, ...entry } of entries) {
@@ -93,7 +93,6 @@ export function withOwnCallIds(entries: PromptItem[], { provider, protocol }: Ca
     if (id === undefined || callId === undefined) continue;
     if (entry.origin === provider && entry.protocol === protocol) own.set(id, callId);
   }
-  if (own.size === 0) return entries;
   return entries.map((entry) => {
     const id = own.get(callIdOf(entry.item) ?? '');
     return id === undefined ? entry : { ...entry, item: withCallId(entry.item, id) };

@@ -5,9 +5,15 @@ import type { Candidate } from '../../core/candidate.ts';
 import { Fault } from '../../core/errors.ts';
 import { parseItemId } from '../../core/ids.ts';
 import type { Item, Part } from '../../core/items.ts';
-import { ownInstructions } from '../../core/opening.ts';
 import type { Prompt, PromptItem } from '../../core/prompt.ts';
-import { type Ask, type BranchTurn, isBackground, isStreamed, type PlacedIntent } from '../../core/turn.ts';
+import {
+  type Ask,
+  type BranchTurn,
+  isBackground,
+  isStreamed,
+  ownInstructions,
+  type PlacedIntent,
+} from '../../core/turn.ts';
 import { withOwnCallIds } from './call-ids.ts';
 
 /** Tokens, where the catalogue does not know the model. */
@@ -45,11 +51,14 @@ export interface ContextSource {
  */
 export class Contexts {
   private readonly byBudget = new Map<string, Assembled>();
+  private readonly byCandidate = new Map<Candidate, Assembled>();
 
   constructor(private readonly source: ContextSource) {}
 
   /** Throws `context_length_exceeded` where the conversation does not fit the candidate. */
   for(candidate: Candidate): Assembled {
+    const known = this.byCandidate.get(candidate);
+    if (known) return known;
     const { intent, branch } = this.source;
     const budget = this.budget(candidate);
     const key = keyOf(budget);
@@ -61,12 +70,13 @@ export class Contexts {
       assembled = assemble({ ...intent, branch, budget, opening, ownInstructions: own });
       this.byBudget.set(key, assembled);
     }
+    this.byCandidate.set(candidate, assembled);
     return assembled;
   }
 
   /** The context of a candidate that was called; `undefined` where it was not assembled. */
   known(candidate: Candidate): Assembled | undefined {
-    return this.byBudget.get(keyOf(this.budget(candidate)));
+    return this.byCandidate.get(candidate) ?? this.byBudget.get(keyOf(this.budget(candidate)));
   }
 
   /** Throws the last candidate's `context_length_exceeded` where the conversation fits none of them. */
@@ -111,7 +121,7 @@ export function promptFor(
   context: Assembled,
   said = '',
 ): Prompt {
-  const items = withOwnCallIds(context.items, candidate)
+  const items = (context.items.some(isRenamed) ? withOwnCallIds(context.items, candidate) : context.items)
     .filter((entry) => !isUnreadableReasoning(candidate, entry))
     .map((entry) => seenBy(candidate, readable(candidate, able, entry), ask));
   const prompt: Prompt = {
@@ -128,6 +138,9 @@ export function promptFor(
   };
   return said === '' ? prompt : continuing(prompt, said);
 }
+
+/** Whether the provider of a call knows it by another id than ours. */
+const isRenamed = ({ callId }: PromptItem): boolean => callId !== undefined;
 
 /** Asks for the rest of an answer, within what is left of its tokens. */
 function continuing(prompt: Prompt, said: string): Prompt {

@@ -2,7 +2,14 @@ import type { Delta } from '../../core/delta.ts';
 import { Fault } from '../../core/errors.ts';
 import type { TurnId } from '../../core/ids.ts';
 import type { Tenant } from '../../core/request.ts';
-import { type AnsweredTurn, type Asked, isKept, type Retention, type Session } from '../../core/turn.ts';
+import {
+  type Accepted,
+  type AnsweredTurn,
+  type Asked,
+  isKept,
+  type Retention,
+  type Session,
+} from '../../core/turn.ts';
 import { Cancelled, type Receipt, type TurnView } from '../../core/turn-view.ts';
 
 /**
@@ -173,12 +180,13 @@ export class LiveTurns {
     return this.live.size;
   }
 
-  add(turn: LiveTurn): void {
+  /** Only a turn whose request has a fingerprint is found by a retry. */
+  add(turn: LiveTurn, { fingerprint }: Pick<Accepted, 'fingerprint'>): void {
     const { id } = turn.asked;
     this.live.set(id, turn);
     const remove = () => {
       this.live.delete(id);
-      if (!isKept(turn.retention)) this.linger(turn);
+      if (fingerprint !== undefined && !isKept(turn.retention)) this.linger(turn);
     };
     turn.ended.then(remove, remove);
     if (this.closed) turn.stop(shutDown());

@@ -6,7 +6,7 @@ import type { Item } from '../../core/items.ts';
 import { isJsonObject } from '../../core/tool-calls.ts';
 import type { AnsweredBy, Attempt, Outcome } from '../../core/turn.ts';
 import { Cancelled } from '../../core/turn-view.ts';
-import { type NanoDollars, nanoDollars, type Price, type Usage } from '../../core/usage.ts';
+import { nanoDollars, type Price, type Usage } from '../../core/usage.ts';
 import { costOf } from '../../usage/prices.ts';
 import type { RunningTurn, TurnPath } from '../path.ts';
 
@@ -19,6 +19,7 @@ export function settleTurn(turn: RunningTurn, failure: unknown, path: TurnPath):
     folded,
     failure,
     price: priceOf(path.directory),
+    askedTier: intent.settings.service_tier,
     promptTokens: (called) => {
       const candidate = candidates.find(
         ({ provider, model }) => provider === called.provider && model === called.model,
@@ -42,6 +43,8 @@ export interface SettleInput {
   /** What ended the answer early: a `Fault`, a `Cancelled`, or an unexpected error. */
   failure?: unknown;
   price(called: Called): Price | undefined;
+  /** The service tier that the request asks for. */
+  askedTier?: string;
   /** Estimated tokens of the prompt, for calls that broke off before their provider reported usage. */
   promptTokens(called: Called): number;
   /** Milliseconds since the epoch. */
@@ -104,46 +107,47 @@ function withStreamedId(item: Item, turn: TurnId, index: number, position: numbe
 }
 
 /** Usage and cost of all calls that generated a part of the answer. */
-function usageAndCost({
-  folded,
-  failure,
-  price,
-  promptTokens,
-}: SettleInput): Pick<Outcome, 'usage' | 'cost' | 'attempts'> {
+function usageAndCost(input: SettleInput): Pick<Outcome, 'usage' | 'cost' | 'costEstimated' | 'attempts'> {
+  const { folded, failure, promptTokens } = input;
   const { by, usage, textLength, brokenOff } = folded;
   if (!by) return {};
   const isCut = failure !== undefined;
   const cause = isCut && !(failure instanceof Cancelled) ? faultOf(failure).code : undefined;
-  if (brokenOff.length === 0 && !isCut) {
-    const known = usage && price(by);
-    return { usage, cost: known && costOf(usage, known) };
+  if (brokenOff.length === 0 && !isCut && usage?.reportedCost === undefined) {
+    return { usage, ...(usage && billOf(usage, by, input)) };
   }
   let before = 0;
   const attempts = [...brokenOff, { by, usage, textLength, cause }].map((call, index) => {
     const isWhole = index === brokenOff.length && !isCut;
-    const attempt = attemptOf(call, isWhole, promptTokens(call.by) + before, price);
+    const attempt = attemptOf(call, isWhole, promptTokens(call.by) + before, input);
     before += tokensOf(call.textLength);
     return attempt;
   });
-  return { usage: sumOf(attempts), cost: totalCostOf(attempts), attempts };
+  return { usage: sumOf(attempts), ...totalOf(attempts), attempts };
+}
+
+type Bill = Pick<Attempt, 'cost' | 'costEstimated'>;
+
+/** By our prices. Nothing where the model's price is not known. */
+function billOf(usage: Usage, by: Called, { price, askedTier }: SettleInput): Bill {
+  const known = price(by);
+  if (!known) return {};
+  const { amount, estimated } = costOf(usage, known, askedTier);
+  return estimated ? { cost: amount, costEstimated: true } : { cost: amount };
 }
 
 /** Usage and cost of one call. Where the provider did not report a broken call's usage, it is estimated. */
-function attemptOf(
-  call: BrokenOff,
-  isWhole: boolean,
-  promptTokens: number,
-  price: SettleInput['price'],
-): Attempt {
+function attemptOf(call: BrokenOff, isWhole: boolean, promptTokens: number, input: SettleInput): Attempt {
   const { by, cause } = call;
   const generated = tokensOf(call.textLength);
   const counted = call.usage ?? { input: promptTokens, output: 0, cacheRead: 0, cacheWrite: 0, reasoning: 0 };
   const isEstimated = call.usage === undefined || (!isWhole && counted.output < generated);
   const usage = isEstimated ? { ...counted, output: Math.max(counted.output, generated) } : counted;
-  const known = price(by);
-  const attempt: Attempt = { provider: by.provider, model: by.model, usage };
-  if (isEstimated) attempt.estimated = true;
-  if (known) attempt.cost = costOf(usage, known);
+  const attempt: Attempt = { provider: by.provider, model: by.model, usage, ...billOf(usage, by, input) };
+  if (isEstimated) {
+    attempt.estimated = true;
+    if (attempt.cost !== undefined) attempt.costEstimated = true;
+  }
   if (cause) attempt.error = cause;
   return attempt;
 }
@@ -154,16 +158,28 @@ const tokensOf = (characters: number): number => Math.ceil(characters / 4);
 function sumOf(attempts: Attempt[]): Usage {
   const [first, ...rest] = attempts.map(({ usage }) => usage);
   if (rest.length === 0) return first!;
-  const sum = { input: 0, output: 0, cacheRead: 0, cacheWrite: 0, reasoning: 0 };
+  const sum: Usage = { input: 0, output: 0, cacheRead: 0, cacheWrite: 0, reasoning: 0 };
   for (const usage of [first!, ...rest])
-    for (const kind of Object.keys(sum) as (keyof typeof sum)[]) sum[kind] += usage[kind];
+    for (const kind of COUNTS) if (usage[kind] !== undefined) sum[kind] = (sum[kind] ?? 0) + usage[kind];
   return sum;
 }
 
-/** `undefined` where the cost of one call is unknown: a sum without it would be wrong. */
-function totalCostOf(attempts: Attempt[]): NanoDollars | undefined {
-  if (attempts.some(({ cost }) => cost === undefined)) return undefined;
-  return nanoDollars(attempts.reduce((sum, { cost }) => sum + cost!, 0));
+const COUNTS = [
+  'input',
+  'output',
+  'cacheRead',
+  'cacheWrite',
+  'cacheWriteHour',
+  'reasoning',
+  'audioInput',
+  'audioOutput',
+] as const satisfies readonly (keyof Usage)[];
+
+/** Nothing where the cost of one call is unknown: a sum without it would be wrong. */
+function totalOf(attempts: Attempt[]): Bill {
+  if (attempts.some(({ cost }) => cost === undefined)) return {};
+  const cost = nanoDollars(attempts.reduce((sum, { cost }) => sum + cost!, 0));
+  return attempts.some(({ costEstimated }) => costEstimated) ? { cost, costEstimated: true } : { cost };
 }
 
 function alternatesOf(items: FoldedItem[]): Item[][] | undefined {

@@ -47,6 +47,7 @@ export async function closeJournaled({ intent, deltas, failure }: Closing, path:
     folded: foldAll(deltas),
     failure,
     price: priceOf(path.directory),
+    askedTier: intent.settings.service_tier,
     promptTokens: () => branchTokens + inputTokens,
     completedAt: path.clock(),
   });

@@ -20,6 +20,6 @@ export async function enqueue(intent: WaitingIntent, path: TurnPath): Promise<St
   }
   const live = new LiveTurn(intent, session);
   live.acknowledge();
-  path.live.add(live);
+  path.live.add(live, intent);
   return { by: 'queue', intent, live, leaveQueue };
 }

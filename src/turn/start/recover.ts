@@ -104,7 +104,7 @@ async function goOn(turn: Inherited, path: TurnPath): Promise<void> {
   live.publish(turn.deltas);
   const { by } = foldAll(turn.deltas);
   if (by) live.start({ candidate: by, retries: 0 });
-  path.live.add(live);
+  path.live.add(live, start.intent);
   if (fingerprint) path.idempotency.remember(tenant, fingerprint, id);
   void runTurn(start, path);
 }

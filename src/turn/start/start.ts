@@ -5,11 +5,11 @@ import { Fault } from '../../core/errors.ts';
 import { foldAll } from '../../core/fold.ts';
 import type { TurnId } from '../../core/ids.ts';
 import type { Item } from '../../core/items.ts';
-import { ownInstructions } from '../../core/opening.ts';
 import {
   type BranchPosition,
   isBackground,
   isKept,
+  ownInstructions,
   type PlacedIntent,
   type WaitingIntent,
 } from '../../core/turn.ts';
@@ -158,7 +158,7 @@ export async function journalIntent(
     if (written) await written;
   }
   live.run(intent, session.session);
-  if (start.by === 'caller') liveTurns.add(live);
+  if (start.by === 'caller') liveTurns.add(live, intent);
   emit({ type: 'turn-started', intent, startedBy: start.by });
   return { ...turn, stored };
 }

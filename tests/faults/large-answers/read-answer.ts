@@ -11,6 +11,7 @@ const claw = httpClaw({
   fetch,
   connect: async () => {},
   limits: answerLimits,
+  redact: (text) => text,
 });
 const prompt = {
   model: 'm',

@@ -22,6 +22,11 @@ export type Plan = {
   delay: number;
   /** Input tokens reported as read from the provider's cache. */
   cached: number;
+  /** Input tokens reported as written to the provider's cache, and those of them that stay there for an hour. */
+  wrote: number;
+  wroteHour: number;
+  /** Answers in the usual service tier, whatever tier the request asks for. */
+  usualTier: boolean;
   retryAfter: number | undefined;
   fault: Fault | undefined;
   /** The fault happens only on the first request for this model name. */
@@ -82,6 +87,9 @@ function read(model: string): Plan {
     pace: undefined,
     delay: 0,
     cached: 0,
+    wrote: 0,
+    wroteHour: 0,
+    usualTier: false,
     retryAfter: undefined,
     fault: undefined,
     once: false,
@@ -91,7 +99,16 @@ function read(model: string): Plan {
   plan.constant =
     plan.voice === 'say' &&
     plan.calls === 'none' &&
-    !(plan.think || plan.refuse || plan.filter || plan.json || plan.logprobs);
+    !(
+      plan.think ||
+      plan.refuse ||
+      plan.filter ||
+      plan.json ||
+      plan.logprobs ||
+      plan.cached ||
+      plan.wrote ||
+      plan.wroteHour
+    );
   return plan;
 }
 
@@ -110,6 +127,8 @@ function readSegment(plan: Plan, segment: string): void {
   else if (word === 'pace') plan.pace = number;
   else if (word === 'delay') plan.delay = number;
   else if (word === 'cached') plan.cached = number;
+  else if (word === 'wrote') plan.wrote = number;
+  else if (word === 'hour') plan.wroteHour = number;
   else if (word === 'retry') plan.retryAfter = number;
   else if (word === 'overlap') plan.overlap = number;
 }
@@ -126,6 +145,7 @@ function readFlag(plan: Plan, word: string): void {
   else if (word === 'logprobs') plan.logprobs = true;
   else if (word === 'no-prefill') plan.noPrefill = true;
   else if (word === 'again') plan.again = true;
+  else if (word === 'usual-tier') plan.usualTier = true;
 }
 
 function readFault(segment: string): Fault | undefined {

@@ -2,7 +2,7 @@ import { type Answer, type OfferedTool, pieces, type RequestContent } from './an
 import { checkChat } from './chat-rules.ts';
 import { endingOf, type Reading, textOfParts, withoutEnding } from './continuation.ts';
 import { openAiHeaders, openAiRefusal } from './openai-errors.ts';
-import { type Frame, type Protocol, plain, type Scene } from './protocol.ts';
+import { type Frame, type Protocol, plain, type Scene, tierOf } from './protocol.ts';
 import { asJson, asList, asText, type Json, textOf } from './shape.ts';
 
 const FINISH = {
@@ -91,7 +91,7 @@ function json(answer: Answer, scene: Scene): Json {
     model: scene.model,
     choices: [{ index: 0, message, logprobs: logprobs(answer, scene), finish_reason: FINISH[answer.finish] }],
     usage: usage(scene),
-    service_tier: 'default',
+    service_tier: tierOf(scene, 'default'),
     system_fingerprint: 'fp_de604bd877',
   };
 }
@@ -100,7 +100,7 @@ function frames(answer: Answer, scene: Scene): Frame[] {
   const withUsage = includesUsage(scene.body);
   const start =
     `data: {"id":"chatcmpl-${scene.id}","object":"chat.completion.chunk","created":${scene.created},` +
-    `"model":${JSON.stringify(scene.model)},"service_tier":"default","system_fingerprint":"fp_de604bd877","choices":[`;
+    `"model":${JSON.stringify(scene.model)},"service_tier":"${tierOf(scene, 'default')}","system_fingerprint":"fp_de604bd877","choices":[`;
   const noUsage = withUsage ? ',"usage":null' : '';
   const event = (delta: string, logs = 'null', finish = 'null') =>
     `${start}{"index":0,"delta":${delta},"logprobs":${logs},"finish_reason":${finish}}]${noUsage},"obfuscation":"Qup1BsQ3"}\n\n`;
@@ -153,12 +153,12 @@ function includesUsage(body: Json): boolean {
   return asJson(body.stream_options).include_usage === true;
 }
 
-function usage({ usage: { input, cached, output, reasoning } }: Scene): Json {
+function usage({ usage: { input, cached, wrote, output, reasoning } }: Scene): Json {
   return {
     prompt_tokens: input,
     completion_tokens: output,
     total_tokens: input + output,
-    prompt_tokens_details: { cached_tokens: cached, audio_tokens: 0 },
+    prompt_tokens_details: { cached_tokens: cached, cache_write_tokens: wrote, audio_tokens: 0 },
     completion_tokens_details: {
       reasoning_tokens: reasoning,
       audio_tokens: 0,

@@ -91,7 +91,10 @@ function message(scene: Scene, content: Json[], stop: string | null, output: num
     stop_sequence: null,
     usage: {
       ...usage(scene),
-      cache_creation: { ephemeral_5m_input_tokens: 0, ephemeral_1h_input_tokens: 0 },
+      cache_creation: {
+        ephemeral_5m_input_tokens: scene.usage.wrote - scene.usage.wroteHour,
+        ephemeral_1h_input_tokens: scene.usage.wroteHour,
+      },
       output_tokens: output,
       service_tier: 'standard',
       inference_geo: 'not_available',
@@ -100,8 +103,12 @@ function message(scene: Scene, content: Json[], stop: string | null, output: num
 }
 
 /** Anthropic counts cached tokens separately from the other input tokens. */
-function usage({ usage: { input, cached } }: Scene): Json {
-  return { input_tokens: input - cached, cache_creation_input_tokens: 0, cache_read_input_tokens: cached };
+function usage({ usage: { input, cached, wrote } }: Scene): Json {
+  return {
+    input_tokens: input - cached - wrote,
+    cache_creation_input_tokens: wrote,
+    cache_read_input_tokens: cached,
+  };
 }
 
 function frames(answer: Answer, scene: Scene): Frame[] {

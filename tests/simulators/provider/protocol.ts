@@ -11,7 +11,15 @@ export type ProtocolName = 'chat' | 'responses' | 'messages' | 'gemini';
  */
 export type Frame = { text: string; kind: 'plain' | 'delta' | 'finish' | 'end-mark' };
 
-export type Usage = { input: number; cached: number; output: number; reasoning: number };
+export type Usage = {
+  input: number;
+  cached: number;
+  /** Written to the cache, and the part of it that stays there for an hour. */
+  wrote: number;
+  wroteHour: number;
+  output: number;
+  reasoning: number;
+};
 
 /** The values that a protocol needs to write an answer. */
 export type Scene = {
@@ -54,6 +62,13 @@ export type Protocol = {
   /** An event of valid JSON without the fields that the protocol requires. */
   wrongShape: string;
 };
+
+/** The service tier that answers: the requested one, or `usual`. Real providers may answer in a lower tier. */
+export function tierOf({ body, plan }: { body: Json; plan: Plan }, usual: string): string {
+  const asked = body.service_tier ?? body.serviceTier;
+  const isUsual = plan.usualTier || typeof asked !== 'string' || asked === 'auto' || asked === 'default';
+  return isUsual ? usual : asked;
+}
 
 export function plain(text: string): Frame {
   return { text, kind: 'plain' };

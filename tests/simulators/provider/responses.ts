@@ -1,7 +1,7 @@
 import type { Answer, RequestContent } from './answer.ts';
 import { endingOf, type Reading, textOfParts, withoutEnding } from './continuation.ts';
 import { openAiHeaders, openAiRefusal } from './openai-errors.ts';
-import type { Protocol, Scene } from './protocol.ts';
+import { type Protocol, type Scene, tierOf } from './protocol.ts';
 import { outputItems } from './responses-items.ts';
 import { checkResponses } from './responses-rules.ts';
 import { responsesFrames } from './responses-stream.ts';
@@ -107,7 +107,7 @@ function responseObject(scene: Scene, { status, reason }: Outcome, output: Json[
     prompt_cache_retention: null,
     reasoning: { effort: null, summary: null, ...asJson(body.reasoning) },
     safety_identifier: body.safety_identifier ?? null,
-    service_tier: ended ? 'default' : 'auto',
+    service_tier: ended ? tierOf(scene, 'default') : (body.service_tier ?? 'auto'),
     store: body.store ?? true,
     temperature: body.temperature ?? 1,
     text: { format: { type: 'text' }, verbosity: 'medium', ...asJson(body.text) },
@@ -119,7 +119,7 @@ function responseObject(scene: Scene, { status, reason }: Outcome, output: Json[
     usage: ended
       ? {
           input_tokens: usage.input,
-          input_tokens_details: { cached_tokens: usage.cached },
+          input_tokens_details: { cached_tokens: usage.cached, cache_write_tokens: usage.wrote },
           output_tokens: usage.output,
           output_tokens_details: { reasoning_tokens: usage.reasoning },
           total_tokens: usage.input + usage.output,

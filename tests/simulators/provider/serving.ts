@@ -1,8 +1,8 @@
 import { type Answer, compose } from './answer.ts';
 import type { Plan } from './behaviour.ts';
 import { playStream } from './player.ts';
-import type { Frame, Memory, Protocol, Scene, Trouble } from './protocol.ts';
-import { isJson, type Json } from './shape.ts';
+import { type Frame, type Memory, type Protocol, type Scene, type Trouble, tierOf } from './protocol.ts';
+import { asJson, isJson, type Json } from './shape.ts';
 import { placeholder, Template } from './template.ts';
 import type { Exchange, WireRequest } from './wire.ts';
 
@@ -117,7 +117,8 @@ export class Serving {
   }
 
   #fromTemplate(call: ValidCall, variant: string): string {
-    const key = `${call.protocol.name} ${call.streams} ${inArray(call)} ${call.model} ${variant}`;
+    const tier = tierOf(call, 'usual');
+    const key = `${call.protocol.name} ${call.streams} ${inArray(call)} ${call.model} ${tier} ${variant}`;
     const known = this.#templates.get(key);
     if (known) return known.fill(sceneOf(call, EMPTY_ANSWER));
     const answer = compose(call.plan, call.protocol.readRequest(call.body));
@@ -154,8 +155,10 @@ function sceneOf(call: ValidCall, answer: Answer): Scene {
   const { plan, model, id, body, request } = call;
   const reasoning = answer.reasoning.length;
   const output = reasoning + answer.text.length + 8 * answer.calls.length;
-  const input = Math.max(Math.ceil(request.body.length / 4), plan.cached);
-  const usage = { input, cached: plan.cached, output, reasoning };
+  const { cached, wroteHour } = plan;
+  const wrote = plan.wrote + wroteHour;
+  const input = Math.max(Math.ceil(request.body.length / 4), cached + wrote);
+  const usage = { input, cached, wrote, wroteHour, output, reasoning };
   return { plan, model, id, created: Math.floor(Date.now() / 1000), body, usage };
 }
 
@@ -218,7 +221,13 @@ function playBody(call: ValidCall, exchange: Exchange, text: string): void {
 
 function headersOf(call: Call & { id: string }): string {
   const type = call.streams && !inArray(call) ? SSE_TYPE : JSON_TYPE;
-  return `${type}${idHeader(call)}${call.protocol.headers}`;
+  return `${type}${idHeader(call)}${tierHeader(call)}${call.protocol.headers}`;
+}
+
+/** https://ai.google.dev/gemini-api/docs/priority-inference: the header of an answer names the tier. */
+function tierHeader({ protocol, body, plan }: Call): string {
+  if (protocol.name !== 'gemini') return '';
+  return `x-gemini-service-tier: ${tierOf({ body: asJson(body), plan }, 'standard')}\r\n`;
 }
 
 function idHeader({ protocol, id }: Call & { id: string }): string {

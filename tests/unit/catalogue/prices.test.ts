@@ -1,7 +1,7 @@
-import { expect, test } from 'bun:test';
+import { describe, expect, test } from 'bun:test';
 import { loadCatalogue } from '../../../src/claws/catalogue/catalogue.ts';
 import { dollars, type NanoDollars, type Price, perMillion, type Usage } from '../../../src/core/usage.ts';
-import { costOf } from '../../../src/usage/prices.ts';
+import { costOf as costWith } from '../../../src/usage/prices.ts';
 
 const usage = (fields: Partial<Usage>): Usage => ({
   input: 0,
@@ -11,6 +11,12 @@ const usage = (fields: Partial<Usage>): Usage => ({
   reasoning: 0,
   ...fields,
 });
+/** The cost of a call in the usual tier, which is always exact. */
+const costOf = (used: Usage, price: Price): NanoDollars => {
+  const { amount, estimated } = costWith(used, price);
+  expect(estimated).toBe(false);
+  return amount;
+};
 const nano = (value: number) => value as NanoDollars;
 
 const SONNET: Price = {
@@ -94,4 +100,59 @@ test('every price of the catalogue is a whole number of picodollars, exactly as 
     }
   }
   expect(fractions).toEqual([]);
+});
+
+describe('service tiers', () => {
+  const price: Price = { ...SONNET, multipliers: { flex: 0.5, priority: 2, fast: 6, us: 1.1 } };
+  const used = usage({ input: 1000, output: 100 });
+  // 1,000 × $3/M + 100 × $15/M = $0.0045
+  const usual = 4_500_000;
+  const exact = (amount: number) => ({ amount: nano(amount), estimated: false });
+  const estimate = (amount: number) => ({ amount: nano(amount), estimated: true });
+
+  test('the tier that answered is charged, not the requested one', () => {
+    expect(costWith({ ...used, tier: 'flex' }, price)).toEqual(exact(usual / 2));
+    expect(costWith({ ...used, tier: 'priority' }, price, 'auto')).toEqual(exact(usual * 2));
+    expect(costWith({ ...used, tier: 'default' }, price, 'priority')).toEqual(exact(usual));
+  });
+
+  test('where no tier is named, the requested one makes an estimate', () => {
+    expect(costWith(used, price, 'flex')).toEqual(estimate(usual / 2));
+    for (const asked of ['auto', 'default', 'standard_only', 'on_demand', undefined])
+      expect(costWith(used, price, asked)).toEqual(exact(usual));
+  });
+
+  test('a tier without a known price makes an estimate with the listed price', () => {
+    expect(costWith({ ...used, tier: 'scale' }, price)).toEqual(estimate(usual));
+    expect(costWith({ ...used, tier: 'constructor' }, price)).toEqual(estimate(usual));
+    expect(costWith({ ...used, tier: 'flex' }, SONNET)).toEqual(estimate(usual));
+  });
+
+  test('modes multiply', () => {
+    const modes = ['fast', 'us'];
+    expect(costWith({ ...used, tier: 'default', modes }, price)).toEqual(exact(Math.round(usual * 6.6)));
+    expect(costWith({ ...used, modes: ['moon'] }, price)).toEqual(estimate(usual));
+  });
+});
+
+describe('cache writes for an hour', () => {
+  // 200 plain × $3/M = $0.0006; 300 × $3.75/M = $0.001125; 500 for an hour.
+  const used = usage({ input: 1000, cacheWrite: 800, cacheWriteHour: 500 });
+
+  test('have a price of their own', () => {
+    const price: Price = { ...SONNET, cacheWriteHour: perMillion(6) };
+    expect(costWith(used, price)).toEqual({ amount: nano(1_725_000 + 3_000_000), estimated: false });
+  });
+
+  test('without it, they cost the same as other writes, as an estimate', () => {
+    expect(costWith(used, SONNET)).toEqual({ amount: nano(1_725_000 + 1_875_000), estimated: true });
+  });
+});
+
+test('audio has prices of its own, and is charged once', () => {
+  const price: Price = { ...SONNET, audioInput: perMillion(10), audioOutput: perMillion(40) };
+  const used = usage({ input: 100, output: 50, audioInput: 60, audioOutput: 20, reasoning: 10 });
+  // 40 × $3/M + 60 × $10/M; 20 × $15/M + 10 × $15/M (reasoning) + 20 × $40/M
+  expect(costOf(used, price)).toBe(nano(120_000 + 600_000 + 300_000 + 150_000 + 800_000));
+  expect(costOf(used, SONNET)).toBe(nano(300_000 + 750_000));
 });

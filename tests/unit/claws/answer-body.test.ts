@@ -65,6 +65,7 @@ async function answerTo(
     fetch: async () => new Response(body, { headers, status }),
     connect: async () => {},
     limits: answerLimits,
+    redact: (text) => text,
   });
   let heard = 0;
   const deltas: Delta[] = [];

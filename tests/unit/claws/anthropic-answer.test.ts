@@ -269,6 +269,7 @@ describe('anthropic answer: envelope', () => {
       cacheRead: 100,
       cacheWrite: 20,
       reasoning: 3,
+      tier: 'default',
       raw: { ...first, ...last, input_tokens: 10 },
     });
   });

@@ -44,6 +44,7 @@ function clawOf(protocol: WireProtocol, quirks: Quirks = {}) {
     protocol,
     connect: async () => {},
     limits: answerLimits,
+    redact: (text) => text,
     fetch: async (_url, { body }) => {
       sent = JSON.parse(String(body));
       return new Response('{}', { status: 400 });

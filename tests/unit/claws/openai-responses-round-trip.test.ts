@@ -21,6 +21,7 @@ const claw = httpClaw({
   fetch,
   connect: async () => {},
   limits: answerLimits,
+  redact: (text) => text,
 });
 
 async function ask(model: string, items: PromptItem[], settings: Settings, stream: boolean): Promise<Folded> {

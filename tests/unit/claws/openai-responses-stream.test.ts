@@ -142,7 +142,7 @@ describe('a stream', () => {
       },
       {
         type: 'usage',
-        usage: { input: 10, output: 5, cacheRead: 4, cacheWrite: 2, reasoning: 3, raw: usage },
+        usage: { input: 10, output: 5, cacheRead: 4, cacheWrite: 2, reasoning: 3, tier: 'flex', raw: usage },
       },
       { type: 'extra', fields: { service_tier: 'flex' } },
       { type: 'finish', reason: { unified: 'stop', raw: 'completed' } },

@@ -45,7 +45,7 @@ const parse = (dialect: Dialect, body: object, headers: Record<string, string> =
       ...(dialect === chat ? { messages: [{ role: 'user', content: 'hi' }] } : { input: 'hi' }),
       ...body,
     },
-    { headers: new Headers(headers), caller: CALLER, overflow: 'error' },
+    { headers: new Headers(headers), caller: CALLER, overflow: 'error', mayHaveMarks: true },
   );
 
 describe.each([chat, responses])('$name', (dialect) => {

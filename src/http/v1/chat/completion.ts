@@ -3,11 +3,11 @@ import { type ErrorCode, Fault } from '../../../core/errors.ts';
 import { completionId } from '../../../core/ids.ts';
 import type { Item } from '../../../core/items.ts';
 import { isHalfCall, isServerRun } from '../../../core/tool-calls.ts';
-import type { AnsweredTurn, Asked } from '../../../core/turn.ts';
-import { dollars, type NanoDollars, type Usage } from '../../../core/usage.ts';
+import type { AnsweredTurn, Asked, Outcome } from '../../../core/turn.ts';
+import { dollars, type Usage } from '../../../core/usage.ts';
 import type { StreamWriter } from '../../dialect.ts';
 import { errorObject } from '../../envelope.ts';
-import { answeredTier, attemptsView, modelName, passedOn } from '../answered-by.ts';
+import { answeredModel, answeredTier, attemptsView, cacheCreation, passedOn } from '../fields.ts';
 
 /** A turn as a chat completion (OpenAI API description, `CreateChatCompletionResponse`). */
 export function completion(turn: AnsweredTurn): Record<string, unknown> {
@@ -21,7 +21,7 @@ export function completion(turn: AnsweredTurn): Record<string, unknown> {
     id: completionId(turn.id),
     object: 'chat.completion',
     created: Math.floor(turn.createdAt / 1000),
-    model: modelName(turn),
+    model: answeredModel(turn),
     choices: choices.map((items, index) => {
       const fields = choiceFields(passed, index);
       return {
@@ -35,7 +35,7 @@ export function completion(turn: AnsweredTurn): Record<string, unknown> {
         finish_reason: finishReason(turn.finish[index]),
       };
     }),
-    usage: turn.usage && usageOf(turn.usage, turn.cost),
+    usage: turn.usage && usageOf(turn.usage, turn),
     ...(turn.retention === 'listed' && { metadata: turn.metadata }),
     ...(turn.attempts && { clawhold: { attempts: attemptsView(turn.attempts) } }),
   };
@@ -150,7 +150,10 @@ export function finishReason(finish: Finish | null | undefined): string {
 }
 
 /** `cost` (US dollars) is ours; it is left out where the model's price is not known. */
-export function usageOf(usage: Usage, cost: NanoDollars | undefined): Record<string, unknown> {
+export function usageOf(
+  usage: Usage,
+  { cost, costEstimated }: Pick<Outcome, 'cost' | 'costEstimated'>,
+): Record<string, unknown> {
   return {
     prompt_tokens: usage.input,
     completion_tokens: usage.output,
@@ -158,15 +161,17 @@ export function usageOf(usage: Usage, cost: NanoDollars | undefined): Record<str
     prompt_tokens_details: {
       cached_tokens: usage.cacheRead,
       cache_write_tokens: usage.cacheWrite,
-      audio_tokens: 0,
+      audio_tokens: usage.audioInput ?? 0,
     },
     completion_tokens_details: {
       reasoning_tokens: usage.reasoning,
-      audio_tokens: 0,
+      audio_tokens: usage.audioOutput ?? 0,
       accepted_prediction_tokens: 0,
       rejected_prediction_tokens: 0,
     },
+    ...cacheCreation(usage),
     ...(cost !== undefined && { cost: dollars(cost) }),
+    ...(costEstimated && { cost_estimated: costEstimated }),
   };
 }
 
@@ -240,7 +245,7 @@ export class ChatStream implements StreamWriter {
       text += this.finish(choice, finishReason(finish), choiceFields(passed, choice), fields);
     });
     if (this.includeUsage && turn.usage) {
-      const usage = JSON.stringify(usageOf(turn.usage, turn.cost));
+      const usage = JSON.stringify(usageOf(turn.usage, turn));
       text += this.event(`${this.head}[],"usage":${usage}${attemptsOf(turn)}}`);
     }
     return `${text}data: [DONE]\n\n`;

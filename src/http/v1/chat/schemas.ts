@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { published } from '../../published.ts';
-import { Attempts, ErrorObject, listOf, pairs, seconds } from '../replies.ts';
+import { Attempts, cacheCreation, ErrorObject, listOf, pairs, seconds } from '../replies.ts';
 import { schemaOfShape, schemaOfShapes } from '../shapes.ts';
 import { IMAGE_URL, MESSAGE_ROLES, PART_SHAPES } from './parse.ts';
 
@@ -67,7 +67,9 @@ const usage = z.strictObject({
     accepted_prediction_tokens: z.int(),
     rejected_prediction_tokens: z.int(),
   }),
+  cache_creation: cacheCreation,
   cost: z.number().optional().describe('US dollars, where the price is known.'),
+  cost_estimated: z.literal(true).optional().describe('The cost is an estimate.'),
 });
 
 const tokenLogprobs = z.strictObject({ content: z.array(z.unknown()), refusal: z.null() }).nullable();

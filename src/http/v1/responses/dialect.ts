@@ -9,7 +9,7 @@ import { errorResponse } from '../../envelope.ts';
 import type { Exchange, Handler, Route, SettingsSource } from '../../route.ts';
 import { inCallersWords, itemField } from '../caller-words.ts';
 import { pageOf, pageQuery } from '../pages.ts';
-import { readBody } from '../request.ts';
+import { mayHaveMarks, readBody } from '../request.ts';
 import { askOf, currentBody, resumeStream, startingAfter } from '../turn-routes.ts';
 import { parseResponseRequest } from './parse.ts';
 import { outputItem, type ResponseView, response } from './response.ts';
@@ -78,10 +78,10 @@ function routes(api: Api, settings: SettingsSource): Route[] {
 function countInput(turns: Api['turns'], settings: SettingsSource): Handler {
   return async ({ request, caller }) => {
     const { overflow, ...limits } = settings();
-    const { body } = await readBody(request, limits);
+    const { body, text } = await readBody(request, limits);
     const { model } = body;
     const isAny = model === undefined || model === null;
-    const context = { headers: request.headers, caller, overflow };
+    const context = { headers: request.headers, caller, overflow, mayHaveMarks: mayHaveMarks(text) };
     const ask = askOf(responses, isAny ? { ...body, model: ANY_MODEL } : body, context);
     const counting = turns.countInput({ ...ask, model: isAny ? undefined : ask.model }, caller);
     const input_tokens = await counting.catch((failure) => {

@@ -3,7 +3,7 @@ import { conversationId, responseId } from '../../../core/ids.ts';
 import { type IdentifiedItem, identified } from '../../../core/item-positions.ts';
 import type { Asked, Outcome, Session, TurnState } from '../../../core/turn.ts';
 import type { Usage } from '../../../core/usage.ts';
-import { answeredTier, attemptsView, modelName, passedOn } from '../answered-by.ts';
+import { answeredModel, answeredTier, attemptsView, cacheCreation, passedOn } from '../fields.ts';
 
 export interface ResponseView {
   /** What was asked, and the outcome as far as it is known. */
@@ -30,7 +30,7 @@ export function response({ turn, store, session }: ResponseView): Record<string,
     error: turn.error
       ? { code: turn.error.code, message: withRemedy(turn.error.code, turn.error.message) }
       : null,
-    model: modelName(turn),
+    model: answeredModel(turn),
     previous_response_id: echo?.previous_response_id ?? null,
     conversation: session ? { id: conversationId(session.id) } : null,
     instructions: turn.instructions ?? null,
@@ -107,5 +107,6 @@ function usageOf(usage: Usage): Record<string, unknown> {
     output_tokens: usage.output,
     output_tokens_details: { reasoning_tokens: usage.reasoning },
     total_tokens: usage.input + usage.output,
+    ...cacheCreation(usage),
   };
 }

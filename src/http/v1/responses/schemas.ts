@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { published } from '../../published.ts';
-import { Attempts, ErrorObject, listOf, pairs, seconds } from '../replies.ts';
+import { Attempts, cacheCreation, ErrorObject, listOf, pairs, seconds } from '../replies.ts';
 import { schemaOfShapes } from '../shapes.ts';
 import { ITEM_SHAPES, PART_SHAPES } from './parse.ts';
 
@@ -25,6 +25,7 @@ const usage = z.strictObject({
   output_tokens: z.int(),
   output_tokens_details: z.strictObject({ reasoning_tokens: z.int() }),
   total_tokens: z.int(),
+  cache_creation: cacheCreation,
 });
 
 /** `response` writes it. */

@@ -7,7 +7,7 @@ import type { SettingsSource } from '../../route.ts';
 import type { Socket, SocketOpening, SocketReader, SocketRoute } from '../../socket.ts';
 import { inCallersWords } from '../caller-words.ts';
 import { invalid } from '../fields.ts';
-import { parseBody } from '../request.ts';
+import { mayHaveMarks, parseBody } from '../request.ts';
 import { askOf, begun } from '../turn-routes.ts';
 import { responses } from './dialect.ts';
 import { type SizedAsk, SocketMemory } from './socket-memory.ts';
@@ -58,6 +58,7 @@ interface SocketRequest {
   /** Requests of one lane are answered one after the other. Most clients use only the lane without a name. */
   lane: string;
   body: Record<string, unknown>;
+  mayHaveMarks: boolean;
   size: number;
 }
 
@@ -108,7 +109,7 @@ class ResponseSocket implements SocketReader {
     try {
       const body = await parseBody(text);
       lane = laneOf(body.stream_id);
-      this.enqueue({ lane, body, size: text.length });
+      this.enqueue({ lane, body, mayHaveMarks: mayHaveMarks(text), size: text.length });
     } catch (error) {
       this.refuse(lane, error);
     } finally {
@@ -160,11 +161,12 @@ class ResponseSocket implements SocketReader {
   }
 
   /** Never rejects. */
-  private async serve({ lane, body, size }: SocketRequest): Promise<void> {
+  private async serve(request: SocketRequest): Promise<void> {
     const startedAt = performance.now();
+    const { lane, body, size } = request;
     try {
       if (this.retired) throw this.retired;
-      const ask = this.parse(body);
+      const ask = this.parse(request);
       const asked = this.memory.resume({ ask, size });
       const answering = body.generate === false ? this.warmUp(lane, asked) : this.answer(lane, asked);
       const turn = await answering.catch((failure) => {
@@ -178,10 +180,11 @@ class ResponseSocket implements SocketReader {
     }
   }
 
-  private parse(message: Record<string, unknown>): Ask {
+  private parse({ body, mayHaveMarks }: SocketRequest): Ask {
     const { headers, caller } = this.opening;
     const { overflow } = this.settings();
-    return { ...askOf(responses, bodyOf(message), { headers, caller, overflow }), delivery: 'stream' };
+    const context = { headers, caller, overflow, mayHaveMarks };
+    return { ...askOf(responses, bodyOf(body), context), delivery: 'stream' };
   }
 
   /** Resolves to nothing where the client disconnected before the end. */

@@ -1,6 +1,6 @@
 import { expect, test } from 'bun:test';
-import type { Delta } from '../../../../src/core/delta.ts';
-import { WholePairs } from '../../../../src/turn/answer/whole-pairs.ts';
+import { WholePairs } from '../../../src/claws/whole-pairs.ts';
+import type { Delta } from '../../../src/core/delta.ts';
 
 const text = (value: string, more: { index?: number; part?: number; logprobs?: unknown[] } = {}): Delta => ({
   type: 'text-delta',

@@ -1,5 +1,5 @@
-import type { Delta, DeltaOf, TextDelta } from '../../core/delta.ts';
-import { isWellFormed, wellFormed } from '../../core/well-formed.ts';
+import type { Delta, DeltaOf, TextDelta } from '../core/delta.ts';
+import { isWellFormed, wellFormed } from '../core/well-formed.ts';
 
 /**
  * Keeps surrogate pairs whole in the deltas of one claw. A provider may cut a text inside a pair; a reader that
