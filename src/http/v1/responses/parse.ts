@@ -77,8 +77,8 @@ const ECHOED = ['max_tool_calls', 'include', 'user'] as const;
 const KNOWN = new Set(Object.keys(shape).filter((field) => field !== 'max_tool_calls'));
 
 /** Fields of chat completions, and what OpenAI's Responses API names when it refuses them. */
-const CHAT_FIELDS: ReadonlyMap<string, string> = new Map([
-  ['messages', 'input'],
+const CHAT_MESSAGES: ReadonlyMap<string, string> = new Map([['messages', 'input']]);
+const CHAT_SETTINGS: ReadonlyMap<string, string> = new Map([
   ['max_tokens', 'max_output_tokens'],
   ['max_completion_tokens', 'max_output_tokens'],
   ['response_format', 'text.format'],
@@ -87,7 +87,8 @@ const CHAT_FIELDS: ReadonlyMap<string, string> = new Map([
 ]);
 
 export function parseResponseRequest(raw: Record<string, unknown>, { headers }: ParseContext): ParsedAsk {
-  refuseForeign(raw, CHAT_FIELDS, 'The Responses API');
+  if (raw.input === undefined) refuseForeign(raw, CHAT_MESSAGES, 'The Responses API');
+  refuseForeign(raw, CHAT_SETTINGS, 'The Responses API');
   const body = validate(responseRequest, raw);
   const input = parseInput(body.input);
   const state = stateOf(body, headers);
