@@ -36,7 +36,8 @@ const KEY_HEADERS = [
   header('all', 'x-api-key', 'The key, where `Authorization` has none.'),
 ];
 
-const AGENT = 'Names a session. Agents send it, with their whole context in each request.';
+const sentBy = (agent: string): string =>
+  `Names a session. ${agent} sends it, with its whole context in each request.`;
 
 /** The headers that name a session. Of several, the first in this order counts. */
 export const SESSION_HEADERS: readonly (RequestHeader & { isAgent?: true })[] = [
@@ -45,13 +46,13 @@ export const SESSION_HEADERS: readonly (RequestHeader & { isAgent?: true })[] = 
     'x-clawhold-session-id',
     'The session that the turn belongs to: a `conv_…` id, or any name of 1 to 255 visible ASCII characters. A new name makes a session.',
   ),
-  { ...header('turn', 'session-id', `${AGENT} Codex.`), isAgent: true },
-  { ...header('turn', 'session_id', `${AGENT} Codex.`), isAgent: true },
-  { ...header('turn', 'x-claude-code-session-id', `${AGENT} Claude Code.`), isAgent: true },
+  { ...header('turn', 'session-id', sentBy('Codex')), isAgent: true },
+  { ...header('turn', 'session_id', sentBy('Codex')), isAgent: true },
+  { ...header('turn', 'x-claude-code-session-id', sentBy('Claude Code')), isAgent: true },
   header('turn', 'x-session-id', 'Names a session, as `x-clawhold-session-id` does.'),
   header('turn', 'x-litellm-session-id', 'Names a session, as `x-clawhold-session-id` does.'),
   header('turn', 'x-bf-session-id', 'Names a session, as `x-clawhold-session-id` does.'),
-  { ...header('turn', 'x-session-affinity', `${AGENT} opencode.`), isAgent: true },
+  { ...header('turn', 'x-session-affinity', sentBy('opencode')), isAgent: true },
 ];
 
 export const BRANCH = header(
