@@ -144,7 +144,7 @@ export class Conversations {
   }
 
   private async resolved({ tenant }: Caller, items: Item[]): Promise<Item[]> {
-    const resolved = await resolveReferences(items, { tenant, param: 'items' }, this.path.sessions);
+    const resolved = await resolveReferences(items, tenant, this.path.sessions);
     return withThoughts(resolved, tenant, this.path);
   }
 

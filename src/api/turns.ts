@@ -3,6 +3,7 @@ import { type Item, isReference } from '../core/items.ts';
 import type { Caller, Once, RequestIdentity, Tenant } from '../core/request.ts';
 import { type Ask, type Asked, isBackground, outlivesClient } from '../core/turn.ts';
 import type { TurnView } from '../core/turn-view.ts';
+import { type CountedAsk, countInput } from '../turn/count.ts';
 import { findTurn } from '../turn/live/find-turn.ts';
 import type { TurnPath } from '../turn/path.ts';
 import { checkTurn, createTurn } from '../turn/run.ts';
@@ -50,15 +51,21 @@ export class Turns {
     return checkTurn({ ...ask, input }, caller, this.path);
   }
 
+  /** The estimated tokens of the prompt that the request would have; see `countInput`. */
+  async countInput(ask: CountedAsk, caller: Caller): Promise<number> {
+    const input = await this.inputOf(ask, caller);
+    return countInput({ ...ask, input }, caller, this.path);
+  }
+
   /** A turn by its id, running or ended, if it asked a model. It may be one that cannot be fetched. */
   find(tenant: Tenant, id: TurnId): Promise<TurnView | undefined> {
     return findTurn(tenant, id, this.path);
   }
 
   /** The items of a request, with the content of stored items that it names by their ids. */
-  private async inputOf({ input }: Ask, { tenant }: Caller): Promise<Item[]> {
+  private async inputOf({ input }: Pick<Ask, 'input'>, { tenant }: Caller): Promise<Item[]> {
     const { path } = this;
-    const resolved = await resolveReferences(input, { tenant, param: 'input' }, path.sessions);
+    const resolved = await resolveReferences(input, tenant, path.sessions);
     return withThoughts(resolved, tenant, path);
   }
 }

@@ -18,7 +18,7 @@ import {
  * Every setting of the configuration, as the file writes it: snake_case, all optional. This is the only
  * place that describes a setting. Everything else is derived from it: the `Config` type and its values
  * (`config.ts`), the `CLAWHOLD_…` variables, the messages about mistakes, and the files that
- * `bun src/config/write-docs.ts` writes (JSON Schema, example, reference).
+ * `bun src/composition/write-docs.ts` writes (JSON Schema, example, reference).
  */
 
 const MIB = 1024 * 1024;

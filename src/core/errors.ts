@@ -1,3 +1,6 @@
+import type { Item, Part } from './items.ts';
+import type { Settings } from './settings.ts';
+
 /**
  * The one catalogue of errors. Every failure that leaves the gateway is a `Fault` with a code from
  * here; each dialect renders it in its own envelope. `docs/errors.md` lists the same codes (tested).
@@ -101,6 +104,10 @@ export const ERRORS = {
   queue_full: limited(
     'Send again after `Retry-After`, or raise `limits.background_queue` in the configuration.',
     true,
+  ),
+  websocket_upgrade_missing: bad(
+    426,
+    'Let the proxy pass `Upgrade` and `Connection`; in nginx: proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection "upgrade";',
   ),
   websocket_queue_full: limited('Wait for an answer before sending more, or open another socket.', true),
   websocket_connection_limit_reached: {
@@ -240,10 +247,18 @@ export interface ProviderError {
   param?: string;
 }
 
+/**
+ * What a failure is about, in canonical terms: an input item or a part of one, as the same object that the dialect
+ * parsed, and its field; or a setting. The dialect says how the caller wrote it (`Dialect.fieldOf`).
+ */
+export type Subject = { content: Item | Part; field?: string } | { setting: keyof Settings };
+
 /** Details of a fault, in addition to its message. */
 export interface FaultDetail {
   /** The request field at fault, as the caller wrote it: `messages[2].content`. */
   param?: string;
+  /** The same where only the dialect knows how the caller wrote it. */
+  about?: Subject;
   /** Whole seconds, for the `Retry-After` header. */
   retryAfter?: number;
   /** Further headers of the reply. */
@@ -260,6 +275,7 @@ export interface FaultDetail {
 export class Fault extends Error {
   override readonly name = 'Fault';
   readonly param?: string;
+  readonly about?: Subject;
   readonly retryAfter?: number;
   readonly headers?: Readonly<Record<string, string>>;
   readonly reported?: ProviderError;
@@ -272,6 +288,7 @@ export class Fault extends Error {
   ) {
     super(message, { cause: detail.cause });
     this.param = detail.param;
+    this.about = detail.about;
     this.retryAfter = detail.retryAfter;
     this.headers = detail.headers;
     this.reported = detail.reported;
@@ -298,8 +315,8 @@ export class Fault extends Error {
   }
 
   private get detail(): FaultDetail {
-    const { param, retryAfter, headers, reported, raw, cause } = this;
-    return { param, retryAfter, headers, reported, raw, cause };
+    const { param, about, retryAfter, headers, reported, raw, cause } = this;
+    return { param, about, retryAfter, headers, reported, raw, cause };
   }
 }
 
@@ -323,4 +340,14 @@ export function faultOf(
     return new Fault('invalid_request', 'The request is nested too deeply.', { cause: error });
   }
   return new Fault('internal_error', unforeseen, { cause: error });
+}
+
+/** The result of `work`; a `Fault` that it throws is about `content` where it names nothing else. */
+export function about<Result>(content: Item | Part, work: () => Result): Result {
+  try {
+    return work();
+  } catch (failure) {
+    const isNamed = !(failure instanceof Fault) || failure.param !== undefined || failure.about;
+    throw isNamed ? failure : failure.with({ about: { content } });
+  }
 }

@@ -6,8 +6,10 @@ import type { TurnPolicy } from '../core/policy.ts';
 import type { ProtocolName } from '../core/prompt.ts';
 import type { Caller } from '../core/request.ts';
 import type { Seal } from '../core/seal.ts';
+import type { Settings } from '../core/settings.ts';
 import type { AnsweredTurn, Ask, DialectName } from '../core/turn.ts';
 import type { TurnView } from '../core/turn-view.ts';
+import type { RouteDoc } from './published.ts';
 import type { Route, SettingsSource } from './route.ts';
 
 /**
@@ -25,6 +27,8 @@ export interface Dialect {
   protocol: ProtocolName;
   /** A POST to this path asks for a turn. A turn is fetched at `<path>/<public id>`, with a route of `routes`. */
   path: string;
+  /** What the reference says of a request for a turn. */
+  doc?: RouteDoc;
   /** What happens when an answer breaks off, unless a header, the key or the configuration says it. */
   whenBroken: TurnPolicy['whenBroken'];
   /** The turn's id as callers of this dialect see it. */
@@ -38,6 +42,11 @@ export interface Dialect {
    * the turn, so that a replay is the same.
    */
   parse(body: Record<string, unknown>, context: ParseContext): ParsedAsk;
+  /**
+   * Where the caller wrote what a failure is about, as `messages[1].tool_call_id`. It is asked only for a body
+   * that was parsed. Where absent, such failures name no field.
+   */
+  fieldOf?(place: Place, body: Record<string, unknown>): string;
   /**
    * The body of the reply for a turn that has ended, however it ended. Throws a `Fault` where the dialect cannot
    * express the outcome; the fault is then sent as `error` writes it. Reasoning that its provider needs again is
@@ -55,6 +64,18 @@ export interface Dialect {
   error(fault: Fault): Response;
   /** What the dialect has beside asking for a turn: fetching, listing, cancelling. */
   routes(api: Api, settings: SettingsSource): Route[];
+}
+
+/**
+ * What a failure is about, in canonical terms: an item of the ask by its index, a part of its content or output,
+ * and a field of the item or the part; or a setting.
+ */
+export type Place = ItemPlace | { setting: keyof Settings };
+
+export interface ItemPlace {
+  item: number;
+  part?: number;
+  field?: string;
 }
 
 /** What a parser may need beside the body. */

@@ -1,4 +1,5 @@
 import { ERRORS, type Fault, type ProviderError, type TurnError, withRemedy } from '../core/errors.ts';
+import type { ReplyHeaders } from './v1/reply-headers.ts';
 
 /**
  * The error object of OpenAI's dialects (`Error` in its API description). `code` is ours; the message
@@ -27,7 +28,7 @@ export const errorResponse = (fault: Fault): Response => faultResponse(fault, { 
 
 /** A fault with its status and headers, which are the same in every dialect. */
 export function faultResponse(fault: Fault, body: Record<string, unknown>): Response {
-  const headers: Record<string, string> = {};
+  const headers: ReplyHeaders = {};
   if (fault.retryAfter !== undefined) headers['retry-after'] = String(fault.retryAfter);
   // OpenAI's SDKs retry as this header says, for any status.
   if (fault.kind.retryable) headers['x-should-retry'] = 'true';

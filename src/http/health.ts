@@ -1,4 +1,6 @@
+import { json, type RouteDoc } from './published.ts';
 import type { Route } from './route.ts';
+import { Liveness, Readiness } from './v1/replies.ts';
 
 export interface Health {
   /** False from the moment the gateway begins to shut down. */
@@ -25,6 +27,7 @@ export function healthRoutes(health: Health): Route[] {
     method: 'GET',
     path,
     access: 'open',
+    doc: handle === alive ? ALIVE : READY,
     handle,
   });
   return [
@@ -38,6 +41,12 @@ export function healthRoutes(health: Health): Route[] {
     probe('/livez', alive),
   ];
 }
+
+const ALIVE: RouteDoc = { what: 'Says that the process answers.', replies: [json(Liveness)] };
+const READY: RouteDoc = {
+  what: 'Says whether the gateway takes requests and its store works.',
+  replies: [json(Readiness), json(Readiness, 503)],
+};
 
 /** Probes need no key, so the reason is told without paths. */
 function problemOf(error: unknown): string {

@@ -1,5 +1,6 @@
 import type { Fault } from '../core/errors.ts';
 import type { Caller } from '../core/request.ts';
+import type { RouteDoc } from './published.ts';
 
 /** What the configuration says about requests. It may change while the gateway runs. */
 export interface HttpSettings {
@@ -35,6 +36,8 @@ interface Endpoint {
    * rest. Of several patterns that fit a path, the first one counts; an exact path comes before all patterns.
    */
   path: string;
+  /** What the reference and the OpenAPI document say of the route; it is not in them where absent. */
+  doc?: RouteDoc;
   /** How the route tells of a failure; OpenAI's envelope where absent. */
   error?(fault: Fault): Response;
 }
@@ -43,6 +46,6 @@ interface Endpoint {
 export type Route = Endpoint &
   (
     | { access: 'key'; handle: Handler }
-    /** Needs no key. For health and the page at `/` alone: it must tell nothing about tenants. */
+    /** Needs no key. For health, the page at `/` and the OpenAPI document alone: it must tell nothing about tenants. */
     | { access: 'open'; handle(request: Request): Response | Promise<Response> }
   );

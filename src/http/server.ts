@@ -6,14 +6,17 @@ import type { Authenticator } from './authenticator.ts';
 import type { Dialect } from './dialect.ts';
 import { errorResponse } from './envelope.ts';
 import { type Health, healthRoutes } from './health.ts';
+import { openApiRoute } from './openapi-route.ts';
 import type { Route, SettingsSource } from './route.ts';
-import { type SocketRoute, socketHandlers, type Upgraded } from './socket.ts';
+import { isHalfUpgrade, type SocketRoute, socketHandlers, type Upgraded, upgradeLost } from './socket.ts';
 import { conversationRoutes } from './v1/conversations/routes.ts';
 import { DIALECTS } from './v1/dialects.ts';
 import { modelRoutes } from './v1/models.ts';
+import { REQUEST_ID, refuseUnknownHeaders } from './v1/request-headers.ts';
 import { ResponseSockets } from './v1/responses/websocket.ts';
 import { turnRoutes } from './v1/turn-routes.ts';
 import { WELCOME } from './welcome.ts';
+import { noRoute } from './wrong-path.ts';
 
 export interface RouteParts {
   api: Api;
@@ -58,13 +61,14 @@ export interface RunningServer {
 
 /** All routes of the gateway. */
 export function routesOf({ api, settings, health, startedAt, dialects = DIALECTS }: RouteParts): Route[] {
-  return [
+  const routes = [
     ...dialects.flatMap((dialect) => turnRoutes(dialect, api, settings)),
     ...conversationRoutes(api, settings),
     ...modelRoutes(api, startedAt),
     ...healthRoutes(health),
     WELCOME,
   ];
+  return [...routes, openApiRoute(routes)];
 }
 
 /** The gateway as an HTTP server. */
@@ -123,7 +127,7 @@ class Door {
     const match = this.router.find(request.method, path);
     const record: RequestEnded = {
       type: 'request-ended',
-      requestId: headers.get('x-request-id')?.slice(0, 128) || `req_${Bun.randomUUIDv7('base64url')}`,
+      requestId: headers.get(REQUEST_ID.name)?.slice(0, 128) || `req_${Bun.randomUUIDv7('base64url')}`,
       method: request.method,
       path: match?.route.path ?? path,
       status: 500,
@@ -140,11 +144,14 @@ class Door {
         const known = this.parts.authenticator.authenticate(headers);
         const caller = { ...(known instanceof Promise ? await known : known), requestId: record.requestId };
         record.key = caller.key;
+        refuseUnknownHeaders(headers);
         if (match) {
           const query = mark === -1 ? NO_QUERY : new URLSearchParams(url.slice(mark));
           response = await match.route.handle({ request, params: match.params, query, caller });
         } else if (!bun || !this.isUpgraded(request, bun, record, caller)) {
-          response = this.unknownRoute(request.method, path);
+          throw isHalfUpgrade(request, path, this.sockets.path)
+            ? upgradeLost(path)
+            : noRoute(request.method, path, this.router);
         }
       }
     } catch (error) {
@@ -168,15 +175,6 @@ class Door {
     request.headers.delete('sec-websocket-protocol');
     const opening = { headers: new Headers(request.headers), caller, onFailure };
     return bun.upgrade(request, { headers: { 'x-request-id': record.requestId }, data: { opening } });
-  }
-
-  /** The caller is known here: without a key, unknown paths cannot be told from known ones. */
-  private unknownRoute(method: string, path: string): Response {
-    const allowed = this.router.methodsAt(path);
-    if (allowed.length === 0) throw new Fault('not_found', `There is nothing at ${method} ${path}.`);
-    throw new Fault('method_not_allowed', `${path} does not take ${method}.`, {
-      headers: { allow: allowed.join(', ') },
-    });
   }
 }
 
@@ -219,12 +217,22 @@ class Router {
     return undefined;
   }
 
+  get exactPaths(): string[] {
+    return [...this.exact.keys()];
+  }
+
   /** The methods that callers may use at a path. Routes without a key are not named. */
   methodsAt(path: string): string[] {
-    const routes = [...(this.exact.get(path)?.values() ?? [])].map(({ route }) => route);
-    for (const pattern of this.patterns.values())
-      if (pattern.expression.test(path)) routes.push(...pattern.routes.values());
-    return routes.filter(({ access }) => access === 'key').map(({ method }) => method);
+    return this.routesAt(path)
+      .filter(({ access }) => access === 'key')
+      .map(({ method }) => method);
+  }
+
+  private routesAt(path: string): Route[] {
+    const exact = this.exact.get(path);
+    if (exact) return [...exact.values()].map(({ route }) => route);
+    const pattern = [...this.patterns.values()].find(({ expression }) => expression.test(path));
+    return [...(pattern?.routes.values() ?? [])];
   }
 
   private addExact(route: Route): void {

@@ -1,4 +1,4 @@
-import type { Fault } from '../core/errors.ts';
+import { Fault } from '../core/errors.ts';
 import type { Caller } from '../core/request.ts';
 
 /** The request that opened a WebSocket. Its headers hold for all requests on the socket. */
@@ -95,6 +95,18 @@ export class Socket {
     this.room?.resolve();
     this.room = undefined;
   }
+}
+
+/** A request that opens a WebSocket, without the header that proxies remove unless they are told otherwise. */
+export const isHalfUpgrade = ({ method, headers }: Request, path: string, socketPath: string): boolean =>
+  method === 'GET' && path === socketPath && headers.has('sec-websocket-key');
+
+/** RFC 9110, section 15.5.22: the reply names the protocol that is required. */
+export function upgradeLost(path: string): Fault {
+  const message = `The request for a WebSocket at ${path} came without \`Upgrade: websocket\`: a proxy removed it.`;
+  return new Fault('websocket_upgrade_missing', message, {
+    headers: { upgrade: 'websocket', connection: 'upgrade' },
+  });
 }
 
 /** A request that becomes a WebSocket; `socket` and `reader` are there once it is open. */

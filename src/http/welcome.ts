@@ -8,6 +8,10 @@ export const WELCOME: Route = {
   method: 'GET',
   path: '/',
   access: 'open',
+  doc: {
+    what: 'A page for people, or the base URL as JSON.',
+    replies: [{ status: 200, form: 'text' }],
+  },
   handle(request) {
     const baseUrl = `${originOf(request)}/v1`;
     return /\btext\/html\b/i.test(request.headers.get('accept') ?? '')

@@ -1,6 +1,6 @@
 import { type Candidate, candidateName } from '../core/candidate.ts';
 import type { Directory, Service } from '../core/directory.ts';
-import { Fault } from '../core/errors.ts';
+import { Fault, type FaultDetail } from '../core/errors.ts';
 import { nearestModels } from '../core/nearest.ts';
 import type { TurnPolicy } from '../core/policy.ts';
 import type { ProtocolName } from '../core/prompt.ts';
@@ -31,14 +31,13 @@ export function choose(choice: Choice, directory: Directory, capabilities: Capab
   const lacks = (candidate: Candidate) => lackOf(choice, candidate, capabilities(candidate));
   const able = candidates.filter((candidate) => lacks(candidate) === undefined);
   if (able.length > 0) return able;
-  const { param, what, remedy = '' } = lacks(candidates[0]!)!;
+  const { what, remedy = '', ...named } = lacks(candidates[0]!)!;
   const message = `${candidateName(candidates[0]!)} does not support ${what}.${remedy}`;
-  throw new Fault('unsupported_parameter', message, { param });
+  throw new Fault('unsupported_parameter', message, named);
 }
 
 /** What a candidate cannot do: the request's parameter, and its words in the error. */
-interface Lack {
-  param: string;
+interface Lack extends Pick<FaultDetail, 'param' | 'about'> {
   what: string;
   remedy?: string;
 }
@@ -49,9 +48,10 @@ function lackOf(
   able: ReturnType<CapabilitiesOf>,
 ): Lack | undefined {
   if (settings.n !== undefined && settings.n > 1 && !able.choices) return { param: 'n', what: '`n`' };
-  if (settings.top_logprobs !== undefined && !able.logprobs) return { param: 'logprobs', what: '`logprobs`' };
+  if (settings.top_logprobs !== undefined && !able.logprobs)
+    return { about: { setting: 'top_logprobs' }, what: 'log probabilities' };
   if (candidate.protocol !== vocabulary && isSpecial(settings.format?.type)) {
-    return { param: FORMAT_PARAM, what: `answers of the format "${settings.format!.type}"` };
+    return { about: { setting: 'format' }, what: `answers of the format "${settings.format!.type}"` };
   }
   if (policy.dropTools || !settings.tools) return undefined;
   const [lacked] = able.lackedTools(settings.tools, vocabulary);
@@ -61,7 +61,6 @@ function lackOf(
   return { param, what, remedy: DROP };
 }
 
-const FORMAT_PARAM = 'response_format.type';
 const DROP = ' The header `x-clawhold-drop-tools: true` leaves out tools that a model lacks.';
 
 /** Whether a format of the answer is known to some providers only. */

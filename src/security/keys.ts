@@ -27,12 +27,43 @@ export class Keyring {
   /** Reads `Authorization: Bearer` or `x-api-key`. Throws `missing_key` or `invalid_key`. */
   authenticate(headers: Headers): Caller {
     const key = bearer(headers.get('authorization')) ?? headers.get('x-api-key');
-    if (!key) throw new Fault('missing_key', 'This request carries no key.');
+    if (!key) throw new Fault('missing_key', whyMissing(headers));
     const caller = this.callers.get(hashKey(key));
-    if (!caller) throw new Fault('invalid_key', 'The key is not known here.');
+    if (!caller) throw new Fault('invalid_key', `The key is not known here${mistakeIn(key)}.`);
     return caller;
   }
 }
+
+/** Says what is there instead of a key. Shows nothing that could be one. */
+function whyMissing(headers: Headers): string {
+  const authorization = headers.get('authorization');
+  if (authorization) {
+    const [scheme, credentials] = authorization.trim().split(/\s+/, 2);
+    if (/^bearer$/i.test(scheme!)) return 'The header `Authorization` has no key after `Bearer`.';
+    const isScheme = credentials !== undefined && KNOWN_SCHEMES.test(scheme!);
+    if (isScheme) return `The header \`Authorization\` has the scheme "${scheme}", not \`Bearer\`.`;
+    return 'The header `Authorization` has no `Bearer` before the key.';
+  }
+  if (authorization === '') return 'The header `Authorization` is empty.';
+  if (headers.has('x-api-key')) return 'The header `x-api-key` is empty.';
+  const other = OTHER_KEY_HEADERS.find((name) => headers.has(name));
+  if (other) return `The gateway does not read a key from the header \`${other}\`.`;
+  return 'This request carries no key.';
+}
+
+/** What is wrong with the form of an unknown key. Shows nothing of it. */
+function mistakeIn(key: string): string {
+  if (/^bearer\s/i.test(key)) return ': the header has `Bearer` twice';
+  if (/^(["'<]).*["'>]$/.test(key)) return ': it has quotation marks or brackets around it';
+  if (/^[$%{]/.test(key)) return ': it looks like a variable that was not replaced';
+  return '';
+}
+
+/** Schemes of clients that are set up for another service (IANA, HTTP Authentication Scheme Registry; AWS). */
+const KNOWN_SCHEMES = /^(basic|digest|negotiate|ntlm|token|apikey|api-key|key|aws4-hmac-sha256)$/i;
+
+/** Where clients of other APIs put their key. */
+const OTHER_KEY_HEADERS = ['api-key', 'x-goog-api-key', 'x-litellm-api-key'];
 
 function bearer(header: string | null): string | undefined {
   if (header?.slice(0, 7).toLowerCase() !== 'bearer ') return undefined;

@@ -105,14 +105,15 @@ export class Sessions {
   /**
    * A copy of one stored item by its id. At its new position it gets another id; where other items may name it, the
    * copy holds the original's.
-   * `item_not_found`, with the request field `param`, where there is none that may be seen.
+   * `item_not_found`, about the item that refers to it, where there is none that may be seen.
    */
-  async item(tenant: Tenant, id: string, param: string): Promise<Item> {
+  async item(tenant: Tenant, id: string, reference: Item): Promise<Item> {
     const place = parseItemId(id);
     const row = place && (await this.parts.log.readTurn(tenant, place.turn));
     const [found] = row && isInSession(row) ? await this.parts.heads.decode([row]) : [];
     const at = found && itemsOf(found.turn, row!.hidden).find(({ item }) => itemKey(item.id) === itemKey(id));
-    if (!at) throw new Fault('item_not_found', `Item with id '${id}' not found.`, { param });
+    const about = { content: reference, field: 'id' };
+    if (!at) throw new Fault('item_not_found', `Item with id '${id}' not found.`, { about });
     const { side, index } = at;
     return asInput(found.turn[side === 'i' ? 'input' : 'output'][index]!, found.turn.id, side, index);
   }

@@ -61,7 +61,7 @@ export function repairToolPairs(branch: readonly BranchTurn[], input: Item[], an
     if (isClientOutput(item) && !calls.waiting.some(({ call_id }) => call_id === callIdOf(item))) {
       earlier ??= earlierOn(branch);
       if ([...earlier.outputs, ...repaired].some((known) => isSameOutput(known, item))) return;
-      const call = takeCall(earlier.unanswered, item) ?? refuse(item, index);
+      const call = takeCall(earlier.unanswered, item) ?? refuse(item);
       close(calls.waiting, index);
       add(call);
     }
@@ -177,9 +177,9 @@ function isFollowed(input: readonly Item[], index: number, answering: boolean): 
   return next.type === 'message' ? next.role === 'assistant' : !isClientOutput(next);
 }
 
-function refuse(item: Item, index: number): never {
+function refuse(item: Item): never {
   const message = `No open call has the id "${callIdOf(item) ?? ''}".`;
-  throw new Fault('tool_output_without_call', message, { param: `input[${index}].call_id` });
+  throw new Fault('tool_output_without_call', message, { about: { content: item, field: 'call_id' } });
 }
 
 const UNANSWERED = 'No output: the call was never answered.';

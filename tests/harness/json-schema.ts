@@ -12,6 +12,11 @@ export class SchemaBook {
     return new SchemaBook(components.schemas);
   }
 
+  /** Checks a value against any schema of the document. */
+  problemsWith(schema: Json, value: unknown): string[] {
+    return this.check(schema, value, 'value');
+  }
+
   /** The name of the schema of a streaming event; undefined if the document has none. */
   eventSchema(type: string): string | undefined {
     return Object.keys(this.schemas).find((name) => {
@@ -29,14 +34,19 @@ export class SchemaBook {
       return this.check(this.schemas[schema.$ref.split('/').at(-1)!]!, value, at);
     const all = (schema.allOf as Json[] | undefined)?.flatMap((part) => this.check(part, value, at)) ?? [];
     const any = (schema.oneOf ?? schema.anyOf) as Json[] | undefined;
-    if (any) {
+    if (any?.length) {
       const found = any.map((part) => this.check(part, value, at));
       const closest = found.reduce((least, next) => (next.length < least.length ? next : least));
       return [...all, ...closest];
     }
     if (Array.isArray(schema.enum) && !schema.enum.includes(value))
       return [`${at}: ${JSON.stringify(value)} is not one of ${schema.enum.join(', ')}`];
-    if (typeof schema.type === 'string' && !isOfType(schema.type, value))
+    if ('const' in schema && schema.const !== value)
+      return [`${at}: ${JSON.stringify(value)} is not ${JSON.stringify(schema.const)}`];
+    if (isJson(schema.not) && this.check(schema.not, value, at).length === 0)
+      return [`${at}: ${JSON.stringify(value)} is not allowed`];
+    const types = [schema.type ?? []].flat() as string[];
+    if (types.length > 0 && !types.some((type) => isOfType(type, value)))
       return [`${at}: expected ${schema.type}, got ${JSON.stringify(value)}`];
     return [...all, ...this.checkInside(schema, value, at)];
   }
@@ -49,7 +59,14 @@ export class SchemaBook {
     if (!isJson(value)) return [];
     const missing = ((schema.required as string[] | undefined) ?? []).filter((field) => !(field in value));
     const properties = Object.entries((schema.properties as Record<string, Json> | undefined) ?? {});
+    const { additionalProperties } = schema;
+    const named = new Set(properties.map(([field]) => field));
+    const further = Object.keys(value).filter((field) => !named.has(field) && value[field] !== undefined);
     return [
+      ...(additionalProperties === false ? further.map((field) => `${at}.${field}: is not known`) : []),
+      ...(isJson(additionalProperties)
+        ? further.flatMap((field) => this.check(additionalProperties, value[field], `${at}.${field}`))
+        : []),
       ...missing.map((field) => `${at}.${field}: is missing`),
       ...properties.flatMap(([field, inner]) =>
         value[field] === undefined ? [] : this.check(inner, value[field], `${at}.${field}`),

@@ -187,7 +187,9 @@ describe('a field of a wrong type is named', () => {
     ['stream', { stream: 'yes' }],
     ['max_tokens', { max_tokens: -1 }],
     ['max_completion_tokens', { max_completion_tokens: 1.5 }],
-    ['tools[0].function', { tools: [{ type: 'function', function: {} }] }],
+    ['tools[0].function', { tools: [{ type: 'function' }] }],
+    ['tools[0].function.name', { tools: [{ type: 'function', function: {} }] }],
+    ['tools[0].custom.name', { tools: [{ type: 'custom', custom: {} }] }],
     ['metadata', { metadata: Object.fromEntries(Array.from({ length: 17 }, (_, i) => [`k${i}`, 'v'])) }],
     ['metadata.k', { metadata: { k: 'x'.repeat(513) } }],
   ];

@@ -146,9 +146,9 @@ describe('the data of another tenant does not exist for a caller', () => {
 
 describe('authentication', () => {
   const HEALTH = ['/health', '/healthz', '/health/readiness', '/readyz'];
-  const OPEN = [...HEALTH, '/health/liveness', '/health/liveliness', '/livez', '/'];
+  const OPEN = [...HEALTH, '/health/liveness', '/health/liveliness', '/livez', '/', '/openapi.json'];
 
-  test('requires a key on every route except health and the page at /', async () => {
+  test('requires a key on every route except health, the page at / and the OpenAPI document', async () => {
     const closed = routes.filter(({ path }) => !OPEN.includes(path));
     expect(closed.length).toBeGreaterThan(20);
     expect(closed.map(({ access }) => access)).toEqual(closed.map(() => 'key'));
@@ -177,7 +177,7 @@ describe('authentication', () => {
     }
   });
 
-  test('is not required for health and the page at /, which reveal no tenant', async () => {
+  test('is not required for health, the page at / and the OpenAPI document, which reveal no tenant', async () => {
     for (const path of OPEN) expect((await fetch(journey.gateway.url + path)).status).toBe(200);
   });
 

@@ -111,7 +111,7 @@ describe('an id that names nothing', () => {
   test('is the same 404 for a new conversation, which is not created', async () => {
     for (const [, id, headers] of await ids()) {
       const made = post(CONVERSATIONS, { items: [user('one'), reference(id)] }, headers);
-      await expectRefusal(made, 404, refused(id, 'items'));
+      await expectRefusal(made, 404, refused(id, 'items[1].id'));
     }
   });
 
@@ -122,7 +122,7 @@ describe('an id that names nothing', () => {
       await expectRefusal(
         post(path, { items: [user('one'), reference(id)] }, headers),
         404,
-        refused(id, 'items'),
+        refused(id, 'items[1].id'),
       );
       const { data } = await json(journey.gateway.fetch(path, { headers }));
       expect(asList(data)).toEqual([]);
@@ -132,7 +132,7 @@ describe('an id that names nothing', () => {
   test('is the same 404 for a response', async () => {
     for (const [, id, headers] of await ids()) {
       const body = { model: 'openai/recall', input: [reference(id)] };
-      await expectRefusal(post('/v1/responses', body, headers), 404, refused(id, 'input'));
+      await expectRefusal(post('/v1/responses', body, headers), 404, refused(id, 'input[0].id'));
     }
   });
 });

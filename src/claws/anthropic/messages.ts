@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { markedParts, type PartMark } from '../../core/cache-marks.ts';
 import { argumentsOf } from '../../core/call-arguments.ts';
-import { Fault } from '../../core/errors.ts';
+import { about, Fault } from '../../core/errors.ts';
 import {
   type FunctionCall,
   type FunctionCallOutput,
@@ -201,7 +201,7 @@ function addBlocks({ messages }: Draft, role: WireMessage['role'], blocks: Block
 /** The blocks of content parts. `own` parts are in the provider's vocabulary and may be sent unchanged. */
 function blocksOf(parts: readonly Part[], own: boolean, marks?: readonly PartMark[]): Block[] {
   return markedParts(
-    parts.map((part) => blockOf(part, own)),
+    parts.map((part) => about(part, () => blockOf(part, own))),
     marks,
   );
 }

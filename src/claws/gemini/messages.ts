@@ -1,5 +1,5 @@
 import { argumentsOf } from '../../core/call-arguments.ts';
-import { Fault } from '../../core/errors.ts';
+import { about, Fault } from '../../core/errors.ts';
 import { generatedImageUrl } from '../../core/generated-images.ts';
 import {
   type FunctionCall,
@@ -78,7 +78,9 @@ function append(draft: Draft, role: Content['role'], parts: WirePart[]): void {
 }
 
 function contentParts(draft: Draft, parts: Part[]): WirePart[] {
-  return parts.map((part) => wirePartOf(part, draft.filesUrl)).filter((part) => part !== undefined);
+  return parts
+    .map((part) => about(part, () => wirePartOf(part, draft.filesUrl)))
+    .filter((part) => part !== undefined);
 }
 
 /** The `native` of an item. Only the provider that wrote the item may see it. */

@@ -1,5 +1,5 @@
 import { markedParts, type PartMark } from '../../core/cache-marks.ts';
-import { Fault } from '../../core/errors.ts';
+import { about, Fault } from '../../core/errors.ts';
 import { generatedImageUrl } from '../../core/generated-images.ts';
 import type {
   FunctionCallOutput,
@@ -270,7 +270,7 @@ const TRANSLATED = new Set([
 ]);
 
 function wirePart(part: Part, verbatim: boolean): ChatPart | undefined {
-  const wire = translated(part, verbatim);
+  const wire = about(part, () => translated(part, verbatim));
   if (!wire || !verbatim) return wire;
   for (const key in part) {
     if (!TRANSLATED.has(key) && !(key in wire)) (wire as Json)[key] = (part as unknown as Json)[key];

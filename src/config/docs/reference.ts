@@ -11,7 +11,7 @@ Every setting is optional. Settings come from the file \`clawhold.yaml\` (or \`c
 - An unknown key, an unknown \`CLAWHOLD_…\` variable or a wrong value stops the start. The message names the line.
 - "Restart: yes" means that a change takes effect only at a start. All other changes take effect when the gateway gets a SIGHUP (\`kill -HUP <pid>\`); one with errors changes nothing.
 
-\`bun src/config/write-docs.ts\` writes this page from \`src/config/schema.ts\`.
+\`bun src/composition/write-docs.ts\` writes this page from \`src/config/schema.ts\`.
 `;
 
 /** A page that describes every setting: one table for each section of the file. */

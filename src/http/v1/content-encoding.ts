@@ -1,5 +1,6 @@
 import { brotliDecompress, gunzip, inflate, inflateRaw, zstdDecompress } from 'node:zlib';
 import { Fault } from '../../core/errors.ts';
+import { CONTENT_ENCODING } from './request-headers.ts';
 
 type Decompress = (
   bytes: Uint8Array,
@@ -27,7 +28,7 @@ const hasZlibHeader = ([first = 0, second = 0]: Uint8Array): boolean =>
 export function decoderOf(
   headers: Headers,
 ): ((bytes: Uint8Array, limit: number) => Promise<Buffer>) | undefined {
-  const coding = headers.get('content-encoding')?.trim().toLowerCase() ?? 'identity';
+  const coding = headers.get(CONTENT_ENCODING.name)?.trim().toLowerCase() ?? 'identity';
   if (coding === 'identity' || coding === '') return undefined;
   const decompress = DECODERS.get(coding);
   if (decompress) return (bytes, limit) => decode(decompress, coding, bytes, limit);

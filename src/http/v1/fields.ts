@@ -4,6 +4,7 @@ import type { ProtocolName } from '../../core/prompt.ts';
 import type { Settings } from '../../core/settings.ts';
 import type { Asked, Attempt, Outcome } from '../../core/turn.ts';
 import { dollars, type Usage } from '../../core/usage.ts';
+import { expectation, pathText, received } from './expectation.ts';
 
 /**
  * The fields that all dialects have: the parts of request schemas, and fields of answers. Schemas refuse wrong types
@@ -12,28 +13,50 @@ import { dollars, type Usage } from '../../core/usage.ts';
 
 export const metadata = z
   .record(z.string().max(64), z.string().max(512))
-  .refine((pairs) => Object.keys(pairs).length <= 16, 'at most 16 pairs are allowed');
+  .refine((pairs) => Object.keys(pairs).length <= 16, 'expected at most 16 pairs');
 
-const number = (min: number, max: number) => z.number().min(min).max(max).nullish();
-export const count = (min: number, max: number) => z.int().min(min).max(max).nullish();
-
-/** Validates, or throws an `invalid_request` that names the field, and what was expected and received. */
-export function validate<Schema extends z.ZodType>(schema: Schema, body: unknown): z.output<Schema> {
-  const result = schema.safeParse(body);
-  if (result.success) return result.data;
-  const issue = result.error.issues[0]!;
-  const param = pathText(issue.path);
-  throw new Fault('invalid_request', `${param ? `\`${param}\`: ` : ''}${issue.message}.`, { param });
+function number(min: number, max: number) {
+  const error = `expected a number from ${min} to ${max}`;
+  return z.number({ error }).min(min, { error }).max(max, { error }).nullish();
 }
 
-function pathText(path: readonly PropertyKey[]): string {
-  return path
-    .map((key, i) => (typeof key === 'number' ? `[${key}]` : (i > 0 ? '.' : '') + String(key)))
-    .join('');
+export function count(min: number, max: number) {
+  const error = `expected a whole number from ${min} to ${max}`;
+  return z.int({ error }).min(min, { error }).max(max, { error }).nullish();
+}
+
+/**
+ * Validates, or throws an `invalid_request` that names the field, and what was expected and received. `within` is
+ * the field that holds the value; absent for a whole body.
+ */
+export function validate<Schema extends z.ZodType>(
+  schema: Schema,
+  value: unknown,
+  within: readonly PropertyKey[] = [],
+): z.output<Schema> {
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const issue = result.error.issues[0]!;
+  const param = pathText([...within, ...issue.path]);
+  throw new Fault('invalid_request', `\`${param}\`: ${expectation(issue)}${received(issue, value)}.`, {
+    param,
+  });
 }
 
 export function invalid(param: string, expected: string): Fault {
   return new Fault('invalid_request', `\`${param}\`: expected ${expected}.`, { param });
+}
+
+/** Refuses fields that have another name in this API: a provider would never see what they ask for. */
+export function refuseForeign(
+  body: Record<string, unknown>,
+  names: ReadonlyMap<string, string>,
+  api: string,
+): void {
+  for (const [field, own] of names) {
+    if (body[field] === undefined || body[field] === null) continue;
+    throw new Fault('invalid_request', `${api} has no \`${field}\`; send \`${own}\`.`, { param: field });
+  }
 }
 
 /** The fields of `body` that `known` does not name. */
@@ -51,29 +74,6 @@ export const isRecord = (value: unknown): value is Record<string, unknown> =>
 
 /** `null` means absent in these APIs. */
 export const present = <T>(value: T | null | undefined): T | undefined => value ?? undefined;
-
-/** Checks that a part has its content in at least one of `sources`, and that all its fields are strings. */
-export function requireContent(
-  part: Record<string, unknown>,
-  { sources, fields }: PartShape,
-  param: string,
-): void {
-  for (const field of [...sources, ...fields]) {
-    const found = part[field];
-    if (found !== undefined && found !== null && typeof found !== 'string')
-      throw invalid(`${param}.${field}`, 'a string');
-  }
-  if (!sources.some((source) => part[source])) throw invalid(param, `one of ${sources.join(', ')}`);
-}
-
-interface PartShape {
-  /** Fields that may hold the content. */
-  sources: readonly string[];
-  fields: readonly string[];
-}
-
-export const IMAGE_PART: PartShape = { sources: ['image_url', 'file_id'], fields: ['detail'] };
-export const FILE_PART: PartShape = { sources: ['file_data', 'file_url', 'file_id'], fields: ['filename'] };
 
 const MODEL = 'expected the name of a model';
 /** How many models a list may name. */
@@ -95,21 +95,32 @@ interface ModelFields {
 
 /** Fields that both of OpenAI's dialects have, with the same meaning. */
 export const sharedShape = {
-  model: z.union([modelName, modelList.min(1, { error: MODEL_OR_LIST })], { error: MODEL_OR_LIST }),
-  fallbacks: modelList.nullish(),
-  store: z.boolean().nullish(),
-  stream: z.boolean().nullish(),
-  metadata: metadata.nullish(),
-  temperature: number(0, 2),
-  top_p: number(0, 1),
-  frequency_penalty: number(-2, 2),
-  presence_penalty: number(-2, 2),
-  top_logprobs: count(0, 20),
-  tools: z.array(z.looseObject({ type: z.string() })).nullish(),
-  parallel_tool_calls: z.boolean().nullish(),
-  service_tier: z.string().nullish(),
-  prompt_cache_key: z.string().nullish(),
-  safety_identifier: z.string().nullish(),
+  model: z
+    .union([modelName, modelList.min(1, { error: MODEL_OR_LIST })], { error: MODEL_OR_LIST })
+    .describe(
+      '`provider/model`, a model, or an alias. Of a list, the others are tried where the first cannot answer.',
+    ),
+  fallbacks: modelList.nullish().describe('Models to try where `model` cannot answer.'),
+  store: z.boolean().nullish().describe('Whether the turn can be fetched by its id.'),
+  stream: z.boolean().nullish().describe('Whether the answer is sent as a stream of events.'),
+  metadata: metadata
+    .nullish()
+    .describe('At most 16 pairs of the caller, which are stored: keys of 64 characters, values of 512.'),
+  temperature: number(0, 2).describe('How random the answer is.'),
+  top_p: number(0, 1).describe('Only the most probable tokens, up to this sum of probabilities.'),
+  frequency_penalty: number(-2, 2).describe('Positive values make frequent tokens less probable.'),
+  presence_penalty: number(-2, 2).describe('Positive values make tokens less probable that occurred before.'),
+  top_logprobs: count(0, 20).describe('How many alternatives of each token have log probabilities.'),
+  tools: z
+    .array(z.looseObject({ type: z.string() }))
+    .nullish()
+    .describe(
+      'What the model may call. Types that a provider lacks are translated, or the next model is asked.',
+    ),
+  parallel_tool_calls: z.boolean().nullish().describe('Whether one answer may have several calls.'),
+  service_tier: z.string().nullish().describe('The tier at the provider.'),
+  prompt_cache_key: z.string().nullish().describe("A key for the provider's prompt cache."),
+  safety_identifier: z.string().nullish().describe("An id of the caller's user, for the provider."),
 };
 
 const SHARED_SETTINGS = [

@@ -1,7 +1,9 @@
 import type { Api } from '../../api/api.ts';
 import { Fault } from '../../core/errors.ts';
 import { nearestModels } from '../../core/nearest.ts';
+import { json } from '../published.ts';
 import type { Route } from '../route.ts';
+import { Model, ModelList } from './replies.ts';
 
 /** Everything that can be called now (OpenAI API description, `ListModelsResponse`); milliseconds since the epoch. */
 export function modelRoutes({ models }: Pick<Api, 'models'>, startedAt: number): Route[] {
@@ -12,12 +14,14 @@ export function modelRoutes({ models }: Pick<Api, 'models'>, startedAt: number):
       method: 'GET',
       path: '/v1/models',
       access: 'key',
+      doc: { what: 'Lists the models that can be called now.', replies: [json(ModelList)] },
       handle: () => Response.json({ object: 'list', data: models.names().map(view) }),
     },
     {
       method: 'GET',
       path: '/v1/models/*',
       access: 'key',
+      doc: { what: 'Says whether a model can be called.', replies: [json(Model)] },
       handle: ({ params }) => {
         const id = params['*']!;
         const names = models.names();

@@ -1,10 +1,19 @@
 import { z } from 'zod';
 import { validate } from './fields.ts';
 
-const pageSchema = z.object({
-  after: z.string().optional(),
-  limit: z.coerce.number().int().min(1).max(100).default(20),
-  order: z.enum(['asc', 'desc']).optional(),
+const LIMIT = 'expected a whole number from 1 to 100';
+
+/** The query of a list. */
+export const pageSchema = z.object({
+  after: z.string().optional().describe('The id of the last entry of the page before.'),
+  limit: z.coerce
+    .number({ error: LIMIT })
+    .int({ error: LIMIT })
+    .min(1, { error: LIMIT })
+    .max(100, { error: LIMIT })
+    .default(20)
+    .describe('How many entries: 1 to 100.'),
+  order: z.enum(['asc', 'desc']).optional().describe('`asc`: the oldest first; `desc`: the newest first.'),
 });
 
 export interface PageQuery {

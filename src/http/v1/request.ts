@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto';
+import { z } from 'zod';
 import { Fault } from '../../core/errors.ts';
 import { parseConversationId } from '../../core/ids.ts';
 import { POLICY_WORDS, type PolicyField, type TurnPolicy } from '../../core/policy.ts';
@@ -7,7 +8,21 @@ import { BRANCHES, type LineWish, type SessionRef } from '../../core/turn.ts';
 import type { HttpSettings } from '../route.ts';
 import { checkShape } from './body-shape.ts';
 import { decoderOf, tooLarge } from './content-encoding.ts';
-import { invalid } from './fields.ts';
+import {
+  BRANCH,
+  CLAUDE_AGENT,
+  CODEX_AGENT,
+  CODEX_PARENT,
+  CODEX_THREAD,
+  IDEMPOTENCY_KEY,
+  KEEP,
+  POLICY_HEADERS,
+  RETRY_COUNT,
+  type RequestHeader,
+  SESSION_HEADERS,
+  wordOf,
+  X_IDEMPOTENCY_KEY,
+} from './request-headers.ts';
 
 /** What all dialects read of a request: its body, its identity, its session and its policy. */
 
@@ -46,7 +61,8 @@ export async function parseBody(text: string): Promise<Record<string, unknown>> 
   try {
     body = JSON.parse(text);
   } catch (error) {
-    throw new Fault('invalid_json', `The body is not JSON: ${(error as Error).message}.`);
+    const reason = (error as Error).message.replace(/^JSON Parse error: /, '');
+    throw new Fault('invalid_json', `The body is not JSON: ${reason}.`);
   }
   if (body === null || typeof body !== 'object' || Array.isArray(body)) {
     throw new Fault('invalid_request', 'The body must be a JSON object.');
@@ -97,10 +113,7 @@ function tooSlow(ms: number): Fault {
   });
 }
 
-/** How often an SDK has sent the request before. With this header, the client retries by itself. */
-const RETRY_COUNT = 'x-stainless-retry-count';
-
-const IDEMPOTENCY_KEY = /^[\x21-\x7e]{1,255}$/;
+const KEY_FORM = /^[\x21-\x7e]{1,255}$/;
 const QUOTED = /^"(?:[^"\\]|\\["\\])*"$/;
 
 /**
@@ -116,10 +129,10 @@ export function identityOf(
   text: string,
 ): RequestIdentity | undefined {
   const key = idempotencyKey(headers);
-  const retries = headers.get(RETRY_COUNT);
+  const retries = headers.get(RETRY_COUNT.name);
   if (key === undefined && retries === null) return undefined;
   const session = sessionHeader(headers)?.value;
-  const line = [subAgentOf(headers), headers.get(BRANCH) ?? undefined];
+  const line = [subAgentOf(headers), headers.get(BRANCH.name) ?? undefined];
   return {
     route,
     key,
@@ -132,23 +145,23 @@ export function identityOf(
 }
 
 function idempotencyKey(headers: Headers): string | undefined {
-  const standard = readKey(headers, 'idempotency-key');
-  const common = readKey(headers, 'x-idempotency-key');
+  const standard = readKey(headers, IDEMPOTENCY_KEY);
+  const common = readKey(headers, X_IDEMPOTENCY_KEY);
   if (standard !== undefined && common !== undefined && standard !== common) {
     throw new Fault(
       'invalid_idempotency_key',
       '`idempotency-key` and `x-idempotency-key` hold different keys.',
-      { param: 'idempotency-key' },
+      { param: IDEMPOTENCY_KEY.name },
     );
   }
   return standard ?? common;
 }
 
-function readKey(headers: Headers, name: string): string | undefined {
+function readKey(headers: Headers, { name }: RequestHeader): string | undefined {
   const value = headers.get(name);
   if (value === null) return undefined;
   const key = value.startsWith('"') ? unquoted(value) : value;
-  if (key !== undefined && IDEMPOTENCY_KEY.test(key)) return key;
+  if (key !== undefined && KEY_FORM.test(key)) return key;
   throw new Fault('invalid_idempotency_key', `The key in \`${name}\` is malformed.`, { param: name });
 }
 
@@ -162,38 +175,15 @@ function fingerprint(parts: readonly (string | undefined)[], text: string): stri
   return hash('sha256', `${JSON.stringify(parts)}\n${text}`, 'hex').slice(0, 16);
 }
 
-/**
- * The headers that name a session, the first one that is there counts: ours, then those that coding agents and
- * other gateways use, so that their clients need no change.
- */
-const SESSION_HEADERS = [
-  'x-clawhold-session-id',
-  'session-id',
-  'session_id',
-  'x-claude-code-session-id',
-  'x-session-id',
-  'x-litellm-session-id',
-  'x-bf-session-id',
-  'x-session-affinity',
-];
-
-/** Of these, the ones that only agents send, which send their whole context with every request. */
-const AGENT_HEADERS = ['session-id', 'session_id', 'x-claude-code-session-id', 'x-session-affinity'];
-
-/** The line that a request asks for. */
-const BRANCH = 'x-clawhold-branch';
-
 const SUB_AGENT = /^[\x21-\x7e]{1,255}$/;
 
 /** How the line of a request is found in the session that its headers or its body name. */
 export function lineWish(headers: Headers): LineWish {
-  const branch = headers.get(BRANCH);
-  const known = BRANCHES.find((word) => word === branch);
-  if (branch !== null && !known) throw invalid(BRANCH, BRANCHES.join(' or '));
+  const branch = wordOf(headers, BRANCH);
   return {
-    isAgent: AGENT_HEADERS.some((name) => headers.has(name)),
+    isAgent: SESSION_HEADERS.some(({ name, isAgent }) => isAgent && headers.has(name)),
     agent: subAgentOf(headers),
-    branch: known,
+    branch: BRANCHES.find((word) => word === branch),
   };
 }
 
@@ -202,10 +192,10 @@ export function lineWish(headers: Headers): LineWish {
  * and gives its thread an id, which the main thread shares with the session. An id that is malformed counts as none.
  */
 function subAgentOf(headers: Headers): string | undefined {
-  const claude = headers.get('x-claude-code-agent-id');
-  const kind = headers.get('x-openai-subagent');
-  const thread = headers.get('thread-id');
-  const isChild = kind !== null || headers.has('x-codex-parent-thread-id');
+  const claude = headers.get(CLAUDE_AGENT.name);
+  const kind = headers.get(CODEX_AGENT.name);
+  const thread = headers.get(CODEX_THREAD.name);
+  const isChild = kind !== null || headers.has(CODEX_PARENT.name);
   const ofCodex = thread !== null && thread !== sessionHeader(headers)?.value ? thread : kind;
   const id = claude ?? (isChild ? ofCodex : null);
   return id !== null && SUB_AGENT.test(id) ? id : undefined;
@@ -220,7 +210,7 @@ export function sessionFromHeaders(headers: Headers): SessionRef | undefined {
 }
 
 function sessionHeader(headers: Headers): { name: string; value: string } | undefined {
-  for (const name of SESSION_HEADERS) {
+  for (const { name } of SESSION_HEADERS) {
     const value = headers.get(name);
     if (value !== null) return { name, value };
   }
@@ -240,19 +230,25 @@ export function sessionRef(value: unknown, param: string): SessionRef {
   return { name: value };
 }
 
+/** The check is `conversationRef`. */
+export const conversationField = z
+  .unknown()
+  .optional()
+  .meta({
+    description: 'The session: its id or name, or an object with it as `id`.',
+    anyOf: [
+      { type: 'string' },
+      { type: 'object', properties: { id: { type: 'string' } }, required: ['id'] },
+      { type: 'null' },
+    ],
+  });
+
 /** `conversation` of a body: an id, or an object with one. */
 export function conversationRef(value: unknown): SessionRef | undefined {
   if (value === undefined || value === null) return undefined;
   const id = typeof value === 'object' ? (value as { id?: unknown }).id : value;
   return sessionRef(id, 'conversation');
 }
-
-/** The header of each field of the policy: `onDisconnect` is `x-clawhold-on-disconnect`. */
-const POLICY_HEADERS = (Object.keys(POLICY_WORDS) as PolicyField[]).map((field) => ({
-  field,
-  name: `x-clawhold-${field.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`,
-  words: POLICY_WORDS[field].map(String),
-}));
 
 /**
  * How the turn of a request meets trouble: as its headers say, then as its key and the configuration say, and
@@ -264,21 +260,16 @@ export function policyOf(
   whenBroken: TurnPolicy['whenBroken'],
 ): TurnPolicy {
   const fromHeaders: Partial<Record<PolicyField, string | boolean>> = {};
-  for (const { field, name, words } of POLICY_HEADERS) {
-    const word = headers.get(name);
-    if (word === null) continue;
-    if (!words.includes(word)) throw invalid(name, words.join(' or '));
-    fromHeaders[field] = POLICY_WORDS[field][words.indexOf(word)];
+  for (const header of POLICY_HEADERS) {
+    const word = wordOf(headers, header);
+    if (word !== undefined)
+      fromHeaders[header.field] = POLICY_WORDS[header.field][header.words.indexOf(word)];
   }
   // Every word was checked against the words of its field.
   return { ...policy, whenBroken: policy.whenBroken ?? whenBroken, ...fromHeaders } as TurnPolicy;
 }
 
-const KEEP = 'x-clawhold-keep';
-
 /** Whether the request may be kept: the key and the header `x-clawhold-keep` must both allow it. */
 export function mayKeep(headers: Headers, caller: Caller): boolean {
-  const word = headers.get(KEEP) ?? 'true';
-  if (word !== 'true' && word !== 'false') throw invalid(KEEP, 'true or false');
-  return caller.mayKeep && word === 'true';
+  return caller.mayKeep && wordOf(headers, KEEP) !== 'false';
 }

@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import type { Api } from '../../api/api.ts';
 import { takeCacheMarks } from '../../core/cache-marks.ts';
 import { Fault, faultOf } from '../../core/errors.ts';
@@ -9,7 +10,10 @@ import { Cancelled, type Receipt, type TurnView } from '../../core/turn-view.ts'
 import { dollars } from '../../core/usage.ts';
 import type { Dialect, ParseContext, StreamWriter } from '../dialect.ts';
 import type { Handler, Route, SettingsSource } from '../route.ts';
+import { inCallersWords } from './caller-words.ts';
+import type { ReplyHeaders } from './reply-headers.ts';
 import { identityOf, mayHaveMarks, mayKeep, policyOf, readBody } from './request.ts';
+import { LAST_EVENT_ID } from './request-headers.ts';
 
 /** Asking for a turn and answering with it, once for all dialects. */
 
@@ -20,6 +24,7 @@ export function turnRoutes(dialect: Dialect, api: Api, settings: SettingsSource)
     method: 'POST',
     path: dialect.path,
     access: 'key',
+    doc: dialect.doc,
     handle: createTurn(dialect, api, settings),
   };
   return [create, ...dialect.routes(api, settings)].map((route) => ({ error, ...route }));
@@ -37,27 +42,40 @@ function createTurn(
     const { body, text } = await readBody(request, limits);
     const identity = identityOf(headers, route, caller, text);
     const ask = askOf(dialect, body, { headers, caller, overflow, mayHaveMarks: mayHaveMarks(text) });
-    const once = await turns.create({ ask, caller, identity, gone: signal });
-    if (!isBackground(ask.delivery)) {
-      await begunOnce(once);
-      if (once.result.state === 'queued') return replyAccepted(once, dialect);
+    try {
+      const once = await turns.create({ ask, caller, identity, gone: signal });
+      return await reply(once, ask, { dialect, seal, headers });
+    } catch (failure) {
+      throw inCallersWords(failure, dialect, { body, items: ask.input });
     }
-    if (isStreamed(ask.delivery)) {
-      // Only of a turn that was asked for before can a client have seen events.
-      if (once.replayed && headers.has(LAST_EVENT_ID))
-        return resumeStream(
-          once,
-          (after) => dialect.stream(once.result, after, seal),
-          lastEventId(headers),
-          headers,
-        );
-      return replyStream(once, dialect.stream(once.result, -1, seal), false);
-    }
-    if (isBackground(ask.delivery)) {
-      return Response.json(await currentBody(once.result, dialect, seal), { headers: turnHeaders(once) });
-    }
-    return replyWhole(once, dialect, seal);
   };
+}
+
+/** Replies with the turn of a request, or rejects with a failure before its first delta. */
+async function reply(
+  once: Once<TurnView>,
+  { delivery }: Ask,
+  { dialect, seal, headers }: { dialect: Dialect; seal: Seal; headers: Headers },
+): Promise<Response> {
+  if (!isBackground(delivery)) {
+    await begunOnce(once);
+    if (once.result.state === 'queued') return replyAccepted(once, dialect);
+  }
+  if (isStreamed(delivery)) {
+    // Only of a turn that was asked for before can a client have seen events.
+    if (once.replayed && headers.has(LAST_EVENT_ID.name))
+      return resumeStream(
+        once,
+        (after) => dialect.stream(once.result, after, seal),
+        lastEventId(headers),
+        headers,
+      );
+    return replyStream(once, dialect.stream(once.result, -1, seal), false);
+  }
+  if (isBackground(delivery)) {
+    return Response.json(await currentBody(once.result, dialect, seal), { headers: turnHeaders(once) });
+  }
+  return replyWhole(once, dialect, seal);
 }
 
 /** A body in a dialect as an ask. */
@@ -101,8 +119,8 @@ export async function begunOnce(once: Once<TurnView>): Promise<void> {
 }
 
 /** What is known of a turn, for the headers of a reply. */
-export function turnHeaders({ result: view, replayed }: Once<TurnView>): Record<string, string> {
-  const headers: Record<string, string> = view.receipt ? receiptHeaders(view.receipt) : {};
+export function turnHeaders({ result: view, replayed }: Once<TurnView>): ReplyHeaders {
+  const headers: ReplyHeaders = view.receipt ? receiptHeaders(view.receipt) : {};
   if (isFetchable(view.retention)) headers['x-clawhold-response-id'] = responseId(view.asked.id);
   else headers['x-clawhold-kept'] = view.retention === 'session' ? 'session' : 'none';
   if (view.session) headers['x-clawhold-session-id'] = conversationId(view.session.id);
@@ -110,10 +128,10 @@ export function turnHeaders({ result: view, replayed }: Once<TurnView>): Record<
   return headers;
 }
 
-function receiptHeaders(receipt: Receipt): Record<string, string> {
+function receiptHeaders(receipt: Receipt): ReplyHeaders {
   const { candidate, retries, history, droppedTools, droppedReasoning, context } = receipt;
   const name = `${candidate.provider}/${candidate.model}`;
-  const headers: Record<string, string> = { 'x-clawhold-model-id': visible(name) };
+  const headers: ReplyHeaders = { 'x-clawhold-model-id': visible(name) };
   if (history) headers['x-clawhold-history'] = history;
   if (droppedTools?.length) headers['x-clawhold-dropped-tools'] = visible(droppedTools.join(', '));
   if (droppedReasoning) headers['x-clawhold-dropped-reasoning'] = visible(named(droppedReasoning));
@@ -173,7 +191,7 @@ const FETCH_AFTER = 5;
 export function replyAccepted(once: Once<TurnView>, dialect: Dialect): Response {
   const { result: view } = once;
   const location = `${dialect.path}/${dialect.publicId(view.asked.id)}`;
-  const headers = { ...turnHeaders(once), location, 'retry-after': String(FETCH_AFTER) };
+  const headers: ReplyHeaders = { ...turnHeaders(once), location, 'retry-after': String(FETCH_AFTER) };
   return Response.json(dialect.accepted(view), { status: 202, headers });
 }
 
@@ -182,18 +200,25 @@ export function replyOnce(replayed: boolean, body: Record<string, unknown>): Res
   return Response.json(body, replayed ? { headers: { 'x-clawhold-replayed': 'true' } } : undefined);
 }
 
-const LAST_EVENT_ID = 'last-event-id';
+/** The query of a request for a turn that is stored. */
+export const streamQuery = z.object({
+  stream: z.string().optional().describe('`true`: the events of the answer, also long after it has ended.'),
+  starting_after: z
+    .string()
+    .optional()
+    .describe('The number of the last event that the reader has. `Last-Event-ID` comes before it.'),
+});
 
 /** The last event that a reader has, by its `Last-Event-ID` header; -1 where it has none. */
 function lastEventId(headers: Headers): number {
-  const id = headers.get(LAST_EVENT_ID);
-  return id === null ? -1 : eventNumber(id, LAST_EVENT_ID);
+  const id = headers.get(LAST_EVENT_ID.name);
+  return id === null ? -1 : eventNumber(id, LAST_EVENT_ID.name);
 }
 
 /** The same for a request that resumes a stream. An SSE client sends the header when it reconnects to the same URL. */
 export function startingAfter(query: URLSearchParams, headers: Headers): number {
   const after = query.get('starting_after');
-  return headers.has(LAST_EVENT_ID) || after === null
+  return headers.has(LAST_EVENT_ID.name) || after === null
     ? lastEventId(headers)
     : eventNumber(after, 'starting_after');
 }
@@ -214,7 +239,7 @@ export async function resumeStream(
   headers: Headers,
 ): Promise<Response> {
   const { result: view } = once;
-  if (headers.has(LAST_EVENT_ID) && view.state === 'ended') {
+  if (headers.has(LAST_EVENT_ID.name) && view.state === 'ended') {
     const events = await eventsOf(view, write(Number.MAX_SAFE_INTEGER));
     if (after + 1 >= events) return new Response(null, { status: 204, headers: turnHeaders(once) });
   }

@@ -22,7 +22,10 @@ const ASSUMED_CONTEXT = 128_000;
 const ASSUMED_ANSWER = 4_096;
 
 /** How much of the candidate's context the turn may use. */
-export function budgetOf({ contextLimit, outputLimit, protocol }: Candidate, ask: Ask): Budget {
+export function budgetOf(
+  { contextLimit, outputLimit, protocol }: Pick<Candidate, 'contextLimit' | 'outputLimit' | 'protocol'>,
+  ask: Pick<Ask, 'settings' | 'overflow'>,
+): Budget {
   const context = contextLimit ?? ASSUMED_CONTEXT;
   const answer = ask.settings.max_output_tokens ?? Math.min(outputLimit ?? ASSUMED_ANSWER, ASSUMED_ANSWER);
   // Only this API has such items.

@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'bun:test';
 import { z } from 'zod';
+import { WRITTEN_FILES } from '../../../src/composition/write-docs.ts';
 import { fileSchema } from '../../../src/config/schema.ts';
 import { scalarSettings, settingsOf } from '../../../src/config/shape.ts';
-import { WRITTEN_FILES } from '../../../src/config/write-docs.ts';
 
-describe('bun src/config/write-docs.ts', () => {
+describe('bun src/composition/write-docs.ts', () => {
   test.each(Object.entries(WRITTEN_FILES))('%s is what the schema says', async (path, text) => {
     const published = await Bun.file(new URL(`../../../${path}`, import.meta.url)).text();
     expect(published).toBe(text());

@@ -74,14 +74,14 @@ describe.each([chat, responses])('$name', (dialect) => {
 
   const ANY = 'the name of a model, or a list of 1 to 16 of them';
   test.each<[unknown, string, string]>([
-    [undefined, 'model', ANY],
-    [null, 'model', ANY],
-    [7, 'model', ANY],
-    ['', 'model', 'the name of a model'],
-    [[], 'model', ANY],
-    [['a', ''], 'model[1]', 'the name of a model'],
-    [['a', 7], 'model', ANY],
-    [Array(17).fill('a'), 'model', ANY],
+    [undefined, 'model', `${ANY}, got nothing`],
+    [null, 'model', `${ANY}, got null`],
+    [7, 'model', `${ANY}, got 7`],
+    ['', 'model', 'the name of a model, got an empty string'],
+    [[], 'model', `${ANY}, got an empty array`],
+    [['a', ''], 'model[1]', 'the name of a model, got an empty string'],
+    [['a', 7], 'model', `${ANY}, got an array`],
+    [Array(17).fill('a'), 'model', `${ANY}, got an array`],
   ])('`model`: %j is refused', (model, param, expected) => {
     expect(() => parsed({ model })).toThrow(
       expect.objectContaining({

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'bun:test';
+import type { Fault } from '../../../src/core/errors.ts';
 import type { Item } from '../../../src/core/items.ts';
 import type { BranchTurn, Turn } from '../../../src/core/turn.ts';
 import { digestItems, EMPTY_DIGEST } from '../../../src/session/history.ts';
@@ -222,7 +223,9 @@ describe('outputs', () => {
     ['that differ from the output that the call has', [call('a'), output('a')], [output('a', 'else')], 0],
   ])('%s are refused', (_, before, input, at) => {
     const code = 'tool_output_without_call';
-    expect(refused(before, input)).toMatchObject({ code, param: `input[${at}].call_id` });
+    const failure = refused(before, input) as unknown as Fault;
+    expect(failure).toMatchObject({ code, about: { field: 'call_id' } });
+    expect((failure.about as { content: Item }).content).toBe(input[at]!);
   });
 });
 

@@ -6,7 +6,7 @@ import type { Seal } from '../../../core/seal.ts';
 import type { Dialect } from '../../dialect.ts';
 import { errorResponse } from '../../envelope.ts';
 import type { Handler, Route, SettingsSource } from '../../route.ts';
-import { metadata, validate } from '../fields.ts';
+import { validate } from '../fields.ts';
 import { page, pageOf, pageQuery } from '../pages.ts';
 import { identityOf, readBody } from '../request.ts';
 import {
@@ -17,9 +17,11 @@ import {
   resumeStream,
   startingAfter,
 } from '../turn-routes.ts';
+import { chatField } from './chat-field.ts';
 import { ChatStream, completion } from './completion.ts';
 import { toMessages } from './messages-of-items.ts';
 import { parseChat } from './parse.ts';
+import * as docs from './route-docs.ts';
 
 const PATH = '/v1/chat/completions';
 
@@ -31,7 +33,9 @@ export const chat: Dialect = {
   // A chat client cannot take back half a tool call.
   whenBroken: 'fail',
   publicId: completionId,
+  doc: docs.CREATE,
   parse: parseChat,
+  fieldOf: chatField,
   /** An answer that broke off is an error here: a completion has no field that could say so. */
   whole(_view, turn, seal) {
     if (turn.error) throw new Fault(turn.error.code, turn.error.message, turn.error);
@@ -54,11 +58,17 @@ function routes({ completions, seal }: Api, settings: SettingsSource): Route[] {
   const path = `${PATH}/:id`;
   const access = 'key';
   return [
-    { method: 'GET', path: PATH, access, handle: list(completions, seal) },
-    { method: 'GET', path, access, handle: retrieve(completions, seal) },
-    { method: 'POST', path, access, handle: update(completions, settings, seal) },
-    { method: 'DELETE', path, access, handle: remove(completions) },
-    { method: 'GET', path: `${path}/messages`, access, handle: messages(completions, seal) },
+    { method: 'GET', path: PATH, access, doc: docs.LIST, handle: list(completions, seal) },
+    { method: 'GET', path, access, doc: docs.RETRIEVE, handle: retrieve(completions, seal) },
+    { method: 'POST', path, access, doc: docs.UPDATE, handle: update(completions, settings, seal) },
+    { method: 'DELETE', path, access, doc: docs.REMOVE, handle: remove(completions) },
+    {
+      method: 'GET',
+      path: `${path}/messages`,
+      access,
+      doc: docs.MESSAGES,
+      handle: messages(completions, seal),
+    },
   ];
 }
 
@@ -90,7 +100,7 @@ function update(completions: Completions, settings: SettingsSource, seal: Seal):
   return async ({ params, request, caller }) => {
     const id = turnId(params.id!);
     const { body, text } = await readBody(request, settings());
-    const change = validate(metadata, body.metadata ?? {});
+    const change = validate(docs.completionChange, body).metadata ?? {};
     const identity = identityOf(request.headers, `POST ${PATH}/${id}`, caller, text);
     const { result, replayed } = await completions.update(caller, id, change, identity);
     return replyOnce(replayed, completion(result, seal));

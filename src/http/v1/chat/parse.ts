@@ -10,20 +10,21 @@ import {
 import type { Settings, TextFormat } from '../../../core/settings.ts';
 import type { Retention, StateRef } from '../../../core/turn.ts';
 import type { ParseContext, ParsedAsk } from '../../dialect.ts';
+import { published } from '../../published.ts';
 import {
   count,
-  FILE_PART,
   invalid,
   isRecord,
   modelsOf,
   present,
-  requireContent,
+  refuseForeign,
   settingsFrom,
   sharedShape,
   unknownFields,
   validate,
 } from '../fields.ts';
-import { conversationRef, lineWish, sessionFromHeaders, sessionRef } from '../request.ts';
+import { conversationField, conversationRef, lineWish, sessionFromHeaders, sessionRef } from '../request.ts';
+import { AUDIO, FILE, requireShape, type Shape } from '../shapes.ts';
 import { takeReasoning } from './reasoning.ts';
 import { toTool, toToolChoice } from './tools.ts';
 
@@ -56,34 +57,53 @@ const toolChoice = z.union(
 /** The fields of a chat completion request that the gateway reads (OpenAI API description, `CreateChatCompletionRequest`). */
 const shape = {
   ...sharedShape,
-  messages: z.array(z.unknown()),
-  stream_options: z.looseObject({ include_usage: z.boolean().nullish() }).nullish(),
-  max_tokens: count(1, 1e9),
-  max_completion_tokens: count(1, 1e9),
+  messages: z.array(z.unknown()).meta({
+    description: 'New messages, or the full history. In a session, known messages are recognised.',
+    items: { $ref: '#/components/schemas/ChatMessage' },
+  }),
+  stream_options: z
+    .looseObject({ include_usage: z.boolean().nullish() })
+    .nullish()
+    .describe('`include_usage`: the last chunk has the usage.'),
+  max_tokens: count(1, 1e9).describe('The older name of `max_completion_tokens`.'),
+  max_completion_tokens: count(1, 1e9).describe('The most tokens of the answer, with reasoning.'),
   stop: z
     .union([z.string(), z.array(z.string()).max(16)], 'expected a string or an array of at most 16 strings')
-    .nullish(),
-  seed: z.int().nullish(),
-  logprobs: z.boolean().nullish(),
-  n: count(1, 128),
-  tool_choice: toolChoice.nullish(),
-  response_format: responseFormat.nullish(),
-  reasoning_effort: z.string().nullish(),
-  verbosity: z.string().nullish(),
-  conversation: z.unknown().optional(),
-  session_id: z.unknown().optional(),
+    .nullish()
+    .describe('Texts at which the answer stops.'),
+  seed: z.int().nullish().describe('Makes answers alike, where the provider can.'),
+  logprobs: z.boolean().nullish().describe('Whether tokens have log probabilities.'),
+  n: count(1, 128).describe('How many answers. Only the first one is part of a session.'),
+  tool_choice: toolChoice.nullish().describe('Whether the model must call a tool, and which one.'),
+  response_format: responseFormat.nullish().describe('The form of the answer, such as a JSON Schema.'),
+  reasoning_effort: z.string().nullish().describe('How much the model reasons.'),
+  verbosity: z.string().nullish().describe('How long answers are.'),
+  conversation: conversationField,
+  session_id: z.unknown().optional().meta({
+    description: 'Names the session, where no header and no `conversation` does.',
+    type: 'string',
+  }),
 };
 
-const schema = z.looseObject(shape);
-type Body = z.output<typeof schema>;
+export const chatRequest = published('ChatCompletionRequest', z.looseObject(shape));
+type Body = z.output<typeof chatRequest>;
 const KNOWN = new Set(Object.keys(shape));
+
+/** Fields of the Responses API. Some providers have fields of the same names beside `messages`. */
+const RESPONSE_FIELDS: ReadonlyMap<string, string> = new Map([['input', 'messages']]);
+const RESPONSE_SETTINGS: ReadonlyMap<string, string> = new Map([
+  ['max_output_tokens', 'max_completion_tokens'],
+  ['previous_response_id', 'conversation'],
+]);
 
 /**
  * A chat completion request as an ask. It is kept in a session, and where it says `store`. Without `store`, it is
  * fetched by its id and not listed; where it says `store: false`, it is not fetched by its id.
  */
 export function parseChat(raw: Record<string, unknown>, { headers, overflow }: ParseContext): ParsedAsk {
-  const body = validate(schema, raw);
+  if (raw.messages === undefined) refuseForeign(raw, RESPONSE_FIELDS, 'The chat completions API');
+  refuseForeign(raw, RESPONSE_SETTINGS, 'The chat completions API');
+  const body = validate(chatRequest, raw);
   const { items, natives } = parseMessages(body.messages);
   const state = stateOf(body, headers, isFullHistory(items));
   return {
@@ -171,10 +191,12 @@ function parseMessages(messages: unknown): ParsedMessages {
   return { items, natives: Object.keys(natives).length > 0 ? natives : undefined };
 }
 
+export const MESSAGE_ROLES: readonly string[] = ['system', 'developer', 'user', 'assistant', 'tool'];
+
 type Native = Record<string, unknown> | undefined;
 
 /** Adds the message's items; returns the fields that they do not hold. */
-function parseMessage(message: unknown, param: string, parsed: Required<ParsedMessages>): Native {
+export function parseMessage(message: unknown, param: string, parsed: Required<ParsedMessages>): Native {
   if (!isRecord(message)) throw invalid(param, 'a message object');
   const { items } = parsed;
   switch (message.role) {
@@ -204,7 +226,7 @@ function parseMessage(message: unknown, param: string, parsed: Required<ParsedMe
       return some(native);
     }
     default:
-      throw invalid(`${param}.role`, 'one of system, developer, user, assistant, tool');
+      throw invalid(`${param}.role`, `one of ${MESSAGE_ROLES.join(', ')}`);
   }
 }
 
@@ -283,29 +305,29 @@ function textPart(value: string, type: 'input_text' | 'output_text'): Part {
   return type === 'input_text' ? { type, text: value } : { type, text: value, annotations: [] };
 }
 
+/** The parts whose fields are checked. `image_url` may be a URL instead of an object. */
+export const PART_SHAPES: ReadonlyMap<string, Shape> = new Map([
+  ['text', { texts: ['text'] }],
+  ['refusal', { texts: ['refusal'] }],
+  ['file', { inside: { file: FILE } }],
+  ['input_audio', AUDIO],
+]);
+export const IMAGE_URL: Shape = { texts: ['url'], optional: ['detail'] };
+
 /** A part's own further fields stay on it. */
 function parsePart(part: unknown, param: string, text: 'input_text' | 'output_text'): Part {
   if (!isRecord(part) || typeof part.type !== 'string') throw invalid(param, 'a content part with a type');
+  const shape = PART_SHAPES.get(part.type);
+  if (shape) requireShape(part, shape, param);
   switch (part.type) {
     case 'text':
-      if (typeof part.text !== 'string') throw invalid(`${param}.text`, 'a string');
-      return { ...part, ...textPart(part.text, text) };
+      return { ...part, ...textPart(part.text as string, text) };
     case 'refusal':
-      if (typeof part.refusal !== 'string') throw invalid(`${param}.refusal`, 'a string');
-      return { type: 'refusal', refusal: part.refusal };
+      return { type: 'refusal', refusal: part.refusal as string };
     case 'image_url':
       return parseImage(part, param);
     case 'file':
-      return parseFile(part, param);
-    case 'input_audio':
-      if (
-        !isRecord(part.input_audio) ||
-        typeof part.input_audio.data !== 'string' ||
-        typeof part.input_audio.format !== 'string'
-      ) {
-        throw invalid(`${param}.input_audio`, 'an object with data and format');
-      }
-      return part as unknown as Part;
+      return parseFile(part);
     default:
       return part as unknown as OtherPart;
   }
@@ -313,9 +335,8 @@ function parsePart(part: unknown, param: string, text: 'input_text' | 'output_te
 
 function parseImage({ image_url, type: _, ...rest }: Record<string, unknown>, param: string): Part {
   const image = typeof image_url === 'string' ? { url: image_url } : image_url;
-  if (!isRecord(image) || typeof image.url !== 'string')
-    throw invalid(`${param}.image_url`, 'an object with a url');
-  const { url, detail } = image;
+  requireShape({ image_url: image }, { inside: { image_url: IMAGE_URL } }, param);
+  const { url, detail } = image as Record<string, unknown>;
   return {
     ...rest,
     type: 'input_image',
@@ -324,10 +345,8 @@ function parseImage({ image_url, type: _, ...rest }: Record<string, unknown>, pa
   } as Part;
 }
 
-function parseFile({ file, type: _, ...rest }: Record<string, unknown>, param: string): Part {
-  if (!isRecord(file)) throw invalid(`${param}.file`, 'an object with file_data or file_id');
-  requireContent(file, FILE_PART, `${param}.file`);
-  return { ...rest, ...file, type: 'input_file' } as Part;
+function parseFile({ file, type: _, ...rest }: Record<string, unknown>): Part {
+  return { ...rest, ...(file as object), type: 'input_file' } as Part;
 }
 
 const some = (fields: Record<string, unknown>): Native =>

@@ -1,12 +1,15 @@
 import { z } from 'zod';
 import type { OtherType } from '../../../core/items.ts';
 import type { Tool, ToolChoice } from '../../../core/settings.ts';
-import { invalid, isRecord } from '../fields.ts';
+import { isRecord, validate } from '../fields.ts';
 
 type Fields = Record<string, unknown>;
 
+const TOOL_NAME = 'expected a name of 1 to 64 characters';
+const toolName = z.string({ error: TOOL_NAME }).min(1, { error: TOOL_NAME }).max(64, { error: TOOL_NAME });
+
 const functionTool = z.looseObject({
-  name: z.string().min(1).max(64),
+  name: toolName,
   description: z.string().nullish(),
   parameters: z.record(z.string(), z.unknown()).nullish(),
   strict: z.boolean().nullish(),
@@ -14,7 +17,7 @@ const functionTool = z.looseObject({
 const FUNCTION_FIELDS = new Set(Object.keys(functionTool.shape));
 
 const customTool = z.looseObject({
-  name: z.string().min(1).max(64),
+  name: toolName,
   description: z.string().nullish(),
   format: z.looseObject({ type: z.string() }).nullish(),
 });
@@ -31,12 +34,10 @@ export function toTool(tool: { type: string; [field: string]: unknown }, index: 
 }
 
 function toFunction({ type: _, function: given, ...beside }: Fields, index: number): Tool {
-  const parsed = functionTool.safeParse(given);
-  if (!parsed.success)
-    throw invalid(`tools[${index}].function`, 'an object with a name of 1 to 64 characters');
+  const parsed = validate(functionTool, given, ['tools', index, 'function']);
   const known: Fields = {};
   const further: Fields = {};
-  for (const [key, value] of Object.entries(parsed.data)) {
+  for (const [key, value] of Object.entries(parsed)) {
     (FUNCTION_FIELDS.has(key) ? known : further)[key] = value;
   }
   const inside = Object.keys(further).length > 0 ? { function: further } : {};
@@ -45,9 +46,7 @@ function toFunction({ type: _, function: given, ...beside }: Fields, index: numb
 
 /** Chat holds a grammar one level deeper than the Responses API does. */
 function toCustom({ type: _, custom, ...beside }: Fields, index: number): Tool {
-  const parsed = customTool.safeParse(custom);
-  if (!parsed.success) throw invalid(`tools[${index}].custom`, 'an object with a name of 1 to 64 characters');
-  const { format, ...rest } = parsed.data;
+  const { format, ...rest } = validate(customTool, custom, ['tools', index, 'custom']);
   const flat = format && isRecord(format.grammar) ? { type: format.type, ...format.grammar } : format;
   return { ...beside, type: 'custom' as OtherType, ...rest, ...(flat && { format: flat }) };
 }

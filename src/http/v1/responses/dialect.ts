@@ -1,16 +1,20 @@
 import type { Api } from '../../../api/api.ts';
 import { responseNotFound } from '../../../api/responses.ts';
+import { Fault } from '../../../core/errors.ts';
 import { parseResponseId, responseId, type TurnId } from '../../../core/ids.ts';
 import type { Seal } from '../../../core/seal.ts';
 import { isFetchable, isKept } from '../../../core/turn.ts';
 import type { TurnView } from '../../../core/turn-view.ts';
-import type { Dialect } from '../../dialect.ts';
+import type { Dialect, Place } from '../../dialect.ts';
 import { errorResponse } from '../../envelope.ts';
-import type { Exchange, Handler, Route } from '../../route.ts';
+import type { Exchange, Handler, Route, SettingsSource } from '../../route.ts';
+import { inCallersWords, itemField } from '../caller-words.ts';
 import { pageOf, pageQuery } from '../pages.ts';
-import { currentBody, resumeStream, startingAfter } from '../turn-routes.ts';
+import { mayHaveMarks, readBody } from '../request.ts';
+import { askOf, currentBody, resumeStream, startingAfter } from '../turn-routes.ts';
 import { parseResponseRequest } from './parse.ts';
 import { outputItem, type ResponseView, response } from './response.ts';
+import * as docs from './route-docs.ts';
 import { ResponseStream } from './stream.ts';
 
 const PATH = '/v1/responses';
@@ -22,7 +26,9 @@ export const responses: Dialect = {
   path: PATH,
   whenBroken: 'restart',
   publicId: responseId,
+  doc: docs.CREATE,
   parse: parseResponseRequest,
+  fieldOf: responseField,
   whole: (view, turn, seal) => responseOf(view, turn, seal),
   stream: (view, after, seal) => new ResponseStream(view, seal, after),
   accepted: (view) =>
@@ -31,20 +37,77 @@ export const responses: Dialect = {
   routes,
 };
 
+const SETTING_FIELDS: ReadonlyMap<string, string> = new Map([
+  ['format', 'text.format.type'],
+  ['verbosity', 'text.verbosity'],
+]);
+
+function responseField(place: Place, { input }: Record<string, unknown>): string {
+  if ('setting' in place) return SETTING_FIELDS.get(place.setting) ?? place.setting;
+  return Array.isArray(input) ? itemField('input', place, input) : 'input';
+}
+
 function responseOf({ retention, session }: TurnView, turn: ResponseView['turn'], seal?: Seal) {
   const kept = isKept(retention) ? session : undefined;
   return response({ turn, store: isFetchable(retention), session: kept, seal });
 }
 
-function routes(api: Api): Route[] {
+function routes(api: Api, settings: SettingsSource): Route[] {
   const path = `${PATH}/:id`;
   const access = 'key';
   return [
-    { method: 'GET', path, access, handle: retrieve(api.responses, api.seal) },
-    { method: 'DELETE', path, access, handle: remove(api.responses) },
-    { method: 'POST', path: `${path}/cancel`, access, handle: cancel(api.responses, api.seal) },
-    { method: 'GET', path: `${path}/input_items`, access, handle: inputItems(api.responses) },
+    {
+      method: 'POST',
+      path: `${PATH}/input_tokens`,
+      access,
+      doc: docs.COUNT,
+      handle: countInput(api.turns, settings),
+    },
+    { method: 'POST', path: `${PATH}/compact`, access, doc: docs.COMPACT, handle: noCompaction },
+    { method: 'GET', path, access, doc: docs.RETRIEVE, handle: retrieve(api.responses, api.seal) },
+    { method: 'DELETE', path, access, doc: docs.REMOVE, handle: remove(api.responses) },
+    {
+      method: 'POST',
+      path: `${path}/cancel`,
+      access,
+      doc: docs.CANCEL,
+      handle: cancel(api.responses, api.seal),
+    },
+    {
+      method: 'GET',
+      path: `${path}/input_items`,
+      access,
+      doc: docs.INPUT_ITEMS,
+      handle: inputItems(api.responses),
+    },
   ];
+}
+
+/** OpenAI API description, `TokenCountsBody`: the body of a response, whose model may be absent. */
+function countInput(turns: Api['turns'], settings: SettingsSource): Handler {
+  return async ({ request, caller }) => {
+    const { overflow, ...limits } = settings();
+    const { body, text } = await readBody(request, limits);
+    const { model } = body;
+    const isAny = model === undefined || model === null;
+    const context = { headers: request.headers, caller, overflow, mayHaveMarks: mayHaveMarks(text) };
+    const ask = askOf(responses, isAny ? { ...body, model: ANY_MODEL } : body, context);
+    const counting = turns.countInput({ ...ask, model: isAny ? undefined : ask.model }, caller);
+    const input_tokens = await counting.catch((failure) => {
+      throw inCallersWords(failure, responses, { body, items: ask.input });
+    });
+    return Response.json({ object: 'response.input_tokens', input_tokens });
+  };
+}
+
+/** Stands for a model where a body names none. No model is called. */
+const ANY_MODEL = 'any';
+
+/** The path would be taken for the id of a response. */
+function noCompaction(): never {
+  const message =
+    'This gateway does not compact conversations; `truncation: "auto"` leaves out the oldest turns.';
+  throw new Fault('not_found', message);
 }
 
 type Responses = Api['responses'];

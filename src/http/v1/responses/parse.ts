@@ -5,45 +5,69 @@ import type { Item, Part } from '../../../core/items.ts';
 import type { Settings, TextFormat, Tool, ToolChoice } from '../../../core/settings.ts';
 import { type Delivery, namesSession, type StateRef } from '../../../core/turn.ts';
 import type { ParseContext, ParsedAsk } from '../../dialect.ts';
+import { published } from '../../published.ts';
 import {
   count,
-  FILE_PART,
-  IMAGE_PART,
   invalid,
   isRecord,
   modelsOf,
   present,
-  requireContent,
+  refuseForeign,
   settingsFrom,
   sharedShape,
   unknownFields,
   validate,
 } from '../fields.ts';
-import { conversationRef, lineWish, sessionFromHeaders } from '../request.ts';
+import { conversationField, conversationRef, lineWish, sessionFromHeaders } from '../request.ts';
+import { AUDIO, FILE, IMAGE, requireShape, type Shape } from '../shapes.ts';
 
 /** The fields of a response request that the gateway reads (Open Responses, `CreateResponseBody`). */
 const shape = {
   ...sharedShape,
-  input: z.unknown().optional(),
-  instructions: z.string().nullish(),
-  previous_response_id: z.string().nullish(),
-  conversation: z.unknown().optional(),
-  background: z.boolean().nullish(),
-  truncation: z.enum(['auto', 'disabled']).nullish(),
-  max_output_tokens: count(1, 1e9),
-  max_tool_calls: count(1, 1e9),
+  input: z
+    .unknown()
+    .optional()
+    .meta({
+      description: 'A text, or items. In a session of a header, also the full history.',
+      anyOf: [
+        { type: 'string' },
+        { type: 'array', items: { $ref: '#/components/schemas/InputItem' } },
+        { type: 'null' },
+      ],
+    }),
+  instructions: z.string().nullish().describe('Instructions for this turn alone, before all items.'),
+  previous_response_id: z.string().nullish().describe('The response that this one continues.'),
+  conversation: conversationField,
+  background: z
+    .boolean()
+    .nullish()
+    .describe('The turn runs without its client; its answer is fetched later.'),
+  truncation: z
+    .enum(['auto', 'disabled'])
+    .nullish()
+    .describe('For a history that does not fit: leave out the oldest turns, or refuse the request.'),
+  max_output_tokens: count(1, 1e9).describe('The most tokens of the answer, with reasoning.'),
+  max_tool_calls: count(1, 1e9).describe('The most calls of tools that the provider runs.'),
   tool_choice: z
     .union([z.string(), z.looseObject({ type: z.string() })], 'expected a string or an object with a type')
-    .nullish(),
+    .nullish()
+    .describe('Whether the model must call a tool, and which one.'),
   text: z
     .looseObject({ format: z.looseObject({ type: z.string() }).nullish(), verbosity: z.string().nullish() })
-    .nullish(),
-  reasoning: z.looseObject({ effort: z.string().nullish(), summary: z.string().nullish() }).nullish(),
-  stream_options: z.unknown().optional(),
+    .nullish()
+    .describe('`format`: the form of the answer, such as a JSON Schema; `verbosity`: how long it is.'),
+  reasoning: z
+    .looseObject({ effort: z.string().nullish(), summary: z.string().nullish() })
+    .nullish()
+    .describe('`effort`: how much the model reasons; `summary`: whether its thoughts are summarised.'),
+  stream_options: z
+    .unknown()
+    .optional()
+    .describe('Has no effect: streams always have the usage at their end.'),
 };
 
-const schema = z.looseObject(shape);
-type Body = z.output<typeof schema>;
+export const responseRequest = published('ResponseRequest', z.looseObject(shape));
+type Body = z.output<typeof responseRequest>;
 const TEXT_FIELDS = new Set(['format', 'verbosity']);
 const REASONING_FIELDS = new Set(['effort', 'summary']);
 
@@ -52,8 +76,20 @@ const ECHOED = ['max_tool_calls', 'include', 'user'] as const;
 /** Fields that become something of our own; all others travel as they are. */
 const KNOWN = new Set(Object.keys(shape).filter((field) => field !== 'max_tool_calls'));
 
+/** Fields of chat completions, and what OpenAI's Responses API names when it refuses them. */
+const CHAT_MESSAGES: ReadonlyMap<string, string> = new Map([['messages', 'input']]);
+const CHAT_SETTINGS: ReadonlyMap<string, string> = new Map([
+  ['max_tokens', 'max_output_tokens'],
+  ['max_completion_tokens', 'max_output_tokens'],
+  ['response_format', 'text.format'],
+  ['reasoning_effort', 'reasoning.effort'],
+  ['verbosity', 'text.verbosity'],
+]);
+
 export function parseResponseRequest(raw: Record<string, unknown>, { headers }: ParseContext): ParsedAsk {
-  const body = validate(schema, raw);
+  if (raw.input === undefined) refuseForeign(raw, CHAT_MESSAGES, 'The Responses API');
+  refuseForeign(raw, CHAT_SETTINGS, 'The Responses API');
+  const body = validate(responseRequest, raw);
   const input = parseInput(body.input);
   const state = stateOf(body, headers);
   const store = body.store ?? true;
@@ -164,52 +200,58 @@ export function parseItems(items: unknown, param: string): Item[] {
   return items.map((item: unknown, index) => parseItem(item, `${param}[${index}]`));
 }
 
+/** The items whose fields are checked. */
+export const ITEM_SHAPES: ReadonlyMap<string, Shape> = new Map<string, Shape>([
+  [
+    'message',
+    {
+      words: { role: ['user', 'assistant', 'system', 'developer'] },
+      contents: ['content'],
+      isUntyped: true,
+    },
+  ],
+  ['reasoning', { lists: { summary: 'optional', content: 'optional' } }],
+  ['function_call', { texts: ['call_id', 'name', 'arguments'] }],
+  ['function_call_output', { texts: ['call_id'], contents: ['output'] }],
+  ['item_reference', { texts: ['id'] }],
+]);
+
 function parseItem(item: unknown, param: string): Item {
   if (!isRecord(item)) throw invalid(param, 'an item object');
   const type = item.type ?? ('role' in item ? 'message' : undefined);
   if (typeof type !== 'string') throw invalid(`${param}.type`, 'the kind of the item');
+  const shape = ITEM_SHAPES.get(type);
+  if (shape) requireShape(item, shape, param);
   switch (type) {
     case 'message':
       return parseMessage(item, param);
-    case 'function_call':
-      requireText(item, param, ['call_id', 'name', 'arguments']);
-      break;
     case 'function_call_output':
-      requireText(item, param, ['call_id']);
       return parseOutput(item, param);
     case 'reasoning':
       return parseReasoning(item, param);
-    case 'item_reference':
-      requireText(item, param, ['id']);
-      break;
   }
   return item as unknown as Item;
 }
 
 /** A client may send back an id or encrypted content alone. */
 function parseReasoning(item: Record<string, unknown>, param: string): Item {
-  const { summary, content, id, encrypted_content } = item;
-  const isAlone = typeof (id ?? encrypted_content) === 'string' && (summary ?? undefined) === undefined;
-  if (!isAlone) requireTexts(summary, `${param}.summary`);
-  if (content !== undefined && content !== null) requireTexts(content, `${param}.content`);
-  return { ...item, summary: isAlone ? [] : summary } as unknown as Item;
+  const { summary, id, encrypted_content } = item;
+  const isMissing = summary === undefined || summary === null;
+  if (isMissing && typeof (id ?? encrypted_content) !== 'string')
+    throw invalid(`${param}.summary`, 'an array');
+  return { ...item, summary: summary ?? [] } as unknown as Item;
 }
 
 function parseOutput(item: Record<string, unknown>, param: string): Item {
-  const { output } = item;
+  const output = item.output as string | unknown[];
   if (typeof output === 'string') return item as unknown as Item;
-  if (!Array.isArray(output)) throw invalid(`${param}.output`, 'a string or an array of content parts');
   const parts = output.map((part: unknown, index) => parsePart(part, `${param}.output[${index}]`));
   return { ...item, output: parts } as unknown as Item;
 }
 
-const ROLES = new Set(['user', 'assistant', 'system', 'developer']);
-
 function parseMessage(item: Record<string, unknown>, param: string): Item {
-  const { role, content } = item;
-  if (typeof role !== 'string' || !ROLES.has(role)) {
-    throw invalid(`${param}.role`, 'one of user, assistant, system, developer');
-  }
+  const { role } = item;
+  const content = item.content as string | unknown[];
   if (typeof content === 'string') {
     const part: Part =
       role === 'assistant'
@@ -217,46 +259,25 @@ function parseMessage(item: Record<string, unknown>, param: string): Item {
         : { type: 'input_text', text: content };
     return { ...item, type: 'message', content: [part] } as Item;
   }
-  if (!Array.isArray(content)) throw invalid(`${param}.content`, 'a string or an array of content parts');
   const parts = content.map((part: unknown, index) => parsePart(part, `${param}.content[${index}]`));
   return { ...item, type: 'message', content: parts } as Item;
 }
 
-const TEXT_FIELD: ReadonlyMap<string, string> = new Map([
-  ['input_text', 'text'],
-  ['output_text', 'text'],
-  ['refusal', 'refusal'],
+/** The parts of a message, or of an output, whose fields are checked. */
+export const PART_SHAPES: ReadonlyMap<string, Shape> = new Map([
+  ['input_text', { texts: ['text'] }],
+  ['output_text', { texts: ['text'] }],
+  ['refusal', { texts: ['refusal'] }],
+  ['input_image', IMAGE],
+  ['input_file', FILE],
+  ['input_audio', AUDIO],
 ]);
 
 function parsePart(part: unknown, param: string): Part {
   if (!isRecord(part) || typeof part.type !== 'string') throw invalid(param, 'a content part with a type');
-  const field = TEXT_FIELD.get(part.type);
-  if (field && typeof part[field] !== 'string') throw invalid(`${param}.${field}`, 'a string');
-  if (
-    part.type === 'input_audio' &&
-    (!isRecord(part.input_audio) ||
-      typeof part.input_audio.data !== 'string' ||
-      typeof part.input_audio.format !== 'string')
-  ) {
-    throw invalid(`${param}.input_audio`, 'an object with data and format');
-  }
-  if (part.type === 'input_image') requireContent(part, IMAGE_PART, param);
-  if (part.type === 'input_file') requireContent(part, FILE_PART, param);
+  const shape = PART_SHAPES.get(part.type);
+  if (shape) requireShape(part, shape, param);
   if (part.type === 'output_text' && !Array.isArray(part.annotations))
     return { ...part, annotations: [] } as unknown as Part;
   return part as unknown as Part;
-}
-
-function requireText(item: Record<string, unknown>, param: string, fields: string[]): void {
-  for (const field of fields)
-    if (typeof item[field] !== 'string') throw invalid(`${param}.${field}`, 'a string');
-}
-
-/** The parts of a reasoning item: each has a text. */
-function requireTexts(parts: unknown, param: string): void {
-  if (!Array.isArray(parts)) throw invalid(param, 'an array');
-  parts.forEach((part: unknown, index) => {
-    if (!isRecord(part) || typeof part.text !== 'string')
-      throw invalid(`${param}[${index}]`, 'a part with a text');
-  });
 }

@@ -5,6 +5,7 @@ import type { AnsweredTurn, Ask } from '../../../core/turn.ts';
 import { errorObject } from '../../envelope.ts';
 import type { SettingsSource } from '../../route.ts';
 import type { Socket, SocketOpening, SocketReader, SocketRoute } from '../../socket.ts';
+import { inCallersWords } from '../caller-words.ts';
 import { invalid } from '../fields.ts';
 import { mayHaveMarks, parseBody } from '../request.ts';
 import { askOf, begun } from '../turn-routes.ts';
@@ -165,8 +166,12 @@ class ResponseSocket implements SocketReader {
     const { lane, body, size } = request;
     try {
       if (this.retired) throw this.retired;
-      const asked = this.memory.resume({ ask: this.parse(request), size });
-      const turn = body.generate === false ? await this.warmUp(lane, asked) : await this.answer(lane, asked);
+      const ask = this.parse(request);
+      const asked = this.memory.resume({ ask, size });
+      const answering = body.generate === false ? this.warmUp(lane, asked) : this.answer(lane, asked);
+      const turn = await answering.catch((failure) => {
+        throw inCallersWords(failure, responses, { body, items: ask.input });
+      });
       if (turn?.state === 'failed') this.evict(lane, body);
       else if (turn) this.memory.remember(lane, asked, turn);
     } catch (error) {

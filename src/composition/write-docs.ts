@@ -1,0 +1,33 @@
+import type { Api } from '../api/api.ts';
+import { providersText } from '../claws/catalogue/providers-page.ts';
+import { exampleText } from '../config/docs/example.ts';
+import { jsonSchemaText } from '../config/docs/json-schema.ts';
+import { referenceText as configurationText } from '../config/docs/reference.ts';
+import { openApiDocument } from '../http/openapi.ts';
+import { referenceText } from '../http/reference.ts';
+import { routesOf } from '../http/server.ts';
+
+/** Writes the documentation that is made from the code: `bun src/composition/write-docs.ts`. */
+
+/** The routes of every gateway. Their list does not depend on what they do. */
+const routes = routesOf({
+  api: {} as Api,
+  settings: () => ({ bodyBytes: 0, bodyMs: 0, socketMs: 0, overflow: 'error' }),
+  health: { ready: () => true, probeStore: async () => {} },
+  startedAt: 0,
+});
+
+/** The files by their path from the root of the project, with the function that makes their text. */
+export const WRITTEN_FILES = {
+  'clawhold.example.yaml': exampleText,
+  'docs/clawhold.schema.json': jsonSchemaText,
+  'docs/configuration.md': configurationText,
+  'docs/openapi.json': () => `${JSON.stringify(openApiDocument(routes), null, 2)}\n`,
+  'docs/providers.md': providersText,
+  'docs/reference.md': () => referenceText(routes),
+};
+
+if (import.meta.main) {
+  for (const [path, text] of Object.entries(WRITTEN_FILES))
+    await Bun.write(new URL(`../../${path}`, import.meta.url), text());
+}

@@ -1,0 +1,62 @@
+/** A header of replies. `stream`: it comes with streams; `error`: with errors. */
+export interface ReplyHeader {
+  name: string;
+  what: string;
+  of: 'all' | 'turn' | 'body' | 'stream' | 'error';
+}
+
+/** Every header that the gateway itself adds to its replies, described once: the reference is made from it. */
+export const REPLY_HEADERS = [
+  { name: 'x-request-id', of: 'all', what: "The request's id, also in the log." },
+  { name: 'x-clawhold-model-id', of: 'turn', what: 'The model that answers, as `provider/model`.' },
+  { name: 'x-clawhold-response-id', of: 'turn', what: 'The id under which the response can be fetched.' },
+  { name: 'x-clawhold-session-id', of: 'turn', what: 'The id of the session of the turn.' },
+  {
+    name: 'x-clawhold-kept',
+    of: 'turn',
+    what: 'For a turn that cannot be fetched by its id: `session` where its session keeps it, otherwise `none`.',
+  },
+  {
+    name: 'x-clawhold-history',
+    of: 'turn',
+    what: 'What the input was for the session: `started`, `appended`, `matched`, `forked` or `side`.',
+  },
+  {
+    name: 'x-clawhold-context',
+    of: 'turn',
+    what: 'What the model gets of the session: tokens of the prompt, turns, and tokens of history that are left out.',
+  },
+  { name: 'x-clawhold-dropped-tools', of: 'turn', what: 'The types of the tools that were left out.' },
+  {
+    name: 'x-clawhold-dropped-reasoning',
+    of: 'turn',
+    what: 'The ids of the reasoning items of the input that the model does not get.',
+  },
+  {
+    name: 'x-clawhold-attempted-retries',
+    of: 'turn',
+    what: 'How many calls failed before the answer began.',
+  },
+  { name: 'x-clawhold-response-cost', of: 'turn', what: 'The cost of a whole answer in US dollars.' },
+  {
+    name: 'x-clawhold-cost-estimated',
+    of: 'turn',
+    what: '`true` where the cost is an estimate.',
+  },
+  { name: 'x-clawhold-replayed', of: 'body', what: '`true` where an earlier request did the work.' },
+  { name: 'x-accel-buffering', of: 'stream', what: '`no`: asks a proxy (nginx) to send each event at once.' },
+  { name: 'x-should-retry', of: 'error', what: 'Tells SDKs whether to send the request again.' },
+  {
+    name: 'retry-after',
+    of: 'error',
+    what: 'After how many seconds to send again, or to fetch a turn that is accepted.',
+  },
+  { name: 'location', of: 'turn', what: 'Where a turn that is accepted can be fetched.' },
+  { name: 'allow', of: 'error', what: 'The methods that the path takes, with 405.' },
+  { name: 'www-authenticate', of: 'error', what: '`Bearer`, with 401.' },
+  { name: 'accept-encoding', of: 'error', what: 'The content encodings of bodies that are read, with 415.' },
+  { name: 'upgrade', of: 'error', what: '`websocket`, with 426.' },
+] as const satisfies readonly ReplyHeader[];
+
+/** Headers of a reply by their names. */
+export type ReplyHeaders = Partial<Record<(typeof REPLY_HEADERS)[number]['name'], string>>;

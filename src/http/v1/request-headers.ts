@@ -1,0 +1,182 @@
+import { Fault } from '../../core/errors.ts';
+import { nearest } from '../../core/nearest.ts';
+import { POLICY_WORDS, type PolicyField } from '../../core/policy.ts';
+import { BRANCHES } from '../../core/turn.ts';
+import { invalid } from './fields.ts';
+import { REPLY_HEADERS } from './reply-headers.ts';
+
+/**
+ * Every header of requests that the gateway reads, described once. The code that reads a header takes its name from
+ * here, and the reference and the OpenAPI document are made from the same descriptions.
+ */
+export interface RequestHeader {
+  /** Lower case. */
+  name: string;
+  /** What the header does, in sentences. */
+  what: string;
+  /** The values that are allowed; any text where absent. */
+  words?: readonly string[];
+  /** The requests that it counts for. */
+  of: HeaderScope;
+}
+
+/** `turn`: requests for a turn; `body`: requests with a body; `stream`: requests for a stream. */
+export type HeaderScope = 'all' | 'turn' | 'body' | 'stream';
+
+const header = (of: HeaderScope, name: string, what: string, words?: readonly string[]): RequestHeader => ({
+  of,
+  name,
+  what,
+  words,
+});
+
+/** Read in `security/keys.ts`. */
+const KEY_HEADERS = [
+  header('all', 'authorization', 'The key: `Bearer <key>`.'),
+  header('all', 'x-api-key', 'The key, where `Authorization` has none.'),
+];
+
+const sentBy = (agent: string): string =>
+  `Names a session. ${agent} sends it, with its whole context in each request.`;
+
+/** The headers that name a session. Of several, the first in this order counts. */
+export const SESSION_HEADERS: readonly (RequestHeader & { isAgent?: true })[] = [
+  header(
+    'turn',
+    'x-clawhold-session-id',
+    'The session that the turn belongs to: a `conv_…` id, or any name of 1 to 255 visible ASCII characters. A new name makes a session.',
+  ),
+  { ...header('turn', 'session-id', sentBy('Codex')), isAgent: true },
+  { ...header('turn', 'session_id', sentBy('Codex')), isAgent: true },
+  { ...header('turn', 'x-claude-code-session-id', sentBy('Claude Code')), isAgent: true },
+  header('turn', 'x-session-id', 'Names a session, as `x-clawhold-session-id` does.'),
+  header('turn', 'x-litellm-session-id', 'Names a session, as `x-clawhold-session-id` does.'),
+  header('turn', 'x-bf-session-id', 'Names a session, as `x-clawhold-session-id` does.'),
+  { ...header('turn', 'x-session-affinity', sentBy('opencode')), isAgent: true },
+];
+
+export const BRANCH = header(
+  'turn',
+  'x-clawhold-branch',
+  'The line of the session that the turn is on: the main one, or one beside it.',
+  BRANCHES,
+);
+
+export const CLAUDE_AGENT = header(
+  'turn',
+  'x-claude-code-agent-id',
+  'The sub-agent that sends the request: it has a line of its own.',
+);
+export const CODEX_AGENT = header(
+  'turn',
+  'x-openai-subagent',
+  'The kind of a sub-agent of Codex: it has a line of its own.',
+);
+export const CODEX_PARENT = header(
+  'turn',
+  'x-codex-parent-thread-id',
+  'Tells that a sub-agent of Codex sends the request.',
+);
+export const CODEX_THREAD = header('turn', 'thread-id', 'The thread of a sub-agent of Codex.');
+
+const WHAT_POLICIES_DO: Record<PolicyField, string> = {
+  onDisconnect: 'When the client disconnects: the turn runs on, or stops.',
+  whenBusy: 'While another turn writes to the session: wait for it, or fork from the head of the session.',
+  whenDown: 'While no provider can be reached: fail, or keep the turn until one can.',
+  whenBroken:
+    'When an answer broke off and cannot be continued: begin it again and announce which parts are void, or fail.',
+  dropTools: 'With `true`, tools that a model lacks are left out. Otherwise a model that has them answers.',
+};
+
+/** The header of each field of the policy: `onDisconnect` is `x-clawhold-on-disconnect`. */
+export const POLICY_HEADERS = (Object.keys(POLICY_WORDS) as PolicyField[]).map((field) => ({
+  field,
+  of: 'turn' as const,
+  name: `x-clawhold-${field.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`,
+  what: WHAT_POLICIES_DO[field],
+  words: POLICY_WORDS[field].map(String),
+}));
+
+export const KEEP = header(
+  'turn',
+  'x-clawhold-keep',
+  'With `false`, nothing of the request is kept: its turn may read a session, and writes nothing.',
+  ['true', 'false'],
+);
+
+export const IDEMPOTENCY_KEY = header(
+  'body',
+  'idempotency-key',
+  'A request with the same key and body is executed only once. 1 to 255 visible ASCII characters.',
+);
+export const X_IDEMPOTENCY_KEY = header('body', 'x-idempotency-key', 'The same as `idempotency-key`.');
+/** With this header, the client retries by itself. */
+export const RETRY_COUNT = header(
+  'body',
+  'x-stainless-retry-count',
+  'How often an SDK has sent the request before. A retry gets the answer of the first request.',
+);
+export const LAST_EVENT_ID = header(
+  'stream',
+  'last-event-id',
+  'The number of the last event that the reader of a stream has: later events follow.',
+);
+export const REQUEST_ID = header(
+  'all',
+  'x-request-id',
+  "The request's id in the reply and in the log. At most 128 characters; longer ones are cut.",
+);
+export const CONTENT_ENCODING = header(
+  'body',
+  'content-encoding',
+  'How the body is compressed: `zstd`, `gzip`, `deflate` or `br`.',
+);
+
+/** All of them. */
+export const REQUEST_HEADERS: readonly RequestHeader[] = [
+  ...KEY_HEADERS,
+  ...SESSION_HEADERS,
+  BRANCH,
+  CLAUDE_AGENT,
+  CODEX_AGENT,
+  CODEX_PARENT,
+  CODEX_THREAD,
+  KEEP,
+  ...POLICY_HEADERS,
+  IDEMPOTENCY_KEY,
+  X_IDEMPOTENCY_KEY,
+  RETRY_COUNT,
+  LAST_EVENT_ID,
+  REQUEST_ID,
+  CONTENT_ENCODING,
+];
+
+/** The value of a header with a fixed set of words, absent where the header is. */
+export function wordOf(headers: Headers, { name, words = [] }: RequestHeader): string | undefined {
+  const word = headers.get(name) ?? undefined;
+  if (word !== undefined && !words.includes(word)) throw invalid(name, words.join(' or '));
+  return word;
+}
+
+const OWN = 'x-clawhold-';
+const OWN_HEADERS = new Set(REQUEST_HEADERS.map(({ name }) => name).filter((name) => name.startsWith(OWN)));
+
+/** A header of ours that does not exist is a mistake in its name: what the client wants would not happen. */
+export function refuseUnknownHeaders(headers: Headers): void {
+  for (const name of headers.keys()) {
+    if (name.startsWith(OWN) && !OWN_HEADERS.has(name)) throw unknownHeader(name);
+  }
+}
+
+function unknownHeader(name: string): Fault {
+  const isOfReplies = REPLY_HEADERS.some((reply) => reply.name === name);
+  // All of them begin alike: only the rest tells how similar two names are.
+  const rest = name.slice(OWN.length);
+  const [near] = nearest(
+    rest,
+    [...OWN_HEADERS].map((own) => own.slice(OWN.length)),
+  );
+  const hint = near ? ` Did you mean \`${OWN}${near}\`?` : ` Known are ${[...OWN_HEADERS].join(', ')}.`;
+  const what = isOfReplies ? 'is a header of replies.' : `is not a header of this gateway.${hint}`;
+  return new Fault('invalid_request', `\`${name}\` ${what}`, { param: name });
+}

@@ -1,0 +1,40 @@
+import { events, json, published, type RouteDoc } from '../../published.ts';
+import { pageSchema } from '../pages.ts';
+import { deletedReply } from '../replies.ts';
+import { streamQuery } from '../turn-routes.ts';
+import { responseRequest } from './parse.ts';
+import { InputTokens, ItemList, Response, ResponseEvent } from './schemas.ts';
+
+/** What the reference says of the routes of responses. */
+
+const countRequest = published('InputTokensRequest', responseRequest.partial({ model: true }));
+
+export const CREATE: RouteDoc = {
+  what: 'Asks a model for an answer, in the Responses API of OpenAI. A GET opens a WebSocket.',
+  turn: 'asked',
+  body: responseRequest,
+  replies: [json(Response), json(Response, 202), events(ResponseEvent)],
+};
+export const COUNT: RouteDoc = {
+  what: 'Counts the tokens of the prompt that a response would have. No model is called.',
+  turn: 'asked',
+  body: countRequest,
+  replies: [json(InputTokens)],
+};
+export const COMPACT: RouteDoc = { what: 'Is not available: the answer is 404.', replies: [] };
+export const RETRIEVE: RouteDoc = {
+  what: 'Fetches a response, running or ended.',
+  turn: 'fetched',
+  query: streamQuery,
+  replies: [json(Response), events(ResponseEvent)],
+};
+export const REMOVE: RouteDoc = {
+  what: 'Deletes a response: it is not found by its id any more.',
+  replies: [json(deletedReply('ResponseDeleted', 'response'))],
+};
+export const CANCEL: RouteDoc = { what: 'Stops a running response.', replies: [json(Response)] };
+export const INPUT_ITEMS: RouteDoc = {
+  what: 'Lists the items that a response was asked with.',
+  query: pageSchema,
+  replies: [json(ItemList)],
+};

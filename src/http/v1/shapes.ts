@@ -1,0 +1,147 @@
+import { invalid, isRecord } from './fields.ts';
+
+/**
+ * The fields of an object that are checked; all others pass. The check and the published schema are made from the
+ * same value.
+ */
+export interface Shape {
+  /** Required: strings. */
+  texts?: readonly string[];
+  /** Required: one of these words. */
+  words?: Readonly<Record<string, readonly string[]>>;
+  /** Required: strings, or arrays of content parts. The dialect checks the parts. */
+  contents?: readonly string[];
+  /** Arrays of objects that have a text. */
+  lists?: Readonly<Record<string, 'required' | 'optional'>>;
+  /** The `type` may be absent. */
+  isUntyped?: true;
+  /** At least one of these strings has content. */
+  sources?: readonly string[];
+  /** Strings, which may be absent or null. */
+  optional?: readonly string[];
+  /** Required: objects with a shape of their own. */
+  inside?: Readonly<Record<string, Shape>>;
+}
+
+/** Throws an `invalid_request` that names the field, below `param`. */
+export function requireShape(value: Record<string, unknown>, shape: Shape, param: string): void {
+  const {
+    texts = [],
+    sources = [],
+    optional = [],
+    contents = [],
+    words = {},
+    lists = {},
+    inside = {},
+  } = shape;
+  for (const field in words) {
+    if (!words[field]!.includes(value[field] as string))
+      throw invalid(`${param}.${field}`, `one of ${words[field]!.join(', ')}`);
+  }
+  for (const field of texts)
+    if (typeof value[field] !== 'string') throw invalid(`${param}.${field}`, 'a string');
+  for (const field of [...sources, ...optional]) {
+    const found = value[field];
+    if (found !== undefined && found !== null && typeof found !== 'string')
+      throw invalid(`${param}.${field}`, 'a string');
+  }
+  for (const field of contents) {
+    if (typeof value[field] !== 'string' && !Array.isArray(value[field]))
+      throw invalid(`${param}.${field}`, 'a string or an array of content parts');
+  }
+  for (const field in lists) {
+    if (lists[field] === 'required' || (value[field] !== undefined && value[field] !== null))
+      requireTexts(value[field], `${param}.${field}`);
+  }
+  if (sources.length > 0 && !sources.some((source) => value[source]))
+    throw invalid(param, `one of ${sources.join(', ')}`);
+  for (const field in inside) {
+    const inner = value[field];
+    const own = inside[field]!;
+    if (!isRecord(inner) || (own.texts ?? []).some((name) => typeof inner[name] !== 'string'))
+      throw invalid(
+        `${param}.${field}`,
+        `an object with ${fieldsOf(own).join(own.sources ? ' or ' : ' and ')}`,
+      );
+    requireShape(inner, own, `${param}.${field}`);
+  }
+}
+
+/** Each part has a text. */
+function requireTexts(parts: unknown, param: string): void {
+  if (!Array.isArray(parts)) throw invalid(param, 'an array');
+  parts.forEach((part: unknown, index) => {
+    if (!isRecord(part) || typeof part.text !== 'string')
+      throw invalid(`${param}[${index}]`, 'a part with a text');
+  });
+}
+
+const fieldsOf = ({ texts = [], sources = [] }: Shape): string[] => [...texts, ...sources];
+
+export const IMAGE: Shape = { sources: ['image_url', 'file_id'], optional: ['detail'] };
+export const FILE: Shape = { sources: ['file_data', 'file_url', 'file_id'], optional: ['filename'] };
+export const AUDIO: Shape = { inside: { input_audio: { texts: ['data', 'format'] } } };
+
+type JsonSchema = Record<string, unknown>;
+
+const TEXTS = {
+  type: 'array',
+  items: { type: 'object', properties: { text: { type: 'string' } }, required: ['text'] },
+};
+
+/** The same as a JSON Schema. `parts` is the reference to the schema of content parts. */
+export function schemaOfShape(shape: Shape, parts?: string): JsonSchema {
+  const {
+    texts = [],
+    sources = [],
+    optional = [],
+    contents = [],
+    words = {},
+    lists = {},
+    inside = {},
+  } = shape;
+  const content = { anyOf: [{ type: 'string' }, { type: 'array', items: { $ref: parts } }] };
+  const properties: Record<string, JsonSchema> = {};
+  for (const field in words) properties[field] = { type: 'string', enum: words[field] };
+  for (const field of texts) properties[field] = { type: 'string' };
+  for (const field of [...sources, ...optional]) properties[field] = { type: ['string', 'null'] };
+  for (const field of contents) properties[field] = content;
+  for (const field in lists)
+    properties[field] = lists[field] === 'required' ? TEXTS : { anyOf: [TEXTS, { type: 'null' }] };
+  for (const field in inside) properties[field] = schemaOfShape(inside[field]!, parts);
+  const neededLists = Object.keys(lists).filter((field) => lists[field] === 'required');
+  const required = [...Object.keys(words), ...texts, ...contents, ...neededLists, ...Object.keys(inside)];
+  return {
+    type: 'object',
+    properties,
+    ...(required.length > 0 && { required }),
+    ...(sources.length > 0 && { anyOf: sources.map((source) => ({ required: [source] })) }),
+  };
+}
+
+/** A union of objects by their `type`, and of any further type. `own` are schemas of types that have no shape. */
+export function schemaOfShapes(
+  shapes: ReadonlyMap<string, Shape>,
+  parts: string,
+  own: Readonly<Record<string, JsonSchema>> = {},
+): JsonSchema {
+  const kinds = [...shapes].map(([type, shape]) => typed(type, schemaOfShape(shape, parts), shape.isUntyped));
+  const further = Object.entries(own).map(([type, schema]) => typed(type, schema));
+  const known = [...shapes.keys(), ...Object.keys(own)];
+  const other = {
+    type: 'object',
+    description: 'Any other type is sent on as it is.',
+    properties: { type: { type: 'string', not: { enum: known } } },
+    required: ['type'],
+  };
+  return { anyOf: [...kinds, ...further, other] };
+}
+
+function typed(type: string, schema: JsonSchema, isUntyped = false): JsonSchema {
+  const { properties, required = [] } = schema as { properties: JsonSchema; required?: string[] };
+  return {
+    ...schema,
+    properties: { type: { const: type }, ...properties },
+    required: isUntyped ? required : ['type', ...required],
+  };
+}

@@ -1,0 +1,57 @@
+import { assemble, historyWindow } from '../context/assemble.ts';
+import { itemsTokens } from '../context/tokens.ts';
+import type { Candidate } from '../core/candidate.ts';
+import { newTurnId } from '../core/ids.ts';
+import type { Caller } from '../core/request.ts';
+import type { Ask } from '../core/turn.ts';
+import { ownInstructions } from '../core/turn.ts';
+import { choose } from '../routing/choose.ts';
+import { budgetOf } from './answer/prompt.ts';
+import type { TurnPath } from './path.ts';
+
+/** A request whose prompt is counted. Without a model, its limits are those of a model that is not known. */
+export type CountedAsk = Omit<Ask, 'model'> & { model: string | undefined };
+
+/**
+ * The estimated tokens of the prompt that an ask would have, with the history, instructions and tools. What
+ * truncation would leave out is not counted. Reads the session without a lease, and writes nothing. Rejects where
+ * the ask cannot start; a history that is too large is counted.
+ */
+export async function countInput(ask: CountedAsk, { tenant }: Caller, path: TurnPath): Promise<number> {
+  const budget = { ...budgetOf(limitsOf(ask, path), ask), overflow: 'truncate' } as const;
+  const session = await path.sessions.locate(tenant, ask, false);
+  const id = newTurnId(session, path.clock());
+  const resumed = await path.sessions.resume({
+    tenant,
+    session,
+    state: ask.state,
+    turn: id,
+    input: ask.input,
+    instructions: ask.instructions,
+    window: historyWindow(budget),
+    writes: false,
+    whenBusy: 'fork',
+    waitMs: 0,
+    tokensOf: itemsTokens,
+  });
+  const { branch, input, opening, parent } = resumed;
+  const own = ownInstructions({ id, input, opening, parent });
+  const { tokens, droppedTokens } = assemble({
+    ...ask,
+    branch,
+    input,
+    opening,
+    ownInstructions: own,
+    budget,
+    open: (seal) => path.seals.open(seal, tenant),
+  });
+  return ask.overflow === 'truncate' ? tokens : tokens + droppedTokens;
+}
+
+type Limits = Pick<Candidate, 'protocol' | 'contextLimit' | 'outputLimit'>;
+
+function limitsOf({ model, ...ask }: CountedAsk, { directory, capabilities }: TurnPath): Limits {
+  return model === undefined
+    ? { protocol: ask.vocabulary }
+    : choose({ ...ask, model }, directory, capabilities)[0]!;
+}
