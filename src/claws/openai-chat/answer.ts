@@ -5,7 +5,7 @@ import type { Usage } from '../../core/usage.ts';
 import type { ObjectEnd } from './object-end.ts';
 import { isObject, type Json, type ReasoningNative } from './wire.ts';
 
-/** A tool call that is not complete yet. */
+/** A tool call of the answer. */
 export interface OpenCall {
   /** The provider's number of the call, if it gives one. */
   position?: number;
@@ -20,6 +20,8 @@ export interface OpenCall {
   /** Where the arguments end. */
   object: ObjectEnd;
   native?: Json;
+  /** Its item has ended. */
+  isClosed?: boolean;
 }
 
 export interface OpenMessage {
