@@ -115,15 +115,28 @@ export function repeatedQuestion(items: Item[], branch: readonly BranchTurn[]): 
   return isAnswer && isSame(items.slice(0, question.length), question) ? { asked, rest } : undefined;
 }
 
+/** Whether `items` begin with `start`. No content begins only with no content. */
+function beginsWith(items: readonly Item[], start: readonly Item[]): boolean {
+  const wanted = digestItems(EMPTY_DIGEST, start);
+  if (wanted === EMPTY_DIGEST) return isSame(items, start);
+  let digest = EMPTY_DIGEST;
+  return items.some((item) => {
+    digest = digestItem(digest, item);
+    return digest === wanted;
+  });
+}
+
 /**
  * Whether a request asks again what the branch's last turn asked, and that turn broke off: the new turn takes the
- * position of the broken one. `news` is `input` without the opening instructions that the branch has.
+ * position of the broken one. More may follow the question: a client that sends its whole conversation, and drops an
+ * answer that the user interrupted, sends the question and the next one together.
+ * `news` is `input` without the opening instructions that the branch has.
  */
 export function isAskedAgain(input: Item[], news: Item[], branch: readonly BranchTurn[]): boolean {
   const last = branch.at(-1)?.turn;
   if (!last || !isBroken(last)) return false;
   const asked = last.input.slice(ownInstructions(last));
-  return isSame(news, asked) || isSame(input, last.input);
+  return beginsWith(news, asked) || beginsWith(input, last.input);
 }
 
 /** The same for a full history that has the digest of the branch: only the input of the broken turn counts in it. */
