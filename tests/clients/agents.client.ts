@@ -73,6 +73,7 @@ describe.each(AGENTS)('$name', (agent) => {
     ],
     'SECOND-QUESTION': [[agent.print('out-four')], 'Still here.'],
     'THIRD-QUESTION': ['The end.'],
+    'SHORT-QUESTION': ['Yes.'],
     'LONG-QUESTION': [LONG_ANSWER],
   };
   const outputs = ['output out-one', 'output out-two'];
@@ -117,41 +118,40 @@ describe.each(AGENTS)('$name', (agent) => {
     expect(await storedStory(agent)).toEqual(withoutWords(whole));
   });
 
-  test.if(agent.next !== undefined)('is interrupted in an answer, and goes on', async () => {
-    bench = new Workbench(agent.env);
-    stage.provider.follow(play(steps));
-    const model = `${MODELS.messages}+pace-200`;
-    await install(agent, model);
-    const program = bench.start(agent.first(model, 'Answer the LONG-QUESTION'));
-    await eventually(
-      'the model answers',
-      () => conversation(steps).length,
-      (count) => count > 0,
-      60_000,
-    );
-    await Bun.sleep(2000);
-    program.interrupt();
-    await program.ended;
-    await eventually(
-      'the provider sees the end',
-      () => conversation(steps)[0]!.aborted,
-      (aborted) => aborted,
-    );
+  // pi saves a session when it has an answer.
+  const interrupted = ['first', 'next'].filter((turn) => agent.name !== 'pi' || turn === 'next');
+  test.if(agent.next !== undefined).each(interrupted)(
+    'is interrupted in its %s answer, and goes on',
+    async (turn) => {
+      bench = new Workbench(agent.env);
+      stage.provider.follow(play(steps));
+      if (turn === 'next') await ask(agent, 'first', MODELS.chat, 'SHORT-QUESTION');
+      const model = `${MODELS.messages}+pace-200`;
+      await install(agent, model);
+      const program = bench.start(agent[turn as 'first' | 'next']!(model, 'Answer the LONG-QUESTION'));
+      const isLong = (request: RecordedRequest) => receivedStory(request).at(-1) === 'user: LONG-QUESTION';
+      const asked = () => conversation(steps).find(isLong);
+      await eventually('the model answers', asked, (request) => request !== undefined, 60_000);
+      await Bun.sleep(1000);
+      program.interrupt();
+      await program.ended;
+      await eventually('the provider sees the end', asked, (request) => request!.aborted);
 
-    expect(await ask(agent, 'next', MODELS.chat, 'THIRD-QUESTION')).toContain('The end.');
-    const received = receivedStory(conversation(steps).at(-1)!);
-    expect(received.filter((line) => line.startsWith('user: '))).toEqual([
-      'user: LONG-QUESTION',
-      'user: THIRD-QUESTION',
-    ]);
-    if (!agent.sessionHeader) return;
-    const stored = await storedStory(agent);
-    expect(stored.filter((line) => line.startsWith('user: '))).toEqual([
-      'user: LONG-QUESTION',
-      'user: THIRD-QUESTION',
-    ]);
-    expect(stored.at(-1)).toBe('assistant: The end.');
-  });
+      expect(await ask(agent, 'next', MODELS.chat, 'THIRD-QUESTION')).toContain('The end.');
+      await ask(agent, 'next', MODELS.chat, 'SHORT-QUESTION');
+      const questions = ['user: LONG-QUESTION', 'user: THIRD-QUESTION', 'user: SHORT-QUESTION'];
+      if (agent.forgetsInterrupted) questions.shift();
+      if (turn === 'next') questions.unshift('user: SHORT-QUESTION');
+      const received = receivedStory(conversation(steps).at(-1)!);
+      expect(received.filter((line) => line.startsWith('user: '))).toEqual(questions);
+      if (!agent.sessionHeader) return;
+      const stored = await storedStory(agent);
+      expect(stored.filter((line) => line.startsWith('user: '))).toEqual(questions);
+      expect(stored.slice(-3)).toEqual([
+        ...['assistant: The end.', 'user: SHORT-QUESTION', 'assistant: Yes.'],
+      ]);
+    },
+  );
 
   test.if(agent.retries === true)(
     'gets its answer from a gateway that is killed in the middle of it',

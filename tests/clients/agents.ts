@@ -16,6 +16,8 @@ export interface Agent {
   sessionHeader?: string;
   /** It asks again when the connection breaks in the middle of an answer. */
   retries?: boolean;
+  /** Its session does not hold a question whose answer was interrupted. */
+  forgetsInterrupted?: boolean;
 }
 
 const codex: Agent = {
@@ -79,6 +81,7 @@ const continueCli: Agent = {
   package: '@continuedev/cli',
   env: { CONTINUE_TELEMETRY_ENABLED: '0' },
   print: (word) => ({ name: 'Bash', arguments: { command: `echo ${word}` } }),
+  forgetsInterrupted: true,
   first: (_, question) => ['cn', '--auto', '--config', '../.continue/config.yaml', '-p', question],
   next: (_, question) => ['cn', '--auto', '--resume', '--config', '../.continue/config.yaml', '-p', question],
 };

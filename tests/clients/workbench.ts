@@ -32,6 +32,8 @@ export class Workbench {
         NO_PROXY: '*',
         ...this.env,
       },
+      // A process group of its own, as in a shell.
+      detached: true,
       stdin: 'ignore',
       stdout: 'pipe',
       stderr: 'pipe',
@@ -41,7 +43,7 @@ export class Workbench {
       const [out, err] = await output;
       return { code: await child.exited, out, err };
     })();
-    return { ended, interrupt: () => child.kill('SIGINT') };
+    return { ended, interrupt: () => process.kill(-child.pid, 'SIGINT') };
   }
 
   /** Runs a command and resolves to its standard output. Rejects if the command fails. */
@@ -59,6 +61,6 @@ export class Workbench {
 /** A running command. */
 export interface Program {
   ended: Promise<{ code: number; out: string; err: string }>;
-  /** As Ctrl-C does. */
+  /** Sends SIGINT to the command and its children, as Ctrl-C does. */
   interrupt(): void;
 }
