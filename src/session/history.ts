@@ -115,15 +115,43 @@ export function repeatedQuestion(items: Item[], branch: readonly BranchTurn[]): 
   return isAnswer && isSame(items.slice(0, question.length), question) ? { asked, rest } : undefined;
 }
 
-/** Whether `items` begin with `start`. No content begins only with no content. */
-function beginsWith(items: readonly Item[], start: readonly Item[]): boolean {
+/** How many of the items have the content of `start`, from the first on; 0 where they do not begin with it. */
+function lengthOf(start: readonly Item[], items: readonly Item[]): number {
   const wanted = digestItems(EMPTY_DIGEST, start);
-  if (wanted === EMPTY_DIGEST) return isSame(items, start);
   let digest = EMPTY_DIGEST;
-  return items.some((item) => {
-    digest = digestItem(digest, item);
-    return digest === wanted;
-  });
+  return (
+    items.findIndex((item) => {
+      digest = digestItem(digest, item);
+      return digest === wanted;
+    }) + 1
+  );
+}
+
+/** Whether `items` begin with `start`. Only no content begins with no content. */
+function beginsWith(items: readonly Item[], start: readonly Item[]): boolean {
+  return digestItems(EMPTY_DIGEST, start) === EMPTY_DIGEST
+    ? isSame(items, start)
+    : lengthOf(start, items) > 0;
+}
+
+/**
+ * How many of the items the end of a branch holds, where they begin with a question that a client sent alone. Some
+ * clients keep the conversation only since then, and send that part whole: the tool loops of SDKs do so.
+ */
+export function sharedSinceQuestion(items: readonly Item[], branch: readonly BranchTurn[]): number {
+  const opening = leadingInstructions(items).length;
+  const sent = items.slice(opening);
+  for (let at = branch.length - 1; at >= 0; at--) {
+    const { turn } = branch[at]!;
+    const [question] = turn.input.slice(ownInstructions(turn));
+    if (turn.resent || !question || !beginsWith(sent, [question])) continue;
+    const held = branch
+      .slice(at)
+      .flatMap(({ turn }) => [...turn.input.slice(ownInstructions(turn)), ...turn.output]);
+    const shared = lengthOf(held, sent);
+    if (shared > 0) return opening + shared;
+  }
+  return 0;
 }
 
 /**
