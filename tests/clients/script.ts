@@ -65,7 +65,7 @@ function sentLines({ protocol, body, model }: Received): string[] {
 /**
  * A conversation in a form that all clients share, from the first question on: questions are `user: <KEY>`, calls are
  * `call`, outputs are `output <word>`, with the `out-…` word in them. Texts in tags, such as `<environment_context>`,
- * are the client's own, and are left out.
+ * are the client's own, and are left out, as are texts without content, which hold a signature of Gemini.
  */
 export function story(lines: string[]): string[] {
   const short = lines.flatMap((line) => {
@@ -76,7 +76,7 @@ export function story(lines: string[]): string[] {
       return [`output ${/\bout-\w+/.exec(line)?.[0] ?? ''}`.trim()];
     }
     if (line === 'thought' || line.startsWith('reasoning')) return ['thought'];
-    return /^(system|developer): /.test(line) ? [] : [line];
+    return /^(system|developer): |^assistant: \[\]$/.test(line) ? [] : [line];
   });
   return short.slice(short.findIndex((line) => /^user: [A-Z]+-QUESTION$/.test(line)));
 }
