@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-const PAGE = readFileSync(join(import.meta.dir, '../../docs/clients.md'), 'utf8');
+/** `docs/clients.md`. */
+export const PAGE = readFileSync(join(import.meta.dir, '../../docs/clients.md'), 'utf8');
 /** The gateway's address on the page. */
 const ADDRESS = 'http://127.0.0.1:2529';
 

@@ -21,9 +21,9 @@ export class Workbench {
     }
   }
 
-  start(command: string[]): Program {
+  start(command: string[], folder = this.project): Program {
     const child = Bun.spawn(command, {
-      cwd: this.project,
+      cwd: folder,
       env: {
         PATH: `${join(import.meta.dir, 'node_modules/.bin')}:${process.env.PATH}`,
         HOME: this.home,
@@ -47,8 +47,8 @@ export class Workbench {
   }
 
   /** Runs a command and resolves to its standard output. Rejects if the command fails. */
-  async run(command: string[]): Promise<string> {
-    const { code, out, err } = await this.start(command).ended;
+  async run(command: string[], folder = this.project): Promise<string> {
+    const { code, out, err } = await this.start(command, folder).ended;
     if (code !== 0) throw new Error(`${command.join(' ')} ended with ${code}:\n${out}\n${err}`);
     return out;
   }
