@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test';
 import { sessionLog } from '../harness/journey.ts';
 import { LIBRARIES } from './libraries.ts';
-import { MODELS, PROTOCOLS, play, receivedStory, type Steps, story } from './script.ts';
+import { MODELS, PROTOCOLS, play, receivedStory, type Steps, story, withoutThoughts } from './script.ts';
 import { type Stage, startStage } from './stage.ts';
 
 setDefaultTimeout(60_000);
@@ -26,8 +26,6 @@ const FIRST = [
 ];
 const SECOND = ['assistant: All done.', 'user: SECOND-QUESTION', 'call', 'output out-four'];
 const THIRD = ['assistant: Still here.', 'user: THIRD-QUESTION'];
-
-const withoutThoughts = (lines: string[]) => lines.filter((line) => line !== 'thought');
 
 describe.each(LIBRARIES)('$name', ({ open }) => {
   for (const kind of ['plain', 'think']) {

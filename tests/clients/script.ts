@@ -26,6 +26,8 @@ export type Steps = Record<string, Step[]>;
 /** What the model says to requests without tools, such as those for titles. */
 const ASIDE = 'A short title';
 
+const THOUGHT = 'Let me think.';
+
 /**
  * Plays `steps`: the last question of a request, and the tool outputs after it, say which step comes next. A request
  * without a question has no script. A model with `think` in its name reasons first.
@@ -39,7 +41,7 @@ export function play(steps: Steps): Script {
     if (at < 0) return undefined;
     const answers = steps[keyOf(lines[at]!)!]!;
     if (request.tools.length === 0 && typeof answers[0] !== 'string') return { text: [ASIDE] };
-    const reasoning = request.model.includes('think') ? ['Let me', ' think.'] : [];
+    const reasoning = request.model.includes('think') ? [THOUGHT] : [];
     const outputs = lines.slice(at).filter((line) => line.startsWith('output ')).length;
     let before = 0;
     for (const step of answers) {
@@ -80,6 +82,10 @@ export function story(lines: string[]): string[] {
   });
   return short.slice(short.findIndex((line) => /^user: [A-Z]+-QUESTION$/.test(line)));
 }
+
+/** A story without its thoughts. Some clients send a thought to another model as a text. */
+export const withoutThoughts = (lines: string[]): string[] =>
+  lines.filter((line) => line !== 'thought' && line !== `assistant: ${THOUGHT}`);
 
 /** The story that a provider received. */
 export const receivedStory = (request: RecordedRequest): string[] => story(sent(request));
