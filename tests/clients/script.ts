@@ -6,7 +6,7 @@ import type { Script } from '../simulators/provider/serving.ts';
 export const MODELS = {
   responses: 'responses/gpt-5.1',
   messages: 'anthropic/claude-sonnet-4-5',
-  gemini: 'gemini/gemini-2.5-pro',
+  gemini: 'gemini/gemini-3-pro-preview',
   chat: 'groq/gpt-oss-120b',
 } as const;
 export type ProtocolName = keyof typeof MODELS;
@@ -83,9 +83,11 @@ export function story(lines: string[]): string[] {
   return short.slice(short.findIndex((line) => /^user: [A-Z]+-QUESTION$/.test(line)));
 }
 
-/** A story without its thoughts. Some clients send a thought to another model as a text. */
+/** A story without its thoughts. Some clients send a thought as a text when another model goes on. */
 export const withoutThoughts = (lines: string[]): string[] =>
-  lines.filter((line) => line !== 'thought' && line !== `assistant: ${THOUGHT}`);
+  lines
+    .map((line) => line.replace(`assistant: ${THOUGHT}`, 'assistant: '))
+    .filter((line) => line !== 'thought' && line !== 'assistant: ');
 
 /** The story that a provider received. */
 export const receivedStory = (request: RecordedRequest): string[] => story(sent(request));
