@@ -119,15 +119,56 @@ export function repeatedQuestion(items: Item[], branch: readonly BranchTurn[]): 
   return isAnswer && isSame(items.slice(0, question.length), question) ? { asked, rest } : undefined;
 }
 
+/** How many of the items have the content of `start`, from the first on; 0 where they do not begin with it. */
+function lengthOf(start: readonly Item[], items: readonly Item[]): number {
+  const wanted = digestItems(EMPTY_DIGEST, start);
+  let digest = EMPTY_DIGEST;
+  return (
+    items.findIndex((item) => {
+      digest = digestItem(digest, item);
+      return digest === wanted;
+    }) + 1
+  );
+}
+
+/** Whether `items` begin with `start`. Only no content begins with no content. */
+function beginsWith(items: readonly Item[], start: readonly Item[]): boolean {
+  return digestItems(EMPTY_DIGEST, start) === EMPTY_DIGEST
+    ? isSame(items, start)
+    : lengthOf(start, items) > 0;
+}
+
+/**
+ * How many of the items the end of a branch holds, where they begin with a question that a client sent alone. Some
+ * clients keep the conversation only since then, and send that part whole: the tool loops of SDKs do so.
+ */
+export function sharedSinceQuestion(items: readonly Item[], branch: readonly BranchTurn[]): number {
+  const opening = leadingInstructions(items).length;
+  const sent = items.slice(opening);
+  for (let at = branch.length - 1; at >= 0; at--) {
+    const { turn } = branch[at]!;
+    const [question] = turn.input.slice(ownInstructions(turn));
+    if (turn.resent || !question || !beginsWith(sent, [question])) continue;
+    const held = branch
+      .slice(at)
+      .flatMap(({ turn }) => [...turn.input.slice(ownInstructions(turn)), ...turn.output]);
+    const shared = lengthOf(held, sent);
+    if (shared > 0) return opening + shared;
+  }
+  return 0;
+}
+
 /**
  * Whether a request asks again what the branch's last turn asked, and that turn broke off: the new turn takes the
- * position of the broken one. `news` is `input` without the opening instructions that the branch has.
+ * position of the broken one. More may follow the question: a client that sends its whole conversation, and drops an
+ * answer that the user interrupted, sends the question and the next one together.
+ * `news` is `input` without the opening instructions that the branch has.
  */
 export function isAskedAgain(input: Item[], news: Item[], branch: readonly BranchTurn[]): boolean {
   const last = branch.at(-1)?.turn;
   if (!last || !isBroken(last)) return false;
   const asked = last.input.slice(ownInstructions(last));
-  return isSame(news, asked) || isSame(input, last.input);
+  return beginsWith(news, asked) || beginsWith(input, last.input);
 }
 
 /** The same for a full history that has the digest of the branch: only the input of the broken turn counts in it. */

@@ -13,6 +13,7 @@ import {
   isHistoryAskedAgain,
   matchHistory,
   repeatedQuestion,
+  sharedSinceQuestion,
   withoutRepeatedInstructions,
 } from './history.ts';
 import { busy } from './leases.ts';
@@ -272,6 +273,8 @@ export class Sessions {
       const rest = repeated ? repeated.rest : undefined;
       return { onto: headBranch, shared, rest, history: 'matched' };
     }
+    const since = parent === null ? sharedSinceQuestion(input, headBranch) : 0;
+    if (since > 0) return { onto: headBranch, shared: since, history: 'matched' };
     const onto = parent === null ? [] : await this.parts.heads.branch(tenant, parent, window);
     return { onto, shared, history: 'forked' };
   }

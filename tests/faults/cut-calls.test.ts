@@ -214,6 +214,16 @@ describe.each(DIALECTS)('%s', (dialect) => {
     expect(await log()).toEqual(['system: Be brief.', `user: ${QUESTION}`]);
   });
 
+  test('the first input again, and the next question, take the position of the turn', async () => {
+    const input = [{ role: 'system', content: 'Be brief.' }, user(QUESTION)];
+    const received = ['system: Be brief.', `user: ${QUESTION}`, 'user: next', 'user: last'];
+    await breakOff(dialect, input, textAndHalf);
+    await breakOff(dialect, [...input, user('next')], textAndHalf);
+    expect(await log()).toEqual([...received.slice(0, 3), 'assistant: Hello', expect.any(String)]);
+    expect(await sentTo('groq', dialect, [...input, user('next'), user('last')])).toEqual(received);
+    expect(await log()).toEqual([...received, 'assistant: ok']);
+  });
+
   test('the full history again takes the position of the turn', async () => {
     const history = [user('zero'), { role: 'assistant', content: 'ok' }, user(QUESTION)];
     await sentTo('groq', dialect, [user('zero')]);

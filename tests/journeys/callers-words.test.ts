@@ -304,7 +304,7 @@ describe('a key that is not sent as it should be', () => {
     [`Bearer Bearer ${ROOT_KEY}`, /`Bearer` twice/],
     [`Bearer "${ROOT_KEY}"`, /quotation marks or brackets around it/],
     [`Bearer <${ROOT_KEY}>`, /quotation marks or brackets around it/],
-    ['Bearer $CLAWHOLD_KEY', /a variable that was not replaced/],
+    ['Bearer $CLAWHOLD_ROOT_KEY', /a variable that was not replaced/],
     ['Bearer sk-none', /^The key is not known here\. /],
   ])('%s', async (authorization, message) => {
     const answer = await keyed({ authorization });

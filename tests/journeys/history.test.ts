@@ -81,6 +81,64 @@ describe('a client that sends only new messages', () => {
   });
 });
 
+describe('a client that sends a question alone, and then the conversation since that question', () => {
+  const heard = (text: string) => assistant(`I have heard: ${text}`);
+
+  test('continues the session', async () => {
+    await send([system('Be brief.'), user('one')]);
+    expect((await send([system('Be brief.'), user('two')])).history).toBe('appended');
+    const since = [user('two'), heard('"one" | "two"'), user('three')];
+    expect((await send([system('Be brief.'), ...since])).history).toBe('matched');
+    expect(lastSent()).toEqual([
+      ...['system: Be brief.', 'user: one', 'assistant: I have heard: "one"'],
+      ...['user: two', 'assistant: I have heard: "one" | "two"', 'user: three'],
+    ]);
+    expect((await log()).filter((line) => line.startsWith('user: '))).toEqual([
+      ...['user: one', 'user: two', 'user: three'],
+    ]);
+  });
+
+  test('and has edited it, begins a new branch', async () => {
+    await send([user('one')]);
+    await send([user('two')]);
+    expect((await send([user('two'), assistant('edited'), user('three')])).history).toBe('forked');
+    expect(lastSent()).toEqual(['user: two', 'assistant: edited', 'user: three']);
+  });
+
+  test('is not a client that shortens the history which it sends each time', async () => {
+    await send([user('one')]);
+    await send([user('one'), heard('"one"'), user('two')]);
+    expect((await send([user('two'), heard('"one" | "two"'), user('three')])).history).toBe('forked');
+    expect(lastSent()).toEqual(['user: two', 'assistant: I have heard: "one" | "two"', 'user: three']);
+  });
+
+  test.each(['openai', 'anthropic', 'gemini', 'groq'])(
+    "as the SDK's tool runner does, on %s",
+    async (provider) => {
+      const look = {
+        name: 'look',
+        description: 'Looks.',
+        parameters: { type: 'object' },
+        parse: JSON.parse,
+        function: () => 'seen',
+      };
+      const ask = (content: string) => {
+        const tools = [{ type: 'function' as const, function: look }];
+        const request = { model: `${provider}/tools`, messages: [user(content)], tools };
+        return journey.client.chat.completions.runTools(request, inSession(name)).finalContent();
+      };
+      for (const question of ['one', 'two', 'three']) await ask(question);
+      const turn = (question: string) => [
+        `user: ${question}`,
+        'call look',
+        expect.stringMatching(/^output .*seen/),
+      ];
+      const answer = expect.stringMatching(/^assistant: The tools answered/);
+      expect(lastSent()).toEqual([...turn('one'), answer, ...turn('two'), answer, ...turn('three')]);
+    },
+  );
+});
+
 describe('a client that sends its full history', () => {
   test('has its history recognised: only the rest is appended', async () => {
     const first = await send([user('one')]);

@@ -31,3 +31,16 @@ test('an empty request id is replaced', async () => {
   const response = await journey.gateway.fetch('/v1/models', { headers: { 'x-request-id': '' } });
   expect(response.headers.get('x-request-id')).toMatch(/^req_/);
 });
+
+test.each(['/v1/chat/completions', '/v1/responses'])(
+  'an empty session header names no session at %s',
+  async (path) => {
+    const input = [{ role: 'user', content: 'x' }];
+    const body = { model: 'openai/echo', [path.endsWith('responses') ? 'input' : 'messages']: input };
+    const anonymous = await journey.gateway.post(path, { ...body, store: false }, { 'x-session-id': '' });
+    expect([anonymous.status, anonymous.headers.get('x-clawhold-kept')]).toEqual([200, 'none']);
+    const names = { 'session-id': '', 'x-session-id': 'named' };
+    const named = await journey.gateway.post(path, { ...body, store: false }, names);
+    expect([named.status, named.headers.get('x-clawhold-kept')]).toEqual([200, 'session']);
+  },
+);

@@ -361,3 +361,19 @@ describe.each(PROVIDERS)('reasoning of %s', (provider) => {
     expect(JSON.stringify(journey.provider.requests.at(-1)?.body)).not.toContain('Let me think');
   });
 });
+
+// OpenAI's own streams have one open item at a time, and some clients keep the state of one item only.
+test.each([...PROVIDERS, 'groq'])(
+  'parallel calls of %s come one after the other in a stream of events',
+  async (provider) => {
+    const stream = await journey.client.responses.create({
+      ...{ model: `${provider}/tools+pace-0`, input: 'both, please', tools: responseTools, stream: true },
+    });
+    const bounds: string[] = [];
+    for await (const event of stream) {
+      if (event.type === 'response.output_item.added') bounds.push(`added ${event.output_index}`);
+      if (event.type === 'response.output_item.done') bounds.push(`done ${event.output_index}`);
+    }
+    expect(bounds).toEqual(['added 0', 'done 0', 'added 1', 'done 1']);
+  },
+);

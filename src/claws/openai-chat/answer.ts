@@ -6,7 +6,7 @@ import { answeredTier, reportedCost } from '../usage.ts';
 import type { ObjectEnd } from './object-end.ts';
 import { isObject, type Json, type ReasoningNative } from './wire.ts';
 
-/** A tool call that is not complete yet. */
+/** A tool call of the answer. */
 export interface OpenCall {
   /** The provider's number of the call, if it gives one. */
   position?: number;
@@ -21,6 +21,8 @@ export interface OpenCall {
   /** Where the arguments end. */
   object: ObjectEnd;
   native?: Json;
+  /** Its item has ended. */
+  isClosed?: boolean;
 }
 
 export interface OpenMessage {

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { Fault } from '../../core/errors.ts';
-import { type AnswerState, type ChoiceState, grow, type OpenCall, openItem } from './answer.ts';
+import { type AnswerState, type ChoiceState, closeItem, grow, type OpenCall, openItem } from './answer.ts';
 import { ObjectEnd } from './object-end.ts';
 import { closeReasoning } from './reasoning.ts';
 import { isObject, type Json, textOf } from './wire.ts';
@@ -123,8 +123,15 @@ function addCall(choice: ChoiceState, { kind, position }: PieceParts): OpenCall 
   return call;
 }
 
+/**
+ * Begins the item of a call. The complete calls before it end now: OpenAI's Responses API ends an item before it
+ * begins the next call, and some clients depend on it. An incomplete call may go on beside this one.
+ */
 function startCall(state: AnswerState, choice: ChoiceState, call: OpenCall, name: string): void {
   closeReasoning(state, choice);
+  for (const earlier of choice.calls) {
+    if (earlier.index !== undefined && earlier.object.isComplete) closeCall(state, earlier);
+  }
   call.name = name;
   // Some servers leave ids out. Ids must be unique within a session, so the answer's id is a part of them.
   const call_id = call.id ?? `call_${state.answerId}_${choice.choice}_${choice.calls.indexOf(call)}`;
@@ -138,13 +145,23 @@ function startCall(state: AnswerState, choice: ChoiceState, call: OpenCall, name
   if (call.text !== '') state.out.push({ type: 'arguments-delta', index: call.index, text: call.text });
 }
 
+/** Ends the item of a call, once. */
+export function closeCall(state: AnswerState, call: OpenCall): void {
+  if (call.isClosed) return;
+  if (call.index === undefined) {
+    throw new Fault('provider_protocol_error', 'A tool call of the answer has no name.', { raw: call });
+  }
+  call.isClosed = true;
+  closeItem(state, call.index, call.native);
+}
+
 /** Returns the part of the text that begins another object. A call with an id of its own has all of the text. */
 function addText(state: AnswerState, call: OpenCall, text: string): string {
   const objectEnd = call.object.endIn(text);
   const end = call.kind === 'custom' || call.id !== undefined ? text.length : objectEnd;
   const own = text.slice(0, end);
   call.text += own;
-  if (own !== '' && call.index !== undefined) {
+  if (own !== '' && call.index !== undefined && !call.isClosed) {
     state.out.push({ type: 'arguments-delta', index: call.index, text: own });
   }
   return text.slice(end);

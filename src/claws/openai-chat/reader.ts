@@ -17,7 +17,7 @@ import {
   openItem,
   usageOf,
 } from './answer.ts';
-import { readCalls, readLegacyCall } from './calls.ts';
+import { closeCall, readCalls, readLegacyCall } from './calls.ts';
 import { reportedFault } from './fault.ts';
 import { readImages } from './images.ts';
 import { closeReasoning, readReasoning, readThinkingPart } from './reasoning.ts';
@@ -371,12 +371,7 @@ function finishChoice(state: AnswerState, choice: ChoiceState): void {
   if (choice.reasoning) closeReasoning(state, choice);
   if (choice.native) messageOf(state, choice);
   if (choice.message) closeItem(state, choice.message.index, choice.native);
-  for (const call of choice.calls) {
-    if (call.index === undefined) {
-      throw new Fault('provider_protocol_error', 'A tool call of the answer has no name.', { raw: call });
-    }
-    closeItem(state, call.index, call.native);
-  }
+  for (const call of choice.calls) closeCall(state, call);
   const reason = finishOf(choice.finish, choice.calls.length > 0);
   if (choice.choice === 0) state.out.push({ type: 'finish', reason });
   else state.out.push({ type: 'finish', reason, choice: choice.choice });

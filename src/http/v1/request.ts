@@ -212,7 +212,8 @@ export function sessionFromHeaders(headers: Headers): SessionRef | undefined {
 function sessionHeader(headers: Headers): { name: string; value: string } | undefined {
   for (const { name } of SESSION_HEADERS) {
     const value = headers.get(name);
-    if (value !== null) return { name, value };
+    // A client whose header is a template sends it empty where it has no conversation.
+    if (value) return { name, value };
   }
   return undefined;
 }

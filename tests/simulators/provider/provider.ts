@@ -4,7 +4,7 @@ import { gemini } from './gemini.ts';
 import { messages } from './messages.ts';
 import type { Protocol, ProtocolName } from './protocol.ts';
 import { responses } from './responses.ts';
-import { JSON_TYPE, Serving } from './serving.ts';
+import { JSON_TYPE, type Script, Serving } from './serving.ts';
 import { asText, isJson, type Json } from './shape.ts';
 import { type Exchange, listen, type WireRequest } from './wire.ts';
 
@@ -38,6 +38,8 @@ export type Provider = {
   reset(): void;
   /** No `once-` fault happens until the next `reset`. */
   disarm(): void;
+  /** Lets a script give the answers; `undefined` ends that. The checks of requests and the model's faults stay. */
+  follow(script: Script | undefined): void;
   stop(): void;
 };
 
@@ -94,6 +96,7 @@ export function startProvider(options: ProviderOptions = {}): Provider {
     requests,
     reset,
     disarm: () => serving.disarm(),
+    follow: (script) => serving.follow(script),
     stop: server.stop,
   };
 }

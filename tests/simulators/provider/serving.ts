@@ -1,7 +1,15 @@
-import { type Answer, compose } from './answer.ts';
+import { type Answer, compose, type RequestContent } from './answer.ts';
 import type { Plan } from './behaviour.ts';
 import { playStream } from './player.ts';
-import { type Frame, type Memory, type Protocol, type Scene, type Trouble, tierOf } from './protocol.ts';
+import {
+  type Frame,
+  type Memory,
+  type Protocol,
+  type ProtocolName,
+  type Scene,
+  type Trouble,
+  tierOf,
+} from './protocol.ts';
 import { asJson, isJson, type Json } from './shape.ts';
 import { placeholder, Template } from './template.ts';
 import type { Exchange, WireRequest } from './wire.ts';
@@ -18,6 +26,11 @@ export type Call = {
   streams: boolean;
 };
 
+/** What a test lets a model say. Without an answer of the script, the model's name decides. */
+export type Script = (request: ScriptedRequest) => Partial<Answer> | undefined;
+
+export type ScriptedRequest = RequestContent & { protocol: ProtocolName; body: Json; model: string };
+
 /** A call with a valid JSON body. All ids of the answer are made from `id`. */
 type ValidCall = Call & { body: Json; id: string };
 
@@ -28,11 +41,16 @@ export class Serving {
   #templates = new Map<string, Template>();
   #count = 0;
   #isDisarmed = false;
+  #script: Script | undefined;
   #run = crypto.randomUUID().replaceAll('-', '').slice(0, 12);
 
   /** No `once-` fault happens until the next `reset`. */
   disarm(): void {
     this.#isDisarmed = true;
+  }
+
+  follow(script: Script | undefined): void {
+    this.#script = script;
   }
 
   reset(): void {
@@ -91,12 +109,13 @@ export class Serving {
   #sendAnswer(call: ValidCall, exchange: Exchange): void {
     const { protocol, plan, body } = call;
     const whole = plan.pace === undefined && !plan.fault;
-    const variant = plan.constant && whole ? protocol.variant(body) : undefined;
+    const scripted = this.#scripted(call);
+    const variant = plan.constant && whole && !scripted ? protocol.variant(body) : undefined;
     if (variant !== undefined) {
       deliver(call, exchange, this.#fromTemplate(call, variant));
       return;
     }
-    const answer = compose(plan, protocol.readRequest(body));
+    const answer = scripted ?? compose(plan, protocol.readRequest(body));
     const scene = sceneOf(call, answer);
     if (plan.think && body.store !== false) this.#remember(`rs_${call.id}`);
     if (!call.streams) {
@@ -114,6 +133,13 @@ export class Serving {
       errorFrame: (sent) => protocol.errorFrame(scene, sent),
       garbage: protocol.garbage,
     });
+  }
+
+  #scripted({ protocol, body, model }: ValidCall): Answer | undefined {
+    if (!this.#script) return undefined;
+    const request = { ...protocol.readRequest(body), protocol: protocol.name, body, model };
+    const said = this.#script(request);
+    return said && { ...EMPTY_ANSWER, finish: said.calls?.length ? 'tools' : 'stop', ...said };
   }
 
   #fromTemplate(call: ValidCall, variant: string): string {

@@ -259,6 +259,23 @@ describe('tool calls', () => {
     ]);
   });
 
+  test('a complete call ends before the next one begins', () => {
+    const deltas = read([
+      call({ index: 0, id: 'c1', type: 'function', ...fn('a', '{"x":') }),
+      call({ index: 0, ...fn(undefined, '1}') }),
+      call({ index: 1, id: 'c2', type: 'function', ...fn('b', '{}') }),
+      end('tool_calls'),
+      DONE,
+    ]);
+    const bounds = deltas.flatMap((delta) => (/^item-/.test(delta.type) && 'index' in delta ? [delta] : []));
+    expect(bounds.map(({ type, index }) => `${type} ${index}`)).toEqual([
+      'item-start 0',
+      'item-end 0',
+      'item-start 1',
+      'item-end 1',
+    ]);
+  });
+
   test('whole calls that all have number 0', () => {
     expect(
       calls([

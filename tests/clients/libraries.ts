@@ -1,0 +1,201 @@
+import { createOpenAI } from '@ai-sdk/openai';
+import { createOpenAICompatible } from '@ai-sdk/openai-compatible';
+import { tool as langChainTool } from '@langchain/core/tools';
+import { ChatOpenAI } from '@langchain/openai';
+import {
+  Agent,
+  tool as agentsTool,
+  MemorySession,
+  OpenAIChatCompletionsModel,
+  OpenAIResponsesModel,
+  Runner,
+} from '@openai/agents';
+import { createOpenRouter } from '@openrouter/ai-sdk-provider';
+import { isStepCount, type LanguageModel, type ModelMessage, streamText, tool } from 'ai';
+import { createAgent } from 'langchain';
+import OpenAI from 'openai';
+import { z } from 'zod';
+import { ROOT_KEY } from '../harness/gateway.ts';
+
+/** Where a library sends its requests, and the session that it names. */
+export interface Target {
+  url: string;
+  model: string;
+  session: string;
+}
+
+/** Asks a question and resolves to the answer's text. It streams, runs tools, and keeps the conversation. */
+export type Ask = (question: string) => Promise<string>;
+
+/** A library, as an application uses it: with the tool `print`, which returns its argument `word`. */
+export interface Library {
+  name: string;
+  open(target: Target): Ask;
+}
+
+const headersOf = ({ session }: Target) => ({ 'x-session-id': session });
+const words = z.object({ word: z.string() });
+const description = 'Prints a word.';
+const base = ({ url }: Target) => ({ baseURL: `${url}/v1`, apiKey: ROOT_KEY });
+
+const sdk = (target: Target) => new OpenAI({ ...base(target), defaultHeaders: headersOf(target) });
+
+const openAiChat: Library = {
+  name: 'openai, chat',
+  open(target) {
+    const client = sdk(target);
+    return async (content) => {
+      const runner = client.chat.completions.runTools({
+        model: target.model,
+        stream: true,
+        messages: [{ role: 'user', content }],
+        tools: [
+          {
+            type: 'function',
+            function: {
+              name: 'print',
+              description,
+              parameters: { type: 'object', properties: { word: { type: 'string' } } },
+              parse: JSON.parse,
+              function: ({ word }: { word: string }) => word,
+            },
+          },
+        ],
+      });
+      return (await runner.finalContent()) ?? '';
+    };
+  },
+};
+
+const openAiResponses: Library = {
+  name: 'openai, responses',
+  open(target) {
+    const client = sdk(target);
+    return async (question) => {
+      let input: OpenAI.Responses.ResponseInput = [{ role: 'user', content: question }];
+      for (;;) {
+        const stream = client.responses.stream({
+          model: target.model,
+          input,
+          tools: [
+            {
+              type: 'function',
+              name: 'print',
+              description,
+              strict: false,
+              parameters: { type: 'object', properties: { word: { type: 'string' } } },
+            },
+          ],
+        });
+        const { output, output_text } = await stream.finalResponse();
+        input = output.flatMap((item) =>
+          item.type === 'function_call'
+            ? [
+                {
+                  type: 'function_call_output' as const,
+                  call_id: item.call_id,
+                  output: JSON.parse(item.arguments).word as string,
+                },
+              ]
+            : [],
+        );
+        if (input.length === 0) return output_text;
+      }
+    };
+  },
+};
+
+function aiSdk(name: string, modelOf: (target: Target) => LanguageModel): Library {
+  return {
+    name,
+    open(target) {
+      const model = modelOf(target);
+      const messages: ModelMessage[] = [];
+      return async (content) => {
+        messages.push({ role: 'user', content });
+        const result = streamText({
+          model,
+          messages,
+          tools: { print: tool({ description, inputSchema: words, execute: ({ word }) => word }) },
+          stopWhen: isStepCount(8),
+        });
+        let text = '';
+        for await (const part of result.textStream) text += part;
+        messages.push(...(await result.responseMessages));
+        return text;
+      };
+    },
+  };
+}
+
+function langChain(name: string, useResponsesApi: boolean): Library {
+  return {
+    name,
+    open(target) {
+      const { baseURL, apiKey } = base(target);
+      const model = new ChatOpenAI({
+        model: target.model,
+        apiKey,
+        useResponsesApi,
+        streaming: true,
+        configuration: { baseURL, defaultHeaders: headersOf(target) },
+      });
+      const print = langChainTool(({ word }) => word, { name: 'print', description, schema: words });
+      const agent = createAgent({ model, tools: [print] });
+      let messages: unknown[] = [];
+      return async (content) => {
+        const input = { messages: [...messages, { role: 'user', content }] } as never;
+        const result: { messages: { text: string }[] } = await agent.invoke(input);
+        messages = result.messages;
+        return result.messages.at(-1)!.text;
+      };
+    },
+  };
+}
+
+function agentsSdk(name: string, isChat: boolean): Library {
+  return {
+    name,
+    open(target) {
+      const client = sdk(target) as never;
+      const model = isChat
+        ? new OpenAIChatCompletionsModel(client, target.model)
+        : new OpenAIResponsesModel(client, target.model);
+      const print = agentsTool({
+        name: 'print',
+        description,
+        parameters: words,
+        execute: ({ word }) => word,
+      });
+      const agent = new Agent({ name: 'Assistant', model, tools: [print] });
+      const runner = new Runner({ tracingDisabled: true });
+      const session = new MemorySession();
+      return async (question) => {
+        const result = await runner.run(agent, question, { stream: true, session });
+        await result.completed;
+        return String(result.finalOutput);
+      };
+    },
+  };
+}
+
+export const LIBRARIES: Library[] = [
+  openAiChat,
+  openAiResponses,
+  aiSdk('AI SDK, openai-compatible', (target) =>
+    createOpenAICompatible({ name: 'clawhold', ...base(target), headers: headersOf(target) })(target.model),
+  ),
+  aiSdk('AI SDK, openai responses', (target) =>
+    createOpenAI({ ...base(target), headers: headersOf(target) }).responses(target.model),
+  ),
+  aiSdk('AI SDK, openai chat', (target) =>
+    createOpenAI({ ...base(target), headers: headersOf(target) }).chat(target.model),
+  ),
+  aiSdk('AI SDK, OpenRouter provider', (target) =>
+    createOpenRouter({ ...base(target), headers: headersOf(target) }).chat(target.model),
+  ),
+  langChain('LangChain, chat', false),
+  langChain('LangChain, responses', true),
+  agentsSdk('Agents SDK, chat', true),
+  agentsSdk('Agents SDK, responses', false),
+];
