@@ -12,7 +12,7 @@ import { isHalfUpgrade, type SocketRoute, socketHandlers, type Upgraded, upgrade
 import { conversationRoutes } from './v1/conversations/routes.ts';
 import { DIALECTS } from './v1/dialects.ts';
 import { modelRoutes } from './v1/models.ts';
-import { REQUEST_ID, refuseUnknownHeaders } from './v1/request-headers.ts';
+import { OWN, OWN_HEADERS, REQUEST_ID, unknownHeader } from './v1/request-headers.ts';
 import { ResponseSockets } from './v1/responses/websocket.ts';
 import { turnRoutes } from './v1/turn-routes.ts';
 import { WELCOME } from './welcome.ts';
@@ -175,6 +175,12 @@ class Door {
     request.headers.delete('sec-websocket-protocol');
     const opening = { headers: new Headers(request.headers), caller, onFailure };
     return bun.upgrade(request, { headers: { 'x-request-id': record.requestId }, data: { opening } });
+  }
+}
+
+function refuseUnknownHeaders(headers: Headers): void {
+  for (const name of headers.keys()) {
+    if (name.startsWith(OWN) && !OWN_HEADERS.has(name)) throw unknownHeader(name);
   }
 }
 

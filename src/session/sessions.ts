@@ -1,6 +1,14 @@
 import type { Clock } from '../core/clock.ts';
 import { Fault } from '../core/errors.ts';
-import { itemKey, newSessionId, parseItemId, type SessionId, sessionOf, type TurnId } from '../core/ids.ts';
+import {
+  conversationId,
+  itemKey,
+  newSessionId,
+  parseItemId,
+  type SessionId,
+  sessionOf,
+  type TurnId,
+} from '../core/ids.ts';
 import { asInput, itemsOf } from '../core/item-positions.ts';
 import { type Item, isFullHistory, isInstruction } from '../core/items.ts';
 import type { Tenant } from '../core/request.ts';
@@ -21,7 +29,6 @@ import type { LineStore } from './line-store.ts';
 import { type ChosenLine, Lines, lineRequest } from './lines.ts';
 import { continued, type RequestOpening } from './openings.ts';
 import type { Found, Resumed, ResumeRequest } from './resumed.ts';
-import { SessionNames, sessionNotFound } from './session-names.ts';
 import { isInSession } from './stored-turn.ts';
 import { added, repairToolPairs } from './tool-pairs.ts';
 import type { TreeNode, TurnLog } from './turn-log.ts';
@@ -322,3 +329,60 @@ function stateless(id: SessionId, input: Item[]): Resumed {
 }
 
 const tipOf = (branch: readonly BranchTurn[]): TurnId | null => branch.at(-1)?.turn.id ?? null;
+
+/** Names of sessions whose ids are remembered. */
+const REMEMBERED = 10_000;
+
+/** Finds sessions by the names that callers gave them, and creates them. */
+class SessionNames {
+  /** The ids of named sessions that are being looked up, or were looked up recently. */
+  private readonly ids = new Map<string, Promise<SessionId>>();
+
+  constructor(
+    private readonly log: TurnLog,
+    private readonly clock: Clock,
+  ) {}
+
+  /**
+   * The id of a named session. Where there is none, it is created for a turn with these `items`; without items,
+   * `session_not_found`. Requests that ask for one name at the same time get their answers in the order of the
+   * requests.
+   */
+  find(tenant: Tenant, name: string, items: Item[] | undefined): Promise<SessionId> {
+    const key = `${tenant}\n${name}`;
+    let found = this.ids.get(key);
+    if (!found) {
+      found = this.findOrCreate(tenant, name, items);
+      if (this.ids.size >= REMEMBERED) this.ids.clear();
+      this.ids.set(key, found);
+      found.catch(() => this.ids.delete(key));
+    }
+    return found;
+  }
+
+  /** The same for a turn that is not kept: where there is no such session, an id that no session has. */
+  async findForReading(tenant: Tenant, name: string): Promise<SessionId> {
+    return (await this.log.findSession(tenant, { name }))?.id ?? newSessionId(this.clock());
+  }
+
+  forget(tenant: Tenant, name: string): void {
+    this.ids.delete(`${tenant}\n${name}`);
+  }
+
+  private async findOrCreate(tenant: Tenant, name: string, items?: Item[]): Promise<SessionId> {
+    const found = await this.log.findSession(tenant, { name });
+    if (found) return found.id;
+    if (!items) throw sessionNotFound({ name });
+    // Refuses items that cannot begin a session before there is one.
+    repairToolPairs([], items, true);
+    const createdAt = this.clock();
+    const id = newSessionId(createdAt);
+    const fresh = { id, tenant, name, createdAt, metadata: {}, head: null, edits: 0 };
+    return (await this.log.createSession(fresh)).id;
+  }
+}
+
+export function sessionNotFound(ref: SessionRef): Fault {
+  const name = 'id' in ref ? conversationId(ref.id) : ref.name;
+  return new Fault('session_not_found', `Conversation with id '${name}' not found.`);
+}

@@ -43,23 +43,32 @@ export interface TurnRequest {
  * turn's intent is journaled; from there the turn runs to its one outcome, with or without readers.
  * Rejects with the failure that kept it from starting; nothing is recorded then.
  */
-export function createTurn(request: TurnRequest, path: TurnPath): Promise<Once<LiveTurn>> {
-  const { tenant } = request.caller;
-  return path.idempotency.runOnce(request.identity, tenant, {
+export async function createTurn(request: TurnRequest, path: TurnPath): Promise<Once<LiveTurn>> {
+  const { identity, caller } = request;
+  const { tenant } = caller;
+  if (!identity) return { result: await startTurn(request, path), replayed: false };
+  return path.idempotency.runOnce(identity, tenant, {
     find: (target, elsewhere) => findAnswer(tenant, target as TurnId, path, elsewhere),
-    run: async (claim) => {
-      // Refuses a model that cannot be called before a session is created for the turn.
-      const candidates = choose(request.ask, path.directory, path.capabilities);
-      const intent = await accept(request, path);
-      await claim(intent.id);
-      const start: Start = isBackground(intent.delivery)
-        ? await enqueue(intent, path)
-        : { by: 'caller', intent, candidates, live: new LiveTurn(intent) };
-      void runTurn(start, path);
-      await start.live.accepted;
-      return start.live;
-    },
+    run: (claim) => startTurn(request, path, claim),
   });
+}
+
+/** Starts a turn. `claim` records its id for the request's identity before the turn is journaled. */
+async function startTurn(
+  request: TurnRequest,
+  path: TurnPath,
+  claim?: (turn: TurnId) => Promise<void>,
+): Promise<LiveTurn> {
+  // Refuses a model that cannot be called before a session is created for the turn.
+  const candidates = choose(request.ask, path.directory, path.capabilities);
+  const intent = await accept(request, path);
+  await claim?.(intent.id);
+  const start: Start = isBackground(intent.delivery)
+    ? await enqueue(intent, path)
+    : { by: 'caller', intent, candidates, live: new LiveTurn(intent) };
+  void runTurn(start, path);
+  await start.live.accepted;
+  return start.live;
 }
 
 /**

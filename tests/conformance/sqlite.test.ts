@@ -4,14 +4,14 @@ import { existsSync, readdirSync, readFileSync, statSync, truncateSync, writeFil
 import { dirname, join } from 'node:path';
 import { newSessionId, type TurnId } from '../../src/core/ids.ts';
 import type { TurnRow } from '../../src/session/turn-log.ts';
-import { sessionColumns, type TurnSuffix, turnColumns } from '../../src/stores/sqlite/columns.ts';
+import type { TurnSuffix } from '../../src/stores/sqlite/columns.ts';
 import { openDatabase } from '../../src/stores/sqlite/database-file.ts';
 import { GroupCommit } from '../../src/stores/sqlite/group-commit.ts';
 import type { OperationArgs, OperationName, OperationResult } from '../../src/stores/sqlite/operations.ts';
 import schema1 from '../../src/stores/sqlite/sql/schema-1.sql' with { type: 'text' };
 import schema2 from '../../src/stores/sqlite/sql/schema-2.sql' with { type: 'text' };
 import schema3 from '../../src/stores/sqlite/sql/schema-3.sql' with { type: 'text' };
-import { SqliteStore } from '../../src/stores/sqlite/store.ts';
+import { SqliteStore, sessionColumns, turnColumns } from '../../src/stores/sqlite/store.ts';
 import { StoreThread, startWorker } from '../../src/stores/sqlite/store-thread.ts';
 import type { Call } from '../../src/stores/sqlite/thread-protocol.ts';
 import { killOnce, lines } from './children/kill.ts';

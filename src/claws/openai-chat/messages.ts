@@ -270,7 +270,8 @@ const TRANSLATED = new Set([
 ]);
 
 function wirePart(part: Part, verbatim: boolean): ChatPart | undefined {
-  const wire = about(part, () => translated(part, verbatim));
+  const isText = part.type === 'input_text' || part.type === 'output_text';
+  const wire = isText ? translated(part, verbatim) : about(part, () => translated(part, verbatim));
   if (!wire || !verbatim) return wire;
   for (const key in part) {
     if (!TRANSLATED.has(key) && !(key in wire)) (wire as Json)[key] = (part as unknown as Json)[key];

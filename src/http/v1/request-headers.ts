@@ -2,7 +2,6 @@ import { Fault } from '../../core/errors.ts';
 import { nearest } from '../../core/nearest.ts';
 import { POLICY_WORDS, type PolicyField } from '../../core/policy.ts';
 import { BRANCHES } from '../../core/turn.ts';
-import { invalid } from './fields.ts';
 import { REPLY_HEADERS } from './reply-headers.ts';
 
 /**
@@ -151,24 +150,14 @@ export const REQUEST_HEADERS: readonly RequestHeader[] = [
   CONTENT_ENCODING,
 ];
 
-/** The value of a header with a fixed set of words, absent where the header is. */
-export function wordOf(headers: Headers, { name, words = [] }: RequestHeader): string | undefined {
-  const word = headers.get(name) ?? undefined;
-  if (word !== undefined && !words.includes(word)) throw invalid(name, words.join(' or '));
-  return word;
-}
-
-const OWN = 'x-clawhold-';
-const OWN_HEADERS = new Set(REQUEST_HEADERS.map(({ name }) => name).filter((name) => name.startsWith(OWN)));
+/** How the names of our own headers begin. */
+export const OWN = 'x-clawhold-';
+export const OWN_HEADERS: ReadonlySet<string> = new Set(
+  REQUEST_HEADERS.map(({ name }) => name).filter((name) => name.startsWith(OWN)),
+);
 
 /** A header of ours that does not exist is a mistake in its name: what the client wants would not happen. */
-export function refuseUnknownHeaders(headers: Headers): void {
-  for (const name of headers.keys()) {
-    if (name.startsWith(OWN) && !OWN_HEADERS.has(name)) throw unknownHeader(name);
-  }
-}
-
-function unknownHeader(name: string): Fault {
+export function unknownHeader(name: string): Fault {
   const isOfReplies = REPLY_HEADERS.some((reply) => reply.name === name);
   // All of them begin alike: only the rest tells how similar two names are.
   const rest = name.slice(OWN.length);

@@ -8,6 +8,7 @@ import { BRANCHES, type LineWish, type SessionRef } from '../../core/turn.ts';
 import type { HttpSettings } from '../route.ts';
 import { checkShape } from './body-shape.ts';
 import { decoderOf, tooLarge } from './content-encoding.ts';
+import { invalid } from './fields.ts';
 import {
   BRANCH,
   CLAUDE_AGENT,
@@ -20,7 +21,6 @@ import {
   RETRY_COUNT,
   type RequestHeader,
   SESSION_HEADERS,
-  wordOf,
   X_IDEMPOTENCY_KEY,
 } from './request-headers.ts';
 
@@ -176,6 +176,13 @@ function fingerprint(parts: readonly (string | undefined)[], text: string): stri
 }
 
 const SUB_AGENT = /^[\x21-\x7e]{1,255}$/;
+
+/** The value of a header with a fixed set of words, absent where the header is. */
+function wordOf(headers: Headers, { name, words = [] }: RequestHeader): string | undefined {
+  const word = headers.get(name) ?? undefined;
+  if (word !== undefined && !words.includes(word)) throw invalid(name, words.join(' or '));
+  return word;
+}
 
 /** How the line of a request is found in the session that its headers or its body name. */
 export function lineWish(headers: Headers): LineWish {
