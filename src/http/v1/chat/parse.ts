@@ -215,8 +215,10 @@ function parseAssistant(
       ? []
       : parseContent(content, `${param}.content`, 'output_text');
   if (typeof refusal === 'string' && refusal !== '') parts.push({ type: 'refusal', refusal });
-  if (parts.length > 0) items.push({ type: 'message', role: 'assistant', content: parts });
-  if (tool_calls === undefined || tool_calls === null) return some(native);
+  const hasCalls = tool_calls !== undefined && tool_calls !== null;
+  // An answer may have been empty for this client. It still says that the messages are a whole history.
+  if (parts.length > 0 || !hasCalls) items.push({ type: 'message', role: 'assistant', content: parts });
+  if (!hasCalls) return some(native);
   if (!Array.isArray(tool_calls)) throw invalid(`${param}.tool_calls`, 'an array of tool calls');
   tool_calls.forEach((call: unknown, index) => {
     const item = parseToolCall(call, `${param}.tool_calls[${index}]`);
