@@ -34,8 +34,12 @@ export interface Budget {
   answer: number;
   /** For a history that does not fit: leave out its oldest turns, or refuse the request. */
   overflow: 'truncate' | 'error';
-  /** The model can read a `compaction` item: the history before the latest one is left out. */
-  readsCompaction?: boolean;
+  /**
+   * The model can read `compaction` items: those of the caller and those of its own provider, which is named here.
+   * The history before the latest one is left out. Another provider's compaction is not sent, so nothing before it
+   * may be left out.
+   */
+  compactionsOf?: string;
 }
 
 export interface AssembleInput {
@@ -84,7 +88,7 @@ export function historyWindow(budget: Budget): number {
  */
 export function assemble(parts: AssembleInput): Assembled {
   const { branch, input, budget } = parts;
-  const before = budget.readsCompaction ? tokensBeforeCompaction(parts) : 0;
+  const before = budget.compactionsOf === undefined ? 0 : tokensBeforeCompaction(parts);
   const history = (branch.at(-1)?.totalTokens ?? 0) - before;
   const own =
     itemsTokens(input) + estimateTokens(parts.instructions ?? '') + toolsTokens(parts.settings.tools);
@@ -98,7 +102,7 @@ export function assemble(parts: AssembleInput): Assembled {
   conversation.push(...added);
   const items = [
     ...(instructions.length > 0 ? instructions : instructionsOf(parts)),
-    ...(budget.readsCompaction ? sinceCompaction(conversation) : conversation),
+    ...sinceCompaction(conversation, budget),
   ];
   const keptTokens = kept.reduce((sum, { tokens }) => sum + tokens, 0);
   const marked = parts.marks ? withMarks(items, parts.marks) : items;
@@ -140,17 +144,22 @@ const nativeOf = ({ turn }: BranchTurn, item: Item): unknown => turn.inputNative
 const isCompaction = ({ type }: { type: string }): boolean => type === 'compaction';
 
 /** The tokens of the turns before the one with the latest compaction. */
-function tokensBeforeCompaction({ branch, input }: AssembleInput): number {
+function tokensBeforeCompaction({ branch, input, budget }: AssembleInput): number {
   if (input.some(isCompaction)) return branch.at(-1)?.totalTokens ?? 0;
   const found = branch.findLast(
-    ({ turn }) => turn.input.some(isCompaction) || turn.output.some(isCompaction),
+    ({ turn }) =>
+      turn.input.some(isCompaction) ||
+      (turn.answeredBy?.provider === budget.compactionsOf && turn.output.some(isCompaction)),
   );
   return found ? found.totalTokens - found.tokens : 0;
 }
 
 /** A compaction stands for everything before it. */
-function sinceCompaction(items: Entry[]): Entry[] {
-  const latest = items.findLastIndex(({ item }) => isCompaction(item));
+function sinceCompaction(items: Entry[], { compactionsOf: provider }: Budget): Entry[] {
+  if (provider === undefined) return items;
+  const latest = items.findLastIndex(
+    ({ item, origin }) => isCompaction(item) && (origin === undefined || origin === provider),
+  );
   return latest === -1 ? items : items.slice(latest);
 }
 

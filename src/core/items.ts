@@ -203,7 +203,7 @@ export function isFullHistory(items: readonly Item[]): boolean {
   return items.some((item) =>
     item.type === 'message'
       ? item.role === 'assistant'
-      : item.type.endsWith('_call') || FROM_MODEL.has(item.type),
+      : /_(call|tool_use)$/.test(item.type) || FROM_MODEL.has(item.type),
   );
 }
 

@@ -1,34 +1,69 @@
-import { isGeneratedImage } from '../core/generated-images.ts';
 import type { TurnId } from '../core/ids.ts';
-import { contentOf, type Item, leadingInstructions } from '../core/items.ts';
-import { callIdOf, isClientOutput, isHalfCall } from '../core/tool-calls.ts';
+import { contentOf, type Item, leadingInstructions, type Message } from '../core/items.ts';
+import { callIdOf, isClientCall, isClientOutput, isHalfCall, isServerRun } from '../core/tool-calls.ts';
 import { type BranchTurn, isBroken, openingMessages, ownInstructions, type Turn } from '../core/turn.ts';
 import { isClosingOutput } from './tool-pairs.ts';
 import type { TreeNode } from './turn-log.ts';
 
 /**
  * Digests of a branch's content. They chain: the digest after an item depends on everything before it, so one
- * comparison tells whether two histories are the same up to this item. Reasoning and generated images are left
- * out, because most clients of chat completions do not send them back. Opening instructions are left out (the caller does not pass them),
- * because clients change them. Calls that were cut are left out, because most clients drop them. Outputs that the gateway wrote to close calls are left out too, because clients
- * do not know them. Digests are not secret, and collisions can be made; but a caller can make them only in its
+ * comparison tells whether two histories are the same up to this item. A client of chat completions must find its
+ * answers again: reasoning and items of hosted tools are left out, because it does not have them, and the messages
+ * of an answer are one, because it has one. Opening instructions are left out (the caller does not pass them),
+ * because clients change them. Calls that were cut are left out, because most clients drop them. Outputs that the
+ * gateway wrote to close calls are left out too, because clients do not know them. Digests are not secret, and collisions can be made; but a caller can make them only in its
  * own sessions.
  */
 export const EMPTY_DIGEST = '';
 
 /** The digest after `items`, which follow what has the digest `from`. */
 export function digestItems(from: string, items: readonly Item[]): string {
-  return items.reduce(digestItem, from);
+  let last = from;
+  for (const digest of digestsAfter(from, items)) last = digest;
+  return last;
 }
 
-export function digestItem(before: string, item: Item): string {
-  if (
-    item.type === 'reasoning' ||
-    isGeneratedImage(item) ||
-    (item.type === 'message' && item.content.length === 0)
-  )
-    return before;
-  if (item.type !== 'message' && (isHalfCall(item) || isClosingOutput(item))) return before;
+/**
+ * The digest after each of the items. A message of the assistant counts together with the one before it, except where
+ * they are known to be apart: a turn may have continued a message of its input.
+ */
+function* digestsAfter(
+  from: string,
+  items: readonly Item[],
+  known: ReadonlySet<string> = new Set(),
+): Generator<string> {
+  let digest = from;
+  let answer: { before: string; message: Message } | undefined;
+  for (const item of items) {
+    if (!isLeftOut(item)) {
+      const alone = digestItem(digest, item);
+      const joins = answer !== undefined && isAnswer(item) && !known.has(alone);
+      if (joins) answer!.message = joined(answer!.message, item as Message);
+      else answer = isAnswer(item) ? { before: digest, message: item } : undefined;
+      digest = joins ? digestItem(answer!.before, answer!.message) : alone;
+    }
+    yield digest;
+  }
+}
+
+const isAnswer = (item: Item): item is Message => item.type === 'message' && item.role === 'assistant';
+
+const joined = (message: Message, next: Message): Message => ({
+  ...message,
+  content: [...message.content, ...next.content],
+});
+
+/** Kinds that a provider adds to its answers, that no client answers, and that have no form in chat completions. */
+const HOSTED =
+  /^(reasoning|\w+_call|program(_output)?|mcp_list_tools|\w+_tool_(use|result)|fallback|gemini:\w+)$/;
+
+function isLeftOut(item: Item): boolean {
+  if (item.type === 'message') return item.content.length === 0;
+  if (isServerRun(item) || isHalfCall(item) || isClosingOutput(item)) return true;
+  return HOSTED.test(item.type) && !isClientCall(item);
+}
+
+function digestItem(before: string, item: Item): string {
   return Bun.hash.xxHash64(contentOf(item), BigInt(before === '' ? 0 : `0x${before}`)).toString(16);
 }
 
@@ -58,10 +93,11 @@ export function matchHistory(items: readonly Item[], tree: readonly MatchedNode[
 
 function matchFrom(items: readonly Item[], start: number, tree: readonly MatchedNode[]): HistoryMatch {
   const shared = new Map<string, number>();
-  let digest = EMPTY_DIGEST;
-  for (let index = start; index < items.length; index++) {
-    digest = digestItem(digest, items[index]!);
-    if (digest !== EMPTY_DIGEST) shared.set(digest, index + 1);
+  const known = new Set(tree.map(({ digest }) => digest));
+  let count = start;
+  for (const digest of digestsAfter(EMPTY_DIGEST, items.slice(start), known)) {
+    count++;
+    if (digest !== EMPTY_DIGEST) shared.set(digest, count);
   }
   let best: HistoryMatch = { parent: null, line: 0, shared: 0 };
   for (const node of tree) {
@@ -122,13 +158,12 @@ export function repeatedQuestion(items: Item[], branch: readonly BranchTurn[]): 
 /** How many of the items have the content of `start`, from the first on; 0 where they do not begin with it. */
 function lengthOf(start: readonly Item[], items: readonly Item[]): number {
   const wanted = digestItems(EMPTY_DIGEST, start);
-  let digest = EMPTY_DIGEST;
-  return (
-    items.findIndex((item) => {
-      digest = digestItem(digest, item);
-      return digest === wanted;
-    }) + 1
-  );
+  let count = 0;
+  for (const digest of digestsAfter(EMPTY_DIGEST, items)) {
+    count++;
+    if (digest === wanted) return count;
+  }
+  return 0;
 }
 
 /** Whether `items` begin with `start`. Only no content begins with no content. */

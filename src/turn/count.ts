@@ -1,12 +1,11 @@
 import { assemble, historyWindow } from '../context/assemble.ts';
 import { itemsTokens } from '../context/tokens.ts';
-import type { Candidate } from '../core/candidate.ts';
 import { newTurnId } from '../core/ids.ts';
 import type { Caller } from '../core/request.ts';
 import type { Ask } from '../core/turn.ts';
 import { ownInstructions } from '../core/turn.ts';
 import { choose } from '../routing/choose.ts';
-import { budgetOf } from './answer/prompt.ts';
+import { budgetOf, type Limits } from './answer/prompt.ts';
 import type { TurnPath } from './path.ts';
 
 /** A request whose prompt is counted. Without a model, its limits are those of a model that is not known. */
@@ -47,8 +46,6 @@ export async function countInput(ask: CountedAsk, { tenant }: Caller, path: Turn
   });
   return ask.overflow === 'truncate' ? tokens : tokens + droppedTokens;
 }
-
-type Limits = Pick<Candidate, 'protocol' | 'contextLimit' | 'outputLimit'>;
 
 function limitsOf({ model, ...ask }: CountedAsk, { directory, capabilities }: TurnPath): Limits {
   return model === undefined

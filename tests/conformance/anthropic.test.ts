@@ -2,29 +2,13 @@ import { describe, expect, test } from 'bun:test';
 import { anthropic } from '../../src/claws/anthropic/protocol.ts';
 import { Fault } from '../../src/core/errors.ts';
 import { foldAll } from '../../src/core/fold.ts';
+import { anthropicRecordings, partialJson, wholeMessage } from '../harness/recordings/anthropic.ts';
 import { continuationConformance } from './continuation.ts';
-import {
-  promptFor,
-  type Recording,
-  readStream,
-  recordings,
-  wireProtocolConformance,
-} from './wire-protocol.ts';
+import { promptFor, readStream, wireProtocolConformance } from './wire-protocol.ts';
 
 type Wire = Record<string, unknown>;
 
-const all = recordings(['anthropic'], /\.(json|chunks\.txt)$/).flatMap(separateCalls);
-
-/** Some recordings hold the streams of several calls, one after the other. */
-function separateCalls(recording: Recording): Recording[] {
-  const calls: string[][] = [[]];
-  for (const event of recording.events ?? []) {
-    if (calls.at(-1)?.at(-1)?.includes('"message_stop"')) calls.push([]);
-    calls.at(-1)?.push(event);
-  }
-  if (calls.length === 1) return [recording];
-  return calls.map((events, step) => ({ name: `${recording.name} (call ${step + 1})`, events }));
-}
+const all = anthropicRecordings();
 
 /** Two answers in one stream of a broken proxy. They are not one answer (see the test below). */
 const spliced = all.find((recording) => recording.name.endsWith('spliced-message-start'));
@@ -49,42 +33,6 @@ function compactArguments(events: string[]): string[] {
   });
 }
 
-function partialJson(event: Wire): string | undefined {
-  const delta = event.delta as Wire | undefined;
-  return delta?.type === 'input_json_delta' ? (delta.partial_json as string) : undefined;
-}
-
-/** Builds a whole message from its events, as the documentation describes. */
-function reassemble(events: unknown[]): unknown {
-  let message: Wire = {};
-  const content: Wire[] = [];
-  const json: string[] = [];
-  for (const event of events as Wire[]) {
-    const index = event.index as number;
-    const delta = (event.delta ?? {}) as Wire;
-    const block = content[index] ?? {};
-    if (event.type === 'message_start') message = { ...(event.message as Wire) };
-    else if (event.type === 'content_block_start') content[index] = { ...(event.content_block as Wire) };
-    else if (delta.type === 'text_delta') block.text = `${block.text}${delta.text}`;
-    else if (delta.type === 'thinking_delta') block.thinking = `${block.thinking}${delta.thinking}`;
-    else if (delta.type === 'signature_delta') block.signature = delta.signature;
-    else if (delta.type === 'compaction_delta') block.content = delta.content;
-    else if (delta.type === 'citations_delta') {
-      block.citations = [...((block.citations as unknown[]) ?? []), delta.citation];
-    } else if (delta.type === 'input_json_delta') {
-      json[index] = (json[index] ?? '') + delta.partial_json;
-    } else if (event.type === 'message_delta') {
-      const { type: _, delta: __, usage, ...other } = event;
-      const spent = { ...(message.usage as Wire), ...(usage as Wire) };
-      message = { ...message, ...delta, ...other, usage: spent };
-    }
-  }
-  for (const [index, text] of json.entries()) {
-    if (text) content[index]!.input = JSON.parse(text);
-  }
-  return { ...message, content };
-}
-
 wireProtocolConformance({
   protocol: anthropic,
   recordings: all
@@ -92,7 +40,7 @@ wireProtocolConformance({
     .map((recording) =>
       recording.events ? { ...recording, events: compactArguments(recording.events) } : recording,
     ),
-  reassemble,
+  reassemble: wholeMessage,
   structural: /^(type|role)$|^content\[\d+\]\.type$/,
 });
 

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'bun:test';
 import { type TestGateway, testGateway } from '../harness/gateway.ts';
-import { json, serverEvents } from '../harness/journey.ts';
+import { json, serverEvents, sessionLog } from '../harness/journey.ts';
 import { callDelta, chunk, DONE, type RawProvider, rawProvider, whole } from '../harness/raw-provider.ts';
 import { type Provider, startProvider } from '../simulators/provider/provider.ts';
 import { asJson, asList, asText, type Json } from '../simulators/provider/shape.ts';
@@ -69,6 +69,35 @@ describe('arguments that are no JSON object', () => {
       { role: 'assistant', content: null, tool_calls: [call] },
       output(call, 'seen'),
     ]);
+  });
+});
+
+describe('an answer without text', () => {
+  test.each([
+    ['of nothing', { content: '' }],
+    ['of reasoning alone', { content: null, reasoning_content: 'Hm.' }],
+  ])('%s does not hide that the messages are a whole history', async (_, message) => {
+    raw.answer(whole(message, 'length'));
+    const messages: Json[] = [user('what?')];
+    for (const model of ['groq/a', ...MODELS]) {
+      const answer = await ask(model, messages);
+      messages.push(answer, user(`and ${model}?`));
+    }
+    expect(await sessionLog(gateway, session)).toEqual([
+      'user: what?',
+      message.content === null ? 'reasoning' : 'assistant: ',
+      ...['groq/a', ...MODELS.slice(0, -1)].flatMap((model) => [
+        `user: and ${model}?`,
+        `assistant: You said: and ${model}?`,
+      ]),
+    ]);
+  });
+
+  test.each(MODELS)('is accepted by %s in a history of another session', async (model) => {
+    for (const content of ['', null]) {
+      await ask(model, [user('what?'), { role: 'assistant', content }, user('and now?')]);
+      session = `${session}-null`;
+    }
   });
 });
 

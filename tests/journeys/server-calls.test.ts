@@ -105,6 +105,24 @@ describe.each([
     }
   });
 
+  test('does not hide the history of a chat client', async () => {
+    const headers = session('history');
+    const asked = [{ role: 'user', content: 'cats?' }];
+    const body = { model: 'xai/grok', tools };
+    const first = await json(gateway.post('/v1/chat/completions', { ...body, messages: asked }, headers));
+    const messages = [
+      ...asked,
+      asJson(asList(first.choices)[0]?.message),
+      { role: 'user', content: 'and dogs?' },
+    ];
+    const next = await gateway.post('/v1/chat/completions', { ...body, messages }, headers);
+    expect(next.headers.get('x-clawhold-history')).toBe('matched');
+    const input = asList(provider.bodies.at(-1)?.input);
+    expect(input.map(({ type, role }) => role ?? type)).toEqual([
+      ...['user', 'custom_tool_call', 'assistant', 'user'],
+    ]);
+  });
+
   test('has its name in the stream, and gets no output in the session', async () => {
     const headers = session('responses');
     const body = { model: 'xai/grok', input: 'cats?', tools };

@@ -2,7 +2,7 @@ import { isGeneratedImage } from '../../core/generated-images.ts';
 import { parseItemId } from '../../core/ids.ts';
 import type { FunctionCall, FunctionCallOutput, Item, OtherItem, OtherType, Part } from '../../core/items.ts';
 import type { Prompt, PromptItem } from '../../core/prompt.ts';
-import { isServerRun } from '../../core/tool-calls.ts';
+import { isOutput, isServerRun } from '../../core/tool-calls.ts';
 import type { ProtocolName } from '../claw.ts';
 import { argumentsOf } from './custom-input.ts';
 import { hostedCall, hostedOutputs, isHostedCall, jsonOf, lineOf } from './hosted-calls.ts';
@@ -55,7 +55,9 @@ class Writer {
     private readonly prompt: Prompt,
     private readonly to: Destination,
   ) {
-    this.outputs = hostedOutputs(prompt.items.filter((entry) => !this.isUnderstood(entry)));
+    // An output that the caller wrote belongs to its call, also where the provider does not know the call.
+    const isForeign = (entry: PromptItem) => isOutput(entry.item) || !this.isUnderstood(entry);
+    this.outputs = hostedOutputs(prompt.items.filter(isForeign));
     this.isOutput = new Set(this.outputs.values());
   }
 

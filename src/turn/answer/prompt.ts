@@ -21,16 +21,20 @@ import { withOwnCallIds } from './call-ids.ts';
 const ASSUMED_CONTEXT = 128_000;
 const ASSUMED_ANSWER = 4_096;
 
+/** What of a candidate limits a prompt. The provider is absent where no model is asked. */
+export type Limits = Pick<Candidate, 'contextLimit' | 'outputLimit' | 'protocol'> &
+  Partial<Pick<Candidate, 'provider'>>;
+
 /** How much of the candidate's context the turn may use. */
 export function budgetOf(
-  { contextLimit, outputLimit, protocol }: Pick<Candidate, 'contextLimit' | 'outputLimit' | 'protocol'>,
+  { contextLimit, outputLimit, provider, protocol }: Limits,
   ask: Pick<Ask, 'settings' | 'overflow'>,
 ): Budget {
   const context = contextLimit ?? ASSUMED_CONTEXT;
   const answer = ask.settings.max_output_tokens ?? Math.min(outputLimit ?? ASSUMED_ANSWER, ASSUMED_ANSWER);
-  // Only this API has such items.
-  const readsCompaction = protocol === 'openai-responses';
-  return { context, answer: Math.min(answer, context / 2), overflow: ask.overflow, readsCompaction };
+  // Anthropic has such items too, and its API itself leaves out what is before them.
+  const compactionsOf = protocol === 'openai-responses' ? provider : undefined;
+  return { context, answer: Math.min(answer, context / 2), overflow: ask.overflow, compactionsOf };
 }
 
 /** How many tokens of history the candidate with the largest context can use: a branch is read once for all. */
@@ -107,8 +111,8 @@ export class Contexts {
   }
 }
 
-const keyOf = ({ context, answer, readsCompaction }: Budget): string =>
-  `${context} ${answer} ${readsCompaction}`;
+const keyOf = ({ context, answer, compactionsOf = '' }: Budget): string =>
+  `${context} ${answer} ${compactionsOf}`;
 
 export const isExceeded = (failure: unknown): boolean =>
   failure instanceof Fault && failure.code === 'context_length_exceeded';

@@ -214,6 +214,19 @@ describe('calls of hosted tools', () => {
     });
   });
 
+  test('that the caller ran are pairs at another provider of the same API', () => {
+    const call = { type: 'shell_call', call_id: 'c', action: { commands: ['ls'] }, status: 'completed' };
+    const output = { type: 'shell_call_output', call_id: 'c', output: [{ stdout: 'a.txt' }] };
+    const items = [from('openai', 'openai-responses', call), { item: output as unknown as Item }];
+    const sentTo = (id: string) =>
+      translateTools(prompt({ items }), apiOf('openai-responses', id)).prompt.items.map(({ item }) => item);
+    expect(sentTo('azure')).toMatchObject([
+      { type: 'function_call', name: 'shell', arguments: '{"commands":["ls"]}' },
+      { type: 'function_call_output', output: '[{"stdout":"a.txt"}]' },
+    ]);
+    expect(sentTo('openai')).toMatchObject([call, output]);
+  });
+
   test('screens are images', () => {
     const items = read([
       from('openai', 'openai-responses', {

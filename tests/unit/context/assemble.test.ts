@@ -151,13 +151,19 @@ test('items of an appended turn have no provider, and differ from new input', ()
 
 describe('a compaction', () => {
   const compaction = item({ type: 'compaction', encrypted_content: 'c2VjcmV0' });
-  const reads = { ...budget, readsCompaction: true };
+  const reads = { ...budget, compactionsOf: 'openai' };
   const counted = (known: BranchTurn, totalTokens: number): BranchTurn => ({ ...known, totalTokens });
   const branch = [
     counted(turn([user('one')], [assistant('1')]), 1),
     counted(turn([compaction, user('two')], [assistant('2')]), 2),
     counted(turn([user('three'), item({ type: 'compaction_trigger' })], [assistant('3')]), 3),
   ];
+
+  const compacted = (provider: string): BranchTurn => {
+    const known = turn([user('two')], [compaction, assistant('2')]);
+    const answeredBy = { provider, protocol: 'openai-responses', model: 'm' };
+    return counted({ ...known, turn: { ...known.turn, answeredBy } }, 2);
+  };
 
   test('stands for everything before it, for a model that can read it', () => {
     const { items, keptTurns, droppedTokens } = assemble({
@@ -174,9 +180,18 @@ describe('a compaction', () => {
     const assembled = assemble({ branch, input, settings: {}, open, budget: reads });
     expect(assembled.items.map(({ item }) => item)).toEqual(input);
     expect(assembled.droppedTokens).toBe(0);
-    const answered = [branch[0]!, counted(turn([user('two')], [compaction, assistant('2')]), 2)];
+    const answered = [branch[0]!, compacted('openai')];
     const after = assemble({ branch: answered, input: [user('now')], settings: {}, open, budget: reads });
     expect(after.items.map(({ item }) => item)).toEqual([compaction, assistant('2'), user('now')]);
+  });
+
+  test('of another provider leaves out nothing, because it is not sent', () => {
+    const answered = [branch[0]!, compacted('anthropic')];
+    const { items, keptTurns } = assemble({
+      ...{ branch: answered, input: [user('now')], settings: {}, open, budget: reads },
+    });
+    expect(items.map(({ item }) => item)).toContainEqual(user('one'));
+    expect(keptTurns).toBe(2);
   });
 
   test('does not make a model that cannot read it forget', () => {

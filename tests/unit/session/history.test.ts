@@ -31,6 +31,7 @@ describe('items are a history when they hold', () => {
     'custom_tool_call',
     'web_search_call',
     'mcp_call',
+    'server_tool_use',
     'program',
     'mcp_list_tools',
     'mcp_approval_request',
@@ -55,6 +56,37 @@ describe('a match', () => {
   test('is found in branches whose digests include their instructions', () => {
     const old = [said('system', 's'), ...content];
     expect(matchHistory([...old, user('q2')], [node(old)])).toMatchObject({ parent: 'turn', shared: 3 });
+  });
+
+  test('does not look at items that a chat client does not have', () => {
+    const hosted = [
+      ...[
+        { type: 'web_search_call', action: { type: 'search', query: 'q' } },
+        { type: 'mcp_list_tools', tools: [] },
+      ],
+      ...[
+        { type: 'server_tool_use', name: 'web_search' },
+        { type: 'web_search_tool_result', content: [] },
+      ],
+      { type: 'custom_tool_call', name: 'x_search', execution: 'server' },
+    ].map(item);
+    const match = matchHistory([...content, user('q2')], [node([content[0]!, ...hosted, content[1]!])]);
+    expect(match).toMatchObject({ parent: 'turn', shared: 2 });
+  });
+
+  test('takes the messages of an answer for one', () => {
+    const parts = [user('q'), said('assistant', 'on'), item({ type: 'program' }), said('assistant', 'e')];
+    const whole = [user('q'), said('assistant', 'one')];
+    expect(matchHistory([...whole, user('q2')], [node(parts)])).toMatchObject({ parent: 'turn', shared: 2 });
+    expect(matchHistory([...parts, user('q2')], [node(whole)])).toMatchObject({ parent: 'turn', shared: 4 });
+  });
+
+  test('is found where a turn continued a message of its input', () => {
+    const [question, begun, rest] = [user('q'), said('assistant', 'on'), said('assistant', 'e')];
+    const asked = digestItems(EMPTY_DIGEST, [question, begun]);
+    const digest = digestItems(asked, [rest]);
+    const match = matchHistory([question, begun, rest, user('q2')], [node([], { digest })]);
+    expect(match).toMatchObject({ parent: 'turn', shared: 3 });
   });
 
   test('is not a turn without output, and not an empty one', () => {

@@ -235,7 +235,7 @@ function parseAssistant(
   param: string,
   { items, natives }: Required<ParsedMessages>,
 ): Native {
-  const { role: _, content, refusal, images, tool_calls, ...fields } = message;
+  const { role: _, content, refusal, images: _images, tool_calls, ...fields } = message;
   const returned = Array.isArray(fields.reasoning_details)
     ? takeReasoning(fields, callIdsOf(tool_calls))
     : undefined;
@@ -246,9 +246,13 @@ function parseAssistant(
       ? []
       : parseContent(content, `${param}.content`, 'output_text');
   if (typeof refusal === 'string' && refusal !== '') parts.push({ type: 'refusal', refusal });
-  if (parts.length > 0) items.push({ type: 'message', role: 'assistant', content: parts });
-  items.push(...parseImages(images, `${param}.images`));
-  if (tool_calls === undefined || tool_calls === null) return some(native);
+  const images = parseImages(message.images, `${param}.images`);
+  const hasCalls = tool_calls !== undefined && tool_calls !== null;
+  // An answer may have been empty for this client. It still says that the messages are a whole history.
+  if (parts.length > 0 || !(hasCalls || images.length > 0))
+    items.push({ type: 'message', role: 'assistant', content: parts });
+  items.push(...images);
+  if (!hasCalls) return some(native);
   if (!Array.isArray(tool_calls)) throw invalid(`${param}.tool_calls`, 'an array of tool calls');
   tool_calls.forEach((call: unknown, index) => {
     const item = parseToolCall(call, `${param}.tool_calls[${index}]`);
