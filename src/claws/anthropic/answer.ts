@@ -2,7 +2,7 @@ import type { Delta, Finish } from '../../core/delta.ts';
 import type { Usage } from '../../core/usage.ts';
 import type { Prompt } from '../claw.ts';
 import { answeredTier, reportedCost } from '../usage.ts';
-import { usesFormatTool } from './tools.ts';
+import { type FormatTool, formatToolOf } from './tools.ts';
 import { isObject, type Wire } from './wire.ts';
 
 /** A content block that is open. Its deltas are added to `out`. */
@@ -23,8 +23,8 @@ export interface AnswerState {
   message?: { index: number; parts: number; open: number; leftovers: Record<number, Wire> };
   usage: Wire;
   stopReason: string | null;
-  /** Whether the structured answer comes as a tool call (see `usesFormatTool`). */
-  formatTool: boolean;
+  /** Present where the structured answer comes as a call of this tool. */
+  formatTool?: FormatTool;
   /** Number of function calls, without those of the format tool. */
   calls: number;
 }
@@ -36,7 +36,7 @@ export function newAnswer(prompt: Prompt): AnswerState {
     blocks: new Map(),
     usage: {},
     stopReason: null,
-    formatTool: usesFormatTool(prompt),
+    formatTool: formatToolOf(prompt),
     calls: 0,
   };
 }
