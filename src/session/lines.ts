@@ -2,7 +2,7 @@ import { Fault } from '../core/errors.ts';
 import { isFullHistory } from '../core/items.ts';
 import type { BranchTurn, LineWish, Session } from '../core/turn.ts';
 import type { Heads } from './heads.ts';
-import { type HistoryMatch, type MatchedNode, matchHistory } from './history.ts';
+import { type HistoryMatch, type MatchedNode, matchHistory, unsharedItems } from './history.ts';
 import {
   bestAgreement,
   ENOUGH,
@@ -133,7 +133,8 @@ export class Lines {
     const isWhole = resends || wish.isAgent || wish.agent !== undefined;
     const parent = isWhole ? (match?.parent ?? null) : (tip ?? session.head);
     const branch = parent === null ? [] : await this.parts.heads.branch(tenant, parent, window);
-    const news = input.slice(Math.max(match?.shared ?? 0, opening?.messages.length ?? 0));
+    const shared = Math.max(match?.shared ?? 0, opening?.messages.length ?? 0);
+    const news = match ? unsharedItems(input, shared, branch) : input.slice(shared);
     const startsLine = tip === null;
     const continues = match ? match.parent !== null && match.line === number : !isWhole && !startsLine;
     const isOwn = wish.agent !== undefined || wish.branch === 'side' || line?.agent !== undefined;

@@ -13,6 +13,7 @@ import {
   isHistoryAskedAgain,
   matchHistory,
   repeatedQuestion,
+  unsharedItems,
   withoutRepeatedInstructions,
 } from './history.ts';
 import { busy } from './leases.ts';
@@ -212,7 +213,7 @@ export class Sessions {
         return { ...join(branch, rest), lineChange, history: 'appended' };
       }
       const { onto, shared, rest, history } = await this.followHistory(request, session, branch);
-      const unshared = rest ?? input.slice(Math.max(shared, opening?.messages.length ?? 0));
+      const unshared = rest ?? unsharedItems(input, Math.max(shared, opening?.messages.length ?? 0), onto);
       return { ...join(onto, unshared), lineChange, resent: true, history };
     });
     if (!resumed) {
