@@ -24,7 +24,7 @@ import type { Found, Resumed, ResumeRequest } from './resumed.ts';
 import { SessionNames, sessionNotFound } from './session-names.ts';
 import { isInSession } from './stored-turn.ts';
 import { added, repairToolPairs } from './tool-pairs.ts';
-import type { TreeNode, TurnLog } from './turn-log.ts';
+import type { TurnLog } from './turn-log.ts';
 
 /** How many tokens back an added output finds its call. */
 const APPEND_WINDOW = 32_000;
@@ -254,10 +254,11 @@ export class Sessions {
    * turn adds where this is not simply the part that is not shared.
    */
   private async followHistory(
-    { tenant, input, window }: ResumeRequest,
+    request: ResumeRequest,
     session: Session,
     headBranch: BranchTurn[],
   ): Promise<FollowedHistory> {
+    const { tenant, input, window } = request;
     const head = headBranch.at(-1)!;
     const node = { id: head.turn.id, digest: head.digest, line: session.main ?? 0 };
     const atHead = matchHistory(input, [node]);
@@ -265,7 +266,12 @@ export class Sessions {
     const match: HistoryMatch =
       atHead.parent && !isAgain
         ? atHead
-        : matchHistory(input, await this.treeWithout(isAgain ? head : undefined, session));
+        : matchHistory(
+            input,
+            await (isAgain
+              ? this.lines.treeWithout(request, head)
+              : this.parts.log.readTree(tenant, session.id)),
+          );
     const { parent, shared } = match;
     const repeated = parent && repeatedQuestion(input.slice(shared), headBranch);
     if (parent === node.id || (repeated && parent === repeated.asked.turn.parent)) {
@@ -274,12 +280,6 @@ export class Sessions {
     }
     const onto = parent === null ? [] : await this.parts.heads.branch(tenant, parent, window);
     return { onto, shared, history: 'forked' };
-  }
-
-  /** The turns of a session; without the broken turn `again`, which the client asks again. */
-  private async treeWithout(again: BranchTurn | undefined, { tenant, id }: Session): Promise<TreeNode[]> {
-    const tree = await this.parts.log.readTree(tenant, id);
-    return again ? tree.filter(({ digest }) => digest !== again.digest) : tree;
   }
 }
 
