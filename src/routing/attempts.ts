@@ -46,7 +46,7 @@ export interface Timeouts {
 /** Bounds each call in time. `timeouts` is called for each call, so that a new configuration takes effect at once. */
 export function timeLimits(timeouts: () => Timeouts): Interceptor {
   return (next) => async (call) => {
-    const deadline = new Deadline(limitsOf(call, timeouts()), call.signal);
+    const deadline = new Deadline(limitsOf(call, timeouts()), call.signal, call.isLast);
     const heard = () => {
       deadline.heard();
       call.heard();
@@ -63,13 +63,11 @@ export function timeLimits(timeouts: () => Timeouts): Interceptor {
 }
 
 /**
- * The last candidate has all the time there is: silence may mean that it works. It also has it for a whole
- * answer, before which nothing comes.
+ * Silence may mean that a model reasons. A whole answer has all the time there is, because nothing comes before it.
  */
-function limitsOf({ prompt, candidate, remaining }: Call, timeouts: Timeouts): Timeouts {
+function limitsOf({ prompt, candidate }: Call, timeouts: Timeouts): Timeouts {
   if (!prompt.stream) return { ...timeouts, firstTokenMs: timeouts.totalMs, signOfLifeMs: Infinity };
-  const isLeftInSilence = remaining > 0 && !reasonsInSilence(candidate);
-  return isLeftInSilence ? timeouts : { ...timeouts, signOfLifeMs: Infinity };
+  return reasonsInSilence(candidate) ? { ...timeouts, signOfLifeMs: Infinity } : timeouts;
 }
 
 /**
@@ -114,8 +112,10 @@ export class Deadline {
   private timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(
-    private readonly limits: Timeouts,
+    private limits: Timeouts,
     private readonly outer: AbortSignal,
+    /** The call is not left in silence where nothing else can be called: silence may mean that the model works. */
+    private readonly isLast = () => false,
   ) {
     this.startedAt = performance.now();
     this.heardAt = this.startedAt;
@@ -149,6 +149,8 @@ export class Deadline {
   private readonly stop = (): void => this.controller.abort(this.outer.reason);
 
   private readonly check = (): void => {
+    const isSilent = !this.hasBegun && performance.now() >= this.heardAt + this.limits.signOfLifeMs;
+    if (isSilent && this.isLast()) this.limits = { ...this.limits, signOfLifeMs: Infinity };
     const { at, message } = this.next();
     if (performance.now() >= at) this.controller.abort(new Fault('provider_timeout', message));
     else this.arm();

@@ -46,17 +46,14 @@ export async function answer(turn: RunningTurn, path: TurnPath): Promise<unknown
 /** Calls candidates until one answers. A turn that may be deferred tries again until its time is up. */
 async function call(turn: RunningTurn, rescue: Rescue | undefined, path: TurnPath): Promise<ToldCall> {
   const { intent, live } = turn;
-  let droppedTools: string[] = [];
-  const prompt = (candidate: Candidate) => {
-    const able = path.capabilities(candidate);
-    droppedTools = lackedTypes(able, intent);
-    return promptFor(candidate, able, intent, turn.contexts.for(candidate), rescue?.text);
-  };
+  const prompt = (candidate: Candidate) =>
+    promptFor(candidate, path.capabilities(candidate), intent, turn.contexts.for(candidate), rescue?.text);
   let candidates = rescue?.candidates ?? turn.candidates;
   for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(2 * pause, LONGEST_PAUSE_MS)) {
     const request = { candidates, prompt, signal: live.signal, trace: intent, key: intent.key };
     try {
-      return { ...(await callFirst(request, path.dispatch, path.emit)), droppedTools };
+      const called = await callFirst(request, path.dispatch, path.emit);
+      return { ...called, droppedTools: lackedTypes(path.capabilities(called.candidate), intent) };
     } catch (error) {
       if (!callFailureOf(error)?.unavailable) throw error;
       const { code, retryAfter = 0 } = error as Fault;
@@ -116,14 +113,15 @@ export async function callFirst(request: CallRequest, dispatch: Dispatch, emit: 
       if (count.calls === 0) failure = prompt;
       continue;
     }
-    const remaining = candidates.length - index - 1;
-    const call: Call = { candidate, prompt, signal, trace, key, count, remaining, heard: () => {} };
+    const others = candidates.slice(index + 1);
+    const isLast = () => !others.some((other) => fits(request, other));
+    const call: Call = { candidate, prompt, signal, trace, key, count, isLast, heard: () => {} };
     try {
       const answer = await dispatch(call);
       return { ...answer, candidate, retries: count.calls - 1 };
     } catch (error) {
       failure = error;
-      const goesOn = remaining > 0 && mayAskAnother(error);
+      const goesOn = mayAskAnother(error) && !isLast();
       emit(callFailed(call, error, goesOn ? 'next-candidate' : 'give-up'));
       if (!goesOn) break;
     }
@@ -137,6 +135,16 @@ function promptOrExceeded({ prompt }: CallRequest, candidate: Candidate): Prompt
   } catch (failure) {
     if (isExceeded(failure)) return failure as Fault;
     throw failure;
+  }
+}
+
+/** Whether a candidate can be called. It has no effect on the turn: a failure comes when the candidate is called. */
+function fits({ prompt }: CallRequest, candidate: Candidate): boolean {
+  try {
+    prompt(candidate);
+    return true;
+  } catch {
+    return false;
   }
 }
 
