@@ -1,5 +1,6 @@
 import { faultOf } from '../core/errors.ts';
 import { newSessionId, newTurnId, type SessionId, type TurnId } from '../core/ids.ts';
+import type { Item } from '../core/items.ts';
 import type { Caller, Once, RequestIdentity } from '../core/request.ts';
 import {
   type Ask,
@@ -36,6 +37,8 @@ export interface TurnRequest {
   ask: Ask;
   caller: Caller;
   identity?: RequestIdentity;
+  /** The input with stored items in place of references to them. Called only where the request is not a retry. */
+  resolved?(): Promise<Item[]>;
 }
 
 /**
@@ -48,9 +51,11 @@ export function createTurn(request: TurnRequest, path: TurnPath): Promise<Once<L
   return path.idempotency.runOnce(request.identity, tenant, {
     find: (target, elsewhere) => findAnswer(tenant, target as TurnId, path, elsewhere),
     run: async (claim) => {
+      const { resolved } = request;
+      const ask = resolved ? { ...request.ask, input: await resolved() } : request.ask;
       // Refuses a model that cannot be called before a session is created for the turn.
-      const candidates = choose(request.ask, path.directory, path.capabilities);
-      const intent = await accept(request, path);
+      const candidates = choose(ask, path.directory, path.capabilities);
+      const intent = await accept({ ...request, ask }, path);
       await claim(intent.id);
       const start: Start = isBackground(intent.delivery)
         ? await enqueue(intent, path)
