@@ -46,14 +46,19 @@ export async function answer(turn: RunningTurn, path: TurnPath): Promise<unknown
 /** Calls candidates until one answers. A turn that may be deferred tries again until its time is up. */
 async function call(turn: RunningTurn, rescue: Rescue | undefined, path: TurnPath): Promise<ToldCall> {
   const { intent, live } = turn;
-  const prompt = (candidate: Candidate) =>
-    promptFor(candidate, path.capabilities(candidate), intent, turn.contexts.for(candidate), rescue?.text);
+  // Noted before the call: a new configuration may remove the claw while it answers.
+  const droppedTools = new Map<Candidate, string[]>();
+  const prompt = (candidate: Candidate) => {
+    const able = path.capabilities(candidate);
+    droppedTools.set(candidate, lackedTypes(able, intent));
+    return promptFor(candidate, able, intent, turn.contexts.for(candidate), rescue?.text);
+  };
   let candidates = rescue?.candidates ?? turn.candidates;
   for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(2 * pause, LONGEST_PAUSE_MS)) {
     const request = { candidates, prompt, signal: live.signal, trace: intent, key: intent.key };
     try {
       const called = await callFirst(request, path.dispatch, path.emit);
-      return { ...called, droppedTools: lackedTypes(path.capabilities(called.candidate), intent) };
+      return { ...called, droppedTools: droppedTools.get(called.candidate) ?? [] };
     } catch (error) {
       if (!callFailureOf(error)?.unavailable) throw error;
       const { code, retryAfter = 0 } = error as Fault;
