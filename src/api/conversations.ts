@@ -106,8 +106,8 @@ export class Conversations {
     identity: RequestIdentity | undefined,
   ): Promise<Once<IdentifiedItem[]>> {
     expectMayKeep(caller);
-    const resolved = await this.resolved(caller, items);
-    const { result, replayed } = await append({ session, items: resolved, identity }, this.path);
+    const resolved = () => this.resolved(caller, items);
+    const { result, replayed } = await append({ session, items, identity, resolved }, this.path);
     return { result: itemsOf(result).map(({ item }) => item), replayed };
   }
 

@@ -33,13 +33,13 @@ export class Turns {
    * last client disconnects.
    */
   async create({ ask, caller, identity, gone }: TurnRequest): Promise<Once<TurnView>> {
-    const input = ask.input.some(namesStored) ? await this.inputOf(ask, caller) : ask.input;
     // A request with a key is kept, so that its outcome can be given again.
     const retention = ask.retention === 'none' && identity?.key !== undefined ? 'key' : ask.retention;
-    const request = { ...ask, input, retention };
+    const request = { ...ask, retention };
+    const resolved = ask.input.some(namesStored) ? () => this.inputOf(ask, caller) : undefined;
     // A claim on a key is written to the store.
     const known = retention === 'forbidden' && identity ? { ...identity, key: undefined } : identity;
-    const once = await createTurn({ ask: request, caller, identity: known }, this.path);
+    const once = await createTurn({ ask: request, caller, identity: known, resolved }, this.path);
     const runsOn = outlivesClient(retention) && ask.policy.onDisconnect === 'run_on';
     if (!runsOn && !isBackground(ask.delivery)) once.result.stopWithClient(gone);
     return once;

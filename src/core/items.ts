@@ -199,13 +199,13 @@ const FROM_MODEL = new Set(['reasoning', 'program', 'mcp_approval_request', 'mcp
  * input: outputs and approval responses (a full history also has the calls that they answer), a `compaction` that
  * replaces the earlier conversation, and unknown kinds.
  */
-export function isFullHistory(items: readonly Item[]): boolean {
-  return items.some((item) =>
-    item.type === 'message'
-      ? item.role === 'assistant'
-      : /_(call|tool_use)$/.test(item.type) || FROM_MODEL.has(item.type),
-  );
-}
+export const isFullHistory = (items: readonly Item[]): boolean => items.some(isOfModel);
+
+/** Whether only a model makes such an item. */
+export const isOfModel = (item: Item): boolean =>
+  item.type === 'message'
+    ? item.role === 'assistant'
+    : /_(call|tool_use)$/.test(item.type) || FROM_MODEL.has(item.type);
 
 /**
  * What makes two items the same for a reader: everything but ids, statuses and how a text is cut into parts. Only

@@ -27,13 +27,16 @@ export function errorObject({ code, message, param, reported }: TurnError): Erro
 export const errorResponse = (fault: Fault): Response => faultResponse(fault, { error: errorObject(fault) });
 
 /** A fault with its status and headers, which are the same in every dialect. */
-export function faultResponse(fault: Fault, body: Record<string, unknown>): Response {
+export const faultResponse = (fault: Fault, body: Record<string, unknown>): Response =>
+  Response.json(body, { status: fault.kind.status, headers: faultHeaders(fault) });
+
+/** What a client needs to know of a fault beside its error object. */
+export function faultHeaders(fault: Fault): ReplyHeaders {
   const headers: ReplyHeaders = {};
   if (fault.retryAfter !== undefined) headers['retry-after'] = String(fault.retryAfter);
   // OpenAI's SDKs retry as this header says, for any status.
   if (fault.kind.retryable) headers['x-should-retry'] = 'true';
   else if (fault.kind.status >= 500 || fault.kind.status === 429) headers['x-should-retry'] = 'false';
   if (fault.kind.status === 401) headers['www-authenticate'] = 'Bearer';
-  Object.assign(headers, fault.headers);
-  return Response.json(body, { status: fault.kind.status, headers });
+  return Object.assign(headers, fault.headers);
 }

@@ -55,9 +55,10 @@ export type Probe = (candidate: Candidate, signal: AbortSignal) => Promise<void>
  */
 export function timeLimits(timeouts: () => Timeouts, probe: Probe = async () => {}): Interceptor {
   return (next) => async (call) => {
-    const deadline = new Deadline(limitsOf(call, timeouts()), call.signal, (signal) =>
-      probe(call.candidate, signal),
-    );
+    const deadline = new Deadline(limitsOf(call, timeouts()), call.signal, {
+      isLast: call.isLast,
+      probe: (signal) => probe(call.candidate, signal),
+    });
     const heard = () => {
       deadline.heard();
       call.heard();
@@ -74,13 +75,11 @@ export function timeLimits(timeouts: () => Timeouts, probe: Probe = async () => 
 }
 
 /**
- * The last candidate has all the time there is: silence may mean that it works. It also has it for a whole
- * answer, before which nothing comes.
+ * Silence may mean that a model reasons. A whole answer has all the time there is, because nothing comes before it.
  */
-function limitsOf({ prompt, candidate, remaining }: Call, timeouts: Timeouts): Timeouts {
+function limitsOf({ prompt, candidate }: Call, timeouts: Timeouts): Timeouts {
   if (!prompt.stream) return { ...timeouts, firstTokenMs: timeouts.totalMs, signOfLifeMs: Infinity };
-  const isLeftInSilence = remaining > 0 && !reasonsInSilence(candidate);
-  return isLeftInSilence ? timeouts : { ...timeouts, signOfLifeMs: Infinity };
+  return reasonsInSilence(candidate) ? { ...timeouts, signOfLifeMs: Infinity } : timeouts;
 }
 
 /**
@@ -113,6 +112,14 @@ function watched(rest: AsyncIterator<readonly Delta[]>, deadline: Deadline): Asy
   };
 }
 
+/** What a deadline asks about its call; each is optional. */
+export interface DeadlineCall {
+  /** The call is not left in silence where nothing else can be called: silence may mean that the model works. */
+  isLast?(): boolean;
+  /** Rejects where the provider cannot be reached at this moment. */
+  probe?(signal: AbortSignal): Promise<void>;
+}
+
 /** A single failed probe may be an overloaded network. */
 const FAILED_PROBES = 2;
 
@@ -130,9 +137,9 @@ export class Deadline {
   private failedProbes = 0;
 
   constructor(
-    private readonly limits: Timeouts,
+    private limits: Timeouts,
     private readonly outer: AbortSignal,
-    private readonly probe: (signal: AbortSignal) => Promise<void> = async () => {},
+    private readonly call: DeadlineCall = {},
   ) {
     this.startedAt = performance.now();
     this.heardAt = this.startedAt;
@@ -168,6 +175,8 @@ export class Deadline {
 
   private readonly check = (): void => {
     const now = performance.now();
+    const isSilent = !this.hasBegun && now >= this.heardAt + this.limits.signOfLifeMs;
+    if (isSilent && this.call.isLast?.()) this.limits = { ...this.limits, signOfLifeMs: Infinity };
     const { at, message } = this.next();
     if (now >= at) {
       this.controller.abort(new Fault('provider_timeout', message));
@@ -185,7 +194,7 @@ export class Deadline {
     if (this.heardAt > this.probedAt) this.failedProbes = 0;
     this.probedAt = now;
     try {
-      await this.probe(this.signal);
+      await this.call.probe?.(this.signal);
       this.failedProbes = 0;
     } catch (failure) {
       if (this.heardAt > now) return;

@@ -16,8 +16,11 @@ export interface Call {
   key: string;
   /** Counts the calls that were made for this answer, over all candidates; the end of the chain counts them. */
   count: { calls: number };
-  /** How many other candidates may be called if this one fails. */
-  remaining: number;
+  /**
+   * Whether no other candidate can be called if this one fails: none is left, or the conversation fits none of them.
+   * The answer may need the contexts of these candidates, so it is asked for only where it matters.
+   */
+  isLast(): boolean;
 }
 
 /** An answer that has begun: from its first burst on, the candidate is committed. */

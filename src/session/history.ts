@@ -1,5 +1,13 @@
 import type { TurnId } from '../core/ids.ts';
-import { contentOf, type Item, leadingInstructions, type Message } from '../core/items.ts';
+import {
+  contentOf,
+  type Item,
+  isFullHistory,
+  isOfModel,
+  leadingInstructions,
+  type Message,
+  type OtherItem,
+} from '../core/items.ts';
 import { callIdOf, isClientCall, isClientOutput, isHalfCall, isServerRun } from '../core/tool-calls.ts';
 import { type BranchTurn, isBroken, openingMessages, ownInstructions, type Turn } from '../core/turn.ts';
 import { isClosingOutput } from './tool-pairs.ts';
@@ -7,65 +15,88 @@ import type { TreeNode } from './turn-log.ts';
 
 /**
  * Digests of a branch's content. They chain: the digest after an item depends on everything before it, so one
- * comparison tells whether two histories are the same up to this item. A client of chat completions must find its
- * answers again: reasoning and items of hosted tools are left out, because it does not have them, and the messages
- * of an answer are one, because it has one. Opening instructions are left out (the caller does not pass them),
+ * comparison tells whether two histories are the same up to this item. They count only what clients of every dialect
+ * can send back: messages, calls for the client and their outputs. Clients of chat completions see neither reasoning
+ * nor what a provider's own tools did. They also see an answer as one message with its calls after it, so this is how
+ * the messages and calls of an answer count. Opening instructions are left out (the caller does not pass them),
  * because clients change them. Calls that were cut are left out, because most clients drop them. Outputs that the
- * gateway wrote to close calls are left out too, because clients do not know them. Digests are not secret, and collisions can be made; but a caller can make them only in its
- * own sessions.
+ * gateway wrote to close calls are left out too, because clients do not know them. Digests are not secret, and
+ * collisions can be made; but a caller can make them only in its own sessions.
  */
 export const EMPTY_DIGEST = '';
 
 /** The digest after `items`, which follow what has the digest `from`. */
-export function digestItems(from: string, items: readonly Item[]): string {
-  let last = from;
-  for (const digest of digestsAfter(from, items)) last = digest;
-  return last;
+export const digestItems = (from: string, items: readonly Item[]): string =>
+  digestsOf(from, items).at(-1) ?? from;
+
+/** The digest after each of the items. */
+type Digests = (from: string, items: readonly Item[]) => string[];
+
+/** More messages of the model without another item between them begin anew. It keeps the work linear. */
+const MOST_MERGED = 32;
+
+const digestsOf: Digests = (from, items) => {
+  let digest = from;
+  let answer = newAnswer(from);
+  return items.map((item) => {
+    if (!isCounted(item)) return digest;
+    if (item.type === 'message' && item.role === 'assistant') {
+      if (answer.messages.length === MOST_MERGED) answer = newAnswer(digest);
+      answer.messages.push(item);
+      digest = answer.calls.reduce(chained, chained(answer.from, merged(answer.messages)));
+    } else {
+      digest = chained(digest, item);
+      if (isClientCall(item)) answer.calls.push(item);
+      else answer = newAnswer(digest);
+    }
+    return digest;
+  });
+};
+
+/** What the model has said and called since a client's last item. `from` is the digest before it. */
+const newAnswer = (from: string) => ({ from, messages: [] as Message[], calls: [] as Item[] });
+
+function merged(messages: Message[]): Message {
+  const [first] = messages;
+  return messages.length === 1 ? first! : { ...first!, content: messages.flatMap(({ content }) => content) };
 }
 
-/**
- * The digest after each of the items. A message of the assistant counts together with the one before it, except where
- * they are known to be apart: a turn may have continued a message of its input.
- */
-function* digestsAfter(
-  from: string,
-  items: readonly Item[],
-  known: ReadonlySet<string> = new Set(),
-): Generator<string> {
-  let digest = from;
-  let answer: { before: string; message: Message } | undefined;
-  for (const item of items) {
-    if (!isLeftOut(item)) {
-      const alone = digestItem(digest, item);
-      const joins = answer !== undefined && isAnswer(item) && !known.has(alone);
-      if (joins) answer!.message = joined(answer!.message, item as Message);
-      else answer = isAnswer(item) ? { before: digest, message: item } : undefined;
-      digest = joins ? digestItem(answer!.before, answer!.message) : alone;
-    }
-    yield digest;
+const chained = (before: string, item: Item): string => hashed(before, countedContent(item));
+
+const hashed = (before: string, text: string): string =>
+  Bun.hash.xxHash64(text, BigInt(before === EMPTY_DIGEST ? 0 : `0x${before}`)).toString(16);
+
+const isCounted = (item: Item): boolean => {
+  if (item.type === 'message') return item.content.length > 0;
+  if (isClientCall(item)) return !isServerRun(item) && !isHalfCall(item);
+  return isClientOutput(item) && !isServerRun(item) && !isClosingOutput(item);
+};
+
+/** Chat completions have one form for the outputs of functions and of custom tools. */
+function countedContent(item: Item): string {
+  const { type, call_id, name, input, output } = item as OtherItem;
+  switch (type as string) {
+    case 'custom_tool_call':
+      return JSON.stringify(['custom', call_id, name, input]);
+    case 'custom_tool_call_output':
+      return JSON.stringify(['output', call_id, output]);
+    default:
+      return contentOf(item);
   }
 }
 
-const isAnswer = (item: Item): item is Message => item.type === 'message' && item.role === 'assistant';
-
-const joined = (message: Message, next: Message): Message => ({
-  ...message,
-  content: [...message.content, ...next.content],
-});
-
-/** Kinds that a provider adds to its answers, that no client answers, and that have no form in chat completions. */
-const HOSTED =
-  /^(reasoning|\w+_call|program(_output)?|mcp_list_tools|\w+_tool_(use|result)|fallback|gemini:\w+)$/;
-
-function isLeftOut(item: Item): boolean {
-  if (item.type === 'message') return item.content.length === 0;
-  if (isServerRun(item) || isHalfCall(item) || isClosingOutput(item)) return true;
-  return HOSTED.test(item.type) && !isClientCall(item);
-}
-
-function digestItem(before: string, item: Item): string {
-  return Bun.hash.xxHash64(contentOf(item), BigInt(before === '' ? 0 : `0x${before}`)).toString(16);
-}
+/** The digests of earlier versions, which counted every item but reasoning, each by itself. */
+const earlierDigestsOf: Digests = (from, items) => {
+  let digest = from;
+  return items.map((item) => {
+    const isLeftOut =
+      item.type === 'message'
+        ? item.content.length === 0
+        : item.type === 'reasoning' || isHalfCall(item) || isClosingOutput(item);
+    if (!isLeftOut) digest = hashed(digest, contentOf(item));
+    return digest;
+  });
+};
 
 /** How much of a client's history a session holds. */
 export interface HistoryMatch {
@@ -80,32 +111,71 @@ export interface HistoryMatch {
 /** What of a turn's position matters for a match. */
 export type MatchedNode = Pick<TreeNode, 'id' | 'digest' | 'line'>;
 
+/** A match, from which a longer one may be found. */
+type Reached = HistoryMatch & { digest: string };
+
 /**
  * Finds the turn whose branch is the longest prefix of `items`. `tree` may be the head alone where only a match
  * with the head matters. The items' opening instructions are not compared, but with branches of earlier
- * versions, whose digests include them.
+ * versions, whose digests include them. A branch may have begun with digests of an earlier version and go on with
+ * those of this one.
  */
 export function matchHistory(items: readonly Item[], tree: readonly MatchedNode[]): HistoryMatch {
   const opening = leadingInstructions(items).length;
-  const match = matchFrom(items, opening, tree);
-  return match.parent === null && opening > 0 ? matchFrom(items, 0, tree) : match;
+  const nothing: Reached = { parent: null, line: 0, shared: opening, digest: EMPTY_DIGEST };
+  let match = longestMatch(items, nothing, tree);
+  if (match.parent === null && opening > 0) match = longestMatch(items, { ...nothing, shared: 0 }, tree);
+  const { parent, line, shared } = match;
+  return parent === null ? { parent, line, shared: 0 } : { parent, line, shared };
 }
 
-function matchFrom(items: readonly Item[], start: number, tree: readonly MatchedNode[]): HistoryMatch {
-  const shared = new Map<string, number>();
-  const known = new Set(tree.map(({ digest }) => digest));
-  let count = start;
-  for (const digest of digestsAfter(EMPTY_DIGEST, items.slice(start), known)) {
-    count++;
-    if (digest !== EMPTY_DIGEST) shared.set(digest, count);
+function longestMatch(items: readonly Item[], from: Reached, tree: readonly MatchedNode[]): Reached {
+  for (let match = from; ; ) {
+    const now = matchFrom(items, match, tree, digestsOf);
+    // All that the model said is found: earlier digests cannot tell more.
+    const isWhole = now.parent !== null && !isFullHistory(items.slice(now.shared));
+    const earlier = isWhole ? match : matchFrom(items, match, tree, earlierDigestsOf);
+    const longer = earlier.shared > now.shared ? earlier : now;
+    if (longer.shared === match.shared) return match;
+    match = longer;
   }
-  let best: HistoryMatch = { parent: null, line: 0, shared: 0 };
-  for (const node of tree) {
-    const count = node.line === null ? 0 : (shared.get(node.digest) ?? 0);
+}
+
+function matchFrom(
+  items: readonly Item[],
+  from: Reached,
+  tree: readonly MatchedNode[],
+  digests: Digests,
+): Reached {
+  const shared = new Map([[from.digest, from.shared]]);
+  for (const [index, digest] of digests(from.digest, items.slice(from.shared)).entries()) {
+    const item = items[from.shared + index]!;
+    // A client may add an item that does not count, such as an approval, right after what is shared.
+    const mayBeNew = shared.has(digest) && item.type !== 'message' && !isOfModel(item);
+    if (!mayBeNew) shared.set(digest, from.shared + index + 1);
+  }
+  shared.delete(EMPTY_DIGEST);
+  let best = from;
+  for (const { id, digest, line } of tree) {
+    const count = line === null ? 0 : (shared.get(digest) ?? 0);
     // Of turns with the same content, the last one wins: the client saw it last.
-    if (count > 0 && count >= best.shared) best = { parent: node.id, line: node.line!, shared: count };
+    if (count > 0 && count >= best.shared) best = { parent: id, line: line!, shared: count, digest };
   }
   return best;
+}
+
+/**
+ * What a client's full history adds to the branch that it continues. Items at its beginning that digests do not count
+ * and that the branch's last answer has are left out.
+ */
+export function unsharedItems(items: Item[], shared: number, branch: readonly BranchTurn[]): Item[] {
+  const counted = items.findIndex((item, index) => index >= shared && isCounted(item));
+  const uncounted = items.slice(shared, counted === -1 ? items.length : counted);
+  if (uncounted.length === 0) return items.slice(shared);
+  const known = new Set(branch.at(-1)?.turn.output.map(contentOf));
+  const isNew = (item: Item) => !known.has(contentOf(item));
+  const first = uncounted.findIndex(isNew);
+  return items.slice(shared + (first === -1 ? uncounted.length : first));
 }
 
 const isSame = (a: readonly Item[], b: readonly Item[]): boolean =>
@@ -157,13 +227,7 @@ export function repeatedQuestion(items: Item[], branch: readonly BranchTurn[]): 
 
 /** How many of the items have the content of `start`, from the first on; 0 where they do not begin with it. */
 function lengthOf(start: readonly Item[], items: readonly Item[]): number {
-  const wanted = digestItems(EMPTY_DIGEST, start);
-  let count = 0;
-  for (const digest of digestsAfter(EMPTY_DIGEST, items)) {
-    count++;
-    if (digest === wanted) return count;
-  }
-  return 0;
+  return digestsOf(EMPTY_DIGEST, items).indexOf(digestItems(EMPTY_DIGEST, start)) + 1;
 }
 
 /** Whether `items` begin with `start`. Only no content begins with no content. */

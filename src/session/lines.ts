@@ -1,8 +1,15 @@
 import { Fault } from '../core/errors.ts';
-import { isFullHistory } from '../core/items.ts';
+import type { TurnId } from '../core/ids.ts';
+import { type Item, isFullHistory } from '../core/items.ts';
 import type { BranchTurn, LineWish, Session } from '../core/turn.ts';
 import type { Heads } from './heads.ts';
-import { type HistoryMatch, type MatchedNode, matchHistory } from './history.ts';
+import {
+  type HistoryMatch,
+  isHistoryAskedAgain,
+  type MatchedNode,
+  matchHistory,
+  unsharedItems,
+} from './history.ts';
 import {
   bestAgreement,
   ENOUGH,
@@ -15,7 +22,7 @@ import {
 import type { Line, LineStore, SessionLines } from './line-store.ts';
 import { continued, openingOf, type RequestOpening, sketchOfBranch } from './openings.ts';
 import type { Resumed, ResumeRequest } from './resumed.ts';
-import type { TurnLog } from './turn-log.ts';
+import type { TreeNode, TurnLog } from './turn-log.ts';
 
 /** The line that a request is on. */
 export type ChosenLine =
@@ -121,26 +128,53 @@ export class Lines {
   }
 
   /** What the turn of a side line continues. */
-  private async follow(
-    { request, wish, opening, resends }: LineRequest,
-    session: Session,
-    number: number,
-    line: Line | undefined,
-  ) {
-    const { tenant, turn, input, window } = request;
-    const tip = line?.tip ?? null;
-    const match = resends ? await this.match(request, line ? [nodeOf(line)] : []) : undefined;
+  private async follow(asked: LineRequest, session: Session, number: number, line: Line | undefined) {
+    const { request, wish, opening, resends } = asked;
     const isWhole = resends || wish.isAgent || wish.agent !== undefined;
-    const parent = isWhole ? (match?.parent ?? null) : (tip ?? session.head);
-    const branch = parent === null ? [] : await this.parts.heads.branch(tenant, parent, window);
-    const news = input.slice(Math.max(match?.shared ?? 0, opening?.messages.length ?? 0));
-    const startsLine = tip === null;
+    const { match, branch, news, startsLine } = resends
+      ? await this.afterHistory(asked, line)
+      : await this.afterTip(asked, isWhole ? null : session.head, isWhole ? undefined : line);
+    const parent = branch.at(-1)?.turn.id ?? null;
     const continues = match ? match.parent !== null && match.line === number : !isWhole && !startsLine;
     const isOwn = wish.agent !== undefined || wish.branch === 'side' || line?.agent !== undefined;
     return {
-      ...continued({ turn, branch, news, opening, startsLine }),
+      ...continued({ turn: request.turn, branch, news, opening, startsLine }),
       ...{ parent, branch, promotes: continues && !isOwn },
     };
+  }
+
+  /** A full history follows the turn up to which it equals the session's. */
+  private async afterHistory({ request, opening }: LineRequest, line: Line | undefined): Promise<Followed> {
+    const { input } = request;
+    let match = await this.match(request, line ? [nodeOf(line)] : []);
+    let branch = await this.branch(request, match.parent);
+    const last = branch.at(-1);
+    if (last && match.shared === input.length && isHistoryAskedAgain(last.turn)) {
+      match = matchHistory(input, await this.treeWithout(request, last));
+      branch = await this.branch(request, match.parent);
+    }
+    const news = unsharedItems(input, Math.max(match.shared, opening?.messages.length ?? 0), branch);
+    return { match, branch, news, startsLine: !line?.tip };
+  }
+
+  /** New items follow the line's tip; the first ones of a line follow `start`. */
+  private async afterTip(
+    { request, opening }: LineRequest,
+    start: TurnId | null,
+    line: Line | undefined,
+  ): Promise<Followed> {
+    const tip = line?.tip ?? null;
+    const news = request.input.slice(opening?.messages.length ?? 0);
+    const branch = await this.branch(request, tip ?? start);
+    const before = tip === null ? undefined : await this.parts.heads.beforeBroken(request, news, branch);
+    if (!before) return { branch, news, startsLine: tip === null };
+    // The broken turn may be the first of its line, or the one with which the opening changed.
+    const { id, opening: noted } = branch.at(-1)!.turn;
+    return { branch: before, news, startsLine: noted?.at === id };
+  }
+
+  private branch({ tenant, window }: ResumeRequest, tip: TurnId | null): Promise<BranchTurn[]> {
+    return tip === null ? Promise.resolve([]) : this.parts.heads.branch(tenant, tip, window);
   }
 
   /** The known line that the request is on; `undefined` where it is on none. */
@@ -196,6 +230,24 @@ export class Lines {
     if (atTip.parent !== null && !isFullHistory(input.slice(atTip.shared))) return atTip;
     return matchHistory(input, await this.parts.log.readTree(tenant, session));
   }
+
+  /** The turns of a session without the broken turn `again`, which the client asks again. */
+  async treeWithout(
+    { tenant, session }: Pick<ResumeRequest, 'tenant' | 'session'>,
+    again: BranchTurn,
+  ): Promise<TreeNode[]> {
+    const tree = await this.parts.log.readTree(tenant, session);
+    return tree.filter(({ digest }) => digest !== again.digest);
+  }
+}
+
+/** What a turn of a side line follows, and what it adds. */
+interface Followed {
+  /** Of a full history. */
+  match?: HistoryMatch;
+  branch: BranchTurn[];
+  news: Item[];
+  startsLine: boolean;
 }
 
 /** A turn that is not kept adds no line; this stands for the number of its line. */

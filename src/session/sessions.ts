@@ -22,6 +22,7 @@ import {
   matchHistory,
   repeatedQuestion,
   sharedSinceQuestion,
+  unsharedItems,
   withoutRepeatedInstructions,
 } from './history.ts';
 import { busy } from './leases.ts';
@@ -31,7 +32,7 @@ import { continued, type RequestOpening } from './openings.ts';
 import type { Found, Resumed, ResumeRequest } from './resumed.ts';
 import { isInSession } from './stored-turn.ts';
 import { added, repairToolPairs } from './tool-pairs.ts';
-import type { TreeNode, TurnLog } from './turn-log.ts';
+import type { TurnLog } from './turn-log.ts';
 
 /** How many tokens back an added output finds its call. */
 const APPEND_WINDOW = 32_000;
@@ -221,7 +222,7 @@ export class Sessions {
         return { ...join(branch, rest), lineChange, history: 'appended' };
       }
       const { onto, shared, rest, history } = await this.followHistory(request, session, branch);
-      const unshared = rest ?? input.slice(Math.max(shared, opening?.messages.length ?? 0));
+      const unshared = rest ?? unsharedItems(input, Math.max(shared, opening?.messages.length ?? 0), onto);
       return { ...join(onto, unshared), lineChange, resent: true, history };
     });
     if (!resumed) {
@@ -262,10 +263,11 @@ export class Sessions {
    * turn adds where this is not simply the part that is not shared.
    */
   private async followHistory(
-    { tenant, input, window }: ResumeRequest,
+    request: ResumeRequest,
     session: Session,
     headBranch: BranchTurn[],
   ): Promise<FollowedHistory> {
+    const { tenant, input, window } = request;
     const head = headBranch.at(-1)!;
     const node = { id: head.turn.id, digest: head.digest, line: session.main ?? 0 };
     const atHead = matchHistory(input, [node]);
@@ -273,7 +275,12 @@ export class Sessions {
     const match: HistoryMatch =
       atHead.parent && !isAgain
         ? atHead
-        : matchHistory(input, await this.treeWithout(isAgain ? head : undefined, session));
+        : matchHistory(
+            input,
+            await (isAgain
+              ? this.lines.treeWithout(request, head)
+              : this.parts.log.readTree(tenant, session.id)),
+          );
     const { parent, shared } = match;
     const repeated = parent && repeatedQuestion(input.slice(shared), headBranch);
     if (parent === node.id || (repeated && parent === repeated.asked.turn.parent)) {
@@ -284,12 +291,6 @@ export class Sessions {
     if (since > 0) return { onto: headBranch, shared: since, history: 'matched' };
     const onto = parent === null ? [] : await this.parts.heads.branch(tenant, parent, window);
     return { onto, shared, history: 'forked' };
-  }
-
-  /** The turns of a session; without the broken turn `again`, which the client asks again. */
-  private async treeWithout(again: BranchTurn | undefined, { tenant, id }: Session): Promise<TreeNode[]> {
-    const tree = await this.parts.log.readTree(tenant, id);
-    return again ? tree.filter(({ digest }) => digest !== again.digest) : tree;
   }
 }
 

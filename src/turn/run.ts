@@ -1,5 +1,6 @@
 import { faultOf } from '../core/errors.ts';
 import { newSessionId, newTurnId, type SessionId, type TurnId } from '../core/ids.ts';
+import type { Item } from '../core/items.ts';
 import type { Caller, Once, RequestIdentity } from '../core/request.ts';
 import {
   type Ask,
@@ -36,6 +37,8 @@ export interface TurnRequest {
   ask: Ask;
   caller: Caller;
   identity?: RequestIdentity;
+  /** The input with stored items in place of references to them. Called only where the request is not a retry. */
+  resolved?(): Promise<Item[]>;
 }
 
 /**
@@ -55,10 +58,11 @@ export async function createTurn(request: TurnRequest, path: TurnPath): Promise<
 
 /** Starts a turn. `claim` records its id for the request's identity before the turn is journaled. */
 async function startTurn(
-  request: TurnRequest,
+  asked: TurnRequest,
   path: TurnPath,
   claim?: (turn: TurnId) => Promise<void>,
 ): Promise<LiveTurn> {
+  const request = asked.resolved ? await withResolvedInput(asked, asked.resolved) : asked;
   // Refuses a model that cannot be called before a session is created for the turn.
   const candidates = choose(request.ask, path.directory, path.capabilities);
   const intent = await accept(request, path);
@@ -96,6 +100,14 @@ export async function runTurn(start: Start, path: TurnPath): Promise<void> {
     else await close(start, error, path);
   }
 }
+
+const withResolvedInput = async (
+  request: TurnRequest,
+  resolved: () => Promise<Item[]>,
+): Promise<TurnRequest> => ({
+  ...request,
+  ask: { ...request.ask, input: await resolved() },
+});
 
 /** Gives the turn its id, and with it its session. */
 async function accept({ ask, caller, identity }: TurnRequest, path: TurnPath): Promise<WaitingIntent> {

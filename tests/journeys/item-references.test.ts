@@ -136,3 +136,34 @@ describe('an id that names nothing', () => {
     }
   });
 });
+
+describe('a retry after the referenced item was deleted', () => {
+  const requests: [string, (id: string, conversation: string) => [string, Json]][] = [
+    ['a response', (id) => ['/v1/responses', { model: 'openai/recall', input: [reference(id)] }]],
+    ['a conversation', (id) => [CONVERSATIONS, { items: [reference(id)] }]],
+    [
+      'items of a conversation',
+      (id, conversation) => [`${CONVERSATIONS}/${conversation}/items`, { items: [reference(id)] }],
+    ],
+  ];
+
+  test.each(requests)('gets the first answer: %s', async (_, request) => {
+    const retries: Record<string, string>[] = [
+      { 'idempotency-key': crypto.randomUUID() },
+      { 'x-stainless-retry-count': '1' },
+    ];
+    for (const headers of retries) {
+      const source = await answered(`gone ${crypto.randomUUID()}`);
+      const [path, body] = request(source.question, await create());
+      const first = await json(post(path, body, headers));
+      expect(first).not.toMatchObject({ error: {} });
+      const item = `${CONVERSATIONS}/${source.id}/items/${source.question}`;
+      expect((await journey.gateway.fetch(item, { method: 'DELETE' })).status).toBe(200);
+      const again = await post(path, body, headers);
+      expect([again.status, again.headers.get('x-clawhold-replayed')]).toEqual([200, 'true']);
+      expect(await json(again)).toEqual(first);
+      // A request that is not a retry is refused.
+      await expectRefusal(post(path, body), 404, { code: 'item_not_found' });
+    }
+  });
+});

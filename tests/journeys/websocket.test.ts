@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'bun:test';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { ResponsesWS } from 'openai/resources/responses/ws';
 import { eventually } from '../harness/eventually.ts';
 import { OTHER_KEY, ROOT_KEY } from '../harness/gateway.ts';
 import {
@@ -51,6 +52,9 @@ afterAll(() => {
 const asked = (text: string, on = journey) =>
   on.provider.requests.find((request) => sent(request).at(-1) === `user: ${text}`);
 
+/** An event of Clawhold's own, beside those of the specification. */
+const HEADERS = 'clawhold:response.headers';
+
 const MISSING = { code: 'previous_response_not_found', param: 'previous_response_id' };
 
 describe('a response on a socket', () => {
@@ -59,7 +63,9 @@ describe('a response on a socket', () => {
     const body = { model: `${provider}/think+tools`, tools, reasoning: { effort: 'low', summary: 'auto' } };
     for (const more of [body, { model: `${provider}/echo` }]) {
       socket.create({ ...more, input: 'How is Paris?' });
-      const events = await socket.response();
+      const all = await socket.response();
+      expect(all[2]!.type).toBe(HEADERS);
+      const events = all.toSpliced(2, 1);
       const { id } = asJson(events[0]!.response);
       const stream = await journey.gateway.fetch(`/v1/responses/${asText(id)}?stream=true`);
       expect(events).toEqual(serverEvents(await stream.text()).events.map(({ data }) => data));
@@ -119,15 +125,78 @@ describe('a response on a socket', () => {
     const book = await SchemaBook.load(SPEC!);
     const socket = await open();
     socket.create({ model: 'anthropic/tools', input: 'Hi', tools });
-    const problems = (await socket.response()).flatMap((event) =>
-      book.problems(book.eventSchema(asText(event.type))!, event),
-    );
+    const events = await socket.response();
+    const problems = events
+      .filter(({ type }) => type !== HEADERS)
+      .flatMap((event) => book.problems(book.eventSchema(asText(event.type))!, event));
     socket.create({ model: 'nowhere/x', input: 'Hi' });
     problems.push(...book.problems('WebSocketErrorEvent', await socket.next()));
     socket.create({ model: 'groq/echo', input: 'Hi', generate: false });
     for (const event of await socket.response())
       problems.push(...book.problems(book.eventSchema(asText(event.type))!, event));
     expect(problems).toEqual([]);
+  });
+});
+
+describe('the facts that a reply over HTTP has in its headers', () => {
+  const told = (events: Json[]) => events.filter(({ type }) => type === HEADERS);
+
+  test.each(['', 'lane'])('are an event after the first ones (lane: %p)', async (lane) => {
+    const session = `socket-headers-${lane}`;
+    const headers = { 'x-session-id': session, 'x-clawhold-drop-tools': 'true' };
+    const socket = await open({ headers });
+    const body = { model: 'groq/echo', input: 'Hi', tools: [{ type: 'web_search' }, { type: 'mcp' }] };
+    const http = await journey.gateway.post('/v1/responses', body, headers);
+    for (const more of [{}, { store: false }]) {
+      socket.create({ ...body, ...more, ...(lane && { stream_id: lane }) });
+      const events = await socket.response();
+      const [event, ...others] = told(events);
+      expect(others).toEqual([]);
+      expect(events.map(({ type }) => type).indexOf(HEADERS)).toBe(2);
+      expect(event).toEqual({
+        type: HEADERS,
+        ...(lane && { stream_id: lane }),
+        headers: {
+          'x-clawhold-model-id': 'groq/echo',
+          'x-clawhold-history': 'appended',
+          'x-clawhold-dropped-tools': 'web_search, mcp',
+          'x-clawhold-context': expect.stringMatching(/^tokens=\d+; turns=\d; dropped=0$/),
+          'x-clawhold-session-id': http.headers.get('x-clawhold-session-id'),
+          ...(more.store === false
+            ? { 'x-clawhold-kept': 'session' }
+            : { 'x-clawhold-response-id': asJson(events[0]!.response).id }),
+        },
+      });
+    }
+  });
+
+  test('are in an error, too', async () => {
+    const socket = await open({ headers: { 'x-session-id': 'socket-failed' } });
+    socket.create({ model: 'groq/status-429+retry-7', input: 'Hi' });
+    const error = (await socket.response()).at(-1)!;
+    const http = await journey.gateway.post('/v1/responses', {
+      model: 'groq/status-429+retry-7',
+      input: 'Hi',
+    });
+    expect(error).toMatchObject({ type: 'error', status: 429 });
+    const headers = asJson(error.headers);
+    expect(headers['retry-after']).toBe(http.headers.get('retry-after'));
+    expect(headers['x-clawhold-session-id']).toStartWith('conv_');
+  });
+
+  test('are accepted by the SDK', async () => {
+    const ws = new ResponsesWS(journey.client);
+    const seen: string[] = [];
+    const failed = Promise.withResolvers<void>();
+    ws.on('error', failed.reject);
+    ws.on('event', ({ type }) => {
+      seen.push(type);
+      if (type === 'response.completed') failed.resolve();
+    });
+    ws.send({ type: 'response.create', model: 'groq/echo', input: 'Hi' } as never);
+    await failed.promise;
+    ws.close();
+    expect(seen).toContain(HEADERS);
   });
 });
 

@@ -3,7 +3,7 @@ import { wantsSummary } from '../../core/settings.ts';
 import type { Usage } from '../../core/usage.ts';
 import type { Prompt } from '../claw.ts';
 import { answeredTier, reportedCost } from '../usage.ts';
-import { usesFormatTool } from './tools.ts';
+import { type FormatTool, formatToolOf } from './tools.ts';
 import { isObject, type Wire } from './wire.ts';
 
 /** A content block that is open. Its deltas are added to `out`. */
@@ -24,8 +24,8 @@ export interface AnswerState {
   message?: { index: number; parts: number; open: number; leftovers: Record<number, Wire> };
   usage: Wire;
   stopReason: string | null;
-  /** Whether the structured answer comes as a tool call (see `usesFormatTool`). */
-  formatTool: boolean;
+  /** Present where the structured answer comes as a call of this tool. */
+  formatTool?: FormatTool;
   /** What thinking becomes. */
   thinking: ReasoningDeltaType;
   /** Number of function calls, without those of the format tool. */
@@ -39,7 +39,7 @@ export function newAnswer(prompt: Prompt): AnswerState {
     blocks: new Map(),
     usage: {},
     stopReason: null,
-    formatTool: usesFormatTool(prompt),
+    formatTool: formatToolOf(prompt),
     thinking: wantsSummary(prompt.settings) ? 'summary-delta' : 'reasoning-delta',
     calls: 0,
   };

@@ -1,6 +1,6 @@
 import type { Delta } from '../../core/delta.ts';
+import { Renaming } from '../tools/property-names.ts';
 import { type AnswerState, nextItem, type OpenBlock } from './answer.ts';
-import { FORMAT_TOOL } from './tools.ts';
 import { type Block, isObject, malformed, otherFields, stringAt, type Wire } from './wire.ts';
 
 /**
@@ -16,7 +16,7 @@ export function openBlock(state: AnswerState, block: Block, out: Delta[]): OpenB
     case 'redacted_thinking':
       return openRedactedThinking(state, block, out);
     case 'tool_use':
-      return state.formatTool && block.name === FORMAT_TOOL
+      return state.formatTool && block.name === state.formatTool.name
         ? openFormatted(state, block, out)
         : openToolUse(state, block, out);
     default:
@@ -47,14 +47,18 @@ function openText(state: AnswerState, block: Block, out: Delta[]): OpenBlock {
 /** A structured answer, which an older model gives as a call of the format tool. */
 function openFormatted(state: AnswerState, block: Block, out: Delta[]): OpenBlock {
   const part = openPart(state, out);
+  const properties = state.formatTool?.properties;
+  const renaming = properties && new Renaming(properties.own);
+  const add = (json: string, into: Delta[]) => part.text(renaming ? renaming.push(json) : json, into);
   return {
     push(delta, into) {
       if (delta.type === 'input_json_delta') {
-        part.text(stringAt(delta.partial_json, 'input_json_delta.partial_json'), into);
+        add(stringAt(delta.partial_json, 'input_json_delta.partial_json'), into);
       }
     },
     close(into) {
-      if (part.length() === 0) part.text(JSON.stringify(block.input ?? {}), into);
+      if (part.length() === 0) add(JSON.stringify(block.input ?? {}), into);
+      if (renaming) part.text(renaming.end(), into);
       part.close(into, [], {});
     },
   };

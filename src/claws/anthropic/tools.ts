@@ -1,14 +1,36 @@
 import type { FunctionTool, Settings, Tool } from '../../core/settings.ts';
 import type { Prompt } from '../claw.ts';
+import { freeName } from '../tools/name-rule.ts';
+import { namedSchema, type PropertyNames } from '../tools/property-names.ts';
+import { ANTHROPIC_NAMES, ANTHROPIC_PROPERTIES } from '../tools/table.ts';
 import { traitsOf } from './model.ts';
 import { isObject, type Wire } from './wire.ts';
 
 /** The tool through which models without structured output give an answer that fits a schema. */
-export const FORMAT_TOOL = 'structured_answer';
+export interface FormatTool {
+  name: string;
+  description: string;
+  schema: Wire;
+  /** The names of properties that the provider refuses, as in the caller's tools. */
+  properties?: PropertyNames;
+}
 
-/** Whether the answer's schema is sent as a tool, so that the answer comes as a call of it. */
-export function usesFormatTool({ model, settings }: Prompt): boolean {
-  return settings.format?.type === 'json_schema' && !traitsOf(model).jsonSchema;
+/**
+ * Present where the answer's schema is sent as a tool, so that the answer comes as a call of it. No tool of the caller
+ * and no call of the history has its name.
+ */
+export function formatToolOf({ model, settings, items }: Prompt): FormatTool | undefined {
+  const { format, tools = [] } = settings;
+  if (format?.type !== 'json_schema' || traitsOf(model).jsonSchema) return undefined;
+  const taken = new Set<unknown>(tools.map(({ name }) => name));
+  for (const { item } of items) if (item.type === 'function_call') taken.add(item.name);
+  const { schema, names } = namedSchema(objectSchema(format.schema), ANTHROPIC_PROPERTIES);
+  return {
+    name: freeName('structured_answer', ANTHROPIC_NAMES, (name) => taken.has(name)),
+    description: format.description || 'Gives the answer. Call it once, with the whole answer.',
+    schema,
+    ...(names && { properties: names }),
+  };
 }
 
 export interface ToolFields {
@@ -21,7 +43,8 @@ export function toolFields(prompt: Prompt): ToolFields {
   const { jsonSchema } = traitsOf(prompt.model);
   const own = prompt.dialect === 'anthropic';
   const tools = allowedTools(settings).map((tool) => toolOf(tool, { jsonSchema, own }));
-  if (usesFormatTool(prompt)) return formatToolFields(prompt, tools);
+  const format = formatToolOf(prompt);
+  if (format) return formatToolFields(format, tools);
   if (tools.length === 0) return {};
   const tool_choice = toolChoice(settings);
   return tool_choice ? { tools, tool_choice } : { tools };
@@ -33,15 +56,12 @@ export function isForced({ tool_choice }: ToolFields): boolean {
 }
 
 /** With other tools beside it, the model may call those first, but it must call one tool. */
-function formatToolFields({ settings }: Prompt, tools: Wire[]): ToolFields {
-  const format = settings.format as Extract<Settings['format'], { type: 'json_schema' }>;
-  const own: Wire = {
-    name: FORMAT_TOOL,
-    description: format.description || 'Gives the answer. Call it once, with the whole answer.',
-    input_schema: objectSchema(format.schema),
+function formatToolFields({ name, description, schema }: FormatTool, tools: Wire[]): ToolFields {
+  const wanted = tools.length === 0 ? { type: 'tool', name } : { type: 'any' };
+  return {
+    tools: [...tools, { name, description, input_schema: schema }],
+    tool_choice: { ...wanted, disable_parallel_tool_use: true },
   };
-  const wanted = tools.length === 0 ? { type: 'tool', name: FORMAT_TOOL } : { type: 'any' };
-  return { tools: [...tools, own], tool_choice: { ...wanted, disable_parallel_tool_use: true } };
 }
 
 interface ToolCase {

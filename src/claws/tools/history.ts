@@ -7,6 +7,7 @@ import type { ProtocolName } from '../claw.ts';
 import { argumentsOf } from './custom-input.ts';
 import { hostedCall, hostedOutputs, isHostedCall, jsonOf, lineOf } from './hosted-calls.ts';
 import type { ToolNames } from './names.ts';
+import { renamed } from './property-names.ts';
 import type { ToolTable } from './table.ts';
 
 /** Where the calls of a history are sent. */
@@ -21,6 +22,7 @@ export interface Destination {
 /**
  * The items of a prompt with calls that the provider can read:
  * - calls of custom tools and of namespaces are calls of the functions that stand for those tools.
+ * - arguments have the names that the provider knows.
  * - calls that a tool of another provider made, and those of tools that this one lacks, are function calls with
  *   their outputs. Without an output they are one line of text.
  * Returns `prompt.items` itself where nothing changes.
@@ -37,7 +39,11 @@ function isPlain(item: Item, { table, names }: Destination): boolean {
   if (item.type !== 'function_call') return false;
   if (item.namespace !== undefined && table.own.test('namespace')) return true;
   const { name, namespace } = item;
-  return names.sentFor({ kind: 'function', name, namespace }) === name && namespace === undefined;
+  return (
+    names.sentFor({ kind: 'function', name, namespace }) === name &&
+    namespace === undefined &&
+    names.propertiesOf(name) === undefined
+  );
 }
 
 class Writer {
@@ -93,7 +99,10 @@ class Writer {
     const { table, names } = this.to;
     const { namespace, ...rest } = call;
     if (namespace !== undefined && table.own.test('namespace')) return call;
-    return { ...rest, name: names.sentFor({ kind: 'function', name: call.name, namespace }) };
+    const name = names.sentFor({ kind: 'function', name: call.name, namespace });
+    const properties = names.propertiesOf(name);
+    if (!properties) return { ...rest, name };
+    return { ...rest, name, arguments: renamed(call.arguments, properties.sent) };
   }
 
   private addCall(entry: PromptItem, item: Item, outputType: string): void {

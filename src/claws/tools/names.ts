@@ -1,4 +1,5 @@
-import type { ToolTable } from './table.ts';
+import { freeName, isValidName, type NameRule } from './name-rule.ts';
+import type { PropertyNames } from './property-names.ts';
 
 /** A tool of the caller, as the caller names it. */
 export interface NamedTool {
@@ -15,15 +16,16 @@ export interface NamedTool {
 export class ToolNames {
   private readonly sent = new Map<string, string>();
   private readonly tools = new Map<string, NamedTool>();
+  private readonly properties = new Map<string, PropertyNames>();
 
-  constructor(private readonly table: Pick<ToolTable, 'names' | 'nameLength'>) {}
+  constructor(private readonly rule: NameRule) {}
 
   /** The name that the provider gets. */
   sentFor(tool: NamedTool): string {
     const key = JSON.stringify([tool.kind, tool.namespace, tool.name]);
     const known = this.sent.get(key);
     if (known !== undefined) return known;
-    const name = this.free(this.valid(fullName(tool)));
+    const name = freeName(fullName(tool), this.rule, (taken) => this.tools.has(taken));
     this.sent.set(key, name);
     this.tools.set(name, tool);
     return name;
@@ -31,7 +33,7 @@ export class ToolNames {
 
   /** Whether the provider takes the tool's own name. */
   isValid({ name, namespace }: NamedTool): boolean {
-    return namespace === undefined && this.valid(name) === name;
+    return namespace === undefined && isValidName(name, this.rule);
   }
 
   /** The tool of a name that came from the provider. Undefined for a name that was not sent. */
@@ -39,22 +41,14 @@ export class ToolNames {
     return this.tools.get(sent);
   }
 
-  private valid(name: string): string {
-    const { names, nameLength } = this.table;
-    const isShort = name.length <= nameLength;
-    if (isShort && names.test(name)) return name;
-    const characters = Array.from(name, (character) => (names.test(`_${character}`) ? character : '_'));
-    const safe = characters.join('') || '_';
-    return (names.test(safe) ? safe : `_${safe}`).slice(0, nameLength);
+  /** Notes that the tool's arguments have other names at the provider. `sent` is the name that the provider gets. */
+  noteProperties(sent: string, names: PropertyNames): void {
+    this.properties.set(sent, names);
   }
 
-  private free(wanted: string): string {
-    let name = wanted;
-    for (let count = 2; this.tools.has(name); count++) {
-      const ending = `_${count}`;
-      name = wanted.slice(0, this.table.nameLength - ending.length) + ending;
-    }
-    return name;
+  /** The names in the tool's arguments. Undefined where the provider takes the caller's own. */
+  propertiesOf(sent: string): PropertyNames | undefined {
+    return this.properties.get(sent);
   }
 }
 

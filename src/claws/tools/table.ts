@@ -1,13 +1,14 @@
 import type { CustomTool, FunctionTool, HostedTool, NamespaceTool, Tool } from '../../core/settings.ts';
 import type { ProtocolName, Provider, Quirks } from '../claw.ts';
+import type { NameRule } from './name-rule.ts';
 
 type Fields = Record<string, unknown>;
 
 /** A tool in the form of another API; undefined where that API cannot do what the tool is asked to do. */
 type Mapping = (tool: HostedTool) => HostedTool | undefined;
 
-/** The tools of one API. */
-export interface ToolTable {
+/** The tools of one API, and the names that it takes for functions. */
+export interface ToolTable extends NameRule {
   /** The types that the API defines. Such tools are sent unchanged. */
   own: RegExp;
   /** Tools of other APIs that this one has in a form of its own. */
@@ -16,12 +17,15 @@ export interface ToolTable {
   hostedAlone?: true;
   /** A message of the model may hold images, also of other models. */
   takesImages?: true;
-  /** The names that the API takes for functions, and their greatest length. */
-  names: RegExp;
-  nameLength: number;
+  /** The names that the API takes for the properties at the top of a function's schema. Absent: all. */
+  properties?: NameRule;
 }
 
 const NAMES = /^[a-zA-Z0-9_-]+$/;
+
+export const ANTHROPIC_NAMES: NameRule = { names: NAMES, nameLength: 128 };
+
+export const ANTHROPIC_PROPERTIES: NameRule = { names: /^[a-zA-Z0-9_.-]+$/, nameLength: 64 };
 
 /**
  * What each API has. This is the only place that knows it.
@@ -31,6 +35,13 @@ const NAMES = /^[a-zA-Z0-9_-]+$/;
  * - `anthropic`: https://platform.claude.com/docs/en/api/messages/create, `tools`.
  * - `gemini`: https://ai.google.dev/api/caching#Tool and `FunctionDeclaration` there. "Built-in tools and
  *   Function Calling cannot be combined in the same request."
+ *
+ * Names of properties: Anthropic answers 400 with "tools.0.custom.input_schema.properties: Property keys should match
+ * pattern '^[a-zA-Z0-9_.-]{1,64}$'" and does not check inner objects (measured on Bedrock, which has the same check:
+ * https://github.com/aws-solutions-library-samples/accelerated-intelligent-document-processing-on-aws/issues/709).
+ * Google says in `FunctionDeclaration.parameters` of its aiplatform API: "Parameter names must start with a letter or
+ * an underscore and must only contain chars a-z, A-Z, 0-9, or underscores with a maximum length of 64." OpenAI's API
+ * description has no rule; strict schemas have only a limit to the length of all names together.
  */
 const TABLES: Record<ProtocolName, ToolTable> = {
   'openai-responses': {
@@ -43,8 +54,8 @@ const TABLES: Record<ProtocolName, ToolTable> = {
   anthropic: {
     own: /^(function|mcp_toolset|(web_search|web_fetch|code_execution|bash|text_editor|computer|memory|advisor|tool_search_tool_(regex|bm25))_\d{8})$/,
     mapped: { web_search: toAnthropicSearch },
-    names: NAMES,
-    nameLength: 128,
+    ...ANTHROPIC_NAMES,
+    properties: ANTHROPIC_PROPERTIES,
   },
   gemini: {
     takesImages: true,
@@ -53,6 +64,7 @@ const TABLES: Record<ProtocolName, ToolTable> = {
     hostedAlone: true,
     names: /^[a-zA-Z_][a-zA-Z0-9_.-]*$/,
     nameLength: 64,
+    properties: { names: /^[a-zA-Z_][a-zA-Z0-9_]*$/, nameLength: 64 },
   },
   // The built-in claw reads no tools.
   local: { own: /^/, mapped: {}, names: /^/, nameLength: Number.POSITIVE_INFINITY },

@@ -5,6 +5,7 @@ import type { CustomTool, FunctionTool, Settings, Tool, ToolChoice } from '../..
 import { CustomInput, functionOf, inputOf } from './custom-input.ts';
 import { type Destination, readableItems } from './history.ts';
 import { type NamedTool, ToolNames } from './names.ts';
+import { namedSchema, Renaming, renamed } from './property-names.ts';
 import { topObject } from './schema.ts';
 import { fateOf, isCustom } from './table.ts';
 
@@ -89,14 +90,26 @@ function described<Inner extends FunctionTool | CustomTool>(
 function sentFunction(
   tool: FunctionTool | CustomTool,
   namespace: string | undefined,
-  { names }: Destination,
+  { names, table }: Destination,
 ): SentTool {
   const of: NamedTool = { kind: isCustom(tool) ? 'custom' : 'function', name: tool.name, namespace };
   const name = names.sentFor(of);
   const fn = isCustom(tool) ? functionOf(tool) : tool;
-  const parameters = fn.parameters && topObject(fn.parameters);
+  const parameters = fn.parameters && sentSchema(fn.parameters, name, { names, table });
   if (name === fn.name && parameters === fn.parameters) return { tool: fn, of };
   return { tool: { ...fn, name, ...(parameters && { parameters }) }, of };
+}
+
+function sentSchema(
+  parameters: Record<string, unknown>,
+  name: string,
+  { names, table }: Pick<Destination, 'names' | 'table'>,
+): Record<string, unknown> {
+  const top = topObject(parameters);
+  if (!table.properties) return top;
+  const { schema, names: properties } = namedSchema(top, table.properties);
+  if (properties) names.noteProperties(name, properties);
+  return schema;
 }
 
 /** The choice among the tools that are sent. Undefined where the chosen tool is left out. */
@@ -130,9 +143,9 @@ function chosen(choice: unknown, sent: SentTool[], { protocol }: Destination): R
   return protocol === 'gemini' ? [] : [{ type: mapped.type }];
 }
 
-/** Gives calls the names and kinds of the caller's tools again. */
+/** Gives calls the names, kinds and arguments of the caller's tools again. */
 function restorer(names: ToolNames): Translated['restore'] {
-  const inputs = new Map<number, CustomInput>();
+  const inputs: Restoring['inputs'] = new Map();
   return (deltas) => {
     const restored: Delta[] = [];
     for (const delta of deltas) restore(delta, { names, inputs, restored });
@@ -142,8 +155,8 @@ function restorer(names: ToolNames): Translated['restore'] {
 
 interface Restoring {
   names: ToolNames;
-  /** The open calls of custom tools, by index. */
-  inputs: Map<number, CustomInput>;
+  /** The open calls whose arguments change, by index. */
+  inputs: Map<number, CustomInput | Renaming>;
   restored: Delta[];
 }
 
@@ -151,6 +164,8 @@ function restore(delta: Delta, { names, inputs, restored }: Restoring): void {
   switch (delta.type) {
     case 'item-start': {
       const item = restoredItem(delta.item, names);
+      const properties = propertiesOf(delta.item, names);
+      if (properties) inputs.set(delta.index, new Renaming(properties.own));
       if (item !== delta.item && (item.type as string) === 'custom_tool_call') {
         inputs.set(delta.index, new CustomInput());
         restored.push({ ...delta, item: { ...(item as OtherItem), input: '' } });
@@ -175,7 +190,15 @@ function restore(delta: Delta, { names, inputs, restored }: Restoring): void {
   }
 }
 
-function restoredItem(item: Item, names: ToolNames): Item {
+const propertiesOf = (item: Item, names: ToolNames) =>
+  item.type === 'function_call' ? names.propertiesOf(item.name) : undefined;
+
+function restoredItem(received: Item, names: ToolNames): Item {
+  const properties = propertiesOf(received, names);
+  const item =
+    received.type === 'function_call' && properties
+      ? { ...received, arguments: renamed(received.arguments, properties.own) }
+      : received;
   if (item.type !== 'function_call') return item;
   const tool = names.toolOf(item.name);
   if (!tool) return item;

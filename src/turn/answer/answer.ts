@@ -46,20 +46,22 @@ export async function answer(turn: RunningTurn, path: TurnPath): Promise<unknown
 /** Calls candidates until one answers. A turn that may be deferred tries again until its time is up. */
 async function call(turn: RunningTurn, rescue: Rescue | undefined, path: TurnPath): Promise<ToldCall> {
   const { intent, live } = turn;
-  let droppedTools: string[] = [];
-  let droppedReasoning: string[] = [];
+  // Noted before the call: a new configuration may remove the claw while it answers.
+  const dropped = new Map<Candidate, Dropped>();
   const prompt = (candidate: Candidate) => {
     const able = path.capabilities(candidate);
-    droppedTools = lackedTypes(able, intent);
     const context = turn.contexts.for(candidate);
-    droppedReasoning = leftOutReasoning(candidate, intent, context);
+    const droppedTools = lackedTypes(able, intent);
+    const droppedReasoning = leftOutReasoning(candidate, intent, context);
+    dropped.set(candidate, { droppedTools, droppedReasoning });
     return promptFor(candidate, able, intent, context, rescue?.text);
   };
   let candidates = rescue?.candidates ?? turn.candidates;
   for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(2 * pause, LONGEST_PAUSE_MS)) {
     const request = { candidates, prompt, signal: live.signal, trace: intent, key: intent.key };
     try {
-      return { ...(await callFirst(request, path.dispatch, path.emit)), droppedTools, droppedReasoning };
+      const called = await callFirst(request, path.dispatch, path.emit);
+      return { ...called, ...dropped.get(called.candidate)! };
     } catch (error) {
       if (!callFailureOf(error)?.unavailable) throw error;
       const { code, retryAfter = 0 } = error as Fault;
@@ -98,12 +100,15 @@ export interface Called extends Answer {
   retries: number;
 }
 
-interface ToldCall extends Called {
+/** What of the request its candidate is not given. */
+interface Dropped {
   /** The types of the tools that were left out of the request. */
   droppedTools: readonly string[];
   /** The ids of the caller's reasoning items that were left out of the request. */
   droppedReasoning: readonly string[];
 }
+
+type ToldCall = Called & Dropped;
 
 /**
  * Calls the candidates in order until one gives a first delta. A candidate that the conversation does not fit
@@ -121,14 +126,15 @@ export async function callFirst(request: CallRequest, dispatch: Dispatch, emit: 
       if (count.calls === 0) failure = prompt;
       continue;
     }
-    const remaining = candidates.length - index - 1;
-    const call: Call = { candidate, prompt, signal, trace, key, count, remaining, heard: () => {} };
+    const others = candidates.slice(index + 1);
+    const isLast = () => !others.some((other) => fits(request, other));
+    const call: Call = { candidate, prompt, signal, trace, key, count, isLast, heard: () => {} };
     try {
       const answer = await dispatch(call);
       return { ...answer, candidate, retries: count.calls - 1 };
     } catch (error) {
       failure = error;
-      const goesOn = remaining > 0 && mayAskAnother(error);
+      const goesOn = mayAskAnother(error) && !isLast();
       emit(callFailed(call, error, goesOn ? 'next-candidate' : 'give-up'));
       if (!goesOn) break;
     }
@@ -142,6 +148,16 @@ function promptOrExceeded({ prompt }: CallRequest, candidate: Candidate): Prompt
   } catch (failure) {
     if (isExceeded(failure)) return failure as Fault;
     throw failure;
+  }
+}
+
+/** Whether a candidate can be called. It has no effect on the turn: a failure comes when the candidate is called. */
+function fits({ prompt }: CallRequest, candidate: Candidate): boolean {
+  try {
+    prompt(candidate);
+    return true;
+  } catch {
+    return false;
   }
 }
 

@@ -13,6 +13,8 @@ export interface AppendRequest {
   session: Session;
   items: Item[];
   identity?: RequestIdentity;
+  /** The items with stored items in place of references to them. Called only where the request is not a retry. */
+  resolved?(): Promise<Item[]>;
 }
 
 /**
@@ -27,10 +29,11 @@ export function append(request: AppendRequest, path: TurnPath): Promise<Once<Tur
       return row && hydratedTurn(row, path.blobs);
     },
     run: async (claim) => {
+      const items = request.resolved ? await request.resolved() : request.items;
       const createdAt = path.clock();
       const id = newTurnId(session.id, createdAt);
       await claim(id);
-      return write(id, createdAt, request, path);
+      return write(id, createdAt, { ...request, items }, path);
     },
   });
 }

@@ -156,9 +156,16 @@ function checkAnthropicTool(tool: Json, path: string): Trouble | undefined {
   const schema = tool.input_schema;
   if (schema.type === undefined) return invalid(`${path}.input_schema.type: Field required`);
   if (schema.type !== 'object') return invalid(`${path}.input_schema.type: Input should be 'object'`);
-  if (!COMBINERS.some((key) => key in schema)) return undefined;
+  if (COMBINERS.some((key) => key in schema)) {
+    return invalid(
+      `${path}.input_schema: input_schema does not support oneOf, allOf, or anyOf at the top level`,
+    );
+  }
+  // Only the names at the top are checked.
+  const names = Object.keys(asJson(schema.properties));
+  if (names.every((name) => /^[a-zA-Z0-9_.-]{1,64}$/.test(name))) return undefined;
   return invalid(
-    `${path}.input_schema: input_schema does not support oneOf, allOf, or anyOf at the top level`,
+    `${path}.input_schema.properties: Property keys should match pattern '^[a-zA-Z0-9_.-]{1,64}$'`,
   );
 }
 
@@ -222,8 +229,12 @@ function geminiFunction(name: string, schema: unknown, path: string): Trouble | 
       `${path}.name: [FIELD_INVALID] Invalid function name. Must start with a letter or an underscore. Must be alphameric (a-z, A-Z, 0-9), underscores (_), dots (.), colons (:), or dashes (-), with a maximum length of 64.\n`,
     );
   }
-  if (schema === undefined || asJson(schema).type === 'object') return undefined;
-  return invalid(`${path}.parameters_json_schema: schema should be of type OBJECT\n`);
+  if (schema === undefined) return undefined;
+  const { type, properties } = asJson(schema);
+  if (type !== 'object') return invalid(`${path}.parameters_json_schema: schema should be of type OBJECT\n`);
+  // `FunctionDeclaration.parameters` in Google's aiplatform API has the rule, and no text of the error.
+  const wrong = Object.keys(asJson(properties)).find((key) => !/^[a-zA-Z_][a-zA-Z0-9_]{0,63}$/.test(key));
+  return wrong === undefined ? undefined : invalid(`${path}.parameters: Invalid parameter name: ${wrong}\n`);
 }
 
 function invalid(message: string): Trouble {

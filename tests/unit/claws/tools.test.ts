@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import type { Prompt, PromptItem, ProtocolName, Provider } from '../../../src/claws/claw.ts';
 import { argumentsOf, CustomInput, inputOf } from '../../../src/claws/tools/custom-input.ts';
 import { ToolNames } from '../../../src/claws/tools/names.ts';
+import { Renaming, renamed } from '../../../src/claws/tools/property-names.ts';
 import { topObject } from '../../../src/claws/tools/schema.ts';
 import { toolTable } from '../../../src/claws/tools/table.ts';
 import { translateTools } from '../../../src/claws/tools/translate.ts';
@@ -83,6 +84,44 @@ describe('names', () => {
         }
       }),
     );
+  });
+});
+
+describe('the names of fields', () => {
+  test('change at the top alone, however the text is cut', () => {
+    const names = new Map([
+      ['a', '$a'],
+      ['b', 'b "2" \\'],
+    ]);
+    const own = (value: Record<string, unknown>) =>
+      Object.fromEntries(Object.entries(value).map(([name, inner]) => [names.get(name) ?? name, inner]));
+    const key = fc.oneof(fc.constantFrom('a', 'b'), fc.string({ unit: 'binary' }));
+    fc.assert(
+      fc.property(
+        fc.dictionary(key, fc.oneof(fc.jsonValue(), fc.dictionary(key, fc.jsonValue()))),
+        fc.constantFrom(0, 2),
+        fc.array(fc.nat()),
+        (value, indent, cuts) => {
+          const text = JSON.stringify(value, null, indent);
+          const expected = JSON.stringify(own(value), null, indent);
+          const at = [0, ...cuts.map((cut) => cut % (text.length + 1)).sort((x, y) => x - y), text.length];
+          const renaming = new Renaming(names);
+          const pieces = at.slice(1).map((end, index) => renaming.push(text.slice(at[index], end)));
+          expect(pieces.join('') + renaming.end()).toBe(expected);
+          expect(renamed(text, names)).toBe(expected);
+        },
+      ),
+    );
+  });
+
+  test.each([
+    ['{"a', '{"a'],
+    ['{"a": "x, \\"a', '{"$a": "x, \\"a'],
+    ['{"\\u0061":1,', '{"$a":1,'],
+    ['', ''],
+    ['no JSON', 'no JSON'],
+  ])('of a cut text %s', (text, expected) => {
+    expect(renamed(text, new Map([['a', '$a']]))).toBe(expected);
   });
 });
 

@@ -57,7 +57,7 @@ describe('a silent call', () => {
     const probe = async () => {
       if (results[probes++] === false) throw unreachable;
     };
-    const deadline = new Deadline(limits, new AbortController().signal, probe);
+    const deadline = new Deadline(limits, new AbortController().signal, { probe });
     for (const end = Date.now() + ms; Date.now() < end; ) {
       hear(deadline);
       await Bun.sleep(5);

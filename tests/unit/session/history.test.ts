@@ -117,3 +117,45 @@ describe('the last question that is sent again with the output of a call', () =>
     expect(repeatedQuestion([user('q'), output('c1')], [])).toBeUndefined();
   });
 });
+
+describe('a digest', () => {
+  const hosted = item({ type: 'web_search_call', id: 'ws', status: 'completed' });
+  const answer = (text: string) => said('assistant', text);
+  const same = (a: Item[], b: Item[]) =>
+    expect(digestItems(EMPTY_DIGEST, a)).toBe(digestItems(EMPTY_DIGEST, b));
+
+  test('counts an answer as chat clients see it', () => {
+    const seen = [user('q'), answer('a b'), call('c1'), output('c1'), answer('c')];
+    same([user('q'), answer('a '), hosted, answer('b'), call('c1'), output('c1'), hosted, answer('c')], seen);
+    same([user('q'), answer('a '), call('c1'), answer('b'), output('c1'), answer('c')], seen);
+  });
+
+  test('is the same for a custom call and its output in both dialects', () => {
+    const fields = { call_id: 'c', name: 'patch', input: 'x' };
+    const done = { call_id: 'c', output: 'done' };
+    same(
+      [item({ type: 'custom_tool_call', ...fields }), item({ type: 'function_call_output', ...done })],
+      [
+        item({ input: 'x', name: 'patch', call_id: 'c', type: 'custom_tool_call', status: 'completed' }),
+        item({ type: 'custom_tool_call_output', ...done }),
+      ],
+    );
+  });
+
+  test('is found at the end of a turn, also where the next turn begins with a message of the model', () => {
+    const first = digestItems(digestItems(EMPTY_DIGEST, [user('q')]), [answer('a')]);
+    const tree = [
+      { id: 'first' as TurnId, digest: first, line: 0 },
+      { id: 'second' as TurnId, digest: digestItems(first, [answer('b')]), line: 0 },
+    ];
+    const history = [user('q'), answer('a'), answer('b'), user('q2')];
+    expect(matchHistory(history, tree)).toMatchObject({ parent: 'second', shared: 3 });
+  });
+
+  test('takes a time that grows with the number of items alone', () => {
+    const items = Array.from({ length: 20_000 }, (_, at) => (at % 2 ? answer('a') : call(`c${at}`)));
+    const started = performance.now();
+    digestItems(EMPTY_DIGEST, items);
+    expect(performance.now() - started).toBeLessThan(5_000);
+  });
+});

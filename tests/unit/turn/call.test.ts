@@ -42,6 +42,7 @@ const silent: Behaviour = async function* (signal) {
 const after = (ms: number, behaviour: Behaviour): Behaviour =>
   async function* (signal, heard) {
     await Bun.sleep(ms);
+    signal.throwIfAborted();
     yield* behaviour(signal, heard);
   };
 
@@ -61,6 +62,8 @@ interface Scene {
   prompt?: Partial<Prompt>;
   /** Providers whose models the conversation does not fit. */
   tooSmall?: string[];
+  /** Called with each provider that a prompt is made for. */
+  looks?(provider: string): void;
   prefills?: boolean;
   timeouts?: Partial<Timeouts>;
   /** What is known of the models. */
@@ -73,6 +76,7 @@ function scene({
   behaviour,
   prompt = {},
   tooSmall = [],
+  looks = () => {},
   prefills = false,
   timeouts = {},
   signal,
@@ -105,6 +109,7 @@ function scene({
   const request = {
     candidates: Object.keys(behaviour).map((provider) => ({ ...candidate(provider), ...model })),
     prompt: ({ provider }: Candidate) => {
+      looks(provider);
       if (tooSmall.includes(provider))
         throw new Fault('context_length_exceeded', `${provider} is too small.`);
       return { stream: true, ...prompt } as Prompt;
@@ -334,6 +339,36 @@ describe('a conversation that does not fit a candidate', () => {
     expect(await answer).toMatchObject({ candidate: { provider: 'two' }, retries: 0 });
     expect(called).toEqual(['two']);
     expect(events[0]).toMatchObject({ type: 'context-exceeded', candidate: { provider: 'one' } });
+  });
+
+  test('leaves all the time there is to the last one that it fits', async () => {
+    const { answer, called } = scene({
+      behaviour: { one: [silent], two: [after(100, answers)], three: [answers] },
+      tooSmall: ['three'],
+      timeouts: { signOfLifeMs: 20 },
+    });
+    expect(await answer).toMatchObject({ candidate: { provider: 'two' } });
+    expect(called).toEqual(['one', 'two']);
+  });
+
+  test('is not named as what is called next', async () => {
+    const { answer, events } = scene({
+      behaviour: { one: [fails('rate_limited')], two: [answers] },
+      tooSmall: ['two'],
+    });
+    expect(await codeOf(answer)).toBe('rate_limited');
+    expect(events.at(-1)).toMatchObject({ type: 'call-failed', next: 'give-up' });
+  });
+
+  test('is not looked at before it matters', async () => {
+    const looked: string[] = [];
+    const { answer } = scene({
+      behaviour: { one: [after(30, answers)], two: [answers] },
+      timeouts: { signOfLifeMs: 1_000, idleMs: 5 },
+      looks: (provider) => looked.push(provider),
+    });
+    await answer;
+    expect(looked).toEqual(['one']);
   });
 
   test('is refused only where it fits none', async () => {

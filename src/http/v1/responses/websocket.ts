@@ -2,13 +2,13 @@ import type { Api } from '../../../api/api.ts';
 import { Fault, faultOf } from '../../../core/errors.ts';
 import { parseResponseId } from '../../../core/ids.ts';
 import type { AnsweredTurn, Ask } from '../../../core/turn.ts';
-import { errorObject } from '../../envelope.ts';
+import { errorObject, faultHeaders } from '../../envelope.ts';
 import type { SettingsSource } from '../../route.ts';
 import type { Socket, SocketOpening, SocketReader, SocketRoute } from '../../socket.ts';
 import { inCallersWords } from '../caller-words.ts';
 import { invalid } from '../fields.ts';
 import { mayHaveMarks, parseBody } from '../request.ts';
-import { askOf, begun } from '../turn-routes.ts';
+import { askOf, begunOnce, turnHeaders } from '../turn-routes.ts';
 import { responses } from './dialect.ts';
 import { type SizedAsk, SocketMemory } from './socket-memory.ts';
 import { type EventFrame, ResponseStream } from './stream.ts';
@@ -190,11 +190,12 @@ class ResponseSocket implements SocketReader {
   /** Resolves to nothing where the client disconnected before the end. */
   private async answer(lane: string, { ask }: SizedAsk): Promise<AnsweredTurn | undefined> {
     const { caller } = this.opening;
-    const { result: view } = await this.api.turns.create({ ask, caller, gone: this.socket.gone });
-    await begun(view);
+    const once = await this.api.turns.create({ ask, caller, gone: this.socket.gone });
+    await begunOnce(once);
+    const { result: view } = once;
     const { log } = view;
     const writer = new ResponseStream(view, this.api.seal, -1, frameOf(lane));
-    await this.write(writer.open());
+    await this.write(writer.open() + headersEvent(lane, turnHeaders(once)));
     for (let seen = 0, more = true; more; more = await view.more(seen)) {
       while (seen < log.length) {
         let text = '';
@@ -272,11 +273,23 @@ function frameOf(lane: string): EventFrame {
   return (_type, _sequence, json) => `${named}${json.slice(1)}\n`;
 }
 
-/** A failure that belongs to no response (Open Responses, `WebSocketErrorEvent`). */
+/**
+ * The headers of the same reply over HTTP, as an event. It has no sequence number, because a replay over HTTP does not
+ * have it. It comes after the first events: OpenAI's SDKs require that a response begins with `response.created`.
+ */
+function headersEvent(lane: string, headers: Record<string, string>): string {
+  const type = 'clawhold:response.headers';
+  return frameOf(lane)(type, 0, JSON.stringify({ type, headers }));
+}
+
+/** A failure that belongs to no response (Open Responses, `WebSocketErrorEvent`), with the headers of its reply over HTTP. */
 function errorEvent(lane: string, fault: Fault): string {
   const { status } = fault.kind;
   const stream_id = lane === '' ? undefined : lane;
-  return JSON.stringify({ type: 'error', status, stream_id, error: errorObject(fault) });
+  const headers = faultHeaders(fault);
+  const isPlain = Object.keys(headers).length === 0;
+  const event = { type: 'error', status, stream_id, error: errorObject(fault) };
+  return JSON.stringify(isPlain ? event : { ...event, headers });
 }
 
 function tooManyLanes(names: number): Fault {

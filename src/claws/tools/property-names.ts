@@ -1,0 +1,137 @@
+import { freeName, isValidName, type NameRule } from './name-rule.ts';
+
+type Fields = Record<string, unknown>;
+
+const isObject = (value: unknown): value is Fields =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/** The names of a function's parameters that the provider gets under other names, in both directions. */
+export interface PropertyNames {
+  sent: ReadonlyMap<string, string>;
+  own: ReadonlyMap<string, string>;
+}
+
+/** A schema whose properties have valid names. */
+export interface NamedSchema {
+  schema: Fields;
+  /** Absent where all names were valid: `schema` is the caller's then. */
+  names?: PropertyNames;
+}
+
+/**
+ * Gives the properties at the top of a schema valid names. Providers check no others (`ToolTable.properties`). A
+ * valid name stays. Equal schemas give equal names.
+ */
+export function namedSchema(schema: Fields, rule: NameRule): NamedSchema {
+  const { properties } = schema;
+  if (!isObject(properties)) return { schema };
+  const invalid = Object.keys(properties).filter((name) => !isValidName(name, rule));
+  if (invalid.length === 0) return { schema };
+  const sent = new Map<string, string>();
+  const own = new Map<string, string>();
+  for (const name of invalid) {
+    const free = freeName(name, rule, (taken) => Object.hasOwn(properties, taken) || own.has(taken));
+    sent.set(name, free);
+    own.set(free, name);
+  }
+  const renamed = Object.entries(properties).map(([name, value]) => [sent.get(name) ?? name, value]);
+  const { required } = schema;
+  const all = {
+    ...schema,
+    properties: Object.fromEntries(renamed),
+    ...(Array.isArray(required) && { required: required.map((name) => sent.get(name) ?? name) }),
+  };
+  return { schema: withReferences(all, sent) as Fields, names: { sent, own } };
+}
+
+const TO_PROPERTY = /^#\/properties\/([^/]*)/;
+
+/** References to a property that has another name lead to it again. */
+function withReferences(node: unknown, sent: ReadonlyMap<string, string>): unknown {
+  if (Array.isArray(node)) return node.map((inner) => withReferences(inner, sent));
+  if (!isObject(node)) return node;
+  const entries = Object.entries(node).map(([key, value]) => [
+    key,
+    key === '$ref' && typeof value === 'string'
+      ? value.replace(TO_PROPERTY, (whole, step: string) => {
+          const name = sent.get(step.replaceAll('~1', '/').replaceAll('~0', '~'));
+          return name === undefined ? whole : `#/properties/${name}`;
+        })
+      : withReferences(value, sent),
+  ]);
+  return Object.fromEntries(entries);
+}
+
+/** A JSON object as text, whole or cut, with other names for its own fields. Its inner objects stay as they are. */
+export function renamed(text: string, names: ReadonlyMap<string, string>): string {
+  const renaming = new Renaming(names);
+  return renaming.push(text) + renaming.end();
+}
+
+/** Changes the names of a JSON object's fields while its text comes in pieces. A name waits for its end. */
+export class Renaming {
+  private depth = 0;
+  private position: 'before-name' | 'in-name' | 'in-text' | 'elsewhere' = 'elsewhere';
+  /** A backslash came, and the character after it has not. */
+  private isEscaped = false;
+  /** The beginning of a name, with its quotation mark. */
+  private name = '';
+
+  constructor(private readonly names: ReadonlyMap<string, string>) {}
+
+  /** The text that can be given now. */
+  push(piece: string): string {
+    let out = '';
+    for (const character of piece) out += this.next(character);
+    return out;
+  }
+
+  /** The text that is left when no more comes: a name that was cut. */
+  end(): string {
+    return this.name;
+  }
+
+  private next(character: string): string {
+    const isInside = this.position === 'in-name' || this.position === 'in-text';
+    if (isInside) return this.inside(character);
+    if (character === '"') {
+      if (this.position !== 'before-name') {
+        this.position = 'in-text';
+        return character;
+      }
+      this.position = 'in-name';
+      this.name = character;
+      return '';
+    }
+    if (character === '{' || character === '[') this.depth++;
+    if (character === '}' || character === ']') this.depth--;
+    const opens = character === '{' || character === ',';
+    if (opens && this.depth === 1) this.position = 'before-name';
+    else if (character.trim() !== '') this.position = 'elsewhere';
+    return character;
+  }
+
+  private inside(character: string): string {
+    const ends = character === '"' && !this.isEscaped;
+    this.isEscaped = character === '\\' && !this.isEscaped;
+    if (this.position === 'in-text') {
+      if (ends) this.position = 'elsewhere';
+      return character;
+    }
+    this.name += character;
+    if (!ends) return '';
+    const whole = this.name;
+    this.name = '';
+    this.position = 'elsewhere';
+    return this.rename(whole);
+  }
+
+  private rename(quoted: string): string {
+    try {
+      const name = this.names.get(JSON.parse(quoted));
+      return name === undefined ? quoted : JSON.stringify(name);
+    } catch {
+      return quoted;
+    }
+  }
+}
