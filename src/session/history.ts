@@ -46,7 +46,7 @@ const digestsOf: Digests = (from, items) => {
       digest = answer.calls.reduce(chained, chained(answer.from, merged(answer.messages)));
     } else {
       digest = chained(digest, item);
-      if (isClientCall(item)) answer.calls.push(item);
+      if (item.type !== 'message' && isClientCall(item)) answer.calls.push(item);
       else answer = newAnswer(digest);
     }
     return digest;
