@@ -93,6 +93,8 @@ export function gatewayEnvironment(dataDir: string, provider: number, port = 0):
     CLAWHOLD_PORT: String(port),
     CLAWHOLD_DATA_DIR: dataDir,
     CLAWHOLD_ROOT_KEY: ROOT_KEY,
+    // The earlier name, for `BENCH_SOURCES` of earlier versions.
+    CLAWHOLD_MASTER_KEY: ROOT_KEY,
     CLAWHOLD_DETECT: 'false',
     OPENAI_API_KEY: 'sk-simulated',
     OPENAI_BASE_URL: `http://127.0.0.1:${provider}/v1`,
