@@ -92,8 +92,7 @@ export function gatewayEnvironment(dataDir: string, provider: number, port = 0):
     BUN_CONFIG_MAX_HTTP_REQUESTS: '65336',
     CLAWHOLD_PORT: String(port),
     CLAWHOLD_DATA_DIR: dataDir,
-    CLAWHOLD_ROOT_KEY: ROOT_KEY,
-    // The earlier name, for `BENCH_SOURCES` of earlier versions.
+    // The earlier name of the root key: earlier versions, which `BENCH_SOURCES` may name, know only this one.
     CLAWHOLD_MASTER_KEY: ROOT_KEY,
     CLAWHOLD_DETECT: 'false',
     OPENAI_API_KEY: 'sk-simulated',
