@@ -123,8 +123,8 @@ export async function startGateway(
 }
 
 /**
- * Adds a key that seals reasoning from now on; texts that are sealed with older keys still open. Running gateways on
- * the same store find it within five minutes. Resolves to its id.
+ * Adds a key that seals reasoning from now on. Older keys still open what they sealed. Running gateways on the same
+ * store use the new key within five minutes. Resolves to its id.
  */
 export async function rotateSealKey(config: Config): Promise<string> {
   const stores = await openStores(config, () => {});

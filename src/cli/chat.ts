@@ -1,5 +1,4 @@
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import {
   type CommandContext,
   completions,
@@ -16,6 +15,7 @@ import { freshName, SessionBook } from './chat/session-book.ts';
 import { showTail } from './chat/session-tail.ts';
 import { askSecret, Terminal } from './chat/terminal.ts';
 import { count, money } from './chat/turn-note.ts';
+import { parseOptions, tryHelp } from './options.ts';
 import { loadSettings } from './settings.ts';
 
 const HELP = `clawhold chat: talk to a model in the terminal, in sessions that are kept
@@ -105,20 +105,18 @@ export async function main(args: string[]): Promise<void> {
 }
 
 function readOptions(args: string[]): Options | undefined {
-  try {
-    const { values, positionals } = parseArgs({ args, options: OPTIONS, allowPositionals: true });
-    if (values.help) return undefined;
-    if (values.session !== undefined && !isSessionName(values.session))
-      throw new Error('--session must have 1 to 255 visible ASCII characters without spaces.');
-    const words = positionals.join(' ');
-    if (words === '') return values;
-    // Words after --once belong to its question: `chat -p What is a lease`.
-    return values.once === undefined
-      ? { ...values, first: words }
-      : { ...values, once: `${values.once} ${words}` };
-  } catch (error) {
-    throw new Error(`${(error as Error).message.split('. To specify')[0]} Try: clawhold chat --help`);
-  }
+  const { values, positionals } = parseOptions('chat', { args, options: OPTIONS, allowPositionals: true });
+  if (values.help) return undefined;
+  if (values.session !== undefined && !isSessionName(values.session))
+    throw new Error(
+      `--session must have 1 to 255 visible ASCII characters without spaces. ${tryHelp('chat')}`,
+    );
+  const words = positionals.join(' ');
+  if (words === '') return values;
+  // Words after --once belong to its question: `chat -p What is a lease`.
+  return values.once === undefined
+    ? { ...values, first: words }
+    : { ...values, once: `${values.once} ${words}` };
 }
 
 function chooseStart(

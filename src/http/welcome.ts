@@ -69,16 +69,16 @@ function page(baseUrl: string): string {
 <pre><code>${url}</code></pre>
 <p>Use it in any client or SDK for OpenAI’s API. Every request needs a key: ask the person who runs this gateway.</p>
 <h2>Try it</h2>
-<pre><code>export KEY=…   # your key
+<pre><code>export CLAWHOLD_ROOT_KEY=…   # your key
 
 curl ${url}/chat/completions \\
-  -H "authorization: Bearer $KEY" \\
+  -H "authorization: Bearer $CLAWHOLD_ROOT_KEY" \\
   -H 'content-type: application/json' \\
   -H 'x-session-id: trip' \\
   -d '{"model": "local/recall", "messages":
        [{"role": "user", "content": "My name is Ada."}]}'</code></pre>
 <p>Ask <code>What is my name?</code> next, with the same <code>x-session-id</code>: the gateway adds the earlier messages. This lists the models that you can call:</p>
-<pre><code>curl ${url}/models -H "authorization: Bearer $KEY"</code></pre>
+<pre><code>curl ${url}/models -H "authorization: Bearer $CLAWHOLD_ROOT_KEY"</code></pre>
 <h2>With an SDK</h2>
 <pre><code>from openai import OpenAI
 client = OpenAI(base_url="${url}", api_key="…")</code></pre>

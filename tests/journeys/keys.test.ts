@@ -166,7 +166,7 @@ describe('clawhold key rotate', () => {
     const memory = await clawhold(['key', 'rotate'], { env: { CLAWHOLD_STORAGE_KIND: 'memory' } });
     expect(memory.code).toBe(1);
     expect(keptKey()).toBe(old!);
-    expect((await clawhold(['key', 'rotat'])).err).toContain('clawhold key --help');
+    expect((await clawhold(['key', 'rotat'])).err).toContain('clawhold.mjs key --help');
   });
 
   test('replaces a lost key', async () => {
@@ -176,7 +176,7 @@ describe('clawhold key rotate', () => {
     // The gateway has only the hash.
     expect(keptKey()).toBeUndefined();
     const lost = await clawhold(['chat', '-p', 'x'], { env: at(gateway) });
-    expect(lost.err).toContain('clawhold key rotate');
+    expect(lost.err).toContain('clawhold.mjs key rotate');
     expect(lost.code).toBe(1);
     const { out } = await clawhold(['key', 'rotate']);
     await eventually(

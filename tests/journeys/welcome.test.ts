@@ -42,7 +42,7 @@ describe('the page at /', () => {
     const html = await (await open(BROWSER)).text();
     const command = /(curl [^<]*\/chat\/completions[^<]*)<\/code>/.exec(html)?.[1] ?? '';
     const child = Bun.spawn(['sh', '-c', unescaped(command)], {
-      env: { PATH: process.env.PATH ?? '', KEY: ROOT_KEY },
+      env: { PATH: process.env.PATH ?? '', CLAWHOLD_ROOT_KEY: ROOT_KEY },
       stdout: 'pipe',
       stderr: 'ignore',
     });

@@ -1,3 +1,4 @@
+import { ownCommand } from '../own-command.ts';
 import { Disconnected, GatewayError } from './gateway-error.ts';
 
 export interface Question {
@@ -114,13 +115,12 @@ export class GatewayApi {
       if (init.signal?.aborted) throw init.signal.reason;
       const { code, message } = error as NodeJS.ErrnoException;
       throw new Disconnected(
-        `The gateway at ${this.url} does not answer (${code ?? message}). ${HOW_TO_START}`,
+        `The gateway at ${this.url} does not answer (${code ?? message}). Start it: ${ownCommand(process.env)('start')}`,
       );
     }
   }
 }
 
-const HOW_TO_START = 'Start it: npm start, or clawhold start.';
 /** A proxy answers with these while its server is away. */
 const NO_SERVER = [502, 503, 504];
 
