@@ -46,7 +46,8 @@ export async function main(args: string[]): Promise<void> {
     console.log(HELP);
     return;
   }
-  // Installed before the start, which may take a while. Until the gateway runs, there is nothing to read again.
+  // Installed before the start, because the start may take a while. Until the gateway runs, SIGHUP has no
+  // effect.
   let onHangUp = () => {};
   process.on('SIGHUP', () => onHangUp());
   const config = await loadSettings();
@@ -96,7 +97,7 @@ function readOptions(args: string[]): boolean {
   return !values.help;
 }
 
-/** Refuses a port that is taken before anything is written: a root key would be made and never shown. */
+/** Refuses a taken port before anything is written. Otherwise, a root key would be made and never shown. */
 async function start(config: Config, command: OwnCommand): Promise<RunningGateway> {
   const address = config.port === 0 ? ({ state: 'free' } as const) : await stateOf(config, command);
   if (address.state !== 'free') throw new Error(`${address.message}. ${address.remedy}`);

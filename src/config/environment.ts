@@ -2,7 +2,9 @@ import type { z } from 'zod';
 import { type Problem, suggestion } from './problems.ts';
 import { type ScalarSetting, scalarSettings } from './shape.ts';
 
-/** Earlier names of variables. They still work, unless the present name is set. */
+/**
+ * Earlier names of variables. A variable still works under its earlier name, unless its present name is set.
+ */
 const EARLIER_NAMES: ReadonlyMap<string, string> = new Map([['CLAWHOLD_MASTER_KEY', 'CLAWHOLD_ROOT_KEY']]);
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -10,7 +12,10 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 /** Names the configuration file. It is not a setting. */
 export const FILE_VARIABLE = 'CLAWHOLD_CONFIG';
 
-/** Variables of clients, which may be exported where the gateway starts: `examples/` read them, or read them earlier. */
+/**
+ * Variables for clients, which may be exported where the gateway starts. `examples/` use the first, and used
+ * the second.
+ */
 const CLIENT_VARIABLES: ReadonlySet<string> = new Set(['CLAWHOLD_URL', 'CLAWHOLD_KEY']);
 
 /** The settings that environment variables set. */

@@ -112,7 +112,7 @@ describe('a script whose gateway is killed', () => {
 });
 
 describe.skipIf(!HAS_SCRIPT)('a chat whose gateway is killed (needs `script` of util-linux)', () => {
-  test('goes on with the running answer, and sends what was typed meanwhile', async () => {
+  test('continues the running answer, and sends the messages that were typed meanwhile', async () => {
     const gateway = await Restartable.start();
     const terminal = onTerminal(['chat', '-m', 'openai/say-50+pace-50', '-s', 'trip'], { env: gateway.env });
     await terminal.sees('/help');
@@ -202,7 +202,7 @@ describe.skipIf(!HAS_SCRIPT)('the terminal of a chat (needs `script` of util-lin
     expect(terminal.shown()).not.toContain('\u001b');
   });
 
-  test('Tab never deletes what was typed', async () => {
+  test('Tab never deletes typed text', async () => {
     const terminal = onTerminal(['chat'], {
       env: { ...OPENAI, ANTHROPIC_API_KEY: 'x', OPENROUTER_API_KEY: 'x' },
     });

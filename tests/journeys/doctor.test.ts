@@ -61,7 +61,7 @@ const files = (folder: string): string[] =>
     .map((name) => `${name} ${statSync(join(folder, String(name))).size}`)
     .sort();
 
-describe('what start refuses, the doctor reports in the same words, and changes nothing', () => {
+describe('the doctor reports what start refuses, with the same text, and changes nothing', () => {
   test.each<[string, () => unknown]>([
     ['the data folder is a file', () => Bun.write(dataDir, '')],
     [

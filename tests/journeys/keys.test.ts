@@ -97,7 +97,7 @@ describe('a configured root key', () => {
     expect(keptKey()).toBe(gateway.newRootKey!);
   });
 
-  test('removes the stored key for ever', async () => {
+  test('makes the stored key invalid for ever', async () => {
     const first = await startOnce();
     const configured = await start({ CLAWHOLD_ROOT_KEY: MY_KEY });
     expect([await status(configured, first!), await status(configured, MY_KEY)]).toEqual([401, 200]);
@@ -109,7 +109,7 @@ describe('a configured root key', () => {
     expect(await Promise.all(refused)).toEqual([401, 401]);
   });
 
-  test('replaces the one before it, and none of them comes back', async () => {
+  test('replaces the earlier one, and no earlier key becomes valid again', async () => {
     await startOnce({ CLAWHOLD_ROOT_KEY: MY_KEY });
     const second = await start({ CLAWHOLD_ROOT_KEY: LATER_KEY });
     expect([await status(second, MY_KEY), await status(second, LATER_KEY)]).toEqual([401, 200]);

@@ -33,7 +33,7 @@ const request = {
   include: ['reasoning.encrypted_content'],
 };
 
-test('seals open on every instance, after a restart and after a rotation', async () => {
+test('seals open in every process, after a restart and after a rotation', async () => {
   const first = await testGateway({ provider: provider.url, dataDir });
   const second = await testGateway({ provider: provider.url, dataDir });
   const ask = async (gateway: typeof first, input: Json[]) => {
@@ -52,7 +52,7 @@ test('seals open on every instance, after a restart and after a rotation', async
   const fresh = await ask(third, [question, ...old, question]);
   expect(out).toBe(`The new key for seals has the id ${keyOf(fresh)}.\n`);
   expect(keyOf(fresh)).not.toBe(keyOf(old));
-  // An instance that still seals with the old key reads the new one when it comes.
+  // A process that still seals with the old key reads the new key when it gets an unknown seal.
   await ask(second, [question, ...fresh, question]);
   await Promise.all([second.stop(), third.stop()]);
 }, 30_000);

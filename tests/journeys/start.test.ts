@@ -139,7 +139,7 @@ describe('the banner', () => {
 describe('a port that cannot be used', () => {
   const taken = (fetch: () => Response) => Bun.serve({ port: 0, hostname: '127.0.0.1', fetch });
 
-  test('is refused in the words of the doctor, with a port that is free, before anything is written', async () => {
+  test('is refused with the message of the doctor and a free port, before anything is written', async () => {
     const other = taken(() => new Response('hello'));
     const words = `port ${other.port} on 127.0.0.1 is used by another program`;
     const refused = start(['--port', String(other.port)]);

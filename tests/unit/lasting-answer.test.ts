@@ -14,7 +14,7 @@ const stream =
   (text: string, headers: Record<string, string> = STORED) =>
   () =>
     new Response(text, { headers });
-/** What a proxy answers while its server is away. */
+/** The reply of a proxy while its server is not available. */
 const proxyError = () => new Response('<h1>502 Bad Gateway</h1>', { status: 502 });
 const fault = (status: number, code: string) => () =>
   Response.json({ error: { message: `failed: ${code}`, code } }, { status });
@@ -108,7 +108,7 @@ describe('an answer over several connections', () => {
     expect(requests).toHaveLength(1);
   });
 
-  test('ends when the gateway stays away', async () => {
+  test('ends when the gateway does not come back', async () => {
     const { error } = await ask([], 500);
     expect(error).toBeInstanceOf(Disconnected);
   });

@@ -6,7 +6,7 @@ export interface Question {
   text: string;
   /** Without a session, the turn is not stored. */
   session?: string;
-  /** The `Idempotency-Key`: a question that is sent again with its key is not asked twice. */
+  /** The `Idempotency-Key`. A question that is sent again with the same key is not asked twice. */
   key: string;
 }
 
@@ -121,7 +121,7 @@ export class GatewayApi {
   }
 }
 
-/** A proxy answers with these while its server is away. */
+/** A proxy answers with these statuses while its server is not available. */
 const NO_SERVER = [502, 503, 504];
 
 function errorOf(body: string, status: number): GatewayError {

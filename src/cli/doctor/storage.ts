@@ -63,7 +63,7 @@ function checkDisk(path: string): Finding {
 const RESTORE =
   'Restore it from a backup, or move it and its -wal and -shm files away to start with an empty database.';
 
-/** Of a database that a start would not refuse. */
+/** Describes a database that a start would accept. */
 function describeDatabase(path: string): Finding {
   const subject = 'Database';
   const bytes = sizeOf(path) + sizeOf(`${path}-wal`);

@@ -25,17 +25,17 @@ export interface RecoveryParts {
   leases: Pick<LeaseStore, 'leaseHolders' | 'releaseLeasesOf'>;
 }
 
-/** The turns that were taken over from processes that have died. */
+/** The number of turns that were taken over from dead processes. */
 export interface Recovered {
-  /** They go on, or only have to be recorded. */
+  /** Turns that continue, or that only have to be recorded. */
   continued: number;
-  /** They were recorded as they broke off. */
+  /** Turns that were recorded with the answer that they had. */
   closed: number;
 }
 
 /**
- * Takes over the turns of processes that have died. Resolves when every turn can be found by its id again; the
- * turns then continue in the background.
+ * Takes over the turns of dead processes. Resolves when every turn can be found by its id again; the turns then
+ * continue in the background.
  */
 export async function recover(parts: RecoveryParts): Promise<Recovered> {
   await releaseLeases(parts);
@@ -55,7 +55,7 @@ async function releaseLeases({ members, leases }: RecoveryParts): Promise<void> 
   }
 }
 
-/** What became of the turn; undefined where it is recorded already, or cannot be recorded. */
+/** What happened to the turn; undefined if it is already recorded, or cannot be recorded. */
 async function takeOver(turn: Inherited, path: TurnPath): Promise<keyof Recovered | undefined> {
   const { tenant, id } = turn.intent;
   if (await path.log.readTurn(tenant, id)) {
