@@ -16,9 +16,9 @@ export type Fetch = (url: string, init: BunFetchRequestInit) => Promise<Response
 
 /**
  * Resolves when the origin of a base URL accepts connections. Rejects with `provider_unreachable` or
- * `provider_timeout`. `anew` makes a new attempt, even if an earlier result is known.
+ * `provider_timeout`. `force` makes a new attempt, even if an earlier result is known.
  */
-export type Connect = (baseUrl: string, signal: AbortSignal, options?: { anew: boolean }) => Promise<void>;
+export type Connect = (baseUrl: string, signal: AbortSignal, options?: { force: boolean }) => Promise<void>;
 
 export interface HttpClawParts {
   provider: Provider;
@@ -60,7 +60,7 @@ export function httpClaw(parts: HttpClawParts): Claw {
       lackedTools: (tools, vocabulary) => lackedTools(tools, table, vocabulary === protocol.name),
     },
     prefills: (prompt) => prefills(translated(prompt, api).prompt),
-    probe: (signal) => parts.connect(provider.baseUrl, signal, { anew: true }),
+    probe: (signal) => parts.connect(provider.baseUrl, signal, { force: true }),
     async *call(asked, signal, heard = () => {}) {
       const { prompt: wanted, restore } = translated(asked, api);
       const prompt = wanted.continues ? continued(wanted) : wanted;
@@ -341,8 +341,8 @@ const WARM_MS = 60_000;
 export function connectWithin(limitMs: () => number, env: Record<string, string | undefined>): Connect {
   if (env.HTTPS_PROXY || env.HTTP_PROXY || env.https_proxy || env.http_proxy) return async () => {};
   const warm = new Map<string, number>();
-  return async (baseUrl, signal, { anew } = { anew: false }) => {
-    if (!anew && (warm.get(baseUrl) ?? 0) > Date.now() - WARM_MS) return;
+  return async (baseUrl, signal, { force } = { force: false }) => {
+    if (!force && (warm.get(baseUrl) ?? 0) > Date.now() - WARM_MS) return;
     warm.delete(baseUrl);
     const { hostname, port, protocol } = new URL(baseUrl);
     const host = hostname.replace(/^\[|\]$/g, '');

@@ -16,7 +16,7 @@ export const FILE_VARIABLE = 'CLAWHOLD_CONFIG';
  * Variables for clients, which may be exported where the gateway starts. `examples/` use the first, and used
  * the second.
  */
-const CLIENT_VARIABLES: ReadonlySet<string> = new Set(['CLAWHOLD_URL', 'CLAWHOLD_KEY']);
+export const CLIENT_VARIABLES: ReadonlySet<string> = new Set(['CLAWHOLD_URL', 'CLAWHOLD_KEY']);
 
 /** The settings that environment variables set. */
 export interface EnvironmentSettings {

@@ -78,7 +78,8 @@ curl ${url}/chat/completions \\
   -d '{"model": "local/recall", "messages":
        [{"role": "user", "content": "My name is Ada."}]}'</code></pre>
 <p>Ask <code>What is my name?</code> next, with the same <code>x-session-id</code>: the gateway adds the earlier messages. This lists the models that you can call:</p>
-<pre><code>curl ${url}/models -H "authorization: Bearer $CLAWHOLD_ROOT_KEY"</code></pre>
+<pre><code>curl ${url}/models \\
+  -H "authorization: Bearer $CLAWHOLD_ROOT_KEY"</code></pre>
 <h2>With an SDK</h2>
 <pre><code>from openai import OpenAI
 client = OpenAI(base_url="${url}", api_key="…")</code></pre>

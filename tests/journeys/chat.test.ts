@@ -106,7 +106,7 @@ describe('a script whose gateway is killed', () => {
   test('says how to start it when nothing runs at --url', async () => {
     const { err, code } = await clawhold(['chat', '--url', 'http://127.0.0.1:9', '-p', 'x']);
     expect(err).toContain('does not answer');
-    expect(err).toContain('clawhold start');
+    expect(err).toMatch(/Start it: node .*clawhold\.mjs start/);
     expect(code).toBe(1);
   });
 });
@@ -120,7 +120,7 @@ describe.skipIf(!HAS_SCRIPT)('a chat whose gateway is killed (needs `script` of 
     await terminal.sees('word9');
     await gateway.kill();
     await terminal.sees('does not answer');
-    await terminal.sees('clawhold start');
+    await terminal.sees('clawhold.mjs start');
     await terminal.sees(AWAY);
     terminal.type('typed while away\r');
     await gateway.startAgain();

@@ -2,7 +2,7 @@ import type { Style } from '../style.ts';
 import type { AnswerUsage } from './answer-stream.ts';
 import type { GatewayApi, Question } from './gateway-api.ts';
 import { Disconnected, GatewayError } from './gateway-error.ts';
-import { lastingAnswer } from './lasting-answer.ts';
+import { reconnectingAnswer } from './reconnecting-answer.ts';
 import type { SessionBook } from './session-book.ts';
 import { usageNote } from './turn-note.ts';
 
@@ -110,7 +110,7 @@ export class Conversation {
     const { api, screen } = this.parts;
     const { signal } = running.abort;
     const waitMs = screen.interactive ? Number.POSITIVE_INFINITY : SCRIPT_WAIT_MS;
-    for await (const part of lastingAnswer(api, question, { signal, waitMs })) {
+    for await (const part of reconnectingAnswer(api, question, { signal, waitMs })) {
       switch (part.type) {
         case 'waiting':
           this.waitFor(part.reason, running);
@@ -148,7 +148,7 @@ export class Conversation {
     if (screen.interactive) endLine(screen, running);
     const next = screen.interactive ? 'Ctrl-C stops waiting' : `up to ${SCRIPT_WAIT_MS / 1000} s`;
     screen.note(
-      screen.style.yellow(`${printable(message)} Waiting for it (${next})${screen.style.signs.ellipsis}`),
+      screen.style.yellow(`${printable(message)}\nWaiting for it (${next})${screen.style.signs.ellipsis}`),
     );
     running.wait();
   }

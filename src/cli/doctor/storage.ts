@@ -107,7 +107,13 @@ function measureFolders(dataDir: string): Finding[] {
     );
     const bytes = files.reduce((sum, entry) => sum + sizeOf(join(entry.parentPath, entry.name)), 0);
     const subject = name === 'journal' ? 'Journal' : 'Large content';
-    return [{ level: 'ok', subject, message: `${size(bytes)} in ${files.length} files` }];
+    return [
+      {
+        level: 'ok',
+        subject,
+        message: `${size(bytes)} in ${files.length} ${files.length === 1 ? 'file' : 'files'}`,
+      },
+    ];
   });
 }
 

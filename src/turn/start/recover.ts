@@ -64,7 +64,9 @@ async function takeOver(turn: Inherited, path: TurnPath): Promise<keyof Recovere
   }
   try {
     const failure = failureOf(turn, path);
-    return failure === undefined ? await goOn(turn, path) : await closeUnfinished(turn, failure, path);
+    return failure === undefined
+      ? await continueTurn(turn, path)
+      : await closeUnfinished(turn, failure, path);
   } catch (error) {
     // The log cannot store the turn. It stays in the journal, and the gateway starts without it.
     if (isLost(error)) return undefined;
@@ -93,7 +95,7 @@ function failureOf(turn: Inherited, { clock, settings }: TurnPath): Fault | unde
 }
 
 /** Continues the turn. Readers find it from now on, with all deltas that were published before. */
-async function goOn(turn: Inherited, path: TurnPath): Promise<keyof Recovered> {
+async function continueTurn(turn: Inherited, path: TurnPath): Promise<keyof Recovered> {
   const { tenant, id, fingerprint } = turn.intent;
   try {
     choose(turn.intent, path.directory, path.capabilities);

@@ -6,9 +6,9 @@ import { Disconnected, GatewayError } from './gateway-error.ts';
 /**
  * A part of an answer, or `waiting`: the chat waits for the gateway. `begun` follows when the gateway is back.
  */
-export type LastingPart = AnswerPart | { type: 'waiting'; reason: Disconnected };
+export type ReconnectingPart = AnswerPart | { type: 'waiting'; reason: Disconnected };
 
-export interface Patience {
+export interface WaitLimits {
   /** Ends the answer, even while it waits for the gateway. */
   signal: AbortSignal;
   /** How long to wait for a gateway that does not answer, in milliseconds. */
@@ -28,11 +28,11 @@ const LONGEST_PAUSE_MS = 2_000;
  * question whose answer has not begun is sent again with its key. No text is lost or repeated. Throws a
  * `GatewayError` when the answer failed, and the last `Disconnected` when the gateway does not come back.
  */
-export async function* lastingAnswer(
+export async function* reconnectingAnswer(
   api: GatewayApi,
   question: Question,
-  { signal, waitMs }: Patience,
-): AsyncGenerator<LastingPart> {
+  { signal, waitMs }: WaitLimits,
+): AsyncGenerator<ReconnectingPart> {
   let responseId: string | undefined;
   let lastEvent = -1;
   let lostAt: number | undefined;

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'bun:test';
 import { GatewayApi } from '../../src/cli/chat/gateway-api.ts';
 import { Disconnected, GatewayError } from '../../src/cli/chat/gateway-error.ts';
-import { lastingAnswer } from '../../src/cli/chat/lasting-answer.ts';
+import { reconnectingAnswer } from '../../src/cli/chat/reconnecting-answer.ts';
 
 type Reply = (request: Request) => Response;
 
@@ -38,7 +38,10 @@ async function ask(replies: Reply[], waitMs = 10_000) {
   let waits = 0;
   let error: unknown;
   try {
-    for await (const part of lastingAnswer(api, QUESTION, { signal: new AbortController().signal, waitMs })) {
+    for await (const part of reconnectingAnswer(api, QUESTION, {
+      signal: new AbortController().signal,
+      waitMs,
+    })) {
       if (part.type === 'text') text += part.text;
       if (part.type === 'waiting') waits++;
     }
