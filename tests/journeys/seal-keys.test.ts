@@ -1,12 +1,12 @@
 import { afterAll, expect, test } from 'bun:test';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { commandLine } from '../harness/command.ts';
 import { temporaryDirectory, testGateway } from '../harness/gateway.ts';
 import { json } from '../harness/journey.ts';
 import { startProvider } from '../simulators/provider/provider.ts';
 import { asList, asText, type Json } from '../simulators/provider/shape.ts';
 
-const ENTRY = join(import.meta.dir, '../../src/cli/clawhold.ts');
 const folder = temporaryDirectory();
 const dataDir = join(folder, 'data');
 const provider = startProvider();
@@ -15,17 +15,7 @@ afterAll(() => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** Runs `clawhold key rotate-seals` in a process of its own. */
-async function rotate(...args: string[]): Promise<{ code: number; out: string; err: string }> {
-  const env = { PATH: process.env.PATH ?? '', CLAWHOLD_DATA_DIR: dataDir };
-  const command = [process.execPath, ENTRY, 'key', 'rotate-seals', ...args];
-  const child = Bun.spawn(command, { cwd: folder, env, stdout: 'pipe', stderr: 'pipe' });
-  const [out, err] = await Promise.all([
-    new Response(child.stdout).text(),
-    new Response(child.stderr).text(),
-  ]);
-  return { code: await child.exited, out, err };
-}
+const rotate = (...args: string[]) => commandLine(folder).clawhold(['key', 'rotate-seals', ...args]);
 
 const question = { role: 'user', content: 'Think.' };
 const request = {
