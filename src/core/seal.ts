@@ -2,7 +2,7 @@ import type { Reasoning } from './items.ts';
 import type { Tenant } from './request.ts';
 
 /**
- * A thought: the part of its own reasoning that a provider needs again. A seal is a thought as a text that only
+ * A thought: reasoning of a model that its provider needs again. A seal is a thought as a text that only
  * the gateway can read. A client that keeps its own conversation gets the seal as `encrypted_content` and sends
  * it back.
  */
