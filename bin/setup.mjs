@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// Installs the dependencies of the lock file, if needed. Runs before start, chat, doctor, test and bench.
+// Installs the dependencies of the lock file, if needed. Runs before start, chat, key, doctor, test and bench.
 import { spawn } from 'node:child_process';
 import { existsSync, statSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';

@@ -14,20 +14,19 @@ import { openLog } from './observe/log.ts';
 import { Seals } from './security/seals.ts';
 import type { Recovered } from './turn/start/recover.ts';
 
-/** What `startGateway` would reject with because of its stores. */
-export { refusalOfStores } from './composition/stores.ts';
+/**
+ * The composition root: puts the gateway together from its parts. Only `composition/` names concrete stores and
+ * claws.
+ */
 
-/** The composition root: puts the gateway together from its parts. Concrete stores and claws are named in `composition/`. */
+export { rotateRootKey, rotateSealKey } from './composition/keys.ts';
+/** The reasons for which `startGateway` would reject because of its stores. */
+export { refusalOfStores } from './composition/stores.ts';
 
 /** Another process on the same store may die. */
 const TAKE_OVER_EVERY_MS = 10_000;
-/**
- * Idempotency keys and fingerprints that are older than their retention are forgotten, and a new key of the seals is
- * found.
- */
+/** How often expired idempotency keys and fingerprints are deleted, and new keys of seals are read. */
 const SWEEP_EVERY_MS = 5 * 60_000;
-
-export { rotateRootKey } from './composition/keys.ts';
 
 export interface RunningGateway {
   /** `http://host:port`, with the port that was taken. */
@@ -52,7 +51,7 @@ export interface RunningGateway {
 export interface Extensions {
   /** The dialects that callers may speak; the gateway's own ones where absent. */
   dialects?: readonly Dialect[];
-  /** A root key for this process alone. The root key of the data folder is neither read nor changed. */
+  /** A root key for this process only. The root key of the data folder is neither read nor changed. */
   rootKey?: string;
 }
 
@@ -120,19 +119,6 @@ export async function startGateway(
       log.flush();
     },
   };
-}
-
-/**
- * Adds a key that seals reasoning from now on; texts that are sealed with older keys still open. Running gateways on
- * the same store find it within five minutes. Resolves to its id.
- */
-export async function rotateSealKey(config: Config): Promise<string> {
-  const stores = await openStores(config, () => {});
-  try {
-    return await (await Seals.open(stores.keys, systemClock)).rotate();
-  } finally {
-    await stores.close();
-  }
 }
 
 /** Health probes need no key: many of them must not write to the store more often. */

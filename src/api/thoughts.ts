@@ -9,16 +9,16 @@ import type { TurnPath } from '../turn/path.ts';
 type Parts = Pick<TurnPath, 'log' | 'blobs' | 'seals'>;
 
 /**
- * Prepares the reasoning that a client sends back, so that a prompt can open it at once: keys of other instances are
- * read from the store, and an item that has only the id of stored reasoning gets its content, sealed. Items whose
- * reasoning is not found are not changed; no provider is given them.
+ * Prepares the reasoning that a client sends back, so that a prompt can open it without reading the store.
+ * Seals may have keys that another process made: those keys are read first. An item with only the id of stored
+ * reasoning gets its content, sealed. Reasoning that is not found stays unchanged, and no provider is given it.
  */
 export async function withThoughts(items: Item[], tenant: Tenant, parts: Parts): Promise<Item[]> {
   if (!items.some(({ type }) => type === 'reasoning')) return items;
   const seals = items.flatMap((item) =>
     item.type === 'reasoning' && item.encrypted_content ? [item.encrypted_content] : [],
   );
-  if (seals.length > 0) await parts.seals.learn(seals);
+  if (seals.length > 0) await parts.seals.refreshFor(seals);
   return Promise.all(items.map((item) => (isIdAlone(item) ? stored(item, tenant, parts) : item)));
 }
 

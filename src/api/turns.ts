@@ -10,7 +10,7 @@ import { checkTurn, createTurn } from '../turn/run.ts';
 import { resolveReferences } from './references.ts';
 import { withThoughts } from './thoughts.ts';
 
-/** Whether an item may stand for, or need, something that is stored. */
+/** Whether an item is a reference to a stored item, or reasoning that may need stored content. */
 const namesStored = (item: Item): boolean => isReference(item) || item.type === 'reasoning';
 
 /** A request for a turn, in any dialect. */

@@ -2,7 +2,10 @@ import type { Prompt, ProtocolName } from '../core/prompt.ts';
 
 type Names = Readonly<Record<Exclude<ProtocolName, 'local'>, string | undefined>>;
 
-/** Request fields with one meaning and their name in each API. A field's own fields are part of it. */
+/**
+ * Request fields that mean the same in several APIs, with their name in each. The fields inside such a field
+ * are part of it.
+ */
 const FIELDS: readonly Names[] = [
   row('messages', 'input', 'messages', 'contents'),
   row('messages', 'instructions', 'system', 'systemInstruction'),
@@ -33,9 +36,9 @@ function row(chat: string, responses?: string, anthropic?: string, gemini?: stri
 }
 
 /**
- * A field of a provider's request, as its caller named it; `undefined` where the caller's API has no such field.
- * In the same API it is the provider's own path. But the index of a message counts the whole history, so it is left
- * out where the caller did not send that history.
+ * A field of a provider's request, as its caller named it; `undefined` where the caller's API has no such
+ * field. In the same API, it is the path that the provider gave. The index of a message counts the whole
+ * history, so it is left out where the caller did not send that history.
  */
 export function callersParam(param: string, protocol: ProtocolName, prompt: Prompt): string | undefined {
   const { dialect, items } = prompt;
@@ -47,7 +50,7 @@ export function callersParam(param: string, protocol: ProtocolName, prompt: Prom
 }
 
 function nameIn(dialect: keyof Names, protocol: keyof Names, param: string): string | undefined {
-  // Google's messages name fields in either of its two spellings.
+  // Google's messages may write names of fields in snake_case or in camelCase.
   const path =
     protocol === 'gemini' ? param.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase()) : param;
   return FIELDS.find((names) => isWithin(path, names[protocol]))?.[dialect];

@@ -23,7 +23,7 @@ export interface ModelOverride {
 export interface ModelSettings {
   /** The models of the configuration, by provider as the operator wrote it. */
   overrides: Readonly<Record<string, readonly ModelOverride[]>>;
-  /** What prices are multiplied by, by service tier, for each provider as the operator wrote it. */
+  /** The multipliers of prices by service tier, for each provider, under the name that the operator wrote. */
   multipliers: Readonly<Record<string, Readonly<Record<string, number>>>>;
   aliases: Readonly<Record<string, readonly string[]>>;
 }

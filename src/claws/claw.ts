@@ -56,8 +56,9 @@ export interface Claw {
   prefills(prompt: Prompt): boolean;
   call(prompt: Prompt, signal: AbortSignal, heard?: () => void): AsyncIterable<readonly Delta[]>;
   /**
-   * Whether the service can be reached at this moment; asked while a call is silent. Rejects with
-   * `provider_unreachable` or `provider_timeout` where it cannot. Absent where there is no network between.
+   * Resolves when the service can be reached at this moment; called while a call is silent. Rejects with
+   * `provider_unreachable` or `provider_timeout` when it cannot be reached. Absent for a claw without a network
+   * connection.
    */
   probe?(signal: AbortSignal): Promise<void>;
 }
@@ -142,8 +143,8 @@ export interface WireProtocol {
    */
   request(prompt: Prompt, provider: Provider): WireRequest;
   /**
-   * Translates a whole JSON answer. Throws `provider_protocol_error` when `body` is not one. `headers` are those
-   * of the answer, where there are any.
+   * Translates a whole JSON answer. Throws `provider_protocol_error` when `body` is not an answer. `headers`
+   * are those of the answer, if it has any.
    */
   answer(body: unknown, prompt: Prompt, headers?: Headers): Delta[];
   reader(prompt: Prompt, headers?: Headers): StreamReader;

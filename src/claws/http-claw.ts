@@ -5,8 +5,8 @@ import { wellFormed } from '../core/well-formed.ts';
 import { AnswerBody, formatOf, isKeepAlive, readBeginning, wholeText } from './answer-body.ts';
 import type { Claw, Prompt, Provider, SseEvent, StreamReader, WireProtocol, WireRequest } from './claw.ts';
 import { beginningOf, instructed, prefilled } from './continuation.ts';
+import { shownFailure } from './shown-failure.ts';
 import { type SseLimits, SseParser } from './sse-parser.ts';
-import { toldFailure } from './told-failures.ts';
 import { lackedTools, toolTable } from './tools/table.ts';
 import { type ProviderApi, type Translated, translateTools } from './tools/translate.ts';
 import { WholePairs } from './whole-pairs.ts';
@@ -15,10 +15,10 @@ import { WholePairs } from './whole-pairs.ts';
 export type Fetch = (url: string, init: BunFetchRequestInit) => Promise<Response>;
 
 /**
- * Resolves when the origin of a base URL accepts connections, rejects with `provider_unreachable` or
- * `provider_timeout`. With `anew`, what was known of the origin does not count.
+ * Resolves when the origin of a base URL accepts connections. Rejects with `provider_unreachable` or
+ * `provider_timeout`. `force` makes a new attempt, even if an earlier result is known.
  */
-export type Connect = (baseUrl: string, signal: AbortSignal, options?: { anew: boolean }) => Promise<void>;
+export type Connect = (baseUrl: string, signal: AbortSignal, options?: { force: boolean }) => Promise<void>;
 
 export interface HttpClawParts {
   provider: Provider;
@@ -27,7 +27,10 @@ export interface HttpClawParts {
   connect: Connect;
   /** Asked at each call, so that a new configuration holds at once. */
   limits(): AnswerLimits;
-  /** The text without secrets. What a provider says when a call fails reaches callers, logs and turns through it. */
+  /**
+   * The text without secrets. It is applied to the provider's message for a failed call before callers, logs or
+   * stored turns get it.
+   */
   redact(text: string): string;
 }
 
@@ -57,7 +60,7 @@ export function httpClaw(parts: HttpClawParts): Claw {
       lackedTools: (tools, vocabulary) => lackedTools(tools, table, vocabulary === protocol.name),
     },
     prefills: (prompt) => prefills(translated(prompt, api).prompt),
-    probe: (signal) => parts.connect(provider.baseUrl, signal, { anew: true }),
+    probe: (signal) => parts.connect(provider.baseUrl, signal, { force: true }),
     async *call(asked, signal, heard = () => {}) {
       const { prompt: wanted, restore } = translated(asked, api);
       const prompt = wanted.continues ? continued(wanted) : wanted;
@@ -85,7 +88,7 @@ export function httpClaw(parts: HttpClawParts): Claw {
         }
       } catch (failure) {
         if (!(failure instanceof Fault)) throw failure;
-        throw toldFailure(failure, asked, protocol.name, parts.redact);
+        throw shownFailure(failure, asked, protocol.name, parts.redact);
       } finally {
         stream?.close();
       }
@@ -126,7 +129,10 @@ async function send(parts: HttpClawParts, request: WireRequest, signal: AbortSig
   }
 }
 
-/** JSON writes a surrogate as an escape where it is alone, and where the writer escapes all that is not ASCII. */
+/**
+ * In JSON, a lone surrogate is always an escape. A whole pair is an escape only if the writer escapes all
+ * non-ASCII characters.
+ */
 const ESCAPED_SURROGATE = /\\ud[89a-f]/i;
 
 /** JSON without lone surrogates, which providers refuse. */
@@ -141,7 +147,7 @@ type Opened = { headers: Headers } & (
   | { format: 'events'; body: AnswerBody }
 );
 
-/** Asks the provider. Rejects with the provider's failure where there is no answer. */
+/** Calls the provider. Rejects with the provider's failure if there is no answer. */
 async function open(
   parts: HttpClawParts,
   prompt: Prompt,
@@ -231,9 +237,9 @@ interface Streaming {
 class EventStream {
   private readonly parser: SseParser;
   private readonly decoder = new TextDecoder();
-  /** Made when an event has the escape of a surrogate: most streams have none. */
+  /** Made at the first event that has a surrogate as an escape: most streams have none. */
   private pairs: WholePairs | undefined;
-  /** Of an event that came after deltas, which are read first. */
+  /** A failure that came in the same chunk as deltas: the deltas are read first. */
   private failure: unknown;
   private hasEnded = false;
 
@@ -241,7 +247,9 @@ class EventStream {
     this.parser = new SseParser(parts.limits);
   }
 
-  /** The next deltas, at least one; `undefined` at the end. Rejects with what broke the answer off. */
+  /**
+   * The next deltas, at least one; `undefined` at the end. Rejects with the failure that broke off the answer.
+   */
   async next(): Promise<readonly Delta[] | undefined> {
     while (!this.hasEnded) {
       const burst = this.finished(await this.read());
@@ -250,7 +258,7 @@ class EventStream {
     return undefined;
   }
 
-  /** Frees the connection of a body that was not read to its end. */
+  /** Closes the connection if the body was not read to its end. */
   close(): void {
     if (!this.hasEnded) this.parts.body.cancel();
   }
@@ -333,8 +341,8 @@ const WARM_MS = 60_000;
 export function connectWithin(limitMs: () => number, env: Record<string, string | undefined>): Connect {
   if (env.HTTPS_PROXY || env.HTTP_PROXY || env.https_proxy || env.http_proxy) return async () => {};
   const warm = new Map<string, number>();
-  return async (baseUrl, signal, { anew } = { anew: false }) => {
-    if (!anew && (warm.get(baseUrl) ?? 0) > Date.now() - WARM_MS) return;
+  return async (baseUrl, signal, { force } = { force: false }) => {
+    if (!force && (warm.get(baseUrl) ?? 0) > Date.now() - WARM_MS) return;
     warm.delete(baseUrl);
     const { hostname, port, protocol } = new URL(baseUrl);
     const host = hostname.replace(/^\[|\]$/g, '');

@@ -1,10 +1,15 @@
 import type { Delta } from '../core/delta.ts';
 import type { OtherItem } from '../core/items.ts';
 
-/** The events of the Responses API between the start and the end of an image, by their last word. */
+/**
+ * The events of the Responses API between the start and the end of an image, by the last part of their names.
+ */
 const STATES = ['in_progress', 'generating', 'completed'];
 
-/** An image that a provider sent at once, as the deltas that its generation has at the Responses API. */
+/**
+ * An image that a provider sent in one piece, as the deltas that the Responses API has for the generation of an
+ * image.
+ */
 export function imageDeltas(
   index: number,
   image: OtherItem,

@@ -5,14 +5,17 @@ export interface StatusDetail {
   headers?: Headers;
   /** The provider's error body, unchanged. */
   raw?: unknown;
-  /** The provider's own words for the failure, as `reportedOf` reads them. */
+  /** The error as the provider reported it, from `reportedOf`. */
   reported?: ProviderError;
 }
 
 /** Longer texts are not names of errors or fields. */
 const LONGEST_NAME = 200;
 
-/** The provider's own words for a failure; `undefined` where it has none. Numbers are read as text. */
+/**
+ * The error as a provider reported it; `undefined` if the provider gave no code, type or field. Numbers are
+ * read as text.
+ */
 export function reportedOf(words: Record<keyof ProviderError, unknown>): ProviderError | undefined {
   const reported: ProviderError = {};
   for (const field of ['code', 'type', 'param'] as const) {

@@ -1,3 +1,4 @@
+import { isObject } from '../core/json.ts';
 import { type NanoDollars, nanoDollars, USUAL_TIERS } from '../core/usage.ts';
 
 type Json = Record<string, unknown>;
@@ -7,7 +8,7 @@ const NANO_PER_DOLLAR = 1e9;
 const TICKS_PER_NANO = 10;
 
 /**
- * What the provider says that the call costs: `cost` (OpenRouter, whose credits are dollars; Vercel),
+ * The cost of the call as the provider reports it: `cost` (OpenRouter, whose credits are dollars; Vercel),
  * `cost.total_cost` (Perplexity), `estimated_cost` (Deep Infra), all in dollars, and `cost_in_usd_ticks` (xAI).
  */
 export function reportedCost(usage: Json): NanoDollars | undefined {
@@ -20,7 +21,10 @@ export function reportedCost(usage: Json): NanoDollars | undefined {
 const isAmount = (value: unknown): value is number =>
   typeof value === 'number' && Number.isFinite(value) && value >= 0;
 
-/** `Usage.tier` for a provider's word. `auto` is not a tier that answers, although some servers repeat it. */
+/**
+ * `Usage.tier` for a provider's value. `auto` is a choice of the request and not a tier, although some servers
+ * repeat it in the answer.
+ */
 export function answeredTier(word: unknown): string | undefined {
   if (typeof word !== 'string' || word === '') return undefined;
   const tier = word.toLowerCase();
@@ -42,8 +46,5 @@ export function laterUsage(before: Json, after: Json): Json {
   }
   return both;
 }
-
-const isObject = (value: unknown): value is Json =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 const isEmpty = (value: unknown): boolean => value === 0 || (Array.isArray(value) && value.length === 0);

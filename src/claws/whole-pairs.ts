@@ -2,9 +2,9 @@ import type { Delta, DeltaOf, TextDelta } from '../core/delta.ts';
 import { isWellFormed, wellFormed } from '../core/well-formed.ts';
 
 /**
- * Keeps surrogate pairs whole in the deltas of one claw. A provider may cut a text inside a pair; a reader that
- * decodes each event on its own would lose both halves. The first half is held back until the text goes on. A half
- * that stays alone becomes U+FFFD.
+ * Keeps surrogate pairs whole in the deltas of one claw. A provider may cut a text inside a pair, and a reader
+ * that decodes each event on its own would lose both halves. The first half is held back until the text
+ * continues. A half that stays alone becomes U+FFFD.
  */
 export class WholePairs {
   /** By item, the end of its text that is held back: one half, with its log probabilities. */

@@ -8,7 +8,7 @@ import type { Style } from './style.ts';
 
 type Env = Readonly<Record<string, string | undefined>>;
 
-/** The address that the other commands use where nothing else is configured. */
+/** The address that all commands use if no other address is configured. */
 const USUAL_ADDRESS = 'http://127.0.0.1:2529';
 
 /** What `clawhold start` shows when it listens. */
@@ -62,7 +62,7 @@ function facts({ gateway: { providers, newRootKey }, config, style }: Banner): s
 /** Whether only programs on this machine can connect to a server that listens on `host`. */
 export const isLoopback = (host: string): boolean => /^(localhost|127(\.\d+){3}|::1)$/.test(host);
 
-/** What a host means that is not a loopback address. */
+/** Describes a host that is not a loopback address. */
 export const openTo = (host: string): string => `${host}: other machines can connect, over plain HTTP`;
 
 function recoveredLines({ continued, closed }: RunningGateway['recovered']): string[] {

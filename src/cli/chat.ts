@@ -1,5 +1,4 @@
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import {
   type CommandContext,
   completions,
@@ -16,6 +15,7 @@ import { freshName, SessionBook } from './chat/session-book.ts';
 import { showTail } from './chat/session-tail.ts';
 import { askSecret, Terminal } from './chat/terminal.ts';
 import { count, money } from './chat/turn-note.ts';
+import { parseOptions, tryHelp } from './options.ts';
 import { loadSettings } from './settings.ts';
 
 const HELP = `clawhold chat: talk to a model in the terminal, in sessions that are kept
@@ -68,7 +68,10 @@ interface Options {
 const EXIT_CODES = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
 /** The reader of a pipe went away (`clawhold chat … | head`): the exit code of SIGPIPE. */
 const PIPE_CLOSED = 141;
-/** How long the chat's own gateway may take to stop after a signal. A turn that still runs continues at its next start. */
+/**
+ * How long the chat's own gateway may take to stop after a signal. A turn that still runs continues when a
+ * gateway starts on the same data folder.
+ */
 const HURRY_MS = 500;
 
 export async function main(args: string[]): Promise<void> {
@@ -105,20 +108,18 @@ export async function main(args: string[]): Promise<void> {
 }
 
 function readOptions(args: string[]): Options | undefined {
-  try {
-    const { values, positionals } = parseArgs({ args, options: OPTIONS, allowPositionals: true });
-    if (values.help) return undefined;
-    if (values.session !== undefined && !isSessionName(values.session))
-      throw new Error('--session must have 1 to 255 visible ASCII characters without spaces.');
-    const words = positionals.join(' ');
-    if (words === '') return values;
-    // Words after --once belong to its question: `chat -p What is a lease`.
-    return values.once === undefined
-      ? { ...values, first: words }
-      : { ...values, once: `${values.once} ${words}` };
-  } catch (error) {
-    throw new Error(`${(error as Error).message.split('. To specify')[0]} Try: clawhold chat --help`);
-  }
+  const { values, positionals } = parseOptions('chat', { args, options: OPTIONS, allowPositionals: true });
+  if (values.help) return undefined;
+  if (values.session !== undefined && !isSessionName(values.session))
+    throw new Error(
+      `--session must have 1 to 255 visible ASCII characters without spaces. ${tryHelp('chat')}`,
+    );
+  const words = positionals.join(' ');
+  if (words === '') return values;
+  // Words after --once belong to its question: `chat -p What is a lease`.
+  return values.once === undefined
+    ? { ...values, first: words }
+    : { ...values, once: `${values.once} ${words}` };
 }
 
 function chooseStart(
@@ -169,7 +170,7 @@ async function converseOnTerminal(
   const prompt = screen.style.cyan('> ');
   const terminal = new Terminal({ prompt, complete: (line) => completions(line, context) });
   const stopped = Promise.withResolvers<number>();
-  // The second Ctrl-C ends the chat, and so does one during a command.
+  // A second Ctrl-C ends the chat. So does a Ctrl-C during a command.
   terminal.onInterrupt = () => {
     if (!conversation.cancel()) stopped.resolve(EXIT_CODES.SIGINT);
   };
@@ -251,7 +252,8 @@ async function runScript(context: CommandContext, { once }: Options): Promise<nu
   let code: number | undefined;
   const stop = (reason: number) => {
     code ??= reason;
-    // The answer has no reader any more, so the gateway stops it. Other signals end only this process.
+    // SIGINT, or a closed pipe: the answer has no reader any more, so the gateway stops it. Other signals end
+    // only this process.
     const isUnwanted = reason === EXIT_CODES.SIGINT || reason === PIPE_CLOSED;
     if (isUnwanted && context.conversation.cancel()) setTimeout(() => stopped.resolve(reason), 2 * HURRY_MS);
     else if (!isUnwanted || !context.conversation.isAnswering) stopped.resolve(reason);

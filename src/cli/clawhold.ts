@@ -5,7 +5,7 @@ const HELP = `clawhold: an OpenAI-compatible gateway whose sessions never get lo
 Usage
   clawhold start     start the gateway (the default)
   clawhold chat      talk to a model in the terminal
-  clawhold key       say where the root key is; clawhold key rotate makes a new one
+  clawhold key       say where the root key is; clawhold key rotate and clawhold key rotate-seals make new keys
   clawhold doctor    check the installation and report problems
   clawhold help      show this help; clawhold <command> --help shows the options of a command
 
@@ -22,7 +22,6 @@ const COMMANDS: Record<string, () => Promise<{ main: Command }>> = {
   chat: () => import('./chat.ts'),
   key: () => import('./key.ts'),
   doctor: () => import('./doctor.ts'),
-  'rotate-seal-key': () => import('./rotate-seal-key.ts'),
 };
 
 async function main(args: string[]): Promise<void> {

@@ -1,4 +1,3 @@
-import { parseArgs } from 'node:util';
 import { checkAddress } from './doctor/address.ts';
 import { checkConfiguration } from './doctor/configuration.ts';
 import type { Env, Finding, Level, Section } from './doctor/finding.ts';
@@ -6,6 +5,7 @@ import { probeProviders } from './doctor/probe.ts';
 import { checkProviders } from './doctor/providers.ts';
 import { checkRuntime } from './doctor/runtime.ts';
 import { checkStorage } from './doctor/storage.ts';
+import { parseOptions } from './options.ts';
 import { ownCommand } from './own-command.ts';
 import { type Style, styleFor } from './style.ts';
 
@@ -27,7 +27,7 @@ const OPTIONS = {
 } as const;
 
 export async function main(args: string[]): Promise<void> {
-  const options = readOptions(args);
+  const options = parseOptions('doctor', { args, options: OPTIONS }).values;
   if (options.help) {
     console.log(HELP);
     return;
@@ -37,16 +37,6 @@ export async function main(args: string[]): Promise<void> {
   if (options.json) console.log(JSON.stringify({ ok, sections }, null, 2));
   else console.log(report(sections, styleFor(process.stdout, process.env)));
   process.exit(ok ? 0 : 1);
-}
-
-function readOptions(args: string[]) {
-  try {
-    return parseArgs({ args, options: OPTIONS }).values;
-  } catch (error) {
-    throw new Error(
-      `${(error as Error).message.split('. To specify')[0]}. Try: ${ownCommand(process.env)('doctor', '--help')}`,
-    );
-  }
 }
 
 async function examine(env: Env, probe: boolean): Promise<Section[]> {

@@ -7,8 +7,10 @@ type Env = Readonly<Record<string, string | undefined>>;
 /** The folder of this package. */
 const ROOT = fileURLToPath(new URL('../..', import.meta.url)).replace(/[\\/]$/, '');
 
+export type OwnCommandName = 'start' | 'chat' | 'key' | 'doctor' | 'help';
+
 /** How the operator runs a command of this program: `('start', '--port 2530')` → `npm start -- --port 2530`. */
-export type OwnCommand = (command: 'start' | 'chat' | 'doctor' | 'help', options?: string) => string;
+export type OwnCommand = (command: OwnCommandName, options?: string) => string;
 
 /**
  * The form that works for the way in which the program was installed and started: scripts of npm in a clone,

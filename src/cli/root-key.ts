@@ -13,7 +13,7 @@ export function keptRootKey({
   storage,
   dataDir,
 }: Pick<Config, 'storage' | 'dataDir'>): KeptRootKey | undefined {
-  // A gateway with its storage in memory writes no file. One that is there is of another gateway.
+  // A gateway with its storage in memory writes no file, so an existing file belongs to another gateway.
   if (storage.kind === 'memory') return undefined;
   const file = new RootKeyFile(dataDir);
   const key = file.read();

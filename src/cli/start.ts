@@ -1,10 +1,10 @@
 import { writeSync } from 'node:fs';
-import { parseArgs } from 'node:util';
 import type { Config } from '../config/config.ts';
 import { type RunningGateway, startGateway } from '../main.ts';
 import { bannerText } from './banner.ts';
 import { stateOf } from './doctor/address.ts';
 import { onInterrupt } from './interrupts.ts';
+import { parseOptions } from './options.ts';
 import { type OwnCommand, ownCommand } from './own-command.ts';
 import { loadSettings } from './settings.ts';
 import { styleFor } from './style.ts';
@@ -42,11 +42,12 @@ const VARIABLES = {
 
 export async function main(args: string[]): Promise<void> {
   const command = ownCommand(process.env);
-  if (!readOptions(args, command)) {
+  if (!readOptions(args)) {
     console.log(HELP);
     return;
   }
-  // Installed before the start, which may take a while. Until the gateway runs, there is nothing to read again.
+  // Installed before the start, because the start may take a while. Until the gateway runs, SIGHUP has no
+  // effect.
   let onHangUp = () => {};
   process.on('SIGHUP', () => onHangUp());
   const config = await loadSettings();
@@ -68,7 +69,7 @@ export async function main(args: string[]): Promise<void> {
   say(bannerText({ gateway, config, env: process.env, command, hasKeyboard, style }));
 }
 
-/** Writes to standard error. The gateway runs on when the terminal is closed, and then nobody reads. */
+/** Writes to standard error. The gateway runs on when the terminal is closed; writing then fails. */
 function say(text: string): void {
   try {
     writeSync(2, `${text}\n`);
@@ -87,22 +88,16 @@ async function reload(gateway: RunningGateway): Promise<void> {
 }
 
 /** Sets options as environment variables, so that only the configuration decides precedence. False: show the help. */
-function readOptions(args: string[], command: OwnCommand): boolean {
-  try {
-    const { values } = parseArgs({ args, options: OPTIONS });
-    for (const name of ['port', 'host', 'data', 'config'] as const) {
-      const value = values[name];
-      if (value !== undefined) process.env[VARIABLES[name]] = value;
-    }
-    return !values.help;
-  } catch (error) {
-    throw new Error(
-      `${(error as Error).message.split('. To specify')[0]}. Try: ${command('start', '--help')}`,
-    );
+function readOptions(args: string[]): boolean {
+  const { values } = parseOptions('start', { args, options: OPTIONS });
+  for (const name of ['port', 'host', 'data', 'config'] as const) {
+    const value = values[name];
+    if (value !== undefined) process.env[VARIABLES[name]] = value;
   }
+  return !values.help;
 }
 
-/** Refuses a port that is taken before anything is written: a root key would be made and never shown. */
+/** Refuses a taken port before anything is written. Otherwise, a root key would be made and never shown. */
 async function start(config: Config, command: OwnCommand): Promise<RunningGateway> {
   const address = config.port === 0 ? ({ state: 'free' } as const) : await stateOf(config, command);
   if (address.state !== 'free') throw new Error(`${address.message}. ${address.remedy}`);

@@ -1,6 +1,8 @@
 import { type Config, policyOf } from '../config/config.ts';
+import { systemClock } from '../core/clock.ts';
 import type { Tenant } from '../core/request.ts';
 import { DEFAULT_TENANT, hashKey, Keyring, newKey } from '../security/keys.ts';
+import { Seals } from '../security/seals.ts';
 import { openStores, type Stores } from './stores.ts';
 
 export interface OpenKeys {
@@ -9,7 +11,7 @@ export interface OpenKeys {
   newRootKey?: string;
   /** Replaces the keys of the configuration. The root key stays. */
   reconfigure(config: Config): void;
-  /** Takes a root key that another process has stored. The key before it is refused from then on. */
+  /** Takes a root key that another process has stored. The earlier key is refused from then on. */
   refresh(): Promise<void>;
 }
 
@@ -65,7 +67,7 @@ async function rootKey(config: Config, stores: KeyStores, own: string | undefine
   if (own !== undefined) return { kind: 'fixed', hash: hashKey(own) };
   const { keys, keyFile } = stores;
   const stored = await keys.rootKeyHash();
-  // A variable that was exported for clients has the stored key, and changes nothing.
+  // A variable that was exported for clients holds the stored key. It changes nothing.
   const configured = config.rootKey === undefined ? undefined : hashKey(config.rootKey);
   if (configured !== undefined && configured !== stored) {
     if (stored !== undefined) await keys.removeRootKeyHash();
@@ -76,7 +78,7 @@ async function rootKey(config: Config, stores: KeyStores, own: string | undefine
     const key = await storeNewKey(stores);
     return { kind: 'stored', hash: hashKey(key), newKey: key };
   }
-  // A file of another key: the database is from a backup, for example.
+  // The file has another key if the database comes from a backup, for example.
   const inFile = keyFile?.read();
   if (inFile !== undefined && hashKey(inFile) !== stored) keyFile?.remove();
   return { kind: 'stored', hash: stored };
@@ -90,7 +92,7 @@ async function storeNewKey({ keys, keyFile }: KeyStores): Promise<string> {
 }
 
 /**
- * Makes a new root key, in place of the one before. Gateways that run on the data folder take it within
+ * Makes a new root key and replaces the earlier one. Gateways that run on the data folder take it within
  * `ROOT_KEY_EVERY_MS`. Throws an error for the operator when the root key is not a stored one.
  */
 export async function rotateRootKey(config: Config): Promise<string> {
@@ -104,6 +106,19 @@ export async function rotateRootKey(config: Config): Promise<string> {
   const stores = await openStores(config, () => {});
   try {
     return await storeNewKey(stores);
+  } finally {
+    await stores.close();
+  }
+}
+
+/**
+ * Adds a key that seals reasoning from now on. Older keys still open what they sealed. Running gateways on the same
+ * store use the new key within five minutes. Resolves to its id.
+ */
+export async function rotateSealKey(config: Config): Promise<string> {
+  const stores = await openStores(config, () => {});
+  try {
+    return await (await Seals.open(stores.keys, systemClock)).rotate();
   } finally {
     await stores.close();
   }

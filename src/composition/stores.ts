@@ -112,7 +112,7 @@ export interface StoresRefusal {
   remedy: string;
 }
 
-/** What `openStores` would reject with, found without a change of any file. */
+/** The reason for which `openStores` would reject, found without changing any file. */
 export function refusalOfStores({
   storage,
   dataDir,
@@ -149,7 +149,10 @@ function expectWritable(folder: string): void {
   }
 }
 
-/** The same without a change. A folder that does not exist is made in the nearest one that does. */
+/**
+ * Checks the folder without changing it. A folder that does not exist would be made in its nearest existing
+ * parent.
+ */
 function checkFolder(folder: string): void {
   let path = folder;
   try {

@@ -9,7 +9,7 @@ import { routesOf } from '../http/server.ts';
 
 /** Writes the documentation that is made from the code: `bun src/composition/write-docs.ts`. */
 
-/** The routes of every gateway. Their list does not depend on what they do. */
+/** The routes of a gateway. No route is called here. */
 const routes = routesOf({
   api: {} as Api,
   settings: () => ({ bodyBytes: 0, bodyMs: 0, socketMs: 0, overflow: 'error' }),

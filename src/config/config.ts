@@ -47,7 +47,9 @@ export function toConfig(settings: FileSettings, cwd: string, file?: string): Co
   };
 }
 
-/** `path` from `cwd`. A `~` at its start is the user's home: shells replace it only where a word begins with it. */
+/**
+ * `path` from `cwd`. A `~` at its start is the user's home: shells replace it only at the beginning of a word.
+ */
 export function absolutePath(cwd: string, path: string): string {
   return resolve(
     cwd,

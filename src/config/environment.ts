@@ -2,13 +2,21 @@ import type { z } from 'zod';
 import { type Problem, suggestion } from './problems.ts';
 import { type ScalarSetting, scalarSettings } from './shape.ts';
 
-/** Earlier names of variables. They still work, unless the present name is set. */
+/**
+ * Earlier names of variables. A variable still works under its earlier name, unless its present name is set.
+ */
 const EARLIER_NAMES: ReadonlyMap<string, string> = new Map([['CLAWHOLD_MASTER_KEY', 'CLAWHOLD_ROOT_KEY']]);
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Names the configuration file. It is the only `CLAWHOLD_…` variable that is not a setting. */
+/** Names the configuration file. It is not a setting. */
 export const FILE_VARIABLE = 'CLAWHOLD_CONFIG';
+
+/**
+ * Variables for clients, which may be exported where the gateway starts. `examples/` use the first, and used
+ * the second.
+ */
+export const CLIENT_VARIABLES: ReadonlySet<string> = new Set(['CLAWHOLD_URL', 'CLAWHOLD_KEY']);
 
 /** The settings that environment variables set. */
 export interface EnvironmentSettings {
@@ -23,7 +31,7 @@ export function variable(env: Environment, name: string): string | undefined {
 
 /**
  * Reads every `CLAWHOLD_…` variable. A variable that is not a setting of the schema is a problem, unless
- * the file uses it (`inFile`).
+ * the file uses it (`inFile`) or it is for clients.
  */
 export function readEnvironment(
   schema: z.core.$ZodType,
@@ -36,7 +44,7 @@ export function readEnvironment(
   for (const name of Object.keys(env).sort()) {
     const text = variable(env, name);
     if (!name.startsWith('CLAWHOLD_') || name === FILE_VARIABLE || text === undefined) continue;
-    if (isServiceLink(name, text)) continue;
+    if (CLIENT_VARIABLES.has(name) || isServiceLink(name, text)) continue;
     const present = EARLIER_NAMES.get(name);
     if (present !== undefined && variable(env, present) !== undefined) continue;
     const setting = settings.get(present ?? name);

@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { isObject } from '../core/json.ts';
 import { absolutePath, type Config, toConfig } from './config.ts';
 import { type Environment, FILE_VARIABLE, readEnvironment, variable } from './environment.ts';
 import { ConfigError, describeIssues, type Origin, type Problem, pathText, suggestion } from './problems.ts';
@@ -75,11 +76,11 @@ function overlay(value: unknown, texts: { setting: { path: string[] }; text: str
   for (const { setting, text } of texts) {
     let around = whole;
     for (const step of setting.path.slice(0, -1)) {
-      if (!isMapping(around)) break;
+      if (!isObject(around)) break;
       around[step] ??= {};
       around = around[step] as object;
     }
-    if (isMapping(around)) around[setting.path.at(-1)!] = text;
+    if (isObject(around)) around[setting.path.at(-1)!] = text;
   }
   return whole;
 }
@@ -95,10 +96,10 @@ function originOf(file: YamlFile | undefined, variables: Map<string, string>): O
 
 /** Mistakes that involve several settings: unknown claws, aliases of unknown providers, duplicate keys. */
 function crossCheck(value: unknown, providers: Set<string> | undefined, origin: Origin): Problem[] {
-  if (!isMapping(value)) return [];
+  if (!isObject(value)) return [];
   const problems: Problem[] = checkKeys(value.keys, origin);
   if (!providers) return problems;
-  const claws = isMapping(value.claws) ? value.claws : {};
+  const claws = isObject(value.claws) ? value.claws : {};
   for (const [id, claw] of Object.entries(claws)) {
     const parsed = clawSchema.safeParse(claw);
     if (providers.has(id) || !parsed.success) continue;
@@ -111,7 +112,7 @@ function crossCheck(value: unknown, providers: Set<string> | undefined, origin: 
     problems.push({ where: origin.where(['claws', id]), message: `claws: unknown provider "${id}"${hint}` });
   }
   const known = new Set([...providers, ...Object.keys(claws)]);
-  for (const [name, targets] of Object.entries(isMapping(value.aliases) ? value.aliases : {})) {
+  for (const [name, targets] of Object.entries(isObject(value.aliases) ? value.aliases : {})) {
     for (const target of Array.isArray(targets) ? targets : [targets]) {
       const [provider = '', ...model] = typeof target === 'string' ? target.split('/') : [];
       if (model.length === 0 || known.has(provider)) continue;
@@ -129,7 +130,7 @@ function checkKeys(keys: unknown, origin: Origin): Problem[] {
   const problems: Problem[] = [];
   for (const [index, entry] of Array.isArray(keys) ? keys.entries() : []) {
     for (const field of ['name', 'key']) {
-      const text = isMapping(entry) ? entry[field] : undefined;
+      const text = isObject(entry) ? entry[field] : undefined;
       if (typeof text !== 'string') continue;
       const first = seen.get(`${field} ${text}`);
       if (first === undefined) {
@@ -141,8 +142,4 @@ function checkKeys(keys: unknown, origin: Origin): Problem[] {
     }
   }
   return problems;
-}
-
-function isMapping(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

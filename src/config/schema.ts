@@ -104,9 +104,8 @@ export const clawSchema = section({
     .prefault({})
     .meta({
       description:
-        'What the prices of the models are multiplied by, by the service tier that answers: `{ flex: 0.5 }`. ' +
-        "Each overrides what is known about the provider's tiers. The cost of an answer of another tier is an " +
-        'estimate.',
+        'The multiplier of all prices for each service tier that may answer: `{ flex: 0.5 }`. It replaces the known ' +
+        "multiplier of the provider's tier. The cost of an answer in any other tier is an estimate.",
     }),
   quirks: quirks.prefault({}).meta({
     description: 'How the server differs from OpenAI. Each overrides what the catalogue says.',
@@ -288,8 +287,8 @@ const timeouts = section({
     .default(15_000)
     .meta({
       description:
-        'After a silence of this length, it is tried to connect to the provider, and again after each further one. ' +
-        'When two such attempts in a row fail, the call has failed: its connection is dead.',
+        'After each silence of this length, the gateway probes the provider: it tries to open a connection. If two ' +
+        'probes in a row fail, the connection of the call is dead, and the call fails.',
     }),
 });
 

@@ -56,7 +56,7 @@ export function price() {
   return z.number({ error }).min(0, { error }).meta({ expected });
 }
 
-/** What a price is multiplied by. */
+/** A number by which prices are multiplied. */
 export function multiplier() {
   const { expected, error } = expecting('a number from 0 to 100');
   return z.number({ error }).min(0, { error }).max(100, { error }).meta({ expected });

@@ -58,7 +58,7 @@ export interface AssembleInput {
   instructions?: string;
   settings: Settings;
   budget: Budget;
-  /** Opens reasoning that a client sends back sealed; gives `undefined` where it cannot be opened. */
+  /** Opens a seal that a client sends back; returns `undefined` if it cannot be opened. */
   open(seal: string): Thought | undefined;
 }
 
@@ -72,9 +72,15 @@ export interface Assembled {
   droppedTokens: number;
 }
 
-/** An estimate may be too high, by less than this factor. A history is refused only where it exceeds the limit by more. */
+/**
+ * An estimate may be too high, by less than this factor. A history is refused only where it exceeds the limit
+ * by more.
+ */
 const ESTIMATE_MARGIN = 1.3;
-/** History is cut at multiples of this share of the limit, so that the prefix, which providers cache, stays the same for many turns. */
+/**
+ * History is cut at multiples of this share of the limit, so that the prefix, which providers cache, stays the
+ * same for many turns.
+ */
 const CUT_STEP = 1 / 8;
 
 /** The most tokens of history that a turn with this budget can use. */
@@ -168,7 +174,10 @@ const isCompactionTrigger = ({ type }: { type: string }): boolean => type === 'c
 /** `PromptItem.answeredBy` of turns without a provider's answer: appended ones, and failed ones. */
 const NO_PROVIDER = '';
 
-/** An item of the caller. Sealed reasoning becomes its provider's; no provider is given a seal. */
+/**
+ * An item of the caller. Sealed reasoning is replaced by the original of its provider, so no provider is given
+ * a seal.
+ */
 function entryOf(item: Item, native: unknown, open: AssembleInput['open']): Entry {
   if (item.type !== 'reasoning' || !isSeal(item.encrypted_content)) return { item, native };
   const { encrypted_content: seal, ...rest } = item;
@@ -207,11 +216,11 @@ const isCutAtProvider = (item: Item, turn: Turn): boolean =>
   !isHalfCall(item);
 
 /**
- * A limit or a deletion may separate a call from its output. Providers refuse an output alone, and a client's call
- * alone, so it is left out. A call that runs at the provider needs no output: it may still run (`program`), or its
- * result is in the item. Calls with the same id get different ids, and so do their outputs; the provider that gave the id can be
- * given it again where it was clear which call was meant.
- * A half call that has an output is sent without arguments (`argumentsOf`).
+ * A limit or a deletion may separate a call from its output. Providers refuse an output without its call, and a
+ * client's call without an output, so both are left out. A call that runs at the provider needs no output: it
+ * may still run (`program`), or its result is in the item. Calls with the same id get different ids, and their
+ * outputs follow. Where it was clear which call an id meant, the provider gets its own id again. A half call
+ * that has an output is sent without arguments (`argumentsOf`).
  */
 function inPairs(items: readonly Entry[]): Entry[] {
   const calls = new OpenCalls();
@@ -238,8 +247,8 @@ function inPairs(items: readonly Entry[]): Entry[] {
 }
 
 /**
- * Providers refuse reasoning without the item that followed it in the same answer, which may be cut or deleted.
- * Reasoning without any content carries something for the text before it (`claws/gemini/parts.ts`).
+ * Leaves out reasoning whose next item in the same answer is missing (cut or deleted), because providers refuse
+ * it. Reasoning without content stays: it carries a signature for the text before it (`claws/gemini/parts.ts`).
  */
 function withoutLooseReasoning(items: readonly Entry[]): Entry[] {
   const kept: Entry[] = [];

@@ -1,4 +1,5 @@
 import { contentOf, type Item } from './items.ts';
+import { isObject } from './json.ts';
 import type { Settings, Tool } from './settings.ts';
 
 /**
@@ -209,6 +210,3 @@ export function markedParts<Part extends object>(
 function cacheControl({ ttl }: { ttl?: string }): Record<string, unknown> {
   return ttl === undefined ? { type: 'ephemeral' } : { type: 'ephemeral', ttl };
 }
-
-const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);

@@ -1,12 +1,13 @@
 import type { FunctionCall } from './items.ts';
+import { isObject } from './json.ts';
 import { wellFormed } from './well-formed.ts';
 
 /**
  * The arguments of a call as every provider accepts them: JSON text of an object. A model may have written other
  * text, or may have been cut off inside it; a provider that parses arguments (Anthropic, Gemini, Mistral, vLLM's
- * templates) would refuse it in every later request of the session. Text that is an object is returned unchanged, unless it
- * has lone surrogates (`well-formed.ts`).
- * Of a call that was cut short, nothing is sent; other text is given to the model under `invalid_arguments`.
+ * templates) would refuse it in every later request of the session. Text that is an object is returned
+ * unchanged, unless it has lone surrogates (`well-formed.ts`). Of a call that was cut short, nothing is sent;
+ * other text is given to the model under `invalid_arguments`.
  */
 export function argumentsOf({ arguments: text, status }: FunctionCall): string {
   if (text.trim() === '') return '{}';
@@ -21,7 +22,7 @@ export function argumentsOf({ arguments: text, status }: FunctionCall): string {
 function objectIn(text: string): object | undefined {
   try {
     const value: unknown = JSON.parse(text);
-    return typeof value === 'object' && value !== null && !Array.isArray(value) ? value : undefined;
+    return isObject(value) ? value : undefined;
   } catch {
     return undefined;
   }

@@ -71,7 +71,7 @@ export type Delta =
 /** A delta of one type. */
 export type DeltaOf<Type extends Delta['type']> = Extract<Delta, { type: Type }>;
 
-/** Reasoning as its protocol writes it, or as a summary, if the request asks for one. */
+/** The type of reasoning deltas: as the protocol writes them, or a summary, if the request asks for one. */
 export type ReasoningDeltaType = 'reasoning-delta' | 'summary-delta';
 
 /** A delta that appends to a text. */

@@ -237,7 +237,7 @@ export function withRemedy(code: ErrorCode, message: string): string {
   return `${message}${/[.!?]$/.test(message) ? '' : '.'} ${ERRORS[code].remedy}`;
 }
 
-/** A failure in the words of the provider that reported it. Fields that it does not have are absent. */
+/** A failure as the provider reported it. Fields that the provider did not send are absent. */
 export interface ProviderError {
   /** Its own code: `unsupported_parameter`, `API_KEY_INVALID`, `429`. */
   code?: string;
@@ -248,8 +248,8 @@ export interface ProviderError {
 }
 
 /**
- * What a failure is about, in canonical terms: an input item or a part of one, as the same object that the dialect
- * parsed, and its field; or a setting. The dialect says how the caller wrote it (`Dialect.fieldOf`).
+ * What a failure is about, in canonical terms: an input item or a part of one (the same object that the dialect
+ * parsed) and its field; or a setting. The dialect says where the caller wrote it (`Dialect.fieldOf`).
  */
 export type Subject = { content: Item | Part; field?: string } | { setting: keyof Settings };
 
@@ -257,13 +257,15 @@ export type Subject = { content: Item | Part; field?: string } | { setting: keyo
 export interface FaultDetail {
   /** The request field at fault, as the caller wrote it: `messages[2].content`. */
   param?: string;
-  /** The same where only the dialect knows how the caller wrote it. */
+  /** The field in canonical terms, where only the dialect knows how the caller wrote it. */
   about?: Subject;
   /** Whole seconds, for the `Retry-After` header. */
   retryAfter?: number;
   /** Further headers of the reply. */
   headers?: Readonly<Record<string, string>>;
-  /** How the provider named the failure of a call; shown to the caller beside the code of the catalogue. */
+  /**
+   * The failure of a call as the provider reported it; shown to the caller beside the code of the catalogue.
+   */
   reported?: ProviderError;
   /** What the provider sent, unchanged; kept with the turn, shown to the caller only in `message`. */
   raw?: unknown;
@@ -342,7 +344,10 @@ export function faultOf(
   return new Fault('internal_error', unforeseen, { cause: error });
 }
 
-/** The result of `work`; a `Fault` that it throws is about `content` where it names nothing else. */
+/**
+ * The result of `work`. A `Fault` that it throws is about `content`, unless the fault already says what it is
+ * about.
+ */
 export function about<Result>(content: Item | Part, work: () => Result): Result {
   try {
     return work();

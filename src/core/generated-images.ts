@@ -1,9 +1,9 @@
 import type { Item, OtherItem, OtherType } from './items.ts';
 
 /**
- * Images that a model generated, as the Responses API has them (OpenAI API description, `ImageGenToolCall`):
- * `{type: 'image_generation_call', status, result, output_format}`. `result` is base64, and `null` until the image
- * is there. An image that a provider gave by its address has `image_url` instead.
+ * Images that a model generated, in the form of the Responses API (OpenAI API description, `ImageGenToolCall`):
+ * `{type: 'image_generation_call', status, result, output_format}`. `result` is base64, and `null` until the
+ * image is complete. If a provider gave only the image's URL, the item has `image_url` instead.
  */
 const KIND = 'image_generation_call' as OtherType;
 
@@ -17,7 +17,7 @@ export function generatedImage(format: string, base64: string): OtherItem {
 const DATA = 'data:image/';
 const BASE64 = ';base64';
 
-/** The same for a `data:` URL or an address. */
+/** An image item from a `data:` URL or another URL. */
 export function generatedImageAt(url: string): OtherItem {
   const comma = url.startsWith(DATA) ? url.indexOf(',') : -1;
   const head = url.slice(0, Math.max(0, comma));
@@ -26,12 +26,14 @@ export function generatedImageAt(url: string): OtherItem {
   return generatedImage(format, url.slice(comma + 1));
 }
 
-/** The image as a `data:` URL or an address; `undefined` for other items, and while there is no image. */
+/**
+ * The image as a `data:` URL or another URL; `undefined` for other items, and while the image is not complete.
+ */
 export function generatedImageUrl(item: Item): string | undefined {
   if (!isGeneratedImage(item)) return undefined;
   const { image_url, result, output_format } = item;
   if (typeof image_url === 'string') return image_url;
   if (typeof result !== 'string' || result === '') return undefined;
-  // PNG is the default of OpenAI's tool.
+  // PNG is the default format of OpenAI's tool.
   return `${DATA}${typeof output_format === 'string' ? output_format : 'png'}${BASE64},${result}`;
 }

@@ -17,7 +17,7 @@ export type SessionId = string & { readonly sessionId: unique symbol };
 /** A turn's id: its session's key and 13 characters. */
 export type TurnId = string & { readonly turnId: unique symbol };
 
-/** The two characters of each number below 1024. */
+/** The two characters for each number below 1024. */
 const PAIRS = Array.from({ length: 1024 }, (_, value) => ALPHABET[value >> 5]! + ALPHABET[value & 31]!);
 
 /** Nine characters: 45 bits, which are milliseconds until the year 3084. */
@@ -33,7 +33,9 @@ function encodeTime(ms: number): string {
   );
 }
 
-/** Random bytes that are not used yet: asking for many at once costs much less for each id. */
+/**
+ * Random bytes that are not used yet. One large request for random bytes costs much less than many small ones.
+ */
 const pool = new Uint8Array(4096);
 let used = pool.length;
 
@@ -84,7 +86,7 @@ export interface ItemPosition {
   index: number;
 }
 
-/** OpenAI's own prefixes: its API refuses an item under an id with another one. */
+/** OpenAI's own prefixes: its API refuses an item whose id has another prefix. */
 const ITEM_PREFIX: ReadonlyMap<string, string> = new Map([
   ['message', 'msg'],
   ['function_call', 'fc'],
@@ -125,5 +127,5 @@ export function parseItemId(text: string): ItemPosition | undefined {
   return { turn: match[1] as TurnId, side: match[2] as 'i' | 'o', index: Number(match[3]) };
 }
 
-/** What two ids of one item have in common: earlier versions gave some kinds another prefix. */
+/** The part of an item's id that never changes. Earlier versions gave some kinds of items another prefix. */
 export const itemKey = (id: string): string => (parseItemId(id) ? id.slice(id.indexOf('_') + 1) : id);

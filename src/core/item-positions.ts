@@ -26,7 +26,7 @@ export function itemsOf(turn: Turn, hidden: readonly string[] = []): ItemAt[] {
   return hidden.length === 0 ? all : all.filter(({ side, index }) => !hidden.includes(`${side}${index}`));
 }
 
-/** Encrypted data of another protocol cannot be sent back in this API. */
+/** Removes encrypted data of another protocol, because this API cannot take it back. */
 function withoutEncrypted(item: Item): Item {
   if (item.type !== 'reasoning' || !item.encrypted_content) return item;
   const { encrypted_content: _, ...readable } = item;
@@ -34,8 +34,9 @@ function withoutEncrypted(item: Item): Item {
 }
 
 /**
- * The id of an input is the caller's, where it has one. An id of ours that an item holds says where an output was
- * streamed, or which item an input was copied from. Outputs of earlier versions may hold their provider's id.
+ * An item with its id. An input has the caller's id, if there is one. If the item holds an id of the gateway,
+ * this is the id of the streamed output, or of the item that it was copied from. Outputs of earlier versions
+ * may hold their provider's id.
  */
 export function identified(item: Item, turn: TurnId, side: 'i' | 'o', index: number): IdentifiedItem {
   const { id: own, ...rest } = item;
@@ -46,7 +47,7 @@ export function identified(item: Item, turn: TurnId, side: 'i' | 'o', index: num
   return { id, ...rest } as IdentifiedItem;
 }
 
-/** Kinds that no other item names by their ids, and that providers take without one. */
+/** Kinds whose id no other item names, and that providers take without an id. */
 const WITHOUT_ID = new Set<string>(['message', 'function_call', 'function_call_output', 'reasoning']);
 
 /** The id by which later items may name an item, and which providers may require. */
@@ -54,7 +55,10 @@ export function lastingId(item: Item, turn: TurnId, side: 'i' | 'o', index: numb
   return WITHOUT_ID.has(item.type) ? undefined : identified(item, turn, side, index).id;
 }
 
-/** An item of a turn as it becomes input again: it holds the caller's id, or the id by which it may be named. */
+/**
+ * An item of a turn as it becomes input again. It holds the caller's id, or the id by which other items may
+ * name it.
+ */
 export function asInput(item: Item, turn: TurnId, side: 'i' | 'o', index: number): Item {
   const { id: own, ...rest } = item;
   const isCallers = side === 'i' && own !== undefined && !parseItemId(own);

@@ -142,7 +142,9 @@ export function messageText(message: Message): string {
   return text;
 }
 
-/** An `item_reference` stands for the stored item with its id, which replaces it when the request is accepted. */
+/**
+ * Whether an item is an `item_reference`. The stored item with its id replaces it when the request is accepted.
+ */
 export const isReference = ({ type }: { type: string }): boolean => type === 'item_reference';
 
 /**
@@ -173,7 +175,7 @@ export function emptied(item: Item): Item {
 /** Whether the item is a call of a custom tool: its input is one text, which may come in deltas. */
 export const isCustomCall = ({ type }: Item): boolean => (type as string) === 'custom_tool_call';
 
-/** The readable text of a reasoning item: its content, or where it has none, its summary. */
+/** The readable text of a reasoning item: its content, or its summary if it has no content. */
 export function reasoningText({ content, summary }: Reasoning): string {
   return (content?.length ? content : summary).map(({ text }) => text).join('');
 }
@@ -185,13 +187,16 @@ export function userMessage(text: string): Message {
 export const isInstruction = (item: Item): item is Message =>
   item.type === 'message' && (item.role === 'system' || item.role === 'developer');
 
-/** The instructions that the items begin with. */
+/** The leading instructions of the items. */
 export function leadingInstructions(items: readonly Item[]): Message[] {
   const end = items.findIndex((item) => !isInstruction(item));
   return items.slice(0, end === -1 ? items.length : end) as Message[];
 }
 
-/** Items of a model that are not named as calls. An approval request is answered by the client's approval response. */
+/**
+ * Further kinds that only a model makes, beside calls. The client answers an approval request with an approval
+ * response.
+ */
 const FROM_MODEL = new Set(['reasoning', 'program', 'mcp_approval_request', 'mcp_list_tools']);
 
 /**
@@ -237,7 +242,7 @@ const partContent = (part: Part): Part =>
 const KINDS =
   /^((custom_tool|computer|local_shell|shell|apply_patch)_call(_output)?|(web_search|file_search|tool_search|image_generation|code_interpreter|mcp)_call|program(_output)?|tool_search_output|mcp_(list_tools|approval_request|approval_response)|additional_tools|compaction)$/;
 
-/** The fields of these kinds that hold content, there and at xAI. */
+/** The fields of these kinds that hold content, at OpenAI and at xAI. */
 const CONTENT = new Set(
   'type call_id role name input arguments output outputs result results action actions operation code fingerprint container_id queries tools server_label error approval_request_id approve reason encrypted_content environment max_output_length pending_safety_checks acknowledged_safety_checks'.split(
     ' ',

@@ -47,8 +47,9 @@ export function nearest(name: string, among: Iterable<string>, count = 1): strin
 }
 
 /**
- * `nearest` for names like `provider/model`. A `name` without a provider is compared with the second half. A word
- * without a number (`sonnet`, `gpt`) gives the newest models that have it in their names.
+ * `nearest` for names such as `provider/model`. A `name` without a provider is compared with the part after the
+ * slash. For a word without a number (`sonnet`, `gpt`), the result is the newest models that have it in their
+ * names.
  */
 export function nearestModels(name: string, models: readonly string[], count = 3): string[] {
   if (name.includes('/')) return nearest(name, models, count);
@@ -63,7 +64,10 @@ const modelPart = (full: string): string => full.slice(full.indexOf('/') + 1);
 
 const SHORTEST_WORD = 3;
 
-/** The models with all parts of `word` (`gemini-pro`) in their names, or else in their providers' names, newest first. */
+/**
+ * The models that have all parts of `word` (`gemini-pro`) in their names, newest first. If there are none, the
+ * models whose providers' names have them.
+ */
 function newestWith(word: string, models: readonly string[]): string[] {
   if (word.length < SHORTEST_WORD || word.length > LONGEST) return [];
   const parts = word.toLowerCase().split('-');
@@ -75,15 +79,18 @@ function newestWith(word: string, models: readonly string[]): string[] {
 const byNumber = new Intl.Collator('en', { numeric: true }).compare;
 
 /**
- * Newest first, by the version in the name; then the shortest. A provider's own model (`anthropic/claude-…`) comes
- * before the same at a reseller (`openrouter/anthropic/claude-…`).
+ * Newest first, by the version in the name; for equal versions, the shortest name first. A provider's own model
+ * (`anthropic/claude-…`) comes before the same model at a reseller (`openrouter/anthropic/claude-…`).
  */
 function byAge(a: string, b: string): number {
   const depth = (full: string) => full.split('/').length;
   return depth(a) - depth(b) || byNumber(versionOf(b), versionOf(a)) || a.length - b.length || byNumber(b, a);
 }
 
-/** `claude-sonnet-4-5-20250929` → `4.5`, without dates, and without sizes like `70b`. Empty where there is none. */
+/**
+ * `claude-sonnet-4-5-20250929` → `4.5`, without dates and without sizes such as `70b`. Empty where the name has
+ * no version.
+ */
 function versionOf(full: string): string {
   const undated = modelPart(full).replace(/\d{4}-\d{2}-\d{2}|\d{4,}/g, '');
   return (/(?<![\d.])\d{1,2}([.-]\d{1,2})?(?![\d.b])/.exec(undated)?.[0] ?? '').replace('-', '.');

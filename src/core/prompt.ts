@@ -8,7 +8,10 @@ export type ProtocolName = 'openai-chat' | 'openai-responses' | 'anthropic' | 'g
 /** One item of a prompt, with the data that its own provider needs again. */
 export interface PromptItem {
   item: Item;
-  /** The id under which clients know an item of the history that later items may name, such as an approval request. */
+  /**
+   * The id by which clients know an item of the history. Present only if later items may name it (an approval
+   * request, for example).
+   */
   id?: string;
   /** The provider that generated the item; absent for what the caller wrote. */
   origin?: string;

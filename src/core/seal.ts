@@ -2,24 +2,28 @@ import type { Reasoning } from './items.ts';
 import type { Tenant } from './request.ts';
 
 /**
- * Sealed reasoning: what a provider needs to have back of its own reasoning, in a text that only the gateway can
- * read. A client that keeps its own state gets it as `encrypted_content` and sends it back.
+ * A thought: reasoning of a model that its provider needs again. A seal is a thought as a text that only
+ * the gateway can read. A client that keeps its own conversation gets the seal as `encrypted_content` and sends
+ * it back.
  */
 export interface Thought {
-  /** The provider that made it. It is given to no other one. */
+  /** The provider that made the reasoning. No other provider gets it. */
   origin: string;
   /** The wire protocol of `native`. */
   protocol: string;
   /** The value of `item-end.native`. */
   native?: unknown;
-  /** The reasoning as the provider wrote it, without an id: a client may drop or change the readable text. */
+  /**
+   * The reasoning as the provider wrote it, without an id. The client may drop or change the readable text, so
+   * it is in the seal too.
+   */
   item: Reasoning;
 }
 
 /** Seals a thought for a tenant. Equal thoughts give equal texts while the key is the same. */
 export type Seal = (thought: Thought, tenant: Tenant) => string;
 
-/** The beginning of every seal. Encrypted content of a provider never begins so. */
+/** The beginning of every seal. Encrypted content of a provider never begins with it. */
 export const SEAL_PREFIX = 'clawhold-seal.';
 
 export const isSeal = (text: unknown): text is string =>

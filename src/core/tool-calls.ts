@@ -18,7 +18,10 @@ export interface OpenCall {
 const CLIENT_CALL = /^(function|custom_tool|computer|local_shell|shell|apply_patch)_call$/;
 const CLIENT_OUTPUT = /^(function|custom_tool|computer|local_shell|shell|apply_patch)_call_output$/;
 
-/** Whether the item is a call whose output the client sends. The client of a tool search says which tools it found. */
+/**
+ * Whether the item is a call whose output the client sends. In a tool search by the client, the client sends
+ * the tools that it found.
+ */
 export const isClientCall = (item: Item): boolean =>
   CLIENT_CALL.test(item.type) || isClientSearch(item, 'tool_search_call');
 
@@ -36,7 +39,10 @@ const isClientSearch = (item: Item, type: string): boolean =>
  */
 export const isServerRun = (item: Item): boolean => (item as { execution?: unknown }).execution === 'server';
 
-/** The id by which an output names its call. An empty one is none: xAI gives it to calls that it runs itself. */
+/**
+ * The id by which an output names its call. An empty id counts as none: xAI gives it to calls that it runs
+ * itself.
+ */
 export function callIdOf(item: Item): string | undefined {
   if (isServerRun(item) && CLIENT_CALL.test(item.type)) return undefined;
   const { call_id } = item as { call_id?: unknown };
@@ -112,7 +118,7 @@ export class OpenCalls {
     this.calls = this.calls.filter((open) => open !== call);
   }
 
-  /** The call of a client's output is a client's call. */
+  /** An output that the client sends belongs to a call of the client. */
   private close(call_id: string, isClient: boolean): OpenCall | undefined {
     const position = this.calls.findIndex((call) => call.call_id === call_id && call.isClient === isClient);
     if (position === -1) return undefined;

@@ -24,8 +24,8 @@ export interface Receipt {
   /** The types of the tools that were left out, because the answering provider lacks them. */
   droppedTools?: readonly string[];
   /**
-   * The ids of reasoning items of the request that the answering provider was not given: they could not be opened, or
-   * are another provider's.
+   * The ids of reasoning items of the request that the answering provider did not get: the seal could not be
+   * opened, or the reasoning is of another provider.
    */
   droppedReasoning?: readonly string[];
   /** Estimated tokens of the answering candidate's prompt, and of the history that did not fit it. */

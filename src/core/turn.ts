@@ -273,8 +273,8 @@ export type Outcome = Ending & {
   /** The cost is not exact: see `Attempt.costEstimated`. */
   costEstimated?: true;
   /**
-   * All calls that gave a part of the answer; `usage` and `cost` are their sums. Absent for one whole call whose
-   * provider reports no cost.
+   * All calls that gave a part of the answer; `usage` and `cost` are their sums. Absent if one whole call made
+   * the answer and the provider reports no cost.
    */
   attempts?: Attempt[];
   /** Fields of the provider's envelope that have no canonical form. */
@@ -289,7 +289,7 @@ export interface Attempt {
   usage: Usage;
   /** The provider did not report usage: tokens are estimated from what was sent and received. */
   estimated?: true;
-  /** By our prices; what the provider says is in `usage.reportedCost`. */
+  /** By our prices; the provider's own number is in `usage.reportedCost`. */
   cost?: NanoDollars;
   /** The tokens are estimated, or the price of the service tier that answered is not known. */
   costEstimated?: true;
@@ -376,7 +376,7 @@ export function notesOf({ opening, resent }: BranchPosition): Notes {
   return { ...(opening && { opening }), ...(resent && { resent }) };
 }
 
-/** What tells the opening of a turn. */
+/** The fields of a turn that say what its opening is. */
 export interface Opened extends Notes {
   id: TurnId;
   parent: TurnId | null;

@@ -23,14 +23,19 @@ export interface Usage {
    * the provider's own word in lower case (`flex`, `priority`). Absent where the provider does not say.
    */
   tier?: string;
-  /** Further facts that change the price, in the provider's own words: `fast` (a speed), `us` (a region). */
+  /**
+   * Further properties of the call that change the price, as the provider names them: `fast` (a speed), `us` (a
+   * region).
+   */
   modes?: readonly string[];
-  /** What the provider says that the call costs. */
+  /** The cost of the call as the provider reports it. */
   reportedCost?: NanoDollars;
   raw?: unknown;
 }
 
-/** The service tier with the listed prices, as OpenAI, Anthropic and Google, and Groq call it. */
+/**
+ * The names of the service tier that has the listed prices, at OpenAI, at Anthropic and Google, and at Groq.
+ */
 export const USUAL_TIERS: ReadonlySet<string> = new Set(['default', 'standard', 'on_demand']);
 
 /** Money in thousand-millionths of a US dollar: whole numbers, so that sums are exact. */
@@ -54,13 +59,16 @@ export interface TokenPrice {
   cacheRead?: PicoDollars;
   /** For input written to the prompt cache; like other input when absent. */
   cacheWrite?: PicoDollars;
-  /** For input written to the prompt cache for an hour; like other writes when absent. */
+  /**
+   * For input that is written to the prompt cache for an hour. Absent: the same price as for other cache
+   * writes.
+   */
   cacheWriteHour?: PicoDollars;
   /** For output spent on reasoning; like other output when absent. */
   reasoning?: PicoDollars;
-  /** For input that is audio; like other input when absent. */
+  /** For input that is audio. Absent: the same price as for other input. */
   audioInput?: PicoDollars;
-  /** For output that is audio; like other output when absent. */
+  /** For output that is audio. Absent: the same price as for other output. */
   audioOutput?: PicoDollars;
 }
 
@@ -68,6 +76,9 @@ export interface TokenPrice {
 export interface Price extends TokenPrice {
   /** Prices of long prompts: the one with the largest `above` that the prompt exceeds holds for the whole call. */
   tiers?: readonly (TokenPrice & { above: number })[];
-  /** What all prices are multiplied by, by `Usage.tier` and `Usage.modes`. The price of any other is unknown. */
+  /**
+   * The multiplier of all prices, by `Usage.tier` and `Usage.modes`. For any other tier or mode, the price is
+   * unknown.
+   */
   multipliers?: Readonly<Record<string, number>>;
 }

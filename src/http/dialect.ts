@@ -43,10 +43,10 @@ export interface Dialect {
    */
   parse(body: Record<string, unknown>, context: ParseContext): ParsedAsk;
   /**
-   * Where the caller wrote what a failure is about, as `messages[1].tool_call_id`. It is asked only for a body
-   * that was parsed. Where absent, such failures name no field.
+   * Where the caller wrote the thing that a failure is about, for example `messages[1].tool_call_id`. Called
+   * only for a body that was parsed. If absent, such failures name no field.
    */
-  fieldOf?(place: Place, body: Record<string, unknown>): string;
+  fieldOf?(location: Location, body: Record<string, unknown>): string;
   /**
    * The body of the reply for a turn that has ended, however it ended. Throws a `Fault` where the dialect cannot
    * express the outcome; the fault is then sent as `error` writes it. Reasoning that its provider needs again is
@@ -70,9 +70,9 @@ export interface Dialect {
  * What a failure is about, in canonical terms: an item of the ask by its index, a part of its content or output,
  * and a field of the item or the part; or a setting.
  */
-export type Place = ItemPlace | { setting: keyof Settings };
+export type Location = ItemLocation | { setting: keyof Settings };
 
-export interface ItemPlace {
+export interface ItemLocation {
   item: number;
   part?: number;
   field?: string;

@@ -2,8 +2,8 @@ import { ERRORS, type Fault, type ProviderError, type TurnError, withRemedy } fr
 import type { ReplyHeaders } from './v1/reply-headers.ts';
 
 /**
- * The error object of OpenAI's dialects (`Error` in its API description). `code` is ours; the message
- * ends with what to do. `provider_error` has the provider's own words for a call that it failed.
+ * The error object of OpenAI's dialects (`Error` in its API description). `code` is ours; the message ends with
+ * what to do. If a call to a provider failed, `provider_error` has the error as the provider reported it.
  */
 export interface ErrorObject {
   message: string;

@@ -36,7 +36,7 @@ export function healthRoutes(health: Health): Route[] {
     probe('/health/readiness', ready),
     probe('/readyz', ready),
     probe('/health/liveness', alive),
-    // LiteLLM's spelling.
+    // LiteLLM spells it this way.
     probe('/health/liveliness', alive),
     probe('/livez', alive),
   ];

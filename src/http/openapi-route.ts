@@ -5,7 +5,10 @@ import type { Route } from './route.ts';
 
 const OpenApi = published('OpenApi', z.looseObject({ openapi: z.string() }));
 
-/** Serves the OpenAPI document of `routes`, with itself. It is the same for every caller, and needs no key. */
+/**
+ * Serves the OpenAPI document of `routes` and of this route itself. The document is the same for every caller
+ * and needs no key.
+ */
 export function openApiRoute(routes: readonly Route[]): Route {
   let text: string | undefined;
   const route: Route = {

@@ -9,10 +9,10 @@ import { type HeaderScope, REQUEST_HEADERS, type RequestHeader } from './v1/requ
 
 type Json = Record<string, unknown>;
 
-/** A route that the document has. */
+/** A route that is in the document. */
 export type DocumentedRoute = Route & { doc: RouteDoc };
 
-/** The routes that say what they do, in the order of their paths. */
+/** The routes with documentation, sorted by path. */
 export const documented = (routes: readonly Route[]): DocumentedRoute[] =>
   routes.filter((route): route is DocumentedRoute => route.doc !== undefined);
 
@@ -27,7 +27,8 @@ export function openApiDocument(routes: readonly Route[]): Json {
     info: {
       title: 'Clawhold',
       version: '1',
-      description: 'The APIs of OpenAI in front of any provider. Unknown fields of a body are sent on to it.',
+      description:
+        'The APIs of OpenAI in front of any provider. Unknown fields of a body are passed on to the provider.',
     },
     servers: [{ url: '/' }],
     security: [{ bearer: [] }, { apiKey: [] }],
@@ -46,7 +47,7 @@ export function openApiDocument(routes: readonly Route[]): Json {
   };
 }
 
-/** `/v1/responses/:id` as `/v1/responses/{id}`. */
+/** `/v1/responses/:id` → `/v1/responses/{id}` */
 export const templateOf = (path: string): string => path.replace(/:(\w+)/g, '{$1}').replace('*', '{model}');
 
 const REF = (id: string) => `#/components/schemas/${id}`;
@@ -59,7 +60,7 @@ function componentSchemas(): Record<string, Json> {
   );
 }
 
-/** The limits of safe integers say nothing. */
+/** Removes the limits of safe integers: they are no rule of the API. */
 function withoutNoise({ jsonSchema }: { jsonSchema: Json }): void {
   if (jsonSchema.minimum === Number.MIN_SAFE_INTEGER) delete jsonSchema.minimum;
   if (jsonSchema.maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum;
@@ -104,17 +105,17 @@ function parametersOf(path: string, doc: RouteDoc): Json[] {
   return [...inPath, ...inQuery, ...inHeader];
 }
 
-/** Without the headers of keys, which OpenAPI describes as security schemes. */
+/** All request headers except those with keys, which OpenAPI describes as security schemes. */
 const HEADERS = REQUEST_HEADERS.filter(({ name }) => name !== 'authorization' && name !== 'x-api-key');
 
-const headerParameter = ({ name, what, words }: RequestHeader): Json => ({
+const headerParameter = ({ name, what, values }: RequestHeader): Json => ({
   name,
   in: 'header',
   description: what,
-  schema: { type: 'string', ...(words && { enum: words }) },
+  schema: { type: 'string', ...(values && { enum: values }) },
 });
 
-/** Whether headers of this scope count for a route. */
+/** Whether the headers of this scope have an effect on the route. */
 export function countsFor(scope: HeaderScope, { turn, body, replies }: RouteDoc): boolean {
   switch (scope) {
     case 'all':

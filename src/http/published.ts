@@ -9,13 +9,13 @@ export function published<Schema extends z.ZodType>(id: string, schema: Schema):
   return schema;
 }
 
-/** What the reference and the OpenAPI document say of a route, beside its method and path. */
+/** What the reference and the OpenAPI document say about a route, in addition to its method and path. */
 export interface RouteDoc {
   /** What the route does, as one sentence. */
   what: string;
   /**
-   * `asked`: a request for a turn, for which the headers about sessions and policies count. `fetched`: the reply is a
-   * turn, with the headers of a turn.
+   * `asked`: a request for a turn; the headers about sessions and policies have an effect. `fetched`: the reply
+   * is a turn and has the headers of a turn.
    */
   turn?: 'asked' | 'fetched';
   /** The schema that checks the body. */
@@ -28,7 +28,7 @@ export interface RouteDoc {
 /** One form that a reply has. */
 export interface Reply {
   status: number;
-  /** `events` are the data of server-sent events, each of which fits the schema. */
+  /** `events`: server-sent events; the data of each event fits the schema. */
   form: 'json' | 'events' | 'text';
   schema?: z.ZodType;
 }

@@ -5,7 +5,7 @@ import type { Route } from './route.ts';
 import { REPLY_HEADERS } from './v1/reply-headers.ts';
 import { type HeaderScope, REQUEST_HEADERS } from './v1/request-headers.ts';
 
-/** One page of routes, parameters and headers, made from what the code itself uses. */
+/** One page with all routes, parameters and headers, made from the tables and schemas that the code uses. */
 
 const INTRODUCTION = `\
 # Reference
@@ -86,7 +86,7 @@ function fieldTable(schema: z.ZodType): string {
   return table(['field', 'type', 'required', 'what it does'], rows);
 }
 
-/** `null` means absent in every field, so it is not named. */
+/** `null` means the same as absent in every field, so the page does not name it. */
 function typeText(schema: FieldSchema): string {
   const { anyOf, type, items, $ref, default: fallback } = schema;
   const kinds = anyOf?.map(typeText) ?? [schema.enum ? schema.enum.join(', ') : plainType(type)];
@@ -110,13 +110,13 @@ const SCOPES: Record<HeaderScope, string> = {
 };
 
 function requestHeaderTable(): string {
-  const rows = REQUEST_HEADERS.map(({ name, words, of, what }) => [
+  const rows = REQUEST_HEADERS.map(({ name, values, of, what }) => [
     `\`${name}\``,
-    words ? words.map((word) => `\`${word}\``).join(', ') : 'text',
+    values ? values.map((value) => `\`${value}\``).join(', ') : 'text',
     SCOPES[of],
     what,
   ]);
-  return table(['header', 'value', 'counts for', 'what it does'], rows);
+  return table(['header', 'value', 'has an effect on', 'what it does'], rows);
 }
 
 function replyHeaderTable(): string {

@@ -36,7 +36,7 @@ interface Endpoint {
    * rest. Of several patterns that fit a path, the first one counts; an exact path comes before all patterns.
    */
   path: string;
-  /** What the reference and the OpenAPI document say of the route; it is not in them where absent. */
+  /** What the reference and the OpenAPI document say about the route. A route without it is in neither. */
   doc?: RouteDoc;
   /** How the route tells of a failure; OpenAI's envelope where absent. */
   error?(fault: Fault): Response;
@@ -46,6 +46,9 @@ interface Endpoint {
 export type Route = Endpoint &
   (
     | { access: 'key'; handle: Handler }
-    /** Needs no key. For health, the page at `/` and the OpenAPI document alone: it must tell nothing about tenants. */
+    /**
+     * Needs no key. Only for health, the page at `/` and the OpenAPI document. The reply must not reveal
+     * anything about tenants.
+     */
     | { access: 'open'; handle(request: Request): Response | Promise<Response> }
   );

@@ -97,7 +97,10 @@ export class Socket {
   }
 }
 
-/** A request that opens a WebSocket, without the header that proxies remove unless they are told otherwise. */
+/**
+ * A request to open a WebSocket that has lost a header: proxies remove `Connection` and `Upgrade` unless they
+ * are configured to keep them.
+ */
 export const isHalfUpgrade = ({ method, headers }: Request, path: string, socketPath: string): boolean =>
   method === 'GET' && path === socketPath && headers.has('sec-websocket-key');
 

@@ -1,8 +1,8 @@
 import type { Route } from './route.ts';
 
 /**
- * `/`, for people who open the gateway in a browser, and for clients that are configured without `/v1`. It needs
- * no key, and says nothing about tenants, providers or versions.
+ * `/`, for people who open the gateway in a browser, and for clients that are configured without `/v1`. It
+ * needs no key and reveals nothing about tenants, providers or versions.
  */
 export const WELCOME: Route = {
   method: 'GET',
@@ -26,7 +26,7 @@ export const WELCOME: Route = {
   },
 };
 
-/** The answer repeats headers of the request, so no cache may give it to another visitor. */
+/** The reply contains request headers, so a cache must not give it to another visitor. */
 const HEADERS = { 'cache-control': 'no-store', vary: 'accept', 'x-content-type-options': 'nosniff' };
 
 const PAGE_HEADERS = {
@@ -39,7 +39,7 @@ const PAGE_HEADERS = {
 const HOST = /^([\w.-]+|\[[\da-f:.]+\])(:\d{1,5})?$/i;
 const PREFIX = /^(\/[\w.~-]+)+$/;
 
-/** The gateway's address as the visitor sees it: a proxy says in `x-forwarded-…` what it was asked for. */
+/** The gateway's address as the visitor sees it. A proxy passes the original address in `x-forwarded-…`. */
 function originOf({ url, headers }: Request): string {
   const forwarded = (name: string) => headers.get(`x-forwarded-${name}`)?.split(',')[0]?.trim() ?? '';
   const { protocol, host } = new URL(url);
@@ -69,16 +69,17 @@ function page(baseUrl: string): string {
 <pre><code>${url}</code></pre>
 <p>Use it in any client or SDK for OpenAI’s API. Every request needs a key: ask the person who runs this gateway.</p>
 <h2>Try it</h2>
-<pre><code>export KEY=…   # your key
+<pre><code>export CLAWHOLD_ROOT_KEY=…   # your key
 
 curl ${url}/chat/completions \\
-  -H "authorization: Bearer $KEY" \\
+  -H "authorization: Bearer $CLAWHOLD_ROOT_KEY" \\
   -H 'content-type: application/json' \\
   -H 'x-session-id: trip' \\
   -d '{"model": "local/recall", "messages":
        [{"role": "user", "content": "My name is Ada."}]}'</code></pre>
 <p>Ask <code>What is my name?</code> next, with the same <code>x-session-id</code>: the gateway adds the earlier messages. This lists the models that you can call:</p>
-<pre><code>curl ${url}/models -H "authorization: Bearer $KEY"</code></pre>
+<pre><code>curl ${url}/models \\
+  -H "authorization: Bearer $CLAWHOLD_ROOT_KEY"</code></pre>
 <h2>With an SDK</h2>
 <pre><code>from openai import OpenAI
 client = OpenAI(base_url="${url}", api_key="…")</code></pre>

@@ -1,13 +1,13 @@
 import { Fault } from '../core/errors.ts';
 import { nearest } from '../core/nearest.ts';
 
-/** Errors for paths and methods that no route has. The caller is known: they may name routes. */
+/** Errors for a path or method without a route. The caller has a valid key, so the errors may name routes. */
 
-/** What the router knows of paths. */
+/** What the router can tell about paths. */
 export interface Paths {
   /** Paths without parameters. */
   exactPaths: readonly string[];
-  /** The methods that callers may use at a path; empty where no route has it. */
+  /** The methods that callers may use at a path; empty if no route has the path. */
   methodsAt(path: string): string[];
 }
 
@@ -28,7 +28,7 @@ const methodFor = (method: string, path: string, paths: Paths): string => {
   return allowed.includes(method) ? method : allowed[0]!;
 };
 
-/** The client's base URL has no `/v1`, several, or something between. */
+/** The client's base URL lacks `/v1`, repeats it, or has another part after it. */
 const isBaseWrong = (path: string): boolean => !/^\/v1(\/(?!v1(\/|$))|$)/i.test(path);
 
 /** The path of a route that the caller probably means. */

@@ -46,7 +46,7 @@ export async function openLog(level: LogLevel): Promise<Log> {
   };
 }
 
-/** Lines are lost where the output fails (a closed terminal, a full disk): the gateway runs on without them. */
+/** A log line is lost if the output fails (a closed terminal, a full disk); the gateway keeps running. */
 function attempt(work: () => unknown): void {
   try {
     const done = work();
@@ -146,7 +146,7 @@ const WRITERS: { [Type in EventType]: Writer<Type> } = {
   },
 };
 
-/** Appended items have no model, no key and no request id. */
+/** A turn of appended items has no model, no key and no request id. */
 function turnFields(intent: Intent) {
   const { requestId, key, model } = intent.kind === 'append' ? {} : intent;
   return { ...traceFields({ ...intent, requestId, key }), model };

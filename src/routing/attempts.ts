@@ -41,17 +41,17 @@ export interface Timeouts {
   /** From the first delta on: between two signs of life. */
   readonly idleMs: number;
   readonly totalMs: number;
-  /** After a silence of this length, and again after each further one, the provider is probed. */
+  /** The provider is probed after each silence of this length. */
   readonly probeMs: number;
 }
 
-/** Rejects with a `Fault` where the provider of a candidate cannot be reached at this moment. */
+/** Rejects with a `Fault` if the provider of a candidate cannot be reached at this moment. */
 export type Probe = (candidate: Candidate, signal: AbortSignal) => Promise<void>;
 
 /**
- * Bounds each call in time. `timeouts` is called for each call, so that a new configuration takes effect at once.
- * A silent call may be a model that works or a connection that is dead without a sign (the machine or the network
- * behind it is gone), so its provider is probed.
+ * Bounds each call in time. `timeouts` is called for each call, so that a new configuration takes effect at
+ * once. During a silent call, the model may be working, or the connection may be dead without a sign (the
+ * machine or the network at the other end is gone), so the provider is probed.
  */
 export function timeLimits(timeouts: () => Timeouts, probe: Probe = async () => {}): Interceptor {
   return (next) => async (call) => {
@@ -75,7 +75,8 @@ export function timeLimits(timeouts: () => Timeouts, probe: Probe = async () => 
 }
 
 /**
- * Silence may mean that a model reasons. A whole answer has all the time there is, because nothing comes before it.
+ * Silence may mean that a model reasons. A whole answer may take the whole time limit, because nothing comes
+ * before it.
  */
 function limitsOf({ prompt, candidate }: Call, timeouts: Timeouts): Timeouts {
   if (!prompt.stream) return { ...timeouts, firstTokenMs: timeouts.totalMs, signOfLifeMs: Infinity };
@@ -112,15 +113,18 @@ function watched(rest: AsyncIterator<readonly Delta[]>, deadline: Deadline): Asy
   };
 }
 
-/** What a deadline asks about its call; each is optional. */
+/** What a deadline needs to know about its call; each is optional. */
 export interface DeadlineCall {
-  /** The call is not left in silence where nothing else can be called: silence may mean that the model works. */
+  /**
+   * Whether no other candidate can be called. Then the call is not ended for its silence, which may mean that
+   * the model works.
+   */
   isLast?(): boolean;
-  /** Rejects where the provider cannot be reached at this moment. */
+  /** Rejects if the provider cannot be reached at this moment. */
   probe?(signal: AbortSignal): Promise<void>;
 }
 
-/** A single failed probe may be an overloaded network. */
+/** One failed probe may only mean that the network is overloaded. */
 const FAILED_PROBES = 2;
 
 /**

@@ -17,8 +17,8 @@ export interface Call {
   /** Counts the calls that were made for this answer, over all candidates; the end of the chain counts them. */
   count: { calls: number };
   /**
-   * Whether no other candidate can be called if this one fails: none is left, or the conversation fits none of them.
-   * The answer may need the contexts of these candidates, so it is asked for only where it matters.
+   * Whether no other candidate can be called if this one fails: none is left, or the conversation fits none of
+   * them. The result may need the contexts of these candidates, so it is computed only when it is needed.
    */
   isLast(): boolean;
 }

@@ -34,7 +34,7 @@ export class Keyring {
   }
 }
 
-/** Says what is there instead of a key. Shows nothing that could be one. */
+/** What the request has instead of a key. The text contains nothing that could be a key. */
 function whyMissing(headers: Headers): string {
   const authorization = headers.get('authorization');
   if (authorization) {
@@ -48,10 +48,10 @@ function whyMissing(headers: Headers): string {
   if (headers.has('x-api-key')) return 'The header `x-api-key` is empty.';
   const other = OTHER_KEY_HEADERS.find((name) => headers.has(name));
   if (other) return `The gateway does not read a key from the header \`${other}\`.`;
-  return 'This request carries no key.';
+  return 'This request has no key.';
 }
 
-/** What is wrong with the form of an unknown key. Shows nothing of it. */
+/** What is wrong with the form of an unknown key. The text contains no part of the key. */
 function mistakeIn(key: string): string {
   if (/^bearer\s/i.test(key)) return ': the header has `Bearer` twice';
   if (/^(["'<]).*["'>]$/.test(key)) return ': it has quotation marks or brackets around it';
@@ -59,10 +59,12 @@ function mistakeIn(key: string): string {
   return '';
 }
 
-/** Schemes of clients that are set up for another service (IANA, HTTP Authentication Scheme Registry; AWS). */
+/**
+ * Schemes of clients that are configured for another service (IANA, HTTP Authentication Scheme Registry; AWS).
+ */
 const KNOWN_SCHEMES = /^(basic|digest|negotiate|ntlm|token|apikey|api-key|key|aws4-hmac-sha256)$/i;
 
-/** Where clients of other APIs put their key. */
+/** The headers in which clients of other APIs send their key. */
 const OTHER_KEY_HEADERS = ['api-key', 'x-goog-api-key', 'x-litellm-api-key'];
 
 function bearer(header: string | null): string | undefined {

@@ -21,11 +21,11 @@ export class RootKeyFile {
     }
   }
 
-  /** Replaces the file as a whole, so that a reader never gets a part of a key. */
+  /** Replaces the file in one step, so that a reader never gets a part of a key. */
   write(key: string): void {
     const draft = `${this.path}.${process.pid}`;
     writeFileSync(draft, `${key}\n`, { mode: 0o600 });
-    // A draft that a killed process left keeps its own mode.
+    // If a killed process left a draft, the draft has kept its own mode.
     chmodSync(draft, 0o600);
     renameSync(draft, this.path);
   }

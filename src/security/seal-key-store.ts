@@ -1,6 +1,6 @@
 /** A key that seals reasoning. */
 export interface SealKey {
-  /** Letters and digits; a part of every text that is sealed with the key. */
+  /** Letters and digits. It is a part of every seal that the key makes. */
   id: string;
   /** 32 random bytes. */
   secret: Uint8Array;
@@ -8,10 +8,10 @@ export interface SealKey {
   createdAt: number;
 }
 
-/** The keys that seal reasoning, shared by all instances of a store. A key is never changed or removed. */
+/** The keys of seals, shared by all processes of a store. A key is never changed or removed. */
 export interface SealKeyStore {
   /** All keys, the newest last. Of keys with the same time, the one with the greater id counts as newer. */
   sealKeys(): Promise<SealKey[]>;
-  /** A key with an id that is known changes nothing. */
+  /** Has no effect if the store has a key with the same id. */
   addSealKey(key: SealKey): Promise<void>;
 }

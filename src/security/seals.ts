@@ -4,8 +4,11 @@ import type { Tenant } from '../core/request.ts';
 import { isSeal, SEAL_PREFIX, type Thought } from '../core/seal.ts';
 import type { SealKey, SealKeyStore } from './seal-key-store.ts';
 
-/** Milliseconds between two readings of the keys because of an id that is not known: anybody can make up ids. */
-const LEARN_EVERY_MS = 1_000;
+/**
+ * Milliseconds between two readings of the keys because of an unknown id. Clients can invent ids, so there is a
+ * limit.
+ */
+const UNKNOWN_ID_EVERY_MS = 1_000;
 
 const CIPHER = 'aes-256-gcm';
 const NONCE_LENGTH = 12;
@@ -23,16 +26,16 @@ export class Seals {
   /** By id. */
   private keys: ReadonlyMap<string, OpenedKey> = new Map();
   private newest!: OpenedKey;
-  private learntAt = Number.NEGATIVE_INFINITY;
-  /** The latest reading of the keys because of an id that is not known. */
-  private learning: Promise<void> = Promise.resolve();
+  private refreshedAt = Number.NEGATIVE_INFINITY;
+  /** The last reading of the keys because of an unknown id. */
+  private refreshing: Promise<void> = Promise.resolve();
 
   private constructor(
     private readonly store: SealKeyStore,
     private readonly clock: Clock,
   ) {}
 
-  /** Makes the first key where the store has none. */
+  /** Makes the first key if the store has none. */
   static async open(store: SealKeyStore, clock: Clock): Promise<Seals> {
     const seals = new Seals(store, clock);
     if ((await store.sealKeys()).length === 0) await store.addSealKey(newSealKey(clock()));
@@ -40,16 +43,16 @@ export class Seals {
     return seals;
   }
 
-  /** Reads the keys again: another process may have added one. */
+  /** Reads the keys from the store: another process may have added one. */
   async refresh(): Promise<void> {
     const keys = (await this.store.sealKeys()).map(openedKey);
     this.keys = new Map(keys.map((key) => [key.id, key]));
     this.newest = keys.at(-1)!;
   }
 
-  /** Adds a key, which seals from now on. Texts that older keys have sealed still open. Resolves to its id. */
+  /** Adds a key, which makes all seals from now on. Earlier keys still open their seals. Resolves to its id. */
   async rotate(): Promise<string> {
-    // Newer than every other key, also where a clock was set back.
+    // The new key must be the newest, even if the clock was set back.
     const key = newSealKey(Math.max(this.clock(), this.newest.createdAt + 1));
     await this.store.addSealKey(key);
     await this.refresh();
@@ -57,18 +60,18 @@ export class Seals {
   }
 
   /**
-   * Reads the keys again where one of the texts has a key that is not known; not more often than once a second.
-   * Never rejects: what cannot be opened is left out.
+   * Reads the keys from the store if one of the seals has an unknown key; at most once a second. Never rejects:
+   * a seal that cannot be opened is left out.
    */
-  async learn(texts: readonly string[]): Promise<void> {
+  async refreshFor(texts: readonly string[]): Promise<void> {
     const isKnown = (text: string) => !isSeal(text) || this.keys.has(partsOf(text).id);
     if (texts.every(isKnown)) return;
     const now = performance.now();
-    if (now >= this.learntAt + LEARN_EVERY_MS) {
-      this.learntAt = now;
-      this.learning = this.refresh().catch(() => {});
+    if (now >= this.refreshedAt + UNKNOWN_ID_EVERY_MS) {
+      this.refreshedAt = now;
+      this.refreshing = this.refresh().catch(() => {});
     }
-    await this.learning;
+    await this.refreshing;
   }
 
   seal(thought: Thought, tenant: Tenant): string {
@@ -82,7 +85,7 @@ export class Seals {
     return `${SEAL_PREFIX}${id}.${Buffer.concat([...sealed, cipher.getAuthTag()]).toString('base64url')}`;
   }
 
-  /** `undefined` where the key is not known, the text is damaged, or it was sealed for another tenant. */
+  /** `undefined` if the key is unknown, the text is damaged, or the seal was made for another tenant. */
   open(text: string, tenant: Tenant): Thought | undefined {
     const { id, data } = partsOf(text);
     const key = this.keys.get(id);
@@ -100,7 +103,7 @@ export class Seals {
   }
 }
 
-/** A key, with the keys that are derived from its secret. */
+/** A key, and the keys that are derived from its secret. */
 interface OpenedKey extends SealKey {
   cipherKey: Uint8Array;
   nonceKey: Uint8Array;
@@ -116,7 +119,7 @@ function partsOf(text: string): { id: string; data: string } {
   return { id: text.slice(SEAL_PREFIX.length, dot), data: text.slice(dot + 1) };
 }
 
-/** Eight hexadecimal digits tell the keys of a store apart. */
+/** Eight hexadecimal digits are enough to distinguish the keys of one store. */
 function newSealKey(createdAt: number): SealKey {
   const id = Buffer.from(crypto.getRandomValues(new Uint8Array(4))).toString('hex');
   return { id, secret: crypto.getRandomValues(new Uint8Array(32)), createdAt };

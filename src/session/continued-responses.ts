@@ -18,7 +18,7 @@ export class ContinuedResponses {
     private readonly heads: Heads,
   ) {}
 
-  /** What a turn that continues a stored response continues. */
+  /** The branch for a turn that continues a stored response. */
   async resume(request: ResumeRequest, { id, within }: ResponseRef): Promise<Resumed> {
     const { tenant, input, window } = request;
     const { log, heads } = this;
@@ -42,13 +42,15 @@ export class ContinuedResponses {
     return { kind: 'beside', id: sessionOf(id), session, parent: id, line, ...added(branch, input, true) };
   }
 
-  /** Whether the session's head follows the response and broke off: a request may ask it again. */
+  /**
+   * Whether the session's head follows the response and broke off: the request may be the same question again.
+   */
   private async brokeOffAfter(id: TurnId, { tenant, head }: Session): Promise<boolean> {
     const row = head && (await this.log.readTurn(tenant, head));
     return row ? row.parent === id && row.state !== 'completed' : false;
   }
 
-  /** The response as the position of a turn that moves the head; `undefined` where the turn is a fork. */
+  /** The response as the position of a turn that moves the head; `undefined` if the turn is a fork. */
   private async atResponse(
     head: Head | undefined,
     request: ResumeRequest,
@@ -70,7 +72,7 @@ export class ContinuedResponses {
     return { kind: 'head', ...found, lease, from: session.head, window };
   }
 
-  /** What a turn that continues turns of the caller's connection continues. */
+  /** The branch for a turn that continues turns which only the caller's connection holds. */
   async resumeHeld(
     { tenant, session: id, input, window, tokensOf }: ResumeRequest,
     { after, turns }: StateRef & { kind: 'held' },
@@ -88,8 +90,8 @@ export class ContinuedResponses {
   }
 
   /**
-   * The response; `previous_response_not_found` where there is none. A response that is kept in its session alone can
-   * be continued there alone: by a request that names it.
+   * The response; `previous_response_not_found` if there is none. A response that is kept only in its session
+   * can be continued only there: by a request that names the session.
    */
   async expect(tenant: Tenant, { id, within }: ResponseRef): Promise<TurnRow> {
     const row = await this.log.readTurn(tenant, id);

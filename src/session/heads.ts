@@ -30,7 +30,7 @@ export type Head =
   | { kind: 'leased'; session: Session; branch: BranchTurn[]; lease: Lease }
   | { kind: 'seen'; session: Session; branch: BranchTurn[] };
 
-/** Gives up the right to write to a session, where one was taken. */
+/** Gives up the right to write to a session, if the turn has it. */
 export function release(taken: Head | Resumed | undefined): void {
   if (taken && 'lease' in taken) taken.lease.release();
 }
@@ -140,13 +140,16 @@ export class Heads {
     );
   }
 
-  /** A branch without its last turn, where that turn broke off and a request asks it again. `news`: see `isAskedAgain`. */
+  /**
+   * A branch without its last turn, if that turn broke off and the request asks the same again. `newItems`: see
+   * `isAskedAgain`.
+   */
   async beforeBroken(
     { tenant, input, window }: Pick<ResumeRequest, 'tenant' | 'input' | 'window'>,
-    news: Item[],
+    newItems: Item[],
     branch: readonly BranchTurn[],
   ): Promise<BranchTurn[] | undefined> {
-    if (!isAskedAgain(input, news, branch)) return undefined;
+    if (!isAskedAgain(input, newItems, branch)) return undefined;
     const { parent } = branch.at(-1)!.turn;
     return parent === null ? [] : this.branch(tenant, parent, window);
   }
@@ -201,7 +204,10 @@ export class Heads {
   }
 }
 
-/** A session's branch in memory, as far back as `window` tokens. It is current while the store has the state `known`. */
+/**
+ * A session's branch in memory, as far back as `window` tokens. It is current while the store has the state
+ * `known`.
+ */
 interface HotBranch extends SeenHead {
   known: KnownHead;
   window: number;

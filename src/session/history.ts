@@ -32,7 +32,10 @@ export const digestItems = (from: string, items: readonly Item[]): string =>
 /** The digest after each of the items. */
 type Digests = (from: string, items: readonly Item[]) => string[];
 
-/** More messages of the model without another item between them begin anew. It keeps the work linear. */
+/**
+ * The most messages of one answer that count as one message. Further ones start a new message. The limit keeps
+ * the work linear.
+ */
 const MOST_MERGED = 32;
 
 const digestsOf: Digests = (from, items) => {
@@ -53,7 +56,7 @@ const digestsOf: Digests = (from, items) => {
   });
 };
 
-/** What the model has said and called since a client's last item. `from` is the digest before it. */
+/** The messages and calls of the model since the last item of a client. `from` is the digest before them. */
 const newAnswer = (from: string) => ({ from, messages: [] as Message[], calls: [] as Item[] });
 
 function merged(messages: Message[]): Message {
@@ -85,7 +88,7 @@ function countedContent(item: Item): string {
   }
 }
 
-/** The digests of earlier versions, which counted every item but reasoning, each by itself. */
+/** The digests of earlier versions: every item counts by itself, except reasoning. */
 const earlierDigestsOf: Digests = (from, items) => {
   let digest = from;
   return items.map((item) => {
@@ -111,14 +114,14 @@ export interface HistoryMatch {
 /** What of a turn's position matters for a match. */
 export type MatchedNode = Pick<TreeNode, 'id' | 'digest' | 'line'>;
 
-/** A match, from which a longer one may be found. */
+/** A match that may be the beginning of a longer one. */
 type Reached = HistoryMatch & { digest: string };
 
 /**
- * Finds the turn whose branch is the longest prefix of `items`. `tree` may be the head alone where only a match
- * with the head matters. The items' opening instructions are not compared, but with branches of earlier
- * versions, whose digests include them. A branch may have begun with digests of an earlier version and go on with
- * those of this one.
+ * Finds the turn whose branch is the longest prefix of `items`. `tree` may be only the head if only a match
+ * with the head is of interest. Opening instructions of the items are not compared, except with branches of
+ * earlier versions, whose digests include them. A branch may begin with digests of an earlier version and
+ * continue with digests of this version.
  */
 export function matchHistory(items: readonly Item[], tree: readonly MatchedNode[]): HistoryMatch {
   const opening = leadingInstructions(items).length;
@@ -132,7 +135,7 @@ export function matchHistory(items: readonly Item[], tree: readonly MatchedNode[
 function longestMatch(items: readonly Item[], from: Reached, tree: readonly MatchedNode[]): Reached {
   for (let match = from; ; ) {
     const now = matchFrom(items, match, tree, digestsOf);
-    // All that the model said is found: earlier digests cannot tell more.
+    // The remaining items hold nothing from the model, so earlier digests cannot find more.
     const isWhole = now.parent !== null && !isFullHistory(items.slice(now.shared));
     const earlier = isWhole ? match : matchFrom(items, match, tree, earlierDigestsOf);
     const longer = earlier.shared > now.shared ? earlier : now;
@@ -150,7 +153,7 @@ function matchFrom(
   const shared = new Map([[from.digest, from.shared]]);
   for (const [index, digest] of digests(from.digest, items.slice(from.shared)).entries()) {
     const item = items[from.shared + index]!;
-    // A client may add an item that does not count, such as an approval, right after what is shared.
+    // A client may add an item that does not count, such as an approval, right after the shared items.
     const mayBeNew = shared.has(digest) && item.type !== 'message' && !isOfModel(item);
     if (!mayBeNew) shared.set(digest, from.shared + index + 1);
   }
@@ -165,8 +168,8 @@ function matchFrom(
 }
 
 /**
- * What a client's full history adds to the branch that it continues. Items at its beginning that digests do not count
- * and that the branch's last answer has are left out.
+ * The items of a client's full history that are new to the branch that it continues. Left out at the beginning:
+ * items that digests do not count and that the branch's last answer has.
  */
 export function unsharedItems(items: Item[], shared: number, branch: readonly BranchTurn[]): Item[] {
   const counted = items.findIndex((item, index) => index >= shared && isCounted(item));
@@ -225,12 +228,14 @@ export function repeatedQuestion(items: Item[], branch: readonly BranchTurn[]): 
   return isAnswer && isSame(items.slice(0, question.length), question) ? { asked, rest } : undefined;
 }
 
-/** How many of the items have the content of `start`, from the first on; 0 where they do not begin with it. */
+/** How many of the first items have the content of `start`; 0 if the items do not begin with it. */
 function lengthOf(start: readonly Item[], items: readonly Item[]): number {
   return digestsOf(EMPTY_DIGEST, items).indexOf(digestItems(EMPTY_DIGEST, start)) + 1;
 }
 
-/** Whether `items` begin with `start`. Only no content begins with no content. */
+/**
+ * Whether `items` begin with the content of `start`. If `start` has no content, `items` must have none either.
+ */
 function beginsWith(items: readonly Item[], start: readonly Item[]): boolean {
   return digestItems(EMPTY_DIGEST, start) === EMPTY_DIGEST
     ? isSame(items, start)
@@ -238,8 +243,9 @@ function beginsWith(items: readonly Item[], start: readonly Item[]): boolean {
 }
 
 /**
- * How many of the items the end of a branch holds, where they begin with a question that a client sent alone. Some
- * clients keep the conversation only since then, and send that part whole: the tool loops of SDKs do so.
+ * How many of the items are already at the end of a branch. The branch's last question must have come alone,
+ * and the items must begin with it: some clients keep the conversation only since then and send that part as a
+ * whole (the tool loops of SDKs do so).
  */
 export function sharedSinceQuestion(items: readonly Item[], branch: readonly BranchTurn[]): number {
   const opening = leadingInstructions(items).length;
@@ -261,13 +267,13 @@ export function sharedSinceQuestion(items: readonly Item[], branch: readonly Bra
  * Whether a request asks again what the branch's last turn asked, and that turn broke off: the new turn takes the
  * position of the broken one. More may follow the question: a client that sends its whole conversation, and drops an
  * answer that the user interrupted, sends the question and the next one together.
- * `news` is `input` without the opening instructions that the branch has.
+ * `newItems` is `input` without the opening instructions that the branch has.
  */
-export function isAskedAgain(input: Item[], news: Item[], branch: readonly BranchTurn[]): boolean {
+export function isAskedAgain(input: Item[], newItems: Item[], branch: readonly BranchTurn[]): boolean {
   const last = branch.at(-1)?.turn;
   if (!last || !isBroken(last)) return false;
   const asked = last.input.slice(ownInstructions(last));
-  return beginsWith(news, asked) || beginsWith(input, last.input);
+  return beginsWith(newItems, asked) || beginsWith(input, last.input);
 }
 
 /** The same for a full history that has the digest of the branch: only the input of the broken turn counts in it. */

@@ -41,7 +41,8 @@ export interface Journal {
   /**
    * Takes over the turns that dead processes left, and returns them, oldest first. From then on they are turns
    * of this process: `append` and `end` accept them, and each stays in the journal until `end`. Some may be in
-   * the log already, because `end` may get lost. Entries are checked for damage. Rejects with `store_unavailable` when nothing could be read.
+   * the log already, because `end` may get lost. Entries are checked for damage. Rejects with
+   * `store_unavailable` when nothing could be read.
    */
   inherit(): Promise<Inherited[]>;
   /** Removes every entry of a session's turns. They must not be running. */

@@ -68,9 +68,9 @@ export class Leases {
   }
 
   /**
-   * Waits until no other turn of this process writes to the session, or to one of its lines; the returned function lets the next one in.
-   * `session_busy` where too many wait already, or once `waitMs` have passed. With `Infinity` there is no limit:
-   * the turn need not be answered soon.
+   * Waits until no other turn of this process writes to the session, or to one of its lines; the returned
+   * function lets the next one in. `session_busy` where too many wait already, or once `waitMs` have passed.
+   * With `Infinity` there is no limit: the turn need not be answered soon.
    */
   async enter(session: string, waitMs: number): Promise<() => void> {
     const queue = this.queues.get(session);

@@ -115,7 +115,7 @@ export class Lines {
     return undefined;
   }
 
-  /** What a turn after the head, with another opening than the head's, changes of the main line. */
+  /** How the main line changes with a turn after the head whose opening differs from the head's. */
   async mainLineChange(
     { tenant, session }: ResumeRequest,
     opening: RequestOpening,
@@ -131,19 +131,19 @@ export class Lines {
   private async follow(asked: LineRequest, session: Session, number: number, line: Line | undefined) {
     const { request, wish, opening, resends } = asked;
     const isWhole = resends || wish.isAgent || wish.agent !== undefined;
-    const { match, branch, news, startsLine } = resends
+    const { match, branch, newItems, startsLine } = resends
       ? await this.afterHistory(asked, line)
       : await this.afterTip(asked, isWhole ? null : session.head, isWhole ? undefined : line);
     const parent = branch.at(-1)?.turn.id ?? null;
     const continues = match ? match.parent !== null && match.line === number : !isWhole && !startsLine;
     const isOwn = wish.agent !== undefined || wish.branch === 'side' || line?.agent !== undefined;
     return {
-      ...continued({ turn: request.turn, branch, news, opening, startsLine }),
+      ...continued({ turn: request.turn, branch, newItems, opening, startsLine }),
       ...{ parent, branch, promotes: continues && !isOwn },
     };
   }
 
-  /** A full history follows the turn up to which it equals the session's. */
+  /** A full history follows the turn up to which it equals the session. */
   private async afterHistory({ request, opening }: LineRequest, line: Line | undefined): Promise<Followed> {
     const { input } = request;
     let match = await this.match(request, line ? [nodeOf(line)] : []);
@@ -153,8 +153,8 @@ export class Lines {
       match = matchHistory(input, await this.treeWithout(request, last));
       branch = await this.branch(request, match.parent);
     }
-    const news = unsharedItems(input, Math.max(match.shared, opening?.messages.length ?? 0), branch);
-    return { match, branch, news, startsLine: !line?.tip };
+    const newItems = unsharedItems(input, Math.max(match.shared, opening?.messages.length ?? 0), branch);
+    return { match, branch, newItems, startsLine: !line?.tip };
   }
 
   /** New items follow the line's tip; the first ones of a line follow `start`. */
@@ -164,13 +164,13 @@ export class Lines {
     line: Line | undefined,
   ): Promise<Followed> {
     const tip = line?.tip ?? null;
-    const news = request.input.slice(opening?.messages.length ?? 0);
+    const newItems = request.input.slice(opening?.messages.length ?? 0);
     const branch = await this.branch(request, tip ?? start);
-    const before = tip === null ? undefined : await this.parts.heads.beforeBroken(request, news, branch);
-    if (!before) return { branch, news, startsLine: tip === null };
+    const before = tip === null ? undefined : await this.parts.heads.beforeBroken(request, newItems, branch);
+    if (!before) return { branch, newItems, startsLine: tip === null };
     // The broken turn may be the first of its line, or the one with which the opening changed.
     const { id, opening: noted } = branch.at(-1)!.turn;
-    return { branch: before, news, startsLine: noted?.at === id };
+    return { branch: before, newItems, startsLine: noted?.at === id };
   }
 
   private branch({ tenant, window }: ResumeRequest, tip: TurnId | null): Promise<BranchTurn[]> {
@@ -241,12 +241,12 @@ export class Lines {
   }
 }
 
-/** What a turn of a side line follows, and what it adds. */
+/** The position of a turn on a side line, and the items that it adds. */
 interface Followed {
-  /** Of a full history. */
+  /** Present for a full history. */
   match?: HistoryMatch;
   branch: BranchTurn[];
-  news: Item[];
+  newItems: Item[];
   startsLine: boolean;
 }
 

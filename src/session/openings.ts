@@ -38,7 +38,7 @@ export interface Continuation {
   turn: TurnId;
   branch: BranchTurn[];
   /** The new items, without the opening. */
-  news: Item[];
+  newItems: Item[];
   opening: RequestOpening | undefined;
   /** The turn is the first one of its line: what the branch has as its opening belongs to another line. */
   startsLine: boolean;
@@ -48,10 +48,10 @@ export interface Continuation {
  * The input of a turn and the opening that it notes. Opening messages are part of the input only where they are not
  * those of the branch already.
  */
-export function continued({ turn, branch, news, opening, startsLine }: Continuation): Notes & {
+export function continued({ turn, branch, newItems, opening, startsLine }: Continuation): Notes & {
   input: Item[];
 } {
-  const input = repairToolPairs(branch, news, true);
+  const input = repairToolPairs(branch, newItems, true);
   const known = branch.at(-1)?.turn.opening;
   if (!opening) {
     const none = startsLine && branch.length > 0 ? { at: turn, count: 0, print: '' } : undefined;

@@ -201,24 +201,24 @@ export class Sessions {
   ): Promise<Resumed | undefined> {
     const { session: id, input, turn } = request;
     const resumed = await this.atHead({ ...request, id }, async (branch, session) => {
-      const join = (onto: BranchTurn[], news: Item[]) =>
+      const join = (onto: BranchTurn[], newItems: Item[]) =>
         opening
           ? {
               branch: onto,
-              ...continued({ turn, branch: onto, news, opening, startsLine: onto.length === 0 }),
+              ...continued({ turn, branch: onto, newItems, opening, startsLine: onto.length === 0 }),
             }
-          : added(onto, news, true);
+          : added(onto, newItems, true);
       const isChanged = opening && !isNew && opening.print !== branch.at(-1)?.turn.opening?.print;
       const lineChange = isChanged ? await this.lines.mainLineChange(request, opening) : undefined;
-      const news = opening
+      const newItems = opening
         ? input.slice(opening.messages.length)
         : withoutRepeatedInstructions(input, branch);
-      if (branch.length === 0) return { ...join([], news), lineChange, history: 'started' };
+      if (branch.length === 0) return { ...join([], newItems), lineChange, history: 'started' };
       const resent = (state.history && isFullHistory(input)) || keepsItself(state, branch);
-      const before = resent ? undefined : await this.parts.heads.beforeBroken(request, news, branch);
-      if (before) return { ...join(before, news), lineChange, history: 'forked' };
+      const before = resent ? undefined : await this.parts.heads.beforeBroken(request, newItems, branch);
+      if (before) return { ...join(before, newItems), lineChange, history: 'forked' };
       if (!resent) {
-        const rest = repeatedQuestion(news, branch)?.rest ?? news;
+        const rest = repeatedQuestion(newItems, branch)?.rest ?? newItems;
         return { ...join(branch, rest), lineChange, history: 'appended' };
       }
       const { onto, shared, rest, history } = await this.followHistory(request, session, branch);
@@ -305,8 +305,8 @@ interface FollowedHistory {
 }
 
 /**
- * Whether a request has anything that may lead it off the main line: its caller asks for another one, or it brings
- * an opening or its full history.
+ * Whether a request may belong to another line than the main one: its caller asks for another line, or it
+ * brings an opening or its full history.
  */
 const mayLeaveMain = ({ input, instructions }: ResumeRequest, { agent, branch }: LineWish): boolean =>
   agent !== undefined ||
@@ -331,12 +331,12 @@ function stateless(id: SessionId, input: Item[]): Resumed {
 
 const tipOf = (branch: readonly BranchTurn[]): TurnId | null => branch.at(-1)?.turn.id ?? null;
 
-/** Names of sessions whose ids are remembered. */
+/** How many names of sessions have their ids in memory. */
 const REMEMBERED = 10_000;
 
 /** Finds sessions by the names that callers gave them, and creates them. */
 class SessionNames {
-  /** The ids of named sessions that are being looked up, or were looked up recently. */
+  /** The ids of named sessions, while they are looked up and for some time after that. */
   private readonly ids = new Map<string, Promise<SessionId>>();
 
   constructor(
@@ -345,7 +345,7 @@ class SessionNames {
   ) {}
 
   /**
-   * The id of a named session. Where there is none, it is created for a turn with these `items`; without items,
+   * The id of a named session. If there is none, it is created for a turn with these `items`; without items,
    * `session_not_found`. Requests that ask for one name at the same time get their answers in the order of the
    * requests.
    */
@@ -361,7 +361,9 @@ class SessionNames {
     return found;
   }
 
-  /** The same for a turn that is not kept: where there is no such session, an id that no session has. */
+  /**
+   * The same for a turn that is not kept. If there is no such session, the result is an id that no session has.
+   */
   async findForReading(tenant: Tenant, name: string): Promise<SessionId> {
     return (await this.log.findSession(tenant, { name }))?.id ?? newSessionId(this.clock());
   }
@@ -374,7 +376,7 @@ class SessionNames {
     const found = await this.log.findSession(tenant, { name });
     if (found) return found.id;
     if (!items) throw sessionNotFound({ name });
-    // Refuses items that cannot begin a session before there is one.
+    // Refuses items that cannot begin a session, before the session is created.
     repairToolPairs([], items, true);
     const createdAt = this.clock();
     const id = newSessionId(createdAt);

@@ -228,7 +228,10 @@ async function withTexts<T extends BlobOwner & TextFields>(owner: T, blobs: Blob
   return { ...hydrated, instructionsBlob: undefined, instructions };
 }
 
-/** Moves large payloads of items, or of a tape, to the blob store. Resolves when they survive a crash of the machine. */
+/**
+ * Moves large payloads of items, or of a tape, to the blob store. Resolves when they survive a crash of the
+ * machine.
+ */
 export async function offload<Content extends Item[] | Tape | undefined>(
   content: Content,
   owner: BlobOwner,

@@ -240,7 +240,8 @@ class Recorder {
   private itemEnd(delta: DeltaOf<'item-end'>): Tape[number] {
     const { type, index, item } = delta;
     const stored = this.items[index];
-    // A rescue voids natives, and clients have seen the sealed ones.
+    // A rescue discards natives of its item. If clients have seen the item's seal, the tape keeps the native,
+    // so that a replay shows the same seal.
     if (delta.native !== undefined && this.reasoning.has(index) && !this.hasNative(stored)) return delta;
     const { position } = this;
     const part = position.index === index ? position.part : 0;

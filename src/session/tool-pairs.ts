@@ -13,9 +13,10 @@ import type { BranchTurn } from '../core/turn.ts';
 /**
  * Invariant: every branch can be sent to every provider, also after a failure of the client, the provider or
  * the gateway. Each whole call whose output the client sends has exactly one output before the conversation moves
- * on. A call that was cut (`isHalfCall`) has at most one: providers do not see it without. Each reasoning item is followed by a message or call of the model, or is marked `incomplete`. Outputs that a
- * client leaves out are recorded in the session, so that every reader sees what was added. `context/assemble.ts`
- * ensures the same where a deletion or a limit later separates items.
+ * on. A call that was cut (`isHalfCall`) has at most one: providers do not see it without. Each reasoning item
+ * is followed by a message or call of the model, or is marked `incomplete`. Outputs that a client leaves out
+ * are recorded in the session, so that every reader sees what was added. `context/assemble.ts` ensures the same
+ * where a deletion or a limit later separates items.
  */
 
 /**
@@ -73,7 +74,9 @@ export function repairToolPairs(branch: readonly BranchTurn[], input: Item[], an
   return isUnchanged ? input : repaired;
 }
 
-/** What a turn adds after a branch. The opening of the branch stays as it is. `answering`: see `repairToolPairs`. */
+/**
+ * The items that a turn adds to a branch. The opening of the branch stays. `answering`: see `repairToolPairs`.
+ */
 export const added = (branch: BranchTurn[], items: Item[], answering: boolean) => ({
   branch,
   input: repairToolPairs(branch, items, answering),

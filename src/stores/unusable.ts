@@ -1,4 +1,4 @@
-/** A reason why a folder or a file of a store cannot be used, in words for the operator. */
+/** The reason for which a folder or a file of a store cannot be used. The message is for the operator. */
 export class Unusable extends Error {
   constructor(
     readonly problem: string,

@@ -8,13 +8,13 @@ import { choose } from '../routing/choose.ts';
 import { budgetOf, type Limits } from './answer/prompt.ts';
 import type { TurnPath } from './path.ts';
 
-/** A request whose prompt is counted. Without a model, its limits are those of a model that is not known. */
+/** A request whose prompt is counted. Without a model, the limits of an unknown model apply. */
 export type CountedAsk = Omit<Ask, 'model'> & { model: string | undefined };
 
 /**
- * The estimated tokens of the prompt that an ask would have, with the history, instructions and tools. What
- * truncation would leave out is not counted. Reads the session without a lease, and writes nothing. Rejects where
- * the ask cannot start; a history that is too large is counted.
+ * The estimated tokens of the prompt for an ask, with the history, instructions and tools. Items that
+ * truncation would leave out are not counted. Reads the session without a lease, and writes nothing. Rejects if
+ * the ask cannot start; a history that is too large does not reject and is counted.
  */
 export async function countInput(ask: CountedAsk, { tenant }: Caller, path: TurnPath): Promise<number> {
   const budget = { ...budgetOf(limitsOf(ask, path), ask), overflow: 'truncate' } as const;

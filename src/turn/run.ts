@@ -37,7 +37,7 @@ export interface TurnRequest {
   ask: Ask;
   caller: Caller;
   identity?: RequestIdentity;
-  /** The input with stored items in place of references to them. Called only where the request is not a retry. */
+  /** The input with the content of stored items. Not called for a retry. */
   resolved?(): Promise<Item[]>;
 }
 

@@ -9,13 +9,13 @@ import {
 
 const PICO_PER_NANO = 1000;
 
-/** Requests with these words ask for no tier with other prices. `auto` lets the provider choose. */
+/** Requests with these values do not ask for a tier with other prices. With `auto`, the provider chooses. */
 const USUAL_REQUESTS: ReadonlySet<string> = new Set([...USUAL_TIERS, 'auto', 'standard_only']);
 
 /** The price of one call. */
 export interface Cost {
   amount: NanoDollars;
-  /** The price of a part of the call is not known: the amount uses the nearest price that is. */
+  /** A price of the call is unknown; the amount uses the nearest known price. */
   estimated: boolean;
 }
 
@@ -61,7 +61,7 @@ function outputCost(usage: Usage, rate: TokenPrice): number {
   );
 }
 
-/** What the prices are multiplied by; not `known` where the tier or its price is not known. */
+/** The multiplier of the prices. `known` is false if the tier or its price is unknown. */
 function factorOf({ tier, modes = [] }: Usage, price: Price, askedTier = 'default') {
   let factor = 1;
   let known = tier !== undefined || USUAL_REQUESTS.has(askedTier);

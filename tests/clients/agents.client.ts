@@ -26,7 +26,7 @@ afterAll(() => stage.end());
 /** The model in all recipes. */
 const RECIPE_MODEL = 'anthropic/claude-sonnet-4-5';
 
-/** Sets the agent up by its recipe, with another model. */
+/** Installs the agent's recipe, with another model. */
 async function install({ name }: Agent, model: string, url = stage.observer.url): Promise<void> {
   const { files, commands } = recipe(name, url);
   const here = (text: string) => text.replaceAll(RECIPE_MODEL, model);
@@ -58,7 +58,8 @@ async function storedStory(agent: Agent, gateway: TestGateway = stage.gateway): 
   const names = new Set(turns.map(({ headers }) => headers[agent.sessionHeader!]));
   expect([...names]).toEqual([expect.any(String)]);
   const lines = withoutThoughts(story(await sessionLog(gateway, [...names][0]!)));
-  // Qwen Code asks for memories with its whole conversation. The request continues it until the next question.
+  // Qwen Code sends its whole conversation and asks for memories. Leaves out this request, up to the next
+  // question.
   const memories = lines.findIndex((line) => line.startsWith('user: Managed memory'));
   return memories < 0 ? lines : lines.slice(0, memories);
 }

@@ -12,11 +12,11 @@ export interface Agent {
   first(model: string, question: string): string[];
   /** Asks in the session of the last question. Cline can do so only in a terminal. */
   next?(model: string, question: string): string[];
-  /** The header in which it names its session, if it does. */
+  /** The header in which the agent names its session, if it does. */
   sessionHeader?: string;
-  /** It asks again when the connection breaks in the middle of an answer. */
+  /** Whether the agent asks again when the connection breaks in the middle of an answer. */
   retries?: boolean;
-  /** Its session does not hold a question whose answer was interrupted. */
+  /** Whether the agent leaves out of its session a question whose answer was interrupted. */
   forgetsInterrupted?: boolean;
 }
 

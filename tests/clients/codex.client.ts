@@ -5,7 +5,7 @@ import { MODELS, PROTOCOLS, play, receivedStory } from './script.ts';
 import { type Stage, startStage } from './stage.ts';
 import { Workbench } from './workbench.ts';
 
-/** What of the clients only Codex has: a WebSocket, and answers in a schema. */
+/** Features that only Codex has: a WebSocket, and answers in a schema. */
 
 setDefaultTimeout(120_000);
 
@@ -23,7 +23,7 @@ afterAll(() => stage.end());
 /** Writes the recipe, with one more setting for the provider. */
 async function install(setting = ''): Promise<void> {
   bench = new Workbench();
-  // The observer passes no WebSockets.
+  // The observer does not pass on WebSockets.
   const { files } = recipe('Codex', stage.gateway.url);
   await bench.install(files.map(({ path, text }) => ({ path, text: `${text}${setting}\n` })));
 }

@@ -15,7 +15,7 @@ import { sessionLog } from '../harness/journey.ts';
 import { MODELS, PROTOCOLS } from './script.ts';
 import { responsesClaw, type Stage, startStage } from './stage.ts';
 
-/** Structured output, and answers that break off: by the client, and by a kill of the gateway. */
+/** Structured output, and answers that break off: the client aborts them, or the gateway is killed. */
 
 setDefaultTimeout(60_000);
 
@@ -136,7 +136,7 @@ describe('a gateway that is killed in the middle of an answer', () => {
       maxRetries: 8,
       defaultHeaders: { 'x-session-id': session },
     });
-    // Without a stream, the SDK asks again by itself.
+    // Without a stream, the SDK itself retries.
     const answer = client.chat.completions.create({
       model: `${MODELS[protocol]}+say-30+pace-50`,
       messages: [{ role: 'user', content: prompt }],

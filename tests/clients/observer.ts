@@ -6,10 +6,10 @@ export interface Observed {
   reply: Record<string, string>;
 }
 
-/** Stands between a client and the gateway, changes nothing, and shows what both sent in headers. */
+/** A proxy between a client and the gateway. It changes nothing, and shows the headers that both sent. */
 export interface Observer {
   url: string;
-  /** Calls that ask a model, in the order of their replies' beginnings. */
+  /** Calls that ask a model, in the order in which their replies began. */
   turns: Observed[];
   stop(): Promise<void>;
 }

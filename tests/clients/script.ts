@@ -23,14 +23,14 @@ export type Step = string | ScriptedCall[];
 /** The answers to questions, in order. A question is a user message that contains the key. */
 export type Steps = Record<string, Step[]>;
 
-/** What the model says to requests without tools, such as those for titles. */
+/** The model's answer to requests without tools, such as those for titles. */
 const ASIDE = 'A short title';
 
 const THOUGHT = 'Let me think.';
 
 /**
- * Plays `steps`: the last question of a request, and the tool outputs after it, say which step comes next. A request
- * without a question has no script. A model with `think` in its name reasons first.
+ * Answers as `steps` say: the last question of a request, and the number of tool outputs after it, select the
+ * step. A request without a question gets no scripted answer. A model with `think` in its name reasons first.
  */
 export function play(steps: Steps): Script {
   return (request) => {
@@ -83,11 +83,11 @@ export function story(lines: string[]): string[] {
   return short.slice(short.findIndex((line) => /^user: [A-Z]+-QUESTION$/.test(line)));
 }
 
-/** A story without its thoughts. Some clients send a thought as a text when another model goes on. */
+/** The conversation without thoughts. Some clients send a thought as a text when another model continues. */
 export const withoutThoughts = (lines: string[]): string[] =>
   lines
     .map((line) => line.replace(`assistant: ${THOUGHT}`, 'assistant: '))
     .filter((line) => line !== 'thought' && line !== 'assistant: ');
 
-/** The story that a provider received. */
+/** The conversation that a provider received. */
 export const receivedStory = (request: RecordedRequest): string[] => story(sent(request));

@@ -2,12 +2,12 @@ import { type TestGateway, testGateway } from '../harness/gateway.ts';
 import { type Provider, startProvider } from '../simulators/provider/provider.ts';
 import { type Observer, observe } from './observer.ts';
 
-/** A gateway with simulated providers behind it and an observer before it. */
+/** A gateway with simulated providers, and an observer between clients and the gateway. */
 export interface Stage {
   provider: Provider;
   gateway: TestGateway;
   observer: Observer;
-  /** Forgets what the provider and the observer saw. */
+  /** Deletes what the provider and the observer recorded. */
   reset(): void;
   end(): Promise<void>;
 }

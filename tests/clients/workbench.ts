@@ -28,11 +28,11 @@ export class Workbench {
         PATH: `${join(import.meta.dir, 'node_modules/.bin')}:${process.env.PATH}`,
         HOME: this.home,
         CLAWHOLD_ROOT_KEY: ROOT_KEY,
-        // No client calls its maker.
+        // Clients must not call the servers of their makers.
         NO_PROXY: '*',
         ...this.env,
       },
-      // A process group of its own, as in a shell.
+      // The program gets its own process group, as in a shell.
       detached: true,
       stdin: 'ignore',
       stdout: 'pipe',

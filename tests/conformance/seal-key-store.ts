@@ -11,13 +11,13 @@ export function sealKeyStoreConformance(
   makeStore: () => Promise<SealKeyStore & { close?(): Promise<void> }>,
 ): void {
   describe(`${name}: keys of seals`, () => {
-    test('are none at first', async () => {
+    test('do not exist at first', async () => {
       const store = await makeStore();
       expect(await store.sealKeys()).toEqual([]);
       await store.close?.();
     });
 
-    test('come back with every byte, the newest last', async () => {
+    test('are read with every byte, the newest last', async () => {
       const store = await makeStore();
       for (const key of [keyOf('cc', 20), keyOf('bb', 7), keyOf('aa', 20)]) await store.addSealKey(key);
       const found = await store.sealKeys();

@@ -7,13 +7,13 @@ import { type Provider, startProvider } from '../simulators/provider/provider.ts
 setDefaultTimeout(20_000);
 
 const PROBE_MS = 100;
-/** Far longer than a test may take: only a probe ends the silence. */
+/** Much longer than a test may take: only a probe ends the silence. */
 const PATIENCE_MS = 600_000;
 
 /** A provider whose machine is gone after it got a request: its connections stay open and silent. */
 interface VanishingProvider {
   url: string;
-  /** Resolves when a request has come, and nothing listens any more. */
+  /** Resolves when a request has come and the port is closed. */
   gone: Promise<void>;
   stop(): void;
 }

@@ -23,18 +23,29 @@ export interface TerminalOptions {
 export interface CommandLine {
   clawhold(args: string[], options?: RunOptions): Promise<{ out: string; err: string; code: number }>;
   onTerminal(args: string[], options?: TerminalOptions): TestTerminal;
+  /** The same for a shell command. */
+  shellOnTerminal(command: string, env?: Env): TestTerminal;
 }
 
 /** Commands that run in the folder `cwd`. */
 export function commandLine(cwd: string): CommandLine {
   return {
     clawhold: (args, options = {}) => run(cwd, args, options),
-    onTerminal: (args, options = {}) => new TestTerminal(cwd, args, options),
+    onTerminal: (args, options = {}) => new TestTerminal(cwd, commandOf(args, options), options.env),
+    shellOnTerminal: (command, env) => new TestTerminal(cwd, command, env),
   };
 }
 
+function commandOf(
+  args: string[],
+  { program = [process.execPath, ENTRY], columns }: TerminalOptions,
+): string {
+  const command = [...program, ...args].map((word) => `'${word}'`).join(' ');
+  return `${columns === undefined ? '' : `stty cols ${columns}; `}exec ${command}`;
+}
+
 /** An environment without the provider keys of this machine, and with port 0, so that no gateway is found. */
-export function environment(cwd: string, env: Env): Env {
+export function environment(cwd: string, env: Env = {}): Env {
   return {
     PATH: process.env.PATH ?? '',
     LANG: 'C.UTF-8',
@@ -69,12 +80,10 @@ export class TestTerminal {
 
   constructor(
     private readonly cwd: string,
-    args: string[],
-    { env = {}, program = [process.execPath, ENTRY], columns }: TerminalOptions,
+    command: string,
+    env: Env = {},
   ) {
-    const command = [...program, ...args].map((word) => `'${word}'`).join(' ');
-    const size = columns === undefined ? '' : `stty cols ${columns}; `;
-    const recordPid = `${size}echo $$ > '${join(cwd, 'pid')}'; exec ${command}`;
+    const recordPid = `echo $$ > '${join(cwd, 'pid')}'; ${command}`;
     this.child = Bun.spawn(['script', '-qec', recordPid, '/dev/null'], {
       cwd,
       env: environment(cwd, { TERM: 'xterm', SHELL: '/bin/sh', NO_COLOR: '1', ...env }),
@@ -90,15 +99,16 @@ export class TestTerminal {
     this.child.stdin.flush();
   }
 
-  /** Resolves when `words` appear after the words of the previous call. */
-  async sees(words: string): Promise<void> {
+  /** Resolves when `text` appears after the text of the previous call. */
+  async sees(text: string | RegExp): Promise<void> {
     for (;;) {
-      const at = this.text.indexOf(words, this.seen);
+      const rest = this.text.slice(this.seen);
+      const at = typeof text === 'string' ? rest.indexOf(text) : rest.search(text);
       if (at !== -1) {
-        this.seen = at + words.length;
+        this.seen += at + (typeof text === 'string' ? text.length : 1);
         return;
       }
-      if (!(await this.output.promise)) throw new Error(`never appeared: ${words}\n${this.text}`);
+      if (!(await this.output.promise)) throw new Error(`never appeared: ${text}\n${this.text}`);
     }
   }
 
@@ -111,15 +121,22 @@ export class TestTerminal {
     process.kill(await this.pid(), signal);
   }
 
+  /** Closes the terminal window: the kernel sends SIGHUP to the command. */
+  async close(): Promise<void> {
+    this.child.kill(9);
+    await this.exited;
+  }
+
   /** Closes the terminal window. Resolves when the command has ended. */
   async hangUp(): Promise<void> {
     const pid = await this.pid();
-    this.child.kill(9);
+    await this.close();
     // The command is not a child of this process, so poll for its end.
     while (isRunning(pid)) await Bun.sleep(10);
   }
 
-  private async pid(): Promise<number> {
+  /** The process id of the command. */
+  async pid(): Promise<number> {
     return Number(await Bun.file(join(this.cwd, 'pid')).text());
   }
 

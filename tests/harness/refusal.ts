@@ -6,7 +6,7 @@ export interface Refusal {
   code: string;
   param?: string | null;
   message?: RegExp;
-  /** The words of the provider that reported the failure. Without it, there must be none. */
+  /** The error as the provider reported it. If absent, the answer must not have it either. */
   provider_error?: Json;
 }
 

@@ -9,7 +9,10 @@ export interface StatelessAgent {
   history: Json[];
   /** The last reply. */
   reply: Response;
-  /** Adds the text of a user, and asks the model; answers its calls until it calls no more. Resolves to its text. */
+  /**
+   * Adds a user's text and asks the model. Answers its calls until it makes no more calls. Resolves to the text
+   * of the answer.
+   */
   ask(model: string, text: string): Promise<string>;
 }
 
@@ -32,7 +35,7 @@ async function ok(reply: Response): Promise<Response> {
   return reply;
 }
 
-/** On Responses: every output item comes back as it was shown. */
+/** An agent on Responses: every output item is sent back unchanged. */
 export function responsesAgent(
   gateway: TestGateway,
   { stream, body, headers }: AgentOptions,
@@ -68,7 +71,7 @@ export function responsesAgent(
   return agent;
 }
 
-/** The items of a stream: each as its own event has it, which is also how the terminal event has it. */
+/** The items of a stream. The event of each item and the terminal event hold the same item. */
 export function streamedOutput(text: string): Json[] {
   const { events } = serverEvents(text);
   const done = events.filter(({ event }) => event === 'response.output_item.done').map(({ data }) => data);
@@ -79,7 +82,7 @@ export function streamedOutput(text: string): Json[] {
   return items;
 }
 
-/** On chat: the message comes back with its fields. */
+/** An agent on chat: the message is sent back with all its fields. */
 export function chatAgent(gateway: TestGateway, { stream, body, headers }: AgentOptions): StatelessAgent {
   const agent: StatelessAgent = {
     history: [],
@@ -108,7 +111,10 @@ export function chatAgent(gateway: TestGateway, { stream, body, headers }: Agent
   return agent;
 }
 
-/** Adds the chunks up as SDKs do: texts and arguments are joined, reasoning details are joined by their index. */
+/**
+ * Joins the chunks as SDKs do: texts and arguments are concatenated, reasoning details are joined by their
+ * index.
+ */
 export function streamedMessage(text: string): Json {
   const message: Json = { role: 'assistant', content: null };
   const calls: Json[] = [];

@@ -5,7 +5,7 @@ import { expectRefusal } from '../harness/refusal.ts';
 import { SocketClient } from '../harness/socket.ts';
 import { asText, type Json } from '../simulators/provider/shape.ts';
 
-/** Errors name what the caller sent, in the words of the API that the caller uses. */
+/** Errors name the field that the caller sent, as the caller's API names it. */
 
 const CHAT = '/v1/chat/completions';
 const RESPONSES = '/v1/responses';
@@ -114,7 +114,7 @@ describe('content that a provider cannot take', () => {
 describe('a setting that no candidate supports', () => {
   const code = 'unsupported_parameter';
 
-  test('has the name that it has in the API', async () => {
+  test('is named as in the API', async () => {
     const messages = [user('one')];
     await expectRefusal(chat({ model: 'anthropic/echo', messages, logprobs: true }), 400, {
       code,
@@ -157,7 +157,7 @@ describe('fields of the other API', () => {
 });
 
 describe('a value of a wrong type', () => {
-  /** The words of the validator. */
+  /** Texts of the validator, which must not reach callers. */
   const RAW =
     /Invalid|Too (big|small)|received|Unrecognized|expected (string|number|int|boolean|array|object|record)\b/;
   const WRONG: unknown[] = [
@@ -280,7 +280,7 @@ describe('a key that is not sent as it should be', () => {
   const keyed = (headers: Record<string, string>) => fetch(`${journey.gateway.url}/v1/models`, { headers });
 
   test.each([
-    [{}, /carries no key/],
+    [{}, /has no key/],
     [{ authorization: ROOT_KEY }, /has no `Bearer` before the key/],
     [{ authorization: 'Basic dXNlcjpwYXNz' }, /has the scheme "Basic", not `Bearer`/],
     [{ authorization: 'Bearer' }, /no key after `Bearer`/],
@@ -343,13 +343,13 @@ describe('a path that does not exist', () => {
     if (hint) expect(error.message).toContain(`Did you mean ${hint}`);
   });
 
-  test('tells nothing without a key', async () => {
+  test('names no routes without a key', async () => {
     const answer = await fetch(`${journey.gateway.url}/chat/completions`, { method: 'POST' });
     expect(await answer.clone().text()).not.toContain('/v1/');
     await expectRefusal(answer, 401, { code: 'missing_key' });
   });
 
-  test('a wrong method names those that the path takes', async () => {
+  test('the error for a wrong method names the methods of the path', async () => {
     await expectRefusal(journey.gateway.fetch(CHAT, { method: 'PUT' }), 405, {
       code: 'method_not_allowed',
       message: /does not take PUT; it takes POST, GET\./,
@@ -374,7 +374,7 @@ describe('a header of ours that does not exist', () => {
     await expectRefusal(journey.gateway.fetch('/v1/models', { headers: { [name]: value } }), 400, refused);
   });
 
-  test('is not one of another gateway', async () => {
+  test('does not include headers of other gateways', async () => {
     const headers = {
       'x-litellm-tags': 'a',
       'x-portkey-provider': 'openai',
@@ -384,7 +384,7 @@ describe('a header of ours that does not exist', () => {
     expect((await chat({ messages }, headers)).status).toBe(200);
   });
 
-  test('a wrong word names those that are allowed', async () => {
+  test('the error for a wrong value names the allowed values', async () => {
     await expectRefusal(chat({ messages }, { 'x-clawhold-keep': 'no' }), 400, {
       code,
       param: 'x-clawhold-keep',
@@ -394,7 +394,7 @@ describe('a header of ours that does not exist', () => {
 });
 
 describe('a WebSocket behind a proxy that removes `Upgrade`', () => {
-  test('gets 426 with what to set', async () => {
+  test('gets 426 and the settings for the proxy', async () => {
     const headers = { 'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ==', 'sec-websocket-version': '13' };
     const answer = await journey.gateway.fetch(RESPONSES, { headers });
     expect(answer.headers.get('upgrade')).toBe('websocket');

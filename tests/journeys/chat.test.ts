@@ -106,13 +106,13 @@ describe('a script whose gateway is killed', () => {
   test('says how to start it when nothing runs at --url', async () => {
     const { err, code } = await clawhold(['chat', '--url', 'http://127.0.0.1:9', '-p', 'x']);
     expect(err).toContain('does not answer');
-    expect(err).toContain('clawhold start');
+    expect(err).toMatch(/Start it: node .*clawhold\.mjs start/);
     expect(code).toBe(1);
   });
 });
 
 describe.skipIf(!HAS_SCRIPT)('a chat whose gateway is killed (needs `script` of util-linux)', () => {
-  test('goes on with the running answer, and sends what was typed meanwhile', async () => {
+  test('continues the running answer, and sends the messages that were typed meanwhile', async () => {
     const gateway = await Restartable.start();
     const terminal = onTerminal(['chat', '-m', 'openai/say-50+pace-50', '-s', 'trip'], { env: gateway.env });
     await terminal.sees('/help');
@@ -120,7 +120,7 @@ describe.skipIf(!HAS_SCRIPT)('a chat whose gateway is killed (needs `script` of 
     await terminal.sees('word9');
     await gateway.kill();
     await terminal.sees('does not answer');
-    await terminal.sees('clawhold start');
+    await terminal.sees('clawhold.mjs start');
     await terminal.sees(AWAY);
     terminal.type('typed while away\r');
     await gateway.startAgain();
@@ -202,7 +202,7 @@ describe.skipIf(!HAS_SCRIPT)('the terminal of a chat (needs `script` of util-lin
     expect(terminal.shown()).not.toContain('\u001b');
   });
 
-  test('Tab never deletes what was typed', async () => {
+  test('Tab never deletes typed text', async () => {
     const terminal = onTerminal(['chat'], {
       env: { ...OPENAI, ANTHROPIC_API_KEY: 'x', OPENROUTER_API_KEY: 'x' },
     });

@@ -44,7 +44,7 @@ function ask(dialect: Dialect, model: string, stream: boolean, session = name): 
   return journey.gateway.post(path, { model, stream, ...input }, { 'x-session-id': session });
 }
 
-/** What the simulator's model says when it refuses. */
+/** The text of a refusal by the simulator's model. */
 const REFUSAL = "I'm sorry, but I can't help with that.";
 
 const requests = () => journey.provider.requests.length;
@@ -74,7 +74,7 @@ interface Refusal {
   requests?: number;
 }
 
-/** What each provider calls a failure; its own code, or type and code. */
+/** The code, or the type and the code, that each provider has for a failure. */
 const REPORTED: Record<string, Record<(typeof PROVIDERS)[number], object>> = {
   'status-500': {
     openai: { type: 'server_error' },
@@ -114,7 +114,7 @@ const REPORTED: Record<string, Record<(typeof PROVIDERS)[number], object>> = {
 };
 
 /**
- * The provider's own words in an error; none where the failure is that it said nothing. OpenAI is called in the
+ * The error as the provider reports it; nothing if the failure is a missing answer. OpenAI is called in the
  * caller's vocabulary, in which the input of a chat has another name.
  */
 function reported(fault: string, provider: (typeof PROVIDERS)[number], dialect: Dialect): object {
@@ -123,7 +123,7 @@ function reported(fault: string, provider: (typeof PROVIDERS)[number], dialect: 
   return words ? { provider_error: isRenamed ? { ...words, param: 'messages' } : words } : {};
 }
 
-/** The provider's field, as each dialect calls it. */
+/** The provider's field, as each dialect names it. */
 const PARAMS: Record<string, Record<Dialect, string>> = {
   'openai context': { chat: 'messages', responses: 'input' },
   'anthropic status-404': { chat: 'model', responses: 'model' },
@@ -381,7 +381,7 @@ describe('an answer that refuses or stops early', () => {
     await expectToGoOn(['one', 'one']);
   });
 
-  test.each(PROVIDERS)('%s refuses in a stream, in the same words', async (provider) => {
+  test.each(PROVIDERS)('%s refuses in a stream, with the same text', async (provider) => {
     const chat = serverEvents(await (await ask('chat', `${provider}/refuse`, true)).text()).events;
     const choices = chat.map(({ data }) => asList(data.choices)[0]);
     expect(choices.map((choice) => asText(asJson(choice?.delta).refusal)).join('')).toBe(REFUSAL);
@@ -420,7 +420,7 @@ describe('an answer that refuses or stops early', () => {
     }
   });
 
-  test('a client sends a refusal back as it got it', async () => {
+  test('a client sends a refusal back unchanged', async () => {
     const asked = { role: 'user', content: 'one' };
     const refused = { role: 'assistant', content: null, refusal: REFUSAL };
     for (const provider of PROVIDERS) {

@@ -17,7 +17,7 @@ import { readerOf } from '../harness/reading.ts';
 import { expectRefusal } from '../harness/refusal.ts';
 import { asText, type Json } from '../simulators/provider/shape.ts';
 
-/** What the dictated provider calls each of its failures. */
+/** The error that the dictated provider reports for each of its failures. */
 const SERVER_ERROR = { provider_error: { type: 'server_error' } };
 
 /** A longer timeout: a deferred turn waits at least a second, and processes start slowly on a busy machine. */

@@ -3,8 +3,8 @@ import { afterEach, beforeEach, describe, expect, setDefaultTimeout, test } from
 import { mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { SqliteStore } from '../../src/stores/sqlite/store.ts';
+import { commandLine } from '../harness/command.ts';
 import { temporaryDirectory } from '../harness/gateway.ts';
-import { ENTRY, startEnvironment } from '../harness/terminal.ts';
 
 /** A longer timeout, because processes start slowly on a busy machine. */
 setDefaultTimeout(30_000);
@@ -24,16 +24,7 @@ interface Finding {
   remedy?: string;
 }
 
-async function run(args: string[], env: Record<string, string> = {}) {
-  const child = Bun.spawn([process.execPath, ENTRY, ...args], {
-    cwd,
-    env: startEnvironment(cwd, env),
-    stdout: 'pipe',
-    stderr: 'pipe',
-  });
-  const [out, err, code] = await Promise.all([child.stdout.text(), child.stderr.text(), child.exited]);
-  return { out, err, code };
-}
+const run = (args: string[], env: Record<string, string> = {}) => commandLine(cwd).clawhold(args, { env });
 
 async function doctor(env: Record<string, string> = {}): Promise<{ code: number; findings: Finding[] }> {
   const { out, code } = await run(['doctor', '--json'], env);
@@ -61,7 +52,7 @@ const files = (folder: string): string[] =>
     .map((name) => `${name} ${statSync(join(folder, String(name))).size}`)
     .sort();
 
-describe('what start refuses, the doctor reports in the same words, and changes nothing', () => {
+describe('the doctor reports what start refuses, with the same text, and changes nothing', () => {
   test.each<[string, () => unknown]>([
     ['the data folder is a file', () => Bun.write(dataDir, '')],
     [

@@ -7,7 +7,7 @@ import { after, blocksOf, numberOf, withoutComments } from '../harness/reading.t
 import { PIXEL } from '../simulators/provider/answer.ts';
 import { asJson, asList, asText, type Json } from '../simulators/provider/shape.ts';
 
-/** Images that a model generates, and what becomes of them in the next turns. */
+/** Images that a model generates, and how they are sent in the next turns. */
 
 const URL = `data:image/png;base64,${PIXEL}`;
 /** The providers of the simulator that generate images. */
@@ -94,7 +94,7 @@ describe.each(MAKERS)('an image of %s', (maker) => {
 });
 
 describe('in the next turn, an image goes', () => {
-  test.each(DIALECTS)('to Gemini that made it as it came, with its signature (%s)', async (dialect) => {
+  test.each(DIALECTS)('to Gemini, which made it, unchanged and with its signature (%s)', async (dialect) => {
     await ask(dialect, 'gemini/say-2+image+think');
     const next = await ask(dialect, 'gemini/say-2+image+think');
     expect([next.status, await next.text()]).toEqual([200, expect.any(String)]);
@@ -104,7 +104,7 @@ describe('in the next turn, an image goes', () => {
     ]);
   });
 
-  test.each(DIALECTS)('to a chat provider that made it in `images` (%s)', async (dialect) => {
+  test.each(DIALECTS)('to the chat provider that made it, in `images` (%s)', async (dialect) => {
     await ask(dialect, 'groq/say-2+image');
     expect((await ask(dialect, 'groq/say-2+image')).status).toBe(200);
     expect(listSent()[1]).toEqual({
@@ -114,7 +114,7 @@ describe('in the next turn, an image goes', () => {
     });
   });
 
-  test('to OpenAI that made it under its own id', async () => {
+  test('to OpenAI, which made it, with its own id', async () => {
     await ask('responses', 'openai/say-2+image');
     expect((await ask('responses', 'openai/say-2+image')).status).toBe(200);
     expect(listSent()[1]).toMatchObject({

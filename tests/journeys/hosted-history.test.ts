@@ -8,7 +8,7 @@ import { json, sessionLog } from '../harness/journey.ts';
 import { type ResponsesProvider, responsesProvider } from '../harness/responses-provider.ts';
 import { asList, asText, type Json } from '../simulators/provider/shape.ts';
 
-/** Full histories of sessions in which the provider ran tools of its own. */
+/** Full histories of sessions in which the provider ran its own tools. */
 
 let provider: ResponsesProvider;
 let gateway: TestGateway;
@@ -162,7 +162,7 @@ describe.each(ANSWERS)('after %s', (_, answer) => {
   });
 });
 
-/** Gives the latest turn, the first of its session, the digest that earlier versions gave to its content. */
+/** Replaces the digest of the session's only turn by the one that earlier versions computed. */
 function writeEarlierDigest([question, ...output]: Json[]): void {
   const digest = [{ ...question, role: 'user' }, ...output]
     .filter(({ type }) => type !== 'reasoning')

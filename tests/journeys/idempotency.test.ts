@@ -19,7 +19,7 @@ import { after, blocksOf, numberOf, readerOf, withoutComments } from '../harness
 import { expectRefusal } from '../harness/refusal.ts';
 import { asJson, asList, asText } from '../simulators/provider/shape.ts';
 
-/** What the dictated provider calls each of its failures. */
+/** The error that the dictated provider reports for each of its failures. */
 const SERVER_ERROR = { provider_error: { type: 'server_error' } };
 
 /** A longer timeout, because processes start slowly on a busy machine. */

@@ -24,7 +24,7 @@ async function count(body: Json, headers?: Record<string, string>): Promise<numb
     200,
     { object: 'response.input_tokens', input_tokens: expect.any(Number) },
   ]);
-  // Nothing is asked, kept or reserved.
+  // The count calls no model, stores nothing and takes no lease.
   expect(reply.headers.get('x-clawhold-response-id')).toBeNull();
   return counted.input_tokens as number;
 }
@@ -108,7 +108,7 @@ test('a session that does not exist is not created', async () => {
   await expectRefusal(journey.gateway.fetch('/v1/conversations/never'), 404, { code: 'session_not_found' });
 });
 
-test('a history that does not fit is counted, or without what truncation leaves out', async () => {
+test('a history that does not fit is counted, without the items that truncation leaves out', async () => {
   const conversation = asText((await json(post('/v1/conversations', {}))).id);
   const words = 'one two three four five six seven eight nine ten '.repeat(4_000);
   for (let turn = 0; turn < 6; turn++) {
@@ -121,8 +121,8 @@ test('a history that does not fit is counted, or without what truncation leaves 
   expect(cut).toBeLessThan(128_000);
 });
 
-describe('what cannot be counted is refused', () => {
-  test('as the turn would be', async () => {
+describe('a request that cannot be counted is refused', () => {
+  test('like the turn itself', async () => {
     await expectRefusal(post(PATH, { model: 'gpt-4o-minni', input: 'x' }), 404, {
       code: 'model_not_found',
     });

@@ -97,7 +97,7 @@ describe('a configured root key', () => {
     expect(keptKey()).toBe(gateway.newRootKey!);
   });
 
-  test('removes the stored key for ever', async () => {
+  test('makes the stored key invalid for ever', async () => {
     const first = await startOnce();
     const configured = await start({ CLAWHOLD_ROOT_KEY: MY_KEY });
     expect([await status(configured, first!), await status(configured, MY_KEY)]).toEqual([401, 200]);
@@ -109,7 +109,7 @@ describe('a configured root key', () => {
     expect(await Promise.all(refused)).toEqual([401, 401]);
   });
 
-  test('replaces the one before it, and none of them comes back', async () => {
+  test('replaces the earlier one, and no earlier key becomes valid again', async () => {
     await startOnce({ CLAWHOLD_ROOT_KEY: MY_KEY });
     const second = await start({ CLAWHOLD_ROOT_KEY: LATER_KEY });
     expect([await status(second, MY_KEY), await status(second, LATER_KEY)]).toEqual([401, 200]);
@@ -166,7 +166,7 @@ describe('clawhold key rotate', () => {
     const memory = await clawhold(['key', 'rotate'], { env: { CLAWHOLD_STORAGE_KIND: 'memory' } });
     expect(memory.code).toBe(1);
     expect(keptKey()).toBe(old!);
-    expect((await clawhold(['key', 'rotat'])).err).toContain('clawhold key --help');
+    expect((await clawhold(['key', 'rotat'])).err).toContain('clawhold.mjs key --help');
   });
 
   test('replaces a lost key', async () => {
@@ -176,7 +176,7 @@ describe('clawhold key rotate', () => {
     // The gateway has only the hash.
     expect(keptKey()).toBeUndefined();
     const lost = await clawhold(['chat', '-p', 'x'], { env: at(gateway) });
-    expect(lost.err).toContain('clawhold key rotate');
+    expect(lost.err).toContain('clawhold.mjs key rotate');
     expect(lost.code).toBe(1);
     const { out } = await clawhold(['key', 'rotate']);
     await eventually(

@@ -3,7 +3,10 @@ import { type TestGateway, testGateway } from '../harness/gateway.ts';
 import { type Journey, json, serverEvents, startJourney } from '../harness/journey.ts';
 import { asJson, asList, type Json } from '../simulators/provider/shape.ts';
 
-/** What turns cost: by the tier that answered, by how long caches are kept, and by what a provider says. */
+/**
+ * The cost of turns: by the service tier that answered, by the lifetime of cache writes, and as a provider
+ * reports it.
+ */
 
 /** US dollars per million tokens of the models below. */
 const INPUT = 4;
@@ -223,7 +226,7 @@ describe('a cost that the provider reports', () => {
     },
   );
 
-  test('is the only one where we know no price', async () => {
+  test('is the only cost if we know no price', async () => {
     usage = { cost: 0.5 };
     const reply = await gateway.post('/v1/chat/completions', { model: 'groq/unpriced', messages: [USER] });
     expect(reply.headers.get('x-clawhold-response-cost')).toBeNull();
@@ -232,7 +235,7 @@ describe('a cost that the provider reports', () => {
     expect(attempt).not.toHaveProperty('cost_usd');
   });
 
-  test('is not invented', async () => {
+  test('is absent if the provider reports none', async () => {
     usage = {};
     const bill = await billOf({ model: 'groq/echo' }, gateway);
     expect(bill.body).not.toHaveProperty('clawhold');

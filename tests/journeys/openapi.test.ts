@@ -74,7 +74,7 @@ const parametersOf = (operation: Json): Json[] =>
   });
 
 describe('the document', () => {
-  test('is the published file, and tells no secret', async () => {
+  test('is the published file, and contains no secret', async () => {
     const text = await (await fetch(`${journey.gateway.url}/openapi.json`)).text();
     const file = await Bun.file(join(SRC, '../docs/openapi.json')).json();
     expect(JSON.parse(text)).toEqual(file);
@@ -83,7 +83,7 @@ describe('the document', () => {
     expect(document.openapi).toBe('3.1.0');
   });
 
-  test('has only references that lead somewhere, and a different id for each operation', () => {
+  test('has only valid references, and a different id for each operation', () => {
     const lost: string[] = [];
     const visit = (value: unknown): void => {
       if (Array.isArray(value)) for (const entry of value) visit(entry);
@@ -140,7 +140,7 @@ describe('the document and the code have the same', () => {
     );
     const keys = ['authorization', 'x-api-key'];
     expect([...new Set(inDocument), ...keys].sort()).toEqual(known.toSorted());
-    // Each is read where its constant is used, or by its name.
+    // Each header is read where its constant is used, or by its name.
     const registry = sources('http').find(({ path }) => path.endsWith('request-headers.ts'))!;
     const constants = found([registry], /^export const ([A-Z_]+)(?:: [^=]+)? =/gm);
     const users = files.filter(

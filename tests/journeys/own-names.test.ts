@@ -2,7 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'bun:tes
 import { type Journey, json, serverEvents, startJourney } from '../harness/journey.ts';
 import { asJson, asList, asText, type Json } from '../simulators/provider/shape.ts';
 
-/** The caller's own names, of parameters and of tools, where a provider refuses them or the gateway uses them. */
+/** Names of the caller, for parameters and tools, that a provider refuses or that the gateway uses itself. */
 
 let journey: Journey;
 let count = 0;
@@ -79,28 +79,31 @@ describe.each([
   ['gemini', /^[a-zA-Z_][a-zA-Z0-9_]{0,63}$/],
   ['openai', /^/],
 ] as const)('names of parameters at %s', (provider, valid) => {
-  test.each([false, true])('are valid there, and those of the caller again (stream: %p)', async (stream) => {
-    const first = respond({ model: `${provider}/tools`, input: 'go', tools: [LIST], stream });
-    const { response, deltas } = await read(first, 'response.function_call_arguments.delta');
-    const [schema = {}] = sentSchemas();
-    const names = Object.keys(asJson(schema.properties));
-    for (const name of names) expect(name).toMatch(valid);
-    expect(new Set(names).size).toBe(OWN.length + 2);
-    expect(names[1]).toBe('_top');
-    expect(schema.required).toEqual(names.slice(0, -1));
-    expect(asJson(schema.properties).same).toEqual({ $ref: `#/properties/${names.at(-2)}` });
-    expect(asJson(asJson(schema.properties)[names.at(-2)!]).required).toEqual(['$in ner']);
+  test.each([false, true])(
+    'are valid there, and the caller gets its own names back (stream: %p)',
+    async (stream) => {
+      const first = respond({ model: `${provider}/tools`, input: 'go', tools: [LIST], stream });
+      const { response, deltas } = await read(first, 'response.function_call_arguments.delta');
+      const [schema = {}] = sentSchemas();
+      const names = Object.keys(asJson(schema.properties));
+      for (const name of names) expect(name).toMatch(valid);
+      expect(new Set(names).size).toBe(OWN.length + 2);
+      expect(names[1]).toBe('_top');
+      expect(schema.required).toEqual(names.slice(0, -1));
+      expect(asJson(schema.properties).same).toEqual({ $ref: `#/properties/${names.at(-2)}` });
+      expect(asJson(asJson(schema.properties)[names.at(-2)!]).required).toEqual(['$in ner']);
 
-    const call = outputOf(response).find(({ type }) => type === 'function_call');
-    expect(JSON.parse(asText(call?.arguments))).toEqual(VALUE);
-    if (stream) expect(deltas).toBe(asText(call?.arguments));
+      const call = outputOf(response).find(({ type }) => type === 'function_call');
+      expect(JSON.parse(asText(call?.arguments))).toEqual(VALUE);
+      if (stream) expect(deltas).toBe(asText(call?.arguments));
 
-    const output = { type: 'function_call_output', call_id: call?.call_id, output: 'done' };
-    await read(respond({ model: `${provider}/echo`, input: [output], tools: [LIST] }), '');
-    const [given = {}] = sentArguments();
-    expect(Object.keys(given)).toEqual(names.slice(0, -1));
-    expect(asJson(given[names.at(-2)!])).toEqual({ '$in ner': 'Paris' });
-  });
+      const output = { type: 'function_call_output', call_id: call?.call_id, output: 'done' };
+      await read(respond({ model: `${provider}/echo`, input: [output], tools: [LIST] }), '');
+      const [given = {}] = sentArguments();
+      expect(Object.keys(given)).toEqual(names.slice(0, -1));
+      expect(asJson(given[names.at(-2)!])).toEqual({ '$in ner': 'Paris' });
+    },
+  );
 
   test('are those of the caller in chat', async () => {
     const { type, ...fn } = LIST;
@@ -153,7 +156,7 @@ describe('the tool for structured answers', () => {
       { type: 'message' },
     ]);
 
-    // The history has a call with the name, also where the tools have it no more.
+    // The history has a call with this name, even if the tools no longer have it.
     const { call_id } = outputOf(response)[0]!;
     const input = [{ type: 'function_call_output', call_id, output: 'done' }];
     await read(respond({ model: `${OLDER}+tools`, input, text, stream }), '');

@@ -3,7 +3,7 @@ import { type Journey, json, serverEvents, startJourney } from '../harness/journ
 import { SocketClient } from '../harness/socket.ts';
 import { asJson } from '../simulators/provider/shape.ts';
 
-/** The parameter that a provider refuses, in its own words and in the caller's. */
+/** The parameter that a provider refuses: as the provider names it, and as the caller names it. */
 
 let journey: Journey;
 beforeAll(async () => {

@@ -94,7 +94,7 @@ describe('the README', () => {
 
   test('its npm commands exist', () => {
     const { scripts } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
-    for (const [, name] of readme.matchAll(/npm (?:run )?(start|test|chat|doctor|bench)\b/g))
+    for (const [, name] of readme.matchAll(/npm (?:run )?(start|test:clients|test|chat|key|doctor|bench)\b/g))
       expect(scripts[name!]).toBeString();
   });
 });

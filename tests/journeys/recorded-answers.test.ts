@@ -171,7 +171,7 @@ test.each(RECORDED.anthropic!.filter(({ whole }) => whole).map(({ name, whole })
   },
 );
 
-/** Kinds that go up without an id, or not at all. */
+/** Kinds that are sent without an id, or not at all. */
 const NAMELESS = /^(message|function_call|program_output)$/;
 
 /** An item without ids, and without what the API does not take back. */

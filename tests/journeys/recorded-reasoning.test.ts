@@ -30,7 +30,7 @@ function recordedProvider(answer: { events?: string[]; whole?: unknown }) {
 
 const signatureIn = (text: string): string => /"thoughtSignature":\s*"([^"]+)"/.exec(text)![1]!;
 
-/** The part that has a signature, as what it is. */
+/** The part that has a signature, and its kind. */
 function signed(body: Json): string[] {
   const parts = asList(body.contents).flatMap((content) => asList(content.parts));
   return parts.flatMap((part) =>

@@ -31,7 +31,7 @@ let provider: ReplayingProvider;
 let gateway: TestGateway;
 let count = 0;
 
-/** A failure may keep other calls from its claw, so each has its own. */
+/** A failure may block other calls of its claw, so each failure has its own claw. */
 const failingClaw = (failure: number, way: number): string => `failing-${failure}-${way}`;
 
 beforeAll(async () => {
@@ -50,7 +50,10 @@ afterAll(async () => {
 const isClosingOutput = ({ type, status }: Json): boolean =>
   asText(type).endsWith('_output') && status === 'incomplete';
 
-/** Items that clients of the Responses API write or answer. Behind them, the history of a chat client is not recognised. */
+/**
+ * Items that clients of the Responses API write or answer. The history of a chat client is not recognised after
+ * such an item.
+ */
 const HIDES_HISTORY = /^(compaction|shell_call|tool_search_call|mcp_approval_request)$/;
 
 const isRecognised = ({ dialect, recorded: { whole } }: Ask): boolean =>
@@ -134,7 +137,7 @@ describe('recorded traffic through the gateway', () => {
   }
 });
 
-/** A provider's stream may fail after it has begun. Then the answer has begun, too, and says that it failed. */
+/** A provider's stream may fail after it has begun. The answer has then begun too, and reports the failure. */
 async function expectFailure({ dialect, stream }: Ask, reply: Response, failure: RecordedFailure) {
   const text = await reply.text();
   expect(text).toContain(failure.message);

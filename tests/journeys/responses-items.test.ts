@@ -32,7 +32,7 @@ async function respond(body: Json, headers: Record<string, string> = {}): Promis
   return asList(asJson(events.at(-1)!.data.response).output);
 }
 
-/** What the provider received last. */
+/** The input that the provider received last. */
 const received = (): Json[] => asList(provider.bodies.at(-1)?.input);
 const said = (text: string): Json => ({
   ...{ type: 'message', id: `msg_${text}`, role: 'assistant', status: 'completed' },
@@ -162,7 +162,7 @@ const OUTPUTS: Json[] = [
   },
   { type: 'custom_tool_call_output', call_id: 'call_c', output: '5', caller, novel: 3 },
 ];
-/** Items as they are seen: under ids of the gateway. */
+/** Items as clients see them: with ids of the gateway. */
 const seen = (items: Json[]) => items.map((item) => ({ ...item, id: expect.any(String) }));
 /** Items as the API takes them back: messages, calls and reasoning without status. */
 const sentBack = NOVEL.map(({ status: _, id, ...item }) => {
@@ -252,7 +252,7 @@ describe.each([false, true])('fields that the gateway does not know (stream: %p)
   });
 });
 
-test('a call of a program that was deleted goes up without it', async () => {
+test('a call of a program that was deleted is sent without it', async () => {
   const headers = session();
   provider.answer(program, call);
   const reply = await json(gateway.post('/v1/responses', { model: 'one/m', input: 'go' }, headers));

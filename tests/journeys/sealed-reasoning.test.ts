@@ -32,7 +32,7 @@ const AGENTS = [
 ] as const satisfies [string, (of: Journey) => StatelessAgent][];
 
 describe.each(AGENTS)('a client without a session on %s', (surface, start) => {
-  test('gives Claude all its thinking back, in its place, over three steps', async () => {
+  test('gives Claude all its thinking back, in the same positions, over three steps', async () => {
     const agent = start(journey);
     expect(await agent.ask(CLAUDE, 'How is Paris?')).toBe('The tools answered: "fine" | "fine"');
     expect(await agent.ask(CLAUDE, 'And Rome?')).toBe('The tools answered: "fine" | "fine"');
@@ -156,7 +156,7 @@ describe('encrypted content', () => {
     },
   );
 
-  test('of OpenAI passes as it is', async () => {
+  test('of OpenAI passes unchanged', async () => {
     const { body } = await ask({ model: 'openai/think', input: [question], ...ENCRYPTED });
     expect(thoughtOf(body).encrypted_content).not.toMatch(SEAL);
     const next = [question, ...asList(body.output), question];
@@ -252,7 +252,7 @@ describe('encrypted content', () => {
     },
   );
 
-  test('does not matter where a session recognises a full history', async () => {
+  test('has no effect if a session recognises the full history', async () => {
     const headers = { 'x-session-id': 'sealed-history' };
     const { include } = ENCRYPTED;
     const first = await ask({ model: 'anthropic/think', input: [question], include }, headers);
@@ -355,7 +355,7 @@ describe('reasoning of a stored turn', () => {
       expect(text === undefined || SEAL.test(asText(text))).toBeTrue();
   });
 
-  test('that a socket holds comes with the turn that is stored after it', async () => {
+  test('that only a socket holds is stored with the next stored turn', async () => {
     const socket = await SocketClient.open(journey.gateway);
     const ask = async (body: Json) => {
       socket.create({ model: 'anthropic/think+redact', reasoning, ...body });

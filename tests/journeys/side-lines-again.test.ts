@@ -47,7 +47,7 @@ describe.each(['chat', 'responses'] as const)('%s: a side request', (dialect) =>
       id = response.headers.get('x-clawhold-response-id') ?? '';
       return { history, sent: call.received.filter((line) => !line.startsWith('system')) };
     };
-    /** What the latest turn added. */
+    /** The items that the latest turn added. */
     const added = async () => {
       const items = asList((await json(gateway.fetch(`/v1/responses/${id}/input_items?order=asc`))).data);
       return items.map(({ content }) => asText(asList(content)[0]?.text));
@@ -58,7 +58,7 @@ describe.each(['chat', 'responses'] as const)('%s: a side request', (dialect) =>
     call.say(text);
     call.end();
   };
-  /** Inside a call, so that no other call of the model goes on with the answer. */
+  /** Breaks inside a call, so that no other call of the model continues the answer. */
   const breaks = (call: DictatedCall) => {
     call.say('Half');
     breaksInCall(call);

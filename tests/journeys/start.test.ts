@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, describe, expect, setDefaultTimeout, test } from 'bun:test';
 import { chmodSync, existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { commandLine, ENTRY, environment, HAS_SCRIPT } from '../harness/command.ts';
 import { eventually } from '../harness/eventually.ts';
 import { ROOT_KEY, temporaryDirectory } from '../harness/gateway.ts';
-import { ENTRY, HAS_TERMINAL, onTerminal, startEnvironment } from '../harness/terminal.ts';
 import { startProvider } from '../simulators/provider/provider.ts';
 
 /** A longer timeout, because processes start slowly on a busy machine. */
@@ -17,7 +17,6 @@ afterEach(() => rmSync(cwd, { recursive: true, force: true }));
 
 const ROOT = join(import.meta.dir, '../..');
 const STARTER = join(ROOT, 'bin/clawhold.mjs');
-const START = `exec '${process.execPath}' '${ENTRY}' start`;
 
 const urlIn = (text: string): string => /listens on (http:\S+)/.exec(text)?.[1] ?? '';
 
@@ -28,9 +27,9 @@ const ask = (url: string, model = 'local/recall') =>
     body: JSON.stringify({ model, messages: [{ role: 'user', content: 'Hello' }] }),
   });
 
-describe.skipIf(!HAS_TERMINAL)('logs on a terminal (needs `script` of util-linux)', () => {
+describe.skipIf(!HAS_SCRIPT)('logs on a terminal (needs `script` of util-linux)', () => {
   test('are lines for people, with the key and the session of each turn', async () => {
-    const terminal = onTerminal(START, cwd, startEnvironment(cwd, { CLAWHOLD_ROOT_KEY: ROOT_KEY }));
+    const terminal = commandLine(cwd).onTerminal(['start'], { env: { CLAWHOLD_ROOT_KEY: ROOT_KEY } });
     await terminal.sees('Ctrl-C stops');
     await ask(urlIn(terminal.shown()));
     await terminal.sees(/\[\d\d:\d\d:\d\d\] INFO: turn ended \{.*"session":"\w+","key":"root"/);
@@ -47,7 +46,7 @@ describe.skipIf(!HAS_TERMINAL)('logs on a terminal (needs `script` of util-linux
 function start(args: string[], env: Record<string, string> = {}) {
   const child = Bun.spawn([process.execPath, ENTRY, 'start', ...args], {
     cwd,
-    env: startEnvironment(cwd, env),
+    env: environment(cwd, env),
     stdout: 'ignore',
     stderr: 'pipe',
   });
@@ -139,7 +138,7 @@ describe('the banner', () => {
 describe('a port that cannot be used', () => {
   const taken = (fetch: () => Response) => Bun.serve({ port: 0, hostname: '127.0.0.1', fetch });
 
-  test('is refused in the words of the doctor, with a port that is free, before anything is written', async () => {
+  test('is refused with the message of the doctor and a free port, before anything is written', async () => {
     const other = taken(() => new Response('hello'));
     const words = `port ${other.port} on 127.0.0.1 is used by another program`;
     const refused = start(['--port', String(other.port)]);
@@ -149,7 +148,7 @@ describe('a port that cannot be used', () => {
     expect(existsSync(join(cwd, 'data'))).toBe(false);
     const doctor = Bun.spawn([process.execPath, ENTRY, 'doctor'], {
       cwd,
-      env: startEnvironment(cwd, { CLAWHOLD_PORT: String(other.port) }),
+      env: environment(cwd, { CLAWHOLD_PORT: String(other.port) }),
       stdout: 'pipe',
     });
     expect(await doctor.stdout.text()).toContain(words);
@@ -177,12 +176,12 @@ async function textOf(path: string): Promise<string> {
   return (await file.exists()) ? file.text() : '';
 }
 
-describe.skipIf(!HAS_TERMINAL)('a closed terminal (needs `script` of util-linux)', () => {
+describe.skipIf(!HAS_SCRIPT)('a closed terminal (needs `script` of util-linux)', () => {
   test.each([
     ['without nohup', `exec node '${STARTER}' start`],
     ['with nohup', `exec nohup node '${STARTER}' start >'nohup.out' 2>&1`],
   ])('does not stop the gateway: %s', async (_, command) => {
-    const terminal = onTerminal(command, cwd, startEnvironment(cwd, { CLAWHOLD_ROOT_KEY: ROOT_KEY }));
+    const terminal = commandLine(cwd).shellOnTerminal(command, { CLAWHOLD_ROOT_KEY: ROOT_KEY });
     const said = async () => terminal.shown() + (await textOf(join(cwd, 'nohup.out')));
     const banner = await eventually('it has started', said, (text) => text.includes('stops the gateway'));
     const url = urlIn(banner);
@@ -240,7 +239,7 @@ describe('npm start', () => {
       const data = join(cwd, 'from-arguments');
       const child = Bun.spawn(['npm', 'start', '--', '--data', data], {
         cwd: ROOT,
-        env: startEnvironment(cwd, { npm_config_update_notifier: 'false' }),
+        env: environment(cwd, { npm_config_update_notifier: 'false' }),
         stdout: 'pipe',
         stderr: 'pipe',
       });

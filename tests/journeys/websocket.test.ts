@@ -141,7 +141,7 @@ describe('a response on a socket', () => {
 describe('the facts that a reply over HTTP has in its headers', () => {
   const told = (events: Json[]) => events.filter(({ type }) => type === HEADERS);
 
-  test.each(['', 'lane'])('are an event after the first ones (lane: %p)', async (lane) => {
+  test.each(['', 'lane'])('are in an event after the first ones (lane: %p)', async (lane) => {
     const session = `socket-headers-${lane}`;
     const headers = { 'x-session-id': session, 'x-clawhold-drop-tools': 'true' };
     const socket = await open({ headers });

@@ -29,7 +29,7 @@ describe('the page at /', () => {
     expect(html).not.toMatch(/<script|<iframe|<form|@import|\bsrc=|url\(|<link (?!rel="icon" href="data:,")/);
   });
 
-  test('tells nothing of keys, tenants, providers or versions', async () => {
+  test('reveals no keys, tenants, providers or versions', async () => {
     for (const headers of [BROWSER, {}]) {
       const reply = await open(headers);
       const said = JSON.stringify([...reply.headers]) + (await reply.text());
@@ -42,7 +42,7 @@ describe('the page at /', () => {
     const html = await (await open(BROWSER)).text();
     const command = /(curl [^<]*\/chat\/completions[^<]*)<\/code>/.exec(html)?.[1] ?? '';
     const child = Bun.spawn(['sh', '-c', unescaped(command)], {
-      env: { PATH: process.env.PATH ?? '', KEY: ROOT_KEY },
+      env: { PATH: process.env.PATH ?? '', CLAWHOLD_ROOT_KEY: ROOT_KEY },
       stdout: 'pipe',
       stderr: 'ignore',
     });
@@ -73,7 +73,7 @@ describe('the page at /', () => {
     ).toBe('https://[2001:db8::1]:8443/ai/v1');
   });
 
-  test('takes nothing else from headers, and gives it to no cache', async () => {
+  test('uses no other headers, and forbids caches', async () => {
     const strange = {
       'x-forwarded-host': '"><b>',
       'x-forwarded-proto': 'javascript',
@@ -85,7 +85,7 @@ describe('the page at /', () => {
     expect(reply.headers.get('cache-control')).toBe('no-store');
   });
 
-  test('is for GET and HEAD alone', async () => {
+  test('is only for GET and HEAD', async () => {
     expect((await fetch(`${gateway.url}/`, { method: 'HEAD' })).status).toBe(200);
     expect((await fetch(`${gateway.url}/`, { method: 'POST' })).status).toBe(401);
     expect((await gateway.fetch('/', { method: 'POST' })).status).toBe(404);

@@ -224,7 +224,7 @@ test('calls a gateway that listens on all interfaces through the loopback addres
 describe('Tab', () => {
   const models = (...names: string[]) => names.map((name) => `/model ${name}`);
 
-  test('extends a line to what all possible lines begin with', () => {
+  test('extends a line to the text that all possible lines begin with', () => {
     const lines = models('openai/gpt-5', 'openai/gpt-5-mini');
     expect(completionOf('/model OPEN', () => lines)).toEqual({ kind: 'extend', lines });
   });

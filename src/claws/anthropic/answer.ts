@@ -26,7 +26,7 @@ export interface AnswerState {
   stopReason: string | null;
   /** Present where the structured answer comes as a call of this tool. */
   formatTool?: FormatTool;
-  /** What thinking becomes. */
+  /** The type of delta that thinking becomes. */
   thinking: ReasoningDeltaType;
   /** Number of function calls, without those of the format tool. */
   calls: number;
@@ -92,7 +92,7 @@ function addTo(usage: Usage, raw: Wire): void {
   usage.cacheWriteHour = (usage.cacheWriteHour ?? 0) + tokens(raw.cache_creation.ephemeral_1h_input_tokens);
 }
 
-/** Words of `usage` for the usual speed and for a call without a region. */
+/** Values of `usage` for the usual speed and for a call without a region. */
 const USUAL_MODES: ReadonlySet<unknown> = new Set(['standard', 'global', 'not_available']);
 
 /** The service tier, and what else changes the price: the speed (`fast`) and the region (`us`). */

@@ -207,8 +207,8 @@ function openToolUse(state: AnswerState, block: Block, out: Delta[]): OpenBlock 
 }
 
 /**
- * A kind without a canonical form (hosted tools and their results, compaction…). It is kept whole, but for its
- * `id`: the item has another one here. `native` holds the provider's `id` and `status`.
+ * A kind without a canonical form (hosted tools and their results, compaction…). It is kept whole except for
+ * its `id`, because the item has another id here. `native` holds the provider's `id` and `status`.
  */
 function openOther(state: AnswerState, block: Block, out: Delta[]): OpenBlock {
   closeMessage(state, out);

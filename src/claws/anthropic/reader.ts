@@ -159,7 +159,8 @@ function beginAnswer(state: AnswerState, message: Wire, out: Delta[]): void {
 
 /**
  * The provider's classifiers may stop an answer at any point, also before its first text. Their explanation is not
- * part of `content` (https://platform.claude.com/docs/en/test-and-evaluate/strengthen-guardrails/handle-streaming-refusals).
+ * part of `content`
+ * (https://platform.claude.com/docs/en/test-and-evaluate/strengthen-guardrails/handle-streaming-refusals).
  */
 function readRefusal(state: AnswerState, { stop_reason, stop_details }: Wire, out: Delta[]): void {
   // Some proxies repeat the event that ends the message.

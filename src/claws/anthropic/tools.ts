@@ -11,13 +11,13 @@ export interface FormatTool {
   name: string;
   description: string;
   schema: Wire;
-  /** The names of properties that the provider refuses, as in the caller's tools. */
+  /** The names of properties that the provider refuses, and the caller's own names for them. */
   properties?: PropertyNames;
 }
 
 /**
- * Present where the answer's schema is sent as a tool, so that the answer comes as a call of it. No tool of the caller
- * and no call of the history has its name.
+ * Present where the schema of the answer is sent as a tool; the answer then comes as a call of this tool. The
+ * name is not the name of a tool of the caller or of a call of the history.
  */
 export function formatToolOf({ model, settings, items }: Prompt): FormatTool | undefined {
   const { format, tools = [] } = settings;

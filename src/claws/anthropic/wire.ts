@@ -1,4 +1,5 @@
 import { Fault } from '../../core/errors.ts';
+import { isObject } from '../../core/json.ts';
 
 /** A JSON object on the provider's wire whose fields have not been checked. */
 export type Wire = Record<string, unknown>;
@@ -12,9 +13,7 @@ export interface WireMessage {
   content: Block[];
 }
 
-export function isObject(value: unknown): value is Wire {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
+export { isObject };
 
 export function isThought({ type }: Block): boolean {
   return type === 'thinking' || type === 'redacted_thinking';

@@ -1,8 +1,8 @@
 import type { PicoDollars, Price, TokenPrice } from '../../core/usage.ts';
 
-/** What a provider charges by rule, where the list of models has no price for it. */
+/** The prices that a provider charges by a general rule, where the list of models has no such price. */
 interface Billing {
-  /** What a token costs that is written to the prompt cache: a multiple of the price of other input. */
+  /** The price of a token that is written to the prompt cache, as a multiple of the price of other input. */
   cacheWrites?: { fiveMinutes: number; hour: number };
   multipliers: readonly Multiplier[];
 }
@@ -10,9 +10,12 @@ interface Billing {
 /** What the prices of a provider are multiplied by. */
 interface Multiplier {
   /** A `Usage.tier` or one of `Usage.modes`. */
-  word: string;
+  name: string;
   factor: number;
-  /** The models that it holds for, mostly without dates; absent for all. The last one that fits counts. */
+  /**
+   * The models that the multiplier is for, mostly without dates; absent for all models. The last multiplier
+   * that fits is used.
+   */
   models?: readonly string[];
 }
 
@@ -25,23 +28,25 @@ const BILLING: ReadonlyMap<string, Billing> = new Map<string, Billing>([
     'openai',
     {
       multipliers: [
-        // https://developers.openai.com/api/docs/pricing: half of the standard price, for each model that has it.
-        { word: 'flex', factor: 1 / 2 },
-        // https://openai.com/api-priority-processing: its price divided by the standard price of the model.
-        { word: 'priority', factor: 5 / 2, models: ['gpt-5.5'] },
+        // https://developers.openai.com/api/docs/pricing: half of the standard price, for each model that has
+        // this tier.
+        { name: 'flex', factor: 1 / 2 },
+        // https://openai.com/api-priority-processing: the price of the tier, divided by the standard price of
+        // the model.
+        { name: 'priority', factor: 5 / 2, models: ['gpt-5.5'] },
         {
-          word: 'priority',
+          name: 'priority',
           factor: 2,
           models: [
             ...['gpt-5', 'gpt-5.1', 'gpt-5.2', 'gpt-5.4', 'gpt-5.4-mini', 'gpt-5-codex', 'gpt-5.1-codex'],
             'gpt-4.1-nano',
           ],
         },
-        { word: 'priority', factor: 9 / 5, models: ['gpt-5-mini'] },
-        { word: 'priority', factor: 17 / 10, models: ['gpt-4o'] },
-        { word: 'priority', factor: 7 / 4, models: ['gpt-4.1', 'gpt-4.1-mini', 'gpt-4o-2024-05-13', 'o3'] },
-        { word: 'priority', factor: 5 / 3, models: ['gpt-4o-mini'] },
-        { word: 'priority', factor: 20 / 11, models: ['o4-mini'] },
+        { name: 'priority', factor: 9 / 5, models: ['gpt-5-mini'] },
+        { name: 'priority', factor: 17 / 10, models: ['gpt-4o'] },
+        { name: 'priority', factor: 7 / 4, models: ['gpt-4.1', 'gpt-4.1-mini', 'gpt-4o-2024-05-13', 'o3'] },
+        { name: 'priority', factor: 5 / 3, models: ['gpt-4o-mini'] },
+        { name: 'priority', factor: 20 / 11, models: ['o4-mini'] },
       ],
     },
   ],
@@ -51,12 +56,12 @@ const BILLING: ReadonlyMap<string, Billing> = new Map<string, Billing>([
       // https://platform.claude.com/docs/en/about-claude/pricing, "Prompt caching".
       cacheWrites: { fiveMinutes: 5 / 4, hour: 2 },
       multipliers: [
-        { word: 'batch', factor: 1 / 2 },
+        { name: 'batch', factor: 1 / 2 },
         // The same page, "Data residency pricing". Models before Claude 4.6 have no regions.
-        { word: 'us', factor: 11 / 10 },
+        { name: 'us', factor: 11 / 10 },
         // https://platform.claude.com/docs/en/build-with-claude/fast-mode, "Pricing".
-        { word: 'fast', factor: 6, models: ['claude-opus-4-6', 'claude-opus-4-7'] },
-        { word: 'fast', factor: 2, models: ['claude-opus-4-8'] },
+        { name: 'fast', factor: 6, models: ['claude-opus-4-6', 'claude-opus-4-7'] },
+        { name: 'fast', factor: 2, models: ['claude-opus-4-8'] },
       ],
     },
   ],
@@ -65,16 +70,17 @@ const BILLING: ReadonlyMap<string, Billing> = new Map<string, Billing>([
     {
       multipliers: [
         // https://ai.google.dev/gemini-api/docs/optimization: half of the standard price.
-        { word: 'flex', factor: 1 / 2 },
-        // 75 to 100 % more, says the same page; https://docs.llmgateway.io/features/service-tiers: 80 % more.
-        { word: 'priority', factor: 9 / 5 },
+        { name: 'flex', factor: 1 / 2 },
+        // The same page says 75 to 100 % more; https://docs.llmgateway.io/features/service-tiers says 80 %
+        // more.
+        { name: 'priority', factor: 9 / 5 },
       ],
     },
   ],
   [
     'groq',
     // https://console.groq.com/docs/flex-processing: the same price as on demand.
-    { multipliers: [{ word: 'flex', factor: 1 }] },
+    { multipliers: [{ name: 'flex', factor: 1 }] },
   ],
 ]);
 
@@ -89,15 +95,15 @@ export interface Priced {
   own?: Readonly<Record<string, number>>;
 }
 
-/** The listed price of a model, completed by the rules of its provider. Prices that it has are kept. */
+/** The listed price of a model, completed by the rules of its provider. Listed prices are not changed. */
 export function billedPrice(listed: Price, { provider, model, own }: Priced): Price {
   const billing = BILLING.get(provider);
   const price: Price = withCacheWrites(listed, billing);
   if (listed.tiers) price.tiers = listed.tiers.map((tier) => withCacheWrites(tier, billing));
   const undated = model.replace(DATE, '');
   const multipliers: Record<string, number> = {};
-  for (const { word, factor, models } of billing?.multipliers ?? []) {
-    if (!models || models.includes(undated) || models.includes(model)) multipliers[word] = factor;
+  for (const { name, factor, models } of billing?.multipliers ?? []) {
+    if (!models || models.includes(undated) || models.includes(model)) multipliers[name] = factor;
   }
   Object.assign(multipliers, own);
   return Object.keys(multipliers).length > 0 ? { ...price, multipliers } : price;

@@ -3,7 +3,7 @@ import { PROVIDERS, type ProviderRow } from './providers.ts';
 const INTRODUCTION = `\
 # Providers
 
-A provider is on when its key is in the environment, or when a server answers at its port on this machine. A model is called as \`provider/model\`; the aliases in the second column may be used as the provider, too. Of several variables, the first one that is set counts. The variable of the base URL replaces the address, for example by that of a proxy. [clawhold.yaml](configuration.md) can change all of it under \`claws\`, and can add further providers.
+A provider is on when its key is in the environment, or when a server answers at its port on this machine. A model is called as \`provider/model\`; the aliases in the second column may be used as the provider, too. If several variables are listed, the first one that is set is used. The variable of the base URL replaces the address, for example by that of a proxy. [clawhold.yaml](configuration.md) can change all of it under \`claws\`, and can add further providers.
 
 \`bun src/composition/write-docs.ts\` writes this page from \`src/claws/catalogue/providers.ts\`.
 `;

@@ -21,7 +21,7 @@ export interface Answer {
   /** The service tier that the headers of the answer name. */
   tier?: string;
   extra: Record<string, unknown>;
-  /** What thoughts become. */
+  /** The type of delta that thoughts become. */
   thoughts: ReasoningDeltaType;
 }
 
@@ -69,7 +69,7 @@ export interface OpenCall {
   call_id: string;
   name: string;
   streamed: StreamedArguments;
-  marks: Record<string, unknown>;
+  partFields: Record<string, unknown>;
 }
 
 function count(value: unknown): number {
@@ -92,7 +92,7 @@ export function usageOf(raw: Record<string, unknown>, tier?: string): Usage {
   };
 }
 
-/** Vertex AI's words for the tier. Any other one, like provisioned throughput, is a tier of its own. */
+/** Vertex AI's names of tiers. Any other name, such as provisioned throughput, is a tier of its own. */
 const TRAFFIC: ReadonlyMap<unknown, string> = new Map([
   ['ON_DEMAND', 'default'],
   ['ON_DEMAND_FLEX', 'flex'],
@@ -100,7 +100,10 @@ const TRAFFIC: ReadonlyMap<unknown, string> = new Map([
   ['PROVISIONED_THROUGHPUT', 'provisioned_throughput'],
 ]);
 
-/** Audio tokens of the list, without those of the list `cached`; `undefined` where there are none. */
+/**
+ * The audio tokens of the list `details`, without the audio tokens of the list `cached`; `undefined` where
+ * there are none.
+ */
 function audioIn(details: unknown, cached?: unknown): number | undefined {
   return Math.max(0, audioOf(details) - audioOf(cached)) || undefined;
 }

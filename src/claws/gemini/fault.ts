@@ -25,7 +25,7 @@ export function geminiFault(status: number, body: unknown, headers: Headers): Fa
   }
   return new Fault(codeOf(status, error), messageOf(error), {
     raw: body,
-    reported: wordsOf(error),
+    reported: reportedIn(error),
     retryAfter: retryDelayOf(error) ?? retryAfterOf(headers),
   });
 }
@@ -36,16 +36,16 @@ export function streamFault(error: WireError, started: boolean): Fault {
   const code = started ? 'provider_error' : codeOf(status, error);
   return new Fault(code, messageOf(error), {
     raw: error,
-    reported: wordsOf(error),
+    reported: reportedIn(error),
     retryAfter: retryDelayOf(error),
   });
 }
 
-/** "* GenerateContentRequest.contents: contents is not specified": such an error has no details. */
+/** Such an error has no details: "* GenerateContentRequest.contents: contents is not specified". */
 const FIELD = /GenerateContentRequest\.([\w.[\]]+): /;
 
 /** The reason of `google.rpc.ErrorInfo`, the status name, and the first field of `google.rpc.BadRequest`. */
-function wordsOf(error: WireError): ProviderError | undefined {
+function reportedIn(error: WireError): ProviderError | undefined {
   const violations = detailsOf(error, 'BadRequest')[0]?.fieldViolations;
   const violation: unknown = Array.isArray(violations) ? violations[0] : undefined;
   return reportedOf({

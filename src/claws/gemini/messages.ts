@@ -51,9 +51,9 @@ export interface Draft extends Target {
   calls: Map<string, WrittenCall>;
   /** By the content that holds the calls. */
   outputs: Map<Content, Outputs>;
-  /** What the reasoning before the next item carries for it. */
+  /** What the last reasoning item carries for the item after it. */
   carried?: Carried;
-  /** The last item, where it is a text of the model without native. */
+  /** The last item, if it is a text of the model without a native. */
   bareText?: { content: Content; at: number; length: number; text: string };
 }
 
@@ -139,7 +139,10 @@ function writeMessage(draft: Draft, entry: PromptItem): void {
   else append(draft, 'user', contentParts(draft, message.content));
 }
 
-/** Text of the model as a client sends it back: its signature is in the reasoning item before or after it. */
+/**
+ * Writes a text of the model that a client sent back. Its signature is in the reasoning item before or after
+ * it.
+ */
 function writeBareText(draft: Draft, message: Message): void {
   const { carried } = draft;
   const text = messageText(message);
@@ -196,15 +199,15 @@ const FOREIGN_SIGNATURE = 'skip_thought_signature_validator';
 
 function writeCall(draft: Draft, entry: PromptItem): void {
   const call = entry.item as FunctionCall;
-  const native = nativeFor(draft, entry) ?? marksCarriedTo(draft, call);
-  const { givenId, call: beside, ...marks } = isObject(native) ? native : {};
+  const native = nativeFor(draft, entry) ?? partFieldsCarriedTo(draft, call);
+  const { givenId, call: beside, ...partFields } = isObject(native) ? native : {};
   const content = contentFor(draft, 'model');
   const first = !content.parts.some((part) => part.functionCall !== undefined);
-  if (first && draft.generation >= 3) marks.thoughtSignature ??= FOREIGN_SIGNATURE;
+  if (first && draft.generation >= 3) partFields.thoughtSignature ??= FOREIGN_SIGNATURE;
   const args: unknown = JSON.parse(argumentsOf(call));
   const id = givenId === true ? { id: call.call_id } : undefined;
   const fields = isObject(beside) ? beside : undefined;
-  content.parts.push({ functionCall: { ...id, name: call.name, args, ...fields }, ...marks });
+  content.parts.push({ functionCall: { ...id, name: call.name, args, ...fields }, ...partFields });
   draft.calls.set(call.call_id, {
     name: call.name,
     content,
@@ -213,24 +216,24 @@ function writeCall(draft: Draft, entry: PromptItem): void {
   });
 }
 
-/** A call that was renamed, because its id was taken, has a number after the id that Gemini gave it. */
-function marksCarriedTo({ carried }: Draft, { call_id }: FunctionCall): unknown {
+/** Gemini's id of a call may be taken. The call then has Gemini's id with a number after it. */
+function partFieldsCarriedTo({ carried }: Draft, { call_id }: FunctionCall): unknown {
   if (!carried || !('call' in carried)) return undefined;
-  const { call, marks } = carried;
-  return call_id === call || call_id.startsWith(`${call}_`) ? marks : undefined;
+  const { call, partFields } = carried;
+  return call_id === call || call_id.startsWith(`${call}_`) ? partFields : undefined;
 }
 
 /**
- * An image that a model generated. Image models since the third generation refuse one of theirs without its
- * signature (https://ai.google.dev/gemini-api/docs/thought-signatures, "Images").
+ * Writes an image that a model generated. Image models of the third generation and later refuse an image of a
+ * model without its signature (https://ai.google.dev/gemini-api/docs/thought-signatures, "Images").
  */
 function writeImage(draft: Draft, entry: PromptItem): void {
   const url = generatedImageUrl(entry.item);
   if (url === undefined) return;
   const native = nativeFor(draft, entry);
   const isForeign = entry.origin !== draft.provider && draft.generation >= 3;
-  const marks = isForeign ? { thoughtSignature: FOREIGN_SIGNATURE } : isObject(native) ? native : {};
-  append(draft, 'model', [{ ...urlPart(url, undefined), ...marks }]);
+  const partFields = isForeign ? { thoughtSignature: FOREIGN_SIGNATURE } : isObject(native) ? native : {};
+  append(draft, 'model', [{ ...urlPart(url, undefined), ...partFields }]);
 }
 
 /**

@@ -8,35 +8,35 @@ import { isObject, type WirePart } from './wire.ts';
 export interface Segment {
   /** In UTF-16 units of the item's text. */
   length: number;
-  marks?: Record<string, unknown>;
+  partFields?: Record<string, unknown>;
 }
 
-/** Neighbours without marks are joined: the chunk boundaries of a stream are not kept. */
+/** Neighbours without part fields are joined: the chunk boundaries of a stream are not kept. */
 export function addSegment(
   segments: Segment[],
   length: number,
-  marks: Record<string, unknown> | undefined,
+  partFields: Record<string, unknown> | undefined,
 ): void {
   const last = segments[segments.length - 1];
-  if (last && !last.marks && !marks) last.length += length;
-  else segments.push(marks ? { length, marks } : { length });
+  if (last && !last.partFields && !partFields) last.length += length;
+  else segments.push(partFields ? { length, partFields } : { length });
 }
 
-/** The marks alone if the item is one part, otherwise each part with its length. */
+/** The part fields alone if the item is one part, otherwise each part with its length. */
 export function nativeOf(segments: Segment[]): unknown {
-  return segments.length === 1 ? segments[0]!.marks : partsNative(segments);
+  return segments.length === 1 ? segments[0]!.partFields : partsNative(segments);
 }
 
 /** Each part with its length. */
 export function partsNative(segments: Segment[]): unknown {
-  return { parts: segments.map(({ length, marks }) => ({ ...marks, length })) };
+  return { parts: segments.map(({ length, partFields }) => ({ ...partFields, length })) };
 }
 
-/** What the native of a reasoning item carries for its neighbour, under `carries`. */
+/** What the native of a reasoning item holds for the item before or after it, under `carries`. */
 export type Carried =
-  /** The marks of the call that follows, and the call's id. */
-  | { call: string; marks: Record<string, unknown> }
-  /** The parts of the text before or after, see `partsNative`. */
+  /** The part fields of the call that follows, and the call's id. */
+  | { call: string; partFields: Record<string, unknown> }
+  /** The parts of the text before or after the reasoning item; see `partsNative`. */
   | { text: unknown };
 
 /** The native of a reasoning item itself, and what it carries. */
@@ -47,7 +47,7 @@ export function carriedBy(native: unknown): [own: unknown, carried: Carried | un
 }
 
 /**
- * The inverse of `nativeOf`: the wire parts of `text`. If the text was changed since then, its marks are
+ * The inverse of `nativeOf`: the wire parts of `text`. If the text was changed since then, the part fields are
  * dropped.
  */
 export function partsOf(text: string, native: unknown, base: WirePart): WirePart[] {
@@ -57,8 +57,8 @@ export function partsOf(text: string, native: unknown, base: WirePart): WirePart
   let at = 0;
   for (const segment of native.parts) {
     if (!isObject(segment) || typeof segment.length !== 'number') continue;
-    const { length, ...marks } = segment;
-    parts.push({ text: text.slice(at, at + segment.length), ...base, ...marks });
+    const { length, ...partFields } = segment;
+    parts.push({ text: text.slice(at, at + segment.length), ...base, ...partFields });
     at += segment.length;
   }
   return at === text.length ? parts : partsOf(text, undefined, base);

@@ -7,7 +7,7 @@ import { addSegment, type Carried, nativeOf, partsNative } from './native.ts';
 import { addPartial, addWhole, emptyArguments, type StreamedArguments } from './streamed-arguments.ts';
 import { isObject, malformed, PART_ITEM, type WireCall, type WirePart } from './wire.ts';
 
-/** What a part is read into. */
+/** Where the parts of an answer are read to. */
 export interface Reading {
   answer: Answer;
   candidate: Candidate;
@@ -15,7 +15,13 @@ export interface Reading {
 }
 
 /** Fields that describe a part. All others are its content. */
-const MARKS = new Set(['thought', 'thoughtSignature', 'partMetadata', 'videoMetadata', 'mediaResolution']);
+const PART_FIELDS = new Set([
+  'thought',
+  'thoughtSignature',
+  'partMetadata',
+  'videoMetadata',
+  'mediaResolution',
+]);
 
 export function readPart(reading: Reading, part: WirePart): void {
   if (typeof part.text === 'string') readText(reading, part, part.text);
@@ -62,23 +68,23 @@ const CALL_PART_FIELDS = new Set(['functionCall']);
 const CALL_FIELDS = new Set(['name', 'id', 'args', 'partialArgs', 'willContinue']);
 
 /** The fields that are not in `read`. Undefined if there are none, as in most parts. */
-function marksOf(fields: WirePart, read: ReadonlySet<string>): Record<string, unknown> | undefined {
-  let marks: Record<string, unknown> | undefined;
+function partFieldsOf(fields: WirePart, read: ReadonlySet<string>): Record<string, unknown> | undefined {
+  let partFields: Record<string, unknown> | undefined;
   for (const key in fields) {
     if (read.has(key)) continue;
-    marks ??= {};
-    marks[key] = fields[key];
+    partFields ??= {};
+    partFields[key] = fields[key];
   }
-  return marks;
+  return partFields;
 }
 
 function readText(reading: Reading, part: WirePart, text: string): void {
   const { candidate, out } = reading;
-  const marks = marksOf(part, TEXT_FIELDS);
-  // Streams often end with an empty text. Only its marks, if any, are of use.
-  if (text === '' && !marks) return;
+  const partFields = partFieldsOf(part, TEXT_FIELDS);
+  // Streams often end with an empty text. Only its part fields, if it has any, are of use.
+  if (text === '' && !partFields) return;
   const open = openText(reading, part.thought === true);
-  addSegment(open.segments, text.length, marks);
+  addSegment(open.segments, text.length, partFields);
   if (text === '') return;
   const { index } = open;
   if (open.thought) out.push({ type: reading.answer.thoughts, index, part: 0, text });
@@ -110,16 +116,16 @@ function openText(reading: Reading, thought: boolean): OpenText {
 function endText(reading: Reading, { index, thought, segments }: OpenText): void {
   reading.candidate.text = undefined;
   reading.out.push(endItem(index, nativeOf(segments)));
-  if (!thought && segments.some(({ marks }) => marks?.thoughtSignature !== undefined))
+  if (!thought && segments.some(({ partFields }) => partFields?.thoughtSignature !== undefined))
     carry(reading, { text: partsNative(segments) });
 }
 
 /**
- * Lets a reasoning item carry the signature of its neighbour. A client that keeps its own state sends back what a
- * provider needs again with reasoning alone, not with calls and texts. The signature of a call comes with the call's
- * first part, so it is carried before it: by the thought that is open, or by an item of its own. The signature of a
- * streamed text comes with the last chunk, when clients have seen the text already: it is carried after it, and no
- * item has to stay open for a signature that may not come.
+ * Adds the signature of a call or a text to the native of a reasoning item, because a client that keeps its own
+ * conversation sends back such data only with reasoning. The signature of a call comes with the call's first
+ * part, so the reasoning item is before the call: the open thought, or an item of its own. The signature of a
+ * streamed text comes with the last chunk, when clients have already seen the text, so the reasoning item is
+ * after the text. No item has to stay open for a signature that may not come.
  */
 function carry(reading: Reading, carries: Carried): void {
   const { candidate, out } = reading;
@@ -144,8 +150,8 @@ function readCall(reading: Reading, part: WirePart): void {
     if (call.args === undefined && call.partialArgs === undefined) return;
     throw malformed('the name of a functionCall', call);
   }
-  const beside = marksOf(call, CALL_FIELDS);
-  Object.assign(open.marks, marksOf(part, CALL_PART_FIELDS), beside && { call: beside });
+  const beside = partFieldsOf(call, CALL_FIELDS);
+  Object.assign(open.partFields, partFieldsOf(part, CALL_PART_FIELDS), beside && { call: beside });
   addArguments(open.streamed, call);
   if (call.willContinue !== true) endCall(reading.candidate, open, reading.out);
 }
@@ -159,11 +165,11 @@ function openCall(reading: Reading, call: WireCall, thoughtSignature: unknown): 
   answer.id ??= crypto.randomUUID();
   const call_id = given ? id : `call_${answer.id}_${candidate.choice}_${candidate.calls}`;
   candidate.calls++;
-  if (thoughtSignature !== undefined) carry(reading, { call: call_id, marks: { thoughtSignature } });
+  if (thoughtSignature !== undefined) carry(reading, { call: call_id, partFields: { thoughtSignature } });
   endOpenPart(reading);
   const index = startItem(reading, { type: 'function_call', call_id, name, arguments: '' });
-  const marks = given ? { givenId: true } : {};
-  candidate.call = { index, call_id, name, streamed: emptyArguments(), marks };
+  const partFields = given ? { givenId: true } : {};
+  candidate.call = { index, call_id, name, streamed: emptyArguments(), partFields };
   return candidate.call;
 }
 
@@ -182,11 +188,12 @@ function textOf(call: OpenCall): string {
 function endCall(candidate: Candidate, call: OpenCall, out: Delta[]): void {
   candidate.call = undefined;
   out.push({ type: 'arguments-delta', index: call.index, text: textOf(call) });
-  out.push(endItem(call.index, Object.keys(call.marks).length > 0 ? call.marks : undefined));
+  out.push(endItem(call.index, Object.keys(call.partFields).length > 0 ? call.partFields : undefined));
 }
 
 /**
- * The image of a part. An image inside the model's thoughts is no part of the answer. Undefined for other parts.
+ * The image of a part; undefined for other parts. An image inside the model's thoughts does not belong to the
+ * answer.
  */
 function imageIn({ inlineData, thought }: WirePart): OtherItem | undefined {
   if (!isObject(inlineData) || thought === true) return undefined;
@@ -202,14 +209,14 @@ function readImage(reading: Reading, image: OtherItem, part: WirePart): void {
   const { answer, candidate, out } = reading;
   endOpenPart(reading);
   candidate.items++;
-  const native = marksOf(part, IMAGE_PART_FIELDS);
+  const native = partFieldsOf(part, IMAGE_PART_FIELDS);
   out.push(...imageDeltas(answer.nextIndex++, image, { choice: candidate.choice, native }));
 }
 
-/** Sounds, code and its results, calls of hosted tools: each part becomes an item. */
+/** Reads audio, code and its results, and calls of hosted tools: each part becomes an item. */
 function readOther(reading: Reading, part: WirePart): void {
   const { thoughtSignature, ...content } = part;
-  const kind = Object.keys(content).find((key) => !MARKS.has(key));
+  const kind = Object.keys(content).find((key) => !PART_FIELDS.has(key));
   if (kind === undefined) {
     readText(reading, { ...part, text: '' }, '');
     return;

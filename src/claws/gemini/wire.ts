@@ -1,6 +1,7 @@
 import { Fault } from '../../core/errors.ts';
+import { isObject } from '../../core/json.ts';
 
-/** A part of a content: one content field (`text`, `functionCall`…) and marks such as `thoughtSignature`. */
+/** A part of a content: one content field (`text`, `functionCall`…) and further fields such as `thoughtSignature`. */
 export interface WirePart {
   text?: string;
   /** Set on text of the model's reasoning. */
@@ -29,9 +30,7 @@ export interface Content {
  */
 export const PART_ITEM = 'gemini:';
 
-export function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
+export { isObject };
 
 /** The fault for a malformed answer: what was expected, and in `raw` the beginning of what came. */
 export function malformed(expected: string, got: unknown): Fault {

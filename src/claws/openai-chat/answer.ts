@@ -175,7 +175,9 @@ export function checkFinish(raw: string): void {
   });
 }
 
-/** Token counts, from the different fields in which servers report them. `tier` is the answer's `service_tier`. */
+/**
+ * Token counts, from the different fields in which servers report them. `tier` is the answer's `service_tier`.
+ */
 export function usageOf(raw: Json, tier: unknown): Usage {
   const prompt = isObject(raw.prompt_tokens_details) ? raw.prompt_tokens_details : {};
   const completion = isObject(raw.completion_tokens_details) ? raw.completion_tokens_details : {};

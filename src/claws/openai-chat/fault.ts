@@ -11,8 +11,8 @@ interface Report {
   status?: number;
   /** Whether the body has the shape of an API error. A server at a wrong base URL sends something else. */
   structured: boolean;
-  /** The provider's own words. */
-  words?: ProviderError;
+  /** The error as the provider reported it. */
+  reported?: ProviderError;
 }
 
 /** The error codes of providers, by the code that they become here. */
@@ -73,7 +73,7 @@ const NO_CREDIT = /insufficient (balance|quota|credit|fund)|out of credits|used 
 export function chatFault(status: number, body: unknown, headers: Headers): Fault {
   const report = reportOf(body);
   const message = `The provider answered ${status}: ${report.message || 'no reason given'}`;
-  return faultOf(classify(status, report), message, { headers, raw: body, reported: report.words });
+  return faultOf(classify(status, report), message, { headers, raw: body, reported: report.reported });
 }
 
 function classify(status: number, report: Report): ErrorCode {
@@ -104,7 +104,7 @@ export function reportedFault(body: unknown, started: boolean): Fault {
   const report = reportOf(body);
   const message = `The provider reported a failure: ${report.message || JSON.stringify(body).slice(0, 300)}`;
   const code = started ? 'provider_error' : classify(report.status ?? 500, report);
-  return new Fault(code, message, { raw: body, reported: report.words });
+  return new Fault(code, message, { raw: body, reported: report.reported });
 }
 
 function reportOf(body: unknown): Report {
@@ -122,7 +122,7 @@ function reportOf(body: unknown): Report {
     codes,
     status: statusIn(error),
     structured: Boolean(body.error) || codes.length > 0,
-    words: reportedOf({
+    reported: reportedOf({
       code: error.code ?? body.code,
       type: error.type ?? error.status,
       param: error.param ?? fieldOf(error) ?? fieldOf(error.message),

@@ -5,9 +5,10 @@ import { closeReasoning } from './reasoning.ts';
 import { isObject, textOf } from './wire.ts';
 
 /**
- * Reads generated images, which OpenRouter and LiteLLM put into `images` of a message or a delta. Each is whole:
- * `{type: 'image_url', image_url: {url}}` (https://openrouter.ai/docs/features/multimodal/image-generation,
- * https://docs.litellm.ai/docs/completion/image_generation_chat). The last chunk may repeat those before it.
+ * Reads generated images, which OpenRouter and LiteLLM put into `images` of a message or a delta. Each entry is
+ * a whole image: `{type: 'image_url', image_url: {url}}`
+ * (https://openrouter.ai/docs/features/multimodal/image-generation,
+ * https://docs.litellm.ai/docs/completion/image_generation_chat). The last chunk may repeat earlier images.
  */
 export function readImages(state: AnswerState, choice: ChoiceState, images: unknown): void {
   if (!Array.isArray(images)) return;

@@ -1,3 +1,5 @@
+import { isObject } from '../../core/json.ts';
+
 /**
  * The wire format of chat completions. Requests are typed. Answers are `Json`, because more than thirty
  * servers write them in different ways; each field is checked where it is read.
@@ -5,7 +7,7 @@
 
 export type Json = Record<string, unknown>;
 
-export const isObject = (v: unknown): v is Json => typeof v === 'object' && v !== null && !Array.isArray(v);
+export { isObject };
 
 /** The value if it is a string that is not empty. */
 export const textOf = (v: unknown): string | undefined => (typeof v === 'string' && v !== '' ? v : undefined);

@@ -5,23 +5,23 @@ import type { Prompt, PromptItem } from '../../core/prompt.ts';
 import { isObject, type Json } from './wire.ts';
 
 /**
- * A client's approval, and the call that was approved, name the request by its id (`approval_request_id`). Clients
- * know the request by an id of the gateway, its provider by its own.
+ * An approval by the client, and the approved call, name the request by its id (`approval_request_id`). Clients
+ * know the gateway's id of the request; the provider knows its own id.
  */
 const REQUEST = 'mcp_approval_request';
 
-/** The approval requests of an input, as it is written. */
+/** The approval requests of an input, filled while the input is written. */
 export class ApprovalRequests {
-  /** The ids under which they are sent, by the keys of the clients' ids. */
+  /** The ids that the provider gets for requests, by `itemKey` of the ids that clients have. */
   private readonly sent = new Map<string, unknown>();
 
   /**
-   * An item as it is sent, with the provider's id of the request that it names. An approval whose request the
-   * provider does not get is left out.
+   * The item with the provider's id of the approval request that it names. `undefined` for an approval whose
+   * request is not sent to the provider.
    */
   resolve({ item, id }: PromptItem, written: Json | undefined): Json | undefined {
     if (written?.type === REQUEST) {
-      // A copy of an item has an id of its own, and holds that of the original.
+      // A copy of an item has its own id, and holds the id of the original.
       for (const known of [id, item.id]) if (known !== undefined) this.sent.set(itemKey(known), written.id);
     }
     const named = written?.approval_request_id;
@@ -33,7 +33,7 @@ export class ApprovalRequests {
   }
 }
 
-/** Gives the calls of an answer the clients' ids of the requests that they name. */
+/** In the calls of an answer, replaces the provider's ids of approval requests by the ids that clients have. */
 export function withPublicRequests(prompt: Prompt): (deltas: Delta[]) => Delta[] {
   const ids = new Map<unknown, string>();
   for (const { item, id, native } of prompt.items) {

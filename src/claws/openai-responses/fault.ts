@@ -67,10 +67,10 @@ export function faultOf(status: number, body: unknown, headers: Headers): Fault 
   const error = errorIn(body);
   const message = messageOf(error, body) ?? `The provider answered ${status}.`;
   const code = CODES.get(error.code) ?? codeOfDetails(status, error, message) ?? codeOfStatus(status);
-  return faultOfCode(code, message, { headers, raw: body, reported: wordsOf(error) });
+  return faultOfCode(code, message, { headers, raw: body, reported: reportedIn(error) });
 }
 
-const wordsOf = ({ code, type, param }: Json) => reportedOf({ code, type, param });
+const reportedIn = ({ code, type, param }: Json) => reportedOf({ code, type, param });
 
 /**
  * OpenAI and Azure nest the error. xAI sends `{code, error: "text"}`. Local servers send either, or neither.
@@ -102,9 +102,9 @@ function codeOfDetails(status: number, error: Json, message: string): ErrorCode 
 export function failureOf(reported: unknown, raw: unknown): Fault {
   const error = isObject(reported) ? reported : {};
   const message = messageOf(error, reported) ?? 'The provider reported a failure and gave no reason.';
-  // The type of an `error` event that is flat is the event's own.
-  const words = error.type === 'error' ? { ...error, type: undefined } : error;
-  return faultOfCode(codeOfFailure(error, message), message, { raw, reported: wordsOf(words) });
+  // In an `error` event without an inner object, `type` is the type of the event and not of the error.
+  const fields = error.type === 'error' ? { ...error, type: undefined } : error;
+  return faultOfCode(codeOfFailure(error, message), message, { raw, reported: reportedIn(fields) });
 }
 
 function codeOfFailure({ code, type }: Json, message: string): ErrorCode {

@@ -24,9 +24,9 @@ interface Entry {
   id?: string;
   /** The id under which clients know it. */
   publicId?: string;
-  /** Fields beside the item: earlier versions kept those that they did not know here, and not in the item. */
+  /** Unknown fields of the item: earlier versions kept them beside the item and not in it. */
   beside: Json;
-  /** The item is in the form of this API: parts that the gateway does not know, and their fields, are sent. */
+  /** The item has the form of this API, so parts and fields that the gateway does not know are sent. */
   verbatim: boolean;
 }
 
@@ -55,7 +55,7 @@ export function inputOf(prompt: Prompt, provider: string): Json[] {
   return input;
 }
 
-/** A call, or its output, without its `caller` where this is a program that the input does not have. */
+/** A call or an output. Its `caller` is removed if it names a program that is not in the input. */
 function withKnownCaller(item: Json, programs: ReadonlySet<unknown>): Json {
   const { caller, ...rest } = item;
   return isObject(caller) && caller.type === 'program' && !programs.has(caller.caller_id) ? rest : item;
@@ -71,7 +71,10 @@ function entryOf({ id: publicId, origin, native }: PromptItem, prompt: Prompt, p
   return { author, beside, verbatim, publicId, id: own };
 }
 
-/** Fields that the gateway does not know: for their own provider, or as the caller wrote them for this API. */
+/**
+ * Fields that the gateway does not know. They are sent if this provider wrote them, or if the caller wrote them
+ * for this API.
+ */
 const furtherFields = (further: Json, { author, beside }: Entry): Json =>
   author === 'foreign' ? {} : { ...beside, ...further };
 
@@ -194,11 +197,14 @@ function withoutMark(item: OtherItem): OtherItem {
   return rest as OtherItem;
 }
 
-/** Kinds that the API takes only with an id: `required` in OpenAI's API description. It need not know the id. */
+/**
+ * Kinds that the API takes only with an id (`required` in OpenAI's API description). The API takes an unknown
+ * id too.
+ */
 const WITH_ID =
   /^((web_search|file_search|computer|image_generation|code_interpreter|local_shell|mcp)_call|local_shell_call_output|mcp_(list_tools|approval_request)|program|program_output)$/;
 
-/** The id under which an item is sent that has no id of the provider. */
+/** The id that is sent for an item without an id of the provider. */
 function idFor(type: string, id: string | undefined): string | undefined {
   const position = id === undefined ? undefined : parseItemId(id);
   if (!position) return id;

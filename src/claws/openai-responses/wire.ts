@@ -1,11 +1,10 @@
 import { Fault } from '../../core/errors.ts';
+import { isObject } from '../../core/json.ts';
 
 /** A JSON object from the provider whose fields are not checked yet. */
 export type Json = Record<string, unknown>;
 
-export function isObject(value: unknown): value is Json {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
+export { isObject };
 
 /** The fault for an answer that breaks its protocol: where, what was expected, and what came. */
 export function malformed(where: string, expected: string, came: unknown): Fault {

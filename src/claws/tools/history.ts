@@ -1,6 +1,7 @@
 import { isGeneratedImage } from '../../core/generated-images.ts';
 import { parseItemId } from '../../core/ids.ts';
 import type { FunctionCall, FunctionCallOutput, Item, OtherItem, OtherType, Part } from '../../core/items.ts';
+import { isObject } from '../../core/json.ts';
 import type { Prompt, PromptItem } from '../../core/prompt.ts';
 import { isOutput, isServerRun } from '../../core/tool-calls.ts';
 import type { ProtocolName } from '../claw.ts';
@@ -61,7 +62,7 @@ class Writer {
     private readonly prompt: Prompt,
     private readonly to: Destination,
   ) {
-    // An output that the caller wrote belongs to its call, also where the provider does not know the call.
+    // An output that the caller wrote belongs to its call, even if the provider does not know the call.
     const isForeign = (entry: PromptItem) => isOutput(entry.item) || !this.isUnderstood(entry);
     this.outputs = hostedOutputs(prompt.items.filter(isForeign));
     this.isOutput = new Set(this.outputs.values());
@@ -87,7 +88,7 @@ class Writer {
   private isUnderstood({ item, origin, protocol }: PromptItem): boolean {
     if (this.to.table.takesImages && isGeneratedImage(item)) return true;
     if (origin !== undefined) return origin === this.to.provider && protocol === this.to.protocol;
-    // An image of the caller names no image that OpenAI has, unless it has an id of OpenAI's.
+    // An image that the caller sends is not an image that OpenAI has stored, unless it has an id of OpenAI.
     if (isGeneratedImage(item) && !hasOwnId(item)) return false;
     // In both of OpenAI's dialects, callers' items have the form of the Responses API.
     if (this.to.protocol === 'openai-responses') return true;
@@ -191,7 +192,7 @@ const hasOwnId = ({ id }: Item): boolean => id !== undefined && !parseItemId(id)
 function objectText(args: string): string {
   try {
     const value: unknown = JSON.parse(args);
-    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return args;
+    if (isObject(value)) return args;
   } catch {
     // Text that is not JSON is wrapped below.
   }

@@ -1,11 +1,9 @@
 import type { Item, OtherItem } from '../../core/items.ts';
+import { isObject } from '../../core/json.ts';
 import type { PromptItem } from '../../core/prompt.ts';
 import { isServerRun } from '../../core/tool-calls.ts';
 
 type Fields = Record<string, unknown>;
-
-const isObject = (value: unknown): value is Fields =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /** A call of a tool that another model can read but that its provider does not have. */
 export interface HostedCall {

@@ -1,10 +1,12 @@
-/** Which names an API takes, and their greatest length. */
+/** The names that an API takes, and their greatest length. */
 export interface NameRule {
   names: RegExp;
   nameLength: number;
 }
 
-/** The name itself or, where it is invalid or taken, one made of it. Equal arguments give equal names. */
+/**
+ * The name itself. If the name is invalid or taken, a free name made from it. Equal arguments give equal names.
+ */
 export function freeName(name: string, rule: NameRule, isTaken: (name: string) => boolean): string {
   const wanted = validName(name, rule);
   let free = wanted;

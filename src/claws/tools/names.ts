@@ -46,7 +46,9 @@ export class ToolNames {
     this.properties.set(sent, names);
   }
 
-  /** The names in the tool's arguments. Undefined where the provider takes the caller's own. */
+  /**
+   * The names of properties in the tool's arguments. Undefined where the provider takes the caller's own names.
+   */
   propertiesOf(sent: string): PropertyNames | undefined {
     return this.properties.get(sent);
   }

@@ -1,11 +1,10 @@
+import { isObject, type JsonObject } from '../../core/json.ts';
 import { freeName, isValidName, type NameRule } from './name-rule.ts';
 
-type Fields = Record<string, unknown>;
-
-const isObject = (value: unknown): value is Fields =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
-
-/** The names of a function's parameters that the provider gets under other names, in both directions. */
+/**
+ * The parameters of a function that have another name at the provider: from the caller's name to the sent name,
+ * and back.
+ */
 export interface PropertyNames {
   sent: ReadonlyMap<string, string>;
   own: ReadonlyMap<string, string>;
@@ -13,16 +12,16 @@ export interface PropertyNames {
 
 /** A schema whose properties have valid names. */
 export interface NamedSchema {
-  schema: Fields;
-  /** Absent where all names were valid: `schema` is the caller's then. */
+  schema: JsonObject;
+  /** Absent if all names were valid; `schema` is then the caller's. */
   names?: PropertyNames;
 }
 
 /**
- * Gives the properties at the top of a schema valid names. Providers check no others (`ToolTable.properties`). A
- * valid name stays. Equal schemas give equal names.
+ * Gives valid names to the properties at the top of a schema. Providers do not check inner properties
+ * (`ToolTable.properties`). Valid names stay. Equal schemas give equal names.
  */
-export function namedSchema(schema: Fields, rule: NameRule): NamedSchema {
+export function namedSchema(schema: JsonObject, rule: NameRule): NamedSchema {
   const { properties } = schema;
   if (!isObject(properties)) return { schema };
   const invalid = Object.keys(properties).filter((name) => !isValidName(name, rule));
@@ -41,12 +40,12 @@ export function namedSchema(schema: Fields, rule: NameRule): NamedSchema {
     properties: Object.fromEntries(renamed),
     ...(Array.isArray(required) && { required: required.map((name) => sent.get(name) ?? name) }),
   };
-  return { schema: withReferences(all, sent) as Fields, names: { sent, own } };
+  return { schema: withReferences(all, sent) as JsonObject, names: { sent, own } };
 }
 
 const TO_PROPERTY = /^#\/properties\/([^/]*)/;
 
-/** References to a property that has another name lead to it again. */
+/** Changes references to renamed properties. */
 function withReferences(node: unknown, sent: ReadonlyMap<string, string>): unknown {
   if (Array.isArray(node)) return node.map((inner) => withReferences(inner, sent));
   if (!isObject(node)) return node;
@@ -62,31 +61,33 @@ function withReferences(node: unknown, sent: ReadonlyMap<string, string>): unkno
   return Object.fromEntries(entries);
 }
 
-/** A JSON object as text, whole or cut, with other names for its own fields. Its inner objects stay as they are. */
+/** Renames the fields of a JSON object that is given as text, whole or cut. JsonObject of inner objects stay. */
 export function renamed(text: string, names: ReadonlyMap<string, string>): string {
   const renaming = new Renaming(names);
   return renaming.push(text) + renaming.end();
 }
 
-/** Changes the names of a JSON object's fields while its text comes in pieces. A name waits for its end. */
+/**
+ * Renames the fields of a JSON object while its text arrives in pieces. A name is held back until it is whole.
+ */
 export class Renaming {
   private depth = 0;
   private position: 'before-name' | 'in-name' | 'in-text' | 'elsewhere' = 'elsewhere';
-  /** A backslash came, and the character after it has not. */
+  /** The last character was a backslash. */
   private isEscaped = false;
   /** The beginning of a name, with its quotation mark. */
   private name = '';
 
   constructor(private readonly names: ReadonlyMap<string, string>) {}
 
-  /** The text that can be given now. */
+  /** The text that can be passed on now. */
   push(piece: string): string {
     let out = '';
     for (const character of piece) out += this.next(character);
     return out;
   }
 
-  /** The text that is left when no more comes: a name that was cut. */
+  /** The text that is still held back at the end: a name that was cut. */
   end(): string {
     return this.name;
   }

@@ -1,7 +1,6 @@
-type Schema = Record<string, unknown>;
+import { isObject } from '../../core/json.ts';
 
-const isSchema = (value: unknown): value is Schema =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
+type Schema = Record<string, unknown>;
 
 const COMBINERS = ['allOf', 'anyOf', 'oneOf'] as const;
 
@@ -49,13 +48,13 @@ function flatten(schema: Schema, root: Schema, level: number): Flat {
   const { allOf, anyOf, oneOf, $ref, $defs, definitions, $schema, ...plain } = schema;
   const { type, properties, required, not, enum: _values, ...rest } = plain;
   const flat: Flat = {
-    properties: isSchema(properties) ? { ...properties } : {},
+    properties: isObject(properties) ? { ...properties } : {},
     required: Array.isArray(required) ? required.map(String) : [],
     rest,
     notes: not === undefined ? [] : [`not: ${JSON.stringify(not)}`],
   };
   if (level >= MOST_LEVELS) return flat;
-  const inner = (part: unknown): Flat => flatten(isSchema(part) ? part : {}, root, level + 1);
+  const inner = (part: unknown): Flat => flatten(isObject(part) ? part : {}, root, level + 1);
   const all = Array.isArray(allOf) ? allOf.map(inner) : [];
   for (const part of [...(typeof $ref === 'string' ? [inner(resolve(root, $ref))] : []), ...all]) {
     Object.assign(flat, {
@@ -89,7 +88,7 @@ function addOptions(flat: Flat, options: Flat[]): void {
 function merged(known: unknown, schema: unknown): unknown {
   if (known === undefined || Bun.deepEquals(known, schema)) return schema;
   const options =
-    isSchema(known) && Object.keys(known).length === 1 && Array.isArray(known.anyOf) ? known.anyOf : [known];
+    isObject(known) && Object.keys(known).length === 1 && Array.isArray(known.anyOf) ? known.anyOf : [known];
   return options.some((option) => Bun.deepEquals(option, schema)) ? known : { anyOf: [...options, schema] };
 }
 
@@ -100,7 +99,7 @@ function resolve(root: Schema, reference: string): unknown {
   let node: unknown = root;
   for (const step of path) {
     const key = step.replaceAll('~1', '/').replaceAll('~0', '~');
-    node = isSchema(node) && Object.hasOwn(node, key) ? node[key] : undefined;
+    node = isObject(node) && Object.hasOwn(node, key) ? node[key] : undefined;
   }
   return node;
 }

@@ -15,7 +15,7 @@ export interface ToolTable extends NameRule {
   mapped: { web_search?: Mapping; code_execution?: Mapping };
   /** The API refuses a request that has functions beside its hosted tools. */
   hostedAlone?: true;
-  /** A message of the model may hold images, also of other models. */
+  /** A message of the model may hold images, even images of other models. */
   takesImages?: true;
   /** The names that the API takes for the properties at the top of a function's schema. Absent: all. */
   properties?: NameRule;

@@ -143,7 +143,7 @@ function chosen(choice: unknown, sent: SentTool[], { protocol }: Destination): R
   return protocol === 'gemini' ? [] : [{ type: mapped.type }];
 }
 
-/** Gives calls the names, kinds and arguments of the caller's tools again. */
+/** Restores the names, kinds and arguments of the caller's tools in the calls of an answer. */
 function restorer(names: ToolNames): Translated['restore'] {
   const inputs: Restoring['inputs'] = new Map();
   return (deltas) => {

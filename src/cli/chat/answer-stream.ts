@@ -58,9 +58,9 @@ export function begunWith({ headers }: Response): Begun {
 }
 
 /**
- * Reads a streamed chat completion to its end mark: the parts of each event, also of events without parts, so
- * that they can be counted. Throws `Disconnected` if the stream ends before its end mark, and `GatewayError` if
- * the answer failed.
+ * Reads a streamed chat completion to its end mark. Yields the parts of each event. An event without parts
+ * yields an empty list, so that the caller can count events. Throws `Disconnected` if the stream ends before
+ * its end mark, and `GatewayError` if the answer failed.
  */
 export async function* readAnswer(response: Response): AsyncGenerator<AnswerPart[]> {
   const parser = new SseParser();

@@ -1,6 +1,7 @@
 import type { Config } from '../../config/config.ts';
 import { startGateway } from '../../main.ts';
 import { newKey } from '../../security/keys.ts';
+import { ownCommand } from '../own-command.ts';
 import { keptRootKey } from '../root-key.ts';
 import { GatewayApi } from './gateway-api.ts';
 import { GatewayError } from './gateway-error.ts';
@@ -67,8 +68,14 @@ export async function isGateway(address: string): Promise<boolean> {
   }
 }
 
-const HOW_TO_SET_KEY =
-  'Set it with --key or CLAWHOLD_ROOT_KEY. docs/keys.md says where the key is; "clawhold key rotate" replaces a lost one.';
+function howToSetKey(env: ConnectOptions['env']): string {
+  const command = ownCommand(env);
+  return (
+    `Set it with --key or CLAWHOLD_ROOT_KEY. This shows where the root key is: ${command('key')}. ` +
+    `This replaces a lost one: ${command('key', 'rotate')}`
+  );
+}
+
 const ATTEMPTS = 3;
 
 async function connectTo(address: string, options: ConnectOptions): Promise<Connection> {
@@ -85,7 +92,7 @@ async function connectTo(address: string, options: ConnectOptions): Promise<Conn
       if (!(error instanceof GatewayError) || error.status !== 401) throw error;
       const problem = `The gateway at ${address} ${key === undefined ? 'needs a key' : 'does not know this key'}.`;
       key = keys.shift() ?? (asked++ < ATTEMPTS ? await askKey?.(problem) : undefined);
-      if (!key) throw new Error(`${problem} ${HOW_TO_SET_KEY}`);
+      if (!key) throw new Error(`${problem} ${howToSetKey(options.env)}`);
     }
   }
 }

@@ -2,7 +2,7 @@ import type { Style } from '../style.ts';
 import type { AnswerUsage } from './answer-stream.ts';
 import type { GatewayApi, Question } from './gateway-api.ts';
 import { Disconnected, GatewayError } from './gateway-error.ts';
-import { lastingAnswer } from './lasting-answer.ts';
+import { reconnectingAnswer } from './reconnecting-answer.ts';
 import type { SessionBook } from './session-book.ts';
 import { usageNote } from './turn-note.ts';
 
@@ -14,7 +14,7 @@ export interface Screen {
   note(text: string): void;
   /** Rewrites the current line; an empty text clears it. Absent where lines cannot be rewritten. */
   progress?(text: string): void;
-  /** Whether a user sees it, who can answer. */
+  /** Whether a person sees the output and can type. */
   interactive: boolean;
   style: Style;
 }
@@ -59,7 +59,7 @@ export class Conversation {
     if (!unanswered) throw new Error('The last message was answered. There is nothing to send again.');
     const { question, outcome } = unanswered;
     const { model, session } = this;
-    // The gateway may have the question: with its key, it is not asked twice.
+    // The gateway may have the question already. The same idempotency key keeps it from being asked twice.
     const isSame = outcome === 'unknown' && question.model === model && question.session === session;
     return isSame ? this.ask(question) : this.say(question.text);
   }
@@ -110,7 +110,7 @@ export class Conversation {
     const { api, screen } = this.parts;
     const { signal } = running.abort;
     const waitMs = screen.interactive ? Number.POSITIVE_INFINITY : SCRIPT_WAIT_MS;
-    for await (const part of lastingAnswer(api, question, { signal, waitMs })) {
+    for await (const part of reconnectingAnswer(api, question, { signal, waitMs })) {
       switch (part.type) {
         case 'waiting':
           this.waitFor(part.reason, running);
@@ -140,7 +140,7 @@ export class Conversation {
     }
   }
 
-  /** Says once that the gateway is away. The answer goes on in a new line when it is back. */
+  /** Shows once that the gateway does not answer. The answer goes on in a new line when the gateway is back. */
   private waitFor({ message }: Disconnected, running: Running): void {
     const { screen } = this.parts;
     if (running.disconnected) return;
@@ -148,7 +148,7 @@ export class Conversation {
     if (screen.interactive) endLine(screen, running);
     const next = screen.interactive ? 'Ctrl-C stops waiting' : `up to ${SCRIPT_WAIT_MS / 1000} s`;
     screen.note(
-      screen.style.yellow(`${printable(message)} Waiting for it (${next})${screen.style.signs.ellipsis}`),
+      screen.style.yellow(`${printable(message)}\nWaiting for it (${next})${screen.style.signs.ellipsis}`),
     );
     running.wait();
   }
@@ -247,13 +247,13 @@ class Running {
     this.startTimer();
   }
 
-  /** The gateway is away. */
+  /** The gateway does not answer. */
   wait(): void {
     this.disconnected = true;
     this.startTimer();
   }
 
-  /** The gateway answers, perhaps again. */
+  /** The gateway answers, for the first time or again. */
   connected(): void {
     this.disconnected = false;
   }

@@ -1,3 +1,4 @@
+import { ownCommand } from '../own-command.ts';
 import { Disconnected, GatewayError } from './gateway-error.ts';
 
 export interface Question {
@@ -5,7 +6,7 @@ export interface Question {
   text: string;
   /** Without a session, the turn is not stored. */
   session?: string;
-  /** The `Idempotency-Key`: a question that is sent again with its key is not asked twice. */
+  /** The `Idempotency-Key`. A question that is sent again with the same key is not asked twice. */
   key: string;
 }
 
@@ -114,14 +115,13 @@ export class GatewayApi {
       if (init.signal?.aborted) throw init.signal.reason;
       const { code, message } = error as NodeJS.ErrnoException;
       throw new Disconnected(
-        `The gateway at ${this.url} does not answer (${code ?? message}). ${HOW_TO_START}`,
+        `The gateway at ${this.url} does not answer (${code ?? message}). Start it: ${ownCommand(process.env)('start')}`,
       );
     }
   }
 }
 
-const HOW_TO_START = 'Start it: npm start, or clawhold start.';
-/** A proxy answers with these while its server is away. */
+/** A proxy answers with these statuses while its server is not available. */
 const NO_SERVER = [502, 503, 504];
 
 function errorOf(body: string, status: number): GatewayError {

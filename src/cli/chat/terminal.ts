@@ -13,8 +13,8 @@ export interface TerminalOptions {
 }
 
 /**
- * What Tab does. `extend`: the line becomes the longest text that all `lines` begin with, which is never less
- * than what was typed. `list`: the line stays, and the possible lines are shown.
+ * What Tab does. `extend`: the line becomes the longest text that all `lines` begin with; no typed character is
+ * removed. `list`: the line stays, and the possible lines are shown.
  */
 export type Completion = { kind: 'extend'; lines: string[] } | { kind: 'list'; lines: string[] };
 

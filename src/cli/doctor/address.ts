@@ -11,7 +11,7 @@ export type AddressState =
   | { state: 'gateway'; message: string; remedy: string }
   | { state: 'refused'; message: string; remedy: string };
 
-/** Tries to listen at the address, for a moment. */
+/** Listens at the address for a moment, to find out. */
 export async function stateOf({ host, port }: Address, command: OwnCommand): Promise<AddressState> {
   const address = addressOf(host, port);
   if (await isGateway(address)) {

@@ -3,7 +3,7 @@ import type { FoundProvider, ProviderOff } from '../../claws/find-providers.ts';
 import type { Config } from '../../config/config.ts';
 import type { Finding } from './finding.ts';
 
-/** Reports aliases that lead to providers that cannot be called, and to models that no list has. */
+/** Reports aliases of models that cannot be called now: the provider is off, or no list has the model. */
 export function checkAliases(
   { aliases, claws }: Pick<Config, 'aliases' | 'claws'>,
   found: readonly FoundProvider[],
@@ -54,7 +54,10 @@ function turnedOff(target: string, { name, reason, turnOnWith }: ProviderOff): P
   return { message: `${target} cannot be called: ${name} ${why}`, remedy: `${remedy}, or change the alias.` };
 }
 
-/** True also where nothing lists the models: at a provider of the operator's, or a server on this machine. */
+/**
+ * Also true where no list of models exists: at a provider that the operator defined, or a server on this
+ * machine.
+ */
 function isListed(
   { provider: { id, aliases }, model }: Target,
   claws: Config['claws'],

@@ -10,8 +10,8 @@ export interface PathProblem {
 }
 
 /**
- * Undefined where the path looks right, or where the address is not the operator's. A wrong path leads to a web
- * page or to 404, which an error of a call cannot explain.
+ * Undefined where the path looks right, or where the operator did not set the address. A wrong path leads to a
+ * web page or to 404, and the error of a call cannot explain this.
  */
 export function pathProblem({ provider, protocols, row, baseUrlFrom }: ProviderOn): PathProblem | undefined {
   const url = URL.parse(provider.baseUrl);

@@ -1,5 +1,6 @@
 import { relative } from 'node:path';
 import type { Config } from '../../config/config.ts';
+import { CLIENT_VARIABLES, FILE_VARIABLE } from '../../config/environment.ts';
 import { ConfigError } from '../../config/problems.ts';
 import { isLoopback, openTo } from '../banner.ts';
 import { loadSettings } from '../settings.ts';
@@ -33,10 +34,12 @@ export async function checkConfiguration(env: Env): Promise<CheckedConfiguration
   }
 }
 
+const NO_SETTINGS: ReadonlySet<string> = new Set([FILE_VARIABLE, ...CLIENT_VARIABLES]);
+
 function describe(config: Config, env: Env): Finding[] {
   const file = config.file === undefined ? undefined : relative(process.cwd(), config.file) || config.file;
   const variables = Object.keys(env)
-    .filter((name) => name.startsWith('CLAWHOLD_') && name !== 'CLAWHOLD_CONFIG' && env[name])
+    .filter((name) => name.startsWith('CLAWHOLD_') && !NO_SETTINGS.has(name) && env[name])
     .sort();
   return [
     {

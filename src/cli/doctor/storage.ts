@@ -63,7 +63,7 @@ function checkDisk(path: string): Finding {
 const RESTORE =
   'Restore it from a backup, or move it and its -wal and -shm files away to start with an empty database.';
 
-/** Of a database that a start would not refuse. */
+/** Describes a database that a start would accept. */
 function describeDatabase(path: string): Finding {
   const subject = 'Database';
   const bytes = sizeOf(path) + sizeOf(`${path}-wal`);
@@ -107,7 +107,13 @@ function measureFolders(dataDir: string): Finding[] {
     );
     const bytes = files.reduce((sum, entry) => sum + sizeOf(join(entry.parentPath, entry.name)), 0);
     const subject = name === 'journal' ? 'Journal' : 'Large content';
-    return [{ level: 'ok', subject, message: `${size(bytes)} in ${files.length} files` }];
+    return [
+      {
+        level: 'ok',
+        subject,
+        message: `${size(bytes)} in ${files.length} ${files.length === 1 ? 'file' : 'files'}`,
+      },
+    ];
   });
 }
 

@@ -1,29 +1,29 @@
 import { Fault, type Subject } from '../../core/errors.ts';
 import type { Item, Part } from '../../core/items.ts';
-import type { Dialect, ItemPlace } from '../dialect.ts';
+import type { Dialect, ItemLocation } from '../dialect.ts';
 
 /** Failures that name the request field as the caller wrote it. Parts below `http/` know only canonical terms. */
 
-/** What the caller sent, and the items that its dialect made of it. */
+/** The request body, and the items that the dialect parsed from it. */
 interface Sent {
   body: Record<string, unknown>;
   items: readonly Item[];
 }
 
-/** A failure of a request in a dialect. */
+/** A failure of a request, with the field as the caller wrote it. */
 export function inCallersWords(failure: unknown, dialect: Pick<Dialect, 'fieldOf'>, sent: Sent): unknown {
   if (!(failure instanceof Fault) || !failure.about) return failure;
   const { about } = failure;
-  const place = 'setting' in about ? about : placeOf(about, sent.items);
-  const field = place && dialect.fieldOf?.(place, sent.body);
+  const location = 'setting' in about ? about : locationOf(about, sent.items);
+  const field = location && dialect.fieldOf?.(location, sent.body);
   return field === undefined ? failure : failure.with({ param: field });
 }
 
-/** A failure of a request whose items are canonical, in its field `list`. */
+/** The same for a request whose field `list` holds canonical items. */
 export function inItemsOf(list: string, items: readonly Item[], failure: unknown): unknown {
   return inCallersWords(
     failure,
-    { fieldOf: (place) => itemField(list, place as ItemPlace, items) },
+    { fieldOf: (location) => itemField(list, location as ItemLocation, items) },
     {
       body: {},
       items,
@@ -31,12 +31,14 @@ export function inItemsOf(list: string, items: readonly Item[], failure: unknown
   );
 }
 
-/** `undefined` where the failure is about the history. */
-function placeOf(
+/**
+ * Finds the item or part that a failure is about. `undefined` if it is in the history and not in the request.
+ */
+function locationOf(
   { content, field }: Extract<Subject, { content: unknown }>,
   items: readonly Item[],
-): ItemPlace | undefined {
-  const find = (isSame: (one: Item | Part) => boolean): ItemPlace | undefined => {
+): ItemLocation | undefined {
+  const find = (isSame: (one: Item | Part) => boolean): ItemLocation | undefined => {
     for (let item = 0; item < items.length; item++) {
       if (isSame(items[item]!)) return { item, field };
       const part = partsOf(items[item]!).findIndex(isSame);
@@ -44,7 +46,8 @@ function placeOf(
     }
     return undefined;
   };
-  // A request that was sent again has equal objects.
+  // The failure may come from an earlier request with equal content: then the objects are equal, but not the
+  // same.
   return find((one) => one === content) ?? find((one) => Bun.deepEquals(one, content));
 }
 
@@ -55,8 +58,12 @@ function partsOf(item: Item): readonly Part[] {
   return Array.isArray(parts) ? parts : [];
 }
 
-/** A field of an item in the words of Open Responses: `input[1].output[0].file_data`. */
-export function itemField(list: string, { item, part, field }: ItemPlace, items: readonly unknown[]): string {
+/** The path of an item's field, as the Responses API names it: `input[1].output[0].file_data`. */
+export function itemField(
+  list: string,
+  { item, part, field }: ItemLocation,
+  items: readonly unknown[],
+): string {
   const at = `${list}[${item}]`;
   if (part === undefined) return field === undefined ? at : `${at}.${field}`;
   const { output, content } = items[item] as { output?: unknown; content?: unknown };

@@ -1,6 +1,9 @@
 import type { z } from 'zod';
 
-/** What a schema found wrong, in the words of the API. The validator's own messages never leave the gateway. */
+/**
+ * Error texts for what a schema found wrong, in the terms of the API. The validator's own messages never leave
+ * the gateway.
+ */
 
 /** `metadata.key`, `tools[0].type` */
 export function pathText(path: readonly PropertyKey[]): string {
@@ -9,7 +12,7 @@ export function pathText(path: readonly PropertyKey[]): string {
     .join('');
 }
 
-/** `expected a string`. Schemas may bring the whole sentence. */
+/** `expected a string`. A schema may set the whole sentence. */
 export function expectation(issue: z.core.$ZodIssue): string {
   if (issue.message.startsWith('expected ')) return issue.message;
   switch (issue.code) {
@@ -45,7 +48,7 @@ const UNITS: ReadonlyMap<string, string> = new Map([
   ['array', ' entries'],
 ]);
 
-/** `, got a string`. Numbers and lengths are shown; texts may hold content. */
+/** `, got a string`. Numbers and lengths are shown. Texts are not, because they may hold content. */
 export function received({ path, code }: z.core.$ZodIssue, whole: unknown): string {
   let value = whole;
   for (const step of path) value = (value as Record<PropertyKey, unknown> | null | undefined)?.[step];

@@ -7,8 +7,8 @@ import { dollars, type Usage } from '../../core/usage.ts';
 import { expectation, pathText, received } from './expectation.ts';
 
 /**
- * The fields that all dialects have: the parts of request schemas, and fields of answers. Schemas refuse wrong types
- * and let unknown fields through, for the provider.
+ * The fields that all dialects have: parts of request schemas, and fields of answers. The schemas refuse wrong
+ * types. Unknown fields pass, for the provider.
  */
 
 export const metadata = z
@@ -26,8 +26,8 @@ export function count(min: number, max: number) {
 }
 
 /**
- * Validates, or throws an `invalid_request` that names the field, and what was expected and received. `within` is
- * the field that holds the value; absent for a whole body.
+ * Validates, or throws an `invalid_request` with the field, the expected value and the received value. `within`
+ * is the field that holds the value; absent for a whole body.
  */
 export function validate<Schema extends z.ZodType>(
   schema: Schema,
@@ -47,7 +47,10 @@ export function invalid(param: string, expected: string): Fault {
   return new Fault('invalid_request', `\`${param}\`: expected ${expected}.`, { param });
 }
 
-/** Refuses fields that have another name in this API: a provider would never see what they ask for. */
+/**
+ * Refuses fields that have another name in this API. Without the error, the provider would never get their
+ * values.
+ */
 export function refuseForeign(
   body: Record<string, unknown>,
   names: ReadonlyMap<string, string>,
@@ -68,9 +71,6 @@ export function unknownFields(
   for (const key in body) if (!known.has(key)) unknown[key] = body[key];
   return unknown;
 }
-
-export const isRecord = (value: unknown): value is Record<string, unknown> =>
-  value !== null && typeof value === 'object' && !Array.isArray(value);
 
 /** `null` means absent in these APIs. */
 export const present = <T>(value: T | null | undefined): T | undefined => value ?? undefined;
@@ -98,14 +98,14 @@ export const sharedShape = {
   model: z
     .union([modelName, modelList.min(1, { error: MODEL_OR_LIST })], { error: MODEL_OR_LIST })
     .describe(
-      '`provider/model`, a model, or an alias. Of a list, the others are tried where the first cannot answer.',
+      '`provider/model`, a model, or an alias. In a list, the next models are tried if the first cannot answer.',
     ),
-  fallbacks: modelList.nullish().describe('Models to try where `model` cannot answer.'),
+  fallbacks: modelList.nullish().describe('Models to try if `model` cannot answer.'),
   store: z.boolean().nullish().describe('Whether the turn can be fetched by its id.'),
   stream: z.boolean().nullish().describe('Whether the answer is sent as a stream of events.'),
   metadata: metadata
     .nullish()
-    .describe('At most 16 pairs of the caller, which are stored: keys of 64 characters, values of 512.'),
+    .describe('At most 16 pairs, which are stored: keys of up to 64 characters, values of up to 512.'),
   temperature: number(0, 2).describe('How random the answer is.'),
   top_p: number(0, 1).describe('Only the most probable tokens, up to this sum of probabilities.'),
   frequency_penalty: number(-2, 2).describe('Positive values make frequent tokens less probable.'),
@@ -115,7 +115,7 @@ export const sharedShape = {
     .array(z.looseObject({ type: z.string() }))
     .nullish()
     .describe(
-      'What the model may call. Types that a provider lacks are translated, or the next model is asked.',
+      'The tools that the model may call. Types that a provider lacks are translated, or the next model is asked.',
     ),
   parallel_tool_calls: z.boolean().nullish().describe('Whether one answer may have several calls.'),
   service_tier: z.string().nullish().describe('The tier at the provider.'),
@@ -146,7 +146,10 @@ export function settingsFrom(body: SharedBody, own: Settings): Settings {
   return settings;
 }
 
-/** The model that answered, as it can be asked for again: `provider/model`. Without an answer, as it was asked for. */
+/**
+ * The name of the model that answered, as a request can use it: `provider/model`. Without an answer, the name
+ * in the request.
+ */
 export const answeredModel = ({
   answeredBy,
   model,
@@ -155,18 +158,18 @@ export const answeredModel = ({
 
 type Answered = Pick<Partial<Outcome>, 'answeredBy' | 'extra' | 'usage'>;
 
-/** Fields of the provider's answer that a dialect passes on: those of a provider with the same vocabulary. */
+/** Fields of the provider's answer that a dialect passes on, if the provider has the same vocabulary. */
 export const passedOn = ({ answeredBy, extra }: Answered, protocol: ProtocolName): Outcome['extra'] =>
   answeredBy?.protocol === protocol ? extra : undefined;
 
-/** The service tier of the answer. Providers with the APIs of OpenAI have the same words for it. */
+/** The service tier of the answer. Providers with OpenAI's APIs use OpenAI's names of tiers. */
 export function answeredTier({ answeredBy, extra, usage }: Answered): string | undefined {
   const tier = answeredBy?.protocol.startsWith('openai-') ? extra?.service_tier : undefined;
   return typeof tier === 'string' ? tier : usage?.tier;
 }
 
 /**
- * How long what was written to the provider's cache stays there, in Anthropic's words; nothing where the provider
+ * How long written content stays in the provider's cache, in the fields of Anthropic; nothing if the provider
  * does not say.
  */
 export function cacheCreation({ cacheWrite, cacheWriteHour }: Usage): { cache_creation?: unknown } {
@@ -180,7 +183,9 @@ export function cacheCreation({ cacheWrite, cacheWriteHour }: Usage): { cache_cr
   };
 }
 
-/** The calls that made an answer: what each used and cost, by our prices and by those of the provider. */
+/**
+ * The calls that made an answer: the tokens of each, and its cost by our prices and by the provider's report.
+ */
 export function attemptsView(attempts: readonly Attempt[]): Record<string, unknown>[] {
   return attempts.map(({ provider, model, usage, estimated, cost, costEstimated, error }) => ({
     model: `${provider}/${model}`,

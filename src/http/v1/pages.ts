@@ -3,7 +3,7 @@ import { validate } from './fields.ts';
 
 const LIMIT = 'expected a whole number from 1 to 100';
 
-/** The query of a list. */
+/** The query parameters of a list. */
 export const pageSchema = z.object({
   after: z.string().optional().describe('The id of the last entry of the page before.'),
   limit: z.coerce

@@ -2,20 +2,20 @@ import { z } from 'zod';
 import { ERRORS } from '../../core/errors.ts';
 import { published } from '../published.ts';
 
-/** The forms of replies. Nothing checks a reply at run time; the tests check real replies against these. */
+/** The forms of replies. They are not checked at run time; tests compare them with real replies. */
 
 const text = (what: string) => z.string().describe(what);
 export const seconds = z.int().describe('Seconds since the epoch.');
-export const pairs = z.record(z.string(), z.string()).describe('Pairs of the caller.');
+export const pairs = z.record(z.string(), z.string()).describe('Pairs that the caller chose.');
 
 export const ProviderError = z
   .strictObject({ code: z.string().optional(), type: z.string().optional(), param: z.string().optional() })
-  .describe("The failure in the provider's own words.");
+  .describe('The error as the provider reported it.');
 
 export const ErrorObject = published(
   'Error',
   z.strictObject({
-    message: text('What happened, and what to do about it.'),
+    message: text('What happened, and what to do.'),
     type: text('The kind of error, as in the API of OpenAI.'),
     param: z.string().nullable().describe('The field or header at fault, as the caller wrote it.'),
     code: z.enum(Object.keys(ERRORS)).describe('See docs/errors.md.'),
@@ -35,11 +35,11 @@ export const listOf = (entry: z.ZodType) =>
     has_more: z.boolean(),
   });
 
-/** `object` says what was deleted. */
+/** `object` names the kind of the deleted object. */
 export const deletedReply = (name: string, object: string) =>
   published(name, z.strictObject({ id: z.string(), object: z.literal(object), deleted: z.literal(true) }));
 
-/** How long what was written to the provider's cache stays there. */
+/** How long written content stays in the provider's cache. */
 export const cacheCreation = z
   .strictObject({ ephemeral_5m_input_tokens: z.int(), ephemeral_1h_input_tokens: z.int() })
   .optional();
@@ -62,7 +62,7 @@ export const Attempts = published(
         }),
       ),
     })
-    .describe('The calls that made an answer, where there were several.'),
+    .describe('The calls that made the answer, if there were several.'),
 );
 
 export const Model = published(

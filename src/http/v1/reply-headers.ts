@@ -1,11 +1,11 @@
-/** A header of replies. `stream`: it comes with streams; `error`: with errors. */
+/** A header of replies. `stream`: streams have it. `error`: errors have it. */
 export interface ReplyHeader {
   name: string;
   what: string;
   of: 'all' | 'turn' | 'body' | 'stream' | 'error';
 }
 
-/** Every header that the gateway itself adds to its replies, described once: the reference is made from it. */
+/** Every header that the gateway adds to its replies. The reference is made from this list. */
 export const REPLY_HEADERS = [
   { name: 'x-request-id', of: 'all', what: "The request's id, also in the log." },
   { name: 'x-clawhold-model-id', of: 'turn', what: 'The model that answers, as `provider/model`.' },
@@ -19,12 +19,12 @@ export const REPLY_HEADERS = [
   {
     name: 'x-clawhold-history',
     of: 'turn',
-    what: 'What the input was for the session: `started`, `appended`, `matched`, `forked` or `side`.',
+    what: 'How the input was added to the session: `started`, `appended`, `matched`, `forked` or `side`.',
   },
   {
     name: 'x-clawhold-context',
     of: 'turn',
-    what: 'What the model gets of the session: tokens of the prompt, turns, and tokens of history that are left out.',
+    what: 'The part of the session that the model gets: tokens of the prompt, turns, and tokens of history that are left out.',
   },
   { name: 'x-clawhold-dropped-tools', of: 'turn', what: 'The types of the tools that were left out.' },
   {
@@ -41,9 +41,9 @@ export const REPLY_HEADERS = [
   {
     name: 'x-clawhold-cost-estimated',
     of: 'turn',
-    what: '`true` where the cost is an estimate.',
+    what: '`true` if the cost is an estimate.',
   },
-  { name: 'x-clawhold-replayed', of: 'body', what: '`true` where an earlier request did the work.' },
+  { name: 'x-clawhold-replayed', of: 'body', what: '`true` if the reply is that of an earlier request.' },
   { name: 'x-accel-buffering', of: 'stream', what: '`no`: asks a proxy (nginx) to send each event at once.' },
   { name: 'x-should-retry', of: 'error', what: 'Tells SDKs whether to send the request again.' },
   {

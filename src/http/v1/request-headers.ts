@@ -5,40 +5,40 @@ import { BRANCHES } from '../../core/turn.ts';
 import { REPLY_HEADERS } from './reply-headers.ts';
 
 /**
- * Every header of requests that the gateway reads, described once. The code that reads a header takes its name from
- * here, and the reference and the OpenAPI document are made from the same descriptions.
+ * Every request header that the gateway reads. The code that reads a header takes its name from here; the
+ * reference and the OpenAPI document are made from the same descriptions.
  */
 export interface RequestHeader {
   /** Lower case. */
   name: string;
-  /** What the header does, in sentences. */
+  /** What the header does, in whole sentences. */
   what: string;
-  /** The values that are allowed; any text where absent. */
-  words?: readonly string[];
-  /** The requests that it counts for. */
+  /** The allowed values. Absent: any text. */
+  values?: readonly string[];
+  /** The requests on which it has an effect. */
   of: HeaderScope;
 }
 
 /** `turn`: requests for a turn; `body`: requests with a body; `stream`: requests for a stream. */
 export type HeaderScope = 'all' | 'turn' | 'body' | 'stream';
 
-const header = (of: HeaderScope, name: string, what: string, words?: readonly string[]): RequestHeader => ({
+const header = (of: HeaderScope, name: string, what: string, values?: readonly string[]): RequestHeader => ({
   of,
   name,
   what,
-  words,
+  values,
 });
 
 /** Read in `security/keys.ts`. */
 const KEY_HEADERS = [
   header('all', 'authorization', 'The key: `Bearer <key>`.'),
-  header('all', 'x-api-key', 'The key, where `Authorization` has none.'),
+  header('all', 'x-api-key', 'The key, if `Authorization` has none.'),
 ];
 
 const sentBy = (agent: string): string =>
   `Names a session. ${agent} sends it, with its whole context in each request.`;
 
-/** The headers that name a session. Of several, the first in this order counts. */
+/** The headers that name a session. If a request has several, the first in this order is used. */
 export const SESSION_HEADERS: readonly (RequestHeader & { isAgent?: true })[] = [
   header(
     'turn',
@@ -57,7 +57,7 @@ export const SESSION_HEADERS: readonly (RequestHeader & { isAgent?: true })[] = 
 export const BRANCH = header(
   'turn',
   'x-clawhold-branch',
-  'The line of the session that the turn is on: the main one, or one beside it.',
+  'The line of the session that the turn is on: the main line, or a side line.',
   BRANCHES,
 );
 
@@ -93,7 +93,7 @@ export const POLICY_HEADERS = (Object.keys(POLICY_WORDS) as PolicyField[]).map((
   of: 'turn' as const,
   name: `x-clawhold-${field.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`,
   what: WHAT_POLICIES_DO[field],
-  words: POLICY_WORDS[field].map(String),
+  values: POLICY_WORDS[field].map(String),
 }));
 
 export const KEEP = header(
@@ -109,7 +109,7 @@ export const IDEMPOTENCY_KEY = header(
   'A request with the same key and body is executed only once. 1 to 255 visible ASCII characters.',
 );
 export const X_IDEMPOTENCY_KEY = header('body', 'x-idempotency-key', 'The same as `idempotency-key`.');
-/** With this header, the client retries by itself. */
+/** A client with this header has its own retries. */
 export const RETRY_COUNT = header(
   'body',
   'x-stainless-retry-count',
@@ -131,7 +131,7 @@ export const CONTENT_ENCODING = header(
   'How the body is compressed: `zstd`, `gzip`, `deflate` or `br`.',
 );
 
-/** All of them. */
+/** All request headers. */
 export const REQUEST_HEADERS: readonly RequestHeader[] = [
   ...KEY_HEADERS,
   ...SESSION_HEADERS,
@@ -150,16 +150,16 @@ export const REQUEST_HEADERS: readonly RequestHeader[] = [
   CONTENT_ENCODING,
 ];
 
-/** How the names of our own headers begin. */
+/** The beginning of the names of our own headers. */
 export const OWN = 'x-clawhold-';
 export const OWN_HEADERS: ReadonlySet<string> = new Set(
   REQUEST_HEADERS.map(({ name }) => name).filter((name) => name.startsWith(OWN)),
 );
 
-/** A header of ours that does not exist is a mistake in its name: what the client wants would not happen. */
+/** A header with our prefix that does not exist is a mistake: the client would not get what it asks for. */
 export function unknownHeader(name: string): Fault {
   const isOfReplies = REPLY_HEADERS.some((reply) => reply.name === name);
-  // All of them begin alike: only the rest tells how similar two names are.
+  // The prefix is the same for all, so only the rest is compared.
   const rest = name.slice(OWN.length);
   const [near] = nearest(
     rest,

@@ -177,16 +177,16 @@ function fingerprint(parts: readonly (string | undefined)[], text: string): stri
 
 const SUB_AGENT = /^[\x21-\x7e]{1,255}$/;
 
-/** The value of a header with a fixed set of words, absent where the header is. */
-function wordOf(headers: Headers, { name, words = [] }: RequestHeader): string | undefined {
-  const word = headers.get(name) ?? undefined;
-  if (word !== undefined && !words.includes(word)) throw invalid(name, words.join(' or '));
-  return word;
+/** The value of a header that has a list of allowed values; absent if the header is absent. */
+function headerValue(headers: Headers, { name, values = [] }: RequestHeader): string | undefined {
+  const value = headers.get(name) ?? undefined;
+  if (value !== undefined && !values.includes(value)) throw invalid(name, values.join(' or '));
+  return value;
 }
 
 /** How the line of a request is found in the session that its headers or its body name. */
 export function lineWish(headers: Headers): LineWish {
-  const branch = wordOf(headers, BRANCH);
+  const branch = headerValue(headers, BRANCH);
   return {
     isAgent: SESSION_HEADERS.some(({ name, isAgent }) => isAgent && headers.has(name)),
     agent: subAgentOf(headers),
@@ -219,7 +219,7 @@ export function sessionFromHeaders(headers: Headers): SessionRef | undefined {
 function sessionHeader(headers: Headers): { name: string; value: string } | undefined {
   for (const { name } of SESSION_HEADERS) {
     const value = headers.get(name);
-    // A client whose header is a template sends it empty where it has no conversation.
+    // A client that fills the header from a template sends it empty while it has no conversation.
     if (value) return { name, value };
   }
   return undefined;
@@ -238,7 +238,7 @@ export function sessionRef(value: unknown, param: string): SessionRef {
   return { name: value };
 }
 
-/** The check is `conversationRef`. */
+/** The parser checks the value (`conversationRef`). */
 export const conversationField = z
   .unknown()
   .optional()
@@ -269,15 +269,15 @@ export function policyOf(
 ): TurnPolicy {
   const fromHeaders: Partial<Record<PolicyField, string | boolean>> = {};
   for (const header of POLICY_HEADERS) {
-    const word = wordOf(headers, header);
-    if (word !== undefined)
-      fromHeaders[header.field] = POLICY_WORDS[header.field][header.words.indexOf(word)];
+    const value = headerValue(headers, header);
+    if (value !== undefined)
+      fromHeaders[header.field] = POLICY_WORDS[header.field][header.values.indexOf(value)];
   }
-  // Every word was checked against the words of its field.
+  // Every value was checked against the allowed values of its field.
   return { ...policy, whenBroken: policy.whenBroken ?? whenBroken, ...fromHeaders } as TurnPolicy;
 }
 
 /** Whether the request may be kept: the key and the header `x-clawhold-keep` must both allow it. */
 export function mayKeep(headers: Headers, caller: Caller): boolean {
-  return caller.mayKeep && wordOf(headers, KEEP) !== 'false';
+  return caller.mayKeep && headerValue(headers, KEEP) !== 'false';
 }

@@ -1,21 +1,22 @@
-import { invalid, isRecord } from './fields.ts';
+import { isObject } from '../../core/json.ts';
+import { invalid } from './fields.ts';
 
 /**
- * The fields of an object that are checked; all others pass. The check and the published schema are made from the
- * same value.
+ * The fields of an object that are checked. Other fields pass. The check and the published schema use the same
+ * value.
  */
 export interface Shape {
   /** Required: strings. */
   texts?: readonly string[];
-  /** Required: one of these words. */
-  words?: Readonly<Record<string, readonly string[]>>;
+  /** Required: one of the listed values. */
+  values?: Readonly<Record<string, readonly string[]>>;
   /** Required: strings, or arrays of content parts. The dialect checks the parts. */
   contents?: readonly string[];
   /** Arrays of objects that have a text. */
   lists?: Readonly<Record<string, 'required' | 'optional'>>;
   /** The `type` may be absent. */
   isUntyped?: true;
-  /** At least one of these strings has content. */
+  /** At least one of these strings must be present and not empty. */
   sources?: readonly string[];
   /** Strings, which may be absent or null. */
   optional?: readonly string[];
@@ -23,20 +24,20 @@ export interface Shape {
   inside?: Readonly<Record<string, Shape>>;
 }
 
-/** Throws an `invalid_request` that names the field, below `param`. */
+/** Throws an `invalid_request` that names the field. `param` is the path of `value`. */
 export function requireShape(value: Record<string, unknown>, shape: Shape, param: string): void {
   const {
     texts = [],
     sources = [],
     optional = [],
     contents = [],
-    words = {},
+    values = {},
     lists = {},
     inside = {},
   } = shape;
-  for (const field in words) {
-    if (!words[field]!.includes(value[field] as string))
-      throw invalid(`${param}.${field}`, `one of ${words[field]!.join(', ')}`);
+  for (const field in values) {
+    if (!values[field]!.includes(value[field] as string))
+      throw invalid(`${param}.${field}`, `one of ${values[field]!.join(', ')}`);
   }
   for (const field of texts)
     if (typeof value[field] !== 'string') throw invalid(`${param}.${field}`, 'a string');
@@ -58,7 +59,7 @@ export function requireShape(value: Record<string, unknown>, shape: Shape, param
   for (const field in inside) {
     const inner = value[field];
     const own = inside[field]!;
-    if (!isRecord(inner) || (own.texts ?? []).some((name) => typeof inner[name] !== 'string'))
+    if (!isObject(inner) || (own.texts ?? []).some((name) => typeof inner[name] !== 'string'))
       throw invalid(
         `${param}.${field}`,
         `an object with ${fieldsOf(own).join(own.sources ? ' or ' : ' and ')}`,
@@ -67,11 +68,11 @@ export function requireShape(value: Record<string, unknown>, shape: Shape, param
   }
 }
 
-/** Each part has a text. */
+/** Checks that each part has a text. */
 function requireTexts(parts: unknown, param: string): void {
   if (!Array.isArray(parts)) throw invalid(param, 'an array');
   parts.forEach((part: unknown, index) => {
-    if (!isRecord(part) || typeof part.text !== 'string')
+    if (!isObject(part) || typeof part.text !== 'string')
       throw invalid(`${param}[${index}]`, 'a part with a text');
   });
 }
@@ -89,20 +90,20 @@ const TEXTS = {
   items: { type: 'object', properties: { text: { type: 'string' } }, required: ['text'] },
 };
 
-/** The same as a JSON Schema. `parts` is the reference to the schema of content parts. */
+/** The shape as a JSON Schema. `parts` is the reference to the schema of content parts. */
 export function schemaOfShape(shape: Shape, parts?: string): JsonSchema {
   const {
     texts = [],
     sources = [],
     optional = [],
     contents = [],
-    words = {},
+    values = {},
     lists = {},
     inside = {},
   } = shape;
   const content = { anyOf: [{ type: 'string' }, { type: 'array', items: { $ref: parts } }] };
   const properties: Record<string, JsonSchema> = {};
-  for (const field in words) properties[field] = { type: 'string', enum: words[field] };
+  for (const field in values) properties[field] = { type: 'string', enum: values[field] };
   for (const field of texts) properties[field] = { type: 'string' };
   for (const field of [...sources, ...optional]) properties[field] = { type: ['string', 'null'] };
   for (const field of contents) properties[field] = content;
@@ -110,7 +111,7 @@ export function schemaOfShape(shape: Shape, parts?: string): JsonSchema {
     properties[field] = lists[field] === 'required' ? TEXTS : { anyOf: [TEXTS, { type: 'null' }] };
   for (const field in inside) properties[field] = schemaOfShape(inside[field]!, parts);
   const neededLists = Object.keys(lists).filter((field) => lists[field] === 'required');
-  const required = [...Object.keys(words), ...texts, ...contents, ...neededLists, ...Object.keys(inside)];
+  const required = [...Object.keys(values), ...texts, ...contents, ...neededLists, ...Object.keys(inside)];
   return {
     type: 'object',
     properties,
@@ -119,7 +120,10 @@ export function schemaOfShape(shape: Shape, parts?: string): JsonSchema {
   };
 }
 
-/** A union of objects by their `type`, and of any further type. `own` are schemas of types that have no shape. */
+/**
+ * A union of objects, told apart by `type`. Any other type is allowed too. `own` are schemas of types that have
+ * no shape.
+ */
 export function schemaOfShapes(
   shapes: ReadonlyMap<string, Shape>,
   parts: string,
@@ -130,7 +134,7 @@ export function schemaOfShapes(
   const known = [...shapes.keys(), ...Object.keys(own)];
   const other = {
     type: 'object',
-    description: 'Any other type is sent on as it is.',
+    description: 'Any other type is passed on unchanged.',
     properties: { type: { type: 'string', not: { enum: known } } },
     required: ['type'],
   };

@@ -62,7 +62,7 @@ async function reply(
     if (once.result.state === 'queued') return replyAccepted(once, dialect);
   }
   if (isStreamed(delivery)) {
-    // Only of a turn that was asked for before can a client have seen events.
+    // A client can have seen events only if the turn was asked for before.
     if (once.replayed && headers.has(LAST_EVENT_ID.name))
       return resumeStream(
         once,

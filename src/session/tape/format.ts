@@ -8,7 +8,8 @@ export type Progress = DeltaOf<'progress'>;
 /**
  * How a turn's answer was streamed. Tape and outcome together give deltas that every reader renders to the same
  * events as the first time. The tape is stored in the turn's body and does not repeat what the outcome holds.
- * Deltas that give no event (`isOnTape`) are not on it. Natives are not on it, but those of reasoning that a rescue voids.
+ * Deltas that give no event (`isOnTape`) are not on it. Natives are not on it, except those of
+ * reasoning that a rescue discards.
  *
  * Stored turns keep their tapes: new entries may be added to this format, but old ones must stay readable.
  *
@@ -152,7 +153,10 @@ export function writeBoundaries(text: string, start: number, lengths: readonly n
   return single > 0 ? boundaries + single : boundaries;
 }
 
-/** The inverse of `writeBoundaries`: the chunks' lengths. Throws a `RangeError` where the boundaries do not fit the text. */
+/**
+ * The inverse of `writeBoundaries`: the chunks' lengths. Throws a `RangeError` where the boundaries do not fit
+ * the text.
+ */
 export function readBoundaries(boundaries: string, text: string, start: number): number[] {
   const lengths: number[] = [];
   let position = start;

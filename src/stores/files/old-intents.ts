@@ -1,3 +1,4 @@
+import { isObject } from '../../core/json.ts';
 import type { ProtocolName } from '../../core/prompt.ts';
 import type {
   Accepted,
@@ -67,7 +68,7 @@ function deliveryOf(stream: boolean, background: boolean): Delivery {
 
 /** Looks at what the upgrade and a recovery cannot do without. */
 function isOldIntent(value: unknown): value is OldIntent {
-  if (!isRecord(value)) return false;
+  if (!isObject(value)) return false;
   const { id, tenant, session, createdAt, dialect, model, input, settings, metadata, standing, plan } = value;
   return (
     [id, tenant, session, model].every((text) => typeof text === 'string') &&
@@ -75,10 +76,7 @@ function isOldIntent(value: unknown): value is OldIntent {
     typeof dialect === 'string' &&
     dialect in VOCABULARIES &&
     Array.isArray(input) &&
-    [settings, metadata, standing, plan].every(isRecord) &&
-    isRecord((plan as Record<string, unknown>).policy)
+    [settings, metadata, standing, plan].every(isObject) &&
+    isObject((plan as Record<string, unknown>).policy)
   );
 }
-
-const isRecord = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);

@@ -1,7 +1,9 @@
 import type { SessionId } from '../../core/ids.ts';
 import type { Tenant } from '../../core/request.ts';
 
-/** Rows as they go between the threads, which are columns of SQLite's: `store.ts` makes them, and reads them. */
+/**
+ * Rows as the threads pass them to each other, with the columns of SQLite. `store.ts` writes and reads them.
+ */
 
 /** The last part of a turn's id: what follows its session, which is stored beside it. */
 export type TurnSuffix = string & { readonly turnSuffix: unique symbol };

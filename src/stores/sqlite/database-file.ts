@@ -46,7 +46,7 @@ export function openDatabase(path: string): Database {
   try {
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
     checkDatabase(path);
-    // SQLite would let everybody read the file; those beside it take over its mode.
+    // SQLite would let all users read the file. The files beside it get its mode.
     if (isNew(path)) closeSync(openSync(path, 'a', 0o600));
     return openWritable(path);
   } catch (error) {
@@ -54,7 +54,10 @@ export function openDatabase(path: string): Database {
   }
 }
 
-/** Throws what `openDatabase` would throw for the file, and changes nothing. No file is no problem. */
+/**
+ * Throws the error that `openDatabase` would throw for the file, and changes nothing. A missing file is not an
+ * error.
+ */
 export function checkDatabase(path: string): void {
   try {
     if (isNew(path)) return;

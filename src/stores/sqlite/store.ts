@@ -277,7 +277,7 @@ function turnKey(tenant: Tenant, id: TurnId): TurnKey {
   return { tenant, session, id: id.slice(session.length) as TurnSuffix };
 }
 
-/** Throws where the turn is not one of the session: its id could not be restored. */
+/** Throws if the turn is not in the session: its id could not be restored. */
 function turnSuffix(session: SessionId, id: TurnId): TurnSuffix {
   if (!id.startsWith(session)) throw new TypeError(`Turn ${id} does not belong to session ${session}.`);
   return id.slice(session.length) as TurnSuffix;

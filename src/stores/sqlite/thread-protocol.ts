@@ -3,8 +3,8 @@ import type { OperationArgs, OperationName } from './operations.ts';
 
 /**
  * What need not survive the machine: leases, signs of life and lines without a turn, because with the machine
- * every holder, every process and every running turn is gone. These calls never wait for a sync of the disk: they travel and are committed apart from all
- * others.
+ * every holder, every process and every running turn is gone. These calls never wait for a sync of the disk:
+ * they travel and are committed apart from all others.
  */
 export const UNSYNCED: ReadonlySet<OperationName> = new Set<OperationName>([
   'takeHead',

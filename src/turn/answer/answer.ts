@@ -46,7 +46,7 @@ export async function answer(turn: RunningTurn, path: TurnPath): Promise<unknown
 /** Calls candidates until one answers. A turn that may be deferred tries again until its time is up. */
 async function call(turn: RunningTurn, rescue: Rescue | undefined, path: TurnPath): Promise<ToldCall> {
   const { intent, live } = turn;
-  // Noted before the call: a new configuration may remove the claw while it answers.
+  // Filled before the call: a new configuration may remove the claw during the answer.
   const dropped = new Map<Candidate, Dropped>();
   const prompt = (candidate: Candidate) => {
     const able = path.capabilities(candidate);
@@ -100,7 +100,7 @@ export interface Called extends Answer {
   retries: number;
 }
 
-/** What of the request its candidate is not given. */
+/** The parts of the request that the candidate does not get. */
 interface Dropped {
   /** The types of the tools that were left out of the request. */
   droppedTools: readonly string[];
@@ -151,7 +151,10 @@ function promptOrExceeded({ prompt }: CallRequest, candidate: Candidate): Prompt
   }
 }
 
-/** Whether a candidate can be called. It has no effect on the turn: a failure comes when the candidate is called. */
+/**
+ * Whether a candidate can be called. Does not change the turn: a failure is recorded when the candidate is
+ * called.
+ */
 function fits({ prompt }: CallRequest, candidate: Candidate): boolean {
   try {
     prompt(candidate);
@@ -216,7 +219,7 @@ async function follow(
     if (splice) await record(turn, opening, path);
     let burst: readonly Delta[] = splice ? splice.join(called.first) : [...opening, ...called.first];
     for (;;) {
-      // Most answers have no calls.
+      // Made at the first call: most answers have no calls.
       if (burst.some(startsCall)) ids ??= callIdsOf(turn);
       await record(turn, ids ? ids.push(burst) : burst, path);
       const next = await called.rest.next();
@@ -233,7 +236,7 @@ async function follow(
   }
 }
 
-/** Whether a call may begin, or the output of one. */
+/** Whether the delta may start a call or the output of a call. */
 const startsCall = (delta: Delta): boolean =>
   delta.type === 'item-start' && delta.item.type !== 'message' && delta.item.type !== 'reasoning';
 

@@ -85,7 +85,7 @@ function idsIn({ branch, input, folded }: Before): Set<string> {
 
 const withCallId = (item: Item, call_id: string): Item => ({ ...item, call_id }) as Item;
 
-/** The entries with the ids that the candidate's provider gave to calls, for these and for their outputs. */
+/** The entries with the call ids of the candidate's provider, for its calls and their outputs. */
 export function withOwnCallIds(entries: PromptItem[], { provider, protocol }: Candidate): PromptItem[] {
   const own = new Map<string, string>();
   for (const { item, callId, ...entry } of entries) {

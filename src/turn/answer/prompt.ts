@@ -21,7 +21,7 @@ import { withOwnCallIds } from './call-ids.ts';
 const ASSUMED_CONTEXT = 128_000;
 const ASSUMED_ANSWER = 4_096;
 
-/** What of a candidate limits a prompt. The provider is absent where no model is asked. */
+/** The properties of a candidate that limit a prompt. The provider is absent if no model is asked. */
 export type Limits = Pick<Candidate, 'contextLimit' | 'outputLimit' | 'protocol'> &
   Partial<Pick<Candidate, 'provider'>>;
 
@@ -32,7 +32,7 @@ export function budgetOf(
 ): Budget {
   const context = contextLimit ?? ASSUMED_CONTEXT;
   const answer = ask.settings.max_output_tokens ?? Math.min(outputLimit ?? ASSUMED_ANSWER, ASSUMED_ANSWER);
-  // Anthropic has such items too, and its API itself leaves out what is before them.
+  // Anthropic has such items too, but its API itself leaves out the items before them.
   const compactionsOf = protocol === 'openai-responses' ? provider : undefined;
   return { context, answer: Math.min(answer, context / 2), overflow: ask.overflow, compactionsOf };
 }
@@ -146,7 +146,7 @@ export function promptFor(
   return said === '' ? prompt : continuing(prompt, said);
 }
 
-/** Whether the provider of a call knows it by another id than ours. */
+/** Whether the provider of a call has another id for it than the session. */
 const isRenamed = ({ callId }: PromptItem): boolean => callId !== undefined;
 
 /** Asks for the rest of an answer, within what is left of its tokens. */
@@ -184,8 +184,8 @@ function seenBy(candidate: Candidate, entry: PromptItem, ask: Ask): PromptItem {
 }
 
 /**
- * The ids of the reasoning that the caller sends and that this candidate is not given: it cannot be opened, it is
- * another provider's, or nothing of it came back but a text.
+ * The ids of the caller's reasoning that this candidate does not get: it cannot be opened, it is of another
+ * provider, or the caller sent only its text.
  */
 export function leftOutReasoning(
   candidate: Candidate,

@@ -180,7 +180,7 @@ export class LiveTurns {
     return this.live.size;
   }
 
-  /** Only a turn whose request has a fingerprint is found by a retry. */
+  /** A retry finds only a turn whose request has a fingerprint. */
   add(turn: LiveTurn, { fingerprint }: Pick<Accepted, 'fingerprint'>): void {
     const { id } = turn.asked;
     this.live.set(id, turn);

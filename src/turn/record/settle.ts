@@ -129,7 +129,7 @@ function usageAndCost(input: SettleInput): Pick<Outcome, 'usage' | 'cost' | 'cos
 
 type Bill = Pick<Attempt, 'cost' | 'costEstimated'>;
 
-/** By our prices. Nothing where the model's price is not known. */
+/** By our prices. Empty if the model's price is unknown. */
 function billOf(usage: Usage, by: Called, { price, askedTier }: SettleInput): Bill {
   const known = price(by);
   if (!known) return {};
@@ -176,7 +176,7 @@ const COUNTS = [
   'audioOutput',
 ] as const satisfies readonly (keyof Usage)[];
 
-/** Nothing where the cost of one call is unknown: a sum without it would be wrong. */
+/** Empty if the cost of one call is unknown: a sum without it would be wrong. */
 function totalOf(attempts: Attempt[]): Bill {
   if (attempts.some(({ cost }) => cost === undefined)) return {};
   const cost = nanoDollars(attempts.reduce((sum, { cost }) => sum + cost!, 0));

@@ -13,7 +13,7 @@ export interface AppendRequest {
   session: Session;
   items: Item[];
   identity?: RequestIdentity;
-  /** The items with stored items in place of references to them. Called only where the request is not a retry. */
+  /** The items with the content of stored items. Not called for a retry. */
   resolved?(): Promise<Item[]>;
 }
 

@@ -25,17 +25,17 @@ export interface RecoveryParts {
   leases: Pick<LeaseStore, 'leaseHolders' | 'releaseLeasesOf'>;
 }
 
-/** The turns that were taken over from processes that have died. */
+/** The number of turns that were taken over from dead processes. */
 export interface Recovered {
-  /** They go on, or only have to be recorded. */
+  /** Turns that continue, or that only have to be recorded. */
   continued: number;
-  /** They were recorded as they broke off. */
+  /** Turns that were recorded with the answer that they had. */
   closed: number;
 }
 
 /**
- * Takes over the turns of processes that have died. Resolves when every turn can be found by its id again; the
- * turns then continue in the background.
+ * Takes over the turns of dead processes. Resolves when every turn can be found by its id again; the turns then
+ * continue in the background.
  */
 export async function recover(parts: RecoveryParts): Promise<Recovered> {
   await releaseLeases(parts);
@@ -55,7 +55,7 @@ async function releaseLeases({ members, leases }: RecoveryParts): Promise<void> 
   }
 }
 
-/** What became of the turn; undefined where it is recorded already, or cannot be recorded. */
+/** What happened to the turn; undefined if it is already recorded, or cannot be recorded. */
 async function takeOver(turn: Inherited, path: TurnPath): Promise<keyof Recovered | undefined> {
   const { tenant, id } = turn.intent;
   if (await path.log.readTurn(tenant, id)) {
@@ -64,7 +64,9 @@ async function takeOver(turn: Inherited, path: TurnPath): Promise<keyof Recovere
   }
   try {
     const failure = failureOf(turn, path);
-    return failure === undefined ? await goOn(turn, path) : await closeUnfinished(turn, failure, path);
+    return failure === undefined
+      ? await continueTurn(turn, path)
+      : await closeUnfinished(turn, failure, path);
   } catch (error) {
     // The log cannot store the turn. It stays in the journal, and the gateway starts without it.
     if (isLost(error)) return undefined;
@@ -93,7 +95,7 @@ function failureOf(turn: Inherited, { clock, settings }: TurnPath): Fault | unde
 }
 
 /** Continues the turn. Readers find it from now on, with all deltas that were published before. */
-async function goOn(turn: Inherited, path: TurnPath): Promise<keyof Recovered> {
+async function continueTurn(turn: Inherited, path: TurnPath): Promise<keyof Recovered> {
   const { tenant, id, fingerprint } = turn.intent;
   try {
     choose(turn.intent, path.directory, path.capabilities);

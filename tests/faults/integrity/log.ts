@@ -4,8 +4,8 @@ import type { Turn } from '../../../src/core/turn.ts';
 
 /**
  * The problems in the log of a session, as text. Whenever a model is asked, every whole call on the branch must have
- * its output, in an order that providers accept, and every thought must have an item after it or be marked as incomplete.
- * Deletions do not matter, because they do not change the log.
+ * its output, in an order that providers accept, and every thought must have an item after it or be marked as
+ * incomplete. Deletions do not matter, because they do not change the log.
  */
 export function logProblems(turns: readonly Turn[]): string[] {
   const byId = new Map(turns.map((turn) => [turn.id, turn]));

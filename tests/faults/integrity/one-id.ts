@@ -5,7 +5,8 @@ export const ONE_ID = 'call_0';
 
 /**
  * A proxy that gives every tool call in a provider's answer the same id, as some servers do. In a request, it takes
- * the outputs of calls with this id in the order of the calls, as such servers do. It buffers answers: it passes an answer on whole, or fails with 502.
+ * the outputs of calls with this id in the order of the calls, as such servers do. It buffers answers: it
+ * passes an answer on whole, or fails with 502.
  */
 export function oneIdProxy(provider: string): { url: string; stop(): void } {
   const server = Bun.serve({

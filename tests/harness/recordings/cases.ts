@@ -25,7 +25,7 @@ export interface RecordedCase {
 /** Two answers in one stream of a broken proxy: no provider sends it, and the claw refuses it. */
 const BROKEN = /spliced-message-start/;
 
-/** Streams from which deltas of text were cut out, so that they are less than the text in their last event. */
+/** Streams without some deltas of text: their deltas are less than the text in their last event. */
 const CUT_OUT = /(openai-phase\.1|openai-shell-container\.1), stream$/;
 
 interface Protocol {
@@ -93,7 +93,7 @@ function toolsOf(protocol: ProtocolName, whole: Json): Json[] {
   }));
 }
 
-/** A recorded failure of a provider, and the HTTP status that it has: recordings do not hold it. */
+/** A recorded failure of a provider, with its HTTP status, which recordings do not hold. */
 export interface RecordedFailure {
   name: string;
   protocol: ProtocolName;

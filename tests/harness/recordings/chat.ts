@@ -48,7 +48,7 @@ function addDelta(message: Json, delta: Json): void {
   }
 }
 
-/** Fields that are whole each time: the last value counts, and objects are merged. */
+/** Fields that are whole each time: the last value is used, and objects are merged. */
 function last(held: unknown, value: unknown): unknown {
   if (value === null || value === undefined) return held;
   return isObject(held) && isObject(value) ? { ...held, ...value } : value;

@@ -12,14 +12,14 @@ const squeezed = (text: string): string => text.replace(/\s+/g, '');
 
 const bare = ({ kind, name, args }: ToldCall) => ({ kind, name, args });
 
-/** The form of a client's dialect holds all that the recording does. */
+/** Checks that the client's form of the answer holds everything from the recording. */
 export function expectAll({ dialect, recorded: { protocol, whole } }: Ask, answer: Json): void {
   if (dialect === protocol) expect(lostLeaves(whole, answer, OWN[dialect])).toEqual([]);
 }
 
 /**
- * What the gateway has of its own in these forms: names, times, fields that repeat the request, and counts that some
- * providers give in another way (`told` has them).
+ * Fields that the gateway itself writes: names, times, repeated request fields, and token counts, which some
+ * providers report in another way (`told` has them).
  */
 const OWN = {
   chat: /^(id|object|model|created)$|^usage\.(\w+_time|cost_in_usd_ticks|completion_tokens)$/,
@@ -67,7 +67,7 @@ function isSameCall(sent: ToldCall, { name, args }: ToldCall): boolean {
   return sent.name.endsWith(name) && (sent.args === args || sent.args === JSON.stringify({ input: args }));
 }
 
-/** What the provider of the recording gets back of it is what it sent. */
+/** Checks that the provider of the recording gets its own items back unchanged. */
 export function expectOwn(body: Json, { protocol, whole }: RecordedCase): void {
   if (protocol === 'messages') {
     const [, answer] = asList(body.messages);

@@ -9,7 +9,7 @@ const PROTOCOLS: Record<ProtocolName, string> = {
 };
 export const PROTOCOL_NAMES = Object.keys(PROTOCOLS) as ProtocolName[];
 
-/** Who sent a recording. */
+/** The provider and protocol of a recording. */
 type Served = Pick<RecordedCase, 'provider' | 'protocol'>;
 
 /** The claw that answers a recording. Known providers have their own names, so that their quirks count. */
@@ -19,7 +19,10 @@ export function clawOf({ provider: folder, protocol }: Served): string {
   return protocol === 'chat' && ['azure', 'openai', 'xai'].includes(folder) ? `${folder}-chat` : folder;
 }
 
-/** The configuration of a gateway with these claws, all at one server; for each protocol, there is another provider, too. */
+/**
+ * The configuration of a gateway with these claws, all at one server; for each protocol, there is another
+ * provider, too.
+ */
 export function clawsFor(cases: readonly Served[], url: string): string {
   const claws = new Map(PROTOCOL_NAMES.map((name) => [`other-${name}`, name]));
   for (const recorded of cases) claws.set(clawOf(recorded), recorded.protocol);

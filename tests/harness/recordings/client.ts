@@ -10,7 +10,7 @@ import { chatTold, responseTold, type Told } from './told.ts';
 
 export type DialectName = 'chat' | 'responses';
 
-/** One recording, asked for in one way. */
+/** One recording, and one way to ask for it. */
 export interface Ask {
   gateway: TestGateway;
   recorded: RecordedCase;
@@ -130,7 +130,10 @@ export async function items(gateway: TestGateway, conversation: string, after = 
   return [...asList(data), ...rest];
 }
 
-/** What the client sends for its calls, and then its next question; before it, the whole history or nothing. */
+/**
+ * The items that the client sends next: the outputs of its calls, then its next question. Before them, the
+ * whole history or nothing.
+ */
 export function followUp({ dialect, recorded }: Ask, { told, whole }: Reply, withHistory: boolean): Json[] {
   const asked = [{ role: 'user', content: QUESTION }];
   const question = { role: 'user', content: NEXT };
@@ -144,7 +147,7 @@ export function followUp({ dialect, recorded }: Ask, { told, whole }: Reply, wit
   return [...history, ...output.flatMap((item) => answerTo(item, recorded)), question];
 }
 
-/** What a client's search for tools found. */
+/** The tools that a client's tool search found. */
 const FOUND = [{ type: 'function', name: 'found', parameters: { type: 'object', properties: {} } }];
 
 export const outputOf = (id: string): string => `the output of ${id}`;

@@ -2,8 +2,8 @@ import { seal, sealWith } from '../../simulators/provider/seal.ts';
 import { asJson, asList, asText, isJson, type Json } from '../../simulators/provider/shape.ts';
 
 /**
- * A real provider accepts its own signatures and its own kinds of items, which the simulator's rules do not know.
- * So those of a recording are replaced by ones that the simulator knows. All others are refused.
+ * A real provider accepts its own signatures and kinds of items, which the simulator's rules do not know. So
+ * those of a recording are replaced by ones that the simulator knows; it refuses all others.
  */
 export interface Genuine {
   signatures: Set<string>;
@@ -46,7 +46,7 @@ function note(value: Json, { signatures, items, ids, types, custom }: Genuine): 
   for (const [key, inner] of Object.entries(value)) if (SIGNED.test(key)) signatures.add(asText(inner));
 }
 
-/** The request in the words of the simulator. */
+/** The request with signatures and items that the simulator knows. */
 export function inSimulatedWords(body: Json, genuine: Genuine): Json {
   const visit = (value: unknown): unknown => {
     if (Array.isArray(value)) return value.map(visit);
@@ -90,6 +90,6 @@ function sealed(key: string, holder: Json): string {
     : sealWith('reasoning', 'recorded');
 }
 
-/** What a signature of Gemini is about, as the simulator's rules name it. */
+/** What a signature of Gemini belongs to, as the simulator's rules name it. */
 const partOf = (part: Json): string =>
   part.inlineData ? 'image' : asText(asJson(part.functionCall).name) || 'text';

@@ -2,8 +2,9 @@ import type { ProtocolName } from '../../simulators/provider/protocol.ts';
 import { asJson, asList, asText, type Json } from '../../simulators/provider/shape.ts';
 
 /**
- * The fields that each protocol has for the history of another provider. OpenAI and Anthropic refuse further ones, Google
- * does so with "Unknown name". A signature or an id of another provider is no field of such a history.
+ * The fields that each protocol has for the history of another provider. OpenAI and Anthropic refuse further
+ * ones, Google does so with "Unknown name". A signature or an id of another provider is no field of such a
+ * history.
  */
 const FIELDS: Record<string, string> = {
   // OpenAI API description, `ChatCompletionRequestMessage`; `reasoning_content` is of compatible servers.

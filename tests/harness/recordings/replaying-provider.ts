@@ -19,10 +19,13 @@ export interface ReplayedCall {
   trouble: Trouble | undefined;
 }
 
-/** A provider of all protocols. It answers the first call of a model with its recording, all other calls itself. */
+/**
+ * A provider of all protocols. It answers the first call of a model with the recording, and all other calls
+ * with a simple answer.
+ */
 export interface ReplayingProvider {
   url: string;
-  /** Sets what the first call of a model is answered with. */
+  /** Sets the answer for the first call of a model. */
   record(model: string, recorded: RecordedBody, status?: number): void;
   /** The calls of a model, oldest first. */
   calls(model: string): ReplayedCall[];

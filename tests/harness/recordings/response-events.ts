@@ -12,7 +12,10 @@ interface Seen {
 
 const DELTA = /^response\.(.+)\.delta$/;
 
-/** Checks the events of a response: their order, their ids, and that they add up to the last one. Returns its response. */
+/**
+ * Checks the events of a response: their order, their ids, and that they add up to the last one. Returns its
+ * response.
+ */
 export function responseOf(events: ServerEvent[]): Json {
   expect(events.map(({ data }) => data.sequence_number)).toEqual(events.map((_, index) => index));
   expect(events.map(({ data }) => data.type)).toEqual(events.map(({ event }) => event));

@@ -1,6 +1,6 @@
 import { asJson, asList, asText, isJson, type Json } from '../../simulators/provider/shape.ts';
 
-/** What an answer says, in the same form for all protocols. It is read without the code under test. */
+/** The content of an answer in one form for all protocols. It is read without the code under test. */
 export interface Told {
   /** All text, in order. */
   text: string;
@@ -9,7 +9,7 @@ export interface Told {
   /** The calls that the client answers: functions and custom tools. */
   calls: ToldCall[];
   usage: { input: number; output: number } | undefined;
-  /** How the answer ended. A call ends it only where the client answers it. */
+  /** The reason for which the answer ended. A call is the reason only if the client answers it. */
   finish: 'stop' | 'calls' | 'length';
 }
 

@@ -30,7 +30,7 @@ export type Answer = {
   finish: 'stop' | 'tools' | 'length' | 'refusal' | 'filter';
 };
 
-/** What every image model here draws: a PNG of one pixel, as base64. */
+/** The image that every image model here generates: a PNG of one pixel, as base64. */
 export const PIXEL =
   'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==';
 
@@ -40,7 +40,7 @@ const REFUSAL = words("I'm sorry, but I can't help with that.");
 export function compose(plan: Plan, request: RequestContent): Answer {
   const answer = composeWhole(plan, request);
   const { ending } = request;
-  // The explanation of a refusal is whole.
+  // A refusal is never cut.
   if (!ending || answer.finish === 'refusal') return answer;
   const text = deltasFrom(answer.text, startOf(plan, answer.text.join(''), ending));
   // A model that continues its own last message cannot think before it.

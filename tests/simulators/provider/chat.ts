@@ -99,7 +99,10 @@ function json(answer: Answer, scene: Scene): Json {
   };
 }
 
-/** https://openrouter.ai/docs/features/multimodal/image-generation, https://docs.litellm.ai/docs/completion/image_generation_chat */
+/**
+ * https://openrouter.ai/docs/features/multimodal/image-generation,
+ * https://docs.litellm.ai/docs/completion/image_generation_chat
+ */
 const IMAGES = [{ index: 0, type: 'image_url', image_url: { url: `data:image/png;base64,${PIXEL}` } }];
 
 function frames(answer: Answer, scene: Scene): Frame[] {

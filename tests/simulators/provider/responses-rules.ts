@@ -81,7 +81,10 @@ function checkHostedIds(items: Json[]): Trouble | undefined {
   return undefined;
 }
 
-/** `approval_request_id` is "the ID of the approval request being answered": nothing is stored, so it is in the input. */
+/**
+ * `approval_request_id` is "the ID of the approval request being answered": nothing is stored, so it is in the
+ * input.
+ */
 function checkApprovals(items: Json[]): Trouble | undefined {
   const requests = new Set<string>();
   for (const [at, item] of items.entries()) {

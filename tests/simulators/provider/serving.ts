@@ -26,7 +26,7 @@ export type Call = {
   streams: boolean;
 };
 
-/** What a test lets a model say. Without an answer of the script, the model's name decides. */
+/** Answers that a test gives to a model. If the script has no answer, the model's name decides. */
 export type Script = (request: ScriptedRequest) => Partial<Answer> | undefined;
 
 export type ScriptedRequest = RequestContent & { protocol: ProtocolName; body: Json; model: string };

@@ -83,7 +83,10 @@ function checkResponsesTool(tool: Json, param: string): Trouble | undefined {
   return openaiName(tool.name, `${param}.name`, 128) ?? openaiSchema(tool, `${param}.parameters`);
 }
 
-/** The pattern is that of `FunctionToolParam` in OpenAI's API description; the length is that of `FunctionObject` in chat. */
+/**
+ * The pattern is that of `FunctionToolParam` in OpenAI's API description; the length is that of
+ * `FunctionObject` in chat.
+ */
 function openaiName(name: unknown, param: string, most: number): Trouble | undefined {
   const text = asText(name);
   if (text === '')

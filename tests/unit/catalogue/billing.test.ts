@@ -3,7 +3,7 @@ import { billedPrice } from '../../../src/claws/catalogue/billing.ts';
 import { loadCatalogue } from '../../../src/claws/catalogue/catalogue.ts';
 import { type Price, perMillion } from '../../../src/core/usage.ts';
 
-/** What providers charge by rule: prices that the catalogue's list does not have. */
+/** Prices by the general rules of providers, which the catalogue's list does not have. */
 
 const catalogue = loadCatalogue();
 const listed = (provider: string, model: string): Price => catalogue.model(provider, model)!.price!;

@@ -144,7 +144,7 @@ describe('cache writes for an hour', () => {
     expect(costWith(used, price)).toEqual({ amount: nano(1_725_000 + 3_000_000), estimated: false });
   });
 
-  test('without it, they cost the same as other writes, as an estimate', () => {
+  test('without this price, they cost the same as other writes, as an estimate', () => {
     expect(costWith(used, SONNET)).toEqual({ amount: nano(1_725_000 + 1_875_000), estimated: true });
   });
 });

@@ -16,7 +16,7 @@ const prompt = (dialect: ProtocolName, history = false): Prompt => ({
   extra: {},
 });
 
-describe('a field of a provider in the words of its caller', () => {
+describe('a field of a provider, as its caller names it', () => {
   test.each([
     ['openai-chat', 'openai-chat', 'tools[0].function.name', 'tools[0].function.name'],
     ['openai-chat', 'openai-chat', 'messages[2].content', 'messages[2].content'],

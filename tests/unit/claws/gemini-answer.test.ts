@@ -92,7 +92,7 @@ describe('gemini answer: items', () => {
       ],
       [
         { type: 'reasoning', summary: [] },
-        { carries: { call: 'call_r_0_0', marks: { thoughtSignature: 's2' } } },
+        { carries: { call: 'call_r_0_0', partFields: { thoughtSignature: 's2' } } },
       ],
       [
         { type: 'function_call', call_id: 'call_r_0_0', name: 'a', arguments: '{"x":1}' },
@@ -109,7 +109,7 @@ describe('gemini answer: items', () => {
       chunk([{ functionCall: { name: 'a', id: 'a1' }, thoughtSignature: 's' }], STOP),
     );
     expect(items.map(({ item, native }) => [item.type, native])).toEqual([
-      ['reasoning', { carries: { call: 'a1', marks: { thoughtSignature: 's' } } }],
+      ['reasoning', { carries: { call: 'a1', partFields: { thoughtSignature: 's' } } }],
       ['function_call', { thoughtSignature: 's', givenId: true }],
     ]);
   });
@@ -447,7 +447,7 @@ describe('gemini answer: refusals', () => {
     expect(finish).toEqual([{ unified: 'content_filter', raw: 'SAFETY' }]);
   });
 
-  test('are only what a filter says', () => {
+  test('are only messages of a filter', () => {
     expect(read(chunk([{ text: 'a' }], { ...STOP, finishMessage })).items).toMatchObject([
       { item: { content: [{ type: 'output_text', text: 'a' }] } },
     ]);

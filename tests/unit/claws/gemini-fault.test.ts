@@ -127,7 +127,7 @@ test.each([
   expect(fault(400, body).reported).toEqual({ type: 'INVALID_ARGUMENT', ...words });
 });
 
-test('a blocked prompt says why', () => {
+test('the error for a blocked prompt has the reason', () => {
   const body = { promptFeedback: { blockReason: 'SAFETY', blockReasonMessage: 'Not this.' } };
   const prompt = {
     model: 'm',

@@ -90,11 +90,11 @@ describe('gemini request: envelope', () => {
       userMessage('x'),
       own(
         { ...thought, summary: [...thought.summary] },
-        { carries: { call: 'a', marks: { thoughtSignature: 's1' } } },
+        { carries: { call: 'a', partFields: { thoughtSignature: 's1' } } },
       ),
       call('a', 'f'),
       output('a', '1'),
-      carrier({ call: 'b', marks: { thoughtSignature: 's2' } }),
+      carrier({ call: 'b', partFields: { thoughtSignature: 's2' } }),
       call('b_2', 'f'),
       output('b_2', '2'),
       assistant('one'),
@@ -103,7 +103,7 @@ describe('gemini request: envelope', () => {
       carrier(parts(3, 's4')),
       assistant('two'),
       carrier(parts(9, 'of another text')),
-      carrier({ call: 'gone', marks: { thoughtSignature: 'of another call' } }),
+      carrier({ call: 'gone', partFields: { thoughtSignature: 'of another call' } }),
       userMessage('z'),
       call('c', 'f'),
       output('c', '3'),
@@ -398,7 +398,7 @@ describe('gemini request: items that the model wrote', () => {
     ]);
   });
 
-  test('a text that was changed since then loses its marks only', () => {
+  test('a text that was changed since then loses only its part fields', () => {
     const native = { parts: [{ length: 2 }, { length: 9, thoughtSignature: 's' }] };
     expect(contentsOf([own(assistant('abc'), native)])).toEqual([
       { role: 'model', parts: [{ text: 'abc' }] },

@@ -701,7 +701,7 @@ describe('images of a chat message', () => {
   const png = part('data:image/png;base64,AAAA');
   const image = { type: 'image_generation_call', status: 'completed', output_format: 'png', result: 'AAAA' };
 
-  test('are image calls; an address stays an address', () => {
+  test('are image calls; a URL stays a URL', () => {
     const images = [png, part('https://example.com/a.png'), { type: 'image_url' }, null];
     const { items } = whole({ role: 'assistant', content: 'Here.', images });
     expect(items.map(({ item }) => item as unknown)).toMatchObject([
@@ -712,7 +712,7 @@ describe('images of a chat message', () => {
     expect(items[0]!.native).toBeUndefined();
   });
 
-  test('come once, also where the last chunk repeats them', () => {
+  test('come once, even if the last chunk repeats them', () => {
     const events = [chunk({ content: 'a' }), chunk({ images: [png] }), chunk({ images: [png] }), end(), DONE];
     expect(itemsOf(events)).toMatchObject([{ content: [{ text: 'a' }] }, image]);
   });

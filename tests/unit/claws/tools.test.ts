@@ -88,7 +88,7 @@ describe('names', () => {
 });
 
 describe('the names of fields', () => {
-  test('change at the top alone, however the text is cut', () => {
+  test('change only at the top, wherever the text is cut', () => {
     const names = new Map([
       ['a', '$a'],
       ['b', 'b "2" \\'],

@@ -9,7 +9,7 @@ import type { Prompt } from '../../../src/core/prompt.ts';
 import { perMillion, type Usage } from '../../../src/core/usage.ts';
 import { costOf } from '../../../src/usage/prices.ts';
 
-/** What the price of a call depends on, as each protocol reports it. */
+/** The facts that the price of a call depends on, as each protocol reports them. */
 
 type Json = Record<string, unknown>;
 
@@ -62,7 +62,7 @@ describe('the tier that answered', () => {
     ['default', 'default'],
     ['flex', 'flex'],
     ['priority', 'priority'],
-    // Groq's word for the usual tier.
+    // Groq's name of the usual tier.
     ['on_demand', 'default'],
     ['auto', undefined],
     [undefined, undefined],
@@ -187,7 +187,7 @@ describe('a cost that the provider reports', () => {
       expect(reportedCost(usage)).toBeUndefined();
   });
 
-  test('of xAI is ours, to the nanodollar, where the list has its prices', () => {
+  test('of xAI equals our cost, to the nanodollar, if the list has its prices', () => {
     // Token counts and ticks as grok-3-mini reports them; $0.30, $0.075 cached and $0.50 per million tokens.
     const usage = usageOf(
       openaiChat,

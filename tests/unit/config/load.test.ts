@@ -194,6 +194,15 @@ describe('variables', () => {
     expect(config.host).toBe('h');
   });
 
+  test('of clients may be exported where the gateway starts', async () => {
+    const config = await load(undefined, {
+      CLAWHOLD_URL: 'http://gateway:2529',
+      CLAWHOLD_KEY: 'sk-claw-of-a-client',
+    });
+    expect(config.port).toBe(2529);
+    expect(config.rootKey).toBeUndefined();
+  });
+
   test('of a Kubernetes service called clawhold are not settings', async () => {
     const config = await load(undefined, {
       CLAWHOLD_SERVICE_HOST: '10.0.0.1',

@@ -86,7 +86,7 @@ describe('the text of reasoning', () => {
 });
 
 describe('reasoning details', () => {
-  test('say which call they precede, in a stream and in JSON', () => {
+  test('name the call that follows them, in a stream and in JSON', () => {
     const { streamed, whole } = messages([
       ...[begun(0), thought(0, 0, 'one'), ended(0, 's0'), ...said(1, 'I look.')],
       ...[begun(2), ended(2, 's2'), begun(3), summary(3, 0, 'two'), ended(3, 's3'), ...called(4, 'c4')],
@@ -107,7 +107,7 @@ describe('reasoning details', () => {
     ]);
   });
 
-  test('become reasoning items before what they precede', () => {
+  test('become reasoning items before the call that they name', () => {
     const { whole } = messages([
       ...[begun(0), thought(0, 0, 'one'), ended(0, 's0'), ...said(1, 'I look.'), ...called(2, 'c2')],
       ...[begun(3), thought(3, 0, 'two'), ended(3, 's3'), ...called(4, 'c4')],

@@ -81,7 +81,7 @@ const api = {
 const keys: Authenticator = {
   authenticate(headers) {
     if (headers.get('authorization') === `Bearer ${KEY}`) return CALLER;
-    throw new Fault('missing_key', 'This request carries no key.');
+    throw new Fault('missing_key', 'This request has no key.');
   },
 };
 

@@ -60,9 +60,9 @@ describe('seals', () => {
     expect(old).not.toStartWith(`clawhold-seal.${id}.`);
     expect(first.open(old, ADA)).toEqual(THOUGHT);
     expect(second.open(fresh, ADA)).toBeUndefined();
-    // A text that comes during the reading waits for it, too.
-    void second.learn(['no seal', old, fresh]);
-    await second.learn([fresh]);
+    // A text that comes while the keys are read waits too.
+    void second.refreshFor(['no seal', old, fresh]);
+    await second.refreshFor([fresh]);
     expect(second.open(fresh, ADA)).toEqual(THOUGHT);
     expect(second.seal(THOUGHT, ADA)).toBe(fresh);
   });
@@ -78,7 +78,7 @@ describe('seals', () => {
     });
     const seals = await openSeals(counted);
     reads = 0;
-    for (let count = 0; count < 20; count++) await seals.learn([`clawhold-seal.ffff000${count}.AAAA`]);
+    for (let count = 0; count < 20; count++) await seals.refreshFor([`clawhold-seal.ffff000${count}.AAAA`]);
     expect(reads).toBe(1);
   });
 

@@ -67,7 +67,7 @@ const stored = <T>(value: T): T => (value === undefined ? value : JSON.parse(JSO
 /** An item without what settling changes. */
 const contentOf = ({ id: _, status: __, ...item }: Item): unknown => stored(item);
 
-/** Shows what would be sealed: equal thoughts give equal texts. */
+/** Makes visible what would be sealed: equal thoughts give equal texts. */
 const seal: Seal = (thought) => `sealed ${JSON.stringify(thought)}`;
 
 function rendered(writer: StreamWriter, deltas: readonly Delta[], outcome: Outcome): string {

@@ -62,7 +62,7 @@ interface Scene {
   prompt?: Partial<Prompt>;
   /** Providers whose models the conversation does not fit. */
   tooSmall?: string[];
-  /** Called with each provider that a prompt is made for. */
+  /** Called with the provider of each prompt that is made. */
   looks?(provider: string): void;
   prefills?: boolean;
   timeouts?: Partial<Timeouts>;

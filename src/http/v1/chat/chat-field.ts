@@ -1,9 +1,9 @@
 import type { Item } from '../../../core/items.ts';
-import type { ItemPlace, Place } from '../../dialect.ts';
-import { isRecord } from '../fields.ts';
+import { isObject } from '../../../core/json.ts';
+import type { ItemLocation, Location } from '../../dialect.ts';
 import { parseMessage } from './parse.ts';
 
-/** The settings that a chat request names in another way. */
+/** The settings that have another name in a chat request. */
 const SETTINGS: ReadonlyMap<string, string> = new Map([
   ['format', 'response_format.type'],
   ['reasoning', 'reasoning_effort'],
@@ -18,27 +18,30 @@ const CALL_FIELDS: ReadonlyMap<string, string> = new Map([
   ['input', 'custom.input'],
 ]);
 
-/** Where a chat request has what a failure is about: `messages[1].tool_call_id`. One message may be several items. */
-export function chatField(place: Place, { messages }: Record<string, unknown>): string {
-  if ('setting' in place) return SETTINGS.get(place.setting) ?? place.setting;
+/**
+ * The path in a chat request for a failure's location: `messages[1].tool_call_id`. One message may be several
+ * items.
+ */
+export function chatField(location: Location, { messages }: Record<string, unknown>): string {
+  if ('setting' in location) return SETTINGS.get(location.setting) ?? location.setting;
   let before = 0;
   for (const [index, message] of (messages as unknown[]).entries()) {
     const param = `messages[${index}]`;
     const items: Item[] = [];
     parseMessage(message, param, { items, natives: {} });
-    const at = place.item - before;
-    if (at < items.length) return fieldOfMessage(param, message, items, { ...place, item: at });
+    const at = location.item - before;
+    if (at < items.length) return fieldOfMessage(param, message, items, { ...location, item: at });
     before += items.length;
   }
   return 'messages';
 }
 
-/** A field of the item `item` that a message became. */
+/** The path of a field of one item. The item comes from the message at `param`. */
 function fieldOfMessage(
   param: string,
   message: unknown,
   items: readonly Item[],
-  { item: at, part, field }: ItemPlace,
+  { item: at, part, field }: ItemLocation,
 ): string {
   const item = items[at]!;
   const isContent = item.type === 'message' || item.type === 'function_call_output';
@@ -56,11 +59,11 @@ function fieldOfMessage(
   return `${param}.content[${part}]${partField(given, field)}`;
 }
 
-/** The field of a part as chat has it: that of a file is in `file`, for example. */
+/** The path of a part's field, as chat nests it. The fields of a file, for example, are in `file`. */
 function partField(part: unknown, field: string | undefined): string {
   if (field === undefined) return '';
   const { type } = part as { type: string };
   const inner = (part as Record<string, unknown>)[type];
   if (type === 'image_url') return `.image_url.${field === 'image_url' ? 'url' : field}`;
-  return isRecord(inner) ? `.${type}.${field}` : `.${field}`;
+  return isObject(inner) ? `.${type}.${field}` : `.${field}`;
 }

@@ -129,7 +129,10 @@ function addImage(message: Record<string, unknown>, item: Item): void {
   message.images = [...images, imagePart(url, images.length)];
 }
 
-/** OpenAI's chat completions have no images of models. Here they are in the form of OpenRouter and LiteLLM. */
+/**
+ * An image in the form of OpenRouter and LiteLLM, because OpenAI's chat completions have no form for images of
+ * models.
+ */
 const imagePart = (url: string, index: number): object => ({ index, type: 'image_url', image_url: { url } });
 
 /** Chat completions hold a citation's fields one level deeper than responses do. */
@@ -195,12 +198,12 @@ interface OpenItem {
   /** The index among the choice's tool calls; absent for other items. */
   tool?: number;
   custom?: boolean;
-  /** An item that may be a generated image. Its end says what it became. */
+  /** An item that may be a generated image. Only its end says whether there is an image. */
   item?: Item;
 }
 
 export interface ChatStreamOptions {
-  /** Whether the stream ends with its usage; absent: as its request says. */
+  /** Whether the stream ends with its usage. Absent: the stored request decides. */
   includeUsage?: boolean;
   seal: Seal;
 }

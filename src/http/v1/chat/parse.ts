@@ -7,6 +7,7 @@ import {
   type OtherPart,
   type Part,
 } from '../../../core/items.ts';
+import { isObject } from '../../../core/json.ts';
 import type { Settings, TextFormat } from '../../../core/settings.ts';
 import type { Retention, StateRef } from '../../../core/turn.ts';
 import type { ParseContext, ParsedAsk } from '../../dialect.ts';
@@ -14,7 +15,6 @@ import { published } from '../../published.ts';
 import {
   count,
   invalid,
-  isRecord,
   modelsOf,
   present,
   refuseForeign,
@@ -54,7 +54,10 @@ const toolChoice = z.union(
   'expected auto, none, required, or an object that names a function',
 );
 
-/** The fields of a chat completion request that the gateway reads (OpenAI API description, `CreateChatCompletionRequest`). */
+/**
+ * The fields of a chat completion request that the gateway reads (OpenAI API description,
+ * `CreateChatCompletionRequest`).
+ */
 const shape = {
   ...sharedShape,
   messages: z.array(z.unknown()).meta({
@@ -71,7 +74,10 @@ const shape = {
     .union([z.string(), z.array(z.string()).max(16)], 'expected a string or an array of at most 16 strings')
     .nullish()
     .describe('Texts at which the answer stops.'),
-  seed: z.int().nullish().describe('Makes answers alike, where the provider can.'),
+  seed: z
+    .int()
+    .nullish()
+    .describe('Requests with the same seed get similar answers, if the provider supports it.'),
   logprobs: z.boolean().nullish().describe('Whether tokens have log probabilities.'),
   n: count(1, 128).describe('How many answers. Only the first one is part of a session.'),
   tool_choice: toolChoice.nullish().describe('Whether the model must call a tool, and which one.'),
@@ -80,7 +86,7 @@ const shape = {
   verbosity: z.string().nullish().describe('How long answers are.'),
   conversation: conversationField,
   session_id: z.unknown().optional().meta({
-    description: 'Names the session, where no header and no `conversation` does.',
+    description: 'Names the session, if no header and no `conversation` names one.',
     type: 'string',
   }),
 };
@@ -197,7 +203,7 @@ type Native = Record<string, unknown> | undefined;
 
 /** Adds the message's items; returns the fields that they do not hold. */
 export function parseMessage(message: unknown, param: string, parsed: Required<ParsedMessages>): Native {
-  if (!isRecord(message)) throw invalid(param, 'a message object');
+  if (!isObject(message)) throw invalid(param, 'a message object');
   const { items } = parsed;
   switch (message.role) {
     case 'user':
@@ -248,7 +254,8 @@ function parseAssistant(
   if (typeof refusal === 'string' && refusal !== '') parts.push({ type: 'refusal', refusal });
   const images = parseImages(message.images, `${param}.images`);
   const hasCalls = tool_calls !== undefined && tool_calls !== null;
-  // An answer may have been empty for this client. It still says that the messages are a whole history.
+  // A message of the model without content and calls may be an answer that was empty for this client. It stays,
+  // because it shows that the messages are a whole history.
   if (parts.length > 0 || !(hasCalls || images.length > 0))
     items.push({ type: 'message', role: 'assistant', content: parts });
   items.push(...images);
@@ -276,24 +283,24 @@ function parseImages(images: unknown, param: string): Item[] {
   if (images === undefined || images === null) return [];
   if (!Array.isArray(images)) throw invalid(param, 'an array of images');
   return images.map((image: unknown, index) => {
-    const { image_url } = (isRecord(image) ? image : {}) as { image_url?: unknown };
-    const url = isRecord(image_url) ? image_url.url : image_url;
+    const { image_url } = (isObject(image) ? image : {}) as { image_url?: unknown };
+    const url = isObject(image_url) ? image_url.url : image_url;
     if (typeof url === 'string') return generatedImageAt(url);
     throw invalid(`${param}[${index}].image_url`, 'an object with a url');
   });
 }
 
 const callIdsOf = (calls: unknown): ReadonlySet<unknown> =>
-  new Set(Array.isArray(calls) ? calls.map((call) => isRecord(call) && call.id) : []);
+  new Set(Array.isArray(calls) ? calls.map((call) => isObject(call) && call.id) : []);
 
 function parseToolCall(call: unknown, param: string): Item {
-  if (!isRecord(call) || typeof call.id !== 'string') throw invalid(param, 'a tool call with an id');
-  if (call.type === 'custom' && isRecord(call.custom)) {
+  if (!isObject(call) || typeof call.id !== 'string') throw invalid(param, 'a tool call with an id');
+  if (call.type === 'custom' && isObject(call.custom)) {
     const { name, input } = call.custom;
     return { type: 'custom_tool_call', call_id: call.id, name, input } as unknown as Item;
   }
   const { function: called } = call;
-  if (!isRecord(called) || typeof called.name !== 'string' || typeof called.arguments !== 'string') {
+  if (!isObject(called) || typeof called.name !== 'string' || typeof called.arguments !== 'string') {
     throw invalid(`${param}.function`, 'an object with a name and arguments, both strings');
   }
   return { type: 'function_call', call_id: call.id, name: called.name, arguments: called.arguments };
@@ -320,7 +327,7 @@ export const IMAGE_URL: Shape = { texts: ['url'], optional: ['detail'] };
 
 /** A part's own further fields stay on it. */
 function parsePart(part: unknown, param: string, text: 'input_text' | 'output_text'): Part {
-  if (!isRecord(part) || typeof part.type !== 'string') throw invalid(param, 'a content part with a type');
+  if (!isObject(part) || typeof part.type !== 'string') throw invalid(param, 'a content part with a type');
   const shape = PART_SHAPES.get(part.type);
   if (shape) requireShape(part, shape, param);
   switch (part.type) {

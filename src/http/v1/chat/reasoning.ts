@@ -2,9 +2,9 @@ import type { Delta, DeltaOf } from '../../../core/delta.ts';
 import { emptyFold, fold } from '../../../core/fold.ts';
 import { itemId, parseItemId } from '../../../core/ids.ts';
 import type { Item, Reasoning } from '../../../core/items.ts';
+import { isObject } from '../../../core/json.ts';
 import { isSeal, type Seal, thoughtOf } from '../../../core/seal.ts';
 import type { AnsweredTurn, Asked } from '../../../core/turn.ts';
-import { isRecord } from '../fields.ts';
 
 type Fields = Record<string, unknown>;
 type TextOf = DeltaOf<'reasoning-delta' | 'summary-delta'>;
@@ -22,7 +22,7 @@ type TextOf = DeltaOf<'reasoning-delta' | 'summary-delta'>;
  * - `format` is `unknown`: only the gateway can read a seal.
  */
 class ChoiceReasoning {
-  /** The part that grows, as `index type part`. */
+  /** The part that the last delta belonged to, as `index type part`. */
   private part: string | undefined;
   private entries = -1;
   private waiting: { id: string; data: string }[] = [];
@@ -40,12 +40,14 @@ class ChoiceReasoning {
     return { reasoning_content: line + text, reasoning_details: [this.entry(shown, id)] };
   }
 
-  /** Reasoning that is sealed waits for the item that it precedes. */
+  /** Sealed reasoning is held back until the next item starts, because the entry names that item. */
   wait(id: string, data: string): void {
     this.waiting.push({ id, data });
   }
 
-  /** The entries that wait, before an item that is no reasoning, or at the end of the choice. */
+  /**
+   * The entries that were held back. Called before an item that is not reasoning, and at the end of the choice.
+   */
   before(item?: Item): Fields | undefined {
     if (this.waiting.length === 0) return undefined;
     const call = item && 'call_id' in item && typeof item.call_id === 'string' ? item.call_id : undefined;
@@ -99,12 +101,15 @@ export class ChatReasoning {
     }
   }
 
-  /** The fields that a choice still lacks at its end. */
+  /** The fields that are still missing at the end of a choice. */
   end(choice: number): Fields | undefined {
     return this.choices.get(choice)?.before();
   }
 
-  /** A seal is for the provider that made the reasoning: of another provider's answer it is no part. */
+  /**
+   * A rescue may call another provider. Reasoning of the earlier provider is then not sealed, because it is no
+   * part of the new provider's answer.
+   */
   private attempt(delta: DeltaOf<'attempt'>): void {
     const { by } = this.folded;
     fold(this.folded, delta);
@@ -188,21 +193,25 @@ export function addFields(message: Fields, { reasoning_content, reasoning_detail
 
 /** Sealed reasoning of a message that a client sends back. */
 export interface ReturnedReasoning {
-  /** By the id of the call that the reasoning precedes; under the empty text, what comes first. */
+  /**
+   * By the id of the call that follows the reasoning. The empty id is for reasoning at the beginning of the
+   * message.
+   */
   thoughts: Map<string, Reasoning[]>;
   /** The other fields of the message. */
   rest: Fields;
 }
 
 /**
- * Takes the sealed reasoning out of an assistant message that has a list of `reasoning_details`. The readable text that belongs to it is left out: a seal
- * has it too, and the provider checks that it is unchanged. Entries of other routers stay as they are.
+ * Takes the sealed reasoning out of an assistant message that has a list of `reasoning_details`. The readable
+ * text of sealed reasoning is left out, because the seal holds it too, and the provider checks that it is
+ * unchanged. Entries of other routers stay as they are.
  */
 export function takeReasoning(message: Fields, callIds: ReadonlySet<unknown>): ReturnedReasoning {
   const thoughts = new Map<string, Reasoning[]>();
   const { reasoning_details: details, reasoning_content, reasoning, ...fields } = message;
   const foreign = (details as unknown[]).filter((detail: unknown) => {
-    if (!isRecord(detail)) return true;
+    if (!isObject(detail)) return true;
     const id = typeof detail.id === 'string' ? detail.id : '';
     if (!isSeal(detail.data)) return !parseItemId(id);
     const at = callIds.has(id) ? id : '';

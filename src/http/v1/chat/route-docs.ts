@@ -18,11 +18,11 @@ import {
 const answered = [json(ChatCompletion), json(AcceptedChatCompletion, 202), events(ChatCompletionChunk)];
 
 const listQuery = pageSchema.extend({
-  model: z.string().optional().describe('Only completions that were asked of this model.'),
+  model: z.string().optional().describe('Only completions with this model.'),
   'metadata[key]': z
     .string()
     .optional()
-    .describe('Only completions with this pair; it may come several times.'),
+    .describe('Only completions with this pair of `metadata`. The parameter may be repeated.'),
 });
 const retrieveQuery = streamQuery.extend({
   include_usage: z.string().optional().describe('`true`: the last chunk has the usage.'),
@@ -61,7 +61,7 @@ export const REMOVE: RouteDoc = {
   replies: [json(deletedReply('ChatCompletionDeleted', 'chat.completion.deleted'))],
 };
 export const MESSAGES: RouteDoc = {
-  what: 'Lists the messages that a stored completion was asked with.',
+  what: 'Lists the input messages of a stored completion.',
   query: pageSchema,
   replies: [json(StoredMessageList)],
 };

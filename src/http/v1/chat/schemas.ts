@@ -4,7 +4,7 @@ import { Attempts, cacheCreation, ErrorObject, listOf, pairs, seconds } from '..
 import { schemaOfShape, schemaOfShapes } from '../shapes.ts';
 import { IMAGE_URL, MESSAGE_ROLES, PART_SHAPES } from './parse.ts';
 
-/** The messages that requests bring, and the forms of replies. */
+/** The messages of requests, and the forms of replies. */
 
 const PARTS = '#/components/schemas/ChatPart';
 const CONTENT = {
@@ -87,7 +87,7 @@ const usage = z.strictObject({
     rejected_prediction_tokens: z.int(),
   }),
   cache_creation: cacheCreation,
-  cost: z.number().optional().describe('US dollars, where the price is known.'),
+  cost: z.number().optional().describe('US dollars. Absent if the price is unknown.'),
   cost_estimated: z.literal(true).optional().describe('The cost is an estimate.'),
 });
 
@@ -138,7 +138,7 @@ const restart = z.strictObject({
       reason: z.string().optional(),
       discard: z.strictObject({ content: z.boolean(), tool_calls: z.array(z.int()) }),
     })
-    .describe('What is void of the answer so far: another call answers.'),
+    .describe('The parts of the answer that are no longer valid, because another call answers.'),
 });
 
 const chunk = z.looseObject({

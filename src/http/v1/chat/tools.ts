@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import type { OtherType } from '../../../core/items.ts';
+import { isObject } from '../../../core/json.ts';
 import type { Tool, ToolChoice } from '../../../core/settings.ts';
-import { isRecord, validate } from '../fields.ts';
+import { validate } from '../fields.ts';
 
 type Fields = Record<string, unknown>;
 
@@ -29,7 +30,7 @@ const customTool = z.looseObject({
  */
 export function toTool(tool: { type: string; [field: string]: unknown }, index: number): Tool {
   if (tool.type === 'function') return toFunction(tool, index);
-  if (tool.type === 'custom' && isRecord(tool.custom)) return toCustom(tool, index);
+  if (tool.type === 'custom' && isObject(tool.custom)) return toCustom(tool, index);
   return tool as Tool & { type: OtherType };
 }
 
@@ -47,14 +48,14 @@ function toFunction({ type: _, function: given, ...beside }: Fields, index: numb
 /** Chat holds a grammar one level deeper than the Responses API does. */
 function toCustom({ type: _, custom, ...beside }: Fields, index: number): Tool {
   const { format, ...rest } = validate(customTool, custom, ['tools', index, 'custom']);
-  const flat = format && isRecord(format.grammar) ? { type: format.type, ...format.grammar } : format;
+  const flat = format && isObject(format.grammar) ? { type: format.type, ...format.grammar } : format;
   return { ...beside, type: 'custom' as OtherType, ...rest, ...(flat && { format: flat }) };
 }
 
 /** A choice of a chat request in canonical form: `{type, name}`, and `{type: 'allowed_tools', mode, tools}`. */
 export function toToolChoice(choice: string | { type: string; [field: string]: unknown }): ToolChoice {
   if (typeof choice === 'string') return choice as ToolChoice;
-  if (choice.type !== 'allowed_tools' || !isRecord(choice.allowed_tools)) return named(choice) as ToolChoice;
+  if (choice.type !== 'allowed_tools' || !isObject(choice.allowed_tools)) return named(choice) as ToolChoice;
   const { mode, tools } = choice.allowed_tools;
   const flat = Array.isArray(tools) ? tools.map(named) : [];
   return { type: 'allowed_tools' as OtherType, mode, tools: flat };
@@ -62,7 +63,7 @@ export function toToolChoice(choice: string | { type: string; [field: string]: u
 
 /** `{type: 'function', function: {name}}` without its inner object. */
 function named(choice: unknown): unknown {
-  if (!isRecord(choice) || typeof choice.type !== 'string') return choice;
+  if (!isObject(choice) || typeof choice.type !== 'string') return choice;
   const inner = choice[choice.type];
-  return isRecord(inner) && typeof inner.name === 'string' ? { type: choice.type, name: inner.name } : choice;
+  return isObject(inner) && typeof inner.name === 'string' ? { type: choice.type, name: inner.name } : choice;
 }

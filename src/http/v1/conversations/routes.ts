@@ -45,7 +45,7 @@ const createSchema = published(
   'ConversationRequest',
   z.looseObject({
     items: z.array(z.unknown()).max(MAX_ITEMS).meta(ITEMS).nullish(),
-    metadata: metadata.nullish().describe('At most 16 pairs of the caller.'),
+    metadata: metadata.nullish().describe('At most 16 pairs that the caller chooses.'),
   }),
 );
 const updateSchema = published(

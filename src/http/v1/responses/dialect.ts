@@ -5,7 +5,7 @@ import { parseResponseId, responseId, type TurnId } from '../../../core/ids.ts';
 import type { Seal } from '../../../core/seal.ts';
 import { isFetchable, isKept } from '../../../core/turn.ts';
 import type { TurnView } from '../../../core/turn-view.ts';
-import type { Dialect, Place } from '../../dialect.ts';
+import type { Dialect, Location } from '../../dialect.ts';
 import { errorResponse } from '../../envelope.ts';
 import type { Exchange, Handler, Route, SettingsSource } from '../../route.ts';
 import { inCallersWords, itemField } from '../caller-words.ts';
@@ -42,9 +42,9 @@ const SETTING_FIELDS: ReadonlyMap<string, string> = new Map([
   ['verbosity', 'text.verbosity'],
 ]);
 
-function responseField(place: Place, { input }: Record<string, unknown>): string {
-  if ('setting' in place) return SETTING_FIELDS.get(place.setting) ?? place.setting;
-  return Array.isArray(input) ? itemField('input', place, input) : 'input';
+function responseField(location: Location, { input }: Record<string, unknown>): string {
+  if ('setting' in location) return SETTING_FIELDS.get(location.setting) ?? location.setting;
+  return Array.isArray(input) ? itemField('input', location, input) : 'input';
 }
 
 function responseOf({ retention, session }: TurnView, turn: ResponseView['turn'], seal?: Seal) {
@@ -83,7 +83,7 @@ function routes(api: Api, settings: SettingsSource): Route[] {
   ];
 }
 
-/** OpenAI API description, `TokenCountsBody`: the body of a response, whose model may be absent. */
+/** OpenAI API description, `TokenCountsBody`: the body of a response; the model may be absent. */
 function countInput(turns: Api['turns'], settings: SettingsSource): Handler {
   return async ({ request, caller }) => {
     const { overflow, ...limits } = settings();
@@ -100,10 +100,10 @@ function countInput(turns: Api['turns'], settings: SettingsSource): Handler {
   };
 }
 
-/** Stands for a model where a body names none. No model is called. */
+/** Used as the model if the body has none. No model is called. */
 const ANY_MODEL = 'any';
 
-/** The path would be taken for the id of a response. */
+/** Without this route, `compact` would be taken for the id of a response. */
 function noCompaction(): never {
   const message =
     'This gateway does not compact conversations; `truncation: "auto"` leaves out the oldest turns.';

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { Fault } from '../../../core/errors.ts';
 import { parseResponseId } from '../../../core/ids.ts';
 import type { Item, Part } from '../../../core/items.ts';
+import { isObject } from '../../../core/json.ts';
 import type { Settings, TextFormat, Tool, ToolChoice } from '../../../core/settings.ts';
 import { type Delivery, namesSession, type StateRef } from '../../../core/turn.ts';
 import type { ParseContext, ParsedAsk } from '../../dialect.ts';
@@ -9,7 +10,6 @@ import { published } from '../../published.ts';
 import {
   count,
   invalid,
-  isRecord,
   modelsOf,
   present,
   refuseForeign,
@@ -28,7 +28,7 @@ const shape = {
     .unknown()
     .optional()
     .meta({
-      description: 'A text, or items. In a session of a header, also the full history.',
+      description: 'A text, or items. In a session that a header names, also the full history.',
       anyOf: [
         { type: 'string' },
         { type: 'array', items: { $ref: '#/components/schemas/InputItem' } },
@@ -45,7 +45,7 @@ const shape = {
   truncation: z
     .enum(['auto', 'disabled'])
     .nullish()
-    .describe('For a history that does not fit: leave out the oldest turns, or refuse the request.'),
+    .describe('If the history does not fit: leave out the oldest turns, or refuse the request.'),
   max_output_tokens: count(1, 1e9).describe('The most tokens of the answer, with reasoning.'),
   max_tool_calls: count(1, 1e9).describe('The most calls of tools that the provider runs.'),
   tool_choice: z
@@ -76,7 +76,7 @@ const ECHOED = ['max_tool_calls', 'include', 'user'] as const;
 /** Fields that become something of our own; all others travel as they are. */
 const KNOWN = new Set(Object.keys(shape).filter((field) => field !== 'max_tool_calls'));
 
-/** Fields of chat completions, and what OpenAI's Responses API names when it refuses them. */
+/** Fields of chat completions, with the replacement that OpenAI's Responses API names when it refuses them. */
 const CHAT_MESSAGES: ReadonlyMap<string, string> = new Map([['messages', 'input']]);
 const CHAT_SETTINGS: ReadonlyMap<string, string> = new Map([
   ['max_tokens', 'max_output_tokens'],
@@ -205,7 +205,7 @@ export const ITEM_SHAPES: ReadonlyMap<string, Shape> = new Map<string, Shape>([
   [
     'message',
     {
-      words: { role: ['user', 'assistant', 'system', 'developer'] },
+      values: { role: ['user', 'assistant', 'system', 'developer'] },
       contents: ['content'],
       isUntyped: true,
     },
@@ -217,7 +217,7 @@ export const ITEM_SHAPES: ReadonlyMap<string, Shape> = new Map<string, Shape>([
 ]);
 
 function parseItem(item: unknown, param: string): Item {
-  if (!isRecord(item)) throw invalid(param, 'an item object');
+  if (!isObject(item)) throw invalid(param, 'an item object');
   const type = item.type ?? ('role' in item ? 'message' : undefined);
   if (typeof type !== 'string') throw invalid(`${param}.type`, 'the kind of the item');
   const shape = ITEM_SHAPES.get(type);
@@ -233,7 +233,7 @@ function parseItem(item: unknown, param: string): Item {
   return item as unknown as Item;
 }
 
-/** A client may send back an id or encrypted content alone. */
+/** A client may send back only an id, or only encrypted content. */
 function parseReasoning(item: Record<string, unknown>, param: string): Item {
   const { summary, id, encrypted_content } = item;
   const isMissing = summary === undefined || summary === null;
@@ -274,7 +274,7 @@ export const PART_SHAPES: ReadonlyMap<string, Shape> = new Map([
 ]);
 
 function parsePart(part: unknown, param: string): Part {
-  if (!isRecord(part) || typeof part.type !== 'string') throw invalid(param, 'a content part with a type');
+  if (!isObject(part) || typeof part.type !== 'string') throw invalid(param, 'a content part with a type');
   const shape = PART_SHAPES.get(part.type);
   if (shape) requireShape(part, shape, param);
   if (part.type === 'output_text' && !Array.isArray(part.annotations))

@@ -2,7 +2,7 @@ import type { Item } from '../../../core/items.ts';
 import { type Seal, thoughtOf } from '../../../core/seal.ts';
 import type { Asked } from '../../../core/turn.ts';
 
-/** An output item, with what belongs to it for its own provider. */
+/** An output item, with its native and the provider that answered. */
 interface Answered {
   item: Item;
   native?: unknown;
@@ -15,9 +15,9 @@ interface Answered {
 const ENCRYPTED = 'reasoning.encrypted_content';
 
 /**
- * An output item as a response shows it. Encrypted content of this API's own protocol passes as it is. For reasoning
- * of other protocols, `encrypted_content` is a seal, if the request asked for it; their own encrypted data is never
- * shown, because no other provider can read it.
+ * An output item as a response shows it. Encrypted content of providers of this API passes unchanged. For
+ * reasoning of other protocols, `encrypted_content` is a seal if the request asked for it. Encrypted data of
+ * other protocols is not shown itself, because no other provider can read it.
  */
 export function shownReasoning({ item, native, by, done }: Answered, asked: Asked, seal?: Seal): Item {
   if (item.type !== 'reasoning' || !by || by.protocol === 'openai-responses') return item;
@@ -25,7 +25,7 @@ export function shownReasoning({ item, native, by, done }: Answered, asked: Aske
   if (!seal || !done || !isIncluded(asked)) return shown;
   const { id, ...rest } = shown;
   const encrypted_content = seal(thoughtOf(item, native, by), asked.tenant);
-  // The id comes last, where items of a replay have it too: a replay is the same to the byte.
+  // The id is the last field, as in the items of a replay: a replay has the same bytes.
   return { ...rest, encrypted_content, ...(id !== undefined && { id }) };
 }
 

@@ -70,7 +70,7 @@ export function response({ turn, store, session, seal }: ResponseView): Record<s
   };
 }
 
-/** An error here has no `type` (`ResponseError`); what else is known of it stands beside code and message. */
+/** An error of a response has no `type` (`ResponseError`). Other known fields are beside code and message. */
 function errorOf({ code, message, param, reported }: TurnError): Record<string, unknown> {
   return {
     code,

@@ -5,7 +5,7 @@ import { streamQuery } from '../turn-routes.ts';
 import { responseRequest } from './parse.ts';
 import { InputTokens, ItemList, Response, ResponseEvent } from './schemas.ts';
 
-/** What the reference says of the routes of responses. */
+/** What the reference says about the routes of responses. */
 
 const countRequest = published('InputTokensRequest', responseRequest.partial({ model: true }));
 
@@ -34,7 +34,7 @@ export const REMOVE: RouteDoc = {
 };
 export const CANCEL: RouteDoc = { what: 'Stops a running response.', replies: [json(Response)] };
 export const INPUT_ITEMS: RouteDoc = {
-  what: 'Lists the items that a response was asked with.',
+  what: 'Lists the input items of a response.',
   query: pageSchema,
   replies: [json(ItemList)],
 };

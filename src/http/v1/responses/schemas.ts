@@ -4,7 +4,7 @@ import { Attempts, cacheCreation, ErrorObject, listOf, ProviderError, pairs, sec
 import { schemaOfShapes } from '../shapes.ts';
 import { ITEM_SHAPES, PART_SHAPES } from './parse.ts';
 
-/** The items that requests bring, and the forms of replies. */
+/** The items of requests, and the forms of replies. */
 
 const PARTS = '#/components/schemas/InputPart';
 
@@ -94,7 +94,7 @@ const part = z.looseObject({ type: z.string() });
 const delta = z.string();
 const logprobs = z.array(z.unknown());
 
-/** The fields of each event that the gateway writes itself, beside `type` and `sequence_number`. */
+/** The fields of each event that the gateway writes itself, in addition to `type` and `sequence_number`. */
 export const EVENT_FIELDS: Readonly<Record<string, z.ZodRawShape>> = {
   'response.created': { response: Response },
   'response.queued': { response: Response },
@@ -129,7 +129,7 @@ export const EVENT_FIELDS: Readonly<Record<string, z.ZodRawShape>> = {
     reason: z.string().optional().describe('The code of the error that broke the answer.'),
     discarded: z
       .array(z.strictObject(inItem))
-      .describe('Items of the answer so far that are void: another call answers.'),
+      .describe('The items of the answer that are no longer valid, because another call answers.'),
   },
   error: { error: ErrorObject, ...ErrorObject.shape },
 };
@@ -144,6 +144,6 @@ const otherEvent = z
     ...inItem,
     sequence_number: z.int(),
   })
-  .describe('The progress of a tool that the provider runs, in its own words.');
+  .describe('The progress of a tool that the provider runs, as the provider sends it.');
 
 export const ResponseEvent = published('ResponseEvent', z.union([...eventSchemas, otherEvent]));

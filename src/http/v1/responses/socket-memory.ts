@@ -95,7 +95,10 @@ function withHeldItems(ask: Ask, { after, turns }: StateRef & { kind: 'held' }, 
   return { ...ask, state, input: [...before, ...ask.input] };
 }
 
-/** As input of another turn, items have no natives: what a provider needs again of its reasoning is sealed. */
+/**
+ * The output of a turn as input of a later turn on the connection. Input items have no natives, so reasoning
+ * that its provider needs again is sealed.
+ */
 function sealedOutput({ output, outputNatives, answeredBy, tenant }: Turn, seal: Seal): Item[] {
   return output.map((item, index) => {
     if (item.type !== 'reasoning' || !answeredBy) return item;

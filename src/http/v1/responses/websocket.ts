@@ -274,15 +274,19 @@ function frameOf(lane: string): EventFrame {
 }
 
 /**
- * The headers of the same reply over HTTP, as an event. It has no sequence number, because a replay over HTTP does not
- * have it. It comes after the first events: OpenAI's SDKs require that a response begins with `response.created`.
+ * An event with the headers that the same reply has over HTTP. It has no sequence number, because a replay over
+ * HTTP does not have this event. It comes after the first events: OpenAI's SDKs require that a response begins
+ * with `response.created`.
  */
 function headersEvent(lane: string, headers: Record<string, string>): string {
   const type = 'clawhold:response.headers';
   return frameOf(lane)(type, 0, JSON.stringify({ type, headers }));
 }
 
-/** A failure that belongs to no response (Open Responses, `WebSocketErrorEvent`), with the headers of its reply over HTTP. */
+/**
+ * A failure that belongs to no response (Open Responses, `WebSocketErrorEvent`), with the headers of its reply
+ * over HTTP.
+ */
 function errorEvent(lane: string, fault: Fault): string {
   const { status } = fault.kind;
   const stream_id = lane === '' ? undefined : lane;

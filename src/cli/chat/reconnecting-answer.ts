@@ -3,31 +3,36 @@ import { type AnswerPart, begunWith, readAnswer } from './answer-stream.ts';
 import type { GatewayApi, Question } from './gateway-api.ts';
 import { Disconnected, GatewayError } from './gateway-error.ts';
 
-/** A part of an answer, or the news that the chat waits for the gateway; `begun` follows when it is back. */
-export type LastingPart = AnswerPart | { type: 'waiting'; reason: Disconnected };
+/**
+ * A part of an answer, or `waiting`: the chat waits for the gateway. `begun` follows when the gateway is back.
+ */
+export type ReconnectingPart = AnswerPart | { type: 'waiting'; reason: Disconnected };
 
-export interface Patience {
-  /** Ends the answer, also while it waits for the gateway. */
+export interface WaitLimits {
+  /** Ends the answer, even while it waits for the gateway. */
   signal: AbortSignal;
   /** How long to wait for a gateway that does not answer, in milliseconds. */
   waitMs: number;
 }
 
-/** The first pause is short, for a gateway that is restarted at once. The pauses grow to the longest. */
+/**
+ * The first pause is short, for a gateway that is restarted at once. Each further pause is longer, up to the
+ * longest.
+ */
 const FIRST_PAUSE_MS = 200;
 const LONGEST_PAUSE_MS = 2_000;
 
 /**
- * Asks the model and reads its answer, over as many connections as it takes. When a connection breaks, the
+ * Asks the model and reads its answer, over as many connections as needed. When a connection breaks, the
  * gateway is called again until it answers: a stored answer is resumed after the last event that arrived, and a
  * question whose answer has not begun is sent again with its key. No text is lost or repeated. Throws a
- * `GatewayError` when the answer failed, and the last `Disconnected` when the gateway stays away.
+ * `GatewayError` when the answer failed, and the last `Disconnected` when the gateway does not come back.
  */
-export async function* lastingAnswer(
+export async function* reconnectingAnswer(
   api: GatewayApi,
   question: Question,
-  { signal, waitMs }: Patience,
-): AsyncGenerator<LastingPart> {
+  { signal, waitMs }: WaitLimits,
+): AsyncGenerator<ReconnectingPart> {
   let responseId: string | undefined;
   let lastEvent = -1;
   let lostAt: number | undefined;

@@ -6,13 +6,13 @@ import { callersParam } from './caller-params.ts';
  * The failure of a call as callers, logs and stored turns see it: what the provider says is without secrets, and
  * its parameter is in the caller's words. `protocol` is the one in which the provider was called.
  */
-export function toldFailure(
+export function shownFailure(
   fault: Fault,
   prompt: Prompt,
   protocol: ProtocolName,
   redact: (text: string) => string,
 ): Fault {
-  const theirs = fault.reported?.param;
-  const param = theirs === undefined ? fault.param : callersParam(theirs, protocol, prompt);
+  const reported = fault.reported?.param;
+  const param = reported === undefined ? fault.param : callersParam(reported, protocol, prompt);
   return (param === fault.param ? fault : fault.with({ param })).reworded(redact);
 }

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'bun:test';
 import { GatewayApi } from '../../src/cli/chat/gateway-api.ts';
 import { Disconnected, GatewayError } from '../../src/cli/chat/gateway-error.ts';
-import { lastingAnswer } from '../../src/cli/chat/lasting-answer.ts';
+import { reconnectingAnswer } from '../../src/cli/chat/reconnecting-answer.ts';
 
 type Reply = (request: Request) => Response;
 
@@ -14,7 +14,7 @@ const stream =
   (text: string, headers: Record<string, string> = STORED) =>
   () =>
     new Response(text, { headers });
-/** What a proxy answers while its server is away. */
+/** The reply of a proxy while its server is not available. */
 const proxyError = () => new Response('<h1>502 Bad Gateway</h1>', { status: 502 });
 const fault = (status: number, code: string) => () =>
   Response.json({ error: { message: `failed: ${code}`, code } }, { status });
@@ -38,7 +38,10 @@ async function ask(replies: Reply[], waitMs = 10_000) {
   let waits = 0;
   let error: unknown;
   try {
-    for await (const part of lastingAnswer(api, QUESTION, { signal: new AbortController().signal, waitMs })) {
+    for await (const part of reconnectingAnswer(api, QUESTION, {
+      signal: new AbortController().signal,
+      waitMs,
+    })) {
       if (part.type === 'text') text += part.text;
       if (part.type === 'waiting') waits++;
     }
@@ -108,7 +111,7 @@ describe('an answer over several connections', () => {
     expect(requests).toHaveLength(1);
   });
 
-  test('ends when the gateway stays away', async () => {
+  test('ends when the gateway does not come back', async () => {
     const { error } = await ask([], 500);
     expect(error).toBeInstanceOf(Disconnected);
   });
