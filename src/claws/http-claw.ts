@@ -2,7 +2,7 @@ import { markedTools } from '../core/cache-marks.ts';
 import type { Delta } from '../core/delta.ts';
 import { callFailureOf, Fault } from '../core/errors.ts';
 import { wellFormed } from '../core/well-formed.ts';
-import { AnswerBody, formatOf, isKeepAlive, readBeginning, wholeText } from './answer-body.ts';
+import { AnswerBody, type Chunk, formatOf, isKeepAlive, readBeginning, wholeText } from './answer-body.ts';
 import type { Claw, Prompt, Provider, SseEvent, StreamReader, WireProtocol, WireRequest } from './claw.ts';
 import { beginningOf, instructed, prefilled } from './continuation.ts';
 import { shownFailure } from './shown-failure.ts';
@@ -251,9 +251,17 @@ class EventStream {
    * The next deltas, at least one; `undefined` at the end. Rejects with the failure that broke off the answer.
    */
   async next(): Promise<readonly Delta[] | undefined> {
+    const { body } = this.parts;
     while (!this.hasEnded) {
-      const burst = this.finished(await this.read());
-      if (burst.length > 0) return burst;
+      let burst: readonly Delta[];
+      try {
+        if (this.failure !== undefined) throw this.failure;
+        burst = this.deltasIn(await body.read());
+      } catch (error) {
+        burst = this.lastAfter(error);
+      }
+      const finished = burst.length === 0 ? burst : this.finished(burst);
+      if (finished.length > 0) return finished;
     }
     return undefined;
   }
@@ -263,26 +271,25 @@ class EventStream {
     if (!this.hasEnded) this.parts.body.cancel();
   }
 
-  private async read(): Promise<Delta[]> {
-    const { body, reader, signal, heard } = this.parts;
-    try {
-      if (this.failure !== undefined) throw this.failure;
-      const { done, value } = await body.read();
-      if (done) {
-        this.hasEnded = true;
-        return reader.end();
-      }
-      const { events, alive } = this.parser.push(this.decoder.decode(value, { stream: true }));
-      if (alive) heard();
-      return this.deltasOf(events);
-    } catch (error) {
-      const failure = failureOf(error, signal);
-      const last = endOf(reader, failure);
-      if (!last) throw failure;
-      this.close();
+  private deltasIn({ done, value }: Chunk): Delta[] {
+    if (done) {
       this.hasEnded = true;
-      return last;
+      return this.parts.reader.end();
     }
+    const { events, alive } = this.parser.push(this.decoder.decode(value, { stream: true }));
+    if (alive) this.parts.heard();
+    return this.deltasOf(events);
+  }
+
+  /** The last deltas of an answer that is whole in spite of a failure; throws the failure of any other one. */
+  private lastAfter(error: unknown): Delta[] {
+    const { reader, signal } = this.parts;
+    const failure = failureOf(error, signal);
+    const last = endOf(reader, failure);
+    if (!last) throw failure;
+    this.close();
+    this.hasEnded = true;
+    return last;
   }
 
   private deltasOf(events: SseEvent[]): Delta[] {
@@ -301,8 +308,7 @@ class EventStream {
   }
 
   /** The deltas as the turn sees them. */
-  private finished(deltas: Delta[]): readonly Delta[] {
-    if (deltas.length === 0) return deltas;
+  private finished(deltas: readonly Delta[]): readonly Delta[] {
     const restored = this.parts.restore(deltas);
     return this.pairs ? this.pairs.push(restored) : restored;
   }

@@ -85,15 +85,20 @@ export class SseParser {
 
   private line(line: string, events: SseEvent[]): void {
     if (line === '') {
-      if (this.data.length > 0) events.push({ event: this.event, data: this.data.join('\n') });
-      this.data = [];
-      this.dataChars = 0;
+      if (this.data.length > 0) this.endEvent(events);
       this.event = undefined;
     } else if (line.startsWith('data:')) {
       this.addData(line.slice(line[5] === ' ' ? 6 : 5));
     } else if (line.startsWith('event:')) {
       this.event = line.slice(line[6] === ' ' ? 7 : 6);
     }
+  }
+
+  private endEvent(events: SseEvent[]): void {
+    const [first] = this.data;
+    events.push({ event: this.event, data: this.data.length === 1 ? first! : this.data.join('\n') });
+    this.data.length = 0;
+    this.dataChars = 0;
   }
 
   private addData(value: string): void {

@@ -91,14 +91,13 @@ function reasonsInSilence({ protocol, reasons }: Candidate): boolean {
   return reasons === true && (protocol === 'openai-chat' || protocol === 'gemini');
 }
 
-/** The same bursts; each of them is a sign of life. */
+/** The same bursts. The deadline ends with them; their claw reports its signs of life (`Claw.call`). */
 function watched(rest: AsyncIterator<readonly Delta[]>, deadline: Deadline): AsyncIterator<readonly Delta[]> {
   return {
     async next() {
       try {
         const burst = await rest.next();
         if (burst.done) deadline.clear();
-        else deadline.heard();
         return burst;
       } catch (failure) {
         deadline.clear();

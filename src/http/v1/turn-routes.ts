@@ -283,12 +283,12 @@ function replyStream(once: Once<TurnView>, writer: StreamWriter, joins: boolean)
         controller.write(': keep-alive\n\n');
         controller.flush();
       }, KEEP_ALIVE_MS);
-      const send = async (text: string) => {
-        if (text === '') return;
+      // Bun gives a promise only where the text has to wait for its reader; then `send` gives one, too.
+      const send = (text: string): Promise<unknown> | undefined => {
+        if (text === '') return undefined;
         silent = false;
-        const written = controller.write(text);
-        // Bun gives a promise where the text has to wait for its reader.
-        if (written instanceof Promise) await Promise.race([written, gone.promise]);
+        const written: unknown = controller.write(text);
+        return written instanceof Promise ? Promise.race([written, gone.promise]) : undefined;
       };
       try {
         await send(writer.open());
@@ -296,11 +296,13 @@ function replyStream(once: Once<TurnView>, writer: StreamWriter, joins: boolean)
           while (seen < view.log.length && !isGone) {
             let text = '';
             while (seen < view.log.length && text.length < WINDOW) text += writer.delta(view.log[seen++]!);
-            await send(text);
+            const waiting = send(text);
+            if (waiting) await waiting;
           }
           // Headers go out with the first byte.
           if (joins && silent && view.state !== 'ended') await send(': nothing yet\n\n');
-          await controller.flush();
+          const flushed: unknown = controller.flush();
+          if (flushed instanceof Promise) await flushed;
         }
         if (!isGone) await send(await ending(view, writer));
       } finally {
