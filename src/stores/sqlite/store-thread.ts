@@ -84,9 +84,7 @@ export class StoreThread {
   private connect(): Worker {
     const worker = this.start();
     worker.onmessage = ({ data }: MessageEvent<Reply>) => this.receive(data);
-    const died = (reason: string) => {
-      if (worker === this.worker) this.disconnect(reason);
-    };
+    const died = (reason: string) => (worker === this.worker ? this.disconnect(reason) : undefined);
     worker.addEventListener('error', (event) => died(`its thread died: ${event.message}`));
     worker.addEventListener('close', () => died('its thread died'));
     this.worker = worker;
