@@ -9,6 +9,7 @@ import {
   type Reasoning,
 } from '../../core/items.ts';
 import type { Prompt } from '../../core/prompt.ts';
+import { callIdOf, isClientCall } from '../../core/tool-calls.ts';
 import type { Usage } from '../../core/usage.ts';
 import { answeredTier, reportedCost } from '../usage.ts';
 import { isObject, type Json, listIn, objectIn, textIn } from './wire.ts';
@@ -145,7 +146,7 @@ function leftovers(response: Json, startedAs: string | undefined): Json {
 export interface OutputItem {
   item: Item;
   /** The provider's id of the item, which has another one here. */
-  native: { id?: unknown };
+  native: { id?: string };
 }
 
 /** Reads the fields of an item, all but its id. */
@@ -155,19 +156,23 @@ const READINGS: ReadonlyMap<string, Reading> = new Map<string, Reading>([
   ['message', readMessage],
   ['reasoning', readReasoning],
   ['function_call', readFunctionCall],
+  ['custom_tool_call', readCustomCall],
 ]);
 
 export function readItem(value: unknown): OutputItem {
-  const { id, ...fields } = objectIn(value, 'an output item');
+  const { id: _, ...fields } = objectIn(value, 'an output item');
   const reading = READINGS.get(textIn(fields.type, 'type of an output item'));
   const item = reading ? reading(fields) : (fields as unknown as OtherItem);
+  const id = idOf(value);
+  const native = id === undefined ? {} : { id };
   // The client needs an id to answer the call.
-  if (item.type === 'function_call' && item.call_id === '' && typeof id === 'string') item.call_id = id;
-  return { item, native: id === undefined ? {} : { id } };
+  const isNameless = isClientCall(item) && callIdOf(item) === undefined;
+  return { item: isNameless && id !== undefined ? ({ ...item, call_id: id } as Item) : item, native };
 }
 
-function readMessage({ type, role, status, content, ...further }: Json): Item {
-  const item = { type, role: role ?? 'assistant', ...(status !== undefined && { status }), ...further };
+/** A message of an answer is the model's. Clients cannot send it back under another role. */
+function readMessage({ type, role: _, status, content, ...further }: Json): Item {
+  const item = { type, role: 'assistant', ...(status !== undefined && { status }), ...further };
   return { ...item, content: readParts(content) } as Message;
 }
 
@@ -216,6 +221,14 @@ function readFunctionCall({ namespace, ...fields }: Json): Item {
   return typeof namespace === 'string' ? { ...item, namespace } : item;
 }
 
+function readCustomCall(fields: Json): Item {
+  return {
+    ...fields,
+    name: textIn(fields.name, 'name of a custom tool call'),
+    input: textIn(fields.input ?? '', 'input of a custom tool call'),
+  } as unknown as OtherItem;
+}
+
 /** Whether the caller must run a tool and send its output. */
 export function isCall(item: Item): boolean {
   return item.type === 'function_call' || isCustomCall(item);
@@ -252,9 +265,8 @@ function partDeltas(index: number, at: number, part: Part): Delta[] {
 }
 
 function customInput(index: number, item: Item): Delta[] {
-  const { input } = item as OtherItem;
-  if (!isCustomCall(item) || typeof input !== 'string' || input === '') return [];
-  return [{ type: 'arguments-delta', index, text: input }];
+  const { input } = item as OtherItem & { input: string };
+  return !isCustomCall(item) || input === '' ? [] : [{ type: 'arguments-delta', index, text: input }];
 }
 
 /** The provider's id of an item, the same in its stream and in the final answer. */
