@@ -65,6 +65,37 @@ describe.each([false, true])('an item (stream: %p)', (stream) => {
   });
 });
 
+test('an answer that is cut in its second part, without a delta of the first, is recorded', async () => {
+  const incomplete_details = { reason: 'max_output_tokens' };
+  const response = { id: 'r', model: 'm', output: [], incomplete_details };
+  const events = [
+    { type: 'response.created', response },
+    { type: 'response.output_item.added', output_index: 0, item: said({ content: [] }) },
+    { type: 'response.output_text.delta', output_index: 0, content_index: 1, delta: 'Hel' },
+    { type: 'response.incomplete', response: { ...response, status: 'incomplete' } },
+  ];
+  const stream = events.map((event) => `data: ${JSON.stringify(event)}\n\n`).join('');
+  const server = Bun.serve({
+    port: 0,
+    fetch: () => new Response(stream, { headers: { 'content-type': 'text/event-stream' } }),
+  });
+  const yaml = `claws:\n  cut: { protocol: openai-responses, base_url: '${server.url.origin}', api_key: k }\n`;
+  const own = await testGateway({ yaml });
+  try {
+    for (const input of ['Hi', 'And?']) {
+      const body = { model: 'cut/m', input, stream: true };
+      const reply = await own.post('/v1/responses', body, { 'x-session-id': 'cut' });
+      const { events } = serverEvents(await reply.text());
+      expect(events.at(-1)!.event).toBe('response.incomplete');
+      const [message] = asList(asJson(events.at(-1)!.data.response).output);
+      expect(asList(message!.content).map(({ text }) => text)).toEqual(['', 'Hel']);
+    }
+  } finally {
+    await own.stop();
+    await server.stop(true);
+  }
+});
+
 /** The items of a stream, which are the same in every event. */
 function streamed(text: string): Json[] {
   const { events } = serverEvents(text);

@@ -212,6 +212,21 @@ describe('a stream', () => {
     expect(foldAll(deltas).finish[0]?.unified).toBe('tool_calls');
   });
 
+  test.each(['x\ndata: {}\n\nevent: y', 'x\r', '', 'clawhold:response.restarted'])(
+    'leaves out an unknown event whose name clients must not get: %j',
+    (type) => {
+      const event = { type, output_index: 0 };
+      const deltas = readAll([
+        created,
+        added(0, opened),
+        event,
+        done(0, said('Hi')),
+        completed([said('Hi')]),
+      ]);
+      expect(deltas.filter(({ type }) => type === 'progress')).toEqual([]);
+    },
+  );
+
   test('reports hosted tools and unknown events as progress of their item', () => {
     const search = { type: 'web_search_call', id: 'ws_1', status: 'in_progress' };
     const deltas = readAll([
