@@ -11,7 +11,7 @@ import {
 import type { Prompt } from '../../core/prompt.ts';
 import { callIdOf, isClientCall } from '../../core/tool-calls.ts';
 import type { Usage } from '../../core/usage.ts';
-import { answeredTier, reportedCost } from '../usage.ts';
+import { answeredTier, reportedCost, tokenCount } from '../usage.ts';
 import { isObject, type Json, listIn, objectIn, textIn } from './wire.ts';
 
 /** Fields of a response that become deltas of their own. */
@@ -115,20 +115,18 @@ function usageOf(raw: Json, tier: unknown): Usage {
   const input = isObject(raw.input_tokens_details) ? raw.input_tokens_details : {};
   const output = isObject(raw.output_tokens_details) ? raw.output_tokens_details : {};
   return {
-    input: count(raw.input_tokens),
-    output: count(raw.output_tokens),
-    cacheRead: count(input.cached_tokens),
-    cacheWrite: count(input.cache_write_tokens),
-    reasoning: count(output.reasoning_tokens),
-    audioInput: count(input.audio_tokens) || undefined,
-    audioOutput: count(output.audio_tokens) || undefined,
+    input: tokenCount(raw.input_tokens),
+    output: tokenCount(raw.output_tokens),
+    cacheRead: tokenCount(input.cached_tokens),
+    cacheWrite: tokenCount(input.cache_write_tokens),
+    reasoning: tokenCount(output.reasoning_tokens),
+    audioInput: tokenCount(input.audio_tokens) || undefined,
+    audioOutput: tokenCount(output.audio_tokens) || undefined,
     tier: answeredTier(tier),
     reportedCost: reportedCost(raw),
     raw,
   };
 }
-
-const count = (value: unknown): number => (typeof value === 'number' ? value : 0);
 
 function leftovers(response: Json, startedAs: string | undefined): Json {
   const fields: Json = {};
