@@ -131,6 +131,17 @@ describe('schemas', () => {
     expect(topObject(schema)).toBe(schema);
   });
 
+  test.each(['constructor', 'toString', '__proto__'])('may have a property that is called %s', (name) => {
+    const option = (type: string) => ({ properties: Object.fromEntries([[name, { type }]]) });
+    for (const combiner of ['allOf', 'anyOf', 'oneOf']) {
+      const { properties } = topObject({ [combiner]: [option('string')] });
+      expect(Object.entries(properties as object)).toEqual([[name, { type: 'string' }]]);
+    }
+    const both = { anyOf: [{ type: 'string' }, { type: 'number' }] };
+    const { properties } = topObject({ oneOf: [option('string'), option('number')] });
+    expect(Object.entries(properties as object)).toEqual([[name, both]]);
+  });
+
   test('have their references and all parts of `allOf` in one object', () => {
     const $defs = { Base: { type: 'object', properties: { id: { type: 'string' } }, required: ['id'] } };
     const allOf = [{ $ref: '#/$defs/Base' }, { properties: { n: { type: 'number' } }, required: ['n'] }];
