@@ -65,6 +65,31 @@ describe.each([false, true])('an item (stream: %p)', (stream) => {
   });
 });
 
+describe.each([
+  ['refusals between texts', ['Well', { refusal: 'No' }, 'but', { refusal: 'never' }]],
+  ['a refusal alone', [{ refusal: 'No' }]],
+  ['an empty text', ['']],
+  ['a part that chat does not have', ['Hi', { type: 'hologram' }]],
+] as [string, (string | Json)[]][])('an answer of %s', (_, parts) => {
+  test.each([
+    ['as it came', (message: Json): Json => message],
+    ['without its refusal', ({ role, content }: Json): Json => ({ role, content: content ?? '' })],
+  ])('is known when a chat client sends it back %s', async (_, back) => {
+    const content = parts.map((part) =>
+      typeof part === 'string' ? { type: 'output_text', text: part } : { type: 'refusal', ...part },
+    );
+    provider.answer(said({ content }));
+    const headers = { 'x-session-id': `odd-parts-${sessions++}` };
+    const messages: Json[] = [];
+    for (const history of ['started', 'matched', 'matched']) {
+      messages.push({ role: 'user', content: 'Hi' });
+      const reply = await gateway.post('/v1/chat/completions', { model: 'one/m', messages }, headers);
+      expect([reply.status, reply.headers.get('x-clawhold-history')]).toEqual([200, history]);
+      messages.push(back(asJson(asList((await json(reply)).choices)[0]!.message)));
+    }
+  });
+});
+
 test('an answer that is cut in its second part, without a delta of the first, is recorded', async () => {
   const incomplete_details = { reason: 'max_output_tokens' };
   const response = { id: 'r', model: 'm', output: [], incomplete_details };
