@@ -80,7 +80,8 @@ class Writer {
     else if (this.isOutput.has(entry)) return;
     else if (type.endsWith('_output')) this.addOutput(entry, item as OtherItem);
     else if (isHostedCall(item) && !this.isUnderstood(entry)) this.addHosted(entry, item as OtherItem);
-    else this.out.push(entry);
+    // A client may send back what the provider of an earlier answer wrote in its own words.
+    else if (entry.origin !== undefined || !isOtherKind(item, this.to)) this.out.push(entry);
   }
 
   /** Whether the provider reads the item as it is: its own, or the caller's in this protocol's form. */
@@ -89,7 +90,8 @@ class Writer {
     if (origin !== undefined) return origin === this.to.provider && protocol === this.to.protocol;
     // An image of the caller names no image that OpenAI has, unless it has an id of OpenAI's.
     if (isGeneratedImage(item) && !hasOwnId(item)) return false;
-    // In both of OpenAI's dialects, callers' items have the form of the Responses API.
+    if (isOtherKind(item, this.to)) return false;
+    // In both of OpenAI's dialects, callers' other items have the form of the Responses API.
     if (this.to.protocol === 'openai-responses') return true;
     const isOwn = this.prompt.dialect === this.to.protocol;
     return this.to.protocol === 'openai-chat' ? isOwn && (item.type as string) === 'custom_tool_call' : isOwn;
@@ -183,6 +185,16 @@ class Writer {
     return this.out.findLastIndex(({ item }) => item.type !== 'reasoning') + 1;
   }
 }
+
+/** Kinds of items that answers of one protocol alone have, in its own words. */
+const OWN_KINDS: readonly [ProtocolName, RegExp][] = [
+  ['gemini', /^gemini:/],
+  ['anthropic', /_tool_(use|result)$|^container_upload$/],
+];
+
+/** Whether the item is of a kind that only another protocol has. */
+const isOtherKind = ({ type }: Item, { protocol }: Destination): boolean =>
+  OWN_KINDS.some(([own, kinds]) => own !== protocol && kinds.test(type));
 
 /** Whether a provider gave the item its id. */
 const hasOwnId = ({ id }: Item): boolean => id !== undefined && !parseItemId(id);
