@@ -223,5 +223,7 @@ function contentOf(output: unknown): FunctionCallOutput['output'] {
   return jsonOf(output);
 }
 
-const isPart = (value: unknown): value is Part =>
-  /^input_(text|image|file)$/.test(String((value as { type?: unknown } | null)?.type));
+function isPart(value: unknown): value is Part {
+  const { type, text } = (value ?? {}) as { type?: unknown; text?: unknown };
+  return type === 'input_text' ? typeof text === 'string' : type === 'input_image' || type === 'input_file';
+}

@@ -24,7 +24,7 @@ import {
   validate,
 } from '../fields.ts';
 import { conversationField, conversationRef, lineWish, sessionFromHeaders, sessionRef } from '../request.ts';
-import { AUDIO, FILE, requireShape, type Shape } from '../shapes.ts';
+import { AUDIO, CANONICAL_PARTS, FILE, requireShape, type Shape } from '../shapes.ts';
 import { takeReasoning } from './reasoning.ts';
 import { toTool, toToolChoice } from './tools.ts';
 
@@ -290,6 +290,7 @@ function parseToolCall(call: unknown, param: string): Item {
   if (!isRecord(call) || typeof call.id !== 'string') throw invalid(param, 'a tool call with an id');
   if (call.type === 'custom' && isRecord(call.custom)) {
     const { name, input } = call.custom;
+    requireShape(call.custom, { texts: ['name', 'input'] }, `${param}.custom`);
     return { type: 'custom_tool_call', call_id: call.id, name, input } as unknown as Item;
   }
   const { function: called } = call;
@@ -318,13 +319,15 @@ export const PART_SHAPES: ReadonlyMap<string, Shape> = new Map([
 ]);
 export const IMAGE_URL: Shape = { texts: ['url'], optional: ['detail'] };
 
-/** A part's own further fields stay on it. */
+/** A part's own further fields stay on it. Some clients send parts of the Responses API. */
 function parsePart(part: unknown, param: string, text: 'input_text' | 'output_text'): Part {
   if (!isRecord(part) || typeof part.type !== 'string') throw invalid(param, 'a content part with a type');
-  const shape = PART_SHAPES.get(part.type);
+  const shape = PART_SHAPES.get(part.type) ?? CANONICAL_PARTS.get(part.type);
   if (shape) requireShape(part, shape, param);
   switch (part.type) {
     case 'text':
+    case 'input_text':
+    case 'output_text':
       return { ...part, ...textPart(part.text as string, text) };
     case 'refusal':
       return { type: 'refusal', refusal: part.refusal as string };
