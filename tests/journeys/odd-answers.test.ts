@@ -72,6 +72,15 @@ describe('arguments that are no JSON object', () => {
   });
 });
 
+test.each([true, false])('annotations that are no objects do no harm, stream: %p', async (stream) => {
+  const message = { content: 'Hi', annotations: [null, 5] };
+  raw.answer(stream ? [chunk(message, 'stop'), DONE] : whole(message));
+  const body = { model: 'groq/a', messages: [user('hi')], stream };
+  const reply = await gateway.post('/v1/chat/completions', body);
+  const text = await reply.text();
+  expect([reply.status, text.includes('Hi'), text.includes('error')]).toEqual([200, true, false]);
+});
+
 describe('an answer without text', () => {
   test.each([
     ['of nothing', { content: '' }],

@@ -12,7 +12,7 @@ import type { Prompt } from '../../core/prompt.ts';
 import { callIdOf, isClientCall } from '../../core/tool-calls.ts';
 import type { Usage } from '../../core/usage.ts';
 import { answeredTier, reportedCost, tokenCount } from '../usage.ts';
-import { isObject, type Json, listIn, objectIn, textIn } from './wire.ts';
+import { isObject, type Json, listIn, nameIn, objectIn, textIn } from './wire.ts';
 
 /** Fields of a response that become deltas of their own. */
 const TRANSLATED = [
@@ -177,6 +177,7 @@ function readMessage({ type, role: _, status, content, ...further }: Json): Item
 function readParts(content: unknown): Part[] {
   return listIn(content, 'content of a message').map((part) => {
     const raw = objectIn(part, 'a content part of a message');
+    textIn(raw.type, 'type of a content part');
     if (raw.type === 'refusal') textIn(raw.refusal, 'refusal of a content part');
     if (raw.type !== 'output_text') return raw as unknown as Part;
     return readText(raw);
@@ -213,7 +214,7 @@ function readFunctionCall({ namespace, ...fields }: Json): Item {
   const item = {
     ...fields,
     call_id: textIn(fields.call_id, 'call_id of a function call'),
-    name: textIn(fields.name, 'name of a function call'),
+    name: nameIn(fields.name, 'name of a function call'),
     arguments: textIn(fields.arguments ?? '', 'arguments of a function call'),
   } as FunctionCall;
   return typeof namespace === 'string' ? { ...item, namespace } : item;
@@ -222,7 +223,8 @@ function readFunctionCall({ namespace, ...fields }: Json): Item {
 function readCustomCall(fields: Json): Item {
   return {
     ...fields,
-    name: textIn(fields.name, 'name of a custom tool call'),
+    call_id: textIn(fields.call_id ?? '', 'call_id of a custom tool call'),
+    name: nameIn(fields.name, 'name of a custom tool call'),
     input: textIn(fields.input ?? '', 'input of a custom tool call'),
   } as unknown as OtherItem;
 }

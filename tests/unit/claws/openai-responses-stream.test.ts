@@ -343,6 +343,15 @@ describe('a malformed stream', () => {
     ['with an item without type', [created, added(0, { id: 'x' })]],
     ['with a message without content', [created, done(0, { type: 'message' })]],
     ['with a call without name', [created, done(0, { type: 'function_call', call_id: 'c' })]],
+    ['with a call whose name is empty', [created, done(0, { ...call(1, '{}'), name: '' }), completed([])]],
+    [
+      'with a custom call without name',
+      [created, done(0, { type: 'custom_tool_call', call_id: 'c' }), completed([])],
+    ],
+    [
+      'with a part whose type is no string',
+      [created, done(0, { ...said('Hi'), content: [{ type: {} }] }), completed([])],
+    ],
     ['with an end without response', [created, { type: 'response.completed' }]],
     ['with output that is no list', [created, completed({} as never)]],
     ['that completes over an open item', [created, added(0, opened), text('Hel'), completed([])]],

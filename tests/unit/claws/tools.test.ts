@@ -231,6 +231,14 @@ describe('calls of hosted tools', () => {
     expect(JSON.stringify(items)).not.toContain('secret');
   });
 
+  test('of Anthropic may have odd names', () => {
+    const odd = anthropic({ type: 'server_tool_use', name: { toString: 5 }, input: {} });
+    const result = anthropic({ type: 'web_search_tool_result', content: found });
+    expect(read([odd, result])[0]?.item).toMatchObject({
+      content: [{ text: '[The tool server_tool_use was run: {}]' }],
+    });
+  });
+
   test('go back to their own provider unchanged', () => {
     expect(read(claude, 'anthropic')).toEqual(claude);
   });

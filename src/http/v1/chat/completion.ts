@@ -134,7 +134,7 @@ const imagePart = (url: string, index: number): object => ({ index, type: 'image
 
 /** Chat completions hold a citation's fields one level deeper than responses do. */
 export function nested(annotation: unknown): unknown {
-  const { type, ...citation } = annotation as { type?: unknown };
+  const { type, ...citation } = (annotation ?? {}) as { type?: unknown };
   return type === 'url_citation' && !('url_citation' in citation)
     ? { type, url_citation: citation }
     : annotation;
