@@ -7,6 +7,7 @@ import {
   type OtherPart,
   type Part,
 } from '../../../core/items.ts';
+import { withoutSeals } from '../../../core/seal.ts';
 import type { Settings, TextFormat } from '../../../core/settings.ts';
 import type { Retention, StateRef } from '../../../core/turn.ts';
 import type { ParseContext, ParsedAsk } from '../../dialect.ts';
@@ -184,9 +185,10 @@ function parseMessages(messages: unknown): ParsedMessages {
   messages.forEach((message: unknown, index) => {
     let at = items.length;
     const native = parseMessage(message, `messages[${index}]`, { items, natives });
+    const kept = native && some(withoutSeals(native));
     // Reasoning has none of the message's fields.
     while (items[at]?.type === 'reasoning') at++;
-    if (native && items.length > at) natives[at] = { ...native, ...(natives[at] as Native) };
+    if (kept && items.length > at) natives[at] = { ...kept, ...(natives[at] as Native) };
   });
   return { items, natives: Object.keys(natives).length > 0 ? natives : undefined };
 }
@@ -265,7 +267,8 @@ function parseAssistant(
       ...further
     } = call as Record<string, unknown>;
     items.push(...(returned?.thoughts.get((item as { call_id: string }).call_id) ?? []));
-    if (some(further)) natives[items.length] = { tool_call: further };
+    const kept = some(withoutSeals(further));
+    if (kept) natives[items.length] = { tool_call: kept };
     items.push(item);
   });
   return some(native);
