@@ -4,6 +4,7 @@ import { callFailureOf, Fault } from '../core/errors.ts';
 import { wellFormed } from '../core/well-formed.ts';
 import { AnswerBody, type Chunk, formatOf, isKeepAlive, readBeginning, wholeText } from './answer-body.ts';
 import type { Claw, Prompt, Provider, SseEvent, StreamReader, WireProtocol, WireRequest } from './claw.ts';
+import type { Connect } from './connect.ts';
 import { beginningOf, instructed, prefilled } from './continuation.ts';
 import { shownFailure } from './shown-failure.ts';
 import { type SseLimits, SseParser } from './sse-parser.ts';
@@ -13,12 +14,6 @@ import { WholePairs } from './whole-pairs.ts';
 
 /** The part of `fetch` that claws use. It is injected, so that tests control the network. */
 export type Fetch = (url: string, init: BunFetchRequestInit) => Promise<Response>;
-
-/**
- * Resolves when the origin of a base URL accepts connections. Rejects with `provider_unreachable` or
- * `provider_timeout`. `force` makes a new attempt, even if an earlier result is known.
- */
-export type Connect = (baseUrl: string, signal: AbortSignal, options?: { force: boolean }) => Promise<void>;
 
 export interface HttpClawParts {
   provider: Provider;
@@ -60,7 +55,7 @@ export function httpClaw(parts: HttpClawParts): Claw {
       lackedTools: (tools, vocabulary) => lackedTools(tools, table, vocabulary === protocol.name),
     },
     prefills: (prompt) => prefills(translated(prompt, api).prompt),
-    probe: (signal) => parts.connect(provider.baseUrl, signal, { force: true }),
+    probe: (signal) => parts.connect(provider.baseUrl, signal, { anew: true }),
     async *call(asked, signal, heard = () => {}) {
       const { prompt: wanted, restore } = translated(asked, api);
       const prompt = wanted.continues ? continued(wanted) : wanted;
@@ -330,65 +325,5 @@ function endOf(reader: StreamReader, failure: unknown): Delta[] | undefined {
     return reader.end();
   } catch {
     return undefined;
-  }
-}
-
-/**
- * An origin that accepted a connection this recently is not tried again: it has a pooled one or accepts
- * another.
- */
-const WARM_MS = 60_000;
-
-/**
- * A time limit for opening a connection, because `fetch` has none. An origin without a recent success is
- * first tried with a plain TCP connection. With an HTTP proxy in `env` no origin is tried, because the
- * proxy opens the connections.
- */
-export function connectWithin(limitMs: () => number, env: Record<string, string | undefined>): Connect {
-  if (env.HTTPS_PROXY || env.HTTP_PROXY || env.https_proxy || env.http_proxy) return async () => {};
-  const warm = new Map<string, number>();
-  return async (baseUrl, signal, { force } = { force: false }) => {
-    if (!force && (warm.get(baseUrl) ?? 0) > Date.now() - WARM_MS) return;
-    warm.delete(baseUrl);
-    const { hostname, port, protocol } = new URL(baseUrl);
-    const host = hostname.replace(/^\[|\]$/g, '');
-    await tryConnection(host, Number(port) || (protocol === 'https:' ? 443 : 80), limitMs(), signal);
-    warm.set(baseUrl, Date.now());
-  };
-}
-
-async function tryConnection(
-  hostname: string,
-  port: number,
-  limitMs: number,
-  signal: AbortSignal,
-): Promise<void> {
-  const givenUp = Promise.withResolvers<'late' | 'aborted'>();
-  const timer = setTimeout(givenUp.resolve, limitMs, 'late');
-  const abort = () => givenUp.resolve('aborted');
-  signal.addEventListener('abort', abort);
-  const connection = Bun.connect({ hostname, port, socket: { data() {}, error() {} } });
-  try {
-    const first = await Promise.race([connection, givenUp.promise]);
-    signal.throwIfAborted();
-    if (first === 'late') {
-      throw new Fault(
-        'provider_timeout',
-        `${hostname}:${port} did not accept a connection within ${limitMs} ms.`,
-      );
-    }
-  } catch (error) {
-    if (signal.aborted) throw signal.reason;
-    if (error instanceof Fault) throw error;
-    throw new Fault('provider_unreachable', `No connection to ${hostname}:${port} could be opened.`, {
-      cause: error,
-    });
-  } finally {
-    clearTimeout(timer);
-    signal.removeEventListener('abort', abort);
-    connection.then(
-      (socket) => socket.end(),
-      () => {},
-    );
   }
 }

@@ -3,7 +3,17 @@ import { type NanoDollars, nanoDollars, USUAL_TIERS } from '../core/usage.ts';
 
 type Json = Record<string, unknown>;
 
+/** More than any call can use. */
+const MOST_TOKENS = 1e12;
+
+/** A number of tokens that a provider reports: whole and not negative. 0 where it is no such number. */
+export function tokenCount(value: unknown): number {
+  return typeof value === 'number' && value > 0 && value <= MOST_TOKENS ? Math.round(value) : 0;
+}
+
 const NANO_PER_DOLLAR = 1e9;
+/** Millions of dollars are no cost of a call, and their nanodollars would not be exact. */
+const MOST_NANOS = Number.MAX_SAFE_INTEGER;
 /** xAI: 10,000,000,000 ticks are a dollar (https://docs.x.ai/developers/cost-tracking). */
 const TICKS_PER_NANO = 10;
 
@@ -13,13 +23,15 @@ const TICKS_PER_NANO = 10;
  */
 export function reportedCost(usage: Json): NanoDollars | undefined {
   const { cost, cost_in_usd_ticks: ticks, estimated_cost } = usage;
-  if (isAmount(ticks)) return nanoDollars(ticks / TICKS_PER_NANO);
-  const usd = [isObject(cost) ? cost.total_cost : cost, estimated_cost].find(isAmount);
-  return usd === undefined ? undefined : nanoDollars(usd * NANO_PER_DOLLAR);
+  const usd = [isObject(cost) ? cost.total_cost : cost, estimated_cost];
+  const nanos = [amount(ticks, 1 / TICKS_PER_NANO), ...usd.map((value) => amount(value, NANO_PER_DOLLAR))];
+  return nanos.find((value) => value !== undefined);
 }
 
-const isAmount = (value: unknown): value is number =>
-  typeof value === 'number' && Number.isFinite(value) && value >= 0;
+function amount(value: unknown, nanosEach: number): NanoDollars | undefined {
+  if (typeof value !== 'number' || value < 0 || value * nanosEach > MOST_NANOS) return undefined;
+  return nanoDollars(value * nanosEach);
+}
 
 /**
  * `Usage.tier` for a provider's value. `auto` is a choice of the request and not a tier, although some servers

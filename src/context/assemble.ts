@@ -12,6 +12,7 @@ import {
   isClientOutput,
   isHalfCall,
   isOutput,
+  isServerRun,
   type OpenCall,
   OpenCalls,
 } from '../core/tool-calls.ts';
@@ -235,7 +236,8 @@ function inPairs(items: readonly Entry[]): Entry[] {
   const ids = new Map<OpenCall, string>();
   return items.flatMap((entry, index) => {
     const id = callIdOf(entry.item);
-    if (id === undefined) return [entry];
+    // No output can name a client's call without an id.
+    if (id === undefined) return isClientCall(entry.item) && !isServerRun(entry.item) ? [] : [entry];
     const call = paired.get(index);
     if (!call) return isClientCall(entry.item) || isOutput(entry.item) ? [] : [entry];
     const distinctId = ids.get(call) ?? distinct.next(id);

@@ -1,6 +1,6 @@
 import type { Delta, DeltaOf, Finish, TextDelta } from './delta.ts';
 import type { ErrorCode } from './errors.ts';
-import type { Item, Message, OtherItem, Reasoning } from './items.ts';
+import type { Item, Message, OtherItem, OutputText, Reasoning } from './items.ts';
 import type { Usage } from './usage.ts';
 
 /** An output item, and what belongs to it. */
@@ -128,7 +128,7 @@ function grow(item: Item, delta: TextDelta | DeltaOf<'annotation'>): void {
       const content = (item as Message).content;
       const part = content[delta.part];
       if (part?.type === 'refusal') part.refusal += delta.text;
-      else content[delta.part] = { type: 'refusal', refusal: delta.text };
+      else setPart(content, delta.part, { type: 'refusal', refusal: delta.text }, emptyText);
       return;
     }
     case 'annotation': {
@@ -141,14 +141,20 @@ function grow(item: Item, delta: TextDelta | DeltaOf<'annotation'>): void {
       reasoning.content ??= [];
       const part = reasoning.content[delta.part];
       if (part) part.text += delta.text;
-      else reasoning.content[delta.part] = { type: 'reasoning_text', text: delta.text };
+      else {
+        const added = { type: 'reasoning_text', text: delta.text } as const;
+        setPart(reasoning.content, delta.part, added, () => ({ ...added, text: '' }));
+      }
       return;
     }
     case 'summary-delta': {
       const { summary } = item as Reasoning;
       const part = summary[delta.part];
       if (part) part.text += delta.text;
-      else summary[delta.part] = { type: 'summary_text', text: delta.text };
+      else {
+        const added = { type: 'summary_text', text: delta.text } as const;
+        setPart(summary, delta.part, added, () => ({ ...added, text: '' }));
+      }
       return;
     }
     case 'arguments-delta':
@@ -159,14 +165,22 @@ function grow(item: Item, delta: TextDelta | DeltaOf<'annotation'>): void {
 function growText(message: Message, delta: DeltaOf<'text-delta'>): void {
   let part = message.content[delta.part];
   if (part?.type !== 'output_text') {
-    part = { type: 'output_text', text: '', annotations: [] };
-    message.content[delta.part] = part;
+    part = emptyText();
+    setPart(message.content, delta.part, part, emptyText);
   }
   part.text += delta.text;
   if (delta.logprobs) {
     part.logprobs ??= [];
-    part.logprobs.push(...delta.logprobs);
+    for (const entry of delta.logprobs) part.logprobs.push(entry);
   }
+}
+
+const emptyText = (): OutputText => ({ type: 'output_text', text: '', annotations: [] });
+
+/** Sets a part. An earlier part that had no text came without a delta: it is empty. */
+function setPart<Part>(parts: Part[], index: number, part: Part, empty: () => Part): void {
+  while (parts.length < index) parts.push(empty());
+  parts[index] = part;
 }
 
 function growArguments(item: Item, text: string): void {

@@ -29,6 +29,12 @@ export const SEAL_PREFIX = 'clawhold-seal.';
 export const isSeal = (text: unknown): text is string =>
   typeof text === 'string' && text.startsWith(SEAL_PREFIX);
 
+/** The fields that hold no seal, at any depth: only where the gateway puts a seal can it take it out again. */
+export function withoutSeals(fields: Record<string, unknown>): Record<string, unknown> {
+  const holdsSeal = (value: unknown) => JSON.stringify(value)?.includes(`"${SEAL_PREFIX}`) === true;
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => !holdsSeal(value)));
+}
+
 /** The thought of a reasoning item of an answer. */
 export function thoughtOf(
   { id: _id, status: _status, ...item }: Reasoning,

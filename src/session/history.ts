@@ -6,6 +6,7 @@ import {
   isOfModel,
   leadingInstructions,
   type Message,
+  messageText,
   type OtherItem,
 } from '../core/items.ts';
 import { callIdOf, isClientCall, isClientOutput, isHalfCall, isServerRun } from '../core/tool-calls.ts';
@@ -18,7 +19,8 @@ import type { TreeNode } from './turn-log.ts';
  * comparison tells whether two histories are the same up to this item. They count only what clients of every dialect
  * can send back: messages, calls for the client and their outputs. Clients of chat completions see neither reasoning
  * nor what a provider's own tools did. They also see an answer as one message with its calls after it, so this is how
- * the messages and calls of an answer count. Opening instructions are left out (the caller does not pass them),
+ * the messages and calls of an answer count. Of the model's messages, the text counts alone: many clients send
+ * neither refusals nor images back, and chat has all refusals of an answer as one. Opening instructions are left out (the caller does not pass them),
  * because clients change them. Calls that were cut are left out, because most clients drop them. Outputs that the
  * gateway wrote to close calls are left out too, because clients do not know them. Digests are not secret, and
  * collisions can be made; but a caller can make them only in its own sessions.
@@ -60,9 +62,11 @@ const digestsOf: Digests = (from, items) => {
 const newAnswer = (from: string) => ({ from, messages: [] as Message[], calls: [] as Item[] });
 
 function merged(messages: Message[]): Message {
-  const [first] = messages;
-  return messages.length === 1 ? first! : { ...first!, content: messages.flatMap(({ content }) => content) };
+  const content = messages.flatMap((message) => message.content);
+  return { ...messages[0]!, content: content.filter(({ type }) => TEXTS.has(type)) };
 }
+
+const TEXTS = new Set<string>(['input_text', 'output_text']);
 
 const chained = (before: string, item: Item): string => hashed(before, countedContent(item));
 
@@ -70,7 +74,8 @@ const hashed = (before: string, text: string): string =>
   Bun.hash.xxHash64(text, BigInt(before === EMPTY_DIGEST ? 0 : `0x${before}`)).toString(16);
 
 const isCounted = (item: Item): boolean => {
-  if (item.type === 'message') return item.content.length > 0;
+  if (item.type === 'message')
+    return item.role === 'assistant' ? messageText(item) !== '' : item.content.length > 0;
   if (isClientCall(item)) return !isServerRun(item) && !isHalfCall(item);
   return isClientOutput(item) && !isServerRun(item) && !isClosingOutput(item);
 };

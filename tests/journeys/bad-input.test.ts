@@ -164,6 +164,18 @@ describe('a body that is not a request', () => {
 });
 
 describe('a field of a wrong type is named', () => {
+  const customCall = (custom: Json): Json => ({
+    role: 'assistant',
+    tool_calls: [{ id: 'c', type: 'custom', custom: { name: 'f', input: 'x', ...custom } }],
+  });
+  const grammarTool = {
+    type: 'custom',
+    custom: { name: 'f', format: { type: 'grammar', grammar: { definition: 'x' } } },
+  };
+  const custom = { type: 'custom_tool_call', call_id: 'c', name: 'f', input: 'x' };
+  const customOutput = { type: 'custom_tool_call_output', call_id: 'c' };
+  const namespace = { type: 'namespace', name: 'n' };
+
   const CASES: [string, Json][] = [
     ['model', { model: 7 }],
     ['model', { model: '' }],
@@ -190,6 +202,10 @@ describe('a field of a wrong type is named', () => {
     ['tools[0].function', { tools: [{ type: 'function' }] }],
     ['tools[0].function.name', { tools: [{ type: 'function', function: {} }] }],
     ['tools[0].custom.name', { tools: [{ type: 'custom', custom: {} }] }],
+    ['messages[0].content[0].text', { messages: [{ role: 'user', content: [{ type: 'input_text' }] }] }],
+    ['messages[0].tool_calls[0].custom.input', { messages: [customCall({ input: 7 })] }],
+    ['messages[0].tool_calls[0].custom.name', { messages: [customCall({ name: {} })] }],
+    ['tools[0].custom.format.grammar.syntax', { tools: [grammarTool] }],
     ['metadata', { metadata: Object.fromEntries(Array.from({ length: 17 }, (_, i) => [`k${i}`, 'v'])) }],
     ['metadata.k', { metadata: { k: 'x'.repeat(513) } }],
   ];
@@ -214,8 +230,21 @@ describe('a field of a wrong type is named', () => {
     ['input[0].id', { input: [{ type: 'item_reference' }] }],
     ['truncation', { truncation: 'maybe' }],
     ['max_output_tokens', { max_output_tokens: 'many' }],
+    ['input[0].id', { input: [{ type: 'web_search_call', id: {} }] }],
+    ['input[0].name', { input: [{ ...custom, name: {} }] }],
+    ['input[0].input', { input: [{ ...custom, input: 7 }] }],
+    ['input[0].namespace', { input: [{ ...custom, namespace: 7 }] }],
+    ['input[0].namespace', { input: [{ ...custom, type: 'function_call', arguments: '{}', namespace: 7 }] }],
+    ['input[1].output', { input: [custom, customOutput] }],
+    ['input[1].output[0].text', { input: [custom, { ...customOutput, output: [{ type: 'input_text' }] }] }],
     ['tools[0].name', { tools: [{ type: 'function' }] }],
     ['tools[0].type', { tools: [{}] }],
+    ['tools[0].description', { tools: [{ ...namespace, description: {}, tools: [] }] }],
+    ['tools[0].tools', { tools: [namespace] }],
+    ['tools[0].tools[0]', { tools: [{ ...namespace, tools: [null] }] }],
+    ['tools[0].tools[0].name', { tools: [{ ...namespace, tools: [{ type: 'function' }] }] }],
+    ['tools[0].format.syntax', { tools: [{ type: 'custom', name: 'f', format: { type: 'grammar' } }] }],
+    ['tool_choice', { tool_choice: { type: 'allowed_tools', mode: {} } }],
     ['metadata', { metadata: 'x' }],
     ['background', { background: true, store: false, conversation: undefined }],
   ];

@@ -234,3 +234,22 @@ test('an edit of what clients can send back still forks', async () => {
     expect(await respond(edited)).toMatchObject({ history: 'forked' });
   }
 });
+
+test('a client may send back what Anthropic and Gemini wrote in their own words', async () => {
+  const query = { query: 'cats' };
+  const results = [{ type: 'web_search_result', url: 'u', title: 'Cats' }];
+  const input = [
+    user('look'),
+    { type: 'server_tool_use', id: 'item_1', name: 'web_search', input: query },
+    { type: 'web_search_tool_result', id: 'item_2', content: results },
+    { type: 'gemini:executableCode', id: 'item_3', executableCode: { code: '1+1' } },
+    { type: 'gemini:codeExecutionResult', id: 'item_4', codeExecutionResult: { output: '2' } },
+    { type: 'gemini:fileData', id: 'item_5', fileData: { fileUri: 'gs://x' } },
+    user('and?'),
+  ];
+  provider.answer(said('Two.'));
+  await respond(input, { store: false });
+  const sent = asList(provider.bodies.at(-1)!.input).map(({ type, name }) => name ?? type);
+  const pairs = ['web_search', 'function_call_output', 'code_execution', 'function_call_output'];
+  expect(sent).toEqual(['message', ...pairs, 'message']);
+});

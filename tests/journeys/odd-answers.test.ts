@@ -72,6 +72,15 @@ describe('arguments that are no JSON object', () => {
   });
 });
 
+test.each([true, false])('annotations that are no objects do no harm, stream: %p', async (stream) => {
+  const message = { content: 'Hi', annotations: [null, 5] };
+  raw.answer(stream ? [chunk(message, 'stop'), DONE] : whole(message));
+  const body = { model: 'groq/a', messages: [user('hi')], stream };
+  const reply = await gateway.post('/v1/chat/completions', body);
+  const text = await reply.text();
+  expect([reply.status, text.includes('Hi'), text.includes('error')]).toEqual([200, true, false]);
+});
+
 describe('an answer without text', () => {
   test.each([
     ['of nothing', { content: '' }],
@@ -248,4 +257,34 @@ describe('repeated call ids', () => {
     const response = await gateway.post('/v1/chat/completions', body);
     expect([response.status, await response.text()]).toEqual([200, expect.stringContaining('and now?')]);
   });
+});
+
+test('a chat stream that is rescued names the image that is void, and its text goes on', async () => {
+  const image = { type: 'image_url', image_url: { url: 'data:image/png;base64,AAAA' } };
+  const answers = [
+    [chunk({ content: 'Hello ' }), chunk({ images: [image] })],
+    [chunk({ content: 'Hello world' }), chunk({ images: [image] }, 'stop'), DONE],
+  ];
+  const server = Bun.serve({
+    port: 0,
+    fetch: () =>
+      new Response(answers.shift()!.join(''), { headers: { 'content-type': 'text/event-stream' } }),
+  });
+  const own = await testGateway({
+    env: { GROQ_API_KEY: 'sk-own', GROQ_BASE_URL: `${server.url.origin}/v1` },
+  });
+  try {
+    const body = { model: 'groq/a', messages: [user('hi')], stream: true };
+    const headers = { 'x-clawhold-when-broken': 'restart' };
+    const reply = await own.post('/v1/chat/completions', body, headers);
+    const { events } = serverEvents(await reply.text());
+    const restart = asJson(events.find(({ data }) => data.clawhold)?.data.clawhold).restart;
+    expect(asJson(restart).discard).toEqual({ content: false, tool_calls: [], images: [0] });
+    const deltas = events.map(({ data }) => asJson(asList(data.choices)[0]?.delta));
+    expect(deltas.map(({ content }) => asText(content)).join('')).toBe('Hello world');
+    expect(deltas.flatMap(({ images }) => asList(images)).map(({ index }) => index)).toEqual([0, 1]);
+  } finally {
+    await own.stop();
+    await server.stop(true);
+  }
 });

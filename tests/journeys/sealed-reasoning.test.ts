@@ -370,3 +370,33 @@ describe('reasoning of a stored turn', () => {
     expect(JSON.stringify(lastBody())).not.toContain('clawhold-seal');
   });
 });
+
+test('a seal in a field where chat has none reaches no provider', async () => {
+  const data = 'clawhold-seal.00000000.AAAA';
+  const detail = { type: 'reasoning.encrypted', data };
+  const call = { id: 'c', type: 'function', function: { name: 'weather', arguments: '{}' } };
+  const user = { role: 'user', content: 'Hi' };
+  const places: Json[][] = [
+    [user, { role: 'assistant', content: 'a', reasoning_details: detail }],
+    [user, { role: 'assistant', content: 'a', reasoning_details: [[detail], { signature: data }] }],
+    [user, { role: 'assistant', content: 'a', encrypted_content: data }],
+    [{ ...user, reasoning_details: [detail] }],
+    [
+      user,
+      { role: 'assistant', content: null, tool_calls: [{ ...call, extra_content: { signature: data } }] },
+      { role: 'tool', tool_call_id: 'c', content: 'fine', reasoning_details: [detail] },
+    ],
+  ];
+  for (const model of ['openai/echo', 'deepseek/echo', 'anthropic/echo', 'gemini/echo'])
+    for (const messages of places) {
+      const reply = await journey.gateway.post('/v1/chat/completions', {
+        model,
+        messages: [...messages, user],
+      });
+      expect(reply.status).toBe(200);
+      expect(JSON.stringify(lastBody())).not.toContain('clawhold-seal');
+    }
+  const asked = { model: 'openai/echo', messages: [{ role: 'user', content: data }] };
+  expect((await journey.gateway.post('/v1/chat/completions', asked)).status).toBe(200);
+  expect(JSON.stringify(lastBody())).toContain(data);
+});

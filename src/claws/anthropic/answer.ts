@@ -2,7 +2,7 @@ import type { Delta, Finish, ReasoningDeltaType } from '../../core/delta.ts';
 import { wantsSummary } from '../../core/settings.ts';
 import type { Usage } from '../../core/usage.ts';
 import type { Prompt } from '../claw.ts';
-import { answeredTier, reportedCost } from '../usage.ts';
+import { answeredTier, reportedCost, tokenCount } from '../usage.ts';
 import { type FormatTool, formatToolOf } from './tools.ts';
 import { isObject, type Wire } from './wire.ts';
 
@@ -73,7 +73,7 @@ export function usageOf(raw: Wire): Usage {
   addTo(usage, raw);
   Object.assign(usage, servedAs(raw), { reportedCost: reportedCost(raw) });
   if (isObject(raw.output_tokens_details))
-    usage.reasoning = tokens(raw.output_tokens_details.thinking_tokens);
+    usage.reasoning = tokenCount(raw.output_tokens_details.thinking_tokens);
   if (!Array.isArray(raw.iterations)) return usage;
   for (const iteration of raw.iterations) {
     if (isObject(iteration) && iteration.type === 'compaction') addTo(usage, iteration);
@@ -82,14 +82,15 @@ export function usageOf(raw: Wire): Usage {
 }
 
 function addTo(usage: Usage, raw: Wire): void {
-  const read = tokens(raw.cache_read_input_tokens);
-  const written = tokens(raw.cache_creation_input_tokens);
-  usage.input += tokens(raw.input_tokens) + read + written;
-  usage.output += tokens(raw.output_tokens);
+  const read = tokenCount(raw.cache_read_input_tokens);
+  const written = tokenCount(raw.cache_creation_input_tokens);
+  usage.input += tokenCount(raw.input_tokens) + read + written;
+  usage.output += tokenCount(raw.output_tokens);
   usage.cacheRead += read;
   usage.cacheWrite += written;
   if (!isObject(raw.cache_creation)) return;
-  usage.cacheWriteHour = (usage.cacheWriteHour ?? 0) + tokens(raw.cache_creation.ephemeral_1h_input_tokens);
+  usage.cacheWriteHour =
+    (usage.cacheWriteHour ?? 0) + tokenCount(raw.cache_creation.ephemeral_1h_input_tokens);
 }
 
 /** Values of `usage` for the usual speed and for a call without a region. */
@@ -101,8 +102,4 @@ function servedAs({ service_tier, speed, inference_geo }: Wire): Pick<Usage, 'ti
     (mode): mode is string => typeof mode === 'string' && !USUAL_MODES.has(mode),
   );
   return { tier: answeredTier(service_tier), modes: modes.length > 0 ? modes : undefined };
-}
-
-function tokens(value: unknown): number {
-  return typeof value === 'number' ? value : 0;
 }

@@ -2,7 +2,7 @@ import type { Finish, ReasoningDeltaType } from '../../core/delta.ts';
 import type { Prompt } from '../../core/prompt.ts';
 import { wantsSummary } from '../../core/settings.ts';
 import type { Usage } from '../../core/usage.ts';
-import { answeredTier } from '../usage.ts';
+import { answeredTier, tokenCount } from '../usage.ts';
 import type { Segment } from './native.ts';
 import type { StreamedArguments } from './streamed-arguments.ts';
 import { isObject } from './wire.ts';
@@ -72,17 +72,13 @@ export interface OpenCall {
   partFields: Record<string, unknown>;
 }
 
-function count(value: unknown): number {
-  return typeof value === 'number' ? value : 0;
-}
-
 /** Results of hosted tools go back to the model and are billed as input, in addition to the prompt. */
 export function usageOf(raw: Record<string, unknown>, tier?: string): Usage {
-  const reasoning = count(raw.thoughtsTokenCount);
+  const reasoning = tokenCount(raw.thoughtsTokenCount);
   return {
-    input: count(raw.promptTokenCount) + count(raw.toolUsePromptTokenCount),
-    output: count(raw.candidatesTokenCount) + reasoning,
-    cacheRead: count(raw.cachedContentTokenCount),
+    input: tokenCount(raw.promptTokenCount) + tokenCount(raw.toolUsePromptTokenCount),
+    output: tokenCount(raw.candidatesTokenCount) + reasoning,
+    cacheRead: tokenCount(raw.cachedContentTokenCount),
     cacheWrite: 0,
     reasoning,
     audioInput: audioIn(raw.promptTokensDetails, raw.cacheTokensDetails),
@@ -111,7 +107,7 @@ function audioIn(details: unknown, cached?: unknown): number | undefined {
 function audioOf(details: unknown): number {
   if (!Array.isArray(details)) return 0;
   const audio = details.filter((detail) => isObject(detail) && detail.modality === 'AUDIO');
-  return audio.reduce((sum, { tokenCount }) => sum + count(tokenCount), 0);
+  return audio.reduce((sum, detail) => sum + tokenCount(detail.tokenCount), 0);
 }
 
 /** `LogprobsResult` in the shape of the Responses API, one entry per chosen token. */

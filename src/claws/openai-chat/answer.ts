@@ -2,7 +2,7 @@ import type { Delta, Finish } from '../../core/delta.ts';
 import { Fault } from '../../core/errors.ts';
 import type { Item } from '../../core/items.ts';
 import type { Usage } from '../../core/usage.ts';
-import { answeredTier, reportedCost } from '../usage.ts';
+import { answeredTier, reportedCost, tokenCount } from '../usage.ts';
 import type { ObjectEnd } from './object-end.ts';
 import { isObject, type Json, type ReasoningNative } from './wire.ts';
 
@@ -181,18 +181,18 @@ export function checkFinish(raw: string): void {
 export function usageOf(raw: Json, tier: unknown): Usage {
   const prompt = isObject(raw.prompt_tokens_details) ? raw.prompt_tokens_details : {};
   const completion = isObject(raw.completion_tokens_details) ? raw.completion_tokens_details : {};
-  const input = count(raw.prompt_tokens);
-  const reasoning = count(completion.reasoning_tokens ?? raw.reasoning_tokens);
+  const input = tokenCount(raw.prompt_tokens);
+  const reasoning = tokenCount(completion.reasoning_tokens ?? raw.reasoning_tokens);
   return {
     input,
     output: outputOf(raw, input, reasoning),
     // OpenAI and most others; Moonshot; DeepSeek.
-    cacheRead: count(prompt.cached_tokens ?? raw.cached_tokens ?? raw.prompt_cache_hit_tokens),
+    cacheRead: tokenCount(prompt.cached_tokens ?? raw.cached_tokens ?? raw.prompt_cache_hit_tokens),
     // OpenAI and OpenRouter; Alibaba.
-    cacheWrite: count(prompt.cache_write_tokens ?? prompt.cache_creation_input_tokens),
+    cacheWrite: tokenCount(prompt.cache_write_tokens ?? prompt.cache_creation_input_tokens),
     reasoning,
-    audioInput: count(prompt.audio_tokens) || undefined,
-    audioOutput: count(completion.audio_tokens) || undefined,
+    audioInput: tokenCount(prompt.audio_tokens) || undefined,
+    audioOutput: tokenCount(completion.audio_tokens) || undefined,
     tier: answeredTier(tier),
     reportedCost: reportedCost(raw),
     raw,
@@ -201,11 +201,7 @@ export function usageOf(raw: Json, tier: unknown): Usage {
 
 /** xAI does not count reasoning in `completion_tokens`, but in `total_tokens`. */
 function outputOf(raw: Json, input: number, reasoning: number): number {
-  const output = count(raw.completion_tokens);
+  const output = tokenCount(raw.completion_tokens);
   const apart = reasoning > 0 && raw.total_tokens === input + output + reasoning;
   return apart ? output + reasoning : output;
-}
-
-function count(value: unknown): number {
-  return typeof value === 'number' && value > 0 ? value : 0;
 }

@@ -160,7 +160,7 @@ function readAnswerFields(state: AnswerState, chunk: Json, hasChoices: boolean):
 function start(state: AnswerState, chunk: Json): void {
   state.started = true;
   const id = textOf(chunk.id);
-  state.answerId = id ?? String(chunk.created ?? '');
+  state.answerId = id ?? (typeof chunk.created === 'number' ? String(chunk.created) : '');
   state.out.push({
     type: 'start',
     model: textOf(chunk.model) ?? state.asked,

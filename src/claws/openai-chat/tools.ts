@@ -61,11 +61,11 @@ function customTool({ name, description, format }: Json): ChatTool {
 }
 
 /** The names in an `allowed_tools` choice. A server that does not know the choice gets only these tools. */
-function allowedNames(choice: ToolChoice | undefined): Set<string> | undefined {
+function allowedNames(choice: ToolChoice | undefined): Set<unknown> | undefined {
   const tools = isObject(choice) ? allowedOf(choice)?.tools : undefined;
   if (!Array.isArray(tools)) return undefined;
   return new Set(
-    tools.flatMap((tool) => (isObject(tool) ? String(tool.name ?? fieldOf(tool.function, 'name')) : [])),
+    tools.flatMap((tool) => (isObject(tool) ? (tool.name ?? fieldOf(tool.function, 'name')) : [])),
   );
 }
 

@@ -9,9 +9,10 @@ import {
   type Reasoning,
 } from '../../core/items.ts';
 import type { Prompt } from '../../core/prompt.ts';
+import { callIdOf, isClientCall } from '../../core/tool-calls.ts';
 import type { Usage } from '../../core/usage.ts';
-import { answeredTier, reportedCost } from '../usage.ts';
-import { isObject, type Json, listIn, objectIn, textIn } from './wire.ts';
+import { answeredTier, reportedCost, tokenCount } from '../usage.ts';
+import { isObject, type Json, listIn, nameIn, objectIn, textIn } from './wire.ts';
 
 /** Fields of a response that become deltas of their own. */
 const TRANSLATED = [
@@ -114,20 +115,18 @@ function usageOf(raw: Json, tier: unknown): Usage {
   const input = isObject(raw.input_tokens_details) ? raw.input_tokens_details : {};
   const output = isObject(raw.output_tokens_details) ? raw.output_tokens_details : {};
   return {
-    input: count(raw.input_tokens),
-    output: count(raw.output_tokens),
-    cacheRead: count(input.cached_tokens),
-    cacheWrite: count(input.cache_write_tokens),
-    reasoning: count(output.reasoning_tokens),
-    audioInput: count(input.audio_tokens) || undefined,
-    audioOutput: count(output.audio_tokens) || undefined,
+    input: tokenCount(raw.input_tokens),
+    output: tokenCount(raw.output_tokens),
+    cacheRead: tokenCount(input.cached_tokens),
+    cacheWrite: tokenCount(input.cache_write_tokens),
+    reasoning: tokenCount(output.reasoning_tokens),
+    audioInput: tokenCount(input.audio_tokens) || undefined,
+    audioOutput: tokenCount(output.audio_tokens) || undefined,
     tier: answeredTier(tier),
     reportedCost: reportedCost(raw),
     raw,
   };
 }
-
-const count = (value: unknown): number => (typeof value === 'number' ? value : 0);
 
 function leftovers(response: Json, startedAs: string | undefined): Json {
   const fields: Json = {};
@@ -145,7 +144,7 @@ function leftovers(response: Json, startedAs: string | undefined): Json {
 export interface OutputItem {
   item: Item;
   /** The provider's id of the item, which has another one here. */
-  native: { id?: unknown };
+  native: { id?: string };
 }
 
 /** Reads the fields of an item, all but its id. */
@@ -155,25 +154,30 @@ const READINGS: ReadonlyMap<string, Reading> = new Map<string, Reading>([
   ['message', readMessage],
   ['reasoning', readReasoning],
   ['function_call', readFunctionCall],
+  ['custom_tool_call', readCustomCall],
 ]);
 
 export function readItem(value: unknown): OutputItem {
-  const { id, ...fields } = objectIn(value, 'an output item');
+  const { id: _, ...fields } = objectIn(value, 'an output item');
   const reading = READINGS.get(textIn(fields.type, 'type of an output item'));
   const item = reading ? reading(fields) : (fields as unknown as OtherItem);
+  const id = idOf(value);
+  const native = id === undefined ? {} : { id };
   // The client needs an id to answer the call.
-  if (item.type === 'function_call' && item.call_id === '' && typeof id === 'string') item.call_id = id;
-  return { item, native: id === undefined ? {} : { id } };
+  const isNameless = isClientCall(item) && callIdOf(item) === undefined;
+  return { item: isNameless && id !== undefined ? ({ ...item, call_id: id } as Item) : item, native };
 }
 
-function readMessage({ type, role, status, content, ...further }: Json): Item {
-  const item = { type, role: role ?? 'assistant', ...(status !== undefined && { status }), ...further };
+/** A message of an answer is the model's. Clients cannot send it back under another role. */
+function readMessage({ type, role: _, status, content, ...further }: Json): Item {
+  const item = { type, role: 'assistant', ...(status !== undefined && { status }), ...further };
   return { ...item, content: readParts(content) } as Message;
 }
 
 function readParts(content: unknown): Part[] {
   return listIn(content, 'content of a message').map((part) => {
     const raw = objectIn(part, 'a content part of a message');
+    textIn(raw.type, 'type of a content part');
     if (raw.type === 'refusal') textIn(raw.refusal, 'refusal of a content part');
     if (raw.type !== 'output_text') return raw as unknown as Part;
     return readText(raw);
@@ -210,10 +214,19 @@ function readFunctionCall({ namespace, ...fields }: Json): Item {
   const item = {
     ...fields,
     call_id: textIn(fields.call_id, 'call_id of a function call'),
-    name: textIn(fields.name, 'name of a function call'),
+    name: nameIn(fields.name, 'name of a function call'),
     arguments: textIn(fields.arguments ?? '', 'arguments of a function call'),
   } as FunctionCall;
   return typeof namespace === 'string' ? { ...item, namespace } : item;
+}
+
+function readCustomCall(fields: Json): Item {
+  return {
+    ...fields,
+    call_id: textIn(fields.call_id ?? '', 'call_id of a custom tool call'),
+    name: nameIn(fields.name, 'name of a custom tool call'),
+    input: textIn(fields.input ?? '', 'input of a custom tool call'),
+  } as unknown as OtherItem;
 }
 
 /** Whether the caller must run a tool and send its output. */
@@ -252,9 +265,8 @@ function partDeltas(index: number, at: number, part: Part): Delta[] {
 }
 
 function customInput(index: number, item: Item): Delta[] {
-  const { input } = item as OtherItem;
-  if (!isCustomCall(item) || typeof input !== 'string' || input === '') return [];
-  return [{ type: 'arguments-delta', index, text: input }];
+  const { input } = item as OtherItem & { input: string };
+  return !isCustomCall(item) || input === '' ? [] : [{ type: 'arguments-delta', index, text: input }];
 }
 
 /** The provider's id of an item, the same in its stream and in the final answer. */

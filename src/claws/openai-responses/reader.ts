@@ -239,13 +239,19 @@ function growInput(state: State, event: Json): Delta[] {
 }
 
 /**
+ * Names of events that clients get. A line break would begin another event of their stream, and `clawhold:` is
+ * the prefix of the gateway's own events.
+ */
+const EVENT_NAME = /^(?!clawhold:)[\w.:-]+$/;
+
+/**
  * An event of a hosted tool, or an unknown one. The delta's index names the item, so the provider's own
  * names and positions are left out. An event without an open item gives no delta.
  */
 function progress(state: State, event: Json): Delta[] {
   const slot = state.slots.get(event.output_index as number);
   const { type, sequence_number, output_index, item_id, obfuscation, ...data } = event;
-  if (!slot?.open || typeof type !== 'string') return [];
+  if (!slot?.open || typeof type !== 'string' || !EVENT_NAME.test(type)) return [];
   return [{ type: 'progress', index: slot.index, event: type, data }];
 }
 

@@ -35,3 +35,8 @@ export function listIn(value: unknown, where: string): unknown[] {
   if (!Array.isArray(value)) throw malformed(where, 'an array', value);
   return value;
 }
+
+export function nameIn(value: unknown, where: string): string {
+  if (typeof value !== 'string' || value === '') throw malformed(where, 'a text', value);
+  return value;
+}

@@ -81,7 +81,8 @@ class Writer {
     else if (this.isOutput.has(entry)) return;
     else if (type.endsWith('_output')) this.addOutput(entry, item as OtherItem);
     else if (isHostedCall(item) && !this.isUnderstood(entry)) this.addHosted(entry, item as OtherItem);
-    else this.out.push(entry);
+    // A client may send back what the provider of an earlier answer wrote in its own words.
+    else if (entry.origin !== undefined || !isOtherKind(item, this.to)) this.out.push(entry);
   }
 
   /** Whether the provider reads the item as it is: its own, or the caller's in this protocol's form. */
@@ -90,7 +91,8 @@ class Writer {
     if (origin !== undefined) return origin === this.to.provider && protocol === this.to.protocol;
     // An image that the caller sends is not an image that OpenAI has stored, unless it has an id of OpenAI.
     if (isGeneratedImage(item) && !hasOwnId(item)) return false;
-    // In both of OpenAI's dialects, callers' items have the form of the Responses API.
+    if (isOtherKind(item, this.to)) return false;
+    // In both of OpenAI's dialects, callers' other items have the form of the Responses API.
     if (this.to.protocol === 'openai-responses') return true;
     const isOwn = this.prompt.dialect === this.to.protocol;
     return this.to.protocol === 'openai-chat' ? isOwn && (item.type as string) === 'custom_tool_call' : isOwn;
@@ -185,6 +187,16 @@ class Writer {
   }
 }
 
+/** Kinds of items that answers of one protocol alone have, in its own words. */
+const OWN_KINDS: readonly [ProtocolName, RegExp][] = [
+  ['gemini', /^gemini:/],
+  ['anthropic', /_tool_(use|result)$|^container_upload$/],
+];
+
+/** Whether the item is of a kind that only another protocol has. */
+const isOtherKind = ({ type }: Item, { protocol }: Destination): boolean =>
+  OWN_KINDS.some(([own, kinds]) => own !== protocol && kinds.test(type));
+
 /** Whether a provider gave the item its id. */
 const hasOwnId = ({ id }: Item): boolean => id !== undefined && !parseItemId(id);
 
@@ -212,5 +224,7 @@ function contentOf(output: unknown): FunctionCallOutput['output'] {
   return jsonOf(output);
 }
 
-const isPart = (value: unknown): value is Part =>
-  /^input_(text|image|file)$/.test(String((value as { type?: unknown } | null)?.type));
+function isPart(value: unknown): value is Part {
+  const { type, text } = (value ?? {}) as { type?: unknown; text?: unknown };
+  return type === 'input_text' ? typeof text === 'string' : type === 'input_image' || type === 'input_file';
+}

@@ -28,6 +28,9 @@ export function isHostedCall(item: Item): boolean {
   return /_call$|^(server|mcp)_tool_use$|^program$/.test(type) || GEMINI_CALLS.has(type);
 }
 
+const textOr = (value: unknown, otherwise: string): string =>
+  typeof value === 'string' && value !== '' ? value : otherwise;
+
 /** The call of an item. Its output is in the item itself or in `result`. */
 export function hostedCall(item: OtherItem, result: OtherItem | undefined): HostedCall {
   const { name, args } = nameAndArguments(item);
@@ -45,9 +48,9 @@ function nameAndArguments(item: OtherItem): { name: string; args: unknown } {
   if (gemini) {
     const part = item[type.slice(type.indexOf(':') + 1)];
     const call: Fields = isObject(part) ? part : {};
-    return { name: String(call.toolType ?? gemini.name), args: call.args ?? part };
+    return { name: textOr(call.toolType, gemini.name), args: call.args ?? part };
   }
-  const name = typeof item.name === 'string' && item.name !== '' ? item.name : type.replace(/_call$/, '');
+  const name = textOr(item.name, type.replace(/_call$/, ''));
   return { name, args: item.arguments || item.input || item.action || item.operation || rest(item) };
 }
 
@@ -117,7 +120,7 @@ function isOutputOf(item: OtherItem, call: OtherItem): boolean {
     return typeof item.call_id === 'string' && item.call_id !== '' && item.call_id === call.call_id;
   if (!type.endsWith('_tool_result') || !/_tool_use$/.test(call.type)) return false;
   const tool = type.slice(0, -'_tool_result'.length);
-  const name = String(call.name);
+  const name = textOr(call.name, '?');
   return tool === 'mcp'
     ? (call.type as string) === 'mcp_tool_use'
     : name.startsWith(tool) || tool.startsWith(name);

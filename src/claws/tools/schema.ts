@@ -24,7 +24,7 @@ export function topObject(schema: Schema): Schema {
     ...(flat.notes.length > 0 && {
       description: [flat.rest.description, ...flat.notes].filter(Boolean).join('\n'),
     }),
-    properties: flat.properties,
+    properties: Object.fromEntries(flat.properties),
     ...(flat.required.length > 0 && { required: flat.required }),
     ...($defs !== undefined && { $defs }),
     ...(definitions !== undefined && { definitions }),
@@ -36,7 +36,8 @@ function isPlainObject(schema: Schema): boolean {
 }
 
 interface Flat {
-  properties: Schema;
+  /** A map: names may be those that every object has, such as `constructor`. */
+  properties: ReadonlyMap<string, unknown>;
   required: string[];
   /** Further keywords of the schema itself. */
   rest: Schema;
@@ -48,7 +49,7 @@ function flatten(schema: Schema, root: Schema, level: number): Flat {
   const { allOf, anyOf, oneOf, $ref, $defs, definitions, $schema, ...plain } = schema;
   const { type, properties, required, not, enum: _values, ...rest } = plain;
   const flat: Flat = {
-    properties: isObject(properties) ? { ...properties } : {},
+    properties: new Map(isObject(properties) ? Object.entries(properties) : []),
     required: Array.isArray(required) ? required.map(String) : [],
     rest,
     notes: not === undefined ? [] : [`not: ${JSON.stringify(not)}`],
@@ -58,7 +59,7 @@ function flatten(schema: Schema, root: Schema, level: number): Flat {
   const all = Array.isArray(allOf) ? allOf.map(inner) : [];
   for (const part of [...(typeof $ref === 'string' ? [inner(resolve(root, $ref))] : []), ...all]) {
     Object.assign(flat, {
-      properties: { ...part.properties, ...flat.properties },
+      properties: new Map([...part.properties, ...flat.properties]),
       required: [...new Set([...flat.required, ...part.required])],
       rest: { ...part.rest, ...flat.rest },
       notes: [...flat.notes, ...part.notes],
@@ -70,15 +71,15 @@ function flatten(schema: Schema, root: Schema, level: number): Flat {
 
 /** Only what every option requires is required. */
 function addOptions(flat: Flat, options: Flat[]): void {
-  for (const { properties } of options) {
-    for (const [name, schema] of Object.entries(properties))
-      flat.properties[name] = merged(flat.properties[name], schema);
-  }
+  const all = new Map(flat.properties);
+  for (const { properties } of options)
+    for (const [name, schema] of properties) all.set(name, merged(all.get(name), schema));
+  flat.properties = all;
   const common =
     options[0]?.required.filter((name) => options.every(({ required }) => required.includes(name))) ?? [];
   flat.required = [...new Set([...flat.required, ...common])];
   const names = options.map(({ required, properties }) => {
-    const shown = required.length > 0 ? required : Object.keys(properties);
+    const shown = required.length > 0 ? required : [...properties.keys()];
     return shown.length > 0 ? shown.join(', ') : 'nothing';
   });
   flat.notes.push(`Give one of these sets of fields: ${names.join(' | ')}.`);

@@ -83,6 +83,16 @@ export const IMAGE: Shape = { sources: ['image_url', 'file_id'], optional: ['det
 export const FILE: Shape = { sources: ['file_data', 'file_url', 'file_id'], optional: ['filename'] };
 export const AUDIO: Shape = { inside: { input_audio: { texts: ['data', 'format'] } } };
 
+/** The parts of a message, or of an output, whose fields are checked, in the words of Open Responses. */
+export const CANONICAL_PARTS: ReadonlyMap<string, Shape> = new Map([
+  ['input_text', { texts: ['text'] }],
+  ['output_text', { texts: ['text'] }],
+  ['refusal', { texts: ['refusal'] }],
+  ['input_image', IMAGE],
+  ['input_file', FILE],
+  ['input_audio', AUDIO],
+]);
+
 type JsonSchema = Record<string, unknown>;
 
 const TEXTS = {

@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test';
-import { connectWithin } from '../../../src/claws/http-claw.ts';
+import { connectWithin } from '../../../src/claws/connect.ts';
 import type { Fault } from '../../../src/core/errors.ts';
 
 /** TEST-NET-1 (RFC 5737): no host answers there, not even with a refusal. */
@@ -36,4 +36,29 @@ test('an origin behind a proxy is not tried', async () => {
     SILENT,
     new AbortController().signal,
   );
+});
+
+test('calls that try an origin together share one connection, and each can stop waiting', async () => {
+  let connections = 0;
+  const count = () => {
+    connections++;
+  };
+  const server = Bun.listen({ hostname: '127.0.0.1', port: 0, socket: { data() {}, open: count } });
+  try {
+    const connect = connectWithin(() => 1000, {});
+    const url = `http://127.0.0.1:${server.port}/v1`;
+    const stopped = new AbortController();
+    const first = failureOf(connect(url, stopped.signal, { anew: true }));
+    const others = Array.from({ length: 50 }, () =>
+      connect(url, new AbortController().signal, { anew: true }),
+    );
+    stopped.abort('stopped');
+    expect(await first).toBe('stopped');
+    await Promise.all(others);
+    expect(connections).toBe(1);
+    await connect(url, new AbortController().signal, { anew: true });
+    expect(connections).toBe(2);
+  } finally {
+    server.stop(true);
+  }
 });

@@ -212,6 +212,21 @@ describe('a stream', () => {
     expect(foldAll(deltas).finish[0]?.unified).toBe('tool_calls');
   });
 
+  test.each(['x\ndata: {}\n\nevent: y', 'x\r', '', 'clawhold:response.restarted'])(
+    'leaves out an unknown event whose name clients must not get: %j',
+    (type) => {
+      const event = { type, output_index: 0 };
+      const deltas = readAll([
+        created,
+        added(0, opened),
+        event,
+        done(0, said('Hi')),
+        completed([said('Hi')]),
+      ]);
+      expect(deltas.filter(({ type }) => type === 'progress')).toEqual([]);
+    },
+  );
+
   test('reports hosted tools and unknown events as progress of their item', () => {
     const search = { type: 'web_search_call', id: 'ws_1', status: 'in_progress' };
     const deltas = readAll([
@@ -328,6 +343,15 @@ describe('a malformed stream', () => {
     ['with an item without type', [created, added(0, { id: 'x' })]],
     ['with a message without content', [created, done(0, { type: 'message' })]],
     ['with a call without name', [created, done(0, { type: 'function_call', call_id: 'c' })]],
+    ['with a call whose name is empty', [created, done(0, { ...call(1, '{}'), name: '' }), completed([])]],
+    [
+      'with a custom call without name',
+      [created, done(0, { type: 'custom_tool_call', call_id: 'c' }), completed([])],
+    ],
+    [
+      'with a part whose type is no string',
+      [created, done(0, { ...said('Hi'), content: [{ type: {} }] }), completed([])],
+    ],
     ['with an end without response', [created, { type: 'response.completed' }]],
     ['with output that is no list', [created, completed({} as never)]],
     ['that completes over an open item', [created, added(0, opened), text('Hel'), completed([])]],

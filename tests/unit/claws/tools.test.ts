@@ -131,6 +131,17 @@ describe('schemas', () => {
     expect(topObject(schema)).toBe(schema);
   });
 
+  test.each(['constructor', 'toString', '__proto__'])('may have a property that is called %s', (name) => {
+    const option = (type: string) => ({ properties: Object.fromEntries([[name, { type }]]) });
+    for (const combiner of ['allOf', 'anyOf', 'oneOf']) {
+      const { properties } = topObject({ [combiner]: [option('string')] });
+      expect(Object.entries(properties as object)).toEqual([[name, { type: 'string' }]]);
+    }
+    const both = { anyOf: [{ type: 'string' }, { type: 'number' }] };
+    const { properties } = topObject({ oneOf: [option('string'), option('number')] });
+    expect(Object.entries(properties as object)).toEqual([[name, both]]);
+  });
+
   test('have their references and all parts of `allOf` in one object', () => {
     const $defs = { Base: { type: 'object', properties: { id: { type: 'string' } }, required: ['id'] } };
     const allOf = [{ $ref: '#/$defs/Base' }, { properties: { n: { type: 'number' } }, required: ['n'] }];
@@ -218,6 +229,14 @@ describe('calls of hosted tools', () => {
       { content: [{ text: '[The tool web_fetch was run: {"url":"u"}]' }] },
     ]);
     expect(JSON.stringify(items)).not.toContain('secret');
+  });
+
+  test('of Anthropic may have odd names', () => {
+    const odd = anthropic({ type: 'server_tool_use', name: { toString: 5 }, input: {} });
+    const result = anthropic({ type: 'web_search_tool_result', content: found });
+    expect(read([odd, result])[0]?.item).toMatchObject({
+      content: [{ text: '[The tool server_tool_use was run: {}]' }],
+    });
   });
 
   test('go back to their own provider unchanged', () => {

@@ -173,6 +173,53 @@ describe('audio', () => {
   });
 });
 
+describe.each([-5, Number.POSITIVE_INFINITY, 1e300, '5', null])('a number of tokens that is %p', (odd) => {
+  const none = { input: 0, output: 0, cacheRead: 0, cacheWrite: 0, reasoning: 0 };
+  test.each([
+    [
+      'OpenAI in chat',
+      openaiChat,
+      chatBody({
+        ...{ prompt_tokens: odd, completion_tokens: odd },
+        prompt_tokens_details: { cached_tokens: odd, cache_write_tokens: odd },
+        completion_tokens_details: { reasoning_tokens: odd },
+      }),
+    ],
+    [
+      'OpenAI in Responses',
+      openaiResponses,
+      responsesBody({
+        ...{ input_tokens: odd, output_tokens: odd },
+        input_tokens_details: { cached_tokens: odd, cache_write_tokens: odd },
+        output_tokens_details: { reasoning_tokens: odd },
+      }),
+    ],
+    [
+      'Anthropic',
+      anthropic,
+      anthropicBody({
+        ...{ input_tokens: odd, output_tokens: odd },
+        ...{ cache_read_input_tokens: odd, cache_creation_input_tokens: odd },
+        output_tokens_details: { thinking_tokens: odd },
+      }),
+    ],
+    [
+      'Google',
+      gemini,
+      geminiBody({
+        ...{ promptTokenCount: odd, candidatesTokenCount: odd },
+        ...{ cachedContentTokenCount: odd, thoughtsTokenCount: odd },
+      }),
+    ],
+  ])('counts as none: %s', (_, protocol, body) => {
+    expect(usageOf(protocol, body)).toMatchObject(none);
+  });
+});
+
+test('a number of tokens is rounded', () => {
+  expect(usageOf(openaiChat, chatBody({ completion_tokens: 2.6 }))).toMatchObject({ output: 3 });
+});
+
 describe('a cost that the provider reports', () => {
   test('is read in nanodollars', () => {
     expect(reportedCost({ cost: 0.95 }) as number | undefined).toBe(950_000_000);
@@ -183,7 +230,7 @@ describe('a cost that the provider reports', () => {
   });
 
   test('is absent where there is none, or none that is a number', () => {
-    for (const usage of [{}, { cost: null }, { cost: '0.1' }, { cost: -1 }, { cost: {} }])
+    for (const usage of [{}, { cost: null }, { cost: '0.1' }, { cost: -1 }, { cost: {} }, { cost: 1e300 }])
       expect(reportedCost(usage)).toBeUndefined();
   });
 

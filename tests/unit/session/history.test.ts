@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'bun:test';
 import type { TurnId } from '../../../src/core/ids.ts';
-import { type Item, isFullHistory } from '../../../src/core/items.ts';
+import { type Item, isFullHistory, type Part } from '../../../src/core/items.ts';
 import type { BranchTurn, Turn } from '../../../src/core/turn.ts';
 import { digestItems, EMPTY_DIGEST, matchHistory, repeatedQuestion } from '../../../src/session/history.ts';
 
@@ -128,6 +128,16 @@ describe('a digest', () => {
     const seen = [user('q'), answer('a b'), call('c1'), output('c1'), answer('c')];
     same([user('q'), answer('a '), hosted, answer('b'), call('c1'), output('c1'), hosted, answer('c')], seen);
     same([user('q'), answer('a '), call('c1'), answer('b'), output('c1'), answer('c')], seen);
+  });
+
+  test('counts of an answer the text alone', () => {
+    const parts = (...content: Part[]) => item({ ...answer(''), content });
+    const text = (text: string): Part => ({ type: 'output_text', text, annotations: [] });
+    const refusal = (refusal: string): Part => ({ type: 'refusal', refusal });
+    same([parts(text('a'), refusal('no'), text('b'), refusal('no'))], [parts(text('ab'), refusal('nono'))]);
+    same([parts(text('ab'), refusal('no'))], [answer('ab')]);
+    same([user('q'), parts(refusal('no'))], [user('q'), parts()]);
+    same([user('q'), parts(text(''))], [user('q'), parts()]);
   });
 
   test('is the same for a custom call and its output in both dialects', () => {

@@ -137,7 +137,7 @@ const imagePart = (url: string, index: number): object => ({ index, type: 'image
 
 /** Chat completions hold a citation's fields one level deeper than responses do. */
 export function nested(annotation: unknown): unknown {
-  const { type, ...citation } = annotation as { type?: unknown };
+  const { type, ...citation } = (annotation ?? {}) as { type?: unknown };
   return type === 'url_citation' && !('url_citation' in citation)
     ? { type, url_citation: citation }
     : annotation;
@@ -200,6 +200,9 @@ interface OpenItem {
   custom?: boolean;
   /** An item that may be a generated image. Only its end says whether there is an image. */
   item?: Item;
+  /** The index of the image that was sent. */
+  image?: number;
+  isMessage?: boolean;
 }
 
 export interface ChatStreamOptions {
@@ -303,11 +306,13 @@ export class ChatStream implements StreamWriter {
   }
 
   /** Another call answers, and these parts are void: a client that adds chunks up must drop them. */
-  private restart({ cause, discard }: Extract<Delta, { type: 'attempt' }>): string {
-    const voided = discard!.flatMap((index) => this.items[index] ?? []);
+  private restart(attempt: Extract<Delta, { type: 'attempt' }>): string {
+    const voided = attempt.discard!.flatMap((index) => this.items[index] ?? []);
     const tool_calls = voided.flatMap(({ tool }) => (tool === undefined ? [] : [tool]));
-    const content = voided.some(({ tool }) => tool === undefined);
-    const restart = JSON.stringify({ reason: cause, discard: { content, tool_calls } });
+    const images = voided.flatMap(({ image }) => (image === undefined ? [] : [image]));
+    const content = voided.some(({ isMessage }) => isMessage);
+    const discard = { content, tool_calls, ...(images.length > 0 && { images }) };
+    const restart = JSON.stringify({ reason: attempt.cause, discard });
     return this.event(`${this.head}[],"clawhold":{"restart":${restart}}}`);
   }
 
@@ -376,7 +381,10 @@ export class ChatStream implements StreamWriter {
     const choice = delta.choice ?? 0;
     const call = toolCall(delta.item);
     if (!call) {
-      this.items[delta.index] = isGeneratedImage(delta.item) ? { choice, item: delta.item } : { choice };
+      const isMessage = delta.item.type === 'message';
+      this.items[delta.index] = isGeneratedImage(delta.item)
+        ? { choice, item: delta.item }
+        : { choice, isMessage };
       return '';
     }
     const tool = this.tools[choice] ?? 0;
@@ -387,10 +395,12 @@ export class ChatStream implements StreamWriter {
 
   /** An image is sent when it is whole. */
   private itemEnd(delta: Extract<Delta, { type: 'item-end' }>): string {
-    const { choice, item } = this.items[delta.index]!;
+    const open = this.items[delta.index]!;
+    const { choice, item } = open;
     const url = item && generatedImageUrl(delta.item ?? item);
     if (url === undefined) return '';
     const image = this.images[choice] ?? 0;
+    open.image = image;
     this.images[choice] = image + 1;
     return this.chunk(choice, JSON.stringify({ images: [imagePart(url, image)] }));
   }

@@ -8,6 +8,7 @@ import {
   type Part,
 } from '../../../core/items.ts';
 import { isObject } from '../../../core/json.ts';
+import { withoutSeals } from '../../../core/seal.ts';
 import type { Settings, TextFormat } from '../../../core/settings.ts';
 import type { Retention, StateRef } from '../../../core/turn.ts';
 import type { ParseContext, ParsedAsk } from '../../dialect.ts';
@@ -24,7 +25,7 @@ import {
   validate,
 } from '../fields.ts';
 import { conversationField, conversationRef, lineWish, sessionFromHeaders, sessionRef } from '../request.ts';
-import { AUDIO, FILE, requireShape, type Shape } from '../shapes.ts';
+import { AUDIO, CANONICAL_PARTS, FILE, requireShape, type Shape } from '../shapes.ts';
 import { takeReasoning } from './reasoning.ts';
 import { toTool, toToolChoice } from './tools.ts';
 
@@ -190,9 +191,10 @@ function parseMessages(messages: unknown): ParsedMessages {
   messages.forEach((message: unknown, index) => {
     let at = items.length;
     const native = parseMessage(message, `messages[${index}]`, { items, natives });
+    const kept = native && some(withoutSeals(native));
     // Reasoning has none of the message's fields.
     while (items[at]?.type === 'reasoning') at++;
-    if (native && items.length > at) natives[at] = { ...native, ...(natives[at] as Native) };
+    if (kept && items.length > at) natives[at] = { ...kept, ...(natives[at] as Native) };
   });
   return { items, natives: Object.keys(natives).length > 0 ? natives : undefined };
 }
@@ -272,7 +274,8 @@ function parseAssistant(
       ...further
     } = call as Record<string, unknown>;
     items.push(...(returned?.thoughts.get((item as { call_id: string }).call_id) ?? []));
-    if (some(further)) natives[items.length] = { tool_call: further };
+    const kept = some(withoutSeals(further));
+    if (kept) natives[items.length] = { tool_call: kept };
     items.push(item);
   });
   return some(native);
@@ -297,6 +300,7 @@ function parseToolCall(call: unknown, param: string): Item {
   if (!isObject(call) || typeof call.id !== 'string') throw invalid(param, 'a tool call with an id');
   if (call.type === 'custom' && isObject(call.custom)) {
     const { name, input } = call.custom;
+    requireShape(call.custom, { texts: ['name', 'input'] }, `${param}.custom`);
     return { type: 'custom_tool_call', call_id: call.id, name, input } as unknown as Item;
   }
   const { function: called } = call;
@@ -325,13 +329,15 @@ export const PART_SHAPES: ReadonlyMap<string, Shape> = new Map([
 ]);
 export const IMAGE_URL: Shape = { texts: ['url'], optional: ['detail'] };
 
-/** A part's own further fields stay on it. */
+/** A part's own further fields stay on it. Some clients send parts of the Responses API. */
 function parsePart(part: unknown, param: string, text: 'input_text' | 'output_text'): Part {
   if (!isObject(part) || typeof part.type !== 'string') throw invalid(param, 'a content part with a type');
-  const shape = PART_SHAPES.get(part.type);
+  const shape = PART_SHAPES.get(part.type) ?? CANONICAL_PARTS.get(part.type);
   if (shape) requireShape(part, shape, param);
   switch (part.type) {
     case 'text':
+    case 'input_text':
+    case 'output_text':
       return { ...part, ...textPart(part.text as string, text) };
     case 'refusal':
       return { type: 'refusal', refusal: part.refusal as string };

@@ -136,7 +136,11 @@ const restart = z.strictObject({
   restart: z
     .strictObject({
       reason: z.string().optional(),
-      discard: z.strictObject({ content: z.boolean(), tool_calls: z.array(z.int()) }),
+      discard: z.strictObject({
+        content: z.boolean(),
+        tool_calls: z.array(z.int()),
+        images: z.array(z.int()).optional(),
+      }),
     })
     .describe('The parts of the answer that are no longer valid, because another call answers.'),
 });

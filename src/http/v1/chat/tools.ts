@@ -20,7 +20,12 @@ const FUNCTION_FIELDS = new Set(Object.keys(functionTool.shape));
 const customTool = z.looseObject({
   name: toolName,
   description: z.string().nullish(),
-  format: z.looseObject({ type: z.string() }).nullish(),
+  format: z
+    .looseObject({
+      type: z.string(),
+      grammar: z.looseObject({ syntax: z.string(), definition: z.string() }).nullish(),
+    })
+    .nullish(),
 });
 
 /**

@@ -3,7 +3,7 @@ import { Fault } from '../../../core/errors.ts';
 import { parseResponseId } from '../../../core/ids.ts';
 import type { Item, Part } from '../../../core/items.ts';
 import { isObject } from '../../../core/json.ts';
-import type { Settings, TextFormat, Tool, ToolChoice } from '../../../core/settings.ts';
+import type { Settings, TextFormat, ToolChoice } from '../../../core/settings.ts';
 import { type Delivery, namesSession, type StateRef } from '../../../core/turn.ts';
 import type { ParseContext, ParsedAsk } from '../../dialect.ts';
 import { published } from '../../published.ts';
@@ -19,7 +19,8 @@ import {
   validate,
 } from '../fields.ts';
 import { conversationField, conversationRef, lineWish, sessionFromHeaders } from '../request.ts';
-import { AUDIO, FILE, IMAGE, requireShape, type Shape } from '../shapes.ts';
+import { CANONICAL_PARTS, requireShape, type Shape } from '../shapes.ts';
+import { toTool } from './tools.ts';
 
 /** The fields of a response request that the gateway reads (Open Responses, `CreateResponseBody`). */
 const shape = {
@@ -49,7 +50,10 @@ const shape = {
   max_output_tokens: count(1, 1e9).describe('The most tokens of the answer, with reasoning.'),
   max_tool_calls: count(1, 1e9).describe('The most calls of tools that the provider runs.'),
   tool_choice: z
-    .union([z.string(), z.looseObject({ type: z.string() })], 'expected a string or an object with a type')
+    .union(
+      [z.string(), z.looseObject({ type: z.string(), mode: z.string().nullish() })],
+      'expected a string, or an object with a type',
+    )
     .nullish()
     .describe('Whether the model must call a tool, and which one.'),
   text: z
@@ -179,13 +183,6 @@ function reasoningOf(reasoning: Body['reasoning']): Settings['reasoning'] {
   return { effort: present(reasoning.effort), summary: present(reasoning.summary) };
 }
 
-function toTool(tool: { type: string; name?: unknown }, index: number): Tool {
-  if (tool.type === 'function' && (typeof tool.name !== 'string' || tool.name === '')) {
-    throw invalid(`tools[${index}].name`, 'the name of a function');
-  }
-  return tool as unknown as Tool;
-}
-
 /** `input`: a text, or items (Open Responses, `ItemParam`). Kinds that we do not know are kept as they are. */
 function parseInput(input: unknown): Item[] {
   if (typeof input === 'string')
@@ -211,21 +208,27 @@ export const ITEM_SHAPES: ReadonlyMap<string, Shape> = new Map<string, Shape>([
     },
   ],
   ['reasoning', { lists: { summary: 'optional', content: 'optional' } }],
-  ['function_call', { texts: ['call_id', 'name', 'arguments'] }],
+  ['function_call', { texts: ['call_id', 'name', 'arguments'], optional: ['namespace'] }],
   ['function_call_output', { texts: ['call_id'], contents: ['output'] }],
+  ['custom_tool_call', { texts: ['call_id', 'name', 'input'], optional: ['namespace'] }],
+  ['custom_tool_call_output', { texts: ['call_id'], contents: ['output'] }],
   ['item_reference', { texts: ['id'] }],
 ]);
+
+const ANY_ITEM: Shape = { optional: ['id'] };
 
 function parseItem(item: unknown, param: string): Item {
   if (!isObject(item)) throw invalid(param, 'an item object');
   const type = item.type ?? ('role' in item ? 'message' : undefined);
   if (typeof type !== 'string') throw invalid(`${param}.type`, 'the kind of the item');
   const shape = ITEM_SHAPES.get(type);
+  requireShape(item, ANY_ITEM, param);
   if (shape) requireShape(item, shape, param);
   switch (type) {
     case 'message':
       return parseMessage(item, param);
     case 'function_call_output':
+    case 'custom_tool_call_output':
       return parseOutput(item, param);
     case 'reasoning':
       return parseReasoning(item, param);
@@ -263,19 +266,9 @@ function parseMessage(item: Record<string, unknown>, param: string): Item {
   return { ...item, type: 'message', content: parts } as Item;
 }
 
-/** The parts of a message, or of an output, whose fields are checked. */
-export const PART_SHAPES: ReadonlyMap<string, Shape> = new Map([
-  ['input_text', { texts: ['text'] }],
-  ['output_text', { texts: ['text'] }],
-  ['refusal', { texts: ['refusal'] }],
-  ['input_image', IMAGE],
-  ['input_file', FILE],
-  ['input_audio', AUDIO],
-]);
-
 function parsePart(part: unknown, param: string): Part {
   if (!isObject(part) || typeof part.type !== 'string') throw invalid(param, 'a content part with a type');
-  const shape = PART_SHAPES.get(part.type);
+  const shape = CANONICAL_PARTS.get(part.type);
   if (shape) requireShape(part, shape, param);
   if (part.type === 'output_text' && !Array.isArray(part.annotations))
     return { ...part, annotations: [] } as unknown as Part;

@@ -1,14 +1,14 @@
 import { z } from 'zod';
 import { published } from '../../published.ts';
 import { Attempts, cacheCreation, ErrorObject, listOf, ProviderError, pairs, seconds } from '../replies.ts';
-import { schemaOfShapes } from '../shapes.ts';
-import { ITEM_SHAPES, PART_SHAPES } from './parse.ts';
+import { CANONICAL_PARTS, schemaOfShapes } from '../shapes.ts';
+import { ITEM_SHAPES } from './parse.ts';
 
 /** The items of requests, and the forms of replies. */
 
 const PARTS = '#/components/schemas/InputPart';
 
-export const InputPart = published('InputPart', z.unknown().meta(schemaOfShapes(PART_SHAPES, PARTS)));
+export const InputPart = published('InputPart', z.unknown().meta(schemaOfShapes(CANONICAL_PARTS, PARTS)));
 export const InputItem = published('InputItem', z.unknown().meta(schemaOfShapes(ITEM_SHAPES, PARTS)));
 
 export const OutputItem = published(
