@@ -231,7 +231,7 @@ function lengthOf(start: readonly Item[], items: readonly Item[]): number {
 }
 
 /** Whether `items` begin with `start`. Only no content begins with no content. */
-function beginsWith(items: readonly Item[], start: readonly Item[]): boolean {
+export function beginsWith(items: readonly Item[], start: readonly Item[]): boolean {
   return digestItems(EMPTY_DIGEST, start) === EMPTY_DIGEST
     ? isSame(items, start)
     : lengthOf(start, items) > 0;

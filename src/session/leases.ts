@@ -1,6 +1,7 @@
 import { Fault } from '../core/errors.ts';
 import type { SessionId } from '../core/ids.ts';
 import type { Tenant } from '../core/request.ts';
+import { dropsAnswer, type QueuedAsk } from './dropped-answers.ts';
 import type { LeaseRequest, LeaseStore } from './lease-store.ts';
 
 /** Milliseconds that a lease lasts, unless it is renewed, and how often it is renewed. */
@@ -41,7 +42,7 @@ export interface LeasesParts {
  * processes, the store's leases allow one writer. Leases of long turns are renewed.
  */
 export class Leases {
-  private readonly queues = new Map<string, Array<() => void>>();
+  private readonly queues = new Map<string, Queue>();
   private readonly held = new Set<Held>();
   private readonly timer: ReturnType<typeof setInterval>;
   private queue: number;
@@ -58,7 +59,7 @@ export class Leases {
 
   /** How many leases are held, and how many turns wait for one. */
   get counts(): { held: number; waiting: number } {
-    const waiting = [...this.queues.values()].reduce((sum, { length }) => sum + length, 0);
+    const waiting = [...this.queues.values()].reduce((sum, { waiting: { length } }) => sum + length, 0);
     return { held: this.held.size, waiting };
   }
 
@@ -70,15 +71,18 @@ export class Leases {
   /**
    * Waits until no other turn of this process writes to the session, or to one of its lines; the returned function lets the next one in.
    * `session_busy` where too many wait already, or once `waitMs` have passed. With `Infinity` there is no limit:
-   * the turn need not be answered soon.
+   * the turn need not be answered soon. `asks` is absent where no answer is asked for.
    */
-  async enter(session: string, waitMs: number): Promise<() => void> {
+  async enter(session: string, waitMs: number, asks?: QueuedAsk): Promise<() => void> {
     const queue = this.queues.get(session);
-    if (!queue) this.queues.set(session, []);
+    if (!queue) this.queues.set(session, { inside: asks, waiting: [] });
     else {
-      if (queue.length >= this.queue && waitMs !== Number.POSITIVE_INFINITY)
-        throw busy(`${queue.length} turns wait for this session already.`);
-      await wait(queue, waitMs);
+      const { length } = queue.waiting;
+      if (length >= this.queue && waitMs !== Number.POSITIVE_INFINITY)
+        throw busy(`${length} turns wait for this session already.`);
+      const entered = wait(queue.waiting, waitMs, asks);
+      if (length === 0) dropInside(queue);
+      await entered;
     }
     let inside = true;
     return () => {
@@ -120,9 +124,15 @@ export class Leases {
   }
 
   private letNextIn(session: string): void {
-    const next = this.queues.get(session)?.shift();
-    if (next) next();
-    else this.queues.delete(session);
+    const queue = this.queues.get(session);
+    const next = queue?.waiting.shift();
+    if (!queue || !next) {
+      this.queues.delete(session);
+      return;
+    }
+    queue.inside = next.asks;
+    next.enter();
+    dropInside(queue);
   }
 
   private renew(): void {
@@ -142,17 +152,34 @@ export class Leases {
   }
 }
 
-function wait(queue: Array<() => void>, waitMs: number): Promise<void> {
+/** The turn that writes to a session, and the turns that wait, in the order of their requests. */
+interface Queue {
+  inside: QueuedAsk | undefined;
+  waiting: Waiting[];
+}
+
+interface Waiting {
+  asks: QueuedAsk | undefined;
+  enter(): void;
+}
+
+/** Only the next turn can drop the answer: a turn between the two may need it. */
+function dropInside({ inside, waiting: [next] }: Queue): void {
+  if (inside && next?.asks && dropsAnswer(next.asks, inside)) inside.drop?.();
+}
+
+function wait(queue: Waiting[], waitMs: number, asks: QueuedAsk | undefined): Promise<void> {
   return new Promise((resolve, reject) => {
     let timer: ReturnType<typeof setTimeout> | undefined;
     const enter = () => {
       clearTimeout(timer);
       resolve();
     };
-    queue.push(enter);
+    const waiting = { asks, enter };
+    queue.push(waiting);
     if (waitMs === Number.POSITIVE_INFINITY) return;
     timer = setTimeout(() => {
-      queue.splice(queue.indexOf(enter), 1);
+      queue.splice(queue.indexOf(waiting), 1);
       reject(busy(`The session was not free within ${waitMs / 1000} seconds.`));
     }, waitMs);
   });

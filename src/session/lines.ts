@@ -88,8 +88,8 @@ export class Lines {
     { number, isNew }: ChosenLine & { kind: 'side' },
   ): Promise<Resumed | undefined> {
     const { request, opening } = asked;
-    const { tenant, session: id, waitMs, writes } = request;
-    const leave = writes ? await this.parts.heads.enterLine(id, number, waitMs) : () => {};
+    const { tenant, session: id, writes } = request;
+    const leave = writes ? await this.parts.heads.enterLine(id, number, request) : () => {};
     try {
       const [session, { main, lines }] = await Promise.all([
         this.parts.log.findSession(tenant, { id }),

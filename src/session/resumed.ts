@@ -4,6 +4,7 @@ import type { TurnPolicy } from '../core/policy.ts';
 import type { Tenant } from '../core/request.ts';
 import type { BranchPosition, BranchTurn, Notes, Session, StateRef } from '../core/turn.ts';
 import type { HistoryUse } from '../core/turn-view.ts';
+import type { QueuedAsk } from './dropped-answers.ts';
 import type { Lease } from './leases.ts';
 
 /** What a turn that is about to run needs of its session. */
@@ -23,6 +24,8 @@ export interface ResumeRequest {
   whenBusy: TurnPolicy['whenBusy'];
   /** Milliseconds to wait for the session while other turns write to it; `Infinity` for a queued turn. */
   waitMs: number;
+  /** Absent where no answer is asked for. */
+  asks?: QueuedAsk;
   /** Estimates the tokens of a turn that is not stored. */
   tokensOf(items: readonly Item[]): number;
 }
