@@ -157,6 +157,61 @@ describe.each(DIALECTS)('%s: an agent whose client disconnects in an answer', (d
     expect(await agent.log()).toEqual(['user: q', 'assistant: a']);
   });
 
+  test.each([
+    ['keeps the part', [user('q'), assistant('part'), user('q2')]],
+    ['keeps the question alone', [user('q'), user('q2')]],
+  ])(
+    'after its title, and %s: the conversation is the main line after the next answer',
+    async (_, messages) => {
+      const agent = client(dialect);
+      const title = agent.ask([user('t')], false, TITLE);
+      answer(await provider.next(), 'A title');
+      await agent.text(title);
+      const { call } = await interrupted(agent, [user('q')]);
+      // No line has been continued yet, so the earliest is the main one.
+      expect(await agent.log()).toEqual(['user: t', 'assistant: A title']);
+      const next = agent.ask(messages);
+      await call.disconnected;
+      answer(await provider.next(), 'a2');
+      await agent.text(next);
+      const lines = messages.map(({ role, content }) => `${role}: ${content}`);
+      expect(await agent.log()).toEqual([...lines, 'assistant: a2']);
+      const last = agent.ask([...messages, assistant('a2'), user('q3')]);
+      const call3 = await provider.next();
+      expect(call3.received).toEqual([`system: ${MAIN}`, ...lines, 'assistant: a2', 'user: q3']);
+      answer(call3, 'a3');
+      expect(await agent.text(last)).toBe('a3');
+      expect(await agent.log()).toEqual([...lines, 'assistant: a2', 'user: q3', 'assistant: a3']);
+      // The next title is aside.
+      const later = agent.ask([user('t2')], false, TITLE);
+      answer(await provider.next(), 'Another title');
+      await agent.text(later);
+      expect((await agent.log()).at(-1)).toBe('assistant: a3');
+    },
+  );
+
+  test('twice before the answer has begun: the title, asked again, does not become the main line', async () => {
+    const agent = client(dialect);
+    const first = agent.ask([user('q')]);
+    const call = await provider.next();
+    const title = agent.ask([user('t')], true, TITLE);
+    const titleCall = await provider.next();
+    titleCall.say('A ti');
+    await (await title.reply).body!.getReader().read();
+    title.leave();
+    first.leave();
+    const again = agent.ask([user('q')]);
+    await call.disconnected;
+    const second = await provider.next();
+    const titleAgain = agent.ask([user('t')], false, TITLE);
+    await titleCall.disconnected;
+    answer(await provider.next(), 'A title');
+    await agent.text(titleAgain);
+    answer(second, 'a');
+    expect(await agent.text(again)).toBe('a');
+    expect(await agent.log()).toEqual(['user: q', 'assistant: a']);
+  });
+
   test('and that sends only a new message: the message waits for the whole answer', async () => {
     const agent = client(dialect);
     const { call } = await interrupted(agent, [user('q')]);
