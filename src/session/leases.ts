@@ -1,8 +1,8 @@
 import { Fault } from '../core/errors.ts';
 import type { SessionId } from '../core/ids.ts';
 import type { Tenant } from '../core/request.ts';
-import { dropsAnswer, type QueuedAsk } from './dropped-answers.ts';
 import type { LeaseRequest, LeaseStore } from './lease-store.ts';
+import { dropsAnswer, isElsewhere, type QueuedAsk } from './next-request.ts';
 
 /** Milliseconds that a lease lasts, unless it is renewed, and how often it is renewed. */
 const LASTS_MS = 30_000;
@@ -12,6 +12,8 @@ const RENEW_EVERY_MS = 10_000;
 export interface Lease {
   /** The fencing token: a commit under it fails once another process has taken the lease. */
   readonly token: number;
+  /** The lease was given up for the next request, which is on another branch: the turn is committed as a fork. */
+  readonly isYielded: boolean;
   /** Calls `listener` when another process has taken the lease: the turn cannot be committed at the head any more. */
   onLost(listener: () => void): void;
   /** A commit has released the lease in the store. */
@@ -81,7 +83,7 @@ export class Leases {
       if (length >= this.queue && waitMs !== Number.POSITIVE_INFINITY)
         throw busy(`${length} turns wait for this session already.`);
       const entered = wait(queue.waiting, waitMs, asks);
-      if (length === 0) dropInside(queue);
+      if (length === 0) makeWay(queue);
       await entered;
     }
     let inside = true;
@@ -101,9 +103,13 @@ export class Leases {
     const { store } = this.parts;
     const held: Held = { token, tenant, session, renewedAt: performance.now() };
     let isCommitted = false;
+    let isYielded = false;
     this.held.add(held);
-    return {
+    const lease: Lease = {
       token,
+      get isYielded() {
+        return isYielded;
+      },
       onLost: (listener) => {
         held.lost = listener;
       },
@@ -117,6 +123,15 @@ export class Leases {
         leave();
       },
     };
+    const queue = this.queues.get(session);
+    if (queue) {
+      queue.yieldLease = () => {
+        isYielded = true;
+        lease.release();
+      };
+      makeWay(queue);
+    }
+    return lease;
   }
 
   close(): void {
@@ -131,8 +146,9 @@ export class Leases {
       return;
     }
     queue.inside = next.asks;
+    queue.yieldLease = undefined;
     next.enter();
-    dropInside(queue);
+    makeWay(queue);
   }
 
   private renew(): void {
@@ -155,6 +171,8 @@ export class Leases {
 /** The turn that writes to a session, and the turns that wait, in the order of their requests. */
 interface Queue {
   inside: QueuedAsk | undefined;
+  /** Lets the next turn in before the turn inside has ended. */
+  yieldLease?(): void;
   waiting: Waiting[];
 }
 
@@ -163,9 +181,15 @@ interface Waiting {
   enter(): void;
 }
 
-/** Only the next turn can drop the answer: a turn between the two may need it. */
-function dropInside({ inside, waiting: [next] }: Queue): void {
-  if (inside && next?.asks && dropsAnswer(next.asks, inside)) inside.drop?.();
+/** What the turn inside does for the next one. Turns behind that one do not count: it may need the answer. */
+function makeWay(queue: Queue): void {
+  const {
+    inside,
+    waiting: [next],
+  } = queue;
+  if (!inside || !next?.asks) return;
+  if (dropsAnswer(next.asks, inside)) inside.drop?.();
+  if (isElsewhere(next.asks, inside)) queue.yieldLease?.();
 }
 
 function wait(queue: Waiting[], waitMs: number, asks: QueuedAsk | undefined): Promise<void> {

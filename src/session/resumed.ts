@@ -4,8 +4,8 @@ import type { TurnPolicy } from '../core/policy.ts';
 import type { Tenant } from '../core/request.ts';
 import type { BranchPosition, BranchTurn, Notes, Session, StateRef } from '../core/turn.ts';
 import type { HistoryUse } from '../core/turn-view.ts';
-import type { QueuedAsk } from './dropped-answers.ts';
 import type { Lease } from './leases.ts';
+import type { QueuedAsk } from './next-request.ts';
 
 /** What a turn that is about to run needs of its session. */
 export interface ResumeRequest {

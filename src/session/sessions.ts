@@ -15,7 +15,6 @@ import type { Tenant } from '../core/request.ts';
 import type { Ask, BranchTurn, LineWish, PlacedIntent, Session, SessionRef, StateRef } from '../core/turn.ts';
 import type { HistoryUse } from '../core/turn-view.ts';
 import { ContinuedResponses } from './continued-responses.ts';
-import type { QueuedAsk } from './dropped-answers.ts';
 import { type HeadRequest, type Heads, release } from './heads.ts';
 import {
   type HistoryMatch,
@@ -29,6 +28,7 @@ import {
 import { busy } from './leases.ts';
 import type { LineStore } from './line-store.ts';
 import { type ChosenLine, Lines, lineRequest } from './lines.ts';
+import type { QueuedAsk } from './next-request.ts';
 import { continued, type RequestOpening } from './openings.ts';
 import type { Found, Resumed, ResumeRequest } from './resumed.ts';
 import { isInSession } from './stored-turn.ts';

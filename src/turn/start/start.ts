@@ -14,8 +14,8 @@ import {
   type WaitingIntent,
 } from '../../core/turn.ts';
 import { choose } from '../../routing/choose.ts';
-import type { QueuedAsk } from '../../session/dropped-answers.ts';
 import { digestItems, EMPTY_DIGEST } from '../../session/history.ts';
+import type { QueuedAsk } from '../../session/next-request.ts';
 import type { Resumed } from '../../session/resumed.ts';
 import { offloadedIntent } from '../../session/stored-turn.ts';
 import { Contexts } from '../answer/prompt.ts';

@@ -16,9 +16,19 @@ export interface QueuedAsk {
  * whole conversation, or the same question again. Other requests need the answer in their history.
  */
 export function dropsAnswer(next: QueuedAsk, before: QueuedAsk): boolean {
-  if (!next.isAgent) return false;
-  return isFullHistory(next.input) || beginsWith(withoutOpening(next.input), withoutOpening(before.input));
+  return next.isAgent && (isFullHistory(next.input) || repeats(next, before));
 }
+
+/** Whether a request begins with all that the request before it sent. */
+const repeats = (next: QueuedAsk, before: QueuedAsk): boolean =>
+  beginsWith(withoutOpening(next.input), withoutOpening(before.input));
 
 const withoutOpening = (items: readonly Item[]): readonly Item[] =>
   items.slice(leadingInstructions(items).length);
+
+/**
+ * Whether an agent's whole conversation does not have the question before it, so that the two are on different
+ * branches, and neither needs to wait. Agents ask about their conversation beside it: for memories, for suggestions.
+ */
+export const isElsewhere = (next: QueuedAsk, before: QueuedAsk): boolean =>
+  next.isAgent && isFullHistory(next.input) && !repeats(next, before);
