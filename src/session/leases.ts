@@ -82,7 +82,7 @@ export class Leases {
       const { length } = queue.waiting;
       if (length >= this.queue && waitMs !== Number.POSITIVE_INFINITY)
         throw busy(`${length} turns wait for this session already.`);
-      const entered = wait(queue.waiting, waitMs, asks);
+      const entered = wait(queue, waitMs, asks);
       if (length === 0) makeWay(queue);
       await entered;
     }
@@ -192,7 +192,7 @@ function makeWay(queue: Queue): void {
   if (isElsewhere(next.asks, inside)) queue.yieldLease?.();
 }
 
-function wait(queue: Waiting[], waitMs: number, asks: QueuedAsk | undefined): Promise<void> {
+function wait(queue: Queue, waitMs: number, asks: QueuedAsk | undefined): Promise<void> {
   return new Promise((resolve, reject) => {
     let timer: ReturnType<typeof setTimeout> | undefined;
     const enter = () => {
@@ -200,10 +200,11 @@ function wait(queue: Waiting[], waitMs: number, asks: QueuedAsk | undefined): Pr
       resolve();
     };
     const waiting = { asks, enter };
-    queue.push(waiting);
+    queue.waiting.push(waiting);
     if (waitMs === Number.POSITIVE_INFINITY) return;
     timer = setTimeout(() => {
-      queue.splice(queue.indexOf(waiting), 1);
+      queue.waiting.splice(queue.waiting.indexOf(waiting), 1);
+      makeWay(queue);
       reject(busy(`The session was not free within ${waitMs / 1000} seconds.`));
     }, waitMs);
   });
