@@ -71,6 +71,11 @@ async function storedStory(agent: Agent, gateway: TestGateway = stage.gateway): 
 }
 
 describe.each(AGENTS)('$name', (agent) => {
+  // It runs before the workbench is removed.
+  afterEach(async () => {
+    if (agent.stop) await bench.run(agent.stop);
+  });
+
   const steps: Steps = {
     'FIRST-QUESTION': [
       [agent.print('out-one'), agent.print('out-two')],
