@@ -39,9 +39,10 @@ export class Turns {
     const resolved = ask.input.some(namesStored) ? () => this.inputOf(ask, caller) : undefined;
     // A claim on a key is written to the store.
     const known = retention === 'forbidden' && identity ? { ...identity, key: undefined } : identity;
-    const once = await createTurn({ ask: request, caller, identity: known, resolved }, this.path);
+    const once = await createTurn({ ask: request, caller, identity: known, resolved, gone }, this.path);
+    if (once.replayed) once.result.connect(gone);
     const runsOn = outlivesClient(retention) && ask.policy.onDisconnect === 'run_on';
-    if (!runsOn && !isBackground(ask.delivery)) once.result.stopWithClient(gone);
+    if (!runsOn && !isBackground(ask.delivery)) once.result.stopWithoutClient();
     return once;
   }
 

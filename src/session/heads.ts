@@ -8,6 +8,7 @@ import type { BlobStore } from './blob-store.ts';
 import { isAskedAgain } from './history.ts';
 import type { LeaseStore } from './lease-store.ts';
 import { busy, type Lease, type Leases } from './leases.ts';
+import type { QueuedAsk } from './next-request.ts';
 import type { Resumed, ResumeRequest } from './resumed.ts';
 import { hydratedItems } from './stored-turn.ts';
 import type { KnownHead, SessionHead, TurnLog, TurnRow } from './turn-log.ts';
@@ -23,6 +24,8 @@ export interface HeadRequest {
   whenBusy: TurnPolicy['whenBusy'];
   /** Milliseconds to wait while other turns write to the session; `Infinity` for a queued or recovered turn. */
   waitMs: number;
+  /** Absent where no answer is asked for. */
+  asks?: QueuedAsk;
 }
 
 /** The head of a session, decoded: `leased` with the right to write there, `seen` without it. */
@@ -66,12 +69,12 @@ export class Heads {
    * `undefined` where there is no such session; `session_busy` where the wait was too long.
    */
   async take(request: HeadRequest): Promise<Head | undefined> {
-    const { tenant, id, window, writes, whenBusy, waitMs } = request;
+    const { tenant, id, window, writes, whenBusy, waitMs, asks } = request;
     const { leases, leaseStore } = this.parts;
     if (!writes) return this.look(tenant, id, window);
     if (whenBusy === 'fork' && leases.isBusy(id)) return this.look(tenant, id, window);
     const until = performance.now() + waitMs;
-    const leave = await leases.enter(id, waitMs);
+    const leave = await leases.enter(id, waitMs, asks);
     try {
       for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(2 * pause, LONGEST_PAUSE_MS)) {
         const hot = this.hot.find(tenant, id, window);
@@ -118,8 +121,8 @@ export class Heads {
    * Waits for this process's turn on a side line; the returned function lets the next one in. `session_busy` as
    * for a session.
    */
-  enterLine(session: SessionId, line: number, waitMs: number): Promise<() => void> {
-    return this.parts.leases.enter(`${session}/${line}`, waitMs);
+  enterLine(session: SessionId, line: number, { waitMs, asks }: ResumeRequest): Promise<() => void> {
+    return this.parts.leases.enter(`${session}/${line}`, waitMs, asks);
   }
 
   /** The end of a branch, as `TurnLog.readBranch` describes it; `context_lost` where the tip is missing. */

@@ -241,7 +241,7 @@ function lengthOf(start: readonly Item[], items: readonly Item[]): number {
 /**
  * Whether `items` begin with the content of `start`. If `start` has no content, `items` must have none either.
  */
-function beginsWith(items: readonly Item[], start: readonly Item[]): boolean {
+export function beginsWith(items: readonly Item[], start: readonly Item[]): boolean {
   return digestItems(EMPTY_DIGEST, start) === EMPTY_DIGEST
     ? isSame(items, start)
     : lengthOf(start, items) > 0;

@@ -2,6 +2,7 @@ import { Fault } from '../core/errors.ts';
 import type { SessionId } from '../core/ids.ts';
 import type { Tenant } from '../core/request.ts';
 import type { LeaseRequest, LeaseStore } from './lease-store.ts';
+import { dropsAnswer, isElsewhere, type QueuedAsk } from './next-request.ts';
 
 /** Milliseconds that a lease lasts, unless it is renewed, and how often it is renewed. */
 const LASTS_MS = 30_000;
@@ -11,6 +12,8 @@ const RENEW_EVERY_MS = 10_000;
 export interface Lease {
   /** The fencing token: a commit under it fails once another process has taken the lease. */
   readonly token: number;
+  /** The lease was given up for the next request, which is on another branch: the turn is committed as a fork. */
+  readonly isYielded: boolean;
   /** Calls `listener` when another process has taken the lease: the turn cannot be committed at the head any more. */
   onLost(listener: () => void): void;
   /** A commit has released the lease in the store. */
@@ -41,7 +44,7 @@ export interface LeasesParts {
  * processes, the store's leases allow one writer. Leases of long turns are renewed.
  */
 export class Leases {
-  private readonly queues = new Map<string, Array<() => void>>();
+  private readonly queues = new Map<string, Queue>();
   private readonly held = new Set<Held>();
   private readonly timer: ReturnType<typeof setInterval>;
   private queue: number;
@@ -58,7 +61,7 @@ export class Leases {
 
   /** How many leases are held, and how many turns wait for one. */
   get counts(): { held: number; waiting: number } {
-    const waiting = [...this.queues.values()].reduce((sum, { length }) => sum + length, 0);
+    const waiting = [...this.queues.values()].reduce((sum, { waiting: { length } }) => sum + length, 0);
     return { held: this.held.size, waiting };
   }
 
@@ -70,15 +73,19 @@ export class Leases {
   /**
    * Waits until no other turn of this process writes to the session, or to one of its lines; the returned
    * function lets the next one in. `session_busy` where too many wait already, or once `waitMs` have passed.
-   * With `Infinity` there is no limit: the turn need not be answered soon.
+   * With `Infinity` there is no limit: the turn need not be answered soon. `asks` is absent where no answer is
+   * asked for.
    */
-  async enter(session: string, waitMs: number): Promise<() => void> {
+  async enter(session: string, waitMs: number, asks?: QueuedAsk): Promise<() => void> {
     const queue = this.queues.get(session);
-    if (!queue) this.queues.set(session, []);
+    if (!queue) this.queues.set(session, { inside: asks, waiting: [] });
     else {
-      if (queue.length >= this.queue && waitMs !== Number.POSITIVE_INFINITY)
-        throw busy(`${queue.length} turns wait for this session already.`);
-      await wait(queue, waitMs);
+      const { length } = queue.waiting;
+      if (length >= this.queue && waitMs !== Number.POSITIVE_INFINITY)
+        throw busy(`${length} turns wait for this session already.`);
+      const entered = wait(queue, waitMs, asks);
+      if (length === 0) makeWay(queue);
+      await entered;
     }
     let inside = true;
     return () => {
@@ -97,9 +104,13 @@ export class Leases {
     const { store } = this.parts;
     const held: Held = { token, tenant, session, renewedAt: performance.now() };
     let isCommitted = false;
+    let isYielded = false;
     this.held.add(held);
-    return {
+    const lease: Lease = {
       token,
+      get isYielded() {
+        return isYielded;
+      },
       onLost: (listener) => {
         held.lost = listener;
       },
@@ -113,6 +124,15 @@ export class Leases {
         leave();
       },
     };
+    const queue = this.queues.get(session);
+    if (queue) {
+      queue.yieldLease = () => {
+        isYielded = true;
+        lease.release();
+      };
+      makeWay(queue);
+    }
+    return lease;
   }
 
   close(): void {
@@ -120,9 +140,16 @@ export class Leases {
   }
 
   private letNextIn(session: string): void {
-    const next = this.queues.get(session)?.shift();
-    if (next) next();
-    else this.queues.delete(session);
+    const queue = this.queues.get(session);
+    const next = queue?.waiting.shift();
+    if (!queue || !next) {
+      this.queues.delete(session);
+      return;
+    }
+    queue.inside = next.asks;
+    queue.yieldLease = undefined;
+    next.enter();
+    makeWay(queue);
   }
 
   private renew(): void {
@@ -142,17 +169,43 @@ export class Leases {
   }
 }
 
-function wait(queue: Array<() => void>, waitMs: number): Promise<void> {
+/** The turn that writes to a session, and the turns that wait, in the order of their requests. */
+interface Queue {
+  inside: QueuedAsk | undefined;
+  /** Lets the next turn in before the turn inside has ended. */
+  yieldLease?(): void;
+  waiting: Waiting[];
+}
+
+interface Waiting {
+  asks: QueuedAsk | undefined;
+  enter(): void;
+}
+
+/** What the turn inside does for the next one. Turns behind that one do not count: it may need the answer. */
+function makeWay(queue: Queue): void {
+  const {
+    inside,
+    waiting: [next],
+  } = queue;
+  if (!inside || !next?.asks) return;
+  if (dropsAnswer(next.asks, inside)) inside.drop?.();
+  if (isElsewhere(next.asks, inside)) queue.yieldLease?.();
+}
+
+function wait(queue: Queue, waitMs: number, asks: QueuedAsk | undefined): Promise<void> {
   return new Promise((resolve, reject) => {
     let timer: ReturnType<typeof setTimeout> | undefined;
     const enter = () => {
       clearTimeout(timer);
       resolve();
     };
-    queue.push(enter);
+    const waiting = { asks, enter };
+    queue.waiting.push(waiting);
     if (waitMs === Number.POSITIVE_INFINITY) return;
     timer = setTimeout(() => {
-      queue.splice(queue.indexOf(enter), 1);
+      queue.waiting.splice(queue.waiting.indexOf(waiting), 1);
+      makeWay(queue);
       reject(busy(`The session was not free within ${waitMs / 1000} seconds.`));
     }, waitMs);
   });

@@ -1,10 +1,11 @@
 import { Fault } from '../core/errors.ts';
 import type { TurnId } from '../core/ids.ts';
 import { type Item, isFullHistory } from '../core/items.ts';
-import type { BranchTurn, LineWish, Session } from '../core/turn.ts';
+import { type BranchTurn, type LineWish, ownInstructions, type Session } from '../core/turn.ts';
 import type { Heads } from './heads.ts';
 import {
   type HistoryMatch,
+  isAskedAgain,
   isHistoryAskedAgain,
   type MatchedNode,
   matchHistory,
@@ -88,8 +89,8 @@ export class Lines {
     { number, isNew }: ChosenLine & { kind: 'side' },
   ): Promise<Resumed | undefined> {
     const { request, opening } = asked;
-    const { tenant, session: id, waitMs, writes } = request;
-    const leave = writes ? await this.parts.heads.enterLine(id, number, waitMs) : () => {};
+    const { tenant, session: id, writes } = request;
+    const leave = writes ? await this.parts.heads.enterLine(id, number, request) : () => {};
     try {
       const [session, { main, lines }] = await Promise.all([
         this.parts.log.findSession(tenant, { id }),
@@ -135,7 +136,9 @@ export class Lines {
       ? await this.afterHistory(asked, line)
       : await this.afterTip(asked, isWhole ? null : session.head, isWhole ? undefined : line);
     const parent = branch.at(-1)?.turn.id ?? null;
-    const continues = match ? match.parent !== null && match.line === number : !isWhole && !startsLine;
+    const continues = match
+      ? match.parent !== null && match.line === number
+      : (!isWhole && !startsLine) || (await this.goesOnAfterBroken(asked, line));
     const isOwn = wish.agent !== undefined || wish.branch === 'side' || line?.agent !== undefined;
     return {
       ...continued({ turn: request.turn, branch, newItems, opening, startsLine }),
@@ -171,6 +174,21 @@ export class Lines {
     // The broken turn may be the first of its line, or the one with which the opening changed.
     const { id, opening: noted } = branch.at(-1)!.turn;
     return { branch: before, newItems, startsLine: noted?.at === id };
+  }
+
+  /** Whether the request asks again what the line's latest turn asked, which broke off, and more after it. */
+  private async goesOnAfterBroken(
+    { request, opening }: LineRequest,
+    line: Line | undefined,
+  ): Promise<boolean> {
+    const tip = line?.tip ?? null;
+    const row = tip !== null && (await this.parts.log.readTurn(request.tenant, tip));
+    if (!row || row.state === 'completed') return false;
+    const branch = await this.branch(request, tip);
+    const { input } = request;
+    const news = input.slice(opening?.messages.length ?? 0);
+    const last = branch.at(-1)!.turn;
+    return isAskedAgain(input, news, branch) && news.length > last.input.length - ownInstructions(last);
   }
 
   private branch({ tenant, window }: ResumeRequest, tip: TurnId | null): Promise<BranchTurn[]> {

@@ -5,6 +5,7 @@ import type { Tenant } from '../core/request.ts';
 import type { BranchPosition, BranchTurn, Notes, Session, StateRef } from '../core/turn.ts';
 import type { HistoryUse } from '../core/turn-view.ts';
 import type { Lease } from './leases.ts';
+import type { QueuedAsk } from './next-request.ts';
 
 /** What a turn that is about to run needs of its session. */
 export interface ResumeRequest {
@@ -23,6 +24,8 @@ export interface ResumeRequest {
   whenBusy: TurnPolicy['whenBusy'];
   /** Milliseconds to wait for the session while other turns write to it; `Infinity` for a queued turn. */
   waitMs: number;
+  /** Absent where no answer is asked for. */
+  asks?: QueuedAsk;
   /** Estimates the tokens of a turn that is not stored. */
   tokensOf(items: readonly Item[]): number;
 }

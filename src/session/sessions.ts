@@ -28,6 +28,7 @@ import {
 import { busy } from './leases.ts';
 import type { LineStore } from './line-store.ts';
 import { type ChosenLine, Lines, lineRequest } from './lines.ts';
+import type { QueuedAsk } from './next-request.ts';
 import { continued, type RequestOpening } from './openings.ts';
 import type { Found, Resumed, ResumeRequest } from './resumed.ts';
 import { isInSession } from './stored-turn.ts';
@@ -139,12 +140,12 @@ export class Sessions {
    * The right to continue a turn of a process that has died, if the session's head has not moved since. Otherwise
    * the turn stays beside the branch.
    */
-  async resumeTurn(intent: PlacedIntent, window: number): Promise<Resumed> {
+  async resumeTurn(intent: PlacedIntent, window: number, asks: QueuedAsk): Promise<Resumed> {
     const { tenant, session: id, input } = intent;
     const { parent, moveHead, line = 0, lineChange, opening, resent } = intent.position;
     const { heads } = this.parts;
     const waits = { whenBusy: 'wait', waitMs: Number.POSITIVE_INFINITY } as const;
-    const request = { tenant, id, window, writes: true, ...waits };
+    const request = { tenant, id, window, writes: true, ...waits, asks };
     const head = moveHead && (await heads.take(request));
     try {
       const branch = parent === null ? [] : await heads.branch(tenant, parent, window);

@@ -39,6 +39,8 @@ export interface TurnRequest {
   identity?: RequestIdentity;
   /** The input with the content of stored items. Not called for a retry. */
   resolved?(): Promise<Item[]>;
+  /** Aborted when the client disconnects. */
+  gone: AbortSignal;
 }
 
 /**
@@ -70,6 +72,7 @@ async function startTurn(
   const start: Start = isBackground(intent.delivery)
     ? await enqueue(intent, path)
     : { by: 'caller', intent, candidates, live: new LiveTurn(intent) };
+  start.live.connect(asked.gone);
   void runTurn(start, path);
   await start.live.accepted;
   return start.live;
@@ -110,7 +113,10 @@ const withResolvedInput = async (
 });
 
 /** Gives the turn its id, and with it its session. */
-async function accept({ ask, caller, identity }: TurnRequest, path: TurnPath): Promise<WaitingIntent> {
+async function accept(
+  { ask, caller, identity }: Pick<TurnRequest, 'ask' | 'caller' | 'identity'>,
+  path: TurnPath,
+): Promise<WaitingIntent> {
   const located = path.sessions.locate(caller.tenant, ask, isKept(ask.retention));
   const session = typeof located === 'string' ? located : await located;
   const createdAt = path.clock();
@@ -128,7 +134,7 @@ export async function checkTurn(ask: Ask, caller: Caller, path: TurnPath): Promi
 }
 
 function waitingIntent(
-  { ask, caller, identity }: TurnRequest,
+  { ask, caller, identity }: Pick<TurnRequest, 'ask' | 'caller' | 'identity'>,
   session: SessionId,
   createdAt: number,
   deferredUntil?: number,

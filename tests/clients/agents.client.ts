@@ -26,10 +26,17 @@ afterAll(() => stage.end());
 /** The model in all recipes. */
 const RECIPE_MODEL = 'anthropic/claude-sonnet-4-5';
 
-/** Installs the agent's recipe, with another model. */
-async function install({ name }: Agent, model: string, url = stage.observer.url): Promise<void> {
+const UNSTORED = '"store": false';
+
+/** Installs the agent's recipe, with another model; without `store: false` where turns are to be stored. */
+async function install(
+  { name }: Agent,
+  model: string,
+  { url = stage.observer.url, stored = false } = {},
+): Promise<void> {
   const { files, commands } = recipe(name, url);
-  const here = (text: string) => text.replaceAll(RECIPE_MODEL, model);
+  const here = (text: string) =>
+    text.replaceAll(RECIPE_MODEL, model).replace(UNSTORED, stored ? '' : UNSTORED);
   await bench.install(files.map(({ path, text }) => ({ path, text: here(text) })));
   for (const command of commands) await bench.run(['bash', '-ec', here(command)]);
 }
@@ -65,6 +72,11 @@ async function storedStory(agent: Agent, gateway: TestGateway = stage.gateway): 
 }
 
 describe.each(AGENTS)('$name', (agent) => {
+  // It runs before the workbench is removed.
+  afterEach(async () => {
+    if (agent.stop) await bench.run(agent.stop);
+  });
+
   const steps: Steps = {
     'FIRST-QUESTION': [
       [agent.print('out-one'), agent.print('out-two')],
@@ -133,8 +145,7 @@ describe.each(AGENTS)('$name', (agent) => {
       const asked = () => conversation(steps).find(isLong);
       await eventually('the model answers', asked, (request) => request !== undefined, 60_000);
       await Bun.sleep(1000);
-      program.interrupt();
-      await program.ended;
+      await program.interrupt();
       await eventually('the provider sees the end', asked, (request) => request!.aborted);
 
       expect(await ask(agent, 'next', MODELS.chat, 'THIRD-QUESTION')).toContain('The end.');
@@ -153,6 +164,32 @@ describe.each(AGENTS)('$name', (agent) => {
     },
   );
 
+  const mayStore = recipe(agent.name, '').files.some(({ text }) => text.includes(UNSTORED));
+  test.if(mayStore)('is interrupted in an answer that is stored, and goes on at once', async () => {
+    bench = new Workbench(agent.env);
+    stage.provider.follow(play(steps));
+    const ask = async (turn: 'first' | 'next', model: string, question: string) => {
+      await install(agent, model, { stored: true });
+      return bench.start(agent[turn]!(model, `Answer the ${question}`));
+    };
+    // The answer takes two minutes.
+    const program = await ask('first', `${MODELS.messages}+pace-2000`, 'LONG-QUESTION');
+    const asked = () => conversation(steps)[0];
+    await eventually('the model answers', asked, (request) => request !== undefined, 60_000);
+    await Bun.sleep(1000);
+    await program.interrupt();
+    expect(asked()!.aborted).toBe(false);
+
+    const before = performance.now();
+    const { out } = await (await ask('next', MODELS.messages, 'THIRD-QUESTION')).ended;
+    expect(out).toContain('The end.');
+    expect(performance.now() - before).toBeLessThan(30_000);
+    await eventually('the provider sees the end', asked, (request) => request!.aborted);
+    await (await ask('next', MODELS.messages, 'SHORT-QUESTION')).ended;
+    const questions = (await storedStory(agent)).filter((line) => line.startsWith('user: '));
+    expect(questions).toEqual(['user: LONG-QUESTION', 'user: THIRD-QUESTION', 'user: SHORT-QUESTION']);
+  });
+
   test.if(agent.retries === true)(
     'gets its answer from a gateway that is killed in the middle of it',
     async () => {
@@ -162,7 +199,7 @@ describe.each(AGENTS)('$name', (agent) => {
       const options = { dataDir, provider: stage.provider.url, yaml: responsesClaw(stage.provider.url) };
       const gateway = await spawnGateway(options);
       const model = `${MODELS.chat}+pace-100`;
-      await install(agent, model, gateway.url);
+      await install(agent, model, { url: gateway.url });
       const program = bench.start(agent.first(model, 'Answer the LONG-QUESTION'));
       await eventually(
         'the model answers',

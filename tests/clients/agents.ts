@@ -12,6 +12,8 @@ export interface Agent {
   first(model: string, question: string): string[];
   /** Asks in the session of the last question. Cline can do so only in a terminal. */
   next?(model: string, question: string): string[];
+  /** Stops what the agent leaves running. */
+  stop?: string[];
   /** The header in which the agent names its session, if it does. */
   sessionHeader?: string;
   /** Whether the agent asks again when the connection breaks in the middle of an answer. */
@@ -74,6 +76,7 @@ const cline: Agent = {
   env: { CLINE_TELEMETRY_DISABLED: '1' },
   print: (word) => ({ name: 'run_commands', arguments: { commands: [`echo ${word}`] } }),
   first: (model, question) => ['cline', '-m', model, question],
+  stop: ['cline', 'hub', 'stop'],
 };
 
 const continueCli: Agent = {

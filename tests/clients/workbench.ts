@@ -43,7 +43,14 @@ export class Workbench {
       const [out, err] = await output;
       return { code: await child.exited, out, err };
     })();
-    return { ended, interrupt: () => process.kill(-child.pid, 'SIGINT') };
+    const interrupt = async () => {
+      let hasEnded = false;
+      while (!hasEnded) {
+        process.kill(-child.pid, 'SIGINT');
+        hasEnded = await Promise.race([child.exited.then(() => true), Bun.sleep(2000).then(() => false)]);
+      }
+    };
+    return { ended, interrupt };
   }
 
   /** Runs a command and resolves to its standard output. Rejects if the command fails. */
@@ -61,6 +68,9 @@ export class Workbench {
 /** A running command. */
 export interface Program {
   ended: Promise<{ code: number; out: string; err: string }>;
-  /** Sends SIGINT to the command and its children, as Ctrl-C does. */
-  interrupt(): void;
+  /**
+   * Sends SIGINT to the command and its children, as Ctrl-C does, until the command has ended: opencode ignores some
+   * of them while it begins its first answer.
+   */
+  interrupt(): Promise<void>;
 }

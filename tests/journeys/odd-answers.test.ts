@@ -288,3 +288,21 @@ test('a chat stream that is rescued names the image that is void, and its text g
     await server.stop(true);
   }
 });
+
+test('a call without arguments ends before the next one begins, in a stream of events', async () => {
+  raw.answer([
+    chunk(callDelta('c1', 'look', '')),
+    chunk(callDelta('c2', 'look', '{"a":', 1)),
+    chunk({ tool_calls: [{ index: 1, function: { arguments: '1}' } }] }, 'tool_calls'),
+    DONE,
+  ]);
+  const [{ function: look }] = tools as [(typeof tools)[0]];
+  const body = { model: 'groq/a', input: 'look twice', tools: [{ type: 'function', ...look }], stream: true };
+  const response = await gateway.post('/v1/responses', body, { 'x-session-id': session });
+  const bounds = serverEvents(await response.text()).events.flatMap(({ event, data }) =>
+    event?.startsWith('response.output_item')
+      ? [`${event.slice('response.output_item.'.length)} ${asText(asJson(data.item).arguments)}`]
+      : [],
+  );
+  expect(bounds).toEqual(['added ', 'done ', 'added ', 'done {"a":1}']);
+});

@@ -87,15 +87,17 @@ function readCall(state: AnswerState, choice: ChoiceState, piece: Json): void {
   const parts = partsOf(piece);
   let call = findCall(choice, parts) ?? addCall(choice, parts);
   call.id ??= parts.id;
-  if (call.name === undefined && parts.name !== undefined) startCall(state, choice, call, parts.name);
+  call.name ??= parts.name;
   keepLeftovers(call, piece, parts.fields);
   // The arguments of a call are one object. Another object belongs to another call of the same tool.
   let rest = addText(state, call, parts.text ?? '');
+  beginCalls(state, choice);
   while (rest !== '') {
     const { name } = call;
     call = addCall(choice, parts);
-    if (name !== undefined) startCall(state, choice, call, name);
+    call.name = name;
     rest = addText(state, call, rest);
+    beginCalls(state, choice);
   }
 }
 
@@ -124,21 +126,40 @@ function addCall(choice: ChoiceState, { kind, position }: PieceParts): OpenCall 
 }
 
 /**
- * Begins the item of a call. The complete calls before it end now: OpenAI's Responses API ends an item before it
- * begins the next call, and some clients depend on it. An incomplete call may go on beside this one.
+ * Begins the items of calls whose names are known, in order. A call without arguments may still get them, as some
+ * servers announce all calls first; or it never gets any, as some servers send none for a tool without parameters.
+ * So the calls after it wait until one of them is complete.
  */
-function startCall(state: AnswerState, choice: ChoiceState, call: OpenCall, name: string): void {
+function beginCalls(state: AnswerState, choice: ChoiceState): void {
+  const { calls } = choice;
+  const complete = calls.findLastIndex(({ index, object }) => index === undefined && object.isComplete);
+  for (const [at, call] of calls.entries()) {
+    if (call.index !== undefined || call.name === undefined) continue;
+    if (at > complete && calls.slice(0, at).some(isEmpty)) return;
+    beginCall(state, choice, call);
+  }
+}
+
+const isEmpty = ({ name, text, isClosed }: OpenCall): boolean =>
+  name !== undefined && text === '' && !isClosed;
+
+/**
+ * Begins the item of a call. The complete and the empty calls before it end now: OpenAI's Responses API ends an item
+ * before it begins the next call, and some clients depend on it. An incomplete call may go on beside this one.
+ */
+function beginCall(state: AnswerState, choice: ChoiceState, call: OpenCall): void {
+  const { kind, name = '' } = call;
   closeReasoning(state, choice);
   for (const earlier of choice.calls) {
-    if (earlier.index !== undefined && earlier.object.isComplete) closeCall(state, earlier);
+    const isOver = earlier.object.isComplete || earlier.text === '';
+    if (earlier.index !== undefined && isOver) closeCall(state, choice, earlier);
   }
-  call.name = name;
   // Some servers leave ids out. Ids must be unique within a session, so the answer's id is a part of them.
   const call_id = call.id ?? `call_${state.answerId}_${choice.choice}_${choice.calls.indexOf(call)}`;
   call.index = openItem(
     state,
     choice,
-    call.kind === 'custom'
+    kind === 'custom'
       ? { type: 'custom_tool_call' as '(any other)', call_id, name, input: '' }
       : { type: 'function_call', call_id, name, arguments: '' },
   );
@@ -146,13 +167,14 @@ function startCall(state: AnswerState, choice: ChoiceState, call: OpenCall, name
 }
 
 /** Ends the item of a call, once. */
-export function closeCall(state: AnswerState, call: OpenCall): void {
+export function closeCall(state: AnswerState, choice: ChoiceState, call: OpenCall): void {
   if (call.isClosed) return;
-  if (call.index === undefined) {
+  if (call.name === undefined) {
     throw new Fault('provider_protocol_error', 'A tool call of the answer has no name.', { raw: call });
   }
+  if (call.index === undefined) beginCall(state, choice, call);
   call.isClosed = true;
-  closeItem(state, call.index, call.native);
+  closeItem(state, call.index!, call.native);
 }
 
 /** Returns the part of the text that begins another object. A call with an id of its own has all of the text. */
@@ -160,12 +182,22 @@ function addText(state: AnswerState, call: OpenCall, text: string): string {
   const objectEnd = call.object.endIn(text);
   const end = call.kind === 'custom' || call.id !== undefined ? text.length : objectEnd;
   const own = text.slice(0, end);
+  if (call.isClosed && call.text === '') {
+    if (!isNothing(own)) throw lateArguments(call);
+    return text.slice(end);
+  }
   call.text += own;
   if (own !== '' && call.index !== undefined && !call.isClosed) {
     state.out.push({ type: 'arguments-delta', index: call.index, text: own });
   }
   return text.slice(end);
 }
+
+const lateArguments = (call: OpenCall): Fault =>
+  new Fault('provider_protocol_error', 'Arguments came after the end of their tool call.', { raw: call });
+
+/** Whether arguments say no more than absent ones. */
+const isNothing = (text: string): boolean => /^\s*(\{\s*\}?\s*)?$/.test(text);
 
 const READ = new Set(['index', 'id', 'type', 'function', 'custom']);
 

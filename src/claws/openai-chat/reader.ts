@@ -371,7 +371,7 @@ function finishChoice(state: AnswerState, choice: ChoiceState): void {
   if (choice.reasoning) closeReasoning(state, choice);
   if (choice.native) messageOf(state, choice);
   if (choice.message) closeItem(state, choice.message.index, choice.native);
-  for (const call of choice.calls) closeCall(state, call);
+  for (const call of choice.calls) closeCall(state, choice, call);
   const reason = finishOf(choice.finish, choice.calls.length > 0);
   if (choice.choice === 0) state.out.push({ type: 'finish', reason });
   else state.out.push({ type: 'finish', reason, choice: choice.choice });

@@ -31,8 +31,9 @@ export class LiveTurn implements TurnView {
   private known: { asked: Asked; session: Session | undefined };
   private phase: TurnView['state'] = 'queued';
   private answering: Receipt | undefined;
-  /** Connected clients that were passed to `stopWithClient`. */
+  /** Clients that have asked for the turn and are connected. */
   private clients = 0;
+  private needsClient = false;
 
   constructor(
     asked: Asked,
@@ -76,17 +77,24 @@ export class LiveTurn implements TurnView {
     this.controller.abort(reason);
   }
 
-  /** Stops the turn when this client and all others that were passed here have disconnected. */
-  stopWithClient(gone: AbortSignal): void {
+  /** A client has asked for the turn; `gone` is aborted when it disconnects. */
+  connect(gone: AbortSignal): void {
     this.clients++;
     const leave = () => {
-      if (--this.clients === 0) this.stop(new Cancelled('The client disconnected.'));
+      this.clients--;
+      this.stopIfLeft();
     };
     if (gone.aborted) leave();
     else gone.addEventListener('abort', leave);
     // A socket stays open longer than its turns.
     const forget = () => gone.removeEventListener('abort', leave);
     this.ended.then(forget, forget);
+  }
+
+  /** From now on, the turn stops as soon as no client is connected. */
+  stopWithoutClient(): void {
+    this.needsClient = true;
+    this.stopIfLeft();
   }
 
   /** The intent is journaled; the turn waits for its session or for a slot. */
@@ -149,6 +157,10 @@ export class LiveTurn implements TurnView {
       await this.news.promise;
     }
     return true;
+  }
+
+  private stopIfLeft(): void {
+    if (this.needsClient && this.clients === 0) this.stop(new Cancelled('The client disconnected.'));
   }
 
   private wake(): void {

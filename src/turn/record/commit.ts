@@ -48,7 +48,11 @@ async function commitKept(
   lease?.committed();
   const { head, isOffloaded, tokens, totalTokens, digest } = committed;
   // If the session was deleted meanwhile, it has no branch on which the turn is missing.
-  if (head === 'lost' && (await path.log.findSession(intent.tenant, { id: intent.session })))
+  if (
+    head === 'lost' &&
+    !lease?.isYielded &&
+    (await path.log.findSession(intent.tenant, { id: intent.session }))
+  )
     throw new StoredBeside();
   // A branch stays in memory for the next turn, unless large content would stay with it.
   if (head === 'moved' && !isOffloaded && stored.input === intent.input) {

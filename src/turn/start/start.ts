@@ -15,6 +15,7 @@ import {
 } from '../../core/turn.ts';
 import { choose } from '../../routing/choose.ts';
 import { digestItems, EMPTY_DIGEST } from '../../session/history.ts';
+import type { QueuedAsk } from '../../session/next-request.ts';
 import type { Resumed } from '../../session/resumed.ts';
 import { offloadedIntent } from '../../session/stored-turn.ts';
 import { Contexts } from '../answer/prompt.ts';
@@ -62,7 +63,7 @@ export async function resume(
   const { live, intent } = start;
   const resuming =
     start.by === 'recovery'
-      ? path.sessions.resumeTurn(start.intent, window)
+      ? path.sessions.resumeTurn(start.intent, window, queuedAsk(start))
       : path.sessions.resume({
           tenant: intent.tenant,
           session: intent.session,
@@ -74,6 +75,7 @@ export async function resume(
           writes: isKept(intent.retention),
           whenBusy: intent.policy.whenBusy,
           waitMs: start.by === 'caller' ? path.settings.sessionWaitMs : Number.POSITIVE_INFINITY,
+          asks: queuedAsk(start),
           tokensOf: itemsTokens,
         });
   const session = await (start.by === 'caller' ? resuming : unlessStopped(live, resuming, release));
@@ -81,6 +83,14 @@ export async function resume(
   if (session.kind !== 'head') return session;
   session.lease.onLost(() => loseSession(start, path));
   return session;
+}
+
+/** A turn that is fetched later is not dropped: it runs without a client. */
+function queuedAsk({ live, intent }: Start): QueuedAsk {
+  const { input, state, delivery, deferredUntil } = intent;
+  const isAgent = state.kind === 'session' && state.line?.isAgent === true;
+  const isFetchedLater = isBackground(delivery) || deferredUntil !== undefined;
+  return { input, isAgent, drop: isFetchedLater ? undefined : () => live.stopWithoutClient() };
 }
 
 /** Waits for a slot of the background; `held` frees it. */

@@ -259,11 +259,14 @@ describe('tool calls', () => {
     ]);
   });
 
-  test('a complete call ends before the next one begins', () => {
+  test.each([
+    ['complete', [fn('a', '{"x":'), fn(undefined, '1}')]],
+    ['empty', [fn('a', ''), fn(undefined, '')]],
+  ])('the item of a call with %s arguments ends before the next one begins', (_, pieces) => {
     const deltas = read([
-      call({ index: 0, id: 'c1', type: 'function', ...fn('a', '{"x":') }),
-      call({ index: 0, ...fn(undefined, '1}') }),
-      call({ index: 1, id: 'c2', type: 'function', ...fn('b', '{}') }),
+      ...pieces.map((piece, at) => call({ index: 0, id: at === 0 ? 'c1' : undefined, ...piece })),
+      call({ index: 1, id: 'c2', type: 'function', ...fn('b', '{') }),
+      call({ index: 1, ...fn(undefined, '}') }),
       end('tool_calls'),
       DONE,
     ]);
@@ -274,6 +277,32 @@ describe('tool calls', () => {
       'item-start 1',
       'item-end 1',
     ]);
+  });
+
+  test('calls that are announced before their arguments wait for each other', () => {
+    const announced = ['c1', 'c2', 'c3'].map((id, index) => call({ index, id, ...fn(`f${index}`, '') }));
+    const piece = (index: number, args: string) => call({ index, ...fn(undefined, args) });
+    const pieces = [piece(1, '{"y"'), piece(0, '{"x":1}'), piece(1, ':2}'), piece(2, '{"z":3}')];
+    expect(calls([...announced, ...pieces, end('tool_calls')])).toEqual([
+      ['c1', 'f0', '{"x":1}'],
+      ['c2', 'f1', '{"y":2}'],
+      ['c3', 'f2', '{"z":3}'],
+    ]);
+    expect(calls([...announced, end('tool_calls')])).toEqual([
+      ['c1', 'f0', ''],
+      ['c2', 'f1', ''],
+      ['c3', 'f2', ''],
+    ]);
+  });
+
+  test('arguments for a call that ended without them are a fault', () => {
+    const events = [
+      call({ index: 0, id: 'c1', ...fn('a', '') }),
+      call({ index: 1, id: 'c2', ...fn('b', '{}') }),
+    ];
+    expect(calls([...events, call({ index: 0, ...fn(undefined, '{}') }), end()])).toHaveLength(2);
+    const late = [...events, call({ index: 0, ...fn(undefined, '{"x":1}') }), end()];
+    expect(faultOf(() => read(late))).toMatchObject({ code: 'provider_protocol_error' });
   });
 
   test('whole calls that all have number 0', () => {

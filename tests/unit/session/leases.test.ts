@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'bun:test';
 import type { Fault } from '../../../src/core/errors.ts';
 import { newSessionId, newTurnId } from '../../../src/core/ids.ts';
-import { userMessage } from '../../../src/core/items.ts';
+import { type Item, userMessage } from '../../../src/core/items.ts';
 import type { Tenant } from '../../../src/core/request.ts';
 import { Heads } from '../../../src/session/heads.ts';
 import { type Lease, Leases } from '../../../src/session/leases.ts';
@@ -57,6 +57,29 @@ describe('writers of one session in one process', () => {
     (await next)();
     expect(leases.counts.waiting).toBe(0);
   });
+});
+
+test('an answer is dropped by the next request alone: one between may need it', async () => {
+  const leases = leasesOf(8);
+  const session = newSessionId(0);
+  const dropped: string[] = [];
+  const enter = (name: string, input: Item[], isAgent = true) =>
+    leases.enter(session, SOON, { input, isAgent, drop: () => dropped.push(name) });
+  const history = [userMessage('q'), userMessage('q2')];
+  const leave = await enter('first', [userMessage('q')]);
+  const appended = enter('appended', [userMessage('q')], false);
+  const next = enter('next', history);
+  expect(dropped).toEqual([]);
+  leave();
+  const leaveAppended = await appended;
+  expect(dropped).toEqual(['appended']);
+  const again = enter('again', history);
+  expect(dropped).toEqual(['appended']);
+  leaveAppended();
+  const leaveNext = await next;
+  expect(dropped).toEqual(['appended', 'next']);
+  leaveNext();
+  (await again)();
 });
 
 /** Two processes on one store, whose clock shows the time that the test sets. */
