@@ -160,3 +160,21 @@ export function isKeepAlive({ event, data }: SseEvent): boolean {
 const LONGEST_EMPTY = 16;
 const LONGEST_KEEP_ALIVE = 200;
 const KEEP_ALIVE = /^\s*(null|\{\s*\}|\{[^{}[\]]*"type"\s*:\s*"(ping|keepalive)"[^{}[\]]*\})?\s*$/;
+
+/** What ended the reading of an answer. The reason of the caller's abort comes first. */
+export function failureOf(error: unknown, signal: AbortSignal): unknown {
+  if (signal.aborted) return signal.reason;
+  return error instanceof Fault ? error : interrupted(error);
+}
+
+function interrupted(error: unknown): Fault {
+  const message = `The connection to the provider broke during the answer (${describe(error)}).`;
+  return new Fault('stream_interrupted', message, { cause: error });
+}
+
+/** What is known of an error of the network: its code, or its name. */
+export function describe(error: unknown): string {
+  if (!(error instanceof Error)) return 'unknown failure';
+  const { code } = error as { code?: unknown };
+  return typeof code === 'string' ? code : error.name;
+}

@@ -1,19 +1,23 @@
 import { markedTools } from '../core/cache-marks.ts';
-import type { Delta } from '../core/delta.ts';
-import { callFailureOf, Fault } from '../core/errors.ts';
+import { Fault } from '../core/errors.ts';
 import { wellFormed } from '../core/well-formed.ts';
-import { AnswerBody, type Chunk, formatOf, isKeepAlive, readBeginning, wholeText } from './answer-body.ts';
-import type { Claw, Prompt, Provider, SseEvent, StreamReader, WireProtocol, WireRequest } from './claw.ts';
-import type { Connect } from './connect.ts';
+import { AnswerBody, describe, failureOf, formatOf, readBeginning, wholeText } from './answer-body.ts';
+import type { Claw, Prompt, Provider, WireProtocol, WireRequest } from './claw.ts';
 import { beginningOf, instructed, prefilled } from './continuation.ts';
+import { ESCAPED_SURROGATE, EventStream, type SseLimits, type Streaming } from './event-stream.ts';
 import { shownFailure } from './shown-failure.ts';
-import { type SseLimits, SseParser } from './sse-parser.ts';
 import { lackedTools, toolTable } from './tools/table.ts';
 import { type ProviderApi, type Translated, translateTools } from './tools/translate.ts';
 import { WholePairs } from './whole-pairs.ts';
 
 /** The part of `fetch` that claws use. It is injected, so that tests control the network. */
 export type Fetch = (url: string, init: BunFetchRequestInit) => Promise<Response>;
+
+/**
+ * Resolves when the origin of a base URL accepts connections, rejects with `provider_unreachable` or
+ * `provider_timeout`. With `anew`, what was known of the origin does not count.
+ */
+export type Connect = (baseUrl: string, signal: AbortSignal, options?: { anew: boolean }) => Promise<void>;
 
 export interface HttpClawParts {
   provider: Provider;
@@ -124,12 +128,6 @@ async function send(parts: HttpClawParts, request: WireRequest, signal: AbortSig
   }
 }
 
-/**
- * In JSON, a lone surrogate is always an escape. A whole pair is an escape only if the writer escapes all
- * non-ASCII characters.
- */
-const ESCAPED_SURROGATE = /\\ud[89a-f]/i;
-
 /** JSON without lone surrogates, which providers refuse. */
 function jsonOf(body: WireRequest['body']): string {
   const text = JSON.stringify(body);
@@ -175,17 +173,6 @@ function unreachable(provider: Provider, error: unknown, signal: AbortSignal): u
   });
 }
 
-function interrupted(error: unknown): Fault {
-  const message = `The connection to the provider broke during the answer (${describe(error)}).`;
-  return new Fault('stream_interrupted', message, { cause: error });
-}
-
-function describe(error: unknown): string {
-  if (!(error instanceof Error)) return 'unknown failure';
-  const { code } = error as { code?: unknown };
-  return typeof code === 'string' ? code : error.name;
-}
-
 async function refusal(protocol: WireProtocol, response: Response, limits: AnswerLimits): Promise<Fault> {
   const text = await readBeginning(response, limits.errorBytes);
   let body: unknown = text;
@@ -218,112 +205,73 @@ function parseJson(text: string, { status }: Response, provider: Provider): unkn
   }
 }
 
-/** What the reading of a stream needs. */
-interface Streaming {
-  body: AnswerBody;
-  reader: StreamReader;
-  restore: Translated['restore'];
-  limits: SseLimits;
-  signal: AbortSignal;
-  heard(): void;
-}
-
-/** Reads one streamed answer. */
-class EventStream {
-  private readonly parser: SseParser;
-  private readonly decoder = new TextDecoder();
-  /** Made at the first event that has a surrogate as an escape: most streams have none. */
-  private pairs: WholePairs | undefined;
-  /** A failure that came in the same chunk as deltas: the deltas are read first. */
-  private failure: unknown;
-  private hasEnded = false;
-
-  constructor(private readonly parts: Streaming) {
-    this.parser = new SseParser(parts.limits);
-  }
-
-  /**
-   * The next deltas, at least one; `undefined` at the end. Rejects with the failure that broke off the answer.
-   */
-  async next(): Promise<readonly Delta[] | undefined> {
-    const { body } = this.parts;
-    while (!this.hasEnded) {
-      let burst: readonly Delta[];
-      try {
-        if (this.failure !== undefined) throw this.failure;
-        burst = this.deltasIn(await body.read());
-      } catch (error) {
-        burst = this.lastAfter(error);
-      }
-      const finished = burst.length === 0 ? burst : this.finished(burst);
-      if (finished.length > 0) return finished;
-    }
-    return undefined;
-  }
-
-  /** Closes the connection if the body was not read to its end. */
-  close(): void {
-    if (!this.hasEnded) this.parts.body.cancel();
-  }
-
-  private deltasIn({ done, value }: Chunk): Delta[] {
-    if (done) {
-      this.hasEnded = true;
-      return this.parts.reader.end();
-    }
-    const { events, alive } = this.parser.push(this.decoder.decode(value, { stream: true }));
-    if (alive) this.parts.heard();
-    return this.deltasOf(events);
-  }
-
-  /** The last deltas of an answer that is whole in spite of a failure; throws the failure of any other one. */
-  private lastAfter(error: unknown): Delta[] {
-    const { reader, signal } = this.parts;
-    const failure = failureOf(error, signal);
-    const last = endOf(reader, failure);
-    if (!last) throw failure;
-    this.close();
-    this.hasEnded = true;
-    return last;
-  }
-
-  private deltasOf(events: SseEvent[]): Delta[] {
-    const deltas: Delta[] = [];
-    try {
-      for (const event of events) {
-        if (isKeepAlive(event)) continue;
-        if (!this.pairs && ESCAPED_SURROGATE.test(event.data)) this.pairs = new WholePairs();
-        for (const delta of this.parts.reader.push(event)) deltas.push(delta);
-      }
-    } catch (failure) {
-      if (deltas.length === 0) throw failure;
-      this.failure = failure;
-    }
-    return deltas;
-  }
-
-  /** The deltas as the turn sees them. */
-  private finished(deltas: readonly Delta[]): readonly Delta[] {
-    const restored = this.parts.restore(deltas);
-    return this.pairs ? this.pairs.push(restored) : restored;
-  }
-}
-
-/** What ended the reading of an answer. The reason of the caller's abort comes first. */
-function failureOf(error: unknown, signal: AbortSignal): unknown {
-  if (signal.aborted) return signal.reason;
-  return error instanceof Fault ? error : interrupted(error);
-}
+/**
+ * An origin that accepted a connection this recently is not tried again: it has a pooled one or accepts
+ * another.
+ */
+const WARM_MS = 60_000;
 
 /**
- * The last deltas of an answer whose call failed after the provider said how the answer ends: nothing of it
- * is missing. Undefined for an incomplete answer, and where the turn was stopped.
+ * A time limit for opening a connection, because `fetch` has none. An origin without a recent success is
+ * first tried with a plain TCP connection. With an HTTP proxy in `env` no origin is tried, because the
+ * proxy opens the connections.
  */
-function endOf(reader: StreamReader, failure: unknown): Delta[] | undefined {
-  if (callFailureOf(failure) === undefined) return undefined;
+export function connectWithin(limitMs: () => number, env: Record<string, string | undefined>): Connect {
+  if (env.HTTPS_PROXY || env.HTTP_PROXY || env.https_proxy || env.http_proxy) return async () => {};
+  const warm = new Map<string, number>();
+  /** By base URL. Calls that come together share one try. */
+  const tries = new Map<string, Promise<void>>();
+  const tryOnce = async (baseUrl: string): Promise<void> => {
+    warm.delete(baseUrl);
+    try {
+      const { hostname, port, protocol } = new URL(baseUrl);
+      const host = hostname.replace(/^\[|\]$/g, '');
+      await tryConnection(host, Number(port) || (protocol === 'https:' ? 443 : 80), limitMs());
+      warm.set(baseUrl, Date.now());
+    } finally {
+      tries.delete(baseUrl);
+    }
+  };
+  return async (baseUrl, signal, { anew } = { anew: false }) => {
+    if (!anew && (warm.get(baseUrl) ?? 0) > Date.now() - WARM_MS) return;
+    const shared = tries.get(baseUrl) ?? tryOnce(baseUrl);
+    tries.set(baseUrl, shared);
+    await unlessAborted(shared, signal);
+  };
+}
+
+/** Rejects with the signal's reason when it aborts first. */
+async function unlessAborted(work: Promise<void>, signal: AbortSignal): Promise<void> {
+  const aborted = Promise.withResolvers<never>();
+  const abort = () => aborted.reject(signal.reason);
+  signal.addEventListener('abort', abort);
+  if (signal.aborted) abort();
   try {
-    return reader.end();
-  } catch {
-    return undefined;
+    await Promise.race([aborted.promise, work]);
+  } finally {
+    signal.removeEventListener('abort', abort);
   }
+}
+
+async function tryConnection(hostname: string, port: number, limitMs: number): Promise<void> {
+  const late = Promise.withResolvers<'late'>();
+  const timer = setTimeout(late.resolve, limitMs, 'late' as const);
+  const connection = Bun.connect({ hostname, port, socket: { data() {}, error() {} } });
+  try {
+    if ((await Promise.race([connection, late.promise])) !== 'late') return;
+  } catch (error) {
+    throw new Fault('provider_unreachable', `No connection to ${hostname}:${port} could be opened.`, {
+      cause: error,
+    });
+  } finally {
+    clearTimeout(timer);
+    connection.then(
+      (socket) => socket.end(),
+      () => {},
+    );
+  }
+  throw new Fault(
+    'provider_timeout',
+    `${hostname}:${port} did not accept a connection within ${limitMs} ms.`,
+  );
 }

@@ -1,4 +1,4 @@
-import { SseParser } from '../../claws/sse-parser.ts';
+import { SseParser } from '../../claws/event-stream.ts';
 import { Disconnected, GatewayError } from './gateway-error.ts';
 
 /** One part of an answer, in order. The answer is whole only if the iteration ends without an error. */

@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test';
-import { connectWithin } from '../../../src/claws/connect.ts';
+import { connectWithin } from '../../../src/claws/http-claw.ts';
 import type { Fault } from '../../../src/core/errors.ts';
 
 /** TEST-NET-1 (RFC 5737): no host answers there, not even with a refusal. */

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test';
-import { SseParser } from '../../../src/claws/sse-parser.ts';
+import { SseParser } from '../../../src/claws/event-stream.ts';
 
 const eventsOf = (chunks: string[]) => {
   const parser = new SseParser();

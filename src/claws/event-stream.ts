@@ -1,5 +1,119 @@
-import { Fault } from '../core/errors.ts';
-import type { SseEvent } from './claw.ts';
+import type { Delta } from '../core/delta.ts';
+import { callFailureOf, Fault } from '../core/errors.ts';
+import { type AnswerBody, type Chunk, failureOf, isKeepAlive } from './answer-body.ts';
+import type { SseEvent, StreamReader } from './claw.ts';
+import { WholePairs } from './whole-pairs.ts';
+
+/**
+ * In JSON, a lone surrogate is always an escape. A whole pair is an escape only if the writer escapes all
+ * non-ASCII characters.
+ */
+export const ESCAPED_SURROGATE = /\\ud[89a-f]/i;
+
+/** What the reading of a stream needs. */
+export interface Streaming {
+  body: AnswerBody;
+  reader: StreamReader;
+  /** The deltas of a burst in the caller's words. */
+  restore(deltas: readonly Delta[]): readonly Delta[];
+  limits: SseLimits;
+  signal: AbortSignal;
+  heard(): void;
+}
+
+/** Reads one streamed answer. */
+export class EventStream {
+  private readonly parser: SseParser;
+  private readonly decoder = new TextDecoder();
+  /** Made at the first event that has a surrogate as an escape: most streams have none. */
+  private pairs: WholePairs | undefined;
+  /** A failure that came in the same chunk as deltas: the deltas are read first. */
+  private failure: unknown;
+  private hasEnded = false;
+
+  constructor(private readonly parts: Streaming) {
+    this.parser = new SseParser(parts.limits);
+  }
+
+  /**
+   * The next deltas, at least one; `undefined` at the end. Rejects with the failure that broke off the answer.
+   */
+  async next(): Promise<readonly Delta[] | undefined> {
+    const { body } = this.parts;
+    while (!this.hasEnded) {
+      let burst: readonly Delta[];
+      try {
+        if (this.failure !== undefined) throw this.failure;
+        burst = this.deltasIn(await body.read());
+      } catch (error) {
+        burst = this.lastAfter(error);
+      }
+      const finished = burst.length === 0 ? burst : this.finished(burst);
+      if (finished.length > 0) return finished;
+    }
+    return undefined;
+  }
+
+  /** Closes the connection if the body was not read to its end. */
+  close(): void {
+    if (!this.hasEnded) this.parts.body.cancel();
+  }
+
+  private deltasIn({ done, value }: Chunk): Delta[] {
+    if (done) {
+      this.hasEnded = true;
+      return this.parts.reader.end();
+    }
+    const { events, alive } = this.parser.push(this.decoder.decode(value, { stream: true }));
+    if (alive) this.parts.heard();
+    return this.deltasOf(events);
+  }
+
+  /** The last deltas of an answer that is whole in spite of a failure; throws the failure of any other one. */
+  private lastAfter(error: unknown): Delta[] {
+    const { reader, signal } = this.parts;
+    const failure = failureOf(error, signal);
+    const last = endOf(reader, failure);
+    if (!last) throw failure;
+    this.close();
+    this.hasEnded = true;
+    return last;
+  }
+
+  private deltasOf(events: SseEvent[]): Delta[] {
+    const deltas: Delta[] = [];
+    try {
+      for (const event of events) {
+        if (isKeepAlive(event)) continue;
+        if (!this.pairs && ESCAPED_SURROGATE.test(event.data)) this.pairs = new WholePairs();
+        for (const delta of this.parts.reader.push(event)) deltas.push(delta);
+      }
+    } catch (failure) {
+      if (deltas.length === 0) throw failure;
+      this.failure = failure;
+    }
+    return deltas;
+  }
+
+  /** The deltas as the turn sees them. */
+  private finished(deltas: readonly Delta[]): readonly Delta[] {
+    const restored = this.parts.restore(deltas);
+    return this.pairs ? this.pairs.push(restored) : restored;
+  }
+}
+
+/**
+ * The last deltas of an answer whose call failed after the provider said how the answer ends: nothing of it
+ * is missing. Undefined for an incomplete answer, and where the turn was stopped.
+ */
+function endOf(reader: StreamReader, failure: unknown): Delta[] | undefined {
+  if (callFailureOf(failure) === undefined) return undefined;
+  try {
+    return reader.end();
+  } catch {
+    return undefined;
+  }
+}
 
 /** In characters. */
 export interface SseLimits {
