@@ -35,7 +35,7 @@ describe('gemini: recordings with their own tests', () => {
     expect(folded.items[0]!.native).toEqual({
       carries: {
         call: 'call_3noMaojQL_2s6tkPiO26qQ4_0_0',
-        marks: folded.items[1]!.native as object,
+        partFields: folded.items[1]!.native as object,
       },
     });
     expect(folded.items[1]!.item).toEqual({
