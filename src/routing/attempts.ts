@@ -180,9 +180,8 @@ export class Deadline {
     const now = performance.now();
     const isSilent = !this.hasBegun && now >= this.heardAt + this.limits.signOfLifeMs;
     if (isSilent && this.call.isLast?.()) this.limits = { ...this.limits, signOfLifeMs: Infinity };
-    const { at, message } = this.next();
-    if (now >= at) {
-      this.controller.abort(new Fault('provider_timeout', message));
+    if (now >= this.endsAt) {
+      this.controller.abort(new Fault('provider_timeout', this.passed));
       return;
     }
     if (now >= this.probeAt) void this.probeNow(now);
@@ -206,27 +205,31 @@ export class Deadline {
   }
 
   private arm(): void {
-    const wait = Math.min(this.next().at, this.probeAt) - performance.now();
+    const wait = Math.min(this.endsAt, this.probeAt) - performance.now();
     // The first token may come at any moment. From then on the idle limit applies, which may be shorter.
     this.timer = setTimeout(this.check, Math.max(1, Math.min(wait, this.limits.idleMs)));
   }
 
-  /** The limit that passes first if nothing more comes. */
-  private next(): { at: number; message: string } {
-    const { firstTokenMs, signOfLifeMs, idleMs, totalMs } = this.limits;
-    const total = {
-      at: this.startedAt + totalMs,
-      message: `The answer was not complete within ${totalMs} ms.`,
-    };
-    const firstToken = {
-      at: this.startedAt + firstTokenMs,
-      message: `The answer did not begin within ${firstTokenMs} ms.`,
-    };
-    const silence = {
-      at: this.heardAt + (this.hasBegun ? idleMs : signOfLifeMs),
-      message: `The provider sent nothing for ${this.hasBegun ? idleMs : signOfLifeMs} ms.`,
-    };
-    const limits = this.hasBegun ? [total, silence] : [total, firstToken, silence];
-    return limits.reduce((first, limit) => (limit.at < first.at ? limit : first));
+  /** When the first limit passes, if nothing more comes. */
+  private get endsAt(): number {
+    const { firstTokenMs, totalMs } = this.limits;
+    const total = this.startedAt + totalMs;
+    const silence = this.heardAt + this.silenceMs;
+    return this.hasBegun ? Math.min(total, silence) : Math.min(total, this.startedAt + firstTokenMs, silence);
+  }
+
+  /** The limit that passes at `endsAt`, in a sentence for the caller. */
+  private get passed(): string {
+    const { firstTokenMs, totalMs } = this.limits;
+    const at = this.endsAt;
+    if (at === this.startedAt + totalMs) return `The answer was not complete within ${totalMs} ms.`;
+    if (!this.hasBegun && at === this.startedAt + firstTokenMs) {
+      return `The answer did not begin within ${firstTokenMs} ms.`;
+    }
+    return `The provider sent nothing for ${this.silenceMs} ms.`;
+  }
+
+  private get silenceMs(): number {
+    return this.hasBegun ? this.limits.idleMs : this.limits.signOfLifeMs;
   }
 }
