@@ -16,14 +16,15 @@ import type { TreeNode } from './turn-log.ts';
 
 /**
  * Digests of a branch's content. They chain: the digest after an item depends on everything before it, so one
- * comparison tells whether two histories are the same up to this item. They count only what clients of every dialect
- * can send back: messages, calls for the client and their outputs. Clients of chat completions see neither reasoning
- * nor what a provider's own tools did. They also see an answer as one message with its calls after it, so this is how
- * the messages and calls of an answer count. Of the model's messages, the text counts alone: many clients send
- * neither refusals nor images back, and chat has all refusals of an answer as one. Opening instructions are left out (the caller does not pass them),
- * because clients change them. Calls that were cut are left out, because most clients drop them. Outputs that the
- * gateway wrote to close calls are left out too, because clients do not know them. Digests are not secret, and
- * collisions can be made; but a caller can make them only in its own sessions.
+ * comparison tells whether two histories are the same up to this item. They count only what clients of every
+ * dialect can send back: messages, calls for the client and their outputs. Clients of chat completions see
+ * neither reasoning nor what a provider's own tools did. They also see an answer as one message with its calls
+ * after it, so this is how the messages and calls of an answer count. Of the model's messages, the text counts
+ * alone: many clients send neither refusals nor images back, and chat has all refusals of an answer as one.
+ * Opening instructions are left out (the caller does not pass them), because clients change them. Calls that
+ * were cut are left out, because most clients drop them. Outputs that the gateway wrote to close calls are left
+ * out too, because clients do not know them. Digests are not secret, and collisions can be made; but a caller
+ * can make them only in its own sessions.
  */
 export const EMPTY_DIGEST = '';
 
