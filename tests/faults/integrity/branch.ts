@@ -59,7 +59,8 @@ export class Branch {
 
   /**
    * The client's history replaces the earlier entries as soon as it is answered. Whether a deleted entry appears
-   * again depends on where the history begins to differ from the session.
+   * again depends on where the history begins to differ from the session. Entries before the history may stay: a
+   * history that begins with a message that was sent alone continues the session (`sharedSinceQuestion`).
    */
   replace(history: readonly Entry[], isAnswered: boolean): void {
     for (const statement of this.entries) {
@@ -72,7 +73,7 @@ export class Branch {
     const doubtful = new Set(
       this.entries.flatMap(({ entry, expected }) => (expected === 'may' ? keyOf(entry) : [])),
     );
-    this.entries.length = 0;
+    this.entries.length = this.entries.findIndex(({ entry }) => history.includes(entry));
     for (const entry of history) {
       this.entries.push({ entry, expected: doubtful.has(keyOf(entry)) ? 'may' : 'must' });
     }
