@@ -1,14 +1,21 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test';
+import {
+  assistant,
+  conversationIn,
+  DIALECTS,
+  MAIN,
+  PATHS,
+  type Said,
+  textIn,
+  user,
+} from '../harness/dialects.ts';
 import { type DictatedProvider, dictatedProvider } from '../harness/dictated.ts';
 import { type TestGateway, testGateway } from '../harness/gateway.ts';
-import { completionText, json, responseText, sessionLog } from '../harness/journey.ts';
+import { json, responseText, sessionLog } from '../harness/journey.ts';
 import type { Json } from '../simulators/provider/shape.ts';
 
 setDefaultTimeout(20_000);
 
-const DIALECTS = ['chat', 'responses'] as const;
-const PATHS = { responses: '/v1/responses', chat: '/v1/chat/completions' };
-const MAIN = 'You are a coding agent. Work in the repository and keep your answers short and precise.';
 // Qwen Code asks for memories after each answer, with its whole conversation.
 const MEMORY = 'Collect what is worth to be remembered of the conversation with the user in a list.';
 
@@ -25,9 +32,6 @@ afterAll(async () => {
   await provider.stop();
 });
 
-type Said = { role: string; content: string };
-const user = (content: string): Said => ({ role: 'user', content });
-const assistant = (content: string): Said => ({ role: 'assistant', content });
 const START = [user('q'), assistant('a')];
 const lines = (messages: Said[]) => messages.map(({ role, content }) => `${role}: ${content}`);
 
@@ -36,10 +40,7 @@ describe.each(DIALECTS)('%s: an agent that asks for memories with its whole conv
   async function started() {
     const name = `beside-${++count}`;
     const ask = (system: string, messages: Said[]) => {
-      const body =
-        dialect === 'chat'
-          ? { model: 'groq/x', messages: [{ role: 'system', content: system }, ...messages] }
-          : { model: 'groq/x', input: messages, instructions: system };
+      const body = { model: 'groq/x', ...conversationIn(dialect, system, messages) };
       return gateway.post(PATHS[dialect], body, { 'session-id': name });
     };
     /** Answers the next call of the provider, which received these messages. */
@@ -54,7 +55,7 @@ describe.each(DIALECTS)('%s: an agent that asks for memories with its whole conv
       const body: Json = await json(asked);
       expect(status).toBe(200);
       return {
-        text: dialect === 'chat' ? completionText(body) : responseText(body),
+        text: textIn(dialect, body),
         history: headers.get('x-clawhold-history'),
         id: headers.get('x-clawhold-response-id'),
       };

@@ -2,6 +2,7 @@ import { describe, expect, setDefaultTimeout, test } from 'bun:test';
 import { rmSync } from 'node:fs';
 import { branchOf, readLog, textsOn } from '../faults/recorded.ts';
 import { breakableConnection } from '../harness/breakable-connection.ts';
+import { DIALECTS, type Dialect, PATHS } from '../harness/dialects.ts';
 import { type DictatedCall, type DictatedProvider, dictatedProvider } from '../harness/dictated.ts';
 import { eventually } from '../harness/eventually.ts';
 import {
@@ -23,9 +24,6 @@ const SERVER_ERROR = { provider_error: { type: 'server_error' } };
 /** A longer timeout: a deferred turn waits at least a second, and processes start slowly on a busy machine. */
 setDefaultTimeout(20_000);
 
-const DIALECTS = ['chat', 'responses'] as const;
-type Dialect = (typeof DIALECTS)[number];
-const PATHS = { responses: '/v1/responses', chat: '/v1/chat/completions' };
 const DEFER = { 'x-clawhold-when-down': 'defer' };
 
 let count = 0;

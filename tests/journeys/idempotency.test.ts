@@ -3,6 +3,7 @@ import { rmSync } from 'node:fs';
 import OpenAI from 'openai';
 import { branchOf, readLog, textOf } from '../faults/recorded.ts';
 import { breakableConnection } from '../harness/breakable-connection.ts';
+import { DIALECTS, type Dialect, PATHS } from '../harness/dialects.ts';
 import { type DictatedCall, type DictatedProvider, dictatedProvider } from '../harness/dictated.ts';
 import { eventually } from '../harness/eventually.ts';
 import {
@@ -26,9 +27,6 @@ const SERVER_ERROR = { provider_error: { type: 'server_error' } };
 setDefaultTimeout(20_000);
 
 const HEADERS = ['idempotency-key', 'x-idempotency-key'] as const;
-const DIALECTS = ['chat', 'responses'] as const;
-type Dialect = (typeof DIALECTS)[number];
-const PATHS = { responses: '/v1/responses', chat: '/v1/chat/completions' };
 
 let count = 0;
 const unique = (what: string) => `${what}-${++count}`;

@@ -1,17 +1,23 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test';
 import { rmSync } from 'node:fs';
+import {
+  assistant,
+  conversationIn,
+  DIALECTS,
+  type Dialect,
+  MAIN,
+  PATHS,
+  type Said,
+  TITLE,
+  textIn,
+  user,
+} from '../harness/dialects.ts';
 import { type DictatedCall, type DictatedProvider, dictatedProvider } from '../harness/dictated.ts';
 import { spawnGateway, type TestGateway, temporaryDirectory, testGateway } from '../harness/gateway.ts';
-import { completionText, json, responseText, sessionLog } from '../harness/journey.ts';
+import { json, responseText, sessionLog } from '../harness/journey.ts';
 import type { Json } from '../simulators/provider/shape.ts';
 
 setDefaultTimeout(20_000);
-
-const DIALECTS = ['chat', 'responses'] as const;
-type Dialect = (typeof DIALECTS)[number];
-const PATHS = { responses: '/v1/responses', chat: '/v1/chat/completions' };
-const MAIN = 'You are a coding agent. Work in the repository and keep your answers short and precise.';
-const TITLE = 'Write a title of at most fifty characters for the conversation of the user.';
 
 let provider: DictatedProvider;
 let gateway: TestGateway;
@@ -26,10 +32,6 @@ afterAll(async () => {
   await provider.stop();
 });
 
-type Said = { role: string; content: string };
-const user = (content: string): Said => ({ role: 'user', content });
-const assistant = (content: string): Said => ({ role: 'assistant', content });
-
 interface Asked {
   reply: Promise<Response>;
   leave(): void;
@@ -41,10 +43,7 @@ function client(
   { naming = 'session-id', name = `interrupted-${++count}`, of = gateway } = {},
 ) {
   const ask = (messages: Said[], stream = false, system = MAIN): Asked => {
-    const body =
-      dialect === 'chat'
-        ? { model: 'groq/x', messages: [{ role: 'system', content: system }, ...messages], stream }
-        : { model: 'groq/x', input: messages, instructions: system, stream };
+    const body = { model: 'groq/x', ...conversationIn(dialect, system, messages), stream };
     const leaving = new AbortController();
     const reply = of.fetch(PATHS[dialect], {
       method: 'POST',
@@ -57,7 +56,7 @@ function client(
   };
   const text = async ({ reply }: Asked): Promise<string> => {
     const body: Json = await json(reply);
-    return dialect === 'chat' ? completionText(body) : responseText(body);
+    return textIn(dialect, body);
   };
   const log = async () => (await sessionLog(of, name)).filter((line) => !/^(system|developer): /.test(line));
   return { ask, text, log };

@@ -2,19 +2,24 @@ import { Database } from 'bun:sqlite';
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
+import {
+  assistant,
+  conversationIn,
+  DIALECTS,
+  type Dialect,
+  MAIN,
+  PATHS,
+  type Said,
+  TITLE,
+  textIn,
+  user,
+} from '../harness/dialects.ts';
 import { type DictatedCall, type DictatedProvider, dictatedProvider } from '../harness/dictated.ts';
 import { type TestGateway, temporaryDirectory, testGateway } from '../harness/gateway.ts';
-import { completionText, json, responseText, sessionLog } from '../harness/journey.ts';
+import { json, sessionLog } from '../harness/journey.ts';
 import type { Json } from '../simulators/provider/shape.ts';
 
 setDefaultTimeout(20_000);
-
-const DIALECTS = ['chat', 'responses'] as const;
-type Dialect = (typeof DIALECTS)[number];
-const PATHS = { responses: '/v1/responses', chat: '/v1/chat/completions' };
-
-const MAIN = 'You are a coding agent. Work in the repository and keep your answers short and precise.';
-const TITLE = 'Write a title of at most fifty characters for the conversation of the user.';
 
 let provider: DictatedProvider;
 let gateway: TestGateway;
@@ -37,10 +42,6 @@ afterAll(async () => {
   rmSync(gateway.dataDir, { recursive: true });
 });
 
-type Said = { role: string; content: string };
-const user = (content: string): Said => ({ role: 'user', content });
-const assistant = (content: string): Said => ({ role: 'assistant', content });
-
 interface Reply {
   text: string;
   history: string | null;
@@ -53,18 +54,14 @@ interface Reply {
 function client(dialect: Dialect, naming: 'x-session-id' | 'session-id', other: Record<string, string> = {}) {
   const name = `lines-${++count}`;
   const post = (system: string | undefined, messages: Said[], headers: Record<string, string> = {}) => {
-    const said = system === undefined ? [] : [{ role: 'system', content: system }];
-    const body =
-      dialect === 'chat'
-        ? { model: 'groq/x', messages: [...said, ...messages] }
-        : { model: 'groq/x', input: messages, instructions: system };
+    const body = { model: 'groq/x', ...conversationIn(dialect, system, messages) };
     return gateway.post(PATHS[dialect], body, { [naming]: name, ...other, ...headers });
   };
   const read = async (response: Response | Promise<Response>): Promise<Omit<Reply, 'sent'>> => {
     const { headers } = await response;
     const body: Json = await json(response);
     return {
-      text: dialect === 'chat' ? completionText(body) : responseText(body),
+      text: textIn(dialect, body),
       history: headers.get('x-clawhold-history'),
       id: headers.get('x-clawhold-response-id'),
     };

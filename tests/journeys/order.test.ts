@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from '
 import OpenAI from 'openai';
 import { branchOf, readLog, textOf, textsOn } from '../faults/recorded.ts';
 import { breakableConnection } from '../harness/breakable-connection.ts';
+import { DIALECTS, type Dialect, PATHS } from '../harness/dialects.ts';
 import { type DictatedCall, type DictatedProvider, dictatedProvider } from '../harness/dictated.ts';
 import { eventually } from '../harness/eventually.ts';
 import { ROOT_KEY, type TestGateway, testGateway } from '../harness/gateway.ts';
@@ -13,9 +14,6 @@ import { asText, type Json } from '../simulators/provider/shape.ts';
 /** A longer timeout, because processes start slowly on a busy machine. */
 setDefaultTimeout(20_000);
 
-const DIALECTS = ['chat', 'responses'] as const;
-type Dialect = (typeof DIALECTS)[number];
-const PATHS = { responses: '/v1/responses', chat: '/v1/chat/completions' };
 const FORK = { 'x-clawhold-when-busy': 'fork' };
 const CANCEL = { 'x-clawhold-on-disconnect': 'cancel' };
 

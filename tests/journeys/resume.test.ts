@@ -3,6 +3,7 @@ import { rmSync } from 'node:fs';
 import type OpenAI from 'openai';
 import type { ResponseStreamEvent } from 'openai/resources/responses/responses';
 import { breakableConnection } from '../harness/breakable-connection.ts';
+import { DIALECTS, type Dialect, PATHS } from '../harness/dialects.ts';
 import { type DictatedProvider, dictatedProvider } from '../harness/dictated.ts';
 import {
   OTHER_KEY,
@@ -21,15 +22,10 @@ import { asText } from '../simulators/provider/shape.ts';
 /** A longer timeout, because processes start slowly on a busy machine. */
 setDefaultTimeout(20_000);
 
-const DIALECTS = ['responses', 'chat'] as const;
-type Dialect = (typeof DIALECTS)[number];
-
 const tools = ['weather', 'traffic'].map((name) => ({
   name,
   parameters: { type: 'object', properties: { city: { type: 'string' } } },
 }));
-
-const PATHS = { responses: '/v1/responses', chat: '/v1/chat/completions' };
 
 function bodyOf(dialect: Dialect, model: string, rest: object = {}): object {
   const content = 'How is Paris today?';

@@ -1,14 +1,20 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
+import {
+  assistant,
+  conversationIn,
+  DIALECTS,
+  MAIN,
+  PATHS,
+  type Said,
+  TITLE,
+  user,
+} from '../harness/dialects.ts';
 import { type DictatedCall, type DictatedProvider, dictatedProvider } from '../harness/dictated.ts';
 import { type TestGateway, testGateway } from '../harness/gateway.ts';
 import { json, sessionLog } from '../harness/journey.ts';
 import { asList, asText } from '../simulators/provider/shape.ts';
 
 /** A side request that is sent again after its turn broke off. */
-
-const PATHS = { responses: '/v1/responses', chat: '/v1/chat/completions' };
-const MAIN = 'You are a coding agent. Work in the repository and keep your answers short and precise.';
-const TITLE = 'Write a title of at most fifty characters for the conversation of the user.';
 
 let provider: DictatedProvider;
 let gateway: TestGateway;
@@ -23,20 +29,13 @@ afterAll(async () => {
   await provider.stop();
 });
 
-type Said = { role: string; content: string };
-const user = (content: string): Said => ({ role: 'user', content });
-const assistant = (content: string): Said => ({ role: 'assistant', content });
-
-describe.each(['chat', 'responses'] as const)('%s: a side request', (dialect) => {
+describe.each(DIALECTS)('%s: a side request', (dialect) => {
   function client(naming: 'x-session-id' | 'session-id') {
     const name = `side-again-${count++}`;
     let id = '';
     /** Resolves to what the provider received. */
     const ask = async (system: string, messages: Said[], answer: (call: DictatedCall) => void) => {
-      const body =
-        dialect === 'chat'
-          ? { messages: [{ role: 'system', content: system }, ...messages] }
-          : { input: messages, instructions: system };
+      const body = conversationIn(dialect, system, messages);
       const headers = { [naming]: name, 'x-clawhold-when-broken': 'fail' };
       const reply = gateway.post(PATHS[dialect], { model: 'groq/x', stream: true, ...body }, headers);
       const call = await provider.next();
