@@ -112,11 +112,10 @@ export function assemble(parts: AssembleInput): Assembled {
     ...sinceCompaction(conversation, budget),
   ];
   const keptTokens = kept.reduce((sum, { tokens }) => sum + tokens, 0);
-  const marked = parts.marks ? withMarks(items, parts.marks) : items;
   return {
-    items: marked.some(({ item }) => item.type !== 'message')
-      ? withoutLooseReasoning(inPairs(marked))
-      : marked,
+    items: items.some(({ item }) => item.type !== 'message')
+      ? withoutLooseReasoning(inPairs(items, parts.marks))
+      : marked(items, parts.marks),
     tokens: own + keptTokens,
     keptTurns: kept.length,
     droppedTokens: history - keptTokens,
@@ -137,8 +136,14 @@ function cutAt(history: number, room: number, budget: Budget): number {
   return Math.ceil((history - room) / step) * step;
 }
 
-/** An item and the turn that it is an output of; absent for input items. */
-type Entry = PromptItem & { answer?: BranchTurn };
+const marked = (items: Entry[], marks?: readonly CacheMark[]): Entry[] =>
+  marks ? withMarks(items, marks) : items;
+
+/**
+ * An item and the turn that it is an output of; absent for input items. A call or output that was deleted is there
+ * until calls and outputs are in pairs: an output belongs to its call, also where one of them was deleted.
+ */
+type Entry = PromptItem & { answer?: BranchTurn; isDeleted?: true };
 
 /** The opening instructions of the line are kept, also where their turn itself is left out. */
 function instructionsOf({ branch, opening }: AssembleInput): Entry[] {
@@ -195,17 +200,29 @@ function addTurn(items: Entry[], answer: BranchTurn, open: AssembleInput['open']
   const opening = ownInstructions(turn);
   turn.input.forEach((item, index) => {
     // A trigger asks the provider to compact what came before it, once.
-    if (index < opening || hidden.includes(`i${index}`) || isCompactionTrigger(item)) return;
+    if (index < opening || isCompactionTrigger(item)) return;
+    if (hidden.includes(`i${index}`)) {
+      addDeleted(items, item);
+      return;
+    }
     const id = lastingId(item, turn.id, 'i', index);
     items.push({ ...entryOf(item, turn.inputNatives?.[index], open), id, answeredBy });
   });
   turn.output.forEach((item, index) => {
-    if (hidden.includes(`o${index}`) || isCutAtProvider(item, turn)) return;
+    if (hidden.includes(`o${index}`)) {
+      addDeleted(items, item);
+      return;
+    }
+    if (isCutAtProvider(item, turn)) return;
     const native = turn.outputNatives?.[index];
     const callId = turn.kind === 'ask' ? turn.callIds?.[index] : undefined;
     const id = lastingId(item, turn.id, 'o', index);
     items.push({ item, id, origin, protocol, native, callId, answeredBy, answer });
   });
+}
+
+function addDeleted(items: Entry[], item: Item): void {
+  if (callIdOf(item) !== undefined) items.push({ item, isDeleted: true });
 }
 
 /** A cut call of a hosted tool has no result, so no provider can use it. */
@@ -223,22 +240,16 @@ const isCutAtProvider = (item: Item, turn: Turn): boolean =>
  * outputs follow. Where it was clear which call an id meant, the provider gets its own id again. A half call
  * that has an output is sent without arguments (`argumentsOf`).
  */
-function inPairs(items: readonly Entry[]): Entry[] {
-  const calls = new OpenCalls();
-  const paired = new Map<number, OpenCall>();
-  items.forEach(({ item }, index) => {
-    const call = calls.add(item, index);
-    if (!call) return;
-    paired.set(call.index, call);
-    paired.set(index, call);
-  });
+function inPairs(items: readonly Entry[], marks?: readonly CacheMark[]): Entry[] {
+  const pairs = pairsOf(items);
+  const present = items.filter(({ isDeleted }) => !isDeleted);
   const distinct = new DistinctIds();
   const ids = new Map<OpenCall, string>();
-  return items.flatMap((entry, index) => {
+  return marked(present, marks).flatMap((entry) => {
     const id = callIdOf(entry.item);
     // No output can name a client's call without an id.
     if (id === undefined) return isClientCall(entry.item) && !isServerRun(entry.item) ? [] : [entry];
-    const call = paired.get(index);
+    const call = pairs.get(entry.item);
     if (!call) return isClientCall(entry.item) || isOutput(entry.item) ? [] : [entry];
     const distinctId = ids.get(call) ?? distinct.next(id);
     ids.set(call, distinctId);
@@ -246,6 +257,21 @@ function inPairs(items: readonly Entry[]): Entry[] {
     const callId = entry.callId ?? (call.isAmbiguous ? undefined : id);
     return [{ ...entry, callId, item: { ...entry.item, call_id: distinctId } as Item }];
   });
+}
+
+/** The pairs of which neither the call nor the output was deleted, by both items. */
+function pairsOf(items: readonly Entry[]): Map<Item, OpenCall> {
+  const calls = new OpenCalls();
+  const pairs = new Map<Item, OpenCall>();
+  items.forEach(({ item, isDeleted }, index) => {
+    const call = calls.add(item, index);
+    if (!call) return;
+    const called = items[call.index]!;
+    if (isDeleted || called.isDeleted) return;
+    pairs.set(called.item, call);
+    pairs.set(item, call);
+  });
+  return pairs;
 }
 
 /**

@@ -44,6 +44,26 @@ describe('a call and its output', () => {
     expect(context(after)).toEqual([...whole.slice(0, -1), user('one'), assistant('one'), user('now')]);
   });
 
+  test('belong together also where a deletion leaves another call of their id without an output', () => {
+    const first = turn([user('one')], [call('0')]);
+    const closed = turn([output('0', 'none'), assistant('said')], [], ['i0']);
+    const late = [call('0'), output('0', 'late')];
+    expect(context([first, closed], late)).toEqual([user('one'), assistant('said'), ...late]);
+  });
+
+  test('keep their partners where an equal id of the same answer was deleted', () => {
+    const calls = [call('0', 'weather'), call('0', 'population')];
+    const outputs = [output('0', 'sunny'), output('0', '2 million')];
+    const answered = turn(outputs, [assistant('done')], ['i0']);
+    expect(context([turn([user('one')], calls, ['o0']), answered])).toEqual([
+      user('one'),
+      calls[1]!,
+      outputs[1]!,
+      assistant('done'),
+      user('now'),
+    ]);
+  });
+
   test('get a different id where another call of the answer has the same', () => {
     const calls = [call('0', 'weather'), call('0', 'population'), call('0_2', 'height')];
     const outputs = [output('0', 'sunny'), output('0', '2 million'), output('0_2', '35 m')];
