@@ -46,6 +46,8 @@ export class Walk {
   private readonly responses: Branch[] = [];
   /** The latest response of the session. */
   private head: string | undefined;
+  /** The response before the session's latest turn, if that turn had trouble. */
+  private beforeTrouble: string | undefined;
   /** The ids of turns that may still be running. */
   private readonly unfinished: string[] = [];
 
@@ -133,6 +135,7 @@ export class Walk {
         received.entries.length > 0,
       );
     const { trouble } = request;
+    if (branch === this.main) this.beforeTrouble = trouble && this.head;
     if (!trouble) {
       if (!received.whole) throw new Error(`the turn is not whole: ${JSON.stringify(received)}`);
     } else if (received.status >= 400 && received.status < 500 && received.status !== 429) {
@@ -288,6 +291,8 @@ export class Walk {
     const from = this.responses[which % Math.max(1, this.responses.length)];
     // A request after the session's head would continue the session instead of a fork.
     if (!from || from.tip === this.head || this.branches.length > 3) return;
+    // The same request after it would ask the broken turn again, and take its position.
+    if (from.tip === this.beforeTrouble) return;
     this.branches.push(from.copy(from.tip!));
   }
 
