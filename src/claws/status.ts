@@ -49,11 +49,6 @@ export function codeOfStatus(status: number): ErrorCode {
   return status >= 400 && status < 500 ? 'provider_rejected_request' : 'provider_error';
 }
 
-/** The fault for an HTTP status. `message` is the text that the provider gave. */
-export function faultOfStatus(status: number, message: string, detail: StatusDetail = {}): Fault {
-  return faultOf(codeOfStatus(status), message, detail);
-}
-
 /** A fault whose code is already known, with the time after which to retry, from the headers. */
 export function faultOf(code: ErrorCode, message: string, detail: StatusDetail = {}): Fault {
   const { raw, reported, headers } = detail;

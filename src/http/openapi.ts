@@ -116,7 +116,7 @@ const headerParameter = ({ name, what, values }: RequestHeader): Json => ({
 });
 
 /** Whether the headers of this scope have an effect on the route. */
-export function countsFor(scope: HeaderScope, { turn, body, replies }: RouteDoc): boolean {
+function countsFor(scope: HeaderScope, { turn, body, replies }: RouteDoc): boolean {
   switch (scope) {
     case 'all':
       return true;

@@ -144,7 +144,7 @@ const isFunction = (tool: Tool): tool is FunctionTool => tool.type === 'function
 export const isCustom = (tool: object): tool is CustomTool =>
   (tool as Fields).type === 'custom' && typeof (tool as Fields).name === 'string';
 
-export const isNamespace = (tool: object): tool is NamespaceTool =>
+const isNamespace = (tool: object): tool is NamespaceTool =>
   (tool as Fields).type === 'namespace' &&
   typeof (tool as Fields).name === 'string' &&
   Array.isArray((tool as Fields).tools);

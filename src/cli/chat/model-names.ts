@@ -26,7 +26,7 @@ export function resolveModel(typed: string, models: readonly string[]): Resolved
 }
 
 /** Names that are similar to the typed one, with or without the provider. */
-export function nearModels(typed: string, models: readonly string[]): string[] {
+function nearModels(typed: string, models: readonly string[]): string[] {
   const whole = nearest(typed, models, 3);
   if (whole.length > 0) return whole;
   const shortNames = new Map(models.map((name) => [name.split('/').slice(1).join('/'), name]));

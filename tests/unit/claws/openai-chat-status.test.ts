@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'bun:test';
 import { gemini } from '../../../src/claws/gemini/protocol.ts';
-import { faultOfStatus, retryAfterOf } from '../../../src/claws/status.ts';
+import { codeOfStatus, faultOf, retryAfterOf } from '../../../src/claws/status.ts';
 
 describe('the fault of an HTTP status', () => {
   const cases: [number, string][] = [
@@ -23,7 +23,7 @@ describe('the fault of an HTTP status', () => {
   ];
   for (const [status, code] of cases) {
     test(`${status} is ${code}`, () => {
-      const fault = faultOfStatus(status, 'Words of the provider.', { raw: { a: 1 } });
+      const fault = faultOf(codeOfStatus(status), 'Words of the provider.', { raw: { a: 1 } });
       expect(fault.code as string).toBe(code);
       expect(fault.message).toBe('Words of the provider.');
       expect(fault.raw).toEqual({ a: 1 });

@@ -8,7 +8,8 @@ import { ITEM_SHAPES } from './parse.ts';
 
 const PARTS = '#/components/schemas/InputPart';
 
-export const InputPart = published('InputPart', z.unknown().meta(schemaOfShapes(CANONICAL_PARTS, PARTS)));
+// Other schemas refer to it by its name.
+published('InputPart', z.unknown().meta(schemaOfShapes(CANONICAL_PARTS, PARTS)));
 export const InputItem = published('InputItem', z.unknown().meta(schemaOfShapes(ITEM_SHAPES, PARTS)));
 
 export const OutputItem = published(
