@@ -1,6 +1,7 @@
 import type { Delta } from '../core/delta.ts';
 import type { Fault } from '../core/errors.ts';
 import type { Prompt, ProtocolName } from '../core/prompt.ts';
+import type { Quota } from '../core/quota.ts';
 import type { Tool } from '../core/settings.ts';
 
 export type { Prompt, PromptItem, ProtocolName } from '../core/prompt.ts';
@@ -25,6 +26,17 @@ export interface Capabilities extends ProtocolCapabilities {
   lackedTools(tools: readonly Tool[], vocabulary: ProtocolName): number[];
 }
 
+/** What a call reports beside its deltas. */
+export interface CallListener {
+  /**
+   * Called for everything of the answer's body that arrives: for what becomes deltas, and for comments and pings
+   * that show that the provider is alive. Headers do not count.
+   */
+  heard(): void;
+  /** Called where the headers of the reply, or of the refusal, say how much of a rate limit is left. */
+  quota(quota: Quota): void;
+}
+
 /**
  * A claw: a connection to one AI service, with one wire protocol and its own credentials.
  *
@@ -36,8 +48,6 @@ export interface Capabilities extends ProtocolCapabilities {
  *   the answer was malformed or ended without the end mark of its protocol; `provider_error` when the
  *   provider reported a failure in its stream. A cut answer never ends normally.
  * An abort of `signal` stops the provider's work and ends the iteration with the signal's reason.
- * `heard` is called for everything of the answer's body that arrives: for what becomes deltas, and for
- * comments and pings that show that the provider is alive. Headers do not count.
  */
 export interface Claw {
   /** The provider's id, the first half of `provider/model`. */
@@ -54,7 +64,7 @@ export interface Claw {
    * `false` for a prompt that does not continue an answer.
    */
   prefills(prompt: Prompt): boolean;
-  call(prompt: Prompt, signal: AbortSignal, heard?: () => void): AsyncIterable<readonly Delta[]>;
+  call(prompt: Prompt, signal: AbortSignal, listener?: CallListener): AsyncIterable<readonly Delta[]>;
   /**
    * Resolves when the service can be reached at this moment; called while a call is silent. Rejects with
    * `provider_unreachable` or `provider_timeout` when it cannot be reached. Absent for a claw without a network

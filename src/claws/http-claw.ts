@@ -2,7 +2,7 @@ import { markedTools } from '../core/cache-marks.ts';
 import { Fault } from '../core/errors.ts';
 import { wellFormed } from '../core/well-formed.ts';
 import { AnswerBody, describe, failureOf, formatOf, readBeginning, wholeText } from './answer-body.ts';
-import type { Claw, Prompt, Provider, WireProtocol, WireRequest } from './claw.ts';
+import type { CallListener, Claw, Prompt, Provider, WireProtocol, WireRequest } from './claw.ts';
 import { beginningOf, instructed, prefilled } from './continuation.ts';
 import { ESCAPED_SURROGATE, EventStream, type SseLimits, type Streaming } from './event-stream.ts';
 import { shownFailure } from './shown-failure.ts';
@@ -33,6 +33,9 @@ export interface HttpClawParts {
   redact(text: string): string;
 }
 
+/** A call that no part listens to. */
+const UNHEARD: CallListener = { heard: () => {}, quota: () => {} };
+
 /** How much of an answer is read. Bytes are counted after decompression. */
 export interface AnswerLimits extends SseLimits {
   totalBytes: number;
@@ -60,7 +63,7 @@ export function httpClaw(parts: HttpClawParts): Claw {
     },
     prefills: (prompt) => prefills(translated(prompt, api).prompt),
     probe: (signal) => parts.connect(provider.baseUrl, signal, { anew: true }),
-    async *call(asked, signal, heard = () => {}) {
+    async *call(asked, signal, { heard } = UNHEARD) {
       const { prompt: wanted, restore } = translated(asked, api);
       const prompt = wanted.continues ? continued(wanted) : wanted;
       let stream: EventStream | undefined;

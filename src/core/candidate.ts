@@ -7,6 +7,8 @@ export interface Candidate {
   protocol: ProtocolName;
   /** The model's name at the provider. */
   model: string;
+  /** The credential or server, where the provider has several (`claws.<name>.instances`). */
+  instance?: string;
   /** Tokens of prompt and answer together, where known. */
   contextLimit?: number;
   /** The most tokens that the model can generate, where known. */
@@ -19,3 +21,7 @@ export interface Candidate {
 /** What callers see: `provider/model`. */
 export const candidateName = ({ provider, model }: Pick<Candidate, 'provider' | 'model'>): string =>
   `${provider}/${model}`;
+
+/** A candidate in logs, health reports and metrics: `provider/model`, and `@instance` where there are several. */
+export const candidateKey = ({ provider, model, instance }: Candidate): string =>
+  instance === undefined ? `${provider}/${model}` : `${provider}/${model}@${instance}`;

@@ -2,6 +2,7 @@ import type { Candidate } from '../core/candidate.ts';
 import type { Delta } from '../core/delta.ts';
 import type { TurnTrace } from '../core/events.ts';
 import type { Prompt } from '../core/prompt.ts';
+import type { Quota } from '../core/quota.ts';
 
 /** One call of a claw, as every part of the chain sees it. */
 export interface Call {
@@ -11,11 +12,19 @@ export interface Call {
   signal: AbortSignal;
   /** Called when the provider shows that it is alive (`Claw.call`). */
   heard(): void;
+  /** Called when the provider's reply says how much of its rate limits is left. */
+  quota(quota: Quota): void;
   /** The turn that is being answered, and the name of its caller's key. */
   trace: TurnTrace;
   key: string;
   /** Counts the calls that were made for this answer, over all candidates; the end of the chain counts them. */
   count: { calls: number };
+  /** The most calls that may be made for this answer, over all candidates. */
+  mostCalls: number;
+  /** When the whole turn must have ended, on the clock of `performance.now()`. */
+  endsAt: number;
+  /** How long the same candidate may be waited for after a failure that may pass, in milliseconds. */
+  patienceMs: number;
   /**
    * Whether no other candidate can be called if this one fails: none is left, or the conversation fits none of
    * them. The result may need the contexts of these candidates, so it is computed only when it is needed.

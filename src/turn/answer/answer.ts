@@ -20,6 +20,12 @@ import { Splice } from './splice.ts';
 const FIRST_PAUSE_MS = 1_000;
 const LONGEST_PAUSE_MS = 30_000;
 
+/** The most calls for one answer, over all candidates. */
+const MOST_CALLS = 20;
+
+/** How long the same candidate is waited for, in milliseconds. */
+const PATIENCE_MS = 2_000;
+
 /**
  * Gets the answer of a turn with as many calls as needed: candidates are called in order until one begins, and
  * again where an answer broke off. Every delta is journaled before readers see it. Never rejects: resolves to
@@ -128,7 +134,12 @@ export async function callFirst(request: CallRequest, dispatch: Dispatch, emit: 
     }
     const others = candidates.slice(index + 1);
     const isLast = () => !others.some((other) => fits(request, other));
-    const call: Call = { candidate, prompt, signal, trace, key, count, isLast, heard: () => {} };
+    const call: Call = {
+      ...{ candidate, prompt, signal, trace, key, count, isLast },
+      ...{ mostCalls: MOST_CALLS, endsAt: Infinity, patienceMs: PATIENCE_MS },
+      heard: () => {},
+      quota: () => {},
+    };
     try {
       const answer = await dispatch(call);
       return { ...answer, candidate, retries: count.calls - 1 };
@@ -172,11 +183,11 @@ function mayAskAnother(failure: unknown): boolean {
 
 /** The end of the chain: calls the candidate's claw, and waits for the first burst of its answer. */
 export function dispatchTo(clawOf: (candidate: Candidate) => Claw, emit: Emit): Dispatch {
-  return async ({ candidate, prompt, signal, trace, count, heard }) => {
+  return async ({ candidate, prompt, signal, trace, count, heard, quota }) => {
     count.calls++;
     emit({ type: 'call-started', trace, candidate, attempt: count.calls });
     const claw = clawOf(candidate);
-    const bursts = claw.call(prompt, signal, heard)[Symbol.asyncIterator]();
+    const bursts = claw.call(prompt, signal, { heard, quota })[Symbol.asyncIterator]();
     const first = await bursts.next();
     if (first.done) throw new Fault('provider_protocol_error', `${candidate.provider} sent an empty answer.`);
     const exact = prompt.continues === true && claw.prefills(prompt);

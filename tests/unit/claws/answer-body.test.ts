@@ -70,7 +70,8 @@ async function answerTo(
   let heard = 0;
   const deltas: Delta[] = [];
   const prompt = promptFor(protocol, stream);
-  for await (const burst of claw.call(prompt, new AbortController().signal, () => heard++)) {
+  const listener = { heard: () => heard++, quota: () => {} };
+  for await (const burst of claw.call(prompt, new AbortController().signal, listener)) {
     expect(burst.length).toBeGreaterThan(0);
     deltas.push(...burst);
   }

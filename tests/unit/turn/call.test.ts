@@ -90,11 +90,11 @@ function scene({
     protocol: 'openai-chat',
     capabilities: { choices: true, logprobs: true, fileUrls: true, lackedTools: () => [] },
     prefills: () => prefills,
-    call(_, inner, heard = () => {}) {
+    call(_, inner, listener) {
       const turns = behaviour[provider]!;
       const turn = called.filter((name) => name === provider).length;
       called.push(provider);
-      return turns[Math.min(turn, turns.length - 1)]!(inner, heard);
+      return turns[Math.min(turn, turns.length - 1)]!(inner, () => listener?.heard());
     },
   });
   const limits = {
