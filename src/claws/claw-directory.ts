@@ -5,7 +5,7 @@ import { type Price, perMillion } from '../core/usage.ts';
 import { billedPrice, type Priced } from './catalogue/billing.ts';
 import type { Catalogue, ModelFacts } from './catalogue/catalogue.ts';
 import type { Claw, ProtocolName, Provider } from './claw.ts';
-import type { FoundProvider } from './find-providers.ts';
+import type { Connection, FoundProvider } from './find-providers.ts';
 
 /** What the operator says about a model; overrides the catalogue. Prices are US dollars per million tokens. */
 export interface ModelOverride {
@@ -43,9 +43,16 @@ interface Entry extends Service {
   /** Of the listed models: a call does not search the catalogue. */
   limits: ReadonlyMap<string, ModelLimits>;
   multipliers?: Readonly<Record<string, number>>;
-  /** One for each protocol; none while the provider is not ready. */
+  /** One for each instance, in the same order. */
+  connections: readonly OpenConnection[];
+}
+
+/** The claws of one connection, one for each protocol. */
+interface OpenConnection {
+  instance?: string;
+  /** Absent for built-in claws. */
+  provider?: Provider;
   claws: ReadonlyMap<ProtocolName, Claw>;
-  connection?: Provider;
 }
 
 /** What can be called, as routing sees it, and the claws behind it. */
@@ -71,7 +78,6 @@ export class ClawDirectory implements Directory {
     this.entries = new Map();
     this.byName = new Map();
     for (const [provider, { claw, models }] of Object.entries(this.parts.builtIn)) {
-      const claws = new Map([[claw.protocol, claw]]);
       const entry: Entry = {
         provider,
         protocols: [claw.protocol],
@@ -80,7 +86,9 @@ export class ClawDirectory implements Directory {
         listed: models,
         overrides: new Map(),
         limits: new Map(),
-        claws,
+        instances: [{ weight: 1 }],
+        collectsData: false,
+        connections: [{ claws: new Map([[claw.protocol, claw]]) }],
       };
       this.entries.set(provider, entry);
       this.byName.set(provider, entry);
@@ -92,9 +100,15 @@ export class ClawDirectory implements Directory {
     }
   }
 
-  /** Throws `provider_not_configured` where the provider was turned off since the candidate was chosen. */
-  claw({ provider, protocol }: Candidate): Claw {
-    const claw = this.entries.get(provider)?.claws.get(protocol);
+  /**
+   * The claw of the candidate's instance. It is the first instance's claw for a candidate that names none, and
+   * where the instance was removed since the candidate was chosen. Throws `provider_not_configured` where the
+   * provider was turned off since then.
+   */
+  claw({ provider, protocol, instance }: Candidate): Claw {
+    const connections = this.entries.get(provider)?.connections ?? [];
+    const named = instance === undefined ? undefined : connections.find((one) => one.instance === instance);
+    const claw = (named ?? connections[0])?.claws.get(protocol);
     if (claw) return claw;
     throw new Fault('provider_not_configured', `The provider "${provider}" was turned off.`);
   }
@@ -142,14 +156,13 @@ export class ClawDirectory implements Directory {
       ...own.map(({ id }) => id),
     ]);
     const overridden = new Map(own.map((model) => [model.id, model]));
-    const connection = found.state === 'on' ? found.provider : undefined;
+    const connections = found.state === 'on' ? found.connections : [];
     const multipliers: Record<string, number> = Object.assign(
       {},
       ...[found.id, ...found.aliases].map((name) => this.settings.multipliers[name]),
     );
     const limitsOf = (model: string) =>
       [model, this.limitsOf({ provider: found.id, model, own: multipliers }, overridden.get(model))] as const;
-    const same = before !== undefined && Bun.deepEquals(before.connection, connection);
     return {
       provider: found.id,
       protocols: found.protocols,
@@ -158,15 +171,27 @@ export class ClawDirectory implements Directory {
       listed: [...listed],
       overrides: overridden,
       multipliers,
-      limits: new Map(connection && [...listed].map(limitsOf)),
-      claws: same ? before.claws : this.clawsOf(found.protocols, connection),
-      connection,
+      limits: new Map(found.state === 'on' ? [...listed].map(limitsOf) : []),
+      instances: connections.map(({ instance: name, weight, region }) => ({ name, weight, region })),
+      region: found.state === 'on' ? found.region : undefined,
+      collectsData: found.state === 'off' || found.collectsData,
+      connections: connections.map((connection) =>
+        this.opened(connection, found.protocols, before?.connections ?? []),
+      ),
     };
   }
 
-  private clawsOf(protocols: readonly ProtocolName[], connection: Provider | undefined) {
-    if (!connection) return new Map<ProtocolName, Claw>();
-    return new Map(protocols.map((protocol) => [protocol, this.parts.makeClaw(connection, protocol)]));
+  /** With the claws of an equal connection `before`, as far as there are any. */
+  private opened(
+    { instance, provider }: Connection,
+    protocols: readonly ProtocolName[],
+    before: readonly OpenConnection[],
+  ): OpenConnection {
+    const same = before.find((open) => Bun.deepEquals(open.provider, provider));
+    const claws = new Map(
+      protocols.map((name) => [name, same?.claws.get(name) ?? this.parts.makeClaw(provider, name)]),
+    );
+    return { instance, provider, claws };
   }
 
   private limitsOf(priced: Priced, override: ModelOverride | undefined): ModelLimits {

@@ -14,6 +14,20 @@ export interface ProviderSettings {
   readonly protocol?: ProtocolName;
   /** Each defined quirk replaces the row's quirk of that name. */
   readonly quirks: Quirks;
+  /** None: the provider has one connection, with the key and the base URL above. */
+  readonly instances?: readonly InstanceSettings[];
+  readonly region?: string;
+  readonly dataCollection?: 'deny' | 'allow';
+}
+
+/** One of several connections of a provider. It has the provider's key or base URL where it has none. */
+export interface InstanceSettings {
+  readonly name: string;
+  readonly baseUrl?: string;
+  readonly apiKey?: string;
+  /** Its share of the calls, relative to the other instances. */
+  readonly weight: number;
+  readonly region?: string;
 }
 
 export interface FindProvidersOptions {
@@ -40,9 +54,13 @@ interface Known {
   row?: ProviderRow;
 }
 
-/** A provider that can be called. */
-export interface ProviderOn extends Known {
-  state: 'on';
+/** A connection of a provider, and where its parts come from. */
+export interface Connection {
+  /** The name of its instance; absent for the only connection of a provider without instances. */
+  instance?: string;
+  /** Its share of the calls, relative to the provider's other connections. */
+  weight: number;
+  region?: string;
   provider: Provider;
   /** The source of the key: a variable's name or a setting's path. Absent when there is no key. */
   keyFrom?: string;
@@ -50,6 +68,15 @@ export interface ProviderOn extends Known {
    * The source of the base URL: a variable's name, a setting's path, or `detected`. Absent: the catalogue.
    */
   baseUrlFrom?: string;
+}
+
+/** A provider that can be called. */
+export interface ProviderOn extends Known {
+  state: 'on';
+  connections: readonly Connection[];
+  region?: string;
+  /** Whether the provider may store requests or train on them. */
+  collectsData: boolean;
   /** The chat models of a detected server. */
   detectedModels?: readonly string[];
 }
@@ -65,7 +92,7 @@ export type FoundProvider = ProviderOn | ProviderOff;
 
 /**
  * Every provider of `rows` and of the settings, on or off. Settings take precedence over variables. A
- * provider is on when it has a key, or a base URL from the settings. A local server is on when it was
+ * provider is on when it has a key, instances, or a base URL from the settings. A local server is on when it was
  * detected, or when a variable or the settings name it.
  */
 export function findProviders(options: FindProvidersOptions): FoundProvider[] {
@@ -99,40 +126,83 @@ function findRow(row: ProviderRow, options: FindProvidersOptions): FoundProvider
   const address = settings?.baseUrl
     ? { value: settings.baseUrl, from: `claws.${settingName}.base_url` }
     : (addressVariable(row, options) ?? (server && { value: server.baseUrl, from: 'detected' }));
-  if (row.local ? !address && !settings : !key && !settings?.baseUrl) {
+  const hasInstances = (settings?.instances?.length ?? 0) > 0;
+  if (row.local ? !address && !settings : !key && !settings?.baseUrl && !hasInstances) {
     const [turnOnWith = ''] = row.local ? row.baseUrlVariables : row.keyVariables;
     return { ...known, state: 'off', reason: row.local ? 'not_running' : 'no_key', turnOnWith };
   }
+  const quirks = mergeQuirks(row.quirks, settings?.quirks);
+  const usual = { id: row.id, key, address, baseUrl: address?.value ?? row.baseUrl, quirks };
+  const connections = connectionsOf(usual, settings, settingName);
+  const isDetected = connections.some(({ baseUrlFrom }) => baseUrlFrom === 'detected');
   return {
     ...known,
     state: 'on',
-    provider: {
-      id: row.id,
-      baseUrl: address?.value ?? row.baseUrl,
-      apiKey: key?.value,
-      quirks: mergeQuirks(row.quirks, settings?.quirks),
-    },
-    keyFrom: key?.from,
-    baseUrlFrom: address?.from,
-    detectedModels: server && address?.from === 'detected' ? server.models : undefined,
+    connections,
+    region: settings?.region,
+    collectsData: settings?.dataCollection !== 'deny',
+    detectedModels: isDetected ? server?.models : undefined,
   };
 }
 
 /** Undefined for settings without an address or a protocol. The configuration refuses such settings. */
 function findOwn(id: string, settings: ProviderSettings): FoundProvider | undefined {
-  const { baseUrl, protocol, apiKey } = settings;
-  if (baseUrl === undefined || protocol === undefined) return undefined;
+  const { baseUrl, protocol, apiKey, instances = [] } = settings;
+  const hasAddress = instances.length > 0 && instances.every((instance) => instance.baseUrl !== undefined);
+  if ((baseUrl === undefined && !hasAddress) || protocol === undefined) return undefined;
   const known: Known = { id, name: id, aliases: [], protocols: [protocol] };
   if (!settings.enabled) {
     return { ...known, state: 'off', reason: 'disabled', turnOnWith: `claws.${id}.enabled` };
   }
+  const usual = {
+    id,
+    key: apiKey === undefined ? undefined : { value: apiKey, from: `claws.${id}.api_key` },
+    address: baseUrl === undefined ? undefined : { value: baseUrl, from: `claws.${id}.base_url` },
+    baseUrl: baseUrl ?? '',
+    quirks: mergeQuirks({}, settings.quirks),
+  };
   return {
     ...known,
     state: 'on',
-    provider: { id, baseUrl, apiKey, quirks: mergeQuirks({}, settings.quirks) },
-    keyFrom: apiKey === undefined ? undefined : `claws.${id}.api_key`,
-    baseUrlFrom: `claws.${id}.base_url`,
+    connections: connectionsOf(usual, settings, id),
+    region: settings.region,
+    collectsData: settings.dataCollection !== 'deny',
   };
+}
+
+/** What each connection of a provider has, unless its instance says otherwise. */
+interface Usual {
+  id: string;
+  key: Setting | undefined;
+  address: Setting | undefined;
+  /** The value of `address`, or the provider's usual base URL. */
+  baseUrl: string;
+  quirks: Quirks;
+}
+
+/** One for each instance of the settings, or the usual one. `settingName` is the provider's name in the settings. */
+function connectionsOf(
+  usual: Usual,
+  settings: ProviderSettings | undefined,
+  settingName: string,
+): Connection[] {
+  const { id, quirks } = usual;
+  const { instances = [], region } = settings ?? {};
+  if (instances.length === 0) {
+    const provider = { id, baseUrl: usual.baseUrl, apiKey: usual.key?.value, quirks };
+    return [{ weight: 1, region, provider, keyFrom: usual.key?.from, baseUrlFrom: usual.address?.from }];
+  }
+  return instances.map(({ name, apiKey, baseUrl, weight, ...instance }, index) => {
+    const from = `claws.${settingName}.instances[${index}]`;
+    return {
+      instance: name,
+      weight,
+      region: instance.region ?? region,
+      provider: { id, baseUrl: baseUrl ?? usual.baseUrl, apiKey: apiKey ?? usual.key?.value, quirks },
+      keyFrom: apiKey === undefined ? usual.key?.from : `${from}.api_key`,
+      baseUrlFrom: baseUrl === undefined ? usual.address?.from : `${from}.base_url`,
+    };
+  });
 }
 
 interface Setting {

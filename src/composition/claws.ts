@@ -40,6 +40,11 @@ export async function openClaws(initial: Config, env: Environment): Promise<Open
   const connect = connectWithin(() => config.timeouts.connectMs, env);
   const limits = () => config.answers;
   let redact = redactionOf([]);
+  /** With the claw's own key: after a change of the configuration, calls with the earlier key go on. */
+  const redactWith = (key: string | undefined) => {
+    const own = redactionOf(key === undefined ? [] : [key]);
+    return (text: string) => redact(own(text));
+  };
   const directory = new ClawDirectory({
     catalogue,
     settings: modelSettings(config),
@@ -50,7 +55,7 @@ export async function openClaws(initial: Config, env: Environment): Promise<Open
         fetch,
         connect,
         limits,
-        redact: (text) => redact(text),
+        redact: redactWith(provider.apiKey),
       }),
     builtIn: { local: { claw: recall, models: ['recall'] } },
   });
@@ -89,8 +94,13 @@ function secretsOf({ keys, rootKey, claws }: Config, found: readonly FoundProvid
   const all = [
     rootKey,
     ...keys.map(({ key }) => key),
-    ...Object.values(claws).map(({ apiKey }) => apiKey),
-    ...found.map((provider) => (provider.state === 'on' ? provider.provider.apiKey : undefined)),
+    ...Object.values(claws).flatMap(({ apiKey, instances }) => [
+      apiKey,
+      ...instances.map((instance) => instance.apiKey),
+    ]),
+    ...found.flatMap((provider) =>
+      provider.state === 'on' ? provider.connections.map((connection) => connection.provider.apiKey) : [],
+    ),
   ];
   return all.filter((secret) => secret !== undefined);
 }

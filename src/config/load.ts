@@ -1,9 +1,11 @@
 import { readFile } from 'node:fs/promises';
+import type { z } from 'zod';
 import { isObject } from '../core/json.ts';
+import { clawSchema } from './claw-schema.ts';
 import { absolutePath, type Config, toConfig } from './config.ts';
 import { type Environment, FILE_VARIABLE, readEnvironment, variable } from './environment.ts';
 import { ConfigError, describeIssues, type Origin, type Problem, pathText, suggestion } from './problems.ts';
-import { clawSchema, fileSchema } from './schema.ts';
+import { fileSchema } from './schema.ts';
 import { coerce, type Path } from './shape.ts';
 import { readYaml, type YamlFile } from './yaml-file.ts';
 
@@ -97,15 +99,15 @@ function originOf(file: YamlFile | undefined, variables: Map<string, string>): O
 /** Mistakes that involve several settings: unknown claws, aliases of unknown providers, duplicate keys. */
 function crossCheck(value: unknown, providers: Set<string> | undefined, origin: Origin): Problem[] {
   if (!isObject(value)) return [];
-  const problems: Problem[] = checkKeys(value.keys, origin);
-  if (!providers) return problems;
   const claws = isObject(value.claws) ? value.claws : {};
+  const problems: Problem[] = [...checkKeys(value.keys, origin), ...checkInstances(claws, origin)];
+  if (!providers) return problems;
   for (const [id, claw] of Object.entries(claws)) {
     const parsed = clawSchema.safeParse(claw);
     if (providers.has(id) || !parsed.success) continue;
     const missing = [
       parsed.data.protocol === undefined ? 'protocol' : '',
-      parsed.data.baseUrl === undefined ? 'base_url' : '',
+      hasBaseUrl(parsed.data) ? '' : 'base_url',
     ].filter(Boolean);
     if (missing.length === 0) continue;
     const hint = suggestion(id, providers) || `; a claw of your own needs ${missing.join(' and ')}`;
@@ -120,6 +122,33 @@ function crossCheck(value: unknown, providers: Set<string> | undefined, origin: 
         where: origin.where(['aliases', name]),
         message: `aliases.${name}: unknown provider "${provider}"${suggestion(provider, known)}`,
       });
+    }
+  }
+  return problems;
+}
+
+function hasBaseUrl({ baseUrl, instances }: z.output<typeof clawSchema>): boolean {
+  return baseUrl !== undefined || (instances.length > 0 && instances.every((each) => each.baseUrl));
+}
+
+/** Each instance differs from the claw, and from the other instances by its name. */
+function checkInstances(claws: object, origin: Origin): Problem[] {
+  const problems: Problem[] = [];
+  for (const [id, claw] of Object.entries(claws)) {
+    const parsed = clawSchema.safeParse(claw);
+    if (!parsed.success) continue;
+    const names = new Map<string, number>();
+    for (const [index, instance] of parsed.data.instances.entries()) {
+      const report = (message: string) =>
+        problems.push({
+          where: origin.where(['claws', id, 'instances', index]),
+          message: `claws.${id}.instances[${index}]: ${message}`,
+        });
+      if (instance.apiKey === undefined && instance.baseUrl === undefined)
+        report('an instance needs an api_key or a base_url');
+      const first = names.get(instance.name);
+      if (first === undefined) names.set(instance.name, index);
+      else report(`the same name ("${instance.name}") as claws.${id}.instances[${first}]`);
     }
   }
   return problems;

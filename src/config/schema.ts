@@ -1,13 +1,12 @@
 import { z } from 'zod';
 import { POLICY_WORDS } from '../core/policy.ts';
+import { clawSchema } from './claw-schema.ts';
 import {
   flag,
   list,
-  multiplier,
   oneOf,
   oneOrMore,
   partialSection,
-  price,
   secret,
   section,
   text,
@@ -15,9 +14,9 @@ import {
 } from './setting.ts';
 
 /**
- * Every setting of the configuration, as the file writes it: snake_case, all optional. This is the only
- * place that describes a setting. Everything else is derived from it: the `Config` type and its values
- * (`config.ts`), the `CLAWHOLD_…` variables, the messages about mistakes, and the files that
+ * Every setting of the configuration, as the file writes it: snake_case, all optional. This file,
+ * with `claw-schema.ts` for the settings of a claw, is the only place that describes a setting. Everything else
+ * is derived from it: the `Config` type and its values (`config.ts`), the `CLAWHOLD_…` variables, the messages about mistakes, and the files that
  * `bun src/composition/write-docs.ts` writes (JSON Schema, example, reference).
  */
 
@@ -29,86 +28,6 @@ const storage = section({
   kind: oneOf(['sqlite', 'memory']).default('sqlite').meta({
     description: 'A database in `data_dir`, or memory. Memory loses everything at every stop.',
     restart: true,
-  }),
-});
-
-const model = section({
-  id: text('the name of a model', /\S/).meta({ description: "The model's name at the provider." }),
-  context: wholeNumber(1, 1e9).optional().meta({
-    description: 'The context window in tokens: input and output together.',
-  }),
-  output: wholeNumber(1, 1e9).optional().meta({ description: 'The most tokens that one answer can have.' }),
-  input_price: price().optional().meta({ description: 'US dollars per million input tokens.' }),
-  output_price: price().optional().meta({ description: 'US dollars per million output tokens.' }),
-  cache_read_price: price().optional().meta({
-    description: 'US dollars per million input tokens read from the prompt cache.',
-  }),
-  cache_write_price: price().optional().meta({
-    description: 'US dollars per million input tokens written to the prompt cache.',
-  }),
-  cache_write_hour_price: price().optional().meta({
-    description: 'US dollars per million input tokens written to the prompt cache for an hour.',
-  }),
-});
-
-/** The fields of `Quirks` in `src/claws/claw.ts`; `tests/unit/config/claws.test.ts` compares them. */
-const quirks = section({
-  max_tokens_field: oneOf(['max_tokens', 'max_completion_tokens']).optional().meta({
-    description: 'The request field that limits the output.',
-  }),
-  no_stream_options: flag().optional().meta({ description: 'The server refuses `stream_options`.' }),
-  developer_role: flag().optional().meta({
-    description: 'The server accepts the role `developer` for instructions.',
-  }),
-  no_parallel_tool_calls: flag().optional().meta({
-    description: 'The server refuses `parallel_tool_calls`.',
-  }),
-  no_json_schema: flag().optional().meta({
-    description: 'The server supports JSON output, but not by JSON Schema.',
-  }),
-  prefill: oneOf(['partial', 'prefix', 'continue_final_message', 'plain'])
-    .optional()
-    .meta({
-      description:
-        'How a request asks the server to continue an assistant message that ends the conversation: by the ' +
-        'field `partial` or `prefix` on the message, by the request field `continue_final_message` of vLLM, ' +
-        'or by the message alone (`plain`). Set it only if this works with every model of the server.',
-    }),
-});
-
-export const clawSchema = section({
-  base_url: text('a URL that begins with http:// or https://', /^https?:\/\/[^\s/]+\S*$/)
-    .transform((url) => url.replace(/\/+$/, ''))
-    .optional()
-    .meta({
-      description:
-        "The API's base URL, as the provider's own SDK takes it. Required for a server of your own.",
-    }),
-  api_key: secret(1).optional().meta({
-    description: `The key for the API. Write it as \${VARIABLE} to keep it out of the file.`,
-  }),
-  enabled: flag().default(true).meta({
-    description: 'False turns the claw off, even if there is a key for it.',
-  }),
-  protocol: oneOf(['openai-chat', 'openai-responses', 'anthropic', 'gemini']).optional().meta({
-    description: 'The wire protocol. Required for a server of your own.',
-  }),
-  models: list(model, 'a list of models').prefault([]).meta({
-    description: 'Models that the catalogue does not know, or knows with other facts.',
-  }),
-  price_multipliers: z
-    .record(
-      text('the name of a service tier', /^\S+$/),
-      multiplier().meta({ description: 'The multiplier of one service tier.' }),
-    )
-    .prefault({})
-    .meta({
-      description:
-        'The multiplier of all prices for each service tier that may answer: `{ flex: 0.5 }`. It replaces the known ' +
-        "multiplier of the provider's tier. The cost of an answer in any other tier is an estimate.",
-    }),
-  quirks: quirks.prefault({}).meta({
-    description: 'How the server differs from OpenAI. Each overrides what the catalogue says.',
   }),
 });
 
@@ -126,7 +45,11 @@ openai:
   enabled: false
 in-house:
   protocol: openai-chat
-  base_url: http://127.0.0.1:9000/v1
+  region: eu
+  # Two servers; the second gets twice as many requests.
+  instances:
+    - { base_url: http://127.0.0.1:9000/v1 }
+    - { base_url: http://127.0.0.1:9001/v1, weight: 2 }
   models:
     # US dollars per million tokens.
     - { id: our-model, context: 32768, output: 4096, input_price: 0.1, output_price: 0.4 }

@@ -12,6 +12,25 @@ export interface Service {
   turnOnWith?: string;
   /** Its only models; absent where it may have more models than are listed. */
   models?: ReadonlySet<string>;
+  /**
+   * Its credentials and servers, in the order of the configuration, never empty while the provider is ready. A
+   * provider without `claws.<name>.instances` has one, without a name.
+   */
+  instances: readonly Instance[];
+  /** Where the provider is, if the operator says it. */
+  region?: string;
+  /** Whether the provider may store requests or train on them: `false` only where the operator excludes both. */
+  collectsData: boolean;
+}
+
+/** One credential or server of a provider. */
+export interface Instance {
+  /** `Candidate.instance` for it. */
+  name?: string;
+  /** Its share of the calls, relative to the provider's other instances. */
+  weight: number;
+  /** Its own region, or that of the provider. */
+  region?: string;
 }
 
 /** What is known about a model at a provider. */

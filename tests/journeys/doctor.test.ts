@@ -181,3 +181,26 @@ describe('the path of a base URL', () => {
     if (remedy !== undefined) expect(finding?.remedy).toContain(remedy);
   });
 });
+
+test('each instance of a provider is checked', async () => {
+  await Bun.write(
+    join(cwd, 'clawhold.yaml'),
+    `claws:
+  house:
+    protocol: openai-chat
+    instances:
+      - { base_url: 'http://127.0.0.1:9/v1' }
+      - { name: other, base_url: 'http://127.0.0.1:9', api_key: 'a key' }
+`,
+  );
+  const { findings, code } = await doctor();
+  expect(about(findings, 'house@1')).toMatchObject([{ level: 'ok' }]);
+  expect(about(findings, 'house@other')).toMatchObject([
+    {
+      level: 'bad',
+      message: expect.stringContaining('key from claws.house.instances[1].api_key'),
+      remedy: expect.stringContaining('Set claws.house.instances[1].api_key again'),
+    },
+  ]);
+  expect(code).toBe(1);
+});

@@ -8,6 +8,7 @@ import { OTHER_KEY, ROOT_KEY, type SpawnedGateway, spawnGateway } from '../harne
 
 const KEY = 'sk-own-provider-0123456789abcdef';
 const OTHER = 'sk-another-provider-0123456789';
+const SECOND = 'sk-second-instance-0123456789';
 const EVENTS = { 'content-type': 'text/event-stream' };
 const PROTOCOLS = ['openai-chat', 'openai-responses', 'anthropic', 'gemini'] as const;
 
@@ -28,7 +29,7 @@ const provider = Bun.serve({
   fetch(request) {
     const { headers, url } = request;
     const sent = ['authorization', 'x-api-key', 'x-goog-api-key'].map((name) => headers.get(name) ?? '');
-    const message = `Refused: ${sent.join(' ')} and ${OTHER} and ${OTHER_KEY} and ${ROOT_KEY}`;
+    const message = `Refused: ${sent.join(' ')} and ${OTHER} and ${SECOND} and ${OTHER_KEY} and ${ROOT_KEY}`;
     const [, way, protocol] = new URL(url).pathname.split('/') as [string, string, keyof typeof FAILURE];
     if (way === 'stream') return new Response(FAILURE[protocol](message), { headers: EVENTS });
     if (way === 'text') return new Response(message, { status: 400 });
@@ -48,7 +49,7 @@ const WAYS = ['json', 'text', 'stream', 'malformed'];
 const claw = (way: string, protocol: string) => `  ${way}-${protocol}:
     protocol: ${protocol}
     base_url: ${provider.url.origin}/${way}/${protocol}
-    api_key: ${KEY}
+    instances: [{ api_key: ${KEY} }, { api_key: ${SECOND} }]
     models: [{ id: m }]
 `;
 
@@ -65,7 +66,7 @@ afterAll(async () => {
   await provider.stop(true);
 });
 
-const SECRETS = [KEY, OTHER, OTHER_KEY, ROOT_KEY];
+const SECRETS = [KEY, OTHER, SECOND, OTHER_KEY, ROOT_KEY];
 const secretsIn = (text: string) => SECRETS.filter((secret) => text.includes(secret.slice(0, 16)));
 
 describe.each(WAYS)('a failure as %s', (way) => {

@@ -104,6 +104,31 @@ test('a queued turn is given the candidates that can be called when it starts', 
   expect(gateway.counts()).toEqual({ running: 0, leases: 0, waiting: 0, background: 0 });
 });
 
+test('a call with an earlier key shows no key in its failure', async () => {
+  const key = 'sk-earlier-key-0123456789';
+  const { promise: answered, resolve: answer } = Promise.withResolvers<void>();
+  const upstream = Bun.serve({
+    port: 0,
+    hostname: '127.0.0.1',
+    async fetch(request) {
+      await answered;
+      const message = `Refused: ${request.headers.get('authorization')}`;
+      return Response.json({ error: { message } }, { status: 400 });
+    },
+  });
+  const house = (value: string) =>
+    configured(`claws: { house: { protocol: openai-chat, base_url: '${upstream.url}', api_key: ${value} } }`);
+  await gateway.reconfigure(await house(key));
+  const call = ask('house/m');
+  await Bun.sleep(100);
+  await gateway.reconfigure(await house('sk-later-key-0123456789'));
+  answer();
+  const text = await (await call).text();
+  expect(text).toContain('Refused: Bearer [redacted]');
+  expect(text).not.toContain(key);
+  await upstream.stop(true);
+});
+
 test('settings that need a start are named, and the rest takes effect', async () => {
   const next = await configured('host: 127.0.0.2\naliases: { later: local/recall }\n');
   expect(await gateway.reconfigure(next)).toEqual(['host']);

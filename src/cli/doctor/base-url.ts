@@ -1,4 +1,4 @@
-import type { ProviderOn } from '../../claws/find-providers.ts';
+import type { CheckedConnection } from './connections.ts';
 
 /** Paths of calls, which the protocols append to the base URL. */
 const CALL = /\/(chat\/completions|completions|responses|messages|models|embeddings)$/;
@@ -13,7 +13,12 @@ export interface PathProblem {
  * Undefined where the path looks right, or where the operator did not set the address. A wrong path leads to a
  * web page or to 404, and the error of a call cannot explain this.
  */
-export function pathProblem({ provider, protocols, row, baseUrlFrom }: ProviderOn): PathProblem | undefined {
+export function pathProblem({
+  provider,
+  protocols,
+  row,
+  baseUrlFrom,
+}: CheckedConnection): PathProblem | undefined {
   const url = URL.parse(provider.baseUrl);
   if (!url || baseUrlFrom === undefined || baseUrlFrom === 'detected') return undefined;
   const { origin, pathname } = url;

@@ -2,16 +2,17 @@ import type { ProtocolName } from '../../claws/claw.ts';
 import type { ProviderOn } from '../../claws/find-providers.ts';
 import { codeOfStatus } from '../../claws/status.ts';
 import type { ErrorCode } from '../../core/errors.ts';
+import { type CheckedConnection, connectionsOf } from './connections.ts';
 import type { Finding } from './finding.ts';
 
 const PROBE_MS = 10_000;
 
-/** Asks every provider for its list of models. This is free and shows whether the address and the key work. */
+/** Asks each connection of every provider for its list of models. This is free and shows whether the address and the key work. */
 export function probeProviders(on: readonly ProviderOn[], timeoutMs = PROBE_MS): Promise<Finding[]> {
-  return Promise.all(on.map((found) => probe(found, timeoutMs)));
+  return Promise.all(on.flatMap(connectionsOf).map((found) => probe(found, timeoutMs)));
 }
 
-async function probe(found: ProviderOn, timeoutMs: number): Promise<Finding> {
+async function probe(found: CheckedConnection, timeoutMs: number): Promise<Finding> {
   const startedAt = performance.now();
   const { url, headers } = modelListRequest(found);
   try {
@@ -28,7 +29,7 @@ async function probe(found: ProviderOn, timeoutMs: number): Promise<Finding> {
   }
 }
 
-function modelListRequest({ protocols: [protocol], provider }: ProviderOn): {
+function modelListRequest({ protocols: [protocol], provider }: CheckedConnection): {
   url: string;
   headers: Record<string, string>;
 } {
@@ -54,18 +55,18 @@ const KEY_HEADERS: Record<ProtocolName, (key: string) => Record<string, string>>
   local: openaiHeaders,
 };
 
-function readModelList({ id }: ProviderOn, text: string, ms: number): Finding {
+function readModelList({ subject }: CheckedConnection, text: string, ms: number): Finding {
   try {
     const body = JSON.parse(text) as { data?: unknown; models?: unknown };
     const list = Array.isArray(body) ? body : (body.data ?? body.models);
     if (Array.isArray(list))
-      return { level: 'ok', subject: id, message: `answers in ${ms} ms, ${list.length} models` };
+      return { level: 'ok', subject, message: `answers in ${ms} ms, ${list.length} models` };
   } catch {
     // Not JSON: reported below.
   }
   return {
     level: 'warn',
-    subject: id,
+    subject,
     message: 'answers, but not with a list of models',
     remedy: 'Check the base URL: it may lead to a web page and not to the API.',
   };
@@ -81,20 +82,20 @@ const REMEDIES: Partial<Record<ErrorCode, (key: string) => string>> = {
 
 const TEMPORARY: readonly ErrorCode[] = ['rate_limited', 'provider_overloaded'];
 
-function rejected(found: ProviderOn, status: number, text: string): Finding {
-  const { id, keyFrom, baseUrlFrom, row } = found;
+function rejected(found: CheckedConnection, status: number, text: string): Finding {
+  const { id, subject, keyFrom, baseUrlFrom, row } = found;
   if (status === 404 || status === 405) {
     // Some providers have no list of models. For them, only a real call shows whether the key works.
     const remedy = baseUrlFrom
       ? `If calls fail too, check the base URL from ${baseUrlFrom}.`
       : 'Nothing to do if calls to this provider work.';
-    return { level: 'warn', subject: id, message: `has no list of models (HTTP ${status})`, remedy };
+    return { level: 'warn', subject, message: `has no list of models (HTTP ${status})`, remedy };
   }
   const code = isInvalidKey(status, text) ? 'provider_auth_failed' : codeOfStatus(status);
   const key = keyFrom ?? row?.keyVariables[0] ?? `claws.${id}.api_key`;
   const remedy = REMEDIES[code]?.(key) ?? 'The provider failed. Its status page may say why.';
   const level = TEMPORARY.includes(code) ? 'warn' : 'bad';
-  return { level, subject: id, message: `HTTP ${status}, ${code}`, remedy };
+  return { level, subject, message: `HTTP ${status}, ${code}`, remedy };
 }
 
 /** Google answers an invalid key with 400, not with 401. */
@@ -102,7 +103,11 @@ function isInvalidKey(status: number, text: string): boolean {
   return status === 400 && /API_KEY_INVALID|api key not valid/i.test(text);
 }
 
-function unreachable({ id, provider, baseUrlFrom }: ProviderOn, error: unknown, timeoutMs: number): Finding {
+function unreachable(
+  { subject, provider, baseUrlFrom }: CheckedConnection,
+  error: unknown,
+  timeoutMs: number,
+): Finding {
   const host = URL.parse(provider.baseUrl)?.host ?? 'its address';
   const { name, code } = error as { name?: string; code?: string };
   const where = baseUrlFrom ? `Check ${baseUrlFrom}, and` : 'Check';
@@ -110,11 +115,11 @@ function unreachable({ id, provider, baseUrlFrom }: ProviderOn, error: unknown, 
     const remedy = `${where} whether a firewall or proxy blocks calls from this machine to ${host}.`;
     return {
       level: 'bad',
-      subject: id,
+      subject,
       message: `${host} did not answer within ${timeoutMs / 1000} s`,
       remedy,
     };
   }
   const remedy = `${where} the network: can this machine reach and resolve ${host}?`;
-  return { level: 'bad', subject: id, message: `${host} cannot be reached (${code ?? name})`, remedy };
+  return { level: 'bad', subject, message: `${host} cannot be reached (${code ?? name})`, remedy };
 }

@@ -4,6 +4,7 @@ import { detectLocalServers, localCandidates } from '../../claws/local-servers.t
 import type { Config } from '../../config/config.ts';
 import { checkAliases } from './aliases.ts';
 import { pathProblem } from './base-url.ts';
+import { type CheckedConnection, connectionsOf } from './connections.ts';
 import type { Env, Finding } from './finding.ts';
 
 export interface FoundClaws {
@@ -19,7 +20,7 @@ export async function checkProviders(config: Config, env: Env): Promise<FoundCla
   const found = findProviders({ rows, settings: config.claws, env, localServers, ownPort: config.port });
   const on = found.filter((provider) => provider.state === 'on');
   const findings = [
-    ...on.flatMap((provider) => describe(provider)),
+    ...on.flatMap(connectionsOf).map(describe),
     ...disabled(found),
     ...ignoredBaseUrls(on, env),
     ...checkAliases(config, found, catalogue),
@@ -48,8 +49,8 @@ export async function checkProviders(config: Config, env: Env): Promise<FoundCla
   return { on, findings };
 }
 
-function describe(found: ProviderOn): Finding[] {
-  const { id, provider, keyFrom, baseUrlFrom, detectedModels, row } = found;
+function describe(found: CheckedConnection): Finding {
+  const { subject, provider, keyFrom, baseUrlFrom, detectedModels, row } = found;
   const parts = [keyFrom ? `key from ${keyFrom}` : 'no key'];
   if (baseUrlFrom === 'detected') parts.push(`found at ${withoutPassword(provider.baseUrl)}`);
   else if (baseUrlFrom) parts.push(`base URL ${withoutPassword(provider.baseUrl)} from ${baseUrlFrom}`);
@@ -57,25 +58,25 @@ function describe(found: ProviderOn): Finding[] {
   const message = parts.join(', ');
   if (!/^https?:\/\/[^\s/]/.test(provider.baseUrl) || !URL.canParse(provider.baseUrl)) {
     const remedy = `Set ${baseUrlFrom} to a URL that starts with https:// or http://, or remove it.`;
-    return [{ level: 'bad', subject: id, message, remedy }];
+    return { level: 'bad', subject, message, remedy };
   }
   const key = provider.apiKey;
   if (key !== undefined && !/^[\x21-\x7e]+$/.test(key)) {
     const remedy = `Set ${keyFrom} again: it contains spaces or other characters that a key cannot have.`;
-    return [{ level: 'bad', subject: id, message: `${message}, which is malformed`, remedy }];
+    return { level: 'bad', subject, message: `${message}, which is malformed`, remedy };
   }
   const wrongPath = pathProblem(found);
   if (wrongPath) {
     const { problem, remedy } = wrongPath;
-    return [{ level: 'warn', subject: id, message: `${message}, ${problem}`, remedy }];
+    return { level: 'warn', subject, message: `${message}, ${problem}`, remedy };
   }
   if (detectedModels?.length === 0) {
     const remedy = 'Load a model into this server; for Ollama: ollama pull llama3.2';
-    return [{ level: 'warn', subject: id, message, remedy }];
+    return { level: 'warn', subject, message, remedy };
   }
   if (key === undefined && row && !row.local && baseUrlFrom === undefined)
-    return [{ level: 'warn', subject: id, message, remedy: `Set ${row.keyVariables[0]}.` }];
-  return [{ level: 'ok', subject: id, message }];
+    return { level: 'warn', subject, message, remedy: `Set ${row.keyVariables[0]}.` };
+  return { level: 'ok', subject, message };
 }
 
 /** A base URL may contain a password. */
@@ -93,9 +94,10 @@ function disabled(found: readonly FoundProvider[]): Finding[] {
 
 /** `OPENAI_BASE_URL` is often set for clients of the gateway. The gateway ignores it when it points at itself. */
 function ignoredBaseUrls(on: readonly ProviderOn[], env: Env): Finding[] {
-  return on.flatMap(({ id, row, baseUrlFrom }): Finding[] => {
+  return on.flatMap(({ id, row, connections }): Finding[] => {
     const variable = row?.baseUrlVariables.find((name) => env[name]);
-    if (variable === undefined || baseUrlFrom !== undefined) return [];
+    if (variable === undefined || connections.every(({ baseUrlFrom }) => baseUrlFrom !== undefined))
+      return [];
     const message = `${variable} points at this gateway, so it is ignored`;
     return [{ level: 'note', subject: id, message }];
   });

@@ -20,8 +20,14 @@ describe('by variables', () => {
     const on = found.filter(({ state }) => state === 'on');
     expect(on.map(({ id }) => id)).toEqual(['groq']);
     expect(on[0]).toMatchObject({
-      keyFrom: 'GROQ_API_KEY',
-      provider: { id: 'groq', baseUrl: 'https://api.groq.com/openai/v1', apiKey: 'gsk-1', quirks: {} },
+      collectsData: true,
+      connections: [
+        {
+          weight: 1,
+          keyFrom: 'GROQ_API_KEY',
+          provider: { id: 'groq', baseUrl: 'https://api.groq.com/openai/v1', apiKey: 'gsk-1', quirks: {} },
+        },
+      ],
     });
     expect(found).toHaveLength(rows.length);
   });
@@ -38,21 +44,22 @@ describe('by variables', () => {
 
   test('the first key that is set counts', () => {
     const env = { GOOGLE_API_KEY: 'b', GEMINI_API_KEY: 'a' };
-    expect(find('gemini', { env })).toMatchObject({ keyFrom: 'GEMINI_API_KEY', provider: { apiKey: 'a' } });
+    expect(find('gemini', { env })).toMatchObject({
+      connections: [{ keyFrom: 'GEMINI_API_KEY', provider: { apiKey: 'a' } }],
+    });
   });
 
   test('a variable replaces the base URL, unless it points to the gateway itself', () => {
     const env = { OPENAI_API_KEY: 'k', OPENAI_BASE_URL: 'http://localhost:9999/v1/' };
     expect(find('openai', { env })).toMatchObject({
-      baseUrlFrom: 'OPENAI_BASE_URL',
-      provider: { baseUrl: 'http://localhost:9999/v1' },
+      connections: [{ baseUrlFrom: 'OPENAI_BASE_URL', provider: { baseUrl: 'http://localhost:9999/v1' } }],
     });
     expect(find('openai', { env, ownPort: 9999 })).toMatchObject({
-      provider: { baseUrl: 'https://api.openai.com/v1' },
+      connections: [{ provider: { baseUrl: 'https://api.openai.com/v1' } }],
     });
     const elsewhere = { OPENAI_API_KEY: 'k', OPENAI_BASE_URL: 'https://proxy.example:9999/v1' };
     expect(find('openai', { env: elsewhere, ownPort: 9999 })).toMatchObject({
-      provider: { baseUrl: 'https://proxy.example:9999/v1' },
+      connections: [{ provider: { baseUrl: 'https://proxy.example:9999/v1' } }],
     });
   });
 });
@@ -71,14 +78,18 @@ describe('by settings', () => {
     expect(
       find('openai', { settings, env: { OPENAI_API_KEY: 'env', OPENAI_BASE_URL: 'http://env/v1' } }),
     ).toMatchObject({
-      keyFrom: 'claws.openai.api_key',
-      baseUrlFrom: 'claws.openai.base_url',
       protocols: ['openai-chat'],
-      provider: {
-        baseUrl: 'http://proxy/v1',
-        apiKey: 'file',
-        quirks: { maxTokensField: 'max_completion_tokens', developerRole: false },
-      },
+      connections: [
+        {
+          keyFrom: 'claws.openai.api_key',
+          baseUrlFrom: 'claws.openai.base_url',
+          provider: {
+            baseUrl: 'http://proxy/v1',
+            apiKey: 'file',
+            quirks: { maxTokensField: 'max_completion_tokens', developerRole: false },
+          },
+        },
+      ],
     });
   });
 
@@ -98,10 +109,10 @@ describe('by settings', () => {
     };
     expect(find('openai', { settings })).toMatchObject({
       state: 'on',
-      provider: { baseUrl: 'http://keyless/v1' },
+      connections: [{ provider: { baseUrl: 'http://keyless/v1' } }],
     });
     expect(find('ollama', { settings })).toMatchObject({
-      provider: { baseUrl: 'http://127.0.0.1:11434/v1' },
+      connections: [{ provider: { baseUrl: 'http://127.0.0.1:11434/v1' } }],
     });
   });
 
@@ -116,9 +127,60 @@ describe('by settings', () => {
       id: 'mine',
       state: 'on',
       protocols: ['anthropic'],
-      keyFrom: 'claws.mine.api_key',
-      provider: { id: 'mine', baseUrl: 'http://h/v1', apiKey: 'k' },
+      connections: [
+        { keyFrom: 'claws.mine.api_key', provider: { id: 'mine', baseUrl: 'http://h/v1', apiKey: 'k' } },
+      ],
     });
+  });
+});
+
+describe('instances', () => {
+  const one = { name: 'one', apiKey: 'k1', weight: 1 };
+  const two = { name: 'two', baseUrl: 'http://two/v1', weight: 3, region: 'us' };
+
+  test('have the key, the base URL and the region of the provider where they have none', () => {
+    const settings = {
+      openai: { enabled: true, quirks: {}, region: 'eu', dataCollection: 'deny', instances: [one, two] },
+    } as const;
+    const url = 'https://api.openai.com/v1';
+    const quirks = { maxTokensField: 'max_completion_tokens', developerRole: true };
+    expect(find('openai', { settings, env: { OPENAI_API_KEY: 'env' } })).toMatchObject({
+      state: 'on',
+      region: 'eu',
+      collectsData: false,
+      connections: [
+        {
+          instance: 'one',
+          weight: 1,
+          region: 'eu',
+          keyFrom: 'claws.openai.instances[0].api_key',
+          provider: { id: 'openai', baseUrl: url, apiKey: 'k1', quirks },
+        },
+        {
+          instance: 'two',
+          weight: 3,
+          region: 'us',
+          keyFrom: 'OPENAI_API_KEY',
+          baseUrlFrom: 'claws.openai.instances[1].base_url',
+          provider: { id: 'openai', baseUrl: 'http://two/v1', apiKey: 'env', quirks },
+        },
+      ],
+    });
+  });
+
+  test('turn a provider on that has no key of its own', () => {
+    const settings = { openai: { enabled: true, quirks: {}, instances: [one] } };
+    expect(find('openai', { settings })).toMatchObject({ state: 'on' });
+  });
+
+  test('are enough for a provider of the operator where each has a base URL', () => {
+    const mine = { enabled: true, protocol: 'openai-chat', quirks: {} } as const;
+    expect(find('mine', { settings: { mine: { ...mine, instances: [two] } } })).toMatchObject({
+      state: 'on',
+      connections: [{ instance: 'two', provider: { id: 'mine', baseUrl: 'http://two/v1' } }],
+    });
+    const settings = { mine: { ...mine, instances: [one, two] } };
+    expect(findProviders({ rows, settings, env: {} })).toHaveLength(rows.length);
   });
 });
 
@@ -128,8 +190,12 @@ test('the loaded configuration has the right shape', async () => {
   const { claws: settings } = await loadConfig({ cwd, env: {} });
   await rm(cwd, { recursive: true });
   expect(find('gemini', { settings })).toMatchObject({
-    keyFrom: 'claws.google.api_key',
-    provider: { id: 'gemini', baseUrl: 'http://h', apiKey: 'k', quirks: {} },
+    connections: [
+      {
+        keyFrom: 'claws.google.api_key',
+        provider: { id: 'gemini', baseUrl: 'http://h', apiKey: 'k', quirks: {} },
+      },
+    ],
   });
 });
 
@@ -137,11 +203,11 @@ test('a detected server is on, with its models', () => {
   const localServers = [{ id: 'ollama', baseUrl: 'http://127.0.0.1:11434/v1', models: ['llama3.2'] }];
   expect(find('ollama', { localServers })).toMatchObject({
     state: 'on',
-    baseUrlFrom: 'detected',
+    connections: [{ baseUrlFrom: 'detected' }],
     detectedModels: ['llama3.2'],
   });
   const env = { OLLAMA_BASE_URL: 'http://elsewhere/v1' };
   expect(find('ollama', { localServers, env })).toMatchObject({
-    provider: { baseUrl: 'http://elsewhere/v1' },
+    connections: [{ provider: { baseUrl: 'http://elsewhere/v1' } }],
   });
 });

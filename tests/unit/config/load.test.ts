@@ -306,6 +306,40 @@ limits: { background_queue: -1, session_wait_ms: 0 }
     ]);
   });
 
+  test('in the instances of a claw are reported', async () => {
+    const yaml = `claws:
+  openai:
+    instances:
+      - { api_key: k1 }
+      - { weight: 2 }
+      - { name: "1", base_url: "http://h", weight: 0 }
+  groq:
+    instances:
+      - { name: 'a b', api_key: k }
+  house:
+    protocol: openai-chat
+    instances: [{ base_url: "http://h" }, { api_key: k }]
+  mine:
+    protocol: openai-chat
+    instances: [{ base_url: "http://h" }, { base_url: "http://h", api_key: k }]
+    region: 1 2
+    data_collection: none
+`;
+    expect(await problems(yaml)).toEqual([
+      'clawhold.yaml:6: claws.openai.instances[2].weight: expected a whole number from 1 to 1000, got 0',
+      'clawhold.yaml:9: claws.groq.instances[0].name: expected letters, digits or . _ - as a name',
+      'clawhold.yaml:10: claws: unknown provider "house"; a claw of your own needs base_url',
+      'clawhold.yaml:16: claws.mine.region: expected a region: letters, digits or . _ -',
+      'clawhold.yaml:17: claws.mine.data_collection: expected one of deny, allow, got "none"',
+    ]);
+    expect(await problems(yaml.replace('weight: 0', 'weight: 1'))).toEqual(
+      expect.arrayContaining([
+        'clawhold.yaml:5: claws.openai.instances[1]: an instance needs an api_key or a base_url',
+        'clawhold.yaml:6: claws.openai.instances[2]: the same name ("1") as claws.openai.instances[0]',
+      ]),
+    );
+  });
+
   test('of syntax are reported without quoting the file', async () => {
     expect(await problems(`port: 1\nport: 2`)).toEqual([
       'clawhold.yaml:2: not valid YAML: Map keys must be unique',

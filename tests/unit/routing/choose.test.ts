@@ -3,17 +3,26 @@ import { candidateName } from '../../../src/core/candidate.ts';
 import type { Directory, Service } from '../../../src/core/directory.ts';
 import { type CapabilitiesOf, type Choice, choose } from '../../../src/routing/choose.ts';
 
+const ONE = { instances: [{ weight: 1 }], collectsData: true };
+
 const SERVICES: Record<string, Service> = {
   anthropic: {
+    ...ONE,
     provider: 'anthropic',
     protocols: ['anthropic'],
     ready: false,
     turnOnWith: 'ANTHROPIC_API_KEY',
   },
-  groq: { provider: 'groq', protocols: ['openai-chat'], ready: false, turnOnWith: 'claws.groq.enabled' },
-  openai: { provider: 'openai', protocols: ['openai-chat', 'openai-responses'], ready: true },
-  gemini: { provider: 'gemini', protocols: ['gemini'], ready: true },
-  mistral: { provider: 'mistral', protocols: ['openai-chat'], ready: true },
+  groq: {
+    ...ONE,
+    provider: 'groq',
+    protocols: ['openai-chat'],
+    ready: false,
+    turnOnWith: 'claws.groq.enabled',
+  },
+  openai: { ...ONE, provider: 'openai', protocols: ['openai-chat', 'openai-responses'], ready: true },
+  gemini: { ...ONE, provider: 'gemini', protocols: ['gemini'], ready: true },
+  mistral: { ...ONE, provider: 'mistral', protocols: ['openai-chat'], ready: true },
 };
 
 const ALIASES: Record<string, string[]> = {
