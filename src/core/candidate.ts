@@ -16,6 +16,18 @@ export interface Candidate {
   price?: Price;
   /** The model can reason before it answers, where known. */
   reasons?: boolean;
+  /** What the model accepts as input beside text, where known. */
+  inputs?: readonly string[];
+  /** The model can call functions, where known. */
+  tools?: boolean;
+  /** The model can answer with JSON that fits a schema, where known. */
+  structured?: boolean;
+  /** Where the provider runs the model, as the configuration says. */
+  region?: string;
+  /** The provider may keep the data of requests, or train on it. */
+  collectsData?: boolean;
+  /** A fixed answer: no provider is asked. */
+  answer?: string;
 }
 
 /** What callers see: `provider/model`. */

@@ -41,13 +41,14 @@ export type Delta =
   /**
    * A call to a claw: `model` is the model's name at `provider`. The turn path writes it, never a claw. A
    * rescue says why the last call ended early (`cause`), and which output items are void from now on
-   * (`discard`).
+   * (`discard`). An attempt whose call was hedged has the cause `hedge_lost` after it: another call was faster.
    */
   | {
       type: 'attempt';
       provider: string;
       protocol: string;
       model: string;
+      instance?: string;
       cause?: ErrorCode;
       discard?: number[];
     }

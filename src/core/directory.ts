@@ -1,5 +1,6 @@
 import type { Candidate } from './candidate.ts';
 import type { ProtocolName } from './prompt.ts';
+import type { Alias } from './routing.ts';
 
 /** What routing knows of a provider. */
 export interface Service {
@@ -21,6 +22,8 @@ export interface Service {
   region?: string;
   /** Whether the provider may store requests or train on them: `false` only where the operator excludes both. */
   collectsData: boolean;
+  /** How long the provider's prompt cache probably keeps a prompt, in milliseconds. */
+  cacheMs: number;
 }
 
 /** One credential or server of a provider. */
@@ -34,7 +37,10 @@ export interface Instance {
 }
 
 /** What is known about a model at a provider. */
-export type ModelLimits = Pick<Candidate, 'contextLimit' | 'outputLimit' | 'price' | 'reasons'>;
+export type ModelLimits = Pick<
+  Candidate,
+  'contextLimit' | 'outputLimit' | 'price' | 'reasons' | 'inputs' | 'tools' | 'structured'
+>;
 
 /** What can be called here. */
 export interface Directory {
@@ -43,8 +49,8 @@ export interface Directory {
   limits(provider: string, model: string): ModelLimits;
   /** Ready providers that offer a model of this bare name, the maker first. */
   providersOf(model: string): readonly string[];
-  /** The names behind a configured alias, in order. */
-  alias(name: string): readonly string[] | undefined;
+  /** The alias of this name, or the first one whose pattern matches it, with the text that its `*` stands for. */
+  alias(name: string): { alias: Alias; wildcard?: string } | undefined;
   /** Everything that can be called now: aliases and `provider/model`. */
   names(): string[];
 }

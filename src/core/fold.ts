@@ -20,6 +20,8 @@ export interface Called {
   protocol: string;
   /** The model's name at the provider. */
   model: string;
+  /** `Candidate.instance`. */
+  instance?: string;
 }
 
 /** A call that broke off, so that another call continued the answer. */
@@ -92,7 +94,8 @@ export function fold(folded: Folded, delta: Delta): void {
   }
 }
 
-function attempt(folded: Folded, { provider, protocol, model, cause, discard }: DeltaOf<'attempt'>): void {
+function attempt(folded: Folded, delta: DeltaOf<'attempt'>): void {
+  const { provider, protocol, model, instance, cause, discard } = delta;
   const { by, usage, textLength } = folded;
   if (by) folded.brokenOff.push({ by, usage, textLength, cause });
   for (const index of discard ?? []) delete folded.items[index];
@@ -101,7 +104,8 @@ function attempt(folded: Folded, { provider, protocol, model, cause, discard }: 
     for (const entry of folded.items)
       if (entry) Object.assign(entry, { native: undefined, callId: undefined });
   }
-  Object.assign(folded, { by: { provider, protocol, model }, model: undefined, providerId: undefined });
+  const next: Called = instance === undefined ? { provider, protocol, model } : { provider, protocol, model, instance };
+  Object.assign(folded, { by: next, model: undefined, providerId: undefined });
   Object.assign(folded, { usage: undefined, textLength: 0, finish: [] });
 }
 

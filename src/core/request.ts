@@ -1,4 +1,5 @@
 import type { PolicyDefaults } from './policy.ts';
+import type { KeyRules } from './routing.ts';
 
 /** The owner of data. Every query is bound to one tenant. */
 export type Tenant = string & { readonly tenant: unique symbol };
@@ -10,6 +11,8 @@ export interface Caller {
   key: string;
   /** What the caller's turns do when something goes wrong, unless the headers of a request say otherwise. */
   policy: PolicyDefaults;
+  /** What the caller's key may use; absent where it may use everything. */
+  rules?: KeyRules;
   /** Whether anything of the caller's requests may be kept. If not, its turns read sessions and write nothing. */
   mayKeep: boolean;
   /** The id of the request, as in `x-request-id`. */

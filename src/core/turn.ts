@@ -6,6 +6,7 @@ import { type Item, leadingInstructions, type Message } from './items.ts';
 import type { TurnPolicy } from './policy.ts';
 import type { ProtocolName } from './prompt.ts';
 import type { Tenant } from './request.ts';
+import type { KeyRules, RoutingWishes } from './routing.ts';
 import type { Settings } from './settings.ts';
 import type { NanoDollars, Usage } from './usage.ts';
 
@@ -106,6 +107,7 @@ export interface Ask {
   model: string;
   /** Further models, tried in this order where `model` cannot answer. */
   fallbacks: readonly string[];
+  routing?: RoutingWishes;
   /** What the caller sent: in a session, its new items or its full history. Items carry no ids (see `ids.ts`). */
   input: Item[];
   /** What belongs to an input item, by index: fields of the dialect that have no canonical form. */
@@ -177,8 +179,9 @@ export interface BranchPosition extends Notes {
 
 /** An ask that was accepted as a turn. */
 export interface Accepted extends Ask, TurnIdentity {
-  /** The name of the caller's key. */
+  /** The name of the caller's key, and what it may use. */
   key: string;
+  rules?: KeyRules;
   requestId?: string;
   /** Of the request, where its client may send it again (`RequestIdentity`). */
   fingerprint?: string;
@@ -219,6 +222,8 @@ export type RunFields =
   | 'vocabulary'
   | 'marks'
   | 'fallbacks'
+  | 'routing'
+  | 'rules'
   | 'extra'
   | 'state'
   | 'delivery'
@@ -242,6 +247,10 @@ export interface AnsweredBy {
   protocol: string;
   /** The model as the provider named it. Where the provider named none, the model that was asked for. */
   model: string;
+  /** The model's name in the call, where the provider named it otherwise. */
+  calledModel?: string;
+  /** `Candidate.instance`. */
+  instance?: string;
   /** The provider's id of the answer. */
   id?: string;
 }

@@ -1,0 +1,131 @@
+import { type Candidate, candidateName } from '../core/candidate.ts';
+import type { Alias, ProviderWishes, RoutingWishes, Strategy, TurnLimits } from '../core/routing.ts';
+import type { Chosen } from './choose.ts';
+import type { Group, Member } from './resolve.ts';
+import { type Facts, rank } from './strategies.ts';
+
+/** Why the first candidate is the first one. */
+export type RouteReason =
+  /** It is the only one, or the caller named it first. */
+  | 'asked'
+  /** The caller's `provider` object puts it first. */
+  | 'wish'
+  /** It answered the turn before, and probably has the conversation in its prompt cache. */
+  | 'affinity'
+  | 'strategy';
+
+/** The candidates of a turn, in the order in which they are called, and how they are called. */
+export interface Route {
+  /** Never empty. */
+  candidates: readonly Candidate[];
+  /** Called where the conversation does not fit a candidate. */
+  tooLong: readonly Candidate[];
+  /** Called where a candidate refuses the content. */
+  refused: readonly Candidate[];
+  /** Called where all others failed; its answer is marked as degraded. */
+  lastResort?: Candidate;
+  hedge?: Alias['hedge'];
+  patienceMs?: number;
+  limits: readonly TurnLimits[];
+  attempts?: number;
+  /** The alias that was asked for, the strategy of its group, and the reason for the first candidate. */
+  alias?: string;
+  strategy: Strategy;
+  reason: RouteReason;
+}
+
+/** What the order of a turn depends on, beside its candidates. */
+export interface Scene extends Facts {
+  wishes?: RoutingWishes;
+  /** The limits of the caller's key. */
+  keyLimits?: TurnLimits;
+  /** The candidate that probably has the conversation in its prompt cache. */
+  isWarm(candidate: Candidate): boolean;
+  /** The id of a provider that the caller names by one of its other names. */
+  providerId(name: string): string;
+}
+
+/**
+ * Puts the candidates of a turn in order. The caller's `provider` object comes before affinity, and affinity
+ * before the strategy; the cost of leaving a warm cache is part of `least_cost`. Candidates that are held back
+ * now are called last.
+ */
+export function order(chosen: Chosen, scene: Scene): Route {
+  const { alias, lastResort } = chosen;
+  const [first, ...others] = chosen.groups as [Group, ...Group[]];
+  const { wishes } = scene;
+  const asked = wishes?.provider;
+  const strategy = (asked?.sort && SORTS[asked.sort]) ?? first.strategy;
+  const main = rank({ ...first, strategy }, scene);
+  const warm = strategy === 'least_cost' ? undefined : takeWarm(main, scene);
+  const following = others.length === 0 ? [] : others.flatMap((group) => rank(group, scene));
+  const wished = byWish([...main, ...following], asked, scene);
+  const candidates = availableFirst(wished ?? [...main, ...following].map(({ candidate }) => candidate), scene);
+  const isAlone = first.members.length === 1 || (strategy === 'ordered' && !alias);
+  return {
+    candidates: asked?.allow_fallbacks === false ? onlyFirst(candidates, asked, scene) : candidates,
+    tooLong: candidatesOf(chosen.tooLong, scene),
+    refused: candidatesOf(chosen.refused, scene),
+    lastResort,
+    hedge: alias?.hedge,
+    patienceMs: alias?.patienceMs,
+    limits: [alias?.limits, scene.keyLimits, wishes?.limits].filter((limits) => limits !== undefined),
+    attempts: wishes?.attempts,
+    alias: alias && first.name,
+    strategy,
+    reason: wished ? 'wish' : warm ? 'affinity' : isAlone ? 'asked' : 'strategy',
+  };
+}
+
+const SORTS = { price: 'least_cost', latency: 'lowest_latency', throughput: 'highest_throughput' } as const;
+
+const candidatesOf = (groups: readonly Group[], scene: Scene): Candidate[] =>
+  groups.length === 0
+    ? []
+    : availableFirst(
+        groups.flatMap((group) => rank(group, scene).map(({ candidate }) => candidate)),
+        scene,
+      );
+
+/** Moves the member with the warm cache to the front, if it can be called now. */
+function takeWarm(members: Member[], scene: Scene): boolean {
+  if (members.length === 1) return false;
+  const index = members.findIndex(({ candidate }) => scene.isWarm(candidate));
+  if (index === -1 || !scene.standing(members[index]!.candidate).isAvailable) return false;
+  members.unshift(...members.splice(index, 1));
+  return true;
+}
+
+/** The providers of `order` first, in its order; `undefined` where it names none of the candidates. */
+function byWish(
+  members: readonly Member[],
+  wishes: ProviderWishes | undefined,
+  { providerId }: Scene,
+): Candidate[] | undefined {
+  if (!wishes?.order) return undefined;
+  const places = wishes.order.map(providerId);
+  const placeOf = ({ provider }: Candidate) => (places.includes(provider) ? places.indexOf(provider) : Infinity);
+  const candidates = members.map(({ candidate }) => candidate);
+  if (candidates.every((candidate) => placeOf(candidate) === Infinity)) return undefined;
+  return candidates.sort((a, b) => (placeOf(a) === placeOf(b) ? 0 : placeOf(a) - placeOf(b)));
+}
+
+/** The instances of the first candidate alone; with `order`, the candidates of the providers that it names. */
+function onlyFirst(
+  candidates: readonly Candidate[],
+  { order: wished }: ProviderWishes,
+  { providerId }: Scene,
+): Candidate[] {
+  const named = wished?.map(providerId);
+  const inOrder = candidates.filter(({ provider }) => named?.includes(provider));
+  if (inOrder.length > 0) return inOrder;
+  const name = candidateName(candidates[0]!);
+  return candidates.filter((candidate) => candidateName(candidate) === name);
+}
+
+function availableFirst(candidates: Candidate[], { standing }: Scene): Candidate[] {
+  if (candidates.length === 1) return candidates;
+  const available = candidates.filter((candidate) => standing(candidate).isAvailable);
+  if (available.length === candidates.length) return candidates;
+  return [...available, ...candidates.filter((candidate) => !available.includes(candidate))];
+}

@@ -1,0 +1,224 @@
+import { type Candidate, candidateKey } from '../core/candidate.ts';
+import type { Directory, Service } from '../core/directory.ts';
+import { Fault } from '../core/errors.ts';
+import { nearestModels } from '../core/nearest.ts';
+import type { ProtocolName } from '../core/prompt.ts';
+import { type Alias, type Matches, matches, type Strategy } from '../core/routing.ts';
+import type { Ask } from '../core/turn.ts';
+
+/** From the names of a request to candidates: aliases, their rules, bare names, instances. */
+
+/** The fields of an ask by which names and rules are resolved. */
+export type Named = Pick<
+  Ask,
+  'model' | 'fallbacks' | 'vocabulary' | 'dialect' | 'metadata' | 'settings' | 'routing'
+>;
+
+/** A candidate among others of its name. */
+export interface Member {
+  candidate: Candidate;
+  /** Its share of the calls, beside the other members. */
+  weight: number;
+  /** Members with a lower number are asked first, where the strategy says nothing else. */
+  order: number;
+}
+
+/** The candidates behind one name of a request. */
+export interface Group {
+  /** As the caller wrote it. */
+  name: string;
+  strategy: Strategy;
+  members: readonly Member[];
+}
+
+/** What the names of a request stand for. Nothing is ordered or filtered yet. */
+export interface Resolved {
+  /** Never empty; the first one is the group of `model`, if it can be called. */
+  groups: readonly Group[];
+  /** The alias that `model` stands for, after its rules. */
+  alias?: Alias;
+  /** The groups of `Alias.tooLong` and `Alias.refused`. */
+  tooLong: readonly Group[];
+  refused: readonly Group[];
+  lastResort?: Candidate;
+}
+
+/**
+ * A name that cannot be called now is skipped. Throws `model_not_found` with the nearest names, or
+ * `provider_not_configured` with the variable to set, where none can be called. `key` is the name of the caller's
+ * key, which rules may ask for.
+ */
+export function resolve(named: Named, key: string, directory: Directory): Resolved {
+  const scene = { named, key, directory };
+  const found = [named.model, ...named.fallbacks].map((name) => groupOf(name, scene));
+  const groups = withoutRepeats(found.map(({ group }) => group));
+  if (groups.length === 0) throw notCallable(found[0]!.missing, directory);
+  const { alias } = found[0]!;
+  const others = (names: readonly string[]) =>
+    withoutRepeats(names.map((name) => groupOf(name, scene).group));
+  return {
+    groups,
+    alias,
+    tooLong: alias ? others(alias.tooLong) : [],
+    refused: alias ? others(alias.refused) : [],
+    lastResort: alias?.lastResort && lastResortOf(alias.lastResort, scene),
+  };
+}
+
+interface Scene {
+  named: Named;
+  key: string;
+  directory: Directory;
+}
+
+interface FoundGroup {
+  group: Group;
+  alias?: Alias;
+  /** The name to report where the group is empty. */
+  missing: string;
+}
+
+/** Rules may lead from alias to alias; a circle of them ends here. */
+const MOST_RULES = 8;
+
+function groupOf(name: string, scene: Scene, depth = 0, asked = name): FoundGroup {
+  const { named, directory } = scene;
+  const found = directory.alias(name);
+  if (!found) {
+    const members = membersOf(name, 1, 0, named.vocabulary, directory);
+    return { group: { name: asked, strategy: 'ordered', members }, missing: name };
+  }
+  const { alias, wildcard = '' } = found;
+  const rule = depth < MOST_RULES ? alias.rules.find(({ when }) => holds(when, scene)) : undefined;
+  if (rule) return groupOf(rule.use.replaceAll('*', wildcard), scene, depth + 1, asked);
+  const members = alias.members.flatMap((member) => {
+    const model = member.model.replaceAll('*', wildcard);
+    return membersOf(model, member.weight, member.order, named.vocabulary, directory, member.region);
+  });
+  const missing = alias.members[0]!.model.replaceAll('*', wildcard);
+  return { group: { name: asked, strategy: alias.strategy, members }, alias, missing };
+}
+
+/** Whether the request has one of the values that each condition names. */
+function holds(when: Matches, scene: Scene): boolean {
+  for (const field in when) {
+    const value = valueOf(field, scene);
+    if (value === undefined || !when[field]!.some((pattern) => matches(pattern, value))) return false;
+  }
+  return true;
+}
+
+/** The fields that rules know: `key`, `user`, `dialect`, `model`, `header.<name>`, `metadata.<name>`. */
+function valueOf(field: string, { named, key }: Scene): string | undefined {
+  switch (field) {
+    case 'key':
+      return key;
+    case 'user':
+      return named.settings.safety_identifier;
+    case 'dialect':
+      return named.dialect;
+    case 'model':
+      return named.model;
+  }
+  const dot = field.indexOf('.');
+  const table = field.slice(0, dot) === 'header' ? named.routing?.headers : named.metadata;
+  const name = field.slice(dot + 1);
+  return table && Object.hasOwn(table, name) ? table[name] : undefined;
+}
+
+function lastResortOf(
+  wanted: NonNullable<Alias['lastResort']>,
+  { named, directory }: Scene,
+): Candidate | undefined {
+  if ('answer' in wanted)
+    return { provider: 'local', protocol: 'local', model: 'fixed-answer', answer: wanted.answer };
+  return membersOf(wanted.model, 1, 0, named.vocabulary, directory)[0]?.candidate;
+}
+
+/** The groups that are not empty, each candidate once. */
+function withoutRepeats(groups: readonly Group[]): Group[] {
+  if (groups.length === 1 && groups[0]!.members.length === 1) return [groups[0]!];
+  const seen = new Set<string>();
+  const isNew = ({ candidate }: Member) => {
+    const key = `${candidate.protocol} ${candidateKey(candidate)}`;
+    return !seen.has(key) && seen.add(key);
+  };
+  return groups
+    .map((group) => ({ ...group, members: group.members.filter(isNew) }))
+    .filter(({ members }) => members.length > 0);
+}
+
+/** The candidates of `provider/model` or of a bare name: one for each instance of each provider. */
+function membersOf(
+  name: string,
+  weight: number,
+  order: number,
+  vocabulary: ProtocolName,
+  directory: Directory,
+  region?: string,
+): Member[] {
+  const service = serviceOf(name, directory);
+  if (service) {
+    return service.ready
+      ? instancesOf(service, modelPart(name), { weight, order, region }, vocabulary, directory)
+      : [];
+  }
+  return directory.providersOf(name).flatMap((id, index) => {
+    const offering = directory.service(id)!;
+    return instancesOf(offering, name, { weight, order: order + index / 1000, region }, vocabulary, directory);
+  });
+}
+
+function instancesOf(
+  service: Service,
+  model: string,
+  { weight, order, region }: Pick<Member, 'weight' | 'order'> & { region?: string },
+  vocabulary: ProtocolName,
+  directory: Directory,
+): Member[] {
+  const { provider, protocols, instances, collectsData } = service;
+  // A provider that speaks the caller's own vocabulary gets the request without a translation.
+  const protocol = protocols.includes(vocabulary) ? vocabulary : protocols[0];
+  const limits = directory.limits(provider, model);
+  const [only] = instances;
+  if (instances.length === 1) {
+    const at = region ?? only!.region ?? service.region;
+    return [{ candidate: { provider, protocol, model, region: at, collectsData, ...limits }, weight, order }];
+  }
+  const total = instances.reduce((sum, instance) => sum + instance.weight, 0);
+  return instances.map((instance) => ({
+    candidate: {
+      ...{ provider, protocol, model, instance: instance.name, collectsData, ...limits },
+      region: region ?? instance.region ?? service.region,
+    },
+    weight: (weight * instance.weight) / total,
+    order,
+  }));
+}
+
+/** The provider of a `provider/model` name, where it may have the model. */
+function serviceOf(name: string, directory: Directory): Service | undefined {
+  const slash = name.indexOf('/');
+  const service = slash > 0 ? directory.service(name.slice(0, slash)) : undefined;
+  const model = modelPart(name);
+  return service && model !== '' && (service.models?.has(model) ?? true) ? service : undefined;
+}
+
+const modelPart = (name: string): string => name.slice(name.indexOf('/') + 1);
+
+function notCallable(name: string, directory: Directory): Fault {
+  const service = serviceOf(name, directory);
+  if (!service) return unknownModel(name, directory);
+  const remedy = service.turnOnWith ? `set ${service.turnOnWith}` : 'configure it';
+  return new Fault(
+    'provider_not_configured',
+    `The provider "${service.provider}" is known but not turned on here: ${remedy}.`,
+    { param: 'model' },
+  );
+}
+
+function unknownModel(name: string, directory: Directory): Fault {
+  const near = nearestModels(name, directory.names());
+  const hint = near.length > 0 ? ` Did you mean ${near.join(', ')}?` : '';
+  return new Fault('model_not_found', `The model "${name}" does not exist here.${hint}`, { param: 'model' });
+}
