@@ -4,7 +4,7 @@ import { type Environment, openClaws } from './composition/claws.ts';
 import { openKeys, ROOT_KEY_EVERY_MS } from './composition/keys.ts';
 import { openStores } from './composition/stores.ts';
 import { type GatewayCounts, openTurnPath } from './composition/turn-path.ts';
-import { type Config, restartNeeded } from './config/config.ts';
+import { type Config, restartNeeded, ruleHeadersOf } from './config/config.ts';
 import { systemClock } from './core/clock.ts';
 import { Fault } from './core/errors.ts';
 import { emitTo } from './core/events.ts';
@@ -61,6 +61,7 @@ export async function startGateway(
   { dialects, rootKey }: Extensions = {},
 ): Promise<RunningGateway> {
   let config = initial;
+  let ruleHeaders = ruleHeadersOf(initial);
   const log = await openLog(config.log.level);
   const emit = emitTo([log.listen]);
   const stores = await openStores(config, emit);
@@ -83,7 +84,7 @@ export async function startGateway(
     port: config.port,
     authenticator: keys.keyring,
     api: openApi(path),
-    settings: () => ({ ...config.limits, overflow: config.context.overflow }),
+    settings: () => ({ ...config.limits, overflow: config.context.overflow, ruleHeaders }),
     health: { ready: () => accepting, probeStore: sharedFor(PROBED_FOR_MS, stores.probe) },
     startedAt: systemClock(),
     dialects,
@@ -98,6 +99,7 @@ export async function startGateway(
     async reconfigure(next) {
       const waiting = restartNeeded(config, next);
       config = next;
+      ruleHeaders = ruleHeadersOf(next);
       keys.reconfigure(next);
       turns.reconfigure(next);
       log.setLevel(next.log.level);

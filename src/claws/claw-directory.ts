@@ -1,6 +1,7 @@
 import type { Candidate } from '../core/candidate.ts';
 import type { Directory, ModelLimits, Service } from '../core/directory.ts';
 import { Fault } from '../core/errors.ts';
+import { type Alias, captureOf } from '../core/routing.ts';
 import { type Price, perMillion } from '../core/usage.ts';
 import { billedPrice, type Priced } from './catalogue/billing.ts';
 import type { Catalogue, ModelFacts } from './catalogue/catalogue.ts';
@@ -17,6 +18,9 @@ export interface ModelOverride {
   cacheReadPrice?: number;
   cacheWritePrice?: number;
   cacheWriteHourPrice?: number;
+  inputs?: readonly string[];
+  tools?: boolean;
+  structuredOutput?: boolean;
 }
 
 /** What the configuration says about models. */
@@ -25,7 +29,7 @@ export interface ModelSettings {
   overrides: Readonly<Record<string, readonly ModelOverride[]>>;
   /** The multipliers of prices by service tier, for each provider, under the name that the operator wrote. */
   multipliers: Readonly<Record<string, Readonly<Record<string, number>>>>;
-  aliases: Readonly<Record<string, readonly string[]>>;
+  aliases: readonly Alias[];
 }
 
 export interface ClawDirectoryParts {
@@ -55,12 +59,18 @@ interface OpenConnection {
   claws: ReadonlyMap<ProtocolName, Claw>;
 }
 
+/** For how long prompt caches keep a prompt at providers that do not say it: the shortest time of those that do. */
+const CACHE_MS = 300_000;
+
 /** What can be called, as routing sees it, and the claws behind it. */
 export class ClawDirectory implements Directory {
   private entries = new Map<string, Entry>();
   private byName = new Map<string, Entry>();
 
   private settings: ModelSettings;
+  /** The aliases without a `*` in their names, by name, and those with one. */
+  private aliases: ReadonlyMap<string, Alias> = new Map();
+  private patterns: readonly Alias[] = [];
 
   constructor(private readonly parts: ClawDirectoryParts) {
     this.settings = parts.settings;
@@ -75,6 +85,11 @@ export class ClawDirectory implements Directory {
   /** Replaces what can be called by what was found; claws of connections that have not changed stay. */
   update(found: readonly FoundProvider[]): void {
     const before = this.entries;
+    const { aliases } = this.settings;
+    this.aliases = new Map(
+      aliases.filter(({ name }) => !name.includes('*')).map((each) => [each.name, each]),
+    );
+    this.patterns = aliases.filter(({ name }) => name.includes('*'));
     this.entries = new Map();
     this.byName = new Map();
     for (const [provider, { claw, models }] of Object.entries(this.parts.builtIn)) {
@@ -88,6 +103,7 @@ export class ClawDirectory implements Directory {
         limits: new Map(),
         instances: [{ weight: 1 }],
         collectsData: false,
+        cacheMs: CACHE_MS,
         connections: [{ claws: new Map([[claw.protocol, claw]]) }],
       };
       this.entries.set(provider, entry);
@@ -134,12 +150,18 @@ export class ClawDirectory implements Directory {
     return offering.sort((a, b) => rank(a) - rank(b)).map(({ provider }) => provider);
   }
 
-  alias(name: string): readonly string[] | undefined {
-    return Object.hasOwn(this.settings.aliases, name) ? this.settings.aliases[name] : undefined;
+  alias(name: string): { alias: Alias; wildcard?: string } | undefined {
+    const exact = this.aliases.get(name);
+    if (exact) return { alias: exact };
+    for (const alias of this.patterns) {
+      const wildcard = captureOf(alias.name, name);
+      if (wildcard !== undefined) return { alias, wildcard };
+    }
+    return undefined;
   }
 
   names(): string[] {
-    const names = Object.keys(this.settings.aliases);
+    const names = [...this.aliases.keys()];
     for (const { provider, ready, listed } of this.entries.values()) {
       if (ready) for (const model of listed) names.push(`${provider}/${model}`);
     }
@@ -175,6 +197,7 @@ export class ClawDirectory implements Directory {
       instances: connections.map(({ instance: name, weight, region }) => ({ name, weight, region })),
       region: found.state === 'on' ? found.region : undefined,
       collectsData: found.state === 'off' || found.collectsData,
+      cacheMs: catalogue.provider(found.id)?.cacheMs ?? CACHE_MS,
       connections: connections.map((connection) =>
         this.opened(connection, found.protocols, before?.connections ?? []),
       ),
@@ -202,6 +225,9 @@ export class ClawDirectory implements Directory {
       outputLimit: override?.output ?? facts?.output,
       price: listed && billedPrice(listed, priced),
       reasons: facts?.reasoning,
+      inputs: override?.inputs ?? facts?.input,
+      tools: override?.tools ?? facts?.tools,
+      structured: override?.structuredOutput ?? facts?.structuredOutput,
     };
   }
 }

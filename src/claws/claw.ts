@@ -2,7 +2,7 @@ import type { Delta } from '../core/delta.ts';
 import type { Fault } from '../core/errors.ts';
 import type { Prompt, ProtocolName } from '../core/prompt.ts';
 import type { Quota } from '../core/quota.ts';
-import type { Tool } from '../core/settings.ts';
+import type { Settings, Tool } from '../core/settings.ts';
 
 export type { Prompt, PromptItem, ProtocolName } from '../core/prompt.ts';
 
@@ -13,6 +13,10 @@ export interface ProtocolCapabilities {
   logprobs: boolean;
   /** Files by URL. When false, only their content can be sent. */
   fileUrls: boolean;
+  /** The settings that the API has no field for, and that a call leaves out. */
+  leavesOut: readonly (keyof Settings)[];
+  /** The settings without which the answer would be another one, and that the API has no field for. */
+  refuses: readonly (keyof Settings)[];
 }
 
 /**
@@ -24,6 +28,8 @@ export interface Capabilities extends ProtocolCapabilities {
    * leaves them out. `vocabulary` is the protocol in whose words the caller wrote the tools.
    */
   lackedTools(tools: readonly Tool[], vocabulary: ProtocolName): number[];
+  /** The settings of a request that a call leaves out. */
+  lackedSettings(settings: Settings): (keyof Settings)[];
 }
 
 /** What a call reports beside its deltas. */
@@ -65,6 +71,8 @@ export interface Claw {
    */
   prefills(prompt: Prompt): boolean;
   call(prompt: Prompt, signal: AbortSignal, listener?: CallListener): AsyncIterable<readonly Delta[]>;
+  /** How long it took lately to connect to the service, in milliseconds; `undefined` where it is not known. */
+  connectMs?(): number | undefined;
   /**
    * Resolves when the service can be reached at this moment; called while a call is silent. Rejects with
    * `provider_unreachable` or `provider_timeout` when it cannot be reached. Absent for a claw without a network

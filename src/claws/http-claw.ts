@@ -60,6 +60,8 @@ export function httpClaw(parts: HttpClawParts): Claw {
     capabilities: {
       ...protocol.capabilities,
       lackedTools: (tools, vocabulary) => lackedTools(tools, table, vocabulary === protocol.name),
+      lackedSettings: (settings) =>
+        protocol.capabilities.leavesOut.filter((name) => settings[name] !== undefined),
     },
     prefills: (prompt) => prefills(translated(prompt, api).prompt),
     probe: (signal) => parts.connect(provider.baseUrl, signal, { anew: true }),
@@ -184,8 +186,15 @@ async function refusal(protocol: WireProtocol, response: Response, limits: Answe
   } catch {
     // Proxies answer in HTML. The protocol then classifies by status.
   }
-  return protocol.fault(response.status, body, response.headers);
+  const { status, headers } = response;
+  const fault = protocol.fault(status, body, headers);
+  const id = headers.get('x-request-id') ?? headers.get('request-id');
+  const isId = id !== null && REQUEST_ID.test(id);
+  return fault.with({ reported: { ...fault.reported, status, ...(isId && { request_id: id }) } });
 }
+
+/** The ids of requests at OpenAI (`x-request-id`), at Anthropic (`request-id`) and at others like them. */
+const REQUEST_ID = /^[\w.:-]{1,128}$/;
 
 /** What is read from the body of an answer; a failure means that the connection broke. */
 async function unbroken<T>(read: Promise<T>, signal: AbortSignal): Promise<T> {

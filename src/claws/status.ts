@@ -16,7 +16,7 @@ const LONGEST_NAME = 200;
  * The error as a provider reported it; `undefined` if the provider gave no code, type or field. Numbers are
  * read as text.
  */
-export function reportedOf(words: Record<keyof ProviderError, unknown>): ProviderError | undefined {
+export function reportedOf(words: Record<'code' | 'type' | 'param', unknown>): ProviderError | undefined {
   const reported: ProviderError = {};
   for (const field of ['code', 'type', 'param'] as const) {
     const word = words[field];

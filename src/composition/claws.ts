@@ -11,6 +11,7 @@ import { openaiChat } from '../claws/openai-chat/protocol.ts';
 import { openaiResponses } from '../claws/openai-responses/protocol.ts';
 import { redactionOf } from '../claws/redaction.ts';
 import type { Config } from '../config/config.ts';
+import type { Alias } from '../core/routing.ts';
 
 const PROTOCOLS: Record<Exclude<ProtocolName, 'local'>, WireProtocol> = {
   'openai-chat': openaiChat,
@@ -110,5 +111,16 @@ const modelSettings = ({ claws, aliases }: Config) => ({
   multipliers: Object.fromEntries(
     Object.entries(claws).map(([id, { priceMultipliers }]) => [id, priceMultipliers]),
   ),
-  aliases,
+  aliases: Object.entries(aliases).map(([name, alias]) => aliasOf(name, alias)),
 });
+
+function aliasOf(name: string, settings: Config['aliases'][string]): Alias {
+  const { models, lastResort, hedge, hedgeAfterMs, timeouts: limits, ...alias } = settings;
+  return {
+    ...{ ...alias, name, limits },
+    members: models.map((member, index) => ({ ...member, order: member.order ?? index })),
+    // The schema allows one of both.
+    lastResort: lastResort as Alias['lastResort'],
+    hedge: hedge || hedgeAfterMs !== undefined ? { afterMs: hedgeAfterMs } : undefined,
+  };
+}

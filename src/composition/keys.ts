@@ -1,6 +1,7 @@
 import { type Config, policyOf } from '../config/config.ts';
 import { systemClock } from '../core/clock.ts';
-import type { Tenant } from '../core/request.ts';
+import type { Caller, Tenant } from '../core/request.ts';
+import type { KeyRules } from '../core/routing.ts';
 import { DEFAULT_TENANT, hashKey, Keyring, newKey } from '../security/keys.ts';
 import { Seals } from '../security/seals.ts';
 import { openStores, type Stores } from './stores.ts';
@@ -37,11 +38,9 @@ export async function openKeys(config: Config, stores: KeyStores, own?: string):
       key: 'root',
       policy: policyOf(settings.turns),
       mayKeep: true,
+      isRoot: true,
     };
-    const configured = settings.keys.map(
-      ({ name, key, tenant, policy, keep }) =>
-        [hashKey(key), { tenant: tenant as Tenant, key: name, policy, mayKeep: keep }] as const,
-    );
+    const configured = settings.keys.map((key) => [hashKey(key.key), callerOf(key)] as const);
     const ofRoot = rootHash === undefined ? [] : [[rootHash, rootCaller] as const];
     keyring.replace(new Map([...configured, ...ofRoot]));
   };
@@ -60,6 +59,16 @@ export async function openKeys(config: Config, stores: KeyStores, own?: string):
       rootHash = stored;
       fill();
     },
+  };
+}
+
+function callerOf({ name, tenant, policy, keep, ...settings }: Config['keys'][number]): Caller {
+  const { models, regions, dataCollection, timeouts } = settings;
+  const rules: KeyRules = { models, regions, dataCollection, limits: timeouts };
+  const hasRules = models || regions || timeouts || dataCollection === 'deny';
+  return {
+    ...{ tenant: tenant as Tenant, key: name, policy, mayKeep: keep, isRoot: false },
+    ...(hasRules && { rules }),
   };
 }
 

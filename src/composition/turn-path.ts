@@ -1,9 +1,12 @@
 import type { ClawDirectory } from '../claws/claw-directory.ts';
+import { fixedAnswer } from '../claws/local/fixed-answer.ts';
 import type { Config } from '../config/config.ts';
+import type { Candidate } from '../core/candidate.ts';
 import { systemClock } from '../core/clock.ts';
 import type { Emit } from '../core/events.ts';
-import { type Probe, retryNow, timeLimits } from '../routing/attempts.ts';
+import { type Probe, retryNow, strictest, type Timeouts, timeLimits } from '../routing/attempts.ts';
 import { chain } from '../routing/call-chain.ts';
+import { simulateFaults } from '../routing/simulate.ts';
 import type { Seals } from '../security/seals.ts';
 import { Heads } from '../session/heads.ts';
 import { Leases } from '../session/leases.ts';
@@ -49,14 +52,28 @@ export function openTurnPath(
   const heads = new Heads({ log, leaseStore: stores.leases, blobs, leases });
   const takeOver = () => recover({ path, members, leases: stores.leases });
   const probe: Probe = async (candidate, signal) => directory.claw(candidate).probe?.(signal);
-  const interceptors = [retryNow(emit), timeLimits(() => config.timeouts, probe)];
+  let timeouts = timeoutsOf(config, directory);
+  const interceptors = [
+    retryNow(emit),
+    timeLimits(({ provider }) => timeouts.get(provider) ?? config.timeouts, probe),
+    simulateFaults(),
+  ];
+  const clawOf = (candidate: Candidate) =>
+    candidate.answer === undefined ? directory.claw(candidate) : fixedAnswer(candidate.answer);
   const path: TurnPath = {
     directory,
-    capabilities: (candidate) => directory.claw(candidate).capabilities,
-    dispatch: chain(
-      interceptors,
-      dispatchTo((candidate) => directory.claw(candidate), emit),
-    ),
+    capabilities: (candidate) => clawOf(candidate).capabilities,
+    routing: {
+      standing: () => ({ isAvailable: true }),
+      connectMs: (candidate) => directory.claw(candidate).connectMs?.(),
+      get region() {
+        return config.region;
+      },
+      random: Math.random,
+      turnOf: turnCounter(),
+      isBusy: () => false,
+    },
+    dispatch: chain(interceptors, dispatchTo(clawOf, emit)),
     sessions: new Sessions({ log, lines: stores.lines, heads, clock: systemClock }),
     log,
     blobs,
@@ -80,6 +97,7 @@ export function openTurnPath(
     },
     reconfigure(next) {
       config = next;
+      timeouts = timeoutsOf(next, directory);
       path.settings = turnSettings(next);
       leases.reconfigure(leaseLimits(next));
       path.slots.reconfigure(slotLimits(next));
@@ -89,14 +107,33 @@ export function openTurnPath(
   };
 }
 
+/** The time limits of the claws that have their own, by the provider's id. */
+function timeoutsOf({ claws, timeouts }: Config, directory: ClawDirectory): ReadonlyMap<string, Timeouts> {
+  const own = Object.entries(claws).flatMap(([name, claw]) =>
+    claw.timeouts ? [[name, strictest(timeouts, [claw.timeouts])] as const] : [],
+  );
+  return new Map(own.map(([name, limits]) => [directory.service(name)?.provider ?? name, limits]));
+}
+
+/** Counts the turns of each name: 0, 1, 2… */
+function turnCounter(): (name: string) => number {
+  const counts = new Map<string, number>();
+  return (name) => {
+    const count = counts.get(name) ?? 0;
+    counts.set(name, count + 1);
+    return count;
+  };
+}
+
 const leaseLimits = ({ limits }: Config) => ({ queue: limits.sessionQueue });
 const slotLimits = ({ turns, limits }: Config) => ({
   running: turns.background,
   waiting: limits.backgroundQueue,
 });
 const retention = (config: Config) => ({ retentionMs: config.retention.idempotencyMs });
-const turnSettings = ({ limits, turns }: Config) => ({
+const turnSettings = ({ limits, turns, timeouts }: Config) => ({
   sessionWaitMs: limits.sessionWaitMs,
+  turnMs: timeouts.turnMs,
   deferMs: turns.deferMs,
   recovery: turns.recovery,
 });

@@ -12,7 +12,7 @@ import { routesOf } from '../http/server.ts';
 /** The routes of a gateway. No route is called here. */
 const routes = routesOf({
   api: {} as Api,
-  settings: () => ({ bodyBytes: 0, bodyMs: 0, socketMs: 0, overflow: 'error' }),
+  settings: () => ({ bodyBytes: 0, bodyMs: 0, socketMs: 0, overflow: 'error', ruleHeaders: [] }),
   health: { ready: () => true, probeStore: async () => {} },
   startedAt: 0,
 });

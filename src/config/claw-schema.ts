@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { callTimeouts } from './alias-schema.ts';
 import { flag, list, multiplier, oneOf, price, secret, section, text, wholeNumber } from './setting.ts';
 
 /** The settings of one claw. */
@@ -19,6 +20,15 @@ const model = section({
   }),
   cache_write_hour_price: price().optional().meta({
     description: 'US dollars per million input tokens written to the prompt cache for an hour.',
+  }),
+  inputs: list(oneOf(['text', 'image', 'audio', 'video', 'pdf']), 'a list of inputs')
+    .optional()
+    .meta({
+      description: 'What the model accepts as input.',
+    }),
+  tools: flag().optional().meta({ description: 'Whether the model can call functions.' }),
+  structured_output: flag().optional().meta({
+    description: 'Whether the model can answer with JSON that fits a schema.',
   }),
 });
 
@@ -105,6 +115,7 @@ export const clawSchema = section({
   models: list(model, 'a list of models').prefault([]).meta({
     description: 'Models that the catalogue does not know, or knows with other facts.',
   }),
+  timeouts: callTimeouts.optional().meta({ description: 'Time limits of calls to this claw.' }),
   price_multipliers: z
     .record(
       text('the name of a service tier', /^\S+$/),

@@ -63,6 +63,14 @@ export function policyOf(turns: PolicyDefaults): PolicyDefaults {
   return { onDisconnect, whenBusy, whenDown, whenBroken, dropTools };
 }
 
+/** The request headers that rules of aliases read, in lower case. */
+export function ruleHeadersOf({ aliases }: Pick<Config, 'aliases'>): string[] {
+  const rules = Object.values(aliases).flatMap((alias) => alias.rules);
+  const fields = rules.flatMap(({ when }) => Object.keys(when));
+  const names = fields.filter((field) => field.startsWith('header.')).map((field) => field.slice(7));
+  return [...new Set(names)];
+}
+
 /**
  * The settings that differ and take effect only at a start, by their names in the file: `storage.kind`.
  * Empty when a running gateway can apply every difference.

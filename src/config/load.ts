@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import type { z } from 'zod';
 import { isObject } from '../core/json.ts';
+import { checkAliasNames } from './alias-check.ts';
 import { clawSchema } from './claw-schema.ts';
 import { absolutePath, type Config, toConfig } from './config.ts';
 import { type Environment, FILE_VARIABLE, readEnvironment, variable } from './environment.ts';
@@ -114,16 +115,7 @@ function crossCheck(value: unknown, providers: Set<string> | undefined, origin: 
     problems.push({ where: origin.where(['claws', id]), message: `claws: unknown provider "${id}"${hint}` });
   }
   const known = new Set([...providers, ...Object.keys(claws)]);
-  for (const [name, targets] of Object.entries(isObject(value.aliases) ? value.aliases : {})) {
-    for (const target of Array.isArray(targets) ? targets : [targets]) {
-      const [provider = '', ...model] = typeof target === 'string' ? target.split('/') : [];
-      if (model.length === 0 || known.has(provider)) continue;
-      problems.push({
-        where: origin.where(['aliases', name]),
-        message: `aliases.${name}: unknown provider "${provider}"${suggestion(provider, known)}`,
-      });
-    }
-  }
+  problems.push(...checkAliasNames(value.aliases, known, origin));
   return problems;
 }
 

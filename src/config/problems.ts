@@ -64,10 +64,22 @@ function describeIssue(
       },
     ];
   }
-  const name = origin.fromVariable(issue.path) ? '' : `${pathText(issue.path) || 'the file'}: `;
+  const path = writtenPath(issue.path, value);
+  const name = origin.fromVariable(path) ? '' : `${pathText(path) || 'the file'}: `;
   const expected = issue.message.startsWith('expected') ? issue.message : expectedKind(issue);
-  const got = gotText(issue.path, schema, value, origin);
-  return [{ where: origin.where(issue.path), message: `${name}${expected}${got}` }];
+  const got = gotText(path, schema, value, origin);
+  return [{ where: origin.where(path), message: `${name}${expected}${got}` }];
+}
+
+/** The path up to a shorthand: a text or a list in place of a mapping. */
+function writtenPath(path: Path, root: unknown): Path {
+  let value = root;
+  for (const [index, step] of path.entries()) {
+    const isShort = typeof value === 'string' || (Array.isArray(value) && typeof step !== 'number');
+    if (isShort) return path.slice(0, index);
+    value = (value as Record<PropertyKey, unknown> | undefined)?.[step];
+  }
+  return path;
 }
 
 /** `; did you mean "port"?`, or an empty text when no known word is similar. */

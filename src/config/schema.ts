@@ -1,17 +1,8 @@
 import { z } from 'zod';
 import { POLICY_WORDS } from '../core/policy.ts';
+import { aliasesSchema, callTimeouts } from './alias-schema.ts';
 import { clawSchema } from './claw-schema.ts';
-import {
-  flag,
-  list,
-  oneOf,
-  oneOrMore,
-  partialSection,
-  secret,
-  section,
-  text,
-  wholeNumber,
-} from './setting.ts';
+import { flag, list, oneOf, partialSection, secret, section, text, wholeNumber } from './setting.ts';
 
 /**
  * Every setting of the configuration, as the file writes it: snake_case, all optional. This file,
@@ -55,23 +46,6 @@ in-house:
     - { id: our-model, context: 32768, output: 4096, input_price: 0.1, output_price: 0.4 }
   quirks:
     no_parallel_tool_calls: true
-`,
-  });
-
-const aliases = z
-  .record(
-    text('a name without spaces', /^\S+$/),
-    oneOrMore(text('"provider/model"', /^[^\s/]+\/\S+$/), '"provider/model", or a list of them').meta({
-      description: 'The model, or several in order of preference.',
-    }),
-  )
-  .prefault({})
-  .meta({
-    description:
-      'Model names of your own. Each stands for one model, or for several: the first that works answers.',
-    example: `
-fast: groq/openai/gpt-oss-20b
-careful: [anthropic/claude-opus-4-8, openai/gpt-5.5]
 `,
   });
 
@@ -138,6 +112,20 @@ const key = section({
         'False: nothing of the requests of this key is kept. Its turns read sessions, and write nothing. A request ' +
         'can ask for this by the header `x-clawhold-keep: false`.',
     }),
+  models: list(text('the name of a model', /\S/), 'a list of names').optional().meta({
+    description:
+      'The only models that the key may use: aliases or `provider/model`. `*` stands for any text. Absent: all.',
+  }),
+  regions: list(text('a region: letters, digits or . _ -', /^[\w.-]+$/), 'a list of regions')
+    .optional()
+    .meta({
+      description: 'The only regions whose claws the key may use (`claws.<name>.region`). Absent: all.',
+    }),
+  data_collection: oneOf(['allow', 'deny']).default('allow').meta({
+    description:
+      'With deny, the key uses only claws that keep no data and train on none (`claws.<name>.data_collection`).',
+  }),
+  timeouts: callTimeouts.optional().meta({ description: 'Time limits of the requests of this key.' }),
   turns: partialSection(policy).prefault({}).meta({
     description: 'How the turns of this key meet trouble, where it differs from the general `turns`.',
   }),
@@ -205,7 +193,14 @@ const timeouts = section({
   idle_ms: wholeNumber(1, DAY_MS).default(60_000).meta({
     description: 'The time between two signs of life of an answer that has begun.',
   }),
-  total_ms: wholeNumber(1, DAY_MS).default(1_800_000).meta({ description: 'The time for the whole answer.' }),
+  total_ms: wholeNumber(1, DAY_MS).default(1_800_000).meta({
+    description: 'The time for the whole answer of one call.',
+  }),
+  turn_ms: wholeNumber(1, 7 * DAY_MS)
+    .default(3_600_000)
+    .meta({
+      description: 'The time for all calls of one turn together.',
+    }),
   probe_ms: wholeNumber(1, DAY_MS)
     .default(15_000)
     .meta({
@@ -284,8 +279,14 @@ export const fileSchema = section({
       example: `\${CLAWHOLD_ROOT_KEY}`,
       restart: true,
     }),
+  region: text('a region: letters, digits or . _ -', /^[\w.-]+$/)
+    .optional()
+    .meta({
+      description: 'Where the gateway runs. The strategy `nearest` prefers claws in the same region.',
+      example: 'eu',
+    }),
   claws,
-  aliases,
+  aliases: aliasesSchema,
   keys,
   turns: turns.prefault({}).meta({
     description:

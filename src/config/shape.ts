@@ -25,7 +25,9 @@ export type ScalarSetting = Setting & { variable: string };
 function layersOf(schema: z.core.$ZodType): z.core.$ZodType[] {
   if (schema instanceof z.ZodOptional || schema instanceof z.ZodDefault || schema instanceof z.ZodPrefault)
     return [schema, ...layersOf(schema.unwrap())];
-  if (schema instanceof z.ZodPipe) return [schema, ...layersOf(schema.in)];
+  // A shorthand (`z.preprocess`) has the schema of what it stands for.
+  if (schema instanceof z.ZodPipe)
+    return [schema, ...layersOf(schema.in instanceof z.ZodTransform ? schema.out : schema.in)];
   return [schema];
 }
 

@@ -81,6 +81,8 @@ export const ERRORS = {
     403,
     'Use a key whose setting `keep` is not false, or send the content with each request.',
   ),
+  model_not_allowed: bad(403, 'Choose a model that the key may use, or ask the operator for another key.'),
+  no_candidate: bad(400, 'Relax the named wish, or name further models.'),
   not_found: missing('Check the path and the method against the documentation.'),
   model_not_found: failedCall(
     { lasts: 'final', concerns: 'model' },
@@ -176,6 +178,10 @@ export const ERRORS = {
     { lasts: 'moment', concerns: 'provider', rescuable: true },
     server(502, 'The answer was cut; what arrived is kept. Send again to continue.', true),
   ),
+  hedge_lost: failedCall(
+    { lasts: 'moment', concerns: 'provider' },
+    server(502, 'Another call of the same turn answered sooner, so this one was cancelled.'),
+  ),
   gateway_stopped: failedCall(
     { lasts: 'moment', concerns: 'provider', rescuable: true },
     server(
@@ -237,6 +243,18 @@ export function withRemedy(code: ErrorCode, message: string): string {
   return `${message}${/[.!?]$/.test(message) ? '' : '.'} ${ERRORS[code].remedy}`;
 }
 
+/** A call that failed before it gave a part of the answer. */
+export interface FailedCall {
+  /** `provider/model`, and `@instance` where there are several. */
+  model: string;
+  code: ErrorCode;
+  /** Milliseconds from the call to its failure. */
+  ms: number;
+  /** The HTTP status and the id of the provider's reply, where it replied. */
+  status?: number;
+  requestId?: string;
+}
+
 /** A failure as the provider reported it. Fields that the provider did not send are absent. */
 export interface ProviderError {
   /** Its own code: `unsupported_parameter`, `API_KEY_INVALID`, `429`. */
@@ -245,6 +263,9 @@ export interface ProviderError {
   type?: string;
   /** The field of the provider's API at fault: `tools[0].name`, `generationConfig.temperature`. */
   param?: string;
+  /** The HTTP status of its reply, and the id that it gave to the request. */
+  status?: number;
+  request_id?: string;
 }
 
 /**
@@ -267,6 +288,8 @@ export interface FaultDetail {
    * The failure of a call as the provider reported it; shown to the caller beside the code of the catalogue.
    */
   reported?: ProviderError;
+  /** All calls that failed, where several did or could have. */
+  attempts?: readonly FailedCall[];
   /** What the provider sent, unchanged; kept with the turn, shown to the caller only in `message`. */
   raw?: unknown;
   /** The underlying failure, for the log. */
@@ -281,6 +304,7 @@ export class Fault extends Error {
   readonly retryAfter?: number;
   readonly headers?: Readonly<Record<string, string>>;
   readonly reported?: ProviderError;
+  readonly attempts?: readonly FailedCall[];
   readonly raw?: unknown;
 
   constructor(
@@ -294,6 +318,7 @@ export class Fault extends Error {
     this.retryAfter = detail.retryAfter;
     this.headers = detail.headers;
     this.reported = detail.reported;
+    this.attempts = detail.attempts;
     this.raw = detail.raw;
   }
 
@@ -317,16 +342,21 @@ export class Fault extends Error {
   }
 
   private get detail(): FaultDetail {
-    const { param, about, retryAfter, headers, reported, raw, cause } = this;
-    return { param, about, retryAfter, headers, reported, raw, cause };
+    const { param, about, retryAfter, headers, reported, attempts, raw, cause } = this;
+    return { param, about, retryAfter, headers, reported, attempts, raw, cause };
   }
 }
 
 /** A failure as it is stored with a turn and shown to readers. */
-export type TurnError = Pick<Fault, 'code' | 'message' | 'param' | 'reported'>;
+export type TurnError = Pick<Fault, 'code' | 'message' | 'param' | 'reported' | 'attempts'>;
 
-export function turnErrorOf({ code, message, param, reported }: Fault): TurnError {
-  return { code, message, ...(param !== undefined && { param }), ...(reported && { reported }) };
+export function turnErrorOf({ code, message, param, reported, attempts }: Fault): TurnError {
+  return {
+    ...{ code, message },
+    ...(param !== undefined && { param }),
+    ...(reported && { reported }),
+    ...(attempts && { attempts }),
+  };
 }
 
 /**

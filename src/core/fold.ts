@@ -104,7 +104,8 @@ function attempt(folded: Folded, delta: DeltaOf<'attempt'>): void {
     for (const entry of folded.items)
       if (entry) Object.assign(entry, { native: undefined, callId: undefined });
   }
-  const next: Called = instance === undefined ? { provider, protocol, model } : { provider, protocol, model, instance };
+  const next: Called =
+    instance === undefined ? { provider, protocol, model } : { provider, protocol, model, instance };
   Object.assign(folded, { by: next, model: undefined, providerId: undefined });
   Object.assign(folded, { usage: undefined, textLength: 0, finish: [] });
 }

@@ -11,6 +11,8 @@ export interface Caller {
   key: string;
   /** What the caller's turns do when something goes wrong, unless the headers of a request say otherwise. */
   policy: PolicyDefaults;
+  /** The caller has the root key. */
+  isRoot: boolean;
   /** What the caller's key may use; absent where it may use everything. */
   rules?: KeyRules;
   /** Whether anything of the caller's requests may be kept. If not, its turns read sessions and write nothing. */

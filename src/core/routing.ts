@@ -14,6 +14,7 @@ export const STRATEGIES = [
   'nearest',
 ] as const;
 
+/** A way to order candidates. */
 export type Strategy = (typeof STRATEGIES)[number];
 
 /** The `provider` object of a request, in the form that OpenRouter made common (openrouter.ai/docs, "Provider Routing"). */
@@ -111,6 +112,16 @@ export interface Alias {
   patienceMs?: number;
   limits?: TurnLimits;
 }
+
+/** Why the first candidate is the first one. */
+export type RouteReason =
+  /** It is the only one, or the caller named it first. */
+  | 'asked'
+  /** The caller's `provider` object puts it first. */
+  | 'wish'
+  /** It answered the turn before, and probably has the conversation in its prompt cache. */
+  | 'affinity'
+  | 'strategy';
 
 /** Whether a pattern, in which `*` stands for any text, matches the whole text. */
 export function matches(pattern: string, text: string): boolean {

@@ -1,5 +1,6 @@
 import type { Candidate } from './candidate.ts';
 import type { Delta } from './delta.ts';
+import type { RouteReason, Strategy } from './routing.ts';
 import type { AnsweredTurn, Asked, Retention, Session } from './turn.ts';
 
 /** How a session used the items of a request; sent in the header `x-clawhold-history`. */
@@ -28,6 +29,17 @@ export interface Receipt {
    * opened, or the reasoning is of another provider.
    */
   droppedReasoning?: readonly string[];
+  /** The settings that the answering provider did not get, because its API has none like them. */
+  droppedSettings?: readonly string[];
+  /** The answer is that of the alias's last resort. */
+  isDegraded?: boolean;
+  /** Why this candidate answers. */
+  route?: {
+    /** As the caller wrote it. */
+    alias?: string;
+    strategy: Strategy;
+    reason: RouteReason | 'fallback';
+  };
   /** Estimated tokens of the answering candidate's prompt, and of the history that did not fit it. */
   context?: { tokens: number; keptTurns: number; droppedTokens: number };
 }

@@ -11,15 +11,23 @@ export interface ErrorObject {
   param: string | null;
   code: string;
   provider_error?: ProviderError;
+  /** The calls that failed, if a call failed: as `FailedCall`. */
+  attempts?: { model: string; code: string; ms: number; status?: number; request_id?: string }[];
 }
 
-export function errorObject({ code, message, param, reported }: TurnError): ErrorObject {
+export function errorObject({ code, message, param, reported, attempts }: TurnError): ErrorObject {
   return {
     message: withRemedy(code, message),
     type: ERRORS[code].type,
     param: param ?? null,
     code,
     ...(reported && { provider_error: reported }),
+    ...(attempts && {
+      attempts: attempts.map(({ requestId, ...call }) => ({
+        ...call,
+        ...(requestId && { request_id: requestId }),
+      })),
+    }),
   };
 }
 

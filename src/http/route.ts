@@ -12,6 +12,8 @@ export interface HttpSettings {
   socketMs: number;
   /** What happens to a history that does not fit the model, where the dialect has no field for it. */
   overflow: 'truncate' | 'error';
+  /** The request headers that rules of aliases read. */
+  ruleHeaders: readonly string[];
 }
 
 /** The settings as they are now. */

@@ -2,6 +2,7 @@ import type { Candidate } from '../core/candidate.ts';
 import type { Delta } from '../core/delta.ts';
 import { callFailureOf, Fault, faultOf } from '../core/errors.ts';
 import type { Emit, GatewayEvent } from '../core/events.ts';
+import type { TurnLimits } from '../core/routing.ts';
 import type { Call, Interceptor } from './call-chain.ts';
 
 /** How often, and for how long, a candidate is called. */
@@ -50,12 +51,15 @@ export type Probe = (candidate: Candidate, signal: AbortSignal) => Promise<void>
 
 /**
  * Bounds each call in time. `timeouts` is called for each call, so that a new configuration takes effect at
- * once. During a silent call, the model may be working, or the connection may be dead without a sign (the
+ * once; those of the call itself and of its candidate's claw hold beside them, and the strictest holds. During a silent call, the model may be working, or the connection may be dead without a sign (the
  * machine or the network at the other end is gone), so the provider is probed.
  */
-export function timeLimits(timeouts: () => Timeouts, probe: Probe = async () => {}): Interceptor {
+export function timeLimits(
+  timeouts: (candidate: Candidate) => Timeouts,
+  probe: Probe = async () => {},
+): Interceptor {
   return (next) => async (call) => {
-    const deadline = new Deadline(limitsOf(call, timeouts()), call.signal, {
+    const deadline = new Deadline(limitsOf(call, timeouts(call.candidate)), call.signal, {
       isLast: call.isLast,
       probe: (signal) => probe(call.candidate, signal),
     });
@@ -78,9 +82,25 @@ export function timeLimits(timeouts: () => Timeouts, probe: Probe = async () => 
  * Silence may mean that a model reasons. A whole answer may take the whole time limit, because nothing comes
  * before it.
  */
-function limitsOf({ prompt, candidate }: Call, timeouts: Timeouts): Timeouts {
+function limitsOf({ prompt, candidate, limits, endsAt }: Call, general: Timeouts): Timeouts {
+  const left = Math.max(1, Math.ceil(endsAt - performance.now()));
+  const isStrict = limits.length > 0 || left < general.totalMs;
+  const timeouts = isStrict ? strictest(general, [...limits, { totalMs: left }]) : general;
   if (!prompt.stream) return { ...timeouts, firstTokenMs: timeouts.totalMs, signOfLifeMs: Infinity };
   return reasonsInSilence(candidate) ? { ...timeouts, signOfLifeMs: Infinity } : timeouts;
+}
+
+/** Each limit at its strictest. */
+export function strictest(timeouts: Timeouts, limits: readonly TurnLimits[]): Timeouts {
+  const least = (name: 'firstTokenMs' | 'signOfLifeMs' | 'idleMs' | 'totalMs') =>
+    limits.reduce((value, limit) => Math.min(value, limit[name] ?? Infinity), timeouts[name]);
+  return {
+    firstTokenMs: least('firstTokenMs'),
+    signOfLifeMs: least('signOfLifeMs'),
+    idleMs: least('idleMs'),
+    totalMs: least('totalMs'),
+    probeMs: timeouts.probeMs,
+  };
 }
 
 /**

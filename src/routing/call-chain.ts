@@ -1,8 +1,10 @@
 import type { Candidate } from '../core/candidate.ts';
 import type { Delta } from '../core/delta.ts';
+import type { FailedCall } from '../core/errors.ts';
 import type { TurnTrace } from '../core/events.ts';
 import type { Prompt } from '../core/prompt.ts';
 import type { Quota } from '../core/quota.ts';
+import type { SimulatedFault, TurnLimits } from '../core/routing.ts';
 
 /** One call of a claw, as every part of the chain sees it. */
 export interface Call {
@@ -17,19 +19,30 @@ export interface Call {
   /** The turn that is being answered, and the name of its caller's key. */
   trace: TurnTrace;
   key: string;
-  /** Counts the calls that were made for this answer, over all candidates; the end of the chain counts them. */
-  count: { calls: number };
+  /** The calls of the turn, over all candidates; the end of the chain counts them. */
+  count: Count;
   /** The most calls that may be made for this answer, over all candidates. */
   mostCalls: number;
   /** When the whole turn must have ended, on the clock of `performance.now()`. */
   endsAt: number;
+  /** Time limits of the alias, the key and the request, beside the general ones. */
+  limits: readonly TurnLimits[];
   /** How long the same candidate may be waited for after a failure that may pass, in milliseconds. */
   patienceMs: number;
+  /** Failures to simulate. */
+  faults?: readonly SimulatedFault[];
   /**
    * Whether no other candidate can be called if this one fails: none is left, or the conversation fits none of
    * them. The result may need the contexts of these candidates, so it is computed only when it is needed.
    */
   isLast(): boolean;
+}
+
+/** The calls of one turn. */
+export interface Count {
+  calls: number;
+  /** Those that failed before their first burst, in order. */
+  failed: FailedCall[];
 }
 
 /** An answer that has begun: from its first burst on, the candidate is committed. */

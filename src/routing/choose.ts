@@ -14,6 +14,7 @@ export interface Asker {
   rules?: KeyRules;
 }
 
+/** What the claw of a candidate can do. */
 export type CapabilitiesOf = (candidate: Candidate) => Able;
 
 /** The candidates that can answer a request and may. `order` puts them in order once the prompt is known. */

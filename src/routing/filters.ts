@@ -13,13 +13,13 @@ import type { Ask } from '../core/turn.ts';
 export interface Able {
   choices: boolean;
   logprobs: boolean;
+  refuses: readonly (keyof Settings)[];
   lackedTools(tools: readonly Tool[], vocabulary: ProtocolName): number[];
   lackedSettings(settings: Settings): (keyof Settings)[];
 }
 
 /** What a candidate is asked for. */
-export interface Wanted
-  extends Pick<Ask, 'vocabulary' | 'settings' | 'extra' | 'routing' | 'input'> {
+export interface Wanted extends Pick<Ask, 'vocabulary' | 'settings' | 'extra' | 'routing' | 'input'> {
   policy: Pick<TurnPolicy, 'dropTools'>;
   rules?: KeyRules;
 }
@@ -61,7 +61,11 @@ function lackedByRules(rules: KeyRules, candidate: Candidate, name: string): Lac
     return { code, what: 'is not among the models that this key may use.', param: 'model' };
   }
   if (regions && !regions.includes(candidate.region ?? '')) {
-    return { code, what: `is not in a region that this key may use (${regions.join(', ')}).`, param: 'model' };
+    return {
+      code,
+      what: `is not in a region that this key may use (${regions.join(', ')}).`,
+      param: 'model',
+    };
   }
   if (dataCollection === 'deny' && candidate.collectsData) {
     return { code, what: 'may keep the data of requests, which this key does not allow.', param: 'model' };
@@ -87,7 +91,8 @@ function lackedByWishes(
     ...{ code: 'no_candidate', what, param: `provider.${field}` },
   });
   const names = (list: string[] | undefined) => list?.some((name) => providerId(name) === candidate.provider);
-  if (wishes.only && !names(wishes.only)) return lack('only', 'is not among the providers in `provider.only`.');
+  if (wishes.only && !names(wishes.only))
+    return lack('only', 'is not among the providers in `provider.only`.');
   if (names(wishes.ignore)) return lack('ignore', 'is among the providers in `provider.ignore`.');
   if (wishes.data_collection === 'deny' && candidate.collectsData) {
     return lack('data_collection', 'may keep the data of requests, which `provider.data_collection` denies.');
@@ -98,7 +103,8 @@ function lackedByWishes(
     return lack('max_price', 'costs more than `provider.max_price`, or its price is not known.');
   }
   const other = Object.keys(wishes).find((field) => !KNOWN_WISHES.has(field));
-  if (other !== undefined) return lack(other, `is not at OpenRouter, which alone reads \`provider.${other}\`.`);
+  if (other !== undefined)
+    return lack(other, `is not at OpenRouter, which alone reads \`provider.${other}\`.`);
   return wishes.require_parameters ? lackedParameter(wanted, candidate, able) : undefined;
 }
 
@@ -125,6 +131,8 @@ function lackedCapability(wanted: Wanted, candidate: Candidate, able: Able): Lac
   if (settings.top_logprobs !== undefined && !able.logprobs) {
     return lack('log probabilities', { about: { setting: 'top_logprobs' } });
   }
+  const setting = able.refuses.find((name) => hasValue(settings[name]));
+  if (setting) return lack(`\`${setting}\``, { about: { setting } });
   const format = settings.format?.type;
   if (candidate.protocol !== vocabulary && isSpecial(format)) {
     return lack(`answers of the format "${format}"`, { about: { setting: 'format' } });
@@ -138,6 +146,9 @@ function lackedCapability(wanted: Wanted, candidate: Candidate, able: Able): Lac
   const { type } = settings.tools[lacked]!;
   return lack(`\`${param}\` (a tool of the type "${type}")`, { param }, DROP);
 }
+
+const hasValue = (value: unknown): boolean =>
+  value !== undefined && (!Array.isArray(value) || value.length > 0);
 
 const DROP = ' The header `x-clawhold-drop-tools: true` leaves out tools that a model lacks.';
 

@@ -1,18 +1,15 @@
 import { type Candidate, candidateName } from '../core/candidate.ts';
-import type { Alias, ProviderWishes, RoutingWishes, Strategy, TurnLimits } from '../core/routing.ts';
+import type {
+  Alias,
+  ProviderWishes,
+  RouteReason,
+  RoutingWishes,
+  Strategy,
+  TurnLimits,
+} from '../core/routing.ts';
 import type { Chosen } from './choose.ts';
 import type { Group, Member } from './resolve.ts';
 import { type Facts, rank } from './strategies.ts';
-
-/** Why the first candidate is the first one. */
-export type RouteReason =
-  /** It is the only one, or the caller named it first. */
-  | 'asked'
-  /** The caller's `provider` object puts it first. */
-  | 'wish'
-  /** It answered the turn before, and probably has the conversation in its prompt cache. */
-  | 'affinity'
-  | 'strategy';
 
 /** The candidates of a turn, in the order in which they are called, and how they are called. */
 export interface Route {
@@ -28,6 +25,7 @@ export interface Route {
   patienceMs?: number;
   limits: readonly TurnLimits[];
   attempts?: number;
+  faults?: RoutingWishes['faults'];
   /** The alias that was asked for, the strategy of its group, and the reason for the first candidate. */
   alias?: string;
   strategy: Strategy;
@@ -60,7 +58,10 @@ export function order(chosen: Chosen, scene: Scene): Route {
   const warm = strategy === 'least_cost' ? undefined : takeWarm(main, scene);
   const following = others.length === 0 ? [] : others.flatMap((group) => rank(group, scene));
   const wished = byWish([...main, ...following], asked, scene);
-  const candidates = availableFirst(wished ?? [...main, ...following].map(({ candidate }) => candidate), scene);
+  const candidates = availableFirst(
+    wished ?? [...main, ...following].map(({ candidate }) => candidate),
+    scene,
+  );
   const isAlone = first.members.length === 1 || (strategy === 'ordered' && !alias);
   return {
     candidates: asked?.allow_fallbacks === false ? onlyFirst(candidates, asked, scene) : candidates,
@@ -71,6 +72,7 @@ export function order(chosen: Chosen, scene: Scene): Route {
     patienceMs: alias?.patienceMs,
     limits: [alias?.limits, scene.keyLimits, wishes?.limits].filter((limits) => limits !== undefined),
     attempts: wishes?.attempts,
+    faults: wishes?.faults,
     alias: alias && first.name,
     strategy,
     reason: wished ? 'wish' : warm ? 'affinity' : isAlone ? 'asked' : 'strategy',
@@ -104,7 +106,8 @@ function byWish(
 ): Candidate[] | undefined {
   if (!wishes?.order) return undefined;
   const places = wishes.order.map(providerId);
-  const placeOf = ({ provider }: Candidate) => (places.includes(provider) ? places.indexOf(provider) : Infinity);
+  const placeOf = ({ provider }: Candidate) =>
+    places.includes(provider) ? places.indexOf(provider) : Infinity;
   const candidates = members.map(({ candidate }) => candidate);
   if (candidates.every((candidate) => placeOf(candidate) === Infinity)) return undefined;
   return candidates.sort((a, b) => (placeOf(a) === placeOf(b) ? 0 : placeOf(a) - placeOf(b)));

@@ -102,14 +102,14 @@ function groupOf(name: string, scene: Scene, depth = 0, asked = name): FoundGrou
 /** Whether the request has one of the values that each condition names. */
 function holds(when: Matches, scene: Scene): boolean {
   for (const field in when) {
-    const value = valueOf(field, scene);
+    const value = requested(field, scene);
     if (value === undefined || !when[field]!.some((pattern) => matches(pattern, value))) return false;
   }
   return true;
 }
 
 /** The fields that rules know: `key`, `user`, `dialect`, `model`, `header.<name>`, `metadata.<name>`. */
-function valueOf(field: string, { named, key }: Scene): string | undefined {
+function requested(field: string, { named, key }: Scene): string | undefined {
   switch (field) {
     case 'key':
       return key;
@@ -165,7 +165,13 @@ function membersOf(
   }
   return directory.providersOf(name).flatMap((id, index) => {
     const offering = directory.service(id)!;
-    return instancesOf(offering, name, { weight, order: order + index / 1000, region }, vocabulary, directory);
+    return instancesOf(
+      offering,
+      name,
+      { weight, order: order + index / 1000, region },
+      vocabulary,
+      directory,
+    );
   });
 }
 

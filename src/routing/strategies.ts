@@ -10,6 +10,8 @@ export interface Standing {
   firstTokenMs?: number;
   tokensPerSecond?: number;
   answerTokens?: number;
+  /** 95 % of the recent calls were faster to their first token. */
+  firstTokenP95Ms?: number;
 }
 
 /** What strategies decide by. Everything is computed only where a strategy asks for it. */
@@ -30,6 +32,12 @@ export interface Facts {
   random(): number;
   /** 0, 1, 2… for each name. */
   turnOf(name: string): number;
+}
+
+/** What the gateway knows about candidates and about itself; the rest of `Facts` is about one turn. */
+export interface RoutingFacts extends Pick<Facts, 'standing' | 'connectMs' | 'region' | 'random' | 'turnOf'> {
+  /** The gateway is overloaded: turns make no calls that they could do without. */
+  isBusy(): boolean;
 }
 
 /** The members of a group in the order of its strategy. Ties are broken by weight. */

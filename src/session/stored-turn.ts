@@ -73,6 +73,8 @@ function storedFields(intent: PlacedIntent) {
     vocabulary: _vocabulary,
     marks: _marks,
     fallbacks: _fallbacks,
+    routing: _routing,
+    rules: _rules,
     extra: _extra,
     state: _state,
     delivery: _delivery,

@@ -16,8 +16,9 @@ export type CountedAsk = Omit<Ask, 'model'> & { model: string | undefined };
  * truncation would leave out are not counted. Reads the session without a lease, and writes nothing. Rejects if
  * the ask cannot start; a history that is too large does not reject and is counted.
  */
-export async function countInput(ask: CountedAsk, { tenant }: Caller, path: TurnPath): Promise<number> {
-  const budget = { ...budgetOf(limitsOf(ask, path), ask), overflow: 'truncate' } as const;
+export async function countInput(ask: CountedAsk, caller: Caller, path: TurnPath): Promise<number> {
+  const { tenant } = caller;
+  const budget = { ...budgetOf(limitsOf(ask, caller, path), ask), overflow: 'truncate' } as const;
   const session = await path.sessions.locate(tenant, ask, false);
   const id = newTurnId(session, path.clock());
   const resumed = await path.sessions.resume({
@@ -47,8 +48,9 @@ export async function countInput(ask: CountedAsk, { tenant }: Caller, path: Turn
   return ask.overflow === 'truncate' ? tokens : tokens + droppedTokens;
 }
 
-function limitsOf({ model, ...ask }: CountedAsk, { directory, capabilities }: TurnPath): Limits {
-  return model === undefined
-    ? { protocol: ask.vocabulary }
-    : choose({ ...ask, model }, directory, capabilities)[0]!;
+/** The limits of the first candidate. */
+function limitsOf({ model, ...ask }: CountedAsk, caller: Caller, path: TurnPath): Limits {
+  if (model === undefined) return { protocol: ask.vocabulary };
+  const { groups } = choose({ ...ask, model }, caller, path.directory, path.capabilities);
+  return groups[0]!.members[0]!.candidate;
 }

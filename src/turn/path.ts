@@ -7,6 +7,8 @@ import type { Emit } from '../core/events.ts';
 import type { Folded } from '../core/fold.ts';
 import type { PlacedIntent } from '../core/turn.ts';
 import type { Dispatch } from '../routing/call-chain.ts';
+import type { Route } from '../routing/order.ts';
+import type { RoutingFacts } from '../routing/strategies.ts';
 import type { Seals } from '../security/seals.ts';
 import type { BlobStore } from '../session/blob-store.ts';
 import type { Journal } from '../session/journal.ts';
@@ -23,6 +25,8 @@ import type { Slots } from './live/slots.ts';
 export interface TurnPath {
   directory: Directory;
   capabilities(candidate: Candidate): Capabilities;
+  /** What is known about candidates when a turn is routed. */
+  routing: RoutingFacts;
   /** The chain of interceptors, with the claws at its end. */
   dispatch: Dispatch;
   sessions: Sessions;
@@ -44,6 +48,8 @@ export interface TurnPath {
 export interface TurnSettings {
   /** Milliseconds that a turn waits for its session. */
   readonly sessionWaitMs: number;
+  /** Milliseconds that all calls of a turn may take together. */
+  readonly turnMs: number;
   /** Milliseconds that a deferred turn waits for a claw. */
   readonly deferMs: number;
   /** What happens to a turn that was answering a client when its process died. */
@@ -58,8 +64,8 @@ export interface RunningTurn {
   live: LiveTurn;
   session: Resumed;
   contexts: Contexts;
-  /** In order, as they were chosen when the turn started. */
-  candidates: readonly Candidate[];
+  /** As it was decided when the turn started. */
+  route: Route;
   /** The deltas so far; not empty where the turn began in a process that has died. */
   folded: Folded;
   /** Why the answer broke off in an earlier process. */

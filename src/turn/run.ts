@@ -11,7 +11,7 @@ import {
   turnOf,
   type WaitingIntent,
 } from '../core/turn.ts';
-import { choose } from '../routing/choose.ts';
+import { allCandidates, choose } from '../routing/choose.ts';
 import { answer } from './answer/answer.ts';
 import { largestWindow } from './answer/prompt.ts';
 import { findAnswer } from './live/find-turn.ts';
@@ -66,12 +66,12 @@ async function startTurn(
 ): Promise<LiveTurn> {
   const request = asked.resolved ? await withResolvedInput(asked, asked.resolved) : asked;
   // Refuses a model that cannot be called before a session is created for the turn.
-  const candidates = choose(request.ask, path.directory, path.capabilities);
+  const chosen = choose(request.ask, request.caller, path.directory, path.capabilities);
   const intent = await accept(request, path);
   await claim?.(intent.id);
   const start: Start = isBackground(intent.delivery)
     ? await enqueue(intent, path)
-    : { by: 'caller', intent, candidates, live: new LiveTurn(intent) };
+    : { by: 'caller', intent, chosen, live: new LiveTurn(intent) };
   start.live.connect(asked.gone);
   void runTurn(start, path);
   await start.live.accepted;
@@ -88,7 +88,7 @@ export async function runTurn(start: Start, path: TurnPath): Promise<void> {
   // Owns the session's lease and the turn's slot: both are released when the turn has ended, however it ends.
   await using held = holdingsOf(start);
   try {
-    const window = largestWindow(candidatesFor(start, path), start.intent);
+    const window = largestWindow(allCandidates(candidatesFor(start, path)), start.intent);
     const session = await resume(start, window, held, path);
     if (isBackground(start.intent.delivery)) await enterSlot(start, held, path);
     const assembled = assembleTurn(start, session, window, candidatesFor(start, path), path);
@@ -127,7 +127,7 @@ async function accept(
 
 /** The turn as it would begin; it does not run. Rejects where `createTurn` would reject. */
 export async function checkTurn(ask: Ask, caller: Caller, path: TurnPath): Promise<Asked> {
-  choose(ask, path.directory, path.capabilities);
+  choose(ask, caller, path.directory, path.capabilities);
   if (ask.state.kind === 'response') await path.sessions.expect(caller.tenant, ask.state);
   const now = path.clock();
   return waitingIntent({ ask, caller }, newSessionId(now), now);
@@ -139,9 +139,9 @@ function waitingIntent(
   createdAt: number,
   deferredUntil?: number,
 ): WaitingIntent {
-  const { tenant, key, requestId } = caller;
+  const { tenant, key, rules, requestId } = caller;
   const id = newTurnId(session, createdAt);
   const fingerprint = identity?.fingerprint;
-  const accepted = { id, tenant, session, createdAt, key, requestId, fingerprint, deferredUntil };
+  const accepted = { id, tenant, session, createdAt, key, rules, requestId, fingerprint, deferredUntil };
   return { ...ask, kind: 'waiting', ...accepted };
 }

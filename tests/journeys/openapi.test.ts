@@ -38,7 +38,7 @@ afterAll(() => journey.end());
 
 const routes = routesOf({
   api: {} as Api,
-  settings: () => ({ bodyBytes: 0, bodyMs: 0, socketMs: 0, overflow: 'error' }),
+  settings: () => ({ bodyBytes: 0, bodyMs: 0, socketMs: 0, overflow: 'error', ruleHeaders: [] }),
   health: { ready: () => true, probeStore: async () => {} },
   startedAt: 0,
 });

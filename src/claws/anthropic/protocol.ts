@@ -6,7 +6,13 @@ import { prefills, requestOf } from './request.ts';
 /** Anthropic's Messages API. */
 export const anthropic: WireProtocol = {
   name: 'anthropic',
-  capabilities: { choices: false, logprobs: false, fileUrls: true },
+  capabilities: {
+    choices: false,
+    logprobs: false,
+    fileUrls: true,
+    leavesOut: ['frequency_penalty', 'presence_penalty', 'seed', 'verbosity'],
+    refuses: [],
+  },
   prefills,
   request: requestOf,
   answer: readAnswer,

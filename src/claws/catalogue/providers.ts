@@ -23,6 +23,8 @@ export interface ProviderRow {
   /** Environment variables that replace `baseUrl`. The first one that is set counts. */
   baseUrlVariables: readonly string[];
   quirks: Quirks;
+  /** How long its prompt cache keeps a prompt that is not used, in milliseconds, if the provider says it. */
+  cacheMs?: number;
   /** Its id at models.dev, if it differs from `id`. */
   catalogue?: string;
   /** Set for servers that run on the operator's own machine and need no key. */
@@ -34,7 +36,9 @@ export interface ProviderRow {
   };
 }
 
-type Details = Partial<Pick<ProviderRow, 'aliases' | 'quirks' | 'catalogue' | 'baseUrlVariables' | 'local'>>;
+type Details = Partial<
+  Pick<ProviderRow, 'aliases' | 'quirks' | 'catalogue' | 'cacheMs' | 'baseUrlVariables' | 'local'>
+>;
 
 /** A provider with OpenAI's chat completions. */
 function compatible(
@@ -75,6 +79,8 @@ const NATIVE: readonly ProviderRow[] = [
     keyVariables: ['OPENAI_API_KEY'],
     baseUrlVariables: ['OPENAI_BASE_URL'],
     quirks: { maxTokensField: 'max_completion_tokens', developerRole: true },
+    // platform.openai.com, "Prompt caching": 5 to 10 minutes of inactivity, at most an hour.
+    cacheMs: 600_000,
   },
   {
     id: 'anthropic',

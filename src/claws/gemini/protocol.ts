@@ -7,7 +7,13 @@ import { geminiRequest } from './request.ts';
 /** Google's `generateContent`; https://ai.google.dev/api/generate-content */
 export const gemini: WireProtocol = {
   name: 'gemini',
-  capabilities: { choices: true, logprobs: true, fileUrls: true },
+  capabilities: {
+    choices: true,
+    logprobs: true,
+    fileUrls: true,
+    leavesOut: ['parallel_tool_calls', 'verbosity'],
+    refuses: [],
+  },
   prefills: ({ model }) => takesPrefill(model),
   request: geminiRequest,
   answer: geminiAnswer,

@@ -1,7 +1,14 @@
 import type { Delta } from '../../core/delta.ts';
 import { type Item, messageText } from '../../core/items.ts';
-import type { Claw, Prompt } from '../claw.ts';
+import type { Capabilities, Claw, Prompt } from '../claw.ts';
 import { beginningOf } from '../continuation.ts';
+
+/** Built-in claws read what they need and leave out nothing that they know. */
+export const LOCAL_CAPABILITIES: Capabilities = {
+  ...{ choices: false, logprobs: false, fileUrls: true, leavesOut: [], refuses: [] },
+  lackedTools: () => [],
+  lackedSettings: () => [],
+};
 
 /**
  * `local/recall`: the built-in claw. It is deterministic, offline and no language model: it looks up what
@@ -10,7 +17,7 @@ import { beginningOf } from '../continuation.ts';
 export const recall: Claw = {
   provider: 'local',
   protocol: 'local',
-  capabilities: { choices: false, logprobs: false, fileUrls: true, lackedTools: () => [] },
+  capabilities: LOCAL_CAPABILITIES,
   prefills: (prompt) => continuation(prompt) !== undefined,
   async *call(prompt, signal) {
     const text = (continuation(prompt) ?? reply(userTexts(prompt))).toWellFormed();

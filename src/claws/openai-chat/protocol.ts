@@ -6,7 +6,7 @@ import { chatPrefills, chatRequest } from './request.ts';
 /** Chat completions: OpenAI's own API and the servers that are compatible with it. */
 export const openaiChat: WireProtocol = {
   name: 'openai-chat',
-  capabilities: { choices: true, logprobs: true, fileUrls: false },
+  capabilities: { choices: true, logprobs: true, fileUrls: false, leavesOut: [], refuses: [] },
   prefills: chatPrefills,
   request: chatRequest,
   answer: chatAnswer,

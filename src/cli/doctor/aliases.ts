@@ -9,7 +9,8 @@ export function checkAliases(
   found: readonly FoundProvider[],
   catalogue: Catalogue,
 ): Finding[] {
-  return Object.entries(aliases).flatMap(([alias, names]) => {
+  return Object.entries(aliases).flatMap(([alias, { models }]) => {
+    const names = models.map(({ model }) => model).filter((name) => !name.includes('*'));
     const targets = names.flatMap((name) => targetOf(name, found));
     const isOff = ({ provider }: Target) => provider.state === 'off';
     // An alias works as long as one of its targets can be called.

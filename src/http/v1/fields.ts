@@ -1,10 +1,12 @@
 import { z } from 'zod';
 import { Fault } from '../../core/errors.ts';
 import type { ProtocolName } from '../../core/prompt.ts';
+import type { ProviderWishes } from '../../core/routing.ts';
 import type { Settings } from '../../core/settings.ts';
-import type { Asked, Attempt, Outcome } from '../../core/turn.ts';
+import type { Ask, Asked, Attempt, Outcome } from '../../core/turn.ts';
 import { dollars, type Usage } from '../../core/usage.ts';
 import { expectation, pathText, received } from './expectation.ts';
+import { providerField } from './provider-field.ts';
 
 /**
  * The fields that all dialects have: parts of request schemas, and fields of answers. The schemas refuse wrong
@@ -82,15 +84,28 @@ const MODEL_OR_LIST = `${MODEL}, or a list of 1 to ${MODELS} of them`;
 const modelName = z.string({ error: MODEL }).min(1, { error: MODEL }).max(512);
 const modelList = z.array(modelName).max(MODELS, { error: `expected a list of at most ${MODELS} models` });
 
-/** The model to ask first, and those to try where it cannot answer: the others of a list, then `fallbacks`. */
-export function modelsOf({ model, fallbacks }: ModelFields): { model: string; fallbacks: string[] } {
+/**
+ * The model to ask first, those to try where it cannot answer (the others of a list, then `models`, then
+ * `fallbacks`), and what the caller wants of the choice among their providers.
+ */
+export function modelsOf({
+  model,
+  models,
+  fallbacks,
+  provider,
+}: ModelFields): Pick<Ask, 'model' | 'fallbacks' | 'routing'> {
   const [first, ...others] = typeof model === 'string' ? [model] : model;
-  return { model: first!, fallbacks: fallbacks ? [...others, ...fallbacks] : others };
+  if (models) others.push(...models);
+  if (fallbacks) others.push(...fallbacks);
+  const named = { model: first!, fallbacks: others };
+  return provider ? { ...named, routing: { provider } } : named;
 }
 
 interface ModelFields {
   model: string | string[];
+  models?: string[] | null;
   fallbacks?: string[] | null;
+  provider?: ProviderWishes | null;
 }
 
 /** Fields that both of OpenAI's dialects have, with the same meaning. */
@@ -100,7 +115,9 @@ export const sharedShape = {
     .describe(
       '`provider/model`, a model, or an alias. In a list, the next models are tried if the first cannot answer.',
     ),
-  fallbacks: modelList.nullish().describe('Models to try if `model` cannot answer.'),
+  models: modelList.nullish().describe('Models to try if `model` cannot answer, as OpenRouter has it.'),
+  fallbacks: modelList.nullish().describe('Models to try if those before cannot answer.'),
+  provider: providerField,
   store: z.boolean().nullish().describe('Whether the turn can be fetched by its id.'),
   stream: z.boolean().nullish().describe('Whether the answer is sent as a stream of events.'),
   metadata: metadata

@@ -1,6 +1,8 @@
 import type { Api } from '../../api/api.ts';
 import { Fault } from '../../core/errors.ts';
 import { nearestModels } from '../../core/nearest.ts';
+import type { Caller } from '../../core/request.ts';
+import { matches } from '../../core/routing.ts';
 import { json } from '../published.ts';
 import type { Route } from '../route.ts';
 import { Model, ModelList } from './replies.ts';
@@ -8,6 +10,11 @@ import { Model, ModelList } from './replies.ts';
 /** Everything that can be called now (OpenAI API description, `ListModelsResponse`); milliseconds since the epoch. */
 export function modelRoutes({ models }: Pick<Api, 'models'>, startedAt: number): Route[] {
   const created = Math.floor(startedAt / 1000);
+  const namesFor = ({ rules }: Caller) => {
+    const allowed = rules?.models;
+    const names = models.names();
+    return allowed ? names.filter((name) => allowed.some((pattern) => matches(pattern, name))) : names;
+  };
   const view = (id: string) => ({ id, object: 'model', created, owned_by: ownerOf(id) });
   return [
     {
@@ -15,16 +22,16 @@ export function modelRoutes({ models }: Pick<Api, 'models'>, startedAt: number):
       path: '/v1/models',
       access: 'key',
       doc: { what: 'Lists the models that can be called now.', replies: [json(ModelList)] },
-      handle: () => Response.json({ object: 'list', data: models.names().map(view) }),
+      handle: ({ caller }) => Response.json({ object: 'list', data: namesFor(caller).map(view) }),
     },
     {
       method: 'GET',
       path: '/v1/models/*',
       access: 'key',
       doc: { what: 'Says whether a model can be called.', replies: [json(Model)] },
-      handle: ({ params }) => {
+      handle: ({ params, caller }) => {
         const id = params['*']!;
-        const names = models.names();
+        const names = namesFor(caller);
         if (names.includes(id)) return Response.json(view(id));
         const near = nearestModels(id, names);
         const hint = near.length > 0 ? ` Did you mean ${near.join(', ')}?` : '';

@@ -9,8 +9,20 @@ export const seconds = z.int().describe('Seconds since the epoch.');
 export const pairs = z.record(z.string(), z.string()).describe('Pairs that the caller chose.');
 
 export const ProviderError = z
-  .strictObject({ code: z.string().optional(), type: z.string().optional(), param: z.string().optional() })
+  .strictObject({
+    ...{ code: z.string().optional(), type: z.string().optional(), param: z.string().optional() },
+    status: z.int().optional().describe('The HTTP status of its reply.'),
+    request_id: z.string().optional().describe('The id that it gave to the request.'),
+  })
   .describe('The error as the provider reported it.');
+
+const FailedCall = z.strictObject({
+  model: text('`provider/model`, and `@instance` where there are several.'),
+  code: text('Why the call failed, as in docs/errors.md.'),
+  ms: z.int().describe('Milliseconds from the call to its failure.'),
+  status: z.int().optional().describe("The HTTP status of the provider's reply."),
+  request_id: z.string().optional().describe('The id that the provider gave to the request.'),
+});
 
 export const ErrorObject = published(
   'Error',
@@ -20,6 +32,7 @@ export const ErrorObject = published(
     param: z.string().nullable().describe('The field or header at fault, as the caller wrote it.'),
     code: z.enum(Object.keys(ERRORS)).describe('See docs/errors.md.'),
     provider_error: ProviderError.optional(),
+    attempts: z.array(FailedCall).optional().describe('The calls that failed, in order.'),
   }),
 );
 

@@ -33,6 +33,21 @@ export const REPLY_HEADERS = [
     what: 'The ids of the reasoning items of the input that the model does not get.',
   },
   {
+    name: 'x-clawhold-dropped-settings',
+    of: 'turn',
+    what: "The settings that were left out, because the answering provider's API has none like them.",
+  },
+  {
+    name: 'x-clawhold-route',
+    of: 'turn',
+    what: 'Why this model answers: the alias, its strategy, and `strategy`, `affinity`, `wish` or `fallback` as the reason.',
+  },
+  {
+    name: 'x-clawhold-degraded',
+    of: 'turn',
+    what: '`true` if the last resort of an alias answers, because everything else failed.',
+  },
+  {
     name: 'x-clawhold-attempted-retries',
     of: 'turn',
     what: 'How many calls failed before the answer began.',

@@ -103,6 +103,32 @@ export const KEEP = header(
   ['true', 'false'],
 );
 
+export const TIMEOUT_MS = header(
+  'turn',
+  'x-clawhold-timeout-ms',
+  'The time for the whole turn, with all its calls, in milliseconds. The strictest limit holds.',
+);
+export const FIRST_TOKEN_MS = header(
+  'turn',
+  'x-clawhold-first-token-ms',
+  'The time from a call until its answer begins, in milliseconds.',
+);
+export const IDLE_MS = header(
+  'turn',
+  'x-clawhold-idle-ms',
+  'The time between two signs of life of an answer that has begun, in milliseconds.',
+);
+export const ATTEMPTS = header(
+  'turn',
+  'x-clawhold-attempts',
+  'The most calls for the answer, retries and fallbacks included: 1 to 20.',
+);
+export const SIMULATE = header(
+  'turn',
+  'x-clawhold-simulate',
+  'Only with the root key: calls fail as if their provider had failed, to test fallbacks. `openai/*=provider_error` fails each call of OpenAI, `*=stream_interrupted@2` each answer after two bursts. Several are separated by commas.',
+);
+
 export const IDEMPOTENCY_KEY = header(
   'body',
   'idempotency-key',
@@ -142,6 +168,11 @@ export const REQUEST_HEADERS: readonly RequestHeader[] = [
   CODEX_THREAD,
   KEEP,
   ...POLICY_HEADERS,
+  TIMEOUT_MS,
+  FIRST_TOKEN_MS,
+  IDLE_MS,
+  ATTEMPTS,
+  SIMULATE,
   IDEMPOTENCY_KEY,
   X_IDEMPOTENCY_KEY,
   RETRY_COUNT,

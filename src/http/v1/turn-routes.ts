@@ -14,6 +14,7 @@ import { inCallersWords } from './caller-words.ts';
 import type { ReplyHeaders } from './reply-headers.ts';
 import { identityOf, mayHaveMarks, mayKeep, policyOf, readBody } from './request.ts';
 import { LAST_EVENT_ID } from './request-headers.ts';
+import { wishesOf } from './routing-wishes.ts';
 
 /** Asking for a turn and answering with it, once for all dialects. */
 
@@ -38,10 +39,11 @@ function createTurn(
   const route = `POST ${dialect.path}`;
   return async ({ request, caller }) => {
     const { headers, signal } = request;
-    const { overflow, ...limits } = settings();
+    const { overflow, ruleHeaders, ...limits } = settings();
     const { body, text } = await readBody(request, limits);
     const identity = identityOf(headers, route, caller, text);
-    const ask = askOf(dialect, body, { headers, caller, overflow, mayHaveMarks: mayHaveMarks(text) });
+    const context = { headers, caller, overflow, ruleHeaders, mayHaveMarks: mayHaveMarks(text) };
+    const ask = askOf(dialect, body, context);
     try {
       const once = await turns.create({ ask, caller, identity, gone: signal });
       return await reply(once, ask, { dialect, seal, headers });
@@ -80,14 +82,16 @@ async function reply(
 
 /** A body in a dialect as an ask. */
 export function askOf(dialect: Dialect, body: Record<string, unknown>, context: ParseContext): Ask {
-  const { headers, caller } = context;
+  const { headers, caller, ruleHeaders } = context;
   const parsed = dialect.parse(body, context);
+  const wishes = wishesOf(headers, caller, ruleHeaders);
   const ask: Ask = {
     ...(context.mayHaveMarks ? takeCacheMarks(parsed) : parsed),
     dialect: dialect.name,
     vocabulary: dialect.protocol,
     policy: policyOf(headers, caller, dialect.whenBroken),
   };
+  if (wishes) ask.routing = { ...parsed.routing, ...wishes };
   return mayKeep(headers, caller) ? ask : unkept(ask);
 }
 
@@ -129,18 +133,29 @@ export function turnHeaders({ result: view, replayed }: Once<TurnView>): ReplyHe
 }
 
 function receiptHeaders(receipt: Receipt): ReplyHeaders {
-  const { candidate, retries, history, droppedTools, droppedReasoning, context } = receipt;
+  const { candidate, retries, history, context, route, isDegraded } = receipt;
+  const { droppedTools, droppedReasoning, droppedSettings } = receipt;
   const name = `${candidate.provider}/${candidate.model}`;
   const headers: ReplyHeaders = { 'x-clawhold-model-id': visible(name) };
   if (history) headers['x-clawhold-history'] = history;
   if (droppedTools?.length) headers['x-clawhold-dropped-tools'] = visible(droppedTools.join(', '));
   if (droppedReasoning) headers['x-clawhold-dropped-reasoning'] = visible(named(droppedReasoning));
+  if (droppedSettings) headers['x-clawhold-dropped-settings'] = droppedSettings.join(', ');
+  if (isDegraded) headers['x-clawhold-degraded'] = 'true';
+  if (route?.alias !== undefined || (route && route.reason !== 'asked')) {
+    headers['x-clawhold-route'] = routeText(route);
+  }
   if (retries > 0) headers['x-clawhold-attempted-retries'] = String(retries);
   if (context && (context.keptTurns > 0 || context.droppedTokens > 0)) {
     headers['x-clawhold-context'] =
       `tokens=${context.tokens}; turns=${context.keptTurns}; dropped=${context.droppedTokens}`;
   }
   return headers;
+}
+
+function routeText({ alias, strategy, reason }: NonNullable<Receipt['route']>): string {
+  const name = alias === undefined ? '' : `alias=${visible(alias)}; `;
+  return `${name}strategy=${strategy}; reason=${reason}`;
 }
 
 /** An agent may send back hundreds of items, and the headers of a reply must stay small. */

@@ -1,18 +1,19 @@
 import type { Capabilities, Claw } from '../../claws/claw.ts';
-import type { Candidate } from '../../core/candidate.ts';
+import type { Assembled } from '../../context/assemble.ts';
+import { type Candidate, candidateKey } from '../../core/candidate.ts';
 import type { Delta } from '../../core/delta.ts';
-import { callFailureOf, Fault } from '../../core/errors.ts';
-import type { Emit, TurnTrace } from '../../core/events.ts';
-import { fold, isWhole } from '../../core/fold.ts';
-import type { Prompt } from '../../core/prompt.ts';
-import { type Ask, isKept } from '../../core/turn.ts';
+import { callFailureOf, type FailedCall, Fault } from '../../core/errors.ts';
+import type { Emit } from '../../core/events.ts';
+import { type Called as CalledBy, fold, isWhole } from '../../core/fold.ts';
+import { type Ask, isKept, type PlacedIntent } from '../../core/turn.ts';
 import type { Receipt } from '../../core/turn-view.ts';
-import { callFailed } from '../../routing/attempts.ts';
-import type { Answer, Call, Dispatch } from '../../routing/call-chain.ts';
-import { choose } from '../../routing/choose.ts';
+import type { Count, Dispatch } from '../../routing/call-chain.ts';
+import type { Route } from '../../routing/order.ts';
 import type { RunningTurn, TurnPath } from '../path.ts';
+import { routeAgain } from '../start/route.ts';
+import { type Called, type CallRequest, callFirst } from './call.ts';
 import { CallIds } from './call-ids.ts';
-import { isExceeded, leftOutReasoning, promptFor } from './prompt.ts';
+import { leftOutReasoning, promptFor } from './prompt.ts';
 import { type Rescue, rescueOf } from './rescue.ts';
 import { Splice } from './splice.ts';
 
@@ -20,26 +21,21 @@ import { Splice } from './splice.ts';
 const FIRST_PAUSE_MS = 1_000;
 const LONGEST_PAUSE_MS = 30_000;
 
-/** The most calls for one answer, over all candidates. */
-const MOST_CALLS = 20;
-
-/** How long the same candidate is waited for, in milliseconds. */
-const PATIENCE_MS = 2_000;
-
 /**
  * Gets the answer of a turn with as many calls as needed: candidates are called in order until one begins, and
  * again where an answer broke off. Every delta is journaled before readers see it. Never rejects: resolves to
  * the failure that left the answer incomplete, or to `undefined`.
  */
 export async function answer(turn: RunningTurn, path: TurnPath): Promise<unknown> {
-  const { intent, folded, live } = turn;
+  const { intent, folded, live, route } = turn;
+  const bounds: Bounds = { endsAt: performance.now() + turnMs(turn, path), count: { calls: 0, failed: [] } };
   let failure: unknown = turn.brokenBy;
   for (;;) {
     try {
       if (isWhole(folded, intent.settings.n ?? 1)) return await closeOpenItems(turn, path);
-      const rescue = failure === undefined ? undefined : rescueOf(folded, failure, intent, turn.candidates);
-      if (failure !== undefined && !rescue) return failure;
-      const called = await call(turn, rescue, path);
+      const rescue = failure === undefined ? undefined : rescueOf(folded, failure, intent, route.candidates);
+      if (failure !== undefined && (!rescue || performance.now() > bounds.endsAt)) return failure;
+      const called = await call(turn, rescue, bounds, path);
       failure = await follow(turn, called, rescue, path);
       if (failure === undefined) return undefined;
     } catch (error) {
@@ -49,24 +45,39 @@ export async function answer(turn: RunningTurn, path: TurnPath): Promise<unknown
   }
 }
 
+/** What all calls of a turn share. */
+interface Bounds {
+  /** When the turn must have ended, on the clock of `performance.now()`. */
+  endsAt: number;
+  count: Count;
+}
+
+/** How long the calls of the turn may take together; a deferred turn waits longer. */
+const turnMs = ({ route }: RunningTurn, { settings }: TurnPath): number =>
+  Math.min(settings.turnMs, ...route.limits.map((limits) => limits.turnMs ?? Infinity));
+
 /** Calls candidates until one answers. A turn that may be deferred tries again until its time is up. */
-async function call(turn: RunningTurn, rescue: Rescue | undefined, path: TurnPath): Promise<ToldCall> {
+async function call(
+  turn: RunningTurn,
+  rescue: Rescue | undefined,
+  bounds: Bounds,
+  path: TurnPath,
+): Promise<ToldCall> {
   const { intent, live } = turn;
   // Filled before the call: a new configuration may remove the claw during the answer.
   const dropped = new Map<Candidate, Dropped>();
   const prompt = (candidate: Candidate) => {
     const able = path.capabilities(candidate);
     const context = turn.contexts.for(candidate);
-    const droppedTools = lackedTypes(able, intent);
-    const droppedReasoning = leftOutReasoning(candidate, intent, context);
-    dropped.set(candidate, { droppedTools, droppedReasoning });
+    dropped.set(candidate, droppedFor(candidate, able, intent, context));
     return promptFor(candidate, able, intent, context, rescue?.text);
   };
-  let candidates = rescue?.candidates ?? turn.candidates;
+  let route: CallRequest['route'] = rescue ? rescued(turn.route, rescue) : turn.route;
   for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(2 * pause, LONGEST_PAUSE_MS)) {
-    const request = { candidates, prompt, signal: live.signal, trace: intent, key: intent.key };
+    const hedgeAfterMs = hedgeOf(route, path);
+    const request = { route, prompt, signal: live.signal, trace: intent, key: intent.key, hedgeAfterMs };
     try {
-      const called = await callFirst(request, path.dispatch, path.emit);
+      const called = await callFirst({ ...request, ...bounds }, path.dispatch, path.emit);
       return { ...called, ...dropped.get(called.candidate)! };
     } catch (error) {
       if (!callFailureOf(error)?.unavailable) throw error;
@@ -76,10 +87,33 @@ async function call(turn: RunningTurn, rescue: Rescue | undefined, path: TurnPat
       live.defer();
       path.emit({ type: 'turn-deferred', trace: intent, code, pauseMs });
       await sleep(live.signal, pauseMs);
+      bounds = { endsAt: performance.now() + turnMs(turn, path), count: { calls: 0, failed: [] } };
       // Other claws may be available now.
-      if (!rescue) candidates = choose(intent, path.directory, path.capabilities);
+      if (!rescue) route = routeAgain(turn, path);
     }
   }
+}
+
+/** The rest of an answer that broke off: it is not hedged, because it begins with text that is there already. */
+const rescued = (route: Route, { candidates }: Rescue): Route => ({ ...route, candidates, hedge: undefined });
+
+/** When another candidate is called too; absent where the route has no hedge, or the gateway is busy. */
+function hedgeOf({ hedge }: Pick<Route, 'hedge'>, { routing }: TurnPath): CallRequest['hedgeAfterMs'] {
+  if (!hedge || routing.isBusy()) return undefined;
+  return (candidate) => hedge.afterMs ?? routing.standing(candidate).firstTokenP95Ms;
+}
+
+function droppedFor(
+  candidate: Candidate,
+  able: Capabilities,
+  intent: PlacedIntent,
+  context: Assembled,
+): Dropped {
+  return {
+    droppedTools: lackedTypes(able, intent),
+    droppedReasoning: leftOutReasoning(candidate, intent, context),
+    droppedSettings: able.lackedSettings(intent.settings),
+  };
 }
 
 /** The types of the tools that a candidate lacks. */
@@ -88,110 +122,47 @@ function lackedTypes(able: Capabilities, { settings: { tools }, vocabulary }: As
   return able.lackedTools(tools, vocabulary).map((index) => tools[index]!.type);
 }
 
-/** Which candidates to call, and with what. */
-interface CallRequest {
-  candidates: readonly Candidate[];
-  /** Throws `context_length_exceeded` where the conversation does not fit the candidate. */
-  prompt(candidate: Candidate): Prompt;
-  signal: AbortSignal;
-  trace: TurnTrace;
-  /** The name of the caller's key. */
-  key: string;
-}
-
-/** An answer that has begun, and the candidate that gives it. */
-export interface Called extends Answer {
-  candidate: Candidate;
-  /** Calls that failed before this one. */
-  retries: number;
-}
-
 /** The parts of the request that the candidate does not get. */
 interface Dropped {
   /** The types of the tools that were left out of the request. */
   droppedTools: readonly string[];
   /** The ids of the caller's reasoning items that were left out of the request. */
   droppedReasoning: readonly string[];
+  /** The settings that the call leaves out, because the provider's API has none like them. */
+  droppedSettings: readonly string[];
 }
 
 type ToldCall = Called & Dropped;
-
-/**
- * Calls the candidates in order until one gives a first delta. A candidate that the conversation does not fit
- * is skipped. Throws the failure of the last candidate that was called, or `context_length_exceeded` where the
- * conversation fits none.
- */
-export async function callFirst(request: CallRequest, dispatch: Dispatch, emit: Emit): Promise<Called> {
-  const { candidates, signal, trace, key } = request;
-  const count = { calls: 0 };
-  let failure: unknown;
-  for (const [index, candidate] of candidates.entries()) {
-    const prompt = promptOrExceeded(request, candidate);
-    if (prompt instanceof Fault) {
-      emit({ type: 'context-exceeded', trace, candidate });
-      if (count.calls === 0) failure = prompt;
-      continue;
-    }
-    const others = candidates.slice(index + 1);
-    const isLast = () => !others.some((other) => fits(request, other));
-    const call: Call = {
-      ...{ candidate, prompt, signal, trace, key, count, isLast },
-      ...{ mostCalls: MOST_CALLS, endsAt: Infinity, patienceMs: PATIENCE_MS },
-      heard: () => {},
-      quota: () => {},
-    };
-    try {
-      const answer = await dispatch(call);
-      return { ...answer, candidate, retries: count.calls - 1 };
-    } catch (error) {
-      failure = error;
-      const goesOn = mayAskAnother(error) && !isLast();
-      emit(callFailed(call, error, goesOn ? 'next-candidate' : 'give-up'));
-      if (!goesOn) break;
-    }
-  }
-  throw failure;
-}
-
-function promptOrExceeded({ prompt }: CallRequest, candidate: Candidate): Prompt | Fault {
-  try {
-    return prompt(candidate);
-  } catch (failure) {
-    if (isExceeded(failure)) return failure as Fault;
-    throw failure;
-  }
-}
-
-/**
- * Whether a candidate can be called. Does not change the turn: a failure is recorded when the candidate is
- * called.
- */
-function fits({ prompt }: CallRequest, candidate: Candidate): boolean {
-  try {
-    prompt(candidate);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-/** Another candidate may answer where the failure is not about the request itself. */
-function mayAskAnother(failure: unknown): boolean {
-  const meaning = callFailureOf(failure);
-  return meaning !== undefined && meaning.concerns !== 'request';
-}
 
 /** The end of the chain: calls the candidate's claw, and waits for the first burst of its answer. */
 export function dispatchTo(clawOf: (candidate: Candidate) => Claw, emit: Emit): Dispatch {
   return async ({ candidate, prompt, signal, trace, count, heard, quota }) => {
     count.calls++;
     emit({ type: 'call-started', trace, candidate, attempt: count.calls });
-    const claw = clawOf(candidate);
-    const bursts = claw.call(prompt, signal, { heard, quota })[Symbol.asyncIterator]();
-    const first = await bursts.next();
-    if (first.done) throw new Fault('provider_protocol_error', `${candidate.provider} sent an empty answer.`);
-    const exact = prompt.continues === true && claw.prefills(prompt);
-    return { first: first.value, rest: bursts, exact };
+    const startedAt = performance.now();
+    try {
+      const claw = clawOf(candidate);
+      const bursts = claw.call(prompt, signal, { heard, quota })[Symbol.asyncIterator]();
+      const first = await bursts.next();
+      if (first.done) {
+        throw new Fault('provider_protocol_error', `${candidate.provider} sent an empty answer.`);
+      }
+      const exact = prompt.continues === true && claw.prefills(prompt);
+      return { first: first.value, rest: bursts, exact };
+    } catch (failure) {
+      if (failure instanceof Fault) count.failed.push(failedCall(candidate, failure, startedAt));
+      throw failure;
+    }
+  };
+}
+
+function failedCall(candidate: Candidate, { code, reported }: Fault, startedAt: number): FailedCall {
+  const { status, request_id: requestId } = reported ?? {};
+  const ms = Math.round(performance.now() - startedAt);
+  return {
+    ...{ model: candidateKey(candidate), code, ms },
+    ...(status !== undefined && { status }),
+    ...(requestId !== undefined && { requestId }),
   };
 }
 
@@ -218,14 +189,13 @@ async function follow(
   rescue: Rescue | undefined,
   path: TurnPath,
 ): Promise<unknown> {
-  const { provider, protocol, model } = called.candidate;
-  const by = { provider, protocol, model };
+  const by = calledBy(called.candidate);
   const splice = rescue && new Splice(rescue, turn.folded.items.length, called.exact);
   let hasEnded = false;
   let ids: CallIds | undefined;
   turn.live.start(receiptOf(turn, called, path));
   try {
-    const opening: Delta[] = splice?.opening(by) ?? [{ type: 'attempt', ...by }];
+    const opening: Delta[] = splice?.opening(by) ?? attemptsOf(called, by);
     // The attempt of a rescue is journaled even if the claw only repeats text.
     if (splice) await record(turn, opening, path);
     let burst: readonly Delta[] = splice ? splice.join(called.first) : [...opening, ...called.first];
@@ -245,6 +215,18 @@ async function follow(
   } finally {
     if (!hasEnded) await called.rest.return?.();
   }
+}
+
+function calledBy({ provider, protocol, model, instance }: Candidate): CalledBy {
+  return instance === undefined ? { provider, protocol, model } : { provider, protocol, model, instance };
+}
+
+/** Slower calls come first: their providers bill them, too. */
+function attemptsOf({ slower }: Called, by: CalledBy): Delta[] {
+  if (slower.length === 0) return [{ type: 'attempt', ...by }];
+  const [first, ...others] = [...slower.map(calledBy), by];
+  const after = others.map((next): Delta => ({ type: 'attempt', ...next, cause: 'hedge_lost' }));
+  return [{ type: 'attempt', ...first! }, ...after];
 }
 
 /** Whether the delta may start a call or the output of a call. */
@@ -278,7 +260,8 @@ async function closeOpenItems(turn: RunningTurn, path: TurnPath): Promise<undefi
 }
 
 function receiptOf(turn: RunningTurn, called: ToldCall, { emit }: TurnPath): Receipt {
-  const { candidate, retries, droppedTools, droppedReasoning } = called;
+  const { candidate, retries, droppedTools, droppedReasoning, droppedSettings, isDegraded } = called;
+  const { alias, strategy, reason, candidates } = turn.route;
   const { tokens, keptTurns, droppedTokens } = turn.contexts.for(candidate);
   if (droppedTokens > 0) {
     emit({ type: 'context-truncated', trace: turn.intent, candidate, keptTurns, droppedTokens });
@@ -288,5 +271,8 @@ function receiptOf(turn: RunningTurn, called: ToldCall, { emit }: TurnPath): Rec
     ...{ candidate, retries, history: turn.session.history, context },
     ...(droppedTools.length > 0 && { droppedTools }),
     ...(droppedReasoning.length > 0 && { droppedReasoning }),
+    ...(droppedSettings.length > 0 && { droppedSettings }),
+    ...(isDegraded && { isDegraded }),
+    route: { alias, strategy, reason: candidate === candidates[0] ? reason : 'fallback' },
   };
 }

@@ -81,9 +81,21 @@ export class Contexts {
     return assembled;
   }
 
-  /** The context of a candidate that was called; `undefined` where it was not assembled. */
-  known(candidate: Candidate): Assembled | undefined {
-    return this.byCandidate.get(candidate) ?? this.byBudget.get(keyOf(this.budget(candidate)));
+  /** The tokens of a prompt that was sent; `undefined` where it was not assembled in this process. */
+  knownTokens(called: Pick<Candidate, 'provider' | 'model'>): number | undefined {
+    for (const [{ provider, model }, { tokens }] of this.byCandidate)
+      if (provider === called.provider && model === called.model) return tokens;
+    return undefined;
+  }
+
+  /** The tokens of the candidate's prompt; `undefined` where the conversation does not fit it. */
+  tokensFor(candidate: Candidate): number | undefined {
+    try {
+      return this.for(candidate).tokens;
+    } catch (failure) {
+      if (isExceeded(failure)) return undefined;
+      throw failure;
+    }
   }
 
   /** Throws the last candidate's `context_length_exceeded` where the conversation fits none of them. */
@@ -141,9 +153,15 @@ export function promptFor(
     // A background answer is streamed too: every delta that has come is journaled and survives a crash.
     stream: isStreamed(ask.delivery) || isBackground(ask.delivery),
     dialect: ask.vocabulary,
-    extra: ask.extra,
+    extra: extraFor(candidate, ask),
   };
   return said === '' ? prompt : continuing(prompt, said);
+}
+
+/** OpenRouter routes among its own providers; it reads `provider` itself. */
+function extraFor({ provider }: Candidate, { extra, routing }: Ask): Ask['extra'] {
+  const wishes = provider === 'openrouter' ? routing?.provider : undefined;
+  return wishes ? { ...extra, provider: wishes } : extra;
 }
 
 /** Whether the provider of a call has another id for it than the session. */

@@ -26,7 +26,8 @@ export interface Rescue {
  */
 const MOST_RESCUES = 4;
 
-const STOPPED: ErrorCode = 'gateway_stopped';
+/** Calls that ended for these reasons say nothing about their providers. */
+const NO_FAILURE: ReadonlySet<ErrorCode | undefined> = new Set<ErrorCode>(['gateway_stopped', 'hedge_lost']);
 
 /**
  * How to continue an answer of which `folded` is the first part. `undefined` where this is impossible: the
@@ -40,7 +41,7 @@ export function rescueOf(
   candidates: readonly Candidate[],
 ): Rescue | undefined {
   if (!(failure instanceof Fault) || !callFailureOf(failure)?.rescuable) return undefined;
-  if (failure.code !== STOPPED && failedCalls(folded).length >= MOST_RESCUES) return undefined;
+  if (!NO_FAILURE.has(failure.code) && failedCalls(folded).length >= MOST_RESCUES) return undefined;
   const mayRestart = !isStreamed(ask.delivery) || ask.policy.whenBroken === 'restart';
   const isStuck =
     failure instanceof DifferentAnswer && candidates.every((candidate) => hasBroken(candidate, folded));
@@ -120,12 +121,14 @@ function orderAfter(folded: Folded, failure: Fault, candidates: readonly Candida
   return comesLast ? [...others, broken] : [broken, ...others];
 }
 
-/** Calls that broke off while the gateway lived. */
+/** Calls that broke off because of their providers. */
 const failedCalls = ({ brokenOff }: Folded): readonly BrokenOff[] =>
-  brokenOff.filter(({ cause }) => cause !== STOPPED);
+  brokenOff.filter(({ cause }) => !NO_FAILURE.has(cause));
 
-const hasBroken = (candidate: Candidate, { by, brokenOff }: Folded): boolean =>
-  isSame(candidate, by) || brokenOff.some((call) => isSame(candidate, call.by));
+const hasBroken = (candidate: Candidate, folded: Folded): boolean =>
+  isSame(candidate, folded.by) || failedCalls(folded).some((call) => isSame(candidate, call.by));
 
 const isSame = (candidate: Candidate, called: Called | undefined): boolean =>
-  candidate.provider === called?.provider && candidate.model === called.model;
+  candidate.provider === called?.provider &&
+  candidate.model === called.model &&
+  candidate.instance === called.instance;

@@ -12,7 +12,7 @@ import type { RunningTurn, TurnPath } from '../path.ts';
 
 /** The outcome of a turn that was being answered. */
 export function settleTurn(turn: RunningTurn, failure: unknown, path: TurnPath): Outcome {
-  const { intent, folded, contexts, candidates } = turn;
+  const { intent, folded, contexts } = turn;
   const { branchTokens, inputTokens } = intent.position;
   return settle({
     turn: intent.id,
@@ -20,13 +20,7 @@ export function settleTurn(turn: RunningTurn, failure: unknown, path: TurnPath):
     failure,
     price: priceOf(path.directory),
     askedTier: intent.settings.service_tier,
-    promptTokens: (called) => {
-      const candidate = candidates.find(
-        ({ provider, model }) => provider === called.provider && model === called.model,
-      );
-      const assembled = candidate && contexts.known(candidate);
-      return assembled?.tokens ?? branchTokens + inputTokens;
-    },
+    promptTokens: (called) => contexts.knownTokens(called) ?? branchTokens + inputTokens,
     completedAt: path.clock(),
   });
 }
@@ -94,8 +88,11 @@ function endingOf(folded: Folded, failure: unknown) {
 
 function answeredBy({ by, model, providerId }: Folded): AnsweredBy | undefined {
   if (!by) return undefined;
-  const { provider, protocol } = by;
-  return { provider, protocol, model: model ?? by.model, id: providerId };
+  const { provider, protocol, model: calledModel, instance } = by;
+  const answered: AnsweredBy = { provider, protocol, model: model ?? calledModel, id: providerId };
+  if (answered.model !== calledModel) answered.calledModel = calledModel;
+  if (instance !== undefined) answered.instance = instance;
+  return answered;
 }
 
 /**

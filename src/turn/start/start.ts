@@ -1,5 +1,4 @@
 import { itemsTokens } from '../../context/tokens.ts';
-import type { Candidate } from '../../core/candidate.ts';
 import type { Delta } from '../../core/delta.ts';
 import { Fault } from '../../core/errors.ts';
 import { foldAll } from '../../core/fold.ts';
@@ -13,7 +12,7 @@ import {
   type PlacedIntent,
   type WaitingIntent,
 } from '../../core/turn.ts';
-import { choose } from '../../routing/choose.ts';
+import { allCandidates, type Chosen, choose } from '../../routing/choose.ts';
 import { digestItems, EMPTY_DIGEST } from '../../session/history.ts';
 import type { QueuedAsk } from '../../session/next-request.ts';
 import type { Resumed } from '../../session/resumed.ts';
@@ -21,11 +20,12 @@ import { offloadedIntent } from '../../session/stored-turn.ts';
 import { Contexts } from '../answer/prompt.ts';
 import type { LiveTurn } from '../live/live-turn.ts';
 import type { RunningTurn, TurnPath } from '../path.ts';
+import { routeOf } from './route.ts';
 
 /** How a turn enters its path. */
 export type Start =
   /** A caller waits. Until the intent is journaled, a failure goes to the caller and is not recorded. */
-  | { by: 'caller'; intent: WaitingIntent; candidates: readonly Candidate[]; live: LiveTurn }
+  | { by: 'caller'; intent: WaitingIntent; chosen: Chosen; live: LiveTurn }
   /** Journaled and acknowledged: the turn waits for its session and a slot as long as it takes. */
   | { by: 'queue'; intent: WaitingIntent; live: LiveTurn; leaveQueue(): void }
   /** The turn of a process that has died. `deltas` are the answer up to that moment. */
@@ -39,11 +39,12 @@ export type Start =
     };
 
 /**
- * The candidates of a turn, in order. Those of a caller's turn were chosen when its request arrived; those of a
- * turn that has waited are chosen now.
+ * The candidates of a turn. Those of a caller's turn were chosen when its request arrived; those of a turn that
+ * has waited are chosen now.
  */
-export function candidatesFor(start: Start, path: TurnPath): readonly Candidate[] {
-  return start.by === 'caller' ? start.candidates : choose(start.intent, path.directory, path.capabilities);
+export function candidatesFor(start: Start, path: TurnPath): Chosen {
+  if (start.by === 'caller') return start.chosen;
+  return choose(start.intent, start.intent, path.directory, path.capabilities);
 }
 
 /** What the turn holds until its end; for a queued turn, its position in the queue already. */
@@ -131,22 +132,23 @@ function unlessStopped<T>(live: LiveTurn, awaited: Promise<T>, undo: (value: T) 
 type Assembled = Omit<RunningTurn, 'stored'>;
 
 /**
- * The turn at its position on the branch, with its contexts. Throws `context_length_exceeded` where the
- * conversation fits no candidate.
+ * The turn at its position on the branch, with its contexts and its route. Throws `context_length_exceeded` where
+ * the conversation fits no candidate.
  */
 export function assembleTurn(
   start: Start,
   session: Resumed,
   window: number,
-  candidates: readonly Candidate[],
-  { seals }: Pick<TurnPath, 'seals'>,
+  chosen: Chosen,
+  path: TurnPath,
 ): Assembled {
   const { live } = start;
   const intent =
     start.by === 'recovery' ? recoveredIntent(start.intent, session) : placed(start.intent, session);
-  const contexts = new Contexts({ intent, branch: session.branch, window, seals });
-  contexts.expectFit(candidates);
-  const turn = { intent, live, session, contexts, candidates };
+  const contexts = new Contexts({ intent, branch: session.branch, window, seals: path.seals });
+  contexts.expectFit(allCandidates(chosen));
+  const route = routeOf(chosen, { intent, session, contexts }, path);
+  const turn = { intent, live, session, contexts, route };
   if (start.by !== 'recovery') return { ...turn, folded: foldAll([]) };
   return { ...turn, folded: foldAll(start.deltas), brokenBy: gatewayStopped() };
 }

@@ -31,7 +31,7 @@ function directory() {
     made.push(`${provider.apiKey} ${protocol}`);
     return { ...recall, protocol };
   };
-  const parts = { catalogue: loadCatalogue(), settings: { overrides: {}, multipliers: {}, aliases: {} } };
+  const parts = { catalogue: loadCatalogue(), settings: { overrides: {}, multipliers: {}, aliases: [] } };
   const claws = new ClawDirectory({ ...parts, makeClaw, builtIn: {} });
   const claw = (instance?: string, protocol: ProtocolName = 'openai-chat') =>
     claws.claw({ provider: 'mine', protocol, model: 'm', instance });

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { loadConfig } from '../../../src/config/load.ts';
 import { ConfigError } from '../../../src/config/problems.ts';
 
-const PROVIDERS = ['openai', 'anthropic', 'gemini', 'google', 'groq'];
+const PROVIDERS = ['openai', 'anthropic', 'gemini', 'google', 'groq', 'openrouter'];
 const SECRET = 'sk-very-secret-0123456789';
 
 let cwd = '';
@@ -109,7 +109,10 @@ timeouts: { idle_ms: 5 }
       inputPrice: 0.5,
       cacheReadPrice: 0,
     });
-    expect(config.aliases).toEqual({ fast: ['groq/a/b'], careful: ['openai/x', 'mine/m'] });
+    expect(config.aliases).toMatchObject({
+      fast: { strategy: 'ordered', models: [{ model: 'groq/a/b', weight: 1 }] },
+      careful: { models: [{ model: 'openai/x' }, { model: 'mine/m' }] },
+    });
     expect(config.keys).toMatchObject([{ name: 'web', key: '0123456789abcdef', tenant: 'default' }]);
     expect(config.turns).toEqual({
       onDisconnect: 'cancel',
@@ -278,7 +281,7 @@ detect: 1
       'clawhold.yaml:12: keys[1].name: the same name as in keys[0]',
       'clawhold.yaml:14: aliases.x: expected "provider/model"',
       'clawhold.yaml:15: aliases.y: unknown provider "nobody"',
-      'clawhold.yaml:16: aliases.z: expected "provider/model", or a list of them, got a mapping',
+      'clawhold.yaml:16: aliases.z.models: expected a list of models, got nothing',
       'clawhold.yaml:17: timeouts: expected a mapping of keys and values',
       'clawhold.yaml:18: limits.body_bytes: expected a whole number from 1024 to 2147483648, got 1.5',
       'clawhold.yaml:18: limits.session_queue: expected a whole number from 0 to 10000, got -1',

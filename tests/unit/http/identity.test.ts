@@ -6,6 +6,7 @@ const CALLER: Caller = {
   tenant: 'default' as Tenant,
   key: 'web',
   mayKeep: true,
+  isRoot: true,
   policy: { onDisconnect: 'run_on', whenBusy: 'wait', whenDown: 'fail' },
 };
 const ROUTE = 'POST /v1/responses';

@@ -12,6 +12,7 @@ const CALLER: Caller = {
   tenant: 'default' as Tenant,
   key: 'web',
   mayKeep: true,
+  isRoot: true,
   policy: { onDisconnect: 'run_on', whenBusy: 'fork', whenDown: 'fail' },
 };
 
@@ -45,7 +46,7 @@ const parse = (dialect: Dialect, body: object, headers: Record<string, string> =
       ...(dialect === chat ? { messages: [{ role: 'user', content: 'hi' }] } : { input: 'hi' }),
       ...body,
     },
-    { headers: new Headers(headers), caller: CALLER, overflow: 'error', mayHaveMarks: true },
+    { headers: new Headers(headers), caller: CALLER, overflow: 'error', ruleHeaders: [], mayHaveMarks: true },
   );
 
 describe.each([chat, responses])('$name', (dialect) => {

@@ -13,6 +13,7 @@ const callerWith = (policy: PolicyDefaults): Caller => ({
   tenant: 't' as Tenant,
   key: 'k',
   mayKeep: true,
+  isRoot: true,
   policy,
 });
 const policy = (headers: Record<string, string>, dialect: Dialect = responses, of = CONFIGURED) =>

@@ -16,6 +16,7 @@ const CALLER: Caller = {
   tenant: 'default' as Tenant,
   key: 'web',
   mayKeep: true,
+  isRoot: true,
   policy: { onDisconnect: 'run_on', whenBusy: 'wait', whenDown: 'fail' },
 };
 
@@ -99,7 +100,7 @@ function serverWith(authenticator: Authenticator): Server {
     port: 0,
     api,
     authenticator,
-    settings: () => ({ bodyBytes, bodyMs: 10_000, socketMs: 60_000, overflow: 'error' }),
+    settings: () => ({ bodyBytes, bodyMs: 10_000, socketMs: 60_000, overflow: 'error', ruleHeaders: [] }),
     health: { ready: () => true, probeStore: async () => {} },
     startedAt: NOW,
     emit: (event) => events.push(event),

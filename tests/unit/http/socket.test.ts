@@ -143,11 +143,12 @@ test('a socket that opens while the gateway stops gets the reason and is closed'
     bodyMs: 10_000,
     socketMs: 60_000,
     overflow: 'error',
+    ruleHeaders: [],
   }));
   sockets.retire(new Fault('shutting_down', 'The gateway is shutting down.'));
   const wire = new NarrowWire(9);
   const policy = { onDisconnect: 'run_on', whenBusy: 'wait', whenDown: 'fail' } as const;
-  const caller = { tenant: DEFAULT_TENANT, key: 'root', policy, mayKeep: true };
+  const caller = { tenant: DEFAULT_TENANT, key: 'root', policy, mayKeep: true, isRoot: true };
   sockets.open(new Socket(wire), { headers: new Headers(), caller, onFailure: () => {} });
   expect(wire.sent.map((text) => JSON.parse(text))).toMatchObject([{ error: { code: 'shutting_down' } }]);
   expect(wire.closedWith).toBe(1001);

@@ -1,9 +1,10 @@
 import { describe, expect, test } from 'bun:test';
 import { candidateName } from '../../../src/core/candidate.ts';
 import type { Directory, Service } from '../../../src/core/directory.ts';
-import { type CapabilitiesOf, type Choice, choose } from '../../../src/routing/choose.ts';
+import type { Alias } from '../../../src/core/routing.ts';
+import { type CapabilitiesOf, type Choice, type Chosen, choose } from '../../../src/routing/choose.ts';
 
-const ONE = { instances: [{ weight: 1 }], collectsData: true };
+const ONE = { instances: [{ weight: 1 }], collectsData: true, cacheMs: 300_000 };
 
 const SERVICES: Record<string, Service> = {
   anthropic: {
@@ -37,11 +38,28 @@ const directory: Directory = {
   service: (provider) => SERVICES[provider],
   limits: () => ({}),
   providersOf: (model) => MAKERS[model] ?? [],
-  alias: (name) => ALIASES[name],
+  alias: (name) => {
+    const models = ALIASES[name];
+    return models && { alias: aliasOf(name, models) };
+  },
   names: () => [],
 };
 
-const ABLE: CapabilitiesOf = () => ({ choices: true, logprobs: true, lackedTools: () => [] });
+function aliasOf(name: string, models: readonly string[]): Alias {
+  const members = models.map((model, order) => ({ model, weight: 1, order }));
+  return { name, members, strategy: 'ordered', rules: [], tooLong: [], refused: [] };
+}
+
+const EVERYTHING = {
+  ...{ choices: true, logprobs: true, refuses: [] },
+  ...{ lackedTools: () => [], lackedSettings: () => [] },
+};
+const ABLE: CapabilitiesOf = () => EVERYTHING;
+
+const ASKED: Omit<Choice, 'model' | 'fallbacks' | 'settings'> = {
+  ...{ dialect: 'chat', metadata: {}, extra: {}, input: [], policy: {} },
+  vocabulary: 'openai-chat',
+};
 
 const chosen = (
   model: string,
@@ -51,10 +69,13 @@ const chosen = (
     capabilities = ABLE,
     policy = {},
   }: { settings?: Choice['settings']; capabilities?: CapabilitiesOf; policy?: Choice['policy'] } = {},
-) =>
-  choose({ model, fallbacks, vocabulary: 'openai-chat', settings, policy }, directory, capabilities).map(
-    candidateName,
-  );
+) => namesOf(choose({ ...ASKED, model, fallbacks, settings, policy }, ROOT, directory, capabilities));
+
+const ROOT = { key: 'root' };
+
+/** Without an order: as the request and the aliases name them. */
+const namesOf = ({ groups }: Chosen): string[] =>
+  groups.flatMap(({ members }) => members.map(({ candidate }) => candidateName(candidate)));
 
 describe('an alias', () => {
   test('skips providers that are not turned on', () => {
@@ -109,14 +130,8 @@ describe('fallbacks', () => {
         throw new Error('all names were read');
       },
     };
-    const choice: Choice = {
-      model: 'unknown',
-      fallbacks: ['gemini/pro'],
-      vocabulary: 'openai-chat',
-      settings: {},
-      policy: {},
-    };
-    expect(choose(choice, withoutNames, ABLE).map(candidateName)).toEqual(['gemini/pro']);
+    const choice: Choice = { ...ASKED, model: 'unknown', fallbacks: ['gemini/pro'], settings: {} };
+    expect(namesOf(choose(choice, ROOT, withoutNames, ABLE))).toEqual(['gemini/pro']);
   });
 
   test('that cannot be called either leave the failure of the model', () => {
@@ -126,9 +141,9 @@ describe('fallbacks', () => {
 
   test('must support the settings, as the model must', () => {
     const capabilities: CapabilitiesOf = ({ provider }) => ({
+      ...EVERYTHING,
       choices: provider === 'mistral',
       logprobs: provider === 'openai',
-      lackedTools: () => [],
     });
     const several = { settings: { n: 2 }, capabilities };
     expect(chosen('gemini/pro', ['openai/gpt', 'fast'], several)).toEqual(['mistral/small']);
@@ -141,8 +156,7 @@ describe('fallbacks', () => {
 describe('tools', () => {
   const tools = [{ type: 'function', name: 'f' }, { type: 'mcp' }] as Choice['settings']['tools'];
   const capabilities: CapabilitiesOf = ({ provider }) => ({
-    choices: true,
-    logprobs: true,
+    ...EVERYTHING,
     lackedTools: () => (provider === 'openai' ? [] : [1]),
   });
 

@@ -47,7 +47,7 @@ async function appendTo(store: MemoryStore): Promise<unknown> {
       retentionMs: 1_000,
       takeOver: async () => {},
     }),
-    settings: { sessionWaitMs: 1_000, deferMs: 1_000, recovery: 'close' },
+    settings: { turnMs: 60_000, sessionWaitMs: 1_000, deferMs: 1_000, recovery: 'close' },
   };
   const request = { session, items: [userMessage('Hi')] };
   return append(request, path as TurnPath).catch((error: unknown) => error);

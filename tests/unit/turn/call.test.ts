@@ -10,7 +10,8 @@ import type { Tenant } from '../../../src/core/request.ts';
 import { Cancelled } from '../../../src/core/turn-view.ts';
 import { retryNow, type Timeouts, timeLimits } from '../../../src/routing/attempts.ts';
 import { type Answer, chain } from '../../../src/routing/call-chain.ts';
-import { callFirst, dispatchTo } from '../../../src/turn/answer/answer.ts';
+import { dispatchTo } from '../../../src/turn/answer/answer.ts';
+import { callFirst } from '../../../src/turn/answer/call.ts';
 import { candidate, say } from './rescued.ts';
 
 const START: Delta = { type: 'start', model: 'm' };
@@ -88,7 +89,15 @@ function scene({
   const claw = ({ provider }: Candidate): Claw => ({
     provider,
     protocol: 'openai-chat',
-    capabilities: { choices: true, logprobs: true, fileUrls: true, lackedTools: () => [] },
+    capabilities: {
+      choices: true,
+      logprobs: true,
+      fileUrls: true,
+      leavesOut: [],
+      refuses: [],
+      lackedTools: () => [],
+      lackedSettings: () => [],
+    },
     prefills: () => prefills,
     call(_, inner, listener) {
       const turns = behaviour[provider]!;
@@ -106,8 +115,11 @@ function scene({
     ...timeouts,
   };
   const dispatch = chain([retryNow(emit), timeLimits(() => limits)], dispatchTo(claw, emit));
+  const candidates = Object.keys(behaviour).map((provider) => ({ ...candidate(provider), ...model }));
   const request = {
-    candidates: Object.keys(behaviour).map((provider) => ({ ...candidate(provider), ...model })),
+    route: { candidates, tooLong: [], refused: [], limits: [] },
+    count: { calls: 0, failed: [] },
+    endsAt: Infinity,
     prompt: ({ provider }: Candidate) => {
       looks(provider);
       if (tooSmall.includes(provider))

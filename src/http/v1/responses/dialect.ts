@@ -86,11 +86,12 @@ function routes(api: Api, settings: SettingsSource): Route[] {
 /** OpenAI API description, `TokenCountsBody`: the body of a response; the model may be absent. */
 function countInput(turns: Api['turns'], settings: SettingsSource): Handler {
   return async ({ request, caller }) => {
-    const { overflow, ...limits } = settings();
+    const { overflow, ruleHeaders, ...limits } = settings();
     const { body, text } = await readBody(request, limits);
     const { model } = body;
     const isAny = model === undefined || model === null;
-    const context = { headers: request.headers, caller, overflow, mayHaveMarks: mayHaveMarks(text) };
+    const { headers } = request;
+    const context = { headers, caller, overflow, ruleHeaders, mayHaveMarks: mayHaveMarks(text) };
     const ask = askOf(responses, isAny ? { ...body, model: ANY_MODEL } : body, context);
     const counting = turns.countInput({ ...ask, model: isAny ? undefined : ask.model }, caller);
     const input_tokens = await counting.catch((failure) => {

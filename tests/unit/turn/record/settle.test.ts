@@ -43,7 +43,10 @@ test('the model that answered is the one that the provider named, else the one t
   const asked = { provider: 'openai', protocol: 'openai-chat', model: 'gpt-5' };
   expect(answeredBy([attempt])).toEqual(asked);
   const named: Delta = { type: 'start', model: 'gpt-5-2025', id: 'resp_1' };
-  expect(answeredBy([attempt, named])).toEqual({ ...asked, model: 'gpt-5-2025', id: 'resp_1' });
+  expect(answeredBy([attempt, named])).toEqual({
+    ...{ ...asked, model: 'gpt-5-2025', id: 'resp_1' },
+    calledModel: 'gpt-5',
+  });
 });
 
 describe('an answer that broke off', () => {

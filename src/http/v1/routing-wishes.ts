@@ -1,0 +1,75 @@
+import { callFailureOf, ERRORS, type ErrorCode, Fault } from '../../core/errors.ts';
+import type { Caller } from '../../core/request.ts';
+import type { RoutingWishes, SimulatedFault, TurnLimits } from '../../core/routing.ts';
+import { invalid } from './fields.ts';
+import {
+  ATTEMPTS,
+  FIRST_TOKEN_MS,
+  IDLE_MS,
+  type RequestHeader,
+  SIMULATE,
+  TIMEOUT_MS,
+} from './request-headers.ts';
+
+/** What the headers of a request say about the choice of its candidates, and about their calls. */
+
+/** `ruleHeaders` are the headers that rules of aliases read. */
+export function wishesOf(
+  headers: Headers,
+  { isRoot }: Pick<Caller, 'isRoot'>,
+  ruleHeaders: readonly string[],
+): RoutingWishes | undefined {
+  const wishes: RoutingWishes = {};
+  const limits: TurnLimits = {};
+  for (const [header, field] of LIMITS) {
+    const value = headers.get(header.name);
+    if (value !== null) limits[field] = wholeNumber(value, header, 86_400_000);
+  }
+  if (Object.keys(limits).length > 0) wishes.limits = limits;
+  const attempts = headers.get(ATTEMPTS.name);
+  if (attempts !== null) wishes.attempts = wholeNumber(attempts, ATTEMPTS, 20);
+  const read = ruleHeaders.flatMap((name) => {
+    const value = headers.get(name);
+    return value === null ? [] : [[name, value.slice(0, LONGEST_VALUE)] as const];
+  });
+  if (read.length > 0) wishes.headers = Object.fromEntries(read);
+  const simulated = headers.get(SIMULATE.name);
+  if (simulated !== null) wishes.faults = simulatedFaults(simulated, isRoot);
+  return Object.keys(wishes).length > 0 ? wishes : undefined;
+}
+
+const LIMITS = [
+  [TIMEOUT_MS, 'turnMs'],
+  [FIRST_TOKEN_MS, 'firstTokenMs'],
+  [IDLE_MS, 'idleMs'],
+] as const;
+
+const LONGEST_VALUE = 1_000;
+
+function wholeNumber(text: string, { name }: RequestHeader, most: number): number {
+  const value = /^\d{1,9}$/.test(text) ? Number(text) : 0;
+  if (value < 1 || value > most) throw invalid(name, `a whole number from 1 to ${most}`);
+  return value;
+}
+
+/** `openai/gpt-5=provider_error, *=stream_interrupted@2` */
+const FAULT = /^([^\s=,]+)=([a-z_]+)(?:@(\d{1,4}))?$/;
+
+function simulatedFaults(text: string, isRoot: boolean): SimulatedFault[] {
+  const { name } = SIMULATE;
+  if (!isRoot) {
+    throw new Fault('invalid_request', `\`${name}\` is for requests with the root key.`, { param: name });
+  }
+  return text.split(',').map((part) => {
+    const [, target, code = '', after = '0'] = FAULT.exec(part.trim()) ?? [];
+    const isCall =
+      Object.hasOwn(ERRORS, code) && callFailureOf(new Fault(code as ErrorCode, '')) !== undefined;
+    if (target === undefined || !isCall) {
+      throw invalid(
+        name,
+        '`provider/model=code` or `provider/model=code@bursts`, with the code of a failed call',
+      );
+    }
+    return { target, code, after: Number(after) };
+  });
+}

@@ -1,0 +1,103 @@
+import type { Candidate } from '../../core/candidate.ts';
+import { type Item, isFullHistory, messageText } from '../../core/items.ts';
+import { type AnsweredBy, namesSession, type PlacedIntent } from '../../core/turn.ts';
+import { type Chosen, choose } from '../../routing/choose.ts';
+import { order, type Route, type Scene } from '../../routing/order.ts';
+import type { Resumed } from '../../session/resumed.ts';
+import { costOf } from '../../usage/prices.ts';
+import type { Contexts } from '../answer/prompt.ts';
+import type { TurnPath } from '../path.ts';
+
+/** In what order the candidates of a turn are called. */
+
+/** What a route depends on, beside the candidates. */
+export interface RouteSource {
+  intent: PlacedIntent;
+  session: Pick<Resumed, 'branch'>;
+  contexts: Contexts;
+}
+
+/** The route of a turn that has waited for a candidate. */
+export function routeAgain(turn: RouteSource, path: TurnPath): Route {
+  return routeOf(choose(turn.intent, turn.intent, path.directory, path.capabilities), turn, path);
+}
+
+/** Puts the candidates of a turn in order, now that its prompt is known. */
+export function routeOf(chosen: Chosen, source: RouteSource, path: TurnPath): Route {
+  const { intent } = source;
+  const { routing, directory } = path;
+  const warm = warmOf(source, path);
+  const scene: Scene = {
+    standing: (candidate) => routing.standing(candidate),
+    connectMs: (candidate) => routing.connectMs(candidate),
+    region: routing.region,
+    random: routing.random,
+    turnOf: routing.turnOf,
+    sticky: stickyOf(intent),
+    wishes: intent.routing,
+    keyLimits: intent.rules?.limits,
+    isWarm: (candidate) => warm !== undefined && isCalled(candidate, warm),
+    cost: (candidate) => expectedCost(candidate, source, warm, path),
+    providerId: (name) => directory.service(name.toLowerCase())?.provider ?? name,
+  };
+  return order(chosen, scene);
+}
+
+/** Requests of one conversation go to the same candidates, as far as weights allow. */
+function stickyOf({ state, session, settings, input }: PlacedIntent): string | undefined {
+  if (namesSession(state) || state.kind === 'response') return session;
+  return settings.prompt_cache_key ?? (isFullHistory(input) ? firstWords(input) : undefined);
+}
+
+/** The beginning of a conversation that its client keeps. */
+function firstWords(input: readonly Item[]): string | undefined {
+  const first = input.find((item) => item.type === 'message' && item.role === 'user');
+  return first?.type === 'message' ? messageText(first).slice(0, 256) : undefined;
+}
+
+const HOUR_MS = 3_600_000;
+
+/** The candidate that answered the turn before, while its provider's cache probably holds the prompt. */
+function warmOf(
+  { intent, session }: RouteSource,
+  { directory, clock }: Pick<TurnPath, 'directory' | 'clock'>,
+): AnsweredBy | undefined {
+  const last = session.branch.at(-1)?.turn;
+  const by = last?.answeredBy;
+  if (!last || !by) return undefined;
+  const { cacheMs = 0 } = directory.service(by.provider) ?? {};
+  const isLong = intent.marks?.some(({ ttl }) => ttl === '1h') ?? false;
+  return clock() - last.completedAt < (isLong ? Math.max(cacheMs, HOUR_MS) : cacheMs) ? by : undefined;
+}
+
+const isCalled = (candidate: Candidate, by: AnsweredBy): boolean =>
+  candidate.provider === by.provider &&
+  candidate.model === (by.calledModel ?? by.model) &&
+  candidate.instance === by.instance;
+
+/** Tokens of an answer of which nothing is known. */
+const ASSUMED_ANSWER = 500;
+
+/**
+ * The expected cost of the answer at a candidate, with the prices of its prompt cache: what the turn before had as
+ * its prompt is read from the cache of the candidate that answered it.
+ */
+function expectedCost(
+  candidate: Candidate,
+  { intent, session, contexts }: RouteSource,
+  warm: AnsweredBy | undefined,
+  { routing }: Pick<TurnPath, 'routing'>,
+): number | undefined {
+  const { price } = candidate;
+  if (!price) return undefined;
+  const input = contexts.tokensFor(candidate);
+  if (input === undefined) return undefined;
+  const isWarm = warm !== undefined && isCalled(candidate, warm);
+  const cacheRead = isWarm ? Math.min(input, session.branch.at(-1)!.totalTokens) : 0;
+  // The gateway marks every prompt for Anthropic's cache.
+  const cacheWrite = candidate.protocol === 'anthropic' ? input - cacheRead : 0;
+  const most = intent.settings.max_output_tokens ?? Infinity;
+  const output = Math.min(most, routing.standing(candidate).answerTokens ?? ASSUMED_ANSWER);
+  const usage = { input, output, cacheRead, cacheWrite, reasoning: 0 };
+  return costOf(usage, price, intent.settings.service_tier).amount;
+}
