@@ -20,8 +20,14 @@ export async function expectRefusal(
   const body = await json(reply);
   expect(reply.status).toBe(status);
   expect(Object.keys(body)).toEqual(['error']);
+  const { attempts, ...error } = asJson(body.error);
   const fields = ['code', 'message', 'param', ...(expected.provider_error ? ['provider_error'] : []), 'type'];
-  expect(Object.keys(asJson(body.error)).sort()).toEqual(fields);
+  expect(Object.keys(error).sort()).toEqual(fields);
+  // Present where calls failed.
+  if (attempts !== undefined) {
+    const call = { model: expect.stringContaining('/'), code: expect.any(String), ms: expect.any(Number) };
+    expect((attempts as Json[]).at(-1)).toMatchObject(call);
+  }
   expect(reply.headers.get('x-request-id')).toBeTruthy();
   expect(body.error).toMatchObject({
     type: expect.any(String),

@@ -117,8 +117,12 @@ const REPORTED: Record<string, Record<(typeof PROVIDERS)[number], object>> = {
  * The error as the provider reports it; nothing if the failure is a missing answer. OpenAI is called in the
  * caller's vocabulary, in which the input of a chat has another name.
  */
-function reported(fault: string, provider: (typeof PROVIDERS)[number], dialect: Dialect): object {
-  const words = REPORTED[fault]?.[provider];
+function reported(
+  fault: string,
+  provider: (typeof PROVIDERS)[number],
+  dialect: Dialect,
+): { provider_error?: Json } {
+  const words = REPORTED[fault]?.[provider] as Json | undefined;
   const isRenamed = dialect === 'chat' && words !== undefined && asJson(words).param === 'input';
   return words ? { provider_error: isRenamed ? { ...words, param: 'messages' } : words } : {};
 }
@@ -176,10 +180,16 @@ describe.each(BEFORE)('$fault', ({ fault, status, code, type, headers = {}, requ
         expect(response.status).toBe(status);
         expect(response.headers.get('content-type')).toStartWith('application/json');
         const param = paramOf(provider, fault, dialect);
-        expect(error).toEqual({
-          ...{ message: expect.any(String), type, param, code },
-          ...reported(fault, provider, dialect),
-        });
+        const { attempts, provider_error = {}, ...own } = asJson(error);
+        expect(own).toEqual({ message: expect.any(String), type, param, code });
+        const { status: replied, request_id: _, ...words } = asJson(provider_error);
+        expect(words).toEqual(reported(fault, provider, dialect).provider_error ?? {});
+        expect(attempts).toHaveLength(tries);
+        const call = { model: `${provider}/${fault}`, code, ms: expect.any(Number) };
+        for (const attempt of attempts as Json[])
+          expect(attempt).toEqual(
+            replied === undefined ? call : expect.objectContaining({ ...call, status: replied }),
+          );
         for (const [header, value] of Object.entries(headers))
           expect(response.headers.get(header)).toBe(value);
         expect(requests()).toBe(tries);

@@ -24,7 +24,8 @@ const error = (provider: keyof typeof REFUSED) => ({
   type: 'invalid_request_error',
   param: 'temperature',
   code: 'provider_rejected_request',
-  provider_error: REFUSED[provider],
+  provider_error: expect.objectContaining({ ...REFUSED[provider], status: 400 }) as object,
+  attempts: [expect.objectContaining({ code: 'provider_rejected_request', status: 400 })],
 });
 
 describe.each(PROVIDERS)('a parameter that %s refuses is named', (provider) => {

@@ -16,7 +16,7 @@ export const ProviderError = z
   })
   .describe('The error as the provider reported it.');
 
-const FailedCall = z.strictObject({
+export const FailedCall = z.strictObject({
   model: text('`provider/model`, and `@instance` where there are several.'),
   code: text('Why the call failed, as in docs/errors.md.'),
   ms: z.int().describe('Milliseconds from the call to its failure.'),

@@ -1,9 +1,10 @@
-import { type TurnError, withRemedy } from '../../../core/errors.ts';
+import type { TurnError } from '../../../core/errors.ts';
 import { conversationId, responseId } from '../../../core/ids.ts';
 import { type IdentifiedItem, identified } from '../../../core/item-positions.ts';
 import type { Seal } from '../../../core/seal.ts';
 import type { Asked, Outcome, Session, TurnState } from '../../../core/turn.ts';
 import type { Usage } from '../../../core/usage.ts';
+import { errorObject } from '../../envelope.ts';
 import { answeredModel, answeredTier, attemptsView, cacheCreation, passedOn } from '../fields.ts';
 import { shownReasoning } from './reasoning.ts';
 
@@ -71,13 +72,9 @@ export function response({ turn, store, session, seal }: ResponseView): Record<s
 }
 
 /** An error of a response has no `type` (`ResponseError`). Other known fields are beside code and message. */
-function errorOf({ code, message, param, reported }: TurnError): Record<string, unknown> {
-  return {
-    code,
-    message: withRemedy(code, message),
-    ...(param !== undefined && { param }),
-    ...(reported && { provider_error: reported }),
-  };
+function errorOf(error: TurnError): Record<string, unknown> {
+  const { type: _, param, ...fields } = errorObject(error);
+  return { ...fields, ...(param !== null && { param }) };
 }
 
 function incompleteReason(turn: Pick<Partial<Outcome>, 'error' | 'finish'>): string {

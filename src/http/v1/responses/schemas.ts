@@ -1,6 +1,15 @@
 import { z } from 'zod';
 import { published } from '../../published.ts';
-import { Attempts, cacheCreation, ErrorObject, listOf, ProviderError, pairs, seconds } from '../replies.ts';
+import {
+  Attempts,
+  cacheCreation,
+  ErrorObject,
+  FailedCall,
+  listOf,
+  ProviderError,
+  pairs,
+  seconds,
+} from '../replies.ts';
 import { CANONICAL_PARTS, schemaOfShapes } from '../shapes.ts';
 import { ITEM_SHAPES } from './parse.ts';
 
@@ -46,6 +55,7 @@ export const Response = published(
           message: z.string(),
           param: z.string().optional(),
           provider_error: ProviderError.optional(),
+          attempts: z.array(FailedCall).optional(),
         })
         .nullable(),
       model: z.string().describe('The model that answered, as `provider/model`.'),
