@@ -183,12 +183,12 @@ const timeouts = section({
     description: 'The time from the request until the answer begins.',
   }),
   sign_of_life_ms: wholeNumber(1, DAY_MS)
-    .default(25_000)
+    .default(12_000)
     .meta({
       description:
         'The time before the answer begins in which a stream must show a sign of life: an event, a comment or ' +
-        'a ping. Then the next model is called. It holds while another model can be called, and not for models ' +
-        'that are known to reason in silence.',
+        'a ping. Then the next model is called. A long prompt adds up to one and a half times as much. The limit ' +
+        'holds while another model can be called, and not for models that are known to reason in silence.',
     }),
   idle_ms: wholeNumber(1, DAY_MS).default(60_000).meta({
     description: 'The time between two signs of life of an answer that has begun.',

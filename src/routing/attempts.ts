@@ -2,6 +2,7 @@ import type { Candidate } from '../core/candidate.ts';
 import type { Delta } from '../core/delta.ts';
 import { callFailureOf, Fault, faultOf } from '../core/errors.ts';
 import type { Emit, GatewayEvent } from '../core/events.ts';
+import type { Prompt } from '../core/prompt.ts';
 import type { TurnLimits } from '../core/routing.ts';
 import type { Call, Interceptor } from './call-chain.ts';
 
@@ -37,7 +38,10 @@ export const callFailed = (
 export interface Timeouts {
   /** From the call to the first delta. An answer that is not streamed has no first delta before its last one. */
   readonly firstTokenMs: number;
-  /** Until the first delta: between two signs of life (`Call.heard`), the first one counted from the call. */
+  /**
+   * Until the first delta: between two signs of life (`Call.heard`), the first one counted from the call. Models read
+   * a long prompt for longer: it may add as much again, and a half.
+   */
   readonly signOfLifeMs: number;
   /** From the first delta on: between two signs of life. */
   readonly idleMs: number;
@@ -59,8 +63,10 @@ export function timeLimits(
   probe: Probe = async () => {},
 ): Interceptor {
   return (next) => async (call) => {
-    const deadline = new Deadline(limitsOf(call, timeouts(call.candidate)), call.signal, {
+    const limits = timeouts(call.candidate);
+    const deadline = new Deadline(limitsOf(call, limits), call.signal, {
       isLast: call.isLast,
+      readingMs: () => readingMs(call.prompt, MOST_READING * limits.signOfLifeMs),
       probe: (signal) => probe(call.candidate, signal),
     });
     const heard = () => {
@@ -70,7 +76,7 @@ export function timeLimits(
     try {
       const answer = await next({ ...call, signal: deadline.signal, heard });
       deadline.begin();
-      return { ...answer, rest: watched(answer.rest, deadline) };
+      return { ...answer, rest: watched(answer.rest, deadline, limits.signOfLifeMs) };
     } catch (failure) {
       deadline.clear();
       throw failure;
@@ -111,8 +117,31 @@ function reasonsInSilence({ protocol, reasons }: Candidate): boolean {
   return reasons === true && (protocol === 'openai-chat' || protocol === 'gemini');
 }
 
-/** The same bursts. The deadline ends with them; their claw reports its signs of life (`Claw.call`). */
-function watched(rest: AsyncIterator<readonly Delta[]>, deadline: Deadline): AsyncIterator<readonly Delta[]> {
+/** How many characters of a prompt a slow model reads in a millisecond: some 2,000 tokens in a second. */
+const READ_CHARS_PER_MS = 8;
+
+/** How much longer a stream may be silent for a long prompt, as a share of the limit for a short one. */
+const MOST_READING = 1.5;
+
+/** The time in which a slow model reads a prompt, in milliseconds; at most `most`. */
+function readingMs({ instructions = '', items }: Prompt, most: number): number {
+  let chars = instructions.length;
+  for (const { item } of items) {
+    if (chars >= most * READ_CHARS_PER_MS) break;
+    chars += JSON.stringify(item).length;
+  }
+  return Math.min(chars / READ_CHARS_PER_MS, most);
+}
+
+/**
+ * The same bursts. The deadline ends with them; their claw reports its signs of life (`Claw.call`). A stream that
+ * breaks after a silence of `longMs` was stuck before, and the same candidate is likely to be stuck again.
+ */
+function watched(
+  rest: AsyncIterator<readonly Delta[]>,
+  deadline: Deadline,
+  longMs: number,
+): AsyncIterator<readonly Delta[]> {
   return {
     async next() {
       try {
@@ -121,7 +150,10 @@ function watched(rest: AsyncIterator<readonly Delta[]>, deadline: Deadline): Asy
         return burst;
       } catch (failure) {
         deadline.clear();
-        throw failure;
+        const { silentMs } = deadline;
+        if (silentMs < longMs || callFailureOf(failure)?.lasts !== 'moment') throw failure;
+        const message = `The provider sent nothing for ${Math.round(silentMs)} ms, and then the answer broke off.`;
+        throw new Fault('provider_timeout', message, { cause: failure });
       }
     },
     async return() {
@@ -139,6 +171,8 @@ export interface DeadlineCall {
    * the model works.
    */
   isLast?(): boolean;
+  /** How much longer than `signOfLifeMs` the model may be silent, because its prompt is long. In milliseconds. */
+  readingMs?(): number;
   /** Rejects if the provider cannot be reached at this moment. */
   probe?(signal: AbortSignal): Promise<void>;
 }
@@ -158,6 +192,7 @@ export class Deadline {
   private timer: ReturnType<typeof setTimeout> | undefined;
   private probedAt: number;
   private failedProbes = 0;
+  private hasAllowedMore = false;
 
   constructor(
     private limits: Timeouts,
@@ -188,6 +223,11 @@ export class Deadline {
     this.heardAt = performance.now();
   }
 
+  /** For how long the provider has shown no sign of life, in milliseconds. */
+  get silentMs(): number {
+    return performance.now() - this.heardAt;
+  }
+
   /** Stops the timer. */
   clear(): void {
     clearTimeout(this.timer);
@@ -198,8 +238,7 @@ export class Deadline {
 
   private readonly check = (): void => {
     const now = performance.now();
-    const isSilent = !this.hasBegun && now >= this.heardAt + this.limits.signOfLifeMs;
-    if (isSilent && this.call.isLast?.()) this.limits = { ...this.limits, signOfLifeMs: Infinity };
+    if (!this.hasBegun && now >= this.heardAt + this.limits.signOfLifeMs) this.allowMore();
     if (now >= this.endsAt) {
       this.controller.abort(new Fault('provider_timeout', this.passed));
       return;
@@ -207,6 +246,14 @@ export class Deadline {
     if (now >= this.probeAt) void this.probeNow(now);
     this.arm();
   };
+
+  /** Computed only for a silent call: both answers need the prompt. */
+  private allowMore(): void {
+    const readingMs = this.hasAllowedMore ? 0 : (this.call.readingMs?.() ?? 0);
+    const moreMs = this.call.isLast?.() ? Infinity : readingMs;
+    this.hasAllowedMore = true;
+    this.limits = { ...this.limits, signOfLifeMs: this.limits.signOfLifeMs + moreMs };
+  }
 
   private get probeAt(): number {
     return Math.max(this.heardAt, this.probedAt) + this.limits.probeMs;

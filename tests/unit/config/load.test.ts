@@ -56,7 +56,7 @@ describe('without a file', () => {
       timeouts: {
         connectMs: 10_000,
         firstTokenMs: 120_000,
-        signOfLifeMs: 25_000,
+        signOfLifeMs: 12_000,
         idleMs: 60_000,
         totalMs: 1_800_000,
         probeMs: 15_000,

@@ -5,7 +5,7 @@ import type { Delta } from '../../../src/core/delta.ts';
 import { type ErrorCode, Fault } from '../../../src/core/errors.ts';
 import type { GatewayEvent } from '../../../src/core/events.ts';
 import { newSessionId, newTurnId } from '../../../src/core/ids.ts';
-import type { Prompt } from '../../../src/core/prompt.ts';
+import type { Prompt, PromptItem } from '../../../src/core/prompt.ts';
 import type { Tenant } from '../../../src/core/request.ts';
 import { Cancelled } from '../../../src/core/turn-view.ts';
 import { retryNow, type Timeouts, timeLimits } from '../../../src/routing/attempts.ts';
@@ -124,7 +124,7 @@ function scene({
       looks(provider);
       if (tooSmall.includes(provider))
         throw new Fault('context_length_exceeded', `${provider} is too small.`);
-      return { stream: true, ...prompt } as Prompt;
+      return { stream: true, items: [], ...prompt } as Partial<Prompt> as Prompt;
     },
     signal: signal ?? new AbortController().signal,
     trace,
@@ -289,6 +289,35 @@ describe('a silent claw', () => {
     const behaviour = { one: [silent], two: [answers] };
     const { answer } = scene({ behaviour, model, timeouts: { signOfLifeMs: 20 } });
     expect(await answer).toMatchObject({ candidate: { provider: 'two' } });
+  });
+
+  test('may be silent for longer where it reads a long prompt, but not for much longer', async () => {
+    const text = 'word '.repeat(20_000);
+    const long: PromptItem = {
+      item: { type: 'message', role: 'user', content: [{ type: 'input_text', text }] },
+    };
+    const timeouts = { signOfLifeMs: 100 };
+    const slow = { one: [after(160, answers)], two: [answers] };
+    const short = await scene({ behaviour: slow, timeouts }).answer;
+    expect(short).toMatchObject({ candidate: { provider: 'two' } });
+    const read = await scene({ behaviour: slow, timeouts, prompt: { items: [long] } }).answer;
+    expect(read).toMatchObject({ candidate: { provider: 'one' } });
+    const stuck = { one: [silent], two: [answers] };
+    const left = await scene({ behaviour: stuck, timeouts, prompt: { items: [long] } }).answer;
+    expect(left).toMatchObject({ candidate: { provider: 'two' } });
+  });
+
+  test.each([
+    ['at once', 0, 'stream_interrupted'],
+    ['after a long silence', 60, 'provider_timeout'],
+  ] as const)('whose answer breaks off %s is %p ms silent: %s', async (_, ms, code) => {
+    const breaks: Behaviour = async function* () {
+      yield [START];
+      await Bun.sleep(ms);
+      throw new Fault('stream_interrupted', 'The connection was closed.');
+    };
+    const { answer } = scene({ behaviour: { one: [breaks] }, timeouts: { signOfLifeMs: 30 } });
+    expect(await codeOf(burstsOf(await answer))).toBe(code);
   });
 
   test('is not left while it shows signs of life', async () => {
