@@ -33,11 +33,14 @@ const EXACT: Record<number, ErrorCode> = {
   404: 'model_not_found',
   408: 'provider_timeout',
   429: 'rate_limited',
+  // A server between here and the model gave up; Google: "CANCELLED".
+  499: 'provider_error',
   // Groq: "flex tier capacity exceeded"; Anthropic and several proxies: "overloaded".
   498: 'provider_overloaded',
   503: 'provider_overloaded',
   504: 'provider_timeout',
-  // Cloudflare: the origin accepted the connection and did not answer in time.
+  // Cloudflare: the origin did not accept a connection in time, or did not answer on it.
+  522: 'provider_timeout',
   524: 'provider_timeout',
   529: 'provider_overloaded',
 };
@@ -49,10 +52,33 @@ export function codeOfStatus(status: number): ErrorCode {
   return status >= 400 && status < 500 ? 'provider_rejected_request' : 'provider_error';
 }
 
-/** A fault whose code is already known, with the time after which to retry, from the headers. */
+/**
+ * The code of an HTTP failure whose body is no error of the provider's API. A 404 then means that the base URL is
+ * wrong, not that the model is missing.
+ */
+export function codeOfPage(status: number): ErrorCode {
+  return status === 404 ? 'provider_rejected_request' : codeOfStatus(status);
+}
+
+/** A fault whose code is already known, with the time after which to retry, from the headers or the message. */
 export function faultOf(code: ErrorCode, message: string, detail: StatusDetail = {}): Fault {
   const { raw, reported, headers } = detail;
-  return new Fault(code, message, { raw, reported, retryAfter: retryAfterOf(headers) });
+  const retryAfter = retryAfterOf(headers) ?? retryAfterIn(code, message);
+  return new Fault(code, message, { raw, reported, retryAfter });
+}
+
+/** "try again in 9m38.016s" (OpenAI, Groq), "retry after 20 seconds" (Azure). */
+const WAIT =
+  /(?:try again|retry) (?:in|after) (?:(\d+)h)?(?:(\d+)m(?!s))?(?:([\d.]+) ?(ms|s\b|seconds?|minutes?))?/i;
+
+const SECONDS: Readonly<Record<string, number>> = { ms: 0.001, minute: 60, minutes: 60 };
+
+/** The time to wait that the message of a limit names, for providers and proxies that send no header. */
+function retryAfterIn(code: ErrorCode, message: string): number | undefined {
+  if (code !== 'rate_limited' && code !== 'provider_overloaded') return undefined;
+  const [, hours = 0, minutes = 0, count = 0, unit = 's'] = WAIT.exec(message) ?? [];
+  const seconds = Number(hours) * 3_600 + Number(minutes) * 60 + Number(count) * (SECONDS[unit] ?? 1);
+  return seconds > 0 ? wholeSeconds(seconds) : undefined;
 }
 
 /**

@@ -1,5 +1,6 @@
-import { type ErrorCode, Fault, type ProviderError } from '../../core/errors.ts';
-import { codeOfStatus, reportedOf, retryAfterOf, wholeSeconds } from '../status.ts';
+import type { ErrorCode, Fault, ProviderError } from '../../core/errors.ts';
+import { afterStart, codeOfReport } from '../reported-errors.ts';
+import { codeOfPage, codeOfStatus, faultOf, reportedOf, type StatusDetail, wholeSeconds } from '../status.ts';
 import { isObject } from './wire.ts';
 
 /** https://google.aip.dev/193: the error model of Google's APIs. */
@@ -21,24 +22,23 @@ export function geminiFault(status: number, body: unknown, headers: Headers): Fa
   const error = errorOf(body);
   if (!error) {
     const text = typeof body === 'string' && body.length > 0 ? body.slice(0, 300) : `HTTP status ${status}`;
-    return new Fault(codeOfStatus(status), text, { raw: body, retryAfter: retryAfterOf(headers) });
+    return faultOf(codeOfPage(status), text, { raw: body, headers });
   }
-  return new Fault(codeOf(status, error), messageOf(error), {
-    raw: body,
-    reported: reportedIn(error),
-    retryAfter: retryDelayOf(error) ?? retryAfterOf(headers),
-  });
+  return faultIn(error, codeOf(status, error), { raw: body, headers });
 }
 
-/** Classifies an error inside an answer. After the start of the answer, every cause is a `provider_error`. */
+/** Classifies an error inside an answer. */
 export function streamFault(error: WireError, started: boolean): Fault {
-  const status = typeof error.code === 'number' ? error.code : 500;
-  const code = started ? 'provider_error' : codeOf(status, error);
-  return new Fault(code, messageOf(error), {
-    raw: error,
-    reported: reportedIn(error),
-    retryAfter: retryDelayOf(error),
-  });
+  const code = codeOf(typeof error.code === 'number' ? error.code : 500, error);
+  const fault = faultIn(error, code, { raw: error });
+  return started ? afterStart(fault) : fault;
+}
+
+/** The time of a retry that the body names is more precise than the header. */
+function faultIn(error: WireError, code: ErrorCode, detail: StatusDetail): Fault {
+  const fault = faultOf(code, messageOf(error), { ...detail, reported: reportedIn(error) });
+  const retryAfter = retryDelayOf(error);
+  return retryAfter === undefined ? fault : fault.with({ retryAfter });
 }
 
 /** Such an error has no details: "* GenerateContentRequest.contents: contents is not specified". */
@@ -73,6 +73,8 @@ const BY_STATUS_NAME: ReadonlyMap<unknown, ErrorCode> = new Map([
   ['PERMISSION_DENIED', 'provider_auth_failed'],
   ['UNAVAILABLE', 'provider_overloaded'],
   ['DEADLINE_EXCEEDED', 'provider_timeout'],
+  ['ABORTED', 'provider_error'],
+  ['CANCELLED', 'provider_error'],
 ]);
 
 function codeOf(status: number, error: WireError): ErrorCode {
@@ -81,16 +83,8 @@ function codeOf(status: number, error: WireError): ErrorCode {
   }
   if (status === 429 || error.status === 'RESOURCE_EXHAUSTED') return exhaustedCode(error);
   if (status === 404 || error.status === 'NOT_FOUND') return missingCode(error);
-  return BY_STATUS_NAME.get(error.status) ?? codeOfMessage(error) ?? codeOfStatus(status);
-}
-
-/** Failures without a code of their own: only the message tells one INVALID_ARGUMENT from another. */
-function codeOfMessage(error: WireError): ErrorCode | undefined {
-  if (error.status !== 'INVALID_ARGUMENT') return undefined;
   const message = messageOf(error);
-  if (message.includes('exceeds the maximum number of tokens')) return 'context_length_exceeded';
-  // Some proxies drop `details`.
-  return message.startsWith('API key not valid') ? 'provider_auth_failed' : undefined;
+  return BY_STATUS_NAME.get(error.status) ?? codeOfReport({ status, message }) ?? codeOfStatus(status);
 }
 
 /** A daily limit and a spending limit are treated like missing credit, because a short wait does not help. */
@@ -99,7 +93,7 @@ function exhaustedCode(error: WireError): ErrorCode {
     Array.isArray(failure.violations) ? failure.violations.filter(isObject) : [],
   );
   if (violations.some(({ quotaId }) => textOf(quotaId).includes('PerDay'))) return 'quota_exceeded';
-  return /prepayment credits|spending cap/i.test(messageOf(error)) ? 'quota_exceeded' : 'rate_limited';
+  return codeOfReport({ status: 429, message: messageOf(error) }) ?? 'rate_limited';
 }
 
 /** A file or a cache can be missing too. The request names it, so the request is wrong. */

@@ -1,46 +1,13 @@
 import type { ErrorCode, Fault } from '../../core/errors.ts';
-import { codeOfStatus, faultOf as faultOfCode, reportedOf } from '../status.ts';
+import { codeOfReport } from '../reported-errors.ts';
+import { codeOfPage, codeOfStatus, faultOf as faultOfCode, reportedOf } from '../status.ts';
 import { isObject, type Json } from './wire.ts';
-
-/**
- * By `error.code`, in a refusal or in a stream: OpenAI's `ResponseErrorCode`, the codes of its error guide,
- * and those of Azure and xAI.
- */
-const CODES: ReadonlyMap<unknown, ErrorCode> = new Map<unknown, ErrorCode>([
-  ['insufficient_quota', 'quota_exceeded'],
-  ['billing_hard_limit_reached', 'quota_exceeded'],
-  ['billing_not_active', 'quota_exceeded'],
-  ['usage_limit_reached', 'quota_exceeded'],
-  ['rate_limit_exceeded', 'rate_limited'],
-  ['too_many_requests', 'rate_limited'],
-  ['context_length_exceeded', 'context_length_exceeded'],
-  ['content_filter', 'content_filtered'],
-  ['content_policy_violation', 'content_filtered'],
-  ['image_content_policy_violation', 'content_filtered'],
-  ['bio_policy', 'content_filtered'],
-  // The prompt is well formed, but OpenAI's usage policy refuses it.
-  ['invalid_prompt', 'content_filtered'],
-  ['invalid_api_key', 'provider_auth_failed'],
-  ['model_not_found', 'model_not_found'],
-  ['DeploymentNotFound', 'model_not_found'],
-  ['server_is_overloaded', 'provider_overloaded'],
-  ['slow_down', 'provider_overloaded'],
-  ['service_unavailable', 'provider_overloaded'],
-  ['vector_store_timeout', 'provider_timeout'],
-  ['timeout', 'provider_timeout'],
-]);
 
 /** By `error.type`, for a failure in a stream, which has no HTTP status. */
 const TYPES: ReadonlyMap<unknown, ErrorCode> = new Map<unknown, ErrorCode>([
-  ['insufficient_quota', 'quota_exceeded'],
   ['invalid_request_error', 'provider_rejected_request'],
-  ['authentication_error', 'provider_auth_failed'],
   ['permission_error', 'provider_auth_failed'],
   ['not_found_error', 'provider_rejected_request'],
-  ['rate_limit_error', 'rate_limited'],
-  ['tokens', 'rate_limited'],
-  ['requests', 'rate_limited'],
-  ['overloaded_error', 'provider_overloaded'],
 ]);
 
 /**
@@ -49,25 +16,15 @@ const TYPES: ReadonlyMap<unknown, ErrorCode> = new Map<unknown, ErrorCode>([
 const WRONG_REQUEST =
   /^(invalid[_-]|image_|unsupported_|empty_|missing_|unknown_|failed_to_download_image|data_residency_mismatch|string_)/;
 
-const CONTEXT_LENGTH = /context (length|window|size)|maximum prompt length/i;
-
-/**
- * Read last, for refusals without a clear code: of vLLM and llama.cpp for the context length, of xAI for a
- * wrong key and an empty account. Each holds only with the statuses it was seen with, because a message may
- * quote the request.
- */
-const PHRASES: readonly (readonly [statuses: readonly number[], RegExp, ErrorCode])[] = [
-  [[400, 413, 422], CONTEXT_LENGTH, 'context_length_exceeded'],
-  [[400], /^incorrect api key/i, 'provider_auth_failed'],
-  [[403, 429], /^your (newly created )?teams? .*credits|^you have run out of credits/i, 'quota_exceeded'],
-];
-
 /** Classifies an HTTP failure. */
 export function faultOf(status: number, body: unknown, headers: Headers): Fault {
   const error = errorIn(body);
   const message = messageOf(error, body) ?? `The provider answered ${status}.`;
-  const code = CODES.get(error.code) ?? codeOfDetails(status, error, message) ?? codeOfStatus(status);
-  return faultOfCode(code, message, { headers, raw: body, reported: reportedIn(error) });
+  return faultOfCode(codeOf(status, error, message), message, {
+    headers,
+    raw: body,
+    reported: reportedIn(error),
+  });
 }
 
 const reportedIn = ({ code, type, param }: Json) => reportedOf({ code, type, param });
@@ -87,16 +44,21 @@ function messageOf(error: Json, body: unknown): string | undefined {
   return undefined;
 }
 
-function codeOfDetails(status: number, error: Json, message: string): ErrorCode | undefined {
-  if (error.type === 'insufficient_quota') return 'quota_exceeded';
-  const inner = isObject(error.innererror) ? error.innererror.code : undefined;
-  if (inner === 'ResponsibleAIPolicyViolation') return 'content_filtered';
+function codeOf(status: number, error: Json, message: string): ErrorCode {
+  const code = codeOfReport({ status, words: wordsOf(error), message });
+  if (code) return code;
+  if (Object.keys(error).length === 0) return codeOfPage(status);
   // A 404 about the input means that an item or a file is missing, not the model.
-  if (status === 404 && typeof error.param === 'string' && error.param !== 'model') {
-    return 'provider_rejected_request';
-  }
-  return PHRASES.find(([statuses, phrase]) => statuses.includes(status) && phrase.test(message))?.[2];
+  const isAboutInput = typeof error.param === 'string' && error.param !== 'model';
+  return status === 404 && isAboutInput ? 'provider_rejected_request' : codeOfStatus(status);
 }
+
+/** Azure's inner code is more precise than its code. */
+const wordsOf = ({ innererror, code, type }: Json): unknown[] => [
+  isObject(innererror) ? innererror.code : undefined,
+  code,
+  type,
+];
 
 /** Classifies a failure reported inside an answer: `response.failed`, an `error` event, a failed response. */
 export function failureOf(reported: unknown, raw: unknown): Fault {
@@ -107,9 +69,9 @@ export function failureOf(reported: unknown, raw: unknown): Fault {
   return faultOfCode(codeOfFailure(error, message), message, { raw, reported: reportedIn(fields) });
 }
 
-function codeOfFailure({ code, type }: Json, message: string): ErrorCode {
-  const known =
-    CODES.get(code) ?? (CONTEXT_LENGTH.test(message) ? 'context_length_exceeded' : TYPES.get(type));
+function codeOfFailure(error: Json, message: string): ErrorCode {
+  const { code, type } = error;
+  const known = codeOfReport({ words: wordsOf(error), message }) ?? TYPES.get(type);
   if (known) return known;
   // Some servers use the HTTP status as the code.
   if (typeof code === 'number' && code >= 400) return codeOfStatus(code);

@@ -421,14 +421,14 @@ describe('gemini answer: malformed', () => {
     });
   });
 
-  test('an error event is classified before the first delta, and a provider error after it', () => {
+  test('an error event is classified, but after the first delta it is not about the request', () => {
     const error = { error: { code: 503, message: 'The model is overloaded.', status: 'UNAVAILABLE' } };
     expect(stream(error)).toMatchObject({ code: 'provider_overloaded' });
     expect(stream([error])).toMatchObject({ code: 'provider_overloaded' });
-    expect(stream(chunk([{ text: 'a' }]), error)).toMatchObject({
-      code: 'provider_error',
-      message: 'The model is overloaded.',
-    });
+    expect(stream(chunk([{ text: 'a' }]), error)).toMatchObject({ code: 'provider_overloaded' });
+    const late = { error: { code: 400, message: 'No.', status: 'INVALID_ARGUMENT' } };
+    expect(stream(late)).toMatchObject({ code: 'provider_rejected_request' });
+    expect(stream(chunk([{ text: 'a' }]), late)).toMatchObject({ code: 'provider_error', message: 'No.' });
   });
 });
 

@@ -692,14 +692,21 @@ describe('malformed answers', () => {
     expect(answer.extra).toEqual({ created: 5, new: { a: 1 } });
   });
 
-  test('a failure in the stream is classified before the start of the answer, and a provider error after it', () => {
+  test('a failure in the stream is classified, but after the start of the answer it is not about the request', () => {
     const failure = { error: { message: 'Slow down', code: 429 } };
     const failed = (events: (Json | string)[]) => faultOf(() => read(events));
     expect(failed([failure])).toMatchObject({ code: 'rate_limited', raw: failure });
-    expect(failed([chunk({ content: 'a' }), failure])).toMatchObject({
-      code: 'provider_error',
-      raw: failure,
-    });
+    expect(failed([chunk({ content: 'a' }), failure])).toMatchObject({ code: 'rate_limited', raw: failure });
+    for (const [code, expected] of [
+      [400, 'provider_error'],
+      ['context_length_exceeded', 'provider_error'],
+      ['insufficient_quota', 'provider_error'],
+      ['content_filter', 'content_filtered'],
+      [503, 'provider_overloaded'],
+    ] as const) {
+      const later = { error: { message: 'No', code } };
+      expect(failed([chunk({ content: 'a' }), later])).toMatchObject({ code: expected, raw: later });
+    }
     expect(failed([chunk({ content: 'a' }), failure]).message).toContain('Slow down');
     expect(failed([{ error: { message: 'x', code: 'context_length_exceeded' } }]).code).toBe(
       'context_length_exceeded',
