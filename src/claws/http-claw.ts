@@ -5,6 +5,7 @@ import { AnswerBody, describe, failureOf, formatOf, readBeginning, wholeText } f
 import type { CallListener, Claw, Prompt, Provider, WireProtocol, WireRequest } from './claw.ts';
 import { beginningOf, instructed, prefilled } from './continuation.ts';
 import { ESCAPED_SURROGATE, EventStream, type SseLimits, type Streaming } from './event-stream.ts';
+import { unlessFiltered } from './filtered-answer.ts';
 import { shownFailure } from './shown-failure.ts';
 import { lackedTools, toolTable } from './tools/table.ts';
 import { type ProviderApi, type Translated, translateTools } from './tools/translate.ts';
@@ -68,12 +69,13 @@ export function httpClaw(parts: HttpClawParts): Claw {
     async *call(asked, signal, { heard } = UNHEARD) {
       const { prompt: wanted, restore } = translated(asked, api);
       const prompt = wanted.continues ? continued(wanted) : wanted;
+      const checked = unlessFiltered(prompt);
       let stream: EventStream | undefined;
       try {
         const opened = await open(parts, prompt, { signal, heard });
         if (opened.format === 'json') {
           const deltas = restore(protocol.answer(opened.content, prompt, opened.headers));
-          yield opened.hasSurrogates ? new WholePairs().push(deltas) : deltas;
+          yield checked(opened.hasSurrogates ? new WholePairs().push(deltas) : deltas);
           return;
         }
         const reader = protocol.reader(prompt, opened.headers);
@@ -88,7 +90,7 @@ export function httpClaw(parts: HttpClawParts): Claw {
         for (;;) {
           const burst = await stream.next();
           if (!burst) return;
-          yield burst;
+          yield checked(burst);
         }
       } catch (failure) {
         if (!(failure instanceof Fault)) throw failure;

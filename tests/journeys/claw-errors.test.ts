@@ -38,10 +38,16 @@ beforeEach(() => {
 });
 afterAll(() => journey.end());
 
-function ask(dialect: Dialect, model: string, stream: boolean, session = name): Promise<Response> {
+function ask(
+  dialect: Dialect,
+  model: string,
+  stream: boolean,
+  session = name,
+  fallbacks: string[] = [],
+): Promise<Response> {
   const input = dialect === 'chat' ? { messages: [{ role: 'user', content: 'one' }] } : { input: 'one' };
   const path = dialect === 'chat' ? '/v1/chat/completions' : '/v1/responses';
-  return journey.gateway.post(path, { model, stream, ...input }, { 'x-session-id': session });
+  return journey.gateway.post(path, { model, fallbacks, stream, ...input }, { 'x-session-id': session });
 }
 
 /** The text of a refusal by the simulator's model. */
@@ -449,6 +455,21 @@ describe('an answer that refuses or stops early', () => {
       expect(chat).toMatchObject({ finish_reason: 'content_filter', message: { content: 'word1 word2' } });
       expect(await log()).toEqual(['user: one', 'assistant: word1 word2']);
       await expectToGoOn(['one']);
+    },
+  );
+
+  test.each(CALLS)(
+    'a filter of %s stops the answer before any output: an error of the request in %s',
+    async (provider, dialect) => {
+      for (const stream of [false, true]) {
+        journey.provider.reset();
+        const reply = await ask(dialect, `${provider}/say-0+filter`, stream, name, ['openai/say-1']);
+        const text = await reply.text();
+        expect(text).toContain('"content_filtered"');
+        expect(text).not.toContain('word1');
+        if (!stream) expect(reply.status).toBe(400);
+        expect(requests()).toBe(1);
+      }
     },
   );
 
