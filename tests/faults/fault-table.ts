@@ -13,6 +13,8 @@ export interface FaultRow {
   twoModels: readonly [stream: string, json: string];
   /** Headers of the error without a second model. */
   headers?: Record<string, string>;
+  /** How many words its answer has; 8 by default. */
+  words?: number;
   /** Only a time limit ends this fault, so the test uses a short limit. */
   isSlow?: boolean;
 }
@@ -199,6 +201,54 @@ export const FAULTS: readonly FaultRow[] = [
     model: 'gemini/filter',
     oneModel: both('400 content_filtered · 1'),
     twoModels: both('400 content_filtered · 1'),
+  },
+  {
+    what: 'It does not accept connections',
+    model: 'deepseek/down',
+    oneModel: both('502 provider_unreachable · 0'),
+    twoModels: both('whole · 0 + 1'),
+    headers: { 'x-should-retry': 'true' },
+  },
+  {
+    what: 'It answers 200 with nothing',
+    model: 'openai/empty',
+    oneModel: both('502 provider_protocol_error · 2'),
+    twoModels: SECOND_MODEL_LATER,
+  },
+  {
+    what: 'It answers 402',
+    model: 'openai/status-402',
+    oneModel: both('429 quota_exceeded · 1'),
+    twoModels: SECOND_MODEL,
+    headers: { 'x-should-retry': 'false' },
+  },
+  {
+    what: 'A proxy before it answers 502 with a web page',
+    model: 'openai/page-502',
+    oneModel: both('502 provider_error · 2'),
+    twoModels: SECOND_MODEL_LATER,
+    headers: { 'x-should-retry': 'true' },
+  },
+  {
+    what: 'Its content filter stops the answer before the first word',
+    model: 'openai/filter',
+    words: 0,
+    oneModel: both('400 content_filtered · 1'),
+    twoModels: both('400 content_filtered · 1'),
+  },
+  {
+    what: 'It sends the answer slowly, but within the time limits',
+    model: 'openai/pace-20',
+    oneModel: WHOLE,
+    twoModels: WHOLE,
+  },
+  {
+    what: 'It sends headers, and then nothing',
+    model: 'openai/hang',
+    oneModel: both('504 provider_timeout · 1'),
+    twoModels: SECOND_MODEL,
+    headers: { 'x-should-retry': 'true' },
+    isSlow: true,
   },
   {
     what: 'It begins slowly, but within the time limit',

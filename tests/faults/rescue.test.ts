@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 import { OTHER_KEY, type TestGateway, testGateway } from '../harness/gateway.ts';
 import { type Provider, startProvider } from '../simulators/provider/provider.ts';
+import { asJson, type Json } from '../simulators/provider/shape.ts';
 import { FAULTS, type FaultRow, markdown } from './fault-table.ts';
 import { adds, scriptedProvider } from './scripted.ts';
 import { type Dialect, PATHS, type Seen, see } from './seen.ts';
@@ -35,7 +36,7 @@ const nameOf = ({ dialect, stream, way }: Case): string =>
 
 /** A `once-` fault happens once per model name, so each case has its own label in the name. */
 const labelOf = (it: Case): string => `row${FAULTS.indexOf(it.row)}-${it.dialect}${it.stream}-${it.way}`;
-const modelOf = (it: Case): string => `${it.row.model}+say-8+${labelOf(it)}`;
+const modelOf = (it: Case): string => `${it.row.model}+say-${it.row.words ?? 8}+${labelOf(it)}`;
 const secondModelOf = (it: Case): string | undefined =>
   WAYS[it.way] && `${WAYS[it.way]}+${labelOf(it)}+second`;
 
@@ -66,11 +67,15 @@ let hasty: TestGateway;
 
 beforeAll(async () => {
   provider = startProvider();
-  const options = { provider: provider.url, yaml };
+  const closed = Bun.serve({ port: 0, hostname: '127.0.0.1', fetch: () => new Response() });
+  await closed.stop(true);
+  const env = { DEEPSEEK_BASE_URL: `http://127.0.0.1:${closed.port}/v1` };
+  const options = { provider: provider.url, yaml, env };
   patient = await testGateway(options);
   hasty = await testGateway({
     ...options,
     env: {
+      ...env,
       CLAWHOLD_TIMEOUTS_FIRST_TOKEN_MS: '800',
       CLAWHOLD_TIMEOUTS_IDLE_MS: '400',
       CLAWHOLD_TIMEOUTS_TOTAL_MS: '1500',
@@ -87,15 +92,17 @@ async function ask(it: Case): Promise<Seen> {
   const input =
     dialect === 'chat' ? { messages: [{ role: 'user', content: 'Count.' }] } : { input: 'Count.' };
   const gateway = row.isSlow ? hasty : patient;
-  return see(await gateway.post(PATHS[dialect], { ...models(it), stream, ...input }), dialect);
+  const usage = dialect === 'chat' && stream ? { stream_options: { include_usage: true } } : {};
+  return see(await gateway.post(PATHS[dialect], { ...models(it), stream, ...usage, ...input }), dialect);
 }
+
+const callsOf = (name: string): number =>
+  provider.requests.filter(({ model }) => model === name.split('/')[1]).length;
 
 /** The cell of the table for a result. */
 function cellOf(it: Case, seen: Seen): string {
-  const count = (name: string) =>
-    provider.requests.filter(({ model }) => model === name.split('/')[1]).length;
-  const first = count(modelOf(it));
-  const second = it.way === 'none' ? 0 : count(secondModelOf(it)!);
+  const first = callsOf(modelOf(it));
+  const second = it.way === 'none' ? 0 : callsOf(secondModelOf(it)!);
   return `${outcomeOf(seen)} · ${second > 0 ? `${first} + ${second}` : first}`;
 }
 
@@ -118,10 +125,21 @@ describe('the result for the caller, and the number of provider calls', () => {
     for (const [at, it] of cases.entries()) expectHeaders(it, seen[at]!);
   });
 
+  /** Who answered, and the tokens. The headers of a stream are sent before a rescue calls the second model. */
+  function expectFacts(it: Case, headers: Headers, body: Json): void {
+    const second = secondModelOf(it);
+    const answered = second && callsOf(second) > 0 ? second : modelOf(it);
+    const named = headers.get('x-clawhold-model-id');
+    expect([nameOf(it), body.model]).toEqual([nameOf(it), answered]);
+    if (!it.stream) expect(named).toBe(answered);
+    const { completion_tokens, output_tokens = completion_tokens } = asJson(body.usage);
+    expect([nameOf(it), output_tokens]).toEqual([nameOf(it), expect.any(Number)]);
+  }
+
   function expectHeaders(it: Case, { status, headers, isWhole, body }: Seen): void {
     if (status === 200) {
       expect(headers.get('x-clawhold-model-id')).toBeString();
-      if (!it.stream && isWhole) expect(body.model).toBe(headers.get('x-clawhold-model-id'));
+      if (isWhole) expectFacts(it, headers, body);
       return;
     }
     expect(headers.get('content-type')).toStartWith('application/json');

@@ -45,14 +45,16 @@ export type Plan = {
 };
 
 export type Fault =
-  | { kind: 'status'; status: number }
-  | { kind: 'reset' | 'silent' | 'badjson' | 'wrong-shape' | 'no-done' | 'no-finish' }
+  | { kind: 'status' | 'page'; status: number }
+  | { kind: 'reset' | 'silent' | 'hang' | 'empty' | 'badjson' | 'wrong-shape' | 'no-done' | 'no-finish' }
   | { kind: 'context' | 'quota' | 'auth' }
   | { kind: 'cut' | 'stall' | 'garbage' | 'error'; after: number };
 
 const WORD_FAULTS = new Set([
   'reset',
   'silent',
+  'hang',
+  'empty',
   'badjson',
   'wrong-shape',
   'no-done',
@@ -171,7 +173,7 @@ function readFlag(plan: Plan, word: string): void {
 function readFault(segment: string): Fault | undefined {
   if (WORD_FAULTS.has(segment)) return { kind: segment } as Fault;
   const [, word, digits] = /^([a-z]+)-(\d+)$/.exec(segment) ?? [];
-  if (word === 'status') return { kind: 'status', status: Number(digits) };
+  if (word === 'status' || word === 'page') return { kind: word, status: Number(digits) };
   if (word && COUNTED_FAULTS.has(word)) return { kind: word, after: Number(digits) } as Fault;
   return undefined;
 }

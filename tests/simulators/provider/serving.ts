@@ -15,6 +15,7 @@ import { placeholder, Template } from './template.ts';
 import type { Exchange, WireRequest } from './wire.ts';
 
 export const JSON_TYPE = 'content-type: application/json\r\n';
+const HTML_TYPE = 'content-type: text/html\r\n';
 const SSE_TYPE = 'content-type: text/event-stream; charset=utf-8\r\ncache-control: no-cache\r\n';
 
 export type Call = {
@@ -209,6 +210,15 @@ function applyEarlyFault(call: ValidCall, exchange: Exchange): boolean {
       exchange.reset();
       return true;
     case 'silent':
+      return true;
+    case 'hang':
+      exchange.begin(headersOf(call));
+      return true;
+    case 'empty':
+      exchange.reply(200, headersOf(call), '');
+      return true;
+    case 'page':
+      exchange.reply(plan.fault.status, HTML_TYPE, `<html><body>${plan.fault.status}</body></html>`);
       return true;
     case 'badjson':
       exchange.reply(200, JSON_TYPE + protocol.headers, '<html><body>502 Bad Gateway</body></html>');
