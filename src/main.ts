@@ -2,12 +2,14 @@ import { openApi } from './api/api.ts';
 import type { FoundProvider } from './claws/find-providers.ts';
 import { type Environment, openClaws } from './composition/claws.ts';
 import { openKeys, ROOT_KEY_EVERY_MS } from './composition/keys.ts';
+import { reloader } from './composition/reload.ts';
 import { openStores } from './composition/stores.ts';
 import { type GatewayCounts, openTurnPath } from './composition/turn-path.ts';
 import { type Config, restartNeeded, ruleHeadersOf } from './config/config.ts';
 import { systemClock } from './core/clock.ts';
 import { Fault } from './core/errors.ts';
 import { emitTo } from './core/events.ts';
+import type { Reload } from './core/reload.ts';
 import type { Dialect } from './http/dialect.ts';
 import { openServer } from './http/server.ts';
 import { openLog } from './observe/log.ts';
@@ -43,6 +45,8 @@ export interface RunningGateway {
    * that differ and take effect only at the next start.
    */
   reconfigure(next: Config): Promise<string[]>;
+  /** Reads the configuration again and takes it. Reloads run one after the other. */
+  reload(): Promise<Reload>;
   /** Lets running turns end, within the configured time, and closes everything. */
   stop(): Promise<void>;
 }
@@ -53,12 +57,14 @@ export interface Extensions {
   dialects?: readonly Dialect[];
   /** A root key for this process only. The root key of the data folder is neither read nor changed. */
   rootKey?: string;
+  /** Reads the configuration again. Rejects with a `ConfigError` for one with mistakes. None: a reload changes nothing. */
+  load?(): Promise<Config>;
 }
 
 export async function startGateway(
   initial: Config,
   env: Environment,
-  { dialects, rootKey }: Extensions = {},
+  { dialects, rootKey, load }: Extensions = {},
 ): Promise<RunningGateway> {
   let config = initial;
   let ruleHeaders = ruleHeadersOf(initial);
@@ -78,6 +84,17 @@ export async function startGateway(
     every(ROOT_KEY_EVERY_MS, keys.refresh),
     every(SWEEP_EVERY_MS, () => seals.refresh()),
   ];
+  const apply = async (next: Config) => {
+    await seals.refresh();
+    // The claws come first: aliases and keys may name them.
+    await claws.reconfigure(next);
+    config = next;
+    ruleHeaders = ruleHeadersOf(next);
+    keys.reconfigure(next);
+    turns.reconfigure(next);
+    log.setLevel(next.log.level);
+  };
+  const reload = reloader({ started: initial, load: load ?? (async () => config), apply, emit });
   let accepting = true;
   const server = openServer({
     host: config.host,
@@ -88,6 +105,7 @@ export async function startGateway(
     health: { ready: () => accepting, probeStore: sharedFor(PROBED_FOR_MS, stores.probe) },
     startedAt: systemClock(),
     dialects,
+    reload,
     emit,
   }).listen();
   return {
@@ -97,16 +115,10 @@ export async function startGateway(
     recovered,
     counts: turns.counts,
     async reconfigure(next) {
-      const waiting = restartNeeded(config, next);
-      config = next;
-      ruleHeaders = ruleHeadersOf(next);
-      keys.reconfigure(next);
-      turns.reconfigure(next);
-      log.setLevel(next.log.level);
-      await claws.reconfigure(next);
-      await seals.refresh();
-      return waiting;
+      await apply(next);
+      return restartNeeded(initial, next);
     },
+    reload,
     async stop() {
       accepting = false;
       claws.close();

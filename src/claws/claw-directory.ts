@@ -66,6 +66,8 @@ const CACHE_MS = 300_000;
 export class ClawDirectory implements Directory {
   private entries = new Map<string, Entry>();
   private byName = new Map<string, Entry>();
+  /** Claws that the configuration no longer has, by their candidate. `until` is in milliseconds since the epoch. */
+  private readonly retired = new Map<string, { claw: Claw; until: number }>();
 
   private settings: ModelSettings;
   /** The aliases without a `*` in their names, by name, and those with one. */
@@ -82,7 +84,10 @@ export class ClawDirectory implements Directory {
     this.settings = settings;
   }
 
-  /** Replaces what can be called by what was found; claws of connections that have not changed stay. */
+  /**
+   * Replaces what can be called by what was found; claws of connections that have not changed stay. For
+   * `RETIRED_MS`, candidates that were chosen before still find their claws.
+   */
   update(found: readonly FoundProvider[]): void {
     const before = this.entries;
     const { aliases } = this.settings;
@@ -114,18 +119,24 @@ export class ClawDirectory implements Directory {
       this.entries.set(provider.id, entry);
       for (const name of [provider.id, ...provider.aliases]) this.byName.set(name, entry);
     }
+    this.retire(before.values());
   }
 
   /**
-   * The claw of the candidate's instance. It is the first instance's claw for a candidate that names none, and
-   * where the instance was removed since the candidate was chosen. Throws `provider_not_configured` where the
-   * provider was turned off since then.
+   * The claw of the candidate's instance, and of the first instance for a candidate that names none. Throws
+   * `provider_not_configured` where the provider was turned off since the candidate was chosen, or no longer has
+   * the protocol.
    */
-  claw({ provider, protocol, instance }: Candidate): Claw {
+  claw(candidate: Candidate): Claw {
+    const { provider, protocol, instance } = candidate;
     const connections = this.entries.get(provider)?.connections ?? [];
-    const named = instance === undefined ? undefined : connections.find((one) => one.instance === instance);
-    const claw = (named ?? connections[0])?.claws.get(protocol);
-    if (claw) return claw;
+    const first = connections[0]?.claws.get(protocol);
+    if (first && (instance === undefined || instance === connections[0]!.instance)) return first;
+    const named = connections.find((one) => one.instance === instance)?.claws.get(protocol);
+    if (named) return named;
+    const retired = this.retired.get(clawKey(candidate));
+    if (retired && retired.until > Date.now()) return retired.claw;
+    if (first) return first;
     throw new Fault('provider_not_configured', `The provider "${provider}" was turned off.`);
   }
 
@@ -217,6 +228,24 @@ export class ClawDirectory implements Directory {
     return { instance, provider, claws };
   }
 
+  /** Keeps the claws of entries that have no successor, for a while. */
+  private retire(before: Iterable<Entry>): void {
+    const now = Date.now();
+    for (const [key, { until }] of this.retired) if (until <= now) this.retired.delete(key);
+    for (const { provider, connections } of before) {
+      const after = this.entries.get(provider)?.connections ?? [];
+      for (const [index, { instance, claws }] of connections.entries()) {
+        for (const [protocol, claw] of claws) {
+          if (after.some((one) => one.instance === instance && one.claws.has(protocol))) continue;
+          const retired = { claw, until: now + RETIRED_MS };
+          this.retired.set(clawKey({ provider, protocol, instance }), retired);
+          // Candidates may also name no instance.
+          if (index === 0) this.retired.set(clawKey({ provider, protocol }), retired);
+        }
+      }
+    }
+  }
+
   private limitsOf(priced: Priced, override: ModelOverride | undefined): ModelLimits {
     const facts = this.parts.catalogue.model(priced.provider, priced.model);
     const listed = priceOf(override, facts);
@@ -231,6 +260,15 @@ export class ClawDirectory implements Directory {
     };
   }
 }
+
+/** Between its choice and its call, a turn may wait for its session: `limits.session_wait_ms` by default. */
+const RETIRED_MS = 120_000;
+
+const clawKey = ({
+  provider,
+  protocol,
+  instance = '',
+}: Pick<Candidate, 'provider' | 'protocol' | 'instance'>) => `${provider} ${protocol} ${instance}`;
 
 /** The price of the configuration or of the catalogue. */
 function priceOf(override: ModelOverride | undefined, facts: ModelFacts | undefined): Price | undefined {

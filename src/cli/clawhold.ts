@@ -6,6 +6,7 @@ Usage
   clawhold start     start the gateway (the default)
   clawhold chat      talk to a model in the terminal
   clawhold key       say where the root key is; clawhold key rotate and clawhold key rotate-seals make new keys
+  clawhold reload    make the running gateway read its configuration again
   clawhold doctor    check the installation and report problems
   clawhold help      show this help; clawhold <command> --help shows the options of a command
 
@@ -21,6 +22,7 @@ const COMMANDS: Record<string, () => Promise<{ main: Command }>> = {
   start: () => import('./start.ts'),
   chat: () => import('./chat.ts'),
   key: () => import('./key.ts'),
+  reload: () => import('./reload.ts'),
   doctor: () => import('./doctor.ts'),
 };
 

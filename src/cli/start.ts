@@ -1,11 +1,14 @@
 import { writeSync } from 'node:fs';
 import type { Config } from '../config/config.ts';
+import { configFiles } from '../config/load.ts';
+import { watchFiles } from '../config/watch.ts';
 import { type RunningGateway, startGateway } from '../main.ts';
 import { bannerText } from './banner.ts';
 import { stateOf } from './doctor/address.ts';
 import { onInterrupt } from './interrupts.ts';
 import { parseOptions } from './options.ts';
 import { type OwnCommand, ownCommand } from './own-command.ts';
+import { reloadText } from './reload.ts';
 import { loadSettings } from './settings.ts';
 import { styleFor } from './style.ts';
 
@@ -21,7 +24,7 @@ Options
 Provider keys come from their usual variables (OPENAI_API_KEY, ANTHROPIC_API_KEY, GEMINI_API_KEY…); clawhold doctor
 lists which were found. The first start makes the root key, shows it and writes it into the file root-key of the
 data folder, unless CLAWHOLD_ROOT_KEY is set. clawhold key --help says more.
-SIGHUP makes a running gateway read its configuration again.
+The gateway reads its configuration file again when it changes, at SIGHUP, and for clawhold reload.
 Ctrl-C stops the gateway after running turns have ended; a second Ctrl-C stops it at once.
 `;
 
@@ -46,10 +49,13 @@ export async function main(args: string[]): Promise<void> {
     console.log(HELP);
     return;
   }
-  // Installed before the start, because the start may take a while. Until the gateway runs, SIGHUP has no
-  // effect.
-  let onHangUp = () => {};
-  process.on('SIGHUP', () => onHangUp());
+  // Installed before the start, because the start may take a while. A change during the start is read after it.
+  let isStale = false;
+  let reload = () => {
+    isStale = true;
+  };
+  process.on('SIGHUP', () => reload());
+  const watch = watchFiles(configFiles(process.cwd(), process.env), () => reload());
   const config = await loadSettings();
   const gateway = await start(config, command);
   onInterrupt(
@@ -57,13 +63,15 @@ export async function main(args: string[]): Promise<void> {
       const seconds = config.shutdown.drainMs / 1000;
       const again = signal === 'SIGINT' ? ' Press Ctrl-C again to stop at once.' : '';
       say(`\nStopping. Running turns have up to ${seconds} s to end.${again}`);
+      watch.close();
       await gateway.stop();
       say('Stopped.');
       process.exit(0);
     },
     () => process.exit(130),
   );
-  onHangUp = () => reload(gateway);
+  reload = () => void reloadAndSay(gateway);
+  if (isStale) reload();
   const style = styleFor(process.stderr, process.env);
   const hasKeyboard = process.stdin.isTTY === true;
   say(bannerText({ gateway, config, env: process.env, command, hasKeyboard, style }));
@@ -76,14 +84,11 @@ function say(text: string): void {
   } catch {}
 }
 
-/** Reads the configuration again. One that cannot be used changes nothing. */
-async function reload(gateway: RunningGateway): Promise<void> {
+async function reloadAndSay(gateway: RunningGateway): Promise<void> {
   try {
-    const waiting = await gateway.reconfigure(await loadSettings());
-    say('The configuration was read again and is in effect.');
-    if (waiting.length > 0) say(`These settings take effect at the next start: ${waiting.join(', ')}.`);
+    say(reloadText(await gateway.reload()));
   } catch (error) {
-    say(`The configuration has errors; nothing was changed:\n${(error as Error).message}`);
+    say(`The configuration could not be read: ${(error as Error).message}`);
   }
 }
 
@@ -101,5 +106,5 @@ function readOptions(args: string[]): boolean {
 async function start(config: Config, command: OwnCommand): Promise<RunningGateway> {
   const address = config.port === 0 ? ({ state: 'free' } as const) : await stateOf(config, command);
   if (address.state !== 'free') throw new Error(`${address.message}. ${address.remedy}`);
-  return startGateway(config, process.env);
+  return startGateway(config, process.env, { load: loadSettings });
 }

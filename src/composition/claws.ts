@@ -60,10 +60,11 @@ export async function openClaws(initial: Config, env: Environment): Promise<Open
       }),
     builtIn: { local: { claw: recall, models: ['recall'] } },
   });
-  const find = async () => {
-    const localServers = config.detect
-      ? await detectLocalServers(fetch, localCandidates(catalogue.providers))
-      : [];
+  const find = async (next?: Config) => {
+    const { detect } = next ?? config;
+    const localServers = detect ? await detectLocalServers(fetch, localCandidates(catalogue.providers)) : [];
+    // From here on nothing waits: a request finds all of the earlier configuration, or all of the next one.
+    config = next ?? config;
     const found = findProviders({
       rows: catalogue.providers,
       settings: config.claws,
@@ -72,19 +73,18 @@ export async function openClaws(initial: Config, env: Environment): Promise<Open
       ownPort: config.port,
     });
     redact = redactionOf(secretsOf(config, found));
+    directory.reconfigure(modelSettings(config));
     directory.update(found);
     return found;
   };
   const providers = await find();
-  const timer = config.detect ? setInterval(find, DETECT_EVERY_MS) : undefined;
+  const timer = config.detect ? setInterval(() => find(), DETECT_EVERY_MS) : undefined;
   timer?.unref();
   return {
     directory,
     providers,
     async reconfigure(next) {
-      config = next;
-      directory.reconfigure(modelSettings(next));
-      await find();
+      await find(next);
     },
     close: () => clearInterval(timer),
   };

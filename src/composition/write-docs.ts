@@ -15,6 +15,7 @@ const routes = routesOf({
   settings: () => ({ bodyBytes: 0, bodyMs: 0, socketMs: 0, overflow: 'error', ruleHeaders: [] }),
   health: { ready: () => true, probeStore: async () => {} },
   startedAt: 0,
+  reload: async () => ({ state: 'rejected', problems: [] }),
 });
 
 /** The files by their path from the root of the project, with the function that makes their text. */

@@ -12,6 +12,16 @@ import { readYaml, type YamlFile } from './yaml-file.ts';
 
 const FILE_NAMES = ['clawhold.yaml', 'clawhold.yml'];
 
+/** The absolute paths of the files that may be the configuration: the named one, or those of the directory. */
+export function configFiles(cwd: string, env: Environment): string[] {
+  return fileNames(env).map((name) => absolutePath(cwd, name));
+}
+
+function fileNames(env: Environment): string[] {
+  const named = variable(env, FILE_VARIABLE);
+  return named === undefined ? FILE_NAMES : [named];
+}
+
 export interface LoadOptions {
   /** The directory of the file; relative paths start from it. */
   cwd: string;
@@ -58,7 +68,7 @@ interface FoundFile {
 
 async function findFile(cwd: string, env: Environment, problems: Problem[]): Promise<FoundFile | undefined> {
   const named = variable(env, FILE_VARIABLE);
-  for (const name of named === undefined ? FILE_NAMES : [named]) {
+  for (const name of fileNames(env)) {
     const path = absolutePath(cwd, name);
     try {
       return { path, name, text: await readFile(path, 'utf8') };

@@ -83,6 +83,7 @@ export const ERRORS = {
   ),
   model_not_allowed: bad(403, 'Choose a model that the key may use, or ask the operator for another key.'),
   no_candidate: bad(400, 'Relax the named wish, or name further models.'),
+  root_key_required: bad(403, 'Use the root key.'),
   not_found: missing('Check the path and the method against the documentation.'),
   model_not_found: failedCall(
     { lasts: 'final', concerns: 'model' },

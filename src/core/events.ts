@@ -1,6 +1,7 @@
 import type { Candidate } from './candidate.ts';
 import type { ErrorCode, Fault } from './errors.ts';
 import type { TurnId } from './ids.ts';
+import type { Reload } from './reload.ts';
 import type { Accepted, Intent, Outcome } from './turn.ts';
 
 /** The turn that an event is about, for logs and traces: the fields that a listener may show. */
@@ -53,6 +54,8 @@ export type GatewayEvent =
       cut: readonly TurnId[];
       lost: readonly TurnId[];
     }
+  /** A running gateway has read its configuration again. */
+  | { type: 'configuration-read'; result: Reload }
   /** The store failed in background work, which is tried again. */
   | { type: 'store-failed'; during: string; failure: unknown };
 

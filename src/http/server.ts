@@ -1,12 +1,14 @@
 import type { Api } from '../api/api.ts';
 import { Fault, faultOf } from '../core/errors.ts';
 import type { Emit, GatewayEvent } from '../core/events.ts';
+import type { Reload } from '../core/reload.ts';
 import type { Caller } from '../core/request.ts';
 import type { Authenticator } from './authenticator.ts';
 import type { Dialect } from './dialect.ts';
 import { errorResponse } from './envelope.ts';
 import { type Health, healthRoutes } from './health.ts';
 import { openApiRoute } from './openapi-route.ts';
+import { reloadRoute } from './reload.ts';
 import type { Route, SettingsSource } from './route.ts';
 import { isHalfUpgrade, type SocketRoute, socketHandlers, type Upgraded, upgradeLost } from './socket.ts';
 import { conversationRoutes } from './v1/conversations/routes.ts';
@@ -26,6 +28,8 @@ export interface RouteParts {
   startedAt: number;
   /** The dialects that callers may speak; the gateway's own ones where absent. */
   dialects?: readonly Dialect[];
+  /** Reads the configuration again. */
+  reload(): Promise<Reload>;
 }
 
 export interface ServerParts extends RouteParts {
@@ -60,12 +64,14 @@ export interface RunningServer {
 }
 
 /** All routes of the gateway. */
-export function routesOf({ api, settings, health, startedAt, dialects = DIALECTS }: RouteParts): Route[] {
+export function routesOf(parts: RouteParts): Route[] {
+  const { api, settings, health, startedAt, dialects = DIALECTS, reload } = parts;
   const routes = [
     ...dialects.flatMap((dialect) => turnRoutes(dialect, api, settings)),
     ...conversationRoutes(api, settings),
     ...modelRoutes(api, startedAt),
     ...healthRoutes(health),
+    reloadRoute(reload),
     WELCOME,
   ];
   return [...routes, openApiRoute(routes)];

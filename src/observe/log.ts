@@ -141,6 +141,11 @@ const WRITERS: { [Type in EventType]: Writer<Type> } = {
   'journal-damaged'(log, { file, lines, cut, lost }) {
     log.error({ file, lines, cut, lost }, 'journal damaged');
   },
+  'configuration-read'(log, { result }) {
+    if (result.state === 'rejected') log.error({ problems: result.problems }, 'configuration rejected');
+    else if (result.changed.length + result.restart.length === 0) log.debug('configuration unchanged');
+    else log.info({ changed: result.changed, restart: result.restart }, 'configuration changed');
+  },
   'store-failed'(log, { during, failure }) {
     log.error({ during, cause: causeOf(failure) }, 'store failed');
   },

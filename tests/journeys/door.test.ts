@@ -20,6 +20,7 @@ const routes = routesOf({
   settings: () => ({ bodyBytes: 0, bodyMs: 10_000, socketMs: 0, overflow: 'error', ruleHeaders: [] }),
   health: { ready: () => true, probeStore: async () => {} },
   startedAt: 0,
+  reload: async () => ({ state: 'rejected', problems: [] }),
 });
 
 let journey: Journey;

@@ -41,6 +41,7 @@ const routes = routesOf({
   settings: () => ({ bodyBytes: 0, bodyMs: 0, socketMs: 0, overflow: 'error', ruleHeaders: [] }),
   health: { ready: () => true, probeStore: async () => {} },
   startedAt: 0,
+  reload: async () => ({ state: 'rejected', problems: [] }),
 });
 
 /** The TypeScript files of some parts of the source. */

@@ -49,7 +49,7 @@ export function addressOf(host: string, port: number): string {
 }
 
 /** Accepts a URL that ends with `/v1`, as SDKs expect it, and one without a scheme. */
-function normalise(url: string): string {
+export function normalise(url: string): string {
   const whole = /^https?:\/\//.test(url) ? url : `http://${url}`;
   if (!URL.canParse(whole))
     throw new Error(`--url ${url} is not a valid address. Example: --url http://127.0.0.1:2529`);

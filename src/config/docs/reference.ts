@@ -9,7 +9,7 @@ Every setting is optional. Settings come from the file \`clawhold.yaml\` (or \`c
 - In the file, \`\${NAME}\` is replaced by that environment variable, and \`\${NAME:-text}\` falls back to the text if the variable is unset or empty. \`$\${\` becomes a plain \`\${\`.
 - A variable without content counts as unset.
 - An unknown key, an unknown \`CLAWHOLD_…\` variable or a wrong value stops the start. The message names the line. \`CLAWHOLD_URL\` is for clients (\`examples/\`) and has no effect on the gateway.
-- "Restart: yes" means that a change takes effect only at a start. All other changes take effect when the gateway gets a SIGHUP (\`kill -HUP <pid>\`); one with errors changes nothing.
+- "Restart: yes" means that a change takes effect only at a start. All other changes take effect when the file changes; a file with errors changes nothing ([operations](operations.md#a-new-configuration)).
 
 \`bun src/composition/write-docs.ts\` writes this page from \`src/config/schema.ts\`.
 `;

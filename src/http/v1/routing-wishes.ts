@@ -58,7 +58,7 @@ const FAULT = /^([^\s=,]+)=([a-z_]+)(?:@(\d{1,4}))?$/;
 function simulatedFaults(text: string, isRoot: boolean): SimulatedFault[] {
   const { name } = SIMULATE;
   if (!isRoot) {
-    throw new Fault('invalid_request', `\`${name}\` is for requests with the root key.`, { param: name });
+    throw new Fault('root_key_required', `\`${name}\` makes calls fail.`, { param: name });
   }
   return text.split(',').map((part) => {
     const [, target, code = '', after = '0'] = FAULT.exec(part.trim()) ?? [];

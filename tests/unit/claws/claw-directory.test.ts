@@ -1,9 +1,13 @@
-import { expect, test } from 'bun:test';
+import { afterEach, expect, setSystemTime, test } from 'bun:test';
 import { loadCatalogue } from '../../../src/claws/catalogue/catalogue.ts';
 import type { ProtocolName, Provider } from '../../../src/claws/claw.ts';
 import { ClawDirectory } from '../../../src/claws/claw-directory.ts';
 import type { Connection, ProviderOn } from '../../../src/claws/find-providers.ts';
 import { recall } from '../../../src/claws/local/recall.ts';
+
+afterEach(() => {
+  setSystemTime();
+});
 
 const connection = (instance: string | undefined, apiKey: string, weight = 1): Connection => ({
   instance,
@@ -79,4 +83,20 @@ test('a provider whose protocol changes gets a claw for it', () => {
   claws.update([found([connection(undefined, 'k1')], ['openai-responses', 'openai-chat'])]);
   expect(claw(undefined, 'openai-responses').protocol).toBe('openai-responses');
   expect(claw()).toBe(before);
+});
+
+test('a candidate that was chosen before a change finds its claw for two minutes', () => {
+  const { claws, claw } = directory();
+  claws.update([found([connection('a', 'k1'), connection('b', 'k2')])]);
+  const [first, second] = [claw('a'), claw('b')];
+  claws.update([found([connection('a', 'k1')], ['anthropic'])]);
+  expect(claw()).toBe(first);
+  expect(claw('b')).toBe(second);
+  claws.update([]);
+  expect(claw('a')).toBe(first);
+  expect(claw('a', 'anthropic').protocol).toBe('anthropic');
+  setSystemTime(Date.now() + 121_000);
+  expect(() => claw('a')).toThrow('was turned off');
+  claws.update([found([connection('a', 'k1')])]);
+  expect(claw('b')).toBe(claw('a'));
 });

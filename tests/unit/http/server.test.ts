@@ -103,6 +103,7 @@ function serverWith(authenticator: Authenticator): Server {
     settings: () => ({ bodyBytes, bodyMs: 10_000, socketMs: 60_000, overflow: 'error', ruleHeaders: [] }),
     health: { ready: () => true, probeStore: async () => {} },
     startedAt: NOW,
+    reload: async () => ({ state: 'rejected', problems: [] }),
     emit: (event) => events.push(event),
   });
 }
