@@ -2,6 +2,7 @@ import { accessSync, constants, existsSync, mkdirSync, rmSync, statSync, writeFi
 import { dirname, join } from 'node:path';
 import type { Config } from '../config/config.ts';
 import type { Emit } from '../core/events.ts';
+import type { RateStore } from '../limits/rate-store.ts';
 import type { KeyStore } from '../security/key-store.ts';
 import { DEFAULT_TENANT } from '../security/keys.ts';
 import { RootKeyFile } from '../security/root-key-file.ts';
@@ -23,6 +24,7 @@ import { MemoryBlobStore } from '../stores/memory/blob-store.ts';
 import { MemoryJournal } from '../stores/memory/journal.ts';
 import { MemoryKeyStore } from '../stores/memory/key-store.ts';
 import { MemoryMembers } from '../stores/memory/members.ts';
+import { MemoryRateStore } from '../stores/memory/rate-store.ts';
 import { MemoryStore } from '../stores/memory/store.ts';
 import { MemoryTurnFeed } from '../stores/memory/turn-feed.ts';
 import { checkDatabase } from '../stores/sqlite/database-file.ts';
@@ -42,6 +44,8 @@ export interface Stores {
   journal: Journal;
   feed: TurnFeed;
   blobs: BlobStore;
+  /** Of this process alone. */
+  rates: RateStore;
   /** Resolves when they can be read and written; rejects with the reason why they cannot. */
   probe(): Promise<void>;
   /** Closes them in an order that leaves nothing undone. */
@@ -69,6 +73,7 @@ async function openInMemory(): Promise<Stores> {
     journal,
     feed: new MemoryTurnFeed(journal),
     blobs: new MemoryBlobStore(),
+    rates: new MemoryRateStore(),
     probe: async () => {},
     close: async () => {},
   };
@@ -91,6 +96,7 @@ async function openInFiles(dataDir: string, emit: Emit): Promise<Stores> {
     journal,
     feed,
     blobs: new FileBlobStore(dataDir),
+    rates: new MemoryRateStore(),
     async probe() {
       journal.probe();
       await store.beat(members.self);

@@ -4,6 +4,8 @@ import type { Config } from '../config/config.ts';
 import type { Candidate } from '../core/candidate.ts';
 import { systemClock } from '../core/clock.ts';
 import type { Emit } from '../core/events.ts';
+import { type LimitSettings, Limits } from '../limits/limits.ts';
+import { Overload, watchEventLoop } from '../limits/overload.ts';
 import { type Probe, retryNow, strictest, type Timeouts, timeLimits } from '../routing/attempts.ts';
 import { chain } from '../routing/call-chain.ts';
 import { simulateFaults } from '../routing/simulate.ts';
@@ -60,6 +62,11 @@ export function openTurnPath(
   ];
   const clawOf = (candidate: Candidate) =>
     candidate.answer === undefined ? directory.claw(candidate) : fixedAnswer(candidate.answer);
+  const slots = new Slots(slotLimits(config));
+  const overload = new Overload(config.overload, (level, delayMs) => {
+    emit({ type: 'overload-changed', level, delayMs });
+    slots.pause(level !== 'calm');
+  });
   const path: TurnPath = {
     directory,
     capabilities: (candidate) => clawOf(candidate).capabilities,
@@ -81,29 +88,38 @@ export function openTurnPath(
     feed,
     live: new LiveTurns(),
     idempotency: new Idempotency({ claims, members, clock: systemClock, takeOver, ...retention(config) }),
-    slots: new Slots(slotLimits(config)),
+    limits: new Limits(stores.rates, limitSettings(config)),
+    overload,
+    slots,
     seals,
     settings: turnSettings(config),
     clock: systemClock,
     emit,
   };
+  const unwatch = watchEventLoop((delayMs) => overload.sample(delayMs));
   feed.onCancelRequest((turn) => path.live.cancel(turn));
   return {
     path,
     takeOver,
     counts() {
       const { held, waiting } = leases.counts;
-      return { running: path.live.size, leases: held, waiting, background: path.slots.counts.accepted };
+      return { running: path.live.size, leases: held, waiting, background: slots.counts.accepted };
     },
     reconfigure(next) {
       config = next;
       timeouts = timeoutsOf(next, directory);
       path.settings = turnSettings(next);
       leases.reconfigure(leaseLimits(next));
-      path.slots.reconfigure(slotLimits(next));
+      slots.reconfigure(slotLimits(next));
+      path.limits.reconfigure(limitSettings(next));
+      overload.reconfigure(next.overload);
       path.idempotency.reconfigure(retention(next));
     },
-    close: () => leases.close(),
+    close() {
+      unwatch();
+      slots.pause(false);
+      leases.close();
+    },
   };
 }
 
@@ -129,6 +145,11 @@ const leaseLimits = ({ limits }: Config) => ({ queue: limits.sessionQueue });
 const slotLimits = ({ turns, limits }: Config) => ({
   running: turns.background,
   waiting: limits.backgroundQueue,
+});
+const limitSettings = ({ rateLimits: { perModel, ...general }, keys }: Config): LimitSettings => ({
+  ...general,
+  keys: new Map(keys.map(({ name, limits }) => [name, limits])),
+  models: new Map(Object.entries(perModel)),
 });
 const retention = (config: Config) => ({ retentionMs: config.retention.idempotencyMs });
 const turnSettings = ({ limits, turns, timeouts }: Config) => ({

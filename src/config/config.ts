@@ -15,8 +15,8 @@ type Immutable<T> = T extends object ? { readonly [Key in keyof T]: Immutable<T[
 /**
  * The whole configuration: validated, with every default in place, and never changed. `schema.ts` describes
  * each setting; here it has the same path in camelCase (`limits.body_bytes` is `limits.bodyBytes`).
- * A setting without a value and without a default is absent. `claws` and `aliases` keep the names that the
- * operator wrote.
+ * A setting without a value and without a default is absent. `claws`, `aliases` and `rateLimits.perModel` keep the
+ * names that the operator wrote.
  */
 export type Config = Immutable<Omit<FileSettings, 'keys' | 'log'>> & {
   /** The absolute path of the file; absent when there is none. */
@@ -29,9 +29,11 @@ export type Config = Immutable<Omit<FileSettings, 'keys' | 'log'>> & {
   readonly log: { readonly level: FileSettings['log']['level'] | 'silent' };
 };
 
-type KeySettings = Immutable<Omit<FileSettings['keys'][number], 'turns'>> & {
+type KeySettings = Immutable<Omit<FileSettings['keys'][number], 'turns' | 'limits'>> & {
   /** The key's own settings, completed by the general `turns`. */
   readonly policy: PolicyDefaults;
+  /** The key's own settings, completed by `rateLimits.perKey`. */
+  readonly limits: Immutable<FileSettings['rateLimits']['perKey']>;
 };
 
 /** Completes what the file says with what it depends on besides itself. Relative paths start from `cwd`. */
@@ -40,9 +42,10 @@ export function toConfig(settings: FileSettings, cwd: string, file?: string): Co
     ...settings,
     file,
     dataDir: absolutePath(cwd, settings.dataDir),
-    keys: settings.keys.map(({ turns, ...key }) => ({
+    keys: settings.keys.map(({ turns, limits, ...key }) => ({
       ...key,
       policy: { ...policyOf(settings.turns), ...turns },
+      limits: { ...settings.rateLimits.perKey, ...limits },
     })),
   };
 }

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { POLICY_WORDS } from '../core/policy.ts';
 import { aliasesSchema, callTimeouts } from './alias-schema.ts';
 import { clawSchema } from './claw-schema.ts';
+import { overload, rateLimit, rateLimits } from './rate-limits.ts';
 import { flag, list, oneOf, partialSection, secret, section, text, wholeNumber } from './setting.ts';
 
 /**
@@ -129,6 +130,9 @@ const key = section({
   turns: partialSection(policy).prefault({}).meta({
     description: 'How the turns of this key meet trouble, where it differs from the general `turns`.',
   }),
+  limits: rateLimit.prefault({}).meta({
+    description: 'What this key may use, where it differs from `rate_limits.per_key`.',
+  }),
 });
 
 const keys = list(key, 'a list of keys')
@@ -141,6 +145,7 @@ const keys = list(key, 'a list of keys')
   tenant: website
   # How the turns of this key differ.
   turns: { on_disconnect: cancel }
+  limits: { requests_per_minute: 60, tokens_per_minute: 100000, streams: 5 }
 `,
   });
 
@@ -294,6 +299,14 @@ export const fileSchema = section({
       'header: `x-clawhold-when-busy: fork`.',
   }),
   limits: limits.prefault({}).meta({ description: 'What clients may use.' }),
+  rate_limits: rateLimits.prefault({}).meta({
+    description:
+      'What callers may use in a minute and at the same time (see docs/limits.md). Without a setting, there is no limit.',
+  }),
+  overload: overload.prefault({}).meta({
+    description:
+      'When the gateway itself has too much work: bounds for the delay of its event loop, in milliseconds.',
+  }),
   retention: retention.prefault({}).meta({ description: 'How long data is kept, in milliseconds.' }),
   timeouts: timeouts.prefault({}).meta({ description: 'How long to wait for a provider, in milliseconds.' }),
   answers: answers

@@ -1,4 +1,5 @@
 import type { Item, Part } from './items.ts';
+import type { Quota } from './quota.ts';
 import type { Settings } from './settings.ts';
 
 /**
@@ -108,6 +109,14 @@ export const ERRORS = {
     'Send again after `Retry-After`, or raise `limits.background_queue` in the configuration.',
     true,
   ),
+  rate_limit_exceeded: limited(
+    'Send again after `Retry-After`, or ask the operator for a higher limit.',
+    true,
+  ),
+  request_over_limit: limited(
+    'Send less, set a lower limit of output tokens, or ask the operator for a higher limit.',
+    false,
+  ),
   websocket_upgrade_missing: bad(
     426,
     'Let the proxy pass `Upgrade` and `Connection`; in nginx: proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection "upgrade";',
@@ -152,6 +161,7 @@ export const ERRORS = {
     'The gateway is shutting down; send again, to another instance or shortly.',
     true,
   ),
+  gateway_overloaded: server(503, 'Send again after `Retry-After`, or to another instance.', true),
   provider_unreachable: failedCall(
     { lasts: 'moment', concerns: 'provider', rescuable: true, unavailable: true },
     server(502, 'The provider could not be reached; send again, or choose another model.', true),
@@ -283,6 +293,8 @@ export interface FaultDetail {
   about?: Subject;
   /** Whole seconds, for the `Retry-After` header. */
   retryAfter?: number;
+  /** What is left of the caller's rate limits, for the `x-ratelimit-*` headers. */
+  quota?: Quota;
   /** Further headers of the reply. */
   headers?: Readonly<Record<string, string>>;
   /**
@@ -303,6 +315,7 @@ export class Fault extends Error {
   readonly param?: string;
   readonly about?: Subject;
   readonly retryAfter?: number;
+  readonly quota?: Quota;
   readonly headers?: Readonly<Record<string, string>>;
   readonly reported?: ProviderError;
   readonly attempts?: readonly FailedCall[];
@@ -317,6 +330,7 @@ export class Fault extends Error {
     this.param = detail.param;
     this.about = detail.about;
     this.retryAfter = detail.retryAfter;
+    this.quota = detail.quota;
     this.headers = detail.headers;
     this.reported = detail.reported;
     this.attempts = detail.attempts;
@@ -343,8 +357,8 @@ export class Fault extends Error {
   }
 
   private get detail(): FaultDetail {
-    const { param, about, retryAfter, headers, reported, attempts, raw, cause } = this;
-    return { param, about, retryAfter, headers, reported, attempts, raw, cause };
+    const { param, about, retryAfter, quota, headers, reported, attempts, raw, cause } = this;
+    return { param, about, retryAfter, quota, headers, reported, attempts, raw, cause };
   }
 }
 

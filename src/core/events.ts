@@ -1,6 +1,7 @@
 import type { Candidate } from './candidate.ts';
 import type { ErrorCode, Fault } from './errors.ts';
 import type { TurnId } from './ids.ts';
+import type { OverloadLevel } from './overload.ts';
 import type { Reload } from './reload.ts';
 import type { Accepted, Intent, Outcome } from './turn.ts';
 
@@ -56,6 +57,8 @@ export type GatewayEvent =
     }
   /** A running gateway has read its configuration again. */
   | { type: 'configuration-read'; result: Reload }
+  /** The gateway itself is more or less overloaded than before; `delayMs` is the delay of its event loop. */
+  | { type: 'overload-changed'; level: OverloadLevel; delayMs: number }
   /** The store failed in background work, which is tried again. */
   | { type: 'store-failed'; during: string; failure: unknown };
 

@@ -1,4 +1,7 @@
-/** What a provider's reply says about the rate limits of the credential that it was called with. */
+/**
+ * How much of the rate limits is left, as a reply says it: a provider's reply for the credential that it was called
+ * with, the gateway's reply for the caller.
+ */
 export interface Quota {
   requests?: Allowance;
   tokens?: Allowance;

@@ -1,4 +1,5 @@
 import type { PolicyDefaults } from './policy.ts';
+import type { Quota } from './quota.ts';
 import type { KeyRules } from './routing.ts';
 
 /** The owner of data. Every query is bound to one tenant. */
@@ -38,4 +39,6 @@ export interface Once<Result> {
   result: Result;
   /** An earlier request ran the operation. */
   replayed: boolean;
+  /** What is left of the caller's rate limits; absent where nothing limits the request, or it took nothing. */
+  quota?: Quota;
 }

@@ -1,4 +1,5 @@
 import { ERRORS, type Fault, type ProviderError, type TurnError, withRemedy } from '../core/errors.ts';
+import type { Quota } from '../core/quota.ts';
 import type { ReplyHeaders } from './v1/reply-headers.ts';
 
 /**
@@ -46,5 +47,30 @@ export function faultHeaders(fault: Fault): ReplyHeaders {
   if (fault.kind.retryable) headers['x-should-retry'] = 'true';
   else if (fault.kind.status >= 500 || fault.kind.status === 429) headers['x-should-retry'] = 'false';
   if (fault.kind.status === 401) headers['www-authenticate'] = 'Bearer';
-  return Object.assign(headers, fault.headers);
+  return Object.assign(headers, fault.quota && quotaHeaders(fault.quota), fault.headers);
+}
+
+/** What is left of the caller's rate limits, in the headers of OpenAI's API. */
+export function quotaHeaders({ requests, tokens }: Quota): ReplyHeaders {
+  const headers: ReplyHeaders = {};
+  if (requests) {
+    headers['x-ratelimit-limit-requests'] = String(requests.limit);
+    headers['x-ratelimit-remaining-requests'] = String(requests.remaining);
+    headers['x-ratelimit-reset-requests'] = durationText(requests.resetsInMs);
+  }
+  if (tokens) {
+    headers['x-ratelimit-limit-tokens'] = String(tokens.limit);
+    headers['x-ratelimit-remaining-tokens'] = String(tokens.remaining);
+    headers['x-ratelimit-reset-tokens'] = durationText(tokens.resetsInMs);
+  }
+  return headers;
+}
+
+/** A duration as OpenAI's API writes it: `0s`, `12ms`, `7.66s`, `1m0s`. */
+function durationText(ms: number): string {
+  const whole = Math.ceil(ms);
+  if (whole > 0 && whole < 1_000) return `${whole}ms`;
+  const minutes = Math.floor(whole / 60_000);
+  const seconds = (whole % 60_000) / 1_000;
+  return minutes > 0 ? `${minutes}m${seconds}s` : `${seconds}s`;
 }

@@ -146,6 +146,11 @@ const WRITERS: { [Type in EventType]: Writer<Type> } = {
     else if (result.changed.length + result.restart.length === 0) log.debug('configuration unchanged');
     else log.info({ changed: result.changed, restart: result.restart }, 'configuration changed');
   },
+  'overload-changed'(log, { level, delayMs }) {
+    const fields = { level, delayMs: Math.round(delayMs) };
+    if (level === 'calm') log.info(fields, 'overload ended');
+    else log.warn(fields, 'gateway overloaded');
+  },
   'store-failed'(log, { during, failure }) {
     log.error({ during, cause: causeOf(failure) }, 'store failed');
   },

@@ -6,6 +6,8 @@ import type { Fault } from '../core/errors.ts';
 import type { Emit } from '../core/events.ts';
 import type { Folded } from '../core/fold.ts';
 import type { PlacedIntent } from '../core/turn.ts';
+import type { Limits } from '../limits/limits.ts';
+import type { Overload } from '../limits/overload.ts';
 import type { Dispatch } from '../routing/call-chain.ts';
 import type { Route } from '../routing/order.ts';
 import type { RoutingFacts } from '../routing/strategies.ts';
@@ -36,6 +38,9 @@ export interface TurnPath {
   feed: TurnFeed;
   live: LiveTurns;
   idempotency: Idempotency;
+  limits: Limits;
+  /** Hedges and background work ask for its `level`. */
+  overload: Pick<Overload, 'level' | 'admit'>;
   slots: Slots;
   seals: Seals;
   /** Changes with the configuration: read it when it is needed, keep no copy. */

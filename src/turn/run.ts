@@ -11,7 +11,8 @@ import {
   turnOf,
   type WaitingIntent,
 } from '../core/turn.ts';
-import { allCandidates, choose } from '../routing/choose.ts';
+import type { Hold } from '../limits/hold.ts';
+import { allCandidates, type Chosen, choose } from '../routing/choose.ts';
 import { answer } from './answer/answer.ts';
 import { largestWindow } from './answer/prompt.ts';
 import { findAnswer } from './live/find-turn.ts';
@@ -20,12 +21,14 @@ import type { RunningTurn, TurnPath } from './path.ts';
 import { commit, commitLater } from './record/commit.ts';
 import { settleTurn } from './record/settle.ts';
 import { close } from './start/close.ts';
+import { limitTurn } from './start/limit.ts';
 import { enqueue } from './start/queue.ts';
 import {
   assembleTurn,
   candidatesFor,
   enterSlot,
   holdingsOf,
+  holdOf,
   isLeftToSuccessor,
   journalIntent,
   resume,
@@ -51,11 +54,18 @@ export interface TurnRequest {
 export async function createTurn(request: TurnRequest, path: TurnPath): Promise<Once<LiveTurn>> {
   const { identity, caller } = request;
   const { tenant } = caller;
-  if (!identity) return { result: await startTurn(request, path), replayed: false };
-  return path.idempotency.runOnce(identity, tenant, {
+  if (!identity) return withQuota({ result: await startTurn(request, path), replayed: false });
+  const once = await path.idempotency.runOnce(identity, tenant, {
     find: (target, elsewhere) => findAnswer(tenant, target as TurnId, path, elsewhere),
     run: (claim) => startTurn(request, path, claim),
   });
+  return withQuota(once);
+}
+
+/** A replay takes nothing of the caller's limits, and so says nothing about them. */
+function withQuota(once: Once<LiveTurn>): Once<LiveTurn> {
+  const { quota } = once.result;
+  return once.replayed || !quota ? once : { ...once, quota };
 }
 
 /** Starts a turn. `claim` records its id for the request's identity before the turn is journaled. */
@@ -65,17 +75,36 @@ async function startTurn(
   claim?: (turn: TurnId) => Promise<void>,
 ): Promise<LiveTurn> {
   const request = asked.resolved ? await withResolvedInput(asked, asked.resolved) : asked;
-  // Refuses a model that cannot be called before a session is created for the turn.
+  // Before a session is created for the turn: a model that cannot be called is refused, then a caller over its limits.
   const chosen = choose(request.ask, request.caller, path.directory, path.capabilities);
-  const intent = await accept(request, path);
-  await claim?.(intent.id);
-  const start: Start = isBackground(intent.delivery)
-    ? await enqueue(intent, path)
-    : { by: 'caller', intent, chosen, live: new LiveTurn(intent) };
+  const limiting = limitTurn(request, path);
+  const hold = limiting && (await limiting);
+  let start: Start;
+  try {
+    start = await acceptedStart(request, chosen, hold, path, claim);
+  } catch (error) {
+    await hold?.cancel();
+    throw error;
+  }
   start.live.connect(asked.gone);
   void runTurn(start, path);
   await start.live.accepted;
   return start.live;
+}
+
+async function acceptedStart(
+  request: TurnRequest,
+  chosen: Chosen,
+  hold: Hold | undefined,
+  path: TurnPath,
+  claim?: (turn: TurnId) => Promise<void>,
+): Promise<Start> {
+  const intent = await accept(request, path);
+  await claim?.(intent.id);
+  if (isBackground(intent.delivery)) return enqueue(intent, hold, path);
+  const live = new LiveTurn(intent);
+  if (hold) live.limit(hold.quota);
+  return { by: 'caller', intent, chosen, live, hold };
 }
 
 /**
@@ -85,7 +114,7 @@ async function startTurn(
 export async function runTurn(start: Start, path: TurnPath): Promise<void> {
   const { live } = start;
   let turn: RunningTurn | undefined;
-  // Owns the session's lease and the turn's slot: both are released when the turn has ended, however it ends.
+  // Owns the session's lease, the turn's slot and its share of limits: all are released when the turn has ended, however it ends.
   await using held = holdingsOf(start);
   try {
     const window = largestWindow(allCandidates(candidatesFor(start, path)), start.intent);
@@ -96,6 +125,7 @@ export async function runTurn(start: Start, path: TurnPath): Promise<void> {
     const failure = await answer(turn, path);
     if (isLeftToSuccessor(turn.intent, failure)) return live.fail(faultOf(failure));
     const outcome = settleTurn(turn, failure, path);
+    holdOf(start)?.report(outcome);
     await commit(turn, outcome, failure, path);
     live.end(turnOf(turn.intent, outcome), turn.folded.by ? undefined : failure);
   } catch (error) {

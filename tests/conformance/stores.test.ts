@@ -8,6 +8,7 @@ import { MemoryBlobStore } from '../../src/stores/memory/blob-store.ts';
 import { MemoryJournal } from '../../src/stores/memory/journal.ts';
 import { MemoryKeyStore } from '../../src/stores/memory/key-store.ts';
 import { MemoryMembers } from '../../src/stores/memory/members.ts';
+import { MemoryRateStore } from '../../src/stores/memory/rate-store.ts';
 import { MemoryStore } from '../../src/stores/memory/store.ts';
 import { MemoryTurnFeed } from '../../src/stores/memory/turn-feed.ts';
 import { SqliteStore } from '../../src/stores/sqlite/store.ts';
@@ -18,6 +19,7 @@ import { keyStoreConformance } from './key-store.ts';
 import { leaseStoreConformance } from './lease-store.ts';
 import { lineStoreConformance } from './line-store.ts';
 import { memberRegistryConformance, membersConformance } from './members.ts';
+import { rateStoreConformance } from './rate-store.ts';
 import { sealKeyStoreConformance } from './seal-key-store.ts';
 import { type FileProcess, startFileProcess } from './shared-journals.ts';
 import { type FeedProcess, turnFeedConformance } from './turn-feed.ts';
@@ -43,6 +45,14 @@ const journalOf = (process: FileProcess) => {
   return process.journal;
 };
 
+function timedRates() {
+  let now = 5_000_400;
+  const pass = (ms: number) => {
+    now += ms;
+  };
+  return { store: new MemoryRateStore(() => now), pass };
+}
+
 function memoryProcess(dead?: FeedProcess): FeedProcess {
   const journal = new MemoryJournal(dead?.journal as MemoryJournal | undefined);
   const feed = new MemoryTurnFeed(journal);
@@ -63,6 +73,7 @@ const RUNS: Record<string, () => void> = {
   'MemberRegistry: SqliteStore': () => memberRegistryConformance('sqlite', sqlite),
   'KeyStore: MemoryKeyStore': () => keyStoreConformance('memory', async () => new MemoryKeyStore()),
   'KeyStore: SqliteStore': () => keyStoreConformance('sqlite', sqlite),
+  'RateStore: MemoryRateStore': () => rateStoreConformance('memory', async () => timedRates()),
   'SealKeyStore: MemoryKeyStore': () => sealKeyStoreConformance('memory', async () => new MemoryKeyStore()),
   'SealKeyStore: SqliteStore': () => sealKeyStoreConformance('sqlite', sqlite),
   'BlobStore: MemoryBlobStore': () => blobStoreConformance('memory', async () => new MemoryBlobStore()),

@@ -15,14 +15,18 @@ const PORTS = [
   'session/members.ts',
   'session/turn-feed.ts',
   'session/turn-log.ts',
+  'limits/rate-store.ts',
   'security/key-store.ts',
   'security/seal-key-store.ts',
 ];
-const BELOW_TURN = ['core', 'claws', 'routing', 'session', 'context', 'cache', 'security', 'usage', 'events'];
+const BELOW_TURN = [
+  ...['core', 'claws', 'routing', 'limits', 'session', 'context', 'cache', 'security', 'usage', 'events'],
+];
 const ALLOWED: Record<string, string[]> = {
   core: [],
   claws: CORE,
   routing: CORE,
+  limits: CORE,
   session: CORE,
   context: CORE,
   cache: CORE,

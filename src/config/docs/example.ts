@@ -19,20 +19,26 @@ const INTRODUCTION = `\
 export function exampleText(): string {
   const settings = settingsOf(fileSchema);
   const sections = settings.filter(({ path }) => path.length === 1);
-  const paragraphs = sections.map((section) => {
-    const inside = settings.filter(({ path }) => path.length === 2 && path[0] === section.name);
-    return keysAt(fileSchema, section.path).length > 0
-      ? [...comment(section, ''), `${section.name}:`, ...inside.flatMap((setting) => lines(setting, '  '))]
-      : lines(section, '');
-  });
+  const paragraphs = sections.map((section) => lines(section, settings, ''));
   return [INTRODUCTION, ...paragraphs.map((paragraph) => `${paragraph.join('\n')}\n`)].join('\n');
 }
 
 /** A setting with its comment. A setting without a default is commented out: most operators do not set it. */
-function lines(setting: Setting, indent: string): string[] {
-  const key = setting.path.at(-1);
-  const { fallback, note, name } = setting;
+function lines(setting: Setting, settings: readonly Setting[], indent: string): string[] {
+  const { fallback, note, name, path } = setting;
+  const key = path.at(-1);
   const above = comment(setting, indent);
+  if (keysAt(fileSchema, path).length > 0) {
+    const inside = settings.filter(
+      ({ path: inner }) =>
+        inner.length === path.length + 1 && path.every((step, index) => inner[index] === step),
+    );
+    return [
+      ...above,
+      `${indent}${key}:`,
+      ...inside.flatMap((inner) => lines(inner, settings, `${indent}  `)),
+    ];
+  }
   if (note.example?.startsWith('\n')) {
     const block = note.example.trim().split('\n');
     return [...above, `${indent}${key}:`, ...block.map((line) => `${indent}  ${line}`)];

@@ -9,6 +9,7 @@ import { type Ask, isBackground, isFetchable, isKept, isStreamed } from '../../c
 import { Cancelled, type Receipt, type TurnView } from '../../core/turn-view.ts';
 import { dollars } from '../../core/usage.ts';
 import type { Dialect, ParseContext, StreamWriter } from '../dialect.ts';
+import { quotaHeaders } from '../envelope.ts';
 import type { Handler, Route, SettingsSource } from '../route.ts';
 import { inCallersWords } from './caller-words.ts';
 import type { ReplyHeaders } from './reply-headers.ts';
@@ -123,13 +124,13 @@ export async function begunOnce(once: Once<TurnView>): Promise<void> {
 }
 
 /** What is known of a turn, for the headers of a reply. */
-export function turnHeaders({ result: view, replayed }: Once<TurnView>): ReplyHeaders {
+export function turnHeaders({ result: view, replayed, quota }: Once<TurnView>): ReplyHeaders {
   const headers: ReplyHeaders = view.receipt ? receiptHeaders(view.receipt) : {};
   if (isFetchable(view.retention)) headers['x-clawhold-response-id'] = responseId(view.asked.id);
   else headers['x-clawhold-kept'] = view.retention === 'session' ? 'session' : 'none';
   if (view.session) headers['x-clawhold-session-id'] = conversationId(view.session.id);
   if (replayed) headers['x-clawhold-replayed'] = 'true';
-  return headers;
+  return quota ? Object.assign(headers, quotaHeaders(quota)) : headers;
 }
 
 function receiptHeaders(receipt: Receipt): ReplyHeaders {

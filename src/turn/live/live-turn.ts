@@ -1,6 +1,7 @@
 import type { Delta } from '../../core/delta.ts';
 import { Fault } from '../../core/errors.ts';
 import type { TurnId } from '../../core/ids.ts';
+import type { Quota } from '../../core/quota.ts';
 import type { Tenant } from '../../core/request.ts';
 import {
   type Accepted,
@@ -31,6 +32,7 @@ export class LiveTurn implements TurnView {
   private known: { asked: Asked; session: Session | undefined };
   private phase: TurnView['state'] = 'queued';
   private answering: Receipt | undefined;
+  private left: Quota | undefined;
   /** Clients that have asked for the turn and are connected. */
   private clients = 0;
   private needsClient = false;
@@ -67,6 +69,11 @@ export class LiveTurn implements TurnView {
     return this.answering;
   }
 
+  /** What its caller had left of its rate limits when the turn was accepted; absent where nothing is limited. */
+  get quota(): Quota | undefined {
+    return this.left;
+  }
+
   /** Aborted when the turn should stop; the reason is a `Cancelled` or a `Fault`. */
   get signal(): AbortSignal {
     return this.controller.signal;
@@ -75,6 +82,11 @@ export class LiveTurn implements TurnView {
   /** Stops the claw at once. Deltas that came so far are kept. No effect on a turn that has ended. */
   stop(reason: Cancelled | Fault): void {
     this.controller.abort(reason);
+  }
+
+  /** Called once, before readers can find the turn. */
+  limit(left: Quota): void {
+    this.left = left;
   }
 
   /** A client has asked for the turn; `gone` is aborted when it disconnects. */

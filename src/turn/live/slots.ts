@@ -15,6 +15,7 @@ export interface SlotLimits {
 export class Slots {
   private running = 0;
   private accepted = 0;
+  private isPaused = false;
   private readonly waiting: Array<() => void> = [];
 
   constructor(private limits: SlotLimits) {}
@@ -22,10 +23,13 @@ export class Slots {
   /** New limits apply to later turns; with more slots, waiting turns may enter at once. */
   reconfigure(limits: SlotLimits): void {
     this.limits = limits;
-    while (this.running < limits.running && this.waiting.length > 0) {
-      this.running++;
-      this.waiting.shift()!();
-    }
+    this.fill();
+  }
+
+  /** While it is paused, turns that run go on, and no other turn enters. */
+  pause(isPaused: boolean): void {
+    this.isPaused = isPaused;
+    this.fill();
   }
 
   get counts(): { running: number; accepted: number } {
@@ -48,12 +52,19 @@ export class Slots {
 
   /** Resolves when there is a slot; the returned function frees it. */
   async enter(): Promise<() => void> {
-    if (this.running >= this.limits.running) await new Promise<void>((resolve) => this.waiting.push(resolve));
-    else this.running++;
+    const entered = new Promise<void>((resolve) => this.waiting.push(resolve));
+    this.fill();
+    await entered;
     return () => {
-      const next = this.running <= this.limits.running ? this.waiting.shift() : undefined;
-      if (next) next();
-      else this.running--;
+      this.running--;
+      this.fill();
     };
+  }
+
+  private fill(): void {
+    while (!this.isPaused && this.running < this.limits.running && this.waiting.length > 0) {
+      this.running++;
+      this.waiting.shift()!();
+    }
   }
 }

@@ -1,4 +1,5 @@
 import type { WaitingIntent } from '../../core/turn.ts';
+import type { Hold } from '../../limits/hold.ts';
 import { offloadedIntent } from '../../session/stored-turn.ts';
 import { LiveTurn } from '../live/live-turn.ts';
 import type { TurnPath } from '../path.ts';
@@ -8,7 +9,7 @@ import type { Start } from './start.ts';
  * Accepts a turn that runs later, when its session and a slot are free. It is journaled, so that it
  * survives the process. Rejects with `queue_full`, or where the state that the turn continues does not exist.
  */
-export async function enqueue(intent: WaitingIntent, path: TurnPath): Promise<Start> {
+export async function enqueue(intent: WaitingIntent, hold: Hold | undefined, path: TurnPath): Promise<Start> {
   const session = await path.sessions.expect(intent.tenant, intent.state);
   const leaveQueue = path.slots.accept();
   try {
@@ -19,7 +20,8 @@ export async function enqueue(intent: WaitingIntent, path: TurnPath): Promise<St
     throw error;
   }
   const live = new LiveTurn(intent, session);
+  if (hold) live.limit(hold.quota);
   live.acknowledge();
   path.live.add(live, intent);
-  return { by: 'queue', intent, live, leaveQueue };
+  return { by: 'queue', intent, live, hold, leaveQueue };
 }

@@ -12,6 +12,7 @@ import {
   type PlacedIntent,
   type WaitingIntent,
 } from '../../core/turn.ts';
+import type { Hold } from '../../limits/hold.ts';
 import { allCandidates, type Chosen, choose } from '../../routing/choose.ts';
 import { digestItems, EMPTY_DIGEST } from '../../session/history.ts';
 import type { QueuedAsk } from '../../session/next-request.ts';
@@ -25,9 +26,9 @@ import { routeOf } from './route.ts';
 /** How a turn enters its path. */
 export type Start =
   /** A caller waits. Until the intent is journaled, a failure goes to the caller and is not recorded. */
-  | { by: 'caller'; intent: WaitingIntent; chosen: Chosen; live: LiveTurn }
+  | { by: 'caller'; intent: WaitingIntent; chosen: Chosen; live: LiveTurn; hold?: Hold }
   /** Journaled and acknowledged: the turn waits for its session and a slot as long as it takes. */
-  | { by: 'queue'; intent: WaitingIntent; live: LiveTurn; leaveQueue(): void }
+  | { by: 'queue'; intent: WaitingIntent; live: LiveTurn; hold?: Hold; leaveQueue(): void }
   /** The turn of a process that has died. `deltas` are the answer up to that moment. */
   | {
       by: 'recovery';
@@ -47,11 +48,21 @@ export function candidatesFor(start: Start, path: TurnPath): Chosen {
   return choose(start.intent, start.intent, path.directory, path.capabilities);
 }
 
-/** What the turn holds until its end; for a queued turn, its position in the queue already. */
+/**
+ * What the turn holds until its end: its share of the caller's limits, and for a queued turn its position in the
+ * queue.
+ */
 export function holdingsOf(start: Start): AsyncDisposableStack {
   const held = new AsyncDisposableStack();
   if (start.by === 'queue') held.defer(start.leaveQueue);
+  const hold = holdOf(start);
+  if (hold) held.defer(() => hold.settle());
   return held;
+}
+
+/** The turn's share of the limits. A recovered turn has none: its process has died, and the counters with it. */
+export function holdOf(start: Start): Hold | undefined {
+  return start.by === 'recovery' ? undefined : start.hold;
 }
 
 /** The session as the turn finds it, with the right to write to it, which `held` releases. */
@@ -81,9 +92,15 @@ export async function resume(
         });
   const session = await (start.by === 'caller' ? resuming : unlessStopped(live, resuming, release));
   held.defer(() => release(session));
+  holdOf(start)?.expectPrompt(promptTokens(session, window));
   if (session.kind !== 'head') return session;
   session.lease.onLost(() => loseSession(start, path));
   return session;
+}
+
+/** Of the items of the prompt: the branch within its window, and the input. */
+function promptTokens({ branch, input }: Resumed, window: number): number {
+  return Math.min(window, (branch.at(-1)?.totalTokens ?? 0) + itemsTokens(input));
 }
 
 /** A turn that is fetched later is not dropped: it runs without a client. */

@@ -1,0 +1,192 @@
+import { hash } from 'node:crypto';
+import { Fault } from '../core/errors.ts';
+import type { Allowance, Quota } from '../core/quota.ts';
+import type { Tenant } from '../core/request.ts';
+import { Hold, type TokenEstimate } from './hold.ts';
+import type { Count, RateStore, Want } from './rate-store.ts';
+
+/** Limits of one caller, model or gateway. What is absent is not limited. */
+export interface RateLimits {
+  readonly requestsPerMinute?: number;
+  /** Tokens of input and output together. */
+  readonly tokensPerMinute?: number;
+  /** Turns with a streamed answer that run at the same time. */
+  readonly streams?: number;
+}
+
+/** All limits of a gateway. */
+export interface LimitSettings {
+  /** Of all callers together. */
+  readonly global: RateLimits;
+  /** Of each key that has none in `keys`. */
+  readonly perKey: RateLimits;
+  /** Of single keys, by name. */
+  readonly keys: ReadonlyMap<string, RateLimits>;
+  /** Of each end user of a tenant. */
+  readonly perUser: RateLimits;
+  /** Of models, by the name that requests ask for, for all callers together. */
+  readonly models: ReadonlyMap<string, RateLimits>;
+}
+
+/** What the limits need to know of a request for a turn. */
+export interface LimitedRequest {
+  tenant: Tenant;
+  /** The name of the key. */
+  key: string;
+  /** The model that the request asks for. */
+  model: string;
+  /** The caller's own id of its end user. */
+  user?: string;
+  isStreamed: boolean;
+  /** Called only where tokens are limited. */
+  estimate(): TokenEstimate;
+}
+
+type Kind = 'requests' | 'tokens' | 'streams';
+
+/** One counter with its limit. */
+interface Bucket extends Want {
+  kind: Kind;
+  /** What is limited, in the words of the error: `the key "website"`. */
+  of: string;
+}
+
+/** What a limit is for. */
+interface Scope {
+  limits: RateLimits;
+  /** The beginning of its counters' names, unique among all scopes. */
+  name: string;
+  of: string;
+}
+
+const NO_TOKENS: TokenEstimate = { input: 0, other: 0 };
+
+/** The limits of callers: every turn that a caller asks for takes its share of each of them, or is refused. */
+export class Limits {
+  private areSet: boolean;
+
+  constructor(
+    private readonly store: RateStore,
+    private settings: LimitSettings,
+  ) {
+    this.areSet = hasAny(settings);
+  }
+
+  /** False where no request is limited: then `take` need not be called. */
+  get active(): boolean {
+    return this.areSet;
+  }
+
+  /** The counters stay: a changed limit is compared with what was used before. */
+  reconfigure(settings: LimitSettings): void {
+    this.settings = settings;
+    this.areSet = hasAny(settings);
+  }
+
+  /**
+   * What the turn holds until it ends; `undefined` where nothing limits it. Rejects with `rate_limit_exceeded` where
+   * a limit is reached, and with `request_over_limit` where the request alone is larger than a limit. Nothing is
+   * taken then.
+   */
+  async take(request: LimitedRequest): Promise<Hold | undefined> {
+    const scopes = this.scopesOf(request);
+    if (scopes.length === 0) return undefined;
+    const countsTokens = scopes.some(({ limits }) => limits.tokensPerMinute !== undefined);
+    const estimate = countsTokens ? request.estimate() : NO_TOKENS;
+    const buckets = bucketsOf(scopes, estimate, request.isStreamed);
+    const { taken, at, counts } = await this.store.take(buckets);
+    const quota = quotaOf(buckets, counts);
+    if (!taken) throw refusal(buckets, counts, quota);
+    const ofKind = (kind: Kind) => buckets.filter((bucket) => bucket.kind === kind);
+    return new Hold({
+      store: this.store,
+      at,
+      requests: ofKind('requests'),
+      tokens: ofKind('tokens'),
+      streams: ofKind('streams'),
+      estimate,
+      quota,
+    });
+  }
+
+  private scopesOf({ tenant, key, model, user }: LimitedRequest): Scope[] {
+    const { global, perKey, keys, perUser, models } = this.settings;
+    const scopes: Scope[] = [
+      { limits: global, name: 'global', of: 'this gateway' },
+      { limits: keys.get(key) ?? perKey, name: `key ${key}`, of: `the key "${key}"` },
+    ];
+    const ofModel = models.get(model);
+    if (ofModel) scopes.push({ limits: ofModel, name: `model ${model}`, of: `the model "${model}"` });
+    if (user !== undefined)
+      scopes.push({ limits: perUser, name: `user ${tenant} ${shortName(user)}`, of: 'this user' });
+    return scopes.filter(({ limits }) => isLimited(limits));
+  }
+}
+
+const isLimited = ({ requestsPerMinute, tokensPerMinute, streams }: RateLimits): boolean =>
+  requestsPerMinute !== undefined || tokensPerMinute !== undefined || streams !== undefined;
+
+const hasAny = ({ global, perKey, keys, perUser, models }: LimitSettings): boolean =>
+  [global, perKey, perUser, ...keys.values(), ...models.values()].some(isLimited);
+
+/** Ids of users may be as long as a body; OpenAI's API takes 64 characters (`safety_identifier`). */
+const LONGEST_NAME = 64;
+const shortName = (user: string): string =>
+  user.length <= LONGEST_NAME ? user : hash('sha256', user, 'base64url');
+
+function bucketsOf(scopes: readonly Scope[], { input, other }: TokenEstimate, isStreamed: boolean): Bucket[] {
+  const buckets: Bucket[] = [];
+  for (const { limits, name, of } of scopes) {
+    const add = (kind: Kind, counts: Bucket['counts'], amount: number, limit: number | undefined) => {
+      if (limit !== undefined)
+        buckets.push({ kind, of, counter: `${kind} of ${name}`, counts, amount, limit });
+    };
+    add('requests', 'minute', 1, limits.requestsPerMinute);
+    add('tokens', 'minute', input + other, limits.tokensPerMinute);
+    if (isStreamed) add('streams', 'held', 1, limits.streams);
+  }
+  return buckets;
+}
+
+function quotaOf(buckets: readonly Bucket[], counts: readonly Count[]): Quota {
+  return { requests: strictest('requests', buckets, counts), tokens: strictest('tokens', buckets, counts) };
+}
+
+/** The limit of which the least is left; of equal ones, the one that resets last. */
+function strictest(kind: Kind, buckets: readonly Bucket[], counts: readonly Count[]): Allowance | undefined {
+  let found: Allowance | undefined;
+  for (const [index, { kind: itsKind, limit }] of buckets.entries()) {
+    if (itsKind !== kind) continue;
+    const { used, resetsInMs } = counts[index]!;
+    const remaining = Math.max(0, limit - used);
+    const isStricter =
+      !found ||
+      remaining < found.remaining ||
+      (remaining === found.remaining && resetsInMs > found.resetsInMs);
+    if (isStricter) found = { limit, remaining, resetsInMs };
+  }
+  return found;
+}
+
+/** Seconds after which a stream may have ended. */
+const STREAM_RETRY_AFTER = 5;
+
+/** The refusal names the limit that a caller has to wait for the longest, or one that waiting does not help with. */
+function refusal(buckets: readonly Bucket[], counts: readonly Count[], quota: Quota): Fault {
+  const refusing = buckets.flatMap((bucket, index) => {
+    const { used, fitsInMs } = counts[index]!;
+    const isOver = bucket.counts === 'minute' && bucket.amount > bucket.limit;
+    const seconds = fitsInMs === undefined ? STREAM_RETRY_AFTER : Math.ceil(fitsInMs / 1_000);
+    return fitsInMs === 0 ? [] : [{ ...bucket, used, seconds: isOver ? Number.POSITIVE_INFINITY : seconds }];
+  });
+  const longest = refusing.reduce((one, other) => (other.seconds > one.seconds ? other : one));
+  const { kind, of, limit, used, amount, seconds } = longest;
+  if (seconds === Number.POSITIVE_INFINITY) {
+    const message = `The request may need ${amount} tokens, and the limit of ${of} is ${limit} tokens per minute.`;
+    return new Fault('request_over_limit', message, { quota });
+  }
+  const per = kind === 'streams' ? 'streams at a time' : `${kind} per minute`;
+  const wanted = kind === 'tokens' ? `, and this request may need ${amount}` : '';
+  const message = `The limit of ${of} is ${limit} ${per}: ${used} are used${wanted}.`;
+  return new Fault('rate_limit_exceeded', message, { retryAfter: Math.max(1, seconds), quota });
+}
