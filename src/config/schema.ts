@@ -299,10 +299,6 @@ export const fileSchema = section({
       'header: `x-clawhold-when-busy: fork`.',
   }),
   limits: limits.prefault({}).meta({ description: 'What clients may use.' }),
-  rate_limits: rateLimits.prefault({}).meta({
-    description:
-      'What callers may use in a minute and at the same time (see docs/limits.md). Without a setting, there is no limit.',
-  }),
   overload: overload.prefault({}).meta({
     description:
       'When the gateway itself has too much work: bounds for the delay of its event loop, in milliseconds.',
@@ -319,4 +315,8 @@ export const fileSchema = section({
   }),
   log: log.prefault({}).meta({ description: 'Logging.' }),
   shutdown: shutdown.prefault({}).meta({ description: 'Stopping.' }),
+  rate_limits: rateLimits.prefault({}).meta({
+    description:
+      'What callers may use in a minute and at the same time (see docs/limits.md). Without a setting, there is no limit.',
+  }),
 }).meta({ description: 'Configuration of Clawhold.' });

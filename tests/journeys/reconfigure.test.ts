@@ -134,3 +134,23 @@ test('settings that need a start are named, and the rest takes effect', async ()
   expect(await gateway.reconfigure(next)).toEqual(['host']);
   expect((await ask('later')).status).toBe(200);
 });
+
+test('counters of limits go on with the new limits', async () => {
+  const keys = (limits: string) =>
+    configured(`keys: [{ name: counted, key: ${NEW_KEY}, limits: ${limits} }]`);
+  const left = async () => {
+    const reply = await ask('openai/say-2', NEW_KEY);
+    return [reply.status, reply.headers.get('x-ratelimit-remaining-requests')];
+  };
+  await gateway.reconfigure(await keys('{ requests_per_minute: 3 }'));
+  expect(await left()).toEqual([200, '2']);
+  expect(await left()).toEqual([200, '1']);
+  await gateway.reconfigure(await keys('{ requests_per_minute: 2 }'));
+  expect(await left()).toEqual([429, '0']);
+  await gateway.reconfigure(await keys('{ requests_per_minute: 4 }'));
+  expect(await left()).toEqual([200, '1']);
+  await gateway.reconfigure(await keys('{}'));
+  expect(await left()).toEqual([200, null]);
+  await gateway.reconfigure(await keys('{ requests_per_minute: 4 }'));
+  expect(await left()).toEqual([200, '0']);
+});
