@@ -4,7 +4,7 @@ import type { Config } from '../config/config.ts';
 import type { Candidate } from '../core/candidate.ts';
 import { systemClock } from '../core/clock.ts';
 import type { Emit } from '../core/events.ts';
-import { type LimitSettings, Limits } from '../limits/limits.ts';
+import { CallerLimits, type LimitSettings } from '../limits/limits.ts';
 import { Overload, watchEventLoop } from '../limits/overload.ts';
 import { type Probe, retryNow, strictest, type Timeouts, timeLimits } from '../routing/attempts.ts';
 import { chain } from '../routing/call-chain.ts';
@@ -29,6 +29,8 @@ export interface GatewayCounts {
   waiting: number;
   /** Background turns that run or wait. */
   background: number;
+  /** Turns that hold a share of their callers' limits. */
+  holds: number;
 }
 
 export interface OpenTurnPath {
@@ -88,7 +90,7 @@ export function openTurnPath(
     feed,
     live: new LiveTurns(),
     idempotency: new Idempotency({ claims, members, clock: systemClock, takeOver, ...retention(config) }),
-    limits: new Limits(stores.rates, limitSettings(config)),
+    limits: new CallerLimits(stores.rates, limitSettings(config)),
     overload,
     slots,
     seals,
@@ -103,7 +105,13 @@ export function openTurnPath(
     takeOver,
     counts() {
       const { held, waiting } = leases.counts;
-      return { running: path.live.size, leases: held, waiting, background: slots.counts.accepted };
+      return {
+        running: path.live.size,
+        leases: held,
+        waiting,
+        background: slots.counts.accepted,
+        holds: path.limits.holds,
+      };
     },
     reconfigure(next) {
       config = next;

@@ -24,6 +24,8 @@ export interface HoldParts {
   estimate: TokenEstimate;
   /** What is left of the strictest limits. */
   quota: Quota;
+  /** Called once, when everything is given back or settled. */
+  ended(): void;
 }
 
 /** What a turn holds of its limits, from its acceptance to its end. It ends once; further calls have no effect. */
@@ -61,25 +63,27 @@ export class Hold {
   async settle(): Promise<void> {
     if (this.hasEnded) return;
     this.hasEnded = true;
-    const { store, at, streams } = this.parts;
+    const { store, at, streams, tokens } = this.parts;
     if (streams.length > 0) await store.giveBack(streams, at);
-    if (this.parts.tokens.length > 0 && this.used !== 'unknown') await this.settleTokens(this.used);
+    if (tokens.length > 0 && this.used !== 'unknown') await this.settleTokens(this.used);
+    this.parts.ended();
   }
 
   /** The turn did not begin: everything is given back, also its request. */
   async cancel(): Promise<void> {
     if (this.hasEnded) return;
+    const settled = this.settle();
     const { store, at, requests } = this.parts;
     if (requests.length > 0) await store.giveBack(requests, at);
-    await this.settle();
+    await settled;
   }
 
   private async settleTokens(used: number): Promise<void> {
-    const { store, at, estimate, tokens } = this.parts;
+    const { store, at, estimate } = this.parts;
     const history = this.history?.tokens ?? 0;
     const unused = estimate.input + estimate.other + history - used;
     if (unused < 0) await store.add(this.tokens(-unused));
-    if (unused <= 0 || tokens.length === 0) return;
+    if (unused <= 0) return;
     const ofHistory = Math.min(unused, history);
     if (this.history && ofHistory > 0) await store.giveBack(this.tokens(ofHistory), await this.history.at);
     if (unused > ofHistory) await store.giveBack(this.tokens(unused - ofHistory), at);

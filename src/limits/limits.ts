@@ -5,7 +5,7 @@ import type { Tenant } from '../core/request.ts';
 import { Hold, type TokenEstimate } from './hold.ts';
 import type { Count, RateStore, Want } from './rate-store.ts';
 
-/** Limits of one caller, model or gateway. What is absent is not limited. */
+/** CallerLimits of one caller, model or gateway. What is absent is not limited. */
 export interface RateLimits {
   readonly requestsPerMinute?: number;
   /** Tokens of input and output together. */
@@ -62,8 +62,9 @@ interface Scope {
 const NO_TOKENS: TokenEstimate = { input: 0, other: 0 };
 
 /** The limits of callers: every turn that a caller asks for takes its share of each of them, or is refused. */
-export class Limits {
+export class CallerLimits {
   private areSet: boolean;
+  private running = 0;
 
   constructor(
     private readonly store: RateStore,
@@ -75,6 +76,11 @@ export class Limits {
   /** False where no request is limited: then `take` need not be called. */
   get active(): boolean {
     return this.areSet;
+  }
+
+  /** How many turns hold a share now. */
+  get holds(): number {
+    return this.running;
   }
 
   /** The counters stay: a changed limit is compared with what was used before. */
@@ -98,6 +104,7 @@ export class Limits {
     const quota = quotaOf(buckets, counts);
     if (!taken) throw refusal(buckets, counts, quota);
     const ofKind = (kind: Kind) => buckets.filter((bucket) => bucket.kind === kind);
+    this.running++;
     return new Hold({
       store: this.store,
       at,
@@ -106,6 +113,7 @@ export class Limits {
       streams: ofKind('streams'),
       estimate,
       quota,
+      ended: () => this.running--,
     });
   }
 
@@ -182,11 +190,11 @@ function refusal(buckets: readonly Bucket[], counts: readonly Count[], quota: Qu
   const longest = refusing.reduce((one, other) => (other.seconds > one.seconds ? other : one));
   const { kind, of, limit, used, amount, seconds } = longest;
   if (seconds === Number.POSITIVE_INFINITY) {
-    const message = `The request may need ${amount} tokens, and the limit of ${of} is ${limit} tokens per minute.`;
+    const message = `The request may need ${amount} tokens, and ${of} has a limit of ${limit} tokens per minute.`;
     return new Fault('request_over_limit', message, { quota });
   }
   const per = kind === 'streams' ? 'streams at a time' : `${kind} per minute`;
-  const wanted = kind === 'tokens' ? `, and this request may need ${amount}` : '';
-  const message = `The limit of ${of} is ${limit} ${per}: ${used} are used${wanted}.`;
+  const wanted = kind === 'tokens' ? `, and this request may need ${amount} more` : '';
+  const message = `The limit of ${of} is reached: ${used} of ${limit} ${per} are used${wanted}.`;
   return new Fault('rate_limit_exceeded', message, { retryAfter: Math.max(1, seconds), quota });
 }

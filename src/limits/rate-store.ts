@@ -48,13 +48,16 @@ export type Awaitable<Value> = Value | Promise<Value>;
  * gives back what a dead process held (`session/members.ts`). Implementations pass `tests/conformance/rate-store.ts`.
  */
 export interface RateStore {
-  /** Takes all amounts, or none of them where one does not fit. Wants of one call have different counters. */
+  /**
+   * Takes all amounts, or none of them where one does not fit. Wants of one call have different counters. Rejects
+   * with `store_unavailable` where the counters cannot be reached.
+   */
   take(wants: readonly Want[]): Awaitable<Take>;
-  /** Counts amounts without asking whether they fit. Returns when, by the store's clock. */
+  /** Counts amounts without asking whether they fit. Returns when, by the store's clock. Never rejects. */
   add(shares: readonly Share[]): Awaitable<number>;
   /**
    * Gives amounts back that were taken or added at the time `at`. What does not count any more has no effect, so
-   * a counter is never below 0.
+   * a counter is never below 0. Never rejects.
    */
   giveBack(shares: readonly Share[], at: number): Awaitable<void>;
 }

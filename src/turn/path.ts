@@ -6,7 +6,7 @@ import type { Fault } from '../core/errors.ts';
 import type { Emit } from '../core/events.ts';
 import type { Folded } from '../core/fold.ts';
 import type { PlacedIntent } from '../core/turn.ts';
-import type { Limits } from '../limits/limits.ts';
+import type { CallerLimits } from '../limits/limits.ts';
 import type { Overload } from '../limits/overload.ts';
 import type { Dispatch } from '../routing/call-chain.ts';
 import type { Route } from '../routing/order.ts';
@@ -38,7 +38,7 @@ export interface TurnPath {
   feed: TurnFeed;
   live: LiveTurns;
   idempotency: Idempotency;
-  limits: Limits;
+  limits: CallerLimits;
   /** Hedges and background work ask for its `level`. */
   overload: Pick<Overload, 'level' | 'admit'>;
   slots: Slots;

@@ -60,7 +60,7 @@ describe.each(DIALECTS)('requests per minute on %s', (dialect) => {
     expect(quotaOf(headers, 'requests')).toEqual(['2', '0', expect.stringMatching(SECONDS)]);
     await expectRefusal(reply, 429, {
       code: 'rate_limit_exceeded',
-      message: /^The limit of the key "root" is 2 requests per minute: 2 are used\. Send again/,
+      message: /^The limit of the key "root" is reached: 2 of 2 requests per minute are used\. Send again/,
     });
     expect(journey.provider.requests).toHaveLength(2);
   });
@@ -125,7 +125,7 @@ describe('limits', () => {
     expect(await status('openai/say-2', asOther)).toBe(429);
     expect(await status('openai/say-2')).toBe(200);
     const refused = asJson((await json(ask('chat'))).error);
-    expect(refused.message).toContain('The limit of this gateway is 5 requests per minute');
+    expect(refused.message).toContain('The limit of this gateway is reached: 5 of 5 requests per minute');
   });
 
   test('are not in headers where none is configured', async () => {
@@ -234,7 +234,7 @@ describe.each(DIALECTS)('streams at the same time on %s', (dialect) => {
     expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0);
     await expectRefusal(refused, 429, {
       code: 'rate_limit_exceeded',
-      message: /^The limit of the key "root" is 1 streams at a time: 1 are used/,
+      message: /^The limit of the key "root" is reached: 1 of 1 streams at a time are used/,
     });
     expect((await ask(dialect)).status).toBe(200);
     leaving.abort();

@@ -101,7 +101,7 @@ test('a queued turn is given the candidates that can be called when it starts', 
     ({ status }) => status === 'completed',
   );
   expect(answered).toMatchObject({ model: 'local/recall' });
-  expect(gateway.counts()).toEqual({ running: 0, leases: 0, waiting: 0, background: 0 });
+  expect(gateway.counts()).toEqual({ running: 0, leases: 0, waiting: 0, background: 0, holds: 0 });
 });
 
 test('a call with an earlier key shows no key in its failure', async () => {

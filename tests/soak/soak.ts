@@ -28,7 +28,7 @@ export class Soak {
     streams: 0,
     byKind: {},
     rss: [],
-    left: { running: 0, leases: 0, waiting: 0, background: 0, segments: 0, sockets: 0 },
+    left: { running: 0, leases: 0, waiting: 0, background: 0, holds: 0, segments: 0, sockets: 0 },
     failures: [],
   };
 
@@ -64,6 +64,8 @@ export class Soak {
           CLAWHOLD_LOG_LEVEL: 'error',
           CLAWHOLD_TIMEOUTS_IDLE_MS: '300',
           CLAWHOLD_LIMITS_SESSION_QUEUE: '1000',
+          CLAWHOLD_RATE_LIMITS_GLOBAL_TOKENS_PER_MINUTE: '1000000000000',
+          CLAWHOLD_RATE_LIMITS_GLOBAL_STREAMS: '1000000',
           OPENAI_API_KEY: 'sk-simulated',
           OPENAI_BASE_URL: `${this.provider.url}/v1`,
         },

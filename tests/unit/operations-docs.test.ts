@@ -17,6 +17,7 @@ const UNITS: Record<string, number> = {
   KiB: 1024,
   MiB: 1024 ** 2,
   'Mi characters': 1024 ** 2,
+  ms: 1,
   s: 1000,
   min: 60_000,
   h: 3_600_000,

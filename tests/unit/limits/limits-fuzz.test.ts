@@ -2,7 +2,7 @@ import { expect, test } from 'bun:test';
 import fc from 'fast-check';
 import type { Tenant } from '../../../src/core/request.ts';
 import type { Hold } from '../../../src/limits/hold.ts';
-import { Limits } from '../../../src/limits/limits.ts';
+import { CallerLimits } from '../../../src/limits/limits.ts';
 import type { RateStore } from '../../../src/limits/rate-store.ts';
 import { MemoryRateStore } from '../../../src/stores/memory/rate-store.ts';
 
@@ -68,7 +68,7 @@ test('no limit is passed by more than the error of the estimates, and nothing st
       const memory = new MemoryRateStore(() => now);
       const store = isShared ? shared(memory) : memory;
       const users = { requestsPerMinute: 25 };
-      const limits = new Limits(store, {
+      const limits = new CallerLimits(store, {
         ...{ global: LIMIT, perKey: {}, keys: new Map(), perUser: users, models: new Map() },
       });
       const ran: Ran[] = [];
@@ -147,7 +147,7 @@ test('a turn that ends within its minute leaves exactly what it used', async () 
       let now = 0;
       const store = new MemoryRateStore(() => now);
       const global = { tokensPerMinute: 1e9, streams: 1_000 };
-      const limits = new Limits(store, {
+      const limits = new CallerLimits(store, {
         ...{ global, perKey: {}, keys: new Map(), perUser: {}, models: new Map() },
       });
       await Promise.all(

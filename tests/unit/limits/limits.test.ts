@@ -2,7 +2,7 @@ import { describe, expect, test } from 'bun:test';
 import { Fault } from '../../../src/core/errors.ts';
 import type { Tenant } from '../../../src/core/request.ts';
 import type { Usage } from '../../../src/core/usage.ts';
-import { type LimitedRequest, type LimitSettings, Limits } from '../../../src/limits/limits.ts';
+import { CallerLimits, type LimitedRequest, type LimitSettings } from '../../../src/limits/limits.ts';
 import type { RateStore } from '../../../src/limits/rate-store.ts';
 import { MemoryRateStore } from '../../../src/stores/memory/rate-store.ts';
 
@@ -11,7 +11,7 @@ const NONE: LimitSettings = { global: {}, perKey: {}, keys: new Map(), perUser: 
 function open(settings: Partial<LimitSettings>) {
   let now = 0;
   const store = new MemoryRateStore(() => now);
-  const limits = new Limits(store, { ...NONE, ...settings });
+  const limits = new CallerLimits(store, { ...NONE, ...settings });
   const pass = (ms: number) => {
     now += ms;
   };
@@ -100,7 +100,9 @@ describe('limits', () => {
     pass(20_000);
     const refused = await refusalOf(limits.take(request()));
     expect(refused.code).toBe('rate_limit_exceeded');
-    expect(refused.message).toBe('The limit of the key "website" is 1 requests per minute: 1 are used.');
+    expect(refused.message).toBe(
+      'The limit of the key "website" is reached: 1 of 1 requests per minute are used.',
+    );
     expect(refused.retryAfter).toBe(41);
     expect(refused.quota?.requests).toEqual({ limit: 1, remaining: 0, resetsInMs: 41_000 });
     pass(41_000);
@@ -114,7 +116,7 @@ describe('limits', () => {
     await limits.take(request({ key: 'other', estimate: () => ({ input: 50, other: 0 }) }));
     const refused = await refusalOf(limits.take(request({ estimate: () => ({ input: 140, other: 0 }) })));
     expect(refused.message).toBe(
-      'The limit of this gateway is 150 tokens per minute: 150 are used, and this request may need 140.',
+      'The limit of this gateway is reached: 150 of 150 tokens per minute are used, and this request may need 140 more.',
     );
     expect(refused.retryAfter).toBe(61);
   });
@@ -157,7 +159,7 @@ describe('limits', () => {
     const first = await limits.take(streamed);
     await limits.take(streamed);
     expect((await refusalOf(limits.take(streamed))).message).toBe(
-      'The limit of this gateway is 2 streams at a time: 2 are used.',
+      'The limit of this gateway is reached: 2 of 2 streams at a time are used.',
     );
     await limits.take(request());
     await first?.settle();
