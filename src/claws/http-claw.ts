@@ -4,8 +4,9 @@ import { wellFormed } from '../core/well-formed.ts';
 import { AnswerBody, describe, failureOf, formatOf, readBeginning, wholeText } from './answer-body.ts';
 import type { CallListener, Claw, Prompt, Provider, WireProtocol, WireRequest } from './claw.ts';
 import { beginningOf, instructed, prefilled } from './continuation.ts';
-import { ESCAPED_SURROGATE, EventStream, type SseLimits, type Streaming } from './event-stream.ts';
+import { ESCAPED_SURROGATE, EventStream, type SseLimits } from './event-stream.ts';
 import { unlessFiltered } from './filtered-answer.ts';
+import { quotaOf } from './quota.ts';
 import { shownFailure } from './shown-failure.ts';
 import { lackedTools, toolTable } from './tools/table.ts';
 import { type ProviderApi, type Translated, translateTools } from './tools/translate.ts';
@@ -66,13 +67,13 @@ export function httpClaw(parts: HttpClawParts): Claw {
     },
     prefills: (prompt) => prefills(translated(prompt, api).prompt),
     probe: (signal) => parts.connect(provider.baseUrl, signal, { anew: true }),
-    async *call(asked, signal, { heard } = UNHEARD) {
+    async *call(asked, signal, listener = UNHEARD) {
       const { prompt: wanted, restore } = translated(asked, api);
       const prompt = wanted.continues ? continued(wanted) : wanted;
       const checked = unlessFiltered(prompt);
       let stream: EventStream | undefined;
       try {
-        const opened = await open(parts, prompt, { signal, heard });
+        const opened = await open(parts, prompt, { signal, listener });
         if (opened.format === 'json') {
           const deltas = restore(protocol.answer(opened.content, prompt, opened.headers));
           yield checked(opened.hasSurrogates ? new WholePairs().push(deltas) : deltas);
@@ -85,7 +86,7 @@ export function httpClaw(parts: HttpClawParts): Claw {
           restore,
           limits: parts.limits(),
           signal,
-          heard,
+          heard: listener.heard,
         });
         for (;;) {
           const burst = await stream.next();
@@ -151,11 +152,13 @@ type Opened = { headers: Headers } & (
 async function open(
   parts: HttpClawParts,
   prompt: Prompt,
-  { signal, heard }: Pick<Streaming, 'signal' | 'heard'>,
+  { signal, listener }: { signal: AbortSignal; listener: CallListener },
 ): Promise<Opened> {
   const { protocol, provider } = parts;
   const limits = parts.limits();
   const response = await send(parts, protocol.request(prompt, provider), signal);
+  const quota = quotaOf(response.headers);
+  if (quota) listener.quota(quota);
   if (!response.ok) throw await refusal(protocol, response, limits);
   const { status, headers } = response;
   const json = (text: string): Opened => ({
@@ -168,7 +171,7 @@ async function open(
   if (whole !== undefined && formatOf(whole) === 'json') return json(whole);
   const unread = whole === undefined ? response : new Response(whole, { status, headers });
   const body = new AnswerBody(unread, limits.totalBytes);
-  const format = await unbroken(body.format(heard), signal);
+  const format = await unbroken(body.format(listener.heard), signal);
   return format === 'events' ? { headers, format, body } : json(await unbroken(body.text(), signal));
 }
 
