@@ -6,8 +6,11 @@ import { systemClock } from '../core/clock.ts';
 import type { Emit } from '../core/events.ts';
 import { CallerLimits, type LimitSettings } from '../limits/limits.ts';
 import { Overload, watchEventLoop } from '../limits/overload.ts';
-import { type Probe, retryNow, strictest, type Timeouts, timeLimits } from '../routing/attempts.ts';
+import { type Probe, strictest, type Timeouts, timeLimits } from '../routing/attempts.ts';
 import { chain } from '../routing/call-chain.ts';
+import { gate } from '../routing/gate.ts';
+import { MemoryHealth } from '../routing/health.ts';
+import { retries } from '../routing/retries.ts';
 import { simulateFaults } from '../routing/simulate.ts';
 import type { Seals } from '../security/seals.ts';
 import { Heads } from '../session/heads.ts';
@@ -57,8 +60,12 @@ export function openTurnPath(
   const takeOver = () => recover({ path, members, leases: stores.leases });
   const probe: Probe = async (candidate, signal) => directory.claw(candidate).probe?.(signal);
   let timeouts = timeoutsOf(config, directory);
+  const now = () => performance.now();
+  const breaker = () => config.breaker;
+  const health = new MemoryHealth({ breaker, bulkhead: () => config.bulkhead, now, emit });
   const interceptors = [
-    retryNow(emit),
+    retries({ health, settings: () => config.retries, emit }),
+    gate({ health, breaker, now }),
     timeLimits(({ provider }) => timeouts.get(provider) ?? config.timeouts, probe),
     simulateFaults(),
   ];
@@ -73,16 +80,17 @@ export function openTurnPath(
     directory,
     capabilities: (candidate) => clawOf(candidate).capabilities,
     routing: {
-      standing: () => ({ isAvailable: true }),
+      standing: (candidate) => health.of(candidate),
       connectMs: (candidate) => directory.claw(candidate).connectMs?.(),
       get region() {
         return config.region;
       },
       random: Math.random,
       turnOf: turnCounter(),
-      isBusy: () => false,
+      isBusy: () => overload.level !== 'calm',
     },
     dispatch: chain(interceptors, dispatchTo(clawOf, emit)),
+    health,
     sessions: new Sessions({ log, lines: stores.lines, heads, clock: systemClock }),
     log,
     blobs,

@@ -3,6 +3,7 @@ import { POLICY_WORDS } from '../core/policy.ts';
 import { aliasesSchema, callTimeouts } from './alias-schema.ts';
 import { clawSchema } from './claw-schema.ts';
 import { overload, rateLimit, rateLimits } from './rate-limits.ts';
+import { breaker, bulkhead, retries } from './resilience.ts';
 import { flag, list, oneOf, partialSection, secret, section, text, wholeNumber } from './setting.ts';
 
 /**
@@ -305,6 +306,17 @@ export const fileSchema = section({
   }),
   retention: retention.prefault({}).meta({ description: 'How long data is kept, in milliseconds.' }),
   timeouts: timeouts.prefault({}).meta({ description: 'How long to wait for a provider, in milliseconds.' }),
+  retries: retries
+    .prefault({})
+    .meta({ description: 'When a model is called again after its failure, before the next one is called.' }),
+  breaker: breaker.prefault({}).meta({
+    description:
+      'When a model of a provider is not called for a while, because its calls fail or are slow. Errors of a request ' +
+      'never count. All times are in milliseconds.',
+  }),
+  bulkhead: bulkhead.prefault({}).meta({
+    description: 'How many calls of one provider run and wait at once.',
+  }),
   answers: answers
     .prefault({})
     .meta({ description: "How much of a provider's answer is read. A larger one is an error." }),

@@ -62,6 +62,12 @@ export function multiplier() {
   return z.number({ error }).min(0, { error }).max(100, { error }).meta({ expected });
 }
 
+/** A part of a whole. */
+export function share() {
+  const { expected, error } = expecting('a number from 0 to 1');
+  return z.number({ error }).min(0, { error }).max(1, { error }).meta({ expected });
+}
+
 export function flag() {
   const { expected, error } = expecting('true or false');
   return z.boolean({ error }).meta({ expected });

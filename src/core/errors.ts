@@ -174,6 +174,14 @@ export const ERRORS = {
     { lasts: 'while', concerns: 'provider', rescuable: true, unavailable: true },
     server(503, 'The provider is overloaded; send again shortly, or choose another model.', true),
   ),
+  claw_unavailable: failedCall(
+    { lasts: 'while', concerns: 'provider', unavailable: true },
+    server(503, 'Send again after `Retry-After`, or choose another model.', true),
+  ),
+  claw_busy: failedCall(
+    { lasts: 'while', concerns: 'provider', unavailable: true },
+    limited('Send again after `Retry-After`, or raise the limits of `bulkhead` in the configuration.', true),
+  ),
   provider_protocol_error: failedCall(
     { lasts: 'moment', concerns: 'provider', rescuable: true },
     server(502, "The provider's answer broke its own protocol; send again, or choose another model.", true),

@@ -44,6 +44,8 @@ export type GatewayEvent =
     }
   /** The candidate is skipped because the conversation does not fit it. */
   | { type: 'context-exceeded'; trace: TurnTrace; candidate: Candidate }
+  /** The circuit breaker of a candidate has changed its state. */
+  | ({ type: 'breaker-changed'; candidate: Candidate } & BreakerChange)
   /**
    * Lines of a dead process's journal are damaged. Turns that are `cut` end with what came before; of those that
    * are `lost` nothing is known but their ids.
@@ -61,6 +63,14 @@ export type GatewayEvent =
   | { type: 'overload-changed'; level: OverloadLevel; delayMs: number }
   /** The store failed in background work, which is tried again. */
   | { type: 'store-failed'; during: string; failure: unknown };
+
+/** Why a breaker opened: most calls failed, most were slow, or the provider refuses the credential. */
+export type BreakerReason = 'failures' | 'slow-calls' | 'credential';
+
+/** What a breaker became. Open, it lets no call through for `forMs` milliseconds. */
+export type BreakerChange =
+  | { state: 'closed' | 'half-open' }
+  | { state: 'open'; reason: BreakerReason; forMs: number };
 
 /** Facts about a request. Never its content. */
 export interface RequestRecord {

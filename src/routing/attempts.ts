@@ -1,25 +1,12 @@
 import type { Candidate } from '../core/candidate.ts';
-import type { Delta } from '../core/delta.ts';
 import { callFailureOf, Fault, faultOf } from '../core/errors.ts';
-import type { Emit, GatewayEvent } from '../core/events.ts';
+import type { GatewayEvent } from '../core/events.ts';
 import type { Prompt } from '../core/prompt.ts';
 import type { TurnLimits } from '../core/routing.ts';
 import type { Call, Interceptor } from './call-chain.ts';
+import { type Watcher, watch } from './watched.ts';
 
-/** How often, and for how long, a candidate is called. */
-
-/** Calls the same candidate once more, at once, where its failure may last for a moment only. */
-export function retryNow(emit: Emit): Interceptor {
-  return (next) => async (call) => {
-    try {
-      return await next(call);
-    } catch (failure) {
-      if (call.signal.aborted || callFailureOf(failure)?.lasts !== 'moment') throw failure;
-      emit(callFailed(call, failure, 'retry'));
-      return next(call);
-    }
-  };
-}
+/** How long a call may take, and how its failure is reported. */
 
 export const callFailed = (
   { trace, candidate, count }: Pick<Call, 'trace' | 'candidate' | 'count'>,
@@ -76,7 +63,7 @@ export function timeLimits(
     try {
       const answer = await next({ ...call, signal: deadline.signal, heard });
       deadline.begin();
-      return { ...answer, rest: watched(answer.rest, deadline, limits.signOfLifeMs) };
+      return { ...answer, rest: watch(answer.rest, stuckWatcher(deadline, limits.signOfLifeMs)) };
     } catch (failure) {
       deadline.clear();
       throw failure;
@@ -93,7 +80,7 @@ function limitsOf({ prompt, candidate, limits, endsAt }: Call, general: Timeouts
   const isStrict = limits.length > 0 || left < general.totalMs;
   const timeouts = isStrict ? strictest(general, [...limits, { totalMs: left }]) : general;
   if (!prompt.stream) return { ...timeouts, firstTokenMs: timeouts.totalMs, signOfLifeMs: Infinity };
-  return reasonsInSilence(candidate) ? { ...timeouts, signOfLifeMs: Infinity } : timeouts;
+  return isSilentReasoner(candidate) ? { ...timeouts, signOfLifeMs: Infinity } : timeouts;
 }
 
 /** Each limit at its strictest. */
@@ -113,7 +100,7 @@ export function strictest(timeouts: Timeouts, limits: readonly TurnLimits[]): Ti
  * Chat completions and Gemini send nothing while a model reasons, unless they show its thoughts. The Responses
  * API and Anthropic send their first event at once.
  */
-function reasonsInSilence({ protocol, reasons }: Candidate): boolean {
+export function isSilentReasoner({ protocol, reasons }: Candidate): boolean {
   return reasons === true && (protocol === 'openai-chat' || protocol === 'gemini');
 }
 
@@ -134,35 +121,18 @@ function readingMs({ instructions = '', items }: Prompt, most: number): number {
 }
 
 /**
- * The same bursts. The deadline ends with them; their claw reports its signs of life (`Claw.call`). A stream that
- * breaks after a silence of `longMs` was stuck before, and the same candidate is likely to be stuck again.
+ * The deadline ends with the answer; the claw itself reports signs of life (`Claw.call`). A stream that breaks after
+ * a silence of `longMs` was stuck before, and the same candidate is likely to be stuck again.
  */
-function watched(
-  rest: AsyncIterator<readonly Delta[]>,
-  deadline: Deadline,
-  longMs: number,
-): AsyncIterator<readonly Delta[]> {
-  return {
-    async next() {
-      try {
-        const burst = await rest.next();
-        if (burst.done) deadline.clear();
-        return burst;
-      } catch (failure) {
-        deadline.clear();
-        const { silentMs } = deadline;
-        if (silentMs < longMs || callFailureOf(failure)?.lasts !== 'moment') throw failure;
-        const message = `The provider sent nothing for ${Math.round(silentMs)} ms, and then the answer broke off.`;
-        throw new Fault('provider_timeout', message, { cause: failure });
-      }
-    },
-    async return() {
-      deadline.clear();
-      await rest.return?.();
-      return { done: true, value: undefined };
-    },
-  };
-}
+const stuckWatcher = (deadline: Deadline, longMs: number): Watcher => ({
+  explain(failure) {
+    const { silentMs } = deadline;
+    if (silentMs < longMs || callFailureOf(failure)?.lasts !== 'moment') return failure;
+    const message = `The provider sent nothing for ${Math.round(silentMs)} ms, and then the answer broke off.`;
+    return new Fault('provider_timeout', message, { cause: failure });
+  },
+  ended: () => deadline.clear(),
+});
 
 /** What a deadline needs to know about its call; each is optional. */
 export interface DeadlineCall {

@@ -9,6 +9,7 @@ import type { PlacedIntent } from '../core/turn.ts';
 import type { CallerLimits } from '../limits/limits.ts';
 import type { Overload } from '../limits/overload.ts';
 import type { Dispatch } from '../routing/call-chain.ts';
+import type { HealthStore } from '../routing/health.ts';
 import type { Route } from '../routing/order.ts';
 import type { RoutingFacts } from '../routing/strategies.ts';
 import type { Seals } from '../security/seals.ts';
@@ -31,6 +32,8 @@ export interface TurnPath {
   routing: RoutingFacts;
   /** The chain of interceptors, with the claws at its end. */
   dispatch: Dispatch;
+  /** What is known of the claws at this moment. */
+  health: HealthStore;
   sessions: Sessions;
   log: TurnLog;
   blobs: BlobStore;

@@ -53,6 +53,9 @@ function environment(options: TestGatewayOptions, dataDir: string): Record<strin
     CLAWHOLD_ROOT_KEY: ROOT_KEY,
     CLAWHOLD_DETECT: 'false',
     CLAWHOLD_LOG_LEVEL: 'error',
+    // Tests call a broken model again and again, and each call must reach it.
+    CLAWHOLD_BREAKER_LEAST_CALLS: '1000000',
+    CLAWHOLD_BREAKER_PAUSE_MS: '0',
     ...(provider && {
       ...Object.fromEntries(keys.map((name) => [`${name}_API_KEY`, 'sk-simulated'])),
       OPENAI_BASE_URL: `${provider}/v1`,

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'bun:test';
 import type { Claw } from '../../../src/claws/claw.ts';
+import { fileSchema } from '../../../src/config/schema.ts';
 import type { Candidate } from '../../../src/core/candidate.ts';
 import type { Delta } from '../../../src/core/delta.ts';
 import { type ErrorCode, Fault } from '../../../src/core/errors.ts';
@@ -8,8 +9,11 @@ import { newSessionId, newTurnId } from '../../../src/core/ids.ts';
 import type { Prompt, PromptItem } from '../../../src/core/prompt.ts';
 import type { Tenant } from '../../../src/core/request.ts';
 import { Cancelled } from '../../../src/core/turn-view.ts';
-import { retryNow, type Timeouts, timeLimits } from '../../../src/routing/attempts.ts';
+import { type Timeouts, timeLimits } from '../../../src/routing/attempts.ts';
 import { type Answer, chain } from '../../../src/routing/call-chain.ts';
+import { gate } from '../../../src/routing/gate.ts';
+import { MemoryHealth } from '../../../src/routing/health.ts';
+import { retries } from '../../../src/routing/retries.ts';
 import { dispatchTo } from '../../../src/turn/answer/answer.ts';
 import { callFirst } from '../../../src/turn/answer/call.ts';
 import { candidate, say } from './rescued.ts';
@@ -17,6 +21,8 @@ import { candidate, say } from './rescued.ts';
 const START: Delta = { type: 'start', model: 'm' };
 const session = newSessionId(0);
 const trace = { id: newTurnId(session, 0), tenant: 'acme' as Tenant, key: 'root', session };
+
+const SETTINGS = fileSchema.parse({});
 
 /** What a claw does when it is called, one entry for each call; the last entry is for all further calls. */
 type Behaviour = (signal: AbortSignal, heard: () => void) => AsyncIterable<readonly Delta[]>;
@@ -114,7 +120,15 @@ function scene({
     totalMs: 10_000,
     ...timeouts,
   };
-  const dispatch = chain([retryNow(emit), timeLimits(() => limits)], dispatchTo(claw, emit));
+  const { breaker, bulkhead, retries: retrySettings } = SETTINGS;
+  const now = () => performance.now();
+  const health = new MemoryHealth({ breaker: () => breaker, bulkhead: () => bulkhead, now, emit });
+  const interceptors = [
+    retries({ health, settings: () => retrySettings, emit }),
+    gate({ health, breaker: () => breaker, now }),
+    timeLimits(() => limits),
+  ];
+  const dispatch = chain(interceptors, dispatchTo(claw, emit));
   const candidates = Object.keys(behaviour).map((provider) => ({ ...candidate(provider), ...model }));
   const request = {
     route: { candidates, tooLong: [], refused: [], limits: [] },

@@ -1,0 +1,168 @@
+import { candidateName } from '../core/candidate.ts';
+import type { Delta } from '../core/delta.ts';
+import { callFailureOf, Fault } from '../core/errors.ts';
+import type { Quota } from '../core/quota.ts';
+import { isSilentReasoner } from './attempts.ts';
+import type { BreakerSettings, Permit } from './breaker.ts';
+import type { Call, Interceptor } from './call-chain.ts';
+import type { Health, HealthStore } from './health.ts';
+import type { CallResult } from './result-window.ts';
+import { type AnswerEnd, type Watcher, watch } from './watched.ts';
+
+/** What the gate needs. `now` is a monotonic clock in milliseconds, the same as the store's. */
+export interface GateParts {
+  health: HealthStore;
+  breaker(): Pick<BreakerSettings, 'slowMs'>;
+  now(): number;
+}
+
+/**
+ * Protects claws and turns from each other: refuses a call of a claw that fails, asked for a pause or has no rate
+ * limit left; bounds how many calls of a claw run at once; and measures each call. What a call takes is given
+ * back exactly once, however its answer ends.
+ */
+export function gate({ health, breaker, now }: GateParts): Interceptor {
+  return (next) => async (call) => {
+    const known = health.of(call.candidate);
+    throwIfRefused(known, call, now);
+    // A probe of the breaker must not wait, so the slot comes first.
+    const wait = known.bulkhead.enter(call.trace.tenant, call.signal);
+    if (wait) await wait;
+    const permit = permitFor(known, call);
+    if (!permit) {
+      known.bulkhead.leave();
+      throw unavailable(known);
+    }
+    const passage = new Passage(known, permit, call, { slowMs: breaker().slowMs, now });
+    try {
+      const answer = await next({ ...call, quota: passage.quota });
+      passage.burst(answer.first);
+      return { ...answer, rest: watch(answer.rest, passage) };
+    } catch (failure) {
+      passage.ended({ how: 'broken', failure });
+      throw failure;
+    }
+  };
+}
+
+function throwIfRefused(health: Health, call: Call, now: () => number): void {
+  const { holdOff } = health;
+  if (holdOff) {
+    const retryAfter = wholeSeconds(holdOff.askedUntil - now());
+    const message = `${candidateName(call.candidate)} asked for a pause, which ends in ${retryAfter} s.`;
+    throw new Fault(holdOff.code, message, { retryAfter });
+  }
+  if (health.breaker.waitMs > 0 && !mayPassOpen(health, call)) throw unavailable(health);
+  // The last candidate is called even so: the time of a reset is only known roughly.
+  if (health.quotaWaitMs > 0 && !call.isLast()) {
+    const retryAfter = wholeSeconds(health.quotaWaitMs);
+    const message = `The rate limit of ${candidateName(call.candidate)} is used up for ${retryAfter} s.`;
+    throw new Fault('rate_limited', message, { retryAfter });
+  }
+}
+
+/**
+ * A claw that is only slow may be called where no other can: a late answer is better than none. A claw that fails
+ * is not called: the error comes sooner, and the provider can recover.
+ */
+function mayPassOpen({ breaker }: Health, call: Call): boolean {
+  return breaker.reason === 'slow-calls' && call.isLast();
+}
+
+/** A call that passes an open breaker says nothing to it. */
+const UNCOUNTED: Permit = { begin: () => {}, settle: () => {} };
+
+function permitFor(health: Health, call: Call): Permit | undefined {
+  return health.breaker.take() ?? (mayPassOpen(health, call) ? UNCOUNTED : undefined);
+}
+
+function unavailable({ candidate, breaker }: Health): Fault {
+  const retryAfter = wholeSeconds(breaker.waitMs);
+  const name = candidateName(candidate);
+  const message = `Too many calls of ${name} failed or were slow; it is called again in ${retryAfter} s.`;
+  return new Fault('claw_unavailable', message, { retryAfter });
+}
+
+const wholeSeconds = (ms: number): number => Math.max(1, Math.ceil(ms / 1_000));
+
+/** One call that the gate has let through: measures it, and settles it once. */
+class Passage implements Watcher {
+  private readonly startedAt: number;
+  private firstTokenAt: number | undefined;
+  private tokens: number | undefined;
+  private isSlow = false;
+  private hasEnded = false;
+
+  constructor(
+    private readonly health: Health,
+    private readonly permit: Permit,
+    private readonly call: Call,
+    private readonly parts: { slowMs: number; now(): number },
+  ) {
+    this.startedAt = parts.now();
+    health.inFlight++;
+  }
+
+  readonly quota = (quota: Quota): void => {
+    this.health.readQuota(quota);
+    this.call.quota(quota);
+  };
+
+  burst(burst: readonly Delta[]): void {
+    for (const delta of burst) {
+      if (delta.type === 'usage') this.tokens = delta.usage.output;
+      else if (this.firstTokenAt === undefined && isToken(delta)) this.begin();
+    }
+  }
+
+  ended(end: AnswerEnd): void {
+    if (this.hasEnded) return;
+    this.hasEnded = true;
+    const { health, permit } = this;
+    health.inFlight--;
+    health.bulkhead.leave();
+    if (end.how === 'whole') {
+      this.measureWhole();
+      permit.settle(this.isSlow ? 'slow' : 'ok');
+    } else permit.settle(end.how === 'broken' ? this.resultOf(end.failure) : 'ignored');
+  }
+
+  /** A whole answer that is not streamed has its first token when it is complete, so its time says little. */
+  private begin(): void {
+    const { startedAt, health, call, parts } = this;
+    this.firstTokenAt = parts.now();
+    if (call.prompt.stream) {
+      const ms = this.firstTokenAt - startedAt;
+      health.firstTokenAfter(ms);
+      this.isSlow = ms > parts.slowMs && !isSilentReasoner(call.candidate);
+    }
+    this.permit.begin(this.isSlow);
+  }
+
+  private measureWhole(): void {
+    if (this.tokens === undefined) return;
+    const isStreamed = this.call.prompt.stream && this.firstTokenAt !== undefined;
+    this.health.answered(this.tokens, isStreamed ? this.parts.now() - this.firstTokenAt! : undefined);
+  }
+
+  private resultOf(failure: unknown): CallResult {
+    const meaning = callFailureOf(failure);
+    if (this.call.signal.aborted || !meaning) return 'ignored';
+    const { code, retryAfter } = failure as Fault;
+    const { health } = this;
+    if (meaning.lasts === 'while' && retryAfter !== undefined && retryAfter > 0) {
+      health.holdOffFor(code, retryAfter * 1_000);
+      if (meaning.concerns === 'credential') return 'ignored';
+    }
+    if (code === 'provider_timeout' && this.firstTokenAt === undefined && this.call.prompt.stream)
+      health.noTokenAfter(this.parts.now() - this.startedAt);
+    if (meaning.concerns === 'provider') return 'failed';
+    if (meaning.concerns === 'credential') return meaning.lasts === 'final' ? 'refused' : 'failed';
+    return 'ignored';
+  }
+}
+
+/** Whether a delta is a part of the answer itself. Some providers send a first event before the model begins. */
+function isToken({ type }: Delta): boolean {
+  return type.endsWith('-delta') || type === 'item-end' || type === 'finish';
+}

@@ -1,0 +1,233 @@
+import { type Candidate, candidateKey } from '../core/candidate.ts';
+import type { Fault } from '../core/errors.ts';
+import type { Emit } from '../core/events.ts';
+import type { Quota } from '../core/quota.ts';
+import { MovingAverage, RecentTimes } from './averages.ts';
+import { Breaker, type BreakerSettings } from './breaker.ts';
+import { Bulkhead, type BulkheadSettings } from './bulkhead.ts';
+import { RetryBudget } from './retry-budget.ts';
+
+/** What is known of the claws at this moment. It is kept when the configuration changes. */
+export interface HealthStore {
+  /** The same object for candidates with the same `candidateKey`. */
+  of(candidate: Candidate): Health;
+  /** The candidates whose breaker is not closed. */
+  broken(): BrokenClaw[];
+}
+
+/** A candidate that is called less, or not at all, because it failed. */
+export interface BrokenClaw {
+  candidate: Candidate;
+  state: 'open' | 'half-open';
+}
+
+/** What the calls of all models of one claw share. */
+interface ClawHealth {
+  readonly bulkhead: Bulkhead;
+  readonly retryBudget: RetryBudget;
+}
+
+/** A provider asked for a pause. */
+export interface HoldOff {
+  code: Fault['code'];
+  /** When the next call is let through, on the clock of the store. */
+  until: number;
+  /** When the provider wants the next call: later than `until` if it asked for a long pause. */
+  askedUntil: number;
+}
+
+/** The weights of the newest value: in averages for choosing a claw, and in the usual time of a first token. */
+const NEWEST = 0.15;
+const NEWEST_OF_USUAL = 1 / 300;
+/** The weight where the time fell by half or more, so that a peak of load is soon forgotten. */
+const NEWEST_OF_FALL = 0.05;
+
+/** Latencies below this many milliseconds say nothing about the load of a provider. */
+const LOAD_FROM_MS = 1_000;
+
+/** Shorter answers say too little about the speed. */
+const SPEED_FROM = { tokens: 10, ms: 50 };
+
+/** What is known of one candidate. Strategies read it, the gate writes it. Times are in milliseconds. */
+export class Health {
+  /** Calls that run. */
+  inFlight = 0;
+  /** The rate limits as the provider's last reply stated them. */
+  quota: Quota | undefined;
+  readonly bulkhead: Bulkhead;
+  readonly retryBudget: RetryBudget;
+  private held: HoldOff | undefined;
+  private quotaUntil = -Infinity;
+  private readonly firstTokens = new MovingAverage(NEWEST);
+  private readonly usualFirstToken = new MovingAverage(NEWEST_OF_USUAL);
+  private readonly recentFirstTokens = new RecentTimes();
+  private readonly speeds = new MovingAverage(NEWEST);
+  private readonly lengths = new MovingAverage(NEWEST);
+
+  constructor(
+    readonly candidate: Candidate,
+    readonly breaker: Breaker,
+    { bulkhead, retryBudget }: ClawHealth,
+    private readonly parts: { breaker(): Pick<BreakerSettings, 'pauseMs'>; now(): number },
+  ) {
+    this.bulkhead = bulkhead;
+    this.retryBudget = retryBudget;
+  }
+
+  /** Whether a call is let through now; it may still have to wait for a slot of the bulkhead. */
+  get isAvailable(): boolean {
+    return this.availableInMs === 0;
+  }
+
+  /** Until a call is let through, as far as this is known. */
+  get availableInMs(): number {
+    const held = this.held ? this.held.until - this.parts.now() : 0;
+    return Math.max(held, this.breaker.waitMs, this.quotaWaitMs, 0);
+  }
+
+  /** Average time to the first token of streamed answers. Undefined before the first one, as all averages. */
+  get firstTokenMs(): number | undefined {
+    return this.firstTokens.value;
+  }
+
+  /** The 95th percentile of the last 64 times to the first token. Undefined before the tenth one. */
+  get firstTokenP95Ms(): number | undefined {
+    return this.recentFirstTokens.p95;
+  }
+
+  /** Average speed of streamed answers from their first token on. */
+  get tokensPerSecond(): number | undefined {
+    return this.speeds.value;
+  }
+
+  /** Average length of an answer in tokens, reasoning included. */
+  get answerTokens(): number | undefined {
+    return this.lengths.value;
+  }
+
+  /** The pause that the provider asked for, while it lasts. */
+  get holdOff(): HoldOff | undefined {
+    return this.held && this.held.until > this.parts.now() ? this.held : undefined;
+  }
+
+  /** Until a used-up rate limit is available again, as far as this is known. */
+  get quotaWaitMs(): number {
+    return Math.max(0, this.quotaUntil - this.parts.now());
+  }
+
+  /** The provider asks to be called again after a time. */
+  holdOffFor(code: Fault['code'], ms: number): void {
+    const now = this.parts.now();
+    this.held = { code, until: now + Math.min(ms, this.parts.breaker().pauseMs), askedUntil: now + ms };
+  }
+
+  readQuota(quota: Quota): void {
+    this.quota = quota;
+    const used = [quota.requests, quota.tokens].map((allowance) =>
+      allowance && allowance.remaining <= 0 ? allowance.resetsInMs : 0,
+    );
+    this.quotaUntil = this.parts.now() + Math.min(Math.max(...used), this.parts.breaker().pauseMs);
+  }
+
+  /** The first token of a streamed answer has come after this time. */
+  firstTokenAfter(ms: number): void {
+    this.firstTokens.add(ms);
+    this.recentFirstTokens.add(ms);
+    const ratio = this.ratioOf(ms);
+    this.usualFirstToken.add(ms, ratio < 0.5 ? NEWEST_OF_FALL : undefined);
+    this.bulkhead.observe(ratio);
+  }
+
+  /** No first token had come after this time. */
+  noTokenAfter(ms: number): void {
+    this.bulkhead.observe(this.ratioOf(ms));
+  }
+
+  /** A whole answer had this many tokens, if it was streamed in `ms` after its first token. */
+  answered(tokens: number, ms: number | undefined): void {
+    this.lengths.add(tokens);
+    if (ms === undefined || tokens < SPEED_FROM.tokens || ms < SPEED_FROM.ms) return;
+    this.speeds.add((tokens * 1_000) / ms);
+  }
+
+  private ratioOf(ms: number): number {
+    const usual = this.usualFirstToken.value ?? ms;
+    return Math.max(ms, LOAD_FROM_MS) / Math.max(usual, LOAD_FROM_MS);
+  }
+}
+
+/** What the memory store needs. `now` is a monotonic clock in milliseconds. */
+export interface MemoryHealthParts {
+  breaker(): BreakerSettings;
+  bulkhead(): BulkheadSettings;
+  now(): number;
+  emit: Emit;
+  /** The most candidates that are remembered: callers may name any model. */
+  most?: number;
+}
+
+/** The health of the claws as this process sees it. */
+export class MemoryHealth implements HealthStore {
+  /** In the order in which they are forgotten. */
+  private readonly candidates = new Map<string, Remembered>();
+  private readonly claws = new Map<string, ClawHealth>();
+
+  constructor(private readonly parts: MemoryHealthParts) {}
+
+  of(candidate: Candidate): Health {
+    const key = candidateKey(candidate);
+    const known = this.candidates.get(key);
+    if (known) {
+      known.wasUsed = true;
+      return known.health;
+    }
+    if (this.candidates.size >= (this.parts.most ?? 4_096)) this.forgetOne();
+    const health = this.open(candidate);
+    this.candidates.set(key, { health, wasUsed: false });
+    return health;
+  }
+
+  broken(): BrokenClaw[] {
+    return [...this.candidates.values()].flatMap(({ health: { candidate, breaker } }) =>
+      breaker.is === 'closed' ? [] : [{ candidate, state: breaker.is }],
+    );
+  }
+
+  private open(candidate: Candidate): Health {
+    const { now, breaker, emit } = this.parts;
+    const opened = new Breaker(breaker, now, (change) =>
+      emit({ type: 'breaker-changed', candidate, ...change }),
+    );
+    return new Health(candidate, opened, this.claw(candidate), this.parts);
+  }
+
+  private claw({ provider, instance = '' }: Candidate): ClawHealth {
+    const key = `${provider}@${instance}`;
+    const known = this.claws.get(key);
+    if (known) return known;
+    const { now, bulkhead } = this.parts;
+    const claw = { bulkhead: new Bulkhead(bulkhead, now), retryBudget: new RetryBudget(now) };
+    this.claws.set(key, claw);
+    return claw;
+  }
+
+  /**
+   * Forgets a candidate that was not asked for since this last looked at it, and has no calls. If there is none,
+   * more candidates are remembered for some time.
+   */
+  private forgetOne(): void {
+    let looks = 2 * this.candidates.size;
+    for (const [key, remembered] of this.candidates) {
+      if (looks-- === 0) return;
+      this.candidates.delete(key);
+      if (!remembered.wasUsed && remembered.health.inFlight === 0) return;
+      remembered.wasUsed = false;
+      this.candidates.set(key, remembered);
+    }
+  }
+}
+
+interface Remembered {
+  health: Health;
+  wasUsed: boolean;
+}

@@ -1,0 +1,88 @@
+import { callFailureOf, type Fault } from '../core/errors.ts';
+import type { Emit } from '../core/events.ts';
+import { callFailed } from './attempts.ts';
+import type { Call, Interceptor } from './call-chain.ts';
+import type { HealthStore } from './health.ts';
+
+/** How often the same candidate is called again (`retries` of the configuration). Times are in milliseconds. */
+export interface RetrySettings {
+  /** For each call, at most. */
+  readonly perCall: number;
+  /** Retries of a claw per first call of it, in the long run. */
+  readonly share: number;
+  /** The longest pause before the second retry. It doubles with each further one. */
+  readonly backoffMs: number;
+  /** The longest pause before any retry. */
+  readonly mostWaitMs: number;
+}
+
+/** What retries need. `random` is from 0 to below 1; `now` is the clock of `Call.endsAt`. */
+export interface RetryParts {
+  health: HealthStore;
+  settings(): RetrySettings;
+  emit: Emit;
+  random?(): number;
+  now?(): number;
+}
+
+/**
+ * Calls the same candidate again where its failure may pass soon:
+ * - A failure of a moment is retried at once, then after pauses with exponential backoff and full jitter (a random
+ *   part of the pause), so that turns that failed together do not come back together.
+ * - A failure that lasts longer is retried if the provider says for how long, and the call has that much patience.
+ *
+ * All retries of a claw share a budget.
+ */
+export function retries({ health, settings, emit, random, now }: RetryParts): Interceptor {
+  const clock = now ?? (() => performance.now());
+  return (next) => async (call) => {
+    const { perCall, share } = settings();
+    const { retryBudget } = health.of(call.candidate);
+    retryBudget.add(share);
+    for (let retry = 1; ; retry++) {
+      try {
+        return await next(call);
+      } catch (failure) {
+        if (call.signal.aborted || retry > perCall || call.count.calls >= call.mostCalls) throw failure;
+        const waitMs = waitBefore(retry, failure, call, settings(), random ?? Math.random);
+        if (waitMs === undefined || clock() + waitMs >= call.endsAt || !retryBudget.take()) throw failure;
+        emit(callFailed(call, failure, 'retry'));
+        if (waitMs > 0) await pause(waitMs, call.signal);
+      }
+    }
+  };
+}
+
+/** The pause before a retry. `undefined`: the candidate is not called again. */
+function waitBefore(
+  retry: number,
+  failure: unknown,
+  { patienceMs }: Pick<Call, 'patienceMs'>,
+  { backoffMs, mostWaitMs }: RetrySettings,
+  random: () => number,
+): number | undefined {
+  const lasts = callFailureOf(failure)?.lasts;
+  const longest = Math.min(mostWaitMs, patienceMs);
+  if (lasts === 'moment') {
+    return retry === 1 ? 0 : random() * Math.min(longest, backoffMs * 2 ** (retry - 2));
+  }
+  if (lasts !== 'while') return undefined;
+  const { retryAfter } = failure as Fault;
+  return retryAfter !== undefined && retryAfter * 1_000 <= longest ? retryAfter * 1_000 : undefined;
+}
+
+/** Resolves after a time. Rejects with the signal's reason as soon as the signal aborts. */
+function pause(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const stop = () => {
+      clearTimeout(timer);
+      reject(signal.reason);
+    };
+    const timer = setTimeout(() => {
+      signal.removeEventListener('abort', stop);
+      resolve();
+    }, ms);
+    if (signal.aborted) stop();
+    else signal.addEventListener('abort', stop, { once: true });
+  });
+}

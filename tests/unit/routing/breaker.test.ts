@@ -1,0 +1,187 @@
+import { describe, expect, test } from 'bun:test';
+import fc from 'fast-check';
+import type { BreakerChange } from '../../../src/core/events.ts';
+import { Breaker, type BreakerSettings, type Permit } from '../../../src/routing/breaker.ts';
+import type { CallResult } from '../../../src/routing/result-window.ts';
+import { BREAKER, testClock } from './settings.ts';
+
+function scene(settings: Partial<BreakerSettings> = {}) {
+  const clock = testClock();
+  const changes: BreakerChange[] = [];
+  const breaker = new Breaker(
+    () => ({ ...BREAKER, ...settings }),
+    clock.now,
+    (change) => changes.push(change),
+  );
+  const call = (...results: CallResult[]) => {
+    for (const result of results) breaker.take()?.settle(result);
+  };
+  return { clock, changes, breaker, call };
+}
+
+const times = (count: number, result: CallResult): CallResult[] =>
+  Array.from({ length: count }, () => result);
+
+/** A breaker that has just opened. */
+function opened(result: CallResult = 'failed') {
+  const made = scene();
+  made.call(...times(BREAKER.leastCalls, result));
+  return made;
+}
+
+describe('a closed breaker', () => {
+  test('opens when enough calls fail', () => {
+    const { breaker, changes, call } = scene();
+    call(...times(5, 'ok'), ...times(4, 'failed'));
+    expect(breaker.is).toBe('closed');
+    call('failed');
+    expect(breaker.is).toBe('open');
+    expect(changes).toEqual([{ state: 'open', reason: 'failures', forMs: 10_000 }]);
+    expect(breaker.take()).toBeUndefined();
+  });
+
+  test('opens when enough calls are slow', () => {
+    const { breaker, call } = scene();
+    call('ok', 'ok', ...times(8, 'slow'));
+    expect([breaker.is, breaker.reason]).toEqual(['open', 'slow-calls']);
+  });
+
+  test('opens for longer when the credential is refused', () => {
+    const { breaker, clock } = opened('refused');
+    expect(breaker.reason).toBe('credential');
+    clock.pass(59_999);
+    expect(breaker.take()).toBeUndefined();
+    clock.pass(1);
+    expect(breaker.take()).toBeDefined();
+  });
+
+  test('stays closed while too few calls were made, or most were good', () => {
+    const { breaker, call, clock } = scene();
+    call(...times(9, 'failed'));
+    expect(breaker.is).toBe('closed');
+    clock.pass(30_001);
+    call(...times(100, 'ok'), ...times(99, 'failed'));
+    expect(breaker.is).toBe('closed');
+  });
+
+  test('forgets results that are older than its window', () => {
+    const { breaker, call, clock } = scene();
+    for (let minute = 0; minute < 10; minute++) {
+      call(...times(9, 'failed'));
+      clock.pass(30_001);
+    }
+    expect(breaker.is).toBe('closed');
+  });
+
+  test('is not opened by results that say nothing about the provider', () => {
+    const { breaker, call } = scene();
+    call(...times(1_000, 'ignored'));
+    expect(breaker.is).toBe('closed');
+  });
+
+  test('takes new settings at once', () => {
+    const settings = { ...BREAKER };
+    const breaker = new Breaker(() => settings, testClock().now);
+    Object.assign(settings, { leastCalls: 1 });
+    breaker.take()!.settle('failed');
+    expect(breaker.is).toBe('open');
+  });
+});
+
+describe('an open breaker', () => {
+  test('is half-open after its time, and closes when two probes begin to answer', () => {
+    const { breaker, clock, changes } = opened();
+    clock.pass(9_999);
+    expect([breaker.take(), breaker.waitMs]).toEqual([undefined, 1]);
+    clock.pass(1);
+    expect(breaker.waitMs).toBe(0);
+    breaker.take()!.begin(false);
+    expect(breaker.is).toBe('half-open');
+    breaker.take()!.begin(false);
+    expect(breaker.is).toBe('closed');
+    expect(changes.map(({ state }) => state)).toEqual(['open', 'half-open', 'closed']);
+  });
+
+  test.each<[CallResult, number]>([
+    ['failed', 20_000],
+    ['slow', 20_000],
+    ['refused', 60_000],
+  ])('opens again when a probe is %s, and no probe doubles the time twice', (result, forMs) => {
+    const { breaker, clock, changes } = opened();
+    clock.pass(10_000);
+    for (let round = 0; round < 3; round++) {
+      breaker.take()!.settle(result);
+      expect(changes.at(-1)).toMatchObject({ state: 'open', forMs });
+      clock.pass(forMs);
+    }
+  });
+
+  test('opens for longer when it closed a short time ago', () => {
+    const { breaker, clock, call, changes } = opened();
+    clock.pass(10_000);
+    call('ok', 'ok');
+    expect(breaker.is).toBe('closed');
+    call(...times(10, 'failed'));
+    expect(changes.at(-1)).toMatchObject({ forMs: 20_000 });
+  });
+
+  test('does not count results of calls from before it opened', () => {
+    const { breaker, clock, call } = scene();
+    const early = breaker.take()!;
+    call(...times(10, 'failed'));
+    clock.pass(10_000);
+    const probe = breaker.take()!;
+    early.settle('failed');
+    expect(breaker.is).toBe('half-open');
+    probe.settle('ok');
+    breaker.take()!.settle('ok');
+    expect(breaker.is).toBe('closed');
+  });
+
+  test('a probe that breaks off after its beginning opens it again', () => {
+    const { breaker, clock } = opened();
+    clock.pass(10_000);
+    const probe = breaker.take()!;
+    probe.begin(false);
+    probe.settle('failed');
+    expect(breaker.is).toBe('open');
+  });
+});
+
+test('a half-open breaker lets at most three probes through at once, and never runs out of them', () => {
+  const step = fc.oneof(
+    fc.constant('take' as const),
+    fc.record({
+      at: fc.nat(),
+      result: fc.constantFrom<CallResult>('ok', 'slow', 'failed', 'refused', 'ignored'),
+    }),
+    fc.record({ at: fc.nat(), isSlow: fc.boolean() }),
+    fc.record({ passMs: fc.nat(70_000) }),
+  );
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 200 }), (steps) => {
+      const { breaker, clock, changes } = opened();
+      let open: { permit: Permit; epoch: number }[] = [];
+      for (const next of steps) {
+        if (next === 'take') {
+          const permit = breaker.take();
+          if (permit) open.push({ permit, epoch: changes.length });
+        } else if ('passMs' in next) clock.pass(next.passMs);
+        else if (open.length > 0) {
+          const chosen = open[next.at % open.length]!;
+          if ('isSlow' in next) chosen.permit.begin(next.isSlow);
+          else {
+            chosen.permit.settle(next.result);
+            chosen.permit.settle('failed');
+            open = open.filter((other) => other !== chosen);
+          }
+        }
+        const probes = open.filter(({ epoch }) => epoch === changes.length);
+        if (breaker.is === 'half-open') expect(probes.length).toBeLessThanOrEqual(3);
+      }
+      for (const { permit } of open) permit.settle('ignored');
+      clock.pass(100_000);
+      expect(breaker.take()).toBeDefined();
+    }),
+  );
+});
