@@ -102,7 +102,11 @@ export async function startGateway(
     authenticator: keys.keyring,
     api: openApi(path),
     settings: () => ({ ...config.limits, overflow: config.context.overflow, ruleHeaders }),
-    health: { ready: () => accepting, probeStore: sharedFor(PROBED_FOR_MS, stores.probe) },
+    health: {
+      ready: () => accepting,
+      probeStore: sharedFor(PROBED_FOR_MS, stores.probe),
+      failingClaws: turns.failingClaws,
+    },
     startedAt: systemClock(),
     dialects,
     reload,

@@ -4,12 +4,13 @@ import type { Config } from '../config/config.ts';
 import type { Candidate } from '../core/candidate.ts';
 import { systemClock } from '../core/clock.ts';
 import type { Emit } from '../core/events.ts';
+import type { FailingClaw } from '../http/health.ts';
 import { CallerLimits, type LimitSettings } from '../limits/limits.ts';
 import { Overload, watchEventLoop } from '../limits/overload.ts';
 import { type Probe, strictest, type Timeouts, timeLimits } from '../routing/attempts.ts';
 import { chain } from '../routing/call-chain.ts';
 import { gate } from '../routing/gate.ts';
-import { MemoryHealth } from '../routing/health.ts';
+import { type HealthStore, MemoryHealth } from '../routing/health.ts';
 import { retries } from '../routing/retries.ts';
 import { simulateFaults } from '../routing/simulate.ts';
 import type { Seals } from '../security/seals.ts';
@@ -41,6 +42,8 @@ export interface OpenTurnPath {
   /** Takes over what processes that have died left running. */
   takeOver(): Promise<Recovered>;
   counts(): GatewayCounts;
+  /** The providers with a model whose breaker is not closed, each once. */
+  failingClaws(): FailingClaw[];
   reconfigure(config: Config): void;
   close(): void;
 }
@@ -121,6 +124,7 @@ export function openTurnPath(
         holds: path.limits.holds,
       };
     },
+    failingClaws: () => failingOf(health),
     reconfigure(next) {
       config = next;
       timeouts = timeoutsOf(next, directory);
@@ -155,6 +159,14 @@ function turnCounter(): (name: string) => number {
     counts.set(name, count + 1);
     return count;
   };
+}
+
+function failingOf(health: HealthStore): FailingClaw[] {
+  const states = new Map<string, FailingClaw['state']>();
+  for (const { candidate, state } of health.broken()) {
+    if (states.get(candidate.provider) !== 'open') states.set(candidate.provider, state);
+  }
+  return [...states].map(([name, state]) => ({ name, state }));
 }
 
 const leaseLimits = ({ limits }: Config) => ({ queue: limits.sessionQueue });

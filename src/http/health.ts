@@ -7,11 +7,20 @@ export interface Health {
   ready(): boolean;
   /** Resolves when the store can be read and written; rejects with the reason why it cannot. */
   probeStore(): Promise<unknown>;
+  /** The claws that are called less because they failed. */
+  failingClaws(): readonly FailingClaw[];
+}
+
+/** Only the provider's name is shown: names of models may be private, and probes need no key. */
+export interface FailingClaw {
+  name: string;
+  state: 'open' | 'half-open';
 }
 
 /**
  * Liveness says that the process answers, and touches nothing else. Readiness adds whether traffic is
- * wanted and the store works, and what is wrong with it. No probe calls a provider.
+ * wanted and the store works, and what is wrong with it. Failing claws are named and change no status: others
+ * may answer. No probe calls a provider.
  */
 export function healthRoutes(health: Health): Route[] {
   const alive = () => Response.json({ status: 'alive' });
@@ -21,7 +30,9 @@ export function healthRoutes(health: Health): Route[] {
     const ok = accepting && !problem;
     const status = ok ? 'ready' : accepting ? 'degraded' : 'draining';
     const store = problem ? 'unavailable' : 'ok';
-    return Response.json({ status, store, problem }, { status: ok ? 200 : 503 });
+    const failing = health.failingClaws();
+    const claws = failing.length > 0 ? failing : undefined;
+    return Response.json({ status, store, problem, claws }, { status: ok ? 200 : 503 });
   };
   const probe = (path: string, handle: () => Response | Promise<Response>): Route => ({
     method: 'GET',

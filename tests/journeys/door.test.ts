@@ -18,7 +18,7 @@ const NO_ITEM = `msg_${'0'.repeat(33)}i0`;
 const routes = routesOf({
   api: {} as Api,
   settings: () => ({ bodyBytes: 0, bodyMs: 10_000, socketMs: 0, overflow: 'error', ruleHeaders: [] }),
-  health: { ready: () => true, probeStore: async () => {} },
+  health: { ready: () => true, probeStore: async () => {}, failingClaws: () => [] },
   startedAt: 0,
   reload: async () => ({ state: 'rejected', problems: [] }),
 });

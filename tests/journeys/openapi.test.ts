@@ -40,7 +40,7 @@ afterAll(() => journey.end());
 const routes = routesOf({
   api: {} as Api,
   settings: () => ({ bodyBytes: 0, bodyMs: 0, socketMs: 0, overflow: 'error', ruleHeaders: [] }),
-  health: { ready: () => true, probeStore: async () => {} },
+  health: { ready: () => true, probeStore: async () => {}, failingClaws: () => [] },
   startedAt: 0,
   reload: async () => ({ state: 'rejected', problems: [] }),
 });

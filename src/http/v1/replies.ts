@@ -103,6 +103,12 @@ export const Readiness = published(
     status: z.enum(['ready', 'degraded', 'draining']),
     store: z.enum(['ok', 'unavailable']),
     problem: z.string().optional(),
+    claws: z
+      .array(z.strictObject({ name: z.string(), state: z.enum(['open', 'half-open']) }))
+      .optional()
+      .meta({
+        description: 'Providers with models that are not called, or only probed, because they failed.',
+      }),
   }),
 );
 export const Liveness = published('Liveness', z.strictObject({ status: z.literal('alive') }));

@@ -101,7 +101,7 @@ function serverWith(authenticator: Authenticator): Server {
     api,
     authenticator,
     settings: () => ({ bodyBytes, bodyMs: 10_000, socketMs: 60_000, overflow: 'error', ruleHeaders: [] }),
-    health: { ready: () => true, probeStore: async () => {} },
+    health: { ready: () => true, probeStore: async () => {}, failingClaws: () => [] },
     startedAt: NOW,
     reload: async () => ({ state: 'rejected', problems: [] }),
     emit: (event) => events.push(event),
