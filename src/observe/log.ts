@@ -138,11 +138,12 @@ const WRITERS: { [Type in EventType]: Writer<Type> } = {
     const { provider, model } = candidate;
     log.debug({ ...traceFields(trace), provider, model }, 'context exceeded');
   },
-  'breaker-changed'(log, { candidate, ...change }) {
-    const { provider, model, instance } = candidate;
-    const fields = { provider, model, instance, ...change };
-    if (change.state === 'open') log.warn(fields, 'calls stopped');
-    else log.info(fields, change.state === 'closed' ? 'calls resumed' : 'calls probe the provider');
+  'breaker-changed'(log, { candidate: { provider, model, instance }, ...change }) {
+    const claw = { provider, model, instance };
+    if (change.state === 'open') {
+      const { reason, forMs } = change;
+      log.warn({ ...claw, reason, forMs }, 'calls stopped');
+    } else log.info(claw, change.state === 'closed' ? 'calls resumed' : 'calls probe the provider');
   },
   'journal-damaged'(log, { file, lines, cut, lost }) {
     log.error({ file, lines, cut, lost }, 'journal damaged');

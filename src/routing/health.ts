@@ -27,7 +27,7 @@ interface ClawHealth {
   readonly retryBudget: RetryBudget;
 }
 
-/** A provider asked for a pause. */
+/** A hold-off: the provider asked for a pause. */
 export interface HoldOff {
   code: Fault['code'];
   /** When the next call is let through, on the clock of the store. */

@@ -30,6 +30,7 @@ export interface RetryParts {
  * - A failure of a moment is retried at once, then after pauses with exponential backoff and full jitter (a random
  *   part of the pause), so that turns that failed together do not come back together.
  * - A failure that lasts longer is retried if the provider says for how long, and the call has that much patience.
+ * - A call that the gate refused has cost no time yet: it is waited for only if no other candidate is left.
  *
  * All retries of a claw share a budget.
  */
@@ -40,10 +41,13 @@ export function retries({ health, settings, emit, random, now }: RetryParts): In
     const { retryBudget } = health.of(call.candidate);
     retryBudget.add(share);
     for (let retry = 1; ; retry++) {
+      const callsBefore = call.count.calls;
       try {
         return await next(call);
       } catch (failure) {
-        if (call.signal.aborted || retry > perCall || call.count.calls >= call.mostCalls) throw failure;
+        const { calls } = call.count;
+        if (call.signal.aborted || retry > perCall || calls >= call.mostCalls) throw failure;
+        if (calls === callsBefore && !call.isLast()) throw failure;
         const waitMs = waitBefore(retry, failure, call, settings(), random ?? Math.random);
         if (waitMs === undefined || clock() + waitMs >= call.endsAt || !retryBudget.take()) throw failure;
         emit(callFailed(call, failure, 'retry'));
