@@ -35,6 +35,8 @@ export interface GatewayCounts {
   background: number;
   /** Turns that hold a share of their callers' limits. */
   holds: number;
+  /** Calls of claws that run or wait. */
+  calls: number;
 }
 
 export interface OpenTurnPath {
@@ -122,6 +124,7 @@ export function openTurnPath(
         waiting,
         background: slots.counts.accepted,
         holds: path.limits.holds,
+        calls: health.calls,
       };
     },
     failingClaws: () => failingOf(health),

@@ -21,18 +21,19 @@ const STALE_AFTER = 8;
 
 /** The 95th percentile of the last 64 values. */
 export class RecentTimes {
-  private readonly values = new Float64Array(RECENT);
+  private values: Float64Array | undefined;
   private count = 0;
   private computedAt = 0;
   private computed: number | undefined;
 
   add(value: number): void {
+    this.values ??= new Float64Array(RECENT);
     this.values[this.count++ % RECENT] = value;
   }
 
   /** Undefined before the tenth value. */
   get p95(): number | undefined {
-    if (this.count < ENOUGH) return undefined;
+    if (!this.values || this.count < ENOUGH) return undefined;
     if (this.computed === undefined || this.count - this.computedAt >= STALE_AFTER) {
       const sorted = this.values.slice(0, Math.min(this.count, RECENT)).sort();
       this.computed = sorted[Math.ceil(0.95 * sorted.length) - 1];

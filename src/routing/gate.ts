@@ -2,6 +2,7 @@ import { candidateName } from '../core/candidate.ts';
 import type { Delta } from '../core/delta.ts';
 import { callFailureOf, Fault } from '../core/errors.ts';
 import type { Quota } from '../core/quota.ts';
+import type { Usage } from '../core/usage.ts';
 import { isSilentReasoner } from './attempts.ts';
 import type { BreakerSettings, Permit } from './breaker.ts';
 import type { Call, Interceptor } from './call-chain.ts';
@@ -89,7 +90,8 @@ const wholeSeconds = (ms: number): number => Math.max(1, Math.ceil(ms / 1_000));
 class Passage implements Watcher {
   private readonly startedAt: number;
   private firstTokenAt: number | undefined;
-  private tokens: number | undefined;
+  private usage: Usage | undefined;
+  private showsThoughts = false;
   private isSlow = false;
   private hasEnded = false;
 
@@ -110,8 +112,8 @@ class Passage implements Watcher {
 
   burst(burst: readonly Delta[]): void {
     for (const delta of burst) {
-      if (delta.type === 'usage') this.tokens = delta.usage.output;
-      else if (this.firstTokenAt === undefined && isToken(delta)) this.begin();
+      if (delta.type === 'usage') this.usage = delta.usage;
+      else if (this.firstTokenAt === undefined && isToken(delta)) this.begin(delta);
     }
   }
 
@@ -128,9 +130,10 @@ class Passage implements Watcher {
   }
 
   /** A whole answer that is not streamed has its first token when it is complete, so its time says little. */
-  private begin(): void {
+  private begin({ type }: Delta): void {
     const { startedAt, health, call, parts } = this;
     this.firstTokenAt = parts.now();
+    this.showsThoughts = type === 'reasoning-delta' || type === 'summary-delta';
     if (call.prompt.stream) {
       const ms = this.firstTokenAt - startedAt;
       health.firstTokenAfter(ms);
@@ -140,9 +143,13 @@ class Passage implements Watcher {
   }
 
   private measureWhole(): void {
-    if (this.tokens === undefined) return;
-    const isStreamed = this.call.prompt.stream && this.firstTokenAt !== undefined;
-    this.health.answered(this.tokens, isStreamed ? this.parts.now() - this.firstTokenAt! : undefined);
+    const { usage, firstTokenAt, call, health, parts, showsThoughts } = this;
+    if (!usage) return;
+    health.answered(usage.output);
+    if (!call.prompt.stream || firstTokenAt === undefined) return;
+    // Thoughts that are not shown come before the first token.
+    const tokens = usage.output - (showsThoughts ? 0 : usage.reasoning);
+    health.streamed(tokens, parts.now() - firstTokenAt);
   }
 
   private resultOf(failure: unknown): CallResult {

@@ -13,6 +13,8 @@ export interface HealthStore {
   of(candidate: Candidate): Health;
   /** The candidates whose breaker is not closed. */
   broken(): BrokenClaw[];
+  /** Calls of all claws that run, or wait for a slot. */
+  readonly calls: number;
 }
 
 /** A candidate that is called less, or not at all, because it failed. */
@@ -143,11 +145,14 @@ export class Health {
     this.bulkhead.observe(this.ratioOf(ms));
   }
 
-  /** A whole answer had this many tokens, if it was streamed in `ms` after its first token. */
-  answered(tokens: number, ms: number | undefined): void {
+  /** A whole answer had this many tokens. */
+  answered(tokens: number): void {
     this.lengths.add(tokens);
-    if (ms === undefined || tokens < SPEED_FROM.tokens || ms < SPEED_FROM.ms) return;
-    this.speeds.add((tokens * 1_000) / ms);
+  }
+
+  /** So many tokens of a streamed answer came in so many milliseconds. */
+  streamed(tokens: number, ms: number): void {
+    if (tokens >= SPEED_FROM.tokens && ms >= SPEED_FROM.ms) this.speeds.add((tokens * 1_000) / ms);
   }
 
   private ratioOf(ms: number): number {
@@ -162,9 +167,12 @@ export interface MemoryHealthParts {
   bulkhead(): BulkheadSettings;
   now(): number;
   emit: Emit;
-  /** The most candidates that are remembered: callers may name any model. */
+  /** The most candidates that are remembered. */
   most?: number;
 }
+
+/** Callers may name any model, so there are more names than candidates that matter. */
+const MOST_CANDIDATES = 1_024;
 
 /** The health of the claws as this process sees it. */
 export class MemoryHealth implements HealthStore {
@@ -181,7 +189,7 @@ export class MemoryHealth implements HealthStore {
       known.wasUsed = true;
       return known.health;
     }
-    if (this.candidates.size >= (this.parts.most ?? 4_096)) this.forgetOne();
+    if (this.candidates.size >= (this.parts.most ?? MOST_CANDIDATES)) this.forgetOne();
     const health = this.open(candidate);
     this.candidates.set(key, { health, wasUsed: false });
     return health;
@@ -191,6 +199,12 @@ export class MemoryHealth implements HealthStore {
     return [...this.candidates.values()].flatMap(({ health: { candidate, breaker } }) =>
       breaker.is === 'closed' ? [] : [{ candidate, state: breaker.is }],
     );
+  }
+
+  get calls(): number {
+    let calls = 0;
+    for (const { bulkhead } of this.claws.values()) calls += bulkhead.inFlight + bulkhead.waiting;
+    return calls;
   }
 
   private open(candidate: Candidate): Health {

@@ -101,7 +101,7 @@ test('a queued turn is given the candidates that can be called when it starts', 
     ({ status }) => status === 'completed',
   );
   expect(answered).toMatchObject({ model: 'local/recall' });
-  expect(gateway.counts()).toEqual({ running: 0, leases: 0, waiting: 0, background: 0, holds: 0 });
+  expect(gateway.counts()).toEqual({ running: 0, leases: 0, waiting: 0, background: 0, holds: 0, calls: 0 });
 });
 
 test('a call with an earlier key shows no key in its failure', async () => {
@@ -127,6 +127,20 @@ test('a call with an earlier key shows no key in its failure', async () => {
   expect(text).toContain('Refused: Bearer [redacted]');
   expect(text).not.toContain(key);
   await upstream.stop(true);
+});
+
+test('what is known of failing claws is kept, and new limits hold at once', async () => {
+  const aliases = 'aliases: { bad: openai/reset }';
+  const codeOf = async (model: string) => asJson(asJson(await (await ask(model)).json()).error).code;
+  await gateway.reconfigure(await configured(`${aliases}\nbreaker: { least_calls: 2, open_ms: 60000 }`));
+  expect(await codeOf('bad')).toBe('provider_unreachable');
+  expect(await codeOf('bad')).toBe('claw_unavailable');
+  await gateway.reconfigure(await configured('aliases: { other: openai/reset }'));
+  expect(await codeOf('other')).toBe('claw_unavailable');
+  await gateway.reconfigure(await configured('retries: { per_call: 0 }'));
+  provider.reset();
+  expect(await codeOf('openai/status-500')).toBe('provider_error');
+  expect(provider.requests).toHaveLength(1);
 });
 
 test('settings that need a start are named, and the rest takes effect', async () => {

@@ -28,7 +28,7 @@ export class Soak {
     streams: 0,
     byKind: {},
     rss: [],
-    left: { running: 0, leases: 0, waiting: 0, background: 0, holds: 0, segments: 0, sockets: 0 },
+    left: { running: 0, leases: 0, waiting: 0, background: 0, holds: 0, calls: 0, segments: 0, sockets: 0 },
     failures: [],
   };
 

@@ -89,13 +89,15 @@ describe('the health of a candidate', () => {
     );
     for (let answer = 1; answer <= 100; answer++) {
       health.firstTokenAfter(200);
-      health.answered(100, 2_000);
+      health.answered(100);
+      health.streamed(100, 2_000);
     }
     expect([health.firstTokenMs, health.tokensPerSecond, health.answerTokens]).toEqual([200, 50, 100]);
     health.firstTokenAfter(1_200);
     expect(health.firstTokenMs).toBeCloseTo(350);
     // Too short to show a speed, but an answer.
-    health.answered(1, 0);
+    health.answered(1);
+    health.streamed(1, 0);
     expect(health.tokensPerSecond).toBe(50);
     expect(health.answerTokens).toBeLessThan(100);
   });
