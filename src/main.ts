@@ -95,6 +95,7 @@ export async function startGateway(
     log.setLevel(next.log.level);
   };
   const reload = reloader({ started: initial, load: load ?? (async () => config), apply, emit });
+  const probeStore = sharedFor(PROBED_FOR_MS, stores.probe);
   let accepting = true;
   const server = openServer({
     host: config.host,
@@ -102,11 +103,7 @@ export async function startGateway(
     authenticator: keys.keyring,
     api: openApi(path),
     settings: () => ({ ...config.limits, overflow: config.context.overflow, ruleHeaders }),
-    health: {
-      ready: () => accepting,
-      probeStore: sharedFor(PROBED_FOR_MS, stores.probe),
-      failingClaws: turns.failingClaws,
-    },
+    health: { ready: () => accepting, probeStore, failingClaws: turns.failingClaws },
     startedAt: systemClock(),
     dialects,
     reload,

@@ -5,7 +5,6 @@ import { AnswerBody, describe, failureOf, formatOf, readBeginning, wholeText } f
 import type { CallListener, Claw, Prompt, Provider, WireProtocol, WireRequest } from './claw.ts';
 import { beginningOf, instructed, prefilled } from './continuation.ts';
 import { ESCAPED_SURROGATE, EventStream, type SseLimits } from './event-stream.ts';
-import { unlessFiltered } from './filtered-answer.ts';
 import { quotaOf } from './quota.ts';
 import { shownFailure } from './shown-failure.ts';
 import { lackedTools, toolTable } from './tools/table.ts';
@@ -70,13 +69,12 @@ export function httpClaw(parts: HttpClawParts): Claw {
     async *call(asked, signal, listener = UNHEARD) {
       const { prompt: wanted, restore } = translated(asked, api);
       const prompt = wanted.continues ? continued(wanted) : wanted;
-      const checked = unlessFiltered(prompt);
       let stream: EventStream | undefined;
       try {
         const opened = await open(parts, prompt, { signal, listener });
         if (opened.format === 'json') {
           const deltas = restore(protocol.answer(opened.content, prompt, opened.headers));
-          yield checked(opened.hasSurrogates ? new WholePairs().push(deltas) : deltas);
+          yield opened.hasSurrogates ? new WholePairs().push(deltas) : deltas;
           return;
         }
         const reader = protocol.reader(prompt, opened.headers);
@@ -91,7 +89,7 @@ export function httpClaw(parts: HttpClawParts): Claw {
         for (;;) {
           const burst = await stream.next();
           if (!burst) return;
-          yield checked(burst);
+          yield burst;
         }
       } catch (failure) {
         if (!(failure instanceof Fault)) throw failure;

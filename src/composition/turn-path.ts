@@ -1,28 +1,21 @@
 import type { ClawDirectory } from '../claws/claw-directory.ts';
-import { fixedAnswer } from '../claws/local/fixed-answer.ts';
 import type { Config } from '../config/config.ts';
-import type { Candidate } from '../core/candidate.ts';
 import { systemClock } from '../core/clock.ts';
 import type { Emit } from '../core/events.ts';
 import type { FailingClaw } from '../http/health.ts';
 import { CallerLimits, type LimitSettings } from '../limits/limits.ts';
 import { Overload, watchEventLoop } from '../limits/overload.ts';
-import { type Probe, strictest, type Timeouts, timeLimits } from '../routing/attempts.ts';
-import { chain } from '../routing/call-chain.ts';
-import { gate } from '../routing/gate.ts';
-import { type HealthStore, MemoryHealth } from '../routing/health.ts';
-import { retries } from '../routing/retries.ts';
-import { simulateFaults } from '../routing/simulate.ts';
+import type { HealthStore } from '../routing/health.ts';
 import type { Seals } from '../security/seals.ts';
 import { Heads } from '../session/heads.ts';
 import { Leases } from '../session/leases.ts';
 import { Sessions } from '../session/sessions.ts';
-import { dispatchTo } from '../turn/answer/answer.ts';
 import { Idempotency } from '../turn/idempotency/idempotency.ts';
 import { LiveTurns } from '../turn/live/live-turn.ts';
 import { Slots } from '../turn/live/slots.ts';
 import type { TurnPath } from '../turn/path.ts';
 import { type Recovered, recover } from '../turn/start/recover.ts';
+import { openCalls } from './calls.ts';
 import type { Stores } from './stores.ts';
 
 /** What turns hold at this moment: all zero once every turn has ended. */
@@ -52,50 +45,28 @@ export interface OpenTurnPath {
 
 /** Puts the turn path together. */
 export function openTurnPath(
-  initial: Config,
+  config: Config,
   stores: Stores,
   directory: ClawDirectory,
   seals: Seals,
   emit: Emit,
 ): OpenTurnPath {
-  let config = initial;
   const { log, blobs, journal, feed, members, claims } = stores;
   const leases = new Leases({ store: stores.leases, holder: members.self, ...leaseLimits(config) });
   const heads = new Heads({ log, leaseStore: stores.leases, blobs, leases });
   const takeOver = () => recover({ path, members, leases: stores.leases });
-  const probe: Probe = async (candidate, signal) => directory.claw(candidate).probe?.(signal);
-  let timeouts = timeoutsOf(config, directory);
-  const now = () => performance.now();
-  const breaker = () => config.breaker;
-  const health = new MemoryHealth({ breaker, bulkhead: () => config.bulkhead, now, emit });
-  const interceptors = [
-    retries({ health, settings: () => config.retries, emit }),
-    gate({ health, breaker, now }),
-    timeLimits(({ provider }) => timeouts.get(provider) ?? config.timeouts, probe),
-    simulateFaults(),
-  ];
-  const clawOf = (candidate: Candidate) =>
-    candidate.answer === undefined ? directory.claw(candidate) : fixedAnswer(candidate.answer);
   const slots = new Slots(slotLimits(config));
   const overload = new Overload(config.overload, (level, delayMs) => {
     emit({ type: 'overload-changed', level, delayMs });
     slots.pause(level !== 'calm');
   });
+  const calls = openCalls(config, directory, overload, emit);
   const path: TurnPath = {
     directory,
-    capabilities: (candidate) => clawOf(candidate).capabilities,
-    routing: {
-      standing: (candidate) => health.of(candidate),
-      connectMs: (candidate) => directory.claw(candidate).connectMs?.(),
-      get region() {
-        return config.region;
-      },
-      random: Math.random,
-      turnOf: turnCounter(),
-      isBusy: () => overload.level !== 'calm',
-    },
-    dispatch: chain(interceptors, dispatchTo(clawOf, emit)),
-    health,
+    capabilities: calls.capabilities,
+    routing: calls.routing,
+    dispatch: calls.dispatch,
+    health: calls.health,
     sessions: new Sessions({ log, lines: stores.lines, heads, clock: systemClock }),
     log,
     blobs,
@@ -124,13 +95,12 @@ export function openTurnPath(
         waiting,
         background: slots.counts.accepted,
         holds: path.limits.holds,
-        calls: health.calls,
+        calls: path.health.calls,
       };
     },
-    failingClaws: () => failingOf(health),
+    failingClaws: () => failingOf(path.health),
     reconfigure(next) {
-      config = next;
-      timeouts = timeoutsOf(next, directory);
+      calls.reconfigure(next);
       path.settings = turnSettings(next);
       leases.reconfigure(leaseLimits(next));
       slots.reconfigure(slotLimits(next));
@@ -143,24 +113,6 @@ export function openTurnPath(
       slots.pause(false);
       leases.close();
     },
-  };
-}
-
-/** The time limits of the claws that have their own, by the provider's id. */
-function timeoutsOf({ claws, timeouts }: Config, directory: ClawDirectory): ReadonlyMap<string, Timeouts> {
-  const own = Object.entries(claws).flatMap(([name, claw]) =>
-    claw.timeouts ? [[name, strictest(timeouts, [claw.timeouts])] as const] : [],
-  );
-  return new Map(own.map(([name, limits]) => [directory.service(name)?.provider ?? name, limits]));
-}
-
-/** Counts the turns of each name: 0, 1, 2… */
-function turnCounter(): (name: string) => number {
-  const counts = new Map<string, number>();
-  return (name) => {
-    const count = counts.get(name) ?? 0;
-    counts.set(name, count + 1);
-    return count;
   };
 }
 

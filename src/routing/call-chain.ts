@@ -29,6 +29,8 @@ export interface Call {
   limits: readonly TurnLimits[];
   /** How long the same candidate may be waited for after a failure that may pass, in milliseconds. */
   patienceMs: number;
+  /** Other candidates are asked where a content filter ends the answer before any output. */
+  hasRefusedChain: boolean;
   /** Failures to simulate. */
   faults?: readonly SimulatedFault[];
   /**

@@ -1,40 +1,41 @@
-import { candidateName } from '../core/candidate.ts';
+import { type Candidate, candidateName } from '../core/candidate.ts';
 import type { Delta } from '../core/delta.ts';
 import { type ErrorCode, Fault } from '../core/errors.ts';
 import { matches, type SimulatedFault } from '../core/routing.ts';
-import type { Interceptor } from './call-chain.ts';
+
+type Bursts = AsyncIterator<readonly Delta[]>;
 
 /**
- * Lets calls fail as the caller asked, to test fallbacks (`x-clawhold-simulate`). A call that fails before its
- * answer never reaches its provider.
+ * Lets a call fail as its caller asked, to test fallbacks (`x-clawhold-simulate`). A call that fails before its
+ * answer never reaches its provider: `open` is not called then.
  */
-export function simulateFaults(): Interceptor {
-  return (next) => async (call) => {
-    const fault = call.faults?.find(({ target }) => matches(target, candidateName(call.candidate)));
-    if (!fault) return next(call);
-    if (fault.after === 0) throw failureOf(fault);
-    const answer = await next(call);
-    return { ...answer, rest: cutAfter(answer.rest, fault) };
-  };
+export function simulated(
+  faults: readonly SimulatedFault[] | undefined,
+  candidate: Candidate,
+  open: () => Bursts,
+): Bursts {
+  const fault = faults?.find(({ target }) => matches(target, candidateName(candidate)));
+  if (!fault) return open();
+  if (fault.after === 0) throw failureOf(fault);
+  return cutAfter(open(), fault);
 }
 
 const failureOf = ({ code }: SimulatedFault): Fault =>
   new Fault(code as ErrorCode, 'This failure is simulated, because the request asks for it.');
 
-/** The first burst has come already. */
-function cutAfter(
-  rest: AsyncIterator<readonly Delta[]>,
-  fault: SimulatedFault,
-): AsyncIterator<readonly Delta[]> {
-  let bursts = 1;
+function cutAfter(bursts: Bursts, fault: SimulatedFault): Bursts {
+  let seen = 0;
+  const stop = async () => {
+    await bursts.return?.();
+  };
   return {
     async next() {
-      if (bursts++ < fault.after) return rest.next();
-      await rest.return?.();
+      if (seen++ < fault.after) return bursts.next();
+      await stop();
       throw failureOf(fault);
     },
     async return() {
-      await rest.return?.();
+      await stop();
       return { done: true, value: undefined };
     },
   };

@@ -458,21 +458,6 @@ describe('an answer that refuses or stops early', () => {
     },
   );
 
-  test.each(CALLS)(
-    'a filter of %s stops the answer before any output: an error of the request in %s',
-    async (provider, dialect) => {
-      for (const stream of [false, true]) {
-        journey.provider.reset();
-        const reply = await ask(dialect, `${provider}/say-0+filter`, stream, name, ['openai/say-1']);
-        const text = await reply.text();
-        expect(text).toContain('"content_filtered"');
-        expect(text).not.toContain('word1');
-        if (!stream) expect(reply.status).toBe(400);
-        expect(requests()).toBe(1);
-      }
-    },
-  );
-
   test('Gemini blocks the prompt: an error, and the session continues without it', async () => {
     const blocked = await ask('chat', 'gemini/filter', false);
     expect(blocked.status).toBe(400);

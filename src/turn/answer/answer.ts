@@ -1,13 +1,12 @@
-import type { Capabilities, Claw } from '../../claws/claw.ts';
+import type { Capabilities } from '../../claws/claw.ts';
 import type { Assembled } from '../../context/assemble.ts';
-import { type Candidate, candidateKey } from '../../core/candidate.ts';
+import type { Candidate } from '../../core/candidate.ts';
 import type { Delta } from '../../core/delta.ts';
-import { callFailureOf, type FailedCall, Fault } from '../../core/errors.ts';
-import type { Emit } from '../../core/events.ts';
+import { callFailureOf, type Fault } from '../../core/errors.ts';
 import { type Called as CalledBy, fold, isWhole } from '../../core/fold.ts';
 import { type Ask, isKept, type PlacedIntent } from '../../core/turn.ts';
 import type { Receipt } from '../../core/turn-view.ts';
-import type { Count, Dispatch } from '../../routing/call-chain.ts';
+import type { Count } from '../../routing/call-chain.ts';
 import type { Route } from '../../routing/order.ts';
 import type { RunningTurn, TurnPath } from '../path.ts';
 import { routeAgain } from '../start/route.ts';
@@ -44,6 +43,8 @@ export async function answer(turn: RunningTurn, path: TurnPath): Promise<unknown
     }
   }
 }
+
+type ToldCall = Called & Dropped;
 
 /** What all calls of a turn share. */
 interface Bounds {
@@ -130,40 +131,6 @@ interface Dropped {
   droppedReasoning: readonly string[];
   /** The settings that the call leaves out, because the provider's API has none like them. */
   droppedSettings: readonly string[];
-}
-
-type ToldCall = Called & Dropped;
-
-/** The end of the chain: calls the candidate's claw, and waits for the first burst of its answer. */
-export function dispatchTo(clawOf: (candidate: Candidate) => Claw, emit: Emit): Dispatch {
-  return async ({ candidate, prompt, signal, trace, count, heard, quota }) => {
-    count.calls++;
-    emit({ type: 'call-started', trace, candidate, attempt: count.calls });
-    const startedAt = performance.now();
-    try {
-      const claw = clawOf(candidate);
-      const bursts = claw.call(prompt, signal, { heard, quota })[Symbol.asyncIterator]();
-      const first = await bursts.next();
-      if (first.done) {
-        throw new Fault('provider_protocol_error', `${candidate.provider} sent an empty answer.`);
-      }
-      const exact = prompt.continues === true && claw.prefills(prompt);
-      return { first: first.value, rest: bursts, exact };
-    } catch (failure) {
-      if (failure instanceof Fault) count.failed.push(failedCall(candidate, failure, startedAt));
-      throw failure;
-    }
-  };
-}
-
-function failedCall(candidate: Candidate, { code, reported }: Fault, startedAt: number): FailedCall {
-  const { status, request_id: requestId } = reported ?? {};
-  const ms = Math.round(performance.now() - startedAt);
-  return {
-    ...{ model: candidateKey(candidate), code, ms },
-    ...(status !== undefined && { status }),
-    ...(requestId !== undefined && { requestId }),
-  };
 }
 
 /** Rejects with the signal's reason as soon as it is aborted. */

@@ -93,6 +93,7 @@ function callOf(candidate: Candidate, request: CallRequest, queue: Queue): Call 
     ...{ candidate, prompt, signal, trace, key, count, endsAt, limits: route.limits },
     mostCalls: route.attempts ?? MOST_CALLS,
     patienceMs: route.patienceMs ?? PATIENCE_MS,
+    hasRefusedChain: route.refused.length > 0,
     faults: route.faults,
     isLast: () => isLast(request, queue),
     heard: () => {},

@@ -75,7 +75,12 @@ function scene({ breaker = {}, bulkhead = {} }: Scene = {}) {
       dispatch,
     )({
       ...{ candidate: candidateOf('one'), prompt: { stream: true } as Prompt, trace, key: 'root' },
-      ...{ signal: new AbortController().signal, count: { calls: 0, failed: [] }, limits: [] },
+      ...{
+        signal: new AbortController().signal,
+        count: { calls: 0, failed: [] },
+        limits: [],
+        hasRefusedChain: false,
+      },
       ...{ mostCalls: 20, endsAt: Infinity },
       ...{ patienceMs: 0, isLast: () => false, heard: () => {}, quota: () => {} },
       ...changes,
@@ -261,7 +266,12 @@ describe('the gate', () => {
     const parts = { health, breaker: () => BREAKER, now: clock.now };
     const answer = await gate(parts)(dispatch)({
       ...{ candidate: candidateOf('one'), prompt: { stream: true } as Prompt, trace, key: 'root' },
-      ...{ signal: new AbortController().signal, count: { calls: 0, failed: [] }, limits: [] },
+      ...{
+        signal: new AbortController().signal,
+        count: { calls: 0, failed: [] },
+        limits: [],
+        hasRefusedChain: false,
+      },
       ...{ mostCalls: 20, endsAt: Infinity },
       ...{ patienceMs: 0, isLast: () => false, heard: () => {}, quota: () => {} },
     });

@@ -52,7 +52,14 @@ function scene({ failures, settings = {}, call = {}, random = 1 - 1e-9, within =
   const dispatch = interceptor(within(claw));
   const result = dispatch({
     ...{ candidate: candidateOf('one'), prompt: { stream: true } as Prompt, trace, key: 'root' },
-    ...{ signal: new AbortController().signal, count: { calls: 0 }, mostCalls: 20, endsAt: Infinity },
+    ...{
+      signal: new AbortController().signal,
+      count: { calls: 0, failed: [] },
+      limits: [],
+      hasRefusedChain: false,
+      mostCalls: 20,
+      endsAt: Infinity,
+    },
     ...{ patienceMs: 2_000, isLast: () => false, heard: () => {}, quota: () => {} },
     ...call,
   });
@@ -138,7 +145,7 @@ describe('a retry', () => {
   test('is not made after the last call of the turn', async () => {
     const { code, calledAt } = scene({
       failures: ['provider_error'],
-      call: { count: { calls: 0 }, mostCalls: 1 },
+      call: { count: { calls: 0, failed: [] }, mostCalls: 1 },
     });
     expect(await code).toBe('provider_error');
     expect(calledAt).toHaveLength(1);

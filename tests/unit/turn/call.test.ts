@@ -14,8 +14,8 @@ import { type Answer, chain } from '../../../src/routing/call-chain.ts';
 import { gate } from '../../../src/routing/gate.ts';
 import { MemoryHealth } from '../../../src/routing/health.ts';
 import { retries } from '../../../src/routing/retries.ts';
-import { dispatchTo } from '../../../src/turn/answer/answer.ts';
 import { callFirst } from '../../../src/turn/answer/call.ts';
+import { dispatchTo } from '../../../src/turn/answer/dispatch.ts';
 import { candidate, say } from './rescued.ts';
 
 const START: Delta = { type: 'start', model: 'm' };

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'bun:test';
-import { unlessFiltered } from '../../../src/claws/filtered-answer.ts';
 import type { Delta } from '../../../src/core/delta.ts';
 import type { Item } from '../../../src/core/items.ts';
 import type { Prompt } from '../../../src/core/prompt.ts';
+import { unfilteredBeginning } from '../../../src/routing/filtered-answer.ts';
 
 const PROMPT: Prompt = {
   model: 'm',
@@ -24,18 +24,25 @@ const refuses: Delta = { type: 'refusal-delta', index: 0, part: 0, text: 'No' };
 const filtered: Delta = { type: 'finish', reason: { unified: 'content_filter', raw: 'SAFETY' } };
 const stopped: Delta = { type: 'finish', reason: { unified: 'stop', raw: 'stop' } };
 
-const read = (bursts: Delta[][], prompt: Partial<Prompt> = {}) =>
-  bursts.map(unlessFiltered({ ...PROMPT, ...prompt }));
+async function* answer(bursts: Delta[][]) {
+  yield* bursts;
+}
+
+/** The beginning of the answer, and what follows. */
+async function read(bursts: Delta[][], prompt: Partial<Prompt> = {}) {
+  const rest = answer(bursts);
+  const beginning = await unfilteredBeginning(rest, { ...PROMPT, ...prompt });
+  return [...beginning, ...(await Array.fromAsync(rest)).flat()];
+}
 
 describe('an answer that a content filter ended', () => {
   test.each<[string, Delta[][]]>([
     ['at once', [[start, filtered]]],
     ['after an empty message', [[start, message, says('')], [filtered]]],
     ['after thoughts', [[start, reasoning, thinks], [filtered]]],
-  ])('%s is a refused request', (_, bursts) => {
-    expect(() => read(bursts)).toThrow(
-      expect.objectContaining({ code: 'content_filtered', reported: { code: 'SAFETY' } }),
-    );
+  ])('%s is a refused request', async (_, bursts) => {
+    const failure = await read(bursts).catch((reason: unknown) => reason);
+    expect(failure).toMatchObject({ code: 'content_filtered', reported: { code: 'SAFETY' } });
   });
 
   test.each<[string, Delta[][], Partial<Prompt>]>([
@@ -51,11 +58,15 @@ describe('an answer that a content filter ended', () => {
       ],
       { settings: { n: 2 } },
     ],
-  ])('%s is unchanged', (_, bursts, prompt) => {
-    expect(read(bursts, prompt)).toEqual(bursts);
+  ])('%s is unchanged', async (_, bursts, prompt) => {
+    expect(await read(bursts, prompt)).toEqual(bursts.flat());
   });
 
-  test('is a whole answer where it ended for another reason', () => {
-    expect(read([[start, stopped]])).toEqual([[start, stopped]]);
+  test('is a whole answer where it ended for another reason', async () => {
+    expect(await read([[start, stopped]])).toEqual([start, stopped]);
+  });
+
+  test('without any burst is empty', async () => {
+    expect(await read([])).toEqual([]);
   });
 });
