@@ -19,7 +19,15 @@ export interface Streaming {
   limits: SseLimits;
   signal: AbortSignal;
   heard(): void;
+  /** In milliseconds; for tests. */
+  now?(): number;
 }
+
+/**
+ * A provider whose stream breaks after a silence of this length was stuck, and is likely to be stuck again. In
+ * milliseconds.
+ */
+const STUCK_MS = 10_000;
 
 /** Reads one streamed answer. */
 export class EventStream {
@@ -31,8 +39,13 @@ export class EventStream {
   private failure: unknown;
   private hasEnded = false;
 
+  private readonly now: () => number;
+  private heardAt: number;
+
   constructor(private readonly parts: Streaming) {
     this.parser = new SseParser(parts.limits);
+    this.now = parts.now ?? (() => performance.now());
+    this.heardAt = this.now();
   }
 
   /**
@@ -65,7 +78,7 @@ export class EventStream {
       return this.parts.reader.end();
     }
     const { events, alive } = this.parser.push(this.decoder.decode(value, { stream: true }));
-    if (alive) this.parts.heard();
+    if (alive) this.hear();
     return this.deltasOf(events);
   }
 
@@ -74,10 +87,22 @@ export class EventStream {
     const { reader, signal } = this.parts;
     const failure = failureOf(error, signal);
     const last = endOf(reader, failure);
-    if (!last) throw failure;
+    if (!last) throw this.stuck(failure);
     this.close();
     this.hasEnded = true;
     return last;
+  }
+
+  private hear(): void {
+    this.heardAt = this.now();
+    this.parts.heard();
+  }
+
+  private stuck(failure: unknown): unknown {
+    const silentMs = Math.round(this.now() - this.heardAt);
+    if (silentMs < STUCK_MS || callFailureOf(failure)?.lasts !== 'moment') return failure;
+    const message = `The provider sent nothing for ${silentMs} ms, and then the stream broke.`;
+    return new Fault('provider_timeout', message, { cause: failure });
   }
 
   private deltasOf(events: SseEvent[]): Delta[] {

@@ -1,10 +1,9 @@
 import type { Candidate } from '../core/candidate.ts';
-import { callFailureOf, Fault, faultOf } from '../core/errors.ts';
+import { Fault, faultOf } from '../core/errors.ts';
 import type { GatewayEvent } from '../core/events.ts';
-import type { Prompt } from '../core/prompt.ts';
 import type { TurnLimits } from '../core/routing.ts';
 import type { Call, Interceptor } from './call-chain.ts';
-import { type Watcher, watch } from './watched.ts';
+import { watch } from './watched.ts';
 
 /** How long a call may take, and how its failure is reported. */
 
@@ -63,7 +62,8 @@ export function timeLimits(
     try {
       const answer = await next({ ...call, signal: deadline.signal, heard });
       deadline.begin();
-      return { ...answer, rest: watch(answer.rest, stuckWatcher(deadline, limits.signOfLifeMs)) };
+      // The claw itself reports signs of life (`Claw.call`).
+      return { ...answer, rest: watch(answer.rest, { ended: () => deadline.clear() }) };
     } catch (failure) {
       deadline.clear();
       throw failure;
@@ -104,35 +104,6 @@ export function isSilentReasoner({ protocol, reasons }: Candidate): boolean {
   return reasons === true && (protocol === 'openai-chat' || protocol === 'gemini');
 }
 
-/** How many characters of a prompt a slow model reads in a millisecond: some 2,000 tokens in a second. */
-const READ_CHARS_PER_MS = 8;
-
-/** How much longer a stream may be silent for a long prompt, as a share of the limit for a short one. */
-const MOST_READING = 1.5;
-
-/** The time in which a slow model reads a prompt, in milliseconds; at most `most`. */
-function readingMs({ instructions = '', items }: Prompt, most: number): number {
-  let chars = instructions.length;
-  for (const { item } of items) {
-    if (chars >= most * READ_CHARS_PER_MS) break;
-    chars += JSON.stringify(item).length;
-  }
-  return Math.min(chars / READ_CHARS_PER_MS, most);
-}
-
-/**
- * The deadline ends with the answer; the claw itself reports signs of life (`Claw.call`). A stream that breaks after
- * a silence of `longMs` was stuck before, and the same candidate is likely to be stuck again.
- */
-const stuckWatcher = (deadline: Deadline, longMs: number): Watcher => ({
-  explain(failure) {
-    const { silentMs } = deadline;
-    if (silentMs < longMs || callFailureOf(failure)?.lasts !== 'moment') return failure;
-    const message = `The provider sent nothing for ${Math.round(silentMs)} ms, and then the answer broke off.`;
-    return new Fault('provider_timeout', message, { cause: failure });
-  },
-  ended: () => deadline.clear(),
-});
 
 /** What a deadline needs to know about its call; each is optional. */
 export interface DeadlineCall {
@@ -191,11 +162,6 @@ export class Deadline {
   /** The provider has shown a sign of life. */
   heard(): void {
     this.heardAt = performance.now();
-  }
-
-  /** For how long the provider has shown no sign of life, in milliseconds. */
-  get silentMs(): number {
-    return performance.now() - this.heardAt;
   }
 
   /** Stops the timer. */
@@ -269,4 +235,20 @@ export class Deadline {
   private get silenceMs(): number {
     return this.hasBegun ? this.limits.idleMs : this.limits.signOfLifeMs;
   }
+}
+
+/** How many characters of a prompt a slow model reads in a millisecond: some 2,000 tokens in a second. */
+const READ_CHARS_PER_MS = 8;
+
+/** How much longer a stream may be silent for a long prompt, as a share of the limit for a short one. */
+const MOST_READING = 1.5;
+
+/** The time in which a slow model reads a prompt, in milliseconds; at most `most`. */
+function readingMs({ instructions = '', items }: Call['prompt'], most: number): number {
+  let chars = instructions.length;
+  for (const { item } of items) {
+    if (chars >= most * READ_CHARS_PER_MS) break;
+    chars += JSON.stringify(item).length;
+  }
+  return Math.min(chars / READ_CHARS_PER_MS, most);
 }

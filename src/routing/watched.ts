@@ -6,8 +6,6 @@ export type AnswerEnd = { how: 'whole' } | { how: 'broken'; failure: unknown } |
 /** Sees an answer from its second burst on. It never throws. */
 export interface Watcher {
   burst?(burst: readonly Delta[]): void;
-  /** The failure as the watchers after this one, and the turn, get it. */
-  explain?(failure: unknown): unknown;
   /** Called exactly once. */
   ended(end: AnswerEnd): void;
 }
@@ -42,8 +40,7 @@ class WatchedRest implements AsyncIterator<readonly Delta[]> {
       if (burst.done) this.end({ how: 'whole' });
       else for (const watcher of this.watchers) watcher.burst?.(burst.value);
       return burst;
-    } catch (error) {
-      const failure = this.watchers.reduce((known, watcher) => watcher.explain?.(known) ?? known, error);
+    } catch (failure) {
       this.end({ how: 'broken', failure });
       throw failure;
     }

@@ -321,19 +321,6 @@ describe('a silent claw', () => {
     expect(left).toMatchObject({ candidate: { provider: 'two' } });
   });
 
-  test.each([
-    ['at once', 0, 'stream_interrupted'],
-    ['after a long silence', 60, 'provider_timeout'],
-  ] as const)('whose answer breaks off %s is %p ms silent: %s', async (_, ms, code) => {
-    const breaks: Behaviour = async function* () {
-      yield [START];
-      await Bun.sleep(ms);
-      throw new Fault('stream_interrupted', 'The connection was closed.');
-    };
-    const { answer } = scene({ behaviour: { one: [breaks] }, timeouts: { signOfLifeMs: 30 } });
-    expect(await codeOf(burstsOf(await answer))).toBe(code);
-  });
-
   test('is not left while it shows signs of life', async () => {
     const { answer } = scene({
       behaviour: { one: [pinging(15, answers)], two: [answers] },
