@@ -25,14 +25,16 @@ export interface GateParts {
 export function gate({ health, breaker, now }: GateParts): Interceptor {
   return (next) => async (call) => {
     const known = health.of(call.candidate);
-    throwIfRefused(known, call, now);
+    const refusal = refusalOf(known, call, now);
+    if (refusal) throw refusal;
     // A probe of the breaker must not wait, so the slot comes first.
     const wait = known.bulkhead.enter(call.trace.tenant, call.signal);
     if (wait) await wait;
-    const permit = permitFor(known, call);
+    const changed = wait && refusalOf(known, call, now);
+    const permit = changed ? undefined : permitFor(known, call);
     if (!permit) {
       known.bulkhead.leave();
-      throw unavailable(known);
+      throw changed ?? unavailable(known);
     }
     const passage = new Passage(known, permit, call, { slowMs: breaker().slowMs, now });
     try {
@@ -46,20 +48,22 @@ export function gate({ health, breaker, now }: GateParts): Interceptor {
   };
 }
 
-function throwIfRefused(health: Health, call: Call, now: () => number): void {
+/** Why a call is not let through at this moment. */
+function refusalOf(health: Health, call: Call, now: () => number): Fault | undefined {
   const { holdOff } = health;
   if (holdOff) {
     const retryAfter = wholeSeconds(holdOff.askedUntil - now());
     const message = `${candidateName(call.candidate)} asked for a pause, which ends in ${retryAfter} s.`;
-    throw new Fault(holdOff.code, message, { retryAfter });
+    return new Fault(holdOff.code, message, { retryAfter });
   }
-  if (health.breaker.waitMs > 0 && !mayPassOpen(health, call)) throw unavailable(health);
+  if (health.breaker.waitMs > 0 && !mayPassOpen(health, call)) return unavailable(health);
   // The last candidate is called even so: the time of a reset is only known roughly.
   if (health.quotaWaitMs > 0 && !call.isLast()) {
     const retryAfter = wholeSeconds(health.quotaWaitMs);
     const message = `The rate limit of ${candidateName(call.candidate)} is used up for ${retryAfter} s.`;
-    throw new Fault('rate_limited', message, { retryAfter });
+    return new Fault('rate_limited', message, { retryAfter });
   }
+  return undefined;
 }
 
 /**

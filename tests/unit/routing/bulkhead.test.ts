@@ -2,7 +2,7 @@ import { describe, expect, test } from 'bun:test';
 import fc from 'fast-check';
 import { Fault } from '../../../src/core/errors.ts';
 import { Bulkhead, type BulkheadSettings } from '../../../src/routing/bulkhead.ts';
-import { BULKHEAD, testClock } from './settings.ts';
+import { BULKHEAD, countTimers, testClock } from './settings.ts';
 
 const never = new AbortController().signal;
 
@@ -148,12 +148,13 @@ test('after any mix of calls, no slot, queue entry or timer is left, and no limi
   await fc.assert(
     fc.asyncProperty(calls, bounds, async (all, settings) => {
       const { bulkhead } = scene({ ...settings, min: 1 });
+      const timers = countTimers();
       let running = 0;
       await Promise.all(
         all.map(async ({ tenant, runs, aborts, comes }) => {
           await Bun.sleep(comes);
           const controller = new AbortController();
-          if (aborts !== undefined) setTimeout(() => controller.abort('stopped'), aborts);
+          if (aborts !== undefined) void Bun.sleep(aborts).then(() => controller.abort('stopped'));
           try {
             await bulkhead.enter(tenant, controller.signal);
           } catch {
@@ -166,7 +167,8 @@ test('after any mix of calls, no slot, queue entry or timer is left, and no limi
           bulkhead.leave();
         }),
       );
-      expect([bulkhead.inFlight, bulkhead.waiting]).toEqual([0, 0]);
+      timers.restore();
+      expect([bulkhead.inFlight, bulkhead.waiting, timers.left]).toEqual([0, 0, 0]);
       expect(bulkhead.enter('a', never)).toBeUndefined();
     }),
     { numRuns: 50 },

@@ -258,6 +258,16 @@ describe('the gate', () => {
     expect([inFlight, waiting]).toEqual([0, 0]);
   });
 
+  test('a call that has waited for a slot is refused if the claw failed meanwhile', async () => {
+    const { call, run, one, made } = scene({ bulkhead: { max: 1 } });
+    const first = await call(answers);
+    const waiting = run(answers);
+    one.holdOffFor('rate_limited', 5_000);
+    await first.rest.return?.();
+    expect(await waiting).toBe('rate_limited');
+    expect([made(), one.bulkhead.inFlight, one.inFlight]).toEqual([1, 0, 0]);
+  });
+
   test('an answer that is already watched is not wrapped again', async () => {
     const { health, clock } = scene();
     const seen: string[] = [];

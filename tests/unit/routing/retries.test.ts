@@ -9,7 +9,7 @@ import type { Answer, Call, Dispatch, Interceptor } from '../../../src/routing/c
 import { MemoryHealth } from '../../../src/routing/health.ts';
 import { type RetrySettings, retries } from '../../../src/routing/retries.ts';
 import { RetryBudget } from '../../../src/routing/retry-budget.ts';
-import { BREAKER, BULKHEAD, candidateOf, RETRIES, testClock } from './settings.ts';
+import { BREAKER, BULKHEAD, candidateOf, countTimers, RETRIES, testClock } from './settings.ts';
 
 const session = newSessionId(0);
 const trace = { id: newTurnId(session, 0), tenant: 'acme' as Tenant, key: 'root', session };
@@ -18,22 +18,26 @@ const ANSWER: Answer = { first: [], rest: (async function* () {})(), exact: fals
 type Failure = ErrorCode | [code: ErrorCode, retryAfter: number];
 
 interface Scene {
-  /** What each call fails with; after them, calls are answered. */
-  failures: readonly Failure[];
+  /** What each call fails with; `undefined`, and all calls after them, are answered. */
+  failures: readonly (Failure | undefined)[];
   settings?: Partial<RetrySettings>;
   call?: Partial<Call>;
   random?: number;
   /** A part of the chain between the retries and the claw. */
   within?: Interceptor;
+  /** What earlier turns left. */
+  health?: MemoryHealth;
 }
 
 /** One turn's call, with the times at which the claw was called. */
-function scene({ failures, settings = {}, call = {}, random = 1 - 1e-9, within = (next) => next }: Scene) {
+function scene({ failures, settings = {}, call = {}, random = 1 - 1e-9, within, ...rest }: Scene) {
   const clock = testClock();
   const events: GatewayEvent[] = [];
-  const health = new MemoryHealth({
-    ...{ breaker: () => BREAKER, bulkhead: () => BULKHEAD, now: clock.now, emit: () => {} },
-  });
+  const health =
+    rest.health ??
+    new MemoryHealth({
+      ...{ breaker: () => BREAKER, bulkhead: () => BULKHEAD, now: clock.now, emit: () => {} },
+    });
   const startedAt = performance.now();
   const calledAt: number[] = [];
   const interceptor = retries({
@@ -49,7 +53,7 @@ function scene({ failures, settings = {}, call = {}, random = 1 - 1e-9, within =
     const [code, retryAfter] = typeof failure === 'string' ? [failure, undefined] : failure;
     throw new Fault(code, 'It failed.', { retryAfter });
   };
-  const dispatch = interceptor(within(claw));
+  const dispatch = interceptor(within ? within(claw) : claw);
   const result = dispatch({
     ...{ candidate: candidateOf('one'), prompt: { stream: true } as Prompt, trace, key: 'root' },
     ...{
@@ -156,6 +160,7 @@ describe('a retry', () => {
     expect(await scene({ failures: ['provider_error'], call: { signal: stopped } }).code).toBe(
       'provider_error',
     );
+    const timers = countTimers();
     const controller = new AbortController();
     const { signal } = controller;
     const waiting = scene({ failures: [['rate_limited', 2]], call: { signal } });
@@ -163,6 +168,8 @@ describe('a retry', () => {
     const abortedAt = performance.now();
     controller.abort('stopped');
     expect(await waiting.code).toBe('stopped');
+    timers.restore();
+    expect(timers.left).toBe(0);
     expect(performance.now() - abortedAt).toBeLessThan(100);
   });
 });
@@ -189,6 +196,33 @@ test('retries never exceed the budget of their claw, whatever its calls do', () 
         expect(made.retries).toBeLessThanOrEqual(100 + share * made.calls + seconds + 1e-6);
       }
     }),
+  );
+});
+
+test('a claw never sees more calls than the turns and the budget allow, under any mix of faults', async () => {
+  const outcome = fc.constantFrom<Failure | undefined>(
+    'provider_error',
+    'stream_interrupted',
+    'provider_overloaded',
+    'content_filtered',
+    undefined,
+  );
+  const turns = fc.array(fc.array(outcome, { minLength: 6, maxLength: 6 }), { maxLength: 400, size: 'max' });
+  await fc.assert(
+    fc.asyncProperty(turns, fc.integer({ min: 0, max: 5 }), async (all, perCall) => {
+      const health = new MemoryHealth({
+        ...{ breaker: () => BREAKER, bulkhead: () => BULKHEAD, now: () => 0, emit: () => {} },
+      });
+      let calls = 0;
+      for (const failures of all) {
+        const made = scene({ failures, settings: { perCall, backoffMs: 0 }, health });
+        await made.code;
+        expect(made.calledAt.length).toBeLessThanOrEqual(1 + perCall);
+        calls += made.calledAt.length;
+      }
+      expect(calls).toBeLessThanOrEqual(all.length * (1 + RETRIES.share) + 100);
+    }),
+    { numRuns: 30 },
   );
 });
 

@@ -26,6 +26,31 @@ export function testClock(at = 1_000_000): TestClock {
   };
 }
 
+/** Counts the timers that `setTimeout` starts and that neither end nor are cleared, until `restore`. */
+export function countTimers(): { readonly left: number; restore(): void } {
+  const { setTimeout: start, clearTimeout: stop } = globalThis;
+  const open = new Set<unknown>();
+  const count = (work: () => void, ms?: number) => {
+    const timer = start(() => {
+      open.delete(timer);
+      work();
+    }, ms);
+    open.add(timer);
+    return timer;
+  };
+  const clear = (timer?: Timer) => {
+    open.delete(timer);
+    stop(timer);
+  };
+  Object.assign(globalThis, { setTimeout: count, clearTimeout: clear });
+  return {
+    get left() {
+      return open.size;
+    },
+    restore: () => void Object.assign(globalThis, { setTimeout: start, clearTimeout: stop }),
+  };
+}
+
 export const candidateOf = (provider: string, model = 'm'): Candidate => ({
   provider,
   protocol: 'openai-chat',
