@@ -232,7 +232,7 @@ const WARM_MS = 60_000;
  * proxy opens the connections.
  */
 export function connectWithin(limitMs: () => number, env: Record<string, string | undefined>): Connect {
-  if (env.HTTPS_PROXY || env.HTTP_PROXY || env.https_proxy || env.http_proxy) return async () => {};
+  if (hasProxy(env)) return async () => {};
   const warm = new Map<string, number>();
   /** By base URL. Calls that come together share one try. */
   const tries = new Map<string, Promise<void>>();
@@ -254,6 +254,10 @@ export function connectWithin(limitMs: () => number, env: Record<string, string 
     await unlessAborted(shared, signal);
   };
 }
+
+/** Whether Bun's `fetch` uses an HTTP proxy. */
+export const hasProxy = (env: Record<string, string | undefined>): boolean =>
+  Boolean(env.HTTPS_PROXY || env.HTTP_PROXY || env.https_proxy || env.http_proxy);
 
 /** Rejects with the signal's reason when it aborts first. */
 async function unlessAborted(work: Promise<void>, signal: AbortSignal): Promise<void> {

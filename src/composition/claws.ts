@@ -4,12 +4,13 @@ import type { ProtocolName, Provider, WireProtocol } from '../claws/claw.ts';
 import { ClawDirectory } from '../claws/claw-directory.ts';
 import { type FoundProvider, findProviders } from '../claws/find-providers.ts';
 import { gemini } from '../claws/gemini/protocol.ts';
-import { connectWithin, httpClaw } from '../claws/http-claw.ts';
+import { connectWithin, hasProxy, httpClaw } from '../claws/http-claw.ts';
 import { recall } from '../claws/local/recall.ts';
 import { detectLocalServers, localCandidates } from '../claws/local-servers.ts';
 import { openaiChat } from '../claws/openai-chat/protocol.ts';
 import { openaiResponses } from '../claws/openai-responses/protocol.ts';
 import { redactionOf } from '../claws/redaction.ts';
+import { WarmPool } from '../claws/warm-pool.ts';
 import type { Config } from '../config/config.ts';
 import type { Alias } from '../core/routing.ts';
 
@@ -38,7 +39,13 @@ export interface OpenClaws {
 export async function openClaws(initial: Config, env: Environment): Promise<OpenClaws> {
   let config = initial;
   const catalogue = loadCatalogue();
-  const connect = connectWithin(() => config.timeouts.connectMs, env);
+  const pool = new WarmPool({
+    connect: connectWithin(() => config.timeouts.connectMs, env),
+    fetch,
+    preconnect: fetch.preconnect,
+    // A proxy opens the connections.
+    isEnabled: () => config.preconnect && !hasProxy(env),
+  });
   const limits = () => config.answers;
   let redact = redactionOf([]);
   /** With the claw's own key: after a change of the configuration, calls with the earlier key go on. */
@@ -54,7 +61,7 @@ export async function openClaws(initial: Config, env: Environment): Promise<Open
         provider,
         protocol: PROTOCOLS[protocol as keyof typeof PROTOCOLS],
         fetch,
-        connect,
+        connect: pool.connect,
         limits,
         redact: redactWith(provider.apiKey),
       }),
@@ -75,6 +82,7 @@ export async function openClaws(initial: Config, env: Environment): Promise<Open
     redact = redactionOf(secretsOf(config, found));
     directory.reconfigure(modelSettings(config));
     directory.update(found);
+    pool.update(baseUrlsOf(found));
     return found;
   };
   const providers = await find();
@@ -86,9 +94,17 @@ export async function openClaws(initial: Config, env: Environment): Promise<Open
     async reconfigure(next) {
       await find(next);
     },
-    close: () => clearInterval(timer),
+    close() {
+      clearInterval(timer);
+      pool.close();
+    },
   };
 }
+
+const baseUrlsOf = (found: readonly FoundProvider[]): string[] =>
+  found.flatMap((provider) =>
+    provider.state === 'on' ? provider.connections.map((connection) => connection.provider.baseUrl) : [],
+  );
 
 /** The gateway's keys at providers, and the keys of its own callers as far as they are known. */
 function secretsOf({ keys, rootKey, claws }: Config, found: readonly FoundProvider[]): string[] {

@@ -325,6 +325,13 @@ export const fileSchema = section({
     description: 'Look for Ollama, LM Studio, vLLM and llama.cpp on this machine.',
     restart: true,
   }),
+  preconnect: flag()
+    .default(true)
+    .meta({
+      description:
+        'Connect to each provider before its first request, and keep a connection ready to those that were called in ' +
+        'the last ten minutes.',
+    }),
   log: log.prefault({}).meta({ description: 'Logging.' }),
   shutdown: shutdown.prefault({}).meta({ description: 'Stopping.' }),
   rate_limits: rateLimits.prefault({}).meta({
