@@ -104,7 +104,6 @@ export function isSilentReasoner({ protocol, reasons }: Candidate): boolean {
   return reasons === true && (protocol === 'openai-chat' || protocol === 'gemini');
 }
 
-
 /** What a deadline needs to know about its call; each is optional. */
 export interface DeadlineCall {
   /**

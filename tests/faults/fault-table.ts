@@ -153,8 +153,8 @@ export const FAULTS: readonly FaultRow[] = [
   {
     what: 'It answers 429',
     model: 'openai/status-429',
-    oneModel: both('429 rate_limited · 1'),
-    twoModels: SECOND_MODEL,
+    oneModel: both('429 rate_limited · 2'),
+    twoModels: both('whole · 2 + 1'),
     headers: { 'x-should-retry': 'true' },
   },
   {

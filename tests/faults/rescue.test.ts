@@ -75,6 +75,7 @@ beforeAll(async () => {
   hasty = await testGateway({
     ...options,
     env: {
+      CLAWHOLD_RETRIES_SHARE: '1',
       ...env,
       CLAWHOLD_TIMEOUTS_FIRST_TOKEN_MS: '800',
       CLAWHOLD_TIMEOUTS_IDLE_MS: '400',
