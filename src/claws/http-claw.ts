@@ -25,6 +25,8 @@ export interface HttpClawParts {
   protocol: WireProtocol;
   fetch: Fetch;
   connect: Connect;
+  /** `Claw.connectMs` of the provider's base URL. */
+  connectMs?(): number | undefined;
   /** Asked at each call, so that a new configuration holds at once. */
   limits(): AnswerLimits;
   /**
@@ -65,6 +67,7 @@ export function httpClaw(parts: HttpClawParts): Claw {
         protocol.capabilities.leavesOut.filter((name) => settings[name] !== undefined),
     },
     prefills: (prompt) => prefills(translated(prompt, api).prompt),
+    connectMs: () => parts.connectMs?.(),
     probe: (signal) => parts.connect(provider.baseUrl, signal, { anew: true }),
     async *call(asked, signal, listener = UNHEARD) {
       const { prompt: wanted, restore } = translated(asked, api);
@@ -229,9 +232,13 @@ const WARM_MS = 60_000;
 /**
  * A time limit for opening a connection, because `fetch` has none. An origin without a recent success is
  * first tried with a plain TCP connection. With an HTTP proxy in `env` no origin is tried, because the
- * proxy opens the connections.
+ * proxy opens the connections. `measured` learns how long it took to connect, in milliseconds.
  */
-export function connectWithin(limitMs: () => number, env: Record<string, string | undefined>): Connect {
+export function connectWithin(
+  limitMs: () => number,
+  env: Record<string, string | undefined>,
+  measured: (baseUrl: string, ms: number) => void = () => {},
+): Connect {
   if (hasProxy(env)) return async () => {};
   const warm = new Map<string, number>();
   /** By base URL. Calls that come together share one try. */
@@ -241,7 +248,9 @@ export function connectWithin(limitMs: () => number, env: Record<string, string 
     try {
       const { hostname, port, protocol } = new URL(baseUrl);
       const host = hostname.replace(/^\[|\]$/g, '');
+      const startedAt = performance.now();
       await tryConnection(host, Number(port) || (protocol === 'https:' ? 443 : 80), limitMs());
+      measured(baseUrl, performance.now() - startedAt);
       warm.set(baseUrl, Date.now());
     } finally {
       tries.delete(baseUrl);

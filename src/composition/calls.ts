@@ -6,6 +6,7 @@ import type { Candidate } from '../core/candidate.ts';
 import type { Emit } from '../core/events.ts';
 import type { Overload } from '../limits/overload.ts';
 import { strictest, type Timeouts, timeLimits } from '../routing/attempts.ts';
+import type { BulkheadSettings } from '../routing/bulkhead.ts';
 import { chain, type Dispatch } from '../routing/call-chain.ts';
 import { gate } from '../routing/gate.ts';
 import { type HealthStore, MemoryHealth } from '../routing/health.ts';
@@ -33,7 +34,9 @@ export function openCalls(
   let timeouts = timeoutsOf(config, directory);
   const now = () => performance.now();
   const breaker = () => config.breaker;
-  const health = new MemoryHealth({ breaker, bulkhead: () => config.bulkhead, now, emit });
+  let bulkheads = bulkheadsOf(config, directory);
+  const bulkhead = (provider: string) => bulkheads.get(provider) ?? config.bulkhead;
+  const health = new MemoryHealth({ breaker, bulkhead, now, emit });
   const clawOf = (candidate: Candidate) =>
     candidate.answer === undefined ? directory.claw(candidate) : fixedAnswer(candidate.answer);
   const interceptors = [
@@ -61,17 +64,32 @@ export function openCalls(
     reconfigure(next) {
       config = next;
       timeouts = timeoutsOf(next, directory);
+      bulkheads = bulkheadsOf(next, directory);
     },
   };
 }
 
-/** The time limits of the claws that have their own, by the provider's id. */
-function timeoutsOf({ claws, timeouts }: Config, directory: ClawDirectory): ReadonlyMap<string, Timeouts> {
-  const own = Object.entries(claws).flatMap(([name, claw]) =>
-    claw.timeouts ? [[name, strictest(timeouts, [claw.timeouts])] as const] : [],
-  );
-  return new Map(own.map(([name, limits]) => [directory.service(name)?.provider ?? name, limits]));
+/** What the configuration says about single claws, by the provider's id; without the claws of which it says nothing. */
+function ownSettings<Own>(
+  { claws }: Config,
+  directory: ClawDirectory,
+  settingOf: (claw: Config['claws'][string]) => Own | undefined,
+): ReadonlyMap<string, Own> {
+  const found = new Map<string, Own>();
+  for (const [name, claw] of Object.entries(claws)) {
+    const own = settingOf(claw);
+    if (own !== undefined) found.set(directory.service(name)?.provider ?? name, own);
+  }
+  return found;
 }
+
+const timeoutsOf = (config: Config, directory: ClawDirectory): ReadonlyMap<string, Timeouts> =>
+  ownSettings(config, directory, ({ timeouts: own }) => own && strictest(config.timeouts, [own]));
+
+const bulkheadsOf = (config: Config, directory: ClawDirectory): ReadonlyMap<string, BulkheadSettings> =>
+  ownSettings(config, directory, ({ maxCalls: max }) =>
+    max === undefined ? undefined : { ...config.bulkhead, max },
+  );
 
 /** Counts the turns of each name: 0, 1, 2… */
 function turnCounter(): (name: string) => number {

@@ -39,8 +39,10 @@ export interface OpenClaws {
 export async function openClaws(initial: Config, env: Environment): Promise<OpenClaws> {
   let config = initial;
   const catalogue = loadCatalogue();
+  const connectTimes = new Map<string, number>();
+  const measured = (baseUrl: string, ms: number) => void connectTimes.set(baseUrl, ms);
   const pool = new WarmPool({
-    connect: connectWithin(() => config.timeouts.connectMs, env),
+    connect: connectWithin(() => config.timeouts.connectMs, env, measured),
     fetch,
     preconnect: fetch.preconnect,
     // A proxy opens the connections.
@@ -62,6 +64,7 @@ export async function openClaws(initial: Config, env: Environment): Promise<Open
         protocol: PROTOCOLS[protocol as keyof typeof PROTOCOLS],
         fetch,
         connect: pool.connect,
+        connectMs: () => connectTimes.get(provider.baseUrl),
         limits,
         redact: redactWith(provider.apiKey),
       }),

@@ -115,6 +115,10 @@ export const clawSchema = section({
   models: list(model, 'a list of models').prefault([]).meta({
     description: 'Models that the catalogue does not know, or knows with other facts.',
   }),
+  max_calls: wholeNumber(1, 1_000_000).optional().meta({
+    description:
+      'The most calls of this claw that run at once, in place of `bulkhead.max`: 4 for a small local server.',
+  }),
   timeouts: callTimeouts.optional().meta({ description: 'Time limits of calls to this claw.' }),
   price_multipliers: z
     .record(

@@ -25,8 +25,8 @@ export interface Timeouts {
   /** From the call to the first delta. An answer that is not streamed has no first delta before its last one. */
   readonly firstTokenMs: number;
   /**
-   * Until the first delta: between two signs of life (`Call.heard`), the first one counted from the call. Models read
-   * a long prompt for longer: it may add as much again, and a half.
+   * Until the first delta: from the call to the first sign of life (`Call.heard`); between two signs of life, twice
+   * as much. Models read a long prompt for longer: it may add as much again, and a half.
    */
   readonly signOfLifeMs: number;
   /** From the first delta on: between two signs of life. */
@@ -173,7 +173,7 @@ export class Deadline {
 
   private readonly check = (): void => {
     const now = performance.now();
-    if (!this.hasBegun && now >= this.heardAt + this.limits.signOfLifeMs) this.allowMore();
+    if (!this.hasBegun && now >= this.heardAt + this.silenceMs) this.allowMore();
     if (now >= this.endsAt) {
       this.controller.abort(new Fault('provider_timeout', this.passed));
       return;
@@ -231,8 +231,11 @@ export class Deadline {
     return `The provider sent nothing for ${this.silenceMs} ms.`;
   }
 
+  /** A provider that has shown a sign of life works or has a queue: it may be silent for twice as long. */
   private get silenceMs(): number {
-    return this.hasBegun ? this.limits.idleMs : this.limits.signOfLifeMs;
+    const { idleMs, signOfLifeMs } = this.limits;
+    if (this.hasBegun) return idleMs;
+    return this.heardAt > this.startedAt ? 2 * signOfLifeMs : signOfLifeMs;
   }
 }
 

@@ -164,7 +164,8 @@ export class Health {
 /** What the memory store needs. `now` is a monotonic clock in milliseconds. */
 export interface MemoryHealthParts {
   breaker(): BreakerSettings;
-  bulkhead(): BulkheadSettings;
+  /** Those of a provider. */
+  bulkhead(provider: string): BulkheadSettings;
   now(): number;
   emit: Emit;
   /** The most candidates that are remembered. */
@@ -220,7 +221,8 @@ export class MemoryHealth implements HealthStore {
     const known = this.claws.get(key);
     if (known) return known;
     const { now, bulkhead } = this.parts;
-    const claw = { bulkhead: new Bulkhead(bulkhead, now), retryBudget: new RetryBudget(now) };
+    const settings = () => bulkhead(provider);
+    const claw = { bulkhead: new Bulkhead(settings, now), retryBudget: new RetryBudget(now) };
     this.claws.set(key, claw);
     return claw;
   }

@@ -151,14 +151,14 @@ export const FAULTS: readonly FaultRow[] = [
     headers: { 'x-should-retry': 'true' },
   },
   {
-    what: 'It answers 429',
+    what: 'It answers 429, and asks for a wait of a second',
     model: 'openai/status-429',
     oneModel: both('429 rate_limited · 2'),
     twoModels: both('whole · 2 + 1'),
     headers: { 'x-should-retry': 'true' },
   },
   {
-    what: '… with `Retry-After`, which the caller receives too',
+    what: '… for longer, with `Retry-After`, which the caller receives too',
     model: 'openai/status-429+retry-7',
     oneModel: both('429 rate_limited · 1'),
     twoModels: SECOND_MODEL,

@@ -69,13 +69,12 @@ beforeAll(async () => {
   provider = startProvider();
   const closed = Bun.serve({ port: 0, hostname: '127.0.0.1', fetch: () => new Response() });
   await closed.stop(true);
-  const env = { DEEPSEEK_BASE_URL: `http://127.0.0.1:${closed.port}/v1` };
+  const env = { DEEPSEEK_BASE_URL: `http://127.0.0.1:${closed.port}/v1`, CLAWHOLD_RETRIES_SHARE: '1' };
   const options = { provider: provider.url, yaml, env };
   patient = await testGateway(options);
   hasty = await testGateway({
     ...options,
     env: {
-      CLAWHOLD_RETRIES_SHARE: '1',
       ...env,
       CLAWHOLD_TIMEOUTS_FIRST_TOKEN_MS: '800',
       CLAWHOLD_TIMEOUTS_IDLE_MS: '400',

@@ -1,5 +1,5 @@
 import type { Candidate } from '../../core/candidate.ts';
-import { callFailureOf, Fault } from '../../core/errors.ts';
+import { callFailureOf, type ErrorCode, type FailedCall, Fault } from '../../core/errors.ts';
 import type { Emit, TurnTrace } from '../../core/events.ts';
 import type { Prompt } from '../../core/prompt.ts';
 import { callFailed } from '../../routing/attempts.ts';
@@ -39,6 +39,9 @@ export interface Called extends Answer {
 /** The most calls for one answer, where the request does not say it. */
 const MOST_CALLS = 20;
 
+/** A candidate was not called, because it is held back or has too many calls (`routing/gate.ts`). */
+const REFUSALS: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['claw_unavailable', 'claw_busy']);
+
 /** How long the same candidate is waited for, where its alias does not say it. */
 const PATIENCE_MS = 2_000;
 
@@ -73,22 +76,30 @@ export async function callFirst(request: CallRequest, dispatch: Dispatch, emit: 
         retries: count.calls - before.calls - 1 - won.slower.length,
       };
     } catch (error) {
-      failure = error;
+      const wasCalled = !(error instanceof Fault) || !REFUSALS.has(error.code);
+      // The failure of a call says more than the refusal to make one.
+      if (wasCalled || failure === undefined) failure = error;
       queue.fail(error);
       const goesOn = mayGoOn(request) && queue.hasNext && !isLast(request, queue);
       emit(callFailed(call, error, goesOn ? 'next-candidate' : 'give-up'));
       if (!goesOn) break;
     }
   }
-  const attempts = count.failed.slice(before.failed);
-  throw failure instanceof Fault && attempts.length > 0 ? failure.with({ attempts }) : failure;
+  throw withAttempts(failure, count.failed.slice(before.failed));
+}
+
+/** The failure, with all calls that failed. */
+function withAttempts(failure: unknown, attempts: readonly FailedCall[]): unknown {
+  return failure instanceof Fault && attempts.length > 0 ? failure.with({ attempts }) : failure;
 }
 
 /** The call of a candidate, or `context_length_exceeded`. */
 function callOf(candidate: Candidate, request: CallRequest, queue: Queue): Call | Fault {
   const { route, signal, trace, key, count, endsAt } = request;
-  const prompt = promptOrExceeded(request, candidate);
-  if (prompt instanceof Fault) return prompt;
+  const wanted = promptOrExceeded(request, candidate);
+  if (wanted instanceof Fault) return wanted;
+  // Where another candidate can be called, the silence of this one must be noticed: a stream shows signs of life.
+  const prompt = wanted.stream || queue.rest.length === 0 ? wanted : { ...wanted, stream: true };
   return {
     ...{ candidate, prompt, signal, trace, key, count, endsAt, limits: route.limits },
     mostCalls: route.attempts ?? MOST_CALLS,

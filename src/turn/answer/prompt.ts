@@ -14,6 +14,7 @@ import {
   ownInstructions,
   type PlacedIntent,
 } from '../../core/turn.ts';
+import { isReadable } from '../../routing/filters.ts';
 import type { Seals } from '../../security/seals.ts';
 import { withOwnCallIds } from './call-ids.ts';
 
@@ -223,14 +224,15 @@ export function leftOutReasoning(
 
 /**
  * History as this candidate can read it. A file that the candidate cannot be given (an id of another provider,
- * a URL where only content is accepted) becomes a line of text that says so, because refusing it would end the
+ * a URL where only content is accepted, an image for a model that reads none) becomes a line of text that says so, because refusing it would end the
  * session. In new input the claw refuses it.
  */
 function readable(candidate: Candidate, able: Capabilities, entry: PromptItem): PromptItem {
   const { item, answeredBy } = entry;
   if (answeredBy === undefined || item.type !== 'message' || item.role === 'assistant') return entry;
   const foreign = answeredBy !== candidate.provider;
-  const lost = (part: Part) => isLost(part, foreign, able);
+  const { inputs } = candidate;
+  const lost = (part: Part) => isLost(part, foreign, able) || (inputs && !isReadable(part, inputs));
   if (!item.content.some(lost)) return entry;
   return {
     ...entry,
@@ -244,8 +246,10 @@ function isLost(part: Part, foreign: boolean, able: Capabilities): boolean {
   return part.file_url ? !able.fileUrls : foreign;
 }
 
+const NAMES = { input_image: 'an image', input_audio: 'a recording' };
+
 function standIn(part: Part): Part {
   const { filename, file_url } = part as { filename?: string | null; file_url?: string | null };
-  const name = filename ?? file_url ?? (part.type === 'input_image' ? 'an image' : 'a file');
+  const name = filename ?? file_url ?? NAMES[part.type as keyof typeof NAMES] ?? 'a file';
   return { type: 'input_text', text: `[Attached earlier, not readable by this model: ${name}]` };
 }
