@@ -30,7 +30,8 @@ export const rateLimits = section({
   }),
   per_user: rateLimit.prefault({}).meta({
     description:
-      "For each end user of a tenant, as the requests name them: `safety_identifier`, or `user` where it is absent. A request that names none has no end user's limit.",
+      'For each end user of a tenant, as the requests name them: `safety_identifier`, or `user` where it is absent. ' +
+      'It does not hold for a request that names none.',
   }),
   per_model: z.record(text('the name of a model', /\S/), rateLimit).prefault({}).meta({
     description:

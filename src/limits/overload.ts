@@ -11,7 +11,7 @@ export interface OverloadBounds {
 /** How important a new request is: a background request is refused before an interactive one. */
 export type Priority = 'interactive' | 'background';
 
-/** The level is that of the median of the last samples: one long pause, such as a sleep of the machine, has no effect. */
+/** The median of so many samples decides: one long pause, such as a sleep of the machine, has no effect. */
 const SAMPLES = 5;
 /** A level ends when the delay is below this share of its bound, so that the level does not change all the time. */
 const ENDS_AT = 0.5;

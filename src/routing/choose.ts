@@ -65,8 +65,8 @@ function strongest(group: Group, wanted: Wanted): Group {
   return strong.length > 0 && strong.length < group.members.length ? { ...group, members: strong } : group;
 }
 
-/** Every candidate that may be called, in no order. */
-export const allCandidates = ({ groups, tooLong, refused, lastResort }: Chosen): Candidate[] => [
-  ...[...groups, ...tooLong, ...refused].flatMap(({ members }) => members.map(({ candidate }) => candidate)),
-  ...(lastResort ? [lastResort] : []),
-];
+/** Every candidate that may get the conversation, in no order. A last resort need not fit it. */
+export function candidatesOf({ groups, tooLong, refused }: Chosen): Candidate[] {
+  const all = tooLong.length + refused.length === 0 ? groups : [...groups, ...tooLong, ...refused];
+  return all.flatMap(({ members }) => members.map(({ candidate }) => candidate));
+}

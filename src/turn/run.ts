@@ -12,7 +12,7 @@ import {
   type WaitingIntent,
 } from '../core/turn.ts';
 import type { Hold } from '../limits/hold.ts';
-import { allCandidates, type Chosen, choose } from '../routing/choose.ts';
+import { type Chosen, candidatesOf, choose } from '../routing/choose.ts';
 import { answer } from './answer/answer.ts';
 import { largestWindow } from './answer/prompt.ts';
 import { findAnswer } from './live/find-turn.ts';
@@ -75,7 +75,7 @@ async function startTurn(
   claim?: (turn: TurnId) => Promise<void>,
 ): Promise<LiveTurn> {
   const request = asked.resolved ? await withResolvedInput(asked, asked.resolved) : asked;
-  // Before a session is created for the turn: a model that cannot be called is refused, then a caller over its limits.
+  // Before a session is created for the turn: a model that cannot be called is refused, and a caller over its limits.
   const chosen = choose(request.ask, request.caller, path.directory, path.capabilities);
   const limiting = limitTurn(request, path);
   const hold = limiting && (await limiting);
@@ -114,10 +114,10 @@ async function acceptedStart(
 export async function runTurn(start: Start, path: TurnPath): Promise<void> {
   const { live } = start;
   let turn: RunningTurn | undefined;
-  // Owns the session's lease, the turn's slot and its share of limits: all are released when the turn has ended, however it ends.
+  // Owns the session's lease, the turn's slot and its hold: they are released when the turn has ended, however it ends.
   await using held = holdingsOf(start);
   try {
-    const window = largestWindow(allCandidates(candidatesFor(start, path)), start.intent);
+    const window = largestWindow(candidatesOf(candidatesFor(start, path)), start.intent);
     const session = await resume(start, window, held, path);
     if (isBackground(start.intent.delivery)) await enterSlot(start, held, path);
     const assembled = assembleTurn(start, session, window, candidatesFor(start, path), path);

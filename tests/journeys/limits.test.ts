@@ -217,6 +217,26 @@ describe.each(DIALECTS)('tokens per minute on %s', (dialect) => {
   });
 });
 
+test('tokens of 64 callers at the same time do not pass the limit', async () => {
+  const LIMIT = 4_000;
+  await start(`{ global: { tokens_per_minute: ${LIMIT} } }`);
+  let used = 0;
+  let refused = 0;
+  const call = async (dialect: Dialect) => {
+    const reply = await ask(dialect, { model: 'openai/say-30' });
+    if (reply.status === 429) refused++;
+    else used += Number(asJson((await json(reply)).usage).total_tokens);
+  };
+  const caller = async (_: unknown, index: number) => {
+    for (let times = 0; times < 5; times++) await call(DIALECTS[index % 2]!);
+  };
+  await Promise.all(Array.from({ length: 64 }, caller));
+  expect(refused).toBeGreaterThan(64);
+  expect(used).toBeGreaterThan(200);
+  // Every answer is shorter than the 500 tokens of its estimate.
+  expect(used).toBeLessThanOrEqual(LIMIT);
+});
+
 describe.each(DIALECTS)('streams at the same time on %s', (dialect) => {
   const SLOW = { stream: true, model: 'openai/say-50+pace-100' };
 

@@ -13,7 +13,7 @@ import {
   type WaitingIntent,
 } from '../../core/turn.ts';
 import type { Hold } from '../../limits/hold.ts';
-import { allCandidates, type Chosen, choose } from '../../routing/choose.ts';
+import { type Chosen, candidatesOf, choose } from '../../routing/choose.ts';
 import { digestItems, EMPTY_DIGEST } from '../../session/history.ts';
 import type { QueuedAsk } from '../../session/next-request.ts';
 import type { Resumed } from '../../session/resumed.ts';
@@ -163,7 +163,7 @@ export function assembleTurn(
   const intent =
     start.by === 'recovery' ? recoveredIntent(start.intent, session) : placed(start.intent, session);
   const contexts = new Contexts({ intent, branch: session.branch, window, seals: path.seals });
-  contexts.expectFit(allCandidates(chosen));
+  contexts.expectFit(candidatesOf(chosen));
   const route = routeOf(chosen, { intent, session, contexts }, path);
   const turn = { intent, live, session, contexts, route };
   if (start.by !== 'recovery') return { ...turn, folded: foldAll([]) };
