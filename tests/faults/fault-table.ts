@@ -230,13 +230,6 @@ export const FAULTS: readonly FaultRow[] = [
     headers: { 'x-should-retry': 'true' },
   },
   {
-    what: 'Its content filter stops the answer before the first word',
-    model: 'openai/filter',
-    words: 0,
-    oneModel: both('400 content_filtered · 1'),
-    twoModels: both('400 content_filtered · 1'),
-  },
-  {
     what: 'It sends the answer slowly, but within the time limits',
     model: 'openai/pace-20',
     oneModel: WHOLE,

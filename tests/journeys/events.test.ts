@@ -45,7 +45,7 @@ const ask = (requestId: string, body: object, headers: Record<string, string> = 
 
 test('calls and their failures are logged with their turn, and no content is', async () => {
   const model = 'groq/status-500';
-  const reply = await ask('req_calls', { model, fallbacks: ['deepseek/status-429', 'openai/say-5'] });
+  const reply = await ask('req_calls', { model, fallbacks: ['deepseek/status-503', 'openai/say-5'] });
   expect(reply.headers.get('x-clawhold-attempted-retries')).toBe('3');
   const lines = await logOf('req_calls');
   const told = lines.map(({ msg, provider: claw, code, next }) =>
@@ -58,7 +58,7 @@ test('calls and their failures are logged with their turn, and no content is', a
     'call started groq',
     'call failed groq provider_error next-candidate',
     'call started deepseek',
-    'call failed deepseek rate_limited next-candidate',
+    'call failed deepseek provider_overloaded next-candidate',
     'call started openai',
     'turn ended openai',
     'request',
@@ -85,8 +85,8 @@ test('what was left out for a candidate is logged', async () => {
 
 test('a deferred turn is logged with its pause', async () => {
   const headers = { 'x-session-id': 'deferred', 'x-clawhold-when-down': 'defer' };
-  const reply = await ask('req_deferred', { model: 'groq/once-status-429+say-2' }, headers);
+  const reply = await ask('req_deferred', { model: 'groq/once-status-503+say-2' }, headers);
   expect(reply.status).toBe(202);
   const deferred = (await logOf('req_deferred')).find(({ msg }) => msg === 'turn deferred');
-  expect(deferred).toMatchObject({ code: 'rate_limited', pauseMs: 1000 });
+  expect(deferred).toMatchObject({ code: 'provider_overloaded', pauseMs: 1000 });
 });

@@ -3,7 +3,7 @@ import type { Assembled } from '../../context/assemble.ts';
 import type { Candidate } from '../../core/candidate.ts';
 import type { Delta } from '../../core/delta.ts';
 import { callFailureOf, type Fault } from '../../core/errors.ts';
-import { type Called as CalledBy, fold, isWhole } from '../../core/fold.ts';
+import { type Called as CalledBy, type Folded, fold, isWhole } from '../../core/fold.ts';
 import { type Ask, isKept, type PlacedIntent } from '../../core/turn.ts';
 import type { Receipt } from '../../core/turn-view.ts';
 import type { Count } from '../../routing/call-chain.ts';
@@ -34,6 +34,8 @@ export async function answer(turn: RunningTurn, path: TurnPath): Promise<unknown
       if (isWhole(folded, intent.settings.n ?? 1)) return await closeOpenItems(turn, path);
       const rescue = failure === undefined ? undefined : rescueOf(folded, failure, intent, route.candidates);
       if (failure !== undefined && (!rescue || performance.now() > bounds.endsAt)) return failure;
+      const pauseMs = rescue ? rescuePauseMs(folded, path) : 0;
+      if (pauseMs > 0) await sleep(live.signal, pauseMs);
       const called = await call(turn, rescue, bounds, path);
       failure = await follow(turn, called, rescue, path);
       if (failure === undefined) return undefined;
@@ -45,6 +47,14 @@ export async function answer(turn: RunningTurn, path: TurnPath): Promise<unknown
 }
 
 type ToldCall = Called & Dropped;
+
+/** The first rescue comes at once. The longest pause before the others doubles. */
+const RESCUE_PAUSE_MS = 250;
+
+function rescuePauseMs({ brokenOff }: Folded, { routing }: TurnPath): number {
+  if (brokenOff.length === 0) return 0;
+  return routing.random() * RESCUE_PAUSE_MS * 2 ** (brokenOff.length - 1);
+}
 
 /** What all calls of a turn share. */
 interface Bounds {

@@ -96,10 +96,8 @@ function withAttempts(failure: unknown, attempts: readonly FailedCall[]): unknow
 /** The call of a candidate, or `context_length_exceeded`. */
 function callOf(candidate: Candidate, request: CallRequest, queue: Queue): Call | Fault {
   const { route, signal, trace, key, count, endsAt } = request;
-  const wanted = promptOrExceeded(request, candidate);
-  if (wanted instanceof Fault) return wanted;
-  // Where another candidate can be called, the silence of this one must be noticed: a stream shows signs of life.
-  const prompt = wanted.stream || queue.rest.length === 0 ? wanted : { ...wanted, stream: true };
+  const prompt = promptOrExceeded(request, candidate);
+  if (prompt instanceof Fault) return prompt;
   return {
     ...{ candidate, prompt, signal, trace, key, count, endsAt, limits: route.limits },
     mostCalls: route.attempts ?? MOST_CALLS,

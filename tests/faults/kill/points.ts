@@ -222,7 +222,7 @@ const calledAgain: Reached = ({ label }, { calls }) => calls.of(label).length >=
 const inRescue: Reached = (question, context, text) =>
   calledAgain(question, context, text) && hasGoneOn(question, text);
 
-const DEFERRED: Scenario = { behaviour: 'once-status-429', defer: true, calls: 2 };
+const DEFERRED: Scenario = { behaviour: 'once-status-503', defer: true, calls: 2 };
 const deferred: Reached = (question, context) =>
   arrived(question, context) && (isBackground(question.clientKind) || question.deferred);
 

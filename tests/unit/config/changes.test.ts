@@ -31,7 +31,7 @@ test('settings are named as the file writes them, with the names that the operat
     'claws.openai.api_key',
     'claws.openai.instances[0]',
     'claws.myClaw.quirks.developer_role',
-    'aliases.fast[1]',
+    'aliases.fast.models[1]',
     'limits.body_bytes',
     'timeouts.idle_ms',
   ];

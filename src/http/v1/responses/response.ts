@@ -73,8 +73,8 @@ export function response({ turn, store, session, seal }: ResponseView): Record<s
 
 /** An error of a response has no `type` (`ResponseError`). Other known fields are beside code and message. */
 function errorOf(error: TurnError): Record<string, unknown> {
-  const { type: _, param, ...fields } = errorObject(error);
-  return { ...fields, ...(param !== null && { param }) };
+  const { type: _, code, param, ...fields } = errorObject(error);
+  return { code, ...fields, ...(param !== null && { param }) };
 }
 
 function incompleteReason(turn: Pick<Partial<Outcome>, 'error' | 'finish'>): string {
