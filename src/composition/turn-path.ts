@@ -58,7 +58,7 @@ export function openTurnPath(
   const slots = new Slots(slotLimits(config));
   const overload = new Overload(config.overload, (level, delayMs) => {
     emit({ type: 'overload-changed', level, delayMs });
-    slots.pause(level !== 'calm');
+    slots.slow(level === 'heavy' || level === 'critical');
   });
   const calls = openCalls(config, directory, overload, emit);
   const path: TurnPath = {
@@ -110,7 +110,7 @@ export function openTurnPath(
     },
     close() {
       unwatch();
-      slots.pause(false);
+      slots.slow(false);
       leases.close();
     },
   };

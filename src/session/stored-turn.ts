@@ -3,6 +3,7 @@ import { Fault } from '../core/errors.ts';
 import type { Item } from '../core/items.ts';
 import type { Tool } from '../core/settings.ts';
 import {
+  type AnsweredBy,
   type AppendIntent,
   notesOf,
   type Outcome,
@@ -37,19 +38,21 @@ interface FlatAnsweredBy {
   protocol?: string;
   servedModel?: string;
   providerId?: string;
+  calledModel?: string;
+  instance?: string;
 }
 
 /** The text of a turn's body: what the row has no column for. Absent fields take no bytes. */
 export function encodeBody(intent: PlacedIntent | AppendIntent, outcome: Outcome, tape?: Tape): string {
   const { state: _state, answeredBy, output, finish, completedAt, ...facts } = outcome;
-  const { provider, protocol, model: servedModel, id: providerId } = answeredBy ?? {};
+  const { provider, protocol, model: servedModel, id: providerId, calledModel, instance } = answeredBy ?? {};
   return JSON.stringify({
     input: nonEmpty(intent.input),
     output: nonEmpty(output),
     ...(intent.kind === 'placed' && storedFields(intent)),
     ...notesOf(intent.position),
     completedAt,
-    ...({ provider, protocol, servedModel, providerId } satisfies FlatAnsweredBy),
+    ...({ provider, protocol, servedModel, providerId, calledModel, instance } satisfies FlatAnsweredBy),
     finish: nonEmpty(finish),
     ...facts,
     tape,
@@ -101,11 +104,9 @@ const nonEmpty = <T>(list: T[]): T[] | undefined => (list.length > 0 ? list : un
 
 /** A stored turn with references to its offloaded content, and its tape. */
 export function decodeTurn(row: TurnRow): { turn: Turn; tape?: Tape } {
-  const { tape, provider, protocol, servedModel, providerId, retention, ...body } = parseBody(row);
-  const answeredBy =
-    provider === undefined
-      ? undefined
-      : { provider, protocol: protocol ?? '', model: servedModel ?? row.model, id: providerId };
+  const { tape, retention, ...parsed } = parseBody(row);
+  const { provider, protocol, servedModel, providerId, calledModel, instance, ...body } = parsed;
+  const flat = { provider, protocol, servedModel, providerId, calledModel, instance };
   const { id, tenant, session, parent, createdAt, dialect, model, metadata, state } = row;
   const turn = {
     settings: {},
@@ -118,7 +119,7 @@ export function decodeTurn(row: TurnRow): { turn: Turn; tape?: Tape } {
     dialect,
     metadata,
     state,
-    answeredBy,
+    answeredBy: answeredByOf(flat, row.model),
     completedAt: body.completedAt ?? createdAt,
     input: body.input ?? [],
     output: body.output ?? [],
@@ -126,6 +127,16 @@ export function decodeTurn(row: TurnRow): { turn: Turn; tape?: Tape } {
     ...(model === '' ? { kind: 'append' } : { kind: 'ask', model, retention: retention ?? retentionOf(row) }),
   };
   return { turn: turn as Turn, tape };
+}
+
+function answeredByOf(flat: FlatAnsweredBy, model: string): AnsweredBy | undefined {
+  const { provider, protocol = '', servedModel = model, providerId, calledModel, instance } = flat;
+  if (provider === undefined) return undefined;
+  return {
+    ...{ provider, protocol, model: servedModel, id: providerId },
+    ...(calledModel !== undefined && { calledModel }),
+    ...(instance !== undefined && { instance }),
+  };
 }
 
 /** A turn that its caller deleted can be found only by its idempotency key, like one that is kept for its key. */

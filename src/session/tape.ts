@@ -62,8 +62,10 @@ function withNatives(deltas: Delta[], outcome: Outcome): Delta[] {
 export function outputDeltas(outcome: Outcome): Delta[] {
   const deltas: Delta[] = [];
   if (outcome.answeredBy) {
-    const { provider, protocol, model } = outcome.answeredBy;
-    deltas.push({ type: 'attempt', provider, protocol, model }, { type: 'start', model });
+    const { provider, protocol, model, instance } = outcome.answeredBy;
+    const attempt: Delta = { type: 'attempt', provider, protocol, model };
+    if (instance !== undefined) attempt.instance = instance;
+    deltas.push(attempt, { type: 'start', model });
   }
   let index = 0;
   choicesOf(outcome).forEach((items, choice) => {
@@ -201,7 +203,10 @@ class Recorder {
     const { answeredBy } = this.outcome;
     switch (delta.type) {
       case 'attempt': {
-        const isSame = delta.provider === answeredBy?.provider && delta.protocol === answeredBy.protocol;
+        const isSame =
+          delta.provider === answeredBy?.provider &&
+          delta.protocol === answeredBy.protocol &&
+          delta.instance === answeredBy.instance;
         return isSame && !delta.cause && !delta.discard ? `@${delta.model}` : delta;
       }
       case 'start':

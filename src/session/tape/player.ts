@@ -37,8 +37,10 @@ export class Player {
   private entry(entry: string, own?: string | Item, like?: Progress): void {
     const { position, deltas, outcome } = this;
     if (entry[0] === '@') {
-      const { provider, protocol } = outcome.answeredBy!;
-      deltas.push({ type: 'attempt', provider, protocol, model: entry.slice(1) });
+      const { provider, protocol, instance } = outcome.answeredBy!;
+      const attempt: Delta = { type: 'attempt', provider, protocol, model: entry.slice(1) };
+      if (instance !== undefined) attempt.instance = instance;
+      deltas.push(attempt);
       return;
     }
     const [, sign, index, part, logprobs, rest] = ENTRY.exec(entry)!;

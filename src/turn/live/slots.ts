@@ -15,7 +15,7 @@ export interface SlotLimits {
 export class Slots {
   private running = 0;
   private accepted = 0;
-  private isPaused = false;
+  private isSlowed = false;
   private readonly waiting: Array<() => void> = [];
 
   constructor(private limits: SlotLimits) {}
@@ -26,9 +26,9 @@ export class Slots {
     this.fill();
   }
 
-  /** While it is paused, turns that run go on, and no other turn enters. */
-  pause(isPaused: boolean): void {
-    this.isPaused = isPaused;
+  /** While it is slowed, turns that run go on, and the others run one at a time: none waits for ever. */
+  slow(isSlowed: boolean): void {
+    this.isSlowed = isSlowed;
     this.fill();
   }
 
@@ -62,7 +62,8 @@ export class Slots {
   }
 
   private fill(): void {
-    while (!this.isPaused && this.running < this.limits.running && this.waiting.length > 0) {
+    const most = this.isSlowed ? 1 : this.limits.running;
+    while (this.running < most && this.waiting.length > 0) {
       this.running++;
       this.waiting.shift()!();
     }

@@ -34,18 +34,19 @@ test('turns enter in order, as many as there are slots', async () => {
   expect(slots.counts.running).toBe(0);
 });
 
-test('no turn enters while the slots are paused, and those that run may end', async () => {
-  const slots = new Slots({ running: 2, waiting: 9 });
+test('while the slots are slowed, turns run one at a time, and those that run go on', async () => {
+  const slots = new Slots({ running: 3, waiting: 9 });
   const first = entering(slots);
   await entered([first]);
-  slots.pause(true);
-  const waiting = [entering(slots), entering(slots)];
-  expect(await entered(waiting)).toEqual([false, false]);
+  slots.slow(true);
+  const waiting = [entering(slots), entering(slots), entering(slots)];
+  expect(await entered(waiting)).toEqual([false, false, false]);
   first.leave!();
-  slots.reconfigure({ running: 3, waiting: 9 });
-  expect(await entered(waiting)).toEqual([false, false]);
-  slots.pause(false);
-  expect(await entered(waiting)).toEqual([true, true]);
+  expect(await entered(waiting)).toEqual([true, false, false]);
+  slots.reconfigure({ running: 4, waiting: 9 });
+  expect(await entered(waiting)).toEqual([true, false, false]);
+  slots.slow(false);
+  expect(await entered(waiting)).toEqual([true, true, true]);
   for (const { leave } of waiting) leave!();
   expect(slots.counts.running).toBe(0);
 });
