@@ -74,9 +74,9 @@ export interface Claw {
   /** How long it took lately to connect to the service, in milliseconds; `undefined` where it is not known. */
   connectMs?(): number | undefined;
   /**
-   * Resolves when the service can be reached at this moment; called while a call is silent. Rejects with
-   * `provider_unreachable` or `provider_timeout` when it cannot be reached. Absent for a claw without a network
-   * connection.
+   * Resolves when the service can be reached at this moment; called while a call is silent, with the signal of the
+   * call. Rejects with `provider_unreachable` or `provider_timeout` when it cannot be reached, and with
+   * `provider_unreachable` when the connection of the call is dead. Absent for a claw without a network connection.
    */
   probe?(signal: AbortSignal): Promise<void>;
 }

@@ -25,6 +25,8 @@ export interface HttpClawParts {
   protocol: WireProtocol;
   fetch: Fetch;
   connect: Connect;
+  /** Rejects with `provider_unreachable` if the request that `fetch` got with `signal` waits on a dead socket. */
+  checkSocket?(signal: AbortSignal): Promise<void>;
   /** `Claw.connectMs` of the provider's base URL. */
   connectMs?(): number | undefined;
   /** Asked at each call, so that a new configuration holds at once. */
@@ -68,7 +70,10 @@ export function httpClaw(parts: HttpClawParts): Claw {
     },
     prefills: (prompt) => prefills(translated(prompt, api).prompt),
     connectMs: () => parts.connectMs?.(),
-    probe: (signal) => parts.connect(provider.baseUrl, signal, { anew: true }),
+    probe: async (signal) => {
+      await parts.connect(provider.baseUrl, signal, { anew: true });
+      await parts.checkSocket?.(signal);
+    },
     async *call(asked, signal, listener = UNHEARD) {
       const { prompt: wanted, restore } = translated(asked, api);
       const prompt = wanted.continues ? continued(wanted) : wanted;

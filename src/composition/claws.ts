@@ -2,6 +2,7 @@ import { anthropic } from '../claws/anthropic/protocol.ts';
 import { loadCatalogue } from '../claws/catalogue/catalogue.ts';
 import type { ProtocolName, Provider, WireProtocol } from '../claws/claw.ts';
 import { ClawDirectory } from '../claws/claw-directory.ts';
+import { DeadSockets, deadSocketsOfProcess } from '../claws/dead-sockets.ts';
 import { type FoundProvider, findProviders } from '../claws/find-providers.ts';
 import { gemini } from '../claws/gemini/protocol.ts';
 import { connectWithin, hasProxy, httpClaw } from '../claws/http-claw.ts';
@@ -41,9 +42,10 @@ export async function openClaws(initial: Config, env: Environment): Promise<Open
   const catalogue = loadCatalogue();
   const connectTimes = new Map<string, number>();
   const measured = (baseUrl: string, ms: number) => void connectTimes.set(baseUrl, ms);
+  const sockets = new DeadSockets({ fetch, read: deadSocketsOfProcess });
   const pool = new WarmPool({
     connect: connectWithin(() => config.timeouts.connectMs, env, measured),
-    fetch,
+    fetch: sockets.fetch,
     preconnect: fetch.preconnect,
     // A proxy opens the connections.
     isEnabled: () => config.preconnect && !hasProxy(env),
@@ -62,8 +64,9 @@ export async function openClaws(initial: Config, env: Environment): Promise<Open
       httpClaw({
         provider,
         protocol: PROTOCOLS[protocol as keyof typeof PROTOCOLS],
-        fetch,
+        fetch: sockets.fetch,
         connect: pool.connect,
+        checkSocket: sockets.check,
         connectMs: () => connectTimes.get(provider.baseUrl),
         limits,
         redact: redactWith(provider.apiKey),

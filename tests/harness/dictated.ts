@@ -36,14 +36,14 @@ export interface DictatedProvider {
   stop(): Promise<void>;
 }
 
-export function dictatedProvider(): DictatedProvider {
+export function dictatedProvider(hostname = '127.0.0.1'): DictatedProvider {
   const arrived: DictatedCall[] = [];
   const waiting: ((call: DictatedCall) => void)[] = [];
   let count = 0;
   let automatic: ((call: DictatedCall) => void) | undefined;
   const server = Bun.serve({
     port: 0,
-    hostname: '127.0.0.1',
+    hostname,
     idleTimeout: 0,
     async fetch(request) {
       const body = asJson(await request.json());
@@ -56,7 +56,7 @@ export function dictatedProvider(): DictatedProvider {
     },
   });
   return {
-    env: { GROQ_API_KEY: 'sk-dictated', GROQ_BASE_URL: `http://127.0.0.1:${server.port}/v1` },
+    env: { GROQ_API_KEY: 'sk-dictated', GROQ_BASE_URL: `http://${hostname}:${server.port}/v1` },
     next: async () => arrived.shift() ?? new Promise((resolve) => waiting.push(resolve)),
     calls: () => count,
     answerAutomatically(answer) {
