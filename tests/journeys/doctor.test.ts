@@ -156,6 +156,90 @@ claws:
   });
 });
 
+describe('settings of routing that have no effect are reported', () => {
+  const YAML = `
+claws:
+  openai: { region: us, instances: [{ api_key: sk-one }, { api_key: sk-one }] }
+  house: { protocol: openai-chat, base_url: "http://127.0.0.1:9/v1", models: [{ id: big }] }
+aliases:
+  gpt-*: openai/gpt-*
+  gpt-5*: openai/gpt-5*
+  claude-*: anthropic/claude-*
+  unknown-*: openai/unknown-*
+  cheap: { strategy: least_cost, models: [house/big, openai/gpt-5.5] }
+  near: { strategy: nearest, models: [openai/gpt-5.5] }
+  hedged: { models: [house/big], hedge: true }
+  sound: { models: [openai/gpt-5.5], hedge: true, refused: [cheap], last_resort: { answer: Later. } }
+  chain:
+    models: [openai/gpt-5.5, groq/openai/gpt-oss-20b]
+    rules: [{ when: { key: x }, use: groq/openai/gpt-oss-20b }]
+    too_long: [gemini/gemini-2.5-pro]
+    refused: [groq/openai/gpt-oss-20b, openai/gpt-5.4]
+    last_resort: { model: openai/gpt-5.55 }
+keys:
+  - { name: sound, key: sk-sound-0123456789, models: [cheap, gpt-5.5, openai/*, claude-opus-4-8, local/recall] }
+  - { name: wrong, key: sk-wrong-0123456789, models: [chaep, openai/gpt-5.55, groq/*], regions: [us, eu] }
+  - { name: strict, key: sk-strict-0123456789, data_collection: deny }
+rate_limits: { per_model: { cheap: { streams: 1 }, openai/gpt-5.5: { streams: 1 }, kept: { streams: 1 } } }
+`;
+  const told = async (subject: string, env: Record<string, string> = {}) => {
+    await Bun.write(join(cwd, 'clawhold.yaml'), YAML);
+    const { code, findings } = await doctor(env);
+    expect(code).toBe(0);
+    return about(findings, subject).map(({ level, message }) => `${level}: ${message}`);
+  };
+
+  test.each<[string, string[]]>([
+    ['openai@2', ['note: has the same key and base URL as openai@1, so both share one rate limit']],
+    [
+      'alias gpt-5*',
+      ['warn: is never used: the alias gpt-*, which is before it in the file, matches the same names'],
+    ],
+    ['alias claude-*', ['warn: anthropic/claude-* cannot be called: Anthropic has no key']],
+    ['alias unknown-*', ['warn: openai/unknown-* matches no known model of OpenAI']],
+    ['alias cheap', ['note: the price of house/big is not known, so `least_cost` calls it last']],
+    [
+      'alias near',
+      ['note: the gateway has no region, so `nearest` calls the model that connects the fastest'],
+    ],
+    ['alias hedged', ['note: `hedge` has no effect: there is no second model']],
+    ['alias sound', []],
+    [
+      'alias chain',
+      [
+        'note: groq/openai/gpt-oss-20b cannot be called: Groq has no key',
+        'warn: rules[0].use: groq/openai/gpt-oss-20b cannot be called: Groq has no key',
+        'warn: too_long: gemini/gemini-2.5-pro cannot be called: Google Gemini has no key',
+        'note: refused: groq/openai/gpt-oss-20b cannot be called: Groq has no key',
+        'warn: last_resort: openai/gpt-5.55 is not in the list of models of OpenAI',
+      ],
+    ],
+    ['key sound', []],
+    [
+      'key wrong',
+      [
+        'warn: "chaep" is no alias and no model that can be called',
+        'warn: openai/gpt-5.55 is not in the list of models of OpenAI',
+        'note: groq/* cannot be called: Groq has no key',
+        'warn: no claw is in the region "eu"',
+      ],
+    ],
+    ['key strict', ['warn: may only use claws that keep no data, and there is none except local/recall']],
+    ['per_model', ['warn: "kept" is no alias and no model that can be called']],
+  ])('%s', async (subject, expected) => {
+    const findings = await told(subject);
+    expect(subject === 'openai@2' ? findings.slice(1) : findings).toEqual(expected);
+  });
+
+  test('a region of the gateway where no model is', async () => {
+    const otherwise = 'so `nearest` calls the model that connects the fastest';
+    expect(await told('alias near', { CLAWHOLD_REGION: 'eu' })).toEqual([
+      `note: no model is in the region "eu", ${otherwise}`,
+    ]);
+    expect(await told('alias near', { CLAWHOLD_REGION: 'us' })).toEqual([]);
+  });
+});
+
 describe('the path of a base URL', () => {
   const HOST = 'http://127.0.0.1:9';
 

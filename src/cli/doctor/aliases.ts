@@ -1,80 +1,115 @@
-import type { Catalogue } from '../../claws/catalogue/catalogue.ts';
-import type { FoundProvider, ProviderOff } from '../../claws/find-providers.ts';
 import type { Config } from '../../config/config.ts';
+import { matches } from '../../core/routing.ts';
 import type { Finding } from './finding.ts';
+import {
+  factsOf,
+  type Known,
+  ownModels,
+  type Problem,
+  type Target,
+  targetOf,
+  whyNotListed,
+  whyOff,
+} from './targets.ts';
 
-/** Reports aliases of models that cannot be called now: the provider is off, or no list has the model. */
-export function checkAliases(
-  { aliases, claws }: Pick<Config, 'aliases' | 'claws'>,
-  found: readonly FoundProvider[],
-  catalogue: Catalogue,
-): Finding[] {
-  return Object.entries(aliases).flatMap(([alias, { models }]) => {
-    const names = models.map(({ model }) => model).filter((name) => !name.includes('*'));
-    const targets = names.flatMap((name) => targetOf(name, found));
-    const isOff = ({ provider }: Target) => provider.state === 'off';
-    // An alias works as long as one of its targets can be called.
-    const level = names.length > targets.filter(isOff).length ? 'note' : 'warn';
-    return targets.flatMap((target): Finding[] => {
-      const { provider } = target;
-      const problems = [
-        ...(provider.state === 'off' ? [{ level, ...turnedOff(target.name, provider) } as const] : []),
-        ...(isListed(target, claws, catalogue)
-          ? []
-          : [{ level: 'warn', ...notListed(target, catalogue) } as const]),
-      ];
-      return problems.map((problem) => ({ subject: `alias ${alias}`, ...problem }));
-    });
+type AliasSettings = Config['aliases'][string];
+
+/**
+ * Reports aliases that do not do what they say: their models cannot be called now or are in no list, or a
+ * setting has no effect.
+ */
+export function checkAliases(known: Known): Finding[] {
+  const names = Object.keys(known.config.aliases);
+  return Object.entries(known.config.aliases).flatMap(([name, alias], index) => {
+    const problems = [
+      ...hidden(name, names.slice(0, index)),
+      ...checkNames(modelsOf(alias), known),
+      ...alias.rules.flatMap(({ use }, at) => checkNames([use], known, `rules[${at}].use`)),
+      ...checkNames(alias.tooLong, known, 'too_long'),
+      ...checkNames(alias.refused, known, 'refused'),
+      ...checkNames(
+        alias.lastResort?.model === undefined ? [] : [alias.lastResort.model],
+        known,
+        'last_resort',
+      ),
+      ...checkStrategy(alias, known),
+      ...checkHedge(alias, known),
+    ];
+    return problems.map((problem) => ({ subject: `alias ${name}`, ...problem }));
   });
 }
 
-/** One model of an alias, at a provider of the catalogue or of the settings. */
-interface Target {
-  /** `provider/model`. */
-  name: string;
-  model: string;
-  provider: FoundProvider;
+const modelsOf = ({ models }: AliasSettings): string[] => models.map(({ model }) => model);
+
+/** An exact name comes before all patterns, and an earlier pattern before a later one. */
+function hidden(name: string, earlier: readonly string[]): Problem[] {
+  const other = name.includes('*') ? earlier.find((pattern) => matches(pattern, name)) : undefined;
+  if (other === undefined) return [];
+  const message = `is never used: the alias ${other}, which is before it in the file, matches the same names`;
+  return [{ level: 'warn', message, remedy: `Move it before ${other}.` }];
 }
 
-/** Empty for the built-in provider, which always answers. */
-function targetOf(name: string, found: readonly FoundProvider[]): Target[] {
-  const slash = name.indexOf('/');
-  const wanted = name.slice(0, slash);
-  const provider = found.find(({ id, aliases }) => id === wanted || aliases.includes(wanted));
-  return provider ? [{ name, model: name.slice(slash + 1), provider }] : [];
+/** The models that one setting of an alias names: it works as long as one of them can be called. */
+function checkNames(names: readonly string[], known: Known, setting?: string): Problem[] {
+  const targets = names.flatMap((name) => targetOf(name, known) ?? []);
+  const off = targets.filter(({ provider }) => provider.state === 'off');
+  const level = names.length > off.length ? 'note' : 'warn';
+  const problems = targets.flatMap((target): Problem[] => {
+    const isOff = whyOff(target, 'change the alias');
+    const notListed = whyNotListed(target, known);
+    return [
+      ...(isOff ? [{ level, ...isOff } as const] : []),
+      ...(notListed ? [{ level: 'warn', ...notListed } as const] : []),
+    ];
+  });
+  return problems.map((problem) =>
+    setting === undefined ? problem : { ...problem, message: `${setting}: ${problem.message}` },
+  );
 }
 
-type Problem = Pick<Finding, 'message' | 'remedy'>;
-
-function turnedOff(target: string, { name, reason, turnOnWith }: ProviderOff): Problem {
-  const [why, remedy] = {
-    no_key: ['has no key', `Set ${turnOnWith}`],
-    not_running: ['is not running', `Start it, or set ${turnOnWith}`],
-    disabled: ['is turned off', `Change ${turnOnWith}`],
-  }[reason] as [string, string];
-  return { message: `${target} cannot be called: ${name} ${why}`, remedy: `${remedy}, or change the alias.` };
+function checkStrategy(alias: AliasSettings, known: Known): Problem[] {
+  if (alias.strategy === 'nearest') return checkNearest(alias, known);
+  if (alias.strategy !== 'least_cost') return [];
+  return targetsOf(alias, known)
+    .filter((target) => !target.model.includes('*') && !hasPrice(target, known))
+    .map(({ name, model, provider }) => ({
+      level: 'note',
+      message: `the price of ${name} is not known, so \`least_cost\` calls it last`,
+      remedy: `Add its prices: claws.${provider.id}.models, with id ${model}, input_price and output_price.`,
+    }));
 }
 
-/**
- * Also true where no list of models exists: at a provider that the operator defined, or a server on this
- * machine.
- */
-function isListed(
-  { provider: { id, aliases }, model }: Target,
-  claws: Config['claws'],
-  catalogue: Catalogue,
-) {
-  if (catalogue.models(id).length === 0 || catalogue.model(id, model)) return true;
-  return [id, ...aliases].some((name) => claws[name]?.models.some((own) => own.id === model));
+const hasPrice = (target: Target, known: Known): boolean =>
+  factsOf(target, known)?.price !== undefined ||
+  ownModels(target, known).some(({ inputPrice }) => inputPrice !== undefined);
+
+function checkNearest(alias: AliasSettings, known: Known): Problem[] {
+  const { region } = known.config;
+  const otherwise = 'so `nearest` calls the model that connects the fastest';
+  if (region === undefined) {
+    const remedy = 'Set `region` (CLAWHOLD_REGION) to the region of the gateway, if regions should count.';
+    return [{ level: 'note', message: `the gateway has no region, ${otherwise}`, remedy }];
+  }
+  const regions = [...alias.models.map((member) => member.region), ...regionsOf(targetsOf(alias, known))];
+  if (regions.includes(region)) return [];
+  const remedy = `Set \`claws.<name>.region: ${region}\` for the claws that are there.`;
+  return [{ level: 'note', message: `no model is in the region "${region}", ${otherwise}`, remedy }];
 }
 
-function notListed({ name, model, provider }: Target, catalogue: Catalogue): Problem {
-  const { id } = provider;
-  const models = catalogue.models(id).map((known) => known.id);
-  const [near] = catalogue.nearest(model, models);
-  const add = `add it to claws.${id}.models`;
-  return {
-    message: `${name} is not in the list of models of ${provider.name}`,
-    remedy: near ? `Did you mean ${id}/${near}? If it is new, ${add}.` : `If it is new, ${add}.`,
-  };
+const regionsOf = (targets: readonly Target[]) =>
+  targets.flatMap(({ provider }) =>
+    provider.state === 'on' ? provider.connections.map((connection) => connection.region) : [],
+  );
+
+function checkHedge(alias: AliasSettings, known: Known): Problem[] {
+  const isHedged = alias.hedge || alias.hedgeAfterMs !== undefined;
+  const [only] = alias.models;
+  const target = alias.models.length === 1 ? targetOf(only!.model, known) : undefined;
+  const hasOthers = target?.provider.state === 'on' && target.provider.connections.length > 1;
+  if (!isHedged || alias.models.length > 1 || hasOthers) return [];
+  const remedy = 'Add a model, or remove `hedge`.';
+  return [{ level: 'note', message: '`hedge` has no effect: there is no second model', remedy }];
 }
+
+const targetsOf = (alias: AliasSettings, known: Known): Target[] =>
+  modelsOf(alias).flatMap((name) => targetOf(name, known) ?? []);

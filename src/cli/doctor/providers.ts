@@ -2,6 +2,7 @@ import { loadCatalogue } from '../../claws/catalogue/catalogue.ts';
 import { type FoundProvider, findProviders, type ProviderOn } from '../../claws/find-providers.ts';
 import { detectLocalServers, localCandidates } from '../../claws/local-servers.ts';
 import type { Config } from '../../config/config.ts';
+import { checkAccess } from './access.ts';
 import { checkAliases } from './aliases.ts';
 import { pathProblem } from './base-url.ts';
 import { type CheckedConnection, connectionsOf } from './connections.ts';
@@ -19,11 +20,14 @@ export async function checkProviders(config: Config, env: Env): Promise<FoundCla
   const localServers = config.detect ? await detectLocalServers(fetch, localCandidates(rows)) : [];
   const found = findProviders({ rows, settings: config.claws, env, localServers, ownPort: config.port });
   const on = found.filter((provider) => provider.state === 'on');
+  const known = { config, found, catalogue };
   const findings = [
     ...on.flatMap(connectionsOf).map(describe),
     ...disabled(found),
     ...ignoredBaseUrls(on, env),
-    ...checkAliases(config, found, catalogue),
+    ...sharedKeys(on),
+    ...checkAliases(known),
+    ...checkAccess(known),
   ];
   if (on.length === 0) {
     findings.unshift({
@@ -82,6 +86,24 @@ function describe(found: CheckedConnection): Finding {
 /** A base URL may contain a password. */
 function withoutPassword(address: string): string {
   return address.replace(/^(\w+:\/\/)[^/@]*@/, '$1***@');
+}
+
+/** Two instances with one key at one address share the provider's rate limit, so the second one adds nothing. */
+function sharedKeys(on: readonly ProviderOn[]): Finding[] {
+  return on.flatMap((found) => {
+    const connections = connectionsOf(found);
+    return connections.flatMap(({ subject, provider }, index): Finding[] => {
+      const same = connections
+        .slice(0, index)
+        .find(
+          (earlier) =>
+            earlier.provider.apiKey === provider.apiKey && earlier.provider.baseUrl === provider.baseUrl,
+        );
+      if (!same) return [];
+      const message = `has the same key and base URL as ${same.subject}, so both share one rate limit`;
+      return [{ level: 'note', subject, message }];
+    });
+  });
 }
 
 function disabled(found: readonly FoundProvider[]): Finding[] {
