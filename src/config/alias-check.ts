@@ -1,40 +1,102 @@
 import { isObject } from '../core/json.ts';
+import { matches } from '../core/routing.ts';
 import { aliasesSchema } from './alias-schema.ts';
 import { type Origin, type Problem, pathText, suggestion } from './problems.ts';
 import type { Path } from './shape.ts';
 
-/** Names in aliases that stand for nothing: unknown providers, and unknown aliases. */
+/** A name in an alias, and what it may be. */
+interface Named {
+  name: string;
+  /** Below `aliases`. */
+  path: Path;
+  /** Whether it may have a `*`, which stands for the text of the `*` in the alias's own name. */
+  mayHaveStar: boolean;
+  /** Whether it may be an alias. */
+  mayBeAlias: boolean;
+}
+
+type Parsed = NonNullable<ReturnType<typeof aliasesSchema.parse>[string]>;
+
+/**
+ * Mistakes in aliases that involve several settings: unknown providers, unknown aliases, a `*` that stands for
+ * nothing, and dialects that do not exist.
+ */
 export function checkAliasNames(value: unknown, providers: ReadonlySet<string>, origin: Origin): Problem[] {
   if (!isObject(value)) return [];
-  const own = new Set(Object.keys(value));
-  return Object.entries(value).flatMap(([name, written]) => {
-    const parsed = aliasesSchema.safeParse({ [name]: written });
+  const own = Object.keys(value);
+  return Object.entries(value).flatMap(([alias, written]) => {
+    const parsed = aliasesSchema.safeParse({ [alias]: written });
     if (!parsed.success) return [];
-    const alias = parsed.data[name]!;
-    const at = (...path: Path) => (isObject(written) && !Array.isArray(written) ? [name, ...path] : [name]);
-    const models = alias.models.map(({ model }, index) => ({ name: model, path: at('models', index) }));
-    const resort = alias.lastResort?.model;
-    if (resort !== undefined) models.push({ name: resort, path: at('last_resort', 'model') });
-    const others = [
-      ...alias.tooLong.map((other, index) => ({ name: other, path: at('too_long', index) })),
-      ...alias.refused.map((other, index) => ({ name: other, path: at('refused', index) })),
-      ...alias.rules.map(({ use }, index) => ({ name: use, path: at('rules', index, 'use') })),
-    ].filter((other) => !own.has(other.name));
-    return [...models, ...others].flatMap((entry) => problemOf(entry, { own, providers, origin }));
+    const settings = parsed.data[alias]!;
+    const report = (path: Path, message: string): Problem => {
+      const full = ['aliases', ...path];
+      return { where: origin.where(full), message: `${pathText(full)}: ${message}` };
+    };
+    const wrongNames = namesOf(alias, written, settings).flatMap((named) => {
+      const message = wrongStar(named, alias) ?? unknownName(named, own, providers);
+      return message === undefined ? [] : [report(named.path, message)];
+    });
+    const wrongDialects = settings.rules.flatMap(({ when }, index) =>
+      (when.dialect ?? [])
+        .filter((pattern) => !DIALECTS.some((dialect) => matches(pattern, dialect)))
+        .map((got) =>
+          report(
+            [alias, 'rules', index, 'when', 'dialect'],
+            `expected ${DIALECTS.join(' or ')}, got "${got}"`,
+          ),
+        ),
+    );
+    return [...wrongNames, ...wrongDialects];
   });
 }
 
-function problemOf(
-  { name, path }: { name: string; path: Path },
-  { own, providers, origin }: { own: ReadonlySet<string>; providers: ReadonlySet<string>; origin: Origin },
-): Problem[] {
+/** The dialects of requests. */
+const DIALECTS = ['chat', 'responses'];
+
+/** All names of one alias. A shorthand has its models without the key `models`. */
+function namesOf(
+  alias: string,
+  written: unknown,
+  { models, lastResort, tooLong, refused, rules }: Parsed,
+): Named[] {
+  const modelPath = (index: number): Path => {
+    if (Array.isArray(written)) return [alias, index];
+    return isObject(written) ? [alias, 'models', index] : [alias];
+  };
+  const kinds = {
+    model: { mayHaveStar: true, mayBeAlias: false },
+    rule: { mayHaveStar: true, mayBeAlias: true },
+    other: { mayHaveStar: false, mayBeAlias: true },
+    resort: { mayHaveStar: false, mayBeAlias: false },
+  };
+  const resort = lastResort?.model;
+  return [
+    ...models.map(({ model }, index) => ({ name: model, path: modelPath(index), ...kinds.model })),
+    ...rules.map(({ use }, index) => ({ name: use, path: [alias, 'rules', index, 'use'], ...kinds.rule })),
+    ...tooLong.map((name, index) => ({ name, path: [alias, 'too_long', index], ...kinds.other })),
+    ...refused.map((name, index) => ({ name, path: [alias, 'refused', index], ...kinds.other })),
+    ...(resort === undefined
+      ? []
+      : [{ name: resort, path: [alias, 'last_resort', 'model'], ...kinds.resort }]),
+  ];
+}
+
+function wrongStar({ name, mayHaveStar }: Named, alias: string): string | undefined {
+  if (!name.includes('*')) return undefined;
+  if (!mayHaveStar) return `"${name}" has a "*", which only models and rules may have`;
+  const stars = alias.split('*').length - 1;
+  return stars === 1 ? undefined : `"${name}" has a "*", so the alias's name needs exactly one, too`;
+}
+
+function unknownName(
+  { name, mayBeAlias }: Named,
+  own: readonly string[],
+  providers: ReadonlySet<string>,
+): string | undefined {
+  if (mayBeAlias && own.some((alias) => matches(alias, name))) return undefined;
   const slash = name.indexOf('/');
-  const provider = slash === -1 ? '' : name.slice(0, slash);
-  if (slash !== -1 && (providers.has(provider) || provider.includes('*'))) return [];
-  const full = ['aliases', ...path];
-  const what =
-    slash === -1
-      ? `unknown alias "${name}"${suggestion(name, own)}`
-      : `unknown provider "${provider}"${suggestion(provider, providers)}`;
-  return [{ where: origin.where(full), message: `${pathText(full)}: ${what}` }];
+  if (slash === -1) return `unknown alias "${name}"${suggestion(name, own)}`;
+  const provider = name.slice(0, slash);
+  if (providers.has(provider) || provider.includes('*')) return undefined;
+  return `unknown provider "${provider}"${suggestion(provider, providers)}`;
 }

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { STRATEGIES } from '../core/routing.ts';
-import { flag, list, oneOf, oneOrMore, partialSection, section, text, wholeNumber } from './setting.ts';
+import { flag, list, name, oneOf, oneOrMore, partialSection, section, text, wholeNumber } from './setting.ts';
 
 /** The settings of one alias, and those that keys and claws share with it. */
 
@@ -24,7 +24,7 @@ export const callTimeouts = partialSection({
 });
 
 /** `provider/model`. In an alias whose name has a `*`, its models may have one, too. */
-const modelName = () => text('"provider/model"', /^[^\s/]+\/\S+$/);
+const modelName = () => name('"provider/model"', /^[^\s/]+\/\S+$/);
 
 /** A member that is written as a text has only its model. */
 const member = z.preprocess(
@@ -44,7 +44,7 @@ const member = z.preprocess(
     order: wholeNumber(0, 1000).optional().meta({
       description: 'Models with a lower number are called first. Default: its position in the list.',
     }),
-    region: text('a region: letters, digits or . _ -', /^[\w.-]+$/)
+    region: name('a region: letters, digits or . _ -', /^[\w.-]+$/)
       .optional()
       .meta({ description: 'Where this model runs, instead of the region of its claw.' }),
   }),
@@ -55,20 +55,21 @@ const CONDITION = 'key, user, dialect, model, header.<name> or metadata.<name>';
 const rule = section({
   when: z
     .record(
-      text(CONDITION, /^(key|user|dialect|model|header\.[a-z0-9-]+|metadata\.\S+)$/),
+      text(CONDITION, /^(key|user|dialect|model|header\.[A-Za-z0-9-]+|metadata\.\S+)$/),
       oneOrMore(text('a text', /^/), 'a text, or a list of texts').meta({
         description: 'The values that match. `*` stands for any text.',
       }),
     )
+    .refine((conditions) => Object.keys(conditions).length > 0, { error: 'expected at least one condition' })
     .meta({
       description: `All conditions must hold. Each names a property of the request: ${CONDITION}.`,
     }),
-  use: text('an alias or "provider/model"', /^\S+$/).meta({
+  use: name('an alias or "provider/model"', /^\S+$/).meta({
     description: 'The alias or the model that the request then stands for.',
   }),
 });
 
-const names = () => list(text('an alias or "provider/model"', /^\S+$/), 'a list of names').prefault([]);
+const names = () => list(name('an alias or "provider/model"', /^\S+$/), 'a list of names').prefault([]);
 
 const alias = section({
   models: list(member, 'a list of models').min(1, { error: 'expected at least one model' }).meta({
@@ -96,7 +97,7 @@ const alias = section({
     answer: text('a text', /\S/).optional().meta({ description: 'A fixed answer.' }),
   })
     .refine(({ model, answer }) => (model === undefined) !== (answer === undefined), {
-      error: 'expected either `model` or `answer`',
+      error: 'expected either `model` or `answer`, and not both',
     })
     .optional()
     .meta({

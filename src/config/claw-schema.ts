@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { callTimeouts } from './alias-schema.ts';
-import { flag, list, multiplier, oneOf, price, secret, section, text, wholeNumber } from './setting.ts';
+import { flag, list, multiplier, name, oneOf, price, secret, section, text, wholeNumber } from './setting.ts';
 
 /** The settings of one claw. */
 
@@ -62,10 +62,10 @@ const baseUrl = () =>
     url.replace(/\/+$/, ''),
   );
 
-const region = () => text('a region: letters, digits or . _ -', /^[\w.-]+$/);
+const region = () => name('a region: letters, digits or . _ -', /^[\w.-]+$/);
 
 const instance = section({
-  name: text('letters, digits or . _ - as a name', /^[A-Za-z0-9][\w.-]*$/)
+  name: name('letters, digits or . _ - as a name', /^[A-Za-z0-9][\w.-]*$/)
     .optional()
     .meta({
       description: 'Its name in logs and reports. Without a name, its position in the list: `1`, `2`…',

@@ -66,7 +66,7 @@ export function policyOf(turns: PolicyDefaults): PolicyDefaults {
   return { onDisconnect, whenBusy, whenDown, whenBroken, dropTools };
 }
 
-/** The request headers that rules of aliases read, in lower case. */
+/** The request headers that rules of aliases read, as the rules write them. */
 export function ruleHeadersOf({ aliases }: Pick<Config, 'aliases'>): string[] {
   const rules = Object.values(aliases).flatMap((alias) => alias.rules);
   const fields = rules.flatMap(({ when }) => Object.keys(when));

@@ -1,6 +1,6 @@
-import type { z } from 'zod';
+import { z } from 'zod';
 import { nearest } from '../core/nearest.ts';
-import { isShowable, keysAt, type Path, schemaAt } from './shape.ts';
+import { expectedAt, isShowable, keysAt, type Path, schemaAt } from './shape.ts';
 
 /** One mistake: where it is (`clawhold.yaml:12`, or a variable's name) and what is wrong. */
 export interface Problem {
@@ -51,7 +51,7 @@ function describeIssue(
     const known = keysAt(schema, issue.path);
     return issue.keys.map((key) => ({
       where: origin.where([...issue.path, key]),
-      message: `unknown key "${key}"${within(issue.path)}${suggestion(key, known)}`,
+      message: `unknown key "${key}"${within(issue.path)}${suggestion(key, known) || allowed(known)}`,
     }));
   }
   if (issue.code === 'invalid_key') {
@@ -66,20 +66,26 @@ function describeIssue(
   }
   const path = writtenPath(issue.path, value);
   const name = origin.fromVariable(path) ? '' : `${pathText(path) || 'the file'}: `;
-  const expected = issue.message.startsWith('expected') ? issue.message : expectedKind(issue);
-  const got = gotText(path, schema, value, origin);
+  const expected = issue.message.startsWith('expected') ? issue.message : expectedKind(issue, schema);
+  // A rule about several keys says itself what is wrong.
+  const got = issue.code === 'custom' ? '' : gotText({ path, full: issue.path }, schema, value, origin);
   return [{ where: origin.where(path), message: `${name}${expected}${got}` }];
 }
 
-/** The path up to a shorthand: a text or a list in place of a mapping. */
+/**
+ * The path as the file writes it. A shorthand has no keys: a text ends the path, and an entry of a list follows at
+ * once (`aliases.fast[1]` in place of `aliases.fast.models[1]`).
+ */
 function writtenPath(path: Path, root: unknown): Path {
   let value = root;
-  for (const [index, step] of path.entries()) {
-    const isShort = typeof value === 'string' || (Array.isArray(value) && typeof step !== 'number');
-    if (isShort) return path.slice(0, index);
+  const written: PropertyKey[] = [];
+  for (const step of path) {
+    if (typeof value === 'string') break;
+    if (Array.isArray(value) && typeof step !== 'number') continue;
+    written.push(step);
     value = (value as Record<PropertyKey, unknown> | undefined)?.[step];
   }
-  return path;
+  return written;
 }
 
 /** `; did you mean "port"?`, or an empty text when no known word is similar. */
@@ -102,23 +108,47 @@ function within(path: Path): string {
   return path.length > 0 ? ` in ${pathText(path)}` : '';
 }
 
-function expectedKind(issue: z.core.$ZodIssue): string {
+const MOST_ALLOWED = 12;
+
+/** The keys of a mapping, where they are few. */
+function allowed(keys: readonly string[]): string {
+  return keys.length > 0 && keys.length <= MOST_ALLOWED ? `; allowed: ${keys.join(', ')}` : '';
+}
+
+/** More keys make a message too long. */
+const MOST_NAMED = 6;
+
+function expectedKind(issue: z.core.$ZodIssue, schema: z.core.$ZodType): string {
   if (issue.code !== 'invalid_type') return issue.message;
-  if (issue.expected === 'object' || issue.expected === 'record')
-    return 'expected a mapping of keys and values';
+  if (issue.expected === 'object' || issue.expected === 'record') {
+    const said = expectedAt(schema, issue.path);
+    if (said !== undefined) return `expected ${said}`;
+    const keys = keysAt(schema, issue.path);
+    return keys.length > 0 && keys.length <= MOST_NAMED
+      ? `expected a mapping with ${keys.join(', ')}`
+      : 'expected a mapping of keys and values';
+  }
   return issue.expected === 'array' ? 'expected a list' : `expected a ${issue.expected}`;
 }
 
 const LONGEST_SHOWN = 20;
 
+const isShown = (schema: z.core.$ZodType | undefined): boolean =>
+  isShowable(schema) || (schema !== undefined && z.globalRegistry.get(schema)?.shown === true);
+
 /** Shows a wrong value only if it is short and its kind of setting is never secret. */
-function gotText(path: Path, schema: z.core.$ZodType, root: unknown, origin: Origin): string {
+function gotText(
+  { path, full }: { path: Path; full: Path },
+  schema: z.core.$ZodType,
+  root: unknown,
+  origin: Origin,
+): string {
   let value = root;
   for (const step of path) value = (value as Record<PropertyKey, unknown> | undefined)?.[step];
   if (value === undefined) return ', got nothing';
-  if (Array.isArray(value)) return ', got a list';
+  if (Array.isArray(value)) return value.length > 0 ? ', got a list' : ', got an empty list';
   if (typeof value === 'object') return ', got a mapping';
-  if (!isShowable(schemaAt(schema, path))) return '';
+  if (!isShown(schemaAt(schema, full))) return '';
   const written = origin.written(path);
   if (written !== undefined) return `, got ${written}`;
   const text = JSON.stringify(value);

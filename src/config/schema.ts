@@ -4,7 +4,7 @@ import { aliasesSchema, callTimeouts } from './alias-schema.ts';
 import { clawSchema } from './claw-schema.ts';
 import { overload, rateLimit, rateLimits } from './rate-limits.ts';
 import { breaker, bulkhead, retries } from './resilience.ts';
-import { flag, list, oneOf, partialSection, secret, section, text, wholeNumber } from './setting.ts';
+import { flag, list, name, oneOf, partialSection, secret, section, text, wholeNumber } from './setting.ts';
 
 /**
  * Every setting of the configuration, as the file writes it: snake_case, all optional. This file,
@@ -114,11 +114,15 @@ const key = section({
         'False: nothing of the requests of this key is kept. Its turns read sessions, and write nothing. A request ' +
         'can ask for this by the header `x-clawhold-keep: false`.',
     }),
-  models: list(text('the name of a model', /\S/), 'a list of names').optional().meta({
-    description:
-      'The only models that the key may use: aliases or `provider/model`. `*` stands for any text. Absent: all.',
-  }),
-  regions: list(text('a region: letters, digits or . _ -', /^[\w.-]+$/), 'a list of regions')
+  models: list(name('the name of a model', /\S/), 'a list of names')
+    .min(1, { error: 'expected at least one name' })
+    .optional()
+    .meta({
+      description:
+        'The only models that the key may use: aliases or `provider/model`. `*` stands for any text. Absent: all.',
+    }),
+  regions: list(name('a region: letters, digits or . _ -', /^[\w.-]+$/), 'a list of regions')
+    .min(1, { error: 'expected at least one region' })
     .optional()
     .meta({
       description: 'The only regions whose claws the key may use (`claws.<name>.region`). Absent: all.',

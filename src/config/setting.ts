@@ -9,6 +9,8 @@ declare module 'zod' {
     description?: string;
     /** The values that are allowed: `a whole number from 1 to 10`. The kinds below fill it in. */
     expected?: string;
+    /** True: the text is never secret, so a message about a wrong one may show it. */
+    shown?: boolean;
     /** YAML for the example file, as it follows the key. A setting with a default shows the default. */
     example?: string;
     /** True: a change takes effect only at a start. Otherwise it takes effect while the gateway runs. */
@@ -84,6 +86,11 @@ export function text(allowed: string, pattern: RegExp) {
   return z.string({ error }).regex(pattern, { error }).meta({ expected });
 }
 
+/** A text that is never secret: a message shows a wrong one. */
+export function name(allowed: string, pattern: RegExp) {
+  return text(allowed, pattern).meta({ expected: allowed, shown: true });
+}
+
 /** A text that no message shows. */
 export function secret(minimum: number) {
   const { expected, error } = expecting(minimum === 1 ? 'a text' : `at least ${minimum} characters`);
@@ -95,11 +102,12 @@ export function list<Entry extends z.ZodType>(entry: Entry, allowed: string) {
   return z.array(entry, { error }).meta({ expected });
 }
 
-/** One value, or several in order. Validation makes it a list in either case. */
+/** One value that is never secret, or several in order. Validation makes it a list in either case. */
 export function oneOrMore<Entry extends z.ZodType<string>>(entry: Entry, allowed: string) {
   const { expected, error } = expecting(allowed);
   return z
-    .union([entry, z.array(entry).min(1)], { error })
+    .union([entry, z.array(entry, { error }).min(1, { error })], { error })
+    .meta({ shown: true })
     .transform((value) => (Array.isArray(value) ? value : [value]))
     .meta({ expected });
 }

@@ -38,15 +38,28 @@ function bare(schema: z.core.$ZodType): z.core.$ZodType {
 
 /** The schema of what `path` leads to, or undefined where nothing is allowed. */
 export function schemaAt(root: z.core.$ZodType, path: Path): z.core.$ZodType | undefined {
-  let schema: z.core.$ZodType | undefined = bare(root);
+  const schema = layeredAt(root, path);
+  return schema && bare(schema);
+}
+
+/** What is allowed at `path`, in words, if the schema says it. */
+export function expectedAt(root: z.core.$ZodType, path: Path): string | undefined {
+  const schema = layeredAt(root, path);
+  const layers = schema ? layersOf(schema) : [];
+  return layers.map((layer) => z.globalRegistry.get(layer)?.expected).find((said) => said !== undefined);
+}
+
+/** The schema at `path` with the layers around it. */
+function layeredAt(root: z.core.$ZodType, path: Path): z.core.$ZodType | undefined {
+  let layered: z.core.$ZodType | undefined = root;
   for (const step of path) {
-    if (schema instanceof z.ZodObject) schema = schema.shape[String(step)];
-    else if (schema instanceof z.ZodRecord) schema = schema.valueType;
-    else if (schema instanceof z.ZodArray) schema = schema.element;
+    const schema: z.core.$ZodType | undefined = layered && bare(layered);
+    if (schema instanceof z.ZodObject) layered = schema.shape[String(step)];
+    else if (schema instanceof z.ZodRecord) layered = schema.valueType;
+    else if (schema instanceof z.ZodArray) layered = schema.element;
     else return undefined;
-    schema = schema && bare(schema);
   }
-  return schema;
+  return layered;
 }
 
 /** The keys that the mapping at `path` may have. */

@@ -13,7 +13,7 @@ test('equal configurations have no differences', () => {
   expect(changes({}, { port: 2529, claws: {} })).toEqual([]);
 });
 
-test('settings are named as the file writes them, with the names that the operator chose', () => {
+test('settings are named in full, with the names that the operator chose', () => {
   const before = {
     claws: { openai: { api_key: 'k1' }, myClaw: { quirks: { developer_role: true } }, gone: {} },
     aliases: { fast: 'groq/a', same: 'groq/b' },

@@ -279,8 +279,8 @@ detect: 1
       'clawhold.yaml:12: keys[1].key: expected at least 16 characters, got nothing',
       'clawhold.yaml:12: unknown key "kye" in keys[1]; did you mean "key"?',
       'clawhold.yaml:12: keys[1].name: the same name as in keys[0]',
-      'clawhold.yaml:14: aliases.x: expected "provider/model"',
-      'clawhold.yaml:15: aliases.y: unknown provider "nobody"',
+      'clawhold.yaml:14: aliases.x: expected "provider/model", got "foo"',
+      'clawhold.yaml:15: aliases.y[0]: unknown provider "nobody"',
       'clawhold.yaml:16: aliases.z.models: expected a list of models, got nothing',
       'clawhold.yaml:17: timeouts: expected a mapping of keys and values',
       'clawhold.yaml:18: limits.body_bytes: expected a whole number from 1024 to 2147483648, got 1.5',
@@ -303,7 +303,7 @@ limits: { background_queue: -1, session_wait_ms: 0 }
       'clawhold.yaml:1: turns.background: expected a whole number from 1 to 10000, got 0',
       'clawhold.yaml:3: keys[0].turns.when_down: expected one of fail, defer, got "wait"',
       'clawhold.yaml:3: unknown key "when_bsy" in keys[0].turns; did you mean "when_busy"?',
-      'clawhold.yaml:4: unknown key "recovery" in keys[1].turns',
+      'clawhold.yaml:4: unknown key "recovery" in keys[1].turns; allowed: on_disconnect, when_busy, when_down, when_broken, drop_tools',
       'clawhold.yaml:5: limits.session_wait_ms: expected a whole number from 1 to 86400000, got 0',
       'clawhold.yaml:5: limits.background_queue: expected a whole number from 0 to 1000000, got -1',
     ]);
@@ -330,9 +330,9 @@ limits: { background_queue: -1, session_wait_ms: 0 }
 `;
     expect(await problems(yaml)).toEqual([
       'clawhold.yaml:6: claws.openai.instances[2].weight: expected a whole number from 1 to 1000, got 0',
-      'clawhold.yaml:9: claws.groq.instances[0].name: expected letters, digits or . _ - as a name',
+      'clawhold.yaml:9: claws.groq.instances[0].name: expected letters, digits or . _ - as a name, got "a b"',
       'clawhold.yaml:10: claws: unknown provider "house"; a claw of your own needs base_url',
-      'clawhold.yaml:16: claws.mine.region: expected a region: letters, digits or . _ -',
+      'clawhold.yaml:16: claws.mine.region: expected a region: letters, digits or . _ -, got "1 2"',
       'clawhold.yaml:17: claws.mine.data_collection: expected one of deny, allow, got "none"',
     ]);
     expect(await problems(yaml.replace('weight: 0', 'weight: 1'))).toEqual(
