@@ -68,7 +68,7 @@ export const ERRORS = {
   ),
   provider_not_configured: bad(
     400,
-    'Set the variable that the message names and restart, or choose another model.',
+    'Set what the message names (a variable takes effect at a restart), or choose another model.',
   ),
   provider_rejected_request: failedCall(
     { lasts: 'final', concerns: 'model' },
@@ -83,7 +83,10 @@ export const ERRORS = {
     'Use a key whose setting `keep` is not false, or send the content with each request.',
   ),
   model_not_allowed: bad(403, 'Choose a model that the key may use, or ask the operator for another key.'),
-  no_candidate: bad(400, 'Relax the named wish, or name further models.'),
+  no_candidate: bad(
+    400,
+    'Change or remove the field that `param` names, or name further models in `models`.',
+  ),
   root_key_required: bad(403, 'Use the root key.'),
   not_found: missing('Check the path and the method against the documentation.'),
   model_not_found: failedCall(
@@ -161,7 +164,7 @@ export const ERRORS = {
     'The gateway is shutting down; send again, to another instance or shortly.',
     true,
   ),
-  gateway_overloaded: server(503, 'Send again after `Retry-After`, or to another instance.', true),
+  gateway_overloaded: server(503, 'Send again after `Retry-After`, or to another gateway.', true),
   provider_unreachable: failedCall(
     { lasts: 'moment', concerns: 'provider', rescuable: true, unavailable: true },
     server(502, 'The provider could not be reached; send again, or choose another model.', true),
@@ -215,7 +218,8 @@ export const ERRORS = {
       status: 504,
       type: 'timeout_error',
       retryable: true,
-      remedy: 'The provider was too slow; send again, or raise the timeout in the configuration.',
+      remedy:
+        'The provider was too slow; send again, or raise the time limit in the configuration or in the header of the request.',
     },
   ),
   context_lost: server(

@@ -1,14 +1,16 @@
 import { type Logger, pino } from 'pino';
+import type { Candidate } from '../core/candidate.ts';
+import type { ErrorCode } from '../core/errors.ts';
 import type { Emit, GatewayEvent, TurnTrace } from '../core/events.ts';
-import type { Intent } from '../core/turn.ts';
+import type { AnsweredBy, Intent } from '../core/turn.ts';
 import { dollars } from '../core/usage.ts';
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent';
 
 /**
  * Logs on standard output: one JSON object per line, or a line for people where the output is a terminal. They
- * hold no content and no secrets. At `info` there is a line for each turn and for each request that failed; at
- * `debug` for every event. The lines of a turn have its session and the name of its key.
+ * hold no content and no secrets. At `info` there is a line for each turn, and for each request and each call that
+ * failed; at `debug` for every event. The lines of a turn have its session and the name of its key.
  */
 export interface Log {
   listen: Emit;
@@ -69,11 +71,13 @@ type Writer<Type extends EventType> = (log: Logger, event: EventOf<Type>) => voi
 const DEBUG_ONLY: ReadonlySet<EventType> = new Set<EventType>([
   'turn-started',
   'call-started',
-  'call-failed',
   'turn-deferred',
   'context-truncated',
   'context-exceeded',
 ]);
+
+/** Codes of calls that were not made, or were not needed. */
+const QUIET: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['claw_unavailable', 'hedge_lost']);
 
 /** What is logged of each event. */
 const WRITERS: { [Type in EventType]: Writer<Type> } = {
@@ -99,7 +103,7 @@ const WRITERS: { [Type in EventType]: Writer<Type> } = {
     log.info(
       {
         ...turnFields(intent),
-        provider: answeredBy?.provider,
+        ...answeredFields(answeredBy),
         state: outcome.state,
         code: outcome.error?.code,
         attempts: attempts?.map(({ provider, model, error }) => ({ provider, model, error })),
@@ -108,6 +112,9 @@ const WRITERS: { [Type in EventType]: Writer<Type> } = {
         cost: cost === undefined ? undefined : dollars(cost),
         costEstimated,
         durationMs: outcome.completedAt - intent.createdAt,
+        failedCalls: outcome.error?.attempts?.map(
+          ({ model, code, ms }) => `${model}: ${code} after ${ms} ms`,
+        ),
         cause: outcome.error && causeOf(failure),
       },
       'turn ended',
@@ -117,12 +124,13 @@ const WRITERS: { [Type in EventType]: Writer<Type> } = {
     log.error({ ...turnFields(intent), state: 'lost', cause: causeOf(failure) }, 'turn ended');
   },
   'call-started'(log, { trace, candidate, attempt }) {
-    const { provider, model } = candidate;
-    log.debug({ ...traceFields(trace), provider, model, attempt }, 'call started');
+    log.debug({ ...traceFields(trace), ...clawFields(candidate), attempt }, 'call started');
   },
   'call-failed'(log, { trace, candidate, attempt, code, next }) {
-    const { provider, model } = candidate;
-    log.debug({ ...traceFields(trace), provider, model, attempt, code, next }, 'call failed');
+    const fields = { ...traceFields(trace), ...clawFields(candidate), attempt, code, next };
+    // A model that is not called for a while has its own line: `calls stopped`.
+    if (QUIET.has(code)) log.debug(fields, 'call failed');
+    else log.info(fields, 'call failed');
   },
   'turn-deferred'(log, { trace, code, pauseMs }) {
     log.debug({ ...traceFields(trace), code, pauseMs }, 'turn deferred');
@@ -131,15 +139,16 @@ const WRITERS: { [Type in EventType]: Writer<Type> } = {
     log.warn(traceFields(trace), 'lease lost');
   },
   'context-truncated'(log, { trace, candidate, keptTurns, droppedTokens }) {
-    const { provider, model } = candidate;
-    log.debug({ ...traceFields(trace), provider, model, keptTurns, droppedTokens }, 'context truncated');
+    log.debug(
+      { ...traceFields(trace), ...clawFields(candidate), keptTurns, droppedTokens },
+      'context truncated',
+    );
   },
   'context-exceeded'(log, { trace, candidate }) {
-    const { provider, model } = candidate;
-    log.debug({ ...traceFields(trace), provider, model }, 'context exceeded');
+    log.debug({ ...traceFields(trace), ...clawFields(candidate) }, 'context exceeded');
   },
-  'breaker-changed'(log, { candidate: { provider, model, instance }, ...change }) {
-    const claw = { provider, model, instance };
+  'breaker-changed'(log, { candidate, ...change }) {
+    const claw = clawFields(candidate);
     if (change.state === 'open') {
       const { reason, forMs } = change;
       log.warn({ ...claw, reason, forMs }, 'calls stopped');
@@ -175,6 +184,15 @@ const traceFields = ({ requestId, id: turn, session, tenant, key }: Partial<Turn
   session,
   tenant,
   key,
+});
+
+const clawFields = ({ provider, model, instance }: Candidate) => ({ provider, model, instance });
+
+/** `model` of a turn is the name that its caller asked for. */
+const answeredFields = ({ provider, model, calledModel, instance }: Partial<AnsweredBy> = {}) => ({
+  provider,
+  answeredModel: calledModel ?? model,
+  instance,
 });
 
 /** Only unforeseen errors are logged with their stack; a provider's words may hold content. */

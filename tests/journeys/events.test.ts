@@ -43,6 +43,21 @@ const ask = (requestId: string, body: object, headers: Record<string, string> = 
     { 'x-request-id': requestId, ...headers },
   );
 
+test('the end of a turn names the model that answered, or the calls that failed', async () => {
+  await ask('req_answered', { model: 'groq/status-500', fallbacks: ['openai/say-5'] });
+  expect((await logOf('req_answered')).find(({ msg }) => msg === 'turn ended')).toMatchObject({
+    ...{ model: 'groq/status-500', provider: 'openai', answeredModel: 'say-5' },
+  });
+  await ask('req_failed', { model: 'groq/status-500', fallbacks: ['deepseek/status-401'] });
+  const failed = (await logOf('req_failed')).find(({ msg }) => msg === 'turn ended');
+  const after = (call: string) => expect.stringMatching(new RegExp(`^${call} after \\d+ ms$`));
+  expect(failed?.failedCalls).toEqual([
+    after('groq/status-500: provider_error'),
+    after('groq/status-500: provider_error'),
+    after('deepseek/status-401: provider_auth_failed'),
+  ]);
+});
+
 test('calls and their failures are logged with their turn, and no content is', async () => {
   const model = 'groq/status-500';
   const reply = await ask('req_calls', { model, fallbacks: ['deepseek/status-503', 'openai/say-5'] });

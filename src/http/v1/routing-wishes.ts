@@ -1,4 +1,5 @@
 import { callFailureOf, ERRORS, type ErrorCode, Fault } from '../../core/errors.ts';
+import { nearest } from '../../core/nearest.ts';
 import type { Caller } from '../../core/request.ts';
 import type { RoutingWishes, SimulatedFault, TurnLimits } from '../../core/routing.ts';
 import { invalid } from './fields.ts';
@@ -23,7 +24,7 @@ export function wishesOf(
   const limits: TurnLimits = {};
   for (const [header, field] of LIMITS) {
     const value = headers.get(header.name);
-    if (value !== null) limits[field] = wholeNumber(value, header, 86_400_000);
+    if (value !== null) limits[field] = wholeNumber(value, header, 86_400_000, ' of milliseconds');
   }
   if (Object.keys(limits).length > 0) wishes.limits = limits;
   const attempts = headers.get(ATTEMPTS.name);
@@ -46,11 +47,16 @@ const LIMITS = [
 
 const LONGEST_VALUE = 1_000;
 
-function wholeNumber(text: string, { name }: RequestHeader, most: number): number {
+function wholeNumber(text: string, { name }: RequestHeader, most: number, unit = ''): number {
   const value = /^\d{1,9}$/.test(text) ? Number(text) : 0;
-  if (value < 1 || value > most) throw invalid(name, `a whole number from 1 to ${most}`);
+  if (value < 1 || value > most) throw invalid(name, `a whole number${unit} from 1 to ${most}`);
   return value;
 }
+
+/** The codes that a failed call can have. */
+const CALL_CODES = Object.keys(ERRORS).filter(
+  (code) => callFailureOf(new Fault(code as ErrorCode, '')) !== undefined,
+);
 
 /** `openai/gpt-5=provider_error, *=stream_interrupted@2` */
 const FAULT = /^([^\s=,]+)=([a-z_]+)(?:@(\d{1,4}))?$/;
@@ -62,14 +68,16 @@ function simulatedFaults(text: string, isRoot: boolean): SimulatedFault[] {
   }
   return text.split(',').map((part) => {
     const [, target, code = '', after = '0'] = FAULT.exec(part.trim()) ?? [];
-    const isCall =
-      Object.hasOwn(ERRORS, code) && callFailureOf(new Fault(code as ErrorCode, '')) !== undefined;
-    if (target === undefined || !isCall) {
-      throw invalid(
-        name,
-        '`provider/model=code` or `provider/model=code@bursts`, with the code of a failed call',
-      );
-    }
+    if (target === undefined) throw invalid(name, '`provider/model=code` or `provider/model=code@bursts`');
+    if (!CALL_CODES.includes(code)) throw unknownCode(code);
     return { target, code, after: Number(after) };
   });
+}
+
+function unknownCode(code: string): Fault {
+  const { name } = SIMULATE;
+  const [near] = nearest(code, CALL_CODES);
+  const hint = near === undefined ? `it may be ${CALL_CODES.join(', ')}.` : `did you mean ${near}?`;
+  const message = `\`${name}\`: "${code}" is not the code of a failed call; ${hint}`;
+  return new Fault('invalid_request', message, { param: name });
 }
