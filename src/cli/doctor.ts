@@ -11,8 +11,9 @@ import { type Style, styleFor } from './style.ts';
 
 const HELP = `clawhold doctor: check the installation and report problems
 
-It checks the runtime, the settings, the data folder, the port and the providers, and changes nothing. The exit
-code is 1 when something is wrong. It shows where keys come from, but never the keys.
+It checks the runtime, the settings, the data folder, the port, the providers, and the names in aliases, keys and
+limits, and changes nothing. The exit code is 1 when something is wrong. It shows where keys come from, but never
+the keys.
 
 Options
   --probe    also call each provider (it asks for the list of models, which is free)

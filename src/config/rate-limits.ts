@@ -42,7 +42,7 @@ export const rateLimits = section({
 
 export const overload = section({
   busy_ms: wholeNumber(1, DAY_MS).default(200).meta({
-    description: 'From this delay on, background turns that wait do not begin.',
+    description: 'From this delay on, background turns that wait do not begin, and no call is hedged.',
   }),
   heavy_ms: wholeNumber(1, DAY_MS).default(1_000).meta({
     description: 'From this delay on, new background requests get 503 with `Retry-After`.',

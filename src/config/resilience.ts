@@ -79,7 +79,7 @@ export const retries = section({
     .default(10_000)
     .meta({
       description:
-        'The longest pause before a retry, in milliseconds. If a provider asks for a longer one, the next model is ' +
-        'called.',
+        'The longest pause before a retry, in milliseconds, also for an alias with more patience (`patience_ms`). If ' +
+        'a provider asks for a longer one, the next model is called.',
     }),
 });

@@ -161,7 +161,7 @@ export const ERRORS = {
   store_unavailable: server(503, 'The session store did not answer; send again shortly.', true),
   shutting_down: server(
     503,
-    'The gateway is shutting down; send again, to another instance or shortly.',
+    'The gateway is shutting down; send again, to another gateway or shortly.',
     true,
   ),
   gateway_overloaded: server(503, 'Send again after `Retry-After`, or to another gateway.', true),

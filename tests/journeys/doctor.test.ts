@@ -209,6 +209,7 @@ rate_limits: { per_model: { cheap: { streams: 1 }, openai/gpt-5.5: { streams: 1 
       [
         'note: groq/openai/gpt-oss-20b cannot be called: Groq has no key',
         'warn: rules[0].use: groq/openai/gpt-oss-20b cannot be called: Groq has no key',
+        'warn: rules[0].when.key: no key has the name "x"',
         'warn: too_long: gemini/gemini-2.5-pro cannot be called: Google Gemini has no key',
         'note: refused: groq/openai/gpt-oss-20b cannot be called: Groq has no key',
         'warn: last_resort: openai/gpt-5.55 is not in the list of models of OpenAI',

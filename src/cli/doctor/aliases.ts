@@ -1,4 +1,5 @@
 import type { Config } from '../../config/config.ts';
+import { nearest } from '../../core/nearest.ts';
 import { matches } from '../../core/routing.ts';
 import type { Finding } from './finding.ts';
 import {
@@ -24,7 +25,10 @@ export function checkAliases(known: Known): Finding[] {
     const problems = [
       ...hidden(name, names.slice(0, index)),
       ...checkNames(modelsOf(alias), known),
-      ...alias.rules.flatMap(({ use }, at) => checkNames([use], known, `rules[${at}].use`)),
+      ...alias.rules.flatMap(({ use, when }, at) => [
+        ...checkNames([use], known, `rules[${at}].use`),
+        ...checkKeys(when.key ?? [], known, `rules[${at}].when.key`),
+      ]),
       ...checkNames(alias.tooLong, known, 'too_long'),
       ...checkNames(alias.refused, known, 'refused'),
       ...checkNames(
@@ -65,6 +69,18 @@ function checkNames(names: readonly string[], known: Known, setting?: string): P
   return problems.map((problem) =>
     setting === undefined ? problem : { ...problem, message: `${setting}: ${problem.message}` },
   );
+}
+
+/** The names of keys that a rule asks for. */
+function checkKeys(patterns: readonly string[], { config }: Known, setting: string): Problem[] {
+  const names = ['root', ...config.keys.map(({ name }) => name)];
+  return patterns
+    .filter((pattern) => !names.some((name) => matches(pattern, name)))
+    .map((pattern) => {
+      const [near] = nearest(pattern, names);
+      const remedy = near === undefined ? `The keys are ${names.join(', ')}.` : `Did you mean ${near}?`;
+      return { level: 'warn', message: `${setting}: no key has the name "${pattern}"`, remedy };
+    });
 }
 
 function checkStrategy(alias: AliasSettings, known: Known): Problem[] {
