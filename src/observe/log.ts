@@ -163,7 +163,8 @@ const WRITERS: { [Type in EventType]: Writer<Type> } = {
     else log.info({ changed: result.changed, restart: result.restart }, 'configuration changed');
   },
   'overload-changed'(log, { level, delayMs }) {
-    const fields = { level, delayMs: Math.round(delayMs) };
+    // A line has a `level` of its own.
+    const fields = { overload: level, delayMs: Math.round(delayMs) };
     if (level === 'calm') log.info(fields, 'overload ended');
     else log.warn(fields, 'gateway overloaded');
   },

@@ -40,7 +40,7 @@ export const REPLY_HEADERS = [
   {
     name: 'x-clawhold-route',
     of: 'turn',
-    what: 'Why this model answers: the alias, its strategy, and `strategy`, `affinity`, `wish` or `fallback` as the reason.',
+    what: 'Why this model answers: the alias, its strategy, and the reason: `strategy`, `affinity`, `wish`, or `fallback` if those before it failed or were slow.',
   },
   {
     name: 'x-clawhold-degraded',
