@@ -12,7 +12,7 @@ export interface Api {
   responses: Responses;
   completions: Completions;
   conversations: Conversations;
-  models: Pick<Directory, 'names'>;
+  models: Pick<Directory, 'names' | 'alias' | 'providersOf'>;
   /** Seals reasoning for a caller that keeps its own state. */
   seal: Seal;
 }

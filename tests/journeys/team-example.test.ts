@@ -161,6 +161,19 @@ describe('examples/team.yaml', () => {
     });
   });
 
+  test('the list of models has what a key may use, and a name that only a pattern has is a model, too', async () => {
+    const listed = (await (await gateway.fetch('/v1/models', { key: WEBSITE })).json()) as {
+      data: { id: string }[];
+    };
+    expect(listed.data.map(({ id }) => id)).toEqual(['assistant', 'team']);
+    const status = async (model: string, key?: string) =>
+      (await gateway.fetch(`/v1/models/${model}`, { key })).status;
+    expect(await status('claude-haiku-4-5')).toBe(200);
+    expect(await status('claude-haiku-4-5', WEBSITE)).toBe(404);
+    expect(await status('gpt-5.5')).toBe(200);
+    expect(await status('gpt-9')).toBe(404);
+  });
+
   test('limits refuse: those of an end user, then those of a key', async () => {
     const body = { safety_identifier: 'ada' };
     const first = await ask('team', { key: BATCH, body });

@@ -10,11 +10,12 @@ import { Model, ModelList } from './replies.ts';
 /** Everything that can be called now (OpenAI API description, `ListModelsResponse`); milliseconds since the epoch. */
 export function modelRoutes({ models }: Pick<Api, 'models'>, startedAt: number): Route[] {
   const created = Math.floor(startedAt / 1000);
-  const namesFor = ({ rules }: Caller) => {
-    const allowed = rules?.models;
-    const names = models.names();
-    return allowed ? names.filter((name) => allowed.some((pattern) => matches(pattern, name))) : names;
-  };
+  const isAllowed = (name: string, { rules }: Caller) =>
+    rules?.models?.some((pattern) => matches(pattern, name)) ?? true;
+  const namesFor = (caller: Caller) => models.names().filter((name) => isAllowed(name, caller));
+  /** The list has neither the names that a pattern of an alias matches, nor the bare names of models. */
+  const isUnlisted = (name: string) =>
+    models.alias(name) !== undefined || models.providersOf(name).length > 0;
   const view = (id: string) => ({ id, object: 'model', created, owned_by: ownerOf(id) });
   return [
     {
@@ -32,7 +33,7 @@ export function modelRoutes({ models }: Pick<Api, 'models'>, startedAt: number):
       handle: ({ params, caller }) => {
         const id = params['*']!;
         const names = namesFor(caller);
-        if (names.includes(id)) return Response.json(view(id));
+        if (names.includes(id) || (isAllowed(id, caller) && isUnlisted(id))) return Response.json(view(id));
         const near = nearestModels(id, names);
         const hint = near.length > 0 ? ` Did you mean ${near.join(', ')}?` : '';
         throw new Fault('model_not_found', `The model "${id}" does not exist here.${hint}`, {

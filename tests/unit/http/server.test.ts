@@ -76,7 +76,11 @@ const api = {
   turns: { create: async (): Promise<Once<TurnView>> => ({ result: view, replayed: false }) },
   responses: { get: async () => view },
   completions: { get: async () => stored },
-  models: { names: () => ['openai/recall', 'local/my model'] },
+  models: {
+    names: () => ['openai/recall', 'local/my model'],
+    alias: () => undefined,
+    providersOf: () => [],
+  },
 } as unknown as Api;
 
 const keys: Authenticator = {
