@@ -91,11 +91,15 @@ const bulkheadsOf = (config: Config, directory: ClawDirectory): ReadonlyMap<stri
     max === undefined ? undefined : { ...config.bulkhead, max },
   );
 
-/** Counts the turns of each name: 0, 1, 2… */
+/** A pattern stands for any number of names. */
+const MOST_NAMES = 1_024;
+
+/** Counts the turns of each name: 0, 1, 2… It begins anew when there are too many names. */
 function turnCounter(): (name: string) => number {
   const counts = new Map<string, number>();
   return (name) => {
     const count = counts.get(name) ?? 0;
+    if (counts.size >= MOST_NAMES && count === 0) counts.clear();
     counts.set(name, count + 1);
     return count;
   };

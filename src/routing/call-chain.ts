@@ -16,6 +16,8 @@ export interface Call {
   heard(): void;
   /** Called when the provider's reply says how much of its rate limits is left. */
   quota(quota: Quota): void;
+  /** Called when the claw is called, and when this call fails before its answer; absent: not needed. */
+  running?(isRunning: boolean): void;
   /** The turn that is being answered, and the name of its caller's key. */
   trace: TurnTrace;
   key: string;

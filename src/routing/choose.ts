@@ -33,13 +33,13 @@ export function choose(
   const resolved = resolve(choice, key, directory);
   const wanted: Wanted = rules ? { ...choice, rules } : choice;
   const providerId = (name: string) => directory.service(name.toLowerCase())?.provider ?? name;
-  const lack = (candidate: Candidate, name: string) =>
-    lackOf(wanted, candidate, capabilities(candidate), name, providerId);
+  const lack = (candidate: Candidate, names: readonly string[]) =>
+    lackOf(wanted, candidate, capabilities(candidate), names, providerId);
   let first: { candidate: Candidate; lack: Lack } | undefined;
-  const filtered = (groups: readonly Group[]) =>
+  const filtered = (groups: readonly Group[], ...asked: string[]) =>
     groups.flatMap((group) => {
       const able = group.members.filter(({ candidate }) => {
-        const lacked = lack(candidate, group.name);
+        const lacked = lack(candidate, [group.name, ...asked]);
         if (lacked) first ??= { candidate, lack: lacked };
         return !lacked;
       });
@@ -47,13 +47,13 @@ export function choose(
     });
   const groups = filtered(resolved.groups);
   if (groups.length === 0) throw faultOfLack(first!.candidate, first!.lack);
-  const { alias, lastResort } = resolved;
-  const isUsable = lastResort && (lastResort.answer !== undefined || !lack(lastResort, alias!.name));
+  const { name, alias, lastResort } = resolved;
+  const isUsable = lastResort && (lastResort.answer !== undefined || !lack(lastResort, [name]));
   return {
-    groups,
-    alias,
-    tooLong: filtered(resolved.tooLong),
-    refused: filtered(resolved.refused),
+    ...{ name, groups, alias },
+    // A key that may use a name may use its chains, too.
+    tooLong: filtered(resolved.tooLong, name),
+    refused: filtered(resolved.refused, name),
     lastResort: isUsable ? lastResort : undefined,
   };
 }

@@ -6,6 +6,7 @@ import type { ProtocolName } from '../core/prompt.ts';
 import { type KeyRules, matches, type ProviderWishes } from '../core/routing.ts';
 import type { Settings, Tool } from '../core/settings.ts';
 import type { Ask } from '../core/turn.ts';
+import { perMillion } from '../core/usage.ts';
 
 /** Which candidates can answer a request, and may. */
 
@@ -35,29 +36,29 @@ export const faultOfLack = (candidate: Candidate, { code, what, ...named }: Lack
   new Fault(code, `${candidateName(candidate)} ${what}`, named);
 
 /**
- * What keeps a candidate from answering; `undefined` where nothing does. `name` is the name by which the caller
- * asks for it. `providerId` gives the id of a provider that the caller names by one of its other names.
+ * What keeps a candidate from answering; `undefined` where nothing does. `names` are the names by which the
+ * caller asks for it. `providerId` gives the id of a provider that the caller names by one of its other names.
  */
 export function lackOf(
   wanted: Wanted,
   candidate: Candidate,
   able: Able,
-  name: string,
+  names: readonly string[],
   providerId: (name: string) => string,
 ): Lack | undefined {
   const { rules, routing } = wanted;
   return (
-    (rules && lackedByRules(rules, candidate, name)) ??
+    (rules && lackedByRules(rules, candidate, names)) ??
     (routing?.provider && lackedByWishes(routing.provider, wanted, candidate, able, providerId)) ??
     lackedCapability(wanted, candidate, able)
   );
 }
 
-function lackedByRules(rules: KeyRules, candidate: Candidate, name: string): Lack | undefined {
+function lackedByRules(rules: KeyRules, candidate: Candidate, names: readonly string[]): Lack | undefined {
   const { models, regions, dataCollection } = rules;
   const code = 'model_not_allowed';
-  const full = candidateName(candidate);
-  if (models && !models.some((pattern) => matches(pattern, name) || matches(pattern, full))) {
+  const any = [...names, candidateName(candidate)];
+  if (models && !models.some((pattern) => any.some((name) => matches(pattern, name)))) {
     return { code, what: 'is not among the models that this key may use.', param: 'model' };
   }
   if (regions && !regions.includes(candidate.region ?? '')) {
@@ -99,7 +100,8 @@ function lackedByWishes(
   }
   const { prompt = Infinity, completion = Infinity } = wishes.max_price ?? {};
   const { price } = candidate;
-  if (wishes.max_price && (!price || price.input > prompt * 1e6 || price.output > completion * 1e6)) {
+  const isDear = !price || price.input > perMillion(prompt) || price.output > perMillion(completion);
+  if (wishes.max_price && isDear) {
     return lack('max_price', 'costs more than `provider.max_price`, or its price is not known.');
   }
   const other = Object.keys(wishes).find((field) => !KNOWN_WISHES.has(field));

@@ -55,25 +55,23 @@ export function order(chosen: Chosen, scene: Scene): Route {
   const asked = wishes?.provider;
   const strategy = (asked?.sort && SORTS[asked.sort]) ?? first.strategy;
   const main = rank({ ...first, strategy }, scene);
-  const warm = strategy === 'least_cost' ? undefined : takeWarm(main, scene);
+  const warm = takeWarm(main, strategy, scene);
   const following = others.length === 0 ? [] : others.flatMap((group) => rank(group, scene));
   const wished = byWish([...main, ...following], asked, scene);
-  const candidates = availableFirst(
-    wished ?? [...main, ...following].map(({ candidate }) => candidate),
-    scene,
-  );
+  const all = wished ?? [...main, ...following].map(({ candidate }) => candidate);
+  const hasFallbacks = asked?.allow_fallbacks !== false;
   const isAlone = first.members.length === 1 || (strategy === 'ordered' && !alias);
   return {
-    candidates: asked?.allow_fallbacks === false ? onlyFirst(candidates, asked, scene) : candidates,
-    tooLong: candidatesOf(chosen.tooLong, scene),
-    refused: candidatesOf(chosen.refused, scene),
-    lastResort,
+    candidates: availableFirst(hasFallbacks ? all : onlyFirst(all, asked, scene), scene),
+    tooLong: hasFallbacks ? candidatesOf(chosen.tooLong, scene) : [],
+    refused: hasFallbacks ? candidatesOf(chosen.refused, scene) : [],
+    lastResort: hasFallbacks ? lastResort : undefined,
     hedge: alias?.hedge,
     patienceMs: alias?.patienceMs,
     limits: [alias?.limits, scene.keyLimits, wishes?.limits].filter((limits) => limits !== undefined),
     attempts: wishes?.attempts,
     faults: wishes?.faults,
-    alias: alias && first.name,
+    alias: alias && chosen.name,
     strategy,
     reason: wished ? 'wish' : warm ? 'affinity' : isAlone ? 'asked' : 'strategy',
   };
@@ -89,11 +87,17 @@ const candidatesOf = (groups: readonly Group[], scene: Scene): Candidate[] =>
         scene,
       );
 
-/** Moves the member with the warm cache to the front, if it can be called now. */
-function takeWarm(members: Member[], scene: Scene): boolean {
-  if (members.length === 1) return false;
+/**
+ * Moves the member with the warm cache to the front, if it can be called now. Where the order is by cost, its cache
+ * is a part of the cost already, and it comes first only among equals. A `sort` of the caller comes before affinity.
+ */
+function takeWarm(members: Member[], strategy: Strategy, scene: Scene): boolean {
+  const isByCost = strategy === 'least_cost';
+  if (members.length === 1 || (scene.wishes?.provider?.sort && !isByCost)) return false;
   const index = members.findIndex(({ candidate }) => scene.isWarm(candidate));
   if (index === -1 || !scene.standing(members[index]!.candidate).isAvailable) return false;
+  const costOf = ({ candidate }: Member) => scene.cost(candidate) ?? Infinity;
+  if (isByCost && (index === 0 || costOf(members[index]!) > costOf(members[0]!))) return false;
   members.unshift(...members.splice(index, 1));
   return true;
 }

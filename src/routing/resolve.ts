@@ -33,6 +33,8 @@ export interface Group {
 
 /** What the names of a request stand for. Nothing is ordered or filtered yet. */
 export interface Resolved {
+  /** `model`, as the caller wrote it. */
+  name: string;
   /** Never empty; the first one is the group of `model`, if it can be called. */
   groups: readonly Group[];
   /** The alias that `model` stands for, after its rules. */
@@ -57,8 +59,7 @@ export function resolve(named: Named, key: string, directory: Directory): Resolv
   const others = (names: readonly string[]) =>
     withoutRepeats(names.map((name) => groupOf(name, scene).group));
   return {
-    groups,
-    alias,
+    ...{ name: named.model, groups, alias },
     tooLong: alias ? others(alias.tooLong) : [],
     refused: alias ? others(alias.refused) : [],
     lastResort: alias?.lastResort && lastResortOf(alias.lastResort, scene),

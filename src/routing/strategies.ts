@@ -1,4 +1,4 @@
-import { type Candidate, candidateKey } from '../core/candidate.ts';
+import { type Candidate, candidateKey, candidateName } from '../core/candidate.ts';
 import type { Strategy } from '../core/routing.ts';
 import type { Group, Member } from './resolve.ts';
 
@@ -6,6 +6,8 @@ import type { Group, Member } from './resolve.ts';
 export interface Standing {
   /** A call would be made now: the candidate is not held back. */
   isAvailable: boolean;
+  /** Calls that run. */
+  inFlight: number;
   /** Moving averages: milliseconds to the first token, tokens per second, tokens of an answer. */
   firstTokenMs?: number;
   tokensPerSecond?: number;
@@ -44,6 +46,7 @@ export interface RoutingFacts extends Pick<Facts, 'standing' | 'connectMs' | 're
 export function rank(group: Group, facts: Facts): Member[] {
   const { members, strategy, name } = group;
   if (members.length === 1) return [...members];
+  const turn = strategy === 'round_robin' ? inTurn(members, facts.turnOf(name)) : undefined;
   const ranked = members.map((member, index) => ({
     ...{ member, index },
     key: member.order,
@@ -52,7 +55,7 @@ export function rank(group: Group, facts: Facts): Member[] {
   const rankers: Record<Strategy, (entry: { member: Member; index: number }) => number> = {
     ordered: ({ member }) => member.order,
     weighted: () => 0,
-    round_robin: () => 0,
+    round_robin: ({ member }) => turn!(member.candidate),
     least_cost: ({ member }) => facts.cost(member.candidate) ?? Infinity,
     lowest_latency: ({ member }) => expectedMs(facts.standing(member.candidate)),
     highest_throughput: ({ member }) => -(facts.standing(member.candidate).tokensPerSecond ?? Infinity),
@@ -62,8 +65,7 @@ export function rank(group: Group, facts: Facts): Member[] {
   for (const entry of ranked) entry.key = keyOf(entry);
   ranked.sort((a, b) => compare(a.key, b.key) || a.tie - b.tie || a.index - b.index);
   if (strategy === 'lowest_latency') fasterOfTwo(ranked, facts);
-  const order = ranked.map(({ member }) => member);
-  return strategy === 'round_robin' ? rotated(members, facts.turnOf(name)) : order;
+  return ranked.map(({ member }) => member);
 }
 
 /** Infinite keys are equal. */
@@ -79,9 +81,9 @@ function tieOf({ candidate, weight }: Member, { sticky, random }: Facts): number
   return weight > 0 ? -Math.log(1 - chance) / weight : Infinity;
 }
 
-/** The time of a whole answer. What was never measured counts as fast, so that it is measured. */
-function expectedMs({ firstTokenMs, tokensPerSecond, answerTokens = 0 }: Standing): number {
-  if (firstTokenMs === undefined) return 0;
+/** The time of a whole answer. What is not measured counts as fast, so that it is measured: by one call at a time. */
+function expectedMs({ firstTokenMs, tokensPerSecond, answerTokens = 0, inFlight }: Standing): number {
+  if (firstTokenMs === undefined) return inFlight === 0 ? 0 : Infinity;
   return firstTokenMs + (tokensPerSecond ? (answerTokens / tokensPerSecond) * 1000 : 0);
 }
 
@@ -104,7 +106,9 @@ function distance(candidate: Candidate, { region, connectMs }: Facts): number {
   return isHere ? -1 : (connectMs(candidate) ?? Infinity);
 }
 
-function rotated(members: readonly Member[], turns: number): Member[] {
-  const start = turns % members.length;
-  return [...members.slice(start), ...members.slice(0, start)];
+/** The position of each model when every one comes first in turn. The instances of a model share its turn. */
+function inTurn(members: readonly Member[], turns: number): (candidate: Candidate) => number {
+  const models = [...new Set(members.map(({ candidate }) => candidateName(candidate)))];
+  const start = turns % models.length;
+  return (candidate) => (models.indexOf(candidateName(candidate)) - start + models.length) % models.length;
 }

@@ -72,7 +72,7 @@ export interface RunningTurn {
   live: LiveTurn;
   session: Resumed;
   contexts: Contexts;
-  /** As it was decided when the turn started. */
+  /** As it was decided when the turn started, or after it has waited for a claw. */
   route: Route;
   /** The deltas so far; not empty where the turn began in a process that has died. */
   folded: Folded;

@@ -10,7 +10,7 @@ import type { Count } from '../../routing/call-chain.ts';
 import type { Route } from '../../routing/order.ts';
 import type { RunningTurn, TurnPath } from '../path.ts';
 import { routeAgain } from '../start/route.ts';
-import { type Called, type CallRequest, callFirst } from './call.ts';
+import { type Called, type CallRequest, callFirst, mayCall } from './call.ts';
 import { CallIds } from './call-ids.ts';
 import { leftOutReasoning, promptFor } from './prompt.ts';
 import { type Rescue, rescueOf } from './rescue.ts';
@@ -26,14 +26,15 @@ const LONGEST_PAUSE_MS = 30_000;
  * the failure that left the answer incomplete, or to `undefined`.
  */
 export async function answer(turn: RunningTurn, path: TurnPath): Promise<unknown> {
-  const { intent, folded, live, route } = turn;
-  const bounds: Bounds = { endsAt: performance.now() + turnMs(turn, path), count: { calls: 0, failed: [] } };
+  const { intent, folded, live } = turn;
+  const bounds = boundsOf(turn, path);
   let failure: unknown = turn.brokenBy;
   for (;;) {
     try {
+      const { route } = turn;
       if (isWhole(folded, intent.settings.n ?? 1)) return await closeOpenItems(turn, path);
       const rescue = failure === undefined ? undefined : rescueOf(folded, failure, intent, route.candidates);
-      if (failure !== undefined && (!rescue || performance.now() > bounds.endsAt)) return failure;
+      if (failure !== undefined && (!rescue || !mayCall(route, bounds))) return failure;
       const pauseMs = rescue ? rescuePauseMs(folded, path) : 0;
       if (pauseMs > 0) await sleep(live.signal, pauseMs);
       const called = await call(turn, rescue, bounds, path);
@@ -63,9 +64,11 @@ interface Bounds {
   count: Count;
 }
 
-/** How long the calls of the turn may take together; a deferred turn waits longer. */
-const turnMs = ({ route }: RunningTurn, { settings }: TurnPath): number =>
-  Math.min(settings.turnMs, ...route.limits.map((limits) => limits.turnMs ?? Infinity));
+/** The calls of a turn, from now on. A deferred turn begins anew each time that it has waited. */
+function boundsOf({ route }: RunningTurn, { settings }: TurnPath): Bounds {
+  const turnMs = Math.min(settings.turnMs, ...route.limits.map((limits) => limits.turnMs ?? Infinity));
+  return { endsAt: performance.now() + turnMs, count: { calls: 0, failed: [] } };
+}
 
 /** Calls candidates until one answers. A turn that may be deferred tries again until its time is up. */
 async function call(
@@ -98,9 +101,12 @@ async function call(
       live.defer();
       path.emit({ type: 'turn-deferred', trace: intent, code, pauseMs });
       await sleep(live.signal, pauseMs);
-      bounds = { endsAt: performance.now() + turnMs(turn, path), count: { calls: 0, failed: [] } };
       // Other claws may be available now.
-      if (!rescue) route = routeAgain(turn, path);
+      if (!rescue) {
+        turn.route = routeAgain(turn, path);
+        route = turn.route;
+      }
+      Object.assign(bounds, boundsOf(turn, path));
     }
   }
 }

@@ -1,11 +1,11 @@
-import type { Candidate } from '../../core/candidate.ts';
+import { type Candidate, candidateKey } from '../../core/candidate.ts';
 import { callFailureOf, type ErrorCode, type FailedCall, Fault } from '../../core/errors.ts';
 import type { Emit, TurnTrace } from '../../core/events.ts';
 import type { Prompt } from '../../core/prompt.ts';
 import { callFailed } from '../../routing/attempts.ts';
 import type { Answer, Call, Count, Dispatch } from '../../routing/call-chain.ts';
 import type { Route } from '../../routing/order.ts';
-import { hedged } from './hedge.ts';
+import { type Ended, hedged } from './hedge.ts';
 import { isExceeded } from './prompt.ts';
 
 /** Which candidates to call, and with what. */
@@ -54,38 +54,67 @@ export async function callFirst(request: CallRequest, dispatch: Dispatch, emit: 
   const { route, count, trace } = request;
   const queue = new Queue(route);
   const before = { calls: count.calls, failed: count.failed.length };
-  let failure: unknown;
+  let reported: Reported | undefined;
+  const fail = (failure: unknown, weight: number) => {
+    reported = heavier(reported, { failure, weight });
+    queue.fail(failure);
+  };
   for (let candidate = queue.next(); candidate; candidate = queue.next()) {
     const call = callOf(candidate, request, queue);
     if (call instanceof Fault) {
       emit({ type: 'context-exceeded', trace, candidate });
-      if (count.calls === before.calls) failure = call;
-      queue.fail(call);
+      fail(call, UNFIT);
       continue;
     }
-    try {
-      const afterMs = queue.hasNext ? request.hedgeAfterMs?.(candidate) : undefined;
-      const won =
-        afterMs === undefined
-          ? { call, answer: await dispatch(call), slower: [] }
-          : await hedged({ call, afterMs, next: () => nextCall(request, queue) }, dispatch);
-      const { candidate: answering } = won.call;
+    const afterMs = queue.hasNext ? request.hedgeAfterMs?.(candidate) : undefined;
+    const next = () => (mayGoOn(request) ? nextCall(request, queue) : undefined);
+    const ended = await (afterMs === undefined
+      ? alone(call, dispatch)
+      : hedged({ call, afterMs, next }, dispatch));
+    if ('answer' in ended) {
+      for (const lost of ended.failed) emit(callFailed(lost.call, lost.failure, 'next-candidate'));
+      const { candidate: answering } = ended.call;
       return {
-        ...won.answer,
-        ...{ candidate: answering, slower: won.slower, isDegraded: answering === route.lastResort },
-        retries: count.calls - before.calls - 1 - won.slower.length,
+        ...ended.answer,
+        ...{ candidate: answering, slower: ended.slower, isDegraded: answering === route.lastResort },
+        retries: count.calls - before.calls - 1 - ended.slower.length,
       };
-    } catch (error) {
-      const wasCalled = !(error instanceof Fault) || !REFUSALS.has(error.code);
-      // The failure of a call says more than the refusal to make one.
-      if (wasCalled || failure === undefined) failure = error;
-      queue.fail(error);
-      const goesOn = mayGoOn(request) && queue.hasNext && !isLast(request, queue);
-      emit(callFailed(call, error, goesOn ? 'next-candidate' : 'give-up'));
-      if (!goesOn) break;
     }
+    for (const { failure } of ended.failed) fail(failure, isRefusal(failure) ? REFUSED : CALLED);
+    const goesOn = mayGoOn(request) && queue.hasNext && !isLast(request, queue);
+    ended.failed.forEach((lost, index) => {
+      const hasNext = goesOn || index < ended.failed.length - 1;
+      emit(callFailed(lost.call, lost.failure, hasNext ? 'next-candidate' : 'give-up'));
+    });
+    if (!goesOn) break;
   }
-  throw withAttempts(failure, count.failed.slice(before.failed));
+  throw withAttempts(reported?.failure, count.failed.slice(before.failed));
+}
+
+/** A failure that may be the one that is reported. */
+interface Reported {
+  failure: unknown;
+  weight: number;
+}
+
+/**
+ * The failure of a call says more than the refusal to make one: a later request may be answered. Both say more than
+ * a conversation that does not fit another candidate.
+ */
+const [UNFIT, REFUSED, CALLED] = [0, 1, 2];
+
+/** The one to report: of several calls, the last one. */
+const heavier = (one: Reported | undefined, next: Reported): Reported =>
+  one === undefined || next.weight > one.weight || next.weight === CALLED ? next : one;
+
+const isRefusal = (failure: unknown): boolean => failure instanceof Fault && REFUSALS.has(failure.code);
+
+async function alone(call: Call, dispatch: Dispatch): Promise<Ended> {
+  try {
+    return { call, answer: await dispatch(call), slower: [], failed: [] };
+  } catch (failure) {
+    return { failed: [{ call, failure }] };
+  }
 }
 
 /** The failure, with all calls that failed. */
@@ -119,8 +148,13 @@ function nextCall(request: CallRequest, queue: Queue): Call | undefined {
   return undefined;
 }
 
-const mayGoOn = ({ signal, count, route, endsAt }: CallRequest): boolean =>
-  !signal.aborted && count.calls < (route.attempts ?? MOST_CALLS) && performance.now() < endsAt;
+const mayGoOn = (request: CallRequest): boolean => !request.signal.aborted && mayCall(request.route, request);
+
+/** Whether the turn may make another call. */
+export const mayCall = (
+  { attempts = MOST_CALLS }: Pick<Route, 'attempts'>,
+  { count, endsAt }: Pick<CallRequest, 'count' | 'endsAt'>,
+): boolean => count.calls < attempts && performance.now() < endsAt;
 
 const isLast = (request: CallRequest, queue: Queue): boolean =>
   !queue.rest.some((candidate) => !(promptOrExceeded(request, candidate) instanceof Fault));
@@ -159,14 +193,17 @@ class Queue {
 
   /** Those that may be called if the next call fails. */
   get rest(): readonly Candidate[] {
-    return this.lastResort ? [...this.waiting, this.lastResort] : this.waiting;
+    // A candidate that the conversation does not fit leads to the chain for long conversations.
+    const following = this.hasNext ? [...this.waiting, ...this.tooLong] : this.waiting;
+    return this.lastResort ? [...following, this.lastResort] : following;
   }
 
   fail(failure: unknown): void {
     const meaning = callFailureOf(failure);
     const code = failure instanceof Fault ? failure.code : undefined;
-    if (code === 'context_length_exceeded') {
-      if (this.tooLong.length > 0) this.waiting = [...this.tooLong];
+    if (code === 'context_length_exceeded' && this.tooLong.length > 0) {
+      const longer = new Set(this.tooLong.map(candidateKey));
+      this.waiting = [...this.tooLong, ...this.waiting.filter((one) => !longer.has(candidateKey(one)))];
       this.tooLong = [];
       return;
     }

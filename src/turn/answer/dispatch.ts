@@ -9,8 +9,10 @@ import { simulated } from '../../routing/simulate.ts';
 
 /** The end of the chain: calls the candidate's claw, and waits for the first burst of its answer. */
 export function dispatchTo(clawOf: (candidate: Candidate) => Claw, emit: Emit): Dispatch {
-  return async ({ candidate, prompt, signal, trace, count, faults, hasRefusedChain, heard, quota }) => {
+  return async (call) => {
+    const { candidate, prompt, signal, trace, count, faults, hasRefusedChain, heard, quota, running } = call;
     count.calls++;
+    running?.(true);
     emit({ type: 'call-started', trace, candidate, attempt: count.calls });
     const startedAt = performance.now();
     try {
@@ -24,6 +26,7 @@ export function dispatchTo(clawOf: (candidate: Candidate) => Claw, emit: Emit): 
       const exact = prompt.continues === true && claw.prefills(prompt);
       return { first, rest: bursts, exact };
     } catch (failure) {
+      running?.(false);
       if (failure instanceof Fault) count.failed.push(failedCall(candidate, failure, startedAt));
       throw failure;
     }

@@ -10,30 +10,42 @@ export interface Hedge {
   next(): Call | undefined;
 }
 
-/** The call that answered first. */
+/** How calls ended: with the answer that came first, or with the failures of all, the last one last. */
+export type Ended = Won | { failed: readonly Failed[] };
+
 export interface Won {
   call: Call;
   answer: Answer;
-  /** The candidates of calls that were cancelled. */
+  /** The candidates of calls that were running, and were cancelled. */
   slower: readonly Candidate[];
+  /** The calls that had failed before. */
+  failed: readonly Failed[];
+}
+
+/** A call that failed before its answer began. */
+export interface Failed {
+  call: Call;
+  failure: unknown;
 }
 
 /** One of the calls that race. */
 interface Runner {
   call: Call;
   stop: AbortController;
+  /** Its provider has been called: a call may also wait for a slot of its claw, or for its next retry. */
+  isRunning: boolean;
   /** Never rejects. */
-  ended: Promise<Ended>;
+  ended: Promise<RunnerEnd>;
 }
 
-type Ended = { runner: Runner } & ({ answer: Answer } | { failure: unknown });
+type RunnerEnd = { runner: Runner } & ({ answer: Answer } | { failure: unknown });
 
 /**
  * Calls a candidate and, if no delta comes for `afterMs`, another one too: the first delta wins, and the other call
- * is cancelled. While one of the calls still runs, the failure of the other is no failure. Rejects with the failure
- * that came last.
+ * is cancelled. While one of the calls still runs, the failure of the other is no failure. Rejects only where `next`
+ * throws.
  */
-export async function hedged({ call, afterMs, next }: Hedge, dispatch: Dispatch): Promise<Won> {
+export async function hedged({ call, afterMs, next }: Hedge, dispatch: Dispatch): Promise<Ended> {
   const first = runnerOf(call, dispatch);
   const running = new Set([first]);
   try {
@@ -48,8 +60,11 @@ export async function hedged({ call, afterMs, next }: Hedge, dispatch: Dispatch)
 function runnerOf(call: Call, dispatch: Dispatch): Runner {
   const stop = new AbortController();
   const signal = AbortSignal.any([call.signal, stop.signal]);
-  const runner = { call, stop } as Runner;
-  runner.ended = dispatch({ ...call, signal }).then(
+  const runner = { call, stop, isRunning: false } as Runner;
+  const running = (isRunning: boolean) => {
+    runner.isRunning = isRunning;
+  };
+  runner.ended = dispatch({ ...call, signal, running }).then(
     (answer) => ({ runner, answer }),
     (failure: unknown) => ({ runner, failure }),
   );
@@ -68,18 +83,19 @@ async function isLate({ ended }: Runner, afterMs: number): Promise<boolean> {
 }
 
 /** Takes the calls that have ended out of `running`; those that remain have lost. */
-async function firstAnswer(running: Set<Runner>): Promise<Won> {
-  let failure: unknown;
+async function firstAnswer(running: Set<Runner>): Promise<Ended> {
+  const failed: Failed[] = [];
   while (running.size > 0) {
     const ended = await Promise.race([...running].map((runner) => runner.ended));
-    running.delete(ended.runner);
+    const { runner } = ended;
+    running.delete(runner);
     if ('answer' in ended) {
-      const slower = [...running].map(({ call }) => call.candidate);
-      return { call: ended.runner.call, answer: ended.answer, slower };
+      const slower = [...running].filter(({ isRunning }) => isRunning).map(({ call }) => call.candidate);
+      return { call: runner.call, answer: ended.answer, slower, failed };
     }
-    failure = ended.failure;
+    failed.push({ call: runner.call, failure: ended.failure });
   }
-  throw failure;
+  return { failed };
 }
 
 /** Ends a call that lost, also if its answer begins in the same moment. */

@@ -66,7 +66,8 @@ function warmOf(
   const by = last?.answeredBy;
   if (!last || !by) return undefined;
   const { cacheMs = 0 } = directory.service(by.provider) ?? {};
-  const isLong = intent.marks?.some(({ ttl }) => ttl === '1h') ?? false;
+  // Only Anthropic reads the marks.
+  const isLong = by.protocol === 'anthropic' && intent.marks?.some(({ ttl }) => ttl === '1h');
   return clock() - last.completedAt < (isLong ? Math.max(cacheMs, HOUR_MS) : cacheMs) ? by : undefined;
 }
 
