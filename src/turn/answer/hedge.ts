@@ -73,7 +73,7 @@ function runnerOf(call: Call, dispatch: Dispatch): Runner {
 
 async function isLate({ ended }: Runner, afterMs: number): Promise<boolean> {
   const late = Promise.withResolvers<true>();
-  const timer = setTimeout(late.resolve, afterMs, true);
+  const timer = setTimeout(() => late.resolve(true), afterMs);
   const isInTime = ended.then(() => false);
   try {
     return await Promise.race([isInTime, late.promise]);
