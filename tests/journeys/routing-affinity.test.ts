@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test } from 'bun:test';
+import { afterEach, beforeEach, describe, expect, setSystemTime, test } from 'bun:test';
 import { asking, KINDS } from '../harness/asking.ts';
 import { type TestGateway, testGateway } from '../harness/gateway.ts';
 import { SocketClient } from '../harness/socket.ts';
@@ -45,6 +45,7 @@ beforeEach(() => {
   door = startDoor(provider);
 });
 afterEach(async () => {
+  setSystemTime();
   await gateway.stop();
   await door.stop();
   provider.stop();
@@ -98,6 +99,18 @@ describe.each(KINDS)('%s, streamed: %p', (dialect, stream) => {
     expect(moved).toMatchObject({ status: 200, route: expect.stringContaining('reason=fallback') });
     expect(moved.by).not.toBe('openai/echo');
     expect(await ask({ model: 'turns' }, headers)).toMatchObject({ by: moved.by });
+  });
+
+  test('a session may move when the cache has probably forgotten it', async () => {
+    await open(INSTANCES);
+    const headers = named();
+    const first = await ask({ model: 'turns' }, headers);
+    setSystemTime(Date.now() + 4 * 60_000);
+    expect((await ask({ model: 'turns' }, headers)).by).toBe(first.by);
+    setSystemTime(Date.now() + 2 * 60 * 60_000);
+    const later = await ask({ model: 'turns' }, headers);
+    expect(later.route).toContain('reason=strategy');
+    expect(later.by).not.toBe(first.by);
   });
 
   test('a wish of the request comes before affinity', async () => {

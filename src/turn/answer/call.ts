@@ -131,7 +131,7 @@ function callOf(candidate: Candidate, request: CallRequest, queue: Queue): Call 
     ...{ candidate, prompt, signal, trace, key, count, endsAt, limits: route.limits },
     mostCalls: route.attempts ?? MOST_CALLS,
     patienceMs: route.patienceMs ?? PATIENCE_MS,
-    hasRefusedChain: route.refused.length > 0,
+    hasRefusedChain: queue.hasRefusedChain,
     faults: route.faults,
     isLast: () => isLast(request, queue),
     heard: () => {},
@@ -189,6 +189,11 @@ class Queue {
 
   get hasNext(): boolean {
     return this.waiting.length > 0;
+  }
+
+  /** Without it, a refusal is the answer. */
+  get hasRefusedChain(): boolean {
+    return this.refused.length > 0;
   }
 
   /** Those that may be called if the next call fails. */

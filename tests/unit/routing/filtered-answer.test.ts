@@ -15,7 +15,8 @@ const PROMPT: Prompt = {
 
 const start: Delta = { type: 'start', model: 'm' };
 const opens = (item: Item): Delta => ({ type: 'item-start', index: 0, item });
-const message = opens({ type: 'message', role: 'assistant', content: [] });
+const MESSAGE = { type: 'message' as const, role: 'assistant' as const, content: [] };
+const message = opens(MESSAGE);
 const reasoning = opens({ type: 'reasoning', summary: [] });
 const call = opens({ type: 'function_call', call_id: 'c', name: 'f', arguments: '' });
 const says = (text: string): Delta => ({ type: 'text-delta', index: 0, part: 0, text });
@@ -45,9 +46,23 @@ describe('an answer that a content filter ended', () => {
     expect(failure).toMatchObject({ code: 'content_filtered', reported: { code: 'SAFETY' } });
   });
 
+  test.each<[string, Delta[][]]>([
+    [
+      'in words',
+      [
+        [start, message],
+        [refuses, filtered],
+      ],
+    ],
+    ['in words, after thoughts', [[start, reasoning, thinks, refuses], [stopped]]],
+    ['as a whole message', [[start, opens({ ...MESSAGE, content: [{ type: 'refusal', refusal: 'No' }] })]]],
+  ])('or that the model refuses %s is a refused request', async (_, bursts) => {
+    expect(await read(bursts).catch((reason: unknown) => reason)).toMatchObject({ code: 'content_filtered' });
+  });
+
   test.each<[string, Delta[][], Partial<Prompt>]>([
     ['after a text', [[start, message, says('Well')], [filtered]], {}],
-    ['after a refusal', [[start, message, refuses, filtered]], {}],
+    ['after a text and a refusal', [[start, message, says('Well'), refuses, filtered]], {}],
     ['after a call', [[start, call], [filtered]], {}],
     ['in the middle of a message', [[start, filtered]], { continues: true }],
     [
