@@ -1,5 +1,5 @@
-import type { Directory } from '../core/directory.ts';
 import type { Seal } from '../core/seal.ts';
+import { type Asker, isUsable, usableNames } from '../routing/choose.ts';
 import type { TurnPath } from '../turn/path.ts';
 import { Completions } from './completions.ts';
 import { Conversations } from './conversations.ts';
@@ -12,7 +12,8 @@ export interface Api {
   responses: Responses;
   completions: Completions;
   conversations: Conversations;
-  models: Pick<Directory, 'names' | 'alias' | 'providersOf'>;
+  /** The names that a key may use, of all that can be called now, and whether it may use a name that no list has. */
+  models: { names(asker: Asker): string[]; has(name: string, asker: Asker): boolean };
   /** Seals reasoning for a caller that keeps its own state. */
   seal: Seal;
 }
@@ -23,7 +24,10 @@ export function openApi(path: TurnPath): Api {
     responses: new Responses(path),
     completions: new Completions(path),
     conversations: new Conversations(path),
-    models: path.directory,
+    models: {
+      names: (asker) => usableNames(asker, path.directory),
+      has: (name, asker) => isUsable(name, asker, path.directory),
+    },
     seal: (thought, tenant) => path.seals.seal(thought, tenant),
   };
 }

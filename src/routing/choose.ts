@@ -1,7 +1,8 @@
 import type { Candidate } from '../core/candidate.ts';
 import type { Directory } from '../core/directory.ts';
+import { Fault } from '../core/errors.ts';
 import type { KeyRules } from '../core/routing.ts';
-import { type Able, faultOfLack, isWeak, type Lack, lackOf, type Wanted } from './filters.ts';
+import { type Able, faultOfLack, isWeak, type Lack, lackedByRules, lackOf, type Wanted } from './filters.ts';
 import { type Group, type Named, type Resolved, resolve } from './resolve.ts';
 
 /** Everything of an ask that decides which candidates can answer it. */
@@ -70,3 +71,33 @@ export function candidatesOf({ groups, tooLong, refused }: Chosen): Candidate[] 
   const all = tooLong.length + refused.length === 0 ? groups : [...groups, ...tooLong, ...refused];
   return all.flatMap(({ members }) => members.map(({ candidate }) => candidate));
 }
+
+/** The names that a key may use, of all that can be called now. Rules of aliases that read a request do not apply. */
+export function usableNames({ key, rules }: Asker, directory: Directory): string[] {
+  const names = directory.names();
+  if (!rules) return names;
+  return names.filter((model) => isUsable(model, { key, rules }, directory));
+}
+
+/** Whether a model of this name can be called now, and the key may use it. */
+export function isUsable(model: string, { key, rules }: Asker, directory: Directory): boolean {
+  return candidatesNamed(model, key, directory).some(
+    (candidate) => !rules || !lackedByRules(rules, candidate, [model]),
+  );
+}
+
+/** None where the name is an alias of models that cannot be called now. */
+function candidatesNamed(model: string, key: string, directory: Directory): Candidate[] {
+  try {
+    const { groups } = resolve({ ...NOTHING_ELSE, model }, key, directory);
+    return groups.flatMap(({ members }) => members.map(({ candidate }) => candidate));
+  } catch (failure) {
+    if (failure instanceof Fault) return [];
+    throw failure;
+  }
+}
+
+const NOTHING_ELSE: Omit<Named, 'model'> = {
+  ...{ fallbacks: [], metadata: {}, settings: {} },
+  ...{ dialect: 'chat', vocabulary: 'openai-chat' },
+};

@@ -54,7 +54,12 @@ export function lackOf(
   );
 }
 
-function lackedByRules(rules: KeyRules, candidate: Candidate, names: readonly string[]): Lack | undefined {
+/** What a key may not use. */
+export function lackedByRules(
+  rules: KeyRules,
+  candidate: Candidate,
+  names: readonly string[],
+): Lack | undefined {
   const { models, regions, dataCollection } = rules;
   const code = 'model_not_allowed';
   const any = [...names, candidateName(candidate)];

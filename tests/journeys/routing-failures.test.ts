@@ -234,7 +234,10 @@ describe('a turn that waits', () => {
     waiting = await testGateway({
       provider: provider.url,
       env: { ...dictated.env },
-      yaml: 'aliases: { pool: { strategy: round_robin, models: [groq/a, groq/b], last_resort: { model: groq/z } } }',
+      // Shorter than the first wait of a deferred turn: the time begins anew after it.
+      yaml: `
+timeouts: { turn_ms: 800 }
+aliases: { pool: { strategy: round_robin, models: [groq/a, groq/b], last_resort: { model: groq/z } } }`,
     });
   });
   afterEach(async () => {

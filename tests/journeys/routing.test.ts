@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'bun:test';
 import type OpenAI from 'openai';
 import { asking, KINDS } from '../harness/asking.ts';
-import { testGateway } from '../harness/gateway.ts';
+import { ROOT_KEY, testGateway } from '../harness/gateway.ts';
 import { type Journey, json, responseText, sdk, startJourney } from '../harness/journey.ts';
 import { expectRefusal } from '../harness/refusal.ts';
 import { SocketClient } from '../harness/socket.ts';
@@ -299,9 +299,14 @@ describe('the list of models', () => {
     );
 
   test('has only the models that the key may use', async () => {
-    const names = await listed(TEAM_KEY);
-    expect(names).toContain('team');
-    expect(names.filter((name) => name !== 'team' && !name.startsWith('gemini/'))).toEqual([]);
+    const others = (names: string[]) => names.filter((name) => !name.startsWith('gemini/'));
+    const team = await listed(TEAM_KEY);
+    expect(team).toContain('gemini/gemini-2.5-pro');
+    // A rule of `ruled` leads this key to a model that it may use.
+    expect(others(team).toSorted()).toEqual(['near', 'ruled', 'team', 'turns']);
+    expect(others(await listed(EU_KEY)).toSorted()).toEqual(['near', 'turns']);
+    expect(others(await listed(QUIET_KEY)).toSorted()).toEqual(['local/recall', 'near', 'turns']);
+    expect(await listed(ROOT_KEY)).toEqual(expect.arrayContaining(['careful', 'openai/gpt-5.5', 'team']));
     await expectRefusal(journey.gateway.fetch('/v1/models/careful', { key: TEAM_KEY }), 404, {
       code: 'model_not_found',
     });

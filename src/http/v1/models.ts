@@ -1,8 +1,6 @@
 import type { Api } from '../../api/api.ts';
 import { Fault } from '../../core/errors.ts';
 import { nearestModels } from '../../core/nearest.ts';
-import type { Caller } from '../../core/request.ts';
-import { matches } from '../../core/routing.ts';
 import { json } from '../published.ts';
 import type { Route } from '../route.ts';
 import { Model, ModelList } from './replies.ts';
@@ -10,20 +8,14 @@ import { Model, ModelList } from './replies.ts';
 /** Everything that can be called now (OpenAI API description, `ListModelsResponse`); milliseconds since the epoch. */
 export function modelRoutes({ models }: Pick<Api, 'models'>, startedAt: number): Route[] {
   const created = Math.floor(startedAt / 1000);
-  const isAllowed = (name: string, { rules }: Caller) =>
-    rules?.models?.some((pattern) => matches(pattern, name)) ?? true;
-  const namesFor = (caller: Caller) => models.names().filter((name) => isAllowed(name, caller));
-  /** The list has neither the names that a pattern of an alias matches, nor the bare names of models. */
-  const isUnlisted = (name: string) =>
-    models.alias(name) !== undefined || models.providersOf(name).length > 0;
   const view = (id: string) => ({ id, object: 'model', created, owned_by: ownerOf(id) });
   return [
     {
       method: 'GET',
       path: '/v1/models',
       access: 'key',
-      doc: { what: 'Lists the models that can be called now.', replies: [json(ModelList)] },
-      handle: ({ caller }) => Response.json({ object: 'list', data: namesFor(caller).map(view) }),
+      doc: { what: 'Lists the models that can be called now with the key.', replies: [json(ModelList)] },
+      handle: ({ caller }) => Response.json({ object: 'list', data: models.names(caller).map(view) }),
     },
     {
       method: 'GET',
@@ -32,8 +24,9 @@ export function modelRoutes({ models }: Pick<Api, 'models'>, startedAt: number):
       doc: { what: 'Says whether a model can be called.', replies: [json(Model)] },
       handle: ({ params, caller }) => {
         const id = params['*']!;
-        const names = namesFor(caller);
-        if (names.includes(id) || (isAllowed(id, caller) && isUnlisted(id))) return Response.json(view(id));
+        const names = models.names(caller);
+        // No list has the names that a pattern of an alias matches, nor the bare names of models.
+        if (names.includes(id) || models.has(id, caller)) return Response.json(view(id));
         const near = nearestModels(id, names);
         const hint = near.length > 0 ? ` Did you mean ${near.join(', ')}?` : '';
         throw new Fault('model_not_found', `The model "${id}" does not exist here.${hint}`, {

@@ -13,6 +13,7 @@ export interface Hedge {
 /** How calls ended: with the answer that came first, or with the failures of all, the last one last. */
 export type Ended = Won | { failed: readonly Failed[] };
 
+/** The call that answered first. */
 export interface Won {
   call: Call;
   answer: Answer;
