@@ -275,6 +275,8 @@ export type Outcome = Ending & {
   callIds?: Record<number, string>;
   /** Further choices of a request with `n` > 1; not part of the session's context. */
   alternates?: Item[][];
+  /** The answer is that of the alias's last resort. */
+  isDegraded?: true;
   finish: Finish[];
   usage?: Usage;
   /** By our prices. Absent when the model has no known price. */

@@ -136,6 +136,7 @@ describe.each(KINDS)('%s, streamed: %p', (dialect, stream) => {
     expect(again.headers.get('x-clawhold-replayed')).toBe('true');
     expect(again.raw).toBe(first.raw);
     expect(again.by).toBe(first.by);
+    expect(again.headers.get('x-clawhold-degraded')).toBe('true');
     expect(calls()).toHaveLength(2);
   });
 

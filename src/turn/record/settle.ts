@@ -12,9 +12,9 @@ import type { RunningTurn, TurnPath } from '../path.ts';
 
 /** The outcome of a turn that was being answered. */
 export function settleTurn(turn: RunningTurn, failure: unknown, path: TurnPath): Outcome {
-  const { intent, folded, contexts } = turn;
+  const { intent, folded, contexts, live } = turn;
   const { branchTokens, inputTokens } = intent.position;
-  return settle({
+  const outcome = settle({
     turn: intent.id,
     folded,
     failure,
@@ -23,6 +23,7 @@ export function settleTurn(turn: RunningTurn, failure: unknown, path: TurnPath):
     promptTokens: (called) => contexts.knownTokens(called) ?? branchTokens + inputTokens,
     completedAt: path.clock(),
   });
+  return live.receipt?.isDegraded ? { ...outcome, isDegraded: true } : outcome;
 }
 
 export const priceOf =
