@@ -64,26 +64,23 @@ function namesOf(
     return isObject(written) ? [alias, 'models', index] : [alias];
   };
   const kinds = {
-    model: { mayHaveStar: true, mayBeAlias: false },
-    rule: { mayHaveStar: true, mayBeAlias: true },
-    other: { mayHaveStar: false, mayBeAlias: true },
-    resort: { mayHaveStar: false, mayBeAlias: false },
+    model: { mayBeAlias: false },
+    other: { mayBeAlias: true },
   };
   const resort = lastResort?.model;
   return [
     ...models.map(({ model }, index) => ({ name: model, path: modelPath(index), ...kinds.model })),
-    ...rules.map(({ use }, index) => ({ name: use, path: [alias, 'rules', index, 'use'], ...kinds.rule })),
+    ...rules.map(({ use }, index) => ({ name: use, path: [alias, 'rules', index, 'use'], ...kinds.other })),
     ...tooLong.map((name, index) => ({ name, path: [alias, 'too_long', index], ...kinds.other })),
     ...refused.map((name, index) => ({ name, path: [alias, 'refused', index], ...kinds.other })),
     ...(resort === undefined
       ? []
-      : [{ name: resort, path: [alias, 'last_resort', 'model'], ...kinds.resort }]),
+      : [{ name: resort, path: [alias, 'last_resort', 'model'], ...kinds.model }]),
   ];
 }
 
-function wrongStar({ name, mayHaveStar }: Named, alias: string): string | undefined {
+function wrongStar({ name }: Named, alias: string): string | undefined {
   if (!name.includes('*')) return undefined;
-  if (!mayHaveStar) return `"${name}" has a "*", which only models and rules may have`;
   const stars = alias.split('*').length - 1;
   return stars === 1 ? undefined : `"${name}" has a "*", so the alias's name needs exactly one, too`;
 }

@@ -55,14 +55,14 @@ export function resolve(named: Named, key: string, directory: Directory): Resolv
   const found = [named.model, ...named.fallbacks].map((name) => groupOf(name, scene));
   const groups = withoutRepeats(found.map(({ group }) => group));
   if (groups.length === 0) throw notCallable(found[0]!.missing, directory);
-  const { alias } = found[0]!;
+  const { alias, wildcard = '' } = found[0]!;
   const others = (names: readonly string[]) =>
-    withoutRepeats(names.map((name) => groupOf(name, scene).group));
+    withoutRepeats(names.map((name) => groupOf(name.replaceAll('*', wildcard), scene).group));
   return {
     ...{ name: named.model, groups, alias },
     tooLong: alias ? others(alias.tooLong) : [],
     refused: alias ? others(alias.refused) : [],
-    lastResort: alias?.lastResort && lastResortOf(alias.lastResort, scene),
+    lastResort: alias?.lastResort && lastResortOf(alias.lastResort, wildcard, scene),
   };
 }
 
@@ -75,6 +75,8 @@ interface Scene {
 interface FoundGroup {
   group: Group;
   alias?: Alias;
+  /** The text that the `*` of the alias stands for. */
+  wildcard?: string;
   /** The name to report where the group is empty. */
   missing: string;
 }
@@ -97,7 +99,7 @@ function groupOf(name: string, scene: Scene, depth = 0, asked = name): FoundGrou
     return membersOf(model, member.weight, member.order, named.vocabulary, directory, member.region);
   });
   const missing = alias.members[0]!.model.replaceAll('*', wildcard);
-  return { group: { name: asked, strategy: alias.strategy, members }, alias, missing };
+  return { group: { name: asked, strategy: alias.strategy, members }, alias, wildcard, missing };
 }
 
 /** Whether the request has one of the values that each condition names. */
@@ -129,11 +131,13 @@ function requested(field: string, { named, key }: Scene): string | undefined {
 
 function lastResortOf(
   wanted: NonNullable<Alias['lastResort']>,
+  wildcard: string,
   { named, directory }: Scene,
 ): Candidate | undefined {
   if ('answer' in wanted)
     return { provider: 'local', protocol: 'local', model: 'fixed-answer', answer: wanted.answer };
-  return membersOf(wanted.model, 1, 0, named.vocabulary, directory)[0]?.candidate;
+  const model = wanted.model.replaceAll('*', wildcard);
+  return membersOf(model, 1, 0, named.vocabulary, directory)[0]?.candidate;
 }
 
 /** The groups that are not empty, each candidate once. */

@@ -56,6 +56,24 @@ describe('a pattern', () => {
     expect(names({ aliases }, 'claude-')[0]).toBe('anthropic/claude-');
   });
 
+  test('gives its text to its chains and to its last resort', () => {
+    const chained: Known['aliases'] = {
+      'pro-*': {
+        models: ['openai/*'],
+        tooLong: ['long-*'],
+        refused: ['openrouter/*'],
+        lastResort: { model: 'anthropic/*' },
+      },
+      'long-*': { models: ['openai/*-long'] },
+    };
+    const { tooLong, refused, lastResort } = resolved({ aliases: chained }, { model: 'pro-x' });
+    expect([keysOf(tooLong), keysOf(refused), lastResort?.model]).toEqual([
+      ['openai/x-long'],
+      ['openrouter/x'],
+      'x',
+    ]);
+  });
+
   test('gives its text to the name that a rule uses', () => {
     const ruled: Known['aliases'] = {
       'pro-*': { models: ['openai/*'], rules: [{ when: { model: ['*'] }, use: 'claude-*' }] },
