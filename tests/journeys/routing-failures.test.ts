@@ -227,6 +227,39 @@ describe('over a WebSocket', () => {
   });
 });
 
+test('a hedge begins when a call is slower than the recent ones, and not before enough of them are known', async () => {
+  const dictated = dictatedProvider();
+  const hedging = await testGateway({
+    provider: provider.url,
+    env: dictated.env,
+    yaml: 'aliases: { usual: { models: [groq/a, openai/echo], hedge: true } }',
+  });
+  const body = { model: 'usual', messages: [{ role: 'user', content: 'Hello' }], stream: true };
+  const ask = async () => {
+    const reply = await hedging.post('/v1/chat/completions', body);
+    await reply.text();
+    return reply.headers.get('x-clawhold-model-id');
+  };
+  const slow = ask();
+  const first = await dictated.next();
+  await Bun.sleep(100);
+  first.say('Late.');
+  first.end();
+  expect(await slow).toBe('groq/a');
+  dictated.answerAutomatically((call) => {
+    call.say('At once.');
+    call.end();
+  });
+  for (let turn = 0; turn < 80; turn++) await ask();
+  dictated.answerAutomatically(undefined);
+  const hedged = ask();
+  const silent = await dictated.next();
+  expect(await hedged).toBe('openai/echo');
+  await silent.disconnected;
+  await hedging.stop();
+  await dictated.stop();
+});
+
 describe('a turn that waits', () => {
   let dictated: DictatedProvider;
   let waiting: TestGateway;
