@@ -6,11 +6,10 @@ import type { Path } from './shape.ts';
 
 /** A name in an alias, and what it may be. */
 interface Named {
+  /** A `*` in it stands for the text of the `*` in the alias's own name. */
   name: string;
   /** Below `aliases`. */
   path: Path;
-  /** Whether it may have a `*`, which stands for the text of the `*` in the alias's own name. */
-  mayHaveStar: boolean;
   /** Whether it may be an alias. */
   mayBeAlias: boolean;
 }
@@ -63,10 +62,7 @@ function namesOf(
     if (Array.isArray(written)) return [alias, index];
     return isObject(written) ? [alias, 'models', index] : [alias];
   };
-  const kinds = {
-    model: { mayBeAlias: false },
-    other: { mayBeAlias: true },
-  };
+  const kinds = { model: { mayBeAlias: false }, other: { mayBeAlias: true } };
   const resort = lastResort?.model;
   return [
     ...models.map(({ model }, index) => ({ name: model, path: modelPath(index), ...kinds.model })),
