@@ -9,6 +9,7 @@ import { openStreams } from './open-streams.ts';
 import { PINNED, startLoad, startSimulator } from './processes.ts';
 import { type Measurement, notes, table } from './report.ts';
 import { restart } from './restart.ts';
+import { routing } from './routing.ts';
 import { EFFORTS, type Row } from './row.ts';
 import { stateless } from './stateless.ts';
 import { storedBytes } from './stored-bytes.ts';
@@ -24,6 +25,7 @@ const ROWS: readonly Row[] = [
   openStreams,
   durability,
   bodyScan,
+  routing,
 ];
 
 const { values } = parseArgs({

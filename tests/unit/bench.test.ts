@@ -7,6 +7,7 @@ import { openStreams } from '../../bench/open-streams.ts';
 import { type LoadGenerator, type Server, startLoad, startSimulator } from '../../bench/processes.ts';
 import { table, verdict } from '../../bench/report.ts';
 import { restart } from '../../bench/restart.ts';
+import { routing } from '../../bench/routing.ts';
 import type { Effort, Row } from '../../bench/row.ts';
 import { stateless } from '../../bench/stateless.ts';
 import { quantile, spread } from '../../bench/statistics.ts';
@@ -54,6 +55,7 @@ describe('every benchmark returns figures', () => {
     openStreams,
     durability,
     bodyScan,
+    routing,
   ];
   for (const row of rows) {
     test(row.title, async () => {

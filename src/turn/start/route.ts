@@ -17,13 +17,16 @@ export interface RouteSource {
   contexts: Contexts;
 }
 
+/** What routes are made with. */
+export type RoutePath = Pick<TurnPath, 'routing' | 'directory' | 'clock'>;
+
 /** The route of a turn that has waited for a candidate. */
 export function routeAgain(turn: RouteSource, path: TurnPath): Route {
   return routeOf(choose(turn.intent, turn.intent, path.directory, path.capabilities), turn, path);
 }
 
 /** Puts the candidates of a turn in order, now that its prompt is known. */
-export function routeOf(chosen: Chosen, source: RouteSource, path: TurnPath): Route {
+export function routeOf(chosen: Chosen, source: RouteSource, path: RoutePath): Route {
   const { intent } = source;
   const { routing, directory } = path;
   const warm = warmOf(source, path);
