@@ -90,7 +90,8 @@ export class ClawDirectory implements Directory {
    */
   update(found: readonly FoundProvider[]): void {
     const before = this.entries;
-    const { aliases } = this.settings;
+    // New objects: see `Directory.alias`.
+    const aliases = this.settings.aliases.map((alias) => ({ ...alias }));
     this.aliases = new Map(
       aliases.filter(({ name }) => !name.includes('*')).map((each) => [each.name, each]),
     );

@@ -49,7 +49,10 @@ export interface Directory {
   limits(provider: string, model: string): ModelLimits;
   /** Ready providers that offer a model of this bare name, the maker first. */
   providersOf(model: string): readonly string[];
-  /** The alias of this name, or the first one whose pattern matches it, with the text that its `*` stands for. */
+  /**
+   * The alias of this name, or the first one whose pattern matches it, with the text that its `*` stands for. When
+   * anything in the directory has changed, `alias` is another object: what was made of the earlier one is old.
+   */
   alias(name: string): { alias: Alias; wildcard?: string } | undefined;
   /** Everything that can be called now: aliases and `provider/model`. */
   names(): string[];

@@ -44,7 +44,8 @@ export function choose(
         if (lacked) first ??= { candidate, lack: lacked };
         return !lacked;
       });
-      return able.length > 0 ? [strongest({ ...group, members: able }, wanted)] : [];
+      if (able.length === 0) return [];
+      return [strongest(able.length === group.members.length ? group : { ...group, members: able }, wanted)];
     });
   const groups = filtered(resolved.groups);
   if (groups.length === 0) throw faultOfLack(first!.candidate, first!.lack);

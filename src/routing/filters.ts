@@ -131,28 +131,29 @@ function lackedParameter(
 
 function lackedCapability(wanted: Wanted, candidate: Candidate, able: Able): Lack | undefined {
   const { settings, vocabulary, policy } = wanted;
-  const lack = (what: string, named: Pick<Lack, 'param' | 'about'>, remedy = ''): Lack => ({
-    ...{ code: 'unsupported_parameter', what: `does not support ${what}.${remedy}`, ...named },
-  });
-  if (settings.n !== undefined && settings.n > 1 && !able.choices) return lack('`n`', { param: 'n' });
+  if (settings.n !== undefined && settings.n > 1 && !able.choices) return unsupported('`n`', { param: 'n' });
   if (settings.top_logprobs !== undefined && !able.logprobs) {
-    return lack('log probabilities', { about: { setting: 'top_logprobs' } });
+    return unsupported('log probabilities', { about: { setting: 'top_logprobs' } });
   }
   const setting = able.refuses.find((name) => hasValue(settings[name]));
-  if (setting) return lack(`\`${setting}\``, { about: { setting } });
+  if (setting) return unsupported(`\`${setting}\``, { about: { setting } });
   const format = settings.format?.type;
   if (candidate.protocol !== vocabulary && isSpecial(format)) {
-    return lack(`answers of the format "${format}"`, { about: { setting: 'format' } });
+    return unsupported(`answers of the format "${format}"`, { about: { setting: 'format' } });
   }
   const part = candidate.inputs && foreignPart(wanted.input, candidate.inputs);
-  if (part) return lack(WORDS[part.content.type as keyof typeof WORDS], { about: part });
+  if (part) return unsupported(WORDS[part.content.type as keyof typeof WORDS], { about: part });
   if (policy.dropTools || !settings.tools) return undefined;
   const [lacked] = able.lackedTools(settings.tools, vocabulary);
   if (lacked === undefined) return undefined;
   const param = `tools[${lacked}]`;
   const { type } = settings.tools[lacked]!;
-  return lack(`\`${param}\` (a tool of the type "${type}")`, { param }, DROP);
+  return unsupported(`\`${param}\` (a tool of the type "${type}")`, { param }, DROP);
 }
+
+const unsupported = (what: string, named: Pick<Lack, 'param' | 'about'>, remedy = ''): Lack => ({
+  ...{ code: 'unsupported_parameter', what: `does not support ${what}.${remedy}`, ...named },
+});
 
 const hasValue = (value: unknown): boolean =>
   value !== undefined && (!Array.isArray(value) || value.length > 0);

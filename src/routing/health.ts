@@ -114,7 +114,7 @@ export class Health {
 
   /** Until a used-up rate limit is available again, as far as this is known. */
   get quotaWaitMs(): number {
-    return Math.max(0, this.quotaUntil - this.parts.now());
+    return this.quotaUntil === -Infinity ? 0 : Math.max(0, this.quotaUntil - this.parts.now());
   }
 
   /** The provider asks to be called again after a time. */
@@ -179,21 +179,28 @@ const MOST_CANDIDATES = 1_024;
 export class MemoryHealth implements HealthStore {
   /** In the order in which they are forgotten. */
   private readonly candidates = new Map<string, Remembered>();
+  /** Those of `candidates`, without the time to make their keys: aliases have the same candidates for long. */
+  private byCandidate = new WeakMap<Candidate, Remembered>();
   private readonly claws = new Map<string, ClawHealth>();
 
   constructor(private readonly parts: MemoryHealthParts) {}
 
   of(candidate: Candidate): Health {
-    const key = candidateKey(candidate);
-    const known = this.candidates.get(key);
+    let known = this.byCandidate.get(candidate);
     if (known) {
       known.wasUsed = true;
       return known.health;
     }
-    if (this.candidates.size >= (this.parts.most ?? MOST_CANDIDATES)) this.forgetOne();
-    const health = this.open(candidate);
-    this.candidates.set(key, { health, wasUsed: false });
-    return health;
+    const key = candidateKey(candidate);
+    known = this.candidates.get(key);
+    if (known) known.wasUsed = true;
+    else {
+      if (this.candidates.size >= (this.parts.most ?? MOST_CANDIDATES)) this.forgetOne();
+      known = { health: this.open(candidate), wasUsed: false };
+      this.candidates.set(key, known);
+    }
+    this.byCandidate.set(candidate, known);
+    return known.health;
   }
 
   broken(): BrokenClaw[] {
@@ -236,7 +243,10 @@ export class MemoryHealth implements HealthStore {
     for (const [key, remembered] of this.candidates) {
       if (looks-- === 0) return;
       this.candidates.delete(key);
-      if (!remembered.wasUsed && remembered.health.inFlight === 0) return;
+      if (!remembered.wasUsed && remembered.health.inFlight === 0) {
+        this.byCandidate = new WeakMap();
+        return;
+      }
       remembered.wasUsed = false;
       this.candidates.set(key, remembered);
     }

@@ -132,7 +132,8 @@ function onlyFirst(
 
 function availableFirst(candidates: Candidate[], { standing }: Scene): Candidate[] {
   if (candidates.length === 1) return candidates;
-  const available = candidates.filter((candidate) => standing(candidate).isAvailable);
-  if (available.length === candidates.length) return candidates;
+  const isAvailable = (candidate: Candidate) => standing(candidate).isAvailable;
+  if (candidates.every(isAvailable)) return candidates;
+  const available = candidates.filter(isAvailable);
   return [...available, ...candidates.filter((candidate) => !available.includes(candidate))];
 }

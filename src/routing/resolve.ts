@@ -94,12 +94,36 @@ function groupOf(name: string, scene: Scene, depth = 0, asked = name): FoundGrou
   const { alias, wildcard = '' } = found;
   const rule = depth < MOST_RULES ? alias.rules.find(({ when }) => holds(when, scene)) : undefined;
   if (rule) return groupOf(rule.use.replaceAll('*', wildcard), scene, depth + 1, asked);
-  const members = alias.members.flatMap((member) => {
-    const model = member.model.replaceAll('*', wildcard);
-    return membersOf(model, member.weight, member.order, named.vocabulary, directory, member.region);
-  });
+  const members = membersOfAlias(alias, found.wildcard, scene);
   const missing = alias.members[0]!.model.replaceAll('*', wildcard);
   return { group: { name: asked, strategy: alias.strategy, members }, alias, wildcard, missing };
+}
+
+/** The members of aliases without a `*`, by the vocabulary of the caller. */
+const membersOfAliases = new WeakMap<Alias, Map<ProtocolName, readonly Member[]>>();
+
+/** The members of an alias, each candidate once. They are made once for as long as the directory does not change. */
+function membersOfAlias(alias: Alias, wildcard: string | undefined, scene: Scene): readonly Member[] {
+  if (wildcard !== undefined) return newMembersOf(alias, wildcard, scene);
+  const { vocabulary } = scene.named;
+  let known = membersOfAliases.get(alias);
+  if (!known) {
+    known = new Map();
+    membersOfAliases.set(alias, known);
+  }
+  let members = known.get(vocabulary);
+  if (!members) {
+    members = newMembersOf(alias, '', scene);
+    known.set(vocabulary, members);
+  }
+  return members;
+}
+
+function newMembersOf(alias: Alias, wildcard: string, { named, directory }: Scene): readonly Member[] {
+  const members = alias.members.flatMap(({ model, weight, order, region }) =>
+    membersOf(model.replaceAll('*', wildcard), weight, order, named.vocabulary, directory, region),
+  );
+  return uniqueMembers(members, new Set());
 }
 
 /** Whether the request has one of the values that each condition names. */
@@ -140,17 +164,22 @@ function lastResortOf(
   return membersOf(model, 1, 0, named.vocabulary, directory)[0]?.candidate;
 }
 
-/** The groups that are not empty, each candidate once. */
-function withoutRepeats(groups: readonly Group[]): Group[] {
-  if (groups.length === 1 && groups[0]!.members.length === 1) return [groups[0]!];
+/** The groups that are not empty, each candidate once. The members of one group differ from each other. */
+function withoutRepeats(groups: readonly Group[]): readonly Group[] {
+  const filled = groups.filter(({ members }) => members.length > 0);
+  if (filled.length < 2) return filled;
   const seen = new Set<string>();
-  const isNew = ({ candidate }: Member) => {
+  return filled
+    .map((group) => ({ ...group, members: uniqueMembers(group.members, seen) }))
+    .filter(({ members }) => members.length > 0);
+}
+
+/** Those members whose candidates are not among `seen`; adds them to it. */
+function uniqueMembers(members: readonly Member[], seen: Set<string>): Member[] {
+  return members.filter(({ candidate }) => {
     const key = `${candidate.protocol} ${candidateKey(candidate)}`;
     return !seen.has(key) && seen.add(key);
-  };
-  return groups
-    .map((group) => ({ ...group, members: group.members.filter(isNew) }))
-    .filter(({ members }) => members.length > 0);
+  });
 }
 
 /** The candidates of `provider/model` or of a bare name: one for each instance of each provider. */

@@ -42,43 +42,54 @@ export interface RoutingFacts extends Pick<Facts, 'standing' | 'connectMs' | 're
   isBusy(): boolean;
 }
 
+/** A member that is ranked. */
+interface Ranked {
+  member: Member;
+  /** The lowest is first. */
+  key: number;
+  /** Decides between equal keys; computed only for them, because it costs more than most keys. */
+  tie: number | undefined;
+}
+
+/** What each strategy sorts by. The weight alone decides where all keys are equal. */
+const KEYS: Record<Exclude<Strategy, 'round_robin'>, (member: Member, facts: Facts) => number> = {
+  ordered: ({ order }) => order,
+  weighted: () => 0,
+  least_cost: ({ candidate }, { cost }) => cost(candidate) ?? Infinity,
+  lowest_latency: ({ candidate }, { standing }) => expectedMs(standing(candidate)),
+  highest_throughput: ({ candidate }, { standing }) => -(standing(candidate).tokensPerSecond ?? Infinity),
+  nearest: ({ candidate }, facts) => distance(candidate, facts),
+};
+
 /** The members of a group in the order of its strategy. Ties are broken by weight. */
-export function rank(group: Group, facts: Facts): Member[] {
-  const { members, strategy, name } = group;
+export function rank({ members, strategy, name }: Group, facts: Facts): Member[] {
   if (members.length === 1) return [...members];
-  const turn = strategy === 'round_robin' ? inTurn(members, facts.turnOf(name)) : undefined;
-  const ranked = members.map((member, index) => ({
-    ...{ member, index },
-    key: member.order,
-    tie: tieOf(member, facts),
-  }));
-  const rankers: Record<Strategy, (entry: { member: Member; index: number }) => number> = {
-    ordered: ({ member }) => member.order,
-    weighted: () => 0,
-    round_robin: ({ member }) => turn!(member.candidate),
-    least_cost: ({ member }) => facts.cost(member.candidate) ?? Infinity,
-    lowest_latency: ({ member }) => expectedMs(facts.standing(member.candidate)),
-    highest_throughput: ({ member }) => -(facts.standing(member.candidate).tokensPerSecond ?? Infinity),
-    nearest: ({ member }) => distance(member.candidate, facts),
-  };
-  const keyOf = rankers[strategy];
-  for (const entry of ranked) entry.key = keyOf(entry);
-  ranked.sort((a, b) => compare(a.key, b.key) || a.tie - b.tie || a.index - b.index);
-  if (strategy === 'lowest_latency') fasterOfTwo(ranked, facts);
+  const keyOf = strategy === 'round_robin' ? inTurn(members, facts.turnOf(name)) : KEYS[strategy];
+  const tieOf = tieBreaker(facts);
+  const ranked = members.map((member): Ranked => ({ member, key: keyOf(member, facts), tie: undefined }));
+  ranked.sort((a, b) => compare(a.key, b.key) || compare(tieOf(a), tieOf(b)));
+  if (strategy === 'lowest_latency') fasterOfTwo(ranked, tieOf, facts);
   return ranked.map(({ member }) => member);
 }
 
 /** Infinite keys are equal. */
 const compare = (a: number, b: number): number => (a === b ? 0 : a - b);
 
+type TieOf = (ranked: Ranked) => number;
+
 /**
  * Weighted rendezvous hashing: the lowest value is first with a probability in proportion to its weight, and
  * candidates that come or go move no other requests (Mosharaf and others, "Weighted distributed hash tables").
  */
-function tieOf({ candidate, weight }: Member, { sticky, random }: Facts): number {
-  const chance =
-    sticky === undefined ? random() : Bun.hash.xxHash32(`${sticky} ${candidateKey(candidate)}`) / 2 ** 32;
-  return weight > 0 ? -Math.log(1 - chance) / weight : Infinity;
+function tieBreaker({ sticky, random }: Facts): TieOf {
+  const seed = sticky === undefined ? undefined : Bun.hash.xxHash32(sticky);
+  return (ranked) => {
+    if (ranked.tie !== undefined) return ranked.tie;
+    const { candidate, weight } = ranked.member;
+    const chance = seed === undefined ? random() : Bun.hash.xxHash32(candidateKey(candidate), seed) / 2 ** 32;
+    ranked.tie = weight > 0 ? -Math.log(1 - chance) / weight : Infinity;
+    return ranked.tie;
+  };
 }
 
 /** The time of a whole answer. What is not measured counts as fast, so that it is measured: by one call at a time. */
@@ -91,9 +102,14 @@ function expectedMs({ firstTokenMs, tokensPerSecond, answerTokens = 0, inFlight 
  * The power of two choices: the faster of two that are drawn by weight comes first. If all requests went to the
  * fastest one, it would soon be the slowest (Mitzenmacher, "The power of two choices in randomized load balancing").
  */
-function fasterOfTwo(ranked: { member: Member; key: number; tie: number }[], facts: Facts): void {
-  const available = ranked.filter(({ member }) => facts.standing(member.candidate).isAvailable);
-  const [one, other] = available.sort((a, b) => a.tie - b.tie);
+function fasterOfTwo(ranked: Ranked[], tieOf: TieOf, { standing }: Facts): void {
+  let one: Ranked | undefined;
+  let other: Ranked | undefined;
+  for (const each of ranked) {
+    if (!standing(each.member.candidate).isAvailable) continue;
+    if (!one || tieOf(each) < tieOf(one)) [one, other] = [each, one];
+    else if (!other || tieOf(each) < tieOf(other)) other = each;
+  }
   if (!one || !other) return;
   const faster = one.key <= other.key ? one : other;
   ranked.splice(ranked.indexOf(faster), 1);
@@ -107,8 +123,8 @@ function distance(candidate: Candidate, { region, connectMs }: Facts): number {
 }
 
 /** The position of each model when every one comes first in turn. The instances of a model share its turn. */
-function inTurn(members: readonly Member[], turns: number): (candidate: Candidate) => number {
+function inTurn(members: readonly Member[], turns: number): (member: Member) => number {
   const models = [...new Set(members.map(({ candidate }) => candidateName(candidate)))];
   const start = turns % models.length;
-  return (candidate) => (models.indexOf(candidateName(candidate)) - start + models.length) % models.length;
+  return ({ candidate }) => (models.indexOf(candidateName(candidate)) - start + models.length) % models.length;
 }

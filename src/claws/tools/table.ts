@@ -134,6 +134,7 @@ export function fateOf(
 
 /** The indexes of the tools that a provider lacks. */
 export function lackedTools(tools: readonly Tool[], table: ToolTable, ownVocabulary: boolean): number[] {
+  if (tools.every(isFunction)) return [];
   return tools.flatMap((tool, index) =>
     fateOf(tool, table, ownVocabulary, tools).fate === 'lacking' ? [index] : [],
   );

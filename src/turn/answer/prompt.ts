@@ -58,6 +58,8 @@ export interface ContextSource {
  */
 export class Contexts {
   private readonly byBudget = new Map<string, Assembled>();
+  /** Those with the whole history, by `Budget.compactionsOf`: every budget with room for it gives the same. */
+  private readonly whole = new Map<string | undefined, Assembled>();
   private readonly byCandidate = new Map<Candidate, Assembled>();
 
   constructor(private readonly source: ContextSource) {}
@@ -66,20 +68,31 @@ export class Contexts {
   for(candidate: Candidate): Assembled {
     const known = this.byCandidate.get(candidate);
     if (known) return known;
-    const { intent, branch, seals } = this.source;
-    const budget = this.budget(candidate);
+    const assembled = this.within(this.budget(candidate));
+    this.byCandidate.set(candidate, assembled);
+    return assembled;
+  }
+
+  private within(budget: Budget): Assembled {
+    const whole = this.whole.get(budget.compactionsOf);
+    if (whole && whole.tokens <= budget.context - budget.answer) return whole;
     const key = keyOf(budget);
     let assembled = this.byBudget.get(key);
     if (!assembled) {
-      const { id, tenant, input, position } = intent;
-      const open = (seal: string) => seals.open(seal, tenant);
-      const { opening, parent } = position;
-      const own = ownInstructions({ id, input, opening, parent });
-      assembled = assemble({ ...intent, branch, budget, opening, ownInstructions: own, open });
+      assembled = this.assembled(budget);
       this.byBudget.set(key, assembled);
+      if (assembled.droppedTokens === 0) this.whole.set(budget.compactionsOf, assembled);
     }
-    this.byCandidate.set(candidate, assembled);
     return assembled;
+  }
+
+  private assembled(budget: Budget): Assembled {
+    const { intent, branch, seals } = this.source;
+    const { id, tenant, input, position } = intent;
+    const open = (seal: string) => seals.open(seal, tenant);
+    const { opening, parent } = position;
+    const own = ownInstructions({ id, input, opening, parent });
+    return assemble({ ...intent, branch, budget, opening, ownInstructions: own, open });
   }
 
   /** The tokens of a prompt that was sent; `undefined` where it was not assembled in this process. */
