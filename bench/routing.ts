@@ -15,7 +15,7 @@ export const routing: Row = {
     try {
       const models = [...STRATEGIES, PLAIN_MODEL];
       const ms = effort.ms / models.length;
-      for (const model of models) await partsOf(parts, model, ms);
+      for (const model of models) await partsOf(parts, model, effort.warmUpMs / models.length);
       const rounds = new Map<string, Micros[]>(models.map((model) => [model, []]));
       for (let round = 0; round < effort.rounds; round++)
         for (const model of models) rounds.get(model)!.push(await partsOf(parts, model, ms));

@@ -45,19 +45,14 @@ export interface LimitedRequest {
 type Kind = 'requests' | 'tokens' | 'streams';
 
 /** One counter with its limit. */
-interface Bucket extends Want {
+interface Limit extends Omit<Want, 'amount'> {
   kind: Kind;
   /** What is limited, in the words of the error: `the key "website"`. */
   of: string;
 }
 
-/** What a limit is for. */
-interface Scope {
-  limits: RateLimits;
-  /** The beginning of its counters' names, unique among all scopes. */
-  name: string;
-  of: string;
-}
+/** A counter, and what a request takes of it. */
+type Bucket = Limit & Want;
 
 const NO_TOKENS: TokenEstimate = { input: 0, other: 0 };
 
@@ -65,6 +60,8 @@ const NO_TOKENS: TokenEstimate = { input: 0, other: 0 };
 export class CallerLimits {
   private areSet: boolean;
   private running = 0;
+  /** Of the gateway, and of each key and model that had a request, by the name of their counters. */
+  private readonly made = new Map<string, readonly Limit[]>();
 
   constructor(
     private readonly store: RateStore,
@@ -87,6 +84,7 @@ export class CallerLimits {
   reconfigure(settings: LimitSettings): void {
     this.settings = settings;
     this.areSet = hasAny(settings);
+    this.made.clear();
   }
 
   /**
@@ -95,11 +93,10 @@ export class CallerLimits {
    * taken then.
    */
   async take(request: LimitedRequest): Promise<Hold | undefined> {
-    const scopes = this.scopesOf(request);
-    if (scopes.length === 0) return undefined;
-    const countsTokens = scopes.some(({ limits }) => limits.tokensPerMinute !== undefined);
-    const estimate = countsTokens ? request.estimate() : NO_TOKENS;
-    const buckets = bucketsOf(scopes, estimate, request.isStreamed);
+    const limits = this.limitsOf(request);
+    if (limits.length === 0) return undefined;
+    const estimate = limits.some(({ kind }) => kind === 'tokens') ? request.estimate() : NO_TOKENS;
+    const buckets = bucketsOf(limits, estimate);
     const { taken, at, counts } = await this.store.take(buckets);
     const quota = quotaOf(buckets, counts);
     if (!taken) throw refusal(buckets, counts, quota);
@@ -117,17 +114,28 @@ export class CallerLimits {
     });
   }
 
-  private scopesOf({ tenant, key, model, user }: LimitedRequest): Scope[] {
+  /** The limits that count the request. */
+  private limitsOf({ tenant, key, model, user, isStreamed }: LimitedRequest): readonly Limit[] {
     const { global, perKey, keys, perUser, models } = this.settings;
-    const scopes: Scope[] = [
-      { limits: global, name: 'global', of: 'this gateway' },
-      { limits: keys.get(key) ?? perKey, name: `key ${key}`, of: `the key "${key}"` },
+    const limits = [
+      ...this.named('global', global, 'this gateway'),
+      ...this.named(`key ${key}`, keys.get(key) ?? perKey, `the key "${key}"`),
     ];
     const ofModel = models.get(model);
-    if (ofModel) scopes.push({ limits: ofModel, name: `model ${model}`, of: `the model "${model}"` });
+    if (ofModel) limits.push(...this.named(`model ${model}`, ofModel, `the model "${model}"`));
     if (user !== undefined)
-      scopes.push({ limits: perUser, name: `user ${tenant} ${shortName(user)}`, of: 'this user' });
-    return scopes.filter(({ limits }) => isLimited(limits));
+      limits.push(...limitsNamed(`user ${tenant} ${shortName(user)}`, perUser, 'this user'));
+    return isStreamed ? limits : limits.filter(({ kind }) => kind !== 'streams');
+  }
+
+  /** Made once: the number of keys and of models with limits is small. */
+  private named(name: string, limits: RateLimits, of: string): readonly Limit[] {
+    let made = this.made.get(name);
+    if (!made) {
+      made = limitsNamed(name, limits, of);
+      this.made.set(name, made);
+    }
+    return made;
   }
 }
 
@@ -142,19 +150,27 @@ const LONGEST_NAME = 64;
 const shortName = (user: string): string =>
   user.length <= LONGEST_NAME ? user : hash('sha256', user, 'base64url');
 
-function bucketsOf(scopes: readonly Scope[], { input, other }: TokenEstimate, isStreamed: boolean): Bucket[] {
-  const buckets: Bucket[] = [];
-  for (const { limits, name, of } of scopes) {
-    const add = (kind: Kind, counts: Bucket['counts'], amount: number, limit: number | undefined) => {
-      if (limit !== undefined)
-        buckets.push({ kind, of, counter: `${kind} of ${name}`, counts, amount, limit });
-    };
-    add('requests', 'minute', 1, limits.requestsPerMinute);
-    add('tokens', 'minute', input + other, limits.tokensPerMinute);
-    if (isStreamed) add('streams', 'held', 1, limits.streams);
-  }
-  return buckets;
+/** The limits of one caller, model or gateway. `name` begins the names of its counters; it is unique. */
+function limitsNamed(
+  name: string,
+  { requestsPerMinute, tokensPerMinute, streams }: RateLimits,
+  of: string,
+): readonly Limit[] {
+  const limits: Limit[] = [];
+  const add = (kind: Kind, counts: Limit['counts'], limit: number | undefined) => {
+    if (limit !== undefined) limits.push({ kind, of, counter: `${kind} of ${name}`, counts, limit });
+  };
+  add('requests', 'minute', requestsPerMinute);
+  add('tokens', 'minute', tokensPerMinute);
+  add('streams', 'held', streams);
+  return limits;
 }
+
+const bucketsOf = (limits: readonly Limit[], { input, other }: TokenEstimate): Bucket[] =>
+  limits.map(({ kind, of, counter, counts, limit }) => {
+    const amount = kind === 'tokens' ? input + other : 1;
+    return { kind, of, counter, counts, limit, amount };
+  });
 
 function quotaOf(buckets: readonly Bucket[], counts: readonly Count[]): Quota {
   return { requests: strictest('requests', buckets, counts), tokens: strictest('tokens', buckets, counts) };
@@ -163,7 +179,8 @@ function quotaOf(buckets: readonly Bucket[], counts: readonly Count[]): Quota {
 /** The limit of which the least is left; of equal ones, the one that resets last. */
 function strictest(kind: Kind, buckets: readonly Bucket[], counts: readonly Count[]): Allowance | undefined {
   let found: Allowance | undefined;
-  for (const [index, { kind: itsKind, limit }] of buckets.entries()) {
+  for (let index = 0; index < buckets.length; index++) {
+    const { kind: itsKind, limit } = buckets[index]!;
     if (itsKind !== kind) continue;
     const { used, resetsInMs } = counts[index]!;
     const remaining = Math.max(0, limit - used);

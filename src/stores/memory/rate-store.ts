@@ -34,17 +34,25 @@ export class MemoryRateStore implements RateStore {
 
   take(wants: readonly Want[]): Take {
     const at = this.clock();
-    const taken = wants.every(({ counter, counts, amount, limit }) => {
-      const used = counts === 'held' ? (this.held.get(counter) ?? 0) : this.minute(counter, at).used;
+    this.sweepIfDue(at);
+    const minutes = wants.map(({ counter, counts }) =>
+      counts === 'minute' ? this.minute(counter, at) : undefined,
+    );
+    const taken = wants.every(({ counter, amount, limit }, index) => {
+      const used = minutes[index]?.used ?? this.held.get(counter) ?? 0;
       return used + amount <= limit;
     });
-    if (taken) for (const want of wants) this.count(want, at);
-    return { taken, at, counts: wants.map((want) => this.countOf(want, taken, at)) };
+    if (taken) for (const [index, want] of wants.entries()) this.count(want, minutes[index], at);
+    const counts = wants.map((want, index) => this.countOf(want, minutes[index], taken, at));
+    return { taken, at, counts };
   }
 
   add(shares: readonly Share[]): number {
     const at = this.clock();
-    for (const share of shares) this.count(share, at);
+    this.sweepIfDue(at);
+    for (const share of shares) {
+      this.count(share, share.counts === 'minute' ? this.minute(share.counter, at) : undefined, at);
+    }
     return at;
   }
 
@@ -57,7 +65,9 @@ export class MemoryRateStore implements RateStore {
         else this.held.delete(counter);
         continue;
       }
-      const minute = this.minute(counter, now);
+      const minute = this.minutes.get(counter);
+      if (!minute) continue;
+      expire(minute, now);
       const entry = minute.entries.findLast(({ second }) => second === secondOf(at));
       if (!entry) continue;
       const back = Math.min(amount, entry.amount);
@@ -66,12 +76,12 @@ export class MemoryRateStore implements RateStore {
     }
   }
 
-  private count({ counter, counts, amount }: Share, now: number): void {
-    if (counts === 'held') {
+  /** `minute` is that of the share's counter, where it counts for a minute. */
+  private count({ counter, amount }: Share, minute: Minute | undefined, now: number): void {
+    if (!minute) {
       this.held.set(counter, (this.held.get(counter) ?? 0) + amount);
       return;
     }
-    const minute = this.minute(counter, now);
     const second = secondOf(now);
     const last = minute.entries.at(-1);
     if (last?.second === second) last.amount += amount;
@@ -79,12 +89,13 @@ export class MemoryRateStore implements RateStore {
     minute.used += amount;
   }
 
-  private countOf({ counter, counts, amount, limit }: Want, taken: boolean, now: number): Count {
-    if (counts === 'held') {
+  private countOf(want: Want, minute: Minute | undefined, taken: boolean, now: number): Count {
+    const { counter, amount, limit } = want;
+    if (!minute) {
       const used = this.held.get(counter) ?? 0;
       return { used, resetsInMs: 0, fitsInMs: taken || used + amount <= limit ? 0 : undefined };
     }
-    const { used, entries } = this.minute(counter, now);
+    const { used, entries } = minute;
     const last = entries.findLast((entry) => entry.amount > 0);
     const resetsInMs = last ? endOf(last) - now : 0;
     if (taken) return { used, resetsInMs, fitsInMs: 0 };
@@ -103,7 +114,6 @@ export class MemoryRateStore implements RateStore {
   private minute(counter: string, now: number): Minute {
     let minute = this.minutes.get(counter);
     if (!minute) {
-      if (this.minutes.size >= this.sweepAt) this.sweep(now);
       minute = { used: 0, entries: [] };
       this.minutes.set(counter, minute);
     }
@@ -111,7 +121,8 @@ export class MemoryRateStore implements RateStore {
     return minute;
   }
 
-  private sweep(now: number): void {
+  private sweepIfDue(now: number): void {
+    if (this.minutes.size < this.sweepAt) return;
     for (const [counter, minute] of this.minutes) {
       expire(minute, now);
       if (minute.used === 0) this.minutes.delete(counter);
