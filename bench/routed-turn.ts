@@ -2,6 +2,7 @@ import { rmSync } from 'node:fs';
 import { openCalls } from '../src/composition/calls.ts';
 import { openClaws } from '../src/composition/claws.ts';
 import { loadConfig } from '../src/config/load.ts';
+import { itemsTokens, toolsTokens } from '../src/context/tokens.ts';
 import type { Candidate } from '../src/core/candidate.ts';
 import { systemClock } from '../src/core/clock.ts';
 import { newSessionId, newTurnId } from '../src/core/ids.ts';
@@ -12,7 +13,7 @@ import type { PlacedIntent } from '../src/core/turn.ts';
 import { CallerLimits, type LimitSettings } from '../src/limits/limits.ts';
 import { timeLimits } from '../src/routing/attempts.ts';
 import { type Answer, chain, type Dispatch } from '../src/routing/call-chain.ts';
-import { allCandidates, choose } from '../src/routing/choose.ts';
+import { candidatesOf, choose } from '../src/routing/choose.ts';
 import { gate } from '../src/routing/gate.ts';
 import type { Route } from '../src/routing/order.ts';
 import { retries } from '../src/routing/retries.ts';
@@ -30,6 +31,7 @@ import { temporaryDirectory } from './processes.ts';
 export interface RoutedTurn extends RouteSource {
   intent: PlacedIntent;
   contexts: Contexts;
+  signal: AbortSignal;
 }
 
 export interface TurnParts {
@@ -41,6 +43,8 @@ export interface TurnParts {
   call(turn: RoutedTurn, route: Route): Promise<void>;
   /** What is called without the chain: the prompt, and the answer. */
   answer(turn: RoutedTurn, route: Route): Promise<void>;
+  /** The tokens that the limits expect of the turn. */
+  estimate(turn: RoutedTurn): number;
   /** Takes and settles the caller's limits: requests, tokens and streams, globally and of the key and the model. */
   limit(turn: RoutedTurn): Promise<void>;
   close(): void;
@@ -90,16 +94,15 @@ export async function openTurnParts(): Promise<TurnParts> {
   return {
     turn(model) {
       const intent = intentOf(model);
-      const candidates = allCandidates(choiceOf(intent));
+      const candidates = candidatesOf(choiceOf(intent));
       const window = largestWindow(candidates, intent);
       const contexts = new Contexts({ intent, branch: [], window, seals: { open: () => undefined } });
       contexts.expectFit(candidates);
-      return { intent, contexts, session: { branch: [] } };
+      return { intent, contexts, session: { branch: [] }, signal: new AbortController().signal };
     },
     route: (turn) => routeOf(choiceOf(turn.intent), turn, path),
     async call(turn, route) {
-      const { intent } = turn;
-      const { signal } = new AbortController();
+      const { intent, signal } = turn;
       const bounds = { count: { calls: 0, failed: [] }, endsAt: now() + config.timeouts.turnMs };
       const prompt = (candidate: Candidate) => promptOf(turn, candidate);
       const request = { route, prompt, signal, trace: intent, key: intent.key, ...bounds };
@@ -109,6 +112,7 @@ export async function openTurnParts(): Promise<TurnParts> {
       promptOf(turn, first!);
       await drain(await constantAnswer({ count: { calls: 0 } }));
     },
+    estimate: ({ intent: { input, settings } }) => itemsTokens(input) + toolsTokens(settings.tools),
     async limit({ intent }) {
       const caller = { ...CALLER, tenant: intent.tenant, key: intent.key };
       const hold = await limitTurn(

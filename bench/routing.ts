@@ -5,7 +5,7 @@ import { median, spread } from './statistics.ts';
 
 const LIMIT = 10;
 /** Turns that are made before they are measured, together: a clock is too coarse for one. */
-const BATCH = 200;
+const BATCH = 20;
 
 export const routing: Row = {
   key: 'j',
@@ -36,6 +36,8 @@ interface Micros {
   route: number;
   call: number;
   limit: number;
+  /** Part of `limit`. */
+  estimate: number;
 }
 
 const inAll = ({ route, call, limit }: Micros): number => route + call + limit;
@@ -52,6 +54,11 @@ function figuresOf(rounds: ReadonlyMap<string, readonly Micros[]>): Figure[] {
     })),
     { what: 'Retries, breaker, bulkhead, time limits', value: of(slowest, ({ call }) => call), unit: 'µs' },
     { what: 'Limits of the caller', value: of(slowest, ({ limit }) => limit), unit: 'µs' },
+    {
+      what: 'Of that, the estimate of the tokens',
+      value: of(slowest, ({ estimate }) => estimate),
+      unit: 'µs',
+    },
     {
       what: `In all, \`${slowest}\` (the slowest)`,
       value: of(slowest, inAll),
@@ -74,6 +81,7 @@ async function partsOf(parts: TurnParts, model: string, ms: number): Promise<Mic
     route: middle(({ route }) => route),
     call: middle(({ call }) => call),
     limit: middle(({ limit }) => limit),
+    estimate: middle(({ estimate }) => estimate),
   };
 }
 
@@ -92,7 +100,10 @@ async function batch(parts: TurnParts, model: string): Promise<Micros> {
   const limit = await microsEach(async () => {
     for (const turn of turns) await parts.limit(turn);
   });
-  return { route, call: call - bare, limit };
+  const estimate = await microsEach(() => {
+    for (const turn of turns) parts.estimate(turn);
+  });
+  return { route, call: call - bare, limit, estimate };
 }
 
 /** Microseconds for each turn of a batch. */

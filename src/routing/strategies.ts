@@ -86,10 +86,30 @@ function tieBreaker({ sticky, random }: Facts): TieOf {
   return (ranked) => {
     if (ranked.tie !== undefined) return ranked.tie;
     const { candidate, weight } = ranked.member;
-    const chance = seed === undefined ? random() : Bun.hash.xxHash32(candidateKey(candidate), seed) / 2 ** 32;
+    const chance = seed === undefined ? random() : mixed(seed ^ hashOf(candidate)) / 2 ** 32;
     ranked.tie = weight > 0 ? -Math.log(1 - chance) / weight : Infinity;
     return ranked.tie;
   };
+}
+
+/** Aliases have the same candidates for long. */
+const hashes = new WeakMap<Candidate, number>();
+
+function hashOf(candidate: Candidate): number {
+  let hash = hashes.get(candidate);
+  if (hash === undefined) {
+    hash = Bun.hash.xxHash32(candidateKey(candidate));
+    hashes.set(candidate, hash);
+  }
+  return hash;
+}
+
+/** Every bit of the result depends on every bit of `hash`: the last step of MurmurHash3. */
+function mixed(hash: number): number {
+  let bits = hash;
+  bits = Math.imul(bits ^ (bits >>> 16), 0x85ebca6b);
+  bits = Math.imul(bits ^ (bits >>> 13), 0xc2b2ae35);
+  return (bits ^ (bits >>> 16)) >>> 0;
 }
 
 /** The time of a whole answer. What is not measured counts as fast, so that it is measured: by one call at a time. */
