@@ -2,7 +2,6 @@ import { rmSync } from 'node:fs';
 import { openCalls } from '../src/composition/calls.ts';
 import { openClaws } from '../src/composition/claws.ts';
 import { loadConfig } from '../src/config/load.ts';
-import { itemsTokens, toolsTokens } from '../src/context/tokens.ts';
 import type { Candidate } from '../src/core/candidate.ts';
 import { systemClock } from '../src/core/clock.ts';
 import { newSessionId, newTurnId } from '../src/core/ids.ts';
@@ -43,8 +42,6 @@ export interface TurnParts {
   call(turn: RoutedTurn, route: Route): Promise<void>;
   /** What is called without the chain: the prompt, and the answer. */
   answer(turn: RoutedTurn, route: Route): Promise<void>;
-  /** The tokens that the limits expect of the turn. */
-  estimate(turn: RoutedTurn): number;
   /** Takes and settles the caller's limits: requests, tokens and streams, globally and of the key and the model. */
   limit(turn: RoutedTurn): Promise<void>;
   close(): void;
@@ -112,7 +109,6 @@ export async function openTurnParts(): Promise<TurnParts> {
       promptOf(turn, first!);
       await drain(await constantAnswer({ count: { calls: 0 } }));
     },
-    estimate: ({ intent: { input, settings } }) => itemsTokens(input) + toolsTokens(settings.tools),
     async limit({ intent }) {
       const caller = { ...CALLER, tenant: intent.tenant, key: intent.key };
       const hold = await limitTurn(

@@ -36,8 +36,6 @@ interface Micros {
   route: number;
   call: number;
   limit: number;
-  /** Part of `limit`. */
-  estimate: number;
 }
 
 const inAll = ({ route, call, limit }: Micros): number => route + call + limit;
@@ -54,11 +52,6 @@ function figuresOf(rounds: ReadonlyMap<string, readonly Micros[]>): Figure[] {
     })),
     { what: 'Retries, breaker, bulkhead, time limits', value: of(slowest, ({ call }) => call), unit: 'µs' },
     { what: 'Limits of the caller', value: of(slowest, ({ limit }) => limit), unit: 'µs' },
-    {
-      what: 'Of that, the estimate of the tokens',
-      value: of(slowest, ({ estimate }) => estimate),
-      unit: 'µs',
-    },
     {
       what: `In all, \`${slowest}\` (the slowest)`,
       value: of(slowest, inAll),
@@ -81,7 +74,6 @@ async function partsOf(parts: TurnParts, model: string, ms: number): Promise<Mic
     route: middle(({ route }) => route),
     call: middle(({ call }) => call),
     limit: middle(({ limit }) => limit),
-    estimate: middle(({ estimate }) => estimate),
   };
 }
 
@@ -100,10 +92,7 @@ async function batch(parts: TurnParts, model: string): Promise<Micros> {
   const limit = await microsEach(async () => {
     for (const turn of turns) await parts.limit(turn);
   });
-  const estimate = await microsEach(() => {
-    for (const turn of turns) parts.estimate(turn);
-  });
-  return { route, call: call - bare, limit, estimate };
+  return { route, call: call - bare, limit };
 }
 
 /** Microseconds for each turn of a batch. */

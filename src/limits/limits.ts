@@ -100,7 +100,7 @@ export class CallerLimits {
     const { taken, at, counts } = await this.store.take(buckets);
     const quota = quotaOf(buckets, counts);
     if (!taken) throw refusal(buckets, counts, quota);
-    const ofKind = (kind: Kind) => buckets.filter((bucket) => bucket.kind === kind);
+    const ofKind = (wanted: Kind) => buckets.filter(({ kind }) => kind === wanted);
     this.running++;
     return new Hold({
       store: this.store,

@@ -56,9 +56,9 @@ export function order(chosen: Chosen, scene: Scene): Route {
   const strategy = (asked?.sort && SORTS[asked.sort]) ?? first.strategy;
   const main = rank({ ...first, strategy }, scene);
   const warm = takeWarm(main, strategy, scene);
-  const following = others.length === 0 ? [] : others.flatMap((group) => rank(group, scene));
-  const wished = byWish([...main, ...following], asked, scene);
-  const all = wished ?? [...main, ...following].map(({ candidate }) => candidate);
+  const members = others.length === 0 ? main : [...main, ...others.flatMap((group) => rank(group, scene))];
+  const wished = byWish(members, asked, scene);
+  const all = wished ?? members.map(({ candidate }) => candidate);
   const hasFallbacks = asked?.allow_fallbacks !== false;
   const isAlone = first.members.length === 1 || (strategy === 'ordered' && !alias);
   return {

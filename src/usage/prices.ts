@@ -61,11 +61,14 @@ function outputCost(usage: Usage, rate: TokenPrice): number {
   );
 }
 
+const USUAL = { factor: 1, known: true };
+
 /** The multiplier of the prices. `known` is false if the tier or its price is unknown. */
-function factorOf({ tier, modes = [] }: Usage, price: Price, askedTier = 'default') {
+function factorOf({ tier, modes }: Usage, price: Price, askedTier = 'default') {
+  if (!modes && USUAL_REQUESTS.has(tier ?? askedTier)) return USUAL;
   let factor = 1;
   let known = tier !== undefined || USUAL_REQUESTS.has(askedTier);
-  for (const word of [tier ?? askedTier, ...modes]) {
+  for (const word of [tier ?? askedTier, ...(modes ?? [])]) {
     if (USUAL_REQUESTS.has(word)) continue;
     const multiplier = multiplierOf(word, price);
     if (multiplier === undefined) known = false;

@@ -105,7 +105,7 @@ export class Contexts {
   /** The tokens of the candidate's prompt; `undefined` where the conversation does not fit it. */
   tokensFor(candidate: Candidate): number | undefined {
     try {
-      return this.for(candidate).tokens;
+      return (this.byCandidate.get(candidate) ?? this.within(this.budget(candidate))).tokens;
     } catch (failure) {
       if (isExceeded(failure)) return undefined;
       throw failure;
