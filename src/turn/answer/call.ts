@@ -122,20 +122,29 @@ function withAttempts(failure: unknown, attempts: readonly FailedCall[]): unknow
   return failure instanceof Fault && attempts.length > 0 ? failure.with({ attempts }) : failure;
 }
 
+const ignore = () => {};
+
 /** The call of a candidate, or `context_length_exceeded`. */
 function callOf(candidate: Candidate, request: CallRequest, queue: Queue): Call | Fault {
   const { route, signal, trace, key, count, endsAt } = request;
   const prompt = promptOrExceeded(request, candidate);
   if (prompt instanceof Fault) return prompt;
   return {
-    ...{ candidate, prompt, signal, trace, key, count, endsAt, limits: route.limits },
+    candidate,
+    prompt,
+    signal,
+    trace,
+    key,
+    count,
+    endsAt,
+    limits: route.limits,
     mostCalls: route.attempts ?? MOST_CALLS,
     patienceMs: route.patienceMs ?? PATIENCE_MS,
     hasRefusedChain: queue.hasRefusedChain,
     faults: route.faults,
     isLast: () => isLast(request, queue),
-    heard: () => {},
-    quota: () => {},
+    heard: ignore,
+    quota: ignore,
   };
 }
 
