@@ -62,9 +62,10 @@ export function choose(
 
 /** Without the models that probably lack something, where others have it. */
 function strongest(group: Group, wanted: Wanted): Group {
-  if (group.members.length === 1) return group;
-  const strong = group.members.filter(({ candidate }) => !isWeak(wanted, candidate));
-  return strong.length > 0 && strong.length < group.members.length ? { ...group, members: strong } : group;
+  const { members } = group;
+  if (members.length === 1 || !members.some(({ candidate }) => isWeak(wanted, candidate))) return group;
+  const strong = members.filter(({ candidate }) => !isWeak(wanted, candidate));
+  return strong.length > 0 ? { ...group, members: strong } : group;
 }
 
 /** Every candidate that may get the conversation, in no order. A last resort need not fit it. */

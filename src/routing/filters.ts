@@ -175,16 +175,15 @@ function foreignPart(input: readonly Item[], inputs: readonly string[]): { conte
   if (inputs.includes('image') && inputs.includes('audio')) return undefined;
   for (let index = input.length - 1; index >= 0 && !isOfModel(input[index]!); index--) {
     const item = input[index]!;
-    const content = item.type === 'message' ? item.content : [];
-    const part = content.find((each) => !isReadable(each, inputs));
-    if (part) return { content: part };
+    if (item.type !== 'message') continue;
+    for (const part of item.content) if (!isReadable(part, inputs)) return { content: part };
   }
   return undefined;
 }
 
 /** Whether a model with these inputs can read a part of a message. Files may hold text, so they always count. */
 export function isReadable({ type }: Part, inputs: readonly string[]): boolean {
-  return !(type in MODALITIES) || inputs.includes(MODALITIES[type as keyof typeof MODALITIES]);
+  return (type !== 'input_image' && type !== 'input_audio') || inputs.includes(MODALITIES[type]);
 }
 
 /**
