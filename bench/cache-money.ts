@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { loadCatalogue } from '../src/claws/catalogue/catalogue.ts';
 import { loadConfig } from '../src/config/load.ts';
-import { dollars, type Price } from '../src/core/usage.ts';
+import type { Price } from '../src/core/usage.ts';
 import { startGateway } from '../src/main.ts';
 import { costOf } from '../src/usage/prices.ts';
 import { startProvider } from '../tests/simulators/provider/provider.ts';
@@ -54,6 +54,8 @@ interface Totals {
   input: number;
   cached: number;
   nanoDollars: number;
+  /** What the same calls cost without caches. */
+  uncached: number;
   requests: number;
   /** Turns that another claw or credential answered than the turn before. */
   moves: number;
@@ -116,7 +118,7 @@ function schedule({ turns, sessions }: { turns: number; sessions: number }) {
 }
 
 async function measure(shape: (typeof SHAPES)[number], variant: (typeof VARIANTS)[number]): Promise<Totals> {
-  const totals: Totals = { input: 0, cached: 0, nanoDollars: 0, requests: 0, moves: 0 };
+  const totals: Totals = { input: 0, cached: 0, nanoDollars: 0, uncached: 0, requests: 0, moves: 0 };
   let credential = '';
   const providers = startProviders((provider, by, use) => {
     credential = by;
@@ -124,6 +126,7 @@ async function measure(shape: (typeof SHAPES)[number], variant: (typeof VARIANTS
     totals.input += use.input;
     totals.cached += use.cached;
     totals.nanoDollars += costAt(provider, use);
+    totals.uncached += costAt(provider, { ...use, cached: 0, wrote: 0 });
   });
   const cwd = temporaryDirectory();
   await Bun.write(join(cwd, 'clawhold.yaml'), yamlOf(providers.url));
@@ -174,15 +177,29 @@ function costAt(provider: Provider, { input, cached, wrote }: CacheUse): number 
   return costOf(usage, priceOf(provider)).amount;
 }
 
-const HEADERS = ['turns', 'requests', '', 'input tokens', 'cached', 'cost', 'turns that moved'];
+const HEADERS = [
+  'turns',
+  'requests',
+  '',
+  'input tokens',
+  'cached',
+  'cost',
+  'saved by caches',
+  'turns that moved',
+];
 console.log(`| ${HEADERS.join(' | ')} |\n|${' --- |'.repeat(HEADERS.length)}`);
 Date.now = () => Math.floor(clock.ms);
 for (const shape of SHAPES) {
   for (const variant of VARIANTS) {
-    const { input, cached, nanoDollars, requests, moves } = await measure(shape, variant);
+    const { input, cached, nanoDollars, uncached, requests, moves } = await measure(shape, variant);
     const cells = [
       ...[shape.turns, requests, variant.name, input.toLocaleString('en')],
-      ...[`${((100 * cached) / input).toFixed(1)} %`, `$${dollars(nanoDollars as never).toFixed(4)}`, moves],
+      ...[
+        `${((100 * cached) / input).toFixed(1)} %`,
+        `$${(nanoDollars / 1e9).toFixed(3)}`,
+        `${(100 * (1 - nanoDollars / uncached)).toFixed(1)} %`,
+        moves,
+      ],
     ];
     console.log(`| ${cells.join(' | ')} |`);
     clock.ms += 86_400_000;
