@@ -80,20 +80,9 @@ function itemTokens(item: Item): number {
   }
 }
 
-/** Lists that were counted: limits, contexts and positions of a turn count the same ones. */
-const counted = new WeakMap<readonly unknown[], number>();
-
-function onceFor<Entry>(list: readonly Entry[], tokensOf: (entry: Entry) => number): number {
-  let tokens = counted.get(list);
-  if (tokens === undefined) {
-    tokens = list.reduce((sum, entry) => sum + tokensOf(entry), 0);
-    counted.set(list, tokens);
-  }
-  return tokens;
+export function itemsTokens(items: readonly Item[]): number {
+  return items.reduce((sum, item) => sum + itemTokens(item), 0);
 }
-
-/** The list must be complete: it is counted once. */
-export const itemsTokens = (items: readonly Item[]): number => onceFor(items, itemTokens);
 
 function partsTokens(parts: readonly Part[]): number {
   return parts.reduce((sum, part) => sum + partTokens(part), 0);
@@ -117,6 +106,6 @@ function partTokens(part: Part): number {
   }
 }
 
-/** The list must be complete: it is counted once. */
-export const toolsTokens = (tools: readonly unknown[] = []): number =>
-  onceFor(tools, (tool) => estimateTokens(JSON.stringify(tool)));
+export function toolsTokens(tools: readonly unknown[] | undefined): number {
+  return (tools ?? []).reduce<number>((sum, tool) => sum + estimateTokens(JSON.stringify(tool)), 0);
+}

@@ -28,6 +28,8 @@ export interface Candidate {
   collectsData?: boolean;
   /** A fixed answer: no provider is asked. */
   answer?: string;
+  /** Its `candidateKey`, where the candidate serves many turns: the key is not made again and again. */
+  key?: string;
 }
 
 /** What callers see: `provider/model`. */
@@ -35,5 +37,5 @@ export const candidateName = ({ provider, model }: Pick<Candidate, 'provider' | 
   `${provider}/${model}`;
 
 /** A candidate in logs, health reports and metrics: `provider/model`, and `@instance` where there are several. */
-export const candidateKey = ({ provider, model, instance }: Candidate): string =>
-  instance === undefined ? `${provider}/${model}` : `${provider}/${model}@${instance}`;
+export const candidateKey = ({ key, provider, model, instance }: Candidate): string =>
+  key ?? (instance === undefined ? `${provider}/${model}` : `${provider}/${model}@${instance}`);

@@ -179,28 +179,21 @@ const MOST_CANDIDATES = 1_024;
 export class MemoryHealth implements HealthStore {
   /** In the order in which they are forgotten. */
   private readonly candidates = new Map<string, Remembered>();
-  /** Those of `candidates`, without the time to make their keys: aliases have the same candidates for long. */
-  private byCandidate = new WeakMap<Candidate, Remembered>();
   private readonly claws = new Map<string, ClawHealth>();
 
   constructor(private readonly parts: MemoryHealthParts) {}
 
   of(candidate: Candidate): Health {
-    let known = this.byCandidate.get(candidate);
+    const key = candidateKey(candidate);
+    const known = this.candidates.get(key);
     if (known) {
       known.wasUsed = true;
       return known.health;
     }
-    const key = candidateKey(candidate);
-    known = this.candidates.get(key);
-    if (known) known.wasUsed = true;
-    else {
-      if (this.candidates.size >= (this.parts.most ?? MOST_CANDIDATES)) this.forgetOne();
-      known = { health: this.open(candidate), wasUsed: false };
-      this.candidates.set(key, known);
-    }
-    this.byCandidate.set(candidate, known);
-    return known.health;
+    if (this.candidates.size >= (this.parts.most ?? MOST_CANDIDATES)) this.forgetOne();
+    const health = this.open(candidate);
+    this.candidates.set(key, { health, wasUsed: false });
+    return health;
   }
 
   broken(): BrokenClaw[] {
@@ -243,10 +236,7 @@ export class MemoryHealth implements HealthStore {
     for (const [key, remembered] of this.candidates) {
       if (looks-- === 0) return;
       this.candidates.delete(key);
-      if (!remembered.wasUsed && remembered.health.inFlight === 0) {
-        this.byCandidate = new WeakMap();
-        return;
-      }
+      if (!remembered.wasUsed && remembered.health.inFlight === 0) return;
       remembered.wasUsed = false;
       this.candidates.set(key, remembered);
     }

@@ -21,6 +21,8 @@ export interface Member {
   weight: number;
   /** Members with a lower number are asked first, where the strategy says nothing else. */
   order: number;
+  /** Of the candidate's key, where the member serves many turns. */
+  hash?: number;
 }
 
 /** The candidates behind one name of a request. */
@@ -113,10 +115,16 @@ function membersOfAlias(alias: Alias, wildcard: string | undefined, scene: Scene
   }
   let members = known.get(vocabulary);
   if (!members) {
-    members = newMembersOf(alias, '', scene);
+    members = newMembersOf(alias, '', scene).map(lasting);
     known.set(vocabulary, members);
   }
   return members;
+}
+
+/** A member for many turns, with what would be computed for each of them. */
+function lasting(member: Member): Member {
+  const key = candidateKey(member.candidate);
+  return { ...member, candidate: { ...member.candidate, key }, hash: Bun.hash.xxHash32(key) };
 }
 
 function newMembersOf(alias: Alias, wildcard: string, { named, directory }: Scene): readonly Member[] {

@@ -85,23 +85,14 @@ function tieBreaker({ sticky, random }: Facts): TieOf {
   const seed = sticky === undefined ? undefined : Bun.hash.xxHash32(sticky);
   return (ranked) => {
     if (ranked.tie !== undefined) return ranked.tie;
-    const { candidate, weight } = ranked.member;
-    const chance = seed === undefined ? random() : mixed(seed ^ hashOf(candidate)) / 2 ** 32;
+    const { candidate, weight, hash } = ranked.member;
+    const chance =
+      seed === undefined
+        ? random()
+        : mixed(seed ^ (hash ?? Bun.hash.xxHash32(candidateKey(candidate)))) / 2 ** 32;
     ranked.tie = weight > 0 ? -Math.log(1 - chance) / weight : Infinity;
     return ranked.tie;
   };
-}
-
-/** Aliases have the same candidates for long. */
-const hashes = new WeakMap<Candidate, number>();
-
-function hashOf(candidate: Candidate): number {
-  let hash = hashes.get(candidate);
-  if (hash === undefined) {
-    hash = Bun.hash.xxHash32(candidateKey(candidate));
-    hashes.set(candidate, hash);
-  }
-  return hash;
 }
 
 /** Every bit of the result depends on every bit of `hash`: the last step of MurmurHash3. */

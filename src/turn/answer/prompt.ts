@@ -57,9 +57,7 @@ export interface ContextSource {
  * candidate is about to be called, once for each budget.
  */
 export class Contexts {
-  private readonly byBudget = new Map<string, Assembled>();
-  /** Those with the whole history, by `Budget.compactionsOf`: every budget with room for it gives the same. */
-  private readonly whole = new Map<string | undefined, Assembled>();
+  private readonly made: { budget: Budget; assembled: Assembled }[] = [];
   private readonly byCandidate = new Map<Candidate, Assembled>();
 
   constructor(private readonly source: ContextSource) {}
@@ -74,15 +72,11 @@ export class Contexts {
   }
 
   private within(budget: Budget): Assembled {
-    const whole = this.whole.get(budget.compactionsOf);
-    if (whole && whole.tokens <= budget.context - budget.answer) return whole;
-    const key = keyOf(budget);
-    let assembled = this.byBudget.get(key);
-    if (!assembled) {
-      assembled = this.assembled(budget);
-      this.byBudget.set(key, assembled);
-      if (assembled.droppedTokens === 0) this.whole.set(budget.compactionsOf, assembled);
+    for (const { budget: other, assembled } of this.made) {
+      if (givesSame(budget, other, assembled)) return assembled;
     }
+    const assembled = this.assembled(budget);
+    this.made.push({ budget, assembled });
     return assembled;
   }
 
@@ -137,8 +131,13 @@ export class Contexts {
   }
 }
 
-const keyOf = ({ context, answer, compactionsOf = '' }: Budget): string =>
-  `${context} ${answer} ${compactionsOf}`;
+/** Whether a budget gives the context that another one gave: it is equal, or the whole history fits both. */
+function givesSame(budget: Budget, other: Budget, { tokens, droppedTokens }: Assembled): boolean {
+  const { context, answer, compactionsOf } = budget;
+  if (compactionsOf !== other.compactionsOf) return false;
+  if (context === other.context && answer === other.answer) return true;
+  return droppedTokens === 0 && tokens <= context - answer;
+}
 
 export const isExceeded = (failure: unknown): boolean =>
   failure instanceof Fault && failure.code === 'context_length_exceeded';
