@@ -62,7 +62,7 @@ console.log(`\n${text}`);
 // Only a full run with all rows is recorded.
 if (!wanted && !values.quick && !failed) {
   const page = join(import.meta.dir, '../docs/benchmarks.md');
-  await Bun.write(page, await record(text, seconds));
+  await Bun.write(page, (await record(text, seconds)) + sections(await Bun.file(page).text()));
   console.log(`Written to ${page}.`);
 }
 
@@ -75,4 +75,10 @@ async function record(text: string, seconds: number): Promise<string> {
     : 'No process is bound to a core: this machine has only one, or no `taskset`.';
   const date = new Date().toISOString().slice(0, 10);
   return `# Benchmarks\n\nWritten by \`npm run bench\` on ${date} in ${seconds} s. Run it to measure your own machine. ${cores} [bench/README.md](../bench/README.md) explains each row.\n\n${facts}\n\n${text}`;
+}
+
+/** The page's own sections: other programs measure what they tell. */
+function sections(page: string): string {
+  const first = page.indexOf('\n## ');
+  return first === -1 ? '' : page.slice(first);
 }
