@@ -38,12 +38,18 @@ const PER_CHANGE = 0.6;
 const PER_FURTHER_MARK = 0.33;
 
 function kindOf(code: number): Kind {
+  if (code < 128) return ASCII_KINDS[code]!;
+  return code < 0x2e80 ? Kind.alphabet : Kind.wide;
+}
+
+/** A table, because every character of a prompt is looked at. */
+const ASCII_KINDS = Uint8Array.from({ length: 128 }, (_, code) => asciiKindOf(code));
+
+function asciiKindOf(code: number): Kind {
   if (code >= 97 && code <= 122) return Kind.lower;
   if (code <= 32) return Kind.space;
   if (code >= 65 && code <= 90) return Kind.upper;
-  if (code >= 48 && code <= 57) return Kind.digit;
-  if (code < 128) return Kind.mark;
-  return code < 0x2e80 ? Kind.alphabet : Kind.wide;
+  return code >= 48 && code <= 57 ? Kind.digit : Kind.mark;
 }
 
 /** Lower to upper case, or a letter beside a digit. */
