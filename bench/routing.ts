@@ -36,6 +36,8 @@ interface Micros {
   route: number;
   call: number;
   limit: number;
+  /** `JSON.parse` of the request, to compare runs on a machine with other load. */
+  parse: number;
 }
 
 const inAll = ({ route, call, limit }: Micros): number => route + call + limit;
@@ -58,6 +60,7 @@ function figuresOf(rounds: ReadonlyMap<string, readonly Micros[]>): Figure[] {
       unit: 'µs',
       budget: { limit: LIMIT, is: 'at most' },
     },
+    { what: 'JSON.parse of the request', value: of(slowest, ({ parse }) => parse), unit: 'µs' },
     { what: 'One model without an alias: find and filter', value: plain(({ route }) => route), unit: 'µs' },
     { what: 'One model without an alias: in all', value: plain(inAll), unit: 'µs' },
   ];
@@ -74,6 +77,7 @@ async function partsOf(parts: TurnParts, model: string, ms: number): Promise<Mic
     route: middle(({ route }) => route),
     call: middle(({ call }) => call),
     limit: middle(({ limit }) => limit),
+    parse: middle(({ parse }) => parse),
   };
 }
 
@@ -92,7 +96,13 @@ async function batch(parts: TurnParts, model: string): Promise<Micros> {
   const limit = await microsEach(async () => {
     for (const turn of turns) await parts.limit(turn);
   });
-  return { route, call: call - bare, limit };
+  const bodies = turns.map(({ intent: { model, input, settings } }) =>
+    JSON.stringify({ model, input, settings }),
+  );
+  const parse = await microsEach(() => {
+    for (const body of bodies) JSON.parse(body);
+  });
+  return { route, call: call - bare, limit, parse };
 }
 
 /** Microseconds for each turn of a batch. */
