@@ -173,11 +173,20 @@ export class ClawDirectory implements Directory {
   }
 
   names(): string[] {
-    const names = [...this.aliases.keys()];
+    const names = [...this.aliases.values()].filter((alias) => this.isReady(alias)).map(({ name }) => name);
     for (const { provider, ready, listed } of this.entries.values()) {
       if (ready) for (const model of listed) names.push(`${provider}/${model}`);
     }
     return names;
+  }
+
+  /** Whether a model of the alias can be called now, or one that a rule leads to. */
+  private isReady({ members, rules }: Alias): boolean {
+    const isReady = (name: string) => this.byName.get(name.slice(0, name.indexOf('/')))?.ready === true;
+    return (
+      members.some(({ model }) => isReady(model)) ||
+      rules.some(({ use }) => isReady(use) || this.aliases.has(use))
+    );
   }
 
   private entryOf(found: FoundProvider, before: Entry | undefined): Entry {

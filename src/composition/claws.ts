@@ -143,6 +143,6 @@ function aliasOf(name: string, settings: Config['aliases'][string]): Alias {
     members: models.map((member, index) => ({ ...member, order: member.order ?? index })),
     // The schema allows one of both.
     lastResort: lastResort as Alias['lastResort'],
-    hedge: hedge || hedgeAfterMs !== undefined ? { afterMs: hedgeAfterMs } : undefined,
+    hedge: hedge ? { afterMs: hedgeAfterMs } : undefined,
   };
 }

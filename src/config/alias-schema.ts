@@ -111,14 +111,14 @@ const alias = section({
         'and both calls are paid.',
     }),
   hedge_after_ms: wholeNumber(1, DAY_MS).optional().meta({
-    description: 'Hedge after this time instead, in milliseconds.',
+    description: 'With `hedge`: the time after which the next model is called, instead. In milliseconds.',
   }),
   patience_ms: wholeNumber(0, DAY_MS)
     .optional()
     .meta({
       description:
         'How long to wait for the same model after a failure that passes, such as a rate limit, before the next model ' +
-        'is called. In milliseconds; default 2,000.',
+        'is called. In milliseconds; default: `retries.patience_ms`.',
     }),
   timeouts: callTimeouts.optional().meta({ description: 'Time limits of requests for this alias.' }),
 });

@@ -75,11 +75,11 @@ export const retries = section({
         'The first retry comes at once. Before the second one there is a random pause of at most this length, ' +
         'in milliseconds; the length doubles with each further retry.',
     }),
-  most_wait_ms: wholeNumber(0, DAY_MS)
-    .default(10_000)
+  patience_ms: wholeNumber(0, DAY_MS)
+    .default(2_000)
     .meta({
       description:
-        'The longest pause before a retry, in milliseconds, also for an alias with more patience (`patience_ms`). If ' +
-        'a provider asks for a longer one, the next model is called.',
+        'The longest pause before a retry, in milliseconds, where an alias does not say it (`patience_ms`). If a ' +
+        'provider asks for a longer one, the next model is called.',
     }),
 });

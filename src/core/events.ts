@@ -30,6 +30,8 @@ export type GatewayEvent =
       /** What happens next: the same candidate again, the next one, or the turn fails. */
       next: 'retry' | 'next-candidate' | 'give-up';
     }
+  /** The call of a candidate is slow, so the next one is called too. */
+  | { type: 'call-hedged'; trace: TurnTrace; candidate: Candidate; afterMs: number }
   /** No candidate can be reached; the turn is tried again after the pause. */
   | { type: 'turn-deferred'; trace: TurnTrace; code: ErrorCode; pauseMs: number }
   /** Another process has taken over the session; the turn cannot be committed at its head. */
@@ -64,8 +66,8 @@ export type GatewayEvent =
   /** The store failed in background work, which is tried again. */
   | { type: 'store-failed'; during: string; failure: unknown };
 
-/** Why a breaker opened: most calls failed, most were slow, or the provider refuses the credential. */
-export type BreakerReason = 'failures' | 'slow-calls' | 'credential';
+/** Why a breaker opened: nearly all calls failed, or many; most were slow; or the provider refuses the credential. */
+export type BreakerReason = 'failures' | 'some-failures' | 'slow-calls' | 'credential';
 
 /** What a breaker became. Open, it lets no call through for `forMs` milliseconds. */
 export type BreakerChange =

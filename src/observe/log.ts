@@ -132,6 +132,9 @@ const WRITERS: { [Type in EventType]: Writer<Type> } = {
     if (QUIET.has(code)) log.debug(fields, 'call failed');
     else log.info(fields, 'call failed');
   },
+  'call-hedged'(log, { trace, candidate, afterMs }) {
+    log.info({ ...traceFields(trace), ...clawFields(candidate), afterMs }, 'call hedged');
+  },
   'turn-deferred'(log, { trace, code, pauseMs }) {
     log.debug({ ...traceFields(trace), code, pauseMs }, 'turn deferred');
   },

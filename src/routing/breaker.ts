@@ -29,6 +29,9 @@ const GOOD_PROBES = 2;
 const AGAIN = 2;
 const REFUSED = 6;
 
+/** With a smaller share of failures, the claw still answers some calls. */
+const NEARLY_ALL = 0.9;
+
 /** How soon a half-open breaker may have a probe to give, in milliseconds. */
 const PROBE_WAIT_MS = 1_000;
 
@@ -120,7 +123,7 @@ export class Breaker {
 
   private settleProbe(state: State & { is: 'half-open' }, result: CallResult, hasBegun: boolean): void {
     if (!hasBegun) state.running--;
-    if (result === 'failed') this.open('failures', AGAIN);
+    if (result === 'failed') this.open(state.reason === 'some-failures' ? state.reason : 'failures', AGAIN);
     else if (result === 'refused') this.open('credential', REFUSED);
     else if (!hasBegun && result === 'slow') this.open('slow-calls', AGAIN);
     else if (!hasBegun && result === 'ok') this.countGood(state);
@@ -143,7 +146,7 @@ export class Breaker {
     const again = now - this.closedAt < windowMs ? AGAIN : 1;
     if (failures > 0 && failures >= failureRate * calls) {
       if (result === 'refused') this.open('credential', REFUSED);
-      else this.open('failures', again);
+      else this.open(failures < NEARLY_ALL * calls ? 'some-failures' : 'failures', again);
     } else if (slow > 0 && slow >= slowRate * calls) this.open('slow-calls', again);
   }
 

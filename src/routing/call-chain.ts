@@ -29,8 +29,11 @@ export interface Call {
   endsAt: number;
   /** Time limits of the alias, the key and the request, beside the general ones. */
   limits: readonly TurnLimits[];
-  /** How long the same candidate may be waited for after a failure that may pass, in milliseconds. */
-  patienceMs: number;
+  /**
+   * How long the same candidate may be waited for after a failure that may pass, in milliseconds. Absent: as long as
+   * the configuration says.
+   */
+  patienceMs?: number;
   /** Other candidates are asked where a content filter ends the answer before any output. */
   hasRefusedChain: boolean;
   /** Failures to simulate. */

@@ -1,6 +1,7 @@
 import { type Candidate, candidateName } from '../core/candidate.ts';
 import { type ErrorCode, Fault, type FaultDetail } from '../core/errors.ts';
 import { type Item, isOfModel, type Part } from '../core/items.ts';
+import { nearest } from '../core/nearest.ts';
 import type { TurnPolicy } from '../core/policy.ts';
 import type { ProtocolName } from '../core/prompt.ts';
 import { type KeyRules, matches, type ProviderWishes } from '../core/routing.ts';
@@ -28,12 +29,15 @@ export interface Wanted extends Pick<Ask, 'vocabulary' | 'settings' | 'extra' | 
 /** Why a candidate cannot or may not answer: the error where no other candidate can. */
 export interface Lack extends Pick<FaultDetail, 'param' | 'about'> {
   code: ErrorCode;
-  /** Completes the sentence that begins with the candidate's name. */
+  /** Completes the sentence that begins with the candidate's name, or with `subject`. */
   what: string;
+  subject?: string;
 }
 
-export const faultOfLack = (candidate: Candidate, { code, what, ...named }: Lack): Fault =>
-  new Fault(code, `${candidateName(candidate)} ${what}`, named);
+export const faultOfLack = (
+  candidate: Candidate,
+  { code, what, subject = candidateName(candidate), ...named }: Lack,
+): Fault => new Fault(code, `${subject} ${what}`, named);
 
 /**
  * What keeps a candidate from answering; `undefined` where nothing does. `names` are the names by which the
@@ -64,7 +68,12 @@ export function lackedByRules(
   const code = 'model_not_allowed';
   const any = [...names, candidateName(candidate)];
   if (models && !models.some((pattern) => any.some((name) => matches(pattern, name)))) {
-    return { code, what: 'is not among the models that this key may use.', param: 'model' };
+    return {
+      code,
+      subject: names[0],
+      what: 'is not among the models that this key may use.',
+      param: 'model',
+    };
   }
   if (regions && !regions.includes(candidate.region ?? '')) {
     return {
@@ -97,8 +106,11 @@ function lackedByWishes(
     ...{ code: 'no_candidate', what, param: `provider.${field}` },
   });
   const names = (list: string[] | undefined) => list?.some((name) => providerId(name) === candidate.provider);
-  if (wishes.only && !names(wishes.only))
+  if (wishes.only?.length && !names(wishes.only))
     return lack('only', 'is not among the providers in `provider.only`.');
+  if (wishes.allow_fallbacks === false && wishes.order?.length && !names(wishes.order)) {
+    return lack('order', 'is not among the providers in `provider.order`, and `allow_fallbacks` is false.');
+  }
   if (names(wishes.ignore)) return lack('ignore', 'is among the providers in `provider.ignore`.');
   if (wishes.data_collection === 'deny' && candidate.collectsData) {
     return lack('data_collection', 'may keep the data of requests, which `provider.data_collection` denies.');
@@ -110,9 +122,14 @@ function lackedByWishes(
     return lack('max_price', 'costs more than `provider.max_price`, or its price is not known.');
   }
   const other = Object.keys(wishes).find((field) => !KNOWN_WISHES.has(field));
-  if (other !== undefined)
-    return lack(other, `is not at OpenRouter, which alone reads \`provider.${other}\`.`);
+  if (other !== undefined) return lack(other, foreignWish(other));
   return wishes.require_parameters ? lackedParameter(wanted, candidate, able) : undefined;
+}
+
+function foreignWish(field: string): string {
+  const [near] = nearest(field, KNOWN_WISHES);
+  const hint = near === undefined ? '' : ` Did you mean \`provider.${near}\`?`;
+  return `is not at OpenRouter, which alone may know \`provider.${field}\`.${hint}`;
 }
 
 /** A parameter of the request that would be left out of the call. */

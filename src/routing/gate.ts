@@ -67,11 +67,11 @@ function refusalOf(health: Health, call: Call, now: () => number): Fault | undef
 }
 
 /**
- * A claw that is only slow may be called where no other can: a late answer is better than none. A claw that fails
- * is not called: the error comes sooner, and the provider can recover.
+ * A claw that is only slow, or that fails a part of its calls, may be called where no other can: an answer may come. A
+ * claw that fails nearly all is not called: the error comes sooner, and the provider can recover.
  */
-function mayPassOpen({ breaker }: Health, call: Call): boolean {
-  return breaker.reason === 'slow-calls' && call.isLast();
+function mayPassOpen({ breaker: { reason } }: Health, call: Call): boolean {
+  return (reason === 'slow-calls' || reason === 'some-failures') && call.isLast();
 }
 
 /** A call that passes an open breaker says nothing to it. */
@@ -158,7 +158,9 @@ class Passage implements Watcher {
 
   private resultOf(failure: unknown): CallResult {
     const meaning = callFailureOf(failure);
-    if (this.call.signal.aborted || !meaning) return 'ignored';
+    if (this.firstTokenAt === undefined && !this.call.faults) this.health.failed();
+    // A failure that the caller simulates says nothing about the provider.
+    if (this.call.signal.aborted || this.call.faults || !meaning) return 'ignored';
     const { code, retryAfter } = failure as Fault;
     const { health } = this;
     if (meaning.lasts === 'while' && retryAfter !== undefined && retryAfter > 0) {

@@ -47,6 +47,11 @@ const NEWEST_OF_FALL = 0.05;
 /** Latencies below this many milliseconds say nothing about the load of a provider. */
 const LOAD_FROM_MS = 1_000;
 
+/** For how long the time of a first token says something about the next one. */
+const MEASURED_MS = 5 * 60_000;
+/** For how long a failure keeps a claw from being measured. */
+const FAILED_MS = 60_000;
+
 /** Shorter answers say too little about the speed. */
 const SPEED_FROM = { tokens: 10, ms: 50 };
 
@@ -60,6 +65,8 @@ export class Health {
   readonly retryBudget: RetryBudget;
   private held: HoldOff | undefined;
   private quotaUntil = -Infinity;
+  private measuredAt = -Infinity;
+  private failedAt = -Infinity;
   private readonly firstTokens = new MovingAverage(NEWEST);
   private readonly usualFirstToken = new MovingAverage(NEWEST_OF_USUAL);
   private readonly recentFirstTokens = new RecentTimes();
@@ -87,9 +94,17 @@ export class Health {
     return Math.max(held, this.breaker.waitMs, this.quotaWaitMs, 0);
   }
 
-  /** Average time to the first token of streamed answers. Undefined before the first one, as all averages. */
+  /**
+   * Average time to the first token of streamed answers. Undefined before the first one, as all averages; and when
+   * the last one is old, so that a claw that was slow once is measured again.
+   */
   get firstTokenMs(): number | undefined {
-    return this.firstTokens.value;
+    return this.parts.now() < this.measuredAt + MEASURED_MS ? this.firstTokens.value : undefined;
+  }
+
+  /** The last call failed, not long ago: a claw that was never measured is not measured now. */
+  get hasFailed(): boolean {
+    return this.parts.now() < this.failedAt + FAILED_MS;
   }
 
   /** The 95th percentile of the last 64 times to the first token. Undefined before the tenth one. */
@@ -133,6 +148,8 @@ export class Health {
 
   /** The first token of a streamed answer has come after this time. */
   firstTokenAfter(ms: number): void {
+    this.measuredAt = this.parts.now();
+    this.failedAt = -Infinity;
     this.firstTokens.add(ms);
     this.recentFirstTokens.add(ms);
     const ratio = this.ratioOf(ms);
@@ -143,6 +160,11 @@ export class Health {
   /** No first token had come after this time. */
   noTokenAfter(ms: number): void {
     this.bulkhead.observe(this.ratioOf(ms));
+  }
+
+  /** A call failed before its first token. */
+  failed(): void {
+    this.failedAt = this.parts.now();
   }
 
   /** A whole answer had this many tokens. */
@@ -198,7 +220,7 @@ export class MemoryHealth implements HealthStore {
 
   broken(): BrokenClaw[] {
     return [...this.candidates.values()].flatMap(({ health: { candidate, breaker } }) =>
-      breaker.is === 'closed' ? [] : [{ candidate, state: breaker.is }],
+      breaker.is === 'closed' ? [] : [{ candidate, state: breaker.waitMs > 0 ? breaker.is : 'half-open' }],
     );
   }
 

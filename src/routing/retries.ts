@@ -12,8 +12,8 @@ export interface RetrySettings {
   readonly share: number;
   /** The longest pause before the second retry. It doubles with each further one. */
   readonly backoffMs: number;
-  /** The longest pause before any retry. */
-  readonly mostWaitMs: number;
+  /** The longest pause before any retry, where the call does not say it. */
+  readonly patienceMs: number;
 }
 
 /** What retries need. `random` is from 0 to below 1; `now` is the clock of `Call.endsAt`. */
@@ -40,6 +40,7 @@ export function retries({ health, settings, emit, random, now }: RetryParts): In
     const { perCall, share } = settings();
     const { retryBudget } = health.of(call.candidate);
     retryBudget.add(share);
+    let earlier: unknown;
     for (let retry = 1; ; retry++) {
       const callsBefore = call.count.calls;
       try {
@@ -47,7 +48,10 @@ export function retries({ health, settings, emit, random, now }: RetryParts): In
       } catch (failure) {
         const { calls } = call.count;
         if (call.signal.aborted || retry > perCall || calls >= call.mostCalls) throw failure;
+        // The failure of a call says more than the refusal to repeat it.
+        if (calls === callsBefore && earlier !== undefined) throw earlier;
         if (calls === callsBefore && !call.isLast()) throw failure;
+        earlier = failure;
         const waitMs = waitBefore(retry, failure, call, settings(), random ?? Math.random);
         if (waitMs === undefined || clock() + waitMs >= call.endsAt || !retryBudget.take()) throw failure;
         emit(callFailed(call, failure, 'retry'));
@@ -62,11 +66,11 @@ function waitBefore(
   retry: number,
   failure: unknown,
   { patienceMs }: Pick<Call, 'patienceMs'>,
-  { backoffMs, mostWaitMs }: RetrySettings,
+  { backoffMs, patienceMs: usual }: RetrySettings,
   random: () => number,
 ): number | undefined {
   const lasts = callFailureOf(failure)?.lasts;
-  const longest = Math.min(mostWaitMs, patienceMs);
+  const longest = patienceMs ?? usual;
   if (lasts === 'moment') {
     return retry === 1 ? 0 : random() * Math.min(longest, backoffMs * 2 ** (retry - 2));
   }

@@ -8,6 +8,8 @@ export interface Standing {
   isAvailable: boolean;
   /** Calls that run. */
   inFlight: number;
+  /** The last call failed, not long ago. */
+  hasFailed?: boolean;
   /** Moving averages: milliseconds to the first token, tokens per second, tokens of an answer. */
   firstTokenMs?: number;
   tokensPerSecond?: number;
@@ -104,8 +106,14 @@ function mixed(hash: number): number {
 }
 
 /** The time of a whole answer. What is not measured counts as fast, so that it is measured: by one call at a time. */
-function expectedMs({ firstTokenMs, tokensPerSecond, answerTokens = 0, inFlight }: Standing): number {
-  if (firstTokenMs === undefined) return inFlight === 0 ? 0 : Infinity;
+function expectedMs({
+  firstTokenMs,
+  tokensPerSecond,
+  answerTokens = 0,
+  inFlight,
+  hasFailed,
+}: Standing): number {
+  if (firstTokenMs === undefined) return inFlight === 0 && !hasFailed ? 0 : Infinity;
   return firstTokenMs + (tokensPerSecond ? (answerTokens / tokensPerSecond) * 1000 : 0);
 }
 
@@ -137,5 +145,6 @@ function distance(candidate: Candidate, { region, connectMs }: Facts): number {
 function inTurn(members: readonly Member[], turns: number): (member: Member) => number {
   const models = [...new Set(members.map(({ candidate }) => candidateName(candidate)))];
   const start = turns % models.length;
-  return ({ candidate }) => (models.indexOf(candidateName(candidate)) - start + models.length) % models.length;
+  return ({ candidate }) =>
+    (models.indexOf(candidateName(candidate)) - start + models.length) % models.length;
 }

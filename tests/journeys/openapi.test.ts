@@ -31,7 +31,7 @@ let book: SchemaBook;
 
 beforeAll(async () => {
   // A pause that a provider asks for is shown to the client at once.
-  journey = await startJourney({ env: { CLAWHOLD_RETRIES_MOST_WAIT_MS: '0' } });
+  journey = await startJourney({ env: { CLAWHOLD_RETRIES_PATIENCE_MS: '0' } });
   document = await json(fetch(`${journey.gateway.url}/openapi.json`));
   book = new SchemaBook(asJson(asJson(document.components).schemas) as Record<string, Json>);
 });

@@ -42,9 +42,6 @@ const MOST_CALLS = 20;
 /** A candidate was not called, because it is held back or has too many calls (`routing/gate.ts`). */
 const REFUSALS: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['claw_unavailable', 'claw_busy']);
 
-/** How long the same candidate is waited for, where its alias does not say it. */
-const PATIENCE_MS = 2_000;
-
 /**
  * Calls the candidates of a route in order until one gives a first delta. A candidate that the conversation does
  * not fit is skipped. Throws the failure of the last candidate that was called, with all failed calls, or
@@ -67,7 +64,11 @@ export async function callFirst(request: CallRequest, dispatch: Dispatch, emit: 
       continue;
     }
     const afterMs = queue.hasNext ? request.hedgeAfterMs?.(candidate) : undefined;
-    const next = () => (mayGoOn(request) ? nextCall(request, queue) : undefined);
+    const next = () => {
+      const other = mayGoOn(request) ? nextCall(request, queue) : undefined;
+      if (other) emit({ type: 'call-hedged', trace, candidate, afterMs: afterMs! });
+      return other;
+    };
     const ended = await (afterMs === undefined
       ? alone(call, dispatch)
       : hedged({ call, afterMs, next }, dispatch));
@@ -139,7 +140,7 @@ function callOf(candidate: Candidate, request: CallRequest, queue: Queue): Call 
     endsAt,
     limits: route.limits,
     mostCalls: route.attempts ?? MOST_CALLS,
-    patienceMs: route.patienceMs ?? PATIENCE_MS,
+    patienceMs: route.patienceMs,
     hasRefusedChain: queue.hasRefusedChain,
     faults: route.faults,
     isLast: () => isLast(request, queue),

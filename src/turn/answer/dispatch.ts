@@ -18,7 +18,7 @@ export function dispatchTo(clawOf: (candidate: Candidate) => Claw, emit: Emit): 
     try {
       const claw = clawOf(candidate);
       const open = () => claw.call(prompt, signal, { heard, quota })[Symbol.asyncIterator]();
-      const bursts = simulated(faults, candidate, open);
+      const bursts = faults ? simulated(faults, candidate, open) : open();
       const first = await (hasRefusedChain ? unfilteredBeginning(bursts, prompt) : burstOf(bursts));
       if (first.length === 0) {
         throw new Fault('provider_protocol_error', `${candidate.provider} sent an empty answer.`);

@@ -54,7 +54,7 @@ describe('mistakes', () => {
     ['models: [openai/x], refused: [other]', 'refused[0]: unknown alias "other"'],
     [
       'models: [openai/x], too_long: [openai/*]',
-      'too_long[0]: "openai/*" has a "*", which only models and rules may have',
+      'too_long[0]: "openai/*" has a "*", so the alias\'s name needs exactly one, too',
     ],
     ['models: [openai/x], rules: [{ when: {}, use: b }]', 'rules[0].when: expected at least one condition'],
     [

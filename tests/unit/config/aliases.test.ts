@@ -27,7 +27,7 @@ describe('the names in an alias', () => {
   test.each([
     [
       'another alias',
-      '  a: openai/x\n  b: { models: [openai/y], too_long: [a], refused: [a], rules: [{ when: {}, use: a }] }',
+      '  a: openai/x\n  b: { models: [openai/y], too_long: [a], refused: [a], rules: [{ when: { key: k }, use: a }] }',
     ],
     ['a name that a pattern matches', '  a-*: openai/*\n  b: { models: [openai/y], too_long: [a-1] }'],
     ['a pattern, for the same text', '  a-*: openai/*\n  b-*: { models: [openai/*], too_long: [a-*] }'],
@@ -41,14 +41,14 @@ describe('the names in an alias', () => {
     ['  a: { models: [openai/x], too_long: [b] }', 'aliases.a.too_long[0]: unknown alias "b"'],
     ['  a: { models: [openai/x], refused: [open/y] }', 'aliases.a.refused[0]: unknown provider "open"'],
     [
-      '  a: { models: [openai/x], rules: [{ when: {}, use: b }] }',
+      '  a: { models: [openai/x], rules: [{ when: { key: k }, use: b }] }',
       'aliases.a.rules[0].use: unknown alias "b"',
     ],
     [
       '  a: { models: [openai/x], last_resort: { model: x/y } }',
       'aliases.a.last_resort.model: unknown provider "x"',
     ],
-    ['  a: openai/*', 'aliases.a: "openai/*" has a "*", and the name of the alias has none'],
+    ['  a: openai/*', 'aliases.a: "openai/*" has a "*", so the alias\'s name needs exactly one, too'],
     ['  a: { models: [openai/x], too_long: [b-*] }', 'aliases.a.too_long[0]: "b-*" has a "*"'],
     ['  a: { models: [] }', 'aliases.a.models: expected at least one model'],
     ['  a: { models: [x] }', 'aliases.a.models[0]'],

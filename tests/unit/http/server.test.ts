@@ -78,8 +78,7 @@ const api = {
   completions: { get: async () => stored },
   models: {
     names: () => ['openai/recall', 'local/my model'],
-    alias: () => undefined,
-    providersOf: () => [],
+    has: () => false,
   },
 } as unknown as Api;
 

@@ -36,7 +36,7 @@ describe('a closed breaker', () => {
     expect(breaker.is).toBe('closed');
     call('failed');
     expect(breaker.is).toBe('open');
-    expect(changes).toEqual([{ state: 'open', reason: 'failures', forMs: 10_000 }]);
+    expect(changes).toEqual([{ state: 'open', reason: 'some-failures', forMs: 10_000 }]);
     expect(breaker.take()).toBeUndefined();
   });
 

@@ -157,7 +157,7 @@ describe('the rules of a key', () => {
 
   test('that allow only models leave the others out of the chains', () => {
     expect(chosen(['one/*', 'deep'])).toMatchObject({ tooLong: [], refused: [{}], lastResort: undefined });
-    expect(() => chosen(['two/*'])).toThrow('one/m is not among the models that this key may use.');
+    expect(() => chosen(['two/*'])).toThrow('team is not among the models that this key may use.');
   });
 });
 
@@ -167,7 +167,7 @@ describe('the wishes of a request', () => {
 
   test.each<[string, ProviderWishes, Partial<Candidate>, string | undefined]>([
     ['only others', { only: ['two'] }, {}, 'provider.only'],
-    ['only none', { only: [] }, {}, 'provider.only'],
+    ['an empty list of only', { only: [] }, {}, undefined],
     ['only it', { only: ['two', 'One'] }, {}, undefined],
     ['only it, by another name', { only: ['Google'] }, { provider: 'gemini' }, undefined],
     ['ignored', { ignore: ['one'] }, {}, 'provider.ignore'],
@@ -180,7 +180,8 @@ describe('the wishes of a request', () => {
     ['any known price', { max_price: {} }, { price }, undefined],
     ['an unknown price', { max_price: { prompt: 100 } }, {}, 'provider.max_price'],
     ['a field that only OpenRouter knows', { zdr: true }, {}, 'provider.zdr'],
-    ['no fallbacks', { allow_fallbacks: false, sort: 'price', order: ['two'] }, {}, undefined],
+    ['no fallbacks', { allow_fallbacks: false, sort: 'price', order: ['one'] }, {}, undefined],
+    ['no fallbacks to others', { allow_fallbacks: false, order: ['two'] }, {}, 'provider.order'],
   ])('exclude by %s', (_, provider, candidate, param) => {
     const expected = param && { code: NONE, param };
     const found = wishing(provider, { candidate });

@@ -103,7 +103,7 @@ describe('a retry', () => {
 
   test('waits longer and longer from the second one on, for a random part of the pause', async () => {
     const failures = Array.from({ length: 4 }, (): ErrorCode => 'provider_error');
-    const settings = { perCall: 4, backoffMs: 20, mostWaitMs: 30 };
+    const settings = { perCall: 4, backoffMs: 20, patienceMs: 30 };
     const longest = scene({ failures, settings });
     expect(await longest.code).toBe('answered');
     const pauses = longest.calledAt.slice(1).map((at, index) => at - longest.calledAt[index]!);
@@ -112,7 +112,7 @@ describe('a retry', () => {
     expect(pauses[2]).toBeGreaterThanOrEqual(29);
     const shortest = scene({
       failures,
-      settings: { ...settings, backoffMs: 60_000, mostWaitMs: 60_000 },
+      settings: { ...settings, backoffMs: 60_000, patienceMs: 60_000 },
       random: 0,
     });
     expect(await shortest.code).toBe('answered');
@@ -121,7 +121,7 @@ describe('a retry', () => {
   test.each<[string, number, Scene['call'], Scene['settings']]>([
     ['within the patience of the call', 2, {}, {}],
     ['not beyond the patience of the call', 1, { patienceMs: 900 }, {}],
-    ['not beyond the longest pause', 1, {}, { mostWaitMs: 900 }],
+    ['not beyond the usual patience', 1, { patienceMs: undefined }, { patienceMs: 900 }],
     ['not beyond the end of the turn', 1, { endsAt: performance.now() + 800 }, {}],
   ])('waits as the provider asks, %s', async (_, calls, call, settings) => {
     const { code, calledAt } = scene({ failures: [['rate_limited', 1]], call, settings });

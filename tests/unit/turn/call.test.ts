@@ -286,25 +286,13 @@ describe('a silent claw', () => {
   });
 
   test.each<[string, Partial<Prompt>, Partial<Candidate>]>([
+    ['for an answer that is not streamed', { stream: false }, {}],
     ['by a model that reasons in silence', {}, { reasons: true }],
     ['by such a model of Gemini', {}, { reasons: true, protocol: 'gemini' }],
   ])('is not left early %s', async (_, prompt, model) => {
     const behaviour = { one: [after(100, answers)], two: [answers] };
     const { answer } = scene({ behaviour, prompt, model, timeouts: { signOfLifeMs: 20 } });
     expect(await answer).toMatchObject({ candidate: { provider: 'one' } });
-  });
-
-  test('is left early for an answer that is not streamed, too: where there is another candidate, it is streamed', async () => {
-    const prompt = { stream: false };
-    const timeouts = { signOfLifeMs: 20 };
-    const stuck = { one: [silent], two: [after(60, answers)] };
-    expect(await scene({ behaviour: stuck, prompt, timeouts }).answer).toMatchObject({
-      candidate: { provider: 'two' },
-    });
-    const alone = { one: [after(60, answers)] };
-    expect(await scene({ behaviour: alone, prompt, timeouts }).answer).toMatchObject({
-      candidate: { provider: 'one' },
-    });
   });
 
   test.each<Partial<Candidate>>([
