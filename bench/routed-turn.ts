@@ -11,6 +11,7 @@ import { STRATEGIES } from '../src/core/routing.ts';
 import type { PlacedIntent } from '../src/core/turn.ts';
 import { CallerLimits, type LimitSettings } from '../src/limits/limits.ts';
 import { timeLimits } from '../src/routing/attempts.ts';
+import { UNLIMITED as NO_BUDGET } from '../src/routing/budget.ts';
 import { type Answer, chain, type Dispatch } from '../src/routing/call-chain.ts';
 import { candidatesOf, choose } from '../src/routing/choose.ts';
 import { gate } from '../src/routing/gate.ts';
@@ -86,7 +87,8 @@ export async function openTurnParts(): Promise<TurnParts> {
   const path = { directory, routing, clock: systemClock };
   const promptOf = ({ intent, contexts }: RoutedTurn, candidate: Candidate) =>
     promptFor(candidate, capabilities(candidate), intent, contexts.for(candidate));
-  const choiceOf = (intent: PlacedIntent) => choose(intent, intent, directory, capabilities);
+  const choiceOf = (intent: PlacedIntent) =>
+    choose(intent, intent, { directory, capabilities, budget: NO_BUDGET });
   measureSome(models, (model) => health.of(choiceOf(intentOf(model)).groups[0]!.members[0]!.candidate));
   return {
     turn(model) {

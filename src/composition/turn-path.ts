@@ -5,6 +5,7 @@ import type { Emit } from '../core/events.ts';
 import type { FailingClaw } from '../http/health.ts';
 import { CallerLimits, type LimitSettings } from '../limits/limits.ts';
 import { Overload, watchEventLoop } from '../limits/overload.ts';
+import { UNLIMITED } from '../routing/budget.ts';
 import type { HealthStore } from '../routing/health.ts';
 import type { Seals } from '../security/seals.ts';
 import { Heads } from '../session/heads.ts';
@@ -64,6 +65,7 @@ export function openTurnPath(
   const path: TurnPath = {
     directory,
     capabilities: calls.capabilities,
+    budget: UNLIMITED,
     routing: calls.routing,
     dispatch: calls.dispatch,
     health: calls.health,

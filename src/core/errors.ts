@@ -153,6 +153,7 @@ export const ERRORS = {
     { lasts: 'while', concerns: 'credential', rescuable: true, unavailable: true },
     limited('Slow down; send again after `Retry-After`.', true),
   ),
+  budget_exceeded: limited('Choose a model that costs nothing, or ask the operator for more budget.', false),
   quota_exceeded: failedCall(
     { lasts: 'final', concerns: 'credential' },
     limited('The account at the provider has no credit left; the operator should add credit.', false),

@@ -1,7 +1,9 @@
 import type { Candidate } from '../core/candidate.ts';
 import type { Directory } from '../core/directory.ts';
 import { Fault } from '../core/errors.ts';
+import type { Tenant } from '../core/request.ts';
 import type { KeyRules } from '../core/routing.ts';
+import type { Budget } from './budget.ts';
 import { type Able, faultOfLack, isWeak, type Lack, lackedByRules, lackOf, type Wanted } from './filters.ts';
 import { type Group, type Named, type Resolved, resolve } from './resolve.ts';
 
@@ -10,6 +12,7 @@ export type Choice = Named & Omit<Wanted, 'rules'>;
 
 /** The key of the caller. */
 export interface Asker {
+  tenant: Tenant;
   /** Its name. */
   key: string;
   rules?: KeyRules;
@@ -17,6 +20,13 @@ export interface Asker {
 
 /** What the claw of a candidate can do. */
 export type CapabilitiesOf = (candidate: Candidate) => Able;
+
+/** What the choice depends on beside the request. */
+export interface ChoiceParts {
+  directory: Directory;
+  capabilities: CapabilitiesOf;
+  budget: Budget;
+}
 
 /** The candidates that can answer a request and may. `order` puts them in order once the prompt is known. */
 export type Chosen = Resolved;
@@ -27,12 +37,12 @@ export type Chosen = Resolved;
  */
 export function choose(
   choice: Choice,
-  { key, rules }: Asker,
-  directory: Directory,
-  capabilities: CapabilitiesOf,
+  { tenant, key, rules }: Asker,
+  { directory, capabilities, budget }: ChoiceParts,
 ): Chosen {
   const resolved = resolve(choice, key, directory);
-  const wanted: Wanted = rules ? { ...choice, rules } : choice;
+  const hasMoney = budget.hasMoney(tenant, key);
+  const wanted: Wanted = rules || !hasMoney ? { ...choice, rules, hasMoney } : choice;
   const providerId = (name: string) => directory.service(name.toLowerCase())?.provider ?? name;
   const lack = (candidate: Candidate, names: readonly string[]) =>
     lackOf(wanted, candidate, capabilities(candidate), names, providerId);
@@ -75,10 +85,9 @@ export function candidatesOf({ groups, tooLong, refused }: Chosen): Candidate[] 
 }
 
 /** The names that a key may use, of all that can be called now. Rules of aliases that read a request do not apply. */
-export function usableNames({ key, rules }: Asker, directory: Directory): string[] {
+export function usableNames(asker: Asker, directory: Directory): string[] {
   const names = directory.names();
-  if (!rules) return names;
-  return names.filter((model) => isUsable(model, { key, rules }, directory));
+  return asker.rules ? names.filter((model) => isUsable(model, asker, directory)) : names;
 }
 
 /** Whether a model of this name can be called now, and the key may use it. */

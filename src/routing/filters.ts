@@ -24,6 +24,8 @@ export interface Able {
 export interface Wanted extends Pick<Ask, 'vocabulary' | 'settings' | 'extra' | 'routing' | 'input'> {
   policy: Pick<TurnPolicy, 'dropTools'>;
   rules?: KeyRules;
+  /** The key may spend money; absent: it may. */
+  hasMoney?: boolean;
 }
 
 /** Why a candidate cannot or may not answer: the error where no other candidate can. */
@@ -53,10 +55,17 @@ export function lackOf(
   const { rules, routing } = wanted;
   return (
     (rules && lackedByRules(rules, candidate, names)) ??
+    (wanted.hasMoney === false && isPaid(candidate) ? BROKE : undefined) ??
     (routing?.provider && lackedByWishes(routing.provider, wanted, candidate, able, providerId)) ??
     lackedCapability(wanted, candidate, able)
   );
 }
+
+/** A model of unknown price may cost something. */
+const isPaid = ({ price, answer }: Candidate): boolean =>
+  answer === undefined && (!price || price.input > 0 || price.output > 0);
+
+const BROKE: Lack = { code: 'budget_exceeded', what: 'costs money, and the budget of this key is used up.' };
 
 /** What a key may not use. */
 export function lackedByRules(

@@ -51,6 +51,6 @@ export async function countInput(ask: CountedAsk, caller: Caller, path: TurnPath
 /** The limits of the first candidate. */
 function limitsOf({ model, ...ask }: CountedAsk, caller: Caller, path: TurnPath): Limits {
   if (model === undefined) return { protocol: ask.vocabulary };
-  const { groups } = choose({ ...ask, model }, caller, path.directory, path.capabilities);
+  const { groups } = choose({ ...ask, model }, caller, path);
   return groups[0]!.members[0]!.candidate;
 }

@@ -8,6 +8,7 @@ import type { Folded } from '../core/fold.ts';
 import type { PlacedIntent } from '../core/turn.ts';
 import type { CallerLimits } from '../limits/limits.ts';
 import type { Overload } from '../limits/overload.ts';
+import type { Budget } from '../routing/budget.ts';
 import type { Dispatch } from '../routing/call-chain.ts';
 import type { HealthStore } from '../routing/health.ts';
 import type { Route } from '../routing/order.ts';
@@ -28,6 +29,7 @@ import type { Slots } from './live/slots.ts';
 export interface TurnPath {
   directory: Directory;
   capabilities(candidate: Candidate): Capabilities;
+  budget: Budget;
   /** What is known about candidates when a turn is routed. */
   routing: RoutingFacts;
   /** The chain of interceptors, with the claws at its end. */

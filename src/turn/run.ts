@@ -76,7 +76,7 @@ async function startTurn(
 ): Promise<LiveTurn> {
   const request = asked.resolved ? await withResolvedInput(asked, asked.resolved) : asked;
   // Before a session is created for the turn: a model that cannot be called is refused, and a caller over its limits.
-  const chosen = choose(request.ask, request.caller, path.directory, path.capabilities);
+  const chosen = choose(request.ask, request.caller, path);
   const limiting = limitTurn(request, path);
   const hold = limiting && (await limiting);
   let start: Start;
@@ -157,7 +157,7 @@ async function accept(
 
 /** The turn as it would begin; it does not run. Rejects where `createTurn` would reject. */
 export async function checkTurn(ask: Ask, caller: Caller, path: TurnPath): Promise<Asked> {
-  choose(ask, caller, path.directory, path.capabilities);
+  choose(ask, caller, path);
   if (ask.state.kind === 'response') await path.sessions.expect(caller.tenant, ask.state);
   const now = path.clock();
   return waitingIntent({ ask, caller }, newSessionId(now), now);

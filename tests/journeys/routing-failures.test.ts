@@ -25,9 +25,11 @@ aliases:
   stricter: { models: [anthropic/refuse, groq/echo], refused: [openai/refuse] }
   hedged:
     models: [openai/delay-400+say-9, anthropic/pace-3+say-9]
+    hedge: true
     hedge_after_ms: 30
   hedged-cut:
     models: [openai/delay-400+say-9, anthropic/once-cut-3+pace-1+say-9, gemini/say-9]
+    hedge: true
     hedge_after_ms: 30
   patient: { models: [openai/once-status-429+retry-1+echo, gemini/echo], patience_ms: 1500 }
   hasty: { models: [openai/once-status-429+retry-1+say-2, gemini/echo], patience_ms: 0 }
@@ -49,7 +51,10 @@ beforeEach(() => provider.reset());
 const WORDS = 'word1 word2 word3 word4 word5 word6 word7 word8 word9';
 const calls = () => provider.requests.map(({ model }) => model);
 
-const CODES = (Object.keys(ERRORS) as ErrorCode[]).filter((code) => callFailureOf(new Fault(code, '')));
+const OWN: readonly string[] = ['hedge_lost', 'gateway_stopped'];
+const CODES = (Object.keys(ERRORS) as ErrorCode[]).filter(
+  (code) => callFailureOf(new Fault(code, '')) && !OWN.includes(code),
+);
 
 describe.each(KINDS)('%s, streamed: %p', (dialect, stream) => {
   const ask = asking(() => gateway, dialect, stream);
@@ -88,6 +93,7 @@ describe.each(KINDS)('%s, streamed: %p', (dialect, stream) => {
     '=provider_error',
     'openai/*=nothing',
     'a=invalid_request',
+    'a=hedge_lost',
     'a=provider_error@x',
     '',
   ])('a simulation that says nothing is refused: %p', async (text) => {
@@ -152,7 +158,8 @@ describe.each(KINDS)('%s, streamed: %p', (dialect, stream) => {
   test('patience and time limits of an alias decide between waiting and the next model', async () => {
     expect((await ask({ model: 'patient' })).by).toBe('openai/once-status-429+retry-1+echo');
     expect((await ask({ model: 'hasty' })).by).toBe('gemini/echo');
-    expect((await ask({ model: 'timed' })).by).toBe('gemini/echo');
+    // An answer that is not streamed has no first token before its end.
+    if (stream) expect((await ask({ model: 'timed' })).by).toBe('gemini/echo');
   });
 
   test('a hedge answers, the slow call is cancelled, and both are in the cost', async () => {
@@ -179,7 +186,9 @@ describe.each(KINDS)('%s, streamed: %p', (dialect, stream) => {
   test('an answer that breaks off after a hedge is continued', async () => {
     const reply = await ask({ model: 'hedged-cut' });
     expect(reply).toMatchObject({ status: 200, text: WORDS });
-    expect(reply.attempts.map(({ error }) => error)).toEqual(['hedge_lost', 'stream_interrupted', undefined]);
+    // The call of an answer that is not streamed breaks off before the gateway has any of it.
+    const broken = stream ? ['stream_interrupted'] : [];
+    expect(reply.attempts.map(({ error }) => error)).toEqual(['hedge_lost', ...broken, undefined]);
     expect(reply.error).toBeUndefined();
   });
 
@@ -315,9 +324,9 @@ aliases: { pool: { strategy: round_robin, models: [groq/a, groq/b], last_resort:
       else call.end();
     });
     const headers = { 'x-clawhold-when-down': 'defer' };
-    const reply = await waiting.post('/v1/responses', { model: 'pool', input: 'Hello' }, headers);
-    expect(reply.status).toBe(202);
-    const turn = await ended(asText((await json(reply)).id));
+    const request = { model: 'pool', input: 'Hello', background: true };
+    const started = await json(waiting.post('/v1/responses', request, headers));
+    const turn = await ended(asText(started.id));
     expect([turn.status, responseText(turn)] as unknown[]).toEqual(['completed', 'one two']);
     expect(asList(asJson(turn.clawhold).attempts)).toHaveLength(2);
   });

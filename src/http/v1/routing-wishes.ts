@@ -53,9 +53,12 @@ function wholeNumber(text: string, { name }: RequestHeader, most: number, unit =
   return value;
 }
 
+/** Codes that say why the gateway itself ended a call. */
+const OWN: ReadonlySet<string> = new Set<ErrorCode>(['hedge_lost', 'gateway_stopped']);
+
 /** The codes that a failed call can have. */
 const CALL_CODES = Object.keys(ERRORS).filter(
-  (code) => callFailureOf(new Fault(code as ErrorCode, '')) !== undefined,
+  (code) => callFailureOf(new Fault(code as ErrorCode, '')) !== undefined && !OWN.has(code),
 );
 
 /** `openai/gpt-5=provider_error, *=stream_interrupted@2` */

@@ -98,7 +98,7 @@ function failureOf(turn: Inherited, { clock, settings }: TurnPath): Fault | unde
 async function continueTurn(turn: Inherited, path: TurnPath): Promise<keyof Recovered> {
   const { tenant, id, fingerprint } = turn.intent;
   try {
-    choose(turn.intent, turn.intent, path.directory, path.capabilities);
+    choose(turn.intent, turn.intent, path);
   } catch (failure) {
     // No candidate of the turn can be called any more. The gateway starts nevertheless.
     return closeUnfinished(turn, failure, path);

@@ -22,7 +22,7 @@ export type RoutePath = Pick<TurnPath, 'routing' | 'directory' | 'clock'>;
 
 /** The route of a turn that has waited for a candidate. */
 export function routeAgain(turn: RouteSource, path: TurnPath): Route {
-  return routeOf(choose(turn.intent, turn.intent, path.directory, path.capabilities), turn, path);
+  return routeOf(choose(turn.intent, turn.intent, path), turn, path);
 }
 
 /** Puts the candidates of a turn in order, now that its prompt is known. */

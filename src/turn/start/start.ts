@@ -45,7 +45,7 @@ export type Start =
  */
 export function candidatesFor(start: Start, path: TurnPath): Chosen {
   if (start.by === 'caller') return start.chosen;
-  return choose(start.intent, start.intent, path.directory, path.capabilities);
+  return choose(start.intent, start.intent, path);
 }
 
 /**

@@ -1,7 +1,9 @@
 import { describe, expect, test } from 'bun:test';
 import { candidateName } from '../../../src/core/candidate.ts';
 import type { Directory, Service } from '../../../src/core/directory.ts';
+import type { Tenant } from '../../../src/core/request.ts';
 import type { Alias } from '../../../src/core/routing.ts';
+import { UNLIMITED } from '../../../src/routing/budget.ts';
 import { type CapabilitiesOf, type Choice, type Chosen, choose } from '../../../src/routing/choose.ts';
 
 const ONE = { instances: [{ weight: 1 }], collectsData: true, cacheMs: 300_000 };
@@ -69,9 +71,16 @@ const chosen = (
     capabilities = ABLE,
     policy = {},
   }: { settings?: Choice['settings']; capabilities?: CapabilitiesOf; policy?: Choice['policy'] } = {},
-) => namesOf(choose({ ...ASKED, model, fallbacks, settings, policy }, ROOT, directory, capabilities));
+) =>
+  namesOf(
+    choose({ ...ASKED, model, fallbacks, settings, policy }, ROOT, {
+      directory,
+      capabilities,
+      budget: UNLIMITED,
+    }),
+  );
 
-const ROOT = { key: 'root' };
+const ROOT = { tenant: 'acme' as Tenant, key: 'root' };
 
 /** Without an order: as the request and the aliases name them. */
 const namesOf = ({ groups }: Chosen): string[] =>
@@ -131,7 +140,9 @@ describe('fallbacks', () => {
       },
     };
     const choice: Choice = { ...ASKED, model: 'unknown', fallbacks: ['gemini/pro'], settings: {} };
-    expect(namesOf(choose(choice, ROOT, withoutNames, ABLE))).toEqual(['gemini/pro']);
+    expect(
+      namesOf(choose(choice, ROOT, { directory: withoutNames, capabilities: ABLE, budget: UNLIMITED })),
+    ).toEqual(['gemini/pro']);
   });
 
   test('that cannot be called either leave the failure of the model', () => {

@@ -2,8 +2,10 @@ import { describe, expect, test } from 'bun:test';
 import type { Candidate } from '../../../src/core/candidate.ts';
 import { Fault } from '../../../src/core/errors.ts';
 import type { Item } from '../../../src/core/items.ts';
+import type { Tenant } from '../../../src/core/request.ts';
 import type { KeyRules, ProviderWishes } from '../../../src/core/routing.ts';
 import { perMillion } from '../../../src/core/usage.ts';
+import { UNLIMITED } from '../../../src/routing/budget.ts';
 import { type CapabilitiesOf, type Choice, choose } from '../../../src/routing/choose.ts';
 import { type Able, faultOfLack, lackOf } from '../../../src/routing/filters.ts';
 import { ABLE, asks, directoryOf, EVERYTHING, type Known, memberOf } from './directory.ts';
@@ -108,6 +110,26 @@ describe('images and audio', () => {
   });
 });
 
+const ASKER = { tenant: 'acme' as Tenant, key: 'root' };
+
+test('a key without money uses only what costs nothing', () => {
+  const directory = {
+    ...directoryOf({ services: { one: {}, two: {}, three: {} } }),
+    limits: (provider: string) =>
+      provider === 'two' ? { price: { input: perMillion(0), output: perMillion(0) } } : {},
+  };
+  const keys: string[] = [];
+  const budget = { hasMoney: (tenant: string, key: string) => keys.push(`${tenant} ${key}`) === 0 };
+  const chosen = (model: string, fallbacks: string[]) =>
+    choose({ ...asks({ model }), fallbacks }, ASKER, { directory, capabilities: ABLE, budget });
+  const { groups } = chosen('one/m', ['two/m', 'three/m']);
+  expect(groups.flatMap(({ members }) => members.map(({ candidate }) => candidate.provider))).toEqual([
+    'two',
+  ]);
+  expect(() => chosen('one/m', ['three/m'])).toThrow(expect.objectContaining({ code: 'budget_exceeded' }));
+  expect(keys).toEqual(['acme root', 'acme root']);
+});
+
 describe('the rules of a key', () => {
   const MODEL = { code: 'model_not_allowed', param: 'model' };
 
@@ -144,7 +166,11 @@ describe('the rules of a key', () => {
     deep: { models: ['two/d'] },
   };
   const chosen = (models: string[], model = 'team') =>
-    choose(asks({ model }), { key: 'k', rules: { models } }, directoryOf({ services, aliases }), ABLE);
+    choose(
+      asks({ model }),
+      { ...ASKER, key: 'k', rules: { models } },
+      { directory: directoryOf({ services, aliases }), capabilities: ABLE, budget: UNLIMITED },
+    );
 
   test('that allow an alias allow its chains', () => {
     expect(chosen(['team'])).toMatchObject({
@@ -230,7 +256,10 @@ describe('what the catalogue says', () => {
   };
   const named = (model: string, settings: Choice['settings'], capabilities: CapabilitiesOf = ABLE) => {
     const directory = directoryOf({ services: { one: {} }, aliases, models });
-    const { groups } = choose(asks({ model, settings }), { key: 'root' }, directory, capabilities);
+    const { groups } = choose(asks({ model, settings }), ASKER, {
+      ...{ directory, capabilities },
+      budget: UNLIMITED,
+    });
     return groups.flatMap(({ members }) => members.map(({ candidate }) => candidate.model));
   };
   const function_: Choice['settings'] = { tools: [{ type: 'function', name: 'f' }] };

@@ -1,7 +1,9 @@
 import { describe, expect, test } from 'bun:test';
 import fc from 'fast-check';
 import { type Candidate, candidateKey } from '../../../src/core/candidate.ts';
+import type { Tenant } from '../../../src/core/request.ts';
 import { type Matches, type ProviderWishes, STRATEGIES } from '../../../src/core/routing.ts';
+import { UNLIMITED } from '../../../src/routing/budget.ts';
 import { choose } from '../../../src/routing/choose.ts';
 import { order } from '../../../src/routing/order.ts';
 import { type Member, resolve } from '../../../src/routing/resolve.ts';
@@ -254,15 +256,14 @@ describe('the order of a turn', () => {
           const directory = directoryOf({ services, aliases: { team: { models, strategy } } });
           const wishes = { only, ignore: PROVIDERS.filter((id) => !ignore.includes(id)) };
           const may = PROVIDERS.filter(
-            (id) => only.includes(id) && allowed.includes(id) && ignore.includes(id),
+            (id) => (only.length === 0 || only.includes(id)) && allowed.includes(id) && ignore.includes(id),
           );
           const rules = { models: allowed.map((id) => `${id}/*`) };
           const work = () =>
             choose(
               asks({ model: 'team', routing: { provider: wishes } }),
-              { key: 'k', rules },
-              directory,
-              ABLE,
+              { tenant: 'acme' as Tenant, key: 'k', rules },
+              { directory, capabilities: ABLE, budget: UNLIMITED },
             )
               .groups.flatMap(({ members }) => members.map(({ candidate }) => candidate.provider))
               .toSorted();
