@@ -79,6 +79,16 @@ export const parseResponseId = (text: string): TurnId | undefined =>
 export const parseCompletionId = (text: string): TurnId | undefined =>
   parse(text, 'chatcmpl-', TURN_ID_LENGTH) as TurnId | undefined;
 
+/** No item's id has a dot, so that both kinds of ids can be told apart in an `item_reference`. */
+export const valueId = (session: SessionId, key: string): string => `val_${session}.${key}`;
+
+/** Of the id of a session's value: its session and its key, which is not checked. */
+export function parseValueId(text: string): { session: SessionId; key: string } | undefined {
+  const dot = text.indexOf('.');
+  const session = parse(text.slice(0, Math.max(0, dot)), 'val_', SESSION_KEY_LENGTH);
+  return session === undefined ? undefined : { session: session as SessionId, key: text.slice(dot + 1) };
+}
+
 /** The position of an item in its turn: `i` for input or `o` for output, and the index there, from 0. */
 export interface ItemPosition {
   turn: TurnId;

@@ -2,6 +2,7 @@ import type { GatewayEvent } from '../core/events.ts';
 import type { SessionId, TurnId } from '../core/ids.ts';
 import type { Tenant } from '../core/request.ts';
 import type { DialectName, Outcome, Session, SessionRef } from '../core/turn.ts';
+import type { NamedValue } from '../core/values.ts';
 
 /**
  * One turn as a store keeps it. Stores index the columns and never look into `body`, which
@@ -83,6 +84,11 @@ export interface CommitOptions {
   line?: LineChange;
   /** The fencing token of the lease under which the turn ran; the lease is released in the same moment. */
   token?: number;
+  /**
+   * Values to set in the turn's session (`ValueStore`), if the session exists and the result of the commit is
+   * true. The limits of values are not checked: they were when the request arrived, and the answer is made.
+   */
+  values?: readonly NamedValue[];
   /** The events that report the commit. A store with an outbox writes them in the same transaction. */
   events?: readonly GatewayEvent[];
 }
@@ -130,7 +136,10 @@ export interface TurnLog {
     id: SessionId,
     metadata: Record<string, string>,
   ): Promise<Session | undefined>;
-  /** The session is no longer found and its name is free again; its turns stay. False if there was none. */
+  /**
+   * The session is no longer found, its name is free again and its values are erased; its turns stay. False if
+   * there was none.
+   */
   deleteSession(tenant: Tenant, id: SessionId): Promise<boolean>;
 
   /**

@@ -11,6 +11,8 @@ import type { OperationArgs, OperationName, OperationResult } from '../../src/st
 import schema1 from '../../src/stores/sqlite/sql/schema-1.sql' with { type: 'text' };
 import schema2 from '../../src/stores/sqlite/sql/schema-2.sql' with { type: 'text' };
 import schema3 from '../../src/stores/sqlite/sql/schema-3.sql' with { type: 'text' };
+import schema4 from '../../src/stores/sqlite/sql/schema-4.sql' with { type: 'text' };
+import schema5 from '../../src/stores/sqlite/sql/schema-5.sql' with { type: 'text' };
 import { SqliteStore, sessionColumns, turnColumns } from '../../src/stores/sqlite/store.ts';
 import { StoreThread, startWorker } from '../../src/stores/sqlite/store-thread.ts';
 import type { Call } from '../../src/stores/sqlite/thread-protocol.ts';
@@ -151,6 +153,8 @@ describe('sqlite: the file', () => {
     }
     await store.createSession(aSession({ id: session, name: word, metadata: { word } }));
     await store.claim(ACME, aClaim({ key: word, target: session }));
+    const put = { kind: 'put', json: JSON.stringify(word.repeat(1000)) } as const;
+    await store.changeValue(ACME, session, 'a', put, { kind: 'none' });
     await Promise.all(rows.map((row) => store.commitTurn(row)));
     const [other] = someTurns(1);
     await store.commitTurn(other!);
@@ -172,7 +176,9 @@ describe('sqlite: the file', () => {
   });
 });
 
-describe.each([1, 2, 3])('sqlite: a file of version %d', (version) => {
+const SCHEMAS = [schema1, schema2, schema3, schema4, schema5];
+
+describe.each([1, 2, 3, 4, 5])('sqlite: a file of version %d', (version) => {
   const session = aSession({ name: 'trip' });
   const turns = [aTurn(session.id, null), aTurn(session.id, null, { dialect: 'chat' })];
   const [turn, chat] = turns as [TurnRow, TurnRow];
@@ -180,7 +186,7 @@ describe.each([1, 2, 3])('sqlite: a file of version %d', (version) => {
 
   function makeOld(path: string): void {
     const db = new Database(path, { strict: true });
-    for (const schema of [schema1, schema2, schema3].slice(0, version)) db.run(schema);
+    for (const schema of SCHEMAS.slice(0, version)) db.run(schema);
     db.run(`PRAGMA application_id = ${0x436c6177}`);
     db.run(`PRAGMA user_version = ${version}`);
     db.run('PRAGMA journal_mode = WAL');
@@ -214,6 +220,12 @@ describe.each([1, 2, 3])('sqlite: a file of version %d', (version) => {
     expect(await store.readLines(ACME, session.id)).toEqual({ main: 0, lines: [] });
     expect(await store.addLine(ACME, session.id, { number: 0, opening: 'ours' })).toBe(true);
     expect((await store.readTree(ACME, session.id)).map(({ line }) => line)).toEqual([0, 0, 0]);
+    const values = [{ key: 'plan', json: '[1]' }];
+    const named = aTurn(session.id, next);
+    await store.commitTurn(named, { move: { from: next.id }, values });
+    const put = { kind: 'put', json: '[2]' } as const;
+    await store.changeValue(ACME, session.id, 'plan', put, { kind: 'version', version: 1 });
+    expect(await store.listValues(ACME, session.id)).toMatchObject([{ json: '[2]', version: 2 }]);
     const realtime = aTurn(session.id, null, { dialect: 'realtime' });
     await store.commitTurn(realtime);
     expect(await store.readTurn(ACME, realtime.id)).toEqual(realtime);
@@ -245,11 +257,11 @@ describe('sqlite: a file of version 2', () => {
     await store.close();
     const db = new Database(path);
     // The second version had none of these, and its view had the number of the dialect.
-    const added = ['members', 'dialects', 'lines', 'side_turns', 'seal_keys'].map(
+    const added = ['members', 'dialects', 'lines', 'side_turns', 'seal_keys', 'session_values'].map(
       (table) => `TABLE ${table}`,
     );
     for (const drop of ['TRIGGER side_turns_erased', ...added, 'VIEW turn_rows']) db.run(`DROP ${drop}`);
-    db.run('ALTER TABLE sessions DROP COLUMN main');
+    for (const column of ['main', 'value_floor']) db.run(`ALTER TABLE sessions DROP COLUMN ${column}`);
     db.run('CREATE VIEW turn_rows AS SELECT * FROM turns');
     db.run('PRAGMA user_version = 2');
     db.close();

@@ -24,6 +24,7 @@ import { sealKeyStoreConformance } from './seal-key-store.ts';
 import { type FileProcess, startFileProcess } from './shared-journals.ts';
 import { type FeedProcess, turnFeedConformance } from './turn-feed.ts';
 import { turnLogConformance } from './turn-log.ts';
+import { valueStoreConformance } from './value-store.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'clawhold-stores-'));
 const directory = () => mkdtempSync(join(root, 'd-'));
@@ -67,6 +68,8 @@ const RUNS: Record<string, () => void> = {
   'LeaseStore: SqliteStore': () => leaseStoreConformance('sqlite', sqlite),
   'LineStore: MemoryStore': () => lineStoreConformance('memory', memory),
   'LineStore: SqliteStore': () => lineStoreConformance('sqlite', sqlite),
+  'ValueStore: MemoryStore': () => valueStoreConformance('memory', memory),
+  'ValueStore: SqliteStore': () => valueStoreConformance('sqlite', sqlite),
   'ClaimStore: MemoryStore': () => claimStoreConformance('memory', memory),
   'ClaimStore: SqliteStore': () => claimStoreConformance('sqlite', sqlite),
   'MemberRegistry: MemoryStore': () => memberRegistryConformance('memory', memory),

@@ -15,6 +15,7 @@ const PORTS = [
   'session/members.ts',
   'session/turn-feed.ts',
   'session/turn-log.ts',
+  'session/value-store.ts',
   'limits/rate-store.ts',
   'security/key-store.ts',
   'security/seal-key-store.ts',

@@ -17,6 +17,14 @@ import type {
   TurnRow,
 } from '../../session/turn-log.ts';
 import {
+  outcomeOf,
+  type SessionValue,
+  type ValueChange,
+  type ValueCondition,
+  type ValueOutcome,
+  type ValueStore,
+} from '../../session/value-store.ts';
+import {
   addLine,
   append,
   branchOf,
@@ -28,19 +36,23 @@ import {
   headOf,
   isListed,
   leaveHead,
+  moveHead,
   release,
   removeSession,
   removeTurn,
   sessionAt,
+  setValues,
   standsAlone,
+  stateOf,
   type TenantLog,
+  valuesOf,
 } from './tenant-log.ts';
 
 /**
  * Keeps everything for as long as the process lives: for tests and for trying things out. It has no outbox: the
  * events of a commit are ignored.
  */
-export class MemoryStore implements TurnLog, LeaseStore, LineStore, ClaimStore, MemberRegistry {
+export class MemoryStore implements TurnLog, LeaseStore, LineStore, ValueStore, ClaimStore, MemberRegistry {
   private readonly logs = new Map<Tenant, TenantLog>();
   private readonly lastSigns = new Map<MemberId, number>();
   private lastToken = 0;
@@ -117,17 +129,15 @@ export class MemoryStore implements TurnLog, LeaseStore, LineStore, ClaimStore, 
     }
   }
 
-  async commitTurn(row: TurnRow, { move, line, token }: CommitOptions = {}): Promise<boolean> {
+  async commitTurn(row: TurnRow, { move, line, token, values = [] }: CommitOptions = {}): Promise<boolean> {
     const log = this.logOf(row.tenant);
     const added = append(log, row, this.clock());
     const held = token === undefined || release(log, row.session, token);
     if (!added) return true;
     if (line) changeLine(log, row, line);
-    if (!move) return true;
-    const session = log.sessions.get(row.session);
-    if (!held || session?.head !== move.from || (session.main ?? 0) !== row.line) return leaveHead(log, row);
-    session.head = row.id;
-    return true;
+    const isPlaced = !move || (held && moveHead(log, row, move.from)) || leaveHead(log, row);
+    if (isPlaced) setValues(log, row.session, values, this.clock());
+    return isPlaced;
   }
 
   async claim(tenant: Tenant, claim: Claim, { over, olderThanMs }: Replaceable = {}): Promise<Claim> {
@@ -217,6 +227,33 @@ export class MemoryStore implements TurnLog, LeaseStore, LineStore, ClaimStore, 
     line: Pick<Line, 'number' | 'agent' | 'opening'>,
   ): Promise<boolean> {
     return addLine(this.logOf(tenant), session, line);
+  }
+
+  async readValue(tenant: Tenant, session: SessionId, key: string): Promise<SessionValue | undefined> {
+    return this.logOf(tenant).values.get(session)?.byKey.get(key);
+  }
+
+  async listValues(tenant: Tenant, session: SessionId): Promise<SessionValue[]> {
+    const found = this.logOf(tenant).values.get(session)?.byKey.values() ?? [];
+    return [...found].sort((a, b) => (a.key < b.key ? -1 : 1));
+  }
+
+  async changeValue(
+    tenant: Tenant,
+    session: SessionId,
+    key: string,
+    change: ValueChange,
+    condition: ValueCondition,
+  ): Promise<ValueOutcome> {
+    const values = valuesOf(this.logOf(tenant), session);
+    if (!values) return { kind: 'no-session' };
+    const outcome = outcomeOf(stateOf(values, key), key, change, condition, this.clock());
+    if (outcome.kind === 'written') values.byKey.set(key, outcome.value);
+    if (outcome.kind === 'deleted') {
+      values.byKey.delete(key);
+      values.floor = Math.max(values.floor, outcome.value.version);
+    }
+    return outcome;
   }
 
   async amendTurn(tenant: Tenant, id: TurnId, change: TurnAmendment): Promise<TurnRow | undefined> {

@@ -1,10 +1,12 @@
 import { Fault } from '../../core/errors.ts';
 import type { SessionId, TurnId } from '../../core/ids.ts';
 import type { Session, SessionRef } from '../../core/turn.ts';
+import type { NamedValue } from '../../core/values.ts';
 import type { Claim } from '../../session/claim-store.ts';
 import { type Line, REMEMBERED_LINES } from '../../session/line-store.ts';
 import type { MemberId } from '../../session/members.ts';
 import type { KnownHead, LineChange, ListQuery, SessionHead, TurnRow } from '../../session/turn-log.ts';
+import { bytesOf, type SessionValue, type ValueState, written } from '../../session/value-store.ts';
 
 /** What a `MemoryStore` holds for one tenant. */
 export interface TenantLog {
@@ -16,10 +18,17 @@ export interface TenantLog {
   roots: Map<TurnId, TurnRow>;
   /** Without the digests of their tips; by number. */
   lines: Map<SessionId, Omit<Line, 'digest'>[]>;
+  values: Map<SessionId, Values>;
   leases: Map<SessionId, Lease>;
   claims: Map<string, DatedClaim>;
   /** In the order in which their turns were appended. */
   fingerprints: Map<TurnId, DatedFingerprint>;
+}
+
+interface Values {
+  byKey: Map<string, SessionValue>;
+  /** `ValueState.floor`. */
+  floor: number;
 }
 
 interface Lease {
@@ -44,6 +53,7 @@ export const emptyLog = (): TenantLog => ({
   turns: new Map(),
   roots: new Map(),
   lines: new Map(),
+  values: new Map(),
   leases: new Map(),
   claims: new Map(),
   fingerprints: new Map(),
@@ -55,7 +65,8 @@ export function sessionAt({ sessions, names }: TenantLog, ref: SessionRef): Sess
 }
 
 /** False where there was none. */
-export function removeSession({ sessions, names }: TenantLog, id: SessionId): boolean {
+export function removeSession({ sessions, names, values }: TenantLog, id: SessionId): boolean {
+  values.delete(id);
   const name = sessions.get(id)?.name;
   if (name !== undefined) names.delete(name);
   return sessions.delete(id);
@@ -120,6 +131,14 @@ export function changeLine(log: TenantLog, row: TurnRow, { opening, tip }: LineC
   if (line.number > 0) session.main = line.number;
 }
 
+/** Makes the turn the head of its session. False where the head is not `from`, or another line is the main one. */
+export function moveHead(log: TenantLog, { session: id, ...row }: TurnRow, from: TurnId | null): boolean {
+  const session = log.sessions.get(id);
+  if (session?.head !== from || (session.main ?? 0) !== row.line) return false;
+  session.head = row.id;
+  return true;
+}
+
 /** Whether the turn's line is not the main one any more; then the turn becomes the line's tip. */
 export function leaveHead(log: TenantLog, row: TurnRow): boolean {
   const session = log.sessions.get(row.session);
@@ -138,6 +157,32 @@ const isContinued = ({ turns }: TenantLog, session: SessionId): boolean =>
 
 export function removeTurn({ turns, roots, fingerprints }: TenantLog, id: TurnId): void {
   for (const kept of [turns, roots, fingerprints]) kept.delete(id);
+}
+
+/** The values of a session; `undefined` where there is no such session. */
+export function valuesOf({ sessions, values }: TenantLog, session: SessionId): Values | undefined {
+  if (!sessions.has(session)) return undefined;
+  const found = values.get(session) ?? { byKey: new Map(), floor: 0 };
+  values.set(session, found);
+  return found;
+}
+
+export function stateOf({ byKey, floor }: Values, key: string): ValueState {
+  let bytes = 0;
+  for (const { json } of byKey.values()) bytes += bytesOf(json);
+  return { current: byKey.get(key), floor, count: byKey.size, bytes };
+}
+
+/** Sets values together with a commit. */
+export function setValues(
+  log: TenantLog,
+  session: SessionId,
+  named: readonly NamedValue[],
+  now: number,
+): void {
+  const values = valuesOf(log, session);
+  for (const { key, json } of values ? named : [])
+    values!.byKey.set(key, written(stateOf(values!, key), key, json, now));
 }
 
 /** False where the lease is not held any more. */

@@ -13,6 +13,8 @@ const READS: ReadonlySet<OperationName> = new Set<OperationName>([
   'readHead',
   'readTree',
   'readLines',
+  'readValue',
+  'listValues',
   'listTurns',
   'findKey',
   'findClaim',

@@ -6,11 +6,13 @@ import { LeaseOperations } from './lease-operations.ts';
 import { LineOperations } from './line-operations.ts';
 import { Statements } from './statements.ts';
 import { TurnOperations } from './turn-operations.ts';
+import { ValueOperations } from './value-operations.ts';
 
 type Public<Part> = Pick<Part, keyof Part>;
 type All = Public<TurnOperations> &
   Public<LeaseOperations> &
   Pick<LineOperations, 'readLines' | 'addLine'> &
+  Pick<ValueOperations, 'readValue' | 'listValues' | 'changeValue'> &
   Public<ClaimOperations> &
   Public<GatewayOperations>;
 
@@ -27,6 +29,7 @@ export class Operations {
   readonly turns: TurnOperations;
   readonly leases: LeaseOperations;
   readonly lines: LineOperations;
+  readonly values: ValueOperations;
   readonly claims: ClaimOperations;
   readonly gateway: GatewayOperations;
   private readonly statements: Statements;
@@ -34,15 +37,16 @@ export class Operations {
   constructor(db: Database, clock: Clock = systemClock) {
     this.statements = new Statements(db);
     this.lines = new LineOperations(this.statements);
-    this.turns = new TurnOperations(this.statements, clock, this.lines);
+    this.values = new ValueOperations(this.statements, clock);
+    this.turns = new TurnOperations(this.statements, clock, this.lines, this.values);
     this.leases = new LeaseOperations(this.statements, clock, this.turns);
     this.claims = new ClaimOperations(this.statements, clock);
     this.gateway = new GatewayOperations(this.statements, clock);
   }
 
   perform<Name extends OperationName>(name: Name, args: OperationArgs<Name>): OperationResult<Name> {
-    const { turns, leases, lines, claims, gateway } = this;
-    const part = [turns, leases, lines, claims, gateway].find((one) => name in one) as unknown as All;
+    const { turns, leases, lines, values, claims, gateway } = this;
+    const part = [turns, leases, lines, values, claims, gateway].find((one) => name in one) as unknown as All;
     const operation = part[name] as (...args: OperationArgs<Name>) => OperationResult<Name>;
     return operation.apply(part, args);
   }

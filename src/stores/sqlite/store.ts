@@ -17,6 +17,13 @@ import type {
   TurnLog,
   TurnRow,
 } from '../../session/turn-log.ts';
+import type {
+  SessionValue,
+  ValueChange,
+  ValueCondition,
+  ValueOutcome,
+  ValueStore,
+} from '../../session/value-store.ts';
 import type { SessionColumns, TurnColumns, TurnKey, TurnSuffix } from './columns.ts';
 import { type StartWorker, StoreThread, startWorker } from './store-thread.ts';
 import type { HeadColumns, KnownColumns, Page, TurnChange } from './turn-operations.ts';
@@ -32,7 +39,7 @@ const GATHER_MS = 1;
  * that machine's. It has no outbox: the events of a commit are ignored.
  */
 export class SqliteStore
-  implements TurnLog, LeaseStore, LineStore, ClaimStore, MemberRegistry, KeyStore, SealKeyStore
+  implements TurnLog, LeaseStore, LineStore, ValueStore, ClaimStore, MemberRegistry, KeyStore, SealKeyStore
 {
   private constructor(
     private readonly writer: StoreThread,
@@ -114,13 +121,14 @@ export class SqliteStore
     return this.writer.call('releaseLeasesOf', holder);
   }
 
-  async commitTurn(row: TurnRow, { move, line, token }: CommitOptions = {}): Promise<boolean> {
+  async commitTurn(row: TurnRow, { move, line, token, values }: CommitOptions = {}): Promise<boolean> {
     const suffix = (id: TurnId | null) => (id === null ? null : turnSuffix(row.session, id));
     const { opening, tip } = line ?? {};
     const commit = {
       move: move && { from: suffix(move.from) },
       line: line && { opening, tip: tip && { ...tip, from: suffix(tip.from) } },
       token,
+      values,
       fingerprint: row.fingerprint,
     };
     return this.writer.call('commitTurn', turnColumns(row), commit);
@@ -195,6 +203,24 @@ export class SqliteStore
     { number, agent, opening }: Pick<Line, 'number' | 'agent' | 'opening'>,
   ): Promise<boolean> {
     return this.writer.call('addLine', tenant, session, { number, agent: agent ?? null, opening });
+  }
+
+  readValue(tenant: Tenant, session: SessionId, key: string): Promise<SessionValue | undefined> {
+    return this.reader.call('readValue', tenant, session, key);
+  }
+
+  listValues(tenant: Tenant, session: SessionId): Promise<SessionValue[]> {
+    return this.reader.call('listValues', tenant, session);
+  }
+
+  changeValue(
+    tenant: Tenant,
+    session: SessionId,
+    key: string,
+    change: ValueChange,
+    condition: ValueCondition,
+  ): Promise<ValueOutcome> {
+    return this.writer.call('changeValue', tenant, session, key, change, condition);
   }
 
   async amendTurn(tenant: Tenant, id: TurnId, change: TurnAmendment): Promise<TurnRow | undefined> {

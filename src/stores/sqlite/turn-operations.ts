@@ -4,6 +4,7 @@ import { Fault } from '../../core/errors.ts';
 import type { SessionId } from '../../core/ids.ts';
 import type { Tenant } from '../../core/request.ts';
 import type { SessionRef } from '../../core/turn.ts';
+import type { NamedValue } from '../../core/values.ts';
 import { packBody, unpackBody } from './body.ts';
 import type { SessionColumns, TurnColumns, TurnKey, TurnSuffix } from './columns.ts';
 import type { LineColumnsChange, LineOperations } from './line-operations.ts';
@@ -31,6 +32,7 @@ import releaseLeaseSql from './sql/release-lease.sql' with { type: 'text' };
 import updateSessionSql from './sql/update-session.sql' with { type: 'text' };
 import updateTurnSql from './sql/update-turn.sql' with { type: 'text' };
 import type { Statements } from './statements.ts';
+import type { ValueOperations } from './value-operations.ts';
 
 interface StoredTurn extends TurnColumns {
   place: number;
@@ -72,6 +74,7 @@ export interface CommitColumns {
   move?: { from: TurnSuffix | null };
   line?: LineColumnsChange;
   token?: number;
+  values?: readonly NamedValue[];
   fingerprint?: string;
 }
 
@@ -87,6 +90,7 @@ export class TurnOperations {
     private readonly statements: Statements,
     private readonly clock: Clock,
     private readonly lines: LineOperations,
+    private readonly values: ValueOperations,
   ) {}
 
   createSession(session: SessionColumns): SessionColumns {
@@ -116,10 +120,12 @@ export class TurnOperations {
   }
 
   deleteSession(tenant: Tenant, id: SessionId): boolean {
+    this.values.eraseAll(tenant, id);
     return this.statements.change(deleteSessionSql, { tenant, id }) === 1;
   }
 
-  commitTurn(turn: TurnColumns, { move, line, token, fingerprint }: CommitColumns = {}): boolean {
+  commitTurn(turn: TurnColumns, commit: CommitColumns = {}): boolean {
+    const { move, line, token, values = [], fingerprint } = commit;
     const { tenant, session } = turn;
     const place = this.appendTurn(turn);
     const held =
@@ -128,9 +134,13 @@ export class TurnOperations {
     if (fingerprint !== undefined)
       this.statements.run(insertFingerprintSql, { place, fingerprint, now: this.clock() });
     if (line) this.lines.change(turn, line);
-    if (!move) return true;
-    const values = { tenant, session, from: move.from, to: turn.id, line: turn.line };
-    return (held && this.statements.change(moveHeadSql, values) === 1) || this.lines.leaveHead(turn);
+    const isPlaced = !move || (held && this.moveHead(turn, move.from)) || this.lines.leaveHead(turn);
+    if (isPlaced) this.values.setAll(tenant, session, values);
+    return isPlaced;
+  }
+
+  private moveHead({ tenant, session, id, line }: TurnColumns, from: TurnSuffix | null): boolean {
+    return this.statements.change(moveHeadSql, { tenant, session, from, to: id, line }) === 1;
   }
 
   readTurn(key: TurnKey): TurnColumns | undefined {
