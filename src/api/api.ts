@@ -5,6 +5,7 @@ import { Completions } from './completions.ts';
 import { Conversations } from './conversations.ts';
 import { Responses } from './responses.ts';
 import { Turns } from './turns.ts';
+import { Values } from './values.ts';
 
 /** Everything that a caller may do, once for all dialects: the only way from `http/` to the sessions. */
 export interface Api {
@@ -12,6 +13,7 @@ export interface Api {
   responses: Responses;
   completions: Completions;
   conversations: Conversations;
+  values: Values;
   /** The names that a key may use, of all that can be called now, and whether it may use a name that no list has. */
   models: { names(asker: Asker): string[]; has(name: string, asker: Asker): boolean };
   /** Seals reasoning for a caller that keeps its own state. */
@@ -24,6 +26,7 @@ export function openApi(path: TurnPath): Api {
     responses: new Responses(path),
     completions: new Completions(path),
     conversations: new Conversations(path),
+    values: new Values(path),
     models: {
       names: (asker) => usableNames(asker, path.directory),
       has: (name, asker) => isUsable(name, asker, path.directory),

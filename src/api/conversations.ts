@@ -144,7 +144,7 @@ export class Conversations {
   }
 
   private async resolved({ tenant }: Caller, items: Item[]): Promise<Item[]> {
-    const resolved = await resolveReferences(items, tenant, this.path.sessions);
+    const resolved = await resolveReferences(items, tenant, this.path);
     return withThoughts(resolved, tenant, this.path);
   }
 

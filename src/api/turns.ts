@@ -9,6 +9,7 @@ import type { TurnPath } from '../turn/path.ts';
 import { checkTurn, createTurn } from '../turn/run.ts';
 import { resolveReferences } from './references.ts';
 import { withThoughts } from './thoughts.ts';
+import { expectMaySet } from './values.ts';
 
 /** Whether an item is a reference to a stored item, or reasoning that may need stored content. */
 const namesStored = (item: Item): boolean => isReference(item) || item.type === 'reasoning';
@@ -36,7 +37,8 @@ export class Turns {
     // A request with a key is kept, so that its outcome can be given again.
     const retention = ask.retention === 'none' && identity?.key !== undefined ? 'key' : ask.retention;
     const request = { ...ask, retention };
-    const resolved = ask.input.some(namesStored) ? () => this.inputOf(ask, caller) : undefined;
+    const resolved =
+      ask.values || ask.input.some(namesStored) ? () => this.resolved(request, caller) : undefined;
     // A claim on a key is written to the store.
     const known = retention === 'forbidden' && identity ? { ...identity, key: undefined } : identity;
     const once = await createTurn({ ask: request, caller, identity: known, resolved, gone }, this.path);
@@ -63,10 +65,15 @@ export class Turns {
     return findTurn(tenant, id, this.path);
   }
 
+  private async resolved(ask: Ask, caller: Caller): Promise<Item[]> {
+    if (ask.values) await expectMaySet(ask.values, ask, caller, this.path);
+    return this.inputOf(ask, caller);
+  }
+
   /** The items of a request, with the content of stored items that it names by their ids. */
   private async inputOf({ input }: Pick<Ask, 'input'>, { tenant }: Caller): Promise<Item[]> {
     const { path } = this;
-    const resolved = await resolveReferences(input, tenant, path.sessions);
+    const resolved = await resolveReferences(input, tenant, path);
     return withThoughts(resolved, tenant, path);
   }
 }

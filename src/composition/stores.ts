@@ -15,6 +15,7 @@ import type { LineStore } from '../session/line-store.ts';
 import type { Members } from '../session/members.ts';
 import type { TurnFeed } from '../session/turn-feed.ts';
 import type { TurnLog } from '../session/turn-log.ts';
+import type { ValueStore } from '../session/value-store.ts';
 import { FileBlobStore } from '../stores/files/blob-store.ts';
 import { FileJournal } from '../stores/files/journal.ts';
 import { journalDirectory } from '../stores/files/journal-files.ts';
@@ -36,6 +37,7 @@ export interface Stores {
   log: TurnLog;
   leases: LeaseStore;
   lines: LineStore;
+  values: ValueStore;
   claims: ClaimStore;
   keys: KeyStore & SealKeyStore;
   /** Absent where nothing is written to disk. */
@@ -67,6 +69,7 @@ async function openInMemory(): Promise<Stores> {
     log: store,
     leases: store,
     lines: store,
+    values: store,
     claims: store,
     keys: new MemoryKeyStore(),
     members: new MemoryMembers(),
@@ -89,6 +92,7 @@ async function openInFiles(dataDir: string, emit: Emit): Promise<Stores> {
     log: store,
     leases: store,
     lines: store,
+    values: store,
     claims: store,
     keys: store,
     keyFile: new RootKeyFile(dataDir),

@@ -52,7 +52,7 @@ export function openTurnPath(
   seals: Seals,
   emit: Emit,
 ): OpenTurnPath {
-  const { log, blobs, journal, feed, members, claims } = stores;
+  const { log, values, blobs, journal, feed, members, claims } = stores;
   const leases = new Leases({ store: stores.leases, holder: members.self, ...leaseLimits(config) });
   const heads = new Heads({ log, leaseStore: stores.leases, blobs, leases });
   const takeOver = () => recover({ path, members, leases: stores.leases });
@@ -71,6 +71,7 @@ export function openTurnPath(
     health: calls.health,
     sessions: new Sessions({ log, lines: stores.lines, heads, clock: systemClock }),
     log,
+    values,
     blobs,
     journal,
     feed,

@@ -96,6 +96,16 @@ export const ERRORS = {
   session_not_found: missing('Check the id; a key sees only the sessions of its own tenant.'),
   response_not_found: missing('Check the id; responses made with `store: false` are not kept.'),
   item_not_found: missing('Check the id; list the items of the conversation to see what it holds.'),
+  value_not_found: missing('Check the key; list the values of the conversation to see what it holds.'),
+  value_exists: bad(412, 'The value was made before; fetch it and use it.'),
+  value_changed: bad(
+    412,
+    'Fetch the value, and send the change again with its `ETag` in `If-Match`, or without `If-Match`.',
+  ),
+  value_over_limit: bad(
+    413,
+    'Store less: a value has at most 64 KiB of JSON, and a conversation at most 256 values and 1 MiB together.',
+  ),
   method_not_allowed: bad(405, 'Use a method that the `Allow` header names.'),
   invalid_idempotency_key: bad(400, 'Use 1 to 255 visible ASCII characters, new for every new request.'),
   idempotency_key_reused: bad(422, 'Use a new key for a new request, or send the first body again.'),

@@ -9,6 +9,7 @@ import type { Tenant } from './request.ts';
 import type { KeyRules, RoutingWishes } from './routing.ts';
 import type { Settings } from './settings.ts';
 import type { NanoDollars, Usage } from './usage.ts';
+import type { NamedValue } from './values.ts';
 
 /** The name of the API that a caller uses (`chat`, `responses`); see `http/dialect.ts`. */
 export type DialectName = string;
@@ -128,6 +129,8 @@ export interface Ask {
   /** What happens to a history that does not fit the model. */
   overflow: 'truncate' | 'error';
   policy: TurnPolicy;
+  /** Values to set in the session, in one moment with the commit, if the turn completes. */
+  values?: readonly NamedValue[];
 }
 
 /** What identifies a turn from its acceptance on. */
@@ -229,6 +232,7 @@ export type RunFields =
   | 'delivery'
   | 'overflow'
   | 'policy'
+  | 'values'
   | 'key'
   | 'requestId'
   | 'fingerprint'

@@ -1,6 +1,6 @@
 /**
  * Values of sessions: small typed state beside the log, such as the progress of a workflow or a result that has a
- * name. A value is any JSON; it travels as its JSON text, so that a store never has to interpret it.
+ * name. A value is any JSON; it is kept as JSON text.
  */
 
 /**
@@ -12,6 +12,29 @@ const KEY = /^(?!\.{1,2}$)[A-Za-z0-9._-]{1,128}$/;
 export const KEY_FORM = '1 to 128 letters, digits and `. _ -`';
 
 export const isValueKey = (text: string): boolean => KEY.test(text);
+
+/** A value of a session. */
+export interface SessionValue {
+  /** Unique in the session; see `isValueKey`. */
+  key: string;
+  /** JSON text. */
+  json: string;
+  /**
+   * Grows by one with every change. The first one is 1; where values of the session were deleted, it is above
+   * their versions, so that no version of a key comes back.
+   */
+  version: number;
+  /** Milliseconds since the epoch, by the store's clock. */
+  createdAt: number;
+  updatedAt: number;
+}
+
+/** What must hold at the moment of a change: of the value's presence, or of its version. */
+export type ValueCondition =
+  | { kind: 'none' }
+  | { kind: 'absent' }
+  | { kind: 'present' }
+  | { kind: 'version'; version: number };
 
 /** A value that a turn sets when it completes. */
 export interface NamedValue {

@@ -116,12 +116,14 @@ const headerParameter = ({ name, what, values }: RequestHeader): Json => ({
 });
 
 /** Whether the headers of this scope have an effect on the route. */
-function countsFor(scope: HeaderScope, { turn, body, replies }: RouteDoc): boolean {
+function countsFor(scope: HeaderScope, { turn, value, body, replies }: RouteDoc): boolean {
   switch (scope) {
     case 'all':
       return true;
     case 'turn':
       return turn === 'asked';
+    case 'value':
+      return value === 'write';
     case 'body':
       return body !== undefined;
     case 'stream':
@@ -147,7 +149,9 @@ function responsesOf(doc: RouteDoc): Json {
 
 function headersOf(doc: RouteDoc, isError: boolean): Json {
   const shown = REPLY_HEADERS.filter(({ of }) =>
-    of === 'error' ? isError : (of === 'turn' && doc.turn) || countsFor(of, doc),
+    of === 'error'
+      ? isError
+      : (of === 'turn' && doc.turn) || (of === 'value' && doc.value) || countsFor(of, doc),
   );
   return Object.fromEntries(shown.map(({ name }) => [name, { $ref: `#/components/headers/${name}` }]));
 }

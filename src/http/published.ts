@@ -18,6 +18,8 @@ export interface RouteDoc {
    * is a turn and has the headers of a turn.
    */
   turn?: 'asked' | 'fetched';
+  /** The route is about one value of a conversation: replies have its version. `write`: the request may state one. */
+  value?: 'read' | 'write';
   /** The schema that checks the body. */
   body?: z.ZodType;
   /** The query's parameters. */

@@ -59,9 +59,14 @@ function parameterSection(route: DocumentedRoute): string {
   const { body, query } = route.doc;
   const parts = [
     ...(query ? [`Query:\n\n${fieldTable(query)}`] : []),
-    ...(body ? [`Body:\n\n${fieldTable(body)}`] : []),
+    ...(body ? [`Body:${bodyText(body)}`] : []),
   ];
   return `## ${nameOf(route)}\n\n${parts.join('\n')}`;
+}
+
+/** A body that is not an object with certain fields has only a description. */
+function bodyText(body: z.ZodType): string {
+  return body instanceof z.ZodUnknown ? ` ${body.description}\n` : `\n\n${fieldTable(body)}`;
 }
 
 interface FieldSchema {
@@ -107,6 +112,7 @@ const SCOPES: Record<HeaderScope, string> = {
   turn: 'requests for a turn',
   body: 'requests with a body',
   stream: 'requests for a stream',
+  value: 'changes of a value',
 };
 
 function requestHeaderTable(): string {
@@ -127,6 +133,7 @@ function replyHeaderTable(): string {
     turn: 'turns',
     body: 'writes',
     stream: 'streams',
+    value: 'values of conversations',
   };
   return table(
     ['header', 'comes with', 'what it says'],

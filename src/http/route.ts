@@ -32,7 +32,7 @@ export type Handler = (exchange: Exchange) => Response | Promise<Response>;
 
 interface Endpoint {
   /** A route for GET answers HEAD, too. */
-  method: 'GET' | 'POST' | 'DELETE';
+  method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   /**
    * An exact path, or a pattern: `:name` stands for one segment that is not empty, `*` at the end for any
    * rest. Of several patterns that fit a path, the first one counts; an exact path comes before all patterns.

@@ -12,6 +12,7 @@ import { reloadRoute } from './reload.ts';
 import type { Route, SettingsSource } from './route.ts';
 import { isHalfUpgrade, type SocketRoute, socketHandlers, type Upgraded, upgradeLost } from './socket.ts';
 import { conversationRoutes } from './v1/conversations/routes.ts';
+import { valueRoutes } from './v1/conversations/value-routes.ts';
 import { DIALECTS } from './v1/dialects.ts';
 import { modelRoutes } from './v1/models.ts';
 import { OWN, OWN_HEADERS, REQUEST_ID, unknownHeader } from './v1/request-headers.ts';
@@ -69,6 +70,7 @@ export function routesOf(parts: RouteParts): Route[] {
   const routes = [
     ...dialects.flatMap((dialect) => turnRoutes(dialect, api, settings)),
     ...conversationRoutes(api, settings),
+    ...valueRoutes(api, settings),
     ...modelRoutes(api, startedAt),
     ...healthRoutes(health),
     reloadRoute(reload),

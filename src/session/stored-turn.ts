@@ -83,6 +83,7 @@ function storedFields(intent: PlacedIntent) {
     delivery: _delivery,
     overflow: _overflow,
     policy: _policy,
+    values: _values,
     key: _key,
     requestId: _requestId,
     fingerprint: _fingerprint,

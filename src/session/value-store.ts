@@ -1,22 +1,6 @@
 import type { SessionId } from '../core/ids.ts';
 import type { Tenant } from '../core/request.ts';
-import { mergePatch } from '../core/values.ts';
-
-/** A value of a session. */
-export interface SessionValue {
-  /** Unique in the session; see `isValueKey`. */
-  key: string;
-  /** JSON text. */
-  json: string;
-  /**
-   * Grows by one with every change. The first one is 1; where values of the session were deleted, it is above
-   * their versions, so that no version of a key comes back.
-   */
-  version: number;
-  /** Milliseconds since the epoch, by the store's clock. */
-  createdAt: number;
-  updatedAt: number;
-}
+import { mergePatch, type SessionValue, type ValueCondition } from '../core/values.ts';
 
 /** What a request does to a value. */
 export type ValueChange =
@@ -26,18 +10,10 @@ export type ValueChange =
   | { kind: 'merge'; patch: string }
   | { kind: 'delete' };
 
-/** What must hold at the moment of a change. */
-export type ValueCondition =
-  | { kind: 'none' }
-  | { kind: 'absent' }
-  | { kind: 'present' }
-  | { kind: 'version'; version: number };
-
 /** What became of a change. */
 export type ValueOutcome =
-  | { kind: 'written'; value: SessionValue }
-  /** `value` is the value as it was. */
-  | { kind: 'deleted'; value: SessionValue }
+  /** `value` is the value as it is now; after a deletion, as it was. */
+  | { kind: 'done'; value: SessionValue }
   /** The condition does not hold. Without `current`, there is no such value. */
   | { kind: 'unmet'; current?: SessionValue }
   /** There is no such value, and the change needs one. */
@@ -98,11 +74,11 @@ export function outcomeOf(
 ): ValueOutcome {
   const { current } = state;
   if (!isMet(condition, current)) return { kind: 'unmet', current };
-  if (change.kind === 'delete') return current ? { kind: 'deleted', value: current } : { kind: 'missing' };
+  if (change.kind === 'delete') return current ? { kind: 'done', value: current } : { kind: 'missing' };
   if (change.kind === 'merge' && !current) return { kind: 'missing' };
   const json = change.kind === 'merge' ? mergePatch(current!.json, change.patch) : change.json;
   const limit = exceededBy(state, json);
-  return limit ? { kind: 'over-limit', limit } : { kind: 'written', value: written(state, key, json, now) };
+  return limit ? { kind: 'over-limit', limit } : { kind: 'done', value: written(state, key, json, now) };
 }
 
 /** The value after it was written. */
@@ -118,7 +94,7 @@ export function written(
 
 /** The limit that the session's values would exceed with this value. */
 export function exceededBy(
-  { current, count, bytes }: Omit<ValueState, 'floor'>,
+  { current, count, bytes }: Pick<ValueState, 'count' | 'bytes'> & { current?: Pick<SessionValue, 'json'> },
   json: string,
 ): (ValueOutcome & { kind: 'over-limit' })['limit'] | undefined {
   const size = bytesOf(json);

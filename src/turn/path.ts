@@ -20,6 +20,7 @@ import type { Resumed } from '../session/resumed.ts';
 import type { Sessions } from '../session/sessions.ts';
 import type { TurnFeed } from '../session/turn-feed.ts';
 import type { TurnLog } from '../session/turn-log.ts';
+import type { ValueStore } from '../session/value-store.ts';
 import type { Contexts } from './answer/prompt.ts';
 import type { Idempotency } from './idempotency/idempotency.ts';
 import type { LiveTurn, LiveTurns } from './live/live-turn.ts';
@@ -38,6 +39,7 @@ export interface TurnPath {
   health: HealthStore;
   sessions: Sessions;
   log: TurnLog;
+  values: ValueStore;
   blobs: BlobStore;
   journal: Journal;
   feed: TurnFeed;

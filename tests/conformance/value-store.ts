@@ -1,14 +1,13 @@
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test';
 import fc from 'fast-check';
 import { newSessionId, type SessionId } from '../../src/core/ids.ts';
-import { mergePatch } from '../../src/core/values.ts';
+import { mergePatch, type ValueCondition } from '../../src/core/values.ts';
 import type { TurnLog } from '../../src/session/turn-log.ts';
 import {
   MOST_TOTAL_BYTES,
   MOST_VALUE_BYTES,
   MOST_VALUES,
   type ValueChange,
-  type ValueCondition,
   type ValueOutcome,
   type ValueStore,
 } from '../../src/session/value-store.ts';
@@ -47,9 +46,9 @@ export function valueStoreConformance(name: string, makeStore: () => Promise<Sto
     test('are read as they were written, with their version and times', async () => {
       const before = Date.now();
       const outcome = await change('plan', put('{"a":"ü🦞\\u0000"}'));
-      expect(outcome).toMatchObject({ kind: 'written', value: { key: 'plan', version: 1 } });
+      expect(outcome).toMatchObject({ kind: 'done', value: { key: 'plan', version: 1 } });
       const first = (await read('plan'))!;
-      expect(outcome).toEqual({ kind: 'written', value: first });
+      expect(outcome).toEqual({ kind: 'done', value: first });
       expect(first.json).toBe('{"a":"ü🦞\\u0000"}');
       expect(first.createdAt).toBeGreaterThanOrEqual(before);
       expect(first.updatedAt).toBe(first.createdAt);
@@ -83,7 +82,7 @@ export function valueStoreConformance(name: string, makeStore: () => Promise<Sto
       await change('a', put('{"b":{"c":1,"d":2},"e":[1]}'));
       const merge: ValueChange = { kind: 'merge', patch: '{"b":{"c":null,"f":{"g":null}},"e":[2]}' };
       const outcome = await change('a', merge, version(1));
-      expect(outcome).toMatchObject({ kind: 'written', value: { version: 2 } });
+      expect(outcome).toMatchObject({ kind: 'done', value: { version: 2 } });
       expect((await read('a'))?.json).toBe('{"b":{"d":2,"f":{}},"e":[2]}');
       expect(await change('a', merge, version(1))).toMatchObject({ kind: 'unmet', current: { version: 2 } });
     });
@@ -93,7 +92,7 @@ export function valueStoreConformance(name: string, makeStore: () => Promise<Sto
       expect(await change('a', put('1'), { kind: 'present' })).toEqual({ kind: 'unmet' });
       expect(await change('a', DELETE)).toEqual({ kind: 'missing' });
       expect(await list()).toEqual([]);
-      expect((await change('a', put('1'), ABSENT)).kind).toBe('written');
+      expect((await change('a', put('1'), ABSENT)).kind).toBe('done');
       const current = (await read('a'))!;
       for (const [what, condition] of [
         [put('2'), ABSENT],
@@ -102,9 +101,9 @@ export function valueStoreConformance(name: string, makeStore: () => Promise<Sto
       ] as const)
         expect(await change('a', what, condition)).toEqual({ kind: 'unmet', current });
       expect(await read('a')).toEqual(current);
-      expect((await change('a', put('2'), version(1))).kind).toBe('written');
-      expect((await change('a', put('3'), { kind: 'present' })).kind).toBe('written');
-      expect(await change('a', DELETE, version(3))).toMatchObject({ kind: 'deleted', value: { version: 3 } });
+      expect((await change('a', put('2'), version(1))).kind).toBe('done');
+      expect((await change('a', put('3'), { kind: 'present' })).kind).toBe('done');
+      expect(await change('a', DELETE, version(3))).toMatchObject({ kind: 'done', value: { version: 3 } });
       expect(await read('a')).toBeUndefined();
     });
 
@@ -123,8 +122,8 @@ export function valueStoreConformance(name: string, makeStore: () => Promise<Sto
     test('are made once: of 64 at the same time, the first one wins', async () => {
       const asked = Array.from({ length: 64 }, (_, index) => change('once', put(`${index}`), ABSENT));
       const outcomes = await Promise.all(asked);
-      expect(kinds(outcomes).filter((kind) => kind === 'written')).toHaveLength(1);
-      expect((await read('once'))?.json).toBe(`${kinds(outcomes).indexOf('written')}`);
+      expect(kinds(outcomes).filter((kind) => kind === 'done')).toHaveLength(1);
+      expect((await read('once'))?.json).toBe(`${kinds(outcomes).indexOf('done')}`);
     });
 
     test('lose no change: of each version there is one successor, and patches add up', async () => {
@@ -134,7 +133,7 @@ export function valueStoreConformance(name: string, makeStore: () => Promise<Sto
           change('n', { kind: 'merge', patch: `{"r${i}":1}` }, version(1)),
         ),
       );
-      expect(kinds(raced).filter((kind) => kind === 'written')).toHaveLength(1);
+      expect(kinds(raced).filter((kind) => kind === 'done')).toHaveLength(1);
       await Promise.all(
         Array.from({ length: 32 }, (_, i) => change('n', { kind: 'merge', patch: `{"f${i}":1}` })),
       );
@@ -145,7 +144,7 @@ export function valueStoreConformance(name: string, makeStore: () => Promise<Sto
 
     test('have at most so many bytes, each in UTF-8', async () => {
       const limit = { kind: 'over-limit', limit: 'value' };
-      expect((await change('a', put(sized(MOST_VALUE_BYTES)))).kind).toBe('written');
+      expect((await change('a', put(sized(MOST_VALUE_BYTES)))).kind).toBe('done');
       expect(await change('b', put(sized(MOST_VALUE_BYTES + 1)))).toEqual(limit as ValueOutcome);
       expect(await change('b', put(`"${'ü'.repeat(MOST_VALUE_BYTES / 2)}"`))).toEqual(limit as ValueOutcome);
       await change('c', put(`{"a":${sized(MOST_VALUE_BYTES - 10)}}`));
@@ -157,16 +156,16 @@ export function valueStoreConformance(name: string, makeStore: () => Promise<Sto
     test('are at most so many in a session, and of so many bytes together', async () => {
       for (let i = 0; i < MOST_VALUES; i++) await change(`k${i}`, put('1'));
       expect(await change('one-more', put('1'))).toEqual({ kind: 'over-limit', limit: 'number' });
-      expect((await change('k0', put('2'))).kind).toBe('written');
+      expect((await change('k0', put('2'))).kind).toBe('done');
       await store.deleteSession(ACME, session);
       await store.createSession(aSession({ id: session }));
       const fit = MOST_TOTAL_BYTES / MOST_VALUE_BYTES;
       for (let i = 0; i < fit; i++)
-        expect((await change(`k${i}`, put(sized(MOST_VALUE_BYTES)))).kind).toBe('written');
+        expect((await change(`k${i}`, put(sized(MOST_VALUE_BYTES)))).kind).toBe('done');
       expect(await change('one-more', put('1'))).toEqual({ kind: 'over-limit', limit: 'total' });
-      expect((await change('k0', put(sized(MOST_VALUE_BYTES)))).kind).toBe('written');
+      expect((await change('k0', put(sized(MOST_VALUE_BYTES)))).kind).toBe('done');
       await change('k0', put('1'));
-      expect((await change('one-more', put('1'))).kind).toBe('written');
+      expect((await change('one-more', put('1'))).kind).toBe('done');
     });
 
     test('go with their session', async () => {
@@ -229,8 +228,8 @@ export function valueStoreConformance(name: string, makeStore: () => Promise<Sto
         for (let i = 0; i < MOST_VALUES; i++) await change(`k${i}`, put('12'));
         await store.commitTurn(aTurn(session, null), { values });
         expect(await list()).toHaveLength(MOST_VALUES + 2);
-        expect((await change('k0', put('1'))).kind).toBe('written');
-        expect((await change('k1', DELETE)).kind).toBe('deleted');
+        expect((await change('k0', put('1'))).kind).toBe('done');
+        expect((await change('k1', DELETE)).kind).toBe('done');
         expect(await change('one-more', put('1'))).toEqual({ kind: 'over-limit', limit: 'number' });
       });
     });
@@ -246,8 +245,9 @@ export function valueStoreConformance(name: string, makeStore: () => Promise<Sto
             const condition = conditionOf(wish, held?.version ?? 1);
             const outcome = await store.changeValue(ACME, id, key, what, condition);
             expect(outcome.kind).toBe(kindOf(what, condition, held?.version));
-            if (outcome.kind === 'deleted') model.delete(key);
-            if (outcome.kind !== 'written') continue;
+            if (outcome.kind !== 'done') continue;
+            if (what.kind === 'delete') model.delete(key);
+            if (what.kind === 'delete') continue;
             const { json, version: at } = outcome.value;
             if (what.kind === 'put') expect(json).toBe(what.json);
             if (what.kind === 'merge') expect(json).toBe(mergePatch(held!.json, what.patch));
@@ -292,5 +292,5 @@ function kindOf(what: ValueChange, condition: ValueCondition, current?: number):
     (condition.kind === 'version' && condition.version === current);
   if (!isMet) return 'unmet';
   if (what.kind !== 'put' && current === undefined) return 'missing';
-  return what.kind === 'delete' ? 'deleted' : 'written';
+  return 'done';
 }

@@ -4,7 +4,7 @@ import { Fault } from '../../core/errors.ts';
  * What a JSON body may be made of. Deep and many small values cost the parser, and everything after it, far
  * more than their bytes, and nothing else can run meanwhile; so they are found before the body is parsed.
  */
-const MAX_DEPTH = 256;
+export const MAX_DEPTH = 256;
 const MAX_KEYS = 200_000;
 
 /** In characters: about a millisecond. Other requests run between two slices of a body. */

@@ -1,8 +1,8 @@
-/** A header of replies. `stream`: streams have it. `error`: errors have it. */
+/** A header of replies. `stream`: streams have it. `error`: errors have it. `value`: replies about a value have it. */
 export interface ReplyHeader {
   name: string;
   what: string;
-  of: 'all' | 'turn' | 'body' | 'stream' | 'error';
+  of: 'all' | 'turn' | 'body' | 'stream' | 'value' | 'error';
 }
 
 /** Every header that the gateway adds to its replies. The reference is made from this list. */
@@ -73,6 +73,7 @@ export const REPLY_HEADERS = [
   { name: 'x-ratelimit-remaining-tokens', of: 'turn', what: 'How many tokens are left of it.' },
   { name: 'x-ratelimit-reset-tokens', of: 'turn', what: 'After which time the whole limit is left again.' },
   { name: 'x-clawhold-replayed', of: 'body', what: '`true` if the reply is that of an earlier request.' },
+  { name: 'etag', of: 'value', what: 'The version of a value, in quotes; also with 412.' },
   { name: 'x-accel-buffering', of: 'stream', what: '`no`: asks a proxy (nginx) to send each event at once.' },
   { name: 'x-should-retry', of: 'error', what: 'Tells SDKs whether to send the request again.' },
   {

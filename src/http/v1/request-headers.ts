@@ -19,8 +19,11 @@ export interface RequestHeader {
   of: HeaderScope;
 }
 
-/** `turn`: requests for a turn; `body`: requests with a body; `stream`: requests for a stream. */
-export type HeaderScope = 'all' | 'turn' | 'body' | 'stream';
+/**
+ * `turn`: requests for a turn; `body`: requests with a body; `stream`: requests for a stream; `value`: changes of a
+ * value.
+ */
+export type HeaderScope = 'all' | 'turn' | 'body' | 'stream' | 'value';
 
 const header = (of: HeaderScope, name: string, what: string, values?: readonly string[]): RequestHeader => ({
   of,
@@ -103,6 +106,12 @@ export const KEEP = header(
   ['true', 'false'],
 );
 
+export const SET = header(
+  'turn',
+  'x-clawhold-set',
+  'Sets values of the conversation together with the answer, if the turn completes: `step=3` or `plan={"done":[1]}`. Several headers, or several values separated by commas. ASCII.',
+);
+
 export const TIMEOUT_MS = header(
   'turn',
   'x-clawhold-timeout-ms',
@@ -146,6 +155,16 @@ export const LAST_EVENT_ID = header(
   'last-event-id',
   'The number of the last event that the reader of a stream has: later events follow.',
 );
+export const IF_MATCH = header(
+  'value',
+  'if-match',
+  'The `ETag` of the version that the change is for, or `*`: the value must exist. Otherwise 412.',
+);
+export const IF_NONE_MATCH = header(
+  'value',
+  'if-none-match',
+  'With `*`, a PUT only creates a value. If there is one, the answer is 412.',
+);
 export const REQUEST_ID = header(
   'all',
   'x-request-id',
@@ -167,6 +186,7 @@ export const REQUEST_HEADERS: readonly RequestHeader[] = [
   CODEX_PARENT,
   CODEX_THREAD,
   KEEP,
+  SET,
   ...POLICY_HEADERS,
   TIMEOUT_MS,
   FIRST_TOKEN_MS,
@@ -177,6 +197,8 @@ export const REQUEST_HEADERS: readonly RequestHeader[] = [
   X_IDEMPOTENCY_KEY,
   RETRY_COUNT,
   LAST_EVENT_ID,
+  IF_MATCH,
+  IF_NONE_MATCH,
   REQUEST_ID,
   CONTENT_ENCODING,
 ];

@@ -21,6 +21,7 @@ import {
   RETRY_COUNT,
   type RequestHeader,
   SESSION_HEADERS,
+  SET,
   X_IDEMPOTENCY_KEY,
 } from './request-headers.ts';
 
@@ -38,13 +39,30 @@ export interface Body {
  */
 export async function readBody(
   request: Request,
-  { bodyBytes, bodyMs }: Pick<HttpSettings, 'bodyBytes' | 'bodyMs'>,
+  limits: Pick<HttpSettings, 'bodyBytes' | 'bodyMs'>,
 ): Promise<Body> {
+  const text = await readText(request, limits);
+  return { body: await parseBody(text), text };
+}
+
+/** The same for any JSON. */
+export async function readJson(
+  request: Request,
+  limits: Pick<HttpSettings, 'bodyBytes' | 'bodyMs'>,
+): Promise<{ value: unknown; text: string }> {
+  const text = await readText(request, limits);
+  return { value: await parseJson(text), text };
+}
+
+async function readText(
+  request: Request,
+  { bodyBytes, bodyMs }: Pick<HttpSettings, 'bodyBytes' | 'bodyMs'>,
+): Promise<string> {
   const length = request.headers.get('content-length');
   if (length !== null && Number(length) > bodyBytes) throw tooLarge(bodyBytes);
-  const text = await within(bodyMs, readText(request, bodyBytes, length === null));
+  const text = await within(bodyMs, decodedText(request, bodyBytes, length === null));
   if (text === '') throw new Fault('invalid_json', 'The request has no body.');
-  return { body: await parseBody(text), text };
+  return text;
 }
 
 /** Whether a body may have cache marks (`core/cache-marks.ts`): only then are its items looked through. */
@@ -55,19 +73,22 @@ const HARMLESS = 256;
 
 /** A JSON object; `invalid_json` or `invalid_request` otherwise. */
 export async function parseBody(text: string): Promise<Record<string, unknown>> {
-  const checked = text.length > HARMLESS ? checkShape(text) : undefined;
-  if (checked) await checked;
-  let body: unknown;
-  try {
-    body = JSON.parse(text);
-  } catch (error) {
-    const reason = (error as Error).message.replace(/^JSON Parse error: /, '');
-    throw new Fault('invalid_json', `The body is not JSON: ${reason}.`);
-  }
+  const body = await parseJson(text);
   if (body === null || typeof body !== 'object' || Array.isArray(body)) {
     throw new Fault('invalid_request', 'The body must be a JSON object.');
   }
   return body as Record<string, unknown>;
+}
+
+async function parseJson(text: string): Promise<unknown> {
+  const checked = text.length > HARMLESS ? checkShape(text) : undefined;
+  if (checked) await checked;
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    const reason = (error as Error).message.replace(/^JSON Parse error: /, '');
+    throw new Fault('invalid_json', `The body is not JSON: ${reason}.`);
+  }
 }
 
 /** What is read, if it comes in time. The rest of a slow body is not waited for. */
@@ -81,7 +102,7 @@ async function within(ms: number, reading: Promise<string>): Promise<string> {
   }
 }
 
-async function readText(request: Request, limit: number, isChunked: boolean): Promise<string> {
+async function decodedText(request: Request, limit: number, isChunked: boolean): Promise<string> {
   const decode = request.headers.has('content-encoding') ? decoderOf(request.headers) : undefined;
   try {
     if (!decode && !isChunked) return await request.text();
@@ -133,11 +154,16 @@ export function identityOf(
   if (key === undefined && retries === null) return undefined;
   const session = sessionHeader(headers)?.value;
   const line = [subAgentOf(headers), headers.get(BRANCH.name) ?? undefined];
+  const set = headers.get(SET.name);
   return {
     route,
     key,
     fingerprint: fingerprint(
-      [key ? '' : caller.key, caller.tenant, route, session, ...(line.some(Boolean) ? line : [])],
+      [
+        ...[key ? '' : caller.key, caller.tenant, route, session],
+        ...(line.some(Boolean) ? line : []),
+        ...(set === null ? [] : [set]),
+      ],
       text,
     ),
     isRetry: Number(retries) > 0,

@@ -12,6 +12,7 @@ import type { Dialect, ParseContext, StreamWriter } from '../dialect.ts';
 import { quotaHeaders } from '../envelope.ts';
 import type { Handler, Route, SettingsSource } from '../route.ts';
 import { inCallersWords } from './caller-words.ts';
+import { namedValuesOf } from './named-values.ts';
 import type { ReplyHeaders } from './reply-headers.ts';
 import { identityOf, mayHaveMarks, mayKeep, policyOf, readBody } from './request.ts';
 import { LAST_EVENT_ID } from './request-headers.ts';
@@ -93,6 +94,8 @@ export function askOf(dialect: Dialect, body: Record<string, unknown>, context: 
     policy: policyOf(headers, caller, dialect.whenBroken),
   };
   if (wishes) ask.routing = { ...parsed.routing, ...wishes };
+  const values = namedValuesOf(headers);
+  if (values) ask.values = values;
   return mayKeep(headers, caller) ? ask : unkept(ask);
 }
 

@@ -2,6 +2,7 @@ import { type Clock, systemClock } from '../../core/clock.ts';
 import type { SessionId, TurnId } from '../../core/ids.ts';
 import type { Tenant } from '../../core/request.ts';
 import type { Session, SessionRef } from '../../core/turn.ts';
+import type { SessionValue, ValueCondition } from '../../core/values.ts';
 import type { Claim, ClaimStore, Replaceable } from '../../session/claim-store.ts';
 import type { LeaseDenied, LeaseRequest, LeaseStore, TakenHead } from '../../session/lease-store.ts';
 import type { Line, LineStore, SessionLines } from '../../session/line-store.ts';
@@ -18,9 +19,7 @@ import type {
 } from '../../session/turn-log.ts';
 import {
   outcomeOf,
-  type SessionValue,
   type ValueChange,
-  type ValueCondition,
   type ValueOutcome,
   type ValueStore,
 } from '../../session/value-store.ts';
@@ -40,6 +39,7 @@ import {
   release,
   removeSession,
   removeTurn,
+  removeValue,
   sessionAt,
   setValues,
   standsAlone,
@@ -248,11 +248,9 @@ export class MemoryStore implements TurnLog, LeaseStore, LineStore, ValueStore, 
     const values = valuesOf(this.logOf(tenant), session);
     if (!values) return { kind: 'no-session' };
     const outcome = outcomeOf(stateOf(values, key), key, change, condition, this.clock());
-    if (outcome.kind === 'written') values.byKey.set(key, outcome.value);
-    if (outcome.kind === 'deleted') {
-      values.byKey.delete(key);
-      values.floor = Math.max(values.floor, outcome.value.version);
-    }
+    if (outcome.kind !== 'done') return outcome;
+    if (change.kind === 'delete') removeValue(values, outcome.value);
+    else values.byKey.set(key, outcome.value);
     return outcome;
   }
 

@@ -1,12 +1,12 @@
 import { Fault } from '../../core/errors.ts';
 import type { SessionId, TurnId } from '../../core/ids.ts';
 import type { Session, SessionRef } from '../../core/turn.ts';
-import type { NamedValue } from '../../core/values.ts';
+import type { NamedValue, SessionValue } from '../../core/values.ts';
 import type { Claim } from '../../session/claim-store.ts';
 import { type Line, REMEMBERED_LINES } from '../../session/line-store.ts';
 import type { MemberId } from '../../session/members.ts';
 import type { KnownHead, LineChange, ListQuery, SessionHead, TurnRow } from '../../session/turn-log.ts';
-import { bytesOf, type SessionValue, type ValueState, written } from '../../session/value-store.ts';
+import { bytesOf, type ValueState, written } from '../../session/value-store.ts';
 
 /** What a `MemoryStore` holds for one tenant. */
 export interface TenantLog {
@@ -173,6 +173,11 @@ export function stateOf({ byKey, floor }: Values, key: string): ValueState {
   return { current: byKey.get(key), floor, count: byKey.size, bytes };
 }
 
+export function removeValue(values: Values, { key, version }: SessionValue): void {
+  values.byKey.delete(key);
+  values.floor = Math.max(values.floor, version);
+}
+
 /** Sets values together with a commit. */
 export function setValues(
   log: TenantLog,
@@ -181,8 +186,8 @@ export function setValues(
   now: number,
 ): void {
   const values = valuesOf(log, session);
-  for (const { key, json } of values ? named : [])
-    values!.byKey.set(key, written(stateOf(values!, key), key, json, now));
+  if (!values) return;
+  for (const { key, json } of named) values.byKey.set(key, written(stateOf(values, key), key, json, now));
 }
 
 /** False where the lease is not held any more. */

@@ -1,6 +1,7 @@
 import { type SessionId, sessionOf, type TurnId } from '../../core/ids.ts';
 import type { Tenant } from '../../core/request.ts';
 import type { Session, SessionRef } from '../../core/turn.ts';
+import type { SessionValue, ValueCondition } from '../../core/values.ts';
 import type { KeyStore } from '../../security/key-store.ts';
 import type { SealKey, SealKeyStore } from '../../security/seal-key-store.ts';
 import type { Claim, ClaimStore, Replaceable } from '../../session/claim-store.ts';
@@ -17,13 +18,7 @@ import type {
   TurnLog,
   TurnRow,
 } from '../../session/turn-log.ts';
-import type {
-  SessionValue,
-  ValueChange,
-  ValueCondition,
-  ValueOutcome,
-  ValueStore,
-} from '../../session/value-store.ts';
+import type { ValueChange, ValueOutcome, ValueStore } from '../../session/value-store.ts';
 import type { SessionColumns, TurnColumns, TurnKey, TurnSuffix } from './columns.ts';
 import { type StartWorker, StoreThread, startWorker } from './store-thread.ts';
 import type { HeadColumns, KnownColumns, Page, TurnChange } from './turn-operations.ts';

@@ -1,13 +1,11 @@
 import type { Clock } from '../../core/clock.ts';
 import type { SessionId } from '../../core/ids.ts';
 import type { Tenant } from '../../core/request.ts';
-import type { NamedValue } from '../../core/values.ts';
+import type { NamedValue, SessionValue, ValueCondition } from '../../core/values.ts';
 import {
   bytesOf,
   outcomeOf,
-  type SessionValue,
   type ValueChange,
-  type ValueCondition,
   type ValueOutcome,
   type ValueState,
   written,
@@ -45,12 +43,9 @@ export class ValueOperations {
     const state = this.stateOf(tenant, session, key);
     if (!state) return { kind: 'no-session' };
     const outcome = outcomeOf(state, key, change, condition, this.clock());
-    if (outcome.kind === 'written') this.write(tenant, session, outcome.value);
-    if (outcome.kind === 'deleted') {
-      const { version } = outcome.value;
-      this.statements.run(deleteValueSql, { tenant, session, key });
-      this.statements.run(raiseValueFloorSql, { tenant, session, version });
-    }
+    if (outcome.kind !== 'done') return outcome;
+    if (change.kind === 'delete') this.delete(tenant, session, outcome.value);
+    else this.write(tenant, session, outcome.value);
     return outcome;
   }
 
@@ -69,6 +64,11 @@ export class ValueOperations {
   private stateOf(tenant: Tenant, session: SessionId, key: string): ValueState | undefined {
     const totals = this.statements.first<Omit<ValueState, 'current'>>(valueStateSql, { tenant, session });
     return totals && { ...totals, current: this.readValue(tenant, session, key) };
+  }
+
+  private delete(tenant: Tenant, session: SessionId, { key, version }: SessionValue): void {
+    this.statements.run(deleteValueSql, { tenant, session, key });
+    this.statements.run(raiseValueFloorSql, { tenant, session, version });
   }
 
   private write(tenant: Tenant, session: SessionId, value: SessionValue): void {

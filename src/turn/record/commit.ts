@@ -114,7 +114,9 @@ export async function appendToLog(
   const row = rowOf(intent, outcome, body, wasSeen ? line : null);
   const move = wasSeen ? moveHead : undefined;
   const change = wasSeen ? lineChange : undefined;
-  const isMoved = await log.commitTurn(row, { move, line: change, token, events });
+  const isCompleted = intent.kind === 'placed' && outcome.state === 'completed';
+  const values = isCompleted ? intent.values : undefined;
+  const isMoved = await log.commitTurn(row, { move, line: change, token, values, events });
   journal.end(intent.id);
   const { tokens, totalTokens, digest } = row;
   const head = move === undefined ? 'kept' : isMoved ? 'moved' : 'lost';

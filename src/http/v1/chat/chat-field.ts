@@ -1,4 +1,4 @@
-import type { Item } from '../../../core/items.ts';
+import { type Item, isReference } from '../../../core/items.ts';
 import { isObject } from '../../../core/json.ts';
 import type { ItemLocation, Location } from '../../dialect.ts';
 import { parseMessage } from './parse.ts';
@@ -44,6 +44,7 @@ function fieldOfMessage(
   { item: at, part, field }: ItemLocation,
 ): string {
   const item = items[at]!;
+  if (isReference(item)) return field === undefined ? param : `${param}.${field}`;
   const isContent = item.type === 'message' || item.type === 'function_call_output';
   if (!isContent) {
     const call = items.slice(0, at).filter(({ type }) => type !== 'message').length;

@@ -201,12 +201,20 @@ function parseMessages(messages: unknown): ParsedMessages {
 
 export const MESSAGE_ROLES: readonly string[] = ['system', 'developer', 'user', 'assistant', 'tool'];
 
+/** Stands for a stored item or a value, as in the Responses API; OpenAI's chat completions have none. */
+const REFERENCE: Shape = { texts: ['id'] };
+
 type Native = Record<string, unknown> | undefined;
 
 /** Adds the message's items; returns the fields that they do not hold. */
 export function parseMessage(message: unknown, param: string, parsed: Required<ParsedMessages>): Native {
   if (!isObject(message)) throw invalid(param, 'a message object');
   const { items } = parsed;
+  if (message.role === undefined && message.type === 'item_reference') {
+    requireShape(message, REFERENCE, param);
+    items.push(message as unknown as Item);
+    return undefined;
+  }
   switch (message.role) {
     case 'user':
     case 'system':

@@ -37,8 +37,13 @@ export const ChatMessage = published(
       },
       refusal: { type: ['string', 'null'] },
       images: { type: ['array', 'null'], items: image },
+      type: { type: 'string', description: '`item_reference`: a stored item or a value, named by `id`.' },
+      id: { type: 'string' },
     },
-    required: ['role'],
+    anyOf: [
+      { required: ['role'] },
+      { properties: { type: { const: 'item_reference' } }, required: ['type', 'id'] },
+    ],
   }),
 );
 
