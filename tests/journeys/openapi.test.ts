@@ -363,6 +363,20 @@ describe('real answers of each route fit', () => {
     await check('DELETE', one);
   });
 
+  test('values of conversations', async () => {
+    const { id } = await json(journey.gateway.post('/v1/conversations', {}));
+    const path = `/v1/conversations/${asText(id)}/values`;
+    for (const body of [{ a: 1 }, []] as Json[]) await check('PUT', `${path}/plan`, body);
+    const patched = await check('PATCH', `${path}/plan`, { b: 2 }, { 'if-match': '"2"' });
+    expect(patched.headers.get('etag')).toBe('"3"');
+    const once = await check('PUT', `${path}/plan`, {}, { 'if-none-match': '*' });
+    expect([once.status, once.headers.get('etag')]).toEqual([412, '"3"']);
+    await check('GET', `${path}/plan`);
+    await check('GET', `${path}?order=desc&limit=1`);
+    await check('DELETE', `${path}/plan`);
+    await check('DELETE', `${path}/plan`);
+  });
+
   test('models, health and the document', async () => {
     for (const path of ['/v1/models', '/v1/models/local/recall', '/openapi.json']) await check('GET', path);
     // The page at / has no JSON schema.
