@@ -27,7 +27,8 @@ async function sendTurns(session: string, isStopped: () => boolean): Promise<voi
   for (let turn = 0; !isStopped(); turn++) {
     const gateway = await gateways.gateway;
     const headers = { 'x-session-id': session, 'x-clawhold-set': `turn-${turn}=${turn}` };
-    const body = { model: 'openai/say-3+pace-4', input: `turn-${turn}`, stream: turn % 2 === 0 };
+    const delivery = [{}, { stream: true }, { background: true }][turn % 3];
+    const body = { model: 'openai/say-3+pace-4', input: `turn-${turn}`, ...delivery };
     await gateway
       .post('/v1/responses', body, headers)
       .then((reply) => reply.text())

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 import { eventually } from '../harness/eventually.ts';
 import { type Journey, json, serverEvents, startJourney } from '../harness/journey.ts';
 import { expectRefusal } from '../harness/refusal.ts';
+import { SocketClient } from '../harness/socket.ts';
 import { asJson, asList, asText, type Json } from '../simulators/provider/shape.ts';
 
 /** Values of a conversation that a request for a turn sets together with its answer. */
@@ -73,6 +74,18 @@ describe('a turn that completes', () => {
     expect(reply.status).toBe(200);
     const expected = { a: ['ä,b=2', 1], b: [null, 2], 'c.d': [[1, { e: '"' }], 1], f: [-1000, 1] };
     expect(await values(id)).toEqual(expected);
+  });
+
+  test('sets the values of each response on a WebSocket', async () => {
+    const name = newName();
+    const headers = { 'x-session-id': name, [SET]: 'step=1' };
+    const socket = await SocketClient.open(journey.gateway, { headers });
+    for (const version of [1, 2]) {
+      socket.create({ model: 'openai/recall', input: 'one' });
+      while ((await socket.next()).type !== 'response.completed');
+      expect(await values(name)).toEqual({ step: [1, version] });
+    }
+    socket.close();
   });
 
   test('sets them once, also if the request is sent again', async () => {
