@@ -42,10 +42,11 @@ export const rateLimits = section({
 
 export const overload = section({
   busy_ms: wholeNumber(1, DAY_MS).default(200).meta({
-    description: 'From this delay on, background turns that wait do not begin, and no call is hedged.',
+    description: 'From this delay on, no call is hedged.',
   }),
   heavy_ms: wholeNumber(1, DAY_MS).default(1_000).meta({
-    description: 'From this delay on, new background requests get 503 with `Retry-After`.',
+    description:
+      'From this delay on, new background requests get 503 with `Retry-After`, and those that wait run one at a time.',
   }),
   critical_ms: wholeNumber(1, DAY_MS).default(3_000).meta({
     description: 'From this delay on, all new requests for a turn get 503 with `Retry-After`.',

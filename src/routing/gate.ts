@@ -150,6 +150,7 @@ class Passage implements Watcher {
     const { usage, firstTokenAt, call, health, parts, showsThoughts } = this;
     if (!usage) return;
     health.answered(usage.output);
+    if (!call.prompt.stream) health.wholeAfter(parts.now() - this.startedAt);
     if (!call.prompt.stream || firstTokenAt === undefined) return;
     // Thoughts that are not shown come before the first token.
     const tokens = usage.output - (showsThoughts ? 0 : usage.reasoning);

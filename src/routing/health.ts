@@ -66,10 +66,12 @@ export class Health {
   private held: HoldOff | undefined;
   private quotaUntil = -Infinity;
   private measuredAt = -Infinity;
+  private wholeAt = -Infinity;
   private failedAt = -Infinity;
   private readonly firstTokens = new MovingAverage(NEWEST);
   private readonly usualFirstToken = new MovingAverage(NEWEST_OF_USUAL);
   private readonly recentFirstTokens = new RecentTimes();
+  private readonly wholes = new MovingAverage(NEWEST);
   private readonly speeds = new MovingAverage(NEWEST);
   private readonly lengths = new MovingAverage(NEWEST);
 
@@ -100,6 +102,11 @@ export class Health {
    */
   get firstTokenMs(): number | undefined {
     return this.parts.now() < this.measuredAt + MEASURED_MS ? this.firstTokens.value : undefined;
+  }
+
+  /** Average time of answers that were not streamed; undefined as `firstTokenMs`. */
+  get wholeMs(): number | undefined {
+    return this.parts.now() < this.wholeAt + MEASURED_MS ? this.wholes.value : undefined;
   }
 
   /** The last call failed, not long ago: a claw that was never measured is not measured now. */
@@ -160,6 +167,13 @@ export class Health {
   /** No first token had come after this time. */
   noTokenAfter(ms: number): void {
     this.bulkhead.observe(this.ratioOf(ms));
+  }
+
+  /** An answer that was not streamed has come after this time. */
+  wholeAfter(ms: number): void {
+    this.wholeAt = this.parts.now();
+    this.failedAt = -Infinity;
+    this.wholes.add(ms);
   }
 
   /** A call failed before its first token. */

@@ -14,6 +14,8 @@ export interface Standing {
   firstTokenMs?: number;
   tokensPerSecond?: number;
   answerTokens?: number;
+  /** The same for answers that were not streamed. */
+  wholeMs?: number;
   /** 95 % of the recent calls were faster to their first token. */
   firstTokenP95Ms?: number;
 }
@@ -106,15 +108,11 @@ function mixed(hash: number): number {
 }
 
 /** The time of a whole answer. What is not measured counts as fast, so that it is measured: by one call at a time. */
-function expectedMs({
-  firstTokenMs,
-  tokensPerSecond,
-  answerTokens = 0,
-  inFlight,
-  hasFailed,
-}: Standing): number {
-  if (firstTokenMs === undefined) return inFlight === 0 && !hasFailed ? 0 : Infinity;
-  return firstTokenMs + (tokensPerSecond ? (answerTokens / tokensPerSecond) * 1000 : 0);
+function expectedMs(standing: Standing): number {
+  const { firstTokenMs, tokensPerSecond, answerTokens = 0, wholeMs, inFlight, hasFailed } = standing;
+  if (firstTokenMs !== undefined)
+    return firstTokenMs + (tokensPerSecond ? (answerTokens / tokensPerSecond) * 1000 : 0);
+  return wholeMs ?? (inFlight === 0 && !hasFailed ? 0 : Infinity);
 }
 
 /**

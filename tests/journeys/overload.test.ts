@@ -89,20 +89,6 @@ describe('an overloaded gateway', () => {
     socket.close();
   }, 60_000);
 
-  test('lets accepted background turns wait until it is calm', async () => {
-    await start({});
-    block();
-    // Long enough for the level to rise.
-    await Bun.sleep(6 * BLOCKED_MS);
-    const { id } = await json(inBackground());
-    await Bun.sleep(3 * BLOCKED_MS);
-    const look = async () => asText((await json(journey.gateway.fetch(`/v1/responses/${id}`))).status);
-    expect(await look()).toBe('queued');
-    expect(journey.provider.requests).toEqual([]);
-    calmDown();
-    await eventually('the turn has run', look, (status) => status === 'completed');
-  }, 60_000);
-
   test('does not notice a single long pause', async () => {
     await start({ heavy_ms: 100, critical_ms: 100 });
     const end = performance.now() + 1_000;
