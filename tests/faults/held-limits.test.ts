@@ -98,7 +98,8 @@ test.each(DIALECTS)('of %s, however its provider answers', async (dialect) => {
       await noneHeld();
     }
   }
-});
+  // Rescues wait for each other.
+}, 30_000);
 
 test.each(DIALECTS)('of %s, whose client leaves or whose session does not exist', async (dialect) => {
   await start();
