@@ -89,17 +89,21 @@ const OUTCOMES = [
   'auth',
 ];
 
-test.each(DIALECTS)('of %s, however its provider answers', async (dialect) => {
-  await start();
-  for (const outcome of OUTCOMES) {
-    for (const stream of [false, true]) {
-      const reply = await ask(dialect, { model: `openai/${outcome}`, stream });
-      await reply.text();
-      await noneHeld();
+test.each(DIALECTS)(
+  'of %s, however its provider answers',
+  async (dialect) => {
+    await start();
+    for (const outcome of OUTCOMES) {
+      for (const stream of [false, true]) {
+        const reply = await ask(dialect, { model: `openai/${outcome}`, stream });
+        await reply.text();
+        await noneHeld();
+      }
     }
-  }
-  // Rescues wait for each other.
-}, 30_000);
+    // Rescues wait for each other.
+  },
+  30_000,
+);
 
 test.each(DIALECTS)('of %s, whose client leaves or whose session does not exist', async (dialect) => {
   await start();
