@@ -25,6 +25,8 @@ import { limitTurn } from '../src/turn/start/limit.ts';
 import { type RouteSource, routeOf } from '../src/turn/start/route.ts';
 import { temporaryDirectory } from './processes.ts';
 
+const NO_SEALS = { open: () => undefined };
+
 /** The parts of a turn that routing adds, without HTTP, sessions and claws, in this process. */
 
 /** A request, with what its turn has made of it before it is routed. */
@@ -94,8 +96,8 @@ export async function openTurnParts(): Promise<TurnParts> {
     turn(model) {
       const intent = intentOf(model);
       const candidates = candidatesOf(choiceOf(intent));
-      const window = largestWindow(candidates, intent);
-      const contexts = new Contexts({ intent, branch: [], window, seals: { open: () => undefined } });
+      const window = largestWindow(candidates, intent, 'truncate');
+      const contexts = new Contexts({ intent, branch: [], window, policy: 'truncate', seals: NO_SEALS });
       contexts.expectFit(candidates);
       return { intent, contexts, session: { branch: [] }, signal: new AbortController().signal };
     },
@@ -205,7 +207,7 @@ function intentOf(model: string): PlacedIntent {
       message('user', WORDS),
     ],
     settings: { max_output_tokens: 500, tools: [tool('find_trains'), tool('find_hotels')] },
-    ...{ state: { kind: 'none' }, retention: 'none', delivery: 'stream', overflow: 'truncate' },
+    ...{ state: { kind: 'none' }, retention: 'none', delivery: 'stream', defaultContext: 'truncate' },
     policy: { onDisconnect: 'cancel', whenBusy: 'wait', whenDown: 'fail', whenBroken: 'fail' },
     position: { parent: null, branchTokens: 0, inputTokens: 0, digest: EMPTY_DIGEST },
   };

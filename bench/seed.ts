@@ -56,7 +56,7 @@ const ASK: Omit<Ask, 'input'> = {
   state: { kind: 'none' },
   retention: 'stored',
   delivery: 'whole',
-  overflow: 'truncate',
+  defaultContext: 'truncate',
   policy: { onDisconnect: 'run_on', whenBusy: 'wait', whenDown: 'fail', whenBroken: 'fail' },
 };
 

@@ -102,7 +102,7 @@ export async function startGateway(
     port: config.port,
     authenticator: keys.keyring,
     api: openApi(path),
-    settings: () => ({ ...config.limits, overflow: config.context.overflow, ruleHeaders }),
+    settings: () => ({ ...config.limits, ruleHeaders }),
     health: { ready: () => accepting, probeStore, failingClaws: turns.failingClaws },
     startedAt: systemClock(),
     dialects,

@@ -3,6 +3,7 @@ import { type Asker, isUsable, usableNames } from '../routing/choose.ts';
 import type { TurnPath } from '../turn/path.ts';
 import { Completions } from './completions.ts';
 import { Conversations } from './conversations.ts';
+import { Pins } from './pins.ts';
 import { Responses } from './responses.ts';
 import { Turns } from './turns.ts';
 import { Values } from './values.ts';
@@ -14,6 +15,7 @@ export interface Api {
   completions: Completions;
   conversations: Conversations;
   values: Values;
+  pins: Pins;
   /** The names that a key may use, of all that can be called now, and whether it may use a name that no list has. */
   models: { names(asker: Asker): string[]; has(name: string, asker: Asker): boolean };
   /** Seals reasoning for a caller that keeps its own state. */
@@ -27,6 +29,7 @@ export function openApi(path: TurnPath): Api {
     completions: new Completions(path),
     conversations: new Conversations(path),
     values: new Values(path),
+    pins: new Pins(path),
     models: {
       names: (asker) => usableNames(asker, path.directory),
       has: (name, asker) => isUsable(name, asker, path.directory),

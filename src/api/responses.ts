@@ -4,13 +4,25 @@ import { type IdentifiedItem, identified } from '../core/item-positions.ts';
 import type { Caller } from '../core/request.ts';
 import { type AnsweredTurn, isFetchable } from '../core/turn.ts';
 import { Cancelled, type TurnView } from '../core/turn-view.ts';
+import type { NanoDollars } from '../core/usage.ts';
 import { findTurn } from '../turn/live/find-turn.ts';
 import type { TurnPath } from '../turn/path.ts';
+import { costOf } from '../usage/prices.ts';
 
 /** How long a cancelled turn of another process may take to end, in milliseconds. */
 const CANCEL_WAIT_MS = 5_000;
 
-type Parts = Pick<TurnPath, 'log' | 'blobs' | 'live' | 'feed'>;
+type Parts = Pick<TurnPath, 'log' | 'blobs' | 'live' | 'feed' | 'directory'>;
+
+/** A response that has ended, and how it was answered. */
+export interface AnsweredReceipt {
+  turn: AnsweredTurn;
+  /**
+   * What the answer would have cost with the whole conversation as its prompt, without a prompt cache. Absent where
+   * the price, the usage or the prompt is not known.
+   */
+  everything?: NanoDollars;
+}
 
 /** What may be done with responses: turns that can be fetched by their id. */
 export class Responses {
@@ -23,12 +35,31 @@ export class Responses {
     return view;
   }
 
+  /** How a response was answered; `response_running` while it runs. */
+  async receipt(caller: Caller, id: TurnId): Promise<AnsweredReceipt> {
+    const view = await this.get(caller, id);
+    if (view.state !== 'ended') throw responseRunning(id);
+    const turn = await view.ended;
+    return { turn, everything: this.costOfEverything(turn) };
+  }
+
+  private costOfEverything({ usage, answeredBy, receipt, settings }: AnsweredTurn): NanoDollars | undefined {
+    const context = receipt?.context;
+    if (!usage || !answeredBy || !context?.tokens) return undefined;
+    const { provider, model, calledModel = model } = answeredBy;
+    const { price } = this.parts.directory.limits(provider, calledModel);
+    if (!price) return undefined;
+    const { tokens, droppedTokens, recalledTokens = 0 } = context;
+    // The provider's count of the prompt, enlarged as the estimate grows with the whole conversation.
+    const input = Math.round((usage.input * (tokens - recalledTokens + droppedTokens)) / tokens);
+    const whole = { ...usage, input, cacheRead: 0, cacheWrite: 0, cacheWriteHour: undefined };
+    return costOf(whole, price, settings.service_tier).amount;
+  }
+
   /** Deletes the response: it is not found from now on. Throws `response_running` while it runs. */
   async remove(caller: Caller, id: TurnId): Promise<void> {
     const { state } = await this.get(caller, id);
-    if (state !== 'ended') {
-      throw new Fault('response_running', `Response ${responseId(id)} has not ended yet.`);
-    }
+    if (state !== 'ended') throw responseRunning(id);
     await this.parts.log.amendTurn(caller.tenant, id, { deleted: true });
   }
 
@@ -71,6 +102,9 @@ export class Responses {
 
 export const responseNotFound = (id: string): Fault =>
   new Fault('response_not_found', `Response with id '${id}' not found.`);
+
+const responseRunning = (id: TurnId): Fault =>
+  new Fault('response_running', `Response ${responseId(id)} has not ended yet.`);
 
 const notCancellable = (id: TurnId, what: string): Fault =>
   new Fault('not_cancellable', `Response ${responseId(id)} is ${what}.`);

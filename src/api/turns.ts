@@ -1,11 +1,14 @@
+import type { Candidate } from '../core/candidate.ts';
 import type { TurnId } from '../core/ids.ts';
 import { type Item, isReference } from '../core/items.ts';
+import type { ContextReceipt } from '../core/receipt.ts';
 import type { Caller, Once, RequestIdentity, Tenant } from '../core/request.ts';
 import { type Ask, type Asked, isBackground, outlivesClient } from '../core/turn.ts';
 import type { TurnView } from '../core/turn-view.ts';
-import { type CountedAsk, countInput } from '../turn/count.ts';
+import { contextReceipt } from '../turn/answer/prompt.ts';
 import { findTurn } from '../turn/live/find-turn.ts';
 import type { TurnPath } from '../turn/path.ts';
+import { countInput, type PreviewedAsk, previewContext } from '../turn/preview.ts';
 import { checkTurn, createTurn } from '../turn/run.ts';
 import { resolveReferences } from './references.ts';
 import { withThoughts } from './thoughts.ts';
@@ -22,6 +25,18 @@ export interface TurnRequest {
   identity?: RequestIdentity;
   /** Aborted when the client disconnects. */
   gone: AbortSignal;
+}
+
+/** The prompt that a request would have. */
+export interface ContextPreview {
+  /** The first candidate; absent where the request names no model. */
+  candidate?: Pick<Candidate, 'provider' | 'model'>;
+  receipt: ContextReceipt;
+  /** Parts of turns that are left out otherwise, by the ids of their items; `retrieved` best first. */
+  pinned: { id: string; text: string }[];
+  retrieved: { id: string; text: string; score: number }[];
+  /** All items of the prompt, in order. */
+  items: Item[];
 }
 
 /** What may be done with turns, for every dialect. */
@@ -55,9 +70,22 @@ export class Turns {
   }
 
   /** The estimated tokens of the prompt that the request would have; see `countInput`. */
-  async countInput(ask: CountedAsk, caller: Caller): Promise<number> {
+  async countInput(ask: PreviewedAsk, caller: Caller): Promise<number> {
     const input = await this.inputOf(ask, caller);
     return countInput({ ...ask, input }, caller, this.path);
+  }
+
+  /** The prompt that the request would have; see `previewContext`. */
+  async preview(ask: PreviewedAsk, caller: Caller): Promise<ContextPreview> {
+    const input = await this.inputOf(ask, caller);
+    const { candidate, budget, context } = await previewContext({ ...ask, input }, caller, this.path);
+    return {
+      candidate,
+      receipt: contextReceipt(context, budget),
+      pinned: context.pinned.map(({ item, text }) => ({ id: item, text })),
+      retrieved: context.retrieved.map(({ item, text, score }) => ({ id: item, text, score })),
+      items: context.items.map(({ item }) => item),
+    };
   }
 
   /** A turn by its id, running or ended, if it asked a model. It may be one that cannot be fetched. */

@@ -63,9 +63,9 @@ export async function openKeys(config: Config, stores: KeyStores, own?: string):
 }
 
 function callerOf({ name, tenant, policy, keep, ...settings }: Config['keys'][number]): Caller {
-  const { models, regions, dataCollection, timeouts } = settings;
-  const rules: KeyRules = { models, regions, dataCollection, limits: timeouts };
-  const hasRules = models || regions || timeouts || dataCollection === 'deny';
+  const { models, regions, dataCollection, timeouts, context } = settings;
+  const rules: KeyRules = { models, regions, dataCollection, limits: timeouts, context };
+  const hasRules = models || regions || timeouts || context || dataCollection === 'deny';
   return {
     ...{ tenant: tenant as Tenant, key: name, policy, mayKeep: keep, isRoot: false },
     ...(hasRules && { rules }),

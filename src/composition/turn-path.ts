@@ -14,6 +14,7 @@ import { Sessions } from '../session/sessions.ts';
 import { Idempotency } from '../turn/idempotency/idempotency.ts';
 import { LiveTurns } from '../turn/live/live-turn.ts';
 import { Slots } from '../turn/live/slots.ts';
+import { Pasts } from '../turn/past/pasts.ts';
 import type { TurnPath } from '../turn/path.ts';
 import { type Recovered, recover } from '../turn/start/recover.ts';
 import { openCalls } from './calls.ts';
@@ -70,6 +71,7 @@ export function openTurnPath(
     dispatch: calls.dispatch,
     health: calls.health,
     sessions: new Sessions({ log, lines: stores.lines, heads, clock: systemClock }),
+    pasts: new Pasts(log),
     log,
     values,
     blobs,
@@ -138,7 +140,8 @@ const limitSettings = ({ rateLimits: { perModel, ...general }, keys }: Config): 
   models: new Map(Object.entries(perModel)),
 });
 const retention = (config: Config) => ({ retentionMs: config.retention.idempotencyMs });
-const turnSettings = ({ limits, turns, timeouts }: Config) => ({
+const turnSettings = ({ limits, turns, timeouts, context }: Config) => ({
+  context: context.policy,
   sessionWaitMs: limits.sessionWaitMs,
   turnMs: timeouts.turnMs,
   deferMs: turns.deferMs,

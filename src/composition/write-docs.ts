@@ -12,7 +12,7 @@ import { routesOf } from '../http/server.ts';
 /** The routes of a gateway. No route is called here. */
 const routes = routesOf({
   api: {} as Api,
-  settings: () => ({ bodyBytes: 0, bodyMs: 0, socketMs: 0, overflow: 'error', ruleHeaders: [] }),
+  settings: () => ({ bodyBytes: 0, bodyMs: 0, socketMs: 0, ruleHeaders: [] }),
   health: { ready: () => true, probeStore: async () => {}, failingClaws: () => [] },
   startedAt: 0,
   reload: async () => ({ state: 'rejected', problems: [] }),

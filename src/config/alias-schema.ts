@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { CONTEXT_POLICIES } from '../core/context-policy.ts';
 import { STRATEGIES } from '../core/routing.ts';
 import { flag, list, name, oneOf, oneOrMore, partialSection, section, text, wholeNumber } from './setting.ts';
 
@@ -22,6 +23,17 @@ export const callTimeouts = partialSection({
   }),
   total_ms: wholeNumber(1, DAY_MS).meta({ description: 'The time for the whole answer of one call.' }),
 });
+
+/** What a prompt has of a history that does not fit. */
+export const contextPolicy = () =>
+  oneOf(CONTEXT_POLICIES)
+    .optional()
+    .meta({
+      description:
+        'When a history does not fit the model: answer with an error (full), leave out the oldest turns (truncate), ' +
+        'send standing instructions and what is about the question (retrieve), or both of these and the latest turns ' +
+        '(auto). Without this setting, chat completions have auto, and responses what `truncation` says.',
+    });
 
 /** `provider/model`. In an alias whose name has a `*`, its models may have one, too. */
 const modelName = () => name('"provider/model"', /^[^\s/]+\/\S+$/);
@@ -121,6 +133,7 @@ const alias = section({
         'is called. In milliseconds; default: `retries.patience_ms`.',
     }),
   timeouts: callTimeouts.optional().meta({ description: 'Time limits of requests for this alias.' }),
+  context: contextPolicy(),
 });
 
 /** A text is one model, a list several in order of preference. */

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { POLICY_WORDS } from '../core/policy.ts';
-import { aliasesSchema, callTimeouts } from './alias-schema.ts';
+import { aliasesSchema, callTimeouts, contextPolicy } from './alias-schema.ts';
 import { clawSchema } from './claw-schema.ts';
 import { overload, rateLimit, rateLimits } from './rate-limits.ts';
 import { breaker, bulkhead, retries } from './resilience.ts';
@@ -132,6 +132,7 @@ const key = section({
       'With deny, the key uses only claws that keep no data and train on none (`claws.<name>.data_collection`).',
   }),
   timeouts: callTimeouts.optional().meta({ description: 'Time limits of the requests of this key.' }),
+  context: contextPolicy(),
   turns: partialSection(policy).prefault({}).meta({
     description: 'How the turns of this key meet trouble, where it differs from the general `turns`.',
   }),
@@ -244,13 +245,7 @@ const answers = section({
 });
 
 const context = section({
-  overflow: oneOf(['truncate', 'error'])
-    .default('truncate')
-    .meta({
-      description:
-        "When a session outgrows the model's context window: leave out the oldest turns (truncate), or " +
-        'answer with an error.',
-    }),
+  policy: contextPolicy().meta({ example: 'auto' }),
 });
 
 const log = section({

@@ -1,5 +1,7 @@
 import { type CacheMark, withMarks } from '../core/cache-marks.ts';
+import type { ContextPolicy } from '../core/context-policy.ts';
 import { Fault } from '../core/errors.ts';
+import type { TurnId } from '../core/ids.ts';
 import { lastingId } from '../core/item-positions.ts';
 import type { Item, Reasoning } from '../core/items.ts';
 import type { PromptItem } from '../core/prompt.ts';
@@ -25,6 +27,16 @@ import {
   ownInstructions,
   type Turn,
 } from '../core/turn.ts';
+import {
+  chosenPins,
+  chosenWithin,
+  type Excerpt,
+  hitMessage,
+  PIN_SHARE,
+  pinMessage,
+  type Recalled,
+  type RetrievedExcerpt,
+} from './recalled.ts';
 import { estimateTokens, itemsTokens, toolsTokens } from './tokens.ts';
 
 /** The tokens that one model accepts, and what to do with a history that is larger. */
@@ -33,8 +45,7 @@ export interface Budget {
   context: number;
   /** Tokens of `context` that are reserved for the answer. */
   answer: number;
-  /** For a history that does not fit: leave out its oldest turns, or refuse the request. */
-  overflow: 'truncate' | 'error';
+  policy: ContextPolicy;
   /**
    * The model can read `compaction` items: those of the caller and those of its own provider, which is named here.
    * The history before the latest one is left out. Another provider's compaction is not sent, so nothing before it
@@ -59,6 +70,8 @@ export interface AssembleInput {
   instructions?: string;
   settings: Settings;
   budget: Budget;
+  /** Of turns that may not be in the prompt; used with the policies `retrieve` and `auto`. */
+  recalled?: Recalled;
   /** Opens a seal that a client sends back; returns `undefined` if it cannot be opened. */
   open(seal: string): Thought | undefined;
 }
@@ -71,6 +84,10 @@ export interface Assembled {
   keptTurns: number;
   /** Tokens of history that did not fit. */
   droppedTokens: number;
+  /** Parts of dropped turns that are in the prompt nevertheless, and their tokens. */
+  recalledTokens: number;
+  pinned: readonly Excerpt[];
+  retrieved: readonly RetrievedExcerpt[];
 }
 
 /**
@@ -86,12 +103,12 @@ const CUT_STEP = 1 / 8;
 
 /** The most tokens of history that a turn with this budget can use. */
 export function historyWindow(budget: Budget): number {
-  return Math.ceil(budget.context * (budget.overflow === 'error' ? ESTIMATE_MARGIN : 1));
+  return Math.ceil(budget.context * (budget.policy === 'full' ? ESTIMATE_MARGIN : 1));
 }
 
 /**
  * Builds the context of a turn: a pure function of the branch, the new input and the budget. Throws
- * `context_length_exceeded` where the history does not fit and `budget.overflow` is `error`.
+ * `context_length_exceeded` where the history does not fit and `budget.policy` is `full`.
  */
 export function assemble(parts: AssembleInput): Assembled {
   const { branch, input, budget } = parts;
@@ -100,40 +117,83 @@ export function assemble(parts: AssembleInput): Assembled {
   const own =
     itemsTokens(input) + estimateTokens(parts.instructions ?? '') + toolsTokens(parts.settings.tools);
   const room = Math.max(0, budget.context - budget.answer - own);
-  const cut = before + cutAt(history, room, budget);
+  const recalled = before > 0 ? undefined : parts.recalled;
+  const cut = before + cutAt(history, room, budget, recalled && branch.at(-1));
   const kept = branch.filter(({ tokens, totalTokens }) => totalTokens - tokens >= cut);
+  const keptTokens = kept.reduce((sum, { tokens }) => sum + tokens, 0);
+  const { pinned, retrieved } = recalled ? recalledWithin(parts, recalled, room, kept, keptTokens) : NOTHING;
   const conversation: Entry[] = [];
   for (const turn of kept) addTurn(conversation, turn, parts.open);
   const added = input.map((item, index) => entryOf(item, parts.inputNatives?.[index], parts.open));
   const instructions = added.splice(0, parts.ownInstructions ?? 0);
+  // What a provider's prompt cache can hold ends here, because excerpts differ from question to question.
+  if (retrieved.entries.length > 0) conversation.push(hitMessage(retrieved.entries));
   conversation.push(...added);
   const items = [
     ...(instructions.length > 0 ? instructions : instructionsOf(parts)),
+    ...(pinned.entries.length > 0 ? [pinMessage(pinned.entries)] : []),
     ...sinceCompaction(conversation, budget),
   ];
-  const keptTokens = kept.reduce((sum, { tokens }) => sum + tokens, 0);
   return {
     items: items.some(({ item }) => item.type !== 'message')
       ? withoutLooseReasoning(inPairs(items, parts.marks))
       : marked(items, parts.marks),
-    tokens: own + keptTokens,
+    tokens: own + keptTokens + pinned.tokens + retrieved.tokens,
+    recalledTokens: pinned.tokens + retrieved.tokens,
     keptTurns: kept.length,
     droppedTokens: history - keptTokens,
+    pinned: pinned.entries,
+    retrieved: retrieved.entries,
   };
 }
 
-/** The tokens of history to leave out, from the root on. With 0, the whole history is kept. */
-function cutAt(history: number, room: number, budget: Budget): number {
-  if (history <= room) return 0;
-  if (budget.overflow === 'error') {
-    if (history <= room * ESTIMATE_MARGIN) return 0;
+/** The share of the room for history that is left to excerpts, by policy. They may also take what is left of the rest. */
+const EXCERPT_SHARE = { retrieve: 0.9, auto: 0.6, truncate: 0, full: 0 } as const;
+/** The most tokens of excerpts: more of them find little (`docs/benchmarks.md`), and no prompt cache holds them. */
+const MOST_EXCERPTS = 16_000;
+
+const NONE = { entries: [], tokens: 0 };
+const NOTHING = { pinned: NONE, retrieved: NONE };
+
+/** What of the recalled past is in the prompt: nothing of the turns that are in it as a whole. */
+function recalledWithin(
+  { input }: AssembleInput,
+  recalled: Recalled,
+  room: number,
+  kept: readonly BranchTurn[],
+  keptTokens: number,
+) {
+  const turns = new Set(kept.map(({ turn }) => turn.id));
+  const isInPrompt = (turn: TurnId) => turns.has(turn);
+  const pinned = chosenPins(recalled, room, isInPrompt);
+  // Nothing may stand between calls and their outputs.
+  if (isAnswerToCalls(input)) return { pinned, retrieved: NONE };
+  const most = Math.min(room - keptTokens - pinned.tokens, MOST_EXCERPTS);
+  return { pinned, retrieved: chosenWithin(recalled.hits, most, isInPrompt) };
+}
+
+const isAnswerToCalls = ([first]: readonly Item[]): boolean => first !== undefined && isOutput(first);
+
+/**
+ * The tokens of history to leave out, from the root on. With 0, the whole history is kept. Beside a recalled past,
+ * a part of the room is for pins and excerpts; the turn before this one is kept where it fits all the same, because
+ * the input may be about it, or answer its calls.
+ */
+function cutAt(history: number, all: number, budget: Budget, lastBesideRecalled?: BranchTurn): number {
+  if (history <= all) return 0;
+  if (budget.policy === 'full') {
+    if (history <= all * ESTIMATE_MARGIN) return 0;
     throw new Fault(
       'context_length_exceeded',
-      `The conversation has about ${history} tokens; the model has room for ${room} beside this request.`,
+      `The conversation has about ${history} tokens; the model has room for ${all} beside this request.`,
     );
   }
+  const excerpts = Math.min(all * EXCERPT_SHARE[budget.policy], MOST_EXCERPTS);
+  const room = lastBesideRecalled ? all * (1 - PIN_SHARE) - excerpts : all;
   const step = Math.max(1, Math.floor(budget.context * CUT_STEP));
-  return Math.ceil((history - room) / step) * step;
+  const cut = Math.ceil((history - room) / step) * step;
+  const last = lastBesideRecalled?.tokens ?? Infinity;
+  return last <= all * (1 - PIN_SHARE) ? Math.min(cut, history - last) : cut;
 }
 
 const marked = (items: Entry[], marks?: readonly CacheMark[]): Entry[] =>

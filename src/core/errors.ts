@@ -97,6 +97,7 @@ export const ERRORS = {
   response_not_found: missing('Check the id; responses made with `store: false` are not kept.'),
   item_not_found: missing('Check the id; list the items of the conversation to see what it holds.'),
   value_not_found: missing('Check the key; list the values of the conversation to see what it holds.'),
+  pin_not_found: missing('List the pins of the conversation; a pin that was said again has a new id.'),
   value_exists: bad(412, 'The value was made before; fetch it and use it.'),
   value_changed: bad(
     412,

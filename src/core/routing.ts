@@ -1,3 +1,5 @@
+import type { ContextPolicy } from './context-policy.ts';
+
 /**
  * How the candidates of a request are chosen: what its caller wants, what its key may use, and what the operator
  * configured for a name.
@@ -78,6 +80,7 @@ export interface KeyRules {
   regions?: readonly string[];
   dataCollection?: 'allow' | 'deny';
   limits?: TurnLimits;
+  context?: ContextPolicy;
 }
 
 /** A condition of a rule: the request has one of these values; `*` stands for any text. */
@@ -111,6 +114,7 @@ export interface Alias {
   /** How long to wait for the first candidate after a failure that may pass, in milliseconds. */
   patienceMs?: number;
   limits?: TurnLimits;
+  context?: ContextPolicy;
 }
 
 /** Why the first candidate is the first one. */

@@ -1,10 +1,12 @@
 import type { CacheMark } from './cache-marks.ts';
+import type { ContextPolicy } from './context-policy.ts';
 import type { Finish } from './delta.ts';
 import type { ErrorCode, TurnError } from './errors.ts';
 import type { SessionId, TurnId } from './ids.ts';
 import { type Item, leadingInstructions, type Message } from './items.ts';
 import type { TurnPolicy } from './policy.ts';
 import type { ProtocolName } from './prompt.ts';
+import type { StoredReceipt } from './receipt.ts';
 import type { Tenant } from './request.ts';
 import type { KeyRules, RoutingWishes } from './routing.ts';
 import type { Settings } from './settings.ts';
@@ -126,8 +128,10 @@ export interface Ask {
   state: StateRef;
   retention: Retention;
   delivery: Delivery;
-  /** What happens to a history that does not fit the model. */
-  overflow: 'truncate' | 'error';
+  /** Absent: the alias, the key, the configuration or at last the dialect decides. */
+  context?: ContextPolicy;
+  /** The dialect's own default for `context`. */
+  defaultContext: ContextPolicy;
   policy: TurnPolicy;
   /** Values to set in the session, in one moment with the commit, if the turn completes. */
   values?: readonly NamedValue[];
@@ -230,7 +234,8 @@ export type RunFields =
   | 'extra'
   | 'state'
   | 'delivery'
-  | 'overflow'
+  | 'context'
+  | 'defaultContext'
   | 'policy'
   | 'values'
   | 'key'
@@ -281,6 +286,8 @@ export type Outcome = Ending & {
   alternates?: Item[][];
   /** The answer is that of the alias's last resort. */
   isDegraded?: true;
+  /** Absent when no claw gave a delta, and for turns of earlier versions. */
+  receipt?: StoredReceipt;
   finish: Finish[];
   usage?: Usage;
   /** By our prices. Absent when the model has no known price. */

@@ -82,8 +82,6 @@ export interface ItemLocation {
 export interface ParseContext {
   headers: Headers;
   caller: Caller;
-  /** What happens to a history that does not fit the model, where the dialect has no field for it. */
-  overflow: Ask['overflow'];
   /** The request headers that rules of aliases read. */
   ruleHeaders: readonly string[];
   /** Whether the request may have cache marks, which are taken off it. */

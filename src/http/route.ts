@@ -10,8 +10,6 @@ export interface HttpSettings {
   bodyMs: number;
   /** How long a WebSocket may be open, in milliseconds. */
   socketMs: number;
-  /** What happens to a history that does not fit the model, where the dialect has no field for it. */
-  overflow: 'truncate' | 'error';
   /** The request headers that rules of aliases read. */
   ruleHeaders: readonly string[];
 }

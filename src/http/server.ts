@@ -11,6 +11,7 @@ import { openApiRoute } from './openapi-route.ts';
 import { reloadRoute } from './reload.ts';
 import type { Route, SettingsSource } from './route.ts';
 import { isHalfUpgrade, type SocketRoute, socketHandlers, type Upgraded, upgradeLost } from './socket.ts';
+import { pinRoutes } from './v1/conversations/pin-routes.ts';
 import { conversationRoutes } from './v1/conversations/routes.ts';
 import { valueRoutes } from './v1/conversations/value-routes.ts';
 import { DIALECTS } from './v1/dialects.ts';
@@ -71,6 +72,7 @@ export function routesOf(parts: RouteParts): Route[] {
     ...dialects.flatMap((dialect) => turnRoutes(dialect, api, settings)),
     ...conversationRoutes(api, settings),
     ...valueRoutes(api, settings),
+    ...pinRoutes(api),
     ...modelRoutes(api, startedAt),
     ...healthRoutes(health),
     reloadRoute(reload),

@@ -1,9 +1,9 @@
 import type { SessionId, TurnId } from '../core/ids.ts';
 import type { Item } from '../core/items.ts';
 import type { TurnPolicy } from '../core/policy.ts';
+import type { HistoryUse } from '../core/receipt.ts';
 import type { Tenant } from '../core/request.ts';
 import type { BranchPosition, BranchTurn, Notes, Session, StateRef } from '../core/turn.ts';
-import type { HistoryUse } from '../core/turn-view.ts';
 import type { Lease } from './leases.ts';
 import type { QueuedAsk } from './next-request.ts';
 

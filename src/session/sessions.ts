@@ -11,9 +11,9 @@ import {
 } from '../core/ids.ts';
 import { asInput, itemsOf } from '../core/item-positions.ts';
 import { type Item, isFullHistory, isInstruction } from '../core/items.ts';
+import type { HistoryUse } from '../core/receipt.ts';
 import type { Tenant } from '../core/request.ts';
 import type { Ask, BranchTurn, LineWish, PlacedIntent, Session, SessionRef, StateRef } from '../core/turn.ts';
-import type { HistoryUse } from '../core/turn-view.ts';
 import { ContinuedResponses } from './continued-responses.ts';
 import { type HeadRequest, type Heads, release } from './heads.ts';
 import {

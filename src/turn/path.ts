@@ -1,6 +1,7 @@
 import type { Capabilities } from '../claws/claw.ts';
 import type { Candidate } from '../core/candidate.ts';
 import type { Clock } from '../core/clock.ts';
+import type { ContextPolicy } from '../core/context-policy.ts';
 import type { Directory } from '../core/directory.ts';
 import type { Fault } from '../core/errors.ts';
 import type { Emit } from '../core/events.ts';
@@ -25,6 +26,7 @@ import type { Contexts } from './answer/prompt.ts';
 import type { Idempotency } from './idempotency/idempotency.ts';
 import type { LiveTurn, LiveTurns } from './live/live-turn.ts';
 import type { Slots } from './live/slots.ts';
+import type { Pasts } from './past/pasts.ts';
 
 /** The parts of the turn path; put together once, in `composition/`. */
 export interface TurnPath {
@@ -38,6 +40,8 @@ export interface TurnPath {
   /** What is known of the claws at this moment. */
   health: HealthStore;
   sessions: Sessions;
+  /** What is derived from the branches of sessions. */
+  pasts: Pasts;
   log: TurnLog;
   values: ValueStore;
   blobs: BlobStore;
@@ -58,6 +62,8 @@ export interface TurnPath {
 
 /** What the configuration says about turns. */
 export interface TurnSettings {
+  /** What happens to histories that do not fit, where neither request, alias nor key says it. */
+  readonly context?: ContextPolicy;
   /** Milliseconds that a turn waits for its session. */
   readonly sessionWaitMs: number;
   /** Milliseconds that all calls of a turn may take together. */

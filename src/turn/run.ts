@@ -12,9 +12,8 @@ import {
   type WaitingIntent,
 } from '../core/turn.ts';
 import type { Hold } from '../limits/hold.ts';
-import { type Chosen, candidatesOf, choose } from '../routing/choose.ts';
+import { type Chosen, choose } from '../routing/choose.ts';
 import { answer } from './answer/answer.ts';
-import { largestWindow } from './answer/prompt.ts';
 import { findAnswer } from './live/find-turn.ts';
 import { LiveTurn } from './live/live-turn.ts';
 import type { RunningTurn, TurnPath } from './path.ts';
@@ -25,12 +24,13 @@ import { limitTurn } from './start/limit.ts';
 import { enqueue } from './start/queue.ts';
 import {
   assembleTurn,
-  candidatesFor,
   enterSlot,
   holdingsOf,
   holdOf,
   isLeftToSuccessor,
   journalIntent,
+  reachOf,
+  recallFor,
   resume,
   type Start,
 } from './start/start.ts';
@@ -117,10 +117,11 @@ export async function runTurn(start: Start, path: TurnPath): Promise<void> {
   // Owns the session's lease, the turn's slot and its hold: they are released when the turn has ended, however it ends.
   await using held = holdingsOf(start);
   try {
-    const window = largestWindow(candidatesOf(candidatesFor(start, path)), start.intent);
-    const session = await resume(start, window, held, path);
+    const reach = reachOf(start, path);
+    const session = await resume(start, reach.window, held, path);
     if (isBackground(start.intent.delivery)) await enterSlot(start, held, path);
-    const assembled = assembleTurn(start, session, window, candidatesFor(start, path), path);
+    const recalled = await recallFor(start, session, reach, path);
+    const assembled = assembleTurn(start, { session, reach, recalled }, path);
     turn = await journalIntent(start, assembled, path);
     const failure = await answer(turn, path);
     if (isLeftToSuccessor(turn.intent, failure)) return live.fail(faultOf(failure));

@@ -27,7 +27,7 @@ export function anIntent(createdAt = NOW, fields: Partial<PlacedIntent> = {}): P
     state: { kind: 'none' },
     retention: 'stored',
     delivery: 'stream',
-    overflow: 'truncate',
+    defaultContext: 'truncate',
     policy: { onDisconnect: 'run_on', whenBusy: 'wait', whenDown: 'fail', whenBroken: 'restart' },
     position: { parent: null, branchTokens: 0, inputTokens: 12, digest: 'ab' },
     ...fields,

@@ -42,7 +42,7 @@ const UPGRADED = {
     state: { kind: 'none' },
     retention: 'listed',
     delivery: 'stream',
-    overflow: 'truncate',
+    defaultContext: 'truncate',
     policy: POLICY,
     position: {
       parent: '01jzq1m0k0abcdefghjk01jzq1m0jabcd',
@@ -74,7 +74,7 @@ const UPGRADED = {
     state: { kind: 'session', ref: { name: 'trip' }, create: true, history: false },
     retention: 'stored',
     delivery: 'background',
-    overflow: 'error',
+    defaultContext: 'full',
     policy: { onDisconnect: 'cancel', whenBusy: 'fork', whenDown: 'defer', whenBroken: 'restart' },
   },
 } as unknown as Record<'chat' | 'waiting', JournaledIntent>;

@@ -283,6 +283,18 @@ describe('a script', () => {
     expect(code).toBe(0);
   });
 
+  test('/why shows how the last answer came about', async () => {
+    const { err, code } = await clawhold(['chat', '-m', 'openai/echo', '-s', 'why'], {
+      env: OPENAI,
+      input: 'hello\nhow are you?\n/why\n',
+    });
+    expect(err).toContain('openai/echo answered: strategy ordered, reason asked.');
+    expect(err).toMatch(/Context: about \d+ of [\d,]+ tokens, with 1 earlier turns: the whole session\./);
+    expect(err).toMatch(/Tokens: \d+ in, of which 0 cached \(\d+ expected\), \d+ out\./);
+    expect(err).toMatch(/Time: first words after \d+ ms, all after \d+ ms\./);
+    expect(code).toBe(0);
+  });
+
   test('sends no unknown command to a model, and exits with 1', async () => {
     const before = provider.requests.length;
     const env = OPENAI;

@@ -39,7 +39,7 @@ afterAll(() => journey.end());
 
 const routes = routesOf({
   api: {} as Api,
-  settings: () => ({ bodyBytes: 0, bodyMs: 0, socketMs: 0, overflow: 'error', ruleHeaders: [] }),
+  settings: () => ({ bodyBytes: 0, bodyMs: 0, socketMs: 0, ruleHeaders: [] }),
   health: { ready: () => true, probeStore: async () => {}, failingClaws: () => [] },
   startedAt: 0,
   reload: async () => ({ state: 'rejected', problems: [] }),

@@ -47,7 +47,7 @@ const echo: Dialect = {
   path: PATH,
   whenBroken: 'fail',
   publicId: responseId,
-  parse(body, { headers, overflow }) {
+  parse(body, { headers }) {
     const { ask, model, stream } = validate(request, body);
     const ref = sessionFromHeaders(headers);
     return {
@@ -60,7 +60,7 @@ const echo: Dialect = {
       state: ref ? { kind: 'session', ref, create: true, history: false } : { kind: 'none' },
       retention: 'stored',
       delivery: stream ? 'stream' : 'whole',
-      overflow,
+      defaultContext: 'auto',
     };
   },
   whole(_view, turn) {

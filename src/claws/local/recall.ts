@@ -80,13 +80,18 @@ function answer(question: string, earlier: string[]): string {
   }
   const facts = earlier.flatMap(factsOf).reverse();
   const asked = question.toLowerCase();
-  const fact =
-    facts.find(({ subject }) => asked.includes(subject)) ??
-    (/\bwho am i\b/.test(asked) ? facts[0] : undefined);
+  const fact = closestFact(facts, asked) ?? (/\bwho am i\b/.test(asked) ? facts[0] : undefined);
   if (fact) return `Your ${fact.subject} is ${fact.value}.`;
   const quote = closest(question, earlier);
   if (quote) return `You said: "${quote}"`;
   return `Nothing said in this session answers that. ${DISCLAIMER}: set a provider key, for example OPENAI_API_KEY, to ask one.`;
+}
+
+/** The latest fact about what is asked: about `dog's name` rather than about `name`. */
+function closestFact(facts: readonly Fact[], asked: string): Fact | undefined {
+  const known = facts.filter(({ subject }) => asked.includes(subject));
+  const longest = Math.max(...known.map(({ subject }) => subject.length));
+  return known.find(({ subject }) => subject.length === longest);
 }
 
 interface Fact {

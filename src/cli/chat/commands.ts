@@ -2,6 +2,7 @@ import { nearest } from '../../core/nearest.ts';
 import type { Conversation, Screen } from './conversation.ts';
 import type { GatewayApi } from './gateway-api.ts';
 import { resolveModel } from './model-names.ts';
+import { receiptNote } from './receipt-note.ts';
 import { type BookEntry, freshName, type SessionBook } from './session-book.ts';
 import { showTail } from './session-tail.ts';
 import { ago, count, money } from './turn-note.ts';
@@ -59,6 +60,7 @@ const COMMANDS: Record<string, Command> = {
   },
   history: { usage: '/history', description: 'show the messages of this session', run: history },
   cost: { usage: '/cost', description: 'show tokens and cost of this chat and of the session', run: cost },
+  why: { usage: '/why', description: 'show how the last answer came about: model, context, cost', run: why },
   quit: { usage: '/quit', description: 'end the chat; the session is kept', run: () => 'leave' },
 };
 
@@ -239,6 +241,13 @@ async function history({ api, conversation, screen }: CommandContext): Promise<u
     return;
   }
   showTail(session, tail, current, screen, tail.messages.length);
+}
+
+async function why({ api, conversation, screen }: CommandContext): Promise<undefined> {
+  const { lastResponse } = conversation;
+  if (lastResponse === undefined)
+    throw new Error('There is no stored answer yet. /why explains the last one.');
+  screen.note(`${receiptNote(await api.receipt(lastResponse))}\n`);
 }
 
 function cost({ book, conversation, screen }: CommandContext): undefined {

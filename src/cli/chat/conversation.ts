@@ -38,6 +38,8 @@ const PROGRESS_MS = 700;
 export class Conversation {
   /** What all turns of this chat have used. */
   readonly total = { turns: 0, tokens: 0, cost: 0, estimated: false, unpriced: 0 };
+  /** The id of the last stored answer. */
+  lastResponse: string | undefined;
   private running: Running | undefined;
   private unanswered: Unanswered | undefined;
 
@@ -170,6 +172,7 @@ export class Conversation {
         ),
       );
     this.noteUsage(running);
+    this.lastResponse = running.responseId;
     this.remember(text, running);
   }
 

@@ -1,5 +1,6 @@
 import { ownCommand } from '../own-command.ts';
 import { Disconnected, GatewayError } from './gateway-error.ts';
+import type { Receipt } from './receipt-note.ts';
 
 export interface Question {
   model: string;
@@ -84,6 +85,11 @@ export class GatewayApi {
   resume(responseId: string, after: number, signal: AbortSignal): Promise<Response> {
     const id = responseId.replace(/^resp_/, 'chatcmpl-');
     return this.call(`/v1/chat/completions/${id}?stream=true&starting_after=${after}`, { signal });
+  }
+
+  /** How a stored answer came about. */
+  async receipt(responseId: string): Promise<Receipt> {
+    return (await (await this.call(`/v1/responses/${responseId}/receipt`)).json()) as Receipt;
   }
 
   /** Stops a running turn; the text that arrived is kept. Does not throw when the turn has already ended. */

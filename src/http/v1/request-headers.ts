@@ -1,3 +1,4 @@
+import { CONTEXT_POLICIES } from '../../core/context-policy.ts';
 import { Fault } from '../../core/errors.ts';
 import { nearest } from '../../core/nearest.ts';
 import { POLICY_WORDS, type PolicyField } from '../../core/policy.ts';
@@ -112,6 +113,13 @@ export const SET = header(
   'Sets values of the conversation together with the answer, if the turn completes: `step=3` or `plan={"done":[1]}`. Several headers, or several values separated by commas. ASCII.',
 );
 
+export const CONTEXT_POLICY = header(
+  'turn',
+  'x-clawhold-context-policy',
+  'What the model gets of a history that does not fit it: `full` is an error then, `truncate` the latest turns, `retrieve` standing instructions and what is about the question, `auto` all of these.',
+  CONTEXT_POLICIES,
+);
+
 export const TIMEOUT_MS = header(
   'turn',
   'x-clawhold-timeout-ms',
@@ -188,6 +196,7 @@ export const REQUEST_HEADERS: readonly RequestHeader[] = [
   KEEP,
   SET,
   ...POLICY_HEADERS,
+  CONTEXT_POLICY,
   TIMEOUT_MS,
   FIRST_TOKEN_MS,
   IDLE_MS,

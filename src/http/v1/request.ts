@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto';
 import { z } from 'zod';
+import { CONTEXT_POLICIES, type ContextPolicy } from '../../core/context-policy.ts';
 import { Fault } from '../../core/errors.ts';
 import { parseConversationId } from '../../core/ids.ts';
 import { POLICY_WORDS, type PolicyField, type TurnPolicy } from '../../core/policy.ts';
@@ -15,6 +16,7 @@ import {
   CODEX_AGENT,
   CODEX_PARENT,
   CODEX_THREAD,
+  CONTEXT_POLICY,
   IDEMPOTENCY_KEY,
   KEEP,
   POLICY_HEADERS,
@@ -301,6 +303,12 @@ export function policyOf(
   }
   // Every value was checked against the allowed values of its field.
   return { ...policy, whenBroken: policy.whenBroken ?? whenBroken, ...fromHeaders } as TurnPolicy;
+}
+
+/** What happens to a history that does not fit, where a header says it. */
+export function askedContextPolicy(headers: Headers): ContextPolicy | undefined {
+  const value = headerValue(headers, CONTEXT_POLICY);
+  return CONTEXT_POLICIES.find((policy) => policy === value);
 }
 
 /** Whether the request may be kept: the key and the header `x-clawhold-keep` must both allow it. */

@@ -3,10 +3,11 @@ import type { Api } from '../../api/api.ts';
 import { takeCacheMarks } from '../../core/cache-marks.ts';
 import { Fault, faultOf } from '../../core/errors.ts';
 import { conversationId, responseId } from '../../core/ids.ts';
+import type { ContextReceipt, Receipt } from '../../core/receipt.ts';
 import type { Once } from '../../core/request.ts';
 import type { Seal } from '../../core/seal.ts';
 import { type Ask, isBackground, isFetchable, isKept, isStreamed } from '../../core/turn.ts';
-import { Cancelled, type Receipt, type TurnView } from '../../core/turn-view.ts';
+import { Cancelled, type TurnView } from '../../core/turn-view.ts';
 import { dollars } from '../../core/usage.ts';
 import type { Dialect, ParseContext, StreamWriter } from '../dialect.ts';
 import { quotaHeaders } from '../envelope.ts';
@@ -14,7 +15,7 @@ import type { Handler, Route, SettingsSource } from '../route.ts';
 import { inCallersWords } from './caller-words.ts';
 import { namedValuesOf } from './named-values.ts';
 import type { ReplyHeaders } from './reply-headers.ts';
-import { identityOf, mayHaveMarks, mayKeep, policyOf, readBody } from './request.ts';
+import { askedContextPolicy, identityOf, mayHaveMarks, mayKeep, policyOf, readBody } from './request.ts';
 import { LAST_EVENT_ID } from './request-headers.ts';
 import { wishesOf } from './routing-wishes.ts';
 
@@ -41,10 +42,10 @@ function createTurn(
   const route = `POST ${dialect.path}`;
   return async ({ request, caller }) => {
     const { headers, signal } = request;
-    const { overflow, ruleHeaders, ...limits } = settings();
+    const { ruleHeaders, ...limits } = settings();
     const { body, text } = await readBody(request, limits);
     const identity = identityOf(headers, route, caller, text);
-    const context = { headers, caller, overflow, ruleHeaders, mayHaveMarks: mayHaveMarks(text) };
+    const context = { headers, caller, ruleHeaders, mayHaveMarks: mayHaveMarks(text) };
     const ask = askOf(dialect, body, context);
     try {
       const once = await turns.create({ ask, caller, identity, gone: signal });
@@ -93,6 +94,8 @@ export function askOf(dialect: Dialect, body: Record<string, unknown>, context: 
     vocabulary: dialect.protocol,
     policy: policyOf(headers, caller, dialect.whenBroken),
   };
+  const policy = askedContextPolicy(headers);
+  if (policy) ask.context = policy;
   if (wishes) ask.routing = { ...parsed.routing, ...wishes };
   const values = namedValuesOf(headers);
   if (values) ask.values = values;
@@ -152,9 +155,18 @@ function receiptHeaders(receipt: Receipt): ReplyHeaders {
   if (retries > 0) headers['x-clawhold-attempted-retries'] = String(retries);
   if (context && (context.keptTurns > 0 || context.droppedTokens > 0)) {
     headers['x-clawhold-context'] =
-      `tokens=${context.tokens}; turns=${context.keptTurns}; dropped=${context.droppedTokens}`;
+      `tokens=${context.tokens}; turns=${context.keptTurns}; dropped=${context.droppedTokens}${recalled(context)}`;
   }
   return headers;
+}
+
+/** Parts of turns that are left out, by kind. */
+function recalled({ pinned, retrieved }: ContextReceipt): string {
+  const counts = [
+    pinned ? `; pinned=${pinned.length}` : '',
+    retrieved ? `; retrieved=${retrieved.length}` : '',
+  ];
+  return counts.join('');
 }
 
 function routeText({ alias, strategy, reason }: NonNullable<Receipt['route']>): string {

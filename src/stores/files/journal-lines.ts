@@ -3,7 +3,7 @@ import type { Tenant } from '../../core/request.ts';
 import type { JournaledIntent, Unfinished } from '../../session/journal.ts';
 import type { Line } from './journal-segment.ts';
 import { isIntact } from './line-checksum.ts';
-import { upgradeIntent } from './old-intents.ts';
+import { upgradeIntent, withContextPolicy } from './old-intents.ts';
 
 /** Takes the position of a damaged line: it cannot be read either, and holds nothing. */
 const UNREADABLE_LINE = '?';
@@ -109,7 +109,9 @@ export function withoutSession(
 function journaledIntent(turn: TurnId, content: unknown): JournaledIntent | undefined {
   const intent = content as Partial<JournaledIntent> | null;
   if (intent?.id !== turn) return undefined;
-  if (intent.kind === 'waiting' || intent.kind === 'placed') return intent as JournaledIntent;
+  if (intent.kind === 'waiting' || intent.kind === 'placed') {
+    return withContextPolicy(intent as JournaledIntent);
+  }
   return upgradeIntent(content);
 }
 

@@ -19,13 +19,14 @@ interface OldIntent extends Omit<Accepted, 'vocabulary' | 'fallbacks' | 'extra' 
   plan: OldPlan;
 }
 
-type Kept = 'overflow' | 'policy' | 'key' | 'requestId' | 'fingerprint' | 'deferredUntil';
+type Kept = 'policy' | 'key' | 'requestId' | 'fingerprint' | 'deferredUntil';
 
 interface OldPlan extends Pick<Accepted, Kept> {
   fallbacks?: string[];
   extra?: Record<string, unknown>;
   stream: boolean;
   background: boolean;
+  overflow?: Overflow;
   /** Kept for its idempotency key alone. */
   hidden?: boolean;
   /** What the turn builds on, while it has not got its session. */
@@ -37,11 +38,25 @@ const VOCABULARIES: Readonly<Record<string, ProtocolName>> = {
   responses: 'openai-responses',
 };
 
+/** What older versions journaled for `context`. */
+type Overflow = 'truncate' | 'error';
+
+const contextOf = (overflow: Overflow | undefined) => ({
+  defaultContext: overflow === 'error' ? ('full' as const) : ('truncate' as const),
+});
+
+/** An intent that was journaled before there were context policies, in the form of today. */
+export function withContextPolicy(intent: JournaledIntent): JournaledIntent {
+  if (intent.defaultContext !== undefined) return intent;
+  const { overflow, ...known } = intent as JournaledIntent & { overflow?: Overflow };
+  return { ...known, ...contextOf(overflow) };
+}
+
 /** An intent of version 0.1 in the form of today; `undefined` where it is not one. */
 export function upgradeIntent(value: unknown): JournaledIntent | undefined {
   if (!isOldIntent(value)) return undefined;
   const { parent, standing, listed, plan, ...asked } = value;
-  const { fallbacks, extra, stream, background, hidden, waitsFor, ...kept } = plan;
+  const { fallbacks, extra, stream, background, hidden, waitsFor, overflow, ...kept } = plan;
   const accepted = {
     ...asked,
     ...kept,
@@ -50,6 +65,7 @@ export function upgradeIntent(value: unknown): JournaledIntent | undefined {
     extra: extra ?? {},
     retention: retentionOf(hidden, listed),
     delivery: deliveryOf(stream, background),
+    ...contextOf(overflow),
   };
   if (waitsFor) return { ...accepted, kind: 'waiting', state: waitsFor } satisfies WaitingIntent;
   const position = { parent, ...standing };

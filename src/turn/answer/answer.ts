@@ -2,14 +2,14 @@ import type { Capabilities } from '../../claws/claw.ts';
 import type { Assembled } from '../../context/assemble.ts';
 import type { Candidate } from '../../core/candidate.ts';
 import type { Delta } from '../../core/delta.ts';
-import { callFailureOf, type Fault } from '../../core/errors.ts';
+import { callFailureOf, type FailedCall, type Fault } from '../../core/errors.ts';
 import { type Called as CalledBy, type Folded, fold, isWhole } from '../../core/fold.ts';
+import type { Receipt } from '../../core/receipt.ts';
 import { type Ask, isKept, type PlacedIntent } from '../../core/turn.ts';
-import type { Receipt } from '../../core/turn-view.ts';
 import type { Count } from '../../routing/call-chain.ts';
 import type { Route } from '../../routing/order.ts';
 import type { RunningTurn, TurnPath } from '../path.ts';
-import { routeAgain } from '../start/route.ts';
+import { expectedCacheReadOf, routeAgain } from '../start/route.ts';
 import { type Called, type CallRequest, callFirst, mayCall } from './call.ts';
 import { CallIds } from './call-ids.ts';
 import { leftOutReasoning, promptFor } from './prompt.ts';
@@ -38,7 +38,7 @@ export async function answer(turn: RunningTurn, path: TurnPath): Promise<unknown
       const pauseMs = rescue ? rescuePauseMs(folded, path) : 0;
       if (pauseMs > 0) await sleep(live.signal, pauseMs);
       const called = await call(turn, rescue, bounds, path);
-      failure = await follow(turn, called, rescue, path);
+      failure = await follow(turn, called, rescue, bounds, path);
       if (failure === undefined) return undefined;
     } catch (error) {
       // The failure that broke the answer off says more than the failure of its rescue, unless the turn was stopped.
@@ -170,13 +170,14 @@ async function follow(
   turn: RunningTurn,
   called: ToldCall,
   rescue: Rescue | undefined,
+  bounds: Bounds,
   path: TurnPath,
 ): Promise<unknown> {
   const by = calledBy(called.candidate);
   const splice = rescue && new Splice(rescue, turn.folded.items.length, called.exact);
   let hasEnded = false;
   let ids: CallIds | undefined;
-  turn.live.start(receiptOf(turn, called, path));
+  turn.live.start(receiptOf(turn, called, bounds.count.failed, path));
   try {
     const opening: Delta[] = splice?.opening(by) ?? attemptsOf(called, by);
     // The attempt of a rescue is journaled even if the claw only repeats text.
@@ -242,16 +243,25 @@ async function closeOpenItems(turn: RunningTurn, path: TurnPath): Promise<undefi
   await record(turn, open, path);
 }
 
-function receiptOf(turn: RunningTurn, called: ToldCall, { emit }: TurnPath): Receipt {
+function receiptOf(
+  turn: RunningTurn,
+  called: ToldCall,
+  failed: readonly FailedCall[],
+  path: TurnPath,
+): Receipt {
   const { candidate, retries, droppedTools, droppedReasoning, droppedSettings, isDegraded } = called;
   const { alias, strategy, reason, candidates } = turn.route;
-  const { tokens, keptTurns, droppedTokens } = turn.contexts.for(candidate);
+  const context = turn.contexts.receipt(candidate);
+  const { keptTurns, droppedTokens } = context;
   if (droppedTokens > 0) {
-    emit({ type: 'context-truncated', trace: turn.intent, candidate, keptTurns, droppedTokens });
+    path.emit({ type: 'context-truncated', trace: turn.intent, candidate, keptTurns, droppedTokens });
   }
-  const context = { tokens, keptTurns, droppedTokens };
+  const expectedCacheRead = expectedCacheReadOf(candidate, turn, path);
   return {
     ...{ candidate, retries, history: turn.session.history, context },
+    firstDeltaMs: path.clock() - turn.intent.createdAt,
+    ...(expectedCacheRead > 0 && { expectedCacheRead }),
+    ...(failed.length > 0 && { failed: [...failed] }),
     ...(droppedTools.length > 0 && { droppedTools }),
     ...(droppedReasoning.length > 0 && { droppedReasoning }),
     ...(droppedSettings.length > 0 && { droppedSettings }),

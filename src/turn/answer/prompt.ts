@@ -1,11 +1,14 @@
 import type { Capabilities } from '../../claws/claw.ts';
 import { type Assembled, assemble, type Budget, historyWindow } from '../../context/assemble.ts';
+import type { Recalled } from '../../context/recalled.ts';
 import { estimateTokens } from '../../context/tokens.ts';
 import type { Candidate } from '../../core/candidate.ts';
+import type { ContextPolicy } from '../../core/context-policy.ts';
 import { Fault } from '../../core/errors.ts';
 import { parseItemId } from '../../core/ids.ts';
 import type { Item, Part } from '../../core/items.ts';
 import type { Prompt, PromptItem } from '../../core/prompt.ts';
+import type { ContextReceipt } from '../../core/receipt.ts';
 import {
   type Ask,
   type BranchTurn,
@@ -29,18 +32,25 @@ export type Limits = Pick<Candidate, 'contextLimit' | 'outputLimit' | 'protocol'
 /** How much of the candidate's context the turn may use. */
 export function budgetOf(
   { contextLimit, outputLimit, provider, protocol }: Limits,
-  ask: Pick<Ask, 'settings' | 'overflow'>,
+  ask: Pick<Ask, 'settings'>,
+  policy: ContextPolicy,
 ): Budget {
   const context = contextLimit ?? ASSUMED_CONTEXT;
   const answer = ask.settings.max_output_tokens ?? Math.min(outputLimit ?? ASSUMED_ANSWER, ASSUMED_ANSWER);
   // Anthropic has such items too, but its API itself leaves out the items before them.
   const compactionsOf = protocol === 'openai-responses' ? provider : undefined;
-  return { context, answer: Math.min(answer, context / 2), overflow: ask.overflow, compactionsOf };
+  return { context, answer: Math.min(answer, context / 2), policy, compactionsOf };
 }
 
 /** How many tokens of history the candidate with the largest context can use: a branch is read once for all. */
-export function largestWindow(candidates: readonly Candidate[], ask: Ask): number {
-  return Math.max(...candidates.map((candidate) => historyWindow(budgetOf(candidate, ask))));
+export function largestWindow(candidates: readonly Candidate[], ask: Ask, policy: ContextPolicy): number {
+  return Math.max(...candidates.map((candidate) => historyWindow(budgetOf(candidate, ask, policy))));
+}
+
+/** Tokens of prompt that every candidate accepts. */
+export function leastRoom(candidates: readonly Candidate[], ask: Ask, policy: ContextPolicy): number {
+  const budgets = candidates.map((candidate) => budgetOf(candidate, ask, policy));
+  return Math.min(...budgets.map(({ context, answer }) => context - answer));
 }
 
 /** What the contexts of a turn are assembled from. */
@@ -49,6 +59,8 @@ export interface ContextSource {
   branch: readonly BranchTurn[];
   /** How many tokens back `branch` was read. */
   window: number;
+  policy: ContextPolicy;
+  recalled?: Recalled;
   seals: Pick<Seals, 'open'>;
 }
 
@@ -71,6 +83,11 @@ export class Contexts {
     return assembled;
   }
 
+  /** What of the session is in the candidate's prompt. */
+  receipt(candidate: Candidate): ContextReceipt {
+    return contextReceipt(this.for(candidate), this.budget(candidate));
+  }
+
   private within(budget: Budget): Assembled {
     for (const { budget: other, assembled } of this.made) {
       if (givesSame(budget, other, assembled)) return assembled;
@@ -81,12 +98,12 @@ export class Contexts {
   }
 
   private assembled(budget: Budget): Assembled {
-    const { intent, branch, seals } = this.source;
+    const { intent, branch, recalled, seals } = this.source;
     const { id, tenant, input, position } = intent;
     const open = (seal: string) => seals.open(seal, tenant);
     const { opening, parent } = position;
     const own = ownInstructions({ id, input, opening, parent });
-    return assemble({ ...intent, branch, budget, opening, ownInstructions: own, open });
+    return assemble({ ...intent, branch, budget, recalled, opening, ownInstructions: own, open });
   }
 
   /** The tokens of a prompt that was sent; `undefined` where it was not assembled in this process. */
@@ -123,12 +140,26 @@ export class Contexts {
 
   /** A candidate that was chosen after the branch was read gets no more history than was read. */
   private budget(candidate: Candidate): Budget {
-    const { intent, window } = this.source;
-    const budget = budgetOf(candidate, intent);
+    const { intent, window, policy } = this.source;
+    const budget = budgetOf(candidate, intent, policy);
     const wanted = historyWindow(budget);
     if (wanted > window) budget.context = Math.floor((budget.context * window) / wanted);
     return budget;
   }
+}
+
+export function contextReceipt(
+  { tokens, keptTurns, droppedTokens, recalledTokens, pinned, retrieved }: Assembled,
+  { policy, context: limit, answer: reserved }: Budget,
+): ContextReceipt {
+  return {
+    ...{ policy, limit, reserved, tokens, keptTurns, droppedTokens },
+    ...(recalledTokens > 0 && { recalledTokens }),
+    ...(pinned.length > 0 && { pinned: pinned.map(({ item }) => item) }),
+    ...(retrieved.length > 0 && {
+      retrieved: retrieved.map(({ item, score }) => ({ id: item, score: Math.round(score * 1000) / 1000 })),
+    }),
+  };
 }
 
 /** Whether a budget gives the context that another one gave: it is equal, or the whole history fits both. */

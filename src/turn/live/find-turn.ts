@@ -67,14 +67,14 @@ async function replay(row: TurnRow, { live: turns, log, blobs }: FindParts): Pro
 /** The first events of a stream are written before the outcome is known. */
 function withoutOutcome(turn: AnsweredTurn) {
   const { state, error, completedAt, answeredBy, output, outputNatives, callIds, alternates, ...rest } = turn;
-  const { finish, usage, cost, attempts, extra, isDegraded, ...asked } = rest;
+  const { finish, usage, cost, attempts, extra, isDegraded, receipt, ...asked } = rest;
   return asked;
 }
 
 function end(live: LiveTurn, turn: AnsweredTurn): void {
-  const { answeredBy, error, state, isDegraded } = turn;
+  const { answeredBy, error, state, isDegraded, receipt } = turn;
   if (answeredBy) {
-    live.start({ candidate: answeredBy, retries: 0, isDegraded });
+    live.start({ retries: 0, ...receipt, candidate: answeredBy, isDegraded });
     live.end(turn);
   } else if (error) live.end(turn, new Fault(error.code, error.message, error));
   else live.end(turn, state === 'cancelled' ? new Cancelled('The turn was cancelled.') : undefined);

@@ -2,6 +2,7 @@ import type { Delta } from '../../core/delta.ts';
 import { Fault } from '../../core/errors.ts';
 import type { TurnId } from '../../core/ids.ts';
 import type { Quota } from '../../core/quota.ts';
+import type { Receipt } from '../../core/receipt.ts';
 import type { Tenant } from '../../core/request.ts';
 import {
   type Accepted,
@@ -11,7 +12,7 @@ import {
   type Retention,
   type Session,
 } from '../../core/turn.ts';
-import { Cancelled, type Receipt, type TurnView } from '../../core/turn-view.ts';
+import { Cancelled, type TurnView } from '../../core/turn-view.ts';
 
 /**
  * A turn from its acceptance to its end, as the turn path writes it and as readers see it. Only the methods here

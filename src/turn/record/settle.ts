@@ -3,6 +3,7 @@ import { faultOf, turnErrorOf } from '../../core/errors.ts';
 import type { BrokenOff, Called, Folded, FoldedItem } from '../../core/fold.ts';
 import { itemId, type TurnId } from '../../core/ids.ts';
 import type { Item } from '../../core/items.ts';
+import type { Receipt } from '../../core/receipt.ts';
 import { isJsonObject } from '../../core/tool-calls.ts';
 import type { AnsweredBy, Attempt, Outcome } from '../../core/turn.ts';
 import { Cancelled } from '../../core/turn-view.ts';
@@ -23,7 +24,11 @@ export function settleTurn(turn: RunningTurn, failure: unknown, path: TurnPath):
     promptTokens: (called) => contexts.knownTokens(called) ?? branchTokens + inputTokens,
     completedAt: path.clock(),
   });
-  return live.receipt?.isDegraded ? { ...outcome, isDegraded: true } : outcome;
+  return live.receipt ? { ...outcome, ...keptOf(live.receipt) } : outcome;
+}
+
+function keptOf({ candidate: _, isDegraded, ...receipt }: Receipt): Pick<Outcome, 'receipt' | 'isDegraded'> {
+  return isDegraded ? { receipt, isDegraded: true } : { receipt };
 }
 
 export const priceOf =

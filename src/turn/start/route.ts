@@ -74,6 +74,25 @@ function warmOf(
   return clock() - last.completedAt < (isLong ? Math.max(cacheMs, HOUR_MS) : cacheMs) ? by : undefined;
 }
 
+/** Estimated tokens of the candidate's prompt that its provider's cache probably holds. */
+export function expectedCacheReadOf(
+  candidate: Candidate,
+  source: RouteSource,
+  path: Pick<TurnPath, 'directory' | 'clock'>,
+): number {
+  return cacheReadOf(candidate, source, warmOf(source, path));
+}
+
+/** What the turn before had as its prompt is read from the cache of the candidate that answered it. */
+function cacheReadOf(
+  candidate: Candidate,
+  { session, contexts }: RouteSource,
+  warm: AnsweredBy | undefined,
+): number {
+  if (warm === undefined || !isCalled(candidate, warm)) return 0;
+  return Math.min(contexts.tokensFor(candidate) ?? 0, session.branch.at(-1)!.totalTokens);
+}
+
 const isCalled = (candidate: Candidate, by: AnsweredBy): boolean =>
   candidate.provider === by.provider &&
   candidate.model === (by.calledModel ?? by.model) &&
@@ -82,22 +101,19 @@ const isCalled = (candidate: Candidate, by: AnsweredBy): boolean =>
 /** Tokens of an answer of which nothing is known. */
 const ASSUMED_ANSWER = 500;
 
-/**
- * The expected cost of the answer at a candidate, with the prices of its prompt cache: what the turn before had as
- * its prompt is read from the cache of the candidate that answered it.
- */
+/** The expected cost of the answer at a candidate, with the prices of its prompt cache. */
 function expectedCost(
   candidate: Candidate,
-  { intent, session, contexts }: RouteSource,
+  source: RouteSource,
   warm: AnsweredBy | undefined,
   { routing }: Pick<TurnPath, 'routing'>,
 ): number | undefined {
   const { price } = candidate;
+  const { intent, contexts } = source;
   if (!price) return undefined;
   const input = contexts.tokensFor(candidate);
   if (input === undefined) return undefined;
-  const isWarm = warm !== undefined && isCalled(candidate, warm);
-  const cacheRead = isWarm ? Math.min(input, session.branch.at(-1)!.totalTokens) : 0;
+  const cacheRead = cacheReadOf(candidate, source, warm);
   // The gateway marks every prompt for Anthropic's cache.
   const cacheWrite = candidate.protocol === 'anthropic' ? input - cacheRead : 0;
   const most = intent.settings.max_output_tokens ?? Infinity;

@@ -1,10 +1,14 @@
+import type { Recalled } from '../../context/recalled.ts';
 import { itemsTokens } from '../../context/tokens.ts';
+import type { ContextPolicy } from '../../core/context-policy.ts';
 import type { Delta } from '../../core/delta.ts';
 import { Fault } from '../../core/errors.ts';
 import { foldAll } from '../../core/fold.ts';
 import type { TurnId } from '../../core/ids.ts';
 import type { Item } from '../../core/items.ts';
+import type { Alias, KeyRules } from '../../core/routing.ts';
 import {
+  type Ask,
   type BranchPosition,
   isBackground,
   isKept,
@@ -18,9 +22,10 @@ import { digestItems, EMPTY_DIGEST } from '../../session/history.ts';
 import type { QueuedAsk } from '../../session/next-request.ts';
 import type { Resumed } from '../../session/resumed.ts';
 import { offloadedIntent } from '../../session/stored-turn.ts';
-import { Contexts } from '../answer/prompt.ts';
+import { Contexts, largestWindow, leastRoom } from '../answer/prompt.ts';
 import type { LiveTurn } from '../live/live-turn.ts';
 import type { RunningTurn, TurnPath } from '../path.ts';
+import { recall } from './recall.ts';
 import { routeOf } from './route.ts';
 
 /** How a turn enters its path. */
@@ -46,6 +51,34 @@ export type Start =
 export function candidatesFor(start: Start, path: TurnPath): Chosen {
   if (start.by === 'caller') return start.chosen;
   return choose(start.intent, start.intent, path);
+}
+
+/** How much of its history a turn reads, and what happens to a history that does not fit. */
+export interface Reach {
+  policy: ContextPolicy;
+  /** Tokens of history that a candidate can use. */
+  window: number;
+  /** Tokens of prompt that every candidate accepts. */
+  room: number;
+}
+
+export function reachOf(start: Start, path: TurnPath): Reach {
+  const { intent } = start;
+  const chosen = candidatesFor(start, path);
+  const policy = contextPolicyOf(intent, intent.rules, chosen.alias, path.settings);
+  const candidates = candidatesOf(chosen);
+  const window = largestWindow(candidates, intent, policy);
+  return { policy, window, room: leastRoom(candidates, intent, policy) };
+}
+
+/** The first that says it: the request, the alias, the key, the configuration, the dialect. */
+export function contextPolicyOf(
+  { context, defaultContext }: Pick<Ask, 'context' | 'defaultContext'>,
+  rules: KeyRules | undefined,
+  alias: Alias | undefined,
+  settings: Pick<TurnPath['settings'], 'context'>,
+): ContextPolicy {
+  return context ?? alias?.context ?? rules?.context ?? settings.context ?? defaultContext;
 }
 
 /**
@@ -146,7 +179,19 @@ function unlessStopped<T>(live: LiveTurn, awaited: Promise<T>, undo: (value: T) 
   });
 }
 
+/** What the turn may have of its past beside the latest turns. */
+export function recallFor({ intent }: Start, session: Resumed, reach: Reach, path: TurnPath) {
+  return recall({ tenant: intent.tenant, ask: intent, session, ...reach }, path);
+}
+
 type Assembled = Omit<RunningTurn, 'stored'>;
+
+/** What a prompt is assembled from, beside the turn itself. */
+export interface Found {
+  session: Resumed;
+  reach: Reach;
+  recalled?: Recalled;
+}
 
 /**
  * The turn at its position on the branch, with its contexts and its route. Throws `context_length_exceeded` where
@@ -154,15 +199,21 @@ type Assembled = Omit<RunningTurn, 'stored'>;
  */
 export function assembleTurn(
   start: Start,
-  session: Resumed,
-  window: number,
-  chosen: Chosen,
+  { session, reach: { policy, window }, recalled }: Found,
   path: TurnPath,
 ): Assembled {
   const { live } = start;
+  const chosen = candidatesFor(start, path);
   const intent =
     start.by === 'recovery' ? recoveredIntent(start.intent, session) : placed(start.intent, session);
-  const contexts = new Contexts({ intent, branch: session.branch, window, seals: path.seals });
+  const contexts = new Contexts({
+    intent,
+    branch: session.branch,
+    window,
+    policy,
+    recalled,
+    seals: path.seals,
+  });
   contexts.expectFit(candidatesOf(chosen));
   const route = routeOf(chosen, { intent, session, contexts }, path);
   const turn = { intent, live, session, contexts, route };

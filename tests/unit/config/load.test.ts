@@ -61,7 +61,7 @@ describe('without a file', () => {
         totalMs: 1_800_000,
         probeMs: 15_000,
       },
-      context: { overflow: 'truncate' },
+      context: {},
       detect: true,
       log: { level: 'info' },
       shutdown: { drainMs: 30_000 },

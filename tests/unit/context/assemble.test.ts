@@ -20,7 +20,7 @@ function turn(input: Item[], answer: Item[], hidden: string[] = []): BranchTurn 
   return { turn: known, tokens: 1, totalTokens: 1, digest: '', hidden };
 }
 
-const budget = { context: 10_000, answer: 100, overflow: 'error' } as const;
+const budget = { context: 10_000, answer: 100, policy: 'full' } as const;
 const open = () => undefined;
 const context = (branch: BranchTurn[], input: Item[] = [user('now')]) =>
   assemble({ branch, input, settings: {}, open, budget }).items.map(({ item }) => item);

@@ -148,7 +148,5 @@ describe('reasoning details', () => {
 function parse(message: Json) {
   const { annotations: _, refusal: __, ...sent } = message;
   const body = { model: 'm', messages: [sent] };
-  return parseChat(body, { headers: new Headers(), overflow: 'error' } as unknown as Parameters<
-    typeof parseChat
-  >[1]);
+  return parseChat(body, { headers: new Headers() } as unknown as Parameters<typeof parseChat>[1]);
 }

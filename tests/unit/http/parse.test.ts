@@ -46,7 +46,7 @@ const parse = (dialect: Dialect, body: object, headers: Record<string, string> =
       ...(dialect === chat ? { messages: [{ role: 'user', content: 'hi' }] } : { input: 'hi' }),
       ...body,
     },
-    { headers: new Headers(headers), caller: CALLER, overflow: 'error', ruleHeaders: [], mayHaveMarks: true },
+    { headers: new Headers(headers), caller: CALLER, ruleHeaders: [], mayHaveMarks: true },
   );
 
 describe.each([chat, responses])('$name', (dialect) => {

@@ -103,7 +103,7 @@ function serverWith(authenticator: Authenticator): Server {
     port: 0,
     api,
     authenticator,
-    settings: () => ({ bodyBytes, bodyMs: 10_000, socketMs: 60_000, overflow: 'error', ruleHeaders: [] }),
+    settings: () => ({ bodyBytes, bodyMs: 10_000, socketMs: 60_000, ruleHeaders: [] }),
     health: { ready: () => true, probeStore: async () => {}, failingClaws: () => [] },
     startedAt: NOW,
     reload: async () => ({ state: 'rejected', problems: [] }),

@@ -142,7 +142,6 @@ test('a socket that opens while the gateway stops gets the reason and is closed'
     bodyBytes: 1024,
     bodyMs: 10_000,
     socketMs: 60_000,
-    overflow: 'error',
     ruleHeaders: [],
   }));
   sockets.retire(new Fault('shutting_down', 'The gateway is shutting down.'));

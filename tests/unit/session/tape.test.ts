@@ -43,7 +43,7 @@ const intent: PlacedIntent = {
   state: { kind: 'none' },
   retention: 'stored',
   delivery: 'stream',
-  overflow: 'error',
+  defaultContext: 'full',
   policy: { onDisconnect: 'run_on', whenBusy: 'wait', whenDown: 'fail', whenBroken: 'restart' },
   position: { parent: null, branchTokens: 0, inputTokens: 0, digest: '' },
 };

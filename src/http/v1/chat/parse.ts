@@ -107,7 +107,7 @@ const RESPONSE_SETTINGS: ReadonlyMap<string, string> = new Map([
  * A chat completion request as an ask. It is kept in a session, and where it says `store`. Without `store`, it is
  * fetched by its id and not listed; where it says `store: false`, it is not fetched by its id.
  */
-export function parseChat(raw: Record<string, unknown>, { headers, overflow }: ParseContext): ParsedAsk {
+export function parseChat(raw: Record<string, unknown>, { headers }: ParseContext): ParsedAsk {
   if (raw.messages === undefined) refuseForeign(raw, RESPONSE_FIELDS, 'The chat completions API');
   refuseForeign(raw, RESPONSE_SETTINGS, 'The chat completions API');
   const body = validate(chatRequest, raw);
@@ -125,7 +125,7 @@ export function parseChat(raw: Record<string, unknown>, { headers, overflow }: P
     state,
     retention: retentionOf(body, state),
     delivery: body.stream ? 'stream' : 'whole',
-    overflow,
+    defaultContext: 'auto',
   };
 }
 

@@ -13,6 +13,8 @@ import { pageOf, pageQuery } from '../pages.ts';
 import { mayHaveMarks, readBody } from '../request.ts';
 import { askOf, currentBody, resumeStream, startingAfter } from '../turn-routes.ts';
 import { parseResponseRequest } from './parse.ts';
+import { previewView } from './preview.ts';
+import { receiptView } from './receipt.ts';
 import { outputItem, type ResponseView, response } from './response.ts';
 import * as docs from './route-docs.ts';
 import { ResponseStream } from './stream.ts';
@@ -63,6 +65,13 @@ function routes(api: Api, settings: SettingsSource): Route[] {
       doc: docs.COUNT,
       handle: countInput(api.turns, settings),
     },
+    {
+      method: 'POST',
+      path: '/v1/context/preview',
+      access,
+      doc: docs.PREVIEW,
+      handle: preview(api.turns, settings),
+    },
     { method: 'POST', path: `${PATH}/compact`, access, doc: docs.COMPACT, handle: noCompaction },
     { method: 'GET', path, access, doc: docs.RETRIEVE, handle: retrieve(api.responses, api.seal) },
     { method: 'DELETE', path, access, doc: docs.REMOVE, handle: remove(api.responses) },
@@ -72,6 +81,13 @@ function routes(api: Api, settings: SettingsSource): Route[] {
       access,
       doc: docs.CANCEL,
       handle: cancel(api.responses, api.seal),
+    },
+    {
+      method: 'GET',
+      path: `${path}/receipt`,
+      access,
+      doc: docs.RECEIPT,
+      handle: receipt(api.responses),
     },
     {
       method: 'GET',
@@ -85,19 +101,37 @@ function routes(api: Api, settings: SettingsSource): Route[] {
 
 /** OpenAI API description, `TokenCountsBody`: the body of a response; the model may be absent. */
 function countInput(turns: Api['turns'], settings: SettingsSource): Handler {
+  return withPreviewed(settings, async (ask, caller) => ({
+    object: 'response.input_tokens',
+    input_tokens: await turns.countInput(ask, caller),
+  }));
+}
+
+function preview(turns: Api['turns'], settings: SettingsSource): Handler {
+  return withPreviewed(settings, async (ask, caller) =>
+    previewView(await turns.preview(ask, caller), ask.instructions),
+  );
+}
+
+/** A reply about a request that is not sent to a model. */
+function withPreviewed(
+  settings: SettingsSource,
+  reply: (...asked: Parameters<Api['turns']['preview']>) => Promise<Record<string, unknown>>,
+): Handler {
   return async ({ request, caller }) => {
-    const { overflow, ruleHeaders, ...limits } = settings();
+    const { ruleHeaders, ...limits } = settings();
     const { body, text } = await readBody(request, limits);
     const { model } = body;
     const isAny = model === undefined || model === null;
     const { headers } = request;
-    const context = { headers, caller, overflow, ruleHeaders, mayHaveMarks: mayHaveMarks(text) };
+    const context = { headers, caller, ruleHeaders, mayHaveMarks: mayHaveMarks(text) };
     const ask = askOf(responses, isAny ? { ...body, model: ANY_MODEL } : body, context);
-    const counting = turns.countInput({ ...ask, model: isAny ? undefined : ask.model }, caller);
-    const input_tokens = await counting.catch((failure) => {
-      throw inCallersWords(failure, responses, { body, items: ask.input });
-    });
-    return Response.json({ object: 'response.input_tokens', input_tokens });
+    const replying = reply({ ...ask, model: isAny ? undefined : ask.model }, caller);
+    return Response.json(
+      await replying.catch((failure) => {
+        throw inCallersWords(failure, responses, { body, items: ask.input });
+      }),
+    );
   };
 }
 
@@ -117,6 +151,11 @@ function turnId({ params }: Exchange): TurnId {
   const id = parseResponseId(params.id!);
   if (!id) throw responseNotFound(params.id!);
   return id;
+}
+
+function receipt(stored: Responses): Handler {
+  return async (exchange) =>
+    Response.json(receiptView(await stored.receipt(exchange.caller, turnId(exchange))));
 }
 
 /** With `stream`, all events of the response, or those after one of them; also long after it has ended. */

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { ContextPolicy } from '../../../core/context-policy.ts';
 import { Fault } from '../../../core/errors.ts';
 import { parseResponseId } from '../../../core/ids.ts';
 import type { Item, Part } from '../../../core/items.ts';
@@ -113,8 +114,15 @@ export function parseResponseRequest(raw: Record<string, unknown>, { headers }: 
     state,
     retention: store ? 'stored' : namesSession(state) ? 'session' : 'none',
     delivery: deliveryOf(body),
-    overflow: body.truncation === 'auto' ? 'truncate' : 'error',
+    context: contextOf(body),
+    defaultContext: 'full',
   };
+}
+
+/** OpenAI's default is `disabled`. Where it is not sent, an operator may have another default. */
+function contextOf({ truncation }: Body): ContextPolicy | undefined {
+  if (truncation === undefined || truncation === null) return undefined;
+  return truncation === 'auto' ? 'auto' : 'full';
 }
 
 function deliveryOf({ stream, background }: Body): Delivery {

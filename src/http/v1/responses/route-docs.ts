@@ -3,6 +3,8 @@ import { pageSchema } from '../pages.ts';
 import { deletedReply } from '../replies.ts';
 import { streamQuery } from '../turn-routes.ts';
 import { responseRequest } from './parse.ts';
+import { ContextPreview } from './preview.ts';
+import { Receipt } from './receipt.ts';
 import { InputTokens, ItemList, Response, ResponseEvent } from './schemas.ts';
 
 /** What the reference says about the routes of responses. */
@@ -20,6 +22,16 @@ export const COUNT: RouteDoc = {
   turn: 'asked',
   body: countRequest,
   replies: [json(InputTokens)],
+};
+export const PREVIEW: RouteDoc = {
+  what: 'Shows the prompt that a response would have. No model is called, and nothing is kept.',
+  turn: 'asked',
+  body: countRequest,
+  replies: [json(ContextPreview)],
+};
+export const RECEIPT: RouteDoc = {
+  what: 'Shows how a response was answered: route, failed calls, context, timings, tokens and cost.',
+  replies: [json(Receipt)],
 };
 export const COMPACT: RouteDoc = { what: 'Is not available: the answer is 404.', replies: [] };
 export const RETRIEVE: RouteDoc = {

@@ -182,8 +182,8 @@ class ResponseSocket implements SocketReader {
 
   private parse({ body, mayHaveMarks }: SocketRequest): Ask {
     const { headers, caller } = this.opening;
-    const { overflow, ruleHeaders } = this.settings();
-    const context = { headers, caller, overflow, ruleHeaders, mayHaveMarks };
+    const { ruleHeaders } = this.settings();
+    const context = { headers, caller, ruleHeaders, mayHaveMarks };
     return { ...askOf(responses, bodyOf(body), context), delivery: 'stream' };
   }
 

@@ -1,0 +1,77 @@
+import { statementsIn } from '../../context/pins/find.ts';
+import { extendPins, NO_PINS, type Pin, type PinState, type SaidStatement } from '../../context/pins/fold.ts';
+import { gloss } from '../../context/retrieval/gloss.ts';
+import type { Passage } from '../../context/retrieval/passage.ts';
+import { PassageIndex } from '../../context/retrieval/passage-index.ts';
+import { passagesOf } from '../../context/retrieval/turn-passages.ts';
+import type { TurnId } from '../../core/ids.ts';
+import type { BranchTurn } from '../../core/turn.ts';
+
+/**
+ * What is derived from a branch, so that a turn need not read all of it: an index of its passages, and the standing
+ * instructions and preferences in force. It can always be made again from the log.
+ */
+export class Past {
+  readonly index = new PassageIndex(gloss());
+  /** The pins after the turns that changed them, oldest first. */
+  private readonly changes: { turn: TurnId; pins: PinState }[] = [];
+  /** When the turns with statements were, in milliseconds since the epoch. */
+  private readonly times = new Map<string, number>();
+
+  /** Of the passages that it holds, or has held since it began anew. */
+  characters = 0;
+
+  /** The last turn that it has; `null` before the first one. */
+  get last(): TurnId | null {
+    return this.index.last;
+  }
+
+  get pins(): PinState {
+    return this.changes.at(-1)?.pins ?? NO_PINS;
+  }
+
+  /** When the pin was last said: milliseconds since the epoch. */
+  saidAt({ source }: Pin): number {
+    return this.times.get(source.turn) ?? 0;
+  }
+
+  /** Adds the turn that follows the last one. */
+  add(turn: BranchTurn): void {
+    const passages = passagesOf(turn);
+    const { id } = turn.turn;
+    this.index.add(id, passages);
+    for (const { text } of passages) this.characters += text.length;
+    const said = passages.flatMap(saidIn);
+    if (said.length > 0) this.times.set(id, passages[0]!.at);
+    const pins = withoutRemoved(extendPins(this.pins, said), turn);
+    if (pins !== this.pins) this.changes.push({ turn: id, pins });
+  }
+
+  /** Takes out all turns after this one. False, and nothing changes, where it does not have the turn. */
+  rewind(turn: TurnId | null): boolean {
+    if (!this.index.rewind(turn)) return false;
+    if (turn === null) this.characters = 0;
+    while (this.changes.length > 0 && !this.index.table.holds(this.changes.at(-1)!.turn)) this.changes.pop();
+    return true;
+  }
+}
+
+/** A pin that its caller removed is marked at the turn where it was last said, beside the turn's hidden items. */
+function withoutRemoved(pins: PinState, { turn, hidden }: BranchTurn): PinState {
+  const isRemoved = ({ id }: Pin) => {
+    const removal = removalOf(id);
+    return removal.turn === turn.id && hidden.includes(removal.mark);
+  };
+  return hidden.length > 0 && pins.some(isRemoved) ? pins.filter((pin) => !isRemoved(pin)) : pins;
+}
+
+/** Where the removal of a pin is marked, and the mark. */
+export function removalOf(pin: string): { turn: TurnId; mark: string } {
+  const dot = pin.indexOf('.');
+  return { turn: pin.slice(0, dot) as TurnId, mark: `p${pin.slice(dot + 1)}` };
+}
+
+function saidIn({ turn, side, index: item, role, text }: Passage): SaidStatement[] {
+  if (side !== 'i' || role !== 'user') return [];
+  return statementsIn(text, role).map((statement, index) => ({ statement, source: { turn, item }, index }));
+}

@@ -1,0 +1,83 @@
+import type { Recalled, RetrievedExcerpt } from '../../context/recalled.ts';
+import type { Hit } from '../../context/retrieval/passage.ts';
+import { passagesOf } from '../../context/retrieval/turn-passages.ts';
+import { estimateTokens, itemsTokens, toolsTokens } from '../../context/tokens.ts';
+import type { ContextPolicy } from '../../core/context-policy.ts';
+import { itemId } from '../../core/ids.ts';
+import { type Item, messageText } from '../../core/items.ts';
+import type { Tenant } from '../../core/request.ts';
+import { type Ask, isKept } from '../../core/turn.ts';
+import type { Resumed } from '../../session/resumed.ts';
+import type { Past } from '../past/past.ts';
+import type { TurnPath } from '../path.ts';
+
+/** More excerpts than a prompt has room for. */
+const MOST_HITS = 400;
+/** Turns before this one that tell what it is about. */
+const EARLIER_TURNS = 2;
+
+/** A turn that may need its past. */
+export interface Recalling {
+  tenant: Tenant;
+  ask: Pick<Ask, 'input' | 'instructions' | 'settings'>;
+  session: Resumed;
+  policy: ContextPolicy;
+  /** Tokens of prompt that every candidate accepts. */
+  room: number;
+}
+
+/**
+ * What of its past a turn may have in its prompt, beside the latest turns. `undefined` where the policy asks for
+ * nothing, and where the whole conversation fits every candidate. Rejects with `context_lost` where a turn of the
+ * branch is missing.
+ */
+export async function recall(
+  recalling: Recalling,
+  { pasts, clock }: Pick<TurnPath, 'pasts' | 'clock'>,
+): Promise<Recalled | undefined> {
+  const { tenant, session, policy } = recalling;
+  const { branch, id } = session;
+  const tip = branch.at(-1)?.turn;
+  if (!tip || policy === 'full' || policy === 'truncate' || isWithinRoom(recalling)) return undefined;
+  // What only a connection holds is not kept anywhere else.
+  if (tip.kind === 'ask' && !isKept(tip.retention)) return undefined;
+  const wanted = { tenant, session: id, tip: tip.id, branch, edits: session.session?.edits ?? 0 };
+  const texts = textsOf(session);
+  return pasts.use(wanted, (past) => recalledOf(past, texts, clock()));
+}
+
+function isWithinRoom({ ask, session, room }: Recalling): boolean {
+  const { input, instructions = '', settings } = ask;
+  const history = session.branch.at(-1)!.totalTokens;
+  return history + itemsTokens(input) + estimateTokens(instructions) + toolsTokens(settings.tools) <= room;
+}
+
+function recalledOf(past: Past, texts: readonly string[], at: number): Recalled {
+  const { pins } = past;
+  const saidAt = new Map(pins.map((pin) => [pin.source.turn, past.saidAt(pin)]));
+  return {
+    pins,
+    saidAt,
+    query: texts.join('\n'),
+    hits: past.index.search({ texts, at }, MOST_HITS).map(excerptOf),
+  };
+}
+
+function excerptOf({ passage, score }: Hit): RetrievedExcerpt {
+  const { turn, speaker, role, text, at } = passage;
+  const item = itemId(role === 'tool' ? 'function_call_output' : 'message', passage);
+  return { turn, item, speaker: speaker ?? role, text, at, score };
+}
+
+/** What the turn is about: what the latest turns said, and the new input, newest last. */
+function textsOf({ branch, input }: Resumed): string[] {
+  const earlier = branch.slice(-EARLIER_TURNS).map((turn) => {
+    const said = passagesOf(turn).filter(({ role }) => role !== 'tool');
+    return said.map(({ text }) => text).join('\n');
+  });
+  return [...earlier, input.map(textOf).join('\n')];
+}
+
+function textOf(item: Item): string {
+  return item.type === 'message' && item.role === 'user' ? messageText(item) : '';
+}
