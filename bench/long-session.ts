@@ -14,6 +14,9 @@ const MODELS = `claws:
     models:
       - { id: say-5, context: 8000 }
       - { id: say-6, context: 900000000 }
+aliases:
+  recalling: { models: [openai/say-5], context: auto }
+context: { policy: truncate }
 `;
 const SHORT = 10;
 const MIDDLE = 1_000;
@@ -27,8 +30,14 @@ export const longSession: Row = {
     const dataDir = temporaryDirectory();
     const lengths = [...new Set([SHORT, Math.min(MIDDLE, effort.longSession), effort.longSession])];
     const seeds = { ...Object.fromEntries(lengths.map((length) => [`turn-${length}`, length - 1])), warm: 9 };
+    const recalled = { recalled: effort.longSession - 1 };
     bench.say(`storing a session of ${effort.longSession} turns`);
-    await seedTurns(dataDir, { ...seeds, 'open-10': 9, 'open-1000': lengths[1]! - 1 }, QUESTION, ANSWER);
+    await seedTurns(
+      dataDir,
+      { ...seeds, 'open-10': 9, 'open-1000': lengths[1]! - 1, ...recalled },
+      QUESTION,
+      ANSWER,
+    );
     const gateway = await startGateway({ provider: simulator.port, dataDir, yaml: MODELS });
     const turns = (session: string, model: string, requests: number): Promise<Measured> => {
       const job: Job = {
@@ -45,6 +54,11 @@ export const longSession: Row = {
       const rounds = await interleaved(effort.rounds, lengths, (length) =>
         turns(`turn-${length}`, 'openai/say-5', effort.turnsPerRound),
       );
+      // The first turn makes the index.
+      await turns('recalled', 'recalling', 1);
+      const recalling = await interleaved(effort.rounds, ['recalled'], (name) =>
+        turns(name, 'recalling', effort.turnsPerRound),
+      );
       const unbounded = await interleaved(2, ['open-10', 'open-1000'], (name) =>
         turns(name, 'openai/say-6', LATENCY_ROUNDS),
       );
@@ -53,10 +67,12 @@ export const longSession: Row = {
       return {
         figures: [
           ...figures(rounds, lengths),
+          ...recallFigures(recalling.get('recalled')!, effort.longSession),
           { what: `Turn ${lengths[1]} with an unlimited window`, value: far, unit: 'ms' },
         ],
         notes: [
           'One client sends one turn after the other. Every question has about 800 tokens and the window has 8,000, so that all prompts have the same size.',
+          'With recall, pins and excerpts of older turns are in the prompt (policy `auto`); otherwise the latest turns alone (`truncate`). The first turn with recall, which makes the index, is not counted.',
           `With an unlimited window, each turn reads, sends and pays for the whole session: ${(far / near).toFixed(0)} times the ${near.toFixed(1)} ms of turn 10.`,
         ],
       };
@@ -66,6 +82,14 @@ export const longSession: Row = {
     }
   },
 };
+
+function recallFigures(rounds: readonly Measured[], length: number): RowResult['figures'] {
+  const name = `Turn ${length.toLocaleString('en')} with recall`;
+  return [
+    { what: `${name}, latency`, value: spread(rounds.map(latency)), unit: 'ms' },
+    { what: `${name}, CPU`, value: spread(rounds.map(cpu)), unit: 'µs' },
+  ];
+}
 
 const latency = (round: Measured) => median(round.latencies);
 const cpu = (round: Measured) => round.serverCpuMicros / round.requests;
