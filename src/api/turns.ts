@@ -35,9 +35,13 @@ export interface ContextPreview {
   /** Parts of turns that are left out otherwise, by the ids of their items; `retrieved` best first. */
   pinned: { id: string; text: string }[];
   retrieved: { id: string; text: string; score: number }[];
-  /** All items of the prompt, in order. */
+  /** All items of the prompt, in order, without encrypted content. */
   items: Item[];
 }
+
+/** What only a provider can read is not shown to callers: they get it sealed, or not at all. */
+const withoutSecrets = (item: Item): Item =>
+  item.type === 'reasoning' ? { ...item, encrypted_content: undefined } : item;
 
 /** What may be done with turns, for every dialect. */
 export class Turns {
@@ -84,7 +88,7 @@ export class Turns {
       receipt: contextReceipt(context, budget),
       pinned: context.pinned.map(({ item, text }) => ({ id: item, text })),
       retrieved: context.retrieved.map(({ item, text, score }) => ({ id: item, text, score })),
-      items: context.items.map(({ item }) => item),
+      items: context.items.map(({ item }) => withoutSecrets(item)),
     };
   }
 

@@ -19,7 +19,7 @@ export const ContextPreview = published(
     retrieved: z
       .array(excerpt.extend({ score: z.number() }))
       .describe('Excerpts of turns that are left out, best first.'),
-    items: z.array(OutputItem).describe('All items of the prompt, in order.'),
+    items: z.array(OutputItem).describe('All items of the prompt, in order, without encrypted content.'),
   }),
 );
 
