@@ -207,6 +207,21 @@ test('a fork has nothing of the other branch', async () => {
   }
 }, 60_000);
 
+test('a fact in the middle of a long document is found', async () => {
+  const session = 'document';
+  const page = (number: number) =>
+    `Page ${number} is about ${PLACES[number % 8]} and trains. ${'More of it follows here. '.repeat(40)}\n`;
+  const document = Array.from({ length: 60 }, (_, number) =>
+    number === 30 ? 'The warranty of the boiler ends in March 2031.\n' : page(number),
+  ).join('');
+  await say(session, document);
+  for (let turn = 0; turn < 60; turn++) await say(session, fillerOf(turn));
+  const { response } = await say(session, 'When does the warranty of the boiler end?', NARROW[0]);
+  expect(foundIn(promptOf())).toContain('March 2031');
+  const context = asJson((await receiptOf(response)).context);
+  expect(Number(context.tokens)).toBeLessThanOrEqual(8000 - Number(context.reserved));
+}, 30_000);
+
 test('an item that was hidden is not retrieved', async () => {
   const session = 'hides';
   await say(session, 'The password of the boat is seahorse.');

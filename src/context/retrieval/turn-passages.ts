@@ -4,7 +4,7 @@ import type { Author, Passage } from './passage.ts';
 
 /**
  * What a turn adds to the index of its branch: its messages and the outputs of its tools, without instructions,
- * reasoning, calls and hidden items. The speaker is the `name` of a chat message. The time is the turn's
+ * reasoning, calls and hidden items. A long text becomes several passages of the same item. The speaker is the `name` of a chat message. The time is the turn's
  * `metadata.date` (ISO 8601), or else the time of the request.
  */
 export function passagesOf({ turn, hidden }: Pick<BranchTurn, 'turn' | 'hidden'>): Passage[] {
@@ -16,9 +16,37 @@ export function passagesOf({ turn, hidden }: Pick<BranchTurn, 'turn' | 'hidden'>
       const said = saidIn(item);
       if (!said || said.text === '') return [];
       const speaker = side === 'i' ? nameOf(turn.inputNatives?.[index]) : undefined;
-      return [{ turn: turn.id, side, index, ...said, ...(speaker && { speaker }), at }];
+      const passage = { turn: turn.id, side, index, role: said.role, ...(speaker && { speaker }), at };
+      return piecesOf(said.text).map((text) => ({ ...passage, text }));
     });
   return [...passages(turn.input, 'i'), ...passages(turn.output, 'o')];
+}
+
+/** Characters of a passage, so that an excerpt fits a small prompt, and passages of one text: they bound the work. */
+const LONGEST = 8_000;
+const MOST_PIECES = 16;
+
+/** A text in pieces that end at the end of a line, or else of a word. */
+function piecesOf(text: string): string[] {
+  const pieces: string[] = [];
+  let from = 0;
+  while (from < text.length && pieces.length < MOST_PIECES) {
+    const end = endOfPiece(text, from);
+    pieces.push(text.slice(from, end));
+    from = end;
+  }
+  return pieces;
+}
+
+function endOfPiece(text: string, from: number): number {
+  const end = from + LONGEST;
+  if (end >= text.length) return text.length;
+  for (const boundary of ['\n', ' ']) {
+    const at = text.lastIndexOf(boundary, end - 1);
+    if (at >= from + LONGEST / 2) return at + 1;
+  }
+  const isInPair = (text.charCodeAt(end) & 0xfc00) === 0xdc00;
+  return isInPair ? end - 1 : end;
 }
 
 function saidIn(item: Item): { role: Author; text: string } | undefined {

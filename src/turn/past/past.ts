@@ -41,7 +41,7 @@ export class Past {
     const { id } = turn.turn;
     this.index.add(id, passages);
     for (const { text } of passages) this.characters += text.length;
-    const said = passages.flatMap(saidIn);
+    const said = statementsOf(passages);
     if (said.length > 0) this.times.set(id, passages[0]!.at);
     const pins = withoutRemoved(extendPins(this.pins, said), turn);
     if (pins !== this.pins) this.changes.push({ turn: id, pins });
@@ -71,7 +71,15 @@ export function removalOf(pin: string): { turn: TurnId; mark: string } {
   return { turn: pin.slice(0, dot) as TurnId, mark: `p${pin.slice(dot + 1)}` };
 }
 
-function saidIn({ turn, side, index: item, role, text }: Passage): SaidStatement[] {
-  if (side !== 'i' || role !== 'user') return [];
-  return statementsIn(text, role).map((statement, index) => ({ statement, source: { turn, item }, index }));
+/** The statements of the user, numbered within their items: a long item has several passages. */
+function statementsOf(passages: readonly Passage[]): SaidStatement[] {
+  const said: SaidStatement[] = [];
+  for (const { turn, side, index: item, role, text } of passages) {
+    if (side !== 'i' || role !== 'user') continue;
+    for (const statement of statementsIn(text, role)) {
+      const index = said.filter(({ source }) => source.item === item).length;
+      said.push({ statement, source: { turn, item }, index });
+    }
+  }
+  return said;
 }

@@ -55,6 +55,31 @@ describe('the passages of a turn', () => {
     expect(passagesOf({ turn: other, hidden: [] })[0]!.at).toBe(MONDAY);
   });
 
+  test('of a long text are pieces of it that end with a word, and of a very long one its beginning', () => {
+    const piecesOf = (text: string) =>
+      passagesOf({ turn: turn({ input: [userMessage(text)] }), hidden: [] }).map((passage) => passage.text);
+    for (const text of [
+      'word '.repeat(5_000),
+      'line of words\n'.repeat(2_000),
+      'x'.repeat(20_000),
+      '🦞'.repeat(9_001),
+    ]) {
+      const pieces = piecesOf(text);
+      expect(pieces.length).toBeGreaterThan(2);
+      expect(pieces.join('')).toBe(text);
+      for (const piece of pieces) {
+        expect(piece.length).toBeLessThanOrEqual(8_000);
+        expect(piece.isWellFormed()).toBe(true);
+      }
+      if (text.includes(' ')) for (const piece of pieces) expect(piece).toMatch(/(word|words)\s$/);
+    }
+    const whole = 'word '.repeat(100_000);
+    const beginning = piecesOf(whole).join('');
+    expect(whole.startsWith(beginning)).toBe(true);
+    expect(beginning.length).toBeGreaterThan(100_000);
+    expect(beginning.length).toBeLessThanOrEqual(16 * 8_000);
+  });
+
   test('leave out hidden items', () => {
     const said = turn({ input: [userMessage('Hello')], output: [answer('Good day')] });
     expect(passagesOf({ turn: said, hidden: ['i0'] }).map(({ text }) => text)).toEqual(['Good day']);
