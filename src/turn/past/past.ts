@@ -17,14 +17,8 @@ export class Past {
   private readonly changes: { turn: TurnId; pins: PinState }[] = [];
   /** When the turns with statements were, in milliseconds since the epoch. */
   private readonly times = new Map<string, number>();
-
   /** Of the passages that it holds, or has held since it began anew. */
   characters = 0;
-
-  /** The last turn that it has; `null` before the first one. */
-  get last(): TurnId | null {
-    return this.index.last;
-  }
 
   get pins(): PinState {
     return this.changes.at(-1)?.pins ?? NO_PINS;
