@@ -3,6 +3,8 @@ import { context } from '../upstream.ts';
 
 /** A request that reached the provider. */
 export interface Call {
+  /** The model that was called: its name is the behaviour. */
+  model: string;
   /** Milliseconds since the epoch. */
   at: number;
   /** The conversation in the request, one line per message. */
@@ -22,7 +24,7 @@ export class Calls {
       const request = requests[this.read]!;
       const key = request.model.slice(request.model.lastIndexOf('+') + 1);
       const calls = this.byLabel.get(key) ?? [];
-      calls.push({ at: request.at, context: context(request).filter(Boolean) });
+      calls.push({ at: request.at, model: request.model, context: context(request).filter(Boolean) });
       this.byLabel.set(key, calls);
     }
     return this.byLabel.get(label) ?? [];

@@ -135,12 +135,16 @@ const whileStarting: KillPoint = {
   },
 };
 
+const FALLBACK = 'once-stall-6';
+
 /** The first provider has broken off twice, and the model of the other provider is continuing. */
 const inFallback: KillPoint = {
   ...stalled(
     'while a fallback rescues in mid-stream',
-    { behaviour: 'cut-2', fallback: 'once-stall-6', calls: 5 },
-    (question, { calls }, text) => calls.of(question.label).length >= 3 && hasGoneOn(question, text),
+    { behaviour: 'cut-2', fallback: FALLBACK, calls: 5 },
+    // A number of calls does not tell it: a first call on a closed connection is made again.
+    (question, { calls }, text) =>
+      calls.of(question.label).some(({ model }) => model.includes(FALLBACK)) && hasGoneOn(question, text),
   ),
   // A second kill could exceed the number of calls after which an answer is given up.
   repeats: true,
