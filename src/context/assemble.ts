@@ -3,7 +3,7 @@ import type { ContextPolicy } from '../core/context-policy.ts';
 import { Fault } from '../core/errors.ts';
 import type { TurnId } from '../core/ids.ts';
 import { lastingId } from '../core/item-positions.ts';
-import type { Item, Reasoning } from '../core/items.ts';
+import type { Item, Message, Reasoning } from '../core/items.ts';
 import type { PromptItem } from '../core/prompt.ts';
 import { isSeal, type Thought } from '../core/seal.ts';
 import type { Settings } from '../core/settings.ts';
@@ -127,12 +127,14 @@ export function assemble(parts: AssembleInput): Assembled {
   const added = input.map((item, index) => entryOf(item, parts.inputNatives?.[index], parts.open));
   const instructions = added.splice(0, parts.ownInstructions ?? 0);
   // What a provider's prompt cache can hold ends here, because excerpts differ from question to question.
-  if (retrieved.entries.length > 0) conversation.push(hitMessage(retrieved.entries));
-  conversation.push(...added);
+  conversation.push(
+    ...(retrieved.entries.length > 0 ? placedBefore(added, hitMessage(retrieved.entries), parts) : added),
+  );
   const items = [
     ...(instructions.length > 0 ? instructions : instructionsOf(parts)),
-    ...(pinned.entries.length > 0 ? [pinMessage(pinned.entries)] : []),
-    ...sinceCompaction(conversation, budget),
+    ...(pinned.entries.length > 0
+      ? placedBefore(conversation, pinMessage(pinned.entries), parts)
+      : sinceCompaction(conversation, budget)),
   ];
   return {
     items: items.some(({ item }) => item.type !== 'message')
@@ -170,6 +172,22 @@ function recalledWithin(
   if (isAnswerToCalls(input)) return { pinned, retrieved: NONE };
   const most = Math.min(room - keptTokens - pinned.tokens, MOST_EXCERPTS);
   return { pinned, retrieved: chosenWithin(recalled.hits, most, isInPrompt) };
+}
+
+/**
+ * Entries after a message of the gateway. It is joined to a message of the user, because some models refuse two
+ * messages of one role in a row; but not where the caller has marked parts of its messages.
+ */
+function placedBefore(
+  [next, ...others]: readonly Entry[],
+  message: Message,
+  { marks }: Pick<AssembleInput, 'marks'>,
+): Entry[] {
+  if (next?.item.type !== 'message' || next.item.role !== 'user' || marks) {
+    return [{ item: message }, ...(next ? [next] : []), ...others];
+  }
+  const content = [...message.content, ...next.item.content];
+  return [{ ...next, item: { ...next.item, content } as Item }, ...others];
 }
 
 const isAnswerToCalls = ([first]: readonly Item[]): boolean => first !== undefined && isOutput(first);

@@ -1,6 +1,5 @@
 import { itemId, type TurnId } from '../core/ids.ts';
-import { userMessage } from '../core/items.ts';
-import type { PromptItem } from '../core/prompt.ts';
+import { type Message, userMessage } from '../core/items.ts';
 import { choosePins } from './pins/choose.ts';
 import type { PinState, Source } from './pins/fold.ts';
 import { estimateTokens } from './tokens.ts';
@@ -96,16 +95,16 @@ const HITS =
   'Excerpts from earlier in this conversation, which is too long to be repeated. They may help with the next message:';
 
 /** Pins as a message that stands before the conversation. */
-export const pinMessage = (pins: readonly Excerpt[]): PromptItem => messageOf(PINS, pins);
+export const pinMessage = (pins: readonly Excerpt[]): Message => messageOf(PINS, pins);
 
 /** Excerpts as a message that stands before the new input, in the order in which they were said. */
-export function hitMessage(hits: readonly Excerpt[]): PromptItem {
+export function hitMessage(hits: readonly Excerpt[]): Message {
   const inOrder = hits.toSorted((a, b) => a.at - b.at || (a.turn < b.turn ? -1 : a.turn > b.turn ? 1 : 0));
   return messageOf(HITS, inOrder);
 }
 
 /** A message of the user: what users say must not get the authority of instructions by being repeated. */
-function messageOf(title: string, excerpts: readonly Excerpt[]): PromptItem {
+function messageOf(title: string, excerpts: readonly Excerpt[]): Message {
   const lines = [title];
   let day = '';
   for (const { at, speaker, text } of excerpts) {
@@ -115,7 +114,7 @@ function messageOf(title: string, excerpts: readonly Excerpt[]): PromptItem {
     }
     lines.push(`${speaker}: ${text}`);
   }
-  return { item: userMessage(lines.join('\n')) };
+  return userMessage(lines.join('\n'));
 }
 
 /** `2026-05-08`, in UTC. */

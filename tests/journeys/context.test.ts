@@ -71,7 +71,9 @@ async function send(turn: number, model = 'openai/say-5', system?: string): Prom
 /** The numbers of the turns whose text the provider received, in order. */
 const turnsSent = (request = journey.provider.requests.at(-1)) =>
   sent(request)
-    .flatMap((line) => /^user: Turn (\d+)\./.exec(line)?.[1] ?? [])
+    .filter((line) => line.startsWith('user: '))
+    // Excerpts, which begin with `user: `, may stand before the text of their message.
+    .flatMap((line) => /(?:^user: |(?<!user: ))Turn (\d+)\./.exec(line)?.[1] ?? [])
     .map(Number);
 
 /** What a provider's prompt cache can hold of a prompt. */

@@ -1,5 +1,5 @@
 import type { Delta } from '../../core/delta.ts';
-import { type Item, messageText } from '../../core/items.ts';
+import { type Item, type Message, messageText } from '../../core/items.ts';
 import type { Capabilities, Claw, Prompt } from '../claw.ts';
 import { beginningOf } from '../continuation.ts';
 
@@ -54,9 +54,15 @@ const words = (text: string): number => text.split(/\s+/).filter(Boolean).length
 
 const textOf = (item: Item): string => (item.type === 'message' ? messageText(item) : '');
 
+/** The texts of a message; one, if empty, where it has none. */
+function textsOf({ content }: Message): string[] {
+  const texts = content.flatMap((part) => (part.type === 'input_text' ? [part.text.trim()] : []));
+  return texts.length > 0 ? texts : [''];
+}
+
 function userTexts(prompt: Prompt): string[] {
   return prompt.items.flatMap(({ item }) =>
-    item.type === 'message' && item.role === 'user' ? [messageText(item).trim()] : [],
+    item.type === 'message' && item.role === 'user' ? textsOf(item) : [],
   );
 }
 

@@ -5,7 +5,7 @@ import { statementsIn } from '../../../src/context/pins/find.ts';
 import { pinsOf } from '../../../src/context/pins/fold.ts';
 import { itemsTokens } from '../../../src/context/tokens.ts';
 import { itemId, type TurnId } from '../../../src/core/ids.ts';
-import { type Item, messageText, userMessage } from '../../../src/core/items.ts';
+import { type Item, type Message, messageText, userMessage } from '../../../src/core/items.ts';
 import type { BranchTurn } from '../../../src/core/turn.ts';
 
 const idOf = (turn: number) => `${'0'.repeat(20)}${String(turn).padStart(13, '0')}` as TurnId;
@@ -58,6 +58,10 @@ const text = fc.oneof(
 );
 const policies = fc.constantFrom('truncate', 'retrieve', 'auto' as const);
 
+/** The texts of the last item, which is a message. */
+const lastTexts = (items: readonly Item[]): string[] =>
+  (items.at(-1) as Message).content.map((part) => (part as { text: string }).text);
+
 describe('a prompt with a recalled past, for any history', () => {
   const anyInput = fc.record({
     texts: fc.array(text, { minLength: 1, maxLength: 40 }),
@@ -109,7 +113,7 @@ describe('a prompt with a recalled past, for any history', () => {
         const of = (type: string) =>
           items.flatMap((item) => (item.type === type ? [(item as { call_id: string }).call_id] : []));
         expect(of('function_call')).toEqual(of('function_call_output'));
-        expect(items.at(-1)).toEqual(userMessage('And the harbour?'));
+        expect(lastTexts(items).at(-1)).toBe('And the harbour?');
       }),
     );
   });
@@ -143,9 +147,9 @@ describe('what is recalled', () => {
   test('stands before the conversation (pins) and before the new input (excerpts), by day', () => {
     const { items } = prompt([userMessage('And the harbour?')]);
     const [first] = items;
-    const excerpts = items.at(-2);
+    const excerpts = lastTexts(items.map(({ item }) => item)).at(-2);
     expect(messageText(first!.item as never)).toContain('\n2026-05-08:\nuser: Always answer in French.');
-    expect(messageText(excerpts!.item as never)).toMatch(/\n2026-05-09:\nuser: On day 0 we walked/);
+    expect(excerpts).toMatch(/\n2026-05-09:\nuser: On day 0 we walked/);
   });
 
   test('has no excerpts between calls and their outputs', () => {
@@ -154,6 +158,29 @@ describe('what is recalled', () => {
     expect(pinned).toHaveLength(1);
     expect(items.at(-1)!.item.type).toBe('function_call_output');
     expect(items.at(-2)!.item.type).toBe('function_call');
+  });
+
+  test('is part of a message of the user, so that two never follow each other', () => {
+    const answered = texts.slice(0, -1);
+    const { items: entries } = assemble({
+      ...{ branch: branchOf(answered), input: [userMessage('And?')], settings: {}, open: () => undefined },
+      ...{ recalled: recalledOf(answered), budget: { context: 1_500, answer: 0, policy: 'auto' } },
+    });
+    const items = entries.map(({ item }) => item);
+    const roles = items.flatMap((item) => (item.type === 'message' ? [item.role] : [item.type]));
+    expect(roles.filter((role, at) => role === 'user' && roles[at - 1] === 'user')).toEqual([]);
+    const marks = [{ kind: 'item', content: 'x', followers: 0 }] as unknown as AssembleInput['marks'];
+    const marked = assemble({
+      ...{
+        branch: branchOf(texts),
+        input: [userMessage('And?')],
+        settings: {},
+        open: () => undefined,
+        marks,
+      },
+      ...{ recalled: recalledOf(texts), budget: { context: 1_500, answer: 0, policy: 'auto' } },
+    });
+    expect(marked.items.at(-1)!.item).toEqual(userMessage('And?'));
   });
 
   test('leaves the turn before in the prompt, also with `retrieve`', () => {
