@@ -1,5 +1,6 @@
 import { callFailureOf, type Fault } from '../core/errors.ts';
 import type { Emit } from '../core/events.ts';
+import { pause } from '../core/pause.ts';
 import { callFailed } from './attempts.ts';
 import type { Call, Interceptor } from './call-chain.ts';
 import type { HealthStore } from './health.ts';
@@ -77,20 +78,4 @@ function waitBefore(
   if (lasts !== 'while') return undefined;
   const { retryAfter } = failure as Fault;
   return retryAfter !== undefined && retryAfter * 1_000 <= longest ? retryAfter * 1_000 : undefined;
-}
-
-/** Resolves after a time. Rejects with the signal's reason as soon as the signal aborts. */
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const stop = () => {
-      clearTimeout(timer);
-      reject(signal.reason);
-    };
-    const timer = setTimeout(() => {
-      signal.removeEventListener('abort', stop);
-      resolve();
-    }, ms);
-    if (signal.aborted) stop();
-    else signal.addEventListener('abort', stop, { once: true });
-  });
 }

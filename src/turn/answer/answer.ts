@@ -4,6 +4,7 @@ import type { Candidate } from '../../core/candidate.ts';
 import type { Delta } from '../../core/delta.ts';
 import { callFailureOf, type FailedCall, type Fault } from '../../core/errors.ts';
 import { type Called as CalledBy, type Folded, fold, isWhole } from '../../core/fold.ts';
+import { pause } from '../../core/pause.ts';
 import type { Receipt } from '../../core/receipt.ts';
 import { type Ask, isKept, type PlacedIntent } from '../../core/turn.ts';
 import type { Count } from '../../routing/call-chain.ts';
@@ -36,7 +37,7 @@ export async function answer(turn: RunningTurn, path: TurnPath): Promise<unknown
       const rescue = failure === undefined ? undefined : rescueOf(folded, failure, intent, route.candidates);
       if (failure !== undefined && (!rescue || !mayCall(route, bounds))) return failure;
       const pauseMs = rescue ? rescuePauseMs(folded, path) : 0;
-      if (pauseMs > 0) await sleep(live.signal, pauseMs);
+      if (pauseMs > 0) await pause(pauseMs, live.signal);
       const called = await call(turn, rescue, bounds, path);
       failure = await follow(turn, called, rescue, bounds, path);
       if (failure === undefined) return undefined;
@@ -87,7 +88,7 @@ async function call(
     return promptFor(candidate, able, intent, context, rescue?.text);
   };
   let route: CallRequest['route'] = rescue ? rescued(turn.route, rescue) : turn.route;
-  for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(2 * pause, LONGEST_PAUSE_MS)) {
+  for (let shortest = FIRST_PAUSE_MS; ; shortest = Math.min(2 * shortest, LONGEST_PAUSE_MS)) {
     const hedgeAfterMs = hedgeOf(route, path);
     const request = { route, prompt, signal: live.signal, trace: intent, key: intent.key, hedgeAfterMs };
     try {
@@ -96,11 +97,11 @@ async function call(
     } catch (error) {
       if (!callFailureOf(error)?.unavailable) throw error;
       const { code, retryAfter = 0 } = error as Fault;
-      const pauseMs = Math.max(pause, retryAfter * 1_000);
+      const pauseMs = Math.max(shortest, retryAfter * 1_000);
       if (path.clock() + pauseMs > (intent.deferredUntil ?? 0)) throw error;
       live.defer();
       path.emit({ type: 'turn-deferred', trace: intent, code, pauseMs });
-      await sleep(live.signal, pauseMs);
+      await pause(pauseMs, live.signal);
       // Other claws may be available now.
       if (!rescue) {
         turn.route = routeAgain(turn, path);
@@ -147,22 +148,6 @@ interface Dropped {
   droppedReasoning: readonly string[];
   /** The settings that the call leaves out, because the provider's API has none like them. */
   droppedSettings: readonly string[];
-}
-
-/** Rejects with the signal's reason as soon as it is aborted. */
-function sleep(signal: AbortSignal, ms: number): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const stop = () => {
-      clearTimeout(timer);
-      reject(signal.reason);
-    };
-    const timer = setTimeout(() => {
-      signal.removeEventListener('abort', stop);
-      resolve();
-    }, ms);
-    if (signal.aborted) stop();
-    else signal.addEventListener('abort', stop, { once: true });
-  });
 }
 
 /** Journals and publishes one call's answer as it comes. Resolves to the failure that broke it off. */
