@@ -20,7 +20,7 @@ import { retries } from '../src/routing/retries.ts';
 import { EMPTY_DIGEST } from '../src/session/history.ts';
 import { MemoryRateStore } from '../src/stores/memory/rate-store.ts';
 import { callFirst } from '../src/turn/answer/call.ts';
-import { Contexts, largestWindow, promptFor } from '../src/turn/answer/prompt.ts';
+import { Contexts, promptFor, reachWith } from '../src/turn/answer/prompt.ts';
 import { limitTurn } from '../src/turn/start/limit.ts';
 import { type RouteSource, routeOf } from '../src/turn/start/route.ts';
 import { temporaryDirectory } from './processes.ts';
@@ -96,7 +96,7 @@ export async function openTurnParts(): Promise<TurnParts> {
     turn(model) {
       const intent = intentOf(model);
       const candidates = candidatesOf(choiceOf(intent));
-      const window = largestWindow(candidates, intent, 'truncate');
+      const { window } = reachWith(candidates, intent, 'truncate');
       const contexts = new Contexts({ intent, branch: [], window, policy: 'truncate', seals: NO_SEALS });
       contexts.expectFit(candidates);
       return { intent, contexts, session: { branch: [] }, signal: new AbortController().signal };

@@ -42,15 +42,22 @@ export function budgetOf(
   return { context, answer: Math.min(answer, context / 2), policy, compactionsOf };
 }
 
-/** How many tokens of history the candidate with the largest context can use: a branch is read once for all. */
-export function largestWindow(candidates: readonly Candidate[], ask: Ask, policy: ContextPolicy): number {
-  return Math.max(...candidates.map((candidate) => historyWindow(budgetOf(candidate, ask, policy))));
+/** How much of its history a turn reads, and what happens to a history that does not fit. */
+export interface Reach {
+  policy: ContextPolicy;
+  /** Tokens of history that the candidate with the largest context can use: a branch is read once for all. */
+  window: number;
+  /** Tokens of prompt that every candidate accepts. */
+  room: number;
 }
 
-/** Tokens of prompt that every candidate accepts. */
-export function leastRoom(candidates: readonly Candidate[], ask: Ask, policy: ContextPolicy): number {
+export function reachWith(candidates: readonly Candidate[], ask: Ask, policy: ContextPolicy): Reach {
   const budgets = candidates.map((candidate) => budgetOf(candidate, ask, policy));
-  return Math.min(...budgets.map(({ context, answer }) => context - answer));
+  return {
+    policy,
+    window: Math.max(...budgets.map(historyWindow)),
+    room: Math.min(...budgets.map(({ context, answer }) => context - answer)),
+  };
 }
 
 /** What the contexts of a turn are assembled from. */

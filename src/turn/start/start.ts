@@ -22,7 +22,7 @@ import { digestItems, EMPTY_DIGEST } from '../../session/history.ts';
 import type { QueuedAsk } from '../../session/next-request.ts';
 import type { Resumed } from '../../session/resumed.ts';
 import { offloadedIntent } from '../../session/stored-turn.ts';
-import { Contexts, largestWindow, leastRoom } from '../answer/prompt.ts';
+import { Contexts, type Reach, reachWith } from '../answer/prompt.ts';
 import type { LiveTurn } from '../live/live-turn.ts';
 import type { RunningTurn, TurnPath } from '../path.ts';
 import { recall } from './recall.ts';
@@ -53,22 +53,11 @@ export function candidatesFor(start: Start, path: TurnPath): Chosen {
   return choose(start.intent, start.intent, path);
 }
 
-/** How much of its history a turn reads, and what happens to a history that does not fit. */
-export interface Reach {
-  policy: ContextPolicy;
-  /** Tokens of history that a candidate can use. */
-  window: number;
-  /** Tokens of prompt that every candidate accepts. */
-  room: number;
-}
-
 export function reachOf(start: Start, path: TurnPath): Reach {
   const { intent } = start;
   const chosen = candidatesFor(start, path);
   const policy = contextPolicyOf(intent, intent.rules, chosen.alias, path.settings);
-  const candidates = candidatesOf(chosen);
-  const window = largestWindow(candidates, intent, policy);
-  return { policy, window, room: leastRoom(candidates, intent, policy) };
+  return reachWith(candidatesOf(chosen), intent, policy);
 }
 
 /** The first that says it: the request, the alias, the key, the configuration, the dialect. */
