@@ -4,7 +4,7 @@ import { pinsOf, type SaidStatement } from '../../src/context/pins/fold.ts';
 import { gloss } from '../../src/context/retrieval/gloss.ts';
 import type { Hit, Passage } from '../../src/context/retrieval/passage.ts';
 import { PassageIndex } from '../../src/context/retrieval/passage-index.ts';
-import { itemsTokens } from '../../src/context/tokens.ts';
+import { estimateTokens, itemsTokens } from '../../src/context/tokens.ts';
 import type { ContextPolicy } from '../../src/core/context-policy.ts';
 import { itemId, type TurnId } from '../../src/core/ids.ts';
 import { type Item, userMessage } from '../../src/core/items.ts';
@@ -109,7 +109,15 @@ function saidIn({ turn, side, index: item, role, text }: Passage): SaidStatement
 
 const excerptOf = ({ passage, score }: Hit) => {
   const { turn, speaker, role, text, at } = passage;
-  return { turn, item: itemId('message', passage), speaker: speaker ?? role, text, at, score };
+  return {
+    turn,
+    item: itemId('message', passage),
+    speaker: speaker ?? role,
+    text,
+    tokens: estimateTokens(text),
+    at,
+    score,
+  };
 };
 
 /** The methods that are compared. */

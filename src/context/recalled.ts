@@ -2,7 +2,6 @@ import { itemId, type TurnId } from '../core/ids.ts';
 import { type Message, userMessage } from '../core/items.ts';
 import { choosePins } from './pins/choose.ts';
 import type { PinState, Source } from './pins/fold.ts';
-import { estimateTokens } from './tokens.ts';
 
 /** A part of a turn that is no longer in the prompt as a whole. */
 export interface Excerpt {
@@ -12,6 +11,8 @@ export interface Excerpt {
   /** Who said it: a name, `user` or `assistant`. */
   speaker: string;
   text: string;
+  /** Estimated tokens of the text. */
+  tokens: number;
   /** Milliseconds since the epoch. */
   at: number;
 }
@@ -57,9 +58,10 @@ export function chosenWithin<Entry extends Excerpt>(
   const days = new Set<string>();
   let tokens = PER_MESSAGE;
   for (const entry of entries) {
+    if (room - tokens <= PER_EXCERPT) break;
     if (isInPrompt(entry.turn)) continue;
     const day = dayOf(entry.at);
-    const size = PER_EXCERPT + estimateTokens(entry.text) + (days.has(day) ? 0 : PER_DAY);
+    const size = PER_EXCERPT + entry.tokens + (days.has(day) ? 0 : PER_DAY);
     if (tokens + size > room) continue;
     chosen.push(entry);
     days.add(day);
@@ -77,9 +79,9 @@ export function chosenPins(
   const others = pins.filter(({ source }) => !isInPrompt(source.turn as TurnId));
   const most = room * PIN_SHARE;
   const entries = choosePins(others, most - PER_MESSAGE, query).map(
-    ({ source, statement }): Excerpt => ({
+    ({ source, statement, tokens }): Excerpt => ({
       ...{ turn: source.turn as TurnId, item: itemOf(source), speaker: 'user' },
-      ...{ text: statement.text, at: saidAt.get(source.turn) ?? 0 },
+      ...{ text: statement.text, tokens, at: saidAt.get(source.turn) ?? 0 },
     }),
   );
   return chosenWithin(entries, most, isInPrompt);

@@ -46,6 +46,7 @@ export class PassageTable {
   /** Number of passages and of their terms, by kind. */
   readonly #totals = [Kind.user, Kind.assistant, Kind.person].map(() => ({ passages: 0, terms: 0 }));
   readonly #turns: { id: TurnId; first: number }[] = [];
+  readonly #ids = new Set<TurnId>();
 
   get size(): number {
     return this.passages.length;
@@ -56,17 +57,20 @@ export class PassageTable {
   }
 
   holds(id: TurnId): boolean {
-    return this.#turns.findLast((turn) => turn.id === id) !== undefined;
+    return this.#ids.has(id);
   }
 
   beginTurn(id: TurnId): void {
     this.#turns.push({ id, first: this.size });
+    this.#ids.add(id);
   }
 
   /** Takes out the last turn with its passages. */
   popTurn(): void {
     const turn = this.#turns.pop();
-    while (turn && this.size > turn.first) this.#pop();
+    if (!turn) return;
+    this.#ids.delete(turn.id);
+    while (this.size > turn.first) this.#pop();
   }
 
   /** The numbers of a turn's passages: from `first`, and before `end`. */

@@ -4,6 +4,7 @@ import { gloss } from '../../context/retrieval/gloss.ts';
 import type { Passage } from '../../context/retrieval/passage.ts';
 import { PassageIndex } from '../../context/retrieval/passage-index.ts';
 import { passagesOf } from '../../context/retrieval/turn-passages.ts';
+import { estimateTokens } from '../../context/tokens.ts';
 import type { TurnId } from '../../core/ids.ts';
 import type { BranchTurn } from '../../core/turn.ts';
 
@@ -17,6 +18,7 @@ export class Past {
   private readonly changes: { turn: TurnId; pins: PinState }[] = [];
   /** When the turns with statements were, in milliseconds since the epoch. */
   private readonly times = new Map<string, number>();
+  private readonly counted = new WeakMap<Passage, number>();
   /** Of the passages that it holds, or has held since it began anew. */
   characters = 0;
 
@@ -27,6 +29,15 @@ export class Past {
   /** When the pin was last said: milliseconds since the epoch. */
   saidAt({ source }: Pin): number {
     return this.times.get(source.turn) ?? 0;
+  }
+
+  /** Estimated tokens of a passage of the index, counted once. */
+  tokensOf(passage: Passage): number {
+    const known = this.counted.get(passage);
+    if (known !== undefined) return known;
+    const tokens = estimateTokens(passage.text);
+    this.counted.set(passage, tokens);
+    return tokens;
   }
 
   /** Adds the turn that follows the last one. */

@@ -59,14 +59,14 @@ function recalledOf(past: Past, texts: readonly string[], at: number): Recalled 
     pins,
     saidAt,
     query: texts.join('\n'),
-    hits: past.index.search({ texts, at }, MOST_HITS).map(excerptOf),
+    hits: past.index.search({ texts, at }, MOST_HITS).map((hit) => excerptOf(hit, past)),
   };
 }
 
-function excerptOf({ passage, score }: Hit): RetrievedExcerpt {
+function excerptOf({ passage, score }: Hit, past: Past): RetrievedExcerpt {
   const { turn, speaker, role, text, at } = passage;
   const item = itemId(role === 'tool' ? 'function_call_output' : 'message', passage);
-  return { turn, item, speaker: speaker ?? role, text, at, score };
+  return { turn, item, speaker: speaker ?? role, text, tokens: past.tokensOf(passage), at, score };
 }
 
 /** What the turn is about: what the latest turns said, and the new input, newest last. */

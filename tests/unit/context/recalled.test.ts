@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { type AssembleInput, assemble } from '../../../src/context/assemble.ts';
 import { statementsIn } from '../../../src/context/pins/find.ts';
 import { pinsOf } from '../../../src/context/pins/fold.ts';
-import { itemsTokens } from '../../../src/context/tokens.ts';
+import { estimateTokens, itemsTokens } from '../../../src/context/tokens.ts';
 import { itemId, type TurnId } from '../../../src/core/ids.ts';
 import { type Item, type Message, messageText, userMessage } from '../../../src/core/items.ts';
 import type { BranchTurn } from '../../../src/core/turn.ts';
@@ -41,7 +41,7 @@ function recalledOf(texts: readonly string[]): AssembleInput['recalled'] {
   );
   const hits = texts.map((text, turn) => ({
     ...{ turn: idOf(turn), item: itemId('message', { turn: idOf(turn), side: 'i', index: 0 }) },
-    ...{ speaker: 'user', text, at: START + turn * DAY, score: 1 / (1 + turn) },
+    ...{ speaker: 'user', text, tokens: estimateTokens(text), at: START + turn * DAY, score: 1 / (1 + turn) },
   }));
   const saidAt = new Map(texts.map((_, turn) => [idOf(turn) as string, START + turn * DAY]));
   return { pins: pinsOf(said), saidAt, query: 'the harbour', hits };
