@@ -13,7 +13,7 @@ import type { Item } from '../../../src/core/items.ts';
 import type { Seal } from '../../../src/core/seal.ts';
 import { type Outcome, type PlacedIntent, turnOf } from '../../../src/core/turn.ts';
 import type { StreamWriter } from '../../../src/http/dialect.ts';
-import { ChatStream } from '../../../src/http/v1/chat/completion.ts';
+import { ChatStream } from '../../../src/http/v1/chat/stream.ts';
 import { ResponseStream } from '../../../src/http/v1/responses/stream.ts';
 import { encodeBody } from '../../../src/session/stored-turn.ts';
 import { choicesOf } from '../../../src/session/tape/format.ts';

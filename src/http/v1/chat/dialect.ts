@@ -18,10 +18,11 @@ import {
   startingAfter,
 } from '../turn-routes.ts';
 import { chatField } from './chat-field.ts';
-import { ChatStream, completion } from './completion.ts';
+import { completion } from './completion.ts';
 import { toMessages } from './messages-of-items.ts';
 import { parseChat } from './parse.ts';
 import * as docs from './route-docs.ts';
+import { ChatStream } from './stream.ts';
 
 const PATH = '/v1/chat/completions';
 
