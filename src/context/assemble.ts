@@ -4,6 +4,7 @@ import { Fault } from '../core/errors.ts';
 import type { TurnId } from '../core/ids.ts';
 import { lastingId } from '../core/item-positions.ts';
 import type { Item, Message, Reasoning } from '../core/items.ts';
+import { openingMessages, openingTurn, ownInstructions } from '../core/opening.ts';
 import type { PromptItem } from '../core/prompt.ts';
 import { isSeal, type Thought } from '../core/seal.ts';
 import type { Settings } from '../core/settings.ts';
@@ -18,15 +19,7 @@ import {
   type OpenCall,
   OpenCalls,
 } from '../core/tool-calls.ts';
-import {
-  type BranchTurn,
-  isBroken,
-  type Opening,
-  openingMessages,
-  openingTurn,
-  ownInstructions,
-  type Turn,
-} from '../core/turn.ts';
+import { type BranchTurn, isBroken, type Opening, type Turn } from '../core/turn.ts';
 import {
   chosenPins,
   chosenWithin,

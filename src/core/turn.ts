@@ -3,7 +3,7 @@ import type { ContextPolicy } from './context-policy.ts';
 import type { Finish } from './delta.ts';
 import type { ErrorCode, TurnError } from './errors.ts';
 import type { SessionId, TurnId } from './ids.ts';
-import { type Item, leadingInstructions, type Message } from './items.ts';
+import type { Item } from './items.ts';
 import type { TurnPolicy } from './policy.ts';
 import type { ProtocolName } from './prompt.ts';
 import type { StoredReceipt } from './receipt.ts';
@@ -396,28 +396,4 @@ export function turnOf(intent: Intent, outcome: Outcome): Turn {
 /** What is stored of a position beside its columns. */
 export function notesOf({ opening, resent }: BranchPosition): Notes {
   return { ...(opening && { opening }), ...(resent && { resent }) };
-}
-
-/** The fields of a turn that say what its opening is. */
-export interface Opened extends Notes {
-  id: TurnId;
-  parent: TurnId | null;
-  input: readonly Item[];
-}
-
-/** How many items of a turn's input are opening instructions that the turn itself brought. */
-export function ownInstructions({ id, parent, input, opening }: Opened): number {
-  if (opening) return opening.at === id ? opening.count : 0;
-  return parent === null ? leadingInstructions(input).length : 0;
-}
-
-/** The turn of a branch that holds its opening messages; `undefined` where there are none. */
-export function openingTurn(branch: readonly BranchTurn[], opening = branch.at(-1)?.turn.opening) {
-  return opening ? branch.find(({ turn }) => turn.id === opening.at) : branch[0];
-}
-
-/** The opening messages that a turn holds, without those that the caller deleted. */
-export function openingMessages({ turn, hidden }: BranchTurn): Message[] {
-  const items = turn.input.slice(0, ownInstructions(turn));
-  return items.filter((_, index) => !hidden.includes(`i${index}`)) as Message[];
 }

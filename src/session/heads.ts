@@ -1,9 +1,10 @@
 import { Fault } from '../core/errors.ts';
 import { responseId, type SessionId, type TurnId } from '../core/ids.ts';
 import type { Item } from '../core/items.ts';
+import { openingTurn } from '../core/opening.ts';
 import type { TurnPolicy } from '../core/policy.ts';
 import type { Tenant } from '../core/request.ts';
-import { type BranchTurn, openingTurn, type Session } from '../core/turn.ts';
+import type { BranchTurn, Session } from '../core/turn.ts';
 import type { BlobStore } from './blob-store.ts';
 import { isAskedAgain } from './history.ts';
 import type { LeaseStore } from './lease-store.ts';

@@ -9,8 +9,9 @@ import {
   messageText,
   type OtherItem,
 } from '../core/items.ts';
+import { openingMessages, ownInstructions } from '../core/opening.ts';
 import { callIdOf, isClientCall, isClientOutput, isHalfCall, isServerRun } from '../core/tool-calls.ts';
-import { type BranchTurn, isBroken, openingMessages, ownInstructions, type Turn } from '../core/turn.ts';
+import { type BranchTurn, isBroken, type Turn } from '../core/turn.ts';
 import { isClosingOutput } from './tool-pairs.ts';
 import type { TreeNode } from './turn-log.ts';
 

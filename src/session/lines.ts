@@ -1,7 +1,8 @@
 import { Fault } from '../core/errors.ts';
 import type { TurnId } from '../core/ids.ts';
 import { type Item, isFullHistory } from '../core/items.ts';
-import { type BranchTurn, type LineWish, ownInstructions, type Session } from '../core/turn.ts';
+import { ownInstructions } from '../core/opening.ts';
+import type { BranchTurn, LineWish, Session } from '../core/turn.ts';
 import type { Heads } from './heads.ts';
 import {
   type HistoryMatch,

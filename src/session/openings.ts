@@ -1,6 +1,7 @@
 import type { TurnId } from '../core/ids.ts';
 import { type Item, leadingInstructions, type Message, messageText } from '../core/items.ts';
-import { type BranchTurn, type Notes, openingMessages, openingTurn } from '../core/turn.ts';
+import { openingMessages, openingTurn } from '../core/opening.ts';
+import type { BranchTurn, Notes } from '../core/turn.ts';
 import { isOpeningOf } from './history.ts';
 import { printOf, type Sketch, sketchOf } from './likeness.ts';
 import type { ResumeRequest } from './resumed.ts';

@@ -1,5 +1,6 @@
 import { type Item, type Message, messageText, type Part } from '../../core/items.ts';
-import { type BranchTurn, ownInstructions, type Turn } from '../../core/turn.ts';
+import { ownInstructions } from '../../core/opening.ts';
+import type { BranchTurn, Turn } from '../../core/turn.ts';
 import type { Author, Passage } from './passage.ts';
 
 /**

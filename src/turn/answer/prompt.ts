@@ -7,16 +7,10 @@ import type { ContextPolicy } from '../../core/context-policy.ts';
 import { Fault } from '../../core/errors.ts';
 import { parseItemId } from '../../core/ids.ts';
 import type { Item, Part } from '../../core/items.ts';
+import { ownInstructions } from '../../core/opening.ts';
 import type { Prompt, PromptItem } from '../../core/prompt.ts';
 import type { ContextReceipt } from '../../core/receipt.ts';
-import {
-  type Ask,
-  type BranchTurn,
-  isBackground,
-  isStreamed,
-  ownInstructions,
-  type PlacedIntent,
-} from '../../core/turn.ts';
+import { type Ask, type BranchTurn, isBackground, isStreamed, type PlacedIntent } from '../../core/turn.ts';
 import { isReadable } from '../../routing/filters.ts';
 import type { Seals } from '../../security/seals.ts';
 import { withOwnCallIds } from './call-ids.ts';

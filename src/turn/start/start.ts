@@ -6,13 +6,13 @@ import { Fault } from '../../core/errors.ts';
 import { foldAll } from '../../core/fold.ts';
 import type { TurnId } from '../../core/ids.ts';
 import type { Item } from '../../core/items.ts';
+import { ownInstructions } from '../../core/opening.ts';
 import type { Alias, KeyRules } from '../../core/routing.ts';
 import {
   type Ask,
   type BranchPosition,
   isBackground,
   isKept,
-  ownInstructions,
   type PlacedIntent,
   type WaitingIntent,
 } from '../../core/turn.ts';

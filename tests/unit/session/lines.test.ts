@@ -1,8 +1,9 @@
 import { expect, test } from 'bun:test';
 import { newSessionId, newTurnId, type TurnId } from '../../../src/core/ids.ts';
 import { type Item, type Message, userMessage } from '../../../src/core/items.ts';
+import { ownInstructions } from '../../../src/core/opening.ts';
 import type { Tenant } from '../../../src/core/request.ts';
-import { type LineWish, ownInstructions } from '../../../src/core/turn.ts';
+import type { LineWish } from '../../../src/core/turn.ts';
 import { Heads } from '../../../src/session/heads.ts';
 import { digestItems } from '../../../src/session/history.ts';
 import { Leases } from '../../../src/session/leases.ts';
