@@ -68,11 +68,20 @@ function environment(options: TestGatewayOptions, dataDir: string): Record<strin
   };
 }
 
+/**
+ * Makes a connection for each request. The many servers of a test run get the ports of earlier ones, and a pooled
+ * connection to an earlier server may still be there.
+ */
+export const fetchAnew: typeof fetch = Object.assign(
+  (url: string | URL | Request, init?: BunFetchRequestInit) => fetch(url, { ...init, keepalive: false }),
+  { preconnect: fetch.preconnect },
+);
+
 function client(url: string, dataDir: string) {
   const call = (path: string, { key = ROOT_KEY, ...init }: RequestInit & { key?: string } = {}) => {
     const headers = new Headers(init.headers);
     if (!headers.has('authorization')) headers.set('authorization', `Bearer ${key}`);
-    return fetch(url + path, { ...init, headers });
+    return fetchAnew(url + path, { ...init, headers });
   };
   return {
     url,

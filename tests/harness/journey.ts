@@ -1,7 +1,14 @@
 import OpenAI from 'openai';
 import { type Provider, startProvider } from '../simulators/provider/provider.ts';
 import { asJson, asList, asText, type Json } from '../simulators/provider/shape.ts';
-import { OTHER_KEY, ROOT_KEY, type TestGateway, type TestGatewayOptions, testGateway } from './gateway.ts';
+import {
+  fetchAnew,
+  OTHER_KEY,
+  ROOT_KEY,
+  type TestGateway,
+  type TestGatewayOptions,
+  testGateway,
+} from './gateway.ts';
 
 /** A gateway with simulated providers and clients. */
 export interface Journey {
@@ -32,7 +39,7 @@ export async function startJourney(options: Omit<TestGatewayOptions, 'provider'>
 }
 
 export function sdk(url: string, apiKey = ROOT_KEY): OpenAI {
-  return new OpenAI({ baseURL: `${url}/v1`, apiKey, maxRetries: 0 });
+  return new OpenAI({ baseURL: `${url}/v1`, apiKey, maxRetries: 0, fetch: fetchAnew });
 }
 
 /** Request options that name the session. */
