@@ -52,7 +52,7 @@ export function openCalls(
     capabilities: (candidate) => clawOf(candidate).capabilities,
     health,
     routing: {
-      standing: (candidate) => health.of(candidate),
+      healthOf: (candidate) => health.of(candidate),
       connectMs: (candidate) => clawOf(candidate).connectMs?.(),
       get region() {
         return config.region;

@@ -95,7 +95,7 @@ function takeWarm(members: Member[], strategy: Strategy, scene: Scene): boolean 
   const isByCost = strategy === 'least_cost';
   if (members.length === 1 || (scene.wishes?.provider?.sort && !isByCost)) return false;
   const index = members.findIndex(({ candidate }) => scene.isWarm(candidate));
-  if (index === -1 || !scene.standing(members[index]!.candidate).isAvailable) return false;
+  if (index === -1 || !scene.healthOf(members[index]!.candidate).isAvailable) return false;
   const costOf = ({ candidate }: Member) => scene.cost(candidate) ?? Infinity;
   if (isByCost && (index === 0 || costOf(members[index]!) > costOf(members[0]!))) return false;
   members.unshift(...members.splice(index, 1));
@@ -130,9 +130,9 @@ function onlyFirst(
   return candidates.filter((candidate) => candidateName(candidate) === name);
 }
 
-function availableFirst(candidates: Candidate[], { standing }: Scene): Candidate[] {
+function availableFirst(candidates: Candidate[], { healthOf }: Scene): Candidate[] {
   if (candidates.length === 1) return candidates;
-  const isAvailable = (candidate: Candidate) => standing(candidate).isAvailable;
+  const isAvailable = (candidate: Candidate) => healthOf(candidate).isAvailable;
   if (candidates.every(isAvailable)) return candidates;
   const available = candidates.filter(isAvailable);
   return [...available, ...candidates.filter((candidate) => !available.includes(candidate))];

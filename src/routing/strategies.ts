@@ -3,7 +3,7 @@ import type { Strategy } from '../core/routing.ts';
 import type { Group, Member } from './resolve.ts';
 
 /** What strategies know about a candidate. Absent numbers are not known yet. */
-export interface Standing {
+export interface HealthView {
   /** A call would be made now: the candidate is not held back. */
   isAvailable: boolean;
   /** Calls that run. */
@@ -22,7 +22,7 @@ export interface Standing {
 
 /** What strategies decide by. Everything is computed only where a strategy asks for it. */
 export interface Facts {
-  standing(candidate: Candidate): Standing;
+  healthOf(candidate: Candidate): HealthView;
   /** The expected cost of the answer, in US dollars; `undefined` without a known price. */
   cost(candidate: Candidate): number | undefined;
   /** Milliseconds to connect to the candidate's server; `undefined` where it was not measured. */
@@ -41,7 +41,7 @@ export interface Facts {
 }
 
 /** What the gateway knows about candidates and about itself; the rest of `Facts` is about one turn. */
-export interface RoutingFacts extends Pick<Facts, 'standing' | 'connectMs' | 'region' | 'random' | 'turnOf'> {
+export interface RoutingFacts extends Pick<Facts, 'healthOf' | 'connectMs' | 'region' | 'random' | 'turnOf'> {
   /** The gateway is overloaded: turns make no calls that they could do without. */
   isBusy(): boolean;
 }
@@ -60,8 +60,8 @@ const KEYS: Record<Exclude<Strategy, 'round_robin'>, (member: Member, facts: Fac
   ordered: ({ order }) => order,
   weighted: () => 0,
   least_cost: ({ candidate }, { cost }) => cost(candidate) ?? Infinity,
-  lowest_latency: ({ candidate }, { standing }) => expectedMs(standing(candidate)),
-  highest_throughput: ({ candidate }, { standing }) => -(standing(candidate).tokensPerSecond ?? Infinity),
+  lowest_latency: ({ candidate }, { healthOf }) => expectedMs(healthOf(candidate)),
+  highest_throughput: ({ candidate }, { healthOf }) => -(healthOf(candidate).tokensPerSecond ?? Infinity),
   nearest: ({ candidate }, facts) => distance(candidate, facts),
 };
 
@@ -108,8 +108,8 @@ function mixed(hash: number): number {
 }
 
 /** The time of a whole answer. What is not measured counts as fast, so that it is measured: by one call at a time. */
-function expectedMs(standing: Standing): number {
-  const { firstTokenMs, tokensPerSecond, answerTokens = 0, wholeMs, inFlight, hasFailed } = standing;
+function expectedMs(health: HealthView): number {
+  const { firstTokenMs, tokensPerSecond, answerTokens = 0, wholeMs, inFlight, hasFailed } = health;
   if (firstTokenMs !== undefined)
     return firstTokenMs + (tokensPerSecond ? (answerTokens / tokensPerSecond) * 1000 : 0);
   return wholeMs ?? (inFlight === 0 && !hasFailed ? 0 : Infinity);
@@ -119,11 +119,11 @@ function expectedMs(standing: Standing): number {
  * The power of two choices: the faster of two that are drawn by weight comes first. If all requests went to the
  * fastest one, it would soon be the slowest (Mitzenmacher, "The power of two choices in randomized load balancing").
  */
-function fasterOfTwo(ranked: Ranked[], tieOf: TieOf, { standing }: Facts): void {
+function fasterOfTwo(ranked: Ranked[], tieOf: TieOf, { healthOf }: Facts): void {
   let one: Ranked | undefined;
   let other: Ranked | undefined;
   for (const each of ranked) {
-    if (!standing(each.member.candidate).isAvailable) continue;
+    if (!healthOf(each.member.candidate).isAvailable) continue;
     if (!one || tieOf(each) < tieOf(one)) [one, other] = [each, one];
     else if (!other || tieOf(each) < tieOf(other)) other = each;
   }

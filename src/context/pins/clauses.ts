@@ -45,7 +45,7 @@ export function clauseEnd(plain: string, start: number, limit: number): number {
 }
 
 /** The text without what joins it to the next clause. */
-export const withoutJoint = (text: string): string => text.replace(JOINT, '');
+export const withoutConnective = (text: string): string => text.replace(CONNECTIVE, '');
 
-const JOINT =
+const CONNECTIVE =
   /(?:[\s,;:–—(-]|\s(?:and|but|so|because|since|as|considering|given|although|though|while|und|aber|et|mais|y|pero))+$/iu;

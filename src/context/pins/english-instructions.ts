@@ -100,14 +100,14 @@ const CONDITIONAL = [
     'making',
     `(?:for|in|on|with) (?:any(?:thing)?|every(?:thing)?|all|each|questions?|topics?|matters?) (?!honesty|fairness|likelihood|cases?)[^,:]{2,50}[,:] (?:please |always )*${VERB}\\b`,
   ),
-  told('for', 'standing', `${POLITE} ${KINDLY}(?:${STYLED}|${VERB})\\b`),
-  told('for', 'standing', `(?:would|do) you mind ${KINDLY}\\w+ing\\b`),
+  told('for', 'lasting', `${POLITE} ${KINDLY}(?:${STYLED}|${VERB})\\b`),
+  told('for', 'lasting', `(?:would|do) you mind ${KINDLY}\\w+ing\\b`),
   told(
     'against',
-    'standing',
+    'lasting',
     `(?:(?:don't|do not)(?! (?:forget|worry|hesitate|get me wrong|be (?:shy|afraid)|you))|avoid|stop|refrain from)\\s`,
   ),
-  told('for', 'standing', `(?:only |just |simply |first |at least )?${VERB}\\b(?!,)`),
+  told('for', 'lasting', `(?:only |just |simply |first |at least )?${VERB}\\b(?!,)`),
 ];
 
 /** The shape, language and tone of answers. */

@@ -65,7 +65,7 @@ const REPLIES =
   '(?:answers?|repl(?:y|ies)|responses?|messages?|explanations?|suggestions?|conversations?|chats?)';
 
 /** For how long an instruction holds: longer than one answer. */
-export const STANDING = [
+export const LASTING = [
   oneOf(`
     from_now_on(?:wards?)? from_here_on(?:_out|_in)? from_this_point(?:_on(?:wards?)?|_forward)? from_today(?:_on)?
     going_forward moving_forward in_(?:the_)?future for_the_future(?=[,.!]|$) as_of_(?:now|today)

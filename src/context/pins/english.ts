@@ -2,7 +2,7 @@ import { FACTS } from './english-facts.ts';
 import { INSTRUCTIONS } from './english-instructions.ts';
 import { ABOUT_ANSWERS, PREFERENCES } from './english-preferences.ts';
 import { WITHDRAWALS } from './english-withdrawals.ts';
-import { CONDITION, STANDING } from './english-words.ts';
+import { CONDITION, LASTING } from './english-words.ts';
 import { type Language, oneOf } from './rule.ts';
 
 const ARTICLE = '(?:a|an|some|the|my|our)';
@@ -19,7 +19,7 @@ export const ENGLISH: Language = {
     you_know look listen remember wait on_second_thought my_bad like_i_said as_i_(?:said|mentioned) welcome too moreover
     furthermore otherwise rather before_(?:we|i)_(?:start|begin) when_possible wherever_possible where_possible
     if_you_don't_mind unless_i_say_otherwise`),
-  standing: STANDING,
+  lasting: LASTING,
   condition: CONDITION,
   making: `(?:(?:please |now |then |ok |okay |hi |hey )[, ]*)*(?:(?:can|could|would|will) you (?:please |help me )?|i (?:want|need)(?: you to)? |i'd like (?:you to )?|help me |let's )?(?:to )?${oneOf(`
     write(?!_(?:to_me|in|with|everything|like|as|more|less|short|using|all|always|only|your|briefly|concisely|simply)\\b)

@@ -1,6 +1,6 @@
 import type { Role } from '../../core/items.ts';
-import { clauseEnd, clauseStarts, REPORTED, REQUEST, SUPPOSED, withoutJoint } from './clauses.ts';
-import { FILLER, MAKING, RULES, STANDING } from './grammar.ts';
+import { clauseEnd, clauseStarts, REPORTED, REQUEST, SUPPOSED, withoutConnective } from './clauses.ts';
+import { FILLER, LASTING, MAKING, RULES } from './grammar.ts';
 import type { Rule } from './rule.ts';
 import { type Sentence, sentencesOf } from './sentences.ts';
 import { STYLE } from './slots.ts';
@@ -21,14 +21,14 @@ const MOST_STATEMENTS = 32;
 export function statementsIn(text: string, role: Role): Statement[] {
   if (role !== 'user') return [];
   const statements: Statement[] = [];
-  const progress = { making: false, asked: false, standingList: false };
+  const progress = { making: false, asked: false, lastingList: false };
   for (const sentence of sentencesOf(text)) {
-    const standing = STANDING.test(sentence.plain);
-    if (!sentence.isEntry) progress.standingList = false;
-    const found = statementsOf(sentence, { ...progress, standing: standing || progress.standingList });
+    const lasting = LASTING.test(sentence.plain);
+    if (!sentence.isEntry) progress.lastingList = false;
+    const found = statementsOf(sentence, { ...progress, lasting: lasting || progress.lastingList });
     statements.push(...found);
     if (statements.length >= MOST_STATEMENTS) return statements.slice(0, MOST_STATEMENTS);
-    if (sentence.plain.endsWith(':') && standing) progress.standingList = true;
+    if (sentence.plain.endsWith(':') && lasting) progress.lastingList = true;
     if (found.length > 0) continue;
     progress.making ||= MAKING.test(sentence.plain);
     progress.asked ||= sentence.isQuestion;
@@ -43,7 +43,7 @@ interface Known {
   /** An earlier sentence of the message was a question. */
   asked: boolean;
   /** The sentence says that it holds from now on, or under a condition. */
-  standing: boolean;
+  lasting: boolean;
 }
 
 interface Match {
@@ -62,7 +62,7 @@ function statementsOf({ text, plain, isQuestion }: Sentence, known: Known): Stat
     const before = matches.at(-1);
     if (before && start < before.end) continue;
     const match = matchAt(plain, start, isOpen(plain, start, before), known);
-    if (!match || (before && match.rule.needs === 'standing')) continue;
+    if (!match || (before && match.rule.needs === 'lasting')) continue;
     if (supposed && match.rule.kind !== 'instruction') continue;
     if (asksNothing && match.rule.at === 'sentence' && !match.rule.slot) continue;
     if (!REPORTED.test(plain.slice(Math.max(0, start - 40), start))) matches.push(match);
@@ -107,19 +107,19 @@ function ruleAt(plain: string, start: number, atSentence: boolean, known: Known)
   return undefined;
 }
 
-function meets({ needs }: Rule, rest: string, { making, asked, standing }: Known): boolean {
+function meets({ needs }: Rule, rest: string, { making, asked, lasting }: Known): boolean {
   switch (needs) {
     case 'nothing':
       return true;
     case 'making':
-      return standing || !making;
+      return lasting || !making;
     case 'style':
       return (
         STYLE.test(rest) &&
-        (standing || !(making || asked || MAKING.test(rest) || OF_TASK.test(rest.replace(KEEP_IT, ''))))
+        (lasting || !(making || asked || MAKING.test(rest) || OF_TASK.test(rest.replace(KEEP_IT, ''))))
       );
-    case 'standing':
-      return standing;
+    case 'lasting':
+      return lasting;
   }
 }
 
@@ -131,9 +131,9 @@ const KEEP_IT = /\bkeep (?:this|that|it)\b/iu;
 
 /** A statement about the user ends where the sentence goes on to ask. An instruction is the whole sentence. */
 function endOf(plain: string, { rule, start }: Match, limit: number): number {
-  if (rule.at === 'sentence') return start + withoutJoint(plain.slice(start, limit)).length;
+  if (rule.at === 'sentence') return start + withoutConnective(plain.slice(start, limit)).length;
   const said = plain.slice(start, clauseEnd(plain, start, limit));
-  return start + withoutJoint(said.replace(/(?:,? you know)?\s*\?+$/i, '')).length;
+  return start + withoutConnective(said.replace(/(?:,? you know)?\s*\?+$/i, '')).length;
 }
 
 const CHANGE =

@@ -7,7 +7,7 @@ const s = { at: 'sentence' } as const;
 
 export const FRENCH: Language = {
   filler: `(?:s'il te plaît|s'il te plait|s'il vous plaît|stp|svp|aussi|et|mais|alors|donc|au fait|en fait|finalement|merci|bonjour|salut|ok|oui|non|maintenant|plutôt|puis|bon|d'accord|honnêtement)`,
-  standing: FUTURE,
+  lasting: FUTURE,
   condition: CONDITION,
   making: `(?:peux-tu |pouvez-vous |aide-moi à )?(?:écris|écrire|rédige|rédiger|crée|créer|traduis|traduire|résume|résumer|reformule|compose|invente)(?:[- ]moi)? (?:un|une|le|la|ce|cette|des|mon|ma)\\b`,
   rules: [

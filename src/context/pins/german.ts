@@ -7,7 +7,7 @@ const s = { at: 'sentence' } as const;
 
 export const GERMAN: Language = {
   filler: `(?:bitte|auch|und|aber|also|ach|übrigens|eigentlich|danke|hallo|hey|gut|super|okay|doch|noch etwas|noch was|nun|dann|nein|ja|ehrlich gesagt|generell|stattdessen)`,
-  standing: FUTURE,
+  lasting: FUTURE,
   condition: CONDITION,
   making: `(?:bitte )?(?:(?:kannst|könntest|würdest) du (?:mir |bitte )*|hilf mir )?(?:schreib(?!e?(?: mir)?(?: bitte)? (?:auf|in|immer|nur|kurz|bitte|keine?))|verfass|erstell|entwirf|übersetz|formulier|fass|generier|mach mir|plan)\\p{L}*(?! dich)\\b`,
   rules: [

@@ -7,7 +7,7 @@ import { SPANISH } from './spanish.ts';
 /** The languages put together: a user may change the language in the middle of a message. */
 
 const SPOKEN: Language[] = [ENGLISH, GERMAN, FRENCH, SPANISH];
-const anyOf = (part: 'filler' | 'standing' | 'condition' | 'making'): string =>
+const anyOf = (part: 'filler' | 'lasting' | 'condition' | 'making'): string =>
   SPOKEN.map((language) => language[part]).join('|');
 
 /**
@@ -18,14 +18,14 @@ const word = (source: string): string => `(?:^|[^a-z0-9ß-ÿœ])(?:${source})(?!
 
 export const RULES = SPOKEN.flatMap(({ rules }) => rules);
 
-/** A word before a statement: a filler, or a mark of standing. Sticky. */
+/** A word before a statement: a filler, or a mark that a statement lasts. Sticky. */
 export const FILLER = new RegExp(
-  `(?:${anyOf('standing')}|${anyOf('filler')})(?![\\p{L}\\p{N}])[,:!.…\\s-]*|[¿¡(]\\s*`,
+  `(?:${anyOf('lasting')}|${anyOf('filler')})(?![\\p{L}\\p{N}])[,:!.…\\s-]*|[¿¡(]\\s*`,
   'iuy',
 );
 
 /** The sentence says for how long, or for which questions, it holds. */
-export const STANDING = new RegExp(word(`${anyOf('standing')}|${anyOf('condition')}`), 'i');
+export const LASTING = new RegExp(word(`${anyOf('lasting')}|${anyOf('condition')}`), 'i');
 
 /** A condition. The last group is what it is about. */
 export const CONDITION = new RegExp(`${word(anyOf('condition'))}([^,;:.]*)`, 'i');

@@ -12,10 +12,10 @@ export interface Rule {
    * What must also be true.
    * - `nothing`: the words alone mean that it lasts.
    * - `making`: the same, unless the message asked for a text or a thing before: then it describes that.
-   * - `style`: it names a shape, language or tone of answers, and no task came before; or it is `standing`.
-   * - `standing`: the sentence says for how long or when it holds (`from now on`, `when I ask …`).
+   * - `style`: it names a shape, language or tone of answers, and no task came before; or it is `lasting`.
+   * - `lasting`: the sentence says for how long or when it holds (`from now on`, `when I ask …`).
    */
-  needs: 'nothing' | 'making' | 'style' | 'standing';
+  needs: 'nothing' | 'making' | 'style' | 'lasting';
   /** The slot that the rule fills. The groups `of` and `value` of the pattern name the thing and the value. */
   slot?: Slot;
 }
@@ -25,7 +25,7 @@ export interface Language {
   /** Words before a statement that do not change it. */
   filler: string;
   /** Words by which a sentence says that it holds from now on. */
-  standing: string;
+  lasting: string;
   /** The condition of an instruction, up to its subject: `when I ask about`. */
   condition: string;
   /** The start of a request for a text or a thing to be made. */

@@ -7,7 +7,7 @@ const s = { at: 'sentence' } as const;
 
 export const SPANISH: Language = {
   filler: `(?:por favor|porfa|también|y|pero|entonces|por cierto|en realidad|gracias|hola|vale|bueno|sí|ahora|mejor|además|así que|la verdad)`,
-  standing: FUTURE,
+  lasting: FUTURE,
   condition: CONDITION,
   making: `(?:puedes |podrías |ayúdame a )?(?:escribe|escribir|escríbeme|redacta|redactar|crea|crear|traduce|traducir|resume|resumir|inventa|compón)(?:me)? (?:un|una|el|la|este|esta|mi)\\b`,
   rules: [

@@ -118,7 +118,7 @@ const rescued = (route: Route, { candidates }: Rescue): Route => ({ ...route, ca
 /** When another candidate is called too; absent where the route has no hedge, or the gateway is busy. */
 function hedgeOf({ hedge }: Pick<Route, 'hedge'>, { routing }: TurnPath): CallRequest['hedgeAfterMs'] {
   if (!hedge || routing.isBusy()) return undefined;
-  return (candidate) => hedge.afterMs ?? routing.standing(candidate).firstTokenP95Ms;
+  return (candidate) => hedge.afterMs ?? routing.healthOf(candidate).firstTokenP95Ms;
 }
 
 function droppedFor(

@@ -31,7 +31,7 @@ export function routeOf(chosen: Chosen, source: RouteSource, path: RoutePath): R
   const { routing, directory } = path;
   const warm = warmOf(source, path);
   const scene: Scene = {
-    standing: (candidate) => routing.standing(candidate),
+    healthOf: (candidate) => routing.healthOf(candidate),
     connectMs: (candidate) => routing.connectMs(candidate),
     region: routing.region,
     random: routing.random,
@@ -117,7 +117,7 @@ function expectedCost(
   // The gateway marks every prompt for Anthropic's cache.
   const cacheWrite = candidate.protocol === 'anthropic' ? input - cacheRead : 0;
   const most = intent.settings.max_output_tokens ?? Infinity;
-  const output = Math.min(most, routing.standing(candidate).answerTokens ?? ASSUMED_ANSWER);
+  const output = Math.min(most, routing.healthOf(candidate).answerTokens ?? ASSUMED_ANSWER);
   const usage = { input, output, cacheRead, cacheWrite, reasoning: 0 };
   return costOf(usage, price, intent.settings.service_tier).amount;
 }

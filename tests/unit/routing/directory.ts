@@ -4,7 +4,7 @@ import { type Alias, captureOf } from '../../../src/core/routing.ts';
 import type { CapabilitiesOf, Choice } from '../../../src/routing/choose.ts';
 import type { Able } from '../../../src/routing/filters.ts';
 import type { Group, Member } from '../../../src/routing/resolve.ts';
-import type { Facts, Standing } from '../../../src/routing/strategies.ts';
+import type { Facts, HealthView } from '../../../src/routing/strategies.ts';
 
 /** A small directory, and what strategies ask about its candidates. */
 
@@ -76,13 +76,13 @@ export const groupOf = (members: readonly Member[], strategy: Group['strategy'] 
   ...{ name: 'team', strategy, members },
 });
 
-export type TestFacts = Omit<Facts, 'standing'> & { standing(candidate: Candidate): Standing };
+export type TestFacts = Omit<Facts, 'healthOf'> & { healthOf(candidate: Candidate): HealthView };
 
 /** Facts by which nothing is known. `turnOf` counts; `random` is the one given, or always a half. */
 export function factsOf(facts: Partial<TestFacts> = {}): TestFacts {
   let turns = 0;
   return {
-    standing: () => ({ isAvailable: true, inFlight: 0 }),
+    healthOf: () => ({ isAvailable: true, inFlight: 0 }),
     cost: () => undefined,
     connectMs: () => undefined,
     random: () => 0.5,

@@ -41,7 +41,7 @@ const routed = (
   };
   return order(all, {
     ...factsOf({
-      standing: ({ provider: id }) => ({ isAvailable: !held.includes(id), inFlight: 0 }),
+      healthOf: ({ provider: id }) => ({ isAvailable: !held.includes(id), inFlight: 0 }),
       ...facts,
     }),
     wishes: provider && { provider },
@@ -97,11 +97,11 @@ describe('a strategy', () => {
 
   test('highest_throughput: the fastest first; one that was never measured is measured', () => {
     const speeds: Record<string, number> = { a: 10, b: 80 };
-    const standing: TestFacts['standing'] = ({ provider }) => ({
+    const healthOf: TestFacts['healthOf'] = ({ provider }) => ({
       ...{ isAvailable: true, inFlight: 0, tokensPerSecond: speeds[provider] },
     });
-    expect(firstOf(of('ab'), 'highest_throughput', { standing })).toBe('ba');
-    expect(firstOf(of('abc'), 'highest_throughput', { standing })).toBe('cba');
+    expect(firstOf(of('ab'), 'highest_throughput', { healthOf })).toBe('ba');
+    expect(firstOf(of('abc'), 'highest_throughput', { healthOf })).toBe('cba');
   });
 
   test('nearest: in the own region, then the one that connects fastest, then those that were never connected', () => {
@@ -117,20 +117,20 @@ describe('a strategy', () => {
       a: { firstTokenMs: 100, tokensPerSecond: 10, answerTokens: 100 },
       b: { firstTokenMs: 500, tokensPerSecond: 100, answerTokens: 100 },
     };
-    const standing: TestFacts['standing'] = ({ provider }) => ({
+    const healthOf: TestFacts['healthOf'] = ({ provider }) => ({
       isAvailable: true,
       inFlight: 0,
       ...known[provider],
     });
-    expect(firstOf(of('ab'), 'lowest_latency', { standing })).toBe('ba');
+    expect(firstOf(of('ab'), 'lowest_latency', { healthOf })).toBe('ba');
   });
 
   test('lowest_latency: one call at a time measures a model', () => {
     const busy =
-      (inFlight: number): TestFacts['standing'] =>
+      (inFlight: number): TestFacts['healthOf'] =>
       ({ provider }) => ({ isAvailable: true, inFlight, firstTokenMs: provider === 'a' ? 900 : undefined });
-    expect(firstOf(of('ab'), 'lowest_latency', { standing: busy(0) })).toBe('ba');
-    expect(firstOf(of('ab'), 'lowest_latency', { standing: busy(1) })).toBe('ab');
+    expect(firstOf(of('ab'), 'lowest_latency', { healthOf: busy(0) })).toBe('ba');
+    expect(firstOf(of('ab'), 'lowest_latency', { healthOf: busy(1) })).toBe('ab');
   });
 });
 
@@ -188,10 +188,10 @@ describe('the order of a turn', () => {
 
   test('by `sort` leaves the strategy and affinity', () => {
     const speeds: Record<string, number> = { a: 1, b: 9, c: 5 };
-    const standing: TestFacts['standing'] = ({ provider }) => ({
+    const healthOf: TestFacts['healthOf'] = ({ provider }) => ({
       ...{ isAvailable: true, inFlight: 0, tokensPerSecond: speeds[provider] },
     });
-    const route = routed(of('abc'), { provider: { sort: 'throughput' }, warm: 'a', facts: { standing } });
+    const route = routed(of('abc'), { provider: { sort: 'throughput' }, warm: 'a', facts: { healthOf } });
     expect(route).toMatchObject({ strategy: 'highest_throughput', reason: 'strategy' });
     expect(route.candidates.map(({ provider }) => provider).join('')).toBe('bca');
   });

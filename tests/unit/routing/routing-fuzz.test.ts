@@ -133,7 +133,7 @@ describe('lowest_latency', () => {
           const measured = new Map<string, number>();
           const facts = factsOf({
             random: randomFrom(seed),
-            standing: ({ provider }) => ({
+            healthOf: ({ provider }) => ({
               isAvailable: true,
               inFlight: 0,
               firstTokenMs: measured.get(provider),
@@ -158,10 +158,10 @@ describe('lowest_latency', () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 5_000 }), fc.integer({ min: 1, max: 5_000 }), (a, b) => {
         fc.pre(a !== b);
-        const standing: TestFacts['standing'] = ({ provider }) => ({
+        const healthOf: TestFacts['healthOf'] = ({ provider }) => ({
           ...{ isAvailable: true, inFlight: 1, firstTokenMs: provider === 'a' ? a : b },
         });
-        expect(firstOf(weighted([1, 9]), factsOf({ standing }), 'lowest_latency')).toBe(a < b ? 'a' : 'b');
+        expect(firstOf(weighted([1, 9]), factsOf({ healthOf }), 'lowest_latency')).toBe(a < b ? 'a' : 'b');
       }),
       { seed: 1 },
     );
@@ -211,7 +211,7 @@ describe('the order of a turn', () => {
             { name: 'team', groups: asked.map((one) => groupOf(one, strategy)), tooLong: [], refused: [] },
             {
               ...factsOf({ sticky, cost: numberOf, connectMs: numberOf }),
-              standing: (candidate) => ({
+              healthOf: (candidate) => ({
                 ...{ isAvailable: !isHeld(candidate), inFlight: 0 },
                 ...{ firstTokenMs: numberOf(candidate), tokensPerSecond: numberOf(candidate) },
               }),

@@ -48,7 +48,7 @@ function routed({
     directory: directoryOf({ services }),
     clock: () => NOW,
     routing: {
-      standing: (candidate: Candidate) => ({
+      healthOf: (candidate: Candidate) => ({
         ...{ isAvailable: !held.includes(candidateKey(candidate)), inFlight: 0 },
         answerTokens: given.answerTokens?.(candidate),
       }),
