@@ -27,11 +27,6 @@ export class Meanings {
     this.#vectors.set(inBytes(this.#gloss.meaning(terms)), end - dimensions);
   }
 
-  remove(number: number): void {
-    const { dimensions } = this.#gloss;
-    this.#vectors.fill(0, number * dimensions, (number + 1) * dimensions);
-  }
-
   /**
    * How close the meaning of a passage, with those of its neighbours for which `isNear` holds, is to that of a
    * query: 0 to 1.
@@ -56,10 +51,6 @@ export class Meanings {
       square += sum[k]! * sum[k]!;
     }
     return square === 0 ? 0 : Math.max(0, product / Math.sqrt(square));
-  }
-
-  get bytes(): number {
-    return this.#vectors.byteLength;
   }
 
   #add(number: number, weight: number): void {

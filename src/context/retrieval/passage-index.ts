@@ -1,4 +1,4 @@
-import type { ItemPosition, TurnId } from '../../core/ids.ts';
+import type { TurnId } from '../../core/ids.ts';
 import { cuesOf } from './cues.ts';
 import { dateTerms } from './date-terms.ts';
 import type { Gloss } from './gloss.ts';
@@ -23,7 +23,6 @@ export class PassageIndex implements IndexParts {
   readonly meanings?: Meanings;
   readonly #said = new Map<string, Postings>();
   readonly #answered = new Map<string, Postings>();
-  readonly #removed = new Set<string>();
 
   /** With a gloss, passages are also found by related words. */
   constructor(gloss?: Gloss) {
@@ -38,11 +37,11 @@ export class PassageIndex implements IndexParts {
 
   /**
    * Adds the turn that follows `last` on the branch, with its passages, oldest first. A turn without passages is
-   * added too. Passages that were removed before are left out.
+   * added too.
    */
   add(turn: TurnId, passages: readonly Passage[]): void {
     this.table.beginTurn(turn);
-    for (const passage of passages) if (!this.#removed.has(keyOf(passage))) this.#add(passage);
+    for (const passage of passages) this.#add(passage);
   }
 
   /**
@@ -59,20 +58,6 @@ export class PassageIndex implements IndexParts {
     return true;
   }
 
-  /** Takes out the passages of an item that was hidden or erased, for good. */
-  remove(item: ItemPosition): void {
-    const key = keyOf(item);
-    this.#removed.add(key);
-    const { first, end } = this.table.ofTurn(item.turn);
-    for (let number = first; number < end; number++) {
-      const passage = this.table.passages[number];
-      if (!passage || keyOf(passage) !== key) continue;
-      this.#forget(number);
-      this.meanings?.remove(number);
-      this.table.remove(number);
-    }
-  }
-
   /** The passages that fit a query best, at most `limit`, best first. */
   search(query: Query, limit: number): Hit[] {
     return search(this, query, limit);
@@ -84,15 +69,6 @@ export class PassageIndex implements IndexParts {
 
   answered(term: string): Postings | undefined {
     return this.#answered.get(term);
-  }
-
-  /** Approximate bytes of memory, without the texts. */
-  get bytes(): number {
-    let bytes = this.table.bytes + (this.meanings?.bytes ?? 0);
-    for (const terms of [this.#said, this.#answered]) {
-      for (const postings of terms.values()) bytes += postings.bytes + BYTES_PER_TERM;
-    }
-    return bytes;
   }
 
   #add(passage: Passage): void {
@@ -114,8 +90,7 @@ export class PassageIndex implements IndexParts {
 
   /** Takes a passage out of the postings. */
   #forget(number: number): void {
-    const passage = this.table.passages[number];
-    if (!passage) return;
+    const passage = this.table.passages[number]!;
     const postings = this.#termsOf(number);
     for (const term of new Set([...termsOf(passage.text), ...dateTerms(passage.text, passage.at)])) {
       const own = postings.get(term)!;
@@ -136,11 +111,6 @@ function entry(terms: Map<string, Postings>, term: string): Postings {
 
 /** Terms of a passage that its meaning is made of. */
 const MOST_TERMS_OF_MEANING = 400;
-/** A term's key, its entry in the map and its object. */
-const BYTES_PER_TERM = 150;
-
-const keyOf = ({ turn, side, index }: ItemPosition): string => `${turn}${side}${index}`;
-
 /** A number of 52 bits, equal for equal sets of terms; 0 for none. */
 function printOf(terms: Iterable<string>): number {
   let low = 0;

@@ -10,7 +10,6 @@ export enum Kind {
   assistant,
   /** An utterance of a named speaker: people talk with each other. */
   person,
-  removed,
 }
 
 /** What the text of a passage shows. */
@@ -25,11 +24,10 @@ export interface Traits {
 
 /** Speakers whose names count; further ones are people without a name. */
 const MOST_SPEAKERS = 256;
-const ROW_BYTES = 35;
 
 /** The passages of an index, by number, in columns. */
 export class PassageTable {
-  readonly passages: (Passage | undefined)[] = [];
+  readonly passages: Passage[] = [];
   kinds = new Uint8Array(64);
   cues = new Uint8Array(64);
   lengths = new Uint16Array(64);
@@ -73,14 +71,6 @@ export class PassageTable {
     while (this.size > turn.first) this.#pop();
   }
 
-  /** The numbers of a turn's passages: from `first`, and before `end`. */
-  ofTurn(id: TurnId): { first: number; end: number } {
-    const at = this.#turns.findLastIndex((turn) => turn.id === id);
-    return at === -1
-      ? { first: 0, end: 0 }
-      : { first: this.#turns[at]!.first, end: this.#turns[at + 1]?.first ?? this.size };
-  }
-
   /** Adds a passage to the last turn and returns its number. */
   add(passage: Passage, { length, cues, print }: Traits): number {
     const number = this.size;
@@ -100,14 +90,6 @@ export class PassageTable {
     return number;
   }
 
-  /** Empties a passage. The others keep their numbers. */
-  remove(number: number): void {
-    if (this.kinds[number] === Kind.removed) return;
-    this.#count(number, -1);
-    this.kinds[number] = Kind.removed;
-    this.passages[number] = undefined;
-  }
-
   /** The speakers of the passages that are there now. */
   *speakerNames(): Generator<[number: number, name: string]> {
     for (const [number, { name, passages }] of this.#speakers.entries()) {
@@ -120,13 +102,9 @@ export class PassageTable {
     return Math.max(1, terms) / Math.max(1, passages);
   }
 
-  get bytes(): number {
-    return this.kinds.length * ROW_BYTES + this.#turns.length * 32;
-  }
-
   #pop(): void {
     const number = this.size - 1;
-    this.remove(number);
+    this.#count(number, -1);
     const episode = this.episodes[number]!;
     if (number === 0 || this.episodes[number - 1] !== episode) this.episodeLengths.length = episode;
     this.passages.pop();

@@ -30,10 +30,6 @@ export class Postings {
     this.length -= 1;
   }
 
-  get bytes(): number {
-    return this.#passages.byteLength + this.#counts.byteLength;
-  }
-
   #find(passage: number): number | undefined {
     let low = 0;
     let high = this.length - 1;

@@ -146,9 +146,13 @@ function byMeaning(
   const weights = new Map(words.map(({ term, weight }) => [term, weight]));
   const asked = gloss.meaning(weights.keys(), (term) => weights.get(term)!);
   const highest = WEIGHTS.meaning * words.reduce((sum, { weight }) => sum + weight, 0);
-  const { kinds, episodes } = table;
+  const { kinds, episodes, size } = table;
+  // The columns still have the rows of turns that were taken out.
   const isNear = (number: number, other: number): boolean =>
-    kinds[number] === Kind.person && kinds[other] === Kind.person && episodes[other] === episodes[number];
+    other < size &&
+    kinds[number] === Kind.person &&
+    kinds[other] === Kind.person &&
+    episodes[other] === episodes[number];
   for (const number of ranked) {
     scores.sums[number]! += factor(number) * highest * meanings.similarity(asked, number, isNear);
   }

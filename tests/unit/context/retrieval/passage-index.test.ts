@@ -72,22 +72,6 @@ describe('an index of passages', () => {
     );
   });
 
-  test('removed passages are never found again, also where their turn is added again', () => {
-    fc.assert(
-      fc.property(passages, fc.array(fc.nat(), { maxLength: 10 }), question, (all, choices, text) => {
-        if (all.length === 0) return;
-        const index = filled(all);
-        const removed = choices.map((choice) => all[choice % all.length]!);
-        for (const one of removed) index.remove(one);
-        const gone = new Set(removed.map(({ turn }) => turn));
-        expect(hits(index, text).filter(({ passage: { turn } }) => gone.has(turn))).toEqual([]);
-        index.rewind(null);
-        addEach(index, all);
-        expect(hits(index, text).filter(({ passage: { turn } }) => gone.has(turn))).toEqual([]);
-      }),
-    );
-  });
-
   test('all hits have a finite score above 0, best first, and none is there twice', () => {
     fc.assert(
       fc.property(passages, question, (all, text) => {
@@ -121,18 +105,6 @@ describe('an index of passages', () => {
     addEach(index, [passage(1, 'We adopted a dog')]);
     expect(index.rewind(turnId(9))).toBe(false);
     expect(found(index, 'dog')).toEqual(['We adopted a dog']);
-  });
-
-  test('a removed passage leaves no trace in its neighbours', () => {
-    const index = new PassageIndex();
-    const talk = ['Hello there', 'My password is swordfish', 'Nice weather'].map((text, turn) =>
-      passage(turn, text, { speaker: turn % 2 ? 'Ada' : 'Ben' }),
-    );
-    addEach(index, talk);
-    expect(found(index, 'swordfish')).toHaveLength(3);
-    index.remove(talk[1]!);
-    expect(found(index, 'swordfish')).toEqual([]);
-    expect(index.bytes).toBeGreaterThan(0);
   });
 
   test('an empty index, an empty query and a limit of 0 give no hits', () => {
