@@ -41,7 +41,7 @@ export function checkAliasNames(value: unknown, providers: ReadonlySet<string>, 
         .map((got) =>
           report(
             [alias, 'rules', index, 'when', 'dialect'],
-            `expected ${DIALECTS.join(' or ')}, got "${got}"`,
+            `expected one of ${DIALECTS.join(', ')}, got "${got}"`,
           ),
         ),
     );
@@ -50,7 +50,7 @@ export function checkAliasNames(value: unknown, providers: ReadonlySet<string>, 
 }
 
 /** The dialects of requests. */
-const DIALECTS = ['chat', 'responses'];
+const DIALECTS = ['chat', 'responses', 'completions', 'messages', 'gemini', 'interactions'];
 
 /** All names of one alias. A shorthand has its models without the key `models`. */
 function namesOf(

@@ -13,7 +13,7 @@ import type { Settings } from './settings.ts';
 import type { NanoDollars, Usage } from './usage.ts';
 import type { NamedValue } from './values.ts';
 
-/** The name of the API that a caller uses (`chat`, `responses`); see `http/dialect.ts`. */
+/** The name of the API that a caller uses (`chat`, `messages`…); see `http/dialect.ts`. */
 export type DialectName = string;
 
 /** A session's id, or its name in the tenant. */

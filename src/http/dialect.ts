@@ -4,6 +4,7 @@ import type { Fault } from '../core/errors.ts';
 import type { TurnId } from '../core/ids.ts';
 import type { TurnPolicy } from '../core/policy.ts';
 import type { ProtocolName } from '../core/prompt.ts';
+import type { Quota } from '../core/quota.ts';
 import type { Caller } from '../core/request.ts';
 import type { Seal } from '../core/seal.ts';
 import type { Settings } from '../core/settings.ts';
@@ -11,11 +12,12 @@ import type { AnsweredTurn, Ask, DialectName } from '../core/turn.ts';
 import type { TurnView } from '../core/turn-view.ts';
 import type { RouteDoc } from './published.ts';
 import type { Route, SettingsSource } from './route.ts';
+import type { ReplyHeaders } from './v1/reply-headers.ts';
 
 /**
  * An API in whose words callers ask for turns: everything that tells it from another one. A dialect translates
  * and decides nothing: it parses a request to an `Ask`, and writes a turn in its own words. `v1/turn-routes.ts`
- * does the rest for every dialect. A new dialect is one object of this type and one line in `v1/dialects.ts`.
+ * does the rest for every dialect. A new dialect is one object of this type and one line in `dialects.ts`.
  *
  * A dialect keeps nothing between requests; all of its methods may be called at any time, for any turn. A turn
  * that was asked for in another dialect can be written, too.
@@ -25,14 +27,14 @@ export interface Dialect {
   name: DialectName;
   /** The wire protocol with the same field names; becomes `Ask.vocabulary`. */
   protocol: ProtocolName;
-  /** A POST to this path asks for a turn. A turn is fetched at `<path>/<public id>`, with a route of `routes`. */
-  path: string;
-  /** What the reference says of a request for a turn. */
-  doc?: RouteDoc;
+  /** A POST to one of these asks for a turn. */
+  endpoints: readonly TurnEndpoint[];
   /** What happens when an answer breaks off, unless a header, the key or the configuration says it. */
   whenBroken: TurnPolicy['whenBroken'];
   /** The turn's id as callers of this dialect see it. */
   publicId(turn: TurnId): string;
+  /** The path at which a stored turn is fetched, with a route of `routes`. */
+  pathOf(turn: TurnId): string;
   /**
    * A request's body as an ask. Throws `invalid_request` with the field's name for anything that is malformed;
    * fields that are not known go to `extra`. The ask says in `retention` whether the turn is kept, and in
@@ -62,6 +64,10 @@ export interface Dialect {
   accepted(view: TurnView): Record<string, unknown>;
   /** A failure in the dialect's envelope; see `faultResponse` for status and headers. */
   error(fault: Fault): Response;
+  /** What is left of the caller's rate limits, in the dialect's headers; OpenAI's where absent. */
+  quotaHeaders?(quota: Quota): ReplyHeaders;
+  /** The caller's key may be in the query, as `key`. It is read there only if no header has one. */
+  hasKeyInQuery?: true;
   /** What the dialect has beside asking for a turn: fetching, listing, cancelling. */
   routes(api: Api, settings: SettingsSource): Route[];
 }
@@ -78,9 +84,27 @@ export interface ItemLocation {
   field?: string;
 }
 
+/** Where turns are asked for. */
+export interface TurnEndpoint {
+  /** A path as routes have it (`Route.path`). */
+  path: string;
+  /** What the reference says of a request for a turn. */
+  doc?: RouteDoc;
+}
+
+/** What a request was sent to. */
+export interface RequestTarget {
+  /** The `path` of an endpoint of the dialect. */
+  endpoint: string;
+  /** Path parameters, decoded. */
+  params: Readonly<Record<string, string>>;
+  query: URLSearchParams;
+}
+
 /** What a parser may need beside the body. */
 export interface ParseContext {
   headers: Headers;
+  target: RequestTarget;
   caller: Caller;
   /** The request headers that rules of aliases read. */
   ruleHeaders: readonly string[];
@@ -98,6 +122,10 @@ export type ParsedAsk = Omit<Ask, 'dialect' | 'vocabulary' | 'marks' | 'policy'>
 export interface StreamWriter {
   /** The number of the next event. */
   readonly sequence: number;
+  /** The stream's media type; that of server-sent events where absent. */
+  readonly mediaType?: string;
+  /** What is sent when a stream was silent for long, and what a reader may ignore; a comment where absent. */
+  readonly keepAlive?: string;
   /** Before any delta. */
   open(): string;
   delta(delta: Delta): string;

@@ -31,7 +31,7 @@ export function openApiDocument(routes: readonly Route[]): Json {
         'The APIs of OpenAI in front of any provider. Unknown fields of a body are passed on to the provider.',
     },
     servers: [{ url: '/' }],
-    security: [{ bearer: [] }, { apiKey: [] }],
+    security: [{ bearer: [] }, { apiKey: [] }, { googleKey: [] }],
     paths,
     components: {
       schemas: componentSchemas(),
@@ -42,13 +42,15 @@ export function openApiDocument(routes: readonly Route[]): Json {
       securitySchemes: {
         bearer: { type: 'http', scheme: 'bearer' },
         apiKey: { type: 'apiKey', in: 'header', name: 'x-api-key' },
+        googleKey: { type: 'apiKey', in: 'header', name: 'x-goog-api-key' },
       },
     },
   };
 }
 
 /** `/v1/responses/:id` → `/v1/responses/{id}` */
-export const templateOf = (path: string): string => path.replace(/:(\w+)/g, '{$1}').replace('*', '{model}');
+export const templateOf = (path: string): string =>
+  path.replace(/(?<=\/):(\w+)/g, '{$1}').replace('*', '{model}');
 
 const REF = (id: string) => `#/components/schemas/${id}`;
 const CONVERSION = { io: 'input', unrepresentable: 'any', override: withoutNoise } as const;
@@ -106,7 +108,8 @@ function parametersOf(path: string, doc: RouteDoc): Json[] {
 }
 
 /** All request headers except those with keys, which OpenAPI describes as security schemes. */
-const HEADERS = REQUEST_HEADERS.filter(({ name }) => name !== 'authorization' && name !== 'x-api-key');
+const KEYS = new Set(['authorization', 'x-api-key', 'x-goog-api-key']);
+const HEADERS = REQUEST_HEADERS.filter(({ name }) => !KEYS.has(name));
 
 const headerParameter = ({ name, what, values }: RequestHeader): Json => ({
   name,

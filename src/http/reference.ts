@@ -12,7 +12,7 @@ const INTRODUCTION = `\
 
 Every route, parameter and header. The gateway serves the same as an OpenAPI 3.1 document at \`GET /openapi.json\`; [openapi.json](openapi.json) is a copy of it. [errors.md](errors.md) has the codes of errors, [providers.md](providers.md) the providers, and [configuration.md](configuration.md) the settings.
 
-- A key is sent as \`Authorization: Bearer <key>\` or \`x-api-key: <key>\`.
+- A key is sent as \`Authorization: Bearer <key>\`, \`x-api-key: <key>\` or \`x-goog-api-key: <key>\`.
 - Fields of a body that are not listed here are sent on to a provider that has the same API.
 - A header \`x-clawhold-…\` that is not listed here is refused.
 

@@ -32,14 +32,16 @@ interface Endpoint {
   /** A route for GET answers HEAD, too. */
   method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   /**
-   * An exact path, or a pattern: `:name` stands for one segment that is not empty, `*` at the end for any
-   * rest. Of several patterns that fit a path, the first one counts; an exact path comes before all patterns.
+   * An exact path, or a pattern: `:name` stands for one segment that is not empty, `*` for any text, also with
+   * slashes. Of several patterns that fit a path, the first one counts; an exact path comes before all patterns.
    */
   path: string;
   /** What the reference and the OpenAPI document say about the route. A route without it is in neither. */
   doc?: RouteDoc;
   /** How the route tells of a failure; OpenAI's envelope where absent. */
   error?(fault: Fault): Response;
+  /** As `Dialect.hasKeyInQuery`. */
+  hasKeyInQuery?: true;
 }
 
 /** What the gateway does for a method and a path, and what a request needs for it. */

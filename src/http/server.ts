@@ -5,6 +5,7 @@ import type { Reload } from '../core/reload.ts';
 import type { Caller } from '../core/request.ts';
 import type { Authenticator } from './authenticator.ts';
 import type { Dialect } from './dialect.ts';
+import { DIALECTS } from './dialects.ts';
 import { errorResponse } from './envelope.ts';
 import { type Health, healthRoutes } from './health.ts';
 import { openApiRoute } from './openapi-route.ts';
@@ -14,7 +15,6 @@ import { isHalfUpgrade, type SocketRoute, socketHandlers, type Upgraded, upgrade
 import { pinRoutes } from './v1/conversations/pin-routes.ts';
 import { conversationRoutes } from './v1/conversations/routes.ts';
 import { valueRoutes } from './v1/conversations/value-routes.ts';
-import { DIALECTS } from './v1/dialects.ts';
 import { modelRoutes } from './v1/models.ts';
 import { OWN, OWN_HEADERS, REQUEST_ID, unknownHeader } from './v1/request-headers.ts';
 import { ResponseSockets } from './v1/responses/websocket.ts';
@@ -151,12 +151,13 @@ class Door {
       if (match?.route.access === 'open') {
         response = await match.route.handle(request);
       } else {
-        const known = this.parts.authenticator.authenticate(headers);
+        const query = mark === -1 ? NO_QUERY : new URLSearchParams(url.slice(mark));
+        const inQuery = match?.route.hasKeyInQuery ? query.get('key') : null;
+        const known = this.parts.authenticator.authenticate(headers, inQuery);
         const caller = { ...(known instanceof Promise ? await known : known), requestId: record.requestId };
         record.key = caller.key;
         refuseUnknownHeaders(headers);
         if (match) {
-          const query = mark === -1 ? NO_QUERY : new URLSearchParams(url.slice(mark));
           response = await match.route.handle({ request, params: match.params, query, caller });
         } else if (!bun || !this.isUpgraded(request, bun, record, caller)) {
           throw isHalfUpgrade(request, path, this.sockets.path)
@@ -214,7 +215,7 @@ class Router {
 
   constructor(routes: readonly Route[]) {
     for (const route of routes) {
-      if (/[:*]/.test(route.path)) this.addPattern(route);
+      if (/\/:|\*/.test(route.path)) this.addPattern(route);
       else this.addExact(route);
     }
   }
@@ -267,7 +268,7 @@ class Router {
 /** Literal parts of our paths have no characters that an expression would read in another way. */
 function patternOf(path: string): Pattern {
   const names: string[] = [];
-  const source = path.replace(/:(\w+)|\*$/g, (whole, name?: string) => {
+  const source = path.replace(/(?<=\/):(\w+)|\*/g, (whole, name?: string) => {
     names.push(name ?? whole);
     return name ? '([^/]+)' : '(.*)';
   });

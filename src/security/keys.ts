@@ -24,9 +24,16 @@ export class Keyring {
     this.callers = callers;
   }
 
-  /** Reads `Authorization: Bearer` or `x-api-key`. Throws `missing_key` or `invalid_key`. */
-  authenticate(headers: Headers): Caller {
-    const key = bearer(headers.get('authorization')) ?? headers.get('x-api-key');
+  /**
+   * Reads `Authorization: Bearer`, `x-api-key` or `x-goog-api-key`, and then the key of the query. Throws
+   * `missing_key` or `invalid_key`.
+   */
+  authenticate(headers: Headers, inQuery?: string | null): Caller {
+    const key =
+      bearer(headers.get('authorization')) ||
+      headers.get('x-api-key') ||
+      headers.get('x-goog-api-key') ||
+      inQuery;
     if (!key) throw new Fault('missing_key', whyMissing(headers));
     const caller = this.callers.get(hashKey(key));
     if (!caller) throw new Fault('invalid_key', `The key is not known here${mistakeIn(key)}.`);
@@ -45,7 +52,8 @@ function whyMissing(headers: Headers): string {
     return 'The header `Authorization` has no `Bearer` before the key.';
   }
   if (authorization === '') return 'The header `Authorization` is empty.';
-  if (headers.has('x-api-key')) return 'The header `x-api-key` is empty.';
+  const empty = ['x-api-key', 'x-goog-api-key'].find((name) => headers.has(name));
+  if (empty) return `The header \`${empty}\` is empty.`;
   const other = OTHER_KEY_HEADERS.find((name) => headers.has(name));
   if (other) return `The gateway does not read a key from the header \`${other}\`.`;
   return 'This request has no key.';
@@ -65,7 +73,7 @@ function mistakeIn(key: string): string {
 const KNOWN_SCHEMES = /^(basic|digest|negotiate|ntlm|token|apikey|api-key|key|aws4-hmac-sha256)$/i;
 
 /** The headers in which clients of other APIs send their key. */
-const OTHER_KEY_HEADERS = ['api-key', 'x-goog-api-key', 'x-litellm-api-key'];
+const OTHER_KEY_HEADERS = ['api-key', 'x-litellm-api-key'];
 
 function bearer(header: string | null): string | undefined {
   if (header?.slice(0, 7).toLowerCase() !== 'bearer ') return undefined;

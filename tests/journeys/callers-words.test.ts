@@ -287,7 +287,8 @@ describe('a key that is not sent as it should be', () => {
     [{ authorization: 'bearer ' }, /no key after `Bearer`/],
     [{ 'x-api-key': '' }, /`x-api-key` is empty/],
     [{ 'api-key': ROOT_KEY }, /does not read a key from the header `api-key`/],
-    [{ 'x-goog-api-key': ROOT_KEY }, /does not read a key from the header `x-goog-api-key`/],
+    [{ 'x-goog-api-key': '' }, /`x-goog-api-key` is empty/],
+    [{ 'x-litellm-api-key': ROOT_KEY }, /does not read a key from the header `x-litellm-api-key`/],
   ])('%p', async (headers, message) => {
     const answer = keyed(headers as Record<string, string>);
     const text = await (await answer).clone().text();

@@ -8,8 +8,8 @@ import { parseResponseId, responseId } from '../../src/core/ids.ts';
 import { messageText, userMessage } from '../../src/core/items.ts';
 import type { AnsweredTurn } from '../../src/core/turn.ts';
 import type { Dialect, StreamWriter } from '../../src/http/dialect.ts';
+import { DIALECTS } from '../../src/http/dialects.ts';
 import { faultResponse } from '../../src/http/envelope.ts';
-import { DIALECTS } from '../../src/http/v1/dialects.ts';
 import { validate } from '../../src/http/v1/fields.ts';
 import { sessionFromHeaders } from '../../src/http/v1/request.ts';
 import { replyAccepted, replyWhole } from '../../src/http/v1/turn-routes.ts';
@@ -44,9 +44,10 @@ function writer(after: number): StreamWriter {
 const echo: Dialect = {
   name: 'echo',
   protocol: 'local',
-  path: PATH,
+  endpoints: [{ path: PATH }],
   whenBroken: 'fail',
   publicId: responseId,
+  pathOf: (turn) => `${PATH}/${responseId(turn)}`,
   parse(body, { headers }) {
     const { ask, model, stream } = validate(request, body);
     const ref = sessionFromHeaders(headers);

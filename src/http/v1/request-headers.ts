@@ -37,6 +37,7 @@ const header = (of: HeaderScope, name: string, what: string, values?: readonly s
 const KEY_HEADERS = [
   header('all', 'authorization', 'The key: `Bearer <key>`.'),
   header('all', 'x-api-key', 'The key, if `Authorization` has none.'),
+  header('all', 'x-goog-api-key', 'The key, if neither of these has one.'),
 ];
 
 const sentBy = (agent: string): string =>

@@ -23,29 +23,28 @@ import { wishesOf } from './routing-wishes.ts';
 
 /** All routes of a dialect. */
 export function turnRoutes(dialect: Dialect, api: Api, settings: SettingsSource): Route[] {
+  const { hasKeyInQuery } = dialect;
   const error = (fault: Fault) => dialect.error(fault);
-  const create: Route = {
-    method: 'POST',
-    path: dialect.path,
-    access: 'key',
-    doc: dialect.doc,
-    handle: createTurn(dialect, api, settings),
-  };
-  return [create, ...dialect.routes(api, settings)].map((route) => ({ error, ...route }));
+  const create = dialect.endpoints.map(({ path, doc }): Route => {
+    const handle = createTurn(dialect, path, api, settings);
+    return { method: 'POST', path, access: 'key', doc, handle };
+  });
+  return [...create, ...dialect.routes(api, settings)].map((route) => ({ error, hasKeyInQuery, ...route }));
 }
 
 function createTurn(
   dialect: Dialect,
+  endpoint: string,
   { turns, seal }: Pick<Api, 'turns' | 'seal'>,
   settings: SettingsSource,
 ): Handler {
-  const route = `POST ${dialect.path}`;
-  return async ({ request, caller }) => {
+  return async ({ request, caller, params, query }) => {
     const { headers, signal } = request;
     const { ruleHeaders, ...limits } = settings();
     const { body, text } = await readBody(request, limits);
-    const identity = identityOf(headers, route, caller, text);
-    const context = { headers, caller, ruleHeaders, mayHaveMarks: mayHaveMarks(text) };
+    const identity = identityOf(headers, `POST ${filledPath(endpoint, params)}`, caller, text);
+    const target = { endpoint, params, query };
+    const context = { headers, target, caller, ruleHeaders, mayHaveMarks: mayHaveMarks(text) };
     const ask = askOf(dialect, body, context);
     try {
       const once = await turns.create({ ask, caller, identity, gone: signal });
@@ -56,6 +55,10 @@ function createTurn(
   };
 }
 
+/** A path with its parameters: two models are two requests. */
+const filledPath = (path: string, params: Readonly<Record<string, string>>): string =>
+  path.includes('*') ? path.replace('*', params['*']!) : path;
+
 /** Replies with the turn of a request, or rejects with a failure before its first delta. */
 async function reply(
   once: Once<TurnView>,
@@ -63,7 +66,7 @@ async function reply(
   { dialect, seal, headers }: { dialect: Dialect; seal: Seal; headers: Headers },
 ): Promise<Response> {
   if (!isBackground(delivery)) {
-    await begunOnce(once);
+    await begunOnce(once, dialect);
     if (once.result.state === 'queued') return replyAccepted(once, dialect);
   }
   if (isStreamed(delivery)) {
@@ -71,14 +74,17 @@ async function reply(
     if (once.replayed && headers.has(LAST_EVENT_ID.name))
       return resumeStream(
         once,
+        dialect,
         (after) => dialect.stream(once.result, after, seal),
         lastEventId(headers),
         headers,
       );
-    return replyStream(once, dialect.stream(once.result, -1, seal), false);
+    return replyStream(once, dialect, dialect.stream(once.result, -1, seal), false);
   }
   if (isBackground(delivery)) {
-    return Response.json(await currentBody(once.result, dialect, seal), { headers: turnHeaders(once) });
+    return Response.json(await currentBody(once.result, dialect, seal), {
+      headers: turnHeaders(once, dialect),
+    });
   }
   return replyWhole(once, dialect, seal);
 }
@@ -121,22 +127,25 @@ export async function begun(view: TurnView): Promise<void> {
 }
 
 /** The same for a reply over HTTP: the headers of the turn are sent with a failure, too. */
-export async function begunOnce(once: Once<TurnView>): Promise<void> {
+export async function begunOnce(once: Once<TurnView>, dialect: Dialect): Promise<void> {
   try {
     await begun(once.result);
   } catch (error) {
-    throw faultOf(error).with({ headers: turnHeaders(once) });
+    throw faultOf(error).with({ headers: turnHeaders(once, dialect) });
   }
 }
 
 /** What is known of a turn, for the headers of a reply. */
-export function turnHeaders({ result: view, replayed, quota }: Once<TurnView>): ReplyHeaders {
+export function turnHeaders(
+  { result: view, replayed, quota }: Once<TurnView>,
+  dialect: Dialect,
+): ReplyHeaders {
   const headers: ReplyHeaders = view.receipt ? receiptHeaders(view.receipt) : {};
   if (isFetchable(view.retention)) headers['x-clawhold-response-id'] = responseId(view.asked.id);
   else headers['x-clawhold-kept'] = view.retention === 'session' ? 'session' : 'none';
   if (view.session) headers['x-clawhold-session-id'] = conversationId(view.session.id);
   if (replayed) headers['x-clawhold-replayed'] = 'true';
-  return quota ? Object.assign(headers, quotaHeaders(quota)) : headers;
+  return quota ? Object.assign(headers, (dialect.quotaHeaders ?? quotaHeaders)(quota)) : headers;
 }
 
 function receiptHeaders(receipt: Receipt): ReplyHeaders {
@@ -192,7 +201,7 @@ const visible = (name: string): string =>
 export async function replyWhole(once: Once<TurnView>, dialect: Dialect, seal: Seal): Promise<Response> {
   const { result: view } = once;
   const turn = await view.ended;
-  const headers = turnHeaders(once);
+  const headers = turnHeaders(once, dialect);
   if (turn.cost !== undefined) {
     headers['x-clawhold-response-cost'] = String(dollars(turn.cost));
     if (turn.costEstimated) headers['x-clawhold-cost-estimated'] = 'true';
@@ -221,8 +230,12 @@ const FETCH_AFTER = 5;
 /** Replies for a turn that is accepted and has not ended; it can be fetched at `location`. */
 export function replyAccepted(once: Once<TurnView>, dialect: Dialect): Response {
   const { result: view } = once;
-  const location = `${dialect.path}/${dialect.publicId(view.asked.id)}`;
-  const headers: ReplyHeaders = { ...turnHeaders(once), location, 'retry-after': String(FETCH_AFTER) };
+  const location = dialect.pathOf(view.asked.id);
+  const headers: ReplyHeaders = {
+    ...turnHeaders(once, dialect),
+    location,
+    'retry-after': String(FETCH_AFTER),
+  };
   return Response.json(dialect.accepted(view), { status: 202, headers });
 }
 
@@ -265,6 +278,7 @@ function eventNumber(text: string, param: string): number {
  */
 export async function resumeStream(
   once: Once<TurnView>,
+  dialect: Dialect,
   write: (after: number) => StreamWriter,
   after: number,
   headers: Headers,
@@ -272,9 +286,9 @@ export async function resumeStream(
   const { result: view } = once;
   if (headers.has(LAST_EVENT_ID.name) && view.state === 'ended') {
     const events = await eventsOf(view, write(Number.MAX_SAFE_INTEGER));
-    if (after + 1 >= events) return new Response(null, { status: 204, headers: turnHeaders(once) });
+    if (after + 1 >= events) return new Response(null, { status: 204, headers: turnHeaders(once, dialect) });
   }
-  return replyStream(once, write(after), true);
+  return replyStream(once, dialect, write(after), true);
 }
 
 /** How many numbered events an ended turn has; infinitely many where it could not be recorded. */
@@ -290,6 +304,8 @@ async function eventsOf(view: TurnView, writer: StreamWriter): Promise<number> {
   );
 }
 
+const EVENT_STREAM = 'text/event-stream; charset=utf-8';
+
 /** Proxies close connections that are silent for long; a comment keeps them open. */
 const KEEP_ALIVE_MS = 15_000;
 
@@ -301,17 +317,18 @@ const WINDOW = 64 * 1024;
  * holds up only its own stream: events are written when there is room for them. A reader that `joins` a turn of
  * an earlier request gets the headers at once, even when there is no event to read yet.
  */
-function replyStream(once: Once<TurnView>, writer: StreamWriter, joins: boolean): Response {
+function replyStream(once: Once<TurnView>, dialect: Dialect, writer: StreamWriter, joins: boolean): Response {
   const { result: view } = once;
+  const { mediaType = EVENT_STREAM, keepAlive = ': keep-alive\n\n' } = writer;
   const gone = Promise.withResolvers<void>();
   let isGone = false;
   let silent = true;
-  let keepAlive: ReturnType<typeof setInterval> | undefined;
+  let timer: ReturnType<typeof setInterval> | undefined;
   const body = new ReadableStream({
     type: 'direct',
     async pull(controller: ReadableStreamDirectController) {
-      keepAlive = setInterval(() => {
-        controller.write(': keep-alive\n\n');
+      timer = setInterval(() => {
+        controller.write(keepAlive);
         controller.flush();
       }, KEEP_ALIVE_MS);
       // Bun gives a promise only where the text has to wait for its reader; then `send` gives one, too.
@@ -331,26 +348,26 @@ function replyStream(once: Once<TurnView>, writer: StreamWriter, joins: boolean)
             if (waiting) await waiting;
           }
           // Headers go out with the first byte.
-          if (joins && silent && view.state !== 'ended') await send(': nothing yet\n\n');
+          if (joins && silent && view.state !== 'ended') await send(keepAlive);
           const flushed: unknown = controller.flush();
           if (flushed instanceof Promise) await flushed;
         }
         if (!isGone) await send(await ending(view, writer));
       } finally {
-        clearInterval(keepAlive);
+        clearInterval(timer);
         controller.close();
       }
     },
     cancel() {
       isGone = true;
       gone.resolve();
-      clearInterval(keepAlive);
+      clearInterval(timer);
     },
   } as Bun.DirectUnderlyingSource);
   return new Response(body, {
     headers: {
-      ...turnHeaders(once),
-      'content-type': 'text/event-stream; charset=utf-8',
+      ...turnHeaders(once, dialect),
+      'content-type': mediaType,
       'cache-control': 'no-cache, no-transform',
       'x-accel-buffering': 'no',
     },

@@ -71,7 +71,7 @@ describe('mistakes', () => {
     ],
     [
       'models: [openai/x], rules: [{ when: { dialect: chats }, use: b }]',
-      'rules[0].when.dialect: expected chat or responses, got "chats"',
+      'rules[0].when.dialect: expected one of chat, responses, completions, messages, gemini, interactions, got "chats"',
     ],
     [
       'models: [openai/x], rules: [{ when: { key: x }, use: bb }]',

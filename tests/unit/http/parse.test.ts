@@ -5,7 +5,7 @@ import type { Ask } from '../../../src/core/turn.ts';
 import type { Dialect } from '../../../src/http/dialect.ts';
 import { chat } from '../../../src/http/v1/chat/dialect.ts';
 import { readBody } from '../../../src/http/v1/request.ts';
-import { responses } from '../../../src/http/v1/responses/dialect.ts';
+import { responses, TARGET } from '../../../src/http/v1/responses/dialect.ts';
 import { askOf } from '../../../src/http/v1/turn-routes.ts';
 
 const CALLER: Caller = {
@@ -46,7 +46,7 @@ const parse = (dialect: Dialect, body: object, headers: Record<string, string> =
       ...(dialect === chat ? { messages: [{ role: 'user', content: 'hi' }] } : { input: 'hi' }),
       ...body,
     },
-    { headers: new Headers(headers), caller: CALLER, ruleHeaders: [], mayHaveMarks: true },
+    { headers: new Headers(headers), target: TARGET, caller: CALLER, ruleHeaders: [], mayHaveMarks: true },
   );
 
 describe.each([chat, responses])('$name', (dialect) => {

@@ -30,11 +30,11 @@ const PATH = '/v1/chat/completions';
 export const chat: Dialect = {
   name: 'chat',
   protocol: 'openai-chat',
-  path: PATH,
+  endpoints: [{ path: PATH, doc: docs.CREATE }],
   // A chat client cannot take back half a tool call.
   whenBroken: 'fail',
   publicId: completionId,
-  doc: docs.CREATE,
+  pathOf: (turn) => `${PATH}/${completionId(turn)}`,
   parse: parseChat,
   fieldOf: chatField,
   /** An answer that broke off is an error here: a completion has no field that could say so. */
@@ -89,10 +89,10 @@ function retrieve(completions: Completions, seal: Seal): Handler {
     if (query.get('stream') === 'true') {
       const includeUsage = query.get('include_usage') === 'true' || undefined;
       const write = (after: number) => new ChatStream(view.asked, { includeUsage, seal }, after);
-      return resumeStream(once, write, startingAfter(query, request.headers), request.headers);
+      return resumeStream(once, chat, write, startingAfter(query, request.headers), request.headers);
     }
     if (view.state !== 'ended') return replyAccepted(once, chat);
-    await begunOnce(once);
+    await begunOnce(once, chat);
     return replyWhole(once, chat, seal);
   };
 }

@@ -5,7 +5,7 @@ import { parseResponseId, responseId, type TurnId } from '../../../core/ids.ts';
 import type { Seal } from '../../../core/seal.ts';
 import { isFetchable, isKept } from '../../../core/turn.ts';
 import type { TurnView } from '../../../core/turn-view.ts';
-import type { Dialect, Location } from '../../dialect.ts';
+import type { Dialect, Location, RequestTarget } from '../../dialect.ts';
 import { errorResponse } from '../../envelope.ts';
 import type { Exchange, Handler, Route, SettingsSource } from '../../route.ts';
 import { inCallersWords, itemField } from '../caller-words.ts';
@@ -21,14 +21,17 @@ import { ResponseStream } from './stream.ts';
 
 const PATH = '/v1/responses';
 
+/** The path says nothing about a response. */
+export const TARGET: RequestTarget = { endpoint: PATH, params: {}, query: new URLSearchParams() };
+
 /** OpenAI's Responses API, as Open Responses specifies it. */
 export const responses: Dialect = {
   name: 'responses',
   protocol: 'openai-responses',
-  path: PATH,
+  endpoints: [{ path: PATH, doc: docs.CREATE }],
   whenBroken: 'restart',
   publicId: responseId,
-  doc: docs.CREATE,
+  pathOf: (turn) => `${PATH}/${responseId(turn)}`,
   parse: parseResponseRequest,
   fieldOf: responseField,
   whole: (view, turn, seal) => responseOf(view, turn, seal),
@@ -124,7 +127,7 @@ function withPreviewed(
     const { model } = body;
     const isAny = model === undefined || model === null;
     const { headers } = request;
-    const context = { headers, caller, ruleHeaders, mayHaveMarks: mayHaveMarks(text) };
+    const context = { headers, target: TARGET, caller, ruleHeaders, mayHaveMarks: mayHaveMarks(text) };
     const ask = askOf(responses, isAny ? { ...body, model: ANY_MODEL } : body, context);
     const replying = reply({ ...ask, model: isAny ? undefined : ask.model }, caller);
     return Response.json(
@@ -166,7 +169,8 @@ function retrieve(stored: Responses, seal: Seal): Handler {
     if (query.get('stream') !== 'true') return Response.json(await currentBody(view, responses, seal));
     const after = startingAfter(query, request.headers);
     const write = (from: number) => new ResponseStream(view, seal, from);
-    return resumeStream({ result: view, replayed: false }, write, after, request.headers);
+    const once = { result: view, replayed: false };
+    return resumeStream(once, responses, write, after, request.headers);
   };
 }
 

@@ -9,7 +9,7 @@ import { inCallersWords } from '../caller-words.ts';
 import { invalid } from '../fields.ts';
 import { mayHaveMarks, parseBody } from '../request.ts';
 import { askOf, begunOnce, turnHeaders } from '../turn-routes.ts';
-import { responses } from './dialect.ts';
+import { responses, TARGET } from './dialect.ts';
 import { type SizedAsk, SocketMemory } from './socket-memory.ts';
 import { type EventFrame, ResponseStream } from './stream.ts';
 
@@ -27,7 +27,7 @@ const TRY_AGAIN_LATER = 1013;
 
 /** `/v1/responses` over WebSockets (Open Responses, "WebSocket transport"). */
 export class ResponseSockets implements SocketRoute {
-  readonly path = responses.path;
+  readonly path = TARGET.endpoint;
   readonly messageLimit: number;
   private readonly opened = new Set<ResponseSocket>();
   private retired: Fault | undefined;
@@ -183,7 +183,7 @@ class ResponseSocket implements SocketReader {
   private parse({ body, mayHaveMarks }: SocketRequest): Ask {
     const { headers, caller } = this.opening;
     const { ruleHeaders } = this.settings();
-    const context = { headers, caller, ruleHeaders, mayHaveMarks };
+    const context = { headers, target: TARGET, caller, ruleHeaders, mayHaveMarks };
     return { ...askOf(responses, bodyOf(body), context), delivery: 'stream' };
   }
 
@@ -191,11 +191,11 @@ class ResponseSocket implements SocketReader {
   private async answer(lane: string, { ask }: SizedAsk): Promise<AnsweredTurn | undefined> {
     const { caller } = this.opening;
     const once = await this.api.turns.create({ ask, caller, gone: this.socket.gone });
-    await begunOnce(once);
+    await begunOnce(once, responses);
     const { result: view } = once;
     const { log } = view;
     const writer = new ResponseStream(view, this.api.seal, -1, frameOf(lane));
-    await this.write(writer.open() + headersEvent(lane, turnHeaders(once)));
+    await this.write(writer.open() + headersEvent(lane, turnHeaders(once, responses)));
     for (let seen = 0, more = true; more; more = await view.more(seen)) {
       while (seen < log.length) {
         let text = '';
