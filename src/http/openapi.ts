@@ -57,9 +57,9 @@ const CONVERSION = { io: 'input', unrepresentable: 'any', override: withoutNoise
 
 function componentSchemas(): Record<string, Json> {
   const { schemas } = z.toJSONSchema(PUBLISHED, { ...CONVERSION, uri: REF });
-  return Object.fromEntries(
-    Object.entries(schemas).map(([id, { $schema, $id, ...schema }]) => [id, schema as Json]),
-  );
+  // Sorted, because the order of the registry depends on which module is loaded first.
+  const sorted = Object.entries(schemas).sort(([one], [other]) => (one < other ? -1 : 1));
+  return Object.fromEntries(sorted.map(([id, { $schema, $id, ...schema }]) => [id, schema as Json]));
 }
 
 /** Removes the limits of safe integers: they are no rule of the API. */
