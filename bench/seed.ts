@@ -88,6 +88,7 @@ export async function seedTurns(
       digest = digestItems(digest, input);
       const intent: PlacedIntent = {
         ...ASK,
+        state: { kind: 'none' },
         ...{ kind: 'placed', id, tenant: DEFAULT_TENANT, session, createdAt, key: 'root', input },
         position: { parent, branchTokens, inputTokens, digest, moveHead: { from: parent } },
       };

@@ -13,7 +13,7 @@ import { type IdentifiedItem, type ItemAt, itemsOf } from '../core/item-position
 import type { Item } from '../core/items.ts';
 import type { Caller, Once, RequestIdentity } from '../core/request.ts';
 import type { Session, SessionRef } from '../core/turn.ts';
-import { sessionNotFound } from '../session/sessions.ts';
+import { sessionNotFound } from '../session/session-names.ts';
 import { hydratedTurn } from '../session/stored-turn.ts';
 import type { TurnPath } from '../turn/path.ts';
 import { append } from '../turn/start/append.ts';

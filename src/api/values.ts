@@ -1,10 +1,10 @@
 import { Fault } from '../core/errors.ts';
 import { parseValueId } from '../core/ids.ts';
 import type { Caller, Once, RequestIdentity, Tenant } from '../core/request.ts';
-import type { Ask, Session, StateRef } from '../core/turn.ts';
+import type { Ask, AskedState, Session } from '../core/turn.ts';
 import { isFetchable } from '../core/turn.ts';
 import type { NamedValue, SessionValue, ValueCondition } from '../core/values.ts';
-import { sessionNotFound } from '../session/sessions.ts';
+import { sessionNotFound } from '../session/session-names.ts';
 import {
   bytesOf,
   exceededBy,
@@ -138,11 +138,11 @@ export async function expectMaySet(
 /** The session of the turn; `undefined` where the turn will create it, or is refused because it does not exist. */
 async function sessionOfState(
   tenant: Tenant,
-  state: StateRef,
+  state: AskedState,
   { log, sessions }: TurnPath,
 ): Promise<Session | undefined> {
   if (state.kind === 'session') return log.findSession(tenant, state.ref);
-  const session = await sessions.expect(tenant, state);
+  const session = state.kind === 'recognised' ? undefined : await sessions.expect(tenant, state);
   if (!session) throw unsettable('the request names no conversation');
   return session;
 }

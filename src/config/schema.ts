@@ -114,6 +114,13 @@ const key = section({
         'False: nothing of the requests of this key is kept. Its turns read sessions, and write nothing. A request ' +
         'can ask for this by the header `x-clawhold-keep: false`.',
     }),
+  sessions: oneOf(['named', 'recognise'])
+    .default('named')
+    .meta({
+      description:
+        'Named: a request belongs to a session if it names one. Recognise: a request that names none belongs to the ' +
+        'session whose history it repeats, or begins a new one; for clients that send their whole history and no id.',
+    }),
   models: list(name('the name of a model', /\S/), 'a list of names')
     .min(1, { error: 'expected at least one name' })
     .optional()

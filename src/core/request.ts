@@ -18,6 +18,8 @@ export interface Caller {
   rules?: KeyRules;
   /** Whether anything of the caller's requests may be kept. If not, its turns read sessions and write nothing. */
   mayKeep: boolean;
+  /** The sessions of requests that name none are found by the history that the requests repeat. */
+  recognises?: true;
   /** The id of the request, as in `x-request-id`. */
   requestId?: string;
 }

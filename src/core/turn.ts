@@ -83,9 +83,17 @@ export type StateRef =
   /**
    * A session. With `create`, an unknown name makes a new session. With `history`, items that hold an
    * assistant's messages or calls are the client's own full history and not new input. Without `line`, the turn
-   * is on the main line.
+   * is on the main line. With `recognised`, no caller named it: it was found by its history, and later requests
+   * find it in the same way.
    */
-  | { kind: 'session'; ref: SessionRef; create: boolean; history: boolean; line?: LineWish }
+  | {
+      kind: 'session';
+      ref: SessionRef;
+      create: boolean;
+      history: boolean;
+      line?: LineWish;
+      recognised?: true;
+    }
   /** A response to continue. `within`, where given, must be the response's session. */
   | { kind: 'response'; id: TurnId; within?: SessionRef }
   /**
@@ -94,9 +102,17 @@ export type StateRef =
    */
   | { kind: 'held'; after: TurnId | null; turns: readonly Turn[] };
 
-/** Whether the caller named the session that its turn belongs to. */
-export const namesSession = (state: StateRef): boolean =>
-  state.kind === 'session' || (state.kind === 'response' && state.within !== undefined);
+/** The state that a request asks for. */
+export type AskedState =
+  | StateRef
+  /** The session whose history the request repeats; a new session where there is none. */
+  | { kind: 'recognised'; line: LineWish };
+
+/** Whether the request belongs to a session, beyond a chain of responses. */
+export const namesSession = (state: AskedState): boolean =>
+  state.kind === 'session' ||
+  state.kind === 'recognised' ||
+  (state.kind === 'response' && state.within !== undefined);
 
 /**
  * A request for a turn, parsed: one vocabulary for every dialect. It travels from the dialect's parser to the
@@ -125,7 +141,7 @@ export interface Ask {
   /** Request fields that only the caller's dialect knows and that its replies repeat. */
   echo?: Record<string, unknown>;
   metadata: Record<string, string>;
-  state: StateRef;
+  state: AskedState;
   retention: Retention;
   delivery: Delivery;
   /** Absent: the alias, the key, the configuration or at last the dialect decides. */
@@ -185,7 +201,8 @@ export interface BranchPosition extends Notes {
 }
 
 /** An ask that was accepted as a turn. */
-export interface Accepted extends Ask, TurnIdentity {
+export interface Accepted extends Omit<Ask, 'state'>, TurnIdentity {
+  state: StateRef;
   /** The name of the caller's key, and what it may use. */
   key: string;
   rules?: KeyRules;

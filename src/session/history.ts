@@ -108,6 +108,23 @@ const earlierDigestsOf: Digests = (from, items) => {
   });
 };
 
+/** The most digests with which a session is looked for by a history. */
+const MOST_REPEATED = 32;
+
+/**
+ * The digests that turns have whose history the items repeat, the longest history first: a history ends with what the
+ * model said or called.
+ */
+export function repeatedDigests(items: readonly Item[]): string[] {
+  const sent = items.slice(leadingInstructions(items).length);
+  const digests = digestsOf(EMPTY_DIGEST, sent);
+  const ends = digests.filter((digest, index) => {
+    const next = sent[index + 1];
+    return isOfModel(sent[index]!) && digest !== EMPTY_DIGEST && next !== undefined && !isOfModel(next);
+  });
+  return [...new Set(ends.reverse())].slice(0, MOST_REPEATED);
+}
+
 /** How much of a client's history a session holds. */
 export interface HistoryMatch {
   /** The turn to continue; `null` where no turn's branch is a prefix of the items. */

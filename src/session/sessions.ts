@@ -1,14 +1,6 @@
 import type { Clock } from '../core/clock.ts';
 import { Fault } from '../core/errors.ts';
-import {
-  conversationId,
-  itemKey,
-  newSessionId,
-  parseItemId,
-  type SessionId,
-  sessionOf,
-  type TurnId,
-} from '../core/ids.ts';
+import { itemKey, newSessionId, parseItemId, type SessionId, sessionOf, type TurnId } from '../core/ids.ts';
 import { asInput, itemsOf } from '../core/item-positions.ts';
 import { type Item, isFullHistory, isInstruction } from '../core/items.ts';
 import type { HistoryUse } from '../core/receipt.ts';
@@ -20,6 +12,7 @@ import {
   type HistoryMatch,
   isHistoryAskedAgain,
   matchHistory,
+  repeatedDigests,
   repeatedQuestion,
   sharedSinceQuestion,
   unsharedItems,
@@ -31,6 +24,7 @@ import { type ChosenLine, Lines, lineRequest } from './lines.ts';
 import type { QueuedAsk } from './next-request.ts';
 import { continued, type RequestOpening } from './openings.ts';
 import type { Found, Resumed, ResumeRequest } from './resumed.ts';
+import { newSession, SessionNames, sessionNotFound } from './session-names.ts';
 import { isInSession } from './stored-turn.ts';
 import { added, repairToolPairs } from './tool-pairs.ts';
 import type { TurnLog } from './turn-log.ts';
@@ -66,7 +60,7 @@ export class Sessions {
    */
   locate(
     tenant: Tenant,
-    { state, input }: Pick<Ask, 'state' | 'input'>,
+    { state, input }: Pick<Ask, 'input'> & { state: StateRef },
     writes: boolean,
   ): SessionId | Promise<SessionId> {
     if (state.kind === 'none' || state.kind === 'held') return newSessionId(this.parts.clock());
@@ -75,6 +69,27 @@ export class Sessions {
     if ('id' in ref) return ref.id;
     if (!writes) return this.names.findForReading(tenant, ref.name);
     return this.names.find(tenant, ref.name, create ? input : undefined);
+  }
+
+  /**
+   * The state that a request asks for. A session that is recognised by its history becomes a session with an id: it is
+   * created where there is none and the turn `writes`.
+   */
+  stateOf(
+    tenant: Tenant,
+    { state, input }: Pick<Ask, 'state' | 'input'>,
+    writes: boolean,
+  ): StateRef | Promise<StateRef> {
+    return state.kind === 'recognised' ? this.recognise(tenant, state.line, input, writes) : state;
+  }
+
+  private async recognise(tenant: Tenant, line: LineWish, input: Item[], writes: boolean): Promise<StateRef> {
+    const { log, clock } = this.parts;
+    const digests = repeatedDigests(input);
+    const found = digests.length > 0 ? await log.findByHistory(tenant, digests) : undefined;
+    if (!found && !writes) return { kind: 'none' };
+    const id = found ?? (await newSession(tenant, undefined, input, log, clock));
+    return { kind: 'session', ref: { id }, create: false, history: true, line, recognised: true };
   }
 
   async resume(request: ResumeRequest): Promise<Resumed> {
@@ -331,62 +346,3 @@ function stateless(id: SessionId, input: Item[]): Resumed {
 }
 
 const tipOf = (branch: readonly BranchTurn[]): TurnId | null => branch.at(-1)?.turn.id ?? null;
-
-/** How many names of sessions have their ids in memory. */
-const REMEMBERED = 10_000;
-
-/** Finds sessions by the names that callers gave them, and creates them. */
-class SessionNames {
-  /** The ids of named sessions, while they are looked up and for some time after that. */
-  private readonly ids = new Map<string, Promise<SessionId>>();
-
-  constructor(
-    private readonly log: TurnLog,
-    private readonly clock: Clock,
-  ) {}
-
-  /**
-   * The id of a named session. If there is none, it is created for a turn with these `items`; without items,
-   * `session_not_found`. Requests that ask for one name at the same time get their answers in the order of the
-   * requests.
-   */
-  find(tenant: Tenant, name: string, items: Item[] | undefined): Promise<SessionId> {
-    const key = `${tenant}\n${name}`;
-    let found = this.ids.get(key);
-    if (!found) {
-      found = this.findOrCreate(tenant, name, items);
-      if (this.ids.size >= REMEMBERED) this.ids.clear();
-      this.ids.set(key, found);
-      found.catch(() => this.ids.delete(key));
-    }
-    return found;
-  }
-
-  /**
-   * The same for a turn that is not kept. If there is no such session, the result is an id that no session has.
-   */
-  async findForReading(tenant: Tenant, name: string): Promise<SessionId> {
-    return (await this.log.findSession(tenant, { name }))?.id ?? newSessionId(this.clock());
-  }
-
-  forget(tenant: Tenant, name: string): void {
-    this.ids.delete(`${tenant}\n${name}`);
-  }
-
-  private async findOrCreate(tenant: Tenant, name: string, items?: Item[]): Promise<SessionId> {
-    const found = await this.log.findSession(tenant, { name });
-    if (found) return found.id;
-    if (!items) throw sessionNotFound({ name });
-    // Refuses items that cannot begin a session, before the session is created.
-    repairToolPairs([], items, true);
-    const createdAt = this.clock();
-    const id = newSessionId(createdAt);
-    const fresh = { id, tenant, name, createdAt, metadata: {}, head: null, edits: 0 };
-    return (await this.log.createSession(fresh)).id;
-  }
-}
-
-export function sessionNotFound(ref: SessionRef): Fault {
-  const name = 'id' in ref ? conversationId(ref.id) : ref.name;
-  return new Fault('session_not_found', `Conversation with id '${name}' not found.`);
-}

@@ -44,6 +44,8 @@ export interface TurnRow {
    * read back; `ClaimStore.findByFingerprint` looks for it.
    */
   fingerprint?: string;
+  /** `findByHistory` finds the turn's session by `digest`. Written with the turn and never read back. */
+  isFoundByHistory?: true;
 }
 
 /** The fields that may change on a stored turn. Absent fields stay as they are. */
@@ -174,6 +176,11 @@ export interface TurnLog {
   ): Promise<SessionHead | undefined>;
   /** All turns of a session, without their bodies, in the order in which they were committed. */
   readTree(tenant: Tenant, session: SessionId): Promise<TreeNode[]>;
+  /**
+   * The session of the latest turn with `isFoundByHistory` that has the first of these digests that any such turn
+   * has. Deleted sessions are not found.
+   */
+  findByHistory(tenant: Tenant, digests: readonly string[]): Promise<SessionId | undefined>;
   /**
    * Changes what may change; hiding an item counts as one of the session's `edits`. Resolves to the changed row,
    * or to `undefined` if there is none.

@@ -51,12 +51,13 @@ async function assembled(ask: PreviewedAsk, caller: Caller, path: TurnPath): Pro
   const candidate = chosen && candidatesOf(chosen)[0];
   const policy = contextPolicyOf(ask, caller.rules, chosen?.alias, path.settings);
   const budget = budgetOf(candidate ?? { protocol: ask.vocabulary }, ask, policy);
-  const session = await path.sessions.locate(tenant, ask, false);
+  const state = await path.sessions.stateOf(tenant, ask, false);
+  const session = await path.sessions.locate(tenant, { state, input: ask.input }, false);
   const id = newTurnId(session, path.clock());
   const resumed = await path.sessions.resume({
     tenant,
     session,
-    state: ask.state,
+    state,
     turn: id,
     input: ask.input,
     instructions: ask.instructions,

@@ -148,24 +148,34 @@ async function accept(
   { ask, caller, identity }: Pick<TurnRequest, 'ask' | 'caller' | 'identity'>,
   path: TurnPath,
 ): Promise<WaitingIntent> {
-  const located = path.sessions.locate(caller.tenant, ask, isKept(ask.retention));
+  const writes = isKept(ask.retention);
+  const known = path.sessions.stateOf(caller.tenant, ask, writes);
+  const state = known instanceof Promise ? await known : known;
+  const located = path.sessions.locate(caller.tenant, { state, input: ask.input }, writes);
   const session = typeof located === 'string' ? located : await located;
   const createdAt = path.clock();
   const isDeferrable = outlivesClient(ask.retention) && ask.policy.whenDown === 'defer';
   const deferredUntil = isDeferrable ? createdAt + path.settings.deferMs : undefined;
-  return waitingIntent({ ask, caller, identity }, session, createdAt, deferredUntil);
+  return waitingIntent({ ask, state, caller, identity }, session, createdAt, deferredUntil);
 }
 
 /** The turn as it would begin; it does not run. Rejects where `createTurn` would reject. */
 export async function checkTurn(ask: Ask, caller: Caller, path: TurnPath): Promise<Asked> {
   choose(ask, caller, path);
-  if (ask.state.kind === 'response') await path.sessions.expect(caller.tenant, ask.state);
+  const { tenant } = caller;
+  const state = await path.sessions.stateOf(tenant, ask, false);
+  if (state.kind === 'response') await path.sessions.expect(tenant, state);
   const now = path.clock();
-  return waitingIntent({ ask, caller }, newSessionId(now), now);
+  return waitingIntent({ ask, state, caller }, newSessionId(now), now);
 }
 
 function waitingIntent(
-  { ask, caller, identity }: Pick<TurnRequest, 'ask' | 'caller' | 'identity'>,
+  {
+    ask,
+    state,
+    caller,
+    identity,
+  }: Pick<TurnRequest, 'ask' | 'caller' | 'identity'> & Pick<WaitingIntent, 'state'>,
   session: SessionId,
   createdAt: number,
   deferredUntil?: number,
@@ -174,5 +184,5 @@ function waitingIntent(
   const id = newTurnId(session, createdAt);
   const fingerprint = identity?.fingerprint;
   const accepted = { id, tenant, session, createdAt, key, rules, requestId, fingerprint, deferredUntil };
-  return { ...ask, kind: 'waiting', ...accepted };
+  return { ...ask, kind: 'waiting', state, ...accepted };
 }

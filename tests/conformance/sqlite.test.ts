@@ -257,10 +257,10 @@ describe('sqlite: a file of version 2', () => {
     await store.close();
     const db = new Database(path);
     // The second version had none of these, and its view had the number of the dialect.
-    const added = ['members', 'dialects', 'lines', 'side_turns', 'seal_keys', 'session_values'].map(
-      (table) => `TABLE ${table}`,
-    );
-    for (const drop of ['TRIGGER side_turns_erased', ...added, 'VIEW turn_rows']) db.run(`DROP ${drop}`);
+    const tables = ['members', 'dialects', 'lines', 'side_turns', 'seal_keys', 'session_values', 'histories'];
+    const added = tables.map((table) => `TABLE ${table}`);
+    const triggers = ['TRIGGER side_turns_erased', 'TRIGGER histories_erased'];
+    for (const drop of [...triggers, ...added, 'VIEW turn_rows']) db.run(`DROP ${drop}`);
     for (const column of ['main', 'value_floor']) db.run(`ALTER TABLE sessions DROP COLUMN ${column}`);
     db.run('CREATE VIEW turn_rows AS SELECT * FROM turns');
     db.run('PRAGMA user_version = 2');

@@ -205,6 +205,42 @@ export function turnLogConformance(name: string, makeStore: () => Promise<TurnLo
       });
     });
 
+    describe('turns that are found by their history', () => {
+      const found = { isFoundByHistory: true as const };
+
+      async function commitIn(fields: Partial<TurnRow>, of = aSession()): Promise<TurnRow> {
+        await store.createSession(of);
+        const row = aTurn(of.id, null, { tenant: of.tenant, ...fields });
+        await store.commitTurn(row);
+        return row;
+      }
+
+      test('the first digest that a turn has counts, and of its turns the latest', async () => {
+        await commitIn({ ...found, digest: 'aa11' });
+        const latest = await commitIn({ ...found, digest: 'aa11' });
+        const longer = await commitIn({ ...found, digest: 'b22' });
+        expect(await store.findByHistory(ACME, ['ff', 'aa11', 'b22'])).toBe(latest.session);
+        expect(await store.findByHistory(ACME, ['b22', 'aa11'])).toBe(longer.session);
+        expect(await store.findByHistory(ACME, ['ff'])).toBeUndefined();
+        expect(await store.findByHistory(ACME, [])).toBeUndefined();
+      });
+
+      test('other turns are not, nor those of other tenants', async () => {
+        await commitIn({ digest: 'aa11' });
+        await commitIn({ ...found, digest: 'aa11' }, aSession({ tenant: GLOBEX }));
+        expect(await store.findByHistory(ACME, ['aa11'])).toBeUndefined();
+      });
+
+      test('are not found any more when their session is deleted or erased', async () => {
+        const deleted = await commitIn({ ...found, digest: 'aa11' });
+        const erased = await commitIn({ ...found, digest: 'aa12' });
+        await store.deleteSession(ACME, deleted.session);
+        await store.erase(ACME, erased.session);
+        await store.createSession(aSession({ id: erased.session }));
+        expect(await store.findByHistory(ACME, ['aa11', 'aa12'])).toBeUndefined();
+      });
+    });
+
     describe('branches', () => {
       test('are read whole, oldest first', async () => {
         const rows = await commitBranch(5);

@@ -5,7 +5,7 @@ import { Fault } from '../../core/errors.ts';
 import { parseConversationId } from '../../core/ids.ts';
 import { POLICY_WORDS, type PolicyField, type TurnPolicy } from '../../core/policy.ts';
 import type { Caller, RequestIdentity } from '../../core/request.ts';
-import { BRANCHES, type LineWish, type SessionRef } from '../../core/turn.ts';
+import { type AskedState, BRANCHES, type LineWish, type SessionRef } from '../../core/turn.ts';
 import type { HttpSettings } from '../route.ts';
 import { checkShape } from './body-shape.ts';
 import { decoderOf, tooLarge } from './content-encoding.ts';
@@ -211,6 +211,10 @@ function headerValue(headers: Headers, { name, values = [] }: RequestHeader): st
   if (value !== undefined && !values.includes(value)) throw invalid(name, values.join(' or '));
   return value;
 }
+
+/** The state of a request that names none. */
+export const unnamedState = (headers: Headers, { recognises }: Caller): AskedState =>
+  recognises ? { kind: 'recognised', line: { ...lineWish(headers), isAgent: true } } : { kind: 'none' };
 
 /** How the line of a request is found in the session that its headers or its body name. */
 export function lineWish(headers: Headers): LineWish {

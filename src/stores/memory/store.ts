@@ -254,6 +254,16 @@ export class MemoryStore implements TurnLog, LeaseStore, LineStore, ValueStore, 
     return outcome;
   }
 
+  async findByHistory(tenant: Tenant, digests: readonly string[]): Promise<SessionId | undefined> {
+    const { turns, sessions, foundByHistory } = this.logOf(tenant);
+    const rows = [...foundByHistory].map((id) => turns.get(id)!).reverse();
+    for (const digest of digests) {
+      const row = rows.find((one) => one.digest === digest && sessions.has(one.session));
+      if (row) return row.session;
+    }
+    return undefined;
+  }
+
   async amendTurn(tenant: Tenant, id: TurnId, change: TurnAmendment): Promise<TurnRow | undefined> {
     const row = this.logOf(tenant).turns.get(id);
     if (!row) return undefined;

@@ -23,6 +23,8 @@ export interface TenantLog {
   claims: Map<string, DatedClaim>;
   /** In the order in which their turns were appended. */
   fingerprints: Map<TurnId, DatedFingerprint>;
+  /** In the order in which they were appended. */
+  foundByHistory: Set<TurnId>;
 }
 
 interface Values {
@@ -57,6 +59,7 @@ export const emptyLog = (): TenantLog => ({
   leases: new Map(),
   claims: new Map(),
   fingerprints: new Map(),
+  foundByHistory: new Set(),
 });
 
 export function sessionAt({ sessions, names }: TenantLog, ref: SessionRef): Session | undefined {
@@ -92,7 +95,11 @@ export function branchOf({ turns, roots }: TenantLog, tip: TurnId, window: numbe
 }
 
 /** False where the turn is stored already. */
-export function append(log: TenantLog, { fingerprint, ...row }: TurnRow, committedAt: number): boolean {
+export function append(
+  log: TenantLog,
+  { fingerprint, isFoundByHistory, ...row }: TurnRow,
+  committedAt: number,
+): boolean {
   if (log.turns.has(row.id)) return false;
   if (row.parent !== null && log.turns.get(row.parent)?.session !== row.session) {
     throw new Fault('context_lost', `The turn ${row.parent} that ${row.id} follows is not stored.`);
@@ -101,6 +108,7 @@ export function append(log: TenantLog, { fingerprint, ...row }: TurnRow, committ
   log.turns.set(row.id, stored);
   log.roots.set(row.id, row.parent === null ? stored : log.roots.get(row.parent)!);
   if (fingerprint !== undefined) log.fingerprints.set(row.id, { fingerprint, committedAt });
+  if (isFoundByHistory) log.foundByHistory.add(row.id);
   return true;
 }
 
@@ -155,8 +163,8 @@ const lineOf = (log: TenantLog, session: SessionId, line: number | null) =>
 const isContinued = ({ turns }: TenantLog, session: SessionId): boolean =>
   [...turns.values()].some((row) => row.session === session && row.line === 0 && row.parent !== null);
 
-export function removeTurn({ turns, roots, fingerprints }: TenantLog, id: TurnId): void {
-  for (const kept of [turns, roots, fingerprints]) kept.delete(id);
+export function removeTurn({ turns, roots, fingerprints, foundByHistory }: TenantLog, id: TurnId): void {
+  for (const kept of [turns, roots, fingerprints, foundByHistory]) kept.delete(id);
 }
 
 /** The values of a session; `undefined` where there is no such session. */

@@ -125,6 +125,7 @@ export class SqliteStore
       token,
       values,
       fingerprint: row.fingerprint,
+      isFoundByHistory: row.isFoundByHistory,
     };
     return this.writer.call('commitTurn', turnColumns(row), commit);
   }
@@ -216,6 +217,10 @@ export class SqliteStore
     condition: ValueCondition,
   ): Promise<ValueOutcome> {
     return this.writer.call('changeValue', tenant, session, key, change, condition);
+  }
+
+  findByHistory(tenant: Tenant, digests: readonly string[]): Promise<SessionId | undefined> {
+    return this.reader.call('findByHistory', tenant, digests);
   }
 
   async amendTurn(tenant: Tenant, id: TurnId, change: TurnAmendment): Promise<TurnRow | undefined> {

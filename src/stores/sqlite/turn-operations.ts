@@ -15,10 +15,12 @@ import eraseClaimsSql from './sql/erase-claims.sql' with { type: 'text' };
 import eraseLeaseSql from './sql/erase-lease.sql' with { type: 'text' };
 import eraseLinesSql from './sql/erase-lines.sql' with { type: 'text' };
 import eraseTurnsSql from './sql/erase-turns.sql' with { type: 'text' };
+import findByHistorySql from './sql/find-by-history.sql' with { type: 'text' };
 import findPlaceSql from './sql/find-place.sql' with { type: 'text' };
 import findSessionSql from './sql/find-session.sql' with { type: 'text' };
 import findSessionByNameSql from './sql/find-session-by-name.sql' with { type: 'text' };
 import insertFingerprintSql from './sql/insert-fingerprint.sql' with { type: 'text' };
+import insertHistorySql from './sql/insert-history.sql' with { type: 'text' };
 import insertSessionSql from './sql/insert-session.sql' with { type: 'text' };
 import insertSideTurnSql from './sql/insert-side-turn.sql' with { type: 'text' };
 import insertTurnSql from './sql/insert-turn.sql' with { type: 'text' };
@@ -76,6 +78,7 @@ export interface CommitColumns {
   token?: number;
   values?: readonly NamedValue[];
   fingerprint?: string;
+  isFoundByHistory?: true;
 }
 
 export interface TreeColumns {
@@ -125,7 +128,7 @@ export class TurnOperations {
   }
 
   commitTurn(turn: TurnColumns, commit: CommitColumns = {}): boolean {
-    const { move, line, token, values = [], fingerprint } = commit;
+    const { move, line, token, values = [], fingerprint, isFoundByHistory } = commit;
     const { tenant, session } = turn;
     const place = this.appendTurn(turn);
     const held =
@@ -133,6 +136,7 @@ export class TurnOperations {
     if (place === undefined) return true;
     if (fingerprint !== undefined)
       this.statements.run(insertFingerprintSql, { place, fingerprint, now: this.clock() });
+    if (isFoundByHistory) this.statements.run(insertHistorySql, { place });
     if (line) this.lines.change(turn, line);
     const isPlaced = !move || (held && this.moveHead(turn, move.from)) || this.lines.leaveHead(turn);
     if (isPlaced) this.values.setAll(tenant, session, values);
@@ -177,6 +181,11 @@ export class TurnOperations {
 
   readTree(tenant: Tenant, session: SessionId): TreeColumns[] {
     return this.statements.all<TreeColumns>(readTreeSql, { tenant, session });
+  }
+
+  findByHistory(tenant: Tenant, digests: readonly string[]): SessionId | undefined {
+    const values = { tenant, digests: JSON.stringify(digests) };
+    return this.statements.first<{ session: SessionId }>(findByHistorySql, values)?.session;
   }
 
   amendTurn(key: TurnKey, change: TurnChange): TurnColumns | undefined {

@@ -161,9 +161,13 @@ function rowOf(
     hidden: [],
     deleted: !isFetchable(retention),
     fingerprint,
+    ...(line !== null && isFoundByHistory(intent) && { isFoundByHistory: true as const }),
     body,
   };
 }
+
+const isFoundByHistory = (intent: PlacedIntent | AppendIntent): boolean =>
+  intent.kind === 'placed' && intent.state.kind === 'session' && intent.state.recognised === true;
 
 /**
  * The tokens that the answer takes in later prompts. The provider's count is used without its reasoning, which is

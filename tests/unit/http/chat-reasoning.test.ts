@@ -149,5 +149,7 @@ describe('reasoning details', () => {
 function parse(message: Json) {
   const { annotations: _, refusal: __, ...sent } = message;
   const body = { model: 'm', messages: [sent] };
-  return parseChat(body, { headers: new Headers() } as unknown as Parameters<typeof parseChat>[1]);
+  return parseChat(body, { headers: new Headers(), caller: {} } as unknown as Parameters<
+    typeof parseChat
+  >[1]);
 }

@@ -10,7 +10,7 @@ import {
 import { isObject } from '../../../core/json.ts';
 import { withoutSeals } from '../../../core/seal.ts';
 import type { Settings, TextFormat } from '../../../core/settings.ts';
-import type { Retention, StateRef } from '../../../core/turn.ts';
+import type { AskedState, Retention } from '../../../core/turn.ts';
 import type { ParseContext, ParsedAsk } from '../../dialect.ts';
 import { published } from '../../published.ts';
 import {
@@ -24,7 +24,14 @@ import {
   unknownFields,
   validate,
 } from '../fields.ts';
-import { conversationField, conversationRef, lineWish, sessionFromHeaders, sessionRef } from '../request.ts';
+import {
+  conversationField,
+  conversationRef,
+  lineWish,
+  sessionFromHeaders,
+  sessionRef,
+  unnamedState,
+} from '../request.ts';
 import { AUDIO, CANONICAL_PARTS, FILE, requireShape, type Shape } from '../shapes.ts';
 import { takeReasoning } from './reasoning.ts';
 import { toTool, toToolChoice } from './tools.ts';
@@ -107,12 +114,12 @@ const RESPONSE_SETTINGS: ReadonlyMap<string, string> = new Map([
  * A chat completion request as an ask. It is kept in a session, and where it says `store`. Without `store`, it is
  * fetched by its id and not listed; where it says `store: false`, it is not fetched by its id.
  */
-export function parseChat(raw: Record<string, unknown>, { headers }: ParseContext): ParsedAsk {
+export function parseChat(raw: Record<string, unknown>, context: ParseContext): ParsedAsk {
   if (raw.messages === undefined) refuseForeign(raw, RESPONSE_FIELDS, 'The chat completions API');
   refuseForeign(raw, RESPONSE_SETTINGS, 'The chat completions API');
   const body = validate(chatRequest, raw);
   const { items, natives } = parseMessages(body.messages);
-  const state = stateOf(body, headers, isFullHistory(items));
+  const state = stateOf(body, context, isFullHistory(items));
   return {
     ...modelsOf(body),
     input: items,
@@ -129,7 +136,7 @@ export function parseChat(raw: Record<string, unknown>, { headers }: ParseContex
   };
 }
 
-function retentionOf({ store }: Body, state: StateRef): Retention {
+function retentionOf({ store }: Body, state: AskedState): Retention {
   if (store) return 'listed';
   if (state.kind === 'none') return 'none';
   return store === false ? 'session' : 'stored';
@@ -139,7 +146,7 @@ function retentionOf({ store }: Body, state: StateRef): Retention {
  * `prompt_cache_key` comes last and only for requests that bring their full history: applications share
  * one key among their users, and nothing may be appended to a session on such a guess.
  */
-function stateOf(body: Body, headers: Headers, fullHistory: boolean): StateRef {
+function stateOf(body: Body, { headers, caller }: ParseContext, fullHistory: boolean): AskedState {
   const conversation = conversationRef(body.conversation);
   const named =
     sessionFromHeaders(headers) ??
@@ -150,7 +157,7 @@ function stateOf(body: Body, headers: Headers, fullHistory: boolean): StateRef {
     (fullHistory && body.prompt_cache_key
       ? sessionRef(body.prompt_cache_key, 'prompt_cache_key')
       : undefined);
-  if (!named) return { kind: 'none' };
+  if (!named) return unnamedState(headers, caller);
   const line = conversation ? undefined : lineWish(headers);
   return { kind: 'session', ref: named, create: true, history: true, line };
 }

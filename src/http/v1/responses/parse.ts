@@ -5,7 +5,7 @@ import { parseResponseId } from '../../../core/ids.ts';
 import type { Item, Part } from '../../../core/items.ts';
 import { isObject } from '../../../core/json.ts';
 import type { Settings, TextFormat, ToolChoice } from '../../../core/settings.ts';
-import { type Delivery, namesSession, type StateRef } from '../../../core/turn.ts';
+import { type AskedState, type Delivery, namesSession } from '../../../core/turn.ts';
 import type { ParseContext, ParsedAsk } from '../../dialect.ts';
 import { published } from '../../published.ts';
 import {
@@ -19,7 +19,13 @@ import {
   unknownFields,
   validate,
 } from '../fields.ts';
-import { conversationField, conversationRef, lineWish, sessionFromHeaders } from '../request.ts';
+import {
+  conversationField,
+  conversationRef,
+  lineWish,
+  sessionFromHeaders,
+  unnamedState,
+} from '../request.ts';
 import { CANONICAL_PARTS, requireShape, type Shape } from '../shapes.ts';
 import { toTool } from './tools.ts';
 
@@ -91,12 +97,12 @@ const CHAT_SETTINGS: ReadonlyMap<string, string> = new Map([
   ['verbosity', 'text.verbosity'],
 ]);
 
-export function parseResponseRequest(raw: Record<string, unknown>, { headers }: ParseContext): ParsedAsk {
+export function parseResponseRequest(raw: Record<string, unknown>, context: ParseContext): ParsedAsk {
   if (raw.input === undefined) refuseForeign(raw, CHAT_MESSAGES, 'The Responses API');
   refuseForeign(raw, CHAT_SETTINGS, 'The Responses API');
   const body = validate(responseRequest, raw);
   const input = parseInput(body.input);
-  const state = stateOf(body, headers);
+  const state = stateOf(body, context);
   const store = body.store ?? true;
   if (body.background && !store) {
     throw new Fault('invalid_request', '`background` needs `store`: its answer has to be fetched later.', {
@@ -149,7 +155,7 @@ function echoOf(raw: Record<string, unknown>, body: Body): Record<string, unknow
   return Object.keys(echo).length > 0 ? echo : undefined;
 }
 
-function stateOf(body: Body, headers: Headers): StateRef {
+function stateOf(body: Body, { headers, caller }: ParseContext): AskedState {
   const previous = body.previous_response_id;
   if (previous) {
     if (body.conversation !== undefined && body.conversation !== null) {
@@ -171,7 +177,7 @@ function stateOf(body: Body, headers: Headers): StateRef {
     return { kind: 'session', ref: header, create: true, history: true, line };
   }
   if (conversation) return { kind: 'session', ref: conversation, create: false, history: false };
-  return { kind: 'none' };
+  return unnamedState(headers, caller);
 }
 
 function settingsOf(body: Body): Settings {

@@ -2,7 +2,7 @@ import type { TurnId } from '../../../core/ids.ts';
 import { asInput } from '../../../core/item-positions.ts';
 import type { Item } from '../../../core/items.ts';
 import { type Seal, thoughtOf } from '../../../core/seal.ts';
-import { type Ask, isKept, type StateRef, type Turn } from '../../../core/turn.ts';
+import { type Ask, type AskedState, isKept, type StateRef, type Turn } from '../../../core/turn.ts';
 
 /** A request with the characters of its body, and of the turns that it continues. */
 export interface SizedAsk {
@@ -14,7 +14,7 @@ export interface SizedAsk {
 interface Held {
   id: TurnId;
   /** What the continuing request builds on. */
-  state: StateRef;
+  state: AskedState;
   /** Items that were sent without asking for an answer. */
   pending: readonly Item[];
   size: number;
@@ -68,7 +68,7 @@ export class SocketMemory {
     if (this.lanes.get(lane)?.id === id) this.lanes.delete(lane);
   }
 
-  private find(state: StateRef): Held | undefined {
+  private find(state: AskedState): Held | undefined {
     if (state.kind !== 'response') return undefined;
     return [...this.lanes.values()].find(({ id }) => id === state.id);
   }
