@@ -1,6 +1,7 @@
 import type { TurnId } from '../core/ids.ts';
 import {
   contentOf,
+  type InputText,
   type Item,
   isFullHistory,
   isOfModel,
@@ -8,6 +9,7 @@ import {
   type Message,
   messageText,
   type OtherItem,
+  type Part,
 } from '../core/items.ts';
 import { openingMessages, ownInstructions } from '../core/opening.ts';
 import { callIdOf, isClientCall, isClientOutput, isHalfCall, isServerRun } from '../core/tool-calls.ts';
@@ -21,7 +23,8 @@ import type { TreeNode } from './turn-log.ts';
  * dialect can send back: messages, calls for the client and their outputs. Clients of chat completions see
  * neither reasoning nor what a provider's own tools did. They also see an answer as one message with its calls
  * after it, so this is how the messages and calls of an answer count. Of the model's messages, the text counts
- * alone: many clients send neither refusals nor images back, and chat has all refusals of an answer as one.
+ * alone: many clients send neither refusals nor images back, and chat has all refusals of an answer as one. Of a
+ * call's arguments, the values count, not how they are written: some dialects show them as an object.
  * Opening instructions are left out (the caller does not pass them), because clients change them. Calls that
  * were cut are left out, because most clients drop them. Outputs that the gateway wrote to close calls are left
  * out too, because clients do not know them. Digests are not secret, and collisions can be made; but a caller
@@ -42,23 +45,26 @@ type Digests = (from: string, items: readonly Item[]) => string[];
  */
 const MOST_MERGED = 32;
 
-const digestsOf: Digests = (from, items) => {
-  let digest = from;
-  let answer = newAnswer(from);
-  return items.map((item) => {
-    if (!isCounted(item)) return digest;
-    if (item.type === 'message' && item.role === 'assistant') {
-      if (answer.messages.length === MOST_MERGED) answer = newAnswer(digest);
-      answer.messages.push(item);
-      digest = answer.calls.reduce(chained, chained(answer.from, merged(answer.messages)));
-    } else {
-      digest = chained(digest, item);
-      if (item.type !== 'message' && isClientCall(item)) answer.calls.push(item);
-      else answer = newAnswer(digest);
-    }
-    return digest;
-  });
-};
+const digestsBy =
+  (content: (item: Item) => string): Digests =>
+  (from, items) => {
+    const chained = (before: string, item: Item): string => hashed(before, content(item));
+    let digest = from;
+    let answer = newAnswer(from);
+    return items.map((item) => {
+      if (!isCounted(item)) return digest;
+      if (item.type === 'message' && item.role === 'assistant') {
+        if (answer.messages.length === MOST_MERGED) answer = newAnswer(digest);
+        answer.messages.push(item);
+        digest = answer.calls.reduce(chained, chained(answer.from, merged(answer.messages)));
+      } else {
+        digest = chained(digest, item);
+        if (item.type !== 'message' && isClientCall(item)) answer.calls.push(item);
+        else answer = newAnswer(digest);
+      }
+      return digest;
+    });
+  };
 
 /** The messages and calls of the model since the last item of a client. `from` is the digest before them. */
 const newAnswer = (from: string) => ({ from, messages: [] as Message[], calls: [] as Item[] });
@@ -69,8 +75,6 @@ function merged(messages: Message[]): Message {
 }
 
 const TEXTS = new Set<string>(['input_text', 'output_text']);
-
-const chained = (before: string, item: Item): string => hashed(before, countedContent(item));
 
 const hashed = (before: string, text: string): string =>
   Bun.hash.xxHash64(text, BigInt(before === EMPTY_DIGEST ? 0 : `0x${before}`)).toString(16);
@@ -83,7 +87,7 @@ const isCounted = (item: Item): boolean => {
 };
 
 /** Chat completions have one form for the outputs of functions and of custom tools. */
-function countedContent(item: Item): string {
+function writtenContent(item: Item): string {
   const { type, call_id, name, input, output } = item as OtherItem;
   switch (type as string) {
     case 'custom_tool_call':
@@ -94,6 +98,35 @@ function countedContent(item: Item): string {
       return contentOf(item);
   }
 }
+
+function countedContent(item: Item): string {
+  if (item.type === 'function_call') return contentOf({ ...item, arguments: compact(item.arguments) });
+  if (item.type === 'function_call_output') return contentOf({ ...item, output: textOf(item.output) });
+  return writtenContent(item);
+}
+
+/** Characters. Longer arguments count as they are written. */
+const MOST_PARSED = 65_536;
+
+/** JSON without white space, as `JSON.stringify` writes it; other text as it is. */
+function compact(text: string): string {
+  if (text.length > MOST_PARSED) return text;
+  try {
+    return JSON.stringify(JSON.parse(text));
+  } catch {
+    return text;
+  }
+}
+
+/** Parts that are texts, as one text. */
+const textOf = (output: string | Part[]): string | Part[] =>
+  typeof output === 'string' || !output.every(({ type }) => TEXTS.has(type))
+    ? output
+    : output.map((part) => (part as InputText).text).join('');
+
+const digestsOf = digestsBy(countedContent);
+/** The digests of turns that were stored while arguments counted as they are written. */
+const writtenDigestsOf = digestsBy(writtenContent);
 
 /** The digests of earlier versions: every item counts by itself, except reasoning. */
 const earlierDigestsOf: Digests = (from, items) => {
@@ -161,8 +194,10 @@ function longestMatch(items: readonly Item[], from: Reached, tree: readonly Matc
     const now = matchFrom(items, match, tree, digestsOf);
     // The remaining items hold nothing from the model, so earlier digests cannot find more.
     const isWhole = now.parent !== null && !isFullHistory(items.slice(now.shared));
-    const earlier = isWhole ? match : matchFrom(items, match, tree, earlierDigestsOf);
-    const longer = earlier.shared > now.shared ? earlier : now;
+    const earlier = isWhole ? [] : [writtenDigestsOf, earlierDigestsOf];
+    const longer = earlier
+      .map((digests) => matchFrom(items, match, tree, digests))
+      .reduce((best, other) => (other.shared > best.shared ? other : best), now);
     if (longer.shared === match.shared) return match;
     match = longer;
   }

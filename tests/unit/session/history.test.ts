@@ -169,3 +169,34 @@ describe('a digest', () => {
     expect(performance.now() - started).toBeLessThan(5_000);
   });
 });
+
+describe('a call is the same in every form of its arguments:', () => {
+  const called = (text: string) => item({ type: 'function_call', call_id: 'c', name: 'f', arguments: text });
+  const digest = (...items: Item[]) => digestItems(EMPTY_DIGEST, [user('q'), ...items]);
+
+  test('with and without white space', () => {
+    expect(digest(called('{ "city" : "Paris", "n": 1.0 }'))).toBe(digest(called('{"city":"Paris","n":1}')));
+    expect(digest(called('{"city":"Paris"}'))).not.toBe(digest(called('{"city":"Rome"}')));
+  });
+
+  test('text that is not JSON counts as it is', () => {
+    expect(digest(called('{"city": '))).not.toBe(digest(called('{"city":')));
+  });
+
+  test('an output is the same as a text and as parts', () => {
+    const parts = [
+      { type: 'input_text', text: 'sun' },
+      { type: 'input_text', text: 'ny' },
+    ];
+    expect(digest(output('c'))).toBe(
+      digest(item({ type: 'function_call_output', call_id: 'c', output: parts })),
+    );
+  });
+
+  test('turns that were stored before are found by how their arguments were written', () => {
+    // The digest of these items, as versions before this one made it.
+    const stored = { id: 'turn' as TurnId, digest: '5236d4525e3b1e2', line: 0 };
+    const items = [user('q'), called('{ "city" : "Paris" }'), output('c')];
+    expect(matchHistory(items, [stored])).toEqual({ parent: stored.id, line: 0, shared: 2 });
+  });
+});
