@@ -153,6 +153,12 @@ export interface Ask {
   values?: readonly NamedValue[];
 }
 
+/** The caller's own id of its end user: `safety_identifier`, or the older field `user`. */
+export function userOf({ settings, extra }: Pick<Ask, 'settings' | 'extra'>): string | undefined {
+  if (settings.safety_identifier) return settings.safety_identifier;
+  return typeof extra.user === 'string' && extra.user !== '' ? extra.user : undefined;
+}
+
 /** What identifies a turn from its acceptance on. */
 export interface TurnIdentity {
   id: TurnId;
@@ -206,6 +212,8 @@ export interface Accepted extends Omit<Ask, 'state'>, TurnIdentity {
   /** The name of the caller's key, and what it may use. */
   key: string;
   rules?: KeyRules;
+  /** The caller's own id of its end user, where it is not `settings.safety_identifier`. */
+  user?: string;
   requestId?: string;
   /** Of the request, where its client may send it again (`RequestIdentity`). */
   fingerprint?: string;
@@ -255,7 +263,6 @@ export type RunFields =
   | 'defaultContext'
   | 'policy'
   | 'values'
-  | 'key'
   | 'requestId'
   | 'fingerprint'
   | 'deferredUntil';
@@ -318,7 +325,19 @@ export type Outcome = Ending & {
   attempts?: Attempt[];
   /** Fields of the provider's envelope that have no canonical form. */
   extra?: Record<string, unknown>;
+  /** Where the turn comes from, if no model was asked for it here. It costs nothing again. */
+  origin?: Origin;
 };
+
+/** Where a copied or imported turn comes from. */
+export interface Origin {
+  /** `import`: from a file; `fork`: a copy of a turn; `edit`: a copy with a changed item. */
+  kind: 'import' | 'fork' | 'edit';
+  /** The turn that was copied, or the conversation or message of the file, as it is named there. */
+  from?: string;
+  /** The form of the file. */
+  form?: string;
+}
 
 /** One of several calls that made an answer. */
 export interface Attempt {
@@ -366,6 +385,8 @@ export interface Session {
   /** Milliseconds since the epoch. */
   createdAt: number;
   metadata: Record<string, string>;
+  /** The operator's own words for it; absent where there are none. */
+  tags?: readonly string[];
   /** The turn that the next one follows; `null` while the session is empty. */
   head: TurnId | null;
   /** The number of the line that the head is on; absent for the first line, which is 0. */

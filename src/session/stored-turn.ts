@@ -85,7 +85,6 @@ function storedFields(intent: PlacedIntent) {
     defaultContext: _defaultContext,
     policy: _policy,
     values: _values,
-    key: _key,
     requestId: _requestId,
     fingerprint: _fingerprint,
     deferredUntil: _deferredUntil,
@@ -112,6 +111,8 @@ export function decodeTurn(row: TurnRow): { turn: Turn; tape?: Tape } {
   const { id, tenant, session, parent, createdAt, dialect, model, metadata, state } = row;
   const turn = {
     settings: {},
+    // Earlier versions did not store it.
+    ...(model !== '' && { key: '' }),
     ...body,
     id,
     tenant,

@@ -139,6 +139,20 @@ export interface TurnLog {
     metadata: Record<string, string>,
   ): Promise<Session | undefined>;
   /**
+   * Replaces the name and the tags. `taken`: another session of the tenant has the name, and nothing changed.
+   * `undefined` where there is no such session.
+   */
+  labelSession(
+    tenant: Tenant,
+    id: SessionId,
+    labels: Pick<Session, 'name' | 'tags'>,
+  ): Promise<Session | 'taken' | undefined>;
+  /**
+   * Makes a turn of the session's tree its head. `busy` while a lease of the session is held; `undefined` where there
+   * is no such session or turn, or the turn is beside every line.
+   */
+  rewind(tenant: Tenant, turn: TurnId): Promise<Session | 'busy' | undefined>;
+  /**
    * The session is no longer found, its name is free again and its values are erased; its turns stay. False if
    * there was none.
    */

@@ -9,6 +9,7 @@ import {
   isKept,
   outlivesClient,
   turnOf,
+  userOf,
   type WaitingIntent,
 } from '../core/turn.ts';
 import type { Hold } from '../limits/hold.ts';
@@ -183,6 +184,7 @@ function waitingIntent(
   const { tenant, key, rules, requestId } = caller;
   const id = newTurnId(session, createdAt);
   const fingerprint = identity?.fingerprint;
-  const accepted = { id, tenant, session, createdAt, key, rules, requestId, fingerprint, deferredUntil };
+  const user = ask.settings.safety_identifier ? undefined : userOf(ask);
+  const accepted = { id, tenant, session, createdAt, key, rules, user, requestId, fingerprint, deferredUntil };
   return { ...ask, kind: 'waiting', state, ...accepted };
 }

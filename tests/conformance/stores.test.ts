@@ -2,6 +2,7 @@ import { afterAll, describe, expect, test } from 'bun:test';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { surveyedTurn } from '../../src/session/surveyed-turn.ts';
 import { FileBlobStore } from '../../src/stores/files/blob-store.ts';
 import { FileMembers } from '../../src/stores/files/members.ts';
 import { MemoryBlobStore } from '../../src/stores/memory/blob-store.ts';
@@ -10,8 +11,10 @@ import { MemoryKeyStore } from '../../src/stores/memory/key-store.ts';
 import { MemoryMembers } from '../../src/stores/memory/members.ts';
 import { MemoryRateStore } from '../../src/stores/memory/rate-store.ts';
 import { MemoryStore } from '../../src/stores/memory/store.ts';
+import { MemorySurvey } from '../../src/stores/memory/survey.ts';
 import { MemoryTurnFeed } from '../../src/stores/memory/turn-feed.ts';
 import { SqliteStore } from '../../src/stores/sqlite/store.ts';
+import { SqliteSurvey } from '../../src/stores/sqlite/survey/survey.ts';
 import { blobStoreConformance } from './blob-store.ts';
 import { claimStoreConformance } from './claim-store.ts';
 import { journalConformance } from './journal.ts';
@@ -22,6 +25,7 @@ import { memberRegistryConformance, membersConformance } from './members.ts';
 import { rateStoreConformance } from './rate-store.ts';
 import { sealKeyStoreConformance } from './seal-key-store.ts';
 import { type FileProcess, startFileProcess } from './shared-journals.ts';
+import { surveyStoreConformance } from './survey-store.ts';
 import { type FeedProcess, turnFeedConformance } from './turn-feed.ts';
 import { turnLogConformance } from './turn-log.ts';
 import { valueStoreConformance } from './value-store.ts';
@@ -32,6 +36,26 @@ afterAll(() => rmSync(root, { recursive: true }));
 
 const memory = async () => new MemoryStore();
 const sqlite = () => SqliteStore.open(join(directory(), 'sessions.db'));
+
+const SURVEY_WORKER = new URL('../../src/composition/survey-worker.ts', import.meta.url).href;
+
+async function memorySurvey() {
+  const log = new MemoryStore();
+  return { log, survey: new MemorySurvey(log, surveyedTurn) };
+}
+
+async function sqliteSurvey() {
+  const folder = directory();
+  const logPath = join(folder, 'sessions.db');
+  const log = await SqliteStore.open(logPath);
+  const survey = await SqliteSurvey.open({
+    path: join(folder, 'survey.db'),
+    logPath,
+    start: () => new Worker(SURVEY_WORKER),
+    forget: (until) => log.forgetChanges(until),
+  });
+  return { log, survey };
+}
 
 /** A process whose journal can be closed and opened again in the same folder. */
 let dataDir: string;
@@ -64,6 +88,8 @@ function memoryProcess(dead?: FeedProcess): FeedProcess {
 const RUNS: Record<string, () => void> = {
   'TurnLog: MemoryStore': () => turnLogConformance('memory', memory),
   'TurnLog: SqliteStore': () => turnLogConformance('sqlite', sqlite),
+  'SurveyStore: MemorySurvey': () => surveyStoreConformance('memory', memorySurvey),
+  'SurveyStore: SqliteSurvey': () => surveyStoreConformance('sqlite', sqliteSurvey),
   'LeaseStore: MemoryStore': () => leaseStoreConformance('memory', memory),
   'LeaseStore: SqliteStore': () => leaseStoreConformance('sqlite', sqlite),
   'LineStore: MemoryStore': () => lineStoreConformance('memory', memory),

@@ -14,6 +14,7 @@ const PORTS = [
   'session/line-store.ts',
   'session/members.ts',
   'session/turn-feed.ts',
+  'session/survey-store.ts',
   'session/turn-log.ts',
   'session/value-store.ts',
   'limits/rate-store.ts',

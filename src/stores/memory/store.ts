@@ -85,6 +85,40 @@ export class MemoryStore implements TurnLog, LeaseStore, LineStore, ValueStore, 
     return copySession(session);
   }
 
+  async labelSession(
+    tenant: Tenant,
+    id: SessionId,
+    { name, tags }: Pick<Session, 'name' | 'tags'>,
+  ): Promise<Session | 'taken' | undefined> {
+    const { sessions, names } = this.logOf(tenant);
+    const session = sessions.get(id);
+    if (!session) return undefined;
+    if (name !== undefined && (names.get(name) ?? id) !== id) return 'taken';
+    if (session.name !== undefined) names.delete(session.name);
+    const { name: _, tags: __, ...rest } = session;
+    const labelled: Session = {
+      ...rest,
+      ...(name !== undefined && { name }),
+      ...(tags && tags.length > 0 && { tags: [...tags] }),
+    };
+    sessions.set(id, labelled);
+    if (name !== undefined) names.set(name, id);
+    return copySession(labelled);
+  }
+
+  async rewind(tenant: Tenant, turn: TurnId): Promise<Session | 'busy' | undefined> {
+    const { sessions, turns, leases } = this.logOf(tenant);
+    const row = turns.get(turn);
+    const session = row && sessions.get(row.session);
+    if (!session || row.line === null) return undefined;
+    const lease = leases.get(session.id);
+    if (lease && lease.expiresAt > this.clock()) return 'busy';
+    session.head = turn;
+    if (row.line === 0) delete session.main;
+    else session.main = row.line;
+    return copySession(session);
+  }
+
   async deleteSession(tenant: Tenant, id: SessionId): Promise<boolean> {
     return removeSession(this.logOf(tenant), id);
   }
@@ -309,6 +343,15 @@ export class MemoryStore implements TurnLog, LeaseStore, LineStore, ValueStore, 
   }
 
   async close(): Promise<void> {}
+
+  /** Everything of a tenant, for the survey. */
+  logAt(tenant: Tenant): Readonly<TenantLog> {
+    return this.logOf(tenant);
+  }
+
+  get tenants(): Tenant[] {
+    return [...this.logs.keys()];
+  }
 
   private logOf(tenant: Tenant): TenantLog {
     let log = this.logs.get(tenant);

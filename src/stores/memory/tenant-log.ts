@@ -229,4 +229,8 @@ export const copyRow = (row: TurnRow): TurnRow => ({
   hidden: [...row.hidden],
 });
 
-export const copySession = (session: Session): Session => ({ ...session, metadata: { ...session.metadata } });
+export const copySession = (session: Session): Session => ({
+  ...session,
+  metadata: { ...session.metadata },
+  ...(session.tags && { tags: [...session.tags] }),
+});

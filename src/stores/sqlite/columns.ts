@@ -41,4 +41,6 @@ export interface SessionColumns {
   main: number;
   edits: number;
   metadata: string | null;
+  /** JSON; `null` when empty. */
+  tags: string | null;
 }

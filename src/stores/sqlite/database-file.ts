@@ -11,12 +11,13 @@ import schema4 from './sql/schema-4.sql' with { type: 'text' };
 import schema5 from './sql/schema-5.sql' with { type: 'text' };
 import schema6 from './sql/schema-6.sql' with { type: 'text' };
 import schema7 from './sql/schema-7.sql' with { type: 'text' };
+import schema8 from './sql/schema-8.sql' with { type: 'text' };
 
 /** Marks a database file as ours: "Claw" in ASCII. */
 const APPLICATION_ID = 0x436c6177;
 
 /** Element n brings a file from version n to n + 1. Append only: files of every version exist. */
-const MIGRATIONS: readonly string[] = [schema1, schema2, schema3, schema4, schema5, schema6, schema7];
+const MIGRATIONS: readonly string[] = [schema1, schema2, schema3, schema4, schema5, schema6, schema7, schema8];
 
 const HEADER_SIZE = 100;
 const MAGIC = 'SQLite format 3\0';

@@ -6,6 +6,7 @@ import beatSql from './sql/beat.sql' with { type: 'text' };
 import deleteKeySql from './sql/delete-key.sql' with { type: 'text' };
 import findKeySql from './sql/find-key.sql' with { type: 'text' };
 import findMemberSql from './sql/find-member.sql' with { type: 'text' };
+import forgetChangesSql from './sql/forget-changes.sql' with { type: 'text' };
 import removeMemberSql from './sql/remove-member.sql' with { type: 'text' };
 import sealKeysSql from './sql/seal-keys.sql' with { type: 'text' };
 import setKeySql from './sql/set-key.sql' with { type: 'text' };
@@ -50,5 +51,10 @@ export class GatewayOperations {
 
   addSealKey({ id, secret, createdAt }: SealKey): void {
     this.statements.run(addSealKeySql, { id, secret, createdAt });
+  }
+
+  /** Deletes changes that the survey has seen. */
+  forgetChanges(until: number): void {
+    this.statements.run(forgetChangesSql, { until });
   }
 }

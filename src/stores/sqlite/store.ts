@@ -84,6 +84,21 @@ export class SqliteStore
     return updated && sessionOfColumns(updated);
   }
 
+  async labelSession(
+    tenant: Tenant,
+    id: SessionId,
+    { name, tags }: Pick<Session, 'name' | 'tags'>,
+  ): Promise<Session | 'taken' | undefined> {
+    const labels = { name: name ?? null, tags: tagsColumn(tags) };
+    const labelled = await this.writer.call('labelSession', tenant, id, labels);
+    return typeof labelled === 'object' ? sessionOfColumns(labelled) : labelled;
+  }
+
+  async rewind(tenant: Tenant, turn: TurnId): Promise<Session | 'busy' | undefined> {
+    const session = await this.writer.call('rewind', turnKey(tenant, turn));
+    return typeof session === 'object' ? sessionOfColumns(session) : session;
+  }
+
   deleteSession(tenant: Tenant, id: SessionId): Promise<boolean> {
     return this.writer.call('deleteSession', tenant, id);
   }
@@ -277,6 +292,11 @@ export class SqliteStore
     return this.writer.call('addSealKey', key);
   }
 
+  /** Deletes changes that the survey has seen, up to this one. */
+  forgetChanges(until: number): Promise<void> {
+    return this.writer.call('forgetChanges', until);
+  }
+
   /** Leaves one whole file behind: the write-ahead log is moved into it, unless another process uses it. */
   async close(): Promise<void> {
     await this.reader.close();
@@ -315,6 +335,9 @@ function metadataColumn(metadata: Record<string, string>): string | null {
   return Object.keys(metadata).length === 0 ? null : JSON.stringify(metadata);
 }
 
+const tagsColumn = (tags: readonly string[] | undefined): string | null =>
+  tags && tags.length > 0 ? JSON.stringify(tags) : null;
+
 export function turnColumns(row: TurnRow): TurnColumns {
   return {
     tenant: row.tenant,
@@ -337,7 +360,7 @@ export function turnColumns(row: TurnRow): TurnColumns {
   };
 }
 
-function turnRow(columns: TurnColumns): TurnRow {
+export function turnRow(columns: TurnColumns): TurnRow {
   return {
     tenant: columns.tenant,
     session: columns.session,
@@ -369,6 +392,7 @@ export function sessionColumns(session: Session): SessionColumns {
     main: session.main ?? 0,
     edits: session.edits,
     metadata: metadataColumn(session.metadata),
+    tags: tagsColumn(session.tags),
   };
 }
 
@@ -382,6 +406,7 @@ function sessionOfColumns(columns: SessionColumns): Session {
     edits: columns.edits,
   };
   if (columns.name !== null) session.name = columns.name;
+  if (columns.tags !== null) session.tags = JSON.parse(columns.tags);
   if (columns.main !== 0) session.main = columns.main;
   return session;
 }

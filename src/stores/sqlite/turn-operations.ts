@@ -24,6 +24,7 @@ import insertHistorySql from './sql/insert-history.sql' with { type: 'text' };
 import insertSessionSql from './sql/insert-session.sql' with { type: 'text' };
 import insertSideTurnSql from './sql/insert-side-turn.sql' with { type: 'text' };
 import insertTurnSql from './sql/insert-turn.sql' with { type: 'text' };
+import labelSessionSql from './sql/label-session.sql' with { type: 'text' };
 import listTurnsAscSql from './sql/list-turns-asc.sql' with { type: 'text' };
 import listTurnsDescSql from './sql/list-turns-desc.sql' with { type: 'text' };
 import moveHeadSql from './sql/move-head.sql' with { type: 'text' };
@@ -31,6 +32,7 @@ import readBranchSql from './sql/read-branch.sql' with { type: 'text' };
 import readTreeSql from './sql/read-tree.sql' with { type: 'text' };
 import readTurnSql from './sql/read-turn.sql' with { type: 'text' };
 import releaseLeaseSql from './sql/release-lease.sql' with { type: 'text' };
+import rewindSql from './sql/rewind.sql' with { type: 'text' };
 import updateSessionSql from './sql/update-session.sql' with { type: 'text' };
 import updateTurnSql from './sql/update-turn.sql' with { type: 'text' };
 import type { Statements } from './statements.ts';
@@ -120,6 +122,27 @@ export class TurnOperations {
   updateSession(tenant: Tenant, id: SessionId, metadata: string | null): SessionColumns | undefined {
     this.statements.run(updateSessionSql, { tenant, id, metadata });
     return this.findSession(tenant, id);
+  }
+
+  labelSession(
+    tenant: Tenant,
+    id: SessionId,
+    { name, tags }: Pick<SessionColumns, 'name' | 'tags'>,
+  ): SessionColumns | 'taken' | undefined {
+    const namesake = name === null ? undefined : this.findSessionByName(tenant, name);
+    const session = this.findSession(tenant, id);
+    if (!session) return undefined;
+    if (namesake && namesake.id !== id) return 'taken';
+    this.statements.run(labelSessionSql, { tenant, id, name, tags });
+    return { ...session, name, tags };
+  }
+
+  rewind(key: TurnKey): SessionColumns | 'busy' | undefined {
+    const { tenant, session } = key;
+    const turn = this.storedTurn(key);
+    if (!turn || turn.line === null || !this.findSession(tenant, session)) return undefined;
+    const moved = { tenant, session, to: key.id, line: turn.line, now: this.clock() };
+    return this.statements.change(rewindSql, moved) === 1 ? this.findSession(tenant, session) : 'busy';
   }
 
   deleteSession(tenant: Tenant, id: SessionId): boolean {

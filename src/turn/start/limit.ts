@@ -1,6 +1,6 @@
 import { estimateTokens, itemsTokens, toolsTokens } from '../../context/tokens.ts';
 import type { Caller } from '../../core/request.ts';
-import { type Ask, isBackground, isStreamed } from '../../core/turn.ts';
+import { type Ask, isBackground, isStreamed, userOf } from '../../core/turn.ts';
 import type { Hold, TokenEstimate } from '../../limits/hold.ts';
 import type { TurnPath } from '../path.ts';
 
@@ -24,12 +24,6 @@ export function limitTurn(
     isStreamed: isStreamed(ask.delivery),
     estimate: () => estimateOf(ask),
   });
-}
-
-/** The caller's own id of its end user: `safety_identifier`, or the older field `user`. */
-function userOf({ settings, extra }: Ask): string | undefined {
-  if (settings.safety_identifier) return settings.safety_identifier;
-  return typeof extra.user === 'string' && extra.user !== '' ? extra.user : undefined;
 }
 
 function estimateOf({ input, instructions, settings }: Ask): TokenEstimate {

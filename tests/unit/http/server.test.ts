@@ -31,7 +31,8 @@ const asked: Asked = {
   input: [],
   settings: {},
   metadata: {},
-  retention: 'stored',
+  key: 'root',
+      retention: 'stored',
 };
 const turn: AnsweredTurn = {
   kind: 'ask',

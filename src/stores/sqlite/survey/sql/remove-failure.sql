@@ -1,0 +1,2 @@
+-- :place
+DELETE FROM failures WHERE place = :place;

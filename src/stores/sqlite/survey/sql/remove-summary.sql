@@ -1,0 +1,2 @@
+-- :number
+DELETE FROM summaries WHERE number = :number;

@@ -1,0 +1,2 @@
+-- :number
+DELETE FROM traits WHERE summary = :number;

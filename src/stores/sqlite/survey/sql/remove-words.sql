@@ -1,0 +1,2 @@
+-- :place
+DELETE FROM words WHERE rowid = :place;

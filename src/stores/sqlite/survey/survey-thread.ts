@@ -1,0 +1,98 @@
+import type { Surveyor } from '../../../session/survey-store.ts';
+import { Statements } from '../statements.ts';
+import { openSurvey } from './survey-file.ts';
+import type { SurveyCalls, SurveyReply, SurveyRequest } from './survey-protocol.ts';
+import { SurveyReader } from './survey-reader.ts';
+import { SurveyWriter } from './survey-writer.ts';
+import { Terms } from './terms.ts';
+
+/** How often the thread looks for news in the log, in milliseconds. */
+const LOOK_EVERY_MS = 1_000;
+
+interface Port {
+  postMessage(message: SurveyReply): void;
+  onmessage: ((event: MessageEvent<SurveyRequest>) => void) | null;
+}
+
+/**
+ * The survey's thread. It follows the log and answers questions; between two steps it answers what was asked
+ * meanwhile. A failure to follow is tried again: the log keeps what the survey has not seen.
+ */
+export function serveSurvey(port: Port, surveyor: Surveyor): void {
+  let parts: { reader: SurveyReader; writer: SurveyWriter; close(): void } | undefined;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  let waiting: (() => void)[] = [];
+
+  const catchUp = () => {
+    clearTimeout(timer);
+    if (!parts) return;
+    let isBehind = false;
+    try {
+      isBehind = parts.writer.step();
+    } finally {
+      if (!isBehind) {
+        for (const resume of waiting) resume();
+        waiting = [];
+      }
+      timer = setTimeout(catchUp, isBehind ? 0 : LOOK_EVERY_MS);
+    }
+  };
+  const refreshed = () => {
+    const done = new Promise<void>((resolve) => waiting.push(resolve));
+    clearTimeout(timer);
+    timer = setTimeout(catchUp, 0);
+    return done;
+  };
+
+  const answer = async ({ name, args }: SurveyRequest): Promise<unknown> => {
+    if (name === 'open') {
+      const [files] = args as Parameters<SurveyCalls['open']>;
+      parts = open(files, surveyor);
+      timer = setTimeout(catchUp, 0);
+      return undefined;
+    }
+    if (!parts) throw new Error('The survey is not open.');
+    const { reader, writer } = parts;
+    switch (name) {
+      case 'refresh':
+        return refreshed();
+      case 'rebuild':
+        writer.forgetEverything();
+        return refreshed();
+      case 'count':
+        return writer.count(...(args as Parameters<SurveyCalls['count']>));
+      case 'change':
+        return writer.change;
+      case 'close':
+        clearTimeout(timer);
+        parts.close();
+        parts = undefined;
+        return undefined;
+      default:
+        return (reader[name] as (...args: unknown[]) => unknown).apply(reader, args);
+    }
+  };
+
+  port.onmessage = async ({ data }) => {
+    const { number } = data;
+    try {
+      port.postMessage({ number, value: await answer(data) });
+    } catch (error) {
+      port.postMessage({ number, failure: error instanceof Error ? error.message : String(error) });
+    }
+  };
+}
+
+function open({ path, logPath }: { path: string; logPath: string }, surveyor: Surveyor) {
+  const db = openSurvey(path, logPath);
+  const statements = new Statements(db);
+  const terms = new Terms(statements);
+  return {
+    reader: new SurveyReader(statements, terms),
+    writer: new SurveyWriter(db, statements, terms, surveyor),
+    close() {
+      statements.finalize();
+      db.close();
+    },
+  };
+}
