@@ -1,3 +1,5 @@
+import { Watch } from './api/admin/watch.ts';
+import { countUnkept } from './api/admin/admin.ts';
 import { openApi } from './api/api.ts';
 import type { FoundProvider } from './claws/find-providers.ts';
 import { type Environment, openClaws } from './composition/claws.ts';
@@ -29,6 +31,9 @@ export { refusalOfStores } from './composition/stores.ts';
 const TAKE_OVER_EVERY_MS = 10_000;
 /** How often expired idempotency keys and fingerprints are deleted, and new keys of seals are read. */
 const SWEEP_EVERY_MS = 5 * 60_000;
+
+/** How often turns that are not kept are added to the sums of usage: a crash loses as much of them. */
+const COUNT_EVERY_MS = 2_000;
 
 export interface RunningGateway {
   /** `http://host:port`, with the port that was taken. */
@@ -69,7 +74,8 @@ export async function startGateway(
   let config = initial;
   let ruleHeaders = ruleHeadersOf(initial);
   const log = await openLog(config.log.level);
-  const emit = emitTo([log.listen]);
+  const watch = new Watch();
+  const emit = emitTo([log.listen, watch.listen]);
   const stores = await openStores(config, emit);
   const keys = await openKeys(config, stores, rootKey);
   const claws = await openClaws(config, env);
@@ -83,6 +89,7 @@ export async function startGateway(
     every(SWEEP_EVERY_MS, () => path.idempotency.sweep()),
     every(ROOT_KEY_EVERY_MS, keys.refresh),
     every(SWEEP_EVERY_MS, () => seals.refresh()),
+    every(COUNT_EVERY_MS, () => countUnkept(watch, stores.survey)),
   ];
   const apply = async (next: Config) => {
     await seals.refresh();
@@ -101,7 +108,7 @@ export async function startGateway(
     host: config.host,
     port: config.port,
     authenticator: keys.keyring,
-    api: openApi(path),
+    api: openApi(path, { survey: stores.survey, watch }),
     settings: () => ({ ...config.limits, ruleHeaders }),
     health: { ready: () => accepting, probeStore, failingClaws: turns.failingClaws },
     startedAt: systemClock(),
@@ -130,6 +137,7 @@ export async function startGateway(
       await path.live.drain(config.shutdown.drainMs, closed);
       await Promise.race([closed, Bun.sleep(1_000)]);
       await server.stop();
+      await countUnkept(watch, stores.survey).catch(() => {});
       await stores.close();
       log.flush();
     },

@@ -1,6 +1,7 @@
 import type { Seal } from '../core/seal.ts';
 import { type Asker, isUsable, usableNames } from '../routing/choose.ts';
 import type { TurnPath } from '../turn/path.ts';
+import { type Admin, type AdminParts, openAdmin } from './admin/admin.ts';
 import { Completions } from './completions.ts';
 import { Conversations } from './conversations.ts';
 import { Pins } from './pins.ts';
@@ -16,20 +17,24 @@ export interface Api {
   conversations: Conversations;
   values: Values;
   pins: Pins;
+  /** Only for callers with the root key. */
+  admin: Admin;
   /** The names that a key may use, of all that can be called now, and whether it may use a name that no list has. */
   models: { names(asker: Asker): string[]; has(name: string, asker: Asker): boolean };
   /** Seals reasoning for a caller that keeps its own state. */
   seal: Seal;
 }
 
-export function openApi(path: TurnPath): Api {
+export function openApi(path: TurnPath, admin: AdminParts): Api {
+  const pins = new Pins(path);
   return {
     turns: new Turns(path),
     responses: new Responses(path),
     completions: new Completions(path),
     conversations: new Conversations(path),
     values: new Values(path),
-    pins: new Pins(path),
+    pins,
+    admin: openAdmin(path, admin, pins),
     models: {
       names: (asker) => usableNames(asker, path.directory),
       has: (name, asker) => isUsable(name, asker, path.directory),

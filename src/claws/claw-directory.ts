@@ -145,6 +145,10 @@ export class ClawDirectory implements Directory {
     return this.byName.get(provider);
   }
 
+  services(): Service[] {
+    return [...this.entries.values()];
+  }
+
   limits(provider: string, model: string): ModelLimits {
     const entry = this.entries.get(provider);
     return (

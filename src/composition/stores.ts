@@ -13,6 +13,8 @@ import type { Journal } from '../session/journal.ts';
 import type { LeaseStore } from '../session/lease-store.ts';
 import type { LineStore } from '../session/line-store.ts';
 import type { Members } from '../session/members.ts';
+import type { SurveyStore } from '../session/survey-store.ts';
+import { surveyedTurn } from '../session/surveyed-turn.ts';
 import type { TurnFeed } from '../session/turn-feed.ts';
 import type { TurnLog } from '../session/turn-log.ts';
 import type { ValueStore } from '../session/value-store.ts';
@@ -27,9 +29,11 @@ import { MemoryKeyStore } from '../stores/memory/key-store.ts';
 import { MemoryMembers } from '../stores/memory/members.ts';
 import { MemoryRateStore } from '../stores/memory/rate-store.ts';
 import { MemoryStore } from '../stores/memory/store.ts';
+import { MemorySurvey } from '../stores/memory/survey.ts';
 import { MemoryTurnFeed } from '../stores/memory/turn-feed.ts';
 import { checkDatabase } from '../stores/sqlite/database-file.ts';
 import { SqliteStore } from '../stores/sqlite/store.ts';
+import { SqliteSurvey } from '../stores/sqlite/survey/survey.ts';
 import { Unusable } from '../stores/unusable.ts';
 
 /** What the gateway keeps, and where. One store may serve several ports. */
@@ -39,6 +43,7 @@ export interface Stores {
   lines: LineStore;
   values: ValueStore;
   claims: ClaimStore;
+  survey: SurveyStore;
   keys: KeyStore & SealKeyStore;
   /** Absent where nothing is written to disk. */
   keyFile?: RootKeyFile;
@@ -71,6 +76,7 @@ async function openInMemory(): Promise<Stores> {
     lines: store,
     values: store,
     claims: store,
+    survey: new MemorySurvey(store, surveyedTurn),
     keys: new MemoryKeyStore(),
     members: new MemoryMembers(),
     journal,
@@ -85,6 +91,12 @@ async function openInMemory(): Promise<Stores> {
 async function openInFiles(dataDir: string, emit: Emit): Promise<Stores> {
   for (const folder of [dataDir, journalDirectory(dataDir)]) expectWritable(folder);
   const store = await SqliteStore.open(databaseFile(dataDir));
+  const survey = SqliteSurvey.open({
+    path: join(dataDir, 'survey.db'),
+    logPath: databaseFile(dataDir),
+    start: () => new Worker(new URL('./survey-worker.ts', import.meta.url).href),
+    forget: (until) => store.forgetChanges(until),
+  });
   const members = await FileMembers.join(dataDir, store);
   const journal = FileJournal.open(dataDir, members, { emit });
   const feed = FileTurnFeed.open(dataDir, journal);
@@ -94,6 +106,7 @@ async function openInFiles(dataDir: string, emit: Emit): Promise<Stores> {
     lines: store,
     values: store,
     claims: store,
+    survey,
     keys: store,
     keyFile: new RootKeyFile(dataDir),
     members,
@@ -110,6 +123,7 @@ async function openInFiles(dataDir: string, emit: Emit): Promise<Stores> {
       feed.close();
       await journal.close();
       await members.leave();
+      await survey.close();
       await store.close();
     },
   };

@@ -11,7 +11,7 @@ import { routesOf } from '../http/server.ts';
 
 /** The routes of a gateway. No route is called here. */
 const routes = routesOf({
-  api: {} as Api,
+  api: { admin: {} } as Api,
   settings: () => ({ bodyBytes: 0, bodyMs: 0, socketMs: 0, ruleHeaders: [] }),
   health: { ready: () => true, probeStore: async () => {}, failingClaws: () => [] },
   startedAt: 0,

@@ -46,6 +46,8 @@ export type ModelLimits = Pick<
 export interface Directory {
   /** By id or by an alias of the provider. */
   service(provider: string): Service | undefined;
+  /** All providers, on or off. */
+  services(): readonly Service[];
   limits(provider: string, model: string): ModelLimits;
   /** Ready providers that offer a model of this bare name, the maker first. */
   providersOf(model: string): readonly string[];

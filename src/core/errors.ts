@@ -103,6 +103,10 @@ export const ERRORS = {
     412,
     'Fetch the value, and send the change again with its `ETag` in `If-Match`, or without `If-Match`.',
   ),
+  session_name_taken: bad(409, 'Choose another name, or rename the other session first.'),
+  session_changed: bad(412, 'Fetch the session, and send the change again with its `ETag`.'),
+  turn_not_found: missing('Check the id and the tenant.'),
+  claw_not_found: missing('GET /admin/v1/claws lists the claws.'),
   value_over_limit: bad(
     413,
     'Store less: a value has at most 64 KiB of JSON, and a conversation at most 256 values and 1 MiB together.',

@@ -6,6 +6,7 @@ import type { Caller } from '../core/request.ts';
 import type { Authenticator } from './authenticator.ts';
 import type { Dialect } from './dialect.ts';
 import { DIALECTS } from './dialects.ts';
+import { adminRoutes } from './admin/routes.ts';
 import { errorResponse } from './envelope.ts';
 import { type Health, healthRoutes } from './health.ts';
 import { openApiRoute } from './openapi-route.ts';
@@ -74,6 +75,7 @@ export function routesOf(parts: RouteParts): Route[] {
     ...valueRoutes(api, settings),
     ...pinRoutes(api),
     ...modelRoutes(api, startedAt),
+    ...adminRoutes(api, settings),
     ...healthRoutes(health),
     reloadRoute(reload),
     WELCOME,
@@ -158,6 +160,7 @@ class Door {
         record.key = caller.key;
         refuseUnknownHeaders(headers);
         if (match) {
+          if (match.route.access === 'root' && !caller.isRoot) throw rootKeyRequired(path);
           response = await match.route.handle({ request, params: match.params, query, caller });
         } else if (!bun || !this.isUpgraded(request, bun, record, caller)) {
           throw isHalfUpgrade(request, path, this.sockets.path)
@@ -188,6 +191,9 @@ class Door {
     return bun.upgrade(request, { headers: { 'x-request-id': record.requestId }, data: { opening } });
   }
 }
+
+const rootKeyRequired = (path: string): Fault =>
+  new Fault('root_key_required', `Only the root key can call ${path}.`);
 
 function refuseUnknownHeaders(headers: Headers): void {
   for (const name of headers.keys()) {
@@ -241,7 +247,7 @@ class Router {
   /** The methods that callers may use at a path. Routes without a key are not named. */
   methodsAt(path: string): string[] {
     return this.routesAt(path)
-      .filter(({ access }) => access === 'key')
+      .filter(({ access }) => access !== 'open')
       .map(({ method }) => method);
   }
 

@@ -13,6 +13,8 @@ export interface HealthStore {
   of(candidate: Candidate): Health;
   /** The candidates whose breaker is not closed. */
   broken(): BrokenClaw[];
+  /** Everything that is known, in no order. */
+  all(): readonly Health[];
   /** Calls of all claws that run, or wait for a slot. */
   readonly calls: number;
 }
@@ -236,6 +238,10 @@ export class MemoryHealth implements HealthStore {
     return [...this.candidates.values()].flatMap(({ health: { candidate, breaker } }) =>
       breaker.is === 'closed' ? [] : [{ candidate, state: breaker.waitMs > 0 ? breaker.is : 'half-open' }],
     );
+  }
+
+  all(): readonly Health[] {
+    return [...this.candidates.values()].map(({ health }) => health);
   }
 
   get calls(): number {

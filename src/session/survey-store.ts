@@ -88,6 +88,22 @@ export interface SurveyPageQuery {
   limit: number;
 }
 
+/** A turn of a session's tree, without its content. */
+export interface TurnFacts {
+  id: TurnId;
+  parent: TurnId | null;
+  createdAt: number;
+  state: Outcome['state'];
+  /** As its caller named it; `''` where items were appended. */
+  model: string;
+  /** Context tokens of the turn, and of the branch up to it. */
+  tokens: number;
+  totalTokens: number;
+  /** `TurnRow.line`. */
+  line: number | null;
+  deleted: boolean;
+}
+
 /** A turn in which the words were found. */
 export interface SearchHit {
   row: TurnRow;
@@ -138,6 +154,8 @@ export interface SurveyStore {
     page: SurveyPageQuery,
   ): Promise<SurveyPage<SessionSummary>>;
   session(tenant: Tenant, id: SessionId): Promise<SessionSummary | undefined>;
+  /** All turns of a session, in the order in which they were committed. */
+  outline(tenant: Tenant, session: SessionId): Promise<TurnFacts[]>;
   /** The tenant's turns with these words, the latest first. Words count without case and accents. */
   search(tenant: Tenant, query: SearchQuery): Promise<SurveyPage<SearchHit>>;
   /** Turns that did not complete, the latest first. */

@@ -48,7 +48,7 @@ async function sqliteSurvey() {
   const folder = directory();
   const logPath = join(folder, 'sessions.db');
   const log = await SqliteStore.open(logPath);
-  const survey = await SqliteSurvey.open({
+  const survey = SqliteSurvey.open({
     path: join(folder, 'survey.db'),
     logPath,
     start: () => new Worker(SURVEY_WORKER),

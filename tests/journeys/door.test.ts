@@ -16,7 +16,7 @@ const NO_ITEM = `msg_${'0'.repeat(33)}i0`;
 
 /** The routes of every gateway. Their list does not depend on what they do. */
 const routes = routesOf({
-  api: {} as Api,
+  api: { admin: {} } as Api,
   settings: () => ({ bodyBytes: 0, bodyMs: 10_000, socketMs: 0, ruleHeaders: [] }),
   health: { ready: () => true, probeStore: async () => {}, failingClaws: () => [] },
   startedAt: 0,

@@ -38,7 +38,7 @@ beforeAll(async () => {
 afterAll(() => journey.end());
 
 const routes = routesOf({
-  api: {} as Api,
+  api: { admin: {} } as Api,
   settings: () => ({ bodyBytes: 0, bodyMs: 0, socketMs: 0, ruleHeaders: [] }),
   health: { ready: () => true, probeStore: async () => {}, failingClaws: () => [] },
   startedAt: 0,

@@ -13,6 +13,7 @@ import {
   type SurveyPage,
   type SurveyPageQuery,
   type SurveyStore,
+  type TurnFacts,
   type Surveyor,
   type UsageQuery,
   type UsageRow,
@@ -73,6 +74,13 @@ export class MemorySurvey implements SurveyStore {
 
   async session(tenant: Tenant, id: SessionId): Promise<SessionSummary | undefined> {
     return this.sessionsOf(tenant).find(({ summary, isVisible }) => isVisible && summary.id === id)?.summary;
+  }
+
+  async outline(tenant: Tenant, session: SessionId): Promise<TurnFacts[]> {
+    const rows = [...this.store.logAt(tenant).turns.values()].filter((row) => row.session === session);
+    return rows.map(({ id, parent, createdAt, state, model, tokens, totalTokens, line, deleted }) => ({
+      ...{ id, parent, createdAt, state, model, tokens, totalTokens, line, deleted },
+    }));
   }
 
   async search(tenant: Tenant, { phrases, session, ...page }: SearchQuery): Promise<SurveyPage<SearchHit>> {

@@ -217,6 +217,11 @@ export class LiveTurns {
     if (this.closed) turn.stop(shutDown());
   }
 
+  /** The turns that have not ended, oldest first. */
+  get all(): readonly LiveTurn[] {
+    return [...this.live.values()];
+  }
+
   get(tenant: Tenant, id: TurnId): LiveTurn | undefined {
     const turn = this.live.get(id) ?? this.lingering.get(id);
     return turn?.asked.tenant === tenant ? turn : undefined;

@@ -138,7 +138,7 @@ test('pings keep a socket open, until it is closed', () => {
 });
 
 test('a socket that opens while the gateway stops gets the reason and is closed', () => {
-  const sockets = new ResponseSockets({} as Api, () => ({
+  const sockets = new ResponseSockets({ admin: {} } as Api, () => ({
     bodyBytes: 1024,
     bodyMs: 10_000,
     socketMs: 60_000,

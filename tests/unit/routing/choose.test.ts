@@ -39,7 +39,8 @@ const MAKERS: Record<string, string[]> = { gpt: ['openai', 'mistral'] };
 const directory: Directory = {
   service: (provider) => SERVICES[provider],
   limits: () => ({}),
-  providersOf: (model) => MAKERS[model] ?? [],
+  services: () => [],
+      providersOf: (model) => MAKERS[model] ?? [],
   alias: (name) => {
     const models = ALIASES[name];
     return models && { alias: aliasOf(name, models) };

@@ -33,6 +33,7 @@ export function directoryOf({ services, aliases = {}, models = {}, makers = {} }
       return found as Service | undefined;
     },
     limits: (provider, model) => models[`${provider}/${model}`] ?? {},
+    services: () => [],
     providersOf: (model) => makers[model] ?? [],
     alias(name) {
       const exact = all.find((alias) => alias.name === name);

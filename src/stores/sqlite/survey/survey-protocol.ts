@@ -6,6 +6,7 @@ import type {
   SessionSummary,
   SurveyPage,
   SurveyPageQuery,
+  TurnFacts,
   UsageQuery,
   UsageRow,
 } from '../../../session/survey-store.ts';
@@ -19,6 +20,7 @@ export interface SurveyCalls {
   refresh(): void;
   sessions(tenant: Tenant, filter: SessionFilter, page: SurveyPageQuery): SurveyPage<SessionSummary>;
   session(tenant: Tenant, id: SessionId): SessionSummary | undefined;
+  outline(tenant: Tenant, session: SessionId): TurnFacts[];
   search(tenant: Tenant, query: SearchQuery): SurveyPage<SearchHit>;
   failures(tenant: Tenant, page: SurveyPageQuery): SurveyPage<TurnRow>;
   count(sums: readonly UsageOfHour[]): void;

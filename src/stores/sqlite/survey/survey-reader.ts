@@ -16,6 +16,7 @@ import {
   type SurveyCursor,
   type SurveyPage,
   type SurveyPageQuery,
+  type TurnFacts,
   type UsageQuery,
   type UsageRow,
 } from '../../../session/survey-store.ts';
@@ -31,6 +32,7 @@ import numbersOfCostSql from './sql/numbers-of-cost.sql' with { type: 'text' };
 import numbersOfNameSql from './sql/numbers-of-name.sql' with { type: 'text' };
 import numbersOfTermSql from './sql/numbers-of-term.sql' with { type: 'text' };
 import numbersOfTokensSql from './sql/numbers-of-tokens.sql' with { type: 'text' };
+import outlineSql from './sql/outline.sql' with { type: 'text' };
 import recentFailuresSql from './sql/recent-failures.sql' with { type: 'text' };
 import sessionsAmongSql from './sql/sessions-among.sql' with { type: 'text' };
 import sessionsRecentSql from './sql/sessions-recent.sql' with { type: 'text' };
@@ -125,6 +127,15 @@ export class SurveyReader {
     const numbers = JSON.stringify([known.number]);
     const [row] = this.statements.all<SummaryColumns>(sessionsAmongSql, { ...values, numbers });
     return row && summaryOf(row, name);
+  }
+
+  outline(tenant: Tenant, session: SessionId): TurnFacts[] {
+    const rows = this.statements.all<Omit<TurnColumns, 'tenant' | 'session'>>(outlineSql, { tenant, session });
+    return rows.map((columns) => {
+      const row = turnRow({ ...columns, tenant, session, metadata: null, hidden: null, body: '' });
+      const { id, parent, createdAt, state, model, tokens, totalTokens, line, deleted } = row;
+      return { id, parent, createdAt, state, model, tokens, totalTokens, line, deleted };
+    });
   }
 
   search(name: Tenant, { phrases, session, after, limit }: SearchQuery): SurveyPage<SearchHit> {

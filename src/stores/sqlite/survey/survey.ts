@@ -39,6 +39,7 @@ export class SqliteSurvey implements SurveyStore {
   private readonly asked = new Map<number, Asked>();
   private readonly forgetting: ReturnType<typeof setInterval>;
   private worker: Worker | undefined;
+  private connecting: Promise<Worker> | undefined;
   private number = 0;
   private closed = false;
 
@@ -47,9 +48,10 @@ export class SqliteSurvey implements SurveyStore {
     this.forgetting.unref();
   }
 
-  static async open(parts: SurveyParts): Promise<SqliteSurvey> {
+  /** Nothing waits for the survey: what fails while it opens fails the first question. */
+  static open(parts: SurveyParts): SqliteSurvey {
     const survey = new SqliteSurvey(parts);
-    await survey.connect();
+    survey.connected().catch(() => {});
     return survey;
   }
 
@@ -63,6 +65,10 @@ export class SqliteSurvey implements SurveyStore {
 
   session(tenant: Tenant, id: SessionId) {
     return this.call('session', tenant, id);
+  }
+
+  outline(tenant: Tenant, session: SessionId) {
+    return this.call('outline', tenant, session);
   }
 
   search(tenant: Tenant, query: SearchQuery) {
@@ -102,7 +108,12 @@ export class SqliteSurvey implements SurveyStore {
     await this.parts.forget(await this.call('change'));
   }
 
-  private async connect(): Promise<void> {
+  private connected(): Promise<Worker> {
+    this.connecting ??= this.connect();
+    return this.connecting;
+  }
+
+  private async connect(): Promise<Worker> {
     const worker = this.parts.start();
     worker.onmessage = ({ data }: MessageEvent<SurveyReply>) => this.receive(data);
     const died = (reason: string) => (worker === this.worker ? this.disconnect(reason) : undefined);
@@ -110,7 +121,14 @@ export class SqliteSurvey implements SurveyStore {
     worker.addEventListener('close', () => died('its thread died'));
     this.worker = worker;
     const { path, logPath } = this.parts;
-    await this.send(worker, 'open', { path, logPath });
+    try {
+      await this.send(worker, 'open', { path, logPath });
+      return worker;
+    } catch (error) {
+      worker.terminate();
+      this.disconnect('it could not be opened');
+      throw error;
+    }
   }
 
   private async call<Name extends keyof SurveyCalls>(
@@ -118,8 +136,7 @@ export class SqliteSurvey implements SurveyStore {
     ...args: Parameters<SurveyCalls[Name]>
   ): Promise<ReturnType<SurveyCalls[Name]>> {
     if (this.closed) throw unavailable('it is closed');
-    if (!this.worker) await this.connect();
-    return this.send(this.worker!, name, ...args);
+    return this.send(await this.connected(), name, ...args);
   }
 
   private send<Name extends keyof SurveyCalls>(
@@ -143,6 +160,7 @@ export class SqliteSurvey implements SurveyStore {
 
   private disconnect(reason: string): void {
     this.worker = undefined;
+    this.connecting = undefined;
     for (const { reject } of this.asked.values()) reject(unavailable(reason));
     this.asked.clear();
   }

@@ -1,0 +1,58 @@
+import type { Tenant } from '../../core/request.ts';
+import type { SurveyStore, UsageQuery, UsageRow } from '../../session/survey-store.ts';
+import type { TurnPath } from '../../turn/path.ts';
+import type { Pins } from '../pins.ts';
+import { AdminClaws } from './claws.ts';
+import { AdminSessions } from './sessions.ts';
+import { AdminTurns } from './turns.ts';
+import type { Watch } from './watch.ts';
+
+/** What operators may do, for the management API: the door has checked that they may. */
+export interface Admin {
+  sessions: AdminSessions;
+  turns: AdminTurns;
+  claws: AdminClaws;
+  watch: Watch;
+  /** Sums of usage, up to date. */
+  usage(query: UsageQuery): Promise<UsageRow[]>;
+  tenants(): Promise<Tenant[]>;
+  /** Makes the survey again from the log. */
+  rebuild(): Promise<void>;
+}
+
+/** What the management API needs beside the turn path. */
+export interface AdminParts {
+  survey: SurveyStore;
+  watch: Watch;
+}
+
+export function openAdmin(path: TurnPath, { survey, watch }: AdminParts, pins: Pins): Admin {
+  return {
+    sessions: new AdminSessions(path, survey, pins),
+    turns: new AdminTurns(path, survey, watch),
+    claws: new AdminClaws(path, survey, watch),
+    watch,
+    async usage(query) {
+      await countUnkept(watch, survey);
+      await survey.refresh();
+      return survey.usage(query);
+    },
+    async tenants() {
+      await survey.refresh();
+      return survey.tenants();
+    },
+    rebuild: () => survey.rebuild(),
+  };
+}
+
+/** Adds the turns that are not in the log to the sums of usage. What fails is added the next time. */
+export async function countUnkept(watch: Watch, survey: Pick<SurveyStore, 'count'>): Promise<void> {
+  const sums = watch.takeUncounted();
+  if (sums.length === 0) return;
+  try {
+    await survey.count(sums);
+  } catch (error) {
+    watch.giveBack(sums);
+    throw error;
+  }
+}

@@ -1,0 +1,163 @@
+import { candidateKey } from '../../core/candidate.ts';
+import type { ErrorCode } from '../../core/errors.ts';
+import type { Emit, GatewayEvent } from '../../core/events.ts';
+import type { TurnId } from '../../core/ids.ts';
+import { isKept, type Outcome, type PlacedIntent } from '../../core/turn.ts';
+import { addSums, HOUR_MS, type UsageOfHour } from '../../core/usage-sums.ts';
+import { labelsOf, usageSumsOf } from '../../session/surveyed-turn.ts';
+
+/** What the gateway took in its last minute. */
+export interface LastMinute {
+  turns: number;
+  failed: number;
+  input: number;
+  output: number;
+  /** Nanodollars. */
+  cost: number;
+}
+
+/** A call that failed. */
+export interface FailedCallFacts {
+  /** Milliseconds since the epoch. */
+  at: number;
+  code: ErrorCode;
+  turn: TurnId;
+}
+
+/** The failures of the calls of one candidate, since the start of this process. */
+export interface CallFailures {
+  byCode: Record<string, number>;
+  /** The latest first. */
+  latest: FailedCallFacts[];
+}
+
+/** Gets events as they happen. */
+export type Follower = (event: GatewayEvent) => void;
+
+const SECONDS = 60;
+const LATEST = 10;
+/** Callers may name any model: the failures of so many candidates are kept. */
+const MOST_CANDIDATES = 1_024;
+
+/**
+ * Listens to what happens in this process, for operators: counts turns that are not in the log, adds up the last
+ * minute, remembers failures of calls, and passes events to followers. It does little for each event, because every
+ * turn waits for it.
+ */
+export class Watch {
+  private readonly seconds = Array.from({ length: SECONDS }, () => ({ second: 0, ...noTurns() }));
+  private readonly failures = new Map<string, CallFailures>();
+  private readonly deferredTurns = new Map<TurnId, ErrorCode>();
+  private readonly followers = new Set<Follower>();
+  private uncounted = new Map<string, UsageOfHour>();
+
+  readonly listen: Emit = (event) => {
+    switch (event.type) {
+      case 'turn-ended':
+        if (event.intent.kind === 'placed') this.ended(event.intent, event.outcome);
+        break;
+      case 'turn-lost':
+        this.deferredTurns.delete(event.intent.id);
+        break;
+      case 'turn-deferred':
+        this.deferredTurns.set(event.trace.id, event.code);
+        break;
+      case 'call-started':
+        if (this.deferredTurns.size > 0) this.deferredTurns.delete(event.trace.id);
+        break;
+      case 'call-failed':
+        this.callFailed(candidateKey(event.candidate), { at: Date.now(), code: event.code, turn: event.trace.id });
+        break;
+    }
+    if (this.followers.size > 0) for (const follower of this.followers) follower(event);
+  };
+
+  /** Calls `follower` with every event from now on, until the returned function is called. */
+  follow(follower: Follower): () => void {
+    this.followers.add(follower);
+    return () => this.followers.delete(follower);
+  }
+
+  get lastMinute(): LastMinute {
+    const since = Math.floor(Date.now() / 1_000) - SECONDS;
+    const sum = noTurns();
+    for (const { second, ...counts } of this.seconds) if (second > since) add(sum, counts);
+    return sum;
+  }
+
+  failuresOf(candidate: string): CallFailures | undefined {
+    return this.failures.get(candidate);
+  }
+
+  /** Why a turn waits for a claw; `undefined` where it does not. */
+  deferred(turn: TurnId): ErrorCode | undefined {
+    return this.deferredTurns.get(turn);
+  }
+
+  /** The sums of turns that are not in the log, since the last call. */
+  takeUncounted(): UsageOfHour[] {
+    const sums = [...this.uncounted.values()];
+    this.uncounted = new Map();
+    return sums;
+  }
+
+  /** What was taken could not be counted. */
+  giveBack(sums: readonly UsageOfHour[]): void {
+    for (const one of sums) this.addUncounted(one);
+  }
+
+  private ended(intent: PlacedIntent, outcome: Outcome): void {
+    if (this.deferredTurns.size > 0) this.deferredTurns.delete(intent.id);
+    const { usage, cost = 0, completedAt, state } = outcome;
+    const second = Math.floor(completedAt / 1_000);
+    const slot = this.seconds[second % SECONDS]!;
+    if (slot.second !== second) Object.assign(slot, noTurns(), { second });
+    slot.turns++;
+    if (state === 'failed') slot.failed++;
+    slot.input += usage?.input ?? 0;
+    slot.output += usage?.output ?? 0;
+    slot.cost += cost;
+    if (!isKept(intent.retention)) this.countUnkept(intent, outcome);
+  }
+
+  private countUnkept(intent: PlacedIntent, outcome: Outcome): void {
+    const turn = { ...outcome, ...pickCounted(intent) };
+    const labels = { ...labelsOf(turn), tenant: intent.tenant };
+    this.addUncounted({ hour: Math.floor(outcome.completedAt / HOUR_MS), labels, ...usageSumsOf(turn) });
+  }
+
+  private addUncounted(one: UsageOfHour): void {
+    const { hour, labels } = one;
+    const { tenant, key, user, model, claw, alias } = labels;
+    const name = `${hour}\n${tenant}\n${key}\n${user}\n${model}\n${claw}\n${alias}`;
+    const known = this.uncounted.get(name);
+    if (known) addSums(known, one);
+    else this.uncounted.set(name, one);
+  }
+
+  private callFailed(candidate: string, facts: FailedCallFacts): void {
+    let known = this.failures.get(candidate);
+    if (!known) {
+      if (this.failures.size >= MOST_CANDIDATES) this.failures.delete(this.failures.keys().next().value!);
+      known = { byCode: {}, latest: [] };
+      this.failures.set(candidate, known);
+    }
+    known.byCode[facts.code] = (known.byCode[facts.code] ?? 0) + 1;
+    known.latest.unshift(facts);
+    known.latest.length = Math.min(known.latest.length, LATEST);
+  }
+}
+
+const pickCounted = ({ key, user, model, settings, createdAt }: PlacedIntent) => ({
+  ...{ key, user, model, settings, createdAt },
+});
+
+const noTurns = (): LastMinute => ({ turns: 0, failed: 0, input: 0, output: 0, cost: 0 });
+
+function add(sum: LastMinute, more: LastMinute): void {
+  sum.turns += more.turns;
+  sum.failed += more.failed;
+  sum.input += more.input;
+  sum.output += more.output;
+  sum.cost += more.cost;
+}
