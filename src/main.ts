@@ -1,5 +1,5 @@
-import { Watch } from './api/admin/watch.ts';
 import { countUnkept } from './api/admin/admin.ts';
+import { Watch } from './api/admin/watch.ts';
 import { openApi } from './api/api.ts';
 import type { FoundProvider } from './claws/find-providers.ts';
 import { type Environment, openClaws } from './composition/claws.ts';

@@ -8,6 +8,10 @@ Usage
   clawhold key       say where the root key is; clawhold key rotate and clawhold key rotate-seals make new keys
   clawhold reload    make the running gateway read its configuration again
   clawhold doctor    check the installation and report problems
+  clawhold sessions  list, search, read and change the sessions of the running gateway
+  clawhold turns     see which turns run or failed, and why; stop one
+  clawhold claws     see which provider is ill, and test one
+  clawhold usage     see what it costs
   clawhold help      show this help; clawhold <command> --help shows the options of a command
 
 Settings come from clawhold.yaml and from CLAWHOLD_… environment variables, for example
@@ -24,6 +28,10 @@ const COMMANDS: Record<string, () => Promise<{ main: Command }>> = {
   key: () => import('./key.ts'),
   reload: () => import('./reload.ts'),
   doctor: () => import('./doctor.ts'),
+  sessions: () => import('./sessions.ts'),
+  turns: () => import('./turns.ts'),
+  claws: () => import('./claws.ts'),
+  usage: () => import('./usage.ts'),
 };
 
 async function main(args: string[]): Promise<void> {

@@ -7,7 +7,19 @@ type Env = Readonly<Record<string, string | undefined>>;
 /** The folder of this package. */
 const ROOT = fileURLToPath(new URL('../..', import.meta.url)).replace(/[\\/]$/, '');
 
-export type OwnCommandName = 'start' | 'chat' | 'key' | 'reload' | 'doctor' | 'help';
+export type OwnCommandName =
+  | 'start'
+  | 'chat'
+  | 'key'
+  | 'reload'
+  | 'doctor'
+  | 'sessions'
+  | 'turns'
+  | 'claws'
+  | 'usage'
+  | 'export'
+  | 'import'
+  | 'help';
 
 /** How the operator runs a command of this program: `('start', '--port 2530')` → `npm start -- --port 2530`. */
 export type OwnCommand = (command: OwnCommandName, options?: string) => string;

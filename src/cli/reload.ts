@@ -1,10 +1,7 @@
-import type { Config } from '../config/config.ts';
 import type { Reload } from '../core/reload.ts';
-import { addressOf, normalise } from './chat/connection.ts';
+import { type Target, targetOf } from './admin/management-api.ts';
 import { parseOptions } from './options.ts';
 import { ownCommand } from './own-command.ts';
-import { keptRootKey } from './root-key.ts';
-import { loadSettings } from './settings.ts';
 
 const HELP = `clawhold reload: make the running gateway read its configuration again
 
@@ -32,12 +29,7 @@ export async function main(args: string[]): Promise<void> {
     console.log(HELP);
     return;
   }
-  const { url, key } = values;
-  const target =
-    url !== undefined && key !== undefined
-      ? { address: normalise(url), key }
-      : configured(await loadSettings(), values);
-  const result = await askFor(target);
+  const result = await askFor(await targetOf(values));
   if (result.state === 'rejected') throw new Error(reloadText(result));
   console.log(reloadText(result));
 }
@@ -54,21 +46,6 @@ export function reloadText(result: Reload): string {
   ];
   if (restart.length > 0) lines.push(`These settings take effect at the next start: ${restart.join(', ')}.`);
   return lines.join('\n');
-}
-
-interface Target {
-  address: string;
-  key?: string;
-}
-
-/** The key in the data folder is sent only to the configured address, where its gateway is. */
-function configured(config: Config, { url, key }: { url?: string; key?: string }): Target {
-  const usual = addressOf(config.host, config.port);
-  const address = url === undefined ? usual : normalise(url);
-  return {
-    address,
-    key: key ?? config.rootKey ?? (address === usual ? keptRootKey(config)?.key : undefined),
-  };
 }
 
 async function askFor({ address, key }: Target): Promise<Reload> {

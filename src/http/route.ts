@@ -46,8 +46,8 @@ interface Endpoint {
 
 /** What the gateway does for a method and a path, and what a request needs for it. */
 export type Route = Endpoint &
+  /** `root`: the root key. */
   (
-    /** `root`: the root key. */
     | { access: 'key' | 'root'; handle: Handler }
     /**
      * Needs no key. Only for health, the page at `/` and the OpenAPI document. The reply must not reveal

@@ -148,11 +148,7 @@ export interface SurveyStore {
   /** Resolves when the survey has everything that was in the log at this moment. */
   refresh(): Promise<void>;
   /** The tenant's sessions, those with the latest turn first. */
-  sessions(
-    tenant: Tenant,
-    filter: SessionFilter,
-    page: SurveyPageQuery,
-  ): Promise<SurveyPage<SessionSummary>>;
+  sessions(tenant: Tenant, filter: SessionFilter, page: SurveyPageQuery): Promise<SurveyPage<SessionSummary>>;
   session(tenant: Tenant, id: SessionId): Promise<SessionSummary | undefined>;
   /** All turns of a session, in the order in which they were committed. */
   outline(tenant: Tenant, session: SessionId): Promise<TurnFacts[]>;

@@ -72,7 +72,10 @@ export function usageSumsOf({ createdAt, completedAt, state, usage, cost, receip
 }
 
 /** All readable text of a turn, one line for each item. */
-export function searchText({ input, output }: Pick<Turn, 'input' | 'output'>, hidden: readonly string[]): string {
+export function searchText(
+  { input, output }: Pick<Turn, 'input' | 'output'>,
+  hidden: readonly string[],
+): string {
   const lines: string[] = [];
   const add = (side: string) => (item: Item, index: number) => {
     if (hidden.includes(`${side}${index}`)) return;

@@ -185,6 +185,6 @@ function waitingIntent(
   const id = newTurnId(session, createdAt);
   const fingerprint = identity?.fingerprint;
   const user = ask.settings.safety_identifier ? undefined : userOf(ask);
-  const accepted = { id, tenant, session, createdAt, key, rules, user, requestId, fingerprint, deferredUntil };
-  return { ...ask, kind: 'waiting', state, ...accepted };
+  const identified = { id, tenant, session, createdAt, requestId, fingerprint };
+  return { ...ask, kind: 'waiting', state, ...identified, key, rules, user, deferredUntil };
 }

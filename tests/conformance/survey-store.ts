@@ -33,7 +33,13 @@ function said(session: SessionId, parent: TurnRow | null, what: Said = {}, field
   const createdAt = what.at ?? (parent ? parent.createdAt + 10 : NOW);
   const body = {
     input: [{ type: 'message', role: 'user', content: [{ type: 'input_text', text }] }],
-    output: [{ type: 'message', role: 'assistant', content: [{ type: 'output_text', text: answer, annotations: [] }] }],
+    output: [
+      {
+        type: 'message',
+        role: 'assistant',
+        content: [{ type: 'output_text', text: answer, annotations: [] }],
+      },
+    ],
     key,
     ...(user && { user }),
     completedAt: createdAt + 800,
@@ -136,7 +142,10 @@ export function surveyStoreConformance(name: string, make: () => Promise<SurveyU
     test('filters', async () => {
       const a = await make1({ name: 'trip-1' }, { model: 'a', key: 'k1', user: 'ann', cost: 5, at: NOW });
       const b = await make1({ name: 'trip-2' }, { model: 'b', key: 'k2', cost: 50, at: NOW + 1_000 });
-      const c = await make1({ name: 'other' }, { model: 'a', key: 'k2', error: 'rate_limited', at: NOW + 2_000 });
+      const c = await make1(
+        { name: 'other' },
+        { model: 'a', key: 'k2', error: 'rate_limited', at: NOW + 2_000 },
+      );
       await log.labelSession(ACME, b.id, { name: 'trip-2', tags: ['vip', 'eu'] });
       expect(await listed({ model: 'openai/a' })).toEqual([c.id, a.id]);
       expect(await listed({ model: 'openai/a', key: 'k2' })).toEqual([c.id]);
@@ -223,7 +232,11 @@ export function surveyStoreConformance(name: string, make: () => Promise<SurveyU
       expect(percentile(all!.total, 0.5)).toBeWithin(760, 840);
       expect(percentile(all!.first, 0.95)).toBeWithin(95, 105);
       const byModel = await survey.usage({ ...ALL_HOURS, where: { tenant: ACME }, by: ['model', 'key'] });
-      expect(byModel.map(({ labels, turns }) => ({ ...labels, turns })).sort((x, y) => (x.model! < y.model! ? -1 : 1))).toEqual([
+      expect(
+        byModel
+          .map(({ labels, turns }) => ({ ...labels, turns }))
+          .sort((x, y) => (x.model! < y.model! ? -1 : 1)),
+      ).toEqual([
         { model: 'openai/a', key: 'k1', turns: 1 },
         { model: 'openai/b', key: 'k1', turns: 1 },
       ]);
@@ -237,7 +250,16 @@ export function surveyStoreConformance(name: string, make: () => Promise<SurveyU
 
     test('counts turns that are not in the log', async () => {
       const labels = { tenant: ACME, key: 'k', user: '', model: 'm', claw: 'c', alias: '' };
-      const sums = { turns: 2, failed: 0, input: 7, output: 3, cacheRead: 0, cacheWrite: 0, reasoning: 0, cost: 9 };
+      const sums = {
+        turns: 2,
+        failed: 0,
+        input: 7,
+        output: 3,
+        cacheRead: 0,
+        cacheWrite: 0,
+        reasoning: 0,
+        cost: 9,
+      };
       const times = { total: { 40: 2 }, first: {} };
       await survey.count([{ hour: HOUR, labels, ...sums, ...times }]);
       await survey.count([{ hour: HOUR, labels, ...sums, ...times }]);

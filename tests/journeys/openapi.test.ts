@@ -404,8 +404,7 @@ test('events that only rare answers have fit', () => {
       createdAt: 0,
       dialect: 'responses',
     },
-    ...{ model: 'm', input: [], settings: {}, metadata: {}, key: 'root',
-      retention: 'none' },
+    ...{ model: 'm', input: [], settings: {}, metadata: {}, key: 'root', retention: 'none' },
   };
   const writer = new ResponseStream({ asked, retention: 'none', session: undefined }, () => '');
   const attempt = { type: 'attempt', provider: 'openai', protocol: 'openai-responses', model: 'm' } as const;

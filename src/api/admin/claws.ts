@@ -185,8 +185,11 @@ export class AdminClaws {
   private cheapest({ provider }: Service): string | undefined {
     const { directory } = this.path;
     const prefix = `${provider}/`;
-    const models = directory.names().flatMap((name) => (name.startsWith(prefix) ? [name.slice(prefix.length)] : []));
-    const priceOf = (model: string) => directory.limits(provider, model).price?.output ?? Number.POSITIVE_INFINITY;
+    const models = directory
+      .names()
+      .flatMap((name) => (name.startsWith(prefix) ? [name.slice(prefix.length)] : []));
+    const priceOf = (model: string) =>
+      directory.limits(provider, model).price?.output ?? Number.POSITIVE_INFINITY;
     return models.sort((a, b) => priceOf(a) - priceOf(b))[0];
   }
 }
@@ -201,8 +204,19 @@ function healthOf(models: readonly ModelHealth[], known: readonly Health[]): Cla
 
 function daySums({ turns, failed, cost, total, first }: UsageRow): DaySums {
   return {
-    ...{ turns, failed, cost, p50: percentile(total, 0.5), p95: percentile(total, 0.95), p99: percentile(total, 0.99) },
-    ...{ firstP50: percentile(first, 0.5), firstP95: percentile(first, 0.95), firstP99: percentile(first, 0.99) },
+    ...{
+      turns,
+      failed,
+      cost,
+      p50: percentile(total, 0.5),
+      p95: percentile(total, 0.95),
+      p99: percentile(total, 0.99),
+    },
+    ...{
+      firstP50: percentile(first, 0.5),
+      firstP95: percentile(first, 0.95),
+      firstP99: percentile(first, 0.99),
+    },
   };
 }
 

@@ -63,7 +63,11 @@ export class AdminSessions {
     private readonly pins: Pick<Pins, 'list'>,
   ) {}
 
-  async list(tenant: Tenant, filter: SessionFilter, page: SurveyPageQuery): Promise<SurveyPage<SessionSummary>> {
+  async list(
+    tenant: Tenant,
+    filter: SessionFilter,
+    page: SurveyPageQuery,
+  ): Promise<SurveyPage<SessionSummary>> {
     await this.survey.refresh();
     return this.survey.sessions(tenant, filter, page);
   }
@@ -190,4 +194,3 @@ export class AdminSessions {
 
 export const turnNotFound = (turn: TurnId): Fault =>
   new Fault('turn_not_found', `The session has no turn 'resp_${turn}' that could be its head.`);
-

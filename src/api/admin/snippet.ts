@@ -6,15 +6,19 @@ const AFTER = 160;
 export function snippetOf(text: string, phrases: readonly string[]): string {
   const [folded, places] = fold(text);
   const wanted = phrases.map((phrase) => fold(phrase.replace(/\*$/, ''))[0].match(/[\p{L}\p{N}]+/gu) ?? []);
-  const expressions = wanted.filter((words) => words.length > 0).map((words) => words.join('[^\\p{L}\\p{N}]+'));
+  const expressions = wanted
+    .filter((words) => words.length > 0)
+    .map((words) => words.join('[^\\p{L}\\p{N}]+'));
   if (expressions.length === 0) return oneLine(text.slice(0, BEFORE + AFTER));
   const found = new RegExp(`(?<![\\p{L}\\p{N}])(?:${expressions.join('|')})`, 'gu');
   // Scripts without spaces have no boundary before a word.
   const loose = new RegExp(expressions.join('|'), 'gu');
-  const marks = [...folded.matchAll(found.test(folded) ? ((found.lastIndex = 0), found) : loose)].map((match) => ({
-    from: places[match.index]!,
-    to: places[match.index + match[0].length] ?? text.length,
-  }));
+  const marks = [...folded.matchAll(found.test(folded) ? ((found.lastIndex = 0), found) : loose)].map(
+    (match) => ({
+      from: places[match.index]!,
+      to: places[match.index + match[0].length] ?? text.length,
+    }),
+  );
   const first = marks[0];
   if (!first) return oneLine(text.slice(0, BEFORE + AFTER));
   const start = Math.max(0, first.from - BEFORE);

@@ -66,7 +66,11 @@ export class Watch {
         if (this.deferredTurns.size > 0) this.deferredTurns.delete(event.trace.id);
         break;
       case 'call-failed':
-        this.callFailed(candidateKey(event.candidate), { at: Date.now(), code: event.code, turn: event.trace.id });
+        this.callFailed(candidateKey(event.candidate), {
+          at: Date.now(),
+          code: event.code,
+          turn: event.trace.id,
+        });
         break;
     }
     if (this.followers.size > 0) for (const follower of this.followers) follower(event);

@@ -23,7 +23,12 @@ export function clawRoutes({ claws }: Admin, settings: SettingsSource): Route[] 
 const testSchema = published(
   'AdminClawTestRequest',
   z.strictObject({
-    model: z.string().min(1).max(512).optional().describe('The model to ask; the cheapest known one where absent.'),
+    model: z
+      .string()
+      .min(1)
+      .max(512)
+      .optional()
+      .describe('The model to ask; the cheapest known one where absent.'),
   }),
 );
 

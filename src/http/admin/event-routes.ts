@@ -48,7 +48,13 @@ async function* eventsOf({ watch, turns }: Admin, gone: AbortSignal): AsyncItera
   const minute = () => {
     const { turns: all, failed, input, output, cost } = watch.lastMinute;
     const sums = { turns: all, failed_turns: failed, input_tokens: input, output_tokens: output };
-    add({ type: 'minute', at: iso(Date.now()), ...sums, cost_usd: usd(cost), running: turns.running().length });
+    add({
+      type: 'minute',
+      at: iso(Date.now()),
+      ...sums,
+      cost_usd: usd(cost),
+      running: turns.running().length,
+    });
   };
   const leave = watch.follow((event) => {
     const shown = eventView(event);

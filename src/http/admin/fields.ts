@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { Tenant } from '../../core/request.ts';
-import { invalid, validate } from '../v1/fields.ts';
 import type { Exchange } from '../route.ts';
+import { invalid, validate } from '../v1/fields.ts';
 
 /** What the routes of the management API read of a query, and how they write times, money and pages. */
 
@@ -20,7 +20,12 @@ export const tenantSchema = z.object({ tenant: tenantField });
 export const cursorSchema = z.object({
   tenant: tenantField,
   cursor: z.string().max(100).optional().describe('`next_cursor` of the page before.'),
-  limit: number(LIMIT).int({ error: LIMIT }).min(1, { error: LIMIT }).max(100, { error: LIMIT }).default(50).describe('How many entries at most: 1 to 100.'),
+  limit: number(LIMIT)
+    .int({ error: LIMIT })
+    .min(1, { error: LIMIT })
+    .max(100, { error: LIMIT })
+    .default(50)
+    .describe('How many entries at most: 1 to 100.'),
 });
 
 const MOMENT = 'a time such as `2026-01-31T12:00:00Z`, a date, or an age such as `90m`, `24h` or `7d`';
@@ -40,9 +45,13 @@ export function momentOf(value: string | undefined, param: string, now: number):
 }
 
 /** The query as a schema reads it; an unknown parameter is refused: it would be ignored. */
-export function queryOf<Schema extends z.ZodObject>(schema: Schema, query: URLSearchParams): z.output<Schema> {
+export function queryOf<Schema extends z.ZodObject>(
+  schema: Schema,
+  query: URLSearchParams,
+): z.output<Schema> {
   const known = Object.keys(schema.shape);
-  for (const name of query.keys()) if (!known.includes(name)) throw invalid(name, `one of ${known.join(', ')}`);
+  for (const name of query.keys())
+    if (!known.includes(name)) throw invalid(name, `one of ${known.join(', ')}`);
   return validate(schema, Object.fromEntries(query));
 }
 
@@ -57,7 +66,8 @@ export function pageOf({ cursor, limit }: { cursor?: string; limit: number }) {
 
 function parseCursor(cursor: string): readonly [number, number] {
   const [at, place] = cursor.split('.').map(Number);
-  if (!Number.isSafeInteger(at) || !Number.isSafeInteger(place)) throw invalid('cursor', '`next_cursor` of a page');
+  if (!Number.isSafeInteger(at) || !Number.isSafeInteger(place))
+    throw invalid('cursor', '`next_cursor` of a page');
   return [at!, place!];
 }
 
@@ -79,11 +89,13 @@ export const iso = (ms: number): string => new Date(ms).toISOString();
 export function tagged(body: unknown, headers: Headers): Response {
   const tag = tagOf(body);
   const asked = headers.get('if-none-match');
-  if (asked !== null && sameTag(asked, tag)) return new Response(null, { status: 304, headers: { etag: tag } });
+  if (asked !== null && sameTag(asked, tag))
+    return new Response(null, { status: 304, headers: { etag: tag } });
   return Response.json(body, { headers: { etag: tag } });
 }
 
 export const tagOf = (body: unknown): string => `"${Bun.hash(JSON.stringify(body)).toString(36)}"`;
 
 /** Proxies make tags weak when they compress a reply. */
-export const sameTag = (asked: string, tag: string): boolean => asked === '*' || asked.replace(/^W\//, '') === tag;
+export const sameTag = (asked: string, tag: string): boolean =>
+  asked === '*' || asked.replace(/^W\//, '') === tag;

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { published } from '../published.ts';
-import { OutputItem } from '../v1/responses/schemas.ts';
 import { Receipt } from '../v1/responses/receipt.ts';
+import { OutputItem } from '../v1/responses/schemas.ts';
 
 /** The forms of the replies of the management API. They are not checked at run time; tests compare them with replies. */
 
@@ -47,7 +47,13 @@ export const Session = published(
 export const SessionList = published('AdminSessionList', page(Session));
 
 const Value = z.strictObject({ key: z.string(), value: z.unknown(), version: z.int(), updated_at: time });
-const Pin = z.strictObject({ id: z.string(), kind: z.string(), text: z.string(), turn: z.string(), item: z.string() });
+const Pin = z.strictObject({
+  id: z.string(),
+  kind: z.string(),
+  text: z.string(),
+  turn: z.string(),
+  item: z.string(),
+});
 
 export const SessionDetail = published(
   'AdminSessionDetail',
@@ -126,7 +132,10 @@ export const Turn = published(
     cost_usd: usd.nullable(),
     attempts: z.array(Attempt).describe('The calls that made the answer, if there were several.'),
     receipt: Receipt.nullable(),
-    origin: z.looseObject({ kind: z.string() }).nullable().describe('Where a copied or imported turn comes from.'),
+    origin: z
+      .looseObject({ kind: z.string() })
+      .nullable()
+      .describe('Where a copied or imported turn comes from.'),
   }),
 );
 export const TurnList = published('AdminTurnList', page(Turn));
@@ -183,8 +192,16 @@ export const FailedTurn = published(
 );
 export const FailedTurnList = published('AdminFailedTurnList', page(FailedTurn));
 
-const Allowance = z.strictObject({ limit: z.number().nullable(), remaining: z.number(), resets_in_ms: z.number() });
-const Percentiles = z.strictObject({ p50: z.int().nullable(), p95: z.int().nullable(), p99: z.int().nullable() });
+const Allowance = z.strictObject({
+  limit: z.number().nullable(),
+  remaining: z.number(),
+  resets_in_ms: z.number(),
+});
+const Percentiles = z.strictObject({
+  p50: z.int().nullable(),
+  p95: z.int().nullable(),
+  p99: z.int().nullable(),
+});
 
 const ModelHealth = z.strictObject({
   name: z.string(),
@@ -288,7 +305,10 @@ export const UsageRow = published(
 );
 export const UsageList = published('AdminUsageList', page(UsageRow));
 
-export const Tenant = published('AdminTenant', z.strictObject({ object: z.literal('tenant'), id: z.string() }));
+export const Tenant = published(
+  'AdminTenant',
+  z.strictObject({ object: z.literal('tenant'), id: z.string() }),
+);
 export const TenantList = published('AdminTenantList', page(Tenant));
 
 const turnEvent = {
@@ -349,5 +369,7 @@ export const AdminEvent = published('AdminEvent', z.union(Object.values(EVENTS))
 
 export const TurnDelta = published(
   'AdminTurnDelta',
-  z.looseObject({ type: z.string() }).describe('One part of the answer, or `ended` with the state of the turn.'),
+  z
+    .looseObject({ type: z.string() })
+    .describe('One part of the answer, or `ended` with the state of the turn.'),
 );

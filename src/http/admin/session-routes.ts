@@ -69,7 +69,9 @@ const searchQuery = cursorSchema.extend({
     .string()
     .min(1)
     .max(500)
-    .describe('Words that a turn must have; `"quoted words"` in this order; `begin*` any word that begins so.'),
+    .describe(
+      'Words that a turn must have; `"quoted words"` in this order; `begin*` any word that begins so.',
+    ),
   session: word('Only in this session, by its id.'),
 });
 
@@ -153,7 +155,8 @@ const REWIND: RouteDoc = {
 function list(sessions: Sessions): Handler {
   return async (exchange) => {
     const asked = queryOf(listQuery, exchange.query);
-    const { tenant, cursor, limit, since, until, min_cost, max_cost, min_tokens, max_tokens, ...traits } = asked;
+    const { tenant, cursor, limit, since, until, min_cost, max_cost, min_tokens, max_tokens, ...traits } =
+      asked;
     const now = Date.now();
     const nano = (usd: number | undefined) => (usd === undefined ? undefined : Math.round(usd * 1e9));
     const filter = {
@@ -184,7 +187,8 @@ function search(sessions: Sessions): Handler {
   return async (exchange) => {
     const { tenant, q, session, ...page } = queryOf(searchQuery, exchange.query);
     const of = tenantOf(exchange, tenant);
-    const within = session === undefined ? undefined : await sessions.summary(of, sessionRef(session, 'session'));
+    const within =
+      session === undefined ? undefined : await sessions.summary(of, sessionRef(session, 'session'));
     const query = { phrases: phrasesOf(q), ...(within && { session: within.id }), ...pageOf(page) };
     return Response.json(listOf(await sessions.search(of, query), hitView));
   };
@@ -251,7 +255,11 @@ function remove(sessions: Sessions): Handler {
 
 function tree(sessions: Sessions): Handler {
   return async (exchange) => {
-    const { tenant, summary } = await locate(sessions, exchange, queryOf(tenantSchema, exchange.query).tenant);
+    const { tenant, summary } = await locate(
+      sessions,
+      exchange,
+      queryOf(tenantSchema, exchange.query).tenant,
+    );
     const { head } = sessionView(summary);
     const nodes = (await sessions.outline(tenant, summary.id)).map(nodeView);
     const body = { object: 'tree', session: conversationId(summary.id), head, turns: nodes };
@@ -269,7 +277,8 @@ export function turnIdOf(text: string, param: string): TurnId {
 /** A turn of the session. */
 function turnIn(session: string, text: string): TurnId {
   const id = turnIdOf(text, 'turn');
-  if (sessionOf(id) !== session) throw new Fault('turn_not_found', `The session has no turn '${text}'.`, { param: 'turn' });
+  if (sessionOf(id) !== session)
+    throw new Fault('turn_not_found', `The session has no turn '${text}'.`, { param: 'turn' });
   return id;
 }
 

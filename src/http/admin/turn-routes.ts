@@ -1,17 +1,26 @@
 import { z } from 'zod';
 import type { Admin } from '../../api/admin/admin.ts';
 import type { Delta } from '../../core/delta.ts';
+import { Fault } from '../../core/errors.ts';
+import { responseId } from '../../core/ids.ts';
 import type { TurnView } from '../../core/turn-view.ts';
 import { events, json, published, type RouteDoc } from '../published.ts';
 import type { Handler, Route } from '../route.ts';
 import { LAST_EVENT_ID } from '../v1/request-headers.ts';
-import { cursorSchema, listOf, pageOf, queryOf, tagged, tenantField, tenantOf, tenantSchema } from './fields.ts';
+import {
+  cursorSchema,
+  listOf,
+  pageOf,
+  queryOf,
+  tagged,
+  tenantField,
+  tenantOf,
+  tenantSchema,
+} from './fields.ts';
 import { FailedTurnList, RunningTurnList, Turn, TurnDelta } from './schemas.ts';
 import { turnIdOf } from './session-routes.ts';
 import { eventStream } from './sse.ts';
 import { failedView, runningView, turnView } from './views.ts';
-import { Fault } from '../../core/errors.ts';
-import { responseId } from '../../core/ids.ts';
 
 const PATH = '/admin/v1/turns';
 
@@ -75,7 +84,9 @@ type Turns = Admin['turns'];
 function running(turns: Turns): Handler {
   return ({ query }) => {
     const { tenant } = queryOf(runningQuery, query);
-    return Response.json(listOf({ entries: turns.running(tenant as Parameters<Turns['running']>[0]) }, runningView));
+    return Response.json(
+      listOf({ entries: turns.running(tenant as Parameters<Turns['running']>[0]) }, runningView),
+    );
   };
 }
 

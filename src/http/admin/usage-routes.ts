@@ -30,7 +30,9 @@ const usageQuery = z.object({
     .string()
     .max(100)
     .optional()
-    .describe(`What has rows of its own, separated by commas: ${BY.map((word) => `\`${word}\``).join(', ')}.`),
+    .describe(
+      `What has rows of its own, separated by commas: ${BY.map((word) => `\`${word}\``).join(', ')}.`,
+    ),
   tenant: name('Only this tenant; all where absent.'),
   key: name('Only turns of this key.'),
   user: name('Only turns for this end user.'),
@@ -74,7 +76,9 @@ const byTimeAndCost = (a: Rows[number], b: Rows[number]) =>
 
 /** RFC 4180. A cell that a spreadsheet would take for a formula begins with an apostrophe. */
 function csv(rows: readonly ReturnType<typeof usageView>[], words: readonly string[]): Response {
-  const named = words.filter((word): word is UsageDimension => USAGE_DIMENSIONS.some((kind) => kind === word));
+  const named = words.filter((word): word is UsageDimension =>
+    USAGE_DIMENSIONS.some((kind) => kind === word),
+  );
   const head = [
     ...(words.some((word) => word in TIMES) ? ['from'] : []),
     ...named,

@@ -1,6 +1,6 @@
 import type { Admin } from '../../api/admin/admin.ts';
 import { conversationId, responseId, type TurnId } from '../../core/ids.ts';
-import { identified, type IdentifiedItem } from '../../core/item-positions.ts';
+import { type IdentifiedItem, identified } from '../../core/item-positions.ts';
 import type { Item } from '../../core/items.ts';
 import type { Quota } from '../../core/quota.ts';
 import { dollars, type NanoDollars, type PicoDollars } from '../../core/usage.ts';
@@ -62,7 +62,13 @@ export const detailView = ({ summary, values, pins }: Detail) => ({
   values: values.map(({ key, json, version, updatedAt }) => ({
     ...{ key, value: JSON.parse(json) as unknown, version, updated_at: iso(updatedAt) },
   })),
-  pins: pins.map(({ id, kind, text, turn, item }) => ({ id: `pin_${id}`, kind, text, turn: responseId(turn), item })),
+  pins: pins.map(({ id, kind, text, turn, item }) => ({
+    id: `pin_${id}`,
+    kind,
+    text,
+    turn: responseId(turn),
+    item,
+  })),
 });
 
 export const nodeView = (facts: Facts) => ({
@@ -223,14 +229,19 @@ export const clawView = (claw: Claw) => ({
         cost_usd: usd(claw.day.cost),
         total_ms: { p50: orNull(claw.day.p50), p95: orNull(claw.day.p95), p99: orNull(claw.day.p99) },
         first_token_ms: {
-          ...{ p50: orNull(claw.day.firstP50), p95: orNull(claw.day.firstP95), p99: orNull(claw.day.firstP99) },
+          ...{
+            p50: orNull(claw.day.firstP50),
+            p95: orNull(claw.day.firstP95),
+            p99: orNull(claw.day.firstP99),
+          },
         },
       }
     : null,
 });
 
 /** Picodollars per token are millionths of a dollar per million tokens. */
-const price = (amount: PicoDollars | undefined): number | null => (amount === undefined ? null : amount / 1e6);
+const price = (amount: PicoDollars | undefined): number | null =>
+  amount === undefined ? null : amount / 1e6;
 
 export const modelView = (model: Model) => ({
   object: 'model',

@@ -3,18 +3,18 @@ import type { Tenant } from '../../core/request.ts';
 import type { Session } from '../../core/turn.ts';
 import { addSums, emptySums, HOUR_MS, USAGE_DIMENSIONS, type UsageOfHour } from '../../core/usage-sums.ts';
 import {
+  SESSION_TRAITS,
   type SearchHit,
   type SearchQuery,
-  SESSION_TRAITS,
   type SessionFilter,
   type SessionSummary,
   type SurveyCursor,
   type SurveyedTurn,
+  type Surveyor,
   type SurveyPage,
   type SurveyPageQuery,
   type SurveyStore,
   type TurnFacts,
-  type Surveyor,
   type UsageQuery,
   type UsageRow,
 } from '../../session/survey-store.ts';
@@ -205,8 +205,9 @@ const wordsOf = (text: string): string[] =>
     .normalize('NFD')
     .replace(/\p{M}/gu, '')
     .toLowerCase()
-    .match(/[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Thai}]|[\p{L}\p{N}]+?(?=[^\p{L}\p{N}]|$)/gu) ??
-  [];
+    .match(
+      /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Thai}]|[\p{L}\p{N}]+?(?=[^\p{L}\p{N}]|$)/gu,
+    ) ?? [];
 
 function has(text: string, phrase: string): boolean {
   const words = wordsOf(text);

@@ -32,7 +32,7 @@ const asked: Asked = {
   settings: {},
   metadata: {},
   key: 'root',
-      retention: 'stored',
+  retention: 'stored',
 };
 const turn: AnsweredTurn = {
   kind: 'ask',

@@ -40,7 +40,7 @@ const directory: Directory = {
   service: (provider) => SERVICES[provider],
   limits: () => ({}),
   services: () => [],
-      providersOf: (model) => MAKERS[model] ?? [],
+  providersOf: (model) => MAKERS[model] ?? [],
   alias: (name) => {
     const models = ALIASES[name];
     return models && { alias: aliasOf(name, models) };

@@ -1,4 +1,6 @@
+import type { SessionId } from '../../../core/ids.ts';
 import type { Tenant } from '../../../core/request.ts';
+import type { UsageOfHour } from '../../../core/usage-sums.ts';
 import type {
   SearchHit,
   SearchQuery,
@@ -10,8 +12,6 @@ import type {
   UsageQuery,
   UsageRow,
 } from '../../../session/survey-store.ts';
-import type { SessionId } from '../../../core/ids.ts';
-import type { UsageOfHour } from '../../../core/usage-sums.ts';
 import type { TurnRow } from '../../../session/turn-log.ts';
 
 /** What the survey's thread can be asked. */

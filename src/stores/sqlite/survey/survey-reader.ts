@@ -8,9 +8,9 @@ import {
   type UsageLabels,
 } from '../../../core/usage-sums.ts';
 import {
+  SESSION_TRAITS,
   type SearchHit,
   type SearchQuery,
-  SESSION_TRAITS,
   type SessionFilter,
   type SessionSummary,
   type SurveyCursor,
@@ -102,7 +102,11 @@ export class SurveyReader {
     const few = this.fewOf(tenant, name, filter, terms);
     if (few) {
       const numbers = JSON.stringify(few.map(({ number }) => number));
-      return pageOf(this.statements.all<SummaryColumns>(sessionsAmongSql, { ...values, numbers }), page, name);
+      return pageOf(
+        this.statements.all<SummaryColumns>(sessionsAmongSql, { ...values, numbers }),
+        page,
+        name,
+      );
     }
     const window = { tenant, window: WINDOW };
     const rows = this.statements.all<SummaryColumns>(sessionsRecentSql, { ...values, ...window });
@@ -130,7 +134,10 @@ export class SurveyReader {
   }
 
   outline(tenant: Tenant, session: SessionId): TurnFacts[] {
-    const rows = this.statements.all<Omit<TurnColumns, 'tenant' | 'session'>>(outlineSql, { tenant, session });
+    const rows = this.statements.all<Omit<TurnColumns, 'tenant' | 'session'>>(outlineSql, {
+      tenant,
+      session,
+    });
     return rows.map((columns) => {
       const row = turnRow({ ...columns, tenant, session, metadata: null, hidden: null, body: '' });
       const { id, parent, createdAt, state, model, tokens, totalTokens, line, deleted } = row;

@@ -36,7 +36,7 @@ import removeWordsSql from './sql/remove-words.sql' with { type: 'text' };
 import sessionNowSql from './sql/session-now.sql' with { type: 'text' };
 import setProgressSql from './sql/set-progress.sql' with { type: 'text' };
 import turnAtSql from './sql/turn-at.sql' with { type: 'text' };
-import { NO_TENANT, Terms } from './terms.ts';
+import { NO_TENANT, type Terms } from './terms.ts';
 
 /** How much is taken from the log in one transaction: some milliseconds' worth, because queries wait meanwhile. */
 const AT_ONCE = 100;
@@ -207,7 +207,11 @@ export class SurveyWriter {
     return this.statements.first<{ number: number }>(addTurnSql, {
       ...{ tenant, session: row.session, visible: row.deleted ? 0 : 1, createdAt: row.createdAt, endedAt },
       ...{ failed: row.state === 'failed' ? 1 : 0, input, output, cost },
-      ...{ model: name('model', labels.model), key: name('key', labels.key), user: name('user', labels.user) },
+      ...{
+        model: name('model', labels.model),
+        key: name('key', labels.key),
+        user: name('user', labels.user),
+      },
       ...{ state: name('state', row.state), error: name('error', error) },
     })!.number;
   }
