@@ -3,10 +3,10 @@ import { Watch } from './api/admin/watch.ts';
 import { openApi } from './api/api.ts';
 import type { FoundProvider } from './claws/find-providers.ts';
 import { type Environment, openClaws } from './composition/claws.ts';
-import { openKeys, ROOT_KEY_EVERY_MS } from './composition/keys.ts';
+import { type OpenKeys, openKeys, ROOT_KEY_EVERY_MS } from './composition/keys.ts';
 import { reloader } from './composition/reload.ts';
-import { openStores } from './composition/stores.ts';
-import { type GatewayCounts, openTurnPath } from './composition/turn-path.ts';
+import { openStores, type Stores } from './composition/stores.ts';
+import { type GatewayCounts, type OpenTurnPath, openTurnPath } from './composition/turn-path.ts';
 import { type Config, restartNeeded, ruleHeadersOf } from './config/config.ts';
 import { systemClock } from './core/clock.ts';
 import { Fault } from './core/errors.ts';
@@ -84,13 +84,7 @@ export async function startGateway(
   const { path } = turns;
   // Every turn that an earlier process left can be found again before the first request comes.
   const recovered = await turns.takeOver();
-  const housekeeping = [
-    every(TAKE_OVER_EVERY_MS, turns.takeOver),
-    every(SWEEP_EVERY_MS, () => path.idempotency.sweep()),
-    every(ROOT_KEY_EVERY_MS, keys.refresh),
-    every(SWEEP_EVERY_MS, () => seals.refresh()),
-    every(COUNT_EVERY_MS, () => countUnkept(watch, stores.survey)),
-  ];
+  const stopHousekeeping = keepHouse({ turns, keys, seals, watch, stores });
   const apply = async (next: Config) => {
     await seals.refresh();
     // The claws come first: aliases and keys may name them.
@@ -130,7 +124,7 @@ export async function startGateway(
     async stop() {
       accepting = false;
       claws.close();
-      for (const timer of housekeeping) clearInterval(timer);
+      stopHousekeeping();
       turns.close();
       // Resolves with the last open request: until then, turns that wait for their session may still begin.
       const closed = server.close(new Fault('shutting_down', 'The gateway is shutting down.'));
@@ -141,6 +135,28 @@ export async function startGateway(
       await stores.close();
       log.flush();
     },
+  };
+}
+
+interface House {
+  turns: OpenTurnPath;
+  keys: OpenKeys;
+  seals: Seals;
+  watch: Watch;
+  stores: Stores;
+}
+
+/** Does what is due again and again, until the returned function is called. */
+function keepHouse({ turns, keys, seals, watch, stores }: House): () => void {
+  const timers = [
+    every(TAKE_OVER_EVERY_MS, turns.takeOver),
+    every(SWEEP_EVERY_MS, () => turns.path.idempotency.sweep()),
+    every(ROOT_KEY_EVERY_MS, keys.refresh),
+    every(SWEEP_EVERY_MS, () => seals.refresh()),
+    every(COUNT_EVERY_MS, () => countUnkept(watch, stores.survey)),
+  ];
+  return () => {
+    for (const timer of timers) clearInterval(timer);
   };
 }
 

@@ -12,6 +12,8 @@ Usage
   clawhold turns     see which turns run or failed, and why; stop one
   clawhold claws     see which provider is ill, and test one
   clawhold usage     see what it costs
+  clawhold export    copy sessions into a file
+  clawhold import    store sessions from a file, also from other programs
   clawhold help      show this help; clawhold <command> --help shows the options of a command
 
 Settings come from clawhold.yaml and from CLAWHOLD_… environment variables, for example
@@ -32,6 +34,8 @@ const COMMANDS: Record<string, () => Promise<{ main: Command }>> = {
   turns: () => import('./turns.ts'),
   claws: () => import('./claws.ts'),
   usage: () => import('./usage.ts'),
+  export: () => import('./export.ts'),
+  import: () => import('./import.ts'),
 };
 
 async function main(args: string[]): Promise<void> {

@@ -159,6 +159,8 @@ describe('sqlite: the file', () => {
     const [other] = someTurns(1);
     await store.commitTurn(other!);
     await store.erase(ACME, session);
+    // The survey has seen it.
+    await store.forgetChanges(Number.MAX_SAFE_INTEGER);
     await store.close();
     const bytes = readFileSync(path);
     expect(bytes.includes(word)).toBe(false);
@@ -258,10 +260,13 @@ describe('sqlite: a file of version 2', () => {
     const db = new Database(path);
     // The second version had none of these, and its view had the number of the dialect.
     const tables = ['members', 'dialects', 'lines', 'side_turns', 'seal_keys', 'session_values', 'histories'];
-    const added = tables.map((table) => `TABLE ${table}`);
-    const triggers = ['TRIGGER side_turns_erased', 'TRIGGER histories_erased'];
+    const added = [...tables, 'survey_changes'].map((table) => `TABLE ${table}`);
+    const ofTurns = ['side_turns_erased', 'histories_erased', 'turns_amended', 'turns_gone'];
+    const ofSessions = ['sessions_made', 'sessions_labelled', 'sessions_deleted'];
+    const triggers = [...ofTurns, ...ofSessions].map((name) => `TRIGGER ${name}`);
     for (const drop of [...triggers, ...added, 'VIEW turn_rows']) db.run(`DROP ${drop}`);
-    for (const column of ['main', 'value_floor']) db.run(`ALTER TABLE sessions DROP COLUMN ${column}`);
+    for (const column of ['main', 'value_floor', 'tags'])
+      db.run(`ALTER TABLE sessions DROP COLUMN ${column}`);
     db.run('CREATE VIEW turn_rows AS SELECT * FROM turns');
     db.run('PRAGMA user_version = 2');
     db.close();

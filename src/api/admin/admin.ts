@@ -3,6 +3,7 @@ import type { SurveyStore, UsageQuery, UsageRow } from '../../session/survey-sto
 import type { TurnPath } from '../../turn/path.ts';
 import type { Pins } from '../pins.ts';
 import { AdminClaws } from './claws.ts';
+import { AdminCopies } from './copies.ts';
 import { AdminSessions } from './sessions.ts';
 import { AdminTurns } from './turns.ts';
 import type { Watch } from './watch.ts';
@@ -10,6 +11,7 @@ import type { Watch } from './watch.ts';
 /** What operators may do, for the management API: the door has checked that they may. */
 export interface Admin {
   sessions: AdminSessions;
+  copies: AdminCopies;
   turns: AdminTurns;
   claws: AdminClaws;
   watch: Watch;
@@ -29,6 +31,7 @@ export interface AdminParts {
 export function openAdmin(path: TurnPath, { survey, watch }: AdminParts, pins: Pins): Admin {
   return {
     sessions: new AdminSessions(path, survey, pins),
+    copies: new AdminCopies(path),
     turns: new AdminTurns(path, survey, watch),
     claws: new AdminClaws(path, survey, watch),
     watch,

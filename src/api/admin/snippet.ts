@@ -10,15 +10,14 @@ export function snippetOf(text: string, phrases: readonly string[]): string {
     .filter((words) => words.length > 0)
     .map((words) => words.join('[^\\p{L}\\p{N}]+'));
   if (expressions.length === 0) return oneLine(text.slice(0, BEFORE + AFTER));
-  const found = new RegExp(`(?<![\\p{L}\\p{N}])(?:${expressions.join('|')})`, 'gu');
+  const any = expressions.join('|');
+  const whole = [...folded.matchAll(new RegExp(`(?<![\\p{L}\\p{N}])(?:${any})`, 'gu'))];
   // Scripts without spaces have no boundary before a word.
-  const loose = new RegExp(expressions.join('|'), 'gu');
-  const marks = [...folded.matchAll(found.test(folded) ? ((found.lastIndex = 0), found) : loose)].map(
-    (match) => ({
-      from: places[match.index]!,
-      to: places[match.index + match[0].length] ?? text.length,
-    }),
-  );
+  const matches = whole.length > 0 ? whole : [...folded.matchAll(new RegExp(any, 'gu'))];
+  const marks = matches.map((match) => ({
+    from: places[match.index]!,
+    to: places[match.index + match[0].length] ?? text.length,
+  }));
   const first = marks[0];
   if (!first) return oneLine(text.slice(0, BEFORE + AFTER));
   const start = Math.max(0, first.from - BEFORE);

@@ -1,6 +1,7 @@
 import type { Api } from '../../api/api.ts';
 import type { Route, SettingsSource } from '../route.ts';
 import { clawRoutes } from './claw-routes.ts';
+import { copyRoutes } from './copy-routes.ts';
 import { eventRoutes } from './event-routes.ts';
 import { sessionRoutes } from './session-routes.ts';
 import { adminTurnRoutes } from './turn-routes.ts';
@@ -10,6 +11,7 @@ import { usageRoutes } from './usage-routes.ts';
 export function adminRoutes({ admin }: Pick<Api, 'admin'>, settings: SettingsSource): Route[] {
   return [
     ...sessionRoutes(admin, settings),
+    ...copyRoutes(admin, settings),
     ...adminTurnRoutes(admin),
     ...clawRoutes(admin, settings),
     ...usageRoutes(admin),

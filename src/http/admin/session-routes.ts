@@ -46,7 +46,8 @@ export function sessionRoutes({ sessions }: Admin, settings: SettingsSource): Ro
 const word = (what: string) => z.string().min(1).max(512).optional().describe(what);
 const amount = (what: string) => z.coerce.number().min(0).optional().describe(what);
 
-const listQuery = cursorSchema.extend({
+/** The query of a list of sessions. */
+export const listQuery = cursorSchema.extend({
   name: word('The name, or its beginning followed by `*`.'),
   key: word('A turn was asked with this key.'),
   user: word('A turn was asked for this end user.'),
@@ -152,23 +153,29 @@ const REWIND: RouteDoc = {
   replies: [json(SessionDetail)],
 };
 
+type ListFilter = Omit<z.output<typeof listQuery>, 'tenant' | 'cursor' | 'limit'>;
+
+/** The filter as the store takes it. */
+export function filterOf(asked: ListFilter): Parameters<Sessions['list']>[1] {
+  const { since, until, min_cost, max_cost, min_tokens, max_tokens, ...traits } = asked;
+  const now = Date.now();
+  const nano = (usd: number | undefined) => (usd === undefined ? undefined : Math.round(usd * 1e9));
+  return {
+    ...traits,
+    since: momentOf(since, 'since', now),
+    until: momentOf(until, 'until', now),
+    minCost: nano(min_cost),
+    maxCost: nano(max_cost),
+    minTokens: min_tokens,
+    maxTokens: max_tokens,
+  };
+}
+
 function list(sessions: Sessions): Handler {
   return async (exchange) => {
-    const asked = queryOf(listQuery, exchange.query);
-    const { tenant, cursor, limit, since, until, min_cost, max_cost, min_tokens, max_tokens, ...traits } =
-      asked;
-    const now = Date.now();
-    const nano = (usd: number | undefined) => (usd === undefined ? undefined : Math.round(usd * 1e9));
-    const filter = {
-      ...traits,
-      since: momentOf(since, 'since', now),
-      until: momentOf(until, 'until', now),
-      minCost: nano(min_cost),
-      maxCost: nano(max_cost),
-      minTokens: min_tokens,
-      maxTokens: max_tokens,
-    };
-    const found = await sessions.list(tenantOf(exchange, tenant), filter, pageOf({ cursor, limit }));
+    const { tenant, cursor, limit, ...asked } = queryOf(listQuery, exchange.query);
+    const page = pageOf({ cursor, limit });
+    const found = await sessions.list(tenantOf(exchange, tenant), filterOf(asked), page);
     return Response.json(listOf(found, sessionView));
   };
 }
@@ -275,24 +282,36 @@ export function turnIdOf(text: string, param: string): TurnId {
 }
 
 /** A turn of the session. */
-function turnIn(session: string, text: string): TurnId {
+export function turnIn(session: string, text: string): TurnId {
   const id = turnIdOf(text, 'turn');
   if (sessionOf(id) !== session)
     throw new Fault('turn_not_found', `The session has no turn '${text}'.`, { param: 'turn' });
   return id;
 }
 
+/** The branch that ends in a turn, from its root; without a turn, in the head or in the latest turn. */
+export async function branchOf(
+  sessions: Sessions,
+  tenant: Tenant,
+  summary: Awaited<ReturnType<Sessions['summary']>>,
+  turn: TurnId | undefined,
+): Promise<TurnId[]> {
+  const outline = await sessions.outline(tenant, summary.id);
+  const parents = new Map(outline.map(({ id, parent }) => [id, parent]));
+  const branch: TurnId[] = [];
+  const tip = turn ?? summary.head ?? outline.at(-1)?.id ?? null;
+  for (let id = tip; id !== null && parents.has(id); id = parents.get(id) ?? null) branch.push(id);
+  return branch.reverse();
+}
+
 function turns(sessions: Sessions): Handler {
   return async (exchange) => {
     const { tenant: asked, turn, order, cursor, limit } = queryOf(turnsQuery, exchange.query);
     const { tenant, summary } = await locate(sessions, exchange, asked);
-    const outline = await sessions.outline(tenant, summary.id);
-    const tip = turn === undefined ? (summary.head ?? outline.at(-1)?.id ?? null) : turnIn(summary.id, turn);
-    const parents = new Map(outline.map(({ id, parent }) => [id, parent]));
-    const branch: TurnId[] = [];
-    for (let id = tip; id !== null && parents.has(id); id = parents.get(id) ?? null) branch.push(id);
-    if (order === 'asc') branch.reverse();
-    const start = cursor === undefined ? 0 : pageOf({ cursor, limit }).after![1];
+    const tip = turn === undefined ? undefined : turnIn(summary.id, turn);
+    const branch = await branchOf(sessions, tenant, summary, tip);
+    if (order === 'desc') branch.reverse();
+    const start = pageOf({ cursor, limit }).after?.[1] ?? 0;
     const entries = await sessions.turns(tenant, branch.slice(start, start + limit));
     const next = start + limit < branch.length ? ([0, start + limit] as const) : undefined;
     return Response.json(listOf({ entries, ...(next && { next }) }, turnView));
