@@ -60,6 +60,13 @@ export function leaseStoreConformance(name: string, makeStore: () => Promise<Sto
         expect(named).toEqual({ ...head, token: named.token });
       });
 
+      test('and keep the session from being rewound while they are held', async () => {
+        const { token } = await taken(take('us'));
+        expect(await store.rewind(ACME, root.id)).toBe('busy');
+        await store.releaseLease(ACME, session, token);
+        expect(await store.rewind(ACME, root.id)).toMatchObject({ head: root.id });
+      });
+
       test('with no more of the branch than the window reaches', async () => {
         const rows = [root];
         for (let i = 0; i < 4; i++) rows.push(aTurn(session, rows.at(-1)!));

@@ -68,6 +68,38 @@ export function turnLogConformance(name: string, makeStore: () => Promise<TurnLo
         expect(await store.updateSession(ACME, session, {})).toBeUndefined();
       });
 
+      test('take another name and tags, unless another session has the name', async () => {
+        const made = await store.createSession(aSession({ name: 'trip', metadata: { a: '1' } }));
+        await store.createSession(aSession({ name: 'taken' }));
+        expect(await store.labelSession(ACME, made.id, { name: 'taken' })).toBe('taken');
+        const labelled = { ...made, name: 'next', tags: ['vip', 'ü'] };
+        expect(await store.labelSession(ACME, made.id, { name: 'next', tags: ['vip', 'ü'] })).toEqual(labelled);
+        expect(await store.findSession(ACME, { name: 'trip' })).toBeUndefined();
+        expect(await store.findSession(ACME, { name: 'next' })).toEqual(labelled);
+        const { name: _, ...bare } = made;
+        expect(await store.labelSession(ACME, made.id, {})).toEqual(bare);
+        expect(await store.findSession(ACME, { id: made.id })).toEqual(bare);
+        expect(await store.labelSession(ACME, session, { name: 'x' })).toBeUndefined();
+        expect(await store.labelSession(GLOBEX, made.id, { name: 'x' })).toBeUndefined();
+      });
+
+      test('are rewound to any of their turns on a line, in their tenant', async () => {
+        const { id } = await store.createSession(aSession({ id: session }));
+        const [first, second] = await commitBranch(2);
+        const beside = aTurn(id, first!, { line: null });
+        const side = aTurn(id, first!, { line: 3 });
+        await store.commitTurn(beside);
+        await store.commitTurn(side);
+        expect(await store.rewind(ACME, second!.id)).toMatchObject({ id, head: second!.id });
+        expect(await store.rewind(ACME, side.id)).toMatchObject({ head: side.id, main: 3 });
+        expect(await store.rewind(ACME, first!.id)).toMatchObject({ head: first!.id });
+        expect((await store.findSession(ACME, { id }))?.main).toBeUndefined();
+        expect(await store.rewind(ACME, beside.id)).toBeUndefined();
+        expect(await store.rewind(ACME, newTurnId(id, NOW))).toBeUndefined();
+        expect(await store.rewind(GLOBEX, second!.id)).toBeUndefined();
+        expect((await store.findSession(ACME, { id }))?.head).toBe(first!.id);
+      });
+
       test('that are deleted free their name and leave their turns', async () => {
         const made = await store.createSession(aSession({ name: 'trip' }));
         const turn = aTurn(made.id, null);
