@@ -3,7 +3,7 @@ import type { SessionId, TurnId } from '../../core/ids.ts';
 import type { Tenant } from '../../core/request.ts';
 import type { Session, SessionRef, Turn } from '../../core/turn.ts';
 import type { SessionValue } from '../../core/values.ts';
-import { sessionNotFound } from '../../session/sessions.ts';
+import { sessionNotFound } from '../../session/session-names.ts';
 import { hydratedTurn } from '../../session/stored-turn.ts';
 import type {
   SessionFilter,
