@@ -1,0 +1,318 @@
+import type { Delta, DeltaOf } from '../../../core/delta.ts';
+import type { Fault, TurnError } from '../../../core/errors.ts';
+import { emptyFold, fold } from '../../../core/fold.ts';
+import type { Item, Reasoning } from '../../../core/items.ts';
+import { isObject } from '../../../core/json.ts';
+import type { Seal } from '../../../core/seal.ts';
+import { isServerRun } from '../../../core/tool-calls.ts';
+import type { AnsweredTurn, Asked } from '../../../core/turn.ts';
+import type { StreamWriter } from '../../dialect.ts';
+import { passedOn } from '../fields.ts';
+import {
+  type AnsweredBy,
+  type Block,
+  citationOf,
+  type Fields,
+  imageBlocks,
+  isOwn,
+  isRedacted,
+  ownBlock,
+  PART_END,
+  signatureOf,
+  toolUse,
+} from './blocks.ts';
+import { messageError } from './envelope.ts';
+import { attemptsOf, countsOf, endingOf, head, NO_USAGE, usageOf } from './message.ts';
+
+/** The item whose deltas are written now. */
+interface OpenItem {
+  index: number;
+  /** As it started. */
+  item: Item;
+  /** The index of its open block. */
+  block?: number;
+  /** The part of the item that the open block shows. */
+  part?: number;
+  hasText?: boolean;
+}
+
+/** Fields of the provider that are in the `delta` of the event that ends a message, and not beside it. */
+const DELTA_FIELDS = new Set(['stop_sequence', 'stop_details', 'container']);
+
+/**
+ * Writes a turn as the events of a message (platform.claude.com, "Streaming Messages"). One block is open at a
+ * time, because clients expect it: the deltas of an item that overlaps with another one wait until that one ends.
+ */
+export class MessageStream implements StreamWriter {
+  sequence = 0;
+  readonly keepAlive = 'event: ping\ndata: {"type": "ping"}\n\n';
+  private hasBegun = false;
+  private by: AnsweredBy | undefined;
+  private model: string;
+  private usage: Fields = NO_USAGE;
+  private extra: Fields = {};
+  private blocks = 0;
+  private open_: OpenItem | undefined;
+  /** By item, the deltas that wait. Insertion order is the order of the items. */
+  private readonly waiting = new Map<number, Delta[]>();
+  /** By item, its blocks. */
+  private readonly written = new Map<number, number[]>();
+  /** Reasoning is folded, because its seal holds the whole item. */
+  private readonly thoughts = emptyFold();
+
+  constructor(
+    private readonly asked: Asked,
+    private readonly seal: Seal,
+    /** The last event that the reader has; events up to it are left out. */
+    private readonly after = -1,
+  ) {
+    this.model = asked.model;
+  }
+
+  /** The message begins with its first block, when more is known of it. */
+  open(): string {
+    return '';
+  }
+
+  delta(delta: Delta): string {
+    switch (delta.type) {
+      case 'attempt':
+        return this.attempt(delta);
+      case 'start':
+        this.model = delta.model;
+        return '';
+      case 'usage':
+        if (!this.hasBegun) this.usage = shownUsage(delta, this.by);
+        return '';
+      case 'extra':
+        if (!this.hasBegun && isOwn(this.by)) Object.assign(this.extra, delta.fields);
+        return '';
+      case 'finish':
+      case 'progress':
+        return '';
+      default:
+        return this.ofItem(delta);
+    }
+  }
+
+  end(turn: AnsweredTurn): string {
+    if (turn.error) return this.error(turn.error);
+    const { stop_reason, ...ending } = endingOf(turn);
+    const delta: Fields = { stop_reason, ...ending };
+    const beside: Fields = {};
+    for (const [field, value] of Object.entries(passedOn(turn, 'anthropic') ?? {})) {
+      if (DELTA_FIELDS.has(field)) delta[field] = value;
+      else if (!(field in this.extra)) beside[field] = value;
+    }
+    const usage = usageOf(turn);
+    let text = this.hasBegun ? '' : this.begin();
+    if (this.open_) text += this.close(this.open_);
+    text += this.event('message_delta', { delta, usage, ...beside, ...attemptsOf(turn) });
+    return text + this.event('message_stop', {});
+  }
+
+  fail(fault: Fault): string {
+    return `event: error\ndata: ${JSON.stringify(messageError(fault))}\n\n`;
+  }
+
+  private error(failure: TurnError): string {
+    const { type: _, ...error } = messageError(failure);
+    return this.event('error', error);
+  }
+
+  /** The items that another call makes void are closed, and named by the indexes of their blocks. */
+  private attempt({ provider, protocol, cause, discard = [] }: DeltaOf<'attempt'>): string {
+    this.by = { provider, protocol };
+    if (!this.hasBegun) this.usage = NO_USAGE;
+    const voided = discard.flatMap((index) => this.written.get(index) ?? []);
+    for (const index of discard) this.waiting.delete(index);
+    let text = '';
+    if (this.open_ && discard.includes(this.open_.index)) {
+      text += this.close(this.open_);
+      this.open_ = undefined;
+      text += this.resume();
+    }
+    if (voided.length === 0) return text;
+    const restart = { restart: { reason: cause, discard: voided } };
+    return text + this.event('clawhold_restart', { clawhold: restart });
+  }
+
+  private ofItem(delta: Extract<Delta, { index: number }>): string {
+    if (delta.type === 'item-start' && delta.choice) return '';
+    if (this.open_ && this.open_.index !== delta.index) {
+      const deltas = this.waiting.get(delta.index);
+      if (deltas) deltas.push(delta);
+      else if (delta.type === 'item-start') this.waiting.set(delta.index, [delta]);
+      return '';
+    }
+    return this.write(delta);
+  }
+
+  private write(delta: Extract<Delta, { index: number }>): string {
+    if (delta.type === 'item-start') return this.start(delta);
+    const open = this.open_;
+    if (!open || open.index !== delta.index) return '';
+    switch (delta.type) {
+      case 'text-delta':
+        return this.text(open, delta);
+      case 'annotation':
+        return this.annotation(open, delta);
+      case 'reasoning-delta':
+      case 'summary-delta':
+        return this.thought(open, delta);
+      case 'arguments-delta':
+        return this.argumentsDelta(open, delta.text);
+      case 'item-end':
+        return this.itemEnd(open, delta);
+      default:
+        return '';
+    }
+  }
+
+  private start({ index, item }: DeltaOf<'item-start'>): string {
+    const open: OpenItem = { index, item };
+    this.open_ = open;
+    const begun = this.hasBegun ? '' : this.begin();
+    switch (item.type) {
+      case 'reasoning':
+        fold(this.thoughts, { type: 'item-start', index, item });
+        return begun + this.startThought(open, item);
+      case 'function_call':
+        if (isServerRun(item)) return begun;
+        return begun + this.startBlock(open, { ...toolUse(item, {}), input: {} });
+      default:
+        return begun;
+    }
+  }
+
+  private startThought(open: OpenItem, item: Reasoning): string {
+    if (!isRedacted(item, this.by))
+      return this.startBlock(open, { type: 'thinking', thinking: '', signature: '' });
+    return this.startBlock(open, { type: 'redacted_thinking', data: item.encrypted_content });
+  }
+
+  private text(open: OpenItem, { part, text }: DeltaOf<'text-delta'>): string {
+    const opening = this.enter(open, part);
+    if (text === '') return opening;
+    // By far the most frequent event: its text is joined, not built from an object.
+    const json = `{"type":"content_block_delta","index":${open.block},"delta":{"type":"text_delta","text":${JSON.stringify(text)}}}`;
+    return opening + this.numbered('content_block_delta', json);
+  }
+
+  private annotation(open: OpenItem, { part, annotation }: DeltaOf<'annotation'>): string {
+    let text = this.enter(open, part);
+    for (const citation of citationOf(annotation)) {
+      text += this.blockDelta(open, { type: 'citations_delta', citation });
+    }
+    return text;
+  }
+
+  /** The text block of a part of a message. */
+  private enter(open: OpenItem, part: number): string {
+    if (open.block !== undefined && open.part === part) return '';
+    const closing = open.block === undefined ? '' : this.close(open);
+    open.part = part;
+    return closing + this.startBlock(open, { type: 'text', text: '' });
+  }
+
+  private thought(open: OpenItem, delta: DeltaOf<'reasoning-delta' | 'summary-delta'>): string {
+    fold(this.thoughts, delta);
+    const { part } = delta;
+    const isNext = open.part !== undefined && open.part !== part;
+    const thinking = isNext ? PART_END + delta.text : delta.text;
+    open.part = part;
+    return thinking === '' ? '' : this.blockDelta(open, { type: 'thinking_delta', thinking });
+  }
+
+  private argumentsDelta(open: OpenItem, text: string): string {
+    if (open.block === undefined || text === '') return '';
+    open.hasText = true;
+    return this.blockDelta(open, { type: 'input_json_delta', partial_json: text });
+  }
+
+  private itemEnd(open: OpenItem, delta: DeltaOf<'item-end'>): string {
+    let text = '';
+    if (open.item.type === 'reasoning') text = this.endThought(open, delta);
+    else if (open.item.type !== 'message' && open.item.type !== 'function_call') {
+      text = this.whole(open, delta);
+    }
+    text += this.close(open);
+    this.open_ = undefined;
+    return text + this.resume();
+  }
+
+  private endThought(open: OpenItem, delta: DeltaOf<'item-end'>): string {
+    fold(this.thoughts, delta);
+    const { item, native } = this.thoughts.items[open.index]!;
+    const { by, seal } = this;
+    if (isRedacted(item as Reasoning, by)) return '';
+    const signature = signatureOf(item as Reasoning, native, { by, seal, tenant: this.asked.tenant });
+    return signature === '' ? '' : this.blockDelta(open, { type: 'signature_delta', signature });
+  }
+
+  /** An item without deltas: it is whole when it ends. The input of a hosted tool is a delta. */
+  private whole(open: OpenItem, { item = open.item, native }: DeltaOf<'item-end'>): string {
+    if (!isOwn(this.by))
+      return imageBlocks(item)
+        .map((block) => this.startBlock(open, block))
+        .join('');
+    const block = ownBlock(item as Item & Block, isObject(native) ? native : {});
+    if (!isObject(block.input) || Object.keys(block.input).length === 0) return this.startBlock(open, block);
+    const partial_json = JSON.stringify(block.input);
+    const opening = this.startBlock(open, { ...block, input: {} });
+    return opening + this.blockDelta(open, { type: 'input_json_delta', partial_json });
+  }
+
+  /** Writes what waited for the item that has ended. */
+  private resume(): string {
+    let text = '';
+    for (const [index, deltas] of this.waiting) {
+      this.waiting.delete(index);
+      for (const delta of deltas) text += this.write(delta as Extract<Delta, { index: number }>);
+      if (this.open_) return text;
+    }
+    return text;
+  }
+
+  private begin(): string {
+    this.hasBegun = true;
+    const { asked, model, usage, extra } = this;
+    const ending = { stop_reason: null, stop_sequence: null };
+    return this.event('message_start', {
+      message: { ...head(asked, model), content: [], ...ending, ...extra, usage },
+    });
+  }
+
+  private startBlock(open: OpenItem, content_block: Fields): string {
+    const index = this.blocks++;
+    open.block = index;
+    const known = this.written.get(open.index);
+    if (known) known.push(index);
+    else this.written.set(open.index, [index]);
+    return this.event('content_block_start', { index, content_block });
+  }
+
+  private blockDelta({ block }: OpenItem, delta: Fields): string {
+    return this.event('content_block_delta', { index: block, delta });
+  }
+
+  private close(open: OpenItem): string {
+    const { block } = open;
+    if (block === undefined) return '';
+    open.block = undefined;
+    return this.numbered('content_block_stop', `{"type":"content_block_stop","index":${block}}`);
+  }
+
+  private event(type: string, fields: Fields): string {
+    return this.numbered(type, JSON.stringify({ type, ...fields }));
+  }
+
+  private numbered(type: string, json: string): string {
+    const sequence = this.sequence++;
+    return sequence > this.after ? `id: ${sequence}\nevent: ${type}\ndata: ${json}\n\n` : '';
+  }
+}
+
+/** What a provider reports at the beginning of its answer. */
+const shownUsage = ({ usage }: DeltaOf<'usage'>, by: AnsweredBy | undefined): Fields =>
+  isOwn(by) && isObject(usage.raw) ? usage.raw : countsOf(usage);
