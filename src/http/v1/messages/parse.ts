@@ -1,10 +1,10 @@
 import { z } from 'zod';
 import type { Settings, TextFormat } from '../../../core/settings.ts';
-import type { LineWish, SessionRef, StateRef } from '../../../core/turn.ts';
+import type { AskedState, LineWish, Retention, SessionRef } from '../../../core/turn.ts';
 import type { ParseContext, ParsedAsk } from '../../dialect.ts';
 import { published } from '../../published.ts';
 import { count, modelsOf, present, sharedShape, unknownFields, validate } from '../fields.ts';
-import { lineWish, sessionFromHeaders, sessionRef } from '../request.ts';
+import { lineWish, sessionFromHeaders, sessionRef, unnamedState } from '../request.ts';
 import { ANTHROPIC_BETA } from '../request-headers.ts';
 import { parseMessages, systemItems } from './items.ts';
 import { sessionOfClaudeCode } from './session.ts';
@@ -50,6 +50,7 @@ const shape = {
     "The most tokens of the answer, with thinking. Absent: the model's limit.",
   ),
   stream: sharedShape.stream,
+  store: sharedShape.store,
   temperature: share.describe('How random the answer is.'),
   top_p: share.describe('Only the most probable tokens, up to this sum of probabilities.'),
   stop_sequences: z
@@ -105,14 +106,15 @@ const VERBATIM = [
 const NEEDED = ['mcp_servers', 'container'] as const;
 
 /**
- * A request for a message as an ask. It is kept in its session, and fetched by its id; without a session, it is
- * not kept.
+ * A request for a message as an ask. It is kept in a session, and where it says `store`. Where it says
+ * `store: false`, it is not fetched by its id.
  */
-export function parseMessageRequest(raw: Record<string, unknown>, { headers }: ParseContext): ParsedAsk {
+export function parseMessageRequest(raw: Record<string, unknown>, context: ParseContext): ParsedAsk {
+  const { headers } = context;
   const body = validate(messageRequest, raw);
   const system = systemItems(body.system);
   const { items, natives } = parseMessages(body.messages, system);
-  const state = stateOf(body, headers);
+  const state = stateOf(body, context);
   const extra = extraOf(raw, headers);
   const needed = NEEDED.filter((field) => isGiven(extra[field]));
   const fallbacks = ownFallbacks(extra);
@@ -126,10 +128,16 @@ export function parseMessageRequest(raw: Record<string, unknown>, { headers }: P
     ...(needed.length > 0 && { needed }),
     metadata: {},
     state,
-    retention: state.kind === 'none' ? 'none' : 'stored',
+    retention: retentionOf(body, state),
     delivery: body.stream ? 'stream' : 'whole',
     defaultContext: 'auto',
   };
+}
+
+function retentionOf({ store }: Body, { kind }: AskedState): Retention {
+  if (store) return 'stored';
+  if (kind === 'none') return 'none';
+  return store === false ? 'session' : 'stored';
 }
 
 const isGiven = (value: unknown): boolean =>
@@ -167,15 +175,15 @@ function verbatimOf(body: Body): Record<string, unknown> | undefined {
   return fields;
 }
 
-function stateOf(body: Body, headers: Headers): StateRef {
+function stateOf(body: Body, { headers, caller }: ParseContext): AskedState {
   const named = sessionFromHeaders(headers);
   if (named) return inSession(named, lineWish(headers));
   const id = sessionOfClaudeCode(body.metadata?.user_id);
-  if (id === undefined) return { kind: 'none' };
+  if (id === undefined) return unnamedState(headers, caller);
   return inSession(sessionRef(id, 'metadata.user_id'), { ...lineWish(headers), isAgent: true });
 }
 
-const inSession = (ref: SessionRef, line: LineWish): StateRef => ({
+const inSession = (ref: SessionRef, line: LineWish): AskedState => ({
   ...{ kind: 'session', ref, create: true, history: true, line },
 });
 
