@@ -59,6 +59,7 @@ function routes({ turns, responses, seal }: Api, settings: SettingsSource): Rout
       handle: countTokens(turns, settings),
     },
     { method: 'GET', path: `${PATH}/:id`, access, doc: docs.RETRIEVE, handle: retrieve(responses, seal) },
+    { method: 'DELETE', path: `${PATH}/:id`, access, doc: docs.REMOVE, handle: remove(responses) },
   ];
 }
 
@@ -80,6 +81,14 @@ function retrieve(responses: Api['responses'], seal: Seal): Handler {
     if (view.state !== 'ended') return replyAccepted(once, messages);
     await begunOnce(once, messages);
     return replyWhole(once, messages, seal);
+  };
+}
+
+function remove(responses: Api['responses']): Handler {
+  return async ({ params, caller }) => {
+    const id = turnId(params.id!);
+    await responses.remove(caller, id);
+    return Response.json({ id: messageId(id), type: 'message_deleted' });
   };
 }
 

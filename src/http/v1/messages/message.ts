@@ -92,7 +92,7 @@ export const NO_USAGE: Fields = {
   output_tokens: 0,
 };
 
-export const countsOf = (usage: Usage): Fields => ({
+const countsOf = (usage: Usage): Fields => ({
   input_tokens: usage.input - usage.cacheRead - usage.cacheWrite,
   cache_creation_input_tokens: usage.cacheWrite,
   cache_read_input_tokens: usage.cacheRead,

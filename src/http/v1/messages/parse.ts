@@ -7,7 +7,7 @@ import { count, modelsOf, present, sharedShape, unknownFields, validate } from '
 import { lineWish, sessionFromHeaders, sessionRef, unnamedState } from '../request.ts';
 import { ANTHROPIC_BETA } from '../request-headers.ts';
 import { parseMessages, systemItems } from './items.ts';
-import { sessionOfClaudeCode } from './session.ts';
+import { type NamedUser, namedUser } from './session.ts';
 import { toTool, toToolChoice } from './tools.ts';
 
 const share = z
@@ -25,7 +25,10 @@ const thinking = z
   .nullish();
 
 const outputFormat = z
-  .looseObject({ type: z.string(), schema: z.record(z.string(), z.unknown()).nullish() })
+  .looseObject({
+    type: z.literal('json_schema', { error: 'expected json_schema' }),
+    schema: z.record(z.string(), z.unknown(), { error: 'expected a JSON Schema' }),
+  })
   .nullish();
 
 /** The fields of a request for a message that the gateway reads (platform.claude.com, "Create a Message"). */
@@ -114,7 +117,9 @@ export function parseMessageRequest(raw: Record<string, unknown>, context: Parse
   const body = validate(messageRequest, raw);
   const system = systemItems(body.system);
   const { items, natives } = parseMessages(body.messages, system);
-  const state = stateOf(body, context);
+  const userId = body.metadata?.user_id;
+  const named = userId ? namedUser(userId) : undefined;
+  const state = stateOf(named, context);
   const extra = extraOf(raw, headers);
   const needed = NEEDED.filter((field) => isGiven(extra[field]));
   const fallbacks = ownFallbacks(extra);
@@ -122,7 +127,7 @@ export function parseMessageRequest(raw: Record<string, unknown>, context: Parse
     ...modelsOf({ ...body, fallbacks }),
     input: items,
     inputNatives: natives,
-    settings: settingsOf(body),
+    settings: settingsOf(body, named?.user),
     extra,
     verbatim: verbatimOf(body),
     ...(needed.length > 0 && { needed }),
@@ -175,19 +180,20 @@ function verbatimOf(body: Body): Record<string, unknown> | undefined {
   return fields;
 }
 
-function stateOf(body: Body, { headers, caller }: ParseContext): AskedState {
+/** A session that Claude Code names in the body is that of an agent, as the one in its header is. */
+function stateOf(user: NamedUser | undefined, { headers, caller }: ParseContext): AskedState {
   const named = sessionFromHeaders(headers);
   if (named) return inSession(named, lineWish(headers));
-  const id = sessionOfClaudeCode(body.metadata?.user_id);
-  if (id === undefined) return unnamedState(headers, caller);
-  return inSession(sessionRef(id, 'metadata.user_id'), { ...lineWish(headers), isAgent: true });
+  if (user?.session === undefined) return unnamedState(headers, caller);
+  const ref = sessionRef(user.session, 'metadata.user_id');
+  return inSession(ref, { ...lineWish(headers), isAgent: true });
 }
 
 const inSession = (ref: SessionRef, line: LineWish): AskedState => ({
   ...{ kind: 'session', ref, create: true, history: true, line },
 });
 
-function settingsOf(body: Body): Settings {
+function settingsOf(body: Body, safety_identifier: string | undefined): Settings {
   const { tool_choice, output_config } = body;
   const own: Settings = {
     max_output_tokens: present(body.max_tokens),
@@ -200,6 +206,7 @@ function settingsOf(body: Body): Settings {
     format: formatOf(output_config?.format ?? body.output_format),
     reasoning: reasoningOf(body),
     service_tier: tierOf(body.service_tier),
+    safety_identifier,
   };
   const settings: Record<string, unknown> = {};
   for (const field in own) {
@@ -210,9 +217,7 @@ function settingsOf(body: Body): Settings {
 }
 
 function formatOf(format: z.output<typeof outputFormat>): TextFormat | undefined {
-  if (!format) return undefined;
-  if (format.type !== 'json_schema') return format as TextFormat;
-  return { type: 'json_schema', name: 'answer', schema: format.schema ?? {}, strict: true };
+  return format ? { type: 'json_schema', name: 'answer', schema: format.schema, strict: true } : undefined;
 }
 
 const tierOf = (tier: string | null | undefined): string | undefined =>

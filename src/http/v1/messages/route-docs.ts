@@ -20,6 +20,12 @@ export const RETRIEVE: RouteDoc = {
   query: streamQuery,
   replies: answered,
 };
+export const REMOVE: RouteDoc = {
+  what: 'Deletes a stored message. An extension of this gateway.',
+  replies: [
+    json(published('MessageDeleted', z.strictObject({ id: z.string(), type: z.literal('message_deleted') }))),
+  ],
+};
 export const COUNT: RouteDoc = {
   what: 'Counts the tokens that a request for a message would have as its prompt. The count is an estimate.',
   body: messageRequest,

@@ -4,7 +4,7 @@ import { emptyFold, fold } from '../../../core/fold.ts';
 import type { Item, Reasoning } from '../../../core/items.ts';
 import { isObject } from '../../../core/json.ts';
 import type { Seal } from '../../../core/seal.ts';
-import { isServerRun } from '../../../core/tool-calls.ts';
+import { isJsonObject, isServerRun } from '../../../core/tool-calls.ts';
 import type { AnsweredTurn, Asked } from '../../../core/turn.ts';
 import type { StreamWriter } from '../../dialect.ts';
 import { passedOn } from '../fields.ts';
@@ -22,7 +22,7 @@ import {
   toolUse,
 } from './blocks.ts';
 import { messageError } from './envelope.ts';
-import { attemptsOf, countsOf, endingOf, head, NO_USAGE, usageOf } from './message.ts';
+import { attemptsOf, endingOf, head, NO_USAGE, usageOf } from './message.ts';
 
 /** The item whose deltas are written now. */
 interface OpenItem {
@@ -33,8 +33,18 @@ interface OpenItem {
   block?: number;
   /** The part of the item that the open block shows. */
   part?: number;
-  hasText?: boolean;
+  /** The arguments so far, of a call. */
+  text: string;
 }
+
+type ItemDelta = Extract<Delta, { index: number }>;
+
+/**
+ * Whether another item may be written before the end of this one: more text of a message becomes another block, and
+ * nothing can be added to whole arguments.
+ */
+const mayYield = ({ item, text }: OpenItem): boolean =>
+  item.type === 'message' || (item.type === 'function_call' && isJsonObject(text));
 
 /** Fields of the provider that are in the `delta` of the event that ends a message, and not beside it. */
 const DELTA_FIELDS = new Set(['stop_sequence', 'stop_details', 'container']);
@@ -50,11 +60,12 @@ export class MessageStream implements StreamWriter {
   private by: AnsweredBy | undefined;
   private model: string;
   private usage: Fields = NO_USAGE;
-  private extra: Fields = {};
   private blocks = 0;
-  private open_: OpenItem | undefined;
+  private current: OpenItem | undefined;
   /** By item, the deltas that wait. Insertion order is the order of the items. */
-  private readonly waiting = new Map<number, Delta[]>();
+  private readonly waiting = new Map<number, ItemDelta[]>();
+  /** Messages that have not ended, and have no open block. */
+  private readonly suspended = new Map<number, OpenItem>();
   /** By item, its blocks. */
   private readonly written = new Map<number, number[]>();
   /** Reasoning is folded, because its seal holds the whole item. */
@@ -82,11 +93,9 @@ export class MessageStream implements StreamWriter {
         this.model = delta.model;
         return '';
       case 'usage':
-        if (!this.hasBegun) this.usage = shownUsage(delta, this.by);
+        if (!this.hasBegun) this.usage = firstUsage(delta, this.by);
         return '';
       case 'extra':
-        if (!this.hasBegun && isOwn(this.by)) Object.assign(this.extra, delta.fields);
-        return '';
       case 'finish':
       case 'progress':
         return '';
@@ -102,11 +111,11 @@ export class MessageStream implements StreamWriter {
     const beside: Fields = {};
     for (const [field, value] of Object.entries(passedOn(turn, 'anthropic') ?? {})) {
       if (DELTA_FIELDS.has(field)) delta[field] = value;
-      else if (!(field in this.extra)) beside[field] = value;
+      else beside[field] = value;
     }
     const usage = usageOf(turn);
     let text = this.hasBegun ? '' : this.begin();
-    if (this.open_) text += this.close(this.open_);
+    if (this.current) text += this.close(this.current);
     text += this.event('message_delta', { delta, usage, ...beside, ...attemptsOf(turn) });
     return text + this.event('message_stop', {});
   }
@@ -127,9 +136,9 @@ export class MessageStream implements StreamWriter {
     const voided = discard.flatMap((index) => this.written.get(index) ?? []);
     for (const index of discard) this.waiting.delete(index);
     let text = '';
-    if (this.open_ && discard.includes(this.open_.index)) {
-      text += this.close(this.open_);
-      this.open_ = undefined;
+    if (this.current && discard.includes(this.current.index)) {
+      text += this.close(this.current);
+      this.current = undefined;
       text += this.resume();
     }
     if (voided.length === 0) return text;
@@ -137,21 +146,41 @@ export class MessageStream implements StreamWriter {
     return text + this.event('clawhold_restart', { clawhold: restart });
   }
 
-  private ofItem(delta: Extract<Delta, { index: number }>): string {
-    if (delta.type === 'item-start' && delta.choice) return '';
-    if (this.open_ && this.open_.index !== delta.index) {
-      const deltas = this.waiting.get(delta.index);
-      if (deltas) deltas.push(delta);
-      else if (delta.type === 'item-start') this.waiting.set(delta.index, [delta]);
+  private ofItem(delta: ItemDelta): string {
+    const { current: open } = this;
+    if (open?.index === delta.index) return this.write(open, delta);
+    const waiting = this.waiting.get(delta.index);
+    if (waiting) {
+      waiting.push(delta);
       return '';
     }
-    return this.write(delta);
+    const item = this.itemOf(delta);
+    if (!item) return '';
+    if (open && !mayYield(open)) {
+      this.waiting.set(delta.index, [delta]);
+      return '';
+    }
+    const closing = open ? this.suspend(open) : '';
+    this.current = item;
+    return closing + (delta.type === 'item-start' ? this.start(item) : this.write(item, delta));
   }
 
-  private write(delta: Extract<Delta, { index: number }>): string {
-    if (delta.type === 'item-start') return this.start(delta);
-    const open = this.open_;
-    if (!open || open.index !== delta.index) return '';
+  /** The item that a delta opens, or that it opens again. */
+  private itemOf(delta: ItemDelta): OpenItem | undefined {
+    const { index } = delta;
+    if (delta.type === 'item-start') return delta.choice ? undefined : { index, item: delta.item, text: '' };
+    const suspended = this.suspended.get(index);
+    this.suspended.delete(index);
+    return delta.type === 'item-end' ? undefined : suspended;
+  }
+
+  /** More text of a message becomes a block of its own. */
+  private suspend(open: OpenItem): string {
+    if (open.item.type === 'message') this.suspended.set(open.index, open);
+    return this.close(open);
+  }
+
+  private write(open: OpenItem, delta: ItemDelta): string {
     switch (delta.type) {
       case 'text-delta':
         return this.text(open, delta);
@@ -169,9 +198,8 @@ export class MessageStream implements StreamWriter {
     }
   }
 
-  private start({ index, item }: DeltaOf<'item-start'>): string {
-    const open: OpenItem = { index, item };
-    this.open_ = open;
+  private start(open: OpenItem): string {
+    const { index, item } = open;
     const begun = this.hasBegun ? '' : this.begin();
     switch (item.type) {
       case 'reasoning':
@@ -226,7 +254,7 @@ export class MessageStream implements StreamWriter {
 
   private argumentsDelta(open: OpenItem, text: string): string {
     if (open.block === undefined || text === '') return '';
-    open.hasText = true;
+    open.text += text;
     return this.blockDelta(open, { type: 'input_json_delta', partial_json: text });
   }
 
@@ -237,7 +265,7 @@ export class MessageStream implements StreamWriter {
       text = this.whole(open, delta);
     }
     text += this.close(open);
-    this.open_ = undefined;
+    this.current = undefined;
     return text + this.resume();
   }
 
@@ -265,21 +293,20 @@ export class MessageStream implements StreamWriter {
 
   /** Writes what waited for the item that has ended. */
   private resume(): string {
+    if (this.waiting.size === 0) return '';
+    const waiting = [...this.waiting.values()];
+    this.waiting.clear();
     let text = '';
-    for (const [index, deltas] of this.waiting) {
-      this.waiting.delete(index);
-      for (const delta of deltas) text += this.write(delta as Extract<Delta, { index: number }>);
-      if (this.open_) return text;
-    }
+    for (const deltas of waiting) for (const delta of deltas) text += this.ofItem(delta);
     return text;
   }
 
   private begin(): string {
     this.hasBegun = true;
-    const { asked, model, usage, extra } = this;
+    const { asked, model, usage } = this;
     const ending = { stop_reason: null, stop_sequence: null };
     return this.event('message_start', {
-      message: { ...head(asked, model), content: [], ...ending, ...extra, usage },
+      message: { ...head(asked, model), content: [], ...ending, usage },
     });
   }
 
@@ -313,6 +340,6 @@ export class MessageStream implements StreamWriter {
   }
 }
 
-/** What a provider reports at the beginning of its answer. */
-const shownUsage = ({ usage }: DeltaOf<'usage'>, by: AnsweredBy | undefined): Fields =>
-  isOwn(by) && isObject(usage.raw) ? usage.raw : countsOf(usage);
+/** What a provider of this API reports at the beginning of its answer. Others report at the end. */
+const firstUsage = ({ usage }: DeltaOf<'usage'>, by: AnsweredBy | undefined): Fields =>
+  isOwn(by) && isObject(usage.raw) ? usage.raw : NO_USAGE;
