@@ -1,6 +1,8 @@
+import { compactArguments } from '../core/call-arguments.ts';
 import type { TurnId } from '../core/ids.ts';
 import {
   contentOf,
+  type FunctionCall,
   type Item,
   isFullHistory,
   isOfModel,
@@ -42,23 +44,26 @@ type Digests = (from: string, items: readonly Item[]) => string[];
  */
 const MOST_MERGED = 32;
 
-const digestsOf: Digests = (from, items) => {
-  let digest = from;
-  let answer = newAnswer(from);
-  return items.map((item) => {
-    if (!isCounted(item)) return digest;
-    if (item.type === 'message' && item.role === 'assistant') {
-      if (answer.messages.length === MOST_MERGED) answer = newAnswer(digest);
-      answer.messages.push(item);
-      digest = answer.calls.reduce(chained, chained(answer.from, merged(answer.messages)));
-    } else {
-      digest = chained(digest, item);
-      if (item.type !== 'message' && isClientCall(item)) answer.calls.push(item);
-      else answer = newAnswer(digest);
-    }
-    return digest;
-  });
-};
+const digestsWith =
+  (content: (item: Item) => string): Digests =>
+  (from, items) => {
+    const chained = (before: string, item: Item): string => hashed(before, content(item));
+    let digest = from;
+    let answer = newAnswer(from);
+    return items.map((item) => {
+      if (!isCounted(item)) return digest;
+      if (item.type === 'message' && item.role === 'assistant') {
+        if (answer.messages.length === MOST_MERGED) answer = newAnswer(digest);
+        answer.messages.push(item);
+        digest = answer.calls.reduce(chained, chained(answer.from, merged(answer.messages)));
+      } else {
+        digest = chained(digest, item);
+        if (item.type !== 'message' && isClientCall(item)) answer.calls.push(item);
+        else answer = newAnswer(digest);
+      }
+      return digest;
+    });
+  };
 
 /** The messages and calls of the model since the last item of a client. `from` is the digest before them. */
 const newAnswer = (from: string) => ({ from, messages: [] as Message[], calls: [] as Item[] });
@@ -70,8 +75,6 @@ function merged(messages: Message[]): Message {
 
 const TEXTS = new Set<string>(['input_text', 'output_text']);
 
-const chained = (before: string, item: Item): string => hashed(before, countedContent(item));
-
 const hashed = (before: string, text: string): string =>
   Bun.hash.xxHash64(text, BigInt(before === EMPTY_DIGEST ? 0 : `0x${before}`)).toString(16);
 
@@ -82,10 +85,15 @@ const isCounted = (item: Item): boolean => {
   return isClientOutput(item) && !isServerRun(item) && !isClosingOutput(item);
 };
 
-/** Chat completions have one form for the outputs of functions and of custom tools. */
+/**
+ * Chat completions have one form for the outputs of functions and of custom tools. Clients of Anthropic and Google
+ * get arguments as an object, so their text does not count.
+ */
 function countedContent(item: Item): string {
   const { type, call_id, name, input, output } = item as OtherItem;
   switch (type as string) {
+    case 'function_call':
+      return contentOf({ ...item, arguments: compactArguments((item as FunctionCall).arguments) } as Item);
     case 'custom_tool_call':
       return JSON.stringify(['custom', call_id, name, input]);
     case 'custom_tool_call_output':
@@ -94,6 +102,13 @@ function countedContent(item: Item): string {
       return contentOf(item);
   }
 }
+
+const digestsOf = digestsWith(countedContent);
+
+/** The digests of the version before: arguments count as the model wrote them. */
+const verbatimDigestsOf = digestsWith((item) =>
+  item.type === 'function_call' ? contentOf(item) : countedContent(item),
+);
 
 /** The digests of earlier versions: every item counts by itself, except reasoning. */
 const earlierDigestsOf: Digests = (from, items) => {
@@ -161,10 +176,13 @@ function longestMatch(items: readonly Item[], from: Reached, tree: readonly Matc
     const now = matchFrom(items, match, tree, digestsOf);
     // The remaining items hold nothing from the model, so earlier digests cannot find more.
     const isWhole = now.parent !== null && !isFullHistory(items.slice(now.shared));
-    const earlier = isWhole ? match : matchFrom(items, match, tree, earlierDigestsOf);
-    const longer = earlier.shared > now.shared ? earlier : now;
-    if (longer.shared === match.shared) return match;
-    match = longer;
+    let longest = now;
+    for (const digests of isWhole ? [] : [verbatimDigestsOf, earlierDigestsOf]) {
+      const earlier = matchFrom(items, match, tree, digests);
+      if (earlier.shared > longest.shared) longest = earlier;
+    }
+    if (longest.shared === match.shared) return match;
+    match = longest;
   }
 }
 

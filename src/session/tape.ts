@@ -53,11 +53,15 @@ function withNatives(deltas: Delta[], outcome: Outcome): Delta[] {
   if (!outputNatives) return deltas;
   const stored = storedItems(foldAll(deltas), outcome);
   return deltas.map((delta) => {
-    const item = delta.type === 'item-end' ? stored[delta.index] : undefined;
+    const item = delta.type === 'item-end' || startsCall(delta) ? stored[delta.index] : undefined;
     const native = item && outputNatives[output.indexOf(item)];
     return native === undefined ? delta : ({ ...delta, native } as Delta);
   });
 }
+
+/** The native of a call is known from its start. */
+const startsCall = (delta: Delta): delta is DeltaOf<'item-start'> =>
+  delta.type === 'item-start' && delta.item.type === 'function_call';
 
 /** The deltas of an answer that was not streamed: item by item, with one delta per part. */
 export function outputDeltas(outcome: Outcome): Delta[] {
@@ -230,6 +234,7 @@ class Recorder {
     this.position.moveTo(index, 0);
     const stored = this.items[index];
     if (!stored) return delta;
+    // The outcome has the native.
     const started = shown(item);
     const ofChoice = choice || '';
     if (started === shown(emptied(stored))) return `+${ofChoice}`;

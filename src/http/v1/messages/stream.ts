@@ -162,7 +162,7 @@ export class MessageStream implements StreamWriter {
     }
     const closing = open ? this.suspend(open) : '';
     this.current = item;
-    return closing + (delta.type === 'item-start' ? this.start(item) : this.write(item, delta));
+    return closing + (delta.type === 'item-start' ? this.start(item, delta.native) : this.write(item, delta));
   }
 
   /** The item that a delta opens, or that it opens again. */
@@ -198,7 +198,7 @@ export class MessageStream implements StreamWriter {
     }
   }
 
-  private start(open: OpenItem): string {
+  private start(open: OpenItem, native: unknown): string {
     const { index, item } = open;
     const begun = this.hasBegun ? '' : this.begin();
     switch (item.type) {
@@ -207,10 +207,14 @@ export class MessageStream implements StreamWriter {
         return begun + this.startThought(open, item);
       case 'function_call':
         if (isServerRun(item)) return begun;
-        return begun + this.startBlock(open, { ...toolUse(item, {}), input: {} });
+        return begun + this.startBlock(open, { ...toolUse(item, this.ownFields(native)), input: {} });
       default:
         return begun;
     }
+  }
+
+  private ownFields(native: unknown): Fields {
+    return isOwn(this.by) && isObject(native) ? native : {};
   }
 
   private startThought(open: OpenItem, item: Reasoning): string {
@@ -278,17 +282,26 @@ export class MessageStream implements StreamWriter {
     return signature === '' ? '' : this.blockDelta(open, { type: 'signature_delta', signature });
   }
 
-  /** An item without deltas: it is whole when it ends. The input of a hosted tool is a delta. */
+  /**
+   * An item without deltas: it is whole when it ends. The input of a hosted tool, unless it began with it, and the
+   * text of a compaction are deltas.
+   */
   private whole(open: OpenItem, { item = open.item, native }: DeltaOf<'item-end'>): string {
     if (!isOwn(this.by))
       return imageBlocks(item)
         .map((block) => this.startBlock(open, block))
         .join('');
-    const block = ownBlock(item as Item & Block, isObject(native) ? native : {});
-    if (!isObject(block.input) || Object.keys(block.input).length === 0) return this.startBlock(open, block);
-    const partial_json = JSON.stringify(block.input);
-    const opening = this.startBlock(open, { ...block, input: {} });
-    return opening + this.blockDelta(open, { type: 'input_json_delta', partial_json });
+    const block = ownBlock(item as Item & Block, this.ownFields(native));
+    const { input, content } = block;
+    if (hasFields(input) && !hasFields((open.item as Block).input)) {
+      const delta = { type: 'input_json_delta', partial_json: JSON.stringify(input) };
+      return this.startBlock(open, { ...block, input: {} }) + this.blockDelta(open, delta);
+    }
+    if (block.type === 'compaction' && typeof content === 'string') {
+      const delta = { type: 'compaction_delta', content };
+      return this.startBlock(open, { ...block, content: null }) + this.blockDelta(open, delta);
+    }
+    return this.startBlock(open, block);
   }
 
   /** Writes what waited for the item that has ended. */
@@ -339,6 +352,8 @@ export class MessageStream implements StreamWriter {
     return sequence > this.after ? `id: ${sequence}\nevent: ${type}\ndata: ${json}\n\n` : '';
   }
 }
+
+const hasFields = (value: unknown): boolean => isObject(value) && Object.keys(value).length > 0;
 
 /** What a provider of this API reports at the beginning of its answer. Others report at the end. */
 const firstUsage = ({ usage }: DeltaOf<'usage'>, by: AnsweredBy | undefined): Fields =>
