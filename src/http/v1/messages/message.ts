@@ -2,11 +2,11 @@ import type { Finish } from '../../../core/delta.ts';
 import { messageId } from '../../../core/ids.ts';
 import type { Item } from '../../../core/items.ts';
 import { isObject } from '../../../core/json.ts';
-import type { Seal } from '../../../core/seal.ts';
+import { isSeal, type Seal } from '../../../core/seal.ts';
 import type { AnsweredTurn, Asked, Outcome } from '../../../core/turn.ts';
 import type { Usage } from '../../../core/usage.ts';
 import { attemptsView, cacheCreation, passedOn } from '../fields.ts';
-import { blocksOf, type Fields, isShownCall } from './blocks.ts';
+import { type Block, blocksOf, type Fields, isShownCall } from './blocks.ts';
 
 /** A turn as a message (platform.claude.com, "Create a Message"). */
 export function messageOf(turn: AnsweredTurn, seal: Seal): Fields {
@@ -14,12 +14,25 @@ export function messageOf(turn: AnsweredTurn, seal: Seal): Fields {
   const answering = { by, tenant, seal };
   return {
     ...head(turn, by?.model ?? turn.model),
-    content: output.flatMap((item, index) => blocksOf(item, outputNatives?.[index], answering)),
+    content: withoutLastSeal(
+      output.flatMap((item, index) => blocksOf(item, outputNatives?.[index], answering)),
+    ),
     ...endingOf(turn),
     ...passedOn(turn, 'anthropic'),
     usage: usageOf(turn),
     ...attemptsOf(turn),
   };
+}
+
+/**
+ * An answer does not end with a thought that shows nothing: clients take the last block for the answer. It is the
+ * signature of a text, which its provider does not need.
+ */
+function withoutLastSeal(blocks: Block[]): Block[] {
+  const last = blocks.findLastIndex(
+    ({ type, thinking, signature }) => !(type === 'thinking' && thinking === '' && isSeal(signature)),
+  );
+  return blocks.slice(0, last + 1);
 }
 
 /** The fields of a message that are known when it begins. */

@@ -66,6 +66,8 @@ export class MessageStream implements StreamWriter {
   private readonly waiting = new Map<number, ItemDelta[]>();
   /** Messages that have not ended, and have no open block. */
   private readonly suspended = new Map<number, OpenItem>();
+  /** Thoughts without a text, until another block follows: an answer must not end with one. */
+  private readonly held: { index: number; signature: string }[] = [];
   /** By item, its blocks. */
   private readonly written = new Map<number, number[]>();
   /** Reasoning is folded, because its seal holds the whole item. */
@@ -134,7 +136,11 @@ export class MessageStream implements StreamWriter {
     this.by = { provider, protocol };
     if (!this.hasBegun) this.usage = NO_USAGE;
     const voided = discard.flatMap((index) => this.written.get(index) ?? []);
-    for (const index of discard) this.waiting.delete(index);
+    for (const index of discard) {
+      this.waiting.delete(index);
+      this.suspended.delete(index);
+    }
+    this.held.length = 0;
     let text = '';
     if (this.current && discard.includes(this.current.index)) {
       text += this.close(this.current);
@@ -217,9 +223,10 @@ export class MessageStream implements StreamWriter {
     return isOwn(this.by) && isObject(native) ? native : {};
   }
 
+  /** A thought of another API may have no text, and then be the last item: its block waits (`held`). */
   private startThought(open: OpenItem, item: Reasoning): string {
-    if (!isRedacted(item, this.by))
-      return this.startBlock(open, { type: 'thinking', thinking: '', signature: '' });
+    if (!isOwn(this.by)) return '';
+    if (!isRedacted(item, this.by)) return this.startBlock(open, NEW_THOUGHT);
     return this.startBlock(open, { type: 'redacted_thinking', data: item.encrypted_content });
   }
 
@@ -253,7 +260,9 @@ export class MessageStream implements StreamWriter {
     const isNext = open.part !== undefined && open.part !== part;
     const thinking = isNext ? PART_END + delta.text : delta.text;
     open.part = part;
-    return thinking === '' ? '' : this.blockDelta(open, { type: 'thinking_delta', thinking });
+    if (thinking === '') return '';
+    const opening = open.block === undefined ? this.startBlock(open, NEW_THOUGHT) : '';
+    return opening + this.blockDelta(open, { type: 'thinking_delta', thinking });
   }
 
   private argumentsDelta(open: OpenItem, text: string): string {
@@ -279,7 +288,10 @@ export class MessageStream implements StreamWriter {
     const { by, seal } = this;
     if (isRedacted(item as Reasoning, by)) return '';
     const signature = signatureOf(item as Reasoning, native, { by, seal, tenant: this.asked.tenant });
-    return signature === '' ? '' : this.blockDelta(open, { type: 'signature_delta', signature });
+    if (signature === '') return '';
+    if (open.block !== undefined) return this.blockDelta(open, { type: 'signature_delta', signature });
+    this.held.push({ index: open.index, signature });
+    return '';
   }
 
   /**
@@ -324,6 +336,22 @@ export class MessageStream implements StreamWriter {
   }
 
   private startBlock(open: OpenItem, content_block: Fields): string {
+    const before = this.held.length > 0 ? this.writeHeld() : '';
+    return before + this.newBlock(open, content_block);
+  }
+
+  private writeHeld(): string {
+    let text = '';
+    for (const { index, signature } of this.held.splice(0)) {
+      const thought: OpenItem = { index, item: EMPTY_THOUGHT, text: '' };
+      text += this.newBlock(thought, NEW_THOUGHT);
+      text += this.blockDelta(thought, { type: 'signature_delta', signature });
+      text += this.close(thought);
+    }
+    return text;
+  }
+
+  private newBlock(open: OpenItem, content_block: Fields): string {
     const index = this.blocks++;
     open.block = index;
     const known = this.written.get(open.index);
@@ -352,6 +380,9 @@ export class MessageStream implements StreamWriter {
     return sequence > this.after ? `id: ${sequence}\nevent: ${type}\ndata: ${json}\n\n` : '';
   }
 }
+
+const NEW_THOUGHT: Fields = { type: 'thinking', thinking: '', signature: '' };
+const EMPTY_THOUGHT: Reasoning = { type: 'reasoning', summary: [] };
 
 const hasFields = (value: unknown): boolean => isObject(value) && Object.keys(value).length > 0;
 
