@@ -40,8 +40,12 @@ interface Form {
   limit(tokens: number): Json;
   /** Names the caller's own user. */
   user(id: string): Json;
-  /** Asks for an answer that is any JSON object. */
+  /** Asks for an answer that fits a schema. */
+  format(name: string, schema: Json): Json;
+  /** The same for any JSON object. */
   anyObject: Json;
+  /** What is only in the last events of an answer that its caller cancelled. */
+  cancelled: string;
   /** The text of a whole reply. */
   text(body: Json): string;
   /** The error of a reply, or of an event of a stream, in the fields of OpenAI's envelope. */
@@ -79,7 +83,11 @@ export const FORMS: Record<Dialect, Form> = {
     tool: (tool) => ({ type: 'function', function: tool }),
     output: (tool_call_id, content) => ({ role: 'tool', tool_call_id, content }),
     limit: (max_completion_tokens) => ({ max_completion_tokens }),
+    format: (name, schema) => ({
+      response_format: { type: 'json_schema', json_schema: { name, schema, strict: true } },
+    }),
     anyObject: { response_format: { type: 'json_object' } },
+    cancelled: 'data: [DONE]',
     text: completionText,
     error: chatError,
     ...openai,
@@ -94,7 +102,9 @@ export const FORMS: Record<Dialect, Form> = {
     tool: (tool) => ({ type: 'function', parameters: {}, ...tool }),
     output: (call_id, output) => ({ type: 'function_call_output', call_id, output }),
     limit: (max_output_tokens) => ({ max_output_tokens }),
+    format: (name, schema) => ({ text: { format: { type: 'json_schema', name, schema, strict: true } } }),
     anyObject: { text: { format: { type: 'json_object' } } },
+    cancelled: 'event: response.incomplete',
     text: responseText,
     error: chatError,
     ...openai,
@@ -112,7 +122,9 @@ export const FORMS: Record<Dialect, Form> = {
       content: [{ type: 'tool_result', tool_use_id, content }],
     }),
     limit: (max_tokens) => ({ max_tokens }),
+    format: (_, schema) => ({ output_config: { format: { type: 'json_schema', schema } } }),
     anyObject: { output_config: { format: { type: 'json_schema', schema: { type: 'object' } } } },
+    cancelled: 'event: message_stop',
     text: (body) =>
       asList(body.content)
         .map((block) => asText(block.text))
