@@ -19,7 +19,7 @@ import {
   type OpenCall,
   OpenCalls,
 } from '../core/tool-calls.ts';
-import { type BranchTurn, isBroken, type Opening, type Turn } from '../core/turn.ts';
+import { type BranchTurn, type DialectName, isBroken, type Opening, type Turn } from '../core/turn.ts';
 import {
   chosenPins,
   chosenWithin,
@@ -59,6 +59,8 @@ export interface AssembleInput {
   /** How many items of `input` are opening instructions that the turn itself brings. */
   ownInstructions?: number;
   inputNatives?: Record<number, unknown>;
+  /** The dialect of `inputNatives`: of turns that were asked for in another dialect, natives are left out. */
+  dialect?: DialectName;
   marks?: readonly CacheMark[];
   instructions?: string;
   settings: Settings;
@@ -116,7 +118,7 @@ export function assemble(parts: AssembleInput): Assembled {
   const keptTokens = kept.reduce((sum, { tokens }) => sum + tokens, 0);
   const { pinned, retrieved } = recalled ? recalledWithin(parts, recalled, room, kept, keptTokens) : NOTHING;
   const conversation: Entry[] = [];
-  for (const turn of kept) addTurn(conversation, turn, parts.open);
+  for (const turn of kept) addTurn(conversation, turn, parts);
   const added = input.map((item, index) => entryOf(item, parts.inputNatives?.[index], parts.open));
   const instructions = added.splice(0, parts.ownInstructions ?? 0);
   // What a provider's prompt cache can hold ends here, because excerpts differ from question to question.
@@ -217,9 +219,14 @@ const marked = (items: Entry[], marks?: readonly CacheMark[]): Entry[] =>
 type Entry = PromptItem & { answer?: BranchTurn; isDeleted?: true };
 
 /** The opening instructions of the line are kept, also where their turn itself is left out. */
-function instructionsOf({ branch, opening }: AssembleInput): Entry[] {
+function instructionsOf({ branch, opening, dialect }: AssembleInput): Entry[] {
   const holder = openingTurn(branch, opening);
-  return holder ? openingMessages(holder).map((item) => ({ item, native: nativeOf(holder, item) })) : [];
+  if (!holder) return [];
+  const isSame = holder.turn.dialect === dialect;
+  return openingMessages(holder).map((item) => ({
+    item,
+    native: isSame ? nativeOf(holder, item) : undefined,
+  }));
 }
 
 const nativeOf = ({ turn }: BranchTurn, item: Item): unknown => turn.inputNatives?.[turn.input.indexOf(item)];
@@ -264,8 +271,13 @@ function entryOf(item: Item, native: unknown, open: AssembleInput['open']): Entr
   return { item: { ...thought.item, id: item.id } as Reasoning, origin, protocol, native: thought.native };
 }
 
-function addTurn(items: Entry[], answer: BranchTurn, open: AssembleInput['open']): void {
+function addTurn(
+  items: Entry[],
+  answer: BranchTurn,
+  { open, dialect }: Pick<AssembleInput, 'open' | 'dialect'>,
+): void {
   const { turn, hidden } = answer;
+  const natives = turn.dialect === dialect ? turn.inputNatives : undefined;
   const { provider: origin, protocol } = turn.answeredBy ?? {};
   const answeredBy = origin ?? NO_PROVIDER;
   const opening = ownInstructions(turn);
@@ -277,7 +289,7 @@ function addTurn(items: Entry[], answer: BranchTurn, open: AssembleInput['open']
       return;
     }
     const id = lastingId(item, turn.id, 'i', index);
-    items.push({ ...entryOf(item, turn.inputNatives?.[index], open), id, answeredBy });
+    items.push({ ...entryOf(item, natives?.[index], open), id, answeredBy });
   });
   turn.output.forEach((item, index) => {
     if (hidden.includes(`o${index}`)) {

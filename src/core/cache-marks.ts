@@ -1,3 +1,4 @@
+import { compactArguments } from './call-arguments.ts';
 import { contentOf, type Item } from './items.ts';
 import { isObject } from './json.ts';
 import type { Settings, Tool } from './settings.ts';
@@ -139,7 +140,12 @@ function namedByContent(marks: readonly (PartMark & { item: number })[], input: 
   return marks.map(({ item, ...mark }) => ({ kind: 'item', ...names.get(item)!, ...mark }));
 }
 
-const hashOf = (item: Item): string => Bun.hash.xxHash64(contentOf(item)).toString(36);
+/** The arguments of a call may be written in another way in the session. */
+const hashOf = (item: Item): string => {
+  const same =
+    item.type === 'function_call' ? { ...item, arguments: compactArguments(item.arguments) } : item;
+  return Bun.hash.xxHash64(contentOf(same)).toString(36);
+};
 
 const isLong = ({ ttl }: CacheMark): boolean => ttl === '1h';
 

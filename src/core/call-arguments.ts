@@ -19,6 +19,20 @@ export function argumentsOf({ arguments: text, status }: FunctionCall): string {
   return status === 'incomplete' ? '{}' : JSON.stringify({ invalid_arguments: text });
 }
 
+/**
+ * The arguments as the text that every client gives: clients of some APIs get an object, and write it in their own
+ * way. Text that is not JSON is unchanged.
+ */
+export function compactArguments(text: string): string {
+  // Many calls have no arguments.
+  if (text === '{}') return text;
+  try {
+    return JSON.stringify(JSON.parse(text));
+  } catch {
+    return text;
+  }
+}
+
 function objectIn(text: string): object | undefined {
   try {
     const value: unknown = JSON.parse(text);

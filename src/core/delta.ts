@@ -32,6 +32,7 @@ export interface Finish {
  *   one.
  * - `item-end.native` is what only this item's own provider needs again (a signature, an id). It is stored
  *   beside the item, and the claw gets it back in `PromptItem.native`.
+ * - `item-start.native` is what is known of it when a call starts. The one of the end counts.
  * - `item-end.callId` is the id that the provider gave to a call whose `call_id` an earlier call of the session has.
  *   The turn path writes it, never a claw.
  * - `choice` is 0 unless the caller asked for several choices (`n`).
@@ -53,7 +54,7 @@ export type Delta =
       discard?: number[];
     }
   | { type: 'start'; model: string; id?: string }
-  | { type: 'item-start'; index: number; item: Item; choice?: number }
+  | { type: 'item-start'; index: number; item: Item; choice?: number; native?: unknown }
   | { type: 'text-delta'; index: number; part: number; text: string; logprobs?: unknown[] }
   | { type: 'refusal-delta'; index: number; part: number; text: string }
   | { type: 'annotation'; index: number; part: number; annotation: unknown }

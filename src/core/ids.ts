@@ -71,6 +71,8 @@ function parse(text: string, prefix: string, length: number): string | undefined
 export const conversationId = (session: SessionId): string => `conv_${session}`;
 export const responseId = (turn: TurnId): string => `resp_${turn}`;
 export const completionId = (turn: TurnId): string => `chatcmpl-${turn}`;
+/** An item's id of the same prefix is longer (`itemId`). */
+export const messageId = (turn: TurnId): string => `msg_${turn}`;
 
 export const textCompletionId = (turn: TurnId): string => `cmpl-${turn}`;
 
@@ -82,6 +84,8 @@ export const parseCompletionId = (text: string): TurnId | undefined =>
   parse(text, 'chatcmpl-', TURN_ID_LENGTH) as TurnId | undefined;
 export const parseTextCompletionId = (text: string): TurnId | undefined =>
   parse(text, 'cmpl-', TURN_ID_LENGTH) as TurnId | undefined;
+export const parseMessageId = (text: string): TurnId | undefined =>
+  parse(text, 'msg_', TURN_ID_LENGTH) as TurnId | undefined;
 
 /** No item's id has a dot, so that both kinds of ids can be told apart in an `item_reference`. */
 export const valueId = (session: SessionId, key: string): string => `val_${session}.${key}`;

@@ -138,6 +138,13 @@ export interface Ask {
   settings: Settings;
   /** Request fields that we do not know, for a provider that speaks `vocabulary`. */
   extra: Record<string, unknown>;
+  /**
+   * Fields that `settings` hold too, as the caller wrote them: they say more than `settings` do. A provider that
+   * speaks `vocabulary` gets them unchanged.
+   */
+  verbatim?: Record<string, unknown>;
+  /** The fields of `extra` without which the answer would be another one: a provider that lacks them is not asked. */
+  needed?: readonly string[];
   /** Request fields that only the caller's dialect knows and that its replies repeat. */
   echo?: Record<string, unknown>;
   metadata: Record<string, string>;
@@ -257,6 +264,8 @@ export type RunFields =
   | 'routing'
   | 'rules'
   | 'extra'
+  | 'verbatim'
+  | 'needed'
   | 'state'
   | 'delivery'
   | 'context'

@@ -63,13 +63,26 @@ export interface Dialect {
   /** The body of the reply for a turn that is accepted and has not ended. */
   accepted(view: TurnView): Record<string, unknown>;
   /** A failure in the dialect's envelope; see `faultResponse` for status and headers. */
-  error(fault: Fault): Response;
+  error(fault: Fault, requestId: string): Response;
   /** What is left of the caller's rate limits, in the dialect's headers; OpenAI's where absent. */
   quotaHeaders?(quota: Quota): ReplyHeaders;
+  /** A further header of replies with the id of the request. */
+  requestIdHeader?: keyof ReplyHeaders;
+  /** How the dialect shows the models that can be called, for requests that are its own. */
+  models?: ModelViews;
   /** The caller's key may be in the query, as `key`. It is read there only if no header has one. */
   hasKeyInQuery?: true;
   /** What the dialect has beside asking for a turn: fetching, listing, cancelling. */
   routes(api: Api, settings: SettingsSource): Route[];
+}
+
+/** Models in a dialect's own form, at the path that dialects share. */
+export interface ModelViews {
+  /** Whether a request for models is one of the dialect. */
+  isAsked(headers: Headers): boolean;
+  one(name: string, startedAt: number): Record<string, unknown>;
+  /** One page of the names. */
+  list(names: readonly string[], startedAt: number, query: URLSearchParams): Record<string, unknown>;
 }
 
 /**

@@ -35,19 +35,22 @@ export function errorObject({ code, message, param, reported, attempts }: TurnEr
 /** A fault in OpenAI's envelope. */
 export const errorResponse = (fault: Fault): Response => faultResponse(fault, { error: errorObject(fault) });
 
-/** A fault with its status and headers, which are the same in every dialect. */
-export const faultResponse = (fault: Fault, body: Record<string, unknown>): Response =>
-  Response.json(body, { status: fault.kind.status, headers: faultHeaders(fault) });
+/** A fault with its status and headers, which are the same in every dialect, except those of rate limits. */
+export const faultResponse = (
+  fault: Fault,
+  body: Record<string, unknown>,
+  ofQuota: typeof quotaHeaders = quotaHeaders,
+): Response => Response.json(body, { status: fault.kind.status, headers: faultHeaders(fault, ofQuota) });
 
 /** What a client needs to know of a fault beside its error object. */
-export function faultHeaders(fault: Fault): ReplyHeaders {
+export function faultHeaders(fault: Fault, ofQuota: typeof quotaHeaders = quotaHeaders): ReplyHeaders {
   const headers: ReplyHeaders = {};
   if (fault.retryAfter !== undefined) headers['retry-after'] = String(fault.retryAfter);
   // OpenAI's SDKs retry as this header says, for any status.
   if (fault.kind.retryable) headers['x-should-retry'] = 'true';
   else if (fault.kind.status >= 500 || fault.kind.status === 429) headers['x-should-retry'] = 'false';
   if (fault.kind.status === 401) headers['www-authenticate'] = 'Bearer';
-  return Object.assign(headers, fault.quota && quotaHeaders(fault.quota), fault.headers);
+  return Object.assign(headers, fault.quota && ofQuota(fault.quota), fault.headers);
 }
 
 /** What is left of the caller's rate limits, in the headers of OpenAI's API. */

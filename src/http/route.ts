@@ -39,7 +39,9 @@ interface Endpoint {
   /** What the reference and the OpenAPI document say about the route. A route without it is in neither. */
   doc?: RouteDoc;
   /** How the route tells of a failure; OpenAI's envelope where absent. */
-  error?(fault: Fault): Response;
+  error?(fault: Fault, requestId: string): Response;
+  /** As `Dialect.requestIdHeader`. */
+  requestIdHeader?: string;
   /** As `Dialect.hasKeyInQuery`. */
   hasKeyInQuery?: true;
 }

@@ -74,7 +74,7 @@ export function routesOf(parts: RouteParts): Route[] {
     ...conversationRoutes(api, settings),
     ...valueRoutes(api, settings),
     ...pinRoutes(api),
-    ...modelRoutes(api, startedAt),
+    ...modelRoutes(api, startedAt, dialects),
     ...adminRoutes(api, settings),
     ...healthRoutes(health),
     reloadRoute(reload),
@@ -170,9 +170,10 @@ class Door {
       }
     } catch (error) {
       record.fault = faultOf(error, 'The gateway failed to handle this request.');
-      response = (match?.route.error ?? errorResponse)(record.fault);
+      response = (match?.route.error ?? errorResponse)(record.fault, record.requestId);
     }
     response?.headers.set('x-request-id', record.requestId);
+    if (match?.route.requestIdHeader) response?.headers.set(match.route.requestIdHeader, record.requestId);
     record.status = response?.status ?? 101;
     record.durationMs = performance.now() - startedAt;
     this.parts.emit(record);

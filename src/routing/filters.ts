@@ -21,7 +21,8 @@ export interface Able {
 }
 
 /** What a candidate is asked for. */
-export interface Wanted extends Pick<Ask, 'vocabulary' | 'settings' | 'extra' | 'routing' | 'input'> {
+export interface Wanted
+  extends Pick<Ask, 'vocabulary' | 'settings' | 'extra' | 'needed' | 'routing' | 'input'> {
   policy: Pick<TurnPolicy, 'dropTools'>;
   rules?: KeyRules;
   /** The key may spend money; absent: it may. */
@@ -167,6 +168,8 @@ function lackedCapability(wanted: Wanted, candidate: Candidate, able: Able): Lac
   if (candidate.protocol !== vocabulary && isSpecial(format)) {
     return unsupported(`answers of the format "${format}"`, { about: { setting: 'format' } });
   }
+  const [needed] = candidate.protocol === vocabulary ? [] : (wanted.needed ?? []);
+  if (needed !== undefined) return unsupported(`\`${needed}\``, { param: needed });
   const part = candidate.inputs && foreignPart(wanted.input, candidate.inputs);
   if (part) return unsupported(WORDS[part.content.type as keyof typeof WORDS], { about: part });
   if (policy.dropTools || !settings.tools) return undefined;

@@ -1,3 +1,4 @@
+import { compactArguments } from '../core/call-arguments.ts';
 import type { TurnId } from '../core/ids.ts';
 import {
   contentOf,
@@ -100,22 +101,10 @@ function writtenContent(item: Item): string {
 }
 
 function countedContent(item: Item): string {
-  if (item.type === 'function_call') return contentOf({ ...item, arguments: compact(item.arguments) });
+  if (item.type === 'function_call')
+    return contentOf({ ...item, arguments: compactArguments(item.arguments) });
   if (item.type === 'function_call_output') return contentOf({ ...item, output: textOf(item.output) });
   return writtenContent(item);
-}
-
-/** Characters. Longer arguments count as they are written. */
-const MOST_PARSED = 65_536;
-
-/** JSON without white space, as `JSON.stringify` writes it; other text as it is. */
-function compact(text: string): string {
-  if (text.length > MOST_PARSED) return text;
-  try {
-    return JSON.stringify(JSON.parse(text));
-  } catch {
-    return text;
-  }
 }
 
 /** Parts that are texts, as one text. */

@@ -79,6 +79,8 @@ function storedFields(intent: PlacedIntent) {
     routing: _routing,
     rules: _rules,
     extra: _extra,
+    verbatim: _verbatim,
+    needed: _needed,
     state: _state,
     delivery: _delivery,
     context: _context,

@@ -1,21 +1,22 @@
 import type { Delta, DeltaOf, TextDelta } from '../core/delta.ts';
 import { emptyFold, type Folded, fold, foldAll } from '../core/fold.ts';
 import { emptied, type Item } from '../core/items.ts';
+import { isObject } from '../core/json.ts';
 import type { Outcome } from '../core/turn.ts';
 import {
   choicesOf,
-  isOnTape,
   type Progress,
   SIGNS,
+  shownDeltas,
   type Tape,
   TapePosition,
   textIn,
   textPartIn,
   writeBoundaries,
 } from './tape/format.ts';
-import { Player } from './tape/player.ts';
+import { firstUsage, Player } from './tape/player.ts';
 
-export { isOnTape, type Tape } from './tape/format.ts';
+export { shownDeltas, type Tape } from './tape/format.ts';
 
 /**
  * The tape of an answer: `deltas` are all that were published, and `outcome` is made from them.
@@ -52,11 +53,15 @@ function withNatives(deltas: Delta[], outcome: Outcome): Delta[] {
   if (!outputNatives) return deltas;
   const stored = storedItems(foldAll(deltas), outcome);
   return deltas.map((delta) => {
-    const item = delta.type === 'item-end' ? stored[delta.index] : undefined;
+    const item = delta.type === 'item-end' || startsCall(delta) ? stored[delta.index] : undefined;
     const native = item && outputNatives[output.indexOf(item)];
     return native === undefined ? delta : ({ ...delta, native } as Delta);
   });
 }
+
+/** The native of a call is known from its start. */
+const startsCall = (delta: Delta): delta is DeltaOf<'item-start'> =>
+  delta.type === 'item-start' && delta.item.type === 'function_call';
 
 /** The deltas of an answer that was not streamed: item by item, with one delta per part. */
 export function outputDeltas(outcome: Outcome): Delta[] {
@@ -151,7 +156,7 @@ function record(deltas: readonly Delta[], outcome: Outcome): Tape {
     fold(folded, delta);
   }
   const recorder = new Recorder(outcome, storedItems(folded, outcome), repeated);
-  for (const delta of deltas) recorder.record(delta);
+  for (const delta of shownDeltas(deltas)) recorder.record(delta);
   return recorder.end();
 }
 
@@ -185,7 +190,6 @@ class Recorder {
   ) {}
 
   record(delta: Delta): void {
-    if (!isOnTape(delta)) return;
     if ('text' in delta) this.text(delta);
     else if (delta.type === 'progress') this.progress(delta);
     else {
@@ -217,6 +221,8 @@ class Recorder {
         return this.annotation(delta);
       case 'item-end':
         return this.itemEnd(delta);
+      case 'usage':
+        return this.usage(delta);
       default:
         return delta;
     }
@@ -228,6 +234,7 @@ class Recorder {
     this.position.moveTo(index, 0);
     const stored = this.items[index];
     if (!stored) return delta;
+    // The outcome has the native.
     const started = shown(item);
     const ofChoice = choice || '';
     if (started === shown(emptied(stored))) return `+${ofChoice}`;
@@ -253,6 +260,17 @@ class Recorder {
     if (!item || this.repeated.has(index)) return `-${this.moveTo(index, part)}`;
     if (stored && shown(item) === shown(stored)) return `!${this.moveTo(index, part)}`;
     return { type, index, item };
+  }
+
+  /** Most values of the first usage are those of the last one. */
+  private usage(delta: DeltaOf<'usage'>): Tape[number] {
+    const { raw } = delta.usage;
+    const last = this.outcome.usage?.raw;
+    if (!isObject(raw) || !isObject(last)) return delta;
+    const changed = Object.entries(raw).filter(([field, value]) => !Bun.deepEquals(value, last[field], true));
+    const missing = Object.keys(last).filter((field) => !(field in raw));
+    const text = JSON.stringify([Object.fromEntries(changed), missing]);
+    return JSON.stringify(firstUsage(last, text)) === JSON.stringify(raw) ? `u${text}` : delta;
   }
 
   private hasNative(stored: Item | undefined): boolean {

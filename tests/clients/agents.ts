@@ -89,4 +89,17 @@ const continueCli: Agent = {
   next: (_, question) => ['cn', '--auto', '--resume', '--config', '../.continue/config.yaml', '-p', question],
 };
 
-export const AGENTS = [codex, opencode, qwen, pi, cline, continueCli];
+const claudeCode: Agent = {
+  name: 'Claude Code',
+  package: '@anthropic-ai/claude-code',
+  // It refuses to run without questions as the user root, except where it is told that it is in a container.
+  env: { IS_SANDBOX: '1', DISABLE_AUTOUPDATER: '1' },
+  print: (word) => ({ name: 'Bash', arguments: { command: `echo ${word}`, description: 'Prints a word' } }),
+  retries: true,
+  first: (model, question) => ['claude', ...CLAUDE_FLAGS, '--model', model, '-p', question],
+  next: (model, question) => ['claude', ...CLAUDE_FLAGS, '-c', '--model', model, '-p', question],
+  sessionHeader: 'x-claude-code-session-id',
+};
+const CLAUDE_FLAGS = ['--dangerously-skip-permissions'];
+
+export const AGENTS = [claudeCode, codex, opencode, qwen, pi, cline, continueCli];

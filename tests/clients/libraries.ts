@@ -1,5 +1,6 @@
 import { createOpenAI } from '@ai-sdk/openai';
 import { createOpenAICompatible } from '@ai-sdk/openai-compatible';
+import Anthropic from '@anthropic-ai/sdk';
 import { tool as langChainTool } from '@langchain/core/tools';
 import { ChatOpenAI } from '@langchain/openai';
 import {
@@ -105,6 +106,44 @@ const openAiResponses: Library = {
   },
 };
 
+/** Clients of Anthropic's API keep the conversation themselves, and send it back as it came. */
+const anthropic = (name: string, isStreamed: boolean): Library => ({
+  name,
+  open(target) {
+    const { url: baseURL, model } = target;
+    const client = new Anthropic({ baseURL, apiKey: ROOT_KEY, defaultHeaders: headersOf(target) });
+    const messages: Anthropic.MessageParam[] = [];
+    const input_schema = { type: 'object' as const, properties: { word: { type: 'string' } } };
+    const answer = () => {
+      const tools = [{ name: 'print', description, input_schema }];
+      const body = { model, max_tokens: 4096, messages, tools };
+      return isStreamed ? client.messages.stream(body).finalMessage() : client.messages.create(body);
+    };
+    return async (question) => {
+      messages.push({ role: 'user', content: question });
+      for (;;) {
+        const { content, stop_reason } = await answer();
+        messages.push({ role: 'assistant', content: content as Anthropic.ContentBlockParam[] });
+        const results = content.flatMap((block) =>
+          block.type === 'tool_use'
+            ? [
+                {
+                  type: 'tool_result' as const,
+                  tool_use_id: block.id,
+                  content: (block.input as { word: string }).word,
+                },
+              ]
+            : [],
+        );
+        if ((stop_reason === 'tool_use') !== results.length > 0) throw new Error(`${stop_reason}`);
+        if (results.length === 0)
+          return content.map((block) => (block.type === 'text' ? block.text : '')).join('');
+        messages.push({ role: 'user', content: results });
+      }
+    };
+  },
+});
+
 function aiSdk(name: string, modelOf: (target: Target) => LanguageModel): Library {
   return {
     name,
@@ -180,6 +219,8 @@ function agentsSdk(name: string, isChat: boolean): Library {
 }
 
 export const LIBRARIES: Library[] = [
+  anthropic('anthropic, streamed', true),
+  anthropic('anthropic, whole', false),
   openAiChat,
   openAiResponses,
   aiSdk('AI SDK, openai-compatible', (target) =>

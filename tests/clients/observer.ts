@@ -14,7 +14,7 @@ export interface Observer {
   stop(): Promise<void>;
 }
 
-const TURNS = ['/v1/chat/completions', '/v1/responses'];
+const TURNS = ['/v1/chat/completions', '/v1/responses', '/v1/messages'];
 
 export function observe(gatewayUrl: string): Observer {
   const turns: Observed[] = [];

@@ -73,7 +73,9 @@ export function turnLogConformance(name: string, makeStore: () => Promise<TurnLo
         await store.createSession(aSession({ name: 'taken' }));
         expect(await store.labelSession(ACME, made.id, { name: 'taken' })).toBe('taken');
         const labelled = { ...made, name: 'next', tags: ['vip', 'ü'] };
-        expect(await store.labelSession(ACME, made.id, { name: 'next', tags: ['vip', 'ü'] })).toEqual(labelled);
+        expect(await store.labelSession(ACME, made.id, { name: 'next', tags: ['vip', 'ü'] })).toEqual(
+          labelled,
+        );
         expect(await store.findSession(ACME, { name: 'trip' })).toBeUndefined();
         expect(await store.findSession(ACME, { name: 'next' })).toEqual(labelled);
         const { name: _, ...bare } = made;

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'bun:test';
+import { type Dialect, PATHS } from '../harness/dialects.ts';
 import { type DictatedCall, type DictatedProvider, dictatedProvider } from '../harness/dictated.ts';
 import { eventually } from '../harness/eventually.ts';
 import { type TestGateway, testGateway } from '../harness/gateway.ts';
@@ -6,7 +7,6 @@ import { json, sessionLog } from '../harness/journey.ts';
 import { sent } from '../harness/upstream.ts';
 import { type Provider, startProvider } from '../simulators/provider/provider.ts';
 import { asJson, asList, asText, type Json } from '../simulators/provider/shape.ts';
-import { type Dialect, PATHS } from './seen.ts';
 
 /** A turn that ends inside a tool call: its session keeps the question and what came of the answer. */
 

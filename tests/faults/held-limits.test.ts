@@ -3,7 +3,7 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { loadConfig } from '../../src/config/load.ts';
 import { type RunningGateway, startGateway } from '../../src/main.ts';
-import { DIALECTS, type Dialect, PATHS, user } from '../harness/dialects.ts';
+import { DIALECTS, type Dialect, PATHS, question } from '../harness/dialects.ts';
 import { eventually } from '../harness/eventually.ts';
 import { ROOT_KEY, temporaryDirectory } from '../harness/gateway.ts';
 import { type Provider, startProvider } from '../simulators/provider/provider.ts';
@@ -61,7 +61,7 @@ const ask = (dialect: Dialect, body: Json, init: RequestInit = {}) =>
     ...{ method: 'POST', ...init, headers: { ...headers, ...init.headers } },
     body: JSON.stringify({ ...input(dialect), user: 'ann', ...body }),
   });
-const input = (dialect: Dialect): Json => (dialect === 'chat' ? { messages: [user('Hi')] } : { input: 'Hi' });
+const input = (dialect: Dialect): Json => question(dialect, 'Hi');
 
 const noneHeld = () =>
   eventually(

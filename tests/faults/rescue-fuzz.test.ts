@@ -1,11 +1,12 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test';
 import fc from 'fast-check';
+import { DIALECTS, type Dialect, PATHS, pathOf, question } from '../harness/dialects.ts';
 import { type TestGateway, testGateway } from '../harness/gateway.ts';
 import { sessionLog } from '../harness/journey.ts';
 import { after, blocksOf, numberOf, withoutComments } from '../harness/reading.ts';
 import { asList, asText, type Json } from '../simulators/provider/shape.ts';
 import { adds, ends, scriptedProvider } from './scripted.ts';
-import { type Dialect, PATHS, type Seen, see } from './seen.ts';
+import { type Seen, see } from './seen.ts';
 
 /** A whole answer of the model. */
 interface Answer {
@@ -87,17 +88,14 @@ let count = 0;
 
 async function check(dialect: Dialect): Promise<void> {
   const session = `fuzz-${count++}`;
-  const input = dialect === 'chat' ? { messages: [{ role: 'user', content: 'Go.' }] } : { input: 'Go.' };
-  const body = { model: `groq/${session}`, stream: true, ...input };
+  const body = { model: `groq/${session}`, stream: true, ...question(dialect, 'Go.') };
   const headers = { 'x-session-id': session, 'x-clawhold-when-broken': 'restart' };
   const reply = await gateway.post(PATHS[dialect], body, headers);
   const id = reply.headers.get('x-clawhold-response-id')!;
   const text = withoutComments(await reply.text());
   const seen = await see(new Response(text, SSE), dialect);
   expectWhole(seen);
-  const url =
-    dialect === 'chat' ? `${PATHS.chat}/${id.replace('resp_', 'chatcmpl-')}` : `${PATHS.responses}/${id}`;
-  await expectReplay(`${url}?stream=true`, text);
+  await expectReplay(`${pathOf(dialect, id)}?stream=true`, text);
   const words = answer.words.join('');
   const calls = answer.calls.map((_, index) => `function_call call_${index}`);
   const log = (await sessionLog(gateway, session)).filter((line) => !line.startsWith('reasoning'));
@@ -134,7 +132,7 @@ test('an answer that breaks off up to four times, at any position, becomes the w
     fc.asyncProperty(answers, callBehaviours, async (wanted, calls) => {
       answer = wanted;
       conduct = calls;
-      for (const dialect of ['chat', 'responses'] as const) await check(dialect);
+      for (const dialect of DIALECTS) await check(dialect);
     }),
     { numRuns: Number(process.env.RUNS ?? 60) },
   );

@@ -1,17 +1,17 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'bun:test';
+import { DIALECTS, type Dialect, FORMS, PATHS, question } from '../harness/dialects.ts';
 import { type TestGateway, testGateway } from '../harness/gateway.ts';
 import { completionText, json, sessionLog } from '../harness/journey.ts';
 import { type Provider, startProvider } from '../simulators/provider/provider.ts';
 import { asJson, asList, type Json } from '../simulators/provider/shape.ts';
 import { adds, ends, type Script, scriptedProvider } from './scripted.ts';
-import { type Dialect, PATHS, type Seen, see } from './seen.ts';
+import { type Seen, see } from './seen.ts';
 
 /**
  * Parts that cannot be continued, and parts that are not text: they must never be joined wrongly, doubled or lost.
  */
 
 const PROVIDERS = ['openai', 'anthropic', 'gemini'] as const;
-const DIALECTS = ['chat', 'responses'] as const;
 const CALLS = PROVIDERS.flatMap((provider) => DIALECTS.map((dialect) => [provider, dialect] as const));
 
 const parameters = {
@@ -21,16 +21,9 @@ const parameters = {
   additionalProperties: false,
 };
 const ARGUMENTS = { city: 'the largest city of France' };
-const TOOLS: Record<Dialect, Json[]> = {
-  chat: ['weather', 'population'].map((name) => ({ type: 'function', function: { name, parameters } })),
-  responses: ['weather', 'population'].map((name) => ({ type: 'function', name, parameters })),
-};
-const FORM: Record<Dialect, Json> = {
-  chat: {
-    response_format: { type: 'json_schema', json_schema: { name: 'city', schema: parameters, strict: true } },
-  },
-  responses: { text: { format: { type: 'json_schema', name: 'city', schema: parameters, strict: true } } },
-};
+const toolsOf = (dialect: Dialect): Json[] =>
+  ['weather', 'population'].map((name) => FORMS[dialect].tool({ name, parameters }));
+const formOf = (dialect: Dialect): Json => FORMS[dialect].format('city', parameters);
 
 let provider: Provider;
 let gateway: TestGateway;
@@ -60,8 +53,7 @@ async function ask(
   more: Json = {},
   headers: Record<string, string> = {},
 ): Promise<Seen> {
-  const input = dialect === 'chat' ? { messages: [{ role: 'user', content: 'one' }] } : { input: 'one' };
-  const body = { model, stream: true, ...input, ...more };
+  const body = { model, stream: true, ...question(dialect, 'one'), ...more };
   return see(await gateway.post(PATHS[dialect], body, { 'x-session-id': session, ...headers }), dialect);
 }
 
@@ -95,7 +87,7 @@ describe.each([1, 3, 5])('calls of tools that break off after %i pieces', (piece
   const model = (name: string) => `${name}/tools+once-cut-${name === 'gemini' ? 1 : pieces}`;
 
   test.each(CALLS)('of %s are made again on %s, and the stream announces it', async (name, dialect) => {
-    const seen = await ask(dialect, model(name), { tools: TOOLS[dialect] }, RESTART);
+    const seen = await ask(dialect, model(name), { tools: toolsOf(dialect) }, RESTART);
     expectWholeCalls(seen);
     expect(seen.restarts).toBe(1);
     expect(provider.requests).toHaveLength(2);
@@ -104,14 +96,14 @@ describe.each([1, 3, 5])('calls of tools that break off after %i pieces', (piece
   });
 
   test.each(PROVIDERS)('of %s are made again on responses by default', async (name) => {
-    expectWholeCalls(await ask('responses', model(name), { tools: TOOLS.responses }));
+    expectWholeCalls(await ask('responses', model(name), { tools: toolsOf('responses') }));
   });
 
   test.each(CALLS)(
     'of %s are an error on %s with when-broken fail; incomplete calls are marked',
     async (name, dialect) => {
-      const headers = dialect === 'chat' ? {} : FAIL;
-      const seen = await ask(dialect, model(name), { tools: TOOLS[dialect] }, headers);
+      const headers = dialect === 'responses' ? FAIL : {};
+      const seen = await ask(dialect, model(name), { tools: toolsOf(dialect) }, headers);
       expect(seen).toMatchObject({ isWhole: false, code: 'stream_interrupted', restarts: 0 });
       expect(provider.requests).toHaveLength(1);
       for (const { type, status, arguments: args } of await items()) {
@@ -127,7 +119,7 @@ describe.each([1, 3, 5])('calls of tools that break off after %i pieces', (piece
   test.each(CALLS)(
     'of %s are made again on %s without notice if the client has not seen them',
     async (name, dialect) => {
-      const seen = await ask(dialect, model(name), { tools: TOOLS[dialect], stream: false });
+      const seen = await ask(dialect, model(name), { tools: toolsOf(dialect), stream: false });
       expectWholeCalls(seen);
       expect(provider.requests).toHaveLength(2);
       await expectToGoOn();
@@ -143,7 +135,7 @@ test.each(DIALECTS)(
   async (dialect) => {
     const call = { index: 0, id: 'call_1', function: { name: 'weather', arguments: '{"ci' } };
     script = (_, nth) => [nth === 1 ? adds({ tool_calls: [call] }) : adds({ role: 'assistant' })];
-    const seen = await ask(dialect, 'groq/call+nothing', { tools: TOOLS[dialect] }, RESTART);
+    const seen = await ask(dialect, 'groq/call+nothing', { tools: toolsOf(dialect) }, RESTART);
     expect(seen).toMatchObject({ isWhole: false, restarts: 1, calls: [] });
     expect(await log()).toEqual(['user: one']);
     await expectToGoOn();
@@ -158,7 +150,7 @@ test.each(DIALECTS)('text before a tool call stays when the call breaks off, on 
     nth === 1
       ? [adds({ content: 'Let me see' }), adds({ content: '.' }), adds({ tool_calls: tool_calls('{"ci') })]
       : [adds({ tool_calls: tool_calls(JSON.stringify(ARGUMENTS)) }), ends('tool_calls')];
-  const seen = await ask(dialect, 'groq/text+call', { tools: TOOLS[dialect] }, RESTART);
+  const seen = await ask(dialect, 'groq/text+call', { tools: toolsOf(dialect) }, RESTART);
   expect(seen).toMatchObject({ isWhole: true, restarts: 1, text: 'Let me see.' });
   expect(seen.calls.map((call) => JSON.parse(call.arguments))).toEqual([ARGUMENTS]);
   expect(asList(scripted.requests[1]!.messages).map(({ content }) => content)).toContain('Let me see.');
@@ -173,7 +165,7 @@ describe('structured output that breaks off', () => {
     JSON.stringify(name === 'anthropic' ? { answer: 'You said: one' } : ARGUMENTS);
 
   test.each(CALLS)('of %s is made again on %s, and the stream announces it', async (name, dialect) => {
-    const seen = await ask(dialect, model(name), FORM[dialect], RESTART);
+    const seen = await ask(dialect, model(name), formOf(dialect), RESTART);
     expect(seen).toMatchObject({ isWhole: true, restarts: 1, text: document(name) });
     expect(provider.requests).toHaveLength(2);
     expect(await log()).toEqual(['user: one', `assistant: ${document(name)}`]);
@@ -181,13 +173,13 @@ describe('structured output that breaks off', () => {
   });
 
   test('is made again on responses by default', async () => {
-    const seen = await ask('responses', model('openai'), FORM.responses);
+    const seen = await ask('responses', model('openai'), formOf('responses'));
     expect(seen).toMatchObject({ isWhole: true, restarts: 1 });
   });
 
   test.each(CALLS)('of %s is an error on %s with when-broken fail', async (name, dialect) => {
-    const headers = dialect === 'chat' ? {} : FAIL;
-    const seen = await ask(dialect, model(name), FORM[dialect], headers);
+    const headers = dialect === 'responses' ? FAIL : {};
+    const seen = await ask(dialect, model(name), formOf(dialect), headers);
     expect(seen).toMatchObject({ isWhole: false, code: 'stream_interrupted' });
     expect(provider.requests).toHaveLength(1);
     await expectToGoOn();
@@ -196,7 +188,7 @@ describe('structured output that breaks off', () => {
   test.each(CALLS)(
     'of %s is made again on %s without notice if the client has not seen it',
     async (name, dialect) => {
-      const seen = await ask(dialect, model(name), { ...FORM[dialect], stream: false });
+      const seen = await ask(dialect, model(name), { ...formOf(dialect), stream: false });
       expect(seen).toMatchObject({ isWhole: true, restarts: 0, text: document(name) });
       expect(provider.requests).toHaveLength(2);
     },

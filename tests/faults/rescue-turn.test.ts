@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'bun:test';
 import { rmSync } from 'node:fs';
+import { DIALECTS, type Dialect, FORMS, PATHS, pathOf, question } from '../harness/dialects.ts';
 import { eventually } from '../harness/eventually.ts';
 import { OTHER_KEY, type TestGateway, temporaryDirectory, testGateway } from '../harness/gateway.ts';
 import { completionText, json, responseText, sessionLog } from '../harness/journey.ts';
@@ -7,11 +8,10 @@ import { after, blocksOf, numberOf, readerOf, withoutComments } from '../harness
 import { type Provider, startProvider } from '../simulators/provider/provider.ts';
 import { asJson, asList, type Json } from '../simulators/provider/shape.ts';
 import { adds, ends, type Script, scriptedProvider } from './scripted.ts';
-import { type Dialect, PATHS, see } from './seen.ts';
+import { see } from './seen.ts';
 
 /** The results of a rescued turn: its stream, its entry in the session, its bill. */
 
-const DIALECTS = ['chat', 'responses'] as const;
 const PROVIDERS = ['openai', 'anthropic', 'gemini'] as const;
 const ANSWER = 'word1 word2 word3 word4 word5 word6 word7 word8';
 
@@ -62,10 +62,9 @@ afterAll(async () => {
 });
 
 function ask(dialect: Dialect, more: Json, headers: Record<string, string> = {}): Promise<Response> {
-  const input = dialect === 'chat' ? { messages: [{ role: 'user', content: 'one' }] } : { input: 'one' };
   return gateway.post(
     PATHS[dialect],
-    { stream: true, ...input, ...more },
+    { stream: true, ...question(dialect, 'one'), ...more },
     { 'x-session-id': session, ...headers },
   );
 }
@@ -73,12 +72,7 @@ function ask(dialect: Dialect, more: Json, headers: Record<string, string> = {})
 const idOf = (reply: Response): string => reply.headers.get('x-clawhold-response-id')!;
 
 /** The URL at which a turn's stream can be read again. */
-function urlOf(dialect: Dialect, reply: Response): string {
-  const id = idOf(reply);
-  return dialect === 'chat'
-    ? `${PATHS.chat}/${id.replace('resp_', 'chatcmpl-')}?stream=true`
-    : `${PATHS.responses}/${id}?stream=true`;
-}
+const urlOf = (dialect: Dialect, reply: Response): string => `${pathOf(dialect, idOf(reply))}?stream=true`;
 
 const replayOf = async (url: string): Promise<string> =>
   withoutComments(await (await gateway.fetch(url)).text());
@@ -194,7 +188,7 @@ describe('a turn that is stopped while it is rescued', () => {
     expect(cancelled.status).toBe('cancelled');
     expect(responseText(cancelled)).toBe('word1 word2');
     const text = await reply.text();
-    expect(text).toContain(dialect === 'chat' ? 'data: [DONE]' : 'event: response.incomplete');
+    expect(text).toContain(FORMS[dialect].cancelled);
     expect(await replayOf(urlOf(dialect, reply))).toBe(withoutComments(text));
     await eventually(
       'the gateway disconnects from the provider',

@@ -1,11 +1,8 @@
+import { type Dialect, errorIn } from '../harness/dialects.ts';
 import { json, type ServerEvent, serverEvents } from '../harness/journey.ts';
 import { asJson, asList, asText, type Json } from '../simulators/provider/shape.ts';
 
-export type Dialect = 'chat' | 'responses';
-
-export const PATHS: Record<Dialect, string> = { chat: '/v1/chat/completions', responses: '/v1/responses' };
-
-/** An ended answer as the caller sees it, for both dialects, streamed and JSON. */
+/** An ended answer as the caller sees it, for all dialects, streamed and JSON. */
 export interface Seen {
   status: number;
   headers: Headers;
@@ -37,17 +34,22 @@ export async function see(reply: Response, dialect: Dialect): Promise<Seen> {
     return { status, headers, ...whole(body, dialect) };
   }
   const { events, done } = serverEvents(await reply.text());
-  const reader = dialect === 'chat' ? new ChatReader(events, done) : new ResponseReader(events);
-  return { status, headers, ...reader.read() };
+  return { status, headers, ...readerOf(dialect, events, done).read() };
+}
+
+function readerOf(dialect: Dialect, events: readonly ServerEvent[], done: boolean): { read(): Answer } {
+  if (dialect === 'chat') return new ChatReader(events, done);
+  return dialect === 'messages' ? new MessageReader(events) : new ResponseReader(events);
 }
 
 type Answer = Omit<Seen, 'status' | 'headers'>;
 
 function whole(body: Json, dialect: Dialect): Answer {
-  const code = asText(asJson(body.error).code) || undefined;
+  const code = asText(errorIn(body).code) || undefined;
   const empty = { isWhole: !code, code, text: '', thoughts: '', calls: [], restarts: 0, body };
   if (code && body.object !== 'response') return empty;
   if (dialect === 'responses') return { ...empty, ...ofItems(asList(body.output)) };
+  if (dialect === 'messages') return { ...empty, ...ofBlocks(asList(body.content)) };
   const message = asJson(asList(body.choices)[0]?.message);
   return {
     ...empty,
@@ -61,6 +63,21 @@ const ofChatCall = (call: Json): SeenCall => {
   const { name, arguments: args } = asJson(call.function);
   return { id: asText(call.id), name: asText(name), arguments: asText(args) };
 };
+
+function ofBlocks(blocks: readonly Json[]): Pick<Answer, 'text' | 'thoughts' | 'calls'> {
+  const joined = (field: string) => blocks.map((block) => asText(block[field])).join('');
+  return {
+    text: joined('text'),
+    thoughts: joined('thinking'),
+    calls: blocks
+      .filter(({ type }) => type === 'tool_use')
+      .map(({ id, name, input }) => ({
+        id: asText(id),
+        name: asText(name),
+        arguments: typeof input === 'string' ? input : JSON.stringify(input),
+      })),
+  };
+}
 
 function ofItems(items: readonly Json[]): Pick<Answer, 'text' | 'thoughts' | 'calls'> {
   const ofType = (type: string) => items.filter((item) => item.type === type);
@@ -208,6 +225,60 @@ class ResponseReader {
 
   private discard(index: number): void {
     check(this.items.delete(index), `item ${index} has ended before it is discarded`);
+  }
+}
+
+/** Collects the blocks of a message, as a client does. The input of a call is the text of its deltas. */
+class MessageReader {
+  private readonly blocks = new Map<number, Json>();
+  private open: number | undefined;
+  private restarts = 0;
+
+  constructor(private readonly events: readonly ServerEvent[]) {}
+
+  read(): Answer {
+    for (const { event, data } of this.events) {
+      check(event === data.type, 'an event has one type');
+      this.take(data);
+    }
+    const { type } = this.events.at(-1)!.data;
+    const body = this.events.at(type === 'message_stop' ? -2 : -1)!.data;
+    const code = asText(errorIn(body).code) || undefined;
+    check((type === 'message_stop') !== (code !== undefined), 'it ends in an error, or it stops');
+    check(code !== undefined || this.open === undefined, 'every block of a whole answer has ended');
+    return { isWhole: !code, code, ...ofBlocks([...this.blocks.values()]), restarts: this.restarts, body };
+  }
+
+  private take(event: Json): void {
+    const index = event.index as number;
+    switch (event.type) {
+      case 'content_block_start':
+        check(this.open === undefined, 'one block is open at a time');
+        check(!this.blocks.has(index), `block ${index} begins once`);
+        this.open = index;
+        this.blocks.set(index, { ...asJson(event.content_block), input: '' });
+        return;
+      case 'content_block_delta': {
+        check(this.open === index, `deltas of block ${index} arrive while it is open`);
+        const block = this.blocks.get(index)!;
+        const { text, thinking, partial_json } = asJson(event.delta);
+        if (text !== undefined) block.text = asText(block.text) + asText(text);
+        if (thinking !== undefined) block.thinking = asText(block.thinking) + asText(thinking);
+        block.input += asText(partial_json);
+        return;
+      }
+      case 'content_block_stop':
+        check(this.open === index, `block ${index} ends once`);
+        this.open = undefined;
+        return;
+      case 'clawhold_restart': {
+        this.restarts++;
+        const { discard } = asJson(asJson(event.clawhold).restart);
+        for (const voided of discard as number[]) {
+          check(voided !== this.open && this.blocks.delete(voided), `block ${voided} has ended before`);
+        }
+      }
+    }
   }
 }
 

@@ -1,5 +1,5 @@
 import { asJson, asList, asText, type Json } from '../simulators/provider/shape.ts';
-import { DIALECTS, type Dialect, PATHS, textIn } from './dialects.ts';
+import { DIALECTS, type Dialect, FORMS, PATHS, question, textIn } from './dialects.ts';
 import type { TestGateway } from './gateway.ts';
 import { serverEvents } from './journey.ts';
 
@@ -28,8 +28,7 @@ export type Ask = (body: Json, headers?: Record<string, string>) => Promise<Repl
 export const asking =
   (gateway: () => TestGateway, dialect: Dialect, stream: boolean): Ask =>
   async ({ content = 'Hello', ...body }, headers = {}) => {
-    const question = [{ role: 'user', content }];
-    const input = dialect === 'chat' ? { messages: question } : { input: question };
+    const input = question(dialect, asText(content));
     const usage = dialect === 'chat' && stream ? { stream_options: { include_usage: true } } : {};
     const reply = await gateway().post(PATHS[dialect], { stream, ...usage, ...input, ...body }, headers);
     const raw = await reply.text();
@@ -46,7 +45,7 @@ type Said = Pick<Reply, 'text' | 'error' | 'attempts'>;
 
 function saidInBody(dialect: Dialect, raw: string): Said {
   const body = asJson(JSON.parse(raw));
-  const error = body.error ? asJson(body.error) : undefined;
+  const error = FORMS[dialect].error(body);
   return { text: textIn(dialect, body), error, attempts: attemptsIn(body) };
 }
 
@@ -57,6 +56,11 @@ function saidInStream(dialect: Dialect, raw: string): Said {
     const text = data.map((chunk) => asText(asJson(asJson(asList(chunk.choices)[0]).delta).content)).join('');
     const failed = data.find((chunk) => chunk.error);
     return { text, error: failed && asJson(failed.error), attempts: data.flatMap(attemptsIn) };
+  }
+  if (dialect === 'messages') {
+    const text = data.map((event) => asText(asJson(event.delta).text)).join('');
+    const error = data.map(FORMS.messages.error).find((found) => found !== undefined);
+    return { text, error, attempts: data.flatMap(attemptsIn) };
   }
   const last = asJson(data.at(-1)?.response);
   return {

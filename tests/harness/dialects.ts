@@ -1,11 +1,15 @@
-import type { Json } from '../simulators/provider/shape.ts';
+import { asJson, asList, asText, type Json } from '../simulators/provider/shape.ts';
 import { completionText, responseText } from './journey.ts';
 
-/** The same request in each dialect, and the text of its reply. */
+/** The same request in each dialect, and what its reply says. A further dialect is a further row. */
 
-export const DIALECTS = ['chat', 'responses'] as const;
+export const DIALECTS = ['chat', 'responses', 'messages'] as const;
 export type Dialect = (typeof DIALECTS)[number];
-export const PATHS: Record<Dialect, string> = { responses: '/v1/responses', chat: '/v1/chat/completions' };
+export const PATHS: Record<Dialect, string> = {
+  responses: '/v1/responses',
+  chat: '/v1/chat/completions',
+  messages: '/v1/messages',
+};
 
 /** Instructions of a coding agent, and those of its requests for a title. */
 export const MAIN = 'You are a coding agent. Work in the repository and keep your answers short and precise.';
@@ -18,17 +22,152 @@ export interface Said {
 export const user = (content: string): Said => ({ role: 'user', content });
 export const assistant = (content: string): Said => ({ role: 'assistant', content });
 
-/** The fields of a body that has these instructions and messages. */
-export function conversationIn(
-  dialect: Dialect,
-  system: string | undefined,
-  messages: readonly Said[],
-): Json {
-  if (dialect === 'responses') return { input: messages, instructions: system };
-  const opening = system === undefined ? [] : [{ role: 'system', content: system }];
-  return { messages: [...opening, ...messages] };
+/** A function that a caller has. */
+export interface TestTool {
+  name: string;
+  parameters?: Json;
 }
 
+interface Form {
+  /** The fields of a body that has these instructions and messages. */
+  conversation(system: string | undefined, messages: readonly object[]): Json;
+  /** Makes a turn without a session one that is stored, where it is not by default. */
+  stored: Json;
+  tool(tool: TestTool): Json;
+  /** The output of a call, as an entry of the conversation. */
+  output(callId: string, text: string): Json;
+  /** Limits the tokens of the answer. */
+  limit(tokens: number): Json;
+  /** Names the caller's own user. */
+  user(id: string): Json;
+  /** Asks for an answer that fits a schema. */
+  format(name: string, schema: Json): Json;
+  /** The same for any JSON object. */
+  anyObject: Json;
+  /** What is only in the last events of an answer that its caller cancelled. */
+  cancelled: string;
+  /** The text of a whole reply. */
+  text(body: Json): string;
+  /** The error of a reply, or of an event of a stream, in the fields of OpenAI's envelope. */
+  error(body: Json): Json | undefined;
+  /** The beginning of the dialect's ids of turns. */
+  idPrefix: string;
+  /** What is only in the last events of a whole answer. */
+  end: string;
+  /** The tokens of prompt and answer. */
+  tokens(body: Json): number;
+  /** The header with a part of what is left of the caller's limits, and the form of the time of its reset. */
+  quotaHeader(kind: string, part: string): string;
+  reset: RegExp;
+  /** What follows all numbered events of a stream. */
+  tail: string;
+  /** The reply for a turn that waits: its status when it is fetched, and its kind. */
+  accepted: { status: number; kind: Json };
+}
+
+const openai = {
+  user: (safety_identifier: string): Json => ({ safety_identifier }),
+  quotaHeader: (kind: string, part: string) => `x-ratelimit-${part}-${kind}`,
+  reset: /^(\d+(\.\d+)?s|1m\d(\.\d+)?s)$/,
+  tokens: (body: Json) => Number(asJson(body.usage).total_tokens),
+};
+
+const chatError = (body: Json): Json | undefined => (body.error ? asJson(body.error) : undefined);
+
+export const FORMS: Record<Dialect, Form> = {
+  chat: {
+    conversation: (system, messages) => ({
+      messages: [...(system === undefined ? [] : [{ role: 'system', content: system }]), ...messages],
+    }),
+    stored: { store: true },
+    tool: (tool) => ({ type: 'function', function: tool }),
+    output: (tool_call_id, content) => ({ role: 'tool', tool_call_id, content }),
+    limit: (max_completion_tokens) => ({ max_completion_tokens }),
+    format: (name, schema) => ({
+      response_format: { type: 'json_schema', json_schema: { name, schema, strict: true } },
+    }),
+    anyObject: { response_format: { type: 'json_object' } },
+    cancelled: 'data: [DONE]',
+    text: completionText,
+    error: chatError,
+    ...openai,
+    idPrefix: 'chatcmpl-',
+    end: '[DONE]',
+    tail: 'data: [DONE]\n\n',
+    accepted: { status: 202, kind: { object: 'chat.completion.accepted' } },
+  },
+  responses: {
+    conversation: (instructions, input) => ({ input, instructions }),
+    stored: {},
+    tool: (tool) => ({ type: 'function', parameters: {}, ...tool }),
+    output: (call_id, output) => ({ type: 'function_call_output', call_id, output }),
+    limit: (max_output_tokens) => ({ max_output_tokens }),
+    format: (name, schema) => ({ text: { format: { type: 'json_schema', name, schema, strict: true } } }),
+    anyObject: { text: { format: { type: 'json_object' } } },
+    cancelled: 'event: response.incomplete',
+    text: responseText,
+    error: chatError,
+    ...openai,
+    idPrefix: 'resp_',
+    end: 'response.completed',
+    tail: '',
+    accepted: { status: 200, kind: { object: 'response' } },
+  },
+  messages: {
+    conversation: (system, messages) => ({ messages, system }),
+    stored: { store: true },
+    tool: ({ name, parameters = { type: 'object' } }) => ({ name, input_schema: parameters }),
+    output: (tool_use_id, content) => ({
+      role: 'user',
+      content: [{ type: 'tool_result', tool_use_id, content }],
+    }),
+    limit: (max_tokens) => ({ max_tokens }),
+    format: (_, schema) => ({ output_config: { format: { type: 'json_schema', schema } } }),
+    anyObject: { output_config: { format: { type: 'json_schema', schema: { type: 'object' } } } },
+    cancelled: 'event: message_stop',
+    text: (body) =>
+      asList(body.content)
+        .map((block) => asText(block.text))
+        .join(''),
+    error(body) {
+      if (!body.error) return undefined;
+      const { details, ...error } = asJson(body.error);
+      const { error_code: code, param = null, ...further } = asJson(details);
+      return { ...error, code, param, ...further };
+    },
+    user: (user_id) => ({ metadata: { user_id } }),
+    tokens: ({ usage }) => Number(asJson(usage).input_tokens) + Number(asJson(usage).output_tokens),
+    quotaHeader: (kind, part) => `anthropic-ratelimit-${kind}-${part}`,
+    reset: /^20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ$/,
+    idPrefix: 'msg_',
+    end: 'message_stop',
+    tail: '',
+    accepted: { status: 202, kind: { type: 'message_accepted' } },
+  },
+};
+
+/** The fields of a body that has these instructions and messages. */
+export const conversationIn = (
+  dialect: Dialect,
+  system: string | undefined,
+  messages: readonly object[],
+): Json => FORMS[dialect].conversation(system, messages);
+
+/** The fields of a body that asks one question. */
+export const question = (dialect: Dialect, content: string): Json =>
+  FORMS[dialect].conversation(undefined, [user(content)]);
+
 /** The text of a whole reply. */
-export const textIn = (dialect: Dialect, body: Json): string =>
-  dialect === 'chat' ? completionText(body) : responseText(body);
+export const textIn = (dialect: Dialect, body: Json): string => FORMS[dialect].text(body);
+
+/** The path of a stored turn, by its id in `x-clawhold-response-id`. */
+export const pathOf = (dialect: Dialect, responseId: string): string =>
+  `${PATHS[dialect]}/${idIn(dialect, responseId)}`;
+
+/** The id of a turn in a dialect, by its id in `x-clawhold-response-id`. */
+export const idIn = (dialect: Dialect, responseId: string): string =>
+  responseId.replace(/^resp_/, FORMS[dialect].idPrefix);
+
+/** The error of a reply in any dialect, in the fields of OpenAI's envelope. */
+export const errorIn = (body: Json): Json =>
+  (body.type === 'error' ? FORMS.messages.error(body) : chatError(body)) ?? {};

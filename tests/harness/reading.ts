@@ -35,8 +35,9 @@ export function readerOf(reply: Response): StreamReader {
 /** The events of a stream, each with the blank line at its end. */
 export const blocksOf = (stream: string): string[] => stream.match(/[\s\S]+?\n\n/g) ?? [];
 
-/** The stream without comments. Comments only keep the connection open. */
-export const withoutComments = (stream: string): string => stream.replace(/^:.*\n\n/gm, '');
+/** The stream without comments and pings, which only keep the connection open. */
+export const withoutComments = (stream: string): string =>
+  stream.replace(/^(:.*|event: ping\ndata: .*)\n\n/gm, '');
 
 /** The number in the `id:` line of an event; `undefined` for `[DONE]`, which has none. */
 export function numberOf(block: string): number | undefined {

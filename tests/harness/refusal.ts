@@ -1,5 +1,6 @@
 import { expect } from 'bun:test';
-import { asJson, type Json } from '../simulators/provider/shape.ts';
+import type { Json } from '../simulators/provider/shape.ts';
+import { errorIn } from './dialects.ts';
 import { json } from './journey.ts';
 
 export interface Refusal {
@@ -19,8 +20,9 @@ export async function expectRefusal(
   const reply = await answer;
   const body = await json(reply);
   expect(reply.status).toBe(status);
-  expect(Object.keys(body)).toEqual(['error']);
-  const { attempts, ...error } = asJson(body.error);
+  const isAnthropic = body.type === 'error';
+  expect(Object.keys(body)).toEqual(isAnthropic ? ['type', 'error', 'request_id'] : ['error']);
+  const { attempts, ...error } = errorIn(body);
   const fields = ['code', 'message', 'param', ...(expected.provider_error ? ['provider_error'] : []), 'type'];
   expect(Object.keys(error).sort()).toEqual(fields);
   // Present where calls failed.
@@ -29,7 +31,7 @@ export async function expectRefusal(
     expect((attempts as Json[]).at(-1)).toMatchObject(call);
   }
   expect(reply.headers.get('x-request-id')).toBeTruthy();
-  expect(body.error).toMatchObject({
+  expect(error).toMatchObject({
     type: expect.any(String),
     ...expected,
     message: expect.stringMatching(expected.message ?? /./),

@@ -2,7 +2,7 @@ import { describe, expect, setDefaultTimeout, test } from 'bun:test';
 import { rmSync } from 'node:fs';
 import { branchOf, readLog, textsOn } from '../faults/recorded.ts';
 import { breakableConnection } from '../harness/breakable-connection.ts';
-import { DIALECTS, type Dialect, PATHS } from '../harness/dialects.ts';
+import { DIALECTS, type Dialect, FORMS, idIn, PATHS, question, textIn } from '../harness/dialects.ts';
 import { type DictatedCall, type DictatedProvider, dictatedProvider } from '../harness/dictated.ts';
 import { eventually } from '../harness/eventually.ts';
 import {
@@ -13,7 +13,7 @@ import {
   temporaryDirectory,
   testGateway,
 } from '../harness/gateway.ts';
-import { completionText, json, responseText, sdk } from '../harness/journey.ts';
+import { json, sdk } from '../harness/journey.ts';
 import { readerOf } from '../harness/reading.ts';
 import { expectRefusal } from '../harness/refusal.ts';
 import { asText, type Json } from '../simulators/provider/shape.ts';
@@ -31,13 +31,10 @@ const unique = (what: string) => `${what}-${++count}`;
 
 function bodyOf(dialect: Dialect, text: string, rest: object = {}): object {
   const model = 'groq/dictated';
-  return dialect === 'chat'
-    ? { model, messages: [{ role: 'user', content: text }], store: true, ...rest }
-    : { model, input: text, ...rest };
+  return { model, ...FORMS[dialect].stored, ...question(dialect, text), ...rest };
 }
 
-const textOf = (dialect: Dialect, answer: Json) =>
-  dialect === 'chat' ? completionText(answer) : responseText(answer);
+const textOf = textIn;
 
 function answer(call: DictatedCall): void {
   call.say('one');
@@ -125,14 +122,14 @@ describe('a turn that may be deferred', () => {
       }
       for (const { dialect, reply, url } of turns) {
         const id = reply.headers.get('x-clawhold-response-id') ?? '';
-        const named = dialect === 'chat' ? id.replace('resp_', 'chatcmpl-') : id;
+        const named = idIn(dialect, id);
         expect(url).toBe(`${PATHS[dialect]}/${named}`);
         expect(Number(reply.headers.get('retry-after'))).toBeGreaterThan(0);
         const body = await json(reply);
         expect(body).toMatchObject({ id: named, status: 'queued', model: 'groq/dictated' });
-        expect(body.object).toBe(dialect === 'chat' ? 'chat.completion.accepted' : 'response');
+        expect(body).toMatchObject(FORMS[dialect].accepted.kind);
         const again = await gateway.fetch(url);
-        expect(again.status).toBe(dialect === 'chat' ? 202 : 200);
+        expect(again.status).toBe(FORMS[dialect].accepted.status);
         expect(await json(again)).toEqual(body);
       }
       const streams = await Promise.all(turns.map(({ url }) => gateway.fetch(`${url}?stream=true`)));
@@ -142,7 +139,7 @@ describe('a turn that may be deferred', () => {
       for (const [at, { dialect, url }] of turns.entries()) {
         expect(textOf(dialect, await whole(gateway, url))).toBe('one two');
         const seen = await readers[at]!.rest();
-        expect(seen).toContain(dialect === 'chat' ? '[DONE]' : 'response.completed');
+        expect(seen).toContain(FORMS[dialect].end);
       }
     },
   );
@@ -296,7 +293,7 @@ for (const dialect of DIALECTS)
         output: [],
       });
       const url = reply.headers.get('location') ?? '';
-      if (dialect === 'chat')
+      if (dialect !== 'responses')
         await expectRefusal(gateway.fetch(url), 503, { code: 'provider_overloaded', ...SERVER_ERROR });
     },
   );
@@ -357,7 +354,7 @@ test.concurrent.each(ways)('a gateway that is %s leaves deferred turns to its su
   const successor = await spawnGateway(options);
   for (const dialect of DIALECTS) {
     const waiting = await successor.fetch(urls[dialect]!);
-    expect(waiting.status).toBe(dialect === 'chat' ? 202 : 200);
+    expect(waiting.status).toBe(FORMS[dialect].accepted.status);
   }
   for (const _dialect of DIALECTS) (await provider.next()).refuse(503);
   for (const _dialect of DIALECTS) answer(await provider.next());

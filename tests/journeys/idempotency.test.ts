@@ -3,7 +3,7 @@ import { rmSync } from 'node:fs';
 import OpenAI from 'openai';
 import { branchOf, readLog, textOf } from '../faults/recorded.ts';
 import { breakableConnection } from '../harness/breakable-connection.ts';
-import { DIALECTS, type Dialect, PATHS } from '../harness/dialects.ts';
+import { DIALECTS, type Dialect, FORMS, PATHS, pathOf, question } from '../harness/dialects.ts';
 import { type DictatedCall, type DictatedProvider, dictatedProvider } from '../harness/dictated.ts';
 import { eventually } from '../harness/eventually.ts';
 import {
@@ -39,9 +39,7 @@ interface Asking {
 
 function bodyOf(dialect: Dialect, { text, stream = false, rest }: Asking): object {
   const model = 'groq/dictated';
-  return dialect === 'chat'
-    ? { model, stream, messages: [{ role: 'user', content: text }], ...rest }
-    : { model, stream, input: text, ...rest };
+  return { model, stream, ...question(dialect, text), ...rest };
 }
 
 const replayed = (reply: Response) => reply.headers.get('x-clawhold-replayed') === 'true';
@@ -145,12 +143,10 @@ describe.each(DIALECTS)('%s with a key', (dialect) => {
   test('is separate for each tenant and each route', async () => {
     const key = { 'idempotency-key': unique('key') };
     const text = unique('text');
-    const others: [Dialect, string][] = [
-      ['chat', ROOT_KEY],
-      ['responses', ROOT_KEY],
-      ['chat', OTHER_KEY],
-      ['responses', OTHER_KEY],
-    ];
+    const others = DIALECTS.flatMap((other): [Dialect, string][] => [
+      [other, ROOT_KEY],
+      [other, OTHER_KEY],
+    ]);
     const { result, calls } = await counted(() =>
       Promise.all(
         others.map(([to, apiKey]) => {
@@ -159,9 +155,9 @@ describe.each(DIALECTS)('%s with a key', (dialect) => {
         }),
       ),
     );
-    expect(result.map(({ status }) => status)).toEqual([200, 200, 200, 200]);
+    expect(result.map(({ status }) => status)).toEqual(others.map(() => 200));
     expect(result.some(replayed)).toBe(false);
-    expect(calls).toBe(4);
+    expect(calls).toBe(others.length);
   });
 
   test.each(['', 'two words', 'k'.repeat(256), 'cl\u00e9', '"open', '""'])(
@@ -214,8 +210,7 @@ describe.each(DIALECTS)('%s with a key', (dialect) => {
 
   test('replays a stream that broke off, up to its end', async () => {
     const key = { 'idempotency-key': unique('key'), 'x-clawhold-when-broken': 'fail' };
-    const form = { type: 'json_object' };
-    const rest = dialect === 'chat' ? { response_format: form } : { text: { format: form } };
+    const rest = FORMS[dialect].anyObject;
     const body = bodyOf(dialect, { text: unique('text'), stream: true, rest });
     const asked = gateway.post(PATHS[dialect], body, key);
     const call = await provider.next();
@@ -252,8 +247,8 @@ describe.each(DIALECTS)('%s with a key', (dialect) => {
     expect(result.map(({ headers }) => headers.get('x-clawhold-response-id'))).toEqual([null, null]);
     const [first, second] = await Promise.all(result.map(json));
     expect(second).toEqual(first);
-    const tail = asText(first?.id).replace(/^(resp_|chatcmpl-)/, '');
-    for (const path of [`/v1/responses/resp_${tail}`, `/v1/chat/completions/chatcmpl-${tail}`]) {
+    const tail = asText(first?.id).replace(/^(resp_|chatcmpl-|msg_)/, '');
+    for (const path of DIALECTS.map((other) => pathOf(other, `resp_${tail}`))) {
       await expectRefusal(gateway.fetch(path), 404, { code: 'response_not_found' });
       await expectRefusal(gateway.fetch(`${path}?stream=true`), 404, { code: 'response_not_found' });
     }

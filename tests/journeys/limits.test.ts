@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from 'bun:test';
-import { DIALECTS, type Dialect, PATHS, user } from '../harness/dialects.ts';
+import { DIALECTS, type Dialect, errorIn, FORMS, PATHS, question } from '../harness/dialects.ts';
 import { eventually } from '../harness/eventually.ts';
 import { OTHER_KEY, ROOT_KEY } from '../harness/gateway.ts';
 import { type Journey, json, serverEvents, startJourney } from '../harness/journey.ts';
@@ -18,7 +18,8 @@ async function start(rateLimits: string): Promise<void> {
 
 const bodyIn = (dialect: Dialect, fields: Json = {}): Json => ({
   model: 'openai/say-2',
-  ...(dialect === 'chat' ? { messages: [user('Hi')] } : { input: 'Hi', store: false }),
+  ...question(dialect, 'Hi'),
+  ...(dialect === 'responses' && { store: false }),
   ...fields,
 });
 
@@ -27,11 +28,15 @@ const ask = (dialect: Dialect, fields: Json = {}, headers: Record<string, string
 
 const KINDS = ['requests', 'tokens'] as const;
 
-/** The `x-ratelimit-*` headers: limit, what is left, and when all is left again. */
-function quotaOf(headers: Headers | Json, kind: (typeof KINDS)[number]): (string | undefined)[] {
+/** What the headers of limits say: limit, what is left, and when all is left again. */
+function quotaOf(
+  headers: Headers | Json,
+  kind: (typeof KINDS)[number],
+  dialect: Dialect = 'chat',
+): (string | undefined)[] {
   const read = (name: string) =>
     headers instanceof Headers ? (headers.get(name) ?? undefined) : (headers[name] as string | undefined);
-  return ['limit', 'remaining', 'reset'].map((part) => read(`x-ratelimit-${part}-${kind}`));
+  return ['limit', 'remaining', 'reset'].map((part) => read(FORMS[dialect].quotaHeader(kind, part)));
 }
 
 /** Asks with a request that costs the least, and reads what is left of the tokens. */
@@ -41,7 +46,7 @@ async function tokensLeft(): Promise<number> {
   return Number(reply.headers.get('x-ratelimit-remaining-tokens'));
 }
 
-const SECONDS = /^(\d+(\.\d+)?s|1m\d(\.\d+)?s)$/;
+const SECONDS = FORMS.chat.reset;
 
 describe.each(DIALECTS)('requests per minute on %s', (dialect) => {
   test.each([false, true])('are limited and told in headers (streamed: %p)', async (stream) => {
@@ -49,15 +54,23 @@ describe.each(DIALECTS)('requests per minute on %s', (dialect) => {
     for (const left of ['1', '0']) {
       const reply = await ask(dialect, { stream });
       expect(reply.status).toBe(200);
-      expect(quotaOf(reply.headers, 'requests')).toEqual(['2', left, expect.stringMatching(SECONDS)]);
-      expect(quotaOf(reply.headers, 'tokens')).toEqual([undefined, undefined, undefined]);
+      expect(quotaOf(reply.headers, 'requests', dialect)).toEqual([
+        '2',
+        left,
+        expect.stringMatching(FORMS[dialect].reset),
+      ]);
+      expect(quotaOf(reply.headers, 'tokens', dialect)).toEqual([undefined, undefined, undefined]);
       await reply.text();
     }
     const reply = await ask(dialect, { stream });
     const { headers } = reply;
     expect(Number(headers.get('retry-after'))).toBeWithin(55, 62);
     expect(headers.get('x-should-retry')).toBe('true');
-    expect(quotaOf(headers, 'requests')).toEqual(['2', '0', expect.stringMatching(SECONDS)]);
+    expect(quotaOf(headers, 'requests', dialect)).toEqual([
+      '2',
+      '0',
+      expect.stringMatching(FORMS[dialect].reset),
+    ]);
     await expectRefusal(reply, 429, {
       code: 'rate_limit_exceeded',
       message: /^The limit of the key "root" is reached: 2 of 2 requests per minute are used\. Send again/,
@@ -73,7 +86,7 @@ describe.each(DIALECTS)('requests per minute on %s', (dialect) => {
     expect((await journey.gateway.fetch('/v1/conversations/trip')).status).toBe(404);
     // The key is not used: another body may have it.
     const other = await ask(dialect, { metadata: { a: 'b' } }, headers);
-    expect((await json(other)).error).toMatchObject({ code: 'rate_limit_exceeded' });
+    expect(errorIn(await json(other))).toMatchObject({ code: 'rate_limit_exceeded' });
   });
 
   test('are not counted for replays, for invalid requests and for requests that are no turns', async () => {
@@ -92,7 +105,7 @@ describe.each(DIALECTS)('requests per minute on %s', (dialect) => {
     expect((await ask(dialect, {}, { 'x-clawhold-session-id': 'conv_unknown' })).status).toBe(404);
     await journey.gateway.fetch('/v1/models');
     const next = await ask(dialect);
-    expect(next.headers.get('x-ratelimit-remaining-requests')).toBe('1');
+    expect(next.headers.get(FORMS[dialect].quotaHeader('requests', 'remaining'))).toBe('1');
   });
 
   test('count for each user of a tenant', async () => {
@@ -101,8 +114,8 @@ describe.each(DIALECTS)('requests per minute on %s', (dialect) => {
       const init = { authorization: `Bearer ${key}` };
       return (await ask(dialect, fields, init)).status;
     };
-    expect(await of({ safety_identifier: 'ann' })).toBe(200);
-    expect(await of({ safety_identifier: 'ann' })).toBe(429);
+    expect(await of(FORMS[dialect].user('ann'))).toBe(200);
+    expect(await of(FORMS[dialect].user('ann'))).toBe(429);
     expect(await of({ user: 'ann' })).toBe(429);
     expect(await of({ user: 'ben' })).toBe(200);
     expect(await of({ user: 'ben' })).toBe(429);
@@ -156,16 +169,19 @@ describe('limits', () => {
 });
 
 describe.each(DIALECTS)('tokens per minute on %s', (dialect) => {
-  const most = (tokens: number): Json =>
-    dialect === 'chat' ? { max_completion_tokens: tokens } : { max_output_tokens: tokens };
+  const most = (tokens: number): Json => FORMS[dialect].limit(tokens);
 
   test('are held from an estimate and settled after the answer', async () => {
     await start('{ global: { tokens_per_minute: 10000 } }');
     const before = await tokensLeft();
     const reply = await ask(dialect, { stream: true, ...most(4_000), model: 'openai/say-2+delay-300' });
-    const held = Number(reply.headers.get('x-ratelimit-remaining-tokens'));
+    const held = Number(reply.headers.get(FORMS[dialect].quotaHeader('tokens', 'remaining')));
     expect(before - held).toBeGreaterThan(4_000);
-    expect(quotaOf(reply.headers, 'tokens')).toEqual(['10000', String(held), expect.stringMatching(SECONDS)]);
+    expect(quotaOf(reply.headers, 'tokens', dialect)).toEqual([
+      '10000',
+      String(held),
+      expect.stringMatching(FORMS[dialect].reset),
+    ]);
     await reply.text();
     expect(await tokensLeft()).toBeGreaterThan(before - 200);
   });
@@ -173,11 +189,13 @@ describe.each(DIALECTS)('tokens per minute on %s', (dialect) => {
   test('that are used beyond the estimate count, too', async () => {
     await start('{ global: { tokens_per_minute: 2000 } }');
     const whole = await json(ask(dialect, { model: 'openai/say-1500' }));
-    const usage = asJson(whole.usage);
-    const total = Number(usage.total_tokens);
+    const total = FORMS[dialect].tokens(whole);
     expect(total).toBeGreaterThan(1_000);
     const reply = await ask(dialect, { model: 'openai/say-1', ...most(16) });
-    if (total < 1_900) expect(Number(reply.headers.get('x-ratelimit-remaining-tokens'))).toBeLessThan(1_000);
+    if (total < 1_900)
+      expect(Number(reply.headers.get(FORMS[dialect].quotaHeader('tokens', 'remaining')))).toBeLessThan(
+        1_000,
+      );
     else expect(reply.status).toBe(429);
   });
 
@@ -185,10 +203,10 @@ describe.each(DIALECTS)('tokens per minute on %s', (dialect) => {
     await start('{ global: { tokens_per_minute: 100000 } }');
     const session = { 'x-clawhold-session-id': 'long' };
     const long = 'many words '.repeat(2_000);
-    const first = dialect === 'chat' ? { messages: [user(long)] } : { input: long };
+    const first = question(dialect, long);
     await (await ask(dialect, { ...first, store: true }, session)).text();
     const before = await tokensLeft();
-    const second = dialect === 'chat' ? { messages: [user('And?')] } : { input: 'And?' };
+    const second = question(dialect, 'And?');
     const running = await ask(
       dialect,
       { ...second, store: true, stream: true, model: 'openai/say-3+pace-200' },
@@ -204,7 +222,7 @@ describe.each(DIALECTS)('tokens per minute on %s', (dialect) => {
     const before = await tokensLeft();
     const reply = await ask(dialect, { ...most(5_000), model: 'openai/status-400' });
     expect(reply.status).toBe(400);
-    expect(reply.headers.get('x-ratelimit-limit-tokens')).toBe('10000');
+    expect(reply.headers.get(FORMS[dialect].quotaHeader('tokens', 'limit'))).toBe('10000');
     expect(await tokensLeft()).toBeGreaterThan(before - 100);
   });
 
@@ -225,10 +243,10 @@ test('tokens of 64 callers at the same time do not pass the limit', async () => 
   const call = async (dialect: Dialect) => {
     const reply = await ask(dialect, { model: 'openai/say-30' });
     if (reply.status === 429) refused++;
-    else used += Number(asJson((await json(reply)).usage).total_tokens);
+    else used += FORMS[dialect].tokens(await json(reply));
   };
   const caller = async (_: unknown, index: number) => {
-    for (let times = 0; times < 5; times++) await call(DIALECTS[index % 2]!);
+    for (let times = 0; times < 5; times++) await call(DIALECTS[index % DIALECTS.length]!);
   };
   await Promise.all(Array.from({ length: 64 }, caller));
   expect(refused).toBeGreaterThan(64);

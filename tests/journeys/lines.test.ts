@@ -7,8 +7,10 @@ import {
   conversationIn,
   DIALECTS,
   type Dialect,
+  FORMS,
   MAIN,
   PATHS,
+  question,
   type Said,
   TITLE,
   textIn,
@@ -288,7 +290,7 @@ describe.each(DIALECTS)('%s: a client that sends its full history', (dialect) =>
     answer(call, 'b');
     expect((await read(asked)).history).toBe('matched');
     // Messages of the system stay in the conversation; `instructions` are of one request.
-    const system = dialect === 'chat' ? [`system: ${MAIN}`] : [];
+    const system = dialect === 'responses' ? [] : [`system: ${MAIN}`];
     expect(call.received).toEqual([...system, 'user: q', `assistant: ${first.text}`, 'user: q2']);
   });
 });
@@ -372,26 +374,14 @@ describe('requests that name what they continue', () => {
   });
 });
 
-/** Calls `f` once. */
-const TOOLS = {
-  chat: [{ type: 'function', function: { name: 'f', parameters: { type: 'object' } } }],
-  responses: [{ type: 'function', name: 'f', parameters: { type: 'object' } }],
-};
-
 describe.each(DIALECTS)('%s: the last question', (dialect) => {
-  const output = (call_id: string) =>
-    dialect === 'chat'
-      ? { role: 'tool', tool_call_id: call_id, content: 'sunny' }
-      : { type: 'function_call_output', call_id, output: 'sunny' };
+  const tools = [FORMS[dialect].tool({ name: 'f', parameters: { type: 'object' } })];
+  const output = (call_id: string) => FORMS[dialect].output(call_id, 'sunny');
 
   async function asked(session: string, before: object[]): Promise<string[]> {
     const post = (messages: object[]) => {
-      const body = dialect === 'chat' ? { messages } : { input: messages };
-      return gateway.post(
-        PATHS[dialect],
-        { model: 'groq/x', tools: TOOLS[dialect], ...body },
-        { 'x-session-id': session },
-      );
+      const body = conversationIn(dialect, undefined, messages);
+      return gateway.post(PATHS[dialect], { model: 'groq/x', tools, ...body }, { 'x-session-id': session });
     };
     const first = post([...before, user('weather?')]);
     const call = await provider.next();
@@ -415,7 +405,7 @@ describe.each(DIALECTS)('%s: the last question', (dialect) => {
 
   test('is stored once at the end of a full history, too', async () => {
     const session = `repeated-history-${dialect}`;
-    const body = { model: 'groq/x', [dialect === 'chat' ? 'messages' : 'input']: [user('hello')] };
+    const body = { model: 'groq/x', ...question(dialect, 'hello') };
     const first = gateway.post(PATHS[dialect], body, { 'x-session-id': session });
     answer(await provider.next(), 'Hello.');
     await first;

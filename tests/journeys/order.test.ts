@@ -2,11 +2,11 @@ import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from '
 import OpenAI from 'openai';
 import { branchOf, readLog, textOf, textsOn } from '../faults/recorded.ts';
 import { breakableConnection } from '../harness/breakable-connection.ts';
-import { DIALECTS, type Dialect, PATHS } from '../harness/dialects.ts';
+import { DIALECTS, type Dialect, FORMS, PATHS, question, textIn } from '../harness/dialects.ts';
 import { type DictatedCall, type DictatedProvider, dictatedProvider } from '../harness/dictated.ts';
 import { eventually } from '../harness/eventually.ts';
 import { ROOT_KEY, type TestGateway, testGateway } from '../harness/gateway.ts';
-import { completionText, json, responseText, sdk } from '../harness/journey.ts';
+import { json, sdk } from '../harness/journey.ts';
 import { readerOf, type StreamReader } from '../harness/reading.ts';
 import { expectRefusal } from '../harness/refusal.ts';
 import { asText, type Json } from '../simulators/provider/shape.ts';
@@ -30,13 +30,10 @@ const unique = (what: string) => `${what}-${++count}`;
 
 function bodyOf(dialect: Dialect, text: string, rest: object = {}): object {
   const model = 'groq/dictated';
-  return dialect === 'chat'
-    ? { model, messages: [{ role: 'user', content: text }], ...rest }
-    : { model, input: text, ...rest };
+  return { model, ...question(dialect, text), ...rest };
 }
 
-const answerOf = (dialect: Dialect, answer: Json) =>
-  dialect === 'chat' ? completionText(answer) : responseText(answer);
+const answerOf = textIn;
 
 function answer(call: DictatedCall, text: string): void {
   call.say(text);
@@ -256,11 +253,7 @@ describe('a session that another gateway on the same database writes to', () => 
 });
 
 describe.each(DIALECTS)('%s: a client that disconnects', (dialect) => {
-  const tools = (['weather'] as const).map((name) =>
-    dialect === 'chat'
-      ? { type: 'function', function: { name } }
-      : { type: 'function', name, parameters: {} },
-  );
+  const tools = [FORMS[dialect].tool({ name: 'weather' })];
 
   /** A stream whose client has read two words. */
   async function underWay(headers: Record<string, string>, rest: object = {}) {

@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test';
-import { DIALECTS, type Dialect, PATHS } from '../harness/dialects.ts';
+import { DIALECTS, type Dialect, PATHS, question } from '../harness/dialects.ts';
 import { eventually } from '../harness/eventually.ts';
 import { spawnGateway, type TestGateway, testGateway } from '../harness/gateway.ts';
 import { json } from '../harness/journey.ts';
@@ -73,7 +73,7 @@ afterEach(() => gateway.stop());
 const KINDS = DIALECTS.flatMap((dialect) => [true, false].map((stream) => [dialect, stream] as const));
 
 async function ask(dialect: Dialect, stream: boolean, model: string, fallbacks: string[] = []) {
-  const input = dialect === 'chat' ? { messages: [{ role: 'user', content: 'hi' }] } : { input: 'hi' };
+  const input = question(dialect, 'hi');
   const reply = await gateway.post(PATHS[dialect], { model, fallbacks, stream, ...input });
   const { status, headers } = reply;
   return { status, headers, by: headers.get('x-clawhold-model-id'), text: await reply.text() };
@@ -126,7 +126,7 @@ describe.each(KINDS)('an outage of a provider (%s, streamed: %p)', (dialect, str
   test.each(['context', 'rigid'])('is not what errors of requests are: %s', async (behaviour) => {
     await open();
     const model = `groq/${behaviour}+say-2`;
-    const input = dialect === 'chat' ? { messages: [{ role: 'user', content: 'hi' }] } : { input: 'hi' };
+    const input = question(dialect, 'hi');
     for (let turn = 0; turn < 30; turn++) {
       const reply = await gateway.post(PATHS[dialect], { model, stream, temperature: 0.5, ...input });
       expect(reply.status).toBe(400);

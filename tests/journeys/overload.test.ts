@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from 'bun:test';
-import { DIALECTS, PATHS, user } from '../harness/dialects.ts';
+import { DIALECTS, PATHS, question } from '../harness/dialects.ts';
 import { eventually } from '../harness/eventually.ts';
 import { type Journey, json, startJourney } from '../harness/journey.ts';
 import { expectRefusal } from '../harness/refusal.ts';
@@ -69,7 +69,7 @@ describe('an overloaded gateway', () => {
     await refusedWith('gateway_overloaded', () => respond({ input: 'Hi' }));
     journey.provider.reset();
     for (const dialect of DIALECTS) {
-      const body = dialect === 'chat' ? { messages: [user('Hi')] } : { input: 'Hi' };
+      const body = question(dialect, 'Hi');
       for (const stream of [false, true]) {
         const refused = await journey.gateway.post(PATHS[dialect], {
           model: 'openai/say-2',

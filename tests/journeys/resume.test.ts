@@ -3,7 +3,7 @@ import { rmSync } from 'node:fs';
 import type OpenAI from 'openai';
 import type { ResponseStreamEvent } from 'openai/resources/responses/responses';
 import { breakableConnection } from '../harness/breakable-connection.ts';
-import { DIALECTS, type Dialect, PATHS } from '../harness/dialects.ts';
+import { DIALECTS, type Dialect, FORMS, PATHS, pathOf, question } from '../harness/dialects.ts';
 import { type DictatedProvider, dictatedProvider } from '../harness/dictated.ts';
 import {
   OTHER_KEY,
@@ -28,33 +28,21 @@ const tools = ['weather', 'traffic'].map((name) => ({
 }));
 
 function bodyOf(dialect: Dialect, model: string, rest: object = {}): object {
-  const content = 'How is Paris today?';
-  return dialect === 'responses'
-    ? {
-        model,
-        stream: true,
-        input: content,
-        tools: tools.map((tool) => ({ type: 'function', ...tool })),
-        ...rest,
-      }
-    : {
-        model,
-        stream: true,
-        stream_options: { include_usage: true },
-        store: true,
-        messages: [{ role: 'user', content }],
-        tools: tools.map((tool) => ({ type: 'function', function: tool })),
-        ...rest,
-      };
+  const { stored, tool } = FORMS[dialect];
+  return {
+    model,
+    stream: true,
+    ...(dialect === 'chat' && { stream_options: { include_usage: true } }),
+    ...stored,
+    ...question(dialect, 'How is Paris today?'),
+    tools: tools.map(tool),
+    ...rest,
+  };
 }
 
 /** The URL at which the turn of a reply can be resumed. */
-function urlOf(dialect: Dialect, reply: Response): string {
-  const id = reply.headers.get('x-clawhold-response-id') ?? '';
-  return dialect === 'responses'
-    ? `/v1/responses/${id}?stream=true`
-    : `/v1/chat/completions/${id.replace('resp_', 'chatcmpl-')}?stream=true`;
-}
+const urlOf = (dialect: Dialect, reply: Response): string =>
+  `${pathOf(dialect, reply.headers.get('x-clawhold-response-id') ?? '')}?stream=true`;
 
 const textAt = async (gateway: TestGateway, url: string, headers: Record<string, string> = {}) =>
   withoutComments(await (await gateway.fetch(url, { headers })).text());
@@ -315,7 +303,7 @@ describe('a turn that is running', () => {
       expect(live).toContain(' five');
       expect(await known).toBe(after(live, soFar - 1));
       expect(await ahead).toBe(after(live, soFar + 1));
-      expect(await never).toBe(dialect === 'chat' ? 'data: [DONE]\n\n' : '');
+      expect(await never).toBe(FORMS[dialect].tail);
       expect(await textAt(gateway, `${url}&starting_after=100000`)).toBe(await never);
     },
   );
@@ -432,7 +420,7 @@ describe('a turn that is running', () => {
     const live = readerOf(await passing);
     const { id } = await json(Response.json(JSON.parse(/^data: (.*)$/m.exec(await live.until('\n\n'))![1]!)));
     expect((await passing).headers.get('x-clawhold-response-id')).toBeNull();
-    const hidden = live.text().match(/"id":"((?:resp_|chatcmpl-)[^"]+)"/)?.[1] ?? asText(id);
+    const hidden = live.text().match(/"id":"((?:resp_|chatcmpl-|msg_)[^"]+)"/)?.[1] ?? asText(id);
     const lost = () => gateway.fetch(`${PATHS[dialect]}/${hidden}?stream=true`);
     await expectRefusal(lost(), 404, { code: 'response_not_found' });
     unkept.end();

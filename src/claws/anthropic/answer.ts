@@ -40,7 +40,9 @@ export function newAnswer(prompt: Prompt): AnswerState {
     usage: {},
     stopReason: null,
     formatTool: formatToolOf(prompt),
-    thinking: wantsSummary(prompt.settings) ? 'summary-delta' : 'reasoning-delta',
+    // A caller in this API's own words has no summaries: thoughts are shown as they come.
+    thinking:
+      prompt.dialect !== 'anthropic' && wantsSummary(prompt.settings) ? 'summary-delta' : 'reasoning-delta',
     calls: 0,
   };
 }

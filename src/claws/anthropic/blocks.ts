@@ -184,8 +184,10 @@ function openToolUse(state: AnswerState, block: Block, out: Delta[]): OpenBlock 
   const index = nextItem(state);
   const call_id = stringAt(block.id, 'tool_use.id');
   const name = stringAt(block.name, 'tool_use.name');
-  out.push({ type: 'item-start', index, item: { type: 'function_call', call_id, name, arguments: '' } });
   const native: Wire = { ...otherFields(block, TOOL_USE_FIELDS) };
+  const item = { type: 'function_call', call_id, name, arguments: '' } as const;
+  const known = Object.keys(native).length > 0 && { native: { ...native } };
+  out.push({ type: 'item-start', index, item, ...known });
   let empty = true;
   return {
     push(delta, into) {

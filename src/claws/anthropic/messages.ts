@@ -16,7 +16,7 @@ import {
   reasoningText,
 } from '../../core/items.ts';
 import type { Prompt, PromptItem } from '../claw.ts';
-import { type Block, isObject, type Wire, type WireMessage } from './wire.ts';
+import { type Block, isObject, otherFields, type Wire, type WireMessage } from './wire.ts';
 
 export interface Conversation {
   system: Block[];
@@ -215,15 +215,22 @@ function blockOf(part: Part, own: boolean): Block | undefined {
     case 'refusal':
       return textBlock(part.refusal);
     case 'input_image':
-      return { type: 'image', source: imageSource(part) };
+      return { type: 'image', source: imageSource(part), ...(own && furtherFields(part, IMAGE_FIELDS)) };
     case 'input_file':
-      return fileBlock(part);
+      return { ...fileBlock(part), ...(own && furtherFields(part, FILE_FIELDS)) };
     case 'input_audio':
       throw unsupported('Claude models take no audio; send a transcript.');
     default:
       return own ? (part as Wire as Block) : undefined;
   }
 }
+
+const IMAGE_FIELDS = new Set(['type', 'image_url', 'file_id', 'detail']);
+const FILE_FIELDS = new Set(['type', 'filename', 'file_data', 'file_url', 'file_id']);
+
+/** Fields of a block that a part has no name for: whether a document is cited, for example. */
+const furtherFields = (part: object, known: ReadonlySet<string>): Wire | undefined =>
+  otherFields(part as Wire, known);
 
 /** The provider refuses a text of white space alone. */
 function textBlock(text: string): Block | undefined {

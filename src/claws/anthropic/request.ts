@@ -1,7 +1,7 @@
 import type { Prompt, Provider, WireRequest } from '../claw.ts';
 import { tidyMessages, withCacheMarks } from './conversation.ts';
 import { conversationOf } from './messages.ts';
-import { isThinking, thinkingFields, traitsOf } from './model.ts';
+import { isThinking, type ThinkingFields, thinkingFields, traitsOf } from './model.ts';
 import { decoderSchema, isForced, toolFields } from './tools.ts';
 import { type Block, isObject, isThought, type Wire, type WireMessage } from './wire.ts';
 
@@ -10,12 +10,16 @@ const DEFAULT_MAX_TOKENS = 4096;
 
 /** True for Claude 4.5 and older models while they do not think. */
 export function prefills(prompt: Prompt): boolean {
-  const { thinking } = thinkingFields(prompt, {
-    maxTokens: maxTokens(prompt),
-    forcedTool: isForced(toolFields(prompt)),
-  });
-  const extra = prompt.dialect === 'anthropic' ? prompt.extra : {};
-  return traitsOf(prompt.model).prefill && !isThinking(thinking ?? extra.thinking);
+  const { thinking } = wantedThinking(prompt, isForced(toolFields(prompt)));
+  return traitsOf(prompt.model).prefill && !isThinking(thinking);
+}
+
+/** A caller in this API's own words says it itself. */
+function wantedThinking(prompt: Prompt, forcedTool: boolean): ThinkingFields {
+  if (prompt.dialect !== 'anthropic')
+    return thinkingFields(prompt, { maxTokens: maxTokens(prompt), forcedTool });
+  const { thinking } = prompt.extra;
+  return isObject(thinking) ? { thinking } : {};
 }
 
 export function requestOf(prompt: Prompt, provider: Provider): WireRequest {
@@ -44,13 +48,9 @@ function bodyOf(prompt: Prompt, provider: Provider, extra: Wire): Body {
   const { settings } = prompt;
   const max_tokens = maxTokens(prompt);
   const tools = toolFields(prompt);
-  const wanted = thinkingFields(prompt, { maxTokens: max_tokens, forcedTool: isForced(tools) });
+  const wanted = wantedThinking(prompt, isForced(tools));
   const conversation = conversationOf(prompt, provider.id);
-  const { thinking, messages, beta } = adjusted(
-    prompt,
-    conversation.messages,
-    wanted.thinking ?? extra.thinking,
-  );
+  const { thinking, messages, beta } = adjusted(prompt, conversation.messages, wanted.thinking);
   const system = [...conversation.system, ...formatInstruction(prompt)];
   const stable = { tools: tools.tools, system, messages };
   const cached = extra.cache_control === undefined ? withCacheMarks(stable) : stable;
@@ -69,7 +69,7 @@ function bodyOf(prompt: Prompt, provider: Provider, extra: Wire): Body {
     ...serviceTier(settings.service_tier),
     stream: prompt.stream,
   };
-  const { thinking: _, ...unknown } = extra;
+  const { thinking: _, output_config: __, output_format: ___, ...unknown } = extra;
   return { body: { ...unknown, ...body }, beta };
 }
 
@@ -141,12 +141,15 @@ function formatInstruction({ settings }: Prompt): Block[] {
 
 function outputConfig({ model, settings }: Prompt, effort: string | undefined, extra: Wire): Wire {
   const { format } = settings;
+  const own: Wire = isObject(extra.output_config) ? extra.output_config : {};
+  const { format: ownFormat = extra.output_format, ...others } = own;
+  const asked = format?.type === 'json_schema' ? format : undefined;
   const config: Wire = {
-    ...(isObject(extra.output_config) && extra.output_config),
     ...(effort !== undefined && { effort }),
-    ...(format?.type === 'json_schema' &&
+    ...others,
+    ...(asked &&
       traitsOf(model).jsonSchema && {
-        format: { type: 'json_schema', schema: decoderSchema(format.schema) },
+        format: ownFormat ?? { type: 'json_schema', schema: decoderSchema(asked.schema) },
       }),
   };
   return Object.keys(config).length > 0 ? { output_config: config } : {};
@@ -172,7 +175,7 @@ function stopSequences(stop: readonly string[] = []): Wire {
 
 function metadata(user: string | undefined, extra: Wire): Wire {
   if (user === undefined) return {};
-  return { metadata: { ...(isObject(extra.metadata) && extra.metadata), user_id: user } };
+  return { metadata: { user_id: user, ...(isObject(extra.metadata) && extra.metadata) } };
 }
 
 const TIERS = new Map([

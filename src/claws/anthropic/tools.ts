@@ -74,14 +74,15 @@ interface ToolCase {
 function toolOf(tool: Tool, { jsonSchema, own }: ToolCase): Wire {
   if (tool.type !== 'function') return tool;
   const { type: _, name, description, parameters, strict, ...other } = tool as FunctionTool & Wire;
-  const limited = strict === true && jsonSchema;
   const schema = objectSchema(parameters);
+  const described = { name, ...(description && { description }) };
+  if (own) return { ...described, input_schema: schema, ...(strict !== undefined && { strict }), ...other };
+  const limited = strict === true && jsonSchema;
   return {
-    name,
-    ...(description && { description }),
+    ...described,
     input_schema: limited ? decoderSchema(schema) : schema,
     ...(limited && { strict: true }),
-    ...(own ? other : isObject(other.cache_control) && { cache_control: other.cache_control }),
+    ...(isObject(other.cache_control) && { cache_control: other.cache_control }),
   };
 }
 

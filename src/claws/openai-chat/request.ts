@@ -1,5 +1,6 @@
 import type { Settings, TextFormat } from '../../core/settings.ts';
 import type { Prompt, Provider, Quirks, WireRequest } from '../claw.ts';
+import { safetyIdentifier } from '../safety-identifier.ts';
 import { messagesOf } from './messages.ts';
 import { toolFields } from './tools.ts';
 import { type ChatMessage, type Facts, isObject, type Json } from './wire.ts';
@@ -52,7 +53,7 @@ export function chatRequest(prompt: Prompt, provider: Provider): WireRequest {
     response_format: formatField(prompt, provider),
     ...limitsOf(settings, provider, facts),
     ...reasoningOf(settings),
-    ...hintsOf(settings, facts),
+    ...hintsOf(prompt, facts),
     ...streamFields(prompt, provider, streamOptions),
     ...(prompt.continues && prefillFields(provider)),
   };
@@ -123,8 +124,10 @@ function reasoningOf({ reasoning, verbosity, service_tier }: Settings): Json {
  * Hints do not change the answer, so only providers that accept them get them. The older field `user` is
  * not sent to the other providers: strict servers refuse it too, and it would tell more parties who asks.
  */
-function hintsOf({ prompt_cache_key, safety_identifier }: Settings, facts: Facts): Json {
-  return facts.openai ? { prompt_cache_key, safety_identifier } : {};
+function hintsOf(prompt: Prompt, facts: Facts): Json {
+  if (!facts.openai) return {};
+  const { prompt_cache_key } = prompt.settings;
+  return { prompt_cache_key, safety_identifier: safetyIdentifier(prompt) };
 }
 
 /** `asked` is the caller's own `stream_options`. */

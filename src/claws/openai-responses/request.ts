@@ -2,6 +2,7 @@ import { Fault } from '../../core/errors.ts';
 import type { Prompt } from '../../core/prompt.ts';
 import type { Settings } from '../../core/settings.ts';
 import type { Provider, WireRequest } from '../claw.ts';
+import { safetyIdentifier } from '../safety-identifier.ts';
 import { inputOf } from './messages.ts';
 import { toolsOf } from './tools.ts';
 import { isObject, type Json } from './wire.ts';
@@ -54,7 +55,7 @@ function bodyOf(prompt: Prompt, provider: Provider): Json {
     include: includeOf(prompt, extra.include),
     service_tier: settings.service_tier,
     prompt_cache_key: settings.prompt_cache_key,
-    safety_identifier: settings.safety_identifier,
+    safety_identifier: safetyIdentifier(prompt),
     store: false,
     stream: prompt.stream,
   };

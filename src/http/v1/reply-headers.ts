@@ -5,6 +5,24 @@ export interface ReplyHeader {
   of: 'all' | 'turn' | 'body' | 'stream' | 'value' | 'error';
 }
 
+/** The limits of a request for a message, as Anthropic's API names them. */
+const ANTHROPIC_LIMITS = [
+  {
+    name: 'anthropic-ratelimit-requests-limit',
+    of: 'turn',
+    what: 'For messages, in place of `x-ratelimit-…`: the strictest limit of requests per minute.',
+  },
+  { name: 'anthropic-ratelimit-requests-remaining', of: 'turn', what: 'How many requests are left of it.' },
+  {
+    name: 'anthropic-ratelimit-requests-reset',
+    of: 'turn',
+    what: 'When the whole limit is left again, if no request comes: a time as in RFC 3339.',
+  },
+  { name: 'anthropic-ratelimit-tokens-limit', of: 'turn', what: 'The strictest limit of tokens per minute.' },
+  { name: 'anthropic-ratelimit-tokens-remaining', of: 'turn', what: 'How many tokens are left of it.' },
+  { name: 'anthropic-ratelimit-tokens-reset', of: 'turn', what: 'When the whole limit is left again.' },
+] as const satisfies readonly ReplyHeader[];
+
 /** Every header that the gateway adds to its replies. The reference is made from this list. */
 export const REPLY_HEADERS = [
   { name: 'x-request-id', of: 'all', what: "The request's id, also in the log." },
@@ -72,6 +90,8 @@ export const REPLY_HEADERS = [
   { name: 'x-ratelimit-limit-tokens', of: 'turn', what: 'The strictest limit of tokens per minute.' },
   { name: 'x-ratelimit-remaining-tokens', of: 'turn', what: 'How many tokens are left of it.' },
   { name: 'x-ratelimit-reset-tokens', of: 'turn', what: 'After which time the whole limit is left again.' },
+  ...ANTHROPIC_LIMITS,
+  { name: 'request-id', of: 'turn', what: 'The same as `x-request-id`, for requests for messages.' },
   { name: 'x-clawhold-replayed', of: 'body', what: '`true` if the reply is that of an earlier request.' },
   { name: 'etag', of: 'value', what: 'The version of a value, in quotes; also with 412.' },
   { name: 'x-accel-buffering', of: 'stream', what: '`no`: asks a proxy (nginx) to send each event at once.' },

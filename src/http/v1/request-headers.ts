@@ -164,6 +164,16 @@ export const LAST_EVENT_ID = header(
   'last-event-id',
   'The number of the last event that the reader of a stream has: later events follow.',
 );
+export const ANTHROPIC_VERSION = header(
+  'all',
+  'anthropic-version',
+  "The version of Anthropic's API that the client speaks. With it, lists of models have the form of that API.",
+);
+export const ANTHROPIC_BETA = header(
+  'turn',
+  'anthropic-beta',
+  'Beta features for a request for a message, separated by commas: a provider of the same API gets them.',
+);
 export const IF_MATCH = header(
   'value',
   'if-match',
@@ -207,6 +217,8 @@ export const REQUEST_HEADERS: readonly RequestHeader[] = [
   X_IDEMPOTENCY_KEY,
   RETRY_COUNT,
   LAST_EVENT_ID,
+  ANTHROPIC_VERSION,
+  ANTHROPIC_BETA,
   IF_MATCH,
   IF_NONE_MATCH,
   REQUEST_ID,

@@ -23,13 +23,16 @@ import { wishesOf } from './routing-wishes.ts';
 
 /** All routes of a dialect. */
 export function turnRoutes(dialect: Dialect, api: Api, settings: SettingsSource): Route[] {
-  const { hasKeyInQuery } = dialect;
-  const error = (fault: Fault) => dialect.error(fault);
+  const { hasKeyInQuery, requestIdHeader } = dialect;
+  const error = (fault: Fault, requestId: string) => dialect.error(fault, requestId);
   const create = dialect.endpoints.map(({ path, doc }): Route => {
     const handle = createTurn(dialect, path, api, settings);
     return { method: 'POST', path, access: 'key', doc, handle };
   });
-  return [...create, ...dialect.routes(api, settings)].map((route) => ({ error, hasKeyInQuery, ...route }));
+  return [...create, ...dialect.routes(api, settings)].map((route) => ({
+    ...{ error, hasKeyInQuery, requestIdHeader },
+    ...route,
+  }));
 }
 
 function createTurn(
@@ -156,7 +159,7 @@ function receiptHeaders(receipt: Receipt): ReplyHeaders {
   if (history) headers['x-clawhold-history'] = history;
   if (droppedTools?.length) headers['x-clawhold-dropped-tools'] = visible(droppedTools.join(', '));
   if (droppedReasoning) headers['x-clawhold-dropped-reasoning'] = visible(named(droppedReasoning));
-  if (droppedSettings) headers['x-clawhold-dropped-settings'] = droppedSettings.join(', ');
+  if (droppedSettings) headers['x-clawhold-dropped-settings'] = visible(named(droppedSettings));
   if (isDegraded) headers['x-clawhold-degraded'] = 'true';
   if (route?.alias !== undefined || (route && route.reason !== 'asked')) {
     headers['x-clawhold-route'] = routeText(route);

@@ -13,7 +13,7 @@ import {
   textPartIn,
 } from './format.ts';
 
-const ENTRY = /^([-+=>!ntxrsap])(?:(\d+)(?:\.(\d+))?(?:\.(\d+))?:)?(.*)$/;
+const ENTRY = /^([-+=>!ntxrsapu])(?:(\d+)(?:\.(\d+))?(?:\.(\d+))?:)?(.*)$/;
 
 /** Turns the entries of a tape back into deltas. Throws an error of any kind for an entry that does not fit. */
 export class Player {
@@ -56,6 +56,12 @@ export class Player {
       case 'n':
         this.annotation();
         return;
+      case 'u': {
+        const { usage } = this.outcome;
+        const raw = firstUsage(usage!.raw as Record<string, unknown>, entry.slice(1));
+        deltas.push({ type: 'usage', usage: { ...usage!, raw } });
+        return;
+      }
       case '-':
         deltas.push({ type: 'item-end', index: position.index });
         return;
@@ -130,4 +136,12 @@ export class Player {
     }
     this.deltas.push(delta);
   }
+}
+
+/** The provider's first report of its usage, by its last one. `text` is the rest of the entry. */
+export function firstUsage(last: Record<string, unknown>, text: string): Record<string, unknown> {
+  const [changed, missing] = JSON.parse(text) as [Record<string, unknown>, string[]];
+  const raw = { ...last, ...changed };
+  for (const field of missing) delete raw[field];
+  return raw;
 }

@@ -17,7 +17,16 @@ import schema8 from './sql/schema-8.sql' with { type: 'text' };
 const APPLICATION_ID = 0x436c6177;
 
 /** Element n brings a file from version n to n + 1. Append only: files of every version exist. */
-const MIGRATIONS: readonly string[] = [schema1, schema2, schema3, schema4, schema5, schema6, schema7, schema8];
+const MIGRATIONS: readonly string[] = [
+  schema1,
+  schema2,
+  schema3,
+  schema4,
+  schema5,
+  schema6,
+  schema7,
+  schema8,
+];
 
 const HEADER_SIZE = 100;
 const MAGIC = 'SQLite format 3\0';

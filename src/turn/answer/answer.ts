@@ -130,9 +130,13 @@ function droppedFor(
   return {
     droppedTools: lackedTypes(able, intent),
     droppedReasoning: leftOutReasoning(candidate, intent, context),
-    droppedSettings: able.lackedSettings(intent.settings),
+    droppedSettings: [...able.lackedSettings(intent.settings), ...foreignFields(candidate, intent)],
   };
 }
+
+/** The fields of the request that only providers of its own vocabulary know. */
+const foreignFields = ({ protocol }: Candidate, { vocabulary, extra }: Ask): string[] =>
+  protocol === vocabulary ? [] : Object.keys(extra);
 
 /** The types of the tools that a candidate lacks. */
 function lackedTypes(able: Capabilities, { settings: { tools }, vocabulary }: Ask): string[] {

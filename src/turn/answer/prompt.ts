@@ -204,9 +204,10 @@ export function promptFor(
 }
 
 /** OpenRouter routes among its own providers; it reads `provider` itself. */
-function extraFor({ provider }: Candidate, { extra, routing }: Ask): Ask['extra'] {
+function extraFor({ provider }: Candidate, { extra, verbatim, routing }: Ask): Ask['extra'] {
   const wishes = provider === 'openrouter' ? routing?.provider : undefined;
-  return wishes ? { ...extra, provider: wishes } : extra;
+  const all = verbatim ? { ...extra, ...verbatim } : extra;
+  return wishes ? { ...all, provider: wishes } : all;
 }
 
 /** Whether the provider of a call has another id for it than the session. */
@@ -256,11 +257,11 @@ export function leftOutReasoning(
   { items }: Assembled,
 ): string[] {
   if (!input.some(({ type }) => type === 'reasoning')) return [];
-  return items.flatMap(({ item, origin, protocol, answeredBy }) => {
+  return items.flatMap(({ item, origin, protocol, native, answeredBy }) => {
     if (item.type !== 'reasoning' || answeredBy !== undefined) return [];
     const isGiven =
       origin === undefined
-        ? Boolean(item.encrypted_content) && candidate.protocol === vocabulary
+        ? (Boolean(item.encrypted_content) || native !== undefined) && candidate.protocol === vocabulary
         : origin === candidate.provider && protocol === candidate.protocol;
     return isGiven ? [] : [item.id ?? item.type];
   });

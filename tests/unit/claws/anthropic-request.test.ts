@@ -171,7 +171,8 @@ describe('anthropic request: envelope', () => {
     expect(body).toMatchObject({
       top_k: 5,
       model: 'claude-sonnet-4-5',
-      metadata: { user_id: 'user-7', org: 'y' },
+      // The user as the caller wrote it, which may say more than the setting.
+      metadata: { user_id: 'x', org: 'y' },
     });
     expect(body.betas).toBeUndefined();
     expect(headers['anthropic-beta']).toBe('a,b');

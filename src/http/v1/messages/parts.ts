@@ -1,0 +1,102 @@
+import type { OtherPart, OutputText, Part } from '../../../core/items.ts';
+import { isObject } from '../../../core/json.ts';
+import { invalid } from '../fields.ts';
+
+/** Content blocks of a request as parts. Fields without a canonical form stay on the part. */
+
+type Fields = Record<string, unknown>;
+
+/** A text block. Empty texts stay: the claws leave them out where a provider refuses them. */
+export function textPartOf(block: Fields, type: 'input_text' | 'output_text'): Part {
+  const { type: _, text, citations, ...further } = block;
+  if (type === 'input_text') return { ...further, type, text } as Part;
+  const annotations = Array.isArray(citations) ? citations.map(annotationOf) : [];
+  return { ...further, type, text, annotations } as OutputText;
+}
+
+/** The inverse of `citationOf` (`blocks.ts`). */
+function annotationOf(citation: unknown): unknown {
+  if (!isObject(citation) || citation.type !== 'web_search_result_location') return citation;
+  const { url, title, encrypted_index } = citation;
+  const found = { type: 'url_citation', url, title };
+  return encrypted_index === '' ? found : { ...found, citation };
+}
+
+/** A block of a user's message, or of the result of a tool. */
+export function parsePart(block: Fields, param: string): Part {
+  switch (block.type) {
+    case 'text':
+      if (typeof block.text !== 'string') throw invalid(`${param}.text`, 'a string');
+      return textPartOf(block, 'input_text');
+    case 'image':
+      return imagePart(block, param);
+    case 'document':
+      return documentPart(block, param);
+    default:
+      return block as OtherPart;
+  }
+}
+
+function sourceOf(block: Fields, param: string): Fields & { type: string } {
+  const { source } = block;
+  if (isObject(source) && typeof source.type === 'string') return source as Fields & { type: string };
+  throw invalid(`${param}.source`, 'an object with a type');
+}
+
+function textAt(source: Fields, field: string, param: string): string {
+  const value = source[field];
+  if (typeof value === 'string' && value !== '') return value;
+  throw invalid(`${param}.source.${field}`, 'a string that is not empty');
+}
+
+function imagePart(block: Fields, param: string): Part {
+  const { type: _, source: __, ...further } = block;
+  const source = sourceOf(block, param);
+  switch (source.type) {
+    case 'base64': {
+      const url = `data:${textAt(source, 'media_type', param)};base64,${textAt(source, 'data', param)}`;
+      return { ...further, type: 'input_image', image_url: url };
+    }
+    case 'url':
+      return { ...further, type: 'input_image', image_url: textAt(source, 'url', param) };
+    case 'file':
+      return { ...further, type: 'input_image', file_id: textAt(source, 'file_id', param) };
+    default:
+      throw invalid(`${param}.source.type`, 'base64, url or file');
+  }
+}
+
+/** The title of a document is the name of the file. */
+function documentPart(block: Fields, param: string): Part {
+  const { type: _, source: __, title, ...further } = block;
+  const named = typeof title === 'string' ? { filename: title } : {};
+  const file = { ...further, type: 'input_file' as const, ...named };
+  const source = sourceOf(block, param);
+  switch (source.type) {
+    case 'base64': {
+      const data = textAt(source, 'data', param);
+      return { ...file, file_data: `data:${textAt(source, 'media_type', param)};base64,${data}` };
+    }
+    case 'text':
+      return { ...file, file_data: plainText(textAt(source, 'data', param)) };
+    case 'url':
+      return { ...file, file_url: textAt(source, 'url', param) };
+    case 'file':
+      return { ...file, file_id: textAt(source, 'file_id', param) };
+    case 'content':
+      // Its provider gets the blocks themselves: citations count them.
+      return { ...file, ...{ file_data: plainText(textOfBlocks(source.content)), source } };
+    default:
+      throw invalid(`${param}.source.type`, 'base64, text, url, file or content');
+  }
+}
+
+const plainText = (text: string): string => `data:text/plain;base64,${Buffer.from(text).toString('base64')}`;
+
+function textOfBlocks(content: unknown): string {
+  if (typeof content === 'string') return content;
+  const blocks: unknown[] = Array.isArray(content) ? content : [];
+  return blocks
+    .map((block) => (isObject(block) && typeof block.text === 'string' ? block.text : ''))
+    .join('\n');
+}
