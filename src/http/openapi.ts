@@ -43,6 +43,7 @@ export function openApiDocument(routes: readonly Route[]): Json {
         bearer: { type: 'http', scheme: 'bearer' },
         apiKey: { type: 'apiKey', in: 'header', name: 'x-api-key' },
         googleKey: { type: 'apiKey', in: 'header', name: 'x-goog-api-key' },
+        keyInQuery: { type: 'apiKey', in: 'query', name: 'key', description: 'For paths of `/v1beta`.' },
       },
     },
   };
