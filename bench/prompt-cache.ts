@@ -1,6 +1,6 @@
 /**
- * The prompt caches of two providers, as strict as they are: nothing is shared between credentials or models, a
- * prefix counts only where it is exactly the same, and not below 1,024 tokens.
+ * The prompt caches of providers, as strict as they are: nothing is shared between credentials or models, a prefix
+ * counts only where it is exactly the same, and not below a least number of tokens.
  */
 
 /** Tokens of a prompt that are read from the cache and written to it; the rest is neither. */
@@ -16,6 +16,14 @@ export interface PromptBlock {
   text: string;
   /** It has a `cache_control`. */
   isMarked: boolean;
+}
+
+/** The rule of a cache that holds every prompt. */
+export interface AutomaticRule {
+  /** Prefixes of a multiple of so many tokens are held. */
+  step: number;
+  /** Tokens of the shortest prefix that is held. */
+  least: number;
 }
 
 const CHARS_PER_TOKEN = 4;
@@ -47,11 +55,16 @@ const startOf = (credential: string, model: string): bigint => Bun.hash.xxHash64
  * steps of 128 tokens, without a mark and without a price for writing. It stays for 5 to 10 minutes without use: the
  * shorter time counts here. Organizations share nothing.
  */
+const OPENAI: AutomaticRule = { step: 128, least: LEAST_TOKENS };
+
+/** A cache without marks and without a price for writing. The shortest lifetime that a provider names counts. */
 export class AutomaticCache {
-  private static readonly STEP = 128 * CHARS_PER_TOKEN;
   private readonly prefixes: Prefixes;
 
-  constructor(now: () => number) {
+  constructor(
+    now: () => number,
+    private readonly rule = OPENAI,
+  ) {
     this.prefixes = new Prefixes(now);
   }
 
@@ -59,9 +72,10 @@ export class AutomaticCache {
     const text = blocks.map((block) => block.text).join('');
     let hash = startOf(credential, model);
     let cached = 0;
-    for (let end = AutomaticCache.STEP; end <= text.length; end += AutomaticCache.STEP) {
-      hash = Bun.hash.xxHash64(text.slice(end - AutomaticCache.STEP, end), hash);
-      if (tokensOf(end) < LEAST_TOKENS) continue;
+    const step = this.rule.step * CHARS_PER_TOKEN;
+    for (let end = step; end <= text.length; end += step) {
+      hash = Bun.hash.xxHash64(text.slice(end - step, end), hash);
+      if (tokensOf(end) < this.rule.least) continue;
       if (this.prefixes.has(hash)) cached = tokensOf(end);
       this.prefixes.use(hash);
     }
@@ -74,13 +88,16 @@ const LOOK_BACK = 20;
 
 /**
  * Anthropic (platform.claude.com/docs/en/build-with-claude/prompt-caching): the prompt is written up to each mark,
- * from 1,024 tokens on. An entry is found if it ends at a mark, or at one of the 20 blocks before it. It stays for 5
- * minutes, and each use renews it.
+ * from a least number of tokens on, which depends on the model (1,024 for most). An entry is found if it ends at a
+ * mark, or at one of the 20 blocks before it. It stays for 5 minutes, and each use renews it.
  */
 export class MarkedCache {
   private readonly prefixes: Prefixes;
 
-  constructor(now: () => number) {
+  constructor(
+    now: () => number,
+    private readonly least = LEAST_TOKENS,
+  ) {
     this.prefixes = new Prefixes(now);
   }
 
@@ -95,7 +112,7 @@ export class MarkedCache {
     const isLookedAt = (index: number) =>
       ends.slice(index, index + LOOK_BACK + 1).some(({ isMarked }) => isMarked);
     const found = ends.findLast((end, index) => this.prefixes.has(end.hash) && isLookedAt(index));
-    const written = ends.filter(({ isMarked, tokens }) => isMarked && tokens >= LEAST_TOKENS);
+    const written = ends.filter(({ isMarked, tokens }) => isMarked && tokens >= this.least);
     const cached = found?.tokens ?? 0;
     const wrote = Math.max(0, (written.at(-1)?.tokens ?? 0) - cached);
     if (found) this.prefixes.use(found.hash);
@@ -110,8 +127,8 @@ type Json = Record<string, unknown>;
 export function blocksOf(body: Json): PromptBlock[] {
   const lists = [body.tools, body.system].filter((list) => Array.isArray(list)).flat() as Json[];
   const blocks = lists.map(blockOf);
-  for (const { role, content } of body.messages as { role: string; content: unknown }[]) {
-    const parts = Array.isArray(content) ? (content as Json[]) : [{ type: 'text', text: content }];
+  for (const { role, content, parts: own } of messagesOf(body)) {
+    const parts = own ?? (Array.isArray(content) ? (content as Json[]) : [{ type: 'text', text: content }]);
     for (const part of parts) {
       const { text, isMarked } = blockOf(part);
       blocks.push({ text: `${role} ${text}`, isMarked });
@@ -119,6 +136,15 @@ export function blocksOf(body: Json): PromptBlock[] {
   }
   return blocks;
 }
+
+interface WireMessage {
+  role: string;
+  content?: unknown;
+  /** Gemini's word for the parts of a message. */
+  parts?: Json[];
+}
+
+const messagesOf = ({ messages, contents }: Json) => (messages ?? contents) as WireMessage[];
 
 function blockOf({ cache_control, ...block }: Json): PromptBlock {
   return { text: JSON.stringify(block), isMarked: cache_control !== undefined };
