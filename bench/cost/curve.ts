@@ -64,8 +64,8 @@ function rowsOf(full: readonly Costs[], own: readonly Costs[]) {
     from = upTo;
     if (inside.length === 0) return [];
     const all = turns.filter(({ whole }) => whole.tokens <= upTo);
-    const mean = (valueOf: (turn: (typeof turns)[number]) => number, of = inside) =>
-      of.reduce((sum, turn) => sum + valueOf(turn), 0) / of.length;
+    const mean = (measured: (turn: (typeof turns)[number]) => number, of = inside) =>
+      of.reduce((sum, turn) => sum + measured(turn), 0) / of.length;
     const cheaper = Math.min(
       mean(({ whole }) => whole.cost, all),
       mean(({ whole }) => whole.uncached, all),
