@@ -48,7 +48,7 @@ export async function replay(
     clock.ms = times[index]!;
     const intent = intentOf(turn, clock.ms);
     const before = branch.slice(0, index);
-    const reach = reachWith([candidate], intent, policy);
+    const reach = reachWith([candidate], intent, { policy });
     const { input } = intent;
     const session = { kind: 'beside', id: intent.session, session: undefined, branch: before, input };
     const recalled = await recall(

@@ -26,6 +26,11 @@ export interface PromptItem {
   native?: unknown;
   /** The id that the provider named in `origin` gave to this call, where the item has another one. */
   callId?: string;
+  /**
+   * The message begins with so many parts that no later prompt has: excerpts of older turns. A prompt cache should end
+   * before this item.
+   */
+  excerpts?: number;
   /** The request's cache marks on this item. A protocol that has none leaves them out. */
   marks?: readonly PartMark[];
 }

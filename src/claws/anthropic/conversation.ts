@@ -99,17 +99,38 @@ const MARKABLE = new Set(['text', 'image', 'document', 'tool_result', 'tool_use'
  * takes four marks: after the tools, the system blocks, the last but one user message, and the last one. The
  * third is where the previous request ended. It is needed because the provider looks back only twenty
  * blocks from a mark, and one answer may have more. If the caller set marks itself, none are added.
+ *
+ * Where the last message has excerpts, which the next request does not have, the last mark is before them: a cache
+ * that is written is paid, and this part of it would never be read.
  */
-export function withCacheMarks(request: Cached): Cached {
+export function withCacheMarks(request: Cached, excerpt?: Block): Cached {
   if (hasMarks(request)) return request;
   const { tools, system, messages } = request;
-  const users = messages.flatMap((message, index) => (message.role === 'user' ? [index] : [])).slice(-2);
   return {
     ...(tools && { tools: markTools(tools) }),
     system: markLast(system),
-    messages: messages.map((message, index) => (users.includes(index) ? markMessage(message) : message)),
+    messages: markMessages(messages, excerpt),
   };
 }
+
+function markMessages(messages: readonly WireMessage[], excerpt?: Block): WireMessage[] {
+  const at = excerpt ? messages.findIndex(({ content }) => content.includes(excerpt)) : -1;
+  if (at === -1) return withMarksAt(messages, usersIn(messages).slice(-2));
+  const { role, content } = messages[at]!;
+  const first = content.indexOf(excerpt!);
+  const before = messages.slice(0, at);
+  // The message with the excerpts may begin with blocks that later requests have.
+  const own = first > 0 ? [] : [at - 1];
+  const start = markMessage({ role, content: content.slice(0, first) });
+  const split = { role, content: [...start.content, ...content.slice(first)] };
+  return [...withMarksAt(before, [...usersIn(before).slice(-1), ...own]), split, ...messages.slice(at + 1)];
+}
+
+const usersIn = (messages: readonly WireMessage[]): number[] =>
+  messages.flatMap(({ role }, index) => (role === 'user' ? [index] : []));
+
+const withMarksAt = (messages: readonly WireMessage[], ends: readonly number[]): WireMessage[] =>
+  messages.map((message, index) => (ends.includes(index) ? markMessage(message) : message));
 
 function hasMarks({ tools = [], system, messages }: Cached): boolean {
   const marked = (part: Wire) => part.cache_control !== undefined;

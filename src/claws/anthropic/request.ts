@@ -53,7 +53,7 @@ function bodyOf(prompt: Prompt, provider: Provider, extra: Wire): Body {
   );
   const system = [...conversation.system, ...formatInstruction(prompt)];
   const stable = { tools: tools.tools, system, messages };
-  const cached = extra.cache_control === undefined ? withCacheMarks(stable) : stable;
+  const cached = extra.cache_control === undefined ? withCacheMarks(stable, conversation.excerpt) : stable;
   const body: Wire = {
     model: prompt.model,
     max_tokens,
