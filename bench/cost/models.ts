@@ -4,7 +4,12 @@ import type { WireProtocol } from '../../src/claws/claw.ts';
 import { gemini } from '../../src/claws/gemini/protocol.ts';
 import { openaiChat } from '../../src/claws/openai-chat/protocol.ts';
 import type { Candidate } from '../../src/core/candidate.ts';
-import { AutomaticCache, type CacheUse, MarkedCache, type PromptBlock } from '../prompt-cache.ts';
+import {
+  AutomaticCache,
+  type CacheUse,
+  MarkedCache,
+  type PromptBlock,
+} from '../../tests/simulators/provider/prompt-cache.ts';
 
 /** The prompt cache of one session at a provider. */
 export interface SessionCache {

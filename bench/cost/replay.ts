@@ -7,7 +7,7 @@ import { Contexts, promptFor, reachWith } from '../../src/turn/answer/prompt.ts'
 import { Pasts } from '../../src/turn/past/pasts.ts';
 import { recall } from '../../src/turn/start/recall.ts';
 import { costOf } from '../../src/usage/prices.ts';
-import { blocksOf, type CacheUse } from '../prompt-cache.ts';
+import { blocksOf, type CacheUse } from '../../tests/simulators/provider/prompt-cache.ts';
 import type { Conversation } from '../recall/conversation.ts';
 import { branchOf } from '../recall/session.ts';
 import type { PricedModel } from './models.ts';

@@ -5,7 +5,7 @@ import {
   LIFETIME_MS,
   MarkedCache,
   type PromptBlock,
-} from '../../bench/prompt-cache.ts';
+} from '../simulators/provider/prompt-cache.ts';
 
 /** A block of so many tokens. */
 const block = (tokens: number, letter: string, isMarked = false): PromptBlock => ({
