@@ -254,7 +254,7 @@ const answers = section({
 
 const context = section({
   policy: contextPolicy().meta({ example: 'auto' }),
-  history_tokens: historyTokens(),
+  history_tokens: historyTokens().meta({ example: '100000' }),
 });
 
 const log = section({

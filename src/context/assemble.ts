@@ -67,6 +67,8 @@ export interface Assembled {
   items: PromptItem[];
   /** Tokens of the whole prompt. */
   tokens: number;
+  /** Tokens of its beginning, which later prompts can have too: all but the excerpts and the new input. */
+  repeatedTokens: number;
   keptTurns: number;
   /** Tokens of history that did not fit. */
   droppedTokens: number;
@@ -87,13 +89,13 @@ export function historyWindow(budget: Budget): number {
   return Math.ceil(budget.context * (budget.policy === 'full' ? ESTIMATE_MARGIN : 1));
 }
 
+type Own = Pick<AssembleInput, 'input' | 'instructions' | 'settings'>;
+
 /** The tokens of a prompt besides its history. */
-export const ownTokens = ({
-  input,
-  instructions = '',
-  settings,
-}: Pick<AssembleInput, 'input' | 'instructions' | 'settings'>): number =>
-  itemsTokens(input) + estimateTokens(instructions) + toolsTokens(settings.tools);
+export const ownTokens = (parts: Own): number => itemsTokens(parts.input) + fixedTokens(parts);
+
+const fixedTokens = ({ instructions = '', settings }: Own): number =>
+  estimateTokens(instructions) + toolsTokens(settings.tools);
 
 /** The tokens of history that fit beside so many others, and those of them that are worth their price. */
 export function historyRoom(history: number, own: number, budget: Budget): { most: number; room: number } {
@@ -110,7 +112,8 @@ export function assemble(parts: AssembleInput): Assembled {
   const { branch, input, budget } = parts;
   const before = budget.compactionsOf === undefined ? 0 : tokensBeforeCompaction(parts);
   const history = (branch.at(-1)?.totalTokens ?? 0) - before;
-  const own = ownTokens(parts);
+  const fixed = fixedTokens(parts);
+  const own = itemsTokens(input) + fixed;
   const { most, room } = historyRoom(history, own, budget);
   const recalled = before > 0 ? undefined : parts.recalled;
   const isSaving = room < most;
@@ -139,6 +142,7 @@ export function assemble(parts: AssembleInput): Assembled {
       ? withoutLooseReasoning(inPairs(items, parts.marks))
       : marked(items, parts.marks),
     tokens: own + keptTokens + pinned.tokens + retrieved.tokens,
+    repeatedTokens: fixed + keptTokens + pinned.tokens,
     recalledTokens: pinned.tokens + retrieved.tokens,
     keptTurns: kept.length,
     droppedTokens: history - keptTokens,

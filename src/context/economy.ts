@@ -45,7 +45,7 @@ export function worthwhileTokens(history: number, { cachedPrice = 0, historyToke
 export function cutShare({ cachedPrice = 1 }: Economy): number {
   if (cachedPrice >= 0.75) return 1 / 8;
   if (cachedPrice > DEAR) return 1 / 4;
-  return cachedPrice >= 0.05 ? 1 / 2 : 3 / 4;
+  return cachedPrice >= 0.05 ? 2 / 3 : 3 / 4;
 }
 
 /** The rest of what the cut saves pays for sending the kept turns again. */

@@ -112,10 +112,10 @@ export class Contexts {
     return undefined;
   }
 
-  /** The tokens of the candidate's prompt; `undefined` where the conversation does not fit it. */
-  tokensFor(candidate: Candidate): number | undefined {
+  /** What the candidate would be sent; `undefined` where the conversation does not fit it. */
+  fitting(candidate: Candidate): Assembled | undefined {
     try {
-      return (this.byCandidate.get(candidate) ?? this.within(this.budget(candidate))).tokens;
+      return this.byCandidate.get(candidate) ?? this.within(this.budget(candidate));
     } catch (failure) {
       if (isExceeded(failure)) return undefined;
       throw failure;

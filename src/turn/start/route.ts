@@ -83,14 +83,22 @@ export function expectedCacheReadOf(
   return cacheReadOf(candidate, source, warmOf(source, path));
 }
 
-/** What the turn before had as its prompt is read from the cache of the candidate that answered it. */
+/**
+ * What the turn before had as its prompt is read from the cache of the candidate that answered it, except for its
+ * excerpts and what followed them. After a cut, the prompt begins otherwise.
+ */
 function cacheReadOf(
   candidate: Candidate,
   { session, contexts }: RouteSource,
   warm: AnsweredBy | undefined,
 ): number {
   if (warm === undefined || !isCalled(candidate, warm)) return 0;
-  return Math.min(contexts.tokensFor(candidate) ?? 0, session.branch.at(-1)!.totalTokens);
+  const { turn, tokens, totalTokens } = session.branch.at(-1)!;
+  const context = contexts.fitting(candidate);
+  const before = turn.kind === 'ask' ? turn.receipt?.context : undefined;
+  if (!context || (before && before.droppedTokens !== context.droppedTokens)) return 0;
+  const unread = before?.retrieved?.length ? tokens : 0;
+  return Math.max(0, Math.min(context.repeatedTokens, totalTokens) - unread);
 }
 
 const isCalled = (candidate: Candidate, by: AnsweredBy): boolean =>
@@ -111,7 +119,7 @@ function expectedCost(
   const { price } = candidate;
   const { intent, contexts } = source;
   if (!price) return undefined;
-  const input = contexts.tokensFor(candidate);
+  const input = contexts.fitting(candidate)?.tokens;
   if (input === undefined) return undefined;
   const cacheRead = cacheReadOf(candidate, source, warm);
   // The gateway marks every prompt for Anthropic's cache.
