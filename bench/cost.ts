@@ -7,17 +7,21 @@ import { readConversations } from './recall/conversation.ts';
 
 /**
  * What the prompts of long conversations cost, at list prices and with the rules of the providers' prompt caches:
- * `npm run bench:cost -- --data FOLDER [--data FOLDER…] [--only MODEL] [--json FILE]`. `README.md` describes it.
+ * `npm run bench:cost -- --data FOLDER [--data FOLDER…] [--only MODEL] [--pause SECONDS] [--json FILE]`. `README.md`
+ * describes it.
  */
 const { values } = parseArgs({
   options: {
     data: { type: 'string', multiple: true, default: [] },
     only: { type: 'string', default: '' },
+    pause: { type: 'string', default: '60' },
     json: { type: 'string' },
   },
 });
 if (values.data.length === 0) {
-  console.error('Usage: npm run bench:cost -- --data FOLDER [--data FOLDER…] [--only MODEL] [--json FILE]');
+  console.error(
+    'Usage: npm run bench:cost -- --data FOLDER [--data FOLDER…] [--only MODEL] [--pause SECONDS] [--json FILE]',
+  );
   process.exit(1);
 }
 const conversations = values.data.flatMap(readConversations);
@@ -25,7 +29,7 @@ const rows: CurveRow[] = [];
 for (const data of new Set(conversations.map((conversation) => conversation.data))) {
   const own = conversations.filter((conversation) => conversation.data === data);
   for (const model of pricedModels().filter(({ name }) => name.includes(values.only))) {
-    rows.push(...(await curveOf(data, own, model)));
+    rows.push(...(await curveOf(data, own, model, 1000 * Number(values.pause))));
   }
 }
 console.log(curveTables(rows));

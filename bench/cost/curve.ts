@@ -1,7 +1,7 @@
 import type { ContextPolicy } from '../../src/core/context-policy.ts';
 import type { Conversation } from '../recall/conversation.ts';
 import type { PricedModel } from './models.ts';
-import { type Costs, replay } from './replay.ts';
+import { type Costs, type Replayed, replay } from './replay.ts';
 
 /** Tokens of the full prompt up to which each row of the curve reaches. */
 export const LENGTHS = [
@@ -34,11 +34,12 @@ export async function curveOf(
   data: string,
   conversations: readonly Conversation[],
   model: PricedModel,
+  pauseMs: number,
 ): Promise<CurveRow[]> {
-  const full = await replayed(conversations, model, 'full');
+  const full = await replayed(conversations, model, { policy: 'full', pauseMs });
   const rows: CurveRow[] = [];
   for (const policy of POLICIES) {
-    const own = await replayed(conversations, model, policy);
+    const own = await replayed(conversations, model, { policy, pauseMs });
     rows.push(...rowsOf(full, own).map((row) => ({ data, model: model.name, policy, ...row })));
   }
   return rows;
@@ -47,10 +48,10 @@ export async function curveOf(
 async function replayed(
   conversations: readonly Conversation[],
   model: PricedModel,
-  policy: ContextPolicy,
+  how: Replayed,
 ): Promise<Costs[]> {
   const costs: Costs[] = [];
-  for (const conversation of conversations) costs.push(await replay(conversation, model, policy));
+  for (const conversation of conversations) costs.push(await replay(conversation, model, how));
   return costs;
 }
 

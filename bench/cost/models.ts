@@ -1,4 +1,5 @@
 import { anthropic } from '../../src/claws/anthropic/protocol.ts';
+import { billedPrice } from '../../src/claws/catalogue/billing.ts';
 import { loadCatalogue } from '../../src/claws/catalogue/catalogue.ts';
 import type { WireProtocol } from '../../src/claws/claw.ts';
 import { gemini } from '../../src/claws/gemini/protocol.ts';
@@ -38,6 +39,7 @@ const uncached = (): SessionCache => ({
     input: Math.floor(blocks.reduce((sum, { text }) => sum + text.length, 0) / 4),
     cached: 0,
     wrote: 0,
+    wroteHour: 0,
   }),
 });
 
@@ -74,7 +76,7 @@ export function pricedModels(): PricedModel[] {
     const contextLimit = context ?? listed!;
     const candidate = {
       ...{ provider, model, protocol: protocol.name },
-      ...{ contextLimit, outputLimit: output, price: price! },
+      ...{ contextLimit, outputLimit: output, price: billedPrice(price!, { provider, model }) },
     };
     const window =
       contextLimit >= 1_000_000

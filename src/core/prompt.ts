@@ -1,3 +1,4 @@
+import type { CacheLife } from './cache-life.ts';
 import type { CacheMark, PartMark } from './cache-marks.ts';
 import type { Item } from './items.ts';
 import type { Settings } from './settings.ts';
@@ -45,6 +46,8 @@ export interface Prompt {
   settings: Settings;
   /** All cache marks of the request: those on tools are only here. */
   marks?: readonly CacheMark[];
+  /** Where the request has no marks, and the gateway sets them. Absent: `short`. */
+  cacheLife?: CacheLife;
   /** The most tokens the model can generate, from the catalogue; for protocols that require a limit. */
   outputLimit?: number;
   /** Whether to ask the provider for a stream. The deltas have the same meaning either way. */

@@ -3,6 +3,7 @@ import { type Assembled, assemble, type Budget, historyWindow } from '../../cont
 import { cachedPriceOf } from '../../context/economy.ts';
 import type { Recalled } from '../../context/recalled.ts';
 import { estimateTokens } from '../../context/tokens.ts';
+import { type CacheLife, cacheLifeOf } from '../../core/cache-life.ts';
 import type { Candidate } from '../../core/candidate.ts';
 import type { ContextWish } from '../../core/context-policy.ts';
 import { Fault } from '../../core/errors.ts';
@@ -103,6 +104,12 @@ export class Contexts {
     const { opening, parent } = position;
     const own = ownInstructions({ id, input, opening, parent });
     return assemble({ ...intent, branch, budget, recalled, opening, ownInstructions: own, open });
+  }
+
+  /** How long the candidate's provider should cache the prompt; `undefined` where it takes no marks. */
+  cacheLife({ protocol }: Candidate): CacheLife | undefined {
+    const { branch, intent } = this.source;
+    return protocol === 'anthropic' ? cacheLifeOf(branch, intent.createdAt) : undefined;
   }
 
   /** The tokens of a prompt that was sent; `undefined` where it was not assembled in this process. */

@@ -1,3 +1,4 @@
+import { cacheLifeOf, LONG_MS } from '../../core/cache-life.ts';
 import type { Candidate } from '../../core/candidate.ts';
 import { type Item, isFullHistory, messageText } from '../../core/items.ts';
 import { type AnsweredBy, namesSession, type PlacedIntent } from '../../core/turn.ts';
@@ -58,8 +59,6 @@ function firstWords(input: readonly Item[]): string | undefined {
   return first?.type === 'message' ? messageText(first).slice(0, 256) : undefined;
 }
 
-const HOUR_MS = 3_600_000;
-
 /** The candidate that answered the turn before, while its provider's cache probably holds the prompt. */
 function warmOf(
   { intent, session }: RouteSource,
@@ -69,9 +68,19 @@ function warmOf(
   const by = last?.answeredBy;
   if (!last || !by) return undefined;
   const { cacheMs = 0 } = directory.service(by.provider) ?? {};
-  // Only Anthropic reads the marks.
-  const isLong = by.protocol === 'anthropic' && intent.marks?.some(({ ttl }) => ttl === '1h');
-  return clock() - last.completedAt < (isLong ? Math.max(cacheMs, HOUR_MS) : cacheMs) ? by : undefined;
+  const life = isLong(by, intent, session) ? Math.max(cacheMs, LONG_MS) : cacheMs;
+  return clock() - last.completedAt < life ? by : undefined;
+}
+
+/** Whether the prompt before is kept for an hour: its marks said so. Only Anthropic reads them. */
+function isLong(
+  { protocol }: AnsweredBy,
+  { marks }: PlacedIntent,
+  { branch }: RouteSource['session'],
+): boolean {
+  if (protocol !== 'anthropic') return false;
+  if (marks) return marks.some(({ ttl }) => ttl === '1h');
+  return cacheLifeOf(branch.slice(0, -1), branch.at(-1)!.turn.createdAt) === 'long';
 }
 
 /** Estimated tokens of the candidate's prompt that its provider's cache probably holds. */

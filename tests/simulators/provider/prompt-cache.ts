@@ -9,6 +9,8 @@ export interface CacheUse {
   input: number;
   cached: number;
   wrote: number;
+  /** The part of `wrote` that stays for an hour. */
+  wroteHour: number;
 }
 
 /** A part of a prompt. */
@@ -16,6 +18,8 @@ export interface PromptBlock {
   text: string;
   /** It has a `cache_control`. */
   isMarked: boolean;
+  /** Its `cache_control` asks for an hour. */
+  isLong?: boolean;
 }
 
 /** The rule of a cache that holds every prompt. */
@@ -30,21 +34,24 @@ const CHARS_PER_TOKEN = 4;
 const LEAST_TOKENS = 1_024;
 /** How long an entry that is not used stays, in milliseconds. */
 export const LIFETIME_MS = 300_000;
+const HOUR_MS = 3_600_000;
 
 const tokensOf = (chars: number): number => Math.floor(chars / CHARS_PER_TOKEN);
 
-/** Prefixes by their hash, with the time of their last use. `now` is in milliseconds. */
+/** Prefixes by their hash. `now` is in milliseconds. A use renews a prefix for as long as it was written for. */
 class Prefixes {
-  private readonly usedAt = new Map<bigint, number>();
+  private readonly entries = new Map<bigint, { usedAt: number; life: number }>();
 
   constructor(private readonly now: () => number) {}
 
   has(hash: bigint): boolean {
-    return this.now() - (this.usedAt.get(hash) ?? Number.NEGATIVE_INFINITY) < LIFETIME_MS;
+    const entry = this.entries.get(hash);
+    return entry !== undefined && this.now() - entry.usedAt < entry.life;
   }
 
-  use(hash: bigint): void {
-    this.usedAt.set(hash, this.now());
+  use(hash: bigint, wanted = LIFETIME_MS): void {
+    const life = Math.max(wanted, this.has(hash) ? this.entries.get(hash)!.life : 0);
+    this.entries.set(hash, { usedAt: this.now(), life });
   }
 }
 
@@ -79,7 +86,7 @@ export class AutomaticCache {
       if (this.prefixes.has(hash)) cached = tokensOf(end);
       this.prefixes.use(hash);
     }
-    return { input: tokensOf(text.length), cached, wrote: 0 };
+    return { input: tokensOf(text.length), cached, wrote: 0, wroteHour: 0 };
   }
 }
 
@@ -89,7 +96,8 @@ const LOOK_BACK = 20;
 /**
  * Anthropic (platform.claude.com/docs/en/build-with-claude/prompt-caching): the prompt is written up to each mark,
  * from a least number of tokens on, which depends on the model (1,024 for most). An entry is found if it ends at a
- * mark, or at one of the 20 blocks before it. It stays for 5 minutes, and each use renews it.
+ * mark, or at one of the 20 blocks before it. It stays for 5 minutes, or for an hour where the mark says so, and each
+ * use renews it.
  */
 export class MarkedCache {
   private readonly prefixes: Prefixes;
@@ -104,10 +112,10 @@ export class MarkedCache {
   call(credential: string, model: string, blocks: readonly PromptBlock[]): CacheUse {
     let hash = startOf(credential, model);
     let chars = 0;
-    const ends = blocks.map(({ text, isMarked }) => {
+    const ends = blocks.map(({ text, isMarked, isLong }) => {
       hash = Bun.hash.xxHash64(text, hash);
       chars += text.length;
-      return { hash, tokens: tokensOf(chars), isMarked };
+      return { hash, tokens: tokensOf(chars), isMarked, isLong };
     });
     const isLookedAt = (index: number) =>
       ends.slice(index, index + LOOK_BACK + 1).some(({ isMarked }) => isMarked);
@@ -116,8 +124,10 @@ export class MarkedCache {
     const cached = found?.tokens ?? 0;
     const wrote = Math.max(0, (written.at(-1)?.tokens ?? 0) - cached);
     if (found) this.prefixes.use(found.hash);
-    for (const end of written) this.prefixes.use(end.hash);
-    return { input: tokensOf(chars), cached, wrote };
+    for (const end of written) this.prefixes.use(end.hash, end.isLong ? HOUR_MS : LIFETIME_MS);
+    // Blocks for an hour come first.
+    const long = written.findLast(({ isLong }) => isLong)?.tokens ?? 0;
+    return { input: tokensOf(chars), cached, wrote, wroteHour: Math.max(0, long - cached) };
   }
 }
 
@@ -130,8 +140,8 @@ export function blocksOf(body: Json): PromptBlock[] {
   for (const { role, content, parts: own } of messagesOf(body)) {
     const parts = own ?? (Array.isArray(content) ? (content as Json[]) : [{ type: 'text', text: content }]);
     for (const part of parts) {
-      const { text, isMarked } = blockOf(part);
-      blocks.push({ text: `${role} ${text}`, isMarked });
+      const block = blockOf(part);
+      blocks.push({ ...block, text: `${role} ${block.text}` });
     }
   }
   return blocks;
@@ -147,5 +157,6 @@ interface WireMessage {
 const messagesOf = ({ messages, contents }: Json) => (messages ?? contents) as WireMessage[];
 
 function blockOf({ cache_control, ...block }: Json): PromptBlock {
-  return { text: JSON.stringify(block), isMarked: cache_control !== undefined };
+  const isLong = (cache_control as Json | undefined)?.ttl === '1h';
+  return { text: JSON.stringify(block), isMarked: cache_control !== undefined, ...(isLong && { isLong }) };
 }

@@ -78,8 +78,8 @@ export class Serving {
   #cached({ protocol, request, body, model }: Call, plan: Plan): Plan {
     if (!plan.caches || !isJson(body) || !Array.isArray(body.messages)) return plan;
     const cache = protocol.name === 'messages' ? this.#marked : this.#automatic;
-    const { cached, wrote } = cache.call(protocol.keyOf(request), model, blocksOf(body));
-    return { ...plan, cached, wrote };
+    const { cached, wrote, wroteHour } = cache.call(protocol.keyOf(request), model, blocksOf(body));
+    return { ...plan, cached, wrote: wrote - wroteHour, wroteHour };
   }
 
   #applyOnce(plan: Plan, model: string): Plan {
