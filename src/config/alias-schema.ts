@@ -42,8 +42,8 @@ export const historyTokens = () =>
     .meta({
       description:
         'The most tokens of history in a prompt, with every policy but full, also where the model accepts more. Without ' +
-        'this setting, the whole history is sent as far as it fits, except where the price of the model for cached input ' +
-        'is unknown to be low (docs/context.md#cost).',
+        'this setting, the whole history is sent as far as it fits; of a long one, a part is sent where cached input ' +
+        'costs more than 30 % of other input (docs/context.md).',
     });
 
 /** `provider/model`. In an alias whose name has a `*`, its models may have one, too. */

@@ -121,7 +121,7 @@ export function assemble(parts: AssembleInput): Assembled {
   const cut = before + cutAt(history, { all: room, most, last, leavesRoom: recalled !== undefined }, budget);
   const kept = branch.filter(({ tokens, totalTokens }) => totalTokens - tokens >= cut);
   const keptTokens = kept.reduce((sum, { tokens }) => sum + tokens, 0);
-  const left = { room, dropped: history - keptTokens };
+  const left = { room, keptTokens, dropped: history - keptTokens };
   const { pinned, retrieved } = recalled ? recalledWithin(parts, recalled, left, kept) : NOTHING;
   const conversation: Entry[] = [];
   for (const turn of kept) addTurn(conversation, turn, parts.open);
@@ -163,10 +163,9 @@ const NOTHING = { pinned: NONE, retrieved: NONE };
 function recalledWithin(
   { input, budget }: AssembleInput,
   recalled: Recalled,
-  { room, dropped }: { room: number; dropped: number },
+  { room, keptTokens, dropped }: { room: number; keptTokens: number; dropped: number },
   kept: readonly BranchTurn[],
 ) {
-  const keptTokens = kept.reduce((sum, { tokens }) => sum + tokens, 0);
   const turns = new Set(kept.map(({ turn }) => turn.id));
   const isInPrompt = (turn: TurnId) => turns.has(turn);
   const pinned = chosenPins(recalled, room, isInPrompt);

@@ -1,6 +1,6 @@
 import type { Capabilities } from '../../claws/claw.ts';
 import { type Assembled, assemble, type Budget, historyWindow } from '../../context/assemble.ts';
-import { cachedPriceOf } from '../../context/economy.ts';
+import { cachedPriceOf, worthwhileTokens } from '../../context/economy.ts';
 import type { Recalled } from '../../context/recalled.ts';
 import { estimateTokens } from '../../context/tokens.ts';
 import { type CacheLife, cacheLifeOf } from '../../core/cache-life.ts';
@@ -173,7 +173,8 @@ function givesSame(budget: Budget, other: Budget, { tokens, droppedTokens }: Ass
   const { context, answer, compactionsOf, cachedPrice } = budget;
   if (compactionsOf !== other.compactionsOf) return false;
   if (context === other.context && answer === other.answer && cachedPrice === other.cachedPrice) return true;
-  return droppedTokens === 0 && cachedPrice === other.cachedPrice && tokens <= context - answer;
+  const isWorthwhile = budget.policy === 'full' || tokens <= worthwhileTokens(tokens, budget);
+  return droppedTokens === 0 && tokens <= context - answer && isWorthwhile;
 }
 
 export const isExceeded = (failure: unknown): boolean =>
