@@ -1,10 +1,13 @@
-import type { BranchTurn } from './turn.ts';
-
 /**
  * How long a provider with cache marks should keep a prompt: five minutes, an hour, or not at all, where the next
  * request will probably come too late.
  */
 export type CacheLife = 'short' | 'long' | 'none';
+
+/** When a turn began and ended, in milliseconds since the epoch. */
+interface TimedTurn {
+  turn: { createdAt: number; completedAt: number };
+}
 
 /** How many pauses between turns are looked at. */
 const PAUSES = 8;
@@ -22,7 +25,7 @@ const WRITE = { short: 1.25, long: 2 };
  * Guesses from the pauses before the latest turns and before a request at `at`, in milliseconds since the epoch. A
  * session without pauses counts as one with short pauses.
  */
-export function cacheLifeOf(branch: readonly BranchTurn[], at: number): CacheLife {
+export function cacheLifeOf(branch: readonly TimedTurn[], at: number): CacheLife {
   let count = 1;
   const within = { short: 1, long: 1 };
   let next = at;

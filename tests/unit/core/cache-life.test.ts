@@ -1,6 +1,5 @@
 import { expect, test } from 'bun:test';
 import { cacheLifeOf } from '../../../src/core/cache-life.ts';
-import type { BranchTurn } from '../../../src/core/turn.ts';
 
 const MINUTE = 60_000;
 
@@ -10,7 +9,7 @@ function lifeAfter(...minutes: number[]) {
   const branch = minutes.map((pause) => {
     const turn = { createdAt: at, completedAt: at + 1_000 };
     at += 1_000 + pause * MINUTE;
-    return { turn } as BranchTurn;
+    return { turn };
   });
   return cacheLifeOf(branch, at);
 }
