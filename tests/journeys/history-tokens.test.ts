@@ -9,6 +9,7 @@ const YAML = `claws:
   openai:
     models:
       - { id: say-5, context: 400000 }
+      - { id: say-5+cheap, context: 400000, input_price: 1, cache_read_price: 0.1, output_price: 2 }
       - { id: say-5+dear, context: 400000, input_price: 1, output_price: 2 }
 context: { history_tokens: 12000 }
 aliases:
@@ -26,13 +27,16 @@ const send = (journey: Journey, model: string, content: string, key?: string) =>
     { 'x-session-id': 'long', ...(key && { authorization: `Bearer ${key}` }) },
   );
 
-async function contextOf(journey: Journey, model: string, key?: string): Promise<Json> {
+async function receiptOf(journey: Journey, model: string, key?: string): Promise<Json> {
   const response = await send(journey, model, 'And now?', key);
   expect(response.status).toBe(200);
   const headers = key ? { authorization: `Bearer ${key}` } : undefined;
   const id = asText(response.headers.get('x-clawhold-response-id') ?? '');
-  return asJson((await json(journey.gateway.fetch(`/v1/responses/${id}/receipt`, { headers }))).context);
+  return json(journey.gateway.fetch(`/v1/responses/${id}/receipt`, { headers }));
 }
+
+const contextOf = async (journey: Journey, model: string, key?: string): Promise<Json> =>
+  asJson((await receiptOf(journey, model, key)).context);
 
 async function filled(yaml: string, keys: (string | undefined)[]): Promise<Journey> {
   const journey = await startJourney({ yaml });
@@ -72,7 +76,17 @@ describe('without a setting', () => {
   test('the price of cached input decides', async () => {
     const free = await contextOf(journey, 'openai/say-5');
     expect(free.dropped_tokens).toBe(0);
+    expect((await contextOf(journey, 'openai/say-5+cheap')).dropped_tokens).toBe(0);
     const dear = await contextOf(journey, 'openai/say-5+dear');
     expect(Number(dear.tokens)).toBeLessThan(0.3 * Number(free.tokens));
+  });
+
+  test('the receipt tells what everything would cost from the cache', async () => {
+    const receipt = await receiptOf(journey, 'openai/say-5+cheap');
+    const [uncached, cached] = [receipt.cost_of_everything_usd, receipt.cost_of_everything_cached_usd].map(
+      Number,
+    );
+    expect(uncached).toBeGreaterThan(0.02);
+    expect(cached! / uncached!).toBeCloseTo(0.1, 1);
   });
 });
