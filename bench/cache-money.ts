@@ -6,9 +6,14 @@ import { loadConfig } from '../src/config/load.ts';
 import type { Price } from '../src/core/usage.ts';
 import { startGateway } from '../src/main.ts';
 import { costOf } from '../src/usage/prices.ts';
+import {
+  AutomaticCache,
+  blocksOf,
+  type CacheUse,
+  MarkedCache,
+} from '../tests/simulators/provider/prompt-cache.ts';
 import { startProvider } from '../tests/simulators/provider/provider.ts';
 import { ROOT_KEY, temporaryDirectory } from './processes.ts';
-import { AutomaticCache, blocksOf, type CacheUse, MarkedCache } from './prompt-cache.ts';
 
 /**
  * How much of the input is read from the prompt caches of two providers with two credentials each, and what it

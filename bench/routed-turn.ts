@@ -25,6 +25,7 @@ import { limitTurn } from '../src/turn/start/limit.ts';
 import { type RouteSource, routeOf } from '../src/turn/start/route.ts';
 import { temporaryDirectory } from './processes.ts';
 
+const WISH = { policy: 'truncate' } as const;
 const NO_SEALS = { open: () => undefined };
 
 /** The parts of a turn that routing adds, without HTTP, sessions and claws, in this process. */
@@ -96,8 +97,8 @@ export async function openTurnParts(): Promise<TurnParts> {
     turn(model) {
       const intent = intentOf(model);
       const candidates = candidatesOf(choiceOf(intent));
-      const { window } = reachWith(candidates, intent, 'truncate');
-      const contexts = new Contexts({ intent, branch: [], window, policy: 'truncate', seals: NO_SEALS });
+      const { window } = reachWith(candidates, intent, WISH);
+      const contexts = new Contexts({ intent, branch: [], window, wish: WISH, seals: NO_SEALS });
       contexts.expectFit(candidates);
       return { intent, contexts, session: { branch: [] }, signal: new AbortController().signal };
     },

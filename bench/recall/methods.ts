@@ -6,10 +6,10 @@ import type { Hit, Passage } from '../../src/context/retrieval/passage.ts';
 import { PassageIndex } from '../../src/context/retrieval/passage-index.ts';
 import { estimateTokens, itemsTokens } from '../../src/context/tokens.ts';
 import type { ContextPolicy } from '../../src/core/context-policy.ts';
-import { itemId, type TurnId } from '../../src/core/ids.ts';
-import { type Item, userMessage } from '../../src/core/items.ts';
-import type { BranchTurn } from '../../src/core/turn.ts';
+import { itemId } from '../../src/core/ids.ts';
+import { userMessage } from '../../src/core/items.ts';
 import { ASKED_AFTER, type Conversation } from './conversation.ts';
+import { branchOf, turnsOf } from './session.ts';
 import type { TokensOf } from './tokens.ts';
 
 /** A conversation that a method has read, to which questions are put. */
@@ -70,37 +70,6 @@ function assembled(name: string, policy: ContextPolicy, makeIndex: () => Passage
 
 /** More excerpts than a prompt of the largest budget holds. */
 const MOST_HITS = 1_500;
-
-function turnsOf(passages: readonly Passage[]): Passage[][] {
-  const turns: Passage[][] = [];
-  for (const passage of passages) {
-    const last = turns.at(-1);
-    if (last && last[0]!.turn === passage.turn) last.push(passage);
-    else turns.push([passage]);
-  }
-  return turns;
-}
-
-/** The turns as the gateway would have stored them. */
-function branchOf(passages: readonly Passage[]): BranchTurn[] {
-  let totalTokens = 0;
-  let parent: TurnId | null = null;
-  return turnsOf(passages).map((said): BranchTurn => {
-    const id = said[0]!.turn;
-    const input = said.filter(({ side }) => side === 'i').map(({ text }) => userMessage(text));
-    const output = said.filter(({ side }) => side === 'o').map(({ text }) => assistantMessage(text));
-    const tokens = itemsTokens([...input, ...output]);
-    totalTokens += tokens;
-    const turn = { kind: 'ask', id, parent, input, output, metadata: {} } as unknown as BranchTurn['turn'];
-    parent = id;
-    return { turn, tokens, totalTokens, digest: '', hidden: [] };
-  });
-}
-
-const assistantMessage = (text: string): Item => ({
-  ...{ type: 'message', role: 'assistant', status: 'completed' },
-  content: [{ type: 'output_text', text, annotations: [] }],
-});
 
 function saidIn({ turn, side, index: item, role, text }: Passage): SaidStatement[] {
   if (side !== 'i' || role !== 'user') return [];

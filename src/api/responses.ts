@@ -1,3 +1,4 @@
+import { itemsTokens } from '../context/tokens.ts';
 import { Fault } from '../core/errors.ts';
 import { responseId, type TurnId } from '../core/ids.ts';
 import { type IdentifiedItem, identified } from '../core/item-positions.ts';
@@ -17,11 +18,16 @@ type Parts = Pick<TurnPath, 'log' | 'blobs' | 'live' | 'feed' | 'directory'>;
 /** A response that has ended, and how it was answered. */
 export interface AnsweredReceipt {
   turn: AnsweredTurn;
-  /**
-   * What the answer would have cost with the whole conversation as its prompt, without a prompt cache. Absent where
-   * the price, the usage or the prompt is not known.
-   */
-  everything?: NanoDollars;
+  /** Absent where the price, the usage or the prompt is not known. */
+  everything?: EverythingCost;
+}
+
+/** What the answer would have cost with the whole conversation as its prompt: estimates. */
+export interface EverythingCost {
+  /** Without a prompt cache. */
+  uncached: NanoDollars;
+  /** With everything before the turn read from the provider's prompt cache. */
+  cached: NanoDollars;
 }
 
 /** What may be done with responses: turns that can be fetched by their id. */
@@ -43,7 +49,8 @@ export class Responses {
     return { turn, everything: this.costOfEverything(turn) };
   }
 
-  private costOfEverything({ usage, answeredBy, receipt, settings }: AnsweredTurn): NanoDollars | undefined {
+  private costOfEverything(turn: AnsweredTurn): EverythingCost | undefined {
+    const { usage, answeredBy, receipt, settings } = turn;
     const context = receipt?.context;
     if (!usage || !answeredBy || !context?.tokens) return undefined;
     const { provider, model, calledModel = model } = answeredBy;
@@ -51,9 +58,18 @@ export class Responses {
     if (!price) return undefined;
     const { tokens, droppedTokens, recalledTokens = 0 } = context;
     // The provider's count of the prompt, enlarged as the estimate grows with the whole conversation.
-    const input = Math.round((usage.input * (tokens - recalledTokens + droppedTokens)) / tokens);
-    const whole = { ...usage, input, cacheRead: 0, cacheWrite: 0, cacheWriteHour: undefined };
-    return costOf(whole, price, settings.service_tier).amount;
+    const counted = (estimate: number) => Math.round((usage.input * estimate) / tokens);
+    const input = counted(tokens - recalledTokens + droppedTokens);
+    const added = turn.parent === null ? input : Math.min(input, counted(itemsTokens(turn.input)));
+    const costWith = (cacheRead: number, cacheWrite: number) => {
+      const whole = { ...usage, input, cacheRead, cacheWrite, cacheWriteHour: undefined };
+      return costOf(whole, price, settings.service_tier).amount;
+    };
+    return {
+      uncached: costWith(0, 0),
+      // Where a cache write has a price of its own, the new part is written.
+      cached: costWith(input - added, price.cacheWrite === undefined ? 0 : added),
+    };
   }
 
   /** Deletes the response: it is not found from now on. Throws `response_running` while it runs. */

@@ -63,9 +63,10 @@ export async function openKeys(config: Config, stores: KeyStores, own?: string):
 }
 
 function callerOf({ name, tenant, policy, keep, sessions, ...settings }: Config['keys'][number]): Caller {
-  const { models, regions, dataCollection, timeouts, context } = settings;
-  const rules: KeyRules = { models, regions, dataCollection, limits: timeouts, context };
-  const hasRules = models || regions || timeouts || context || dataCollection === 'deny';
+  const { models, regions, dataCollection, timeouts, context, historyTokens } = settings;
+  const rules: KeyRules = { models, regions, dataCollection, limits: timeouts, context, historyTokens };
+  const hasRules =
+    models || regions || timeouts || context || historyTokens !== undefined || dataCollection === 'deny';
   return {
     ...{ tenant: tenant as Tenant, key: name, policy, mayKeep: keep, isRoot: false },
     ...(sessions === 'recognise' && { recognises: true as const }),

@@ -142,6 +142,7 @@ const limitSettings = ({ rateLimits: { perModel, ...general }, keys }: Config): 
 const retention = (config: Config) => ({ retentionMs: config.retention.idempotencyMs });
 const turnSettings = ({ limits, turns, timeouts, context }: Config) => ({
   context: context.policy,
+  historyTokens: context.historyTokens,
   sessionWaitMs: limits.sessionWaitMs,
   turnMs: timeouts.turnMs,
   deferMs: turns.deferMs,

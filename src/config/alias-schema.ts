@@ -35,6 +35,17 @@ export const contextPolicy = () =>
         '(auto). Without this setting, chat completions have auto, and responses what `truncation` says.',
     });
 
+/** The most of a history that a prompt has. */
+export const historyTokens = () =>
+  wholeNumber(1, 1e9)
+    .optional()
+    .meta({
+      description:
+        'The most tokens of history in a prompt, with every policy but full, also where the model accepts more. Without ' +
+        'this setting, the whole history is sent as far as it fits; of a long one, a part is sent where cached input ' +
+        'costs more than 30 % of other input (docs/context.md).',
+    });
+
 /** `provider/model`. In an alias whose name has a `*`, its models may have one, too. */
 const modelName = () => name('"provider/model"', /^[^\s/]+\/\S+$/);
 
@@ -134,6 +145,7 @@ const alias = section({
     }),
   timeouts: callTimeouts.optional().meta({ description: 'Time limits of requests for this alias.' }),
   context: contextPolicy(),
+  history_tokens: historyTokens(),
 });
 
 /** A text is one model, a list several in order of preference. */

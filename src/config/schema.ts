@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { POLICY_WORDS } from '../core/policy.ts';
-import { aliasesSchema, callTimeouts, contextPolicy } from './alias-schema.ts';
+import { aliasesSchema, callTimeouts, contextPolicy, historyTokens } from './alias-schema.ts';
 import { clawSchema } from './claw-schema.ts';
 import { overload, rateLimit, rateLimits } from './rate-limits.ts';
 import { breaker, bulkhead, retries } from './resilience.ts';
@@ -140,6 +140,7 @@ const key = section({
   }),
   timeouts: callTimeouts.optional().meta({ description: 'Time limits of the requests of this key.' }),
   context: contextPolicy(),
+  history_tokens: historyTokens(),
   turns: partialSection(policy).prefault({}).meta({
     description: 'How the turns of this key meet trouble, where it differs from the general `turns`.',
   }),
@@ -253,6 +254,7 @@ const answers = section({
 
 const context = section({
   policy: contextPolicy().meta({ example: 'auto' }),
+  history_tokens: historyTokens().meta({ example: '100000' }),
 });
 
 const log = section({

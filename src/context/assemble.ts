@@ -1,4 +1,4 @@
-import { type CacheMark, withMarks } from '../core/cache-marks.ts';
+import type { CacheMark } from '../core/cache-marks.ts';
 import type { ContextPolicy } from '../core/context-policy.ts';
 import { Fault } from '../core/errors.ts';
 import type { TurnId } from '../core/ids.ts';
@@ -8,18 +8,11 @@ import { openingMessages, openingTurn, ownInstructions } from '../core/opening.t
 import type { PromptItem } from '../core/prompt.ts';
 import { isSeal, type Thought } from '../core/seal.ts';
 import type { Settings } from '../core/settings.ts';
-import {
-  callIdOf,
-  DistinctIds,
-  isClientCall,
-  isClientOutput,
-  isHalfCall,
-  isOutput,
-  isServerRun,
-  type OpenCall,
-  OpenCalls,
-} from '../core/tool-calls.ts';
+import { callIdOf, isHalfCall, isOutput } from '../core/tool-calls.ts';
 import { type BranchTurn, type DialectName, isBroken, type Opening, type Turn } from '../core/turn.ts';
+import { cutShare, type Economy, worthwhileExcerpts, worthwhileTokens } from './economy.ts';
+import { type Entry, marked } from './entry.ts';
+import { inPairs, withoutLooseReasoning } from './pairs.ts';
 import {
   chosenPins,
   chosenWithin,
@@ -32,8 +25,8 @@ import {
 } from './recalled.ts';
 import { estimateTokens, itemsTokens, toolsTokens } from './tokens.ts';
 
-/** The tokens that one model accepts, and what to do with a history that is larger. */
-export interface Budget {
+/** The tokens that one model accepts, what they cost, and what to do with a history that is larger. */
+export interface Budget extends Economy {
   /** Tokens of prompt and answer together. */
   context: number;
   /** Tokens of `context` that are reserved for the answer. */
@@ -76,6 +69,8 @@ export interface Assembled {
   items: PromptItem[];
   /** Tokens of the whole prompt. */
   tokens: number;
+  /** Tokens of its beginning, which later prompts can have too: all but the excerpts and the new input. */
+  repeatedTokens: number;
   keptTurns: number;
   /** Tokens of history that did not fit. */
   droppedTokens: number;
@@ -90,15 +85,25 @@ export interface Assembled {
  * by more.
  */
 const ESTIMATE_MARGIN = 1.3;
-/**
- * History is cut at multiples of this share of the limit, so that the prefix, which providers cache, stays the
- * same for many turns.
- */
-const CUT_STEP = 1 / 8;
 
 /** The most tokens of history that a turn with this budget can use. */
 export function historyWindow(budget: Budget): number {
   return Math.ceil(budget.context * (budget.policy === 'full' ? ESTIMATE_MARGIN : 1));
+}
+
+type Own = Pick<AssembleInput, 'input' | 'instructions' | 'settings'>;
+
+/** The tokens of a prompt besides its history. */
+export const ownTokens = (parts: Own): number => itemsTokens(parts.input) + fixedTokens(parts);
+
+const fixedTokens = ({ instructions = '', settings }: Own): number =>
+  estimateTokens(instructions) + toolsTokens(settings.tools);
+
+/** The tokens of history that fit beside so many others, and those of them that are worth their price. */
+export function historyRoom(history: number, own: number, budget: Budget): { most: number; room: number } {
+  const most = Math.max(0, budget.context - budget.answer - own);
+  const room = budget.policy === 'full' ? most : Math.min(most, worthwhileTokens(history, budget));
+  return { most, room };
 }
 
 /**
@@ -109,21 +114,24 @@ export function assemble(parts: AssembleInput): Assembled {
   const { branch, input, budget } = parts;
   const before = budget.compactionsOf === undefined ? 0 : tokensBeforeCompaction(parts);
   const history = (branch.at(-1)?.totalTokens ?? 0) - before;
-  const own =
-    itemsTokens(input) + estimateTokens(parts.instructions ?? '') + toolsTokens(parts.settings.tools);
-  const room = Math.max(0, budget.context - budget.answer - own);
+  const fixed = fixedTokens(parts);
+  const own = itemsTokens(input) + fixed;
+  const { most, room } = historyRoom(history, own, budget);
   const recalled = before > 0 ? undefined : parts.recalled;
-  const cut = before + cutAt(history, room, budget, recalled && branch.at(-1));
+  const isSaving = room < most;
+  const last = recalled || isSaving ? currentTokens(parts) : Infinity;
+  const cut = before + cutAt(history, { all: room, most, last, leavesRoom: recalled !== undefined }, budget);
   const kept = branch.filter(({ tokens, totalTokens }) => totalTokens - tokens >= cut);
   const keptTokens = kept.reduce((sum, { tokens }) => sum + tokens, 0);
-  const { pinned, retrieved } = recalled ? recalledWithin(parts, recalled, room, kept, keptTokens) : NOTHING;
+  const left = { room, keptTokens, dropped: history - keptTokens };
+  const { pinned, retrieved } = recalled ? recalledWithin(parts, recalled, left, kept) : NOTHING;
   const conversation: Entry[] = [];
   for (const turn of kept) addTurn(conversation, turn, parts);
   const added = input.map((item, index) => entryOf(item, parts.inputNatives?.[index], parts.open));
   const instructions = added.splice(0, parts.ownInstructions ?? 0);
   // What a provider's prompt cache can hold ends here, because excerpts differ from question to question.
   conversation.push(
-    ...(retrieved.entries.length > 0 ? placedBefore(added, hitMessage(retrieved.entries), parts) : added),
+    ...(retrieved.entries.length > 0 ? withExcerpts(added, hitMessage(retrieved.entries), parts) : added),
   );
   const items = [
     ...(instructions.length > 0 ? instructions : instructionsOf(parts)),
@@ -136,6 +144,7 @@ export function assemble(parts: AssembleInput): Assembled {
       ? withoutLooseReasoning(inPairs(items, parts.marks))
       : marked(items, parts.marks),
     tokens: own + keptTokens + pinned.tokens + retrieved.tokens,
+    repeatedTokens: fixed + keptTokens + pinned.tokens,
     recalledTokens: pinned.tokens + retrieved.tokens,
     keptTurns: kept.length,
     droppedTokens: history - keptTokens,
@@ -154,19 +163,22 @@ const NOTHING = { pinned: NONE, retrieved: NONE };
 
 /** What of the recalled past is in the prompt: nothing of the turns that are in it as a whole. */
 function recalledWithin(
-  { input }: AssembleInput,
+  { input, budget }: AssembleInput,
   recalled: Recalled,
-  room: number,
+  { room, keptTokens, dropped }: { room: number; keptTokens: number; dropped: number },
   kept: readonly BranchTurn[],
-  keptTokens: number,
 ) {
   const turns = new Set(kept.map(({ turn }) => turn.id));
   const isInPrompt = (turn: TurnId) => turns.has(turn);
   const pinned = chosenPins(recalled, room, isInPrompt);
   // Nothing may stand between calls and their outputs.
   if (isAnswerToCalls(input)) return { pinned, retrieved: NONE };
-  const most = Math.min(room - keptTokens - pinned.tokens, MOST_EXCERPTS);
-  return { pinned, retrieved: chosenWithin(recalled.hits, most, isInPrompt) };
+  const excerpts = Math.min(
+    room - keptTokens - pinned.tokens,
+    MOST_EXCERPTS,
+    worthwhileExcerpts(dropped, budget),
+  );
+  return { pinned, retrieved: chosenWithin(recalled.hits, excerpts, isInPrompt) };
 }
 
 /**
@@ -185,14 +197,48 @@ function placedBefore(
   return [{ ...next, item: { ...next.item, content } as Item }, ...others];
 }
 
+/** The new input after its excerpts. */
+function withExcerpts(
+  added: readonly Entry[],
+  message: Message,
+  parts: Pick<AssembleInput, 'marks'>,
+): Entry[] {
+  const [first, ...others] = placedBefore(added, message, parts);
+  return [{ ...first!, excerpts: message.content.length }, ...others];
+}
+
 const isAnswerToCalls = ([first]: readonly Item[]): boolean => first !== undefined && isOutput(first);
 
 /**
- * The tokens of history to leave out, from the root on. With 0, the whole history is kept. Beside a recalled past,
- * a part of the room is for pins and excerpts; the turn before this one is kept where it fits all the same, because
- * the input may be about it, or answer its calls.
+ * The tokens of the turns that the input follows without a break: of the turn before it, or, where it answers calls,
+ * of all turns since the latest message of the user.
  */
-function cutAt(history: number, all: number, budget: Budget, lastBesideRecalled?: BranchTurn): number {
+function currentTokens({ branch, input }: AssembleInput): number {
+  let tokens = branch.at(-1)?.tokens ?? 0;
+  if (!isAnswerToCalls(input)) return tokens;
+  for (let index = branch.length - 1; index > 0 && !branch[index]!.turn.input.some(isFromUser); index--) {
+    tokens += branch[index - 1]!.tokens;
+  }
+  return tokens;
+}
+
+const isFromUser = (item: Item): boolean => item.type === 'message' && item.role === 'user';
+
+interface Cutting {
+  /** The room for history, and that which the model has. */
+  all: number;
+  most: number;
+  /** Tokens of the latest turns, which are kept where they fit. */
+  last: number;
+  /** A part of the room is for pins and excerpts. */
+  leavesRoom: boolean;
+}
+
+/**
+ * The tokens of history to leave out, from the root on. With 0, the whole history is kept. History is cut at multiples
+ * of a share of the room, so that the prefix, which providers cache, stays the same for many turns.
+ */
+function cutAt(history: number, { all, most, last, leavesRoom }: Cutting, budget: Budget): number {
   if (history <= all) return 0;
   if (budget.policy === 'full') {
     if (history <= all * ESTIMATE_MARGIN) return 0;
@@ -202,21 +248,12 @@ function cutAt(history: number, all: number, budget: Budget, lastBesideRecalled?
     );
   }
   const excerpts = Math.min(all * EXCERPT_SHARE[budget.policy], MOST_EXCERPTS);
-  const room = lastBesideRecalled ? all * (1 - PIN_SHARE) - excerpts : all;
-  const step = Math.max(1, Math.floor(budget.context * CUT_STEP));
+  const room = leavesRoom ? all * (1 - PIN_SHARE) - excerpts : all;
+  const scale = Math.min(budget.context, worthwhileTokens(history, budget));
+  const step = Math.max(1, Math.floor(scale * cutShare(budget)));
   const cut = Math.ceil((history - room) / step) * step;
-  const last = lastBesideRecalled?.tokens ?? Infinity;
-  return last <= all * (1 - PIN_SHARE) ? Math.min(cut, history - last) : cut;
+  return last <= most * (1 - PIN_SHARE) ? Math.min(cut, history - last) : cut;
 }
-
-const marked = (items: Entry[], marks?: readonly CacheMark[]): Entry[] =>
-  marks ? withMarks(items, marks) : items;
-
-/**
- * An item and the turn that it is an output of; absent for input items. A call or output that was deleted is there
- * until calls and outputs are in pairs: an output belongs to its call, also where one of them was deleted.
- */
-type Entry = PromptItem & { answer?: BranchTurn; isDeleted?: true };
 
 /** The opening instructions of the line are kept, also where their turn itself is left out. */
 function instructionsOf({ branch, opening, dialect }: AssembleInput): Entry[] {
@@ -315,73 +352,3 @@ const isCutAtProvider = (item: Item, turn: Turn): boolean =>
   item.type !== 'reasoning' &&
   (item as { status?: unknown }).status === 'incomplete' &&
   !isHalfCall(item);
-
-/**
- * A limit or a deletion may separate a call from its output. Providers refuse an output without its call, and a
- * client's call without an output, so both are left out. A call that runs at the provider needs no output: it
- * may still run (`program`), or its result is in the item. Calls with the same id get different ids, and their
- * outputs follow. Where it was clear which call an id meant, the provider gets its own id again. A half call
- * that has an output is sent without arguments (`argumentsOf`).
- */
-function inPairs(items: readonly Entry[], marks?: readonly CacheMark[]): Entry[] {
-  const pairs = pairsOf(items);
-  const present = items.filter(({ isDeleted }) => !isDeleted);
-  const distinct = new DistinctIds();
-  const ids = new Map<OpenCall, string>();
-  return marked(present, marks).flatMap((entry) => {
-    const id = callIdOf(entry.item);
-    // No output can name a client's call without an id.
-    if (id === undefined) return isClientCall(entry.item) && !isServerRun(entry.item) ? [] : [entry];
-    const call = pairs.get(entry.item);
-    if (!call) return isClientCall(entry.item) || isOutput(entry.item) ? [] : [entry];
-    const distinctId = ids.get(call) ?? distinct.next(id);
-    ids.set(call, distinctId);
-    if (distinctId === id) return [entry];
-    const callId = entry.callId ?? (call.isAmbiguous ? undefined : id);
-    return [{ ...entry, callId, item: { ...entry.item, call_id: distinctId } as Item }];
-  });
-}
-
-/** The pairs of which neither the call nor the output was deleted, by both items. */
-function pairsOf(items: readonly Entry[]): Map<Item, OpenCall> {
-  const calls = new OpenCalls();
-  const pairs = new Map<Item, OpenCall>();
-  items.forEach(({ item, isDeleted }, index) => {
-    const call = calls.add(item, index);
-    if (!call) return;
-    const called = items[call.index]!;
-    if (isDeleted || called.isDeleted) return;
-    pairs.set(called.item, call);
-    pairs.set(item, call);
-  });
-  return pairs;
-}
-
-/**
- * Leaves out reasoning whose next item in the same answer is missing (cut or deleted), because providers refuse
- * it. Reasoning without content stays: it carries a signature for the text before it (`claws/gemini/parts.ts`).
- */
-function withoutLooseReasoning(items: readonly Entry[]): Entry[] {
-  const kept: Entry[] = [];
-  let next: Entry | undefined;
-  for (let index = items.length - 1; index >= 0; index--) {
-    const entry = items[index]!;
-    const isKept =
-      entry.item.type !== 'reasoning' ||
-      isFromSame(next, entry) ||
-      (isBare(entry.item) && isFromSame(items[index - 1], entry));
-    if (!isKept) continue;
-    kept.push(entry);
-    next = entry;
-  }
-  return kept.reverse();
-}
-
-const isFromSame = (other: Entry | undefined, { answer }: Entry): boolean =>
-  other !== undefined && isFromModel(other.item) && other.answer === answer;
-
-const isBare = ({ summary, content, encrypted_content }: Reasoning): boolean =>
-  summary.length === 0 && !content?.length && !encrypted_content;
-
-const isFromModel = (item: Item): boolean =>
-  item.type === 'message' ? item.role === 'assistant' : !isClientOutput(item);

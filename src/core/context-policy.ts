@@ -8,3 +8,10 @@ export const CONTEXT_POLICIES = ['full', 'truncate', 'retrieve', 'auto'] as cons
  * - `auto`: standing instructions, the latest turns, and parts of older turns that are about the question.
  */
 export type ContextPolicy = (typeof CONTEXT_POLICIES)[number];
+
+/** How a prompt is made from a history. */
+export interface ContextWish {
+  policy: ContextPolicy;
+  /** The most tokens of history in a prompt, unless the policy is `full`. Absent: by the model's price. */
+  historyTokens?: number;
+}

@@ -1,3 +1,4 @@
+import type { CacheLife } from './cache-life.ts';
 import type { CacheMark, PartMark } from './cache-marks.ts';
 import type { Item } from './items.ts';
 import type { Settings } from './settings.ts';
@@ -26,6 +27,11 @@ export interface PromptItem {
   native?: unknown;
   /** The id that the provider named in `origin` gave to this call, where the item has another one. */
   callId?: string;
+  /**
+   * The message begins with so many parts that no later prompt has: excerpts of older turns. A prompt cache should end
+   * before this item.
+   */
+  excerpts?: number;
   /** The request's cache marks on this item. A protocol that has none leaves them out. */
   marks?: readonly PartMark[];
 }
@@ -40,6 +46,8 @@ export interface Prompt {
   settings: Settings;
   /** All cache marks of the request: those on tools are only here. */
   marks?: readonly CacheMark[];
+  /** Where the request has no marks, and the gateway sets them. Absent: `short`. */
+  cacheLife?: CacheLife;
   /** The most tokens the model can generate, from the catalogue; for protocols that require a limit. */
   outputLimit?: number;
   /** Whether to ask the provider for a stream. The deltas have the same meaning either way. */

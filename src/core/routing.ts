@@ -81,6 +81,8 @@ export interface KeyRules {
   dataCollection?: 'allow' | 'deny';
   limits?: TurnLimits;
   context?: ContextPolicy;
+  /** `ContextWish.historyTokens`. */
+  historyTokens?: number;
 }
 
 /** A condition of a rule: the request has one of these values; `*` stands for any text. */
@@ -115,6 +117,8 @@ export interface Alias {
   patienceMs?: number;
   limits?: TurnLimits;
   context?: ContextPolicy;
+  /** `ContextWish.historyTokens`. */
+  historyTokens?: number;
 }
 
 /** Why the first candidate is the first one. */

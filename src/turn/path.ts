@@ -64,6 +64,7 @@ export interface TurnPath {
 export interface TurnSettings {
   /** What happens to histories that do not fit, where neither request, alias nor key says it. */
   readonly context?: ContextPolicy;
+  readonly historyTokens?: number;
   /** Milliseconds that a turn waits for its session. */
   readonly sessionWaitMs: number;
   /** Milliseconds that all calls of a turn may take together. */

@@ -10,7 +10,7 @@ import { candidatesOf, choose } from '../routing/choose.ts';
 import { budgetOf } from './answer/prompt.ts';
 import type { TurnPath } from './path.ts';
 import { recall } from './start/recall.ts';
-import { contextPolicyOf } from './start/start.ts';
+import { contextWishOf } from './start/start.ts';
 
 /** A request whose prompt is only looked at. Without a model, the limits of an unknown model apply. */
 export type PreviewedAsk = Omit<Ask, 'model'> & { model: string | undefined };
@@ -49,8 +49,8 @@ async function assembled(ask: PreviewedAsk, caller: Caller, path: TurnPath): Pro
   const { model } = ask;
   const chosen = model === undefined ? undefined : choose({ ...ask, model }, caller, path);
   const candidate = chosen && candidatesOf(chosen)[0];
-  const policy = contextPolicyOf(ask, caller.rules, chosen?.alias, path.settings);
-  const budget = budgetOf(candidate ?? { protocol: ask.vocabulary }, ask, policy);
+  const wish = contextWishOf(ask, caller.rules, chosen?.alias, path.settings);
+  const budget = budgetOf(candidate ?? { protocol: ask.vocabulary }, ask, wish);
   const state = await path.sessions.stateOf(tenant, ask, false);
   const session = await path.sessions.locate(tenant, { state, input: ask.input }, false);
   const id = newTurnId(session, path.clock());
@@ -68,8 +68,7 @@ async function assembled(ask: PreviewedAsk, caller: Caller, path: TurnPath): Pro
     tokensOf: itemsTokens,
   });
   const { branch, input, opening, parent } = resumed;
-  const room = budget.context - budget.answer;
-  const recalled = await recall({ tenant, ask, session: resumed, policy, room }, path);
+  const recalled = await recall({ tenant, ask, session: resumed, budgets: [budget] }, path);
   const context = assemble({
     ...ask,
     branch,
@@ -77,7 +76,7 @@ async function assembled(ask: PreviewedAsk, caller: Caller, path: TurnPath): Pro
     opening,
     recalled,
     ownInstructions: ownInstructions({ id, input, opening, parent }),
-    budget: policy === 'full' ? { ...budget, policy: 'truncate' } : budget,
+    budget: budget.policy === 'full' ? { ...budget, policy: 'truncate' } : budget,
     open: (seal) => path.seals.open(seal, tenant),
   });
   return { candidate, budget, context };

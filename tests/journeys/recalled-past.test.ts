@@ -104,9 +104,12 @@ describe('a session of 2,000 turns', () => {
 
   test('tells its cost, and the cost of the whole conversation', async () => {
     const { response } = await say(session, 'Where were we on day 77?', NARROW[0]);
-    const { cost_usd: cost, cost_of_everything_usd: everything } = await receiptOf(response);
+    const receipt = await receiptOf(response);
+    const { cost_usd: cost, cost_of_everything_usd: everything } = receipt;
     expect(Number(cost)).toBeGreaterThan(0);
     expect(Number(everything)).toBeGreaterThan(5 * Number(cost));
+    // This model has no lower price for cached input.
+    expect(receipt.cost_of_everything_cached_usd).toBe(everything);
   });
 
   test('gives the same prompt for the same request', async () => {

@@ -5,7 +5,7 @@ import {
   LIFETIME_MS,
   MarkedCache,
   type PromptBlock,
-} from '../../bench/prompt-cache.ts';
+} from '../simulators/provider/prompt-cache.ts';
 
 /** A block of so many tokens. */
 const block = (tokens: number, letter: string, isMarked = false): PromptBlock => ({
@@ -23,7 +23,7 @@ describe('a cache of every prompt', () => {
 
   test('reads an equal prefix in steps of 128 tokens, from 1,024 on', () => {
     const cache = new AutomaticCache(clock().now);
-    expect(cache.call('key', 'm', prompt)).toEqual({ input: 1_300, cached: 0, wrote: 0 });
+    expect(cache.call('key', 'm', prompt)).toEqual({ input: 1_300, cached: 0, wrote: 0, wroteHour: 0 });
     expect(cache.call('key', 'm', prompt).cached).toBe(1_280);
     expect(cache.call('key', 'm', [block(1_100, 'a'), block(200, 'c')]).cached).toBe(1_024);
   });
@@ -54,9 +54,9 @@ describe('a cache of marked prompts', () => {
 
   test('writes up to the last mark, and reads up to the longest earlier one', () => {
     const cache = new MarkedCache(clock().now);
-    expect(cache.call('key', 'm', first)).toEqual({ input: 1_150, cached: 0, wrote: 1_150 });
+    expect(cache.call('key', 'm', first)).toEqual({ input: 1_150, cached: 0, wrote: 1_150, wroteHour: 0 });
     const second = [block(1_100, 'a', true), block(50, 'b'), block(10, 'c'), block(40, 'd', true)];
-    expect(cache.call('key', 'm', second)).toEqual({ input: 1_200, cached: 1_150, wrote: 50 });
+    expect(cache.call('key', 'm', second)).toEqual({ input: 1_200, cached: 1_150, wrote: 50, wroteHour: 0 });
     expect(cache.call('other', 'm', second).cached).toBe(0);
   });
 
@@ -64,9 +64,14 @@ describe('a cache of marked prompts', () => {
     const cache = new MarkedCache(clock().now);
     const bare = [block(2_000, 'a')];
     cache.call('key', 'm', bare);
-    expect(cache.call('key', 'm', bare)).toEqual({ input: 2_000, cached: 0, wrote: 0 });
+    expect(cache.call('key', 'm', bare)).toEqual({ input: 2_000, cached: 0, wrote: 0, wroteHour: 0 });
     cache.call('key', 'm', [block(1_000, 'b', true)]);
-    expect(cache.call('key', 'm', [block(1_000, 'b', true)])).toEqual({ input: 1_000, cached: 0, wrote: 0 });
+    expect(cache.call('key', 'm', [block(1_000, 'b', true)])).toEqual({
+      input: 1_000,
+      cached: 0,
+      wrote: 0,
+      wroteHour: 0,
+    });
   });
 
   test('looks back 20 blocks from a mark', () => {

@@ -1,3 +1,4 @@
+import type { CacheLife } from '../../core/cache-life.ts';
 import { type Block, isThought, type Wire, type WireMessage } from './wire.ts';
 
 export interface TidyCase {
@@ -90,7 +91,17 @@ export interface Cached {
   messages: WireMessage[];
 }
 
-const MARK = { cache_control: { type: 'ephemeral' } } as const;
+const MARKS = {
+  short: { cache_control: { type: 'ephemeral' } },
+  long: { cache_control: { type: 'ephemeral', ttl: '1h' } },
+} as const;
+type Mark = (typeof MARKS)[keyof typeof MARKS];
+
+export interface Marking {
+  /** The first block that the next request does not have. */
+  excerpt?: Block;
+  life?: CacheLife;
+}
 
 const MARKABLE = new Set(['text', 'image', 'document', 'tool_result', 'tool_use']);
 
@@ -99,35 +110,62 @@ const MARKABLE = new Set(['text', 'image', 'document', 'tool_result', 'tool_use'
  * takes four marks: after the tools, the system blocks, the last but one user message, and the last one. The
  * third is where the previous request ended. It is needed because the provider looks back only twenty
  * blocks from a mark, and one answer may have more. If the caller set marks itself, none are added.
+ *
+ * Where the last message has excerpts, which the next request does not have, the last mark is before them: a cache
+ * that is written is paid, and this part of it would never be read. Where the next request will come too late, only
+ * tools and system blocks are marked: other sessions may have the same.
  */
-export function withCacheMarks(request: Cached): Cached {
+export function withCacheMarks(request: Cached, { excerpt, life = 'short' }: Marking = {}): Cached {
   if (hasMarks(request)) return request;
   const { tools, system, messages } = request;
-  const users = messages.flatMap((message, index) => (message.role === 'user' ? [index] : [])).slice(-2);
+  const mark = MARKS[life === 'long' ? life : 'short'];
   return {
-    ...(tools && { tools: markTools(tools) }),
-    system: markLast(system),
-    messages: messages.map((message, index) => (users.includes(index) ? markMessage(message) : message)),
+    ...(tools && { tools: markTools(tools, mark) }),
+    system: markLast(system, mark),
+    messages: life === 'none' ? messages : markMessages(messages, mark, excerpt),
   };
 }
+
+function markMessages(messages: readonly WireMessage[], mark: Mark, excerpt?: Block): WireMessage[] {
+  const at = excerpt ? messages.findIndex(({ content }) => content.includes(excerpt)) : -1;
+  if (at === -1) return withMarksAt(messages, usersIn(messages).slice(-2), mark);
+  const { role, content } = messages[at]!;
+  const first = content.indexOf(excerpt!);
+  const before = messages.slice(0, at);
+  // The message with the excerpts may begin with blocks that later requests have.
+  const own = first > 0 ? [] : [at - 1];
+  const start = markMessage({ role, content: content.slice(0, first) }, mark);
+  const split = { role, content: [...start.content, ...content.slice(first)] };
+  return [
+    ...withMarksAt(before, [...usersIn(before).slice(-1), ...own], mark),
+    split,
+    ...messages.slice(at + 1),
+  ];
+}
+
+const usersIn = (messages: readonly WireMessage[]): number[] =>
+  messages.flatMap(({ role }, index) => (role === 'user' ? [index] : []));
+
+const withMarksAt = (messages: readonly WireMessage[], ends: readonly number[], mark: Mark): WireMessage[] =>
+  messages.map((message, index) => (ends.includes(index) ? markMessage(message, mark) : message));
 
 function hasMarks({ tools = [], system, messages }: Cached): boolean {
   const marked = (part: Wire) => part.cache_control !== undefined;
   return tools.some(marked) || system.some(marked) || messages.some(({ content }) => content.some(marked));
 }
 
-function markMessage(message: WireMessage): WireMessage {
+function markMessage(message: WireMessage, mark: Mark): WireMessage {
   const last = message.content.at(-1);
-  return last && MARKABLE.has(last.type) ? { ...message, content: markLast(message.content) } : message;
+  return last && MARKABLE.has(last.type) ? { ...message, content: markLast(message.content, mark) } : message;
 }
 
 /** A tool with deferred loading is no part of the cached prefix and must not be marked. */
-function markTools(tools: readonly Wire[]): Wire[] {
+function markTools(tools: readonly Wire[], mark: Mark): Wire[] {
   const last = tools.findLastIndex((tool) => tool.defer_loading !== true) + 1;
-  return [...markLast(tools.slice(0, last)), ...tools.slice(last)];
+  return [...markLast(tools.slice(0, last), mark), ...tools.slice(last)];
 }
 
-function markLast<Part extends Wire>(parts: readonly Part[]): Part[] {
+function markLast<Part extends Wire>(parts: readonly Part[], mark: Mark): Part[] {
   const last = parts.at(-1);
-  return last ? [...parts.slice(0, -1), { ...last, ...MARK }] : [];
+  return last ? [...parts.slice(0, -1), { ...last, ...mark }] : [];
 }

@@ -21,6 +21,8 @@ import { type Block, isObject, otherFields, type Wire, type WireMessage } from '
 export interface Conversation {
   system: Block[];
   messages: WireMessage[];
+  /** The first block that no later request has; absent where later requests begin with all blocks. */
+  excerpt?: Block;
 }
 
 /** The messages that are written so far. */
@@ -47,7 +49,7 @@ export function conversationOf(prompt: Prompt, provider: string): Conversation {
   const instructions = textBlock(prompt.instructions ?? '');
   if (instructions) draft.system.push(instructions);
   for (const entry of prompt.items) addItem(draft, entry);
-  return { system: draft.system, messages: draft.messages };
+  return { system: draft.system, messages: draft.messages, excerpt: draft.excerpt };
 }
 
 function addItem(draft: Draft, entry: PromptItem): void {
@@ -73,7 +75,9 @@ function nativeOf(draft: Draft, entry: PromptItem): Wire {
 function addMessage(draft: Draft, message: Message, entry: PromptItem): void {
   if (message.role === 'assistant') addBlocks(draft, 'assistant', assistantBlocks(draft, message, entry));
   else if (message.role === 'user') {
-    addBlocks(draft, 'user', blocksOf(message.content, isOwn(draft, entry), entry.marks));
+    const blocks = blocksOf(message.content, isOwn(draft, entry), entry.marks);
+    if (entry.excerpts !== undefined) draft.excerpt = blocks[0];
+    addBlocks(draft, 'user', blocks);
   } else if (draft.messages.length === 0) {
     draft.system.push(...instruction(message, entry));
   } else addBlocks(draft, 'user', markedParts(lateInstruction(message), entry.marks));

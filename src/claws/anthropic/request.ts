@@ -53,7 +53,10 @@ function bodyOf(prompt: Prompt, provider: Provider, extra: Wire): Body {
   const { thinking, messages, beta } = adjusted(prompt, conversation.messages, wanted.thinking);
   const system = [...conversation.system, ...formatInstruction(prompt)];
   const stable = { tools: tools.tools, system, messages };
-  const cached = extra.cache_control === undefined ? withCacheMarks(stable) : stable;
+  const cached =
+    extra.cache_control === undefined
+      ? withCacheMarks(stable, { excerpt: conversation.excerpt, life: prompt.cacheLife })
+      : stable;
   const body: Wire = {
     model: prompt.model,
     max_tokens,

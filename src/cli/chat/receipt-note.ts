@@ -18,6 +18,7 @@ export interface Receipt {
   tokens: { input: number; output: number; cached: number; expected_cached: number } | null;
   cost_usd: number | null;
   cost_of_everything_usd: number | null;
+  cost_of_everything_cached_usd: number | null;
 }
 
 /** The receipt of an answer, as lines of text. */
@@ -56,9 +57,13 @@ function context({ context: sent }: Receipt): string[] {
   ];
 }
 
-function cost({ cost_usd: paid, cost_of_everything_usd: everything }: Receipt): string[] {
+function cost(receipt: Receipt): string[] {
+  const { cost_usd: paid, cost_of_everything_usd: uncached } = receipt;
   if (paid === null) return [];
+  const { cost_of_everything_cached_usd: cached } = receipt;
   const compared =
-    everything === null ? '' : `; with the whole session and no cache about ${money(everything)}`;
+    uncached === null || cached === null
+      ? ''
+      : `; with the whole session about ${money(uncached)}, or ${money(cached)} from the prompt cache`;
   return [`Cost: ${money(paid)}${compared}.`];
 }

@@ -85,7 +85,8 @@ async function call(
     const able = path.capabilities(candidate);
     const context = turn.contexts.for(candidate);
     dropped.set(candidate, droppedFor(candidate, able, intent, context));
-    return promptFor(candidate, able, intent, context, rescue?.text);
+    const made = promptFor(candidate, able, intent, context, rescue?.text);
+    return { ...made, cacheLife: turn.contexts.cacheLife(candidate) };
   };
   let route: CallRequest['route'] = rescue ? rescued(turn.route, rescue) : turn.route;
   for (let shortest = FIRST_PAUSE_MS; ; shortest = Math.min(2 * shortest, LONGEST_PAUSE_MS)) {

@@ -1,9 +1,11 @@
 import type { Capabilities } from '../../claws/claw.ts';
 import { type Assembled, assemble, type Budget, historyWindow } from '../../context/assemble.ts';
+import { cachedPriceOf, worthwhileTokens } from '../../context/economy.ts';
 import type { Recalled } from '../../context/recalled.ts';
 import { estimateTokens } from '../../context/tokens.ts';
+import { type CacheLife, cacheLifeOf } from '../../core/cache-life.ts';
 import type { Candidate } from '../../core/candidate.ts';
-import type { ContextPolicy } from '../../core/context-policy.ts';
+import type { ContextWish } from '../../core/context-policy.ts';
 import { Fault } from '../../core/errors.ts';
 import { parseItemId } from '../../core/ids.ts';
 import type { Item, Part } from '../../core/items.ts';
@@ -20,38 +22,37 @@ const ASSUMED_CONTEXT = 128_000;
 const ASSUMED_ANSWER = 4_096;
 
 /** The properties of a candidate that limit a prompt. The provider is absent if no model is asked. */
-export type Limits = Pick<Candidate, 'contextLimit' | 'outputLimit' | 'protocol'> &
+export type Limits = Pick<Candidate, 'contextLimit' | 'outputLimit' | 'protocol' | 'price'> &
   Partial<Pick<Candidate, 'provider'>>;
 
 /** How much of the candidate's context the turn may use. */
 export function budgetOf(
-  { contextLimit, outputLimit, provider, protocol }: Limits,
+  { contextLimit, outputLimit, provider, protocol, price }: Limits,
   ask: Pick<Ask, 'settings'>,
-  policy: ContextPolicy,
+  { policy, historyTokens }: ContextWish,
 ): Budget {
   const context = contextLimit ?? ASSUMED_CONTEXT;
   const answer = ask.settings.max_output_tokens ?? Math.min(outputLimit ?? ASSUMED_ANSWER, ASSUMED_ANSWER);
   // Anthropic has such items too, but its API itself leaves out the items before them.
   const compactionsOf = protocol === 'openai-responses' ? provider : undefined;
-  return { context, answer: Math.min(answer, context / 2), policy, compactionsOf };
+  // Agents build on every call and output before: what they have is not left out for its price.
+  const isAgent = (ask.settings.tools?.length ?? 0) > 0;
+  const economy = { cachedPrice: isAgent ? undefined : cachedPriceOf(price), historyTokens };
+  return { context, answer: Math.min(answer, context / 2), policy, compactionsOf, ...economy };
 }
 
 /** How much of its history a turn reads, and what happens to a history that does not fit. */
 export interface Reach {
-  policy: ContextPolicy;
+  wish: ContextWish;
   /** Tokens of history that the candidate with the largest context can use: a branch is read once for all. */
   window: number;
-  /** Tokens of prompt that every candidate accepts. */
-  room: number;
+  /** Of all candidates. */
+  budgets: readonly Budget[];
 }
 
-export function reachWith(candidates: readonly Candidate[], ask: Ask, policy: ContextPolicy): Reach {
-  const budgets = candidates.map((candidate) => budgetOf(candidate, ask, policy));
-  return {
-    policy,
-    window: Math.max(...budgets.map(historyWindow)),
-    room: Math.min(...budgets.map(({ context, answer }) => context - answer)),
-  };
+export function reachWith(candidates: readonly Candidate[], ask: Ask, wish: ContextWish): Reach {
+  const budgets = candidates.map((candidate) => budgetOf(candidate, ask, wish));
+  return { wish, window: Math.max(...budgets.map(historyWindow)), budgets };
 }
 
 /** What the contexts of a turn are assembled from. */
@@ -60,7 +61,7 @@ export interface ContextSource {
   branch: readonly BranchTurn[];
   /** How many tokens back `branch` was read. */
   window: number;
-  policy: ContextPolicy;
+  wish: ContextWish;
   recalled?: Recalled;
   seals: Pick<Seals, 'open'>;
 }
@@ -107,6 +108,12 @@ export class Contexts {
     return assemble({ ...intent, branch, budget, recalled, opening, ownInstructions: own, open });
   }
 
+  /** How long the candidate's provider should cache the prompt; `undefined` where it takes no marks. */
+  cacheLife({ protocol }: Candidate): CacheLife | undefined {
+    const { branch, intent } = this.source;
+    return protocol === 'anthropic' ? cacheLifeOf(branch, intent.createdAt) : undefined;
+  }
+
   /** The tokens of a prompt that was sent; `undefined` where it was not assembled in this process. */
   knownTokens(called: Pick<Candidate, 'provider' | 'model'>): number | undefined {
     for (const [{ provider, model }, { tokens }] of this.byCandidate)
@@ -114,10 +121,10 @@ export class Contexts {
     return undefined;
   }
 
-  /** The tokens of the candidate's prompt; `undefined` where the conversation does not fit it. */
-  tokensFor(candidate: Candidate): number | undefined {
+  /** What the candidate would be sent; `undefined` where the conversation does not fit it. */
+  fitting(candidate: Candidate): Assembled | undefined {
     try {
-      return (this.byCandidate.get(candidate) ?? this.within(this.budget(candidate))).tokens;
+      return this.byCandidate.get(candidate) ?? this.within(this.budget(candidate));
     } catch (failure) {
       if (isExceeded(failure)) return undefined;
       throw failure;
@@ -141,8 +148,8 @@ export class Contexts {
 
   /** A candidate that was chosen after the branch was read gets no more history than was read. */
   private budget(candidate: Candidate): Budget {
-    const { intent, window, policy } = this.source;
-    const budget = budgetOf(candidate, intent, policy);
+    const { intent, window, wish } = this.source;
+    const budget = budgetOf(candidate, intent, wish);
     const wanted = historyWindow(budget);
     if (wanted > window) budget.context = Math.floor((budget.context * window) / wanted);
     return budget;
@@ -165,10 +172,11 @@ export function contextReceipt(
 
 /** Whether a budget gives the context that another one gave: it is equal, or the whole history fits both. */
 function givesSame(budget: Budget, other: Budget, { tokens, droppedTokens }: Assembled): boolean {
-  const { context, answer, compactionsOf } = budget;
+  const { context, answer, compactionsOf, cachedPrice } = budget;
   if (compactionsOf !== other.compactionsOf) return false;
-  if (context === other.context && answer === other.answer) return true;
-  return droppedTokens === 0 && tokens <= context - answer;
+  if (context === other.context && answer === other.answer && cachedPrice === other.cachedPrice) return true;
+  const isWorthwhile = budget.policy === 'full' || tokens <= worthwhileTokens(tokens, budget);
+  return droppedTokens === 0 && tokens <= context - answer && isWorthwhile;
 }
 
 export const isExceeded = (failure: unknown): boolean =>

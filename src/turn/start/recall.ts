@@ -1,8 +1,7 @@
+import { type Budget, historyRoom, ownTokens } from '../../context/assemble.ts';
 import type { Recalled, RetrievedExcerpt } from '../../context/recalled.ts';
 import type { Hit } from '../../context/retrieval/passage.ts';
 import { passagesOf } from '../../context/retrieval/turn-passages.ts';
-import { estimateTokens, itemsTokens, toolsTokens } from '../../context/tokens.ts';
-import type { ContextPolicy } from '../../core/context-policy.ts';
 import { itemId } from '../../core/ids.ts';
 import { type Item, messageText } from '../../core/items.ts';
 import type { Tenant } from '../../core/request.ts';
@@ -21,21 +20,21 @@ export interface Recalling {
   tenant: Tenant;
   ask: Pick<Ask, 'input' | 'instructions' | 'settings'>;
   session: Resumed;
-  policy: ContextPolicy;
-  /** Tokens of prompt that every candidate accepts. */
-  room: number;
+  /** Of all candidates. All have the same policy. */
+  budgets: readonly Budget[];
 }
 
 /**
  * What of its past a turn may have in its prompt, beside the latest turns. `undefined` where the policy asks for
- * nothing, and where the whole conversation fits every candidate. Rejects with `context_lost` where a turn of the
+ * nothing, and where every candidate gets the whole conversation. Rejects with `context_lost` where a turn of the
  * branch is missing.
  */
 export async function recall(
   recalling: Recalling,
   { pasts, clock }: Pick<TurnPath, 'pasts' | 'clock'>,
 ): Promise<Recalled | undefined> {
-  const { tenant, session, policy } = recalling;
+  const { tenant, session, budgets } = recalling;
+  const policy = budgets[0]?.policy;
   const { branch, id } = session;
   const tip = branch.at(-1)?.turn;
   if (!tip || policy === 'full' || policy === 'truncate' || isWithinRoom(recalling)) return undefined;
@@ -46,10 +45,10 @@ export async function recall(
   return pasts.use(wanted, (past) => recalledOf(past, texts, clock()));
 }
 
-function isWithinRoom({ ask, session, room }: Recalling): boolean {
-  const { input, instructions = '', settings } = ask;
+function isWithinRoom({ ask, session, budgets }: Recalling): boolean {
   const history = session.branch.at(-1)!.totalTokens;
-  return history + itemsTokens(input) + estimateTokens(instructions) + toolsTokens(settings.tools) <= room;
+  const own = ownTokens(ask);
+  return budgets.every((budget) => history <= historyRoom(history, own, budget).room);
 }
 
 function recalledOf(past: Past, texts: readonly string[], at: number): Recalled {

@@ -1,3 +1,4 @@
+import { cacheLifeOf, LONG_MS } from '../../core/cache-life.ts';
 import type { Candidate } from '../../core/candidate.ts';
 import { type Item, isFullHistory, messageText } from '../../core/items.ts';
 import { type AnsweredBy, namesSession, type PlacedIntent } from '../../core/turn.ts';
@@ -58,8 +59,6 @@ function firstWords(input: readonly Item[]): string | undefined {
   return first?.type === 'message' ? messageText(first).slice(0, 256) : undefined;
 }
 
-const HOUR_MS = 3_600_000;
-
 /** The candidate that answered the turn before, while its provider's cache probably holds the prompt. */
 function warmOf(
   { intent, session }: RouteSource,
@@ -69,9 +68,19 @@ function warmOf(
   const by = last?.answeredBy;
   if (!last || !by) return undefined;
   const { cacheMs = 0 } = directory.service(by.provider) ?? {};
-  // Only Anthropic reads the marks.
-  const isLong = by.protocol === 'anthropic' && intent.marks?.some(({ ttl }) => ttl === '1h');
-  return clock() - last.completedAt < (isLong ? Math.max(cacheMs, HOUR_MS) : cacheMs) ? by : undefined;
+  const life = isLong(by, intent, session) ? Math.max(cacheMs, LONG_MS) : cacheMs;
+  return clock() - last.completedAt < life ? by : undefined;
+}
+
+/** Whether the prompt before is kept for an hour: its marks said so. Only Anthropic reads them. */
+function isLong(
+  { protocol }: AnsweredBy,
+  { marks }: PlacedIntent,
+  { branch }: RouteSource['session'],
+): boolean {
+  if (protocol !== 'anthropic') return false;
+  if (marks) return marks.some(({ ttl }) => ttl === '1h');
+  return cacheLifeOf(branch.slice(0, -1), branch.at(-1)!.turn.createdAt) === 'long';
 }
 
 /** Estimated tokens of the candidate's prompt that its provider's cache probably holds. */
@@ -83,14 +92,22 @@ export function expectedCacheReadOf(
   return cacheReadOf(candidate, source, warmOf(source, path));
 }
 
-/** What the turn before had as its prompt is read from the cache of the candidate that answered it. */
+/**
+ * What the turn before had as its prompt is read from the cache of the candidate that answered it, except for its
+ * excerpts and what followed them. After a cut, the prompt begins otherwise.
+ */
 function cacheReadOf(
   candidate: Candidate,
   { session, contexts }: RouteSource,
   warm: AnsweredBy | undefined,
 ): number {
   if (warm === undefined || !isCalled(candidate, warm)) return 0;
-  return Math.min(contexts.tokensFor(candidate) ?? 0, session.branch.at(-1)!.totalTokens);
+  const { turn, tokens, totalTokens } = session.branch.at(-1)!;
+  const context = contexts.fitting(candidate);
+  const before = turn.kind === 'ask' ? turn.receipt?.context : undefined;
+  if (!context || (before && before.droppedTokens !== context.droppedTokens)) return 0;
+  const unread = before?.retrieved?.length ? tokens : 0;
+  return Math.max(0, Math.min(context.repeatedTokens, totalTokens) - unread);
 }
 
 const isCalled = (candidate: Candidate, by: AnsweredBy): boolean =>
@@ -111,7 +128,7 @@ function expectedCost(
   const { price } = candidate;
   const { intent, contexts } = source;
   if (!price) return undefined;
-  const input = contexts.tokensFor(candidate);
+  const input = contexts.fitting(candidate)?.tokens;
   if (input === undefined) return undefined;
   const cacheRead = cacheReadOf(candidate, source, warm);
   // The gateway marks every prompt for Anthropic's cache.

@@ -1,6 +1,6 @@
 import type { Recalled } from '../../context/recalled.ts';
 import { itemsTokens } from '../../context/tokens.ts';
-import type { ContextPolicy } from '../../core/context-policy.ts';
+import type { ContextWish } from '../../core/context-policy.ts';
 import type { Delta } from '../../core/delta.ts';
 import { Fault } from '../../core/errors.ts';
 import { foldAll } from '../../core/fold.ts';
@@ -56,18 +56,21 @@ export function candidatesFor(start: Start, path: TurnPath): Chosen {
 export function reachOf(start: Start, path: TurnPath): Reach {
   const { intent } = start;
   const chosen = candidatesFor(start, path);
-  const policy = contextPolicyOf(intent, intent.rules, chosen.alias, path.settings);
-  return reachWith(candidatesOf(chosen), intent, policy);
+  const wish = contextWishOf(intent, intent.rules, chosen.alias, path.settings);
+  return reachWith(candidatesOf(chosen), intent, wish);
 }
 
 /** The first that says it: the request, the alias, the key, the configuration, the dialect. */
-export function contextPolicyOf(
+export function contextWishOf(
   { context, defaultContext }: Pick<Ask, 'context' | 'defaultContext'>,
   rules: KeyRules | undefined,
   alias: Alias | undefined,
-  settings: Pick<TurnPath['settings'], 'context'>,
-): ContextPolicy {
-  return context ?? alias?.context ?? rules?.context ?? settings.context ?? defaultContext;
+  settings: Pick<TurnPath['settings'], 'context' | 'historyTokens'>,
+): ContextWish {
+  return {
+    policy: context ?? alias?.context ?? rules?.context ?? settings.context ?? defaultContext,
+    historyTokens: alias?.historyTokens ?? rules?.historyTokens ?? settings.historyTokens,
+  };
 }
 
 /**
@@ -188,7 +191,7 @@ export interface Found {
  */
 export function assembleTurn(
   start: Start,
-  { session, reach: { policy, window }, recalled }: Found,
+  { session, reach: { wish, window }, recalled }: Found,
   path: TurnPath,
 ): Assembled {
   const { live } = start;
@@ -199,7 +202,7 @@ export function assembleTurn(
     intent,
     branch: session.branch,
     window,
-    policy,
+    wish,
     recalled,
     seals: path.seals,
   });

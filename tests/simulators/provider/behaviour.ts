@@ -31,6 +31,8 @@ export type Plan = {
   delay: number;
   /** Input tokens reported as read from the provider's cache. */
   cached: number;
+  /** The provider has a prompt cache, which says what was read from it and written to it (not at Gemini). */
+  caches: boolean;
   /** Input tokens reported as written to the provider's cache, and those of them that stay there for an hour. */
   wrote: number;
   wroteHour: number;
@@ -103,6 +105,7 @@ function read(model: string): Plan {
     pace: undefined,
     delay: 0,
     cached: 0,
+    caches: false,
     wrote: 0,
     wroteHour: 0,
     usualTier: false,
@@ -122,6 +125,7 @@ function read(model: string): Plan {
       plan.json ||
       plan.logprobs ||
       plan.cached ||
+      plan.caches ||
       plan.wrote ||
       plan.wroteHour ||
       plan.image
@@ -167,6 +171,7 @@ function readFlag(plan: Plan, word: string): void {
   else if (word === 'image') plan.image = true;
   else if (word === 'rigid') plan.rigid = true;
   else if (word === 'again') plan.again = true;
+  else if (word === 'caches') plan.caches = true;
   else if (word === 'usual-tier') plan.usualTier = true;
 }
 

@@ -1,6 +1,7 @@
 import { type Answer, compose, type RequestContent } from './answer.ts';
 import type { Plan } from './behaviour.ts';
 import { playStream } from './player.ts';
+import { AutomaticCache, blocksOf, MarkedCache } from './prompt-cache.ts';
 import {
   type Frame,
   type Memory,
@@ -38,6 +39,8 @@ type ValidCall = Call & { body: Json; id: string };
 /** Answers calls: first it checks for refusals and early faults, then it writes the protocol's answer. */
 export class Serving {
   #usedOnce = new Set<string>();
+  #marked = new MarkedCache(Date.now);
+  #automatic = new AutomaticCache(Date.now);
   #memory: Memory = { issued: new Set() };
   #templates = new Map<string, Template>();
   #count = 0;
@@ -61,7 +64,7 @@ export class Serving {
   }
 
   serve(call: Call, exchange: Exchange): void {
-    const plan = this.#applyOnce(call.plan, call.model);
+    const plan = this.#cached(call, this.#applyOnce(call.plan, call.model));
     // The count is at both ends, because some protocols cut off one end of the id.
     const count = (++this.#count).toString(16).padStart(10, '0');
     const id = `${count}${this.#run}${count}`;
@@ -70,6 +73,13 @@ export class Serving {
     };
     if (plan.delay > 0) setTimeout(proceed, plan.delay);
     else proceed();
+  }
+
+  #cached({ protocol, request, body, model }: Call, plan: Plan): Plan {
+    if (!plan.caches || !isJson(body) || !Array.isArray(body.messages)) return plan;
+    const cache = protocol.name === 'messages' ? this.#marked : this.#automatic;
+    const { cached, wrote, wroteHour } = cache.call(protocol.keyOf(request), model, blocksOf(body));
+    return { ...plan, cached, wrote: wrote - wroteHour, wroteHour };
   }
 
   #applyOnce(plan: Plan, model: string): Plan {

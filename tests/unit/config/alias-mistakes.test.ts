@@ -35,7 +35,7 @@ describe('mistakes', () => {
     [
       'models: [openai/x], fallbacks: [openai/y]',
       'unknown key "fallbacks" in aliases.a; allowed: models, strategy, rules, too_long, refused, last_resort, hedge, ' +
-        'hedge_after_ms, patience_ms, timeouts, context',
+        'hedge_after_ms, patience_ms, timeouts, context, history_tokens',
     ],
     ['models: [openai/x], last_resort: {}', 'last_resort: expected either `model` or `answer`, and not both'],
     [

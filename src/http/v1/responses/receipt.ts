@@ -65,6 +65,9 @@ export const Receipt = published(
     cost_of_everything_usd: dollarsOrNull(
       'An estimate: the cost of the same answer with the whole conversation as its prompt, without a prompt cache.',
     ),
+    cost_of_everything_cached_usd: dollarsOrNull(
+      'The same, with everything before the new input read from the prompt cache of the provider.',
+    ),
   }),
 );
 
@@ -91,7 +94,8 @@ export function receiptView({ turn, everything }: AnsweredReceipt): Record<strin
         }
       : null,
     cost_usd: inDollars(cost),
-    cost_of_everything_usd: inDollars(everything),
+    cost_of_everything_usd: inDollars(everything?.uncached),
+    cost_of_everything_cached_usd: inDollars(everything?.cached),
   };
 }
 

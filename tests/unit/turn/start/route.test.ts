@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { type Candidate, candidateKey } from '../../../../src/core/candidate.ts';
 import type { AnsweredBy, PlacedIntent } from '../../../../src/core/turn.ts';
 import type { Price } from '../../../../src/core/usage.ts';
-import { routeOf } from '../../../../src/turn/start/route.ts';
+import { expectedCacheReadOf, type RouteSource, routeOf } from '../../../../src/turn/start/route.ts';
 import { costOf } from '../../../../src/usage/prices.ts';
 import { asks, directoryOf, groupOf, memberOf } from '../../routing/directory.ts';
 
@@ -42,7 +42,12 @@ function routed({
   const source = {
     intent: { ...asks({}), state: { kind: 'new' }, ...intent },
     session: { branch },
-    contexts: { tokensFor: given.tokens ?? (() => 100) },
+    contexts: {
+      fitting(candidate: Candidate) {
+        const tokens = given.tokens ? given.tokens(candidate) : 100;
+        return tokens === undefined ? undefined : { tokens, repeatedTokens: tokens, droppedTokens: 0 };
+      },
+    },
   };
   const path = {
     directory: directoryOf({ services }),
@@ -115,6 +120,36 @@ describe('affinity', () => {
     const members = ['1', '2', '3'].map((instance) => ({ provider: 'a', instance }));
     for (const instance of ['1', '2', '3'])
       expect(first({ members, last: answered('a', { instance }) })).toBe(`a/m@${instance}`);
+  });
+});
+
+describe('the tokens that are probably in the cache', () => {
+  /** The turn before, and the prompt that the candidate gets now. */
+  const expected = (before: object | undefined, now: object): number => {
+    const turn = { kind: 'ask', answeredBy: answered('a'), completedAt: NOW, receipt: { context: before } };
+    const source = {
+      session: { branch: [{ turn, tokens: 200, totalTokens: 50_000 }] },
+      contexts: { fitting: () => ({ tokens: 9_000, repeatedTokens: 5_000, droppedTokens: 40_000, ...now }) },
+      intent: {},
+    };
+    const path = { directory: directoryOf({ services: { a: { cacheMs: MINUTE } } }), clock: () => NOW };
+    return expectedCacheReadOf(
+      memberOf('a', {}).candidate,
+      ...([source, path] as unknown as [RouteSource, Parameters<typeof expectedCacheReadOf>[2]]),
+    );
+  };
+
+  test('are those that the prompt before had too', () => {
+    expect(expected({ droppedTokens: 40_000 }, {})).toBe(5_000);
+    expect(expected(undefined, {})).toBe(5_000);
+  });
+
+  test('are without the turn before, where it stood behind excerpts', () => {
+    expect(expected({ droppedTokens: 40_000, retrieved: [{ id: 'x', score: 1 }] }, {})).toBe(4_800);
+  });
+
+  test('are none after a cut', () => {
+    expect(expected({ droppedTokens: 32_000 }, {})).toBe(0);
   });
 });
 
