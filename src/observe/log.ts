@@ -2,6 +2,7 @@ import { type Logger, pino } from 'pino';
 import type { Candidate } from '../core/candidate.ts';
 import type { ErrorCode } from '../core/errors.ts';
 import type { Emit, GatewayEvent, TurnTrace } from '../core/events.ts';
+import type { Timeline } from '../core/timeline.ts';
 import type { AnsweredBy, Intent } from '../core/turn.ts';
 import { dollars } from '../core/usage.ts';
 
@@ -9,8 +10,9 @@ export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent';
 
 /**
  * Logs on standard output: one JSON object per line, or a line for people where the output is a terminal. They
- * hold no content and no secrets. At `info` there is a line for each turn, and for each request and each call that
- * failed; at `debug` for every event. The lines of a turn have its session and the name of its key.
+ * hold no content and no secrets. At `info` there is a line for each request with a key, for each turn, and for each
+ * call that failed; at `debug` for every event but measurements. The lines of a turn have its session, the name of its
+ * key, and its trace.
  */
 export interface Log {
   listen: Emit;
@@ -24,7 +26,8 @@ export interface Log {
 const WRITE_AT = 64 * 1024;
 const FLUSH_EVERY_MS = 200;
 
-export async function openLog(level: LogLevel): Promise<Log> {
+/** `copy` gets every line that is written, too. */
+export async function openLog(level: LogLevel, copy?: (line: string) => void): Promise<Log> {
   const sink = Bun.stdout.writer({ highWaterMark: WRITE_AT });
   // Lines are gathered for a moment and written together, so that most requests cost no system call for the log.
   const flush = () => attempt(() => sink.flush());
@@ -33,13 +36,18 @@ export async function openLog(level: LogLevel): Promise<Log> {
   const shown = process.stdout.isTTY ? await linesForPeople() : (line: string) => line;
   const log = pino(
     { level, base: null, timestamp: pino.stdTimeFunctions.isoTime },
-    { write: (line) => attempt(() => sink.write(shown(line))) },
+    {
+      write(line) {
+        attempt(() => sink.write(shown(line)));
+        copy?.(line);
+      },
+    },
   );
   return {
     listen(event) {
-      // Most events are told at `debug` only: nothing is made for a line that is left out.
+      // Most events are told at `debug` only, or never: nothing is made for a line that is left out.
       if (DEBUG_ONLY.has(event.type) && !log.isLevelEnabled('debug')) return;
-      (WRITERS[event.type] as Writer<typeof event.type>)(log, event);
+      (WRITERS[event.type as ToldType] as Writer<ToldType> | undefined)?.(log, event as EventOf<ToldType>);
     },
     setLevel(next) {
       log.level = next;
@@ -74,31 +82,41 @@ const DEBUG_ONLY: ReadonlySet<EventType> = new Set<EventType>([
   'turn-deferred',
   'context-truncated',
   'context-exceeded',
+  'turn-refused',
+  'answer-rescued',
+  'session-created',
+  'session-deleted',
 ]);
+
+/** Measurements, of which there are too many for a log. */
+type MeasurementType = 'call-ended' | 'past-updated' | 'event-loop-sampled' | 'store-operation';
+type ToldType = Exclude<EventType, MeasurementType>;
 
 /** Codes of calls that were not made, or were not needed. */
 const QUIET: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['claw_unavailable', 'hedge_lost']);
 
 /** What is logged of each event. */
-const WRITERS: { [Type in EventType]: Writer<Type> } = {
-  'request-ended'(log, { requestId, method, path, status, durationMs, key, fault }) {
+const WRITERS: { [Type in ToldType]: Writer<Type> } = {
+  'request-ended'(log, { requestId, method, path, status, durationMs, key, fault, isOpen, trace }) {
     const fields = {
       requestId,
       method,
       path,
       status,
-      durationMs: Math.round(durationMs * 10) / 10,
+      durationMs: tenths(durationMs),
       key,
       code: fault?.code,
+      traceId: trace?.traceId,
     };
     if (status >= 500) log.error({ ...fields, cause: causeOf(fault) }, 'request failed');
     else if (status >= 400) log.info(fields, 'request refused');
-    else log.debug(fields, 'request');
+    else if (isOpen) log.debug(fields, 'request');
+    else log.info(fields, 'request');
   },
   'turn-started'(log, { intent, startedBy }) {
     log.debug({ ...turnFields(intent), startedBy }, 'turn started');
   },
-  'turn-ended'(log, { intent, outcome, failure }) {
+  'turn-ended'(log, { intent, outcome, failure, timeline }) {
     const { answeredBy, attempts, usage, cost, costEstimated } = outcome;
     log.info(
       {
@@ -112,6 +130,7 @@ const WRITERS: { [Type in EventType]: Writer<Type> } = {
         cost: cost === undefined ? undefined : dollars(cost),
         costEstimated,
         durationMs: outcome.completedAt - intent.createdAt,
+        ...timeFields(timeline),
         failedCalls: outcome.error?.attempts?.map(
           ({ model, code, ms }) => `${model}: ${code} after ${ms} ms`,
         ),
@@ -122,6 +141,18 @@ const WRITERS: { [Type in EventType]: Writer<Type> } = {
   },
   'turn-lost'(log, { intent, failure }) {
     log.error({ ...turnFields(intent), state: 'lost', cause: causeOf(failure) }, 'turn ended');
+  },
+  'turn-refused'(log, { intent, failure }) {
+    log.debug({ ...turnFields(intent), code: (failure as { code?: string }).code }, 'turn refused');
+  },
+  'answer-rescued'(log, { trace, candidate, code }) {
+    log.debug({ ...traceFields(trace), ...clawFields(candidate), code }, 'answer rescued');
+  },
+  'session-created'(log, { tenant }) {
+    log.debug({ tenant }, 'session created');
+  },
+  'session-deleted'(log, { tenant }) {
+    log.debug({ tenant }, 'session deleted');
   },
   'call-started'(log, { trace, candidate, attempt }) {
     log.debug({ ...traceFields(trace), ...clawFields(candidate), attempt }, 'call started');
@@ -171,6 +202,13 @@ const WRITERS: { [Type in EventType]: Writer<Type> } = {
     if (level === 'calm') log.info(fields, 'overload ended');
     else log.warn(fields, 'gateway overloaded');
   },
+  'alert-changed'(log, { alert, state, value, above }) {
+    if (state === 'firing') log.warn({ alert, value, above }, 'alert fires');
+    else log.info({ alert, value, above }, 'alert resolved');
+  },
+  'alert-untold'(log, { alert, target }) {
+    log.error({ alert, target }, 'alert not delivered');
+  },
   'store-failed'(log, { during, failure }) {
     log.error({ during, cause: causeOf(failure) }, 'store failed');
   },
@@ -178,17 +216,29 @@ const WRITERS: { [Type in EventType]: Writer<Type> } = {
 
 /** A turn of appended items has no model, no key and no request id. */
 function turnFields(intent: Intent) {
-  const { requestId, key, model } = intent.kind === 'append' ? {} : intent;
-  return { ...traceFields({ ...intent, requestId, key }), model };
+  const { requestId, key, model, trace } = intent.kind === 'append' ? {} : intent;
+  const { id, session, tenant } = intent;
+  return { ...traceFields({ id, session, tenant, requestId, key, trace }), model };
 }
 
-const traceFields = ({ requestId, id: turn, session, tenant, key }: Partial<TurnTrace>) => ({
+const traceFields = ({ requestId, id: turn, session, tenant, key, trace }: Partial<TurnTrace>) => ({
   requestId,
   turn,
   session,
   tenant,
   key,
+  traceId: trace?.traceId,
 });
+
+/** `ownMs` is the gateway's own part of the time. */
+function timeFields(timeline: Timeline | undefined) {
+  if (!timeline) return {};
+  const { startedAt, firstDeltaAt, providerMs, ownMs } = timeline;
+  const firstTokenMs = firstDeltaAt === undefined ? undefined : tenths(firstDeltaAt - startedAt);
+  return { firstTokenMs, providerMs: tenths(providerMs), ownMs: tenths(ownMs) };
+}
+
+const tenths = (ms: number): number => Math.round(ms * 10) / 10;
 
 const clawFields = ({ provider, model, instance }: Candidate) => ({ provider, model, instance });
 

@@ -21,6 +21,7 @@ const routes = routesOf({
   health: { ready: () => true, probeStore: async () => {}, failingClaws: () => [] },
   startedAt: 0,
   reload: async () => ({ state: 'rejected', problems: [] }),
+  metrics: { read: () => ({ contentType: '', text: '' }), key: () => undefined },
 });
 
 let journey: Journey;
@@ -172,7 +173,7 @@ describe('authentication', () => {
   });
 
   test('reveals nothing about unknown paths without a key', async () => {
-    for (const path of ['/x', '/v2/x', '/v1', '/admin', '/metrics', `${RESPONSES}/`]) {
+    for (const path of ['/x', '/v2/x', '/v1', '/admin', '/metric', `${RESPONSES}/`]) {
       expect((await fetch(journey.gateway.url + path)).status).toBe(401);
       await expectRefusal(journey.gateway.fetch(path), 404, { code: 'not_found' });
     }
