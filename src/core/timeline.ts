@@ -32,7 +32,7 @@ export interface TimedCall extends Period {
   attempt: number;
   /** Of the call's span, where spans are recorded. */
   spanId?: string;
-  /** When the call came to the gate: it waits for a slot from then on. */
+  /** When the call began to wait for a slot; the same as `from` where it did not wait. */
   askedAt: number;
   /** When the first token came; for an answer that is not streamed, when it was complete. */
   firstTokenAt?: number;

@@ -28,12 +28,12 @@ export interface GateParts {
  */
 export function gate({ health, breaker, now, emit }: GateParts): Interceptor {
   return (next) => async (call) => {
-    const askedAt = now();
     const known = health.of(call.candidate);
     const refusal = refusalOf(known, call, now);
     if (refusal) throw refusal;
     // A probe of the breaker must not wait, so the slot comes first.
     const wait = known.bulkhead.enter(call.trace.tenant, call.signal);
+    const waitsFrom = wait && now();
     if (wait) await wait;
     const changed = wait && refusalOf(known, call, now);
     const permit = changed ? undefined : permitFor(known, call);
@@ -41,7 +41,7 @@ export function gate({ health, breaker, now, emit }: GateParts): Interceptor {
       known.bulkhead.leave();
       throw changed ?? unavailable(known);
     }
-    const passage = new Passage(known, permit, call, { slowMs: breaker().slowMs, now, askedAt, emit });
+    const passage = new Passage(known, permit, call, { slowMs: breaker().slowMs, now, waitsFrom, emit });
     try {
       const answer = await next({ ...call, quota: passage.quota, traceParent: passage.traceParent });
       passage.burst(answer.first);
@@ -97,8 +97,8 @@ const wholeSeconds = (ms: number): number => Math.max(1, Math.ceil(ms / 1_000));
 
 interface PassageParts extends Pick<GateParts, 'now' | 'emit'> {
   slowMs: number;
-  /** When the call came to the gate. */
-  askedAt: number;
+  /** When the call began to wait for a slot; absent: it did not wait. */
+  waitsFrom?: number;
 }
 
 /** One call that the gate has let through: measures it, and settles it once. */
@@ -160,7 +160,15 @@ class Passage implements Watcher {
     const { call, startedAt: from, firstTokenAt, usage, attempt, spanId, parts } = this;
     const { candidate, trace, count } = call;
     const timed: TimedCall = {
-      ...{ candidate, attempt, spanId, askedAt: parts.askedAt, from, to: parts.now(), firstTokenAt },
+      ...{
+        candidate,
+        attempt,
+        spanId,
+        askedAt: parts.waitsFrom ?? from,
+        from,
+        to: parts.now(),
+        firstTokenAt,
+      },
       ...{ isStreamed: call.prompt.stream, usage },
       // A call that was stopped may end with the reason for it.
       how: end.how === 'broken' && call.signal.aborted ? 'stopped' : end.how,

@@ -87,7 +87,7 @@ export class CallMetrics {
     const { provider, model } = candidate;
     const { askedAt, from, to, firstTokenAt, isStreamed } = times;
     this.metrics.calls.add(1, provider, model, how === 'whole' ? 'ok' : (code ?? 'stopped'));
-    if (from - askedAt >= 1) this.metrics.callWaitSeconds.observe((from - askedAt) / 1_000, provider);
+    if (from > askedAt) this.metrics.callWaitSeconds.observe((from - askedAt) / 1_000, provider);
     if (isStreamed && firstTokenAt !== undefined)
       this.metrics.callFirstTokenSeconds.observe((firstTokenAt - from) / 1_000, provider, model);
     if (how !== 'whole') return;

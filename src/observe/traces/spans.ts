@@ -178,7 +178,7 @@ function addCall(
   outcome: Outcome | undefined,
 ): void {
   const { candidate, askedAt, from, to, spanId, code } = call;
-  if (from - askedAt >= 1) sheet.add({ name: 'wait for claw', parent, from: askedAt, to: from });
+  if (from > askedAt) sheet.add({ name: 'wait for claw', parent, from: askedAt, to: from });
   sheet.add({
     name: `chat ${candidate.model}`,
     kind: 'client',
