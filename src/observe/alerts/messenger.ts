@@ -62,23 +62,26 @@ async function run(command: readonly string[], message: AlertMessage): Promise<v
   if (code !== 0) throw new Error(`The command ended with ${code}.`);
 }
 
-const SHOWN: Readonly<Record<AlertKind, (value: number) => string>> = {
-  error_rate: (value) => `${percent(value)} of turns failed`,
-  latency_p95: (value) => `the 95th percentile of turns is ${Math.round(value)} ms`,
-  cost_per_hour: (value) => `$${value.toFixed(2)} per hour`,
-  spend_spike: (value) => `${value.toFixed(1)} times the usual cost`,
-  breaker_open: (value) => `${value} models are not called`,
-  stuck_turn: (value) => `a turn runs for ${Math.round(value / 1_000)} s`,
-  disk_used: (value) => `${percent(value)} of the disk is used`,
-};
-
 const percent = (value: number): string => `${(value * 100).toFixed(1)} %`;
+const perHour = (value: number): string => `$${value.toFixed(2)} per hour`;
+
+/** How a value of each kind is written, and what it is the value of. */
+const SHOWN: Readonly<Record<AlertKind, { amount(value: number): string; what: string }>> = {
+  error_rate: { amount: percent, what: 'share of turns that failed' },
+  latency_p95: { amount: (value) => `${Math.round(value)} ms`, what: '95th percentile of the time of turns' },
+  cost_per_hour: { amount: perHour, what: 'cost' },
+  spend_spike: { amount: (value) => `${value.toFixed(1)} times`, what: 'cost against the usual cost' },
+  breaker_open: { amount: String, what: 'models that are not called' },
+  stuck_turn: { amount: (value) => `${Math.round(value / 1_000)} s`, what: 'age of the oldest running turn' },
+  disk_used: { amount: percent, what: 'used share of the disk' },
+};
 
 /** A message as a sentence for people. */
 export function sentence({ alert, when, state, value, above, gateway, host }: AlertMessage): string {
-  const now = value === undefined ? 'not known' : SHOWN[when](value);
+  const { amount, what } = SHOWN[when];
+  const now = value === undefined ? 'not known' : amount(value);
   const where = `${gateway} on ${host}`;
   return state === 'firing'
-    ? `Alert ${alert} at ${where}: ${now} (limit: ${SHOWN[when](above)}).`
-    : `Resolved: ${alert} at ${where}. Now: ${now}.`;
+    ? `Alert ${alert} at ${where}: ${what} is ${now} (limit: ${amount(above)}).`
+    : `Resolved: ${alert} at ${where}: ${what} is ${now}.`;
 }

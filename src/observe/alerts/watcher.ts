@@ -68,12 +68,20 @@ export class AlertWatcher {
   reconfigure(settings: AlertSettings): void {
     this.parts.settings = settings;
     const before = new Map(this.watched.map((watched) => [JSON.stringify(watched.rule), watched]));
-    this.watched = settings.rules.map((rule) => before.get(JSON.stringify(rule)) ?? watch(rule));
+    this.watched = settings.rules.map((rule) => before.get(JSON.stringify(rule)) ?? this.begin(rule));
     clearInterval(this.timer);
     this.timer = undefined;
     if (this.watched.length === 0) return;
     this.timer = setInterval(() => this.check(), settings.everyMs);
     this.timer.unref();
+  }
+
+  /** What was counted before the rule was there says nothing about it. */
+  private begin(rule: AlertRule): Watched {
+    const windows = rule.when === 'spend_spike' ? EARLIER_WINDOWS + 1 : 1;
+    const history = new History(rule.windowMs, windows);
+    history.add(totalsOf(this.parts.registry, this.parts.clock()));
+    return { rule, history, wasTold: false, toldAt: Number.NEGATIVE_INFINITY };
   }
 
   check(): void {
@@ -134,10 +142,3 @@ export class AlertWatcher {
     }
   }
 }
-
-const watch = (rule: AlertRule): Watched => ({
-  rule,
-  history: new History(rule.windowMs, rule.when === 'spend_spike' ? EARLIER_WINDOWS + 1 : 1),
-  wasTold: false,
-  toldAt: Number.NEGATIVE_INFINITY,
-});
