@@ -99,6 +99,15 @@ export class Timeline {
     return Math.max(0, this.to - this.startedAt - others);
   }
 
+  /** Tells each step and its time in milliseconds, without making a list of them. */
+  eachStep(tell: (step: Step, ms: number) => void): void {
+    let from = this.startedAt;
+    for (const [index, to] of this.endedAt.entries()) {
+      tell(this.ended[index]!, to - from);
+      from = to;
+    }
+  }
+
   steps(): ({ step: Step } & Period)[] {
     return this.ended.map((step, index) => ({
       step,

@@ -1,12 +1,9 @@
-import { type Logger, pino } from 'pino';
 import type { Candidate } from '../core/candidate.ts';
 import type { ErrorCode } from '../core/errors.ts';
 import type { Emit, GatewayEvent, TurnTrace } from '../core/events.ts';
-import type { Timeline } from '../core/timeline.ts';
-import type { AnsweredBy, Intent } from '../core/turn.ts';
+import type { Intent, PlacedIntent } from '../core/turn.ts';
 import { dollars } from '../core/usage.ts';
-
-export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent';
+import { type LogLevel, LogLines } from './log-lines.ts';
 
 /**
  * Logs on standard output: one JSON object per line, or a line for people where the output is a terminal. They
@@ -34,24 +31,17 @@ export async function openLog(level: LogLevel, copy?: (line: string) => void): P
   const timer = setInterval(flush, FLUSH_EVERY_MS);
   timer.unref();
   const shown = process.stdout.isTTY ? await linesForPeople() : (line: string) => line;
-  const log = pino(
-    { level, base: null, timestamp: pino.stdTimeFunctions.isoTime },
-    {
-      write(line) {
-        attempt(() => sink.write(shown(line)));
-        copy?.(line);
-      },
-    },
-  );
+  const log = new LogLines(level, (line) => {
+    attempt(() => sink.write(shown(line)));
+    copy?.(line);
+  });
   return {
     listen(event) {
       // Most events are told at `debug` only, or never: nothing is made for a line that is left out.
-      if (DEBUG_ONLY.has(event.type) && !log.isLevelEnabled('debug')) return;
+      if (DEBUG_ONLY.has(event.type) && !log.isEnabled('debug')) return;
       (WRITERS[event.type as ToldType] as Writer<ToldType> | undefined)?.(log, event as EventOf<ToldType>);
     },
-    setLevel(next) {
-      log.level = next;
-    },
+    setLevel: (next) => log.setLevel(next),
     flush,
   };
 }
@@ -74,7 +64,7 @@ async function linesForPeople(): Promise<(line: string) => string> {
 
 type EventType = GatewayEvent['type'];
 type EventOf<Type extends EventType> = Extract<GatewayEvent, { type: Type }>;
-type Writer<Type extends EventType> = (log: Logger, event: EventOf<Type>) => void;
+type Writer<Type extends EventType> = (log: LogLines, event: EventOf<Type>) => void;
 
 const DEBUG_ONLY: ReadonlySet<EventType> = new Set<EventType>([
   'turn-started',
@@ -118,10 +108,20 @@ const WRITERS: { [Type in ToldType]: Writer<Type> } = {
   },
   'turn-ended'(log, { intent, outcome, failure, timeline }) {
     const { answeredBy, attempts, usage, cost, costEstimated } = outcome;
+    const { requestId, key, model, trace } = askedIn(intent);
+    // One object, because this line is on the path of every turn.
     log.info(
       {
-        ...turnFields(intent),
-        ...answeredFields(answeredBy),
+        requestId,
+        turn: intent.id,
+        session: intent.session,
+        tenant: intent.tenant,
+        key,
+        traceId: trace?.traceId,
+        model,
+        provider: answeredBy?.provider,
+        answeredModel: answeredBy && (answeredBy.calledModel ?? answeredBy.model),
+        instance: answeredBy?.instance,
         state: outcome.state,
         code: outcome.error?.code,
         attempts: attempts?.map(({ provider, model, error }) => ({ provider, model, error })),
@@ -130,7 +130,9 @@ const WRITERS: { [Type in ToldType]: Writer<Type> } = {
         cost: cost === undefined ? undefined : dollars(cost),
         costEstimated,
         durationMs: outcome.completedAt - intent.createdAt,
-        ...timeFields(timeline),
+        firstTokenMs: timeline?.firstDeltaAt && tenths(timeline.firstDeltaAt - timeline.startedAt),
+        providerMs: timeline && tenths(timeline.providerMs),
+        ownMs: timeline && tenths(timeline.ownMs),
         failedCalls: outcome.error?.attempts?.map(
           ({ model, code, ms }) => `${model}: ${code} after ${ms} ms`,
         ),
@@ -193,7 +195,7 @@ const WRITERS: { [Type in ToldType]: Writer<Type> } = {
   },
   'configuration-read'(log, { result }) {
     if (result.state === 'rejected') log.error({ problems: result.problems }, 'configuration rejected');
-    else if (result.changed.length + result.restart.length === 0) log.debug('configuration unchanged');
+    else if (result.changed.length + result.restart.length === 0) log.debug({}, 'configuration unchanged');
     else log.info({ changed: result.changed, restart: result.restart }, 'configuration changed');
   },
   'overload-changed'(log, { level, delayMs }) {
@@ -215,8 +217,11 @@ const WRITERS: { [Type in ToldType]: Writer<Type> } = {
 };
 
 /** A turn of appended items has no model, no key and no request id. */
+const askedIn = (intent: Intent): Partial<PlacedIntent> =>
+  intent.kind === 'append' ? {} : (intent as PlacedIntent);
+
 function turnFields(intent: Intent) {
-  const { requestId, key, model, trace } = intent.kind === 'append' ? {} : intent;
+  const { requestId, key, model, trace } = askedIn(intent);
   const { id, session, tenant } = intent;
   return { ...traceFields({ id, session, tenant, requestId, key, trace }), model };
 }
@@ -230,24 +235,9 @@ const traceFields = ({ requestId, id: turn, session, tenant, key, trace }: Parti
   traceId: trace?.traceId,
 });
 
-/** `ownMs` is the gateway's own part of the time. */
-function timeFields(timeline: Timeline | undefined) {
-  if (!timeline) return {};
-  const { startedAt, firstDeltaAt, providerMs, ownMs } = timeline;
-  const firstTokenMs = firstDeltaAt === undefined ? undefined : tenths(firstDeltaAt - startedAt);
-  return { firstTokenMs, providerMs: tenths(providerMs), ownMs: tenths(ownMs) };
-}
-
 const tenths = (ms: number): number => Math.round(ms * 10) / 10;
 
 const clawFields = ({ provider, model, instance }: Candidate) => ({ provider, model, instance });
-
-/** `model` of a turn is the name that its caller asked for. */
-const answeredFields = ({ provider, model, calledModel, instance }: Partial<AnsweredBy> = {}) => ({
-  provider,
-  answeredModel: calledModel ?? model,
-  instance,
-});
 
 /** Only unforeseen errors are logged with their stack; a provider's words may hold content. */
 function causeOf(error: unknown): string | undefined {

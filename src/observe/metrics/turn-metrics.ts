@@ -1,6 +1,6 @@
 import { Fault } from '../../core/errors.ts';
 import type { GatewayEvent } from '../../core/events.ts';
-import type { Timeline } from '../../core/timeline.ts';
+import type { Step, Timeline } from '../../core/timeline.ts';
 import { isKept, type Outcome } from '../../core/turn.ts';
 import { dollars, type Usage } from '../../core/usage.ts';
 import { WAITS, WORK } from './buckets.ts';
@@ -152,16 +152,17 @@ export class TurnMetrics {
   private unanswered({ type, failure, timeline }: EventOf<'turn-refused' | 'turn-lost'>): void {
     const state = type === 'turn-refused' ? 'refused' : 'lost';
     this.metrics.turns.add(1, state, failure instanceof Fault ? failure.code : 'internal_error');
-    for (const { step, from, to } of timeline.steps())
-      this.metrics.stepSeconds.observe((to - from) / 1_000, step);
+    timeline.eachStep(this.step);
   }
+
+  private readonly step = (step: Step, ms: number): void =>
+    this.metrics.stepSeconds.observe(ms / 1_000, step);
 
   private times(timeline: Timeline, { answeredBy }: Outcome, isStreamed: boolean): void {
     const { startedAt, firstDeltaAt } = timeline;
     this.metrics.turnSeconds.observe((timeline.to - startedAt) / 1_000);
     this.metrics.ownSeconds.observe(timeline.ownMs / 1_000);
-    for (const { step, from, to } of timeline.steps())
-      this.metrics.stepSeconds.observe((to - from) / 1_000, step);
+    timeline.eachStep(this.step);
     if (!isStreamed || firstDeltaAt === undefined || !answeredBy) return;
     const { provider, calledModel, model } = answeredBy;
     this.metrics.firstTokenSeconds.observe(

@@ -1,6 +1,6 @@
 import { anyValue, keyValues, nanoseconds, type WireLog } from './wire.ts';
 
-/** By the levels of the log (pino), the number and the word of OpenTelemetry's log data model. */
+/** By the levels of the log, the number and the word of OpenTelemetry's log data model. */
 const SEVERITIES: Readonly<Record<number, readonly [number, string]>> = {
   20: [5, 'DEBUG'],
   30: [9, 'INFO'],
