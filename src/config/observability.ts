@@ -9,8 +9,7 @@ const httpUrl = () => text('a URL that begins with http:// or https://', /^https
 
 export const metrics = section({
   port: wholeNumber(0, 65_535).optional().meta({
-    description:
-      'A port of its own for `/metrics`. Absent: the port of the gateway. 0 takes any free port, which the log names.',
+    description: 'A port of its own for `/metrics`. Absent: the port of the gateway. 0 takes any free port.',
     example: '9464',
     restart: true,
   }),
@@ -22,8 +21,8 @@ export const metrics = section({
     .optional()
     .meta({
       description:
-        'A key that opens only `/metrics`, sent as `Authorization: Bearer <key>`. The root key opens it, too. On a port ' +
-        'of its own, no key is needed without this setting.',
+        'A key that opens only `/metrics`, sent as `Authorization: Bearer <key>`. On the port of the gateway, the root key ' +
+        'opens it, too. On a port of its own, no key is needed without this setting.',
       example: `\${METRICS_KEY:-change-me-to-a-long-secret}`,
     }),
 });

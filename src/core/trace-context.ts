@@ -65,21 +65,19 @@ export function foreignTrace(callers: CallersTrace): TraceContext | undefined {
   return parent && { ...parent, isRecorded: false };
 }
 
-const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
+/** Random digits that are not used yet. One large request for random bytes costs much less than many small ones. */
+let digits = '';
+let used = 0;
+const pool = Buffer.alloc(4096);
 
-/** Random bytes that are not used yet. One large request for random bytes costs much less than many small ones. */
-const pool = new Uint8Array(4096);
-let used = pool.length;
-
-function randomHex(bytes: number): string {
-  if (used + bytes > pool.length) {
-    crypto.getRandomValues(pool);
+function randomHex(length: number): string {
+  if (used + length > digits.length) {
+    digits = crypto.getRandomValues(pool).toString('hex');
     used = 0;
   }
-  let text = '';
-  for (const end = used + bytes; used < end; used++) text += HEX[pool[used]!];
-  return text;
+  used += length;
+  return digits.slice(used - length, used);
 }
 
-export const newTraceId = (): string => randomHex(16);
-export const newSpanId = (): string => randomHex(8);
+export const newTraceId = (): string => randomHex(32);
+export const newSpanId = (): string => randomHex(16);

@@ -1,8 +1,9 @@
+import { Fault } from '../core/errors.ts';
 import type { Emit } from '../core/events.ts';
 
 /**
  * The same port, whose operations are reported with their time. Results and failures stay as they are, and nothing
- * waits for the report. `operations`: the methods to report; the others are passed on.
+ * waits for the report.
  */
 export function timedPort<Port extends object>(port: string, implementation: Port, emit: Emit): Port {
   const timed: Record<string, unknown> = {};
@@ -16,13 +17,13 @@ export function timedPort<Port extends object>(port: string, implementation: Por
       try {
         result = method.apply(implementation, args);
       } catch (error) {
-        report(true);
+        report(isBroken(error));
         throw error;
       }
       if (result instanceof Promise)
         result.then(
           () => report(false),
-          () => report(true),
+          (error: unknown) => report(isBroken(error)),
         );
       else report(false);
       return result;
@@ -30,6 +31,9 @@ export function timedPort<Port extends object>(port: string, implementation: Por
   }
   return timed as Port;
 }
+
+/** A refusal, such as for a version that is not the current one, is an answer of the store. */
+const isBroken = (error: unknown): boolean => !(error instanceof Fault) || error.kind.status >= 500;
 
 /** Also those that a class inherits. */
 function methodsOf(implementation: object): Set<string> {

@@ -23,6 +23,8 @@ telemetry: { endpoint: '${collector.url}', sample: 1, logs: true }
 bulkhead: { max: 1, min: 1 }
 turns: { background: 1, when_broken: restart }
 claws: { openai: { models: [{ id: recall, context: 2000, output: 200, input_price: 1, output_price: 1 }] } }
+aliases:
+  quick: { models: [openai/say-5+delay-400, groq/say-5], hedge: true, hedge_after_ms: 1 }
 alerts:
   every_ms: 100
   targets: { none: { kind: command, command: ['true'] } }
@@ -56,6 +58,8 @@ async function traffic({ gateway }: Journey): Promise<void> {
   for (let time = 0; time < 3; time++) await ask('groq/status-500', { models: ['openai/say-5'] });
   await ask('anthropic/cut-3', { stream: true });
   await gateway.fetch('/v1/conversations/none');
+  await ask('quick', { stream: true });
+  await gateway.post('/admin/reload', {});
   const made = await json(gateway.post('/v1/conversations', {}));
   await gateway.fetch(`/v1/conversations/${String(made.id)}`, { method: 'DELETE' });
 }
@@ -101,6 +105,14 @@ describe('metrics', () => {
       const found = labelsOf(text, metric);
       expect([metric, ...backticked(labels!)]).toEqual(expect.arrayContaining([metric, ...found]));
     }
+  });
+
+  test('have values after traffic', async () => {
+    const text = await scrape();
+    const documented = tableRows('Metrics').map(([name]) => backticked(name!)[0]!);
+    const empty = documented.filter((name) => !new RegExp(`^${name}(?:_count)?[{ ]`, 'm').test(text));
+    // These need a broken store and a broken collector: other tests have them.
+    expect(empty).toEqual(['clawhold_store_errors_total', 'clawhold_telemetry_dropped_total']);
   });
 
   test('of the dashboard and the rules exist', async () => {
