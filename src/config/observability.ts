@@ -57,7 +57,7 @@ export const telemetry = section({
   metrics: flag().default(false).meta({ description: 'Send metrics, too.', restart: true }),
   logs: flag().default(false).meta({ description: 'Send the lines of the log, too.', restart: true }),
   sample: share()
-    .default(0.05)
+    .default(0.01)
     .meta({
       description:
         'The share of traces that are sent. Those of turns that failed or were slow are always sent, and a caller that ' +

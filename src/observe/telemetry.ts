@@ -6,7 +6,7 @@ import { wireLog } from './otlp/logs.ts';
 import { wireMetrics } from './otlp/metrics.ts';
 import { Outbox, type TelemetryCounts } from './otlp/outbox.ts';
 import type { Signal, TelemetrySettings } from './otlp/settings.ts';
-import { keyValues, type WireMetric, type WireSpan } from './otlp/wire.ts';
+import { keyValues, spansText, type WireMetric } from './otlp/wire.ts';
 import { Tracer, type TraceSettings } from './traces/tracer.ts';
 
 /** What the gateway sends to a collector. Without one, only the traces of callers are read and passed on. */
@@ -47,21 +47,22 @@ export function openTelemetry(
     ),
   };
   const resource = { attributes: keyValues(settings.resource) };
-  const outbox = <Entry>(signal: Signal, body: (entries: Entry[]) => unknown): Outbox<Entry> | undefined => {
+  const outbox = <Entry>(signal: Signal, body: (entries: Entry[]) => string): Outbox<Entry> | undefined => {
     const url = settings.urls[signal];
     return url === undefined
       ? undefined
       : new Outbox<Entry>({ signal, url, settings, headers: current.headers, body, counts });
   };
-  const spans = outbox<WireSpan>('traces', (entries) => ({
-    resourceSpans: [{ resource, scopeSpans: [{ scope: SCOPE, spans: entries }] }],
-  }));
-  const metrics = outbox<WireMetric>('metrics', (entries) => ({
-    resourceMetrics: [{ resource, scopeMetrics: [{ scope: SCOPE, metrics: entries }] }],
-  }));
-  const lines = outbox<string>('logs', (entries) => ({
-    resourceLogs: [{ resource, scopeLogs: [{ scope: SCOPE, logRecords: entries.map(wireLog) }] }],
-  }));
+  const [resourceText, scopeText] = [JSON.stringify(resource), JSON.stringify(SCOPE)];
+  const spans = outbox<string>('traces', (entries) => spansText(resourceText, scopeText, entries));
+  const metrics = outbox<WireMetric>('metrics', (entries) =>
+    JSON.stringify({ resourceMetrics: [{ resource, scopeMetrics: [{ scope: SCOPE, metrics: entries }] }] }),
+  );
+  const lines = outbox<string>('logs', (entries) =>
+    JSON.stringify({
+      resourceLogs: [{ resource, scopeLogs: [{ scope: SCOPE, logRecords: entries.map(wireLog) }] }],
+    }),
+  );
   const since = Date.now();
   const read = () => {
     for (const metric of wireMetrics(registry.metrics, since)) metrics?.put(metric);

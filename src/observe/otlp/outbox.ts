@@ -22,7 +22,7 @@ export interface OutboxParts<Entry> {
   /** Asked at each export. */
   headers(): Readonly<Record<string, string>>;
   /** The body of an export. */
-  body(entries: Entry[]): unknown;
+  body(entries: Entry[]): string;
   counts: TelemetryCounts;
 }
 
@@ -86,7 +86,7 @@ export class Outbox<Entry> {
   /** Resolves to how many entries the collector rejected, or to `undefined` where it took none. */
   private async post(batch: Entry[]): Promise<number | undefined> {
     const { url, settings, headers, body } = this.parts;
-    const text = JSON.stringify(body(batch));
+    const text = body(batch);
     const response = await fetch(url, {
       method: 'POST',
       headers: {

@@ -5,21 +5,16 @@ import type { Period, Step, TimedCall, Timeline } from '../../core/timeline.ts';
 import { newSpanId, type TraceContext } from '../../core/trace-context.ts';
 import type { Intent, Outcome } from '../../core/turn.ts';
 import { dollars } from '../../core/usage.ts';
-import {
-  type Attributes,
-  epochOffset,
-  keyValues,
-  nanoseconds,
-  SPAN_KINDS,
-  STATUS_ERROR,
-  type WireSpan,
-} from '../otlp/wire.ts';
+import { type Attributes, epochOffset, type Span, spanText } from '../otlp/wire.ts';
 import { messagesText } from './content.ts';
 
 type EventOf<Type extends GatewayEvent['type']> = Extract<GatewayEvent, { type: Type }>;
 
 /** A turn that has ended in whatever way. */
 export type TurnEnd = EventOf<'turn-ended' | 'turn-refused' | 'turn-lost'>;
+
+/** Takes a span as the JSON of OTLP. */
+export type SendSpan = (text: string) => void;
 
 /** The names of the spans of a turn's steps. */
 export const STEP_SPANS: Readonly<Record<Step, string>> = {
@@ -45,20 +40,23 @@ const PROVIDER_NAMES: Readonly<Record<string, string>> = {
 
 interface Sketch extends Period {
   name: string;
-  kind?: keyof typeof SPAN_KINDS;
+  kind?: Span['kind'];
   spanId?: string;
   parent: string | undefined;
   attributes?: Attributes;
   error?: string;
 }
 
-/** Makes the spans of one trace. Times are on the clock of `performance.now()`. */
+/** Sends the spans of one trace. Times are on the clock of `performance.now()`. */
 class Sheet {
-  readonly spans: WireSpan[] = [];
   private readonly offset = epochOffset();
 
-  constructor(private readonly trace: TraceContext) {}
+  constructor(
+    private readonly trace: TraceContext,
+    private readonly send: SendSpan,
+  ) {}
 
+  /** Returns the id of the span. */
   add({
     name,
     kind = 'internal',
@@ -69,27 +67,22 @@ class Sheet {
     attributes = {},
     error,
   }: Sketch): string {
-    this.spans.push({
-      traceId: this.trace.traceId,
-      spanId,
-      ...(parent !== undefined && { parentSpanId: parent }),
-      ...(this.trace.state !== undefined && { traceState: this.trace.state }),
-      name,
-      kind: SPAN_KINDS[kind],
-      startTimeUnixNano: nanoseconds(from + this.offset),
-      endTimeUnixNano: nanoseconds(Math.max(from, to) + this.offset),
-      attributes: keyValues(error === undefined ? attributes : { ...attributes, 'error.type': error }),
-      ...(error !== undefined && { status: { code: STATUS_ERROR } }),
-    });
+    const { trace, offset } = this;
+    const span: Span = {
+      ...{ traceId: trace.traceId, spanId, parentSpanId: parent, traceState: trace.state, name, kind },
+      ...{ from: from + offset, to: Math.max(from, to) + offset },
+      attributes: error === undefined ? attributes : { ...attributes, 'error.type': error },
+      isError: error !== undefined,
+    };
+    this.send(spanText(span));
     return spanId;
   }
 }
 
 /** The span of a request (semantic conventions for HTTP servers). */
-export function requestSpan(request: EventOf<'request-ended'>, trace: TraceContext): WireSpan[] {
+export function sendRequest(request: EventOf<'request-ended'>, trace: TraceContext, send: SendSpan): void {
   const { method, route, status, startedAt: from, durationMs, fault, requestId, key } = request;
-  const sheet = new Sheet(trace);
-  sheet.add({
+  new Sheet(trace, send).add({
     name: route === undefined ? method : `${method} ${route}`,
     kind: 'server',
     spanId: trace.spanId,
@@ -105,17 +98,16 @@ export function requestSpan(request: EventOf<'request-ended'>, trace: TraceConte
     // A refusal is the caller's mistake, not an error of the server.
     error: status >= 500 ? (fault?.code ?? String(status)) : undefined,
   });
-  return sheet.spans;
 }
 
 /** The spans of a turn: one for the turn, one for each step, and within the answer one for each call and each pause. */
-export function turnSpans(
+export function sendTurn(
   end: TurnEnd,
   trace: TraceContext,
   timeline: Timeline,
-  withContent: boolean,
-): WireSpan[] {
-  const sheet = new Sheet(trace);
+  { withContent, send }: { withContent: boolean; send: SendSpan },
+): void {
+  const sheet = new Sheet(trace, send);
   const { intent } = end;
   const outcome = end.type === 'turn-ended' ? end.outcome : undefined;
   const turn = sheet.add({
@@ -132,7 +124,6 @@ export function turnSpans(
   }
   for (const call of timeline.calls) addCall(sheet, call, answer ?? turn, intent, outcome);
   for (const pause of timeline.pauses) sheet.add({ name: 'pause', parent: answer ?? turn, ...pause });
-  return sheet.spans;
 }
 
 /** Whether the turn failed, so that its trace is sent in any case. */

@@ -6,8 +6,7 @@ import {
   parentOf,
   type TraceContext,
 } from '../../core/trace-context.ts';
-import type { WireSpan } from '../otlp/wire.ts';
-import { errorOf, requestSpan, type TurnEnd, turnSpans } from './spans.ts';
+import { errorOf, type SendSpan, sendRequest, sendTurn, type TurnEnd } from './spans.ts';
 
 /** Read at each trace, so that a new configuration holds at once. */
 export interface TraceSettings {
@@ -38,7 +37,7 @@ export class Tracer {
 
   constructor(
     private readonly settings: () => TraceSettings,
-    private readonly send: (span: WireSpan) => void,
+    private readonly send: SendSpan,
   ) {}
 
   /** The place of a new request in its caller's trace, or in a new one. */
@@ -106,9 +105,9 @@ export class Tracer {
     this.open.delete(trace.spanId);
     const { slowMs, content } = this.settings();
     if (!trace.isSampled && !isNotable({ request, end }, slowMs)) return;
-    if (request) for (const span of requestSpan(request, trace)) this.send(span);
-    if (!end?.timeline) return;
-    for (const span of turnSpans(end, trace, end.timeline, content)) this.send(span);
+    const { send } = this;
+    if (request) sendRequest(request, trace, send);
+    if (end?.timeline) sendTurn(end, trace, end.timeline, { withContent: content, send });
   }
 
   /** Its turn runs for very long, or never told its end. */

@@ -160,7 +160,7 @@ claws:
     expect(config.claws['in-house']?.models).toHaveLength(1);
     const { file, claws, aliases, keys, alerts, telemetry, ...shown } = config;
     expect(alerts.rules).toHaveLength(5);
-    expect(telemetry.sample).toBe(0.05);
+    expect(telemetry.sample).toBe(0.01);
     expect(await load(undefined)).toMatchObject(shown);
   });
 

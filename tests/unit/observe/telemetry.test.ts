@@ -61,7 +61,7 @@ describe('the outbox', () => {
     new Outbox<number>({
       ...{ signal: 'traces', url: `http://127.0.0.1:${port}/`, headers: () => ({}), counts: of },
       settings: { timeoutMs: 1_000, compresses: true },
-      body: (entries) => entries,
+      body: (entries) => JSON.stringify(entries),
     });
 
   test('holds a bounded number of entries, and counts the others', async () => {
@@ -78,7 +78,7 @@ describe('the outbox', () => {
       port: 0,
       async fetch(request) {
         got.push(
-          ...(JSON.parse(new TextDecoder().decode(Bun.gunzipSync(await request.bytes()))) as number[]),
+          ...(JSON.parse(new TextDecoder().decode(Bun.gunzipSync(await request.arrayBuffer()))) as number[]),
         );
         return Response.json({ partialSuccess: { rejectedSpans: '2' } });
       },
