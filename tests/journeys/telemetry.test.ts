@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test';
 import { eventually } from '../harness/eventually.ts';
 import { type Journey, json, startJourney } from '../harness/journey.ts';
+import { SocketClient } from '../harness/socket.ts';
 import { type Collector, startCollector, valuesOf } from '../simulators/otlp/collector.ts';
 import type { ReceivedSpan } from '../simulators/otlp/messages.ts';
 import { asText } from '../simulators/provider/shape.ts';
@@ -149,6 +150,32 @@ describe('the trace of a turn', () => {
       'error.type': 'provider_error',
       'clawhold.attempt': 1,
     });
+  });
+});
+
+describe('the trace of a turn without a request of its own', () => {
+  test('on a WebSocket is one for each message, under the span that opened the socket', async () => {
+    const trace = newTrace();
+    const socket = await SocketClient.open(journey.gateway, { headers: traceparent(trace) });
+    for (let message = 0; message < 2; message++) await socket.ask({ model: 'openai/say-5', input: 'Hi.' });
+    const turns = await eventually(
+      'both turns have come',
+      () => collector.spans.filter(({ traceId, name }) => traceId === trace && name.startsWith('turn ')),
+      (found) => found.length === 2,
+    );
+    expect(turns.map(({ parentSpanId }) => parentSpanId)).toEqual([PARENT, PARENT]);
+    expect(new Set(turns.map(({ spanId }) => spanId)).size).toBe(2);
+    socket.close();
+  });
+
+  test('in the background is under the request that began it', async () => {
+    const trace = newTrace();
+    await (await ask({ background: true, model: 'openai/say-5+pace-20' }, traceparent(trace))).text();
+    const spans = await traceOf(trace);
+    expect(named(spans, 'turn openai/say-5+pace-20').parentSpanId).toBe(
+      named(spans, 'POST /v1/responses').spanId,
+    );
+    expect(named(spans, 'wait for slot')).toBeDefined();
   });
 });
 

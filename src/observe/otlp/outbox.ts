@@ -3,7 +3,10 @@ import type { Signal, TelemetrySettings } from './settings.ts';
 
 /** What waits at most; more is dropped and counted. */
 const MOST_WAITING = 4_096;
+const MOST_WAITING_CHARS = 16 * 1024 * 1024;
+/** What one export has. Collectors refuse requests that are very large. */
 const MOST_AT_ONCE = 512;
+const MOST_AT_ONCE_CHARS = 4 * 1024 * 1024;
 const EVERY_MS = 1_000;
 const LONGEST_PAUSE_MS = 60_000;
 /** How long the last export may take when the gateway stops. */
@@ -32,7 +35,9 @@ export interface OutboxParts<Entry> {
  * down costs a bounded queue and a request a minute.
  */
 export class Outbox<Entry> {
-  private waiting: Entry[] = [];
+  private readonly waiting: Entry[] = [];
+  /** Of the entries that are texts. */
+  private waitingChars = 0;
   private pauseMs = 0;
   private notBefore = 0;
   private sending: Promise<void> | undefined;
@@ -44,8 +49,11 @@ export class Outbox<Entry> {
   }
 
   put(entry: Entry): void {
-    if (this.waiting.length < MOST_WAITING) this.waiting.push(entry);
-    else this.parts.counts.dropped.add(1, this.parts.signal, 'full');
+    const chars = charsOf(entry);
+    if (this.waiting.length >= MOST_WAITING || this.waitingChars + chars > MOST_WAITING_CHARS)
+      return this.parts.counts.dropped.add(1, this.parts.signal, 'full');
+    this.waiting.push(entry);
+    this.waitingChars += chars;
   }
 
   /** Sends what waits, within a bounded time, and nothing after it. */
@@ -61,12 +69,26 @@ export class Outbox<Entry> {
 
   private flush(): Promise<void> | undefined {
     if (this.sending || this.waiting.length === 0 || performance.now() < this.notBefore) return this.sending;
-    const batch = this.waiting.splice(0, MOST_AT_ONCE);
+    const batch = this.take();
     this.sending = this.send(batch).finally(() => {
       this.sending = undefined;
       if (this.waiting.length >= MOST_AT_ONCE) void this.flush();
     });
     return this.sending;
+  }
+
+  /** The oldest entries, and at least one. */
+  private take(): Entry[] {
+    let chars = 0;
+    let count = 0;
+    for (const entry of this.waiting) {
+      chars += charsOf(entry);
+      if (count === MOST_AT_ONCE || (count > 0 && chars > MOST_AT_ONCE_CHARS)) break;
+      count++;
+    }
+    const batch = this.waiting.splice(0, count);
+    for (const entry of batch) this.waitingChars -= charsOf(entry);
+    return batch;
   }
 
   private async send(batch: Entry[]): Promise<void> {
@@ -105,6 +127,8 @@ export class Outbox<Entry> {
     return rejectedIn(await response.text(), batch.length);
   }
 }
+
+const charsOf = (entry: unknown): number => (typeof entry === 'string' ? entry.length : 0);
 
 /** `partialSuccess` of the reply. Collectors may reply with nothing, or with another content type. */
 function rejectedIn(text: string, most: number): number {

@@ -57,8 +57,8 @@ describe('the outbox', () => {
     const sent = registry.counter('sent_total', 'Sent.', 'signal');
     return { sent, dropped: registry.counter('dropped_total', 'Dropped.', 'signal', 'reason') };
   };
-  const outbox = (port: number, of: ReturnType<typeof counts>) =>
-    new Outbox<number>({
+  const outbox = <Entry = number>(port: number, of: ReturnType<typeof counts>) =>
+    new Outbox<Entry>({
       ...{ signal: 'traces', url: `http://127.0.0.1:${port}/`, headers: () => ({}), counts: of },
       settings: { timeoutMs: 1_000, compresses: true },
       body: (entries) => JSON.stringify(entries),
@@ -70,6 +70,26 @@ describe('the outbox', () => {
     for (let entry = 0; entry < 5_000; entry++) waiting.put(entry);
     expect(of.dropped.series()).toEqual([{ labels: ['traces', 'full'], value: 904 }]);
     await waiting.close();
+  });
+
+  test('holds a bounded size of entries, and sends large ones in several batches', async () => {
+    const sizes: number[] = [];
+    const server = Bun.serve({
+      port: 0,
+      async fetch(request) {
+        sizes.push(
+          (JSON.parse(new TextDecoder().decode(Bun.gunzipSync(await request.arrayBuffer()))) as []).length,
+        );
+        return new Response();
+      },
+    });
+    const of = counts();
+    const waiting = outbox<string>(server.port!, of);
+    for (let entry = 0; entry < 20; entry++) waiting.put('x'.repeat(1024 * 1024));
+    expect(of.dropped.series()).toEqual([{ labels: ['traces', 'full'], value: 4 }]);
+    await waiting.close();
+    expect(sizes).toEqual([4, 4, 4, 4]);
+    server.stop(true);
   });
 
   test('sends what waits when it is closed, and counts what was rejected', async () => {
