@@ -82,7 +82,7 @@ export async function openTurnParts(): Promise<TurnParts> {
   const now = () => performance.now();
   const interceptors = [
     retries({ health, settings: () => config.retries, emit }),
-    gate({ health, breaker: () => config.breaker, now }),
+    gate({ health, breaker: () => config.breaker, now, emit: () => {} }),
     timeLimits(() => config.timeouts),
   ];
   const dispatch = chain(interceptors, constantAnswer);

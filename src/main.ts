@@ -4,17 +4,16 @@ import { openApi } from './api/api.ts';
 import type { FoundProvider } from './claws/find-providers.ts';
 import { type Environment, openClaws } from './composition/claws.ts';
 import { type OpenKeys, openKeys, ROOT_KEY_EVERY_MS } from './composition/keys.ts';
+import { openObservation } from './composition/observation.ts';
 import { reloader } from './composition/reload.ts';
-import { openStores, type Stores } from './composition/stores.ts';
+import { openStores, type Stores, timed } from './composition/stores.ts';
 import { type GatewayCounts, type OpenTurnPath, openTurnPath } from './composition/turn-path.ts';
 import { type Config, restartNeeded, ruleHeadersOf } from './config/config.ts';
 import { systemClock } from './core/clock.ts';
 import { Fault } from './core/errors.ts';
-import { emitTo } from './core/events.ts';
 import type { Reload } from './core/reload.ts';
 import type { Dialect } from './http/dialect.ts';
 import { openServer } from './http/server.ts';
-import { openLog } from './observe/log.ts';
 import { Seals } from './security/seals.ts';
 import type { Recovered } from './turn/start/recover.ts';
 
@@ -38,6 +37,8 @@ const COUNT_EVERY_MS = 2_000;
 export interface RunningGateway {
   /** `http://host:port`, with the port that was taken. */
   url: string;
+  /** The address of `/metrics`. */
+  metricsUrl: string;
   /** The root key, if this start made it. */
   newRootKey?: string;
   /** Every provider, on or off. */
@@ -73,15 +74,16 @@ export async function startGateway(
 ): Promise<RunningGateway> {
   let config = initial;
   let ruleHeaders = ruleHeadersOf(initial);
-  const log = await openLog(config.log.level);
   const watch = new Watch();
-  const emit = emitTo([log.listen, watch.listen]);
-  const stores = await openStores(config, emit);
+  const observation = await openObservation(config, env, [watch.listen]);
+  const { emit } = observation;
+  const stores = timed(await openStores(config, emit), emit);
   const keys = await openKeys(config, stores, rootKey);
   const claws = await openClaws(config, env);
   const seals = await Seals.open(stores.keys, systemClock);
   const turns = openTurnPath(config, stores, claws.directory, seals, emit);
   const { path } = turns;
+  observation.watch(turns);
   // Every turn that an earlier process left can be found again before the first request comes.
   const recovered = await turns.takeOver();
   const stopHousekeeping = keepHouse({ turns, keys, seals, watch, stores });
@@ -93,25 +95,26 @@ export async function startGateway(
     ruleHeaders = ruleHeadersOf(next);
     keys.reconfigure(next);
     turns.reconfigure(next);
-    log.setLevel(next.log.level);
+    observation.reconfigure(next);
   };
   const reload = reloader({ started: initial, load: load ?? (async () => config), apply, emit });
   const probeStore = sharedFor(PROBED_FOR_MS, stores.probe);
   let accepting = true;
   const server = openServer({
-    host: config.host,
-    port: config.port,
-    authenticator: keys.keyring,
+    ...{ host: config.host, port: config.port, authenticator: keys.keyring },
     api: openApi(path, { survey: stores.survey, watch }),
     settings: () => ({ ...config.limits, ruleHeaders }),
     health: { ready: () => accepting, probeStore, failingClaws: turns.failingClaws },
     startedAt: systemClock(),
     dialects,
     reload,
+    ...observation.http,
     emit,
   }).listen();
+  const url = urlOf(config, server.port);
   return {
-    url: `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${server.port}`,
+    url,
+    metricsUrl: observation.metricsUrl ?? `${url}/metrics`,
     newRootKey: keys.newRootKey,
     providers: claws.providers,
     recovered,
@@ -133,7 +136,7 @@ export async function startGateway(
       await server.stop();
       await countUnkept(watch, stores.survey).catch(() => {});
       await stores.close();
-      log.flush();
+      await observation.close();
     },
   };
 }
@@ -159,6 +162,9 @@ function keepHouse({ turns, keys, seals, watch, stores }: House): () => void {
     for (const timer of timers) clearInterval(timer);
   };
 }
+
+const urlOf = ({ host }: Config, port: number): string =>
+  `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
 
 /** Health probes need no key: many of them must not write to the store more often. */
 const PROBED_FOR_MS = 1_000;

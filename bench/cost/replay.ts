@@ -46,7 +46,8 @@ export async function replay(
   const provider: Provider = { id: own.provider, baseUrl: '', quirks: {} };
   const clock = { ms: 0 };
   const cache = cacheOf(() => clock.ms);
-  const pasts = new Pasts({ readBranch: () => Promise.reject(new Error('The branch is given whole.')) });
+  const readBranch = () => Promise.reject(new Error('The branch is given whole.'));
+  const pasts = new Pasts({ readBranch }, () => {});
   const costs: TurnCost[] = [];
   for (const [index, turn] of branch.entries()) {
     clock.ms = turn.turn.createdAt;

@@ -51,7 +51,7 @@ export class Conversations {
   ): Promise<Once<Session>> {
     expectMayKeep(caller);
     const { tenant } = caller;
-    const { log, clock, idempotency } = this.path;
+    const { log, clock, idempotency, emit } = this.path;
     return idempotency.runOnce(identity, tenant, {
       find: async (id) => {
         const found = await log.findSession(tenant, { id: id as SessionId });
@@ -65,6 +65,7 @@ export class Conversations {
         const id = newSessionId(createdAt);
         await claim(id);
         const session = await log.createSession({ id, tenant, createdAt, metadata, head: null, edits: 0 });
+        emit({ type: 'session-created', tenant });
         if (items.length > 0) await append({ session, items: resolved }, this.path);
         return session;
       },
@@ -94,7 +95,8 @@ export class Conversations {
 
   /** The session is no longer found; its turns stay reachable as responses, as in OpenAI's API. */
   async remove(session: Session): Promise<void> {
-    await this.path.log.deleteSession(session.tenant, session.id);
+    const { tenant, id } = session;
+    if (await this.path.log.deleteSession(tenant, id)) this.path.emit({ type: 'session-deleted', tenant });
     this.path.sessions.forget(session);
   }
 

@@ -32,7 +32,7 @@ export interface Capabilities extends ProtocolCapabilities {
   lackedSettings(settings: Settings): (keyof Settings)[];
 }
 
-/** What a call reports beside its deltas. */
+/** What a call reports beside its deltas, and the trace that it is in. */
 export interface CallListener {
   /**
    * Called for everything of the answer's body that arrives: for what becomes deltas, and for comments and pings
@@ -41,6 +41,8 @@ export interface CallListener {
   heard(): void;
   /** Called where the headers of the reply, or of the refusal, say how much of a rate limit is left. */
   quota(quota: Quota): void;
+  /** W3C Trace Context of the call, for a provider that wants it (`Provider.wantsTrace`). */
+  traceParent?: string;
 }
 
 /**
@@ -116,6 +118,8 @@ export interface Provider {
   /** Absent for local servers that need no key. */
   apiKey?: string;
   quirks: Quirks;
+  /** Calls tell the trace that they are in, by the header `traceparent`. */
+  wantsTrace?: boolean;
 }
 
 /** One request in the provider's wire format. The transport serialises `body` to JSON. */

@@ -18,6 +18,8 @@ export interface ProviderSettings {
   readonly instances?: readonly InstanceSettings[];
   readonly region?: string;
   readonly dataCollection?: 'deny' | 'allow';
+  /** Calls tell the provider the trace that they are in. */
+  readonly traceContext?: boolean;
 }
 
 /** One of several connections of a provider. It has the provider's key or base URL where it has none. */
@@ -187,9 +189,9 @@ function connectionsOf(
   settingName: string,
 ): Connection[] {
   const { id, quirks } = usual;
-  const { instances = [], region } = settings ?? {};
+  const { instances = [], region, traceContext: wantsTrace }: Partial<ProviderSettings> = settings ?? {};
   if (instances.length === 0) {
-    const provider = { id, baseUrl: usual.baseUrl, apiKey: usual.key?.value, quirks };
+    const provider = { id, baseUrl: usual.baseUrl, apiKey: usual.key?.value, quirks, wantsTrace };
     return [{ weight: 1, region, provider, keyFrom: usual.key?.from, baseUrlFrom: usual.address?.from }];
   }
   return instances.map(({ name, apiKey, baseUrl, weight, ...instance }, index) => {
@@ -198,7 +200,13 @@ function connectionsOf(
       instance: name,
       weight,
       region: instance.region ?? region,
-      provider: { id, baseUrl: baseUrl ?? usual.baseUrl, apiKey: apiKey ?? usual.key?.value, quirks },
+      provider: {
+        id,
+        baseUrl: baseUrl ?? usual.baseUrl,
+        apiKey: apiKey ?? usual.key?.value,
+        quirks,
+        wantsTrace,
+      },
       keyFrom: apiKey === undefined ? usual.key?.from : `${from}.api_key`,
       baseUrlFrom: baseUrl === undefined ? usual.address?.from : `${from}.base_url`,
     };

@@ -162,7 +162,9 @@ async function open(
 ): Promise<Opened> {
   const { protocol, provider } = parts;
   const limits = parts.limits();
-  const response = await send(parts, protocol.request(prompt, provider), signal);
+  const request = protocol.request(prompt, provider);
+  if (provider.wantsTrace && listener.traceParent) request.headers.traceparent = listener.traceParent;
+  const response = await send(parts, request, signal);
   const quota = quotaOf(response.headers);
   if (quota) listener.quota(quota);
   if (!response.ok) throw await refusal(protocol, response, limits);

@@ -41,7 +41,7 @@ export function openCalls(
     candidate.answer === undefined ? directory.claw(candidate) : fixedAnswer(candidate.answer);
   const interceptors = [
     retries({ health, settings: () => config.retries, emit }),
-    gate({ health, breaker, now }),
+    gate({ health, breaker, now, emit }),
     timeLimits(
       ({ provider }) => timeouts.get(provider) ?? config.timeouts,
       async (candidate, signal) => clawOf(candidate).probe?.(signal),

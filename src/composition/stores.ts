@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path';
 import type { Config } from '../config/config.ts';
 import type { Emit } from '../core/events.ts';
 import type { RateStore } from '../limits/rate-store.ts';
+import { timedPort } from '../observe/timed-port.ts';
 import type { KeyStore } from '../security/key-store.ts';
 import { DEFAULT_TENANT } from '../security/keys.ts';
 import { RootKeyFile } from '../security/root-key-file.ts';
@@ -65,6 +66,22 @@ export function openStores(
   emit: Emit,
 ): Promise<Stores> {
   return storage.kind === 'memory' ? openInMemory() : openInFiles(dataDir, emit);
+}
+
+/** The same stores; those that turns use report the time of their operations. */
+export function timed(stores: Stores, emit: Emit): Stores {
+  const { log, leases, lines, values, claims, journal, blobs, survey } = stores;
+  return {
+    ...stores,
+    log: timedPort('log', log, emit),
+    leases: timedPort('leases', leases, emit),
+    lines: timedPort('lines', lines, emit),
+    values: timedPort('values', values, emit),
+    claims: timedPort('claims', claims, emit),
+    journal: timedPort('journal', journal, emit),
+    blobs: timedPort('blobs', blobs, emit),
+    survey: timedPort('survey', survey, emit),
+  };
 }
 
 async function openInMemory(): Promise<Stores> {
@@ -159,7 +176,7 @@ function refusal(of: StoresRefusal['of'], check: () => void): StoresRefusal | un
   }
 }
 
-const databaseFile = (dataDir: string): string => join(dataDir, 'clawhold.db');
+export const databaseFile = (dataDir: string): string => join(dataDir, 'clawhold.db');
 
 /** SQLite would say only that it cannot open a file, and not which one. */
 function expectWritable(folder: string): void {

@@ -39,6 +39,8 @@ export interface OpenTurnPath {
   /** Takes over what processes that have died left running. */
   takeOver(): Promise<Recovered>;
   counts(): GatewayCounts;
+  /** Turns of the background that wait for a slot. */
+  waitingForSlot(): number;
   /** The providers with a model whose breaker is not closed, each once. */
   failingClaws(): FailingClaw[];
   reconfigure(config: Config): void;
@@ -70,8 +72,8 @@ export function openTurnPath(
     routing: calls.routing,
     dispatch: calls.dispatch,
     health: calls.health,
-    sessions: new Sessions({ log, lines: stores.lines, heads, clock: systemClock }),
-    pasts: new Pasts(log),
+    sessions: new Sessions({ log, lines: stores.lines, heads, clock: systemClock, emit }),
+    pasts: new Pasts(log, emit),
     log,
     values,
     blobs,
@@ -87,7 +89,7 @@ export function openTurnPath(
     clock: systemClock,
     emit,
   };
-  const unwatch = watchEventLoop((delayMs) => overload.sample(delayMs));
+  const unwatch = watchEventLoop(sampler(overload, emit));
   feed.onCancelRequest((turn) => path.live.cancel(turn));
   return {
     path,
@@ -103,6 +105,7 @@ export function openTurnPath(
         calls: path.health.calls,
       };
     },
+    waitingForSlot: () => slots.counts.accepted - slots.counts.running,
     failingClaws: () => failingOf(path.health),
     reconfigure(next) {
       calls.reconfigure(next);
@@ -120,6 +123,11 @@ export function openTurnPath(
     },
   };
 }
+
+const sampler = (overload: Overload, emit: Emit) => (delayMs: number) => {
+  emit({ type: 'event-loop-sampled', delayMs });
+  overload.sample(delayMs);
+};
 
 function failingOf(health: HealthStore): FailingClaw[] {
   const states = new Map<string, FailingClaw['state']>();

@@ -16,6 +16,7 @@ const routes = routesOf({
   health: { ready: () => true, probeStore: async () => {}, failingClaws: () => [] },
   startedAt: 0,
   reload: async () => ({ state: 'rejected', problems: [] }),
+  metrics: { read: () => ({ contentType: '', text: '' }), key: () => undefined },
 });
 
 /** The files by their path from the root of the project, with the function that makes their text. */

@@ -131,6 +131,13 @@ export const clawSchema = section({
         'The multiplier of all prices for each service tier that may answer: `{ flex: 0.5 }`. It replaces the known ' +
         "multiplier of the provider's tier. The cost of an answer in any other tier is an estimate.",
     }),
+  trace_context: flag()
+    .default(false)
+    .meta({
+      description:
+        'Tell the provider the trace that a call is in, by the header `traceparent`: for servers of your own that record ' +
+        'traces.',
+    }),
   quirks: quirks.prefault({}).meta({
     description: 'How the server differs from OpenAI. Each overrides what the catalogue says.',
   }),

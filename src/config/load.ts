@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import type { z } from 'zod';
 import { isObject } from '../core/json.ts';
+import { checkAlerts } from './alert-check.ts';
 import { checkAliasNames } from './alias-check.ts';
 import { clawSchema } from './claw-schema.ts';
 import { absolutePath, type Config, toConfig } from './config.ts';
@@ -111,7 +112,11 @@ function originOf(file: YamlFile | undefined, variables: Map<string, string>): O
 function crossCheck(value: unknown, providers: Set<string> | undefined, origin: Origin): Problem[] {
   if (!isObject(value)) return [];
   const claws = isObject(value.claws) ? value.claws : {};
-  const problems: Problem[] = [...checkKeys(value.keys, origin), ...checkInstances(claws, origin)];
+  const problems: Problem[] = [
+    ...checkKeys(value.keys, origin),
+    ...checkInstances(claws, origin),
+    ...checkAlerts(value.alerts, origin),
+  ];
   if (!providers) return problems;
   for (const [id, claw] of Object.entries(claws)) {
     const parsed = clawSchema.safeParse(claw);

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { POLICY_WORDS } from '../core/policy.ts';
 import { aliasesSchema, callTimeouts, contextPolicy, historyTokens } from './alias-schema.ts';
 import { clawSchema } from './claw-schema.ts';
+import { alerts, metrics, telemetry } from './observability.ts';
 import { overload, rateLimit, rateLimits } from './rate-limits.ts';
 import { breaker, bulkhead, retries } from './resilience.ts';
 import { flag, list, name, oneOf, partialSection, secret, section, text, wholeNumber } from './setting.ts';
@@ -341,6 +342,15 @@ export const fileSchema = section({
         'the last ten minutes.',
     }),
   log: log.prefault({}).meta({ description: 'Logging.' }),
+  metrics: metrics.prefault({}).meta({
+    description: 'Metrics for Prometheus, at `/metrics` (see docs/observability.md).',
+  }),
+  telemetry: telemetry.prefault({}).meta({
+    description: 'Traces, metrics and logs for an OpenTelemetry collector (see docs/observability.md).',
+  }),
+  alerts: alerts.prefault({}).meta({
+    description: 'Messages to people or programs when something is wrong (see docs/observability.md).',
+  }),
   shutdown: shutdown.prefault({}).meta({ description: 'Stopping.' }),
   rate_limits: rateLimits.prefault({}).meta({
     description:

@@ -3,10 +3,13 @@ import type { ErrorCode, Fault } from './errors.ts';
 import type { TurnId } from './ids.ts';
 import type { OverloadLevel } from './overload.ts';
 import type { Reload } from './reload.ts';
+import type { Tenant } from './request.ts';
+import type { TimedCall, Timeline } from './timeline.ts';
+import type { TraceContext } from './trace-context.ts';
 import type { Accepted, Intent, Outcome } from './turn.ts';
 
 /** The turn that an event is about, for logs and traces: the fields that a listener may show. */
-export type TurnTrace = Pick<Accepted, 'id' | 'tenant' | 'session' | 'key' | 'requestId'>;
+export type TurnTrace = Pick<Accepted, 'id' | 'tenant' | 'session' | 'key' | 'requestId' | 'trace'>;
 
 /**
  * Everything that the gateway reports about itself, as one union. Parts of the gateway emit events and never
@@ -17,9 +20,12 @@ export type GatewayEvent =
   | ({ type: 'request-ended' } & RequestRecord)
   /** The intent is journaled, or the turn is not kept and its claw is about to be called. */
   | { type: 'turn-started'; intent: Intent; startedBy: 'caller' | 'queue' | 'recovery' }
-  | { type: 'turn-ended'; intent: Intent; outcome: Outcome; failure?: unknown }
+  /** `timeline` is absent for a turn that this process did not run. */
+  | { type: 'turn-ended'; intent: Intent; outcome: Outcome; failure?: unknown; timeline?: Timeline }
+  /** The turn could not start. Nothing is recorded, and its caller gets the failure. */
+  | { type: 'turn-refused'; intent: Intent; failure: unknown; timeline: Timeline }
   /** The outcome could not be recorded. */
-  | { type: 'turn-lost'; intent: Intent; failure: unknown }
+  | { type: 'turn-lost'; intent: Intent; failure: unknown; timeline: Timeline }
   | { type: 'call-started'; trace: TurnTrace; candidate: Candidate; attempt: number }
   | {
       type: 'call-failed';
@@ -30,6 +36,10 @@ export type GatewayEvent =
       /** What happens next: the same candidate again, the next one, or the turn fails. */
       next: 'retry' | 'next-candidate' | 'give-up';
     }
+  /** A call that the gate has let through has ended, in whatever way. */
+  | { type: 'call-ended'; trace: TurnTrace; call: TimedCall }
+  /** The answer broke off by `code`; the candidate continues it, or begins it again. */
+  | { type: 'answer-rescued'; trace: TurnTrace; candidate: Candidate; code: ErrorCode }
   /** The call of a candidate is slow, so the next one is called too. */
   | { type: 'call-hedged'; trace: TurnTrace; candidate: Candidate; afterMs: number }
   /** No candidate can be reached; the turn is tried again after the pause. */
@@ -46,6 +56,10 @@ export type GatewayEvent =
     }
   /** The candidate is skipped because the conversation does not fit it. */
   | { type: 'context-exceeded'; trace: TurnTrace; candidate: Candidate }
+  /** A caller, or a turn of its own, has made or deleted a session that has a record. */
+  | { type: 'session-created' | 'session-deleted'; tenant: Tenant }
+  /** The past of a branch was `turns` behind when a turn asked for it, and took `ms` milliseconds to bring up to date. */
+  | { type: 'past-updated'; turns: number; ms: number }
   /** The circuit breaker of a candidate has changed its state. */
   | ({ type: 'breaker-changed'; candidate: Candidate } & BreakerChange)
   /**
@@ -63,6 +77,14 @@ export type GatewayEvent =
   | { type: 'configuration-read'; result: Reload }
   /** The gateway itself is more or less overloaded than before; `delayMs` is the delay of its event loop. */
   | { type: 'overload-changed'; level: OverloadLevel; delayMs: number }
+  /** The event loop was late by so many milliseconds; ten times a second. */
+  | { type: 'event-loop-sampled'; delayMs: number }
+  /** An operation of a port of the stores has ended: `log`, `commitTurn`. */
+  | { type: 'store-operation'; port: string; operation: string; ms: number; failed: boolean }
+  /** An alert of the configuration begins or ends; `value` is in the unit of its rule. */
+  | { type: 'alert-changed'; alert: string; state: 'firing' | 'resolved'; value?: number; above: number }
+  /** A target of an alert could not be told. */
+  | { type: 'alert-untold'; alert: string; target: string }
   /** The store failed in background work, which is tried again. */
   | { type: 'store-failed'; during: string; failure: unknown };
 
@@ -79,12 +101,19 @@ export interface RequestRecord {
   requestId: string;
   method: string;
   path: string;
+  /** The path of the route that answered, with its parameters' names: `/v1/responses/:id`. Absent where none fits. */
+  route?: string;
+  /** The route needs no key: a health probe, for example. */
+  isOpen?: true;
   status: number;
+  /** When it came, on the clock of `performance.now()`. */
+  startedAt: number;
   /** Milliseconds until the response was ready to send; a stream goes on after it. */
   durationMs: number;
   /** The name of the key, where one was recognised. */
   key?: string;
   fault?: Fault;
+  trace?: TraceContext;
 }
 
 /** Passes an event to the listeners. Never throws. */

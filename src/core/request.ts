@@ -1,6 +1,7 @@
 import type { PolicyDefaults } from './policy.ts';
 import type { Quota } from './quota.ts';
 import type { KeyRules } from './routing.ts';
+import type { TraceContext } from './trace-context.ts';
 
 /** The owner of data. Every query is bound to one tenant. */
 export type Tenant = string & { readonly tenant: unique symbol };
@@ -22,6 +23,9 @@ export interface Caller {
   recognises?: true;
   /** The id of the request, as in `x-request-id`. */
   requestId?: string;
+  /** When the request came, on the clock of `performance.now()`. */
+  receivedAt?: number;
+  trace?: TraceContext;
 }
 
 /** How a retry of a request is recognised. */

@@ -10,6 +10,7 @@ import type { StoredReceipt } from './receipt.ts';
 import type { Tenant } from './request.ts';
 import type { KeyRules, RoutingWishes } from './routing.ts';
 import type { Settings } from './settings.ts';
+import type { TraceContext } from './trace-context.ts';
 import type { NanoDollars, Usage } from './usage.ts';
 import type { NamedValue } from './values.ts';
 
@@ -222,6 +223,7 @@ export interface Accepted extends Omit<Ask, 'state'>, TurnIdentity {
   /** The caller's own id of its end user, where it is not `settings.safety_identifier`. */
   user?: string;
   requestId?: string;
+  trace?: TraceContext;
   /** Of the request, where its client may send it again (`RequestIdentity`). */
   fingerprint?: string;
   /** Milliseconds since the epoch: a turn that no candidate can answer is tried again until then. */
@@ -273,6 +275,7 @@ export type RunFields =
   | 'policy'
   | 'values'
   | 'requestId'
+  | 'trace'
   | 'fingerprint'
   | 'deferredUntil';
 

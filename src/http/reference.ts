@@ -42,7 +42,7 @@ function routeTable(routes: readonly DocumentedRoute[]): string {
   const rows = routes.map((route) => [
     `\`${nameOf(route)}\``,
     route.doc.what,
-    { key: 'yes', root: 'root', open: 'no' }[route.access],
+    { key: 'yes', root: 'root', machine: 'root', open: 'no' }[route.access],
     route.doc.replies.map(replyText).join(', '),
   ]);
   return table(['route', 'what it does', 'key', 'reply'], rows);

@@ -56,4 +56,11 @@ export type Route = Endpoint &
      * anything about tenants.
      */
     | { access: 'open'; handle(request: Request): Response | Promise<Response> }
+    /** Needs the root key, or a key of the route's own, which opens nothing else: for programs that watch the gateway. */
+    | {
+        access: 'machine';
+        /** Whether the request has the route's own key. */
+        opens(headers: Headers): boolean;
+        handle(request: Request): Response | Promise<Response>;
+      }
   );

@@ -9,10 +9,12 @@ import type { Dialect } from './dialect.ts';
 import { DIALECTS } from './dialects.ts';
 import { errorResponse } from './envelope.ts';
 import { type Health, healthRoutes } from './health.ts';
+import { type MetricsSource, metricsRoute } from './metrics.ts';
 import { openApiRoute } from './openapi-route.ts';
 import { reloadRoute } from './reload.ts';
 import type { Route, SettingsSource } from './route.ts';
 import { isHalfUpgrade, type SocketRoute, socketHandlers, type Upgraded, upgradeLost } from './socket.ts';
+import { type TraceSource, traceOf } from './trace.ts';
 import { pinRoutes } from './v1/conversations/pin-routes.ts';
 import { conversationRoutes } from './v1/conversations/routes.ts';
 import { valueRoutes } from './v1/conversations/value-routes.ts';
@@ -33,6 +35,8 @@ export interface RouteParts {
   dialects?: readonly Dialect[];
   /** Reads the configuration again. */
   reload(): Promise<Reload>;
+  /** Absent: `/metrics` is not on this port. */
+  metrics?: MetricsSource;
 }
 
 export interface ServerParts extends RouteParts {
@@ -40,6 +44,8 @@ export interface ServerParts extends RouteParts {
   /** 0 takes any free port. */
   port: number;
   authenticator: Authenticator;
+  /** The trace of a request, from what its caller says of it. Absent: requests are in no trace. */
+  trace?: TraceSource;
   /** Gets a `request-ended` for every request, also for each one on a WebSocket that fails. */
   emit: Emit;
 }
@@ -68,7 +74,7 @@ export interface RunningServer {
 
 /** All routes of the gateway. */
 export function routesOf(parts: RouteParts): Route[] {
-  const { api, settings, health, startedAt, dialects = DIALECTS, reload } = parts;
+  const { api, settings, health, startedAt, dialects = DIALECTS, reload, metrics } = parts;
   const routes = [
     ...dialects.flatMap((dialect) => turnRoutes(dialect, api, settings)),
     ...conversationRoutes(api, settings),
@@ -78,6 +84,7 @@ export function routesOf(parts: RouteParts): Route[] {
     ...adminRoutes(api, settings),
     ...healthRoutes(health),
     reloadRoute(reload),
+    ...(metrics ? [metricsRoute(metrics)] : []),
     WELCOME,
   ];
   return [...routes, openApiRoute(routes)];
@@ -85,7 +92,7 @@ export function routesOf(parts: RouteParts): Route[] {
 
 /** The gateway as an HTTP server. */
 export function openServer(parts: ServerParts): Server {
-  const sockets = new ResponseSockets(parts.api, parts.settings);
+  const sockets = new ResponseSockets(parts);
   const door = new Door(parts, new Router(routesOf(parts)), sockets);
   return {
     // Without Bun's server, no request becomes a WebSocket.
@@ -142,8 +149,11 @@ class Door {
       requestId: headers.get(REQUEST_ID.name)?.slice(0, 128) || `req_${Bun.randomUUIDv7('base64url')}`,
       method: request.method,
       path: match?.route.path ?? path,
+      route: match?.route.path,
       status: 500,
+      startedAt,
       durationMs: 0,
+      trace: traceOf(headers, this.parts.trace),
     };
     let response: Response | undefined;
     try {
@@ -151,12 +161,22 @@ class Door {
       if (headers.get('host')?.includes(','))
         throw new Fault('invalid_request', 'The request has more than one Host header.');
       if (match?.route.access === 'open') {
+        record.isOpen = true;
         response = await match.route.handle(request);
+      } else if (match?.route.access === 'machine') {
+        const { route } = match;
+        record.isOpen = true;
+        if (!route.opens(headers)) await this.expectRoot(headers, record);
+        response = await route.handle(request);
       } else {
         const query = mark === -1 ? NO_QUERY : new URLSearchParams(url.slice(mark));
         const inQuery = match?.route.hasKeyInQuery ? query.get('key') : null;
         const known = this.parts.authenticator.authenticate(headers, inQuery);
-        const caller = { ...(known instanceof Promise ? await known : known), requestId: record.requestId };
+        const { requestId, trace } = record;
+        const caller = {
+          ...(known instanceof Promise ? await known : known),
+          ...{ requestId, receivedAt: startedAt, trace },
+        };
         record.key = caller.key;
         refuseUnknownHeaders(headers);
         if (match) {
@@ -178,6 +198,12 @@ class Door {
     record.durationMs = performance.now() - startedAt;
     this.parts.emit(record);
     return response;
+  }
+
+  private async expectRoot(headers: Headers, record: RequestEnded): Promise<void> {
+    const { key, isRoot } = await this.parts.authenticator.authenticate(headers);
+    record.key = key;
+    if (!isRoot) throw new Fault('root_key_required', 'Only the root key can read this.');
   }
 
   /** Makes the connection a WebSocket; false where the request asks for none, or the path takes none. */

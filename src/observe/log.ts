@@ -1,16 +1,15 @@
-import { type Logger, pino } from 'pino';
 import type { Candidate } from '../core/candidate.ts';
 import type { ErrorCode } from '../core/errors.ts';
 import type { Emit, GatewayEvent, TurnTrace } from '../core/events.ts';
-import type { AnsweredBy, Intent } from '../core/turn.ts';
+import type { Intent, PlacedIntent } from '../core/turn.ts';
 import { dollars } from '../core/usage.ts';
-
-export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent';
+import { type LogLevel, LogLines } from './log-lines.ts';
 
 /**
  * Logs on standard output: one JSON object per line, or a line for people where the output is a terminal. They
- * hold no content and no secrets. At `info` there is a line for each turn, and for each request and each call that
- * failed; at `debug` for every event. The lines of a turn have its session and the name of its key.
+ * hold no content and no secrets. At `info` there is a line for each request with a key, for each turn, and for each
+ * call that failed; at `debug` for every event but measurements. The lines of a turn have its session, the name of its
+ * key, and its trace.
  */
 export interface Log {
   listen: Emit;
@@ -24,26 +23,25 @@ export interface Log {
 const WRITE_AT = 64 * 1024;
 const FLUSH_EVERY_MS = 200;
 
-export async function openLog(level: LogLevel): Promise<Log> {
+/** `copy` gets every line that is written, too. */
+export async function openLog(level: LogLevel, copy?: (line: string) => void): Promise<Log> {
   const sink = Bun.stdout.writer({ highWaterMark: WRITE_AT });
   // Lines are gathered for a moment and written together, so that most requests cost no system call for the log.
   const flush = () => attempt(() => sink.flush());
   const timer = setInterval(flush, FLUSH_EVERY_MS);
   timer.unref();
   const shown = process.stdout.isTTY ? await linesForPeople() : (line: string) => line;
-  const log = pino(
-    { level, base: null, timestamp: pino.stdTimeFunctions.isoTime },
-    { write: (line) => attempt(() => sink.write(shown(line))) },
-  );
+  const log = new LogLines(level, (line) => {
+    attempt(() => sink.write(shown(line)));
+    copy?.(line);
+  });
   return {
     listen(event) {
-      // Most events are told at `debug` only: nothing is made for a line that is left out.
-      if (DEBUG_ONLY.has(event.type) && !log.isLevelEnabled('debug')) return;
-      (WRITERS[event.type] as Writer<typeof event.type>)(log, event);
+      // Most events are told at `debug` only, or never: nothing is made for a line that is left out.
+      if (DEBUG_ONLY.has(event.type) && !log.isEnabled('debug')) return;
+      (WRITERS[event.type as ToldType] as Writer<ToldType> | undefined)?.(log, event as EventOf<ToldType>);
     },
-    setLevel(next) {
-      log.level = next;
-    },
+    setLevel: (next) => log.setLevel(next),
     flush,
   };
 }
@@ -66,7 +64,7 @@ async function linesForPeople(): Promise<(line: string) => string> {
 
 type EventType = GatewayEvent['type'];
 type EventOf<Type extends EventType> = Extract<GatewayEvent, { type: Type }>;
-type Writer<Type extends EventType> = (log: Logger, event: EventOf<Type>) => void;
+type Writer<Type extends EventType> = (log: LogLines, event: EventOf<Type>) => void;
 
 const DEBUG_ONLY: ReadonlySet<EventType> = new Set<EventType>([
   'turn-started',
@@ -74,36 +72,56 @@ const DEBUG_ONLY: ReadonlySet<EventType> = new Set<EventType>([
   'turn-deferred',
   'context-truncated',
   'context-exceeded',
+  'turn-refused',
+  'answer-rescued',
+  'session-created',
+  'session-deleted',
 ]);
+
+/** Measurements, of which there are too many for a log. */
+type MeasurementType = 'call-ended' | 'past-updated' | 'event-loop-sampled' | 'store-operation';
+type ToldType = Exclude<EventType, MeasurementType>;
 
 /** Codes of calls that were not made, or were not needed. */
 const QUIET: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['claw_unavailable', 'hedge_lost']);
 
 /** What is logged of each event. */
-const WRITERS: { [Type in EventType]: Writer<Type> } = {
-  'request-ended'(log, { requestId, method, path, status, durationMs, key, fault }) {
+const WRITERS: { [Type in ToldType]: Writer<Type> } = {
+  'request-ended'(log, { requestId, method, path, status, durationMs, key, fault, isOpen, trace }) {
     const fields = {
       requestId,
       method,
       path,
       status,
-      durationMs: Math.round(durationMs * 10) / 10,
+      durationMs: tenths(durationMs),
       key,
       code: fault?.code,
+      traceId: trace?.traceId,
     };
     if (status >= 500) log.error({ ...fields, cause: causeOf(fault) }, 'request failed');
     else if (status >= 400) log.info(fields, 'request refused');
-    else log.debug(fields, 'request');
+    else if (isOpen) log.debug(fields, 'request');
+    else log.info(fields, 'request');
   },
   'turn-started'(log, { intent, startedBy }) {
     log.debug({ ...turnFields(intent), startedBy }, 'turn started');
   },
-  'turn-ended'(log, { intent, outcome, failure }) {
+  'turn-ended'(log, { intent, outcome, failure, timeline }) {
     const { answeredBy, attempts, usage, cost, costEstimated } = outcome;
+    const { requestId, key, model, trace } = askedIn(intent);
+    // One object, because this line is on the path of every turn.
     log.info(
       {
-        ...turnFields(intent),
-        ...answeredFields(answeredBy),
+        requestId,
+        turn: intent.id,
+        session: intent.session,
+        tenant: intent.tenant,
+        key,
+        traceId: trace?.traceId,
+        model,
+        provider: answeredBy?.provider,
+        answeredModel: answeredBy && (answeredBy.calledModel ?? answeredBy.model),
+        instance: answeredBy?.instance,
         state: outcome.state,
         code: outcome.error?.code,
         attempts: attempts?.map(({ provider, model, error }) => ({ provider, model, error })),
@@ -112,6 +130,9 @@ const WRITERS: { [Type in EventType]: Writer<Type> } = {
         cost: cost === undefined ? undefined : dollars(cost),
         costEstimated,
         durationMs: outcome.completedAt - intent.createdAt,
+        firstTokenMs: timeline?.firstDeltaAt && tenths(timeline.firstDeltaAt - timeline.startedAt),
+        providerMs: timeline && tenths(timeline.providerMs),
+        ownMs: timeline && tenths(timeline.ownMs),
         failedCalls: outcome.error?.attempts?.map(
           ({ model, code, ms }) => `${model}: ${code} after ${ms} ms`,
         ),
@@ -122,6 +143,18 @@ const WRITERS: { [Type in EventType]: Writer<Type> } = {
   },
   'turn-lost'(log, { intent, failure }) {
     log.error({ ...turnFields(intent), state: 'lost', cause: causeOf(failure) }, 'turn ended');
+  },
+  'turn-refused'(log, { intent, failure }) {
+    log.debug({ ...turnFields(intent), code: (failure as { code?: string }).code }, 'turn refused');
+  },
+  'answer-rescued'(log, { trace, candidate, code }) {
+    log.debug({ ...traceFields(trace), ...clawFields(candidate), code }, 'answer rescued');
+  },
+  'session-created'(log, { tenant }) {
+    log.debug({ tenant }, 'session created');
+  },
+  'session-deleted'(log, { tenant }) {
+    log.debug({ tenant }, 'session deleted');
   },
   'call-started'(log, { trace, candidate, attempt }) {
     log.debug({ ...traceFields(trace), ...clawFields(candidate), attempt }, 'call started');
@@ -162,7 +195,7 @@ const WRITERS: { [Type in EventType]: Writer<Type> } = {
   },
   'configuration-read'(log, { result }) {
     if (result.state === 'rejected') log.error({ problems: result.problems }, 'configuration rejected');
-    else if (result.changed.length + result.restart.length === 0) log.debug('configuration unchanged');
+    else if (result.changed.length + result.restart.length === 0) log.debug({}, 'configuration unchanged');
     else log.info({ changed: result.changed, restart: result.restart }, 'configuration changed');
   },
   'overload-changed'(log, { level, delayMs }) {
@@ -171,33 +204,40 @@ const WRITERS: { [Type in EventType]: Writer<Type> } = {
     if (level === 'calm') log.info(fields, 'overload ended');
     else log.warn(fields, 'gateway overloaded');
   },
+  'alert-changed'(log, { alert, state, value, above }) {
+    if (state === 'firing') log.warn({ alert, value, above }, 'alert fires');
+    else log.info({ alert, value, above }, 'alert resolved');
+  },
+  'alert-untold'(log, { alert, target }) {
+    log.error({ alert, target }, 'alert not delivered');
+  },
   'store-failed'(log, { during, failure }) {
     log.error({ during, cause: causeOf(failure) }, 'store failed');
   },
 };
 
 /** A turn of appended items has no model, no key and no request id. */
+const askedIn = (intent: Intent): Partial<PlacedIntent> =>
+  intent.kind === 'append' ? {} : (intent as PlacedIntent);
+
 function turnFields(intent: Intent) {
-  const { requestId, key, model } = intent.kind === 'append' ? {} : intent;
-  return { ...traceFields({ ...intent, requestId, key }), model };
+  const { requestId, key, model, trace } = askedIn(intent);
+  const { id, session, tenant } = intent;
+  return { ...traceFields({ id, session, tenant, requestId, key, trace }), model };
 }
 
-const traceFields = ({ requestId, id: turn, session, tenant, key }: Partial<TurnTrace>) => ({
+const traceFields = ({ requestId, id: turn, session, tenant, key, trace }: Partial<TurnTrace>) => ({
   requestId,
   turn,
   session,
   tenant,
   key,
+  traceId: trace?.traceId,
 });
+
+const tenths = (ms: number): number => Math.round(ms * 10) / 10;
 
 const clawFields = ({ provider, model, instance }: Candidate) => ({ provider, model, instance });
-
-/** `model` of a turn is the name that its caller asked for. */
-const answeredFields = ({ provider, model, calledModel, instance }: Partial<AnsweredBy> = {}) => ({
-  provider,
-  answeredModel: calledModel ?? model,
-  instance,
-});
 
 /** Only unforeseen errors are logged with their stack; a provider's words may hold content. */
 function causeOf(error: unknown): string | undefined {

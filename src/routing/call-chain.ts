@@ -5,6 +5,7 @@ import type { TurnTrace } from '../core/events.ts';
 import type { Prompt } from '../core/prompt.ts';
 import type { Quota } from '../core/quota.ts';
 import type { SimulatedFault, TurnLimits } from '../core/routing.ts';
+import type { Timeline } from '../core/timeline.ts';
 
 /** One call of a claw, as every part of the chain sees it. */
 export interface Call {
@@ -18,6 +19,8 @@ export interface Call {
   quota(quota: Quota): void;
   /** Called when the claw is called, and when this call fails before its answer; absent: not needed. */
   running?(isRunning: boolean): void;
+  /** The `traceparent` for the provider: the span of the call. Absent where the turn is in no trace. */
+  traceParent?: string;
   /** The turn that is being answered, and the name of its caller's key. */
   trace: TurnTrace;
   key: string;
@@ -50,6 +53,8 @@ export interface Count {
   calls: number;
   /** Those that failed before their first burst, in order. */
   failed: FailedCall[];
+  /** Gets the calls and the pauses between them; absent: nothing is noted. */
+  timeline?: Timeline;
 }
 
 /** An answer that has begun: from its first burst on, the candidate is committed. */

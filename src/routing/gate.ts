@@ -1,7 +1,10 @@
 import { candidateName } from '../core/candidate.ts';
 import type { Delta } from '../core/delta.ts';
-import { callFailureOf, Fault } from '../core/errors.ts';
+import { callFailureOf, Fault, faultOf } from '../core/errors.ts';
+import type { Emit } from '../core/events.ts';
 import type { Quota } from '../core/quota.ts';
+import type { TimedCall } from '../core/timeline.ts';
+import { newSpanId, traceParent } from '../core/trace-context.ts';
 import type { Usage } from '../core/usage.ts';
 import { isSilentReasoner } from './attempts.ts';
 import type { BreakerSettings, Permit } from './breaker.ts';
@@ -15,6 +18,7 @@ export interface GateParts {
   health: HealthStore;
   breaker(): Pick<BreakerSettings, 'slowMs'>;
   now(): number;
+  emit: Emit;
 }
 
 /**
@@ -22,13 +26,14 @@ export interface GateParts {
  * limit left; bounds how many calls of a claw run at once; and measures each call. What a call takes is given
  * back exactly once, however its answer ends.
  */
-export function gate({ health, breaker, now }: GateParts): Interceptor {
+export function gate({ health, breaker, now, emit }: GateParts): Interceptor {
   return (next) => async (call) => {
     const known = health.of(call.candidate);
     const refusal = refusalOf(known, call, now);
     if (refusal) throw refusal;
     // A probe of the breaker must not wait, so the slot comes first.
     const wait = known.bulkhead.enter(call.trace.tenant, call.signal);
+    const waitsFrom = wait && now();
     if (wait) await wait;
     const changed = wait && refusalOf(known, call, now);
     const permit = changed ? undefined : permitFor(known, call);
@@ -36,9 +41,9 @@ export function gate({ health, breaker, now }: GateParts): Interceptor {
       known.bulkhead.leave();
       throw changed ?? unavailable(known);
     }
-    const passage = new Passage(known, permit, call, { slowMs: breaker().slowMs, now });
+    const passage = new Passage(known, permit, call, { slowMs: breaker().slowMs, now, waitsFrom, emit });
     try {
-      const answer = await next({ ...call, quota: passage.quota });
+      const answer = await next({ ...call, quota: passage.quota, traceParent: passage.traceParent });
       passage.burst(answer.first);
       return { ...answer, rest: watch(answer.rest, passage) };
     } catch (failure) {
@@ -90,9 +95,18 @@ function unavailable({ candidate, breaker }: Health): Fault {
 
 const wholeSeconds = (ms: number): number => Math.max(1, Math.ceil(ms / 1_000));
 
+interface PassageParts extends Pick<GateParts, 'now' | 'emit'> {
+  slowMs: number;
+  /** When the call began to wait for a slot; absent: it did not wait. */
+  waitsFrom?: number;
+}
+
 /** One call that the gate has let through: measures it, and settles it once. */
 class Passage implements Watcher {
+  readonly traceParent: string | undefined;
   private readonly startedAt: number;
+  private readonly attempt: number;
+  private readonly spanId: string | undefined;
   private firstTokenAt: number | undefined;
   private usage: Usage | undefined;
   private showsThoughts = false;
@@ -103,9 +117,17 @@ class Passage implements Watcher {
     private readonly health: Health,
     private readonly permit: Permit,
     private readonly call: Call,
-    private readonly parts: { slowMs: number; now(): number },
+    private readonly parts: PassageParts,
   ) {
     this.startedAt = parts.now();
+    // The end of the chain counts the call.
+    this.attempt = call.count.calls + 1;
+    const { trace } = call.trace;
+    if (trace) {
+      this.spanId = trace.isRecorded ? newSpanId() : trace.spanId;
+      this.traceParent = traceParent(trace, this.spanId);
+    }
+    call.count.timeline?.callBegins(this.startedAt);
     health.inFlight++;
   }
 
@@ -131,6 +153,29 @@ class Passage implements Watcher {
       this.measureWhole();
       permit.settle(this.isSlow ? 'slow' : 'ok');
     } else permit.settle(end.how === 'broken' ? this.resultOf(end.failure) : 'ignored');
+    this.tell(end);
+  }
+
+  private tell(end: AnswerEnd): void {
+    const { call, startedAt: from, firstTokenAt, usage, attempt, spanId, parts } = this;
+    const { candidate, trace, count } = call;
+    const timed: TimedCall = {
+      ...{
+        candidate,
+        attempt,
+        spanId,
+        askedAt: parts.waitsFrom ?? from,
+        from,
+        to: parts.now(),
+        firstTokenAt,
+      },
+      ...{ isStreamed: call.prompt.stream, usage },
+      // A call that was stopped may end with the reason for it.
+      how: end.how === 'broken' && call.signal.aborted ? 'stopped' : end.how,
+      code: end.how === 'broken' && !call.signal.aborted ? faultOf(end.failure).code : undefined,
+    };
+    count.timeline?.callEnds(timed);
+    parts.emit({ type: 'call-ended', trace, call: timed });
   }
 
   /** A whole answer that is not streamed has its first token when it is complete, so its time says little. */

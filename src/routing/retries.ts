@@ -56,10 +56,16 @@ export function retries({ health, settings, emit, random, now }: RetryParts): In
         const waitMs = waitBefore(retry, failure, call, settings(), random ?? Math.random);
         if (waitMs === undefined || clock() + waitMs >= call.endsAt || !retryBudget.take()) throw failure;
         emit(callFailed(call, failure, 'retry'));
-        if (waitMs > 0) await pause(waitMs, call.signal);
+        if (waitMs > 0) await paused(waitMs, call);
       }
     }
   };
+}
+
+async function paused(ms: number, { signal, count }: Call): Promise<void> {
+  const from = performance.now();
+  await pause(ms, signal);
+  count.timeline?.pauses.push({ from, to: performance.now() });
 }
 
 /** The pause before a retry. `undefined`: the candidate is not called again. */

@@ -1,11 +1,19 @@
 import type { Clock } from '../core/clock.ts';
 import { Fault } from '../core/errors.ts';
+import type { Emit } from '../core/events.ts';
 import { conversationId, newSessionId, type SessionId } from '../core/ids.ts';
 import type { Item } from '../core/items.ts';
 import type { Tenant } from '../core/request.ts';
 import type { SessionRef } from '../core/turn.ts';
 import { repairToolPairs } from './tool-pairs.ts';
 import type { TurnLog } from './turn-log.ts';
+
+/** What it takes to make a session. */
+export interface NewSessionParts {
+  log: TurnLog;
+  clock: Clock;
+  emit: Emit;
+}
 
 /** How many names of sessions have their ids in memory. */
 const REMEMBERED = 10_000;
@@ -15,10 +23,7 @@ export class SessionNames {
   /** The ids of named sessions, while they are looked up and for some time after that. */
   private readonly ids = new Map<string, Promise<SessionId>>();
 
-  constructor(
-    private readonly log: TurnLog,
-    private readonly clock: Clock,
-  ) {}
+  constructor(private readonly parts: NewSessionParts) {}
 
   /**
    * The id of a named session. If there is none, it is created for a turn with these `items`; without items,
@@ -41,7 +46,8 @@ export class SessionNames {
    * The same for a turn that is not kept. If there is no such session, the result is an id that no session has.
    */
   async findForReading(tenant: Tenant, name: string): Promise<SessionId> {
-    return (await this.log.findSession(tenant, { name }))?.id ?? newSessionId(this.clock());
+    const { log, clock } = this.parts;
+    return (await log.findSession(tenant, { name }))?.id ?? newSessionId(clock());
   }
 
   forget(tenant: Tenant, name: string): void {
@@ -49,10 +55,10 @@ export class SessionNames {
   }
 
   private async findOrCreate(tenant: Tenant, name: string, items?: Item[]): Promise<SessionId> {
-    const found = await this.log.findSession(tenant, { name });
+    const found = await this.parts.log.findSession(tenant, { name });
     if (found) return found.id;
     if (!items) throw sessionNotFound({ name });
-    return newSession(tenant, name, items, this.log, this.clock);
+    return newSession(tenant, name, items, this.parts);
   }
 }
 
@@ -61,8 +67,7 @@ export async function newSession(
   tenant: Tenant,
   name: string | undefined,
   items: Item[],
-  log: TurnLog,
-  clock: Clock,
+  { log, clock, emit }: NewSessionParts,
 ): Promise<SessionId> {
   repairToolPairs([], items, true);
   const createdAt = clock();
@@ -76,7 +81,9 @@ export async function newSession(
     head: null,
     edits: 0,
   };
-  return (await log.createSession(fresh)).id;
+  const created = await log.createSession(fresh);
+  if (created.id === id) emit({ type: 'session-created', tenant });
+  return created.id;
 }
 
 export function sessionNotFound(ref: SessionRef): Fault {

@@ -1,5 +1,6 @@
 import type { Clock } from '../core/clock.ts';
 import { Fault } from '../core/errors.ts';
+import type { Emit } from '../core/events.ts';
 import { itemKey, newSessionId, parseItemId, type SessionId, sessionOf, type TurnId } from '../core/ids.ts';
 import { asInput, itemsOf } from '../core/item-positions.ts';
 import { type Item, isFullHistory, isInstruction } from '../core/items.ts';
@@ -38,6 +39,7 @@ export interface SessionsParts {
   lines: LineStore;
   heads: Heads;
   clock: Clock;
+  emit: Emit;
 }
 
 /** Finds the session and the branch that a request continues. */
@@ -47,8 +49,8 @@ export class Sessions {
   private readonly responses: ContinuedResponses;
 
   constructor(private readonly parts: SessionsParts) {
-    const { log, lines: store, heads, clock } = parts;
-    this.names = new SessionNames(log, clock);
+    const { log, lines: store, heads } = parts;
+    this.names = new SessionNames(parts);
     this.lines = new Lines({ log, store, heads });
     this.responses = new ContinuedResponses(log, heads);
   }
@@ -84,11 +86,11 @@ export class Sessions {
   }
 
   private async recognise(tenant: Tenant, line: LineWish, input: Item[], writes: boolean): Promise<StateRef> {
-    const { log, clock } = this.parts;
+    const { log } = this.parts;
     const digests = repeatedDigests(input);
     const found = digests.length > 0 ? await log.findByHistory(tenant, digests) : undefined;
     if (!found && !writes) return { kind: 'none' };
-    const id = found ?? (await newSession(tenant, undefined, input, log, clock));
+    const id = found ?? (await newSession(tenant, undefined, input, this.parts));
     return { kind: 'session', ref: { id }, create: false, history: true, line, recognised: true };
   }
 

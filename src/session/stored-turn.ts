@@ -88,6 +88,7 @@ function storedFields(intent: PlacedIntent) {
     policy: _policy,
     values: _values,
     requestId: _requestId,
+    trace: _trace,
     fingerprint: _fingerprint,
     deferredUntil: _deferredUntil,
     settings,

@@ -2,6 +2,7 @@ import { faultOf } from '../core/errors.ts';
 import { newSessionId, newTurnId, type SessionId, type TurnId } from '../core/ids.ts';
 import type { Item } from '../core/items.ts';
 import type { Caller, Once, RequestIdentity } from '../core/request.ts';
+import { Timeline } from '../core/timeline.ts';
 import {
   type Ask,
   type Asked,
@@ -103,7 +104,8 @@ async function acceptedStart(
   const intent = await accept(request, path);
   await claim?.(intent.id);
   if (isBackground(intent.delivery)) return enqueue(intent, hold, path);
-  const live = new LiveTurn(intent);
+  const live = new LiveTurn(intent, undefined, [], new Timeline(request.caller.receivedAt));
+  live.timeline.end('receive');
   if (hold) live.limit(hold.quota);
   return { by: 'caller', intent, chosen, live, hold };
 }
@@ -181,10 +183,10 @@ function waitingIntent(
   createdAt: number,
   deferredUntil?: number,
 ): WaitingIntent {
-  const { tenant, key, rules, requestId } = caller;
+  const { tenant, key, rules, requestId, trace } = caller;
   const id = newTurnId(session, createdAt);
   const fingerprint = identity?.fingerprint;
   const user = ask.settings.safety_identifier ? undefined : userOf(ask);
-  const identified = { id, tenant, session, createdAt, requestId, fingerprint };
+  const identified = { id, tenant, session, createdAt, requestId, trace, fingerprint };
   return { ...ask, kind: 'waiting', state, ...identified, key, rules, user, deferredUntil };
 }

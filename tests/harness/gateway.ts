@@ -29,6 +29,11 @@ export interface TestGateway {
   stop(): Promise<void>;
 }
 
+/** A gateway in the process of the test. */
+export interface OwnGateway extends TestGateway {
+  metricsUrl: string;
+}
+
 export interface SpawnedGateway extends TestGateway {
   pid: number;
   /** The log: what the process wrote to standard output. */
@@ -97,7 +102,7 @@ function client(url: string, dataDir: string) {
 }
 
 /** A gateway in this process. */
-export async function testGateway(options: TestGatewayOptions = {}): Promise<TestGateway> {
+export async function testGateway(options: TestGatewayOptions = {}): Promise<OwnGateway> {
   const cwd = temporaryDirectory();
   const dataDir = options.dataDir ?? join(cwd, 'data');
   await Bun.write(join(cwd, 'clawhold.yaml'), options.yaml ?? DEFAULT_YAML);
@@ -105,6 +110,7 @@ export async function testGateway(options: TestGatewayOptions = {}): Promise<Tes
   const gateway = await startGateway(await loadConfig({ cwd, env }), env);
   return {
     ...client(gateway.url, dataDir),
+    metricsUrl: gateway.metricsUrl,
     async stop() {
       await gateway.stop();
       rmSync(cwd, { recursive: true, force: true });

@@ -4,6 +4,7 @@ import { asJson, asList, asText, type Json } from '../simulators/provider/shape.
 import {
   fetchAnew,
   OTHER_KEY,
+  type OwnGateway,
   ROOT_KEY,
   type TestGateway,
   type TestGatewayOptions,
@@ -13,7 +14,7 @@ import {
 /** A gateway with simulated providers and clients. */
 export interface Journey {
   provider: Provider;
-  gateway: TestGateway;
+  gateway: OwnGateway;
   /** The real SDK. Its own retries are off. */
   client: OpenAI;
   /** The same, with the key of the other tenant. */

@@ -21,6 +21,7 @@ const routes = routesOf({
   health: { ready: () => true, probeStore: async () => {}, failingClaws: () => [] },
   startedAt: 0,
   reload: async () => ({ state: 'rejected', problems: [] }),
+  metrics: { read: () => ({ contentType: '', text: '' }), key: () => undefined },
 });
 
 let journey: Journey;
@@ -154,7 +155,7 @@ describe('authentication', () => {
     expect(closed.length).toBeGreaterThan(20);
     expect(closed.filter(({ access }) => access === 'open')).toEqual([]);
     for (const { method, path } of closed) {
-      const url = journey.gateway.url + path.replaceAll(/:\w+/g, 'x').replace('*', 'x');
+      const url = journey.gateway.url + path.replaceAll(/(?<=\/):\w+/g, 'x').replace('*', 'x');
       for (const [headers, code] of [
         [{}, 'missing_key'],
         [{ authorization: 'Bearer ' }, 'missing_key'],
@@ -165,14 +166,15 @@ describe('authentication', () => {
         const answer = await fetch(url, { method, headers, body: method === 'POST' ? '{}' : undefined });
         expect([method, path, answer.status]).toEqual([method, path, 401]);
         expect(answer.headers.get('www-authenticate')).toBe('Bearer');
-        expect(asJson((await json(answer)).error).code).toBe(code);
+        // Each dialect has the code in its own envelope.
+        expect((await answer.text()).toLowerCase()).toContain(code);
       }
     }
     await expectUntouched();
   });
 
   test('reveals nothing about unknown paths without a key', async () => {
-    for (const path of ['/x', '/v2/x', '/v1', '/admin', '/metrics', `${RESPONSES}/`]) {
+    for (const path of ['/x', '/v2/x', '/v1', '/admin', '/metric', `${RESPONSES}/`]) {
       expect((await fetch(journey.gateway.url + path)).status).toBe(401);
       await expectRefusal(journey.gateway.fetch(path), 404, { code: 'not_found' });
     }

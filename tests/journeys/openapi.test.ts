@@ -43,6 +43,7 @@ const routes = routesOf({
   health: { ready: () => true, probeStore: async () => {}, failingClaws: () => [] },
   startedAt: 0,
   reload: async () => ({ state: 'rejected', problems: [] }),
+  metrics: { read: () => ({ contentType: '', text: '' }), key: () => undefined },
 });
 
 /** The TypeScript files of some parts of the source. */

@@ -42,7 +42,7 @@ const ALLOWED: Record<string, string[]> = {
   http: ['core', 'api'],
   stores: [...CORE, ...PORTS],
   observe: [...CORE, ...PORTS],
-  composition: [...BELOW_TURN, 'config', 'turn', 'api', 'stores', 'http', 'observe'],
+  composition: [...BELOW_TURN, 'config', 'turn', 'api', 'stores', 'http', 'observe', '../package.json'],
   cli: ['core', 'config', 'claws', 'security', 'main.ts', '../package.json'],
 };
 

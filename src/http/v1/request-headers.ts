@@ -195,6 +195,13 @@ export const CONTENT_ENCODING = header(
   'How the body is compressed: `zstd`, `gzip`, `deflate` or `br`.',
 );
 
+export const TRACE_PARENT = header(
+  'all',
+  'traceparent',
+  'W3C Trace Context: the span of the client under which the spans of the request are. The log has its trace id.',
+);
+export const TRACE_STATE = header('all', 'tracestate', 'W3C Trace Context: passed on with `traceparent`.');
+
 /** All request headers. */
 export const REQUEST_HEADERS: readonly RequestHeader[] = [
   ...KEY_HEADERS,
@@ -222,6 +229,8 @@ export const REQUEST_HEADERS: readonly RequestHeader[] = [
   IF_MATCH,
   IF_NONE_MATCH,
   REQUEST_ID,
+  TRACE_PARENT,
+  TRACE_STATE,
   CONTENT_ENCODING,
 ];
 

@@ -2,13 +2,14 @@ import type { Capabilities } from '../../claws/claw.ts';
 import type { Assembled } from '../../context/assemble.ts';
 import type { Candidate } from '../../core/candidate.ts';
 import type { Delta } from '../../core/delta.ts';
-import { callFailureOf, type FailedCall, type Fault } from '../../core/errors.ts';
+import { callFailureOf, type FailedCall, type Fault, faultOf } from '../../core/errors.ts';
 import { type Called as CalledBy, type Folded, fold, isWhole } from '../../core/fold.ts';
 import { pause } from '../../core/pause.ts';
 import type { Receipt } from '../../core/receipt.ts';
 import { type Ask, isKept, type PlacedIntent } from '../../core/turn.ts';
 import type { Count } from '../../routing/call-chain.ts';
 import type { Route } from '../../routing/order.ts';
+import type { LiveTurn } from '../live/live-turn.ts';
 import type { RunningTurn, TurnPath } from '../path.ts';
 import { expectedCacheReadOf, routeAgain } from '../start/route.ts';
 import { type Called, type CallRequest, callFirst, mayCall } from './call.ts';
@@ -37,8 +38,9 @@ export async function answer(turn: RunningTurn, path: TurnPath): Promise<unknown
       const rescue = failure === undefined ? undefined : rescueOf(folded, failure, intent, route.candidates);
       if (failure !== undefined && (!rescue || !mayCall(route, bounds))) return failure;
       const pauseMs = rescue ? rescuePauseMs(folded, path) : 0;
-      if (pauseMs > 0) await pause(pauseMs, live.signal);
+      if (pauseMs > 0) await paused(pauseMs, live);
       const called = await call(turn, rescue, bounds, path);
+      if (rescue) emitRescue(turn, called, failure, path);
       failure = await follow(turn, called, rescue, bounds, path);
       if (failure === undefined) return undefined;
     } catch (error) {
@@ -46,6 +48,21 @@ export async function answer(turn: RunningTurn, path: TurnPath): Promise<unknown
       return folded.by && !live.signal.aborted ? failure : error;
     }
   }
+}
+
+async function paused(ms: number, { timeline, signal }: LiveTurn): Promise<void> {
+  const from = performance.now();
+  await pause(ms, signal);
+  timeline.pauses.push({ from, to: performance.now() });
+}
+
+function emitRescue(
+  { intent }: RunningTurn,
+  { candidate }: Called,
+  failure: unknown,
+  { emit }: TurnPath,
+): void {
+  emit({ type: 'answer-rescued', trace: intent, candidate, code: faultOf(failure).code });
 }
 
 type ToldCall = Called & Dropped;
@@ -66,9 +83,9 @@ interface Bounds {
 }
 
 /** The calls of a turn, from now on. A deferred turn begins anew each time that it has waited. */
-function boundsOf({ route }: RunningTurn, { settings }: TurnPath): Bounds {
+function boundsOf({ route, live }: RunningTurn, { settings }: TurnPath): Bounds {
   const turnMs = Math.min(settings.turnMs, ...route.limits.map((limits) => limits.turnMs ?? Infinity));
-  return { endsAt: performance.now() + turnMs, count: { calls: 0, failed: [] } };
+  return { endsAt: performance.now() + turnMs, count: { calls: 0, failed: [], timeline: live.timeline } };
 }
 
 /** Calls candidates until one answers. A turn that may be deferred tries again until its time is up. */
@@ -102,7 +119,7 @@ async function call(
       if (path.clock() + pauseMs > (intent.deferredUntil ?? 0)) throw error;
       live.defer();
       path.emit({ type: 'turn-deferred', trace: intent, code, pauseMs });
-      await pause(pauseMs, live.signal);
+      await paused(pauseMs, live);
       // Other claws may be available now.
       if (!rescue) {
         turn.route = routeAgain(turn, path);

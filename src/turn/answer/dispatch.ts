@@ -10,14 +10,26 @@ import { simulated } from '../../routing/simulate.ts';
 /** The end of the chain: calls the candidate's claw, and waits for the first burst of its answer. */
 export function dispatchTo(clawOf: (candidate: Candidate) => Claw, emit: Emit): Dispatch {
   return async (call) => {
-    const { candidate, prompt, signal, trace, count, faults, hasRefusedChain, heard, quota, running } = call;
+    const {
+      candidate,
+      prompt,
+      signal,
+      trace,
+      count,
+      faults,
+      hasRefusedChain,
+      heard,
+      quota,
+      running,
+      traceParent,
+    } = call;
     count.calls++;
     running?.(true);
     emit({ type: 'call-started', trace, candidate, attempt: count.calls });
     const startedAt = performance.now();
     try {
       const claw = clawOf(candidate);
-      const open = () => claw.call(prompt, signal, { heard, quota })[Symbol.asyncIterator]();
+      const open = () => claw.call(prompt, signal, { heard, quota, traceParent })[Symbol.asyncIterator]();
       const bursts = faults ? simulated(faults, candidate, open) : open();
       const first = await (hasRefusedChain ? unfilteredBeginning(bursts, prompt) : burstOf(bursts));
       if (first.length === 0) {

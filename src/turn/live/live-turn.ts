@@ -4,6 +4,7 @@ import type { TurnId } from '../../core/ids.ts';
 import type { Quota } from '../../core/quota.ts';
 import type { Receipt } from '../../core/receipt.ts';
 import type { Tenant } from '../../core/request.ts';
+import { Timeline } from '../../core/timeline.ts';
 import {
   type Accepted,
   type AnsweredTurn,
@@ -43,6 +44,8 @@ export class LiveTurn implements TurnView {
     session?: Session,
     /** What was published before. That of a turn which has ended is shared by its readers and does not change. */
     readonly log: Delta[] = [],
+    /** Of a turn that runs in this process. */
+    readonly timeline = new Timeline(),
   ) {
     this.known = { asked, session };
     this.retention = asked.retention;
@@ -132,6 +135,7 @@ export class LiveTurn implements TurnView {
   start(receipt: Receipt): void {
     this.phase = 'running';
     this.answering = receipt;
+    this.timeline.firstDeltaAt ??= performance.now();
     this.begin.resolve();
   }
 
@@ -220,6 +224,14 @@ export class LiveTurns {
   /** The turns that have not ended, oldest first. */
   get all(): readonly LiveTurn[] {
     return [...this.live.values()];
+  }
+
+  /** The age of the oldest turn that runs, in milliseconds; 0 where none runs. Turns that wait do not count. */
+  oldestMs(now: number): number {
+    let oldest = now;
+    for (const turn of this.live.values())
+      if (turn.state === 'running') oldest = Math.min(oldest, turn.asked.createdAt);
+    return now - oldest;
   }
 
   get(tenant: Tenant, id: TurnId): LiveTurn | undefined {

@@ -1,4 +1,5 @@
 import { Fault } from '../../core/errors.ts';
+import type { Emit } from '../../core/events.ts';
 import { responseId, type SessionId, type TurnId } from '../../core/ids.ts';
 import type { Tenant } from '../../core/request.ts';
 import type { BranchTurn } from '../../core/turn.ts';
@@ -36,7 +37,10 @@ interface Kept {
 export class Pasts {
   private readonly kept = new Map<string, Kept>();
 
-  constructor(private readonly log: Pick<TurnLog, 'readBranch'>) {}
+  constructor(
+    private readonly log: Pick<TurnLog, 'readBranch'>,
+    private readonly emit: Emit,
+  ) {}
 
   /** Calls `use` with the past of exactly this branch. Rejects with `context_lost` where a turn is missing. */
   async use<Result>(wanted: WantedPast, use: (past: Past) => Result): Promise<Result> {
@@ -86,13 +90,16 @@ export class Pasts {
       if (past.rewind(parent)) break;
       part = withoutGap(await this.read(tenant, parent));
     }
-    let from = performance.now();
-    for (const turn of parts.reverse().flat()) {
+    const startedAt = performance.now();
+    let from = startedAt;
+    const missing = parts.reverse().flat();
+    for (const turn of missing) {
       past.add(turn);
       if (performance.now() - from < LONGEST_RUN_MS) continue;
       await new Promise(setImmediate);
       from = performance.now();
     }
+    this.emit({ type: 'past-updated', turns: missing.length, ms: performance.now() - startedAt });
   }
 
   /** The end of a branch. Large content, which has no passages, stays where it is. */

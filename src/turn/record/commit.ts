@@ -30,9 +30,12 @@ export async function commit(
   failure: unknown,
   path: TurnPath,
 ): Promise<void> {
-  const { intent } = turn;
-  const ended: GatewayEvent = { type: 'turn-ended', intent, outcome, failure };
+  const { intent, live } = turn;
+  const { timeline } = live;
+  timeline.end('answer');
+  const ended: GatewayEvent = { type: 'turn-ended', intent, outcome, failure, timeline };
   if (isKept(intent.retention)) await commitKept(turn, outcome, ended, path);
+  timeline.end('commit');
   path.emit(ended);
 }
 
@@ -190,7 +193,7 @@ const LONGEST_PAUSE_MS = 60_000;
 export function commitLater(turn: RunningTurn, error: unknown, path: TurnPath): void {
   const { intent, live } = turn;
   const fault = faultOf(error);
-  path.emit({ type: 'turn-lost', intent, failure: error });
+  path.emit({ type: 'turn-lost', intent, failure: error, timeline: live.timeline });
   live.fail(fault);
   if (isKept(intent.retention) && !(error instanceof StoredBeside)) void offerAgain(turn, fault, path);
 }

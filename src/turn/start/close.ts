@@ -15,7 +15,10 @@ import { isLeftToSuccessor, type Start, unplaced } from './start.ts';
  */
 export async function close(start: Start, failure: unknown, path: TurnPath): Promise<void> {
   const { live } = start;
-  if (start.by === 'caller') return live.refuse(failure);
+  if (start.by === 'caller') {
+    path.emit({ type: 'turn-refused', intent: start.intent, failure, timeline: live.timeline });
+    return live.refuse(failure);
+  }
   if (isLeftToSuccessor(start.intent, failure)) return live.fail(faultOf(failure));
   try {
     const isRecovered = start.by === 'recovery';

@@ -116,6 +116,7 @@ export async function resume(
           tokensOf: itemsTokens,
         });
   const session = await (start.by === 'caller' ? resuming : unlessStopped(live, resuming, release));
+  live.timeline.end('session');
   held.defer(() => release(session));
   holdOf(start)?.expectPrompt(promptTokens(session, window));
   if (session.kind !== 'head') return session;
@@ -139,6 +140,7 @@ function queuedAsk({ live, intent }: Start): QueuedAsk {
 /** Waits for a slot of the background; `held` frees it. */
 export async function enterSlot({ live }: Start, held: AsyncDisposableStack, path: TurnPath): Promise<void> {
   held.defer(await unlessStopped(live, path.slots.enter(), (leave) => leave()));
+  live.timeline.end('slot');
 }
 
 /** A background or deferred turn stays in the journal when the gateway stops: the successor process runs it. */
@@ -195,6 +197,7 @@ export function assembleTurn(
   path: TurnPath,
 ): Assembled {
   const { live } = start;
+  if (recalled) live.timeline.end('recall');
   const chosen = candidatesFor(start, path);
   const intent =
     start.by === 'recovery' ? recoveredIntent(start.intent, session) : placed(start.intent, session);
@@ -208,6 +211,7 @@ export function assembleTurn(
   });
   contexts.expectFit(candidatesOf(chosen));
   const route = routeOf(chosen, { intent, session, contexts }, path);
+  live.timeline.end('context');
   const turn = { intent, live, session, contexts, route };
   if (start.by !== 'recovery') return { ...turn, folded: foldAll([]) };
   return { ...turn, folded: foldAll(start.deltas), brokenBy: gatewayStopped() };
@@ -230,6 +234,7 @@ export async function journalIntent(
     const written = journal.begin(stored);
     if (written) await written;
   }
+  live.timeline.end('journal');
   live.run(intent, session.session);
   if (start.by === 'caller') liveTurns.add(live, intent);
   emit({ type: 'turn-started', intent, startedBy: start.by });

@@ -138,12 +138,10 @@ test('pings keep a socket open, until it is closed', () => {
 });
 
 test('a socket that opens while the gateway stops gets the reason and is closed', () => {
-  const sockets = new ResponseSockets({ admin: {} } as Api, () => ({
-    bodyBytes: 1024,
-    bodyMs: 10_000,
-    socketMs: 60_000,
-    ruleHeaders: [],
-  }));
+  const sockets = new ResponseSockets({
+    api: { admin: {} } as Api,
+    settings: () => ({ bodyBytes: 1024, bodyMs: 10_000, socketMs: 60_000, ruleHeaders: [] }),
+  });
   sockets.retire(new Fault('shutting_down', 'The gateway is shutting down.'));
   const wire = new NarrowWire(9);
   const policy = { onDisconnect: 'run_on', whenBusy: 'wait', whenDown: 'fail' } as const;

@@ -69,7 +69,7 @@ function scene({ breaker = {}, bulkhead = {} }: Scene = {}) {
       const first = await rest.next();
       return { first: first.value!, rest, exact: false };
     };
-    const parts = { health, breaker: () => ({ ...BREAKER, ...breaker }), now: clock.now };
+    const parts = { health, breaker: () => ({ ...BREAKER, ...breaker }), now: clock.now, emit: () => {} };
     return chain(
       [gate(parts)],
       dispatch,
@@ -273,7 +273,7 @@ describe('the gate', () => {
     const seen: string[] = [];
     const rest = watch(answers({} as Call), { ended: ({ how }) => void seen.push(how) });
     const dispatch: Dispatch = async () => ({ first: [START], rest, exact: false });
-    const parts = { health, breaker: () => BREAKER, now: clock.now };
+    const parts = { health, breaker: () => BREAKER, now: clock.now, emit: () => {} };
     const answer = await gate(parts)(dispatch)({
       ...{ candidate: candidateOf('one'), prompt: { stream: true } as Prompt, trace, key: 'root' },
       ...{

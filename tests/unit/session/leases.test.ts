@@ -91,7 +91,7 @@ async function twoProcesses() {
   const processOf = (holder: string) => {
     const leases = new Leases({ store, holder, queue: 4 });
     const heads = new Heads({ log: store, leaseStore: store, blobs, leases });
-    return new Sessions({ log: store, lines: store, heads, clock });
+    return new Sessions({ log: store, lines: store, heads, clock, emit: () => {} });
   };
   const id = newSessionId(0);
   await store.createSession({ id, tenant, createdAt: 0, metadata: {}, head: null, edits: 0 });

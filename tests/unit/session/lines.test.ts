@@ -39,7 +39,7 @@ async function aSession() {
   const start = () => {
     const leases = new Leases({ store, holder: 'us', queue: 4 });
     const heads = new Heads({ log: store, leaseStore: store, blobs: new MemoryBlobStore(), leases });
-    return new Sessions({ log: store, lines: store, heads, clock: () => 0 });
+    return new Sessions({ log: store, lines: store, heads, clock: () => 0, emit: () => {} });
   };
   let sessions = start();
   const id = newSessionId(0);

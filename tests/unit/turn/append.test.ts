@@ -38,7 +38,7 @@ async function appendTo(store: MemoryStore): Promise<unknown> {
     log: store,
     blobs,
     clock,
-    sessions: new Sessions({ log: store, lines: store, heads, clock }),
+    sessions: new Sessions({ log: store, lines: store, heads, clock, emit: () => {} }),
     journal: new MemoryJournal(),
     idempotency: new Idempotency({
       claims: store,

@@ -125,7 +125,7 @@ function scene({
   const health = new MemoryHealth({ breaker: () => breaker, bulkhead: () => bulkhead, now, emit });
   const interceptors = [
     retries({ health, settings: () => retrySettings, emit }),
-    gate({ health, breaker: () => breaker, now }),
+    gate({ health, breaker: () => breaker, now, emit: () => {} }),
     timeLimits(() => limits),
   ];
   const dispatch = chain(interceptors, dispatchTo(claw, emit));

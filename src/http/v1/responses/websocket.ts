@@ -1,10 +1,12 @@
 import type { Api } from '../../../api/api.ts';
 import { Fault, faultOf } from '../../../core/errors.ts';
 import { parseResponseId } from '../../../core/ids.ts';
+import type { Caller } from '../../../core/request.ts';
 import type { AnsweredTurn, Ask } from '../../../core/turn.ts';
 import { errorObject, faultHeaders } from '../../envelope.ts';
 import type { SettingsSource } from '../../route.ts';
 import type { Socket, SocketOpening, SocketReader, SocketRoute } from '../../socket.ts';
+import { type TraceSource, traceOf } from '../../trace.ts';
 import { inCallersWords } from '../caller-words.ts';
 import { invalid } from '../fields.ts';
 import { mayHaveMarks, parseBody } from '../request.ts';
@@ -32,15 +34,12 @@ export class ResponseSockets implements SocketRoute {
   private readonly opened = new Set<ResponseSocket>();
   private retired: Fault | undefined;
 
-  constructor(
-    private readonly api: Pick<Api, 'turns' | 'seal'>,
-    private readonly settings: SettingsSource,
-  ) {
-    this.messageLimit = settings().bodyBytes;
+  constructor(private readonly parts: SocketParts) {
+    this.messageLimit = parts.settings().bodyBytes;
   }
 
   open(socket: Socket, opening: SocketOpening): SocketReader {
-    const opened = new ResponseSocket(socket, opening, this.api, this.settings);
+    const opened = new ResponseSocket(socket, opening, this.parts);
     this.opened.add(opened);
     socket.gone.addEventListener('abort', () => this.opened.delete(opened));
     if (this.retired) opened.retire(this.retired);
@@ -51,6 +50,13 @@ export class ResponseSockets implements SocketRoute {
     this.retired = reason;
     for (const socket of this.opened) socket.retire(reason);
   }
+}
+
+/** What the sockets share. */
+interface SocketParts {
+  api: Pick<Api, 'turns' | 'seal'>;
+  settings: SettingsSource;
+  trace?: TraceSource;
 }
 
 /** One message of a client. */
@@ -77,9 +83,9 @@ class ResponseSocket implements SocketReader {
   constructor(
     private readonly socket: Socket,
     private readonly opening: SocketOpening,
-    private readonly api: Pick<Api, 'turns' | 'seal'>,
-    private readonly settings: SettingsSource,
+    private readonly parts: SocketParts,
   ) {
+    const { api, settings } = parts;
     const { bodyBytes, socketMs } = settings();
     this.memory = new SocketMemory(bodyBytes, (thought, tenant) => api.seal(thought, tenant));
     // What still runs after the same time again is not waited for any more.
@@ -94,7 +100,7 @@ class ResponseSocket implements SocketReader {
   }
 
   message(text: string): void {
-    const { bodyBytes } = this.settings();
+    const { bodyBytes } = this.parts.settings();
     if (this.unread > 0 && this.unread + text.length > bodyBytes) {
       this.refuse('', queueFull(this.waiting.length));
       return;
@@ -135,7 +141,7 @@ class ResponseSocket implements SocketReader {
     if (lane !== '' && !this.lanes.has(lane) && names >= MAX_NAMED) throw tooManyLanes(names);
     const size = this.waiting.reduce((sum, waiting) => sum + waiting.size, request.size);
     const waits = this.waiting.length;
-    if (waits >= MAX_WAITING || (waits > 0 && size > this.settings().bodyBytes)) throw queueFull(waits);
+    if (waits >= MAX_WAITING || (waits > 0 && size > this.parts.settings().bodyBytes)) throw queueFull(waits);
     if (lane !== '') this.lanes.add(lane);
     this.waiting.push(request);
     this.next();
@@ -182,19 +188,18 @@ class ResponseSocket implements SocketReader {
 
   private parse({ body, mayHaveMarks }: SocketRequest): Ask {
     const { headers, caller } = this.opening;
-    const { ruleHeaders } = this.settings();
+    const { ruleHeaders } = this.parts.settings();
     const context = { headers, target: TARGET, caller, ruleHeaders, mayHaveMarks };
     return { ...askOf(responses, bodyOf(body), context), delivery: 'stream' };
   }
 
   /** Resolves to nothing where the client disconnected before the end. */
   private async answer(lane: string, { ask }: SizedAsk): Promise<AnsweredTurn | undefined> {
-    const { caller } = this.opening;
-    const once = await this.api.turns.create({ ask, caller, gone: this.socket.gone });
+    const once = await this.parts.api.turns.create({ ask, caller: this.caller(), gone: this.socket.gone });
     await begunOnce(once, responses);
     const { result: view } = once;
     const { log } = view;
-    const writer = new ResponseStream(view, this.api.seal, -1, frameOf(lane));
+    const writer = new ResponseStream(view, this.parts.api.seal, -1, frameOf(lane));
     await this.write(writer.open() + headersEvent(lane, turnHeaders(once, responses)));
     for (let seen = 0, more = true; more; more = await view.more(seen)) {
       while (seen < log.length) {
@@ -209,9 +214,16 @@ class ResponseSocket implements SocketReader {
     return turn;
   }
 
+  /** Each request of the socket is in a trace of its own, under the span of the client that opened the socket. */
+  private caller(): Caller {
+    const { headers, caller } = this.opening;
+    const trace = traceOf(headers, this.parts.trace);
+    return { ...caller, receivedAt: performance.now(), trace: trace && { ...trace, isOfTurn: true } };
+  }
+
   /** A response without an answer: its items become part of the input of the request that continues it. */
   private async warmUp(lane: string, { ask, size }: SizedAsk): Promise<undefined> {
-    const asked = await this.api.turns.check(ask, this.opening.caller);
+    const asked = await this.parts.api.turns.check(ask, this.opening.caller);
     const completedAt = asked.createdAt;
     const turn: AnsweredTurn = {
       kind: 'ask',
@@ -223,7 +235,7 @@ class ResponseSocket implements SocketReader {
       finish: [],
     };
     const view = { asked, retention: 'none', session: undefined } as const;
-    const writer = new ResponseStream(view, this.api.seal, -1, frameOf(lane));
+    const writer = new ResponseStream(view, this.parts.api.seal, -1, frameOf(lane));
     await this.write(writer.open() + writer.end(turn));
     this.memory.rememberPending(lane, { ask: { ...ask, input: asked.input }, size }, asked.id);
   }

@@ -121,7 +121,7 @@ export function sceneOf({
   const health = new MemoryHealth({ breaker: () => breaker, bulkhead: () => bounds, now, emit });
   const interceptors = [
     retries({ health, settings: () => settings, emit }),
-    gate({ health, breaker: () => breaker, now }),
+    gate({ health, breaker: () => breaker, now, emit: () => {} }),
     timeLimits(() => LIMITS),
   ];
   const chained = [...tooLong, ...refused, ...(lastResort ? [lastResort] : [])];
