@@ -4,7 +4,7 @@ import { routesOf } from '../../src/http/server.ts';
 import { OTHER_KEY, ROOT_KEY } from '../harness/gateway.ts';
 import { type Journey, json, sessionLog, startJourney } from '../harness/journey.ts';
 import { expectRefusal } from '../harness/refusal.ts';
-import { asJson, asList, asText, type Json } from '../simulators/provider/shape.ts';
+import { asList, asText, type Json } from '../simulators/provider/shape.ts';
 
 const CHAT = '/v1/chat/completions';
 const RESPONSES = '/v1/responses';
