@@ -48,7 +48,6 @@ describe('sessions', () => {
   test('are listed, filtered, searched and read, with each reply as it is documented', async () => {
     await say('berlin', 'Where do lobsters live?');
     await say('berlin', 'And crabs?');
-    await say('oslo', 'fail 500').catch(() => {});
     const list = await shaped('sessions?name=berlin', 'AdminSessionList');
     const [session] = asList(list.data);
     expect(session).toMatchObject({
@@ -144,7 +143,7 @@ describe('turns', () => {
   test('are seen, followed and cancelled while they run', async () => {
     const controller = new AbortController();
     const running = journey.client.responses.create(
-      { model: 'openai/gpt-4.1', input: 'delay 60000', background: true },
+      { model: 'openai/delay-60000', input: 'hello', background: true },
       { signal: controller.signal },
     );
     const { id } = await running;

@@ -4,6 +4,7 @@ import type { TurnPath } from '../../turn/path.ts';
 import type { Pins } from '../pins.ts';
 import { AdminClaws } from './claws.ts';
 import { AdminCopies } from './copies.ts';
+import { freshened } from './fresh.ts';
 import { AdminSessions } from './sessions.ts';
 import { AdminTurns } from './turns.ts';
 import type { Watch } from './watch.ts';
@@ -37,11 +38,11 @@ export function openAdmin(path: TurnPath, { survey, watch }: AdminParts, pins: P
     watch,
     async usage(query) {
       await countUnkept(watch, survey);
-      await survey.refresh();
+      await freshened(survey);
       return survey.usage(query);
     },
     async tenants() {
-      await survey.refresh();
+      await freshened(survey);
       return survey.tenants();
     },
     rebuild: () => survey.rebuild(),

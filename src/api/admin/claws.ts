@@ -11,6 +11,7 @@ import type { Health } from '../../routing/health.ts';
 import type { SurveyStore, UsageRow } from '../../session/survey-store.ts';
 import type { TurnPath } from '../../turn/path.ts';
 import { createTurn } from '../../turn/run.ts';
+import { freshened } from './fresh.ts';
 import type { CallFailures, Watch } from './watch.ts';
 
 /** What is known of one model of a claw, of those that were called since the start of this process. */
@@ -177,7 +178,7 @@ export class AdminClaws {
   }
 
   private async lastDay(): Promise<UsageRow[]> {
-    await this.survey.refresh();
+    await freshened(this.survey);
     const untilHour = Math.floor(this.path.clock() / HOUR_MS) + 1;
     return this.survey.usage({ fromHour: untilHour - 24, untilHour, where: {}, by: ['claw'] });
   }

@@ -17,6 +17,7 @@ import { searchText } from '../../session/surveyed-turn.ts';
 import type { TurnRow } from '../../session/turn-log.ts';
 import type { TurnPath } from '../../turn/path.ts';
 import type { Pins, PinView } from '../pins.ts';
+import { freshened } from './fresh.ts';
 import { snippetOf } from './snippet.ts';
 
 /** A stored turn with its content. */
@@ -68,13 +69,13 @@ export class AdminSessions {
     filter: SessionFilter,
     page: SurveyPageQuery,
   ): Promise<SurveyPage<SessionSummary>> {
-    await this.survey.refresh();
+    await freshened(this.survey);
     return this.survey.sessions(tenant, filter, page);
   }
 
   /** `session_not_found` where the tenant has no such session, by its id or its name. */
   async summary(tenant: Tenant, ref: SessionRef): Promise<SessionSummary> {
-    await this.survey.refresh();
+    await freshened(this.survey);
     const id = 'id' in ref ? ref.id : (await this.path.log.findSession(tenant, ref))?.id;
     const found = id && (await this.survey.session(tenant, id));
     if (!found) throw sessionNotFound(ref);
@@ -110,7 +111,7 @@ export class AdminSessions {
     tenant: Tenant,
     query: { phrases: readonly string[]; session?: SessionId } & SurveyPageQuery,
   ): Promise<SurveyPage<Found>> {
-    await this.survey.refresh();
+    await freshened(this.survey);
     const { entries, next } = await this.survey.search(tenant, query);
     const found = await Promise.all(entries.map(({ row }) => this.found(row, query.phrases)));
     return { entries: found, ...(next && { next }) };
@@ -163,7 +164,7 @@ export class AdminSessions {
       await Promise.all(turns.map((turn) => log.amendTurn(tenant, turn.id, { deleted: true })));
     }
     if (record) sessions.forget(record);
-    await this.survey.refresh();
+    await freshened(this.survey);
   }
 
   /** Makes a record for a chain of responses, with its latest turn as the head. */

@@ -8,6 +8,7 @@ import { decodeTurn } from '../../session/stored-turn.ts';
 import type { SurveyPage, SurveyPageQuery, SurveyStore } from '../../session/survey-store.ts';
 import { findTurn } from '../../turn/live/find-turn.ts';
 import type { TurnPath } from '../../turn/path.ts';
+import { freshened } from './fresh.ts';
 import type { Watch } from './watch.ts';
 
 /** A turn that has not ended. */
@@ -87,7 +88,7 @@ export class AdminTurns {
 
   /** Turns that did not complete, the latest first. */
   async failures(tenant: Tenant, page: SurveyPageQuery): Promise<SurveyPage<FailedTurnFacts>> {
-    await this.survey.refresh();
+    await freshened(this.survey);
     const { entries, next } = await this.survey.failures(tenant, page);
     const failed = entries.map((row) => {
       const { turn } = decodeTurn(row);

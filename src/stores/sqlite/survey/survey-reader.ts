@@ -44,7 +44,7 @@ import windowEndSql from './sql/window-end.sql' with { type: 'text' };
 import { NO_TENANT, type Terms } from './terms.ts';
 
 /** A filter that at most so many sessions pass is read first; otherwise the latest sessions are, one by one. */
-const FEW = 2_000;
+const FEW = 1_000;
 /** How many of the latest sessions are looked at for one page: some ten milliseconds' worth. */
 const WINDOW = 10_000;
 /** How many places of words are looked at for one page. */

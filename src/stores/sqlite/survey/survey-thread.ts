@@ -21,27 +21,31 @@ interface Port {
 export function serveSurvey(port: Port, surveyor: Surveyor): void {
   let parts: { reader: SurveyReader; writer: SurveyWriter; close(): void } | undefined;
   let timer: ReturnType<typeof setTimeout> | undefined;
-  let waiting: (() => void)[] = [];
+  let waiting: PromiseWithResolvers<void>[] = [];
 
   const catchUp = () => {
     clearTimeout(timer);
     if (!parts) return;
+    const asked = waiting;
     let isBehind = false;
     try {
       isBehind = parts.writer.step();
-    } finally {
       if (!isBehind) {
-        for (const resume of waiting) resume();
         waiting = [];
+        for (const { resolve } of asked) resolve();
       }
-      timer = setTimeout(catchUp, isBehind ? 0 : LOOK_EVERY_MS);
+    } catch (error) {
+      waiting = [];
+      for (const { reject } of asked) reject(error);
     }
+    timer = setTimeout(catchUp, isBehind ? 0 : LOOK_EVERY_MS);
   };
   const refreshed = () => {
-    const done = new Promise<void>((resolve) => waiting.push(resolve));
+    const done = Promise.withResolvers<void>();
+    waiting.push(done);
     clearTimeout(timer);
     timer = setTimeout(catchUp, 0);
-    return done;
+    return done.promise;
   };
 
   const answer = async ({ name, args }: SurveyRequest): Promise<unknown> => {

@@ -134,7 +134,7 @@ export class SurveyWriter {
     if (!found) this.statements.run(removeFailureSql, { place });
     else if (place <= until) {
       const row = rowOf(found);
-      this.addWords(this.terms.of(NO_TENANT, 'tenant', tenant), place, this.surveyor(row).text);
+      this.addWords(this.terms.of(NO_TENANT, 'tenant', tenant), place, this.surveyed(row).text);
     }
   }
 
@@ -185,7 +185,7 @@ export class SurveyWriter {
   }
 
   private takeTurn(row: TurnRow, place: number, isNew: boolean): void {
-    const turn = this.surveyor(row);
+    const turn = this.surveyed(row);
     const { labels, sums, error, endedAt, text } = turn;
     const tenant = this.terms.of(NO_TENANT, 'tenant', row.tenant);
     const number = this.addToSummary(row, turn, tenant);
@@ -198,6 +198,15 @@ export class SurveyWriter {
         hour: Math.floor(endedAt / HOUR_MS),
         labels: { ...labels, tenant: row.tenant },
       });
+  }
+
+  /** A turn that is damaged is counted as a turn without anything: the survey must not stop at it. */
+  private surveyed(row: TurnRow): SurveyedTurn {
+    try {
+      return this.surveyor(row);
+    } catch {
+      return { endedAt: row.createdAt, labels: NO_LABELS, text: '' };
+    }
   }
 
   private addToSummary(row: TurnRow, { labels, sums, error, endedAt }: SurveyedTurn, tenant: number): number {
@@ -245,5 +254,7 @@ export class SurveyWriter {
     );
   }
 }
+
+const NO_LABELS = { key: '', user: '', model: '', claw: '', alias: '' };
 
 const rowOf = (columns: TurnColumns): TurnRow => turnRow({ ...columns, body: unpackBody(columns.body) });

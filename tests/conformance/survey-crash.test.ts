@@ -1,0 +1,87 @@
+import { describe, expect, test } from 'bun:test';
+import { writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { newSessionId } from '../../src/core/ids.ts';
+import { SqliteStore } from '../../src/stores/sqlite/store.ts';
+import { SqliteSurvey } from '../../src/stores/sqlite/survey/survey.ts';
+import { databasePaths, someTurns } from './sqlite-files.ts';
+import { ACME, aTurn, NOW } from './turn-rows.ts';
+
+const freshPath = databasePaths();
+const WRITER = join(import.meta.dir, 'children', 'survey-writer.ts');
+const WORKER = new URL('../../src/composition/survey-worker.ts', import.meta.url).href;
+const TURNS = 3_000;
+const ALL = { fromHour: 0, untilHour: 10_000_000, where: {}, by: [] } as const;
+
+function openSurveyOf(log: SqliteStore, logPath: string): SqliteSurvey {
+  return SqliteSurvey.open({
+    path: join(dirname(logPath), 'survey.db'),
+    logPath,
+    start: () => new Worker(WORKER),
+    forget: (until) => log.forgetChanges(until),
+  });
+}
+
+async function filledLog(logPath: string): Promise<SqliteStore> {
+  const log = await SqliteStore.open(logPath);
+  const text = (word: string) => [
+    { type: 'message', role: 'user', content: [{ type: 'input_text', text: word }] },
+  ];
+  const usage = { input: 10, output: 1, cacheRead: 0, cacheWrite: 0, reasoning: 0 };
+  for (let n = 0; n < TURNS; n++) {
+    const body = JSON.stringify({
+      input: text(`common w${n}`),
+      provider: 'p',
+      completedAt: NOW,
+      usage,
+      cost: 1,
+    });
+    void log.commitTurn(aTurn(newSessionId(NOW + n), null, { body }));
+  }
+  // Its body is none: the survey goes on after it.
+  await log.commitTurn(someTurns(1)[0]!);
+  await log.commitTurn(aTurn(newSessionId(NOW), null, { body: '' }));
+  return log;
+}
+
+describe('the survey', () => {
+  test('counts every turn once, however often its process is killed', async () => {
+    const logPath = freshPath();
+    const log = await filledLog(logPath);
+    const path = join(dirname(logPath), 'survey.db');
+    for (let kills = 0; kills < 12; kills++) {
+      const child = Bun.spawn([process.execPath, WRITER, path, logPath], {
+        stdout: 'pipe',
+        stderr: 'inherit',
+      });
+      await child.stdout.getReader().read();
+      await Bun.sleep(kills * 3);
+      child.kill(9);
+      await child.exited;
+    }
+    const survey = openSurveyOf(log, logPath);
+    await survey.refresh();
+    const [sums] = await survey.usage(ALL);
+    expect(sums).toMatchObject({ turns: TURNS, input: 10 * TURNS, cost: TURNS });
+    for (const n of [0, 1_234, TURNS - 1]) {
+      const { entries } = await survey.search(ACME, { phrases: [`w${n}`], limit: 9 });
+      expect(entries).toHaveLength(1);
+    }
+    await survey.close();
+    await log.close();
+  }, 60_000);
+
+  test('is made again where its file is damaged or missing', async () => {
+    const logPath = freshPath();
+    const log = await filledLog(logPath);
+    writeFileSync(
+      join(dirname(logPath), 'survey.db'),
+      'not a database, and longer than a header of one'.repeat(99),
+    );
+    const survey = openSurveyOf(log, logPath);
+    await survey.refresh();
+    expect((await survey.usage(ALL))[0]?.turns).toBe(TURNS);
+    await survey.close();
+    await log.close();
+  }, 60_000);
+});
