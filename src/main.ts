@@ -111,10 +111,8 @@ export async function startGateway(
     ...observation.http,
     emit,
   }).listen();
-  const url = urlOf(config, server.port);
   return {
-    url,
-    metricsUrl: observation.metricsUrl ?? `${url}/metrics`,
+    ...urlsOf(config, server.port, observation.metricsUrl),
     newRootKey: keys.newRootKey,
     providers: claws.providers,
     recovered,
@@ -163,8 +161,11 @@ function keepHouse({ turns, keys, seals, watch, stores }: House): () => void {
   };
 }
 
-const urlOf = ({ host }: Config, port: number): string =>
-  `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
+/** `metrics`: the address of the metrics, where they have a port of their own. */
+function urlsOf({ host }: Config, port: number, metrics: string | undefined) {
+  const url = `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
+  return { url, metricsUrl: metrics ?? `${url}/metrics` };
+}
 
 /** Health probes need no key: many of them must not write to the store more often. */
 const PROBED_FOR_MS = 1_000;
