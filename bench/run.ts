@@ -5,6 +5,7 @@ import { durability } from './durability.ts';
 import { durable } from './durable.ts';
 import { longSession } from './long-session.ts';
 import { machine } from './machine.ts';
+import { observe } from './observe.ts';
 import { openStreams } from './open-streams.ts';
 import { PINNED, startLoad, startSimulator } from './processes.ts';
 import { type Measurement, notes, table } from './report.ts';
@@ -26,6 +27,7 @@ const ROWS: readonly Row[] = [
   durability,
   bodyScan,
   routing,
+  observe,
 ];
 
 const { values } = parseArgs({

@@ -94,16 +94,19 @@ export class Timeline {
     let others = this.calledMs;
     for (const { from, to } of this.pauses) others += to - from;
     for (const call of this.calls) others += call.from - call.askedAt;
-    for (const [index, step] of this.ended.entries())
-      if (WAITS.has(step)) others += this.endedAt[index]! - (this.endedAt[index - 1] ?? this.startedAt);
+    const { ended, endedAt, startedAt } = this;
+    for (let index = 0; index < ended.length; index++)
+      if (WAITS.has(ended[index]!)) others += endedAt[index]! - (endedAt[index - 1] ?? startedAt);
     return Math.max(0, this.to - this.startedAt - others);
   }
 
   /** Tells each step and its time in milliseconds, without making a list of them. */
   eachStep(tell: (step: Step, ms: number) => void): void {
+    const { ended, endedAt } = this;
     let from = this.startedAt;
-    for (const [index, to] of this.endedAt.entries()) {
-      tell(this.ended[index]!, to - from);
+    for (let index = 0; index < ended.length; index++) {
+      const to = endedAt[index]!;
+      tell(ended[index]!, to - from);
       from = to;
     }
   }
