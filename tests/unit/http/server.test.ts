@@ -74,6 +74,7 @@ const view: TurnView = {
 let stored = view;
 
 const api = {
+  admin: {},
   turns: { create: async (): Promise<Once<TurnView>> => ({ result: view, replayed: false }) },
   responses: { get: async () => view },
   completions: { get: async () => stored },
