@@ -72,8 +72,11 @@ export class Exchange implements AnswerChunks {
 
   /** The connection was closed; `isWhole`: with a regular end of what the server sends. */
   closed(isWhole: boolean, cause?: unknown): void {
-    if (isWhole && this.framing?.mayClose) this.finish();
-    else this.fail(new TransportError('ConnectionClosed', 'The provider closed the connection.', { cause }));
+    if (isWhole && this.framing?.mayClose) {
+      this.finish();
+      this.deliverEnd();
+    } else
+      this.fail(new TransportError('ConnectionClosed', 'The provider closed the connection.', { cause }));
   }
 
   fail(error: unknown): void {
