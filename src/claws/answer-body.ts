@@ -1,11 +1,10 @@
 import { Fault } from '../core/errors.ts';
 import type { SseEvent } from './claw.ts';
 import { decoded } from './content-encoding.ts';
+import type { AnswerChunks, Chunk, HttpAnswer } from './http/transport.ts';
 
 /** How an answer is written. */
 export type BodyFormat = 'events' | 'json';
-
-export type Chunk = IteratorResult<Uint8Array, undefined>;
 
 /**
  * The body of an answer, after its decompression. Its first bytes say how it is written: servers send events
@@ -13,22 +12,21 @@ export type Chunk = IteratorResult<Uint8Array, undefined>;
  * `answer_too_large` where the body passes `limit` bytes.
  */
 export class AnswerBody {
-  private readonly chunks: AsyncIterator<Uint8Array, undefined>;
+  private readonly chunks: AnswerChunks;
   /** Chunks that `format` has read. */
   private readonly beginning: Chunk[] = [];
   private size = 0;
 
   /** Throws `provider_protocol_error` for an unknown content encoding. */
   constructor(
-    private readonly response: Response,
+    private readonly answer: HttpAnswer,
     private readonly limit: number,
   ) {
-    const body = received(response);
-    const coding = response.headers.get('content-encoding');
+    const coding = answer.headers.get('content-encoding');
     try {
-      this.chunks = coding === null ? body : decoded(body, coding)[Symbol.asyncIterator]();
+      this.chunks = coding === null ? answer.chunks : decoded(answer.chunks, coding);
     } catch (failure) {
-      void body.return();
+      answer.chunks.cancel();
       throw failure;
     }
   }
@@ -37,15 +35,16 @@ export class AnswerBody {
   async format(heard: () => void): Promise<BodyFormat> {
     let text = '';
     for (;;) {
-      const format = formatOf(text);
-      if (format) return format;
       const chunk = await this.next();
       this.beginning.push(chunk);
       if (chunk.done) return this.declaredFormat();
       heard();
-      // In Latin-1 each byte is one character, so that a chunk may end inside a character.
-      text = (text + Buffer.from(chunk.value).toString('latin1')).replace(BLANK_START, '');
-      if (text.length > LONGEST_FIELD && !formatOf(text)) return this.declaredFormat();
+      // Mostly, the first characters say it, and the chunk need not be copied.
+      const start = latin1(chunk.value, LONGEST_FIELD + 1);
+      text = formatOf(text + start) ? text + start : (text + latin1(chunk.value)).replace(BLANK_START, '');
+      const format = formatOf(text);
+      if (format) return format;
+      if (text.length > LONGEST_FIELD) return this.declaredFormat();
     }
   }
 
@@ -58,48 +57,50 @@ export class AnswerBody {
     const chunks: Uint8Array[] = [];
     for (;;) {
       const { done, value } = await this.read();
-      if (done) return new TextDecoder().decode(Buffer.concat(chunks));
+      if (done) return textOf(chunks);
       chunks.push(value);
     }
   }
 
-  /** Frees the connection. Otherwise Bun keeps the socket of an unread body. */
+  /** Frees the connection. */
   cancel(): void {
-    this.chunks.return?.().catch(() => {});
+    this.chunks.cancel();
   }
 
-  private async next(): Promise<Chunk> {
-    const chunk = await this.chunks.next();
+  private next(): Chunk | Promise<Chunk> {
+    const chunk = this.chunks.read();
+    return chunk instanceof Promise ? chunk.then(this.counted) : this.counted(chunk);
+  }
+
+  private readonly counted = (chunk: Chunk): Chunk => {
     if (chunk.done) return chunk;
     this.size += chunk.value.byteLength;
     if (this.size <= this.limit) return chunk;
     this.cancel();
     const message = `The answer has more than ${this.limit} bytes (\`answers.total_bytes\`).`;
     throw new Fault('answer_too_large', message);
-  }
+  };
 
   private declaredFormat(): BodyFormat {
-    const type = this.response.headers.get('content-type') ?? '';
+    const type = this.answer.headers.get('content-type') ?? '';
     return /^\s*text\/event-stream\b/i.test(type) ? 'events' : 'json';
   }
 }
 
-/**
- * The text of a body whose size is known and within `limit`. It is read at once, which costs much less than its
- * chunks. `undefined` for any other body.
- */
-export function wholeText(response: Response, limit: number): Promise<string | undefined> {
-  const { headers } = response;
-  const size = headers.get('content-length');
-  const isKnown = size !== null && Number(size) <= limit && !headers.has('content-encoding');
-  return isKnown ? response.text() : Promise.resolve(undefined);
-}
+const UTF8 = new TextDecoder();
+
+const textOf = (chunks: readonly Uint8Array[]): string =>
+  UTF8.decode(chunks.length === 1 ? chunks[0] : Buffer.concat(chunks));
+
+/** In Latin-1 each byte is one character, so that a chunk may end inside a character. */
+const latin1 = ({ buffer, byteOffset, byteLength }: Uint8Array, most = byteLength): string =>
+  Buffer.from(buffer, byteOffset, byteLength).toString('latin1', 0, most);
 
 /** The first `limit` bytes of a body as text, or what came before the connection broke. Never rejects. */
-export async function readBeginning(response: Response, limit: number): Promise<string> {
+export async function readBeginning(answer: HttpAnswer, limit: number): Promise<string> {
   const chunks: Uint8Array[] = [];
   try {
-    const body = new AnswerBody(response, Number.POSITIVE_INFINITY);
+    const body = new AnswerBody(answer, Number.POSITIVE_INFINITY);
     for (let size = 0; size < limit; ) {
       const { done, value } = await body.read();
       if (done) break;
@@ -110,29 +111,8 @@ export async function readBeginning(response: Response, limit: number): Promise<
   } catch {
     // The beginning is enough.
   }
-  return new TextDecoder().decode(Buffer.concat(chunks).subarray(0, limit));
+  return UTF8.decode(Buffer.concat(chunks).subarray(0, limit));
 }
-
-/** The chunks of a body as they come. Returning early frees the connection. */
-function received({ body }: Response): Received {
-  const reader = body?.getReader();
-  return {
-    next: () => (reader ? (reader.read() as Promise<Chunk>) : Promise.resolve(END)),
-    async return() {
-      await reader?.cancel().catch(() => {});
-      return END;
-    },
-    [Symbol.asyncIterator]() {
-      return this;
-    },
-  };
-}
-
-interface Received extends AsyncIterableIterator<Uint8Array, undefined> {
-  return(): Promise<Chunk>;
-}
-
-const END: Chunk = { done: true, value: undefined };
 
 /** A byte order mark in UTF-8, and white space. */
 const BLANK_START = /^(\xef\xbb\xbf)?\s*/;

@@ -3,6 +3,7 @@ import type { Fault } from '../core/errors.ts';
 import type { Prompt, ProtocolName } from '../core/prompt.ts';
 import type { Quota } from '../core/quota.ts';
 import type { Settings, Tool } from '../core/settings.ts';
+import type { AnswerHeaders } from './http/transport.ts';
 
 export type { Prompt, PromptItem, ProtocolName } from '../core/prompt.ts';
 
@@ -168,10 +169,10 @@ export interface WireProtocol {
    * Translates a whole JSON answer. Throws `provider_protocol_error` when `body` is not an answer. `headers`
    * are those of the answer, if it has any.
    */
-  answer(body: unknown, prompt: Prompt, headers?: Headers): Delta[];
-  reader(prompt: Prompt, headers?: Headers): StreamReader;
+  answer(body: unknown, prompt: Prompt, headers?: AnswerHeaders): Delta[];
+  reader(prompt: Prompt, headers?: AnswerHeaders): StreamReader;
   /**
    * Classifies a failure from its HTTP status and its body (parsed JSON, or the text when it is not JSON).
    */
-  fault(status: number, body: unknown, headers: Headers): Fault;
+  fault(status: number, body: unknown, headers: AnswerHeaders): Fault;
 }

@@ -1,7 +1,7 @@
 import { createReadStream } from 'node:fs';
 import { readdir, readlink } from 'node:fs/promises';
 import { Fault } from '../core/errors.ts';
-import type { Fetch } from './http-claw.ts';
+import type { Post } from './http/transport.ts';
 
 /**
  * A NAT or a firewall can drop a connection without telling either side. A request on such a half-open connection
@@ -10,7 +10,7 @@ import type { Fetch } from './http-claw.ts';
  */
 
 export interface DeadSocketsParts {
-  fetch: Fetch;
+  post: Post;
   /** `deadSocketsOfProcess`, or a replacement in tests. */
   read(): Promise<readonly string[]>;
 }
@@ -18,7 +18,7 @@ export interface DeadSocketsParts {
 /** A request whose reply has no head yet. */
 interface Waiting {
   readonly url: string;
-  readonly signal: AbortSignal | null | undefined;
+  readonly signal: AbortSignal;
   /** On the clock of `performance.now()`. */
   readonly sentAt: number;
 }
@@ -35,7 +35,7 @@ interface Snapshot {
 const YOUNG_MS = 3_000;
 /** The tables can be long, so all probes share what was read, for this time. */
 const SHARED_MS = 1_000;
-/** Bun closes a pooled connection after five idle minutes. */
+/** A pooled connection is closed after five idle minutes (`http/head.ts`). */
 const POOLED_MS = 5 * 60_000;
 
 /** Finds requests that wait on dead sockets. Until a request is checked, this only remembers it. */
@@ -48,16 +48,17 @@ export class DeadSockets {
   constructor(private readonly parts: DeadSocketsParts) {}
 
   /**
-   * The `fetch` of the parts. All requests to providers must use it, because `check` counts them. After a dead socket
+   * The `post` of the parts. All requests to providers must use it, because `check` counts them. After a dead socket
    * was found, requests to its origin use new connections, because the pool may hold more dead ones.
    */
-  readonly fetch: Fetch = async (url, init) => {
-    const request = { url, signal: init.signal, sentAt: performance.now() };
-    this.waiting.add(request);
+  readonly post: Post = async (request) => {
+    const { url, signal } = request;
+    const waiting = { url, signal, sentAt: performance.now() };
+    this.waiting.add(waiting);
     try {
-      return await this.parts.fetch(url, this.isDistrusted(url) ? { ...init, keepalive: false } : init);
+      return await this.parts.post(this.isDistrusted(url) ? { ...request, fresh: true } : request);
     } finally {
-      this.waiting.delete(request);
+      this.waiting.delete(waiting);
     }
   };
 

@@ -1,7 +1,8 @@
 import type { Delta } from '../core/delta.ts';
 import { callFailureOf, Fault } from '../core/errors.ts';
-import { type AnswerBody, type Chunk, failureOf, isKeepAlive } from './answer-body.ts';
+import { type AnswerBody, failureOf, isKeepAlive } from './answer-body.ts';
 import type { SseEvent, StreamReader } from './claw.ts';
+import type { Chunk } from './http/transport.ts';
 import { WholePairs } from './whole-pairs.ts';
 
 /**

@@ -1,6 +1,6 @@
 import { looksLikeChat } from './catalogue/chat-models.ts';
 import type { ProviderRow } from './catalogue/providers.ts';
-import type { Fetch } from './http-claw.ts';
+import type { Fetch } from './http/fetched.ts';
 
 /** An address where a model server may run. */
 export interface LocalCandidate {

@@ -1,4 +1,5 @@
 import type { Allowance, Quota } from '../core/quota.ts';
+import type { AnswerHeaders } from './http/transport.ts';
 
 /** The headers of one rate limit, by their full names. */
 interface Names {
@@ -60,13 +61,13 @@ const TOKENS: readonly Names[] = [
  * kind, the one of which the smallest share is left counts. Values that cannot be true are ignored. `now` is used
  * where the provider does not send its own time (`Date`); in milliseconds.
  */
-export function quotaOf(headers: Headers, now = Date.now()): Quota | undefined {
+export function quotaOf(headers: AnswerHeaders, now = Date.now()): Quota | undefined {
   const requests = scarcest(REQUESTS, headers, now);
   const tokens = scarcest(TOKENS, headers, now);
   return requests || tokens ? { requests, tokens } : undefined;
 }
 
-function scarcest(limits: readonly Names[], headers: Headers, now: number): Allowance | undefined {
+function scarcest(limits: readonly Names[], headers: AnswerHeaders, now: number): Allowance | undefined {
   let least: Allowance | undefined;
   for (const names of limits) {
     const remaining = headers.get(names.remaining);
@@ -88,7 +89,7 @@ const shareLeft = ({ remaining, limit }: Allowance): number =>
 function allowanceOf(
   remainingText: string,
   names: Names,
-  headers: Headers,
+  headers: AnswerHeaders,
   now: number,
 ): Allowance | undefined {
   const remaining = countOf(remainingText);
@@ -121,7 +122,7 @@ const EPOCH_MS = 1e12;
  * Reads a duration (`6m0s`, `20ms`), a number of seconds, a time in seconds or milliseconds since 1970, or a date
  * (RFC 3339). 0 for a time in the past.
  */
-function millisecondsUntil(text: string, headers: Headers, now: number): number | undefined {
+function millisecondsUntil(text: string, headers: AnswerHeaders, now: number): number | undefined {
   const duration = durationOf(text);
   if (duration !== undefined) return duration;
   const isNumber = /^\d{1,15}(\.\d+)?$/.test(text);

@@ -1,8 +1,9 @@
 import { type ErrorCode, Fault, type ProviderError } from '../core/errors.ts';
+import type { AnswerHeaders } from './http/transport.ts';
 
 export interface StatusDetail {
   /** The headers of the answer. `Retry-After` and `retry-after-ms` are read. */
-  headers?: Headers;
+  headers?: AnswerHeaders;
   /** The provider's error body, unchanged. */
   raw?: unknown;
   /** The error as the provider reported it, from `reportedOf`. */
@@ -85,7 +86,7 @@ function retryAfterIn(code: ErrorCode, message: string): number | undefined {
  * Whole seconds, rounded up, at most one day. Undefined when the headers hold no valid time. `now` is used
  * for a date when the provider does not send its own (`Date`); in milliseconds.
  */
-export function retryAfterOf(headers: Headers | undefined, now = Date.now()): number | undefined {
+export function retryAfterOf(headers: AnswerHeaders | undefined, now = Date.now()): number | undefined {
   if (!headers) return undefined;
   const milliseconds = headers.get('retry-after-ms');
   const exact = milliseconds ? wholeSeconds(Number(milliseconds) / 1000) : undefined;

@@ -1,20 +1,18 @@
-import type { Connect, Fetch } from './http-claw.ts';
-
 export interface WarmPoolParts {
-  connect: Connect;
-  fetch: Fetch;
-  /** Opens a connection for `fetch` to a URL. Throws where it cannot (see `open`). */
-  preconnect(url: string): void;
+  /** Opens a connection to the origin of a URL, unless one is ready (`HttpClient.ready`). */
+  open(url: string, signal: AbortSignal): Promise<void>;
+  /** When the origin of a URL was last called, in milliseconds since the epoch. */
+  calledAt(url: string): number | undefined;
   /** Asked whenever a connection would be opened. */
   isEnabled(): boolean;
-  /** How often connections are opened again; less than the time for which `connect` trusts an origin. */
+  /** How often connections are opened again. */
   everyMs?: number;
 }
 
 const EVERY_MS = 45_000;
 /** After this time without a call, no connection is kept ready. */
 const USED_MS = 10 * 60_000;
-/** For a request that only opens a connection. */
+/** For opening a connection. */
 const OPEN_MS = 10_000;
 
 /**
@@ -24,8 +22,6 @@ const OPEN_MS = 10_000;
  */
 export class WarmPool {
   private known: ReadonlySet<string> = new Set();
-  /** By base URL; milliseconds since the epoch. */
-  private readonly calledAt = new Map<string, number>();
   private readonly opening = new Set<string>();
   private readonly timer: ReturnType<typeof setInterval>;
 
@@ -33,12 +29,6 @@ export class WarmPool {
     this.timer = setInterval(() => this.refresh(), parts.everyMs ?? EVERY_MS);
     this.timer.unref();
   }
-
-  /** The `connect` of the parts, which also learns which base URLs are called. */
-  readonly connect: Connect = (baseUrl, signal, options) => {
-    if (!options?.anew) this.calledAt.set(baseUrl, Date.now());
-    return this.parts.connect(baseUrl, signal, options);
-  };
 
   /** Takes the base URLs of all claws that can be called. Those that are new get a connection. */
   update(baseUrls: Iterable<string>): void {
@@ -53,10 +43,7 @@ export class WarmPool {
 
   private refresh(): void {
     const oldest = Date.now() - USED_MS;
-    for (const [url, at] of this.calledAt) {
-      if (at < oldest || !this.known.has(url)) this.calledAt.delete(url);
-      else void this.open(url);
-    }
+    for (const url of this.known) if ((this.parts.calledAt(url) ?? 0) >= oldest) void this.open(url);
   }
 
   /** Never rejects: where this fails, the next call reports it. */
@@ -64,24 +51,10 @@ export class WarmPool {
     if (this.opening.has(baseUrl)) return;
     this.opening.add(baseUrl);
     try {
-      await this.parts.connect(baseUrl, AbortSignal.timeout(OPEN_MS), { anew: true });
-      await this.fill(new URL(baseUrl).origin);
+      await this.parts.open(baseUrl, AbortSignal.timeout(OPEN_MS));
     } catch {
     } finally {
       this.opening.delete(baseUrl);
-    }
-  }
-
-  /**
-   * Bun's `preconnect` does nothing while a connection is ready. It refuses URLs with the usual port of their scheme
-   * (github.com/oven-sh/bun/issues/19626). There, a request without a key and without an effect opens the connection.
-   */
-  private async fill(origin: string): Promise<void> {
-    try {
-      this.parts.preconnect(origin);
-    } catch {
-      const init = { method: 'HEAD', redirect: 'manual', signal: AbortSignal.timeout(OPEN_MS) } as const;
-      await (await this.parts.fetch(`${origin}/`, init)).arrayBuffer();
     }
   }
 }

@@ -2,18 +2,17 @@ import { anthropic } from '../claws/anthropic/protocol.ts';
 import { loadCatalogue } from '../claws/catalogue/catalogue.ts';
 import type { ProtocolName, Provider, WireProtocol } from '../claws/claw.ts';
 import { ClawDirectory } from '../claws/claw-directory.ts';
-import { DeadSockets, deadSocketsOfProcess } from '../claws/dead-sockets.ts';
 import { type FoundProvider, findProviders } from '../claws/find-providers.ts';
 import { gemini } from '../claws/gemini/protocol.ts';
-import { connectWithin, hasProxy, httpClaw } from '../claws/http-claw.ts';
+import { httpClaw } from '../claws/http-claw.ts';
 import { recall } from '../claws/local/recall.ts';
 import { detectLocalServers, localCandidates } from '../claws/local-servers.ts';
 import { openaiChat } from '../claws/openai-chat/protocol.ts';
 import { openaiResponses } from '../claws/openai-responses/protocol.ts';
 import { redactionOf } from '../claws/redaction.ts';
-import { WarmPool } from '../claws/warm-pool.ts';
 import type { Config } from '../config/config.ts';
 import type { Alias } from '../core/routing.ts';
+import { openNetwork } from './provider-network.ts';
 
 const PROTOCOLS: Record<Exclude<ProtocolName, 'local'>, WireProtocol> = {
   'openai-chat': openaiChat,
@@ -40,16 +39,7 @@ export interface OpenClaws {
 export async function openClaws(initial: Config, env: Environment): Promise<OpenClaws> {
   let config = initial;
   const catalogue = loadCatalogue();
-  const connectTimes = new Map<string, number>();
-  const measured = (baseUrl: string, ms: number) => void connectTimes.set(baseUrl, ms);
-  const sockets = new DeadSockets({ fetch, read: deadSocketsOfProcess });
-  const pool = new WarmPool({
-    connect: connectWithin(() => config.timeouts.connectMs, env, measured),
-    fetch: sockets.fetch,
-    preconnect: fetch.preconnect,
-    // A proxy opens the connections.
-    isEnabled: () => config.preconnect && !hasProxy(env),
-  });
+  const network = openNetwork(() => config, env);
   const limits = () => config.answers;
   let redact = redactionOf([]);
   /** With the claw's own key: after a change of the configuration, calls with the earlier key go on. */
@@ -64,10 +54,10 @@ export async function openClaws(initial: Config, env: Environment): Promise<Open
       httpClaw({
         provider,
         protocol: PROTOCOLS[protocol as keyof typeof PROTOCOLS],
-        fetch: sockets.fetch,
-        connect: pool.connect,
-        checkSocket: sockets.check,
-        connectMs: () => connectTimes.get(provider.baseUrl),
+        post: network.post,
+        reach: network.reach,
+        checkSocket: network.checkSocket,
+        connectMs: () => network.connectMs(provider.baseUrl),
         limits,
         redact: redactWith(provider.apiKey),
       }),
@@ -88,7 +78,7 @@ export async function openClaws(initial: Config, env: Environment): Promise<Open
     redact = redactionOf(secretsOf(config, found));
     directory.reconfigure(modelSettings(config));
     directory.update(found);
-    pool.update(baseUrlsOf(found));
+    network.update(baseUrlsOf(found));
     return found;
   };
   const providers = await find();
@@ -102,7 +92,7 @@ export async function openClaws(initial: Config, env: Environment): Promise<Open
     },
     close() {
       clearInterval(timer);
-      pool.close();
+      network.close();
     },
   };
 }

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 import type { Claw, Prompt, Quirks, WireProtocol } from '../../src/claws/claw.ts';
 import { CONTINUATION } from '../../src/claws/continuation.ts';
+import { HttpClient } from '../../src/claws/http/client.ts';
 import { httpClaw } from '../../src/claws/http-claw.ts';
 import type { Delta } from '../../src/core/delta.ts';
 import { type Folded, foldAll } from '../../src/core/fold.ts';
@@ -47,8 +48,8 @@ export function continuationConformance({ protocol, path, ways }: ContinuationCa
       claw = httpClaw({
         provider,
         protocol,
-        fetch,
-        connect: async () => {},
+        post: new HttpClient({ connectMs: () => 1_000 }).post,
+        reach: async () => {},
         limits: answerLimits,
         redact: (text) => text,
       });

@@ -1,4 +1,5 @@
 import type { ErrorCode, Fault } from '../../core/errors.ts';
+import type { AnswerHeaders } from '../http/transport.ts';
 import { codeOfReport } from '../reported-errors.ts';
 import { codeOfPage, codeOfStatus, faultOf, reportedOf, type StatusDetail } from '../status.ts';
 import { isObject, type Wire } from './wire.ts';
@@ -18,7 +19,7 @@ const STATUS = new Map<unknown, number>([
 ]);
 
 /** Classifies a refused call. `body` is the parsed error body, or text where it was not JSON. */
-export function faultOfResponse(status: number, body: unknown, headers: Headers): Fault {
+export function faultOfResponse(status: number, body: unknown, headers: AnswerHeaders): Fault {
   const error = errorOf(body);
   if (!error) return faultOf(codeOfPage(status), `The provider answered ${status}.`, { headers, raw: body });
   // A proxy may send the provider's error with status 200 or 500. Any other status is as precise as the type.

@@ -2,6 +2,7 @@ import type { Finish, ReasoningDeltaType } from '../../core/delta.ts';
 import type { Prompt } from '../../core/prompt.ts';
 import { wantsSummary } from '../../core/settings.ts';
 import type { Usage } from '../../core/usage.ts';
+import type { AnswerHeaders } from '../http/transport.ts';
 import { answeredTier, tokenCount } from '../usage.ts';
 import type { Segment } from './native.ts';
 import type { StreamedArguments } from './streamed-arguments.ts';
@@ -28,7 +29,7 @@ export interface Answer {
 /** The header names the tier that answered: https://ai.google.dev/gemini-api/docs/priority-inference */
 export function emptyAnswer(
   { model, settings }: Pick<Prompt, 'model' | 'settings'>,
-  headers?: Headers,
+  headers?: AnswerHeaders,
 ): Answer {
   return {
     model,

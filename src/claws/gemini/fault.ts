@@ -1,4 +1,5 @@
 import type { ErrorCode, Fault, ProviderError } from '../../core/errors.ts';
+import type { AnswerHeaders } from '../http/transport.ts';
 import { afterStart, codeOfReport } from '../reported-errors.ts';
 import { codeOfPage, codeOfStatus, faultOf, reportedOf, type StatusDetail, wholeSeconds } from '../status.ts';
 import { isObject } from './wire.ts';
@@ -18,7 +19,7 @@ export function errorOf(body: unknown): WireError | undefined {
   return isObject(envelope.error) ? envelope.error : undefined;
 }
 
-export function geminiFault(status: number, body: unknown, headers: Headers): Fault {
+export function geminiFault(status: number, body: unknown, headers: AnswerHeaders): Fault {
   const error = errorOf(body);
   if (!error) {
     const text = typeof body === 'string' && body.length > 0 ? body.slice(0, 300) : `HTTP status ${status}`;

@@ -1,6 +1,7 @@
 import type { Delta } from '../../core/delta.ts';
 import { Fault } from '../../core/errors.ts';
 import type { Prompt, StreamReader } from '../claw.ts';
+import type { AnswerHeaders } from '../http/transport.ts';
 import { reportedOf } from '../status.ts';
 import { laterUsage } from '../usage.ts';
 import { type Answer, type Candidate, emptyAnswer, finishOf, logprobsOf, usageOf } from './answer.ts';
@@ -8,7 +9,7 @@ import { errorOf, streamFault } from './fault.ts';
 import { cutOpenPart, endOpenPart, type Reading, readPart, readRefusal } from './parts.ts';
 import { isObject, malformed } from './wire.ts';
 
-export function geminiReader(prompt: Prompt, headers?: Headers): StreamReader {
+export function geminiReader(prompt: Prompt, headers?: AnswerHeaders): StreamReader {
   const answer = emptyAnswer(prompt, headers);
   return {
     push: ({ data }) => (data === '' ? [] : readBody(answer, parse(data))),
@@ -20,7 +21,7 @@ export function geminiReader(prompt: Prompt, headers?: Headers): StreamReader {
  * A whole answer is read as a stream of one chunk. Proxies that ignore `alt=sse` send a stream as a list of
  * chunks.
  */
-export function geminiAnswer(body: unknown, prompt: Prompt, headers?: Headers): Delta[] {
+export function geminiAnswer(body: unknown, prompt: Prompt, headers?: AnswerHeaders): Delta[] {
   const answer = emptyAnswer(prompt, headers);
   const chunks: unknown[] = Array.isArray(body) ? body : [body];
   return [...chunks.flatMap((chunk) => readBody(answer, chunk)), ...endAnswer(answer)];

@@ -1,4 +1,5 @@
 import type { ErrorCode, Fault, ProviderError } from '../../core/errors.ts';
+import type { AnswerHeaders } from '../http/transport.ts';
 import { afterStart, codeOfReport } from '../reported-errors.ts';
 import { codeOfPage, codeOfStatus, faultOf, reportedOf } from '../status.ts';
 import { isObject, type Json, textOf } from './wire.ts';
@@ -17,7 +18,7 @@ interface Report {
 }
 
 /** Classifies a refused call. */
-export function chatFault(status: number, body: unknown, headers: Headers): Fault {
+export function chatFault(status: number, body: unknown, headers: AnswerHeaders): Fault {
   const report = reportOf(body);
   const message = `The provider answered ${status}: ${report.message || 'no reason given'}`;
   return faultOf(classify(status, report), message, { headers, raw: body, reported: report.reported });

@@ -1,4 +1,5 @@
 import type { ErrorCode, Fault } from '../../core/errors.ts';
+import type { AnswerHeaders } from '../http/transport.ts';
 import { codeOfReport } from '../reported-errors.ts';
 import { codeOfPage, codeOfStatus, faultOf as faultOfCode, reportedOf } from '../status.ts';
 import { isObject, type Json } from './wire.ts';
@@ -17,7 +18,7 @@ const WRONG_REQUEST =
   /^(invalid[_-]|image_|unsupported_|empty_|missing_|unknown_|failed_to_download_image|data_residency_mismatch|string_)/;
 
 /** Classifies an HTTP failure. */
-export function faultOf(status: number, body: unknown, headers: Headers): Fault {
+export function faultOf(status: number, body: unknown, headers: AnswerHeaders): Fault {
   const error = errorIn(body);
   const message = messageOf(error, body) ?? `The provider answered ${status}.`;
   return faultOfCode(codeOf(status, error, message), message, {

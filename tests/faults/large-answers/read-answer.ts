@@ -1,3 +1,4 @@
+import { HttpClient } from '../../../src/claws/http/client.ts';
 import { httpClaw } from '../../../src/claws/http-claw.ts';
 import { openaiChat } from '../../../src/claws/openai-chat/protocol.ts';
 import { faultOf } from '../../../src/core/errors.ts';
@@ -8,8 +9,8 @@ import { peakMebibytes } from '../../harness/process-memory.ts';
 const claw = httpClaw({
   provider: { id: 'p', baseUrl: process.argv[2]!, quirks: {} },
   protocol: openaiChat,
-  fetch,
-  connect: async () => {},
+  post: new HttpClient({ connectMs: () => 1_000 }).post,
+  reach: async () => {},
   limits: answerLimits,
   redact: (text) => text,
 });

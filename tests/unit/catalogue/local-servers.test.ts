@@ -1,6 +1,6 @@
 import { afterEach, expect, test } from 'bun:test';
 import { PROVIDERS } from '../../../src/claws/catalogue/providers.ts';
-import type { Fetch } from '../../../src/claws/http-claw.ts';
+import type { Fetch } from '../../../src/claws/http/fetched.ts';
 import {
   detectLocalServers,
   type LocalCandidate,

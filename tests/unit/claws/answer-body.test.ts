@@ -2,6 +2,7 @@ import { describe, expect, test } from 'bun:test';
 import { anthropic } from '../../../src/claws/anthropic/protocol.ts';
 import type { WireProtocol } from '../../../src/claws/claw.ts';
 import { gemini } from '../../../src/claws/gemini/protocol.ts';
+import { fetched } from '../../../src/claws/http/fetched.ts';
 import { httpClaw } from '../../../src/claws/http-claw.ts';
 import { openaiChat } from '../../../src/claws/openai-chat/protocol.ts';
 import { openaiResponses } from '../../../src/claws/openai-responses/protocol.ts';
@@ -62,8 +63,8 @@ async function answerTo(
   const claw = httpClaw({
     provider: { id: 'p', baseUrl: 'http://p.test', quirks: {} },
     protocol,
-    fetch: async () => new Response(body, { headers, status }),
-    connect: async () => {},
+    post: fetched(async () => new Response(body, { headers, status })),
+    reach: async () => {},
     limits: answerLimits,
     redact: (text) => text,
   });

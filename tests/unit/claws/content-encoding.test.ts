@@ -8,15 +8,17 @@ import {
   zstdCompressSync,
 } from 'node:zlib';
 import { AnswerBody, readBeginning } from '../../../src/claws/answer-body.ts';
+import { answerOf } from '../../../src/claws/http/fetched.ts';
+import type { HttpAnswer } from '../../../src/claws/http/transport.ts';
 
 const TEXT = 'Grüße an die Welt. '.repeat(1000);
 const LIMIT = 1024 * 1024;
 
-const answer = (body: Uint8Array<ArrayBuffer> | ReadableStream | string, encoding?: string): Response =>
-  new Response(body, { headers: encoding === undefined ? {} : { 'content-encoding': encoding } });
+const answer = (body: Uint8Array<ArrayBuffer> | ReadableStream | string, encoding?: string): HttpAnswer =>
+  answerOf(new Response(body, { headers: encoding === undefined ? {} : { 'content-encoding': encoding } }));
 
-const readWhole = async (response: Response, limit: number): Promise<string> =>
-  new AnswerBody(response, limit).text();
+const readWhole = async (read: HttpAnswer, limit: number): Promise<string> =>
+  new AnswerBody(read, limit).text();
 
 describe('the body of an answer', () => {
   const codings: [string, Buffer<ArrayBuffer>][] = [

@@ -4,6 +4,7 @@ import { PROVIDERS } from '../../../src/claws/catalogue/providers.ts';
 import type { Claw, Prompt, PromptItem, Quirks, WireProtocol } from '../../../src/claws/claw.ts';
 import { CONTINUATION } from '../../../src/claws/continuation.ts';
 import { gemini } from '../../../src/claws/gemini/protocol.ts';
+import { fetched } from '../../../src/claws/http/fetched.ts';
 import { httpClaw } from '../../../src/claws/http-claw.ts';
 import { openaiChat } from '../../../src/claws/openai-chat/protocol.ts';
 import { openaiResponses } from '../../../src/claws/openai-responses/protocol.ts';
@@ -42,13 +43,13 @@ function clawOf(protocol: WireProtocol, quirks: Quirks = {}) {
   const claw = httpClaw({
     provider: { id: 'p', baseUrl: 'http://p.test', apiKey: 'key', quirks },
     protocol,
-    connect: async () => {},
+    reach: async () => {},
     limits: answerLimits,
     redact: (text) => text,
-    fetch: async (_url, { body }) => {
+    post: fetched(async (_url, { body }) => {
       sent = JSON.parse(String(body));
       return new Response('{}', { status: 400 });
-    },
+    }),
   });
   const bodyOf = async (prompt: Prompt): Promise<Body> => {
     await called(claw, prompt);

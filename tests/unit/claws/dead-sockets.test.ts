@@ -1,5 +1,7 @@
 import { expect, test } from 'bun:test';
 import { DeadSockets, deadSockets, deadSocketsOfProcess, endOf } from '../../../src/claws/dead-sockets.ts';
+import { answerOf } from '../../../src/claws/http/fetched.ts';
+import type { HttpAnswer } from '../../../src/claws/http/transport.ts';
 import type { Fault } from '../../../src/core/errors.ts';
 
 /** Rows of Linux 6.18. The packets of the connections with unanswered data were dropped. */
@@ -58,11 +60,18 @@ const A_TOO = 'http://localhost:1/other';
 const B = 'http://127.0.0.2:1/v1/chat/completions';
 const END_OF_A = endOf('127.0.0.1', 1);
 
+const requestOf = (url: string, signal = new AbortController().signal) => ({
+  url,
+  headers: {},
+  body: '{}',
+  signal,
+});
+
 /** Requests to these URLs that wait for a reply, while these sockets are dead: the failure of each check. */
 async function checked(urls: string[], dead: () => Promise<string[]>, waitMs = OLD_MS) {
   let reads = 0;
   const sockets = new DeadSockets({
-    fetch: () => new Promise<Response>(() => {}),
+    post: () => new Promise<HttpAnswer>(() => {}),
     read: () => {
       reads++;
       return dead();
@@ -70,7 +79,7 @@ async function checked(urls: string[], dead: () => Promise<string[]>, waitMs = O
   });
   const signals = urls.map((url) => {
     const { signal } = new AbortController();
-    void sockets.fetch(url, { signal });
+    void sockets.post(requestOf(url, signal));
     return signal;
   });
   await Bun.sleep(waitMs);
@@ -112,21 +121,21 @@ test.concurrent('a request is dead if all that may use its address wait on dead 
 test.concurrent('after a dead socket was found, its origin gets new connections', async () => {
   const sent: [string, boolean | undefined][] = [];
   const sockets = new DeadSockets({
-    fetch: (url, { keepalive }) => {
-      sent.push([url, keepalive]);
-      return new Promise<Response>(() => {});
+    post: ({ url, fresh }) => {
+      sent.push([url, fresh]);
+      return new Promise<HttpAnswer>(() => {});
     },
     read: async () => [END_OF_A],
   });
   const { signal } = new AbortController();
-  void sockets.fetch(A, { signal });
+  void sockets.post(requestOf(A, signal));
   await Bun.sleep(OLD_MS);
   await sockets.check(signal).catch(() => {});
-  void sockets.fetch(A, {});
-  void sockets.fetch(B, {});
+  void sockets.post(requestOf(A));
+  void sockets.post(requestOf(B));
   expect(sent).toEqual([
     [A, undefined],
-    [A, false],
+    [A, true],
     [B, undefined],
   ]);
 });
@@ -146,9 +155,9 @@ test('a request with a reply is not checked', async () => {
     reads++;
     return [END_OF_A];
   };
-  const sockets = new DeadSockets({ fetch: async () => new Response('{}'), read });
+  const sockets = new DeadSockets({ post: async () => answerOf(new Response('{}')), read });
   const { signal } = new AbortController();
-  await sockets.fetch(A, { signal });
+  await sockets.post(requestOf(A, signal));
   await Bun.sleep(OLD_MS);
   await sockets.check(signal);
   expect(reads).toBe(0);

@@ -1,4 +1,5 @@
 import { afterAll, describe, expect, test } from 'bun:test';
+import { HttpClient } from '../../../src/claws/http/client.ts';
 import { httpClaw } from '../../../src/claws/http-claw.ts';
 import { openaiResponses } from '../../../src/claws/openai-responses/protocol.ts';
 import type { Delta } from '../../../src/core/delta.ts';
@@ -18,8 +19,8 @@ afterAll(() => simulator.stop());
 const claw = httpClaw({
   provider: { id: 'openai', baseUrl: `${simulator.url}/v1`, apiKey: 'sk-test', quirks: {} },
   protocol: openaiResponses,
-  fetch,
-  connect: async () => {},
+  post: new HttpClient({ connectMs: () => 1_000 }).post,
+  reach: async () => {},
   limits: answerLimits,
   redact: (text) => text,
 });

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'bun:test';
 import type { Prompt } from '../../../src/claws/claw.ts';
+import { fetched } from '../../../src/claws/http/fetched.ts';
 import { httpClaw } from '../../../src/claws/http-claw.ts';
 import { openaiChat } from '../../../src/claws/openai-chat/protocol.ts';
 import { quotaOf } from '../../../src/claws/quota.ts';
@@ -219,8 +220,8 @@ describe('a claw reports them', () => {
     const claw = httpClaw({
       provider: PROVIDER,
       protocol: openaiChat,
-      fetch: async () => response(),
-      connect: async () => {},
+      post: fetched(async () => response()),
+      reach: async () => {},
       limits: answerLimits,
       redact: (text) => text,
     });

@@ -2,6 +2,7 @@ import { expect, test } from 'bun:test';
 import { AnswerBody } from '../../../src/claws/answer-body.ts';
 import type { StreamReader } from '../../../src/claws/claw.ts';
 import { EventStream } from '../../../src/claws/event-stream.ts';
+import { answerOf } from '../../../src/claws/http/fetched.ts';
 import type { Delta } from '../../../src/core/delta.ts';
 import { Fault } from '../../../src/core/errors.ts';
 
@@ -38,7 +39,7 @@ async function codeAfter(steps: Step[]): Promise<unknown> {
     { highWaterMark: 0 },
   );
   const stream = new EventStream({
-    body: new AnswerBody(new Response(body), 1_000),
+    body: new AnswerBody(answerOf(new Response(body)), 1_000),
     reader: READER,
     restore: (deltas) => deltas,
     limits: { lineChars: 1_000, eventChars: 1_000 },

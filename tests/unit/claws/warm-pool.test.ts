@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test } from 'bun:test';
-import { connectWithin } from '../../../src/claws/http-claw.ts';
+import { HttpClient } from '../../../src/claws/http/client.ts';
 import { WarmPool, type WarmPoolParts } from '../../../src/claws/warm-pool.ts';
 import { eventually } from '../../harness/eventually.ts';
 
@@ -9,6 +9,7 @@ let opened: number;
 let server: Bun.TCPSocketListener<{ number: number }>;
 let url: string;
 let pool: WarmPool | undefined;
+let client: HttpClient;
 
 beforeEach(() => {
   requests = [];
@@ -26,18 +27,19 @@ beforeEach(() => {
       },
     },
   });
+  client = new HttpClient({ connectMs: () => 1000 });
   url = `http://127.0.0.1:${server.port}/v1`;
 });
 afterEach(() => {
   pool?.close();
+  client.close();
   server.stop(true);
 });
 
 const poolWith = (parts: Partial<WarmPoolParts> = {}) => {
   pool = new WarmPool({
-    connect: connectWithin(() => 1000, {}),
-    fetch,
-    preconnect: fetch.preconnect,
+    open: (base, signal) => client.ready(base, signal),
+    calledAt: (base) => client.calledAt(base),
     isEnabled: () => true,
     ...parts,
   });
@@ -49,67 +51,51 @@ const connections = (count: number) =>
     () => opened,
     (seen) => seen === count,
   );
-const refused = () => {
-  throw new TypeError('Invalid port');
-};
-const call = async ({ connect }: WarmPool) => {
-  await connect(url, AbortSignal.timeout(1000));
-  await (
-    await fetch(`${url}/x`, { method: 'POST', body: '{}', redirect: 'error', decompress: false })
-  ).text();
+const call = async () => {
+  const { signal } = new AbortController();
+  const { chunks } = await client.post({ url: `${url}/x`, headers: {}, body: '{}', signal });
+  await chunks.read();
 };
 
-test('the first call uses the connection that is ready', async () => {
-  const warm = poolWith();
-  warm.update([url]);
-  // The first one tells that the origin accepts connections.
-  await connections(2);
+test('the first call uses the connection that is ready, on which nothing was sent before', async () => {
+  poolWith().update([url]);
+  await connections(1);
   await Bun.sleep(50);
-  await call(warm);
-  expect(requests).toEqual(['POST on 2']);
-  expect(opened).toBe(2);
-});
-
-test('where Bun cannot connect ahead, a request without a key and a body opens the connection', async () => {
-  const warm = poolWith({ preconnect: refused });
-  warm.update([url]);
-  await eventually(
-    'the connection is open',
-    () => requests.length,
-    (count) => count === 1,
-  );
-  await Bun.sleep(50);
-  await call(warm);
-  expect(requests).toEqual(['HEAD on 2', 'POST on 2']);
+  expect(requests).toEqual([]);
+  await call();
+  expect(requests).toEqual(['POST on 1']);
+  expect(opened).toBe(1);
 });
 
 test('many updates with the same base URL open one connection', async () => {
   const warm = poolWith();
   for (let round = 0; round < 100; round++) warm.update([url]);
-  await connections(2);
+  await connections(1);
   await Bun.sleep(100);
   for (let round = 0; round < 100; round++) warm.update([url, url]);
   await Bun.sleep(100);
-  expect(opened).toBe(2);
+  expect(opened).toBe(1);
 });
 
 test('only a base URL that is called is kept ready, and only while it is known', async () => {
-  const warm = poolWith({ preconnect: refused, everyMs: 20 });
+  let tries = 0;
+  const open = (base: string, signal: AbortSignal) => {
+    tries++;
+    return client.ready(base, signal);
+  };
+  const warm = poolWith({ open, everyMs: 20 });
   warm.update([url]);
-  await connections(2);
+  await connections(1);
   await Bun.sleep(100);
-  expect(requests).toEqual(['HEAD on 2']);
-  await call(warm);
-  await eventually(
-    'it is kept ready',
-    () => requests.length,
-    (count) => count > 4,
-  );
+  expect(tries).toBe(1);
+  await call();
+  client.close();
+  await connections(2);
   warm.update([]);
   await Bun.sleep(50);
-  const count = requests.length;
+  const count = tries;
   await Bun.sleep(100);
-  expect(requests.length).toBe(count);
+  expect(tries).toBe(count);
 });
 
 test('without the setting, and for a server that is down, nothing is sent', async () => {
@@ -117,7 +103,7 @@ test('without the setting, and for a server that is down, nothing is sent', asyn
   warm.update([url]);
   await Bun.sleep(50);
   expect(opened).toBe(0);
-  const other = poolWith({ preconnect: () => expect.unreachable() });
+  const other = poolWith();
   server.stop(true);
   other.update([url, 'not a url']);
   await Bun.sleep(50);

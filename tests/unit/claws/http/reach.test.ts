@@ -1,6 +1,6 @@
 import { expect, test } from 'bun:test';
-import { connectWithin } from '../../../src/claws/http-claw.ts';
-import type { Fault } from '../../../src/core/errors.ts';
+import { reachWithin } from '../../../../src/claws/http/reach.ts';
+import type { Fault } from '../../../../src/core/errors.ts';
 
 /** TEST-NET-1 (RFC 5737): no host answers there, not even with a refusal. */
 const SILENT = 'http://192.0.2.1:81/v1';
@@ -12,30 +12,18 @@ async function failureOf(work: Promise<void>): Promise<unknown> {
   );
 }
 
-test('an origin that accepts a connection is not tried again for some time', async () => {
-  const server = Bun.listen({ hostname: '127.0.0.1', port: 0, socket: { data() {} } });
-  const connect = connectWithin(() => 1000, {});
-  const url = `http://127.0.0.1:${server.port}/v1`;
-  await connect(url, new AbortController().signal);
-  server.stop(true);
-  await connect(url, new AbortController().signal);
-});
-
 test('an origin that refuses is unreachable', async () => {
   const server = Bun.listen({ hostname: '127.0.0.1', port: 0, socket: { data() {} } });
   const { port } = server;
   server.stop(true);
   const failure = await failureOf(
-    connectWithin(() => 1000, {})(`http://127.0.0.1:${port}`, new AbortController().signal),
+    reachWithin(() => 1000, {})(`http://127.0.0.1:${port}`, new AbortController().signal),
   );
   expect((failure as Fault).code).toBe('provider_unreachable');
 });
 
 test('an origin behind a proxy is not tried', async () => {
-  await connectWithin(() => 1000, { HTTPS_PROXY: 'http://127.0.0.1:1' })(
-    SILENT,
-    new AbortController().signal,
-  );
+  await reachWithin(() => 1000, { HTTPS_PROXY: 'http://127.0.0.1:1' })(SILENT, new AbortController().signal);
 });
 
 test('calls that try an origin together share one connection, and each can stop waiting', async () => {
@@ -45,18 +33,16 @@ test('calls that try an origin together share one connection, and each can stop 
   };
   const server = Bun.listen({ hostname: '127.0.0.1', port: 0, socket: { data() {}, open: count } });
   try {
-    const connect = connectWithin(() => 1000, {});
+    const reach = reachWithin(() => 1000, {});
     const url = `http://127.0.0.1:${server.port}/v1`;
     const stopped = new AbortController();
-    const first = failureOf(connect(url, stopped.signal, { anew: true }));
-    const others = Array.from({ length: 50 }, () =>
-      connect(url, new AbortController().signal, { anew: true }),
-    );
+    const first = failureOf(reach(url, stopped.signal));
+    const others = Array.from({ length: 50 }, () => reach(url, new AbortController().signal));
     stopped.abort('stopped');
     expect(await first).toBe('stopped');
     await Promise.all(others);
     expect(connections).toBe(1);
-    await connect(url, new AbortController().signal, { anew: true });
+    await reach(url, new AbortController().signal);
     expect(connections).toBe(2);
   } finally {
     server.stop(true);
