@@ -55,7 +55,7 @@ function job(gateway: Gateway, { path, provider, body }: Subject, stream: boolea
 }
 
 export const dialects: Row = {
-  key: 'k',
+  key: 'l',
   title: 'Each dialect onto its own protocol, stateless',
   async measure(bench: Bench): Promise<RowResult> {
     const { effort, simulator } = bench;
