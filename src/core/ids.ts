@@ -73,6 +73,7 @@ export const responseId = (turn: TurnId): string => `resp_${turn}`;
 export const completionId = (turn: TurnId): string => `chatcmpl-${turn}`;
 /** An item's id of the same prefix is longer (`itemId`). */
 export const messageId = (turn: TurnId): string => `msg_${turn}`;
+export const interactionId = (turn: TurnId): string => `int_${turn}`;
 
 export const textCompletionId = (turn: TurnId): string => `cmpl-${turn}`;
 
@@ -86,6 +87,16 @@ export const parseTextCompletionId = (text: string): TurnId | undefined =>
   parse(text, 'cmpl-', TURN_ID_LENGTH) as TurnId | undefined;
 export const parseMessageId = (text: string): TurnId | undefined =>
   parse(text, 'msg_', TURN_ID_LENGTH) as TurnId | undefined;
+export const parseInteractionId = (text: string): TurnId | undefined =>
+  parse(text, 'int_', TURN_ID_LENGTH) as TurnId | undefined;
+
+/** A turn by its id in any dialect, so that a chain that begins in one of them goes on in another. */
+export const parseAnyTurnId = (text: string): TurnId | undefined =>
+  parseResponseId(text) ??
+  parseCompletionId(text) ??
+  parseTextCompletionId(text) ??
+  parseMessageId(text) ??
+  parseInteractionId(text);
 
 /** No item's id has a dot, so that both kinds of ids can be told apart in an `item_reference`. */
 export const valueId = (session: SessionId, key: string): string => `val_${session}.${key}`;

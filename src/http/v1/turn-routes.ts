@@ -263,11 +263,14 @@ function lastEventId(headers: Headers): number {
 }
 
 /** The same for a request that resumes a stream. An SSE client sends the header when it reconnects to the same URL. */
-export function startingAfter(query: URLSearchParams, headers: Headers): number {
-  const after = query.get('starting_after');
-  return headers.has(LAST_EVENT_ID.name) || after === null
+export const startingAfter = (query: URLSearchParams, headers: Headers): number =>
+  lastEvent(headers, 'starting_after', query.get('starting_after') ?? undefined);
+
+/** The same for a dialect that has another parameter for it. */
+export function lastEvent(headers: Headers, param: string, value: string | undefined): number {
+  return headers.has(LAST_EVENT_ID.name) || value === undefined
     ? lastEventId(headers)
-    : eventNumber(after, 'starting_after');
+    : eventNumber(value, param);
 }
 
 function eventNumber(text: string, param: string): number {

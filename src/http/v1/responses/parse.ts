@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { ContextPolicy } from '../../../core/context-policy.ts';
 import { Fault } from '../../../core/errors.ts';
-import { parseResponseId } from '../../../core/ids.ts';
+import { parseAnyTurnId } from '../../../core/ids.ts';
 import type { Item, Part } from '../../../core/items.ts';
 import { isObject } from '../../../core/json.ts';
 import type { Settings, TextFormat, ToolChoice } from '../../../core/settings.ts';
@@ -163,7 +163,7 @@ function stateOf(body: Body, { headers, caller }: ParseContext): AskedState {
         param: 'previous_response_id',
       });
     }
-    const id = parseResponseId(previous);
+    const id = parseAnyTurnId(previous);
     if (id) return { kind: 'response', id, within: sessionFromHeaders(headers) };
     throw new Fault('previous_response_not_found', `Previous response with id '${previous}' not found.`, {
       param: 'previous_response_id',
