@@ -65,24 +65,26 @@ const PER_IMAGE = 1_000;
 /** Characters of base64 per token of a document. Providers extract its text or render its pages. */
 const BASE64_PER_TOKEN = 12;
 
-function itemTokens(item: Item): number {
+/** The tokens of a text: estimated, or counted by a tokenizer. */
+type TextTokens = (text: string) => number;
+
+export function itemTokens(item: Item, count: TextTokens = estimateTokens): number {
   switch (item.type) {
     case 'message':
-      return PER_ITEM + partsTokens(item.content);
+      return PER_ITEM + partsTokens(item.content, count);
     case 'function_call':
-      return PER_ITEM + estimateTokens(item.name) + estimateTokens(item.arguments);
+      return PER_ITEM + count(item.name) + count(item.arguments);
     case 'function_call_output':
       return (
-        PER_ITEM + (typeof item.output === 'string' ? estimateTokens(item.output) : partsTokens(item.output))
+        PER_ITEM + (typeof item.output === 'string' ? count(item.output) : partsTokens(item.output, count))
       );
     case 'reasoning':
       return (
-        PER_ITEM +
-        [...item.summary, ...(item.content ?? [])].reduce((sum, part) => sum + estimateTokens(part.text), 0)
+        PER_ITEM + [...item.summary, ...(item.content ?? [])].reduce((sum, part) => sum + count(part.text), 0)
       );
     default:
       if (isGeneratedImage(item)) return PER_ITEM + PER_IMAGE;
-      return PER_ITEM + estimateTokens(JSON.stringify(item));
+      return PER_ITEM + count(JSON.stringify(item));
   }
 }
 
@@ -90,17 +92,17 @@ export function itemsTokens(items: readonly Item[]): number {
   return items.reduce((sum, item) => sum + itemTokens(item), 0);
 }
 
-function partsTokens(parts: readonly Part[]): number {
-  return parts.reduce((sum, part) => sum + partTokens(part), 0);
+function partsTokens(parts: readonly Part[], count: TextTokens): number {
+  return parts.reduce((sum, part) => sum + partTokens(part, count), 0);
 }
 
-function partTokens(part: Part): number {
+function partTokens(part: Part, count: TextTokens): number {
   switch (part.type) {
     case 'input_text':
     case 'output_text':
-      return estimateTokens(part.text);
+      return count(part.text);
     case 'refusal':
-      return estimateTokens(part.refusal);
+      return count(part.refusal);
     case 'input_image':
       return PER_IMAGE;
     case 'input_file':
@@ -108,10 +110,22 @@ function partTokens(part: Part): number {
     case 'input_audio':
       return Math.ceil(part.input_audio.data.length / BASE64_PER_TOKEN);
     default:
-      return estimateTokens(JSON.stringify(part));
+      return count(JSON.stringify(part));
   }
 }
 
-export function toolsTokens(tools: readonly unknown[] | undefined): number {
-  return (tools ?? []).reduce<number>((sum, tool) => sum + estimateTokens(JSON.stringify(tool)), 0);
+export function toolsTokens(tools: readonly unknown[] = [], count: TextTokens = estimateTokens): number {
+  return tools.reduce<number>((sum, tool) => sum + count(JSON.stringify(tool)), 0);
+}
+
+const MEDIA = new Set(['input_image', 'input_file', 'input_audio']);
+
+/** Whether the tokens of an item depend on more than its text, so that they are only guessed. */
+export function isGuessed(item: Item): boolean {
+  if (item.type === 'message') return item.content.some(({ type }) => MEDIA.has(type));
+  if (item.type === 'function_call_output') {
+    return typeof item.output !== 'string' && item.output.some(({ type }) => MEDIA.has(type));
+  }
+  // Reasoning may be encrypted, and other items are of tools that run at a provider.
+  return item.type !== 'function_call' && (item.type !== 'reasoning' || Boolean(item.encrypted_content));
 }
