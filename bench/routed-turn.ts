@@ -2,6 +2,8 @@ import { rmSync } from 'node:fs';
 import { openCalls } from '../src/composition/calls.ts';
 import { openClaws } from '../src/composition/claws.ts';
 import { loadConfig } from '../src/config/load.ts';
+import { TokenRatios } from '../src/context/token-ratios.ts';
+import { TokenCounter } from '../src/context/tokenizer/token-counter.ts';
 import type { Candidate } from '../src/core/candidate.ts';
 import { systemClock } from '../src/core/clock.ts';
 import { newSessionId, newTurnId } from '../src/core/ids.ts';
@@ -27,6 +29,7 @@ import { temporaryDirectory } from './processes.ts';
 
 const WISH = { policy: 'truncate' } as const;
 const NO_SEALS = { open: () => undefined };
+const TOKENS = { ratios: new TokenRatios(), counter: new TokenCounter() };
 
 /** The parts of a turn that routing adds, without HTTP, sessions and claws, in this process. */
 
@@ -97,8 +100,9 @@ export async function openTurnParts(): Promise<TurnParts> {
     turn(model) {
       const intent = intentOf(model);
       const candidates = candidatesOf(choiceOf(intent));
-      const { window } = reachWith(candidates, intent, WISH);
-      const contexts = new Contexts({ intent, branch: [], window, wish: WISH, seals: NO_SEALS });
+      const { window } = reachWith(candidates, intent, WISH, TOKENS.ratios);
+      const source = { intent, branch: [], window, wish: WISH, seals: NO_SEALS, tokens: TOKENS };
+      const contexts = new Contexts(source);
       contexts.expectFit(candidates);
       return { intent, contexts, session: { branch: [] }, signal: new AbortController().signal };
     },

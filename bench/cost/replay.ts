@@ -1,4 +1,6 @@
 import type { Provider } from '../../src/claws/claw.ts';
+import { TokenRatios } from '../../src/context/token-ratios.ts';
+import { TokenCounter } from '../../src/context/tokenizer/token-counter.ts';
 import type { ContextPolicy } from '../../src/core/context-policy.ts';
 import type { Tenant } from '../../src/core/request.ts';
 import type { BranchTurn, PlacedIntent } from '../../src/core/turn.ts';
@@ -53,14 +55,14 @@ export async function replay(
     clock.ms = turn.turn.createdAt;
     const intent = intentOf(turn);
     const before = branch.slice(0, index);
-    const reach = reachWith([candidate], intent, { policy });
+    const reach = reachWith([candidate], intent, { policy }, TOKENS.ratios);
     const { input } = intent;
     const session = { kind: 'beside', id: intent.session, session: undefined, branch: before, input };
     const recalled = await recall(
       { tenant: TENANT, ask: intent, session: session as unknown as Resumed, ...reach },
       { pasts, clock: () => clock.ms },
     );
-    const contexts = new Contexts({ intent, branch: before, ...reach, recalled, seals: NO_SEALS });
+    const contexts = new Contexts({ intent, branch: before, ...reach, recalled, ...PARTS });
     const able = { ...protocol.capabilities, lackedTools: () => [], lackedSettings: () => [] };
     const prompt = promptFor(candidate, able, intent, contexts.for(candidate));
     // Other clients mark for five minutes.
@@ -71,7 +73,9 @@ export async function replay(
   return costs;
 }
 
-const NO_SEALS = { open: () => undefined };
+/** The estimates are not corrected: nothing counts the tokens of a replay. */
+const TOKENS = { ratios: new TokenRatios(), counter: new TokenCounter() };
+const PARTS = { seals: { open: () => undefined }, tokens: TOKENS };
 
 function priced(use: CacheUse, { price }: PricedModel['candidate']): TurnCost {
   const { input, cached: cacheRead, wrote: cacheWrite, wroteHour: cacheWriteHour } = use;

@@ -5,7 +5,6 @@ import type { ContextReceipt } from '../core/receipt.ts';
 import type { Caller, Once, RequestIdentity, Tenant } from '../core/request.ts';
 import { type Ask, type Asked, isBackground, outlivesClient } from '../core/turn.ts';
 import type { TurnView } from '../core/turn-view.ts';
-import { contextReceipt } from '../turn/answer/prompt.ts';
 import { findTurn } from '../turn/live/find-turn.ts';
 import type { TurnPath } from '../turn/path.ts';
 import { countInput, type PreviewedAsk, previewContext } from '../turn/preview.ts';
@@ -73,7 +72,7 @@ export class Turns {
     return checkTurn({ ...ask, input }, caller, this.path);
   }
 
-  /** The estimated tokens of the prompt that the request would have; see `countInput`. */
+  /** The tokens of the prompt that the request would have; see `countInput`. */
   async countInput(ask: PreviewedAsk, caller: Caller): Promise<number> {
     const input = await this.inputOf(ask, caller);
     return countInput({ ...ask, input }, caller, this.path);
@@ -82,10 +81,10 @@ export class Turns {
   /** The prompt that the request would have; see `previewContext`. */
   async preview(ask: PreviewedAsk, caller: Caller): Promise<ContextPreview> {
     const input = await this.inputOf(ask, caller);
-    const { candidate, budget, context } = await previewContext({ ...ask, input }, caller, this.path);
+    const { candidate, receipt, context } = await previewContext({ ...ask, input }, caller, this.path);
     return {
       candidate,
-      receipt: contextReceipt(context, budget),
+      receipt,
       pinned: context.pinned.map(({ item, text }) => ({ id: item, text })),
       retrieved: context.retrieved.map(({ item, text, score }) => ({ id: item, text, score })),
       items: context.items.map(({ item }) => withoutSecrets(item)),

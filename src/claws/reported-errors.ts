@@ -164,3 +164,26 @@ export function afterStart(fault: Fault): Fault {
   if (fault.code === 'content_filtered' || callFailureOf(fault)?.rescuable) return fault;
   return new Fault('provider_error', fault.message, { raw: fault.raw, reported: fault.reported });
 }
+
+/** How providers say the tokens of a prompt that is too long. */
+const PROMPT_TOKENS: readonly RegExp[] = [
+  // OpenAI; vLLM and others with its texts, where the sum with the answer may come first.
+  /\(([\d,]+) (?:in|of|from) (?:the|your) (?:messages|prompt|input)/i,
+  /(?:messages|prompt|input) (?:resulted in|contains?|has) (?:at least )?([\d,]+) (?:input )?tokens/i,
+  // Anthropic.
+  /prompt is too long: ([\d,]+) tokens/i,
+  /exceed context limit: ([\d,]+) \+/i,
+  // Gemini.
+  /input token count \(?([\d,]+)\)? exceeds/i,
+  // llama.cpp.
+  /request \(([\d,]+) tokens\) exceeds/i,
+];
+
+/** The tokens of the prompt that a provider refused for its length, where its message says them. */
+export function promptTokensIn(message: string): number | undefined {
+  for (const pattern of PROMPT_TOKENS) {
+    const tokens = Number(pattern.exec(message)?.[1]?.replaceAll(',', ''));
+    if (tokens > 0) return tokens;
+  }
+  return undefined;
+}

@@ -1,5 +1,7 @@
 import type { ClawDirectory } from '../claws/claw-directory.ts';
 import type { Config } from '../config/config.ts';
+import { TokenRatios } from '../context/token-ratios.ts';
+import { TokenCounter } from '../context/tokenizer/token-counter.ts';
 import { systemClock } from '../core/clock.ts';
 import type { Emit } from '../core/events.ts';
 import type { FailingClaw } from '../http/health.ts';
@@ -60,10 +62,7 @@ export function openTurnPath(
   const heads = new Heads({ log, leaseStore: stores.leases, blobs, leases });
   const takeOver = () => recover({ path, members, leases: stores.leases });
   const slots = new Slots(slotLimits(config));
-  const overload = new Overload(config.overload, (level, delayMs) => {
-    emit({ type: 'overload-changed', level, delayMs });
-    slots.slow(level === 'heavy' || level === 'critical');
-  });
+  const overload = overloadFor(config, slots, emit);
   const calls = openCalls(config, directory, overload, emit);
   const path: TurnPath = {
     directory,
@@ -85,6 +84,7 @@ export function openTurnPath(
     overload,
     slots,
     seals,
+    tokens: { ratios: new TokenRatios(), counter: new TokenCounter() },
     settings: turnSettings(config),
     clock: systemClock,
     emit,
@@ -128,6 +128,12 @@ const sampler = (overload: Overload, emit: Emit) => (delayMs: number) => {
   emit({ type: 'event-loop-sampled', delayMs });
   overload.sample(delayMs);
 };
+
+const overloadFor = ({ overload }: Config, slots: Slots, emit: Emit): Overload =>
+  new Overload(overload, (level, delayMs) => {
+    emit({ type: 'overload-changed', level, delayMs });
+    slots.slow(level === 'heavy' || level === 'critical');
+  });
 
 function failingOf(health: HealthStore): FailingClaw[] {
   const states = new Map<string, FailingClaw['state']>();

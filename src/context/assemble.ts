@@ -1,6 +1,5 @@
 import type { CacheMark } from '../core/cache-marks.ts';
 import type { ContextPolicy } from '../core/context-policy.ts';
-import { Fault } from '../core/errors.ts';
 import type { TurnId } from '../core/ids.ts';
 import { lastingId } from '../core/item-positions.ts';
 import type { Item, Message, Reasoning } from '../core/items.ts';
@@ -12,6 +11,7 @@ import { callIdOf, isHalfCall, isOutput } from '../core/tool-calls.ts';
 import { type BranchTurn, type DialectName, isBroken, type Opening, type Turn } from '../core/turn.ts';
 import { cutShare, type Economy, worthwhileExcerpts, worthwhileTokens } from './economy.ts';
 import { type Entry, marked } from './entry.ts';
+import { ESTIMATE_MARGIN, expectRoom, type Measure, openingTokens, tooLong } from './length.ts';
 import { inPairs, withoutLooseReasoning } from './pairs.ts';
 import {
   chosenPins,
@@ -25,12 +25,8 @@ import {
 } from './recalled.ts';
 import { estimateTokens, itemsTokens, toolsTokens } from './tokens.ts';
 
-/** The tokens that one model accepts, what they cost, and what to do with a history that is larger. */
-export interface Budget extends Economy {
-  /** Tokens of prompt and answer together. */
-  context: number;
-  /** Tokens of `context` that are reserved for the answer. */
-  answer: number;
+/** The estimated tokens that one model accepts, what they cost, and what to do with a history that is larger. */
+export interface Budget extends Economy, Measure {
   policy: ContextPolicy;
   /**
    * The model can read `compaction` items: those of the caller and those of its own provider, which is named here.
@@ -47,6 +43,8 @@ export interface AssembleInput {
    */
   branch: readonly BranchTurn[];
   input: readonly Item[];
+  /** Estimated tokens of `input`, where they are known. */
+  inputTokens?: number;
   /** The turn's opening; absent where its turn notes none. */
   opening?: Opening;
   /** How many items of `input` are opening instructions that the turn itself brings. */
@@ -80,15 +78,9 @@ export interface Assembled {
   retrieved: readonly RetrievedExcerpt[];
 }
 
-/**
- * An estimate may be too high, by less than this factor. A history is refused only where it exceeds the limit
- * by more.
- */
-const ESTIMATE_MARGIN = 1.3;
-
 /** The most tokens of history that a turn with this budget can use. */
-export function historyWindow(budget: Budget): number {
-  return Math.ceil(budget.context * (budget.policy === 'full' ? ESTIMATE_MARGIN : 1));
+export function historyWindow({ context, policy, margin = ESTIMATE_MARGIN }: Budget): number {
+  return Math.ceil(context * (policy === 'full' ? margin : 1));
 }
 
 type Own = Pick<AssembleInput, 'input' | 'instructions' | 'settings'>;
@@ -108,21 +100,31 @@ export function historyRoom(history: number, own: number, budget: Budget): { mos
 
 /**
  * Builds the context of a turn: a pure function of the branch, the new input and the budget. Throws
- * `context_length_exceeded` where the history does not fit and `budget.policy` is `full`.
+ * `context_length_exceeded` where the history does not fit and `budget.policy` is `full`, and where not even the
+ * instructions, the tools and the new input fit.
  */
 export function assemble(parts: AssembleInput): Assembled {
   const { branch, input, budget } = parts;
   const before = budget.compactionsOf === undefined ? 0 : tokensBeforeCompaction(parts);
   const history = (branch.at(-1)?.totalTokens ?? 0) - before;
   const fixed = fixedTokens(parts);
-  const own = itemsTokens(input) + fixed;
-  const { most, room } = historyRoom(history, own, budget);
+  const own = (parts.inputTokens ?? itemsTokens(input)) + fixed;
+  const holder = parts.ownInstructions ? undefined : openingTurn(branch, parts.opening);
+  // The opening is a part of the history, and stays where its turn is left out.
+  const isWhole = budget.policy === 'full' || history <= historyRoom(history, own, budget).room;
+  const opening = isWhole ? 0 : openingTokens(holder);
+  expectRoom(parts, holder, own + opening);
+  const { most, room } = historyRoom(history, own + opening, budget);
+  if (budget.policy === 'full' && history > room * (budget.margin ?? ESTIMATE_MARGIN)) {
+    throw tooLong(parts, holder, { reserved: budget.answer, history });
+  }
   const recalled = before > 0 ? undefined : parts.recalled;
   const isSaving = room < most;
   const last = recalled || isSaving ? currentTokens(parts) : Infinity;
   const cut = before + cutAt(history, { all: room, most, last, leavesRoom: recalled !== undefined }, budget);
   const kept = branch.filter(({ tokens, totalTokens }) => totalTokens - tokens >= cut);
   const keptTokens = kept.reduce((sum, { tokens }) => sum + tokens, 0);
+  const heldTokens = holder && kept.includes(holder) ? 0 : opening;
   const left = { room, keptTokens, dropped: history - keptTokens };
   const { pinned, retrieved } = recalled ? recalledWithin(parts, recalled, left, kept) : NOTHING;
   const conversation: Entry[] = [];
@@ -134,7 +136,7 @@ export function assemble(parts: AssembleInput): Assembled {
     ...(retrieved.entries.length > 0 ? withExcerpts(added, hitMessage(retrieved.entries), parts) : added),
   );
   const items = [
-    ...(instructions.length > 0 ? instructions : instructionsOf(parts)),
+    ...(instructions.length > 0 ? instructions : instructionsOf(holder, parts.dialect)),
     ...(pinned.entries.length > 0
       ? placedBefore(conversation, pinMessage(pinned.entries), parts)
       : sinceCompaction(conversation, budget)),
@@ -143,8 +145,8 @@ export function assemble(parts: AssembleInput): Assembled {
     items: items.some(({ item }) => item.type !== 'message')
       ? withoutLooseReasoning(inPairs(items, parts.marks))
       : marked(items, parts.marks),
-    tokens: own + keptTokens + pinned.tokens + retrieved.tokens,
-    repeatedTokens: fixed + keptTokens + pinned.tokens,
+    tokens: own + heldTokens + keptTokens + pinned.tokens + retrieved.tokens,
+    repeatedTokens: fixed + heldTokens + keptTokens + pinned.tokens,
     recalledTokens: pinned.tokens + retrieved.tokens,
     keptTurns: kept.length,
     droppedTokens: history - keptTokens,
@@ -239,14 +241,7 @@ interface Cutting {
  * of a share of the room, so that the prefix, which providers cache, stays the same for many turns.
  */
 function cutAt(history: number, { all, most, last, leavesRoom }: Cutting, budget: Budget): number {
-  if (history <= all) return 0;
-  if (budget.policy === 'full') {
-    if (history <= all * ESTIMATE_MARGIN) return 0;
-    throw new Fault(
-      'context_length_exceeded',
-      `The conversation has about ${history} tokens; the model has room for ${all} beside this request.`,
-    );
-  }
+  if (history <= all || budget.policy === 'full') return 0;
   const excerpts = Math.min(all * EXCERPT_SHARE[budget.policy], MOST_EXCERPTS);
   const room = leavesRoom ? all * (1 - PIN_SHARE) - excerpts : all;
   const scale = Math.min(budget.context, worthwhileTokens(history, budget));
@@ -256,8 +251,7 @@ function cutAt(history: number, { all, most, last, leavesRoom }: Cutting, budget
 }
 
 /** The opening instructions of the line are kept, also where their turn itself is left out. */
-function instructionsOf({ branch, opening, dialect }: AssembleInput): Entry[] {
-  const holder = openingTurn(branch, opening);
+function instructionsOf(holder: BranchTurn | undefined, dialect: DialectName | undefined): Entry[] {
   if (!holder) return [];
   const isSame = holder.turn.dialect === dialect;
   return openingMessages(holder).map((item) => ({

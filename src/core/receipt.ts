@@ -52,7 +52,13 @@ export interface Receipt {
 /** How a turn was answered, as it is stored with the turn, beside `answeredBy` and `isDegraded`. */
 export type StoredReceipt = Omit<Receipt, 'candidate' | 'isDegraded'>;
 
-/** What of a session is in the answering candidate's prompt. Counts of tokens are estimates. */
+/**
+ * How the tokens of a prompt are known before its call: counted by the model's tokenizer; or estimated from its
+ * characters, and corrected by what the model's provider has counted before.
+ */
+export type TokenCount = 'o200k' | 'cl100k' | 'calibration' | 'estimate';
+
+/** What of a session is in the answering candidate's prompt. Counts of tokens are those that the model probably makes. */
 export interface ContextReceipt {
   policy: ContextPolicy;
   /** Tokens that the candidate accepts, and those of them that are reserved for the answer. */
@@ -60,9 +66,14 @@ export interface ContextReceipt {
   reserved: number;
   /** Tokens of the whole prompt. */
   tokens: number;
+  /** Before the calls of this model corrected the estimate. Absent in turns of earlier versions, as `countedBy`. */
+  estimated?: number;
+  countedBy?: TokenCount;
   keptTurns: number;
   /** Tokens of history that are left out. */
   droppedTokens: number;
+  /** The same before the estimate was corrected: equal cuts have equal numbers. Absent in turns of earlier versions. */
+  cut?: number;
   /** Tokens of the parts of turns that are left out otherwise, and the ids of the items that they are from. */
   recalledTokens?: number;
   pinned?: readonly string[];

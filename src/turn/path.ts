@@ -22,6 +22,7 @@ import type { Sessions } from '../session/sessions.ts';
 import type { TurnFeed } from '../session/turn-feed.ts';
 import type { TurnLog } from '../session/turn-log.ts';
 import type { ValueStore } from '../session/value-store.ts';
+import type { TokenKnowledge } from './answer/counted.ts';
 import type { Contexts } from './answer/prompt.ts';
 import type { Idempotency } from './idempotency/idempotency.ts';
 import type { LiveTurn, LiveTurns } from './live/live-turn.ts';
@@ -54,6 +55,8 @@ export interface TurnPath {
   overload: Pick<Overload, 'level' | 'admit'>;
   slots: Slots;
   seals: Seals;
+  /** What is known of how models count tokens. */
+  tokens: TokenKnowledge;
   /** Changes with the configuration: read it when it is needed, keep no copy. */
   settings: TurnSettings;
   clock: Clock;

@@ -1,59 +1,68 @@
-import { type Assembled, assemble, type Budget, historyWindow } from '../context/assemble.ts';
+import { type Assembled, historyWindow } from '../context/assemble.ts';
 import { itemsTokens } from '../context/tokens.ts';
 import type { Candidate } from '../core/candidate.ts';
-import { Fault } from '../core/errors.ts';
+import type { ContextPolicy } from '../core/context-policy.ts';
 import { newTurnId } from '../core/ids.ts';
-import { ownInstructions } from '../core/opening.ts';
+import type { ContextReceipt } from '../core/receipt.ts';
 import type { Caller } from '../core/request.ts';
 import type { Ask } from '../core/turn.ts';
 import { candidatesOf, choose } from '../routing/choose.ts';
-import { budgetOf } from './answer/prompt.ts';
+import { budgetOf, Contexts } from './answer/prompt.ts';
 import type { TurnPath } from './path.ts';
 import { recall } from './start/recall.ts';
 import { contextWishOf } from './start/start.ts';
 
-/** A request whose prompt is only looked at. Without a model, the limits of an unknown model apply. */
+/** A request whose prompt is only looked at. */
 export type PreviewedAsk = Omit<Ask, 'model'> & { model: string | undefined };
 
 /** The prompt that a request would have. */
 export interface Preview {
   /** The first candidate; absent without a model. */
   candidate?: Candidate;
-  budget: Budget;
   context: Assembled;
+  receipt: ContextReceipt;
 }
 
 /**
- * The estimated tokens of the prompt for an ask, with the history, instructions and tools. Items that would be left
- * out are not counted. Writes nothing. Rejects if the ask cannot start; a history that is too large does not reject
- * and is counted.
+ * The tokens of the prompt for an ask, with the history, instructions and tools: counted by the tokenizer of the
+ * model, or estimated where none is known. Items that would be left out are not counted. Writes nothing. Rejects if
+ * the ask cannot start; what is too large does not reject and is counted.
  */
 export async function countInput(ask: PreviewedAsk, caller: Caller, path: TurnPath): Promise<number> {
-  const { budget, context } = await assembled(ask, caller, path);
-  const { tokens, droppedTokens } = context;
-  return budget.policy === 'full' ? tokens + droppedTokens : tokens;
+  const { policy, receipt } = await previewed(ask, caller, path, true);
+  return policy === 'full' ? receipt.tokens + receipt.droppedTokens : receipt.tokens;
 }
 
-/** The prompt for an ask. Writes nothing. Rejects if the ask cannot start, also where the history does not fit. */
-export async function previewContext(ask: PreviewedAsk, caller: Caller, path: TurnPath): Promise<Preview> {
-  const preview = await assembled(ask, caller, path);
-  const { budget, context } = preview;
-  if (budget.policy !== 'full' || context.droppedTokens === 0) return preview;
-  const message = `The conversation has about ${context.tokens + context.droppedTokens} tokens with this request; the model has room for ${budget.context - budget.answer}.`;
-  throw new Fault('context_length_exceeded', message);
+/** The prompt for an ask. Writes nothing. Rejects if the ask cannot start, also where it does not fit. */
+export function previewContext(ask: PreviewedAsk, caller: Caller, path: TurnPath): Promise<Preview> {
+  return previewed(ask, caller, path);
 }
 
-/** Reads the session without a lease. A history that is refused for its length is cut here. */
-async function assembled(ask: PreviewedAsk, caller: Caller, path: TurnPath): Promise<Preview> {
+/** Without a model, the limits of an unknown model apply. */
+const noModel = ({ vocabulary }: PreviewedAsk): Candidate => ({
+  provider: '',
+  model: '',
+  protocol: vocabulary,
+});
+
+/** Reads the session without a lease. A prompt that is only measured is not refused for its length. */
+async function previewed(
+  ask: PreviewedAsk,
+  caller: Caller,
+  path: TurnPath,
+  isMeasured = false,
+): Promise<Preview & { policy: ContextPolicy }> {
   const { tenant } = caller;
   const { model } = ask;
   const chosen = model === undefined ? undefined : choose({ ...ask, model }, caller, path);
   const candidate = chosen && candidatesOf(chosen)[0];
+  const first = candidate ?? noModel(ask);
   const wish = contextWishOf(ask, caller.rules, chosen?.alias, path.settings);
-  const budget = budgetOf(candidate ?? { protocol: ask.vocabulary }, ask, wish);
+  const budget = budgetOf(first, ask, wish, path.tokens.ratios.of(first));
   const state = await path.sessions.stateOf(tenant, ask, false);
   const session = await path.sessions.locate(tenant, { state, input: ask.input }, false);
   const id = newTurnId(session, path.clock());
+  const window = historyWindow(budget);
   const resumed = await path.sessions.resume({
     tenant,
     session,
@@ -61,7 +70,7 @@ async function assembled(ask: PreviewedAsk, caller: Caller, path: TurnPath): Pro
     turn: id,
     input: ask.input,
     instructions: ask.instructions,
-    window: historyWindow(budget),
+    window,
     writes: false,
     whenBusy: 'fork',
     waitMs: 0,
@@ -69,15 +78,10 @@ async function assembled(ask: PreviewedAsk, caller: Caller, path: TurnPath): Pro
   });
   const { branch, input, opening, parent } = resumed;
   const recalled = await recall({ tenant, ask, session: resumed, budgets: [budget] }, path);
-  const context = assemble({
-    ...ask,
-    branch,
-    input,
-    opening,
-    recalled,
-    ownInstructions: ownInstructions({ id, input, opening, parent }),
-    budget: budget.policy === 'full' ? { ...budget, policy: 'truncate' } : budget,
-    open: (seal) => path.seals.open(seal, tenant),
-  });
-  return { candidate, budget, context };
+  const { seals, tokens } = path;
+  const intent = { ...ask, id, tenant, createdAt: path.clock(), input, position: { opening, parent } };
+  const contexts = new Contexts({ intent, branch, window, wish, isMeasured, recalled, seals, tokens });
+  await contexts.countAll([first]);
+  const { policy } = wish;
+  return { policy, candidate, context: contexts.for(first), receipt: contexts.receipt(first) };
 }

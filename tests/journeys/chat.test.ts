@@ -290,7 +290,7 @@ describe('a script', () => {
     });
     expect(err).toContain('openai/echo answered: strategy ordered, reason asked.');
     expect(err).toMatch(/Context: about \d+ of [\d,]+ tokens, with 1 earlier turns: the whole session\./);
-    expect(err).toMatch(/Tokens: \d+ in, of which 0 cached \(\d+ expected\), \d+ out\./);
+    expect(err).toMatch(/Tokens: \d+ in \(\d+ expected\), of which 0 cached \(\d+ expected\), \d+ out\./);
     expect(err).toMatch(/Time: first words after \d+ ms, all after \d+ ms\./);
     expect(code).toBe(0);
   });

@@ -97,7 +97,7 @@ describe('a session that is too long for its model, on chat', () => {
       expect(context!.dropped > 0).toBe(turns[0]! > 0);
       expect(context!.tokens).toBeLessThanOrEqual(2000 - 200);
     }
-    expect(turnsSent().length).toBeGreaterThanOrEqual(4);
+    expect(turnsSent().length).toBeGreaterThanOrEqual(3);
     expect(turnsSent()[0]).toBeGreaterThan(20);
   });
 
@@ -110,7 +110,7 @@ describe('a session that is too long for its model, on chat', () => {
     const cuts = firsts.filter((first, at) => at > 0 && first !== firsts[at - 1]).length;
     const turnsAfterFirstCut = firsts.filter((first) => first > 0).length;
     expect(cuts).toBeGreaterThan(3);
-    expect(turnsAfterFirstCut / cuts).toBeGreaterThanOrEqual(1.5);
+    expect(turnsAfterFirstCut / cuts).toBeGreaterThanOrEqual(1.3);
     // Between two cuts, each prompt begins with the whole previous prompt, up to its excerpts.
     const prompts = journey.provider.requests.map((request) => sent(request));
     const grown = prompts.filter((prompt, at) => {

@@ -7,10 +7,11 @@ import { asJson, asList, asText, type Json } from '../simulators/provider/shape.
 const YAML = `claws:
   openai:
     models:
-      - { id: say-5, context: 8000, input_price: 1, output_price: 2 }
+      - { id: say-5+window-8000, context: 8000, input_price: 1, output_price: 2 }
       - { id: say-5+wide, context: 400000 }
+      - { id: say-5+brief, context: 2000 }
   anthropic:
-    models: [{ id: say-5, context: 8000 }]
+    models: [{ id: say-5+window-8000+dear-120, context: 8000 }]
 keys:
   - { name: other, key: ${OTHER_KEY}, tenant: other }
 `;
@@ -30,7 +31,8 @@ const PLACES = ['harbour', 'library', 'market', 'museum', 'station', 'theatre', 
 const fillerOf = (turn: number) =>
   `Today, on day ${turn}, we walked from the ${PLACES[turn % 8]} to the ${PLACES[(turn * 5 + 3) % 8]} and talked about the weather, trains and music.`;
 
-const NARROW = ['openai/say-5', 'anthropic/say-5'];
+/** They refuse what is longer than 8,000 tokens as they count it: o200k, and a fifth more. */
+const NARROW = ['openai/say-5+window-8000', 'anthropic/say-5+window-8000+dear-120'];
 
 let journey: Journey;
 
@@ -44,8 +46,14 @@ const say = (session: string, content: string, model = 'openai/say-5+wide', more
     .create({ model, messages: [{ role: 'user', content }], max_tokens: 100, ...more }, inSession(session))
     .withResponse();
 
+/** Many turns at little cost: the prompts have the latest turns alone. */
 async function fill(session: string, turns: number): Promise<void> {
-  for (let turn = 0; turn < turns; turn++) await say(session, SAID[turn] ?? fillerOf(turn));
+  const headers = { 'x-session-id': session, 'x-clawhold-context-policy': 'truncate' };
+  for (let turn = 0; turn < turns; turn++) {
+    const messages = [{ role: 'user', content: SAID[turn] ?? fillerOf(turn) }];
+    const body = { model: 'openai/say-5+brief', messages, max_tokens: 100 };
+    expect((await journey.gateway.post('/v1/chat/completions', body, headers)).status).toBe(200);
+  }
 }
 
 const promptOf = () => sent(journey.provider.requests.at(-1));
@@ -91,6 +99,21 @@ describe('a session of 2,000 turns', () => {
     const found = foundIn(promptOf());
     expect(found.indexOf('4711')).toBeGreaterThan(-1);
     expect(found.indexOf('1288')).toBeGreaterThan(found.indexOf('4711'));
+  });
+
+  test('has early facts, preferences and later corrections each time that the model changes', async () => {
+    for (const model of [...NARROW, ...NARROW]) {
+      await say(session, "What is my dog's name, and which code opens the garage door?", model);
+      const lines = promptOf();
+      expect(foundIn(lines)).toContain("My dog's name is Rex.");
+      expect(foundIn(lines)).toContain('it is 1288');
+      expect(pinnedIn(lines)).toContain('answer in German');
+      expect(pinnedIn(lines)).not.toContain('always answer in French');
+      expect(pinnedIn(lines)).toContain("can't eat nuts");
+      expect(pinnedIn(lines)).toContain('call me Ada');
+      await say(session, 'And now?');
+      expect(promptOf().length).toBeGreaterThan(2 * TURNS);
+    }
   });
 
   test('is whole again for a model with room for it, and the offline claw answers from it', async () => {

@@ -15,7 +15,13 @@ export interface Receipt {
     retrieved: { id: string; score: number }[];
   } | null;
   timings: { first_delta_ms: number | null; total_ms: number };
-  tokens: { input: number; output: number; cached: number; expected_cached: number } | null;
+  tokens: {
+    input: number;
+    expected_input: number | null;
+    output: number;
+    cached: number;
+    expected_cached: number;
+  } | null;
   cost_usd: number | null;
   cost_of_everything_usd: number | null;
   cost_of_everything_cached_usd: number | null;
@@ -27,7 +33,7 @@ export function receiptNote(receipt: Receipt): string {
   const lines = [answered(receipt), ...receipt.failed_calls.map(failed), ...context(receipt)];
   if (tokens) {
     lines.push(
-      `Tokens: ${count(tokens.input)} in, of which ${count(tokens.cached)} cached (${count(tokens.expected_cached)} expected), ${count(tokens.output)} out.`,
+      `Tokens: ${count(tokens.input)} in${expected(tokens.expected_input)}, of which ${count(tokens.cached)} cached (${count(tokens.expected_cached)} expected), ${count(tokens.output)} out.`,
     );
   }
   const first =
@@ -42,6 +48,8 @@ function answered({ model, route }: Receipt): string {
   const alias = route.alias === null ? '' : `, for ${route.alias}`;
   return `${name} answered${alias}: strategy ${route.strategy}, reason ${route.reason}.`;
 }
+
+const expected = (input: number | null): string => (input === null ? '' : ` (${count(input)} expected)`);
 
 const failed = ({ model, code, ms }: Receipt['failed_calls'][number]): string =>
   `${model} failed before it: ${code} after ${count(ms)} ms.`;

@@ -1,4 +1,5 @@
 import type { Capabilities } from '../../claws/claw.ts';
+import { promptTokensIn } from '../../claws/reported-errors.ts';
 import type { Assembled } from '../../context/assemble.ts';
 import type { Candidate } from '../../core/candidate.ts';
 import type { Delta } from '../../core/delta.ts';
@@ -105,10 +106,20 @@ async function call(
     const made = promptFor(candidate, able, intent, context, rescue?.text);
     return { ...made, cacheLife: turn.contexts.cacheLife(candidate) };
   };
+  const shorten = (candidate: Candidate, { message }: Fault) =>
+    turn.contexts.shorten(candidate, promptTokensIn(message));
   let route: CallRequest['route'] = rescue ? rescued(turn.route, rescue) : turn.route;
   for (let shortest = FIRST_PAUSE_MS; ; shortest = Math.min(2 * shortest, LONGEST_PAUSE_MS)) {
     const hedgeAfterMs = hedgeOf(route, path);
-    const request = { route, prompt, signal: live.signal, trace: intent, key: intent.key, hedgeAfterMs };
+    const request = {
+      route,
+      prompt,
+      shorten,
+      signal: live.signal,
+      trace: intent,
+      key: intent.key,
+      hedgeAfterMs,
+    };
     try {
       const called = await callFirst({ ...request, ...bounds }, path.dispatch, path.emit);
       return { ...called, ...dropped.get(called.candidate)! };

@@ -13,6 +13,11 @@ export interface CallRequest {
   route: Omit<Route, 'alias' | 'strategy' | 'reason'>;
   /** Throws `context_length_exceeded` where the conversation does not fit the candidate. */
   prompt(candidate: Candidate): Prompt;
+  /**
+   * The provider has refused the candidate's prompt for its length. Returns whether `prompt` now gives a shorter one,
+   * at most once per candidate. Absent: never.
+   */
+  shorten?(candidate: Candidate, refusal: Fault): boolean;
   signal: AbortSignal;
   trace: TurnTrace;
   /** The name of the caller's key. */
@@ -35,6 +40,17 @@ export interface Called extends Answer {
   /** The route's last resort answers. */
   isDegraded: boolean;
 }
+
+/**
+ * Whether the candidate can be called again with a shorter prompt. Not where a candidate for long conversations is
+ * next: it can be given more.
+ */
+const isShortened = (
+  candidate: Candidate,
+  failure: unknown,
+  { shorten }: CallRequest,
+  queue: Queue,
+): boolean => isExceeded(failure) && !queue.hasLonger && shorten?.(candidate, failure as Fault) === true;
 
 /** The most calls for one answer, where the request does not say it. */
 const MOST_CALLS = 20;
@@ -81,7 +97,10 @@ export async function callFirst(request: CallRequest, dispatch: Dispatch, emit: 
         retries: count.calls - before.calls - 1 - ended.slower.length,
       };
     }
-    for (const { failure } of ended.failed) fail(failure, isRefusal(failure) ? REFUSED : CALLED);
+    for (const { call, failure } of ended.failed) {
+      if (isShortened(call.candidate, failure, request, queue)) queue.repeat(call.candidate);
+      else fail(failure, isRefusal(failure) ? REFUSED : CALLED);
+    }
     const goesOn = mayGoOn(request) && queue.hasNext && !isLast(request, queue);
     ended.failed.forEach((lost, index) => {
       const hasNext = goesOn || index < ended.failed.length - 1;
@@ -195,6 +214,16 @@ class Queue {
 
   next(): Candidate | undefined {
     return this.waiting.shift();
+  }
+
+  /** The candidate comes next. */
+  repeat(candidate: Candidate): void {
+    this.waiting.unshift(candidate);
+  }
+
+  /** Whether there are candidates for what is too long for others. */
+  get hasLonger(): boolean {
+    return this.tooLong.length > 0;
   }
 
   get hasNext(): boolean {

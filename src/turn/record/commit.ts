@@ -143,7 +143,8 @@ function rowOf(
 ): TurnRow {
   const { id, tenant, session, createdAt, dialect, fingerprint } = intent;
   const { parent, branchTokens, inputTokens, digest } = intent.position;
-  const tokens = inputTokens + answerTokens(outcome);
+  // Estimated, also where the provider says what it wrote: sums must be of one kind, whoever counts them later.
+  const tokens = inputTokens + itemsTokens(outcome.output);
   const { model, metadata, retention } =
     intent.kind === 'placed' ? intent : { model: '', metadata: {}, retention: 'stored' as const };
   return {
@@ -171,16 +172,6 @@ function rowOf(
 
 const isFoundByHistory = (intent: PlacedIntent | AppendIntent): boolean =>
   intent.kind === 'placed' && intent.state.kind === 'session' && intent.state.recognised === true;
-
-/**
- * The tokens that the answer takes in later prompts. The provider's count is used without its reasoning, which is
- * not sent back. It is not used where several calls made the answer, because they may have repeated text.
- */
-function answerTokens({ usage, output, attempts }: Outcome): number {
-  return !attempts && usage && usage.output > usage.reasoning
-    ? usage.output - usage.reasoning
-    : itemsTokens(output);
-}
 
 /** Milliseconds between two attempts to record a turn; the pause doubles. */
 const FIRST_PAUSE_MS = 1_000;

@@ -21,7 +21,8 @@ export function settleTurn(turn: RunningTurn, failure: unknown, path: TurnPath):
     failure,
     price: priceOf(path.directory),
     askedTier: intent.settings.service_tier,
-    promptTokens: (called) => contexts.knownTokens(called) ?? branchTokens + inputTokens,
+    promptTokens: (called) =>
+      contexts.told(called, contexts.sent(called)?.tokens ?? branchTokens + inputTokens),
     completedAt: path.clock(),
   });
   return live.receipt ? { ...outcome, ...keptOf(live.receipt) } : outcome;

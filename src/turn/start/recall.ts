@@ -7,6 +7,7 @@ import { type Item, messageText } from '../../core/items.ts';
 import type { Tenant } from '../../core/request.ts';
 import { type Ask, isKept } from '../../core/turn.ts';
 import type { Resumed } from '../../session/resumed.ts';
+import { sureRoom } from '../answer/prompt.ts';
 import type { Past } from '../past/past.ts';
 import type { TurnPath } from '../path.ts';
 
@@ -48,7 +49,9 @@ export async function recall(
 function isWithinRoom({ ask, session, budgets }: Recalling): boolean {
   const history = session.branch.at(-1)!.totalTokens;
   const own = ownTokens(ask);
-  return budgets.every((budget) => history <= historyRoom(history, own, budget).room);
+  return budgets.every(
+    (budget) => history + own <= sureRoom(budget) && history <= historyRoom(history, own, budget).room,
+  );
 }
 
 function recalledOf(past: Past, texts: readonly string[], at: number): Recalled {

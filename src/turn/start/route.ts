@@ -1,6 +1,7 @@
 import { cacheLifeOf, LONG_MS } from '../../core/cache-life.ts';
 import type { Candidate } from '../../core/candidate.ts';
 import { type Item, isFullHistory, messageText } from '../../core/items.ts';
+import type { ContextReceipt } from '../../core/receipt.ts';
 import { type AnsweredBy, namesSession, type PlacedIntent } from '../../core/turn.ts';
 import { type Chosen, choose } from '../../routing/choose.ts';
 import { order, type Route, type Scene } from '../../routing/order.ts';
@@ -105,10 +106,13 @@ function cacheReadOf(
   const { turn, tokens, totalTokens } = session.branch.at(-1)!;
   const context = contexts.fitting(candidate);
   const before = turn.kind === 'ask' ? turn.receipt?.context : undefined;
-  if (!context || (before && before.droppedTokens !== context.droppedTokens)) return 0;
+  if (!context || (before && cutOf(before) !== context.droppedTokens)) return 0;
   const unread = before?.retrieved?.length ? tokens : 0;
-  return Math.max(0, Math.min(context.repeatedTokens, totalTokens) - unread);
+  const read = Math.max(0, Math.min(context.repeatedTokens, totalTokens) - unread);
+  return contexts.told(candidate, read);
 }
+
+const cutOf = ({ cut, droppedTokens }: ContextReceipt): number => cut ?? droppedTokens;
 
 const isCalled = (candidate: Candidate, by: AnsweredBy): boolean =>
   candidate.provider === by.provider &&
@@ -128,7 +132,7 @@ function expectedCost(
   const { price } = candidate;
   const { intent, contexts } = source;
   if (!price) return undefined;
-  const input = contexts.fitting(candidate)?.tokens;
+  const input = contexts.tokensFor(candidate);
   if (input === undefined) return undefined;
   const cacheRead = cacheReadOf(candidate, source, warm);
   // The gateway marks every prompt for Anthropic's cache.

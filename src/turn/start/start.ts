@@ -57,7 +57,7 @@ export function reachOf(start: Start, path: TurnPath): Reach {
   const { intent } = start;
   const chosen = candidatesFor(start, path);
   const wish = contextWishOf(intent, intent.rules, chosen.alias, path.settings);
-  return reachWith(candidatesOf(chosen), intent, wish);
+  return reachWith(candidatesOf(chosen), intent, wish, path.tokens.ratios);
 }
 
 /** The first that says it: the request, the alias, the key, the configuration, the dialect. */
@@ -188,14 +188,14 @@ export interface Found {
 }
 
 /**
- * The turn at its position on the branch, with its contexts and its route. Throws `context_length_exceeded` where
- * the conversation fits no candidate.
+ * The turn at its position on the branch, with its contexts and its route. Rejects with `context_length_exceeded`
+ * where the conversation fits no candidate.
  */
-export function assembleTurn(
+export async function assembleTurn(
   start: Start,
   { session, reach: { wish, window }, recalled }: Found,
   path: TurnPath,
-): Assembled {
+): Promise<Assembled> {
   const { live } = start;
   if (recalled) live.timeline.end('recall');
   const chosen = candidatesFor(start, path);
@@ -208,8 +208,12 @@ export function assembleTurn(
     wish,
     recalled,
     seals: path.seals,
+    tokens: path.tokens,
   });
-  contexts.expectFit(candidatesOf(chosen));
+  const candidates = candidatesOf(chosen);
+  const counting = contexts.countNear(candidates);
+  if (counting) await counting;
+  contexts.expectFit(candidates);
   const route = routeOf(chosen, { intent, session, contexts }, path);
   live.timeline.end('context');
   const turn = { intent, live, session, contexts, route };

@@ -39,6 +39,11 @@ export type Plan = {
   /** Answers in the usual service tier, whatever tier the request asks for. */
   usualTier: boolean;
   retryAfter: number | undefined;
+  /** Tokens of prompt and answer that the model accepts; 0: any number, and nothing is counted. */
+  window: number;
+  /** How the model counts: with this tokenizer, and so many tokens for 100 of it. */
+  tokenizer: 'o200k' | 'cl100k';
+  dear: number;
   fault: Fault | undefined;
   /** The fault happens only on the first request for this model name. */
   once: boolean;
@@ -110,6 +115,9 @@ function read(model: string): Plan {
     wroteHour: 0,
     usualTier: false,
     retryAfter: undefined,
+    window: 0,
+    tokenizer: 'o200k',
+    dear: 100,
     fault: undefined,
     once: false,
     constant: false,
@@ -150,6 +158,8 @@ function readSegment(plan: Plan, segment: string): void {
   else if (word === 'delay') plan.delay = number;
   else if (word === 'cached') plan.cached = number;
   else if (word === 'wrote') plan.wrote = number;
+  else if (word === 'window') plan.window = number;
+  else if (word === 'dear') plan.dear = number;
   else if (word === 'hour') plan.wroteHour = number;
   else if (word === 'retry') plan.retryAfter = number;
   else if (word === 'overlap') plan.overlap = number;
@@ -159,6 +169,7 @@ function readFlag(plan: Plan, word: string): void {
   if (word === 'recall') plan.voice = 'recall';
   else if (word === 'tools') plan.calls = 'all';
   else if (word === 'tool1') plan.calls = 'one';
+  else if (word === 'cl100k') plan.tokenizer = word;
   else if (word === 'think') plan.think = true;
   else if (word === 'interleave') plan.interleave = true;
   else if (word === 'redact') plan.redact = true;

@@ -52,8 +52,8 @@ export function geminiRefusal(trouble: Trouble, model: string): Refusal {
     case 'quota':
       return refusal(429, 'RESOURCE_EXHAUSTED', QUOTA, [quotaFailure(model), retryInfo(37)]);
     case 'context': {
-      const message =
-        'The input token count (1124509) exceeds the maximum number of tokens allowed (1048576).';
+      const { tokens = 1124509, limit = 1048576 } = trouble;
+      const message = `The input token count (${tokens}) exceeds the maximum number of tokens allowed (${limit}).`;
       return refusal(400, 'INVALID_ARGUMENT', message);
     }
     case 'status': {

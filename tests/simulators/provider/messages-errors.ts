@@ -39,8 +39,11 @@ export function anthropicRefusal(trouble: Trouble): Refusal {
       return refusal(401, 'authentication_error', 'invalid x-api-key');
     case 'quota':
       return refusal(400, 'invalid_request_error', CREDIT);
-    case 'context':
-      return refusal(400, 'invalid_request_error', 'prompt is too long: 213462 tokens > 200000 maximum');
+    case 'context': {
+      const { tokens = 213462, limit = 200000 } = trouble;
+      const message = `prompt is too long: ${tokens} tokens > ${limit} maximum`;
+      return refusal(400, 'invalid_request_error', message);
+    }
     case 'status': {
       const { status } = trouble;
       const fallback: [string, string] =

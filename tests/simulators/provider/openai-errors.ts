@@ -19,8 +19,8 @@ const WRONG_KEY =
   'Incorrect API key provided: sk-simul**********ator. You can find your API key at https://platform.openai.com/account/api-keys.';
 const QUOTA =
   'You exceeded your current quota, please check your plan and billing details. For more information on this error, read the docs: https://platform.openai.com/docs/guides/error-codes/api-errors.';
-const CHAT_CONTEXT =
-  "This model's maximum context length is 128000 tokens. However, your messages resulted in 140213 tokens. Please reduce the length of the messages.";
+const chatContext = ({ tokens = 140213, limit = 128000 }) =>
+  `This model's maximum context length is ${limit} tokens. However, your messages resulted in ${tokens} tokens. Please reduce the length of the messages.`;
 const RESPONSES_CONTEXT =
   'Your input exceeds the context window of this model. Please adjust your input and try again.';
 const SERVER_ERROR =
@@ -49,7 +49,7 @@ export function openAiRefusal(trouble: Trouble, model: string, input: 'messages'
     case 'quota':
       return refusal(429, 'insufficient_quota', QUOTA, 'insufficient_quota');
     case 'context': {
-      const message = input === 'messages' ? CHAT_CONTEXT : RESPONSES_CONTEXT;
+      const message = input === 'messages' ? chatContext(trouble) : RESPONSES_CONTEXT;
       return refusal(400, 'invalid_request_error', message, 'context_length_exceeded', input);
     }
     case 'status':

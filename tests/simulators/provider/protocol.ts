@@ -38,7 +38,9 @@ export type Trouble =
   /** The plan is `rigid`, and the request has this temperature. */
   | { kind: 'temperature'; value: number }
   | { kind: 'status'; status: number; retryAfter?: number }
-  | { kind: 'key-missing' | 'auth' | 'quota' | 'context' };
+  /** The tokens of the prompt, and those that the model accepts. */
+  | { kind: 'context'; tokens?: number; limit?: number }
+  | { kind: 'key-missing' | 'auth' | 'quota' };
 
 export type Refusal = { status: number; body: Json };
 

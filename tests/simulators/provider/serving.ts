@@ -13,6 +13,7 @@ import {
 } from './protocol.ts';
 import { asJson, isJson, type Json } from './shape.ts';
 import { placeholder, Template } from './template.ts';
+import { lengthTrouble, promptTokens } from './token-count.ts';
 import type { Exchange, WireRequest } from './wire.ts';
 
 export const JSON_TYPE = 'content-type: application/json\r\n';
@@ -109,7 +110,8 @@ export class Serving {
     }
     const ready = { ...call, body };
     if (applyEarlyFault(ready, exchange)) return;
-    const trouble = rigidTrouble(body, plan) ?? protocol.check(body, plan, this.#memory);
+    const trouble =
+      rigidTrouble(body, plan) ?? protocol.check(body, plan, this.#memory) ?? lengthTrouble(body, plan);
     if (trouble) {
       refuse(call, exchange, trouble);
       return;
@@ -194,7 +196,8 @@ function sceneOf(call: ValidCall, answer: Answer): Scene {
   const output = reasoning + answer.text.length + 8 * answer.calls.length;
   const { cached, wroteHour } = plan;
   const wrote = plan.wrote + wroteHour;
-  const input = Math.max(Math.ceil(request.body.length / 4), cached + wrote);
+  const counted = plan.window > 0 ? promptTokens(body, plan) : Math.ceil(request.body.length / 4);
+  const input = Math.max(counted, cached + wrote);
   const usage = { input, cached, wrote, wroteHour, output, reasoning };
   return { plan, model, id, created: Math.floor(Date.now() / 1000), body, usage };
 }

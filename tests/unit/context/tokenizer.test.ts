@@ -88,18 +88,13 @@ describe.each(['o200k', 'cl100k'] as const)('the tokenizer %s', (encoding) => {
   });
 
   test('lets other work go on', async () => {
-    let longest = 0;
-    let last = performance.now();
-    const timer = setInterval(() => {
-      longest = Math.max(longest, performance.now() - last);
-      last = performance.now();
-    }, 1);
-    const startedAt = performance.now();
+    let turns = 0;
+    const timer = setInterval(() => turns++, 0);
     await tokenizer.count(
       'One sentence that is not long at all, with 3 numbers: 1, 22 and 333. '.repeat(20_000),
     );
     clearInterval(timer);
-    expect(longest).toBeLessThan((performance.now() - startedAt) / 2);
+    expect(turns).toBeGreaterThan(10);
   });
 });
 

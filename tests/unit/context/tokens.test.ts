@@ -24,6 +24,24 @@ const COUNTED: [string, number, string][] = [
     '{"id":"call_1","type":"function","function":{"name":"get_weather","arguments":"{\\"city\\":\\"Paris\\",\\"unit\\":\\"celsius\\"}"}}',
   ],
   [
+    'indented json',
+    80,
+    JSON.stringify(
+      {
+        paths: {
+          '/v1/responses': {
+            post: {
+              summary: 'Creates a response',
+              parameters: [{ name: 'stream', in: 'query', schema: { type: 'boolean', default: false } }],
+            },
+          },
+        },
+      },
+      null,
+      4,
+    ),
+  ],
+  [
     'german',
     26,
     'Die Bürgermeisterin begrüßte die Gäste am späten Nachmittag im alten Rathaus, dessen Fenster auf den Marktplatz hinausgingen.',

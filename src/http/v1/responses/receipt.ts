@@ -19,6 +19,14 @@ export const Context = published(
       limit: tokens('Tokens that the model accepts, for prompt and answer together.'),
       reserved: tokens('Tokens of them that are reserved for the answer.'),
       tokens: tokens('Tokens of the whole prompt.'),
+      estimated_tokens: tokens(
+        'Before the tokenizer, or the usage of earlier calls, corrected the estimate.',
+      ),
+      counted_by: z
+        .enum(['o200k', 'cl100k', 'calibration', 'estimate'])
+        .describe(
+          "The model's tokenizer; `calibration`: an estimate with what the provider counted before; or the estimate alone.",
+        ),
       kept_turns: z.int().describe('Earlier turns that are in the prompt as a whole.'),
       dropped_tokens: tokens('Tokens of earlier turns that are left out.'),
       recalled_tokens: tokens('Tokens of parts of those turns that are in the prompt nevertheless.'),
@@ -29,7 +37,9 @@ export const Context = published(
         .array(z.strictObject({ id: z.string(), score: z.number() }))
         .describe('The items that were found for the request, as excerpts, best first.'),
     })
-    .describe('What of the conversation the model got. Tokens are estimates.'),
+    .describe(
+      'What of the conversation the model got, and its tokens as they were expected before the call.',
+    ),
 );
 
 const dollarsOrNull = (what: string) => z.number().nullable().describe(what);
@@ -55,7 +65,17 @@ export const Receipt = published(
     }),
     tokens: z
       .strictObject({
-        input: z.int(),
+        input: tokens('As the provider counted it.'),
+        expected_input: z
+          .int()
+          .nullable()
+          .describe('The count or estimate of it that was made before the call.'),
+        input_error_percent: z
+          .number()
+          .nullable()
+          .describe(
+            'By how much the expected count was too high, or too low where it is below 0. For one call only.',
+          ),
         output: z.int(),
         cached: tokens('Tokens that the provider read from its prompt cache.'),
         expected_cached: tokens('The estimate of it that was made before the call.'),
@@ -88,6 +108,8 @@ export function receiptView({ turn, everything }: AnsweredReceipt): Record<strin
     tokens: usage
       ? {
           input: usage.input,
+          expected_input: context?.tokens ?? null,
+          input_error_percent: errorOf(turn),
           output: usage.output,
           cached: usage.cacheRead,
           expected_cached: expectedCacheRead ?? 0,
@@ -97,6 +119,13 @@ export function receiptView({ turn, everything }: AnsweredReceipt): Record<strin
     cost_of_everything_usd: inDollars(everything?.uncached),
     cost_of_everything_cached_usd: inDollars(everything?.cached),
   };
+}
+
+/** To a tenth of a percent. Several calls have several prompts. */
+function errorOf({ usage, attempts = [], receipt }: AnsweredReceipt['turn']): number | null {
+  const expected = receipt?.context?.tokens;
+  if (expected === undefined || !usage?.input || attempts.length > 1) return null;
+  return Math.round((expected / usage.input - 1) * 1_000) / 10;
 }
 
 const inDollars = (amount: NanoDollars | undefined): number | null =>
@@ -110,6 +139,8 @@ export function contextView(context: ContextReceipt): Record<string, unknown> {
   const { policy, limit, reserved, tokens, keptTurns, droppedTokens } = context;
   return {
     ...{ policy, limit, reserved, tokens },
+    estimated_tokens: context.estimated ?? tokens,
+    counted_by: context.countedBy ?? 'estimate',
     kept_turns: keptTurns,
     dropped_tokens: droppedTokens,
     recalled_tokens: context.recalledTokens ?? 0,

@@ -47,6 +47,8 @@ function routed({
         const tokens = given.tokens ? given.tokens(candidate) : 100;
         return tokens === undefined ? undefined : { tokens, repeatedTokens: tokens, droppedTokens: 0 };
       },
+      tokensFor: given.tokens ?? (() => 100),
+      told: (_: Candidate, estimated: number) => estimated,
     },
   };
   const path = {
@@ -129,7 +131,10 @@ describe('the tokens that are probably in the cache', () => {
     const turn = { kind: 'ask', answeredBy: answered('a'), completedAt: NOW, receipt: { context: before } };
     const source = {
       session: { branch: [{ turn, tokens: 200, totalTokens: 50_000 }] },
-      contexts: { fitting: () => ({ tokens: 9_000, repeatedTokens: 5_000, droppedTokens: 40_000, ...now }) },
+      contexts: {
+        fitting: () => ({ tokens: 9_000, repeatedTokens: 5_000, droppedTokens: 40_000, ...now }),
+        told: (_: Candidate, estimated: number) => estimated,
+      },
       intent: {},
     };
     const path = { directory: directoryOf({ services: { a: { cacheMs: MINUTE } } }), clock: () => NOW };
@@ -150,6 +155,8 @@ describe('the tokens that are probably in the cache', () => {
 
   test('are none after a cut', () => {
     expect(expected({ droppedTokens: 32_000 }, {})).toBe(0);
+    // The receipt tells the tokens as the model counts them; the cut is in estimated tokens.
+    expect(expected({ droppedTokens: 52_000, cut: 40_000 }, {})).toBe(5_000);
   });
 });
 
