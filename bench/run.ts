@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { bodyScan } from './body-scan.ts';
+import { dialects } from './dialects.ts';
 import { durability } from './durability.ts';
 import { durable } from './durable.ts';
 import { longSession } from './long-session.ts';
@@ -28,6 +29,7 @@ const ROWS: readonly Row[] = [
   bodyScan,
   routing,
   observe,
+  dialects,
 ];
 
 const { values } = parseArgs({

@@ -18,6 +18,8 @@ export interface Agent {
   sessionHeader?: string;
   /** Whether the agent asks again when the connection breaks in the middle of an answer. */
   retries?: boolean;
+  /** Whether the outputs of parallel calls come in any order. */
+  isParallel?: boolean;
   /** Whether the agent leaves out of its session a question whose answer was interrupted. */
   forgetsInterrupted?: boolean;
 }
@@ -96,6 +98,7 @@ const claudeCode: Agent = {
   env: { IS_SANDBOX: '1', DISABLE_AUTOUPDATER: '1' },
   print: (word) => ({ name: 'Bash', arguments: { command: `echo ${word}`, description: 'Prints a word' } }),
   retries: true,
+  isParallel: true,
   first: (model, question) => ['claude', ...CLAUDE_FLAGS, '--model', model, '-p', question],
   next: (model, question) => ['claude', ...CLAUDE_FLAGS, '-c', '--model', model, '-p', question],
   sessionHeader: 'x-claude-code-session-id',

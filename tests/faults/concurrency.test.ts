@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 import { rmSync } from 'node:fs';
+import { DIALECTS } from '../harness/dialects.ts';
 import {
   type SpawnedGateway,
   spawnGateway,
@@ -130,7 +131,7 @@ describe('two processes on one database', () => {
   });
 
   test('each sees the writes of the other at once', async () => {
-    const clients = (['chat', 'responses'] as const).flatMap((dialect) =>
+    const clients = DIALECTS.flatMap((dialect) =>
       [true, false].map((stream) => new ScriptedClient({ dialect, stream, provider: 'groq' })),
     );
     await Promise.all(

@@ -1,4 +1,5 @@
 import { afterAll, expect, test } from 'bun:test';
+import { DIALECTS } from '../harness/dialects.ts';
 import { spawnGateway } from '../harness/gateway.ts';
 import { startProvider } from '../simulators/provider/provider.ts';
 import { type ClientKind, ScriptedClient } from './scripted-client.ts';
@@ -17,9 +18,7 @@ afterAll(async () => {
 });
 
 const CLIENT_KINDS: ClientKind[] = (['groq', 'openai', 'anthropic', 'gemini'] as const).flatMap((provider) =>
-  [true, false].flatMap((stream) =>
-    (['chat', 'responses'] as const).map((dialect) => ({ dialect, stream, provider })),
-  ),
+  [true, false].flatMap((stream) => DIALECTS.map((dialect) => ({ dialect, stream, provider }))),
 );
 
 test('a follow-up in the tick of the terminal event always includes the turn before it', async () => {

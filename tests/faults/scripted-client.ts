@@ -1,9 +1,11 @@
+import { type Dialect, errorIn, PATHS, question } from '../harness/dialects.ts';
 import type { TestGateway } from '../harness/gateway.ts';
+import type { Json } from '../simulators/provider/shape.ts';
 
 /** How a client asks. The dialect also decides how it names the conversation. */
 export interface ClientKind {
-  /** `chat` names a session; `responses` uses `previous_response_id`. */
-  dialect: 'chat' | 'responses';
+  /** `responses` uses `previous_response_id`; the others name a session. */
+  dialect: Dialect;
   stream: boolean;
   provider: 'openai' | 'groq' | 'anthropic' | 'gemini';
 }
@@ -73,10 +75,10 @@ export class ScriptedClient {
     const { dialect, stream, provider } = this.kind;
     const model = `${provider}/echo${behaviour && `+${behaviour}`}`;
     const reply =
-      dialect === 'chat'
+      dialect !== 'responses'
         ? await gateway.post(
-            '/v1/chat/completions',
-            { model, stream, messages: [{ role: 'user', content: attempt.user }] },
+            PATHS[dialect],
+            { model, stream, ...question(dialect, attempt.user) },
             { 'x-session-id': this.name },
           )
         : await gateway.post('/v1/responses', {
@@ -94,24 +96,26 @@ export class ScriptedClient {
 }
 
 interface Whole {
-  error?: { code: string; message: string } | null;
+  error?: object | null;
   status?: string;
   choices?: { message: { content: string } }[];
   output?: { content: { text: string }[] }[];
+  content?: { text: string }[];
 }
 
 function readWhole(body: Whole, attempt: Attempt): void {
-  if (body.error) attempt.error = body.error;
-  attempt.seen = body.choices?.[0]?.message.content ?? body.output?.[0]?.content[0]?.text ?? '';
-  attempt.completed = body.choices !== undefined || body.status === 'completed';
+  if (body.error) attempt.error = errorIn(body as unknown as Json) as unknown as Attempt['error'];
+  attempt.seen =
+    body.choices?.[0]?.message.content ?? body.output?.[0]?.content[0]?.text ?? body.content?.[0]?.text ?? '';
+  attempt.completed = [body.choices, body.content].some(Boolean) || body.status === 'completed';
 }
 
 /** The fields of a chunk or an event that are used here. */
 interface StreamEvent {
   type?: string;
-  delta?: string;
+  delta?: string | { text?: string };
   choices?: { delta: { content?: string | null } }[];
-  error?: { code: string; message: string };
+  error?: object;
   response?: { error: Attempt['error'] | null };
 }
 
@@ -141,9 +145,12 @@ async function readEvents(reply: Response, attempt: Attempt, onSeen: () => void)
   }
 }
 
-function readEvent({ type, delta, choices, error, response }: StreamEvent, attempt: Attempt): void {
-  attempt.error = error ?? response?.error ?? attempt.error;
+function readEvent(event: StreamEvent, attempt: Attempt): void {
+  const { type, delta, choices, error, response } = event;
+  const failure = error && (errorIn(event as unknown as Json) as unknown as Attempt['error']);
+  attempt.error = failure ?? response?.error ?? attempt.error;
   if (type === 'response.output_text.delta') attempt.seen += delta ?? '';
-  else if (type === 'response.completed') attempt.completed = true;
+  else if (type === 'content_block_delta') attempt.seen += (delta as { text?: string }).text ?? '';
+  else if (type === 'response.completed' || type === 'message_stop') attempt.completed = true;
   else attempt.seen += choices?.[0]?.delta.content ?? '';
 }

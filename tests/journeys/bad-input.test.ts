@@ -10,6 +10,7 @@ import type { Json } from '../simulators/provider/shape.ts';
 
 const CHAT = '/v1/chat/completions';
 const RESPONSES = '/v1/responses';
+const MESSAGES = '/v1/messages';
 const CONVERSATIONS = '/v1/conversations';
 const LIMIT = 64 * 1024;
 /** Well-formed ids that never existed. */
@@ -56,12 +57,14 @@ const inKeptSession = { 'x-session-id': 'kept' };
 const question = { messages: [{ role: 'user', content: 'two' }] };
 const chat = (fields: Json, headers: Record<string, string> = inKeptSession) =>
   journey.gateway.post(CHAT, { model: 'openai/recall', ...question, ...fields }, headers);
+const message = (fields: Json, headers: Record<string, string> = inKeptSession) =>
+  journey.gateway.post(MESSAGES, { model: 'openai/recall', max_tokens: 9, ...question, ...fields }, headers);
 const respond = (fields: Json, headers: Record<string, string> = {}) =>
   journey.gateway.post(RESPONSES, { model: 'openai/recall', input: 'two', ...fields }, headers);
 const inConversation = (fields: Json) => respond({ conversation, ...fields });
 
 describe('a body that is not a request', () => {
-  const paths = [CHAT, RESPONSES, CONVERSATIONS];
+  const paths = [CHAT, RESPONSES, MESSAGES, CONVERSATIONS];
 
   test.each(paths)('%s: not JSON', async (path) => {
     for (const body of ['', '{"model":', 'hello', '{"a":1}x', '\u0000']) {
@@ -270,6 +273,51 @@ describe('a field of a wrong type is named', () => {
     await expectRefused(journey.gateway.post(path, fields), 400, { code: 'invalid_request', param });
   });
 
+  const blocks = (role: string, ...content: unknown[]): Json => ({ messages: [{ role, content }] });
+  const result = (content: unknown) => blocks('user', { type: 'tool_result', tool_use_id: 'c', content });
+  const use = { type: 'tool_use', id: 'c', name: 'f', input: {} };
+  const tool = { name: 'f', input_schema: { type: 'object' } };
+
+  test.each<[string, Json]>([
+    ['model', { model: 7 }],
+    ['messages', { messages: 'hello' }],
+    ['messages', { messages: [] }],
+    ['messages[0]', { messages: ['hello'] }],
+    ['messages[0].role', { messages: [{ role: 'developer', content: 'x' }] }],
+    ['messages[0].content', { messages: [{ role: 'user', content: 7 }] }],
+    ['messages[0].content[0]', blocks('user', 7)],
+    ['messages[0].content[1].text', blocks('user', { type: 'text', text: 'a' }, { type: 'text' })],
+    ['messages[0].content[0].source', blocks('user', { type: 'image' })],
+    ['messages[0].content[0].source.type', blocks('user', { type: 'image', source: { type: 'x' } })],
+    ['messages[0].content[0].source.data', blocks('user', { type: 'document', source: { type: 'text' } })],
+    ['messages[0].content[0].tool_use_id', blocks('user', { type: 'tool_result' })],
+    ['messages[0].content[0].content', result(7)],
+    ['messages[0].content[0].content[0].text', result([{ type: 'text', text: 7 }])],
+    ['messages[0].content[0].id', blocks('assistant', { ...use, id: '' })],
+    ['messages[0].content[0].name', blocks('assistant', { ...use, name: 7 })],
+    ['messages[0].content[0].input', blocks('assistant', { ...use, input: '{}' })],
+    ['messages[0].content[0].thinking', blocks('assistant', { type: 'thinking', signature: 'x' })],
+    ['messages[0].content[0].data', blocks('assistant', { type: 'redacted_thinking' })],
+    ['system', { system: 7 }],
+    ['max_tokens', { max_tokens: 0 }],
+    ['temperature', { temperature: 1.5 }],
+    ['top_p', { top_p: 'all' }],
+    ['stream', { stream: 'yes' }],
+    ['stop_sequences', { stop_sequences: 'x' }],
+    ['tools', { tools: {} }],
+    ['tools[0].name', { tools: [{ ...tool, name: '' }] }],
+    ['tools[0].input_schema', { tools: [{ name: 'f' }] }],
+    ['tools[0].description', { tools: [{ ...tool, description: 7 }] }],
+    ['tool_choice.type', { tool_choice: { type: 'maybe' } }],
+    ['tool_choice.name', { tool_choice: { type: 'tool' } }],
+    ['thinking.type', { thinking: {} }],
+    ['output_config.format.type', { output_config: { format: { type: 'xml' } } }],
+    ['output_config.format.schema', { output_config: { format: { type: 'json_schema' } } }],
+  ])('messages: %s, as in %j', async (param, fields) => {
+    await expectRefused(message(fields), 400, { code: 'invalid_request', param });
+    expect(journey.provider.requests).toEqual([]);
+  });
+
   test.each(['limit=0', 'limit=101', 'limit=x', 'order=up'])('a page with %s', async (query) => {
     const path = `${CONVERSATIONS}/${conversation}/items?${query}`;
     await expectRefused(journey.gateway.fetch(path), 400, {
@@ -283,6 +331,7 @@ describe('a model that cannot be called', () => {
   const ask = [
     ['chat', chat],
     ['responses', inConversation],
+    ['messages', message],
   ] as const;
 
   test.each(ask)('%s: an unknown model gets the nearest names', async (_, call) => {

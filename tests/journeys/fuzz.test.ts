@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
+import { errorIn } from '../harness/dialects.ts';
 import { temporaryDirectory } from '../harness/gateway.ts';
 import { unfinishedTurns } from '../harness/journal.ts';
 import { type Journey, json, serverEvents, startJourney } from '../harness/journey.ts';
@@ -56,6 +57,43 @@ const RESPONSES: Json[] = [
   {
     input: [{ ...message, content: [{ type: 'input_text', text: 'x' }] }],
     text: { format: { type: 'text' } },
+  },
+];
+const MESSAGES: Json[] = [
+  { messages: [message], max_tokens: 9 },
+  { system: 'Be brief.', messages: [message], temperature: 0.5, stop_sequences: ['x'], max_tokens: 9 },
+  {
+    system: [{ type: 'text', text: 'Be brief.', cache_control: { type: 'ephemeral' } }],
+    messages: [
+      message,
+      {
+        role: 'assistant',
+        content: [
+          { type: 'thinking', thinking: 'Hm', signature: 'x' },
+          { type: 'text', text: 'I look.' },
+          { type: 'tool_use', id: 'call_1', name: 'look', input: { at: 'x' } },
+        ],
+      },
+      { role: 'user', content: [{ type: 'tool_result', tool_use_id: 'call_1', content: 'seen' }] },
+    ],
+    tools: [{ name: 'look', input_schema: { type: 'object' } }],
+    tool_choice: { type: 'auto', disable_parallel_tool_use: true },
+    stream: true,
+  },
+  {
+    messages: [
+      {
+        role: 'user',
+        content: [
+          { type: 'text', text: 'See' },
+          { type: 'image', source: { type: 'url', url: 'https://x.test/a.png' } },
+          { type: 'document', source: { type: 'base64', media_type: 'application/pdf', data: 'QQ==' } },
+        ],
+      },
+    ],
+    metadata: { user_id: 'a' },
+    output_config: { effort: 'low' },
+    thinking: { type: 'adaptive' },
   },
 ];
 const CONVERSATIONS: Json[] = [
@@ -135,7 +173,7 @@ async function expectSound(response: Response): Promise<void> {
   expect([response.status, text.includes('internal_error') && text]).toEqual([response.status, false]);
   expect(response.status).toBeLessThan(500);
   if (response.headers.get('content-type')?.startsWith('text/event-stream')) serverEvents(text);
-  else if (response.status >= 400) expect(asJson(asJson(JSON.parse(text)).error).code).toBeString();
+  else if (response.status >= 400) expect(errorIn(asJson(JSON.parse(text))).code).toBeString();
   else JSON.parse(text);
 }
 
@@ -157,6 +195,8 @@ describe('the gateway answers random requests, and the session stays usable', ()
   test.each([
     ['/v1/chat/completions', CHATS],
     ['/v1/responses', RESPONSES],
+    ['/v1/messages', MESSAGES],
+    ['/v1/messages/count_tokens', MESSAGES],
   ] as const)(
     '%s',
     async (path, good) => {
@@ -204,6 +244,7 @@ describe('the gateway answers random requests, and the session stays usable', ()
       '/v1/responses/',
       '/v1/conversations/',
       '/v1/chat/completions/',
+      '/v1/messages/',
       '/v1/models/',
       '/v1/',
       '/v1/chat/completions?after=',

@@ -68,7 +68,7 @@ function checkCalls({ question, calls, kills }: Facts): Problems {
 }
 
 interface Bill {
-  usage?: { total_tokens: number; prompt_tokens?: number; input_tokens?: number };
+  usage?: { total_tokens?: number; input_tokens?: number; output_tokens?: number };
   clawhold?: { attempts: { input_tokens: number; output_tokens: number }[] };
 }
 
@@ -79,9 +79,10 @@ function checkBill({ question, calls }: Facts): Problems {
   const isJoined = calls.some(({ context }) => context.length > question.context.length);
   if (isJoined && !clawhold) return ['the calls of the answer are not listed'];
   const sum = clawhold?.attempts.reduce((tokens, call) => tokens + call.input_tokens + call.output_tokens, 0);
-  return sum === undefined || sum === usage.total_tokens
+  const { input_tokens = 0, output_tokens = 0, total_tokens = input_tokens + output_tokens } = usage;
+  return sum === undefined || sum === total_tokens
     ? []
-    : [`${sum} tokens were used, ${usage.total_tokens} are billed`];
+    : [`${sum} tokens were used, ${total_tokens} are billed`];
 }
 
 function isBeginning([beginning, instruction, ...rest]: string[], answer: string): boolean {

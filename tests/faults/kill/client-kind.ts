@@ -1,6 +1,8 @@
+import type { Dialect } from '../../harness/dialects.ts';
+
 /** How a client asks, and what it does when its connection breaks. */
 export interface ClientKind {
-  dialect: 'chat' | 'responses';
+  dialect: Dialect;
   mode: 'stream' | 'json' | 'background' | 'background-stream';
   /** Claude 4.5 continues an assistant message; the model at groq must be asked to continue. */
   provider: 'groq' | 'anthropic';
@@ -20,9 +22,11 @@ const ANY_MODE = ['stream', 'json', 'background', 'background-stream'] as const;
 /** Every possible combination. The order makes neighbours differ. */
 export const CLIENT_KINDS: readonly ClientKind[] = spread([
   ...combine('chat', ['stream', 'json'], ['session'], COMEBACKS),
+  ...combine('messages', ['stream', 'json'], ['session'], COMEBACKS),
   ...combine('responses', ANY_MODE, ['session', 'chain'], COMEBACKS),
   // A turn that is not stored survives a kill only if it has an idempotency key.
   ...combine('chat', ['stream', 'json'], ['none'], ['key']),
+  ...combine('messages', ['stream', 'json'], ['none'], ['key']),
   ...combine('responses', ['stream', 'json'], ['none'], ['key']),
 ]);
 

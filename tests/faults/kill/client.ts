@@ -1,4 +1,6 @@
+import { errorIn, PATHS, pathOf } from '../../harness/dialects.ts';
 import type { TestGateway } from '../../harness/gateway.ts';
+import type { Json } from '../../simulators/provider/shape.ts';
 import { type ClientKind, isStream } from './client-kind.ts';
 import { dataOf, numberOf, type Question } from './question.ts';
 import type { RestartingGateway } from './restarting-gateway.ts';
@@ -81,7 +83,7 @@ export class Client {
   private send(gateway: TestGateway, question: Question, signal: AbortSignal): Promise<Response> {
     const { dialect, comeback } = this.clientKind;
     const retries = question.requests++;
-    return gateway.fetch(dialect === 'chat' ? '/v1/chat/completions' : '/v1/responses', {
+    return gateway.fetch(PATHS[dialect], {
       method: 'POST',
       body: JSON.stringify(question.body),
       signal,
@@ -97,10 +99,7 @@ export class Client {
   }
 
   private path({ id }: Question, query: string): string {
-    const { dialect } = this.clientKind;
-    return dialect === 'chat'
-      ? `/v1/chat/completions/chatcmpl-${id}${query}`
-      : `/v1/responses/resp_${id}${query}`;
+    return pathOf(this.clientKind.dialect, `resp_${id}`) + query;
   }
 
   private query(from: number): string {
@@ -127,7 +126,7 @@ export class Client {
   }
 
   private async refused(reply: Response, body: unknown, question: Question): Promise<void> {
-    const { code, message } = (body as { error: { code: string; message: string } }).error;
+    const { code, message } = errorIn(body as Json) as { code: string; message: string };
     question.refusals.push(code);
     if (reply.headers.get('x-should-retry') === 'true') {
       // The turn has no output. So send the request again instead of fetching the turn.
@@ -156,7 +155,7 @@ async function readEvents(reply: Response, question: Question, from: number): Pr
     const blocks = (rest + decoder.decode(chunk, { stream: true })).split('\n\n');
     rest = blocks.pop()!;
     for (const block of blocks) {
-      if (block.startsWith(':')) continue;
+      if (block.startsWith(':') || block.startsWith('event: ping\n')) continue;
       if (dataOf(block) === '[DONE]') question.end ??= 'completed';
       else {
         const number = numberOf(block);

@@ -1,3 +1,4 @@
+import { question } from '../../harness/dialects.ts';
 import { Client } from './client.ts';
 import type { ClientKind } from './client-kind.ts';
 import { Question, type Scenario } from './question.ts';
@@ -76,9 +77,9 @@ export class Conversation {
       }),
       stream,
     };
-    if (dialect === 'chat') {
-      const messages = [{ role: 'user', content: user }];
-      return { ...request, messages, ...(stream && { stream_options: { include_usage: true } }) };
+    if (dialect !== 'responses') {
+      const usage = dialect === 'chat' && stream ? { stream_options: { include_usage: true } } : {};
+      return { ...request, ...question(dialect, user), ...usage };
     }
     return {
       ...request,

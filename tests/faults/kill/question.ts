@@ -1,3 +1,4 @@
+import { errorIn } from '../../harness/dialects.ts';
 import type { ClientKind } from './client-kind.ts';
 
 /** What happens to a question. */
@@ -83,16 +84,20 @@ export class Question {
 
   /** Takes a JSON answer, which may still be incomplete. */
   answered(body: Json): void {
-    const { id, choices, status, output } = body as unknown as Whole;
+    const { id, choices, status, output, content } = body as unknown as Whole;
     this.setId(id);
     if (status === 'queued' || status === 'in_progress') return;
     this.whole = body;
-    const text = choices?.[0]?.message.content ?? output?.map(textOf).join('') ?? '';
+    const text =
+      choices?.[0]?.message.content ??
+      output?.map(textOf).join('') ??
+      content?.map((block) => block.text ?? '').join('') ??
+      '';
     const isStreamed = this.events.length > 0;
     if (isStreamed && text !== this.text)
       this.problems.push(`the last event has a different text: "${text}"`);
     this.text = text;
-    this.end = choices ? 'completed' : (status as Question['end']);
+    this.end = choices || content ? 'completed' : (status as Question['end']);
   }
 
   /** Sets the turn's id. It must stay the same. */
@@ -117,9 +122,14 @@ export class Question {
     if (sequence_number !== undefined && sequence_number !== number)
       this.problems.push(`event ${number} says it is ${sequence_number}`);
     if (data.id !== undefined) this.setId(data.id);
-    if (type === 'response.output_text.delta') this.text += data.delta;
+    const { delta } = data;
+    if (typeof delta === 'string') this.text += type === 'response.output_text.delta' ? delta : '';
+    else if (type === 'content_block_delta') this.text += delta?.text ?? '';
+    else if (type === 'message_start') this.setId(data.message!.id);
+    else if (type === 'message_delta') this.whole = { usage: data.usage, clawhold: data.clawhold };
+    else if (type === 'message_stop') this.end = 'completed';
     else if (type === undefined && !error) this.text += choices?.[0]?.delta.content ?? '';
-    if (error) this.fail(error);
+    if (error) this.fail(errorIn(data as unknown as Json) as { code: string });
     else if (response?.error) this.refusals.push(response.error.code);
     if (response) this.answered(response);
   }
@@ -136,6 +146,7 @@ interface Whole {
   choices?: { message: { content: string } }[];
   status?: string;
   output?: Output[];
+  content?: { text?: string }[];
 }
 
 interface Output {
@@ -152,9 +163,13 @@ interface StreamEvent {
   /** Only chat chunks have it. */
   id?: string;
   sequence_number?: number;
-  delta?: string;
+  delta?: string | { text?: string };
+  /** Of events of a message. */
+  message?: { id: string };
+  usage?: Json;
+  clawhold?: Json;
   choices?: { delta: { content?: string | null } }[];
-  error?: { code: string };
+  error?: object;
   response?: Json & { error?: { code: string } | null };
 }
 
