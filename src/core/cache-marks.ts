@@ -142,8 +142,7 @@ function namedByContent(marks: readonly (PartMark & { item: number })[], input: 
 
 /** The arguments of a call may be written in another way in the session. */
 const hashOf = (item: Item): string => {
-  const same =
-    item.type === 'function_call' ? { ...item, arguments: compactArguments(item.arguments) } : item;
+  const same = item.type === 'function_call' ? { ...item, arguments: compactArguments(item) } : item;
   return Bun.hash.xxHash64(contentOf(same)).toString(36);
 };
 

@@ -20,17 +20,12 @@ export function argumentsOf({ arguments: text, status }: FunctionCall): string {
 }
 
 /**
- * The arguments as the text that every client gives: clients of some APIs get an object, and write it in their own
- * way. Text that is not JSON is unchanged.
+ * The arguments in one form, whatever the text: clients of some APIs get an object, and write it in their own way.
+ * As in `argumentsOf`, text that is no object is inside one.
  */
-export function compactArguments(text: string): string {
-  // Many calls have no arguments.
-  if (text === '{}') return text;
-  try {
-    return JSON.stringify(JSON.parse(text));
-  } catch {
-    return text;
-  }
+export function compactArguments(call: FunctionCall): string {
+  const text = argumentsOf(call);
+  return text === '{}' ? text : JSON.stringify(JSON.parse(text));
 }
 
 function objectIn(text: string): object | undefined {

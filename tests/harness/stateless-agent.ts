@@ -139,3 +139,55 @@ export function streamedMessage(text: string): Json {
   if (details.length > 0) message.reasoning_details = details;
   return message;
 }
+
+/** An agent on messages: the content is sent back as it came. */
+export function messagesAgent(gateway: TestGateway, { stream, body, headers }: AgentOptions): StatelessAgent {
+  const agent: StatelessAgent = {
+    history: [],
+    reply: new Response(),
+    async ask(model, text) {
+      agent.history.push({ role: 'user', content: text });
+      for (let step = 0; step < MOST_STEPS; step++) {
+        const request = {
+          ...{ model, stream, max_tokens: 4096, messages: agent.history },
+          tools: FUNCTIONS.map(({ name, parameters }) => ({ name, input_schema: parameters })),
+          thinking: { type: 'enabled', budget_tokens: 2048 },
+          ...body,
+        };
+        agent.reply = await ok(await gateway.post('/v1/messages', request, headers));
+        const content = stream
+          ? streamedContent(await agent.reply.text())
+          : asList((await json(agent.reply)).content);
+        agent.history.push({ role: 'assistant', content });
+        const calls = content.filter(({ type }) => type === 'tool_use');
+        if (calls.length === 0) return content.map((block) => asText(block.text)).join('');
+        agent.history.push({
+          role: 'user',
+          content: calls.map(({ id }) => ({ type: 'tool_result', tool_use_id: id, content: 'fine' })),
+        });
+      }
+      throw new Error('The model calls tools without end.');
+    },
+  };
+  return agent;
+}
+
+/** Joins the events of a message as Anthropic's SDK does. */
+export function streamedContent(text: string): Json[] {
+  const blocks: Json[] = [];
+  const inputs: string[] = [];
+  for (const { data } of serverEvents(text).events) {
+    const index = Number(data.index);
+    if (data.type === 'content_block_start') blocks[index] = { ...asJson(data.content_block) };
+    const block = blocks[index];
+    if (data.type !== 'content_block_delta' || !block) continue;
+    const { type, partial_json, citation, ...texts } = asJson(data.delta);
+    for (const field in texts) block[field] = asText(block[field]) + asText(texts[field]);
+    if (citation !== undefined) block.citations = [...asList(block.citations), citation];
+    if (partial_json !== undefined) inputs[index] = (inputs[index] ?? '') + asText(partial_json);
+  }
+  inputs.forEach((input, index) => {
+    blocks[index]!.input = JSON.parse(input);
+  });
+  return blocks;
+}

@@ -402,6 +402,10 @@ describe('an SDK that retries by itself', () => {
 
   function requestOf(client: OpenAI, dialect: Dialect, stream: boolean, text: string): Promise<unknown> {
     const model = 'groq/dictated';
+    // The SDKs of Anthropic and OpenAI retry in the same way.
+    if (dialect === 'messages') {
+      return client.post('/messages', { body: bodyOf(dialect, { text, stream }), stream });
+    }
     return dialect === 'responses'
       ? client.responses.create({ model, stream, input: text })
       : client.chat.completions.create({ model, stream, messages: [{ role: 'user', content: text }] });

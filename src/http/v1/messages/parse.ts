@@ -119,7 +119,7 @@ export function parseMessageRequest(raw: Record<string, unknown>, context: Parse
   const { items, natives } = parseMessages(body.messages, system);
   const userId = body.metadata?.user_id;
   const named = userId ? namedUser(userId) : undefined;
-  const state = stateOf(named, context);
+  const state = stateOf(body, named, context);
   const extra = extraOf(raw, headers);
   const needed = NEEDED.filter((field) => isGiven(extra[field]));
   const fallbacks = ownFallbacks(extra);
@@ -181,17 +181,19 @@ function verbatimOf(body: Body): Record<string, unknown> | undefined {
 }
 
 /** A session that Claude Code names in the body is that of an agent, as the one in its header is. */
-function stateOf(user: NamedUser | undefined, { headers, caller }: ParseContext): AskedState {
+function stateOf(body: Body, user: NamedUser | undefined, { headers, caller }: ParseContext): AskedState {
+  const wish = lineWish(headers);
   const named = sessionFromHeaders(headers);
-  if (named) return inSession(named, lineWish(headers));
+  if (named) return inSession(named, body, wish);
   if (user?.session === undefined) return unnamedState(headers, caller);
-  const ref = sessionRef(user.session, 'metadata.user_id');
-  return inSession(ref, { ...lineWish(headers), isAgent: true });
+  return inSession(sessionRef(user.session, 'metadata.user_id'), body, { ...wish, isAgent: true });
 }
 
-const inSession = (ref: SessionRef, line: LineWish): AskedState => ({
-  ...{ kind: 'session', ref, create: true, history: true, line },
-});
+/** Claude Code asks for one token to learn whether its quota is used up: that is no part of a conversation. */
+function inSession(ref: SessionRef, { max_tokens }: Body, line: LineWish): AskedState {
+  const isProbe = line.isAgent && max_tokens === 1;
+  return isProbe ? { kind: 'none' } : { kind: 'session', ref, create: true, history: true, line };
+}
 
 function settingsOf(body: Body, safety_identifier: string | undefined): Settings {
   const { tool_choice, output_config } = body;
