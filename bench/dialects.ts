@@ -1,5 +1,5 @@
 import type { Job } from './load/job.ts';
-import { type Gateway, ROOT_KEY, startGateway } from './processes.ts';
+import { type Gateway, startGateway } from './processes.ts';
 import { interleaved, type Measured, measured } from './rounds.ts';
 import type { Bench, Figure, Row, RowResult } from './row.ts';
 import { spread } from './statistics.ts';
@@ -48,7 +48,7 @@ function job(gateway: Gateway, { path, provider, body }: Subject, stream: boolea
   return {
     port: gateway.port,
     path,
-    headers: { authorization: `Bearer ${ROOT_KEY}` },
+    headers: gateway.headers,
     body: JSON.stringify({ ...body, model, stream }),
     load: { kind: 'closed', concurrency: CONCURRENCY, ms },
   };
@@ -59,7 +59,9 @@ export const dialects: Row = {
   title: 'Each dialect onto its own protocol, stateless',
   async measure(bench: Bench): Promise<RowResult> {
     const { effort, simulator } = bench;
-    const gateway = await startGateway({ provider: simulator.port });
+    const { port } = simulator;
+    const yaml = `claws:\n  anthropic: { api_key: sk-simulated, base_url: "http://127.0.0.1:${port}" }\n`;
+    const gateway = await startGateway({ provider: port, yaml });
     try {
       const figures: Figure[] = [];
       for (const stream of [false, true]) {
