@@ -101,8 +101,7 @@ function writtenContent(item: Item): string {
 }
 
 function countedContent(item: Item): string {
-  if (item.type === 'function_call')
-    return contentOf({ ...item, arguments: compactArguments(item) });
+  if (item.type === 'function_call') return contentOf({ ...item, arguments: compactArguments(item) });
   if (item.type === 'function_call_output') return contentOf({ ...item, output: textOf(item.output) });
   return writtenContent(item);
 }
