@@ -147,7 +147,7 @@ function responsesOf(doc: RouteDoc): Json {
     responses[status] ??= { description: 'The reply.', headers: headersOf(doc, false), content: {} };
     responses[status].content[MEDIA_TYPES[form]] = schema ? { schema: refTo(schema) } : {};
   }
-  const content = { 'application/json': { schema: refTo(ErrorReply) } };
+  const content = { 'application/json': { schema: refTo(doc.failure ?? ErrorReply) } };
   return { ...responses, default: { description: 'An error.', headers: headersOf(doc, true), content } };
 }
 

@@ -25,6 +25,8 @@ export interface RouteDoc {
   /** The query's parameters. */
   query?: z.ZodObject;
   replies: readonly Reply[];
+  /** The schema of failures; that of OpenAI's envelope where absent. */
+  failure?: z.ZodType;
 }
 
 /** One form that a reply has. */

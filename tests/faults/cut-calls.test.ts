@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'bun:test';
-import { type Dialect, PATHS } from '../harness/dialects.ts';
+import { conversationIn, DIALECTS, type Dialect, FORMS, PATHS, pathOf } from '../harness/dialects.ts';
 import { type DictatedCall, type DictatedProvider, dictatedProvider } from '../harness/dictated.ts';
 import { eventually } from '../harness/eventually.ts';
 import { type TestGateway, testGateway } from '../harness/gateway.ts';
@@ -10,7 +10,6 @@ import { asJson, asList, asText, type Json } from '../simulators/provider/shape.
 
 /** A turn that ends inside a tool call: its session keeps the question and what came of the answer. */
 
-const DIALECTS = ['chat', 'responses'] as const;
 /** Each of these speaks another protocol. */
 const PROVIDERS = ['groq', 'openai', 'anthropic', 'gemini'] as const;
 const QUESTION = 'My name is Ada.';
@@ -59,9 +58,28 @@ const call = (id: string, name: string, args: string): Json => ({
   function: { name, arguments: args },
 });
 
+const blocksOf = (item: Json): Json => {
+  if (item.type === 'function_call_output') {
+    const content = [{ type: 'tool_result', tool_use_id: item.call_id, content: item.output }];
+    return { role: 'user', content };
+  }
+  if (item.type !== 'function_call') return item;
+  const { call_id: id, name, arguments: args } = item;
+  // A client that got half of the arguments has no input.
+  const input = asText(args).endsWith('}') ? JSON.parse(asText(args)) : {};
+  return { role: 'assistant', content: [{ type: 'tool_use', id, name, input }] };
+};
+
+/** An item in the form of the dialect. */
+const FORM: Record<Dialect, (item: Json) => Json> = {
+  chat: messageItem,
+  responses: (item) => item,
+  messages: blocksOf,
+};
+
 /** Sends items, in the form of the dialect. */
 function send(dialect: Dialect, items: Json[], { model, headers, signal, more }: Options = {}) {
-  const input = dialect === 'chat' ? { messages: items.map(messageItem) } : { input: items };
+  const input = conversationIn(dialect, undefined, items.map(FORM[dialect]));
   return gateway.fetch(PATHS[dialect], {
     method: 'POST',
     body: JSON.stringify({ model: model ?? 'groq/m', stream: model === undefined, ...input, ...more }),
@@ -278,9 +296,8 @@ describe.each(DIALECTS)('%s', (dialect) => {
       whole(asked);
       asked.callTool('g', '{"b"');
     });
-    const id = headers.get('x-clawhold-response-id')!;
-    const path = dialect === 'chat' ? id.replace('resp_', 'chatcmpl-') : id;
-    const again = await gateway.fetch(`${PATHS[dialect]}/${path}?stream=true`);
+    const path = pathOf(dialect, headers.get('x-clawhold-response-id')!);
+    const again = await gateway.fetch(`${path}?stream=true`);
     expect(await again.text()).toBe(text);
   });
 
@@ -288,9 +305,7 @@ describe.each(DIALECTS)('%s', (dialect) => {
     'a stream of %s that breaks inside a call keeps the question',
     async (name) => {
       const parameters = { type: 'object', properties: { city: { type: 'string' } }, required: ['city'] };
-      const tool = { name: 'weather', parameters };
-      const tools =
-        dialect === 'chat' ? [{ type: 'function', function: tool }] : [{ type: 'function', ...tool }];
+      const tools = [FORMS[dialect].tool({ name: 'weather', parameters })];
       const model = `${name}/tool1+cut-${name === 'gemini' ? 1 : 2}`;
       const reply = await send(dialect, [user(QUESTION)], { model, more: { tools, stream: true } });
       await reply.text();

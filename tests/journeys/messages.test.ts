@@ -230,6 +230,42 @@ describe('a provider of another API', () => {
   });
 });
 
+test('a session goes on in other dialects and back, in the middle of tool calls', async () => {
+  const headers = { 'x-session-id': 'across' };
+  const model = 'anthropic/claude-sonnet-4-5+think+tools';
+  const names = ['weather', 'population'];
+  const thinking = { type: 'enabled', budget_tokens: 2048 };
+  const schema = { type: 'object', properties: { city: { type: 'string' } } };
+  const asked = await answered(
+    { model, thinking, tools: names.map((name) => ({ name, input_schema: schema })) },
+    headers,
+  );
+  const calls = asList(asked.content).filter(({ type }) => type === 'tool_use');
+  expect(calls.map(({ name }) => name)).toEqual(names);
+
+  const outputs = calls.map(({ id }) => ({ role: 'tool', tool_call_id: id, content: 'fine' }));
+  const functions = names.map((name) => ({ type: 'function', function: { name, parameters: schema } }));
+  const chat = { model, messages: outputs, tools: functions, reasoning_effort: 'low' };
+  const inChat = await journey.gateway.post('/v1/chat/completions', chat, headers);
+  expect([inChat.status, inChat.headers.get('x-clawhold-history')]).toEqual([200, 'appended']);
+  expect(asList(asList(lastBody().messages)[1]?.content).map(({ type }) => type)).toEqual([
+    ...['thinking', 'tool_use', 'tool_use'],
+  ]);
+
+  const next = { model: 'openai/echo', input: 'And now?' };
+  const inResponses = await journey.gateway.post('/v1/responses', next, headers);
+  expect(inResponses.status).toBe(200);
+  const back = await post({ model: 'gemini/echo', messages: [user('And then?')] }, headers);
+  expect(back.headers.get('x-clawhold-history')).toBe('appended');
+  expect(await sessionLog(journey.gateway, 'across')).toEqual([
+    ...['user: Hello', 'reasoning', ...calls.map(({ id }) => `function_call ${id}`)],
+    ...calls.map(({ id }) => `function_call_output ${id}`),
+    ...['reasoning', 'assistant: The tools answered: "fine" | "fine"'],
+    ...['user: And now?', 'assistant: You said: And now?'],
+    ...['user: And then?', 'assistant: You said: And then?'],
+  ]);
+});
+
 describe('a message ends with', () => {
   const MODELS = ['anthropic', 'openai', 'groq', 'gemini'];
   const tools = [

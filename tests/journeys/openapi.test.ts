@@ -305,6 +305,12 @@ describe.each(['openai', 'anthropic', 'gemini', 'groq', 'local'])('real answers 
         ...(behaviour === 'tools' && { tools: provider === 'openai' ? [tool, custom] : [tool] }),
       });
       await check('POST', '/v1/responses', { model: [model, 'openai/say-2'], input: 'one', stream }, restart);
+      await check('POST', '/v1/messages', {
+        ...{ model, messages, stream, max_tokens: 4096 },
+        ...(behaviour === 'think+say-2' && { thinking: { type: 'enabled', budget_tokens: 2048 } }),
+        ...(behaviour === 'tools' && { tools: [{ name: 'f', input_schema: tool.parameters }] }),
+      });
+      await check('POST', '/v1/messages', { model: [model, 'openai/say-2'], messages, stream }, restart);
     }
   });
 });
@@ -325,6 +331,22 @@ describe('real answers of each route fit', () => {
     await check('POST', `${path}/${asText(id)}`, { metadata: { c: 'd' } });
     await check('DELETE', `${path}/${asText(id)}`);
     const headers = { 'x-clawhold-when-down': 'defer', 'x-session-id': 'deferred' };
+    const accepted = await check('POST', path, { model: 'openai/status-503', messages }, headers);
+    expect(accepted.status).toBe(202);
+    await check('POST', `/v1/responses/${accepted.headers.get('x-clawhold-response-id')}/cancel`);
+  });
+
+  test('messages', async () => {
+    const path = '/v1/messages';
+    const stored = await check('POST', path, { model, messages, store: true });
+    const one = `${path}/${stored.headers.get('x-clawhold-response-id')!.replace('resp_', 'msg_')}`;
+    await check('GET', one);
+    await check('GET', `${one}?stream=true`);
+    await check('POST', `${path}/count_tokens`, { model, messages });
+    await check('POST', path, { model, messages: [] });
+    await check('DELETE', one);
+    await check('GET', one);
+    const headers = { 'x-clawhold-when-down': 'defer', 'x-session-id': 'deferred-message' };
     const accepted = await check('POST', path, { model: 'openai/status-503', messages }, headers);
     expect(accepted.status).toBe(202);
     await check('POST', `/v1/responses/${accepted.headers.get('x-clawhold-response-id')}/cancel`);
