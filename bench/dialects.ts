@@ -39,7 +39,7 @@ const SUBJECTS: readonly [Subject, ...Subject[]] = [
   },
 ];
 
-/** How much more than chat a dialect may cost. */
+/** How much more than chat a dialect may cost. A further dialect is a further subject. */
 const MOST = 1.15;
 
 /** The simulator sends every event in its own packet, as a real model does. */

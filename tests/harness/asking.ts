@@ -28,7 +28,7 @@ export type Ask = (body: Json, headers?: Record<string, string>) => Promise<Repl
 export const asking =
   (gateway: () => TestGateway, dialect: Dialect, stream: boolean): Ask =>
   async ({ content = 'Hello', ...body }, headers = {}) => {
-    const input = question(dialect, asText(content));
+    const input = question(dialect, content);
     const usage = dialect === 'chat' && stream ? { stream_options: { include_usage: true } } : {};
     const reply = await gateway().post(PATHS[dialect], { stream, ...usage, ...input, ...body }, headers);
     const raw = await reply.text();

@@ -34,6 +34,8 @@ interface Form {
   /** Makes a turn without a session one that is stored, where it is not by default. */
   stored: Json;
   tool(tool: TestTool): Json;
+  /** An image in the content of a message. */
+  image(url: string): Json;
   /** The output of a call, as an entry of the conversation. */
   output(callId: string, text: string): Json;
   /** Limits the tokens of the answer. */
@@ -81,6 +83,7 @@ export const FORMS: Record<Dialect, Form> = {
     }),
     stored: { store: true },
     tool: (tool) => ({ type: 'function', function: tool }),
+    image: (url) => ({ type: 'image_url', image_url: { url } }),
     output: (tool_call_id, content) => ({ role: 'tool', tool_call_id, content }),
     limit: (max_completion_tokens) => ({ max_completion_tokens }),
     format: (name, schema) => ({
@@ -100,6 +103,7 @@ export const FORMS: Record<Dialect, Form> = {
     conversation: (instructions, input) => ({ input, instructions }),
     stored: {},
     tool: (tool) => ({ type: 'function', parameters: {}, ...tool }),
+    image: (image_url) => ({ type: 'input_image', image_url }),
     output: (call_id, output) => ({ type: 'function_call_output', call_id, output }),
     limit: (max_output_tokens) => ({ max_output_tokens }),
     format: (name, schema) => ({ text: { format: { type: 'json_schema', name, schema, strict: true } } }),
@@ -117,6 +121,7 @@ export const FORMS: Record<Dialect, Form> = {
     conversation: (system, messages) => ({ messages, system }),
     stored: { store: true },
     tool: ({ name, parameters = { type: 'object' } }) => ({ name, input_schema: parameters }),
+    image: (url) => ({ type: 'image', source: { type: 'url', url } }),
     output: (tool_use_id, content) => ({
       role: 'user',
       content: [{ type: 'tool_result', tool_use_id, content }],
@@ -154,8 +159,8 @@ export const conversationIn = (
 ): Json => FORMS[dialect].conversation(system, messages);
 
 /** The fields of a body that asks one question. */
-export const question = (dialect: Dialect, content: string): Json =>
-  FORMS[dialect].conversation(undefined, [user(content)]);
+export const question = (dialect: Dialect, content: unknown): Json =>
+  FORMS[dialect].conversation(undefined, [{ role: 'user', content }]);
 
 /** The text of a whole reply. */
 export const textIn = (dialect: Dialect, body: Json): string => FORMS[dialect].text(body);

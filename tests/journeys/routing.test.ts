@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'bun:test';
 import type OpenAI from 'openai';
 import { asking, KINDS } from '../harness/asking.ts';
+import { FORMS } from '../harness/dialects.ts';
 import { ROOT_KEY, testGateway } from '../harness/gateway.ts';
 import { type Journey, json, responseText, sdk, startJourney } from '../harness/journey.ts';
 import { expectRefusal } from '../harness/refusal.ts';
@@ -203,10 +204,7 @@ describe.each(KINDS)('%s, streamed: %p', (dialect, stream) => {
   });
 
   test('what all models lack is named as the caller wrote it', async () => {
-    const image =
-      dialect === 'chat'
-        ? { type: 'image_url', image_url: { url: 'https://x.test/a.png' } }
-        : { type: 'input_image', image_url: 'https://x.test/a.png' };
+    const image = FORMS[dialect].image('https://x.test/a.png');
     const content = [image];
     expect((await ask({ model: 'seeing', content })).by).toBe('openai/sees');
     const blind = await ask({ model: 'openai/blind', content });
@@ -230,10 +228,7 @@ describe.each(KINDS)('%s, streamed: %p', (dialect, stream) => {
   });
 
   test('images of earlier turns become a line of text for a model that reads none', async () => {
-    const image =
-      dialect === 'chat'
-        ? { type: 'image_url', image_url: { url: 'https://x.test/a.png' } }
-        : { type: 'input_image', image_url: 'https://x.test/a.png' };
+    const image = FORMS[dialect].image('https://x.test/a.png');
     const session = { 'x-session-id': `images ${dialect} ${stream}`.replaceAll(' ', '-') };
     expect((await ask({ model: 'openai/sees', content: [image] }, session)).status).toBe(200);
     const { status, by } = await ask({ model: 'openai/blind' }, session);

@@ -25,6 +25,29 @@ const open = () => undefined;
 const context = (branch: BranchTurn[], input: Item[] = [user('now')]) =>
   assemble({ branch, input, settings: {}, open, budget }).items.map(({ item }) => item);
 
+test.each(['chat', 'messages'])(
+  'natives of input that was written in chat, for a request in %s',
+  (dialect) => {
+    const before = turn([user('one')], [assistant('1')]);
+    Object.assign(before.turn, { dialect: 'chat', inputNatives: { 0: { name: 'Ada' } } });
+    const input = [user('now')];
+    const inputNatives = { 0: { own: true } };
+    const { items } = assemble({
+      branch: [before],
+      input,
+      inputNatives,
+      dialect,
+      settings: {},
+      open,
+      budget,
+    });
+    expect(items.map(({ native }) => native)).toEqual([
+      ...(dialect === 'chat' ? [{ name: 'Ada' }] : [undefined]),
+      ...[undefined, { own: true }],
+    ]);
+  },
+);
+
 describe('a call and its output', () => {
   test('are both in the context', () => {
     const items = [user('one'), call('a'), output('a'), user('now')];
