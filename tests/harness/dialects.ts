@@ -29,6 +29,8 @@ export interface TestTool {
 }
 
 interface Form {
+  /** Requests have the settings of OpenAI's APIs, such as `presence_penalty` and `metadata`. */
+  hasOpenaiSettings?: true;
   /** The fields of a body that has these instructions and messages. */
   conversation(system: string | undefined, messages: readonly object[]): Json;
   /** Makes a turn without a session one that is stored, where it is not by default. */
@@ -68,6 +70,7 @@ interface Form {
 }
 
 const openai = {
+  hasOpenaiSettings: true as const,
   user: (safety_identifier: string): Json => ({ safety_identifier }),
   quotaHeader: (kind: string, part: string) => `x-ratelimit-${part}-${kind}`,
   reset: /^(\d+(\.\d+)?s|1m\d(\.\d+)?s)$/,
