@@ -27,6 +27,9 @@ export const gemini: Dialect = {
   endpoints: VERSIONS.flatMap((version) => [
     { path: `${version}/models/*:generateContent`, doc: docs.GENERATE },
     { path: `${version}/models/*:streamGenerateContent`, doc: docs.STREAM },
+    // The AI SDK leaves `models/` out where the name of a model has a slash.
+    { path: `${version}/*:generateContent` },
+    { path: `${version}/*:streamGenerateContent` },
   ]),
   // Clients add chunks up, and cannot take back what they have.
   whenBroken: 'fail',
@@ -66,7 +69,7 @@ function routes(api: Api, settings: SettingsSource): Route[] {
     }),
     { method: 'GET', path: `${STORED}/:id`, access, doc: docs.RETRIEVE, handle: retrieve(api) },
     ...modelRoutes(api),
-    { method: 'POST', path: '/v1beta/models/*', access, handle: otherMethod },
+    { method: 'POST', path: '/v1beta/*', access, handle: otherMethod },
   ];
 }
 

@@ -2,13 +2,13 @@ import { z } from 'zod';
 import type { Item, Message } from '../../../core/items.ts';
 import { isObject } from '../../../core/json.ts';
 import type { Settings } from '../../../core/settings.ts';
-import type { StateRef } from '../../../core/turn.ts';
+import type { AskedState, Retention } from '../../../core/turn.ts';
 import type { ParseContext, ParsedAsk, RequestTarget } from '../../dialect.ts';
 import { published } from '../../published.ts';
 import { invalid, refuseForeign, unknownFields, validate } from '../../v1/fields.ts';
-import { lineWish, sessionFromHeaders } from '../../v1/request.ts';
+import { lineWish, sessionFromHeaders, unnamedState } from '../../v1/request.ts';
 import { parseContents } from './contents.ts';
-import { configIn, generationConfig, readConfig } from './generation-config.ts';
+import { configIn, generationConfig, type ReadConfig, readConfig } from './generation-config.ts';
 import { inCamelCase } from './spelling.ts';
 import { toToolConfig, toTools } from './tools.ts';
 
@@ -46,6 +46,10 @@ const shape = {
     }),
   generationConfig: generationConfig.nullish().describe('How the answer is generated.'),
   serviceTier: z.string().nullish().describe('The tier at the provider.'),
+  store: z
+    .boolean()
+    .nullish()
+    .describe('Whether the turn can be fetched by its id. Google logs the request by it.'),
 };
 
 export const contentRequest = published('GeminiRequest', z.looseObject(shape));
@@ -66,16 +70,13 @@ export interface GeminiEcho {
   ids?: true;
 }
 
-/**
- * A request as an ask. Google's API keeps no conversations: the request is kept in the session that its headers name,
- * and nowhere without one.
- */
-export function parseGemini(raw: Fields, { headers, target }: ParseContext): ParsedAsk {
+/** A request as an ask. It is kept as a chat completion is, and listed nowhere. */
+export function parseGemini(raw: Fields, { headers, target, caller }: ParseContext): ParsedAsk {
   const { items, natives, body } = conversationOf(raw);
   const ref = sessionFromHeaders(headers);
-  const state: StateRef = ref
+  const state: AskedState = ref
     ? { kind: 'session', ref, create: true, history: true, line: lineWish(headers) }
-    : { kind: 'none' };
+    : unnamedState(headers, caller);
   const config = readConfig(body.generationConfig);
   const choice = toToolConfig(body.toolConfig);
   const extra: Fields = unknownFields(body, KNOWN);
@@ -101,17 +102,34 @@ export function parseGemini(raw: Fields, { headers, target }: ParseContext): Par
     inputNatives: natives,
     settings,
     extra,
-    ...(Object.keys(config.verbatim).length > 0 && {
-      verbatim: { generationConfig: { ...config.rest, ...config.verbatim } },
-    }),
+    verbatim: verbatimOf(body, config),
     ...(needed.length > 0 && { needed }),
     echo: echoOf(target, headers),
     metadata: {},
     state,
-    retention: ref ? 'stored' : 'none',
+    retention: retentionOf(body, state),
     delivery: isStream(target) ? 'stream' : 'whole',
     defaultContext: 'auto',
   };
+}
+
+/** What a provider of this API gets as the caller wrote it. */
+function verbatimOf(
+  { store }: { store?: boolean | null },
+  { rest, verbatim }: ReadConfig,
+): Fields | undefined {
+  const isRead = Object.keys(verbatim).length > 0;
+  if (!isRead && typeof store !== 'boolean') return undefined;
+  return {
+    ...(isRead && { generationConfig: { ...rest, ...verbatim } }),
+    ...(typeof store === 'boolean' && { store }),
+  };
+}
+
+function retentionOf({ store }: { store?: boolean | null }, state: AskedState): Retention {
+  if (store) return 'stored';
+  if (state.kind === 'none') return 'none';
+  return store === false ? 'session' : 'stored';
 }
 
 /** The items of a request: its instructions, and the items of its contents. */
