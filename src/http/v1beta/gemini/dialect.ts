@@ -1,7 +1,7 @@
 import type { Api } from '../../../api/api.ts';
 import { responseNotFound } from '../../../api/responses.ts';
 import { Fault } from '../../../core/errors.ts';
-import { parseResponseId, responseId } from '../../../core/ids.ts';
+import { parseResponseId, responseId, type TurnId } from '../../../core/ids.ts';
 import type { Seal } from '../../../core/seal.ts';
 import type { Dialect } from '../../dialect.ts';
 import type { Handler, Route, SettingsSource } from '../../route.ts';
@@ -68,17 +68,30 @@ function routes(api: Api, settings: SettingsSource): Route[] {
       };
     }),
     { method: 'GET', path: `${STORED}/:id`, access, doc: docs.RETRIEVE, handle: retrieve(api) },
+    { method: 'DELETE', path: `${STORED}/:id`, access, doc: docs.REMOVE, handle: remove(api) },
     ...modelRoutes(api),
     { method: 'POST', path: '/v1beta/*', access, handle: otherMethod },
   ];
 }
 
+function turnId(text: string): TurnId {
+  const id = parseResponseId(text);
+  if (!id) throw responseNotFound(text);
+  return id;
+}
+
+/** As Google's API deletes: the reply is empty. */
+function remove({ responses }: Pick<Api, 'responses'>): Handler {
+  return async ({ params, caller }) => {
+    await responses.remove(caller, turnId(params.id!));
+    return Response.json({});
+  };
+}
+
 /** A turn by its id, running or ended. With `stream`, its chunks, with their numbers. */
 function retrieve({ responses, seal }: { responses: Api['responses']; seal: Seal }): Handler {
   return async ({ params, caller, query, request }) => {
-    const id = parseResponseId(params.id!);
-    if (!id) throw responseNotFound(params.id!);
-    const view = await responses.get(caller, id);
+    const view = await responses.get(caller, turnId(params.id!));
     const once = { result: view, replayed: false };
     if (query.get('stream') === 'true') {
       const write = (after: number) => new GeminiStream(view.asked, seal, after, true);

@@ -5,7 +5,8 @@ import type { Settings } from '../../../core/settings.ts';
 import type { AskedState, Retention } from '../../../core/turn.ts';
 import type { ParseContext, ParsedAsk, RequestTarget } from '../../dialect.ts';
 import { published } from '../../published.ts';
-import { invalid, refuseForeign, unknownFields, validate } from '../../v1/fields.ts';
+import { invalid, modelsOf, refuseForeign, sharedShape, unknownFields, validate } from '../../v1/fields.ts';
+import { providerField } from '../../v1/provider-field.ts';
 import { lineWish, sessionFromHeaders, unnamedState } from '../../v1/request.ts';
 import { parseContents } from './contents.ts';
 import { configIn, generationConfig, type ReadConfig, readConfig } from './generation-config.ts';
@@ -46,6 +47,10 @@ const shape = {
     }),
   generationConfig: generationConfig.nullish().describe('How the answer is generated.'),
   serviceTier: z.string().nullish().describe('The tier at the provider.'),
+  models: sharedShape.models,
+  fallbacks: sharedShape.fallbacks,
+  provider: providerField,
+  safetyIdentifier: z.string().nullish().describe("An id of the caller's user, for limits and the provider."),
   store: z
     .boolean()
     .nullish()
@@ -87,6 +92,7 @@ export function parseGemini(raw: Fields, { headers, target, caller }: ParseConte
     ...config.settings,
     tools,
     tool_choice: tools ? choice.choice : undefined,
+    safety_identifier: body.safetyIdentifier ?? undefined,
     service_tier: body.serviceTier ? tierOf(body.serviceTier) : undefined,
   };
   for (const field in settings)
@@ -96,8 +102,7 @@ export function parseGemini(raw: Fields, { headers, target, caller }: ParseConte
     ...(extra.cachedContent ? ['cachedContent'] : []),
   ];
   return {
-    model: modelOf(target),
-    fallbacks: [],
+    ...modelsOf({ ...body, model: modelOf(target) }),
     input: items,
     inputNatives: natives,
     settings,

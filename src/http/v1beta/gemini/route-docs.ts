@@ -50,6 +50,10 @@ export const RETRIEVE: RouteDoc = {
   query: streamQuery,
   replies: [json(GeminiResponse), json(AcceptedGemini, 202), events(GeminiResponse)],
 };
+export const REMOVE: RouteDoc = {
+  what: 'Deletes a stored answer.',
+  replies: [json(z.strictObject({}))],
+};
 export const MODELS: RouteDoc = {
   what: "Lists the models that can be called now with the key, in the form of Google's API.",
   query: modelQuery,
