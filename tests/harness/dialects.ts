@@ -42,6 +42,9 @@ interface Form {
   output(callId: string, text: string): Json;
   /** Limits the tokens of the answer. */
   limit(tokens: number): Json;
+  temperature(value: number): Json;
+  /** A stream shows a call only when the call is whole. */
+  hasWholeCalls?: true;
   /** Names the caller's own user. */
   user(id: string): Json;
   /** Asks for an answer that fits a schema. */
@@ -72,6 +75,7 @@ interface Form {
 const OWN_NAMES = { id: 'id', model: 'model' };
 
 const openai = {
+  temperature: (temperature: number): Json => ({ temperature }),
   user: (safety_identifier: string): Json => ({ safety_identifier }),
   quotaHeader: (kind: string, part: string) => `x-ratelimit-${part}-${kind}`,
   reset: /^(\d+(\.\d+)?s|1m\d(\.\d+)?s)$/,
@@ -144,6 +148,7 @@ export const FORMS: Record<Dialect, Form> = {
       const { error_code: code, param = null, ...further } = asJson(details);
       return { ...error, code, param, ...further };
     },
+    temperature: openai.temperature,
     user: (user_id) => ({ metadata: { user_id } }),
     tokens: ({ usage }) => Number(asJson(usage).input_tokens) + Number(asJson(usage).output_tokens),
     quotaHeader: (kind, part) => `anthropic-ratelimit-${kind}-${part}`,
@@ -175,6 +180,8 @@ export const FORMS: Record<Dialect, Form> = {
         .join(''),
     error: googleError,
     ...openai,
+    temperature: (temperature) => ({ generationConfig: { temperature } }),
+    hasWholeCalls: true,
     user: (safetyIdentifier) => ({ safetyIdentifier }),
     tokens: ({ usageMetadata }) => Number(asJson(usageMetadata).totalTokenCount),
     idPrefix: 'resp_',

@@ -36,3 +36,9 @@ function bodyIn(text: string): Json | undefined {
     return undefined;
   }
 }
+
+/** Sends a request to a path of any dialect at `url`. */
+export function fetchInForm(url: string, to: string, asked: RequestInit): Promise<Response> {
+  const { path, init } = inGoogleForm(to, asked);
+  return fetch(url + path, init);
+}

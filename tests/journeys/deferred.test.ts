@@ -13,7 +13,7 @@ import {
   temporaryDirectory,
   testGateway,
 } from '../harness/gateway.ts';
-import { inGoogleForm } from '../harness/google-request.ts';
+import { fetchInForm } from '../harness/google-request.ts';
 import { json, sdk } from '../harness/journey.ts';
 import { readerOf } from '../harness/reading.ts';
 import { expectRefusal } from '../harness/refusal.ts';
@@ -227,12 +227,11 @@ describe('a turn that may be deferred', () => {
       async (setup) => {
         const { provider, gateway } = setup;
         const connection = await breakableConnection(gateway.url);
-        const { path, init } = inGoogleForm(PATHS[dialect], {
+        const asked = fetchInForm(connection.url, PATHS[dialect], {
           method: 'POST',
           body: JSON.stringify(bodyOf(dialect, 'left')),
           headers: { authorization: `Bearer ${ROOT_KEY}`, ...DEFER, 'x-clawhold-on-disconnect': 'cancel' },
         });
-        const asked = fetch(connection.url + path, init);
         (await provider.next()).refuse(503);
         const reply = await asked;
         await reply.text();

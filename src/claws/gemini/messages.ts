@@ -291,10 +291,13 @@ function writeCallOutput(draft: Draft, entry: PromptItem): void {
   const parts = typeof item.output === 'string' ? [{ text: item.output }] : contentParts(draft, item.output);
   const text = parts.map((part) => part.text ?? '').join('');
   const inside = parts.filter((part) => fitsInside(draft, part));
+  const own = nativeFor(draft, entry);
+  const { key, ...further } = isObject(own) ? own : {};
   const functionResponse = present({
+    ...further,
     id: call.givenId ? item.call_id : undefined,
     name: call.name,
-    response: responseOf(text),
+    response: typeof key === 'string' ? { [key]: text } : responseOf(text),
     parts: inside.length > 0 ? inside : undefined,
   });
   const outputs = outputsOf(draft, call);

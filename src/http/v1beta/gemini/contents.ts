@@ -208,10 +208,10 @@ class ItemWriter {
     const given = typeof id === 'string' && id !== '' ? id : undefined;
     const call_id = this.calls.output(name, given);
     if (call_id === undefined) throw invalid(path, `a call of \`${name}\` before its response`);
-    const text = JSON.stringify(response ?? {});
+    const { text, key } = outputText(response ?? {});
     const media = parts === undefined || parts === null ? [] : mediaOf(parts, `${path}.parts`);
     const output: string | Part[] = media.length > 0 ? [{ type: 'input_text', text }, ...media] : text;
-    const native = Object.keys(further).length > 0 ? { output: further } : undefined;
+    const native = { ...(key !== undefined && { key }), ...further };
     this.push({ type: 'function_call_output', call_id, output }, at, native);
   }
 
@@ -236,6 +236,17 @@ class ItemWriter {
     if (image) this.push(image, at, fields);
     else this.push({ ...rest, [kind]: value, type: `${PART_KIND}${kind}` as OtherType }, at, signed);
   }
+}
+
+/**
+ * What a function returned, as other APIs have it. "Use "output" key to specify function output"
+ * (https://ai.google.dev/api/caching#FunctionResponse); SDKs also write `result`. Any other response is JSON as a whole.
+ */
+function outputText(response: Fields): { text: string; key?: string } {
+  const [key, ...others] = Object.keys(response);
+  const value = key === undefined ? undefined : response[key];
+  const isWrapped = others.length === 0 && (key === 'output' || key === 'result');
+  return isWrapped && typeof value === 'string' ? { text: value, key } : { text: JSON.stringify(response) };
 }
 
 function imageOf(value: unknown): Item | undefined {

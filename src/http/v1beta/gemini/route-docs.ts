@@ -2,7 +2,14 @@ import { z } from 'zod';
 import { events, json, type RouteDoc } from '../../published.ts';
 import { streamQuery } from '../../v1/turn-routes.ts';
 import { contentRequest } from './parse.ts';
-import { AcceptedGemini, GeminiModel, GeminiModelList, GeminiResponse, TokenCount } from './schemas.ts';
+import {
+  AcceptedGemini,
+  GeminiDeleted,
+  GeminiModel,
+  GeminiModelList,
+  GeminiResponse,
+  TokenCount,
+} from './schemas.ts';
 
 /** What the reference says of the routes of Google's API. */
 
@@ -52,7 +59,7 @@ export const RETRIEVE: RouteDoc = {
 };
 export const REMOVE: RouteDoc = {
   what: 'Deletes a stored answer.',
-  replies: [json(z.strictObject({}))],
+  replies: [json(GeminiDeleted)],
 };
 export const MODELS: RouteDoc = {
   what: "Lists the models that can be called now with the key, in the form of Google's API.",

@@ -113,3 +113,5 @@ export const GeminiModelList = published(
   'GeminiModelList',
   z.strictObject({ models: z.array(GeminiModel), nextPageToken: z.string().optional() }),
 );
+
+export const GeminiDeleted = published('GeminiDeleted', z.strictObject({}));
