@@ -172,7 +172,11 @@ export const FORMS: Record<Dialect, Form> = {
       parts: [{ functionResponse: { id, name: 'f', response: { output: text } } }],
     }),
     limit: (maxOutputTokens) => ({ generationConfig: { maxOutputTokens } }),
+    format: (_, responseJsonSchema) => ({
+      generationConfig: { responseMimeType: 'application/json', responseJsonSchema },
+    }),
     anyObject: { generationConfig: { responseMimeType: 'application/json' } },
+    cancelled: '"finishReason":"OTHER"',
     text: (body) =>
       asList(asJson(asList(body.candidates)[0]?.content).parts)
         .filter(({ thought }) => thought !== true)

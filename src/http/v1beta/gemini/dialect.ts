@@ -28,8 +28,8 @@ export const gemini: Dialect = {
     { path: `${version}/models/*:generateContent`, doc: docs.GENERATE },
     { path: `${version}/models/*:streamGenerateContent`, doc: docs.STREAM },
     // The AI SDK leaves `models/` out where the name of a model has a slash.
-    { path: `${version}/*:generateContent` },
-    { path: `${version}/*:streamGenerateContent` },
+    { path: `${version}/*:generateContent`, doc: docs.GENERATE_BARE },
+    { path: `${version}/*:streamGenerateContent`, doc: docs.STREAM_BARE },
   ]),
   // Clients add chunks up, and cannot take back what they have.
   whenBroken: 'fail',
@@ -70,7 +70,6 @@ function routes(api: Api, settings: SettingsSource): Route[] {
     { method: 'GET', path: `${STORED}/:id`, access, doc: docs.RETRIEVE, handle: retrieve(api) },
     { method: 'DELETE', path: `${STORED}/:id`, access, doc: docs.REMOVE, handle: remove(api) },
     ...modelRoutes(api),
-    { method: 'POST', path: '/v1beta/*', access, handle: otherMethod },
   ];
 }
 
@@ -102,12 +101,3 @@ function retrieve({ responses, seal }: { responses: Api['responses']; seal: Seal
     return replyWhole(once, gemini, seal);
   };
 }
-
-const otherMethod: Handler = ({ params }) => {
-  const name = params['*']!;
-  const method = name.slice(name.lastIndexOf(':') + 1);
-  throw new Fault(
-    'not_found',
-    `Models have no method \`${method}\` here; they have generateContent, streamGenerateContent and countTokens.`,
-  );
-};

@@ -56,8 +56,8 @@ const PAGE = 50;
 /** A page token is the number of the models before the page: the list changes only with the configuration. */
 function page(names: readonly string[], query: URLSearchParams, view: (name: string) => object) {
   const { pageSize, pageToken } = validate(docs.modelQuery, {
-    pageSize: query.get('pageSize') ?? query.get('page_size') ?? undefined,
-    pageToken: query.get('pageToken') ?? query.get('page_token') ?? undefined,
+    pageSize: query.get('pageSize') ?? undefined,
+    pageToken: query.get('pageToken') ?? undefined,
   });
   const start = pageToken ?? 0;
   const end = start + (pageSize || PAGE);

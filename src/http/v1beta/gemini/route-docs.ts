@@ -47,6 +47,9 @@ export const STREAM: RouteDoc = {
   query: altQuery,
   replies: [events(GeminiResponse), json(AcceptedGemini, 202)],
 };
+const BARE = 'The same, for clients that leave `models/` out where the name of a model has a slash.';
+export const GENERATE_BARE: RouteDoc = { ...GENERATE, what: BARE };
+export const STREAM_BARE: RouteDoc = { ...STREAM, what: BARE };
 export const COUNT: RouteDoc = {
   what: 'Estimates the tokens of a prompt: of `contents`, or of a whole request in `generateContentRequest`.',
   replies: [json(TokenCount)],
