@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 import { ROOT_KEY } from '../harness/gateway.ts';
 import { type Journey, serverEvents, startJourney } from '../harness/journey.ts';
+import { expectRefusal } from '../harness/refusal.ts';
 import { sent } from '../harness/upstream.ts';
 import { asJson, asList, asText, type Json } from '../simulators/provider/shape.ts';
 
@@ -183,4 +184,129 @@ test('fields in the spelling of protobuf are read', async () => {
   });
   expect(sent(last())).toEqual(['system: Be short.', 'user: [image/png]']);
   expect(lastBody()).toMatchObject({ generationConfig: { maxOutputTokens: 99, stopSequences: ['x'] } });
+});
+
+describe('fields that only Google has', () => {
+  const OWN = {
+    generationConfig: {
+      topK: 3,
+      responseMimeType: 'application/json',
+      responseSchema: { type: 'OBJECT', properties: { a: { type: 'STRING' } }, propertyOrdering: ['a'] },
+      thinkingConfig: { thinkingBudget: 777 },
+    },
+    safetySettings: [{ category: 'HARM_CATEGORY_HARASSMENT', threshold: 'BLOCK_NONE' }],
+  };
+
+  test('reach a provider of this API unchanged', async () => {
+    const tools = [{ functionDeclarations: PRINT.functionDeclarations }, { googleSearch: {} }];
+    const toolConfig = { retrievalConfig: { languageCode: 'de' } };
+    await generate('gemini/gemini-2.5-flash+json', { ...HELLO, ...OWN, cachedContent: 'cachedContents/1' });
+    expect(lastBody()).toMatchObject({ ...OWN, cachedContent: 'cachedContents/1' });
+    expect(asJson(lastBody().generationConfig).responseJsonSchema).toBeUndefined();
+    await generate('gemini/gemini-3-echo', { ...HELLO, tools: [tools[1]], toolConfig });
+    expect(lastBody()).toMatchObject({ tools: [{ googleSearch: {} }], toolConfig });
+  });
+
+  test('are left out for other models, and named', async () => {
+    const reply = await post('openai/json', 'generateContent', { ...HELLO, ...OWN });
+    expect([reply.status, reply.headers.get('x-clawhold-dropped-settings')]).toEqual([
+      200,
+      'safetySettings, generationConfig',
+    ]);
+    const schema = { type: 'object', properties: { a: { type: 'string' } } };
+    expect(lastBody()).toMatchObject({ text: { format: { type: 'json_schema', schema } } });
+  });
+
+  test.each([
+    ['cachedContent', { cachedContent: 'cachedContents/1' }],
+    ['generationConfig.responseModalities', { generationConfig: { responseModalities: ['IMAGE'] } }],
+    ['generationConfig.responseMimeType', { generationConfig: { responseMimeType: 'text/x.enum' } }],
+  ])('%s is refused for a model that lacks it', async (param, fields) => {
+    const refused = post('openai/echo', 'generateContent', { ...HELLO, ...fields });
+    await expectRefusal(refused, 400, { code: 'unsupported_parameter', param });
+  });
+});
+
+test('parts of the client keep what only Google reads', async () => {
+  const parts = [
+    { fileData: { mimeType: 'video/mp4', fileUri: 'https://x.test/v' }, videoMetadata: { fps: 2 } },
+    { inlineData: { mimeType: 'audio/mp3', data: 'AAAA' } },
+    { text: 'What is it?' },
+  ];
+  await generate('gemini/gemini-3-echo', { contents: [{ role: 'user', parts }] });
+  expect(lastBody().contents).toEqual([{ role: 'user', parts }]);
+});
+
+describe('a malformed request is refused with its field', () => {
+  const part = (value: unknown) => ({ contents: [{ role: 'user', parts: [value] }] });
+  test.each<[string, Json]>([
+    ['contents', {}],
+    ['contents', { contents: [] }],
+    ['contents', { messages: [{ role: 'user', content: 'x' }], contents: 7 }],
+    ['messages', { messages: [{ role: 'user', content: 'x' }] }],
+    ['contents[0]', { contents: [7] }],
+    ['contents[0].role', { contents: [{ role: 'wizard', parts: [] }] }],
+    ['contents[0].parts', { contents: [{ role: 'user' }] }],
+    ['contents[0].parts[0]', part(7)],
+    ['contents[0].parts[0]', part({})],
+    ['contents[0].parts[0]', part({ text: 'a', inlineData: {} })],
+    ['contents[0].parts[0].text', part({ text: 7 })],
+    ['contents[0].parts[0].inlineData.mimeType', part({ inlineData: { data: 'AAAA' } })],
+    ['contents[0].parts[0].fileData.fileUri', part({ fileData: {} })],
+    ['contents[0].parts[0].functionResponse.name', part({ functionResponse: {} })],
+    ['contents[0].parts[0].functionResponse', part({ functionResponse: { name: 'f', response: {} } })],
+    ['systemInstruction', { ...HELLO, systemInstruction: {} }],
+    ['tools[0]', { ...HELLO, tools: [7] }],
+    ['tools[0].functionDeclarations[0].name', { ...HELLO, tools: [{ functionDeclarations: [{}] }] }],
+    [
+      'toolConfig.functionCallingConfig.mode',
+      { ...HELLO, toolConfig: { functionCallingConfig: { mode: 'X' } } },
+    ],
+    ['generationConfig.topP', { ...HELLO, generationConfig: { topP: 3 } }],
+    ['generationConfig.stopSequences', { ...HELLO, generationConfig: { stopSequences: 'x' } }],
+  ])('%s', async (param, body) => {
+    const refused = post('openai/echo', 'generateContent', body);
+    await expectRefusal(refused, 400, { code: 'invalid_request', param });
+  });
+
+  test('an output without its call is named where the client wrote it', async () => {
+    const functionResponse = { id: 'nobody', name: 'f', response: { output: 'x' } };
+    const refused = post('openai/echo', 'generateContent', part({ functionResponse }));
+    const param = 'contents[0].parts[0].functionResponse.id';
+    await expectRefusal(refused, 400, { code: 'tool_output_without_call', param });
+  });
+});
+
+test('a refusal is the reason of the finish', async () => {
+  for (const model of ['openai/refuse', 'gemini/gemini-3-pro+refuse']) {
+    const reply = await generate(model, HELLO);
+    expect(candidateOf(reply)).toMatchObject({ finishReason: 'SAFETY', finishMessage: expect.any(String) });
+  }
+});
+
+test('models are listed page by page, with their limits', async () => {
+  const read = async (query: string) =>
+    asJson(await (await journey.gateway.fetch(`/v1beta/models?${query}`)).json());
+  const first = await read('pageSize=3');
+  expect(asList(first.models)).toHaveLength(3);
+  const all = asList((await read('pageSize=1000')).models);
+  const second = await read(`pageSize=3&pageToken=${asText(first.nextPageToken)}`);
+  expect(asList(second.models)).toEqual(all.slice(3, 6));
+  const one = await journey.gateway.fetch('/v1beta/models/gemini/gemini-2.5-flash');
+  expect(await one.json()).toMatchObject({
+    name: 'models/gemini/gemini-2.5-flash',
+    inputTokenLimit: expect.any(Number),
+    supportedGenerationMethods: expect.arrayContaining(['generateContent']),
+  });
+  await expectRefusal(journey.gateway.fetch('/v1beta/models/nobody/nothing'), 404, {
+    code: 'model_not_found',
+  });
+});
+
+test('tokens are counted with instructions and tools', async () => {
+  const count = async (body: Json) =>
+    Number(asJson(await (await post('openai/echo', 'countTokens', body)).json()).totalTokens);
+  const bare = await count(HELLO);
+  const whole = { ...HELLO, systemInstruction: { parts: [{ text: 'Be short.' }] }, tools: [PRINT] };
+  expect(await count({ generateContentRequest: { model: 'models/x', ...whole } })).toBeGreaterThan(bare + 10);
 });

@@ -75,9 +75,19 @@ function merge(extra: Record<string, unknown>, known: Record<string, unknown>): 
   const merged = { ...extra, ...known };
   for (const key in known) {
     const [given, ours] = [extra[key], known[key]];
-    if (isObject(given) && isObject(ours)) merged[key] = { ...given, ...ours, ...formsIn(given) };
+    if (isObject(given) && isObject(ours))
+      merged[key] = { ...given, ...withoutForms(ours, given), ...formsIn(given) };
   }
   return merged;
+}
+
+/** The API refuses a schema in two forms. */
+function withoutForms(
+  ours: Record<string, unknown>,
+  given: Record<string, unknown>,
+): Record<string, unknown> {
+  const { responseJsonSchema: _, ...others } = ours;
+  return 'responseMimeType' in given ? others : ours;
 }
 
 const formsIn = (given: Record<string, unknown>): Record<string, unknown> =>

@@ -169,12 +169,12 @@ interface Output {
 }
 
 interface Candidate {
-  content: { parts: { text?: string }[] };
+  content: { parts: { text?: string; thought?: boolean }[] };
   finishReason?: string;
 }
 
 const textOfCandidate = ({ content }: Candidate): string =>
-  content.parts.map(({ text = '' }) => text).join('');
+  content.parts.map(({ text = '', thought }) => (thought ? '' : text)).join('');
 
 const textOf = ({ type, content = [] }: Output): string =>
   type === 'message' ? content.map(({ text }) => text).join('') : '';
