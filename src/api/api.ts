@@ -1,3 +1,4 @@
+import type { Directory, ModelLimits } from '../core/directory.ts';
 import type { Seal } from '../core/seal.ts';
 import { type Asker, isUsable, usableNames } from '../routing/choose.ts';
 import type { TurnPath } from '../turn/path.ts';
@@ -19,8 +20,15 @@ export interface Api {
   pins: Pins;
   /** Only for callers with the root key. */
   admin: Admin;
-  /** The names that a key may use, of all that can be called now, and whether it may use a name that no list has. */
-  models: { names(asker: Asker): string[]; has(name: string, asker: Asker): boolean };
+  /** What can be called now. */
+  models: {
+    /** The names that a key may use. */
+    names(asker: Asker): string[];
+    /** Whether a key may use a name that no list has. */
+    has(name: string, asker: Asker): boolean;
+    /** What is known of the model of a name `provider/model`; nothing of other names. */
+    limits(name: string): ModelLimits;
+  };
   /** Seals reasoning for a caller that keeps its own state. */
   seal: Seal;
 }
@@ -38,7 +46,13 @@ export function openApi(path: TurnPath, admin: AdminParts): Api {
     models: {
       names: (asker) => usableNames(asker, path.directory),
       has: (name, asker) => isUsable(name, asker, path.directory),
+      limits: (name) => limitsOf(name, path.directory),
     },
     seal: (thought, tenant) => path.seals.seal(thought, tenant),
   };
+}
+
+function limitsOf(name: string, directory: Directory): ModelLimits {
+  const slash = name.indexOf('/');
+  return slash === -1 ? {} : directory.limits(name.slice(0, slash), name.slice(slash + 1));
 }

@@ -262,7 +262,7 @@ class Router {
       const found = expression.exec(path);
       if (!found) continue;
       const route = routes.get(asked);
-      return route && { route, params: paramsOf(names, found) };
+      if (route) return { route, params: paramsOf(names, found) };
     }
     return undefined;
   }
@@ -281,8 +281,8 @@ class Router {
   private routesAt(path: string): Route[] {
     const exact = this.exact.get(path);
     if (exact) return [...exact.values()].map(({ route }) => route);
-    const pattern = [...this.patterns.values()].find(({ expression }) => expression.test(path));
-    return [...(pattern?.routes.values() ?? [])];
+    const patterns = [...this.patterns.values()].filter(({ expression }) => expression.test(path));
+    return patterns.flatMap(({ routes }) => [...routes.values()]);
   }
 
   private addExact(route: Route): void {

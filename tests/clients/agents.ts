@@ -20,6 +20,8 @@ export interface Agent {
   retries?: boolean;
   /** Whether the outputs of parallel calls come in any order. */
   isParallel?: boolean;
+  /** Whether the agent sends a question whose answer was interrupted and the next one as one message. */
+  joinsInterrupted?: boolean;
   /** Whether the agent leaves out of its session a question whose answer was interrupted. */
   forgetsInterrupted?: boolean;
 }
@@ -105,4 +107,17 @@ const claudeCode: Agent = {
 };
 const CLAUDE_FLAGS = ['--dangerously-skip-permissions'];
 
-export const AGENTS = [claudeCode, codex, opencode, qwen, pi, cline, continueCli];
+const gemini: Agent = {
+  name: 'Gemini CLI',
+  package: '@google/gemini-cli',
+  env: { GEMINI_CLI_TRUST_WORKSPACE: 'true' },
+  print: (word) => ({
+    name: 'run_shell_command',
+    arguments: { command: `echo ${word}`, description: 'Prints a word' },
+  }),
+  joinsInterrupted: true,
+  first: (model, question) => ['gemini', '-y', '-m', model, '-p', question],
+  next: (model, question) => ['gemini', '-y', '-m', model, '--resume', 'latest', '-p', question],
+};
+
+export const AGENTS = [claudeCode, codex, opencode, qwen, pi, cline, continueCli, gemini];

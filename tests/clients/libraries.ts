@@ -1,7 +1,11 @@
+import { createGoogleGenerativeAI } from '@ai-sdk/google';
 import { createOpenAI } from '@ai-sdk/openai';
 import { createOpenAICompatible } from '@ai-sdk/openai-compatible';
 import Anthropic from '@anthropic-ai/sdk';
+import { type FunctionCall, GoogleGenAI, type PartListUnion } from '@google/genai';
+import type { BaseChatModel } from '@langchain/core/language_models/chat_models';
 import { tool as langChainTool } from '@langchain/core/tools';
+import { ChatGoogleGenerativeAI } from '@langchain/google-genai';
 import { ChatOpenAI } from '@langchain/openai';
 import {
   Agent,
@@ -144,6 +148,42 @@ const anthropic = (name: string, isStreamed: boolean): Library => ({
   },
 });
 
+function googleGenAi(name: string, streams: boolean): Library {
+  return {
+    name,
+    open({ url, model, session }) {
+      const httpOptions = { baseUrl: url, headers: headersOf({ url, model, session }) };
+      const ai = new GoogleGenAI({ apiKey: ROOT_KEY, httpOptions });
+      const parametersJsonSchema = { type: 'object', properties: { word: { type: 'string' } } };
+      const tools = [{ functionDeclarations: [{ name: 'print', description, parametersJsonSchema }] }];
+      const chat = ai.chats.create({ model, config: { tools, thinkingConfig: { includeThoughts: true } } });
+      const send = async (message: PartListUnion) => {
+        let text = '';
+        const calls: FunctionCall[] = [];
+        const chunks = streams
+          ? await chat.sendMessageStream({ message })
+          : [await chat.sendMessage({ message })];
+        for await (const chunk of chunks) {
+          text += chunk.text ?? '';
+          calls.push(...(chunk.functionCalls ?? []));
+        }
+        return { text, calls };
+      };
+      return async (question) => {
+        let answer = await send(question);
+        while (answer.calls.length > 0) {
+          answer = await send(
+            answer.calls.map(({ id, name, args }) => ({
+              functionResponse: { id, name, response: { output: args?.word } },
+            })),
+          );
+        }
+        return answer.text;
+      };
+    },
+  };
+}
+
 function aiSdk(name: string, modelOf: (target: Target) => LanguageModel): Library {
   return {
     name,
@@ -167,18 +207,33 @@ function aiSdk(name: string, modelOf: (target: Target) => LanguageModel): Librar
   };
 }
 
-function langChain(name: string, useResponsesApi: boolean): Library {
+const openAiInLangChain =
+  (useResponsesApi: boolean) =>
+  (target: Target): BaseChatModel => {
+    const { baseURL, apiKey } = base(target);
+    return new ChatOpenAI({
+      model: target.model,
+      apiKey,
+      useResponsesApi,
+      streaming: true,
+      configuration: { baseURL, defaultHeaders: headersOf(target) },
+    });
+  };
+
+const googleInLangChain = (target: Target): BaseChatModel =>
+  new ChatGoogleGenerativeAI({
+    model: target.model,
+    apiKey: ROOT_KEY,
+    baseUrl: target.url,
+    customHeaders: headersOf(target),
+    streaming: true,
+  });
+
+function langChain(name: string, modelOf: (target: Target) => BaseChatModel): Library {
   return {
     name,
     open(target) {
-      const { baseURL, apiKey } = base(target);
-      const model = new ChatOpenAI({
-        model: target.model,
-        apiKey,
-        useResponsesApi,
-        streaming: true,
-        configuration: { baseURL, defaultHeaders: headersOf(target) },
-      });
+      const model = modelOf(target);
       const print = langChainTool(({ word }) => word, { name: 'print', description, schema: words });
       const agent = createAgent({ model, tools: [print] });
       let messages: unknown[] = [];
@@ -235,8 +290,18 @@ export const LIBRARIES: Library[] = [
   aiSdk('AI SDK, OpenRouter provider', (target) =>
     createOpenRouter({ ...base(target), headers: headersOf(target) }).chat(target.model),
   ),
-  langChain('LangChain, chat', false),
-  langChain('LangChain, responses', true),
+  langChain('LangChain, chat', openAiInLangChain(false)),
+  langChain('LangChain, responses', openAiInLangChain(true)),
+  googleGenAi('Google Gen AI SDK, streaming', true),
+  googleGenAi('Google Gen AI SDK, whole', false),
+  aiSdk('AI SDK, google', (target) =>
+    createGoogleGenerativeAI({
+      baseURL: `${target.url}/v1beta`,
+      apiKey: ROOT_KEY,
+      headers: headersOf(target),
+    })(target.model),
+  ),
+  langChain('LangChain, google', googleInLangChain),
   agentsSdk('Agents SDK, chat', true),
   agentsSdk('Agents SDK, responses', false),
 ];

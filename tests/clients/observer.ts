@@ -14,7 +14,14 @@ export interface Observer {
   stop(): Promise<void>;
 }
 
-const TURNS = ['/v1/chat/completions', '/v1/responses', '/v1/messages'];
+/** How the paths of requests that ask a model end. */
+const TURNS = [
+  '/v1/chat/completions',
+  '/v1/responses',
+  '/v1/messages',
+  ':generateContent',
+  ':streamGenerateContent',
+];
 
 export function observe(gatewayUrl: string): Observer {
   const turns: Observed[] = [];
@@ -27,7 +34,7 @@ export function observe(gatewayUrl: string): Observer {
       const body = request.method === 'GET' ? undefined : await request.arrayBuffer();
       const { method, headers, signal } = request;
       const reply = await fetch(gatewayUrl + pathname + search, { method, headers, body, signal });
-      if (method === 'POST' && TURNS.includes(pathname)) {
+      if (method === 'POST' && TURNS.some((turn) => pathname.endsWith(turn))) {
         turns.push({
           path: pathname,
           headers: Object.fromEntries(headers),

@@ -13,7 +13,7 @@ beforeAll(async () => {
 afterEach(() => stage.reset());
 afterAll(() => stage.end());
 
-describe.each(['OpenAI SDK', 'Anthropic SDK', 'AI SDK', 'LangChain', 'Agents SDK'])(
+describe.each(['OpenAI SDK', 'Anthropic SDK', 'AI SDK', 'Google Gen AI SDK', 'LangChain', 'Agents SDK'])(
   'the program for the %s',
   (heading) => {
     test('keeps its conversation at the gateway', async () => {

@@ -70,11 +70,22 @@ const blocksOf = (item: Json): Json => {
   return { role: 'assistant', content: [{ type: 'tool_use', id, name, input }] };
 };
 
+const partsOf = (item: Json): Json => {
+  const { call_id: id, name, arguments: args, output: text } = item;
+  if (item.type === 'function_call_output') {
+    return { role: 'user', parts: [{ functionResponse: { id, name: 'f', response: { output: text } } }] };
+  }
+  if (item.type !== 'function_call') return item;
+  const input = asText(args).endsWith('}') ? JSON.parse(asText(args)) : {};
+  return { role: 'model', parts: [{ functionCall: { id, name, args: input } }] };
+};
+
 /** An item in the form of the dialect. */
 const FORM: Record<Dialect, (item: Json) => Json> = {
   chat: messageItem,
   responses: (item) => item,
   messages: blocksOf,
+  gemini: partsOf,
 };
 
 /** Sends items, in the form of the dialect. */

@@ -6,6 +6,7 @@ import { type RunningGateway, startGateway } from '../../src/main.ts';
 import { DIALECTS, type Dialect, PATHS, question } from '../harness/dialects.ts';
 import { eventually } from '../harness/eventually.ts';
 import { ROOT_KEY, temporaryDirectory } from '../harness/gateway.ts';
+import { fetchInForm } from '../harness/google-request.ts';
 import { type Provider, startProvider } from '../simulators/provider/provider.ts';
 import type { Json } from '../simulators/provider/shape.ts';
 
@@ -57,7 +58,7 @@ afterEach(async () => {
 
 const headers = { authorization: `Bearer ${ROOT_KEY}`, 'content-type': 'application/json' };
 const ask = (dialect: Dialect, body: Json, init: RequestInit = {}) =>
-  fetch(gateway.url + PATHS[dialect], {
+  fetchInForm(gateway.url, PATHS[dialect], {
     ...{ method: 'POST', ...init, headers: { ...headers, ...init.headers } },
     body: JSON.stringify({ ...input(dialect), user: 'ann', ...body }),
   });

@@ -297,11 +297,12 @@ describe('the bill', () => {
     const more = dialect === 'chat' && stream ? { stream_options: { include_usage: true } } : {};
     const { body, headers } = await see(await ask(dialect, { ...model, ...more, stream }), dialect);
     const usage = asJson(body.usage);
+    const google = asJson(body.usageMetadata);
     const cost = headers.get('x-clawhold-response-cost');
     return {
       attempts: asList(asJson(body.clawhold).attempts),
-      input: usage.prompt_tokens ?? usage.input_tokens,
-      output: usage.completion_tokens ?? usage.output_tokens,
+      input: usage.prompt_tokens ?? usage.input_tokens ?? google.promptTokenCount,
+      output: usage.completion_tokens ?? usage.output_tokens ?? google.candidatesTokenCount,
       cost: usage.cost ?? (cost === null ? undefined : Number(cost)),
     };
   }

@@ -132,11 +132,16 @@ describe('the result for the caller, and the number of provider calls', () => {
     const second = secondModelOf(it);
     const answered = second && callsOf(second) > 0 ? second : modelOf(it);
     const named = headers.get('x-clawhold-model-id');
-    // A message names the model as its provider does, and a stream before another one continues.
-    if (it.dialect !== 'messages') expect([nameOf(it), body.model]).toEqual([nameOf(it), answered]);
-    else if (!it.stream) expect(body.model).toBe(answered.slice(answered.indexOf('/') + 1));
+    // Anthropic's and Google's APIs name the model as its provider does, and a stream before another one continues.
+    if (it.dialect === 'chat' || it.dialect === 'responses')
+      expect([nameOf(it), body.model]).toEqual([nameOf(it), answered]);
+    else if (!it.stream)
+      expect(body.model ?? body.modelVersion).toBe(answered.slice(answered.indexOf('/') + 1));
     if (!it.stream) expect(named).toBe(answered);
-    const { completion_tokens, output_tokens = completion_tokens } = asJson(body.usage);
+    const { candidatesTokenCount } = asJson(body.usageMetadata);
+    const { completion_tokens = candidatesTokenCount, output_tokens = completion_tokens } = asJson(
+      body.usage,
+    );
     expect([nameOf(it), output_tokens]).toEqual([nameOf(it), expect.any(Number)]);
   }
 

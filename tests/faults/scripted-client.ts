@@ -1,4 +1,4 @@
-import { type Dialect, errorIn, PATHS, question } from '../harness/dialects.ts';
+import { type Dialect, errorIn, PATHS, question, textIn } from '../harness/dialects.ts';
 import type { TestGateway } from '../harness/gateway.ts';
 import type { Json } from '../simulators/provider/shape.ts';
 
@@ -101,13 +101,18 @@ interface Whole {
   choices?: { message: { content: string } }[];
   output?: { content: { text: string }[] }[];
   content?: { text: string }[];
+  candidates?: object[];
 }
 
 function readWhole(body: Whole, attempt: Attempt): void {
   if (body.error) attempt.error = errorIn(body as unknown as Json) as unknown as Attempt['error'];
   attempt.seen =
-    body.choices?.[0]?.message.content ?? body.output?.[0]?.content[0]?.text ?? body.content?.[0]?.text ?? '';
-  attempt.completed = [body.choices, body.content].some(Boolean) || body.status === 'completed';
+    body.choices?.[0]?.message.content ??
+    body.output?.[0]?.content[0]?.text ??
+    body.content?.[0]?.text ??
+    (body.candidates ? textIn('gemini', body as unknown as Json) : '');
+  attempt.completed =
+    [body.choices, body.content, body.candidates].some(Boolean) || body.status === 'completed';
 }
 
 /** The fields of a chunk or an event that are used here. */
@@ -117,6 +122,7 @@ interface StreamEvent {
   choices?: { delta: { content?: string | null } }[];
   error?: object;
   response?: { error: Attempt['error'] | null };
+  candidates?: { finishReason?: string }[];
 }
 
 /** Resolves in the tick of the terminal event, not at the end of the connection. */
@@ -146,10 +152,13 @@ async function readEvents(reply: Response, attempt: Attempt, onSeen: () => void)
 }
 
 function readEvent(event: StreamEvent, attempt: Attempt): void {
-  const { type, delta, choices, error, response } = event;
+  const { type, delta, choices, error, response, candidates } = event;
   const failure = error && (errorIn(event as unknown as Json) as unknown as Attempt['error']);
   attempt.error = failure ?? response?.error ?? attempt.error;
-  if (type === 'response.output_text.delta') attempt.seen += delta ?? '';
+  if (candidates) {
+    attempt.seen += textIn('gemini', event as unknown as Json);
+    attempt.completed ||= candidates[0]?.finishReason !== undefined;
+  } else if (type === 'response.output_text.delta') attempt.seen += delta ?? '';
   else if (type === 'content_block_delta') attempt.seen += (delta as { text?: string }).text ?? '';
   else if (type === 'response.completed' || type === 'message_stop') attempt.completed = true;
   else attempt.seen += choices?.[0]?.delta.content ?? '';

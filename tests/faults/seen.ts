@@ -39,6 +39,7 @@ export async function see(reply: Response, dialect: Dialect): Promise<Seen> {
 
 function readerOf(dialect: Dialect, events: readonly ServerEvent[], done: boolean): { read(): Answer } {
   if (dialect === 'chat') return new ChatReader(events, done);
+  if (dialect === 'gemini') return new ContentReader(events);
   return dialect === 'messages' ? new MessageReader(events) : new ResponseReader(events);
 }
 
@@ -50,6 +51,7 @@ function whole(body: Json, dialect: Dialect): Answer {
   if (code && body.object !== 'response') return empty;
   if (dialect === 'responses') return { ...empty, ...ofItems(asList(body.output)) };
   if (dialect === 'messages') return { ...empty, ...ofBlocks(asList(body.content)) };
+  if (dialect === 'gemini') return { ...empty, ...ofParts(partsIn(body)) };
   const message = asJson(asList(body.choices)[0]?.message);
   return {
     ...empty,
@@ -76,6 +78,23 @@ function ofBlocks(blocks: readonly Json[]): Pick<Answer, 'text' | 'thoughts' | '
         name: asText(name),
         arguments: typeof input === 'string' ? input : JSON.stringify(input),
       })),
+  };
+}
+
+const partsIn = (body: Json): Json[] => asList(asJson(asList(body.candidates)[0]?.content).parts);
+
+function ofParts(parts: readonly Json[]): Pick<Answer, 'text' | 'thoughts' | 'calls'> {
+  const texts = (isThought: boolean) =>
+    parts
+      .filter(({ thought }) => (thought === true) === isThought)
+      .map(({ text }) => asText(text))
+      .join('');
+  return {
+    text: texts(false),
+    thoughts: texts(true),
+    calls: parts
+      .flatMap(({ functionCall }): Json[] => (functionCall ? [asJson(functionCall)] : []))
+      .map(({ id, name, args }) => ({ id: asText(id), name: asText(name), arguments: JSON.stringify(args) })),
   };
 }
 
@@ -279,6 +298,40 @@ class MessageReader {
         }
       }
     }
+  }
+}
+
+/** Joins the parts of the chunks of Google's API, as a client does. */
+class ContentReader {
+  private parts: Json[] = [];
+  private restarts = 0;
+
+  constructor(private readonly events: readonly ServerEvent[]) {}
+
+  read(): Answer {
+    this.events.forEach(({ data }, at) => {
+      const isLast = at === this.events.length - 1;
+      const ends = Boolean(data.error) || Boolean(asList(data.candidates)[0]?.finishReason);
+      check(ends === isLast, 'the last chunk alone has an error or a reason to finish');
+      this.take(data);
+    });
+    const body = this.events.at(-1)!.data;
+    const code = asText(errorIn(body).code) || undefined;
+    return { isWhole: !code, code, ...ofParts(this.parts), restarts: this.restarts, body };
+  }
+
+  private take(chunk: Json): void {
+    const { discard } = asJson(asJson(chunk.clawhold).restart);
+    if (discard) this.discard(asJson(discard));
+    this.parts.push(...partsIn(chunk));
+  }
+
+  private discard({ content, functionCalls }: Json): void {
+    this.restarts++;
+    const voided = functionCalls as string[];
+    this.parts = this.parts.filter(({ functionCall }) =>
+      functionCall ? !voided.includes(asText(asJson(functionCall).id)) : !content,
+    );
   }
 }
 

@@ -57,6 +57,10 @@ function saidInStream(dialect: Dialect, raw: string): Said {
     const failed = data.find((chunk) => chunk.error);
     return { text, error: failed && asJson(failed.error), attempts: data.flatMap(attemptsIn) };
   }
+  if (dialect === 'gemini') {
+    const error = data.map(FORMS.gemini.error).find((found) => found !== undefined);
+    return { text: data.map(FORMS.gemini.text).join(''), error, attempts: data.flatMap(attemptsIn) };
+  }
   if (dialect === 'messages') {
     const text = data.map((event) => asText(asJson(event.delta).text)).join('');
     const error = data.map(FORMS.messages.error).find((found) => found !== undefined);

@@ -1,14 +1,16 @@
 import { asJson, asList, asText, type Json } from '../simulators/provider/shape.ts';
+import { GOOGLE_PATH } from './google-request.ts';
 import { completionText, responseText } from './journey.ts';
 
 /** The same request in each dialect, and what its reply says. A further dialect is a further row. */
 
-export const DIALECTS = ['chat', 'responses', 'messages'] as const;
+export const DIALECTS = ['chat', 'responses', 'messages', 'gemini'] as const;
 export type Dialect = (typeof DIALECTS)[number];
 export const PATHS: Record<Dialect, string> = {
   responses: '/v1/responses',
   chat: '/v1/chat/completions',
   messages: '/v1/messages',
+  gemini: GOOGLE_PATH,
 };
 
 /** Instructions of a coding agent, and those of its requests for a title. */
@@ -42,6 +44,9 @@ interface Form {
   output(callId: string, text: string): Json;
   /** Limits the tokens of the answer. */
   limit(tokens: number): Json;
+  temperature(value: number): Json;
+  /** A stream shows a call only when the call is whole. */
+  hasWholeCalls?: true;
   /** Names the caller's own user. */
   user(id: string): Json;
   /** Asks for an answer that fits a schema. */
@@ -66,11 +71,14 @@ interface Form {
   /** What follows all numbered events of a stream. */
   tail: string;
   /** The reply for a turn that waits: its status when it is fetched, and its kind. */
-  accepted: { status: number; kind: Json };
+  accepted: { status: number; kind: Json; names: { id: string; model: string } };
 }
+
+const OWN_NAMES = { id: 'id', model: 'model' };
 
 const openai = {
   hasOpenaiSettings: true as const,
+  temperature: (temperature: number): Json => ({ temperature }),
   user: (safety_identifier: string): Json => ({ safety_identifier }),
   quotaHeader: (kind: string, part: string) => `x-ratelimit-${part}-${kind}`,
   reset: /^(\d+(\.\d+)?s|1m\d(\.\d+)?s)$/,
@@ -100,7 +108,7 @@ export const FORMS: Record<Dialect, Form> = {
     idPrefix: 'chatcmpl-',
     end: '[DONE]',
     tail: 'data: [DONE]\n\n',
-    accepted: { status: 202, kind: { object: 'chat.completion.accepted' } },
+    accepted: { status: 202, kind: { object: 'chat.completion.accepted' }, names: OWN_NAMES },
   },
   responses: {
     conversation: (instructions, input) => ({ input, instructions }),
@@ -118,7 +126,7 @@ export const FORMS: Record<Dialect, Form> = {
     idPrefix: 'resp_',
     end: 'response.completed',
     tail: '',
-    accepted: { status: 200, kind: { object: 'response' } },
+    accepted: { status: 200, kind: { object: 'response' }, names: OWN_NAMES },
   },
   messages: {
     conversation: (system, messages) => ({ messages, system }),
@@ -143,6 +151,7 @@ export const FORMS: Record<Dialect, Form> = {
       const { error_code: code, param = null, ...further } = asJson(details);
       return { ...error, code, param, ...further };
     },
+    temperature: openai.temperature,
     user: (user_id) => ({ metadata: { user_id } }),
     tokens: ({ usage }) => Number(asJson(usage).input_tokens) + Number(asJson(usage).output_tokens),
     quotaHeader: (kind, part) => `anthropic-ratelimit-${kind}-${part}`,
@@ -150,9 +159,70 @@ export const FORMS: Record<Dialect, Form> = {
     idPrefix: 'msg_',
     end: 'message_stop',
     tail: '',
-    accepted: { status: 202, kind: { type: 'message_accepted' } },
+    accepted: { status: 202, kind: { type: 'message_accepted' }, names: OWN_NAMES },
+  },
+  gemini: {
+    conversation: (system, messages) => ({
+      contents: messages.map((message) => ('parts' in message ? message : contentOf(message as Said))),
+      ...(system !== undefined && { systemInstruction: { parts: [{ text: system }] } }),
+    }),
+    stored: { store: true },
+    tool: ({ name, parameters: parametersJsonSchema }) => ({
+      functionDeclarations: [{ name, parametersJsonSchema }],
+    }),
+    output: (id, text) => ({
+      role: 'user',
+      parts: [{ functionResponse: { id, name: 'f', response: { output: text } } }],
+    }),
+    limit: (maxOutputTokens) => ({ generationConfig: { maxOutputTokens } }),
+    format: (_, responseJsonSchema) => ({
+      generationConfig: { responseMimeType: 'application/json', responseJsonSchema },
+    }),
+    anyObject: { generationConfig: { responseMimeType: 'application/json' } },
+    cancelled: '"finishReason":"OTHER"',
+    text: (body) =>
+      asList(asJson(asList(body.candidates)[0]?.content).parts)
+        .filter(({ thought }) => thought !== true)
+        .map((part) => asText(part.text))
+        .join(''),
+    error: googleError,
+    ...openai,
+    temperature: (temperature) => ({ generationConfig: { temperature } }),
+    hasWholeCalls: true,
+    hasOpenaiSettings: undefined,
+    image: (fileUri) => ({ fileData: { fileUri, mimeType: 'image/png' } }),
+    user: (safetyIdentifier) => ({ safetyIdentifier }),
+    tokens: ({ usageMetadata }) => Number(asJson(usageMetadata).totalTokenCount),
+    idPrefix: 'resp_',
+    end: 'finishReason',
+    tail: '',
+    accepted: { status: 202, kind: {}, names: { id: 'responseId', model: 'modelVersion' } },
   },
 };
+
+const contentOf = ({ role, content }: { role: string; content: unknown }): Json => ({
+  role: role === 'assistant' ? 'model' : 'user',
+  parts: Array.isArray(content) ? content : [{ text: content }],
+});
+
+/** The details of the error of a Google API: `ErrorInfo`, `BadRequest`, and the failed calls. */
+function googleError(body: Json): Json | undefined {
+  if (!body.error) return undefined;
+  const { message, status: type, details } = asJson(body.error);
+  const of = (kind: string) => asList(details).find((detail) => asText(detail['@type']).endsWith(kind)) ?? {};
+  const { code, ...metadata } = asJson(of('ErrorInfo').metadata);
+  const { attempts } = asJson(of('Struct').value);
+  const reported = Object.entries(metadata).map(([name, value]) => [
+    name.replace('provider_', ''),
+    name === 'provider_status' ? Number(value) : value,
+  ]);
+  return {
+    ...{ type, message, code },
+    param: asList(of('BadRequest').fieldViolations)[0]?.field ?? null,
+    ...(reported.length > 0 && { provider_error: Object.fromEntries(reported) }),
+    ...(attempts !== undefined && { attempts }),
+  };
+}
 
 /** The fields of a body that has these instructions and messages. */
 export const conversationIn = (
@@ -170,7 +240,7 @@ export const textIn = (dialect: Dialect, body: Json): string => FORMS[dialect].t
 
 /** The path of a stored turn, by its id in `x-clawhold-response-id`. */
 export const pathOf = (dialect: Dialect, responseId: string): string =>
-  `${PATHS[dialect]}/${idIn(dialect, responseId)}`;
+  `${dialect === 'gemini' ? '/v1beta/responses' : PATHS[dialect]}/${idIn(dialect, responseId)}`;
 
 /** The id of a turn in a dialect, by its id in `x-clawhold-response-id`. */
 export const idIn = (dialect: Dialect, responseId: string): string =>
@@ -178,4 +248,8 @@ export const idIn = (dialect: Dialect, responseId: string): string =>
 
 /** The error of a reply in any dialect, in the fields of OpenAI's envelope. */
 export const errorIn = (body: Json): Json =>
-  (body.type === 'error' ? FORMS.messages.error(body) : chatError(body)) ?? {};
+  (body.type === 'error'
+    ? FORMS.messages.error(body)
+    : asJson(body.error).details
+      ? googleError(body)
+      : chatError(body)) ?? {};

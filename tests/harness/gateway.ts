@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { loadConfig } from '../../src/config/load.ts';
 import { startGateway } from '../../src/main.ts';
+import { inGoogleForm } from './google-request.ts';
 
 export const ROOT_KEY = 'sk-claw-test-root-0123456789';
 /** A key of another tenant than the root key's. */
@@ -83,7 +84,8 @@ export const fetchAnew: typeof fetch = Object.assign(
 );
 
 function client(url: string, dataDir: string) {
-  const call = (path: string, { key = ROOT_KEY, ...init }: RequestInit & { key?: string } = {}) => {
+  const call = (to: string, { key = ROOT_KEY, ...asked }: RequestInit & { key?: string } = {}) => {
+    const { path, init } = inGoogleForm(to, asked);
     const headers = new Headers(init.headers);
     if (!headers.has('authorization')) headers.set('authorization', `Bearer ${key}`);
     return fetchAnew(url + path, { ...init, headers });

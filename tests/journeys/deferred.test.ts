@@ -2,7 +2,7 @@ import { describe, expect, setDefaultTimeout, test } from 'bun:test';
 import { rmSync } from 'node:fs';
 import { branchOf, readLog, textsOn } from '../faults/recorded.ts';
 import { breakableConnection } from '../harness/breakable-connection.ts';
-import { DIALECTS, type Dialect, FORMS, idIn, PATHS, question, textIn } from '../harness/dialects.ts';
+import { DIALECTS, type Dialect, FORMS, idIn, PATHS, pathOf, question, textIn } from '../harness/dialects.ts';
 import { type DictatedCall, type DictatedProvider, dictatedProvider } from '../harness/dictated.ts';
 import { eventually } from '../harness/eventually.ts';
 import {
@@ -13,6 +13,7 @@ import {
   temporaryDirectory,
   testGateway,
 } from '../harness/gateway.ts';
+import { fetchInForm } from '../harness/google-request.ts';
 import { json, sdk } from '../harness/journey.ts';
 import { readerOf } from '../harness/reading.ts';
 import { expectRefusal } from '../harness/refusal.ts';
@@ -123,11 +124,14 @@ describe('a turn that may be deferred', () => {
       for (const { dialect, reply, url } of turns) {
         const id = reply.headers.get('x-clawhold-response-id') ?? '';
         const named = idIn(dialect, id);
-        expect(url).toBe(`${PATHS[dialect]}/${named}`);
+        expect(url).toBe(pathOf(dialect, id));
         expect(Number(reply.headers.get('retry-after'))).toBeGreaterThan(0);
         const body = await json(reply);
-        expect(body).toMatchObject({ id: named, status: 'queued', model: 'groq/dictated' });
-        expect(body).toMatchObject(FORMS[dialect].accepted.kind);
+        const { kind, names } = FORMS[dialect].accepted;
+        expect(body).toMatchObject({
+          ...{ [names.id]: named, status: 'queued', [names.model]: 'groq/dictated' },
+          ...kind,
+        });
         const again = await gateway.fetch(url);
         expect(again.status).toBe(FORMS[dialect].accepted.status);
         expect(await json(again)).toEqual(body);
@@ -223,7 +227,7 @@ describe('a turn that may be deferred', () => {
       async (setup) => {
         const { provider, gateway } = setup;
         const connection = await breakableConnection(gateway.url);
-        const asked = fetch(connection.url + PATHS[dialect], {
+        const asked = fetchInForm(connection.url, PATHS[dialect], {
           method: 'POST',
           body: JSON.stringify(bodyOf(dialect, 'left')),
           headers: { authorization: `Bearer ${ROOT_KEY}`, ...DEFER, 'x-clawhold-on-disconnect': 'cancel' },

@@ -59,6 +59,41 @@ const RESPONSES: Json[] = [
     text: { format: { type: 'text' } },
   },
 ];
+const CONTENTS: Json[] = [
+  { contents: [{ role: 'user', parts: [{ text: 'Hi' }] }] },
+  {
+    systemInstruction: { parts: [{ text: 'Be brief.' }] },
+    contents: [
+      { role: 'user', parts: [{ text: 'Look:' }, { inlineData: { mimeType: 'image/png', data: 'AAAA' } }] },
+    ],
+    generationConfig: {
+      temperature: 0.5,
+      maxOutputTokens: 9,
+      responseMimeType: 'application/json',
+      responseSchema: { type: 'OBJECT', properties: { a: { type: 'STRING', nullable: true } } },
+      thinkingConfig: { includeThoughts: true, thinkingBudget: 100 },
+    },
+  },
+  {
+    contents: [
+      { role: 'user', parts: [{ text: 'What is the weather?' }] },
+      {
+        role: 'model',
+        parts: [
+          { text: 'Hm.', thought: true },
+          { functionCall: { name: 'weather', args: { city: 'Rome' } }, thoughtSignature: 'c2ln' },
+        ],
+      },
+      { role: 'user', parts: [{ functionResponse: { name: 'weather', response: { output: 'Sun.' } } }] },
+    ],
+    tools: [
+      { functionDeclarations: [{ name: 'weather', parameters: { type: 'OBJECT', properties: {} } }] },
+      { googleSearch: {} },
+    ],
+    toolConfig: { functionCallingConfig: { mode: 'ANY', allowedFunctionNames: ['weather'] } },
+  },
+];
+
 const MESSAGES: Json[] = [
   { messages: [message], max_tokens: 9 },
   { system: 'Be brief.', messages: [message], temperature: 0.5, stop_sequences: ['x'], max_tokens: 9 },
@@ -197,6 +232,8 @@ describe('the gateway answers random requests, and the session stays usable', ()
     ['/v1/responses', RESPONSES],
     ['/v1/messages', MESSAGES],
     ['/v1/messages/count_tokens', MESSAGES],
+    ['/v1beta/models', CONTENTS],
+    ['/v1beta/models/openai/echo:countTokens', CONTENTS],
   ] as const)(
     '%s',
     async (path, good) => {

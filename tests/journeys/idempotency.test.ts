@@ -228,7 +228,7 @@ describe.each(DIALECTS)('%s with a key', (dialect) => {
   test('can be used again after a request that could not be executed', async () => {
     const key = { 'idempotency-key': unique('key') };
     const unknown = bodyOf(dialect, { text: 'x', rest: { model: 'nobody/nothing' } });
-    const wrong = bodyOf(dialect, { text: 'x', rest: { temperature: 'hot' } });
+    const wrong = bodyOf(dialect, { text: 'x', rest: FORMS[dialect].limit(-1) });
     expect((await gateway.post(PATHS[dialect], unknown, key)).ok).toBe(false);
     expect((await gateway.post(PATHS[dialect], wrong, key)).status).toBe(400);
     const { result } = await counted(() => gateway.post(PATHS[dialect], bodyOf(dialect, { text: 'x' }), key));
@@ -247,7 +247,7 @@ describe.each(DIALECTS)('%s with a key', (dialect) => {
     expect(result.map(({ headers }) => headers.get('x-clawhold-response-id'))).toEqual([null, null]);
     const [first, second] = await Promise.all(result.map(json));
     expect(second).toEqual(first);
-    const tail = asText(first?.id).replace(/^(resp_|chatcmpl-|msg_)/, '');
+    const tail = asText(first?.id ?? first?.responseId).replace(/^(resp_|chatcmpl-|msg_)/, '');
     for (const path of DIALECTS.map((other) => pathOf(other, `resp_${tail}`))) {
       await expectRefusal(gateway.fetch(path), 404, { code: 'response_not_found' });
       await expectRefusal(gateway.fetch(`${path}?stream=true`), 404, { code: 'response_not_found' });

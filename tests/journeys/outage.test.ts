@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test';
-import { DIALECTS, type Dialect, PATHS, question } from '../harness/dialects.ts';
+import { DIALECTS, type Dialect, FORMS, PATHS, question } from '../harness/dialects.ts';
 import { eventually } from '../harness/eventually.ts';
 import { spawnGateway, type TestGateway, testGateway } from '../harness/gateway.ts';
 import { json } from '../harness/journey.ts';
@@ -128,7 +128,12 @@ describe.each(KINDS)('an outage of a provider (%s, streamed: %p)', (dialect, str
     const model = `groq/${behaviour}+say-2`;
     const input = question(dialect, 'hi');
     for (let turn = 0; turn < 30; turn++) {
-      const reply = await gateway.post(PATHS[dialect], { model, stream, temperature: 0.5, ...input });
+      const reply = await gateway.post(PATHS[dialect], {
+        model,
+        stream,
+        ...FORMS[dialect].temperature(0.5),
+        ...input,
+      });
       expect(reply.status).toBe(400);
       await reply.text();
     }

@@ -1,6 +1,6 @@
 import { Fault } from '../../core/errors.ts';
 import type { InputAudio, InputFile, InputImage, Part } from '../../core/items.ts';
-import type { WirePart } from './wire.ts';
+import { PART_ITEM, type WirePart } from './wire.ts';
 
 /**
  * One content part for Gemini. Undefined for an empty text, which Gemini refuses. `filesUrl` is the URL under
@@ -20,6 +20,10 @@ export function wirePartOf(part: Part, filesUrl: string): WirePart | undefined {
     case 'input_audio':
       return audioPart(part);
     default:
+      if (part.type.startsWith(PART_ITEM)) {
+        const { type: _, ...own } = part;
+        return own;
+      }
       // Not dropped, so that the model knows that the message had more content.
       return { text: `[content of type "${part.type}", which cannot be read here]` };
   }

@@ -43,6 +43,8 @@ interface Outputs {
 /** The contents that are written so far. */
 export interface Draft extends Target {
   generation: number;
+  /** The caller speaks this API: the natives of its own items are fields of their parts. */
+  isOwnVocabulary: boolean;
   system: WirePart[];
   contents: Content[];
   /** By call id. The newest call of an id counts: some callers number their calls from one in each turn. */
@@ -55,8 +57,17 @@ export interface Draft extends Target {
   bareText?: { content: Content; at: number; length: number; text: string };
 }
 
-function emptyDraft(target: Target, generation: number): Draft {
-  return { ...target, generation, system: [], contents: [], calls: new Map(), outputs: new Map() };
+function emptyDraft(target: Target, { model, dialect }: Prompt): Draft {
+  const isOwnVocabulary = dialect === 'gemini';
+  return {
+    ...target,
+    generation: generationOf(model),
+    isOwnVocabulary,
+    system: [],
+    contents: [],
+    calls: new Map(),
+    outputs: new Map(),
+  };
 }
 
 /**
@@ -81,14 +92,17 @@ function contentParts(draft: Draft, parts: Part[]): WirePart[] {
     .filter((part) => part !== undefined);
 }
 
-/** The `native` of an item. Only the provider that wrote the item may see it. */
-function nativeFor(draft: Draft, entry: PromptItem): unknown {
-  return entry.origin === draft.provider ? entry.native : undefined;
+/**
+ * The `native` of an item. Only the provider that wrote the item may see it. That of the caller's own item is in the
+ * form of the caller's API.
+ */
+function nativeFor(draft: Draft, { origin, native }: PromptItem): unknown {
+  return (origin === undefined ? draft.isOwnVocabulary : origin === draft.provider) ? native : undefined;
 }
 
 /** The prompt's instructions and items in Gemini's shape. */
 export function draftOf(prompt: Prompt, target: Target): Draft {
-  const draft = emptyDraft(target, generationOf(prompt.model));
+  const draft = emptyDraft(target, prompt);
   if (prompt.instructions) draft.system.push({ text: prompt.instructions });
   for (const entry of prompt.items) {
     const write = WRITERS.get(entry.item.type) ?? writeOther;
@@ -134,7 +148,21 @@ function writeMessage(draft: Draft, entry: PromptItem): void {
   }
   draft.bareText = undefined;
   if (message.role === 'assistant') writeBareText(draft, message);
-  else append(draft, 'user', contentParts(draft, message.content));
+  else append(draft, 'user', contentParts(draft, message.content).map(withFields(native)));
+}
+
+/** Puts the fields beside the content of a part back on it; see `nativeOfUser` in the dialect. */
+function withFields(native: unknown): (part: WirePart, index: number) => WirePart {
+  const beside = isObject(native) && isObject(native.beside) ? native.beside : undefined;
+  return (part, index) => {
+    const fields = beside?.[index];
+    if (!isObject(fields)) return part;
+    const { fileData, inlineData, ...further } = fields;
+    const inside: WirePart = {};
+    if (isObject(fileData)) inside.fileData = { ...(part.fileData as object), ...fileData };
+    if (isObject(inlineData)) inside.inlineData = { ...(part.inlineData as object), ...inlineData };
+    return { ...part, ...further, ...inside };
+  };
 }
 
 /**
@@ -181,8 +209,9 @@ function writeInstructions(draft: Draft, message: Message): void {
 }
 
 function writeReasoning(draft: Draft, entry: PromptItem): void {
-  if (entry.origin !== draft.provider) return;
-  const [native, carried] = carriedBy(entry.native);
+  const own = nativeFor(draft, entry);
+  if (own === undefined && entry.origin !== draft.provider) return;
+  const [native, carried] = carriedBy(own);
   append(draft, 'model', partsOf(reasoningText(entry.item as Reasoning), native, { thought: true }));
   if (!carried) return;
   if ('text' in carried) carryText(draft, carried);
@@ -262,10 +291,13 @@ function writeCallOutput(draft: Draft, entry: PromptItem): void {
   const parts = typeof item.output === 'string' ? [{ text: item.output }] : contentParts(draft, item.output);
   const text = parts.map((part) => part.text ?? '').join('');
   const inside = parts.filter((part) => fitsInside(draft, part));
+  const own = nativeFor(draft, entry);
+  const { key, ...further } = isObject(own) ? own : {};
   const functionResponse = present({
+    ...further,
     id: call.givenId ? item.call_id : undefined,
     name: call.name,
-    response: responseOf(text),
+    response: typeof key === 'string' ? { [key]: text } : responseOf(text),
     parts: inside.length > 0 ? inside : undefined,
   });
   const outputs = outputsOf(draft, call);

@@ -58,15 +58,40 @@ function placeInstructions(
   return { contents: [{ role: 'user', parts: [...system, ...first.parts] }, ...rest] };
 }
 
-/** Known fields take precedence. Objects on both sides (`generationConfig`) are merged field by field. */
+/** Fields that say the same in several forms: the caller's own form is the exact one. */
+const FORMS = [
+  'thinkingConfig',
+  'responseMimeType',
+  'responseSchema',
+  'responseJsonSchema',
+  '_responseJsonSchema',
+];
+
+/**
+ * Known fields take precedence. Objects on both sides (`generationConfig`) are merged field by field. Of the format
+ * and of thinking, the fields are the caller's own where it has written any.
+ */
 function merge(extra: Record<string, unknown>, known: Record<string, unknown>): Record<string, unknown> {
   const merged = { ...extra, ...known };
   for (const key in known) {
     const [given, ours] = [extra[key], known[key]];
-    if (isObject(given) && isObject(ours)) merged[key] = { ...given, ...ours };
+    if (isObject(given) && isObject(ours))
+      merged[key] = { ...given, ...withoutForms(ours, given), ...formsIn(given) };
   }
   return merged;
 }
+
+/** The API refuses a schema in two forms. */
+function withoutForms(
+  ours: Record<string, unknown>,
+  given: Record<string, unknown>,
+): Record<string, unknown> {
+  const { responseJsonSchema: _, ...others } = ours;
+  return 'responseMimeType' in given ? others : ours;
+}
+
+const formsIn = (given: Record<string, unknown>): Record<string, unknown> =>
+  Object.fromEntries(FORMS.filter((field) => field in given).map((field) => [field, given[field]]));
 
 /** https://ai.google.dev/api/generate-content#generationconfig */
 function generationConfig(prompt: Prompt): Record<string, unknown> {

@@ -11,20 +11,26 @@ export function functionsOf(tools: Tool[] | undefined): FunctionTool[] {
 }
 
 /** The API has no field for the type of a hosted tool: `{type: 'googleSearch'}` is sent as `{googleSearch: {}}`. */
-export function toolsOf({ settings }: Prompt): Record<string, unknown>[] | undefined {
+export function toolsOf({ settings, dialect }: Prompt): Record<string, unknown>[] | undefined {
   const tools: Record<string, unknown>[] = [];
   const functions = functionsOf(settings.tools);
-  if (functions.length > 0) tools.push({ functionDeclarations: functions.map(declarationOf) });
+  if (functions.length > 0) {
+    const isOwn = dialect === 'gemini';
+    tools.push({ functionDeclarations: functions.map((tool) => declarationOf(tool, isOwn)) });
+  }
   for (const tool of settings.tools ?? []) {
     if (isFunction(tool)) continue;
-    const { type, ...options } = tool;
-    tools.push({ [type]: options });
+    const { type, list, ...options } = tool;
+    tools.push({ [type]: list ?? options });
   }
   return tools.length > 0 ? tools : undefined;
 }
 
-function declarationOf(tool: FunctionTool): Record<string, unknown> {
+/** A caller that speaks this API may have further fields in `function`. */
+function declarationOf(tool: FunctionTool, isOwn: boolean): Record<string, unknown> {
+  const { function: further } = tool as { function?: unknown };
   return present({
+    ...(isOwn && isObject(further) ? further : undefined),
     name: tool.name,
     description: tool.description ?? undefined,
     parametersJsonSchema: tool.parameters ?? undefined,

@@ -124,7 +124,7 @@ export function fateOf(
   if (isNamespace(tool)) {
     return table.own.test('namespace') ? { fate: 'unchanged' } : { fate: 'flattened', tool };
   }
-  if (table.hostedAlone && beside.some(isCalledByCaller)) return { fate: 'lacking' };
+  if (table.hostedAlone && !ownVocabulary && beside.some(isCalledByCaller)) return { fate: 'lacking' };
   if (table.own.test(tool.type)) return { fate: 'unchanged' };
   const kind = kindOf(tool.type);
   const mapped = kind && table.mapped[kind]?.(tool);

@@ -17,7 +17,7 @@ export const metadata = z
   .record(z.string().max(64), z.string().max(512))
   .refine((pairs) => Object.keys(pairs).length <= 16, 'expected at most 16 pairs');
 
-function number(min: number, max: number) {
+export function number(min: number, max: number) {
   const error = `expected a number from ${min} to ${max}`;
   return z.number({ error }).min(min, { error }).max(max, { error }).nullish();
 }

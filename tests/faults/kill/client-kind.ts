@@ -23,10 +23,12 @@ const ANY_MODE = ['stream', 'json', 'background', 'background-stream'] as const;
 export const CLIENT_KINDS: readonly ClientKind[] = spread([
   ...combine('chat', ['stream', 'json'], ['session'], COMEBACKS),
   ...combine('messages', ['stream', 'json'], ['session'], COMEBACKS),
+  ...combine('gemini', ['stream', 'json'], ['session'], COMEBACKS),
   ...combine('responses', ANY_MODE, ['session', 'chain'], COMEBACKS),
   // A turn that is not stored survives a kill only if it has an idempotency key.
   ...combine('chat', ['stream', 'json'], ['none'], ['key']),
   ...combine('messages', ['stream', 'json'], ['none'], ['key']),
+  ...combine('gemini', ['stream', 'json'], ['none'], ['key']),
   ...combine('responses', ['stream', 'json'], ['none'], ['key']),
 ]);
 

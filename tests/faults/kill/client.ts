@@ -117,7 +117,7 @@ export class Client {
     const body = (await reply.json()) as Record<string, unknown>;
     if (reply.status === 202) {
       question.deferred = true;
-      question.setId(body.id as string);
+      question.setId((body.id ?? body.responseId) as string);
       await Bun.sleep(PAUSE_MS);
     } else if (reply.ok) {
       question.answered(body);

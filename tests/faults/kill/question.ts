@@ -84,20 +84,21 @@ export class Question {
 
   /** Takes a JSON answer, which may still be incomplete. */
   answered(body: Json): void {
-    const { id, choices, status, output, content } = body as unknown as Whole;
-    this.setId(id);
+    const { id, responseId, choices, status, output, content, candidates } = body as unknown as Whole;
+    this.setId(id ?? responseId!);
     if (status === 'queued' || status === 'in_progress') return;
     this.whole = body;
     const text =
       choices?.[0]?.message.content ??
       output?.map(textOf).join('') ??
       content?.map((block) => block.text ?? '').join('') ??
+      candidates?.map(textOfCandidate).join('') ??
       '';
     const isStreamed = this.events.length > 0;
     if (isStreamed && text !== this.text)
       this.problems.push(`the last event has a different text: "${text}"`);
     this.text = text;
-    this.end = choices || content ? 'completed' : (status as Question['end']);
+    this.end = choices || content || candidates ? 'completed' : (status as Question['end']);
   }
 
   /** Sets the turn's id. It must stay the same. */
@@ -122,6 +123,8 @@ export class Question {
     if (sequence_number !== undefined && sequence_number !== number)
       this.problems.push(`event ${number} says it is ${sequence_number}`);
     if (data.id !== undefined) this.setId(data.id);
+    if (data.responseId !== undefined) this.setId(data.responseId);
+    if (data.candidates) this.chunk(data as unknown as Json, data.candidates);
     const { delta } = data;
     if (typeof delta === 'string') this.text += type === 'response.output_text.delta' ? delta : '';
     else if (type === 'content_block_delta') this.text += delta?.text ?? '';
@@ -134,6 +137,14 @@ export class Question {
     if (response) this.answered(response);
   }
 
+  /** A chunk of Google's API. The last one has the reason to finish. */
+  private chunk(whole: Json, candidates: Candidate[]): void {
+    this.text += candidates.map(textOfCandidate).join('');
+    if (!candidates[0]?.finishReason) return;
+    this.whole = whole;
+    this.end = 'completed';
+  }
+
   /** A stream that ends with `gateway_stopped` is incomplete; any other error means that the turn failed. */
   private fail({ code }: { code: string }): void {
     this.refusals.push(code);
@@ -142,7 +153,10 @@ export class Question {
 }
 
 interface Whole {
-  id: string;
+  id?: string;
+  /** Of Google's API. */
+  responseId?: string;
+  candidates?: Candidate[];
   choices?: { message: { content: string } }[];
   status?: string;
   output?: Output[];
@@ -154,6 +168,14 @@ interface Output {
   content?: { text: string }[];
 }
 
+interface Candidate {
+  content: { parts: { text?: string; thought?: boolean }[] };
+  finishReason?: string;
+}
+
+const textOfCandidate = ({ content }: Candidate): string =>
+  content.parts.map(({ text = '', thought }) => (thought ? '' : text)).join('');
+
 const textOf = ({ type, content = [] }: Output): string =>
   type === 'message' ? content.map(({ text }) => text).join('') : '';
 
@@ -162,6 +184,9 @@ interface StreamEvent {
   type?: string;
   /** Only chat chunks have it. */
   id?: string;
+  /** Only chunks of Google's API have these. */
+  responseId?: string;
+  candidates?: Candidate[];
   sequence_number?: number;
   delta?: string | { text?: string };
   /** Of events of a message. */

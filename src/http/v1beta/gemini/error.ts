@@ -3,8 +3,8 @@ import { faultHeaders } from '../../envelope.ts';
 
 /**
  * Failures in the envelope of Google's APIs (https://google.aip.dev/193): `status` is the name of the code of gRPC,
- * and `details` say the rest. `ErrorInfo` has the code of the catalogue as `reason`, in the upper case that Google
- * asks for, and the error as the provider reported it.
+ * and `details` say the rest. `ErrorInfo` has the code of the catalogue, as `reason` in the upper case that Google
+ * asks for, and in `metadata` as all dialects write it, beside the error as the provider reported it.
  */
 export interface GoogleError {
   code: number;
@@ -42,9 +42,12 @@ export function errorObject(error: TurnError & Pick<Partial<Fault>, 'retryAfter'
       '@type': `${RPC}ErrorInfo`,
       reason: code.toUpperCase(),
       domain: 'clawhold',
-      metadata: Object.fromEntries(
-        Object.entries(reported ?? {}).map(([field, value]) => [`provider_${field}`, String(value)]),
-      ),
+      metadata: {
+        code,
+        ...Object.fromEntries(
+          Object.entries(reported ?? {}).map(([field, value]) => [`provider_${field}`, String(value)]),
+        ),
+      },
     },
   ];
   if (param !== undefined)
