@@ -2,7 +2,7 @@ import type { Delta, DeltaOf } from '../../../core/delta.ts';
 import type { Fault } from '../../../core/errors.ts';
 import { emptyFold, fold } from '../../../core/fold.ts';
 import { responseId } from '../../../core/ids.ts';
-import type { FunctionCall, Item, Reasoning } from '../../../core/items.ts';
+import { type Item, isCustomCall, type Reasoning } from '../../../core/items.ts';
 import type { Seal } from '../../../core/seal.ts';
 import { isHalfCall } from '../../../core/tool-calls.ts';
 import type { AnsweredTurn, Asked } from '../../../core/turn.ts';
@@ -80,8 +80,9 @@ export class GeminiStream implements StreamWriter {
           `{"text":${JSON.stringify(delta.text)},"thought":true}`,
         );
       case 'arguments-delta': {
-        const call = this.items[delta.index]!.whole as FunctionCall | undefined;
-        if (call?.arguments !== undefined) call.arguments += delta.text;
+        const { whole } = this.items[delta.index]!;
+        if (whole?.type === 'function_call') whole.arguments += delta.text;
+        else if (whole && isCustomCall(whole)) (whole as { input: string }).input += delta.text;
         return '';
       }
       case 'item-end':

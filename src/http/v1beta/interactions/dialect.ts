@@ -4,7 +4,6 @@ import { interactionId, parseInteractionId, type TurnId } from '../../../core/id
 import type { Seal } from '../../../core/seal.ts';
 import type { Dialect, Location } from '../../dialect.ts';
 import type { Exchange, Handler, Route } from '../../route.ts';
-import { validate } from '../../v1/fields.ts';
 import { currentBody, lastEvent, resumeStream } from '../../v1/turn-routes.ts';
 import { geminiError } from '../gemini/error.ts';
 import { interaction, running } from './interaction.ts';
@@ -84,14 +83,13 @@ function turnId({ params }: Exchange): TurnId {
 function retrieve(responses: Responses, seal: Seal): Handler {
   return async (exchange) => {
     const { caller, query, request } = exchange;
-    const asked = validate(docs.retrieveQuery, Object.fromEntries(query));
     const view = await responses.get(caller, turnId(exchange));
-    if (asked.stream === 'true') {
+    if (query.get('stream') === 'true') {
       const write = (after: number) => new InteractionStream(view, seal, after);
-      const after = lastEvent(request.headers, 'last_event_id', asked.last_event_id);
+      const after = lastEvent(request.headers, 'last_event_id', query.get('last_event_id') ?? undefined);
       return resumeStream({ result: view, replayed: false }, interactions, write, after, request.headers);
     }
-    if (view.state === 'ended' && asked.include_input === 'true')
+    if (view.state === 'ended' && query.get('include_input') === 'true')
       return Response.json(interaction(view, await view.ended, seal, true));
     return Response.json(await currentBody(view, interactions, seal));
   };
