@@ -32,6 +32,7 @@ export interface Finish {
  *   one.
  * - `item-end.native` is what only this item's own provider needs again (a signature, an id). It is stored
  *   beside the item, and the claw gets it back in `PromptItem.native`.
+ * - `usage.isFirst` marks what a stream reports before it generates anything, in an API that does so.
  * - `item-start.native` is what is known of it when a call starts. The one of the end counts.
  * - `item-end.callId` is the id that the provider gave to a call whose `call_id` an earlier call of the session has.
  *   The turn path writes it, never a claw.
@@ -65,7 +66,7 @@ export type Delta =
   | { type: 'item-end'; index: number; item?: Item; native?: unknown; callId?: string }
   /** Progress of a provider's hosted tool: `event` and `data` of an event of the Responses API. */
   | { type: 'progress'; index: number; event: string; data: Record<string, unknown> }
-  | { type: 'usage'; usage: Usage }
+  | { type: 'usage'; usage: Usage; isFirst?: true }
   | { type: 'finish'; reason: Finish; choice?: number }
   /** Fields of the provider's envelope that have no canonical form. Merged shallowly, otherwise unchanged. */
   | { type: 'extra'; fields: Record<string, unknown> };

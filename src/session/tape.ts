@@ -5,9 +5,9 @@ import { isObject } from '../core/json.ts';
 import type { Outcome } from '../core/turn.ts';
 import {
   choicesOf,
+  isOnTape,
   type Progress,
   SIGNS,
-  shownDeltas,
   type Tape,
   TapePosition,
   textIn,
@@ -16,7 +16,7 @@ import {
 } from './tape/format.ts';
 import { firstUsage, Player } from './tape/player.ts';
 
-export { shownDeltas, type Tape } from './tape/format.ts';
+export { isOnTape, type Tape } from './tape/format.ts';
 
 /**
  * The tape of an answer: `deltas` are all that were published, and `outcome` is made from them.
@@ -156,7 +156,7 @@ function record(deltas: readonly Delta[], outcome: Outcome): Tape {
     fold(folded, delta);
   }
   const recorder = new Recorder(outcome, storedItems(folded, outcome), repeated);
-  for (const delta of shownDeltas(deltas)) recorder.record(delta);
+  for (const delta of deltas) recorder.record(delta);
   return recorder.end();
 }
 
@@ -190,6 +190,7 @@ class Recorder {
   ) {}
 
   record(delta: Delta): void {
+    if (!isOnTape(delta)) return;
     if ('text' in delta) this.text(delta);
     else if (delta.type === 'progress') this.progress(delta);
     else {

@@ -54,7 +54,7 @@ const EVENTS = new Map<unknown, Read>([
 
 function startMessage(state: AnswerState, event: Wire, out: Delta[]): void {
   const message = objectAt(event.message, 'message_start.message');
-  if (state.id === undefined) beginAnswer(state, message, out);
+  if (state.id === undefined) beginAnswer(state, message, out, true);
   // Some proxies repeat the event. Another id means that a second answer began inside this one. The deltas of
   // the first cannot be withdrawn, so this is a failure.
   else if (message.id !== state.id || state.ended) {
@@ -141,7 +141,7 @@ export function readAnswer(body: unknown, prompt: Prompt): Delta[] {
 const MESSAGE_FIELDS = new Set(['id', 'type', 'role', 'model', 'content', 'stop_reason', 'usage']);
 
 /** `message` is the provider's message object. The content that it already holds is read at once. */
-function beginAnswer(state: AnswerState, message: Wire, out: Delta[]): void {
+function beginAnswer(state: AnswerState, message: Wire, out: Delta[], isStream = false): void {
   const model = stringAt(message.model, 'message.model');
   const id = typeof message.id === 'string' ? message.id : undefined;
   state.id = id ?? '';
@@ -152,7 +152,7 @@ function beginAnswer(state: AnswerState, message: Wire, out: Delta[]): void {
     }
   }
   readRefusal(state, message, out);
-  noteOutcome(state, message, out);
+  noteOutcome(state, message, out, isStream);
   const fields = otherFields(message, MESSAGE_FIELDS);
   if (fields) out.push({ type: 'extra', fields });
 }
@@ -172,12 +172,12 @@ function readRefusal(state: AnswerState, { stop_reason, stop_details }: Wire, ou
 /**
  * Reads `stop_reason` and `usage`. They come at the start of the message and again, as totals, at its end.
  */
-function noteOutcome(state: AnswerState, { stop_reason, usage }: Wire, out: Delta[]): void {
+function noteOutcome(state: AnswerState, { stop_reason, usage }: Wire, out: Delta[], isFirst = false): void {
   if (typeof stop_reason === 'string') state.stopReason = stop_reason;
   if (usage === undefined || usage === null) return;
   const next = objectAt(usage, 'usage');
   state.usage = state.usage ? laterUsage(state.usage, next) : next;
-  out.push({ type: 'usage', usage: usageOf(state.usage) });
+  out.push({ type: 'usage', usage: usageOf(state.usage), ...(isFirst && { isFirst }) });
 }
 
 function endAnswer(state: AnswerState, out: Delta[]): void {

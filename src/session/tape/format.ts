@@ -8,7 +8,7 @@ export type Progress = DeltaOf<'progress'>;
 /**
  * How a turn's answer was streamed. Tape and outcome together give deltas that every reader renders to the same
  * events as the first time. The tape is stored in the turn's body and does not repeat what the outcome holds.
- * Deltas that give no event (`shownDeltas`) are not on it. Natives are not on it, except those of
+ * Deltas that give no event (`isOnTape`) are not on it. Natives are not on it, except those of
  * reasoning that a rescue discards.
  *
  * Stored turns keep their tapes: new entries may be added to this format, but old ones must stay readable.
@@ -26,7 +26,7 @@ export type Progress = DeltaOf<'progress'>;
  * | `["t12b3", "…"]` | the same, of a text that is not in the output |
  * | `n` | the next annotation |
  * | `["p12", "…", delta]` | progress deltas with a text, and its chunk boundaries; `delta` is what they have in common |
- * | `u[{…},[…]]` | the usage before the first item, as the outcome's raw one: with these values, without these fields |
+ * | `u[{…},[…]]` | the first usage, as the outcome's raw one: with these values, without these fields |
  * | `-` | the item ends as its deltas made it |
  * | `!` | the item ends with the whole item that is in the output |
  * | a delta | any other delta, unchanged |
@@ -37,15 +37,11 @@ export type Progress = DeltaOf<'progress'>;
 export type Tape = (string | [entry: string, own: string | Item, like?: Progress] | Delta)[];
 
 /**
- * The deltas that are on a tape: those that give an event. A message of Anthropic's API begins with the usage that
- * came before its first item. Played, a tape has as many deltas.
+ * Whether a delta is on tapes: deltas that give no event are not. A message of Anthropic's API begins with the first
+ * usage. Played, a tape has as many deltas as this counts.
  */
-export function shownDeltas(deltas: readonly Delta[]): Delta[] {
-  const first = deltas.findIndex(({ type }) => type === 'item-start');
-  return deltas.filter(({ type }, index) =>
-    type === 'usage' ? index < first : type !== 'finish' && type !== 'extra',
-  );
-}
+export const isOnTape = (delta: Delta): boolean =>
+  delta.type === 'usage' ? delta.isFirst === true : delta.type !== 'finish' && delta.type !== 'extra';
 
 /** The sign of each channel in an entry. */
 export const SIGNS: Record<TextDelta['type'], string> = {

@@ -59,7 +59,7 @@ export class Player {
       case 'u': {
         const { usage } = this.outcome;
         const raw = firstUsage(usage!.raw as Record<string, unknown>, entry.slice(1));
-        deltas.push({ type: 'usage', usage: { ...usage!, raw } });
+        deltas.push({ type: 'usage', usage: { ...usage!, raw }, isFirst: true });
         return;
       }
       case '-':

@@ -5,7 +5,7 @@ import type { AnsweredTurn } from '../../core/turn.ts';
 import { Cancelled } from '../../core/turn-view.ts';
 import type { Unfinished } from '../../session/journal.ts';
 import { hydratedTape } from '../../session/stored-turn.ts';
-import { playTape, shownDeltas } from '../../session/tape.ts';
+import { isOnTape, playTape } from '../../session/tape.ts';
 import type { TurnRow } from '../../session/turn-log.ts';
 import type { TurnPath } from '../path.ts';
 import { LiveTurn } from './live-turn.ts';
@@ -120,7 +120,7 @@ async function follow(live: LiveTurn, { feed, log, blobs }: FindParts): Promise<
     const { turn, tape } = await hydratedTape(row, blobs);
     if (turn.kind === 'append') throw new TypeError(`Turn ${id} asked no model.`);
     // Deltas that came after the last read are in the log alone.
-    live.publish(playTape(tape, turn).slice(shownDeltas(live.log).length));
+    live.publish(playTape(tape, turn).slice(live.log.filter(isOnTape).length));
     return end(live, turn);
   }
 }

@@ -95,7 +95,7 @@ export class MessageStream implements StreamWriter {
         this.model = delta.model;
         return '';
       case 'usage':
-        if (!this.hasBegun) this.usage = firstUsage(delta, this.by);
+        if (!this.hasBegun && delta.isFirst) this.usage = firstUsage(delta, this.by);
         return '';
       case 'extra':
       case 'finish':
