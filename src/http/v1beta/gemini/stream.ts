@@ -2,7 +2,7 @@ import type { Delta, DeltaOf } from '../../../core/delta.ts';
 import type { Fault } from '../../../core/errors.ts';
 import { emptyFold, fold } from '../../../core/fold.ts';
 import { responseId } from '../../../core/ids.ts';
-import { type Item, isCustomCall, type Reasoning } from '../../../core/items.ts';
+import { type Item, isCustomCall, type OtherItem, type Reasoning } from '../../../core/items.ts';
 import type { Seal } from '../../../core/seal.ts';
 import { isHalfCall } from '../../../core/tool-calls.ts';
 import type { AnsweredTurn, Asked } from '../../../core/turn.ts';
@@ -82,7 +82,7 @@ export class GeminiStream implements StreamWriter {
       case 'arguments-delta': {
         const { whole } = this.items[delta.index]!;
         if (whole?.type === 'function_call') whole.arguments += delta.text;
-        else if (whole && isCustomCall(whole)) (whole as { input: string }).input += delta.text;
+        else if (whole && isCustomCall(whole)) (whole as OtherItem & { input: string }).input += delta.text;
         return '';
       }
       case 'item-end':
