@@ -55,7 +55,7 @@ export const stateless: Row = {
         ],
         notes: [
           ...subjects.notes,
-          'Why the budget is missed: Bun.serve and fetch alone, parsing and re-emitting both bodies without any code of the gateway, cost about twice as much as nginx here (39 µs against 17 to 20); fetch and its thread are 13 µs of that. The turn path adds about 25 µs of JavaScript, and a log line 7 µs. The rest is timers, abort signals, promises and garbage collection. Next step: our own HTTP client for plain provider calls.',
+          'Why the budget is missed is not fully known; docs/performance.md has what was measured of the client for calls.',
           `The load generator itself uses ${generator.median.toFixed(1)} µs per request.`,
         ],
       };

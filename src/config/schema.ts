@@ -197,7 +197,7 @@ const retention = section({
 
 const timeouts = section({
   connect_ms: wholeNumber(1, DAY_MS).default(10_000).meta({
-    description: 'The time to connect to a provider.',
+    description: 'The time to connect to a provider, with TLS.',
   }),
   first_token_ms: wholeNumber(1, DAY_MS).default(120_000).meta({
     description: 'The time from the request until the answer begins.',

@@ -23,8 +23,10 @@ export function checkRuntime(env: Env, command: OwnCommand): Finding[] {
         },
     { level: 'ok', subject: 'System', message: `${platform()} ${release()}, ${arch()}` },
   ];
+  const proxy = ['HTTPS_PROXY', 'https_proxy', 'HTTP_PROXY', 'http_proxy'].find((name) => env[name]);
+  // Through a proxy, providers are called with `fetch`, which has this limit.
   const requests = Number(env.BUN_CONFIG_MAX_HTTP_REQUESTS || DEFAULT_REQUESTS);
-  if (!(requests >= LEAST_REQUESTS)) {
+  if (proxy && !(requests >= LEAST_REQUESTS)) {
     findings.push({
       level: 'warn',
       subject: 'Requests',
@@ -32,7 +34,6 @@ export function checkRuntime(env: Env, command: OwnCommand): Finding[] {
       remedy: `Start it with ${command('start')}, or set BUN_CONFIG_MAX_HTTP_REQUESTS=65336.`,
     });
   }
-  const proxy = ['HTTPS_PROXY', 'https_proxy', 'HTTP_PROXY', 'http_proxy'].find((name) => env[name]);
   if (proxy)
     findings.push({ level: 'note', subject: 'Proxy', message: `providers are called through ${proxy}` });
   return findings;
