@@ -4,6 +4,7 @@ import type { TurnPath } from '../turn/path.ts';
 import { type Admin, type AdminParts, openAdmin } from './admin/admin.ts';
 import { Completions } from './completions.ts';
 import { Conversations } from './conversations.ts';
+import { EmbeddingsApi } from './embeddings.ts';
 import { Pins } from './pins.ts';
 import { Responses } from './responses.ts';
 import { Turns } from './turns.ts';
@@ -19,6 +20,7 @@ export interface Api {
   pins: Pins;
   /** Only for callers with the root key. */
   admin: Admin;
+  embeddings: EmbeddingsApi;
   /** The names that a key may use, of all that can be called now, and whether it may use a name that no list has. */
   models: { names(asker: Asker): string[]; has(name: string, asker: Asker): boolean };
   /** Seals reasoning for a caller that keeps its own state. */
@@ -35,6 +37,7 @@ export function openApi(path: TurnPath, admin: AdminParts): Api {
     values: new Values(path),
     pins,
     admin: openAdmin(path, admin, pins),
+    embeddings: new EmbeddingsApi(path),
     models: {
       names: (asker) => usableNames(asker, path.directory),
       has: (name, asker) => isUsable(name, asker, path.directory),

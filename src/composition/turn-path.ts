@@ -71,6 +71,7 @@ export function openTurnPath(
     routing: calls.routing,
     dispatch: calls.dispatch,
     health: calls.health,
+    embedder: calls.embedder,
     sessions: new Sessions({ log, lines: stores.lines, heads, clock: systemClock, emit }),
     pasts: new Pasts(log, emit),
     log,

@@ -24,6 +24,7 @@ import type { TurnLog } from '../session/turn-log.ts';
 import type { ValueStore } from '../session/value-store.ts';
 import type { TokenKnowledge } from './answer/counted.ts';
 import type { Contexts } from './answer/prompt.ts';
+import type { Embedder } from './embed/embedder.ts';
 import type { Idempotency } from './idempotency/idempotency.ts';
 import type { LiveTurn, LiveTurns } from './live/live-turn.ts';
 import type { Slots } from './live/slots.ts';
@@ -40,6 +41,7 @@ export interface TurnPath {
   dispatch: Dispatch;
   /** What is known of the claws at this moment. */
   health: HealthStore;
+  embedder: Embedder;
   sessions: Sessions;
   /** What is derived from the branches of sessions. */
   pasts: Pasts;
