@@ -20,6 +20,9 @@ import { WEIGHTS } from './weights.ts';
 /** The least number of hits whose meaning is compared with that of the query. */
 const LEAST_COMPARED = 300;
 
+/** Passages that are found by their vectors alone. */
+const NEAREST = 100;
+
 /** Memory that searches use one after the other: a search resets it when it begins. */
 const scores = new Tally();
 const counts = new Tally();
@@ -40,7 +43,7 @@ export function search(index: IndexParts, query: Query, limit: number): Hit[] {
   const factor = factorOf(index, asked, speakers.named);
   weigh(index, factor);
   const most = best(scores.touched, scores.sums, Math.max(limit, LEAST_COMPARED));
-  const ranked = byMeaning(index, wanted, factor, most);
+  const ranked = byMeaning(index, wanted, factor, byVector(index, query, wanted, factor, most));
   return withoutRepeats(index, ranked, limit);
 }
 
@@ -132,6 +135,36 @@ function weigh({ table }: IndexParts, factor: Factor): void {
     const episode = WEIGHTS.episode * episodeScores.sums[table.episodes[number]!]!;
     scores.sums[number] = factor(number) * (scores.sums[number]! + episode);
   }
+}
+
+/**
+ * Adds how close the passages are by their vectors, and the closest passages that the terms did not find. A vector
+ * counts as much as terms do: the scores of both are shares of the highest score that the question's terms can give.
+ */
+function byVector(
+  { table, vectors }: IndexParts,
+  { vector }: Query,
+  wanted: readonly Wanted[],
+  factor: Factor,
+  ranked: readonly number[],
+): readonly number[] {
+  if (!vector || !vectors || vectors.count === 0) return ranked;
+  const highest =
+    WEIGHTS.embedding *
+    Math.max(
+      1,
+      wanted.reduce((sum, { weight }) => sum + weight, 0),
+    );
+  const near = vectors.nearest(vector, table.size, NEAREST);
+  const found = new Set(ranked);
+  const closeness = vectors.closeness(vector, table.size);
+  for (const { number } of near) {
+    if (found.has(number)) continue;
+    found.add(number);
+    if (scores.sums[number] === 0) scores.add(number, Number.MIN_VALUE);
+  }
+  for (const number of found) scores.sums[number]! += factor(number) * highest * closeness(number);
+  return best(found, scores.sums, found.size);
 }
 
 /** Adds the similarity of meaning to the scores, and ranks again. */

@@ -18,7 +18,7 @@ export function passagesOf({ turn, hidden }: Pick<BranchTurn, 'turn' | 'hidden'>
       if (!said || said.text === '') return [];
       const speaker = side === 'i' ? nameOf(turn.inputNatives?.[index]) : undefined;
       const passage = { turn: turn.id, side, index, role: said.role, ...(speaker && { speaker }), at };
-      return piecesOf(said.text).map((text) => ({ ...passage, text }));
+      return piecesOf(said.text).map((text, piece) => ({ ...passage, ...(piece > 0 && { piece }), text }));
     });
   return [...passages(turn.input, 'i'), ...passages(turn.output, 'o')];
 }

@@ -1,0 +1,184 @@
+/** Components whose signs are compared first: the first ones say most, or as much as the others. */
+const SIGNS = 512;
+/** So many times as many passages as are asked for are compared exactly. */
+const EXACT = 4;
+/** Passages whose similarity shows what is usual for unrelated ones. */
+const SAMPLE = 128;
+/** Standard deviations above the usual similarity that count as the same meaning. */
+const FULL = 6;
+
+/** A passage and how close it is to a query: 0 (as any passage) to 1. */
+export interface Near {
+  number: number;
+  closeness: number;
+}
+
+/**
+ * The vectors of an index's passages that an embedding model made, by number; some may be absent. A vector takes one
+ * byte for each dimension, and a bit for each of the first 512. All of them are compared by their signs, and the best
+ * ones exactly, so that a search in a long session stays short.
+ */
+export class PassageVectors {
+  readonly dimensions: number;
+  readonly #words: number;
+  #vectors: Int8Array;
+  #signs: Uint32Array;
+  /** 1 over the length of the vector; 0 where there is none. */
+  #scales: Float32Array;
+  #count = 0;
+
+  constructor(dimensions: number) {
+    this.dimensions = dimensions;
+    this.#words = Math.ceil(Math.min(dimensions, SIGNS) / 32);
+    this.#vectors = new Int8Array(64 * dimensions);
+    this.#signs = new Uint32Array(64 * this.#words);
+    this.#scales = new Float32Array(64);
+  }
+
+  /** How many passages have a vector. */
+  get count(): number {
+    return this.#count;
+  }
+
+  has(number: number): boolean {
+    return number < this.#scales.length && this.#scales[number]! > 0;
+  }
+
+  /** Of another length than `dimensions`, or only zeros: the passage has no vector then. */
+  set(number: number, vector: Int8Array): void {
+    this.remove(number);
+    let square = 0;
+    for (const value of vector) square += value * value;
+    if (vector.length !== this.dimensions || square === 0) return;
+    while (number >= this.#scales.length) this.#grow();
+    this.#vectors.set(vector, number * this.dimensions);
+    this.#signs.set(signsOf(vector, this.#words), number * this.#words);
+    this.#scales[number] = 1 / Math.sqrt(square);
+    this.#count += 1;
+  }
+
+  remove(number: number): void {
+    if (!this.has(number)) return;
+    this.#scales[number] = 0;
+    this.#count -= 1;
+  }
+
+  /** About the `most` passages below `size` that are closest to the query, in no order. */
+  nearest(query: Float32Array, size: number, most: number): Near[] {
+    if (query.length !== this.dimensions || this.#count === 0) return [];
+    const asked = unit(query);
+    const usual = this.#usual(asked, size);
+    const close = this.#bySigns(asked, Math.min(size, this.#scales.length), EXACT * most);
+    return close
+      .map((number) => ({ number, closeness: this.#closeness(asked, number, usual) }))
+      .sort((a, b) => b.closeness - a.closeness || b.number - a.number)
+      .slice(0, most);
+  }
+
+  /** How close single passages are, on the same scale; 0 where there is no vector. */
+  closeness(query: Float32Array, size: number): (number: number) => number {
+    if (query.length !== this.dimensions || this.#count === 0) return () => 0;
+    const asked = unit(query);
+    const usual = this.#usual(asked, size);
+    return (number) => (this.has(number) ? this.#closeness(asked, number, usual) : 0);
+  }
+
+  #closeness(asked: Float32Array, number: number, { mean, deviation }: Usual): number {
+    const above = (this.#cosine(asked, number) - mean) / (FULL * deviation);
+    return Math.min(1, Math.max(0, above));
+  }
+
+  #cosine(asked: Float32Array, number: number): number {
+    const from = number * this.dimensions;
+    let product = 0;
+    for (let k = 0; k < asked.length; k++) product += asked[k]! * this.#vectors[from + k]!;
+    return product * this.#scales[number]!;
+  }
+
+  /** Models differ in how similar unrelated texts are: some give them 0.1, others 0.7. */
+  #usual(asked: Float32Array, size: number): Usual {
+    const step = Math.max(1, Math.floor(size / SAMPLE));
+    let [count, sum, squares] = [0, 0, 0];
+    for (let number = 0; number < size; number += step) {
+      if (!this.has(number)) continue;
+      const cosine = this.#cosine(asked, number);
+      count += 1;
+      sum += cosine;
+      squares += cosine * cosine;
+    }
+    const mean = sum / Math.max(1, count);
+    // Few passages say little about what is usual.
+    const deviation = Math.max(0.02, Math.sqrt(Math.max(0, squares / Math.max(1, count) - mean * mean)));
+    return count < 8 ? { mean: 0, deviation: 1 / FULL } : { mean, deviation };
+  }
+
+  /** The passages with the fewest other signs, at most about `most`. */
+  #bySigns(asked: Float32Array, size: number, most: number): number[] {
+    const words = this.#words;
+    const signs = signsOf(asked, words);
+    const distances = new Uint16Array(size);
+    const histogram = new Uint32Array(32 * words + 2);
+    for (let number = 0; number < size; number++) {
+      let distance = 32 * words + 1;
+      if (this.#scales[number]! > 0) {
+        distance = 0;
+        const from = number * words;
+        for (let k = 0; k < words; k++) distance += bitsIn(this.#signs[from + k]! ^ signs[k]!);
+      }
+      distances[number] = distance;
+      histogram[distance]! += 1;
+    }
+    let limit = 0;
+    for (let found = histogram[0]!; found < most && limit < 32 * words; ) found += histogram[++limit]!;
+    const close: number[] = [];
+    // The latest passages come first where many are equally far.
+    for (let number = size - 1; number >= 0 && close.length < 2 * most; number--)
+      if (distances[number]! <= limit) close.push(number);
+    return close;
+  }
+
+  #grow(): void {
+    const size = Math.ceil(this.#scales.length * 1.5);
+    const grown = <T extends { set(from: T): void }>(from: T, to: T): T => {
+      to.set(from);
+      return to;
+    };
+    this.#vectors = grown(this.#vectors, new Int8Array(size * this.dimensions));
+    this.#signs = grown(this.#signs, new Uint32Array(size * this.#words));
+    this.#scales = grown(this.#scales, new Float32Array(size));
+  }
+}
+
+/** The similarity of passages that have nothing to do with a query. */
+interface Usual {
+  mean: number;
+  deviation: number;
+}
+
+function unit(vector: Float32Array): Float32Array {
+  let square = 0;
+  for (const value of vector) square += value * value;
+  const length = Math.sqrt(square) || 1;
+  return vector.map((value) => value / length);
+}
+
+function signsOf(vector: Float32Array | Int8Array, words: number): Uint32Array {
+  const signs = new Uint32Array(words);
+  const length = Math.min(vector.length, 32 * words);
+  for (let k = 0; k < length; k++) if (vector[k]! > 0) signs[k >> 5]! |= 1 << (k & 31);
+  return signs;
+}
+
+function bitsIn(word: number): number {
+  let bits = word - ((word >>> 1) & 0x55555555);
+  bits = (bits & 0x33333333) + ((bits >>> 2) & 0x33333333);
+  return (((bits + (bits >>> 4)) & 0x0f0f0f0f) * 0x01010101) >>> 24;
+}
+
+/** A vector with one byte for each component. Its direction stays, its length does not. */
+export function quantised(vector: Float32Array): Int8Array {
+  let largest = 0;
+  for (const value of vector) largest = Math.max(largest, Math.abs(value));
+  const scale = largest === 0 ? 0 : 127 / largest;
+  return Int8Array.from(vector, (value) => Math.round(value * scale));
+}
