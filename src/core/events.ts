@@ -45,6 +45,10 @@ export type GatewayEvent =
   | { type: 'call-hedged'; trace: TurnTrace; candidate: Candidate; afterMs: number }
   /** No candidate can be reached; the turn is tried again after the pause. */
   | { type: 'turn-deferred'; trace: TurnTrace; code: ErrorCode; pauseMs: number }
+  /** Recall goes on with words alone: its embedding model failed, for a query or for passages, which are tried again. */
+  | { type: 'recall-embedding-failed'; candidate: Candidate; during: 'query' | 'indexing'; code: ErrorCode }
+  /** The embedding model that the configuration names cannot be called. */
+  | { type: 'recall-model-missing'; model: string; code: ErrorCode; message: string }
   /** A caller's request for embeddings has ended. */
   | ({ type: 'embeddings-ended' } & EmbeddingRecord)
   /** Another process has taken over the session; the turn cannot be committed at its head. */

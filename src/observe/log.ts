@@ -186,6 +186,17 @@ const WRITERS: { [Type in ToldType]: Writer<Type> } = {
       'embeddings ended',
     );
   },
+  'recall-embedding-failed'(log, { candidate, during, code }) {
+    const fields = { ...clawFields(candidate), during, code };
+    if (during === 'query') log.debug(fields, 'recall without embeddings');
+    else log.info(fields, 'recall without embeddings');
+  },
+  'recall-model-missing'(log, { model, code, message }) {
+    log.warn(
+      { model, code, problem: message },
+      'recall without embeddings: context.embeddings cannot be called',
+    );
+  },
   'lease-lost'(log, { trace }) {
     log.warn(traceFields(trace), 'lease lost');
   },

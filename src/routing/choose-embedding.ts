@@ -14,6 +14,7 @@ export interface EmbeddingChoice {
   user?: string;
 }
 
+/** What the choice depends on beside the request. */
 export interface EmbeddingChoiceParts {
   /** `ClawDirectory.embeddings`. */
   directory: Directory;

@@ -42,8 +42,13 @@ export class PassageIndex implements IndexParts {
    * added too.
    */
   add(turn: TurnId, passages: readonly Passage[]): void {
+    this.begin(turn);
+    for (const passage of passages) this.addPassage(passage);
+  }
+
+  /** The same in steps: begins the turn that follows `last`. */
+  begin(turn: TurnId): void {
     this.table.beginTurn(turn);
-    for (const passage of passages) this.#add(passage);
   }
 
   /**
@@ -88,7 +93,8 @@ export class PassageIndex implements IndexParts {
     return this.#answered.get(term);
   }
 
-  #add(passage: Passage): void {
+  /** Adds the next passage of the turn that was begun. */
+  addPassage(passage: Passage): void {
     const terms = termsOf(passage.text);
     const counts = new Map<string, number>();
     for (const term of terms) counts.set(term, (counts.get(term) ?? 0) + 1);

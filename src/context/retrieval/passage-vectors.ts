@@ -4,6 +4,8 @@ const SIGNS = 512;
 const EXACT = 4;
 /** Passages whose similarity shows what is usual for unrelated ones. */
 const SAMPLE = 128;
+/** The scale of a vector of zeros. */
+const NO_DIRECTION = 1e-30;
 /** Standard deviations above the usual similarity that count as the same meaning. */
 const FULL = 6;
 
@@ -40,20 +42,24 @@ export class PassageVectors {
     return this.#count;
   }
 
+  /** Bytes of memory. */
+  get bytes(): number {
+    return this.#vectors.byteLength + this.#signs.byteLength + this.#scales.byteLength;
+  }
+
   has(number: number): boolean {
     return number < this.#scales.length && this.#scales[number]! > 0;
   }
 
-  /** Of another length than `dimensions`, or only zeros: the passage has no vector then. */
+  /** `vector` has `dimensions` components. One of only zeros is as far from everything. */
   set(number: number, vector: Int8Array): void {
     this.remove(number);
     let square = 0;
     for (const value of vector) square += value * value;
-    if (vector.length !== this.dimensions || square === 0) return;
     while (number >= this.#scales.length) this.#grow();
     this.#vectors.set(vector, number * this.dimensions);
     this.#signs.set(signsOf(vector, this.#words), number * this.#words);
-    this.#scales[number] = 1 / Math.sqrt(square);
+    this.#scales[number] = square === 0 ? NO_DIRECTION : 1 / Math.sqrt(square);
     this.#count += 1;
   }
 

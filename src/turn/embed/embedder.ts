@@ -13,6 +13,7 @@ import { guarded } from '../../routing/guarded.ts';
 import type { HealthStore } from '../../routing/health.ts';
 import { costOf } from '../../usage/prices.ts';
 
+/** What the embedder needs. `now` is a monotonic clock in milliseconds. */
 export interface EmbedderParts {
   /** `ClawDirectory.embeddings`, and all providers. */
   directory: Directory;

@@ -37,7 +37,10 @@ export function serveEmbedding(
 ): void {
   const body = parsed(request.body);
   const model = target.api === 'gemini' ? target.model : asText(body?.model);
-  const { fault, delay, retryAfter } = planFor(model);
+  const plan = planFor(model);
+  const { delay, retryAfter } = plan;
+  const isRepeated = recorded.some((earlier) => earlier.model === model);
+  const fault = plan.once && isRepeated ? undefined : plan.fault;
   if (body) {
     const texts = target.api === 'gemini' ? geminiTexts(body) : openAiInputs(body).map(String);
     recorded.push({ api: target.api, model, headers: request.headers, body, texts, at: Date.now() });
@@ -163,8 +166,8 @@ function answerOf({ api }: Target, body: Json, model: string): Json {
   };
 }
 
-/** Texts with equal words have equal vectors; words that the simulator knows as synonyms count as one word. */
-const SYNONYMS: Readonly<Record<string, string>> = { automobile: 'car', physician: 'doctor', feline: 'cat' };
+/** Words of an invented language, which only this model knows: each counts as the English word. */
+const SYNONYMS: Readonly<Record<string, string>> = { qorvu: 'cat', tazzel: 'doctor', ombri: 'garden' };
 
 export function vectorOf(text: string, length: number): number[] {
   const vector = new Array<number>(length).fill(0);

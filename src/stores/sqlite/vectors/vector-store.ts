@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { Fault } from '../../../core/errors.ts';
 import type { SessionId, TurnId } from '../../../core/ids.ts';
 import type { Tenant } from '../../../core/request.ts';
@@ -63,6 +64,9 @@ export class SqliteVectorStore implements VectorStore {
     args: Parameters<VectorOperations[Name]>,
   ): Promise<ReturnType<VectorOperations[Name]>> {
     if (this.isClosed) return Promise.reject(unavailable('it is closed'));
+    // Nobody needs an empty file, and no thread for it.
+    if (name !== 'putVectors' && !this.worker && !existsSync(this.path))
+      return Promise.resolve(NOTHING[name] as ReturnType<VectorOperations[Name]>);
     this.worker ??= this.start();
     const asked = Promise.withResolvers<unknown>();
     this.waiting.push(asked);
@@ -88,6 +92,15 @@ export class SqliteVectorStore implements VectorStore {
     return worker;
   }
 }
+
+/** What the operations give where there is no file. */
+const NOTHING: Record<VectorOperation, unknown> = {
+  putVectors: undefined,
+  readVectors: [],
+  forgetTurn: undefined,
+  eraseVectors: undefined,
+  sessionsWithVectors: [],
+};
 
 const unavailable = (reason: string): Fault =>
   new Fault('store_unavailable', `The store of derived data failed: ${reason}.`);
