@@ -105,12 +105,12 @@ export class Conversations {
   async addItems(
     caller: Caller,
     session: Session,
-    items: Item[],
+    { items, metadata }: { items: Item[]; metadata?: Record<string, string> },
     identity: RequestIdentity | undefined,
   ): Promise<Once<IdentifiedItem[]>> {
     expectMayKeep(caller);
     const resolved = () => this.resolved(caller, items);
-    const { result, replayed } = await append({ session, items, identity, resolved }, this.path);
+    const { result, replayed } = await append({ session, items, metadata, identity, resolved }, this.path);
     return { result: itemsOf(result).map(({ item }) => item), replayed };
   }
 

@@ -95,9 +95,10 @@ export class PassageVectors {
   }
 
   #cosine(asked: Float32Array, number: number): number {
+    const vectors = this.#vectors;
     const from = number * this.dimensions;
     let product = 0;
-    for (let k = 0; k < asked.length; k++) product += asked[k]! * this.#vectors[from + k]!;
+    for (let k = 0; k < asked.length; k++) product += asked[k]! * vectors[from + k]!;
     return product * this.#scales[number]!;
   }
 
@@ -121,18 +122,11 @@ export class PassageVectors {
   /** The passages with the fewest other signs, at most about `most`. */
   #bySigns(asked: Float32Array, size: number, most: number): number[] {
     const words = this.#words;
-    const signs = signsOf(asked, words);
-    const distances = new Uint16Array(size);
+    const distances = distancesOf(this.#signs, signsOf(asked, words), size);
     const histogram = new Uint32Array(32 * words + 2);
     for (let number = 0; number < size; number++) {
-      let distance = 32 * words + 1;
-      if (this.#scales[number]! > 0) {
-        distance = 0;
-        const from = number * words;
-        for (let k = 0; k < words; k++) distance += bitsIn(this.#signs[from + k]! ^ signs[k]!);
-      }
-      distances[number] = distance;
-      histogram[distance]! += 1;
+      if (this.#scales[number] === 0) distances[number] = 32 * words + 1;
+      histogram[distances[number]!]! += 1;
     }
     let limit = 0;
     for (let found = histogram[0]!; found < most && limit < 32 * words; ) found += histogram[++limit]!;
@@ -175,10 +169,22 @@ function signsOf(vector: Float32Array | Int8Array, words: number): Uint32Array {
   return signs;
 }
 
-function bitsIn(word: number): number {
-  let bits = word - ((word >>> 1) & 0x55555555);
-  bits = (bits & 0x33333333) + ((bits >>> 2) & 0x33333333);
-  return (((bits + (bits >>> 4)) & 0x0f0f0f0f) * 0x01010101) >>> 24;
+/** In how many signs each of the first `size` passages differs. */
+function distancesOf(all: Uint32Array, signs: Uint32Array, size: number): Uint16Array {
+  const distances = new Uint16Array(size);
+  const words = signs.length;
+  for (let number = 0, at = 0; number < size; number++) {
+    let distance = 0;
+    for (let k = 0; k < words; k++, at++) {
+      // The number of bits in a word, counted in parallel.
+      let bits = (all[at]! ^ signs[k]!) | 0;
+      bits -= (bits >>> 1) & 0x55555555;
+      bits = (bits & 0x33333333) + ((bits >>> 2) & 0x33333333);
+      distance += Math.imul((bits + (bits >>> 4)) & 0x0f0f0f0f, 0x01010101) >>> 24;
+    }
+    distances[number] = distance;
+  }
+  return distances;
 }
 
 /** A vector with one byte for each component. Its direction stays, its length does not. */

@@ -132,11 +132,14 @@ export function removalOf(pin: string): { turn: TurnId; mark: string } {
   return { turn: pin.slice(0, dot) as TurnId, mark: `p${pin.slice(dot + 1)}` };
 }
 
+/** Users state what they want at the beginning of a text, or in a short one; the rest of a long text is a document. */
+const MOST_PIECES_WITH_STATEMENTS = 16;
+
 /** The statements of the user, numbered within their items: a long item has several passages. */
 function statementsOf(passages: readonly Passage[]): SaidStatement[] {
   const said: SaidStatement[] = [];
-  for (const { turn, side, index: item, role, text } of passages) {
-    if (side !== 'i' || role !== 'user') continue;
+  for (const { turn, side, index: item, piece = 0, role, text } of passages) {
+    if (side !== 'i' || role !== 'user' || piece >= MOST_PIECES_WITH_STATEMENTS) continue;
     for (const statement of statementsIn(text, role)) {
       const index = said.filter(({ source }) => source.item === item).length;
       said.push({ statement, source: { turn, item }, index });
