@@ -1,7 +1,7 @@
 /** Components whose signs are compared first: the first ones say most, or as much as the others. */
 const SIGNS = 512;
 /** So many times as many passages as are asked for are compared exactly. */
-const EXACT = 4;
+const EXACT = 2;
 /** Passages whose similarity shows what is usual for unrelated ones. */
 const SAMPLE = 128;
 /** The scale of a vector of zeros. */
@@ -9,10 +9,18 @@ const NO_DIRECTION = 1e-30;
 /** Standard deviations above the usual similarity that count as the same meaning. */
 const FULL = 6;
 
-/** A passage and how close it is to a query: 0 (as any passage) to 1. */
+/** A passage and its closeness. */
 export interface Near {
   number: number;
   closeness: number;
+}
+
+/** Passages, compared with a query. */
+export interface Comparison {
+  /** 0 (as any passage) to 1 (the same meaning); 0 where the passage has no vector. */
+  closeness(number: number): number;
+  /** About the `most` closest passages, the closest first. */
+  nearest(most: number): Near[];
 }
 
 /**
@@ -69,24 +77,20 @@ export class PassageVectors {
     this.#count -= 1;
   }
 
-  /** About the `most` passages below `size` that are closest to the query, in no order. */
-  nearest(query: Float32Array, size: number, most: number): Near[] {
-    if (query.length !== this.dimensions || this.#count === 0) return [];
+  /** Compares the passages below `size` with a query; `undefined` where its vector is of another model. */
+  ask(query: Float32Array, size: number): Comparison | undefined {
+    if (query.length !== this.dimensions || this.#count === 0) return undefined;
     const asked = unit(query);
     const usual = this.#usual(asked, size);
-    const close = this.#bySigns(asked, Math.min(size, this.#scales.length), EXACT * most);
-    return close
-      .map((number) => ({ number, closeness: this.#closeness(asked, number, usual) }))
-      .sort((a, b) => b.closeness - a.closeness || b.number - a.number)
-      .slice(0, most);
-  }
-
-  /** How close single passages are, on the same scale; 0 where there is no vector. */
-  closeness(query: Float32Array, size: number): (number: number) => number {
-    if (query.length !== this.dimensions || this.#count === 0) return () => 0;
-    const asked = unit(query);
-    const usual = this.#usual(asked, size);
-    return (number) => (this.has(number) ? this.#closeness(asked, number, usual) : 0);
+    const closeness = (number: number) => (this.has(number) ? this.#closeness(asked, number, usual) : 0);
+    return {
+      closeness,
+      nearest: (most) =>
+        this.#bySigns(asked, Math.min(size, this.#scales.length), EXACT * most)
+          .map((number) => ({ number, closeness: closeness(number) }))
+          .sort((a, b) => b.closeness - a.closeness || b.number - a.number)
+          .slice(0, most),
+    };
   }
 
   #closeness(asked: Float32Array, number: number, { mean, deviation }: Usual): number {

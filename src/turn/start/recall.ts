@@ -14,7 +14,7 @@ import type { RecallEmbeddings } from '../past/recall-model.ts';
 import type { TurnPath } from '../path.ts';
 
 /** More excerpts than a prompt has room for. */
-const MOST_HITS = 400;
+const MOST_HITS = 300;
 /** Turns before this one that tell what it is about. */
 const EARLIER_TURNS = 2;
 
