@@ -97,7 +97,7 @@ export class Conversations {
   async remove(session: Session): Promise<void> {
     const { tenant, id } = session;
     if (await this.path.log.deleteSession(tenant, id)) this.path.emit({ type: 'session-deleted', tenant });
-    await this.path.vectors.eraseVectors(tenant, id);
+    await this.path.indexer.forget(tenant, id);
     this.path.sessions.forget(session);
   }
 

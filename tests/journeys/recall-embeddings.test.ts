@@ -122,6 +122,15 @@ describe('with an embedding model', () => {
     expect(rows()).toHaveLength(0);
   });
 
+  test('a session that the operator erases leaves the vectors', async () => {
+    await fill();
+    await allEmbedded();
+    const [{ turn } = { turn: '' }] = rows();
+    const path = `/admin/v1/sessions/conv_${turn.slice(0, 20)}?erase=true`;
+    expect((await journey.gateway.fetch(path, { method: 'DELETE' })).status).toBe(200);
+    expect(rows()).toHaveLength(0);
+  });
+
   test('a fork never sees what another branch said', async () => {
     await fill();
     const { response } = await say('This is where both branches begin.');

@@ -76,6 +76,13 @@ export class Indexer {
     if (this.running < WORKERS) void this.work();
   }
 
+  /** Erases everything that is derived from a session. To be called after the session is deleted. */
+  async forget(tenant: Tenant, session: SessionId): Promise<void> {
+    this.waiting.delete(`${tenant}\n${session}`);
+    this.parts.pasts.drop({ tenant, session });
+    await this.parts.vectors.eraseVectors(tenant, session);
+  }
+
   /** Ends all work. Calls that run are cancelled. */
   close(): void {
     this.stopped.abort(new Fault('shutting_down', 'The gateway is shutting down.'));
@@ -116,7 +123,9 @@ export class Indexer {
   }
 
   private report(failure: unknown): void {
-    if (this.stopped.signal.aborted) return;
+    // A turn is missing where the session was erased meanwhile; otherwise, the turn that needs it reports it.
+    const isLost = failure instanceof Fault && failure.code === 'context_lost';
+    if (this.stopped.signal.aborted || isLost) return;
     this.parts.emit({ type: 'store-failed', during: 'making the index of a session', failure });
   }
 

@@ -100,6 +100,11 @@ export class Pasts {
     if (kept?.edits === of.edits) await this.afterOthers(kept, async () => kept.past.attach(model, found));
   }
 
+  /** Forgets a session's past. */
+  drop(session: Pick<WantedPast, 'tenant' | 'session'>): void {
+    this.kept.delete(keyOf(session));
+  }
+
   private afterOthers<Result>(kept: Kept, use: () => Promise<Result>): Promise<Result> {
     const work = kept.used.then(use);
     kept.used = work.catch(() => {});
