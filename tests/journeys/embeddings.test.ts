@@ -69,6 +69,14 @@ describe('embeddings by OpenAI’s SDK', () => {
     }
   });
 
+  test('a model may have any name', async () => {
+    const { data, response } = await client.embeddings
+      .create({ model: 'openai/模型', input: 'x' })
+      .withResponse();
+    expect(data.model).toBe('openai/模型');
+    expect(response.headers.get('x-clawhold-model-id')).toBe(`openai/${encodeURIComponent('模型')}`);
+  });
+
   test('a shorter length and lists of tokens are passed on', async () => {
     const { data } = await client.embeddings.create({
       ...{ model: SMALL, input: [[1, 2, 3], [4]], dimensions: 16 },

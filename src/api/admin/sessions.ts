@@ -54,7 +54,10 @@ export interface SessionChange {
   metadata?: Record<string, string>;
 }
 
-type Parts = Pick<TurnPath, 'log' | 'values' | 'blobs' | 'indexer' | 'journal' | 'live' | 'sessions' | 'clock'>;
+type Parts = Pick<
+  TurnPath,
+  'log' | 'values' | 'blobs' | 'indexer' | 'journal' | 'live' | 'sessions' | 'clock'
+>;
 
 /** What operators may do with the sessions of a tenant. */
 export class AdminSessions {

@@ -9,6 +9,7 @@ import type { Handler, Route, SettingsSource } from '../../route.ts';
 import { invalid, unknownFields, validate } from '../fields.ts';
 import type { ReplyHeaders } from '../reply-headers.ts';
 import { readBody } from '../request.ts';
+import { visible } from '../turn-routes.ts';
 
 /** OpenAI API reference, "Create embeddings": the most inputs, and the longest list of tokens. */
 const MOST_INPUTS = 2_048;
@@ -106,7 +107,7 @@ function create(embeddings: Api['embeddings'], settings: SettingsSource): Handle
     };
     const { embedded, quota } = await embeddings.create(ask, caller, request.signal);
     const { vectors, candidate, usage, estimated, cost } = embedded;
-    const headers: ReplyHeaders = { 'x-clawhold-model-id': candidateName(candidate) };
+    const headers: ReplyHeaders = { 'x-clawhold-model-id': visible(candidateName(candidate)) };
     if (cost !== undefined) headers['x-clawhold-response-cost'] = String(dollars(cost));
     if (cost !== undefined && estimated) headers['x-clawhold-cost-estimated'] = 'true';
     return Response.json(
