@@ -49,7 +49,7 @@ export async function replay(
   const clock = { ms: 0 };
   const cache = cacheOf(() => clock.ms);
   const readBranch = () => Promise.reject(new Error('The branch is given whole.'));
-  const pasts = new Pasts({ readBranch }, () => {});
+  const pasts = new Pasts({ readBranch }, { readVectors: async () => [] }, () => {});
   const costs: TurnCost[] = [];
   for (const [index, turn] of branch.entries()) {
     clock.ms = turn.turn.createdAt;
@@ -60,7 +60,7 @@ export async function replay(
     const session = { kind: 'beside', id: intent.session, session: undefined, branch: before, input };
     const recalled = await recall(
       { tenant: TENANT, ask: intent, session: session as unknown as Resumed, ...reach },
-      { pasts, clock: () => clock.ms },
+      { pasts, embeddings: WITHOUT_EMBEDDINGS, clock: () => clock.ms },
     );
     const contexts = new Contexts({ intent, branch: before, ...reach, recalled, ...PARTS });
     const able = { ...protocol.capabilities, lackedTools: () => [], lackedSettings: () => [] };
@@ -76,6 +76,7 @@ export async function replay(
 /** The estimates are not corrected: nothing counts the tokens of a replay. */
 const TOKENS = { ratios: new TokenRatios(), counter: new TokenCounter() };
 const PARTS = { seals: { open: () => undefined }, tokens: TOKENS };
+const WITHOUT_EMBEDDINGS = { query: async () => undefined, for: () => undefined };
 
 function priced(use: CacheUse, { price }: PricedModel['candidate']): TurnCost {
   const { input, cached: cacheRead, wrote: cacheWrite, wroteHour: cacheWriteHour } = use;

@@ -4,11 +4,13 @@ import { pinsOf, type SaidStatement } from '../../src/context/pins/fold.ts';
 import { gloss } from '../../src/context/retrieval/gloss.ts';
 import type { Hit, Passage } from '../../src/context/retrieval/passage.ts';
 import { PassageIndex } from '../../src/context/retrieval/passage-index.ts';
+import { quantised } from '../../src/context/retrieval/passage-vectors.ts';
 import { estimateTokens, itemsTokens } from '../../src/context/tokens.ts';
 import type { ContextPolicy } from '../../src/core/context-policy.ts';
 import { itemId } from '../../src/core/ids.ts';
 import { userMessage } from '../../src/core/items.ts';
 import { ASKED_AFTER, type Conversation } from './conversation.ts';
+import type { EmbedConversation } from './embeddings.ts';
 import { branchOf, turnsOf } from './session.ts';
 import type { TokensOf } from './tokens.ts';
 
@@ -23,7 +25,7 @@ export interface Opened {
 /** A way to choose the past that a model sees. */
 export interface Method {
   name: string;
-  open(conversation: Conversation, tokensOf: TokensOf): Opened;
+  open(conversation: Conversation, tokensOf: TokensOf): Opened | Promise<Opened>;
 }
 
 /** The number of hits that `recall@10` looks at. */
@@ -33,19 +35,30 @@ export const TOP = 10;
  * The prompt that the gateway assembles (`src/context/assemble.ts`), with this policy. Its budget is in the gateway's
  * own estimates; it is scaled so that the conversation's past has this many tokens of o200k.
  */
-function assembled(name: string, policy: ContextPolicy, makeIndex: () => PassageIndex): Method {
+function assembled(
+  name: string,
+  policy: ContextPolicy,
+  makeIndex: () => PassageIndex,
+  embed?: EmbedConversation,
+): Method {
   return {
     name,
-    open({ passages }, tokensOf) {
+    async open(conversation, tokensOf) {
+      const { passages } = conversation;
+      const embedded = await embed?.(conversation);
       const index = makeIndex();
       const branch = branchOf(passages);
       for (const turn of turnsOf(passages)) index.add(turn[0]!.turn, turn);
+      embedded?.passages.forEach((vector, number) => {
+        index.setVector(number, quantised(vector));
+      });
       const pins = pinsOf(passages.flatMap(saidIn));
       const saidAt = new Map(passages.map(({ turn, at }) => [turn as string, at]));
       const at = passages.at(-1)!.at + ASKED_AFTER;
       const counted = passages.reduce((sum, passage) => sum + tokensOf(passage), 0);
       const scale = branch.at(-1)!.totalTokens / counted;
-      const ranked = (question: string, limit: number) => index.search({ texts: [question], at }, limit);
+      const ranked = (question: string, limit: number) =>
+        index.search({ texts: [question], at, vector: embedded?.questions.get(question) }, limit);
       return {
         top: (question) =>
           policy === 'truncate' ? passages.slice(-TOP) : ranked(question, TOP).map(({ passage }) => passage),
@@ -97,3 +110,18 @@ export const METHODS: readonly Method[] = [
   assembled('auto lexical', 'auto', () => new PassageIndex()),
   assembled('auto lexical+gloss', 'auto', () => new PassageIndex(gloss())),
 ];
+
+/** The same with the vectors of an embedding model. */
+export const hybridMethods = (embed: EmbedConversation): readonly Method[] => {
+  const once = new Map<Conversation, ReturnType<EmbedConversation>>();
+  const shared: EmbedConversation = (conversation) => {
+    const known = once.get(conversation) ?? embed(conversation);
+    once.set(conversation, known);
+    return known;
+  };
+  const makeIndex = () => new PassageIndex(gloss());
+  return [
+    assembled('retrieve hybrid', 'retrieve', makeIndex, shared),
+    assembled('auto hybrid', 'auto', makeIndex, shared),
+  ];
+};

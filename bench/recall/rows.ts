@@ -56,16 +56,20 @@ export class Scores {
 }
 
 /** Puts all questions to all methods. */
-export function measure(conversations: readonly Conversation[]): Scores {
+export async function measure(
+  conversations: readonly Conversation[],
+  methods: readonly Method[] = METHODS,
+): Promise<Scores> {
   const scores = new Scores();
   const tokensOf = tokenCounter();
-  for (const method of METHODS) {
+  for (const method of methods) {
     for (const data of new Set(conversations.map((conversation) => conversation.data))) {
       const own = conversations.filter((conversation) => conversation.data === data);
-      const recalls = own.map((conversation) => ({
-        conversation: conversation.name,
-        recall: measureOne(scores, method, conversation, tokensOf),
-      }));
+      const recalls: Spread['recalls'][number][] = [];
+      for (const conversation of own) {
+        const recall = await measureOne(scores, method, conversation, tokensOf);
+        recalls.push({ conversation: conversation.name, recall });
+      }
       scores.spreads.push({ data, method: method.name, recalls });
     }
   }
@@ -73,14 +77,14 @@ export function measure(conversations: readonly Conversation[]): Scores {
 }
 
 /** Returns the `recall@10` of the conversation. */
-function measureOne(
+async function measureOne(
   scores: Scores,
   method: Method,
   conversation: Conversation,
   tokensOf: ReturnType<typeof tokenCounter>,
-): number {
+): Promise<number> {
   const { data, passages, questions } = conversation;
-  const opened = method.open(conversation, tokensOf);
+  const opened = await method.open(conversation, tokensOf);
   let sum = 0;
   for (const { text, category, evidence } of questions) {
     const share = (found: readonly Passage[]): number => {

@@ -5,6 +5,7 @@ import type { TurnPath } from '../turn/path.ts';
 import { type Admin, type AdminParts, openAdmin } from './admin/admin.ts';
 import { Completions } from './completions.ts';
 import { Conversations } from './conversations.ts';
+import { EmbeddingsApi } from './embeddings.ts';
 import { Pins } from './pins.ts';
 import { Responses } from './responses.ts';
 import { Turns } from './turns.ts';
@@ -29,6 +30,7 @@ export interface Api {
     /** What is known of the model of a name `provider/model`; nothing of other names. */
     limits(name: string): ModelLimits;
   };
+  embeddings: EmbeddingsApi;
   /** Seals reasoning for a caller that keeps its own state. */
   seal: Seal;
 }
@@ -43,6 +45,7 @@ export function openApi(path: TurnPath, admin: AdminParts): Api {
     values: new Values(path),
     pins,
     admin: openAdmin(path, admin, pins),
+    embeddings: new EmbeddingsApi(path),
     models: {
       names: (asker) => usableNames(asker, path.directory),
       has: (name, asker) => isUsable(name, asker, path.directory),

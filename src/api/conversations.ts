@@ -97,6 +97,7 @@ export class Conversations {
   async remove(session: Session): Promise<void> {
     const { tenant, id } = session;
     if (await this.path.log.deleteSession(tenant, id)) this.path.emit({ type: 'session-deleted', tenant });
+    await this.path.indexer.forget(tenant, id);
     this.path.sessions.forget(session);
   }
 
@@ -104,12 +105,12 @@ export class Conversations {
   async addItems(
     caller: Caller,
     session: Session,
-    items: Item[],
+    { items, metadata }: { items: Item[]; metadata?: Record<string, string> },
     identity: RequestIdentity | undefined,
   ): Promise<Once<IdentifiedItem[]>> {
     expectMayKeep(caller);
     const resolved = () => this.resolved(caller, items);
-    const { result, replayed } = await append({ session, items, identity, resolved }, this.path);
+    const { result, replayed } = await append({ session, items, metadata, identity, resolved }, this.path);
     return { result: itemsOf(result).map(({ item }) => item), replayed };
   }
 
@@ -143,6 +144,8 @@ export class Conversations {
     const { side, index } = await this.locate(session, id);
     const { turn } = positionOf(id, session);
     await this.path.log.amendTurn(session.tenant, turn, { hide: [`${side}${index}`] });
+    // After the item is hidden, so that its passages are not embedded again.
+    await this.path.vectors.forgetTurn(session.tenant, session.id, turn);
   }
 
   private async resolved({ tenant }: Caller, items: Item[]): Promise<Item[]> {

@@ -6,6 +6,8 @@ import { type Price, perMillion } from '../core/usage.ts';
 import { billedPrice, type Priced } from './catalogue/billing.ts';
 import type { Catalogue, ModelFacts } from './catalogue/catalogue.ts';
 import type { Claw, ProtocolName, Provider } from './claw.ts';
+import type { EmbeddingClaw } from './embedding.ts';
+import { EmbeddingDirectory } from './embedding-directory.ts';
 import type { Connection, FoundProvider } from './find-providers.ts';
 
 /** What the operator says about a model; overrides the catalogue. Prices are US dollars per million tokens. */
@@ -36,8 +38,17 @@ export interface ClawDirectoryParts {
   catalogue: Catalogue;
   settings: ModelSettings;
   makeClaw(provider: Provider, protocol: ProtocolName): Claw;
+  /** `undefined` where none of the provider's protocols has embeddings. */
+  makeEmbedding(provider: Provider, protocols: readonly ProtocolName[]): EmbeddingClaw | undefined;
   /** The claws that need no provider; the key is the provider's id. */
-  builtIn: Readonly<Record<string, { claw: Claw; models: readonly string[] }>>;
+  builtIn: Readonly<Record<string, BuiltIn>>;
+}
+
+/** A claw that needs no provider, and the embedding model beside it. */
+interface BuiltIn {
+  claw: Claw;
+  models: readonly string[];
+  embedding?: { claw: EmbeddingClaw; models: readonly string[] };
 }
 
 interface Entry extends Service {
@@ -57,6 +68,7 @@ interface OpenConnection {
   /** Absent for built-in claws. */
   provider?: Provider;
   claws: ReadonlyMap<ProtocolName, Claw>;
+  embedding?: EmbeddingClaw;
 }
 
 /** For how long prompt caches keep a prompt at providers that do not say it: the shortest time of those that do. */
@@ -64,6 +76,8 @@ const CACHE_MS = 300_000;
 
 /** What can be called, as routing sees it, and the claws behind it. */
 export class ClawDirectory implements Directory {
+  /** The same for the choice of an embedding model. */
+  readonly embeddings: Directory = new EmbeddingDirectory(this, () => this.entries.keys());
   private entries = new Map<string, Entry>();
   private byName = new Map<string, Entry>();
   /** Claws that the configuration no longer has, by their candidate. `until` is in milliseconds since the epoch. */
@@ -98,7 +112,7 @@ export class ClawDirectory implements Directory {
     this.patterns = aliases.filter(({ name }) => name.includes('*'));
     this.entries = new Map();
     this.byName = new Map();
-    for (const [provider, { claw, models }] of Object.entries(this.parts.builtIn)) {
+    for (const [provider, { claw, models, embedding }] of Object.entries(this.parts.builtIn)) {
       const entry: Entry = {
         provider,
         protocols: [claw.protocol],
@@ -110,7 +124,8 @@ export class ClawDirectory implements Directory {
         instances: [{ weight: 1 }],
         collectsData: false,
         cacheMs: CACHE_MS,
-        connections: [{ claws: new Map([[claw.protocol, claw]]) }],
+        connections: [{ claws: new Map([[claw.protocol, claw]]), embedding: embedding?.claw }],
+        embeds: embedding && { models: new Set(embedding.models) },
       };
       this.entries.set(provider, entry);
       this.byName.set(provider, entry);
@@ -138,6 +153,17 @@ export class ClawDirectory implements Directory {
     const retired = this.retired.get(clawKey(candidate));
     if (retired && retired.until > Date.now()) return retired.claw;
     if (first) return first;
+    throw new Fault('provider_not_configured', `The provider "${provider}" was turned off.`);
+  }
+
+  /**
+   * The embedding claw of the candidate's instance, and of the first instance where there is no such instance. Throws
+   * `provider_not_configured` where the provider was turned off since the candidate was chosen.
+   */
+  embedding({ provider, instance }: Pick<Candidate, 'provider' | 'instance'>): EmbeddingClaw {
+    const connections = this.entries.get(provider)?.connections ?? [];
+    const named = connections.find((one) => one.instance === instance) ?? connections[0];
+    if (named?.embedding) return named.embedding;
     throw new Fault('provider_not_configured', `The provider "${provider}" was turned off.`);
   }
 
@@ -208,6 +234,9 @@ export class ClawDirectory implements Directory {
       {},
       ...[found.id, ...found.aliases].map((name) => this.settings.multipliers[name]),
     );
+    const opened = connections.map((connection) =>
+      this.opened(connection, found.protocols, before?.connections ?? []),
+    );
     const limitsOf = (model: string) =>
       [model, this.limitsOf({ provider: found.id, model, own: multipliers }, overridden.get(model))] as const;
     return {
@@ -223,9 +252,9 @@ export class ClawDirectory implements Directory {
       region: found.state === 'on' ? found.region : undefined,
       collectsData: found.state === 'off' || found.collectsData,
       cacheMs: catalogue.provider(found.id)?.cacheMs ?? CACHE_MS,
-      connections: connections.map((connection) =>
-        this.opened(connection, found.protocols, before?.connections ?? []),
-      ),
+      // A provider that is off may have an API for embeddings: its protocol says so.
+      embeds: found.state === 'off' || opened.some(({ embedding }) => embedding) ? {} : undefined,
+      connections: opened,
     };
   }
 
@@ -239,7 +268,8 @@ export class ClawDirectory implements Directory {
     const claws = new Map(
       protocols.map((name) => [name, same?.claws.get(name) ?? this.parts.makeClaw(provider, name)]),
     );
-    return { instance, provider, claws };
+    const embedding = same?.embedding ?? this.parts.makeEmbedding(provider, protocols);
+    return { instance, provider, claws, embedding };
   }
 
   /** Keeps the claws of entries that have no successor, for a while. */

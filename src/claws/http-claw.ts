@@ -118,7 +118,12 @@ function withToolMarks(prompt: Prompt, { protocol }: ProviderApi): Prompt {
   return { ...prompt, settings: { ...settings, tools: markedTools(settings, marks) } };
 }
 
-async function send(parts: HttpClawParts, request: WireRequest, signal: AbortSignal): Promise<HttpAnswer> {
+/** Sends a request to the provider; rejects with `provider_unreachable` where no answer comes. */
+export async function send(
+  parts: Pick<HttpClawParts, 'provider' | 'post'>,
+  request: WireRequest,
+  signal: AbortSignal,
+): Promise<HttpAnswer> {
   const { provider, post } = parts;
   try {
     return await post({
@@ -179,7 +184,12 @@ function unreachable(provider: Provider, error: unknown, signal: AbortSignal): u
   });
 }
 
-async function refusal(protocol: WireProtocol, answer: HttpAnswer, limits: AnswerLimits): Promise<Fault> {
+/** The failure that an answer with an error reports. */
+export async function refusal(
+  protocol: Pick<WireProtocol, 'fault'>,
+  answer: HttpAnswer,
+  limits: Pick<AnswerLimits, 'errorBytes'>,
+): Promise<Fault> {
   const text = await readBeginning(answer, limits.errorBytes);
   let body: unknown = text;
   try {
@@ -197,7 +207,8 @@ async function refusal(protocol: WireProtocol, answer: HttpAnswer, limits: Answe
 /** The ids of requests at OpenAI (`x-request-id`), at Anthropic (`request-id`) and at others like them. */
 const REQUEST_ID = /^[\w.:-]{1,128}$/;
 
-function parseJson(text: string, status: number, provider: Provider): unknown {
+/** The JSON of a whole answer. Throws `provider_protocol_error` for other text. */
+export function parseJson(text: string, status: number, provider: Provider): unknown {
   try {
     return JSON.parse(text);
   } catch {

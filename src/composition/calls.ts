@@ -6,6 +6,7 @@ import type { Candidate } from '../core/candidate.ts';
 import type { Emit } from '../core/events.ts';
 import type { Overload } from '../limits/overload.ts';
 import { strictest, type Timeouts, timeLimits } from '../routing/attempts.ts';
+import { UNLIMITED } from '../routing/budget.ts';
 import type { BulkheadSettings } from '../routing/bulkhead.ts';
 import { chain, type Dispatch } from '../routing/call-chain.ts';
 import { gate } from '../routing/gate.ts';
@@ -13,12 +14,14 @@ import { type HealthStore, MemoryHealth } from '../routing/health.ts';
 import { retries } from '../routing/retries.ts';
 import type { RoutingFacts } from '../routing/strategies.ts';
 import { dispatchTo } from '../turn/answer/dispatch.ts';
+import { Embedder } from '../turn/embed/embedder.ts';
 
 export interface OpenCalls {
   /** The chain of interceptors, with the claws at its end. */
   dispatch: Dispatch;
   capabilities(candidate: Candidate): Capabilities;
   health: HealthStore;
+  embedder: Embedder;
   routing: RoutingFacts;
   reconfigure(config: Config): void;
 }
@@ -47,10 +50,16 @@ export function openCalls(
       async (candidate, signal) => clawOf(candidate).probe?.(signal),
     ),
   ];
+  const embedder = new Embedder({
+    ...{ directory: directory.embeddings, claws: directory, health, now, budget: UNLIMITED },
+    clawOf: (candidate) => directory.embedding(candidate),
+    callMs: ({ provider }) => (timeouts.get(provider) ?? config.timeouts).firstTokenMs,
+  });
   return {
     dispatch: chain(interceptors, dispatchTo(clawOf, emit)),
     capabilities: (candidate) => clawOf(candidate).capabilities,
     health,
+    embedder,
     routing: {
       healthOf: (candidate) => health.of(candidate),
       connectMs: (candidate) => clawOf(candidate).connectMs?.(),

@@ -12,6 +12,7 @@ import { openaiResponses } from '../claws/openai-responses/protocol.ts';
 import { redactionOf } from '../claws/redaction.ts';
 import type { Config } from '../config/config.ts';
 import type { Alias } from '../core/routing.ts';
+import { embeddingClaw, LOCAL_EMBEDDING } from './embedding-claws.ts';
 import { openNetwork } from './provider-network.ts';
 
 const PROTOCOLS: Record<Exclude<ProtocolName, 'local'>, WireProtocol> = {
@@ -47,21 +48,23 @@ export async function openClaws(initial: Config, env: Environment): Promise<Open
     const own = redactionOf(key === undefined ? [] : [key]);
     return (text: string) => redact(own(text));
   };
+  const connectionOf = (provider: Provider) => ({
+    ...{ provider, post: network.post, limits },
+    redact: redactWith(provider.apiKey),
+  });
   const directory = new ClawDirectory({
     catalogue,
     settings: modelSettings(config),
-    makeClaw: (provider: Provider, protocol) =>
+    makeClaw: (provider, protocol) =>
       httpClaw({
-        provider,
+        ...connectionOf(provider),
         protocol: PROTOCOLS[protocol as keyof typeof PROTOCOLS],
-        post: network.post,
         reach: network.reach,
         checkSocket: network.checkSocket,
         connectMs: () => network.connectMs(provider.baseUrl),
-        limits,
-        redact: redactWith(provider.apiKey),
       }),
-    builtIn: { local: { claw: recall, models: ['recall'] } },
+    makeEmbedding: (provider, protocols) => embeddingClaw(protocols, connectionOf(provider)),
+    builtIn: { local: { claw: recall, models: ['recall'], embedding: LOCAL_EMBEDDING } },
   });
   const find = async (next?: Config) => {
     const { detect } = next ?? config;

@@ -19,6 +19,7 @@ import { surveyedTurn } from '../session/surveyed-turn.ts';
 import type { TurnFeed } from '../session/turn-feed.ts';
 import type { TurnLog } from '../session/turn-log.ts';
 import type { ValueStore } from '../session/value-store.ts';
+import type { VectorStore } from '../session/vector-store.ts';
 import { FileBlobStore } from '../stores/files/blob-store.ts';
 import { FileJournal } from '../stores/files/journal.ts';
 import { journalDirectory } from '../stores/files/journal-files.ts';
@@ -32,9 +33,11 @@ import { MemoryRateStore } from '../stores/memory/rate-store.ts';
 import { MemoryStore } from '../stores/memory/store.ts';
 import { MemorySurvey } from '../stores/memory/survey.ts';
 import { MemoryTurnFeed } from '../stores/memory/turn-feed.ts';
+import { MemoryVectorStore } from '../stores/memory/vector-store.ts';
 import { checkDatabase } from '../stores/sqlite/database-file.ts';
 import { SqliteStore } from '../stores/sqlite/store.ts';
 import { SqliteSurvey } from '../stores/sqlite/survey/survey.ts';
+import { SqliteVectorStore } from '../stores/sqlite/vectors/vector-store.ts';
 import { Unusable } from '../stores/unusable.ts';
 
 /** What the gateway keeps, and where. One store may serve several ports. */
@@ -54,6 +57,8 @@ export interface Stores {
   blobs: BlobStore;
   /** Of this process alone. */
   rates: RateStore;
+  /** Derived data, which can be deleted. */
+  vectors: VectorStore;
   /** Resolves when they can be read and written; rejects with the reason why they cannot. */
   probe(): Promise<void>;
   /** Closes them in an order that leaves nothing undone. */
@@ -100,6 +105,7 @@ async function openInMemory(): Promise<Stores> {
     feed: new MemoryTurnFeed(journal),
     blobs: new MemoryBlobStore(),
     rates: new MemoryRateStore(),
+    vectors: new MemoryVectorStore(),
     probe: async () => {},
     close: async () => {},
   };
@@ -116,6 +122,7 @@ async function openInFiles(dataDir: string, emit: Emit): Promise<Stores> {
   });
   const members = await FileMembers.join(dataDir, store);
   const journal = FileJournal.open(dataDir, members, { emit });
+  const vectors = new SqliteVectorStore(join(dataDir, 'derived.db'));
   const feed = FileTurnFeed.open(dataDir, journal);
   return {
     log: store,
@@ -131,6 +138,7 @@ async function openInFiles(dataDir: string, emit: Emit): Promise<Stores> {
     feed,
     blobs: new FileBlobStore(dataDir),
     rates: new MemoryRateStore(),
+    vectors,
     async probe() {
       journal.probe();
       await store.beat(members.self);
@@ -141,6 +149,7 @@ async function openInFiles(dataDir: string, emit: Emit): Promise<Stores> {
       await journal.close();
       await members.leave();
       await survey.close();
+      await vectors.close();
       await store.close();
     },
   };

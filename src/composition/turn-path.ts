@@ -16,10 +16,10 @@ import { Sessions } from '../session/sessions.ts';
 import { Idempotency } from '../turn/idempotency/idempotency.ts';
 import { LiveTurns } from '../turn/live/live-turn.ts';
 import { Slots } from '../turn/live/slots.ts';
-import { Pasts } from '../turn/past/pasts.ts';
 import type { TurnPath } from '../turn/path.ts';
 import { type Recovered, recover } from '../turn/start/recover.ts';
 import { openCalls } from './calls.ts';
+import { openRecall } from './recall.ts';
 import type { Stores } from './stores.ts';
 
 /** What turns hold at this moment: all zero once every turn has ended. */
@@ -64,6 +64,10 @@ export function openTurnPath(
   const slots = new Slots(slotLimits(config));
   const overload = overloadFor(config, slots, emit);
   const calls = openCalls(config, directory, overload, emit);
+  const recall = openRecall({
+    ...{ stores, embedder: calls.embedder, overload, emit },
+    model: () => path.settings.embeddings,
+  });
   const path: TurnPath = {
     directory,
     capabilities: calls.capabilities,
@@ -71,8 +75,9 @@ export function openTurnPath(
     routing: calls.routing,
     dispatch: calls.dispatch,
     health: calls.health,
+    embedder: calls.embedder,
     sessions: new Sessions({ log, lines: stores.lines, heads, clock: systemClock, emit }),
-    pasts: new Pasts(log, emit),
+    ...recall.path,
     log,
     values,
     blobs,
@@ -90,26 +95,18 @@ export function openTurnPath(
     emit,
   };
   const unwatch = watchEventLoop(sampler(overload, emit));
+  recall.reportMissing();
   feed.onCancelRequest((turn) => path.live.cancel(turn));
   return {
     path,
     takeOver,
-    counts() {
-      const { held, waiting } = leases.counts;
-      return {
-        running: path.live.size,
-        leases: held,
-        waiting,
-        background: slots.counts.accepted,
-        holds: path.limits.holds,
-        calls: path.health.calls,
-      };
-    },
+    counts: () => countsOf(path, leases, slots),
     waitingForSlot: () => slots.counts.accepted - slots.counts.running,
     failingClaws: () => failingOf(path.health),
     reconfigure(next) {
       calls.reconfigure(next);
       path.settings = turnSettings(next);
+      recall.reportMissing();
       leases.reconfigure(leaseLimits(next));
       slots.reconfigure(slotLimits(next));
       path.limits.reconfigure(limitSettings(next));
@@ -118,6 +115,7 @@ export function openTurnPath(
     },
     close() {
       unwatch();
+      recall.close();
       slots.slow(false);
       leases.close();
     },
@@ -134,6 +132,18 @@ const overloadFor = ({ overload }: Config, slots: Slots, emit: Emit): Overload =
     emit({ type: 'overload-changed', level, delayMs });
     slots.slow(level === 'heavy' || level === 'critical');
   });
+
+function countsOf(path: TurnPath, leases: Leases, slots: Slots): GatewayCounts {
+  const { held, waiting } = leases.counts;
+  return {
+    running: path.live.size,
+    leases: held,
+    waiting,
+    background: slots.counts.accepted,
+    holds: path.limits.holds,
+    calls: path.health.calls,
+  };
+}
 
 function failingOf(health: HealthStore): FailingClaw[] {
   const states = new Map<string, FailingClaw['state']>();
@@ -157,6 +167,7 @@ const retention = (config: Config) => ({ retentionMs: config.retention.idempoten
 const turnSettings = ({ limits, turns, timeouts, context }: Config) => ({
   context: context.policy,
   historyTokens: context.historyTokens,
+  embeddings: context.embeddings,
   sessionWaitMs: limits.sessionWaitMs,
   turnMs: timeouts.turnMs,
   deferMs: turns.deferMs,

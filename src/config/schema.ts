@@ -256,6 +256,14 @@ const answers = section({
 const context = section({
   policy: contextPolicy().meta({ example: 'auto' }),
   history_tokens: historyTokens().meta({ example: '100000' }),
+  embeddings: text('the name of a model', /\S/)
+    .optional()
+    .meta({
+      description:
+        'The embedding model that recall uses beside words: `provider/model`, or an alias. The messages of long ' +
+        'sessions are sent to it, in the background. Absent: words and the built-in word vectors only.',
+      example: 'openai/text-embedding-3-small',
+    }),
 });
 
 const log = section({

@@ -13,6 +13,8 @@ export interface Service {
   turnOnWith?: string;
   /** Its only models; absent where it may have more models than are listed. */
   models?: ReadonlySet<string>;
+  /** It has an API for embeddings; `models` are its only models there, as above. */
+  embeds?: { models?: ReadonlySet<string> };
   /**
    * Its credentials and servers, in the order of the configuration, never empty while the provider is ready. A
    * provider without `claws.<name>.instances` has one, without a name.

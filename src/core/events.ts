@@ -7,6 +7,7 @@ import type { Tenant } from './request.ts';
 import type { TimedCall, Timeline } from './timeline.ts';
 import type { TraceContext } from './trace-context.ts';
 import type { Accepted, Intent, Outcome } from './turn.ts';
+import type { NanoDollars } from './usage.ts';
 
 /** The turn that an event is about, for logs and traces: the fields that a listener may show. */
 export type TurnTrace = Pick<Accepted, 'id' | 'tenant' | 'session' | 'key' | 'requestId' | 'trace'>;
@@ -44,6 +45,12 @@ export type GatewayEvent =
   | { type: 'call-hedged'; trace: TurnTrace; candidate: Candidate; afterMs: number }
   /** No candidate can be reached; the turn is tried again after the pause. */
   | { type: 'turn-deferred'; trace: TurnTrace; code: ErrorCode; pauseMs: number }
+  /** Recall goes on with words alone: its embedding model failed, for a query or for passages, which are tried again. */
+  | { type: 'recall-embedding-failed'; candidate: Candidate; during: 'query' | 'indexing'; code: ErrorCode }
+  /** The embedding model that the configuration names cannot be called. */
+  | { type: 'recall-model-missing'; model: string; code: ErrorCode; message: string }
+  /** A caller's request for embeddings has ended. */
+  | ({ type: 'embeddings-ended' } & EmbeddingRecord)
   /** Another process has taken over the session; the turn cannot be committed at its head. */
   | { type: 'lease-lost'; trace: TurnTrace }
   /** History that does not fit the candidate was left out. */
@@ -87,6 +94,23 @@ export type GatewayEvent =
   | { type: 'alert-untold'; alert: string; target: string }
   /** The store failed in background work, which is tried again. */
   | { type: 'store-failed'; during: string; failure: unknown };
+
+/** Facts about a request for embeddings. Never its content. */
+export interface EmbeddingRecord {
+  requestId?: string;
+  tenant: string;
+  key: string;
+  /** As the caller named it. */
+  model: string;
+  /** How many texts. */
+  inputs: number;
+  ms: number;
+  /** Absent where the request failed. */
+  candidate?: Candidate;
+  tokens?: number;
+  cost?: NanoDollars;
+  failure?: unknown;
+}
 
 /** Why a breaker opened: nearly all calls failed, or many; most were slow; or the provider refuses the credential. */
 export type BreakerReason = 'failures' | 'some-failures' | 'slow-calls' | 'credential';

@@ -251,6 +251,7 @@ export interface AppendIntent extends TurnIdentity {
   kind: 'append';
   dialect: DialectName;
   input: Item[];
+  metadata?: Record<string, string>;
   position: BranchPosition;
   fingerprint?: string;
 }
@@ -428,8 +429,8 @@ export function turnOf(intent: WaitingIntent | PlacedIntent, outcome: Outcome): 
 export function turnOf(intent: AppendIntent, outcome: Outcome): AppendedTurn;
 export function turnOf(intent: Intent, outcome: Outcome): Turn {
   if (intent.kind === 'append') {
-    const { position, fingerprint: _fingerprint, kind, ...appended } = intent;
-    return { ...appended, ...outcome, ...notesOf(position), kind, parent: position.parent, metadata: {} };
+    const { position, fingerprint: _fingerprint, kind, metadata = {}, ...appended } = intent;
+    return { ...appended, ...outcome, ...notesOf(position), kind, parent: position.parent, metadata };
   }
   const { position } = intent;
   // `extra` of an ask is the request's, `extra` of a turn the answer's.

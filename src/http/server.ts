@@ -18,6 +18,7 @@ import { type TraceSource, traceOf } from './trace.ts';
 import { pinRoutes } from './v1/conversations/pin-routes.ts';
 import { conversationRoutes } from './v1/conversations/routes.ts';
 import { valueRoutes } from './v1/conversations/value-routes.ts';
+import { embeddingRoutes } from './v1/embeddings/routes.ts';
 import { modelRoutes } from './v1/models.ts';
 import { OWN, OWN_HEADERS, REQUEST_ID, unknownHeader } from './v1/request-headers.ts';
 import { ResponseSockets } from './v1/responses/websocket.ts';
@@ -80,6 +81,7 @@ export function routesOf(parts: RouteParts): Route[] {
     ...conversationRoutes(api, settings),
     ...valueRoutes(api, settings),
     ...pinRoutes(api),
+    ...embeddingRoutes(api, settings),
     ...modelRoutes(api, startedAt, dialects),
     ...adminRoutes(api, settings),
     ...healthRoutes(health),

@@ -1,5 +1,5 @@
 import type { Candidate } from '../core/candidate.ts';
-import type { ErrorCode } from '../core/errors.ts';
+import { type ErrorCode, Fault } from '../core/errors.ts';
 import type { Emit, GatewayEvent, TurnTrace } from '../core/events.ts';
 import type { Intent, PlacedIntent } from '../core/turn.ts';
 import { dollars } from '../core/usage.ts';
@@ -170,6 +170,32 @@ const WRITERS: { [Type in ToldType]: Writer<Type> } = {
   },
   'turn-deferred'(log, { trace, code, pauseMs }) {
     log.debug({ ...traceFields(trace), code, pauseMs }, 'turn deferred');
+  },
+  'embeddings-ended'(log, { requestId, tenant, key, model, inputs, ms, candidate, tokens, cost, failure }) {
+    log.info(
+      {
+        ...{ requestId, tenant, key, model, inputs, inputTokens: tokens },
+        ...(candidate && clawFields(candidate)),
+        model,
+        answeredModel: candidate?.model,
+        cost: cost === undefined ? undefined : dollars(cost),
+        durationMs: Math.round(ms),
+        code: failure instanceof Fault ? failure.code : undefined,
+        cause: failure === undefined ? undefined : causeOf(failure),
+      },
+      'embeddings ended',
+    );
+  },
+  'recall-embedding-failed'(log, { candidate, during, code }) {
+    const fields = { ...clawFields(candidate), during, code };
+    if (during === 'query') log.debug(fields, 'recall without embeddings');
+    else log.info(fields, 'recall without embeddings');
+  },
+  'recall-model-missing'(log, { model, code, message }) {
+    log.warn(
+      { model, code, problem: message },
+      'recall without embeddings: context.embeddings cannot be called',
+    );
   },
   'lease-lost'(log, { trace }) {
     log.warn(traceFields(trace), 'lease lost');

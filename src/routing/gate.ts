@@ -1,6 +1,6 @@
 import { candidateName } from '../core/candidate.ts';
 import type { Delta } from '../core/delta.ts';
-import { callFailureOf, Fault, faultOf } from '../core/errors.ts';
+import { type CallFailure, callFailureOf, Fault, faultOf } from '../core/errors.ts';
 import type { Emit } from '../core/events.ts';
 import type { Quota } from '../core/quota.ts';
 import type { TimedCall } from '../core/timeline.ts';
@@ -53,8 +53,11 @@ export function gate({ health, breaker, now, emit }: GateParts): Interceptor {
   };
 }
 
+/** What of a call decides whether it is let through. */
+export type Passing = Pick<Call, 'candidate' | 'isLast'>;
+
 /** Why a call is not let through at this moment. */
-function refusalOf(health: Health, call: Call, now: () => number): Fault | undefined {
+export function refusalOf(health: Health, call: Passing, now: () => number): Fault | undefined {
   const { holdOff } = health;
   if (holdOff) {
     const retryAfter = wholeSeconds(holdOff.askedUntil - now());
@@ -75,18 +78,18 @@ function refusalOf(health: Health, call: Call, now: () => number): Fault | undef
  * A claw that is only slow, or that fails a part of its calls, may be called where no other can: an answer may come. A
  * claw that fails nearly all is not called: the error comes sooner, and the provider can recover.
  */
-function mayPassOpen({ breaker: { reason } }: Health, call: Call): boolean {
+function mayPassOpen({ breaker: { reason } }: Health, call: Passing): boolean {
   return (reason === 'slow-calls' || reason === 'some-failures') && call.isLast();
 }
 
 /** A call that passes an open breaker says nothing to it. */
 const UNCOUNTED: Permit = { begin: () => {}, settle: () => {} };
 
-function permitFor(health: Health, call: Call): Permit | undefined {
+export function permitFor(health: Health, call: Passing): Permit | undefined {
   return health.breaker.take() ?? (mayPassOpen(health, call) ? UNCOUNTED : undefined);
 }
 
-function unavailable({ candidate, breaker }: Health): Fault {
+export function unavailable({ candidate, breaker }: Health): Fault {
   const retryAfter = wholeSeconds(breaker.waitMs);
   const name = candidateName(candidate);
   const message = `Too many calls of ${name} failed or were slow; it is called again in ${retryAfter} s.`;
@@ -207,18 +210,26 @@ class Passage implements Watcher {
     if (this.firstTokenAt === undefined && !this.call.faults) this.health.failed();
     // A failure that the caller simulates says nothing about the provider.
     if (this.call.signal.aborted || this.call.faults || !meaning) return 'ignored';
-    const { code, retryAfter } = failure as Fault;
     const { health } = this;
-    if (meaning.lasts === 'while' && retryAfter !== undefined && retryAfter > 0) {
-      health.holdOffFor(code, retryAfter * 1_000);
-      if (meaning.concerns === 'credential') return 'ignored';
-    }
-    if (code === 'provider_timeout' && this.firstTokenAt === undefined && this.call.prompt.stream)
+    if (
+      (failure as Fault).code === 'provider_timeout' &&
+      this.firstTokenAt === undefined &&
+      this.call.prompt.stream
+    )
       health.noTokenAfter(this.parts.now() - this.startedAt);
-    if (meaning.concerns === 'provider') return 'failed';
-    if (meaning.concerns === 'credential') return meaning.lasts === 'final' ? 'refused' : 'failed';
-    return 'ignored';
+    return learned(health, failure as Fault, meaning);
   }
+}
+
+/** What the failure of a call says about its candidate; a pause that the provider asks for holds from now on. */
+export function learned(health: Health, { code, retryAfter }: Fault, meaning: CallFailure): CallResult {
+  if (meaning.lasts === 'while' && retryAfter !== undefined && retryAfter > 0) {
+    health.holdOffFor(code, retryAfter * 1_000);
+    if (meaning.concerns === 'credential') return 'ignored';
+  }
+  if (meaning.concerns === 'provider') return 'failed';
+  if (meaning.concerns === 'credential') return meaning.lasts === 'final' ? 'refused' : 'failed';
+  return 'ignored';
 }
 
 /** Whether a delta is a part of the answer itself. Some providers send a first event before the model begins. */

@@ -22,12 +22,16 @@ import type { Sessions } from '../session/sessions.ts';
 import type { TurnFeed } from '../session/turn-feed.ts';
 import type { TurnLog } from '../session/turn-log.ts';
 import type { ValueStore } from '../session/value-store.ts';
+import type { VectorStore } from '../session/vector-store.ts';
 import type { TokenKnowledge } from './answer/counted.ts';
 import type { Contexts } from './answer/prompt.ts';
+import type { Embedder } from './embed/embedder.ts';
 import type { Idempotency } from './idempotency/idempotency.ts';
 import type { LiveTurn, LiveTurns } from './live/live-turn.ts';
 import type { Slots } from './live/slots.ts';
+import type { Indexer } from './past/indexer.ts';
 import type { Pasts } from './past/pasts.ts';
+import type { RecallEmbeddings } from './past/recall-model.ts';
 
 /** The parts of the turn path; put together once, in `composition/`. */
 export interface TurnPath {
@@ -40,9 +44,15 @@ export interface TurnPath {
   dispatch: Dispatch;
   /** What is known of the claws at this moment. */
   health: HealthStore;
+  embedder: Embedder;
   sessions: Sessions;
   /** What is derived from the branches of sessions. */
   pasts: Pasts;
+  /** Makes them before they are needed. */
+  indexer: Indexer;
+  /** The embedding model of recall. */
+  embeddings: RecallEmbeddings;
+  vectors: VectorStore;
   log: TurnLog;
   values: ValueStore;
   blobs: BlobStore;
@@ -68,6 +78,8 @@ export interface TurnSettings {
   /** What happens to histories that do not fit, where neither request, alias nor key says it. */
   readonly context?: ContextPolicy;
   readonly historyTokens?: number;
+  /** The embedding model for recall: `provider/model`, or an alias. */
+  readonly embeddings?: string;
   /** Milliseconds that a turn waits for its session. */
   readonly sessionWaitMs: number;
   /** Milliseconds that all calls of a turn may take together. */

@@ -77,7 +77,8 @@ async function previewed(
     tokensOf: itemsTokens,
   });
   const { branch, input, opening, parent } = resumed;
-  const recalled = await recall({ tenant, ask, session: resumed, budgets: [budget] }, path);
+  const { rules } = caller;
+  const recalled = await recall({ tenant, rules, ask, session: resumed, budgets: [budget] }, path);
   const { seals, tokens } = path;
   const intent = { ...ask, id, tenant, createdAt: path.clock(), input, position: { opening, parent } };
   const contexts = new Contexts({ intent, branch, window, wish, isMeasured, recalled, seals, tokens });

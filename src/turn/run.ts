@@ -20,6 +20,7 @@ import { findAnswer } from './live/find-turn.ts';
 import { LiveTurn } from './live/live-turn.ts';
 import type { RunningTurn, TurnPath } from './path.ts';
 import { commit, commitLater } from './record/commit.ts';
+import { indexAhead } from './record/index-ahead.ts';
 import { learnTokens } from './record/learn-tokens.ts';
 import { settleTurn } from './record/settle.ts';
 import { close } from './start/close.ts';
@@ -133,6 +134,7 @@ export async function runTurn(start: Start, path: TurnPath): Promise<void> {
     learnTokens(turn, outcome, path);
     holdOf(start)?.report(outcome);
     await commit(turn, outcome, failure, path);
+    indexAhead(turn, reach, path);
     live.end(turnOf(turn.intent, outcome), turn.folded.by ? undefined : failure);
   } catch (error) {
     if (turn) commitLater(turn, error, path);

@@ -289,3 +289,27 @@ test('each instance of a provider is checked', async () => {
   ]);
   expect(code).toBe(1);
 });
+
+describe('the embedding model of recall', () => {
+  const findings = async (name: string, env: Record<string, string> = {}) =>
+    about((await doctor({ CLAWHOLD_CONTEXT_EMBEDDINGS: name, ...env })).findings, 'context.embeddings');
+  const key = { OPENAI_API_KEY: 'sk-simulated', ANTHROPIC_API_KEY: 'sk-simulated' };
+
+  test.each([
+    ['openai/text-embedding-3-small', 'ok', 'embeds for recall'],
+    ['text-embedding-3-small', 'ok', 'embeds for recall'],
+    ['local/gloss', 'ok', 'embeds for recall'],
+    ['openai/text-embeding-3-small', 'warn', 'Did you mean openai/text-embedding-3-small?'],
+    ['anthropic/claude-opus-4-8', 'warn', 'has no API for embeddings'],
+    ['mistral/mistral-embed', 'warn', 'Set MISTRAL_API_KEY'],
+    ['nobody/embed', 'warn', 'is no alias'],
+  ])('%s', async (name, level, words) => {
+    const [found] = await findings(name, key);
+    expect(found!.level).toBe(level);
+    expect(`${found!.message} ${found!.remedy}`).toContain(words);
+  });
+
+  test('is not mentioned where none is set', async () => {
+    expect(about((await doctor(key)).findings, 'context.embeddings')).toEqual([]);
+  });
+});

@@ -233,20 +233,24 @@ test('a fork has nothing of the other branch', async () => {
   }
 }, 60_000);
 
-test('a fact in the middle of a long document is found', async () => {
-  const session = 'document';
-  const page = (number: number) =>
-    `Page ${number} is about ${PLACES[number % 8]} and trains. ${'More of it follows here. '.repeat(40)}\n`;
-  const document = Array.from({ length: 60 }, (_, number) =>
-    number === 30 ? 'The warranty of the boiler ends in March 2031.\n' : page(number),
-  ).join('');
-  await say(session, document);
-  for (let turn = 0; turn < 60; turn++) await say(session, fillerOf(turn));
-  const { response } = await say(session, 'When does the warranty of the boiler end?', NARROW[0]);
-  expect(foundIn(promptOf())).toContain('March 2031');
-  const context = asJson((await receiptOf(response)).context);
-  expect(Number(context.tokens)).toBeLessThanOrEqual(8000 - Number(context.reserved));
-}, 30_000);
+test.each([60, 400])(
+  'a fact behind the middle of a document of %d pages is found',
+  async (pages) => {
+    const session = `document-${pages}`;
+    const page = (number: number) =>
+      `Page ${number} is about ${PLACES[number % 8]} and trains. ${'More of it follows here. '.repeat(40)}\n`;
+    const document = Array.from({ length: pages }, (_, number) =>
+      number === pages / 2 ? 'The warranty of the boiler ends in March 2031.\n' : page(number),
+    ).join('');
+    await say(session, document);
+    for (let turn = 0; turn < 60; turn++) await say(session, fillerOf(turn));
+    const { response } = await say(session, 'When does the warranty of the boiler end?', NARROW[0]);
+    expect(foundIn(promptOf())).toContain('March 2031');
+    const context = asJson((await receiptOf(response)).context);
+    expect(Number(context.tokens)).toBeLessThanOrEqual(8000 - Number(context.reserved));
+  },
+  30_000,
+);
 
 test('an item that was hidden is not retrieved', async () => {
   const session = 'hides';
@@ -259,4 +263,16 @@ test('an item that was hidden is not retrieved', async () => {
   await fetchJson(`/v1/conversations/${session}/items/${asText(asJson(items[0]).id)}`, { method: 'DELETE' });
   await say(session, question, NARROW[0]);
   expect(promptOf().join('\n')).not.toContain('seahorse');
+}, 30_000);
+
+test('items that are appended keep the day on which they were said', async () => {
+  const session = 'appended';
+  await say(session, 'Hello.');
+  const metadata = { date: '2024-02-29T10:00:00Z' };
+  const said = { type: 'message', role: 'user', content: 'The licence plate of the van is QX-77.' };
+  const added = await journey.gateway.post(`/v1/conversations/${session}/items`, { items: [said], metadata });
+  expect(added.status).toBe(200);
+  for (let turn = 0; turn < 250; turn++) await say(session, fillerOf(turn));
+  await say(session, 'What is the licence plate of the van?', NARROW[0]);
+  expect(foundIn(promptOf())).toMatch(/2024-02-29:\nuser: The licence plate of the van is QX-77\./);
 }, 30_000);

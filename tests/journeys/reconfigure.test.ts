@@ -168,3 +168,36 @@ test('counters of limits go on with the new limits', async () => {
   await gateway.reconfigure(await keys('{ requests_per_minute: 4 }'));
   expect(await left()).toEqual([200, '0']);
 });
+
+test('a running gateway takes another embedding model for recall', async () => {
+  const claws = 'claws: { openai: { models: [{ id: say-2, context: 8000 }] } }\n';
+  const say = async (turn: number) => {
+    const content = `Day ${turn}. ${'We walked along the harbour and talked about the weather. '.repeat(8)}`;
+    const reply = await fetch(`${gateway.url}/v1/chat/completions`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${ROOT_KEY}`, 'x-session-id': 'recall' },
+      body: JSON.stringify({ model: 'openai/say-2', messages: [{ role: 'user', content }], max_tokens: 100 }),
+    });
+    expect(reply.status).toBe(200);
+  };
+  expect(await gateway.reconfigure(await configured(claws))).toEqual([]);
+  for (let turn = 0; turn < 70; turn++) await say(turn);
+  expect(provider.embeddings).toHaveLength(0);
+  for (const model of ['text-embedding-3-small', 'text-embedding-3-large']) {
+    const context = `context: { embeddings: openai/${model} }\n`;
+    expect(await gateway.reconfigure(await configured(claws + context))).toEqual([]);
+    await say(70);
+    const embedded = () =>
+      new Set(provider.embeddings.filter((one) => one.model === model).flatMap(({ texts }) => texts));
+    await eventually(
+      `${model} has all messages`,
+      () => embedded().size,
+      (size) => size > 70,
+    );
+  }
+  await gateway.reconfigure(await configured(claws));
+  await say(71);
+  const isSent = () =>
+    provider.embeddings.some(({ texts }) => texts.some((text) => text.startsWith('Day 71')));
+  expect(isSent()).toBe(false);
+});

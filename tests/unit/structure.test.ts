@@ -17,6 +17,7 @@ const PORTS = [
   'session/survey-store.ts',
   'session/turn-log.ts',
   'session/value-store.ts',
+  'session/vector-store.ts',
   'limits/rate-store.ts',
   'security/key-store.ts',
   'security/seal-key-store.ts',

@@ -54,7 +54,10 @@ export interface SessionChange {
   metadata?: Record<string, string>;
 }
 
-type Parts = Pick<TurnPath, 'log' | 'values' | 'blobs' | 'journal' | 'live' | 'sessions' | 'clock'>;
+type Parts = Pick<
+  TurnPath,
+  'log' | 'values' | 'blobs' | 'indexer' | 'journal' | 'live' | 'sessions' | 'clock'
+>;
 
 /** What operators may do with the sessions of a tenant. */
 export class AdminSessions {
@@ -150,7 +153,7 @@ export class AdminSessions {
    * store too, which takes back what was freed. `session_busy` while one of its turns runs.
    */
   async remove(tenant: Tenant, id: SessionId, erase: boolean): Promise<void> {
-    const { log, sessions, live, journal, blobs } = this.path;
+    const { log, sessions, live, journal, blobs, indexer } = this.path;
     if (live.all.some(({ asked }) => asked.tenant === tenant && asked.session === id))
       throw new Fault('session_busy', 'A turn of the session runs now.', { retryAfter: 1 });
     const record = await log.findSession(tenant, { id });
@@ -163,6 +166,7 @@ export class AdminSessions {
       const turns = await log.readTree(tenant, id);
       await Promise.all(turns.map((turn) => log.amendTurn(tenant, turn.id, { deleted: true })));
     }
+    await indexer.forget(tenant, id);
     if (record) sessions.forget(record);
     await freshened(this.survey);
   }

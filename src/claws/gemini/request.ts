@@ -16,12 +16,12 @@ export function geminiRequest(prompt: Prompt, provider: Provider): WireRequest {
 }
 
 /** Google's own SDK adds the version to the base URL. The base URLs of other servers end with one. */
-function versionOf(baseUrl: string): string {
+export function versionOf(baseUrl: string): string {
   return /\/v\d\w*(\/|$)/.test(baseUrl) ? '' : '/v1beta';
 }
 
 /** The names of tuned models hold their collection: `tunedModels/mine`. */
-function modelPath(model: string): string {
+export function modelPath(model: string): string {
   const name = model.includes('/') ? model : `models/${model}`;
   return name.toWellFormed().split('/').map(encodeURIComponent).join('/');
 }

@@ -7,6 +7,7 @@ import { checkAliases } from './aliases.ts';
 import { pathProblem } from './base-url.ts';
 import { type CheckedConnection, connectionsOf } from './connections.ts';
 import type { Env, Finding } from './finding.ts';
+import { checkRecall } from './recall.ts';
 
 export interface FoundClaws {
   on: ProviderOn[];
@@ -28,6 +29,7 @@ export async function checkProviders(config: Config, env: Env): Promise<FoundCla
     ...sharedKeys(on),
     ...checkAliases(known),
     ...checkAccess(known),
+    ...checkRecall(known),
   ];
   if (on.length === 0) {
     findings.unshift({

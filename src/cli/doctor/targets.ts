@@ -8,7 +8,7 @@ import type { Finding } from './finding.ts';
 
 /** What the checks of names need. */
 export interface Known {
-  config: Pick<Config, 'aliases' | 'claws' | 'keys' | 'rateLimits' | 'region'>;
+  config: Pick<Config, 'aliases' | 'claws' | 'context' | 'keys' | 'rateLimits' | 'region'>;
   /** Every provider, on or off. */
   found: readonly FoundProvider[];
   catalogue: Catalogue;

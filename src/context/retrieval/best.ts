@@ -1,5 +1,9 @@
-/** The numbers with the highest scores, best first. Of equal scores, the later number comes first. */
-export function best(numbers: Iterable<number>, scores: Readonly<ArrayLike<number>>, most: number): number[] {
+/** The numbers with the highest scores, best first; `numbers` are read by index, which is faster than to iterate. Of equal scores, the later number comes first. */
+export function best(
+  numbers: ArrayLike<number>,
+  scores: Readonly<ArrayLike<number>>,
+  most: number,
+): number[] {
   const isWorse = (a: number, b: number): boolean =>
     scores[a]! < scores[b]! || (scores[a]! === scores[b]! && a < b);
   /** A heap with the worst of the best at its root. */
@@ -15,7 +19,8 @@ export function best(numbers: Iterable<number>, scores: Readonly<ArrayLike<numbe
     }
     heap[at] = moved;
   };
-  for (const number of numbers) {
+  for (let index = 0; index < numbers.length; index++) {
+    const number = numbers[index]!;
     if (heap.length < most) {
       let at = heap.push(number) - 1;
       for (let parent = (at - 1) >> 1; at > 0 && isWorse(number, heap[parent]!); parent = (at - 1) >> 1) {

@@ -1,6 +1,7 @@
 import type { Gloss } from './gloss.ts';
 import type { Meanings } from './meanings.ts';
 import type { PassageTable } from './passage-table.ts';
+import type { PassageVectors } from './passage-vectors.ts';
 import type { Postings } from './postings.ts';
 
 /** What a search reads. */
@@ -13,4 +14,6 @@ export interface IndexParts {
   /** Absent without a gloss. */
   readonly gloss?: Gloss;
   readonly meanings?: Meanings;
+  /** Absent where no embedding model is used. */
+  readonly vectors?: PassageVectors;
 }

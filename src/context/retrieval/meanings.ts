@@ -37,12 +37,13 @@ export class Meanings {
     isNear: (number: number, neighbour: number) => boolean,
   ): number {
     const sum = this.#sum;
+    const vectors = this.#vectors;
     sum.fill(0);
-    this.#add(number, 1);
+    add(sum, vectors, number, 1);
     for (let distance = 1; distance <= NEIGHBOURS.length; distance++) {
       const weight = NEIGHBOURS[distance - 1]!;
-      if (isNear(number, number - distance)) this.#add(number - distance, weight);
-      if (isNear(number, number + distance)) this.#add(number + distance, weight);
+      if (isNear(number, number - distance)) add(sum, vectors, number - distance, weight);
+      if (isNear(number, number + distance)) add(sum, vectors, number + distance, weight);
     }
     let product = 0;
     let square = 0;
@@ -52,11 +53,10 @@ export class Meanings {
     }
     return square === 0 ? 0 : Math.max(0, product / Math.sqrt(square));
   }
+}
 
-  #add(number: number, weight: number): void {
-    const sum = this.#sum;
-    const vectors = this.#vectors;
-    const from = number * sum.length;
-    for (let k = 0; k < sum.length; k++) sum[k]! += weight * vectors[from + k]!;
-  }
+/** Adds the vector of a passage, multiplied. */
+function add(sum: Float32Array, vectors: Int8Array, number: number, weight: number): void {
+  const from = number * sum.length;
+  for (let k = 0; k < sum.length; k++) sum[k]! += weight * vectors[from + k]!;
 }

@@ -6,6 +6,7 @@ import type { IndexParts } from './index-parts.ts';
 import { Meanings } from './meanings.ts';
 import type { Hit, Passage, Query } from './passage.ts';
 import { Kind, PassageTable } from './passage-table.ts';
+import { PassageVectors } from './passage-vectors.ts';
 import { Postings } from './postings.ts';
 import { search } from './search.ts';
 import { termsOf } from './words.ts';
@@ -21,6 +22,7 @@ export class PassageIndex implements IndexParts {
   readonly table = new PassageTable();
   readonly gloss?: Gloss;
   readonly meanings?: Meanings;
+  vectors?: PassageVectors;
   readonly #said = new Map<string, Postings>();
   readonly #answered = new Map<string, Postings>();
 
@@ -40,8 +42,13 @@ export class PassageIndex implements IndexParts {
    * added too.
    */
   add(turn: TurnId, passages: readonly Passage[]): void {
+    this.begin(turn);
+    for (const passage of passages) this.addPassage(passage);
+  }
+
+  /** The same in steps: begins the turn that follows `last`. */
+  begin(turn: TurnId): void {
     this.table.beginTurn(turn);
-    for (const passage of passages) this.#add(passage);
   }
 
   /**
@@ -58,6 +65,21 @@ export class PassageIndex implements IndexParts {
     return true;
   }
 
+  /** The passages of the turn, with their numbers; none where the index does not hold it. */
+  *passagesOf(turn: TurnId): Generator<[number: number, passage: Passage]> {
+    for (let number = this.table.firstOf(turn) ?? this.table.size; number < this.table.size; number++) {
+      const passage = this.table.passages[number]!;
+      if (passage.turn !== turn) return;
+      yield [number, passage];
+    }
+  }
+
+  /** Gives a passage its vector. Vectors of another length are those of another model: the earlier ones are forgotten. */
+  setVector(number: number, vector: Int8Array): void {
+    if (this.vectors?.dimensions !== vector.length) this.vectors = new PassageVectors(vector.length);
+    this.vectors.set(number, vector);
+  }
+
   /** The passages that fit a query best, at most `limit`, best first. */
   search(query: Query, limit: number): Hit[] {
     return search(this, query, limit);
@@ -71,7 +93,8 @@ export class PassageIndex implements IndexParts {
     return this.#answered.get(term);
   }
 
-  #add(passage: Passage): void {
+  /** Adds the next passage of the turn that was begun. */
+  addPassage(passage: Passage): void {
     const terms = termsOf(passage.text);
     const counts = new Map<string, number>();
     for (const term of terms) counts.set(term, (counts.get(term) ?? 0) + 1);
@@ -91,6 +114,7 @@ export class PassageIndex implements IndexParts {
   /** Takes a passage out of the postings. */
   #forget(number: number): void {
     const passage = this.table.passages[number]!;
+    this.vectors?.remove(number);
     const postings = this.#termsOf(number);
     for (const term of new Set([...termsOf(passage.text), ...dateTerms(passage.text, passage.at)])) {
       const own = postings.get(term)!;

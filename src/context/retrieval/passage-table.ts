@@ -44,7 +44,8 @@ export class PassageTable {
   /** Number of passages and of their terms, by kind. */
   readonly #totals = [Kind.user, Kind.assistant, Kind.person].map(() => ({ passages: 0, terms: 0 }));
   readonly #turns: { id: TurnId; first: number }[] = [];
-  readonly #ids = new Set<TurnId>();
+  /** The number of the first passage of each turn. */
+  readonly #ids = new Map<TurnId, number>();
 
   get size(): number {
     return this.passages.length;
@@ -58,9 +59,14 @@ export class PassageTable {
     return this.#ids.has(id);
   }
 
+  /** The number that the first passage of the turn has, or would have. */
+  firstOf(id: TurnId): number | undefined {
+    return this.#ids.get(id);
+  }
+
   beginTurn(id: TurnId): void {
     this.#turns.push({ id, first: this.size });
-    this.#ids.add(id);
+    this.#ids.set(id, this.size);
   }
 
   /** Takes out the last turn with its passages. */

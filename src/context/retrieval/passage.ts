@@ -9,6 +9,8 @@ export interface Passage {
   /** With `index`, the position of the item in its turn: in the input (`i`) or in the output (`o`). */
   side: 'i' | 'o';
   index: number;
+  /** The number of the piece, where a long text has several passages. */
+  piece?: number;
   role: Author;
   /** The name that the client gave the author. */
   speaker?: string;
@@ -23,6 +25,8 @@ export interface Query {
   texts: readonly string[];
   /** When it is asked, in milliseconds since the epoch: relative dates ("last Tuesday") are resolved against it. */
   at: number;
+  /** What an embedding model made of it; only vectors of the same model are compared. */
+  vector?: Float32Array;
 }
 
 export interface Hit {

@@ -20,6 +20,11 @@ import { WEIGHTS } from './weights.ts';
 /** The least number of hits whose meaning is compared with that of the query. */
 const LEAST_COMPARED = 300;
 
+/** A score that says only that the passage was found. */
+const BARELY = 1e-30;
+/** Passages that are found by their vectors alone. */
+const NEAREST = 100;
+
 /** Memory that searches use one after the other: a search resets it when it begins. */
 const scores = new Tally();
 const counts = new Tally();
@@ -40,7 +45,7 @@ export function search(index: IndexParts, query: Query, limit: number): Hit[] {
   const factor = factorOf(index, asked, speakers.named);
   weigh(index, factor);
   const most = best(scores.touched, scores.sums, Math.max(limit, LEAST_COMPARED));
-  const ranked = byMeaning(index, wanted, factor, most);
+  const ranked = byMeaning(index, wanted, factor, byVector(index, query, wanted, factor, most));
   return withoutRepeats(index, ranked, limit);
 }
 
@@ -71,7 +76,9 @@ function addTerm(
       if (share === 1) episodeCounts.add(table.episodes[number]!, count);
     }
   }
-  for (const number of counts.touched) {
+  const { touched } = counts;
+  for (let index = 0; index < touched.length; index++) {
+    const number = touched[index]!;
     const relative = table.lengths[number]! / averages.passages[table.kinds[number]!]!;
     scores.add(
       number,
@@ -105,7 +112,9 @@ function addDays(index: IndexParts, { terms, after }: Asked['days'][number]): vo
   raise(terms, WEIGHTS.date);
   raise(after, WEIGHTS.afterDate);
   const weight = rarity(counts.touched.length, index.table.size);
-  for (const number of counts.touched) scores.add(number, weight * counts.sums[number]!);
+  const { touched } = counts;
+  for (let index = 0; index < touched.length; index++)
+    scores.add(touched[index]!, weight * counts.sums[touched[index]!]!);
   counts.clear();
 }
 
@@ -128,10 +137,37 @@ function factorOf({ table }: IndexParts, { asksForTime }: Asked, named: Readonly
 
 /** Adds the mass of the episodes, and multiplies by the factors. */
 function weigh({ table }: IndexParts, factor: Factor): void {
-  for (const number of scores.touched) {
+  const { touched } = scores;
+  for (let index = 0; index < touched.length; index++) {
+    const number = touched[index]!;
     const episode = WEIGHTS.episode * episodeScores.sums[table.episodes[number]!]!;
     scores.sums[number] = factor(number) * (scores.sums[number]! + episode);
   }
+}
+
+/**
+ * Adds how close the passages are by their vectors, and the closest passages that the terms did not find. A vector
+ * counts as much as terms do: the scores of both are shares of the highest score that the question's terms can give.
+ */
+function byVector(
+  { table, vectors }: IndexParts,
+  { vector }: Query,
+  wanted: readonly Wanted[],
+  factor: Factor,
+  ranked: readonly number[],
+): readonly number[] {
+  const compared = vector && vectors?.ask(vector, table.size);
+  if (!compared) return ranked;
+  const share = wanted.reduce((sum, { weight }) => sum + weight, 0);
+  const highest = WEIGHTS.embedding * Math.max(1, share);
+  const found = new Set(ranked);
+  for (const { number, closeness } of compared.nearest(NEAREST)) {
+    if (closeness === 0 || found.has(number)) continue;
+    found.add(number);
+    if (scores.sums[number] === 0) scores.add(number, BARELY);
+  }
+  for (const number of found) scores.sums[number]! += factor(number) * highest * compared.closeness(number);
+  return best([...found], scores.sums, found.size);
 }
 
 /** Adds the similarity of meaning to the scores, and ranks again. */
@@ -161,14 +197,19 @@ function byMeaning(
 
 /** Of passages with the same terms by the same speaker, only the best one. */
 function withoutRepeats({ table }: IndexParts, ranked: readonly number[], limit: number): Hit[] {
-  const seen = new Set<string>();
+  /** The prints of each kind and speaker. Numbers as keys: this loop is a good part of a search. */
+  const seen = new Map<number, Set<number>>();
   const hits: Hit[] = [];
   for (const number of ranked) {
     if (hits.length >= limit) break;
     const print = table.prints[number]!;
-    const key = `${print} ${table.kinds[number]} ${table.speakers[number]}`;
-    if (print !== 0 && seen.has(key)) continue;
-    seen.add(key);
+    if (print !== 0) {
+      const author = (table.speakers[number]! << 2) | table.kinds[number]!;
+      const prints = seen.get(author);
+      if (prints?.has(print)) continue;
+      if (prints) prints.add(print);
+      else seen.set(author, new Set([print]));
+    }
     hits.push({ passage: table.passages[number]!, score: scores.sums[number]! });
   }
   return hits;

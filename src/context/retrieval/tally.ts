@@ -26,13 +26,18 @@ export class Tally {
     if (amount > sum) this.sums[number] = amount;
   }
 
-  /** The numbers with a sum, in the order in which they were first added to. Valid until the next change. */
+  /**
+   * The numbers with a sum, in the order in which they were first added to. Valid until the next change. A search reads
+   * it by index: to iterate over typed arrays took a third of its time.
+   */
   get touched(): Uint32Array {
     return this.#touched.subarray(0, this.#count);
   }
 
   clear(): void {
-    for (const number of this.touched) this.sums[number] = 0;
+    const { sums } = this;
+    const touched = this.#touched;
+    for (let index = 0; index < this.#count; index++) sums[touched[index]!] = 0;
     this.#count = 0;
   }
 

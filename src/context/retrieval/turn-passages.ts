@@ -5,8 +5,8 @@ import type { Author, Passage } from './passage.ts';
 
 /**
  * What a turn adds to the index of its branch: its messages and the outputs of its tools, without instructions,
- * reasoning, calls and hidden items. A long text becomes several passages of the same item. The speaker is the `name` of a chat message. The time is the turn's
- * `metadata.date` (ISO 8601), or else the time of the request.
+ * reasoning, calls and hidden items. A long text becomes several passages of the same item. The speaker is the `name`
+ * of a chat message. The time is the turn's `metadata.date` (ISO 8601), or else the time of the request.
  */
 export function passagesOf({ turn, hidden }: Pick<BranchTurn, 'turn' | 'hidden'>): Passage[] {
   const at = timeOf(turn);
@@ -18,14 +18,14 @@ export function passagesOf({ turn, hidden }: Pick<BranchTurn, 'turn' | 'hidden'>
       if (!said || said.text === '') return [];
       const speaker = side === 'i' ? nameOf(turn.inputNatives?.[index]) : undefined;
       const passage = { turn: turn.id, side, index, role: said.role, ...(speaker && { speaker }), at };
-      return piecesOf(said.text).map((text) => ({ ...passage, text }));
+      return piecesOf(said.text).map((text, piece) => ({ ...passage, ...(piece > 0 && { piece }), text }));
     });
   return [...passages(turn.input, 'i'), ...passages(turn.output, 'o')];
 }
 
-/** Characters of a passage, so that an excerpt fits a small prompt, and passages of one text: they bound the work. */
+/** Characters of a passage, so that an excerpt fits a small prompt, and passages of one text, to bound the work. */
 const LONGEST = 8_000;
-const MOST_PIECES = 16;
+const MOST_PIECES = 256;
 
 /** A text in pieces that end at the end of a line, or else of a word. */
 function piecesOf(text: string): string[] {

@@ -33,6 +33,8 @@ export const WEIGHTS = {
   related: 0.1,
   /** The similarity of meaning (`gloss.ts`), as a share of the highest score that the question's terms can give. */
   meaning: 0.2,
+  /** The closeness of what an embedding model made (`passage-vectors.ts`), as the same share. */
+  embedding: 0.15,
   /** A text of the query, relative to the one after it, where the newest one is short (`query.ts`). */
   earlier: 0.8,
 } as const;

@@ -197,7 +197,7 @@ function named(ids: readonly string[]): string {
 }
 
 /** A model's name may have any character, the value of a header only visible ones. */
-const visible = (name: string): string =>
+export const visible = (name: string): string =>
   name.toWellFormed().replace(/[^\x20-\x7e]/gu, (character) => encodeURIComponent(character));
 
 /** Replies with the whole turn, when it has ended. */

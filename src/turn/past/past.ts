@@ -7,6 +7,14 @@ import { passagesOf } from '../../context/retrieval/turn-passages.ts';
 import { estimateTokens } from '../../context/tokens.ts';
 import type { TurnId } from '../../core/ids.ts';
 import type { BranchTurn } from '../../core/turn.ts';
+import type { PassageVector } from '../../session/vector-store.ts';
+
+/** A passage without a vector. */
+export interface BarePassage extends Omit<PassageVector, 'vector'> {
+  text: string;
+  /** The passage itself. */
+  of: Passage;
+}
 
 /**
  * What is derived from a branch, so that a turn need not read all of it: an index of its passages, and the standing
@@ -21,6 +29,8 @@ export class Past {
   private readonly counted = new WeakMap<Passage, number>();
   /** Of the passages that it holds, or has held since it began anew. */
   characters = 0;
+  /** The model whose vectors its passages have (`VectorScope.model`). */
+  private model: string | undefined;
 
   get pins(): PinState {
     return this.changes.at(-1)?.pins ?? NO_PINS;
@@ -40,12 +50,52 @@ export class Past {
     return tokens;
   }
 
-  /** Adds the turn that follows the last one. */
-  add(turn: BranchTurn): void {
+  /** Bytes of memory, about. */
+  get bytes(): number {
+    const { vectors } = this.index;
+    return BYTES_PER_CHARACTER * this.characters + (vectors ? vectors.bytes : 0);
+  }
+
+  /** Passages without a vector of this model, oldest first; without those that are `refused`. */
+  withoutVectors(model: string, most: number, refused: WeakSet<object>): BarePassage[] {
+    this.useModel(model);
+    const { table, vectors } = this.index;
+    const bare: BarePassage[] = [];
+    for (let number = 0; number < table.size && bare.length < most; number++) {
+      const passage = table.passages[number]!;
+      if (vectors?.has(number) || refused.has(passage)) continue;
+      const { turn, speaker, text } = passage;
+      const said = speaker === undefined ? text : `${speaker}: ${text}`;
+      bare.push({ turn, passage: nameOf(passage), text: said, of: passage });
+    }
+    return bare;
+  }
+
+  /** Gives passages their vectors. Those of turns that it does not hold are left out: another branch has them. */
+  attach(model: string, found: readonly PassageVector[]): void {
+    this.useModel(model);
+    for (const { turn, passage, vector } of found) {
+      for (const [number, own] of this.index.passagesOf(turn)) {
+        if (nameOf(own) === passage) this.index.setVector(number, vector);
+      }
+    }
+  }
+
+  private useModel(model: string): void {
+    if (model !== this.model) this.index.vectors = undefined;
+    this.model = model;
+  }
+
+  /** Adds the turn that follows the last one. Long texts are added bit by bit: other work may run at each step. */
+  *add(turn: BranchTurn): Generator<void> {
     const passages = passagesOf(turn);
     const { id } = turn.turn;
-    this.index.add(id, passages);
-    for (const { text } of passages) this.characters += text.length;
+    this.index.begin(id);
+    for (const passage of passages) {
+      this.index.addPassage(passage);
+      this.characters += passage.text.length;
+      yield;
+    }
     const said = statementsOf(passages);
     if (said.length > 0) this.times.set(id, passages[0]!.at);
     const pins = withoutRemoved(extendPins(this.pins, said), turn);
@@ -60,6 +110,12 @@ export class Past {
     return true;
   }
 }
+
+/** A passage in its turn: `i0.0` is the first piece of the first item of the input. */
+const nameOf = ({ side, index, piece = 0 }: Passage): string => `${side}${index}.${piece}`;
+
+/** Of the text itself, of its terms and of its meaning, about. */
+const BYTES_PER_CHARACTER = 2;
 
 /** A pin that its caller removed is marked at the turn where it was last said, beside the turn's hidden items. */
 function withoutRemoved(pins: PinState, { turn, hidden }: BranchTurn): PinState {
@@ -76,11 +132,14 @@ export function removalOf(pin: string): { turn: TurnId; mark: string } {
   return { turn: pin.slice(0, dot) as TurnId, mark: `p${pin.slice(dot + 1)}` };
 }
 
+/** Users state what they want at the beginning of a text, or in a short one; the rest of a long text is a document. */
+const MOST_PIECES_WITH_STATEMENTS = 16;
+
 /** The statements of the user, numbered within their items: a long item has several passages. */
 function statementsOf(passages: readonly Passage[]): SaidStatement[] {
   const said: SaidStatement[] = [];
-  for (const { turn, side, index: item, role, text } of passages) {
-    if (side !== 'i' || role !== 'user') continue;
+  for (const { turn, side, index: item, piece = 0, role, text } of passages) {
+    if (side !== 'i' || role !== 'user' || piece >= MOST_PIECES_WITH_STATEMENTS) continue;
     for (const statement of statementsIn(text, role)) {
       const index = said.filter(({ source }) => source.item === item).length;
       said.push({ statement, source: { turn, item }, index });

@@ -5,7 +5,8 @@ import type { Tenant } from '../../core/request.ts';
 import type { BranchTurn } from '../../core/turn.ts';
 import { decodeTurn } from '../../session/stored-turn.ts';
 import type { TurnLog, TurnRow } from '../../session/turn-log.ts';
-import { Past } from './past.ts';
+import type { PassageVector, VectorStore } from '../../session/vector-store.ts';
+import { type BarePassage, Past } from './past.ts';
 
 /** A branch whose past is wanted. */
 export interface WantedPast {
@@ -19,12 +20,21 @@ export interface WantedPast {
   edits: number;
 }
 
-/** The passages of all pasts have about this many characters. With its index, a character takes about 2 bytes. */
-const MOST_CHARACTERS = 50_000_000;
+/** Bytes of memory of all pasts, about. */
+const MOST_BYTES = 100_000_000;
+/** A past that gets more turns than this at once is one that was made before: its vectors are in the store. */
+const FEW_TURNS = 8;
+/** Vectors that are read at once. */
+const VECTOR_PAGE = 512;
 /** How much of a branch is read at once, in tokens. */
 const PAGE = 200_000;
 /** Other work runs after so many milliseconds. */
 const LONGEST_RUN_MS = 5;
+
+const NONE = new WeakSet<object>();
+
+const keyOf = ({ tenant, session }: Pick<WantedPast, 'tenant' | 'session'>): string =>
+  `${tenant}\n${session}`;
 
 interface Kept {
   past: Past;
@@ -39,22 +49,85 @@ export class Pasts {
 
   constructor(
     private readonly log: Pick<TurnLog, 'readBranch'>,
+    private readonly vectors: Pick<VectorStore, 'readVectors'>,
     private readonly emit: Emit,
   ) {}
 
-  /** Calls `use` with the past of exactly this branch. Rejects with `context_lost` where a turn is missing. */
-  async use<Result>(wanted: WantedPast, use: (past: Past) => Result): Promise<Result> {
+  /**
+   * Calls `use` with the past of exactly this branch, and waits for what it returns. Rejects with `context_lost` where
+   * a turn is missing. With `model`, a past that is made anew gets the vectors of this model that are in the store.
+   */
+  async use<Result>(
+    wanted: WantedPast,
+    use: (past: Past) => Result | Promise<Result>,
+    model?: string,
+  ): Promise<Result> {
     const kept = this.keptFor(wanted);
-    const work = kept.used.then(async () => {
-      await this.bringUpToDate(kept.past, wanted);
+    return this.afterOthers(kept, async () => {
+      const added = await this.bringUpToDate(kept.past, wanted);
+      if (model !== undefined && added > FEW_TURNS) await this.load(kept.past, wanted, model);
       return use(kept.past);
     });
+  }
+
+  /** Makes the past of a branch before it is needed. Nothing is done where it holds the branch, or a longer one. */
+  async prepare(wanted: WantedPast, model?: string): Promise<void> {
+    const before = this.kept.get(keyOf(wanted));
+    // The session has moved on meanwhile: its next turn brings the past up to date.
+    if (before && before.edits > wanted.edits) return;
+    const kept = this.keptFor(wanted);
+    await this.afterOthers(kept, async () => {
+      if (!kept.past.index.table.holds(wanted.tip)) await this.bringUpToDate(kept.past, wanted);
+      if (model !== undefined) await this.load(kept.past, wanted, model);
+    });
+  }
+
+  /** Passages of the session's past that have no vector; none where the past is no longer kept. */
+  async withoutVectors(
+    of: WantedPast,
+    model: string,
+    most: number,
+    refused: WeakSet<object>,
+  ): Promise<BarePassage[]> {
+    const kept = this.kept.get(keyOf(of));
+    if (kept?.edits !== of.edits) return [];
+    return this.afterOthers(kept, async () => kept.past.withoutVectors(model, most, refused));
+  }
+
+  /** Gives vectors to the session's past, where it is kept. */
+  async attach(of: WantedPast, model: string, found: readonly PassageVector[]): Promise<void> {
+    const kept = this.kept.get(keyOf(of));
+    if (kept?.edits === of.edits) await this.afterOthers(kept, async () => kept.past.attach(model, found));
+  }
+
+  /** Forgets a session's past. */
+  drop(session: Pick<WantedPast, 'tenant' | 'session'>): void {
+    this.kept.delete(keyOf(session));
+  }
+
+  private afterOthers<Result>(kept: Kept, use: () => Promise<Result>): Promise<Result> {
+    const work = kept.used.then(use);
     kept.used = work.catch(() => {});
     return work;
   }
 
-  private keptFor({ tenant, session, edits }: WantedPast): Kept {
-    const key = `${tenant}\n${session}`;
+  /** Reads the vectors of the passages that have none, from the first such passage on. */
+  private async load(past: Past, { tenant, session }: WantedPast, model: string): Promise<void> {
+    const [first] = past.withoutVectors(model, 1, NONE);
+    if (!first) return;
+    // Before all passages of its turn.
+    let after: Pick<PassageVector, 'turn' | 'passage'> = { turn: first.turn, passage: '' };
+    for (;;) {
+      const page = await this.vectors.readVectors({ tenant, session, model }, after, VECTOR_PAGE);
+      past.attach(model, page);
+      if (page.length < VECTOR_PAGE) return;
+      after = page.at(-1)!;
+    }
+  }
+
+  private keptFor(wanted: WantedPast): Kept {
+    const { edits } = wanted;
+    const key = keyOf(wanted);
     let kept = this.kept.get(key);
     if (kept?.edits !== edits) kept = { past: new Past(), edits, used: Promise.resolve() };
     this.kept.delete(key);
@@ -65,16 +138,17 @@ export class Pasts {
 
   /** Forgets the least recently used pasts where they hold too much. */
   private forget(current: string): void {
-    let characters = 0;
-    for (const { past } of this.kept.values()) characters += past.characters;
+    let bytes = 0;
+    for (const { past } of this.kept.values()) bytes += past.bytes;
     for (const [key, { past }] of this.kept) {
-      if (characters <= MOST_CHARACTERS || key === current) return;
-      characters -= past.characters;
+      if (bytes <= MOST_BYTES || key === current) return;
+      bytes -= past.bytes;
       this.kept.delete(key);
     }
   }
 
-  private async bringUpToDate(past: Past, { tenant, tip, branch }: WantedPast): Promise<void> {
+  /** How many turns it has added. */
+  private async bringUpToDate(past: Past, { tenant, tip, branch }: WantedPast): Promise<number> {
     // The oldest part comes last.
     const parts: BranchTurn[][] = [];
     let part = withoutGap(branch ?? (await this.read(tenant, tip)));
@@ -92,14 +166,16 @@ export class Pasts {
     }
     const startedAt = performance.now();
     let from = startedAt;
-    const missing = parts.reverse().flat();
-    for (const turn of missing) {
-      past.add(turn);
-      if (performance.now() - from < LONGEST_RUN_MS) continue;
-      await new Promise(setImmediate);
-      from = performance.now();
+    const added = parts.reverse().flat();
+    for (const turn of added) {
+      for (const _ of past.add(turn)) {
+        if (performance.now() - from < LONGEST_RUN_MS) continue;
+        await new Promise(setImmediate);
+        from = performance.now();
+      }
     }
-    this.emit({ type: 'past-updated', turns: missing.length, ms: performance.now() - startedAt });
+    this.emit({ type: 'past-updated', turns: added.length, ms: performance.now() - startedAt });
+    return added.length;
   }
 
   /** The end of a branch. Large content, which has no passages, stays where it is. */

@@ -146,7 +146,9 @@ function rowOf(
   // Estimated, also where the provider says what it wrote: sums must be of one kind, whoever counts them later.
   const tokens = inputTokens + itemsTokens(outcome.output);
   const { model, metadata, retention } =
-    intent.kind === 'placed' ? intent : { model: '', metadata: {}, retention: 'stored' as const };
+    intent.kind === 'placed'
+      ? intent
+      : { model: '', metadata: intent.metadata ?? {}, retention: 'stored' as const };
   return {
     tenant,
     session,

@@ -12,6 +12,8 @@ import { positionOf } from './start.ts';
 export interface AppendRequest {
   session: Session;
   items: Item[];
+  /** Stored with the turn. */
+  metadata?: Record<string, string>;
   identity?: RequestIdentity;
   /** The items with the content of stored items. Not called for a retry. */
   resolved?(): Promise<Item[]>;
@@ -41,7 +43,7 @@ export function append(request: AppendRequest, path: TurnPath): Promise<Once<Tur
 async function write(
   id: TurnId,
   createdAt: number,
-  { session: { tenant, id: session }, items, identity }: AppendRequest,
+  { session: { tenant, id: session }, items, metadata, identity }: AppendRequest,
   path: TurnPath,
 ): Promise<Turn> {
   await using held = new AsyncDisposableStack();
@@ -56,6 +58,7 @@ async function write(
     createdAt,
     dialect: 'responses',
     input: resumed.input,
+    ...(metadata && { metadata }),
     position: positionOf(id, resumed),
     fingerprint: identity?.fingerprint,
   };

@@ -1,24 +1,28 @@
 import { type Budget, historyRoom, ownTokens } from '../../context/assemble.ts';
 import type { Recalled, RetrievedExcerpt } from '../../context/recalled.ts';
-import type { Hit } from '../../context/retrieval/passage.ts';
+import type { Hit, Query } from '../../context/retrieval/passage.ts';
 import { passagesOf } from '../../context/retrieval/turn-passages.ts';
 import { itemId } from '../../core/ids.ts';
 import { type Item, messageText } from '../../core/items.ts';
 import type { Tenant } from '../../core/request.ts';
+import type { KeyRules } from '../../core/routing.ts';
 import { type Ask, isKept } from '../../core/turn.ts';
 import type { Resumed } from '../../session/resumed.ts';
 import { sureRoom } from '../answer/prompt.ts';
 import type { Past } from '../past/past.ts';
+import type { RecallEmbeddings } from '../past/recall-model.ts';
 import type { TurnPath } from '../path.ts';
 
 /** More excerpts than a prompt has room for. */
-const MOST_HITS = 400;
+const MOST_HITS = 300;
 /** Turns before this one that tell what it is about. */
 const EARLIER_TURNS = 2;
 
 /** A turn that may need its past. */
 export interface Recalling {
   tenant: Tenant;
+  /** Of the caller's key. */
+  rules?: KeyRules;
   ask: Pick<Ask, 'input' | 'instructions' | 'settings'>;
   session: Resumed;
   /** Of all candidates. All have the same policy. */
@@ -32,9 +36,15 @@ export interface Recalling {
  */
 export async function recall(
   recalling: Recalling,
-  { pasts, clock }: Pick<TurnPath, 'pasts' | 'clock'>,
+  {
+    pasts,
+    clock,
+    embeddings,
+  }: Pick<TurnPath, 'pasts' | 'clock'> & {
+    embeddings: Pick<RecallEmbeddings, 'query' | 'for'>;
+  },
 ): Promise<Recalled | undefined> {
-  const { tenant, session, budgets } = recalling;
+  const { tenant, rules, session, budgets } = recalling;
   const policy = budgets[0]?.policy;
   const { branch, id } = session;
   const tip = branch.at(-1)?.turn;
@@ -43,7 +53,13 @@ export async function recall(
   if (tip.kind === 'ask' && !isKept(tip.retention)) return undefined;
   const wanted = { tenant, session: id, tip: tip.id, branch, edits: session.session?.edits ?? 0 };
   const texts = textsOf(session);
-  return pasts.use(wanted, (past) => recalledOf(past, texts, clock()));
+  // While the past is brought up to date.
+  const vector = embeddings.query(queryOf(texts), { tenant, rules });
+  return pasts.use(
+    wanted,
+    async (past) => recalledOf(past, { texts, at: clock(), vector: await vector }),
+    embeddings.for({ tenant, rules })?.key,
+  );
 }
 
 function isWithinRoom({ ask, session, budgets }: Recalling): boolean {
@@ -54,14 +70,28 @@ function isWithinRoom({ ask, session, budgets }: Recalling): boolean {
   );
 }
 
-function recalledOf(past: Past, texts: readonly string[], at: number): Recalled {
+/** A text with fewer words needs the one before it to say what it is about. */
+const ENOUGH_WORDS = 4;
+
+/** The text whose vector is looked for: the newest one, with the end of the one before it where it is short. */
+function queryOf(texts: readonly string[]): string {
+  const newest = texts.at(-1) ?? '';
+  const before = texts.at(-2) ?? '';
+  const isEnough = newest.length > MOST_BEFORE || newest.trim().split(/\s+/).length >= ENOUGH_WORDS;
+  return isEnough ? newest : `${before.slice(-MOST_BEFORE)}\n${newest}`;
+}
+
+/** Characters. */
+const MOST_BEFORE = 200;
+
+function recalledOf(past: Past, query: Query): Recalled {
   const { pins } = past;
   const saidAt = new Map(pins.map((pin) => [pin.source.turn, past.saidAt(pin)]));
   return {
     pins,
     saidAt,
-    query: texts.join('\n'),
-    hits: past.index.search({ texts, at }, MOST_HITS).map((hit) => excerptOf(hit, past)),
+    query: query.texts.join('\n'),
+    hits: past.index.search(query, MOST_HITS).map((hit) => excerptOf(hit, past)),
   };
 }
 

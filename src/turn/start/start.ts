@@ -175,7 +175,8 @@ function unlessStopped<T>(live: LiveTurn, awaited: Promise<T>, undo: (value: T) 
 
 /** What the turn may have of its past beside the latest turns. */
 export function recallFor({ intent }: Start, session: Resumed, reach: Reach, path: TurnPath) {
-  return recall({ tenant: intent.tenant, ask: intent, session, ...reach }, path);
+  const { tenant, rules } = intent;
+  return recall({ tenant, rules, ask: intent, session, ...reach }, path);
 }
 
 type Assembled = Omit<RunningTurn, 'stored'>;

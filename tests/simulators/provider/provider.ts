@@ -1,5 +1,6 @@
 import { planFor } from './behaviour.ts';
 import { chat } from './chat.ts';
+import { embeddingTarget, type RecordedEmbedding, serveEmbedding } from './embeddings.ts';
 import { gemini } from './gemini.ts';
 import { messages } from './messages.ts';
 import type { Protocol, ProtocolName } from './protocol.ts';
@@ -34,6 +35,8 @@ export type Provider = {
   port: number;
   /** In the order of arrival. It is always the same array. */
   requests: RecordedRequest[];
+  /** Requests for embeddings, in the order of arrival. */
+  embeddings: RecordedEmbedding[];
   /** Removes the recorded requests; every `once-` fault can happen again. */
   reset(): void;
   /** No `once-` fault happens until the next `reset`. */
@@ -56,9 +59,11 @@ const MODELS = ['echo', 'recall', 'tools', 'tool1', 'think', 'json', 'say-20', '
 export function startProvider(options: ProviderOptions = {}): Provider {
   const keep = options.keep ?? 10_000;
   const requests: RecordedRequest[] = [];
+  const embeddings: RecordedEmbedding[] = [];
   const serving = new Serving();
   const reset = () => {
     requests.length = 0;
+    embeddings.length = 0;
     serving.reset();
   };
   const server = listen(options.port ?? 0, (request, exchange) => {
@@ -69,6 +74,12 @@ export function startProvider(options: ProviderOptions = {}): Provider {
     }
     if (request.path === '/v1/models') {
       exchange.reply(200, JSON_TYPE, JSON.stringify(modelList()));
+      return;
+    }
+    const embedding = request.method === 'POST' ? embeddingTarget(request.path) : undefined;
+    if (embedding) {
+      if (embeddings.length >= 2 * keep) embeddings.splice(0, keep);
+      serveEmbedding(embedding, request, exchange, embeddings);
       return;
     }
     const target = request.method === 'POST' ? targetOf(request.path) : undefined;
@@ -94,6 +105,7 @@ export function startProvider(options: ProviderOptions = {}): Provider {
     url: `http://127.0.0.1:${server.port}`,
     port: server.port,
     requests,
+    embeddings,
     reset,
     disarm: () => serving.disarm(),
     follow: (script) => serving.follow(script),

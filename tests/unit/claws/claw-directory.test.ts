@@ -36,7 +36,7 @@ function directory() {
     return { ...recall, protocol };
   };
   const parts = { catalogue: loadCatalogue(), settings: { overrides: {}, multipliers: {}, aliases: [] } };
-  const claws = new ClawDirectory({ ...parts, makeClaw, builtIn: {} });
+  const claws = new ClawDirectory({ ...parts, makeClaw, makeEmbedding: () => undefined, builtIn: {} });
   const claw = (instance?: string, protocol: ProtocolName = 'openai-chat') =>
     claws.claw({ provider: 'mine', protocol, model: 'm', instance });
   return { made, claws, claw };

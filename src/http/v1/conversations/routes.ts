@@ -54,7 +54,12 @@ const updateSchema = published(
 );
 const addSchema = published(
   'ConversationItems',
-  z.looseObject({ items: z.array(z.unknown()).min(1).max(MAX_ITEMS).meta(ITEMS) }),
+  z.looseObject({
+    items: z.array(z.unknown()).min(1).max(MAX_ITEMS).meta(ITEMS),
+    metadata: metadata
+      .nullish()
+      .describe('Pairs that are stored with the items. `date` (ISO 8601) says when they were said.'),
+  }),
 );
 
 const one = [json(Conversation)];
@@ -153,7 +158,7 @@ function addItems(conversations: Conversations, settings: SettingsSource): Handl
     const session = await find(conversations, exchange);
     const identity = identityOf(request.headers, `POST ${PATH}/${session.id}/items`, caller, text);
     const { result, replayed } = await conversations
-      .addItems(caller, session, items, identity)
+      .addItems(caller, session, { items, metadata: body.metadata ?? undefined }, identity)
       .catch((failure) => {
         throw inItemsOf('items', items, failure);
       });

@@ -1,0 +1,2 @@
+DELETE FROM vectors
+WHERE tenant = $tenant AND session = $session AND turn = $turn
