@@ -18,11 +18,11 @@ export function inGoogleForm(path: string, init: RequestInit): Request {
   const { model = 'none', stream, ...rest } = body ?? {};
   const method = stream === true ? 'streamGenerateContent?alt=sse' : 'generateContent';
   const names = Array.isArray(model) ? model.map(String) : [String(model)];
-  const fallbacks = names.slice(1);
+  const models = [...names.slice(1), ...((rest.models as string[] | undefined) ?? [])];
   const headers = new Headers(init.headers);
   // Such a client gets the numbers of events.
   if (stream === true) headers.set('accept', 'text/event-stream');
-  const sent = { ...rest, ...(fallbacks.length > 0 && { fallbacks }) };
+  const sent = { ...rest, ...(models.length > 0 && { models }) };
   return {
     path: `${GOOGLE_PATH}/${names[0]}:${method}`,
     init: { ...init, headers, body: body ? JSON.stringify(sent) : init.body },
