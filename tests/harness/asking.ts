@@ -66,6 +66,12 @@ function saidInStream(dialect: Dialect, raw: string): Said {
     const error = data.map(FORMS.messages.error).find((found) => found !== undefined);
     return { text, error, attempts: data.flatMap(attemptsIn) };
   }
+  if (dialect === 'interactions') {
+    const text = data.map((event) => asText(asJson(event.delta).text)).join('');
+    const error = data.map(FORMS.interactions.error).find((found) => found !== undefined);
+    const ended = data.map(({ interaction }) => asJson(interaction ?? {}));
+    return { text, error, attempts: ended.flatMap(attemptsIn) };
+  }
   const last = asJson(data.at(-1)?.response);
   return {
     text: textIn(dialect, last),

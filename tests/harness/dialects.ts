@@ -4,13 +4,14 @@ import { completionText, responseText } from './journey.ts';
 
 /** The same request in each dialect, and what its reply says. A further dialect is a further row. */
 
-export const DIALECTS = ['chat', 'responses', 'messages', 'gemini'] as const;
+export const DIALECTS = ['chat', 'responses', 'messages', 'gemini', 'interactions'] as const;
 export type Dialect = (typeof DIALECTS)[number];
 export const PATHS: Record<Dialect, string> = {
   responses: '/v1/responses',
   chat: '/v1/chat/completions',
   messages: '/v1/messages',
   gemini: GOOGLE_PATH,
+  interactions: '/v1beta/interactions',
 };
 
 /** Instructions of a coding agent, and those of its requests for a title. */
@@ -198,7 +199,45 @@ export const FORMS: Record<Dialect, Form> = {
     tail: '',
     accepted: { status: 202, kind: {}, names: { id: 'responseId', model: 'modelVersion' } },
   },
+  interactions: {
+    conversation: (system_instruction, messages) => ({
+      input: messages.map((message) => ('type' in message ? message : stepOf(message as Said))),
+      system_instruction,
+    }),
+    stored: {},
+    tool: (tool) => ({ type: 'function', ...tool }),
+    image: (uri) => ({ type: 'image', uri }),
+    output: (call_id, result) => ({ type: 'function_result', call_id, name: 'f', result }),
+    limit: (max_output_tokens) => ({ generation_config: { max_output_tokens } }),
+    format: (_, schema) => ({ response_format: { type: 'text', mime_type: 'application/json', schema } }),
+    anyObject: { response_format: { type: 'text', mime_type: 'application/json' } },
+    cancelled: '"status":"cancelled"',
+    text: (body) =>
+      asList(body.steps)
+        .filter(({ type }) => type === 'model_output')
+        .flatMap(({ content }) => asList(content))
+        .map(({ text }) => asText(text))
+        .join(''),
+    error(body) {
+      const [failure] = asList(body.errors);
+      return googleError(failure ? { error: { ...failure, status: failure.code } } : body);
+    },
+    ...openai,
+    temperature: (temperature) => ({ generation_config: { temperature } }),
+    hasOpenaiSettings: undefined,
+    user: (safety_identifier) => ({ safety_identifier }),
+    tokens: ({ usage }) => Number(asJson(usage).total_tokens),
+    idPrefix: 'int_',
+    end: 'interaction.completed',
+    tail: 'event: done\ndata: [DONE]\n\n',
+    accepted: { status: 200, kind: { object: 'interaction' }, names: OWN_NAMES },
+  },
 };
+
+const stepOf = ({ role, content }: { role: string; content: unknown }): Json => ({
+  type: role === 'assistant' ? 'model_output' : 'user_input',
+  content: Array.isArray(content) ? content : [{ type: 'text', text: content }],
+});
 
 const contentOf = ({ role, content }: { role: string; content: unknown }): Json => ({
   role: role === 'assistant' ? 'model' : 'user',

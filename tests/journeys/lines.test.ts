@@ -289,8 +289,9 @@ describe.each(DIALECTS)('%s: a client that sends its full history', (dialect) =>
     const call = await provider.next();
     answer(call, 'b');
     expect((await read(asked)).history).toBe('matched');
-    // Messages of the system stay in the conversation; `instructions` are of one request.
-    const system = dialect === 'responses' ? [] : [`system: ${MAIN}`];
+    // Messages of the system stay in the conversation; instructions in a field of their own are of one request.
+    const isOfRequest = dialect === 'responses' || dialect === 'interactions';
+    const system = isOfRequest ? [] : [`system: ${MAIN}`];
     expect(call.received).toEqual([...system, 'user: q', `assistant: ${first.text}`, 'user: q2']);
   });
 });

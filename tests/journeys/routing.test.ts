@@ -216,7 +216,10 @@ describe.each(KINDS)('%s, streamed: %p', (dialect, stream) => {
     const content = [image];
     expect((await ask({ model: 'seeing', content })).by).toBe('openai/sees');
     const blind = await ask({ model: 'openai/blind', content });
-    const fields = { responses: 'input[0].content[0]', gemini: 'contents[0].parts[0]' };
+    const fields = {
+      ...{ responses: 'input[0].content[0]', gemini: 'contents[0].parts[0]' },
+      interactions: 'input[0].content[0]',
+    };
     const field = { ...fields, chat: 'messages[0].content[0]', messages: 'messages[0].content[0]' }[dialect];
     expect(blind).toMatchObject({ status: 400, error: { code: 'unsupported_parameter', param: field } });
     const tools =

@@ -4,7 +4,7 @@ import { interactionId, parseInteractionId, type TurnId } from '../../../core/id
 import type { Seal } from '../../../core/seal.ts';
 import type { Dialect, Location } from '../../dialect.ts';
 import type { Exchange, Handler, Route } from '../../route.ts';
-import { currentBody, lastEvent, resumeStream } from '../../v1/turn-routes.ts';
+import { currentBody, lastEvent, resumeStream, startingAfter } from '../../v1/turn-routes.ts';
 import { geminiError } from '../gemini/error.ts';
 import { interaction, running } from './interaction.ts';
 import { parseInteraction } from './parse.ts';
@@ -86,7 +86,9 @@ function retrieve(responses: Responses, seal: Seal): Handler {
     const view = await responses.get(caller, turnId(exchange));
     if (query.get('stream') === 'true') {
       const write = (after: number) => new InteractionStream(view, seal, after);
-      const after = lastEvent(request.headers, 'last_event_id', query.get('last_event_id') ?? undefined);
+      const last = query.get('last_event_id');
+      const { headers } = request;
+      const after = last === null ? startingAfter(query, headers) : lastEvent(headers, 'last_event_id', last);
       return resumeStream({ result: view, replayed: false }, interactions, write, after, request.headers);
     }
     if (view.state === 'ended' && query.get('include_input') === 'true')

@@ -47,6 +47,7 @@ export const retrieveQuery = z.object({
     .optional()
     .describe('`true`: the events of the interaction, also long after it has ended.'),
   last_event_id: z.string().optional().describe('The `event_id` of the last event that the reader has.'),
+  starting_after: z.string().optional().describe('The same as `last_event_id`.'),
   include_input: z.string().optional().describe('`true`: the steps begin with those of the input.'),
 });
 
