@@ -41,6 +41,12 @@ interface Form {
   tool(tool: TestTool): Json;
   /** An image in the content of a message. */
   image(url: string): Json;
+  /** A text in the content of a message that has several parts. */
+  part(text: string): Json;
+  /** An image or a document with this content, in the content of a message. */
+  media(type: string, base64: string): Json;
+  /** The answer of a whole reply, as entries of the conversation. */
+  said(body: Json): Json[];
   /** The output of a call, as an entry of the conversation. */
   output(callId: string, text: string): Json;
   /** Limits the tokens of the answer. */
@@ -96,6 +102,12 @@ export const FORMS: Record<Dialect, Form> = {
     stored: { store: true },
     tool: (tool) => ({ type: 'function', function: tool }),
     image: (url) => ({ type: 'image_url', image_url: { url } }),
+    part: (text) => ({ type: 'text', text }),
+    media: (type, base64) =>
+      type.startsWith('image/')
+        ? { type: 'image_url', image_url: { url: `data:${type};base64,${base64}` } }
+        : { type: 'file', file: { filename: 'a.pdf', file_data: `data:${type};base64,${base64}` } },
+    said: (body) => [asJson(asList(body.choices)[0]?.message)],
     output: (tool_call_id, content) => ({ role: 'tool', tool_call_id, content }),
     limit: (max_completion_tokens) => ({ max_completion_tokens }),
     format: (name, schema) => ({
@@ -116,6 +128,12 @@ export const FORMS: Record<Dialect, Form> = {
     stored: {},
     tool: (tool) => ({ type: 'function', parameters: {}, ...tool }),
     image: (image_url) => ({ type: 'input_image', image_url }),
+    part: (text) => ({ type: 'input_text', text }),
+    media: (type, base64) =>
+      type.startsWith('image/')
+        ? { type: 'input_image', image_url: `data:${type};base64,${base64}` }
+        : { type: 'input_file', filename: 'a.pdf', file_data: `data:${type};base64,${base64}` },
+    said: (body) => asList(body.output),
     output: (call_id, output) => ({ type: 'function_call_output', call_id, output }),
     limit: (max_output_tokens) => ({ max_output_tokens }),
     format: (name, schema) => ({ text: { format: { type: 'json_schema', name, schema, strict: true } } }),
@@ -134,6 +152,12 @@ export const FORMS: Record<Dialect, Form> = {
     stored: { store: true },
     tool: ({ name, parameters = { type: 'object' } }) => ({ name, input_schema: parameters }),
     image: (url) => ({ type: 'image', source: { type: 'url', url } }),
+    part: (text) => ({ type: 'text', text }),
+    media: (media_type, data) => ({
+      type: media_type.startsWith('image/') ? 'image' : 'document',
+      source: { type: 'base64', media_type, data },
+    }),
+    said: ({ content }) => [{ role: 'assistant', content }],
     output: (tool_use_id, content) => ({
       role: 'user',
       content: [{ type: 'tool_result', tool_use_id, content }],
@@ -192,6 +216,9 @@ export const FORMS: Record<Dialect, Form> = {
     hasWholeCalls: true,
     hasOpenaiSettings: undefined,
     image: (fileUri) => ({ fileData: { fileUri, mimeType: 'image/png' } }),
+    part: (text) => ({ text }),
+    media: (mimeType, data) => ({ inlineData: { mimeType, data } }),
+    said: ({ candidates }) => [asJson(asList(candidates)[0]?.content)],
     user: (safetyIdentifier) => ({ safetyIdentifier }),
     tokens: ({ usageMetadata }) => Number(asJson(usageMetadata).totalTokenCount),
     idPrefix: 'resp_',
@@ -207,6 +234,13 @@ export const FORMS: Record<Dialect, Form> = {
     stored: {},
     tool: (tool) => ({ type: 'function', ...tool }),
     image: (uri) => ({ type: 'image', uri }),
+    part: (text) => ({ type: 'text', text }),
+    media: (mime_type, data) => ({
+      type: mime_type.startsWith('image/') ? 'image' : 'document',
+      data,
+      mime_type,
+    }),
+    said: ({ steps }) => asList(steps),
     output: (call_id, result) => ({ type: 'function_result', call_id, name: 'f', result }),
     limit: (max_output_tokens) => ({ generation_config: { max_output_tokens } }),
     format: (_, schema) => ({ response_format: { type: 'text', mime_type: 'application/json', schema } }),
@@ -292,3 +326,12 @@ export const errorIn = (body: Json): Json =>
     : asJson(body.error).details
       ? googleError(body)
       : chatError(body)) ?? {};
+
+/** The calls of a function in a reply or an event, with their ids, in their order. */
+export function callsIn(value: unknown, name: string, id?: unknown): string[] {
+  if (value === null || typeof value !== 'object') return [];
+  const fields = value as Json;
+  const own = fields.call_id ?? fields.id ?? id;
+  const found = fields.name === name && typeof own === 'string' ? [own] : [];
+  return [...found, ...Object.values(fields).flatMap((inner) => callsIn(inner, name, own))];
+}
