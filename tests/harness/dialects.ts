@@ -332,6 +332,8 @@ export function callsIn(value: unknown, name: string, id?: unknown): string[] {
   if (value === null || typeof value !== 'object') return [];
   const fields = value as Json;
   const own = fields.call_id ?? fields.id ?? id;
-  const found = fields.name === name && typeof own === 'string' ? [own] : [];
+  // Responses repeat the tools of their request.
+  const isCall = fields.name === name && !('parameters' in fields);
+  const found = isCall && typeof own === 'string' ? [own] : [];
   return [...found, ...Object.values(fields).flatMap((inner) => callsIn(inner, name, own))];
 }
