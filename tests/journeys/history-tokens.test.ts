@@ -56,7 +56,8 @@ describe('the most tokens of history', () => {
 
   test('are those of the configuration', async () => {
     const context = await contextOf(journey, 'openai/say-5');
-    expect(Number(context.tokens)).toBeLessThan(12_100);
+    // The setting is in estimated tokens; the receipt has what the tokenizer counts.
+    expect(Number(context.tokens)).toBeLessThan(13_200);
     expect(Number(context.tokens)).toBeGreaterThan(3_000);
     expect(Number(context.dropped_tokens)).toBeGreaterThan(20_000);
   });
