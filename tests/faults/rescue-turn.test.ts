@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'bun:test';
 import { rmSync } from 'node:fs';
-import { DIALECTS, type Dialect, FORMS, PATHS, pathOf, question } from '../harness/dialects.ts';
+import { countsIn, DIALECTS, type Dialect, FORMS, PATHS, pathOf, question } from '../harness/dialects.ts';
 import { eventually } from '../harness/eventually.ts';
 import { OTHER_KEY, type TestGateway, temporaryDirectory, testGateway } from '../harness/gateway.ts';
 import { completionText, json, responseText, sessionLog } from '../harness/journey.ts';
@@ -297,12 +297,12 @@ describe('the bill', () => {
     const more = dialect === 'chat' && stream ? { stream_options: { include_usage: true } } : {};
     const { body, headers } = await see(await ask(dialect, { ...model, ...more, stream }), dialect);
     const usage = asJson(body.usage);
-    const google = asJson(body.usageMetadata);
+    const { input, output } = countsIn(body);
     const cost = headers.get('x-clawhold-response-cost');
     return {
       attempts: asList(asJson(body.clawhold).attempts),
-      input: usage.prompt_tokens ?? usage.input_tokens ?? google.promptTokenCount,
-      output: usage.completion_tokens ?? usage.output_tokens ?? google.candidatesTokenCount,
+      input,
+      output,
       cost: usage.cost ?? (cost === null ? undefined : Number(cost)),
     };
   }

@@ -40,6 +40,7 @@ export async function see(reply: Response, dialect: Dialect): Promise<Seen> {
 function readerOf(dialect: Dialect, events: readonly ServerEvent[], done: boolean): { read(): Answer } {
   if (dialect === 'chat') return new ChatReader(events, done);
   if (dialect === 'gemini') return new ContentReader(events);
+  if (dialect === 'interactions') return new StepReader(events, done);
   return dialect === 'messages' ? new MessageReader(events) : new ResponseReader(events);
 }
 
@@ -48,10 +49,11 @@ type Answer = Omit<Seen, 'status' | 'headers'>;
 function whole(body: Json, dialect: Dialect): Answer {
   const code = asText(errorIn(body).code) || undefined;
   const empty = { isWhole: !code, code, text: '', thoughts: '', calls: [], restarts: 0, body };
-  if (code && body.object !== 'response') return empty;
+  if (code && body.object !== 'response' && body.object !== 'interaction') return empty;
   if (dialect === 'responses') return { ...empty, ...ofItems(asList(body.output)) };
   if (dialect === 'messages') return { ...empty, ...ofBlocks(asList(body.content)) };
   if (dialect === 'gemini') return { ...empty, ...ofParts(partsIn(body)) };
+  if (dialect === 'interactions') return { ...empty, ...ofSteps(asList(body.steps)) };
   const message = asJson(asList(body.choices)[0]?.message);
   return {
     ...empty,
@@ -77,6 +79,26 @@ function ofBlocks(blocks: readonly Json[]): Pick<Answer, 'text' | 'thoughts' | '
         id: asText(id),
         name: asText(name),
         arguments: typeof input === 'string' ? input : JSON.stringify(input),
+      })),
+  };
+}
+
+function ofSteps(steps: readonly Json[]): Pick<Answer, 'text' | 'thoughts' | 'calls'> {
+  const texts = (type: string, field: string) =>
+    steps
+      .filter((step) => step.type === type)
+      .flatMap((step) => asList(step[field]))
+      .map(({ text }) => asText(text))
+      .join('');
+  return {
+    text: texts('model_output', 'content'),
+    thoughts: texts('thought', 'summary'),
+    calls: steps
+      .filter(({ type }) => type === 'function_call')
+      .map(({ id, name, arguments: args }) => ({
+        id: asText(id),
+        name: asText(name),
+        arguments: typeof args === 'string' ? args : JSON.stringify(args),
       })),
   };
 }
@@ -333,6 +355,65 @@ class ContentReader {
       functionCall ? !voided.includes(asText(asJson(functionCall).id)) : !content,
     );
   }
+}
+
+/** Collects the steps of an interaction, as a client does. The arguments of a call are the text of its deltas. */
+class StepReader {
+  private readonly steps = new Map<number, Json>();
+  private readonly open = new Set<number>();
+  private restarts = 0;
+
+  constructor(
+    private readonly events: readonly ServerEvent[],
+    private readonly done: boolean,
+  ) {}
+
+  read(): Answer {
+    this.events.forEach(({ event, data }) => {
+      check(event === data.event_type, 'an event has one type');
+      this.take(data);
+    });
+    const { data: last } = this.events.at(-1)!;
+    const failed = this.events.find(({ event }) => event === 'error')?.data;
+    const code = (failed && asText(errorIn(failed).code)) || undefined;
+    const isRecorded = last.event_type === 'interaction.completed';
+    check(this.done === isRecorded, 'it ends with [DONE] where it is recorded');
+    check(isRecorded || code !== undefined, 'it ends in an error, or is completed');
+    check(code !== undefined || this.open.size === 0, 'every step of a whole answer has ended');
+    const body = isRecorded ? asJson(last.interaction) : last;
+    return { isWhole: !code, code, ...ofSteps([...this.steps.values()]), restarts: this.restarts, body };
+  }
+
+  private take(event: Json): void {
+    const index = event.index as number;
+    switch (event.event_type) {
+      case 'step.start':
+        check(!this.steps.has(index), `step ${index} begins once`);
+        this.open.add(index);
+        this.steps.set(index, { ...asJson(event.step), arguments: '' });
+        return;
+      case 'step.delta':
+        check(this.open.has(index), `deltas of step ${index} arrive while it is open`);
+        grow(this.steps.get(index)!, asJson(event.delta));
+        return;
+      case 'step.stop':
+        check(this.open.delete(index), `step ${index} ends once`);
+        return;
+      case 'interaction.status_update': {
+        const { discard } = asJson(asJson(event.clawhold).restart);
+        if (!discard) return;
+        this.restarts++;
+        for (const voided of discard as number[])
+          check(this.steps.delete(voided), `step ${voided} has begun`);
+      }
+    }
+  }
+}
+
+function grow(step: Json, delta: Json): void {
+  if (delta.type === 'text') step.content = [...asList(step.content), delta];
+  if (delta.type === 'thought_summary') step.summary = [...asList(step.summary), asJson(delta.content)];
+  if (delta.type === 'arguments_delta') step.arguments += asText(delta.arguments);
 }
 
 const TERMINAL = new Set(['response.completed', 'response.incomplete', 'response.failed', 'error']);

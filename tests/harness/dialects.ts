@@ -337,3 +337,18 @@ export function callsIn(value: unknown, name: string, id?: unknown): string[] {
   const found = isCall && typeof own === 'string' ? [own] : [];
   return [...found, ...Object.values(fields).flatMap((inner) => callsIn(inner, name, own))];
 }
+
+/** The tokens of a reply in any dialect. */
+export function countsIn({ usage, usageMetadata }: Json): { input: unknown; output: unknown } {
+  const counts = asJson(usage);
+  const google = asJson(usageMetadata);
+  return {
+    input:
+      counts.prompt_tokens ?? counts.input_tokens ?? counts.total_input_tokens ?? google.promptTokenCount,
+    output:
+      counts.completion_tokens ??
+      counts.output_tokens ??
+      counts.total_output_tokens ??
+      google.candidatesTokenCount,
+  };
+}

@@ -19,7 +19,8 @@ async function start(rateLimits: string): Promise<void> {
 const bodyIn = (dialect: Dialect, fields: Json = {}): Json => ({
   model: 'openai/say-2',
   ...question(dialect, 'Hi'),
-  ...(dialect === 'responses' && { store: false }),
+  // Where turns are stored without a word, they outlive their client.
+  ...(Object.keys(FORMS[dialect].stored).length === 0 && { store: false }),
   ...fields,
 });
 

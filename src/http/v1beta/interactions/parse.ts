@@ -60,6 +60,7 @@ const shape = {
   response_mime_type: z.string().nullish().describe('`application/json`: the answer is JSON.'),
   tools: sharedShape.tools,
   service_tier: sharedShape.service_tier,
+  safety_identifier: sharedShape.safety_identifier,
   labels: metadata.nullish().describe('At most 16 pairs, which are stored.'),
 };
 
@@ -170,6 +171,7 @@ function settingsOf(body: Body): Settings {
     format: formatOf(body),
     reasoning: reasoningOf(config),
     service_tier: tierOf(body.service_tier),
+    safety_identifier: present(body.safety_identifier),
   };
   return Object.fromEntries(Object.entries(own).filter(([, value]) => value !== undefined));
 }

@@ -20,6 +20,8 @@ export class InteractionStream implements StreamWriter {
   private steps = 0;
   /** The step of each item that is shown, by the index of the item. */
   private readonly stepOf = new Map<number, number>();
+  /** The items whose steps have not stopped. */
+  private readonly unstopped = new Set<number>();
   private readonly items = new Map<number, Item>();
   /** Folds thoughts alone: their seals are made of the whole item. */
   private readonly thoughts = emptyFold();
@@ -96,18 +98,20 @@ export class InteractionStream implements StreamWriter {
     );
   }
 
-  /** The API has no event that makes steps void: a status says which ones. */
+  /** The API has no event that makes steps void: a status says which ones, after all of them have stopped. */
   private attempt({ provider, protocol, cause, discard = [] }: DeltaOf<'attempt'>): string {
     this.by = { provider, protocol };
     const voided = discard.flatMap((index) => this.stepOf.get(index) ?? []);
     if (voided.length === 0) return '';
+    const stops = discard.map((index) => (this.unstopped.has(index) ? this.stop(index) : '')).join('');
     const restart = { reason: cause, discard: voided };
     const interaction_id = interactionId(this.view.asked.id);
-    return this.event('interaction.status_update', {
+    const update = this.event('interaction.status_update', {
       interaction_id,
       status: 'in_progress',
       clawhold: { restart },
     });
+    return stops + update;
   }
 
   private itemStart({ index, item }: DeltaOf<'item-start'>): string {
@@ -169,6 +173,7 @@ export class InteractionStream implements StreamWriter {
   private start(index: number, step: Fields): string {
     const number = this.steps++;
     this.stepOf.set(index, number);
+    this.unstopped.add(index);
     return this.event('step.start', { index: number, step });
   }
 
@@ -179,6 +184,7 @@ export class InteractionStream implements StreamWriter {
 
   private stop(index: number): string {
     const step = this.stepOf.get(index);
+    this.unstopped.delete(index);
     return step === undefined ? '' : this.event('step.stop', { index: step });
   }
 
