@@ -13,8 +13,10 @@ import { MemoryRateStore } from '../../src/stores/memory/rate-store.ts';
 import { MemoryStore } from '../../src/stores/memory/store.ts';
 import { MemorySurvey } from '../../src/stores/memory/survey.ts';
 import { MemoryTurnFeed } from '../../src/stores/memory/turn-feed.ts';
+import { MemoryVectorStore } from '../../src/stores/memory/vector-store.ts';
 import { SqliteStore } from '../../src/stores/sqlite/store.ts';
 import { SqliteSurvey } from '../../src/stores/sqlite/survey/survey.ts';
+import { SqliteVectorStore } from '../../src/stores/sqlite/vectors/vector-store.ts';
 import { blobStoreConformance } from './blob-store.ts';
 import { claimStoreConformance } from './claim-store.ts';
 import { journalConformance } from './journal.ts';
@@ -29,6 +31,7 @@ import { surveyStoreConformance } from './survey-store.ts';
 import { type FeedProcess, turnFeedConformance } from './turn-feed.ts';
 import { turnLogConformance } from './turn-log.ts';
 import { valueStoreConformance } from './value-store.ts';
+import { vectorStoreConformance } from './vector-store.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'clawhold-stores-'));
 const directory = () => mkdtempSync(join(root, 'd-'));
@@ -128,6 +131,10 @@ const RUNS: Record<string, () => void> = {
         return journalOf(await fileProcess());
       },
     ),
+  'VectorStore: MemoryVectorStore': () =>
+    vectorStoreConformance('memory', async () => new MemoryVectorStore()),
+  'VectorStore: SqliteVectorStore': () =>
+    vectorStoreConformance('sqlite', async () => new SqliteVectorStore(join(directory(), 'derived.db'))),
   'TurnFeed: MemoryTurnFeed': () =>
     turnFeedConformance(
       'memory',

@@ -2,11 +2,9 @@ import { afterAll, describe, expect, test } from 'bun:test';
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { newSessionId, newTurnId } from '../../src/core/ids.ts';
-import { MemoryVectorStore } from '../../src/stores/memory/vector-store.ts';
 import { SqliteVectorStore } from '../../src/stores/sqlite/vectors/vector-store.ts';
 import { temporaryDirectory } from '../harness/gateway.ts';
 import { ACME, NOW } from './turn-rows.ts';
-import { vectorStoreConformance } from './vector-store.ts';
 
 const directory = temporaryDirectory();
 const open: SqliteVectorStore[] = [];
@@ -20,9 +18,6 @@ afterAll(async () => {
   for (const store of open) await store.close();
   rmSync(directory, { recursive: true });
 });
-
-vectorStoreConformance('memory', async () => new MemoryVectorStore());
-vectorStoreConformance('SQLite', async () => openStore());
 
 describe('the file of vectors', () => {
   const session = newSessionId(NOW);

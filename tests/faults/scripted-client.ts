@@ -102,6 +102,7 @@ interface Whole {
   output?: { content: { text: string }[] }[];
   content?: { text: string }[];
   candidates?: object[];
+  steps?: object[];
 }
 
 function readWhole(body: Whole, attempt: Attempt): void {
@@ -110,7 +111,8 @@ function readWhole(body: Whole, attempt: Attempt): void {
     body.choices?.[0]?.message.content ??
     body.output?.[0]?.content[0]?.text ??
     body.content?.[0]?.text ??
-    (body.candidates ? textIn('gemini', body as unknown as Json) : '');
+    (body.candidates ? textIn('gemini', body as unknown as Json) : undefined) ??
+    (body.steps ? textIn('interactions', body as unknown as Json) : '');
   attempt.completed =
     [body.choices, body.content, body.candidates].some(Boolean) || body.status === 'completed';
 }
@@ -123,6 +125,8 @@ interface StreamEvent {
   error?: object;
   response?: { error: Attempt['error'] | null };
   candidates?: { finishReason?: string }[];
+  /** Of an interaction. */
+  event_type?: string;
 }
 
 /** Resolves in the tick of the terminal event, not at the end of the connection. */
@@ -152,14 +156,16 @@ async function readEvents(reply: Response, attempt: Attempt, onSeen: () => void)
 }
 
 function readEvent(event: StreamEvent, attempt: Attempt): void {
-  const { type, delta, choices, error, response, candidates } = event;
+  const { event_type, delta, choices, error, response, candidates } = event;
+  const type = event.type ?? event_type;
   const failure = error && (errorIn(event as unknown as Json) as unknown as Attempt['error']);
   attempt.error = failure ?? response?.error ?? attempt.error;
   if (candidates) {
     attempt.seen += textIn('gemini', event as unknown as Json);
     attempt.completed ||= candidates[0]?.finishReason !== undefined;
   } else if (type === 'response.output_text.delta') attempt.seen += delta ?? '';
-  else if (type === 'content_block_delta') attempt.seen += (delta as { text?: string }).text ?? '';
+  else if (type === 'content_block_delta' || type === 'step.delta')
+    attempt.seen += (delta as { text?: string }).text ?? '';
   else if (type === 'response.completed' || type === 'message_stop') attempt.completed = true;
   else attempt.seen += choices?.[0]?.delta.content ?? '';
 }

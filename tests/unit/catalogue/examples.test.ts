@@ -2,6 +2,7 @@ import { expect, test } from 'bun:test';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { loadCatalogue } from '../../../src/claws/catalogue/catalogue.ts';
+import { embeddingFacts } from '../../../src/claws/catalogue/embedding-models.ts';
 
 const ROOT = join(import.meta.dir, '../../..');
 const catalogue = loadCatalogue();
@@ -24,7 +25,9 @@ test('models in the documentation, the help and the examples exist and are not s
         /\b([a-z]+)\/((?:[\w.:-]+\/)?[a-z][\w.:-]*\d[\w.:-]*\w|[a-z]+-\d)/g,
       ),
     ].map(([name, provider, model]) => ({ page, name, provider: provider!, model: model! })),
-  ).filter(({ provider }) => catalogue.models(provider).length > 0);
+  ).filter(
+    ({ provider, model }) => catalogue.models(provider).length > 0 && !embeddingFacts(provider, model),
+  );
   expect(named.length).toBeGreaterThan(10);
   const wrong = named.filter(({ provider, model }) => catalogue.model(provider, model)?.deprecated !== false);
   expect(wrong).toEqual([]);
