@@ -17,6 +17,8 @@ const routes = routesOf({
   startedAt: 0,
   reload: async () => ({ state: 'rejected', problems: [] }),
   metrics: { read: () => ({ contentType: '', text: '' }), key: () => undefined },
+  signIns: { signIn: () => ({ token: '', expiresAt: 0 }), callerOf: () => undefined, signOut() {} },
+  dashboard: async () => [],
 });
 
 /** The files by their path from the root of the project, with the function that makes their text. */

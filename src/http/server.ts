@@ -4,7 +4,9 @@ import type { Emit, GatewayEvent } from '../core/events.ts';
 import type { Reload } from '../core/reload.ts';
 import type { Caller } from '../core/request.ts';
 import { adminRoutes } from './admin/routes.ts';
+import { callerByCookie, type SignIns } from './admin/sign-in.ts';
 import type { Authenticator } from './authenticator.ts';
+import { type DashboardFiles, dashboardRoutes } from './dashboard.ts';
 import type { Dialect } from './dialect.ts';
 import { DIALECTS } from './dialects.ts';
 import { errorResponse } from './envelope.ts';
@@ -38,6 +40,8 @@ export interface RouteParts {
   reload(): Promise<Reload>;
   /** Absent: `/metrics` is not on this port. */
   metrics?: MetricsSource;
+  signIns: SignIns;
+  dashboard: DashboardFiles;
 }
 
 export interface ServerParts extends RouteParts {
@@ -76,6 +80,7 @@ export interface RunningServer {
 /** All routes of the gateway. */
 export function routesOf(parts: RouteParts): Route[] {
   const { api, settings, health, startedAt, dialects = DIALECTS, reload, metrics } = parts;
+  const { signIns, dashboard } = parts;
   const routes = [
     ...dialects.flatMap((dialect) => turnRoutes(dialect, api, settings)),
     ...conversationRoutes(api, settings),
@@ -83,7 +88,8 @@ export function routesOf(parts: RouteParts): Route[] {
     ...pinRoutes(api),
     ...embeddingRoutes(api, settings),
     ...modelRoutes(api, startedAt, dialects),
-    ...adminRoutes(api, settings),
+    ...adminRoutes(api, settings, signIns),
+    ...dashboardRoutes(dashboard),
     ...healthRoutes(health),
     reloadRoute(reload),
     ...(metrics ? [metricsRoute(metrics)] : []),
@@ -173,7 +179,9 @@ class Door {
       } else {
         const query = mark === -1 ? NO_QUERY : new URLSearchParams(url.slice(mark));
         const inQuery = match?.route.hasKeyInQuery ? query.get('key') : null;
-        const known = this.parts.authenticator.authenticate(headers, inQuery);
+        const known =
+          callerByCookie(request, path, this.parts.signIns) ??
+          this.parts.authenticator.authenticate(headers, inQuery);
         const { requestId, trace } = record;
         const caller = {
           ...(known instanceof Promise ? await known : known),

@@ -83,12 +83,12 @@ export const nodeView = (facts: Facts) => ({
   deleted: facts.deleted,
 });
 
-/** Encrypted content is for its provider alone. */
-function shown(item: Item, turn: TurnId, side: 'i' | 'o', index: number): IdentifiedItem {
+/** An item with its id, as people may read it: encrypted content is for its provider alone. */
+export function readable(item: Item, turn: TurnId, side: 'i' | 'o', index: number): IdentifiedItem {
   const found = identified(item, turn, side, index);
   if (found.type !== 'reasoning') return found;
-  const { encrypted_content: _, ...readable } = found;
-  return readable as IdentifiedItem;
+  const { encrypted_content: _, ...rest } = found;
+  return rest as IdentifiedItem;
 }
 
 export function turnView({ turn, hidden, deleted, line, tokens, totalTokens }: Stored) {
@@ -96,8 +96,8 @@ export function turnView({ turn, hidden, deleted, line, tokens, totalTokens }: S
   const asked = turn.kind === 'ask' ? turn : undefined;
   const { answeredBy, usage, cost, attempts, error, finish, origin } = turn;
   const items = {
-    input: turn.input.map((item, index) => outputItem(shown(item, id, 'i', index))),
-    output: turn.output.map((item, index) => outputItem(shown(item, id, 'o', index))),
+    input: turn.input.map((item, index) => outputItem(readable(item, id, 'i', index))),
+    output: turn.output.map((item, index) => outputItem(readable(item, id, 'o', index))),
   };
   return {
     object: 'turn',

@@ -1,0 +1,5 @@
+export const ClawsPage = () => (
+  <div class="page">
+    <h1>Claws</h1>
+  </div>
+);

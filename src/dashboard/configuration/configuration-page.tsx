@@ -1,0 +1,5 @@
+export const ConfigurationPage = () => (
+  <div class="page">
+    <h1>Configuration</h1>
+  </div>
+);

@@ -1,0 +1,5 @@
+export const ModelsPage = () => (
+  <div class="page">
+    <h1>Models</h1>
+  </div>
+);

@@ -1,0 +1,5 @@
+export const UsagePage = () => (
+  <div class="page">
+    <h1>Usage</h1>
+  </div>
+);
