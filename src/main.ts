@@ -113,6 +113,7 @@ export async function startGateway(
     ...observation.http,
     signIns: new SignIns(keys.keyring, systemClock),
     dashboard: dashboardFiles(),
+    configuration: () => config.inUse,
     emit,
   }).listen();
   return {

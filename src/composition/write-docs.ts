@@ -19,6 +19,7 @@ const routes = routesOf({
   metrics: { read: () => ({ contentType: '', text: '' }), key: () => undefined },
   signIns: { signIn: () => ({ token: '', expiresAt: 0 }), callerOf: () => undefined, signOut() {} },
   dashboard: async () => [],
+  configuration: () => [],
 });
 
 /** The files by their path from the root of the project, with the function that makes their text. */

@@ -3,8 +3,8 @@ import { Fault, faultOf } from '../core/errors.ts';
 import type { Emit, GatewayEvent } from '../core/events.ts';
 import type { Reload } from '../core/reload.ts';
 import type { Caller } from '../core/request.ts';
-import { adminRoutes } from './admin/routes.ts';
-import { callerByCookie, type SignIns } from './admin/sign-in.ts';
+import { adminRoutes, type OperatorParts } from './admin/routes.ts';
+import { callerByCookie } from './admin/sign-in.ts';
 import type { Authenticator } from './authenticator.ts';
 import { type DashboardFiles, dashboardRoutes } from './dashboard.ts';
 import type { Dialect } from './dialect.ts';
@@ -28,7 +28,7 @@ import { turnRoutes } from './v1/turn-routes.ts';
 import { WELCOME } from './welcome.ts';
 import { noRoute } from './wrong-path.ts';
 
-export interface RouteParts {
+export interface RouteParts extends OperatorParts {
   api: Api;
   settings: SettingsSource;
   health: Health;
@@ -40,7 +40,6 @@ export interface RouteParts {
   reload(): Promise<Reload>;
   /** Absent: `/metrics` is not on this port. */
   metrics?: MetricsSource;
-  signIns: SignIns;
   dashboard: DashboardFiles;
 }
 
@@ -80,7 +79,6 @@ export interface RunningServer {
 /** All routes of the gateway. */
 export function routesOf(parts: RouteParts): Route[] {
   const { api, settings, health, startedAt, dialects = DIALECTS, reload, metrics } = parts;
-  const { signIns, dashboard } = parts;
   const routes = [
     ...dialects.flatMap((dialect) => turnRoutes(dialect, api, settings)),
     ...conversationRoutes(api, settings),
@@ -88,8 +86,8 @@ export function routesOf(parts: RouteParts): Route[] {
     ...pinRoutes(api),
     ...embeddingRoutes(api, settings),
     ...modelRoutes(api, startedAt, dialects),
-    ...adminRoutes(api, settings, signIns),
-    ...dashboardRoutes(dashboard),
+    ...adminRoutes(api, settings, parts),
+    ...dashboardRoutes(parts.dashboard),
     ...healthRoutes(health),
     reloadRoute(reload),
     ...(metrics ? [metricsRoute(metrics)] : []),

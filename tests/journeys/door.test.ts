@@ -24,6 +24,7 @@ const routes = routesOf({
   metrics: { read: () => ({ contentType: '', text: '' }), key: () => undefined },
   signIns: { signIn: () => ({ token: '', expiresAt: 0 }), callerOf: () => undefined, signOut() {} },
   dashboard: async () => [],
+  configuration: () => [],
 });
 
 let journey: Journey;

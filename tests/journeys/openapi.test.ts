@@ -46,6 +46,7 @@ const routes = routesOf({
   metrics: { read: () => ({ contentType: '', text: '' }), key: () => undefined },
   signIns: { signIn: () => ({ token: '', expiresAt: 0 }), callerOf: () => undefined, signOut() {} },
   dashboard: async () => [],
+  configuration: () => [],
 });
 
 /** The files of the dashboard are for browsers alone. */

@@ -28,3 +28,6 @@ export type TenantList = z.infer<typeof schemas.TenantList>;
 export type SignIn = z.infer<typeof schemas.SignIn>;
 export type AdminEvent = z.infer<typeof schemas.AdminEvent>;
 export type TurnDelta = z.infer<typeof schemas.TurnDelta>;
+export type Asked = z.infer<typeof schemas.Asked>;
+export type Setting = z.infer<typeof schemas.Setting>;
+export type SettingList = z.infer<typeof schemas.SettingList>;

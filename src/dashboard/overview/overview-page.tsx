@@ -49,7 +49,7 @@ export function OverviewPage() {
       <Attention claws={claws.data?.data} running={running.data?.data} />
       <Figures row={sums.data?.data[0]} />
       <Trends rows={rows.data?.data ?? []} period={period} />
-      <div class="two">
+      <div class="pair">
         <RunningTurns turns={running.data?.data} />
         <ClawHealth claws={claws.data?.data} />
       </div>

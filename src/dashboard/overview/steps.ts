@@ -5,6 +5,7 @@ const LENGTH_S: Readonly<Record<string, { span: number; step: number }>> = {
   '24h': { span: 24 * HOUR_S, step: HOUR_S },
   '7d': { span: 7 * 24 * HOUR_S, step: 24 * HOUR_S },
   '30d': { span: 30 * 24 * HOUR_S, step: 24 * HOUR_S },
+  '365d': { span: 365 * 24 * HOUR_S, step: 24 * HOUR_S },
 };
 
 /** The starts of all hours or days (UTC) of a period in seconds, and the row of each: hours without turns have none. */

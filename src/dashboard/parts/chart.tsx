@@ -86,7 +86,7 @@ function optionsOf(
   };
   return {
     ...{ width: around.clientWidth, height: HEIGHT },
-    padding: [8, 8, 0, 0],
+    padding: [8, 18, 0, 0],
     legend: { show: false },
     cursor: { points: { size: 7 }, drag: { x: false, y: false } },
     scales: { y: { range: (_, __, most) => [0, most > 0 ? most * 1.15 : 1] } },

@@ -146,6 +146,11 @@ export const Turn = published(
 );
 export const TurnList = published('AdminTurnList', page(Turn));
 
+export const Asked = published(
+  'AdminTurnAsked',
+  z.strictObject({ object: z.literal('turn.asked'), id: z.string(), session: z.string() }),
+);
+
 export const SearchHit = published(
   'AdminSearchHit',
   z.strictObject({
@@ -310,6 +315,21 @@ export const UsageRow = published(
   }),
 );
 export const UsageList = published('AdminUsageList', page(UsageRow));
+
+export const Setting = published(
+  'AdminSetting',
+  z.strictObject({
+    object: z.literal('setting'),
+    name: z.string().describe('As in the file: `claws.openai.base_url`.'),
+    value: z.unknown().describe('Null for a secret, and for a setting without a value.'),
+    is_secret: z.boolean(),
+    is_set: z.boolean(),
+    origin: z.string().describe('The variable, the line of the file, or `default`.'),
+    description: z.string().nullable(),
+    needs_restart: z.boolean().describe('A change takes effect only at a start.'),
+  }),
+);
+export const SettingList = published('AdminSettingList', page(Setting));
 
 export const SignIn = published(
   'AdminSignIn',

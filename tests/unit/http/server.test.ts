@@ -111,6 +111,7 @@ function serverWith(authenticator: Authenticator): Server {
     reload: async () => ({ state: 'rejected', problems: [] }),
     signIns: { signIn: () => ({ token: '', expiresAt: 0 }), callerOf: () => undefined, signOut() {} },
     dashboard: async () => [],
+    configuration: () => [],
     emit: (event) => events.push(event),
   });
 }
