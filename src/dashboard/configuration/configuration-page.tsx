@@ -5,6 +5,7 @@ import type { Setting, SettingList } from '../api/types.ts';
 import { Icon } from '../parts/icon.tsx';
 import { Failure, Nothing } from '../parts/notice.tsx';
 import { type Column, Table } from '../parts/table.tsx';
+import { inline } from '../turn/markdown.tsx';
 
 const COLUMNS: readonly Column<Setting>[] = [
   { title: 'Setting', cell: (setting) => <Name setting={setting} /> },
@@ -52,7 +53,7 @@ export function ConfigurationPage() {
 const Name = ({ setting: { name, description, needs_restart: restart } }: { setting: Setting }) => (
   <>
     <span class="mono">{name}</span> {restart && <span class="chip">restart</span>}
-    {description && <p class="soft small setting-text">{description}</p>}
+    {description && <p class="soft small setting-text">{inline(description)}</p>}
   </>
 );
 

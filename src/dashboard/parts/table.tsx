@@ -16,7 +16,8 @@ interface TableProps<Row> {
 
 /** Rows of values; the first column names the row. */
 export const Table = <Row,>({ caption, columns, rows, keyOf }: TableProps<Row>) => (
-  <div class="card table-box">
+  // biome-ignore lint/a11y/noNoninteractiveTabindex: a wide table scrolls, also with the keyboard.
+  <section class="card table-box" tabIndex={0} aria-label={caption}>
     <table>
       <caption class="hidden">{caption}</caption>
       <thead>
@@ -46,5 +47,5 @@ export const Table = <Row,>({ caption, columns, rows, keyOf }: TableProps<Row>) 
         ))}
       </tbody>
     </table>
-  </div>
+  </section>
 );

@@ -21,15 +21,16 @@ const NEAR_END = 48;
 export function VirtualList({ label, keys, estimate, target, children }: VirtualListProps) {
   const box = useRef<HTMLDivElement>(null);
   const [, redraw] = useReducer((version: number) => version + 1, 0);
-  const heights = useRef(new Map<string, number>()).current;
   const view = useRef<View>({ top: 0, height: 0, holds: target ?? 'end' }).current;
+  const { heights, ofRow, version } = useHeights(redraw);
   const offsets = offsetsOf(keys, heights, estimate);
-  const observer = useHeights(heights, redraw);
-
   useLayoutEffect(() => {
     if (target !== undefined) view.holds = target;
-  }, [target]);
-  useLayoutEffect(() => hold(box.current, view, keys, offsets));
+  }, [target, view]);
+  // Only a new layout moves the view: a person who scrolls is never pulled back.
+  useLayoutEffect(() => {
+    if (hold(box.current, view, keys, offsets)) redraw(undefined);
+  }, [target, version, keys.length, keys.at(-1), view.height]);
   useEffect(() => {
     const around = box.current;
     if (!around) return;
@@ -40,18 +41,15 @@ export function VirtualList({ label, keys, estimate, target, children }: Virtual
     resized.observe(around);
     return () => resized.disconnect();
   }, [view]);
-
-  const [from, to] = rangeOf(offsets, view.top - AHEAD, view.top + view.height + AHEAD);
-  const onScroll = (event: { currentTarget: HTMLElement }) => {
-    view.top = event.currentTarget.scrollTop;
+  const onScroll = ({ currentTarget: around }: { currentTarget: HTMLElement }) => {
+    const isOwn = Math.abs(around.scrollTop - view.top) < 1;
+    if (isOwn) return;
+    const isUpwards = around.scrollTop < view.top;
+    view.top = around.scrollTop;
+    view.holds = !isUpwards && isAtEnd(around) ? 'end' : anchorOf(keys, offsets, view);
     redraw(undefined);
   };
-  const onMove = () => {
-    // A person scrolls: from now on, the view stays with what they see.
-    requestAnimationFrame(() => {
-      view.holds = isAtEnd(box.current) ? 'end' : anchorOf(keys, offsets, view);
-    });
-  };
+  const [from, to] = rangeOf(offsets, view.top - AHEAD, view.top + view.height + AHEAD);
   return (
     <div
       class="virtual"
@@ -60,18 +58,14 @@ export function VirtualList({ label, keys, estimate, target, children }: Virtual
       tabIndex={0}
       role="feed"
       aria-label={label}
-      {...{ onScroll }}
-      onWheel={onMove}
-      onTouchMove={onMove}
-      onKeyDown={onMove}
-      onPointerUp={onMove}
+      onScroll={onScroll}
     >
-      <div class="virtual-rows" style={{ height: offsets[keys.length] }}>
+      <div class="virtual-rows" style={{ height: `${offsets[keys.length]}px` }}>
         {keys.slice(from, to).map((key, index) => (
           <article
             key={key}
             class="virtual-row"
-            ref={observer.ofRow}
+            ref={ofRow}
             data-key={key}
             aria-posinset={from + index + 1}
             aria-setsize={keys.length}
@@ -116,8 +110,7 @@ function rangeOf(offsets: Float64Array, top: number, bottom: number): [number, n
   return [rowAt(offsets, top), rowAt(offsets, bottom) + 1];
 }
 
-const isAtEnd = (box: HTMLElement | null): boolean =>
-  box !== null && box.scrollHeight - box.scrollTop - box.clientHeight < NEAR_END;
+const isAtEnd = (box: HTMLElement): boolean => box.scrollHeight - box.scrollTop - box.clientHeight < NEAR_END;
 
 function anchorOf(keys: readonly string[], offsets: Float64Array, { top }: View): View['holds'] {
   const index = rowAt(offsets, top);
@@ -125,38 +118,40 @@ function anchorOf(keys: readonly string[], offsets: Float64Array, { top }: View)
   return key === undefined ? 'end' : { key, distance: top - offsets[index]! };
 }
 
-/** Keeps what the person sees where it is. */
-function hold(box: HTMLElement | null, view: View, keys: readonly string[], offsets: Float64Array): void {
-  if (!box) return;
+/** Keeps what the person sees where it is. Says whether the view has moved. */
+function hold(box: HTMLElement | null, view: View, keys: readonly string[], offsets: Float64Array): boolean {
+  if (!box) return false;
   const { holds } = view;
-  let top = offsets[keys.length]!;
+  let top = offsets[keys.length]! - box.clientHeight;
   if (holds !== 'end') {
     const { key, distance } = typeof holds === 'string' ? { key: holds, distance: 0 } : holds;
     const index = keys.indexOf(key);
-    if (index === -1) return;
+    if (index === -1) return false;
     top = offsets[index]! + distance;
   }
-  if (Math.abs(box.scrollTop - top) < 1) return;
   box.scrollTop = top;
+  const isMoved = Math.abs(view.top - box.scrollTop) >= 1;
   view.top = box.scrollTop;
+  return isMoved;
 }
 
-/** Measures the rows that exist. */
-function useHeights(heights: Map<string, number>, redraw: (_: undefined) => void) {
+/** The heights of the rows that exist or have existed. `version` grows when one changes. */
+function useHeights(redraw: (_: undefined) => void) {
+  const found = useRef({ heights: new Map<string, number>(), version: 0 }).current;
   const observer = useMemo(() => {
     const resized = new ResizeObserver((entries) => {
-      let isNew = false;
+      const before = found.version;
       for (const { target } of entries) {
         const row = target as HTMLElement;
         const { key } = row.dataset;
-        if (key === undefined || !row.isConnected || heights.get(key) === row.offsetHeight) continue;
-        heights.set(key, row.offsetHeight);
-        isNew = true;
+        if (key === undefined || !row.isConnected || found.heights.get(key) === row.offsetHeight) continue;
+        found.heights.set(key, row.offsetHeight);
+        found.version++;
       }
-      if (isNew) redraw(undefined);
+      if (found.version !== before) redraw(undefined);
     });
-    return { ofRow: (row: HTMLElement | null) => void (row && resized.observe(row)), resized };
-  }, [heights, redraw]);
+    return { resized, ofRow: (row: HTMLElement | null) => void (row && resized.observe(row)) };
+  }, [found, redraw]);
   useEffect(() => () => observer.resized.disconnect(), [observer]);
-  return observer;
+  return { ...found, ofRow: observer.ofRow };
 }

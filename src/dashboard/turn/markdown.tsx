@@ -55,7 +55,8 @@ const entry = (line: string, key: number): VNode => (
 
 const INLINE = /(`[^`\n]+`|\*\*[^*\n]+\*\*|\[[^\]\n]+\]\(https?:\/\/[^\s)]+\))/;
 
-function inline(text: string): ComponentChildren {
+/** A text of one paragraph. */
+export function inline(text: string): ComponentChildren {
   return text.split(INLINE).map((part) => {
     if (part.startsWith('`') && part.length > 2) return <code>{part.slice(1, -1)}</code>;
     if (part.startsWith('**') && part.length > 4) return <strong>{part.slice(2, -2)}</strong>;
