@@ -13,23 +13,24 @@ interface VirtualListProps {
 }
 
 /** Rows are made so many pixels before they come into view. */
-const AHEAD = 900;
-/** So many pixels from the end are the end. */
-const NEAR_END = 48;
+const AHEAD = 1_200;
 
-/** A list of any length: only the rows in view exist. Heights are measured as rows appear. */
+/**
+ * A list of any length: only the rows near the view exist, between two spaces for all others. Heights are measured as
+ * rows appear. That what a person sees stays where it is meanwhile, is the browser's work (CSS Scroll Anchoring): a
+ * script that did it would stop a scroll that is under way.
+ */
 export function VirtualList({ label, keys, estimate, target, children }: VirtualListProps) {
   const box = useRef<HTMLDivElement>(null);
   const [, redraw] = useReducer((version: number) => version + 1, 0);
-  const view = useRef<View>({ top: 0, height: 0, holds: target ?? 'end' }).current;
+  const view = useRef<View>({ top: 0, height: 0, holds: target ?? 'end', movedAt: 0 }).current;
   const { heights, ofRow, version } = useHeights(redraw);
   const offsets = offsetsOf(keys, heights, estimate);
   useLayoutEffect(() => {
-    if (target !== undefined) view.holds = target;
+    view.holds = target ?? view.holds;
   }, [target, view]);
-  // Only a new layout moves the view: a person who scrolls is never pulled back.
   useLayoutEffect(() => {
-    if (hold(box.current, view, keys, offsets)) redraw(undefined);
+    if (box.current && hold(box.current, view, keys, offsets)) redraw(undefined);
   }, [target, version, keys.length, keys.at(-1), view.height]);
   useEffect(() => {
     const around = box.current;
@@ -41,12 +42,12 @@ export function VirtualList({ label, keys, estimate, target, children }: Virtual
     resized.observe(around);
     return () => resized.disconnect();
   }, [view]);
+  const onMove = () => {
+    view.movedAt = performance.now();
+  };
   const onScroll = ({ currentTarget: around }: { currentTarget: HTMLElement }) => {
-    const isOwn = Math.abs(around.scrollTop - view.top) < 1;
-    if (isOwn) return;
-    const isUpwards = around.scrollTop < view.top;
+    followHand(around, view);
     view.top = around.scrollTop;
-    view.holds = !isUpwards && isAtEnd(around) ? 'end' : anchorOf(keys, offsets, view);
     redraw(undefined);
   };
   const [from, to] = rangeOf(offsets, view.top - AHEAD, view.top + view.height + AHEAD);
@@ -59,22 +60,24 @@ export function VirtualList({ label, keys, estimate, target, children }: Virtual
       role="feed"
       aria-label={label}
       onScroll={onScroll}
+      onWheel={onMove}
+      onTouchMove={onMove}
+      onKeyDown={onMove}
+      onPointerDown={onMove}
     >
-      <div class="virtual-rows" style={{ height: `${offsets[keys.length]}px` }}>
-        {keys.slice(from, to).map((key, index) => (
-          <article
-            key={key}
-            class="virtual-row"
-            ref={ofRow}
-            data-key={key}
-            aria-posinset={from + index + 1}
-            aria-setsize={keys.length}
-            style={{ transform: `translateY(${offsets[from + index]}px)` }}
-          >
-            {children(key, from + index)}
-          </article>
-        ))}
-      </div>
+      <div style={{ height: `${offsets[from]}px` }} />
+      {keys.slice(from, to).map((key, index) => (
+        <article
+          key={key}
+          ref={ofRow}
+          data-key={key}
+          aria-posinset={from + index + 1}
+          aria-setsize={keys.length}
+        >
+          {children(key, from + index)}
+        </article>
+      ))}
+      <div style={{ height: `${offsets[keys.length]! - offsets[to]!}px` }} />
     </div>
   );
 }
@@ -82,8 +85,35 @@ export function VirtualList({ label, keys, estimate, target, children }: Virtual
 interface View {
   top: number;
   height: number;
-  /** What stays where it is while heights become known: the end, the top of a row, or a row at a distance. */
-  holds: string | { key: string; distance: number };
+  /** What is kept in view while heights become known: the end, a row, or what the person has scrolled to. */
+  holds: string | 'end' | undefined;
+  /** When the person last did something that may scroll. */
+  movedAt: number;
+}
+
+/** A scroll so soon after something that a person did is the person's. */
+const HAND_MS = 1_000;
+/** So many pixels from the end are the end. */
+const NEAR_END = 32;
+
+/** After a person has scrolled, the list stays where they left it. */
+function followHand(box: HTMLElement, view: View): void {
+  const now = performance.now();
+  if (now - view.movedAt > HAND_MS) return;
+  view.movedAt = now;
+  const isAtEnd = box.scrollHeight - box.scrollTop - box.clientHeight < NEAR_END;
+  view.holds = isAtEnd && box.scrollTop >= view.top ? 'end' : undefined;
+}
+
+/** Brings what is held into view. Says whether the view has moved. */
+function hold(box: HTMLElement, view: View, keys: readonly string[], offsets: Float64Array): boolean {
+  const { holds } = view;
+  if (holds === undefined) return false;
+  const index = keys.indexOf(holds);
+  box.scrollTop = index === -1 ? box.scrollHeight : offsets[index]!;
+  const isMoved = Math.abs(view.top - box.scrollTop) >= 1;
+  view.top = box.scrollTop;
+  return isMoved;
 }
 
 /** Where each row begins; the last number is where the list ends. */
@@ -108,31 +138,6 @@ function rowAt(offsets: Float64Array, position: number): number {
 function rangeOf(offsets: Float64Array, top: number, bottom: number): [number, number] {
   if (offsets.length === 1) return [0, 0];
   return [rowAt(offsets, top), rowAt(offsets, bottom) + 1];
-}
-
-const isAtEnd = (box: HTMLElement): boolean => box.scrollHeight - box.scrollTop - box.clientHeight < NEAR_END;
-
-function anchorOf(keys: readonly string[], offsets: Float64Array, { top }: View): View['holds'] {
-  const index = rowAt(offsets, top);
-  const key = keys[index];
-  return key === undefined ? 'end' : { key, distance: top - offsets[index]! };
-}
-
-/** Keeps what the person sees where it is. Says whether the view has moved. */
-function hold(box: HTMLElement | null, view: View, keys: readonly string[], offsets: Float64Array): boolean {
-  if (!box) return false;
-  const { holds } = view;
-  let top = offsets[keys.length]! - box.clientHeight;
-  if (holds !== 'end') {
-    const { key, distance } = typeof holds === 'string' ? { key: holds, distance: 0 } : holds;
-    const index = keys.indexOf(key);
-    if (index === -1) return false;
-    top = offsets[index]! + distance;
-  }
-  box.scrollTop = top;
-  const isMoved = Math.abs(view.top - box.scrollTop) >= 1;
-  view.top = box.scrollTop;
-  return isMoved;
 }
 
 /** The heights of the rows that exist or have existed. `version` grows when one changes. */
