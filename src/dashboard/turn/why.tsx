@@ -19,7 +19,8 @@ export function Why({ turn }: { turn: Turn }) {
         <Fact title="Key" value={turn.key} />
         <Fact title="User" value={turn.user} />
         <Fact title="Cost" value={money(receipt.cost_usd)} />
-        <Fact title="With everything, uncached" value={money(receipt.cost_of_everything_usd)} />
+        <Fact title="Whole history, uncached" value={money(receipt.cost_of_everything_usd)} />
+        <Fact title="Whole history, cached" value={money(receipt.cost_of_everything_cached_usd)} />
         <Fact title="Tokens in" value={receipt.tokens && count(receipt.tokens.input)} />
         <Fact
           title="From the cache"

@@ -91,7 +91,7 @@ export function readable(item: Item, turn: TurnId, side: 'i' | 'o', index: numbe
   return rest as IdentifiedItem;
 }
 
-export function turnView({ turn, hidden, deleted, line, tokens, totalTokens }: Stored) {
+export function turnView({ turn, hidden, deleted, line, tokens, totalTokens, everything }: Stored) {
   const { id, tenant, session, parent, kind, state, createdAt, completedAt, dialect } = turn;
   const asked = turn.kind === 'ask' ? turn : undefined;
   const { answeredBy, usage, cost, attempts, error, finish, origin } = turn;
@@ -132,7 +132,7 @@ export function turnView({ turn, hidden, deleted, line, tokens, totalTokens }: S
       : null,
     cost_usd: cost === undefined ? null : dollars(cost),
     attempts: attempts ? attemptsView(attempts) : [],
-    receipt: asked ? receiptView({ turn: asked }) : null,
+    receipt: asked ? receiptView({ turn: asked, everything }) : null,
     origin: origin ?? null,
   };
 }
