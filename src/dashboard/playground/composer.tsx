@@ -4,7 +4,7 @@ import { changes } from '../api/live.ts';
 import { Failure } from '../parts/notice.tsx';
 import { place, setQuery } from '../route.ts';
 import { askBoth, type Places } from './ask.ts';
-import { MODELS } from './playground-page.tsx';
+import { ModelField } from './model-field.tsx';
 
 const placesOf = (query: URLSearchParams): Places => ({
   session: query.get('session') ?? '',
@@ -73,16 +73,3 @@ export function Composer() {
     </form>
   );
 }
-
-const ModelField = ({ label, name, value }: { label: string; name: string; value: string }) => (
-  <label class="field">
-    <span class="label">{label}</span>
-    <input
-      list={MODELS}
-      required
-      placeholder="provider/model or an alias"
-      value={value}
-      onChange={(event) => setQuery({ [name]: event.currentTarget.value.trim() })}
-    />
-  </label>
-);

@@ -1,13 +1,8 @@
-import { urlOf } from '../api/client.ts';
-import { useLoaded } from '../api/load.ts';
-import type { ModelInfoList } from '../api/types.ts';
 import { Nothing } from '../parts/notice.tsx';
 import { hrefOf, place, setQuery } from '../route.ts';
 import { Conversation } from '../sessions/conversation.tsx';
 import { Composer } from './composer.tsx';
-
-/** The id of the list of known models, which the fields for models offer. */
-export const MODELS = 'known-models';
+import { KnownModels } from './model-field.tsx';
 
 /**
  * Talks in one session, or in two copies of one side by side. The address says in which sessions (`session`,
@@ -17,7 +12,6 @@ export function PlaygroundPage() {
   const { query } = place.value;
   const session = query.get('session') ?? '';
   const beside = query.get('beside') ?? '';
-  const models = useLoaded<ModelInfoList>(urlOf('models')).data?.data ?? [];
   return (
     <div class="playground">
       <header class="playground-head">
@@ -34,11 +28,7 @@ export function PlaygroundPage() {
         )}
         {beside !== '' && <Column session={beside} title={query.get('second') ?? ''} />}
       </div>
-      <datalist id={MODELS}>
-        {models.map(({ name }) => (
-          <option key={name} value={name} />
-        ))}
-      </datalist>
+      <KnownModels />
       <Composer />
     </div>
   );

@@ -5,19 +5,9 @@ import type { UsageList } from '../api/types.ts';
 import { Choice } from '../parts/choice.tsx';
 import { Failure, Nothing } from '../parts/notice.tsx';
 import { place, setQuery } from '../route.ts';
+import { BY } from './by.ts';
 import { UsageCharts } from './usage-charts.tsx';
 import { UsageTable } from './usage-table.tsx';
-
-const BY = [
-  { value: 'model', title: 'Model' },
-  { value: 'claw', title: 'Claw' },
-  { value: 'alias', title: 'Alias' },
-  { value: 'key', title: 'Key' },
-  { value: 'user', title: 'User' },
-  { value: 'tenant', title: 'Tenant' },
-  { value: 'day', title: 'Day' },
-] as const;
-export type By = (typeof BY)[number]['value'];
 
 const PERIODS = [
   { value: '24h', title: '24 hours' },

@@ -1,7 +1,7 @@
 import type { UsageRow } from '../api/types.ts';
 import { compact, count, duration, money, percent } from '../format.ts';
 import { type Column, Table } from '../parts/table.tsx';
-import type { By } from './usage-page.tsx';
+import type { By } from './by.ts';
 
 const nameOf = (row: UsageRow, by: By): string =>
   (by === 'day' ? (row.from ?? '').slice(0, 10) : row[by]) || '(none)';
