@@ -43,6 +43,20 @@ export function ago(time: string): string {
 const moments = new Intl.DateTimeFormat('en', { dateStyle: 'medium', timeStyle: 'medium' });
 export const moment = (time: string): string => moments.format(new Date(time));
 
+const hours = new Intl.DateTimeFormat('en', { timeStyle: 'short' });
+const days = new Intl.DateTimeFormat('en', {
+  month: 'short',
+  day: 'numeric',
+  hour: 'numeric',
+  minute: '2-digit',
+});
+
+/** A time of today without its day. */
+export function shortMoment(time: string): string {
+  const date = new Date(time);
+  return (date.toDateString() === new Date().toDateString() ? hours : days).format(date);
+}
+
 export const percent = (share: number): string =>
   `${(share * 100).toFixed(share > 0 && share < 0.1 ? 1 : 0)} %`;
 

@@ -23,7 +23,12 @@ const AHEAD = 1_200;
 export function VirtualList({ label, keys, estimate, target, children }: VirtualListProps) {
   const box = useRef<HTMLDivElement>(null);
   const [, redraw] = useReducer((version: number) => version + 1, 0);
-  const view = useRef<View>({ top: 0, height: 0, holds: target ?? 'end', movedAt: 0 }).current;
+  const view = useRef<View>({
+    top: 0,
+    height: 0,
+    holds: target ?? 'end',
+    movedAt: Number.NEGATIVE_INFINITY,
+  }).current;
   const { heights, ofRow, version } = useHeights(redraw);
   const offsets = offsetsOf(keys, heights, estimate);
   useLayoutEffect(() => {

@@ -44,7 +44,7 @@ function Column({ session, title }: { session: string; title: string }) {
           <strong>{title}</strong> <a href={hrefOf(['sessions', session])}>Open the session</a>
         </p>
       )}
-      <Conversation session={session} turn={turn} onWalk={(next) => setQuery({ turn: next })} />
+      <Conversation key={session} session={session} turn={turn} onWalk={(next) => setQuery({ turn: next })} />
     </section>
   );
 }

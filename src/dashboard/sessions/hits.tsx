@@ -7,7 +7,7 @@ export const Hits = ({ hits }: { hits: readonly SearchHit[] }) => (
   <ul class="hits">
     {hits.map((hit) => (
       <li key={hit.turn}>
-        <a class="card hit" href={hrefOf(['sessions', hit.session], { turn: hit.turn, at: hit.turn })}>
+        <a class="card hit" href={hrefOf(['sessions', hit.session], { turn: hit.turn })}>
           <span class="hit-head">
             <strong>{hit.session_name ?? shortId(hit.session)}</strong>
             <span class="soft small">{ago(hit.created_at)}</span>

@@ -1,6 +1,6 @@
 import { useState } from 'preact/hooks';
 import type { Turn } from '../api/types.ts';
-import { duration, moment, money } from '../format.ts';
+import { duration, moment, money, shortMoment } from '../format.ts';
 import { Icon } from '../parts/icon.tsx';
 import { Failure } from '../parts/notice.tsx';
 import { State } from '../parts/state.tsx';
@@ -48,7 +48,7 @@ function TurnAnswer({ turn }: { turn: Turn }) {
         <span class="chip model">{turn.model ?? turn.asked_model ?? 'no model'}</span>
         {turn.state !== 'completed' && <State of={turn.state} />}
         <time class="soft small" dateTime={turn.created_at} title={moment(turn.created_at)}>
-          {moment(turn.created_at)}
+          {shortMoment(turn.created_at)}
         </time>
         <span class="soft small">{duration(turn.receipt?.timings.total_ms)}</span>
         <span class="soft small">{money(turn.cost_usd)}</span>
