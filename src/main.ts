@@ -3,6 +3,7 @@ import { Watch } from './api/admin/watch.ts';
 import { openApi } from './api/api.ts';
 import type { FoundProvider } from './claws/find-providers.ts';
 import { type Environment, openClaws } from './composition/claws.ts';
+import { dashboardFiles } from './composition/dashboard.ts';
 import { type OpenKeys, openKeys, ROOT_KEY_EVERY_MS } from './composition/keys.ts';
 import { openObservation } from './composition/observation.ts';
 import { reloader } from './composition/reload.ts';
@@ -15,6 +16,7 @@ import type { Reload } from './core/reload.ts';
 import type { Dialect } from './http/dialect.ts';
 import { openServer } from './http/server.ts';
 import { Seals } from './security/seals.ts';
+import { SignIns } from './security/sign-ins.ts';
 import type { Recovered } from './turn/start/recover.ts';
 
 /**
@@ -109,6 +111,9 @@ export async function startGateway(
     dialects,
     reload,
     ...observation.http,
+    signIns: new SignIns(keys.keyring, systemClock),
+    dashboard: dashboardFiles(),
+    configuration: () => config.inUse,
     emit,
   }).listen();
   return {

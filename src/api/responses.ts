@@ -46,30 +46,7 @@ export class Responses {
     const view = await this.get(caller, id);
     if (view.state !== 'ended') throw responseRunning(id);
     const turn = await view.ended;
-    return { turn, everything: this.costOfEverything(turn) };
-  }
-
-  private costOfEverything(turn: AnsweredTurn): EverythingCost | undefined {
-    const { usage, answeredBy, receipt, settings } = turn;
-    const context = receipt?.context;
-    if (!usage || !answeredBy || !context?.tokens) return undefined;
-    const { provider, model, calledModel = model } = answeredBy;
-    const { price } = this.parts.directory.limits(provider, calledModel);
-    if (!price) return undefined;
-    const { tokens, droppedTokens, recalledTokens = 0 } = context;
-    // The provider's count of the prompt, enlarged as the estimate grows with the whole conversation.
-    const counted = (estimate: number) => Math.round((usage.input * estimate) / tokens);
-    const input = counted(tokens - recalledTokens + droppedTokens);
-    const added = turn.parent === null ? input : Math.min(input, counted(itemsTokens(turn.input)));
-    const costWith = (cacheRead: number, cacheWrite: number) => {
-      const whole = { ...usage, input, cacheRead, cacheWrite, cacheWriteHour: undefined };
-      return costOf(whole, price, settings.service_tier).amount;
-    };
-    return {
-      uncached: costWith(0, 0),
-      // Where a cache write has a price of its own, the new part is written.
-      cached: costWith(input - added, price.cacheWrite === undefined ? 0 : added),
-    };
+    return { turn, everything: costOfEverything(turn, this.parts.directory) };
   }
 
   /** Deletes the response: it is not found from now on. Throws `response_running` while it runs. */
@@ -124,3 +101,30 @@ const responseRunning = (id: TurnId): Fault =>
 
 const notCancellable = (id: TurnId, what: string): Fault =>
   new Fault('not_cancellable', `Response ${responseId(id)} is ${what}.`);
+
+/** As in `AnsweredReceipt`. */
+export function costOfEverything(
+  turn: AnsweredTurn,
+  directory: TurnPath['directory'],
+): EverythingCost | undefined {
+  const { usage, answeredBy, receipt, settings } = turn;
+  const context = receipt?.context;
+  if (!usage || !answeredBy || !context?.tokens) return undefined;
+  const { provider, model, calledModel = model } = answeredBy;
+  const { price } = directory.limits(provider, calledModel);
+  if (!price) return undefined;
+  const { tokens, droppedTokens, recalledTokens = 0 } = context;
+  // The provider's count of the prompt, enlarged as the estimate grows with the whole conversation.
+  const counted = (estimate: number) => Math.round((usage.input * estimate) / tokens);
+  const input = counted(tokens - recalledTokens + droppedTokens);
+  const added = turn.parent === null ? input : Math.min(input, counted(itemsTokens(turn.input)));
+  const costWith = (cacheRead: number, cacheWrite: number) => {
+    const whole = { ...usage, input, cacheRead, cacheWrite, cacheWriteHour: undefined };
+    return costOf(whole, price, settings.service_tier).amount;
+  };
+  return {
+    uncached: costWith(0, 0),
+    // Where a cache write has a price of its own, the new part is written.
+    cached: costWith(input - added, price.cacheWrite === undefined ? 0 : added),
+  };
+}

@@ -17,6 +17,9 @@ const routes = routesOf({
   startedAt: 0,
   reload: async () => ({ state: 'rejected', problems: [] }),
   metrics: { read: () => ({ contentType: '', text: '' }), key: () => undefined },
+  signIns: { signIn: () => ({ token: '', expiresAt: 0 }), callerOf: () => undefined, signOut() {} },
+  dashboard: async () => [],
+  configuration: () => [],
 });
 
 /** The files by their path from the root of the project, with the function that makes their text. */

@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import type { z } from 'zod';
 import type { PolicyDefaults } from '../core/policy.ts';
+import type { SettingInUse } from './in-use.ts';
 import { fileSchema } from './schema.ts';
 import { camelCase } from './setting.ts';
 import { settingsOf } from './shape.ts';
@@ -21,6 +22,8 @@ type Immutable<T> = T extends object ? { readonly [Key in keyof T]: Immutable<T[
 export type Config = Immutable<Omit<FileSettings, 'keys' | 'log'>> & {
   /** The absolute path of the file; absent when there is none. */
   readonly file?: string;
+  /** Every setting as people may see it. */
+  readonly inUse: readonly SettingInUse[];
   /** Absolute. */
   readonly dataDir: string;
   /** Names and keys are unique. */
@@ -37,10 +40,15 @@ type KeySettings = Immutable<Omit<FileSettings['keys'][number], 'turns' | 'limit
 };
 
 /** Completes what the file says with what it depends on besides itself. Relative paths start from `cwd`. */
-export function toConfig(settings: FileSettings, cwd: string, file?: string): Config {
+export function toConfig(
+  settings: FileSettings,
+  cwd: string,
+  { file, inUse = [] }: Partial<Pick<Config, 'file' | 'inUse'>> = {},
+): Config {
   return {
     ...settings,
     file,
+    inUse,
     dataDir: absolutePath(cwd, settings.dataDir),
     keys: settings.keys.map(({ turns, limits, ...key }) => ({
       ...key,

@@ -6,6 +6,7 @@ import { checkAliasNames } from './alias-check.ts';
 import { clawSchema } from './claw-schema.ts';
 import { absolutePath, type Config, toConfig } from './config.ts';
 import { type Environment, FILE_VARIABLE, readEnvironment, variable } from './environment.ts';
+import { settingsInUse } from './in-use.ts';
 import { ConfigError, describeIssues, type Origin, type Problem, pathText, suggestion } from './problems.ts';
 import { fileSchema } from './schema.ts';
 import { coerce, type Path } from './shape.ts';
@@ -57,7 +58,10 @@ export async function loadConfig({ cwd, env, providers }: LoadOptions): Promise<
   // A line whose variable is missing has no value yet, so further messages about it would mislead.
   problems.push(...invalid.filter(({ where }) => !broken.has(where)));
   if (problems.length > 0 || !parsed.success) throw new ConfigError(problems);
-  return toConfig(parsed.data, cwd, found?.path);
+  return toConfig(parsed.data, cwd, {
+    file: found?.path,
+    inUse: settingsInUse(parsed.data, value, origin),
+  });
 }
 
 interface FoundFile {

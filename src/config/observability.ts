@@ -81,13 +81,17 @@ const target = section({
     description:
       'A webhook that gets JSON with a signature, a webhook that takes messages as Slack does, or a command of this machine.',
   }),
-  url: httpUrl().optional().meta({ description: 'Of a webhook.' }),
+  // The address of a webhook of Slack is a key.
+  url: httpUrl().optional().meta({ description: 'Of a webhook.', secret: true }),
   secret: secret(16)
     .optional()
     .meta({ description: 'Signs the messages to a webhook (docs/observability.md).' }),
   command: list(text('a text', /^[^\0]*$/), 'a list of texts')
     .optional()
-    .meta({ description: 'The program and its arguments. It gets the alert as JSON on its standard input.' }),
+    .meta({
+      description: 'The program and its arguments. It gets the alert as JSON on its standard input.',
+      secret: true,
+    }),
 });
 
 const rule = section({

@@ -11,6 +11,8 @@ declare module 'zod' {
     expected?: string;
     /** True: the text is never secret, so a message about a wrong one may show it. */
     shown?: boolean;
+    /** True: nobody is shown the text. */
+    secret?: boolean;
     /** YAML for the example file, as it follows the key. A setting with a default shows the default. */
     example?: string;
     /** True: a change takes effect only at a start. Otherwise it takes effect while the gateway runs. */
@@ -94,7 +96,7 @@ export function name(allowed: string, pattern: RegExp) {
 /** A text that no message shows. */
 export function secret(minimum: number) {
   const { expected, error } = expecting(minimum === 1 ? 'a text' : `at least ${minimum} characters`);
-  return z.string({ error }).min(minimum, { error }).meta({ expected });
+  return z.string({ error }).min(minimum, { error }).meta({ expected, secret: true });
 }
 
 export function list<Entry extends z.ZodType>(entry: Entry, allowed: string) {

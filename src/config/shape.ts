@@ -49,6 +49,16 @@ export function expectedAt(root: z.core.$ZodType, path: Path): string | undefine
   return layers.map((layer) => z.globalRegistry.get(layer)?.expected).find((said) => said !== undefined);
 }
 
+/** What the schema says about the setting at `path`. */
+export function settingAt(root: z.core.$ZodType, path: Path): Pick<Setting, 'note'> {
+  const schema = layeredAt(root, path);
+  return { note: schema ? noteOf(layersOf(schema)) : {} };
+}
+
+/** The outer layers say more about the setting than the inner ones. */
+const noteOf = (layers: readonly z.core.$ZodType[]): z.core.GlobalMeta =>
+  Object.assign({}, ...layers.toReversed().map((layer) => z.globalRegistry.get(layer)));
+
 /** The schema at `path` with the layers around it. */
 function layeredAt(root: z.core.$ZodType, path: Path): z.core.$ZodType | undefined {
   let layered: z.core.$ZodType | undefined = root;
@@ -94,7 +104,7 @@ function settingsBelow(root: z.core.$ZodType, path: string[]): Setting[] {
     variable: plain && fixed ? `CLAWHOLD_${path.join('_').toUpperCase()}` : undefined,
     schema,
     fallback: layers.find((layer) => layer instanceof z.ZodDefault)?.def.defaultValue,
-    note: Object.assign({}, ...layers.toReversed().map((layer) => z.globalRegistry.get(layer))),
+    note: noteOf(layers),
   };
   return [setting, ...settingsOf(root, path)];
 }

@@ -88,6 +88,10 @@ export const ERRORS = {
     'Change or remove the field that `param` names, or name further models in `models`.',
   ),
   root_key_required: bad(403, 'Use the root key.'),
+  cross_site_request: bad(
+    403,
+    'Use the page of the dashboard. A program sends the root key in the header `Authorization`, and no cookie.',
+  ),
   not_found: missing('Check the path and the method against the documentation.'),
   model_not_found: failedCall(
     { lasts: 'final', concerns: 'model' },

@@ -52,8 +52,8 @@ export type Route = Endpoint &
   (
     | { access: 'key' | 'root'; handle: Handler }
     /**
-     * Needs no key. Only for health, the page at `/` and the OpenAPI document. The reply must not reveal
-     * anything about tenants.
+     * Needs no key. Only for health, the page at `/`, the OpenAPI document, the files of the dashboard, and to
+     * sign in there. The reply must not reveal anything about tenants.
      */
     | { access: 'open'; handle(request: Request): Response | Promise<Response> }
     /** Needs the root key, or a key of the route's own, which opens nothing else: for programs that watch the gateway. */

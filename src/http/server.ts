@@ -3,8 +3,10 @@ import { Fault, faultOf } from '../core/errors.ts';
 import type { Emit, GatewayEvent } from '../core/events.ts';
 import type { Reload } from '../core/reload.ts';
 import type { Caller } from '../core/request.ts';
-import { adminRoutes } from './admin/routes.ts';
+import { adminRoutes, type OperatorParts } from './admin/routes.ts';
+import { callerByCookie } from './admin/sign-in.ts';
 import type { Authenticator } from './authenticator.ts';
+import { type DashboardFiles, dashboardRoutes } from './dashboard.ts';
 import type { Dialect } from './dialect.ts';
 import { DIALECTS } from './dialects.ts';
 import { errorResponse } from './envelope.ts';
@@ -26,7 +28,7 @@ import { turnRoutes } from './v1/turn-routes.ts';
 import { WELCOME } from './welcome.ts';
 import { noRoute } from './wrong-path.ts';
 
-export interface RouteParts {
+export interface RouteParts extends OperatorParts {
   api: Api;
   settings: SettingsSource;
   health: Health;
@@ -38,6 +40,7 @@ export interface RouteParts {
   reload(): Promise<Reload>;
   /** Absent: `/metrics` is not on this port. */
   metrics?: MetricsSource;
+  dashboard: DashboardFiles;
 }
 
 export interface ServerParts extends RouteParts {
@@ -83,7 +86,8 @@ export function routesOf(parts: RouteParts): Route[] {
     ...pinRoutes(api),
     ...embeddingRoutes(api, settings),
     ...modelRoutes(api, startedAt, dialects),
-    ...adminRoutes(api, settings),
+    ...adminRoutes(api, settings, parts),
+    ...dashboardRoutes(parts.dashboard),
     ...healthRoutes(health),
     reloadRoute(reload),
     ...(metrics ? [metricsRoute(metrics)] : []),
@@ -173,7 +177,9 @@ class Door {
       } else {
         const query = mark === -1 ? NO_QUERY : new URLSearchParams(url.slice(mark));
         const inQuery = match?.route.hasKeyInQuery ? query.get('key') : null;
-        const known = this.parts.authenticator.authenticate(headers, inQuery);
+        const known =
+          callerByCookie(request, path, this.parts.signIns) ??
+          this.parts.authenticator.authenticate(headers, inQuery);
         const { requestId, trace } = record;
         const caller = {
           ...(known instanceof Promise ? await known : known),

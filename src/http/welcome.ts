@@ -1,3 +1,4 @@
+import { originOf } from './origin.ts';
 import type { Route } from './route.ts';
 
 /**
@@ -36,18 +37,6 @@ const PAGE_HEADERS = {
   'referrer-policy': 'no-referrer',
 };
 
-const HOST = /^([\w.-]+|\[[\da-f:.]+\])(:\d{1,5})?$/i;
-const PREFIX = /^(\/[\w.~-]+)+$/;
-
-/** The gateway's address as the visitor sees it. A proxy passes the original address in `x-forwarded-…`. */
-function originOf({ url, headers }: Request): string {
-  const forwarded = (name: string) => headers.get(`x-forwarded-${name}`)?.split(',')[0]?.trim() ?? '';
-  const { protocol, host } = new URL(url);
-  const scheme = /^https?$/.test(forwarded('proto')) ? forwarded('proto') : protocol.slice(0, -1);
-  const name = HOST.test(forwarded('host')) ? forwarded('host') : host;
-  return `${scheme}://${name}${PREFIX.test(forwarded('prefix')) ? forwarded('prefix') : ''}`;
-}
-
 function page(baseUrl: string): string {
   const url = Bun.escapeHTML(baseUrl);
   return `<!doctype html>
@@ -83,7 +72,7 @@ curl ${url}/chat/completions \\
 <h2>With an SDK</h2>
 <pre><code>from openai import OpenAI
 client = OpenAI(base_url="${url}", api_key="…")</code></pre>
-<p><a href="https://github.com/openai/openai-python">Python</a> · <a href="https://github.com/openai/openai-node">TypeScript</a> · <a href="health">Is this gateway healthy?</a></p>
+<p><a href="https://github.com/openai/openai-python">Python</a> · <a href="https://github.com/openai/openai-node">TypeScript</a> · <a href="health">Is this gateway healthy?</a> · <a href="dashboard">Dashboard</a></p>
 </main>
 </body>
 </html>

@@ -15,13 +15,26 @@ export function newKey(): string {
   return `sk-claw-${Buffer.from(crypto.getRandomValues(new Uint8Array(32))).toString('base64url')}`;
 }
 
+interface RootEntry {
+  hash: string;
+  caller: Caller;
+}
+
 /** The callers, by the hash of their key. */
 export class Keyring {
   private callers: ReadonlyMap<string, Caller> = new Map();
+  private ofRoot: RootEntry | undefined;
 
   /** Replaces all callers at once. */
   replace(callers: ReadonlyMap<string, Caller>): void {
     this.callers = callers;
+    this.ofRoot = undefined;
+    for (const [hash, caller] of callers) if (caller.isRoot) this.ofRoot = { hash, caller };
+  }
+
+  /** The root key's hash and its caller; `undefined` where there is no root key. */
+  get root(): RootEntry | undefined {
+    return this.ofRoot;
   }
 
   /**

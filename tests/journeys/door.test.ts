@@ -22,6 +22,9 @@ const routes = routesOf({
   startedAt: 0,
   reload: async () => ({ state: 'rejected', problems: [] }),
   metrics: { read: () => ({ contentType: '', text: '' }), key: () => undefined },
+  signIns: { signIn: () => ({ token: '', expiresAt: 0 }), callerOf: () => undefined, signOut() {} },
+  dashboard: async () => [],
+  configuration: () => [],
 });
 
 let journey: Journey;
@@ -148,10 +151,15 @@ describe('the data of another tenant does not exist for a caller', () => {
 
 describe('authentication', () => {
   const HEALTH = ['/health', '/healthz', '/health/readiness', '/readyz'];
-  const OPEN = [...HEALTH, '/health/liveness', '/health/liveliness', '/livez', '/', '/openapi.json'];
+  const OPEN = [
+    ...[...HEALTH, '/health/liveness', '/health/liveliness', '/livez', '/', '/openapi.json'],
+    ...['/dashboard', '/dashboard/*', '/admin/v1/sign-in'],
+  ];
+  /** With its own answers for what is not there, and without data. */
+  const ASSETS = '/dashboard/assets/*';
 
-  test('requires a key on every route except health, the page at / and the OpenAPI document', async () => {
-    const closed = routes.filter(({ path }) => !OPEN.includes(path));
+  test('requires a key on every route except health, pages, the OpenAPI document and the sign-in', async () => {
+    const closed = routes.filter(({ path }) => !OPEN.includes(path) && path !== ASSETS);
     expect(closed.length).toBeGreaterThan(20);
     expect(closed.filter(({ access }) => access === 'open')).toEqual([]);
     for (const { method, path } of closed) {
@@ -180,7 +188,7 @@ describe('authentication', () => {
     }
   });
 
-  test('is not required for health, the page at / and the OpenAPI document, which reveal no tenant', async () => {
+  test('is not required for health, pages, the OpenAPI document and the sign-in, which reveal no tenant', async () => {
     for (const path of OPEN) expect((await fetch(journey.gateway.url + path)).status).toBe(200);
   });
 

@@ -286,12 +286,14 @@ function countsOf(
 }
 
 function exportedOf(
-  { input, output, createdAt, model }: ForeignTurn,
+  { input, output, createdAt: statedAt, model }: ForeignTurn,
   session: SessionId,
   tenant: Tenant,
   before: ExportedTurn | undefined,
   origin: Origin,
 ): ExportedTurn {
+  // Of turns with the same time, many would have the same id: most of an id is the time.
+  const createdAt = Math.max(statedAt, (before?.content.createdAt ?? 0) + 1);
   const id = newTurnId(session, createdAt);
   const common = {
     ...{ id, tenant, session, createdAt, dialect: 'responses', input, output, origin, metadata: {} },

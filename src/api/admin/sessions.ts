@@ -17,6 +17,7 @@ import { searchText } from '../../session/surveyed-turn.ts';
 import type { TurnRow } from '../../session/turn-log.ts';
 import type { TurnPath } from '../../turn/path.ts';
 import type { Pins, PinView } from '../pins.ts';
+import { costOfEverything, type EverythingCost } from '../responses.ts';
 import { freshened } from './fresh.ts';
 import { snippetOf } from './snippet.ts';
 
@@ -29,6 +30,8 @@ export interface StoredTurnView {
   line: number | null;
   tokens: number;
   totalTokens: number;
+  /** As in `AnsweredReceipt`. */
+  everything?: EverythingCost;
 }
 
 /** A turn in which words were found. */
@@ -56,7 +59,7 @@ export interface SessionChange {
 
 type Parts = Pick<
   TurnPath,
-  'log' | 'values' | 'blobs' | 'indexer' | 'journal' | 'live' | 'sessions' | 'clock'
+  'log' | 'values' | 'blobs' | 'indexer' | 'journal' | 'live' | 'sessions' | 'clock' | 'directory'
 >;
 
 /** What operators may do with the sessions of a tenant. */
@@ -183,7 +186,9 @@ export class AdminSessions {
 
   private async view(row: TurnRow): Promise<StoredTurnView> {
     const { hidden, deleted, line, tokens, totalTokens } = row;
-    return { turn: await hydratedTurn(row, this.path.blobs), hidden, deleted, line, tokens, totalTokens };
+    const turn = await hydratedTurn(row, this.path.blobs);
+    const everything = turn.kind === 'ask' ? costOfEverything(turn, this.path.directory) : undefined;
+    return { turn, hidden, deleted, line, tokens, totalTokens, ...(everything && { everything }) };
   }
 
   private async found(row: TurnRow, phrases: readonly string[]): Promise<Found> {

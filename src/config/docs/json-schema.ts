@@ -7,7 +7,7 @@ export function jsonSchemaText(): string {
   const schema = z.toJSONSchema(fileSchema, {
     io: 'input',
     override({ zodSchema, jsonSchema, path }) {
-      for (const ours of ['expected', 'shown', 'example', 'restart']) delete jsonSchema[ours];
+      for (const ours of ['expected', 'shown', 'secret', 'example', 'restart']) delete jsonSchema[ours];
       if (path.includes('propertyNames')) return;
       // The file may write `${NAME}` for any value, so a value that is not free text allows this text too.
       const free = zodSchema instanceof z.ZodString && !jsonSchema.pattern && !jsonSchema.minLength;

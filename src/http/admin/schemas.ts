@@ -5,7 +5,7 @@ import { OutputItem } from '../v1/responses/schemas.ts';
 
 /** The forms of the replies of the management API. They are not checked at run time; tests compare them with replies. */
 
-export const page = (entry: z.ZodType) =>
+export const page = <Entry extends z.ZodType>(entry: Entry) =>
   z.strictObject({
     object: z.literal('list'),
     data: z.array(entry),
@@ -88,7 +88,13 @@ export const Tree = published(
   }),
 );
 
-const Attempt = z.looseObject({ model: z.string() });
+const Attempt = z.looseObject({
+  model: z.string(),
+  input_tokens: z.int(),
+  output_tokens: z.int(),
+  cost_usd: usd.optional(),
+  error: text('Why the call ended early.').optional(),
+});
 
 export const Turn = published(
   'AdminTurn',
@@ -139,6 +145,11 @@ export const Turn = published(
   }),
 );
 export const TurnList = published('AdminTurnList', page(Turn));
+
+export const Asked = published(
+  'AdminTurnAsked',
+  z.strictObject({ object: z.literal('turn.asked'), id: z.string(), session: z.string() }),
+);
 
 export const SearchHit = published(
   'AdminSearchHit',
@@ -305,6 +316,30 @@ export const UsageRow = published(
 );
 export const UsageList = published('AdminUsageList', page(UsageRow));
 
+export const Setting = published(
+  'AdminSetting',
+  z.strictObject({
+    object: z.literal('setting'),
+    name: z.string().describe('As in the file: `claws.openai.base_url`.'),
+    value: z.unknown().describe('Null for a secret, and for a setting without a value.'),
+    is_secret: z.boolean(),
+    is_set: z.boolean(),
+    origin: z.string().describe('The variable, the line of the file, or `default`.'),
+    description: z.string().nullable(),
+    needs_restart: z.boolean().describe('A change takes effect only at a start.'),
+  }),
+);
+export const SettingList = published('AdminSettingList', page(Setting));
+
+export const SignIn = published(
+  'AdminSignIn',
+  z.strictObject({
+    object: z.literal('sign_in'),
+    tenant: text('The tenant of the root key; null where nobody is signed in.'),
+    expires_at: time.nullable().describe('When the sign-in ends.'),
+  }),
+);
+
 export const Tenant = published(
   'AdminTenant',
   z.strictObject({ object: z.literal('tenant'), id: z.string() }),
@@ -370,6 +405,17 @@ export const AdminEvent = published('AdminEvent', z.union(Object.values(EVENTS))
 export const TurnDelta = published(
   'AdminTurnDelta',
   z
-    .looseObject({ type: z.string() })
-    .describe('One part of the answer, or `ended` with the state of the turn.'),
+    .looseObject({
+      type: z.string().describe('`asked`, the type of a part of the answer, or `ended`.'),
+      index: z.int().optional().describe('Which item of the output.'),
+      text: z.string().optional().describe('What is appended to it.'),
+      item: OutputItem.partial({ id: true }).optional().describe('The item, when it begins or ends.'),
+      provider: z.string().optional().describe('With `attempt`: who is called.'),
+      model: z.string().optional().describe('With `attempt`: the model at its provider.'),
+      cause: z.string().optional().describe('With `attempt`: why the call before ended early.'),
+      discard: z.array(z.int()).optional().describe('With `attempt`: the items that are void from now on.'),
+      input: z.array(OutputItem).optional().describe('With `asked`: what was asked.'),
+      state: z.string().optional().describe('With `ended`: the state of the turn.'),
+    })
+    .describe('What was asked, one part of the answer, or `ended` with the state of the turn.'),
 );

@@ -2,13 +2,15 @@ import { z } from 'zod';
 import type { Admin } from '../../api/admin/admin.ts';
 import type { Delta } from '../../core/delta.ts';
 import { Fault } from '../../core/errors.ts';
-import { responseId } from '../../core/ids.ts';
+import { conversationId, responseId } from '../../core/ids.ts';
 import type { TurnView } from '../../core/turn-view.ts';
 import { events, json, published, type RouteDoc } from '../published.ts';
 import type { Handler, Route } from '../route.ts';
 import { LAST_EVENT_ID } from '../v1/request-headers.ts';
+import { outputItem } from '../v1/responses/response.ts';
 import {
   cursorSchema,
+  iso,
   listOf,
   pageOf,
   queryOf,
@@ -20,7 +22,7 @@ import {
 import { FailedTurnList, RunningTurnList, Turn, TurnDelta } from './schemas.ts';
 import { turnIdOf } from './session-routes.ts';
 import { eventStream } from './sse.ts';
-import { failedView, runningView, turnView } from './views.ts';
+import { failedView, readable, runningView, turnView } from './views.ts';
 
 const PATH = '/admin/v1/turns';
 
@@ -74,7 +76,7 @@ const CANCEL: RouteDoc = {
   replies: [json(Cancelled)],
 };
 const FOLLOW: RouteDoc = {
-  what: 'Streams the parts of an answer, from its beginning, while it runs and after. The last event is `ended`.',
+  what: 'Streams what a turn was asked and the parts of its answer, from the beginning, while it runs and after. The last event is `ended`.',
   query: followQuery,
   replies: [events(TurnDelta)],
 };
@@ -125,9 +127,10 @@ function follow(turns: Turns): Handler {
   };
 }
 
-/** The deltas of a turn from number `seen` on, and its end. */
+/** What a turn was asked, its deltas from number `from` on, and its end. */
 async function* deltasOf(view: TurnView, from: number, gone: AbortSignal) {
   let seen = from;
+  yield { event: 'asked', data: askedView(view) };
   while (!gone.aborted && (await view.more(seen))) {
     while (seen < view.log.length) yield { id: seen, event: 'delta', data: shown(view.log[seen++]!) };
   }
@@ -138,6 +141,13 @@ async function* deltasOf(view: TurnView, from: number, gone: AbortSignal) {
   );
   yield { event: 'ended', data: { type: 'ended', ...ended } };
 }
+
+const askedView = ({ asked: { id, session, input, createdAt } }: TurnView) => ({
+  type: 'asked',
+  session: conversationId(session),
+  created_at: iso(createdAt),
+  input: input.map((item, index) => outputItem(readable(item, id, 'i', index))),
+});
 
 /** What only a provider can read is left out. */
 function shown(delta: Delta): Delta {

@@ -83,21 +83,21 @@ export const nodeView = (facts: Facts) => ({
   deleted: facts.deleted,
 });
 
-/** Encrypted content is for its provider alone. */
-function shown(item: Item, turn: TurnId, side: 'i' | 'o', index: number): IdentifiedItem {
+/** An item with its id, as people may read it: encrypted content is for its provider alone. */
+export function readable(item: Item, turn: TurnId, side: 'i' | 'o', index: number): IdentifiedItem {
   const found = identified(item, turn, side, index);
   if (found.type !== 'reasoning') return found;
-  const { encrypted_content: _, ...readable } = found;
-  return readable as IdentifiedItem;
+  const { encrypted_content: _, ...rest } = found;
+  return rest as IdentifiedItem;
 }
 
-export function turnView({ turn, hidden, deleted, line, tokens, totalTokens }: Stored) {
+export function turnView({ turn, hidden, deleted, line, tokens, totalTokens, everything }: Stored) {
   const { id, tenant, session, parent, kind, state, createdAt, completedAt, dialect } = turn;
   const asked = turn.kind === 'ask' ? turn : undefined;
   const { answeredBy, usage, cost, attempts, error, finish, origin } = turn;
   const items = {
-    input: turn.input.map((item, index) => outputItem(shown(item, id, 'i', index))),
-    output: turn.output.map((item, index) => outputItem(shown(item, id, 'o', index))),
+    input: turn.input.map((item, index) => outputItem(readable(item, id, 'i', index))),
+    output: turn.output.map((item, index) => outputItem(readable(item, id, 'o', index))),
   };
   return {
     object: 'turn',
@@ -132,7 +132,7 @@ export function turnView({ turn, hidden, deleted, line, tokens, totalTokens }: S
       : null,
     cost_usd: cost === undefined ? null : dollars(cost),
     attempts: attempts ? attemptsView(attempts) : [],
-    receipt: asked ? receiptView({ turn: asked }) : null,
+    receipt: asked ? receiptView({ turn: asked, everything }) : null,
     origin: origin ?? null,
   };
 }

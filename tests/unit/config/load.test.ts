@@ -158,7 +158,8 @@ claws:
       providers: rows.map(({ id }) => id),
     });
     expect(config.claws['in-house']?.models).toHaveLength(1);
-    const { file, claws, aliases, keys, alerts, telemetry, ...shown } = config;
+    const { file, inUse, claws, aliases, keys, alerts, telemetry, ...shown } = config;
+    expect(inUse.length).toBeGreaterThan(100);
     expect(alerts.rules).toHaveLength(5);
     expect(telemetry.sample).toBe(0.01);
     expect(await load(undefined)).toMatchObject(shown);

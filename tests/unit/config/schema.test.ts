@@ -43,7 +43,7 @@ test('every field has a description', () => {
 });
 
 test('a description has only the known fields', () => {
-  const known = ['description', 'expected', 'shown', 'example', 'restart'];
+  const known = ['description', 'expected', 'shown', 'secret', 'example', 'restart'];
   const unknown = settingsOf(fileSchema).flatMap(({ name, note }) =>
     Object.keys(note)
       .filter((field) => !known.includes(field))

@@ -109,6 +109,9 @@ function serverWith(authenticator: Authenticator): Server {
     health: { ready: () => true, probeStore: async () => {}, failingClaws: () => [] },
     startedAt: NOW,
     reload: async () => ({ state: 'rejected', problems: [] }),
+    signIns: { signIn: () => ({ token: '', expiresAt: 0 }), callerOf: () => undefined, signOut() {} },
+    dashboard: async () => [],
+    configuration: () => [],
     emit: (event) => events.push(event),
   });
 }

@@ -1,0 +1,90 @@
+import { useEffect, useState } from 'preact/hooks';
+import { tenantUrl } from '../api/client.ts';
+import { changes } from '../api/live.ts';
+import { usePages } from '../api/pages.ts';
+import type { SearchHit, Session } from '../api/types.ts';
+import { Icon } from '../parts/icon.tsx';
+import { Failure, Nothing } from '../parts/notice.tsx';
+import { place, setQuery } from '../route.ts';
+import { Filters, filterOf } from './filters.tsx';
+import { Hits } from './hits.tsx';
+import { SessionTable } from './session-table.tsx';
+
+/** How long after the last key a search begins, in milliseconds. */
+const PAUSE_MS = 150;
+
+/** All sessions: to find one by its traits, or by what was said. */
+export function SessionsPage() {
+  const words = place.value.query.get('q') ?? '';
+  return (
+    <div class="page">
+      <header class="page-head">
+        <h1>Sessions</h1>
+      </header>
+      <SearchField words={words} />
+      {words === '' ? <FilteredSessions /> : <FoundTurns words={words} />}
+    </div>
+  );
+}
+
+function SearchField({ words }: { words: string }) {
+  const [text, setText] = useState(words);
+  useEffect(() => {
+    if (text.trim() === words) return;
+    const timer = setTimeout(() => setQuery({ q: text.trim() }), PAUSE_MS);
+    return () => clearTimeout(timer);
+  }, [text, words]);
+  return (
+    <label class="search">
+      <span class="hidden">Search what was said</span>
+      <Icon name="search" />
+      <input
+        type="search"
+        placeholder="Search what was said"
+        value={text}
+        onInput={(event) => setText(event.currentTarget.value)}
+      />
+    </label>
+  );
+}
+
+function FilteredSessions() {
+  const url = tenantUrl('sessions', filterOf(place.value.query));
+  const { entries, error, more } = usePages<Session>(url, changes.value);
+  return (
+    <>
+      <Filters />
+      <Failure error={error} />
+      {entries?.length === 0 && <Nothing>No session passes these filters.</Nothing>}
+      {entries && entries.length > 0 && <SessionTable sessions={entries} />}
+      {more && (
+        <button type="button" class="more" onClick={more}>
+          Show more
+        </button>
+      )}
+    </>
+  );
+}
+
+/** A word that is being typed may go on. */
+const openEnded = (words: string): string =>
+  /[\p{L}\p{N}]{3}$/u.test(words) && !words.includes('"') ? `${words}*` : words;
+
+function FoundTurns({ words }: { words: string }) {
+  const { entries, error, more } = usePages<SearchHit>(tenantUrl('search', { q: openEnded(words) }));
+  return (
+    <>
+      <Failure error={error} />
+      <p class="hidden" role="status">
+        {entries ? `${entries.length} turns found` : ''}
+      </p>
+      {entries?.length === 0 && <Nothing>Nothing that was said has these words.</Nothing>}
+      {entries && <Hits hits={entries} />}
+      {more && (
+        <button type="button" class="more" onClick={more}>
+          Show more
+        </button>
+      )}
+    </>
+  );
+}

@@ -1,0 +1,89 @@
+import { createHmac, timingSafeEqual } from 'node:crypto';
+import type { Clock } from '../core/clock.ts';
+import { Fault } from '../core/errors.ts';
+import type { Caller } from '../core/request.ts';
+import { hashKey, type Keyring } from './keys.ts';
+
+/** What proves that a browser has signed in, until `expiresAt` (milliseconds since the epoch). */
+export interface SignInToken {
+  token: string;
+  expiresAt: number;
+}
+
+/** How long a sign-in lasts. */
+const LASTS_MS = 12 * 3_600_000;
+/** Attempts with a wrong key, of everybody together. */
+const MOST_FAILURES = 10;
+const FAILURES_WITHIN_MS = 60_000;
+/** Sign-outs that are remembered until their tokens expire. */
+const MOST_REVOKED = 10_000;
+
+/**
+ * Sign-ins of browsers with the root key.
+ *
+ * A token is `expiry.nonce.mac`; its mac is made with a key that is derived from the hash of the root key. So it
+ * says nothing about the root key, every process on the store knows it, it outlives a restart, and a new root key
+ * ends all sign-ins. A sign-out is known to this process alone: the browser forgets the token as well.
+ */
+export class SignIns {
+  private failures: number[] = [];
+  private readonly revoked = new Map<string, number>();
+
+  constructor(
+    private readonly keyring: Pick<Keyring, 'root'>,
+    private readonly clock: Clock,
+  ) {}
+
+  /**
+   * Throws `invalid_key` for any key but the root key, and `rate_limit_exceeded` after too many of them: also for
+   * the root key, because a limit that a right guess passes limits no guesses.
+   */
+  signIn(key: string): SignInToken {
+    const now = this.clock();
+    this.failures = this.failures.filter((at) => at > now - FAILURES_WITHIN_MS);
+    if (this.failures.length >= MOST_FAILURES) throw tooManyAttempts(this.failures[0]!, now);
+    const { root } = this.keyring;
+    if (!root || !isEqual(hashKey(key), root.hash)) {
+      this.failures.push(now);
+      throw new Fault('invalid_key', 'This is not the root key.');
+    }
+    const expiresAt = now + LASTS_MS;
+    const nonce = Buffer.from(crypto.getRandomValues(new Uint8Array(16))).toString('base64url');
+    const claim = `${expiresAt.toString(36)}.${nonce}`;
+    return { token: `${claim}.${macOf(claim, root.hash)}`, expiresAt };
+  }
+
+  /** Who has signed in with this token; `undefined` where it is not valid, or no longer. */
+  callerOf(token: string): { caller: Caller; expiresAt: number } | undefined {
+    const { root } = this.keyring;
+    const [expiry = '', nonce = '', mac = ''] = token.split('.', 3);
+    if (!root || !isEqual(mac, macOf(`${expiry}.${nonce}`, root.hash))) return undefined;
+    const expiresAt = Number.parseInt(expiry, 36);
+    if (expiresAt <= this.clock() || this.revoked.has(nonce)) return undefined;
+    return { caller: root.caller, expiresAt };
+  }
+
+  /** The token is not valid from now on. */
+  signOut(token: string): void {
+    const found = this.callerOf(token);
+    if (!found) return;
+    const now = this.clock();
+    for (const [nonce, expiresAt] of this.revoked) if (expiresAt <= now) this.revoked.delete(nonce);
+    const [oldest] = this.revoked.keys();
+    if (this.revoked.size >= MOST_REVOKED && oldest !== undefined) this.revoked.delete(oldest);
+    this.revoked.set(token.split('.', 3)[1]!, found.expiresAt);
+  }
+}
+
+const macOf = (claim: string, rootHash: string): string =>
+  createHmac('sha256', `dashboard sign-in ${rootHash}`).update(claim).digest('base64url');
+
+function isEqual(one: string, other: string): boolean {
+  const [a, b] = [Buffer.from(one), Buffer.from(other)];
+  return a.length === b.length && timingSafeEqual(a, b);
+}
+
+function tooManyAttempts(oldest: number, now: number): Fault {
+  const retryAfter = Math.max(1, Math.ceil((oldest + FAILURES_WITHIN_MS - now) / 1_000));
+  return new Fault('rate_limit_exceeded', 'There were too many attempts with a wrong key.', { retryAfter });
+}
