@@ -6,8 +6,12 @@ import type { AdminEvent } from './types.ts';
 
 /** Whether the stream is open. */
 export const connected = signal(true);
-/** Grows when turns have begun or ended, at most once a second: what pages show may have changed. */
+/** Grows when turns have begun or ended, at most every two seconds: what lists show may have changed. */
 export const changes = signal(0);
+/** Grows whenever the stream is open again: events may have been missed. */
+export const returns = signal(0);
+/** Grows when this page has asked for a turn. */
+export const asked = signal(0);
 /** The numbers of the last minute. */
 export const minute = signal<Extract<AdminEvent, { type: 'minute' }> | undefined>(undefined);
 /** The level of overload of the gateway. */
@@ -27,7 +31,7 @@ const TYPES: readonly AdminEvent['type'][] = [
   ...(['overload_changed', 'minute', 'missed'] as const),
 ];
 const AGAIN_MS = 1_000;
-const CHANGES_EVERY_MS = 1_000;
+const CHANGES_EVERY_MS = 2_000;
 
 let isDue = false;
 function change(): void {
@@ -46,27 +50,39 @@ function take(event: AdminEvent): void {
   for (const listener of listeners) listener(event);
 }
 
-/** Follows the events until the returned function is called; after an interruption, again. */
+/**
+ * Follows the events until the returned function is called; after an interruption, again. A page that nobody sees
+ * follows nothing: browsers keep few connections to one server.
+ */
 export function followEvents(): () => void {
   let source: EventSource | undefined;
   let again: ReturnType<typeof setTimeout> | undefined;
+  const close = () => {
+    clearTimeout(again);
+    source?.close();
+    source = undefined;
+  };
   const open = () => {
+    close();
     source = new EventSource(urlOf('events'));
     source.onopen = () => {
-      if (!connected.value) changes.value++;
       connected.value = true;
+      returns.value++;
+      changes.value++;
     };
     source.onerror = () => {
       connected.value = false;
-      source?.close();
+      close();
       again = setTimeout(open, AGAIN_MS);
     };
     for (const type of TYPES)
       source.addEventListener(type, ({ data }) => take(JSON.parse(data as string) as AdminEvent));
   };
+  const onVisibility = () => (document.hidden ? close() : open());
+  document.addEventListener('visibilitychange', onVisibility);
   open();
   return () => {
-    clearTimeout(again);
-    source?.close();
+    document.removeEventListener('visibilitychange', onVisibility);
+    close();
   };
 }

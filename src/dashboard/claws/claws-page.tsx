@@ -28,7 +28,7 @@ export function ClawsPage() {
 const Off = ({ claws }: { claws: readonly Claw[] }) => (
   <details class="card">
     <summary>{claws.length} more providers can be turned on</summary>
-    <ul class="off">
+    <ul class="providers-off">
       {claws.map(({ name, turn_on_with: how }) => (
         <li key={name}>
           {name} {how && <span class="soft small">{how}</span>}

@@ -1,5 +1,5 @@
 import { tenantUrl } from '../api/client.ts';
-import { changes, connected, overload } from '../api/live.ts';
+import { connected, minute, overload } from '../api/live.ts';
 import { useLoaded } from '../api/load.ts';
 import type { Claw, FailedTurn, FailedTurnList, RunningTurn } from '../api/types.ts';
 import { duration } from '../format.ts';
@@ -17,7 +17,7 @@ const RECENT_MS = 3_600_000;
 
 /** What a person should look at now; that nothing is wrong is said, too. */
 export function Attention({ claws = [], running = [] }: { claws?: Claw[]; running?: RunningTurn[] }) {
-  const failed = useLoaded<FailedTurnList>(tenantUrl('turns/failed', { limit: 50 }), changes.value).data;
+  const failed = useLoaded<FailedTurnList>(tenantUrl('turns/failed', { limit: 50 }), minute.value?.at).data;
   const concerns = [
     ...ofGateway(),
     ...claws.flatMap(ofClaw),

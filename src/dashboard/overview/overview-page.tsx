@@ -24,13 +24,14 @@ const periodOf = (asked: string | null): Period =>
 /** How the gateway is doing. */
 export function OverviewPage() {
   const period = periodOf(place.value.query.get('period'));
-  const version = changes.value;
+  // Sums are fetched every few seconds, however many turns there are.
+  const version = minute.value?.at;
   const of = tenant.value;
   const sums = useLoaded<UsageList>(urlOf('usage', { since: period, tenant: of }), version);
   const by = period === '24h' ? 'hour' : 'day';
   const rows = useLoaded<UsageList>(urlOf('usage', { since: period, by, tenant: of }), version);
   const claws = useLoaded<ClawList>(urlOf('claws'), version);
-  const running = useLoaded<RunningTurnList>(urlOf('turns/running', { tenant: of }), version);
+  const running = useLoaded<RunningTurnList>(urlOf('turns/running', { tenant: of }), changes.value);
   return (
     <div class="page">
       <header class="page-head">

@@ -1,6 +1,6 @@
 import { useState } from 'preact/hooks';
 import type { ApiError } from '../api/client.ts';
-import { changes } from '../api/live.ts';
+import { asked } from '../api/live.ts';
 import { Failure } from '../parts/notice.tsx';
 import { place, setQuery } from '../route.ts';
 import { askBoth, type Places } from './ask.ts';
@@ -30,7 +30,7 @@ export function Composer() {
       setText('');
       setError(undefined);
       setQuery({ ...now });
-      changes.value++;
+      asked.value++;
     } catch (failure) {
       setError(failure as ApiError);
     }

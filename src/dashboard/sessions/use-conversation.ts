@@ -1,6 +1,6 @@
-import { useEffect, useMemo, useState } from 'preact/hooks';
+import { useEffect, useMemo, useReducer, useState } from 'preact/hooks';
 import { type ApiError, get, tenantUrl } from '../api/client.ts';
-import { changes } from '../api/live.ts';
+import { asked, listen, returns } from '../api/live.ts';
 import type { RunningTurn, RunningTurnList, Tree } from '../api/types.ts';
 import { Branches } from './branch.ts';
 
@@ -21,7 +21,8 @@ export function useConversation(session: string): Conversation {
   const [found, setFound] = useState<Found>();
   const [error, setError] = useState<ApiError>();
   const url = tenantUrl(`sessions/${encodeURIComponent(session)}/tree`);
-  const version = changes.value;
+  const changes = useChanges(found?.tree.session);
+  const version = `${changes} ${returns.value} ${asked.value}`;
   useEffect(() => {
     const left = new AbortController();
     read(url, left.signal).then(
@@ -38,6 +39,30 @@ export function useConversation(session: string): Conversation {
   const branches = useMemo(() => found && new Branches(found.tree), [found]);
   const running = branches ? found!.running.filter(({ id }) => !branches.has(id)) : [];
   return { branches, running, error };
+}
+
+/** Events that come together are one change. */
+const PAUSE_MS = 150;
+
+/** Grows with the events of a session; with all events while the session is not known. */
+function useChanges(session: string | undefined): number {
+  const [changes, change] = useReducer((before: number) => before + 1, 0);
+  useEffect(() => {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const leave = listen((event) => {
+      const isOurs = 'session' in event && (session === undefined || event.session === session);
+      if (isOurs || event.type === 'missed') timer ??= setTimeout(show, PAUSE_MS);
+    });
+    const show = () => {
+      timer = undefined;
+      change(undefined);
+    };
+    return () => {
+      clearTimeout(timer);
+      leave();
+    };
+  }, [session]);
+  return changes;
 }
 
 /** The running turns are read first: a turn that ends meanwhile is in the tree. */
