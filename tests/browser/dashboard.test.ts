@@ -159,6 +159,25 @@ describe.skipIf(missing !== undefined)('the dashboard', () => {
         .waitFor();
   }, 60_000);
 
+  test('shows what runs and what needs attention, and stops a turn', async () => {
+    const page = await open();
+    await page.getByText(/openai is (weak|ill)/).waitFor();
+    await page.getByText(/failed in the last hour/).waitFor();
+    void say('endless', 'Keep talking.', 'openai/say-2000+pace-50', { stream: true }).catch(() => {});
+    const running = page.getByRole('region', { name: 'Running turns' });
+    await running.getByRole('link', { name: 'openai/say-2000+pace-50' }).waitFor();
+    await running.getByRole('button', { name: 'Cancel' }).click();
+    await running.getByText('No turn is running.').waitFor();
+    for (const title of ['Traffic', 'Latency', 'Cost', 'Tokens'])
+      expect(await page.getByRole('img', { name: `${title} over time` }).count()).toBe(1);
+  }, 60_000);
+
+  test('tests a claw', async () => {
+    const page = await open('claws');
+    await page.getByRole('button', { name: 'Test groq' }).click();
+    await page.getByText(/answered in \d+ ms/).waitFor();
+  }, 60_000);
+
   test('exports a session and the usage', async () => {
     const page = await open('sessions/trip');
     await page.getByText('Export').click();
