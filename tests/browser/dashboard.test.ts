@@ -97,6 +97,9 @@ describe.skipIf(missing !== undefined)('the dashboard', () => {
     await page.getByRole('searchbox').pressSequentially('lobst');
     await page.getByText('lobst', { exact: true }).first().waitFor();
     expect(new URL(page.url()).searchParams.get('q')).toBe('lobst');
+    await page.getByRole('link', { name: 'Sessions', exact: true }).click();
+    await page.getByRole('link', { name: 'story' }).waitFor();
+    await page.goBack();
     await page.getByRole('link', { name: /lobst/ }).click();
     await page.getByRole('heading', { name: 'trip' }).waitFor();
     await page.getByText('Where do lobsters live?', { exact: true }).waitFor();

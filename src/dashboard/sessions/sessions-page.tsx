@@ -1,4 +1,4 @@
-import { useEffect, useState } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import { tenantUrl } from '../api/client.ts';
 import { changes } from '../api/live.ts';
 import { usePages } from '../api/pages.ts';
@@ -29,11 +29,20 @@ export function SessionsPage() {
 
 function SearchField({ words }: { words: string }) {
   const [text, setText] = useState(words);
+  const sent = useRef(words);
   useEffect(() => {
-    if (text.trim() === words) return;
-    const timer = setTimeout(() => setQuery({ q: text.trim() }), PAUSE_MS);
+    // A link, or the way back, has changed the address.
+    if (words !== sent.current) setText(words);
+    sent.current = words;
+  }, [words]);
+  useEffect(() => {
+    const timer = setTimeout(() => {
+      if (text.trim() === sent.current) return;
+      sent.current = text.trim();
+      setQuery({ q: sent.current });
+    }, PAUSE_MS);
     return () => clearTimeout(timer);
-  }, [text, words]);
+  }, [text]);
   return (
     <label class="search">
       <span class="hidden">Search what was said</span>

@@ -1,4 +1,4 @@
-import { useEffect, useMemo, useReducer, useState } from 'preact/hooks';
+import { useEffect, useMemo, useReducer, useRef, useState } from 'preact/hooks';
 import { type ApiError, get, tenantUrl } from '../api/client.ts';
 import { asked, listen, returns } from '../api/live.ts';
 import type { RunningTurn, RunningTurnList, Tree } from '../api/types.ts';
@@ -47,10 +47,12 @@ const PAUSE_MS = 150;
 /** Grows with the events of a session; with all events while the session is not known. */
 function useChanges(session: string | undefined): number {
   const [changes, change] = useReducer((before: number) => before + 1, 0);
+  const known = useRef(session);
+  known.current = session;
   useEffect(() => {
     let timer: ReturnType<typeof setTimeout> | undefined;
     const leave = listen((event) => {
-      const isOurs = 'session' in event && (session === undefined || event.session === session);
+      const isOurs = 'session' in event && (known.current === undefined || event.session === known.current);
       if (isOurs || event.type === 'missed') timer ??= setTimeout(show, PAUSE_MS);
     });
     const show = () => {
@@ -61,7 +63,7 @@ function useChanges(session: string | undefined): number {
       clearTimeout(timer);
       leave();
     };
-  }, [session]);
+  }, []);
   return changes;
 }
 
