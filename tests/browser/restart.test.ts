@@ -50,6 +50,7 @@ describe.skipIf(missing !== undefined)('the dashboard', () => {
       // The sign-in outlived the restart, and the answer goes on to its end.
       await page.getByText(new RegExp(`word${WORDS}\\b`)).waitFor({ timeout: 30_000 });
       await page.getByRole('button', { name: 'Why' }).waitFor();
+      await page.getByText('Rescued after').waitFor();
       const text = await page.locator('.turn').textContent();
       const words = [...(text ?? '').matchAll(/word(\d+)/g)].map(([, number]) => Number(number));
       expect(words).toEqual(Array.from({ length: WORDS }, (_, index) => index + 1));

@@ -63,7 +63,7 @@ function TurnAnswer({ turn }: { turn: Turn }) {
         </span>
       </div>
       {isOpen && <Why turn={turn} />}
-      {turn.attempts.length > 1 ? <RescuedOutput id={turn.id} /> : <Output turn={turn} />}
+      {turn.attempts.length > 1 ? <RescuedOutput turn={turn} /> : <Output turn={turn} />}
       {turn.error && (
         <p class="failure">
           <strong>{turn.error.code}</strong> {turn.error.message}
@@ -83,10 +83,10 @@ const Output = ({ turn }: { turn: Turn }) => (
   </>
 );
 
-/** Only the stream of a turn says where one call ended and the next one began. */
-function RescuedOutput({ id }: { id: string }) {
-  const { answer } = useFollowed(id);
-  return <AnswerView blocks={answer.blocks} />;
+/** Only the stream of a turn says where one call ended and the next one began. Until it is read, there are no seams. */
+function RescuedOutput({ turn }: { turn: Turn }) {
+  const { answer, ended } = useFollowed(turn.id);
+  return ended ? <AnswerView blocks={answer.blocks} /> : <Output turn={turn} />;
 }
 
 function ForkWalk({ place, siblings, walk }: ForkAt) {
