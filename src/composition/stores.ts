@@ -1,6 +1,7 @@
 import { accessSync, constants, existsSync, mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Config } from '../config/config.ts';
+import type { Channel } from '../core/channel.ts';
 import type { Emit } from '../core/events.ts';
 import type { RateStore } from '../limits/rate-store.ts';
 import { timedPort } from '../observe/timed-port.ts';
@@ -39,6 +40,7 @@ import { SqliteStore } from '../stores/sqlite/store.ts';
 import { SqliteSurvey } from '../stores/sqlite/survey/survey.ts';
 import { SqliteVectorStore } from '../stores/sqlite/vectors/vector-store.ts';
 import { Unusable } from '../stores/unusable.ts';
+import { AskedRateStore } from '../stores/workers/rate-store.ts';
 
 /** What the gateway keeps, and where. One store may serve several ports. */
 export interface Stores {
@@ -55,7 +57,7 @@ export interface Stores {
   journal: Journal;
   feed: TurnFeed;
   blobs: BlobStore;
-  /** Of this process alone. */
+  /** Of this process, or of all workers of the gateway. */
   rates: RateStore;
   /** Derived data, which can be deleted. */
   vectors: VectorStore;
@@ -65,12 +67,17 @@ export interface Stores {
   close(): Promise<void>;
 }
 
-/** Rejects with the reason, in words for the operator, where a store cannot be used. */
+/**
+ * Rejects with the reason, in words for the operator, where a store cannot be used. A worker has the counters of its
+ * supervisor.
+ */
 export function openStores(
   { storage, dataDir }: Pick<Config, 'storage' | 'dataDir'>,
   emit: Emit,
+  supervisor?: Channel,
 ): Promise<Stores> {
-  return storage.kind === 'memory' ? openInMemory() : openInFiles(dataDir, emit);
+  if (storage.kind === 'memory') return openInMemory();
+  return openInFiles(dataDir, emit, supervisor ? new AskedRateStore(supervisor) : new MemoryRateStore());
 }
 
 /** The same stores; those that turns use report the time of their operations. */
@@ -111,7 +118,7 @@ async function openInMemory(): Promise<Stores> {
   };
 }
 
-async function openInFiles(dataDir: string, emit: Emit): Promise<Stores> {
+async function openInFiles(dataDir: string, emit: Emit, rates: RateStore): Promise<Stores> {
   for (const folder of [dataDir, journalDirectory(dataDir)]) expectWritable(folder);
   const store = await SqliteStore.open(databaseFile(dataDir));
   const survey = SqliteSurvey.open({
@@ -137,7 +144,7 @@ async function openInFiles(dataDir: string, emit: Emit): Promise<Stores> {
     journal,
     feed,
     blobs: new FileBlobStore(dataDir),
-    rates: new MemoryRateStore(),
+    rates,
     vectors,
     async probe() {
       journal.probe();

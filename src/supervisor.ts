@@ -1,0 +1,191 @@
+import { reloader } from './composition/reload.ts';
+import { openSharedRates } from './composition/shared-rates.ts';
+import { type Config, restartNeeded } from './config/config.ts';
+import type { Channel } from './core/channel.ts';
+import type { Reload } from './core/reload.ts';
+import { Gathered, type Reading } from './observe/metrics/gathered.ts';
+import { Supervisor } from './workers/supervisor.ts';
+import { startWorker, type Worker } from './workers/worker.ts';
+
+/**
+ * The composition root of the supervisor: the process of `clawhold start` where several workers serve the gateway. It
+ * answers no request and opens no store. It keeps what the workers have in common, and starts again what dies.
+ */
+
+/** What a worker tells when it serves requests. */
+export interface WorkerFacts {
+  url: string;
+  /** The address of `/metrics`, with the port that was taken. */
+  metricsUrl: string;
+  newRootKey?: string;
+  providers: readonly { id: string; state: string }[];
+  recovered: { continued: number; closed: number };
+}
+
+/** What a worker needs to know at its start. */
+export interface WorkerStart {
+  config: Config;
+  place: number;
+  count: number;
+}
+
+export interface WorkersParts {
+  count: number;
+  /** The command of a worker process. */
+  command: readonly string[];
+  /** Reads the configuration again. Rejects with a `ConfigError` for one with mistakes. */
+  load(): Promise<Config>;
+  /** Tells the operator. */
+  say(text: string): void;
+  /** Gets the output of the workers; absent: they have that of this process. */
+  output?(lines: Uint8Array): void;
+}
+
+export interface RunningWorkers {
+  /** Resolves when all workers serve requests. Rejects where one cannot start. */
+  ready: Promise<WorkerFacts>;
+  /** Reads the configuration again. All workers take it, or none does. */
+  reload(): Promise<Reload>;
+  /** Lets running turns end and ends all workers. */
+  stop(): Promise<void>;
+  kill(): void;
+}
+
+/** A worker that does not take a configuration by then is replaced by a new one, which starts with it. */
+const TAKE_WITHIN_MS = 10_000;
+const READ_WITHIN_MS = 1_000;
+const FIND_WITHIN_MS = 1_500;
+
+/** They concern the gateway as a whole, so that one worker after the other cannot take them. */
+const OF_WHOLE = /^(host|port|data_dir|workers|root_key|storage\.kind|metrics\.(host|port))$/;
+
+export function startWorkers(started: Config, parts: WorkersParts): RunningWorkers {
+  let config = started;
+  const { count, say } = parts;
+  const rates = openSharedRates();
+  const metrics = new Gathered<Worker<WorkerFacts>>();
+  const supervisor: Supervisor<WorkerFacts> = new Supervisor({
+    count,
+    start: (place) => startWorker({ place, command: parts.command, output: parts.output }),
+    serve(worker) {
+      const { channel } = worker;
+      const others = () => supervisor.workers.filter((other) => other !== worker);
+      const giveBack = rates(channel);
+      serveStart(worker, () => ({ config, count, facts }));
+      serveMetrics(channel, metrics, () => supervisor.workers);
+      channel.on('health', (news) => {
+        for (const other of others()) other.channel.tell('health', news);
+      });
+      channel.on('requests.find', (place: string) => firstKnown(others(), place));
+      channel.on('configuration.reload', () => reload());
+      return async () => {
+        metrics.leave(worker);
+        await giveBack();
+        for (const other of others()) other.channel.tell('take-over');
+      };
+    },
+    say,
+    drainMs: () => config.shutdown.drainMs,
+  });
+  let facts: WorkerFacts | undefined;
+  const ready = supervisor
+    .start(({ url }) => Number(new URL(url).port), started.port)
+    .then((told) => {
+      facts = told;
+      return told;
+    });
+  const read = reloader({
+    ...{ started, load: parts.load },
+    restart: (next) => restartNeeded(started, next).filter((name) => OF_WHOLE.test(name)),
+    async apply(next) {
+      const needsNew = restartNeeded(config, next).some((name) => !OF_WHOLE.test(name));
+      config = next;
+      await Promise.all(supervisor.workers.map((worker) => take(worker, next, say)));
+      // The reply does not wait until the last turn of the last worker has ended.
+      if (needsNew) void supervisor.roll();
+    },
+    emit(event) {
+      if (event.type === 'configuration-read')
+        supervisor.workers[0]?.channel.tell('configuration.read', event.result);
+    },
+  });
+  // A worker that starts meanwhile would not know which configuration it has to take.
+  const reload = async () => {
+    await ready;
+    return read();
+  };
+  return { ready, reload, stop: () => supervisor.stop(), kill: () => supervisor.kill() };
+}
+
+interface StartFacts extends Omit<WorkerStart, 'place'> {
+  /** Known once the first worker listens. */
+  facts: WorkerFacts | undefined;
+}
+
+/** What each worker starts with: a worker reads no file, so that all have one configuration. */
+function serveStart({ channel, place }: Worker<WorkerFacts>, now: () => StartFacts): void {
+  let given: Config | undefined;
+  channel.on('start', (): WorkerStart => {
+    const { config, count, facts } = now();
+    given = config;
+    return { config: withPorts(config, facts), place, count };
+  });
+  // The configuration may have changed while the stores were opened.
+  channel.on('configuration', (): Config | undefined => {
+    const { config, facts } = now();
+    return config === given ? undefined : withPorts(config, facts);
+  });
+}
+
+/** A worker that starts later listens where the first one does. */
+function withPorts(config: Config, facts: WorkerFacts | undefined): Config {
+  if (!facts) return config;
+  const { metrics } = config;
+  const port = metrics.port === undefined ? undefined : Number(new URL(facts.metricsUrl).port);
+  return { ...config, metrics: { ...metrics, port } };
+}
+
+function serveMetrics(
+  channel: Channel,
+  metrics: Gathered<Worker<WorkerFacts>>,
+  workers: () => readonly Worker<WorkerFacts>[],
+): void {
+  channel.on('metrics.gather', async () => {
+    await Promise.all(
+      workers().map(async (worker) => {
+        const read = worker.channel.ask<Reading[]>('metrics.read', undefined, { withinMs: READ_WITHIN_MS });
+        // Of a worker that does not answer, what it said last counts.
+        await read.then(
+          (readings) => metrics.put(worker, readings),
+          () => {},
+        );
+      }),
+    );
+    return metrics.readings;
+  });
+}
+
+/** The first answer that is one: at most one worker runs a request. */
+async function firstKnown(
+  workers: readonly Worker<WorkerFacts>[],
+  place: string,
+): Promise<string | undefined> {
+  const found = await Promise.all(
+    workers.map(({ channel }) =>
+      channel
+        .ask<string | undefined>('requests.target', place, { withinMs: FIND_WITHIN_MS })
+        .catch(() => undefined),
+    ),
+  );
+  return found.find((target) => target !== undefined);
+}
+
+/** A worker that does not take the configuration ends, and starts again with it: none goes on with the earlier one. */
+async function take(worker: Worker<WorkerFacts>, next: Config, say: (text: string) => void): Promise<void> {
+  try {
+    await worker.channel.ask('configuration.take', next, { withinMs: TAKE_WITHIN_MS });
+  } catch (error) {
+    say(`Worker ${worker.place + 1} did not take the configuration: ${(error as Error).message}`);
+    worker.kill();
+  }
+}

@@ -1,0 +1,152 @@
+import type { Worker } from './worker.ts';
+
+/** The pause before a worker is started again: it doubles while workers die soon after their start. */
+const FIRST_PAUSE_MS = 100;
+const LONGEST_PAUSE_MS = 10_000;
+/** A worker that lived so long, in milliseconds, did not die of its start. */
+const LIVED_MS = 60_000;
+/** After the time for running turns, a worker has this long to close its stores. */
+const CLOSING_MS = 10_000;
+
+export interface SupervisorParts<Facts> {
+  count: number;
+  start(place: number): Worker<Facts>;
+  /** The worker was started: what it asks is answered from now on. The returned function is called when it has ended. */
+  serve(worker: Worker<Facts>): () => Promise<unknown>;
+  /** Tells the operator. */
+  say(text: string): void;
+  /** How long running turns may go on when workers stop, in milliseconds. */
+  drainMs(): number;
+}
+
+interface Place<Facts> {
+  worker: Worker<Facts>;
+  startedAt: number;
+  pauseMs: number;
+  /** It is not to be started again. */
+  isLeaving?: true;
+}
+
+/**
+ * Keeps the workers of a gateway running: starts them, starts again what dies, replaces and stops them. The first
+ * worker opens the stores before the others are started, so that only it makes a root key and upgrades a database.
+ * No worker listens before all have opened their stores.
+ */
+export class Supervisor<Facts> {
+  private readonly places: Place<Facts>[] = [];
+  private readonly port = Promise.withResolvers<number>();
+  /** The first start of every worker has begun. */
+  private readonly allBegun = Promise.withResolvers<void>();
+  private isStopping = false;
+
+  constructor(private readonly parts: SupervisorParts<Facts>) {}
+
+  /** The workers that live, in the order of their places. */
+  get workers(): Worker<Facts>[] {
+    return this.places.map(({ worker }) => worker);
+  }
+
+  /** Resolves with what the first worker tells when all are ready. Rejects, with none left, where one ends before. */
+  async start(portOf: (facts: Facts) => number, configured: number): Promise<Facts> {
+    const { count } = this.parts;
+    try {
+      const first = this.begin(0, () => this.whenAllAreOpen(configured));
+      await first.opened;
+      for (let place = 1; place < count; place++) this.begin(place);
+      this.allBegun.resolve();
+      const facts = await first.ready;
+      this.port.resolve(portOf(facts));
+      await Promise.all(this.workers.map(({ ready }) => ready));
+      for (const place of this.places) this.watch(place);
+      return facts;
+    } catch (error) {
+      this.isStopping = true;
+      for (const worker of this.workers) worker.kill();
+      await Promise.all(this.workers.map(({ ended }) => ended));
+      throw error;
+    }
+  }
+
+  /** Replaces each worker by a new one, one after the other. The old one stops when the new one serves requests. */
+  async roll(): Promise<void> {
+    for (const place of [...this.places]) {
+      if (this.isStopping) return;
+      const successor = this.begin(place.worker.place);
+      const { pauseMs } = place;
+      try {
+        await successor.ready;
+      } catch (error) {
+        this.forget(successor);
+        this.parts.say(`A worker could not be replaced: ${(error as Error).message}`);
+        return;
+      }
+      place.isLeaving = true;
+      await this.stopOne(place.worker);
+      this.forget(place.worker);
+      const begun = this.places.find(({ worker }) => worker === successor)!;
+      begun.pauseMs = pauseMs;
+      this.watch(begun);
+    }
+  }
+
+  /** Lets running turns end within their time. Resolves when every worker has ended. */
+  async stop(): Promise<void> {
+    this.isStopping = true;
+    await Promise.all(this.workers.map((worker) => this.stopOne(worker)));
+  }
+
+  /** Ends all workers at once. */
+  kill(): void {
+    this.isStopping = true;
+    for (const worker of this.workers) worker.kill();
+  }
+
+  private begin(place: number, port: () => Promise<number> = () => this.port.promise): Worker<Facts> {
+    const worker = this.parts.start(place);
+    worker.channel.on('port', port);
+    const leave = this.parts.serve(worker);
+    void worker.ended.then(leave);
+    this.places.push({ worker, startedAt: performance.now(), pauseMs: FIRST_PAUSE_MS });
+    this.places.sort((one, other) => one.worker.place - other.worker.place);
+    return worker;
+  }
+
+  private async whenAllAreOpen(configured: number): Promise<number> {
+    await this.allBegun.promise;
+    await Promise.all(this.workers.map(({ opened }) => opened));
+    return configured;
+  }
+
+  /** Starts the worker again when it ends. */
+  private watch(place: Place<Facts>): void {
+    void place.worker.ended.then(async (how) => {
+      if (this.isStopping || place.isLeaving) return;
+      const { worker, startedAt } = place;
+      this.forget(worker);
+      const pauseMs = performance.now() - startedAt > LIVED_MS ? FIRST_PAUSE_MS : place.pauseMs;
+      this.parts.say(
+        `Worker ${worker.place + 1} (process ${worker.pid}) ended: ${how}. It is started again.`,
+      );
+      await Bun.sleep(pauseMs);
+      if (this.isStopping) return;
+      const successor = this.begin(worker.place);
+      const begun = this.places.find((one) => one.worker === successor)!;
+      begun.pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS);
+      this.watch(begun);
+    });
+  }
+
+  private forget(worker: Worker<Facts>): void {
+    this.places.splice(
+      this.places.findIndex((place) => place.worker === worker),
+      1,
+    );
+  }
+
+  private async stopOne(worker: Worker<Facts>): Promise<void> {
+    worker.channel.tell('stop');
+    const timer = setTimeout(() => worker.kill(), this.parts.drainMs() + CLOSING_MS);
+    await worker.ended;
+    clearTimeout(timer);
+  }
+}
