@@ -178,9 +178,9 @@ describe('four workers', () => {
   }, 30_000);
 
   test('find the turn of a retry where it runs', async () => {
-    const bodyOf = (index: number) => ({ model: 'openai/say-8+pace-60', input: `Retried ${index}.` });
+    const bodyOf = (index: number) => ({ model: 'openai/say-8+delay-700', input: `Retried ${index}.` });
     const post = (index: number, headers = {}) => json(gateway.post('/v1/responses', bodyOf(index), headers));
-    const first = times(8, (index) => post(index));
+    const first = times(8, (index) => post(index, { 'x-stainless-retry-count': '0' }));
     await eventually(
       'all requests are at the provider',
       () => provider.requests.filter(({ body }) => JSON.stringify(body).includes('Retried ')).length,
