@@ -64,6 +64,8 @@ export function startWorkers(started: Config, parts: WorkersParts): RunningWorke
   const { count, say } = parts;
   const rates = openSharedRates();
   const metrics = new Gathered<Worker<WorkerFacts>>();
+  /** Those that take new configurations. One that is about to starts with the newest. */
+  const joined = new Set<Worker<WorkerFacts>>();
   const supervisor: Supervisor<WorkerFacts> = new Supervisor({
     count,
     start: (place) => startWorker({ place, command: parts.command, output: parts.output }),
@@ -71,7 +73,7 @@ export function startWorkers(started: Config, parts: WorkersParts): RunningWorke
       const { channel } = worker;
       const others = () => supervisor.workers.filter((other) => other !== worker);
       const giveBack = rates(channel);
-      serveStart(worker, () => ({ config, count, facts }));
+      serveStart(worker, () => ({ config, count, facts }), joined, say);
       serveMetrics(channel, metrics, () => supervisor.workers);
       channel.on('health', (news) => {
         for (const other of others()) other.channel.tell('health', news);
@@ -79,6 +81,7 @@ export function startWorkers(started: Config, parts: WorkersParts): RunningWorke
       channel.on('requests.find', (place: string) => firstKnown(others(), place));
       channel.on('configuration.reload', () => reload());
       return async () => {
+        joined.delete(worker);
         metrics.leave(worker);
         await giveBack();
         for (const other of others()) other.channel.tell('take-over');
@@ -100,7 +103,7 @@ export function startWorkers(started: Config, parts: WorkersParts): RunningWorke
     async apply(next) {
       const needsNew = restartNeeded(config, next).some((name) => !OF_WHOLE.test(name));
       config = next;
-      await Promise.all(supervisor.workers.map((worker) => take(worker, next, say)));
+      await Promise.all([...joined].map((worker) => take(worker, next, say)));
       // The reply does not wait until the last turn of the last worker has ended.
       if (needsNew) void supervisor.roll();
     },
@@ -109,7 +112,6 @@ export function startWorkers(started: Config, parts: WorkersParts): RunningWorke
         supervisor.workers[0]?.channel.tell('configuration.read', event.result);
     },
   });
-  // A worker that starts meanwhile would not know which configuration it has to take.
   const reload = async () => {
     await ready;
     return read();
@@ -123,17 +125,24 @@ interface StartFacts extends Omit<WorkerStart, 'place'> {
 }
 
 /** What each worker starts with: a worker reads no file, so that all have one configuration. */
-function serveStart({ channel, place }: Worker<WorkerFacts>, now: () => StartFacts): void {
+function serveStart(
+  worker: Worker<WorkerFacts>,
+  now: () => StartFacts,
+  joined: Set<Worker<WorkerFacts>>,
+  say: (text: string) => void,
+): void {
+  const { channel, place } = worker;
   let given: Config | undefined;
   channel.on('start', (): WorkerStart => {
     const { config, count, facts } = now();
     given = config;
     return { config: withPorts(config, facts), place, count };
   });
-  // The configuration may have changed while the stores were opened.
-  channel.on('configuration', (): Config | undefined => {
-    const { config, facts } = now();
-    return config === given ? undefined : withPorts(config, facts);
+  channel.on('configuration.join', async () => {
+    joined.add(worker);
+    const { config } = now();
+    // It may have changed while the worker opened its stores.
+    if (config !== given) await take(worker, config, say);
   });
 }
 

@@ -1,4 +1,3 @@
-import type { Config } from '../config/config.ts';
 import { Channel, type Packet } from '../core/channel.ts';
 import { startGateway } from '../main.ts';
 import type { WorkerFacts, WorkerStart } from '../supervisor.ts';
@@ -21,8 +20,7 @@ export async function main(): Promise<void> {
   for (const signal of ['SIGINT', 'SIGHUP'] as const) process.on(signal, () => {});
   const start = await channel.ask<WorkerStart>('start');
   const gateway = await startGateway(start.config, process.env, { worker: { channel, ...start } });
-  const next = await channel.ask<Config | undefined>('configuration');
-  if (next) await gateway.reconfigure(next);
+  await channel.ask('configuration.join');
   const { url, metricsUrl, newRootKey, recovered } = gateway;
   const providers = gateway.providers.map(({ id, state }) => ({ id, state }));
   channel.tell('ready', { url, metricsUrl, newRootKey, recovered, providers } satisfies WorkerFacts);

@@ -60,6 +60,7 @@ export async function openObservation(
   const watcher = new AlertWatcher({
     ...{ facts, registry: metrics.registry, emit, gateway, clock: systemClock },
     settings: { ...initial.alerts, rules: [] },
+    counted: workers && (() => workers.gatherMetrics()),
   });
   const source: MetricsSource = {
     async read(accept) {

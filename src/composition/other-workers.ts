@@ -89,7 +89,12 @@ export class OtherWorkers {
     channel.on('requests.target', (place: string) => turns.path.idempotency.targetOf(place));
     // Another worker has died: its turns are taken over at once.
     channel.on('take-over', () => turns.takeOver());
-    channel.on('configuration.take', apply);
+    let taken = Promise.resolve();
+    channel.on('configuration.take', (next: Config) => {
+      const taking = taken.then(() => apply(next));
+      taken = taking.catch(() => {});
+      return taking;
+    });
     channel.on('configuration.read', (result: Reload) => emit({ type: 'configuration-read', result }));
   }
 

@@ -37,6 +37,7 @@ export class Supervisor<Facts> {
   private readonly port = Promise.withResolvers<number>();
   /** The first start of every worker has begun. */
   private readonly allBegun = Promise.withResolvers<void>();
+  private rolling = Promise.resolve();
   private isStopping = false;
 
   constructor(private readonly parts: SupervisorParts<Facts>) {}
@@ -46,7 +47,10 @@ export class Supervisor<Facts> {
     return this.places.map(({ worker }) => worker);
   }
 
-  /** Resolves with what the first worker tells when all are ready. Rejects, with none left, where one ends before. */
+  /**
+   * Resolves with what the first worker tells when all are ready. Rejects, with none left, where one ends before.
+   * Never settles where `stop` or `kill` was called meanwhile.
+   */
   async start(portOf: (facts: Facts) => number, configured: number): Promise<Facts> {
     const { count } = this.parts;
     try {
@@ -60,6 +64,7 @@ export class Supervisor<Facts> {
       for (const place of this.places) this.watch(place);
       return facts;
     } catch (error) {
+      if (this.isStopping) return new Promise(() => {});
       this.isStopping = true;
       for (const worker of this.workers) worker.kill();
       await Promise.all(this.workers.map(({ ended }) => ended));
@@ -68,25 +73,11 @@ export class Supervisor<Facts> {
   }
 
   /** Replaces each worker by a new one, one after the other. The old one stops when the new one serves requests. */
-  async roll(): Promise<void> {
-    for (const place of [...this.places]) {
-      if (this.isStopping) return;
-      const successor = this.begin(place.worker.place);
-      const { pauseMs } = place;
-      try {
-        await successor.ready;
-      } catch (error) {
-        this.forget(successor);
-        this.parts.say(`A worker could not be replaced: ${(error as Error).message}`);
-        return;
-      }
-      place.isLeaving = true;
-      await this.stopOne(place.worker);
-      this.forget(place.worker);
-      const begun = this.places.find(({ worker }) => worker === successor)!;
-      begun.pauseMs = pauseMs;
-      this.watch(begun);
-    }
+  roll(): Promise<void> {
+    this.rolling = this.rolling.then(async () => {
+      for (const place of [...this.places]) await this.replace(place);
+    });
+    return this.rolling;
   }
 
   /** Lets running turns end within their time. Resolves when every worker has ended. */
@@ -99,6 +90,29 @@ export class Supervisor<Facts> {
   kill(): void {
     this.isStopping = true;
     for (const worker of this.workers) worker.kill();
+  }
+
+  private async replace(old: Place<Facts>): Promise<void> {
+    // One that has ended meanwhile has a successor already.
+    const isThere = () => this.places.includes(old) && !this.isStopping;
+    if (!isThere()) return;
+    const successor = this.placeOf(this.begin(old.worker.place));
+    try {
+      await successor.worker.ready;
+    } catch (error) {
+      this.forget(successor);
+      if (!this.isStopping) this.parts.say(`A worker could not be replaced: ${(error as Error).message}`);
+      return;
+    }
+    const leaving = isThere() ? old : successor;
+    if (leaving === old) this.watch(successor);
+    leaving.isLeaving = true;
+    await this.stopOne(leaving.worker);
+    this.forget(leaving);
+  }
+
+  private placeOf(worker: Worker<Facts>): Place<Facts> {
+    return this.places.find((place) => place.worker === worker)!;
   }
 
   private begin(place: number, port: () => Promise<number> = () => this.port.promise): Worker<Facts> {
@@ -122,25 +136,22 @@ export class Supervisor<Facts> {
     void place.worker.ended.then(async (how) => {
       if (this.isStopping || place.isLeaving) return;
       const { worker, startedAt } = place;
-      this.forget(worker);
+      this.forget(place);
       const pauseMs = performance.now() - startedAt > LIVED_MS ? FIRST_PAUSE_MS : place.pauseMs;
       this.parts.say(
         `Worker ${worker.place + 1} (process ${worker.pid}) ended: ${how}. It is started again.`,
       );
       await Bun.sleep(pauseMs);
       if (this.isStopping) return;
-      const successor = this.begin(worker.place);
-      const begun = this.places.find((one) => one.worker === successor)!;
-      begun.pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS);
-      this.watch(begun);
+      const successor = this.placeOf(this.begin(worker.place));
+      successor.pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS);
+      this.watch(successor);
     });
   }
 
-  private forget(worker: Worker<Facts>): void {
-    this.places.splice(
-      this.places.findIndex((place) => place.worker === worker),
-      1,
-    );
+  private forget(place: Place<Facts>): void {
+    const at = this.places.indexOf(place);
+    if (at !== -1) this.places.splice(at, 1);
   }
 
   private async stopOne(worker: Worker<Facts>): Promise<void> {

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { commandLine } from '../harness/command.ts';
 import { eventually } from '../harness/eventually.ts';
 import { type SpawnedGateway, spawnGateway, temporaryDirectory } from '../harness/gateway.ts';
 import { json } from '../harness/journey.ts';
@@ -32,11 +33,16 @@ interface Several extends SpawnedGateway {
   configure(text: string): void;
 }
 
-async function spawnWorkers(workers: number): Promise<Several> {
+async function spawnWorkers(workers: number, more: Record<string, string> = {}): Promise<Several> {
   const folder = temporaryDirectory();
   const config = join(folder, 'gateway.yaml');
   writeFileSync(config, yaml());
-  const env = { CLAWHOLD_WORKERS: String(workers), CLAWHOLD_CONFIG: config, CLAWHOLD_LOG_LEVEL: 'info' };
+  const env = {
+    CLAWHOLD_WORKERS: String(workers),
+    CLAWHOLD_CONFIG: config,
+    CLAWHOLD_LOG_LEVEL: 'info',
+    ...more,
+  };
   const gateway = await spawnGateway({ provider: provider.url, env });
   return {
     ...gateway,
@@ -221,6 +227,59 @@ describe('four workers', () => {
 });
 
 describe('two workers', () => {
+  test('know the health of a model from one another', async () => {
+    const gateway = await spawnWorkers(2, { CLAWHOLD_BREAKER_LEAST_CALLS: '5' });
+    const model = 'groq/say-1+status-500';
+    const post = () => gateway.post('/v1/responses', { model, input: 'Health' });
+    const calls = () =>
+      provider.requests.filter(({ body }) => JSON.stringify(body).includes('Health')).length;
+    await eventually(
+      'the breaker opens',
+      async () => (await json(post())).error as Json,
+      ({ code }) => code === 'claw_unavailable',
+    );
+    await Bun.sleep(200);
+    const before = calls();
+    const replies = await times(MANY, async () => (await json(post())).error as Json);
+    expect(new Set(replies.map(({ code }) => code))).toEqual(new Set(['claw_unavailable']));
+    expect(calls()).toBe(before);
+    await gateway.stop();
+  }, 60_000);
+
+  test('are replaced one after the other for a setting that needs a start', async () => {
+    const gateway = await spawnWorkers(2);
+    const before = gateway.workers();
+    gateway.configure(yaml('telemetry: { service_name: renamed }'));
+    const reloaded = await json(gateway.fetch('/admin/reload', { method: 'POST' }));
+    expect(reloaded).toEqual({ state: 'applied', changed: ['telemetry.service_name'], restart: [] });
+    await eventually(
+      'both are new',
+      gateway.workers,
+      (now) => now.length === 2 && now.every((pid) => !before.includes(pid)),
+    );
+    const replies = await times(MANY, () =>
+      gateway.post('/v1/responses', { model: 'openai/say-1', input: 'Hi' }),
+    );
+    expect(new Set(replies.map(({ status }) => status))).toEqual(new Set([200]));
+    gateway.configure(yaml('storage: { kind: memory }'));
+    expect(await json(gateway.fetch('/admin/reload', { method: 'POST' }))).toMatchObject({
+      restart: ['storage.kind'],
+    });
+    await gateway.stop();
+  }, 60_000);
+
+  test('end where one of them cannot start, with its reason', async () => {
+    const folder = temporaryDirectory();
+    await Bun.write(join(folder, 'data', 'clawhold.db'), 'This is no database, but a text.'.repeat(40));
+    const { clawhold } = commandLine(folder);
+    const { code, err } = await clawhold(['start'], { env: { CLAWHOLD_WORKERS: '2' } });
+    expect(code).toBe(1);
+    expect(err).toContain('clawhold.db');
+    const memory = { CLAWHOLD_WORKERS: '2', CLAWHOLD_STORAGE_KIND: 'memory' };
+    expect((await clawhold(['start'], { env: memory })).err).toContain('workers: 2 is not possible');
+    rmSync(folder, { recursive: true });
+  }, 60_000);
+
   test('finish the turns of one that was killed, and start it again', async () => {
     const gateway = await spawnWorkers(2);
     const begun = await times(MANY, () =>
