@@ -113,7 +113,7 @@ export async function startGateway(
   const port = others ? await others.port() : config.port;
   const server = openServer({
     ...{ host: config.host, port, reusePort: worker !== undefined, authenticator: keys.keyring },
-    api: openApi(path, { survey: stores.survey, watch }),
+    api: openApi(path, { survey: stores.survey, watch, elsewhere: others?.live }),
     settings: () => ({ ...config.limits, ruleHeaders }),
     health: { ready: () => accepting, probeStore, failingClaws: turns.failingClaws },
     startedAt: systemClock(),

@@ -54,7 +54,7 @@ export interface RunningWorkers {
 /** A worker that does not take a configuration by then is replaced by a new one, which starts with it. */
 const TAKE_WITHIN_MS = 10_000;
 const READ_WITHIN_MS = 1_000;
-const FIND_WITHIN_MS = 1_500;
+const OTHERS_WITHIN_MS = 1_500;
 
 /** They concern the gateway as a whole, so that one worker after the other cannot take them. */
 const OF_WHOLE = /^(host|port|data_dir|workers|root_key|storage\.kind|metrics\.(host|port))$/;
@@ -78,7 +78,7 @@ export function startWorkers(started: Config, parts: WorkersParts): RunningWorke
       channel.on('health', (news) => {
         for (const other of others()) other.channel.tell('health', news);
       });
-      channel.on('requests.find', (place: string) => firstKnown(others(), place));
+      channel.on('others', (asked: Asked) => answersOf(others(), asked));
       channel.on('configuration.reload', () => reload());
       return async () => {
         joined.delete(worker);
@@ -174,19 +174,19 @@ function serveMetrics(
   });
 }
 
-/** The first answer that is one: at most one worker runs a request. */
-async function firstKnown(
+interface Asked {
+  what: string;
+  value: unknown;
+}
+
+/** The answers of the workers, without those that do not answer in time. */
+async function answersOf(
   workers: readonly Worker<WorkerFacts>[],
-  place: string,
-): Promise<string | undefined> {
-  const found = await Promise.all(
-    workers.map(({ channel }) =>
-      channel
-        .ask<string | undefined>('requests.target', place, { withinMs: FIND_WITHIN_MS })
-        .catch(() => undefined),
-    ),
-  );
-  return found.find((target) => target !== undefined);
+  { what, value }: Asked,
+): Promise<unknown[]> {
+  const options = { withinMs: OTHERS_WITHIN_MS };
+  const answers = await Promise.allSettled(workers.map(({ channel }) => channel.ask(what, value, options)));
+  return answers.flatMap((answer) => (answer.status === 'fulfilled' ? [answer.value] : []));
 }
 
 /** A worker that does not take the configuration ends, and starts again with it: none goes on with the earlier one. */

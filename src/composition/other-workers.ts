@@ -1,3 +1,6 @@
+import type { LiveElsewhere } from '../api/admin/live-elsewhere.ts';
+import type { RunningTurnFacts } from '../api/admin/turns.ts';
+import type { LastMinute } from '../api/admin/watch.ts';
 import type { Config } from '../config/config.ts';
 import { type Candidate, candidateKey } from '../core/candidate.ts';
 import type { Channel } from '../core/channel.ts';
@@ -21,8 +24,8 @@ export interface WorkerPlace {
 const NEWS_EVERY_MS = 50;
 /** News of one candidate in that time; further measurements are left out. */
 const MOST_NEWS = 64;
-/** How long a retry waits for the word of other workers whether they run its request. */
-const FIND_WITHIN_MS = 2_000;
+/** Longer than the supervisor waits for each of the others. */
+const OTHERS_WITHIN_MS = 2_000;
 const METRICS_WITHIN_MS = 2_000;
 
 /** What is told of one candidate at once. */
@@ -77,10 +80,19 @@ export class OtherWorkers {
   }
 
   readonly findRequest = async (place: string): Promise<string | undefined> => {
-    const options = { withinMs: FIND_WITHIN_MS };
-    return this.worker.channel
-      .ask<string | undefined>('requests.find', place, options)
-      .catch(() => undefined);
+    const targets = await this.askOthers<string | undefined>('requests.target', place);
+    // At most one worker runs a request.
+    return targets.find((target) => target !== undefined);
+  };
+
+  /** For operators. */
+  readonly live: LiveElsewhere = {
+    running: async () => (await this.askOthers<RunningTurnFacts[]>('live.running')).flat(),
+    lastMinute: () => this.askOthers<LastMinute>('live.last-minute'),
+    answer: ({ running, lastMinute }) => {
+      this.worker.channel.on('live.running', running);
+      this.worker.channel.on('live.last-minute', lastMinute);
+    },
   };
 
   /** From now on, this worker does what the supervisor and the other workers ask of it. */
@@ -125,6 +137,12 @@ export class OtherWorkers {
       turns: { ...turns, background: part(turns.background) },
       limits: { ...limits, backgroundQueue: part(limits.backgroundQueue) },
     };
+  }
+
+  /** The answers of the other workers, without those that do not answer soon. */
+  private askOthers<Answer>(what: string, value?: unknown): Promise<Answer[]> {
+    const options = { withinMs: OTHERS_WITHIN_MS };
+    return this.worker.channel.ask<Answer[]>('others', { what, value }, options).catch(() => []);
   }
 
   private tellUntold(): void {

@@ -183,6 +183,20 @@ describe('four workers', () => {
     expect(new Set(cancelled.map(({ status }) => status))).toEqual(new Set(['cancelled']));
   }, 30_000);
 
+  test('tell operators what runs in all of them', async () => {
+    const begun = await times(6, () => begin(gateway, { model: 'openai/say-40+pace-50', input: 'Run.' }));
+    const ids = begun.map(({ id }) => id).sort();
+    for (let look = 0; look < 6; look++) {
+      const { data } = await json(gateway.fetch('/admin/v1/turns/running'));
+      expect(
+        asList(data)
+          .map(({ id }) => asText(id))
+          .sort(),
+      ).toEqual(ids);
+    }
+    await Promise.all(begun.map(({ rest }) => rest()));
+  }, 30_000);
+
   test('find the turn of a retry where it runs', async () => {
     const bodyOf = (index: number) => ({ model: 'openai/say-8+delay-700', input: `Retried ${index}.` });
     const post = (index: number, headers = {}) => json(gateway.post('/v1/responses', bodyOf(index), headers));
