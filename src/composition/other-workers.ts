@@ -1,5 +1,4 @@
-import type { LiveElsewhere } from '../api/admin/live-elsewhere.ts';
-import type { RunningTurnFacts } from '../api/admin/turns.ts';
+import type { LiveElsewhere, RunningTurnFacts } from '../api/admin/live-elsewhere.ts';
 import type { LastMinute } from '../api/admin/watch.ts';
 import type { Config } from '../config/config.ts';
 import { type Candidate, candidateKey } from '../core/candidate.ts';
@@ -9,7 +8,7 @@ import type { Reload } from '../core/reload.ts';
 import { type Reading, readingsOf, sumOf } from '../observe/metrics/gathered.ts';
 import type { Metric } from '../observe/metrics/registry.ts';
 import type { HealthNews } from '../routing/health.ts';
-import type { OpenTurnPath } from './turn-path.ts';
+import type { TurnPath } from '../turn/path.ts';
 
 /** This process as one of the workers of a gateway. */
 export interface WorkerPlace {
@@ -35,7 +34,7 @@ interface ToldHealth {
 }
 
 interface ConnectedParts {
-  turns: OpenTurnPath;
+  turns: { path: Pick<TurnPath, 'idempotency'>; takeOver(): Promise<unknown> };
   /** Puts a configuration into effect. */
   apply(next: Config): Promise<void>;
   emit: Emit;

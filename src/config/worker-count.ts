@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
 import type { Config } from './config.ts';
 
 /** What the number of workers depends on besides the configuration. */
@@ -41,13 +42,15 @@ function whyOnlyOne(storage: Config['storage']['kind'], platform: NodeJS.Platfor
 
 export const thisMachine = (): Machine => ({
   platform: process.platform,
-  cores: Math.min(availableParallelism(), quotaOfContainer()),
+  cores: Math.min(availableParallelism(), quotaOfGroup()),
 });
 
-/** The processor time that a container may use, in cores (`cpu.max` of version 2 of cgroups). */
-function quotaOfContainer(): number {
+/** The processor time that the group of this process may use, in cores (`cpu.max` of version 2 of Linux's cgroups). */
+function quotaOfGroup(): number {
   try {
-    const [quota, period] = readFileSync('/sys/fs/cgroup/cpu.max', 'utf8').trim().split(' ').map(Number);
+    const group = readFileSync('/proc/self/cgroup', 'utf8').match(/^0::(.*)$/m)?.[1] ?? '/';
+    const limit = readFileSync(join('/sys/fs/cgroup', group, 'cpu.max'), 'utf8');
+    const [quota, period] = limit.trim().split(' ').map(Number);
     return quota && period ? quota / period : Number.POSITIVE_INFINITY;
   } catch {
     return Number.POSITIVE_INFINITY;

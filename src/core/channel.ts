@@ -7,6 +7,7 @@ export type Packet =
   | { kind: 'answer'; id: number; value: unknown }
   | { kind: 'failure'; id: number; message: string };
 
+/** How long to wait for an answer. */
 export interface AskOptions<Answer> {
   /** Milliseconds to wait for the answer. Absent: as long as the other process lives. */
   withinMs?: number;

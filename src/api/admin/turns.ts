@@ -9,28 +9,8 @@ import type { SurveyPage, SurveyPageQuery, SurveyStore } from '../../session/sur
 import { findTurn } from '../../turn/live/find-turn.ts';
 import type { TurnPath } from '../../turn/path.ts';
 import { freshened } from './fresh.ts';
-import type { LiveElsewhere } from './live-elsewhere.ts';
+import type { LiveElsewhere, RunningTurnFacts } from './live-elsewhere.ts';
 import type { Watch } from './watch.ts';
-
-/** A turn that has not ended. */
-export interface RunningTurnFacts {
-  turn: TurnId;
-  tenant: Tenant;
-  session: TurnView['asked']['session'];
-  key: string;
-  user?: string;
-  /** As its caller named it. */
-  model: string;
-  createdAt: number;
-  ageMs: number;
-  /** `waiting`: for its session or for a slot. `deferred`: for a claw that can be reached. */
-  state: 'waiting' | 'deferred' | 'calling' | 'answering';
-  /** Why it is deferred. */
-  code?: ErrorCode;
-  /** The candidate that answers, as `provider/model`. */
-  answering?: string;
-  isKept: boolean;
-}
 
 /** A turn that did not complete. */
 export interface FailedTurnFacts {
