@@ -161,9 +161,11 @@ export class Idempotency {
 
   /** The result of a claim whose process has died: the journal may have it. */
   private async findLeft<Result>(claim: Claim, find: Operation<Result>['find']): Promise<Result | undefined> {
-    if (claim.holder === this.parts.members.self) return undefined;
-    await this.parts.takeOver();
-    return find(claim.target, false);
+    const { members, takeOver } = this.parts;
+    if (claim.holder === members.self) return undefined;
+    await takeOver();
+    // Another process may have been faster: it runs the turn of a dead one. A frozen process goes on with its turn later.
+    return find(claim.target, !(await members.isAlive(claim.holder)));
   }
 
   /** Without a key, a request counts as a retry only if its client says so. */
