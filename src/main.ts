@@ -84,7 +84,7 @@ export async function startGateway(
   const partOf = (whole: Config) => others?.partOf(whole) ?? whole;
   const observation = await openObservation(config, env, [watch.listen], others);
   const { emit } = observation;
-  const stores = timed(await openStores(config, emit, worker?.channel), emit);
+  const stores = timed(await openStores(config, emit, worker), emit);
   const keys = await openKeys(config, stores, rootKey);
   const claws = await openClaws(config, env);
   const seals = await Seals.open(stores.keys, systemClock);

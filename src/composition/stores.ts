@@ -1,7 +1,6 @@
 import { accessSync, constants, existsSync, mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Config } from '../config/config.ts';
-import type { Channel } from '../core/channel.ts';
 import type { Emit } from '../core/events.ts';
 import type { RateStore } from '../limits/rate-store.ts';
 import { timedPort } from '../observe/timed-port.ts';
@@ -41,6 +40,7 @@ import { SqliteSurvey } from '../stores/sqlite/survey/survey.ts';
 import { SqliteVectorStore } from '../stores/sqlite/vectors/vector-store.ts';
 import { Unusable } from '../stores/unusable.ts';
 import { AskedRateStore } from '../stores/workers/rate-store.ts';
+import type { WorkerPlace } from './other-workers.ts';
 
 /** What the gateway keeps, and where. One store may serve several ports. */
 export interface Stores {
@@ -74,10 +74,9 @@ export interface Stores {
 export function openStores(
   { storage, dataDir }: Pick<Config, 'storage' | 'dataDir'>,
   emit: Emit,
-  supervisor?: Channel,
+  worker?: WorkerPlace,
 ): Promise<Stores> {
-  if (storage.kind === 'memory') return openInMemory();
-  return openInFiles(dataDir, emit, supervisor ? new AskedRateStore(supervisor) : new MemoryRateStore());
+  return storage.kind === 'memory' ? openInMemory() : openInFiles(dataDir, emit, worker);
 }
 
 /** The same stores; those that turns use report the time of their operations. */
@@ -118,12 +117,13 @@ async function openInMemory(): Promise<Stores> {
   };
 }
 
-async function openInFiles(dataDir: string, emit: Emit, rates: RateStore): Promise<Stores> {
+async function openInFiles(dataDir: string, emit: Emit, worker?: WorkerPlace): Promise<Stores> {
   for (const folder of [dataDir, journalDirectory(dataDir)]) expectWritable(folder);
   const store = await SqliteStore.open(databaseFile(dataDir));
   const survey = SqliteSurvey.open({
     path: join(dataDir, 'survey.db'),
     logPath: databaseFile(dataDir),
+    follows: worker === undefined || worker.place === 0,
     start: () => new Worker(new URL('./survey-worker.ts', import.meta.url).href),
     forget: (until) => store.forgetChanges(until),
   });
@@ -144,7 +144,7 @@ async function openInFiles(dataDir: string, emit: Emit, rates: RateStore): Promi
     journal,
     feed,
     blobs: new FileBlobStore(dataDir),
-    rates,
+    rates: worker ? new AskedRateStore(worker.channel) : new MemoryRateStore(),
     vectors,
     async probe() {
       journal.probe();

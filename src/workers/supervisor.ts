@@ -58,11 +58,13 @@ export class Supervisor<Facts> {
       await first.opened;
       for (let place = 1; place < count; place++) this.begin(place);
       this.allBegun.resolve();
-      const facts = await first.ready;
-      this.port.resolve(portOf(facts));
+      first.ready.then(
+        (facts) => this.port.resolve(portOf(facts)),
+        () => {},
+      );
       await Promise.all(this.workers.map(({ ready }) => ready));
       for (const place of this.places) this.watch(place);
-      return facts;
+      return await first.ready;
     } catch (error) {
       if (this.isStopping) return new Promise(() => {});
       this.isStopping = true;
@@ -96,11 +98,12 @@ export class Supervisor<Facts> {
     // One that has ended meanwhile has a successor already.
     const isThere = () => this.places.includes(old) && !this.isStopping;
     if (!isThere()) return;
-    const successor = this.placeOf(this.begin(old.worker.place));
+    let successor: Place<Facts> | undefined;
     try {
+      successor = this.placeOf(this.begin(old.worker.place));
       await successor.worker.ready;
     } catch (error) {
-      this.forget(successor);
+      if (successor) this.forget(successor);
       if (!this.isStopping) this.parts.say(`A worker could not be replaced: ${(error as Error).message}`);
       return;
     }
@@ -133,20 +136,31 @@ export class Supervisor<Facts> {
 
   /** Starts the worker again when it ends. */
   private watch(place: Place<Facts>): void {
-    void place.worker.ended.then(async (how) => {
+    const { worker, startedAt } = place;
+    void worker.ended.then((how) => {
       if (this.isStopping || place.isLeaving) return;
-      const { worker, startedAt } = place;
       this.forget(place);
-      const pauseMs = performance.now() - startedAt > LIVED_MS ? FIRST_PAUSE_MS : place.pauseMs;
       this.parts.say(
         `Worker ${worker.place + 1} (process ${worker.pid}) ended: ${how}. It is started again.`,
       );
-      await Bun.sleep(pauseMs);
-      if (this.isStopping) return;
-      const successor = this.placeOf(this.begin(worker.place));
-      successor.pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS);
-      this.watch(successor);
+      const hasLived = performance.now() - startedAt > LIVED_MS;
+      return this.startAgain(worker.place, hasLived ? FIRST_PAUSE_MS : place.pauseMs);
     });
+  }
+
+  private async startAgain(place: number, pauseMs: number): Promise<void> {
+    await Bun.sleep(pauseMs);
+    if (this.isStopping) return;
+    const nextMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS);
+    try {
+      const successor = this.placeOf(this.begin(place));
+      successor.pauseMs = nextMs;
+      this.watch(successor);
+    } catch (error) {
+      // The system has no process or no memory to give now.
+      this.parts.say(`Worker ${place + 1} cannot be started: ${(error as Error).message}`);
+      return this.startAgain(place, nextMs);
+    }
   }
 
   private forget(place: Place<Facts>): void {

@@ -54,6 +54,7 @@ async function sqliteSurvey() {
   const logPath = join(folder, 'sessions.db');
   const log = await SqliteStore.open(logPath);
   const survey = SqliteSurvey.open({
+    follows: true,
     path: join(folder, 'survey.db'),
     logPath,
     start: () => new Worker(SURVEY_WORKER),

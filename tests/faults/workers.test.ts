@@ -197,6 +197,16 @@ describe('four workers', () => {
     await Promise.all(begun.map(({ rest }) => rest()));
   }, 30_000);
 
+  test('show operators what any of them has stored', async () => {
+    for (let turn = 0; turn < 8; turn++) {
+      const session = `surveyed-${turn}`;
+      const body = { model: 'openai/say-1', messages: [{ role: 'user', content: 'Hi' }] };
+      await (await gateway.post('/v1/chat/completions', body, { 'x-session-id': session })).text();
+      const { data } = await json(gateway.fetch('/admin/v1/sessions?limit=100'));
+      expect(asList(data).map(({ name }) => name)).toContain(session);
+    }
+  }, 30_000);
+
   test('find the turn of a retry where it runs', async () => {
     const bodyOf = (index: number) => ({ model: 'openai/say-8+delay-700', input: `Retried ${index}.` });
     const post = (index: number, headers = {}) => json(gateway.post('/v1/responses', bodyOf(index), headers));
@@ -237,6 +247,10 @@ describe('four workers', () => {
     gateway.configure(yaml(later));
     expect(await json(reload())).toMatchObject({ state: 'applied' });
     expect((await knows()).has(401)).toBe(false);
+    // Also without a request: by the signal, or because the file changed.
+    gateway.configure(yaml());
+    process.kill(gateway.pid, 'SIGHUP');
+    await eventually('no worker knows the key', knows, (seen) => seen.size === 1 && seen.has(401));
   }, 30_000);
 });
 

@@ -19,7 +19,7 @@ interface Port {
  * meanwhile. A failure to follow is tried again: the log keeps what the survey has not seen.
  */
 export function serveSurvey(port: Port, surveyor: Surveyor): void {
-  let parts: { reader: SurveyReader; writer: SurveyWriter; close(): void } | undefined;
+  let parts: { reader: SurveyReader; writer: SurveyWriter; follows: boolean; close(): void } | undefined;
   let timer: ReturnType<typeof setTimeout> | undefined;
   let waiting: PromiseWithResolvers<void>[] = [];
 
@@ -38,7 +38,7 @@ export function serveSurvey(port: Port, surveyor: Surveyor): void {
       waiting = [];
       for (const { reject } of asked) reject(error);
     }
-    timer = setTimeout(catchUp, isBehind ? 0 : LOOK_EVERY_MS);
+    if (isBehind || parts.follows) timer = setTimeout(catchUp, isBehind ? 0 : LOOK_EVERY_MS);
   };
   const refreshed = () => {
     const done = Promise.withResolvers<void>();
@@ -52,7 +52,7 @@ export function serveSurvey(port: Port, surveyor: Surveyor): void {
     if (name === 'open') {
       const [files] = args as Parameters<SurveyCalls['open']>;
       parts = open(files, surveyor);
-      timer = setTimeout(catchUp, 0);
+      if (files.follows) timer = setTimeout(catchUp, 0);
       return undefined;
     }
     if (!parts) throw new Error('The survey is not open.');
@@ -87,13 +87,14 @@ export function serveSurvey(port: Port, surveyor: Surveyor): void {
   };
 }
 
-function open({ path, logPath }: { path: string; logPath: string }, surveyor: Surveyor) {
+function open({ path, logPath, follows }: Parameters<SurveyCalls['open']>[0], surveyor: Surveyor) {
   const db = openSurvey(path, logPath);
   const statements = new Statements(db);
   const terms = new Terms(statements);
   return {
     reader: new SurveyReader(statements, terms),
     writer: new SurveyWriter(db, statements, terms, surveyor),
+    follows,
     close() {
       statements.finalize();
       db.close();
