@@ -1,7 +1,6 @@
 import { reloader } from './composition/reload.ts';
 import { openSharedRates } from './composition/shared-rates.ts';
 import { type Config, restartNeeded } from './config/config.ts';
-import type { Channel } from './core/channel.ts';
 import type { Reload } from './core/reload.ts';
 import { Gathered, type Reading } from './observe/metrics/gathered.ts';
 import { Supervisor } from './workers/supervisor.ts';
@@ -56,7 +55,7 @@ const TAKE_WITHIN_MS = 10_000;
 const READ_WITHIN_MS = 1_000;
 const OTHERS_WITHIN_MS = 1_500;
 
-/** They concern the gateway as a whole, so that one worker after the other cannot take them. */
+/** They concern the gateway as a whole, so that one worker after the other cannot take them (`withWhole`). */
 const OF_WHOLE = /^(host|port|data_dir|workers|root_key|storage\.kind|metrics\.(host|port))$/;
 
 export function startWorkers(started: Config, parts: WorkersParts): RunningWorkers {
@@ -74,7 +73,7 @@ export function startWorkers(started: Config, parts: WorkersParts): RunningWorke
       const others = () => supervisor.workers.filter((other) => other !== worker);
       const giveBack = rates(channel);
       serveStart(worker, () => ({ config, count, facts }), joined, say);
-      serveMetrics(channel, metrics, () => supervisor.workers);
+      serveMetrics(worker, metrics, () => supervisor.workers);
       channel.on('health', (news) => {
         for (const other of others()) other.channel.tell('health', news);
       });
@@ -100,8 +99,9 @@ export function startWorkers(started: Config, parts: WorkersParts): RunningWorke
   const read = reloader({
     ...{ started, load: parts.load },
     restart: (next) => restartNeeded(started, next).filter((name) => OF_WHOLE.test(name)),
-    async apply(next) {
-      const needsNew = restartNeeded(config, next).some((name) => !OF_WHOLE.test(name));
+    async apply(loaded) {
+      const next = withWhole(loaded, started);
+      const needsNew = restartNeeded(config, next).length > 0;
       config = next;
       await Promise.all([...joined].map((worker) => take(worker, next, say)));
       // The reply does not wait until the last turn of the last worker has ended.
@@ -146,6 +146,15 @@ function serveStart(
   });
 }
 
+/** A worker that starts later belongs to the same gateway, whatever the file says by then. */
+function withWhole(next: Config, started: Config): Config {
+  const { host, port, dataDir, workers, rootKey, storage, metrics } = started;
+  return {
+    ...{ ...next, host, port, dataDir, workers, rootKey, storage },
+    metrics: { ...next.metrics, host: metrics.host, port: metrics.port },
+  };
+}
+
 /** A worker that starts later listens where the first one does. */
 function withPorts(config: Config, facts: WorkerFacts | undefined): Config {
   if (!facts) return config;
@@ -155,10 +164,12 @@ function withPorts(config: Config, facts: WorkerFacts | undefined): Config {
 }
 
 function serveMetrics(
-  channel: Channel,
+  worker: Worker<WorkerFacts>,
   metrics: Gathered<Worker<WorkerFacts>>,
   workers: () => readonly Worker<WorkerFacts>[],
 ): void {
+  const { channel } = worker;
+  channel.on('metrics.last', (readings: Reading[]) => metrics.put(worker, readings));
   channel.on('metrics.gather', async () => {
     await Promise.all(
       workers().map(async (worker) => {

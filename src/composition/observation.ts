@@ -90,6 +90,7 @@ export async function openObservation(
     async close() {
       watcher.close();
       await telemetry.close();
+      await workers?.leaveMetrics(metrics.registry.metrics);
       await own?.stop(true);
       log.flush();
     },

@@ -63,6 +63,12 @@ export class OtherWorkers {
     this.worker.channel.on('metrics.read', () => readingsOf(read()));
   }
 
+  /** This worker ends: what it has counted stays in the sums. */
+  async leaveMetrics(metrics: readonly Metric[]): Promise<void> {
+    const options = { withinMs: METRICS_WITHIN_MS };
+    await this.worker.channel.ask('metrics.last', readingsOf(metrics), options).catch(() => {});
+  }
+
   readonly tellHealth = (candidate: Candidate, news: HealthNews): void => {
     const key = candidateKey(candidate);
     const told = this.untold.get(key) ?? { candidate, news: [] };
