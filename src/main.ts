@@ -104,7 +104,8 @@ export async function startGateway(
     turns.reconfigure(partOf(next));
     observation.reconfigure(next);
   };
-  others?.connect({ turns, apply, emit });
+  const signIns = new SignIns(keys.keyring, systemClock, others?.tellSignOut);
+  others?.connect({ signIns, turns, apply, emit });
   const reload = others
     ? () => others.reload()
     : reloader({ started: initial, load: load ?? (async () => config), apply, emit });
@@ -120,7 +121,7 @@ export async function startGateway(
     dialects,
     reload,
     ...observation.http,
-    signIns: new SignIns(keys.keyring, systemClock),
+    signIns,
     dashboard: dashboardFiles(),
     configuration: () => config.inUse,
     emit,

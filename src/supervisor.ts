@@ -74,9 +74,10 @@ export function startWorkers(started: Config, parts: WorkersParts): RunningWorke
       const giveBack = rates(channel);
       serveStart(worker, () => ({ config, count, facts }), joined, say);
       serveMetrics(worker, metrics, () => supervisor.workers);
-      channel.on('health', (news) => {
-        for (const other of others()) other.channel.tell('health', news);
-      });
+      for (const what of ['health', 'sign-out'])
+        channel.on(what, (news) => {
+          for (const other of others()) other.channel.tell(what, news);
+        });
       channel.on('others', (asked: Asked) => answersOf(others(), asked));
       channel.on('configuration.reload', () => reload());
       return async () => {

@@ -8,6 +8,7 @@ import type { Reload } from '../core/reload.ts';
 import { type Reading, readingsOf, sumOf } from '../observe/metrics/gathered.ts';
 import type { Metric } from '../observe/metrics/registry.ts';
 import type { HealthNews } from '../routing/health.ts';
+import type { SignIns } from '../security/sign-ins.ts';
 import type { TurnPath } from '../turn/path.ts';
 
 /** This process as one of the workers of a gateway. */
@@ -34,6 +35,7 @@ interface ToldHealth {
 }
 
 interface ConnectedParts {
+  signIns: Pick<SignIns, 'forget'>;
   turns: { path: Pick<TurnPath, 'idempotency'>; takeOver(): Promise<unknown> };
   /** Puts a configuration into effect. */
   apply(next: Config): Promise<void>;
@@ -90,6 +92,8 @@ export class OtherWorkers {
     return targets.find((target) => target !== undefined);
   };
 
+  readonly tellSignOut = (token: string): void => this.worker.channel.tell('sign-out', token);
+
   /** For operators. */
   readonly live: LiveElsewhere = {
     running: async () => (await this.askOthers<RunningTurnFacts[]>('live.running')).flat(),
@@ -101,9 +105,10 @@ export class OtherWorkers {
   };
 
   /** From now on, this worker does what the supervisor and the other workers ask of it. */
-  connect({ turns, apply, emit }: ConnectedParts): void {
+  connect({ signIns, turns, apply, emit }: ConnectedParts): void {
     const { channel } = this.worker;
     channel.on('requests.target', (place: string) => turns.path.idempotency.targetOf(place));
+    channel.on('sign-out', (token: string) => signIns.forget(token));
     // Another worker has died: its turns are taken over at once.
     channel.on('take-over', () => turns.takeOver());
     let taken = Promise.resolve();

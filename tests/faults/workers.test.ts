@@ -3,7 +3,13 @@ import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { commandLine } from '../harness/command.ts';
 import { eventually } from '../harness/eventually.ts';
-import { type SpawnedGateway, spawnGateway, temporaryDirectory } from '../harness/gateway.ts';
+import {
+  fetchAnew,
+  ROOT_KEY,
+  type SpawnedGateway,
+  spawnGateway,
+  temporaryDirectory,
+} from '../harness/gateway.ts';
 import { json } from '../harness/journey.ts';
 import { startProvider } from '../simulators/provider/provider.ts';
 import { asList, asText, type Json } from '../simulators/provider/shape.ts';
@@ -222,6 +228,23 @@ onLinux('four workers', () => {
     expect(again.map(({ id }) => id)).toEqual((await first).map(({ id }) => id));
     const asked = provider.requests.filter(({ body }) => JSON.stringify(body).includes('Retried '));
     expect(asked).toHaveLength(8);
+  }, 30_000);
+
+  test('know what browser has signed out', async () => {
+    const path = '/admin/v1/sign-in';
+    const headers = { 'x-requested-with': 'test', 'content-type': 'application/json' };
+    const body = JSON.stringify({ key: ROOT_KEY });
+    const signedIn = await fetchAnew(gateway.url + path, { method: 'POST', headers, body });
+    const cookie = signedIn.headers.get('set-cookie')!.split(';')[0]!;
+    const statuses = async () => {
+      const replies = await times(MANY, () =>
+        fetchAnew(`${gateway.url}/admin/v1/claws`, { headers: { ...headers, cookie } }),
+      );
+      return new Set(replies.map(({ status }) => status));
+    };
+    expect(await statuses()).toEqual(new Set([200]));
+    await fetchAnew(gateway.url + path, { method: 'DELETE', headers: { ...headers, cookie } });
+    await eventually('all workers refuse the cookie', statuses, (seen) => seen.size === 1 && seen.has(401));
   }, 30_000);
 
   test('count together', async () => {

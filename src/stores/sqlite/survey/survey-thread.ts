@@ -1,3 +1,4 @@
+import { SQLiteError } from 'bun:sqlite';
 import type { Surveyor } from '../../../session/survey-store.ts';
 import { Statements } from '../statements.ts';
 import { openSurvey } from './survey-file.ts';
@@ -8,6 +9,12 @@ import { Terms } from './terms.ts';
 
 /** How often the thread looks for news in the log, in milliseconds. */
 const LOOK_EVERY_MS = 1_000;
+
+/** Another process may take the same step: what it has done is there at the next look. */
+const BUSY_PAUSE_MS = 5;
+const BUSY_MS = 5_000;
+const isBusy = (error: unknown): boolean =>
+  error instanceof SQLiteError && error.code?.startsWith('SQLITE_BUSY') === true;
 
 interface Port {
   postMessage(message: SurveyReply): void;
@@ -22,6 +29,8 @@ export function serveSurvey(port: Port, surveyor: Surveyor): void {
   let parts: { reader: SurveyReader; writer: SurveyWriter; follows: boolean; close(): void } | undefined;
   let timer: ReturnType<typeof setTimeout> | undefined;
   let waiting: PromiseWithResolvers<void>[] = [];
+  /** Since when another process has been faster with each step. */
+  let busySince: number | undefined;
 
   const catchUp = () => {
     clearTimeout(timer);
@@ -34,7 +43,14 @@ export function serveSurvey(port: Port, surveyor: Surveyor): void {
         waiting = [];
         for (const { resolve } of asked) resolve();
       }
+      busySince = undefined;
     } catch (error) {
+      busySince ??= performance.now();
+      if (isBusy(error) && performance.now() - busySince < BUSY_MS) {
+        timer = setTimeout(catchUp, BUSY_PAUSE_MS);
+        return;
+      }
+      busySince = undefined;
       waiting = [];
       for (const { reject } of asked) reject(error);
     }
