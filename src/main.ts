@@ -2,10 +2,11 @@ import { countUnkept } from './api/admin/admin.ts';
 import { Watch } from './api/admin/watch.ts';
 import { openApi } from './api/api.ts';
 import type { FoundProvider } from './claws/find-providers.ts';
-import { type Environment, openClaws } from './composition/claws.ts';
+import { type Environment, type OpenClaws, openClaws } from './composition/claws.ts';
 import { dashboardFiles } from './composition/dashboard.ts';
 import { type OpenKeys, openKeys, ROOT_KEY_EVERY_MS } from './composition/keys.ts';
-import { openObservation } from './composition/observation.ts';
+import { type Observation, openObservation } from './composition/observation.ts';
+import { OtherWorkers, type WorkerPlace } from './composition/other-workers.ts';
 import { reloader } from './composition/reload.ts';
 import { openStores, type Stores, timed } from './composition/stores.ts';
 import { type GatewayCounts, type OpenTurnPath, openTurnPath } from './composition/turn-path.ts';
@@ -14,7 +15,7 @@ import { systemClock } from './core/clock.ts';
 import { Fault } from './core/errors.ts';
 import type { Reload } from './core/reload.ts';
 import type { Dialect } from './http/dialect.ts';
-import { openServer } from './http/server.ts';
+import { openServer, type RunningServer } from './http/server.ts';
 import { Seals } from './security/seals.ts';
 import { SignIns } from './security/sign-ins.ts';
 import type { Recovered } from './turn/start/recover.ts';
@@ -67,23 +68,27 @@ export interface Extensions {
   rootKey?: string;
   /** Reads the configuration again. Rejects with a `ConfigError` for one with mistakes. None: a reload changes nothing. */
   load?(): Promise<Config>;
+  /** This gateway is one of several processes that serve one port. */
+  worker?: WorkerPlace;
 }
 
 export async function startGateway(
   initial: Config,
   env: Environment,
-  { dialects, rootKey, load }: Extensions = {},
+  { dialects, rootKey, load, worker }: Extensions = {},
 ): Promise<RunningGateway> {
   let config = initial;
   let ruleHeaders = ruleHeadersOf(initial);
   const watch = new Watch();
-  const observation = await openObservation(config, env, [watch.listen]);
+  const others = worker && new OtherWorkers(worker);
+  const partOf = (whole: Config) => others?.partOf(whole) ?? whole;
+  const observation = await openObservation(config, env, [watch.listen], others);
   const { emit } = observation;
-  const stores = timed(await openStores(config, emit), emit);
+  const stores = timed(await openStores(config, emit, worker), emit);
   const keys = await openKeys(config, stores, rootKey);
   const claws = await openClaws(config, env);
   const seals = await Seals.open(stores.keys, systemClock);
-  const turns = openTurnPath(config, stores, claws.directory, seals, emit);
+  const turns = openTurnPath(partOf(config), stores, claws.directory, seals, emit, others);
   const { path } = turns;
   observation.watch(turns);
   // Every turn that an earlier process left can be found again before the first request comes.
@@ -96,22 +101,27 @@ export async function startGateway(
     config = next;
     ruleHeaders = ruleHeadersOf(next);
     keys.reconfigure(next);
-    turns.reconfigure(next);
+    turns.reconfigure(partOf(next));
     observation.reconfigure(next);
   };
-  const reload = reloader({ started: initial, load: load ?? (async () => config), apply, emit });
+  const signIns = new SignIns(keys.keyring, systemClock, others?.tellSignOut);
+  others?.connect({ signIns, turns, apply, emit });
+  const reload = others
+    ? () => others.reload()
+    : reloader({ started: initial, load: load ?? (async () => config), apply, emit });
   const probeStore = sharedFor(PROBED_FOR_MS, stores.probe);
   let accepting = true;
+  const port = others ? await others.port() : config.port;
   const server = openServer({
-    ...{ host: config.host, port: config.port, authenticator: keys.keyring },
-    api: openApi(path, { survey: stores.survey, watch }),
+    ...{ host: config.host, port, reusePort: worker !== undefined, authenticator: keys.keyring },
+    api: openApi(path, { survey: stores.survey, watch, elsewhere: others?.live }),
     settings: () => ({ ...config.limits, ruleHeaders }),
     health: { ready: () => accepting, probeStore, failingClaws: turns.failingClaws },
     startedAt: systemClock(),
     dialects,
     reload,
     ...observation.http,
-    signIns: new SignIns(keys.keyring, systemClock),
+    signIns,
     dashboard: dashboardFiles(),
     configuration: () => config.inUse,
     emit,
@@ -127,21 +137,35 @@ export async function startGateway(
       return restartNeeded(initial, next);
     },
     reload,
-    async stop() {
+    stop() {
       accepting = false;
-      claws.close();
       stopHousekeeping();
-      turns.close();
-      // Resolves with the last open request: until then, turns that wait for their session may still begin.
-      const closed = server.close(new Fault('shutting_down', 'The gateway is shutting down.'));
-      await path.live.drain(config.shutdown.drainMs, closed);
-      await Promise.race([closed, Bun.sleep(1_000)]);
-      await server.stop();
-      await countUnkept(watch, stores.survey).catch(() => {});
-      await stores.close();
-      await observation.close();
+      return stopGateway({ claws, turns, server, watch, stores, observation }, config.shutdown.drainMs);
     },
   };
+}
+
+interface OpenParts {
+  claws: OpenClaws;
+  turns: OpenTurnPath;
+  server: RunningServer;
+  watch: Watch;
+  stores: Stores;
+  observation: Observation;
+}
+
+async function stopGateway(parts: OpenParts, drainMs: number): Promise<void> {
+  const { claws, turns, server, watch, stores, observation } = parts;
+  claws.close();
+  turns.close();
+  // Resolves with the last open request: until then, turns that wait for their session may still begin.
+  const closed = server.close(new Fault('shutting_down', 'The gateway is shutting down.'));
+  await turns.path.live.drain(drainMs, closed);
+  await Promise.race([closed, Bun.sleep(1_000)]);
+  await server.stop();
+  await countUnkept(watch, stores.survey).catch(() => {});
+  await stores.close();
+  await observation.close();
 }
 
 interface House {

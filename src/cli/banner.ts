@@ -13,7 +13,11 @@ const USUAL_ADDRESS = 'http://127.0.0.1:2529';
 
 /** What `clawhold start` shows when it listens. */
 export interface Banner {
-  gateway: Pick<RunningGateway, 'url' | 'newRootKey' | 'providers' | 'recovered'>;
+  gateway: Pick<RunningGateway, 'url' | 'newRootKey' | 'recovered'> & {
+    providers: readonly { id: string; state: string }[];
+  };
+  /** How many processes serve it. */
+  workers: number;
   config: Config;
   env: Env;
   command: OwnCommand;
@@ -47,13 +51,14 @@ export function bannerText(banner: Banner): string {
   ].join('\n');
 }
 
-function facts({ gateway: { providers, newRootKey }, config, style }: Banner): string[] {
+function facts({ gateway: { providers, newRootKey }, config, workers, style }: Banner): string[] {
   const on = providers.filter(({ state }) => state === 'on').map(({ id }) => id);
   const sessions =
     config.storage.kind === 'memory' ? 'memory (lost when the gateway stops)' : shortPath(config.dataDir);
   return [
     `  Claws      ${['local', ...on].join(', ')}`,
     `  Sessions   ${sessions}`,
+    ...(workers > 1 ? [`  Workers    ${workers}`] : []),
     ...(isLoopback(config.host) ? [] : [`  Open       ${openTo(config.host)}`]),
     ...rootKeyLines(newRootKey, keptRootKey(config), style),
   ];

@@ -26,6 +26,8 @@ type Command = (args: string[]) => Promise<void>;
 
 const COMMANDS: Record<string, () => Promise<{ main: Command }>> = {
   start: () => import('./start.ts'),
+  // Only the supervisor starts it, so the help does not name it.
+  worker: () => import('./worker.ts'),
   chat: () => import('./chat.ts'),
   key: () => import('./key.ts'),
   reload: () => import('./reload.ts'),

@@ -2,8 +2,10 @@ import { writeSync } from 'node:fs';
 import type { Config } from '../config/config.ts';
 import { configFiles } from '../config/load.ts';
 import { watchFiles } from '../config/watch.ts';
-import { type RunningGateway, startGateway } from '../main.ts';
-import { bannerText } from './banner.ts';
+import { thisMachine, workerCount } from '../config/worker-count.ts';
+import type { RunningGateway } from '../main.ts';
+import type { RunningWorkers } from '../supervisor.ts';
+import { type Banner, bannerText } from './banner.ts';
 import { stateOf } from './doctor/address.ts';
 import { onInterrupt } from './interrupts.ts';
 import { parseOptions } from './options.ts';
@@ -57,24 +59,59 @@ export async function main(args: string[]): Promise<void> {
   process.on('SIGHUP', () => reload());
   const watch = watchFiles(configFiles(process.cwd(), process.env), () => reload());
   const config = await loadSettings();
-  const gateway = await start(config, command);
+  const workers = workerCount(config, thisMachine());
+  await expectFreePort(config, command);
+  const running = workers > 1 ? await startSeveral(config, workers) : await startOne(config);
   onInterrupt(
     async (signal) => {
       const seconds = config.shutdown.drainMs / 1000;
       const again = signal === 'SIGINT' ? ' Press Ctrl-C again to stop at once.' : '';
       say(`\nStopping. Running turns have up to ${seconds} s to end.${again}`);
       watch.close();
-      await gateway.stop();
+      await running.stop();
       say('Stopped.');
       process.exit(0);
     },
-    () => process.exit(130),
+    () => {
+      running.kill();
+      process.exit(130);
+    },
   );
-  reload = () => void reloadAndSay(gateway);
+  const gateway = await running.ready;
+  reload = () => void reloadAndSay(running);
   if (isStale) reload();
   const style = styleFor(process.stderr, process.env);
   const hasKeyboard = process.stdin.isTTY === true;
-  say(bannerText({ gateway, config, env: process.env, command, hasKeyboard, style }));
+  say(bannerText({ gateway, config, workers, env: process.env, command, hasKeyboard, style }));
+}
+
+/** What `start` has started: this process as the gateway, or workers. */
+interface Running extends Pick<RunningWorkers, 'reload' | 'stop' | 'kill'> {
+  /** Resolves when requests are served. */
+  ready: Promise<Banner['gateway']>;
+}
+
+async function startOne(config: Config): Promise<Running> {
+  const { startGateway } = await import('../main.ts');
+  const gateway = await startGateway(config, process.env, { load: loadSettings });
+  return {
+    ready: Promise.resolve(gateway),
+    reload: () => gateway.reload(),
+    stop: () => gateway.stop(),
+    kill() {},
+  };
+}
+
+async function startSeveral(config: Config, count: number): Promise<Running> {
+  const { startWorkers } = await import('../supervisor.ts');
+  return startWorkers(config, {
+    count,
+    command: [process.execPath, process.argv[1]!, 'worker'],
+    load: loadSettings,
+    say,
+    // On a terminal, a worker writes lines for people.
+    output: process.stdout.isTTY ? undefined : passOn(Bun.stdout.writer()),
+  });
 }
 
 /** Writes to standard error. The gateway runs on when the terminal is closed; writing then fails. */
@@ -84,7 +121,16 @@ function say(text: string): void {
   } catch {}
 }
 
-async function reloadAndSay(gateway: RunningGateway): Promise<void> {
+/** A reader that is slow or gone never holds the supervisor up. */
+const passOn = (sink: Bun.FileSink) => (lines: Uint8Array) => {
+  try {
+    sink.write(lines);
+    const flushed = sink.flush();
+    if (flushed instanceof Promise) flushed.catch(() => {});
+  } catch {}
+};
+
+async function reloadAndSay(gateway: Pick<RunningGateway, 'reload'>): Promise<void> {
   try {
     say(reloadText(await gateway.reload()));
   } catch (error) {
@@ -103,8 +149,7 @@ function readOptions(args: string[]): boolean {
 }
 
 /** Refuses a taken port before anything is written. Otherwise, a root key would be made and never shown. */
-async function start(config: Config, command: OwnCommand): Promise<RunningGateway> {
+async function expectFreePort(config: Config, command: OwnCommand): Promise<void> {
   const address = config.port === 0 ? ({ state: 'free' } as const) : await stateOf(config, command);
   if (address.state !== 'free') throw new Error(`${address.message}. ${address.remedy}`);
-  return startGateway(config, process.env, { load: loadSettings });
 }

@@ -15,6 +15,7 @@ import { retries } from '../routing/retries.ts';
 import type { RoutingFacts } from '../routing/strategies.ts';
 import { dispatchTo } from '../turn/answer/dispatch.ts';
 import { Embedder } from '../turn/embed/embedder.ts';
+import type { OtherWorkers } from './other-workers.ts';
 
 export interface OpenCalls {
   /** The chain of interceptors, with the claws at its end. */
@@ -32,6 +33,7 @@ export function openCalls(
   directory: ClawDirectory,
   overload: Pick<Overload, 'level'>,
   emit: Emit,
+  others?: OtherWorkers,
 ): OpenCalls {
   let config = initial;
   let timeouts = timeoutsOf(config, directory);
@@ -39,7 +41,8 @@ export function openCalls(
   const breaker = () => config.breaker;
   let bulkheads = bulkheadsOf(config, directory);
   const bulkhead = (provider: string) => bulkheads.get(provider) ?? config.bulkhead;
-  const health = new MemoryHealth({ breaker, bulkhead, now, emit });
+  const health = new MemoryHealth({ breaker, bulkhead, now, emit, tell: others?.tellHealth });
+  others?.onHealth((candidate, news) => health.learn(candidate, news));
   const clawOf = (candidate: Candidate) =>
     candidate.answer === undefined ? directory.claw(candidate) : fixedAnswer(candidate.answer);
   const interceptors = [

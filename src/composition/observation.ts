@@ -15,6 +15,7 @@ import { telemetryHeaders, telemetrySettings } from '../observe/otlp/settings.ts
 import { openTelemetry } from '../observe/telemetry.ts';
 import { journalDirectory } from '../stores/files/journal-files.ts';
 import type { Environment } from './claws.ts';
+import type { OtherWorkers } from './other-workers.ts';
 import { databaseFile } from './stores.ts';
 import type { OpenTurnPath } from './turn-path.ts';
 
@@ -38,6 +39,7 @@ export async function openObservation(
   initial: Config,
   env: Environment,
   others: readonly Emit[] = [],
+  workers?: OtherWorkers,
 ): Promise<Observation> {
   let config = initial;
   let turns: OpenTurnPath | undefined;
@@ -58,39 +60,45 @@ export async function openObservation(
   const watcher = new AlertWatcher({
     ...{ facts, registry: metrics.registry, emit, gateway, clock: systemClock },
     settings: { ...initial.alerts, rules: [] },
+    counted: workers && (() => workers.gatherMetrics()),
   });
   const source: MetricsSource = {
-    read(accept) {
+    async read(accept) {
       const format = formatFor(accept);
-      return { contentType: CONTENT_TYPES[format], text: exposition(metrics.registry.metrics, format) };
+      const all = workers ? await workers.gatherMetrics() : metrics.registry.metrics;
+      return { contentType: CONTENT_TYPES[format], text: exposition(all, format) };
     },
     key: () => config.metrics.key,
   };
-  const own = metricsPort(initial, source);
+  workers?.onMetrics(() => metrics.registry.metrics);
+  const alerts = (config: Config) =>
+    workers?.isFirst === false ? { ...config.alerts, rules: [] } : config.alerts;
+  const own = metricsPort(initial, source, workers !== undefined);
   return {
     emit,
     http: { trace: telemetry.trace, metrics: own ? undefined : source },
     metricsUrl: own && `http://${initial.metrics.host}:${own.port}/metrics`,
     watch(opened) {
       turns = opened;
-      watcher.reconfigure(config.alerts);
+      watcher.reconfigure(alerts(config));
     },
     reconfigure(next) {
       config = next;
       log.setLevel(next.log.level);
-      watcher.reconfigure(next.alerts);
+      watcher.reconfigure(alerts(next));
     },
     async close() {
       watcher.close();
       await telemetry.close();
+      await workers?.leaveMetrics(metrics.registry.metrics);
       await own?.stop(true);
       log.flush();
     },
   };
 }
 
-function metricsPort({ metrics: { host, port } }: Config, source: MetricsSource) {
-  return port === undefined ? undefined : listenForMetrics(source, { host, port });
+function metricsPort({ metrics: { host, port } }: Config, source: MetricsSource, reusePort: boolean) {
+  return port === undefined ? undefined : listenForMetrics(source, { host, port, reusePort });
 }
 
 const NOTHING = { running: 0, leases: 0, waiting: 0, background: 0, holds: 0, calls: 0 };

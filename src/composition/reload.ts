@@ -7,6 +7,8 @@ import type { Reload } from '../core/reload.ts';
 export interface ReloadParts {
   /** The configuration that the gateway started with. */
   started: Config;
+  /** The settings of a new configuration that take effect only at the next start. Absent: all that say so. */
+  restart?(next: Config): string[];
   /** Reads the configuration again. Rejects with a `ConfigError` for one with mistakes. */
   load(): Promise<Config>;
   apply(next: Config): Promise<void>;
@@ -17,7 +19,13 @@ export interface ReloadParts {
  * Reads the configuration again and puts it into effect, one reload at a time. Calls that come during a reload
  * share one further reload, which reads what is newest.
  */
-export function reloader({ started, load, apply, emit }: ReloadParts): () => Promise<Reload> {
+export function reloader({
+  started,
+  restart: restartOf,
+  load,
+  apply,
+  emit,
+}: ReloadParts): () => Promise<Reload> {
   let current = started;
   const reload = async (): Promise<Reload> => {
     let next: Config;
@@ -27,7 +35,7 @@ export function reloader({ started, load, apply, emit }: ReloadParts): () => Pro
       if (!(error instanceof ConfigError)) throw error;
       return { state: 'rejected', problems: error.problems };
     }
-    const restart = restartNeeded(started, next);
+    const restart = restartOf?.(next) ?? restartNeeded(started, next);
     const changed = changedSettings(current, next).filter((name) => !restart.includes(name));
     await apply(next);
     current = next;

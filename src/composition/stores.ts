@@ -39,6 +39,8 @@ import { SqliteStore } from '../stores/sqlite/store.ts';
 import { SqliteSurvey } from '../stores/sqlite/survey/survey.ts';
 import { SqliteVectorStore } from '../stores/sqlite/vectors/vector-store.ts';
 import { Unusable } from '../stores/unusable.ts';
+import { AskedRateStore } from '../stores/workers/rate-store.ts';
+import type { WorkerPlace } from './other-workers.ts';
 
 /** What the gateway keeps, and where. One store may serve several ports. */
 export interface Stores {
@@ -55,7 +57,7 @@ export interface Stores {
   journal: Journal;
   feed: TurnFeed;
   blobs: BlobStore;
-  /** Of this process alone. */
+  /** Of this process, or of all workers of the gateway. */
   rates: RateStore;
   /** Derived data, which can be deleted. */
   vectors: VectorStore;
@@ -65,12 +67,16 @@ export interface Stores {
   close(): Promise<void>;
 }
 
-/** Rejects with the reason, in words for the operator, where a store cannot be used. */
+/**
+ * Rejects with the reason, in words for the operator, where a store cannot be used. A worker has the counters of its
+ * supervisor.
+ */
 export function openStores(
   { storage, dataDir }: Pick<Config, 'storage' | 'dataDir'>,
   emit: Emit,
+  worker?: WorkerPlace,
 ): Promise<Stores> {
-  return storage.kind === 'memory' ? openInMemory() : openInFiles(dataDir, emit);
+  return storage.kind === 'memory' ? openInMemory() : openInFiles(dataDir, emit, worker);
 }
 
 /** The same stores; those that turns use report the time of their operations. */
@@ -111,12 +117,13 @@ async function openInMemory(): Promise<Stores> {
   };
 }
 
-async function openInFiles(dataDir: string, emit: Emit): Promise<Stores> {
+async function openInFiles(dataDir: string, emit: Emit, worker?: WorkerPlace): Promise<Stores> {
   for (const folder of [dataDir, journalDirectory(dataDir)]) expectWritable(folder);
   const store = await SqliteStore.open(databaseFile(dataDir));
   const survey = SqliteSurvey.open({
     path: join(dataDir, 'survey.db'),
     logPath: databaseFile(dataDir),
+    follows: worker === undefined || worker.place === 0,
     start: () => new Worker(new URL('./survey-worker.ts', import.meta.url).href),
     forget: (until) => store.forgetChanges(until),
   });
@@ -137,7 +144,7 @@ async function openInFiles(dataDir: string, emit: Emit): Promise<Stores> {
     journal,
     feed,
     blobs: new FileBlobStore(dataDir),
-    rates: new MemoryRateStore(),
+    rates: worker ? new AskedRateStore(worker.channel) : new MemoryRateStore(),
     vectors,
     async probe() {
       journal.probe();

@@ -19,6 +19,7 @@ import { Slots } from '../turn/live/slots.ts';
 import type { TurnPath } from '../turn/path.ts';
 import { type Recovered, recover } from '../turn/start/recover.ts';
 import { openCalls } from './calls.ts';
+import type { OtherWorkers } from './other-workers.ts';
 import { openRecall } from './recall.ts';
 import type { Stores } from './stores.ts';
 
@@ -56,14 +57,16 @@ export function openTurnPath(
   directory: ClawDirectory,
   seals: Seals,
   emit: Emit,
+  others?: OtherWorkers,
 ): OpenTurnPath {
   const { log, values, blobs, journal, feed, members, claims } = stores;
   const leases = new Leases({ store: stores.leases, holder: members.self, ...leaseLimits(config) });
   const heads = new Heads({ log, leaseStore: stores.leases, blobs, leases });
   const takeOver = () => recover({ path, members, leases: stores.leases });
+  const once = { claims, members, clock: systemClock, takeOver, findElsewhere: others?.findRequest };
   const slots = new Slots(slotLimits(config));
   const overload = overloadFor(config, slots, emit);
-  const calls = openCalls(config, directory, overload, emit);
+  const calls = openCalls(config, directory, overload, emit, others);
   const recall = openRecall({
     ...{ stores, embedder: calls.embedder, overload, emit },
     model: () => path.settings.embeddings,
@@ -84,7 +87,7 @@ export function openTurnPath(
     journal,
     feed,
     live: new LiveTurns(),
-    idempotency: new Idempotency({ claims, members, clock: systemClock, takeOver, ...retention(config) }),
+    idempotency: new Idempotency({ ...once, ...retention(config) }),
     limits: new CallerLimits(stores.rates, limitSettings(config)),
     overload,
     slots,

@@ -5,7 +5,18 @@ import { clawSchema } from './claw-schema.ts';
 import { alerts, metrics, telemetry } from './observability.ts';
 import { overload, rateLimit, rateLimits } from './rate-limits.ts';
 import { breaker, bulkhead, retries } from './resilience.ts';
-import { flag, list, name, oneOf, partialSection, secret, section, text, wholeNumber } from './setting.ts';
+import {
+  flag,
+  list,
+  name,
+  oneOf,
+  partialSection,
+  secret,
+  section,
+  text,
+  wholeNumber,
+  wholeNumberOrAuto,
+} from './setting.ts';
 
 /**
  * Every setting of the configuration, as the file writes it: snake_case, all optional. This file,
@@ -293,6 +304,14 @@ export const fileSchema = section({
     restart: true,
   }),
   storage: storage.prefault({}).meta({ description: 'How sessions are stored.' }),
+  workers: wholeNumberOrAuto(1, 64)
+    .default('auto')
+    .meta({
+      description:
+        'How many processes serve the port (see docs/operations.md). Auto: one on machines with up to two cores, with ' +
+        'memory storage, and on systems other than Linux; elsewhere one less than there are cores, and at most 16.',
+      restart: true,
+    }),
   root_key: secret(16)
     .optional()
     .meta({

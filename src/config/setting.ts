@@ -54,6 +54,14 @@ export function wholeNumber(from: number, to: number) {
   return z.number({ error }).int({ error }).min(from, { error }).max(to, { error }).meta({ expected });
 }
 
+/** A number that the program can find by itself. */
+export function wholeNumberOrAuto(from: number, to: number) {
+  const { expected, error } = expecting(`auto, or a whole number from ${from} to ${to}`);
+  return z
+    .union([z.enum(['auto'], { error }), wholeNumber(from, to)], { error })
+    .meta({ expected, shown: true });
+}
+
 /** US dollars per million tokens. */
 export function price() {
   const { expected, error } = expecting('US dollars per million tokens, 0 or more');

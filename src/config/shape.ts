@@ -80,6 +80,7 @@ export function keysAt(root: z.core.$ZodType, path: Path): string[] {
 
 /** Numbers, flags and words of a fixed set are never secret, so a message may show a wrong one. */
 export function isShowable(schema: z.core.$ZodType | undefined): boolean {
+  if (schema instanceof z.ZodUnion) return schema.options.every((option) => isShowable(option as z.ZodType));
   return schema instanceof z.ZodNumber || schema instanceof z.ZodBoolean || schema instanceof z.ZodEnum;
 }
 
@@ -135,6 +136,10 @@ export function coerce(root: z.core.$ZodType, value: unknown): unknown {
 }
 
 function coerceText(schema: z.core.$ZodType, text: string): unknown {
+  if (schema instanceof z.ZodUnion && isShowable(schema)) {
+    const coerced = schema.options.map((option) => coerceText(option as z.ZodType, text));
+    return coerced.find((value) => value !== text) ?? text;
+  }
   if (schema instanceof z.ZodNumber && /^-?\d+(\.\d+)?$/.test(text.trim())) return Number(text);
   if (schema instanceof z.ZodBoolean && /^(true|false)$/i.test(text.trim())) return /true/i.test(text);
   return text;

@@ -6,7 +6,7 @@ import type { Route } from './route.ts';
 /** The metrics as text, and who may read them. */
 export interface MetricsSource {
   /** In the format that the header `Accept` asks for. */
-  read(accept: string | null): { contentType: string; text: string };
+  read(accept: string | null): Promise<{ contentType: string; text: string }>;
   /** A key that opens only the metrics; it may change with the configuration. */
   key(): string | undefined;
 }
@@ -29,11 +29,12 @@ export const metricsRoute = (source: MetricsSource): Route => ({
 /** `/metrics` on a port of its own. It needs a key only where the configuration has one for the metrics. */
 export function listenForMetrics(
   source: MetricsSource,
-  at: { host: string; port: number },
+  at: { host: string; port: number; reusePort: boolean },
 ): Bun.Server<undefined> {
   return Bun.serve({
     hostname: at.host,
     port: at.port,
+    reusePort: at.reusePort,
     fetch(request) {
       const isAsked = new URL(request.url).pathname === METRICS_PATH;
       if (!isAsked || (request.method !== 'GET' && request.method !== 'HEAD'))
@@ -45,8 +46,8 @@ export function listenForMetrics(
   });
 }
 
-function metricsText(request: Request, source: MetricsSource): Response {
-  const { contentType, text } = source.read(request.headers.get('accept'));
+async function metricsText(request: Request, source: MetricsSource): Promise<Response> {
+  const { contentType, text } = await source.read(request.headers.get('accept'));
   return new Response(text, { headers: { 'content-type': contentType, 'cache-control': 'no-store' } });
 }
 

@@ -47,6 +47,8 @@ export interface ServerParts extends RouteParts {
   host: string;
   /** 0 takes any free port. */
   port: number;
+  /** Processes of one user share the port: the kernel divides its connections among them (Linux). */
+  reusePort?: boolean;
   authenticator: Authenticator;
   /** The trace of a request, from what its caller says of it. Absent: requests are in no trace. */
   trace?: TraceSource;
@@ -107,10 +109,11 @@ export function openServer(parts: ServerParts): Server {
   };
 }
 
-function listen({ host, port }: ServerParts, door: Door, sockets: SocketRoute): RunningServer {
+function listen({ host, port, reusePort }: ServerParts, door: Door, sockets: SocketRoute): RunningServer {
   const server = Bun.serve<Upgraded>({
     hostname: host,
     port,
+    reusePort,
     // Streams may be silent for as long as a model thinks.
     idleTimeout: 0,
     // `readBody` counts the bytes, so that the refusal is in the caller's dialect.

@@ -100,6 +100,22 @@ export class Breaker {
     return this.permit(state);
   }
 
+  /**
+   * Another process that calls the same provider has changed its breaker. `changed` is not called for it. While the
+   * other one probes, this one stays open for a moment, so that few probes are made together.
+   */
+  adopt(change: BreakerChange): void {
+    const now = this.now();
+    if (change.state === 'open')
+      this.state = { is: 'open', reason: change.reason, until: now + change.forMs };
+    else if (change.state === 'closed') {
+      if (this.state.is === 'closed') return;
+      this.state = { is: 'closed', results: new ResultWindow() };
+      this.closedAt = now;
+    } else if (this.state.is === 'open')
+      this.state = { ...this.state, until: Math.max(this.state.until, now + PROBE_WAIT_MS) };
+  }
+
   private permit(state: State): Permit {
     let isSettled = false;
     let hasBegun = false;

@@ -1,6 +1,6 @@
 import { type Candidate, candidateKey } from '../core/candidate.ts';
 import type { Fault } from '../core/errors.ts';
-import type { Emit } from '../core/events.ts';
+import type { BreakerChange, Emit } from '../core/events.ts';
 import type { Quota } from '../core/quota.ts';
 import { MovingAverage, RecentTimes } from './averages.ts';
 import { Breaker, type BreakerSettings } from './breaker.ts';
@@ -57,6 +57,23 @@ const FAILED_MS = 60_000;
 /** Shorter answers say too little about the speed. */
 const SPEED_FROM = { tokens: 10, ms: 50 };
 
+/** What one call says about a candidate, for other processes that call it. Times are in milliseconds. */
+export type HealthNews =
+  | { of: 'breaker'; change: BreakerChange }
+  | { of: 'hold-off'; code: Fault['code']; ms: number }
+  | { of: 'quota'; quota: Quota }
+  | { of: 'first-token'; ms: number }
+  | { of: 'whole'; ms: number }
+  | { of: 'failure' }
+  | { of: 'length'; tokens: number }
+  | { of: 'speed'; tokens: number; ms: number };
+
+interface HealthParts {
+  breaker(): Pick<BreakerSettings, 'pauseMs'>;
+  now(): number;
+  tell?(news: HealthNews): void;
+}
+
 /** What is known of one candidate. Strategies read it, the gate writes it. Times are in milliseconds. */
 export class Health {
   /** Calls that run. */
@@ -81,7 +98,7 @@ export class Health {
     readonly candidate: Candidate,
     readonly breaker: Breaker,
     { bulkhead, retryBudget }: ClawHealth,
-    private readonly parts: { breaker(): Pick<BreakerSettings, 'pauseMs'>; now(): number },
+    private readonly parts: HealthParts,
   ) {
     this.bulkhead = bulkhead;
     this.retryBudget = retryBudget;
@@ -143,27 +160,16 @@ export class Health {
 
   /** The provider asks to be called again after a time. */
   holdOffFor(code: Fault['code'], ms: number): void {
-    const now = this.parts.now();
-    this.held = { code, until: now + Math.min(ms, this.parts.breaker().pauseMs), askedUntil: now + ms };
+    this.note({ of: 'hold-off', code, ms });
   }
 
   readQuota(quota: Quota): void {
-    this.quota = quota;
-    const used = [quota.requests, quota.tokens].map((allowance) =>
-      allowance && allowance.remaining <= 0 ? allowance.resetsInMs : 0,
-    );
-    this.quotaUntil = this.parts.now() + Math.min(Math.max(...used), this.parts.breaker().pauseMs);
+    this.note({ of: 'quota', quota });
   }
 
   /** The first token of a streamed answer has come after this time. */
   firstTokenAfter(ms: number): void {
-    this.measuredAt = this.parts.now();
-    this.failedAt = -Infinity;
-    this.firstTokens.add(ms);
-    this.recentFirstTokens.add(ms);
-    const ratio = this.ratioOf(ms);
-    this.usualFirstToken.add(ms, ratio < 0.5 ? NEWEST_OF_FALL : undefined);
-    this.bulkhead.observe(ratio);
+    this.note({ of: 'first-token', ms });
   }
 
   /** No first token had come after this time. */
@@ -173,24 +179,81 @@ export class Health {
 
   /** An answer that was not streamed has come after this time. */
   wholeAfter(ms: number): void {
-    this.wholeAt = this.parts.now();
-    this.failedAt = -Infinity;
-    this.wholes.add(ms);
+    this.note({ of: 'whole', ms });
   }
 
   /** A call failed before its first token. */
   failed(): void {
-    this.failedAt = this.parts.now();
+    this.note({ of: 'failure' });
   }
 
   /** A whole answer had this many tokens. */
   answered(tokens: number): void {
-    this.lengths.add(tokens);
+    this.note({ of: 'length', tokens });
   }
 
   /** So many tokens of a streamed answer came in so many milliseconds. */
   streamed(tokens: number, ms: number): void {
-    if (tokens >= SPEED_FROM.tokens && ms >= SPEED_FROM.ms) this.speeds.add((tokens * 1_000) / ms);
+    this.note({ of: 'speed', tokens, ms });
+  }
+
+  /** Takes what a call of this process, or of another one, says about the candidate. */
+  learn(news: HealthNews): void {
+    const now = this.parts.now();
+    switch (news.of) {
+      case 'breaker':
+        this.breaker.adopt(news.change);
+        break;
+      case 'hold-off': {
+        const until = now + Math.min(news.ms, this.parts.breaker().pauseMs);
+        this.held = { code: news.code, until, askedUntil: now + news.ms };
+        break;
+      }
+      case 'quota':
+        this.learnQuota(news.quota, now);
+        break;
+      case 'first-token':
+        this.learnFirstToken(news.ms, now);
+        break;
+      case 'whole':
+        this.wholeAt = now;
+        this.failedAt = -Infinity;
+        this.wholes.add(news.ms);
+        break;
+      case 'failure':
+        this.failedAt = now;
+        break;
+      case 'length':
+        this.lengths.add(news.tokens);
+        break;
+      case 'speed':
+        if (news.tokens >= SPEED_FROM.tokens && news.ms >= SPEED_FROM.ms)
+          this.speeds.add((news.tokens * 1_000) / news.ms);
+        break;
+    }
+  }
+
+  private note(news: HealthNews): void {
+    this.learn(news);
+    this.parts.tell?.(news);
+  }
+
+  private learnQuota(quota: Quota, now: number): void {
+    this.quota = quota;
+    const used = [quota.requests, quota.tokens].map((allowance) =>
+      allowance && allowance.remaining <= 0 ? allowance.resetsInMs : 0,
+    );
+    this.quotaUntil = now + Math.min(Math.max(...used), this.parts.breaker().pauseMs);
+  }
+
+  private learnFirstToken(ms: number, now: number): void {
+    this.measuredAt = now;
+    this.failedAt = -Infinity;
+    this.firstTokens.add(ms);
+    this.recentFirstTokens.add(ms);
+    const ratio = this.ratioOf(ms);
+    this.usualFirstToken.add(ms, ratio < 0.5 ? NEWEST_OF_FALL : undefined);
+    this.bulkhead.observe(ratio);
   }
 
   private ratioOf(ms: number): number {
@@ -206,6 +269,8 @@ export interface MemoryHealthParts {
   bulkhead(provider: string): BulkheadSettings;
   now(): number;
   emit: Emit;
+  /** Gets what the calls of this process say, for other processes that call the same providers. */
+  tell?(candidate: Candidate, news: HealthNews): void;
   /** The most candidates that are remembered. */
   most?: number;
 }
@@ -234,6 +299,11 @@ export class MemoryHealth implements HealthStore {
     return health;
   }
 
+  /** Another process has called the candidate. */
+  learn(candidate: Candidate, news: HealthNews): void {
+    this.of(candidate).learn(news);
+  }
+
   broken(): BrokenClaw[] {
     return [...this.candidates.values()].flatMap(({ health: { candidate, breaker } }) =>
       breaker.is === 'closed' ? [] : [{ candidate, state: breaker.waitMs > 0 ? breaker.is : 'half-open' }],
@@ -252,10 +322,13 @@ export class MemoryHealth implements HealthStore {
 
   private open(candidate: Candidate): Health {
     const { now, breaker, emit } = this.parts;
-    const opened = new Breaker(breaker, now, (change) =>
-      emit({ type: 'breaker-changed', candidate, ...change }),
-    );
-    return new Health(candidate, opened, this.claw(candidate), this.parts);
+    const { tell } = this.parts;
+    const told = tell && ((news: HealthNews) => tell(candidate, news));
+    const opened = new Breaker(breaker, now, (change) => {
+      emit({ type: 'breaker-changed', candidate, ...change });
+      told?.({ of: 'breaker', change });
+    });
+    return new Health(candidate, opened, this.claw(candidate), { ...this.parts, tell: told });
   }
 
   private claw({ provider, instance = '' }: Candidate): ClawHealth {

@@ -23,7 +23,7 @@ const MOST_REVOKED = 10_000;
  *
  * A token is `expiry.nonce.mac`; its mac is made with a key that is derived from the hash of the root key. So it
  * says nothing about the root key, every process on the store knows it, it outlives a restart, and a new root key
- * ends all sign-ins. A sign-out is known to this process alone: the browser forgets the token as well.
+ * ends all sign-ins. A sign-out is known to the workers of this gateway alone: the browser forgets the token as well.
  */
 export class SignIns {
   private failures: number[] = [];
@@ -32,6 +32,8 @@ export class SignIns {
   constructor(
     private readonly keyring: Pick<Keyring, 'root'>,
     private readonly clock: Clock,
+    /** Tells the other processes of the gateway of a sign-out; they call `forget`. */
+    private readonly tell: (token: string) => void = () => {},
   ) {}
 
   /**
@@ -65,6 +67,12 @@ export class SignIns {
 
   /** The token is not valid from now on. */
   signOut(token: string): void {
+    this.forget(token);
+    this.tell(token);
+  }
+
+  /** The token is not valid in this process from now on. */
+  forget(token: string): void {
     const found = this.callerOf(token);
     if (!found) return;
     const now = this.clock();

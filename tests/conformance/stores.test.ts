@@ -2,6 +2,7 @@ import { afterAll, describe, expect, test } from 'bun:test';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Channel, type Packet } from '../../src/core/channel.ts';
 import { surveyedTurn } from '../../src/session/surveyed-turn.ts';
 import { FileBlobStore } from '../../src/stores/files/blob-store.ts';
 import { FileMembers } from '../../src/stores/files/members.ts';
@@ -17,6 +18,7 @@ import { MemoryVectorStore } from '../../src/stores/memory/vector-store.ts';
 import { SqliteStore } from '../../src/stores/sqlite/store.ts';
 import { SqliteSurvey } from '../../src/stores/sqlite/survey/survey.ts';
 import { SqliteVectorStore } from '../../src/stores/sqlite/vectors/vector-store.ts';
+import { AskedRateStore, serveRates } from '../../src/stores/workers/rate-store.ts';
 import { blobStoreConformance } from './blob-store.ts';
 import { claimStoreConformance } from './claim-store.ts';
 import { journalConformance } from './journal.ts';
@@ -52,6 +54,7 @@ async function sqliteSurvey() {
   const logPath = join(folder, 'sessions.db');
   const log = await SqliteStore.open(logPath);
   const survey = SqliteSurvey.open({
+    follows: true,
     path: join(folder, 'survey.db'),
     logPath,
     start: () => new Worker(SURVEY_WORKER),
@@ -81,6 +84,19 @@ function timedRates() {
   return { store: new MemoryRateStore(() => now), pass };
 }
 
+/** A worker's store and that of its supervisor. Their messages are copied and come later, as those of processes. */
+function askedRates() {
+  const { store: kept, pass } = timedRates();
+  const later = (take: (packet: Packet) => void) => (packet: Packet) => {
+    const copy = structuredClone(packet);
+    setImmediate(() => take(copy));
+  };
+  const worker: Channel = new Channel(later((packet) => supervisor.receive(packet)));
+  const supervisor: Channel = new Channel(later((packet) => worker.receive(packet)));
+  serveRates(supervisor, kept);
+  return { store: new AskedRateStore(worker), pass };
+}
+
 function memoryProcess(dead?: FeedProcess): FeedProcess {
   const journal = new MemoryJournal(dead?.journal as MemoryJournal | undefined);
   const feed = new MemoryTurnFeed(journal);
@@ -106,6 +122,7 @@ const RUNS: Record<string, () => void> = {
   'KeyStore: MemoryKeyStore': () => keyStoreConformance('memory', async () => new MemoryKeyStore()),
   'KeyStore: SqliteStore': () => keyStoreConformance('sqlite', sqlite),
   'RateStore: MemoryRateStore': () => rateStoreConformance('memory', async () => timedRates()),
+  'RateStore: AskedRateStore': () => rateStoreConformance('asked', async () => askedRates()),
   'SealKeyStore: MemoryKeyStore': () => sealKeyStoreConformance('memory', async () => new MemoryKeyStore()),
   'SealKeyStore: SqliteStore': () => sealKeyStoreConformance('sqlite', sqlite),
   'BlobStore: MemoryBlobStore': () => blobStoreConformance('memory', async () => new MemoryBlobStore()),

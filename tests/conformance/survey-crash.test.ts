@@ -15,6 +15,7 @@ const ALL = { fromHour: 0, untilHour: 10_000_000, where: {}, by: [] } as const;
 
 function openSurveyOf(log: SqliteStore, logPath: string): SqliteSurvey {
   return SqliteSurvey.open({
+    follows: true,
     path: join(dirname(logPath), 'survey.db'),
     logPath,
     start: () => new Worker(WORKER),

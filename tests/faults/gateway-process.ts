@@ -32,6 +32,7 @@ export function startProcess({ dataDir, provider, env }: ProcessOptions): Gatewa
       CLAWHOLD_DATA_DIR: dataDir,
       CLAWHOLD_ROOT_KEY: ROOT_KEY,
       CLAWHOLD_DETECT: 'false',
+      CLAWHOLD_WORKERS: '1',
       CLAWHOLD_LOG_LEVEL: 'error',
       ...(provider && { GROQ_API_KEY: 'sk-simulated', GROQ_BASE_URL: `${provider}/v1` }),
       ...env,

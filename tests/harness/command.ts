@@ -53,6 +53,7 @@ export function environment(cwd: string, env: Env = {}): Env {
     CLAWHOLD_PORT: '0',
     CLAWHOLD_DATA_DIR: join(cwd, 'data'),
     CLAWHOLD_DETECT: 'false',
+    CLAWHOLD_WORKERS: '1',
     ...env,
   };
 }

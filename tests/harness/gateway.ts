@@ -59,6 +59,8 @@ function environment(options: TestGatewayOptions, dataDir: string): Record<strin
     CLAWHOLD_ROOT_KEY: ROOT_KEY,
     CLAWHOLD_DETECT: 'false',
     CLAWHOLD_LOG_LEVEL: 'error',
+    // Most tests are about one process, whatever the cores of the machine.
+    CLAWHOLD_WORKERS: '1',
     // Tests call a broken model again and again, and each call must reach it.
     CLAWHOLD_BREAKER_LEAST_CALLS: '1000000',
     CLAWHOLD_BREAKER_PAUSE_MS: '0',

@@ -21,7 +21,7 @@ const routes = routesOf({
   health: { ready: () => true, probeStore: async () => {}, failingClaws: () => [] },
   startedAt: 0,
   reload: async () => ({ state: 'rejected', problems: [] }),
-  metrics: { read: () => ({ contentType: '', text: '' }), key: () => undefined },
+  metrics: { read: async () => ({ contentType: '', text: '' }), key: () => undefined },
   signIns: { signIn: () => ({ token: '', expiresAt: 0 }), callerOf: () => undefined, signOut() {} },
   dashboard: async () => [],
   configuration: () => [],

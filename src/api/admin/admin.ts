@@ -5,9 +5,10 @@ import type { Pins } from '../pins.ts';
 import { AdminClaws } from './claws.ts';
 import { AdminCopies } from './copies.ts';
 import { freshened } from './fresh.ts';
+import type { LiveElsewhere } from './live-elsewhere.ts';
 import { AdminSessions } from './sessions.ts';
 import { AdminTurns } from './turns.ts';
-import type { Watch } from './watch.ts';
+import { type LastMinute, sumOfMinutes, type Watch } from './watch.ts';
 
 /** What operators may do, for the management API: the door has checked that they may. */
 export interface Admin {
@@ -16,6 +17,8 @@ export interface Admin {
   turns: AdminTurns;
   claws: AdminClaws;
   watch: Watch;
+  /** What all processes of the gateway took in the last minute. */
+  lastMinute(): Promise<LastMinute>;
   /** Sums of usage, up to date. */
   usage(query: UsageQuery): Promise<UsageRow[]>;
   tenants(): Promise<Tenant[]>;
@@ -27,15 +30,22 @@ export interface Admin {
 export interface AdminParts {
   survey: SurveyStore;
   watch: Watch;
+  /** Absent: there is no other process. */
+  elsewhere?: LiveElsewhere;
 }
 
-export function openAdmin(path: TurnPath, { survey, watch }: AdminParts, pins: Pins): Admin {
+export function openAdmin(path: TurnPath, { survey, watch, elsewhere }: AdminParts, pins: Pins): Admin {
+  const turns = new AdminTurns(path, survey, watch, elsewhere);
+  elsewhere?.answer({ running: () => turns.here(), lastMinute: () => watch.lastMinute });
   return {
     sessions: new AdminSessions(path, survey, pins),
     copies: new AdminCopies(path),
-    turns: new AdminTurns(path, survey, watch),
+    turns,
     claws: new AdminClaws(path, survey, watch),
     watch,
+    async lastMinute() {
+      return sumOfMinutes([watch.lastMinute, ...((await elsewhere?.lastMinute()) ?? [])]);
+    },
     async usage(query) {
       await countUnkept(watch, survey);
       await freshened(survey);

@@ -9,27 +9,8 @@ import type { SurveyPage, SurveyPageQuery, SurveyStore } from '../../session/sur
 import { findTurn } from '../../turn/live/find-turn.ts';
 import type { TurnPath } from '../../turn/path.ts';
 import { freshened } from './fresh.ts';
+import type { LiveElsewhere, RunningTurnFacts } from './live-elsewhere.ts';
 import type { Watch } from './watch.ts';
-
-/** A turn that has not ended. */
-export interface RunningTurnFacts {
-  turn: TurnId;
-  tenant: Tenant;
-  session: TurnView['asked']['session'];
-  key: string;
-  user?: string;
-  /** As its caller named it. */
-  model: string;
-  createdAt: number;
-  ageMs: number;
-  /** `waiting`: for its session or for a slot. `deferred`: for a claw that can be reached. */
-  state: 'waiting' | 'deferred' | 'calling' | 'answering';
-  /** Why it is deferred. */
-  code?: ErrorCode;
-  /** The candidate that answers, as `provider/model`. */
-  answering?: string;
-  isKept: boolean;
-}
 
 /** A turn that did not complete. */
 export interface FailedTurnFacts {
@@ -46,26 +27,34 @@ export class AdminTurns {
     private readonly path: Parts,
     private readonly survey: SurveyStore,
     private readonly watch: Watch,
+    private readonly elsewhere?: LiveElsewhere,
   ) {}
 
-  /** The turns that run in this process, oldest first; of one tenant, or of all. */
-  running(tenant?: Tenant): RunningTurnFacts[] {
+  /** The turns that run in the processes of this gateway, oldest first; of one tenant, or of all. */
+  async running(tenant?: Tenant): Promise<RunningTurnFacts[]> {
+    const elsewhere = (await this.elsewhere?.running()) ?? [];
+    const all = [...this.here(), ...elsewhere].filter(
+      (turn) => tenant === undefined || turn.tenant === tenant,
+    );
+    return elsewhere.length > 0 ? all.sort((one, other) => one.createdAt - other.createdAt) : all;
+  }
+
+  /** Those that run in this process. */
+  here(): RunningTurnFacts[] {
     const now = this.path.clock();
-    return this.path.live.all
-      .filter(({ asked }) => tenant === undefined || asked.tenant === tenant)
-      .map((live) => {
-        const { id: turn, tenant: of, session, key, user, model, createdAt } = live.asked;
-        const code = this.watch.deferred(turn);
-        const by = live.receipt?.candidate;
-        return {
-          ...{ turn, tenant: of, session, key, model, createdAt, ageMs: now - createdAt },
-          ...(user !== undefined && { user }),
-          state: stateOf(live, code),
-          ...(code && { code }),
-          ...(by && { answering: `${by.provider}/${by.model}` }),
-          isKept: isKept(live.retention),
-        };
-      });
+    return this.path.live.all.map((live) => {
+      const { id: turn, tenant: of, session, key, user, model, createdAt } = live.asked;
+      const code = this.watch.deferred(turn);
+      const by = live.receipt?.candidate;
+      return {
+        ...{ turn, tenant: of, session, key, model, createdAt, ageMs: now - createdAt },
+        ...(user !== undefined && { user }),
+        state: stateOf(live, code),
+        ...(code && { code }),
+        ...(by && { answering: `${by.provider}/${by.model}` }),
+        isKept: isKept(live.retention),
+      };
+    });
   }
 
   /** A turn, running or ended; `turn_not_found` where the tenant has none. */

@@ -82,11 +82,10 @@ export class Watch {
     return () => this.followers.delete(follower);
   }
 
+  /** Of this process. */
   get lastMinute(): LastMinute {
     const since = Math.floor(Date.now() / 1_000) - SECONDS;
-    const sum = noTurns();
-    for (const { second, ...counts } of this.seconds) if (second > since) add(sum, counts);
-    return sum;
+    return sumOfMinutes(this.seconds.filter(({ second }) => second > since));
   }
 
   failuresOf(candidate: string): CallFailures | undefined {
@@ -155,6 +154,12 @@ export class Watch {
 const pickCounted = ({ key, user, model, settings, createdAt }: PlacedIntent) => ({
   ...{ key, user, model, settings, createdAt },
 });
+
+export function sumOfMinutes(minutes: readonly LastMinute[]): LastMinute {
+  const sum = noTurns();
+  for (const one of minutes) add(sum, one);
+  return sum;
+}
 
 const noTurns = (): LastMinute => ({ turns: 0, failed: 0, input: 0, output: 0, cost: 0 });
 

@@ -11,7 +11,13 @@ export function jsonSchemaText(): string {
       if (path.includes('propertyNames')) return;
       // The file may write `${NAME}` for any value, so a value that is not free text allows this text too.
       const free = zodSchema instanceof z.ZodString && !jsonSchema.pattern && !jsonSchema.minLength;
-      if (free || !(zodSchema instanceof z.ZodString || isShowable(zodSchema))) return;
+      // Each option of a choice allows the text by itself.
+      if (
+        free ||
+        zodSchema instanceof z.ZodUnion ||
+        !(zodSchema instanceof z.ZodString || isShowable(zodSchema))
+      )
+        return;
       const { description, ...plain } = jsonSchema;
       for (const key of Object.keys(jsonSchema)) delete jsonSchema[key];
       if (description) jsonSchema.description = description;

@@ -25,7 +25,7 @@ export function eventRoutes(admin: Admin): Route[] {
 }
 
 const DOC: RouteDoc = {
-  what: 'Streams what happens in this process: turns, failed calls, health of claws, and the numbers of the last minute.',
+  what: 'Streams what happens in this process: turns, failed calls, health of claws, and the numbers of the last minute of all processes.',
   replies: [events(AdminEvent)],
 };
 
@@ -36,7 +36,7 @@ const MOST_WAITING = 1_000;
 
 type Shown = { type: keyof typeof EVENTS } & Record<string, unknown>;
 
-async function* eventsOf({ watch, turns }: Admin, gone: AbortSignal): AsyncIterable<SentEvent> {
+async function* eventsOf({ watch, turns, lastMinute }: Admin, gone: AbortSignal): AsyncIterable<SentEvent> {
   let waiting: Shown[] = [];
   let missed = 0;
   let news = Promise.withResolvers<void>();
@@ -45,25 +45,28 @@ async function* eventsOf({ watch, turns }: Admin, gone: AbortSignal): AsyncItera
     else waiting.push(event);
     news.resolve();
   };
-  const minute = () => {
-    const { turns: all, failed, input, output, cost } = watch.lastMinute;
+  const minute = async () => {
+    const [{ turns: all, failed, input, output, cost }, running] = await Promise.all([
+      lastMinute(),
+      turns.running(),
+    ]);
     const sums = { turns: all, failed_turns: failed, input_tokens: input, output_tokens: output };
     add({
       type: 'minute',
       at: iso(Date.now()),
       ...sums,
       cost_usd: usd(cost),
-      running: turns.running().length,
+      running: running.length,
     });
   };
   const leave = watch.follow((event) => {
     const shown = eventView(event);
     if (shown) add(shown);
   });
-  const timer = setInterval(minute, MINUTE_EVERY_MS);
+  const timer = setInterval(() => void minute(), MINUTE_EVERY_MS);
   const wake = () => news.resolve();
   gone.addEventListener('abort', wake);
-  minute();
+  void minute();
   try {
     while (!gone.aborted) {
       await news.promise;

@@ -84,11 +84,10 @@ const FOLLOW: RouteDoc = {
 type Turns = Admin['turns'];
 
 function running(turns: Turns): Handler {
-  return ({ query }) => {
+  return async ({ query }) => {
     const { tenant } = queryOf(runningQuery, query);
-    return Response.json(
-      listOf({ entries: turns.running(tenant as Parameters<Turns['running']>[0]) }, runningView),
-    );
+    const entries = await turns.running(tenant as Parameters<Turns['running']>[0]);
+    return Response.json(listOf({ entries }, runningView));
   };
 }
 

@@ -1,5 +1,5 @@
 import { ERRORS, type ErrorCode } from '../../core/errors.ts';
-import type { Registry } from '../metrics/registry.ts';
+import type { Metric } from '../metrics/registry.ts';
 
 /** Counts since the start of the process; the difference of two is what happened between them. */
 export interface Totals {
@@ -13,7 +13,7 @@ export interface Totals {
 }
 
 /** Reads the totals from the metrics, so that alerts cost nothing on the path of a turn. */
-export function totalsOf({ metrics }: Registry, at: number): Totals {
+export function totalsOf(metrics: readonly Metric[], at: number): Totals {
   const series = (name: string) => metrics.find((metric) => metric.name === name)?.series() ?? [];
   let turns = 0;
   let errors = 0;
@@ -35,8 +35,12 @@ function isError(state: string, code: string): boolean {
 }
 
 /** The bounds of `Totals.durations`, in seconds. */
-export const durationBounds = ({ metrics }: Registry): readonly number[] =>
+export const durationBounds = (metrics: readonly Metric[]): readonly number[] =>
   metrics.find(({ name }) => name === 'clawhold_turn_duration_seconds')?.bounds ?? [];
+
+/** The age of the oldest turn of all processes. */
+export const oldestTurnMs = (metrics: readonly Metric[]): number =>
+  1_000 * (metrics.find(({ name }) => name === 'clawhold_oldest_turn_age_seconds')?.series()[0]?.value ?? 0);
 
 /**
  * A quantile of what was counted in buckets, by linear interpolation within a bucket, as Prometheus'

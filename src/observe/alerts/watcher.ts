@@ -1,11 +1,11 @@
 import { hostname } from 'node:os';
 import type { Emit } from '../../core/events.ts';
 import type { GatewayFacts } from '../metrics/gateway-facts.ts';
-import type { Counter, Registry } from '../metrics/registry.ts';
+import type { Counter, Metric, Registry } from '../metrics/registry.ts';
 import { History } from './history.ts';
 import { tell } from './messenger.ts';
 import type { AlertMessage, AlertRule, AlertTarget } from './rule.ts';
-import { durationBounds, totalsOf } from './totals.ts';
+import { durationBounds, oldestTurnMs, totalsOf } from './totals.ts';
 import { EARLIER_WINDOWS, watchedValue } from './watched-value.ts';
 
 /** What the configuration says of alerts. */
@@ -19,6 +19,11 @@ export interface WatcherParts {
   settings: AlertSettings;
   facts: GatewayFacts;
   registry: Registry;
+  /**
+   * What all processes of the gateway have counted. What it rejects with skips one check. Absent: what this one has
+   * counted.
+   */
+  counted?(): Promise<readonly Metric[]>;
   emit: Emit;
   /** The name of the gateway in messages. */
   gateway: string;
@@ -72,7 +77,7 @@ export class AlertWatcher {
     clearInterval(this.timer);
     this.timer = undefined;
     if (this.watched.length === 0) return;
-    this.timer = setInterval(() => this.check(), settings.everyMs);
+    this.timer = setInterval(() => void this.checkAll(), settings.everyMs);
     this.timer.unref();
   }
 
@@ -80,15 +85,23 @@ export class AlertWatcher {
   private begin(rule: AlertRule): Watched {
     const windows = rule.when === 'spend_spike' ? EARLIER_WINDOWS + 1 : 1;
     const history = new History(rule.windowMs, windows);
-    history.add(totalsOf(this.parts.registry, this.parts.clock()));
+    // The counts of other processes are known at the first check.
+    if (!this.parts.counted) history.add(totalsOf(this.parts.registry.metrics, this.parts.clock()));
     return { rule, history, wasTold: false, toldAt: Number.NEGATIVE_INFINITY };
   }
 
-  check(): void {
-    const { registry, facts, clock } = this.parts;
+  private async checkAll(): Promise<void> {
+    const { counted } = this.parts;
+    if (!counted) return this.check();
+    const metrics = await counted().catch(() => undefined);
+    if (metrics) this.check(metrics, { ...this.parts.facts, oldestTurnMs: () => oldestTurnMs(metrics) });
+  }
+
+  check(metrics: readonly Metric[] = this.parts.registry.metrics, facts = this.parts.facts): void {
+    const { clock } = this.parts;
     const now = clock();
-    const totals = totalsOf(registry, now);
-    const bounds = durationBounds(registry);
+    const totals = totalsOf(metrics, now);
+    const bounds = durationBounds(metrics);
     for (const watched of this.watched) {
       watched.history.add(totals);
       const value = watchedValue(watched.rule, watched.history, facts, bounds);

@@ -42,6 +42,11 @@ export interface IdempotencyParts {
   retentionMs: number;
   /** Takes over the turns of dead processes (`turn/start/recover.ts`). */
   takeOver(): Promise<unknown>;
+  /**
+   * The target of a request that another worker of this gateway runs, or has run lately (its `targetOf`). Never
+   * rejects. Absent: there is no other worker.
+   */
+  findElsewhere?(place: string): Promise<string | undefined>;
 }
 
 /** Another request with the same key has claimed it first. */
@@ -86,6 +91,13 @@ export class Idempotency {
   /** Remembers a turn of a process that has died: the client may retry its request here. */
   remember(tenant: Tenant, fingerprint: string, target: string): void {
     this.keep(`${tenant}\n${fingerprint}`, { at: this.parts.clock(), target });
+  }
+
+  /** For another worker: what a request of this process without a key has created. */
+  async targetOf(place: string): Promise<string | undefined> {
+    const known = this.recent.get(place);
+    await known?.running;
+    return known?.target;
   }
 
   /** Forgets what is older than the retention; to be called every few minutes. */
@@ -149,9 +161,11 @@ export class Idempotency {
 
   /** The result of a claim whose process has died: the journal may have it. */
   private async findLeft<Result>(claim: Claim, find: Operation<Result>['find']): Promise<Result | undefined> {
-    if (claim.holder === this.parts.members.self) return undefined;
-    await this.parts.takeOver();
-    return find(claim.target, false);
+    const { members, takeOver } = this.parts;
+    if (claim.holder === members.self) return undefined;
+    await takeOver();
+    // Another process may have been faster: it runs the turn of a dead one. A frozen process goes on with its turn later.
+    return find(claim.target, !(await members.isAlive(claim.holder)));
   }
 
   /** Without a key, a request counts as a retry only if its client says so. */
@@ -187,7 +201,9 @@ export class Idempotency {
     // An operation that is still running has no target yet, or cannot be found by it.
     await known?.running;
     const target =
-      known?.target ?? (await this.parts.claims.findByFingerprint(tenant, fingerprint, RETRIED_WITHIN_MS));
+      known?.target ??
+      (await this.parts.claims.findByFingerprint(tenant, fingerprint, RETRIED_WITHIN_MS)) ??
+      (await this.parts.findElsewhere?.(place));
     return target === undefined ? undefined : find(target, true);
   }
 

@@ -56,7 +56,10 @@ test('every scalar setting has a variable, and no two share one', () => {
   const expected = (schema: Record<string, unknown>, path: string): string[] =>
     Object.entries((schema.properties ?? {}) as Record<string, typeof schema>).flatMap(([key, field]) => {
       const variable = `${path}_${key.toUpperCase()}`;
-      const scalar = ['string', 'number', 'integer', 'boolean'].includes(String(field.type));
+      const options = (field.anyOf ?? [field]) as (typeof schema)[];
+      const scalar = options.every(({ type }) =>
+        ['string', 'number', 'integer', 'boolean'].includes(String(type)),
+      );
       return scalar ? [variable] : expected(field, variable);
     });
   const variables = scalarSettings(fileSchema).map(({ variable }) => variable);

@@ -185,3 +185,34 @@ test('a half-open breaker lets at most three probes through at once, and never r
     }),
   );
 });
+
+describe('a breaker that adopts what another process has seen', () => {
+  test('opens and closes with it, and reports nothing', () => {
+    const { breaker, changes, clock } = scene();
+    breaker.adopt({ state: 'open', reason: 'credential', forMs: 5_000 });
+    expect([breaker.is, breaker.reason, breaker.waitMs]).toEqual(['open', 'credential', 5_000]);
+    expect(breaker.take()).toBeUndefined();
+    clock.pass(1_000);
+    breaker.adopt({ state: 'closed' });
+    expect(breaker.is).toBe('closed');
+    expect(breaker.take()).toBeDefined();
+    expect(changes).toEqual([]);
+  });
+
+  test('makes no probe while the other one makes its own, and makes one if nothing is heard of it', () => {
+    const { breaker, clock } = opened();
+    clock.pass(BREAKER.openMs);
+    breaker.adopt({ state: 'half-open' });
+    expect(breaker.take()).toBeUndefined();
+    clock.pass(1_000);
+    expect(breaker.take()).toBeDefined();
+  });
+
+  test('keeps what it counts where it is closed already', () => {
+    const { breaker, call } = scene();
+    call(...times(BREAKER.leastCalls - 1, 'failed'));
+    breaker.adopt({ state: 'closed' });
+    call('failed');
+    expect(breaker.is).toBe('open');
+  });
+});

@@ -135,3 +135,35 @@ test('the 95th percentile is that of the last 64 values', () => {
   for (let value = 1; value <= 64; value++) times.add(value);
   expect(times.p95).toBe(61);
 });
+
+test('what one process learns of a candidate, another one knows', () => {
+  const clock = testClock();
+  const parts = { breaker: () => BREAKER, bulkhead: () => BULKHEAD, now: clock.now, emit: () => {} };
+  const other = new MemoryHealth(parts);
+  let told = 0;
+  const store = new MemoryHealth({
+    ...parts,
+    tell(candidate, news) {
+      told++;
+      other.learn(structuredClone(candidate), structuredClone(news));
+    },
+  });
+  const candidate = candidateOf('one');
+  const health = store.of(candidate);
+  for (let call = 1; call <= 12; call++) health.firstTokenAfter(100 * call);
+  health.wholeAfter(700);
+  health.answered(50);
+  health.streamed(100, 2_000);
+  health.failed();
+  health.holdOffFor('rate_limited', 4_000);
+  health.readQuota({ requests: { limit: 10, remaining: 0, resetsInMs: 3_000 }, tokens: undefined });
+  for (let call = 0; call < BREAKER.leastCalls; call++) health.breaker.take()?.settle('failed');
+  const facts = (one: typeof health) => ({
+    averages: [one.firstTokenMs, one.firstTokenP95Ms, one.wholeMs, one.answerTokens, one.tokensPerSecond],
+    state: [one.hasFailed, one.holdOff, one.quota, one.quotaWaitMs, one.breaker.is, one.breaker.waitMs],
+  });
+  expect(health.breaker.is).toBe('open');
+  expect(facts(other.of(candidate))).toEqual(facts(health));
+  // Nothing is told back.
+  expect(told).toBe(19);
+});

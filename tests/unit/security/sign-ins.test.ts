@@ -41,6 +41,29 @@ test('a token proves the sign-in for twelve hours, also to another process', () 
   expect(other.callerOf(token)).toBeUndefined();
 });
 
+test('a sign-out is told to other processes, which tell nobody', () => {
+  keysAre('sk-root');
+  const told: string[] = [];
+  const other = new SignIns(
+    keyring,
+    () => now,
+    (token) => told.push(`again ${token}`),
+  );
+  const signIns = new SignIns(
+    keyring,
+    () => now,
+    (token) => {
+      told.push(token);
+      other.forget(token);
+    },
+  );
+  const { token } = signIns.signIn('sk-root');
+  expect(other.callerOf(token)).toBeDefined();
+  signIns.signOut(token);
+  expect(other.callerOf(token)).toBeUndefined();
+  expect(told).toEqual([token]);
+});
+
 test('no other key signs in, and no changed token is valid', () => {
   const signIns = started();
   expect(codeOf(() => signIns.signIn('sk-other'))).toBe('invalid_key');

@@ -16,7 +16,7 @@ import type { TurnRow } from '../../../session/turn-log.ts';
 
 /** What the survey's thread can be asked. */
 export interface SurveyCalls {
-  open(files: { path: string; logPath: string }): void;
+  open(files: { path: string; logPath: string; follows: boolean }): void;
   refresh(): void;
   sessions(tenant: Tenant, filter: SessionFilter, page: SurveyPageQuery): SurveyPage<SessionSummary>;
   session(tenant: Tenant, id: SessionId): SessionSummary | undefined;

@@ -1,3 +1,4 @@
+import { SQLiteError } from 'bun:sqlite';
 import type { Surveyor } from '../../../session/survey-store.ts';
 import { Statements } from '../statements.ts';
 import { openSurvey } from './survey-file.ts';
@@ -9,6 +10,12 @@ import { Terms } from './terms.ts';
 /** How often the thread looks for news in the log, in milliseconds. */
 const LOOK_EVERY_MS = 1_000;
 
+/** Another process may take the same step: what it has done is there at the next look. */
+const BUSY_PAUSE_MS = 5;
+const BUSY_MS = 5_000;
+const isBusy = (error: unknown): boolean =>
+  error instanceof SQLiteError && error.code?.startsWith('SQLITE_BUSY') === true;
+
 interface Port {
   postMessage(message: SurveyReply): void;
   onmessage: ((event: MessageEvent<SurveyRequest>) => void) | null;
@@ -19,9 +26,11 @@ interface Port {
  * meanwhile. A failure to follow is tried again: the log keeps what the survey has not seen.
  */
 export function serveSurvey(port: Port, surveyor: Surveyor): void {
-  let parts: { reader: SurveyReader; writer: SurveyWriter; close(): void } | undefined;
+  let parts: { reader: SurveyReader; writer: SurveyWriter; follows: boolean; close(): void } | undefined;
   let timer: ReturnType<typeof setTimeout> | undefined;
   let waiting: PromiseWithResolvers<void>[] = [];
+  /** Since when another process has been faster with each step. */
+  let busySince: number | undefined;
 
   const catchUp = () => {
     clearTimeout(timer);
@@ -34,11 +43,18 @@ export function serveSurvey(port: Port, surveyor: Surveyor): void {
         waiting = [];
         for (const { resolve } of asked) resolve();
       }
+      busySince = undefined;
     } catch (error) {
+      busySince ??= performance.now();
+      if (isBusy(error) && performance.now() - busySince < BUSY_MS) {
+        timer = setTimeout(catchUp, BUSY_PAUSE_MS);
+        return;
+      }
+      busySince = undefined;
       waiting = [];
       for (const { reject } of asked) reject(error);
     }
-    timer = setTimeout(catchUp, isBehind ? 0 : LOOK_EVERY_MS);
+    if (isBehind || parts.follows) timer = setTimeout(catchUp, isBehind ? 0 : LOOK_EVERY_MS);
   };
   const refreshed = () => {
     const done = Promise.withResolvers<void>();
@@ -52,7 +68,7 @@ export function serveSurvey(port: Port, surveyor: Surveyor): void {
     if (name === 'open') {
       const [files] = args as Parameters<SurveyCalls['open']>;
       parts = open(files, surveyor);
-      timer = setTimeout(catchUp, 0);
+      if (files.follows) timer = setTimeout(catchUp, 0);
       return undefined;
     }
     if (!parts) throw new Error('The survey is not open.');
@@ -87,13 +103,14 @@ export function serveSurvey(port: Port, surveyor: Surveyor): void {
   };
 }
 
-function open({ path, logPath }: { path: string; logPath: string }, surveyor: Surveyor) {
+function open({ path, logPath, follows }: Parameters<SurveyCalls['open']>[0], surveyor: Surveyor) {
   const db = openSurvey(path, logPath);
   const statements = new Statements(db);
   const terms = new Terms(statements);
   return {
     reader: new SurveyReader(statements, terms),
     writer: new SurveyWriter(db, statements, terms, surveyor),
+    follows,
     close() {
       statements.finalize();
       db.close();

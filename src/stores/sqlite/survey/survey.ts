@@ -22,6 +22,8 @@ export interface SurveyParts {
   path: string;
   /** The file of the log that it is made from. */
   logPath: string;
+  /** Whether it follows the log by itself. Otherwise, another process does, and this one only when it is asked. */
+  follows: boolean;
   /** Starts a thread that runs `serveSurvey`. */
   start: StartWorker;
   /** Deletes changes of the log that the survey has seen. */
@@ -120,9 +122,9 @@ export class SqliteSurvey implements SurveyStore {
     worker.addEventListener('error', (event) => died(`its thread died: ${event.message}`));
     worker.addEventListener('close', () => died('its thread died'));
     this.worker = worker;
-    const { path, logPath } = this.parts;
+    const { path, logPath, follows } = this.parts;
     try {
-      await this.send(worker, 'open', { path, logPath });
+      await this.send(worker, 'open', { path, logPath, follows });
       return worker;
     } catch (error) {
       worker.terminate();
