@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { fileSchema } from '../../../src/config/schema.ts';
 import type { Candidate } from '../../../src/core/candidate.ts';
 import type { BreakerSettings } from '../../../src/routing/breaker.ts';
@@ -26,11 +27,17 @@ export function testClock(at = 1_000_000): TestClock {
   };
 }
 
-/** Counts the timers that `setTimeout` starts and that neither end nor are cleared, until `restore`. */
+/**
+ * Counts the timers that the caller, and what it calls, starts with `setTimeout` and that neither end nor are cleared,
+ * until `restore`. What an earlier test has left running in this process does not count.
+ */
 export function countTimers(): { readonly left: number; restore(): void } {
+  const scope = new AsyncLocalStorage<true>();
+  scope.enterWith(true);
   const { setTimeout: start, clearTimeout: stop } = globalThis;
   const open = new Set<unknown>();
   const count = (work: () => void, ms?: number) => {
+    if (!scope.getStore()) return start(work, ms);
     const timer = start(() => {
       open.delete(timer);
       work();
