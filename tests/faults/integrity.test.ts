@@ -12,7 +12,7 @@ import { readLog } from './recorded.ts';
 /** `RUNS=5000 SEED=1 bun test tests/faults/integrity.test.ts` runs more walks, reproducibly. */
 const RUNS = Number(process.env.RUNS ?? 100);
 const SEED = process.env.SEED ? { seed: Number(process.env.SEED) } : {};
-const TIMEOUT_MS = 5_000 + 100 * RUNS;
+const TIMEOUT_MS = 20_000 + 300 * RUNS;
 const ALL_PROVIDERS = Object.keys(PROVIDERS) as Provider[];
 
 const simulator = startProvider();

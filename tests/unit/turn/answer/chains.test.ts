@@ -193,9 +193,9 @@ describe('the bounds of a turn', () => {
     const startedAt = performance.now();
     const { called, outcome } = await run({
       behaviour: { a: after(20, DOWN), b: silent, c: answers },
-      request: { endsAt: startedAt + 60 },
+      request: { endsAt: startedAt + 400 },
     });
-    expect(performance.now() - startedAt).toBeLessThan(1_000);
+    expect(performance.now() - startedAt).toBeLessThan(5_000);
     expect(called).toBe('a b');
     expect(outcome).toMatchObject({
       code: 'provider_timeout',
