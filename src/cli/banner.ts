@@ -34,7 +34,7 @@ export function bannerText(banner: Banner): string {
   return [
     `${style.bold('Clawhold')} ${version} listens on ${style.cyan(url)}`,
     '',
-    ...facts(banner),
+    ...facts(banner, url),
     ...(hasProvider
       ? []
       : [
@@ -51,7 +51,10 @@ export function bannerText(banner: Banner): string {
   ].join('\n');
 }
 
-function facts({ gateway: { providers, newRootKey }, config, workers, style }: Banner): string[] {
+function facts(
+  { gateway: { providers, newRootKey }, config, workers, style }: Banner,
+  url: string,
+): string[] {
   const on = providers.filter(({ state }) => state === 'on').map(({ id }) => id);
   const sessions =
     config.storage.kind === 'memory' ? 'memory (lost when the gateway stops)' : shortPath(config.dataDir);
@@ -59,6 +62,7 @@ function facts({ gateway: { providers, newRootKey }, config, workers, style }: B
     `  Claws      ${['local', ...on].join(', ')}`,
     `  Sessions   ${sessions}`,
     ...(workers > 1 ? [`  Workers    ${workers}`] : []),
+    `  Dashboard  ${url}/dashboard`,
     ...(isLoopback(config.host) ? [] : [`  Open       ${openTo(config.host)}`]),
     ...rootKeyLines(newRootKey, keptRootKey(config), style),
   ];

@@ -94,6 +94,8 @@ describe('the banner', () => {
     expect(banner).toMatch(/listens on http:\/\/\[::1\]:\d+\n/);
     expect(banner).toContain('Bearer $CLAWHOLD_ROOT_KEY"');
     expect((await ask(urlIn(banner))).status).toBe(200);
+    const dashboard = /Dashboard +(\S+)/.exec(banner)?.[1] ?? '';
+    expect(await (await fetch(dashboard)).text()).toContain('<title>Clawhold</title>');
     gateway.stop();
     await gateway.exited;
   });
