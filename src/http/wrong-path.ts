@@ -29,7 +29,7 @@ const methodFor = (method: string, path: string, paths: Paths): string => {
 };
 
 /** The client's base URL lacks `/v1`, repeats it, or has another part after it. */
-const isBaseWrong = (path: string): boolean => !/^\/v1(\/(?!v1(\/|$))|$)/i.test(path);
+const isBaseWrong = (path: string): boolean => !/^\/(v1(\/(?!v1(\/|$))|$)|v1beta\/|admin\/v1\/)/i.test(path);
 
 /** The path of a route that the caller probably means. */
 function meantPath(path: string, paths: Paths): string | undefined {

@@ -236,3 +236,23 @@ describe('errors use the words of the caller', () => {
     expect(message).toContain('got 999');
   });
 });
+
+test.each([
+  ['PUT', MESSAGES, 405],
+  ['GET', INTERACTIONS, 405],
+  ['GET', '/v1/messages/a/b', 404],
+  ['POST', '/v1beta/nothing', 404],
+])('%s %s is refused in the form of its API', async (method, path, status) => {
+  const reply = await journey.gateway.fetch(path, { method });
+  const body = await json(reply);
+  expect(reply.status).toBe(status);
+  if (path.startsWith(MESSAGES))
+    expect(body).toMatchObject({ type: 'error', error: { message: expect.any(String) } });
+  else expect(body).toMatchObject({ error: { code: status, status: expect.any(String) } });
+});
+
+test('a wrong path of an API with a base of its own has no hint about another base', async () => {
+  const { message } = errorIn(await json(journey.gateway.fetch('/admin/v1/turns')));
+  expect(message).toContain('/admin/v1/turns/failed');
+  expect(message).not.toContain('base URL');
+});

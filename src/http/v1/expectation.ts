@@ -41,6 +41,7 @@ const KINDS: ReadonlyMap<string, string> = new Map([
   ['array', 'an array'],
   ['object', 'an object'],
   ['record', 'an object'],
+  ['nonoptional', 'a value'],
 ]);
 
 const UNITS: ReadonlyMap<string, string> = new Map([
