@@ -98,6 +98,25 @@ describe('an import refuses', () => {
   });
 });
 
+test.each([
+  ['chatgpt', { title: 'a', mapping: {}, create_time: 1e300 }, 400],
+  ['chatgpt', { title: 'a', mapping: {}, create_time: 1e13 }, 400],
+  [
+    'librechat',
+    {
+      conversationId: 'a',
+      messages: [
+        { messageId: 'm', isCreatedByUser: true, text: 'a', createdAt: '+275760-09-13T00:00:00.000Z' },
+      ],
+    },
+    200,
+  ],
+])('a time of %s that no date has', async (form, file, status) => {
+  const body = JSON.stringify(file);
+  const reply = await journey.gateway.fetch(`/admin/v1/import?form=${form}`, { method: 'POST', body });
+  expect(reply.status).toBe(status);
+});
+
 test('after refused imports, sessions are listed, and an export comes back', async () => {
   expect((await journey.gateway.fetch('/admin/v1/sessions')).status).toBe(200);
   const { sessions } = await json(send(lines));

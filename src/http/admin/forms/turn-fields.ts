@@ -8,8 +8,10 @@ import { z } from 'zod';
 const count = z.number().min(0);
 const texts = z.record(z.string(), z.string());
 
-/** Milliseconds since the epoch, up to the last moment that a `Date` can hold (ECMA-262, "Time Values"). */
-export const time = z.int().min(0).max(8.64e15);
+/** Milliseconds since the epoch: ids and texts of times have no room for more than four digits of a year. */
+export const LAST_TIME = Date.parse('9999-12-31T23:59:59.999Z');
+
+export const time = z.int().min(0).max(LAST_TIME);
 
 export const finish = z.array(
   z.looseObject({
