@@ -231,6 +231,14 @@ describe('errors use the words of the caller', () => {
     });
   });
 
+  test('for the number of texts to embed', async () => {
+    const input = Array.from({ length: 2_049 }, () => 'a');
+    const { message } = errorIn(
+      await json(ask(EMBEDDINGS, { model: 'openai/text-embedding-3-small', input })),
+    );
+    expect(message).toContain('at most 2048 inputs, not 2049');
+  });
+
   test('for numbers in a query', async () => {
     const { message } = errorIn(await json(journey.gateway.fetch('/admin/v1/sessions?limit=999')));
     expect(message).toContain('got 999');
@@ -252,7 +260,7 @@ test.each([
 });
 
 test('a wrong path of an API with a base of its own has no hint about another base', async () => {
-  const { message } = errorIn(await json(journey.gateway.fetch('/admin/v1/turns')));
-  expect(message).toContain('/admin/v1/turns/failed');
+  const { message } = errorIn(await json(journey.gateway.fetch('/admin/v1/sessionz')));
+  expect(message).toContain('/admin/v1/sessions');
   expect(message).not.toContain('base URL');
 });
