@@ -19,7 +19,8 @@ export function noRoute(method: string, path: string, paths: Paths): Fault {
   }
   const meant = meantPath(path, paths);
   const hint = meant === undefined ? '' : ` Did you mean ${methodFor(method, meant, paths)} ${meant}?`;
-  const base = meant !== undefined && isBaseWrong(path) ? ' The base URL of this API ends in `/v1`.' : '';
+  const base =
+    meant?.startsWith('/v1/') && isBaseWrong(path) ? ' The base URL of this API ends in `/v1`.' : '';
   return new Fault('not_found', `There is nothing at ${method} ${path}.${hint}${base}`);
 }
 
@@ -29,7 +30,7 @@ const methodFor = (method: string, path: string, paths: Paths): string => {
 };
 
 /** The client's base URL lacks `/v1`, repeats it, or has another part after it. */
-const isBaseWrong = (path: string): boolean => !/^\/(v1(\/(?!v1(\/|$))|$)|v1beta\/|admin\/v1\/)/i.test(path);
+const isBaseWrong = (path: string): boolean => !/^\/v1(\/(?!v1(\/|$))|$)/i.test(path);
 
 /** The path of a route that the caller probably means. */
 function meantPath(path: string, paths: Paths): string | undefined {
