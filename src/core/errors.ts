@@ -56,7 +56,7 @@ export const ERRORS = {
   ),
   tool_output_without_call: bad(
     400,
-    'Send outputs only for the function calls of the turn before; copy its `call_id` exactly.',
+    'Send outputs only for the function calls of the turn before; copy the id of the call exactly.',
   ),
   context_length_exceeded: failedCall(
     { lasts: 'final', concerns: 'model' },

@@ -81,13 +81,27 @@ const isMessageToModel = (item: Item): boolean => item.type === 'message' && ite
  * outputs. A call that is still open at this point stays without an output: no provider accepts it later.
  */
 export class OpenCalls {
-  private calls: OpenCall[] = [];
+  /** In their order. */
+  private readonly calls = new Set<OpenCall>();
+  /** The same, by their ids: a history may have many thousand calls at once. */
+  private readonly byId = new Map<string, Set<OpenCall>>();
   /** The last items are outputs that a client sent. */
   private hasOutputs = false;
 
   /** Open calls whose output the client sends, oldest first. */
   get waiting(): OpenCall[] {
-    return this.calls.filter(({ isClient }) => isClient);
+    return [...this.calls].filter(({ isClient }) => isClient);
+  }
+
+  /** Whether one of `waiting` has the id. */
+  isWaiting(call_id: string | undefined): boolean {
+    return call_id !== undefined && this.byId.has(keyOf(call_id, true));
+  }
+
+  /** The oldest open call. */
+  get oldest(): OpenCall | undefined {
+    for (const call of this.calls) return call;
+    return undefined;
   }
 
   /** The waiting calls that stay without an output if `item` is next. */
@@ -105,28 +119,47 @@ export class OpenCalls {
     for (const call of this.abandonedBy(item)) this.drop(call);
     this.hasOutputs = false;
     if (call_id === undefined) return undefined;
+    const isHalf = isHalfCall(item);
     // A client may send a half call back with its output: then the half call is there twice.
-    for (const call of this.calls) if (call.isHalf && call.call_id === call_id) this.drop(call);
+    for (const call of this.byId.get(halfKeyOf(call_id)) ?? []) this.drop(call);
     const isClient = isClientCall(item);
-    const isAmbiguous = this.calls.some((call) => call.call_id === call_id);
-    this.calls.push({ type: item.type, call_id, isClient, isAmbiguous, isHalf: isHalfCall(item), index });
+    const isAmbiguous = this.byId.has(keyOf(call_id, true)) || this.byId.has(keyOf(call_id, false));
+    const call = { type: item.type, call_id, isClient, isAmbiguous, isHalf, index };
+    this.calls.add(call);
+    for (const key of keysOf(call)) {
+      const same = this.byId.get(key);
+      if (same) same.add(call);
+      else this.byId.set(key, new Set([call]));
+    }
     return undefined;
   }
 
   /** The call stays without an output. */
   drop(call: OpenCall): void {
-    this.calls = this.calls.filter((open) => open !== call);
+    this.calls.delete(call);
+    for (const key of keysOf(call)) {
+      const same = this.byId.get(key);
+      same?.delete(call);
+      if (same?.size === 0) this.byId.delete(key);
+    }
   }
 
   /** An output that the client sends belongs to a call of the client. */
   private close(call_id: string, isClient: boolean): OpenCall | undefined {
-    const position = this.calls.findIndex((call) => call.call_id === call_id && call.isClient === isClient);
-    if (position === -1) return undefined;
-    const [call] = this.calls.splice(position, 1);
-    if (isClient) this.hasOutputs = true;
-    return call;
+    for (const call of this.byId.get(keyOf(call_id, isClient)) ?? []) {
+      this.drop(call);
+      if (isClient) this.hasOutputs = true;
+      return call;
+    }
+    return undefined;
   }
 }
+
+const keyOf = (call_id: string, isClient: boolean): string =>
+  `${isClient ? 'client' : 'provider'} ${call_id}`;
+const halfKeyOf = (call_id: string): string => `half ${call_id}`;
+const keysOf = ({ call_id, isClient, isHalf }: OpenCall): string[] =>
+  isHalf ? [keyOf(call_id, isClient), halfKeyOf(call_id)] : [keyOf(call_id, isClient)];
 
 /** Ids of calls, each given out once: `c`, `c_2`, `c_3`… */
 export class DistinctIds {

@@ -201,7 +201,7 @@ class Door {
       }
     } catch (error) {
       record.fault = faultOf(error, 'The gateway failed to handle this request.');
-      response = (match?.route.error ?? errorResponse)(record.fault, record.requestId);
+      response = (match?.route.error ?? this.router.errorAt(path))(record.fault, record.requestId);
     }
     response?.headers.set('x-request-id', record.requestId);
     if (match?.route.requestIdHeader) response?.headers.set(match.route.requestIdHeader, record.requestId);
@@ -257,8 +257,13 @@ class Router {
   private readonly exact = new Map<string, Map<string, Match>>();
   private readonly patterns = new Map<string, Pattern>();
 
+  /** The APIs that have all paths below a prefix. */
+  private readonly below: { prefix: string; route: Route }[] = [];
+
   constructor(routes: readonly Route[]) {
     for (const route of routes) {
+      const [prefix] = /^\/v1beta\/|^\/v1\/messages\//.exec(route.path) ?? [];
+      if (prefix !== undefined && route.error) this.below.push({ prefix, route });
       if (/\/:|\*/.test(route.path)) this.addPattern(route);
       else this.addExact(route);
     }
@@ -287,6 +292,12 @@ class Router {
     return this.routesAt(path)
       .filter(({ access }) => access !== 'open')
       .map(({ method }) => method);
+  }
+
+  /** The form of errors at a path where no route takes the method: that of the API that the path belongs to. */
+  errorAt(path: string): NonNullable<Route['error']> {
+    const at = this.routesAt(path)[0] ?? this.below.find(({ prefix }) => path.startsWith(prefix))?.route;
+    return at?.error ?? errorResponse;
   }
 
   private routesAt(path: string): Route[] {

@@ -19,7 +19,8 @@ export function noRoute(method: string, path: string, paths: Paths): Fault {
   }
   const meant = meantPath(path, paths);
   const hint = meant === undefined ? '' : ` Did you mean ${methodFor(method, meant, paths)} ${meant}?`;
-  const base = meant !== undefined && isBaseWrong(path) ? ' The base URL of this API ends in `/v1`.' : '';
+  const base =
+    meant?.startsWith('/v1/') && isBaseWrong(path) ? ' The base URL of this API ends in `/v1`.' : '';
   return new Fault('not_found', `There is nothing at ${method} ${path}.${hint}${base}`);
 }
 

@@ -43,13 +43,16 @@ export function repairToolPairs(branch: readonly BranchTurn[], input: Item[], an
   }
   const repaired: Item[] = [];
   const moved = new Set<number>();
+  const isFollowed = followers(input, answering);
+  let outputs: Outputs | undefined;
   const add = (item: Item) => {
     repaired.push(item);
     return calls.add(item);
   };
   const close = (open: readonly OpenCall[], from: number) => {
     for (const call of open) {
-      const index = outputIndex(input, call, from, moved);
+      outputs ??= new Outputs(input);
+      const index = outputs.of(call, from, moved);
       if (index !== -1) moved.add(index);
       if (index === -1 && call.isHalf) calls.drop(call);
       else add(input[index] ?? closingOutput(call));
@@ -59,14 +62,14 @@ export function repairToolPairs(branch: readonly BranchTurn[], input: Item[], an
   input.forEach((item, index) => {
     if (moved.has(index)) return;
     close(abandonedBy(item, calls), index);
-    if (isClientOutput(item) && !calls.waiting.some(({ call_id }) => call_id === callIdOf(item))) {
+    if (isClientOutput(item) && !calls.isWaiting(callIdOf(item))) {
       earlier ??= earlierOn(branch);
       if ([...earlier.outputs, ...repaired].some((known) => isSameOutput(known, item))) return;
       const call = takeCall(earlier.unanswered, item) ?? refuse(item);
       close(calls.waiting, index);
       add(call);
     }
-    add(isFollowed(input, index, answering) ? item : ({ ...item, status: 'incomplete' } as Item));
+    add(isFollowed(index) ? item : ({ ...item, status: 'incomplete' } as Item));
   });
   if (answering) close(calls.waiting, input.length);
   const isUnchanged =
@@ -110,20 +113,36 @@ function isPlain(recent: readonly BranchTurn[], input: readonly Item[]): boolean
 function abandonedBy(item: Item, calls: OpenCalls): OpenCall[] {
   const abandoned = calls.abandonedBy(item);
   if (abandoned.length > 0 || item.type !== 'message') return abandoned;
+  // The calls of the branch are the oldest.
+  if (calls.oldest?.index !== ON_BRANCH) return [];
   return calls.waiting.filter(({ index }) => index === ON_BRANCH);
 }
 
-/** The index of the call's output in the input, at `from` or later; -1 where none precedes a new call of its id. */
-function outputIndex(
-  input: readonly Item[],
-  { call_id }: OpenCall,
-  from: number,
-  moved: ReadonlySet<number>,
-): number {
-  const found = input.findIndex(
-    (item, index) => index >= from && !moved.has(index) && callIdOf(item) === call_id,
-  );
-  return found !== -1 && isClientOutput(input[found]!) ? found : -1;
+/** Finds the outputs of calls in an input, which is read once. */
+class Outputs {
+  /** The indexes of calls and outputs, by their ids, the last one first. */
+  private readonly places = new Map<string, number[]>();
+
+  constructor(private readonly input: readonly Item[]) {
+    for (let index = input.length - 1; index >= 0; index--) {
+      const id = callIdOf(input[index]!);
+      if (id === undefined) continue;
+      const places = this.places.get(id);
+      if (places) places.push(index);
+      else this.places.set(id, [index]);
+    }
+  }
+
+  /**
+   * The index of the call's output, at `from` or later, which only grows; -1 where none precedes a new call of its
+   * id.
+   */
+  of({ call_id }: OpenCall, from: number, moved: ReadonlySet<number>): number {
+    const places = this.places.get(call_id) ?? [];
+    while (places.length > 0 && (places.at(-1)! < from || moved.has(places.at(-1)!))) places.pop();
+    const found = places.at(-1);
+    return found !== undefined && isClientOutput(this.input[found]!) ? found : -1;
+  }
 }
 
 /** The parts of a branch that matter to an output for which no call is open. */
@@ -173,11 +192,16 @@ function isSameOutput(known: Item, item: Item): boolean {
 }
 
 /** Whether a reasoning item is followed by a message or call of the model, or may still be: more items may be added. */
-function isFollowed(input: readonly Item[], index: number, answering: boolean): boolean {
-  if (input[index]!.type !== 'reasoning') return true;
-  const next = input.slice(index + 1).find(({ type }) => type !== 'reasoning');
-  if (!next) return !answering;
-  return next.type === 'message' ? next.role === 'assistant' : !isClientOutput(next);
+function followers(input: readonly Item[], answering: boolean): (index: number) => boolean {
+  /** The index of the first item after the last one asked for that is no reasoning. */
+  let at = 0;
+  return (index) => {
+    if (input[index]!.type !== 'reasoning') return true;
+    for (at = Math.max(at, index + 1); input[at]?.type === 'reasoning'; ) at++;
+    const next = input[at];
+    if (!next) return !answering;
+    return next.type === 'message' ? next.role === 'assistant' : !isClientOutput(next);
+  };
 }
 
 function refuse(item: Item): never {

@@ -1,8 +1,10 @@
+import { createAnthropic } from '@ai-sdk/anthropic';
 import { createGoogleGenerativeAI } from '@ai-sdk/google';
 import { createOpenAI } from '@ai-sdk/openai';
 import { createOpenAICompatible } from '@ai-sdk/openai-compatible';
 import Anthropic from '@anthropic-ai/sdk';
 import { type FunctionCall, GoogleGenAI, type PartListUnion } from '@google/genai';
+import { ChatAnthropic } from '@langchain/anthropic';
 import type { BaseChatModel } from '@langchain/core/language_models/chat_models';
 import { tool as langChainTool } from '@langchain/core/tools';
 import { ChatGoogleGenerativeAI } from '@langchain/google-genai';
@@ -220,6 +222,16 @@ const openAiInLangChain =
     });
   };
 
+const anthropicInLangChain = (target: Target): BaseChatModel =>
+  new ChatAnthropic({
+    model: target.model,
+    apiKey: ROOT_KEY,
+    anthropicApiUrl: target.url,
+    clientOptions: { defaultHeaders: headersOf(target) },
+    maxTokens: 4096,
+    streaming: true,
+  });
+
 const googleInLangChain = (target: Target): BaseChatModel =>
   new ChatGoogleGenerativeAI({
     model: target.model,
@@ -301,7 +313,11 @@ export const LIBRARIES: Library[] = [
       headers: headersOf(target),
     })(target.model),
   ),
+  aiSdk('AI SDK, anthropic', (target) =>
+    createAnthropic({ ...base(target), headers: headersOf(target) })(target.model),
+  ),
   langChain('LangChain, google', googleInLangChain),
+  langChain('LangChain, anthropic', anthropicInLangChain),
   agentsSdk('Agents SDK, chat', true),
   agentsSdk('Agents SDK, responses', false),
 ];

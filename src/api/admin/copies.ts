@@ -1,6 +1,7 @@
 import { itemsTokens } from '../../context/tokens.ts';
 import { Fault } from '../../core/errors.ts';
 import {
+  conversationId,
   newSessionId,
   newTurnId,
   parseItemId,
@@ -102,13 +103,13 @@ export class AdminCopies {
     let open: OpenImport | undefined;
     for await (const part of parts) {
       if ('session' in part) {
-        if (open) yield await this.close(open);
+        if (open) yield await this.closeFile(open);
         open = await this.open(tenant, part.session);
       } else if (!open) throw malformed('A turn or a value comes before its session.');
       else if ('turn' in part) await this.add(open, part.turn);
       else open.values.push(part.value);
     }
-    if (open) yield await this.close(open);
+    if (open) yield await this.closeFile(open);
   }
 
   /** Stores a conversation of another program as a new session. */
@@ -193,7 +194,7 @@ export class AdminCopies {
       (await log.findSession(tenant, { id: session.id })) !== undefined ||
       (await log.readTree(tenant, session.id)).length > 0;
     const id = isTaken ? newSessionId(clock()) : session.id;
-    return { tenant, session, id, rows: [], turns: 0, values: [] };
+    return { tenant, session, id, rows: [], known: new Set(), turns: 0, values: [] };
   }
 
   private async add(
@@ -201,9 +202,14 @@ export class AdminCopies {
     turn: ExportedTurn,
     origin: Origin = { kind: 'import', form: 'clawhold', from: responseId(turn.content.id) },
   ): Promise<void> {
-    const { tenant, session, id, rows } = open;
-    if (turn.content.session !== session.id)
-      throw malformed(`Turn ${turn.content.id} is not one of session ${session.id}.`);
+    const { tenant, session, id, rows, known } = open;
+    const { content } = turn;
+    if (content.session !== session.id)
+      throw malformed(`Turn ${responseId(content.id)} is not one of session ${conversationId(session.id)}.`);
+    if (content.parent !== null && !known.has(content.parent))
+      throw malformed(`Turn ${responseId(content.id)} comes before the turn that it follows.`);
+    if (known.has(content.id)) throw malformed(`Turn ${responseId(content.id)} comes twice.`);
+    known.add(content.id);
     rows.push(await rowOfExported(rekeyed(turn, session.id, id), tenant, origin, this.path.blobs));
     open.turns++;
     if (rows.length >= AT_ONCE) await this.write(open);
@@ -215,6 +221,14 @@ export class AdminCopies {
     await Promise.all(rows.map((row) => this.path.log.commitTurn(row)));
   }
 
+  /** The head of a file must be one of its turns: no import moves the head of another session. */
+  private async closeFile(open: OpenImport): Promise<Imported> {
+    const { head, id } = open.session;
+    if (head !== null && !open.known.has(head))
+      throw malformed(`Session ${conversationId(id)} has no turn ${responseId(head)}, its head.`);
+    return this.close(open);
+  }
+
   private async close(
     open: OpenImport,
     head = rekeyed(open.session.head, open.session.id, open.id),
@@ -222,6 +236,7 @@ export class AdminCopies {
     const { log, values, sessions } = this.path;
     const { tenant, session, id, turns } = open;
     await this.write(open);
+    const leftOut: Record<string, number> = {};
     const { hasRecord, name, createdAt, metadata, tags } = session;
     const isFree = name !== undefined && !(await log.findSession(tenant, { name }));
     if (hasRecord) {
@@ -229,11 +244,13 @@ export class AdminCopies {
       await log.createSession({ id, tenant, createdAt, head: null, edits: 0, ...named });
       if (head !== null) await log.rewind(tenant, head);
       if (isFree) sessions.forget({ id, tenant, createdAt, metadata, head: null, edits: 0, name });
-      for (const { key, json } of open.values)
-        await values.changeValue(tenant, id, key, { kind: 'put', json }, { kind: 'none' });
+      for (const { key, json } of open.values) {
+        const { kind } = await values.changeValue(tenant, id, key, { kind: 'put', json }, { kind: 'none' });
+        if (kind === 'over-limit') leftOut.value = (leftOut.value ?? 0) + 1;
+      }
     }
     return {
-      ...{ id, turns, isRenamed: name !== undefined && !isFree, isRekeyed: id !== session.id, leftOut: {} },
+      ...{ id, turns, isRenamed: name !== undefined && !isFree, isRekeyed: id !== session.id, leftOut },
       ...(isFree && { name }),
     };
   }
@@ -245,6 +262,8 @@ interface OpenImport {
   /** Under which the session is stored. */
   id: SessionId;
   rows: TurnRow[];
+  /** The ids of the turns so far, as the file has them. */
+  known: Set<TurnId>;
   turns: number;
   values: { key: string; json: string }[];
 }

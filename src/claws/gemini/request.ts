@@ -1,3 +1,4 @@
+import { Fault } from '../../core/errors.ts';
 import type { Settings } from '../../core/settings.ts';
 import type { Prompt, Provider, WireRequest } from '../claw.ts';
 import { draftOf } from './messages.ts';
@@ -20,10 +21,19 @@ export function versionOf(baseUrl: string): string {
   return /\/v\d\w*(\/|$)/.test(baseUrl) ? '' : '/v1beta';
 }
 
-/** The names of tuned models hold their collection: `tunedModels/mine`. */
+/** URLs have no other form for these segments: with `%2e`, they still lead to another path (url.spec.whatwg.org). */
+const DOTS: ReadonlySet<string> = new Set(['.', '..']);
+
+/**
+ * The names of tuned models hold their collection: `tunedModels/mine`. Throws `model_not_found` for a name that would
+ * lead to another path of the provider, with the operator's credential.
+ */
 export function modelPath(model: string): string {
   const name = model.includes('/') ? model : `models/${model}`;
-  return name.toWellFormed().split('/').map(encodeURIComponent).join('/');
+  const segments = name.toWellFormed().split('/');
+  if (segments.some((segment) => segment === '' || DOTS.has(segment)))
+    throw new Fault('model_not_found', `The provider has no model "${model}".`, { param: 'model' });
+  return segments.map(encodeURIComponent).join('/');
 }
 
 function bodyOf(prompt: Prompt, provider: Provider, version: string): Record<string, unknown> {

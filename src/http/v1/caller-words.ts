@@ -1,4 +1,5 @@
 import { Fault, type Subject } from '../../core/errors.ts';
+import { parseResponseId } from '../../core/ids.ts';
 import type { Item, Part } from '../../core/items.ts';
 import type { Dialect, ItemLocation } from '../dialect.ts';
 
@@ -16,7 +17,21 @@ export function inCallersWords(failure: unknown, dialect: Pick<Dialect, 'fieldOf
   const { about } = failure;
   const location = 'setting' in about ? about : locationOf(about, sent.items);
   const field = location && dialect.fieldOf?.(location, sent.body);
-  return field === undefined ? failure : failure.with({ param: field });
+  if (field === undefined) return failure;
+  const named = failure.with({ param: field });
+  return 'setting' in about
+    ? named.reworded((text) => text.replaceAll(`\`${about.setting}\``, `\`${field}\``))
+    : named;
+}
+
+/** A failure whose message has the ids of turns as callers of the dialect see them. */
+export function inOwnIds(fault: Fault, { publicId }: Pick<Dialect, 'publicId'>): Fault {
+  return fault.reworded((text) =>
+    text.replace(/\bresp_\w+/g, (id) => {
+      const turn = parseResponseId(id);
+      return turn === undefined ? id : publicId(turn);
+    }),
+  );
 }
 
 /** The same for a request whose field `list` holds canonical items. */

@@ -41,6 +41,7 @@ const KINDS: ReadonlyMap<string, string> = new Map([
   ['array', 'an array'],
   ['object', 'an object'],
   ['record', 'an object'],
+  ['nonoptional', 'a value'],
 ]);
 
 const UNITS: ReadonlyMap<string, string> = new Map([
@@ -49,7 +50,8 @@ const UNITS: ReadonlyMap<string, string> = new Map([
 ]);
 
 /** `, got a string`. Numbers and lengths are shown. Texts are not, because they may hold content. */
-export function received({ path, code }: z.core.$ZodIssue, whole: unknown): string {
+export function received(issue: z.core.$ZodIssue, whole: unknown): string {
+  const { path, code } = issue;
   let value = whole;
   for (const step of path) value = (value as Record<PropertyKey, unknown> | null | undefined)?.[step];
   if (value === undefined) return ', got nothing';
@@ -60,5 +62,7 @@ export function received({ path, code }: z.core.$ZodIssue, whole: unknown): stri
   if (typeof value === 'number' || typeof value === 'boolean') return `, got ${value}`;
   if (typeof value !== 'string') return ', got an object';
   if (value === '') return ', got an empty string';
-  return isOfWrongSize ? `, got ${value.length}` : ', got a string';
+  if (!isOfWrongSize) return ', got a string';
+  // A number in a query is a text.
+  return issue.origin === 'string' ? `, got ${value.length}` : `, got ${Number(value)}`;
 }

@@ -81,7 +81,9 @@ const MODEL = 'expected the name of a model';
 /** How many models a list may name. */
 const MODELS = 16;
 const MODEL_OR_LIST = `${MODEL}, or a list of 1 to ${MODELS} of them`;
-const modelName = z.string({ error: MODEL }).min(1, { error: MODEL }).max(512);
+/** In characters. */
+export const LONGEST_MODEL = 512;
+const modelName = z.string({ error: MODEL }).min(1, { error: MODEL }).max(LONGEST_MODEL);
 const modelList = z.array(modelName).max(MODELS, { error: `expected a list of at most ${MODELS} models` });
 
 /**

@@ -12,7 +12,7 @@ import { dollars } from '../../core/usage.ts';
 import type { Dialect, ParseContext, StreamWriter } from '../dialect.ts';
 import { quotaHeaders } from '../envelope.ts';
 import type { Handler, Route, SettingsSource } from '../route.ts';
-import { inCallersWords } from './caller-words.ts';
+import { inCallersWords, inOwnIds } from './caller-words.ts';
 import { namedValuesOf } from './named-values.ts';
 import type { ReplyHeaders } from './reply-headers.ts';
 import { askedContextPolicy, identityOf, mayHaveMarks, mayKeep, policyOf, readBody } from './request.ts';
@@ -24,7 +24,7 @@ import { wishesOf } from './routing-wishes.ts';
 /** All routes of a dialect. */
 export function turnRoutes(dialect: Dialect, api: Api, settings: SettingsSource): Route[] {
   const { hasKeyInQuery, requestIdHeader } = dialect;
-  const error = (fault: Fault, requestId: string) => dialect.error(fault, requestId);
+  const error = (fault: Fault, requestId: string) => dialect.error(inOwnIds(fault, dialect), requestId);
   const create = dialect.endpoints.map(({ path, doc }): Route => {
     const handle = createTurn(dialect, path, api, settings);
     return { method: 'POST', path, access: 'key', doc, handle };

@@ -304,8 +304,10 @@ function recoveredIntent(intent: PlacedIntent, session: Resumed): PlacedIntent {
 /** Natives are numbered by the caller's items; items that were left out or repaired shift the numbers. */
 function nativesOf({ input: sent, inputNatives }: WaitingIntent, input: readonly Item[]) {
   if (!inputNatives || sent === input) return inputNatives;
+  const places = new Map(sent.map((item, index) => [item, index]));
   const moved = input.flatMap((item, index) => {
-    const native = inputNatives[sent.indexOf(item)];
+    const place = places.get(item);
+    const native = place === undefined ? undefined : inputNatives[place];
     return native === undefined ? [] : [[index, native] as const];
   });
   return moved.length > 0 ? Object.fromEntries(moved) : undefined;

@@ -2,6 +2,12 @@ import { z } from 'zod';
 import type { Item } from '../../../core/items.ts';
 import { type ForeignMessage, turnsOf } from './foreign-tree.ts';
 import { answerText, LeftOut, text } from './items.ts';
+import { LAST_TIME } from './turn-fields.ts';
+
+const seconds = z
+  .number()
+  .min(0)
+  .max(LAST_TIME / 1000);
 
 /**
  * A conversation of ChatGPT's data export (`conversations.json`): messages in a tree, of which `current_node` is the
@@ -10,7 +16,7 @@ import { answerText, LeftOut, text } from './items.ts';
 const Message = z.looseObject({
   id: z.string().optional(),
   author: z.looseObject({ role: z.string(), name: z.string().nullish() }),
-  create_time: z.number().nullish(),
+  create_time: seconds.nullish(),
   content: z.looseObject({ content_type: z.string(), parts: z.array(z.unknown()).nullish() }),
   recipient: z.string().nullish(),
   metadata: z
@@ -23,7 +29,7 @@ const Message = z.looseObject({
 
 export const ChatGptConversation = z.looseObject({
   title: z.string().nullish(),
-  create_time: z.number().nullish(),
+  create_time: seconds.nullish(),
   conversation_id: z.string().nullish(),
   id: z.string().nullish(),
   current_node: z.string().nullish(),

@@ -8,7 +8,11 @@ import {
   responseId,
   type TurnId,
 } from '../../../core/ids.ts';
+import type { Item } from '../../../core/items.ts';
+import { isValueKey, KEY_FORM } from '../../../core/values.ts';
+import { parseItems } from '../../v1/canonical-items.ts';
 import { validate } from '../../v1/fields.ts';
+import { finish, more, settings, time } from './turn-fields.ts';
 
 /**
  * Sessions as lines of JSON: a line for the session, then one for each of its turns, parents first, then one for each
@@ -24,7 +28,7 @@ const VERSION = 1;
 
 const turnId = z.string().refine((id) => parseResponseId(id) !== undefined, 'expected the id of a turn');
 const count = z.int().min(0);
-const items = z.array(z.looseObject({ type: z.string() }));
+const items = z.array(z.looseObject({ type: z.string({ error: 'expected the kind of the item' }) }));
 const pairs = z.record(z.string(), z.string());
 
 const SessionLine = z.strictObject({
@@ -33,7 +37,7 @@ const SessionLine = z.strictObject({
     id: z.string().refine((id) => parseConversationId(id) !== undefined, 'expected the id of a session'),
     has_record: z.boolean(),
     name: z.string().min(1).max(255).optional(),
-    created_at: count,
+    created_at: time,
     metadata: pairs,
     tags: z.array(z.string().min(1).max(64)).max(32),
     head: turnId.nullable(),
@@ -47,8 +51,8 @@ const TurnLine = z.strictObject({
     kind: z.enum(['ask', 'append']),
     state: z.enum(['completed', 'incomplete', 'failed', 'cancelled']),
     dialect: z.string().min(1).max(64),
-    created_at: count,
-    completed_at: count,
+    created_at: time,
+    completed_at: time,
     model: z.string().min(1).max(512).optional(),
     key: z.string().max(255).optional(),
     metadata: pairs,
@@ -64,14 +68,19 @@ const TurnLine = z.strictObject({
     deleted: z.boolean(),
     input: items,
     output: items,
-    settings: z.looseObject({}).optional(),
+    settings: settings.optional(),
     retention: z.enum(['key', 'session', 'stored', 'listed']).optional(),
-    finish: z.array(z.looseObject({})),
-    more: z.looseObject({}).describe('All further fields of the turn.'),
+    finish,
+    more: more.describe('All further fields of the turn.'),
   }),
 });
 
-const ValueLine = z.strictObject({ value: z.strictObject({ key: z.string().max(255), json: z.unknown() }) });
+const ValueLine = z.strictObject({
+  value: z.strictObject({
+    key: z.string().refine(isValueKey, `expected ${KEY_FORM}`),
+    json: z.json({ error: 'expected a value' }),
+  }),
+});
 
 /** A part as its line, without the end of the line. */
 export function lineOf(part: Part): string {
@@ -121,7 +130,7 @@ export function partOf(text: string, number: number): Part {
     throw new Fault('invalid_request', `Line ${number} is no object.`);
   const within = [`line ${number}`];
   if ('session' in value) return sessionPart(validate(SessionLine, value, within).session);
-  if ('turn' in value) return turnPart(validate(TurnLine, value, within).turn);
+  if ('turn' in value) return turnPart(validate(TurnLine, value, within).turn, `line ${number}.turn`);
   const { key, json } = validate(ValueLine, value, within).value;
   return { value: { key, json: JSON.stringify(json) } };
 }
@@ -138,14 +147,25 @@ function sessionPart(session: z.output<typeof SessionLine>['session']): Part {
 
 const idOf = (text: string | null): TurnId | null => (text === null ? null : parseResponseId(text)!);
 
-function turnPart(turn: z.output<typeof TurnLine>['turn']): Part {
-  const { id: name, parent, created_at: createdAt, completed_at: completedAt, more, ...rest } = turn;
+function turnPart(turn: z.output<typeof TurnLine>['turn'], param: string): Part {
+  const { id: name, parent, created_at: createdAt, completed_at: completedAt, more: others, ...rest } = turn;
+  const { alternates, ...further } = others;
   const { tokens, total_tokens: totalTokens, digest, line, hidden, listed, deleted, ...fields } = rest;
   const id = idOf(name)!;
   const session = id.slice(0, 20);
   if (fields.kind === 'ask' && fields.model === undefined)
     throw new Fault('invalid_request', `Turn ${name} has no model.`);
-  const content = { ...more, ...fields, id, session, parent: idOf(parent), createdAt, completedAt };
-  // The store keeps items as they are, and everything that reads them expects any kind.
+  if (fields.state === 'failed' && further.error === undefined)
+    throw new Fault('invalid_request', `Turn ${name} failed and has no error.`);
+  const content = {
+    ...{ ...further, ...fields, id, session, parent: idOf(parent), createdAt, completedAt },
+    // Everything that reads the store trusts the form of its items, of the kinds that have one.
+    input: parseItems(fields.input, `${param}.input`),
+    output: parseItems(fields.output, `${param}.output`),
+    ...(alternates && { alternates: alternatesOf(alternates, `${param}.more.alternates`) }),
+  };
   return { turn: { tokens, totalTokens, digest, line, hidden, listed, deleted, content } } as unknown as Part;
 }
+
+const alternatesOf = (choices: readonly unknown[][], param: string): Item[][] =>
+  choices.map((items, index) => parseItems(items, `${param}[${index}]`));

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { type Item, messageText } from '../../../core/items.ts';
 import { type ForeignMessage, turnsOf } from './foreign-tree.ts';
 import { answerText, LeftOut, text } from './items.ts';
+import { LAST_TIME } from './turn-fields.ts';
 
 /**
  * A conversation that LibreChat exports as JSON: a list of messages with their parents, or messages that hold their
@@ -75,7 +76,7 @@ function flattened(messages: readonly Message[]): Message[] {
 
 const timeOf = ({ createdAt }: Message): number => {
   const time = createdAt ? Date.parse(createdAt) : Number.NaN;
-  return Number.isNaN(time) ? Date.now() : time;
+  return time >= 0 && time <= LAST_TIME ? time : Date.now();
 };
 
 function itemsOf({ isCreatedByUser, text: said, content }: Message, leftOut: LeftOut): Item[] {

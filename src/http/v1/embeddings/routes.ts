@@ -98,6 +98,7 @@ export function embeddingRoutes({ embeddings }: Pick<Api, 'embeddings'>, setting
 function create(embeddings: Api['embeddings'], settings: SettingsSource): Handler {
   return async ({ request, caller }) => {
     const { body } = await readBody(request, settings());
+    expectFewInputs(body.input);
     const { model, input, dimensions, encoding_format: format, user } = validate(Body, body);
     const ask = {
       ...{ model, inputs: inputsOf(input) },
@@ -123,6 +124,12 @@ function create(embeddings: Api['embeddings'], settings: SettingsSource): Handle
       { headers: quota ? Object.assign(headers, quotaHeaders(quota)) : headers },
     );
   };
+}
+
+/** Of a list of forms, an error names none. */
+function expectFewInputs(input: unknown): void {
+  if (Array.isArray(input) && typeof input[0] !== 'number' && input.length > MOST_INPUTS)
+    throw invalid('input', `at most ${MOST_INPUTS} inputs, not ${input.length}`);
 }
 
 function inputsOf(input: z.output<typeof Body>['input']): EmbeddingInput[] {

@@ -1,7 +1,8 @@
 import { generatedImageAt } from '../../../core/generated-images.ts';
-import type { Item, Message, OtherItem, Part, Reasoning } from '../../../core/items.ts';
+import type { Item, Message, Part, Reasoning } from '../../../core/items.ts';
 import { isObject } from '../../../core/json.ts';
 import { isSeal } from '../../../core/seal.ts';
+import { parseItem } from '../canonical-items.ts';
 import { invalid } from '../fields.ts';
 import { parsePart, textPartOf } from './parts.ts';
 
@@ -118,7 +119,7 @@ class MessageReader {
         this.item({ item: generatedImage(block, param) }, index);
         return;
       default:
-        this.item({ item: block as OtherItem, native: { role: 'assistant' } }, index);
+        this.item({ item: parseItem(block, param), native: { role: 'assistant' } }, index);
     }
   }
 

@@ -1,6 +1,8 @@
-import type { OtherPart, OutputText, Part } from '../../../core/items.ts';
+import type { OutputText, Part } from '../../../core/items.ts';
 import { isObject } from '../../../core/json.ts';
+import { parsePart as canonicalPart } from '../canonical-items.ts';
 import { invalid } from '../fields.ts';
+import { isMediaType } from '../media-type.ts';
 
 /** Content blocks of a request as parts. Fields without a canonical form stay on the part. */
 
@@ -29,11 +31,11 @@ export function parsePart(block: Fields, param: string): Part {
       if (typeof block.text !== 'string') throw invalid(`${param}.text`, 'a string');
       return textPartOf(block, 'input_text');
     case 'image':
-      return imagePart(block, param);
+      return canonicalPart(imagePart(block, param), param);
     case 'document':
-      return documentPart(block, param);
+      return canonicalPart(documentPart(block, param), param);
     default:
-      return block as OtherPart;
+      return canonicalPart(block, param);
   }
 }
 
@@ -49,12 +51,17 @@ function textAt(source: Fields, field: string, param: string): string {
   throw invalid(`${param}.source.${field}`, 'a string that is not empty');
 }
 
+function mediaType({ media_type }: Fields, param: string): string {
+  if (isMediaType(media_type)) return media_type;
+  throw invalid(`${param}.source.media_type`, 'a media type, such as image/png');
+}
+
 function imagePart(block: Fields, param: string): Part {
   const { type: _, source: __, ...further } = block;
   const source = sourceOf(block, param);
   switch (source.type) {
     case 'base64': {
-      const url = `data:${textAt(source, 'media_type', param)};base64,${textAt(source, 'data', param)}`;
+      const url = `data:${mediaType(source, param)};base64,${textAt(source, 'data', param)}`;
       return { ...further, type: 'input_image', image_url: url };
     }
     case 'url':
@@ -75,7 +82,7 @@ function documentPart(block: Fields, param: string): Part {
   switch (source.type) {
     case 'base64': {
       const data = textAt(source, 'data', param);
-      return { ...file, file_data: `data:${textAt(source, 'media_type', param)};base64,${data}` };
+      return { ...file, file_data: `data:${mediaType(source, param)};base64,${data}` };
     }
     case 'text':
       return { ...file, file_data: plainText(textAt(source, 'data', param)) };

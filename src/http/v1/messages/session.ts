@@ -1,5 +1,8 @@
 import { isObject } from '../../../core/json.ts';
 
+/** In characters; no id of a conversation is longer. A pattern takes long for a long text. */
+const LONGEST = 1_024;
+
 const SESSION = /^[0-9a-f-]{36}$/i;
 const IN_TEXT = /^(user_\S*_account_\S*)_session_([0-9a-f-]{36})$/i;
 
@@ -16,6 +19,7 @@ export interface NamedUser {
  * `session_id`. Any other text names a user alone.
  */
 export function namedUser(userId: string): NamedUser {
+  if (userId.length > LONGEST) return { user: userId };
   const [, user, session] = IN_TEXT.exec(userId) ?? [];
   if (user !== undefined) return { user, session };
   return (userId.startsWith('{') ? inJson(userId) : undefined) ?? { user: userId };

@@ -1,6 +1,7 @@
 import type { OtherType } from '../../../core/items.ts';
 import { isObject } from '../../../core/json.ts';
 import type { Tool, ToolChoice } from '../../../core/settings.ts';
+import { requireTool } from '../canonical-tools.ts';
 import { invalid } from '../fields.ts';
 
 type Fields = Record<string, unknown>;
@@ -12,7 +13,10 @@ type Fields = Record<string, unknown>;
 export function toTool(tool: Fields, index: number): Tool {
   const { type, ...fields } = tool;
   const isFunction = type === undefined || type === null || type === 'custom';
-  if (!isFunction) return tool as Tool & { type: OtherType };
+  if (!isFunction) {
+    requireTool(tool, `tools[${index}]`);
+    return tool as Tool & { type: OtherType };
+  }
   const { name, description, input_schema, strict, ...further } = fields;
   const param = `tools[${index}]`;
   if (typeof name !== 'string' || name === '' || name.length > 128)

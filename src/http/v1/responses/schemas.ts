@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { published } from '../../published.ts';
+import { ITEM_SHAPES } from '../canonical-items.ts';
 import {
   Attempts,
   cacheCreation,
@@ -11,7 +12,6 @@ import {
   seconds,
 } from '../replies.ts';
 import { CANONICAL_PARTS, schemaOfShapes } from '../shapes.ts';
-import { ITEM_SHAPES } from './parse.ts';
 
 /** The items of requests, and the forms of replies. */
 

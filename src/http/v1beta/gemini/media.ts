@@ -1,6 +1,7 @@
 import type { Part } from '../../../core/items.ts';
 import { isObject } from '../../../core/json.ts';
 import { invalid } from '../../v1/fields.ts';
+import { isMediaType } from '../../v1/media-type.ts';
 import { inCamelCase } from './spelling.ts';
 
 type Fields = Record<string, unknown>;
@@ -23,8 +24,9 @@ export interface NamedPart {
   fields: Fields;
 }
 
-/** A part with a signature alone counts as an empty text, as SDKs send it. */
-export function namedPart(part: Fields, param: string): NamedPart {
+/** A part with a signature alone counts as an empty text, as SDKs send it. Some write absent fields as `null`. */
+export function namedPart(given: Fields, param: string): NamedPart {
+  const part = withoutNulls(given);
   const { text } = part;
   const kinds = Object.keys(part).filter((key) => !PART_FIELDS.has(key));
   const [kind, other] = kinds;
@@ -37,6 +39,14 @@ export function namedPart(part: Fields, param: string): NamedPart {
   if (kind === 'text' && typeof text !== 'string') throw invalid(`${param}.text`, 'a string');
   const { [kind]: value, ...fields } = part;
   return { kind, value, fields };
+}
+
+function withoutNulls(fields: Fields): Fields {
+  for (const field in fields) {
+    if (fields[field] === null)
+      return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== null));
+  }
+  return fields;
 }
 
 /** A canonical part, and what it does not hold of the wire part. */
@@ -53,7 +63,7 @@ export function mediaPart(kind: string, value: unknown, param: string): Media | 
   const path = `${param}.${kind}`;
   const beside = Object.keys(further).length > 0 ? { [kind]: further } : undefined;
   if (kind === 'inlineData') {
-    if (typeof mimeType !== 'string' || mimeType === '') throw invalid(`${path}.mimeType`, 'a media type');
+    if (!isMediaType(mimeType)) throw invalid(`${path}.mimeType`, 'a media type, such as image/png');
     if (typeof data !== 'string') throw invalid(`${path}.data`, 'base64');
     return { part: inlinePart(mimeType, data, displayName), beside };
   }

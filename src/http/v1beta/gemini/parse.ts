@@ -5,7 +5,15 @@ import type { Settings } from '../../../core/settings.ts';
 import type { AskedState, Retention } from '../../../core/turn.ts';
 import type { ParseContext, ParsedAsk, RequestTarget } from '../../dialect.ts';
 import { published } from '../../published.ts';
-import { invalid, modelsOf, refuseForeign, sharedShape, unknownFields, validate } from '../../v1/fields.ts';
+import {
+  invalid,
+  LONGEST_MODEL,
+  modelsOf,
+  refuseForeign,
+  sharedShape,
+  unknownFields,
+  validate,
+} from '../../v1/fields.ts';
 import { providerField } from '../../v1/provider-field.ts';
 import { lineWish, sessionFromHeaders, unnamedState } from '../../v1/request.ts';
 import { parseContents } from './contents.ts';
@@ -175,8 +183,8 @@ const isStream = ({ endpoint }: RequestTarget): boolean => endpoint.endsWith(':s
 /** The name of a model in a path: `gemini-3-flash`, or `provider/model`. */
 export function modelOf({ params }: RequestTarget): string {
   const name = params['*'];
-  if (name) return name;
-  throw invalid('model', 'the name of a model in the path');
+  if (name && name.length <= LONGEST_MODEL) return name;
+  throw invalid('model', `the name of a model in the path, of at most ${LONGEST_MODEL} characters`);
 }
 
 const EVENT_STREAM = 'text/event-stream';

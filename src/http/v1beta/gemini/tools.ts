@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { OtherType } from '../../../core/items.ts';
 import { isObject } from '../../../core/json.ts';
 import type { FunctionTool, Tool, ToolChoice } from '../../../core/settings.ts';
+import { requireTool } from '../../v1/canonical-tools.ts';
 import { invalid, validate } from '../../v1/fields.ts';
 import { jsonSchemaOf } from './json-schema.ts';
 import { allInCamelCase, inCamelCase } from './spelling.ts';
@@ -26,7 +27,7 @@ export function toTools(tools: unknown): Tool[] | undefined {
   const all = list.flatMap((tool: unknown, index) => {
     if (!isObject(tool)) throw invalid(`tools[${index}]`, 'a tool object');
     return Object.entries(inCamelCase(tool)).flatMap(([kind, value]) =>
-      kind === 'functionDeclarations' ? toFunctions(value, index) : hosted(kind, value),
+      kind === 'functionDeclarations' ? toFunctions(value, index) : hosted(kind, value, `tools[${index}]`),
     );
   });
   return all.length > 0 ? all : undefined;
@@ -56,11 +57,13 @@ function toFunctions(declarations: unknown, index: number): FunctionTool[] {
 }
 
 /** Empty tools come from SDKs that write absent fields as `null`. */
-function hosted(kind: string, value: unknown): Tool[] {
+function hosted(kind: string, value: unknown, param: string): Tool[] {
   if (value === undefined || value === null) return [];
   const type = kind as OtherType;
   if (Array.isArray(value)) return [{ type, list: value }];
-  return [{ ...(isObject(value) ? value : { value }), type }];
+  const tool = { ...(isObject(value) ? value : { value }), type };
+  requireTool(tool, `${param}.${kind}`);
+  return [tool];
 }
 
 /** What `toolConfig` says in canonical form, and what is left of it for a provider of this protocol. */

@@ -28,10 +28,14 @@ export const interactions: Dialect = {
   whole: (view, turn, seal) => interaction(view, turn, seal),
   stream: (view, after, seal) => new InteractionStream(view, seal, after),
   accepted: running,
-  error: geminiError,
+  error: (fault) => geminiError(inWordsOfInteractions(fault)),
   hasKeyInQuery: true,
   routes,
 };
+
+/** Below `http/`, an interaction that is continued is a response. */
+const inWordsOfInteractions = (fault: Fault): Fault =>
+  fault.param === 'previous_response_id' ? fault.with({ param: 'previous_interaction_id' }) : fault;
 
 const SETTINGS: ReadonlyMap<string, string> = new Map([
   ['stop', 'generation_config.stop_sequences'],

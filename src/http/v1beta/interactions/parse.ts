@@ -7,6 +7,7 @@ import type { Settings, TextFormat, Tool, ToolChoice } from '../../../core/setti
 import { type AskedState, type Delivery, namesSession } from '../../../core/turn.ts';
 import type { ParseContext, ParsedAsk } from '../../dialect.ts';
 import { published } from '../../published.ts';
+import { requireTool } from '../../v1/canonical-tools.ts';
 import {
   count,
   invalid,
@@ -94,6 +95,7 @@ export function parseInteraction(raw: Record<string, unknown>, context: ParseCon
   const body = validate(interactionRequest, raw);
   const state = stateOf(body, context);
   const store = body.store ?? true;
+  const needed = neededOf(body);
   if (body.background && !store) {
     throw new Fault('invalid_request', '`background` needs `store`: its answer has to be fetched later.', {
       param: 'background',
@@ -106,6 +108,7 @@ export function parseInteraction(raw: Record<string, unknown>, context: ParseCon
     instructions: present(body.system_instruction),
     settings: settingsOf(body),
     extra: extraOf(raw, body),
+    ...(needed.length > 0 && { needed }),
     echo: echoOf(body),
     metadata: body.labels ?? {},
     state,
@@ -143,8 +146,19 @@ function extraOf(raw: Record<string, unknown>, body: Body): Record<string, unkno
   for (const [field, value] of Object.entries(unknownFields(raw, KNOWN))) extra[camelCase(field)] = value;
   const config = unknownFields(body.generation_config ?? {}, SETTING_FIELDS);
   const named = Object.entries(config).map(([field, value]) => [camelCase(field), value]);
-  if (named.length > 0) extra.generationConfig = Object.fromEntries(named);
+  const generation = { ...Object.fromEntries(named), ...formatFields(body) };
+  if (Object.keys(generation).length > 0) extra.generationConfig = generation;
   return extra;
+}
+
+/** What `neededOf` names, in the words of `generateContent`. */
+function formatFields(body: Body): Record<string, unknown> {
+  const media = mediaOf(body);
+  const modalities = formatsOf(body).length > media.length ? ['text', ...media] : media;
+  return {
+    ...(media.length > 0 && { responseModalities: modalities.map((kind) => String(kind).toUpperCase()) }),
+    ...(neededOf(body).includes('response_mime_type') && { responseMimeType: body.response_mime_type }),
+  };
 }
 
 const camelCase = (name: string): string =>
@@ -198,19 +212,27 @@ const HOSTED: ReadonlyMap<string, string> = new Map([
   ['google_maps', 'googleMaps'],
 ]);
 
+const TOOL_NAME = 'expected a name of 1 to 128 characters';
+const functionTool = z.looseObject({
+  name: z.string({ error: TOOL_NAME }).min(1, { error: TOOL_NAME }).max(128, { error: TOOL_NAME }),
+  description: z.string().nullish(),
+  parameters: z.record(z.string(), z.unknown()).nullish(),
+});
+
 function toTool({ type, ...fields }: Record<string, unknown> & { type: string }, index: number): Tool {
   if (type !== 'function') {
+    requireTool({ type, ...fields }, `tools[${index}]`);
     const named = Object.entries(fields).map(([field, value]) => [camelCase(field), value]);
     return { ...Object.fromEntries(named), type: (HOSTED.get(type) ?? type) as OtherType };
   }
-  const { name, description, parameters } = fields;
-  if (typeof name !== 'string' || name === '')
-    throw invalid(`tools[${index}].name`, 'the name of a function');
+  const { name, description, parameters, ...further } = validate(functionTool, fields, ['tools', index]);
   return {
     type,
     name,
-    ...(typeof description === 'string' && { description }),
-    ...(isObject(parameters) && { parameters }),
+    ...(description && { description }),
+    ...(parameters && { parameters }),
+    // As chat keeps the fields of a function that have no canonical form.
+    ...(Object.keys(further).length > 0 && { function: further }),
   };
 }
 
@@ -229,9 +251,14 @@ function toToolChoice(choice: unknown): ToolChoice | undefined {
   const allowed = isObject(choice) ? choice.allowed_tools : undefined;
   if (!isObject(allowed) || !Array.isArray(allowed.tools))
     throw invalid('generation_config.tool_choice', 'auto, any, none, validated, or `allowed_tools`');
-  const { mode, tools } = allowed as { mode?: unknown; tools: unknown[] };
-  if (mode === 'any' && tools.length === 1 && typeof tools[0] === 'string')
-    return { type: 'function', name: tools[0] };
+  const { mode = 'auto', tools } = allowed as { mode?: unknown; tools: unknown[] };
+  const path = 'generation_config.tool_choice.allowed_tools';
+  if (!WORDS.has(mode)) throw invalid(`${path}.mode`, 'auto, any, none or validated');
+  if (!tools.every((name) => typeof name === 'string')) throw invalid(`${path}.tools`, 'an array of names');
+  if (mode === 'none') return 'none';
+  const [first, ...others] = tools;
+  if (first === undefined) return WORDS.get(mode);
+  if (mode === 'any' && others.length === 0) return { type: 'function', name: first };
   return {
     type: 'allowed_tools' as OtherType,
     mode: mode === 'any' ? 'required' : 'auto',
@@ -239,16 +266,41 @@ function toToolChoice(choice: unknown): ToolChoice | undefined {
   };
 }
 
+/** The kinds of answers that only Google's models give, or none. Their names are those of `generateContent`. */
+const MEDIA: ReadonlySet<unknown> = new Set(['image', 'audio', 'video']);
+
+const formatsOf = ({ response_format: formats }: Body): unknown[] =>
+  Array.isArray(formats) ? formats : [formats];
+
+const mediaOf = (body: Body): unknown[] =>
+  formatsOf(body).flatMap((one) => (isObject(one) && MEDIA.has(one.type) ? [one.type] : []));
+
+/** Without these fields, the answer would be of another kind than the caller asks for. */
+function neededOf(body: Body): string[] {
+  const { response_mime_type: type } = body;
+  const isRead = !type || type === 'application/json' || type === 'text/plain';
+  return [
+    ...(mediaOf(body).length > 0 ? ['response_format'] : []),
+    ...(isRead ? [] : ['response_mime_type']),
+  ];
+}
+
 /** `{type: 'text', mime_type, schema}`, a list with one of these, or a JSON Schema itself. */
-function formatOf({ response_format, response_mime_type }: Body): TextFormat | undefined {
-  const formats: unknown[] = Array.isArray(response_format) ? response_format : [response_format];
+function formatOf(body: Body): TextFormat | undefined {
+  const { response_mime_type } = body;
+  const formats = formatsOf(body);
+  if (formats.some((one) => one !== undefined && one !== null && !isObject(one)))
+    throw invalid('response_format', 'a JSON Schema, an object with a type, or a list of these');
   const format =
-    formats.find((one) => isObject(one) && (one.type === undefined || one.type === 'text')) ?? formats[0];
+    formats.find((one) => isObject(one) && (one.type === undefined || one.type === 'text')) ??
+    formats.find((one) => !(isObject(one) && MEDIA.has(one.type)));
   if (!isObject(format)) {
     return response_mime_type === 'application/json' ? { type: 'json_object' } : undefined;
   }
   const isWrapped = format.type === 'text' || 'schema' in format || 'mime_type' in format;
   const schema = isWrapped ? format.schema : format;
+  if (schema !== undefined && schema !== null && !isObject(schema))
+    throw invalid('response_format.schema', 'a JSON Schema');
   if (isObject(schema)) return { type: 'json_schema', name: 'answer', schema };
   return format.mime_type === 'application/json' ? { type: 'json_object' } : undefined;
 }

@@ -1,7 +1,9 @@
-import type { Item, Message, OtherItem, OtherPart, Part, Reasoning } from '../../../core/items.ts';
+import type { Item, Message, Part, Reasoning } from '../../../core/items.ts';
 import { isObject } from '../../../core/json.ts';
 import { isSeal } from '../../../core/seal.ts';
+import { parseItem, parsePart } from '../../v1/canonical-items.ts';
 import { invalid } from '../../v1/fields.ts';
+import { isMediaType } from '../../v1/media-type.ts';
 
 /** The input of an interaction as items (ai.google.dev/api/interactions-api, "InteractionsInput"). */
 
@@ -47,14 +49,14 @@ function parseStep(step: unknown, param: string): Item {
     case 'model_output':
       return message('assistant', parseContents(step.content ?? [], `${param}.content`, 'output_text'));
     case 'thought':
-      return parseThought(step);
+      return parseThought(step, param);
     case 'function_call':
       return parseCall(step as Step, param);
     case 'function_result':
       return parseResult(step as Step, param);
     default:
       if (CONTENT_TYPES.has(step.type)) return message('user', [parseContent(step, param, 'input_text')]);
-      return step as OtherItem;
+      return parseItem(step, param);
   }
 }
 
@@ -87,7 +89,7 @@ function parseContent(content: unknown, param: string, text: TextType): Part {
     case 'video':
       return filePart(content, param);
     default:
-      return content as OtherPart;
+      return parsePart(content, param);
   }
 }
 
@@ -100,16 +102,14 @@ const textPart = (text: string, annotations: unknown, type: TextType): Part =>
 function urlOf({ data, mime_type, uri }: Fields, param: string): string {
   if (typeof uri === 'string' && uri !== '') return uri;
   if (typeof data !== 'string' || data === '') throw invalid(`${param}.data`, 'data in base64, or a `uri`');
-  if (typeof mime_type !== 'string')
-    throw invalid(`${param}.mime_type`, 'the type of the data, such as image/png');
+  if (!isMediaType(mime_type)) throw invalid(`${param}.mime_type`, 'the type of the data, such as image/png');
   return `data:${mime_type};base64,${data}`;
 }
 
 function audioPart(content: Fields, param: string): Part {
   const { data, mime_type } = content;
   if (typeof data !== 'string') return filePart(content, param);
-  if (typeof mime_type !== 'string')
-    throw invalid(`${param}.mime_type`, 'the type of the data, such as audio/wav');
+  if (!isMediaType(mime_type)) throw invalid(`${param}.mime_type`, 'the type of the data, such as audio/wav');
   return { type: 'input_audio', input_audio: { data, format: mime_type.replace(/^audio\/(x-)?/, '') } };
 }
 
@@ -124,9 +124,13 @@ function filePart(content: Fields, param: string): Part {
  * A seal holds the summary, too. A signature that is not a seal was made by Google's own service for its own state,
  * so no model here can read it: the summary alone remains.
  */
-function parseThought({ signature, summary }: Fields): Reasoning {
+function parseThought({ signature, summary }: Fields, param: string): Reasoning {
+  if (signature !== undefined && signature !== null && typeof signature !== 'string')
+    throw invalid(`${param}.signature`, 'a string');
   if (isSeal(signature)) return { type: 'reasoning', summary: [], encrypted_content: signature };
-  const contents: unknown[] = Array.isArray(summary) ? summary : [];
+  if (summary !== undefined && summary !== null && !Array.isArray(summary))
+    throw invalid(`${param}.summary`, 'an array of contents');
+  const contents: unknown[] = summary ?? [];
   return {
     type: 'reasoning',
     summary: contents.flatMap((content) =>

@@ -1,7 +1,7 @@
-import { isObject } from '../../../core/json.ts';
-import type { Tool } from '../../../core/settings.ts';
-import { invalid } from '../fields.ts';
-import { requireShape, type Shape } from '../shapes.ts';
+import { isObject } from '../../core/json.ts';
+import type { Tool } from '../../core/settings.ts';
+import { invalid } from './fields.ts';
+import { requireShape, type Shape } from './shapes.ts';
 
 /** Tools that the gateway may translate. The provider checks a tool of any other kind. */
 const NAMED: ReadonlySet<unknown> = new Set(['function', 'custom', 'namespace']);
@@ -14,7 +14,8 @@ export function toTool(tool: { type: string }, index: number): Tool {
   return tool as unknown as Tool;
 }
 
-function requireTool(tool: unknown, param: string): void {
+/** Checks a tool that has a canonical form. All other kinds pass, in every dialect. */
+export function requireTool(tool: unknown, param: string): void {
   if (!isObject(tool) || typeof tool.type !== 'string') throw invalid(param, 'a tool with a type');
   const { type, name, tools, format } = tool;
   if (!NAMED.has(type)) return;
