@@ -297,7 +297,9 @@ for (const dialect of DIALECTS)
         output: [],
       });
       const url = reply.headers.get('location') ?? '';
-      if (dialect !== 'responses')
+      if (dialect === 'interactions')
+        expect(await json(gateway.fetch(url))).toMatchObject({ object: 'interaction', status: 'failed' });
+      else if (dialect !== 'responses')
         await expectRefusal(gateway.fetch(url), 503, { code: 'provider_overloaded', ...SERVER_ERROR });
     },
   );
