@@ -97,6 +97,10 @@ describe('sessions', () => {
     expect((await call('sessions/final', { method: 'DELETE' })).status).toBe(200);
     expect((await call('sessions/final')).status).toBe(404);
     expect((await journey.gateway.fetch(`/v1/responses/${turn}`)).status).toBe(404);
+    const { id } = (await json(renamed)) as { id: string };
+    expect((await call(`sessions/${id}`, { method: 'DELETE' })).status).toBe(404);
+    expect((await call(`sessions/${id}?erase=true`, { method: 'DELETE' })).status).toBe(200);
+    expect((await call(`sessions/${id}?erase=true`, { method: 'DELETE' })).status).toBe(404);
     await say('gone', 'unmistakableword');
     expect((await call('sessions/gone?erase=true', { method: 'DELETE' })).status).toBe(200);
     expect(asList((await get('search?q=unmistakableword')).data)).toEqual([]);

@@ -88,6 +88,12 @@ export class AdminSessions {
     return found;
   }
 
+  /** The session that a deletion means. With `erase`, its id also leads to one that is deleted and has turns left. */
+  async removable(tenant: Tenant, ref: SessionRef, erase: boolean): Promise<SessionId> {
+    const hasTurns = erase && 'id' in ref && (await this.path.log.readTree(tenant, ref.id)).length > 0;
+    return hasTurns ? ref.id : (await this.summary(tenant, ref)).id;
+  }
+
   async detail(tenant: Tenant, ref: SessionRef): Promise<SessionDetail> {
     const summary = await this.summary(tenant, ref);
     const record = await this.path.log.findSession(tenant, { id: summary.id });

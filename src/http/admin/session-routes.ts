@@ -103,7 +103,12 @@ const rewindSchema = published(
   z.strictObject({ turn: z.string().describe('The turn that becomes the head.') }),
 );
 const removeQuery = tenantSchema.extend({
-  erase: z.enum(['true', 'false']).optional().describe('`true`: the content is erased from the store, too.'),
+  erase: z
+    .enum(['true', 'false'])
+    .optional()
+    .describe(
+      '`true`: the content is erased from the store, too; also that of a session that is deleted already, by its id.',
+    ),
 });
 const Removed = published(
   'AdminSessionDeleted',
@@ -252,11 +257,12 @@ function change(sessions: Sessions, settings: SettingsSource): Handler {
 function remove(sessions: Sessions): Handler {
   return async (exchange) => {
     const { tenant: asked, erase } = queryOf(removeQuery, exchange.query);
-    const { tenant, summary } = await locate(sessions, exchange, asked);
-    await expectVersion(sessions, tenant, { id: summary.id }, exchange.request.headers);
     const erased = erase === 'true';
-    await sessions.remove(tenant, summary.id, erased);
-    return Response.json({ object: 'session.deleted', id: conversationId(summary.id), erased });
+    const tenant = tenantOf(exchange, asked);
+    const id = await sessions.removable(tenant, sessionRef(exchange.params.id, 'id'), erased);
+    await expectVersion(sessions, tenant, { id }, exchange.request.headers);
+    await sessions.remove(tenant, id, erased);
+    return Response.json({ object: 'session.deleted', id: conversationId(id), erased });
   };
 }
 
