@@ -55,7 +55,7 @@ export const stateless: Row = {
         ],
         notes: [
           ...subjects.notes,
-          'Why the budget is missed is not fully known; docs/performance.md has what was measured of the client for calls.',
+          'Why the budget is missed: docs/performance.md has the parts of a request.',
           `The load generator itself uses ${generator.median.toFixed(1)} µs per request.`,
         ],
       };

@@ -151,8 +151,19 @@ const UNIT_MS: Readonly<Record<string, number>> = {
 
 /** Durations as Go writes them: `2m52.8s`. */
 function durationOf(text: string): number | undefined {
-  if (!/^(\d{1,9}(\.\d{1,9})?(ns|us|µs|ms|s|m|h|d)){1,5}$/.test(text)) return undefined;
+  if (!DURATION.test(text)) return undefined;
   let ms = 0;
-  for (const [, count, unit] of text.matchAll(/([\d.]+)([^\d.]+)/g)) ms += Number(count) * UNIT_MS[unit!]!;
+  for (let at = 0; at < text.length; ) {
+    const count = at;
+    while (isOfNumber(text.charCodeAt(at))) at++;
+    const unit = at;
+    while (at < text.length && !isOfNumber(text.charCodeAt(at))) at++;
+    ms += Number(text.slice(count, unit)) * UNIT_MS[text.slice(unit, at)]!;
+  }
   return ms;
 }
+
+const DURATION = /^(?:\d{1,9}(?:\.\d{1,9})?(?:ns|us|µs|ms|s|m|h|d)){1,5}$/;
+
+/** A digit or a point, in the text of a duration. */
+const isOfNumber = (code: number): boolean => code < 58;

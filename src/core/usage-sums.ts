@@ -49,6 +49,12 @@ const PER_DOUBLING = 8;
 /** The bucket of a time in milliseconds. */
 export const timeBucket = (ms: number): number => Math.round(Math.log2(Math.max(1, ms)) * PER_DOUBLING);
 
+/** Counts a time in milliseconds. */
+export function countTime(times: TimeHistogram, ms: number): void {
+  const bucket = timeBucket(ms);
+  times[bucket] = (times[bucket] ?? 0) + 1;
+}
+
 const timeOfBucket = (bucket: number): number => 2 ** (bucket / PER_DOUBLING);
 
 /** A percentile of the times in milliseconds; `undefined` where there are none. */

@@ -186,7 +186,9 @@ class Door {
         const { requestId, trace } = record;
         const caller = {
           ...(known instanceof Promise ? await known : known),
-          ...{ requestId, receivedAt: startedAt, trace },
+          requestId,
+          receivedAt: startedAt,
+          trace,
         };
         record.key = caller.key;
         refuseUnknownHeaders(headers);

@@ -19,20 +19,29 @@ export interface Log {
   flush(): void;
 }
 
-/** Bytes. */
+/** Characters. */
 const WRITE_AT = 64 * 1024;
 const FLUSH_EVERY_MS = 200;
 
 /** `copy` gets every line that is written, too. */
 export async function openLog(level: LogLevel, copy?: (line: string) => void): Promise<Log> {
-  const sink = Bun.stdout.writer({ highWaterMark: WRITE_AT });
-  // Lines are gathered for a moment and written together, so that most requests cost no system call for the log.
-  const flush = () => attempt(() => sink.flush());
+  const sink = Bun.stdout.writer();
+  // Lines are gathered for a moment and written together, so that most requests cost no system call for the log. The
+  // sink itself would write after each request.
+  let gathered = '';
+  const flush = () => {
+    const lines = gathered;
+    gathered = '';
+    if (lines !== '') attempt(() => sink.write(lines));
+    attempt(() => sink.flush());
+  };
   const timer = setInterval(flush, FLUSH_EVERY_MS);
   timer.unref();
   const shown = process.stdout.isTTY ? await linesForPeople() : (line: string) => line;
   const log = new LogLines(level, (line) => {
-    attempt(() => sink.write(shown(line)));
+    const text = shown(line);
+    if (gathered.length + text.length > WRITE_AT) flush();
+    gathered += text;
     copy?.(line);
   });
   return {

@@ -1,6 +1,6 @@
 import { type Item, type Part, reasoningText } from '../core/items.ts';
 import { type AnsweredTurn, type Turn, userOf } from '../core/turn.ts';
-import { emptySums, timeBucket, type UsageLabels, type UsageSums } from '../core/usage-sums.ts';
+import { countTime, emptySums, type UsageLabels, type UsageSums } from '../core/usage-sums.ts';
 import { decodeTurn, isInSession } from './stored-turn.ts';
 import type { Surveyor } from './survey-store.ts';
 
@@ -54,21 +54,29 @@ const clawName = ({ provider, instance }: { provider: string; instance?: string 
   instance === undefined ? provider : `${provider}@${instance}`;
 
 /** What a turn took. */
-export function usageSumsOf({ createdAt, completedAt, state, usage, cost, receipt }: CountedTurn): UsageSums {
+export function usageSumsOf(turn: CountedTurn): UsageSums {
   const sums = emptySums();
-  sums.turns = 1;
-  if (state === 'failed') sums.failed = 1;
-  if (usage) {
-    sums.input = usage.input;
-    sums.output = usage.output;
-    sums.cacheRead = usage.cacheRead;
-    sums.cacheWrite = usage.cacheWrite;
-    sums.reasoning = usage.reasoning;
-  }
-  sums.cost = cost ?? 0;
-  sums.total = { [timeBucket(completedAt - createdAt)]: 1 };
-  if (receipt?.firstDeltaMs !== undefined) sums.first = { [timeBucket(receipt.firstDeltaMs)]: 1 };
+  countTurn(sums, turn);
   return sums;
+}
+
+/** Adds what a turn took to `sums`. */
+export function countTurn(
+  sums: UsageSums,
+  { createdAt, completedAt, state, usage, cost, receipt }: CountedTurn,
+): void {
+  sums.turns++;
+  if (state === 'failed') sums.failed++;
+  if (usage) {
+    sums.input += usage.input;
+    sums.output += usage.output;
+    sums.cacheRead += usage.cacheRead;
+    sums.cacheWrite += usage.cacheWrite;
+    sums.reasoning += usage.reasoning;
+  }
+  sums.cost += cost ?? 0;
+  countTime(sums.total, completedAt - createdAt);
+  if (receipt?.firstDeltaMs !== undefined) countTime(sums.first, receipt.firstDeltaMs);
 }
 
 /** All readable text of a turn, one line for each item. */

@@ -191,6 +191,20 @@ function waitingIntent(
   const id = newTurnId(session, createdAt);
   const fingerprint = identity?.fingerprint;
   const user = ask.settings.safety_identifier ? undefined : userOf(ask);
-  const identified = { id, tenant, session, createdAt, requestId, trace, fingerprint };
-  return { ...ask, kind: 'waiting', state, ...identified, key, rules, user, deferredUntil };
+  return {
+    ...ask,
+    kind: 'waiting',
+    state,
+    id,
+    tenant,
+    session,
+    createdAt,
+    requestId,
+    trace,
+    fingerprint,
+    key,
+    rules,
+    user,
+    deferredUntil,
+  };
 }

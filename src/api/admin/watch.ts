@@ -3,8 +3,8 @@ import type { ErrorCode } from '../../core/errors.ts';
 import type { Emit, GatewayEvent } from '../../core/events.ts';
 import type { TurnId } from '../../core/ids.ts';
 import { isKept, type Outcome, type PlacedIntent } from '../../core/turn.ts';
-import { addSums, HOUR_MS, type UsageOfHour } from '../../core/usage-sums.ts';
-import { labelsOf, usageSumsOf } from '../../session/surveyed-turn.ts';
+import { addSums, emptySums, HOUR_MS, type UsageLabels, type UsageOfHour } from '../../core/usage-sums.ts';
+import { type CountedTurn, countTurn, labelsOf } from '../../session/surveyed-turn.ts';
 
 /** What the gateway took in its last minute. */
 export interface LastMinute {
@@ -124,15 +124,20 @@ export class Watch {
   }
 
   private countUnkept(intent: PlacedIntent, outcome: Outcome): void {
-    const turn = { ...outcome, ...pickCounted(intent) };
+    const turn = countedTurn(intent, outcome);
     const labels = { ...labelsOf(turn), tenant: intent.tenant };
-    this.addUncounted({ hour: Math.floor(outcome.completedAt / HOUR_MS), labels, ...usageSumsOf(turn) });
+    const hour = Math.floor(outcome.completedAt / HOUR_MS);
+    const name = nameOf(hour, labels);
+    let sums = this.uncounted.get(name);
+    if (!sums) {
+      sums = { hour, labels, ...emptySums() };
+      this.uncounted.set(name, sums);
+    }
+    countTurn(sums, turn);
   }
 
   private addUncounted(one: UsageOfHour): void {
-    const { hour, labels } = one;
-    const { tenant, key, user, model, claw, alias } = labels;
-    const name = `${hour}\n${tenant}\n${key}\n${user}\n${model}\n${claw}\n${alias}`;
+    const name = nameOf(one.hour, one.labels);
     const known = this.uncounted.get(name);
     if (known) addSums(known, one);
     else this.uncounted.set(name, one);
@@ -151,9 +156,16 @@ export class Watch {
   }
 }
 
-const pickCounted = ({ key, user, model, settings, createdAt }: PlacedIntent) => ({
-  ...{ key, user, model, settings, createdAt },
-});
+const nameOf = (hour: number, { tenant, key, user, model, claw, alias }: UsageLabels): string =>
+  `${hour}\n${tenant}\n${key}\n${user}\n${model}\n${claw}\n${alias}`;
+
+/** Only what is counted: a copy of everything that is known of a turn would cost more than the counting. */
+function countedTurn(
+  { key, user, model, settings, createdAt }: PlacedIntent,
+  { completedAt, state, answeredBy, usage, cost, receipt }: Outcome,
+): CountedTurn {
+  return { key, user, model, settings, createdAt, completedAt, state, answeredBy, usage, cost, receipt };
+}
 
 export function sumOfMinutes(minutes: readonly LastMinute[]): LastMinute {
   const sum = noTurns();

@@ -27,6 +27,7 @@ const MOST_WAITING_BYTES = 256 * 1_024;
 const MOST_INTERIM = 16;
 
 const NONE = Buffer.alloc(0);
+const HEAD_END = Buffer.from('\r\n\r\n');
 
 /** One request on one connection, and its answer as it comes. */
 export class Exchange implements AnswerChunks {
@@ -127,7 +128,7 @@ export class Exchange implements AnswerChunks {
     for (;;) {
       const before = this.beginning.length;
       const all = before === 0 ? rest : Buffer.concat([this.beginning, rest]);
-      const at = all.indexOf('\r\n\r\n', Math.max(0, before - 3), 'latin1');
+      const at = all.indexOf(HEAD_END, Math.max(0, before - 3));
       if ((at === -1 ? all.length : at) > MOST_HEAD_BYTES) {
         throw malformed(`The head of the answer has more than ${MOST_HEAD_BYTES} bytes.`);
       }
@@ -137,7 +138,7 @@ export class Exchange implements AnswerChunks {
       }
       this.beginning = NONE;
       const head = parseHead(all.toString('latin1', 0, at));
-      rest = all.subarray(at + 4);
+      rest = all.subarray(at + HEAD_END.length);
       if (head.status >= 200) {
         this.open(head);
         return rest;

@@ -26,22 +26,64 @@ const HEAD =
 const TRAILER = /^[!#$%&'*+.^_`|~\dA-Za-z-]+:[\t -~\x80-\xff]*\r\n$/;
 const LENGTH = /^\d{1,15}$/;
 
-const [TAB, SPACE] = [9, 32] as const;
+const [TAB, SPACE, UPPER_A, UPPER_Z] = [9, 32, 65, 90] as const;
+/** From a capital letter to its small one. */
+const SMALLER = 32;
 const isBlank = (code: number): boolean => code === SPACE || code === TAB;
 
-/** The fields of a head. */
+/**
+ * The fields of a head that is well-formed. Most fields of an answer are never asked for, so the text is cut where a
+ * field is asked for: only the places of the fields are kept.
+ */
 class Fields implements AnswerHeaders {
-  private readonly values = new Map<string, string>();
+  /** For each field, where its name begins and where its colon is. */
+  private readonly places: number[] = [];
 
-  get(name: string): string | null {
-    return this.values.get(name) ?? null;
+  constructor(private readonly head: string) {
+    const { places } = this;
+    for (let at = head.indexOf('\r\n'); at !== -1; ) {
+      const colon = head.indexOf(':', at);
+      if (places.length >= 2 * MOST_FIELDS) {
+        throw malformed(`The answer has more than ${MOST_FIELDS} header fields.`);
+      }
+      places.push(at + 2, colon);
+      at = head.indexOf('\r\n', colon);
+    }
   }
 
   /** Lines with the same name are one list (RFC 9110, section 5.3). */
-  add(name: string, value: string): void {
-    const before = this.values.get(name);
-    this.values.set(name, before === undefined ? value : `${before}, ${value}`);
+  get(name: string): string | null {
+    const { head, places } = this;
+    let found: string | null = null;
+    for (let index = 0; index < places.length; index += 2) {
+      const from = places[index]!;
+      const colon = places[index + 1]!;
+      if (colon - from !== name.length || !isNamed(head, from, name)) continue;
+      const value = valueAfter(head, colon);
+      found = found === null ? value : `${found}, ${value}`;
+    }
+    return found;
   }
+}
+
+/** Whether `name`, in small letters, is in the head at `from`. */
+function isNamed(head: string, from: number, name: string): boolean {
+  // Names differ at their ends more often than at their beginnings (`x-ratelimit-…`).
+  for (let index = name.length - 1; index >= 0; index--) {
+    const code = head.charCodeAt(from + index);
+    const small = code >= UPPER_A && code <= UPPER_Z ? code + SMALLER : code;
+    if (small !== name.charCodeAt(index)) return false;
+  }
+  return true;
+}
+
+function valueAfter(head: string, colon: number): string {
+  const at = head.indexOf('\r\n', colon);
+  let begin = colon + 1;
+  let end = at === -1 ? head.length : at;
+  while (isBlank(head.charCodeAt(begin))) begin++;
+  while (end > begin && isBlank(head.charCodeAt(end - 1))) end--;
+  return head.slice(begin, end);
 }
 
 /** Reads a head without its empty line, in Latin-1. Throws `MalformedAnswer` for all that RFC 9112 does not allow. */
@@ -49,7 +91,7 @@ export function parseHead(text: string): Head {
   if (!HEAD.test(text)) throw malformed('The head of the answer is malformed.');
   const status = Number(text.slice(9, 12));
   const isNew = text[7] === '1';
-  const headers = parseFields(text);
+  const headers = new Fields(text);
   const framing = framingOf(status, headers, isNew);
   const isReusable = framing !== 'until-close' && staysOpen(headers, isNew);
   return { status, headers, framing, reusableMs: isReusable ? idleMsOf(headers) : 0 };
@@ -58,24 +100,6 @@ export function parseHead(text: string): Head {
 /** Throws `MalformedAnswer` where a line, with its end, is no field. */
 export function checkTrailer(line: string): void {
   if (!TRAILER.test(line)) throw malformed('A trailer of the answer is malformed.');
-}
-
-/** The fields after the first line of a head that is well-formed. */
-function parseFields(text: string): Fields {
-  const fields = new Fields();
-  let count = 0;
-  for (let at = text.indexOf('\r\n'); at !== -1; ) {
-    const colon = text.indexOf(':', at);
-    const name = text.slice(at + 2, colon).toLowerCase();
-    at = text.indexOf('\r\n', colon);
-    let begin = colon + 1;
-    let end = at === -1 ? text.length : at;
-    while (isBlank(text.charCodeAt(begin))) begin++;
-    while (end > begin && isBlank(text.charCodeAt(end - 1))) end--;
-    if (++count > MOST_FIELDS) throw malformed(`The answer has more than ${MOST_FIELDS} header fields.`);
-    fields.add(name, text.slice(begin, end));
-  }
-  return fields;
 }
 
 /**

@@ -44,7 +44,8 @@ export async function readBody(
   limits: Pick<HttpSettings, 'bodyBytes' | 'bodyMs'>,
 ): Promise<Body> {
   const text = await readText(request, limits);
-  return { body: await parseBody(text), text };
+  const body = parseBody(text);
+  return { body: body instanceof Promise ? await body : body, text };
 }
 
 /** The same for any JSON. */
@@ -73,18 +74,25 @@ export const mayHaveMarks = (text: string): boolean => text.includes('cache_cont
 /** Characters. A shorter body can be neither nested too deeply nor have too many keys. */
 const HARMLESS = 256;
 
-/** A JSON object; `invalid_json` or `invalid_request` otherwise. */
-export async function parseBody(text: string): Promise<Record<string, unknown>> {
-  const body = await parseJson(text);
+/** A JSON object; `invalid_json` or `invalid_request` otherwise. Gives a promise only for a long text. */
+export function parseBody(text: string): Record<string, unknown> | Promise<Record<string, unknown>> {
+  const value = parseJson(text);
+  return value instanceof Promise ? value.then(expectObject) : expectObject(value);
+}
+
+function expectObject(body: unknown): Record<string, unknown> {
   if (body === null || typeof body !== 'object' || Array.isArray(body)) {
     throw new Fault('invalid_request', 'The body must be a JSON object.');
   }
   return body as Record<string, unknown>;
 }
 
-async function parseJson(text: string): Promise<unknown> {
+function parseJson(text: string): unknown | Promise<unknown> {
   const checked = text.length > HARMLESS ? checkShape(text) : undefined;
-  if (checked) await checked;
+  return checked ? checked.then(() => parsed(text)) : parsed(text);
+}
+
+function parsed(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch (error) {
@@ -94,14 +102,20 @@ async function parseJson(text: string): Promise<unknown> {
 }
 
 /** What is read, if it comes in time. The rest of a slow body is not waited for. */
-async function within(ms: number, reading: Promise<string>): Promise<string> {
-  const late = Promise.withResolvers<never>();
-  const timer = setTimeout(() => late.reject(tooSlow(ms)), ms);
-  try {
-    return await Promise.race([reading, late.promise]);
-  } finally {
-    clearTimeout(timer);
-  }
+function within(ms: number, reading: Promise<string>): Promise<string> {
+  const { promise, resolve, reject } = Promise.withResolvers<string>();
+  const timer = setTimeout(() => reject(tooSlow(ms)), ms);
+  reading.then(
+    (text) => {
+      clearTimeout(timer);
+      resolve(text);
+    },
+    (error) => {
+      clearTimeout(timer);
+      reject(error);
+    },
+  );
+  return promise;
 }
 
 async function decodedText(request: Request, limit: number, isChunked: boolean): Promise<string> {

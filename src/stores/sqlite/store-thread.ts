@@ -6,6 +6,7 @@ import {
   type Reply,
   type Request,
   type Result,
+  sentCall,
   UNSYNCED,
 } from './thread-protocol.ts';
 
@@ -109,7 +110,7 @@ export class StoreThread {
     const asked = lane.waiting;
     if (lane.underway || asked.length === 0) return;
     if (!this.worker) this.connect();
-    this.post({ calls: asked.map(({ call }) => call) });
+    this.post({ calls: asked.map(({ call }) => sentCall(call)) });
     this.groups.push({ lane, asked });
     lane.waiting = [];
     lane.underway = true;

@@ -22,6 +22,16 @@ export interface Call<Name extends OperationName = OperationName> {
   args: OperationArgs<Name>;
 }
 
+/**
+ * A call as it travels to the thread. The copy that `postMessage` makes of an object costs more than the JSON of it,
+ * which is worth its words for the call of every turn; all of its arguments are the same after JSON.
+ */
+export type SentCall = Call | string;
+
+export const sentCall = (call: Call): SentCall => (call.name === 'commitTurn' ? JSON.stringify(call) : call);
+
+export const receivedCall = (sent: SentCall): Call => (typeof sent === 'string' ? JSON.parse(sent) : sent);
+
 /** What became of one call. */
 export type Result = { value: unknown } | { code: ErrorCode; message: string };
 
@@ -39,7 +49,7 @@ export interface DatabaseUse {
 }
 
 /** To the thread: `open` comes first, `close` last. */
-export type Request = { open: DatabaseUse } | { calls: Call[] } | { close: true };
+export type Request = { open: DatabaseUse } | { calls: SentCall[] } | { close: true };
 
 /** Every request is answered by one reply, in their order. */
 export type Reply = { opened: true } | { refused: string } | GroupOutcome | { closed: true };

@@ -1,6 +1,12 @@
 import { openDatabase, openForReading } from './database-file.ts';
 import { GroupCommit } from './group-commit.ts';
-import type { Call, DatabaseUse, Reply, Request } from './thread-protocol.ts';
+import {
+  type DatabaseUse,
+  type Reply,
+  type Request,
+  receivedCall,
+  type SentCall,
+} from './thread-protocol.ts';
 
 declare const self: Worker;
 
@@ -18,9 +24,9 @@ function serve(port: Worker): void {
     }
   };
 
-  const run = (calls: Call[]) => {
+  const run = (calls: SentCall[]) => {
     if (!group) return;
-    reply(group.run(calls));
+    reply(group.run(calls.map(receivedCall)));
     group.checkpoint();
   };
 

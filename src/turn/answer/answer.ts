@@ -276,7 +276,10 @@ function receiptOf(
   }
   const expectedCacheRead = expectedCacheReadOf(candidate, turn, path);
   return {
-    ...{ candidate, retries, history: turn.session.history, context },
+    candidate,
+    retries,
+    history: turn.session.history,
+    context,
     firstDeltaMs: path.clock() - turn.intent.createdAt,
     ...(expectedCacheRead > 0 && { expectedCacheRead }),
     ...(failed.length > 0 && { failed: [...failed] }),

@@ -93,7 +93,9 @@ export async function callFirst(request: CallRequest, dispatch: Dispatch, emit: 
       const { candidate: answering } = ended.call;
       return {
         ...ended.answer,
-        ...{ candidate: answering, slower: ended.slower, isDegraded: answering === route.lastResort },
+        candidate: answering,
+        slower: ended.slower,
+        isDegraded: answering === route.lastResort,
         retries: count.calls - before.calls - 1 - ended.slower.length,
       };
     }

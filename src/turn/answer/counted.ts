@@ -39,8 +39,14 @@ export function contextReceipt(
 ): ContextReceipt {
   const told = (part: number) => (estimated > 0 ? Math.round((part * tokens) / estimated) : part);
   return {
-    ...{ policy, limit: Math.round(context * ratio), reserved: Math.round(answer * ratio) },
-    ...{ tokens, estimated, countedBy, keptTurns, droppedTokens: told(droppedTokens) },
+    policy,
+    limit: Math.round(context * ratio),
+    reserved: Math.round(answer * ratio),
+    tokens,
+    estimated,
+    countedBy,
+    keptTurns,
+    droppedTokens: told(droppedTokens),
     cut: droppedTokens,
     ...(recalledTokens > 0 && { recalledTokens: told(recalledTokens) }),
     ...(pinned.length > 0 && { pinned: pinned.map(({ item }) => item) }),

@@ -61,9 +61,17 @@ export function budgetOf(
   const compactionsOf = protocol === 'openai-responses' ? provider || undefined : undefined;
   // Agents build on every call and output before: what they have is not left out for its price.
   const isAgent = (ask.settings.tools?.length ?? 0) > 0;
-  const economy = { cachedPrice: isAgent ? undefined : cachedPriceOf(price), historyTokens };
-  const reserved = { answer: Math.min(answer, context / 2), leastAnswer };
-  return { context, ...reserved, policy, ratio, margin, compactionsOf, ...economy };
+  return {
+    context,
+    answer: Math.min(answer, context / 2),
+    leastAnswer,
+    policy,
+    ratio,
+    margin,
+    compactionsOf,
+    cachedPrice: isAgent ? undefined : cachedPriceOf(price),
+    historyTokens,
+  };
 }
 
 /** A prompt of so many estimated tokens fits surely: it needs no past, also where it is counted or refused. */

@@ -53,8 +53,8 @@ export class LiveTurn implements TurnView {
     this.begun = this.begin.promise;
     this.ended = this.finish.promise;
     // A turn may fail while it has no reader.
-    this.begun.catch(() => {});
-    this.ended.catch(() => {});
+    this.begun.catch(ignore);
+    this.ended.catch(ignore);
   }
 
   get asked(): Asked {
@@ -185,6 +185,8 @@ export class LiveTurn implements TurnView {
     this.news = undefined;
   }
 }
+
+const ignore = () => {};
 
 /** Ended turns that are not kept and stay in memory, for clients that retry a request because they got no answer. */
 const LINGERING = 256;

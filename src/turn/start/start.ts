@@ -274,7 +274,10 @@ export function unplaced(waiting: WaitingIntent): PlacedIntent {
 
 /** A turn that is not kept needs no counts. */
 const unkept = ({ parent, opening }: Resumed): BranchPosition => ({
-  ...{ parent, branchTokens: 0, inputTokens: 0, digest: EMPTY_DIGEST },
+  parent,
+  branchTokens: 0,
+  inputTokens: 0,
+  digest: EMPTY_DIGEST,
   opening,
 });
 
