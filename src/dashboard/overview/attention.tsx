@@ -63,8 +63,10 @@ function ofClaw({ name, health, models }: Claw): Concern[] {
   if (health !== 'ill' && health !== 'weak') return [];
   const open = models.filter(({ breaker }) => breaker !== 'closed').map((model) => model.name);
   const which = open.length > 0 ? ` (${open.slice(0, 3).join(', ')})` : '';
-  const tone = health === 'ill' ? 'bad' : 'warn';
-  return [{ tone, text: `${name} is ${health}${which}.`, href: hrefOf(['claws']) }];
+  const href = hrefOf(['claws']);
+  return health === 'ill'
+    ? [{ tone: 'bad', text: `${name} is ill: not all of its models are called now${which}.`, href }]
+    : [{ tone: 'warn', text: `${name} is weak: calls failed lately${which}.`, href }];
 }
 
 function ofRunning(running: readonly RunningTurn[]): Concern[] {
