@@ -64,8 +64,10 @@ describe('every benchmark returns figures', () => {
       for (const { what, value } of figures) {
         const middle = typeof value === 'number' ? value : value.median;
         expect(middle, what).toBeFinite();
+        // The few turns of a test may fit into the pages of an empty survey.
+        if (what.startsWith('Of it the survey')) expect(middle, what).toBeGreaterThanOrEqual(0);
         // An added latency can be lost in noise and be negative. All other figures are positive.
-        if (!what.startsWith('Added')) expect(middle, what).toBeGreaterThan(0);
+        else if (!what.startsWith('Added')) expect(middle, what).toBeGreaterThan(0);
       }
     }, 60_000);
   }
