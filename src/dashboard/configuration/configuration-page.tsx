@@ -2,7 +2,7 @@ import { useState } from 'preact/hooks';
 import { urlOf } from '../api/client.ts';
 import { useLoaded } from '../api/load.ts';
 import type { Setting, SettingList } from '../api/types.ts';
-import { Icon } from '../parts/icon.tsx';
+import { NameFilter } from '../parts/name-filter.tsx';
 import { Failure, Nothing } from '../parts/notice.tsx';
 import { type Column, Table } from '../parts/table.tsx';
 import { inline } from '../turn/markdown.tsx';
@@ -31,16 +31,7 @@ export function ConfigurationPage() {
           Only what was set
         </label>
       </header>
-      <label class="search">
-        <span class="hidden">Part of a name</span>
-        <Icon name="search" />
-        <input
-          type="search"
-          placeholder="Part of a name"
-          value={part}
-          onInput={(event) => setPart(event.currentTarget.value)}
-        />
-      </label>
+      <NameFilter part={part} setPart={setPart} />
       <Failure error={error} />
       {rows?.length === 0 && <Nothing>No setting is like this.</Nothing>}
       {rows && rows.length > 0 && (

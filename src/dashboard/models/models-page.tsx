@@ -3,7 +3,7 @@ import { urlOf } from '../api/client.ts';
 import { useLoaded } from '../api/load.ts';
 import type { ModelInfo, ModelInfoList } from '../api/types.ts';
 import { count } from '../format.ts';
-import { Icon } from '../parts/icon.tsx';
+import { NameFilter } from '../parts/name-filter.tsx';
 import { Failure, Nothing } from '../parts/notice.tsx';
 import { type Column, Table } from '../parts/table.tsx';
 import { hrefOf } from '../route.ts';
@@ -34,16 +34,7 @@ export function ModelsPage() {
           <p class="soft small">Prices in US dollars per million tokens.</p>
         </div>
       </header>
-      <label class="search">
-        <span class="hidden">Part of a name</span>
-        <Icon name="search" />
-        <input
-          type="search"
-          placeholder="Part of a name"
-          value={part}
-          onInput={(event) => setPart(event.currentTarget.value)}
-        />
-      </label>
+      <NameFilter part={part} setPart={setPart} />
       <Failure error={error} />
       {rows?.length === 0 && <Nothing>No model has such a name.</Nothing>}
       {rows && rows.length > 0 && (
