@@ -1,6 +1,7 @@
 import type { Item, Part } from '../../../core/items.ts';
 import { isOfModel, reasoningText } from '../../../core/items.ts';
 import { toolCall } from '../../v1/chat/completion.ts';
+import { toPart } from '../../v1/chat/messages-of-items.ts';
 import { parseMessage } from '../../v1/chat/parse.ts';
 import { LeftOut } from './items.ts';
 
@@ -54,7 +55,7 @@ export function toMessages(items: readonly Item[]): { messages: Message[]; leftO
     } else if (item.type === 'function_call_output')
       messages.push({
         ...{ role: 'tool', tool_call_id: item.call_id },
-        content: typeof item.output === 'string' ? item.output : item.output.map(partOf),
+        content: typeof item.output === 'string' ? item.output : item.output.map(toPart),
       });
     else leftOut.add(item.type);
   }
@@ -65,28 +66,9 @@ function contentOf(parts: readonly Part[], isAnswer: boolean): Message {
   const refusal = parts.find((part) => part.type === 'refusal');
   const rest = parts.filter((part) => part.type !== 'refusal');
   const isText = rest.every((part) => part.type === 'input_text' || part.type === 'output_text');
-  const content = isText ? rest.map((part) => ('text' in part ? part.text : '')).join('') : rest.map(partOf);
+  const content = isText ? rest.map((part) => ('text' in part ? part.text : '')).join('') : rest.map(toPart);
   return {
     content: isAnswer && content === '' ? null : content,
     ...(refusal && { refusal: refusal.refusal }),
   };
-}
-
-function partOf(part: Part): unknown {
-  switch (part.type) {
-    case 'input_text':
-    case 'output_text':
-      return { type: 'text', text: part.text };
-    case 'input_image':
-      return {
-        type: 'image_url',
-        image_url: { url: part.image_url, ...(part.detail && { detail: part.detail }) },
-      };
-    case 'input_file': {
-      const { type: _, ...file } = part;
-      return { type: 'file', file };
-    }
-    default:
-      return part;
-  }
 }

@@ -46,7 +46,8 @@ function toContent(parts: readonly Part[]): unknown {
   return parts.map(toPart);
 }
 
-function toPart(part: Part): unknown {
+/** A part of a message, as OpenAI's chat API has it. */
+export function toPart(part: Part): unknown {
   switch (part.type) {
     case 'input_text':
     case 'output_text':
