@@ -59,6 +59,7 @@ export function toMessages(items: readonly Item[]): { messages: Message[]; leftO
       });
     else leftOut.add(item.type);
   }
+  if (thoughts) leftOut.add('reasoning');
   return { messages, leftOut: leftOut.counts };
 }
 
