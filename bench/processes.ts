@@ -85,14 +85,15 @@ export function gatewayCommand(bunArguments: readonly string[] = []): string[] {
   return pinned('measured', [process.execPath, ...bunArguments, builtProgram(), 'start']);
 }
 
-/** What an operator starts; earlier versions, which `BENCH_SOURCES` may name, are not built. */
+/** What an operator starts. */
 export function starterCommand(): string[] {
   builtProgram();
-  return pinned('measured', ['node', join(SOURCES, 'bin/clawhold.mjs'), 'start']);
+  return ['node', join(SOURCES, 'bin/clawhold.mjs'), 'start'];
 }
 
 let built = false;
 
+/** Earlier versions, which `BENCH_SOURCES` may name, are not built. */
 function builtProgram(): string {
   const build = join(SOURCES, 'bin/build.mjs');
   if (!existsSync(build)) return join(SOURCES, 'src/cli/clawhold.ts');
