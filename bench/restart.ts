@@ -16,8 +16,6 @@ import { databaseOf, seedSessions, seedTurns } from './seed.ts';
 import { spread } from './statistics.ts';
 
 const TURNS = 2_000;
-/** Turns that a process was running when it died. */
-const LEFT_TURNS = 10_000;
 const GIVE_UP_MS = 60_000;
 /** The state `completed`, as the column of the log has it. */
 const COMPLETED = 0;
@@ -39,10 +37,11 @@ export const restart: Row = {
       const times = await interleaved(effort.rounds, [empty, full], (dataDir) =>
         restarted(dataDir, pinned('measured', starterCommand()), simulator.port, ({ readyMs }) => readyMs),
       );
-      bench.say(`${LEFT_TURNS} turns of a process that died`);
+      bench.say(`${effort.leftTurns} turns of a process that died`);
       const taken: TakenOver[] = [];
-      for (let round = 0; round < effort.rounds; round++) taken.push(await timeToTakeOver(simulator.port));
-      const left = LEFT_TURNS.toLocaleString('en');
+      for (let round = 0; round < effort.rounds; round++)
+        taken.push(await timeToTakeOver(effort.leftTurns, simulator.port));
+      const left = effort.leftTurns.toLocaleString('en');
       return {
         figures: [
           { what: 'Restart to ready, no sessions', value: spread(times.get(empty)!), unit: 'ms' },
@@ -88,15 +87,15 @@ interface TakenOver {
 }
 
 /** Turns that a process left in its journal, taken over by the next process. */
-async function timeToTakeOver(provider: number): Promise<TakenOver> {
+async function timeToTakeOver(turns: number, provider: number): Promise<TakenOver> {
   const dataDir = temporaryDirectory();
   try {
     const program = join(import.meta.dir, 'left-turns.ts');
-    await Bun.spawn([process.execPath, program, dataDir, String(LEFT_TURNS)], { stderr: 'inherit' }).exited;
+    await Bun.spawn([process.execPath, program, dataDir, String(turns)], { stderr: 'inherit' }).exited;
     return await restarted(dataDir, starterCommand(), provider, async ({ readyMs, url }) => {
       const from = performance.now();
       const answered = ask(url).then(() => performance.now() - from);
-      await allEnded(dataDir);
+      await allEnded(dataDir, turns);
       const endedMs = performance.now() - from;
       return { readyMs, answeredMs: await answered, endedMs };
     });
@@ -115,18 +114,18 @@ async function ask(url: string): Promise<void> {
   await response.text();
 }
 
-async function allEnded(dataDir: string): Promise<void> {
+async function allEnded(dataDir: string, count: number): Promise<void> {
   const log = new Database(databaseOf(dataDir), { readonly: true });
   try {
-    const count = log.query<{ state: number; turns: number }, []>(
+    const states = log.query<{ state: number; turns: number }, []>(
       `SELECT state, count(*) AS turns FROM turns JOIN sessions ON sessions.id = session
        WHERE name LIKE 'left-%' GROUP BY state`,
     );
     for (const from = performance.now(); ; await Bun.sleep(25)) {
-      const states = count.all();
-      const ended = states.reduce((sum, { turns }) => sum + turns, 0);
-      if (ended === LEFT_TURNS && states.length === 1 && states[0]!.state === COMPLETED) return;
-      if (ended === LEFT_TURNS) throw new Error(`Not all turns are completed: ${JSON.stringify(states)}`);
+      const seen = states.all();
+      const ended = seen.reduce((sum, { turns }) => sum + turns, 0);
+      if (ended === count && seen.length === 1 && seen[0]!.state === COMPLETED) return;
+      if (ended === count) throw new Error(`Not all turns are completed: ${JSON.stringify(seen)}`);
       if (performance.now() - from > GIVE_UP_MS) throw new Error(`Only ${ended} turns have ended.`);
     }
   } finally {
