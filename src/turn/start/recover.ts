@@ -48,15 +48,19 @@ export async function recover(parts: RecoveryParts): Promise<Recovered> {
   let closed = 0;
   const letGo: Array<() => void> = [];
   const turns = await path.journal.inherit();
-  for (let from = 0; from < turns.length; from += TOGETHER) {
-    const taken = await Promise.all(turns.slice(from, from + TOGETHER).map((turn) => takeOver(turn, path)));
-    // In the order of the turns: those of one session wait for each other.
-    for (const one of taken) {
-      if (one === 'closed') closed++;
-      else if (one) letGo.push(begin(one, path));
+  try {
+    for (let from = 0; from < turns.length; from += TOGETHER) {
+      const taken = await Promise.all(turns.slice(from, from + TOGETHER).map((turn) => takeOver(turn, path)));
+      // In the order of the turns: those of one session wait for each other.
+      for (const one of taken) {
+        if (one === 'closed') closed++;
+        else if (one) letGo.push(begin(one, path));
+      }
     }
+  } finally {
+    // Also where the store fails on the way: those that have begun hold their sessions.
+    void inSteps(letGo);
   }
-  void inSteps(letGo);
   return { continued: letGo.length, closed };
 }
 
