@@ -146,9 +146,8 @@ function queuedAsk({ live, intent }: Start): QueuedAsk {
 }
 
 /** A turn that was taken over goes on after this: it has its session by then, so that no newer turn comes before it. */
-export async function whenLetGo(start: Start): Promise<void> {
-  if (start.by === 'caller' || !start.after) return;
-  await unlessStopped(start.live, start.after, () => {});
+export async function whenLetGo({ live, after }: Exclude<Start, { by: 'caller' }>): Promise<void> {
+  if (after) await unlessStopped(live, after, () => {});
 }
 
 /** Waits for a slot of the background; `held` frees it. */
