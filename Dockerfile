@@ -13,6 +13,7 @@ COPY --from=dependencies /opt/clawhold/node_modules ./node_modules
 COPY package.json LICENSE ./
 COPY bin ./bin
 COPY src ./src
+RUN node bin/build.mjs
 RUN install -d -o node -g node -m 0700 /data
 
 # In a container, the port is reachable only where it is published.

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Job, Message, Outcome } from './load/job.ts';
@@ -82,8 +82,25 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
 }
 
 export function gatewayCommand(bunArguments: readonly string[] = []): string[] {
-  const program = join(SOURCES, 'src/cli/clawhold.ts');
-  return pinned('measured', [process.execPath, ...bunArguments, program, 'start']);
+  return pinned('measured', [process.execPath, ...bunArguments, builtProgram(), 'start']);
+}
+
+/** What an operator starts. */
+export function starterCommand(): string[] {
+  builtProgram();
+  return ['node', join(SOURCES, 'bin/clawhold.mjs'), 'start'];
+}
+
+let built = false;
+
+/** Earlier versions, which `BENCH_SOURCES` may name, are not built. */
+function builtProgram(): string {
+  const build = join(SOURCES, 'bin/build.mjs');
+  if (!existsSync(build)) return join(SOURCES, 'src/cli/clawhold.ts');
+  if (!built && Bun.spawnSync(['node', build], { stderr: 'inherit' }).exitCode !== 0)
+    throw new Error('The gateway cannot be built.');
+  built = true;
+  return join(SOURCES, 'dist/cli/clawhold.js');
 }
 
 export function gatewayEnvironment(dataDir: string, provider: number, port = 0): Record<string, string> {

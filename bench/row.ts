@@ -9,6 +9,8 @@ export interface Effort {
   warmUpMs: number;
   /** Sessions in the store when the gateway starts. */
   seededSessions: number;
+  /** Row e: turns that a process was running when it died. */
+  leftTurns: number;
   /** Turns of the longest session. */
   longSession: number;
   /** Row d: turns measured in each session, in one round. */
@@ -28,6 +30,7 @@ export const EFFORTS = {
     ms: 2_500,
     warmUpMs: 6_000,
     seededSessions: 1_000_000,
+    leftTurns: 10_000,
     longSession: 10_000,
     turnsPerRound: 100,
     openStreams: 2_000,
@@ -40,6 +43,7 @@ export const EFFORTS = {
     ms: 800,
     warmUpMs: 1_500,
     seededSessions: 50_000,
+    leftTurns: 2_000,
     longSession: 10_000,
     turnsPerRound: 60,
     openStreams: 2_000,

@@ -14,9 +14,9 @@ import { appendToLog } from '../src/turn/record/commit.ts';
 
 /** Fills data directories with the gateway's own storage code: the same data as real turns, in less time. */
 
-const databaseOf = (dataDir: string) => join(dataDir, 'clawhold.db');
+export const databaseOf = (dataDir: string) => join(dataDir, 'clawhold.db');
 
-const newSession = (name: string, head: TurnId | null = null): Session => {
+export const newSession = (name: string, head: TurnId | null = null): Session => {
   const now = Date.now();
   return {
     id: newSessionId(now),
@@ -45,7 +45,7 @@ export function seedSessions(dataDir: string, count: number): void {
 }
 
 /** What every seeded turn asks for. */
-const ASK: Omit<Ask, 'input'> = {
+export const ASK: Omit<Ask, 'input'> = {
   dialect: 'chat',
   vocabulary: 'openai-chat',
   model: 'openai/say-5',
@@ -112,7 +112,7 @@ export async function seedTurns(
   await store.close();
 }
 
-function message(role: 'user' | 'assistant', type: 'input_text' | 'output_text', text: string): Item {
+export function message(role: 'user' | 'assistant', type: 'input_text' | 'output_text', text: string): Item {
   const content = type === 'output_text' ? [{ type, text, annotations: [] }] : [{ type, text }];
   return { type: 'message', role, content, ...(role === 'assistant' && { status: 'completed' }) } as Item;
 }

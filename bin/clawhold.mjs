@@ -1,13 +1,12 @@
 #!/usr/bin/env node
 // Starts the command line under Bun. Node cannot run it, because it uses the server, SQLite and HTTP client of Bun.
 import { spawn } from 'node:child_process';
-import { createRequire } from 'node:module';
 import { constants } from 'node:os';
-import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { build, builtEntry, bunPath, canBuild, SOURCE_ENTRY } from './built.mjs';
 
-const bun = join(dirname(packageOfBun()), 'bin', 'bun.exe');
-const entry = fileURLToPath(new URL('../src/cli/clawhold.ts', import.meta.url));
+const bun = installedBun();
+const entry = builtEntry() ?? entryOfStart(process.argv[2] ?? 'start');
 
 // Bun queues outgoing requests over this number silently, and reads the variable only at its start.
 const env = { BUN_CONFIG_MAX_HTTP_REQUESTS: '65336', ...process.env };
@@ -16,9 +15,21 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => c
 child.on('error', (error) => fail(`Bun cannot be started (${error.message}).`));
 child.on('exit', (code, signal) => process.exit(code ?? 128 + constants.signals[signal]));
 
-function packageOfBun() {
+/** A start builds the program first: once after the sources have changed, in about a second. */
+function entryOfStart(command) {
+  const isStart = command === 'start' || command.startsWith('-');
+  if (!isStart || !canBuild()) return SOURCE_ENTRY;
+  const problem = build();
+  if (problem === undefined) return builtEntry() ?? SOURCE_ENTRY;
+  console.error(
+    `clawhold: The program cannot be built, so it starts more slowly, from its sources. ${problem}`,
+  );
+  return SOURCE_ENTRY;
+}
+
+function installedBun() {
   try {
-    return createRequire(import.meta.url).resolve('bun/package.json');
+    return bunPath();
   } catch {
     return fail('The dependencies are not installed.');
   }

@@ -46,8 +46,11 @@ export interface RunningGateway {
   newRootKey?: string;
   /** Every provider, on or off. */
   providers: readonly FoundProvider[];
-  /** Turns of an earlier process that this start took over. */
-  recovered: Recovered;
+  /**
+   * Turns of an earlier process that this start takes over. Requests wait for it; where it rejects, they fail with the
+   * reason, and the gateway is of no use.
+   */
+  recovered: Promise<Recovered>;
   counts(): GatewayCounts;
   /**
    * Takes a new configuration while running. It holds for requests that come from now on. Returns the settings
@@ -91,8 +94,7 @@ export async function startGateway(
   const turns = openTurnPath(partOf(config), stores, claws.directory, seals, emit, others);
   const { path } = turns;
   observation.watch(turns);
-  // Every turn that an earlier process left can be found again before the first request comes.
-  const recovered = await turns.takeOver();
+  const recovered = turns.takeOver();
   const stopHousekeeping = keepHouse({ turns, keys, seals, watch, stores });
   const apply = async (next: Config) => {
     await seals.refresh();
@@ -111,12 +113,14 @@ export async function startGateway(
     : reloader({ started: initial, load: load ?? (async () => config), apply, emit });
   const probeStore = sharedFor(PROBED_FOR_MS, stores.probe);
   let accepting = true;
-  const port = others ? await others.port() : config.port;
+  const port = others ? await portOf(others, recovered) : config.port;
   const server = openServer({
     ...{ host: config.host, port, reusePort: worker !== undefined, authenticator: keys.keyring },
     api: openApi(path, { survey: stores.survey, watch, elsewhere: others?.live }),
     settings: () => ({ ...config.limits, ruleHeaders }),
     health: { ready: () => accepting, probeStore, failingClaws: turns.failingClaws },
+    // Every turn that an earlier process left can be found again before the first request is handled.
+    prepared: recovered,
     startedAt: systemClock(),
     dialects,
     reload,
@@ -143,6 +147,15 @@ export async function startGateway(
       return stopGateway({ claws, turns, server, watch, stores, observation }, config.shutdown.drainMs);
     },
   };
+}
+
+/**
+ * Another worker may handle a request as soon as it listens, and does not know what this one takes over. So no worker
+ * listens before all have taken over what they found.
+ */
+async function portOf(others: OtherWorkers, recovered: Promise<unknown>): Promise<number> {
+  await recovered;
+  return others.port();
 }
 
 interface OpenParts {

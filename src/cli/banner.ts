@@ -13,7 +13,7 @@ const USUAL_ADDRESS = 'http://127.0.0.1:2529';
 
 /** What `clawhold start` shows when it listens. */
 export interface Banner {
-  gateway: Pick<RunningGateway, 'url' | 'newRootKey' | 'recovered'> & {
+  gateway: Pick<RunningGateway, 'url' | 'newRootKey'> & {
     providers: readonly { id: string; state: string }[];
   };
   /** How many processes serve it. */
@@ -41,7 +41,6 @@ export function bannerText(banner: Banner): string {
           '',
           'No provider is set up, so only the built-in local/recall answers. Set a key, for example OPENAI_API_KEY, and restart.',
         ]),
-    ...recoveredLines(gateway.recovered),
     '',
     'Try it:',
     style.dim(exampleRequest(url, keyFor(banner))),
@@ -74,7 +73,8 @@ export const isLoopback = (host: string): boolean => /^(localhost|127(\.\d+){3}|
 /** Describes a host that is not a loopback address. */
 export const openTo = (host: string): string => `${host}: other machines can connect, over plain HTTP`;
 
-function recoveredLines({ continued, closed }: RunningGateway['recovered']): string[] {
+/** What the operator is told of turns that were taken over; empty where there were none. */
+export function recoveredText({ continued, closed }: Awaited<RunningGateway['recovered']>): string {
   const turns = (count: number) => (count === 1 ? '1 turn' : `${count} turns`);
   const were = 'running when the gateway last stopped';
   const lines: string[] = [];
@@ -82,7 +82,7 @@ function recoveredLines({ continued, closed }: RunningGateway['recovered']): str
     lines.push(`${turns(continued)} that ${continued === 1 ? 'was' : 'were'} ${were}: being finished now.`);
   if (closed > 0)
     lines.push(`${turns(closed)} that ${closed === 1 ? 'was' : 'were'} ${were}: recorded as incomplete.`);
-  return lines.length > 0 ? ['', ...lines] : [];
+  return lines.join('\n');
 }
 
 function rootKeyLines(fresh: string | undefined, kept: KeptRootKey | undefined, style: Style): string[] {

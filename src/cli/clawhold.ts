@@ -73,9 +73,7 @@ function explain(error: unknown): string {
   return ['clawhold: the settings have errors:', ...lines].join('\n');
 }
 
-try {
-  await main(process.argv.slice(2));
-} catch (error) {
+main(process.argv.slice(2)).catch((error: unknown) => {
   console.error(explain(error));
   process.exit(1);
-}
+});

@@ -5,7 +5,7 @@ import { watchFiles } from '../config/watch.ts';
 import { thisMachine, workerCount } from '../config/worker-count.ts';
 import type { RunningGateway } from '../main.ts';
 import type { RunningWorkers } from '../supervisor.ts';
-import { type Banner, bannerText } from './banner.ts';
+import { type Banner, bannerText, recoveredText } from './banner.ts';
 import { stateOf } from './doctor/address.ts';
 import { onInterrupt } from './interrupts.ts';
 import { parseOptions } from './options.ts';
@@ -83,12 +83,15 @@ export async function main(args: string[]): Promise<void> {
   const style = styleFor(process.stderr, process.env);
   const hasKeyboard = process.stdin.isTTY === true;
   say(bannerText({ gateway, config, workers, env: process.env, command, hasKeyboard, style }));
+  const recovered = recoveredText(await running.recovered);
+  if (recovered !== '') say(`${recovered}\n`);
 }
 
 /** What `start` has started: this process as the gateway, or workers. */
 interface Running extends Pick<RunningWorkers, 'reload' | 'stop' | 'kill'> {
   /** Resolves when requests are served. */
   ready: Promise<Banner['gateway']>;
+  recovered: RunningGateway['recovered'];
 }
 
 async function startOne(config: Config): Promise<Running> {
@@ -96,6 +99,7 @@ async function startOne(config: Config): Promise<Running> {
   const gateway = await startGateway(config, process.env, { load: loadSettings });
   return {
     ready: Promise.resolve(gateway),
+    recovered: gateway.recovered,
     reload: () => gateway.reload(),
     stop: () => gateway.stop(),
     kill() {},
@@ -104,7 +108,7 @@ async function startOne(config: Config): Promise<Running> {
 
 async function startSeveral(config: Config, count: number): Promise<Running> {
   const { startWorkers } = await import('../supervisor.ts');
-  return startWorkers(config, {
+  const workers = startWorkers(config, {
     count,
     command: [process.execPath, process.argv[1]!, 'worker'],
     load: loadSettings,
@@ -112,6 +116,9 @@ async function startSeveral(config: Config, count: number): Promise<Running> {
     // On a terminal, a worker writes lines for people.
     output: process.stdout.isTTY ? undefined : passOn(Bun.stdout.writer()),
   });
+  const recovered = workers.ready.then((facts) => facts.recovered);
+  recovered.catch(() => {});
+  return { ...workers, recovered };
 }
 
 /** Writes to standard error. The gateway runs on when the terminal is closed; writing then fails. */

@@ -21,7 +21,8 @@ export async function main(): Promise<void> {
   const start = await channel.ask<WorkerStart>('start');
   const gateway = await startGateway(start.config, process.env, { worker: { channel, ...start } });
   await channel.ask('configuration.join');
-  const { url, metricsUrl, newRootKey, recovered } = gateway;
+  const { url, metricsUrl, newRootKey } = gateway;
+  const recovered = await gateway.recovered;
   const providers = gateway.providers.map(({ id, state }) => ({ id, state }));
   channel.tell('ready', { url, metricsUrl, newRootKey, recovered, providers } satisfies WorkerFacts);
   await stopping.promise;

@@ -39,7 +39,7 @@ export interface GatewayCounts {
 
 export interface OpenTurnPath {
   path: TurnPath;
-  /** Takes over what processes that have died left running. */
+  /** Takes over what processes that have died left running, after an earlier call has done so. */
   takeOver(): Promise<Recovered>;
   counts(): GatewayCounts;
   /** Turns of the background that wait for a slot. */
@@ -62,7 +62,7 @@ export function openTurnPath(
   const { log, values, blobs, journal, feed, members, claims } = stores;
   const leases = new Leases({ store: stores.leases, holder: members.self, ...leaseLimits(config) });
   const heads = new Heads({ log, leaseStore: stores.leases, blobs, leases });
-  const takeOver = () => recover({ path, members, leases: stores.leases });
+  const takeOver = oneAfterTheOther(() => recover({ path, members, leases: stores.leases }));
   const once = { claims, members, clock: systemClock, takeOver, findElsewhere: others?.findRequest };
   const slots = new Slots(slotLimits(config));
   const overload = overloadFor(config, slots, emit);
@@ -122,6 +122,16 @@ export function openTurnPath(
       slots.slow(false);
       leases.close();
     },
+  };
+}
+
+/** Calls wait for earlier ones: what these have begun to take over is not found a second time. */
+function oneAfterTheOther<Result>(work: () => Promise<Result>): () => Promise<Result> {
+  let last: Promise<unknown> = Promise.resolve();
+  return () => {
+    const result = last.then(work);
+    last = result.catch(() => {});
+    return result;
   };
 }
 

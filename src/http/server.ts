@@ -50,6 +50,8 @@ export interface ServerParts extends RouteParts {
   /** Processes of one user share the port: the kernel divides its connections among them (Linux). */
   reusePort?: boolean;
   authenticator: Authenticator;
+  /** Requests with a key wait for it; where it rejects, they fail with its reason. Absent: they are handled at once. */
+  prepared?: Promise<unknown>;
   /** The trace of a request, from what its caller says of it. Absent: requests are in no trace. */
   trace?: TraceSource;
   /** Gets a `request-ended` for every request, also for each one on a WebSocket that fails. */
@@ -139,11 +141,20 @@ const NO_QUERY = new URLSearchParams();
 
 /** Where every request enters: the caller is authenticated, then the route answers. A failure leaves as an error. */
 class Door {
+  /** Undefined once requests need not wait for it. */
+  private preparing: Promise<unknown> | undefined;
+
   constructor(
     private readonly parts: ServerParts,
     private readonly router: Router,
     private readonly sockets: SocketRoute,
-  ) {}
+  ) {
+    this.preparing = parts.prepared;
+    const open = () => {
+      this.preparing = undefined;
+    };
+    parts.prepared?.then(open, () => {});
+  }
 
   /** Resolves to nothing where the connection has become a WebSocket of `bun`. */
   async handle(request: Request, bun?: BunServer): Promise<Response | undefined> {
@@ -192,6 +203,7 @@ class Door {
         };
         record.key = caller.key;
         refuseUnknownHeaders(headers);
+        if (this.preparing) await this.preparing;
         if (match) {
           if (match.route.access === 'root' && !caller.isRoot) throw rootKeyRequired(path);
           response = await match.route.handle({ request, params: match.params, query, caller });

@@ -37,6 +37,7 @@ import {
   recallFor,
   resume,
   type Start,
+  whenLetGo,
 } from './start/start.ts';
 
 /** A request for a turn. */
@@ -124,6 +125,7 @@ export async function runTurn(start: Start, path: TurnPath): Promise<void> {
   try {
     const reach = reachOf(start, path);
     const session = await resume(start, reach.window, held, path);
+    if (start.by !== 'caller') await whenLetGo(start);
     if (isBackground(start.intent.delivery)) await enterSlot(start, held, path);
     const recalled = await recallFor(start, session, reach, path);
     const assembled = await assembleTurn(start, { session, reach, recalled }, path);

@@ -21,6 +21,7 @@ const TINY: Effort = {
   ms: 200,
   warmUpMs: 50,
   seededSessions: 200,
+  leftTurns: 20,
   longSession: 30,
   turnsPerRound: 3,
   openStreams: 5,

@@ -1,5 +1,4 @@
 import type { Config } from '../../config/config.ts';
-import { startGateway } from '../../main.ts';
 import { newKey } from '../../security/keys.ts';
 import { ownCommand } from '../own-command.ts';
 import { keptRootKey } from '../root-key.ts';
@@ -110,6 +109,8 @@ function keyInFile(address: string, config: Config): string | undefined {
 }
 
 async function startOwn({ config, env }: ConnectOptions): Promise<Connection> {
+  // Loaded only here: few commands need the gateway itself.
+  const { startGateway } = await import('../../main.ts');
   const key = newKey();
   const gateway = await startGateway(
     {

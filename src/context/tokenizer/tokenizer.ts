@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url';
 import type { Encoding } from './encodings.ts';
 import { Vocabulary } from './vocabulary.ts';
 
@@ -36,7 +37,8 @@ export class Tokenizer {
     const { CL100K_TOKEN_SPLIT_REGEX, O200K_TOKEN_SPLIT_REGEX } = await import(
       'gpt-tokenizer/encodingParams/constants'
     );
-    const file = new URL(import.meta.resolve(`gpt-tokenizer/data/${encoding}_base.tiktoken`));
+    const here = fileURLToPath(new URL('.', import.meta.url));
+    const file = Bun.resolveSync(`gpt-tokenizer/data/${encoding}_base.tiktoken`, here);
     const pieces = encoding === 'o200k' ? O200K_TOKEN_SPLIT_REGEX : CL100K_TOKEN_SPLIT_REGEX;
     return new Tokenizer(await Vocabulary.read(await Bun.file(file).bytes()), pieces);
   }

@@ -209,15 +209,21 @@ export class FileJournal implements Journal {
     }
   }
 
-  /** Takes over the segments of a dead process; its unfinished turns are added to `turns`. */
-  private adoptAll(member: MemberId, turns: Inherited[]): void {
-    this.refuseIfClosed();
+  /**
+   * Takes over the segments of a dead process; its unfinished turns are added to `turns`. Other work comes between two
+   * segments.
+   */
+  private async adoptAll(member: MemberId, turns: Inherited[]): Promise<void> {
     for (const name of readdirSync(this.directory)) {
       if (!name.startsWith(`${member}-`)) continue;
+      this.refuseIfClosed();
       const path = join(this.directory, name);
-      if (isSegment(name)) turns.push(...this.adopt(path));
       // The process died while it rewrote a segment: the segment itself is whole.
-      else rmSync(path, { force: true });
+      if (!isSegment(name)) rmSync(path, { force: true });
+      else {
+        turns.push(...this.adopt(path));
+        await Bun.sleep(0);
+      }
     }
   }
 
@@ -275,9 +281,10 @@ export class FileJournal implements Journal {
 
 /** A turn that waited for its session did nothing yet that could end a process. */
 function noteDeaths(open: OpenTurns, segment: JournalSegment): void {
-  for (const [turn, { intent }] of open.turns) {
-    if (intent.kind === 'waiting') continue;
-    segment.write(deathLine(turn));
-    open.deaths.set(turn, (open.deaths.get(turn) ?? 0) + 1);
-  }
+  const answered = [...open.turns]
+    .filter(([, { intent }]) => intent.kind !== 'waiting')
+    .map(([turn]) => turn);
+  if (answered.length === 0) return;
+  segment.write(answered.map(deathLine).join('\n'));
+  for (const turn of answered) open.deaths.set(turn, (open.deaths.get(turn) ?? 0) + 1);
 }

@@ -68,13 +68,13 @@ export class FileMembers implements Members {
    * this process dies on the way, or something fails, the file stays without a holder: the process is still
    * known to be dead, and the next call begins again.
    */
-  async succeed(member: MemberId, hasLock: boolean, adopt: () => void): Promise<boolean> {
+  async succeed(member: MemberId, hasLock: boolean, adopt: () => unknown): Promise<boolean> {
     const lock = InstanceLock.take(this.lockPath(member), { create: !hasLock });
     if (!lock) return false;
     this.succeeding.add(member);
     try {
       await this.registry.remove(member);
-      adopt();
+      await adopt();
       lock.remove();
       return true;
     } catch (error) {

@@ -33,19 +33,43 @@ export interface Recovered {
   closed: number;
 }
 
+/** Turns that are looked up together: they share messages to the store, and other work comes between. */
+const TOGETHER = 500;
+/** Turns that go on together. */
+const AT_ONCE = 50;
+
 /**
- * Takes over the turns of dead processes. Resolves when every turn can be found by its id again; the turns then
- * continue in the background.
+ * Takes over the turns of dead processes. Resolves when every turn can be found by its id again, and has its place
+ * among the turns of its session; the turns then continue in the background.
  */
 export async function recover(parts: RecoveryParts): Promise<Recovered> {
   await releaseLeases(parts);
   const { path } = parts;
-  const recovered: Recovered = { continued: 0, closed: 0 };
-  for (const turn of await path.journal.inherit()) {
-    const taken = await takeOver(turn, path);
-    if (taken) recovered[taken]++;
+  let closed = 0;
+  const letGo: Array<() => void> = [];
+  const turns = await path.journal.inherit();
+  try {
+    for (let from = 0; from < turns.length; from += TOGETHER) {
+      const taken = await Promise.all(turns.slice(from, from + TOGETHER).map((turn) => takeOver(turn, path)));
+      // In the order of the turns: those of one session wait for each other.
+      for (const one of taken) {
+        if (one === 'closed') closed++;
+        else if (one) letGo.push(begin(one, path));
+      }
+    }
+  } finally {
+    // Also where the store fails on the way: those that have begun hold their sessions.
+    void inSteps(letGo);
   }
-  return recovered;
+  return { continued: letGo.length, closed };
+}
+
+/** Thousands of turns do not keep requests from being handled. */
+async function inSteps(calls: ReadonlyArray<() => void>): Promise<void> {
+  for (let from = 0; from < calls.length; from += AT_ONCE) {
+    for (const call of calls.slice(from, from + AT_ONCE)) call();
+    await Bun.sleep(0);
+  }
 }
 
 /** Releases what dead processes held. The store is asked, because a process may die while it takes over another one. */
@@ -55,8 +79,14 @@ async function releaseLeases({ members, leases }: RecoveryParts): Promise<void> 
   }
 }
 
-/** What happened to the turn; undefined if it is already recorded, or cannot be recorded. */
-async function takeOver(turn: Inherited, path: TurnPath): Promise<keyof Recovered | undefined> {
+/** A turn that continues, and its answer as readers have seen it. */
+interface Continued {
+  start: Exclude<Start, { by: 'caller' }>;
+  turn: Inherited;
+}
+
+/** `closed`: the turn was recorded now. Undefined if it was recorded before, or cannot be recorded. */
+async function takeOver(turn: Inherited, path: TurnPath): Promise<Continued | 'closed' | undefined> {
   const { tenant, id } = turn.intent;
   if (await path.log.readTurn(tenant, id)) {
     path.journal.end(id);
@@ -94,34 +124,39 @@ function failureOf(turn: Inherited, { clock, settings }: TurnPath): Fault | unde
   return isWorthIt ? undefined : gatewayStopped();
 }
 
-/** Continues the turn. Readers find it from now on, with all deltas that were published before. */
-async function continueTurn(turn: Inherited, path: TurnPath): Promise<keyof Recovered> {
-  const { tenant, id, fingerprint } = turn.intent;
+async function continueTurn(turn: Inherited, path: TurnPath): Promise<Continued | 'closed'> {
   try {
     choose(turn.intent, turn.intent, path);
   } catch (failure) {
     // No candidate of the turn can be called any more. The gateway starts nevertheless.
     return closeUnfinished(turn, failure, path);
   }
-  let start: Start;
   try {
-    start = await startOf(turn, path);
+    return { start: await startOf(turn, path), turn };
   } catch (error) {
     // Content of the turn is missing for good, so it would never go on.
     if (isLost(error)) return closeUnfinished(turn, error, path);
     throw error;
   }
-  const { live } = start;
-  live.publish(turn.deltas);
-  const { by } = foldAll(turn.deltas);
-  if (by) live.start({ candidate: by, retries: 0 });
-  path.live.add(live, start.intent);
-  if (fingerprint) path.idempotency.remember(tenant, fingerprint, id);
-  void runTurn(start, path);
-  return 'continued';
 }
 
-async function startOf({ intent, deltas }: Inherited, path: TurnPath): Promise<Start> {
+/**
+ * Readers find the turn from now on, with all deltas that were published before. It takes its place in its session, and
+ * goes on when the returned function is called.
+ */
+function begin({ start, turn: { intent, deltas } }: Continued, path: TurnPath): () => void {
+  const { live } = start;
+  live.publish(deltas);
+  const { by } = foldAll(deltas);
+  if (by) live.start({ candidate: by, retries: 0 });
+  path.live.add(live, start.intent);
+  if (intent.fingerprint) path.idempotency.remember(intent.tenant, intent.fingerprint, intent.id);
+  const after = Promise.withResolvers<void>();
+  void runTurn({ ...start, after: after.promise }, path);
+  return after.resolve;
+}
+
+async function startOf({ intent, deltas }: Inherited, path: TurnPath): Promise<Continued['start']> {
   const { tenant, session } = intent;
   const record = await path.log.findSession(tenant, { id: session });
   if (intent.kind === 'waiting') {
@@ -139,7 +174,7 @@ async function closeUnfinished(
   { intent, deltas }: Inherited,
   failure: unknown,
   path: TurnPath,
-): Promise<keyof Recovered> {
+): Promise<'closed'> {
   const stored = intent.kind === 'waiting' ? unplaced(intent) : intent;
   await closeJournaled({ intent: stored, deltas, failure }, path);
   return 'closed';

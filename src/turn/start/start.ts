@@ -33,7 +33,14 @@ export type Start =
   /** A caller waits. Until the intent is journaled, a failure goes to the caller and is not recorded. */
   | { by: 'caller'; intent: WaitingIntent; chosen: Chosen; live: LiveTurn; hold?: Hold }
   /** Journaled and acknowledged: the turn waits for its session and a slot as long as it takes. */
-  | { by: 'queue'; intent: WaitingIntent; live: LiveTurn; hold?: Hold; leaveQueue(): void }
+  | {
+      by: 'queue';
+      intent: WaitingIntent;
+      live: LiveTurn;
+      hold?: Hold;
+      leaveQueue(): void;
+      after?: Promise<void>;
+    }
   /** The turn of a process that has died. `deltas` are the answer up to that moment. */
   | {
       by: 'recovery';
@@ -42,6 +49,7 @@ export type Start =
       stored: PlacedIntent;
       deltas: readonly Delta[];
       live: LiveTurn;
+      after?: Promise<void>;
     };
 
 /**
@@ -135,6 +143,11 @@ function queuedAsk({ live, intent }: Start): QueuedAsk {
   const isAgent = state.kind === 'session' && state.line?.isAgent === true;
   const isFetchedLater = isBackground(delivery) || deferredUntil !== undefined;
   return { input, isAgent, drop: isFetchedLater ? undefined : () => live.stopWithoutClient() };
+}
+
+/** A turn that was taken over goes on after this: it has its session by then, so that no newer turn comes before it. */
+export async function whenLetGo({ live, after }: Exclude<Start, { by: 'caller' }>): Promise<void> {
+  if (after) await unlessStopped(live, after, () => {});
 }
 
 /** Waits for a slot of the background; `held` frees it. */

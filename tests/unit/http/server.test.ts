@@ -99,12 +99,13 @@ beforeEach(() => {
   events = [];
 });
 
-function serverWith(authenticator: Authenticator): Server {
+function serverWith(authenticator: Authenticator, prepared?: Promise<unknown>): Server {
   return openServer({
     host: '127.0.0.1',
     port: 0,
     api,
     authenticator,
+    prepared,
     settings: () => ({ bodyBytes, bodyMs: 10_000, socketMs: 60_000, ruleHeaders: [] }),
     health: { ready: () => true, probeStore: async () => {}, failingClaws: () => [] },
     startedAt: NOW,
@@ -127,6 +128,38 @@ function ask(method: string, path: string, init: RequestInit & { key?: string } 
 const post = (body: object) =>
   ask('POST', '/v1/chat/completions', { body: JSON.stringify({ model: 'openai/recall', ...body }) });
 const MESSAGES = [{ role: 'user', content: 'hi' }];
+
+describe('while it is prepared', () => {
+  const asked = () =>
+    new Request('http://gateway/v1/models', { headers: { authorization: `Bearer ${KEY}` } });
+
+  test('requests with a key wait, and probes do not', async () => {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const waiting = serverWith(keys, promise);
+    let status: number | undefined;
+    const reply = waiting.fetch(asked()).then((response) => {
+      status = response.status;
+    });
+    expect((await waiting.fetch(new Request('http://gateway/health'))).status).toBe(200);
+    await Bun.sleep(5);
+    expect(status).toBeUndefined();
+    resolve();
+    await reply;
+    expect(status).toBe(200);
+    expect((await waiting.fetch(asked())).status).toBe(200);
+  });
+
+  test('requests fail where that fails', async () => {
+    const failed = serverWith(
+      keys,
+      Promise.reject(new Fault('store_unavailable', 'The journal is unreadable.')),
+    );
+    for (const _ of [1, 2]) {
+      const reply = await failed.fetch(asked());
+      expect([reply.status, await reply.text()]).toEqual([503, expect.stringContaining('is unreadable')]);
+    }
+  });
+});
 
 describe('without a port', () => {
   test('health answers without a key', async () => {
