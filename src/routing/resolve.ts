@@ -256,13 +256,14 @@ const modelPart = (name: string): string => name.slice(name.indexOf('/') + 1);
 
 function notCallable(name: string, directory: Directory): Fault {
   const service = serviceOf(name, directory);
-  if (!service) return unknownModel(name, directory);
-  const remedy = service.turnOnWith ? `set ${service.turnOnWith}` : 'configure it';
-  return new Fault(
-    'provider_not_configured',
-    `The provider "${service.provider}" is known but not turned on here: ${remedy}.`,
-    { param: 'model' },
-  );
+  return service ? notTurnedOn(service, 'model') : unknownModel(name, directory);
+}
+
+/** `param`: what names the provider in the request. */
+export function notTurnedOn({ provider, turnOnWith }: Service, param?: string): Fault {
+  const remedy = turnOnWith ? `set ${turnOnWith}` : 'configure it';
+  const message = `The provider "${provider}" is known but not turned on here: ${remedy}.`;
+  return new Fault('provider_not_configured', message, { param });
 }
 
 function unknownModel(name: string, directory: Directory): Fault {
