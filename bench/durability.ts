@@ -49,9 +49,14 @@ export const durability: Row = {
             what: 'CPU per event, journaled',
             value: spread(journaled!),
             unit: 'µs',
-            budget: { limit: 45, is: 'at most' },
+            budget: { limit: 20, is: 'at most' },
           },
-          { what: 'CPU per event, not stored', value: spread(notStored!), unit: 'µs' },
+          {
+            what: 'CPU per event, not stored',
+            value: spread(notStored!),
+            unit: 'µs',
+            budget: { limit: 15, is: 'at most' },
+          },
           {
             what: 'Journaled against not stored, CPU',
             value: spread(journaled!.map((micros, round) => micros / notStored![round]!)),

@@ -47,7 +47,7 @@ export const streamed: Row = {
             what: `CPU per event, ${subject.name}`,
             value: spread(busy.get(subject)!.map(cpuPerEvent)),
             unit: 'µs',
-            budget: subject === subjects.clawhold ? ({ limit: 45, is: 'at most' } as const) : undefined,
+            budget: subject === subjects.clawhold ? ({ limit: 15, is: 'at most' } as const) : undefined,
           },
           {
             what: `Added time to first token at ${RATE} streams/s, ${subject.name}`,

@@ -1,3 +1,4 @@
+import { startBare } from './peers/bare.ts';
 import { haveNginx, NGINX_MISSING, startNginx } from './peers/nginx.ts';
 import { havePortkey, PORTKEY_MISSING, PORTKEY_NOTE, portkeyHeaders, startPortkey } from './peers/portkey.ts';
 import { type Gateway, ROOT_KEY, type Server, startGateway } from './processes.ts';
@@ -24,13 +25,19 @@ export interface Subjects {
   stop(): Promise<void>;
 }
 
-const bare = (model: string) => model;
+const sameName = (model: string) => model;
 const key = { authorization: 'Bearer sk-simulated' };
 
 export async function startSubjects({ simulator, peers }: Bench): Promise<Subjects> {
   const notes: string[] = [];
   const gateway: Gateway = await startGateway({ provider: simulator.port });
-  const direct: Subject = { name: 'direct', server: simulator, model: bare, headers: key };
+  const direct: Subject = { name: 'direct', server: simulator, model: sameName, headers: key };
+  const bare: Subject = {
+    name: 'Bun alone',
+    server: await startBare(simulator.port),
+    model: sameName,
+    headers: key,
+  };
   const clawhold: Subject = {
     name: 'Clawhold',
     server: gateway,
@@ -40,15 +47,15 @@ export async function startSubjects({ simulator, peers }: Bench): Promise<Subjec
   let nginx: Subject | undefined;
   if (!peers) notes.push('Measured without peers.');
   else if (await haveNginx()) {
-    nginx = { name: 'nginx', server: await startNginx(simulator.port), model: bare, headers: key };
+    nginx = { name: 'nginx', server: await startNginx(simulator.port), model: sameName, headers: key };
   } else notes.push(NGINX_MISSING);
   let portkey: Subject | undefined;
   if (peers && (await havePortkey())) {
     const headers = { ...key, ...portkeyHeaders(simulator.port) };
-    portkey = { name: 'Portkey', server: await startPortkey(), model: bare, headers };
+    portkey = { name: 'Portkey', server: await startPortkey(), model: sameName, headers };
     notes.push(PORTKEY_NOTE);
   } else if (peers) notes.push(PORTKEY_MISSING);
-  const all = [direct, nginx, clawhold, portkey].filter((subject) => subject !== undefined);
+  const all = [direct, nginx, bare, clawhold, portkey].filter((subject) => subject !== undefined);
   return {
     direct,
     nginx,

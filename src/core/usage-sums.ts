@@ -84,3 +84,33 @@ export function addSums(sums: UsageSums, more: UsageSums): void {
     for (const [bucket, count] of Object.entries(more[kind]))
       sums[kind][Number(bucket)] = (sums[kind][Number(bucket)] ?? 0) + count;
 }
+
+/** Gathers sums: one for each hour and set of names. */
+export class HourlyUsage {
+  private gathered = new Map<string, UsageOfHour>();
+
+  /** The sums of an hour under these names, to which more can be added. */
+  at(hour: number, labels: UsageLabels): UsageSums {
+    const name = nameOf(hour, labels);
+    let sums = this.gathered.get(name);
+    if (!sums) {
+      sums = { hour, labels, ...emptySums() };
+      this.gathered.set(name, sums);
+    }
+    return sums;
+  }
+
+  add(one: UsageOfHour): void {
+    addSums(this.at(one.hour, one.labels), one);
+  }
+
+  /** All sums. Those that come later are gathered anew. */
+  take(): UsageOfHour[] {
+    const sums = [...this.gathered.values()];
+    this.gathered = new Map();
+    return sums;
+  }
+}
+
+const nameOf = (hour: number, { tenant, key, user, model, claw, alias }: UsageLabels): string =>
+  `${hour}\n${tenant}\n${key}\n${user}\n${model}\n${claw}\n${alias}`;

@@ -8,7 +8,7 @@ import type {
   TurnLimits,
 } from '../core/routing.ts';
 import type { Chosen } from './choose.ts';
-import type { Group, Member } from './resolve.ts';
+import type { Group, GroupMember } from './resolve.ts';
 import { type Facts, rank } from './strategies.ts';
 
 /** The candidates of a turn, in the order in which they are called, and how they are called. */
@@ -91,12 +91,12 @@ const candidatesOf = (groups: readonly Group[], scene: Scene): Candidate[] =>
  * Moves the member with the warm cache to the front, if it can be called now. Where the order is by cost, its cache
  * is a part of the cost already, and it comes first only among equals. A `sort` of the caller comes before affinity.
  */
-function takeWarm(members: Member[], strategy: Strategy, scene: Scene): boolean {
+function takeWarm(members: GroupMember[], strategy: Strategy, scene: Scene): boolean {
   const isByCost = strategy === 'least_cost';
   if (members.length === 1 || (scene.wishes?.provider?.sort && !isByCost)) return false;
   const index = members.findIndex(({ candidate }) => scene.isWarm(candidate));
   if (index === -1 || !scene.healthOf(members[index]!.candidate).isAvailable) return false;
-  const costOf = ({ candidate }: Member) => scene.cost(candidate) ?? Infinity;
+  const costOf = ({ candidate }: GroupMember) => scene.cost(candidate) ?? Infinity;
   if (isByCost && (index === 0 || costOf(members[index]!) > costOf(members[0]!))) return false;
   members.unshift(...members.splice(index, 1));
   return true;
@@ -104,7 +104,7 @@ function takeWarm(members: Member[], strategy: Strategy, scene: Scene): boolean 
 
 /** The providers of `order` first, in its order; `undefined` where it names none of the candidates. */
 function byWish(
-  members: readonly Member[],
+  members: readonly GroupMember[],
   wishes: ProviderWishes | undefined,
   { providerId }: Scene,
 ): Candidate[] | undefined {

@@ -15,7 +15,7 @@ export type Named = Pick<
 >;
 
 /** A candidate among others of its name. */
-export interface Member {
+export interface GroupMember {
   candidate: Candidate;
   /** Its share of the calls, beside the other members. */
   weight: number;
@@ -30,7 +30,7 @@ export interface Group {
   /** As the caller wrote it. */
   name: string;
   strategy: Strategy;
-  members: readonly Member[];
+  members: readonly GroupMember[];
 }
 
 /** What the names of a request stand for. Nothing is ordered or filtered yet. */
@@ -102,10 +102,10 @@ function groupOf(name: string, scene: Scene, depth = 0, asked = name): FoundGrou
 }
 
 /** The members of aliases without a `*`, by the vocabulary of the caller. */
-const membersOfAliases = new WeakMap<Alias, Map<ProtocolName, readonly Member[]>>();
+const membersOfAliases = new WeakMap<Alias, Map<ProtocolName, readonly GroupMember[]>>();
 
 /** The members of an alias, each candidate once. They are made once for as long as the directory does not change. */
-function membersOfAlias(alias: Alias, wildcard: string | undefined, scene: Scene): readonly Member[] {
+function membersOfAlias(alias: Alias, wildcard: string | undefined, scene: Scene): readonly GroupMember[] {
   if (wildcard !== undefined) return newMembersOf(alias, wildcard, scene);
   const { vocabulary } = scene.named;
   let known = membersOfAliases.get(alias);
@@ -122,12 +122,12 @@ function membersOfAlias(alias: Alias, wildcard: string | undefined, scene: Scene
 }
 
 /** A member for many turns, with what would be computed for each of them. */
-function lasting(member: Member): Member {
+function lasting(member: GroupMember): GroupMember {
   const key = candidateKey(member.candidate);
   return { ...member, candidate: { ...member.candidate, key }, hash: Bun.hash.xxHash32(key) };
 }
 
-function newMembersOf(alias: Alias, wildcard: string, { named, directory }: Scene): readonly Member[] {
+function newMembersOf(alias: Alias, wildcard: string, { named, directory }: Scene): readonly GroupMember[] {
   const members = alias.members.flatMap(({ model, weight, order, region }) =>
     membersOf(model.replaceAll('*', wildcard), weight, order, named.vocabulary, directory, region),
   );
@@ -183,7 +183,7 @@ function withoutRepeats(groups: readonly Group[]): readonly Group[] {
 }
 
 /** Those members whose candidates are not among `seen`; adds them to it. */
-function uniqueMembers(members: readonly Member[], seen: Set<string>): Member[] {
+function uniqueMembers(members: readonly GroupMember[], seen: Set<string>): GroupMember[] {
   return members.filter(({ candidate }) => {
     const key = `${candidate.protocol} ${candidateKey(candidate)}`;
     return !seen.has(key) && seen.add(key);
@@ -198,7 +198,7 @@ function membersOf(
   vocabulary: ProtocolName,
   directory: Directory,
   region?: string,
-): Member[] {
+): GroupMember[] {
   const service = serviceOf(name, directory);
   if (service) {
     return service.ready
@@ -220,10 +220,10 @@ function membersOf(
 function instancesOf(
   service: Service,
   model: string,
-  { weight, order, region }: Pick<Member, 'weight' | 'order'> & { region?: string },
+  { weight, order, region }: Pick<GroupMember, 'weight' | 'order'> & { region?: string },
   vocabulary: ProtocolName,
   directory: Directory,
-): Member[] {
+): GroupMember[] {
   const { provider, protocols, instances, collectsData } = service;
   // A provider that speaks the caller's own vocabulary gets the request without a translation.
   const protocol = protocols.includes(vocabulary) ? vocabulary : protocols[0];
@@ -256,13 +256,14 @@ const modelPart = (name: string): string => name.slice(name.indexOf('/') + 1);
 
 function notCallable(name: string, directory: Directory): Fault {
   const service = serviceOf(name, directory);
-  if (!service) return unknownModel(name, directory);
-  const remedy = service.turnOnWith ? `set ${service.turnOnWith}` : 'configure it';
-  return new Fault(
-    'provider_not_configured',
-    `The provider "${service.provider}" is known but not turned on here: ${remedy}.`,
-    { param: 'model' },
-  );
+  return service ? notTurnedOn(service, 'model') : unknownModel(name, directory);
+}
+
+/** `param`: what names the provider in the request. */
+export function notTurnedOn({ provider, turnOnWith }: Service, param?: string): Fault {
+  const remedy = turnOnWith ? `set ${turnOnWith}` : 'configure it';
+  const message = `The provider "${provider}" is known but not turned on here: ${remedy}.`;
+  return new Fault('provider_not_configured', message, { param });
 }
 
 function unknownModel(name: string, directory: Directory): Fault {

@@ -1,6 +1,6 @@
 import { type Candidate, candidateKey, candidateName } from '../core/candidate.ts';
 import type { Strategy } from '../core/routing.ts';
-import type { Group, Member } from './resolve.ts';
+import type { Group, GroupMember } from './resolve.ts';
 
 /** What strategies know about a candidate. Absent numbers are not known yet. */
 export interface HealthView {
@@ -48,7 +48,7 @@ export interface RoutingFacts extends Pick<Facts, 'healthOf' | 'connectMs' | 're
 
 /** A member that is ranked. */
 interface Ranked {
-  member: Member;
+  member: GroupMember;
   /** The lowest is first. */
   key: number;
   /** Decides between equal keys; computed only for them, because it costs more than most keys. */
@@ -56,7 +56,7 @@ interface Ranked {
 }
 
 /** What each strategy sorts by. The weight alone decides where all keys are equal. */
-const KEYS: Record<Exclude<Strategy, 'round_robin'>, (member: Member, facts: Facts) => number> = {
+const KEYS: Record<Exclude<Strategy, 'round_robin'>, (member: GroupMember, facts: Facts) => number> = {
   ordered: ({ order }) => order,
   weighted: () => 0,
   least_cost: ({ candidate }, { cost }) => cost(candidate) ?? Infinity,
@@ -66,7 +66,7 @@ const KEYS: Record<Exclude<Strategy, 'round_robin'>, (member: Member, facts: Fac
 };
 
 /** The members of a group in the order of its strategy. Ties are broken by weight. */
-export function rank({ members, strategy, name }: Group, facts: Facts): Member[] {
+export function rank({ members, strategy, name }: Group, facts: Facts): GroupMember[] {
   if (members.length === 1) return [...members];
   const keyOf = strategy === 'round_robin' ? inTurn(members, facts.turnOf(name)) : KEYS[strategy];
   const tieOf = tieBreaker(facts);
@@ -140,7 +140,7 @@ function distance(candidate: Candidate, { region, connectMs }: Facts): number {
 }
 
 /** The position of each model when every one comes first in turn. The instances of a model share its turn. */
-function inTurn(members: readonly Member[], turns: number): (member: Member) => number {
+function inTurn(members: readonly GroupMember[], turns: number): (member: GroupMember) => number {
   const models = [...new Set(members.map(({ candidate }) => candidateName(candidate)))];
   const start = turns % models.length;
   return ({ candidate }) =>

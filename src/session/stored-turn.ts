@@ -313,9 +313,23 @@ function mapPayloads<T>(value: T, visit: Visit): T {
 
 function payloads(content: unknown, wanted: (text: string) => boolean): Set<string> {
   const found = new Set<string>();
-  mapPayloads(content, (text) => {
+  findPayloads(content, (text) => {
     if (wanted(text)) found.add(text);
-    return text;
   });
   return found;
+}
+
+/** Calls `see` with every payload string. Every turn is searched, and most have none: no copies are made. */
+function findPayloads(value: unknown, see: (text: string) => void): void {
+  if (Array.isArray(value)) {
+    for (const entry of value) findPayloads(entry, see);
+    return;
+  }
+  if (value === null || typeof value !== 'object') return;
+  const fields = value as Record<string, unknown>;
+  for (const key in fields) {
+    const entry = fields[key];
+    if (typeof entry !== 'string') findPayloads(entry, see);
+    else if (PAYLOAD_FIELDS.has(key)) see(entry);
+  }
 }

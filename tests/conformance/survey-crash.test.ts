@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test';
-import { writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { newSessionId } from '../../src/core/ids.ts';
 import { SqliteStore } from '../../src/stores/sqlite/store.ts';
@@ -20,6 +20,15 @@ function openSurveyOf(log: SqliteStore, logPath: string): SqliteSurvey {
     logPath,
     start: () => new Worker(WORKER),
     forget: (until) => log.forgetChanges(until),
+  });
+}
+
+/** Their ids, by the nice values of all threads of this process (proc(5), `stat`). */
+function threadsOfLowPriority(): string[] {
+  return readdirSync('/proc/self/task').filter((thread) => {
+    const stat = readFileSync(`/proc/self/task/${thread}/stat`, 'utf8');
+    const [, afterName] = stat.split(') ');
+    return Number(afterName!.split(' ')[16]) > 0;
   });
 }
 
@@ -46,6 +55,18 @@ async function filledLog(logPath: string): Promise<SqliteStore> {
 }
 
 describe('the survey', () => {
+  test.if(process.platform === 'linux')('leaves the processor to threads that answer turns', async () => {
+    const before = threadsOfLowPriority();
+    const logPath = freshPath();
+    const log = await SqliteStore.open(logPath);
+    const survey = openSurveyOf(log, logPath);
+    await survey.refresh();
+    const [thread] = threadsOfLowPriority().filter((id) => !before.includes(id));
+    expect(thread).toBeDefined();
+    await survey.close();
+    await log.close();
+  });
+
   test('counts every turn once, however often its process is killed', async () => {
     const logPath = freshPath();
     const log = await filledLog(logPath);

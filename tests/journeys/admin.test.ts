@@ -200,6 +200,9 @@ describe('claws and usage', () => {
     const tested = await json(call('claws/openai/test', { method: 'POST' }));
     expect(tested).toMatchObject({ ok: true });
     expect(book.problems('AdminClawTest', tested)).toEqual([]);
+    const off = await call('claws/mistral/test', { method: 'POST' });
+    expect(off.status).toBe(400);
+    expect(await off.text()).toContain('not turned on here: set MISTRAL_API_KEY');
     const usage = await shaped('usage?by=model,key,user,day', 'AdminUsageList');
     const row = asList(usage.data).find(({ user, model }) => user === 'ann' && model === 'openai/gpt-4.1');
     expect(row).toMatchObject({ key: 'root', failed_turns: 0 });

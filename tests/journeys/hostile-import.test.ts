@@ -117,6 +117,30 @@ test.each([
   expect(reply.status).toBe(status);
 });
 
+const question = (text: string) => ({
+  author: { role: 'user' },
+  content: { content_type: 'text', parts: [text] },
+});
+
+test.each([
+  [
+    'chatgpt',
+    { mapping: { a: { message: question('a'), parent: 'b' }, b: { message: question('b'), parent: 'a' } } },
+  ],
+  [
+    'librechat',
+    {
+      conversationId: 'c',
+      messages: [{ messageId: 'm', parentMessageId: 'm', isCreatedByUser: true, text: 'a' }],
+    },
+  ],
+])('messages of %s that follow each other in a circle', async (form, file) => {
+  const body = JSON.stringify(file);
+  const reply = await journey.gateway.fetch(`/admin/v1/import?form=${form}`, { method: 'POST', body });
+  expect(reply.status).toBe(400);
+  expect(await reply.text()).toContain('in a circle');
+});
+
 test('after refused imports, sessions are listed, and an export comes back', async () => {
   expect((await journey.gateway.fetch('/admin/v1/sessions')).status).toBe(200);
   const { sessions } = await json(send(lines));

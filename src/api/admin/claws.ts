@@ -8,6 +8,7 @@ import type { Ask } from '../../core/turn.ts';
 import type { Price } from '../../core/usage.ts';
 import { HOUR_MS, percentile } from '../../core/usage-sums.ts';
 import type { Health } from '../../routing/health.ts';
+import { notTurnedOn } from '../../routing/resolve.ts';
 import type { SurveyStore, UsageRow } from '../../session/survey-store.ts';
 import type { TurnPath } from '../../turn/path.ts';
 import { createTurn } from '../../turn/run.ts';
@@ -127,6 +128,7 @@ export class AdminClaws {
     const service = this.path.directory.service(provider);
     if (!service) throw new Fault('claw_not_found', `There is no claw "${claw}".`);
     const asked = model ?? this.cheapest(service);
+    if (!service.ready) throw notTurnedOn(service);
     if (asked === undefined)
       throw new Fault('invalid_request', `Name a model of "${provider}" to test.`, { param: 'model' });
     const startedAt = performance.now();

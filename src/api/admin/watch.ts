@@ -3,7 +3,7 @@ import type { ErrorCode } from '../../core/errors.ts';
 import type { Emit, GatewayEvent } from '../../core/events.ts';
 import type { TurnId } from '../../core/ids.ts';
 import { isKept, type Outcome, type PlacedIntent } from '../../core/turn.ts';
-import { addSums, emptySums, HOUR_MS, type UsageLabels, type UsageOfHour } from '../../core/usage-sums.ts';
+import { HOUR_MS, HourlyUsage, type UsageOfHour } from '../../core/usage-sums.ts';
 import { type CountedTurn, countTurn, labelsOf } from '../../session/surveyed-turn.ts';
 
 /** What the gateway took in its last minute. */
@@ -49,7 +49,7 @@ export class Watch {
   private readonly failures = new Map<string, CallFailures>();
   private readonly deferredTurns = new Map<TurnId, ErrorCode>();
   private readonly followers = new Set<Follower>();
-  private uncounted = new Map<string, UsageOfHour>();
+  private readonly uncounted = new HourlyUsage();
 
   readonly listen: Emit = (event) => {
     switch (event.type) {
@@ -99,14 +99,12 @@ export class Watch {
 
   /** The sums of turns that are not in the log, since the last call. */
   takeUncounted(): UsageOfHour[] {
-    const sums = [...this.uncounted.values()];
-    this.uncounted = new Map();
-    return sums;
+    return this.uncounted.take();
   }
 
   /** What was taken could not be counted. */
   giveBack(sums: readonly UsageOfHour[]): void {
-    for (const one of sums) this.addUncounted(one);
+    for (const one of sums) this.uncounted.add(one);
   }
 
   private ended(intent: PlacedIntent, outcome: Outcome): void {
@@ -127,20 +125,7 @@ export class Watch {
     const turn = countedTurn(intent, outcome);
     const labels = { ...labelsOf(turn), tenant: intent.tenant };
     const hour = Math.floor(outcome.completedAt / HOUR_MS);
-    const name = nameOf(hour, labels);
-    let sums = this.uncounted.get(name);
-    if (!sums) {
-      sums = { hour, labels, ...emptySums() };
-      this.uncounted.set(name, sums);
-    }
-    countTurn(sums, turn);
-  }
-
-  private addUncounted(one: UsageOfHour): void {
-    const name = nameOf(one.hour, one.labels);
-    const known = this.uncounted.get(name);
-    if (known) addSums(known, one);
-    else this.uncounted.set(name, one);
+    countTurn(this.uncounted.at(hour, labels), turn);
   }
 
   private callFailed(candidate: string, facts: FailedCallFacts): void {
@@ -155,9 +140,6 @@ export class Watch {
     known.latest.length = Math.min(known.latest.length, LATEST);
   }
 }
-
-const nameOf = (hour: number, { tenant, key, user, model, claw, alias }: UsageLabels): string =>
-  `${hour}\n${tenant}\n${key}\n${user}\n${model}\n${claw}\n${alias}`;
 
 /** Only what is counted: a copy of everything that is known of a turn would cost more than the counting. */
 function countedTurn(

@@ -21,7 +21,7 @@ import {
 } from './journal-segment.ts';
 import type { FileMembers } from './members.ts';
 
-const SEGMENT_BYTES = 1024 * 1024;
+const SEGMENT_BYTES = 4 * 1024 * 1024;
 /** How long the end of a turn waits for another entry to be written with it. */
 const END_WAITS_MS = 50;
 /** About the size of a large entry. A disk that has no room for it is full. */

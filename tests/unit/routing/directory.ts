@@ -3,7 +3,7 @@ import type { Directory, ModelLimits, Service } from '../../../src/core/director
 import { type Alias, captureOf } from '../../../src/core/routing.ts';
 import type { CapabilitiesOf, Choice } from '../../../src/routing/choose.ts';
 import type { Able } from '../../../src/routing/filters.ts';
-import type { Group, Member } from '../../../src/routing/resolve.ts';
+import type { Group, GroupMember } from '../../../src/routing/resolve.ts';
 import type { Facts, HealthView } from '../../../src/routing/strategies.ts';
 
 /** A small directory, and what strategies ask about its candidates. */
@@ -68,12 +68,12 @@ export const asks = (choice: Partial<Choice>): Choice => ({
   ...choice,
 });
 
-export const memberOf = (provider: string, member: Partial<Member & Candidate> = {}): Member => {
+export const memberOf = (provider: string, member: Partial<GroupMember & Candidate> = {}): GroupMember => {
   const { weight = 1, order = 0, ...candidate } = member;
   return { candidate: { provider, protocol: 'openai-chat', model: 'm', ...candidate }, weight, order };
 };
 
-export const groupOf = (members: readonly Member[], strategy: Group['strategy'] = 'ordered'): Group => ({
+export const groupOf = (members: readonly GroupMember[], strategy: Group['strategy'] = 'ordered'): Group => ({
   ...{ name: 'team', strategy, members },
 });
 

@@ -3,17 +3,21 @@ import { type Candidate, candidateKey } from '../../../src/core/candidate.ts';
 import type { Alias, ProviderWishes, Strategy } from '../../../src/core/routing.ts';
 import type { Chosen } from '../../../src/routing/choose.ts';
 import { order } from '../../../src/routing/order.ts';
-import type { Member } from '../../../src/routing/resolve.ts';
+import type { GroupMember } from '../../../src/routing/resolve.ts';
 import { rank } from '../../../src/routing/strategies.ts';
 import { factsOf, groupOf, memberOf, type TestFacts } from './directory.ts';
 
 const of = (
   providers: string,
-  changes: (provider: string) => Partial<Member & Candidate> = () => ({}),
-): Member[] =>
+  changes: (provider: string) => Partial<GroupMember & Candidate> = () => ({}),
+): GroupMember[] =>
   [...providers].map((provider, index) => memberOf(provider, { order: index, ...changes(provider) }));
 
-const firstOf = (members: readonly Member[], strategy: Strategy, facts: Partial<TestFacts> = {}): string =>
+const firstOf = (
+  members: readonly GroupMember[],
+  strategy: Strategy,
+  facts: Partial<TestFacts> = {},
+): string =>
   rank(groupOf(members, strategy), factsOf(facts))
     .map(({ candidate }) => candidate.instance ?? candidate.provider)
     .join('');
@@ -22,7 +26,7 @@ const ALIAS: Alias = { name: 'team', strategy: 'ordered', members: [], rules: []
 
 interface Case {
   strategy?: Strategy;
-  others?: Member[];
+  others?: GroupMember[];
   chosen?: Partial<Chosen>;
   provider?: ProviderWishes;
   warm?: string;
@@ -31,7 +35,7 @@ interface Case {
 }
 
 const routed = (
-  members: Member[],
+  members: GroupMember[],
   { strategy = 'ordered', others = [], chosen = {}, provider, ...given }: Case = {},
 ) => {
   const { warm = '', held = '', facts = {} } = given;
@@ -49,7 +53,7 @@ const routed = (
     providerId: (name) => name.toLowerCase(),
   });
 };
-const orderOf = (members: Member[], given: Case = {}): string =>
+const orderOf = (members: GroupMember[], given: Case = {}): string =>
   routed(members, given)
     .candidates.map(({ provider }) => provider)
     .join('');
@@ -218,7 +222,7 @@ describe('the order of a turn', () => {
     });
   });
 
-  test.each<[string, Member[], Case, string]>([
+  test.each<[string, GroupMember[], Case, string]>([
     ['the only model', of('a'), {}, 'asked'],
     ['a name that is no alias', of('ab'), { chosen: { alias: undefined } }, 'asked'],
     ['an alias', of('ab'), {}, 'strategy'],

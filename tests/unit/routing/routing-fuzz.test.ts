@@ -6,7 +6,7 @@ import { type Matches, type ProviderWishes, STRATEGIES } from '../../../src/core
 import { UNLIMITED } from '../../../src/routing/budget.ts';
 import { choose } from '../../../src/routing/choose.ts';
 import { order } from '../../../src/routing/order.ts';
-import { type Member, resolve } from '../../../src/routing/resolve.ts';
+import { type GroupMember, resolve } from '../../../src/routing/resolve.ts';
 import { rank } from '../../../src/routing/strategies.ts';
 import {
   ABLE,
@@ -23,11 +23,11 @@ const PROVIDERS = ['a', 'b', 'c', 'd', 'e', 'f'];
 const weights = fc
   .array(fc.integer({ min: 0, max: 9 }), { minLength: 1, maxLength: 5 })
   .filter((list) => list.some((weight) => weight > 0));
-const weighted = (list: readonly number[]): Member[] =>
+const weighted = (list: readonly number[]): GroupMember[] =>
   list.map((weight, index) => memberOf(PROVIDERS[index]!, { weight, order: index }));
 
 const firstOf = (
-  members: readonly Member[],
+  members: readonly GroupMember[],
   facts: TestFacts,
   strategy: (typeof STRATEGIES)[number] = 'weighted',
 ) => rank(groupOf(members, strategy), facts)[0]!.candidate.provider;

@@ -1,3 +1,4 @@
+import { Fault } from '../../../core/errors.ts';
 import type { Item } from '../../../core/items.ts';
 
 /** A message of a conversation of another program, as items, with its place among the others. */
@@ -25,7 +26,8 @@ interface ForeignTurn {
 /**
  * The turns of a tree of messages. An answer ends a turn; what comes before it since the answer before is its input.
  * Answers that follow each other are one turn, as long as no other message follows the same one. Messages without an
- * answer after them are a turn of their own. `turnOf` says in which turn a message is.
+ * answer after them are a turn of their own. `turnOf` says in which turn a message is. `invalid_request` where messages
+ * follow each other in a circle.
  */
 export function turnsOf(messages: readonly ForeignMessage[]): {
   turns: ForeignTurn[];
@@ -40,8 +42,10 @@ export function turnsOf(messages: readonly ForeignMessage[]): {
   const open = (children.get(undefined) ?? [])
     .toReversed()
     .map((message): Place => ({ message, questions: [] }));
+  let reached = 0;
   for (let next = open.pop(); next; next = open.pop()) {
     const { message, questions, before } = next;
+    reached++;
     const following = children.get(message.key) ?? [];
     const place = message.isAnswer
       ? { questions: [], before: answered(next, turns, turnOf) }
@@ -50,6 +54,10 @@ export function turnsOf(messages: readonly ForeignMessage[]): {
     if (!message.isAnswer && following.length === 0) unanswered(place, turns, turnOf);
     for (const child of following.toReversed())
       open.push({ message: child, ...place, isOnly: following.length === 1 });
+  }
+  if (reached < messages.length) {
+    const message = `${messages.length - reached} messages of the conversation follow each other in a circle.`;
+    throw new Fault('invalid_request', message);
   }
   return { turns, turnOf };
 }

@@ -33,7 +33,18 @@ export function fromMessages(messages: readonly unknown[]) {
 export function toMessages(items: readonly Item[]): { messages: Message[]; leftOut: Record<string, number> } {
   const leftOut = new LeftOut();
   const messages: Message[] = [];
-  let thoughts: string | undefined;
+  /** What the model thought since its last message or call. */
+  let thoughts: string[] = [];
+  const addThoughts = (message: Message): void => {
+    if (thoughts.length === 0) return;
+    const before = typeof message.reasoning_content === 'string' ? [message.reasoning_content] : [];
+    message.reasoning_content = [...before, ...thoughts].join('\n\n');
+    thoughts = [];
+  };
+  const leaveThoughtsOut = (): void => {
+    for (const _ of thoughts) leftOut.add('reasoning');
+    thoughts = [];
+  };
   /** The assistant's message that calls are added to. */
   const answer = (): Message => {
     const last = messages.at(-1);
@@ -44,14 +55,17 @@ export function toMessages(items: readonly Item[]): { messages: Message[]; leftO
   };
   for (const item of items) {
     const call = toolCall(item);
-    if (item.type === 'reasoning') thoughts = reasoningText(item);
+    if (item.type === 'reasoning') thoughts.push(...[reasoningText(item)].filter(Boolean));
     else if (call) {
       const message = answer();
-      message.tool_calls = [...((message.tool_calls as unknown[]) ?? []), call];
+      addThoughts(message);
+      message.tool_calls ??= [];
+      (message.tool_calls as unknown[]).push(call);
     } else if (item.type === 'message') {
-      const content = contentOf(item.content, item.role === 'assistant');
-      messages.push({ role: item.role, ...content, ...(thoughts && { reasoning_content: thoughts }) });
-      thoughts = undefined;
+      const message = { role: item.role, ...contentOf(item.content, item.role === 'assistant') };
+      if (item.role === 'assistant') addThoughts(message);
+      else leaveThoughtsOut();
+      messages.push(message);
     } else if (item.type === 'function_call_output')
       messages.push({
         ...{ role: 'tool', tool_call_id: item.call_id },
@@ -59,7 +73,7 @@ export function toMessages(items: readonly Item[]): { messages: Message[]; leftO
       });
     else leftOut.add(item.type);
   }
-  if (thoughts) leftOut.add('reasoning');
+  leaveThoughtsOut();
   return { messages, leftOut: leftOut.counts };
 }
 

@@ -3,6 +3,7 @@ import type { SessionId } from '../../../core/ids.ts';
 import type { Tenant } from '../../../core/request.ts';
 import {
   HOUR_MS,
+  HourlyUsage,
   USAGE_DIMENSIONS,
   type UsageCounts,
   type UsageLabels,
@@ -177,14 +178,18 @@ export class SurveyWriter {
 
   private takeTurns(progress: Progress): void {
     const next = this.statements.all<PlacedColumns>(nextTurnsSql, { place: progress.place, limit: AT_ONCE });
+    // Most turns of a step are counted under the same names.
+    const usage = new HourlyUsage();
     for (const columns of next) {
-      this.takeTurn(rowOf(columns), columns.place, columns.place > progress.counted);
+      this.takeTurn(rowOf(columns), columns.place, columns.place > progress.counted ? usage : undefined);
       progress.place = columns.place;
     }
+    for (const one of usage.take()) this.addUsage(one);
     progress.counted = Math.max(progress.counted, progress.place);
   }
 
-  private takeTurn(row: TurnRow, place: number, isNew: boolean): void {
+  /** `usage`: what the turn is counted in; absent where it has been counted. */
+  private takeTurn(row: TurnRow, place: number, usage: HourlyUsage | undefined): void {
     const turn = this.surveyed(row);
     const { labels, sums, error, endedAt, text } = turn;
     const tenant = this.terms.of(NO_TENANT, 'tenant', row.tenant);
@@ -192,8 +197,8 @@ export class SurveyWriter {
     this.addTraits(number, tenant, { ...labels, state: row.state, error: error ?? '' });
     if (row.state !== 'completed') this.statements.run(addFailureSql, { place, tenant, at: endedAt });
     this.addWords(tenant, place, text);
-    if (isNew && sums)
-      this.addUsage({
+    if (sums)
+      usage?.add({
         ...sums,
         hour: Math.floor(endedAt / HOUR_MS),
         labels: { ...labels, tenant: row.tenant },
