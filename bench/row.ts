@@ -20,6 +20,10 @@ export interface Effort {
   streamSeconds: number;
   /** How long to wait after the streams before memory is measured again. */
   settleMs: number;
+  /** Row m: the size of a request's body. */
+  bodyBytes: number;
+  /** Row m: how long to wait after the bursts. */
+  restMs: number;
   /** Row f: turns that are written. */
   storedTurns: number;
 }
@@ -36,6 +40,8 @@ export const EFFORTS = {
     openStreams: 2_000,
     streamSeconds: 12,
     settleMs: 10_000,
+    bodyBytes: 33_000_000,
+    restMs: 60_000,
     storedTurns: 2_000,
   },
   quick: {
@@ -49,6 +55,8 @@ export const EFFORTS = {
     openStreams: 2_000,
     streamSeconds: 4,
     settleMs: 3_000,
+    bodyBytes: 33_000_000,
+    restMs: 30_000,
     storedTurns: 500,
   },
 } satisfies Record<string, Effort>;
