@@ -36,9 +36,10 @@ export const openStreams: Row = {
       const waves: Promise<number>[] = [];
       for (let wave = 0; wave < WAVES; wave++) {
         await load.run(job(wave), () => waves.push(highestMemoryOf(gateway.pid)));
+        // All turns of a wave are committed within seconds: the next wave would be refused for overload.
+        await Bun.sleep(effort.settleMs);
       }
       const open = Math.max(...(await Promise.all(waves)));
-      await Bun.sleep(effort.settleMs);
       const after = memoryOf(gateway.pid);
       const isWhole = streams >= 0.99 * BUDGETED_STREAMS;
       return {

@@ -147,7 +147,7 @@ interface LeaseParts {
   leave(): void;
 }
 
-/** A class, because each turn that runs holds one: functions of its own would take eight times the memory. */
+/** A class, because each turn that runs holds one: functions of its own would take several times the memory. */
 class HeldLease implements Lease {
   renewedAt = performance.now();
   lost: (() => void) | undefined;
