@@ -24,11 +24,15 @@ export function cpuSince(before: CpuSnapshot, pid: number): number {
 }
 
 /** Resident memory in bytes. */
-export function memoryOf(pid: number): number {
+export const memoryOf = (pid: number): number => statusOf(pid, /VmRSS:\s+(\d+)/);
+
+/** The most resident memory so far, in bytes; of several processes, the sum. */
+export const peakMemoryOf = (pid: number): number => statusOf(pid, /VmHWM:\s+(\d+)/);
+
+function statusOf(pid: number, kilobytes: RegExp): number {
   let total = 0;
   for (const member of processTree(pid)) {
-    const kilobytes = /VmRSS:\s+(\d+)/.exec(read(`/proc/${member}/status`) ?? '')?.[1];
-    total += Number(kilobytes ?? 0) * 1024;
+    total += Number(kilobytes.exec(read(`/proc/${member}/status`) ?? '')?.[1] ?? 0) * 1024;
   }
   return total;
 }

@@ -20,6 +20,10 @@ export interface Effort {
   streamSeconds: number;
   /** How long to wait after the streams before memory is measured again. */
   settleMs: number;
+  /** Row m: the size of a request's body. */
+  bodyBytes: number;
+  /** Row m: how long to wait after the bursts. */
+  restMs: number;
   /** Row f: turns that are written. */
   storedTurns: number;
 }
@@ -33,9 +37,11 @@ export const EFFORTS = {
     leftTurns: 10_000,
     longSession: 10_000,
     turnsPerRound: 100,
-    openStreams: 2_000,
-    streamSeconds: 12,
+    openStreams: 10_000,
+    streamSeconds: 90,
     settleMs: 10_000,
+    bodyBytes: 33_000_000,
+    restMs: 60_000,
     storedTurns: 2_000,
   },
   quick: {
@@ -47,8 +53,10 @@ export const EFFORTS = {
     longSession: 10_000,
     turnsPerRound: 60,
     openStreams: 2_000,
-    streamSeconds: 4,
+    streamSeconds: 10,
     settleMs: 3_000,
+    bodyBytes: 33_000_000,
+    restMs: 30_000,
     storedTurns: 500,
   },
 } satisfies Record<string, Effort>;

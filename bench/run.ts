@@ -4,6 +4,7 @@ import { bodyScan } from './body-scan.ts';
 import { dialects } from './dialects.ts';
 import { durability } from './durability.ts';
 import { durable } from './durable.ts';
+import { largeBodies } from './large-bodies.ts';
 import { longSession } from './long-session.ts';
 import { machine } from './machine.ts';
 import { observe } from './observe.ts';
@@ -30,6 +31,7 @@ const ROWS: readonly Row[] = [
   routing,
   observe,
   dialects,
+  largeBodies,
 ];
 
 const { values } = parseArgs({

@@ -34,9 +34,12 @@ class Tally {
     if (reply.firstTokenAt > 0) outcome.firstTokens.push(reply.firstTokenAt - sentAt);
     outcome.events += reply.events;
     outcome.bytes += reply.bytes;
-    if (reply.status === 200) return;
-    outcome.failures++;
-    outcome.failure ??= `${reply.status} ${reply.text.slice(0, 500)}`;
+    if (reply.status !== 200) this.fail(`${reply.status} ${reply.text.slice(0, 500)}`);
+  }
+
+  fail(failure: string): void {
+    this.outcome.failures++;
+    this.outcome.failure ??= failure;
   }
 }
 
@@ -111,6 +114,9 @@ async function openLoop(job: Job, load: Extract<Job['load'], { kind: 'open' }>, 
   for (const connection of idle) connection.close();
 }
 
+/** Streams that wait for their first token at once: all of them together would overload the measured program. */
+const OPENING = 64;
+
 async function hold(
   job: Job,
   load: Extract<Job['load'], { kind: 'hold' }>,
@@ -120,15 +126,17 @@ async function hold(
   const render = renderer(job);
   const connections: Connection[] = [];
   const replies: Promise<void>[] = [];
+  const isOpen = (connection: Connection | undefined) =>
+    connection === undefined || connection.begun || tally.outcome.failures > 0;
   for (let number = 0; number < load.streams; number++) {
+    while (!isOpen(connections[number - OPENING])) await Bun.sleep(1);
     const connection = await Connection.open(job.port, job.firstToken);
     connections.push(connection);
     const sentAt = performance.now();
     replies.push(connection.send(render(number)).then((reply) => tally.add(reply, sentAt)));
   }
-  while (connections.some((connection) => !connection.begun) && tally.outcome.failures === 0) {
-    await Bun.sleep(20);
-  }
+  while (!connections.every(isOpen)) await Bun.sleep(20);
+  if (tally.outcome.requests > 0) tally.fail('A stream ended before all streams were open.');
   opened();
   await Promise.all(replies);
   for (const connection of connections) connection.close();

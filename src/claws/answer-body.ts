@@ -13,15 +13,18 @@ export type BodyFormat = 'events' | 'json';
  */
 export class AnswerBody {
   private readonly chunks: AnswerChunks;
+  private readonly declaresEvents: boolean;
   /** Chunks that `format` has read. */
   private readonly beginning: Chunk[] = [];
   private size = 0;
 
   /** Throws `provider_protocol_error` for an unknown content encoding. */
   constructor(
-    private readonly answer: HttpAnswer,
+    answer: HttpAnswer,
     private readonly limit: number,
   ) {
+    // The headers are not kept: a stream may last for long.
+    this.declaresEvents = /^\s*text\/event-stream\b/i.test(answer.headers.get('content-type') ?? '');
     const coding = answer.headers.get('content-encoding');
     try {
       this.chunks = coding === null ? answer.chunks : decoded(answer.chunks, coding);
@@ -82,8 +85,7 @@ export class AnswerBody {
   };
 
   private declaredFormat(): BodyFormat {
-    const type = this.answer.headers.get('content-type') ?? '';
-    return /^\s*text\/event-stream\b/i.test(type) ? 'events' : 'json';
+    return this.declaresEvents ? 'events' : 'json';
   }
 }
 

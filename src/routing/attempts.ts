@@ -3,7 +3,7 @@ import { Fault, faultOf } from '../core/errors.ts';
 import type { GatewayEvent } from '../core/events.ts';
 import type { TurnLimits } from '../core/routing.ts';
 import type { Call, Interceptor } from './call-chain.ts';
-import { watch } from './watched.ts';
+import { type Watcher, watch } from './watched.ts';
 
 /** How long a call may take, and how its failure is reported. */
 
@@ -50,26 +50,40 @@ export function timeLimits(
 ): Interceptor {
   return (next) => async (call) => {
     const limits = timeouts(call.candidate);
-    const deadline = new Deadline(limitsOf(call, limits), call.signal, {
-      isLast: call.isLast,
-      readingMs: () => readingMs(call.prompt, MOST_READING * limits.signOfLifeMs),
-      probe: (signal) => probe(call.candidate, signal),
-    });
-    const heard = () => {
-      deadline.heard();
-      call.heard();
-    };
+    const deadline = new Deadline(limitsOf(call, limits), call.signal, silenceOf(call, limits, probe));
+    const heard = bothHeard(deadline, call.heard);
     try {
       const answer = await next({ ...call, signal: deadline.signal, heard });
       deadline.begin();
       // The claw itself reports signs of life (`Claw.call`).
-      return { ...answer, rest: watch(answer.rest, { ended: () => deadline.clear() }) };
+      return { ...answer, rest: watch(answer.rest, deadline) };
     } catch (failure) {
       deadline.clear();
       throw failure;
     }
   };
 }
+
+// An answer may last for long, and must not keep its call in memory: the scope of these functions holds no call, or is
+// forgotten when the answer begins.
+
+const bothHeard = (deadline: Deadline, heard: () => void) => (): void => {
+  deadline.heard();
+  heard();
+};
+
+function silenceOf(call: Call, limits: Timeouts, probe: Probe): DeadlineCall {
+  return {
+    isLast: call.isLast,
+    readingMs: () => readingMs(call.prompt, MOST_READING * limits.signOfLifeMs),
+    probe: probeOf(probe, call.candidate),
+  };
+}
+
+const probeOf =
+  (probe: Probe, candidate: Candidate) =>
+  (signal: AbortSignal): Promise<void> =>
+    probe(candidate, signal);
 
 /**
  * Silence may mean that a model reasons. A whole answer may take the whole time limit, because nothing comes
@@ -124,7 +138,7 @@ const FAILED_PROBES = 2;
  * Bounds one call in time: until its first delta, between signs of life, and in all. When a limit passes,
  * the signal aborts with `provider_timeout`. A call has one timer, not one for each delta.
  */
-export class Deadline {
+export class Deadline implements Watcher {
   private readonly controller = new AbortController();
   private readonly startedAt: number;
   private heardAt: number;
@@ -137,7 +151,7 @@ export class Deadline {
   constructor(
     private limits: Timeouts,
     private readonly outer: AbortSignal,
-    private readonly call: DeadlineCall = {},
+    private call: DeadlineCall = {},
   ) {
     this.startedAt = performance.now();
     this.heardAt = this.startedAt;
@@ -155,6 +169,8 @@ export class Deadline {
   /** The first delta has come. */
   begin(): void {
     this.hasBegun = true;
+    const { probe } = this.call;
+    this.call = probe ? { probe } : {};
     this.heard();
   }
 
@@ -167,6 +183,10 @@ export class Deadline {
   clear(): void {
     clearTimeout(this.timer);
     this.outer.removeEventListener('abort', this.stop);
+  }
+
+  ended(): void {
+    this.clear();
   }
 
   private readonly stop = (): void => this.controller.abort(this.outer.reason);

@@ -1,14 +1,14 @@
-import { candidateName } from '../core/candidate.ts';
+import { type Candidate, candidateName } from '../core/candidate.ts';
 import type { Delta } from '../core/delta.ts';
 import { type CallFailure, callFailureOf, Fault, faultOf } from '../core/errors.ts';
-import type { Emit } from '../core/events.ts';
+import type { Emit, TurnTrace } from '../core/events.ts';
 import type { Quota } from '../core/quota.ts';
 import type { TimedCall } from '../core/timeline.ts';
 import { newSpanId, traceParent } from '../core/trace-context.ts';
 import type { Usage } from '../core/usage.ts';
 import { isSilentReasoner } from './attempts.ts';
 import type { BreakerSettings, Permit } from './breaker.ts';
-import type { Call, Interceptor } from './call-chain.ts';
+import type { Call, Count, Interceptor } from './call-chain.ts';
 import type { Health, HealthStore } from './health.ts';
 import type { CallResult } from './result-window.ts';
 import { type AnswerEnd, type Watcher, watch } from './watched.ts';
@@ -106,6 +106,14 @@ interface PassageParts extends Pick<GateParts, 'now' | 'emit'> {
 
 /** One call that the gate has let through: measures it, and settles it once. */
 class Passage implements Watcher {
+  // Of the call, what its end needs: an answer may last for long, and must not keep its prompt and its rivals in memory.
+  private readonly candidate: Candidate;
+  private readonly trace: TurnTrace;
+  private readonly count: Count;
+  private readonly signal: AbortSignal;
+  private readonly isStreamed: boolean;
+  private readonly isSimulated: boolean;
+  private readonly tellQuota: Call['quota'];
   readonly traceParent: string | undefined;
   private readonly startedAt: number;
   private readonly attempt: number;
@@ -119,9 +127,16 @@ class Passage implements Watcher {
   constructor(
     private readonly health: Health,
     private readonly permit: Permit,
-    private readonly call: Call,
+    call: Call,
     private readonly parts: PassageParts,
   ) {
+    this.candidate = call.candidate;
+    this.trace = call.trace;
+    this.count = call.count;
+    this.signal = call.signal;
+    this.isStreamed = call.prompt.stream;
+    this.isSimulated = call.faults !== undefined;
+    this.tellQuota = call.quota;
     this.startedAt = parts.now();
     // The end of the chain counts the call.
     this.attempt = call.count.calls + 1;
@@ -136,7 +151,7 @@ class Passage implements Watcher {
 
   readonly quota = (quota: Quota): void => {
     this.health.readQuota(quota);
-    this.call.quota(quota);
+    this.tellQuota(quota);
   };
 
   burst(burst: readonly Delta[]): void {
@@ -160,8 +175,7 @@ class Passage implements Watcher {
   }
 
   private tell(end: AnswerEnd): void {
-    const { call, startedAt: from, firstTokenAt, usage, attempt, spanId, parts } = this;
-    const { candidate, trace, count } = call;
+    const { candidate, trace, count, startedAt: from, firstTokenAt, usage, attempt, spanId, parts } = this;
     const timed: TimedCall = {
       ...{
         candidate,
@@ -172,10 +186,10 @@ class Passage implements Watcher {
         to: parts.now(),
         firstTokenAt,
       },
-      ...{ isStreamed: call.prompt.stream, usage },
+      ...{ isStreamed: this.isStreamed, usage },
       // A call that was stopped may end with the reason for it.
-      how: end.how === 'broken' && call.signal.aborted ? 'stopped' : end.how,
-      code: end.how === 'broken' && !call.signal.aborted ? faultOf(end.failure).code : undefined,
+      how: end.how === 'broken' && this.signal.aborted ? 'stopped' : end.how,
+      code: end.how === 'broken' && !this.signal.aborted ? faultOf(end.failure).code : undefined,
     };
     count.timeline?.callEnds(timed);
     parts.emit({ type: 'call-ended', trace, call: timed });
@@ -183,23 +197,23 @@ class Passage implements Watcher {
 
   /** A whole answer that is not streamed has its first token when it is complete, so its time says little. */
   private begin({ type }: Delta): void {
-    const { startedAt, health, call, parts } = this;
+    const { startedAt, health, parts } = this;
     this.firstTokenAt = parts.now();
     this.showsThoughts = type === 'reasoning-delta' || type === 'summary-delta';
-    if (call.prompt.stream) {
+    if (this.isStreamed) {
       const ms = this.firstTokenAt - startedAt;
       health.firstTokenAfter(ms);
-      this.isSlow = ms > parts.slowMs && !isSilentReasoner(call.candidate);
+      this.isSlow = ms > parts.slowMs && !isSilentReasoner(this.candidate);
     }
     this.permit.begin(this.isSlow);
   }
 
   private measureWhole(): void {
-    const { usage, firstTokenAt, call, health, parts, showsThoughts } = this;
+    const { usage, firstTokenAt, isStreamed, health, parts, showsThoughts } = this;
     if (!usage) return;
     health.answered(usage.output);
-    if (!call.prompt.stream) health.wholeAfter(parts.now() - this.startedAt);
-    if (!call.prompt.stream || firstTokenAt === undefined) return;
+    if (!isStreamed) health.wholeAfter(parts.now() - this.startedAt);
+    if (!isStreamed || firstTokenAt === undefined) return;
     // Thoughts that are not shown come before the first token.
     const tokens = usage.output - (showsThoughts ? 0 : usage.reasoning);
     health.streamed(tokens, parts.now() - firstTokenAt);
@@ -207,15 +221,11 @@ class Passage implements Watcher {
 
   private resultOf(failure: unknown): CallResult {
     const meaning = callFailureOf(failure);
-    if (this.firstTokenAt === undefined && !this.call.faults) this.health.failed();
+    if (this.firstTokenAt === undefined && !this.isSimulated) this.health.failed();
     // A failure that the caller simulates says nothing about the provider.
-    if (this.call.signal.aborted || this.call.faults || !meaning) return 'ignored';
+    if (this.signal.aborted || this.isSimulated || !meaning) return 'ignored';
     const { health } = this;
-    if (
-      (failure as Fault).code === 'provider_timeout' &&
-      this.firstTokenAt === undefined &&
-      this.call.prompt.stream
-    )
+    if ((failure as Fault).code === 'provider_timeout' && this.firstTokenAt === undefined && this.isStreamed)
       health.noTokenAfter(this.parts.now() - this.startedAt);
     return learned(health, failure as Fault, meaning);
   }

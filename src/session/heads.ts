@@ -226,6 +226,8 @@ const hotBranch = (session: Session, window: number, branch: BranchTurn[]): HotB
 
 /** About four bytes a token: some tens of megabytes. */
 const MAX_TOKENS = 8_000_000;
+/** A longer branch is read again each time: it takes the place of too many others, and seldom fits a model. */
+const MAX_TOKENS_OF_ONE = 2_000_000;
 
 /**
  * Branches of recently used sessions, so that a follow-up need not read and decode them again. This is only a
@@ -251,8 +253,10 @@ class HotBranches {
     const branch = hot.branch.filter(
       ({ turn, totalTokens }, index) => index === 0 || totalTokens > since || turn.id === holder,
     );
+    const tokens = weight(branch);
+    if (tokens > MAX_TOKENS_OF_ONE) return;
     this.bySession.set(sessionKey(tenant, id), { ...hot, branch });
-    this.tokens += weight(branch);
+    this.tokens += tokens;
     for (const [key, oldest] of this.bySession) {
       if (this.tokens <= MAX_TOKENS) return;
       this.drop(key, oldest);

@@ -22,14 +22,6 @@ export interface Lease {
   release(): void;
 }
 
-interface Held {
-  readonly token: number;
-  tenant: Tenant;
-  session: SessionId;
-  renewedAt: number;
-  lost?: () => void;
-}
-
 /** What `Leases` works with. */
 export interface LeasesParts {
   store: Pick<LeaseStore, 'renewLease' | 'releaseLease'>;
@@ -45,7 +37,7 @@ export interface LeasesParts {
  */
 export class Leases {
   private readonly queues = new Map<string, Queue>();
-  private readonly held = new Set<Held>();
+  private readonly held = new Set<HeldLease>();
   private readonly timer: ReturnType<typeof setInterval>;
   private queue: number;
 
@@ -102,34 +94,11 @@ export class Leases {
   /** Keeps a lease that the store has given, and lets the next writer of this process in at its end. */
   hold(tenant: Tenant, session: SessionId, token: number, leave: () => void): Lease {
     const { store } = this.parts;
-    const held: Held = { token, tenant, session, renewedAt: performance.now() };
-    let isCommitted = false;
-    let isYielded = false;
-    this.held.add(held);
-    const lease: Lease = {
-      token,
-      get isYielded() {
-        return isYielded;
-      },
-      onLost: (listener) => {
-        held.lost = listener;
-      },
-      committed: () => {
-        isCommitted = true;
-      },
-      release: () => {
-        if (!this.held.delete(held)) return;
-        // If the store does not answer, the lease expires.
-        if (!isCommitted) store.releaseLease(tenant, session, token).catch(() => {});
-        leave();
-      },
-    };
+    const lease = new HeldLease(tenant, session, token, { held: this.held, store, leave });
+    this.held.add(lease);
     const queue = this.queues.get(session);
     if (queue) {
-      queue.yieldLease = () => {
-        isYielded = true;
-        lease.release();
-      };
+      queue.lease = lease;
       makeWay(queue);
     }
     return lease;
@@ -147,7 +116,7 @@ export class Leases {
       return;
     }
     queue.inside = next.asks;
-    queue.yieldLease = undefined;
+    queue.lease = undefined;
     next.enter();
     makeWay(queue);
   }
@@ -169,11 +138,57 @@ export class Leases {
   }
 }
 
+/** What a lease is given back to. */
+interface LeaseParts {
+  /** The leases that are held. */
+  held: Set<HeldLease>;
+  store: Pick<LeaseStore, 'releaseLease'>;
+  /** Lets the next writer of this process in. */
+  leave(): void;
+}
+
+/** A class, because each turn that runs holds one: functions of its own would take several times the memory. */
+class HeldLease implements Lease {
+  renewedAt = performance.now();
+  lost: (() => void) | undefined;
+  isYielded = false;
+  private isCommitted = false;
+
+  constructor(
+    readonly tenant: Tenant,
+    readonly session: SessionId,
+    readonly token: number,
+    private readonly parts: LeaseParts,
+  ) {}
+
+  onLost(listener: () => void): void {
+    this.lost = listener;
+  }
+
+  committed(): void {
+    this.isCommitted = true;
+  }
+
+  /** Lets the next turn in before this one has ended. */
+  yield(): void {
+    this.isYielded = true;
+    this.release();
+  }
+
+  release(): void {
+    const { held, store, leave } = this.parts;
+    if (!held.delete(this)) return;
+    // If the store does not answer, the lease expires.
+    if (!this.isCommitted) store.releaseLease(this.tenant, this.session, this.token).catch(() => {});
+    leave();
+  }
+}
+
 /** The turn that writes to a session, and the turns that wait, in the order of their requests. */
 interface Queue {
   inside: QueuedAsk | undefined;
-  /** Lets the next turn in before the turn inside has ended. */
-  yieldLease?(): void;
+  /** Of the turn inside. */
+  lease?: HeldLease;
   waiting: Waiting[];
 }
 
@@ -190,7 +205,7 @@ function makeWay(queue: Queue): void {
   } = queue;
   if (!inside || !next?.asks) return;
   if (dropsAnswer(next.asks, inside)) inside.drop?.();
-  if (isElsewhere(next.asks, inside)) queue.yieldLease?.();
+  if (isElsewhere(next.asks, inside)) queue.lease?.yield();
 }
 
 function wait(queue: Queue, waitMs: number, asks: QueuedAsk | undefined): Promise<void> {

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 import { bodyScan } from '../../bench/body-scan.ts';
 import { durability } from '../../bench/durability.ts';
 import { durable } from '../../bench/durable.ts';
+import { largeBodies } from '../../bench/large-bodies.ts';
 import { longSession } from '../../bench/long-session.ts';
 import { openStreams } from '../../bench/open-streams.ts';
 import { type LoadGenerator, type Server, startLoad, startSimulator } from '../../bench/processes.ts';
@@ -27,6 +28,8 @@ const TINY: Effort = {
   openStreams: 5,
   streamSeconds: 1,
   settleMs: 1,
+  bodyBytes: 100_000,
+  restMs: 1,
   storedTurns: 20,
 };
 
@@ -57,6 +60,7 @@ describe('every benchmark returns figures', () => {
     durability,
     bodyScan,
     routing,
+    largeBodies,
   ];
   for (const row of rows) {
     test(row.title, async () => {

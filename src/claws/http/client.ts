@@ -1,5 +1,5 @@
 import type { Connection, Written } from './connection.ts';
-import { dial, type Endpoint } from './dial.ts';
+import { type DialEvents, dial, type Endpoint } from './dial.ts';
 import { requestHead } from './request-head.ts';
 import type { HttpAnswer, Post, PostRequest } from './transport.ts';
 
@@ -78,22 +78,21 @@ export class HttpClient {
     return connection.send(written, signal);
   }
 
-  private open(origin: Origin, signal: AbortSignal): Promise<Connection> {
-    return dial(origin.endpoint, {
-      signal,
-      limitMs: this.parts.connectMs(),
-      measured: (ms) => this.parts.measured?.(origin.name, ms),
-      session: origin.session,
-      resumable: (session) => {
-        origin.session = session;
-      },
-      free: (connection) => {
-        origin.keep(connection);
-        this.timer ??= setInterval(() => this.sweep(), SWEEP_MS).unref();
-      },
-      stale: () => origin.closeIdle(),
-    });
+  private open({ endpoint, session, events }: Origin, signal: AbortSignal): Promise<Connection> {
+    return dial(endpoint, { signal, limitMs: this.parts.connectMs(), session, events });
   }
+
+  private readonly eventsOf = (origin: Origin): DialEvents => ({
+    measured: (ms) => this.parts.measured?.(origin.name, ms),
+    resumable: (session) => {
+      origin.session = session;
+    },
+    free: (connection) => {
+      origin.keep(connection);
+      this.timer ??= setInterval(() => this.sweep(), SWEEP_MS).unref();
+    },
+    stale: () => origin.closeIdle(),
+  });
 
   /** Closes connections that have waited for long enough. */
   private sweep(): void {
@@ -127,7 +126,7 @@ export class HttpClient {
         port: Number(port) || (isSecure ? 443 : 80),
         isSecure,
       };
-      origin = new Origin(name, endpoint);
+      origin = new Origin(name, endpoint, this.eventsOf);
       this.origins.set(name, origin);
     }
     const target = {
@@ -163,10 +162,15 @@ class Origin {
   /** The last one was used last. */
   private idle: Connection[] = [];
 
+  readonly events: DialEvents;
+
   constructor(
     readonly name: string,
     readonly endpoint: Endpoint,
-  ) {}
+    eventsOf: (origin: Origin) => DialEvents,
+  ) {
+    this.events = eventsOf(this);
+  }
 
   take(): Connection | undefined {
     for (let next = this.idle.pop(); next; next = this.idle.pop()) {

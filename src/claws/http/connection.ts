@@ -22,6 +22,13 @@ export interface Written {
 /** Longer requests are encoded before they are written, because a part of them may have to wait. */
 const LONG_BYTES = 16_384;
 
+/** Both in one buffer, without a text of both: a long body is in memory often enough. */
+function encoded(head: string, body: string, bytes: number): Buffer {
+  const buffer = Buffer.allocUnsafe(bytes);
+  buffer.write(body, buffer.write(head, 'latin1'));
+  return buffer;
+}
+
 /** A connection to a server: it carries one request at a time. */
 export class Connection implements Line {
   isOpen = true;
@@ -43,9 +50,9 @@ export class Connection implements Line {
     this.exchange = new Exchange(this, signal);
     const { answer } = this.exchange;
     this.socket.ref();
-    const text = head + body;
-    if (bytes > LONG_BYTES) this.writeBytes(Buffer.from(text));
+    if (bytes > LONG_BYTES) this.writeBytes(encoded(head, body, bytes));
     else {
+      const text = head + body;
       const written = this.socket.write(text);
       if (written < bytes) this.unsent = Buffer.from(text).subarray(Math.max(0, written));
     }

@@ -12,14 +12,19 @@ export interface Endpoint {
   isSecure: boolean;
 }
 
-export interface DialOptions extends ConnectionEvents {
+export interface DialOptions {
   /** For TCP and TLS together. */
   limitMs: number;
   signal: AbortSignal;
-  /** How long it took to open the TCP connection, in milliseconds. */
-  measured(ms: number): void;
   /** A TLS session of an earlier connection to the same endpoint, for a shorter handshake (RFC 8446, section 2.2). */
   session: Buffer | undefined;
+  events: DialEvents;
+}
+
+/** What becomes of connections to one endpoint. All of them share it: many may be open. */
+export interface DialEvents extends ConnectionEvents {
+  /** How long it took to open the TCP connection, in milliseconds. */
+  measured(ms: number): void;
   /** A TLS session that the next connection may offer. */
   resumable(session: Buffer): void;
 }
@@ -31,8 +36,9 @@ export interface DialOptions extends ConnectionEvents {
  */
 export async function dial(endpoint: Endpoint, options: DialOptions): Promise<Connection> {
   const { hostname, port, isSecure } = endpoint;
-  const { signal, limitMs } = options;
-  const dialling = new Dialling(isSecure, options);
+  const { signal, limitMs, session, events } = options;
+  const dialling = new Dialling(isSecure, session, events);
+  const { connected } = dialling;
   const abort = () => dialling.stop(signal.reason);
   const timer = setTimeout(() => dialling.stop(late(endpoint, limitMs)), limitMs);
   signal.addEventListener('abort', abort);
@@ -44,7 +50,7 @@ export async function dial(endpoint: Endpoint, options: DialOptions): Promise<Co
       socket: HANDLERS,
       ...(isSecure && { tls: tlsOf(hostname) }),
     }).catch((error) => dialling.stop(unreachable(endpoint, error)));
-    return await dialling.connected;
+    return await connected;
   } finally {
     clearTimeout(timer);
     signal.removeEventListener('abort', abort);
@@ -65,23 +71,26 @@ class Dialling {
   private socket: Socket<Dialling> | undefined;
   private hasStopped = false;
   private readonly startedAt = performance.now();
-  private readonly result = Promise.withResolvers<Connection>();
+  /** Absent once it is settled. */
+  private result: PromiseWithResolvers<Connection> | undefined = Promise.withResolvers<Connection>();
 
   constructor(
     private readonly isSecure: boolean,
-    readonly options: DialOptions,
+    private readonly session: Buffer | undefined,
+    readonly events: DialEvents,
   ) {}
 
+  /** To be taken before the dialling begins. */
   get connected(): Promise<Connection> {
-    return this.result.promise;
+    return this.result!.promise;
   }
 
   opened(socket: Socket<Dialling>): void {
     this.socket = socket;
     if (this.hasStopped) return void socket.terminate();
-    this.options.measured(performance.now() - this.startedAt);
+    this.events.measured(performance.now() - this.startedAt);
     if (!this.isSecure) this.ready(socket);
-    else if (this.options.session) socket.setSession(this.options.session);
+    else if (this.session) socket.setSession(this.session);
   }
 
   secured(socket: Socket<Dialling>, failure: Error | null): void {
@@ -93,12 +102,14 @@ class Dialling {
     if (this.connection || this.hasStopped) return;
     this.hasStopped = true;
     this.socket?.terminate();
-    this.result.reject(reason);
+    this.result?.reject(reason);
+    this.result = undefined;
   }
 
   private ready(socket: Socket<Dialling>): void {
-    this.connection = new Connection(socket, this.options);
-    this.result.resolve(this.connection);
+    this.connection = new Connection(socket, this.events);
+    this.result?.resolve(this.connection);
+    this.result = undefined;
   }
 }
 
@@ -108,7 +119,7 @@ type Handlers = SocketHandler<Dialling> & { session(socket: Socket<Dialling>, se
 const HANDLERS: Handlers = {
   open: (socket) => socket.data.opened(socket),
   handshake: (socket, _, failure) => socket.data.secured(socket, failure),
-  session: ({ data }, session) => data.options.resumable(session),
+  session: ({ data }, session) => data.events.resumable(session),
   data: ({ data }, bytes) => data.connection?.received(bytes),
   drain: ({ data }) => data.connection?.drained(),
   end: ({ data }) => data.connection?.peerEnded(),

@@ -33,7 +33,8 @@ const HEAD_END = Buffer.from('\r\n\r\n');
 export class Exchange implements AnswerChunks {
   /** Something of the answer has come. */
   hasBegun = false;
-  private head: Head | undefined;
+  /** Of the connection, after the answer. */
+  private reusableMs = 0;
   private interim = 0;
   /** The part of a head that has come. */
   private beginning: Buffer = NONE;
@@ -45,7 +46,8 @@ export class Exchange implements AnswerChunks {
   private waitingBytes = 0;
   private isPaused = false;
   private reader: PromiseWithResolvers<Chunk> | undefined;
-  private readonly answered = Promise.withResolvers<HttpAnswer>();
+  /** Absent once it is settled. */
+  private answered: PromiseWithResolvers<HttpAnswer> | undefined = Promise.withResolvers<HttpAnswer>();
 
   constructor(
     private readonly line: Line,
@@ -54,9 +56,9 @@ export class Exchange implements AnswerChunks {
     signal.addEventListener('abort', this.abort);
   }
 
-  /** Rejects where no answer comes (`Post`). */
+  /** Rejects where no answer comes (`Post`). To be taken before anything comes. */
   get answer(): Promise<HttpAnswer> {
-    return this.answered.promise;
+    return this.answered!.promise;
   }
 
   /** Bytes have come on the connection. */
@@ -84,7 +86,8 @@ export class Exchange implements AnswerChunks {
     if (this.hasEnded) return;
     this.settle();
     this.failure = { error };
-    this.answered.reject(error);
+    this.answered?.reject(error);
+    this.answered = undefined;
     this.reader?.reject(error);
     this.reader = undefined;
   }
@@ -154,9 +157,10 @@ export class Exchange implements AnswerChunks {
     if (REDIRECTS.has(status)) {
       throw new TransportError('UnexpectedRedirect', `The provider redirects (${status}).`);
     }
-    this.head = head;
+    this.reusableMs = head.reusableMs;
     this.framing = bodyFraming(head.framing);
-    this.answered.resolve({ status, headers, chunks: this });
+    this.answered?.resolve({ status, headers, chunks: this });
+    this.answered = undefined;
   }
 
   private takeBody(bytes: Buffer): void {
@@ -190,7 +194,7 @@ export class Exchange implements AnswerChunks {
     if (this.hasEnded) return;
     this.settle();
     // Bytes that nobody asked for may be an answer to someone else's request.
-    this.line.complete(extra === 0 ? this.head!.reusableMs : 0);
+    this.line.complete(extra === 0 ? this.reusableMs : 0);
   }
 
   private settle(): void {

@@ -26,9 +26,11 @@ export function passagesOf({ turn, hidden }: Pick<BranchTurn, 'turn' | 'hidden'>
 /** Characters of a passage, so that an excerpt fits a small prompt, and passages of one text, to bound the work. */
 const LONGEST = 8_000;
 const MOST_PIECES = 256;
+const MOST_CHARACTERS = MOST_PIECES * LONGEST;
 
 /** A text in pieces that end at the end of a line, or else of a word. */
-function piecesOf(text: string): string[] {
+function piecesOf(whole: string): string[] {
+  const text = whole.length > MOST_CHARACTERS ? beginningOf(whole) : whole;
   const pieces: string[] = [];
   let from = 0;
   while (from < text.length && pieces.length < MOST_PIECES) {
@@ -38,6 +40,9 @@ function piecesOf(text: string): string[] {
   }
   return pieces;
 }
+
+/** A copy of all that the pieces can hold: a piece that is cut out of a text keeps the whole text in memory. */
+const beginningOf = (text: string): string => Buffer.from(text.slice(0, MOST_CHARACTERS)).toString();
 
 function endOfPiece(text: string, from: number): number {
   const end = from + LONGEST;

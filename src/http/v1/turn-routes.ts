@@ -326,7 +326,8 @@ const WINDOW = 64 * 1024;
 function replyStream(once: Once<TurnView>, dialect: Dialect, writer: StreamWriter, joins: boolean): Response {
   const { result: view } = once;
   const { mediaType = EVENT_STREAM, keepAlive = ': keep-alive\n\n' } = writer;
-  const gone = Promise.withResolvers<void>();
+  /** Made where the text has to wait: most streams never wait for their reader. */
+  let gone: PromiseWithResolvers<void> | undefined;
   let isGone = false;
   let silent = true;
   let timer: ReturnType<typeof setInterval> | undefined;
@@ -342,7 +343,9 @@ function replyStream(once: Once<TurnView>, dialect: Dialect, writer: StreamWrite
         if (text === '') return undefined;
         silent = false;
         const written: unknown = controller.write(text);
-        return written instanceof Promise ? Promise.race([written, gone.promise]) : undefined;
+        if (!(written instanceof Promise) || isGone) return undefined;
+        gone ??= Promise.withResolvers<void>();
+        return Promise.race([written, gone.promise]);
       };
       try {
         await send(writer.open());
@@ -366,7 +369,7 @@ function replyStream(once: Once<TurnView>, dialect: Dialect, writer: StreamWrite
     },
     cancel() {
       isGone = true;
-      gone.resolve();
+      gone?.resolve();
       clearInterval(timer);
     },
   } as Bun.DirectUnderlyingSource);

@@ -26,8 +26,9 @@ export class LiveTurn implements TurnView {
   readonly begun: Promise<void>;
   readonly ended: Promise<AnsweredTurn>;
 
-  private readonly accept = Promise.withResolvers<void>();
-  private readonly begin = Promise.withResolvers<void>();
+  /** Absent once it is settled, as `begin`: many turns wait for long, and each should hold little. */
+  private accept: PromiseWithResolvers<void> | undefined = Promise.withResolvers<void>();
+  private begin: PromiseWithResolvers<void> | undefined = Promise.withResolvers<void>();
   private readonly finish = Promise.withResolvers<AnsweredTurn>();
   private readonly controller = new AbortController();
   private news: PromiseWithResolvers<void> | undefined;
@@ -49,8 +50,8 @@ export class LiveTurn implements TurnView {
   ) {
     this.known = { asked, session };
     this.retention = asked.retention;
-    this.accepted = this.accept.promise;
-    this.begun = this.begin.promise;
+    this.accepted = this.accept!.promise;
+    this.begun = this.begin!.promise;
     this.ended = this.finish.promise;
     // A turn may fail while it has no reader.
     this.begun.catch(ignore);
@@ -115,20 +116,21 @@ export class LiveTurn implements TurnView {
 
   /** The intent is journaled; the turn waits for its session or for a slot. */
   acknowledge(): void {
-    this.accept.resolve();
+    this.accept?.resolve();
+    this.accept = undefined;
   }
 
   /** The intent is journaled: the turn has its session and is about to be answered. */
   run(asked: Asked, session: Session | undefined): void {
     this.known = { asked, session };
     this.phase = 'running';
-    this.accept.resolve();
+    this.acknowledge();
   }
 
   /** The turn could not start, and nothing is recorded. */
   refuse(failure: unknown): void {
     this.phase = 'ended';
-    for (const { reject } of [this.accept, this.begin, this.finish]) reject(failure);
+    for (const waiting of [this.accept, this.begin, this.finish]) waiting?.reject(failure);
   }
 
   /** A claw has begun to answer. Called before the first `publish`, and again when another claw takes over. */
@@ -136,13 +138,13 @@ export class LiveTurn implements TurnView {
     this.phase = 'running';
     this.answering = receipt;
     this.timeline.firstDeltaAt ??= performance.now();
-    this.begin.resolve();
+    this.hasBegun();
   }
 
   /** No claw can be reached; the turn waits until one can. */
   defer(): void {
     this.phase = 'queued';
-    this.begin.resolve();
+    this.hasBegun();
   }
 
   publish(deltas: readonly Delta[]): void {
@@ -153,8 +155,8 @@ export class LiveTurn implements TurnView {
   /** `failure` is present for a turn that ended without a delta, and says why. */
   end(turn: AnsweredTurn, failure?: unknown): void {
     this.phase = 'ended';
-    if (failure === undefined) this.begin.resolve();
-    else this.begin.reject(failure);
+    if (failure === undefined) this.hasBegun();
+    else this.begin?.reject(failure);
     this.finish.resolve(turn);
     this.wake();
   }
@@ -162,7 +164,7 @@ export class LiveTurn implements TurnView {
   /** The outcome could not be recorded: readers must not take the answer as complete. */
   fail(fault: Fault): void {
     this.phase = 'ended';
-    this.begin.reject(fault);
+    this.begin?.reject(fault);
     this.finish.reject(fault);
     this.wake();
   }
@@ -178,6 +180,11 @@ export class LiveTurn implements TurnView {
 
   private stopIfLeft(): void {
     if (this.needsClient && this.clients === 0) this.stop(new Cancelled('The client disconnected.'));
+  }
+
+  private hasBegun(): void {
+    this.begin?.resolve();
+    this.begin = undefined;
   }
 
   private wake(): void {

@@ -8,6 +8,7 @@ import type { Prompt } from '../../../src/core/prompt.ts';
 import type { Quota } from '../../../src/core/quota.ts';
 import type { Tenant } from '../../../src/core/request.ts';
 import type { Usage } from '../../../src/core/usage.ts';
+import { timeLimits } from '../../../src/routing/attempts.ts';
 import type { BreakerSettings } from '../../../src/routing/breaker.ts';
 import type { BulkheadSettings } from '../../../src/routing/bulkhead.ts';
 import { type Answer, type Call, chain, type Dispatch } from '../../../src/routing/call-chain.ts';
@@ -348,4 +349,38 @@ test('after any mix of outcomes, no slot, permit or waiting call is left', async
     }),
     { numRuns: 150 },
   );
+});
+
+test('answers that have begun do not keep the prompts of their calls', async () => {
+  const { health, clock } = scene();
+  const ms = 60_000;
+  const ignore = () => {};
+  const dispatch: Dispatch = async () => ({
+    first: [START, say.text(0, 'word')],
+    rest: { next: () => new Promise<never>(() => {}) },
+    exact: false,
+  });
+  const begin = chain(
+    [
+      gate({ health, breaker: () => BREAKER, now: clock.now, emit: () => {} }),
+      timeLimits(() => ({ firstTokenMs: ms, signOfLifeMs: ms, idleMs: ms, totalMs: ms, probeMs: ms })),
+    ],
+    dispatch,
+  );
+  const prompts: WeakRef<Prompt>[] = [];
+  const began = Array.from({ length: 50 }, () => {
+    const prompt = { stream: true } as Prompt;
+    prompts.push(new WeakRef(prompt));
+    return begin({
+      ...{ candidate: candidateOf('one'), prompt, trace, key: 'root', signal: new AbortController().signal },
+      ...{ count: { calls: 0, failed: [] }, limits: [], hasRefusedChain: false, mostCalls: 20 },
+      ...{ endsAt: Infinity, isLast: () => prompt.stream, heard: ignore, quota: ignore },
+    });
+  });
+  const answers = await Promise.all(began);
+  await Bun.sleep(10);
+  Bun.gc(true);
+  // The stack may hold the last ones.
+  expect(prompts.filter((prompt) => prompt.deref()).length).toBeLessThan(5);
+  for (const { rest } of answers) await rest.return?.();
 });

@@ -1,3 +1,4 @@
+import { heapStats } from 'bun:jsc';
 import { describe, expect, test } from 'bun:test';
 import { passagesOf } from '../../../../src/context/retrieval/turn-passages.ts';
 import { type Item, userMessage } from '../../../../src/core/items.ts';
@@ -78,6 +79,24 @@ describe('the passages of a turn', () => {
     expect(whole.startsWith(beginning)).toBe(true);
     expect(beginning.length).toBeGreaterThan(2_000_000);
     expect(beginning.length).toBeLessThanOrEqual(256 * 8_000);
+  });
+
+  test('do not keep a long text in memory', async () => {
+    const megabytes = (): number => {
+      Bun.gc(true);
+      return heapStats().extraMemorySize / 1e6;
+    };
+    // Made in functions of their own, so that no variable here holds the text.
+    const passages = () => {
+      const text = Buffer.alloc(30_000_000, 'words of a text ').toString();
+      return passagesOf({ turn: turn({ input: [userMessage(text)] }), hidden: [] });
+    };
+    const before = megabytes();
+    const kept = passages();
+    // The stack may hold the text until other work has run.
+    await Bun.sleep(10);
+    expect(megabytes() - before).toBeLessThan(10);
+    expect(kept.length).toBeGreaterThan(200);
   });
 
   test('leave out hidden items', () => {
