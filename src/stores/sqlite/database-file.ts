@@ -12,6 +12,7 @@ import schema5 from './sql/schema-5.sql' with { type: 'text' };
 import schema6 from './sql/schema-6.sql' with { type: 'text' };
 import schema7 from './sql/schema-7.sql' with { type: 'text' };
 import schema8 from './sql/schema-8.sql' with { type: 'text' };
+import schema9 from './sql/schema-9.sql' with { type: 'text' };
 
 /** Marks a database file as ours: "Claw" in ASCII. */
 const APPLICATION_ID = 0x436c6177;
@@ -26,6 +27,7 @@ const MIGRATIONS: readonly string[] = [
   schema6,
   schema7,
   schema8,
+  schema9,
 ];
 
 const HEADER_SIZE = 100;

@@ -1,0 +1,35 @@
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+/**
+ * The dictionaries of bodies, by the number that a stored body begins with. Append only: files hold bodies that need
+ * each of them. A number is less than 40, with which a body without a dictionary begins. They are made by
+ * `bench/dictionary/train.ts` from synthetic turns.
+ */
+const SHA_256: Readonly<Record<number, string>> = {
+  1: '515efdf521ee3ec2caab609867ff60388db5daf7288641150c009ce0dc77a892',
+};
+
+/** The dictionary for new bodies. */
+export const LATEST = 1;
+
+/**
+ * Reads a dictionary. Throws an `Error` that names the remedy where this program has no such dictionary, or where its
+ * file is missing or changed: with another one, a body would become another text.
+ */
+export function readDictionary(number: number): Buffer {
+  const expected = SHA_256[number];
+  if (expected === undefined) {
+    throw new Error(
+      `A turn is stored with dictionary ${number}, which this program does not have. Start the newer program that wrote it.`,
+    );
+  }
+  const path = join(import.meta.dir, `dictionary-${number}.zdict`);
+  const bytes = readFileSync(path);
+  if (createHash('sha256').update(bytes).digest('hex') !== expected)
+    throw new Error(
+      `The file ${path} is damaged: stored turns cannot be read without it. Install the program again.`,
+    );
+  return bytes;
+}

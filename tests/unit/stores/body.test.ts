@@ -1,0 +1,103 @@
+import { describe, expect, test } from 'bun:test';
+import { randomBytes } from 'node:crypto';
+import { zstdDecompressSync } from 'node:zlib';
+import { Codec, MOST_BYTES } from '../../../src/stores/sqlite/bodies/codec.ts';
+import { LATEST, readDictionary } from '../../../src/stores/sqlite/bodies/dictionaries.ts';
+import { packBody, unpackBody } from '../../../src/stores/sqlite/body.ts';
+
+/** The frame of zstd in a packed body. */
+const frameOf = (packed: Uint8Array) => Buffer.concat([Buffer.from('28b52ffd', 'hex'), packed.subarray(1)]);
+
+const TURN = JSON.stringify({
+  input: [
+    { type: 'message', role: 'user', content: [{ type: 'input_text', text: 'Where is it? — “Here” 🦞' }] },
+  ],
+  output: [
+    {
+      type: 'message',
+      role: 'assistant',
+      content: [{ type: 'output_text', text: 'Under the third stone on the left.', annotations: [] }],
+      status: 'completed',
+    },
+  ],
+  completedAt: 1_750_000_000_123,
+  finish: [{ unified: 'stop', raw: 'stop' }],
+});
+
+describe('body', () => {
+  test('takes a third of a short turn, with the number of its dictionary and no other', () => {
+    const packed = packBody(TURN) as Uint8Array;
+    expect(packed[0]).toBe(LATEST);
+    expect(packed.length).toBeLessThan(TURN.length / 3);
+    expect(unpackBody(packed)).toBe(TURN);
+    // Any reader of zstd that has the dictionary can read it.
+    const dictionary = readDictionary(LATEST);
+    expect(zstdDecompressSync(frameOf(packed), { dictionary }).toString()).toBe(TURN);
+  });
+
+  test('is the same after it was packed, at every length', () => {
+    const lengths = [
+      0, 1, 31, 32, 33, 254, 255, 256, 257, 2000, 65_534, 65_535, 65_536, 65_537, 65_792, 200_000,
+    ];
+    for (const length of lengths) {
+      const texts = [
+        'a'.repeat(length),
+        randomBytes(length).toString('latin1').slice(0, length),
+        '€'.repeat(length),
+      ];
+      for (const text of texts) expect(unpackBody(packBody(text)) === text).toBe(true);
+    }
+  });
+
+  test('of an earlier version can be read', () => {
+    expect(unpackBody(TURN)).toBe(TURN);
+    expect(unpackBody(Bun.zstdCompressSync(TURN, { level: 1 }))).toBe(TURN);
+  });
+
+  test('that is longer than the buffers is stored without a dictionary', () => {
+    const [longest, longer] = ['ab'.repeat(MOST_BYTES / 2), `${'ab'.repeat(MOST_BYTES / 2)}c`];
+    expect(packBody(longest)[0]).toBe(LATEST);
+    const packed = packBody(longer) as Uint8Array;
+    expect(Bun.zstdDecompressSync(packed).toString()).toBe(longer);
+    expect(unpackBody(packed)).toBe(longer);
+  });
+
+  test('that is damaged is refused, and the next one is read', () => {
+    const packed = packBody(TURN) as Uint8Array;
+    const damages = [packed.slice(0, -5), packed.slice(0, 2), packed.slice(0, 1), new Uint8Array(0)];
+    const long = Uint8Array.of(LATEST, 0x60, 0xff, 0xff, ...packed.slice(4));
+    for (const damaged of [...damages, long, Buffer.concat([packed, packed.subarray(1)])]) {
+      expect(() => unpackBody(damaged)).toThrow();
+      expect(unpackBody(packed)).toBe(TURN);
+    }
+    for (let at = 1; at < packed.length; at++) {
+      const damaged = packed.slice();
+      damaged[at]! ^= 0xff;
+      let text = '';
+      try {
+        text = unpackBody(damaged);
+      } catch {}
+      expect(text).not.toBe(TURN);
+      expect(unpackBody(packed)).toBe(TURN);
+    }
+  });
+
+  test('whose dictionary is missing is refused with the remedy', () => {
+    const packed = packBody(TURN) as Uint8Array;
+    packed[0] = 39;
+    expect(() => unpackBody(packed)).toThrow(/dictionary 39.*does not have.*newer program/);
+  });
+});
+
+describe('dictionary', () => {
+  test('gives nothing but its own bodies', () => {
+    const other = new Codec(2, Buffer.from('another dictionary, with which nothing was stored'.repeat(20)));
+    const packed = packBody(TURN) as Uint8Array;
+    let text = '';
+    try {
+      text = other.unpack(packed);
+    } catch {}
+    expect(text).not.toBe(TURN);
+    expect(other.unpack(other.pack(TURN)!)).toBe(TURN);
+  });
+});
