@@ -71,6 +71,56 @@ Hola, ¿me puedes ayudar con esto, por favor?|Muchas gracias por la respuesta, e
 Olá, você pode me ajudar com isso, por favor? Muito obrigado!|Buongiorno, mi può aiutare con questa domanda? Grazie mille!
 `;
 
+const LIFE = `
+My mom called this morning and told me that my grandmother is doing much better after the surgery.|We moved into our new apartment two weeks ago, and there are still boxes everywhere.
+Our daughter started school in September, and she already has a lot of new friends.|My brother and his wife are expecting their first child in the spring.
+I finally passed my driving test! It took me three attempts, but I made it.|Yesterday I went for a run along the river, and the sunset was absolutely gorgeous.
+The kids were so excited when they saw the snow that they ran outside without their jackets.|We adopted a little puppy from the shelter, and he loves to chew on my shoes.
+I've signed up for a pottery class, because I wanted to try something creative for a change.|She gave me the recipe for her famous chocolate cake, and it turned out perfect.
+Work has been pretty stressful lately, so I'm trying to get more sleep and drink less coffee.|My boss offered me a promotion, but I would have to move to another city.
+I'm taking some time off next month to visit an old friend who lives in Canada.|He's been through a lot this year, but he never gives up.
+We volunteered at the food bank on Saturday and met some wonderful people there.|I joined a support group, and talking to others has really helped me.
+Last summer we went camping in the mountains, and we could see thousands of stars at night.|It was raining all weekend, so we stayed inside, played board games and baked cookies.
+I've been feeling a bit down since the accident, but my friends keep cheering me up.|The doctor said that I should eat more vegetables and exercise at least three times a week.
+I bought a used car from a neighbor, and so far it runs without any problems.|They opened a new coffee shop around the corner, and their pancakes are incredible.
+My favorite part of the trip was walking through the old town and trying the local dishes.|We got lost on the way to the museum, but then a nice lady showed us the way.
+I have to give a presentation in front of the whole company tomorrow, wish me luck!|After college I worked as a teacher for five years before I started my own business.
+It's hard to find the right balance between work and family.|I'm saving money for a house, so I cook at home most of the time.
+We celebrated our tenth anniversary with a small dinner by the lake.|He surprised me with tickets for a concert of my favorite band!
+The garden looks great this year: we already have tomatoes, strawberries and lots of flowers.|I've read about half of the book, and I can't put it down.
+Our team lost the final by one point, but we're looking forward to the next season.|I've been playing basketball since high school, it keeps me healthy and motivated.
+This painting was inspired by the colors of autumn, red, orange and yellow.|I took a photography course online and now I take my camera everywhere.
+Being a parent is not always easy, but seeing them smile makes up for everything.|They've been asking for a cat for months, so we might get one for Christmas.
+I had an interview last Friday, and they said they would call me back by the end of the week.|Turns out that the job was already taken, but I'm not going to let that stop me.
+You've always been there for me, and I'm grateful for your friendship.|Do you remember the day when we first met? It feels like it was yesterday.
+I think everyone deserves to be treated with respect, no matter where they come from.|We raised over two thousand dollars for charity, which was more than we expected.
+My phone died in the middle of the call, sorry about that!|I'd rather stay at home tonight and watch a series with a cup of tea.
+Wait, really? Tell me everything!|Oh no, what happened? Is everyone okay?|Haha, that's hilarious! You should have seen my face.|Absolutely! I couldn't agree more.|Awesome, I'll check it out.
+That's a great question. For me, it was a mix of curiosity and hard work.|Not yet, but it's on my list of things to do.|I guess you're right, I hadn't thought about it like that.
+Yes, it was quite a challenge, but also a lot of fun.|No worries, take your time.|Thanks for asking, I'm doing well!|How about you? Any exciting news?|What's new with you?
+`;
+
+const THINGS = `
+Regular exercise improves your mood, strengthens your heart and helps you sleep better at night.|Water boils at 100 degrees at sea level, but at a lower temperature in the mountains.
+The company was founded in 1998 and is based in California; it has offices in more than thirty countries.|Photosynthesis is the process by which plants use sunlight to make sugar from water and carbon dioxide.
+The first step is to understand the requirements, then to design a solution, and finally to test it.|A budget shows how much money comes in, where it goes, and how much is left at the end of the month.
+The meeting has been moved to Tuesday at 3 pm. Please confirm that you can attend.|Your order has been shipped and should arrive within five to seven business days.
+I understand your frustration, and I apologize for the inconvenience. Let me look into this for you.|Could you please provide your account number and the email address that you used?
+The contract can be cancelled at any time with a notice period of thirty days.|Interest rates have increased over the past year, which makes it more expensive to borrow money.
+The server responds with status 404 when the page does not exist.|Use a dictionary instead of a list when you need to look up values by their keys.
+The database stores each record with a unique identifier, so that you can find it again.|Make a backup before you update the software, in case something goes wrong.
+The algorithm sorts the array in place and runs in linear time in the best case.|Each user can have several roles, and each role has a set of permissions.
+In the second chapter, the main character discovers a secret that changes the way she sees her family.|The author uses simple language, but the ideas behind the story are quite complex.
+Climate change affects agriculture, health and the economy in many parts of the world.|During the war, many families had to leave their homes and start again somewhere else.
+Preheat the oven to 180 degrees, mix the flour with the butter and the sugar, and bake it for about forty minutes.|Vegetables such as carrots, onions and potatoes can be roasted together with olive oil, salt and pepper.
+The train leaves from platform four every half hour and takes about ninety minutes.|The best time to visit is between April and June, when it is warm but not too crowded.
+On the one hand, working from home saves time; on the other hand, it can be difficult to stay in touch with colleagues.|Students learn better when they are interested in the subject and when they get regular feedback.
+You are an experienced assistant. Answer briefly, and say so if you do not know something.|Please note that this is general information and not legal or medical advice.
+Therefore, the total cost is the sum of the fixed costs and the variable costs.|However, there are some exceptions to this rule, especially for smaller projects.
+In general, it is a good idea to keep functions short and to give variables clear names.|As a result, the number of customers has grown by 25 percent since last year.
+Additionally, you may want to consider the following factors: price, quality, availability and support.|Overall, the project was a success, although it took longer than we had planned.
+`;
+
 const piecesOf = (text: string): string[] =>
   text
     .trim()
@@ -78,8 +128,8 @@ const piecesOf = (text: string): string[] =>
     .map((piece) => piece.replaceAll('\\n', '\n'));
 
 export const TEXTS = {
-  talk: piecesOf(TALK),
+  talk: [...piecesOf(TALK), ...piecesOf(LIFE)],
   questions: piecesOf(QUESTIONS),
-  answers: piecesOf(ANSWERS),
+  answers: [...piecesOf(ANSWERS), ...piecesOf(THINGS)],
   others: piecesOf(OTHERS),
 };

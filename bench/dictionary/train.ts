@@ -11,15 +11,16 @@ import { TEXTS } from './texts.ts';
 /**
  * Makes a dictionary for the bodies of turns (`src/stores/sqlite/body.ts`): `bun bench/dictionary/train.ts <number>
  * <file>`. The gateway answers synthetic conversations with the simulator, and `zstd --train` (the command of zstd)
- * makes the dictionary from the bodies that it stores. Nothing else is in it.
+ * makes the dictionary from the bodies that it stores. What is said in them is written for the project: nothing comes from
+ * users or from data sets.
  *
  * A dictionary is never changed: files hold bodies that need it. A further one gets the next number.
  */
 const [number, target] = process.argv.slice(2);
 if (!number || !target) throw new Error('Usage: bun bench/dictionary/train.ts <number> <file>');
 
-const BYTES = 32 * 1024;
-const SESSIONS_PER_KIND = 12;
+const BYTES = 64 * 1024;
+const SESSIONS_PER_KIND = 10;
 const TURNS = 8;
 
 /** The models of these protocols have names that tell the simulator what to answer with. */
@@ -43,16 +44,43 @@ const oneOf = <T>(list: readonly T[]): T => list[random(list.length)]!;
 const some = (list: readonly string[], most: number): string =>
   Array.from({ length: 1 + random(most) }, () => oneOf(list)).join(' ');
 
+/** Sentences of the project's documentation and comments. What `bench/stored-bytes.ts` measures with is left out. */
+const MEASURED = new Set(['architecture.md', 'sessions.md', 'errors.md']);
+async function ownSentences(): Promise<string[]> {
+  const root = join(import.meta.dir, '../..');
+  const texts: string[] = [];
+  for await (const name of new Bun.Glob('docs/**/*.md').scan(root)) {
+    if (MEASURED.has(name.replace(/.*\//, ''))) continue;
+    texts.push((await Bun.file(join(root, name)).text()).replace(/^(\||```).*$/gm, ''));
+  }
+  for await (const name of new Bun.Glob('src/**/*.ts').scan(root)) {
+    const comments = (await Bun.file(join(root, name)).text()).matchAll(
+      /\/\*\*([\s\S]*?)\*\/|^\s*\/\/ (.*)$/gm,
+    );
+    for (const [, block, line] of comments) texts.push((block ?? line!).replace(/\s*\n\s*\*?\s?/g, ' '));
+  }
+  const sentences = texts.flatMap((text) => text.split(/(?<=[.!?:])\s+|\n+/)).map((text) => text.trim());
+  return sentences.filter(({ length }) => length > 15 && length < 300);
+}
+const SENTENCES = await ownSentences();
+
+function sentences(): string {
+  const from = random(SENTENCES.length - 2);
+  return SENTENCES.slice(from, from + 1 + random(2)).join(' ');
+}
+
 function questionText(): string {
-  const kind = random(10);
+  const kind = random(20);
   if (kind === 0) return some(TEXTS.others, 1);
-  return kind < 7 ? some(TEXTS.talk, 3) : some(TEXTS.questions, 2);
+  if (kind > 2) return sentences();
+  return kind === 1 ? some(TEXTS.talk, 3) : some(TEXTS.questions, 2);
 }
 
 function answerText(): string {
-  const kind = random(10);
+  const kind = random(20);
   if (kind === 0) return some(TEXTS.others, 1);
-  return kind < 6 ? some(TEXTS.talk, 3) : some(TEXTS.answers, 3);
+  if (kind > 2) return sentences();
+  return kind === 1 ? some(TEXTS.talk, 3) : some(TEXTS.answers, 2);
 }
 
 async function converse(gateway: OwnGateway, dialect: Dialect, model: string, session: string) {
@@ -115,11 +143,18 @@ async function everyKind(gateway: OwnGateway): Promise<void> {
   }
 }
 
-/** What the simulators give to all answers alike differs in reality. */
+const randomly = (length: number, alphabet: string): string =>
+  Array.from({ length }, () => alphabet[random(alphabet.length)]!).join('');
+
+/** What the simulators, or the time of the training, give to all turns alike differs in reality. */
 function varied(body: string): string {
-  const print = Array.from({ length: 10 }, () => '0123456789abcdef'[random(16)]).join('');
-  const tokens = String(100 + random(9_000));
-  return body.replaceAll('fp_de604bd877', `fp_${print}`).replaceAll(':1234,', `:${tokens},`);
+  return body
+    .replaceAll('fp_de604bd877', () => `fp_${randomly(10, '0123456789abcdef')}`)
+    .replace(/[0-9a-f]{16,}(?=")/g, (id) => randomly(id.length, '0123456789abcdef'))
+    .replace(/"1[0-9a-z]{32}"/g, () => `"1${randomly(32, '0123456789abcdefghjkmnpqrstvwxyz')}"`)
+    .replaceAll(':1234,', () => `:${100 + random(9_000)},`)
+    .replace(/(?<=:17)\d{8}(?=[,}])/g, () => randomly(8, '0123456789'))
+    .replace(/(?<=:17)\d{11}(?=[,}])/g, () => randomly(11, '0123456789'));
 }
 
 const simulator: Provider = startProvider();
@@ -132,7 +167,7 @@ await simulator.stop();
 // The simulator is stricter than the API of OpenAI in what it reports, so its form is not the only one.
 const prose = startProseProvider(Array.from({ length: 997 }, answerText));
 const more = await bodiesOf({ url: `http://127.0.0.1:${prose.port}` }, async (gateway) => {
-  for (let n = 0; n < 8 * SESSIONS_PER_KIND; n++) {
+  for (let n = 0; n < 15 * SESSIONS_PER_KIND; n++) {
     const model = oneOf(['openai/gpt-5-mini', 'openai/gpt-4o', 'openai/gpt-4.1-mini', 'groq/llama-3.3-70b']);
     await converse(gateway, 'chat', model, `prose-${n}`);
   }
@@ -144,7 +179,7 @@ mkdirSync(directory, { recursive: true });
 const samples = [...bodies, ...more].map(varied);
 for (const [n, body] of samples.entries()) await Bun.write(join(directory, `${n}`), body);
 const trained = Bun.spawnSync([
-  ...['zstd', '--train', '-q', '-r', directory, '-o', target],
+  ...['zstd', '--train-fastcover=accel=1,d=6,f=22,steps=8', '-q', '-r', directory, '-o', target],
   ...[`--maxdict=${BYTES}`, `--dictID=${number}`],
 ]);
 rmSync(directory, { recursive: true });

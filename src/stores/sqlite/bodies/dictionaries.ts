@@ -8,7 +8,7 @@ import { join } from 'node:path';
  * `bench/dictionary/train.ts` from synthetic turns.
  */
 const SHA_256: Readonly<Record<number, string>> = {
-  1: '515efdf521ee3ec2caab609867ff60388db5daf7288641150c009ce0dc77a892',
+  1: '833e0d50ba02304b06ebde5b5c6cf52c41f744a20485415164276f805eacf0e0',
 };
 
 /** The dictionary for new bodies. */
