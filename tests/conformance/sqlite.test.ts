@@ -92,6 +92,24 @@ describe('sqlite: the file', () => {
     await store.close();
   });
 
+  test('with a damaged turn gives a final error for it and the other turns', async () => {
+    const path = freshPath();
+    const store = await SqliteStore.open(path);
+    const [broken, newer, sound] = someTurns(3) as [TurnRow, TurnRow, TurnRow];
+    for (const row of [broken, newer, sound]) await store.commitTurn(row);
+    const db = new Database(path);
+    db.run('UPDATE turns SET body = substr(body, 1, length(body) - 3) WHERE place = 1');
+    // A dictionary that this program does not have.
+    db.run("UPDATE turns SET body = CAST(x'26' || substr(body, 2) AS BLOB) WHERE place = 2");
+    db.close();
+    expect(await faultOf(store.readTurn(ACME, broken.id))).toBe('context_lost');
+    expect(await store.readTurn(ACME, sound.id)).toEqual(sound);
+    const reason = await store.readTurn(ACME, newer.id).catch((error: Error) => error.message);
+    expect(reason).toMatch(/dictionary 38.*Start the newer program/);
+    expect(await store.readTurn(ACME, sound.id)).toEqual(sound);
+    await store.close();
+  });
+
   test('does not take a turn for another one that was erased', async () => {
     const path = freshPath();
     const store = await SqliteStore.open(path);

@@ -16,6 +16,11 @@ function codecOf(number: number): Codec {
   return codec;
 }
 
+/** Throws `Unusable` where new bodies could not be stored, or not be read again. */
+export function checkBodies(): void {
+  codecOf(LATEST);
+}
+
 /**
  * A turn's body as the file holds it: text; or compressed with the dictionary whose number is the first byte; or a
  * frame of zstd without a dictionary, for long bodies and those of earlier versions.

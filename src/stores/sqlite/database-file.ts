@@ -2,6 +2,7 @@ import { Database, SQLiteError } from 'bun:sqlite';
 import { accessSync, closeSync, constants, mkdirSync, openSync, readSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { Unusable } from '../unusable.ts';
+import { checkBodies } from './body.ts';
 import probeLogSql from './sql/probe-log.sql' with { type: 'text' };
 import probeSessionsSql from './sql/probe-sessions.sql' with { type: 'text' };
 import schema1 from './sql/schema-1.sql' with { type: 'text' };
@@ -58,6 +59,7 @@ const SETTINGS = [
  */
 export function openDatabase(path: string): Database {
   try {
+    checkBodies();
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
     checkDatabase(path);
     // SQLite would let all users read the file. The files beside it get its mode.

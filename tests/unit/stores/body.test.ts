@@ -1,5 +1,8 @@
 import { describe, expect, test } from 'bun:test';
 import { randomBytes } from 'node:crypto';
+import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { zstdDecompressSync } from 'node:zlib';
 import { Codec, MOST_BYTES } from '../../../src/stores/sqlite/bodies/codec.ts';
 import { LATEST, readDictionary } from '../../../src/stores/sqlite/bodies/dictionaries.ts';
@@ -99,5 +102,23 @@ describe('dictionary', () => {
     } catch {}
     expect(text).not.toBe(TURN);
     expect(other.unpack(other.pack(TURN)!)).toBe(TURN);
+  });
+
+  test('that is missing or changed is refused', async () => {
+    const root = mkdtempSync(join(tmpdir(), 'clawhold-dictionaries-'));
+    const source = join(import.meta.dir, '../../../src/stores');
+    for (const file of ['unusable.ts', 'sqlite/bodies/dictionaries.ts'])
+      cpSync(join(source, file), join(root, file));
+    const { readDictionary: read } = await import(join(root, 'sqlite/bodies/dictionaries.ts'));
+    expect(() => read(LATEST)).toThrow(/dictionary-1\.zdict is missing.*Install the program again/);
+    const copy = join(root, 'sqlite/bodies/dictionary-1.zdict');
+    const bytes = Buffer.from(readDictionary(LATEST));
+    bytes[30_000]! ^= 1;
+    writeFileSync(copy, bytes);
+    expect(() => read(LATEST)).toThrow(/dictionary-1\.zdict is damaged/);
+    bytes[30_000]! ^= 1;
+    writeFileSync(copy, bytes);
+    expect(read(LATEST)).toEqual(readDictionary(LATEST));
+    rmSync(root, { recursive: true });
   });
 });

@@ -1,4 +1,5 @@
 import { constants, createZstdCompress, createZstdDecompress } from 'node:zlib';
+import { Fault } from '../../../core/errors.ts';
 
 /** A body has at most so many bytes. */
 export const MOST_BYTES = 64 * 1024;
@@ -34,7 +35,7 @@ interface Engine {
 
 /** Packs and unpacks bodies with one dictionary. Its buffers are used again in each call. */
 export class Codec {
-  private readonly compressor: Engine;
+  private compressor: Engine;
   private decompressor: Engine;
   private failure: string | undefined;
   private readonly encoder = new TextEncoder();
@@ -47,37 +48,36 @@ export class Codec {
     private readonly number: number,
     private readonly dictionary: Buffer,
   ) {
-    const params = {
-      [constants.ZSTD_c_compressionLevel]: LEVEL,
-      // The number of the dictionary is stored before the frame.
-      [constants.ZSTD_c_dictIDFlag]: 0,
-    };
-    this.compressor = this.watched(createZstdCompress({ dictionary, params }));
+    this.compressor = this.newCompressor();
     this.decompressor = this.newDecompressor();
     this.frame.set(MAGIC);
     const probe = '{"input":[{"type":"message","role":"user"}]}';
-    if (this.unpack(this.pack(probe)!) !== probe) throw new Error('The runtime does not compress with zstd.');
+    const packed = this.pack(probe);
+    if (!packed || this.unpack(packed) !== probe) throw new Error('The runtime does not compress with zstd.');
   }
 
-  /** The number of the dictionary and a frame without its first bytes; `undefined` where the text is too long. */
+  /** The number of the dictionary and a frame without its first bytes; `undefined` where it cannot be made. */
   pack(text: string): Uint8Array | undefined {
     const { compressor, plain, frame } = this;
     const { read, written } = this.encoder.encodeInto(text, plain);
     if (read < text.length) return undefined;
     compressor._handle.writeSync(constants.ZSTD_e_end, plain, 0, written, frame, 0, frame.length);
-    if (this.failure !== undefined) throw new Error(`A body cannot be compressed: ${this.failure}.`);
+    if (this.failure !== undefined) {
+      this.compressor = this.newCompressor();
+      return undefined;
+    }
     const packed = frame.slice(MAGIC.length - 1, frame.length - compressor._writeState[0]!);
     packed[0] = this.number;
     return packed;
   }
 
-  /** Throws where the bytes are not those that `pack` made. */
+  /** Throws `context_lost` where the bytes are not those that `pack` made. */
   unpack(packed: Uint8Array): string {
     const { plain, frame } = this;
     const length = MAGIC.length + packed.length - 1;
     const size = sizeOf(packed);
     if (size === 0 || size > plain.length || length > frame.length)
-      throw new Error('A stored body is damaged: it does not tell its size.');
+      throw damaged('it does not tell its size');
     frame.set(packed, MAGIC.length - 1);
     frame[MAGIC.length - 1] = MAGIC.at(-1)!;
     const { _handle, _writeState } = this.decompressor;
@@ -88,7 +88,16 @@ export class Codec {
     const reason = this.failure ?? `it has ${written} bytes instead of ${size}`;
     // It still waits for the rest of the damaged frame.
     this.decompressor = this.newDecompressor();
-    throw new Error(`A stored body is damaged: ${reason}.`);
+    throw damaged(reason);
+  }
+
+  private newCompressor(): Engine {
+    const params = {
+      [constants.ZSTD_c_compressionLevel]: LEVEL,
+      // The number of the dictionary is stored before the frame.
+      [constants.ZSTD_c_dictIDFlag]: 0,
+    };
+    return this.watched(createZstdCompress({ dictionary: this.dictionary, params }));
   }
 
   private newDecompressor(): Engine {
@@ -104,6 +113,8 @@ export class Codec {
     return engine;
   }
 }
+
+const damaged = (reason: string): Fault => new Fault('context_lost', `A stored turn is damaged: ${reason}.`);
 
 /** The size of the content, as the frame tells it (RFC 8878, section 3.1.1.1). */
 function sizeOf(packed: Uint8Array): number {

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { Unusable } from '../../unusable.ts';
 
 /**
  * The dictionaries of bodies, by the number that a stored body begins with. Append only: files hold bodies that need
@@ -15,21 +16,18 @@ const SHA_256: Readonly<Record<number, string>> = {
 export const LATEST = 1;
 
 /**
- * Reads a dictionary. Throws an `Error` that names the remedy where this program has no such dictionary, or where its
- * file is missing or changed: with another one, a body would become another text.
+ * Reads a dictionary. Throws `Unusable` where this program has no such dictionary, or where its file is missing or
+ * changed: with another one, a body would become another text.
  */
 export function readDictionary(number: number): Buffer {
   const expected = SHA_256[number];
   if (expected === undefined) {
-    throw new Error(
-      `A turn is stored with dictionary ${number}, which this program does not have. Start the newer program that wrote it.`,
-    );
+    const problem = `A turn is stored with dictionary ${number}, which this program does not have`;
+    throw new Unusable(problem, 'Start the newer program that wrote it.');
   }
   const path = join(import.meta.dir, `dictionary-${number}.zdict`);
-  const bytes = readFileSync(path);
-  if (createHash('sha256').update(bytes).digest('hex') !== expected)
-    throw new Error(
-      `The file ${path} is damaged: stored turns cannot be read without it. Install the program again.`,
-    );
-  return bytes;
+  const bytes = existsSync(path) ? readFileSync(path) : undefined;
+  if (bytes && createHash('sha256').update(bytes).digest('hex') === expected) return bytes;
+  const problem = `The file ${path} is ${bytes ? 'damaged' : 'missing'}, and stored turns cannot be read without it`;
+  throw new Unusable(problem, 'Install the program again.');
 }
