@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { Unusable } from '../../unusable.ts';
 
 /**
@@ -25,7 +25,7 @@ export function readDictionary(number: number): Buffer {
     const problem = `A turn is stored with dictionary ${number}, which this program does not have`;
     throw new Unusable(problem, 'Start the newer program that wrote it.');
   }
-  const path = join(import.meta.dir, `dictionary-${number}.zdict`);
+  const path = fileURLToPath(new URL(`./dictionary-${number}.zdict`, import.meta.url));
   const bytes = existsSync(path) ? readFileSync(path) : undefined;
   if (bytes && createHash('sha256').update(bytes).digest('hex') === expected) return bytes;
   const problem = `The file ${path} is ${bytes ? 'damaged' : 'missing'}, and stored turns cannot be read without it`;
