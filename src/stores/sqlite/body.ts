@@ -1,5 +1,7 @@
-import { Codec } from './bodies/codec.ts';
+import type { Codec } from './bodies/codec.ts';
 import { LATEST, readDictionary } from './bodies/dictionaries.ts';
+import { PlainCodec } from './bodies/plain-codec.ts';
+import { QuickCodec } from './bodies/quick-codec.ts';
 
 /** A shorter body is stored as text. */
 const WORTH_COMPRESSING = 32;
@@ -11,9 +13,22 @@ const codecs = new Map<number, Codec>();
 function codecOf(number: number): Codec {
   const known = codecs.get(number);
   if (known) return known;
-  const codec = new Codec(number, readDictionary(number));
+  const codec = codecFor(number, readDictionary(number));
   codecs.set(number, codec);
   return codec;
+}
+
+/** The quickest codec that the runtime has. */
+function codecFor(number: number, dictionary: Buffer): Codec {
+  const plain = new PlainCodec(number, dictionary);
+  try {
+    const quick = new QuickCodec(number, dictionary);
+    const probe = '{"input":[{"type":"message","role":"user"}]}';
+    const isRight = plain.unpack(quick.pack(probe)!) === probe && quick.unpack(plain.pack(probe)!) === probe;
+    return isRight ? quick : plain;
+  } catch {
+    return plain;
+  }
 }
 
 /** Throws `Unusable` where new bodies could not be stored, or not be read again. */

@@ -4,8 +4,10 @@ import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { zstdDecompressSync } from 'node:zlib';
-import { Codec, MOST_BYTES } from '../../../src/stores/sqlite/bodies/codec.ts';
+import { MOST_BYTES } from '../../../src/stores/sqlite/bodies/codec.ts';
 import { LATEST, readDictionary } from '../../../src/stores/sqlite/bodies/dictionaries.ts';
+import { PlainCodec } from '../../../src/stores/sqlite/bodies/plain-codec.ts';
+import { QuickCodec } from '../../../src/stores/sqlite/bodies/quick-codec.ts';
 import { packBody, unpackBody } from '../../../src/stores/sqlite/body.ts';
 
 /** The frame of zstd in a packed body. */
@@ -92,18 +94,44 @@ describe('body', () => {
   });
 });
 
-describe('dictionary', () => {
-  test('gives nothing but its own bodies', () => {
-    const other = new Codec(2, Buffer.from('another dictionary, with which nothing was stored'.repeat(20)));
-    const packed = packBody(TURN) as Uint8Array;
-    let text = '';
-    try {
-      text = other.unpack(packed);
-    } catch {}
-    expect(text).not.toBe(TURN);
-    expect(other.unpack(other.pack(TURN)!)).toBe(TURN);
+describe.each([
+  ['plain', PlainCodec, QuickCodec],
+  ['quick', QuickCodec, PlainCodec],
+])('the %s codec', (_, Codec, Other) => {
+  const dictionary = readDictionary(LATEST);
+  const codec = new Codec(LATEST, dictionary);
+
+  test('reads what the other one has packed', () => {
+    const other = new Other(LATEST, dictionary);
+    for (const text of ['a', TURN, TURN.repeat(3), TURN.repeat(100), '€'.repeat(100)])
+      expect(codec.unpack(other.pack(text)!)).toBe(text);
   });
 
+  test('takes no longer text than the other one', () => {
+    expect(codec.pack('a'.repeat(MOST_BYTES))).toBeDefined();
+    expect(codec.pack(`${'a'.repeat(MOST_BYTES)}b`)).toBeUndefined();
+    expect(codec.pack('€'.repeat(MOST_BYTES / 2))).toBeUndefined();
+  });
+
+  test('refuses what is cut, and reads the next body', () => {
+    const packed = codec.pack(TURN)!;
+    for (let length = 0; length < packed.length; length++)
+      expect(() => codec.unpack(packed.slice(0, length))).toThrow('A stored turn is damaged.');
+    expect(codec.unpack(packed)).toBe(TURN);
+  });
+
+  test('gives nothing but the bodies of its dictionary', () => {
+    const foreign = new Codec(2, Buffer.from('another dictionary, with which nothing was stored'.repeat(20)));
+    let text = '';
+    try {
+      text = foreign.unpack(codec.pack(TURN)!);
+    } catch {}
+    expect(text).not.toBe(TURN);
+    expect(foreign.unpack(foreign.pack(TURN)!)).toBe(TURN);
+  });
+});
+
+describe('dictionary', () => {
   test('that is missing or changed is refused', async () => {
     const root = mkdtempSync(join(tmpdir(), 'clawhold-dictionaries-'));
     const source = join(import.meta.dir, '../../../src/stores');
