@@ -21,7 +21,7 @@ export const storedBytes: Row = {
       figures.push(...(await figuresOf('short messages (LoCoMo)', short, effort.storedTurns)));
       const mean = short.reduce((sum, text) => sum + Buffer.byteLength(text), 0) / short.length;
       notes.push(
-        `The short messages have ${mean.toFixed(0)} bytes on average. Why the budget is missed for them: each turn stores the model, the times, the provider's usage report, ids and keys. That is about half a kilobyte per turn, compressed.`,
+        `The short messages have ${mean.toFixed(0)} bytes on average. Why the budget is missed for them: each turn stores ids, the model, the times and the provider's usage report. [Performance](performance.md#what-a-turn-stores) has the bytes of each part.`,
       );
     }
     return { figures, notes };
@@ -50,6 +50,7 @@ async function figuresOf(name: string, texts: readonly string[], turns: number):
         );
       }),
     );
+    await letSurveyFollow(gateway);
     await gateway.stop();
     const content = sizes.reduce((sum, bytes) => sum + bytes, 0);
     const survey = sizeOf(dataDir, isOfSurvey) - emptySurvey;
@@ -82,6 +83,12 @@ async function converse(gateway: Gateway, session: string, texts: readonly strin
     bytes += Buffer.byteLength(text) + Buffer.byteLength(completion.choices[0]!.message.content);
   }
   return bytes;
+}
+
+/** The survey takes turns when it has time; whoever asks it waits until it has all of them. */
+async function letSurveyFollow({ port, headers }: Gateway): Promise<void> {
+  const response = await fetch(`http://127.0.0.1:${port}/admin/v1/sessions?limit=1`, { headers });
+  if (!response.ok) throw new Error(`The survey failed: ${await response.text()}`);
 }
 
 const isOfSurvey = (name: string): boolean => name.startsWith('survey.db');

@@ -8,6 +8,7 @@ import type { TurnSuffix } from '../src/stores/sqlite/columns.ts';
 import { openDatabase } from '../src/stores/sqlite/database-file.ts';
 import { Operations } from '../src/stores/sqlite/operations.ts';
 import { Statements } from '../src/stores/sqlite/statements.ts';
+import { Phrases } from '../src/stores/sqlite/survey/phrases.ts';
 import { openSurvey } from '../src/stores/sqlite/survey/survey-file.ts';
 import { SurveyReader } from '../src/stores/sqlite/survey/survey-reader.ts';
 import { SurveyWriter } from '../src/stores/sqlite/survey/survey-writer.ts';
@@ -114,7 +115,7 @@ function survey() {
   console.log(`survey: ${((user + system) / SESSIONS).toFixed(1)} µs of CPU per turn, in its own thread`);
   console.log(`survey.db: ${(statSync(path).size / SESSIONS).toFixed(0)} bytes per session and turn`);
   console.log(`clawhold.db: ${(statSync(logPath).size / SESSIONS).toFixed(0)} bytes per session and turn`);
-  return new SurveyReader(statements, terms);
+  return new SurveyReader(statements, terms, surveyedTurn, new Phrases(db, statements));
 }
 
 function measure(what: string, ask: (round: number) => { entries: unknown[] }): void {

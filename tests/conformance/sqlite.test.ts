@@ -13,8 +13,12 @@ import schema2 from '../../src/stores/sqlite/sql/schema-2.sql' with { type: 'tex
 import schema3 from '../../src/stores/sqlite/sql/schema-3.sql' with { type: 'text' };
 import schema4 from '../../src/stores/sqlite/sql/schema-4.sql' with { type: 'text' };
 import schema5 from '../../src/stores/sqlite/sql/schema-5.sql' with { type: 'text' };
+import schema6 from '../../src/stores/sqlite/sql/schema-6.sql' with { type: 'text' };
+import schema7 from '../../src/stores/sqlite/sql/schema-7.sql' with { type: 'text' };
+import schema8 from '../../src/stores/sqlite/sql/schema-8.sql' with { type: 'text' };
 import { SqliteStore, sessionColumns, turnColumns } from '../../src/stores/sqlite/store.ts';
 import { StoreThread, startWorker } from '../../src/stores/sqlite/store-thread.ts';
+import { openSurvey } from '../../src/stores/sqlite/survey/survey-file.ts';
 import type { Call } from '../../src/stores/sqlite/thread-protocol.ts';
 import { killOnce, lines } from './children/kill.ts';
 import { aClaim } from './claim-store.ts';
@@ -89,6 +93,24 @@ describe('sqlite: the file', () => {
       expect(await faultOf(store.takeHead(ACME, { id: session }, 200, LEASE))).toBe('context_lost');
     }
     db.close();
+    await store.close();
+  });
+
+  test('with a damaged turn gives a final error for it and the other turns', async () => {
+    const path = freshPath();
+    const store = await SqliteStore.open(path);
+    const [broken, newer, sound] = someTurns(3) as [TurnRow, TurnRow, TurnRow];
+    for (const row of [broken, newer, sound]) await store.commitTurn(row);
+    const db = new Database(path);
+    db.run('UPDATE turns SET body = substr(body, 1, length(body) - 3) WHERE place = 1');
+    // A dictionary that this program does not have.
+    db.run("UPDATE turns SET body = CAST(x'26' || substr(body, 2) AS BLOB) WHERE place = 2");
+    db.close();
+    expect(await faultOf(store.readTurn(ACME, broken.id))).toBe('context_lost');
+    expect(await store.readTurn(ACME, sound.id)).toEqual(sound);
+    const reason = await store.readTurn(ACME, newer.id).catch((error: Error) => error.message);
+    expect(reason).toMatch(/dictionary 38.*Start the newer program/);
+    expect(await store.readTurn(ACME, sound.id)).toEqual(sound);
     await store.close();
   });
 
@@ -178,9 +200,9 @@ describe('sqlite: the file', () => {
   });
 });
 
-const SCHEMAS = [schema1, schema2, schema3, schema4, schema5];
+const SCHEMAS = [schema1, schema2, schema3, schema4, schema5, schema6, schema7, schema8];
 
-describe.each([1, 2, 3, 4, 5])('sqlite: a file of version %d', (version) => {
+describe.each([1, 2, 3, 4, 5, 6, 7, 8])('sqlite: a file of version %d', (version) => {
   const session = aSession({ name: 'trip' });
   const turns = [aTurn(session.id, null), aTurn(session.id, null, { dialect: 'chat' })];
   const [turn, chat] = turns as [TurnRow, TurnRow];
@@ -199,7 +221,12 @@ describe.each([1, 2, 3, 4, 5])('sqlite: a file of version %d', (version) => {
          :totalTokens, :digest, :body)`,
     );
     for (const row of turns)
-      insert.run({ ...turnColumns(row), dialect: ['chat', 'responses'].indexOf(row.dialect) });
+      insert.run({
+        ...turnColumns(row),
+        dialect: ['chat', 'responses'].indexOf(row.dialect),
+        // Short bodies were stored as text, longer ones as a frame of zstd.
+        body: row === turn ? row.body : Bun.zstdCompressSync(row.body, { level: 1 }),
+      });
     db.run('INSERT INTO sessions (tenant, id, name, created_at, head) VALUES (?, ?, ?, ?, ?)', [
       ...[ACME, session.id, 'trip', NOW, head],
     ]);
@@ -213,6 +240,9 @@ describe.each([1, 2, 3, 4, 5])('sqlite: a file of version %d', (version) => {
     const { token, ...found } = await taken(store.takeHead(ACME, { name: 'trip' }, 1000, LEASE));
     expect(found).toEqual({ session: { ...session, head: turn.id }, branch: [turn] });
     expect(await store.readTurn(ACME, chat.id)).toEqual(chat);
+    expect(await store.commitTurn({ ...chat, body: 'a second commit' })).toBe(true);
+    expect(await store.readTurn(ACME, chat.id)).toEqual(chat);
+    expect((await store.readTree(ACME, session.id)).map(({ id }) => id)).toEqual([turn.id, chat.id]);
     const next = aTurn(session.id, turn, { fingerprint: '0123456789abcdef' });
     expect(await store.commitTurn(next, { move: { from: turn.id }, token })).toBe(true);
     expect(await store.findByFingerprint(ACME, '0123456789abcdef', DAY_MS)).toBe(next.id);
@@ -233,7 +263,11 @@ describe.each([1, 2, 3, 4, 5])('sqlite: a file of version %d', (version) => {
     expect(await store.readTurn(ACME, realtime.id)).toEqual(realtime);
     await store.close();
     expect(await stored(path, [turn.id, next.id])).toEqual([true, true]);
-  });
+    const again = await SqliteStore.open(path);
+    await again.erase(ACME, session.id);
+    expect(await again.readTree(ACME, session.id)).toEqual([]);
+    await again.close();
+  }, 20_000);
 
   test('may be opened by several at once', async () => {
     const path = freshPath();
@@ -366,6 +400,33 @@ describe('sqlite: the clock of the store', () => {
   });
 });
 
+describe('sqlite: statements', () => {
+  test('that look for turns never read all of them', () => {
+    const path = freshPath();
+    const db = openDatabase(path);
+    const survey = openSurvey(join(dirname(path), 'survey.db'), path);
+    const root = join(import.meta.dir, '../../src/stores/sqlite');
+    let seen = 0;
+    for (const [folder, file] of [
+      ['sql', db],
+      ['survey/sql', survey],
+    ] as const) {
+      for (const name of readdirSync(join(root, folder))) {
+        if (!name.endsWith('.sql') || name.includes('schema')) continue;
+        const sql = readFileSync(join(root, folder, name), 'utf8');
+        if (!/\b(FROM|JOIN|UPDATE) (log\.)?turn(s|_rows)\b/.test(sql)) continue;
+        seen++;
+        const plan = file.query<{ detail: string }, []>(`EXPLAIN QUERY PLAN ${sql}`).all();
+        const scans = plan.filter(({ detail }) => /^SCAN (log\.)?(turns|turn_rows|[tiop])\b/.test(detail));
+        expect({ name, scans }).toEqual({ name, scans: [] });
+      }
+    }
+    expect(seen).toBeGreaterThan(15);
+    survey.close();
+    db.close();
+  });
+});
+
 describe('sqlite: a dialect that is new', () => {
   test('has no number where its turn was not stored', () => {
     const db = openDatabase(freshPath());
@@ -450,7 +511,7 @@ describe('sqlite: a file that cannot be used is left as it is', () => {
 
   test.each([0.1, 0.4, 0.7])('when a part of it is damaged (at %p)', async (part) => {
     const path = freshPath();
-    await makeDatabase(path, 1000);
+    await makeDatabase(path, 1200);
     const start = Math.floor(statSync(path).size * part);
     damage(path, start, Math.floor(start + statSync(path).size * 0.2));
     expect(await refusal(path)).toMatch(/is damaged/);

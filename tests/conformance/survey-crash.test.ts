@@ -1,7 +1,9 @@
+import { Database } from 'bun:sqlite';
 import { describe, expect, test } from 'bun:test';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { newSessionId } from '../../src/core/ids.ts';
+import { emptySums } from '../../src/core/usage-sums.ts';
 import { SqliteStore } from '../../src/stores/sqlite/store.ts';
 import { SqliteSurvey } from '../../src/stores/sqlite/survey/survey.ts';
 import { databasePaths, someTurns } from './sqlite-files.ts';
@@ -11,6 +13,10 @@ const freshPath = databasePaths();
 const WRITER = join(import.meta.dir, 'children', 'survey-writer.ts');
 const WORKER = new URL('../../src/composition/survey-worker.ts', import.meta.url).href;
 const TURNS = 3_000;
+const NO_LABELS = { key: '', user: '', model: '', claw: '', alias: '' };
+/** The index of words of version 1 of the survey. */
+const VERSION_1 = `CREATE VIRTUAL TABLE words USING fts5 (tenant, text,
+  content = '', contentless_delete = 1, tokenize = 'unicode61 remove_diacritics 2')`;
 const ALL = { fromHour: 0, untilHour: 10_000_000, where: {}, by: [] } as const;
 
 function openSurveyOf(log: SqliteStore, logPath: string): SqliteSurvey {
@@ -105,5 +111,49 @@ describe('the survey', () => {
     expect((await survey.usage(ALL))[0]?.turns).toBe(TURNS);
     await survey.close();
     await log.close();
+  }, 60_000);
+
+  test('of version 1 gets its words anew, keeps its sums, and gives back its pages', async () => {
+    const logPath = freshPath();
+    const path = join(dirname(logPath), 'survey.db');
+    const log = await filledLog(logPath);
+    const [kept] = someTurns(1);
+    const first = openSurveyOf(log, logPath);
+    await first.refresh();
+    const sums = { ...emptySums(), turns: 7, hour: 1, labels: { tenant: ACME, ...NO_LABELS } };
+    await first.count([sums]);
+    await first.close();
+    const db = new Database(path);
+    db.run('DROP TABLE words');
+    db.run(VERSION_1);
+    for (let place = 1; place <= TURNS; place++)
+      db.run('INSERT INTO words (rowid, tenant, text) VALUES (?, ?, ?)', [
+        place,
+        't1',
+        `common w${place} `.repeat(20),
+      ]);
+    db.run('PRAGMA user_version = 1');
+    db.run('PRAGMA auto_vacuum = NONE');
+    db.run('VACUUM');
+    db.close();
+    const survey = openSurveyOf(log, logPath);
+    await log.commitTurn(kept!);
+    await survey.refresh();
+    const all = await survey.usage(ALL);
+    expect(all.reduce((turns, row) => turns + row.turns, 0)).toBe(TURNS + 7);
+    expect((await survey.search(ACME, { phrases: ['w1234'], limit: 9 })).entries).toHaveLength(1);
+    expect((await survey.search(ACME, { phrases: ['common w1234'], limit: 9 })).entries).toHaveLength(1);
+    expect((await survey.search(ACME, { phrases: ['w1234 common'], limit: 9 })).entries).toHaveLength(0);
+    await survey.close();
+    await log.close();
+    const after = new Database(path, { readonly: true });
+    expect(after.query('PRAGMA auto_vacuum').get()).toEqual({ auto_vacuum: 2 });
+    const { unused, pages } = after
+      .query(
+        'SELECT freelist_count AS unused, page_count AS pages FROM pragma_freelist_count, pragma_page_count',
+      )
+      .get() as { unused: number; pages: number };
+    expect(unused).toBeLessThan(pages / 4);
+    after.close();
   }, 60_000);
 });

@@ -185,6 +185,29 @@ export function surveyStoreConformance(name: string, make: () => Promise<SurveyU
       expect(within.entries.map(({ row }) => row.id)).toEqual([a.row.id]);
     });
 
+    test('finds the few turns that have a phrase among many that have its words', async () => {
+      const a = await make1({}, { text: 'Tell me about the silver key, please.' });
+      const { id } = await log.createSession(aSession({ id: newSessionId(NOW) }));
+      await Promise.all(
+        Array.from({ length: 1_250 }, (_, n) =>
+          log.commitTurn(said(id, null, { text: `${n}: the key is silver` })),
+        ),
+      );
+      const b = await make1({}, { text: 'key', answer: 'A SILVER, KEY-shaped cloud' });
+      await survey.refresh();
+      const pages: string[][] = [];
+      let after: readonly [number, number] | undefined;
+      do {
+        const { entries, next } = await survey.search(ACME, { phrases: ['silver key'], limit: 5, after });
+        pages.push(entries.map(({ row }) => row.id));
+        after = next;
+      } while (after);
+      expect<string[]>(pages.flat()).toEqual([b.row.id, a.row.id]);
+      expect(pages.length).toBeLessThan(4);
+      expect(await found('silver key', 'cloud')).toEqual([b.row.id]);
+      expect(await found('silver key-sh*')).toEqual([b.row.id]);
+    });
+
     test('does not find what was hidden, deleted or erased', async () => {
       const a = await make1({}, { text: 'secret plan', answer: 'fine answer' });
       const b = await make1({}, { text: 'secret' });

@@ -2,6 +2,7 @@ import { Database, SQLiteError } from 'bun:sqlite';
 import { accessSync, closeSync, constants, mkdirSync, openSync, readSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { Unusable } from '../unusable.ts';
+import { checkBodies } from './body.ts';
 import probeLogSql from './sql/probe-log.sql' with { type: 'text' };
 import probeSessionsSql from './sql/probe-sessions.sql' with { type: 'text' };
 import schema1 from './sql/schema-1.sql' with { type: 'text' };
@@ -12,6 +13,7 @@ import schema5 from './sql/schema-5.sql' with { type: 'text' };
 import schema6 from './sql/schema-6.sql' with { type: 'text' };
 import schema7 from './sql/schema-7.sql' with { type: 'text' };
 import schema8 from './sql/schema-8.sql' with { type: 'text' };
+import schema9 from './sql/schema-9.sql' with { type: 'text' };
 
 /** Marks a database file as ours: "Claw" in ASCII. */
 const APPLICATION_ID = 0x436c6177;
@@ -26,6 +28,7 @@ const MIGRATIONS: readonly string[] = [
   schema6,
   schema7,
   schema8,
+  schema9,
 ];
 
 const HEADER_SIZE = 100;
@@ -56,6 +59,7 @@ const SETTINGS = [
  */
 export function openDatabase(path: string): Database {
   try {
+    checkBodies();
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
     checkDatabase(path);
     // SQLite would let all users read the file. The files beside it get its mode.

@@ -5,15 +5,8 @@ const WITHOUT_SPACES =
 /** The text as it is indexed. */
 export const searchable = (text: string): string => text.replace(WITHOUT_SPACES, ' $& ');
 
-/** The name of a tenant among the words. */
-export const tenantWord = (tenant: number): string => `t${tenant}`;
-
-/** A query for turns of a tenant that have all phrases. */
-export function matchOf(tenant: number, phrases: readonly string[]): string {
-  const all = phrases.map((phrase) => {
-    const isBeginning = phrase.endsWith('*');
-    const words = searchable(isBeginning ? phrase.slice(0, -1) : phrase).trim();
-    return `"${words.replaceAll('"', '""')}"${isBeginning ? ' *' : ''}`;
-  });
-  return `tenant : "${tenantWord(tenant)}" AND text : (${all.join(' AND ')})`;
-}
+/**
+ * The word that the index has for a tenant in each of its texts. It begins with a character for private use, so that
+ * texts hardly ever have it; the tenant of what was found is checked all the same.
+ */
+export const tenantWord = (tenant: number): string => `\u{e000}${tenant}`;

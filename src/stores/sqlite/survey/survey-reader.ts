@@ -14,6 +14,7 @@ import {
   type SessionFilter,
   type SessionSummary,
   type SurveyCursor,
+  type Surveyor,
   type SurveyPage,
   type SurveyPageQuery,
   type TurnFacts,
@@ -25,7 +26,8 @@ import { unpackBody } from '../body.ts';
 import type { TurnColumns } from '../columns.ts';
 import type { Statements } from '../statements.ts';
 import { turnRow } from '../store.ts';
-import { matchOf } from './searchable.ts';
+import { type Phrases, quoted } from './phrases.ts';
+import { tenantWord } from './searchable.ts';
 import findSummarySql from './sql/find-summary.sql' with { type: 'text' };
 import findWordsSql from './sql/find-words.sql' with { type: 'text' };
 import numbersOfCostSql from './sql/numbers-of-cost.sql' with { type: 'text' };
@@ -47,8 +49,9 @@ import { NO_TENANT, type Terms } from './terms.ts';
 const FEW = 1_000;
 /** How many of the latest sessions are looked at for one page: some ten milliseconds' worth. */
 const WINDOW = 10_000;
-/** How many places of words are looked at for one page. */
+/** How many places of words are looked at at once for a page, and how often: where few of them have the phrases. */
 const WORDS_AT_ONCE = 200;
+const ROUNDS = 5;
 
 const NEVER = Number.MAX_SAFE_INTEGER;
 const FIRST: SurveyCursor = [NEVER, NEVER];
@@ -84,6 +87,8 @@ export class SurveyReader {
   constructor(
     private readonly statements: Statements,
     private readonly terms: Terms,
+    private readonly surveyor: Surveyor,
+    private readonly phrases: Phrases,
   ) {}
 
   sessions(name: Tenant, filter: SessionFilter, page: SurveyPageQuery): SurveyPage<SessionSummary> {
@@ -147,18 +152,59 @@ export class SurveyReader {
 
   search(name: Tenant, { phrases, session, after, limit }: SearchQuery): SurveyPage<SearchHit> {
     const tenant = this.terms.find(NO_TENANT, 'tenant', name);
-    if (tenant === undefined) return { entries: [] };
-    const values = { match: matchOf(tenant, phrases), place: after?.[1] ?? NEVER, limit: WORDS_AT_ONCE };
-    const places = this.statements.all<{ place: number }>(findWordsSql, values).map(({ place }) => place);
-    const rows = this.turnsAt(name, tenant, places);
-    const wanted = session === undefined ? rows : rows.filter((row) => row.session === session);
-    const shown = wanted.slice(0, limit);
-    const last = wanted.length > limit ? shown.at(-1)!.place : places.at(-1);
-    const isLast = wanted.length <= limit && places.length < WORDS_AT_ONCE;
+    const read = this.phrases.read(phrases);
+    if (tenant === undefined || read.length === 0) return { entries: [] };
+    const words = read.flatMap((phrase) => phrase.words);
+    const match = [quoted(tenantWord(tenant)), ...words].join(' AND ');
+    const { turns, next } = this.found(match, after?.[1] ?? NEVER, limit, (places) => {
+      const rows = this.turnsAt(name, tenant, places);
+      const wanted = session === undefined ? rows : rows.filter((row) => row.session === session);
+      return words.length > read.length ? this.having(read, wanted) : wanted;
+    });
     return {
-      entries: shown.map((columns) => ({ row: rowOf(columns) })),
-      ...(!isLast && last !== undefined && { next: [0, last] as const }),
+      entries: turns.map((columns) => ({ row: rowOf(columns) })),
+      ...(next !== undefined && { next: [0, next] as const }),
     };
+  }
+
+  /** Up to `limit` of the turns with these words that are chosen, and the place after which there may be more. */
+  private found(
+    match: string,
+    from: number,
+    limit: number,
+    choose: (places: readonly number[]) => PlacedColumns[],
+  ): { turns: PlacedColumns[]; next?: number } {
+    const turns: PlacedColumns[] = [];
+    let place = from;
+    for (let round = 0; round < ROUNDS; round++) {
+      const some = this.statements.all<{ place: number }>(findWordsSql, {
+        match,
+        place,
+        limit: WORDS_AT_ONCE,
+      });
+      const places = some.map((one) => one.place);
+      turns.push(...choose(places));
+      if (turns.length > limit) return { turns: turns.slice(0, limit), next: turns[limit - 1]!.place };
+      if (places.length < WORDS_AT_ONCE) return { turns };
+      place = places.at(-1)!;
+    }
+    return { turns, next: place };
+  }
+
+  /** Those of the turns whose texts have the phrases, not only their words. */
+  private having(phrases: ReturnType<Phrases['read']>, turns: readonly PlacedColumns[]): PlacedColumns[] {
+    const texts = turns.map((columns) => ({ place: columns.place, text: this.textOf(rowOf(columns)) }));
+    const places = this.phrases.among(texts, phrases);
+    return turns.filter(({ place }) => places.has(place));
+  }
+
+  /** A turn that is damaged is found by nothing. */
+  private textOf(row: TurnRow): string {
+    try {
+      return this.surveyor(row).text;
+    } catch {
+      return '';
+    }
   }
 
   failures(name: Tenant, { after, limit }: SurveyPageQuery): SurveyPage<TurnRow> {

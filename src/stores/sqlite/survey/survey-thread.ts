@@ -1,7 +1,8 @@
 import { SQLiteError } from 'bun:sqlite';
 import type { Surveyor } from '../../../session/survey-store.ts';
 import { Statements } from '../statements.ts';
-import { openSurvey } from './survey-file.ts';
+import { Phrases } from './phrases.ts';
+import { openSurvey, shrink } from './survey-file.ts';
 import type { SurveyCalls, SurveyReply, SurveyRequest } from './survey-protocol.ts';
 import { SurveyReader } from './survey-reader.ts';
 import { SurveyWriter } from './survey-writer.ts';
@@ -26,7 +27,7 @@ interface Port {
  * meanwhile. A failure to follow is tried again: the log keeps what the survey has not seen.
  */
 export function serveSurvey(port: Port, surveyor: Surveyor): void {
-  let parts: { reader: SurveyReader; writer: SurveyWriter; follows: boolean; close(): void } | undefined;
+  let parts: ReturnType<typeof open> | undefined;
   let timer: ReturnType<typeof setTimeout> | undefined;
   let waiting: PromiseWithResolvers<void>[] = [];
   /** Since when another process has been faster with each step. */
@@ -42,6 +43,7 @@ export function serveSurvey(port: Port, surveyor: Surveyor): void {
       if (!isBehind) {
         waiting = [];
         for (const { resolve } of asked) resolve();
+        parts.shrink();
       }
       busySince = undefined;
     } catch (error) {
@@ -108,9 +110,11 @@ function open({ path, logPath, follows }: Parameters<SurveyCalls['open']>[0], su
   const statements = new Statements(db);
   const terms = new Terms(statements);
   return {
-    reader: new SurveyReader(statements, terms),
+    reader: new SurveyReader(statements, terms, surveyor, new Phrases(db, statements)),
     writer: new SurveyWriter(db, statements, terms, surveyor),
     follows,
+    /** One process is enough for it. */
+    shrink: follows ? () => shrink(db) : () => {},
     close() {
       statements.finalize();
       db.close();

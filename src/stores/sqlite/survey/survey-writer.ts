@@ -241,7 +241,7 @@ export class SurveyWriter {
 
   private addWords(tenant: number, place: number, text: string): void {
     if (text !== '')
-      this.statements.run(addWordsSql, { place, tenant: tenantWord(tenant), text: searchable(text) });
+      this.statements.run(addWordsSql, { place, text: `${tenantWord(tenant)} ${searchable(text)}` });
   }
 
   private addUsage({ hour, labels, total, first, ...counts }: UsageOfHour): void {

@@ -1,2 +1,3 @@
--- :place, :tenant, :text
-INSERT INTO words (rowid, tenant, text) VALUES (:place, :tenant, :text);
+-- :place
+-- :text                    with the word of the tenant
+INSERT INTO words (rowid, text) VALUES (:place, :text);

@@ -86,9 +86,3 @@ CREATE TABLE times (
   count  INTEGER NOT NULL,
   PRIMARY KEY (usage, kind, bucket)
 ) STRICT, WITHOUT ROWID;
-
--- The words of turns, by their places. The text itself is in the log alone.
-CREATE VIRTUAL TABLE words USING fts5 (
-  tenant, text,
-  content = '', contentless_delete = 1, tokenize = 'unicode61 remove_diacritics 2'
-);

@@ -1,0 +1,2 @@
+-- :place, :text
+INSERT INTO temp.candidates (rowid, text) VALUES (:place, :text);

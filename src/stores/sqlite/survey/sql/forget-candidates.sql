@@ -1,0 +1,1 @@
+INSERT INTO temp.candidates (candidates) VALUES ('delete-all');
