@@ -11,6 +11,7 @@ import {
   temporaryDirectory,
 } from '../harness/gateway.ts';
 import { json } from '../harness/journey.ts';
+import { childrenOf } from '../harness/processes.ts';
 import { startProvider } from '../simulators/provider/provider.ts';
 import { asList, asText, type Json } from '../simulators/provider/shape.ts';
 
@@ -60,9 +61,6 @@ async function spawnWorkers(workers: number, more: Record<string, string> = {}):
     },
   };
 }
-
-const childrenOf = (pid: number): number[] =>
-  readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').filter(Boolean).map(Number);
 
 const times = <Value>(count: number, make: (index: number) => Promise<Value>): Promise<Value[]> =>
   Promise.all(Array.from({ length: count }, (_, index) => make(index)));

@@ -157,6 +157,8 @@ export class StateMetrics {
       'Sessions to which turns of this process have the right to write.',
       facts.leases,
     );
+    gauge('clawhold_background_turns', 'Turns of the background that run or wait.', facts.background);
+    gauge('clawhold_holds', 'Turns that hold a share of the limits of their callers.', facts.holds);
     gauge(
       'clawhold_breaker_state',
       'Circuit breakers of models that have opened: 0 closed, 1 half-open, 2 open.',
