@@ -125,13 +125,21 @@ export function openTurnPath(
   };
 }
 
-/** Calls wait for earlier ones: what these have begun to take over is not found a second time. */
+/**
+ * Calls wait for earlier ones: what these have begun to take over is not found a second time. All calls that wait share
+ * the next run.
+ */
 function oneAfterTheOther<Result>(work: () => Promise<Result>): () => Promise<Result> {
   let last: Promise<unknown> = Promise.resolve();
+  let next: Promise<Result> | undefined;
   return () => {
-    const result = last.then(work);
-    last = result.catch(() => {});
-    return result;
+    next ??= last.then(() => {
+      next = undefined;
+      const result = work();
+      last = result.catch(() => {});
+      return result;
+    });
+    return next;
   };
 }
 
