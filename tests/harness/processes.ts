@@ -36,3 +36,11 @@ export function halfClosedSockets(pid: number, port: number): number {
     }
   }).length;
 }
+
+export function isRunning(pid: number): boolean {
+  try {
+    return process.kill(pid, 0) && !readFileSync(`/proc/${pid}/stat`, 'utf8').includes(') Z');
+  } catch {
+    return false;
+  }
+}

@@ -235,13 +235,12 @@ const allReceived: Reached = (question, context, text) =>
     ? arrived(question, context)
     : text === question.answer && (!isStream(question.clientKind) || question.text === text);
 
-export const KILL_POINTS: readonly KillPoint[] = [
+/** Calls stall until the process that runs their turns is killed. */
+const STALLED_POINTS: readonly KillPoint[] = [
   stalled('after the intent', { behaviour: 'once-silent' }, arrivedAt),
   stalled('before the first delta', { behaviour: 'once-stall-0' }, arrivedAt),
   betweenDeltasPoint,
   stalled('all text received, not committed', { behaviour: 'once-stall-99' }, allReceived),
-  committedUnseen,
-  atTerminalEvent,
   killedTwice('while the restarted gateway rescues', { behaviour: 'once-stall-4' }, betweenDeltas, inRescue),
   killedTwice(
     'while the restarted gateway runs the turn again',
@@ -256,6 +255,12 @@ export const KILL_POINTS: readonly KillPoint[] = [
   killedTwice('while deferred again', DEFERRED, deferred, calledAgain),
   waiting,
   { ...betweenDeltasPoint, name: 'between deltas, to be closed by the next start', recovery: 'close' },
+];
+
+/** Turns go on and end whether or not the process that is killed runs them. */
+const RUNNING_POINTS: readonly KillPoint[] = [
+  committedUnseen,
+  atTerminalEvent,
   // Turns without pauses spend most of their time in the intent and in the commit.
   busy('around the commit', [{}], within(60)),
   busy('around the end of a stream', ['pace-1', 'pace-0', 'pace-2', ''].map(withBehaviour), within(120)),
@@ -264,6 +269,7 @@ export const KILL_POINTS: readonly KillPoint[] = [
     ['pace-5', 'pace-3', 'delay-5', 'delay-5+pace-2'].map(withBehaviour),
     within(150),
   ),
+  busy('in slow answers', [{ words: 60, behaviour: 'pace-10' }], within(600)),
   whileStopping,
   // Long answers make journals of several segments.
   busy(
@@ -275,3 +281,7 @@ export const KILL_POINTS: readonly KillPoint[] = [
     within(600),
   ),
 ];
+
+/** The points at which a gateway is killed that is one process, or has several workers. */
+export const killPointsFor = (workers: number): readonly KillPoint[] =>
+  workers === 1 ? [...STALLED_POINTS, ...RUNNING_POINTS] : RUNNING_POINTS;
