@@ -163,10 +163,11 @@ export class Idempotency {
   /** The result of a claim whose process has died: the journal may have it. */
   private async findLeft<Result>(claim: Claim, find: Operation<Result>['find']): Promise<Result | undefined> {
     const { members, takeOver } = this.parts;
-    if (claim.holder === members.self) return undefined;
+    // A frozen process goes on with its turn later.
+    if (claim.holder === members.self || (await members.isFrozen(claim.holder))) return undefined;
     await takeOver();
-    // Another process may have been faster: it runs the turn of a dead one. A frozen process goes on with its turn later.
-    return find(claim.target, !(await members.isAlive(claim.holder)));
+    // Another process may have been faster: it runs the turn of the dead one, or is about to.
+    return find(claim.target, true);
   }
 
   /** Without a key, a request counts as a retry only if its client says so. */
