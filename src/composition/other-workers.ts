@@ -3,7 +3,7 @@ import type { LastMinute } from '../api/admin/watch.ts';
 import type { Config } from '../config/config.ts';
 import { type Candidate, candidateKey } from '../core/candidate.ts';
 import type { Channel } from '../core/channel.ts';
-import type { Emit } from '../core/events.ts';
+import type { Emit, WorkerEnd } from '../core/events.ts';
 import type { Reload } from '../core/reload.ts';
 import { type Reading, readingsOf, sumOf } from '../observe/metrics/gathered.ts';
 import type { Metric } from '../observe/metrics/registry.ts';
@@ -117,6 +117,7 @@ export class OtherWorkers {
       taken = taking.catch(() => {});
       return taking;
     });
+    channel.on('worker.ended', (end: WorkerEnd) => emit({ type: 'worker-ended', ...end }));
     channel.on('configuration.read', (result: Reload) => emit({ type: 'configuration-read', result }));
   }
 

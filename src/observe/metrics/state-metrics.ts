@@ -27,6 +27,7 @@ export class StateMetrics {
   private readonly loopDelay;
   private readonly openings;
   private readonly reloads;
+  private readonly restarts;
 
   constructor(registry: Registry, facts: GatewayFacts) {
     this.storeSeconds = registry.histogram(
@@ -79,6 +80,11 @@ export class StateMetrics {
       'Reloads of the configuration.',
       'state',
     );
+    this.restarts = registry.counter(
+      'clawhold_worker_restarts_total',
+      'Workers that were started again, because they died or because they hung and were killed.',
+      'reason',
+    );
     this.gauges(registry, facts);
     processMetrics(registry);
   }
@@ -118,6 +124,9 @@ export class StateMetrics {
         break;
       case 'configuration-read':
         this.reloads.add(1, event.result.state);
+        break;
+      case 'worker-ended':
+        this.restarts.add(1, event.reason);
         break;
     }
   }

@@ -29,7 +29,7 @@ export interface KillPoint {
 type Reached = (question: Question, context: KillContext, text: string) => boolean;
 
 /** Every client asks once. The process is killed when all questions have reached the point. */
-function stalled(name: string, scenario: Scenario, reached: Reached): KillPoint {
+function atPoint(name: string, scenario: Scenario, reached: Reached): KillPoint {
   return {
     name,
     async reachAndKill(context) {
@@ -139,7 +139,7 @@ const FALLBACK = 'once-stall-6';
 
 /** The first provider has broken off twice, and the model of the other provider is continuing. */
 const inFallback: KillPoint = {
-  ...stalled(
+  ...atPoint(
     'while a fallback rescues in mid-stream',
     { behaviour: 'cut-2', fallback: FALLBACK, calls: 5 },
     // A number of calls does not tell it: a first call on a closed connection is made again.
@@ -215,8 +215,10 @@ const received =
   };
 
 const betweenDeltas = received(4);
+const begunOrEnded: Reached = (question, context, text) =>
+  question.end !== undefined || betweenDeltas(question, context, text);
 const betweenDeltas2 = received(2);
-const betweenDeltasPoint = stalled('between deltas', { behaviour: 'once-stall-4' }, betweenDeltas);
+const betweenDeltasPoint = atPoint('between deltas', { behaviour: 'once-stall-4' }, betweenDeltas);
 
 /** Whether the answer has grown. A model that repeats earlier text may have added nothing yet. */
 const hasGoneOn = (question: Question, text: string): boolean =>
@@ -237,10 +239,10 @@ const allReceived: Reached = (question, context, text) =>
 
 /** Calls stall until the process that runs their turns is killed. */
 const STALLED_POINTS: readonly KillPoint[] = [
-  stalled('after the intent', { behaviour: 'once-silent' }, arrivedAt),
-  stalled('before the first delta', { behaviour: 'once-stall-0' }, arrivedAt),
+  atPoint('after the intent', { behaviour: 'once-silent' }, arrivedAt),
+  atPoint('before the first delta', { behaviour: 'once-stall-0' }, arrivedAt),
   betweenDeltasPoint,
-  stalled('all text received, not committed', { behaviour: 'once-stall-99' }, allReceived),
+  atPoint('all text received, not committed', { behaviour: 'once-stall-99' }, allReceived),
   killedTwice('while the restarted gateway rescues', { behaviour: 'once-stall-4' }, betweenDeltas, inRescue),
   killedTwice(
     'while the restarted gateway runs the turn again',
@@ -251,7 +253,7 @@ const STALLED_POINTS: readonly KillPoint[] = [
   whileStarting,
   inFallback,
   queued,
-  stalled('while deferred', DEFERRED, deferred),
+  atPoint('while deferred', DEFERRED, deferred),
   killedTwice('while deferred again', DEFERRED, deferred, calledAgain),
   waiting,
   { ...betweenDeltasPoint, name: 'between deltas, to be closed by the next start', recovery: 'close' },
@@ -269,7 +271,7 @@ const RUNNING_POINTS: readonly KillPoint[] = [
     ['pace-5', 'pace-3', 'delay-5', 'delay-5+pace-2'].map(withBehaviour),
     within(150),
   ),
-  busy('in slow answers', [{ words: 60, behaviour: 'pace-10' }], within(600)),
+  atPoint('in slow answers', { words: 60, behaviour: 'pace-50' }, begunOrEnded),
   whileStopping,
   // Long answers make journals of several segments.
   busy(
