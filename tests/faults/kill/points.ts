@@ -161,6 +161,19 @@ const whileStopping: KillPoint = {
   },
 };
 
+/** Each answer lasts long enough that all of them are under way at the kill. */
+const inSlowAnswers: KillPoint = {
+  name: 'in slow answers',
+  async reachAndKill(context) {
+    const questions = context.conversations.map((conversation) => {
+      const isJson = conversation.clientKind.mode === 'json';
+      return context.ask(conversation, { words: 60, behaviour: isJson ? 'delay-3000' : 'pace-50' });
+    });
+    await all('the answers have begun', questions, begunOrEnded, context);
+    await context.server.kill();
+  },
+};
+
 const queued: KillPoint = {
   name: 'while queued in the background',
   async reachAndKill(context) {
@@ -261,6 +274,7 @@ const STALLED_POINTS: readonly KillPoint[] = [
 
 /** Turns go on and end whether or not the process that is killed runs them. */
 const RUNNING_POINTS: readonly KillPoint[] = [
+  inSlowAnswers,
   committedUnseen,
   atTerminalEvent,
   // Turns without pauses spend most of their time in the intent and in the commit.
@@ -271,7 +285,6 @@ const RUNNING_POINTS: readonly KillPoint[] = [
     ['pace-5', 'pace-3', 'delay-5', 'delay-5+pace-2'].map(withBehaviour),
     within(150),
   ),
-  atPoint('in slow answers', { words: 60, behaviour: 'pace-50' }, begunOrEnded),
   whileStopping,
   // Long answers make journals of several segments.
   busy(
