@@ -11,6 +11,11 @@ export type Recovery = 'rescue' | 'close';
 
 /** With workers, every so many kills the supervisor is killed, and otherwise one of them. */
 const SUPERVISOR_EVERY = 5;
+/**
+ * But not soon after a worker, in milliseconds: then another worker goes on with the turns of that one, and a retry
+ * without a key, which a new gateway gets, does not find them (docs/operations.md).
+ */
+const SOON_MS = 1_000;
 
 /**
  * A gateway that is killed and restarted on the same data directory. Each process has another address. With several
@@ -23,6 +28,8 @@ export class RestartingGateway {
   private current: SpawnedGateway | undefined;
   /** Every worker that was seen, some of which go on after the death of their supervisor. */
   private readonly seen = new Set<number>();
+  /** How many kills there were when the supervisor had been killed. */
+  private sinceSupervisor = 0;
   /** How long the last start took, in milliseconds. */
   private startMs = 0;
 
@@ -115,7 +122,11 @@ export class RestartingGateway {
     if (this.workers === 1) return undefined;
     const workers = childrenOf(this.current!.pid);
     for (const worker of workers) this.seen.add(worker);
-    if (this.kills.length % SUPERVISOR_EVERY === SUPERVISOR_EVERY - 1) return undefined;
+    const isSoon = Date.now() - (this.kills.at(-1) ?? 0) < SOON_MS;
+    if (!isSoon && this.kills.length - this.sinceSupervisor >= SUPERVISOR_EVERY - 1) {
+      this.sinceSupervisor = this.kills.length + 1;
+      return undefined;
+    }
     return workers[Math.floor(Math.random() * workers.length)];
   }
 
