@@ -189,6 +189,20 @@ onLinux('four workers', () => {
     expect(new Set(cancelled.map(({ status }) => status))).toEqual(new Set(['cancelled']));
   }, 30_000);
 
+  test('forget the sessions that one of them has deleted', async () => {
+    const ask = () =>
+      gateway.post(
+        '/v1/chat/completions',
+        { model: 'openai/echo', messages: [{ role: 'user', content: 'Hello' }] },
+        { 'x-session-id': 'deleted-again' },
+      );
+    for (let round = 0; round < 3; round++) {
+      for (let turn = 0; turn < MANY; turn++) expect([turn, (await ask()).status]).toEqual([turn, 200]);
+      const path = '/v1/conversations/deleted-again';
+      expect((await gateway.fetch(path, { method: 'DELETE' })).status).toBe(200);
+    }
+  }, 60_000);
+
   test('tell operators what runs in all of them', async () => {
     const begun = await times(6, () => begin(gateway, { model: 'openai/say-40+pace-50', input: 'Run.' }));
     const ids = begun.map(({ id }) => id).sort();
