@@ -1,6 +1,7 @@
 import { reloader } from './composition/reload.ts';
 import { openSharedRates } from './composition/shared-rates.ts';
 import { type Config, restartNeeded } from './config/config.ts';
+import type { WorkerEnd } from './core/events.ts';
 import type { Reload } from './core/reload.ts';
 import { Gathered, type Reading } from './observe/metrics/gathered.ts';
 import { Supervisor } from './workers/supervisor.ts';
@@ -65,6 +66,7 @@ export function startWorkers(started: Config, parts: WorkersParts): RunningWorke
   const metrics = new Gathered<Worker<WorkerFacts>>();
   /** Those that take new configurations. One that is about to starts with the newest. */
   const joined = new Set<Worker<WorkerFacts>>();
+  const report = reporter(joined);
   const supervisor: Supervisor<WorkerFacts> = new Supervisor({
     count,
     start: (place) => startWorker({ place, command: parts.command, output: parts.output }),
@@ -72,7 +74,11 @@ export function startWorkers(started: Config, parts: WorkersParts): RunningWorke
       const { channel } = worker;
       const others = () => supervisor.workers.filter((other) => other !== worker);
       const giveBack = rates(channel);
-      serveStart(worker, () => ({ config, count, facts }), joined, say);
+      const join = () => {
+        joined.add(worker);
+        report();
+      };
+      serveStart(worker, () => ({ config, count, facts }), join, say);
       serveMetrics(worker, metrics, () => supervisor.workers);
       for (const what of ['health', 'sign-out'])
         channel.on(what, (news) => {
@@ -87,6 +93,7 @@ export function startWorkers(started: Config, parts: WorkersParts): RunningWorke
         for (const other of others()) other.channel.tell('take-over');
       };
     },
+    lost: report,
     say,
     drainMs: () => config.shutdown.drainMs,
   });
@@ -120,6 +127,16 @@ export function startWorkers(started: Config, parts: WorkersParts): RunningWorke
   return { ready, reload, stop: () => supervisor.stop(), kill: () => supervisor.kill() };
 }
 
+/** Lets one of the workers report how another one ended: this process has no log and no metrics of its own. */
+function reporter(workers: ReadonlySet<Worker<WorkerFacts>>): (end?: WorkerEnd) => void {
+  const unreported: WorkerEnd[] = [];
+  return (end) => {
+    if (end) unreported.push(end);
+    const [first] = workers;
+    if (first) for (const one of unreported.splice(0)) first.channel.tell('worker.ended', one);
+  };
+}
+
 interface StartFacts extends Omit<WorkerStart, 'place'> {
   /** Known once the first worker listens. */
   facts: WorkerFacts | undefined;
@@ -129,7 +146,7 @@ interface StartFacts extends Omit<WorkerStart, 'place'> {
 function serveStart(
   worker: Worker<WorkerFacts>,
   now: () => StartFacts,
-  joined: Set<Worker<WorkerFacts>>,
+  join: () => void,
   say: (text: string) => void,
 ): void {
   const { channel, place } = worker;
@@ -140,7 +157,7 @@ function serveStart(
     return { config: withPorts(config, facts), place, count };
   });
   channel.on('configuration.join', async () => {
-    joined.add(worker);
+    join();
     const { config } = now();
     // It may have changed while the worker opened its stores.
     if (config !== given) await take(worker, config, say);

@@ -98,7 +98,7 @@ export class Conversations {
     const { tenant, id } = session;
     if (await this.path.log.deleteSession(tenant, id)) this.path.emit({ type: 'session-deleted', tenant });
     await this.path.indexer.forget(tenant, id);
-    this.path.sessions.forget(session);
+    await this.path.sessions.forget(session);
   }
 
   /** Appends items without asking a model; resolves to them under their ids. */

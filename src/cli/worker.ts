@@ -9,6 +9,8 @@ export async function main(): Promise<void> {
   const stopping = Promise.withResolvers<void>();
   const stop = () => stopping.resolve();
   channel.on('stop', stop);
+  // The answer shows that the event loop goes on.
+  channel.on('ping', () => {});
   process.on('message', (packet: Packet) => channel.receive(packet));
   // Without its supervisor, a worker has no limits: it takes no more requests.
   process.on('disconnect', () => {

@@ -3,12 +3,13 @@ import type { LastMinute } from '../api/admin/watch.ts';
 import type { Config } from '../config/config.ts';
 import { type Candidate, candidateKey } from '../core/candidate.ts';
 import type { Channel } from '../core/channel.ts';
-import type { Emit } from '../core/events.ts';
+import type { Emit, WorkerEnd } from '../core/events.ts';
 import type { Reload } from '../core/reload.ts';
 import { type Reading, readingsOf, sumOf } from '../observe/metrics/gathered.ts';
 import type { Metric } from '../observe/metrics/registry.ts';
 import type { HealthNews } from '../routing/health.ts';
 import type { SignIns } from '../security/sign-ins.ts';
+import type { NamedSession } from '../session/sessions.ts';
 import type { TurnPath } from '../turn/path.ts';
 
 /** This process as one of the workers of a gateway. */
@@ -36,7 +37,7 @@ interface ToldHealth {
 
 interface ConnectedParts {
   signIns: Pick<SignIns, 'forget'>;
-  turns: { path: Pick<TurnPath, 'idempotency'>; takeOver(): Promise<unknown> };
+  turns: { path: Pick<TurnPath, 'idempotency' | 'sessions' | 'pasts'>; takeOver(): Promise<unknown> };
   /** Puts a configuration into effect. */
   apply(next: Config): Promise<void>;
   emit: Emit;
@@ -92,6 +93,9 @@ export class OtherWorkers {
     return targets.find((target) => target !== undefined);
   };
 
+  /** Resolves when the others have forgotten what they remember of a session, or do not answer in time. */
+  readonly forgetSession = (session: NamedSession) => this.askOthers('session.forget', session);
+
   readonly tellSignOut = (token: string): void => this.worker.channel.tell('sign-out', token);
 
   /** For operators. */
@@ -108,6 +112,10 @@ export class OtherWorkers {
   connect({ signIns, turns, apply, emit }: ConnectedParts): void {
     const { channel } = this.worker;
     channel.on('requests.target', (place: string) => turns.path.idempotency.targetOf(place));
+    channel.on('session.forget', (session: NamedSession) => {
+      turns.path.sessions.forgetHere(session);
+      turns.path.pasts.drop({ tenant: session.tenant, session: session.id });
+    });
     channel.on('sign-out', (token: string) => signIns.forget(token));
     // Another worker has died: its turns are taken over at once.
     channel.on('take-over', () => turns.takeOver());
@@ -117,6 +125,7 @@ export class OtherWorkers {
       taken = taking.catch(() => {});
       return taking;
     });
+    channel.on('worker.ended', (end: WorkerEnd) => emit({ type: 'worker-ended', ...end }));
     channel.on('configuration.read', (result: Reload) => emit({ type: 'configuration-read', result }));
   }
 

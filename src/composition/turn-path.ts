@@ -64,6 +64,7 @@ export function openTurnPath(
   const heads = new Heads({ log, leaseStore: stores.leases, blobs, leases });
   const takeOver = oneAfterTheOther(() => recover({ path, members, leases: stores.leases }));
   const once = { claims, members, clock: systemClock, takeOver, findElsewhere: others?.findRequest };
+  const forgetElsewhere = others?.forgetSession;
   const slots = new Slots(slotLimits(config));
   const overload = overloadFor(config, slots, emit);
   const calls = openCalls(config, directory, overload, emit, others);
@@ -79,7 +80,7 @@ export function openTurnPath(
     dispatch: calls.dispatch,
     health: calls.health,
     embedder: calls.embedder,
-    sessions: new Sessions({ log, lines: stores.lines, heads, clock: systemClock, emit }),
+    sessions: new Sessions({ log, lines: stores.lines, heads, clock: systemClock, emit, forgetElsewhere }),
     ...recall.path,
     log,
     values,
@@ -125,13 +126,21 @@ export function openTurnPath(
   };
 }
 
-/** Calls wait for earlier ones: what these have begun to take over is not found a second time. */
+/**
+ * Calls wait for earlier ones: what these have begun to take over is not found a second time. All calls that wait share
+ * the next run.
+ */
 function oneAfterTheOther<Result>(work: () => Promise<Result>): () => Promise<Result> {
   let last: Promise<unknown> = Promise.resolve();
+  let next: Promise<Result> | undefined;
   return () => {
-    const result = last.then(work);
-    last = result.catch(() => {});
-    return result;
+    next ??= last.then(() => {
+      next = undefined;
+      const result = work();
+      last = result.catch(() => {});
+      return result;
+    });
+    return next;
   };
 }
 

@@ -82,6 +82,8 @@ export type GatewayEvent =
     }
   /** A running gateway has read its configuration again. */
   | { type: 'configuration-read'; result: Reload }
+  /** A worker of this gateway has ended without being told to, and is started again; one of the others reports it. */
+  | ({ type: 'worker-ended' } & WorkerEnd)
   /** The gateway itself is more or less overloaded than before; `delayMs` is the delay of its event loop. */
   | { type: 'overload-changed'; level: OverloadLevel; delayMs: number }
   /** The event loop was late by so many milliseconds; ten times a second. */
@@ -119,6 +121,18 @@ export type BreakerReason = 'failures' | 'some-failures' | 'slow-calls' | 'crede
 export type BreakerChange =
   | { state: 'closed' | 'half-open' }
   | { state: 'open'; reason: BreakerReason; forMs: number };
+
+/** How a worker ended. */
+export interface WorkerEnd {
+  /** From 1; its successor has the same number. */
+  worker: number;
+  /** The id of its process. */
+  process: number;
+  /** `hung`: its event loop answered no more, so it was killed. */
+  reason: 'died' | 'hung';
+  /** Its exit code or signal, in words. */
+  how: string;
+}
 
 /** Facts about a request. Never its content. */
 export interface RequestRecord {

@@ -233,6 +233,9 @@ const WRITERS: { [Type in ToldType]: Writer<Type> } = {
     else if (result.changed.length + result.restart.length === 0) log.debug({}, 'configuration unchanged');
     else log.info({ changed: result.changed, restart: result.restart }, 'configuration changed');
   },
+  'worker-ended'(log, { worker, process, reason, how }) {
+    log.error({ worker, process, reason, how }, 'worker ended');
+  },
   'overload-changed'(log, { level, delayMs }) {
     // A line has a `level` of its own.
     const fields = { overload: level, delayMs: Math.round(delayMs) };

@@ -13,11 +13,13 @@ export interface Members {
   /** This process. */
   readonly self: MemberId;
   isAlive(member: MemberId): Promise<boolean>;
-  /**
-   * Whether a process is alive and has given a sign of life lately. One that is frozen is alive and not active:
-   * nothing is taken from it, but no request waits for it.
-   */
+  /** Whether a process is alive and has given a sign of life lately. */
   isActive(member: MemberId): Promise<boolean>;
+  /**
+   * Whether a process is alive, and gave its last sign of life too long ago: nothing is taken from it, but no request
+   * waits for it. One that has died lately is not frozen, also while another process succeeds it.
+   */
+  isFrozen(member: MemberId): Promise<boolean>;
   /** This process ends normally: from now on it counts as dead. */
   leave(): Promise<void>;
 }

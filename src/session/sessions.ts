@@ -40,7 +40,12 @@ export interface SessionsParts {
   heads: Heads;
   clock: Clock;
   emit: Emit;
+  /** Lets the other workers of this gateway do the same (`forgetHere`). Never rejects. Absent: there are none. */
+  forgetElsewhere?(session: NamedSession): Promise<unknown>;
 }
+
+/** A session by its id, and the name that it had. */
+export type NamedSession = Pick<Session, 'tenant' | 'id' | 'name'>;
 
 /** Finds the session and the branch that a request continues. */
 export class Sessions {
@@ -124,7 +129,13 @@ export class Sessions {
   }
 
   /** A session was deleted: nothing of it stays in memory, and another session may get its name. */
-  forget({ tenant, id, name }: Session): void {
+  async forget({ tenant, id, name }: NamedSession): Promise<void> {
+    const session = { tenant, id, name };
+    this.forgetHere(session);
+    await this.parts.forgetElsewhere?.(session);
+  }
+
+  forgetHere({ tenant, id, name }: NamedSession): void {
     this.parts.heads.forget(tenant, id);
     if (name !== undefined) this.names.forget(tenant, name);
   }

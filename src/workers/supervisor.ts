@@ -1,3 +1,5 @@
+import type { WorkerEnd } from '../core/events.ts';
+import { watchPings } from './pings.ts';
 import type { Worker } from './worker.ts';
 
 /** The pause before a worker is started again: it doubles while workers die soon after their start. */
@@ -13,6 +15,8 @@ export interface SupervisorParts<Facts> {
   start(place: number): Worker<Facts>;
   /** The worker was started: what it asks is answered from now on. The returned function is called when it has ended. */
   serve(worker: Worker<Facts>): () => Promise<unknown>;
+  /** A worker has ended without being told to. It is started again. */
+  lost(end: WorkerEnd): void;
   /** Tells the operator. */
   say(text: string): void;
   /** How long running turns may go on when workers stop, in milliseconds. */
@@ -25,6 +29,8 @@ interface Place<Facts> {
   pauseMs: number;
   /** It is not to be started again. */
   isLeaving?: true;
+  /** It was killed because its event loop answered no more. */
+  hasHung?: true;
 }
 
 /**
@@ -123,9 +129,24 @@ export class Supervisor<Facts> {
     worker.channel.on('port', port);
     const leave = this.parts.serve(worker);
     void worker.ended.then(leave);
-    this.places.push({ worker, startedAt: performance.now(), pauseMs: FIRST_PAUSE_MS });
+    const begun: Place<Facts> = { worker, startedAt: performance.now(), pauseMs: FIRST_PAUSE_MS };
+    this.places.push(begun);
     this.places.sort((one, other) => one.worker.place - other.worker.place);
+    worker.ready.then(
+      () => this.killIfHung(begun),
+      () => {},
+    );
     return worker;
+  }
+
+  /** From now on, connections may wait for the worker. */
+  private killIfHung(place: Place<Facts>): void {
+    const { worker } = place;
+    const leave = watchPings(worker.channel, () => {
+      place.hasHung = true;
+      worker.kill();
+    });
+    void worker.ended.then(leave);
   }
 
   private async whenAllAreOpen(configured: number): Promise<number> {
@@ -140,12 +161,16 @@ export class Supervisor<Facts> {
     void worker.ended.then((how) => {
       if (this.isStopping || place.isLeaving) return;
       this.forget(place);
-      this.parts.say(
-        `Worker ${worker.place + 1} (process ${worker.pid}) ended: ${how}. It is started again.`,
-      );
+      this.lost(place, how);
       const hasLived = performance.now() - startedAt > LIVED_MS;
       return this.startAgain(worker.place, hasLived ? FIRST_PAUSE_MS : place.pauseMs);
     });
+  }
+
+  private lost({ worker: { place, pid }, hasHung }: Place<Facts>, how: string): void {
+    const why = hasHung ? 'hung, and was killed' : `ended: ${how}`;
+    this.parts.say(`Worker ${place + 1} (process ${pid}) ${why}. It is started again.`);
+    this.parts.lost({ worker: place + 1, process: pid, reason: hasHung ? 'hung' : 'died', how });
   }
 
   private async startAgain(place: number, pauseMs: number): Promise<void> {

@@ -81,6 +81,9 @@ describe('file members: processes that share a folder', () => {
     now += SILENCE_MS + 1;
     expect(await mine.members.isActive(frozen.members.self)).toBe(false);
     expect(await mine.members.isAlive(frozen.members.self)).toBe(true);
+    expect(await mine.members.isFrozen(frozen.members.self)).toBe(true);
+    expect(await mine.members.isFrozen(mine.members.self)).toBe(false);
+    expect(await mine.members.isFrozen(crypto.randomUUID())).toBe(false);
     expect(await mine.members.isActive(mine.members.self)).toBe(true);
     expect(await mine.members.isActive(crypto.randomUUID())).toBe(false);
     await Promise.all([mine.close(), frozen.close()]);
@@ -106,6 +109,19 @@ describe('file members: processes that share a folder', () => {
     expect(succeeded).toBe(true);
     expect(await Promise.all(asked)).toEqual([false]);
     expect(await members.isAlive(dead.self)).toBe(false);
+  });
+
+  test('do not take a dead one for frozen while another one succeeds it', async () => {
+    const [{ members }, successor] = [await journals.start(), await journals.start()];
+    const dead = await FileMembers.join(journals.dataDir(), journals.registry());
+    expect(await members.isFrozen(dead.self)).toBe(false);
+    await dead.leave();
+    await journals.registry().beat(dead.self);
+    const looks: Promise<boolean>[] = [];
+    const adopt = () => looks.push(members.isFrozen(dead.self), members.isActive(dead.self));
+    expect(await successor.members.succeed(dead.self, false, adopt)).toBe(true);
+    expect(await Promise.all(looks)).toEqual([false, false]);
+    expect(await members.isFrozen(dead.self)).toBe(false);
   });
 
   test('do not succeed one that lives', async () => {

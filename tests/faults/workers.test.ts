@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { commandLine } from '../harness/command.ts';
 import { eventually } from '../harness/eventually.ts';
@@ -11,6 +11,7 @@ import {
   temporaryDirectory,
 } from '../harness/gateway.ts';
 import { json } from '../harness/journey.ts';
+import { childrenOf, isRunning } from '../harness/processes.ts';
 import { startProvider } from '../simulators/provider/provider.ts';
 import { asList, asText, type Json } from '../simulators/provider/shape.ts';
 
@@ -61,9 +62,6 @@ async function spawnWorkers(workers: number, more: Record<string, string> = {}):
   };
 }
 
-const childrenOf = (pid: number): number[] =>
-  readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').filter(Boolean).map(Number);
-
 const times = <Value>(count: number, make: (index: number) => Promise<Value>): Promise<Value[]> =>
   Promise.all(Array.from({ length: count }, (_, index) => make(index)));
 
@@ -76,8 +74,8 @@ interface Begun {
 }
 
 /** A stream of a stored response, of which the first deltas were read. */
-async function begin(gateway: SpawnedGateway, body: Json): Promise<Begun> {
-  const reply = await gateway.post('/v1/responses', { stream: true, ...body });
+async function begin(gateway: SpawnedGateway, body: Json, headers = {}): Promise<Begun> {
+  const reply = await gateway.post('/v1/responses', { stream: true, ...body }, headers);
   expect(reply.status).toBe(200);
   const reader = reply.body!.getReader();
   const decoder = new TextDecoder();
@@ -190,6 +188,20 @@ onLinux('four workers', () => {
     );
     expect(new Set(cancelled.map(({ status }) => status))).toEqual(new Set(['cancelled']));
   }, 30_000);
+
+  test('forget the sessions that one of them has deleted', async () => {
+    const ask = () =>
+      gateway.post(
+        '/v1/chat/completions',
+        { model: 'openai/echo', messages: [{ role: 'user', content: 'Hello' }] },
+        { 'x-session-id': 'deleted-again' },
+      );
+    for (let round = 0; round < 3; round++) {
+      for (let turn = 0; turn < MANY; turn++) expect([turn, (await ask()).status]).toEqual([turn, 200]);
+      const path = '/v1/conversations/deleted-again';
+      expect((await gateway.fetch(path, { method: 'DELETE' })).status).toBe(200);
+    }
+  }, 60_000);
 
   test('tell operators what runs in all of them', async () => {
     const begun = await times(6, () => begin(gateway, { model: 'openai/say-40+pace-50', input: 'Run.' }));
@@ -375,6 +387,29 @@ onLinux('two workers', () => {
     await gateway.stop();
   }, 60_000);
 
+  test('find the turn of a retry at once after the death of its worker', async () => {
+    const gateway = await spawnWorkers(2);
+    const send = (index: number, retries: number) =>
+      begin(
+        gateway,
+        { model: 'openai/say-25+pace-60', input: `Again ${index}.` },
+        { 'x-stainless-retry-count': String(retries) },
+      );
+    const begun = await times(MANY, (index) => send(index, 0));
+    const again = begun.map(async ({ id, rest }, index) => {
+      const isWhole = await rest().then(
+        () => true,
+        () => false,
+      );
+      return isWhole ? undefined : { id, now: (await send(index, 1)).id };
+    });
+    process.kill(gateway.workers()[0]!, 'SIGKILL');
+    const broken = (await Promise.all(again)).filter((one) => one !== undefined);
+    expect(broken.length).toBeGreaterThan(0);
+    expect(broken.map(({ now }) => now)).toEqual(broken.map(({ id }) => id));
+    await gateway.stop();
+  }, 60_000);
+
   test('answer what runs before they stop', async () => {
     const gateway = await spawnWorkers(2);
     const begun = await times(MANY, () => begin(gateway, { model: 'openai/say-10+pace-60', input: 'Stop.' }));
@@ -396,11 +431,3 @@ onLinux('two workers', () => {
     await gateway.stop();
   }, 60_000);
 });
-
-function isRunning(pid: number): boolean {
-  try {
-    return process.kill(pid, 0) && !readFileSync(`/proc/${pid}/stat`, 'utf8').includes(') Z');
-  } catch {
-    return false;
-  }
-}

@@ -111,8 +111,12 @@ describe('metrics', () => {
     const text = await scrape();
     const documented = tableRows('Metrics').map(([name]) => backticked(name!)[0]!);
     const empty = documented.filter((name) => !new RegExp(`^${name}(?:_count)?[{ ]`, 'm').test(text));
-    // These need a broken store and a broken collector: other tests have them.
-    expect(empty).toEqual(['clawhold_store_errors_total', 'clawhold_telemetry_dropped_total']);
+    // These need a broken store, a broken worker and a broken collector: other tests have them.
+    expect(empty).toEqual([
+      'clawhold_store_errors_total',
+      'clawhold_worker_restarts_total',
+      'clawhold_telemetry_dropped_total',
+    ]);
   });
 
   test('of the dashboard and the rules exist', async () => {

@@ -1,4 +1,4 @@
-import { ROOT_KEY } from '../harness/gateway.ts';
+import { fetchAnew, ROOT_KEY } from '../harness/gateway.ts';
 
 /** The gateway and the label of one stream. */
 export interface Target {
@@ -28,7 +28,7 @@ function ask(
 ): Promise<Response> {
   const input =
     path === CHAT ? { messages: [{ role: 'user', content: target.label }] } : { input: target.label };
-  return fetch(target.url + path, {
+  return fetchAnew(target.url + path, {
     method: 'POST',
     headers: { authorization: `Bearer ${ROOT_KEY}`, 'content-type': 'application/json', ...headers },
     body: JSON.stringify({ model: `openai/${model}`, stream: true, ...input, ...fields }),
@@ -37,7 +37,7 @@ function ask(
 }
 
 const get = (target: Target, path: string, signal?: AbortSignal): Promise<Response> =>
-  fetch(target.url + path, { headers: { authorization: `Bearer ${ROOT_KEY}` }, signal });
+  fetchAnew(target.url + path, { headers: { authorization: `Bearer ${ROOT_KEY}` }, signal });
 
 /** Reads `events` events, or to the end, then disconnects. Resolves to the number of the last event. */
 async function read(
@@ -80,7 +80,7 @@ async function inSession(
 ): Promise<void> {
   await run({ 'x-session-id': target.label });
   const path = `${target.url}/v1/conversations/${target.label}`;
-  const { status } = await fetch(path, {
+  const { status } = await fetchAnew(path, {
     method: 'DELETE',
     headers: { authorization: `Bearer ${ROOT_KEY}` },
   });
@@ -107,7 +107,10 @@ async function cancel(target: Target): Promise<void> {
   const controller = new AbortController();
   const response = await ask(target, RESPONSES, 'say-400+pace-5', { signal: controller.signal });
   const path = `${target.url}${RESPONSES}/${turnOf(response)}/cancel`;
-  const cancelled = await fetch(path, { method: 'POST', headers: { authorization: `Bearer ${ROOT_KEY}` } });
+  const cancelled = await fetchAnew(path, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${ROOT_KEY}` },
+  });
   if (cancelled.status !== 200) throw new Error(`${cancelled.status} ${await cancelled.text()}`);
   await read(response, controller);
 }

@@ -1,5 +1,6 @@
 import { expect, test } from 'bun:test';
 import { Channel } from '../../src/core/channel.ts';
+import type { WorkerEnd } from '../../src/core/events.ts';
 import { Supervisor } from '../../src/workers/supervisor.ts';
 import type { Worker } from '../../src/workers/worker.ts';
 
@@ -7,6 +8,7 @@ import type { Worker } from '../../src/workers/worker.ts';
 class Stage {
   readonly begun: Acted[] = [];
   readonly said: string[] = [];
+  readonly lost: WorkerEnd[] = [];
   failures = 0;
   readonly supervisor = new Supervisor<number>({
     count: 3,
@@ -17,6 +19,7 @@ class Stage {
       return acted.worker;
     },
     serve: () => async () => {},
+    lost: (end) => this.lost.push(end),
     say: (text) => this.said.push(text),
     drainMs: () => 0,
   });

@@ -243,7 +243,7 @@ export class AdminCopies {
       const named = { metadata, tags: [...tags], ...(isFree && { name }) };
       await log.createSession({ id, tenant, createdAt, head: null, edits: 0, ...named });
       if (head !== null) await log.rewind(tenant, head);
-      if (isFree) sessions.forget({ id, tenant, createdAt, metadata, head: null, edits: 0, name });
+      if (isFree) await sessions.forget({ id, tenant, name });
       for (const { key, json } of open.values) {
         const { kind } = await values.changeValue(tenant, id, key, { kind: 'put', json }, { kind: 'none' });
         if (kind === 'over-limit') leftOut.value = (leftOut.value ?? 0) + 1;

@@ -142,7 +142,7 @@ export class AdminSessions {
       if (labelled === 'taken')
         throw new Fault('session_name_taken', `Another session has the name '${name}'.`, { param: 'name' });
       if (!labelled) throw sessionNotFound({ id });
-      sessions.forget(record);
+      await sessions.forget(record);
     }
     if (metadata) await log.updateSession(tenant, id, metadata);
   }
@@ -154,7 +154,7 @@ export class AdminSessions {
     if (moved === 'busy')
       throw new Fault('session_busy', 'A turn of the session runs now.', { retryAfter: 1 });
     if (!moved) throw turnNotFound(turn);
-    this.path.sessions.forget(record);
+    await this.path.sessions.forget(record);
   }
 
   /**
@@ -176,7 +176,7 @@ export class AdminSessions {
       await Promise.all(turns.map((turn) => log.amendTurn(tenant, turn.id, { deleted: true })));
     }
     await indexer.forget(tenant, id);
-    if (record) sessions.forget(record);
+    if (record) await sessions.forget(record);
     await freshened(this.survey);
   }
 

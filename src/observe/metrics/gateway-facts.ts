@@ -13,6 +13,10 @@ export interface GatewayFacts {
   calls(): number;
   /** Leases of sessions. */
   leases(): number;
+  /** Background turns that run or wait. */
+  background(): number;
+  /** Turns that hold a share of their callers' limits. */
+  holds(): number;
   /** The candidates whose breaker is not closed. */
   broken(): readonly { candidate: Candidate; state: 'open' | 'half-open' }[];
   /** Bytes of the file system of the data folder; absent where nothing is written to disk. */

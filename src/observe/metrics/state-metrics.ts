@@ -27,6 +27,7 @@ export class StateMetrics {
   private readonly loopDelay;
   private readonly openings;
   private readonly reloads;
+  private readonly restarts;
 
   constructor(registry: Registry, facts: GatewayFacts) {
     this.storeSeconds = registry.histogram(
@@ -79,6 +80,11 @@ export class StateMetrics {
       'Reloads of the configuration.',
       'state',
     );
+    this.restarts = registry.counter(
+      'clawhold_worker_restarts_total',
+      'Workers that were started again, because they died or because they hung and were killed.',
+      'reason',
+    );
     this.gauges(registry, facts);
     processMetrics(registry);
   }
@@ -119,6 +125,9 @@ export class StateMetrics {
       case 'configuration-read':
         this.reloads.add(1, event.result.state);
         break;
+      case 'worker-ended':
+        this.restarts.add(1, event.reason);
+        break;
     }
   }
 
@@ -157,6 +166,8 @@ export class StateMetrics {
       'Sessions to which turns of this process have the right to write.',
       facts.leases,
     );
+    gauge('clawhold_background_turns', 'Turns of the background that run or wait.', facts.background);
+    gauge('clawhold_holds', 'Turns that hold a share of the limits of their callers.', facts.holds);
     gauge(
       'clawhold_breaker_state',
       'Circuit breakers of models that have opened: 0 closed, 1 half-open, 2 open.',

@@ -61,6 +61,13 @@ export class FileMembers implements Members {
     return member === this.self || this.isHeard(member);
   }
 
+  async isFrozen(member: MemberId): Promise<boolean> {
+    if (member === this.self || this.lockOf(member) !== 'held') return false;
+    // A successor holds the lock too. It removes the dead process from the registry, where it was heard of lately.
+    const silentMs = await this.registry.silentFor(member);
+    return silentMs !== undefined && silentMs > SILENCE_MS;
+  }
+
   /**
    * Succeeds a dead process: removes it from the registry and runs `adopt`, while its lock is held, so that it
    * has one successor. False where it is alive, or another process succeeds it. `hasLock` says whether its lock

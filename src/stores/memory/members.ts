@@ -13,6 +13,10 @@ export class MemoryMembers implements Members {
     return this.isAlive(member);
   }
 
+  async isFrozen(): Promise<boolean> {
+    return false;
+  }
+
   async leave(): Promise<void> {
     this.left = true;
   }

@@ -40,7 +40,7 @@ export interface IdempotencyParts {
   clock: Clock;
   /** Milliseconds that idempotency keys are kept. */
   retentionMs: number;
-  /** Takes over the turns of dead processes (`turn/start/recover.ts`). */
+  /** Takes over the turns of dead processes (`turn/start/recover.ts`). Resolves when they can be found here. */
   takeOver(): Promise<unknown>;
   /**
    * The target of a request that another worker of this gateway runs, or has run lately (its `targetOf`). Never
@@ -93,8 +93,9 @@ export class Idempotency {
     this.keep(`${tenant}\n${fingerprint}`, { at: this.parts.clock(), target });
   }
 
-  /** For another worker: what a request of this process without a key has created. */
+  /** For another worker: what a request without a key has created that this process runs, or has run lately. */
   async targetOf(place: string): Promise<string | undefined> {
+    await this.parts.takeOver();
     const known = this.recent.get(place);
     await known?.running;
     return known?.target;
@@ -162,10 +163,11 @@ export class Idempotency {
   /** The result of a claim whose process has died: the journal may have it. */
   private async findLeft<Result>(claim: Claim, find: Operation<Result>['find']): Promise<Result | undefined> {
     const { members, takeOver } = this.parts;
-    if (claim.holder === members.self) return undefined;
+    // A frozen process goes on with its turn later.
+    if (claim.holder === members.self || (await members.isFrozen(claim.holder))) return undefined;
     await takeOver();
-    // Another process may have been faster: it runs the turn of a dead one. A frozen process goes on with its turn later.
-    return find(claim.target, !(await members.isAlive(claim.holder)));
+    // Another process may have been faster: it runs the turn of the dead one, or is about to.
+    return find(claim.target, true);
   }
 
   /** Without a key, a request counts as a retry only if its client says so. */
@@ -203,8 +205,17 @@ export class Idempotency {
     const target =
       known?.target ??
       (await this.parts.claims.findByFingerprint(tenant, fingerprint, RETRIED_WITHIN_MS)) ??
-      (await this.parts.findElsewhere?.(place));
+      (await this.findRunning(place));
     return target === undefined ? undefined : find(target, true);
+  }
+
+  /**
+   * The target of a request that another process runs. The process that ran it may have died a moment ago, so its
+   * turns are taken over first; the other workers do the same before they answer (`targetOf`).
+   */
+  private async findRunning(place: string): Promise<string | undefined> {
+    await this.parts.takeOver();
+    return this.recent.get(place)?.target ?? (await this.parts.findElsewhere?.(place));
   }
 
   private keep(place: string, remembered: Remembered): void {

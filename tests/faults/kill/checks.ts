@@ -135,13 +135,14 @@ function differences(how: string, one: Question, other: Question): Problems {
   return problems.slice(0, 3).map((problem) => `${how}, ${problem}`);
 }
 
-/** What dead processes and ended turns have left behind, when no turn runs. */
-export function leftovers(dataDir: string): Problems {
+/** What dead processes and ended turns have left behind, when no turn runs and `processes` write to the journal. */
+export function leftovers(dataDir: string, processes = 1): Problems {
   const files = journalFiles(dataDir);
   const instances = new Set(files.map((name) => name.slice(0, 36)));
   const problems: Problems = [];
-  if (instances.size > 1) problems.push(`files of dead instances: ${files.join(' ')}`);
-  if (files.filter((name) => name.endsWith('.log')).length > 1) problems.push(`segments: ${files.join(' ')}`);
+  if (instances.size > processes) problems.push(`files of dead instances: ${files.join(' ')}`);
+  if (files.filter((name) => name.endsWith('.log')).length > processes)
+    problems.push(`segments: ${files.join(' ')}`);
   const open = [...readJournal(dataDir).values()].map(({ asked }) => asked);
   if (open.length > 0) problems.push(`unfinished in the journal: ${open.join(' | ')}`);
   const database = new Database(join(dataDir, 'clawhold.db'), { readonly: true });

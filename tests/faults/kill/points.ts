@@ -29,7 +29,7 @@ export interface KillPoint {
 type Reached = (question: Question, context: KillContext, text: string) => boolean;
 
 /** Every client asks once. The process is killed when all questions have reached the point. */
-function stalled(name: string, scenario: Scenario, reached: Reached): KillPoint {
+function atPoint(name: string, scenario: Scenario, reached: Reached): KillPoint {
   return {
     name,
     async reachAndKill(context) {
@@ -139,7 +139,7 @@ const FALLBACK = 'once-stall-6';
 
 /** The first provider has broken off twice, and the model of the other provider is continuing. */
 const inFallback: KillPoint = {
-  ...stalled(
+  ...atPoint(
     'while a fallback rescues in mid-stream',
     { behaviour: 'cut-2', fallback: FALLBACK, calls: 5 },
     // A number of calls does not tell it: a first call on a closed connection is made again.
@@ -158,6 +158,19 @@ const whileStopping: KillPoint = {
       context.ask(conversation, { behaviour: isStream(conversation.clientKind) ? 'pace-5' : 'delay-40' });
     await Bun.sleep(Math.random() * 60);
     await context.server.stopAndKill(Math.random() * 60);
+  },
+};
+
+/** Each answer lasts long enough that all of them are under way at the kill. */
+const inSlowAnswers: KillPoint = {
+  name: 'in slow answers',
+  async reachAndKill(context) {
+    const questions = context.conversations.map((conversation) => {
+      const isJson = conversation.clientKind.mode === 'json';
+      return context.ask(conversation, { words: 60, behaviour: isJson ? 'delay-3000' : 'pace-50' });
+    });
+    await all('the answers have begun', questions, begunOrEnded, context);
+    await context.server.kill();
   },
 };
 
@@ -215,8 +228,10 @@ const received =
   };
 
 const betweenDeltas = received(4);
+const begunOrEnded: Reached = (question, context, text) =>
+  question.end !== undefined || betweenDeltas(question, context, text);
 const betweenDeltas2 = received(2);
-const betweenDeltasPoint = stalled('between deltas', { behaviour: 'once-stall-4' }, betweenDeltas);
+const betweenDeltasPoint = atPoint('between deltas', { behaviour: 'once-stall-4' }, betweenDeltas);
 
 /** Whether the answer has grown. A model that repeats earlier text may have added nothing yet. */
 const hasGoneOn = (question: Question, text: string): boolean =>
@@ -235,13 +250,12 @@ const allReceived: Reached = (question, context, text) =>
     ? arrived(question, context)
     : text === question.answer && (!isStream(question.clientKind) || question.text === text);
 
-export const KILL_POINTS: readonly KillPoint[] = [
-  stalled('after the intent', { behaviour: 'once-silent' }, arrivedAt),
-  stalled('before the first delta', { behaviour: 'once-stall-0' }, arrivedAt),
+/** Calls stall until the process that runs their turns is killed. */
+const STALLED_POINTS: readonly KillPoint[] = [
+  atPoint('after the intent', { behaviour: 'once-silent' }, arrivedAt),
+  atPoint('before the first delta', { behaviour: 'once-stall-0' }, arrivedAt),
   betweenDeltasPoint,
-  stalled('all text received, not committed', { behaviour: 'once-stall-99' }, allReceived),
-  committedUnseen,
-  atTerminalEvent,
+  atPoint('all text received, not committed', { behaviour: 'once-stall-99' }, allReceived),
   killedTwice('while the restarted gateway rescues', { behaviour: 'once-stall-4' }, betweenDeltas, inRescue),
   killedTwice(
     'while the restarted gateway runs the turn again',
@@ -252,10 +266,17 @@ export const KILL_POINTS: readonly KillPoint[] = [
   whileStarting,
   inFallback,
   queued,
-  stalled('while deferred', DEFERRED, deferred),
+  atPoint('while deferred', DEFERRED, deferred),
   killedTwice('while deferred again', DEFERRED, deferred, calledAgain),
   waiting,
   { ...betweenDeltasPoint, name: 'between deltas, to be closed by the next start', recovery: 'close' },
+];
+
+/** Turns go on and end whether or not the process that is killed runs them. */
+const RUNNING_POINTS: readonly KillPoint[] = [
+  inSlowAnswers,
+  committedUnseen,
+  atTerminalEvent,
   // Turns without pauses spend most of their time in the intent and in the commit.
   busy('around the commit', [{}], within(60)),
   busy('around the end of a stream', ['pace-1', 'pace-0', 'pace-2', ''].map(withBehaviour), within(120)),
@@ -275,3 +296,7 @@ export const KILL_POINTS: readonly KillPoint[] = [
     within(600),
   ),
 ];
+
+/** The points at which a gateway is killed that is one process, or has several workers. */
+export const killPointsFor = (workers: number): readonly KillPoint[] =>
+  workers === 1 ? [...STALLED_POINTS, ...RUNNING_POINTS] : RUNNING_POINTS;

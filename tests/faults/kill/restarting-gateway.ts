@@ -1,4 +1,6 @@
+import { eventually } from '../../harness/eventually.ts';
 import { type SpawnedGateway, spawnGateway } from '../../harness/gateway.ts';
+import { childrenOf, isRunning } from '../../harness/processes.ts';
 import { startProcess } from '../gateway-process.ts';
 
 /** How many background turns run at once. A round has fewer clients with background turns. */
@@ -7,18 +9,35 @@ export const BACKGROUND_SLOTS = 12;
 /** What the next start does with turns that were running when the process died (`turns.recovery`). */
 export type Recovery = 'rescue' | 'close';
 
-/** A gateway that is killed and restarted on the same data directory. Each process has another address. */
+/** With workers, every so many kills the supervisor is killed, and otherwise one of them. */
+const SUPERVISOR_EVERY = 5;
+/**
+ * But not soon after a worker, in milliseconds: then another worker goes on with the turns of that one, and a retry
+ * without a key, which a new gateway gets, does not find them (docs/operations.md).
+ */
+const SOON_MS = 1_000;
+
+/**
+ * A gateway that is killed and restarted on the same data directory. Each process has another address. With several
+ * workers, one of them is killed, and their supervisor starts it again; or the supervisor is killed.
+ */
 export class RestartingGateway {
   /** The times of all kills, in milliseconds since the epoch. */
   readonly kills: number[] = [];
   private next = Promise.withResolvers<SpawnedGateway>();
   private current: SpawnedGateway | undefined;
+  /** Every worker that was seen, some of which go on after the death of their supervisor. */
+  private readonly seen = new Set<number>();
+  /** How many kills there were when the supervisor had been killed. */
+  private sinceSupervisor = 0;
   /** How long the last start took, in milliseconds. */
   private startMs = 0;
 
   constructor(
     readonly dataDir: string,
     private readonly provider: string,
+    /** 1: a single process. */
+    readonly workers = 1,
   ) {}
 
   /** Resolves to the gateway as soon as one runs. */
@@ -26,9 +45,15 @@ export class RestartingGateway {
     return this.next.promise;
   }
 
+  /** Does nothing where the gateway runs, because only a worker was killed. */
   async start(recovery: Recovery = 'rescue'): Promise<void> {
-    const { dataDir, provider } = this;
-    const env = { CLAWHOLD_TURNS_BACKGROUND: String(BACKGROUND_SLOTS), CLAWHOLD_TURNS_RECOVERY: recovery };
+    if (this.current) return;
+    const { dataDir, provider, workers } = this;
+    const env = {
+      CLAWHOLD_WORKERS: String(workers),
+      CLAWHOLD_TURNS_BACKGROUND: String(BACKGROUND_SLOTS),
+      CLAWHOLD_TURNS_RECOVERY: recovery,
+    };
     const startedAt = performance.now();
     this.current = await spawnGateway({ dataDir, provider, env });
     this.startMs = performance.now() - startedAt;
@@ -37,8 +62,13 @@ export class RestartingGateway {
 
   /** Kills the process with SIGKILL. Resolves when it has ended. Clients see their connections break. */
   async kill(): Promise<void> {
-    const killed = this.current!;
-    this.next = Promise.withResolvers();
+    const worker = this.nextWorker();
+    if (worker !== undefined) {
+      this.kills.push(Date.now());
+      process.kill(worker, 'SIGKILL');
+      return;
+    }
+    const killed = this.leave();
     this.kills.push(Date.now());
     await killed.kill();
     await killed.stop();
@@ -46,8 +76,7 @@ export class RestartingGateway {
 
   /** Stops the process, and kills it after `afterMs` if it still runs. */
   async stopAndKill(afterMs: number): Promise<void> {
-    const stopping = this.current!;
-    this.next = Promise.withResolvers();
+    const stopping = this.leave();
     const stopped = stopping.stop();
     await Promise.race([stopped, Bun.sleep(afterMs)]);
     this.kills.push(Date.now());
@@ -66,8 +95,45 @@ export class RestartingGateway {
     await starting.exited;
   }
 
-  /** Stops the process cleanly. */
+  /** Waits until all workers are there, and stops the gateway cleanly. Rejects where a worker does not start or end. */
   async stop(): Promise<void> {
-    await this.current?.stop();
+    if (!this.current) return;
+    const current = this.leave();
+    const { pid } = current;
+    try {
+      if (this.workers > 1)
+        await eventually(
+          'all workers are there',
+          () => childrenOf(pid),
+          (all) => all.length === this.workers,
+        );
+    } finally {
+      await current.stop();
+    }
+    await eventually(
+      'all workers have ended',
+      () => [...this.seen].filter(isRunning),
+      (all) => all.length === 0,
+    );
+  }
+
+  /** The worker to kill next; none where the gateway itself is killed. */
+  private nextWorker(): number | undefined {
+    if (this.workers === 1) return undefined;
+    const workers = childrenOf(this.current!.pid);
+    for (const worker of workers) this.seen.add(worker);
+    const isSoon = Date.now() - (this.kills.at(-1) ?? 0) < SOON_MS;
+    if (!isSoon && this.kills.length - this.sinceSupervisor >= SUPERVISOR_EVERY - 1) {
+      this.sinceSupervisor = this.kills.length + 1;
+      return undefined;
+    }
+    return workers[Math.floor(Math.random() * workers.length)];
+  }
+
+  private leave(): SpawnedGateway {
+    const left = this.current!;
+    this.current = undefined;
+    this.next = Promise.withResolvers();
+    return left;
   }
 }

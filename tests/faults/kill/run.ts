@@ -6,7 +6,7 @@ import { checkConversation, checkQuestion, checkRepetition, leftovers } from './
 import { CLIENT_KINDS } from './client-kind.ts';
 import { Conversation } from './conversation.ts';
 import { type Fate, fateOf } from './fate.ts';
-import { KILL_POINTS, type KillPoint } from './points.ts';
+import { type KillPoint, killPointsFor } from './points.ts';
 import type { Question, Scenario } from './question.ts';
 import { RestartingGateway } from './restarting-gateway.ts';
 
@@ -71,18 +71,22 @@ export class KillRun {
   /** The last question of each conversation in the previous round. */
   private previous: Asked[] = [];
 
-  constructor(private readonly dataDir: string) {
-    this.server = new RestartingGateway(dataDir, this.provider.url);
+  constructor(
+    private readonly dataDir: string,
+    workers = 1,
+  ) {
+    this.server = new RestartingGateway(dataDir, this.provider.url, workers);
     this.conversations = CLIENT_KINDS.map((clientKind) => new Conversation(clientKind, this.server));
   }
 
   async run(kills: number, onRound: (summary: KillSummary) => void = () => {}): Promise<KillSummary> {
+    const points = killPointsFor(this.server.workers);
     try {
       await this.server.start();
       for (let round = 0; this.summary.kills < kills; round++) {
-        const visit = Math.floor(round / KILL_POINTS.length);
+        const visit = Math.floor(round / points.length);
         await this.round(
-          KILL_POINTS[round % KILL_POINTS.length]!,
+          points[round % points.length]!,
           this.clients(round, visit),
           SECOND_KILLS[visit % SECOND_KILLS.length]!,
         );
@@ -175,7 +179,7 @@ export class KillRun {
           const { turns } =
             conversation.clientKind.state === 'none' ? await sessionOfOne(log, question) : stored;
           const found = turns.filter(({ input }) => textOf(input) === question.user);
-          this.count(question, found[0]?.createdAt);
+          this.count(question);
           const kills = this.kills(question).length;
           const { recovery = 'rescue' } = point;
           const facts = { question, found, calls: this.calls.of(question.label), kills, recovery };
@@ -191,20 +195,20 @@ export class KillRun {
     return this.server.kills.filter((at) => at >= askedAt);
   }
 
-  private count(question: Question, createdAt?: number): void {
+  private count(question: Question): void {
     const { summary } = this;
     if (question.end === 'completed') summary.answered++;
     const [kill] = this.kills(question);
     if (kill === undefined || question.endedAt < kill) return;
     summary.survivors++;
-    summary.fates[fateOf(question, this.calls.of(question.label), createdAt ?? 0, kill)]++;
+    summary.fates[fateOf(question, this.calls.of(question.label), kill)]++;
   }
 
   /** Resources that ended turns still hold. They are released shortly after the end, so this waits for that. */
   private async leftovers(): Promise<string[]> {
     const deadline = performance.now() + RELEASED_WITHIN_MS;
     for (;;) {
-      const found = leftovers(this.dataDir);
+      const found = leftovers(this.dataDir, this.server.workers);
       if (found.length === 0 || performance.now() > deadline) return found;
       await Bun.sleep(10);
     }

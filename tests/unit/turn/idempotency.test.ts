@@ -1,0 +1,65 @@
+import { expect, test } from 'bun:test';
+import type { Tenant } from '../../../src/core/request.ts';
+import type { Members } from '../../../src/session/members.ts';
+import { MemoryStore } from '../../../src/stores/memory/store.ts';
+import { Idempotency, type Operation } from '../../../src/turn/idempotency/idempotency.ts';
+
+/** The process that ran a request has died, and others may be taking over its turn at this moment. */
+
+const tenant = 'acme' as Tenant;
+const clock = () => 1_750_000_000_000;
+const keyed = { route: 'POST /v1/responses', key: 'k', fingerprint: 'f', isRetry: true };
+const claimed = { key: 'POST /v1/responses\nk', fingerprint: 'f', target: 'first', holder: 'other' };
+
+/** A process that was taken for dead, and whose lock is held again. */
+const membersWhere = (isFrozen: boolean): Members => ({
+  self: 'us',
+  isAlive: async () => true,
+  isActive: async () => false,
+  isFrozen: async () => isFrozen,
+  leave: async () => {},
+});
+
+/** Its turn is found among those that other processes run. */
+const operation: Operation<string> = {
+  async run(claim) {
+    await claim('second');
+    return 'second';
+  },
+  find: async (target, elsewhere) => (elsewhere ? target : undefined),
+};
+
+async function claimedByOther(members: Members): Promise<Idempotency> {
+  const claims = new MemoryStore(clock);
+  await claims.claim(tenant, claimed);
+  return new Idempotency({ claims, members, clock, retentionMs: 60_000, takeOver: async () => {} });
+}
+
+test('a key of a dead process leads to its turn, while another process succeeds it', async () => {
+  const idempotency = await claimedByOther(membersWhere(false));
+  expect(await idempotency.runOnce(keyed, tenant, operation)).toEqual({ result: 'first', replayed: true });
+});
+
+test('a key of a frozen process is free', async () => {
+  const idempotency = await claimedByOther(membersWhere(true));
+  expect(await idempotency.runOnce(keyed, tenant, operation)).toEqual({ result: 'second', replayed: false });
+});
+
+test('a retry without a key takes over turns before it asks others, which do the same', async () => {
+  const order: string[] = [];
+  const idempotencyOf = (name: string, elsewhere?: Idempotency): Idempotency => {
+    const made: Idempotency = new Idempotency({
+      ...{ claims: new MemoryStore(clock), members: membersWhere(false), clock, retentionMs: 60_000 },
+      async takeOver() {
+        order.push(name);
+        if (!elsewhere) made.remember(tenant, 'f', 'first');
+      },
+      findElsewhere: elsewhere && ((place) => elsewhere.targetOf(place)),
+    });
+    return made;
+  };
+  const asked = idempotencyOf('asked', idempotencyOf('other'));
+  const retry = { ...keyed, key: undefined };
+  expect(await asked.runOnce(retry, tenant, operation)).toEqual({ result: 'first', replayed: true });
+  expect(order).toEqual(['asked', 'other']);
+});
