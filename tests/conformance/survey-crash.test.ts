@@ -32,9 +32,13 @@ function openSurveyOf(log: SqliteStore, logPath: string): SqliteSurvey {
 /** Their ids, by the nice values of all threads of this process (proc(5), `stat`). */
 function threadsOfLowPriority(): string[] {
   return readdirSync('/proc/self/task').filter((thread) => {
-    const stat = readFileSync(`/proc/self/task/${thread}/stat`, 'utf8');
-    const [, afterName] = stat.split(') ');
-    return Number(afterName!.split(' ')[16]) > 0;
+    try {
+      const [, afterName] = readFileSync(`/proc/self/task/${thread}/stat`, 'utf8').split(') ');
+      return Number(afterName!.split(' ')[16]) > 0;
+    } catch {
+      // The thread has ended.
+      return false;
+    }
   });
 }
 
