@@ -70,6 +70,7 @@ export const durability: Row = {
         ],
         notes: [
           'The provider sends every event in its own packet, and the gateway writes each to the journal separately.',
+          'If a budget is missed: docs/performance.md has the parts of an event; a write to the journal comes on top.',
         ],
       };
     } finally {

@@ -81,6 +81,7 @@ export const durable: Row = {
         ],
         notes: [
           `Each session has ${TURNS_PER_SESSION} turns and is named by a header. The saturated rounds run ${CONCURRENCY} turns at a time.`,
+          'If a budget is missed: docs/performance.md has the parts of a durable turn, and what its pauses are.',
         ],
       };
     } finally {

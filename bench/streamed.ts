@@ -55,7 +55,10 @@ export const streamed: Row = {
             unit: 'ms',
           },
         ]),
-        notes: ['CPU per event includes the CPU of the request itself, divided by its number of events.'],
+        notes: [
+          'CPU per event includes the CPU of the request itself, divided by its number of events.',
+          'If the budget is missed: docs/performance.md has the parts of an event.',
+        ],
       };
     } finally {
       await subjects.stop();
