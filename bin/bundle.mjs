@@ -3,7 +3,7 @@
 import { existsSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { DIST, RECORD, ROOT, SOURCE_ENTRY } from './built.mjs';
+import { builtEntry, DIST, RECORD, ROOT, SOURCE_ENTRY } from './built.mjs';
 
 const SRC = join(ROOT, 'src');
 
@@ -77,7 +77,13 @@ async function expectRuns(entry) {
 /** A gateway that runs on an earlier build may start a thread at any time, so `dist/` is missing only between two renames. */
 function replaceDist() {
   const earlier = `${folder}-earlier`;
-  if (existsSync(DIST)) renameSync(DIST, earlier);
-  renameSync(folder, DIST);
-  rmSync(earlier, { recursive: true, force: true });
+  try {
+    if (existsSync(DIST)) renameSync(DIST, earlier);
+    renameSync(folder, DIST);
+  } catch (error) {
+    // Another start may have built the same meanwhile.
+    if (!builtEntry()) throw error;
+  } finally {
+    rmSync(earlier, { recursive: true, force: true });
+  }
 }
