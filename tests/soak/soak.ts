@@ -75,6 +75,8 @@ export class Soak {
       clearInterval(sampling);
       await this.waitUntilIdle(gateway, started);
       if (String(processes()) !== String(started)) summary.failures.push('a process of the gateway ended');
+      // The end of a turn is in the journal 50 ms later.
+      await Bun.sleep(200);
       summary.remains = leftovers(dataDir, options.workers);
     } finally {
       await gateway?.stop();

@@ -38,6 +38,8 @@ export function namedPart(given: Fields, param: string): NamedPart {
   }
   if (kind === 'text' && typeof text !== 'string') throw invalid(`${param}.text`, 'a string');
   const { [kind]: value, ...fields } = part;
+  // All other contents of parts are messages (https://ai.google.dev/api/caching#Part).
+  if (kind !== 'text' && !isObject(value)) throw invalid(`${param}.${kind}`, 'an object');
   return { kind, value, fields };
 }
 
