@@ -2,6 +2,7 @@ import { changedSettings } from '../config/changes.ts';
 import { type Config, restartNeeded } from '../config/config.ts';
 import { ConfigError } from '../config/problems.ts';
 import type { Emit } from '../core/events.ts';
+import { oneAtATime } from '../core/one-at-a-time.ts';
 import type { Reload } from '../core/reload.ts';
 
 export interface ReloadParts {
@@ -41,20 +42,9 @@ export function reloader({
     current = next;
     return { state: 'applied', changed, restart };
   };
-  const reported = async () => {
+  return oneAtATime(async () => {
     const result = await reload();
     emit({ type: 'configuration-read', result });
     return result;
-  };
-  let running: Promise<unknown> = Promise.resolve();
-  let waiting: Promise<Reload> | undefined;
-  return () => {
-    waiting ??= running.then(() => {
-      waiting = undefined;
-      const work = reported();
-      running = work.catch(() => {});
-      return work;
-    });
-    return waiting;
-  };
+  });
 }

@@ -4,6 +4,7 @@ import { TokenRatios } from '../context/token-ratios.ts';
 import { TokenCounter } from '../context/tokenizer/token-counter.ts';
 import { systemClock } from '../core/clock.ts';
 import type { Emit } from '../core/events.ts';
+import { oneAtATime } from '../core/one-at-a-time.ts';
 import type { FailingClaw } from '../http/health.ts';
 import { CallerLimits, type LimitSettings } from '../limits/limits.ts';
 import { Overload, watchEventLoop } from '../limits/overload.ts';
@@ -62,7 +63,8 @@ export function openTurnPath(
   const { log, values, blobs, journal, feed, members, claims } = stores;
   const leases = new Leases({ store: stores.leases, holder: members.self, ...leaseLimits(config) });
   const heads = new Heads({ log, leaseStore: stores.leases, blobs, leases });
-  const takeOver = oneAfterTheOther(() => recover({ path, members, leases: stores.leases }));
+  // What an earlier call has begun to take over is not found a second time.
+  const takeOver = oneAtATime(() => recover({ path, members, leases: stores.leases }));
   const once = { claims, members, clock: systemClock, takeOver, findElsewhere: others?.findRequest };
   const forgetElsewhere = others?.forgetSession;
   const slots = new Slots(slotLimits(config));
@@ -123,24 +125,6 @@ export function openTurnPath(
       slots.slow(false);
       leases.close();
     },
-  };
-}
-
-/**
- * Calls wait for earlier ones: what these have begun to take over is not found a second time. All calls that wait share
- * the next run.
- */
-function oneAfterTheOther<Result>(work: () => Promise<Result>): () => Promise<Result> {
-  let last: Promise<unknown> = Promise.resolve();
-  let next: Promise<Result> | undefined;
-  return () => {
-    next ??= last.then(() => {
-      next = undefined;
-      const result = work();
-      last = result.catch(() => {});
-      return result;
-    });
-    return next;
   };
 }
 

@@ -2,8 +2,8 @@ import { useState } from 'preact/hooks';
 import { urlOf } from '../api/client.ts';
 import { useLoaded } from '../api/load.ts';
 import type { Setting, SettingList } from '../api/types.ts';
-import { NameFilter } from '../parts/name-filter.tsx';
 import { Failure, Nothing } from '../parts/notice.tsx';
+import { SearchField } from '../parts/search-field.tsx';
 import { type Column, Table } from '../parts/table.tsx';
 import { inline } from '../turn/markdown.tsx';
 
@@ -31,7 +31,7 @@ export function ConfigurationPage() {
           Only what was set
         </label>
       </header>
-      <NameFilter part={part} setPart={setPart} />
+      <SearchField what="Part of a name" text={part} setText={setPart} />
       <Failure error={error} />
       {rows?.length === 0 && <Nothing>No setting is like this.</Nothing>}
       {rows && rows.length > 0 && (

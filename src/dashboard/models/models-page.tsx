@@ -3,8 +3,8 @@ import { urlOf } from '../api/client.ts';
 import { useLoaded } from '../api/load.ts';
 import type { ModelInfo, ModelInfoList } from '../api/types.ts';
 import { count } from '../format.ts';
-import { NameFilter } from '../parts/name-filter.tsx';
 import { Failure, Nothing } from '../parts/notice.tsx';
+import { SearchField } from '../parts/search-field.tsx';
 import { type Column, Table } from '../parts/table.tsx';
 import { hrefOf } from '../route.ts';
 
@@ -34,7 +34,7 @@ export function ModelsPage() {
           <p class="soft small">Prices in US dollars per million tokens.</p>
         </div>
       </header>
-      <NameFilter part={part} setPart={setPart} />
+      <SearchField what="Part of a name" text={part} setText={setPart} />
       <Failure error={error} />
       {rows?.length === 0 && <Nothing>No model has such a name.</Nothing>}
       {rows && rows.length > 0 && (

@@ -3,8 +3,8 @@ import { tenantUrl } from '../api/client.ts';
 import { changes } from '../api/live.ts';
 import { usePages } from '../api/pages.ts';
 import type { SearchHit, Session } from '../api/types.ts';
-import { Icon } from '../parts/icon.tsx';
 import { Failure, Nothing } from '../parts/notice.tsx';
+import { SearchField } from '../parts/search-field.tsx';
 import { place, setQuery } from '../route.ts';
 import { Filters, filterOf } from './filters.tsx';
 import { Hits } from './hits.tsx';
@@ -21,13 +21,13 @@ export function SessionsPage() {
       <header class="page-head">
         <h1>Sessions</h1>
       </header>
-      <SearchField words={words} />
+      <WordsField words={words} />
       {words === '' ? <FilteredSessions /> : <FoundTurns words={words} />}
     </div>
   );
 }
 
-function SearchField({ words }: { words: string }) {
+function WordsField({ words }: { words: string }) {
   const [text, setText] = useState(words);
   const sent = useRef(words);
   useEffect(() => {
@@ -43,18 +43,7 @@ function SearchField({ words }: { words: string }) {
     }, PAUSE_MS);
     return () => clearTimeout(timer);
   }, [text]);
-  return (
-    <label class="search">
-      <span class="hidden">Search what was said</span>
-      <Icon name="search" />
-      <input
-        type="search"
-        placeholder="Search what was said"
-        value={text}
-        onInput={(event) => setText(event.currentTarget.value)}
-      />
-    </label>
-  );
+  return <SearchField what="Search what was said" text={text} setText={setText} />;
 }
 
 function FilteredSessions() {
