@@ -49,13 +49,13 @@ export class Phrases {
 
   private phraseOf(phrase: string): Phrase {
     const isBeginning = phrase.endsWith('*');
-    const text = searchable(isBeginning ? phrase.slice(0, -1) : phrase).trim();
+    const text = isBeginning ? phrase.slice(0, -1) : phrase;
     const rest = isBeginning ? ' *' : '';
     const found = this.withCandidates([{ place: 1, text }], () =>
       this.statements.all<{ term: string }>(wordsOfCandidatesSql, {}),
     );
     const words = found.map(({ term }, n) => quoted(term) + (n === found.length - 1 ? rest : ''));
-    return { query: quoted(text) + rest, words };
+    return { query: quoted(searchable(text).trim()) + rest, words };
   }
 
   private withCandidates<Result>(texts: readonly Candidate[], ask: () => Result): Result {
