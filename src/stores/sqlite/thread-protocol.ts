@@ -23,9 +23,9 @@ export interface Call<Name extends OperationName = OperationName> {
 }
 
 /**
- * A call as it travels to the thread. The copy that `postMessage` makes of an object costs more than the JSON of it,
- * which is worth its words for the call of every turn; all of its arguments are the same after JSON. The body of the
- * turn is JSON already: it follows the call, in a line of its own, so that it is not escaped again.
+ * A call as it travels to the thread. `postMessage` copies an object, which costs more than to write its JSON. So the
+ * call that every turn makes, `commitTurn`, travels as text: the JSON of its arguments, which are the same after JSON,
+ * then a line break and the body of the turn, which is JSON already and is not escaped again.
  */
 export type SentCall = Call | string;
 
