@@ -5,8 +5,8 @@ import type { Prompt } from '../../core/prompt.ts';
 import { callFailed } from '../../routing/attempts.ts';
 import type { Answer, Call, Count, Dispatch } from '../../routing/call-chain.ts';
 import type { Route } from '../../routing/order.ts';
+import { isExceeded } from './contexts.ts';
 import { type Ended, hedged } from './hedge.ts';
-import { isExceeded } from './prompt.ts';
 
 /** Which candidates to call, and with what. */
 export interface CallRequest {

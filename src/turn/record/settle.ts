@@ -22,7 +22,7 @@ export function settleTurn(turn: RunningTurn, failure: unknown, path: TurnPath):
     price: priceOf(path.directory),
     askedTier: intent.settings.service_tier,
     promptTokens: (called) =>
-      contexts.told(called, contexts.sent(called)?.tokens ?? branchTokens + inputTokens),
+      contexts.asCounted(called, contexts.sent(called)?.tokens ?? branchTokens + inputTokens),
     completedAt: path.clock(),
   });
   return live.receipt ? { ...outcome, ...keptOf(live.receipt) } : outcome;

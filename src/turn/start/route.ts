@@ -7,7 +7,7 @@ import { type Chosen, choose } from '../../routing/choose.ts';
 import { order, type Route, type Scene } from '../../routing/order.ts';
 import type { Resumed } from '../../session/resumed.ts';
 import { costOf } from '../../usage/prices.ts';
-import type { Contexts } from '../answer/prompt.ts';
+import type { Contexts } from '../answer/contexts.ts';
 import type { TurnPath } from '../path.ts';
 
 /** In what order the candidates of a turn are called. */
@@ -109,7 +109,7 @@ function cacheReadOf(
   if (!context || (before && cutOf(before) !== context.droppedTokens)) return 0;
   const unread = before?.retrieved?.length ? tokens : 0;
   const read = Math.max(0, Math.min(context.repeatedTokens, totalTokens) - unread);
-  return contexts.told(candidate, read);
+  return contexts.asCounted(candidate, read);
 }
 
 const cutOf = ({ cut, droppedTokens }: ContextReceipt): number => cut ?? droppedTokens;

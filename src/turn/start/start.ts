@@ -22,7 +22,7 @@ import { digestItems, EMPTY_DIGEST } from '../../session/history.ts';
 import type { QueuedAsk } from '../../session/next-request.ts';
 import type { Resumed } from '../../session/resumed.ts';
 import { offloadedIntent } from '../../session/stored-turn.ts';
-import { Contexts, type Reach, reachWith } from '../answer/prompt.ts';
+import { Contexts, type Reach, reachWith } from '../answer/contexts.ts';
 import type { LiveTurn } from '../live/live-turn.ts';
 import type { RunningTurn, TurnPath } from '../path.ts';
 import { recall } from './recall.ts';

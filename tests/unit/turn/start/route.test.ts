@@ -48,7 +48,7 @@ function routed({
         return tokens === undefined ? undefined : { tokens, repeatedTokens: tokens, droppedTokens: 0 };
       },
       tokensFor: given.tokens ?? (() => 100),
-      told: (_: Candidate, estimated: number) => estimated,
+      asCounted: (_: Candidate, estimated: number) => estimated,
     },
   };
   const path = {
@@ -133,7 +133,7 @@ describe('the tokens that are probably in the cache', () => {
       session: { branch: [{ turn, tokens: 200, totalTokens: 50_000 }] },
       contexts: {
         fitting: () => ({ tokens: 9_000, repeatedTokens: 5_000, droppedTokens: 40_000, ...now }),
-        told: (_: Candidate, estimated: number) => estimated,
+        asCounted: (_: Candidate, estimated: number) => estimated,
       },
       intent: {},
     };
