@@ -3,11 +3,12 @@ import type { TurnId } from '../core/ids.ts';
 import { lastingId } from '../core/item-positions.ts';
 import type { Item, Message, Reasoning } from '../core/items.ts';
 import { openingMessages, openingTurn, ownInstructions } from '../core/opening.ts';
+import { isBroken } from '../core/outcome.ts';
 import type { PromptItem } from '../core/prompt.ts';
 import { isSeal, type Thought } from '../core/seal.ts';
 import type { Settings } from '../core/settings.ts';
 import { callIdOf, isHalfCall, isOutput } from '../core/tool-calls.ts';
-import { type BranchTurn, type DialectName, isBroken, type Opening, type Turn } from '../core/turn.ts';
+import type { BranchTurn, DialectName, Opening, Turn } from '../core/turn.ts';
 import {
   type Budget,
   cutShare,

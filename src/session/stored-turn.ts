@@ -1,12 +1,11 @@
 import { withoutCacheMarks } from '../core/cache-marks.ts';
 import { Fault } from '../core/errors.ts';
 import type { Item } from '../core/items.ts';
+import type { AnsweredBy, Outcome } from '../core/outcome.ts';
 import type { Tool } from '../core/settings.ts';
 import {
-  type AnsweredBy,
   type AppendIntent,
   notesOf,
-  type Outcome,
   type PlacedIntent,
   type Retention,
   type RunFields,

@@ -1,7 +1,8 @@
 import { Fault } from '../../core/errors.ts';
 import type { GatewayEvent } from '../../core/events.ts';
+import type { Outcome } from '../../core/outcome.ts';
 import type { Step, Timeline } from '../../core/timeline.ts';
-import { isKept, type Outcome } from '../../core/turn.ts';
+import { isKept } from '../../core/turn.ts';
 import { dollars, type Usage } from '../../core/usage.ts';
 import { WAITS, WORK } from './buckets.ts';
 import type { Registry } from './registry.ts';

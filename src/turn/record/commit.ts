@@ -2,13 +2,13 @@ import { itemsTokens } from '../../context/tokens.ts';
 import type { Delta } from '../../core/delta.ts';
 import { Fault, faultOf } from '../../core/errors.ts';
 import type { GatewayEvent } from '../../core/events.ts';
+import type { Outcome } from '../../core/outcome.ts';
 import {
   type AppendIntent,
   isBackground,
   isFetchable,
   isKept,
   isStreamed,
-  type Outcome,
   type PlacedIntent,
   turnOf,
 } from '../../core/turn.ts';

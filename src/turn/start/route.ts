@@ -1,8 +1,9 @@
 import { cacheLifeOf, LONG_MS } from '../../core/cache-life.ts';
 import type { Candidate } from '../../core/candidate.ts';
 import { type Item, isFullHistory, messageText } from '../../core/items.ts';
+import type { AnsweredBy } from '../../core/outcome.ts';
 import type { ContextReceipt } from '../../core/receipt.ts';
-import { type AnsweredBy, namesSession, type PlacedIntent } from '../../core/turn.ts';
+import { namesSession, type PlacedIntent } from '../../core/turn.ts';
 import { type Chosen, choose } from '../../routing/choose.ts';
 import { order, type Route, type Scene } from '../../routing/order.ts';
 import type { Resumed } from '../../session/resumed.ts';

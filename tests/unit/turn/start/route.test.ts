@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'bun:test';
 import fc from 'fast-check';
 import { type Candidate, candidateKey } from '../../../../src/core/candidate.ts';
-import type { AnsweredBy, PlacedIntent } from '../../../../src/core/turn.ts';
+import type { AnsweredBy } from '../../../../src/core/outcome.ts';
+import type { PlacedIntent } from '../../../../src/core/turn.ts';
 import type { Price } from '../../../../src/core/usage.ts';
 import { expectedCacheReadOf, type RouteSource, routeOf } from '../../../../src/turn/start/route.ts';
 import { costOf } from '../../../../src/usage/prices.ts';
