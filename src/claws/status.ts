@@ -1,4 +1,5 @@
-import { type ErrorCode, Fault, type ProviderError } from '../core/errors.ts';
+import type { ErrorCode } from '../core/error-catalogue.ts';
+import { Fault, type ProviderError } from '../core/errors.ts';
 import type { AnswerHeaders } from './http/transport.ts';
 
 export interface StatusDetail {

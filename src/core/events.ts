@@ -1,5 +1,6 @@
 import type { Candidate } from './candidate.ts';
-import type { ErrorCode, Fault } from './errors.ts';
+import type { ErrorCode } from './error-catalogue.ts';
+import type { Fault } from './errors.ts';
 import type { TurnId } from './ids.ts';
 import type { Outcome } from './outcome.ts';
 import type { OverloadLevel } from './overload.ts';

@@ -1,5 +1,5 @@
 import type { Delta, DeltaOf, Finish, TextDelta } from './delta.ts';
-import type { ErrorCode } from './errors.ts';
+import type { ErrorCode } from './error-catalogue.ts';
 import type { Item, Message, OtherItem, OutputText, Reasoning } from './items.ts';
 import type { Usage } from './usage.ts';
 

@@ -1,5 +1,6 @@
 import type { Finish } from './delta.ts';
-import type { ErrorCode, TurnError } from './errors.ts';
+import type { ErrorCode } from './error-catalogue.ts';
+import type { TurnError } from './errors.ts';
 import type { Item } from './items.ts';
 import type { StoredReceipt } from './receipt.ts';
 import type { NanoDollars, Usage } from './usage.ts';

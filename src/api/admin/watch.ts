@@ -1,5 +1,5 @@
 import { candidateKey } from '../../core/candidate.ts';
-import type { ErrorCode } from '../../core/errors.ts';
+import type { ErrorCode } from '../../core/error-catalogue.ts';
 import type { Emit, GatewayEvent } from '../../core/events.ts';
 import type { TurnId } from '../../core/ids.ts';
 import type { Outcome } from '../../core/outcome.ts';

@@ -1,4 +1,5 @@
-import type { ErrorCode, Fault, ProviderError } from '../../core/errors.ts';
+import type { ErrorCode } from '../../core/error-catalogue.ts';
+import type { Fault, ProviderError } from '../../core/errors.ts';
 import type { AnswerHeaders } from '../http/transport.ts';
 import { afterStart, codeOfReport } from '../reported-errors.ts';
 import { codeOfPage, codeOfStatus, faultOf, reportedOf, type StatusDetail, wholeSeconds } from '../status.ts';

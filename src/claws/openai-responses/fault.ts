@@ -1,4 +1,5 @@
-import type { ErrorCode, Fault } from '../../core/errors.ts';
+import type { ErrorCode } from '../../core/error-catalogue.ts';
+import type { Fault } from '../../core/errors.ts';
 import type { AnswerHeaders } from '../http/transport.ts';
 import { codeOfReport } from '../reported-errors.ts';
 import { codeOfPage, codeOfStatus, faultOf as faultOfCode, reportedOf } from '../status.ts';

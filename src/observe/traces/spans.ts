@@ -1,4 +1,5 @@
-import { type ErrorCode, Fault } from '../../core/errors.ts';
+import type { ErrorCode } from '../../core/error-catalogue.ts';
+import { Fault } from '../../core/errors.ts';
 import type { GatewayEvent } from '../../core/events.ts';
 import { conversationId, responseId } from '../../core/ids.ts';
 import type { Outcome } from '../../core/outcome.ts';

@@ -1,5 +1,6 @@
 import { type Candidate, candidateKey } from '../../core/candidate.ts';
-import { callFailureOf, type ErrorCode, type FailedCall, Fault } from '../../core/errors.ts';
+import type { ErrorCode } from '../../core/error-catalogue.ts';
+import { callFailureOf, type FailedCall, Fault } from '../../core/errors.ts';
 import type { Emit, TurnTrace } from '../../core/events.ts';
 import type { Prompt } from '../../core/prompt.ts';
 import { callFailed } from '../../routing/attempts.ts';

@@ -1,4 +1,5 @@
-import { ERRORS, Fault } from '../../core/errors.ts';
+import { ERRORS } from '../../core/error-catalogue.ts';
+import { Fault } from '../../core/errors.ts';
 import { sessionOf, type TurnId } from '../../core/ids.ts';
 import type { Tenant } from '../../core/request.ts';
 import type { AnsweredTurn } from '../../core/turn.ts';
