@@ -1,8 +1,9 @@
 import type { Connection, Written } from './connection.ts';
 import { type DialEvents, dial, type Endpoint } from './dial.ts';
-import { requestHead } from './request-head.ts';
+import { requestHead } from './head.ts';
 import type { HttpAnswer, Post, PostRequest } from './transport.ts';
 
+/** What `HttpClient` works with. */
 export interface HttpClientParts {
   /** How long it may take to open a connection. Asked at each one. */
   connectMs(): number;

@@ -12,6 +12,7 @@ export interface Endpoint {
   isSecure: boolean;
 }
 
+/** How a connection is opened. */
 export interface DialOptions {
   /** For TCP and TLS together. */
   limitMs: number;
