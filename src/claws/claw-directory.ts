@@ -34,6 +34,7 @@ export interface ModelSettings {
   aliases: readonly Alias[];
 }
 
+/** What `ClawDirectory` works with. */
 export interface ClawDirectoryParts {
   catalogue: Catalogue;
   settings: ModelSettings;

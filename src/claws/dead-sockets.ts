@@ -9,6 +9,7 @@ import type { Post } from './http/transport.ts';
  * Linux shows this in its tables of TCP connections (docs.kernel.org/networking/proc_net_tcp.html).
  */
 
+/** What the search for dead sockets works with. */
 export interface DeadSocketsParts {
   post: Post;
   /** `deadSocketsOfProcess`, or a replacement in tests. */

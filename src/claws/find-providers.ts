@@ -32,6 +32,7 @@ export interface InstanceSettings {
   readonly region?: string;
 }
 
+/** Where providers may be found: in the catalogue, the configuration, the environment and on this machine. */
 export interface FindProvidersOptions {
   rows: readonly ProviderRow[];
   /** By id or alias. A name that no row has defines a provider of the operator. */
@@ -90,6 +91,7 @@ export interface ProviderOff extends Known {
   turnOnWith: string;
 }
 
+/** A provider that was found, ready or not. */
 export type FoundProvider = ProviderOn | ProviderOff;
 
 /**

@@ -13,6 +13,7 @@ import { lackedTools, toolTable } from './tools/table.ts';
 import { type ProviderApi, type Translated, translateTools } from './tools/translate.ts';
 import { WholePairs } from './whole-pairs.ts';
 
+/** What connects a wire protocol to its provider. */
 export interface HttpClawParts {
   provider: Provider;
   protocol: WireProtocol;

@@ -2,6 +2,7 @@ import type { ErrorCode } from '../core/error-catalogue.ts';
 import { Fault, type ProviderError } from '../core/errors.ts';
 import type { AnswerHeaders } from './http/transport.ts';
 
+/** What is known of a failed answer beside its status. */
 export interface StatusDetail {
   /** The headers of the answer. `Retry-After` and `retry-after-ms` are read. */
   headers?: AnswerHeaders;

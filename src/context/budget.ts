@@ -73,6 +73,7 @@ export function historyRoom(history: number, own: number, budget: Budget): { mos
   return { most, room };
 }
 
+/** `Economy.cachedPrice` for a model with this price. */
 export function cachedPriceOf(price: Price | undefined): number | undefined {
   if (!price || price.input === 0) return undefined;
   return Math.min(1, (price.cacheRead ?? price.input) / price.input);

@@ -119,6 +119,7 @@ export class Fault extends Error {
 /** A failure as it is stored with a turn and shown to readers. */
 export type TurnError = Pick<Fault, 'code' | 'message' | 'param' | 'reported' | 'attempts'>;
 
+/** The part of a failure that is stored. */
 export function turnErrorOf({ code, message, param, reported, attempts }: Fault): TurnError {
   return {
     ...{ code, message },

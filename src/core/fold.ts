@@ -110,6 +110,7 @@ function attempt(folded: Folded, delta: DeltaOf<'attempt'>): void {
   Object.assign(folded, { usage: undefined, textLength: 0, finish: [] });
 }
 
+/** All deltas, folded. */
 export function foldAll(deltas: Iterable<Delta>): Folded {
   const folded = emptyFold();
   for (const delta of deltas) fold(folded, delta);

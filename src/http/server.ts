@@ -28,6 +28,7 @@ import { turnRoutes } from './v1/turn-routes.ts';
 import { WELCOME } from './welcome.ts';
 import { noRoute } from './wrong-path.ts';
 
+/** What the routes work with. */
 export interface RouteParts extends OperatorParts {
   api: Api;
   settings: SettingsSource;
@@ -43,6 +44,7 @@ export interface RouteParts extends OperatorParts {
   dashboard: DashboardFiles;
 }
 
+/** What the server works with. */
 export interface ServerParts extends RouteParts {
   host: string;
   /** 0 takes any free port. */
@@ -58,6 +60,7 @@ export interface ServerParts extends RouteParts {
   emit: Emit;
 }
 
+/** The gateway's HTTP server, before it listens. */
 export interface Server {
   /**
    * Answers a request like the running server, without a port. An upgrade to a WebSocket is answered like any
@@ -68,6 +71,7 @@ export interface Server {
   listen(): RunningServer;
 }
 
+/** The server while it listens. */
 export interface RunningServer {
   /** The port that was taken. */
   port: number;

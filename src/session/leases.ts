@@ -226,4 +226,5 @@ function wait(queue: Queue, waitMs: number, asks: QueuedAsk | undefined): Promis
   });
 }
 
+/** `session_busy`, to be tried again after a second. */
 export const busy = (message: string): Fault => new Fault('session_busy', message, { retryAfter: 1 });

@@ -18,6 +18,7 @@ import {
 import type { Prompt, PromptItem } from '../claw.ts';
 import { type Block, isObject, otherFields, type Wire, type WireMessage } from './wire.ts';
 
+/** The items of a prompt as Anthropic's API takes them. */
 export interface Conversation {
   system: Block[];
   messages: WireMessage[];

@@ -116,6 +116,7 @@ function versionOf(major = '0', minor = '0'): number {
   return Number(major) * 100 + Number(minor);
 }
 
+/** The fields of a request that say whether and how much the model thinks. */
 export interface ThinkingFields {
   /** The request's `thinking`. Absent: the model's default. */
   thinking?: Wire;
@@ -136,6 +137,7 @@ const BUDGETS = new Map([
   ['max', 65_536],
 ]);
 
+/** What of a request limits how the model may think. */
 export interface ThinkingCase {
   maxTokens: number;
   /** The request forces a tool call. Some models cannot do that while they think. */

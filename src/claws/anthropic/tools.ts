@@ -33,6 +33,7 @@ export function formatToolOf({ model, settings, items }: Prompt): FormatTool | u
   };
 }
 
+/** The fields of a request about tools. Both are absent where it has none. */
 export interface ToolFields {
   tools?: Wire[];
   tool_choice?: Wire;

@@ -65,6 +65,7 @@ export interface OpenText {
   segments: Segment[];
 }
 
+/** A call whose arguments still come. */
 export interface OpenCall {
   index: number;
   call_id: string;

@@ -20,6 +20,7 @@ export interface WireCall {
   [field: string]: unknown;
 }
 
+/** What one side said: the API's `Content`. */
 export interface Content {
   role: 'user' | 'model';
   parts: WirePart[];

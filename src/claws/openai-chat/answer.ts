@@ -25,6 +25,7 @@ export interface OpenCall {
   isClosed?: boolean;
 }
 
+/** The message of a choice that is being written. */
 export interface OpenMessage {
   index: number;
   /** The content part that grows now; -1 before the first. */
@@ -32,6 +33,7 @@ export interface OpenMessage {
   kind?: 'text' | 'refusal';
 }
 
+/** The reasoning item of a choice that is being written. */
 export interface OpenReasoning {
   index: number;
   native: ReasoningNative;

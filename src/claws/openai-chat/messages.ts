@@ -48,6 +48,7 @@ interface Transcript {
   customCalls: Set<string>;
 }
 
+/** Whom messages are written for. */
 export interface Target {
   provider: Provider;
   facts: Facts;

@@ -81,6 +81,7 @@ export function startOf(response: Json, prompt: Prompt): Delta {
   return start;
 }
 
+/** What is known of an answer when it ends. */
 export interface Ending {
   /** The model that the first event of the stream named. */
   startedAs?: string;

@@ -29,6 +29,7 @@ interface CallQueue {
   sentAt: number;
 }
 
+/** Starts the thread of a store. */
 export type StartWorker = () => Worker;
 
 export const startWorker: StartWorker = () => new Worker(new URL('./worker.ts', import.meta.url).href);

@@ -75,6 +75,7 @@ export interface Reach {
   budgets: readonly Budget[];
 }
 
+/** The reach of a turn that may be answered by any of these candidates. */
 export function reachWith(
   candidates: readonly Candidate[],
   ask: Ask,
@@ -300,6 +301,7 @@ function givesSame(budget: Budget, other: Budget, { tokens, droppedTokens }: Ass
   return droppedTokens === 0 && tokens <= context - answer && isWorthwhile;
 }
 
+/** Whether a conversation does not fit a candidate. */
 export const isExceeded = (failure: unknown): boolean =>
   failure instanceof Fault && failure.code === 'context_length_exceeded';
 

@@ -32,6 +32,7 @@ function keptOf({ candidate: _, isDegraded, ...receipt }: Receipt): Pick<Outcome
   return isDegraded ? { receipt, isDegraded: true } : { receipt };
 }
 
+/** Gives the price of a call's model, where it is known. */
 export const priceOf =
   (directory: Directory) =>
   ({ provider, model }: Called): Price | undefined =>

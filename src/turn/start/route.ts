@@ -21,7 +21,7 @@ export interface RouteSource {
 }
 
 /** What routes are made with. */
-export type RoutePath = Pick<TurnPath, 'routing' | 'directory' | 'clock'>;
+type RoutePath = Pick<TurnPath, 'routing' | 'directory' | 'clock'>;
 
 /** The route of a turn that has waited for a candidate. */
 export function routeAgain(turn: RouteSource, path: TurnPath): Route {

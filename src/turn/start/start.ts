@@ -56,11 +56,12 @@ export type Start =
  * The candidates of a turn. Those of a caller's turn were chosen when its request arrived; those of a turn that
  * has waited are chosen now.
  */
-export function candidatesFor(start: Start, path: TurnPath): Chosen {
+function candidatesFor(start: Start, path: TurnPath): Chosen {
   if (start.by === 'caller') return start.chosen;
   return choose(start.intent, start.intent, path);
 }
 
+/** How much of its history the turn reads, by its candidates and its context policy. */
 export function reachOf(start: Start, path: TurnPath): Reach {
   const { intent } = start;
   const chosen = candidatesFor(start, path);
@@ -294,6 +295,7 @@ const unkept = ({ parent, opening }: Resumed): BranchPosition => ({
   opening,
 });
 
+/** The position on its branch of a turn that continues `session`. */
 export function positionOf(id: TurnId, session: Resumed): BranchPosition {
   const { branch, input, parent, line, lineChange, opening, resent } = session;
   const own = ownInstructions({ id, parent, input, opening });
@@ -329,5 +331,6 @@ function nativesOf({ input: sent, inputNatives }: WaitingIntent, input: readonly
   return moved.length > 0 ? Object.fromEntries(moved) : undefined;
 }
 
+/** The failure of a turn that the end of its process broke off. */
 export const gatewayStopped = (message = 'The gateway stopped while this turn was running.'): Fault =>
   new Fault('gateway_stopped', message);
