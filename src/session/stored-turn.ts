@@ -13,7 +13,7 @@ import {
   type WaitingIntent,
 } from '../core/turn.ts';
 import type { BlobOwner, BlobStore } from './blob-store.ts';
-import type { Tape } from './tape.ts';
+import type { Tape } from './tape/format.ts';
 import type { TurnRow } from './turn-log.ts';
 
 /**

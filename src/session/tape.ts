@@ -16,8 +16,6 @@ import {
 } from './tape/format.ts';
 import { firstUsage, Player } from './tape/player.ts';
 
-export { isOnTape, type Tape } from './tape/format.ts';
-
 /**
  * The tape of an answer: `deltas` are all that were published, and `outcome` is made from them.
  * `undefined` where the outcome alone (`outputDeltas`) gives the same events.

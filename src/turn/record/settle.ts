@@ -25,10 +25,14 @@ export function settleTurn(turn: RunningTurn, failure: unknown, path: TurnPath):
       contexts.asCounted(called, contexts.sent(called)?.tokens ?? branchTokens + inputTokens),
     completedAt: path.clock(),
   });
-  return live.receipt ? { ...outcome, ...keptOf(live.receipt) } : outcome;
+  return live.receipt ? { ...outcome, ...storedReceipt(live.receipt) } : outcome;
 }
 
-function keptOf({ candidate: _, isDegraded, ...receipt }: Receipt): Pick<Outcome, 'receipt' | 'isDegraded'> {
+function storedReceipt({
+  candidate: _,
+  isDegraded,
+  ...receipt
+}: Receipt): Pick<Outcome, 'receipt' | 'isDegraded'> {
   return isDegraded ? { receipt, isDegraded: true } : { receipt };
 }
 

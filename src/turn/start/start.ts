@@ -39,7 +39,8 @@ export type Start =
       live: LiveTurn;
       hold?: Hold;
       leaveQueue(): void;
-      after?: Promise<void>;
+      /** Present where the turn was taken over from a dead process: it goes on when this resolves. */
+      continues?: Promise<void>;
     }
   /** The turn of a process that has died. `deltas` are the answer up to that moment. */
   | {
@@ -49,7 +50,8 @@ export type Start =
       stored: PlacedIntent;
       deltas: readonly Delta[];
       live: LiveTurn;
-      after?: Promise<void>;
+      /** The turn goes on when this resolves. */
+      continues?: Promise<void>;
     };
 
 /**
@@ -146,9 +148,11 @@ function queuedAsk({ live, intent }: Start): QueuedAsk {
   return { input, isAgent, drop: isFetchedLater ? undefined : () => live.stopWithoutClient() };
 }
 
-/** A turn that was taken over goes on after this: it has its session by then, so that no newer turn comes before it. */
-export async function whenLetGo({ live, after }: Exclude<Start, { by: 'caller' }>): Promise<void> {
-  if (after) await unlessStopped(live, after, () => {});
+/**
+ * Waits until a turn that was taken over may go on. It has its session by then, so that no newer turn comes before it.
+ */
+export async function waitToContinue({ live, continues }: Exclude<Start, { by: 'caller' }>): Promise<void> {
+  if (continues) await unlessStopped(live, continues, () => {});
 }
 
 /** Waits for a slot of the background; `held` frees it. */
