@@ -1,5 +1,6 @@
+import type { ProtocolName } from '../core/prompt.ts';
 import type { ProviderRow } from './catalogue/providers.ts';
-import type { ProtocolName, Provider, Quirks } from './claw.ts';
+import type { Provider, Quirks } from './claw.ts';
 import type { LocalServer } from './local-servers.ts';
 
 /**

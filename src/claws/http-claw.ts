@@ -1,8 +1,9 @@
 import { markedTools } from '../core/cache-marks.ts';
 import { Fault } from '../core/errors.ts';
+import type { Prompt } from '../core/prompt.ts';
 import { wellFormed } from '../core/well-formed.ts';
 import { AnswerBody, describe, failureOf, readBeginning } from './answer-body.ts';
-import type { CallListener, Claw, Prompt, Provider, WireProtocol, WireRequest } from './claw.ts';
+import type { CallListener, Claw, Provider, WireProtocol, WireRequest } from './claw.ts';
 import { beginningOf, instructed, prefilled } from './continuation.ts';
 import { ESCAPED_SURROGATE, EventStream, type SseLimits } from './event-stream.ts';
 import type { Reach } from './http/reach.ts';

@@ -1,6 +1,7 @@
+import { isObject } from '../../core/json.ts';
+import type { Prompt } from '../../core/prompt.ts';
 import { wantsSummary } from '../../core/settings.ts';
-import type { Prompt } from '../claw.ts';
-import { isObject, type Wire } from './wire.ts';
+import type { Wire } from './wire.ts';
 
 /**
  * What a Claude model accepts. The Messages API refuses other fields with 400, and each generation removed

@@ -1,10 +1,11 @@
 import type { Delta, Finish } from '../../core/delta.ts';
 import { Fault } from '../../core/errors.ts';
 import type { Item } from '../../core/items.ts';
+import { isObject } from '../../core/json.ts';
 import type { Usage } from '../../core/usage.ts';
 import { answeredTier, reportedCost, tokenCount } from '../usage.ts';
 import type { ObjectEnd } from './object-end.ts';
-import { isObject, type Json, type ReasoningNative } from './wire.ts';
+import type { Json, ReasoningNative } from './wire.ts';
 
 /** A tool call of the answer. */
 export interface OpenCall {

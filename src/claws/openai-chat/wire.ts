@@ -1,5 +1,3 @@
-import { isObject } from '../../core/json.ts';
-
 /**
  * The wire format of chat completions. Requests are typed. Answers are `Json`, because more than thirty
  * servers write them in different ways; each field is checked where it is read.
@@ -7,8 +5,6 @@ import { isObject } from '../../core/json.ts';
 
 /** A JSON object with fields that are not checked. */
 export type Json = Record<string, unknown>;
-
-export { isObject };
 
 /** The value if it is a string that is not empty. */
 export const textOf = (v: unknown): string | undefined => (typeof v === 'string' && v !== '' ? v : undefined);
