@@ -45,7 +45,7 @@ const ALLOWED: Record<string, string[]> = {
   observe: [...CORE, ...PORTS],
   composition: [...BELOW_TURN, 'config', 'turn', 'api', 'stores', 'http', 'observe', '../package.json'],
   // Types alone: the page is built without the gateway.
-  dashboard: ['http/admin/schemas.ts'],
+  dashboard: ['http/admin/gateway-schemas.ts', 'http/admin/session-schemas.ts'],
   workers: CORE,
   cli: ['core', 'config', 'claws', 'security', 'main.ts', 'supervisor.ts', '../package.json'],
 };
