@@ -147,7 +147,7 @@ type BunServer = Bun.Server<Upgraded>;
 
 const NO_QUERY = new URLSearchParams();
 
-/** Handles every request: authenticates its caller, and lets its route answer. A failure becomes an error in the reply. */
+/** Handles every request: authenticates its caller, and lets its route answer. A failure becomes an error reply. */
 class RequestHandler {
   /** Undefined once requests need not wait for it. */
   private preparing: Promise<unknown> | undefined;

@@ -146,7 +146,8 @@ function idleMsOf(headers: AnswerHeaders): number {
 }
 
 /**
- * The fields of a request that `fetch` adds. No coding of the answer is asked for: it would cost more time than the network saves.
+ * The fields of a request that `fetch` adds. No coding of the answer is asked for: it would cost more time than the
+ * network saves.
  */
 const ADDED = `Connection: keep-alive\r\nUser-Agent: Bun/${Bun.version}\r\nAccept: */*\r\nContent-Length: `;
 

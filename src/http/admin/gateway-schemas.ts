@@ -2,7 +2,10 @@ import { z } from 'zod';
 import { published } from '../published.ts';
 import { page, text, time, usd } from './schema-parts.ts';
 
-/** The forms of replies about the gateway itself: claws, models, usage, settings, tenants, sign-ins and events. They are not checked at run time; tests compare them with replies. */
+/**
+ * The forms of replies about the gateway itself: claws, models, usage, settings, tenants, sign-ins and events. They are
+ * not checked at run time; tests compare them with replies.
+ */
 
 const Allowance = z.strictObject({
   limit: z.number().nullable(),
