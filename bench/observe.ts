@@ -1,10 +1,11 @@
 import type { Candidate } from '../src/core/candidate.ts';
 import type { Emit, GatewayEvent } from '../src/core/events.ts';
 import { newSessionId, newTurnId } from '../src/core/ids.ts';
+import type { Outcome } from '../src/core/outcome.ts';
 import type { Tenant } from '../src/core/request.ts';
 import { type TimedCall, Timeline } from '../src/core/timeline.ts';
 import type { TraceContext } from '../src/core/trace-context.ts';
-import type { Outcome, PlacedIntent } from '../src/core/turn.ts';
+import type { PlacedIntent } from '../src/core/turn.ts';
 import { nanoDollars } from '../src/core/usage.ts';
 import { LogLines } from '../src/observe/log-lines.ts';
 import type { GatewayFacts } from '../src/observe/metrics/gateway-facts.ts';

@@ -2,14 +2,16 @@ import { join } from 'node:path';
 import { itemsTokens } from '../src/context/tokens.ts';
 import { newSessionId, newTurnId, type TurnId } from '../src/core/ids.ts';
 import type { Item } from '../src/core/items.ts';
-import type { Ask, Outcome, PlacedIntent, Session } from '../src/core/turn.ts';
+import type { Outcome } from '../src/core/outcome.ts';
+import type { Ask, PlacedIntent, Session } from '../src/core/turn.ts';
 import { DEFAULT_TENANT } from '../src/security/keys.ts';
 import { digestItems, EMPTY_DIGEST } from '../src/session/history.ts';
 import { MemoryBlobStore } from '../src/stores/memory/blob-store.ts';
 import { MemoryJournal } from '../src/stores/memory/journal.ts';
+import { sessionColumns } from '../src/stores/sqlite/columns.ts';
 import { openDatabase } from '../src/stores/sqlite/database-file.ts';
 import { Operations } from '../src/stores/sqlite/operations.ts';
-import { SqliteStore, sessionColumns } from '../src/stores/sqlite/store.ts';
+import { SqliteStore } from '../src/stores/sqlite/store.ts';
 import { appendToLog } from '../src/turn/record/commit.ts';
 
 /** Fills data directories with the gateway's own storage code: the same data as real turns, in less time. */

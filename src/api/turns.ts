@@ -2,29 +2,19 @@ import type { Candidate } from '../core/candidate.ts';
 import type { TurnId } from '../core/ids.ts';
 import { type Item, isReference } from '../core/items.ts';
 import type { ContextReceipt } from '../core/receipt.ts';
-import type { Caller, Once, RequestIdentity, Tenant } from '../core/request.ts';
+import type { Caller, Once, Tenant } from '../core/request.ts';
 import { type Ask, type Asked, isBackground, outlivesClient } from '../core/turn.ts';
 import type { TurnView } from '../core/turn-view.ts';
 import { findTurn } from '../turn/live/find-turn.ts';
 import type { TurnPath } from '../turn/path.ts';
 import { countInput, type PreviewedAsk, previewContext } from '../turn/preview.ts';
-import { checkTurn, createTurn } from '../turn/run.ts';
+import { checkTurn, createTurn, type TurnRequest } from '../turn/run.ts';
 import { resolveReferences } from './references.ts';
 import { withThoughts } from './thoughts.ts';
 import { expectMaySet } from './values.ts';
 
 /** Whether an item is a reference to a stored item, or reasoning that may need stored content. */
 const namesStored = (item: Item): boolean => isReference(item) || item.type === 'reasoning';
-
-/** A request for a turn, in any dialect. */
-export interface TurnRequest {
-  ask: Ask;
-  caller: Caller;
-  /** Absent where a retry cannot be distinguished from a new request. */
-  identity?: RequestIdentity;
-  /** Aborted when the client disconnects. */
-  gone: AbortSignal;
-}
 
 /** The prompt that a request would have. */
 export interface ContextPreview {
@@ -51,7 +41,7 @@ export class Turns {
    * intent is journaled. A turn that does not outlive its client, or whose policy says `cancel`, stops when its
    * last client disconnects.
    */
-  async create({ ask, caller, identity, gone }: TurnRequest): Promise<Once<TurnView>> {
+  async create({ ask, caller, identity, gone }: Omit<TurnRequest, 'resolved'>): Promise<Once<TurnView>> {
     // A request with a key is kept, so that its outcome can be given again.
     const retention = ask.retention === 'none' && identity?.key !== undefined ? 'key' : ask.retention;
     const request = { ...ask, retention };

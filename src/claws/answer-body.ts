@@ -4,7 +4,7 @@ import { decoded } from './content-encoding.ts';
 import type { AnswerChunks, Chunk, HttpAnswer } from './http/transport.ts';
 
 /** How an answer is written. */
-export type BodyFormat = 'events' | 'json';
+type BodyFormat = 'events' | 'json';
 
 /**
  * The body of an answer, after its decompression. Its first bytes say how it is written: servers send events

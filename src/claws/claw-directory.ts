@@ -1,11 +1,12 @@
 import type { Candidate } from '../core/candidate.ts';
 import type { Directory, ModelLimits, Service } from '../core/directory.ts';
 import { Fault } from '../core/errors.ts';
+import type { ProtocolName } from '../core/prompt.ts';
 import { type Alias, captureOf } from '../core/routing.ts';
 import { type Price, perMillion } from '../core/usage.ts';
 import { billedPrice, type Priced } from './catalogue/billing.ts';
 import type { Catalogue, ModelFacts } from './catalogue/catalogue.ts';
-import type { Claw, ProtocolName, Provider } from './claw.ts';
+import type { Claw, Provider } from './claw.ts';
 import type { EmbeddingClaw } from './embedding.ts';
 import { EmbeddingDirectory } from './embedding-directory.ts';
 import type { Connection, FoundProvider } from './find-providers.ts';
@@ -34,6 +35,7 @@ export interface ModelSettings {
   aliases: readonly Alias[];
 }
 
+/** What `ClawDirectory` works with. */
 export interface ClawDirectoryParts {
   catalogue: Catalogue;
   settings: ModelSettings;

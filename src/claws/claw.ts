@@ -5,8 +5,6 @@ import type { Quota } from '../core/quota.ts';
 import type { Settings, Tool } from '../core/settings.ts';
 import type { AnswerHeaders } from './http/transport.ts';
 
-export type { Prompt, PromptItem, ProtocolName } from '../core/prompt.ts';
-
 /** What only some protocols can do. */
 export interface ProtocolCapabilities {
   /** Several alternative answers in one call (`n`). */

@@ -1,5 +1,5 @@
 import { type Message, messageText, userMessage } from '../core/items.ts';
-import type { Prompt } from './claw.ts';
+import type { Prompt } from '../core/prompt.ts';
 
 /** The instruction for a model that cannot continue an assistant message directly. */
 export const CONTINUATION =

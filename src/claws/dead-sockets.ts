@@ -1,6 +1,7 @@
 import { createReadStream } from 'node:fs';
 import { readdir, readlink } from 'node:fs/promises';
 import { Fault } from '../core/errors.ts';
+import { endpointOf } from './http/dial.ts';
 import type { Post } from './http/transport.ts';
 
 /**
@@ -9,6 +10,7 @@ import type { Post } from './http/transport.ts';
  * Linux shows this in its tables of TCP connections (docs.kernel.org/networking/proc_net_tcp.html).
  */
 
+/** What the search for dead sockets works with. */
 export interface DeadSocketsParts {
   post: Post;
   /** `deadSocketsOfProcess`, or a replacement in tests. */
@@ -121,11 +123,9 @@ const isYoung = ({ sentAt }: Waiting): boolean => performance.now() < sentAt + Y
 
 /** The remote ends that a connection to a URL can have. Resolves its host like a connection does. */
 async function endsOf(url: string): Promise<ReadonlySet<string>> {
-  const { hostname, port, protocol } = new URL(url);
-  const found = await Bun.dns.lookup(hostname.replace(/^\[|\]$/g, ''), { backend: 'system' });
-  return new Set(
-    found.map(({ address }) => endOf(address, Number(port) || (protocol === 'https:' ? 443 : 80))),
-  );
+  const { hostname, port } = endpointOf(new URL(url));
+  const found = await Bun.dns.lookup(hostname, { backend: 'system' });
+  return new Set(found.map(({ address }) => endOf(address, port)));
 }
 
 /** An address in the usual text form and a port, in a form that is the same for each spelling of the address. */

@@ -1,4 +1,3 @@
-import type { Candidate } from '../core/candidate.ts';
 import type { EmbeddingRequest, Embeddings } from '../core/embedding.ts';
 import type { Fault } from '../core/errors.ts';
 import type { CallListener, Provider, WireRequest } from './claw.ts';
@@ -36,6 +35,3 @@ export interface EmbeddingProtocol {
   /** As `WireProtocol.fault`. */
   fault(status: number, body: unknown, headers: AnswerHeaders): Fault;
 }
-
-/** The claw of a candidate that embeds. */
-export type EmbeddingClawOf = (candidate: Candidate) => EmbeddingClaw;

@@ -1,5 +1,6 @@
+import type { ProtocolName } from '../core/prompt.ts';
 import type { ProviderRow } from './catalogue/providers.ts';
-import type { ProtocolName, Provider, Quirks } from './claw.ts';
+import type { Provider, Quirks } from './claw.ts';
 import type { LocalServer } from './local-servers.ts';
 
 /**
@@ -32,6 +33,7 @@ export interface InstanceSettings {
   readonly region?: string;
 }
 
+/** Where providers may be found: in the catalogue, the configuration, the environment and on this machine. */
 export interface FindProvidersOptions {
   rows: readonly ProviderRow[];
   /** By id or alias. A name that no row has defines a provider of the operator. */
@@ -90,6 +92,7 @@ export interface ProviderOff extends Known {
   turnOnWith: string;
 }
 
+/** A provider that was found, ready or not. */
 export type FoundProvider = ProviderOn | ProviderOff;
 
 /**

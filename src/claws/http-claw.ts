@@ -1,8 +1,9 @@
 import { markedTools } from '../core/cache-marks.ts';
 import { Fault } from '../core/errors.ts';
+import type { Prompt } from '../core/prompt.ts';
 import { wellFormed } from '../core/well-formed.ts';
 import { AnswerBody, describe, failureOf, readBeginning } from './answer-body.ts';
-import type { CallListener, Claw, Prompt, Provider, WireProtocol, WireRequest } from './claw.ts';
+import type { CallListener, Claw, Provider, WireProtocol, WireRequest } from './claw.ts';
 import { beginningOf, instructed, prefilled } from './continuation.ts';
 import { ESCAPED_SURROGATE, EventStream, type SseLimits } from './event-stream.ts';
 import type { Reach } from './http/reach.ts';
@@ -13,6 +14,7 @@ import { lackedTools, toolTable } from './tools/table.ts';
 import { type ProviderApi, type Translated, translateTools } from './tools/translate.ts';
 import { WholePairs } from './whole-pairs.ts';
 
+/** What connects a wire protocol to its provider. */
 export interface HttpClawParts {
   provider: Provider;
   protocol: WireProtocol;

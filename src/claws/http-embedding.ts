@@ -4,6 +4,7 @@ import type { EmbeddingClaw, EmbeddingProtocol } from './embedding.ts';
 import { type HttpClawParts, parseJson, refusal, send } from './http-claw.ts';
 import { quotaOf } from './quota.ts';
 
+/** What connects an API for embeddings to its provider. */
 export interface HttpEmbeddingParts extends Pick<HttpClawParts, 'provider' | 'post' | 'limits' | 'redact'> {
   protocol: EmbeddingProtocol;
 }

@@ -11,7 +11,7 @@ const REDACTED = '[redacted]';
 const OWN_KEY = /sk-claw-[\w-]{16,}/g;
 
 /** Replaces secrets in a text. */
-export type Redact = (text: string) => string;
+type Redact = (text: string) => string;
 
 /**
  * Replaces every one of `secrets`, in whole or from its beginning on, also as JSON and URLs write it, and every

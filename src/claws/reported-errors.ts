@@ -1,4 +1,5 @@
-import { callFailureOf, type ErrorCode, Fault } from '../core/errors.ts';
+import type { ErrorCode } from '../core/error-catalogue.ts';
+import { callFailureOf, Fault } from '../core/errors.ts';
 
 /**
  * What the errors of providers mean. Many servers speak several wire protocols and report the same errors in all of

@@ -1,6 +1,8 @@
-import { type ErrorCode, Fault, type ProviderError } from '../core/errors.ts';
+import type { ErrorCode } from '../core/error-catalogue.ts';
+import { Fault, type ProviderError } from '../core/errors.ts';
 import type { AnswerHeaders } from './http/transport.ts';
 
+/** What is known of a failed answer beside its status. */
 export interface StatusDetail {
   /** The headers of the answer. `Retry-After` and `retry-after-ms` are read. */
   headers?: AnswerHeaders;

@@ -1,3 +1,4 @@
+/** What the warm pool works with. */
 export interface WarmPoolParts {
   /** Opens a connection to the origin of a URL, unless one is ready (`HttpClient.ready`). */
   open(url: string, signal: AbortSignal): Promise<void>;

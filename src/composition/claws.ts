@@ -1,6 +1,6 @@
 import { anthropic } from '../claws/anthropic/protocol.ts';
 import { loadCatalogue } from '../claws/catalogue/catalogue.ts';
-import type { ProtocolName, Provider, WireProtocol } from '../claws/claw.ts';
+import type { Provider, WireProtocol } from '../claws/claw.ts';
 import { ClawDirectory } from '../claws/claw-directory.ts';
 import { type FoundProvider, findProviders } from '../claws/find-providers.ts';
 import { gemini } from '../claws/gemini/protocol.ts';
@@ -11,6 +11,7 @@ import { openaiChat } from '../claws/openai-chat/protocol.ts';
 import { openaiResponses } from '../claws/openai-responses/protocol.ts';
 import { redactionOf } from '../claws/redaction.ts';
 import type { Config } from '../config/config.ts';
+import type { ProtocolName } from '../core/prompt.ts';
 import type { Alias } from '../core/routing.ts';
 import { embeddingClaw, LOCAL_EMBEDDING } from './embedding-claws.ts';
 import { openNetwork } from './provider-network.ts';

@@ -1,4 +1,3 @@
-import type { ProtocolName } from '../claws/claw.ts';
 import type { EmbeddingClaw, EmbeddingProtocol } from '../claws/embedding.ts';
 import { geminiEmbedding } from '../claws/gemini/embedding.ts';
 import { type HttpEmbeddingParts, httpEmbedding } from '../claws/http-embedding.ts';
@@ -6,6 +5,7 @@ import { glossEmbedding } from '../claws/local/gloss.ts';
 import { openaiEmbedding } from '../claws/openai-chat/embedding.ts';
 import { gloss } from '../context/retrieval/gloss.ts';
 import { termsOf } from '../context/retrieval/words.ts';
+import type { ProtocolName } from '../core/prompt.ts';
 
 /** Anthropic has no API for embeddings. */
 const PROTOCOLS: Partial<Record<ProtocolName, EmbeddingProtocol>> = {

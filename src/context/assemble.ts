@@ -1,18 +1,27 @@
 import type { CacheMark } from '../core/cache-marks.ts';
-import type { ContextPolicy } from '../core/context-policy.ts';
 import type { TurnId } from '../core/ids.ts';
 import { lastingId } from '../core/item-positions.ts';
 import type { Item, Message, Reasoning } from '../core/items.ts';
 import { openingMessages, openingTurn, ownInstructions } from '../core/opening.ts';
+import { isBroken } from '../core/outcome.ts';
 import type { PromptItem } from '../core/prompt.ts';
 import { isSeal, type Thought } from '../core/seal.ts';
 import type { Settings } from '../core/settings.ts';
 import { callIdOf, isHalfCall, isOutput } from '../core/tool-calls.ts';
-import { type BranchTurn, type DialectName, isBroken, type Opening, type Turn } from '../core/turn.ts';
-import { cutShare, type Economy, worthwhileExcerpts, worthwhileTokens } from './economy.ts';
-import { type Entry, marked } from './entry.ts';
-import { ESTIMATE_MARGIN, expectRoom, type Measure, openingTokens, tooLong } from './length.ts';
-import { inPairs, withoutLooseReasoning } from './pairs.ts';
+import type { BranchTurn, DialectName, Opening, Turn } from '../core/turn.ts';
+import {
+  type Budget,
+  cutShare,
+  ESTIMATE_MARGIN,
+  expectRoom,
+  fixedTokens,
+  historyRoom,
+  openingTokens,
+  tooLong,
+  worthwhileExcerpts,
+  worthwhileTokens,
+} from './budget.ts';
+import { type Entry, inPairs, marked, withoutLooseReasoning } from './entries.ts';
 import {
   chosenPins,
   chosenWithin,
@@ -23,19 +32,9 @@ import {
   type Recalled,
   type RetrievedExcerpt,
 } from './recalled.ts';
-import { estimateTokens, itemsTokens, toolsTokens } from './tokens.ts';
+import { itemsTokens } from './tokens.ts';
 
-/** The estimated tokens that one model accepts, what they cost, and what to do with a history that is larger. */
-export interface Budget extends Economy, Measure {
-  policy: ContextPolicy;
-  /**
-   * The model can read `compaction` items: those of the caller and those of its own provider, which is named here.
-   * The history before the latest one is left out. Another provider's compaction is not sent, so nothing before it
-   * may be left out.
-   */
-  compactionsOf?: string;
-}
-
+/** What a context is assembled from. */
 export interface AssembleInput {
   /**
    * Oldest first: the end of the branch, within `historyWindow`, and before it the branch's root and the turn
@@ -76,26 +75,6 @@ export interface Assembled {
   recalledTokens: number;
   pinned: readonly Excerpt[];
   retrieved: readonly RetrievedExcerpt[];
-}
-
-/** The most tokens of history that a turn with this budget can use. */
-export function historyWindow({ context, policy, margin = ESTIMATE_MARGIN }: Budget): number {
-  return Math.ceil(context * (policy === 'full' ? margin : 1));
-}
-
-type Own = Pick<AssembleInput, 'input' | 'instructions' | 'settings'>;
-
-/** The tokens of a prompt besides its history. */
-export const ownTokens = (parts: Own): number => itemsTokens(parts.input) + fixedTokens(parts);
-
-const fixedTokens = ({ instructions = '', settings }: Own): number =>
-  estimateTokens(instructions) + toolsTokens(settings.tools);
-
-/** The tokens of history that fit beside so many others, and those of them that are worth their price. */
-export function historyRoom(history: number, own: number, budget: Budget): { most: number; room: number } {
-  const most = Math.max(0, budget.context - budget.answer - own);
-  const room = budget.policy === 'full' ? most : Math.min(most, worthwhileTokens(history, budget));
-  return { most, room };
 }
 
 /**

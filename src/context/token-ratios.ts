@@ -1,5 +1,5 @@
 import { type Candidate, candidateName } from '../core/candidate.ts';
-import { ESTIMATE_MARGIN } from './length.ts';
+import { ESTIMATE_MARGIN } from './budget.ts';
 
 /** How many tokens a model counts for one that is estimated (`tokens.ts`). */
 export interface TokenRatio {

@@ -68,6 +68,7 @@ const BASE64_PER_TOKEN = 12;
 /** The tokens of a text: estimated, or counted by a tokenizer. */
 type TextTokens = (text: string) => number;
 
+/** The tokens of an item; images, files and recordings are estimated, whatever `count` is. */
 export function itemTokens(item: Item, count: TextTokens = estimateTokens): number {
   switch (item.type) {
     case 'message':
@@ -88,6 +89,7 @@ export function itemTokens(item: Item, count: TextTokens = estimateTokens): numb
   }
 }
 
+/** The estimated tokens of items. */
 export function itemsTokens(items: readonly Item[]): number {
   return items.reduce((sum, item) => sum + itemTokens(item), 0);
 }
@@ -114,6 +116,7 @@ function partTokens(part: Part, count: TextTokens): number {
   }
 }
 
+/** The tokens of the definitions of tools. */
 export function toolsTokens(tools: readonly unknown[] = [], count: TextTokens = estimateTokens): number {
   return tools.reduce<number>((sum, tool) => sum + count(JSON.stringify(tool)), 0);
 }

@@ -1,4 +1,4 @@
-import type { ErrorCode } from './errors.ts';
+import type { ErrorCode } from './error-catalogue.ts';
 import type { Item } from './items.ts';
 import type { Usage } from './usage.ts';
 

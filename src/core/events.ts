@@ -1,12 +1,14 @@
 import type { Candidate } from './candidate.ts';
-import type { ErrorCode, Fault } from './errors.ts';
+import type { ErrorCode } from './error-catalogue.ts';
+import type { Fault } from './errors.ts';
 import type { TurnId } from './ids.ts';
+import type { Outcome } from './outcome.ts';
 import type { OverloadLevel } from './overload.ts';
 import type { Reload } from './reload.ts';
 import type { Tenant } from './request.ts';
 import type { TimedCall, Timeline } from './timeline.ts';
 import type { TraceContext } from './trace-context.ts';
-import type { Accepted, Intent, Outcome } from './turn.ts';
+import type { Accepted, Intent } from './turn.ts';
 import type { NanoDollars } from './usage.ts';
 
 /** The turn that an event is about, for logs and traces: the fields that a listener may show. */

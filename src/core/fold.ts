@@ -1,5 +1,5 @@
 import type { Delta, DeltaOf, Finish, TextDelta } from './delta.ts';
-import type { ErrorCode } from './errors.ts';
+import type { ErrorCode } from './error-catalogue.ts';
 import type { Item, Message, OtherItem, OutputText, Reasoning } from './items.ts';
 import type { Usage } from './usage.ts';
 
@@ -110,6 +110,7 @@ function attempt(folded: Folded, delta: DeltaOf<'attempt'>): void {
   Object.assign(folded, { usage: undefined, textLength: 0, finish: [] });
 }
 
+/** All deltas, folded. */
 export function foldAll(deltas: Iterable<Delta>): Folded {
   const folded = emptyFold();
   for (const delta of deltas) fold(folded, delta);

@@ -49,6 +49,7 @@ function random(length: number): string {
   return text;
 }
 
+/** An id for a session that is made now: its first nine characters are the time. */
 export function newSessionId(now: number): SessionId {
   return (encodeTime(now) + random(11)) as SessionId;
 }
@@ -58,6 +59,7 @@ export function newTurnId(session: SessionId, now: number): TurnId {
   return (session + encodeTime(now) + random(4)) as TurnId;
 }
 
+/** The session of a turn. */
 export function sessionOf(turn: TurnId): SessionId {
   return turn.slice(0, SESSION_KEY_LENGTH) as SessionId;
 }
@@ -144,12 +146,14 @@ const ITEM_PREFIX: ReadonlyMap<string, string> = new Map([
   ['mcp_approval_request', 'mcpr'],
 ]);
 
+/** The id of an item of this type at its position. */
 export function itemId(type: string, position: ItemPosition): string {
   return `${ITEM_PREFIX.get(type) ?? 'item'}_${position.turn}${position.side}${position.index}`;
 }
 
 const ITEM_ID = /^[a-z]+_([0-9a-hjkmnp-tv-z]{33})([io])(\d{1,6})$/;
 
+/** The position that an item's id names; `undefined` for any other text. */
 export function parseItemId(text: string): ItemPosition | undefined {
   const match = ITEM_ID.exec(text);
   if (!match) return undefined;

@@ -35,9 +35,10 @@ export interface Receipt {
   isDegraded?: boolean;
   /** Why this candidate answers. */
   route?: {
-    /** As the caller wrote it. */
+    /** The alias that the request named, as its caller wrote it. */
     alias?: string;
     strategy: Strategy;
+    /** `fallback`: an earlier candidate failed, or the conversation did not fit it. */
     reason: RouteReason | 'fallback';
   };
   /** The calls that failed, in order. */

@@ -1,5 +1,5 @@
 import type { Candidate } from './candidate.ts';
-import type { ErrorCode } from './errors.ts';
+import type { ErrorCode } from './error-catalogue.ts';
 import type { Usage } from './usage.ts';
 
 /** The steps of a turn that take time, in their order (docs/architecture.md, "The path of a turn"). */

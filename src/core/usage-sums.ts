@@ -12,7 +12,7 @@ export type UsageDimension = (typeof USAGE_DIMENSIONS)[number];
 export type UsageLabels = Record<UsageDimension, string>;
 
 /** What is added up. */
-export const USAGE_COUNTS = [
+const USAGE_COUNTS = [
   'turns',
   'failed',
   'input',
@@ -47,7 +47,7 @@ export const HOUR_MS = 3_600_000;
 const PER_DOUBLING = 8;
 
 /** The bucket of a time in milliseconds. */
-export const timeBucket = (ms: number): number => Math.round(Math.log2(Math.max(1, ms)) * PER_DOUBLING);
+const timeBucket = (ms: number): number => Math.round(Math.log2(Math.max(1, ms)) * PER_DOUBLING);
 
 /** Counts a time in milliseconds. */
 export function countTime(times: TimeHistogram, ms: number): void {

@@ -41,8 +41,10 @@ export const USUAL_TIERS: ReadonlySet<string> = new Set(['default', 'standard', 
 /** Money in thousand-millionths of a US dollar: whole numbers, so that sums are exact. */
 export type NanoDollars = number & { readonly nanoDollars: unique symbol };
 
+/** An amount in nanodollars, rounded to a whole number. */
 export const nanoDollars = (value: number): NanoDollars => Math.round(value) as NanoDollars;
 
+/** The same amount in US dollars. */
 export const dollars = (value: NanoDollars): number => value / 1e9;
 
 /** Money per token, in millionths of a millionth of a US dollar: whole numbers for every listed price. */

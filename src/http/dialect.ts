@@ -91,6 +91,7 @@ export interface ModelViews {
  */
 export type Location = ItemLocation | { setting: keyof Settings };
 
+/** An item of the ask by its index, a part of its content or output by its index, and the name of a field there. */
 export interface ItemLocation {
   item: number;
   part?: number;

@@ -1,4 +1,5 @@
-import { ERRORS, type Fault, type ProviderError, type TurnError, withRemedy } from '../core/errors.ts';
+import { ERRORS, withRemedy } from '../core/error-catalogue.ts';
+import type { Fault, ProviderError, TurnError } from '../core/errors.ts';
 import type { Quota } from '../core/quota.ts';
 import type { ReplyHeaders } from './v1/reply-headers.ts';
 

@@ -2,6 +2,7 @@ import { json, type RouteDoc } from './published.ts';
 import type { Route } from './route.ts';
 import { Liveness, Readiness } from './v1/replies.ts';
 
+/** What the health routes report. */
 export interface Health {
   /** False from the moment the gateway begins to shut down. */
   ready(): boolean;

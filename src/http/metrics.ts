@@ -11,7 +11,7 @@ export interface MetricsSource {
   key(): string | undefined;
 }
 
-export const METRICS_PATH = '/metrics';
+const METRICS_PATH = '/metrics';
 
 /** `/metrics` on the port of the gateway. */
 export const metricsRoute = (source: MetricsSource): Route => ({

@@ -26,6 +26,7 @@ export interface Exchange {
   caller: Caller;
 }
 
+/** Answers a request that its route fits. What it throws becomes an error in the caller's dialect. */
 export type Handler = (exchange: Exchange) => Response | Promise<Response>;
 
 interface Endpoint {

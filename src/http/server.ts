@@ -28,6 +28,7 @@ import { turnRoutes } from './v1/turn-routes.ts';
 import { WELCOME } from './welcome.ts';
 import { noRoute } from './wrong-path.ts';
 
+/** What the routes work with. */
 export interface RouteParts extends OperatorParts {
   api: Api;
   settings: SettingsSource;
@@ -43,6 +44,7 @@ export interface RouteParts extends OperatorParts {
   dashboard: DashboardFiles;
 }
 
+/** What the server works with. */
 export interface ServerParts extends RouteParts {
   host: string;
   /** 0 takes any free port. */
@@ -58,6 +60,7 @@ export interface ServerParts extends RouteParts {
   emit: Emit;
 }
 
+/** The gateway's HTTP server, before it listens. */
 export interface Server {
   /**
    * Answers a request like the running server, without a port. An upgrade to a WebSocket is answered like any
@@ -68,6 +71,7 @@ export interface Server {
   listen(): RunningServer;
 }
 
+/** The server while it listens. */
 export interface RunningServer {
   /** The port that was taken. */
   port: number;
@@ -103,15 +107,19 @@ export function routesOf(parts: RouteParts): Route[] {
 /** The gateway as an HTTP server. */
 export function openServer(parts: ServerParts): Server {
   const sockets = new ResponseSockets(parts);
-  const door = new Door(parts, new Router(routesOf(parts)), sockets);
+  const handler = new RequestHandler(parts, new Router(routesOf(parts)), sockets);
   return {
     // Without Bun's server, no request becomes a WebSocket.
-    fetch: (request) => door.handle(request) as Promise<Response>,
-    listen: () => listen(parts, door, sockets),
+    fetch: (request) => handler.handle(request) as Promise<Response>,
+    listen: () => listen(parts, handler, sockets),
   };
 }
 
-function listen({ host, port, reusePort }: ServerParts, door: Door, sockets: SocketRoute): RunningServer {
+function listen(
+  { host, port, reusePort }: ServerParts,
+  handler: RequestHandler,
+  sockets: SocketRoute,
+): RunningServer {
   const server = Bun.serve<Upgraded>({
     hostname: host,
     port,
@@ -120,7 +128,7 @@ function listen({ host, port, reusePort }: ServerParts, door: Door, sockets: Soc
     idleTimeout: 0,
     // `readBody` counts the bytes, so that the refusal is in the caller's dialect.
     maxRequestBodySize: Number.MAX_SAFE_INTEGER,
-    fetch: (request, bun) => door.handle(request, bun),
+    fetch: (request, bun) => handler.handle(request, bun),
     websocket: socketHandlers(sockets),
   });
   return {
@@ -139,8 +147,8 @@ type BunServer = Bun.Server<Upgraded>;
 
 const NO_QUERY = new URLSearchParams();
 
-/** Where every request enters: the caller is authenticated, then the route answers. A failure leaves as an error. */
-class Door {
+/** Handles every request: authenticates its caller, and lets its route answer. A failure becomes an error reply. */
+class RequestHandler {
   /** Undefined once requests need not wait for it. */
   private preparing: Promise<unknown> | undefined;
 

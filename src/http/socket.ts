@@ -20,6 +20,7 @@ export interface SocketRoute {
   retire(reason: Fault): void;
 }
 
+/** Gets what the client of a WebSocket sends. */
 export interface SocketReader {
   message(text: string): void;
 }

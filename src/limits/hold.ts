@@ -1,5 +1,5 @@
+import type { Outcome } from '../core/outcome.ts';
 import type { Quota } from '../core/quota.ts';
-import type { Outcome } from '../core/turn.ts';
 import type { Awaitable, RateStore, Share } from './rate-store.ts';
 
 /** The tokens that a turn is expected to use. */

@@ -1,5 +1,6 @@
 import type { Candidate } from '../core/candidate.ts';
-import { type ErrorCode, Fault } from '../core/errors.ts';
+import type { ErrorCode } from '../core/error-catalogue.ts';
+import { Fault } from '../core/errors.ts';
 import type { Emit, GatewayEvent, TurnTrace } from '../core/events.ts';
 import type { Intent, PlacedIntent } from '../core/turn.ts';
 import { dollars } from '../core/usage.ts';

@@ -1,5 +1,6 @@
 import { type Candidate, candidateName } from '../core/candidate.ts';
-import { type ErrorCode, Fault, type FaultDetail } from '../core/errors.ts';
+import type { ErrorCode } from '../core/error-catalogue.ts';
+import { Fault, type FaultDetail } from '../core/errors.ts';
 import { type Item, isOfModel, type Part } from '../core/items.ts';
 import { nearest } from '../core/nearest.ts';
 import type { TurnPolicy } from '../core/policy.ts';

@@ -1,6 +1,7 @@
 import { type Candidate, candidateName } from '../core/candidate.ts';
 import type { Delta } from '../core/delta.ts';
-import { type CallFailure, callFailureOf, Fault, faultOf } from '../core/errors.ts';
+import type { CallFailure } from '../core/error-catalogue.ts';
+import { callFailureOf, Fault, faultOf } from '../core/errors.ts';
 import type { Emit, TurnTrace } from '../core/events.ts';
 import type { Quota } from '../core/quota.ts';
 import type { TimedCall } from '../core/timeline.ts';

@@ -1,6 +1,7 @@
 import { type Candidate, candidateName } from '../core/candidate.ts';
 import type { Delta } from '../core/delta.ts';
-import { type ErrorCode, Fault } from '../core/errors.ts';
+import type { ErrorCode } from '../core/error-catalogue.ts';
+import { Fault } from '../core/errors.ts';
 import { matches, type SimulatedFault } from '../core/routing.ts';
 
 type Bursts = AsyncIterator<readonly Delta[]>;

@@ -1,6 +1,7 @@
 import type { SessionId, TurnId } from '../core/ids.ts';
+import type { Origin, Outcome } from '../core/outcome.ts';
 import type { Tenant } from '../core/request.ts';
-import type { Origin, Outcome, PlacedIntent, Turn } from '../core/turn.ts';
+import type { PlacedIntent, Turn } from '../core/turn.ts';
 import type { BlobStore } from './blob-store.ts';
 import { encodeBody, hydratedTurn, offload, offloadedIntent } from './stored-turn.ts';
 import type { TurnRow } from './turn-log.ts';

@@ -60,7 +60,7 @@ const LONGEST_PAUSE_MS = 250;
 
 /** Takes the heads of sessions, and reads branches. Every branch is read whole within its window, or not at all. */
 export class Heads {
-  private readonly hot = new HotBranches();
+  private readonly recent = new RecentBranches();
 
   constructor(private readonly parts: HeadsParts) {}
 
@@ -78,11 +78,11 @@ export class Heads {
     const leave = await leases.enter(id, waitMs, asks);
     try {
       for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(2 * pause, LONGEST_PAUSE_MS)) {
-        const hot = this.hot.find(tenant, id, window);
-        const found = await leaseStore.takeHead(tenant, { id }, window, leases.request(), hot?.known);
+        const recent = this.recent.find(tenant, id, window);
+        const found = await leaseStore.takeHead(tenant, { id }, window, leases.request(), recent?.known);
         if (found && 'token' in found) {
           const lease = leases.hold(tenant, id, found.token, leave);
-          const branch = await this.branchOf(found, window, hot, lease);
+          const branch = await this.branchOf(found, window, recent, lease);
           return { kind: 'leased', session: found.session, branch, lease };
         }
         if (!found || whenBusy === 'fork') {
@@ -104,12 +104,12 @@ export class Heads {
    * `undefined` where there is no such session.
    */
   async peek(tenant: Tenant, id: SessionId, window: number): Promise<SeenHead | undefined> {
-    const hot = this.hot.find(tenant, id, window);
-    if (hot) return hot;
+    const recent = this.recent.find(tenant, id, window);
+    if (recent) return recent;
     const found = await this.look(tenant, id, window);
     if (!found) return undefined;
     const { session, branch } = found;
-    this.hot.keep(session, hotBranch(session, window, branch));
+    this.recent.keep(session, recentBranch(session, window, branch));
     return { main: session.main ?? 0, branch };
   }
 
@@ -160,11 +160,11 @@ export class Heads {
 
   /** Keeps the branch that ends in a session's new head, so that the next turn need not read it. */
   keep(session: Session, head: TurnId, branch: BranchTurn[], window: number): void {
-    this.hot.keep(session, hotBranch({ ...session, head }, window, branch));
+    this.recent.keep(session, recentBranch({ ...session, head }, window, branch));
   }
 
   forget(tenant: Tenant, id: SessionId): void {
-    this.hot.forget(tenant, id);
+    this.recent.forget(tenant, id);
   }
 
   /** The head as it is, without the right to write there. */
@@ -193,13 +193,13 @@ export class Heads {
   private async branchOf(
     { session, branch: rows }: SessionHead,
     window: number,
-    hot: HotBranch | undefined,
+    recent: RecentBranch | undefined,
     lease: Lease,
   ): Promise<BranchTurn[]> {
-    if (!rows) return hot!.branch;
+    if (!rows) return recent!.branch;
     try {
       const branch = await this.withOpening(await this.decode(rows));
-      this.hot.keep(session, hotBranch(session, window, branch));
+      this.recent.keep(session, recentBranch(session, window, branch));
       return branch;
     } catch (error) {
       lease.release();
@@ -212,12 +212,12 @@ export class Heads {
  * A session's branch in memory, as far back as `window` tokens. It is current while the store has the state
  * `known`.
  */
-interface HotBranch extends SeenHead {
+interface RecentBranch extends SeenHead {
   known: KnownHead;
   window: number;
 }
 
-const hotBranch = (session: Session, window: number, branch: BranchTurn[]): HotBranch => ({
+const recentBranch = (session: Session, window: number, branch: BranchTurn[]): RecentBranch => ({
   known: { head: session.head, edits: session.edits },
   main: session.main ?? 0,
   window,
@@ -234,28 +234,28 @@ const MAX_TOKENS_OF_ONE = 2_000_000;
  * cache: each use asks the store whether the session has changed, because other processes may write too. The least
  * recently used branches are dropped first.
  */
-class HotBranches {
-  private readonly bySession = new Map<string, HotBranch>();
+class RecentBranches {
+  private readonly bySession = new Map<string, RecentBranch>();
   private tokens = 0;
 
-  find(tenant: Tenant, id: SessionId, window: number): HotBranch | undefined {
-    const hot = this.bySession.get(sessionKey(tenant, id));
-    return hot && hot.window >= window ? hot : undefined;
+  find(tenant: Tenant, id: SessionId, window: number): RecentBranch | undefined {
+    const recent = this.bySession.get(sessionKey(tenant, id));
+    return recent && recent.window >= window ? recent : undefined;
   }
 
-  keep({ tenant, id }: Session, hot: HotBranch): void {
+  keep({ tenant, id }: Session, recent: RecentBranch): void {
     this.forget(tenant, id);
-    const tip = hot.branch.at(-1);
+    const tip = recent.branch.at(-1);
     if (!tip) return;
     // The root stays first, as the store gives it. It, or another turn, holds the opening instructions.
     const holder = tip.turn.opening?.at;
-    const since = tip.totalTokens - hot.window;
-    const branch = hot.branch.filter(
+    const since = tip.totalTokens - recent.window;
+    const branch = recent.branch.filter(
       ({ turn, totalTokens }, index) => index === 0 || totalTokens > since || turn.id === holder,
     );
     const tokens = weight(branch);
     if (tokens > MAX_TOKENS_OF_ONE) return;
-    this.bySession.set(sessionKey(tenant, id), { ...hot, branch });
+    this.bySession.set(sessionKey(tenant, id), { ...recent, branch });
     this.tokens += tokens;
     for (const [key, oldest] of this.bySession) {
       if (this.tokens <= MAX_TOKENS) return;
@@ -265,11 +265,11 @@ class HotBranches {
 
   forget(tenant: Tenant, id: SessionId): void {
     const key = sessionKey(tenant, id);
-    const hot = this.bySession.get(key);
-    if (hot) this.drop(key, hot);
+    const recent = this.bySession.get(key);
+    if (recent) this.drop(key, recent);
   }
 
-  private drop(key: string, { branch }: HotBranch): void {
+  private drop(key: string, { branch }: RecentBranch): void {
     this.bySession.delete(key);
     this.tokens -= weight(branch);
   }

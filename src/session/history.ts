@@ -13,8 +13,9 @@ import {
   type Part,
 } from '../core/items.ts';
 import { openingMessages, ownInstructions } from '../core/opening.ts';
+import { isBroken } from '../core/outcome.ts';
 import { callIdOf, isClientCall, isClientOutput, isHalfCall, isServerRun } from '../core/tool-calls.ts';
-import { type BranchTurn, isBroken, type Turn } from '../core/turn.ts';
+import type { BranchTurn, Turn } from '../core/turn.ts';
 import { isClosingOutput } from './tool-pairs.ts';
 import type { TreeNode } from './turn-log.ts';
 

@@ -2,7 +2,7 @@ import { Fault } from '../core/errors.ts';
 import type { SessionId } from '../core/ids.ts';
 import type { Tenant } from '../core/request.ts';
 import type { LeaseRequest, LeaseStore } from './lease-store.ts';
-import { dropsAnswer, isElsewhere, type QueuedAsk } from './next-request.ts';
+import { dropsAnswer, isOnOtherBranch, type QueuedAsk } from './next-request.ts';
 
 /** Milliseconds that a lease lasts, unless it is renewed, and how often it is renewed. */
 const LASTS_MS = 30_000;
@@ -205,7 +205,7 @@ function makeWay(queue: Queue): void {
   } = queue;
   if (!inside || !next?.asks) return;
   if (dropsAnswer(next.asks, inside)) inside.drop?.();
-  if (isElsewhere(next.asks, inside)) queue.lease?.yield();
+  if (isOnOtherBranch(next.asks, inside)) queue.lease?.yield();
 }
 
 function wait(queue: Queue, waitMs: number, asks: QueuedAsk | undefined): Promise<void> {
@@ -226,4 +226,5 @@ function wait(queue: Queue, waitMs: number, asks: QueuedAsk | undefined): Promis
   });
 }
 
+/** `session_busy`, to be tried again after a second. */
 export const busy = (message: string): Fault => new Fault('session_busy', message, { retryAfter: 1 });

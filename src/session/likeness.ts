@@ -26,10 +26,12 @@ const DATE_WORD =
 /** Scripts without spaces between words: every character counts as a word. Tokens with a digit are numbers and ids. */
 const WORD = /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Thai}]|[\p{L}\p{M}\p{N}_]+/gu;
 
+/** A hash of a text: equal for equal texts. */
 export function printOf(text: string): string {
   return Bun.hash.xxHash64(text).toString(16);
 }
 
+/** The sketch of a text. */
 export function sketchOf(text: string): Sketch {
   const words = wordsOf(text);
   const hashes = new Set<number>();
@@ -77,6 +79,7 @@ export function writeSketches(sketches: readonly Sketch[]): string {
   return texts.join('\n');
 }
 
+/** The inverse of `writeSketches`. */
 export function readSketches(text: string): Sketch[] {
   if (text === '') return [];
   return text.split('\n').map((line) => {

@@ -30,5 +30,5 @@ const withoutOpening = (items: readonly Item[]): readonly Item[] =>
  * Whether an agent's whole conversation does not have the question before it, so that the two are on different
  * branches, and neither needs to wait. Agents ask about their conversation beside it: for memories, for suggestions.
  */
-export const isElsewhere = (next: QueuedAsk, before: QueuedAsk): boolean =>
+export const isOnOtherBranch = (next: QueuedAsk, before: QueuedAsk): boolean =>
   next.isAgent && isFullHistory(next.input) && !repeats(next, before);

@@ -99,6 +99,13 @@ export class Sessions {
     return { kind: 'session', ref: { id }, create: false, history: true, line, recognised: true };
   }
 
+  /**
+   * The session as a turn finds it, with the right to write there where the turn gets it (`Resumed`): the caller must
+   * release this right. Rejects with `session_not_found` or `previous_response_not_found` where the state does not
+   * exist, with `conflicting_state` where the response is of another session, with `session_busy` after too long a
+   * wait, with `tool_output_without_call` for an input that cannot be repaired, and with `context_lost` where a turn of
+   * the branch is missing.
+   */
   async resume(request: ResumeRequest): Promise<Resumed> {
     const { state, input, session: id } = request;
     switch (state.kind) {
@@ -135,6 +142,7 @@ export class Sessions {
     await this.parts.forgetElsewhere?.(session);
   }
 
+  /** The same for the memory of this process alone. */
   forgetHere({ tenant, id, name }: NamedSession): void {
     this.parts.heads.forget(tenant, id);
     if (name !== undefined) this.names.forget(tenant, name);

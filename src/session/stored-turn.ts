@@ -1,12 +1,11 @@
 import { withoutCacheMarks } from '../core/cache-marks.ts';
 import { Fault } from '../core/errors.ts';
 import type { Item } from '../core/items.ts';
+import type { AnsweredBy, Outcome } from '../core/outcome.ts';
 import type { Tool } from '../core/settings.ts';
 import {
-  type AnsweredBy,
   type AppendIntent,
   notesOf,
-  type Outcome,
   type PlacedIntent,
   type Retention,
   type RunFields,
@@ -14,7 +13,7 @@ import {
   type WaitingIntent,
 } from '../core/turn.ts';
 import type { BlobOwner, BlobStore } from './blob-store.ts';
-import type { Tape } from './tape.ts';
+import type { Tape } from './tape/format.ts';
 import type { TurnRow } from './turn-log.ts';
 
 /**

@@ -1,6 +1,6 @@
 import type { SessionId, TurnId } from '../core/ids.ts';
+import type { Outcome } from '../core/outcome.ts';
 import type { Tenant } from '../core/request.ts';
-import type { Outcome } from '../core/turn.ts';
 import type { UsageDimension, UsageLabels, UsageOfHour, UsageSums } from '../core/usage-sums.ts';
 import type { TurnRow } from './turn-log.ts';
 

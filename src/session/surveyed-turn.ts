@@ -54,7 +54,7 @@ const clawName = ({ provider, instance }: { provider: string; instance?: string 
   instance === undefined ? provider : `${provider}@${instance}`;
 
 /** What a turn took. */
-export function usageSumsOf(turn: CountedTurn): UsageSums {
+function usageSumsOf(turn: CountedTurn): UsageSums {
   const sums = emptySums();
   countTurn(sums, turn);
   return sums;

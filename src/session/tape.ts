@@ -2,7 +2,7 @@ import type { Delta, DeltaOf, TextDelta } from '../core/delta.ts';
 import { emptyFold, type Folded, fold, foldAll } from '../core/fold.ts';
 import { emptied, type Item } from '../core/items.ts';
 import { isObject } from '../core/json.ts';
-import type { Outcome } from '../core/turn.ts';
+import type { Outcome } from '../core/outcome.ts';
 import {
   choicesOf,
   isOnTape,
@@ -15,8 +15,6 @@ import {
   writeBoundaries,
 } from './tape/format.ts';
 import { firstUsage, Player } from './tape/player.ts';
-
-export { isOnTape, type Tape } from './tape/format.ts';
 
 /**
  * The tape of an answer: `deltas` are all that were published, and `outcome` is made from them.

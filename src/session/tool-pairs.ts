@@ -159,7 +159,7 @@ interface Earlier {
 function earlierOn(branch: readonly BranchTurn[]): Earlier {
   const items = branch.flatMap(({ turn, hidden }) => {
     const input = turn.input.filter((item, index) => !isClientOutput(item) || !hidden.includes(`i${index}`));
-    return [...input, ...turn.output].map(contentOf);
+    return [...input, ...turn.output].map(sentContent);
   });
   const calls = new OpenCalls();
   const unanswered = new Set<Item>();
@@ -174,7 +174,7 @@ function earlierOn(branch: readonly BranchTurn[]): Earlier {
 }
 
 /** An item without the fields that differ each time it is sent. The status of a half call belongs to its content. */
-function contentOf(item: Item): Item {
+function sentContent(item: Item): Item {
   const { id: _, status, ...rest } = item as Item & { id?: string; status?: string };
   return (isHalfCall(item) ? { ...rest, status } : rest) as Item;
 }
@@ -243,5 +243,5 @@ export function isClosingOutput(item: Item): boolean {
   const call_id = callIdOf(item);
   if (call_id === undefined || !isClientOutput(item)) return false;
   const type = item.type.replace(/(_call)?_output$/, '_call');
-  return Bun.deepEquals(contentOf(item), contentOf(closingOutput({ type, call_id })));
+  return Bun.deepEquals(sentContent(item), sentContent(closingOutput({ type, call_id })));
 }

@@ -1,7 +1,8 @@
 import type { GatewayEvent } from '../core/events.ts';
 import type { SessionId, TurnId } from '../core/ids.ts';
+import type { Outcome } from '../core/outcome.ts';
 import type { Tenant } from '../core/request.ts';
-import type { DialectName, Outcome, Session, SessionRef } from '../core/turn.ts';
+import type { DialectName, Session, SessionRef } from '../core/turn.ts';
 import type { NamedValue } from '../core/values.ts';
 
 /**

@@ -1,4 +1,5 @@
-import { type Assembled, historyWindow } from '../context/assemble.ts';
+import type { Assembled } from '../context/assemble.ts';
+import { historyWindow } from '../context/budget.ts';
 import { itemsTokens } from '../context/tokens.ts';
 import type { Candidate } from '../core/candidate.ts';
 import type { ContextPolicy } from '../core/context-policy.ts';
@@ -7,7 +8,7 @@ import type { ContextReceipt } from '../core/receipt.ts';
 import type { Caller } from '../core/request.ts';
 import type { Ask } from '../core/turn.ts';
 import { candidatesOf, choose } from '../routing/choose.ts';
-import { budgetOf, Contexts } from './answer/prompt.ts';
+import { budgetOf, Contexts } from './answer/contexts.ts';
 import type { TurnPath } from './path.ts';
 import { recall } from './start/recall.ts';
 import { contextWishOf } from './start/start.ts';

@@ -37,13 +37,14 @@ import {
   recallFor,
   resume,
   type Start,
-  whenLetGo,
+  waitToContinue,
 } from './start/start.ts';
 
-/** A request for a turn. */
+/** A request for a turn, in any dialect. */
 export interface TurnRequest {
   ask: Ask;
   caller: Caller;
+  /** Absent where a retry cannot be distinguished from a new request. */
   identity?: RequestIdentity;
   /** The input with the content of stored items. Not called for a retry. */
   resolved?(): Promise<Item[]>;
@@ -109,7 +110,7 @@ async function acceptedStart(
   if (isBackground(intent.delivery)) return enqueue(intent, hold, path);
   const live = new LiveTurn(intent, undefined, [], new Timeline(request.caller.receivedAt));
   live.timeline.end('receive');
-  if (hold) live.limit(hold.quota);
+  if (hold) live.noteQuota(hold.quota);
   return { by: 'caller', intent, chosen, live, hold };
 }
 
@@ -125,7 +126,7 @@ export async function runTurn(start: Start, path: TurnPath): Promise<void> {
   try {
     const reach = reachOf(start, path);
     const session = await resume(start, reach.window, held, path);
-    if (start.by !== 'caller') await whenLetGo(start);
+    if (start.by !== 'caller') await waitToContinue(start);
     if (isBackground(start.intent.delivery)) await enterSlot(start, held, path);
     const recalled = await recallFor(start, session, reach, path);
     const assembled = await assembleTurn(start, { session, reach, recalled }, path);

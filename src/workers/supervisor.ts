@@ -10,6 +10,7 @@ const LIVED_MS = 60_000;
 /** After the time for running turns, a worker has this long to close its stores. */
 const CLOSING_MS = 10_000;
 
+/** What the supervisor works with. */
 export interface SupervisorParts<Facts> {
   count: number;
   start(place: number): Worker<Facts>;

@@ -15,6 +15,7 @@ export interface Worker<Facts> {
   kill(): void;
 }
 
+/** How the process of a worker is started. */
 export interface StartOptions {
   place: number;
   command: readonly string[];

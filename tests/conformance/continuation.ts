@@ -1,11 +1,12 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
-import type { Claw, Prompt, Quirks, WireProtocol } from '../../src/claws/claw.ts';
+import type { Claw, Quirks, WireProtocol } from '../../src/claws/claw.ts';
 import { CONTINUATION } from '../../src/claws/continuation.ts';
 import { HttpClient } from '../../src/claws/http/client.ts';
 import { httpClaw } from '../../src/claws/http-claw.ts';
 import type { Delta } from '../../src/core/delta.ts';
 import { type Folded, foldAll } from '../../src/core/fold.ts';
 import { type Item, type Message, messageText, userMessage } from '../../src/core/items.ts';
+import type { Prompt } from '../../src/core/prompt.ts';
 import { answerLimits } from '../harness/answer-limits.ts';
 import { type Provider, startProvider } from '../simulators/provider/provider.ts';
 

@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path';
 import { newSessionId, type TurnId } from '../../src/core/ids.ts';
 import type { TurnRow } from '../../src/session/turn-log.ts';
 import type { TurnSuffix } from '../../src/stores/sqlite/columns.ts';
+import { sessionColumns, turnColumns } from '../../src/stores/sqlite/columns.ts';
 import { openDatabase } from '../../src/stores/sqlite/database-file.ts';
 import { GroupCommit } from '../../src/stores/sqlite/group-commit.ts';
 import type { OperationArgs, OperationName, OperationResult } from '../../src/stores/sqlite/operations.ts';
@@ -16,7 +17,7 @@ import schema5 from '../../src/stores/sqlite/sql/schema-5.sql' with { type: 'tex
 import schema6 from '../../src/stores/sqlite/sql/schema-6.sql' with { type: 'text' };
 import schema7 from '../../src/stores/sqlite/sql/schema-7.sql' with { type: 'text' };
 import schema8 from '../../src/stores/sqlite/sql/schema-8.sql' with { type: 'text' };
-import { SqliteStore, sessionColumns, turnColumns } from '../../src/stores/sqlite/store.ts';
+import { SqliteStore } from '../../src/stores/sqlite/store.ts';
 import { StoreThread, startWorker } from '../../src/stores/sqlite/store-thread.ts';
 import { openSurvey } from '../../src/stores/sqlite/survey/survey-file.ts';
 import type { Call } from '../../src/stores/sqlite/thread-protocol.ts';

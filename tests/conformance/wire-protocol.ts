@@ -1,9 +1,10 @@
 import { describe, expect, test } from 'bun:test';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Prompt, SseEvent, WireProtocol } from '../../src/claws/claw.ts';
+import type { SseEvent, WireProtocol } from '../../src/claws/claw.ts';
 import type { Delta } from '../../src/core/delta.ts';
 import { type Folded, foldAll } from '../../src/core/fold.ts';
+import type { Prompt } from '../../src/core/prompt.ts';
 
 /** Recorded traffic of real providers. Without the folder, the replays are skipped. */
 export const TRAFFIC =

@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'bun:test';
-import { callFailureOf, ERRORS, type ErrorCode, Fault } from '../../src/core/errors.ts';
+import { ERRORS, type ErrorCode } from '../../src/core/error-catalogue.ts';
+import { callFailureOf, Fault } from '../../src/core/errors.ts';
 import { asking, KINDS } from '../harness/asking.ts';
 import { type DictatedProvider, dictatedProvider } from '../harness/dictated.ts';
 import { eventually } from '../harness/eventually.ts';

@@ -1,7 +1,7 @@
 import { expect, test } from 'bun:test';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { ERRORS } from '../../src/core/errors.ts';
+import { ERRORS } from '../../src/core/error-catalogue.ts';
 
 const page = readFileSync(join(import.meta.dir, '../../docs/errors.md'), 'utf8');
 const rows = [...page.matchAll(/^\| `(\w+)` \| (\d+) \| (yes|no) \| .+ \| (.+) \|$/gm)];

@@ -10,7 +10,7 @@ import { AdminSessions } from './sessions.ts';
 import { AdminTurns } from './turns.ts';
 import { type LastMinute, sumOfMinutes, type Watch } from './watch.ts';
 
-/** What operators may do, for the management API: the door has checked that they may. */
+/** What operators may do, for the management API. The server has checked that the caller may. */
 export interface Admin {
   sessions: AdminSessions;
   copies: AdminCopies;

@@ -12,8 +12,9 @@ import {
 } from '../../core/ids.ts';
 import type { Item } from '../../core/items.ts';
 import { ownInstructions } from '../../core/opening.ts';
+import type { Origin } from '../../core/outcome.ts';
 import type { Tenant } from '../../core/request.ts';
-import type { AnsweredTurn, AppendedTurn, Origin } from '../../core/turn.ts';
+import type { AnsweredTurn, AppendedTurn } from '../../core/turn.ts';
 import {
   type ExportedSession,
   type ExportedTurn,

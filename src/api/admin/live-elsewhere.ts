@@ -1,4 +1,4 @@
-import type { ErrorCode } from '../../core/errors.ts';
+import type { ErrorCode } from '../../core/error-catalogue.ts';
 import type { TurnId } from '../../core/ids.ts';
 import type { Tenant } from '../../core/request.ts';
 import type { TurnView } from '../../core/turn-view.ts';

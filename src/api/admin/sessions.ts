@@ -208,5 +208,5 @@ export class AdminSessions {
   }
 }
 
-export const turnNotFound = (turn: TurnId): Fault =>
+const turnNotFound = (turn: TurnId): Fault =>
   new Fault('turn_not_found', `The session has no turn 'resp_${turn}' that could be its head.`);

@@ -1,4 +1,4 @@
-import type { ErrorCode } from '../../core/errors.ts';
+import type { ErrorCode } from '../../core/error-catalogue.ts';
 import { Fault } from '../../core/errors.ts';
 import { responseId, type TurnId } from '../../core/ids.ts';
 import type { Tenant } from '../../core/request.ts';

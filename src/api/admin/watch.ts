@@ -1,8 +1,9 @@
 import { candidateKey } from '../../core/candidate.ts';
-import type { ErrorCode } from '../../core/errors.ts';
+import type { ErrorCode } from '../../core/error-catalogue.ts';
 import type { Emit, GatewayEvent } from '../../core/events.ts';
 import type { TurnId } from '../../core/ids.ts';
-import { isKept, type Outcome, type PlacedIntent } from '../../core/turn.ts';
+import type { Outcome } from '../../core/outcome.ts';
+import { isKept, type PlacedIntent } from '../../core/turn.ts';
 import { HOUR_MS, HourlyUsage, type UsageOfHour } from '../../core/usage-sums.ts';
 import { type CountedTurn, countTurn, labelsOf } from '../../session/surveyed-turn.ts';
 

@@ -1,10 +1,11 @@
 import type { Delta, Finish, ReasoningDeltaType } from '../../core/delta.ts';
+import { isObject } from '../../core/json.ts';
+import type { Prompt } from '../../core/prompt.ts';
 import { wantsSummary } from '../../core/settings.ts';
 import type { Usage } from '../../core/usage.ts';
-import type { Prompt } from '../claw.ts';
 import { answeredTier, reportedCost, tokenCount } from '../usage.ts';
 import { type FormatTool, formatToolOf } from './tools.ts';
-import { isObject, type Wire } from './wire.ts';
+import type { Wire } from './wire.ts';
 
 /** A content block that is open. Its deltas are added to `out`. */
 export interface OpenBlock {

@@ -1,7 +1,8 @@
 import type { Delta } from '../../core/delta.ts';
+import { isObject } from '../../core/json.ts';
 import { Renaming } from '../tools/property-names.ts';
 import { type AnswerState, nextItem, type OpenBlock } from './answer.ts';
-import { type Block, isObject, malformed, otherFields, stringAt, type Wire } from './wire.ts';
+import { type Block, malformed, otherFields, stringAt, type Wire } from './wire.ts';
 
 /**
  * Opens a content block. A block may already hold content (in whole answers it always does), so opening and

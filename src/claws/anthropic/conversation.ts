@@ -1,6 +1,7 @@
 import type { CacheLife } from '../../core/cache-life.ts';
 import { type Block, isThought, type Wire, type WireMessage } from './wire.ts';
 
+/** What a model accepts of a conversation. */
 export interface TidyCase {
   /** Thinking blocks may be sent back. */
   thinking: boolean;
@@ -97,6 +98,7 @@ const MARKS = {
 } as const;
 type Mark = (typeof MARKS)[keyof typeof MARKS];
 
+/** Where the gateway marks a prompt for the provider's cache, and for how long. */
 export interface Marking {
   /** The first block that the next request does not have. */
   excerpt?: Block;

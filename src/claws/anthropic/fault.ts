@@ -1,8 +1,10 @@
-import type { ErrorCode, Fault } from '../../core/errors.ts';
+import type { ErrorCode } from '../../core/error-catalogue.ts';
+import type { Fault } from '../../core/errors.ts';
+import { isObject } from '../../core/json.ts';
 import type { AnswerHeaders } from '../http/transport.ts';
 import { codeOfReport } from '../reported-errors.ts';
 import { codeOfPage, codeOfStatus, faultOf, reportedOf, type StatusDetail } from '../status.ts';
-import { isObject, type Wire } from './wire.ts';
+import type { Wire } from './wire.ts';
 
 /** The HTTP status of each error type. An error inside a stream has only the type. */
 const STATUS = new Map<unknown, number>([

@@ -15,9 +15,11 @@ import {
   type Reasoning,
   reasoningText,
 } from '../../core/items.ts';
-import type { Prompt, PromptItem } from '../claw.ts';
-import { type Block, isObject, otherFields, type Wire, type WireMessage } from './wire.ts';
+import { isObject } from '../../core/json.ts';
+import type { Prompt, PromptItem } from '../../core/prompt.ts';
+import { type Block, otherFields, type Wire, type WireMessage } from './wire.ts';
 
+/** The items of a prompt as Anthropic's API takes them. */
 export interface Conversation {
   system: Block[];
   messages: WireMessage[];

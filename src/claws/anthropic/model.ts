@@ -1,6 +1,7 @@
+import { isObject } from '../../core/json.ts';
+import type { Prompt } from '../../core/prompt.ts';
 import { wantsSummary } from '../../core/settings.ts';
-import type { Prompt } from '../claw.ts';
-import { isObject, type Wire } from './wire.ts';
+import type { Wire } from './wire.ts';
 
 /**
  * What a Claude model accepts. The Messages API refuses other fields with 400, and each generation removed
@@ -116,6 +117,7 @@ function versionOf(major = '0', minor = '0'): number {
   return Number(major) * 100 + Number(minor);
 }
 
+/** The fields of a request that say whether and how much the model thinks. */
 export interface ThinkingFields {
   /** The request's `thinking`. Absent: the model's default. */
   thinking?: Wire;
@@ -136,6 +138,7 @@ const BUDGETS = new Map([
   ['max', 65_536],
 ]);
 
+/** What of a request limits how the model may think. */
 export interface ThinkingCase {
   maxTokens: number;
   /** The request forces a tool call. Some models cannot do that while they think. */

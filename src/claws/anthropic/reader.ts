@@ -1,10 +1,12 @@
 import type { Delta } from '../../core/delta.ts';
-import type { Prompt, SseEvent, StreamReader } from '../claw.ts';
+import { isObject } from '../../core/json.ts';
+import type { Prompt } from '../../core/prompt.ts';
+import type { SseEvent, StreamReader } from '../claw.ts';
 import { laterUsage } from '../usage.ts';
 import { type AnswerState, finishOf, newAnswer, type OpenBlock, usageOf } from './answer.ts';
 import { addRefusal, closeMessage, openBlock } from './blocks.ts';
 import { faultOfError } from './fault.ts';
-import { blockAt, isObject, malformed, objectAt, otherFields, stringAt, type Wire } from './wire.ts';
+import { blockAt, malformed, objectAt, otherFields, stringAt, type Wire } from './wire.ts';
 
 export function readStream(prompt: Prompt): StreamReader {
   const state = newAnswer(prompt);

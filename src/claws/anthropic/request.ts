@@ -1,9 +1,11 @@
-import type { Prompt, Provider, WireRequest } from '../claw.ts';
+import { isObject } from '../../core/json.ts';
+import type { Prompt } from '../../core/prompt.ts';
+import type { Provider, WireRequest } from '../claw.ts';
 import { tidyMessages, withCacheMarks } from './conversation.ts';
 import { conversationOf } from './messages.ts';
 import { isThinking, type ThinkingFields, thinkingFields, traitsOf } from './model.ts';
 import { decoderSchema, isForced, toolFields } from './tools.ts';
-import { type Block, isObject, isThought, type Wire, type WireMessage } from './wire.ts';
+import { type Block, isThought, type Wire, type WireMessage } from './wire.ts';
 
 /** The API requires a limit. Every model accepts this one. */
 const DEFAULT_MAX_TOKENS = 4096;

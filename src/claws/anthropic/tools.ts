@@ -1,10 +1,11 @@
+import { isObject } from '../../core/json.ts';
+import type { Prompt } from '../../core/prompt.ts';
 import type { FunctionTool, Settings, Tool } from '../../core/settings.ts';
-import type { Prompt } from '../claw.ts';
 import { freeName } from '../tools/name-rule.ts';
 import { namedSchema, type PropertyNames } from '../tools/property-names.ts';
 import { ANTHROPIC_NAMES, ANTHROPIC_PROPERTIES } from '../tools/table.ts';
 import { traitsOf } from './model.ts';
-import { isObject, type Wire } from './wire.ts';
+import type { Wire } from './wire.ts';
 
 /** The tool through which models without structured output give an answer that fits a schema. */
 export interface FormatTool {
@@ -33,6 +34,7 @@ export function formatToolOf({ model, settings, items }: Prompt): FormatTool | u
   };
 }
 
+/** The fields of a request about tools. Both are absent where it has none. */
 export interface ToolFields {
   tools?: Wire[];
   tool_choice?: Wire;

@@ -13,8 +13,6 @@ export interface WireMessage {
   content: Block[];
 }
 
-export { isObject };
-
 export function isThought({ type }: Block): boolean {
   return type === 'thinking' || type === 'redacted_thinking';
 }

@@ -36,6 +36,7 @@ export interface SourceModel {
   cost?: SourcePrice & { tiers?: (SourcePrice & { tier: { size: number; type?: string } })[] };
 }
 
+/** The published catalogue that models are taken from: its providers by id, their models by name. */
 export type SourceCatalogue = Record<string, { models: Record<string, SourceModel> }>;
 
 /** The chat models of the providers in `PROVIDERS`. Providers that the source does not have are left out. */

@@ -33,4 +33,5 @@ export const FLAGS = { tools: 1, reasoning: 2, structuredOutput: 4, attachment: 
 /** What a model accepts as input beside text. */
 export const MODALITIES = { image: 32, audio: 64, video: 128, pdf: 256 } as const;
 
+/** A kind of input that a model accepts. */
 export type Modality = 'text' | keyof typeof MODALITIES;

@@ -1,4 +1,5 @@
-import type { ProtocolName, Quirks } from '../claw.ts';
+import type { ProtocolName } from '../../core/prompt.ts';
+import type { Quirks } from '../claw.ts';
 
 /** What is known about one provider: facts about its API, and where its key is usually stored. */
 export interface ProviderRow {

@@ -1,4 +1,5 @@
 import type { Finish, ReasoningDeltaType } from '../../core/delta.ts';
+import { isObject } from '../../core/json.ts';
 import type { Prompt } from '../../core/prompt.ts';
 import { wantsSummary } from '../../core/settings.ts';
 import type { Usage } from '../../core/usage.ts';
@@ -6,7 +7,6 @@ import type { AnswerHeaders } from '../http/transport.ts';
 import { answeredTier, tokenCount } from '../usage.ts';
 import type { Segment } from './native.ts';
 import type { StreamedArguments } from './streamed-arguments.ts';
-import { isObject } from './wire.ts';
 
 /** What was read of one answer. A whole answer is one chunk. */
 export interface Answer {
@@ -65,6 +65,7 @@ export interface OpenText {
   segments: Segment[];
 }
 
+/** A call whose arguments still come. */
 export interface OpenCall {
   index: number;
   call_id: string;

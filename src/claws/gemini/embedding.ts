@@ -1,11 +1,12 @@
 import type { EmbeddingRequest, Embeddings } from '../../core/embedding.ts';
 import { Fault } from '../../core/errors.ts';
+import { isObject } from '../../core/json.ts';
 import type { Provider, WireRequest } from '../claw.ts';
 import type { EmbeddingProtocol } from '../embedding.ts';
 import { notVectors, sameLength, vectorOf } from '../vectors.ts';
 import { geminiFault } from './fault.ts';
 import { modelPath, versionOf } from './request.ts';
-import { isObject, present } from './wire.ts';
+import { present } from './wire.ts';
 
 /**
  * Gemini's `batchEmbedContents`; https://ai.google.dev/api/embeddings. The API takes at most 100 texts at once, and no

@@ -1,8 +1,9 @@
-import type { ErrorCode, Fault, ProviderError } from '../../core/errors.ts';
+import type { ErrorCode } from '../../core/error-catalogue.ts';
+import type { Fault, ProviderError } from '../../core/errors.ts';
+import { isObject } from '../../core/json.ts';
 import type { AnswerHeaders } from '../http/transport.ts';
 import { afterStart, codeOfReport } from '../reported-errors.ts';
 import { codeOfPage, codeOfStatus, faultOf, reportedOf, type StatusDetail, wholeSeconds } from '../status.ts';
-import { isObject } from './wire.ts';
 
 /** https://google.aip.dev/193: the error model of Google's APIs. */
 interface WireError {

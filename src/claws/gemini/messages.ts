@@ -11,11 +11,12 @@ import {
   type Reasoning,
   reasoningText,
 } from '../../core/items.ts';
-import type { Prompt, PromptItem } from '../claw.ts';
+import { isObject } from '../../core/json.ts';
+import type { Prompt, PromptItem } from '../../core/prompt.ts';
 import { urlPart, wirePartOf } from './content-parts.ts';
 import { generationOf } from './model.ts';
 import { type Carried, carriedBy, partsOf } from './native.ts';
-import { type Content, isObject, PART_ITEM, present, type WirePart } from './wire.ts';
+import { type Content, PART_ITEM, present, type WirePart } from './wire.ts';
 
 /** The provider's id, and the URL under which it stores files. */
 export interface Target {

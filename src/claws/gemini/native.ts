@@ -1,4 +1,5 @@
-import { isObject, type WirePart } from './wire.ts';
+import { isObject } from '../../core/json.ts';
+import type { WirePart } from './wire.ts';
 
 /**
  * One wire part of an item's text: its length, and the part's fields beside the text. Gemini requires that a

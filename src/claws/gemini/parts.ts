@@ -1,11 +1,12 @@
 import type { Delta } from '../../core/delta.ts';
 import { generatedImage } from '../../core/generated-images.ts';
 import type { Item, OtherItem, OtherType } from '../../core/items.ts';
+import { isObject } from '../../core/json.ts';
 import { imageDeltas } from '../image-deltas.ts';
 import type { Answer, Candidate, OpenCall, OpenText } from './answer.ts';
 import { addSegment, type Carried, nativeOf, partsNative } from './native.ts';
 import { addPartial, addWhole, emptyArguments, type StreamedArguments } from './streamed-arguments.ts';
-import { isObject, malformed, PART_ITEM, type WireCall, type WirePart } from './wire.ts';
+import { malformed, PART_ITEM, type WireCall, type WirePart } from './wire.ts';
 
 /** Where the parts of an answer are read to. */
 export interface Reading {

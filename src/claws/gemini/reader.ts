@@ -1,13 +1,15 @@
 import type { Delta } from '../../core/delta.ts';
 import { Fault } from '../../core/errors.ts';
-import type { Prompt, StreamReader } from '../claw.ts';
+import { isObject } from '../../core/json.ts';
+import type { Prompt } from '../../core/prompt.ts';
+import type { StreamReader } from '../claw.ts';
 import type { AnswerHeaders } from '../http/transport.ts';
 import { reportedOf } from '../status.ts';
 import { laterUsage } from '../usage.ts';
 import { type Answer, type Candidate, emptyAnswer, finishOf, logprobsOf, usageOf } from './answer.ts';
 import { errorOf, streamFault } from './fault.ts';
 import { cutOpenPart, endOpenPart, type Reading, readPart, readRefusal } from './parts.ts';
-import { isObject, malformed } from './wire.ts';
+import { malformed } from './wire.ts';
 
 export function geminiReader(prompt: Prompt, headers?: AnswerHeaders): StreamReader {
   const answer = emptyAnswer(prompt, headers);

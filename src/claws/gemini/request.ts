@@ -1,10 +1,12 @@
 import { Fault } from '../../core/errors.ts';
+import { isObject } from '../../core/json.ts';
+import type { Prompt } from '../../core/prompt.ts';
 import type { Settings } from '../../core/settings.ts';
-import type { Prompt, Provider, WireRequest } from '../claw.ts';
+import type { Provider, WireRequest } from '../claw.ts';
 import { draftOf } from './messages.ts';
 import { thinkingConfig } from './model.ts';
 import { functionsOf, modeOf, toolConfig, toolsOf } from './tools.ts';
-import { type Content, isObject, present, type WirePart } from './wire.ts';
+import { type Content, present, type WirePart } from './wire.ts';
 
 export function geminiRequest(prompt: Prompt, provider: Provider): WireRequest {
   const version = versionOf(provider.baseUrl);

@@ -1,4 +1,5 @@
-import { isObject, malformed } from './wire.ts';
+import { isObject } from '../../core/json.ts';
+import { malformed } from './wire.ts';
 
 type Step = string | number;
 type Container = Record<string, unknown> | unknown[];

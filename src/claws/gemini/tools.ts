@@ -1,6 +1,7 @@
+import { isObject } from '../../core/json.ts';
+import type { Prompt } from '../../core/prompt.ts';
 import type { FunctionTool, Settings, Tool, ToolChoice } from '../../core/settings.ts';
-import type { Prompt } from '../claw.ts';
-import { isObject, present } from './wire.ts';
+import { present } from './wire.ts';
 
 function isFunction(tool: Tool): tool is FunctionTool {
   return tool.type === 'function';

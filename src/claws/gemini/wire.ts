@@ -1,5 +1,4 @@
 import { Fault } from '../../core/errors.ts';
-import { isObject } from '../../core/json.ts';
 
 /** A part of a content: one content field (`text`, `functionCall`…) and further fields such as `thoughtSignature`. */
 export interface WirePart {
@@ -20,6 +19,7 @@ export interface WireCall {
   [field: string]: unknown;
 }
 
+/** What one side said: the API's `Content`. */
 export interface Content {
   role: 'user' | 'model';
   parts: WirePart[];
@@ -29,8 +29,6 @@ export interface Content {
  * The prefix of the type of an item that holds one part without a canonical form: `gemini:executableCode`.
  */
 export const PART_ITEM = 'gemini:';
-
-export { isObject };
 
 /** The fault for a malformed answer: what was expected, and in `raw` the beginning of what came. */
 export function malformed(expected: string, got: unknown): Fault {

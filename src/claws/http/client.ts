@@ -1,8 +1,9 @@
 import type { Connection, Written } from './connection.ts';
-import { type DialEvents, dial, type Endpoint } from './dial.ts';
-import { requestHead } from './request-head.ts';
+import { type DialEvents, dial, type Endpoint, endpointOf } from './dial.ts';
+import { requestHead } from './head.ts';
 import type { HttpAnswer, Post, PostRequest } from './transport.ts';
 
+/** What `HttpClient` works with. */
 export interface HttpClientParts {
   /** How long it may take to open a connection. Asked at each one. */
   connectMs(): number;
@@ -106,27 +107,12 @@ export class HttpClient {
   private targetOf(url: string): Target {
     const known = this.targets.get(url);
     if (known) return known;
-    const {
-      origin: name,
-      hostname,
-      host,
-      port,
-      protocol,
-      pathname,
-      search,
-      username,
-      password,
-    } = new URL(url);
+    const parsed = new URL(url);
+    const { origin: name, host, protocol, pathname, search, username, password } = parsed;
     if (protocol !== 'http:' && protocol !== 'https:') throw new TypeError(`${protocol} is not HTTP`);
-    const isSecure = protocol === 'https:';
     let origin = this.origins.get(name);
     if (!origin) {
-      const endpoint = {
-        hostname: hostname.replace(/^\[|\]$/g, ''),
-        port: Number(port) || (isSecure ? 443 : 80),
-        isSecure,
-      };
-      origin = new Origin(name, endpoint, this.eventsOf);
+      origin = new Origin(name, endpointOf(parsed), this.eventsOf);
       this.origins.set(name, origin);
     }
     const target = {

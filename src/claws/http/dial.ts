@@ -12,6 +12,17 @@ export interface Endpoint {
   isSecure: boolean;
 }
 
+/** Where connections for a URL of `http:` or `https:` lead to. */
+export function endpointOf({ hostname, port, protocol }: URL): Endpoint {
+  const isSecure = protocol === 'https:';
+  return {
+    hostname: hostname.replace(/^\[|\]$/g, ''),
+    port: Number(port) || (isSecure ? 443 : 80),
+    isSecure,
+  };
+}
+
+/** How a connection is opened. */
 export interface DialOptions {
   /** For TCP and TLS together. */
   limitMs: number;
@@ -136,8 +147,10 @@ const HANDLERS: Handlers = {
 
 const addressOf = ({ hostname, port }: Endpoint): string => `${hostname}:${port}`;
 
-const late = (endpoint: Endpoint, limitMs: number): Fault =>
+/** `provider_timeout`: no connection within the limit. */
+export const late = (endpoint: Endpoint, limitMs: number): Fault =>
   new Fault('provider_timeout', `${addressOf(endpoint)} did not accept a connection within ${limitMs} ms.`);
 
-const unreachable = (endpoint: Endpoint, cause: unknown): Fault =>
+/** `provider_unreachable`: no connection at all. */
+export const unreachable = (endpoint: Endpoint, cause: unknown): Fault =>
   new Fault('provider_unreachable', `No connection to ${addressOf(endpoint)} could be opened.`, { cause });

@@ -1,4 +1,4 @@
-import { Fault } from '../../core/errors.ts';
+import { type Endpoint, endpointOf, late, unreachable } from './dial.ts';
 
 /** Resolves when the origin of a URL accepts a connection at this moment. */
 export type Reach = (url: string, signal: AbortSignal) => Promise<void>;
@@ -16,11 +16,11 @@ export function reachWithin(
   if (hasProxy(env)) return async () => {};
   /** By origin. */
   const tries = new Map<string, Promise<void>>();
-  const tryOnce = async ({ origin, hostname, port, protocol }: URL): Promise<void> => {
+  const tryOnce = async (url: URL): Promise<void> => {
+    const { origin } = url;
     try {
-      const host = hostname.replace(/^\[|\]$/g, '');
       const startedAt = performance.now();
-      await tryConnection(host, Number(port) || (protocol === 'https:' ? 443 : 80), limitMs());
+      await tryConnection(endpointOf(url), limitMs());
       measured(origin, performance.now() - startedAt);
     } finally {
       tries.delete(origin);
@@ -51,16 +51,15 @@ async function unlessAborted(work: Promise<void>, signal: AbortSignal): Promise<
   }
 }
 
-async function tryConnection(hostname: string, port: number, limitMs: number): Promise<void> {
-  const late = Promise.withResolvers<'late'>();
-  const timer = setTimeout(late.resolve, limitMs, 'late' as const);
+async function tryConnection(endpoint: Endpoint, limitMs: number): Promise<void> {
+  const { hostname, port } = endpoint;
+  const timeout = Promise.withResolvers<'late'>();
+  const timer = setTimeout(timeout.resolve, limitMs, 'late' as const);
   const connection = Bun.connect({ hostname, port, socket: { data() {}, error() {} } });
   try {
-    if ((await Promise.race([connection, late.promise])) !== 'late') return;
+    if ((await Promise.race([connection, timeout.promise])) !== 'late') return;
   } catch (error) {
-    throw new Fault('provider_unreachable', `No connection to ${hostname}:${port} could be opened.`, {
-      cause: error,
-    });
+    throw unreachable(endpoint, error);
   } finally {
     clearTimeout(timer);
     connection.then(
@@ -68,8 +67,5 @@ async function tryConnection(hostname: string, port: number, limitMs: number): P
       () => {},
     );
   }
-  throw new Fault(
-    'provider_timeout',
-    `${hostname}:${port} did not accept a connection within ${limitMs} ms.`,
-  );
+  throw late(endpoint, limitMs);
 }

@@ -12,11 +12,13 @@ export interface PostRequest {
   fresh?: boolean;
 }
 
+/** The header fields of an answer. */
 export interface AnswerHeaders {
   /** The value of a field; `name` is in small letters. Several fields with one name are joined by commas. */
   get(name: string): string | null;
 }
 
+/** A part of a body, or its end. */
 export type Chunk = IteratorResult<Uint8Array, undefined>;
 
 const END: Chunk = { done: true, value: undefined };
@@ -34,6 +36,7 @@ export interface AnswerChunks {
   cancel(): void;
 }
 
+/** An answer whose head has come. */
 export interface HttpAnswer {
   /** 200 to 599. */
   status: number;

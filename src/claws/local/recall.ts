@@ -1,6 +1,7 @@
 import type { Delta } from '../../core/delta.ts';
 import { type Item, type Message, messageText } from '../../core/items.ts';
-import type { Capabilities, Claw, Prompt } from '../claw.ts';
+import type { Prompt } from '../../core/prompt.ts';
+import type { Capabilities, Claw } from '../claw.ts';
 import { beginningOf } from '../continuation.ts';
 
 /** Built-in claws read what they need and leave out nothing that they know. */

@@ -1,10 +1,11 @@
 import type { Delta, Finish } from '../../core/delta.ts';
 import { Fault } from '../../core/errors.ts';
 import type { Item } from '../../core/items.ts';
+import { isObject } from '../../core/json.ts';
 import type { Usage } from '../../core/usage.ts';
 import { answeredTier, reportedCost, tokenCount } from '../usage.ts';
 import type { ObjectEnd } from './object-end.ts';
-import { isObject, type Json, type ReasoningNative } from './wire.ts';
+import type { Json, ReasoningNative } from './wire.ts';
 
 /** A tool call of the answer. */
 export interface OpenCall {
@@ -25,6 +26,7 @@ export interface OpenCall {
   isClosed?: boolean;
 }
 
+/** The message of a choice that is being written. */
 export interface OpenMessage {
   index: number;
   /** The content part that grows now; -1 before the first. */
@@ -32,6 +34,7 @@ export interface OpenMessage {
   kind?: 'text' | 'refusal';
 }
 
+/** The reasoning item of a choice that is being written. */
 export interface OpenReasoning {
   index: number;
   native: ReasoningNative;

@@ -1,11 +1,11 @@
 import { argumentsOf } from '../../core/call-arguments.ts';
 import type { FunctionCall, OtherItem, Reasoning } from '../../core/items.ts';
+import { isObject } from '../../core/json.ts';
 import {
   type ChatAssistantMessage,
   type ChatImagePart,
   type ChatPart,
   type ChatToolCall,
-  isObject,
   type Json,
   type ReasoningForm,
   type ReasoningNative,

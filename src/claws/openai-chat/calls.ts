@@ -1,9 +1,10 @@
 import { isDeepStrictEqual } from 'node:util';
 import { Fault } from '../../core/errors.ts';
+import { isObject } from '../../core/json.ts';
 import { type AnswerState, type ChoiceState, closeItem, grow, type OpenCall, openItem } from './answer.ts';
 import { ObjectEnd } from './object-end.ts';
 import { closeReasoning } from './reasoning.ts';
-import { isObject, type Json, textOf } from './wire.ts';
+import { type Json, textOf } from './wire.ts';
 
 /**
  * Reads `tool_calls`: pieces of calls, or whole ones, with or without numbers and ids. `isLast`: the chunk

@@ -1,9 +1,9 @@
 import type { EmbeddingRequest, Embeddings } from '../../core/embedding.ts';
+import { isObject } from '../../core/json.ts';
 import type { Provider, WireRequest } from '../claw.ts';
 import type { EmbeddingProtocol } from '../embedding.ts';
 import { notVectors, sameLength, vectorOf } from '../vectors.ts';
 import { chatFault } from './fault.ts';
-import { isObject } from './wire.ts';
 
 /**
  * OpenAI's `POST /embeddings` and the servers that are compatible with it. OpenAI API reference, "Create embeddings":

@@ -1,8 +1,10 @@
-import type { ErrorCode, Fault, ProviderError } from '../../core/errors.ts';
+import type { ErrorCode } from '../../core/error-catalogue.ts';
+import type { Fault, ProviderError } from '../../core/errors.ts';
+import { isObject } from '../../core/json.ts';
 import type { AnswerHeaders } from '../http/transport.ts';
 import { afterStart, codeOfReport } from '../reported-errors.ts';
 import { codeOfPage, codeOfStatus, faultOf, reportedOf } from '../status.ts';
-import { isObject, type Json, textOf } from './wire.ts';
+import { type Json, textOf } from './wire.ts';
 
 /** What a provider reported about a failure, read from the different shapes that servers use. */
 interface Report {

@@ -1,8 +1,9 @@
 import { generatedImageAt } from '../../core/generated-images.ts';
+import { isObject } from '../../core/json.ts';
 import { imageDeltas } from '../image-deltas.ts';
 import type { AnswerState, ChoiceState } from './answer.ts';
 import { closeReasoning } from './reasoning.ts';
-import { isObject, textOf } from './wire.ts';
+import { textOf } from './wire.ts';
 
 /**
  * Reads generated images, which OpenRouter and LiteLLM put into `images` of a message or a delta. Each entry is

@@ -11,7 +11,9 @@ import type {
   Part,
   Reasoning,
 } from '../../core/items.ts';
-import type { Prompt, PromptItem, Provider } from '../claw.ts';
+import { isObject } from '../../core/json.ts';
+import type { Prompt, PromptItem } from '../../core/prompt.ts';
+import type { Provider } from '../claw.ts';
 import {
   type AssistantRun,
   addCall,
@@ -21,16 +23,15 @@ import {
   emptyRun,
   runMessage,
 } from './assistant.ts';
-import {
-  type ChatAssistantMessage,
-  type ChatInputMessage,
-  type ChatMessage,
-  type ChatPart,
-  type ChatTextPart,
-  type Facts,
-  isObject,
-  type Json,
-  type ReasoningNative,
+import type {
+  ChatAssistantMessage,
+  ChatInputMessage,
+  ChatMessage,
+  ChatPart,
+  ChatTextPart,
+  Facts,
+  Json,
+  ReasoningNative,
 } from './wire.ts';
 
 /** The messages that are written so far. */
@@ -48,6 +49,7 @@ interface Transcript {
   customCalls: Set<string>;
 }
 
+/** Whom messages are written for. */
 export interface Target {
   provider: Provider;
   facts: Facts;

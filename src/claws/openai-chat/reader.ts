@@ -1,6 +1,8 @@
 import type { Delta } from '../../core/delta.ts';
 import { Fault } from '../../core/errors.ts';
-import type { Prompt, SseEvent, StreamReader } from '../claw.ts';
+import { isObject } from '../../core/json.ts';
+import type { Prompt } from '../../core/prompt.ts';
+import type { SseEvent, StreamReader } from '../claw.ts';
 import { laterUsage } from '../usage.ts';
 import {
   type AnswerState,
@@ -21,7 +23,7 @@ import { closeCall, readCalls, readLegacyCall } from './calls.ts';
 import { reportedFault } from './fault.ts';
 import { readImages } from './images.ts';
 import { closeReasoning, readReasoning, readThinkingPart } from './reasoning.ts';
-import { isObject, type Json, textOf } from './wire.ts';
+import { type Json, textOf } from './wire.ts';
 
 const END = '[DONE]';
 

@@ -1,3 +1,4 @@
+import { isObject } from '../../core/json.ts';
 import {
   type AnswerState,
   type ChoiceState,
@@ -7,7 +8,7 @@ import {
   type OpenReasoning,
   openItem,
 } from './answer.ts';
-import { isObject, type Json, type ReasoningForm, textOf } from './wire.ts';
+import { type Json, type ReasoningForm, textOf } from './wire.ts';
 
 /** Reads the reasoning of a message, or of a piece of one, in any of its forms. */
 export function readReasoning(state: AnswerState, choice: ChoiceState, message: Json): void {

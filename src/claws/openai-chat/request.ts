@@ -1,9 +1,11 @@
+import { isObject } from '../../core/json.ts';
+import type { Prompt } from '../../core/prompt.ts';
 import type { Settings, TextFormat } from '../../core/settings.ts';
-import type { Prompt, Provider, Quirks, WireRequest } from '../claw.ts';
+import type { Provider, Quirks, WireRequest } from '../claw.ts';
 import { safetyIdentifier } from '../safety-identifier.ts';
 import { messagesOf } from './messages.ts';
 import { toolFields } from './tools.ts';
-import { type ChatMessage, type Facts, isObject, type Json } from './wire.ts';
+import type { ChatMessage, Facts, Json } from './wire.ts';
 
 /** Facts by provider id, as in the catalogue. */
 const KNOWN_FACTS: Record<string, Partial<Facts>> = {

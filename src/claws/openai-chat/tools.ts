@@ -1,6 +1,7 @@
+import { isObject } from '../../core/json.ts';
+import type { Prompt } from '../../core/prompt.ts';
 import type { FunctionTool, Settings, Tool, ToolChoice } from '../../core/settings.ts';
-import type { Prompt } from '../claw.ts';
-import { type ChatTool, type Facts, isObject, type Json } from './wire.ts';
+import type { ChatTool, Facts, Json } from './wire.ts';
 
 /** The tool fields of a request. Empty without tools, because OpenAI refuses a `tool_choice` alone. */
 export interface ToolFields {

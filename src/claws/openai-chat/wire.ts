@@ -1,33 +1,34 @@
-import { isObject } from '../../core/json.ts';
-
 /**
  * The wire format of chat completions. Requests are typed. Answers are `Json`, because more than thirty
  * servers write them in different ways; each field is checked where it is read.
  */
 
+/** A JSON object with fields that are not checked. */
 export type Json = Record<string, unknown>;
-
-export { isObject };
 
 /** The value if it is a string that is not empty. */
 export const textOf = (v: unknown): string | undefined => (typeof v === 'string' && v !== '' ? v : undefined);
 
+/** A text. Some servers add fields, such as cache marks. */
 export interface ChatTextPart {
   type: 'text';
   text: string;
   [field: string]: unknown;
 }
 
+/** An image: an `https:` or `data:` URL. */
 export interface ChatImagePart {
   type: 'image_url';
   image_url: { url: string; detail?: string };
 }
 
+/** A file: its content as a `data:` URL, or its id at the provider. */
 export interface ChatFilePart {
   type: 'file';
   file: { filename?: string; file_data?: string; file_id?: string };
 }
 
+/** A recording in base64; `format` is the encoding, such as `wav`. */
 export interface ChatAudioPart {
   type: 'input_audio';
   input_audio: { data: string; format: string };
@@ -40,6 +41,7 @@ export interface ChatThinkingPart {
   [field: string]: unknown;
 }
 
+/** One part of a message. */
 export type ChatPart =
   | ChatTextPart
   | ChatImagePart
@@ -48,10 +50,12 @@ export type ChatPart =
   | ChatThinkingPart
   | (Json & { type: string });
 
+/** A call of a tool, complete. `arguments` and `input` are texts. */
 export type ChatToolCall =
   | { id: string; type: 'function'; function: { name: string; arguments: string }; [field: string]: unknown }
   | { id: string; type: 'custom'; custom: { name: string; input: string }; [field: string]: unknown };
 
+/** What the model said and called. */
 export interface ChatAssistantMessage {
   role: 'assistant';
   content?: string | ChatPart[] | null;
@@ -60,6 +64,7 @@ export interface ChatAssistantMessage {
   [field: string]: unknown;
 }
 
+/** The output of a call. */
 export interface ChatToolMessage {
   role: 'tool';
   tool_call_id: string;
@@ -67,14 +72,17 @@ export interface ChatToolMessage {
   [field: string]: unknown;
 }
 
+/** What the caller said. */
 export interface ChatInputMessage {
   role: 'system' | 'developer' | 'user';
   content: string | ChatPart[];
   [field: string]: unknown;
 }
 
+/** One message of a conversation. */
 export type ChatMessage = ChatAssistantMessage | ChatToolMessage | ChatInputMessage;
 
+/** A tool that the model may call. */
 export type ChatTool =
   | { type: 'function'; function: { name: string; description?: string; parameters: Json; strict?: boolean } }
   | (Json & { type: string });

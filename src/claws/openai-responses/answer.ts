@@ -8,11 +8,12 @@ import {
   type Part,
   type Reasoning,
 } from '../../core/items.ts';
+import { isObject } from '../../core/json.ts';
 import type { Prompt } from '../../core/prompt.ts';
 import { callIdOf, isClientCall } from '../../core/tool-calls.ts';
 import type { Usage } from '../../core/usage.ts';
 import { answeredTier, reportedCost, tokenCount } from '../usage.ts';
-import { isObject, type Json, listIn, nameIn, objectIn, textIn } from './wire.ts';
+import { type Json, listIn, nameIn, objectIn, textIn } from './wire.ts';
 
 /** Fields of a response that become deltas of their own. */
 const TRANSLATED = [
@@ -81,6 +82,7 @@ export function startOf(response: Json, prompt: Prompt): Delta {
   return start;
 }
 
+/** What is known of an answer when it ends. */
 export interface Ending {
   /** The model that the first event of the stream named. */
   startedAs?: string;

@@ -1,8 +1,9 @@
 import type { Delta } from '../../core/delta.ts';
 import { itemKey, parseItemId } from '../../core/ids.ts';
 import type { Item, OtherItem } from '../../core/items.ts';
+import { isObject } from '../../core/json.ts';
 import type { Prompt, PromptItem } from '../../core/prompt.ts';
-import { isObject, type Json } from './wire.ts';
+import type { Json } from './wire.ts';
 
 /**
  * An approval by the client, and the approved call, name the request by its id (`approval_request_id`). Clients

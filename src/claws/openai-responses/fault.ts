@@ -1,8 +1,10 @@
-import type { ErrorCode, Fault } from '../../core/errors.ts';
+import type { ErrorCode } from '../../core/error-catalogue.ts';
+import type { Fault } from '../../core/errors.ts';
+import { isObject } from '../../core/json.ts';
 import type { AnswerHeaders } from '../http/transport.ts';
 import { codeOfReport } from '../reported-errors.ts';
 import { codeOfPage, codeOfStatus, faultOf as faultOfCode, reportedOf } from '../status.ts';
-import { isObject, type Json } from './wire.ts';
+import type { Json } from './wire.ts';
 
 /** By `error.type`, for a failure in a stream, which has no HTTP status. */
 const TYPES: ReadonlyMap<unknown, ErrorCode> = new Map<unknown, ErrorCode>([

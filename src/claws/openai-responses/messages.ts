@@ -10,10 +10,11 @@ import {
   type Part,
   type Reasoning,
 } from '../../core/items.ts';
+import { isObject } from '../../core/json.ts';
 import type { Prompt, PromptItem } from '../../core/prompt.ts';
 import { callIdOf, isOutput } from '../../core/tool-calls.ts';
 import { ApprovalRequests } from './approvals.ts';
-import { isObject, type Json } from './wire.ts';
+import type { Json } from './wire.ts';
 
 /** Who wrote an item: the provider of this request, the caller, or another provider. */
 type Author = 'own' | 'caller' | 'foreign';

@@ -1,6 +1,7 @@
 import type { Delta } from '../../core/delta.ts';
 import { Fault } from '../../core/errors.ts';
 import { emptied } from '../../core/items.ts';
+import { isObject } from '../../core/json.ts';
 import type { Prompt } from '../../core/prompt.ts';
 import type { SseEvent, StreamReader } from '../claw.ts';
 import { laterUsage } from '../usage.ts';
@@ -17,7 +18,7 @@ import {
 import { withPublicRequests } from './approvals.ts';
 import { failureOf } from './fault.ts';
 import { ServerCalls } from './server-calls.ts';
-import { isObject, type Json, listIn, malformed, objectIn, textIn } from './wire.ts';
+import { type Json, listIn, malformed, objectIn, textIn } from './wire.ts';
 
 /** An output item of the stream. */
 interface Slot {

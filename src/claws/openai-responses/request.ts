@@ -1,11 +1,12 @@
 import { Fault } from '../../core/errors.ts';
+import { isObject } from '../../core/json.ts';
 import type { Prompt } from '../../core/prompt.ts';
 import type { Settings } from '../../core/settings.ts';
 import type { Provider, WireRequest } from '../claw.ts';
 import { safetyIdentifier } from '../safety-identifier.ts';
 import { inputOf } from './messages.ts';
 import { toolsOf } from './tools.ts';
-import { isObject, type Json } from './wire.ts';
+import type { Json } from './wire.ts';
 
 /** The gateway keeps the conversation: the provider must not store it or work in the background. */
 const NEVER_SENT: ReadonlySet<string> = new Set([

@@ -1,8 +1,8 @@
 import type { Delta, DeltaOf } from '../../core/delta.ts';
 import type { Item, OtherItem } from '../../core/items.ts';
+import { isObject } from '../../core/json.ts';
 import type { Prompt } from '../../core/prompt.ts';
 import { isCall } from './answer.ts';
-import { isObject } from './wire.ts';
 
 /**
  * Marks the calls that a provider ran itself but writes as calls of custom tools: xAI does so for its search. A

@@ -4,8 +4,6 @@ import { isObject } from '../../core/json.ts';
 /** A JSON object from the provider whose fields are not checked yet. */
 export type Json = Record<string, unknown>;
 
-export { isObject };
-
 /** The fault for an answer that breaks its protocol: where, what was expected, and what came. */
 export function malformed(where: string, expected: string, came: unknown): Fault {
   return new Fault('provider_protocol_error', `${where}: expected ${expected}, got ${kindOf(came)}.`, {

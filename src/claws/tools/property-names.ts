@@ -61,7 +61,7 @@ function withReferences(node: unknown, sent: ReadonlyMap<string, string>): unkno
   return Object.fromEntries(entries);
 }
 
-/** Renames the fields of a JSON object that is given as text, whole or cut. JsonObject of inner objects stay. */
+/** Renames the fields of a JSON object that is given as text, whole or cut. The names in inner objects stay. */
 export function renamed(text: string, names: ReadonlyMap<string, string>): string {
   const renaming = new Renaming(names);
   return renaming.push(text) + renaming.end();

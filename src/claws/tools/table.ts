@@ -1,5 +1,6 @@
+import type { ProtocolName } from '../../core/prompt.ts';
 import type { CustomTool, FunctionTool, HostedTool, NamespaceTool, Tool } from '../../core/settings.ts';
-import type { ProtocolName, Provider, Quirks } from '../claw.ts';
+import type { Provider, Quirks } from '../claw.ts';
 import type { NameRule } from './name-rule.ts';
 
 type Fields = Record<string, unknown>;

@@ -1,7 +1,7 @@
-import type { ProtocolName } from '../../claws/claw.ts';
 import type { ProviderOn } from '../../claws/find-providers.ts';
 import { codeOfStatus } from '../../claws/status.ts';
-import type { ErrorCode } from '../../core/errors.ts';
+import type { ErrorCode } from '../../core/error-catalogue.ts';
+import type { ProtocolName } from '../../core/prompt.ts';
 import { type CheckedConnection, connectionsOf } from './connections.ts';
 import type { Finding } from './finding.ts';
 

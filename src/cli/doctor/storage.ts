@@ -74,7 +74,7 @@ function describeDatabase(path: string): Finding {
     if (damage) return { level: 'bad', subject, message: `damaged: ${damage}`, remedy: RESTORE };
     const checked = bytes > LARGEST_CHECKED ? 'too large to check here' : 'intact';
     const version = pragma(db, 'user_version');
-    const message = `opens, ${checked}, schema version ${version}, ${size(bytes)}, ${sessionCount(db)} sessions`;
+    const message = `opens, ${checked}, schema version ${version}, ${size(bytes)}, ${sessionsIn(db)}`;
     return { level: 'ok', subject, message };
   } catch (error) {
     const message = `${path} cannot be read (${(error as Error).message})`;
@@ -93,9 +93,9 @@ function damageOf(db: Database): string | undefined {
   return result === 'ok' ? undefined : result;
 }
 
-function sessionCount(db: Database): string {
+function sessionsIn(db: Database): string {
   const { count } = db.query('SELECT count(*) AS count FROM sessions').get() as { count: number };
-  return count.toLocaleString('en-US');
+  return `${count.toLocaleString('en-US')} ${count === 1 ? 'session' : 'sessions'}`;
 }
 
 function measureFolders(dataDir: string): Finding[] {

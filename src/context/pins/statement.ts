@@ -28,6 +28,7 @@ export type Slot =
   | 'favourite'
   | 'other';
 
+/** What a statement is. */
 export type StatementKind = 'instruction' | 'preference' | 'fact';
 
 /**

@@ -29,6 +29,7 @@ export interface Query {
   vector?: Float32Array;
 }
 
+/** A passage that a search has found. */
 export interface Hit {
   passage: Passage;
   /** Comparable only with the scores of the same search. Greater than 0. */

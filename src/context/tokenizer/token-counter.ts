@@ -4,7 +4,7 @@ import type { Encoding } from './encodings.ts';
 import { Tokenizer } from './tokenizer.ts';
 
 /** The parts of a prompt that have tokens. */
-export interface Counted {
+export interface CountedParts {
   items: readonly Item[];
   instructions?: string;
   tools?: readonly unknown[];
@@ -27,7 +27,7 @@ export class TokenCounter {
   constructor(private readonly load = Tokenizer.load) {}
 
   /** Rejects where the tokenizer cannot be loaded. */
-  async count({ items, instructions = '', tools = [] }: Counted, encoding: Encoding): Promise<number> {
+  async count({ items, instructions = '', tools = [] }: CountedParts, encoding: Encoding): Promise<number> {
     const tokenizer = await this.tokenizer(encoding);
     const known = this.known[encoding];
     let tokens = items.length > 0 || instructions !== '' ? PER_PROMPT : 0;

@@ -9,7 +9,7 @@ import { responses, TARGET } from '../v1/responses/dialect.ts';
 import { InputItem } from '../v1/responses/schemas.ts';
 import { askOf } from '../v1/turn-routes.ts';
 import { queryOf, tenantOf, tenantSchema } from './fields.ts';
-import { Asked } from './schemas.ts';
+import { Asked } from './session-schemas.ts';
 
 const askSchema = published(
   'AdminAsk',

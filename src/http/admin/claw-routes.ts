@@ -5,7 +5,7 @@ import type { Handler, Route, SettingsSource } from '../route.ts';
 import { validate } from '../v1/fields.ts';
 import { readBody } from '../v1/request.ts';
 import { listOf } from './fields.ts';
-import { ClawList, ClawTest, ModelInfoList } from './schemas.ts';
+import { ClawList, ClawTest, ModelInfoList } from './gateway-schemas.ts';
 import { clawView, modelView, testView } from './views.ts';
 
 const PATH = '/admin/v1/claws';

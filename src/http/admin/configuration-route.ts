@@ -1,7 +1,7 @@
 import { json, type RouteDoc } from '../published.ts';
 import type { Route } from '../route.ts';
 import { listOf } from './fields.ts';
-import { SettingList } from './schemas.ts';
+import { SettingList } from './gateway-schemas.ts';
 
 /** A setting as it is now. */
 interface Setting {

@@ -16,8 +16,8 @@ import { fromLibreChat, LibreChatConversation } from './forms/librechat.ts';
 import { toMarkdown } from './forms/markdown.ts';
 import { fromMessages, toMessages } from './forms/openai.ts';
 import { linesOf, textStream } from './lines.ts';
-import { SessionDetail } from './schemas.ts';
 import { branchOf, filterOf, listQuery, turnIn } from './session-routes.ts';
+import { SessionDetail } from './session-schemas.ts';
 import { detailView } from './views.ts';
 
 /** Copies of sessions: exports, imports, forks, edits. */

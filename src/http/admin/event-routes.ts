@@ -7,7 +7,7 @@ import { dollars } from '../../core/usage.ts';
 import { events, type RouteDoc } from '../published.ts';
 import type { Route } from '../route.ts';
 import { iso } from './fields.ts';
-import { AdminEvent, type EVENTS } from './schemas.ts';
+import { AdminEvent, type EVENTS } from './gateway-schemas.ts';
 import { eventStream, type SentEvent } from './sse.ts';
 import { usd } from './views.ts';
 

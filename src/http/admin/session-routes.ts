@@ -20,7 +20,7 @@ import {
   tenantOf,
   tenantSchema,
 } from './fields.ts';
-import { SearchList, SessionDetail, SessionList, Tree, TurnList } from './schemas.ts';
+import { SearchList, SessionDetail, SessionList, Tree, TurnList } from './session-schemas.ts';
 import { detailView, hitView, nodeView, sessionView, turnView } from './views.ts';
 
 const PATH = '/admin/v1/sessions';

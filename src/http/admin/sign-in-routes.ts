@@ -4,7 +4,7 @@ import type { Route, SettingsSource } from '../route.ts';
 import { validate } from '../v1/fields.ts';
 import { readBody } from '../v1/request.ts';
 import { iso } from './fields.ts';
-import { SignIn } from './schemas.ts';
+import { SignIn } from './gateway-schemas.ts';
 import { cookieOf, expectOwnPage, type SignIns, tokenOf } from './sign-in.ts';
 
 const PATH = '/admin/v1/sign-in';

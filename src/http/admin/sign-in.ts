@@ -10,6 +10,7 @@ interface SignInToken {
   expiresAt: number;
 }
 
+/** Signs browsers in and out, and knows who has signed in. */
 export interface SignIns {
   /** Throws `invalid_key` for any key but the root key, and `rate_limit_exceeded` after many of them. */
   signIn(key: string): SignInToken;

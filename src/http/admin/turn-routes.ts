@@ -19,8 +19,8 @@ import {
   tenantOf,
   tenantSchema,
 } from './fields.ts';
-import { FailedTurnList, RunningTurnList, Turn, TurnDelta } from './schemas.ts';
 import { turnIdOf } from './session-routes.ts';
+import { FailedTurnList, RunningTurnList, Turn, TurnDelta } from './session-schemas.ts';
 import { eventStream } from './sse.ts';
 import { failedView, readable, runningView, turnView } from './views.ts';
 

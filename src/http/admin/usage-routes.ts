@@ -5,7 +5,7 @@ import { json, type RouteDoc } from '../published.ts';
 import type { Handler, Route } from '../route.ts';
 import { invalid } from '../v1/fields.ts';
 import { listOf, moment, momentOf, queryOf } from './fields.ts';
-import { TenantList, UsageList } from './schemas.ts';
+import { TenantList, UsageList } from './gateway-schemas.ts';
 import { usageView } from './views.ts';
 
 /** Sums of usage. */

@@ -10,7 +10,7 @@ import { receiptView } from '../v1/responses/receipt.ts';
 import { outputItem } from '../v1/responses/response.ts';
 import { iso } from './fields.ts';
 
-/** What the management API shows, in the forms of `schemas.ts`. */
+/** What the management API shows, in the forms of `session-schemas.ts` and `gateway-schemas.ts`. */
 
 type Entry<List extends (...args: never[]) => Promise<{ entries: unknown[] }>> = Awaited<
   ReturnType<List>

@@ -1,9 +1,10 @@
 import { z } from 'zod';
 import { Fault } from '../../core/errors.ts';
+import type { Attempt, Outcome } from '../../core/outcome.ts';
 import type { ProtocolName } from '../../core/prompt.ts';
 import type { ProviderWishes } from '../../core/routing.ts';
 import type { Settings } from '../../core/settings.ts';
-import type { Ask, Asked, Attempt, Outcome } from '../../core/turn.ts';
+import type { Ask, Asked } from '../../core/turn.ts';
 import { dollars, type Usage } from '../../core/usage.ts';
 import { expectation, pathText, received } from './expectation.ts';
 import { providerField } from './provider-field.ts';

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { ERRORS } from '../../core/errors.ts';
+import { ERRORS } from '../../core/error-catalogue.ts';
 import { published } from '../published.ts';
 
 /** The forms of replies. They are not checked at run time; tests compare them with real replies. */

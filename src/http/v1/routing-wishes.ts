@@ -1,4 +1,5 @@
-import { callFailureOf, ERRORS, type ErrorCode, Fault } from '../../core/errors.ts';
+import { ERRORS, type ErrorCode } from '../../core/error-catalogue.ts';
+import { callFailureOf, Fault } from '../../core/errors.ts';
 import { nearest } from '../../core/nearest.ts';
 import type { Caller } from '../../core/request.ts';
 import type { RoutingWishes, SimulatedFault, TurnLimits } from '../../core/routing.ts';

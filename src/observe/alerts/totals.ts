@@ -1,4 +1,4 @@
-import { ERRORS, type ErrorCode } from '../../core/errors.ts';
+import { ERRORS, type ErrorCode } from '../../core/error-catalogue.ts';
 import type { Metric } from '../metrics/registry.ts';
 
 /** Counts since the start of the process; the difference of two is what happened between them. */

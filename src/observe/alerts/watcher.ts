@@ -15,6 +15,7 @@ export interface AlertSettings {
   readonly rules: readonly AlertRule[];
 }
 
+/** What the watcher of alerts works with. */
 export interface WatcherParts {
   settings: AlertSettings;
   facts: GatewayFacts;

@@ -1,7 +1,7 @@
 import type { GatewayEvent } from '../../core/events.ts';
 import type { TimedCall } from '../../core/timeline.ts';
-import { WAITS } from './buckets.ts';
 import type { Registry } from './registry.ts';
+import { WAITS } from './registry.ts';
 
 /** Tokens per second. */
 const SPEEDS = [5, 10, 20, 30, 50, 75, 100, 150, 200, 300, 500, 1_000];

@@ -25,6 +25,10 @@ export interface Metric {
   series(): Series[];
 }
 
+/** Upper bounds of buckets of histograms: of what people wait for, and of the gateway's own work. Seconds. */
+export const WAITS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 60, 120, 300, 600];
+export const WORK = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5];
+
 interface Description {
   name: string;
   help: string;
@@ -130,7 +134,8 @@ export class Counter implements Metric {
   }
 }
 
-export class Histogram implements Metric {
+/** The distribution of observed values. */
+class Histogram implements Metric {
   readonly kind = 'histogram';
   readonly name: string;
   readonly help: string;
@@ -174,7 +179,7 @@ export class Histogram implements Metric {
 }
 
 /** A value that is read when the metrics are read. */
-export class Gauge implements Metric {
+class Gauge implements Metric {
   readonly kind = 'gauge';
   readonly name: string;
   readonly help: string;

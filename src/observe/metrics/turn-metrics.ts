@@ -1,10 +1,11 @@
 import { Fault } from '../../core/errors.ts';
 import type { GatewayEvent } from '../../core/events.ts';
+import type { Outcome } from '../../core/outcome.ts';
 import type { Step, Timeline } from '../../core/timeline.ts';
-import { isKept, type Outcome } from '../../core/turn.ts';
+import { isKept } from '../../core/turn.ts';
 import { dollars, type Usage } from '../../core/usage.ts';
-import { WAITS, WORK } from './buckets.ts';
 import type { Registry } from './registry.ts';
+import { WAITS, WORK } from './registry.ts';
 
 const TOKENS = [1_000, 4_000, 16_000, 64_000, 128_000, 256_000, 1_000_000, 4_000_000];
 

@@ -18,6 +18,7 @@ export interface TelemetryCounts {
   dropped: Counter;
 }
 
+/** What an outbox works with. */
 export interface OutboxParts<Entry> {
   signal: Signal;
   url: string;

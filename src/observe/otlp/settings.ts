@@ -11,7 +11,8 @@ export interface TelemetrySettings {
   readonly metricsMs: number;
 }
 
-export const SIGNALS = ['traces', 'metrics', 'logs'] as const;
+const SIGNALS = ['traces', 'metrics', 'logs'] as const;
+/** A kind of telemetry, in the word of OpenTelemetry. */
 export type Signal = (typeof SIGNALS)[number];
 
 /** The settings of the configuration that the variables of OpenTelemetry complete. */

@@ -3,6 +3,7 @@
  * text, 64-bit numbers as decimal text, enumerations as numbers, names in camelCase.
  */
 
+/** A value of an attribute. Whole numbers of 64 bits are texts in JSON. */
 export type AnyValue =
   | { stringValue: string }
   | { boolValue: boolean }
@@ -10,6 +11,7 @@ export type AnyValue =
   | { doubleValue: number }
   | { arrayValue: { values: AnyValue[] } };
 
+/** An attribute. */
 export interface KeyValue {
   key: string;
   value: AnyValue;
@@ -72,6 +74,7 @@ function valueText(value: string | number | boolean | readonly string[]): string
 /** Most texts need no escapes. */
 const quoted = (text: string): string => (/^[\w .:/*@+-]*$/.test(text) ? `"${text}"` : JSON.stringify(text));
 
+/** A log record (`LogRecord`). */
 export interface WireLog {
   timeUnixNano: string;
   severityNumber: number;
@@ -81,6 +84,7 @@ export interface WireLog {
   traceId?: string;
 }
 
+/** A metric (`Metric`): one of `gauge`, `sum` and `histogram` is present. */
 export interface WireMetric {
   name: string;
   description: string;
@@ -96,10 +100,12 @@ interface Point {
   timeUnixNano: string;
 }
 
+/** A value of a gauge or a sum. */
 export interface NumberPoint extends Point {
   asDouble: number;
 }
 
+/** A distribution: how many values are in each bucket. */
 export interface HistogramPoint extends Point {
   count: string;
   sum: number;

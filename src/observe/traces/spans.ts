@@ -1,9 +1,11 @@
-import { type ErrorCode, Fault } from '../../core/errors.ts';
+import type { ErrorCode } from '../../core/error-catalogue.ts';
+import { Fault } from '../../core/errors.ts';
 import type { GatewayEvent } from '../../core/events.ts';
 import { conversationId, responseId } from '../../core/ids.ts';
+import type { Outcome } from '../../core/outcome.ts';
 import type { Period, Step, TimedCall, Timeline } from '../../core/timeline.ts';
 import { newSpanId, type TraceContext } from '../../core/trace-context.ts';
-import type { Intent, Outcome } from '../../core/turn.ts';
+import type { Intent } from '../../core/turn.ts';
 import { dollars } from '../../core/usage.ts';
 import { type Attributes, epochOffset, type Span, spanText } from '../otlp/wire.ts';
 import { messagesText } from './content.ts';

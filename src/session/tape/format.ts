@@ -1,6 +1,6 @@
 import type { Delta, DeltaOf, TextDelta } from '../../core/delta.ts';
 import { type Item, isCustomCall, type OutputText } from '../../core/items.ts';
-import type { Outcome } from '../../core/turn.ts';
+import type { Outcome } from '../../core/outcome.ts';
 
 /** A hosted tool's progress. */
 export type Progress = DeltaOf<'progress'>;

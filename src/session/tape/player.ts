@@ -1,6 +1,6 @@
 import type { Delta, DeltaOf, TextDelta } from '../../core/delta.ts';
 import { emptied, type Item } from '../../core/items.ts';
-import type { Outcome } from '../../core/turn.ts';
+import type { Outcome } from '../../core/outcome.ts';
 import {
   choicesOf,
   type Progress,

@@ -13,8 +13,10 @@ import type { Statements } from './statements.ts';
 /** How much is forgotten in one transaction: a few milliseconds' worth, because turns wait meanwhile. */
 const AT_ONCE = 200;
 
-export type FoundTurn = Omit<TurnKey, 'tenant'>;
+/** Where a turn is, within the tenant that was asked for. */
+type FoundTurn = Omit<TurnKey, 'tenant'>;
 
+/** The operations of `ClaimStore`, with columns. */
 export class ClaimOperations {
   constructor(
     private readonly statements: Statements,

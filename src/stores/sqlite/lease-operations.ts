@@ -13,10 +13,12 @@ import takeLeaseSql from './sql/take-lease.sql' with { type: 'text' };
 import type { Statements } from './statements.ts';
 import type { HeadColumns, KnownColumns, TurnOperations } from './turn-operations.ts';
 
-export interface TakenHeadColumns extends HeadColumns {
+/** `TakenHead`, with columns. */
+interface TakenHeadColumns extends HeadColumns {
   token: number;
 }
 
+/** The operations of `LeaseStore`, with columns. */
 export class LeaseOperations {
   constructor(
     private readonly statements: Statements,

@@ -13,6 +13,7 @@ import setMainSql from './sql/set-main.sql' with { type: 'text' };
 import setOpeningSql from './sql/set-opening.sql' with { type: 'text' };
 import type { Statements } from './statements.ts';
 
+/** `Line`, with columns. */
 export interface LineColumns {
   number: number;
   agent: string | null;
@@ -21,11 +22,13 @@ export interface LineColumns {
   digest: string | null;
 }
 
+/** `LineChange`, with columns. */
 export interface LineColumnsChange {
   opening?: string;
   tip?: { from: TurnSuffix | null; promotes: boolean };
 }
 
+/** The operations of `LineStore`, and what commits change on lines, with columns. */
 export class LineOperations {
   constructor(private readonly statements: Statements) {}
 

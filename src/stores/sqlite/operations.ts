@@ -16,8 +16,11 @@ type All = Public<TurnOperations> &
   Public<ClaimOperations> &
   Public<GatewayOperations>;
 
+/** The name of an operation of the store's thread. */
 export type OperationName = keyof All;
+/** What an operation gets. */
 export type OperationArgs<Name extends OperationName> = Parameters<All[Name]>;
+/** What an operation returns. */
 export type OperationResult<Name extends OperationName> = ReturnType<All[Name]>;
 
 /**

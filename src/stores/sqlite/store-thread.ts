@@ -10,6 +10,7 @@ import {
   UNSYNCED,
 } from './thread-protocol.ts';
 
+/** A call, and who waits for its answer. */
 interface Asked {
   call: Call;
   resolve(value: unknown): void;
@@ -17,33 +18,33 @@ interface Asked {
 }
 
 /**
- * Calls that travel together. One group is under way at a time; what is asked meanwhile makes up the next one,
- * so that groups grow with the load. Groups begin at least `gatherMs` apart; a call that comes later than that
- * after the last group never waits.
+ * Calls that are sent to the thread in groups. One group is under way at a time; what is asked meanwhile makes up the
+ * next one, so that groups grow with the load. Groups begin at least `gatherMs` apart; a call that comes later than
+ * that after the last group never waits.
  */
-interface Lane {
+interface CallQueue {
   readonly gatherMs: number;
   waiting: Asked[];
   underway: boolean;
   sentAt: number;
 }
 
+/** Starts the thread of a store. */
 export type StartWorker = () => Worker;
 
 export const startWorker: StartWorker = () => new Worker(new URL('./worker.ts', import.meta.url).href);
 
 /**
- * The caller's side of a store's thread. Calls that need no sync have a lane of their own: they are quick, and
- * every turn waits for a lease before it begins, so they do not gather and do not share a group with what is
- * synced.
- * When the thread dies, what had no answer yet is rejected, and the next call starts a new thread.
+ * The caller's side of a store's thread. Calls that need no sync have a queue of their own: they are quick, and every
+ * turn waits for a lease before it begins, so they do not gather and do not share a group with what is synced. When the
+ * thread dies, what had no answer yet is rejected, and the next call starts a new thread.
  */
 export class StoreThread {
   private worker: Worker | undefined;
-  private readonly unsynced = lane(0);
-  private readonly others: Lane;
+  private readonly unsynced = newQueue(0);
+  private readonly others: CallQueue;
   /** The groups under way, in the order in which they will be answered. */
-  private groups: Array<{ lane: Lane; asked: Asked[] }> = [];
+  private groups: Array<{ queue: CallQueue; asked: Asked[] }> = [];
   private opening: PromiseWithResolvers<void> | undefined;
   private closing: PromiseWithResolvers<void> | undefined;
   /** Calls answered and transactions committed so far. */
@@ -54,7 +55,7 @@ export class StoreThread {
     private readonly start: StartWorker,
     gatherMs = 0,
   ) {
-    this.others = lane(gatherMs);
+    this.others = newQueue(gatherMs);
   }
 
   /** Resolves once the database is open; rejects with the reason why it cannot be. */
@@ -66,10 +67,10 @@ export class StoreThread {
 
   call<Name extends OperationName>(name: Name, ...args: OperationArgs<Name>): Promise<OperationResult<Name>> {
     if (this.closing) return Promise.reject(unavailable('it is closed'));
-    const lane = UNSYNCED.has(name) ? this.unsynced : this.others;
+    const queue = UNSYNCED.has(name) ? this.unsynced : this.others;
     return new Promise((resolve, reject) => {
-      if (lane.waiting.length === 0) this.schedule(lane);
-      lane.waiting.push({ call: { name, args }, resolve: resolve as Asked['resolve'], reject });
+      if (queue.waiting.length === 0) this.schedule(queue);
+      queue.waiting.push({ call: { name, args }, resolve: resolve as Asked['resolve'], reject });
     });
   }
 
@@ -77,7 +78,7 @@ export class StoreThread {
   close(): Promise<void> {
     if (this.closing) return this.closing.promise;
     this.closing = Promise.withResolvers();
-    for (const lane of this.lanes) this.send(lane);
+    for (const queue of this.queues) this.send(queue);
     this.finish();
     return this.closing.promise;
   }
@@ -93,33 +94,33 @@ export class StoreThread {
     return worker;
   }
 
-  private get lanes(): Lane[] {
+  private get queues(): CallQueue[] {
     return [this.unsynced, this.others];
   }
 
-  private schedule(lane: Lane): void {
-    const send = () => this.send(lane);
+  private schedule(queue: CallQueue): void {
+    const send = () => this.send(queue);
     // A message to another thread costs more than what it asks for: those of one turn of the event loop share one.
-    if (lane === this.unsynced) return void setImmediate(send);
-    const wait = lane.sentAt + lane.gatherMs - performance.now();
-    if (lane.gatherMs === 0 || wait <= 0) queueMicrotask(send);
+    if (queue === this.unsynced) return void setImmediate(send);
+    const wait = queue.sentAt + queue.gatherMs - performance.now();
+    if (queue.gatherMs === 0 || wait <= 0) queueMicrotask(send);
     else setTimeout(send, Math.ceil(wait));
   }
 
-  private send(lane: Lane): void {
-    const asked = lane.waiting;
-    if (lane.underway || asked.length === 0) return;
+  private send(queue: CallQueue): void {
+    const asked = queue.waiting;
+    if (queue.underway || asked.length === 0) return;
     if (!this.worker) this.connect();
     this.post({ calls: asked.map(({ call }) => sentCall(call)) });
-    this.groups.push({ lane, asked });
-    lane.waiting = [];
-    lane.underway = true;
-    lane.sentAt = performance.now();
+    this.groups.push({ queue, asked });
+    queue.waiting = [];
+    queue.underway = true;
+    queue.sentAt = performance.now();
   }
 
   /** Closes the file once there is nothing left to do. */
   private finish(): void {
-    if (!this.closing || this.lanes.some(({ underway, waiting }) => underway || waiting.length > 0)) return;
+    if (!this.closing || this.queues.some(({ underway, waiting }) => underway || waiting.length > 0)) return;
     if (this.worker) this.post({ close: true });
     else this.closing.resolve();
   }
@@ -132,9 +133,9 @@ export class StoreThread {
     if ('results' in reply) {
       this.counts.calls += reply.results.length;
       this.counts.transactions += reply.transactions;
-      const { lane, asked } = this.groups.shift()!;
-      lane.underway = false;
-      if (lane.waiting.length > 0) this.schedule(lane);
+      const { queue, asked } = this.groups.shift()!;
+      queue.underway = false;
+      if (queue.waiting.length > 0) this.schedule(queue);
       else this.finish();
       for (const [index, one] of asked.entries()) answer(one, reply.results[index]!);
     } else if ('opened' in reply) this.opening?.resolve();
@@ -147,10 +148,10 @@ export class StoreThread {
     this.worker = undefined;
     const unanswered = [...this.groups.flatMap(({ asked }) => asked)];
     this.groups = [];
-    for (const lane of this.lanes) {
-      unanswered.push(...lane.waiting);
-      lane.waiting = [];
-      lane.underway = false;
+    for (const queue of this.queues) {
+      unanswered.push(...queue.waiting);
+      queue.waiting = [];
+      queue.underway = false;
     }
     for (const { reject } of unanswered) reject(unavailable(reason));
     this.opening?.reject(new Error(reason));
@@ -158,7 +159,12 @@ export class StoreThread {
   }
 }
 
-const lane = (gatherMs: number): Lane => ({ gatherMs, waiting: [], underway: false, sentAt: -Infinity });
+const newQueue = (gatherMs: number): CallQueue => ({
+  gatherMs,
+  waiting: [],
+  underway: false,
+  sentAt: -Infinity,
+});
 
 function answer(asked: Asked, result: Result): void {
   if ('value' in result) asked.resolve(result.value);

@@ -19,7 +19,17 @@ import type {
   TurnRow,
 } from '../../session/turn-log.ts';
 import type { ValueChange, ValueOutcome, ValueStore } from '../../session/value-store.ts';
-import type { SessionColumns, TurnColumns, TurnKey, TurnSuffix } from './columns.ts';
+import {
+  metadataColumn,
+  sessionColumns,
+  sessionOfColumns,
+  tagsColumn,
+  turnColumns,
+  turnId,
+  turnKey,
+  turnRow,
+  turnSuffix,
+} from './columns.ts';
 import { type StartWorker, StoreThread, startWorker } from './store-thread.ts';
 import type { HeadColumns, KnownColumns, Page, TurnChange } from './turn-operations.ts';
 
@@ -314,99 +324,3 @@ const headOfColumns = ({ session, branch }: HeadColumns): SessionHead => ({
   session: sessionOfColumns(session),
   branch: branch?.map(turnRow),
 });
-
-// The file holds positions in this list: append to it, never reorder.
-const STATES: readonly TurnRow['state'][] = ['completed', 'incomplete', 'failed', 'cancelled'];
-
-function turnKey(tenant: Tenant, id: TurnId): TurnKey {
-  const session = sessionOf(id);
-  return { tenant, session, id: id.slice(session.length) as TurnSuffix };
-}
-
-/** Throws if the turn is not in the session: its id could not be restored. */
-function turnSuffix(session: SessionId, id: TurnId): TurnSuffix {
-  if (!id.startsWith(session)) throw new TypeError(`Turn ${id} does not belong to session ${session}.`);
-  return id.slice(session.length) as TurnSuffix;
-}
-
-const turnId = (session: SessionId, suffix: TurnSuffix): TurnId => (session + suffix) as TurnId;
-
-function metadataColumn(metadata: Record<string, string>): string | null {
-  return Object.keys(metadata).length === 0 ? null : JSON.stringify(metadata);
-}
-
-const tagsColumn = (tags: readonly string[] | undefined): string | null =>
-  tags && tags.length > 0 ? JSON.stringify(tags) : null;
-
-export function turnColumns(row: TurnRow): TurnColumns {
-  return {
-    tenant: row.tenant,
-    session: row.session,
-    id: turnSuffix(row.session, row.id),
-    parent: row.parent === null ? null : turnSuffix(row.session, row.parent),
-    createdAt: row.createdAt,
-    state: STATES.indexOf(row.state),
-    dialect: row.dialect,
-    listed: Number(row.listed),
-    deleted: Number(row.deleted),
-    model: row.model,
-    tokens: row.tokens,
-    totalTokens: row.totalTokens,
-    digest: row.digest,
-    line: row.line,
-    metadata: metadataColumn(row.metadata),
-    hidden: row.hidden.length === 0 ? null : JSON.stringify(row.hidden),
-    body: row.body,
-  };
-}
-
-export function turnRow(columns: TurnColumns): TurnRow {
-  return {
-    tenant: columns.tenant,
-    session: columns.session,
-    id: turnId(columns.session, columns.id),
-    parent: columns.parent === null ? null : turnId(columns.session, columns.parent),
-    createdAt: columns.createdAt,
-    state: STATES[columns.state]!,
-    dialect: columns.dialect,
-    listed: columns.listed === 1,
-    deleted: columns.deleted === 1,
-    model: columns.model,
-    tokens: columns.tokens,
-    totalTokens: columns.totalTokens,
-    digest: columns.digest,
-    line: columns.line,
-    metadata: columns.metadata === null ? {} : JSON.parse(columns.metadata),
-    hidden: columns.hidden === null ? [] : JSON.parse(columns.hidden),
-    body: columns.body,
-  };
-}
-
-export function sessionColumns(session: Session): SessionColumns {
-  return {
-    tenant: session.tenant,
-    id: session.id,
-    name: session.name ?? null,
-    createdAt: session.createdAt,
-    head: session.head === null ? null : turnSuffix(session.id, session.head),
-    main: session.main ?? 0,
-    edits: session.edits,
-    metadata: metadataColumn(session.metadata),
-    tags: tagsColumn(session.tags),
-  };
-}
-
-function sessionOfColumns(columns: SessionColumns): Session {
-  const session: Session = {
-    id: columns.id,
-    tenant: columns.tenant,
-    createdAt: columns.createdAt,
-    metadata: columns.metadata === null ? {} : JSON.parse(columns.metadata),
-    head: columns.head === null ? null : turnId(columns.id, columns.head),
-    edits: columns.edits,
-  };
-  if (columns.name !== null) session.name = columns.name;
-  if (columns.tags !== null) session.tags = JSON.parse(columns.tags);
-  if (columns.main !== 0) session.main = columns.main;
-  return session;
-}

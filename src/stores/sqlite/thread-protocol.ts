@@ -1,10 +1,10 @@
-import type { ErrorCode } from '../../core/errors.ts';
+import type { ErrorCode } from '../../core/error-catalogue.ts';
 import type { OperationArgs, OperationName } from './operations.ts';
 
 /**
- * What need not survive the machine: leases, signs of life and lines without a turn, because with the machine
- * every holder, every process and every running turn is gone. These calls never wait for a sync of the disk:
- * they travel and are committed apart from all others.
+ * Operations whose effect need not survive a crash of the machine: leases, signs of life and lines without a turn,
+ * because with the machine every holder, every process and every running turn is gone. Their calls never wait for a
+ * sync of the disk: they are sent and committed apart from all others.
  */
 export const UNSYNCED: ReadonlySet<OperationName> = new Set<OperationName>([
   'takeHead',
@@ -23,8 +23,8 @@ export interface Call<Name extends OperationName = OperationName> {
 }
 
 /**
- * A call as it travels to the thread. `postMessage` copies an object, which costs more than to write its JSON. So the
- * call that every turn makes, `commitTurn`, travels as text: the JSON of its arguments, which are the same after JSON,
+ * A call as it is sent to the thread. `postMessage` copies an object, which costs more than to write its JSON. So the
+ * call that every turn makes, `commitTurn`, is sent as text: the JSON of its arguments, which are the same after JSON,
  * then a line break and the body of the turn, which is JSON already and is not escaped again.
  */
 export type SentCall = Call | string;
@@ -50,6 +50,7 @@ const isCommit = (call: Call): call is Call<'commitTurn'> => call.name === 'comm
 /** What became of one call. */
 export type Result = { value: unknown } | { code: ErrorCode; message: string };
 
+/** What became of the calls of one group. */
 export interface GroupOutcome {
   /** One for each call, in their order. */
   results: Result[];

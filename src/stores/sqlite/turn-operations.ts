@@ -49,6 +49,7 @@ interface StoredPlace {
   createdAt: number;
 }
 
+/** `TurnAmendment`, with columns. */
 export interface TurnChange {
   /** JSON, or `null` when empty; absent to leave it. */
   metadata?: string | null;
@@ -56,6 +57,7 @@ export interface TurnChange {
   deleted?: true;
 }
 
+/** `ListQuery`, with columns; `null` where a filter is absent. */
 export interface Page {
   after?: TurnKey;
   limit: number;
@@ -64,16 +66,19 @@ export interface Page {
   metadata: string | null;
 }
 
+/** `SessionHead`, with columns. */
 export interface HeadColumns {
   session: SessionColumns;
   branch?: TurnColumns[];
 }
 
+/** `KnownHead`, with columns. */
 export interface KnownColumns {
   head: TurnSuffix | null;
   edits: number;
 }
 
+/** `CommitOptions` with columns, and the fields of a turn that are written and never read. */
 export interface CommitColumns {
   move?: { from: TurnSuffix | null };
   line?: LineColumnsChange;
@@ -83,6 +88,7 @@ export interface CommitColumns {
   isFoundByHistory?: true;
 }
 
+/** `TreeNode`, with columns. */
 export interface TreeColumns {
   id: TurnSuffix;
   parent: TurnSuffix | null;
@@ -90,6 +96,7 @@ export interface TreeColumns {
   line: number | null;
 }
 
+/** The operations of `TurnLog`, with columns. */
 export class TurnOperations {
   constructor(
     private readonly statements: Statements,

@@ -19,6 +19,7 @@ import valueStateSql from './sql/value-state.sql' with { type: 'text' };
 import writeValueSql from './sql/write-value.sql' with { type: 'text' };
 import type { Statements } from './statements.ts';
 
+/** The operations of `ValueStore`, and the values that commits set. */
 export class ValueOperations {
   constructor(
     private readonly statements: Statements,

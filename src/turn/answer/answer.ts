@@ -66,7 +66,8 @@ function emitRescue(
   emit({ type: 'answer-rescued', trace: intent, candidate, code: faultOf(failure).code });
 }
 
-type ToldCall = Called & Dropped;
+/** The call that answers, and what of the request it left out. */
+type AnsweringCall = Called & Dropped;
 
 /** The first rescue comes at once. The longest pause before the others doubles. */
 const RESCUE_PAUSE_MS = 250;
@@ -95,7 +96,7 @@ async function call(
   rescue: Rescue | undefined,
   bounds: Bounds,
   path: TurnPath,
-): Promise<ToldCall> {
+): Promise<AnsweringCall> {
   const { intent, live } = turn;
   // Filled before the call: a new configuration may remove the claw during the answer.
   const dropped = new Map<Candidate, Dropped>();
@@ -186,7 +187,7 @@ interface Dropped {
 /** Journals and publishes one call's answer as it comes. Resolves to the failure that broke it off. */
 async function follow(
   turn: RunningTurn,
-  called: ToldCall,
+  called: AnsweringCall,
   rescue: Rescue | undefined,
   bounds: Bounds,
   path: TurnPath,
@@ -263,7 +264,7 @@ async function closeOpenItems(turn: RunningTurn, path: TurnPath): Promise<undefi
 
 function receiptOf(
   turn: RunningTurn,
-  called: ToldCall,
+  called: AnsweringCall,
   failed: readonly FailedCall[],
   path: TurnPath,
 ): Receipt {

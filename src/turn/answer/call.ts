@@ -1,12 +1,13 @@
 import { type Candidate, candidateKey } from '../../core/candidate.ts';
-import { callFailureOf, type ErrorCode, type FailedCall, Fault } from '../../core/errors.ts';
+import type { ErrorCode } from '../../core/error-catalogue.ts';
+import { callFailureOf, type FailedCall, Fault } from '../../core/errors.ts';
 import type { Emit, TurnTrace } from '../../core/events.ts';
 import type { Prompt } from '../../core/prompt.ts';
 import { callFailed } from '../../routing/attempts.ts';
 import type { Answer, Call, Count, Dispatch } from '../../routing/call-chain.ts';
 import type { Route } from '../../routing/order.ts';
+import { isExceeded } from './contexts.ts';
 import { type Ended, hedged } from './hedge.ts';
-import { isExceeded } from './prompt.ts';
 
 /** Which candidates to call, and with what. */
 export interface CallRequest {

@@ -1,5 +1,6 @@
 import type { Candidate } from '../../core/candidate.ts';
-import { callFailureOf, type ErrorCode, Fault } from '../../core/errors.ts';
+import type { ErrorCode } from '../../core/error-catalogue.ts';
+import { callFailureOf, Fault } from '../../core/errors.ts';
 import type { BrokenOff, Called, Folded, FoldedItem } from '../../core/fold.ts';
 import type { Item, Message, Part } from '../../core/items.ts';
 import { type Ask, isStreamed } from '../../core/turn.ts';

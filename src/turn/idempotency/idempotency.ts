@@ -43,13 +43,14 @@ export interface IdempotencyParts {
   /** Takes over the turns of dead processes (`turn/start/recover.ts`). Resolves when they can be found here. */
   takeOver(): Promise<unknown>;
   /**
-   * The target of a request that another worker of this gateway runs, or has run lately (its `targetOf`). Never
-   * rejects. Absent: there is no other worker.
+   * The target of a request that another worker of this gateway runs, or has run lately (its `targetOf`); `place` is
+   * the request's tenant and fingerprint, as `Idempotency` writes them. Never rejects. Absent: there is no other
+   * worker.
    */
   findElsewhere?(place: string): Promise<string | undefined>;
 }
 
-/** Another request with the same key has claimed it first. */
+/** Another request has claimed the same key first. */
 class Overtaken extends Error {}
 
 /** Makes sure that a request that is sent again is not executed again. */
@@ -93,7 +94,10 @@ export class Idempotency {
     this.keep(`${tenant}\n${fingerprint}`, { at: this.parts.clock(), target });
   }
 
-  /** For another worker: what a request without a key has created that this process runs, or has run lately. */
+  /**
+   * For another worker: what a request without a key has created that this process runs, or has run lately. `place`
+   * is what `findElsewhere` got.
+   */
   async targetOf(place: string): Promise<string | undefined> {
     await this.parts.takeOver();
     const known = this.recent.get(place);

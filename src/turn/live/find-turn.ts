@@ -1,11 +1,13 @@
-import { ERRORS, Fault } from '../../core/errors.ts';
+import { ERRORS } from '../../core/error-catalogue.ts';
+import { Fault } from '../../core/errors.ts';
 import { sessionOf, type TurnId } from '../../core/ids.ts';
 import type { Tenant } from '../../core/request.ts';
 import type { AnsweredTurn } from '../../core/turn.ts';
 import { Cancelled } from '../../core/turn-view.ts';
 import type { Unfinished } from '../../session/journal.ts';
 import { hydratedTape } from '../../session/stored-turn.ts';
-import { isOnTape, playTape } from '../../session/tape.ts';
+import { isOnTape } from '../../session/tape/format.ts';
+import { playTape } from '../../session/tape.ts';
 import type { TurnRow } from '../../session/turn-log.ts';
 import type { TurnPath } from '../path.ts';
 import { LiveTurn } from './live-turn.ts';

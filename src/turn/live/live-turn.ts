@@ -26,7 +26,7 @@ export class LiveTurn implements TurnView {
   readonly begun: Promise<void>;
   readonly ended: Promise<AnsweredTurn>;
 
-  /** Absent once it is settled, as `begin`: many turns wait for long, and each should hold little. */
+  /** Absent once it is settled, like `begin`: many turns wait for long, and each should hold little. */
   private accept: PromiseWithResolvers<void> | undefined = Promise.withResolvers<void>();
   private begin: PromiseWithResolvers<void> | undefined = Promise.withResolvers<void>();
   private readonly finish = Promise.withResolvers<AnsweredTurn>();
@@ -89,8 +89,8 @@ export class LiveTurn implements TurnView {
     this.controller.abort(reason);
   }
 
-  /** Called once, before readers can find the turn. */
-  limit(left: Quota): void {
+  /** What its caller has left of its rate limits. Called once, before readers can find the turn. */
+  noteQuota(left: Quota): void {
     this.left = left;
   }
 
@@ -195,13 +195,15 @@ export class LiveTurn implements TurnView {
 
 const ignore = () => {};
 
-/** Ended turns that are not kept and stay in memory, for clients that retry a request because they got no answer. */
-const LINGERING = 256;
+/**
+ * How many ended turns that are not kept stay in memory, for clients that retry a request because they got no answer.
+ */
+const MOST_FOR_RETRIES = 256;
 
 /** The turns that run in this process. */
 export class LiveTurns {
   private readonly live = new Map<TurnId, LiveTurn>();
-  private readonly lingering = new Map<TurnId, LiveTurn>();
+  private readonly forRetries = new Map<TurnId, LiveTurn>();
   /** Of ended turns, while they are read. */
   private readonly played = new Map<TurnId, WeakRef<Delta[]>>();
   private readonly unread = new FinalizationRegistry<TurnId>((id) => {
@@ -224,7 +226,7 @@ export class LiveTurns {
     this.live.set(id, turn);
     const remove = () => {
       this.live.delete(id);
-      if (fingerprint !== undefined && !isKept(turn.retention)) this.linger(turn);
+      if (fingerprint !== undefined && !isKept(turn.retention)) this.keepForRetries(turn);
     };
     turn.ended.then(remove, remove);
     if (this.closed) turn.stop(shutDown());
@@ -244,7 +246,7 @@ export class LiveTurns {
   }
 
   get(tenant: Tenant, id: TurnId): LiveTurn | undefined {
-    const turn = this.live.get(id) ?? this.lingering.get(id);
+    const turn = this.live.get(id) ?? this.forRetries.get(id);
     return turn?.asked.tenant === tenant ? turn : undefined;
   }
 
@@ -274,12 +276,12 @@ export class LiveTurns {
     await this.allEnded();
   }
 
-  private linger(turn: LiveTurn): void {
+  private keepForRetries(turn: LiveTurn): void {
     if (turn.signal.aborted) return;
-    this.lingering.set(turn.asked.id, turn);
-    if (this.lingering.size <= LINGERING) return;
-    const [oldest] = this.lingering.keys();
-    this.lingering.delete(oldest!);
+    this.forRetries.set(turn.asked.id, turn);
+    if (this.forRetries.size <= MOST_FOR_RETRIES) return;
+    const [oldest] = this.forRetries.keys();
+    this.forRetries.delete(oldest!);
   }
 
   private async allEnded(): Promise<void> {

@@ -13,7 +13,7 @@ const QUERY_MS = 300;
 /** After a query that failed or was too slow, turns do not wait for others, in milliseconds. */
 const REST_MS = 15_000;
 /** Characters of a text that are embedded: they fit the 2,048 tokens of the smallest models in most languages. */
-export const MOST_EMBEDDED = 4_000;
+const MOST_EMBEDDED = 4_000;
 
 /** For whom something is embedded: the rules of a key also hold for what recall sends of its sessions. */
 export interface RecallAsker {

@@ -2,13 +2,13 @@ import { itemsTokens } from '../../context/tokens.ts';
 import type { Delta } from '../../core/delta.ts';
 import { Fault, faultOf } from '../../core/errors.ts';
 import type { GatewayEvent } from '../../core/events.ts';
+import type { Outcome } from '../../core/outcome.ts';
 import {
   type AppendIntent,
   isBackground,
   isFetchable,
   isKept,
   isStreamed,
-  type Outcome,
   type PlacedIntent,
   turnOf,
 } from '../../core/turn.ts';
@@ -175,7 +175,7 @@ function rowOf(
 const isFoundByHistory = (intent: PlacedIntent | AppendIntent): boolean =>
   intent.kind === 'placed' && intent.state.kind === 'session' && intent.state.recognised === true;
 
-/** Milliseconds between two attempts to record a turn; the pause doubles. */
+/** Milliseconds between two tries to record a turn; the pause doubles. */
 const FIRST_PAUSE_MS = 1_000;
 const LONGEST_PAUSE_MS = 60_000;
 
@@ -188,10 +188,10 @@ export function commitLater(turn: RunningTurn, error: unknown, path: TurnPath): 
   const fault = faultOf(error);
   path.emit({ type: 'turn-lost', intent, failure: error, timeline: live.timeline });
   live.fail(fault);
-  if (isKept(intent.retention) && !(error instanceof StoredBeside)) void offerAgain(turn, fault, path);
+  if (isKept(intent.retention) && !(error instanceof StoredBeside)) void commitAgain(turn, fault, path);
 }
 
-async function offerAgain(turn: RunningTurn, failure: unknown, path: TurnPath): Promise<void> {
+async function commitAgain(turn: RunningTurn, failure: unknown, path: TurnPath): Promise<void> {
   const { stored, live } = turn;
   for (let pause = FIRST_PAUSE_MS; !path.live.isClosed; pause = Math.min(2 * pause, LONGEST_PAUSE_MS)) {
     await Bun.sleep(pause);
@@ -201,7 +201,7 @@ async function offerAgain(turn: RunningTurn, failure: unknown, path: TurnPath): 
       await appendToLog({ intent: stored, outcome, deltas: live.log, events: [ended] }, path);
       return;
     } catch (error) {
-      // The next attempt may succeed; otherwise the process that takes over the journal records the turn.
+      // The next try may succeed; otherwise the process that takes over the journal records the turn.
       path.emit({ type: 'store-failed', during: 'recording a turn', failure: error });
     }
   }

@@ -1,6 +1,6 @@
-import { historyRoom } from '../../context/assemble.ts';
+import { historyRoom } from '../../context/budget.ts';
 import { isKept } from '../../core/turn.ts';
-import type { Reach } from '../answer/prompt.ts';
+import type { Reach } from '../answer/contexts.ts';
 import type { RunningTurn, TurnPath } from '../path.ts';
 
 /** The share of the history that every candidate gets, from which on a session's past is made ahead of its need. */

@@ -1,7 +1,7 @@
 import { isGuessed } from '../../context/tokens.ts';
 import type { Item } from '../../core/items.ts';
+import type { Outcome } from '../../core/outcome.ts';
 import type { Tool } from '../../core/settings.ts';
-import type { Outcome } from '../../core/turn.ts';
 import type { RunningTurn, TurnPath } from '../path.ts';
 
 /**

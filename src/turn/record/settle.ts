@@ -3,9 +3,9 @@ import { faultOf, turnErrorOf } from '../../core/errors.ts';
 import type { BrokenOff, Called, Folded, FoldedItem } from '../../core/fold.ts';
 import { itemId, type TurnId } from '../../core/ids.ts';
 import type { Item } from '../../core/items.ts';
+import type { AnsweredBy, Attempt, Outcome } from '../../core/outcome.ts';
 import type { Receipt } from '../../core/receipt.ts';
 import { isJsonObject } from '../../core/tool-calls.ts';
-import type { AnsweredBy, Attempt, Outcome } from '../../core/turn.ts';
 import { Cancelled } from '../../core/turn-view.ts';
 import { nanoDollars, type Price, type Usage } from '../../core/usage.ts';
 import { costOf } from '../../usage/prices.ts';
@@ -22,16 +22,21 @@ export function settleTurn(turn: RunningTurn, failure: unknown, path: TurnPath):
     price: priceOf(path.directory),
     askedTier: intent.settings.service_tier,
     promptTokens: (called) =>
-      contexts.told(called, contexts.sent(called)?.tokens ?? branchTokens + inputTokens),
+      contexts.asCounted(called, contexts.sent(called)?.tokens ?? branchTokens + inputTokens),
     completedAt: path.clock(),
   });
-  return live.receipt ? { ...outcome, ...keptOf(live.receipt) } : outcome;
+  return live.receipt ? { ...outcome, ...storedReceipt(live.receipt) } : outcome;
 }
 
-function keptOf({ candidate: _, isDegraded, ...receipt }: Receipt): Pick<Outcome, 'receipt' | 'isDegraded'> {
+function storedReceipt({
+  candidate: _,
+  isDegraded,
+  ...receipt
+}: Receipt): Pick<Outcome, 'receipt' | 'isDegraded'> {
   return isDegraded ? { receipt, isDegraded: true } : { receipt };
 }
 
+/** Gives the price of a call's model, where it is known. */
 export const priceOf =
   (directory: Directory) =>
   ({ provider, model }: Called): Price | undefined =>

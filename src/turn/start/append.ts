@@ -1,8 +1,9 @@
 import { Fault } from '../../core/errors.ts';
 import { newTurnId, type TurnId } from '../../core/ids.ts';
 import type { Item } from '../../core/items.ts';
+import type { Outcome } from '../../core/outcome.ts';
 import type { Once, RequestIdentity } from '../../core/request.ts';
-import { type AppendIntent, type Outcome, type Session, type Turn, turnOf } from '../../core/turn.ts';
+import { type AppendIntent, type Session, type Turn, turnOf } from '../../core/turn.ts';
 import { hydratedTurn, offload } from '../../session/stored-turn.ts';
 import type { TurnPath } from '../path.ts';
 import { appendToLog } from '../record/commit.ts';

@@ -20,7 +20,7 @@ export async function enqueue(intent: WaitingIntent, hold: Hold | undefined, pat
     throw error;
   }
   const live = new LiveTurn(intent, session);
-  if (hold) live.limit(hold.quota);
+  if (hold) live.noteQuota(hold.quota);
   live.acknowledge();
   path.live.add(live, intent);
   return { by: 'queue', intent, live, hold, leaveQueue };

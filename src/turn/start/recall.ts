@@ -1,4 +1,4 @@
-import { type Budget, historyRoom, ownTokens } from '../../context/assemble.ts';
+import { type Budget, historyRoom, ownTokens } from '../../context/budget.ts';
 import type { Recalled, RetrievedExcerpt } from '../../context/recalled.ts';
 import type { Hit, Query } from '../../context/retrieval/passage.ts';
 import { passagesOf } from '../../context/retrieval/turn-passages.ts';
@@ -8,7 +8,7 @@ import type { Tenant } from '../../core/request.ts';
 import type { KeyRules } from '../../core/routing.ts';
 import { type Ask, isKept } from '../../core/turn.ts';
 import type { Resumed } from '../../session/resumed.ts';
-import { sureRoom } from '../answer/prompt.ts';
+import { sureRoom } from '../answer/contexts.ts';
 import type { Past } from '../past/past.ts';
 import type { RecallEmbeddings } from '../past/recall-model.ts';
 import type { TurnPath } from '../path.ts';

@@ -15,7 +15,7 @@ import { gatewayStopped, type Start, unplaced } from './start.ts';
 /** Milliseconds in which a client that waited for an answer may come back for it. */
 const WORTH_RESCUING_MS = 60 * 60_000;
 
-/** The turn may be the cause of the deaths. After this many it does not continue. */
+/** A turn does not continue after so many deaths of its processes, because it may be their cause. */
 const MOST_DEATHS = 10;
 
 /** What the recovery works with. */
@@ -46,7 +46,7 @@ export async function recover(parts: RecoveryParts): Promise<Recovered> {
   await releaseLeases(parts);
   const { path } = parts;
   let closed = 0;
-  const letGo: Array<() => void> = [];
+  const continuations: Array<() => void> = [];
   const turns = await path.journal.inherit();
   try {
     for (let from = 0; from < turns.length; from += TOGETHER) {
@@ -54,17 +54,17 @@ export async function recover(parts: RecoveryParts): Promise<Recovered> {
       // In the order of the turns: those of one session wait for each other.
       for (const one of taken) {
         if (one === 'closed') closed++;
-        else if (one) letGo.push(begin(one, path));
+        else if (one) continuations.push(begin(one, path));
       }
     }
   } finally {
     // Also where the store fails on the way: those that have begun hold their sessions.
-    void inSteps(letGo);
+    void inSteps(continuations);
   }
-  return { continued: letGo.length, closed };
+  return { continued: continuations.length, closed };
 }
 
-/** Thousands of turns do not keep requests from being handled. */
+/** Calls a few at a time, so that thousands of turns do not keep requests from being handled. */
 async function inSteps(calls: ReadonlyArray<() => void>): Promise<void> {
   for (let from = 0; from < calls.length; from += AT_ONCE) {
     for (const call of calls.slice(from, from + AT_ONCE)) call();
@@ -151,9 +151,9 @@ function begin({ start, turn: { intent, deltas } }: Continued, path: TurnPath): 
   if (by) live.start({ candidate: by, retries: 0 });
   path.live.add(live, start.intent);
   if (intent.fingerprint) path.idempotency.remember(intent.tenant, intent.fingerprint, intent.id);
-  const after = Promise.withResolvers<void>();
-  void runTurn({ ...start, after: after.promise }, path);
-  return after.resolve;
+  const continues = Promise.withResolvers<void>();
+  void runTurn({ ...start, continues: continues.promise }, path);
+  return continues.resolve;
 }
 
 async function startOf({ intent, deltas }: Inherited, path: TurnPath): Promise<Continued['start']> {

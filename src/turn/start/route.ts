@@ -1,13 +1,14 @@
 import { cacheLifeOf, LONG_MS } from '../../core/cache-life.ts';
 import type { Candidate } from '../../core/candidate.ts';
 import { type Item, isFullHistory, messageText } from '../../core/items.ts';
+import type { AnsweredBy } from '../../core/outcome.ts';
 import type { ContextReceipt } from '../../core/receipt.ts';
-import { type AnsweredBy, namesSession, type PlacedIntent } from '../../core/turn.ts';
+import { namesSession, type PlacedIntent } from '../../core/turn.ts';
 import { type Chosen, choose } from '../../routing/choose.ts';
 import { order, type Route, type Scene } from '../../routing/order.ts';
 import type { Resumed } from '../../session/resumed.ts';
 import { costOf } from '../../usage/prices.ts';
-import type { Contexts } from '../answer/prompt.ts';
+import type { Contexts } from '../answer/contexts.ts';
 import type { TurnPath } from '../path.ts';
 
 /** In what order the candidates of a turn are called. */
@@ -20,7 +21,7 @@ export interface RouteSource {
 }
 
 /** What routes are made with. */
-export type RoutePath = Pick<TurnPath, 'routing' | 'directory' | 'clock'>;
+type RoutePath = Pick<TurnPath, 'routing' | 'directory' | 'clock'>;
 
 /** The route of a turn that has waited for a candidate. */
 export function routeAgain(turn: RouteSource, path: TurnPath): Route {
@@ -109,7 +110,7 @@ function cacheReadOf(
   if (!context || (before && cutOf(before) !== context.droppedTokens)) return 0;
   const unread = before?.retrieved?.length ? tokens : 0;
   const read = Math.max(0, Math.min(context.repeatedTokens, totalTokens) - unread);
-  return contexts.told(candidate, read);
+  return contexts.asCounted(candidate, read);
 }
 
 const cutOf = ({ cut, droppedTokens }: ContextReceipt): number => cut ?? droppedTokens;

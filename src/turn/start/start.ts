@@ -22,7 +22,7 @@ import { digestItems, EMPTY_DIGEST } from '../../session/history.ts';
 import type { QueuedAsk } from '../../session/next-request.ts';
 import type { Resumed } from '../../session/resumed.ts';
 import { offloadedIntent } from '../../session/stored-turn.ts';
-import { Contexts, type Reach, reachWith } from '../answer/prompt.ts';
+import { Contexts, type Reach, reachWith } from '../answer/contexts.ts';
 import type { LiveTurn } from '../live/live-turn.ts';
 import type { RunningTurn, TurnPath } from '../path.ts';
 import { recall } from './recall.ts';
@@ -39,7 +39,8 @@ export type Start =
       live: LiveTurn;
       hold?: Hold;
       leaveQueue(): void;
-      after?: Promise<void>;
+      /** Present where the turn was taken over from a dead process: it goes on when this resolves. */
+      continues?: Promise<void>;
     }
   /** The turn of a process that has died. `deltas` are the answer up to that moment. */
   | {
@@ -49,18 +50,20 @@ export type Start =
       stored: PlacedIntent;
       deltas: readonly Delta[];
       live: LiveTurn;
-      after?: Promise<void>;
+      /** The turn goes on when this resolves. */
+      continues?: Promise<void>;
     };
 
 /**
  * The candidates of a turn. Those of a caller's turn were chosen when its request arrived; those of a turn that
  * has waited are chosen now.
  */
-export function candidatesFor(start: Start, path: TurnPath): Chosen {
+function candidatesFor(start: Start, path: TurnPath): Chosen {
   if (start.by === 'caller') return start.chosen;
   return choose(start.intent, start.intent, path);
 }
 
+/** How much of its history the turn reads, by its candidates and its context policy. */
 export function reachOf(start: Start, path: TurnPath): Reach {
   const { intent } = start;
   const chosen = candidatesFor(start, path);
@@ -145,9 +148,11 @@ function queuedAsk({ live, intent }: Start): QueuedAsk {
   return { input, isAgent, drop: isFetchedLater ? undefined : () => live.stopWithoutClient() };
 }
 
-/** A turn that was taken over goes on after this: it has its session by then, so that no newer turn comes before it. */
-export async function whenLetGo({ live, after }: Exclude<Start, { by: 'caller' }>): Promise<void> {
-  if (after) await unlessStopped(live, after, () => {});
+/**
+ * Waits until a turn that was taken over may go on. It has its session by then, so that no newer turn comes before it.
+ */
+export async function waitToContinue({ live, continues }: Exclude<Start, { by: 'caller' }>): Promise<void> {
+  if (continues) await unlessStopped(live, continues, () => {});
 }
 
 /** Waits for a slot of the background; `held` frees it. */
@@ -294,6 +299,7 @@ const unkept = ({ parent, opening }: Resumed): BranchPosition => ({
   opening,
 });
 
+/** The position on its branch of a turn that continues `session`. */
 export function positionOf(id: TurnId, session: Resumed): BranchPosition {
   const { branch, input, parent, line, lineChange, opening, resent } = session;
   const own = ownInstructions({ id, parent, input, opening });
@@ -329,5 +335,6 @@ function nativesOf({ input: sent, inputNatives }: WaitingIntent, input: readonly
   return moved.length > 0 ? Object.fromEntries(moved) : undefined;
 }
 
+/** The failure of a turn that the end of its process broke off. */
 export const gatewayStopped = (message = 'The gateway stopped while this turn was running.'): Fault =>
   new Fault('gateway_stopped', message);

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'bun:test';
 import { anthropic } from '../../../src/claws/anthropic/protocol.ts';
-import type { Prompt } from '../../../src/claws/claw.ts';
 import { Fault } from '../../../src/core/errors.ts';
 import { type Folded, foldAll } from '../../../src/core/fold.ts';
+import type { Prompt } from '../../../src/core/prompt.ts';
 import { expectWellFormed } from '../../conformance/wire-protocol.ts';
 
 type Wire = Record<string, unknown>;

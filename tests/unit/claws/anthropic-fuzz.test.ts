@@ -1,9 +1,10 @@
 import { expect, test } from 'bun:test';
 import fc from 'fast-check';
 import { anthropic } from '../../../src/claws/anthropic/protocol.ts';
-import type { Prompt, PromptItem, Provider } from '../../../src/claws/claw.ts';
+import type { Provider } from '../../../src/claws/claw.ts';
 import { Fault } from '../../../src/core/errors.ts';
 import type { Item } from '../../../src/core/items.ts';
+import type { Prompt, PromptItem } from '../../../src/core/prompt.ts';
 
 const provider: Provider = { id: 'anthropic', baseUrl: '', quirks: {} };
 

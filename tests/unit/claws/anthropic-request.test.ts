@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'bun:test';
 import { anthropic } from '../../../src/claws/anthropic/protocol.ts';
-import type { Prompt, PromptItem, Provider } from '../../../src/claws/claw.ts';
+import type { Provider } from '../../../src/claws/claw.ts';
 import { Fault } from '../../../src/core/errors.ts';
 import { type Item, type OtherType, type Part, userMessage } from '../../../src/core/items.ts';
+import type { Prompt, PromptItem } from '../../../src/core/prompt.ts';
 import type { Settings } from '../../../src/core/settings.ts';
 
 const provider: Provider = { id: 'anthropic', baseUrl: 'https://a.test', apiKey: 'key', quirks: {} };

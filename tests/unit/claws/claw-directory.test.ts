@@ -1,9 +1,10 @@
 import { afterEach, expect, setSystemTime, test } from 'bun:test';
 import { loadCatalogue } from '../../../src/claws/catalogue/catalogue.ts';
-import type { ProtocolName, Provider } from '../../../src/claws/claw.ts';
+import type { Provider } from '../../../src/claws/claw.ts';
 import { ClawDirectory } from '../../../src/claws/claw-directory.ts';
 import type { Connection, ProviderOn } from '../../../src/claws/find-providers.ts';
 import { recall } from '../../../src/claws/local/recall.ts';
+import type { ProtocolName } from '../../../src/core/prompt.ts';
 
 afterEach(() => {
   setSystemTime();

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'bun:test';
 import { anthropic } from '../../../src/claws/anthropic/protocol.ts';
 import { PROVIDERS } from '../../../src/claws/catalogue/providers.ts';
-import type { Claw, Prompt, PromptItem, Quirks, WireProtocol } from '../../../src/claws/claw.ts';
+import type { Claw, Quirks, WireProtocol } from '../../../src/claws/claw.ts';
 import { CONTINUATION } from '../../../src/claws/continuation.ts';
 import { gemini } from '../../../src/claws/gemini/protocol.ts';
 import { fetched } from '../../../src/claws/http/fetched.ts';
@@ -9,6 +9,7 @@ import { httpClaw } from '../../../src/claws/http-claw.ts';
 import { openaiChat } from '../../../src/claws/openai-chat/protocol.ts';
 import { openaiResponses } from '../../../src/claws/openai-responses/protocol.ts';
 import { type Item, type Message, userMessage } from '../../../src/core/items.ts';
+import type { Prompt, PromptItem } from '../../../src/core/prompt.ts';
 import { answerLimits } from '../../harness/answer-limits.ts';
 
 type Body = Record<string, unknown>;

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'bun:test';
-import type { Prompt, PromptItem } from '../../../src/claws/claw.ts';
 import { gemini } from '../../../src/claws/gemini/protocol.ts';
 import type { Delta } from '../../../src/core/delta.ts';
 import { type Folded, foldAll } from '../../../src/core/fold.ts';
 import { userMessage } from '../../../src/core/items.ts';
+import type { Prompt, PromptItem } from '../../../src/core/prompt.ts';
 import { expectWellFormed } from '../../conformance/wire-protocol.ts';
 
 type Json = Record<string, unknown>;

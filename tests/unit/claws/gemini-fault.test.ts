@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'bun:test';
 import { gemini } from '../../../src/claws/gemini/protocol.ts';
-import type { ErrorCode } from '../../../src/core/errors.ts';
+import type { ErrorCode } from '../../../src/core/error-catalogue.ts';
 
 const TYPE = 'type.googleapis.com/google.rpc.';
 

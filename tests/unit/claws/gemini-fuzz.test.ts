@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'bun:test';
 import fc from 'fast-check';
-import type { Prompt, PromptItem } from '../../../src/claws/claw.ts';
 import { gemini } from '../../../src/claws/gemini/protocol.ts';
 import { Fault } from '../../../src/core/errors.ts';
 import type { Item } from '../../../src/core/items.ts';
+import type { Prompt, PromptItem } from '../../../src/core/prompt.ts';
 import type { Settings } from '../../../src/core/settings.ts';
 
 const optional = <T>(value: fc.Arbitrary<T>) => fc.option(value, { nil: undefined });

@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'bun:test';
-import type { Prompt, PromptItem, Provider } from '../../../src/claws/claw.ts';
+import type { Provider } from '../../../src/claws/claw.ts';
 import { gemini } from '../../../src/claws/gemini/protocol.ts';
 import type { Item, OtherType } from '../../../src/core/items.ts';
 import { userMessage } from '../../../src/core/items.ts';
+import type { Prompt, PromptItem } from '../../../src/core/prompt.ts';
 
 const BASE = 'https://generativelanguage.googleapis.com';
 const provider: Provider = { id: 'gemini', baseUrl: BASE, apiKey: 'key', quirks: {} };

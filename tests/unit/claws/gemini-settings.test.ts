@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'bun:test';
-import type { Prompt } from '../../../src/claws/claw.ts';
 import { gemini } from '../../../src/claws/gemini/protocol.ts';
 import { type OtherType, userMessage } from '../../../src/core/items.ts';
+import type { Prompt } from '../../../src/core/prompt.ts';
 import type { Settings } from '../../../src/core/settings.ts';
 
 function bodyOf(settings: Settings, changes: Partial<Prompt> = {}): Record<string, unknown> {

@@ -1,10 +1,11 @@
 import { describe, expect, test } from 'bun:test';
 import fc from 'fast-check';
-import type { Prompt, PromptItem, Provider } from '../../../src/claws/claw.ts';
+import type { Provider } from '../../../src/claws/claw.ts';
 import { openaiChat } from '../../../src/claws/openai-chat/protocol.ts';
 import { Fault } from '../../../src/core/errors.ts';
 import { foldAll } from '../../../src/core/fold.ts';
 import type { Item, Part } from '../../../src/core/items.ts';
+import type { Prompt, PromptItem } from '../../../src/core/prompt.ts';
 import type { Settings } from '../../../src/core/settings.ts';
 import { promptFor, readStream } from '../../conformance/wire-protocol.ts';
 

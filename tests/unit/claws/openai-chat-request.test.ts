@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'bun:test';
-import type { Prompt, PromptItem, Provider } from '../../../src/claws/claw.ts';
+import type { Provider } from '../../../src/claws/claw.ts';
 import { openaiChat } from '../../../src/claws/openai-chat/protocol.ts';
 import { Fault } from '../../../src/core/errors.ts';
 import { type FunctionCall, type Item, type Part, userMessage } from '../../../src/core/items.ts';
+import type { Prompt, PromptItem } from '../../../src/core/prompt.ts';
 import type { Settings } from '../../../src/core/settings.ts';
 
 type Body = Record<string, unknown>;

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'bun:test';
 import { openaiResponses } from '../../../src/claws/openai-responses/protocol.ts';
-import { type ErrorCode, Fault } from '../../../src/core/errors.ts';
+import type { ErrorCode } from '../../../src/core/error-catalogue.ts';
+import { Fault } from '../../../src/core/errors.ts';
 import { promptFor, readStream, recordings } from '../../conformance/wire-protocol.ts';
 
 const classify = (status: number, body: unknown, headers: Record<string, string> = {}): Fault =>

@@ -4,7 +4,8 @@ import type { WireProtocol } from '../../../src/claws/claw.ts';
 import { gemini } from '../../../src/claws/gemini/protocol.ts';
 import { openaiChat } from '../../../src/claws/openai-chat/protocol.ts';
 import { openaiResponses } from '../../../src/claws/openai-responses/protocol.ts';
-import { type CallFailure, callFailureOf, type ErrorCode, Fault } from '../../../src/core/errors.ts';
+import type { CallFailure, ErrorCode } from '../../../src/core/error-catalogue.ts';
+import { callFailureOf, Fault } from '../../../src/core/errors.ts';
 
 /**
  * Errors as providers send them: the shape, the codes and the words that classify them are theirs, and other words

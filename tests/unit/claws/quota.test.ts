@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'bun:test';
-import type { Prompt } from '../../../src/claws/claw.ts';
 import { fetched } from '../../../src/claws/http/fetched.ts';
 import { httpClaw } from '../../../src/claws/http-claw.ts';
 import { openaiChat } from '../../../src/claws/openai-chat/protocol.ts';
 import { quotaOf } from '../../../src/claws/quota.ts';
+import type { Prompt } from '../../../src/core/prompt.ts';
 import type { Allowance, Quota } from '../../../src/core/quota.ts';
 import { answerLimits } from '../../harness/answer-limits.ts';
 

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'bun:test';
-import type { Prompt } from '../../../src/claws/claw.ts';
 import { recall } from '../../../src/claws/local/recall.ts';
 import { type Folded, foldAll } from '../../../src/core/fold.ts';
 import { type Message, messageText, userMessage } from '../../../src/core/items.ts';
+import type { Prompt } from '../../../src/core/prompt.ts';
 
 const WHOLE = 'Your name is Ada.';
 

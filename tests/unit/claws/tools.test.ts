@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'bun:test';
 import fc from 'fast-check';
-import type { Prompt, PromptItem, ProtocolName, Provider } from '../../../src/claws/claw.ts';
+import type { Provider } from '../../../src/claws/claw.ts';
 import { argumentsOf, CustomInput, inputOf } from '../../../src/claws/tools/custom-input.ts';
 import { ToolNames } from '../../../src/claws/tools/names.ts';
 import { Renaming, renamed } from '../../../src/claws/tools/property-names.ts';
@@ -10,6 +10,7 @@ import { translateTools } from '../../../src/claws/tools/translate.ts';
 import type { Delta } from '../../../src/core/delta.ts';
 import { foldAll } from '../../../src/core/fold.ts';
 import { type Item, userMessage } from '../../../src/core/items.ts';
+import type { Prompt, PromptItem, ProtocolName } from '../../../src/core/prompt.ts';
 import type { Tool } from '../../../src/core/settings.ts';
 
 const apiOf = (protocol: ProtocolName, id: string) => {

@@ -2,9 +2,10 @@ import { expect, test } from 'bun:test';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { ProtocolName, Quirks } from '../../../src/claws/claw.ts';
+import type { Quirks } from '../../../src/claws/claw.ts';
 import type { Config } from '../../../src/config/config.ts';
 import { loadConfig } from '../../../src/config/load.ts';
+import type { ProtocolName } from '../../../src/core/prompt.ts';
 
 /** `config` may not import `claws`, so the compiler compares their types here. */
 type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'bun:test';
-import { assemble, type Budget } from '../../../src/context/assemble.ts';
-import { cachedPriceOf, worthwhileTokens } from '../../../src/context/economy.ts';
+import { assemble } from '../../../src/context/assemble.ts';
+import { type Budget, cachedPriceOf, worthwhileTokens } from '../../../src/context/budget.ts';
 import type { Recalled } from '../../../src/context/recalled.ts';
 import type { TurnId } from '../../../src/core/ids.ts';
 import { type Item, userMessage } from '../../../src/core/items.ts';

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'bun:test';
 import fc from 'fast-check';
 import type { Delta } from '../../../src/core/delta.ts';
-import { type ErrorCode, Fault } from '../../../src/core/errors.ts';
+import type { ErrorCode } from '../../../src/core/error-catalogue.ts';
+import { Fault } from '../../../src/core/errors.ts';
 import type { GatewayEvent } from '../../../src/core/events.ts';
 import { newSessionId, newTurnId } from '../../../src/core/ids.ts';
 import type { Prompt } from '../../../src/core/prompt.ts';

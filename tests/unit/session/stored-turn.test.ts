@@ -2,7 +2,7 @@ import { expect, test } from 'bun:test';
 import { newSessionId } from '../../../src/core/ids.ts';
 import type { Tenant } from '../../../src/core/request.ts';
 import { decodeTurn, hydrate, offload } from '../../../src/session/stored-turn.ts';
-import type { Tape } from '../../../src/session/tape.ts';
+import type { Tape } from '../../../src/session/tape/format.ts';
 import type { TurnRow } from '../../../src/session/turn-log.ts';
 import { MemoryBlobStore } from '../../../src/stores/memory/blob-store.ts';
 

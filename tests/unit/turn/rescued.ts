@@ -1,6 +1,7 @@
 import type { Candidate } from '../../../src/core/candidate.ts';
 import type { Delta } from '../../../src/core/delta.ts';
-import { type ErrorCode, Fault } from '../../../src/core/errors.ts';
+import type { ErrorCode } from '../../../src/core/error-catalogue.ts';
+import { Fault } from '../../../src/core/errors.ts';
 import { foldAll } from '../../../src/core/fold.ts';
 import type { Item } from '../../../src/core/items.ts';
 import type { TurnPolicy } from '../../../src/core/policy.ts';

@@ -1,3 +1,4 @@
+import type { ForeignTurn } from '../../../api/admin/copies.ts';
 import { Fault } from '../../../core/errors.ts';
 import type { Item } from '../../../core/items.ts';
 
@@ -10,15 +11,6 @@ export interface ForeignMessage {
   items: Item[];
   /** Whether the model made it. */
   isAnswer: boolean;
-  createdAt: number;
-  model?: string;
-}
-
-interface ForeignTurn {
-  key: string;
-  parent?: string;
-  input: Item[];
-  output: Item[];
   createdAt: number;
   model?: string;
 }

@@ -29,11 +29,11 @@ const choice = z.looseObject({
   finish_reason: z.string().nullable(),
 });
 const envelope = { id: z.string(), object: z.literal('text_completion') };
-export const TextCompletion = published(
+const TextCompletion = published(
   'TextCompletion',
   z.looseObject({ ...envelope, created: seconds, model: z.string(), choices: z.array(choice) }),
 );
-export const TextCompletionChunk = published(
+const TextCompletionChunk = published(
   'TextCompletionChunk',
   z.union([
     z.looseObject({ ...envelope, created: seconds, model: z.string(), choices: z.array(choice) }),

@@ -1,4 +1,5 @@
-import { ERRORS, type Fault, type TurnError, withRemedy } from '../../../core/errors.ts';
+import { ERRORS, withRemedy } from '../../../core/error-catalogue.ts';
+import type { Fault, TurnError } from '../../../core/errors.ts';
 import type { Allowance, Quota } from '../../../core/quota.ts';
 import { errorObject, faultResponse } from '../../envelope.ts';
 import type { ReplyHeaders } from '../reply-headers.ts';

@@ -1,8 +1,9 @@
 import type { TurnError } from '../../../core/errors.ts';
 import { conversationId, responseId } from '../../../core/ids.ts';
 import { type IdentifiedItem, identified } from '../../../core/item-positions.ts';
+import type { Outcome, TurnState } from '../../../core/outcome.ts';
 import type { Seal } from '../../../core/seal.ts';
-import type { Asked, Outcome, Session, TurnState } from '../../../core/turn.ts';
+import type { Asked, Session } from '../../../core/turn.ts';
 import type { Usage } from '../../../core/usage.ts';
 import { errorObject } from '../../envelope.ts';
 import { answeredModel, answeredTier, attemptsView, cacheCreation, passedOn } from '../fields.ts';

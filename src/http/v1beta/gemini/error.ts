@@ -1,4 +1,5 @@
-import { ERRORS, type Fault, type TurnError, withRemedy } from '../../../core/errors.ts';
+import { ERRORS, withRemedy } from '../../../core/error-catalogue.ts';
+import type { Fault, TurnError } from '../../../core/errors.ts';
 import { faultHeaders } from '../../envelope.ts';
 
 /**

@@ -43,7 +43,7 @@ const usage = z
   .looseObject({ promptTokenCount: z.int().optional(), totalTokenCount: z.int().optional() })
   .optional();
 
-export const GoogleErrorObject = published(
+const GoogleErrorObject = published(
   'GoogleError',
   z.strictObject({
     code: z.int().describe('The HTTP status.'),

@@ -1,7 +1,8 @@
 import { interactionId } from '../../../core/ids.ts';
 import type { Item } from '../../../core/items.ts';
+import type { Outcome, TurnState } from '../../../core/outcome.ts';
 import type { Seal } from '../../../core/seal.ts';
-import type { AnsweredTurn, Asked, Outcome, TurnState } from '../../../core/turn.ts';
+import type { AnsweredTurn, Asked } from '../../../core/turn.ts';
 import type { TurnView } from '../../../core/turn-view.ts';
 import { dollars, type Usage } from '../../../core/usage.ts';
 import { attemptsView } from '../../v1/fields.ts';

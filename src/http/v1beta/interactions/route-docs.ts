@@ -23,7 +23,7 @@ export const Interaction = published(
   }),
 );
 
-export const InteractionEvent = published(
+const InteractionEvent = published(
   'InteractionEvent',
   z.looseObject({
     event_type: z.enum([

@@ -39,4 +39,5 @@ export interface SurveyRequest {
   args: unknown[];
 }
 
+/** What became of the request with this number. */
 export type SurveyReply = { number: number } & ({ value: unknown } | { failure: string });

@@ -24,8 +24,8 @@ import {
 import type { TurnRow } from '../../../session/turn-log.ts';
 import { unpackBody } from '../body.ts';
 import type { TurnColumns } from '../columns.ts';
+import { turnRow } from '../columns.ts';
 import type { Statements } from '../statements.ts';
-import { turnRow } from '../store.ts';
 import { type Phrases, quoted } from './phrases.ts';
 import { tenantWord } from './searchable.ts';
 import findSummarySql from './sql/find-summary.sql' with { type: 'text' };

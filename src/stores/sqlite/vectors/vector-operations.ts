@@ -84,6 +84,7 @@ export class VectorOperations {
   }
 }
 
+/** The name of an operation of the thread of vectors. */
 export type VectorOperation = Exclude<keyof VectorOperations, 'close'>;
 
 /**

@@ -7,6 +7,7 @@ import type { VectorOperation, VectorOperations } from './vector-operations.ts';
 
 /** To the thread: `open` comes first, `close` last. Every other request is answered by one reply, in their order. */
 export type VectorRequest = { open: string } | { close: true } | { name: VectorOperation; args: unknown[] };
+/** What became of one request to the thread. */
 export type VectorReply = { value: unknown } | { error: string } | { closed: true };
 
 /**

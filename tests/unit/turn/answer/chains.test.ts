@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test';
-import type { ErrorCode } from '../../../../src/core/errors.ts';
+import type { ErrorCode } from '../../../../src/core/error-catalogue.ts';
 import { after, answers, fails, failureOf, type Scene, sceneOf, silent } from './calls.ts';
 
 /** Which candidates are called after a failure: the chains of a route, and its bounds. */

@@ -11,7 +11,7 @@ import { newSessionId, newTurnId } from '../../../../src/core/ids.ts';
 import { type Item, messageText, userMessage } from '../../../../src/core/items.ts';
 import type { Tenant } from '../../../../src/core/request.ts';
 import type { BranchTurn } from '../../../../src/core/turn.ts';
-import { Contexts, isExceeded, reachWith } from '../../../../src/turn/answer/prompt.ts';
+import { Contexts, isExceeded, reachWith } from '../../../../src/turn/answer/contexts.ts';
 
 /** Sessions that are longer than the context of their model, which counts tokens in its own way. */
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'bun:test';
 import type { Delta } from '../../../../src/core/delta.ts';
-import { ERRORS, type ErrorCode } from '../../../../src/core/errors.ts';
+import { ERRORS, type ErrorCode } from '../../../../src/core/error-catalogue.ts';
 import { foldAll } from '../../../../src/core/fold.ts';
 import { Cancelled } from '../../../../src/core/turn-view.ts';
 import { DifferentAnswer } from '../../../../src/turn/answer/overlap.ts';

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'bun:test';
 import fc from 'fast-check';
 import { type Candidate, candidateKey } from '../../../../src/core/candidate.ts';
-import type { AnsweredBy, PlacedIntent } from '../../../../src/core/turn.ts';
+import type { AnsweredBy } from '../../../../src/core/outcome.ts';
+import type { PlacedIntent } from '../../../../src/core/turn.ts';
 import type { Price } from '../../../../src/core/usage.ts';
 import { expectedCacheReadOf, type RouteSource, routeOf } from '../../../../src/turn/start/route.ts';
 import { costOf } from '../../../../src/usage/prices.ts';
@@ -48,7 +49,7 @@ function routed({
         return tokens === undefined ? undefined : { tokens, repeatedTokens: tokens, droppedTokens: 0 };
       },
       tokensFor: given.tokens ?? (() => 100),
-      told: (_: Candidate, estimated: number) => estimated,
+      asCounted: (_: Candidate, estimated: number) => estimated,
     },
   };
   const path = {
@@ -133,7 +134,7 @@ describe('the tokens that are probably in the cache', () => {
       session: { branch: [{ turn, tokens: 200, totalTokens: 50_000 }] },
       contexts: {
         fitting: () => ({ tokens: 9_000, repeatedTokens: 5_000, droppedTokens: 40_000, ...now }),
-        told: (_: Candidate, estimated: number) => estimated,
+        asCounted: (_: Candidate, estimated: number) => estimated,
       },
       intent: {},
     };
