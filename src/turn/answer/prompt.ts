@@ -317,9 +317,14 @@ export function promptFor(
   context: Assembled,
   said = '',
 ): Prompt {
-  const items = (context.items.some(isRenamed) ? withOwnCallIds(context.items, candidate) : context.items)
-    .filter((entry) => !isUnreadableReasoning(candidate, entry))
-    .map((entry) => seenBy(candidate, readable(candidate, able, entry), ask));
+  const named = context.items.some(isRenamed) ? withOwnCallIds(context.items, candidate) : context.items;
+  const items: PromptItem[] = [];
+  for (const entry of named) {
+    const read = isUnreadableReasoning(candidate, entry)
+      ? undefined
+      : readable(candidate, able, ask.vocabulary, entry);
+    if (read) items.push(seenBy(candidate, read, ask));
+  }
   const prompt: Prompt = {
     model: candidate.model,
     instructions: ask.instructions,

@@ -98,7 +98,7 @@ function scene({
     capabilities: {
       choices: true,
       logprobs: true,
-      fileUrls: true,
+      takes: () => true,
       leavesOut: [],
       refuses: [],
       lackedTools: () => [],
