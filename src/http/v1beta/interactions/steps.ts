@@ -14,7 +14,9 @@ const CONTENT_TYPES: ReadonlySet<unknown> = new Set(['text', 'image', 'audio', '
 
 /** A text, one content, a list of contents, a list of steps, or a list of turns as the API had them before. */
 export function parseInput(input: unknown): Item[] {
-  if (input === undefined || input === null) return [];
+  const isEmpty =
+    input === undefined || input === null || input === '' || (Array.isArray(input) && input.length === 0);
+  if (isEmpty) throw invalid('input', 'a text, contents or steps that are not empty');
   if (typeof input === 'string') return [message('user', [{ type: 'input_text', text: input }])];
   if (isObject(input)) return [message('user', [parseContent(input, 'input', 'input_text')])];
   if (!Array.isArray(input)) throw invalid('input', 'a text, contents or steps');
