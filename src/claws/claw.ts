@@ -1,5 +1,6 @@
 import type { Delta } from '../core/delta.ts';
 import type { Fault } from '../core/errors.ts';
+import type { Part } from '../core/items.ts';
 import type { Prompt, ProtocolName } from '../core/prompt.ts';
 import type { Quota } from '../core/quota.ts';
 import type { Settings, Tool } from '../core/settings.ts';
@@ -10,8 +11,8 @@ export interface ProtocolCapabilities {
   /** Several alternative answers in one call (`n`). */
   choices: boolean;
   logprobs: boolean;
-  /** Files by URL. When false, only their content can be sent. */
-  fileUrls: boolean;
+  /** Whether the API has a form for an image, a recording or a file, whatever the model. True for all other parts. */
+  takes(part: Part): boolean;
   /** The settings that the API has no field for, and that a call leaves out. */
   leavesOut: readonly (keyof Settings)[];
   /** The settings without which the answer would be another one, and that the API has no field for. */

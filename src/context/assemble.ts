@@ -1,5 +1,6 @@
 import type { CacheMark } from '../core/cache-marks.ts';
 import type { TurnId } from '../core/ids.ts';
+import { interpreted } from '../core/interpreted.ts';
 import { lastingId } from '../core/item-positions.ts';
 import type { Item, Message, Reasoning } from '../core/items.ts';
 import { openingMessages, openingTurn, ownInstructions } from '../core/opening.ts';
@@ -298,8 +299,12 @@ function addTurn(
       addDeleted(items, item);
       return;
     }
+    const entry = entryOf(item, natives?.[index], open);
+    const isOfOther = turn.dialect !== dialect && entry.origin === undefined;
+    const read = isOfOther ? interpreted(entry.item) : entry.item;
+    if (!read) return;
     const id = lastingId(item, turn.id, 'i', index);
-    items.push({ ...entryOf(item, natives?.[index], open), id, answeredBy });
+    items.push({ ...entry, item: read, id, answeredBy });
   });
   turn.output.forEach((item, index) => {
     if (hidden.includes(`o${index}`)) {

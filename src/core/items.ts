@@ -242,6 +242,19 @@ const partContent = (part: Part): Part =>
 const KINDS =
   /^((custom_tool|computer|local_shell|shell|apply_patch)_call(_output)?|(web_search|file_search|tool_search|image_generation|code_interpreter|mcp)_call|program(_output)?|tool_search_output|mcp_(list_tools|approval_request|approval_response)|additional_tools|compaction)$/;
 
+/** Kinds of the other APIs that have no canonical form, as their dialects keep them. */
+const KINDS_ELSEWHERE =
+  /^(gemini:(executableCode|codeExecutionResult|toolCall|toolResponse|inlineData|fileData)|(server|mcp)_tool_use|\w+_tool_result|container_upload)$/;
+
+/** Whether the kind of an item is one of a known API. */
+export const isKnownKind = ({ type }: Item): boolean =>
+  type === 'message' ||
+  type === 'reasoning' ||
+  type === 'function_call' ||
+  type === 'function_call_output' ||
+  KINDS.test(type) ||
+  KINDS_ELSEWHERE.test(type);
+
 /** The fields of these kinds that hold content, at OpenAI and at xAI. */
 const CONTENT = new Set(
   'type call_id role name input arguments output outputs result results action actions operation code fingerprint container_id queries tools server_label error approval_request_id approve reason encrypted_content environment max_output_length pending_safety_checks acknowledged_safety_checks'.split(

@@ -37,6 +37,8 @@ interface Endpoint {
    * slashes. Of several patterns that fit a path, the first one counts; an exact path comes before all patterns.
    */
   path: string;
+  /** Whether a path that the pattern fits is one of the route; absent where all are. */
+  fits?(params: Readonly<Record<string, string>>): boolean;
   /** What the reference and the OpenAPI document say about the route. A route without it is in neither. */
   doc?: RouteDoc;
   /** How the route tells of a failure; OpenAI's envelope where absent. */

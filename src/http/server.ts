@@ -10,6 +10,7 @@ import { type DashboardFiles, dashboardRoutes } from './dashboard.ts';
 import type { Dialect } from './dialect.ts';
 import { DIALECTS } from './dialects.ts';
 import { errorResponse } from './envelope.ts';
+import { googleMethodOf } from './google-method.ts';
 import { type Health, healthRoutes } from './health.ts';
 import { type MetricsSource, metricsRoute } from './metrics.ts';
 import { openApiRoute } from './openapi-route.ts';
@@ -300,7 +301,9 @@ class Router {
       const found = expression.exec(path);
       if (!found) continue;
       const route = routes.get(asked);
-      if (route) return { route, params: paramsOf(names, found) };
+      if (!route) continue;
+      const params = paramsOf(names, found);
+      if (route.fits?.(params) ?? true) return { route, params };
     }
     return undefined;
   }
@@ -311,22 +314,25 @@ class Router {
 
   /** The methods that callers may use at a path. Routes without a key are not named. */
   methodsAt(path: string): string[] {
-    return this.routesAt(path)
-      .filter(({ access }) => access !== 'open')
-      .map(({ method }) => method);
+    const routes = this.routesAt(path).filter(({ access }) => access !== 'open');
+    return [...new Set(routes.map(({ method }) => method))];
   }
 
   /** The form of errors at a path where no route takes the method: that of the API that the path belongs to. */
   errorAt(path: string): NonNullable<Route['error']> {
-    const at = this.routesAt(path)[0] ?? this.below.find(({ prefix }) => path.startsWith(prefix))?.route;
+    const at = this.routesAt(path)[0] ?? this.below.find(({ prefix }) => isBelow(path, prefix))?.route;
     return at?.error ?? errorResponse;
   }
 
   private routesAt(path: string): Route[] {
     const exact = this.exact.get(path);
     if (exact) return [...exact.values()].map(({ route }) => route);
-    const patterns = [...this.patterns.values()].filter(({ expression }) => expression.test(path));
-    return patterns.flatMap(({ routes }) => [...routes.values()]);
+    return [...this.patterns.values()].flatMap(({ expression, names, routes }) => {
+      const found = expression.exec(path);
+      if (!found) return [];
+      const params = paramsOf(names, found);
+      return [...routes.values()].filter(({ fits }) => fits?.(params) ?? true);
+    });
   }
 
   private addExact(route: Route): void {
@@ -341,6 +347,10 @@ class Router {
     this.patterns.set(path, pattern);
   }
 }
+
+/** Google's API has some of its paths below `/v1/`, too. */
+const isBelow = (path: string, prefix: string): boolean =>
+  path.startsWith(prefix) || (prefix === '/v1beta/' && googleMethodOf(path) !== undefined);
 
 /** Literal parts of our paths have no characters that an expression would read in another way. */
 function patternOf(path: string): Pattern {

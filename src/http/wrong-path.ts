@@ -1,5 +1,6 @@
 import { Fault } from '../core/errors.ts';
 import { nearest } from '../core/nearest.ts';
+import { googleMethodOf } from './google-method.ts';
 
 /** Errors for a path or method without a route. The caller has a valid key, so the errors may name routes. */
 
@@ -16,6 +17,14 @@ export function noRoute(method: string, path: string, paths: Paths): Fault {
   if (allowed.length > 0) {
     const message = `${path} does not take ${method}; it takes ${allowed.join(', ')}.`;
     return new Fault('method_not_allowed', message, { headers: { allow: allowed.join(', ') } });
+  }
+  const called = googleMethodOf(path);
+  if (called !== undefined) {
+    const instead = /embed/i.test(called) ? ' POST /v1/embeddings embeds texts.' : '';
+    return new Fault(
+      'not_found',
+      `There is nothing at ${path}: models have no method \`${called}\` here.${instead}`,
+    );
   }
   const meant = meantPath(path, paths);
   const hint = meant === undefined ? '' : ` Did you mean ${methodFor(method, meant, paths)} ${meant}?`;

@@ -256,6 +256,20 @@ describe('a field of a wrong type is named', () => {
     await expectRefused(inConversation(fields), 400, { code: 'invalid_request', param });
   });
 
+  test.each([{ input: undefined }, { input: null }, { input: [] }])(
+    'responses: %j where the conversation has no items',
+    async (fields) => {
+      for (const session of [{}, { 'x-session-id': 'without-items' }] as Record<string, string>[]) {
+        const refusal = { code: 'invalid_request', param: 'input', message: /nothing to answer/ };
+        await expectRefused(respond(fields, session), 400, refusal);
+        await expectRefused(respond({ ...fields, instructions: 'Be brief.' }, session), 400, refusal);
+      }
+      const session = { 'x-session-id': 'with-items' };
+      await respond({}, session);
+      expect((await respond(fields, session)).status).toBe(200);
+    },
+  );
+
   const text = { type: 'message', role: 'user', content: 'x' };
   const CONVERSATION_CASES: [string, string, Json][] = [
     ['items', '', { items: 'x' }],

@@ -310,3 +310,40 @@ test('tokens are counted with instructions and tools', async () => {
   const whole = { ...HELLO, systemInstruction: { parts: [{ text: 'Be short.' }] }, tools: [PRINT] };
   expect(await count({ generateContentRequest: { model: 'models/x', ...whole } })).toBeGreaterThan(bare + 10);
 });
+
+describe('a path that names a method', () => {
+  test.each([
+    ['POST', '/v1beta/models/x:embedContent', / `embedContent` here\. POST \/v1\/embeddings embeds texts\./],
+    ['POST', '/v1beta/models/a/b:batchGenerateContent', / `batchGenerateContent` here\./],
+    ['GET', '/v1beta/models/x:predict', / `predict` here\./],
+    ['POST', '/v1/models/x:embedContent', / `embedContent` here\./],
+  ])('%s %s: there is none', async (method, path, message) => {
+    const reply = await journey.gateway.fetch(path, { method, ...(method === 'POST' && { body: '{}' }) });
+    expect(asJson(asJson(await reply.clone().json()).error)).toMatchObject({
+      code: 404,
+      status: 'NOT_FOUND',
+    });
+    await expectRefusal(reply, 404, { code: 'not_found', message });
+  });
+
+  test.each([
+    ['GET', '/v1beta/models/x:generateContent', 'POST'],
+    ['GET', '/v1/models/gemini/x:streamGenerateContent', 'POST'],
+    ['PUT', '/v1beta/models/x:countTokens', 'POST'],
+    ['POST', '/v1beta/models/x', 'GET'],
+    ['POST', '/v1beta/models/ollama/qwen3:4b', 'GET'],
+  ])('%s %s: it takes another one', async (method, path, allow) => {
+    const reply = await journey.gateway.fetch(path, { method, ...(method !== 'GET' && { body: '{}' }) });
+    expect(reply.headers.get('allow')).toBe(allow);
+    expect(asJson(asJson(await reply.clone().json()).error).code).toBe(405);
+    await expectRefusal(reply, 405, {
+      code: 'method_not_allowed',
+      message: new RegExp(`it takes ${allow}\\.`),
+    });
+  });
+
+  test('a colon in the name of a model names none', async () => {
+    const reply = await journey.gateway.fetch('/v1beta/models/gemini/qwen3:4b');
+    expect([reply.status, asJson(await reply.json()).name]).toEqual([200, 'models/gemini/qwen3:4b']);
+  });
+});

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 import { type Journey, json, serverEvents, startJourney } from '../harness/journey.ts';
+import { expectRefusal } from '../harness/refusal.ts';
 import { asJson, asList, asText, type Json } from '../simulators/provider/shape.ts';
 
 /** Google's Interactions API, over providers of every protocol. */
@@ -267,3 +268,16 @@ describe('refused', () => {
     expect(asJson((await json(reply)).error)).toMatchObject({ code: 401, status: 'UNAUTHENTICATED' });
   });
 });
+
+test.each([{}, { input: null }, { input: '' }, { input: [] }])(
+  'an interaction with %j has no input',
+  async (body) => {
+    const session = { 'x-session-id': 'empty-input' };
+    await ask({ model: 'openai/echo', input: 'Hi' }, session);
+    for (const fields of [{}, { background: true }])
+      await expectRefusal(post({ model: 'openai/echo', ...body, ...fields }, session), 400, {
+        code: 'invalid_request',
+        param: 'input',
+      });
+  },
+);

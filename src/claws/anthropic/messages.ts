@@ -1,12 +1,10 @@
 import { createHash } from 'node:crypto';
 import { markedParts, type PartMark } from '../../core/cache-marks.ts';
 import { argumentsOf } from '../../core/call-arguments.ts';
-import { about, Fault } from '../../core/errors.ts';
+import { about } from '../../core/errors.ts';
 import {
   type FunctionCall,
   type FunctionCallOutput,
-  type InputFile,
-  type InputImage,
   type Message,
   messageText,
   type OtherItem,
@@ -17,6 +15,7 @@ import {
 } from '../../core/items.ts';
 import { isObject } from '../../core/json.ts';
 import type { Prompt, PromptItem } from '../../core/prompt.ts';
+import { fileBlock, imageSource, unsupported } from './files.ts';
 import { type Block, otherFields, type Wire, type WireMessage } from './wire.ts';
 
 /** The items of a prompt as Anthropic's API takes them. */
@@ -258,93 +257,4 @@ function citationOf(annotation: unknown): Wire[] {
   // The provider sends the cited file's id in answers, but refuses it in requests.
   const { file_id: _, ...citation } = annotation;
   return [citation];
-}
-
-function imageSource({ image_url, file_id }: InputImage): Wire {
-  if (image_url) {
-    const data = inlineData(image_url);
-    return data ? base64Source(data.base64, data.mediaType) : { type: 'url', url: image_url };
-  }
-  if (file_id) return { type: 'file', file_id };
-  throw invalid('An image needs `image_url` or `file_id`.');
-}
-
-function base64Source(data: string, mediaType: string): Wire {
-  return { type: 'base64', media_type: mediaType === 'image/jpg' ? 'image/jpeg' : mediaType, data };
-}
-
-function fileBlock(part: InputFile): Block {
-  const { file_data, file_url, file_id, filename } = part;
-  const title = filename ? { title: filename } : {};
-  if (file_url) return { type: 'document', source: { type: 'url', url: file_url }, ...title };
-  if (file_id) return { type: 'document', source: { type: 'file', file_id }, ...title };
-  if (!file_data) throw invalid('A file needs `file_data`, `file_url` or `file_id`.');
-  const { base64, mediaType } = inlineData(file_data) ?? {
-    base64: file_data,
-    mediaType: mediaTypeOf(filename),
-  };
-  if (mediaType.startsWith('image/')) return { type: 'image', source: base64Source(base64, mediaType) };
-  return { type: 'document', source: documentSource(base64, mediaType), ...title };
-}
-
-function documentSource(base64: string, mediaType: string): Wire {
-  if (mediaType === 'application/pdf') return { type: 'base64', media_type: mediaType, data: base64 };
-  if (mediaType.startsWith('text/') || mediaType === 'application/json') {
-    const data = Buffer.from(base64, 'base64').toString('utf8');
-    return { type: 'text', media_type: 'text/plain', data };
-  }
-  throw unsupported(`Claude models read PDF, text and images, not ${mediaType}.`);
-}
-
-const MEDIA_TYPES: Record<string, string> = {
-  txt: 'text/plain',
-  md: 'text/markdown',
-  csv: 'text/csv',
-  html: 'text/html',
-  json: 'application/json',
-  png: 'image/png',
-  jpg: 'image/jpeg',
-  jpeg: 'image/jpeg',
-  gif: 'image/gif',
-  webp: 'image/webp',
-};
-
-/**
- * Bare base64 does not tell its type. Without a known file ending it is read as PDF, the most frequent type.
- */
-function mediaTypeOf(filename: string | null | undefined): string {
-  const ending = filename?.split('.').at(-1)?.toLowerCase() ?? '';
-  return Object.hasOwn(MEDIA_TYPES, ending) ? MEDIA_TYPES[ending]! : 'application/pdf';
-}
-
-interface InlineData {
-  mediaType: string;
-  base64: string;
-}
-
-/** The content of a `data:` URL. Undefined for any other text. */
-function inlineData(url: string): InlineData | undefined {
-  if (!url.startsWith('data:')) return undefined;
-  const comma = url.indexOf(',');
-  if (comma < 0) throw invalid('A `data:` URL needs a comma before its data.');
-  const [mediaType = '', ...parameters] = url.slice(5, comma).split(';');
-  const data = url.slice(comma + 1);
-  const base64 = parameters.includes('base64') ? data : Buffer.from(unescaped(data)).toString('base64');
-  return { mediaType: mediaType.toLowerCase() || 'text/plain', base64 };
-}
-
-function unescaped(data: string): string {
-  try {
-    return decodeURIComponent(data);
-  } catch {
-    return data;
-  }
-}
-
-function unsupported(message: string): Fault {
-  return new Fault('unsupported_parameter', message);
-}
-
-function invalid(message: string): Fault {
-  return new Fault('invalid_request', message);
 }

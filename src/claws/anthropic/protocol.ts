@@ -1,5 +1,6 @@
 import type { WireProtocol } from '../claw.ts';
 import { faultOfResponse } from './fault.ts';
+import { takes } from './files.ts';
 import { readAnswer, readStream } from './reader.ts';
 import { prefills, requestOf } from './request.ts';
 
@@ -9,7 +10,7 @@ export const anthropic: WireProtocol = {
   capabilities: {
     choices: false,
     logprobs: false,
-    fileUrls: true,
+    takes,
     leavesOut: ['frequency_penalty', 'presence_penalty', 'seed', 'verbosity'],
     refuses: [],
   },

@@ -160,8 +160,8 @@ function withFields(native: unknown): (part: WirePart, index: number) => WirePar
     if (!isObject(fields)) return part;
     const { fileData, inlineData, ...further } = fields;
     const inside: WirePart = {};
-    if (isObject(fileData)) inside.fileData = { ...(part.fileData as object), ...fileData };
-    if (isObject(inlineData)) inside.inlineData = { ...(part.inlineData as object), ...inlineData };
+    if (isObject(fileData) && part.fileData) inside.fileData = { ...part.fileData, ...fileData };
+    if (isObject(inlineData) && part.inlineData) inside.inlineData = { ...part.inlineData, ...inlineData };
     return { ...part, ...further, ...inside };
   };
 }

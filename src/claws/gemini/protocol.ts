@@ -10,7 +10,7 @@ export const gemini: WireProtocol = {
   capabilities: {
     choices: true,
     logprobs: true,
-    fileUrls: true,
+    takes: () => true,
     leavesOut: ['parallel_tool_calls', 'verbosity'],
     refuses: [],
   },

@@ -6,7 +6,7 @@ import { beginningOf } from '../continuation.ts';
 
 /** Built-in claws read what they need and leave out nothing that they know. */
 export const LOCAL_CAPABILITIES: Capabilities = {
-  ...{ choices: false, logprobs: false, fileUrls: true, leavesOut: [], refuses: [] },
+  ...{ choices: false, logprobs: false, takes: () => true, leavesOut: [], refuses: [] },
   lackedTools: () => [],
   lackedSettings: () => [],
 };

@@ -299,6 +299,12 @@ function translated(part: Part, verbatim: boolean): ChatPart | undefined {
   }
 }
 
+/** Whether the API has a form for a part: it has none for images by id and files by URL. */
+export function takes(part: Part): boolean {
+  if (part.type === 'input_image') return Boolean(part.image_url);
+  return part.type !== 'input_file' || Boolean(part.file_data || part.file_id);
+}
+
 function imagePart(part: InputImage): ChatPart {
   if (!part.image_url) throw unsupported('an image', 'a `file_id`; send its `image_url`');
   const image: { url: string; detail?: string } = { url: part.image_url };

@@ -20,7 +20,7 @@ export class ApprovalRequests {
    * The item with the provider's id of the approval request that it names. `undefined` for an approval whose
    * request is not sent to the provider.
    */
-  resolve({ item, id }: PromptItem, written: Json | undefined): Json | undefined {
+  resolve({ item, id, answeredBy }: PromptItem, written: Json | undefined): Json | undefined {
     if (written?.type === REQUEST) {
       // A copy of an item has its own id, and holds the id of the original.
       for (const known of [id, item.id]) if (known !== undefined) this.sent.set(itemKey(known), written.id);
@@ -29,7 +29,8 @@ export class ApprovalRequests {
     if (typeof named !== 'string') return written;
     const request = this.sent.get(itemKey(named));
     if (request !== undefined) return { ...written, approval_request_id: request };
-    if (!parseItemId(named)) return written;
+    // In new input, the provider refuses an unknown request; in the history, it would refuse each later turn.
+    if (!parseItemId(named) && answeredBy === undefined) return written;
     return written?.type === 'mcp_call' ? { ...written, approval_request_id: null } : undefined;
   }
 }

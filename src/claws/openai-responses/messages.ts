@@ -98,7 +98,7 @@ function write(item: Item, entry: Entry): Json | undefined {
 function writeMessage(message: Message, entry: Entry): Json | undefined {
   const { type, role, content, id: _id, status: _status, ...rest } = message;
   const further = furtherFields(rest, entry);
-  if (role !== 'assistant') return { ...further, type, role, content: inputParts(content, entry.author) };
+  if (role !== 'assistant') return { ...further, type, role, content: inputParts(content, entry) };
   const parts = content.flatMap((part) => outputPart(part, entry));
   // A message of another model that holds only images. This API has no images from the assistant.
   if (parts.length === 0 && content.length > 0) return undefined;
@@ -106,7 +106,7 @@ function writeMessage(message: Message, entry: Entry): Json | undefined {
 }
 
 /** Parts that a model reads: of users, instructions and tools. */
-function inputParts(content: Part[], author: Author): Json[] {
+function inputParts(content: Part[], { author, verbatim }: Entry): Json[] {
   return content.flatMap((part): Json[] => {
     switch (part.type) {
       case 'output_text':
@@ -119,10 +119,14 @@ function inputParts(content: Part[], author: Author): Json[] {
       case 'input_audio':
         return [part as unknown as Json];
       default:
-        return author === 'foreign' ? [] : [part];
+        if (author === 'foreign') return [];
+        return [verbatim ? part : { type: 'input_text', text: unreadText(part) }];
     }
   });
 }
+
+/** The caller wrote the part for another API. It is not dropped, so that the model knows that there was more. */
+const unreadText = ({ type }: Part): string => `[content of type "${type}", which cannot be read here]`;
 
 /** A part that a model wrote. The API takes back only text and refusals. */
 function outputPart(part: Part, { author, verbatim }: Entry): Json[] {
@@ -172,7 +176,7 @@ function writeCall(item: FunctionCall, entry: Entry): Json {
 
 function writeOutput(item: FunctionCallOutput, entry: Entry): Json {
   const { type, id: _id, status: _status, call_id, output, ...rest } = item;
-  const shown = typeof output === 'string' ? output : inputParts(output, entry.author);
+  const shown = typeof output === 'string' ? output : inputParts(output, entry);
   return { ...furtherFields(rest, entry), type, call_id: callId(call_id), output: shown };
 }
 

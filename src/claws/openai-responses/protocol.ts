@@ -6,7 +6,7 @@ import { requestOf } from './request.ts';
 /** OpenAI's Responses API (`POST /responses`), as OpenAI, Azure, xAI and Open Responses servers offer it. */
 export const openaiResponses: WireProtocol = {
   name: 'openai-responses',
-  capabilities: { choices: false, logprobs: true, fileUrls: true, leavesOut: ['seed'], refuses: ['stop'] },
+  capabilities: { choices: false, logprobs: true, takes: () => true, leavesOut: ['seed'], refuses: ['stop'] },
   prefills: () => false,
   request: requestOf,
   answer: answerDeltas,

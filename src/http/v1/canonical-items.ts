@@ -1,6 +1,7 @@
 import type { Item, Part } from '../../core/items.ts';
 import { isObject } from '../../core/json.ts';
 import { invalid } from './fields.ts';
+import { base64Text, checkedUrl, replaced, withCheckedMedia } from './media.ts';
 import { CANONICAL_PARTS, requireShape, type Shape } from './shapes.ts';
 
 /**
@@ -50,6 +51,10 @@ export function parseItem(item: unknown, param: string): Item {
       return parseOutput(item, param);
     case 'reasoning':
       return parseReasoning(item, param);
+    case 'image_generation_call':
+      return parseGeneratedImage(item, param);
+    case 'computer_call_output':
+      return parseScreenshot(item, param);
   }
   return item as unknown as Item;
 }
@@ -61,6 +66,21 @@ function parseReasoning(item: Record<string, unknown>, param: string): Item {
   if (isMissing && typeof (id ?? encrypted_content) !== 'string')
     throw invalid(`${param}.summary`, 'an array');
   return { ...item, summary: summary ?? [] } as unknown as Item;
+}
+
+/** OpenAI's API refuses such an item without the field (OpenAI API description, `ImageGenToolCall`). */
+function parseGeneratedImage(item: Record<string, unknown>, param: string): Item {
+  const { result = null } = item;
+  const path = `${param}.result`;
+  if (result !== null && typeof result !== 'string') throw invalid(path, 'data in base64');
+  return replaced(item, 'result', result ? base64Text(result, path) : null) as unknown as Item;
+}
+
+function parseScreenshot(item: Record<string, unknown>, param: string): Item {
+  const { output } = item;
+  if (!isObject(output) || typeof output.image_url !== 'string') return item as unknown as Item;
+  const image_url = checkedUrl(output.image_url, `${param}.output.image_url`);
+  return replaced(item, 'output', replaced(output, 'image_url', image_url)) as unknown as Item;
 }
 
 function parseOutput(item: Record<string, unknown>, param: string): Item {
@@ -86,6 +106,11 @@ function parseMessage(item: Record<string, unknown>, param: string): Item {
 
 /** A part of a message or of an output; the same holds for its fields. */
 export function parsePart(part: unknown, param: string): Part {
+  return withCheckedMedia(shapedPart(part, param), param);
+}
+
+/** The same for a part whose data is checked already. */
+export function shapedPart(part: unknown, param: string): Part {
   if (!isObject(part) || typeof part.type !== 'string') throw invalid(param, 'a content part with a type');
   const shape = CANONICAL_PARTS.get(part.type);
   if (shape) requireShape(part, shape, param);

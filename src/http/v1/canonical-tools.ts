@@ -30,3 +30,14 @@ export function requireTool(tool: unknown, param: string): void {
   if (type === 'custom' && isObject(format) && format.type === 'grammar')
     requireShape(format, GRAMMAR, `${param}.format`);
 }
+
+/** Refuses a second tool of a name, in an API that refuses it. OpenAI's APIs take it. */
+export function requireUniqueNames(names: readonly unknown[], paramOf: (index: number) => string): void {
+  const known = new Set<unknown>();
+  names.forEach((name, index) => {
+    if (typeof name !== 'string') return;
+    if (known.has(name))
+      throw invalid(paramOf(index), `another name than that of an earlier tool: "${name}"`);
+    known.add(name);
+  });
+}

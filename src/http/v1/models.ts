@@ -2,6 +2,7 @@ import type { Api } from '../../api/api.ts';
 import { Fault } from '../../core/errors.ts';
 import { nearestModels } from '../../core/nearest.ts';
 import type { Dialect } from '../dialect.ts';
+import { isModelName } from '../google-method.ts';
 import { json } from '../published.ts';
 import type { Route } from '../route.ts';
 import { Model, ModelList } from './replies.ts';
@@ -33,6 +34,7 @@ export function modelRoutes(
     {
       method: 'GET',
       path: '/v1/models/*',
+      fits: isModelName,
       access: 'key',
       doc: { what: 'Says whether a model can be called.', replies: [json(Model)] },
       handle({ request, params, caller }) {

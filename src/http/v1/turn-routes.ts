@@ -3,13 +3,15 @@ import type { Api } from '../../api/api.ts';
 import { takeCacheMarks } from '../../core/cache-marks.ts';
 import { Fault, faultOf } from '../../core/errors.ts';
 import { conversationId, responseId } from '../../core/ids.ts';
+import type { Item } from '../../core/items.ts';
 import type { ContextReceipt, Receipt } from '../../core/receipt.ts';
 import type { Once } from '../../core/request.ts';
 import type { Seal } from '../../core/seal.ts';
+import { wrongChoice } from '../../core/tool-choice.ts';
 import { type Ask, isBackground, isFetchable, isKept, isStreamed } from '../../core/turn.ts';
 import { Cancelled, type TurnView } from '../../core/turn-view.ts';
 import { dollars } from '../../core/usage.ts';
-import type { Dialect, ParseContext, StreamWriter } from '../dialect.ts';
+import type { Dialect, ParseContext, ParsedAsk, StreamWriter } from '../dialect.ts';
 import { quotaHeaders } from '../envelope.ts';
 import type { Handler, Route, SettingsSource } from '../route.ts';
 import { inCallersWords, inOwnIds } from './caller-words.ts';
@@ -96,6 +98,7 @@ async function reply(
 export function askOf(dialect: Dialect, body: Record<string, unknown>, context: ParseContext): Ask {
   const { headers, caller, ruleHeaders } = context;
   const parsed = dialect.parse(body, context);
+  expectChosenTool(parsed, dialect, body);
   const wishes = wishesOf(headers, caller, ruleHeaders);
   const ask: Ask = {
     ...(context.mayHaveMarks ? takeCacheMarks(parsed) : parsed),
@@ -110,6 +113,24 @@ export function askOf(dialect: Dialect, body: Record<string, unknown>, context: 
   if (values) ask.values = values;
   return mayKeep(headers, caller) ? ask : unkept(ask);
 }
+
+/** Refuses a choice of a tool that the request does not have, as the providers do. */
+function expectChosenTool(parsed: ParsedAsk, dialect: Dialect, body: Record<string, unknown>): void {
+  const wrong = wrongChoice(parsed.settings);
+  if (wrong === undefined || mayHaveFurtherTools(parsed, dialect)) return;
+  const fault = new Fault('invalid_request', wrong, { about: { setting: 'tool_choice' } });
+  throw inCallersWords(fault, dialect, { body, items: parsed.input });
+}
+
+/** Fields with tools that the gateway does not see: a stored prompt, MCP servers, cached contents. */
+const WITH_TOOLS = ['prompt', 'mcp_servers', 'cachedContent'];
+
+/** In OpenAI's Responses API, an item of the conversation may bring tools. */
+const mayHaveFurtherTools = ({ extra, input, state }: ParsedAsk, { protocol }: Dialect): boolean =>
+  WITH_TOOLS.some((field) => extra[field] !== undefined && extra[field] !== null) ||
+  (protocol === 'openai-responses' && (state.kind !== 'none' || input.some(bringsTools)));
+
+const bringsTools = ({ type }: Item): boolean => /^(additional_tools|tool_search_output)$/.test(type);
 
 function unkept(ask: Ask): Ask {
   if (!isBackground(ask.delivery)) return { ...ask, retention: 'forbidden' };

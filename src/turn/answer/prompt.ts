@@ -3,12 +3,12 @@ import type { Assembled } from '../../context/assemble.ts';
 import { estimateTokens } from '../../context/tokens.ts';
 import type { Candidate } from '../../core/candidate.ts';
 import { parseItemId } from '../../core/ids.ts';
-import type { Item, Part } from '../../core/items.ts';
+import type { Item } from '../../core/items.ts';
 import type { Prompt, PromptItem } from '../../core/prompt.ts';
 import { type Ask, isBackground, isStreamed } from '../../core/turn.ts';
-import { isReadable } from '../../routing/filters.ts';
 import { withOwnCallIds } from './call-ids.ts';
 import { LEAST_LIMIT } from './contexts.ts';
+import { readable } from './readable.ts';
 
 /** The prompt for a candidate: the context of a turn in the form that this candidate can read. */
 export function promptFor(
@@ -18,9 +18,14 @@ export function promptFor(
   context: Assembled,
   said = '',
 ): Prompt {
-  const items = (context.items.some(isRenamed) ? withOwnCallIds(context.items, candidate) : context.items)
-    .filter((entry) => !isUnreadableReasoning(candidate, entry))
-    .map((entry) => seenBy(candidate, readable(candidate, able, entry), ask));
+  const named = context.items.some(isRenamed) ? withOwnCallIds(context.items, candidate) : context.items;
+  const items: PromptItem[] = [];
+  for (const entry of named) {
+    const read = isUnreadableReasoning(candidate, entry)
+      ? undefined
+      : readable(candidate, able, ask.vocabulary, entry);
+    if (read) items.push(seenBy(candidate, read, ask));
+  }
   const prompt: Prompt = {
     model: candidate.model,
     instructions: ask.instructions,
@@ -98,36 +103,4 @@ export function leftOutReasoning(
         : origin === candidate.provider && protocol === candidate.protocol;
     return isGiven ? [] : [item.id ?? item.type];
   });
-}
-
-/**
- * History as this candidate can read it. A file that the candidate cannot be given (an id of another provider, a URL
- * where only content is accepted, an image for a model that reads none) becomes a line of text that says so, because
- * refusing it would end the session. In new input the claw refuses it.
- */
-function readable(candidate: Candidate, able: Capabilities, entry: PromptItem): PromptItem {
-  const { item, answeredBy } = entry;
-  if (answeredBy === undefined || item.type !== 'message' || item.role === 'assistant') return entry;
-  const foreign = answeredBy !== candidate.provider;
-  const { inputs } = candidate;
-  const lost = (part: Part) => isLost(part, foreign, able) || (inputs && !isReadable(part, inputs));
-  if (!item.content.some(lost)) return entry;
-  return {
-    ...entry,
-    item: { ...item, content: item.content.map((part) => (lost(part) ? standIn(part) : part)) },
-  };
-}
-
-function isLost(part: Part, foreign: boolean, able: Capabilities): boolean {
-  if (part.type === 'input_image') return !part.image_url && (foreign || !able.fileUrls);
-  if (part.type !== 'input_file' || part.file_data) return false;
-  return part.file_url ? !able.fileUrls : foreign;
-}
-
-const NAMES = { input_image: 'an image', input_audio: 'a recording' };
-
-function standIn(part: Part): Part {
-  const { filename, file_url } = part as { filename?: string | null; file_url?: string | null };
-  const name = filename ?? file_url ?? NAMES[part.type as keyof typeof NAMES] ?? 'a file';
-  return { type: 'input_text', text: `[Attached earlier, not readable by this model: ${name}]` };
 }

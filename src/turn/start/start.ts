@@ -130,10 +130,26 @@ export async function resume(
   live.timeline.end('session');
   held.defer(() => release(session));
   holdOf(start)?.expectPrompt(promptTokens(session, window));
+  expectContent(intent, session);
   if (session.kind !== 'head') return session;
   session.lease.onLost(() => loseSession(start, path));
   return session;
 }
+
+/** No provider answers a prompt without items. One that OpenAI stores, which `prompt` names, may have some. */
+function expectContent({ instructions, extra }: Start['intent'], { branch, input }: Resumed): void {
+  if (input.length > 0 || branch.length > 0 || isGiven(extra.prompt)) return;
+  const beside = instructions === undefined ? '' : ' beside the instructions';
+  throw new Fault(
+    'invalid_request',
+    `\`input\`: the conversation has no items${beside}, so there is nothing to answer.`,
+    {
+      param: 'input',
+    },
+  );
+}
+
+const isGiven = (value: unknown): boolean => value !== undefined && value !== null;
 
 /** Of the items of the prompt: the branch within its window, and the input. */
 function promptTokens({ branch, input }: Resumed, window: number): number {

@@ -1,9 +1,13 @@
 import type { Plan } from './behaviour.ts';
+import { checkOpenaiMedia } from './media-rules.ts';
 import type { Trouble } from './protocol.ts';
 import { asJson, asList, asText, isObjectText, type Json } from './shape.ts';
 import { checkChatTools } from './tool-rules.ts';
 
 const ROLES = new Set(['system', 'assistant', 'user', 'function', 'tool', 'developer']);
+
+/** `ChatCompletionRequestMessageContentPart…` in OpenAI's API description. */
+const PARTS = new Set(['text', 'image_url', 'input_audio', 'file', 'refusal']);
 
 /** Checks a conversation as OpenAI's chat API does. */
 export function checkChat(body: Json, plan: Plan): Trouble | undefined {
@@ -19,6 +23,7 @@ export function checkChat(body: Json, plan: Plan): Trouble | undefined {
   return (
     checkChatTools(body) ??
     checkShapes(messages) ??
+    checkOpenaiMedia(body) ??
     checkImages(messages, plan) ??
     checkArguments(messages) ??
     checkPairs(messages) ??
@@ -41,6 +46,13 @@ function checkShapes(messages: Json[]): Trouble | undefined {
     if (calls && asList(message.tool_calls).length === 0) {
       const text = `Invalid 'messages[${at}].tool_calls': empty array. Expected an array with minimum length 1, but got an empty array instead.`;
       return invalid(text, `messages[${at}].tool_calls`, 'empty_array');
+    }
+    const parts = asList(message.content).map(({ type }) => asText(type));
+    const unknown = parts.find((type) => !PARTS.has(type));
+    if (unknown !== undefined) {
+      const supported = [...PARTS].map((type) => `'${type}'`).join(', ');
+      const text = `Invalid value: '${unknown}'. Supported values are: ${supported}.`;
+      return invalid(text, `messages[${at}].content[${parts.indexOf(unknown)}].type`, 'invalid_value');
     }
     const content = message.content ?? message.refusal ?? message.audio ?? message.function_call;
     if (!calls && (content === null || content === undefined)) {

@@ -1,4 +1,5 @@
 import type { Plan } from './behaviour.ts';
+import { checkGeminiMedia } from './media-rules.ts';
 import type { Trouble } from './protocol.ts';
 import { isSealed } from './seal.ts';
 import { asJson, asList, asText, isJson, type Json } from './shape.ts';
@@ -20,12 +21,23 @@ const PLACEHOLDER_SIGNATURES = new Set([
   'ErYCCrMCAdHtim9kOoOkrPiCNVsmlpMIKd7ZMxgiFbVQOkgp7nlLcDMzVsZwIzvuT7nQROivoXA72ccC2lSDvR0Gh7dkWaGuj7ctv6t7ZceHnecx0QYa+ix8tYpRfjhyWozQ49lWiws6+YGjCt10KRTyWsZ2h6O7iHTYJwKIRwGUHRKy/qK/6kFxJm5ML00gLq4D8s5Z6DBpp2ZlR+uF4G8jJgeWQgyHWVdx2wGYElaceVAc66tZdPQRdOHpWtgYSI1YdaXgVI8KHY3/EfNc2YqqMIulvkDBAnuMhkAjV9xmBa54Tq+ih3Im4+r3DzqhGqYdsSkhS0kZMwte4Hjs65dZzCw9lANxIqYi1DJ639WNPYihp/DCJCos7o+/EeSPJaio5sgWDyUnMGkY1atsJZ+m7pj7DD5tvQ==',
 ]);
 
+/** https://ai.google.dev/api/caching#Part. The API refuses other fields. */
+const PART_FIELDS = new Set(
+  (
+    'text inlineData functionCall functionResponse fileData executableCode codeExecutionResult toolCall toolResponse ' +
+    'thought thoughtSignature partMetadata videoMetadata mediaResolution mediaProcessing speechMetadata'
+  ).split(' '),
+);
+const camelCase = (name: string): string =>
+  name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
+
 /** Checks a conversation as Google's API does. */
 export function checkGemini(body: Json, plan: Plan): Trouble | undefined {
   const contents = asList(body.contents);
   if (contents.length === 0) return invalid('* GenerateContentRequest.contents: contents is not specified\n');
   return (
     checkContents(contents) ??
+    checkGeminiMedia(body) ??
     checkIds(contents) ??
     checkOrder(contents) ??
     checkEnd(contents, plan) ??
@@ -49,6 +61,12 @@ function checkContents(contents: Json[]): Trouble | undefined {
     if (!args.every(isJson)) {
       return invalid(
         `Invalid value at 'contents[${at}].parts[0].function_call.args' (type.googleapis.com/google.protobuf.Struct)`,
+      );
+    }
+    const unknown = parts.flatMap(Object.keys).find((key) => !PART_FIELDS.has(camelCase(key)));
+    if (unknown !== undefined) {
+      return invalid(
+        `Invalid JSON payload received. Unknown name "${unknown}" at 'contents[${at}].parts[0]': Cannot find field.`,
       );
     }
     if (empty >= 0) {

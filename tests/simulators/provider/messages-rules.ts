@@ -1,4 +1,5 @@
 import type { Plan } from './behaviour.ts';
+import { checkAnthropicMedia } from './media-rules.ts';
 import type { Trouble } from './protocol.ts';
 import { isSealed, seal } from './seal.ts';
 import { asJson, asList, asText, type Json } from './shape.ts';
@@ -18,6 +19,7 @@ export function checkMessages(body: Json, plan: Plan): Trouble | undefined {
     checkAnthropicTools(body) ??
     checkSettings(body, list) ??
     checkContent(list) ??
+    checkAnthropicMedia(body) ??
     checkPairs(turns) ??
     checkThinking(body, turns) ??
     checkEnd(turns, plan)

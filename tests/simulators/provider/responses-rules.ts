@@ -1,4 +1,5 @@
 import type { Plan } from './behaviour.ts';
+import { checkOpenaiMedia } from './media-rules.ts';
 import type { Memory, Trouble } from './protocol.ts';
 import { REASONED } from './responses-items.ts';
 import { isSealed } from './seal.ts';
@@ -22,6 +23,7 @@ export function checkResponses(body: Json, _plan: Plan, memory: Memory): Trouble
   }
   const items = asList(body.input);
   return (
+    checkOpenaiMedia(body) ??
     checkIds(items) ??
     checkHostedIds(items) ??
     checkApprovals(items) ??

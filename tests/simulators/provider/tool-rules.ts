@@ -19,6 +19,9 @@ const RESPONSES_ITEMS =
     ' ',
   );
 
+/** The discriminators of content in OpenAI's API description (`InputContent`, `OutputMessageContent`), and audio. */
+const RESPONSES_PARTS = 'input_text input_image input_file input_audio output_text refusal'.split(' ');
+
 /** Types of chat tools: `ChatCompletionTool` and `CustomToolChatCompletions` in OpenAI's API description. */
 export function checkChatTools(body: Json): Trouble | undefined {
   for (const [at, tool] of asList(body.tools).entries()) {
@@ -66,6 +69,24 @@ export function checkResponsesTools(body: Json): Trouble | undefined {
     }
     const trouble = type === 'function_call' ? openaiName(item.name, `${param}.name`, 128) : undefined;
     if (trouble) return trouble;
+    const unknown = unknownPart(item, param);
+    if (unknown) return unknown;
+  }
+  return undefined;
+}
+
+/** A provider may write parts of further kinds, and takes them back. */
+function unknownPart(item: Json, param: string): Trouble | undefined {
+  const list = item.content === undefined ? 'output' : 'content';
+  if (
+    item.role === 'assistant' ||
+    !/^(message|(function|custom_tool)_call_output)$/.test(asText(item.type) || 'message')
+  )
+    return undefined;
+  for (const [index, part] of (Array.isArray(item[list]) ? asList(item[list]) : []).entries()) {
+    const kind = asText(part.type);
+    if (!RESPONSES_PARTS.includes(kind))
+      return openaiValue(kind, RESPONSES_PARTS, `${param}.${list}[${index}].type`);
   }
   return undefined;
 }

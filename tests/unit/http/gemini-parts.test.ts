@@ -18,3 +18,12 @@ test('a part of an unknown kind is kept', () => {
     fields: {},
   });
 });
+
+test.each(['type', 'id', 'status', 'role'])(
+  'a part whose content is `%s`, a field of every item, is refused',
+  (kind) => {
+    expect(() => namedPart({ [kind]: {} }, 'contents[0].parts[1]')).toThrow(
+      '`contents[0].parts[1]`: expected a part',
+    );
+  },
+);

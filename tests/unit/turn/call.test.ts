@@ -99,7 +99,7 @@ function scene({
     capabilities: {
       choices: true,
       logprobs: true,
-      fileUrls: true,
+      takes: () => true,
       leavesOut: [],
       refuses: [],
       lackedTools: () => [],

@@ -24,6 +24,7 @@ import {
   unknownFields,
   validate,
 } from '../fields.ts';
+import { checkedUrl, withCheckedMedia } from '../media.ts';
 import {
   conversationField,
   conversationRef,
@@ -303,8 +304,9 @@ function parseImages(images: unknown, param: string): Item[] {
   return images.map((image: unknown, index) => {
     const { image_url } = (isObject(image) ? image : {}) as { image_url?: unknown };
     const url = isObject(image_url) ? image_url.url : image_url;
-    if (typeof url === 'string') return generatedImageAt(url);
-    throw invalid(`${param}[${index}].image_url`, 'an object with a url');
+    const path = `${param}[${index}].image_url`;
+    if (typeof url === 'string') return generatedImageAt(checkedUrl(url, path));
+    throw invalid(path, 'an object with a url');
   });
 }
 
@@ -359,26 +361,28 @@ function parsePart(part: unknown, param: string, text: 'input_text' | 'output_te
     case 'image_url':
       return parseImage(part, param);
     case 'file':
-      return parseFile(part);
+      return parseFile(part, param);
     default:
-      return part as unknown as OtherPart;
+      return withCheckedMedia(part as unknown as OtherPart, param);
   }
 }
 
 function parseImage({ image_url, type: _, ...rest }: Record<string, unknown>, param: string): Part {
   const image = typeof image_url === 'string' ? { url: image_url } : image_url;
   requireShape({ image_url: image }, { inside: { image_url: IMAGE_URL } }, param);
-  const { url, detail } = image as Record<string, unknown>;
+  const { url, detail } = image as { url: string; detail?: unknown };
+  if (url === '') throw invalid(`${param}.image_url`, 'a URL that is not empty');
+  const path = image === image_url ? `${param}.image_url.url` : `${param}.image_url`;
   return {
     ...rest,
     type: 'input_image',
-    image_url: url,
+    image_url: checkedUrl(url, path),
     ...(typeof detail === 'string' && { detail }),
   } as Part;
 }
 
-function parseFile({ file, type: _, ...rest }: Record<string, unknown>): Part {
-  return { ...rest, ...(file as object), type: 'input_file' } as Part;
+function parseFile({ file, type: _, ...rest }: Record<string, unknown>, param: string): Part {
+  return withCheckedMedia({ ...rest, ...(file as object), type: 'input_file' }, `${param}.file`);
 }
 
 const some = (fields: Record<string, unknown>): Native =>

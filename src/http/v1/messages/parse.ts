@@ -8,7 +8,7 @@ import { lineWish, sessionFromHeaders, sessionRef, unnamedState } from '../reque
 import { ANTHROPIC_BETA } from '../request-headers.ts';
 import { parseMessages, systemItems } from './items.ts';
 import { type NamedUser, namedUser } from './session.ts';
-import { toTool, toToolChoice } from './tools.ts';
+import { toToolChoice, toTools } from './tools.ts';
 
 const share = z
   .number({ error: 'expected a number from 0 to 1' })
@@ -202,7 +202,7 @@ function settingsOf(body: Body, safety_identifier: string | undefined): Settings
     temperature: present(body.temperature),
     top_p: present(body.top_p),
     stop: present(body.stop_sequences),
-    tools: body.tools?.map(toTool),
+    tools: body.tools ? toTools(body.tools) : undefined,
     tool_choice: tool_choice ? toToolChoice(tool_choice) : undefined,
     parallel_tool_calls: tool_choice?.disable_parallel_tool_use ? false : undefined,
     format: formatOf(output_config?.format ?? body.output_format),

@@ -1,8 +1,8 @@
 import type { OutputText, Part } from '../../../core/items.ts';
 import { isObject } from '../../../core/json.ts';
-import { parsePart as canonicalPart } from '../canonical-items.ts';
+import { parsePart as canonicalPart, shapedPart } from '../canonical-items.ts';
 import { invalid } from '../fields.ts';
-import { isMediaType } from '../media-type.ts';
+import { base64Text, checkedUrl, fileSource, isMediaType } from '../media.ts';
 
 /** Content blocks of a request as parts. Fields without a canonical form stay on the part. */
 
@@ -31,9 +31,9 @@ export function parsePart(block: Fields, param: string): Part {
       if (typeof block.text !== 'string') throw invalid(`${param}.text`, 'a string');
       return textPartOf(block, 'input_text');
     case 'image':
-      return canonicalPart(imagePart(block, param), param);
+      return shapedPart(imagePart(block, param), param);
     case 'document':
-      return canonicalPart(documentPart(block, param), param);
+      return shapedPart(documentPart(block, param), param);
     default:
       return canonicalPart(block, param);
   }
@@ -56,16 +56,23 @@ function mediaType({ media_type }: Fields, param: string): string {
   throw invalid(`${param}.source.media_type`, 'a media type, such as image/png');
 }
 
+function dataUrl(source: Fields, param: string): string {
+  const data = base64Text(textAt(source, 'data', param), `${param}.source.data`);
+  return `data:${mediaType(source, param)};base64,${data}`;
+}
+
+const imageUrl = (source: Fields, param: string): string =>
+  checkedUrl(textAt(source, 'url', param), `${param}.source.url`);
+
 function imagePart(block: Fields, param: string): Part {
   const { type: _, source: __, ...further } = block;
   const source = sourceOf(block, param);
   switch (source.type) {
     case 'base64': {
-      const url = `data:${mediaType(source, param)};base64,${textAt(source, 'data', param)}`;
-      return { ...further, type: 'input_image', image_url: url };
+      return { ...further, type: 'input_image', image_url: dataUrl(source, param) };
     }
     case 'url':
-      return { ...further, type: 'input_image', image_url: textAt(source, 'url', param) };
+      return { ...further, type: 'input_image', image_url: imageUrl(source, param) };
     case 'file':
       return { ...further, type: 'input_image', file_id: textAt(source, 'file_id', param) };
     default:
@@ -81,18 +88,17 @@ function documentPart(block: Fields, param: string): Part {
   const source = sourceOf(block, param);
   switch (source.type) {
     case 'base64': {
-      const data = textAt(source, 'data', param);
-      return { ...file, file_data: `data:${mediaType(source, param)};base64,${data}` };
+      return { ...file, file_data: dataUrl(source, param) };
     }
     case 'text':
       return { ...file, file_data: plainText(textAt(source, 'data', param)) };
     case 'url':
-      return { ...file, file_url: textAt(source, 'url', param) };
+      return { ...file, ...fileSource(textAt(source, 'url', param), `${param}.source.url`) };
     case 'file':
       return { ...file, file_id: textAt(source, 'file_id', param) };
     case 'content':
       // Its provider gets the blocks themselves: citations count them.
-      return { ...file, ...{ file_data: plainText(textOfBlocks(source.content)), source } };
+      return { ...file, ...{ file_data: plainText(textOfBlocks(source.content, param)), source } };
     default:
       throw invalid(`${param}.source.type`, 'base64, text, url, file or content');
   }
@@ -100,10 +106,21 @@ function documentPart(block: Fields, param: string): Part {
 
 const plainText = (text: string): string => `data:text/plain;base64,${Buffer.from(text).toString('base64')}`;
 
-function textOfBlocks(content: unknown): string {
-  if (typeof content === 'string') return content;
-  const blocks: unknown[] = Array.isArray(content) ? content : [];
-  return blocks
-    .map((block) => (isObject(block) && typeof block.text === 'string' ? block.text : ''))
-    .join('\n');
+/** The text of a document's blocks, as a model of another provider reads it. */
+function textOfBlocks(content: unknown, param: string): string {
+  const path = `${param}.source.content`;
+  const blocks: unknown[] =
+    typeof content === 'string' ? [{ type: 'text', text: content }] : asArray(content);
+  const text = blocks.map((block, index) => textOfBlock(block, `${path}[${index}]`)).join('\n');
+  if (text.trim() === '') throw invalid(path, 'a text or content blocks that are not empty');
+  return text;
+}
+
+const asArray = (value: unknown): unknown[] => (Array.isArray(value) ? value : []);
+
+function textOfBlock(block: unknown, param: string): string {
+  const { type, text } = isObject(block) ? block : {};
+  if (typeof type !== 'string') throw invalid(param, 'a content block with a type');
+  const part = parsePart(block as Fields, param);
+  return part.type === 'input_text' ? String(text) : `[${type}]`;
 }

@@ -1,7 +1,7 @@
 import type { OtherType } from '../../../core/items.ts';
 import { isObject } from '../../../core/json.ts';
 import type { Tool, ToolChoice } from '../../../core/settings.ts';
-import { requireTool } from '../canonical-tools.ts';
+import { requireTool, requireUniqueNames } from '../canonical-tools.ts';
 import { invalid } from '../fields.ts';
 
 type Fields = Record<string, unknown>;
@@ -10,7 +10,7 @@ type Fields = Record<string, unknown>;
  * A tool of a request in canonical form. A tool of the caller has a schema of its input, and the type `custom` or
  * none; all other types are Anthropic's own. Fields that the canonical form does not have stay on the tool.
  */
-export function toTool(tool: Fields, index: number): Tool {
+function toTool(tool: Fields, index: number): Tool {
   const { type, ...fields } = tool;
   const isFunction = type === undefined || type === null || type === 'custom';
   if (!isFunction) {
@@ -32,6 +32,16 @@ export function toTool(tool: Fields, index: number): Tool {
     parameters: input_schema,
     ...(typeof strict === 'boolean' && { strict }),
   };
+}
+
+/** "Tool names must be unique." */
+export function toTools(list: readonly Fields[]): Tool[] {
+  const tools = list.map(toTool);
+  requireUniqueNames(
+    tools.map(({ name }) => name),
+    (index) => `tools[${index}].name`,
+  );
+  return tools;
 }
 
 const WORDS: ReadonlyMap<string, ToolChoice> = new Map([

@@ -3,8 +3,8 @@ import type { FunctionCall, Item, Message, OtherType, Part, Reasoning } from '..
 import { isObject } from '../../../core/json.ts';
 import { invalid } from '../../v1/fields.ts';
 import { CallPairs } from './call-pairs.ts';
-import { mediaPart, type NamedPart, namedPart } from './media.ts';
-import { sealsOf } from './signature.ts';
+import { type InlineData, inlineData, mediaPart, type NamedPart, namedPart } from './media.ts';
+import { requireSignature, sealsOf } from './signature.ts';
 import { inCamelCase } from './spelling.ts';
 
 type Fields = Record<string, unknown>;
@@ -95,6 +95,7 @@ class ItemWriter {
 
   add({ kind, value, fields }: NamedPart, at: number, param: string): void {
     const { thoughtSignature, ...rest } = fields;
+    requireSignature(thoughtSignature, `${param}.thoughtSignature`);
     const seals = sealsOf(thoughtSignature);
     const beside = seals ? rest : fields;
     if (seals) this.addSeals(seals, at);
@@ -102,7 +103,7 @@ class ItemWriter {
     else if (!this.isModel) this.addToUser(kind, value, beside, at, param);
     else if (kind === 'text') this.addText(value as string, beside, at);
     else if (kind === 'functionCall') this.addCall(value, beside, at, param);
-    else this.addOther(kind, value, beside, at);
+    else this.addOther(kind, value, beside, at, param);
   }
 
   private push(item: Item, at: number, native?: Fields): void {
@@ -228,15 +229,22 @@ class ItemWriter {
   }
 
   /** Images, and what has no canonical form: an item each, as the claw reads an answer. */
-  private addOther(kind: string, value: unknown, fields: Fields, at: number): void {
+  private addOther(kind: string, value: unknown, fields: Fields, at: number, param: string): void {
     this.end();
+    const content = kind === 'inlineData' ? inlineData(value, `${param}.inlineData`) : value;
+    const image = kind === 'inlineData' ? imageOf(content as InlineData) : undefined;
+    if (image) {
+      this.push(image, at, fields);
+      return;
+    }
     const { thoughtSignature, ...rest } = fields;
     const signed = thoughtSignature === undefined ? undefined : { thoughtSignature };
-    const image = kind === 'inlineData' ? imageOf(value) : undefined;
-    if (image) this.push(image, at, fields);
-    else this.push({ ...rest, [kind]: value, type: `${PART_KIND}${kind}` as OtherType }, at, signed);
+    this.push({ ...rest, [kind]: content, type: `${PART_KIND}${kind}` as OtherType }, at, signed);
   }
 }
+
+const imageOf = ({ mimeType, data }: InlineData): Item | undefined =>
+  mimeType.startsWith('image/') ? generatedImage(mimeType.slice('image/'.length), data) : undefined;
 
 /**
  * What a function returned, as other APIs have it. "Use "output" key to specify function output"
@@ -247,13 +255,6 @@ function outputText(response: Fields): { text: string; key?: string } {
   const value = key === undefined ? undefined : response[key];
   const isWrapped = others.length === 0 && (key === 'output' || key === 'result');
   return isWrapped && typeof value === 'string' ? { text: value, key } : { text: JSON.stringify(response) };
-}
-
-function imageOf(value: unknown): Item | undefined {
-  const { mimeType, data } = isObject(value) ? inCamelCase(value) : {};
-  if (typeof mimeType !== 'string' || typeof data !== 'string' || !mimeType.startsWith('image/'))
-    return undefined;
-  return generatedImage(mimeType.slice('image/'.length), data);
 }
 
 function mediaOf(parts: unknown, param: string): Part[] {

@@ -1,7 +1,7 @@
 import type { Part } from '../../../core/items.ts';
 import { isObject } from '../../../core/json.ts';
 import { invalid } from '../../v1/fields.ts';
-import { isMediaType } from '../../v1/media-type.ts';
+import { base64Text, checkedUrl, fileSource, isMediaType, replaced } from '../../v1/media.ts';
 import { inCamelCase } from './spelling.ts';
 
 type Fields = Record<string, unknown>;
@@ -24,6 +24,10 @@ export interface NamedPart {
   fields: Fields;
 }
 
+const A_PART = 'a part with a text, inlineData, fileData, a functionCall or a functionResponse';
+/** Fields of items and parts in canonical form. No content of a part has these names. */
+const ITEM_FIELDS = new Set(['type', 'id', 'status', 'role']);
+
 /** A part with a signature alone counts as an empty text, as SDKs send it. Some write absent fields as `null`. */
 export function namedPart(given: Fields, param: string): NamedPart {
   const part = withoutNulls(given);
@@ -32,14 +36,14 @@ export function namedPart(given: Fields, param: string): NamedPart {
   const [kind, other] = kinds;
   if (other !== undefined) throw invalid(param, `one of ${kinds.join(' and ')}`);
   if (kind === undefined) {
-    if (part.thoughtSignature === undefined && part.thought === undefined)
-      throw invalid(param, 'a part with a text, inlineData, fileData, a functionCall or a functionResponse');
+    if (part.thoughtSignature === undefined && part.thought === undefined) throw invalid(param, A_PART);
     return { kind: 'text', value: '', fields: part };
   }
   if (kind === 'text' && typeof text !== 'string') throw invalid(`${param}.text`, 'a string');
   const { [kind]: value, ...fields } = part;
   // All other contents of parts are messages (https://ai.google.dev/api/caching#Part).
   if (kind !== 'text' && !isObject(value)) throw invalid(`${param}.${kind}`, 'an object');
+  if (ITEM_FIELDS.has(kind)) throw invalid(param, A_PART);
   return { kind, value, fields };
 }
 
@@ -60,22 +64,33 @@ interface Media {
 /** Data or a file; `undefined` for other kinds of parts. */
 export function mediaPart(kind: string, value: unknown, param: string): Media | undefined {
   if (kind !== 'inlineData' && kind !== 'fileData') return undefined;
-  const given = isObject(value) ? inCamelCase(value) : {};
-  const { mimeType, displayName, data, fileUri, ...further } = given;
   const path = `${param}.${kind}`;
-  const beside = Object.keys(further).length > 0 ? { [kind]: further } : undefined;
   if (kind === 'inlineData') {
-    if (!isMediaType(mimeType)) throw invalid(`${path}.mimeType`, 'a media type, such as image/png');
-    if (typeof data !== 'string') throw invalid(`${path}.data`, 'base64');
-    return { part: inlinePart(mimeType, data, displayName), beside };
+    const { mimeType, displayName, data, ...further } = inlineData(value, path);
+    return { part: inlinePart(mimeType, data, displayName), beside: besideOf(kind, further) };
   }
+  const { mimeType, displayName, fileUri, ...further } = isObject(value) ? inCamelCase(value) : {};
   if (typeof fileUri !== 'string' || fileUri === '') throw invalid(`${path}.fileUri`, 'the URI of a file');
   const isImage = typeof mimeType === 'string' && mimeType.startsWith('image/');
   const part: Part = isImage
-    ? { type: 'input_image', image_url: fileUri }
-    : { type: 'input_file', file_url: fileUri, ...named(displayName) };
+    ? { type: 'input_image', image_url: checkedUrl(fileUri, `${path}.fileUri`) }
+    : { type: 'input_file', ...fileSource(fileUri, `${path}.fileUri`), ...named(displayName) };
   const typed = typeof mimeType === 'string' ? { mimeType, ...further } : further;
-  return { part, beside: Object.keys(typed).length > 0 ? { fileData: typed } : undefined };
+  return { part, beside: besideOf(kind, typed) };
+}
+
+const besideOf = (kind: string, fields: Fields): Fields | undefined =>
+  Object.keys(fields).length > 0 ? { [kind]: fields } : undefined;
+
+export type InlineData = Fields & { mimeType: string; data: string };
+
+/** The fields of an `inlineData`, with data that every provider takes. */
+export function inlineData(value: unknown, param: string): InlineData {
+  const given = isObject(value) ? inCamelCase(value) : {};
+  const { mimeType, data } = given;
+  if (!isMediaType(mimeType)) throw invalid(`${param}.mimeType`, 'a media type, such as image/png');
+  if (typeof data !== 'string') throw invalid(`${param}.data`, 'base64');
+  return replaced({ ...given, mimeType, data }, 'data', base64Text(data, `${param}.data`));
 }
 
 const named = (name: unknown): { filename?: string } => (typeof name === 'string' ? { filename: name } : {});

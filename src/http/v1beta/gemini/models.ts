@@ -1,6 +1,7 @@
 import type { Api } from '../../../api/api.ts';
 import { Fault } from '../../../core/errors.ts';
 import { nearestModels } from '../../../core/nearest.ts';
+import { isModelName } from '../../google-method.ts';
 import type { Route } from '../../route.ts';
 import { validate } from '../../v1/fields.ts';
 import * as docs from './route-docs.ts';
@@ -19,6 +20,7 @@ export function modelRoutes({ models }: Pick<Api, 'models'>): Route[] {
     {
       method: 'GET',
       path: '/v1beta/models/*',
+      fits: isModelName,
       access: 'key',
       doc: docs.MODEL,
       handle: ({ params, caller }) => {

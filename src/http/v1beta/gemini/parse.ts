@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { Item, Message } from '../../../core/items.ts';
 import { isObject } from '../../../core/json.ts';
-import type { Settings } from '../../../core/settings.ts';
+import type { Settings, ToolChoice } from '../../../core/settings.ts';
 import type { AskedState, Retention } from '../../../core/turn.ts';
 import type { ParseContext, ParsedAsk, RequestTarget } from '../../dialect.ts';
 import { published } from '../../published.ts';
@@ -99,7 +99,7 @@ export function parseGemini(raw: Fields, { headers, target, caller }: ParseConte
   const settings: Settings = {
     ...config.settings,
     tools,
-    tool_choice: tools ? choice.choice : undefined,
+    tool_choice: tools || isDemanding(choice.choice) ? choice.choice : undefined,
     safety_identifier: body.safetyIdentifier ?? undefined,
     service_tier: body.serviceTier ? tierOf(body.serviceTier) : undefined,
   };
@@ -125,6 +125,9 @@ export function parseGemini(raw: Fields, { headers, target, caller }: ParseConte
     defaultContext: 'auto',
   };
 }
+
+/** Without functions, `AUTO` and `NONE` say nothing. */
+const isDemanding = (choice: ToolChoice | undefined): boolean => choice !== 'auto' && choice !== 'none';
 
 /** What a provider of this API gets as the caller wrote it. */
 function verbatimOf(

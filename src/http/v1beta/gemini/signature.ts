@@ -1,4 +1,6 @@
 import { isSeal } from '../../../core/seal.ts';
+import { invalid } from '../../v1/fields.ts';
+import { base64Text } from '../../v1/media.ts';
 
 /**
  * Thought signatures as the dialect shows them. Google's are passed on unchanged. Seals stand in for them on answers
@@ -22,4 +24,11 @@ export function sealsOf(signature: unknown): string[] | undefined {
   if (typeof signature !== 'string' || !signature.startsWith(BEGINNING)) return undefined;
   const seals = Buffer.from(signature, 'base64').toString().split(BETWEEN);
   return seals.every(isSeal) ? seals : undefined;
+}
+
+/** Google refuses a signature that is no base64, also in later requests. An empty one is none. */
+export function requireSignature(signature: unknown, param: string): void {
+  if (signature === undefined || signature === '') return;
+  if (typeof signature !== 'string') throw invalid(param, 'data in base64');
+  base64Text(signature, param);
 }

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { OtherType } from '../../../core/items.ts';
 import { isObject } from '../../../core/json.ts';
 import type { FunctionTool, Tool, ToolChoice } from '../../../core/settings.ts';
-import { requireTool } from '../../v1/canonical-tools.ts';
+import { requireTool, requireUniqueNames } from '../../v1/canonical-tools.ts';
 import { invalid, validate } from '../../v1/fields.ts';
 import { jsonSchemaOf } from './json-schema.ts';
 import { allInCamelCase, inCamelCase } from './spelling.ts';
@@ -30,6 +30,12 @@ export function toTools(tools: unknown): Tool[] | undefined {
       kind === 'functionDeclarations' ? toFunctions(value, index) : hosted(kind, value, `tools[${index}]`),
     );
   });
+  // "Duplicate function declaration found"
+  const functions = all.filter(({ type }) => type === 'function');
+  requireUniqueNames(
+    functions.map(({ name }) => name),
+    () => 'tools',
+  );
   return all.length > 0 ? all : undefined;
 }
 

@@ -7,7 +7,7 @@ import type { Settings, TextFormat, Tool, ToolChoice } from '../../../core/setti
 import { type AskedState, type Delivery, namesSession } from '../../../core/turn.ts';
 import type { ParseContext, ParsedAsk } from '../../dialect.ts';
 import { published } from '../../published.ts';
-import { requireTool } from '../../v1/canonical-tools.ts';
+import { requireTool, requireUniqueNames } from '../../v1/canonical-tools.ts';
 import {
   count,
   invalid,
@@ -180,7 +180,7 @@ function settingsOf(body: Body): Settings {
     max_output_tokens: present(config.max_output_tokens),
     seed: present(config.seed),
     stop: present(config.stop_sequences),
-    tools: body.tools?.map(toTool),
+    tools: body.tools ? toTools(body.tools) : undefined,
     tool_choice: toToolChoice(config.tool_choice),
     format: formatOf(body),
     reasoning: reasoningOf(config),
@@ -234,6 +234,15 @@ function toTool({ type, ...fields }: Record<string, unknown> & { type: string },
     // As chat keeps the fields of a function that have no canonical form.
     ...(Object.keys(further).length > 0 && { function: further }),
   };
+}
+
+function toTools(list: readonly (Record<string, unknown> & { type: string })[]): Tool[] {
+  const tools = list.map(toTool);
+  requireUniqueNames(
+    tools.map(({ type, name }) => (type === 'function' ? name : undefined)),
+    (index) => `tools[${index}].name`,
+  );
+  return tools;
 }
 
 const WORDS: ReadonlyMap<unknown, ToolChoice> = new Map<unknown, ToolChoice>([

@@ -3,7 +3,7 @@ import { isObject } from '../../../core/json.ts';
 import { isSeal } from '../../../core/seal.ts';
 import { parseItem, parsePart } from '../../v1/canonical-items.ts';
 import { invalid } from '../../v1/fields.ts';
-import { isMediaType } from '../../v1/media-type.ts';
+import { base64Text, checkedUrl, isMediaType } from '../../v1/media.ts';
 
 /** The input of an interaction as items (ai.google.dev/api/interactions-api, "InteractionsInput"). */
 
@@ -14,7 +14,9 @@ const CONTENT_TYPES: ReadonlySet<unknown> = new Set(['text', 'image', 'audio', '
 
 /** A text, one content, a list of contents, a list of steps, or a list of turns as the API had them before. */
 export function parseInput(input: unknown): Item[] {
-  if (input === undefined || input === null) return [];
+  const isEmpty =
+    input === undefined || input === null || input === '' || (Array.isArray(input) && input.length === 0);
+  if (isEmpty) throw invalid('input', 'a text, contents or steps that are not empty');
   if (typeof input === 'string') return [message('user', [{ type: 'input_text', text: input }])];
   if (isObject(input)) return [message('user', [parseContent(input, 'input', 'input_text')])];
   if (!Array.isArray(input)) throw invalid('input', 'a text, contents or steps');
@@ -100,17 +102,17 @@ const textPart = (text: string, annotations: unknown, type: TextType): Part =>
 
 /** The content as a URL: its own, or its data as a `data:` URL. */
 function urlOf({ data, mime_type, uri }: Fields, param: string): string {
-  if (typeof uri === 'string' && uri !== '') return uri;
+  if (typeof uri === 'string' && uri !== '') return checkedUrl(uri, `${param}.uri`);
   if (typeof data !== 'string' || data === '') throw invalid(`${param}.data`, 'data in base64, or a `uri`');
   if (!isMediaType(mime_type)) throw invalid(`${param}.mime_type`, 'the type of the data, such as image/png');
-  return `data:${mime_type};base64,${data}`;
+  return `data:${mime_type};base64,${base64Text(data, `${param}.data`)}`;
 }
 
 function audioPart(content: Fields, param: string): Part {
   const { data, mime_type } = content;
-  if (typeof data !== 'string') return filePart(content, param);
-  if (!isMediaType(mime_type)) throw invalid(`${param}.mime_type`, 'the type of the data, such as audio/wav');
-  return { type: 'input_audio', input_audio: { data, format: mime_type.replace(/^audio\/(x-)?/, '') } };
+  const format = isMediaType(mime_type) ? /^audio\/(?:x-)?([^;]+)/.exec(mime_type)?.[1] : undefined;
+  if (typeof data !== 'string' || format === undefined) return filePart(content, param);
+  return { type: 'input_audio', input_audio: { data: base64Text(data, `${param}.data`), format } };
 }
 
 function filePart(content: Fields, param: string): Part {
