@@ -39,7 +39,7 @@ export interface Resolved {
   name: string;
   /** Never empty; the first one is the group of `model`, if it can be called. */
   groups: readonly Group[];
-  /** The alias that `model` stands for, after its rules. */
+  /** The alias that `model` stands for, after its rules: the last one on the way to its models. */
   alias?: Alias;
   /** The groups of `Alias.tooLong` and `Alias.refused`. */
   tooLong: readonly Group[];
@@ -95,7 +95,11 @@ function groupOf(name: string, scene: Scene, depth = 0, asked = name): FoundGrou
   }
   const { alias, wildcard = '' } = found;
   const rule = depth < MOST_RULES ? alias.rules.find(({ when }) => holds(when, scene)) : undefined;
-  if (rule) return groupOf(rule.use.replaceAll('*', wildcard), scene, depth + 1, asked);
+  if (rule) {
+    const led = groupOf(rule.use.replaceAll('*', wildcard), scene, depth + 1, asked);
+    // A model has no chains and limits of its own: those of the alias that leads to it hold.
+    return led.alias ? led : { ...led, alias, wildcard };
+  }
   const members = membersOfAlias(alias, found.wildcard, scene);
   const missing = alias.members[0]!.model.replaceAll('*', wildcard);
   return { group: { name: asked, strategy: alias.strategy, members }, alias, wildcard, missing };
