@@ -4,7 +4,7 @@ import type { Group, GroupMember } from './resolve.ts';
 
 /** What strategies know about a candidate. Absent numbers are not known yet. */
 export interface HealthView {
-  /** A call would be made now: the candidate is not held back. */
+  /** The candidate is not held back: others are not called first. */
   isAvailable: boolean;
   /** Calls that run. */
   inFlight: number;
@@ -61,7 +61,7 @@ const KEYS: Record<Exclude<Strategy, 'round_robin'>, (member: GroupMember, facts
   weighted: () => 0,
   least_cost: ({ candidate }, { cost }) => cost(candidate) ?? Infinity,
   lowest_latency: ({ candidate }, { healthOf }) => expectedMs(healthOf(candidate)),
-  highest_throughput: ({ candidate }, { healthOf }) => -(healthOf(candidate).tokensPerSecond ?? Infinity),
+  highest_throughput: ({ candidate }, { healthOf }) => -expectedSpeed(healthOf(candidate)),
   nearest: ({ candidate }, facts) => distance(candidate, facts),
 };
 
@@ -107,12 +107,19 @@ function mixed(hash: number): number {
   return (bits ^ (bits >>> 16)) >>> 0;
 }
 
-/** The time of a whole answer. What is not measured counts as fast, so that it is measured: by one call at a time. */
+/** What is not measured counts as fast, so that it is measured: by one call at a time, and not soon after a failure. */
+const isMeasuredNow = ({ inFlight, hasFailed }: HealthView): boolean => inFlight === 0 && !hasFailed;
+
+/** Tokens per second. */
+const expectedSpeed = (health: HealthView): number =>
+  health.tokensPerSecond ?? (isMeasuredNow(health) ? Infinity : 0);
+
+/** The time of a whole answer. */
 function expectedMs(health: HealthView): number {
-  const { firstTokenMs, tokensPerSecond, answerTokens = 0, wholeMs, inFlight, hasFailed } = health;
+  const { firstTokenMs, tokensPerSecond, answerTokens = 0, wholeMs } = health;
   if (firstTokenMs !== undefined)
     return firstTokenMs + (tokensPerSecond ? (answerTokens / tokensPerSecond) * 1000 : 0);
-  return wholeMs ?? (inFlight === 0 && !hasFailed ? 0 : Infinity);
+  return wholeMs ?? (isMeasuredNow(health) ? 0 : Infinity);
 }
 
 /**

@@ -108,6 +108,18 @@ describe('a strategy', () => {
     expect(firstOf(of('abc'), 'highest_throughput', { healthOf })).toBe('cba');
   });
 
+  test('highest_throughput: one call at a time measures a model, and not soon after one that failed', () => {
+    const health =
+      (facts: object): TestFacts['healthOf'] =>
+      ({ provider }) => ({
+        isAvailable: true,
+        inFlight: 0,
+        ...(provider === 'a' ? { tokensPerSecond: 9 } : facts),
+      });
+    expect(firstOf(of('ab'), 'highest_throughput', { healthOf: health({ inFlight: 1 }) })).toBe('ab');
+    expect(firstOf(of('ab'), 'highest_throughput', { healthOf: health({ hasFailed: true }) })).toBe('ab');
+  });
+
   test('nearest: in the own region, then the one that connects fastest, then those that were never connected', () => {
     const times: Record<string, number> = { a: 30, b: 20, c: 90 };
     const connectMs = ({ provider }: Candidate) => times[provider];
