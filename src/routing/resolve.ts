@@ -54,14 +54,17 @@ export interface Resolved {
  */
 export function resolve(named: Named, key: string, directory: Directory): Resolved {
   const scene = { named, key, directory };
-  const found = [named.model, ...named.fallbacks].map((name) => groupOf(name, scene));
-  const groups = withoutRepeats(found.map(({ group }) => group));
-  if (groups.length === 0) throw notCallable(found[0]!.missing, directory);
-  const { alias, wildcard = '' } = found[0]!;
+  const asked = groupOf(named.model, scene);
+  const fallbacks = named.fallbacks.map((name) => groupOf(name, scene).group);
+  const groups = withoutRepeats([asked.group, ...fallbacks]);
+  if (groups.length === 0) throw notCallable(asked.missing, directory);
+  const { alias, wildcard = '' } = asked;
   const others = (names: readonly string[]) =>
     withoutRepeats(names.map((name) => groupOf(name.replaceAll('*', wildcard), scene).group));
   return {
-    ...{ name: named.model, groups, alias },
+    name: named.model,
+    groups,
+    alias,
     tooLong: alias ? others(alias.tooLong) : [],
     refused: alias ? others(alias.refused) : [],
     lastResort: alias?.lastResort && lastResortOf(alias.lastResort, wildcard, scene),
