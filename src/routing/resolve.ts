@@ -129,10 +129,10 @@ function membersOfAlias(alias: Alias, wildcard: string | undefined, scene: Scene
 }
 
 /** A member for many turns, with what would be computed for each of them. */
-function lasting(member: GroupMember): GroupMember {
-  const key = candidateKey(member.candidate);
-  return { ...member, candidate: { ...member.candidate, key }, hash: Bun.hash.xxHash32(key) };
-}
+const lasting = (member: GroupMember): GroupMember => ({
+  ...member,
+  hash: Bun.hash.xxHash32(candidateKey(member.candidate)),
+});
 
 function newMembersOf(alias: Alias, wildcard: string, { named, directory }: Scene): readonly GroupMember[] {
   const members = alias.members.flatMap(({ model, weight, order, region }) =>
@@ -235,18 +235,19 @@ function instancesOf(
   // A provider that speaks the caller's own vocabulary gets the request without a translation.
   const protocol = protocols.includes(vocabulary) ? vocabulary : protocols[0];
   const limits = directory.limits(provider, model);
-  const [only] = instances;
-  if (instances.length === 1) {
-    const at = region ?? only!.region ?? service.region;
-    return [{ candidate: { provider, protocol, model, region: at, collectsData, ...limits }, weight, order }];
-  }
   const total = instances.reduce((sum, instance) => sum + instance.weight, 0);
-  return instances.map((instance) => ({
+  return instances.map(({ name: instance, weight: share, region: at = service.region }) => ({
     candidate: {
-      ...{ provider, protocol, model, instance: instance.name, collectsData, ...limits },
-      region: region ?? instance.region ?? service.region,
+      ...limits,
+      provider,
+      protocol,
+      model,
+      instance,
+      collectsData,
+      region: region ?? at,
+      key: candidateKey({ provider, protocol, model, instance }),
     },
-    weight: (weight * instance.weight) / total,
+    weight: (weight * share) / total,
     order,
   }));
 }
