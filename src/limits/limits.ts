@@ -100,14 +100,15 @@ export class CallerLimits {
     const { taken, at, counts } = await this.store.take(buckets);
     const quota = quotaOf(buckets, counts);
     if (!taken) throw refusal(buckets, counts, quota);
-    const ofKind = (wanted: Kind) => buckets.filter(({ kind }) => kind === wanted);
+    const shares: Record<Kind, Bucket[]> = { requests: [], tokens: [], streams: [] };
+    for (const bucket of buckets) shares[bucket.kind].push(bucket);
     this.running++;
     return new Hold({
       store: this.store,
       at,
-      requests: ofKind('requests'),
-      tokens: ofKind('tokens'),
-      streams: ofKind('streams'),
+      requests: shares.requests,
+      tokens: shares.tokens,
+      streams: shares.streams,
       estimate,
       quota,
       ended: () => this.running--,
