@@ -36,6 +36,8 @@ const SWEEP_EVERY_MS = 5 * 60_000;
 
 /** How often turns that are not kept are added to the sums of usage: a crash loses as much of them. */
 const COUNT_EVERY_MS = 2_000;
+/** How often token ratios are kept: a crash loses what was learned since. */
+const KEEP_RATIOS_EVERY_MS = 60_000;
 
 export interface RunningGateway {
   /** `http://host:port`, with the port that was taken. */
@@ -177,6 +179,7 @@ async function stopGateway(parts: OpenParts, drainMs: number): Promise<void> {
   await Promise.race([closed, Bun.sleep(1_000)]);
   await server.stop();
   await countUnkept(watch, stores.survey).catch(() => {});
+  await keepRatios(parts).catch(() => {});
   await stores.close();
   await observation.close();
 }
@@ -196,11 +199,18 @@ function keepHouse({ turns, keys, seals, watch, stores }: House): () => void {
     every(SWEEP_EVERY_MS, () => turns.path.idempotency.sweep()),
     every(ROOT_KEY_EVERY_MS, keys.refresh),
     every(SWEEP_EVERY_MS, () => seals.refresh()),
+    every(KEEP_RATIOS_EVERY_MS, () => keepRatios({ turns, stores })),
     every(COUNT_EVERY_MS, () => countUnkept(watch, stores.survey)),
   ];
   return () => {
     for (const timer of timers) clearInterval(timer);
   };
+}
+
+/** What models have been found to count is known at the next start. */
+async function keepRatios({ turns, stores }: Pick<House, 'turns' | 'stores'>): Promise<void> {
+  const changed = turns.path.tokens.ratios.changed();
+  if (changed.size > 0) await stores.ratios?.keepRatios(changed);
 }
 
 /** `metrics`: the address of the metrics, where they have a port of their own. */

@@ -56,14 +56,16 @@ export async function openClaws(initial: Config, env: Environment): Promise<Open
   const directory = new ClawDirectory({
     catalogue,
     settings: modelSettings(config),
-    makeClaw: (provider, protocol) =>
-      httpClaw({
+    makeClaw(provider, protocol) {
+      const origin = URL.parse(provider.baseUrl)?.origin ?? '';
+      return httpClaw({
         ...connectionOf(provider),
         protocol: PROTOCOLS[protocol as keyof typeof PROTOCOLS],
         reach: network.reach,
         checkSocket: network.checkSocket,
-        connectMs: () => network.connectMs(provider.baseUrl),
-      }),
+        connectMs: () => network.connectMs(origin),
+      });
+    },
     makeEmbedding: (provider, protocols) => embeddingClaw(protocols, connectionOf(provider)),
     builtIn: { local: { claw: recall, models: ['recall'], embedding: LOCAL_EMBEDDING } },
   });

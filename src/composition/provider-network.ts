@@ -12,8 +12,8 @@ export interface ProviderNetwork {
   reach: Reach;
   /** `DeadSockets.check` */
   checkSocket(signal: AbortSignal): Promise<void>;
-  /** How long it took lately to connect to the origin of a URL, in milliseconds. */
-  connectMs(url: string): number | undefined;
+  /** How long it took lately to connect to an origin, in milliseconds. */
+  connectMs(origin: string): number | undefined;
   /** Takes the base URLs of all claws that can be called. */
   update(baseUrls: Iterable<string>): void;
   close(): void;
@@ -42,7 +42,7 @@ export function openNetwork(
     post: sockets.post,
     reach: reachWithin(connectMs, env, measured),
     checkSocket: sockets.check,
-    connectMs: (url) => connectTimes.get(URL.parse(url)?.origin ?? ''),
+    connectMs: (origin) => connectTimes.get(origin),
     update: (baseUrls) => pool.update(baseUrls),
     close() {
       pool.close();

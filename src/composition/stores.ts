@@ -1,6 +1,7 @@
 import { accessSync, constants, existsSync, mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Config } from '../config/config.ts';
+import type { RatioStore } from '../context/ratio-store.ts';
 import type { Emit } from '../core/events.ts';
 import type { RateStore } from '../limits/rate-store.ts';
 import { timedPort } from '../observe/timed-port.ts';
@@ -24,6 +25,7 @@ import { FileBlobStore } from '../stores/files/blob-store.ts';
 import { FileJournal } from '../stores/files/journal.ts';
 import { journalDirectory } from '../stores/files/journal-files.ts';
 import { FileMembers } from '../stores/files/members.ts';
+import { FileRatioStore } from '../stores/files/ratio-store.ts';
 import { FileTurnFeed } from '../stores/files/turn-feed.ts';
 import { MemoryBlobStore } from '../stores/memory/blob-store.ts';
 import { MemoryJournal } from '../stores/memory/journal.ts';
@@ -61,6 +63,8 @@ export interface Stores {
   rates: RateStore;
   /** Derived data, which can be deleted. */
   vectors: VectorStore;
+  /** Derived data. Absent where nothing is written to disk. */
+  ratios?: RatioStore;
   /** Resolves when they can be read and written; rejects with the reason why they cannot. */
   probe(): Promise<void>;
   /** Closes them in an order that leaves nothing undone. */
@@ -146,6 +150,7 @@ async function openInFiles(dataDir: string, emit: Emit, worker?: WorkerPlace): P
     blobs: new FileBlobStore(dataDir),
     rates: worker ? new AskedRateStore(worker.channel) : new MemoryRateStore(),
     vectors,
+    ratios: await FileRatioStore.open(dataDir),
     async probe() {
       journal.probe();
       await store.beat(members.self);

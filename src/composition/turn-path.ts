@@ -95,7 +95,7 @@ export function openTurnPath(
     overload,
     slots,
     seals,
-    tokens: { ratios: new TokenRatios(), counter: new TokenCounter() },
+    tokens: { ratios: new TokenRatios(stores.ratios?.earlier), counter: new TokenCounter() },
     settings: turnSettings(config),
     clock: systemClock,
     emit,

@@ -32,8 +32,9 @@ export const breaker = section({
     .default(10_000)
     .meta({
       description:
-        'How long the model is not called. Then a few calls probe it. It is twice as long if they fail, and six ' +
-        'times as long if the provider refuses the key.',
+        'How long the model is not called. Then calls probe it, one at a time. It is twice as long if they fail, and ' +
+        'six times as long if the provider refuses the key. Where other models can answer, it doubles with each ' +
+        'failed probe, up to 30 times as long.',
     }),
   pause_ms: wholeNumber(0, DAY_MS)
     .default(30_000)

@@ -1,5 +1,6 @@
 import { type Candidate, candidateName } from '../core/candidate.ts';
 import { ESTIMATE_MARGIN } from './budget.ts';
+import type { KeptRatio, KeptRatios } from './ratio-store.ts';
 
 /** How many tokens a model counts for one that is estimated (`tokens.ts`). */
 export interface TokenRatio {
@@ -41,9 +42,24 @@ export const REFUSED = 1.2;
 class Learned implements TokenRatio {
   typical = 1;
   safe = 1;
+  /** It was not kept since its last change. */
+  isNew = false;
   private readonly ratios: number[] = [];
   private next = 0;
   private prompts = 0;
+
+  static from({ ratios, safe }: KeptRatio): Learned {
+    const learned = new Learned();
+    learned.ratios.push(...ratios.slice(-WINDOW));
+    learned.next = learned.ratios.length % WINDOW;
+    learned.weigh();
+    learned.safe = safe;
+    return learned;
+  }
+
+  kept(): KeptRatio {
+    return { ratios: [...this.ratios.slice(this.next), ...this.ratios.slice(0, this.next)], safe: this.safe };
+  }
 
   /** All of the first prompts, and one of eight later ones: to look through a long prompt takes time. */
   wantsPrompt(): boolean {
@@ -59,8 +75,13 @@ class Learned implements TokenRatio {
   }
 
   learn(ratio: number): void {
+    this.isNew = true;
     this.ratios[this.next] = ratio;
     this.next = (this.next + 1) % WINDOW;
+    this.weigh();
+  }
+
+  private weigh(): void {
     const inOrder = (this.isLearned ? this.ratios : [...PRIOR, ...this.ratios]).toSorted((a, b) => a - b);
     this.typical = inOrder[inOrder.length >> 1]!;
     const wanted = inStep(
@@ -72,6 +93,7 @@ class Learned implements TokenRatio {
 
   /** A prompt with this ratio was refused: believed at once, until enough others are counted. */
   raise(ratio: number): void {
+    this.isNew = true;
     this.safe = Math.max(this.safe, inStep(ratio));
   }
 }
@@ -82,10 +104,27 @@ export const inStep = (ratio: number): number => Math.ceil(ratio / STEP - 1e-9) 
 /** Callers may name any model, so there are more names than models that matter. */
 const MOST_MODELS = 1_024;
 
-/** The models' token ratios, as this process has learned them. They are kept when the configuration changes. */
+/**
+ * The models' token ratios, as this process and those before it have learned them. They are kept when the
+ * configuration changes.
+ */
 export class TokenRatios {
   /** In the order of their last use. */
   private readonly models = new Map<string, Learned>();
+
+  constructor(earlier: KeptRatios = new Map()) {
+    for (const [name, ratio] of earlier) this.models.set(name, Learned.from(ratio));
+  }
+
+  /** What has changed since this was called before. */
+  changed(): KeptRatios {
+    const changed = new Map<string, KeptRatio>();
+    for (const [name, learned] of this.models) {
+      if (learned.isNew) changed.set(name, learned.kept());
+      learned.isNew = false;
+    }
+    return changed;
+  }
 
   /** The same for all instances of a provider. */
   of(candidate: Pick<Candidate, 'provider' | 'model'>): TokenRatio {

@@ -33,8 +33,13 @@ export interface Candidate {
 }
 
 /** What callers see: `provider/model`. */
-export const candidateName = ({ provider, model }: Pick<Candidate, 'provider' | 'model'>): string =>
-  `${provider}/${model}`;
+export const candidateName = ({
+  key,
+  provider,
+  model,
+  instance,
+}: Pick<Candidate, 'provider' | 'model' | 'instance' | 'key'>): string =>
+  key !== undefined && instance === undefined ? key : `${provider}/${model}`;
 
 /** A candidate in logs, health reports and metrics: `provider/model`, and `@instance` where there are several. */
 export const candidateKey = ({ key, provider, model, instance }: Candidate): string =>

@@ -119,10 +119,13 @@ export interface EmbeddingRecord {
 /** Why a breaker opened: nearly all calls failed, or many; most were slow; or the provider refuses the credential. */
 export type BreakerReason = 'failures' | 'some-failures' | 'slow-calls' | 'credential';
 
-/** What a breaker became. Open, it lets no call through for `forMs` milliseconds. */
+/**
+ * What a breaker became. Open, it lets no call through for `forMs` milliseconds; `openings` is how often it has opened
+ * without a window of calls between that were good enough.
+ */
 export type BreakerChange =
   | { state: 'closed' | 'half-open' }
-  | { state: 'open'; reason: BreakerReason; forMs: number };
+  | { state: 'open'; reason: BreakerReason; forMs: number; openings: number };
 
 /** How a worker ended. */
 export interface WorkerEnd {

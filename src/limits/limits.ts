@@ -60,14 +60,19 @@ const NO_TOKENS: TokenEstimate = { input: 0, other: 0 };
 export class CallerLimits {
   private areSet: boolean;
   private running = 0;
-  /** Of the gateway, and of each key and model that had a request, by the name of their counters. */
-  private readonly made = new Map<string, readonly Limit[]>();
+  private ofGateway: readonly Limit[];
+  /** Of each key and model that had a request: their number is small. */
+  private readonly made = {
+    key: new Map<string, readonly Limit[]>(),
+    model: new Map<string, readonly Limit[]>(),
+  };
 
   constructor(
     private readonly store: RateStore,
     private settings: LimitSettings,
   ) {
     this.areSet = hasAny(settings);
+    this.ofGateway = limitsOfGateway(settings);
   }
 
   /** False where no request is limited: then `take` need not be called. */
@@ -84,7 +89,9 @@ export class CallerLimits {
   reconfigure(settings: LimitSettings): void {
     this.settings = settings;
     this.areSet = hasAny(settings);
-    this.made.clear();
+    this.ofGateway = limitsOfGateway(settings);
+    this.made.key.clear();
+    this.made.model.clear();
   }
 
   /**
@@ -100,14 +107,15 @@ export class CallerLimits {
     const { taken, at, counts } = await this.store.take(buckets);
     const quota = quotaOf(buckets, counts);
     if (!taken) throw refusal(buckets, counts, quota);
-    const ofKind = (wanted: Kind) => buckets.filter(({ kind }) => kind === wanted);
+    const shares: Record<Kind, Bucket[]> = { requests: [], tokens: [], streams: [] };
+    for (const bucket of buckets) shares[bucket.kind].push(bucket);
     this.running++;
     return new Hold({
       store: this.store,
       at,
-      requests: ofKind('requests'),
-      tokens: ofKind('tokens'),
-      streams: ofKind('streams'),
+      requests: shares.requests,
+      tokens: shares.tokens,
+      streams: shares.streams,
       estimate,
       quota,
       ended: () => this.running--,
@@ -116,28 +124,27 @@ export class CallerLimits {
 
   /** The limits that count the request. */
   private limitsOf({ tenant, key, model, user, isStreamed }: LimitedRequest): readonly Limit[] {
-    const { global, perKey, keys, perUser, models } = this.settings;
-    const limits = [
-      ...this.named('global', global, 'this gateway'),
-      ...this.named(`key ${key}`, keys.get(key) ?? perKey, `the key "${key}"`),
-    ];
+    const { perKey, keys, perUser, models } = this.settings;
+    const limits = [...this.ofGateway, ...this.limitsFor('key', key, keys.get(key) ?? perKey)];
     const ofModel = models.get(model);
-    if (ofModel) limits.push(...this.named(`model ${model}`, ofModel, `the model "${model}"`));
+    if (ofModel) limits.push(...this.limitsFor('model', model, ofModel));
     if (user !== undefined)
       limits.push(...limitsNamed(`user ${tenant} ${shortName(user)}`, perUser, 'this user'));
     return isStreamed ? limits : limits.filter(({ kind }) => kind !== 'streams');
   }
 
-  /** Made once: the number of keys and of models with limits is small. */
-  private named(name: string, limits: RateLimits, of: string): readonly Limit[] {
-    let made = this.made.get(name);
+  private limitsFor(what: 'key' | 'model', name: string, limits: RateLimits): readonly Limit[] {
+    let made = this.made[what].get(name);
     if (!made) {
-      made = limitsNamed(name, limits, of);
-      this.made.set(name, made);
+      made = limitsNamed(`${what} ${name}`, limits, `the ${what} "${name}"`);
+      this.made[what].set(name, made);
     }
     return made;
   }
 }
+
+const limitsOfGateway = ({ global }: LimitSettings): readonly Limit[] =>
+  limitsNamed('global', global, 'this gateway');
 
 const isLimited = ({ requestsPerMinute, tokensPerMinute, streams }: RateLimits): boolean =>
   requestsPerMinute !== undefined || tokensPerMinute !== undefined || streams !== undefined;

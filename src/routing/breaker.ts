@@ -18,16 +18,26 @@ export interface BreakerSettings {
   readonly pauseMs: number;
 }
 
-/** Calls that a half-open breaker lets through at once, and how many of them must begin to answer to close it. */
+/**
+ * Probes at once where no other candidate is left: the alternative of such a call is an error. Of other calls, one at
+ * a time is a probe. So many probes must begin to answer to close the breaker.
+ */
 const PROBES = 3;
 const GOOD_PROBES = 2;
 
 /**
- * Times `openMs`. A breaker that opens again soon stays open twice as long, never longer, so that a provider that
- * has recovered is called again within 30 s by default. A refused credential needs the operator.
+ * Times `openMs`. A breaker that opens again soon stays open twice as long, never longer, so that callers who have no
+ * other candidate reach a provider that has recovered within 30 s by default. A refused credential needs the operator.
  */
 const AGAIN = 2;
 const REFUSED = 6;
+
+/**
+ * Other candidates are called first for `openMs`, and twice as long each time that the breaker opens again, at most
+ * for so many times `openMs`. A provider that recovers is then called in its turn after no more time than it was down,
+ * and `openMs`; one that stays down costs a caller an attempt once in five minutes by default.
+ */
+const LONGEST = 30;
 
 /** With a smaller share of failures, the claw still answers some calls. */
 const NEARLY_ALL = 0.9;
@@ -37,7 +47,7 @@ const PROBE_WAIT_MS = 1_000;
 
 type State =
   | { is: 'closed'; results: ResultWindow }
-  | { is: 'open'; reason: BreakerReason; until: number }
+  | { is: 'open'; reason: BreakerReason; until: number; heldBackUntil: number }
   | { is: 'half-open'; reason: BreakerReason; running: number; good: number };
 
 /**
@@ -53,8 +63,8 @@ export interface Permit {
 /**
  * A circuit breaker. Closed, it lets all calls through and counts their results over a sliding window. If too many
  * fail or are slow, it opens and lets none through. After a time it is half-open and lets a few probes through:
- * two that begin to answer close it, one that fails opens it again. A result counts only in the state in which
- * its permit was taken.
+ * two that begin to answer close it, one that fails opens it again. Where other candidates can answer, they are called
+ * first for longer. A result counts only in the state in which its permit was taken.
  *
  * `now` is a monotonic clock in milliseconds. `settings` is called each time, so that a new configuration takes
  * effect at once.
@@ -62,6 +72,8 @@ export interface Permit {
 export class Breaker {
   private state: State = { is: 'closed', results: new ResultWindow() };
   private closedAt = -Infinity;
+  /** `BreakerChange.openings` of the latest one. */
+  private openings = 0;
 
   constructor(
     private readonly settings: () => BreakerSettings,
@@ -85,8 +97,15 @@ export class Breaker {
     return state.is === 'closed' || hasProbe(state) ? 0 : PROBE_WAIT_MS;
   }
 
-  /** A permit for one call; `undefined` if the call is not let through. */
-  take(): Permit | undefined {
+  /** Milliseconds for which other candidates are called first; never less than `waitMs`. */
+  get heldBackMs(): number {
+    const { state } = this;
+    if (state.is === 'open') return Math.max(0, state.heldBackUntil - this.now());
+    return state.is === 'closed' || state.running === 0 ? 0 : PROBE_WAIT_MS;
+  }
+
+  /** A permit for one call; `undefined` if the call is not let through. `isLast`: no other candidate is left for it. */
+  take(isLast: () => boolean): Permit | undefined {
     if (this.state.is === 'open' && this.now() >= this.state.until) {
       this.state = { is: 'half-open', reason: this.state.reason, running: 0, good: 0 };
       this.changed({ state: 'half-open' });
@@ -94,7 +113,7 @@ export class Breaker {
     const { state } = this;
     if (state.is === 'open') return undefined;
     if (state.is === 'half-open') {
-      if (!hasProbe(state)) return undefined;
+      if (!hasProbe(state) || (state.running > 0 && !isLast())) return undefined;
       state.running++;
     }
     return this.permit(state);
@@ -106,14 +125,17 @@ export class Breaker {
    */
   adopt(change: BreakerChange): void {
     const now = this.now();
-    if (change.state === 'open')
-      this.state = { is: 'open', reason: change.reason, until: now + change.forMs };
+    if (change.state === 'open') this.holdBack(change.reason, change.forMs, change.openings);
     else if (change.state === 'closed') {
       if (this.state.is === 'closed') return;
       this.state = { is: 'closed', results: new ResultWindow() };
       this.closedAt = now;
     } else if (this.state.is === 'open')
-      this.state = { ...this.state, until: Math.max(this.state.until, now + PROBE_WAIT_MS) };
+      this.state = {
+        ...this.state,
+        until: Math.max(this.state.until, now + PROBE_WAIT_MS),
+        heldBackUntil: Math.max(this.state.heldBackUntil, now + PROBE_WAIT_MS),
+      };
   }
 
   private permit(state: State): Permit {
@@ -124,7 +146,7 @@ export class Breaker {
         if (isSettled || hasBegun || state !== this.state || state.is !== 'half-open') return;
         hasBegun = true;
         state.running--;
-        if (isSlow) this.open('slow-calls', AGAIN);
+        if (isSlow) this.open('slow-calls');
         else this.countGood(state);
       },
       settle: (result) => {
@@ -139,9 +161,9 @@ export class Breaker {
 
   private settleProbe(state: State & { is: 'half-open' }, result: CallResult, hasBegun: boolean): void {
     if (!hasBegun) state.running--;
-    if (result === 'failed') this.open(state.reason === 'some-failures' ? state.reason : 'failures', AGAIN);
-    else if (result === 'refused') this.open('credential', REFUSED);
-    else if (!hasBegun && result === 'slow') this.open('slow-calls', AGAIN);
+    if (result === 'failed') this.open(state.reason === 'some-failures' ? state.reason : 'failures');
+    else if (result === 'refused') this.open('credential');
+    else if (!hasBegun && result === 'slow') this.open('slow-calls');
     else if (!hasBegun && result === 'ok') this.countGood(state);
   }
 
@@ -159,17 +181,28 @@ export class Breaker {
     if (result === 'ok') return;
     const { calls, failures, slow } = results.sums;
     if (calls < leastCalls) return;
-    const again = now - this.closedAt < windowMs ? AGAIN : 1;
     if (failures > 0 && failures >= failureRate * calls) {
-      if (result === 'refused') this.open('credential', REFUSED);
-      else this.open(failures < NEARLY_ALL * calls ? 'some-failures' : 'failures', again);
-    } else if (slow > 0 && slow >= slowRate * calls) this.open('slow-calls', again);
+      if (result === 'refused') this.open('credential');
+      else this.open(failures < NEARLY_ALL * calls ? 'some-failures' : 'failures');
+    } else if (slow > 0 && slow >= slowRate * calls) this.open('slow-calls');
   }
 
-  private open(reason: BreakerReason, times: number): void {
+  private open(reason: BreakerReason): void {
+    const times = reason === 'credential' ? REFUSED : this.opensAgain ? AGAIN : 1;
     const forMs = this.settings().openMs * times;
-    this.state = { is: 'open', reason, until: this.now() + forMs };
-    this.changed({ state: 'open', reason, forMs });
+    this.holdBack(reason, forMs, this.opensAgain ? this.openings + 1 : 1);
+    this.changed({ state: 'open', reason, forMs, openings: this.openings });
+  }
+
+  private holdBack(reason: BreakerReason, forMs: number, openings: number): void {
+    const now = this.now();
+    this.openings = openings;
+    const heldBackMs = this.settings().openMs * Math.min(2 ** (openings - 1), LONGEST);
+    this.state = { is: 'open', reason, until: now + forMs, heldBackUntil: now + Math.max(forMs, heldBackMs) };
+  }
+
+  private get opensAgain(): boolean {
+    return this.state.is !== 'closed' || this.now() - this.closedAt < this.settings().windowMs;
   }
 }
 

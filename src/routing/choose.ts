@@ -47,22 +47,28 @@ export function choose(
   const lack = (candidate: Candidate, names: readonly string[]) =>
     lackOf(wanted, candidate, capabilities(candidate), names, providerId);
   let first: { candidate: Candidate; lack: Lack } | undefined;
-  const filtered = (groups: readonly Group[], ...asked: string[]) =>
-    groups.flatMap((group) => {
+  const filtered = (groups: readonly Group[], ...asked: string[]) => {
+    const left: Group[] = [];
+    for (const group of groups) {
+      const names = [group.name, ...asked];
       const able = group.members.filter(({ candidate }) => {
-        const lacked = lack(candidate, [group.name, ...asked]);
+        const lacked = lack(candidate, names);
         if (lacked) first ??= { candidate, lack: lacked };
         return !lacked;
       });
-      if (able.length === 0) return [];
-      return [strongest(able.length === group.members.length ? group : { ...group, members: able }, wanted)];
-    });
+      const isWhole = able.length === group.members.length;
+      if (able.length > 0) left.push(strongest(isWhole ? group : { ...group, members: able }, wanted));
+    }
+    return left;
+  };
   const groups = filtered(resolved.groups);
   if (groups.length === 0) throw faultOfLack(first!.candidate, first!.lack);
   const { name, alias, lastResort } = resolved;
   const isUsable = lastResort && (lastResort.answer !== undefined || !lack(lastResort, [name]));
   return {
-    ...{ name, groups, alias },
+    name,
+    groups,
+    alias,
     // A key that may use a name may use its chains, too.
     tooLong: filtered(resolved.tooLong, name),
     refused: filtered(resolved.refused, name),

@@ -163,18 +163,18 @@ function lackedCapability(wanted: Wanted, candidate: Candidate, able: Able): Lac
   if (settings.top_logprobs !== undefined && !able.logprobs) {
     return unsupported('log probabilities', { about: { setting: 'top_logprobs' } });
   }
-  const setting = able.refuses.find((name) => hasValue(settings[name]));
+  const setting = able.refuses.length > 0 && able.refuses.find((name) => hasValue(settings[name]));
   if (setting) return unsupported(`\`${setting}\``, { about: { setting } });
   const format = settings.format?.type;
   if (candidate.protocol !== vocabulary && isSpecial(format)) {
     return unsupported(`answers of the format "${format}"`, { about: { setting: 'format' } });
   }
-  const [needed] = candidate.protocol === vocabulary ? [] : (wanted.needed ?? []);
+  const needed = candidate.protocol === vocabulary ? undefined : wanted.needed?.[0];
   if (needed !== undefined) return unsupported(`\`${needed}\``, { param: needed });
   const part = candidate.inputs && foreignPart(wanted.input, candidate.inputs);
   if (part) return unsupported(WORDS[part.content.type as keyof typeof WORDS], { about: part });
   if (policy.dropTools || !settings.tools) return undefined;
-  const [lacked] = able.lackedTools(settings.tools, vocabulary);
+  const lacked = able.lackedTools(settings.tools, vocabulary)[0];
   if (lacked === undefined) return undefined;
   const param = `tools[${lacked}]`;
   const { type } = settings.tools[lacked]!;

@@ -87,7 +87,7 @@ function mayPassOpen({ breaker: { reason } }: Health, call: Passing): boolean {
 const UNCOUNTED: Permit = { begin: () => {}, settle: () => {} };
 
 export function permitFor(health: Health, call: Passing): Permit | undefined {
-  return health.breaker.take() ?? (mayPassOpen(health, call) ? UNCOUNTED : undefined);
+  return health.breaker.take(call.isLast) ?? (mayPassOpen(health, call) ? UNCOUNTED : undefined);
 }
 
 export function unavailable({ candidate, breaker }: Health): Fault {

@@ -51,8 +51,9 @@ const LOAD_FROM_MS = 1_000;
 
 /** For how long the time of a first token says something about the next one. */
 const MEASURED_MS = 5 * 60_000;
-/** For how long a failure keeps a claw from being measured. */
+/** For how long a failure keeps a claw from being measured. It doubles with each measurement that fails. */
 const FAILED_MS = 60_000;
+const FAILED_AT_MOST_MS = 30 * 60_000;
 
 /** Shorter answers say too little about the speed. */
 const SPEED_FROM = { tokens: 10, ms: 50 };
@@ -86,7 +87,8 @@ export class Health {
   private quotaUntil = -Infinity;
   private measuredAt = -Infinity;
   private wholeAt = -Infinity;
-  private failedAt = -Infinity;
+  private failedUntil = -Infinity;
+  private failures = 0;
   private readonly firstTokens = new MovingAverage(NEWEST);
   private readonly usualFirstToken = new MovingAverage(NEWEST_OF_USUAL);
   private readonly recentFirstTokens = new RecentTimes();
@@ -104,15 +106,15 @@ export class Health {
     this.retryBudget = retryBudget;
   }
 
-  /** Whether a call is let through now; it may still have to wait for a slot of the bulkhead. */
+  /** Whether the candidate is called in its turn now; a call may still have to wait for a slot of the bulkhead. */
   get isAvailable(): boolean {
     return this.availableInMs === 0;
   }
 
-  /** Until a call is let through, as far as this is known. */
+  /** For how long other candidates are called first, as far as this is known. */
   get availableInMs(): number {
     const held = this.held ? this.held.until - this.parts.now() : 0;
-    return Math.max(held, this.breaker.waitMs, this.quotaWaitMs, 0);
+    return Math.max(held, this.breaker.heldBackMs, this.quotaWaitMs, 0);
   }
 
   /**
@@ -130,7 +132,7 @@ export class Health {
 
   /** The last call failed, not long ago: a claw that was never measured is not measured now. */
   get hasFailed(): boolean {
-    return this.parts.now() < this.failedAt + FAILED_MS;
+    return this.parts.now() < this.failedUntil;
   }
 
   /** The 95th percentile of the last 64 times to the first token. Undefined before the tenth one. */
@@ -217,11 +219,11 @@ export class Health {
         break;
       case 'whole':
         this.wholeAt = now;
-        this.failedAt = -Infinity;
+        this.forgetFailures();
         this.wholes.add(news.ms);
         break;
       case 'failure':
-        this.failedAt = now;
+        this.learnFailure(now);
         break;
       case 'length':
         this.lengths.add(news.tokens);
@@ -248,12 +250,23 @@ export class Health {
 
   private learnFirstToken(ms: number, now: number): void {
     this.measuredAt = now;
-    this.failedAt = -Infinity;
+    this.forgetFailures();
     this.firstTokens.add(ms);
     this.recentFirstTokens.add(ms);
     const ratio = this.ratioOf(ms);
     this.usualFirstToken.add(ms, ratio < 0.5 ? NEWEST_OF_FALL : undefined);
     this.bulkhead.observe(ratio);
+  }
+
+  /** Calls that fail during the pause after a failure were no measurements. */
+  private learnFailure(now: number): void {
+    if (!this.hasFailed) this.failures++;
+    this.failedUntil = now + Math.min(FAILED_MS * 2 ** (this.failures - 1), FAILED_AT_MOST_MS);
+  }
+
+  private forgetFailures(): void {
+    this.failures = 0;
+    this.failedUntil = -Infinity;
   }
 
   private ratioOf(ms: number): number {

@@ -39,7 +39,7 @@ export interface Resolved {
   name: string;
   /** Never empty; the first one is the group of `model`, if it can be called. */
   groups: readonly Group[];
-  /** The alias that `model` stands for, after its rules. */
+  /** The alias that `model` stands for, after its rules: the last one on the way to its models. */
   alias?: Alias;
   /** The groups of `Alias.tooLong` and `Alias.refused`. */
   tooLong: readonly Group[];
@@ -54,14 +54,17 @@ export interface Resolved {
  */
 export function resolve(named: Named, key: string, directory: Directory): Resolved {
   const scene = { named, key, directory };
-  const found = [named.model, ...named.fallbacks].map((name) => groupOf(name, scene));
-  const groups = withoutRepeats(found.map(({ group }) => group));
-  if (groups.length === 0) throw notCallable(found[0]!.missing, directory);
-  const { alias, wildcard = '' } = found[0]!;
+  const asked = groupOf(named.model, scene);
+  const fallbacks = named.fallbacks.map((name) => groupOf(name, scene).group);
+  const groups = withoutRepeats([asked.group, ...fallbacks]);
+  if (groups.length === 0) throw notCallable(asked.missing, directory);
+  const { alias, wildcard = '' } = asked;
   const others = (names: readonly string[]) =>
     withoutRepeats(names.map((name) => groupOf(name.replaceAll('*', wildcard), scene).group));
   return {
-    ...{ name: named.model, groups, alias },
+    name: named.model,
+    groups,
+    alias,
     tooLong: alias ? others(alias.tooLong) : [],
     refused: alias ? others(alias.refused) : [],
     lastResort: alias?.lastResort && lastResortOf(alias.lastResort, wildcard, scene),
@@ -95,7 +98,11 @@ function groupOf(name: string, scene: Scene, depth = 0, asked = name): FoundGrou
   }
   const { alias, wildcard = '' } = found;
   const rule = depth < MOST_RULES ? alias.rules.find(({ when }) => holds(when, scene)) : undefined;
-  if (rule) return groupOf(rule.use.replaceAll('*', wildcard), scene, depth + 1, asked);
+  if (rule) {
+    const led = groupOf(rule.use.replaceAll('*', wildcard), scene, depth + 1, asked);
+    // A model has no chains and limits of its own: those of the alias that leads to it hold.
+    return led.alias ? led : { ...led, alias, wildcard };
+  }
   const members = membersOfAlias(alias, found.wildcard, scene);
   const missing = alias.members[0]!.model.replaceAll('*', wildcard);
   return { group: { name: asked, strategy: alias.strategy, members }, alias, wildcard, missing };
@@ -122,10 +129,10 @@ function membersOfAlias(alias: Alias, wildcard: string | undefined, scene: Scene
 }
 
 /** A member for many turns, with what would be computed for each of them. */
-function lasting(member: GroupMember): GroupMember {
-  const key = candidateKey(member.candidate);
-  return { ...member, candidate: { ...member.candidate, key }, hash: Bun.hash.xxHash32(key) };
-}
+const lasting = (member: GroupMember): GroupMember => ({
+  ...member,
+  hash: Bun.hash.xxHash32(candidateKey(member.candidate)),
+});
 
 function newMembersOf(alias: Alias, wildcard: string, { named, directory }: Scene): readonly GroupMember[] {
   const members = alias.members.flatMap(({ model, weight, order, region }) =>
@@ -228,18 +235,19 @@ function instancesOf(
   // A provider that speaks the caller's own vocabulary gets the request without a translation.
   const protocol = protocols.includes(vocabulary) ? vocabulary : protocols[0];
   const limits = directory.limits(provider, model);
-  const [only] = instances;
-  if (instances.length === 1) {
-    const at = region ?? only!.region ?? service.region;
-    return [{ candidate: { provider, protocol, model, region: at, collectsData, ...limits }, weight, order }];
-  }
   const total = instances.reduce((sum, instance) => sum + instance.weight, 0);
-  return instances.map((instance) => ({
+  return instances.map(({ name: instance, weight: share, region: at = service.region }) => ({
     candidate: {
-      ...{ provider, protocol, model, instance: instance.name, collectsData, ...limits },
-      region: region ?? instance.region ?? service.region,
+      ...limits,
+      provider,
+      protocol,
+      model,
+      instance,
+      collectsData,
+      region: region ?? at,
+      key: candidateKey({ provider, protocol, model, instance }),
     },
-    weight: (weight * instance.weight) / total,
+    weight: (weight * share) / total,
     order,
   }));
 }

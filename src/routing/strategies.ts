@@ -1,10 +1,10 @@
-import { type Candidate, candidateKey, candidateName } from '../core/candidate.ts';
+import { type Candidate, candidateKey } from '../core/candidate.ts';
 import type { Strategy } from '../core/routing.ts';
 import type { Group, GroupMember } from './resolve.ts';
 
 /** What strategies know about a candidate. Absent numbers are not known yet. */
 export interface HealthView {
-  /** A call would be made now: the candidate is not held back. */
+  /** The candidate is not held back: others are not called first. */
   isAvailable: boolean;
   /** Calls that run. */
   inFlight: number;
@@ -61,16 +61,19 @@ const KEYS: Record<Exclude<Strategy, 'round_robin'>, (member: GroupMember, facts
   weighted: () => 0,
   least_cost: ({ candidate }, { cost }) => cost(candidate) ?? Infinity,
   lowest_latency: ({ candidate }, { healthOf }) => expectedMs(healthOf(candidate)),
-  highest_throughput: ({ candidate }, { healthOf }) => -(healthOf(candidate).tokensPerSecond ?? Infinity),
+  highest_throughput: ({ candidate }, { healthOf }) => -expectedSpeed(healthOf(candidate)),
   nearest: ({ candidate }, facts) => distance(candidate, facts),
 };
 
 /** The members of a group in the order of its strategy. Ties are broken by weight. */
 export function rank({ members, strategy, name }: Group, facts: Facts): GroupMember[] {
   if (members.length === 1) return [...members];
-  const keyOf = strategy === 'round_robin' ? inTurn(members, facts.turnOf(name)) : KEYS[strategy];
+  const keys =
+    strategy === 'round_robin'
+      ? inTurn(members, facts.turnOf(name), facts)
+      : members.map((member) => KEYS[strategy](member, facts));
   const tieOf = tieBreaker(facts);
-  const ranked = members.map((member): Ranked => ({ member, key: keyOf(member, facts), tie: undefined }));
+  const ranked = members.map((member, index): Ranked => ({ member, key: keys[index]!, tie: undefined }));
   ranked.sort((a, b) => compare(a.key, b.key) || compare(tieOf(a), tieOf(b)));
   if (strategy === 'lowest_latency') fasterOfTwo(ranked, tieOf, facts);
   return ranked.map(({ member }) => member);
@@ -107,12 +110,19 @@ function mixed(hash: number): number {
   return (bits ^ (bits >>> 16)) >>> 0;
 }
 
-/** The time of a whole answer. What is not measured counts as fast, so that it is measured: by one call at a time. */
+/** What is not measured counts as fast, so that it is measured: by one call at a time, and not soon after a failure. */
+const isMeasuredNow = ({ inFlight, hasFailed }: HealthView): boolean => inFlight === 0 && !hasFailed;
+
+/** Tokens per second. */
+const expectedSpeed = (health: HealthView): number =>
+  health.tokensPerSecond ?? (isMeasuredNow(health) ? Infinity : 0);
+
+/** The time of a whole answer. */
 function expectedMs(health: HealthView): number {
-  const { firstTokenMs, tokensPerSecond, answerTokens = 0, wholeMs, inFlight, hasFailed } = health;
+  const { firstTokenMs, tokensPerSecond, answerTokens = 0, wholeMs } = health;
   if (firstTokenMs !== undefined)
     return firstTokenMs + (tokensPerSecond ? (answerTokens / tokensPerSecond) * 1000 : 0);
-  return wholeMs ?? (inFlight === 0 && !hasFailed ? 0 : Infinity);
+  return wholeMs ?? (isMeasuredNow(health) ? 0 : Infinity);
 }
 
 /**
@@ -139,10 +149,22 @@ function distance(candidate: Candidate, { region, connectMs }: Facts): number {
   return isHere ? -1 : (connectMs(candidate) ?? Infinity);
 }
 
-/** The position of each model when every one comes first in turn. The instances of a model share its turn. */
-function inTurn(members: readonly GroupMember[], turns: number): (member: GroupMember) => number {
-  const models = [...new Set(members.map(({ candidate }) => candidateName(candidate)))];
-  const start = turns % models.length;
-  return ({ candidate }) =>
-    (models.indexOf(candidateName(candidate)) - start + models.length) % models.length;
+/**
+ * The place of each member when every model comes first in turn. The instances of a model, which are side by side, share
+ * its turn. Models that are held back have no turn: otherwise, the one after them would have two.
+ */
+function inTurn(members: readonly GroupMember[], turn: number, { healthOf }: Facts): readonly number[] {
+  let models = 0;
+  let last: Candidate | undefined;
+  const places = members.map(({ candidate }) => {
+    if (!healthOf(candidate).isAvailable) return Infinity;
+    if (!last || !isSameModel(candidate, last)) models++;
+    last = candidate;
+    return models - 1;
+  });
+  const first = turn % models;
+  return places.map((place) => (place < first ? place + models : place));
 }
+
+const isSameModel = (one: Candidate, other: Candidate): boolean =>
+  one.model === other.model && one.provider === other.provider;

@@ -6,6 +6,7 @@ import { Channel, type Packet } from '../../src/core/channel.ts';
 import { surveyedTurn } from '../../src/session/surveyed-turn.ts';
 import { FileBlobStore } from '../../src/stores/files/blob-store.ts';
 import { FileMembers } from '../../src/stores/files/members.ts';
+import { FileRatioStore } from '../../src/stores/files/ratio-store.ts';
 import { MemoryBlobStore } from '../../src/stores/memory/blob-store.ts';
 import { MemoryJournal } from '../../src/stores/memory/journal.ts';
 import { MemoryKeyStore } from '../../src/stores/memory/key-store.ts';
@@ -27,6 +28,7 @@ import { leaseStoreConformance } from './lease-store.ts';
 import { lineStoreConformance } from './line-store.ts';
 import { memberRegistryConformance, membersConformance } from './members.ts';
 import { rateStoreConformance } from './rate-store.ts';
+import { type RatioPlace, ratioStoreConformance } from './ratio-store.ts';
 import { sealKeyStoreConformance } from './seal-key-store.ts';
 import { type FileProcess, startFileProcess } from './shared-journals.ts';
 import { surveyStoreConformance } from './survey-store.ts';
@@ -97,6 +99,11 @@ function askedRates() {
   return { store: new AskedRateStore(worker), pass };
 }
 
+function ratioFile(): RatioPlace {
+  const folder = directory();
+  return { open: () => FileRatioStore.open(folder) };
+}
+
 function memoryProcess(dead?: FeedProcess): FeedProcess {
   const journal = new MemoryJournal(dead?.journal as MemoryJournal | undefined);
   const feed = new MemoryTurnFeed(journal);
@@ -123,6 +130,7 @@ const RUNS: Record<string, () => void> = {
   'KeyStore: SqliteStore': () => keyStoreConformance('sqlite', sqlite),
   'RateStore: MemoryRateStore': () => rateStoreConformance('memory', async () => timedRates()),
   'RateStore: AskedRateStore': () => rateStoreConformance('asked', async () => askedRates()),
+  'RatioStore: FileRatioStore': () => ratioStoreConformance('file', ratioFile),
   'SealKeyStore: MemoryKeyStore': () => sealKeyStoreConformance('memory', async () => new MemoryKeyStore()),
   'SealKeyStore: SqliteStore': () => sealKeyStoreConformance('sqlite', sqlite),
   'BlobStore: MemoryBlobStore': () => blobStoreConformance('memory', async () => new MemoryBlobStore()),

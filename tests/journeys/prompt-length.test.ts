@@ -1,10 +1,14 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'bun:test';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import fc from 'fast-check';
 import { countTokens } from 'gpt-tokenizer/encoding/o200k_base';
-import { OTHER_KEY, ROOT_KEY } from '../harness/gateway.ts';
+import { OTHER_KEY, ROOT_KEY, type TestGateway, testGateway } from '../harness/gateway.ts';
 import { type Journey, json, startJourney } from '../harness/journey.ts';
 import { expectRefusal } from '../harness/refusal.ts';
 import { sent } from '../harness/upstream.ts';
+import { startProvider } from '../simulators/provider/provider.ts';
 import { asJson, asText, type Json } from '../simulators/provider/shape.ts';
 
 /** Models that refuse what is too long as their tokenizer counts it; `dear-135`: 135 tokens for 100 of o200k. */
@@ -91,6 +95,36 @@ describe.each(['openai', 'anthropic', 'gemini'])(
     });
   },
 );
+
+test('how a model counts is known after a restart', async () => {
+  const dataDir = mkdtempSync(join(tmpdir(), 'clawhold-restarted-'));
+  const provider = startProvider();
+  const start = () => testGateway({ yaml: YAML, dataDir, provider: provider.url });
+  const model = `openai/${DEAR}`;
+  const input = PARAGRAPH.repeat(40);
+  const counted = async (gateway: TestGateway): Promise<Json> =>
+    json(gateway.post('/v1/responses/input_tokens', { model, input }));
+  try {
+    let gateway = await start();
+    const before = await counted(gateway);
+    for (let turn = 0; turn < 8; turn++)
+      expect((await gateway.post('/v1/responses', { model, input })).status).toBe(200);
+    const learned = await counted(gateway);
+    expect(Number(learned.input_tokens)).toBeGreaterThan(1.2 * Number(before.input_tokens));
+    await gateway.stop();
+    gateway = await start();
+    expect(await counted(gateway)).toEqual(learned);
+    await gateway.stop();
+    // It is derived: without it, the gateway learns anew.
+    rmSync(join(dataDir, 'token-ratios.json'));
+    gateway = await start();
+    expect(await counted(gateway)).toEqual(before);
+    await gateway.stop();
+  } finally {
+    provider.stop();
+    rmSync(dataDir, { recursive: true });
+  }
+});
 
 describe.each(['gpt-4-x+say-5+window-3000+cl100k', 'gpt-4o-x+say-5+window-3000'])(
   'a model with a known tokenizer, %s',

@@ -19,6 +19,7 @@ const PORTS = [
   'session/value-store.ts',
   'session/vector-store.ts',
   'limits/rate-store.ts',
+  'context/ratio-store.ts',
   'security/key-store.ts',
   'security/seal-key-store.ts',
 ];

@@ -207,7 +207,8 @@ export class Contexts {
   }
 
   private ratio(candidate: Candidate): TokenRatio {
-    return this.corrected.get(candidateName(candidate)) ?? this.source.tokens.ratios.of(candidate);
+    const corrected = this.corrected.size > 0 && this.corrected.get(candidateName(candidate));
+    return corrected || this.source.tokens.ratios.of(candidate);
   }
 
   private within(budget: Budget): Assembled {

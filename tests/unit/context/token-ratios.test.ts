@@ -85,3 +85,42 @@ describe('the token ratio of a model', () => {
     expect(known.of(MODEL).safe).toBe(1);
   });
 });
+
+describe('ratios that are kept', () => {
+  const again = (known: TokenRatios) => new TokenRatios(known.changed());
+
+  test('are known as well as before, and go on as if nothing had been between', () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.double({ min: 0.4, max: 2.5, noNaN: true }), { minLength: 1, maxLength: 80 }),
+        fc.array(fc.double({ min: 0.4, max: 2.5, noNaN: true }), { maxLength: 40 }),
+        (before, after) => {
+          const known = learned(...before);
+          const later = again(known);
+          for (const ratio of ['now', ...after]) {
+            if (typeof ratio === 'number')
+              for (const one of [known, later]) one.learn(MODEL, ESTIMATED, ESTIMATED * ratio);
+            const { typical, safe, margin } = known.of(MODEL);
+            expect(later.of(MODEL)).toMatchObject({ typical, safe, margin });
+          }
+        },
+      ),
+    );
+  });
+
+  test('keep what a refusal has taught', () => {
+    const known = learned(1);
+    known.refused(MODEL, ESTIMATED, 15_000);
+    expect(again(known).of(MODEL).safe).toBe(1.5);
+  });
+
+  test('are given once after each change', () => {
+    const known = learned(1.2);
+    known.learn({ provider: 'b', model: 'm' }, ESTIMATED, ESTIMATED);
+    expect([...known.changed().keys()]).toEqual(['a/m', 'b/m']);
+    expect(known.changed().size).toBe(0);
+    known.refused(MODEL, ESTIMATED);
+    expect([...known.changed().keys()]).toEqual(['a/m']);
+    expect(again(known).changed().size).toBe(0);
+  });
+});

@@ -163,6 +163,21 @@ describe('the gate', () => {
     expect(failure).toMatchObject({ retryAfter: 8, kind: { status: 503, retryable: true } });
   });
 
+  test('probes with one call at a time where other candidates are left', async () => {
+    const { run, many, made, clock } = scene();
+    await many(10, fails('provider_error'));
+    clock.pass(BREAKER.openMs);
+    const controller = new AbortController();
+    const probe = run(untilAborted, { signal: controller.signal });
+    expect([await run(answers), await run(answers)]).toEqual(['claw_unavailable', 'claw_unavailable']);
+    expect(made()).toBe(11);
+    expect(await run(answers, { isLast: () => true })).toBeUndefined();
+    expect(made()).toBe(12);
+    controller.abort();
+    await probe;
+    expect(await run(answers)).toBeUndefined();
+  });
+
   test('lets the last candidate through if it is only slow, not if it fails', async () => {
     const slow = scene({ breaker: { windowMs: 3_600_000 } });
     const late: Behaviour = async function* () {
@@ -337,13 +352,13 @@ test('after any mix of outcomes, no slot, permit or waiting call is left', async
         clock.pass(passMs);
       }
       await Promise.all(running);
-      clock.pass(60_000);
+      clock.pass(30 * BREAKER.openMs);
       for (const model of ['a', 'b']) {
         const known = health.of(candidateOf('one', model));
         expect([known.inFlight, known.bulkhead.inFlight, known.bulkhead.waiting]).toEqual([0, 0, 0]);
         expect(known.isAvailable).toBe(true);
         // No probe is taken: two good calls at once close the breaker.
-        const probes = [known.breaker.take(), known.breaker.take()];
+        const probes = [known.breaker.take(() => true), known.breaker.take(() => true)];
         for (const probe of probes) probe!.settle('ok');
         expect(known.breaker.is).toBe('closed');
       }

@@ -82,6 +82,39 @@ describe('the health of a candidate', () => {
     expect(health.isAvailable).toBe(true);
   });
 
+  test('a model that was never measured is measured more and more rarely while that fails', () => {
+    const { health, clock } = scene();
+    const pauses: number[] = [];
+    for (let measurement = 0; measurement < 8; measurement++) {
+      health.failed();
+      const from = clock.now();
+      while (health.hasFailed) {
+        // Calls that fail in the pause do not lengthen the next one.
+        if (clock.now() === from) for (let call = 0; call < 10; call++) health.failed();
+        clock.pass(60_000);
+      }
+      pauses.push((clock.now() - from) / 60_000);
+    }
+    expect(pauses).toEqual([1, 2, 4, 8, 16, 30, 30, 30]);
+    health.firstTokenAfter(100);
+    health.failed();
+    clock.pass(60_000);
+    expect(health.hasFailed).toBe(false);
+  });
+
+  test('is held back for longer than its calls are refused where probes fail', () => {
+    const { health, clock } = scene();
+    for (let call = 0; call < BREAKER.leastCalls; call++) health.breaker.take(() => false)!.settle('failed');
+    for (let probe = 0; probe < 4; probe++) {
+      clock.pass(health.breaker.waitMs);
+      health.breaker.take(() => true)!.settle('failed');
+    }
+    clock.pass(health.breaker.waitMs);
+    expect([health.breaker.waitMs, health.isAvailable]).toEqual([0, false]);
+    clock.pass(health.availableInMs);
+    expect(health.isAvailable).toBe(true);
+  });
+
   test('learns times, speed and length from answers', () => {
     const { health } = scene();
     expect([health.firstTokenMs, health.firstTokenP95Ms, health.tokensPerSecond]).toEqual(
@@ -157,7 +190,7 @@ test('what one process learns of a candidate, another one knows', () => {
   health.failed();
   health.holdOffFor('rate_limited', 4_000);
   health.readQuota({ requests: { limit: 10, remaining: 0, resetsInMs: 3_000 }, tokens: undefined });
-  for (let call = 0; call < BREAKER.leastCalls; call++) health.breaker.take()?.settle('failed');
+  for (let call = 0; call < BREAKER.leastCalls; call++) health.breaker.take(() => false)?.settle('failed');
   const facts = (one: typeof health) => ({
     averages: [one.firstTokenMs, one.firstTokenP95Ms, one.wholeMs, one.answerTokens, one.tokensPerSecond],
     state: [one.hasFailed, one.holdOff, one.quota, one.quotaWaitMs, one.breaker.is, one.breaker.waitMs],

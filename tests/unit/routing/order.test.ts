@@ -94,6 +94,21 @@ describe('a strategy', () => {
     expect(firstOf(members, 'round_robin', { turnOf: () => 1 }).slice(0, 2)).toBe('bc');
   });
 
+  test('round_robin: the others share the turns of a model that is held back', () => {
+    const members = [memberOf('a', { instance: 'x' }), memberOf('a', { instance: 'y' }), ...of('bcd')];
+    const held = new Set(['c/m', 'a/m@x']);
+    const facts = factsOf({
+      healthOf: (candidate) => ({ isAvailable: !held.has(candidateKey(candidate)), inFlight: 0 }),
+    });
+    const firsts = () =>
+      Array.from({ length: 9 }, () =>
+        candidateKey(rank(groupOf(members, 'round_robin'), facts)[0]!.candidate),
+      );
+    expect(firsts().join(' ')).toBe(Array(3).fill('a/m@y b/m d/m').join(' '));
+    for (const { candidate } of members) held.add(candidateKey(candidate));
+    expect(new Set(rank(groupOf(members, 'round_robin'), facts))).toEqual(new Set(members));
+  });
+
   test('least_cost: models without a known price come last', () => {
     const costs: Record<string, number> = { b: 3, c: 1 };
     expect(firstOf(of('abc'), 'least_cost', { cost: ({ provider }) => costs[provider] })).toBe('cba');
@@ -106,6 +121,18 @@ describe('a strategy', () => {
     });
     expect(firstOf(of('ab'), 'highest_throughput', { healthOf })).toBe('ba');
     expect(firstOf(of('abc'), 'highest_throughput', { healthOf })).toBe('cba');
+  });
+
+  test('highest_throughput: one call at a time measures a model, and not soon after one that failed', () => {
+    const health =
+      (facts: object): TestFacts['healthOf'] =>
+      ({ provider }) => ({
+        isAvailable: true,
+        inFlight: 0,
+        ...(provider === 'a' ? { tokensPerSecond: 9 } : facts),
+      });
+    expect(firstOf(of('ab'), 'highest_throughput', { healthOf: health({ inFlight: 1 }) })).toBe('ab');
+    expect(firstOf(of('ab'), 'highest_throughput', { healthOf: health({ hasFailed: true }) })).toBe('ab');
   });
 
   test('nearest: in the own region, then the one that connects fastest, then those that were never connected', () => {

@@ -147,6 +147,27 @@ describe('a rule', () => {
     ]);
   });
 
+  test('that leads to a model keeps the chains and the limits of its alias', () => {
+    const aliases: Known['aliases'] = {
+      'first-*': { models: ['openai/1'], rules: [{ when: {}, use: 'team-*' }], refused: ['openai/r1'] },
+      'team-*': {
+        models: ['openai/2'],
+        strategy: 'weighted',
+        rules: [{ when: {}, use: 'anthropic/*' }],
+        tooLong: ['openrouter/*-long'],
+        lastResort: { model: 'openai/*-mini' },
+        limits: { turnMs: 5 },
+      },
+    };
+    const { groups, alias, tooLong, refused, lastResort, name } = resolved({ aliases }, { model: 'first-x' });
+    expect(groups).toMatchObject([{ name: 'first-x', strategy: 'ordered' }]);
+    expect([alias?.name, name, alias?.limits]).toEqual(['team-*', 'first-x', { turnMs: 5 }]);
+    expect([keysOf(groups), keysOf(tooLong), keysOf(refused), lastResort?.model]).toEqual([
+      ...[['anthropic/x'], ['openrouter/x-long'], []],
+      'x-mini',
+    ]);
+  });
+
   test.each([
     ['itself', { one: 'one' }],
     ['one that leads back', { one: 'two', two: 'one' }],
