@@ -32,18 +32,47 @@ export function count(min: number, max: number) {
  * Validates, or throws an `invalid_request` with the field, the expected value and the received value. `within`
  * is the field that holds the value; absent for a whole body.
  */
-export function validate<Schema extends z.ZodType>(
+export function validate<Schema extends z.core.$ZodType>(
   schema: Schema,
   value: unknown,
   within: readonly PropertyKey[] = [],
 ): z.output<Schema> {
-  const result = schema.safeParse(value);
+  const result = z.safeParse(schema, value);
   if (result.success) return result.data;
-  const issue = result.error.issues[0]!;
+  throw refused(result.error, value, within);
+}
+
+function refused({ issues }: z.core.$ZodError, value: unknown, within: readonly PropertyKey[]): Fault {
+  const issue = issues[0]!;
   const param = pathText([...within, ...issue.path]);
-  throw new Fault('invalid_request', `\`${param}\`: ${expectation(issue)}${received(issue, value)}.`, {
+  return new Fault('invalid_request', `\`${param}\`: ${expectation(issue)}${received(issue, value)}.`, {
     param,
   });
+}
+
+/**
+ * A check of a body that has few of its many fields: absent fields cost nothing, where a schema of the whole makes
+ * two objects for each. The result has the known fields that the body has. For schemas without checks of the whole.
+ */
+export function bodyCheck<Shape extends z.ZodRawShape>(
+  schema: z.ZodObject<Shape>,
+): (body: Record<string, unknown>) => z.output<z.ZodObject<Shape>> {
+  const fields = new Map<string, z.core.$ZodType>(Object.entries(schema.shape));
+  const required = [...fields].flatMap(([name, field]) =>
+    z.safeParse(field, undefined).success ? [] : [name],
+  );
+  return (body) => {
+    const known: Record<string, unknown> = {};
+    for (const name of required) if (body[name] === undefined) validate(fields.get(name)!, undefined, [name]);
+    for (const name in body) {
+      const field = fields.get(name);
+      if (!field) continue;
+      const result = z.safeParse(field, body[name]);
+      if (!result.success) throw refused(result.error, body[name], [name]);
+      known[name] = result.data;
+    }
+    return known as z.output<z.ZodObject<Shape>>;
+  };
 }
 
 export function invalid(param: string, expected: string): Fault {

@@ -14,6 +14,7 @@ import type { AskedState, Retention } from '../../../core/turn.ts';
 import type { ParseContext, ParsedAsk } from '../../dialect.ts';
 import { published } from '../../published.ts';
 import {
+  bodyCheck,
   count,
   invalid,
   modelsOf,
@@ -22,7 +23,6 @@ import {
   settingsFrom,
   sharedShape,
   unknownFields,
-  validate,
 } from '../fields.ts';
 import { checkedUrl, withCheckedMedia } from '../media.ts';
 import {
@@ -101,7 +101,8 @@ const shape = {
 };
 
 export const chatRequest = published('ChatCompletionRequest', z.looseObject(shape));
-type Body = z.output<typeof chatRequest>;
+const checked = bodyCheck(chatRequest);
+type Body = ReturnType<typeof checked>;
 const KNOWN = new Set(Object.keys(shape));
 
 /** Fields of the Responses API. Some providers have fields of the same names beside `messages`. */
@@ -118,7 +119,7 @@ const RESPONSE_SETTINGS: ReadonlyMap<string, string> = new Map([
 export function parseChat(raw: Record<string, unknown>, context: ParseContext): ParsedAsk {
   if (raw.messages === undefined) refuseForeign(raw, RESPONSE_FIELDS, 'The chat completions API');
   refuseForeign(raw, RESPONSE_SETTINGS, 'The chat completions API');
-  const body = validate(chatRequest, raw);
+  const body = checked(raw);
   const { items, natives } = parseMessages(body.messages);
   const state = stateOf(body, context, isFullHistory(items));
   return {

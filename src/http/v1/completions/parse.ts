@@ -5,6 +5,7 @@ import type { AskedState } from '../../../core/turn.ts';
 import type { ParseContext, ParsedAsk } from '../../dialect.ts';
 import { published } from '../../published.ts';
 import {
+  bodyCheck,
   count,
   invalid,
   modelsOf,
@@ -13,7 +14,6 @@ import {
   settingsFrom,
   sharedShape,
   unknownFields,
-  validate,
 } from '../fields.ts';
 import { sessionFromHeaders, unnamedState } from '../request.ts';
 
@@ -50,7 +50,8 @@ const shape = {
 };
 
 export const completionRequest = published('CompletionRequest', z.looseObject(shape));
-type Body = z.output<typeof completionRequest>;
+const checked = bodyCheck(completionRequest);
+type Body = ReturnType<typeof checked>;
 const KNOWN = new Set(Object.keys(shape));
 
 /** Fields of the other APIs. Without the error, a model would never see their values. */
@@ -72,7 +73,7 @@ export interface Echo {
 export function parseCompletion(raw: Record<string, unknown>, context: ParseContext): ParsedAsk {
   refuseForeign(raw, FOREIGN, 'The completions API');
   for (const field of CHAT_ALONE) if (present(raw[field]) !== undefined) throw chatAlone(field);
-  const body = validate(completionRequest, raw);
+  const body = checked(raw);
   const prompt = promptOf(body.prompt);
   expectAnswerable(body);
   const state = stateOf(context);

@@ -3,7 +3,7 @@ import type { Settings, TextFormat } from '../../../core/settings.ts';
 import type { AskedState, LineWish, Retention, SessionRef } from '../../../core/turn.ts';
 import type { ParseContext, ParsedAsk } from '../../dialect.ts';
 import { published } from '../../published.ts';
-import { count, modelsOf, present, sharedShape, unknownFields, validate } from '../fields.ts';
+import { bodyCheck, count, modelsOf, present, sharedShape, unknownFields, validate } from '../fields.ts';
 import { lineWish, sessionFromHeaders, sessionRef, unnamedState } from '../request.ts';
 import { ANTHROPIC_BETA } from '../request-headers.ts';
 import { parseMessages, systemItems } from './items.ts';
@@ -93,7 +93,8 @@ const shape = {
 };
 
 export const messageRequest = published('MessageRequest', z.looseObject(shape));
-type Body = z.output<typeof messageRequest>;
+const checked = bodyCheck(messageRequest);
+type Body = ReturnType<typeof checked>;
 
 const KNOWN = new Set(Object.keys(shape));
 /** Fields that `Settings` have a part of, or that change no answer. The provider gets them as they came. */
@@ -114,7 +115,7 @@ const NEEDED = ['mcp_servers', 'container'] as const;
  */
 export function parseMessageRequest(raw: Record<string, unknown>, context: ParseContext): ParsedAsk {
   const { headers } = context;
-  const body = validate(messageRequest, raw);
+  const body = checked(raw);
   const system = systemItems(body.system);
   const { items, natives } = parseMessages(body.messages, system);
   const userId = body.metadata?.user_id;

@@ -10,6 +10,7 @@ import { published } from '../../published.ts';
 import { parseItems } from '../canonical-items.ts';
 import { toTool } from '../canonical-tools.ts';
 import {
+  bodyCheck,
   count,
   modelsOf,
   present,
@@ -17,7 +18,6 @@ import {
   settingsFrom,
   sharedShape,
   unknownFields,
-  validate,
 } from '../fields.ts';
 import {
   conversationField,
@@ -76,7 +76,8 @@ const shape = {
 };
 
 export const responseRequest = published('ResponseRequest', z.looseObject(shape));
-type Body = z.output<typeof responseRequest>;
+const checked = bodyCheck(responseRequest);
+type Body = ReturnType<typeof checked>;
 const TEXT_FIELDS = new Set(['format', 'verbosity']);
 const REASONING_FIELDS = new Set(['effort', 'summary']);
 
@@ -98,7 +99,7 @@ const CHAT_SETTINGS: ReadonlyMap<string, string> = new Map([
 export function parseResponseRequest(raw: Record<string, unknown>, context: ParseContext): ParsedAsk {
   if (raw.input === undefined) refuseForeign(raw, CHAT_MESSAGES, 'The Responses API');
   refuseForeign(raw, CHAT_SETTINGS, 'The Responses API');
-  const body = validate(responseRequest, raw);
+  const body = checked(raw);
   const input = parseInput(body.input);
   const state = stateOf(body, context);
   const store = body.store ?? true;

@@ -9,6 +9,7 @@ import type { ParseContext, ParsedAsk } from '../../dialect.ts';
 import { published } from '../../published.ts';
 import { requireTool, requireUniqueNames } from '../../v1/canonical-tools.ts';
 import {
+  bodyCheck,
   count,
   invalid,
   metadata,
@@ -66,7 +67,8 @@ const shape = {
 };
 
 export const interactionRequest = published('InteractionRequest', z.looseObject(shape));
-type Body = z.output<typeof interactionRequest>;
+const checked = bodyCheck(interactionRequest);
+type Body = ReturnType<typeof checked>;
 
 /** What generation_config has that becomes a setting. */
 const SETTING_FIELDS = new Set([
@@ -92,7 +94,7 @@ const FOREIGN: ReadonlyMap<string, string> = new Map([
 export function parseInteraction(raw: Record<string, unknown>, context: ParseContext): ParsedAsk {
   refuseForeign(raw, FOREIGN, 'The Interactions API');
   if (present(raw.agent) !== undefined) throw noAgents();
-  const body = validate(interactionRequest, raw);
+  const body = checked(raw);
   const state = stateOf(body, context);
   const store = body.store ?? true;
   const needed = neededOf(body);
