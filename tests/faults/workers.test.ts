@@ -217,6 +217,33 @@ onLinux('four workers', () => {
     await Promise.all(begun.map(({ rest }) => rest()));
   }, 30_000);
 
+  test('tell operators what happens in all of them', async () => {
+    const reply = await gateway.fetch('/admin/v1/events');
+    const reader = reply.body!.getReader();
+    let text = '';
+    void (async () => {
+      const decoder = new TextDecoder();
+      for (let part = await reader.read(); !part.done; part = await reader.read())
+        text += decoder.decode(part.value, { stream: true });
+    })().catch(() => {});
+    const ended = () => [...text.matchAll(/"type":"turn_ended".*?"turn":"([^"]+)"/g)].map(([, id]) => id!);
+    // The other workers learn of the reader a moment after it has come.
+    await eventually(
+      'every turn is shown',
+      async () => {
+        const asked = await times(MANY, () =>
+          json(gateway.post('/v1/responses', { model: 'openai/say-1', input: 'Hi' })),
+        );
+        await Bun.sleep(300);
+        const shown = new Set(ended());
+        return asked.filter(({ id }) => !shown.has(asText(id))).length;
+      },
+      (hidden) => hidden === 0,
+    );
+    await reader.cancel();
+    expect(new Set(ended()).size).toBe(ended().length);
+  }, 30_000);
+
   test('show operators what any of them has stored', async () => {
     for (let turn = 0; turn < 8; turn++) {
       const session = `surveyed-${turn}`;
