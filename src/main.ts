@@ -16,6 +16,7 @@ import { Fault } from './core/errors.ts';
 import type { Reload } from './core/reload.ts';
 import type { Dialect } from './http/dialect.ts';
 import { openServer, type RunningServer } from './http/server.ts';
+import { WrongKeys } from './limits/wrong-keys.ts';
 import { Seals } from './security/seals.ts';
 import { SignIns } from './security/sign-ins.ts';
 import type { Recovered } from './turn/start/recover.ts';
@@ -108,7 +109,7 @@ export async function startGateway(
     turns.reconfigure(partOf(next));
     observation.reconfigure(next);
   };
-  const signIns = new SignIns(keys.keyring, systemClock, others?.tellSignOut);
+  const signIns = new SignIns(keys.keyring, systemClock, new WrongKeys(stores.rates), others?.tellSignOut);
   others?.connect({ signIns, turns, apply, emit });
   const reload = others
     ? () => others.reload()

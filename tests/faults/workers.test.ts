@@ -286,6 +286,23 @@ onLinux('four workers', () => {
     await eventually('all workers refuse the cookie', statuses, (seen) => seen.size === 1 && seen.has(401));
   }, 30_000);
 
+  // The last test that signs in: nobody can for a minute.
+  test('count wrong keys of sign-ins exactly', async () => {
+    const headers = { 'x-requested-with': 'test', 'content-type': 'application/json' };
+    const signIn = (key: string) =>
+      fetchAnew(`${gateway.url}/admin/v1/sign-in`, {
+        method: 'POST',
+        headers,
+        body: JSON.stringify({ key }),
+      });
+    const replies = await times(2 * MANY, (index) => signIn(`sk-wrong-${index}`));
+    const statuses = replies.map(({ status }) => status);
+    expect(statuses.filter((status) => status === 401)).toHaveLength(10);
+    expect(statuses.filter((status) => status === 429)).toHaveLength(2 * MANY - 10);
+    const right = await times(MANY, () => signIn(ROOT_KEY));
+    expect(new Set(right.map(({ status }) => status))).toEqual(new Set([429]));
+  }, 30_000);
+
   test('count together', async () => {
     const metrics = async () => {
       const text = await (await gateway.fetch('/metrics')).text();
