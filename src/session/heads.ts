@@ -34,9 +34,10 @@ export type Head =
   | { kind: 'leased'; session: Session; branch: BranchTurn[]; lease: Lease }
   | { kind: 'seen'; session: Session; branch: BranchTurn[] };
 
-/** Gives up the right to write to a session, if the turn has it. */
+/** Gives up what a turn holds of its session: the right to write there, or its place on a side line. */
 export function release(taken: Head | Resumed | undefined): void {
   if (taken && 'lease' in taken) taken.lease.release();
+  if (taken?.kind === 'side') taken.leave();
 }
 
 /** A head that may have moved since. */

@@ -208,9 +208,9 @@ export class Sessions {
 
   private gone(tenant: Tenant, ref: SessionRef): Fault {
     if ('id' in ref) return sessionNotFound(ref);
-    // Another process has deleted the session since its name was looked up; a retry finds that out.
+    // Another process has deleted or renamed the session since its name was looked up; a retry finds that out.
     this.names.forget(tenant, ref.name);
-    return busy(`The session '${ref.name}' was deleted at this moment.`);
+    return busy(`The session '${ref.name}' was deleted or renamed at this moment.`);
   }
 
   private async resumeSession(
@@ -226,8 +226,15 @@ export class Sessions {
           ? await this.lines.resume(asked, line)
           : await this.resumeMain(request, state, line as ChosenLine & { kind: 'main' }, asked?.opening);
       // Otherwise another line has become the main one since the choice.
-      if (resumed) return resumed;
+      if (resumed) return this.underItsName(resumed, request.tenant, state.ref);
     }
+  }
+
+  /** Another process may have renamed the session, and another session may have its name now. */
+  private underItsName(resumed: Resumed, tenant: Tenant, ref: SessionRef): Resumed {
+    if ('id' in ref || !resumed.session || resumed.session.name === ref.name) return resumed;
+    release(resumed);
+    throw this.gone(tenant, ref);
   }
 
   private async resumeMain(
