@@ -44,7 +44,7 @@ export function openAdmin(path: TurnPath, { survey, watch, elsewhere }: AdminPar
     follow: (follower) => watch.follow(follower),
   });
   return {
-    sessions: new AdminSessions(path, survey, pins),
+    sessions: new AdminSessions(path, survey, pins, turns),
     copies: new AdminCopies(path),
     turns,
     claws: new AdminClaws(path, survey, watch),
