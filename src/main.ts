@@ -174,13 +174,16 @@ async function stopGateway(parts: OpenParts, drainMs: number): Promise<void> {
   const { claws, turns, server, watch, stores, observation } = parts;
   claws.close();
   turns.close();
+  const { idempotency, live } = turns.path;
+  const handedOver = idempotency.handOver((target) => live.has(target)).catch(() => {});
   // Resolves with the last open request: until then, turns that wait for their session may still begin.
   const closed = server.close(new Fault('shutting_down', 'The gateway is shutting down.'));
-  await turns.path.live.drain(drainMs, closed);
+  await live.drain(drainMs, closed);
   await Promise.race([closed, Bun.sleep(1_000)]);
   await server.stop();
   await countUnkept(watch, stores.survey).catch(() => {});
   await keepRatios(parts).catch(() => {});
+  await handedOver;
   await stores.close();
   await observation.close();
 }

@@ -460,6 +460,26 @@ onLinux('two workers', () => {
     await gateway.stop();
   }, 60_000);
 
+  test('leave their turns to a gateway that is started after the death of their supervisor', async () => {
+    const gateway = await spawnWorkers(2);
+    const body = (index: number) => ({ model: 'openai/say-60+pace-100', input: `Left ${index}.` });
+    const begun = await times(MANY, (index) =>
+      begin(gateway, body(index), { 'x-stainless-retry-count': '0' }),
+    );
+    const old = gateway.workers();
+    await gateway.kill();
+    const next = await spawnGateway({
+      ...{ provider: provider.url, dataDir: gateway.dataDir, env: { CLAWHOLD_WORKERS: '2' } },
+    });
+    const again = await times(MANY, (index) => begin(next, body(index), { 'x-stainless-retry-count': '1' }));
+    expect(again.map(({ id }) => id)).toEqual(begun.map(({ id }) => id));
+    expect(old.filter(isRunning)).toHaveLength(2);
+    await Promise.all([...begun, ...again].map(({ rest }) => rest()));
+    for (const { id } of begun) expect((await stored(next, id)).status).toBe('completed');
+    await next.stop();
+    await gateway.stop();
+  }, 60_000);
+
   test('answer what runs before they stop', async () => {
     const gateway = await spawnWorkers(2);
     const begun = await times(MANY, () => begin(gateway, { model: 'openai/say-10+pace-60', input: 'Stop.' }));
