@@ -120,10 +120,18 @@ export class Sessions {
     }
   }
 
-  /** The session that a request names, where it names one; rejects where the state that it continues does not exist. */
-  async expect(tenant: Tenant, state: StateRef): Promise<Session | undefined> {
+  /**
+   * The session that a request names, where it names one; rejects where the state that it continues does not exist.
+   * With `located`, the id that `locate` gave, also where the name leads to another session by now.
+   */
+  async expect(tenant: Tenant, state: StateRef, located?: SessionId): Promise<Session | undefined> {
     if (state.kind === 'none' || state.kind === 'held') return undefined;
-    if (state.kind === 'session') return this.find(tenant, state.ref);
+    if (state.kind === 'session') {
+      if (located === undefined) return this.find(tenant, state.ref);
+      const found = await this.parts.log.findSession(tenant, state.ref);
+      if (found?.id !== located) throw this.gone(tenant, state.ref);
+      return found;
+    }
     await this.responses.expect(tenant, state);
     return this.parts.log.findSession(tenant, { id: sessionOf(state.id) });
   }
@@ -226,13 +234,17 @@ export class Sessions {
           ? await this.lines.resume(asked, line)
           : await this.resumeMain(request, state, line as ChosenLine & { kind: 'main' }, asked?.opening);
       // Otherwise another line has become the main one since the choice.
-      if (resumed) return this.underItsName(resumed, request.tenant, state.ref);
+      if (resumed) return this.underItsName(resumed, request, state.ref);
     }
   }
 
-  /** Another process may have renamed the session, and another session may have its name now. */
-  private underItsName(resumed: Resumed, tenant: Tenant, ref: SessionRef): Resumed {
-    if ('id' in ref || !resumed.session || resumed.session.name === ref.name) return resumed;
+  /**
+   * Another process may have renamed the session, and another session may have its name now. A queued turn was
+   * accepted for the session that had the name then.
+   */
+  private underItsName(resumed: Resumed, { tenant, waitMs }: ResumeRequest, ref: SessionRef): Resumed {
+    const { session } = resumed;
+    if ('id' in ref || !session || session.name === ref.name || !Number.isFinite(waitMs)) return resumed;
     release(resumed);
     throw this.gone(tenant, ref);
   }

@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test';
+import { eventually } from '../harness/eventually.ts';
 import { type TestGateway, testGateway } from '../harness/gateway.ts';
 import { type Journey, json, responseText, startJourney } from '../harness/journey.ts';
 import { expectRefusal } from '../harness/refusal.ts';
-import { asText, type Json } from '../simulators/provider/shape.ts';
+import { asList, asText, type Json } from '../simulators/provider/shape.ts';
 
 /** Gateways that share a data folder and tell each other nothing: one of them renames what the other one remembers. */
 
@@ -56,4 +57,28 @@ test('its side lines are not, either', async () => {
   // The line is free: the session goes on under its new name.
   expect(await heard(aside('done', 'more'))).toBe('I have heard: "one" | "aside" | "more"');
   expect(asText((await json(neighbour.fetch('/v1/conversations/done'))).id)).toStartWith('conv_');
+});
+
+test('a background turn is accepted under the name that its session has, and keeps its session', async () => {
+  await ask(journey.gateway, 'plan', 'one');
+  await ask(neighbour, 'plan', 'two');
+  await rename(journey.gateway, 'plan', 'plan-a');
+  const queue = (session: string, input: string) => ask(neighbour, session, input, { background: true });
+  await expectRefusal(await queue('plan', 'another'), 409, { code: 'session_busy' });
+  // While it waits for its session, the session gets another name.
+  const running = ask(neighbour, 'plan-a', 'slow', { model: 'openai/recall+delay-500' });
+  await eventually(
+    'the turn runs',
+    () => json(neighbour.fetch('/admin/v1/turns/running')),
+    ({ data }) => asList(data).length === 1,
+  );
+  const { id } = await json(queue('plan-a', 'queued'));
+  await rename(journey.gateway, 'plan-a', 'plan-b');
+  await running;
+  const ended = await eventually(
+    'the queued turn ends',
+    () => json(neighbour.fetch(`/v1/responses/${asText(id)}`)),
+    ({ status }) => status === 'completed',
+  );
+  expect(responseText(ended)).toBe('I have heard: "one" | "two" | "slow" | "queued"');
 });
