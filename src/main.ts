@@ -4,6 +4,7 @@ import { openApi } from './api/api.ts';
 import type { FoundProvider } from './claws/find-providers.ts';
 import { type Environment, type OpenClaws, openClaws } from './composition/claws.ts';
 import { dashboardFiles } from './composition/dashboard.ts';
+import { idleMemory } from './composition/idle-memory.ts';
 import { type OpenKeys, openKeys, ROOT_KEY_EVERY_MS } from './composition/keys.ts';
 import { type Observation, openObservation } from './composition/observation.ts';
 import { OtherWorkers, type WorkerPlace } from './composition/other-workers.ts';
@@ -32,7 +33,10 @@ export { refusalOfStores } from './composition/stores.ts';
 
 /** Another process on the same store may die. */
 const TAKE_OVER_EVERY_MS = 10_000;
-/** How often expired idempotency keys and fingerprints are deleted, and new keys of seals are read. */
+/**
+ * How often expired idempotency keys and fingerprints are deleted, new keys of seals are read, and sessions that no turn
+ * has continued for as long leave the memory.
+ */
 const SWEEP_EVERY_MS = 5 * 60_000;
 
 /** How often turns that are not kept are added to the sums of usage: a crash loses as much of them. */
@@ -198,9 +202,11 @@ interface House {
 
 /** Does what is due again and again, until the returned function is called. */
 function keepHouse({ turns, keys, seals, watch, stores }: House): () => void {
+  const forgetSessions = idleMemory(turns.path, SWEEP_EVERY_MS);
   const timers = [
     every(TAKE_OVER_EVERY_MS, turns.takeOver),
     every(SWEEP_EVERY_MS, () => turns.path.idempotency.sweep()),
+    every(SWEEP_EVERY_MS, async () => forgetSessions()),
     every(ROOT_KEY_EVERY_MS, keys.refresh),
     every(SWEEP_EVERY_MS, () => seals.refresh()),
     every(KEEP_RATIOS_EVERY_MS, () => keepRatios({ turns, stores })),

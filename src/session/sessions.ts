@@ -150,6 +150,14 @@ export class Sessions {
     await this.parts.forgetElsewhere?.(session);
   }
 
+  /**
+   * Lets sessions that no turn has continued for so many milliseconds leave the memory. True where this was most of
+   * what was there.
+   */
+  forgetUnused(forMs: number): boolean {
+    return this.parts.heads.forgetUnused(forMs);
+  }
+
   /** The same for the memory of this process alone. */
   forgetHere({ tenant, id, name }: NamedSession): void {
     this.parts.heads.forget(tenant, id);
