@@ -1,9 +1,10 @@
 // Makes `dist/` from `src/`: one file for the process and one for each of its threads, with bytecode and source maps.
 // Runs under Bun; `node bin/build.mjs` starts it.
-import { existsSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { builtEntry, DIST, RECORD, ROOT, SOURCE_ENTRY } from './built.mjs';
+import { DIST, RECORD, ROOT, SOURCE_ENTRY } from './built.mjs';
+import { putInPlace } from './put-in-place.mjs';
 
 const SRC = join(ROOT, 'src');
 
@@ -36,7 +37,8 @@ try {
   for (const map of new Bun.Glob('**/*.map').scanSync({ cwd: folder, absolute: true })) correctMap(map);
   writeFileSync(join(folder, basename(RECORD)), JSON.stringify({ root: ROOT, files: [...files.values()] }));
   await expectRuns(join(folder, 'cli', 'clawhold.js'));
-  replaceDist();
+  // A gateway that runs on an earlier build may start a thread at any time, so the folder may not be missing for long.
+  putInPlace(folder, DIST);
 } finally {
   rmSync(folder, { recursive: true, force: true });
 }
@@ -72,18 +74,4 @@ function correctMap(path) {
 async function expectRuns(entry) {
   const child = Bun.spawn([process.execPath, entry, '--version'], { stdout: 'ignore', stderr: 'pipe' });
   if ((await child.exited) !== 0) throw new Error(await new Response(child.stderr).text());
-}
-
-/** A gateway that runs on an earlier build may start a thread at any time, so `dist/` is missing only between two renames. */
-function replaceDist() {
-  const earlier = `${folder}-earlier`;
-  try {
-    if (existsSync(DIST)) renameSync(DIST, earlier);
-    renameSync(folder, DIST);
-  } catch (error) {
-    // Another start may have built the same meanwhile.
-    if (!builtEntry()) throw error;
-  } finally {
-    rmSync(earlier, { recursive: true, force: true });
-  }
 }

@@ -4,6 +4,7 @@ import { openApi } from './api/api.ts';
 import type { FoundProvider } from './claws/find-providers.ts';
 import { type Environment, type OpenClaws, openClaws } from './composition/claws.ts';
 import { dashboardFiles } from './composition/dashboard.ts';
+import { idleMemory } from './composition/idle-memory.ts';
 import { type OpenKeys, openKeys, ROOT_KEY_EVERY_MS } from './composition/keys.ts';
 import { type Observation, openObservation } from './composition/observation.ts';
 import { OtherWorkers, type WorkerPlace } from './composition/other-workers.ts';
@@ -16,6 +17,7 @@ import { Fault } from './core/errors.ts';
 import type { Reload } from './core/reload.ts';
 import type { Dialect } from './http/dialect.ts';
 import { openServer, type RunningServer } from './http/server.ts';
+import { WrongKeys } from './limits/wrong-keys.ts';
 import { Seals } from './security/seals.ts';
 import { SignIns } from './security/sign-ins.ts';
 import type { Recovered } from './turn/start/recover.ts';
@@ -31,7 +33,10 @@ export { refusalOfStores } from './composition/stores.ts';
 
 /** Another process on the same store may die. */
 const TAKE_OVER_EVERY_MS = 10_000;
-/** How often expired idempotency keys and fingerprints are deleted, and new keys of seals are read. */
+/**
+ * How often expired idempotency keys and fingerprints are deleted, new keys of seals are read, and sessions that no turn
+ * has continued for as long leave the memory.
+ */
 const SWEEP_EVERY_MS = 5 * 60_000;
 
 /** How often turns that are not kept are added to the sums of usage: a crash loses as much of them. */
@@ -108,7 +113,7 @@ export async function startGateway(
     turns.reconfigure(partOf(next));
     observation.reconfigure(next);
   };
-  const signIns = new SignIns(keys.keyring, systemClock, others?.tellSignOut);
+  const signIns = new SignIns(keys.keyring, systemClock, new WrongKeys(stores.rates), others?.tellSignOut);
   others?.connect({ signIns, turns, apply, emit });
   const reload = others
     ? () => others.reload()
@@ -173,13 +178,16 @@ async function stopGateway(parts: OpenParts, drainMs: number): Promise<void> {
   const { claws, turns, server, watch, stores, observation } = parts;
   claws.close();
   turns.close();
+  const { idempotency, live } = turns.path;
+  const handedOver = idempotency.handOver((target) => live.has(target)).catch(() => {});
   // Resolves with the last open request: until then, turns that wait for their session may still begin.
   const closed = server.close(new Fault('shutting_down', 'The gateway is shutting down.'));
-  await turns.path.live.drain(drainMs, closed);
+  await live.drain(drainMs, closed);
   await Promise.race([closed, Bun.sleep(1_000)]);
   await server.stop();
   await countUnkept(watch, stores.survey).catch(() => {});
   await keepRatios(parts).catch(() => {});
+  await handedOver;
   await stores.close();
   await observation.close();
 }
@@ -194,9 +202,11 @@ interface House {
 
 /** Does what is due again and again, until the returned function is called. */
 function keepHouse({ turns, keys, seals, watch, stores }: House): () => void {
+  const forgetSessions = idleMemory(turns.path, SWEEP_EVERY_MS);
   const timers = [
     every(TAKE_OVER_EVERY_MS, turns.takeOver),
     every(SWEEP_EVERY_MS, () => turns.path.idempotency.sweep()),
+    every(SWEEP_EVERY_MS, async () => forgetSessions()),
     every(ROOT_KEY_EVERY_MS, keys.refresh),
     every(SWEEP_EVERY_MS, () => seals.refresh()),
     every(KEEP_RATIOS_EVERY_MS, () => keepRatios({ turns, stores })),

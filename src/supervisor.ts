@@ -4,6 +4,7 @@ import { type Config, restartNeeded } from './config/config.ts';
 import type { WorkerEnd } from './core/events.ts';
 import type { Reload } from './core/reload.ts';
 import { Gathered, type Reading } from './observe/metrics/gathered.ts';
+import { EventRelay } from './workers/event-relay.ts';
 import { Supervisor } from './workers/supervisor.ts';
 import { startWorker, type Worker } from './workers/worker.ts';
 
@@ -64,6 +65,7 @@ export function startWorkers(started: Config, parts: WorkersParts): RunningWorke
   const { count, say } = parts;
   const rates = openSharedRates();
   const metrics = new Gathered<Worker<WorkerFacts>>();
+  const events = new EventRelay();
   /** Those that take new configurations. One that is about to starts with the newest. */
   const joined = new Set<Worker<WorkerFacts>>();
   const report = reporter(joined);
@@ -74,6 +76,7 @@ export function startWorkers(started: Config, parts: WorkersParts): RunningWorke
       const { channel } = worker;
       const others = () => supervisor.workers.filter((other) => other !== worker);
       const giveBack = rates(channel);
+      const leaveEvents = events.serve(channel);
       const join = () => {
         joined.add(worker);
         report();
@@ -89,6 +92,7 @@ export function startWorkers(started: Config, parts: WorkersParts): RunningWorke
       return async () => {
         joined.delete(worker);
         metrics.leave(worker);
+        leaveEvents();
         await giveBack();
         for (const other of others()) other.channel.tell('take-over');
       };

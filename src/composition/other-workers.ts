@@ -1,5 +1,4 @@
-import type { LiveElsewhere, RunningTurnFacts } from '../api/admin/live-elsewhere.ts';
-import type { LastMinute } from '../api/admin/watch.ts';
+import type { LiveElsewhere } from '../api/admin/live-elsewhere.ts';
 import type { Config } from '../config/config.ts';
 import { type Candidate, candidateKey } from '../core/candidate.ts';
 import type { Channel } from '../core/channel.ts';
@@ -11,6 +10,7 @@ import type { HealthNews } from '../routing/health.ts';
 import type { SignIns } from '../security/sign-ins.ts';
 import type { NamedSession } from '../session/sessions.ts';
 import type { TurnPath } from '../turn/path.ts';
+import { openLiveElsewhere } from './live-elsewhere.ts';
 
 /** This process as one of the workers of a gateway. */
 export interface WorkerPlace {
@@ -47,7 +47,12 @@ interface ConnectedParts {
 export class OtherWorkers {
   private untold = new Map<string, ToldHealth>();
 
-  constructor(private readonly worker: WorkerPlace) {}
+  /** For operators. */
+  readonly live: LiveElsewhere;
+
+  constructor(private readonly worker: WorkerPlace) {
+    this.live = openLiveElsewhere(worker.channel, (what) => this.askOthers(what));
+  }
 
   /** What is done once for a gateway is done by its first worker. */
   get isFirst(): boolean {
@@ -97,16 +102,6 @@ export class OtherWorkers {
   readonly forgetSession = (session: NamedSession) => this.askOthers('session.forget', session);
 
   readonly tellSignOut = (token: string): void => this.worker.channel.tell('sign-out', token);
-
-  /** For operators. */
-  readonly live: LiveElsewhere = {
-    running: async () => (await this.askOthers<RunningTurnFacts[]>('live.running')).flat(),
-    lastMinute: () => this.askOthers<LastMinute>('live.last-minute'),
-    answer: ({ running, lastMinute }) => {
-      this.worker.channel.on('live.running', running);
-      this.worker.channel.on('live.last-minute', lastMinute);
-    },
-  };
 
   /** From now on, this worker does what the supervisor and the other workers ask of it. */
   connect({ signIns, turns, apply, emit }: ConnectedParts): void {

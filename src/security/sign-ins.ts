@@ -12,11 +12,14 @@ export interface SignInToken {
 
 /** How long a sign-in lasts. */
 const LASTS_MS = 12 * 3_600_000;
-/** Attempts with a wrong key, of everybody together. */
-const MOST_FAILURES = 10;
-const FAILURES_WITHIN_MS = 60_000;
 /** Sign-outs that are remembered until their tokens expire. */
 const MOST_REVOKED = 10_000;
+
+/** Limits attempts with a wrong key, in all processes of the gateway together. */
+export interface AttemptLimit {
+  /** Counts an attempt if it `isWrong`. Rejects where there were too many wrong ones before it. */
+  expectFew(isWrong: boolean): Promise<void>;
+}
 
 /**
  * Sign-ins of browsers with the root key.
@@ -26,30 +29,26 @@ const MOST_REVOKED = 10_000;
  * ends all sign-ins. A sign-out is known to the workers of this gateway alone: the browser forgets the token as well.
  */
 export class SignIns {
-  private failures: number[] = [];
   private readonly revoked = new Map<string, number>();
 
   constructor(
     private readonly keyring: Pick<Keyring, 'root'>,
     private readonly clock: Clock,
+    private readonly attempts: AttemptLimit,
     /** Tells the other processes of the gateway of a sign-out; they call `forget`. */
     private readonly tell: (token: string) => void = () => {},
   ) {}
 
   /**
-   * Throws `invalid_key` for any key but the root key, and `rate_limit_exceeded` after too many of them: also for
-   * the root key, because a limit that a right guess passes limits no guesses.
+   * Rejects with `invalid_key` for any key but the root key, and with `rate_limit_exceeded` after too many of them: also
+   * for the root key, because a limit that a right guess passes limits no guesses.
    */
-  signIn(key: string): SignInToken {
-    const now = this.clock();
-    this.failures = this.failures.filter((at) => at > now - FAILURES_WITHIN_MS);
-    if (this.failures.length >= MOST_FAILURES) throw tooManyAttempts(this.failures[0]!, now);
+  async signIn(key: string): Promise<SignInToken> {
     const { root } = this.keyring;
-    if (!root || !isEqual(hashKey(key), root.hash)) {
-      this.failures.push(now);
-      throw new Fault('invalid_key', 'This is not the root key.');
-    }
-    const expiresAt = now + LASTS_MS;
+    const isRight = root !== undefined && isEqual(hashKey(key), root.hash);
+    await this.attempts.expectFew(!isRight);
+    if (!isRight) throw new Fault('invalid_key', 'This is not the root key.');
+    const expiresAt = this.clock() + LASTS_MS;
     const nonce = Buffer.from(crypto.getRandomValues(new Uint8Array(16))).toString('base64url');
     const claim = `${expiresAt.toString(36)}.${nonce}`;
     return { token: `${claim}.${macOf(claim, root.hash)}`, expiresAt };
@@ -89,9 +88,4 @@ const macOf = (claim: string, rootHash: string): string =>
 function isEqual(one: string, other: string): boolean {
   const [a, b] = [Buffer.from(one), Buffer.from(other)];
   return a.length === b.length && timingSafeEqual(a, b);
-}
-
-function tooManyAttempts(oldest: number, now: number): Fault {
-  const retryAfter = Math.max(1, Math.ceil((oldest + FAILURES_WITHIN_MS - now) / 1_000));
-  return new Fault('rate_limit_exceeded', 'There were too many attempts with a wrong key.', { retryAfter });
 }

@@ -34,9 +34,10 @@ export type Head =
   | { kind: 'leased'; session: Session; branch: BranchTurn[]; lease: Lease }
   | { kind: 'seen'; session: Session; branch: BranchTurn[] };
 
-/** Gives up the right to write to a session, if the turn has it. */
+/** Gives up what a turn holds of its session: the right to write there, or its place on a side line. */
 export function release(taken: Head | Resumed | undefined): void {
   if (taken && 'lease' in taken) taken.lease.release();
+  if (taken?.kind === 'side') taken.leave();
 }
 
 /** A head that may have moved since. */
@@ -167,6 +168,14 @@ export class Heads {
     this.recent.forget(tenant, id);
   }
 
+  /**
+   * Forgets the branches that no turn has continued for so many milliseconds. True where this was more than half of
+   * what was kept.
+   */
+  forgetUnused(forMs: number): boolean {
+    return this.recent.forgetUnused(forMs);
+  }
+
   /** The head as it is, without the right to write there. */
   private async look(
     tenant: Tenant,
@@ -217,6 +226,11 @@ interface RecentBranch extends SeenHead {
   window: number;
 }
 
+interface KeptBranch extends RecentBranch {
+  /** When it was kept, in milliseconds as of `performance.now()`: each turn of the session keeps it anew. */
+  keptAt: number;
+}
+
 const recentBranch = (session: Session, window: number, branch: BranchTurn[]): RecentBranch => ({
   known: { head: session.head, edits: session.edits },
   main: session.main ?? 0,
@@ -235,7 +249,8 @@ const MAX_TOKENS_OF_ONE = 2_000_000;
  * recently used branches are dropped first.
  */
 class RecentBranches {
-  private readonly bySession = new Map<string, RecentBranch>();
+  /** Those that were kept last come last. */
+  private readonly bySession = new Map<string, KeptBranch>();
   private tokens = 0;
 
   find(tenant: Tenant, id: SessionId, window: number): RecentBranch | undefined {
@@ -255,7 +270,7 @@ class RecentBranches {
     );
     const tokens = weight(branch);
     if (tokens > MAX_TOKENS_OF_ONE) return;
-    this.bySession.set(sessionKey(tenant, id), { ...recent, branch });
+    this.bySession.set(sessionKey(tenant, id), { ...recent, branch, keptAt: performance.now() });
     this.tokens += tokens;
     for (const [key, oldest] of this.bySession) {
       if (this.tokens <= MAX_TOKENS) return;
@@ -267,6 +282,16 @@ class RecentBranches {
     const key = sessionKey(tenant, id);
     const recent = this.bySession.get(key);
     if (recent) this.drop(key, recent);
+  }
+
+  forgetUnused(forMs: number): boolean {
+    const before = this.tokens;
+    const since = performance.now() - forMs;
+    for (const [key, kept] of this.bySession) {
+      if (kept.keptAt > since) break;
+      this.drop(key, kept);
+    }
+    return this.tokens < before / 2;
   }
 
   private drop(key: string, { branch }: RecentBranch): void {

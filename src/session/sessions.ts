@@ -120,10 +120,18 @@ export class Sessions {
     }
   }
 
-  /** The session that a request names, where it names one; rejects where the state that it continues does not exist. */
-  async expect(tenant: Tenant, state: StateRef): Promise<Session | undefined> {
+  /**
+   * The session that a request names, where it names one; rejects where the state that it continues does not exist.
+   * With `located`, the id that `locate` gave, also where the name leads to another session by now.
+   */
+  async expect(tenant: Tenant, state: StateRef, located?: SessionId): Promise<Session | undefined> {
     if (state.kind === 'none' || state.kind === 'held') return undefined;
-    if (state.kind === 'session') return this.find(tenant, state.ref);
+    if (state.kind === 'session') {
+      if (located === undefined) return this.find(tenant, state.ref);
+      const found = await this.parts.log.findSession(tenant, state.ref);
+      if (found?.id !== located) throw this.gone(tenant, state.ref);
+      return found;
+    }
     await this.responses.expect(tenant, state);
     return this.parts.log.findSession(tenant, { id: sessionOf(state.id) });
   }
@@ -140,6 +148,14 @@ export class Sessions {
     const session = { tenant, id, name };
     this.forgetHere(session);
     await this.parts.forgetElsewhere?.(session);
+  }
+
+  /**
+   * Lets sessions that no turn has continued for so many milliseconds leave the memory. True where this was most of
+   * what was there.
+   */
+  forgetUnused(forMs: number): boolean {
+    return this.parts.heads.forgetUnused(forMs);
   }
 
   /** The same for the memory of this process alone. */
@@ -208,9 +224,9 @@ export class Sessions {
 
   private gone(tenant: Tenant, ref: SessionRef): Fault {
     if ('id' in ref) return sessionNotFound(ref);
-    // Another process has deleted the session since its name was looked up; a retry finds that out.
+    // Another process has deleted or renamed the session since its name was looked up; a retry finds that out.
     this.names.forget(tenant, ref.name);
-    return busy(`The session '${ref.name}' was deleted at this moment.`);
+    return busy(`The session '${ref.name}' was deleted or renamed at this moment.`);
   }
 
   private async resumeSession(
@@ -226,8 +242,19 @@ export class Sessions {
           ? await this.lines.resume(asked, line)
           : await this.resumeMain(request, state, line as ChosenLine & { kind: 'main' }, asked?.opening);
       // Otherwise another line has become the main one since the choice.
-      if (resumed) return resumed;
+      if (resumed) return this.underItsName(resumed, request, state.ref);
     }
+  }
+
+  /**
+   * Another process may have renamed the session, and another session may have its name now. A queued turn was
+   * accepted for the session that had the name then.
+   */
+  private underItsName(resumed: Resumed, { tenant, waitMs }: ResumeRequest, ref: SessionRef): Resumed {
+    const { session } = resumed;
+    if ('id' in ref || !session || session.name === ref.name || !Number.isFinite(waitMs)) return resumed;
+    release(resumed);
+    throw this.gone(tenant, ref);
   }
 
   private async resumeMain(

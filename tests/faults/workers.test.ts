@@ -217,6 +217,33 @@ onLinux('four workers', () => {
     await Promise.all(begun.map(({ rest }) => rest()));
   }, 30_000);
 
+  test('tell operators what happens in all of them', async () => {
+    const reply = await gateway.fetch('/admin/v1/events');
+    const reader = reply.body!.getReader();
+    let text = '';
+    void (async () => {
+      const decoder = new TextDecoder();
+      for (let part = await reader.read(); !part.done; part = await reader.read())
+        text += decoder.decode(part.value, { stream: true });
+    })().catch(() => {});
+    const ended = () => [...text.matchAll(/"type":"turn_ended".*?"turn":"([^"]+)"/g)].map(([, id]) => id!);
+    // The other workers learn of the reader a moment after it has come.
+    await eventually(
+      'every turn is shown',
+      async () => {
+        const asked = await times(MANY, () =>
+          json(gateway.post('/v1/responses', { model: 'openai/say-1', input: 'Hi' })),
+        );
+        await Bun.sleep(300);
+        const shown = new Set(ended());
+        return asked.filter(({ id }) => !shown.has(asText(id))).length;
+      },
+      (hidden) => hidden === 0,
+    );
+    await reader.cancel();
+    expect(new Set(ended()).size).toBe(ended().length);
+  }, 30_000);
+
   test('show operators what any of them has stored', async () => {
     for (let turn = 0; turn < 8; turn++) {
       const session = `surveyed-${turn}`;
@@ -257,6 +284,23 @@ onLinux('four workers', () => {
     expect(await statuses()).toEqual(new Set([200]));
     await fetchAnew(gateway.url + path, { method: 'DELETE', headers: { ...headers, cookie } });
     await eventually('all workers refuse the cookie', statuses, (seen) => seen.size === 1 && seen.has(401));
+  }, 30_000);
+
+  // The last test that signs in: nobody can for a minute.
+  test('count wrong keys of sign-ins exactly', async () => {
+    const headers = { 'x-requested-with': 'test', 'content-type': 'application/json' };
+    const signIn = (key: string) =>
+      fetchAnew(`${gateway.url}/admin/v1/sign-in`, {
+        method: 'POST',
+        headers,
+        body: JSON.stringify({ key }),
+      });
+    const replies = await times(2 * MANY, (index) => signIn(`sk-wrong-${index}`));
+    const statuses = replies.map(({ status }) => status);
+    expect(statuses.filter((status) => status === 401)).toHaveLength(10);
+    expect(statuses.filter((status) => status === 429)).toHaveLength(2 * MANY - 10);
+    const right = await times(MANY, () => signIn(ROOT_KEY));
+    expect(new Set(right.map(({ status }) => status))).toEqual(new Set([429]));
   }, 30_000);
 
   test('count together', async () => {
@@ -413,6 +457,26 @@ onLinux('two workers', () => {
     const broken = (await Promise.all(again)).filter((one) => one !== undefined);
     expect(broken.length).toBeGreaterThan(0);
     expect(broken.map(({ now }) => now)).toEqual(broken.map(({ id }) => id));
+    await gateway.stop();
+  }, 60_000);
+
+  test('leave their turns to a gateway that is started after the death of their supervisor', async () => {
+    const gateway = await spawnWorkers(2);
+    const body = (index: number) => ({ model: 'openai/say-60+pace-100', input: `Left ${index}.` });
+    const begun = await times(MANY, (index) =>
+      begin(gateway, body(index), { 'x-stainless-retry-count': '0' }),
+    );
+    const old = gateway.workers();
+    await gateway.kill();
+    const next = await spawnGateway({
+      ...{ provider: provider.url, dataDir: gateway.dataDir, env: { CLAWHOLD_WORKERS: '2' } },
+    });
+    const again = await times(MANY, (index) => begin(next, body(index), { 'x-stainless-retry-count': '1' }));
+    expect(again.map(({ id }) => id)).toEqual(begun.map(({ id }) => id));
+    expect(old.filter(isRunning)).toHaveLength(2);
+    await Promise.all([...begun, ...again].map(({ rest }) => rest()));
+    for (const { id } of begun) expect((await stored(next, id)).status).toBe('completed');
+    await next.stop();
     await gateway.stop();
   }, 60_000);
 

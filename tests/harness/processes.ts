@@ -17,24 +17,41 @@ export function residentBytes(pid: number): number {
   }
 }
 
+const hexOf = (port: number) => `:${port.toString(16).toUpperCase().padStart(4, '0')}`;
+
+/** The TCP sockets of the machine over IPv4, as `/proc/net/tcp` describes them. */
+const tcpSockets = () =>
+  readFileSync('/proc/net/tcp', 'utf8')
+    .split('\n')
+    .slice(1, -1)
+    .map((line) => line.trim().split(/\s+/))
+    .map((fields) => ({ local: fields[1]!, remote: fields[2]!, state: fields[3]!, inode: fields[9]! }));
+
+/** The inodes of the sockets that a process has open. */
+function socketsOf(pid: number): string[] {
+  const directory = `/proc/${pid}/fd`;
+  return readdirSync(directory).flatMap((fd) => {
+    try {
+      return /^socket:\[(\d+)\]$/.exec(readlinkSync(join(directory, fd)))?.[1] ?? [];
+    } catch {
+      return [];
+    }
+  });
+}
+
 /** Connections of a process at a port that are half closed (CLOSE_WAIT): the other end has disconnected. */
 export function halfClosedSockets(pid: number, port: number): number {
-  const hex = port.toString(16).toUpperCase().padStart(4, '0');
-  const inodes = new Set(
-    readFileSync('/proc/net/tcp', 'utf8')
-      .split('\n')
-      .map((line) => line.trim().split(/\s+/))
-      .filter(([, local, , state]) => local?.endsWith(`:${hex}`) && state === '08')
-      .map((fields) => fields[9]),
+  const halfClosed = tcpSockets().filter(({ local, state }) => local.endsWith(hexOf(port)) && state === '08');
+  const inodes = new Set(halfClosed.map(({ inode }) => inode));
+  return socketsOf(pid).filter((inode) => inodes.has(inode)).length;
+}
+
+/** Which of the processes has accepted the connection from the port `from` to the port `to`. */
+export function acceptorOf(from: number, to: number, pids: readonly number[]): number | undefined {
+  const socket = tcpSockets().find(
+    ({ local, remote }) => local.endsWith(hexOf(to)) && remote.endsWith(hexOf(from)),
   );
-  const directory = `/proc/${pid}/fd`;
-  return readdirSync(directory).filter((fd) => {
-    try {
-      return inodes.has(/^socket:\[(\d+)\]$/.exec(readlinkSync(join(directory, fd)))?.[1]);
-    } catch {
-      return false;
-    }
-  }).length;
+  return socket && pids.find((pid) => socketsOf(pid).includes(socket.inode));
 }
 
 export function isRunning(pid: number): boolean {

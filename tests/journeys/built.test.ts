@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from 'bun:test';
-import { cpSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { environment } from '../harness/command.ts';
 import { ROOT_KEY, temporaryDirectory } from '../harness/gateway.ts';
@@ -96,18 +96,6 @@ test('a changed source is never answered by an earlier build', async () => {
   expect(started()).toBe(join(copy, 'dist/cli/clawhold.js'));
   expect(run('node', 'bin/clawhold.mjs', 'help').out).toContain('show THIS help;');
   writeFileSync(path, text);
-});
-
-test('several starts may build it at once', async () => {
-  rmSync(join(copy, 'dist'), { recursive: true, force: true });
-  const builds = Array.from({ length: 4 }, () =>
-    Bun.spawn(['node', 'bin/build.mjs'], { cwd: copy, env: environment(copy), stderr: 'pipe' }),
-  );
-  for (const build of builds)
-    expect([await build.exited, await new Response(build.stderr).text()]).toEqual([0, '']);
-  expect(started()).toBe(join(copy, 'dist/cli/clawhold.js'));
-  const left = readdirSync(copy).filter((name) => name.startsWith('.dist-'));
-  expect(left).toEqual([]);
 });
 
 test('a program that cannot be built is started from its sources, and says so', async () => {

@@ -22,7 +22,7 @@ const routes = routesOf({
   startedAt: 0,
   reload: async () => ({ state: 'rejected', problems: [] }),
   metrics: { read: async () => ({ contentType: '', text: '' }), key: () => undefined },
-  signIns: { signIn: () => ({ token: '', expiresAt: 0 }), callerOf: () => undefined, signOut() {} },
+  signIns: { signIn: async () => ({ token: '', expiresAt: 0 }), callerOf: () => undefined, signOut() {} },
   dashboard: async () => [],
   configuration: () => [],
 });

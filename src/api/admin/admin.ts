@@ -6,9 +6,10 @@ import { AdminClaws } from './claws.ts';
 import { AdminCopies } from './copies.ts';
 import { freshened } from './fresh.ts';
 import type { LiveElsewhere } from './live-elsewhere.ts';
+import type { Follower } from './live-events.ts';
 import { AdminSessions } from './sessions.ts';
 import { AdminTurns } from './turns.ts';
-import { type LastMinute, sumOfMinutes, type Watch } from './watch.ts';
+import { type LastMinute, together, type Watch } from './watch.ts';
 
 /** What operators may do, for the management API. The server has checked that the caller may. */
 export interface Admin {
@@ -16,7 +17,8 @@ export interface Admin {
   copies: AdminCopies;
   turns: AdminTurns;
   claws: AdminClaws;
-  watch: Watch;
+  /** Calls `follower` with the events of all processes of the gateway, until the returned function is called. */
+  follow(follower: Follower): () => void;
   /** What all processes of the gateway took in the last minute. */
   lastMinute(): Promise<LastMinute>;
   /** Sums of usage, up to date. */
@@ -36,15 +38,24 @@ export interface AdminParts {
 
 export function openAdmin(path: TurnPath, { survey, watch, elsewhere }: AdminParts, pins: Pins): Admin {
   const turns = new AdminTurns(path, survey, watch, elsewhere);
-  elsewhere?.answer({ running: () => turns.here(), lastMinute: () => watch.lastMinute });
+  elsewhere?.answer({
+    running: () => turns.here(),
+    lastMinute: () => watch.lastMinute,
+    follow: (follower) => watch.follow(follower),
+  });
   return {
-    sessions: new AdminSessions(path, survey, pins),
+    sessions: new AdminSessions(path, survey, pins, turns),
     copies: new AdminCopies(path),
     turns,
     claws: new AdminClaws(path, survey, watch),
-    watch,
+    follow(follower) {
+      const leave = [watch.follow(follower), elsewhere?.follow(follower)];
+      return () => {
+        for (const one of leave) one?.();
+      };
+    },
     async lastMinute() {
-      return sumOfMinutes([watch.lastMinute, ...((await elsewhere?.lastMinute()) ?? [])]);
+      return together([watch.lastMinute, ...((await elsewhere?.lastMinute()) ?? [])]);
     },
     async usage(query) {
       await countUnkept(watch, survey);

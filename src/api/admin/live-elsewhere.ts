@@ -2,6 +2,7 @@ import type { ErrorCode } from '../../core/error-catalogue.ts';
 import type { TurnId } from '../../core/ids.ts';
 import type { Tenant } from '../../core/request.ts';
 import type { TurnView } from '../../core/turn-view.ts';
+import type { Follower } from './live-events.ts';
 import type { LastMinute } from './watch.ts';
 
 /** A turn that has not ended. */
@@ -28,6 +29,8 @@ export interface RunningTurnFacts {
 export interface LiveFacts {
   running(): RunningTurnFacts[];
   lastMinute(): LastMinute;
+  /** Calls `follower` with every event from now on, until the returned function is called. */
+  follow(follower: Follower): () => void;
 }
 
 /**
@@ -37,6 +40,11 @@ export interface LiveFacts {
 export interface LiveElsewhere {
   running(): Promise<RunningTurnFacts[]>;
   lastMinute(): Promise<LastMinute[]>;
+  /**
+   * Calls `follower` with the events of the other processes, soon after they happen, until the returned function is
+   * called. Processes that nobody follows tell nothing.
+   */
+  follow(follower: Follower): () => void;
   /** Lets the other processes ask for what happens in this one. */
   answer(facts: LiveFacts): void;
 }

@@ -20,6 +20,7 @@ import type { Pins, PinView } from '../pins.ts';
 import { costOfEverything, type EverythingCost } from '../responses.ts';
 import { freshened } from './fresh.ts';
 import { snippetOf } from './snippet.ts';
+import type { AdminTurns } from './turns.ts';
 
 /** A stored turn with its content. */
 export interface StoredTurnView {
@@ -59,7 +60,7 @@ export interface SessionChange {
 
 type Parts = Pick<
   TurnPath,
-  'log' | 'values' | 'blobs' | 'indexer' | 'journal' | 'live' | 'sessions' | 'clock' | 'directory'
+  'log' | 'values' | 'blobs' | 'indexer' | 'journal' | 'sessions' | 'clock' | 'directory'
 >;
 
 /** What operators may do with the sessions of a tenant. */
@@ -68,6 +69,7 @@ export class AdminSessions {
     private readonly path: Parts,
     private readonly survey: SurveyStore,
     private readonly pins: Pick<Pins, 'list'>,
+    private readonly allTurns: Pick<AdminTurns, 'running'>,
   ) {}
 
   async list(
@@ -162,8 +164,9 @@ export class AdminSessions {
    * store too, which takes back what was freed. `session_busy` while one of its turns runs.
    */
   async remove(tenant: Tenant, id: SessionId, erase: boolean): Promise<void> {
-    const { log, sessions, live, journal, blobs, indexer } = this.path;
-    if (live.all.some(({ asked }) => asked.tenant === tenant && asked.session === id))
+    const { log, sessions, journal, blobs, indexer } = this.path;
+    const running = await this.allTurns.running(tenant);
+    if (running.some(({ session }) => session === id))
       throw new Fault('session_busy', 'A turn of the session runs now.', { retryAfter: 1 });
     const record = await log.findSession(tenant, { id });
     if (erase) {
@@ -176,7 +179,8 @@ export class AdminSessions {
       await Promise.all(turns.map((turn) => log.amendTurn(tenant, turn.id, { deleted: true })));
     }
     await indexer.forget(tenant, id);
-    if (record) await sessions.forget(record);
+    // Also a chain of responses without a record: another worker may have its past in memory.
+    await sessions.forget(record ?? { tenant, id });
     await freshened(this.survey);
   }
 

@@ -1,20 +1,27 @@
 import { candidateKey } from '../../core/candidate.ts';
 import type { ErrorCode } from '../../core/error-catalogue.ts';
-import type { Emit, GatewayEvent } from '../../core/events.ts';
+import type { Emit } from '../../core/events.ts';
 import type { TurnId } from '../../core/ids.ts';
 import type { Outcome } from '../../core/outcome.ts';
+import { OVERLOAD_LEVELS, type OverloadLevel } from '../../core/overload.ts';
 import { isKept, type PlacedIntent } from '../../core/turn.ts';
 import { HOUR_MS, HourlyUsage, type UsageOfHour } from '../../core/usage-sums.ts';
 import { type CountedTurn, countTurn, labelsOf } from '../../session/surveyed-turn.ts';
+import { type Follower, liveEventOf } from './live-events.ts';
 
-/** What the gateway took in its last minute. */
-export interface LastMinute {
+/** Sums of turns that have ended. */
+interface TurnSums {
   turns: number;
   failed: number;
   input: number;
   output: number;
   /** Nanodollars. */
   cost: number;
+}
+
+/** What the gateway took in its last minute, and how overloaded it is now: of several processes, the worst. */
+export interface LastMinute extends TurnSums {
+  overload: OverloadLevel;
 }
 
 /** A call that failed. */
@@ -32,9 +39,6 @@ export interface CallFailures {
   latest: FailedCallFacts[];
 }
 
-/** Gets events as they happen. */
-export type Follower = (event: GatewayEvent) => void;
-
 const SECONDS = 60;
 const LATEST = 10;
 /** Callers may name any model: the failures of so many candidates are kept. */
@@ -51,6 +55,7 @@ export class Watch {
   private readonly deferredTurns = new Map<TurnId, ErrorCode>();
   private readonly followers = new Set<Follower>();
   private readonly uncounted = new HourlyUsage();
+  private overload: OverloadLevel = 'calm';
 
   readonly listen: Emit = (event) => {
     switch (event.type) {
@@ -73,11 +78,15 @@ export class Watch {
           turn: event.trace.id,
         });
         break;
+      case 'overload-changed':
+        this.overload = event.level;
+        break;
     }
-    if (this.followers.size > 0) for (const follower of this.followers) follower(event);
+    const told = this.followers.size > 0 ? liveEventOf(event) : undefined;
+    if (told) for (const follower of this.followers) follower.happened(told);
   };
 
-  /** Calls `follower` with every event from now on, until the returned function is called. */
+  /** Calls `follower` with every event of this process from now on, until the returned function is called. */
   follow(follower: Follower): () => void {
     this.followers.add(follower);
     return () => this.followers.delete(follower);
@@ -86,7 +95,8 @@ export class Watch {
   /** Of this process. */
   get lastMinute(): LastMinute {
     const since = Math.floor(Date.now() / 1_000) - SECONDS;
-    return sumOfMinutes(this.seconds.filter(({ second }) => second > since));
+    const sums = sumOf(this.seconds.filter(({ second }) => second > since));
+    return { ...sums, overload: this.overload };
   }
 
   failuresOf(candidate: string): CallFailures | undefined {
@@ -150,15 +160,21 @@ function countedTurn(
   return { key, user, model, settings, createdAt, completedAt, state, answeredBy, usage, cost, receipt };
 }
 
-export function sumOfMinutes(minutes: readonly LastMinute[]): LastMinute {
+/** What several processes took together. */
+export function together(minutes: readonly LastMinute[]): LastMinute {
+  const overload = OVERLOAD_LEVELS.findLast((level) => minutes.some((one) => one.overload === level));
+  return { ...sumOf(minutes), overload: overload ?? 'calm' };
+}
+
+function sumOf(all: readonly TurnSums[]): TurnSums {
   const sum = noTurns();
-  for (const one of minutes) add(sum, one);
+  for (const one of all) add(sum, one);
   return sum;
 }
 
-const noTurns = (): LastMinute => ({ turns: 0, failed: 0, input: 0, output: 0, cost: 0 });
+const noTurns = (): TurnSums => ({ turns: 0, failed: 0, input: 0, output: 0, cost: 0 });
 
-function add(sum: LastMinute, more: LastMinute): void {
+function add(sum: TurnSums, more: TurnSums): void {
   sum.turns += more.turns;
   sum.failed += more.failed;
   sum.input += more.input;

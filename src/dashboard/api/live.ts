@@ -14,7 +14,7 @@ export const returns = signal(0);
 export const asked = signal(0);
 /** The numbers of the last minute. */
 export const minute = signal<Extract<AdminEvent, { type: 'minute' }> | undefined>(undefined);
-/** The level of overload of the gateway. */
+/** The level of overload of the gateway, as of the last minute's numbers. */
 export const overload = signal('calm');
 
 type Listener = (event: AdminEvent) => void;
@@ -44,9 +44,10 @@ function change(): void {
 }
 
 function take(event: AdminEvent): void {
-  if (event.type === 'minute') minute.value = event;
-  else if (event.type === 'overload_changed') overload.value = event.level;
-  else change();
+  if (event.type === 'minute') {
+    minute.value = event;
+    overload.value = event.overload;
+  } else change();
   for (const listener of listeners) listener(event);
 }
 

@@ -1,8 +1,6 @@
 import type { Admin } from '../../api/admin/admin.ts';
-import { candidateKey } from '../../core/candidate.ts';
-import type { GatewayEvent } from '../../core/events.ts';
+import type { LiveEvent } from '../../api/admin/live-events.ts';
 import { conversationId, responseId } from '../../core/ids.ts';
-import type { Intent } from '../../core/turn.ts';
 import { dollars } from '../../core/usage.ts';
 import { events, type RouteDoc } from '../published.ts';
 import type { Route } from '../route.ts';
@@ -11,7 +9,7 @@ import { AdminEvent, type EVENTS } from './gateway-schemas.ts';
 import { eventStream, type SentEvent } from './sse.ts';
 import { usd } from './views.ts';
 
-/** What happens in this process, as one stream. */
+/** What happens in the gateway, as one stream. */
 export function eventRoutes(admin: Admin): Route[] {
   return [
     {
@@ -25,7 +23,7 @@ export function eventRoutes(admin: Admin): Route[] {
 }
 
 const DOC: RouteDoc = {
-  what: 'Streams what happens in this process: turns, failed calls, health of claws, and the numbers of the last minute of all processes.',
+  what: 'Streams what happens in the gateway, in all of its workers: turns, failed calls, health of claws, and the numbers of the last minute.',
   replies: [events(AdminEvent)],
 };
 
@@ -36,7 +34,7 @@ const MOST_WAITING = 1_000;
 
 type Shown = { type: keyof typeof EVENTS } & Record<string, unknown>;
 
-async function* eventsOf({ watch, turns, lastMinute }: Admin, gone: AbortSignal): AsyncIterable<SentEvent> {
+async function* eventsOf({ follow, turns, lastMinute }: Admin, gone: AbortSignal): AsyncIterable<SentEvent> {
   let waiting: Shown[] = [];
   let missed = 0;
   let news = Promise.withResolvers<void>();
@@ -46,7 +44,7 @@ async function* eventsOf({ watch, turns, lastMinute }: Admin, gone: AbortSignal)
     news.resolve();
   };
   const minute = async () => {
-    const [{ turns: all, failed, input, output, cost }, running] = await Promise.all([
+    const [{ turns: all, failed, input, output, cost, overload }, running] = await Promise.all([
       lastMinute(),
       turns.running(),
     ]);
@@ -57,11 +55,15 @@ async function* eventsOf({ watch, turns, lastMinute }: Admin, gone: AbortSignal)
       ...sums,
       cost_usd: usd(cost),
       running: running.length,
+      overload,
     });
   };
-  const leave = watch.follow((event) => {
-    const shown = eventView(event);
-    if (shown) add(shown);
+  const leave = follow({
+    happened: (event) => add(eventView(event)),
+    missed(events) {
+      missed += events;
+      news.resolve();
+    },
   });
   const timer = setInterval(() => void minute(), MINUTE_EVERY_MS);
   const wake = () => news.resolve();
@@ -87,44 +89,36 @@ async function* eventsOf({ watch, turns, lastMinute }: Admin, gone: AbortSignal)
   }
 }
 
-const turnOf = (intent: Intent) => ({
-  turn: responseId(intent.id),
-  tenant: intent.tenant,
-  session: conversationId(intent.session),
-  key: intent.kind === 'append' ? null : intent.key,
-  asked_model: intent.kind === 'append' ? null : intent.model,
+type TurnEvent = Extract<LiveEvent, { type: 'turn-started' | 'turn-ended' }>;
+
+const turnOf = ({ turn, tenant, session, asked }: TurnEvent) => ({
+  ...{ turn: responseId(turn), tenant, session: conversationId(session) },
+  ...{ key: asked?.key ?? null, asked_model: asked?.model ?? null },
 });
 
-/** The event as readers see it; `undefined` for one that they do not need. Never content. */
-function eventView(event: GatewayEvent): Shown | undefined {
-  const at = iso(Date.now());
+/** The event as readers see it. */
+function eventView(event: LiveEvent): Shown {
+  const at = iso(event.at);
   switch (event.type) {
     case 'turn-started':
-      return { type: 'turn_started', at, ...turnOf(event.intent) };
+      return { type: 'turn_started', at, ...turnOf(event) };
     case 'turn-ended': {
-      const { state, error, answeredBy, usage, cost, completedAt } = event.outcome;
+      const { state, error = null, answeredBy = null, ms, input, output, cost } = event;
       return {
-        ...{ type: 'turn_ended', at, ...turnOf(event.intent), state, error: error?.code ?? null },
-        model: answeredBy ? `${answeredBy.provider}/${answeredBy.model}` : null,
-        ms: completedAt - event.intent.createdAt,
-        input_tokens: usage?.input ?? 0,
-        output_tokens: usage?.output ?? 0,
+        ...{ type: 'turn_ended', at, ...turnOf(event), state, error, model: answeredBy, ms },
+        ...{ input_tokens: input, output_tokens: output },
         cost_usd: cost === undefined ? null : dollars(cost),
       };
     }
-    case 'call-failed':
-      return {
-        ...{ type: 'call_failed', at, turn: responseId(event.trace.id) },
-        ...{ model: candidateKey(event.candidate), error: event.code },
-      };
-    case 'breaker-changed':
-      return {
-        ...{ type: 'claw_changed', at, model: candidateKey(event.candidate), breaker: event.state },
-        reason: event.state === 'open' ? event.reason : null,
-      };
+    case 'call-failed': {
+      const { turn, candidate: model, code: error } = event;
+      return { type: 'call_failed', at, turn: responseId(turn), model, error };
+    }
+    case 'breaker-changed': {
+      const { candidate: model, state: breaker, reason = null } = event;
+      return { type: 'claw_changed', at, model, breaker, reason };
+    }
     case 'overload-changed':
       return { type: 'overload_changed', at, level: event.level };
-    default:
-      return undefined;
   }
 }

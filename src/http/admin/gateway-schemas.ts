@@ -187,7 +187,9 @@ export const EVENTS = {
     breaker: z.enum(['closed', 'open', 'half-open']),
     reason: z.string().nullable(),
   }),
-  overload_changed: z.strictObject({ type: z.literal('overload_changed'), at: time, level: z.string() }),
+  overload_changed: z
+    .strictObject({ type: z.literal('overload_changed'), at: time, level: z.string() })
+    .describe('The level of overload of one worker has changed.'),
   minute: z
     .strictObject({
       type: z.literal('minute'),
@@ -198,10 +200,13 @@ export const EVENTS = {
       output_tokens: z.int(),
       cost_usd: usd,
       running: z.int(),
+      overload: z.string().describe('The level of overload: the worst of all workers.'),
     })
     .describe('What the last minute had; sent every few seconds.'),
   missed: z
     .strictObject({ type: z.literal('missed'), at: time, events: z.int() })
-    .describe('The reader was too slow for so many events.'),
+    .describe(
+      'So many events are left out: the reader was too slow, or another worker had too many at once.',
+    ),
 } as const;
 export const AdminEvent = published('AdminEvent', z.union(Object.values(EVENTS)));

@@ -44,7 +44,7 @@ export function signInRoutes(signIns: SignIns, settings: SettingsSource): Route[
       async handle(request) {
         expectOwnPage(request.headers);
         const { body } = await readBody(request, { ...settings(), bodyBytes: BODY_BYTES });
-        const signedIn = signIns.signIn(validate(signInSchema, body).key);
+        const signedIn = await signIns.signIn(validate(signInSchema, body).key);
         const tenant = signIns.callerOf(signedIn.token)?.caller.tenant ?? null;
         const headers = { 'set-cookie': cookieOf(request, signedIn), 'cache-control': 'no-store' };
         return Response.json(view(tenant, signedIn.expiresAt), { headers });

@@ -12,8 +12,8 @@ interface SignInToken {
 
 /** Signs browsers in and out, and knows who has signed in. */
 export interface SignIns {
-  /** Throws `invalid_key` for any key but the root key, and `rate_limit_exceeded` after many of them. */
-  signIn(key: string): SignInToken;
+  /** Rejects with `invalid_key` for any key but the root key, and with `rate_limit_exceeded` after many of them. */
+  signIn(key: string): Promise<SignInToken>;
   /** Who has signed in with this token; `undefined` where it is not valid, or no longer. */
   callerOf(token: string): { caller: Caller; expiresAt: number } | undefined;
   /** The token is not valid from now on. */

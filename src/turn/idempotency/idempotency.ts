@@ -105,6 +105,22 @@ export class Idempotency {
     return known?.target;
   }
 
+  /**
+   * This process stops, and its turns still run: a retry that another process gets, which cannot ask this one, finds
+   * them. To be called once. `isRunning` says whether a target is a turn that runs. Rejects with `store_unavailable`.
+   */
+  async handOver(isRunning: (target: string) => boolean): Promise<void> {
+    const { claims, members } = this.parts;
+    const left = [...this.recent].map(async ([place, { target, running }]) => {
+      if (target === undefined || !(running || isRunning(target))) return;
+      const [tenant, fingerprint] = place.split('\n', 2) as [Tenant, string];
+      const claim = { key: leftKey(fingerprint), fingerprint, target, holder: members.self };
+      // An earlier process may have left a turn of an equal request.
+      await claims.claim(tenant, claim, { olderThanMs: 0 });
+    });
+    await Promise.all(left);
+  }
+
   /** Forgets what is older than the retention; to be called every few minutes. */
   async sweep(): Promise<void> {
     const now = this.parts.clock();
@@ -209,7 +225,8 @@ export class Idempotency {
     const target =
       known?.target ??
       (await this.parts.claims.findByFingerprint(tenant, fingerprint, RETRIED_WITHIN_MS)) ??
-      (await this.findRunning(place));
+      (await this.findRunning(place)) ??
+      (await this.parts.claims.findClaim(tenant, leftKey(fingerprint), RETRIED_WITHIN_MS))?.target;
     return target === undefined ? undefined : find(target, true);
   }
 
@@ -230,6 +247,9 @@ export class Idempotency {
     this.recent.delete(oldest!);
   }
 }
+
+/** Where a process that stops leaves what a request without a key has created. Routes are not empty, so no key is equal. */
+const leftKey = (fingerprint: string): string => `\n${fingerprint}`;
 
 const fresh = async <Result>(result: Promise<Result>): Promise<Once<Result>> => ({
   result: await result,

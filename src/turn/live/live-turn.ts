@@ -245,6 +245,11 @@ export class LiveTurns {
     return now - oldest;
   }
 
+  /** Whether a turn with this id runs. */
+  has(id: string): boolean {
+    return this.live.has(id as TurnId);
+  }
+
   get(tenant: Tenant, id: TurnId): LiveTurn | undefined {
     const turn = this.live.get(id) ?? this.forRetries.get(id);
     return turn?.asked.tenant === tenant ? turn : undefined;

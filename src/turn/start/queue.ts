@@ -10,7 +10,7 @@ import type { Start } from './start.ts';
  * survives the process. Rejects with `queue_full`, or where the state that the turn continues does not exist.
  */
 export async function enqueue(intent: WaitingIntent, hold: Hold | undefined, path: TurnPath): Promise<Start> {
-  const session = await path.sessions.expect(intent.tenant, intent.state);
+  const session = await path.sessions.expect(intent.tenant, intent.state, intent.session);
   const leaveQueue = path.slots.accept();
   try {
     const written = path.journal.begin(await offloadedIntent(intent, path.blobs));

@@ -18,6 +18,7 @@ import {
 } from '../../core/turn.ts';
 import type { Hold } from '../../limits/hold.ts';
 import { type Chosen, candidatesOf, choose } from '../../routing/choose.ts';
+import { release } from '../../session/heads.ts';
 import { digestItems, EMPTY_DIGEST } from '../../session/history.ts';
 import type { QueuedAsk } from '../../session/next-request.ts';
 import type { Resumed } from '../../session/resumed.ts';
@@ -181,11 +182,6 @@ export async function enterSlot({ live }: Start, held: AsyncDisposableStack, pat
 export function isLeftToSuccessor(intent: WaitingIntent | PlacedIntent, failure: unknown): boolean {
   const isPatient = isBackground(intent.delivery) || intent.deferredUntil !== undefined;
   return isPatient && failure instanceof Fault && failure.code === 'shutting_down';
-}
-
-function release(session: Resumed): void {
-  if (session.kind === 'head') session.lease.release();
-  if (session.kind === 'side') session.leave();
 }
 
 function loseSession({ live, intent }: Start, { emit }: TurnPath): void {

@@ -110,7 +110,7 @@ function serverWith(authenticator: Authenticator, prepared?: Promise<unknown>): 
     health: { ready: () => true, probeStore: async () => {}, failingClaws: () => [] },
     startedAt: NOW,
     reload: async () => ({ state: 'rejected', problems: [] }),
-    signIns: { signIn: () => ({ token: '', expiresAt: 0 }), callerOf: () => undefined, signOut() {} },
+    signIns: { signIn: async () => ({ token: '', expiresAt: 0 }), callerOf: () => undefined, signOut() {} },
     dashboard: async () => [],
     configuration: () => [],
     emit: (event) => events.push(event),

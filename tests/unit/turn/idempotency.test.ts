@@ -63,3 +63,44 @@ test('a retry without a key takes over turns before it asks others, which do the
   expect(await asked.runOnce(retry, tenant, operation)).toEqual({ result: 'first', replayed: true });
   expect(order).toEqual(['asked', 'other']);
 });
+
+test('a process that stops hands over what still runs, for retries without a key', async () => {
+  const claims = new MemoryStore(clock);
+  const open = () =>
+    new Idempotency({
+      ...{ claims, members: membersWhere(false), clock, retentionMs: 60_000, takeOver: async () => {} },
+    });
+  const requestOf = (fingerprint: string, isRetry: boolean) => ({ route: 'r', fingerprint, isRetry });
+  const run = (idempotency: Idempotency, fingerprint: string, isRetry: boolean, target: string) =>
+    idempotency.runOnce(requestOf(fingerprint, isRetry), tenant, {
+      ...operation,
+      async run(claim) {
+        await claim(target);
+        return target;
+      },
+    });
+  const stopping = open();
+  await run(stopping, 'running', false, 'runs');
+  await run(stopping, 'ended', false, 'has-ended');
+  // Its turn is not accepted yet.
+  const accepted = Promise.withResolvers<string>();
+  const beginning = stopping.runOnce(requestOf('beginning', false), tenant, {
+    ...operation,
+    async run(claim) {
+      await claim('begins');
+      return accepted.promise;
+    },
+  });
+  await Bun.sleep(0);
+  await stopping.handOver((target) => target === 'runs');
+  accepted.resolve('begins');
+  await beginning;
+  const next = open();
+  const retry = (fingerprint: string) => run(next, fingerprint, true, 'again');
+  expect(await retry('running')).toEqual({ result: 'runs', replayed: true });
+  expect(await retry('beginning')).toEqual({ result: 'begins', replayed: true });
+  // The log has it; here, there is none.
+  expect(await retry('ended')).toEqual({ result: 'again', replayed: false });
+  // A request that is no retry is a new one.
+  expect(await run(open(), 'running', false, 'new')).toEqual({ result: 'new', replayed: false });
+});
