@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 import { assemble } from '../src/context/assemble.ts';
-import { historyWindow } from '../src/context/budget.ts';
+import { historyWindow } from '../src/context/token-budget.ts';
 import { gloss } from '../src/context/retrieval/gloss.ts';
 import type { Passage } from '../src/context/retrieval/passage.ts';
 import { PassageIndex } from '../src/context/retrieval/passage-index.ts';

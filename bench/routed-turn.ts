@@ -13,7 +13,7 @@ import { STRATEGIES } from '../src/core/routing.ts';
 import type { PlacedIntent } from '../src/core/turn.ts';
 import { CallerLimits, type LimitSettings } from '../src/limits/limits.ts';
 import { timeLimits } from '../src/routing/attempts.ts';
-import { UNLIMITED as NO_BUDGET } from '../src/routing/budget.ts';
+import { UNLIMITED as NO_BUDGET } from '../src/routing/money-budget.ts';
 import { type Answer, chain, type Dispatch } from '../src/routing/call-chain.ts';
 import { candidatesOf, choose } from '../src/routing/choose.ts';
 import { gate } from '../src/routing/gate.ts';

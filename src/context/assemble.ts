@@ -10,18 +10,6 @@ import { isSeal, type Thought } from '../core/seal.ts';
 import type { Settings } from '../core/settings.ts';
 import { callIdOf, isHalfCall, isOutput } from '../core/tool-calls.ts';
 import type { BranchTurn, DialectName, Opening, Turn } from '../core/turn.ts';
-import {
-  type Budget,
-  cutShare,
-  ESTIMATE_MARGIN,
-  expectRoom,
-  fixedTokens,
-  historyRoom,
-  openingTokens,
-  tooLong,
-  worthwhileExcerpts,
-  worthwhileTokens,
-} from './budget.ts';
 import { type Entry, inPairs, marked, withoutLooseReasoning } from './entries.ts';
 import {
   chosenPins,
@@ -33,6 +21,18 @@ import {
   type Recalled,
   type RetrievedExcerpt,
 } from './recalled.ts';
+import {
+  cutShare,
+  ESTIMATE_MARGIN,
+  expectRoom,
+  fixedTokens,
+  historyRoom,
+  openingTokens,
+  type TokenBudget,
+  tooLong,
+  worthwhileExcerpts,
+  worthwhileTokens,
+} from './token-budget.ts';
 import { itemsTokens } from './tokens.ts';
 
 /** What a context is assembled from. */
@@ -55,7 +55,7 @@ export interface AssembleInput {
   marks?: readonly CacheMark[];
   instructions?: string;
   settings: Settings;
-  budget: Budget;
+  budget: TokenBudget;
   /** Of turns that may not be in the prompt; used with the policies `retrieve` and `auto`. */
   recalled?: Recalled;
   /** Opens a seal that a client sends back; returns `undefined` if it cannot be opened. */
@@ -220,7 +220,7 @@ interface Cutting {
  * The tokens of history to leave out, from the root on. With 0, the whole history is kept. History is cut at multiples
  * of a share of the room, so that the prefix, which providers cache, stays the same for many turns.
  */
-function cutAt(history: number, { all, most, last, leavesRoom }: Cutting, budget: Budget): number {
+function cutAt(history: number, { all, most, last, leavesRoom }: Cutting, budget: TokenBudget): number {
   if (history <= all || budget.policy === 'full') return 0;
   const excerpts = Math.min(all * EXCERPT_SHARE[budget.policy], MOST_EXCERPTS);
   const room = leavesRoom ? all * (1 - PIN_SHARE) - excerpts : all;
@@ -256,7 +256,7 @@ function tokensBeforeCompaction({ branch, input, budget }: AssembleInput): numbe
 }
 
 /** A compaction stands for everything before it. */
-function sinceCompaction(items: Entry[], { compactionsOf: provider }: Budget): Entry[] {
+function sinceCompaction(items: Entry[], { compactionsOf: provider }: TokenBudget): Entry[] {
   if (provider === undefined) return items;
   const latest = items.findLastIndex(
     ({ item, origin }) => isCompaction(item) && (origin === undefined || origin === provider),

@@ -1,6 +1,6 @@
 import { type Candidate, candidateName } from '../core/candidate.ts';
-import { ESTIMATE_MARGIN } from './budget.ts';
 import type { KeptRatio, KeptRatios } from './ratio-store.ts';
+import { ESTIMATE_MARGIN } from './token-budget.ts';
 
 /** How many tokens a model counts for one that is estimated (`tokens.ts`). */
 export interface TokenRatio {

@@ -1,9 +1,9 @@
 import type { Candidate } from '../core/candidate.ts';
 import type { Directory } from '../core/directory.ts';
 import { Fault } from '../core/errors.ts';
-import type { Budget } from './budget.ts';
 import type { Asker } from './choose.ts';
 import { faultOfLack, type Lack, lackOf } from './filters.ts';
+import type { MoneyBudget } from './money-budget.ts';
 import { resolve } from './resolve.ts';
 
 /** A request for embeddings, as the choice of its candidates sees it. */
@@ -20,7 +20,7 @@ export interface EmbeddingChoiceParts {
   directory: Directory;
   /** All providers. */
   claws: Pick<Directory, 'service'>;
-  budget: Budget;
+  budget: MoneyBudget;
 }
 
 /**

@@ -3,8 +3,8 @@ import type { Directory } from '../core/directory.ts';
 import { Fault } from '../core/errors.ts';
 import type { Tenant } from '../core/request.ts';
 import type { KeyRules } from '../core/routing.ts';
-import type { Budget } from './budget.ts';
 import { type Able, faultOfLack, isWeak, type Lack, lackedByRules, lackOf, type Wanted } from './filters.ts';
+import type { MoneyBudget } from './money-budget.ts';
 import { type Group, type Named, type Resolved, resolve } from './resolve.ts';
 
 /** Everything of an ask that decides which candidates can answer it. */
@@ -25,7 +25,7 @@ export type CapabilitiesOf = (candidate: Candidate) => Able;
 export interface ChoiceParts {
   directory: Directory;
   capabilities: CapabilitiesOf;
-  budget: Budget;
+  budget: MoneyBudget;
 }
 
 /** The candidates that can answer a request and may. `order` puts them in order once the prompt is known. */

@@ -33,7 +33,7 @@ export interface Route {
 }
 
 /** What the order of a turn depends on, beside its candidates. */
-export interface Scene extends Facts {
+export interface OrderFacts extends Facts {
   wishes?: RoutingWishes;
   /** The limits of the caller's key. */
   keyLimits?: TurnLimits;
@@ -48,27 +48,27 @@ export interface Scene extends Facts {
  * before the strategy; the cost of leaving a warm cache is part of `least_cost`. Candidates that are held back
  * now are called last.
  */
-export function order(chosen: Chosen, scene: Scene): Route {
+export function order(chosen: Chosen, facts: OrderFacts): Route {
   const { alias, lastResort } = chosen;
   const [first, ...others] = chosen.groups as [Group, ...Group[]];
-  const { wishes } = scene;
+  const { wishes } = facts;
   const asked = wishes?.provider;
   const strategy = (asked?.sort && SORTS[asked.sort]) ?? first.strategy;
-  const main = rank({ ...first, strategy }, scene);
-  const warm = takeWarm(main, strategy, scene);
-  const members = others.length === 0 ? main : [...main, ...others.flatMap((group) => rank(group, scene))];
-  const wished = byWish(members, asked, scene);
+  const main = rank({ ...first, strategy }, facts);
+  const warm = takeWarm(main, strategy, facts);
+  const members = others.length === 0 ? main : [...main, ...others.flatMap((group) => rank(group, facts))];
+  const wished = byWish(members, asked, facts);
   const all = wished ?? members.map(({ candidate }) => candidate);
   const hasFallbacks = asked?.allow_fallbacks !== false;
   const isAlone = first.members.length === 1 || (strategy === 'ordered' && !alias);
   return {
-    candidates: availableFirst(hasFallbacks ? all : onlyFirst(all, asked, scene), scene),
-    tooLong: hasFallbacks ? candidatesOf(chosen.tooLong, scene) : [],
-    refused: hasFallbacks ? candidatesOf(chosen.refused, scene) : [],
+    candidates: availableFirst(hasFallbacks ? all : onlyFirst(all, asked, facts), facts),
+    tooLong: hasFallbacks ? candidatesOf(chosen.tooLong, facts) : [],
+    refused: hasFallbacks ? candidatesOf(chosen.refused, facts) : [],
     lastResort: hasFallbacks ? lastResort : undefined,
     hedge: alias?.hedge,
     patienceMs: alias?.patienceMs,
-    limits: [alias?.limits, scene.keyLimits, wishes?.limits].filter((limits) => limits !== undefined),
+    limits: [alias?.limits, facts.keyLimits, wishes?.limits].filter((limits) => limits !== undefined),
     attempts: wishes?.attempts,
     faults: wishes?.faults,
     alias: alias && chosen.name,
@@ -79,24 +79,24 @@ export function order(chosen: Chosen, scene: Scene): Route {
 
 const SORTS = { price: 'least_cost', latency: 'lowest_latency', throughput: 'highest_throughput' } as const;
 
-const candidatesOf = (groups: readonly Group[], scene: Scene): Candidate[] =>
+const candidatesOf = (groups: readonly Group[], facts: OrderFacts): Candidate[] =>
   groups.length === 0
     ? []
     : availableFirst(
-        groups.flatMap((group) => rank(group, scene).map(({ candidate }) => candidate)),
-        scene,
+        groups.flatMap((group) => rank(group, facts).map(({ candidate }) => candidate)),
+        facts,
       );
 
 /**
  * Moves the member with the warm cache to the front, if it can be called now. Where the order is by cost, its cache
  * is a part of the cost already, and it comes first only among equals. A `sort` of the caller comes before affinity.
  */
-function takeWarm(members: GroupMember[], strategy: Strategy, scene: Scene): boolean {
+function takeWarm(members: GroupMember[], strategy: Strategy, facts: OrderFacts): boolean {
   const isByCost = strategy === 'least_cost';
-  if (members.length === 1 || (scene.wishes?.provider?.sort && !isByCost)) return false;
-  const index = members.findIndex(({ candidate }) => scene.isWarm(candidate));
-  if (index === -1 || !scene.healthOf(members[index]!.candidate).isAvailable) return false;
-  const costOf = ({ candidate }: GroupMember) => scene.cost(candidate) ?? Infinity;
+  if (members.length === 1 || (facts.wishes?.provider?.sort && !isByCost)) return false;
+  const index = members.findIndex(({ candidate }) => facts.isWarm(candidate));
+  if (index === -1 || !facts.healthOf(members[index]!.candidate).isAvailable) return false;
+  const costOf = ({ candidate }: GroupMember) => facts.cost(candidate) ?? Infinity;
   if (isByCost && (index === 0 || costOf(members[index]!) > costOf(members[0]!))) return false;
   members.unshift(...members.splice(index, 1));
   return true;
@@ -106,7 +106,7 @@ function takeWarm(members: GroupMember[], strategy: Strategy, scene: Scene): boo
 function byWish(
   members: readonly GroupMember[],
   wishes: ProviderWishes | undefined,
-  { providerId }: Scene,
+  { providerId }: OrderFacts,
 ): Candidate[] | undefined {
   if (!wishes?.order) return undefined;
   const places = wishes.order.map(providerId);
@@ -121,7 +121,7 @@ function byWish(
 function onlyFirst(
   candidates: readonly Candidate[],
   { order: wished }: ProviderWishes,
-  { providerId }: Scene,
+  { providerId }: OrderFacts,
 ): Candidate[] {
   const named = wished?.map(providerId);
   const inOrder = candidates.filter(({ provider }) => named?.includes(provider));
@@ -130,7 +130,7 @@ function onlyFirst(
   return candidates.filter((candidate) => candidateName(candidate) === name);
 }
 
-function availableFirst(candidates: Candidate[], { healthOf }: Scene): Candidate[] {
+function availableFirst(candidates: Candidate[], { healthOf }: OrderFacts): Candidate[] {
   if (candidates.length === 1) return candidates;
   const isAvailable = (candidate: Candidate) => healthOf(candidate).isAvailable;
   if (candidates.every(isAvailable)) return candidates;

@@ -53,25 +53,25 @@ export interface Resolved {
  * key, which rules may ask for.
  */
 export function resolve(named: Named, key: string, directory: Directory): Resolved {
-  const scene = { named, key, directory };
-  const asked = groupOf(named.model, scene);
-  const fallbacks = named.fallbacks.map((name) => groupOf(name, scene).group);
+  const facts = { named, key, directory };
+  const asked = groupOf(named.model, facts);
+  const fallbacks = named.fallbacks.map((name) => groupOf(name, facts).group);
   const groups = withoutRepeats([asked.group, ...fallbacks]);
   if (groups.length === 0) throw notCallable(asked.missing, directory);
   const { alias, wildcard = '' } = asked;
   const others = (names: readonly string[]) =>
-    withoutRepeats(names.map((name) => groupOf(name.replaceAll('*', wildcard), scene).group));
+    withoutRepeats(names.map((name) => groupOf(name.replaceAll('*', wildcard), facts).group));
   return {
     name: named.model,
     groups,
     alias,
     tooLong: alias ? others(alias.tooLong) : [],
     refused: alias ? others(alias.refused) : [],
-    lastResort: alias?.lastResort && lastResortOf(alias.lastResort, wildcard, scene),
+    lastResort: alias?.lastResort && lastResortOf(alias.lastResort, wildcard, facts),
   };
 }
 
-interface Scene {
+interface ResolveFacts {
   named: Named;
   key: string;
   directory: Directory;
@@ -89,21 +89,21 @@ interface FoundGroup {
 /** Rules may lead from alias to alias; a circle of them ends here. */
 const MOST_RULES = 8;
 
-function groupOf(name: string, scene: Scene, depth = 0, asked = name): FoundGroup {
-  const { named, directory } = scene;
+function groupOf(name: string, facts: ResolveFacts, depth = 0, asked = name): FoundGroup {
+  const { named, directory } = facts;
   const found = directory.alias(name);
   if (!found) {
     const members = membersOf(name, 1, 0, named.vocabulary, directory);
     return { group: { name: asked, strategy: 'ordered', members }, missing: name };
   }
   const { alias, wildcard = '' } = found;
-  const rule = depth < MOST_RULES ? alias.rules.find(({ when }) => holds(when, scene)) : undefined;
+  const rule = depth < MOST_RULES ? alias.rules.find(({ when }) => holds(when, facts)) : undefined;
   if (rule) {
-    const led = groupOf(rule.use.replaceAll('*', wildcard), scene, depth + 1, asked);
+    const led = groupOf(rule.use.replaceAll('*', wildcard), facts, depth + 1, asked);
     // A model has no chains and limits of its own: those of the alias that leads to it hold.
     return led.alias ? led : { ...led, alias, wildcard };
   }
-  const members = membersOfAlias(alias, found.wildcard, scene);
+  const members = membersOfAlias(alias, found.wildcard, facts);
   const missing = alias.members[0]!.model.replaceAll('*', wildcard);
   return { group: { name: asked, strategy: alias.strategy, members }, alias, wildcard, missing };
 }
@@ -112,9 +112,13 @@ function groupOf(name: string, scene: Scene, depth = 0, asked = name): FoundGrou
 const membersOfAliases = new WeakMap<Alias, Map<ProtocolName, readonly GroupMember[]>>();
 
 /** The members of an alias, each candidate once. They are made once for as long as the directory does not change. */
-function membersOfAlias(alias: Alias, wildcard: string | undefined, scene: Scene): readonly GroupMember[] {
-  if (wildcard !== undefined) return newMembersOf(alias, wildcard, scene);
-  const { vocabulary } = scene.named;
+function membersOfAlias(
+  alias: Alias,
+  wildcard: string | undefined,
+  facts: ResolveFacts,
+): readonly GroupMember[] {
+  if (wildcard !== undefined) return newMembersOf(alias, wildcard, facts);
+  const { vocabulary } = facts.named;
   let known = membersOfAliases.get(alias);
   if (!known) {
     known = new Map();
@@ -122,7 +126,7 @@ function membersOfAlias(alias: Alias, wildcard: string | undefined, scene: Scene
   }
   let members = known.get(vocabulary);
   if (!members) {
-    members = newMembersOf(alias, '', scene).map(lasting);
+    members = newMembersOf(alias, '', facts).map(lasting);
     known.set(vocabulary, members);
   }
   return members;
@@ -134,7 +138,11 @@ const lasting = (member: GroupMember): GroupMember => ({
   hash: Bun.hash.xxHash32(candidateKey(member.candidate)),
 });
 
-function newMembersOf(alias: Alias, wildcard: string, { named, directory }: Scene): readonly GroupMember[] {
+function newMembersOf(
+  alias: Alias,
+  wildcard: string,
+  { named, directory }: ResolveFacts,
+): readonly GroupMember[] {
   const members = alias.members.flatMap(({ model, weight, order, region }) =>
     membersOf(model.replaceAll('*', wildcard), weight, order, named.vocabulary, directory, region),
   );
@@ -142,16 +150,16 @@ function newMembersOf(alias: Alias, wildcard: string, { named, directory }: Scen
 }
 
 /** Whether the request has one of the values that each condition names. */
-function holds(when: Matches, scene: Scene): boolean {
+function holds(when: Matches, facts: ResolveFacts): boolean {
   for (const field in when) {
-    const value = requested(field, scene);
+    const value = requested(field, facts);
     if (value === undefined || !when[field]!.some((pattern) => matches(pattern, value))) return false;
   }
   return true;
 }
 
 /** The fields that rules know: `key`, `user`, `dialect`, `model`, `header.<name>`, `metadata.<name>`. */
-function requested(field: string, { named, key }: Scene): string | undefined {
+function requested(field: string, { named, key }: ResolveFacts): string | undefined {
   switch (field) {
     case 'key':
       return key;
@@ -171,7 +179,7 @@ function requested(field: string, { named, key }: Scene): string | undefined {
 function lastResortOf(
   wanted: NonNullable<Alias['lastResort']>,
   wildcard: string,
-  { named, directory }: Scene,
+  { named, directory }: ResolveFacts,
 ): Candidate | undefined {
   if ('answer' in wanted)
     return { provider: 'local', protocol: 'local', model: 'fixed-answer', answer: wanted.answer };

@@ -9,9 +9,9 @@ import type { Folded } from '../core/fold.ts';
 import type { PlacedIntent } from '../core/turn.ts';
 import type { CallerLimits } from '../limits/limits.ts';
 import type { Overload } from '../limits/overload.ts';
-import type { Budget } from '../routing/budget.ts';
 import type { Dispatch } from '../routing/call-chain.ts';
 import type { HealthStore } from '../routing/health.ts';
+import type { MoneyBudget } from '../routing/money-budget.ts';
 import type { Route } from '../routing/order.ts';
 import type { RoutingFacts } from '../routing/strategies.ts';
 import type { Seals } from '../security/seals.ts';
@@ -36,7 +36,7 @@ import type { RecallEmbeddings } from './past/recall-model.ts';
 export interface TurnPath {
   directory: Directory;
   capabilities(candidate: Candidate): Capabilities;
-  budget: Budget;
+  budget: MoneyBudget;
   /** What is known about candidates when a turn is routed. */
   routing: RoutingFacts;
   /** The chain of interceptors, with the claws at its end. */

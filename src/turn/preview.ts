@@ -1,5 +1,5 @@
 import type { Assembled } from '../context/assemble.ts';
-import { historyWindow } from '../context/budget.ts';
+import { historyWindow } from '../context/token-budget.ts';
 import { itemsTokens } from '../context/tokens.ts';
 import type { Candidate } from '../core/candidate.ts';
 import type { ContextPolicy } from '../core/context-policy.ts';

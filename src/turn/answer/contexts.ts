@@ -1,6 +1,11 @@
 import { type Assembled, assemble } from '../../context/assemble.ts';
-import { type Budget, cachedPriceOf, historyWindow, worthwhileTokens } from '../../context/budget.ts';
 import type { Recalled } from '../../context/recalled.ts';
+import {
+  cachedPriceOf,
+  historyWindow,
+  type TokenBudget,
+  worthwhileTokens,
+} from '../../context/token-budget.ts';
 import {
   inStep,
   LEARNED_MARGIN,
@@ -40,7 +45,7 @@ export function budgetOf(
   ask: Pick<Ask, 'settings'>,
   { policy, historyTokens }: ContextWish,
   { safe: ratio, margin }: TokenRatio = UNLEARNED,
-): Budget {
+): TokenBudget {
   const context = (contextLimit ?? ASSUMED_CONTEXT) / ratio;
   const asked = ask.settings.max_output_tokens;
   const answer = (asked ?? Math.min(outputLimit ?? ASSUMED_OUTPUT, ASSUMED_OUTPUT)) / ratio;
@@ -63,7 +68,7 @@ export function budgetOf(
 }
 
 /** A prompt of so many estimated tokens fits surely: it needs no past, also where it is counted or refused. */
-export const sureRoom = ({ context, answer, margin }: Budget): number =>
+export const sureRoom = ({ context, answer, margin }: TokenBudget): number =>
   (context - answer) * (margin === LEARNED_MARGIN ? NEAR_LEARNED : NEAR);
 
 /** How much of its history a turn reads, and what happens to a history that does not fit. */
@@ -72,7 +77,7 @@ export interface Reach {
   /** Tokens of history that the candidate with the largest context can use: a branch is read once for all. */
   window: number;
   /** Of all candidates. */
-  budgets: readonly Budget[];
+  budgets: readonly TokenBudget[];
 }
 
 /** The reach of a turn that may be answered by any of these candidates. */
@@ -117,7 +122,7 @@ export interface ContextSource {
  * candidate is about to be called, once for each budget.
  */
 export class Contexts {
-  private readonly made: { budget: Budget; assembled: Assembled }[] = [];
+  private readonly made: { budget: TokenBudget; assembled: Assembled }[] = [];
   private readonly byCandidate = new Map<Candidate, Assembled>();
   /** The ratios of prompts that were counted or refused, by the name of the candidate. */
   private readonly corrected = new Map<string, TokenRatio>();
@@ -211,7 +216,7 @@ export class Contexts {
     return corrected || this.source.tokens.ratios.of(candidate);
   }
 
-  private within(budget: Budget): Assembled {
+  private within(budget: TokenBudget): Assembled {
     for (const { budget: other, assembled } of this.made) {
       if (givesSame(budget, other, assembled)) return assembled;
     }
@@ -220,7 +225,7 @@ export class Contexts {
     return assembled;
   }
 
-  private assembled(budget: Budget): Assembled {
+  private assembled(budget: TokenBudget): Assembled {
     const { intent, branch, recalled, seals } = this.source;
     const { id, tenant, input, position } = intent;
     const open = (seal: string) => seals.open(seal, tenant);
@@ -282,7 +287,7 @@ export class Contexts {
   }
 
   /** A candidate that was chosen after the branch was read gets no more history than was read. */
-  private budget(candidate: Candidate): Budget {
+  private budget(candidate: Candidate): TokenBudget {
     const { intent, window, wish, isMeasured } = this.source;
     const policy = wish.policy === 'full' && isMeasured ? 'truncate' : wish.policy;
     const budget = budgetOf(candidate, intent, { ...wish, policy }, this.ratio(candidate));
@@ -294,7 +299,7 @@ export class Contexts {
 }
 
 /** Whether a budget gives the context that another one gave: it is equal, or the whole history fits both. */
-function givesSame(budget: Budget, other: Budget, { tokens, droppedTokens }: Assembled): boolean {
+function givesSame(budget: TokenBudget, other: TokenBudget, { tokens, droppedTokens }: Assembled): boolean {
   const { context, answer, compactionsOf, cachedPrice } = budget;
   if (compactionsOf !== other.compactionsOf) return false;
   if (context === other.context && answer === other.answer && cachedPrice === other.cachedPrice) return true;
@@ -330,7 +335,7 @@ function ratioOfCounted(ratio: number): TokenRatio {
 /** A context as its receipt shows it, in tokens of the model. */
 function contextReceipt(
   { tokens: estimated, keptTurns, droppedTokens, recalledTokens, pinned, retrieved }: Assembled,
-  { policy, context, answer, ratio = 1 }: Budget,
+  { policy, context, answer, ratio = 1 }: TokenBudget,
   { tokens, countedBy }: Counted,
 ): ContextReceipt {
   const scaled = (part: number) => (estimated > 0 ? Math.round((part * tokens) / estimated) : part);

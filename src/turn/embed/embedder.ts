@@ -6,11 +6,11 @@ import type { EmbeddingInput, EmbeddingRequest, Embeddings } from '../../core/em
 import { callFailureOf, Fault } from '../../core/errors.ts';
 import type { Quota } from '../../core/quota.ts';
 import type { NanoDollars, Usage } from '../../core/usage.ts';
-import type { Budget } from '../../routing/budget.ts';
 import type { Asker } from '../../routing/choose.ts';
 import { chooseEmbedding } from '../../routing/choose-embedding.ts';
 import { guarded } from '../../routing/guarded.ts';
 import type { HealthStore } from '../../routing/health.ts';
+import type { MoneyBudget } from '../../routing/money-budget.ts';
 import { costOf } from '../../usage/prices.ts';
 
 /** What the embedder needs. `now` is a monotonic clock in milliseconds. */
@@ -20,7 +20,7 @@ export interface EmbedderParts {
   claws: Pick<Directory, 'service'>;
   clawOf(candidate: Candidate): EmbeddingClaw;
   health: HealthStore;
-  budget: Budget;
+  budget: MoneyBudget;
   /** Milliseconds that one call may take. */
   callMs(candidate: Candidate): number;
   now(): number;

@@ -1,4 +1,4 @@
-import { historyRoom } from '../../context/budget.ts';
+import { historyRoom } from '../../context/token-budget.ts';
 import { isKept } from '../../core/turn.ts';
 import type { Reach } from '../answer/contexts.ts';
 import type { RunningTurn, TurnPath } from '../path.ts';

@@ -1,7 +1,7 @@
-import { type Budget, historyRoom, ownTokens } from '../../context/budget.ts';
 import type { Recalled, RetrievedExcerpt } from '../../context/recalled.ts';
 import type { Hit, Query } from '../../context/retrieval/passage.ts';
 import { passagesOf } from '../../context/retrieval/turn-passages.ts';
+import { historyRoom, ownTokens, type TokenBudget } from '../../context/token-budget.ts';
 import { itemId } from '../../core/ids.ts';
 import { type Item, messageText } from '../../core/items.ts';
 import type { Tenant } from '../../core/request.ts';
@@ -26,7 +26,7 @@ export interface Recalling {
   ask: Pick<Ask, 'input' | 'instructions' | 'settings'>;
   session: Resumed;
   /** Of all candidates. All have the same policy. */
-  budgets: readonly Budget[];
+  budgets: readonly TokenBudget[];
 }
 
 /**

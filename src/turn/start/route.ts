@@ -5,7 +5,7 @@ import type { AnsweredBy } from '../../core/outcome.ts';
 import type { ContextReceipt } from '../../core/receipt.ts';
 import { namesSession, type PlacedIntent } from '../../core/turn.ts';
 import { type Chosen, choose } from '../../routing/choose.ts';
-import { order, type Route, type Scene } from '../../routing/order.ts';
+import { type OrderFacts, order, type Route } from '../../routing/order.ts';
 import type { Resumed } from '../../session/resumed.ts';
 import { costOf } from '../../usage/prices.ts';
 import type { Contexts } from '../answer/contexts.ts';
@@ -33,7 +33,7 @@ export function routeOf(chosen: Chosen, source: RouteSource, path: RoutePath): R
   const { intent } = source;
   const { routing, directory } = path;
   const warm = warmOf(source, path);
-  const scene: Scene = {
+  const scene: OrderFacts = {
     healthOf: (candidate) => routing.healthOf(candidate),
     connectMs: (candidate) => routing.connectMs(candidate),
     region: routing.region,

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'bun:test';
 import { assemble } from '../../../src/context/assemble.ts';
-import { type Budget, cachedPriceOf, worthwhileTokens } from '../../../src/context/budget.ts';
 import type { Recalled } from '../../../src/context/recalled.ts';
+import { cachedPriceOf, type TokenBudget, worthwhileTokens } from '../../../src/context/token-budget.ts';
 import type { TurnId } from '../../../src/core/ids.ts';
 import { type Item, userMessage } from '../../../src/core/items.ts';
 import type { BranchTurn } from '../../../src/core/turn.ts';
@@ -25,7 +25,7 @@ const RECALLED: Recalled = {
   })),
 };
 
-function sent(turns: number, budget: Partial<Budget>, input: Item[] = [userMessage('now')]) {
+function sent(turns: number, budget: Partial<TokenBudget>, input: Item[] = [userMessage('now')]) {
   const branch = branchOf(turns);
   const all = { context: 128_000, answer: 4_000, policy: 'auto', ...budget } as const;
   return assemble({
@@ -34,7 +34,7 @@ function sent(turns: number, budget: Partial<Budget>, input: Item[] = [userMessa
   });
 }
 
-const excerptTokens = (turns: number, budget: Partial<Budget>) => sent(turns, budget).recalledTokens;
+const excerptTokens = (turns: number, budget: Partial<TokenBudget>) => sent(turns, budget).recalledTokens;
 
 describe('the price of cached input', () => {
   const price = (input: number, cacheRead?: number) => ({

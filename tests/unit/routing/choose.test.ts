@@ -3,8 +3,8 @@ import { candidateName } from '../../../src/core/candidate.ts';
 import type { Directory, Service } from '../../../src/core/directory.ts';
 import type { Tenant } from '../../../src/core/request.ts';
 import type { Alias } from '../../../src/core/routing.ts';
-import { UNLIMITED } from '../../../src/routing/budget.ts';
 import { type CapabilitiesOf, type Choice, type Chosen, choose } from '../../../src/routing/choose.ts';
+import { UNLIMITED } from '../../../src/routing/money-budget.ts';
 
 const ONE = { instances: [{ weight: 1 }], collectsData: true, cacheMs: 300_000 };
 

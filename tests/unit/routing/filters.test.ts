@@ -5,9 +5,9 @@ import type { Item } from '../../../src/core/items.ts';
 import type { Tenant } from '../../../src/core/request.ts';
 import type { KeyRules, ProviderWishes } from '../../../src/core/routing.ts';
 import { perMillion } from '../../../src/core/usage.ts';
-import { UNLIMITED } from '../../../src/routing/budget.ts';
 import { type CapabilitiesOf, type Choice, choose } from '../../../src/routing/choose.ts';
 import { type Able, faultOfLack, lackOf } from '../../../src/routing/filters.ts';
+import { UNLIMITED } from '../../../src/routing/money-budget.ts';
 import { ABLE, asks, directoryOf, EVERYTHING, type Known, memberOf } from './directory.ts';
 
 interface Case {

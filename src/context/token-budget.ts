@@ -8,7 +8,7 @@ import type { Price } from '../core/usage.ts';
 import { estimateTokens, isGuessed, itemsTokens, itemTokens, toolsTokens } from './tokens.ts';
 
 /** The estimated tokens that one model accepts, what they cost, and what to do with a history that is larger. */
-export interface Budget extends Economy, Measure {
+export interface TokenBudget extends Economy, Measure {
   policy: ContextPolicy;
   /**
    * The model can read `compaction` items: those of the caller and those of its own provider, which is named here.
@@ -52,7 +52,7 @@ export interface Economy {
 }
 
 /** The most tokens of history that a turn with this budget can use. */
-export function historyWindow({ context, policy, margin = ESTIMATE_MARGIN }: Budget): number {
+export function historyWindow({ context, policy, margin = ESTIMATE_MARGIN }: TokenBudget): number {
   return Math.ceil(context * (policy === 'full' ? margin : 1));
 }
 
@@ -67,7 +67,11 @@ export const fixedTokens = ({ instructions = '', settings }: Omit<Own, 'input'>)
   estimateTokens(instructions) + toolsTokens(settings.tools);
 
 /** The tokens of history that fit beside so many others, and those of them that are worth their price. */
-export function historyRoom(history: number, own: number, budget: Budget): { most: number; room: number } {
+export function historyRoom(
+  history: number,
+  own: number,
+  budget: TokenBudget,
+): { most: number; room: number } {
   const most = Math.max(0, budget.context - budget.answer - own);
   const room = budget.policy === 'full' ? most : Math.min(most, worthwhileTokens(history, budget));
   return { most, room };
