@@ -89,7 +89,7 @@ describe('content that a provider cannot take', () => {
     for (const provider of ['anthropic', 'gemini']) {
       await expectRefusal(chat({ model: `${provider}/echo`, messages: [user([image])] }), 400, {
         code: 'invalid_request',
-        param: 'messages[0].content[0]',
+        param: 'messages[0].content[0].image_url.url',
       });
     }
   });

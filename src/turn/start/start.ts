@@ -141,13 +141,8 @@ export async function resume(
 function expectContent({ instructions, extra }: Start['intent'], { branch, input }: Resumed): void {
   if (input.length > 0 || branch.length > 0 || isGiven(extra.prompt)) return;
   const beside = instructions === undefined ? '' : ' beside the instructions';
-  throw new Fault(
-    'invalid_request',
-    `\`input\`: the conversation has no items${beside}, so there is nothing to answer.`,
-    {
-      param: 'input',
-    },
-  );
+  const message = `\`input\`: expected an item to answer; the conversation has none${beside}.`;
+  throw new Fault('invalid_request', message, { param: 'input' });
 }
 
 const isGiven = (value: unknown): boolean => value !== undefined && value !== null;
