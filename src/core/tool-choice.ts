@@ -12,9 +12,9 @@ export function wrongChoice({ tools = [], tool_choice: choice }: Settings): stri
   if (choice === undefined || choice === 'auto' || choice === 'none') return undefined;
   const unknown = chosenNames(choice).find((name) => !tools.some((tool) => isNamed(tool, name)));
   if (unknown !== undefined)
-    return `\`tool_choice\` names the tool ${JSON.stringify(unknown)}, which is not among the tools of the request.`;
+    return `\`tool_choice\`: expected a tool of the request, got the name ${JSON.stringify(unknown)}.`;
   if (tools.length > 0 || !asksForCall(choice)) return undefined;
-  return '`tool_choice` asks for a call of a tool, and the request has no tools.';
+  return '`tool_choice`: expected "auto" or "none", because the request has no tools.';
 }
 
 type Choice = NonNullable<Settings['tool_choice']>;

@@ -260,7 +260,7 @@ describe('a field of a wrong type is named', () => {
     'responses: %j where the conversation has no items',
     async (fields) => {
       for (const session of [{}, { 'x-session-id': 'without-items' }] as Record<string, string>[]) {
-        const refusal = { code: 'invalid_request', param: 'input', message: /nothing to answer/ };
+        const refusal = { code: 'invalid_request', param: 'input', message: /expected an item to answer/ };
         await expectRefused(respond(fields, session), 400, refusal);
         await expectRefused(respond({ ...fields, instructions: 'Be brief.' }, session), 400, refusal);
       }

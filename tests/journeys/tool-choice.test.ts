@@ -85,10 +85,8 @@ describe.each(DIALECTS)('%s', (dialect) => {
   const { param, any, one, allowed, auto } = CHOICES[dialect];
   const expectRefused = (fields: Json, message: RegExp) =>
     expectRefusal(ask(dialect, fields), 400, { code: 'invalid_request', param, message });
-  const asks = new RegExp(`^\`${param}\` asks for a call of a tool, and the request has no tools\\.`);
-  const names = new RegExp(
-    `^\`${param}\` names the tool "there", which is not among the tools of the request\\.`,
-  );
+  const asks = new RegExp(`^\`${param}\`: expected "auto" or "none", because the request has no tools\\.`);
+  const names = new RegExp(`^\`${param}\`: expected a tool of the request, got the name "there"\\.`);
 
   test('a call that must be is refused where there are no tools', async () => {
     await expectRefused(any, asks);
