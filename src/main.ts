@@ -33,11 +33,12 @@ export { refusalOfStores } from './composition/stores.ts';
 
 /** Another process on the same store may die. */
 const TAKE_OVER_EVERY_MS = 10_000;
-/**
- * How often expired idempotency keys and fingerprints are deleted, new keys of seals are read, and sessions that no turn
- * has continued for as long leave the memory.
- */
+/** How often expired idempotency keys and fingerprints are deleted, and new keys of seals are read. */
 const SWEEP_EVERY_MS = 5 * 60_000;
+/** Sessions that no turn has continued for so long leave the memory. */
+const UNUSED_MS = 5 * 60_000;
+/** How often it is looked whether the process is idle and may give memory back. */
+const IDLE_EVERY_MS = 10_000;
 
 /** How often turns that are not kept are added to the sums of usage: a crash loses as much of them. */
 const COUNT_EVERY_MS = 2_000;
@@ -102,7 +103,7 @@ export async function startGateway(
   const { path } = turns;
   observation.watch(turns);
   const recovered = turns.takeOver();
-  const stopHousekeeping = keepHouse({ turns, keys, seals, watch, stores });
+  const stopMaintenance = startMaintenance({ turns, keys, seals, watch, stores });
   const apply = async (next: Config) => {
     await seals.refresh();
     // The claws come first: aliases and keys may name them.
@@ -150,7 +151,7 @@ export async function startGateway(
     reload,
     stop() {
       accepting = false;
-      stopHousekeeping();
+      stopMaintenance();
       return stopGateway({ claws, turns, server, watch, stores, observation }, config.shutdown.drainMs);
     },
   };
@@ -192,7 +193,8 @@ async function stopGateway(parts: OpenParts, drainMs: number): Promise<void> {
   await observation.close();
 }
 
-interface House {
+/** What is looked after while the gateway runs. */
+interface Maintained {
   turns: OpenTurnPath;
   keys: OpenKeys;
   seals: Seals;
@@ -200,13 +202,13 @@ interface House {
   stores: Stores;
 }
 
-/** Does what is due again and again, until the returned function is called. */
-function keepHouse({ turns, keys, seals, watch, stores }: House): () => void {
-  const forgetSessions = idleMemory(turns.path, SWEEP_EVERY_MS);
+/** Does again and again what is due, until the returned function is called. */
+function startMaintenance({ turns, keys, seals, watch, stores }: Maintained): () => void {
+  const giveBackMemory = idleMemory(turns.path, UNUSED_MS);
   const timers = [
     every(TAKE_OVER_EVERY_MS, turns.takeOver),
     every(SWEEP_EVERY_MS, () => turns.path.idempotency.sweep()),
-    every(SWEEP_EVERY_MS, async () => forgetSessions()),
+    every(IDLE_EVERY_MS, async () => giveBackMemory()),
     every(ROOT_KEY_EVERY_MS, keys.refresh),
     every(SWEEP_EVERY_MS, () => seals.refresh()),
     every(KEEP_RATIOS_EVERY_MS, () => keepRatios({ turns, stores })),
@@ -218,7 +220,7 @@ function keepHouse({ turns, keys, seals, watch, stores }: House): () => void {
 }
 
 /** What models have been found to count is known at the next start. */
-async function keepRatios({ turns, stores }: Pick<House, 'turns' | 'stores'>): Promise<void> {
+async function keepRatios({ turns, stores }: Pick<Maintained, 'turns' | 'stores'>): Promise<void> {
   const changed = turns.path.tokens.ratios.changed();
   if (changed.size > 0) await stores.ratios?.keepRatios(changed);
 }

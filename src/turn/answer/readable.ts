@@ -59,7 +59,7 @@ function withoutSignatures(native: unknown): unknown {
 
 function withFiles(item: Item, candidate: Candidate, able: Capabilities, isForeign: boolean): Item {
   const parts = partsOf(item);
-  if (!parts) return item;
+  if (!parts || parts.every(isText)) return item;
   const { inputs } = candidate;
   const isLost = (part: Part) =>
     (isForeign && isPrivate(part, candidate)) ||
@@ -69,6 +69,8 @@ function withFiles(item: Item, candidate: Candidate, able: Capabilities, isForei
   const read = parts.map((part) => (isLost(part) ? standIn(part) : part));
   return { ...item, [item.type === 'message' ? 'content' : 'output']: read } as Item;
 }
+
+const isText = ({ type }: Part): boolean => type === 'input_text';
 
 /** The parts of an item that a model is to read. */
 function partsOf(item: Item): readonly Part[] | undefined {

@@ -210,6 +210,7 @@ export class LiveTurns {
     if (!this.played.get(id)?.deref()) this.played.delete(id);
   });
   private closed = false;
+  private count = 0;
 
   /** The gateway is stopping. */
   get isClosed(): boolean {
@@ -220,9 +221,15 @@ export class LiveTurns {
     return this.live.size;
   }
 
+  /** How many turns have begun in this process. */
+  get begun(): number {
+    return this.count;
+  }
+
   /** A retry finds only a turn whose request has a fingerprint. */
   add(turn: LiveTurn, { fingerprint }: Pick<Accepted, 'fingerprint'>): void {
     const { id } = turn.asked;
+    this.count++;
     this.live.set(id, turn);
     const remove = () => {
       this.live.delete(id);

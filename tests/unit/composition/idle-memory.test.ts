@@ -1,42 +1,81 @@
 import { expect, test } from 'bun:test';
 import { idleMemory } from '../../../src/composition/idle-memory.ts';
 
-/** What the sweep does where most of the memory is unused, and where turns run. */
-function sweeping() {
-  const state = { isMost: false, running: 0, collected: 0, unusedMs: 0 };
+const MEBIBYTE = 2 ** 20;
+
+/** A process with 100 MiB, whose sessions and turns the test sets. */
+function idleProcess() {
+  const state = { haveLeft: false, size: 0, begun: 0, mebibytes: 100, afterCollection: 100 };
+  const seen = { collected: 0, unusedMs: 0 };
   const sessions = {
     forgetUnused(forMs: number) {
-      state.unusedMs = forMs;
-      return state.isMost;
+      seen.unusedMs = forMs;
+      return state.haveLeft;
     },
   };
-  const live = {
-    get size() {
-      return state.running;
+  const memory = {
+    resident: () => state.mebibytes * MEBIBYTE,
+    collect() {
+      seen.collected++;
+      state.mebibytes = state.afterCollection;
     },
   };
-  const sweep = idleMemory({ sessions, live }, 300, () => state.collected++);
-  return { state, sweep };
+  return { state, seen, look: idleMemory({ sessions, live: state }, 300, memory) };
 }
 
 test('memory is collected once when most sessions have left it', () => {
-  const { state, sweep } = sweeping();
-  sweep();
-  expect(state).toMatchObject({ unusedMs: 300, collected: 0 });
-  state.isMost = true;
-  sweep();
-  state.isMost = false;
-  sweep();
-  expect(state.collected).toBe(1);
+  const { state, seen, look } = idleProcess();
+  look();
+  expect(seen).toEqual({ unusedMs: 300, collected: 0 });
+  state.haveLeft = true;
+  look();
+  state.haveLeft = false;
+  look();
+  expect(seen.collected).toBe(1);
 });
 
-test('it is not collected while a turn runs, but later', () => {
-  const { state, sweep } = sweeping();
-  Object.assign(state, { isMost: true, running: 1 });
-  sweep();
-  expect(state.collected).toBe(0);
-  Object.assign(state, { isMost: false, running: 0 });
-  sweep();
-  sweep();
-  expect(state.collected).toBe(1);
+test('it is collected once when the process has grown', () => {
+  const { state, seen, look } = idleProcess();
+  state.mebibytes = 140;
+  look();
+  expect(seen.collected).toBe(0);
+  state.mebibytes = 400;
+  look();
+  look();
+  expect(seen.collected).toBe(1);
+});
+
+test('a collection that frees nothing is not repeated before the process has grown again', () => {
+  const { state, seen, look } = idleProcess();
+  Object.assign(state, { mebibytes: 400, afterCollection: 400 });
+  for (let looks = 0; looks < 5; looks++) look();
+  expect(seen.collected).toBe(1);
+  state.mebibytes = 450;
+  look();
+  expect(seen.collected).toBe(2);
+});
+
+test('growth counts from the least that the process had, also if it gives memory back late', () => {
+  const { state, seen, look } = idleProcess();
+  Object.assign(state, { mebibytes: 400, afterCollection: 390 });
+  look();
+  state.mebibytes = 120;
+  look();
+  state.mebibytes = 200;
+  look();
+  expect(seen.collected).toBe(2);
+});
+
+test('it is not collected while a turn runs or after one has begun, but later', () => {
+  const { state, seen, look } = idleProcess();
+  Object.assign(state, { mebibytes: 400, haveLeft: true, size: 1, begun: 1 });
+  look();
+  state.haveLeft = false;
+  look();
+  state.size = 0;
+  state.begun = 2;
+  look();
+  expect(seen.collected).toBe(0);
+  look();
+  expect(seen.collected).toBe(1);
 });
