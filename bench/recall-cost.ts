@@ -1,9 +1,9 @@
 import { parseArgs } from 'node:util';
 import { assemble } from '../src/context/assemble.ts';
-import { historyWindow } from '../src/context/token-budget.ts';
 import { gloss } from '../src/context/retrieval/gloss.ts';
 import type { Passage } from '../src/context/retrieval/passage.ts';
 import { PassageIndex } from '../src/context/retrieval/passage-index.ts';
+import { historyWindow } from '../src/context/token-budget.ts';
 import type { SessionId, TurnId } from '../src/core/ids.ts';
 import { type Item, userMessage } from '../src/core/items.ts';
 import type { BranchTurn } from '../src/core/turn.ts';
