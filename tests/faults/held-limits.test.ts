@@ -112,7 +112,7 @@ test.each(DIALECTS)('of %s, whose client leaves or whose session does not exist'
     const leaving = new AbortController();
     const asked = ask(
       dialect,
-      { model: 'openai/say-50+pace-50', stream, store: false },
+      { model: stream ? 'openai/say-50+pace-50' : 'openai/say-50+delay-10000', stream, store: false },
       { signal: leaving.signal },
     );
     asked.catch(() => {});

@@ -26,7 +26,7 @@ export type Plan = {
   again: boolean;
   /** Asked to continue, it repeats this many words first. */
   overlap: number;
-  /** Milliseconds between deltas; a whole answer comes when its stream would end. Undefined: at once, in one write. */
+  /** Milliseconds between deltas; a whole answer comes at once. Undefined: the whole stream is one write. */
   pace: number | undefined;
   delay: number;
   /** Input tokens reported as read from the provider's cache. */

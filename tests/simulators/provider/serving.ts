@@ -132,13 +132,7 @@ export class Serving {
     const scene = sceneOf(call, answer);
     if (plan.think && body.store !== false) this.#remember(`rs_${call.id}`);
     if (!call.streams) {
-      const text = JSON.stringify(protocol.json(answer, scene));
-      const play = () => {
-        if (!exchange.disconnected) playBody(call, exchange, text);
-      };
-      // A model needs as long for a whole answer as for its stream.
-      if (plan.pace) setTimeout(play, plan.pace * answer.text.length);
-      else play();
+      playBody(call, exchange, JSON.stringify(protocol.json(answer, scene)));
       return;
     }
     const frames = framesOf(call, answer, scene);
