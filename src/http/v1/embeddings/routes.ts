@@ -9,7 +9,7 @@ import type { Handler, Route, SettingsSource } from '../../route.ts';
 import { invalid, unknownFields, validate } from '../fields.ts';
 import type { ReplyHeaders } from '../reply-headers.ts';
 import { readBody } from '../request.ts';
-import { visible } from '../turn-routes.ts';
+import { visible } from '../turn-headers.ts';
 
 /** OpenAI API reference, "Create embeddings": the most inputs, and the longest list of tokens. */
 const MOST_INPUTS = 2_048;
