@@ -143,7 +143,7 @@ function rowOf(
 ): TurnRow {
   const { id, tenant, session, createdAt, dialect, fingerprint } = intent;
   const { parent, branchTokens, inputTokens, digest } = intent.position;
-  // Estimated, also where the provider says what it wrote: sums must be of one kind, whoever counts them later.
+  // Estimated, also where the provider says what it wrote: a sum has only numbers of one kind.
   const tokens = inputTokens + itemsTokens(outcome.output);
   const { model, metadata, retention } =
     intent.kind === 'placed'
