@@ -5,7 +5,13 @@ import { Fault } from '../../core/errors.ts';
 import { parseConversationId } from '../../core/ids.ts';
 import { POLICY_WORDS, type PolicyField, type TurnPolicy } from '../../core/policy.ts';
 import type { Caller, RequestIdentity } from '../../core/request.ts';
-import { type AskedState, BRANCHES, type LineWish, type SessionRef } from '../../core/turn.ts';
+import {
+  type AskedState,
+  BRANCHES,
+  type LineWish,
+  type Retention,
+  type SessionRef,
+} from '../../core/turn.ts';
 import type { HttpSettings } from '../route.ts';
 import { checkShape } from './body-shape.ts';
 import { decoderOf, tooLarge } from './content-encoding.ts';
@@ -229,6 +235,17 @@ function headerValue(headers: Headers, { name, values = [] }: RequestHeader): st
 /** The state of a request that names none. */
 export const unnamedState = (headers: Headers, { recognises }: Caller): AskedState =>
   recognises ? { kind: 'recognised', line: { ...lineWish(headers), isAgent: true } } : { kind: 'none' };
+
+/** How a turn is kept, by the request's field `store`; `asked`: how it is where this is `true`. */
+export function retentionOf(
+  store: boolean | null | undefined,
+  { kind }: AskedState,
+  asked: 'stored' | 'listed' = 'stored',
+): Retention {
+  if (store) return asked;
+  if (kind === 'none') return 'none';
+  return store === false ? 'session' : 'stored';
+}
 
 /** How the line of a request is found in the session that its headers or its body name. */
 export function lineWish(headers: Headers): LineWish {

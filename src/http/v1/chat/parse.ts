@@ -10,7 +10,7 @@ import {
 import { isObject } from '../../../core/json.ts';
 import { withoutSeals } from '../../../core/seal.ts';
 import type { Settings, TextFormat } from '../../../core/settings.ts';
-import type { AskedState, Retention } from '../../../core/turn.ts';
+import type { AskedState } from '../../../core/turn.ts';
 import type { ParseContext, ParsedAsk } from '../../dialect.ts';
 import { published } from '../../published.ts';
 import {
@@ -29,6 +29,7 @@ import {
   conversationField,
   conversationRef,
   lineWish,
+  retentionOf,
   sessionFromHeaders,
   sessionRef,
   unnamedState,
@@ -132,16 +133,10 @@ export function parseChat(raw: Record<string, unknown>, context: ParseContext): 
     echo: body.stream_options?.include_usage ? { include_usage: true } : undefined,
     metadata: body.metadata ?? {},
     state,
-    retention: retentionOf(body, state),
+    retention: retentionOf(body.store, state, 'listed'),
     delivery: body.stream ? 'stream' : 'whole',
     defaultContext: 'auto',
   };
-}
-
-function retentionOf({ store }: Body, state: AskedState): Retention {
-  if (store) return 'listed';
-  if (state.kind === 'none') return 'none';
-  return store === false ? 'session' : 'stored';
 }
 
 /**

@@ -1,10 +1,10 @@
 import { z } from 'zod';
 import type { Settings, TextFormat } from '../../../core/settings.ts';
-import type { AskedState, LineWish, Retention, SessionRef } from '../../../core/turn.ts';
+import type { AskedState, LineWish, SessionRef } from '../../../core/turn.ts';
 import type { ParseContext, ParsedAsk } from '../../dialect.ts';
 import { published } from '../../published.ts';
 import { bodyCheck, count, modelsOf, present, sharedShape, unknownFields, validate } from '../fields.ts';
-import { lineWish, sessionFromHeaders, sessionRef, unnamedState } from '../request.ts';
+import { lineWish, retentionOf, sessionFromHeaders, sessionRef, unnamedState } from '../request.ts';
 import { ANTHROPIC_BETA } from '../request-headers.ts';
 import { parseMessages, systemItems } from './items.ts';
 import { type NamedUser, namedUser } from './session.ts';
@@ -134,16 +134,10 @@ export function parseMessageRequest(raw: Record<string, unknown>, context: Parse
     ...(needed.length > 0 && { needed }),
     metadata: {},
     state,
-    retention: retentionOf(body, state),
+    retention: retentionOf(body.store, state),
     delivery: body.stream ? 'stream' : 'whole',
     defaultContext: 'auto',
   };
-}
-
-function retentionOf({ store }: Body, { kind }: AskedState): Retention {
-  if (store) return 'stored';
-  if (kind === 'none') return 'none';
-  return store === false ? 'session' : 'stored';
 }
 
 const isGiven = (value: unknown): boolean =>

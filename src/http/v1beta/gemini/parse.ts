@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { Item, Message } from '../../../core/items.ts';
 import { isObject } from '../../../core/json.ts';
 import type { Settings, ToolChoice } from '../../../core/settings.ts';
-import type { AskedState, Retention } from '../../../core/turn.ts';
+import type { AskedState } from '../../../core/turn.ts';
 import type { ParseContext, ParsedAsk, RequestTarget } from '../../dialect.ts';
 import { published } from '../../published.ts';
 import {
@@ -15,7 +15,7 @@ import {
   validate,
 } from '../../v1/fields.ts';
 import { providerField } from '../../v1/provider-field.ts';
-import { lineWish, sessionFromHeaders, unnamedState } from '../../v1/request.ts';
+import { lineWish, retentionOf, sessionFromHeaders, unnamedState } from '../../v1/request.ts';
 import { parseContents } from './contents.ts';
 import { configIn, generationConfig, type ReadConfig, readConfig } from './generation-config.ts';
 import { inCamelCase } from './spelling.ts';
@@ -120,7 +120,7 @@ export function parseGemini(raw: Fields, { headers, target, caller }: ParseConte
     echo: echoOf(target, headers),
     metadata: {},
     state,
-    retention: retentionOf(body, state),
+    retention: retentionOf(body.store, state),
     delivery: isStream(target) ? 'stream' : 'whole',
     defaultContext: 'auto',
   };
@@ -140,12 +140,6 @@ function verbatimOf(
     ...(isRead && { generationConfig: { ...rest, ...verbatim } }),
     ...(typeof store === 'boolean' && { store }),
   };
-}
-
-function retentionOf({ store }: { store?: boolean | null }, state: AskedState): Retention {
-  if (store) return 'stored';
-  if (state.kind === 'none') return 'none';
-  return store === false ? 'session' : 'stored';
 }
 
 /** The items of a request: its instructions, and the items of its contents. */
