@@ -58,6 +58,8 @@ export class Idempotency {
   private readonly running = new Map<string, { fingerprint: string; once: Promise<Once<unknown>> }>();
   private readonly recent = new Map<string, Remembered>();
   private retentionMs: number;
+  /** This process stops: what begins to run from now on is noted for other processes too. */
+  private stopping = false;
 
   constructor(private readonly parts: IdempotencyParts) {
     this.retentionMs = parts.retentionMs;
@@ -91,7 +93,10 @@ export class Idempotency {
 
   /** Remembers a turn of a process that has died: the client may retry its request here. */
   remember(tenant: Tenant, fingerprint: string, target: string): void {
-    this.keep(`${tenant}\n${fingerprint}`, { at: this.parts.clock(), target });
+    const place = `${tenant}\n${fingerprint}`;
+    this.keep(place, { at: this.parts.clock(), target });
+    // A takeover that began before the stop ends after it. Where the store fails, a retry is not recognised.
+    if (this.stopping) this.leave(place, target).catch(() => {});
   }
 
   /**
@@ -107,16 +112,13 @@ export class Idempotency {
 
   /**
    * This process stops, and its turns still run: a retry that another process gets, which cannot ask this one, finds
-   * them. To be called once. `isRunning` says whether a target is a turn that runs. Rejects with `store_unavailable`.
+   * them, and also those that begin from now on. `isRunning` says whether a target is a turn that runs. Rejects with
+   * `store_unavailable`.
    */
   async handOver(isRunning: (target: string) => boolean): Promise<void> {
-    const { claims, members } = this.parts;
+    this.stopping = true;
     const left = [...this.recent].map(async ([place, { target, running }]) => {
-      if (target === undefined || !(running || isRunning(target))) return;
-      const [tenant, fingerprint] = place.split('\n', 2) as [Tenant, string];
-      const claim = { key: leftKey(fingerprint), fingerprint, target, holder: members.self };
-      // An earlier process may have left a turn of an equal request.
-      await claims.claim(tenant, claim, { olderThanMs: 0 });
+      if (target !== undefined && (running || isRunning(target))) await this.leave(place, target);
     });
     await Promise.all(left);
   }
@@ -204,6 +206,7 @@ export class Idempotency {
     const remembered: Remembered = { at: this.parts.clock() };
     const running = run(async (target) => {
       remembered.target = target;
+      if (this.stopping) await this.leave(place, target);
     });
     const done = () => {
       remembered.running = undefined;
@@ -237,6 +240,14 @@ export class Idempotency {
   private async findRunning(place: string): Promise<string | undefined> {
     await this.parts.takeOver();
     return this.recent.get(place)?.target ?? (await this.parts.findElsewhere?.(place));
+  }
+
+  /** Notes in the store what a request without a key has created. An earlier process may have left an equal request. */
+  private async leave(place: string, target: string): Promise<void> {
+    const { claims, members } = this.parts;
+    const [tenant, fingerprint] = place.split('\n', 2) as [Tenant, string];
+    const claim = { key: leftKey(fingerprint), fingerprint, target, holder: members.self };
+    await claims.claim(tenant, claim, { olderThanMs: 0 });
   }
 
   private keep(place: string, remembered: Remembered): void {

@@ -95,10 +95,14 @@ test('a process that stops hands over what still runs, for retries without a key
   await stopping.handOver((target) => target === 'runs');
   accepted.resolve('begins');
   await beginning;
+  await run(stopping, 'late', false, 'begins-late');
+  stopping.remember(tenant, 'taken over', 'was-taken-over');
   const next = open();
   const retry = (fingerprint: string) => run(next, fingerprint, true, 'again');
   expect(await retry('running')).toEqual({ result: 'runs', replayed: true });
   expect(await retry('beginning')).toEqual({ result: 'begins', replayed: true });
+  expect(await retry('late')).toEqual({ result: 'begins-late', replayed: true });
+  expect(await retry('taken over')).toEqual({ result: 'was-taken-over', replayed: true });
   // The log has it; here, there is none.
   expect(await retry('ended')).toEqual({ result: 'again', replayed: false });
   // A request that is no retry is a new one.
