@@ -12,12 +12,6 @@ export type Recovery = 'rescue' | 'close';
 /** With workers, every so many kills the supervisor is killed, and otherwise one of them. */
 const SUPERVISOR_EVERY = 5;
 /**
- * But not soon after a worker, in milliseconds: then another worker goes on with the turns of that one, and a retry
- * without a key, which a new gateway gets, does not find them (docs/operations.md).
- */
-const SOON_MS = 1_000;
-
-/**
  * A gateway that is killed and restarted on the same data directory. Each process has another address. With several
  * workers, one of them is killed, and their supervisor starts it again; or the supervisor is killed.
  */
@@ -122,8 +116,7 @@ export class RestartingGateway {
     if (this.workers === 1) return undefined;
     const workers = childrenOf(this.current!.pid);
     for (const worker of workers) this.seen.add(worker);
-    const isSoon = Date.now() - (this.kills.at(-1) ?? 0) < SOON_MS;
-    if (!isSoon && this.kills.length - this.sinceSupervisor >= SUPERVISOR_EVERY - 1) {
+    if (this.kills.length - this.sinceSupervisor >= SUPERVISOR_EVERY - 1) {
       this.sinceSupervisor = this.kills.length + 1;
       return undefined;
     }
