@@ -93,7 +93,7 @@ export class OtherWorkers {
   }
 
   readonly findRequest = async (place: string): Promise<string | undefined> => {
-    const targets = await this.askOthers<string | undefined>('requests.target', place);
+    const targets = await this.ask<string | undefined>('requests.target', place);
     // At most one worker runs a request.
     return targets.find((target) => target !== undefined);
   };
@@ -153,10 +153,17 @@ export class OtherWorkers {
     };
   }
 
-  /** The answers of the other workers, without those that do not answer soon. */
+  /**
+   * The answers of the other workers, without those that do not answer soon. Rejects with `store_unavailable` where
+   * the supervisor does not answer.
+   */
+  private ask<Answer>(what: string, value?: unknown): Promise<Answer[]> {
+    return this.worker.channel.ask<Answer[]>('others', { what, value }, { withinMs: OTHERS_WITHIN_MS });
+  }
+
+  /** The same; nobody answers where the supervisor does not. */
   private askOthers<Answer>(what: string, value?: unknown): Promise<Answer[]> {
-    const options = { withinMs: OTHERS_WITHIN_MS };
-    return this.worker.channel.ask<Answer[]>('others', { what, value }, options).catch(() => []);
+    return this.ask<Answer>(what, value).catch(() => []);
   }
 
   private tellUntold(): void {

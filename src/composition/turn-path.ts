@@ -18,7 +18,7 @@ import { Idempotency } from '../turn/idempotency/idempotency.ts';
 import { LiveTurns } from '../turn/live/live-turn.ts';
 import { Slots } from '../turn/live/slots.ts';
 import type { TurnPath } from '../turn/path.ts';
-import { type Recovered, type RecoveryParts, recover } from '../turn/start/recover.ts';
+import { type Recovered, recover } from '../turn/start/recover.ts';
 import { openCalls } from './calls.ts';
 import type { OtherWorkers } from './other-workers.ts';
 import { openRecall } from './recall.ts';
@@ -40,7 +40,7 @@ export interface GatewayCounts {
 
 export interface OpenTurnPath {
   path: TurnPath;
-  /** Takes over what processes that have died left running, after an earlier call has done so; nothing once closed. */
+  /** Takes over what processes that have died left running, after an earlier call has done so. */
   takeOver(): Promise<Recovered>;
   counts(): GatewayCounts;
   /** Turns of the background that wait for a slot. */
@@ -61,15 +61,19 @@ export function openTurnPath(
   others?: OtherWorkers,
 ): OpenTurnPath {
   const { log, values, blobs, journal, feed, members, claims } = stores;
-  const { leases, sessions } = openSessions(config, stores, emit, others);
-  const recovery = openRecovery(() => ({ path, members, leases: stores.leases }));
-  const { takeOver } = recovery;
+  const leases = new Leases({ store: stores.leases, holder: members.self, ...leaseLimits(config) });
+  const heads = new Heads({ log, leaseStore: stores.leases, blobs, leases });
+  // What an earlier call has begun to take over is not found a second time.
+  const takeOver = oneAtATime(() => recover({ path, members, leases: stores.leases }));
   const once = { claims, members, clock: systemClock, takeOver, findElsewhere: others?.findRequest };
+  const forgetElsewhere = others?.forgetSession;
   const slots = new Slots(slotLimits(config));
   const overload = overloadFor(config, slots, emit);
   const calls = openCalls(config, directory, overload, emit, others);
-  const model = () => path.settings.embeddings;
-  const recall = openRecall({ stores, embedder: calls.embedder, overload, emit, model });
+  const recall = openRecall({
+    ...{ stores, embedder: calls.embedder, overload, emit },
+    model: () => path.settings.embeddings,
+  });
   const path: TurnPath = {
     directory,
     capabilities: calls.capabilities,
@@ -78,7 +82,7 @@ export function openTurnPath(
     dispatch: calls.dispatch,
     health: calls.health,
     embedder: calls.embedder,
-    sessions,
+    sessions: new Sessions({ log, lines: stores.lines, heads, clock: systemClock, emit, forgetElsewhere }),
     ...recall.path,
     log,
     values,
@@ -116,31 +120,10 @@ export function openTurnPath(
       path.idempotency.reconfigure(retention(next));
     },
     close() {
-      recovery.close();
       unwatch();
       recall.close();
       slots.slow(false);
       leases.close();
-    },
-  };
-}
-
-function openSessions(config: Config, stores: Stores, emit: Emit, others: OtherWorkers | undefined) {
-  const { log, lines, blobs, leases: store, members } = stores;
-  const leases = new Leases({ store, holder: members.self, ...leaseLimits(config) });
-  const heads = new Heads({ log, leaseStore: store, blobs, leases });
-  const forgetElsewhere = others?.forgetSession;
-  return { leases, sessions: new Sessions({ log, lines, heads, clock: systemClock, emit, forgetElsewhere }) };
-}
-
-/** Takes over turns until it is closed: a process that stops would only leave them to the next one again. */
-function openRecovery(parts: () => RecoveryParts) {
-  let closed = false;
-  return {
-    // What an earlier call has begun to take over is not found a second time.
-    takeOver: oneAtATime(async () => (closed ? { continued: 0, closed: 0 } : recover(parts()))),
-    close() {
-      closed = true;
     },
   };
 }

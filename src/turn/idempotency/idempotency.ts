@@ -44,8 +44,8 @@ export interface IdempotencyParts {
   takeOver(): Promise<unknown>;
   /**
    * The target of a request that another worker of this gateway runs, or has run lately (its `targetOf`); `place` is
-   * the request's tenant and fingerprint, as `Idempotency` writes them. Never rejects. Absent: there is no other
-   * worker.
+   * the request's tenant and fingerprint, as `Idempotency` writes them. Rejects with `store_unavailable` where the
+   * others cannot be asked. Absent: there is no other worker.
    */
   findElsewhere?(place: string): Promise<string | undefined>;
 }
@@ -216,26 +216,49 @@ export class Idempotency {
     return fresh(running);
   }
 
+  /**
+   * What an earlier run of the same request has created. Where the other workers cannot be asked, because the gateway
+   * stops, it waits until they have noted what they run (`handOver`). Rejects with `store_unavailable` where they have
+   * noted nothing: one of them may run the request all the same.
+   */
   private async findRetried<Result>(
     place: string,
     fingerprint: string,
     tenant: Tenant,
     find: Operation<Result>['find'],
   ): Promise<Result | undefined> {
+    const until = performance.now() + PAUSES * PAUSE_MS;
+    for (;;) {
+      const { target, unasked } = await this.retried(place, fingerprint, tenant);
+      if (target !== undefined) return find(target, true);
+      if (!unasked) return undefined;
+      if (performance.now() > until) throw unasked.reason;
+      await Bun.sleep(PAUSE_MS);
+    }
+  }
+
+  /** The target of a retried request. `unasked`: why the other workers could not be asked. */
+  private async retried(
+    place: string,
+    fingerprint: string,
+    tenant: Tenant,
+  ): Promise<{ target?: string; unasked?: { reason: unknown } }> {
+    const { claims } = this.parts;
     const known = this.recent.get(place);
     // An operation that is still running has no target yet, or cannot be found by it.
     await known?.running;
-    const target =
-      known?.target ??
-      (await this.parts.claims.findByFingerprint(tenant, fingerprint, RETRIED_WITHIN_MS)) ??
-      (await this.findRunning(place)) ??
-      (await this.parts.claims.findClaim(tenant, leftKey(fingerprint), RETRIED_WITHIN_MS))?.target;
-    return target === undefined ? undefined : find(target, true);
+    const target = known?.target ?? (await claims.findByFingerprint(tenant, fingerprint, RETRIED_WITHIN_MS));
+    if (target !== undefined) return { target };
+    const [running] = await Promise.allSettled([this.findRunning(place)]);
+    if (running.status === 'fulfilled' && running.value !== undefined) return { target: running.value };
+    const left = await claims.findClaim(tenant, leftKey(fingerprint), RETRIED_WITHIN_MS);
+    return { target: left?.target, unasked: running.status === 'rejected' ? running : undefined };
   }
 
   /**
    * The target of a request that another process runs. The process that ran it may have died a moment ago, so its
-   * turns are taken over first; the other workers do the same before they answer (`targetOf`).
+   * turns are taken over first; the other workers do the same before they answer (`targetOf`). Rejects as
+   * `findElsewhere` does.
    */
   private async findRunning(place: string): Promise<string | undefined> {
     await this.parts.takeOver();

@@ -1,4 +1,5 @@
 import { expect, test } from 'bun:test';
+import { Fault } from '../../../src/core/errors.ts';
 import type { Tenant } from '../../../src/core/request.ts';
 import type { Members } from '../../../src/session/members.ts';
 import { MemoryStore } from '../../../src/stores/memory/store.ts';
@@ -107,4 +108,26 @@ test('a process that stops hands over what still runs, for retries without a key
   expect(await retry('ended')).toEqual({ result: 'again', replayed: false });
   // A request that is no retry is a new one.
   expect(await run(open(), 'running', false, 'new')).toEqual({ result: 'new', replayed: false });
+});
+
+test('a retry waits for what the others note where they cannot be asked, and does not run beside them', async () => {
+  const claims = new MemoryStore(clock);
+  const parts = {
+    claims,
+    members: membersWhere(false),
+    clock,
+    retentionMs: 60_000,
+    takeOver: async () => {},
+  };
+  const gone = new Fault('store_unavailable', 'Another process of this gateway has ended.');
+  const asked = new Idempotency({ ...parts, findElsewhere: () => Promise.reject(gone) });
+  const retryOf = (fingerprint: string) => ({ route: 'r', fingerprint, isRetry: true });
+  const retried = asked.runOnce(retryOf('noted'), tenant, operation);
+  const unknown = asked.runOnce(retryOf('unknown'), tenant, operation).catch((error) => error);
+  await Bun.sleep(120);
+  const other = new Idempotency(parts);
+  await other.handOver(() => true);
+  other.remember(tenant, 'noted', 'runs');
+  expect(await retried).toEqual({ result: 'runs', replayed: true });
+  expect(await unknown).toBe(gone);
 });
