@@ -1,3 +1,4 @@
+import type { OthersAnswers } from './composition/other-workers.ts';
 import { reloader } from './composition/reload.ts';
 import { openSharedRates } from './composition/shared-rates.ts';
 import { type Config, restartNeeded } from './config/config.ts';
@@ -212,14 +213,16 @@ interface Asked {
   value: unknown;
 }
 
-/** The answers of the workers, without those that do not answer in time. */
 async function answersOf(
   workers: readonly Worker<WorkerFacts>[],
   { what, value }: Asked,
-): Promise<unknown[]> {
+): Promise<OthersAnswers<unknown>> {
   const options = { withinMs: OTHERS_WITHIN_MS };
   const answers = await Promise.allSettled(workers.map(({ channel }) => channel.ask(what, value, options)));
-  return answers.flatMap((answer) => (answer.status === 'fulfilled' ? [answer.value] : []));
+  return {
+    answers: answers.flatMap((answer) => (answer.status === 'fulfilled' ? [answer.value] : [])),
+    isWhole: answers.every(({ status }) => status === 'fulfilled'),
+  };
 }
 
 /** A worker that does not take the configuration ends, and starts again with it: none goes on with the earlier one. */

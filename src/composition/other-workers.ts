@@ -2,6 +2,7 @@ import type { LiveElsewhere } from '../api/admin/live-elsewhere.ts';
 import type { Config } from '../config/config.ts';
 import { type Candidate, candidateKey } from '../core/candidate.ts';
 import type { Channel } from '../core/channel.ts';
+import { Fault } from '../core/errors.ts';
 import type { Emit, WorkerEnd } from '../core/events.ts';
 import type { Reload } from '../core/reload.ts';
 import { type Reading, readingsOf, sumOf } from '../observe/metrics/gathered.ts';
@@ -33,6 +34,13 @@ const METRICS_WITHIN_MS = 2_000;
 interface ToldHealth {
   candidate: Candidate;
   news: HealthNews[];
+}
+
+/** What the other workers answer to one of them. */
+export interface OthersAnswers<Answer> {
+  answers: Answer[];
+  /** Every other worker has answered. Not one that ends, starts, or does not answer in time. */
+  isWhole: boolean;
 }
 
 interface ConnectedParts {
@@ -92,10 +100,16 @@ export class OtherWorkers {
     });
   }
 
+  /** Rejects with `store_unavailable` where one that may run the request does not answer. */
   readonly findRequest = async (place: string): Promise<string | undefined> => {
-    const targets = await this.ask<string | undefined>('requests.target', place);
+    const { answers, isWhole } = await this.ask<string | undefined>('requests.target', place);
     // At most one worker runs a request.
-    return targets.find((target) => target !== undefined);
+    const target = answers.find((answer) => answer !== undefined);
+    if (target === undefined && !isWhole)
+      throw new Fault('store_unavailable', 'Another process of this gateway did not answer.', {
+        retryAfter: 1,
+      });
+    return target;
   };
 
   /** Resolves when the others have forgotten what they remember of a session, or do not answer in time. */
@@ -153,17 +167,15 @@ export class OtherWorkers {
     };
   }
 
-  /**
-   * The answers of the other workers, without those that do not answer soon. Rejects with `store_unavailable` where
-   * the supervisor does not answer.
-   */
-  private ask<Answer>(what: string, value?: unknown): Promise<Answer[]> {
-    return this.worker.channel.ask<Answer[]>('others', { what, value }, { withinMs: OTHERS_WITHIN_MS });
+  /** Rejects with `store_unavailable` where the supervisor does not answer. */
+  private ask<Answer>(what: string, value?: unknown): Promise<OthersAnswers<Answer>> {
+    return this.worker.channel.ask('others', { what, value }, { withinMs: OTHERS_WITHIN_MS });
   }
 
-  /** The same; nobody answers where the supervisor does not. */
-  private askOthers<Answer>(what: string, value?: unknown): Promise<Answer[]> {
-    return this.ask<Answer>(what, value).catch(() => []);
+  /** The answers of the other workers, without those that do not answer soon; none where the supervisor does not. */
+  private async askOthers<Answer>(what: string, value?: unknown): Promise<Answer[]> {
+    const asked = await this.ask<Answer>(what, value).catch(() => undefined);
+    return asked?.answers ?? [];
   }
 
   private tellUntold(): void {

@@ -11,6 +11,8 @@ const REMEMBERED = 4_000;
 /** How often, in milliseconds, and how many times to look for a result that another process has claimed. */
 const PAUSE_MS = 50;
 const PAUSES = 40;
+/** How long a retry without a key waits for other workers that cannot be asked, in milliseconds. */
+const UNASKED_FOR_MS = 1_000;
 
 /** What a request does: it creates a turn, or changes a session. */
 export interface Operation<Result> {
@@ -44,8 +46,9 @@ export interface IdempotencyParts {
   takeOver(): Promise<unknown>;
   /**
    * The target of a request that another worker of this gateway runs, or has run lately (its `targetOf`); `place` is
-   * the request's tenant and fingerprint, as `Idempotency` writes them. Rejects with `store_unavailable` where the
-   * others cannot be asked. Absent: there is no other worker.
+   * the request's tenant and fingerprint, as `Idempotency` writes them. The others take over the turns of dead
+   * processes before they answer (`targetOf`). Rejects with `store_unavailable` where one of them cannot be asked.
+   * Absent: there is no other worker.
    */
   findElsewhere?(place: string): Promise<string | undefined>;
 }
@@ -217,9 +220,9 @@ export class Idempotency {
   }
 
   /**
-   * What an earlier run of the same request has created. Where the other workers cannot be asked, because the gateway
-   * stops, it waits until they have noted what they run (`handOver`). Rejects with `store_unavailable` where they have
-   * noted nothing: one of them may run the request all the same.
+   * What an earlier run of the same request has created. While other workers cannot be asked, it may be that one of
+   * them runs the request: it has died a moment ago, so that its turns can be taken over soon, or all of them stop, and
+   * note what they run (`handOver`).
    */
   private async findRetried<Result>(
     place: string,
@@ -227,42 +230,36 @@ export class Idempotency {
     tenant: Tenant,
     find: Operation<Result>['find'],
   ): Promise<Result | undefined> {
-    const until = performance.now() + PAUSES * PAUSE_MS;
+    const until = performance.now() + UNASKED_FOR_MS;
     for (;;) {
-      const { target, unasked } = await this.retried(place, fingerprint, tenant);
+      const { target, isCertain } = await this.retried(place, fingerprint, tenant);
       if (target !== undefined) return find(target, true);
-      if (!unasked) return undefined;
-      if (performance.now() > until) throw unasked.reason;
+      if (isCertain || performance.now() > until) return undefined;
       await Bun.sleep(PAUSE_MS);
     }
   }
 
-  /** The target of a retried request. `unasked`: why the other workers could not be asked. */
+  /** The target of a retried request. `isCertain`: where there is none, no other worker runs the request. */
   private async retried(
     place: string,
     fingerprint: string,
     tenant: Tenant,
-  ): Promise<{ target?: string; unasked?: { reason: unknown } }> {
-    const { claims } = this.parts;
+  ): Promise<{ target?: string; isCertain: boolean }> {
+    const { claims, findElsewhere, takeOver } = this.parts;
     const known = this.recent.get(place);
     // An operation that is still running has no target yet, or cannot be found by it.
     await known?.running;
-    const target = known?.target ?? (await claims.findByFingerprint(tenant, fingerprint, RETRIED_WITHIN_MS));
-    if (target !== undefined) return { target };
-    const [running] = await Promise.allSettled([this.findRunning(place)]);
-    if (running.status === 'fulfilled' && running.value !== undefined) return { target: running.value };
-    const left = await claims.findClaim(tenant, leftKey(fingerprint), RETRIED_WITHIN_MS);
-    return { target: left?.target, unasked: running.status === 'rejected' ? running : undefined };
-  }
-
-  /**
-   * The target of a request that another process runs. The process that ran it may have died a moment ago, so its
-   * turns are taken over first; the other workers do the same before they answer (`targetOf`). Rejects as
-   * `findElsewhere` does.
-   */
-  private async findRunning(place: string): Promise<string | undefined> {
-    await this.parts.takeOver();
-    return this.recent.get(place)?.target ?? (await this.parts.findElsewhere?.(place));
+    const earlier = known?.target ?? (await claims.findByFingerprint(tenant, fingerprint, RETRIED_WITHIN_MS));
+    if (earlier !== undefined) return { target: earlier, isCertain: true };
+    const [elsewhere] = await Promise.allSettled([findElsewhere?.(place)]);
+    const isCertain = elsewhere.status === 'fulfilled';
+    if (isCertain && elsewhere.value !== undefined) return { target: elsewhere.value, isCertain };
+    // A process that has not answered because it is dead: its turns are here now, or with another one, to be asked again.
+    await takeOver();
+    const target =
+      this.recent.get(place)?.target ??
+      (await claims.findClaim(tenant, leftKey(fingerprint), RETRIED_WITHIN_MS))?.target;
+    return { target, isCertain };
   }
 
   /** Notes in the store what a request without a key has created. An earlier process may have left an equal request. */

@@ -83,6 +83,7 @@ export class Client {
   private send(gateway: TestGateway, question: Question, signal: AbortSignal): Promise<Response> {
     const { dialect, comeback } = this.clientKind;
     const retries = question.requests++;
+    question.sent.push(Date.now());
     return gateway.fetch(PATHS[dialect], {
       method: 'POST',
       body: JSON.stringify(question.body),

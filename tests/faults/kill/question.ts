@@ -34,6 +34,8 @@ export class Question {
   /** The connection broke, and the client has not found the turn again. */
   broken = false;
   requests = 0;
+  /** When each request was sent, in milliseconds since the epoch. */
+  readonly sent: number[] = [];
   /** The codes of all errors that the client received. */
   readonly refusals: string[] = [];
   /** Violations that the client noticed. */

@@ -11,13 +11,18 @@ export type Recovery = 'rescue' | 'close';
 
 /** With workers, every so many kills the supervisor is killed, and otherwise one of them. */
 const SUPERVISOR_EVERY = 5;
+/** `at`: milliseconds since the epoch. `what`: the process that was killed. */
+export interface Kill {
+  at: number;
+  what: string;
+}
+
 /**
  * A gateway that is killed and restarted on the same data directory. Each process has another address. With several
  * workers, one of them is killed, and their supervisor starts it again; or the supervisor is killed.
  */
 export class RestartingGateway {
-  /** The times of all kills, in milliseconds since the epoch. */
-  readonly kills: number[] = [];
+  readonly kills: Kill[] = [];
   private next = Promise.withResolvers<SpawnedGateway>();
   private current: SpawnedGateway | undefined;
   /** Every worker that was seen, some of which go on after the death of their supervisor. */
@@ -58,12 +63,12 @@ export class RestartingGateway {
   async kill(): Promise<void> {
     const worker = this.nextWorker();
     if (worker !== undefined) {
-      this.kills.push(Date.now());
+      this.killed(`worker ${worker}`);
       process.kill(worker, 'SIGKILL');
       return;
     }
     const killed = this.leave();
-    this.kills.push(Date.now());
+    this.killed(`gateway ${killed.pid}`);
     await killed.kill();
     await killed.stop();
   }
@@ -73,7 +78,7 @@ export class RestartingGateway {
     const stopping = this.leave();
     const stopped = stopping.stop();
     await Promise.race([stopped, Bun.sleep(afterMs)]);
-    this.kills.push(Date.now());
+    this.killed(`stopping gateway ${stopping.pid}`);
     await stopping.kill();
     await stopped;
   }
@@ -85,7 +90,7 @@ export class RestartingGateway {
     const starting = startProcess({ dataDir, provider, env });
     await Promise.race([starting.exited, Bun.sleep((0.3 + Math.random()) * this.startMs)]);
     starting.kill();
-    this.kills.push(Date.now());
+    this.killed('starting gateway');
     await starting.exited;
   }
 
@@ -121,6 +126,10 @@ export class RestartingGateway {
       return undefined;
     }
     return workers[Math.floor(Math.random() * workers.length)];
+  }
+
+  private killed(what: string): void {
+    this.kills.push({ at: Date.now(), what });
   }
 
   private leave(): SpawnedGateway {

@@ -8,7 +8,7 @@ import { Conversation } from './conversation.ts';
 import { type Fate, fateOf } from './fate.ts';
 import { type KillPoint, killPointsFor } from './points.ts';
 import type { Question, Scenario } from './question.ts';
-import { RestartingGateway } from './restarting-gateway.ts';
+import { type Kill, RestartingGateway } from './restarting-gateway.ts';
 
 /** How many clients ask at the same time. */
 const CLIENTS = 20;
@@ -190,18 +190,18 @@ export class KillRun {
     for (const problem of await this.leftovers()) this.violated(problem, point);
   }
 
-  /** The times of the kills since a question was asked. */
-  private kills({ askedAt }: Question): number[] {
-    return this.server.kills.filter((at) => at >= askedAt);
+  /** The kills since a question was asked. */
+  private kills({ askedAt }: Question): Kill[] {
+    return this.server.kills.filter(({ at }) => at >= askedAt);
   }
 
   private count(question: Question): void {
     const { summary } = this;
     if (question.end === 'completed') summary.answered++;
     const [kill] = this.kills(question);
-    if (kill === undefined || question.endedAt < kill) return;
+    if (kill === undefined || question.endedAt < kill.at) return;
     summary.survivors++;
-    summary.fates[fateOf(question, this.calls.of(question.label), kill)]++;
+    summary.fates[fateOf(question, this.calls.of(question.label), kill.at)]++;
   }
 
   /** Resources that ended turns still hold. They are released shortly after the end, so this waits for that. */
@@ -244,6 +244,8 @@ export class KillRun {
         text,
         requests,
         refusals,
+        sent: question.sent.map((at) => at - question.askedAt),
+        kills: this.kills(question).map(({ at, what }) => `${what} after ${at - question.askedAt} ms`),
         events: events.length,
         called,
         whole,

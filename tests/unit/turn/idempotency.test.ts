@@ -46,23 +46,29 @@ test('a key of a frozen process is free', async () => {
   expect(await idempotency.runOnce(keyed, tenant, operation)).toEqual({ result: 'second', replayed: false });
 });
 
-test('a retry without a key takes over turns before it asks others, which do the same', async () => {
+test('a retry without a key asks others, which take over turns first, and then does the same', async () => {
   const order: string[] = [];
+  const claims = new MemoryStore(clock);
   const idempotencyOf = (name: string, elsewhere?: Idempotency): Idempotency => {
     const made: Idempotency = new Idempotency({
-      ...{ claims: new MemoryStore(clock), members: membersWhere(false), clock, retentionMs: 60_000 },
+      ...{ claims, members: membersWhere(false), clock, retentionMs: 60_000 },
       async takeOver() {
         order.push(name);
-        if (!elsewhere) made.remember(tenant, 'f', 'first');
+        if (name === successor) made.remember(tenant, 'f', 'first');
       },
       findElsewhere: elsewhere && ((place) => elsewhere.targetOf(place)),
     });
     return made;
   };
-  const asked = idempotencyOf('asked', idempotencyOf('other'));
   const retry = { ...keyed, key: undefined };
+  let successor = 'other';
+  let asked = idempotencyOf('asked', idempotencyOf('other'));
   expect(await asked.runOnce(retry, tenant, operation)).toEqual({ result: 'first', replayed: true });
-  expect(order).toEqual(['asked', 'other']);
+  expect(order).toEqual(['other']);
+  successor = 'asked';
+  asked = idempotencyOf('asked', idempotencyOf('other'));
+  expect(await asked.runOnce(retry, tenant, operation)).toEqual({ result: 'first', replayed: true });
+  expect(order).toEqual(['other', 'other', 'asked']);
 });
 
 test('a process that stops hands over what still runs, for retries without a key', async () => {
@@ -110,7 +116,7 @@ test('a process that stops hands over what still runs, for retries without a key
   expect(await run(open(), 'running', false, 'new')).toEqual({ result: 'new', replayed: false });
 });
 
-test('a retry waits for what the others note where they cannot be asked, and does not run beside them', async () => {
+test('a retry waits for others that cannot be asked, and for what they note', async () => {
   const claims = new MemoryStore(clock);
   const parts = {
     claims,
@@ -120,14 +126,24 @@ test('a retry waits for what the others note where they cannot be asked, and doe
     takeOver: async () => {},
   };
   const gone = new Fault('store_unavailable', 'Another process of this gateway has ended.');
-  const asked = new Idempotency({ ...parts, findElsewhere: () => Promise.reject(gone) });
-  const retryOf = (fingerprint: string) => ({ route: 'r', fingerprint, isRetry: true });
-  const retried = asked.runOnce(retryOf('noted'), tenant, operation);
-  const unknown = asked.runOnce(retryOf('unknown'), tenant, operation).catch((error) => error);
+  let asks = 0;
+  const asked = new Idempotency({
+    ...parts,
+    // One of them dies while it is asked, and another one has its turn later.
+    async findElsewhere(place) {
+      if (asks++ === 0 || !place.includes('taken over')) throw gone;
+      return 'taken-over';
+    },
+  });
+  const retry = (fingerprint: string) =>
+    asked.runOnce({ route: 'r', fingerprint, isRetry: true }, tenant, operation);
+  expect(await retry('taken over')).toEqual({ result: 'taken-over', replayed: true });
+  const retried = retry('noted');
+  const unknown = retry('unknown');
   await Bun.sleep(120);
   const other = new Idempotency(parts);
   await other.handOver(() => true);
   other.remember(tenant, 'noted', 'runs');
   expect(await retried).toEqual({ result: 'runs', replayed: true });
-  expect(await unknown).toBe(gone);
+  expect(await unknown).toEqual({ result: 'second', replayed: false });
 });
