@@ -24,6 +24,7 @@ import addTurnSql from './sql/add-turn.sql' with { type: 'text' };
 import addUsageSql from './sql/add-usage.sql' with { type: 'text' };
 import addWordsSql from './sql/add-words.sql' with { type: 'text' };
 import findSummarySql from './sql/find-summary.sql' with { type: 'text' };
+import findUsageSql from './sql/find-usage.sql' with { type: 'text' };
 import forgetEverythingSql from './sql/forget-everything.sql' with { type: 'text' };
 import nextChangesSql from './sql/next-changes.sql' with { type: 'text' };
 import nextSessionsSql from './sql/next-sessions.sql' with { type: 'text' };
@@ -40,7 +41,7 @@ import turnAtSql from './sql/turn-at.sql' with { type: 'text' };
 import { NO_TENANT, type Terms } from './terms.ts';
 
 /** How much is taken from the log in one transaction: some milliseconds' worth, because queries wait meanwhile. */
-const AT_ONCE = 100;
+const AT_ONCE = 250;
 
 interface Progress {
   place: number;
@@ -67,7 +68,10 @@ interface SessionNow {
 
 type PlacedColumns = TurnColumns & { place: number };
 
-/** Brings the survey up to date with the log, step by step; each step is one transaction with its progress. */
+/**
+ * Brings the survey up to date with the log, step by step; each step is one transaction with its progress. No statement
+ * has a RETURNING clause: it would make FTS5 write the words that it has gathered, as a part of the index of its own.
+ */
 export class SurveyWriter {
   constructor(
     private readonly db: Database,
@@ -157,20 +161,19 @@ export class SurveyWriter {
   private takeSession(name: Tenant, session: SessionId): void {
     const now = this.statements.first<SessionNow>(sessionNowSql, { tenant: name, session })!;
     const tenant = this.terms.of(NO_TENANT, 'tenant', name);
-    const known = this.statements.first<{ number: number }>(findSummarySql, { tenant, session });
+    const known = this.summaryOf(tenant, session);
     if (now.createdAt === null && !now.hasTurns) {
-      if (!known) return;
-      this.statements.run(removeTraitsSql, known);
-      this.statements.run(removeSummarySql, known);
+      if (known === undefined) return;
+      this.statements.run(removeTraitsSql, { number: known });
+      this.statements.run(removeSummarySql, { number: known });
       return;
     }
     // The turns of a session without a record bring their own summary.
-    if (now.createdAt === null && !known) return;
+    if (now.createdAt === null && known === undefined) return;
     const visible = now.createdAt !== null || now.hasVisible ? 1 : 0;
     const createdAt = now.createdAt ?? Number.MAX_SAFE_INTEGER;
-    const { number } = this.statements.first<{ number: number }>(addSummarySql, {
-      ...{ tenant, session, visible, createdAt },
-    })!;
+    this.statements.run(addSummarySql, { tenant, session, visible, createdAt });
+    const number = known ?? this.summaryOf(tenant, session)!;
     this.statements.run(removeTagsSql, { number });
     const tags: string[] = now.tags === null ? [] : JSON.parse(now.tags);
     for (const tag of tags) this.addTrait(number, tenant, 'tag', tag);
@@ -218,7 +221,7 @@ export class SurveyWriter {
     const name = (kind: string, value: string | undefined) =>
       value ? this.terms.of(tenant, kind, value) : null;
     const { input = 0, output = 0, cost = 0 } = sums ?? {};
-    return this.statements.first<{ number: number }>(addTurnSql, {
+    this.statements.run(addTurnSql, {
       ...{ tenant, session: row.session, visible: row.deleted ? 0 : 1, createdAt: row.createdAt, endedAt },
       ...{ failed: row.state === 'failed' ? 1 : 0, input, output, cost },
       ...{
@@ -227,7 +230,13 @@ export class SurveyWriter {
         user: name('user', labels.user),
       },
       ...{ state: name('state', row.state), error: name('error', error) },
-    })!.number;
+    });
+    return this.summaryOf(tenant, row.session)!;
+  }
+
+  /** The number of a session's summary. */
+  private summaryOf(tenant: number, session: SessionId): number | undefined {
+    return this.statements.first<{ number: number }>(findSummarySql, { tenant, session })?.number;
   }
 
   private addTraits(number: number, tenant: number, traits: Record<string, string>): void {
@@ -245,9 +254,9 @@ export class SurveyWriter {
   }
 
   private addUsage({ hour, labels, total, first, ...counts }: UsageOfHour): void {
-    const usage = this.statements.first<{ id: number }>(addUsageSql, {
-      ...{ hour, ...this.numbersOf(labels), ...(counts satisfies UsageCounts) },
-    })!.id;
+    const place = { hour, ...this.numbersOf(labels) };
+    this.statements.run(addUsageSql, { ...place, ...(counts satisfies UsageCounts) });
+    const usage = this.statements.first<{ id: number }>(findUsageSql, place)!.id;
     for (const [kind, times] of [total, first].entries())
       for (const [bucket, count] of Object.entries(times))
         this.statements.run(addTimeSql, { usage, kind, bucket: Number(bucket), count });

@@ -26,7 +26,8 @@ export class Terms {
   of(tenant: number, kind: string, value: string): number {
     const found = this.find(tenant, kind, value);
     if (found !== undefined) return found;
-    return this.statements.first<{ id: number }>(addTermSql, { tenant, kind, value })!.id;
+    this.statements.run(addTermSql, { tenant, kind, value });
+    return this.find(tenant, kind, value)!;
   }
 
   /** A transaction was undone: numbers that it gave may be given again. */

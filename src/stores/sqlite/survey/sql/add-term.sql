@@ -1,3 +1,3 @@
 -- Gives a name a number.
 -- :tenant, :kind, :value
-INSERT INTO terms (tenant, kind, value) VALUES (:tenant, :kind, :value) RETURNING id;
+INSERT INTO terms (tenant, kind, value) VALUES (:tenant, :kind, :value);

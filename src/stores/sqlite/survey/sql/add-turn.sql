@@ -21,5 +21,4 @@ ON CONFLICT (tenant, session) DO UPDATE SET
   key = coalesce(:key, key),
   user = coalesce(:user, user),
   state = :state,
-  error = :error
-RETURNING number;
+  error = :error;

@@ -16,5 +16,4 @@ ON CONFLICT (hour, tenant, key, user, model, claw, alias) DO UPDATE SET
   cache_read = cache_read + :cacheRead,
   cache_write = cache_write + :cacheWrite,
   reasoning = reasoning + :reasoning,
-  cost = cost + :cost
-RETURNING id;
+  cost = cost + :cost;
