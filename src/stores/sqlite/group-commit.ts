@@ -53,7 +53,7 @@ export class GroupCommit {
   }
 
   /** What a result says is on disk, except for `UNSYNCED` calls: the operating system has what they wrote. */
-  run(calls: Call[]): GroupOutcome {
+  run(calls: readonly Call[]): GroupOutcome {
     const writes = calls.filter((call) => !READS.has(call.name)).length;
     if (writes === 0) return { results: calls.map((call) => this.read(call)), transactions: 0 };
     this.writesSinceCheckpoint += writes;
@@ -77,7 +77,7 @@ export class GroupCommit {
     this.db.close();
   }
 
-  private transact(calls: Call[]): GroupOutcome {
+  private transact(calls: readonly Call[]): GroupOutcome {
     let results: Result[];
     try {
       this.sync(calls.every((call) => UNSYNCED.has(call.name)) ? 'NORMAL' : 'FULL');
@@ -101,7 +101,7 @@ export class GroupCommit {
   }
 
   /** Something is wrong with one of the calls: each runs in a transaction of its own, so that it fails alone. */
-  private transactEach(calls: Call[]): GroupOutcome {
+  private transactEach(calls: readonly Call[]): GroupOutcome {
     const outcomes = calls.map((call) => this.transact([call]));
     return {
       results: outcomes.flatMap((outcome) => outcome.results),
@@ -138,7 +138,7 @@ export class GroupCommit {
     }
   }
 
-  private failed(calls: Call[], error: unknown): GroupOutcome {
+  private failed(calls: readonly Call[], error: unknown): GroupOutcome {
     return { results: calls.map(() => this.failure(error)), transactions: 0 };
   }
 

@@ -3,10 +3,12 @@ import type { OperationArgs, OperationName, OperationResult } from './operations
 import {
   type Call,
   type DatabaseUse,
+  type GroupOutcome,
   type Reply,
   type Request,
   type Result,
-  sentCall,
+  receivedOutcome,
+  sentCalls,
   UNSYNCED,
 } from './thread-protocol.ts';
 
@@ -111,7 +113,7 @@ export class StoreThread {
     const asked = queue.waiting;
     if (queue.underway || asked.length === 0) return;
     if (!this.worker) this.connect();
-    this.post({ calls: asked.map(({ call }) => sentCall(call)) });
+    this.post(sentCalls(asked.map(({ call }) => call)));
     this.groups.push({ queue, asked });
     queue.waiting = [];
     queue.underway = true;
@@ -130,17 +132,20 @@ export class StoreThread {
   }
 
   private receive(reply: Reply): void {
-    if ('results' in reply) {
-      this.counts.calls += reply.results.length;
-      this.counts.transactions += reply.transactions;
-      const { queue, asked } = this.groups.shift()!;
-      queue.underway = false;
-      if (queue.waiting.length > 0) this.schedule(queue);
-      else this.finish();
-      for (const [index, one] of asked.entries()) answer(one, reply.results[index]!);
-    } else if ('opened' in reply) this.opening?.resolve();
+    if (typeof reply === 'string' || 'results' in reply) this.answer(receivedOutcome(reply));
+    else if ('opened' in reply) this.opening?.resolve();
     else if ('refused' in reply) this.disconnect(reply.refused);
     else this.disconnect('it is closed');
+  }
+
+  private answer({ results, transactions }: GroupOutcome): void {
+    this.counts.calls += results.length;
+    this.counts.transactions += transactions;
+    const { queue, asked } = this.groups.shift()!;
+    queue.underway = false;
+    if (queue.waiting.length > 0) this.schedule(queue);
+    else this.finish();
+    for (const [index, one] of asked.entries()) answer(one, results[index]!);
   }
 
   private disconnect(reason: string): void {
@@ -167,8 +172,8 @@ const newQueue = (gatherMs: number): CallQueue => ({
 });
 
 function answer(asked: Asked, result: Result): void {
-  if ('value' in result) asked.resolve(result.value);
-  else asked.reject(new Fault(result.code, result.message));
+  if ('code' in result) asked.reject(new Fault(result.code, result.message));
+  else asked.resolve(result.value);
 }
 
 function unavailable(reason: string): Fault {

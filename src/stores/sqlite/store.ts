@@ -120,7 +120,9 @@ export class SqliteStore
     lease: LeaseRequest,
     known?: KnownHead,
   ): Promise<TakenHead | LeaseDenied | undefined> {
-    const found = await this.writer.call('takeHead', tenant, ref, window, lease, knownColumns(known));
+    // JSON has no infinity.
+    const most = Math.min(window, Number.MAX_SAFE_INTEGER);
+    const found = await this.writer.call('takeHead', tenant, ref, most, lease, knownColumns(known));
     if (!found || 'expiresInMs' in found) return found;
     return { token: found.token, ...headOfColumns(found) };
   }

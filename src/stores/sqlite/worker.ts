@@ -4,8 +4,9 @@ import {
   type DatabaseUse,
   type Reply,
   type Request,
-  receivedCall,
-  type SentCall,
+  receivedCalls,
+  type SentCalls,
+  sentOutcome,
 } from './thread-protocol.ts';
 
 declare const self: Worker;
@@ -24,15 +25,15 @@ function serve(port: Worker): void {
     }
   };
 
-  const run = (calls: SentCall[]) => {
+  const run = (calls: SentCalls) => {
     if (!group) return;
-    reply(group.run(calls.map(receivedCall)));
+    reply(sentOutcome(group.run(receivedCalls(calls)), calls));
     group.checkpoint();
   };
 
   port.onmessage = ({ data }: MessageEvent<Request>) => {
-    if ('open' in data) open(data.open);
-    else if ('calls' in data) run(data.calls);
+    if (typeof data === 'string' || Array.isArray(data)) run(data);
+    else if ('open' in data) open(data.open);
     else {
       group?.close();
       reply({ closed: true });
